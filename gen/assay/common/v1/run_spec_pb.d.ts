@@ -111,13 +111,6 @@ export declare type RunSpec = Message<"assay.common.v1.RunSpec"> & {
    * @generated from field: optional uint64 random_seed = 13;
    */
   randomSeed?: bigint | undefined;
-
-  /**
-   * Whether the run starts the built-in server as its target and ends it afterwards. Local runs only.
-   *
-   * @generated from field: bool use_mock = 14;
-   */
-  useMock: boolean;
 };
 
 /**

@@ -265,6 +265,13 @@ export declare type Welcome = Message<"assay.controller.v1.Welcome"> & {
    * @generated from field: string version = 5;
    */
   version: string;
+
+  /**
+   * Highest `MemberEvent.seq` of this incarnation that the controller has handled; 0: none.
+   *
+   * @generated from field: uint64 last_event_seq = 6;
+   */
+  lastEventSeq: bigint;
 };
 
 /**
@@ -464,6 +471,14 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
      */
     value: Shutdown;
     case: "shutdown";
+  } | {
+    /**
+     * The last phase is over: bring in what is still on its way (telemetry).
+     *
+     * @generated from field: assay.controller.v1.EndCollection end_collection = 12;
+     */
+    value: EndCollection;
+    case: "endCollection";
   } | { case: undefined; value?: undefined };
 };
 
@@ -629,6 +644,13 @@ export declare type StopPhase = Message<"assay.controller.v1.StopPhase"> & {
    * @generated from field: bool cancel_in_flight = 3;
    */
   cancelInFlight: boolean;
+
+  /**
+   * How long what is in flight may go on, in seconds. Unset: the phase's own grace period.
+   *
+   * @generated from field: optional double grace_sec = 4;
+   */
+  graceSec?: number | undefined;
 };
 
 /**
@@ -644,11 +666,27 @@ export declare const StopPhaseSchema: GenMessage<StopPhase>;
  */
 export declare type ClosePhase = Message<"assay.controller.v1.ClosePhase"> & {
   /**
-   * What timing says.
+   * How.
    *
-   * @generated from field: assay.timing.v1.PhaseAccount account = 1;
+   * @generated from oneof assay.controller.v1.ClosePhase.source
    */
-  account?: PhaseAccount | undefined;
+  source: {
+    /**
+     * What timing says.
+     *
+     * @generated from field: assay.timing.v1.PhaseAccount account = 1;
+     */
+    value: PhaseAccount;
+    case: "account";
+  } | {
+    /**
+     * Timing is dead: close from the rows and from its last heartbeat. No equality is claimed then.
+     *
+     * @generated from field: assay.timing.v1.TimingProgress heartbeat = 2;
+     */
+    value: TimingProgress;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -751,6 +789,20 @@ export declare type ReapWorker = Message<"assay.controller.v1.ReapWorker"> & {
  * Use `create(ReapWorkerSchema)` to create a new message.
  */
 export declare const ReapWorkerSchema: GenMessage<ReapWorker>;
+
+/**
+ * The last phase is over.
+ *
+ * @generated from message assay.controller.v1.EndCollection
+ */
+export declare type EndCollection = Message<"assay.controller.v1.EndCollection"> & {
+};
+
+/**
+ * Describes the message assay.controller.v1.EndCollection.
+ * Use `create(EndCollectionSchema)` to create a new message.
+ */
+export declare const EndCollectionSchema: GenMessage<EndCollection>;
 
 /**
  * End the process.
@@ -912,6 +964,13 @@ export declare type MemberEvent = Message<"assay.controller.v1.MemberEvent"> & {
     value: MemberFailed;
     case: "failed";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * From 1, per incarnation of the member.
+   *
+   * @generated from field: uint64 seq = 9;
+   */
+  seq: bigint;
 };
 
 /**
@@ -1666,7 +1725,8 @@ export declare const ControllerService: GenService<{
    * heartbeats and clock pings from the member, commands from the controller, each command answered by exactly one
    * `result` with its id. Flow: few, small messages; both sides honour the window. The member half-closes to leave.
    * An error or a broken stream ends nothing by itself: the member dials again with backoff and the same incarnation;
-   * commands that were not answered are sent again with their ids, and the member answers a repeated id from memory.
+   * commands that were not answered are sent again with their ids, and the member answers a repeated id from memory;
+   * events above the welcome's `last_event_seq` are sent again, and the controller drops those it has handled.
    *
    * @generated from rpc assay.controller.v1.ControllerService.Join
    */

@@ -49,7 +49,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   turn: number;
 
   /**
-   * Session.
+   * Session: its ordinal within the phase, from 0.
    *
    * @generated from field: uint64 session = 5;
    */
@@ -247,14 +247,14 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   conversationId: string;
 
   /**
-   * Session that this one was forked from; 0: none.
+   * Session that this one was forked from, plus 1; 0: none.
    *
    * @generated from field: uint64 parent_session = 33;
    */
   parentSession: bigint;
 
   /**
-   * First ancestor of the session; 0: itself.
+   * First ancestor of the session, plus 1; 0: itself.
    *
    * @generated from field: uint64 root_session = 34;
    */
@@ -273,6 +273,13 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: string worker_id = 36;
    */
   workerId: string;
+
+  /**
+   * Text of the prompt, to count its tokens by; only where the dataset has no count of them.
+   *
+   * @generated from field: string input_text = 37;
+   */
+  inputText: string;
 };
 
 /**

@@ -114,14 +114,14 @@ export declare const RecordsHelloSchema: GenMessage<RecordsHello>;
  */
 export declare type RecordBatch = Message<"assay.record_processor.v1.RecordBatch"> & {
   /**
-   * From 1, per stream.
+   * From 1, without gaps, over all streams of the worker; a stream begins with the oldest batch that is not acked.
    *
    * @generated from field: uint64 seq = 1;
    */
   seq: bigint;
 
   /**
-   * The records.
+   * The records. One whose payload came in parts is the only record of its batch.
    *
    * @generated from field: repeated assay.record_processor.v1.RawRecord records = 2;
    */

@@ -48,7 +48,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   turn: number;
 
   /**
-   * Session.
+   * Session: its ordinal within the phase, from 0.
    *
    * @generated from field: uint64 session = 5;
    */
@@ -265,18 +265,40 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   turns: number;
 
   /**
-   * Session that this one was forked from; 0: none.
+   * Session that this one was forked from, plus 1; 0: none.
    *
    * @generated from field: uint64 parent_session = 36;
    */
   parentSession: bigint;
 
   /**
-   * First ancestor of the session; 0: itself.
+   * First ancestor of the session, plus 1; 0: itself.
    *
    * @generated from field: uint64 root_session = 37;
    */
   rootSession: bigint;
+
+  /**
+   * The target's usage contradicts what it sent: fewer completion tokens than chunks with content, or a total that is
+   * not the sum.
+   *
+   * @generated from field: bool has_usage_mismatch = 38;
+   */
+  hasUsageMismatch: boolean;
+
+  /**
+   * A stream was asked for and one JSON document came: metrics of streams do not apply.
+   *
+   * @generated from field: bool is_stream_ignored = 39;
+   */
+  isStreamIgnored: boolean;
+
+  /**
+   * Output length asked for; 0: none.
+   *
+   * @generated from field: uint32 requested_output_tokens = 40;
+   */
+  requestedOutputTokens: number;
 };
 
 /**

@@ -8,6 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, Sample } from "./record_pb.js";
 import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
+import type { TimingProgress } from "../../timing/v1/timing_pb.js";
 import type { PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 
@@ -223,6 +224,13 @@ export declare type SampleBatch = Message<"assay.records_manager.v1.SampleBatch"
    * @generated from field: repeated assay.controller.v1.RunEvent events = 4;
    */
   events: RunEvent[];
+
+  /**
+   * Where timing's accounts stand, for the case that timing dies.
+   *
+   * @generated from field: repeated assay.timing.v1.TimingProgress timing = 5;
+   */
+  timing: TimingProgress[];
 };
 
 /**
@@ -271,6 +279,13 @@ export declare type UsageSample = Message<"assay.records_manager.v1.UsageSample"
    * @generated from field: bool is_worker = 5;
    */
   isWorker: boolean;
+
+  /**
+   * Depths and totals of its queues, by name, as in its heartbeat.
+   *
+   * @generated from field: map<string, uint64> counters = 6;
+   */
+  counters: { [key: string]: bigint };
 };
 
 /**
@@ -341,7 +356,7 @@ export declare type QueryRecordsRequest = Message<"assay.records_manager.v1.Quer
   filter: string;
 
   /**
-   * Fields of MetricRecord to return; unset: all.
+   * Fields of MetricRecord to return; unset: all. `credit_id` is always there.
    *
    * @generated from field: google.protobuf.FieldMask fields = 6;
    */
@@ -526,18 +541,25 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
   gpus: GpuSummary[];
 
   /**
-   * Suite time of the first send, in ns.
+   * Wall time of the first send, ns since the Unix epoch; unset: no request.
    *
-   * @generated from field: double first_sent_ns = 10;
+   * @generated from field: optional double first_sent_wall_ns = 10;
    */
-  firstSentNs: number;
+  firstSentWallNs?: number | undefined;
 
   /**
-   * Suite time of the last end, in ns.
+   * Wall time of the last end, ns since the Unix epoch; unset: no request.
    *
-   * @generated from field: double last_end_ns = 11;
+   * @generated from field: optional double last_end_wall_ns = 11;
    */
-  lastEndNs: number;
+  lastEndWallNs?: number | undefined;
+
+  /**
+   * The account is closed; false: figures are of what is committed so far.
+   *
+   * @generated from field: bool is_closed = 12;
+   */
+  isClosed: boolean;
 };
 
 /**
@@ -654,6 +676,13 @@ export declare type GetTimelineResponse = Message<"assay.records_manager.v1.GetT
    * @generated from field: repeated assay.records_manager.v1.TimelineBucket buckets = 1;
    */
   buckets: TimelineBucket[];
+
+  /**
+   * Wall time at which the first bucket starts, ns since the Unix epoch; unset: no request.
+   *
+   * @generated from field: optional double origin_wall_ns = 2;
+   */
+  originWallNs?: number | undefined;
 };
 
 /**
@@ -669,49 +698,49 @@ export declare const GetTimelineResponseSchema: GenMessage<GetTimelineResponse>;
  */
 export declare type TimelineBucket = Message<"assay.records_manager.v1.TimelineBucket"> & {
   /**
-   * Suite time of its start, in ns.
+   * From the origin to its start, in ms.
    *
-   * @generated from field: double start_ns = 1;
+   * @generated from field: double start_ms = 1;
    */
-  startNs: number;
+  startMs: number;
 
   /**
-   * Requests sent in it.
+   * Requests that ended in it, whatever came of them.
    *
-   * @generated from field: uint64 sent = 2;
+   * @generated from field: uint64 completed = 2;
    */
-  sent: bigint;
+  completed: bigint;
 
   /**
-   * Requests that ended well in it.
+   * Those of them that failed.
    *
-   * @generated from field: uint64 succeeded = 3;
+   * @generated from field: uint64 failed = 3;
    */
-  succeeded: bigint;
+  failed: bigint;
 
   /**
-   * Requests that failed in it.
+   * Requests that ended, per second.
    *
-   * @generated from field: uint64 errored = 4;
+   * @generated from field: double completed_per_sec = 4;
    */
-  errored: bigint;
+  completedPerSec: number;
 
   /**
-   * Requests in flight at its end.
+   * Output tokens per second; each request's are spread evenly from its first to its last chunk with content.
    *
-   * @generated from field: uint64 in_flight = 5;
+   * @generated from field: double tokens_per_sec = 5;
    */
-  inFlight: bigint;
+  tokensPerSec: number;
 
   /**
-   * Output tokens of requests that ended in it.
+   * Requests in flight, averaged over the bucket.
    *
-   * @generated from field: uint64 output_tokens = 6;
+   * @generated from field: double in_flight = 6;
    */
-  outputTokens: bigint;
+  inFlight: number;
 
   /**
-   * Median TTFT of requests sent in it, in ms.
+   * Median TTFT of requests whose first token fell into it, in ms; unset: none.
    *
    * @generated from field: optional double ttft_p50_ms = 7;
    */

@@ -55,7 +55,7 @@ export declare type Credit = Message<"assay.timing.v1.Credit"> & {
   turns: number;
 
   /**
-   * Session: one live playing of a conversation, dense per run, from 1.
+   * Session: one live playing of a conversation; its ordinal within the phase, from 0.
    *
    * @generated from field: uint64 session = 6;
    */
@@ -97,14 +97,14 @@ export declare type Credit = Message<"assay.timing.v1.Credit"> & {
   maxOutputTokens: number;
 
   /**
-   * Session that this one was forked from or joins; 0: none.
+   * Session that this one was forked from or joins, plus 1; 0: none.
    *
    * @generated from field: uint64 parent_session = 12;
    */
   parentSession: bigint;
 
   /**
-   * First ancestor of the session; 0: the session itself.
+   * First ancestor of the session, plus 1; 0: the session itself.
    *
    * @generated from field: uint64 root_session = 13;
    */

@@ -1,0 +1,156 @@
+/** What the value of a flag may be: from text to a value, or to what was expected instead. Pure. */
+import type { JsonValue } from "@bufbuild/protobuf";
+
+export type FlagKind =
+  /** Takes no value; `negation` is the spelling of its opposite. */
+  | { readonly is: "switch"; readonly negation?: string }
+  | { readonly is: "text" }
+  /** As typed, from 1 on or not: within the bounds, both included; `isAbove`: `min` itself is refused. */
+  | { readonly is: "integer" | "number"; readonly min: number; readonly max: number; readonly isAbove?: boolean }
+  /** An unsigned 64-bit number; kept as decimal text, since a double cannot hold it. */
+  | { readonly is: "uint64" }
+  /** Compared in lower case. */
+  | { readonly is: "choice"; readonly of: readonly string[] }
+  /** `HOST:PORT`. */
+  | { readonly is: "address" }
+  /** The kinds below may be given again and again. Names also with commas between them. */
+  | { readonly is: "names" }
+  /** http or https; `http://` is added where there is no scheme. */
+  | { readonly is: "urls" }
+  /** `Name:Value`, or a JSON object of texts. */
+  | { readonly is: "headers" }
+  /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
+  | { readonly is: "inputs" };
+
+/** The value that a flag of this kind gives. */
+export type FlagValue<K> = K extends { readonly is: "switch" }
+  ? boolean
+  : K extends { readonly is: "integer" | "number" }
+    ? number
+    : K extends { readonly is: "names" | "urls" }
+      ? readonly string[]
+      : K extends { readonly is: "headers" }
+        ? Readonly<Record<string, string>>
+        : K extends { readonly is: "inputs" }
+          ? Readonly<Record<string, JsonValue>>
+          : K extends { readonly is: "choice"; readonly of: readonly (infer Choice)[] }
+            ? Choice
+            : string;
+
+/** A value, or what was expected: "an integer from 1 to 9". */
+export type ReadResult = { readonly value: unknown } | { readonly expected: string };
+
+/** Whether a flag of this kind gathers the values of all its uses; of the others the last use wins. */
+export function isGathering({ is }: FlagKind): boolean {
+  return is === "names" || is === "urls" || is === "headers" || is === "inputs";
+}
+
+/** Reads one text. */
+export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: string): ReadResult {
+  switch (kind.is) {
+    case "text":
+      return text === "" ? { expected: "a text" } : { value: text };
+    case "integer":
+    case "number":
+      return readNumber(kind, text);
+    case "uint64":
+      return /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n ? { value: text } : { expected: "an integer from 0 to 2^64 − 1" };
+    case "choice": {
+      const choice = text.toLowerCase();
+      return kind.of.includes(choice) ? { value: choice } : { expected: oneOf(kind.of) };
+    }
+    case "address":
+      return isAddress(text) ? { value: text } : { expected: "HOST:PORT" };
+    case "names":
+      return readNames(text);
+    case "urls":
+      return readUrls(text);
+    case "headers":
+      return readHeaders(text);
+    case "inputs":
+      return readInputs(text);
+  }
+}
+
+/** Joins the values of one more use of a gathering flag to those before it. */
+export function gather(before: unknown, more: unknown): unknown {
+  if (Array.isArray(before) && Array.isArray(more)) return [...before, ...more];
+  return isObject(before) && isObject(more) ? { ...before, ...more } : more;
+}
+
+function readNumber(kind: Extract<FlagKind, { is: "integer" | "number" }>, text: string): ReadResult {
+  const { is, min, max, isAbove = false } = kind;
+  // Number("") and Number(" ") are 0; neither is a number that somebody meant.
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  const isRight = is === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
+  if (isRight && value <= max && (isAbove ? value > min : value >= min)) return { value };
+  const isList = text.includes(",") && text.split(",").every((part) => part.trim() !== "" && Number.isFinite(Number(part)));
+  const expected = `${is === "integer" ? "an integer" : "a number"} ${rangeText(min, max, isAbove)}`;
+  return { expected: isList ? `${expected}, one alone: a list of values (a sweep) is not supported by this version` : expected };
+}
+
+function rangeText(min: number, max: number, isAbove: boolean): string {
+  const from = isAbove ? `above ${min}` : `of at least ${min}`;
+  if (max === Number.POSITIVE_INFINITY || max === Number.MAX_SAFE_INTEGER) return from;
+  return isAbove ? `above ${min} and at most ${max}` : `from ${min} to ${max}`;
+}
+
+function oneOf(choices: readonly string[]): string {
+  return choices.length === 1 ? `${choices[0]}` : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+}
+
+function isAddress(text: string): boolean {
+  const match = /^(?:\[[0-9a-f:.]+\]|[^:/\s[\]]+):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[1] ?? 0);
+  return port >= 1 && port <= 65_535;
+}
+
+function readNames(text: string): ReadResult {
+  const names = text.split(",").map((name) => name.trim());
+  return names.some((name) => name === "") ? { expected: "a name, or several with commas between them" } : { value: names };
+}
+
+function readUrls(text: string): ReadResult {
+  const urls = text.split(",").map((part) => (part.includes("://") ? part.trim() : `http://${part.trim()}`));
+  const isRight = urls.every((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol));
+  return isRight ? { value: urls } : { expected: "an http or https URL" };
+}
+
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+function readHeaders(text: string): ReadResult {
+  const expected = "Name:Value, or a JSON object of texts";
+  if (text.startsWith("{")) {
+    const object = parseJson(text);
+    if (!isObject(object) || Object.values(object).some((value) => typeof value !== "string")) return { expected };
+    return Object.keys(object).every((name) => headerName.test(name)) ? { value: object } : { expected };
+  }
+  const colon = text.indexOf(":");
+  const name = text.slice(0, Math.max(colon, 0)).trim();
+  return headerName.test(name) ? { value: { [name]: text.slice(colon + 1).trim() } } : { expected };
+}
+
+function readInputs(text: string): ReadResult {
+  if (text.startsWith("{")) {
+    const object = parseJson(text);
+    return isObject(object) ? { value: object } : { expected: "key:value, or a JSON object" };
+  }
+  const colon = text.indexOf(":");
+  if (colon < 1) return { expected: "key:value, or a JSON object" };
+  const value = text.slice(colon + 1).trim();
+  return { value: { [text.slice(0, colon).trim()]: parseJson(value) ?? value } };
+}
+
+/** Undefined where the text is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON is an answer here: the text is then taken as it is, or refused by the caller.
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

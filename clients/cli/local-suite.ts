@@ -1,0 +1,144 @@
+/**
+ * The processes of a local run. Each reads one JSON line from stdin (token, address of the controller, log, config) and
+ * answers with one on stdout when it has joined the suite. A process whose stdin ends stops itself, so that none outlives this one.
+ */
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { AssayError } from "../../services/common/errors.ts";
+import { Companion, type CompanionEnd } from "./companion.ts";
+
+/** Services by process; the first process holds the controller, and its address is told to the others. */
+const processes = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
+
+export interface LocalSuiteOptions {
+  /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
+  readonly command: readonly string[];
+  /** Folder that the runs' folders are made in. */
+  readonly artifactBase: string;
+  /** Worker processes at most; undefined: as many as there are cores for. */
+  readonly workersMax: number | undefined;
+  readonly logLevel: string;
+  readonly logFile: string | undefined;
+  /** Every line that a process logs to stderr, as it comes; absent: kept and shown only if the process dies. */
+  readonly onLog?: ((line: string) => void) | undefined;
+  /** A process ended that nobody asked to. */
+  readonly onDeath: (death: SuiteDeath) => void;
+  /** How long all of them may take to be ready. Default 10 000. */
+  readonly readyTimeoutMs?: number;
+}
+
+export interface SuiteDeath extends CompanionEnd {
+  /** It held the controller: the run can no longer be watched. */
+  readonly isController: boolean;
+}
+
+export class LocalSuite {
+  /** Of an operator of this suite. */
+  readonly token = randomBytes(32).toString("base64url");
+  readonly #options: LocalSuiteOptions;
+  readonly #companions: readonly Companion[];
+  #isEnding = false;
+
+  /** Starts the processes at once, all together. */
+  constructor(options: LocalSuiteOptions) {
+    this.#options = options;
+    this.#companions = processes.map(
+      (services) =>
+        new Companion({
+          name: services,
+          command: [...options.command, "serve", `--services=${services}`, "--bootstrap"],
+          onLog: options.onLog,
+        }),
+    );
+  }
+
+  /**
+   * The controller's address, once every process has joined. Throws `unavailable` naming who died or answered something else, and
+   * `deadline_exceeded` naming who is missing; the processes are then ended already. To be called once.
+   */
+  async ready(): Promise<string> {
+    const missing = new Set<string>(processes);
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
+    const timer = setTimeout(() => {
+      const who = [...missing].join(" · ");
+      reject(new AssayError("deadline_exceeded", `the local suite is not ready after ${timeoutMs / 1000} s, missing: ${who}`));
+    }, timeoutMs);
+    try {
+      const address = await Promise.race([this.#join(missing), late]);
+      for (const companion of this.#companions) void this.#reportDeath(companion);
+      return address;
+    } catch (error) {
+      await this.kill();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Lets the processes end by themselves; whoever takes longer than 5 s is ended. */
+  async stop(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#companions.map((companion) => companion.stop(5000)));
+  }
+
+  /** Ends the processes now. */
+  async kill(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#companions.map((companion) => companion.kill()));
+  }
+
+  async #join(missing: Set<string>): Promise<string> {
+    const [first, ...others] = this.#companions;
+    if (first === undefined) throw new AssayError("internal", "a local suite without processes");
+    // Those who die while they wait for their line would otherwise be noticed only when they do not answer it.
+    const early = Promise.race(others.map(async (companion) => this.#throwDeath(await companion.ended)));
+    const address = await Promise.race([this.#joinOne(first, null, missing), early]);
+    await Promise.all(others.map((companion) => this.#joinOne(companion, address, missing)));
+    return address;
+  }
+
+  async #joinOne(companion: Companion, controller: string | null, missing: Set<string>): Promise<string> {
+    companion.tell(JSON.stringify(this.#bootstrap(controller)));
+    const line = await companion.firstLine;
+    if (line === undefined) return this.#throwDeath(await companion.ended);
+    const address = addressOf(line, companion.name);
+    missing.delete(companion.name);
+    return address;
+  }
+
+  #throwDeath({ name, how, lastWords }: CompanionEnd): never {
+    throw new AssayError("unavailable", `the process of ${name} did not start: ${how}${lastWords === "" ? "" : `\n${lastWords}`}`);
+  }
+
+  #bootstrap(controller: string | null): object {
+    const { artifactBase, workersMax = Number.POSITIVE_INFINITY, logLevel, logFile = null } = this.#options;
+    // One core is left to everything that is no worker.
+    const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
+    const config = { controller: { usesArtifactDir: true, artifactBase }, "worker-manager": { prespawn } };
+    return { token: this.token, controller, logFile, logLevel, config };
+  }
+
+  async #reportDeath(companion: Companion): Promise<void> {
+    const end = await companion.ended;
+    if (!this.#isEnding) this.#options.onDeath({ ...end, isController: companion === this.#companions[0] });
+  }
+}
+
+function addressOf(line: string, who: string): string {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(line);
+  } catch {
+    // Refused below, together with JSON that says something else.
+    answer = undefined;
+  }
+  if (typeof answer === "object" && answer !== null && "ready" in answer) {
+    if (answer.ready === true && "address" in answer && typeof answer.address === "string") return answer.address;
+    if (answer.ready === false && "error" in answer) {
+      throw new AssayError("unavailable", `the process of ${who} did not start: ${String(answer.error)}`);
+    }
+  }
+  const shown = JSON.stringify(line.slice(0, 200));
+  throw new AssayError("unavailable", `the process of ${who} did not start: it answered ${shown} instead of a ready line`);
+}

@@ -1,0 +1,113 @@
+/** From arguments to options, by a table of flags. Pure; reports every problem, not the first. */
+import { type FlagKind, gather, isGathering, readValue } from "./flag-kinds.ts";
+import type { Flag, FlagTable, OptionsOf } from "./flags.ts";
+import { nearest } from "./nearest.ts";
+
+export interface Parsed<T extends FlagTable> {
+  /** What was given and could be read. */
+  readonly options: OptionsOf<T>;
+  readonly wantsHelp: boolean;
+  /** One line each, naming option, value and what was expected. With any of them `options` must not be used. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Reads `--flag value`, `--flag=value` and switches. Flags that gather take all values up to the next flag, and every use adds to
+ * those before; of any other flag the last use holds.
+ */
+export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[]): Parsed<T> {
+  const bySpelling = spellingsOf(table);
+  const options: Record<string, unknown> = {};
+  const problems: string[] = [];
+  let wantsHelp = false;
+  const rest = [...argv];
+  for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
+    if (argument === "--help" || argument === "-h") {
+      wantsHelp = true;
+      continue;
+    }
+    const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
+    const spelling = equals < 0 ? argument : argument.slice(0, equals);
+    const found = bySpelling.get(spelling);
+    if (found === undefined) {
+      problems.push(unknownProblem(spelling, bySpelling));
+      // Its value would only be a second complaint about the same slip.
+      if (spelling.startsWith("-")) takeWhile(rest, isValue);
+      continue;
+    }
+    const { name, flag, isNegated } = found;
+    const kind: FlagKind = flag.kind;
+    if (kind.is === "switch") {
+      if (equals >= 0) problems.push(`${argument}: ${spelling} takes no value`);
+      options[name] = !isNegated;
+      continue;
+    }
+    const texts = equals >= 0 ? [argument.slice(equals + 1)] : valuesOf(rest, flag, bySpelling);
+    if (texts.length === 0) problems.push(`${spelling}: needs a value (${flag.value})`);
+    for (const text of texts) {
+      const result = readValue(kind, text);
+      if ("value" in result) options[name] = isGathering(kind) ? gather(options[name], result.value) : result.value;
+      else problems.push(`${spelling}${flag.isSecret ? "" : ` ${text}`}: expected ${result.expected}`);
+    }
+  }
+  // Every value was read by the kind of its own row.
+  return { options: options as OptionsOf<T>, wantsHelp, problems };
+}
+
+/** The command line with secret values replaced, to be written into files. */
+export function maskedCommand(table: FlagTable, argv: readonly string[]): string {
+  const bySpelling = spellingsOf(table);
+  let isHidden = false;
+  const words = argv.map((argument) => {
+    const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
+    const found = bySpelling.get(equals < 0 ? argument : argument.slice(0, equals));
+    if (found === undefined) return isHidden ? "***" : quoted(argument);
+    isHidden = found.flag.isSecret === true && equals < 0;
+    return found.flag.isSecret === true && equals >= 0 ? `${argument.slice(0, equals)}=***` : quoted(argument);
+  });
+  return words.join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+interface Found {
+  readonly name: string;
+  readonly flag: Flag;
+  readonly isNegated: boolean;
+}
+
+function spellingsOf(table: FlagTable): Map<string, Found> {
+  const found = new Map<string, Found>();
+  for (const [name, flag] of Object.entries(table)) {
+    for (const spelling of [flag.flag, ...(flag.aliases ?? [])]) found.set(spelling, { name, flag, isNegated: false });
+    const negation = flag.kind.is === "switch" ? flag.kind.negation : undefined;
+    if (negation !== undefined) found.set(negation, { name, flag, isNegated: true });
+  }
+  return found;
+}
+
+function unknownProblem(spelling: string, bySpelling: ReadonlyMap<string, Found>): string {
+  if (!spelling.startsWith("-")) return `${spelling}: unexpected argument`;
+  const meant = nearest(spelling, [...bySpelling.keys(), "--help"]);
+  return `${spelling}: unknown option${meant === undefined ? "" : `, did you mean ${meant}?`}`;
+}
+
+/** One value, or all up to the next flag. A value may begin with `-`, as negative numbers do, unless it is itself a flag. */
+function valuesOf(rest: string[], flag: Flag, bySpelling: ReadonlyMap<string, Found>): string[] {
+  const isFlag = (text: string): boolean => bySpelling.has(text.split("=", 1)[0] ?? "") || text === "--help";
+  const first = rest[0];
+  if (first === undefined || isFlag(first)) return [];
+  rest.shift();
+  return isGathering(flag.kind) ? [first, ...takeWhile(rest, isValue)] : [first];
+}
+
+function isValue(text: string): boolean {
+  return !text.startsWith("-");
+}
+
+function takeWhile(rest: string[], isTaken: (text: string) => boolean): string[] {
+  const end = rest.findIndex((text) => !isTaken(text));
+  return rest.splice(0, end < 0 ? rest.length : end);
+}

@@ -1,0 +1,119 @@
+/** How a run gets on, on stderr: one line drawn again and again on a terminal, elsewhere a line now and then. */
+import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import { clip, harmless, whole } from "./text.ts";
+
+export interface ProgressOptions {
+  readonly write: (text: string) => void;
+  /** One line is drawn again and again. */
+  readonly isTty: boolean;
+  readonly width: () => number;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+}
+
+/** Elsewhere than on a terminal: between two lines of the same phase. */
+const lineIntervalMs = 5000;
+/** The rate is that of the last seconds. */
+const rateWindowMs = 3000;
+
+export class Progress {
+  readonly #options: ProgressOptions;
+  #samples: { readonly atMs: number; readonly sent: number }[] = [];
+  #stage = "";
+  #stageSinceMs = 0;
+  #writtenMs = 0;
+  #ttftMs: number | undefined;
+  #isDrawn = false;
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+  }
+
+  /** Shows where the run stands. */
+  update(run: Run): void {
+    const now = this.#options.now();
+    const stage = `${RunState[run.state]} ${run.phase}`;
+    const isNew = stage !== this.#stage;
+    const phase = phaseThatRuns(run);
+    if (isNew) {
+      this.#stage = stage;
+      this.#stageSinceMs = now;
+    }
+    this.#sample(now, phase);
+    const line = this.#lineOf(run, phase, now);
+    if (this.#options.isTty) {
+      this.#options.write(`\r\x1b[2K${clip(line, this.#options.width() - 1)}`);
+      this.#isDrawn = true;
+    } else if (isNew || now - this.#writtenMs >= lineIntervalMs) {
+      this.#options.write(`${line}\n`);
+      this.#writtenMs = now;
+    }
+  }
+
+  /** Live median of the time to the first token, in ms. */
+  setTtft(ms: number | undefined): void {
+    this.#ttftMs = ms;
+  }
+
+  /** Takes the drawn line away, so that something else can be written. */
+  clear(): void {
+    if (this.#isDrawn) this.#options.write("\r\x1b[2K");
+    this.#isDrawn = false;
+  }
+
+  #sample(now: number, phase: PhaseProgress | undefined): void {
+    const sent = Number(phase?.sent ?? 0n);
+    if (phase === undefined || sent < (this.#samples.at(-1)?.sent ?? 0)) this.#samples = [];
+    if (phase === undefined) return;
+    this.#samples.push({ atMs: now, sent });
+    // One sample older than the window stays: the rate is counted from it.
+    while ((this.#samples[1]?.atMs ?? now) < now - rateWindowMs) this.#samples.shift();
+  }
+
+  #lineOf(run: Run, phase: PhaseProgress | undefined, now: number): string {
+    if (phase === undefined) return stageText(run);
+    const seconds = (now - this.#stageSinceMs) / 1000;
+    const parts = [`${phase.name}${run.state === RunState.DRAINING ? " (draining)" : ""}`];
+    parts.push(phase.asked > 0n ? `${whole(phase.sent)}/${whole(phase.asked)} requests` : `${whole(phase.sent)} requests`);
+    const rate = this.#rate();
+    if (rate !== undefined) parts.push(`${rate.toFixed(1)} req/s`);
+    parts.push(`${whole(phase.outstanding)} in flight`);
+    if (this.#ttftMs !== undefined) parts.push(`TTFT p50 ${this.#ttftMs.toFixed(1)} ms`);
+    parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
+    return parts.join("  ");
+  }
+
+  #rate(): number | undefined {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return undefined;
+    return ((last.sent - first.sent) * 1000) / (last.atMs - first.atMs);
+  }
+}
+
+/** The phase by its name, while credits are issued or come back. */
+export function phaseThatRuns(run: Run): PhaseProgress | undefined {
+  if (run.state !== RunState.RUNNING && run.state !== RunState.DRAINING) return undefined;
+  return run.phases.find(({ name }) => name === run.phase);
+}
+
+function stageText(run: Run): string {
+  switch (run.state) {
+    case RunState.CREATED:
+      return "waiting for the suite";
+    case RunState.CONFIGURING:
+      return "making ready";
+    case RunState.READY:
+      return "ready";
+    case RunState.PROCESSING:
+      return "making the results";
+    case RunState.COMPLETED:
+      return "completed";
+    case RunState.CANCELLED:
+      return "cancelled";
+    case RunState.FAILED:
+      return `failed: ${harmless(run.reason)}`;
+    default:
+      return "running";
+  }
+}

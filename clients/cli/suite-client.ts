@@ -1,0 +1,161 @@
+/** A suite as a client sees it: one connection to the controller and one to the records-manager that it names. */
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import {
+  type CreateRunResponse,
+  RunService,
+  SuiteService,
+  type WatchRunResponse,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  type ExportRunResponse,
+  RecordsManagerService,
+  type SummarizeRecordsResponse,
+  type WatchSummaryResponse,
+} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { AssayError, type ErrorCode } from "../../services/common/errors.ts";
+import { type Channel, createChannel } from "../../services/common/rpc/channel.ts";
+import { type Client, createClient } from "../../services/common/rpc/client.ts";
+import { asAssayError } from "../../services/common/rpc/status.ts";
+
+export interface SuiteAddress {
+  /** Of the controller, `host:port`. */
+  readonly address: string;
+  readonly token: string | undefined;
+}
+
+export interface WatchOptions {
+  readonly signal: AbortSignal;
+  /** Longest pause between two messages, in ms. */
+  readonly intervalMs: number;
+  readonly onMessage: (message: WatchRunResponse) => void;
+}
+
+/** Statistics of a long run are made from all of its rows. */
+const summaryTimeoutMs = 300_000;
+const cancelTimeoutMs = 5000;
+/** How long a suite may be silent, and how soon it is dialled again, doubling. */
+const maxSilenceMs = 15_000;
+const firstRedialMs = 100;
+const lastRedialMs = 1000;
+
+/** What dialling again does not mend. */
+const finalCodes: ReadonlySet<ErrorCode> = new Set([
+  "invalid_argument",
+  "not_found",
+  "permission_denied",
+  "unauthenticated",
+  "failed_precondition",
+  "unimplemented",
+]);
+
+export class SuiteClient {
+  readonly #suite: SuiteAddress;
+  readonly #channel: Channel;
+  readonly #runs: Client<typeof RunService>;
+  #records: Promise<Client<typeof RecordsManagerService>> | undefined;
+
+  constructor(suite: SuiteAddress) {
+    this.#suite = suite;
+    this.#channel = createChannel(suite);
+    this.#runs = createClient(RunService, this.#channel);
+  }
+
+  /** `spec` in proto JSON. Fails with the controller's own errors, `violations` included. */
+  async createRun(spec: JsonObject): Promise<CreateRunResponse> {
+    return this.#runs.createRun({ spec: fromJson(RunSpecSchema, spec) }, { timeoutMs: 10_000 });
+  }
+
+  /**
+   * The run in its last state, every message on the way told to `onMessage`. A broken stream is dialled again, for 15 s without
+   * a message at most; then, and on errors that dialling does not mend, it throws the last error. Throws `cancelled` on abort.
+   */
+  async watchRun(runId: string, { signal, intervalMs, onMessage }: WatchOptions): Promise<Run> {
+    let silentSinceMs = performance.now();
+    let pauseMs = firstRedialMs;
+    for (;;) {
+      let failure: AssayError;
+      try {
+        for await (const message of this.#runs.watchRun({ runId, intervalMs }, { signal })) {
+          silentSinceMs = performance.now();
+          pauseMs = firstRedialMs;
+          onMessage(message);
+          if (message.run !== undefined && isEnded(message.run)) return message.run;
+        }
+        failure = new AssayError("unavailable", "the controller ended the stream before the run had ended");
+      } catch (error) {
+        failure = asAssayError(error);
+      }
+      const isOver = signal.aborted || finalCodes.has(failure.code) || performance.now() - silentSinceMs > maxSilenceMs;
+      if (isOver) throw failure;
+      await pause(pauseMs, signal);
+      pauseMs = Math.min(lastRedialMs, 2 * pauseMs);
+    }
+  }
+
+  /** Asks for the end of a run. One that has ended already is no error. */
+  async cancelRun(runId: string, isNow: boolean, reason: string): Promise<void> {
+    try {
+      await this.#runs.cancelRun({ runId, now: isNow, reason }, { timeoutMs: cancelTimeoutMs });
+    } catch (error) {
+      if (asAssayError(error).code !== "failed_precondition") throw error;
+    }
+  }
+
+  async summarize(runId: string): Promise<SummarizeRecordsResponse> {
+    const records = await this.#recordsManager();
+    return records.summarizeRecords({ runId }, { timeoutMs: summaryTimeoutMs });
+  }
+
+  /** Live figures until the run ends or the signal aborts. */
+  async *watchSummary(runId: string, signal: AbortSignal): AsyncGenerator<WatchSummaryResponse> {
+    const records = await this.#recordsManager();
+    yield* records.watchSummary({ runId, intervalMs: 1000 }, { signal });
+  }
+
+  /** The bytes of the run's files. `cliCommand`: secrets masked. */
+  async *exportRun(runId: string, cliCommand: string, signal: AbortSignal): AsyncGenerator<ExportRunResponse> {
+    const records = await this.#recordsManager();
+    yield* records.exportRun({ runId, cliCommand }, { signal });
+  }
+
+  close(): void {
+    this.#channel.close();
+    // A client that could not be made has nothing to close, and whoever asked for it was told.
+    this.#records?.then((records) => records.close()).catch(() => {});
+  }
+
+  #recordsManager(): Promise<Client<typeof RecordsManagerService>> {
+    this.#records ??= this.#findRecordsManager().catch((error) => {
+      this.#records = undefined;
+      throw error;
+    });
+    return this.#records;
+  }
+
+  async #findRecordsManager(): Promise<Client<typeof RecordsManagerService>> {
+    const { members } = await createClient(SuiteService, this.#channel).getSuite({});
+    const member = members.find(({ services, address }) => services.includes(ServiceKind.RECORDS_MANAGER) && address !== "");
+    if (member === undefined) throw new AssayError("unavailable", `no records-manager in the suite at ${this.#suite.address}`);
+    return createClient(RecordsManagerService, { ...this.#suite, address: member.address });
+  }
+}
+
+export function isEnded({ state }: Run): boolean {
+  return state === RunState.COMPLETED || state === RunState.FAILED || state === RunState.CANCELLED;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+  });
+}

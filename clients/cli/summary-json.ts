@@ -1,0 +1,65 @@
+/** `--json`: the results of a run as one object for programs. Names are the protos', values are numbers in the unit beside them. Pure. */
+import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import { type PhaseIdentity, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import { type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
+import type { PhaseSummary } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { Report } from "./report.ts";
+
+/** What is not known is left out. Counts above 2^53 are rounded. */
+export function summaryJson({ run, summary, folder, files }: Report): object {
+  return {
+    run_id: run.runId,
+    name: run.spec?.name,
+    state: (RunState[run.state] ?? "unknown").toLowerCase(),
+    reason: run.reason === "" ? undefined : run.reason,
+    client: {
+      verdict: (Verdict[summary.verdict?.verdict ?? Verdict.UNSPECIFIED] ?? "unknown").toLowerCase(),
+      reasons: summary.verdict?.reasons ?? [],
+    },
+    phases: summary.phases.map((phase) => phaseJson(phase, run.phases.find(({ index }) => index === phase.index)?.asked)),
+    folder,
+    files,
+  };
+}
+
+function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
+  return {
+    name: phase.name,
+    kind: (PhaseKind[phase.kind] ?? "unknown").toLowerCase(),
+    asked: asked === undefined || asked === 0n ? undefined : Number(asked),
+    identity: phase.identity === undefined ? undefined : identityJson(phase.identity),
+    metrics: Object.fromEntries(phase.metrics.map((metric) => [metric.tag, metricJson(metric)])),
+    errors: phase.errors.map(({ code, phase: where, count, status, example }) => ({
+      code,
+      phase: where,
+      count: Number(count),
+      status: status === 0 ? undefined : status,
+      example,
+    })),
+    notes: phase.notes,
+  };
+}
+
+function identityJson(identity: PhaseIdentity): object {
+  return {
+    drawn: Number(identity.drawn),
+    unused: Number(identity.unused),
+    dropped: Number(identity.dropped),
+    succeeded: Number(identity.succeeded),
+    errored: Number(identity.errored),
+    cancelled: Number(identity.cancelled),
+    missing_record: Number(identity.missingRecord),
+    missing_lost: Number(identity.missingLost),
+    late: Number(identity.late),
+    conflicts: Number(identity.conflicts),
+    abandoned: Number(identity.abandoned),
+    unaccounted: Number(identity.unaccounted),
+    reissued: Number(identity.reissued),
+  };
+}
+
+function metricJson(metric: MetricStatistics): object {
+  const { header, unit, count, avg, min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99, notes } = metric;
+  const distribution = { count: Number(count), min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99 };
+  return { header, unit, avg, ...(count === 0n ? {} : distribution), notes: notes.length === 0 ? undefined : notes };
+}

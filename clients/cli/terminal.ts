@@ -1,0 +1,63 @@
+/** The process around the command line: its streams, its environment, its signals. Tests give another. */
+
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+export interface Terminal {
+  /** Results. After a broken pipe writing does nothing. */
+  out(text: string): void;
+  /** Progress and complaints; likewise. */
+  err(text: string): void;
+  /** Of stdout; where that is no terminal, $COLUMNS or 140. */
+  readonly width: number;
+  readonly errWidth: number;
+  readonly isErrTty: boolean;
+  /** stdout is a terminal and NO_COLOR is not set. */
+  readonly hasColour: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Takes the signals over until the answer is called. */
+  onStop(listener: (signal: StopSignal) => void): () => void;
+}
+
+const widthOfFiles = 140;
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const { stdout, stderr, env } = process;
+  const write = writerOf(stdout);
+  const writeError = writerOf(stderr);
+  const columns = Number(env.COLUMNS);
+  return {
+    out: write,
+    err: writeError,
+    get width() {
+      return stdout.columns ?? (columns > 0 ? columns : widthOfFiles);
+    },
+    get errWidth() {
+      return stderr.columns ?? widthOfFiles;
+    },
+    isErrTty: stderr.isTTY === true,
+    hasColour: stdout.isTTY === true && (env.NO_COLOR ?? "") === "",
+    env,
+    cwd: process.cwd(),
+    onStop(listener) {
+      process.on("SIGINT", listener);
+      process.on("SIGTERM", listener);
+      return () => {
+        process.off("SIGINT", listener);
+        process.off("SIGTERM", listener);
+      };
+    },
+  };
+}
+
+function writerOf(stream: NodeJS.WriteStream): (text: string) => void {
+  let isBroken = false;
+  // The reader is gone (`| head`): there is nobody to tell, and the run goes on to its files.
+  stream.on("error", () => {
+    isBroken = true;
+  });
+  return (text) => {
+    if (!isBroken) stream.write(text);
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * What a target's API looks like: how a turn becomes a request and what its answer says. Pure: bytes and objects in, values out.
+ * One implementation a file, `endpoints/<family>/<name>.ts`.
+ */
+import type { Usage } from "../metrics/metric.ts";
+import type { RequestError } from "./outcome.ts";
+
+/** One turn as the dataset gives it. */
+export interface TurnInput {
+  readonly model: string;
+  /** Messages before and with this turn, oldest first. */
+  readonly messages: readonly ChatMessage[];
+  /** Output length to ask for; undefined: the model decides. */
+  readonly maxOutputTokens: number | undefined;
+  readonly isStreaming: boolean;
+  /** Further top-level fields of the body, merged shallowly, last. */
+  readonly extraInputs: Readonly<Record<string, unknown>>;
+}
+
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+}
+
+/** A response as the worker kept it: bytes with the moment each read arrived. Not interpreted. */
+export interface RawResponse {
+  /** HTTP status; 0: none came. */
+  readonly status: number;
+  /** Value of the header, empty where none came. */
+  readonly contentType: string;
+  /** Body, transfer encoding removed. */
+  readonly payload: Uint8Array;
+  /** `readEnds[i]` = payload bytes received up to and with read i, ascending. */
+  readonly readEnds: Uint32Array;
+  /** `readNs[i]` = stamp of read i, ns after the request was sent. Same length. */
+  readonly readNs: Float64Array;
+  /** A stream was asked for. */
+  readonly isStreaming: boolean;
+}
+
+/**
+ * What the answer says. `error` undefined means complete by the protocol's own rules and not empty; with an error the other
+ * fields hold what had arrived before it.
+ */
+export interface ParsedResponse {
+  readonly error: RequestError | undefined;
+  /**
+   * Stamps of chunks with content (text, reasoning, tool calls), ascending; an event that spans reads has the stamp of the read
+   * that completes it. An answer in one piece has one, its last read.
+   */
+  readonly contentNs: Float64Array;
+  /** Stamp of the first chunk with content other than reasoning. */
+  readonly firstOutputNs: number | undefined;
+  /** Content chunks that share their stamp with the chunk before (several events in one read). */
+  readonly coalescedChunks: number;
+  /** Text, names and arguments of tool calls included. */
+  readonly outputText: string;
+  readonly reasoningText: string;
+  /** The last usage that was sent. */
+  readonly usage: Usage | undefined;
+  readonly finishReason: string | undefined;
+  /** A stream was asked for and one JSON document came: its only content stamp is no first token's. */
+  readonly isStreamIgnored: boolean;
+}
+
+export interface Endpoint {
+  /** As users write it: `--endpoint-type chat`. */
+  readonly name: string;
+  /** Appended to the base URL. */
+  readonly path: string;
+  readonly canStream: boolean;
+  /** The JSON body, UTF-8. */
+  readonly formatBody: (turn: TurnInput) => Uint8Array;
+  /** Never throws: what cannot be read is an `error`. */
+  readonly parse: (response: RawResponse) => ParsedResponse;
+}

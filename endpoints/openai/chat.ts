@@ -1,0 +1,38 @@
+/** OpenAI's chat completions, `POST /v1/chat/completions`: bodies as AIPerf writes them. */
+import type { Endpoint, TurnInput } from "../endpoint.ts";
+import { parseAnswer } from "../event-stream.ts";
+import { EventTemplates } from "../event-template.ts";
+import { encodeJson, isJsonObject } from "../json-body.ts";
+import { readChatEvent } from "./chat-event.ts";
+
+export interface ChatOptions {
+  /** Ask a stream for its token counts (`stream_options.include_usage`). Default true. */
+  readonly includeUsage?: boolean;
+  /** Write `max_tokens`, for servers that do not know `max_completion_tokens`. Default false. */
+  readonly useLegacyMaxTokens?: boolean;
+}
+
+export function createChatEndpoint(options: ChatOptions = {}): Endpoint {
+  const templates = new EventTemplates();
+  return {
+    name: "chat",
+    path: "/v1/chat/completions",
+    canStream: true,
+    formatBody: (turn) => encodeJson(chatBody(turn, options)),
+    parse: (response) => parseAnswer(response, readChatEvent, templates),
+  };
+}
+
+function chatBody(turn: TurnInput, options: ChatOptions): Record<string, unknown> {
+  const body: Record<string, unknown> = { messages: turn.messages, model: turn.model, stream: turn.isStreaming };
+  if (turn.maxOutputTokens !== undefined) {
+    body[options.useLegacyMaxTokens ? "max_tokens" : "max_completion_tokens"] = turn.maxOutputTokens;
+  }
+  Object.assign(body, turn.extraInputs);
+  // Decided after the extra inputs: they may switch the stream off, and servers refuse stream options without one.
+  const wanted = body.stream_options ?? {};
+  if (body.stream === true && options.includeUsage !== false && isJsonObject(wanted)) {
+    body.stream_options = { include_usage: true, ...wanted };
+  }
+  return body;
+}

@@ -1,0 +1,38 @@
+/**
+ * How a request can fail. A failed request is a record, never an exception. Codes are stable: they are written into
+ * run files, compared by scripts and listed in `docs/errors.md`.
+ */
+
+/** Where in its life the request failed. */
+export type RequestErrorPhase = "connect" | "tls" | "send" | "wait" | "stream" | "parse";
+
+export type RequestErrorCode =
+  | "connect_refused"
+  | "connect_timeout"
+  | "connect_failed"
+  | "name_resolution"
+  | "tls"
+  | "send_failed"
+  | "first_byte_timeout"
+  | "idle_timeout"
+  | "request_timeout"
+  | "reset"
+  | "stale_connection"
+  | "truncated"
+  | "in_band_error"
+  | "parse"
+  | "empty"
+  | "http_4xx"
+  | "http_5xx"
+  | "http_other"
+  | "context_overflow"
+  | "cancelled"
+  | "fenced"
+  | "unsendable";
+
+export interface RequestError {
+  readonly code: RequestErrorCode;
+  readonly phase: RequestErrorPhase;
+  /** What happened, with the target's own words where it sent any; cut to 1 KiB. */
+  readonly message: string;
+}

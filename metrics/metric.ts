@@ -1,0 +1,115 @@
+/**
+ * What a metric is. One metric a file in this folder: tag, header, units and formula, pure functions of what one
+ * request's record holds. Tags, headers and units are AIPerf's where AIPerf has the metric, so that files are interchangeable.
+ */
+
+/** Everything one finished request offers to a formula. Times are ns since the request was sent; absent = undefined. */
+export interface RequestFacts {
+  /** Moment the request was due, ns after it was sent: negative where it was sent late. Undefined for closed loops. */
+  readonly dueNs: number | undefined;
+  /** First byte of the response (status line or headers). */
+  readonly firstByteNs: number | undefined;
+  /** Stamps of the chunks that carried content (text, reasoning or tool calls), ascending. Not streaming: one, the end. */
+  readonly contentNs: Float64Array;
+  /** First chunk whose content is not reasoning. */
+  readonly firstOutputNs: number | undefined;
+  /** Last byte of the response. */
+  readonly endNs: number;
+  /** A stream was asked for and came. */
+  readonly isStreaming: boolean;
+  /** Tokens of the input, by the server's usage or by counting. */
+  readonly inputTokens: number | undefined;
+  /** Tokens of output other than reasoning; by usage: completion tokens − reasoning tokens. */
+  readonly outputTokens: number | undefined;
+  /** Tokens of reasoning; undefined where there is none or the server's usage does not tell it apart. */
+  readonly reasoningTokens: number | undefined;
+  /** Output length asked for. */
+  readonly requestedOutputTokens: number | undefined;
+  readonly usage: Usage | undefined;
+  /** As written to the connection, head included. */
+  readonly requestBytes: number;
+  /** As read from the connection, head included. */
+  readonly responseBytes: number;
+}
+
+/** Token counts as the server reported them. */
+export interface Usage {
+  readonly promptTokens: number | undefined;
+  readonly completionTokens: number | undefined;
+  readonly totalTokens: number | undefined;
+  readonly reasoningTokens: number | undefined;
+  readonly cachedPromptTokens: number | undefined;
+}
+
+export type MetricUnit =
+  | "ms"
+  | "sec"
+  | "ns"
+  | "tokens"
+  | "requests"
+  | "requests/sec"
+  | "tokens/sec"
+  | "tokens/sec/user"
+  | "count"
+  | "ratio"
+  | "%"
+  | "KB";
+
+/** What every metric has, of whatever kind. */
+export interface Metric {
+  /** AIPerf's tag; also the column's name in SQLite. */
+  readonly tag: string;
+  readonly header: string;
+  /** Unit of the value that `value` returns and that files show. A KB is 1024 bytes, as in AIPerf. */
+  readonly unit: MetricUnit;
+  /** Order of the row in the console table; undefined: not shown. */
+  readonly consoleOrder: number | undefined;
+  readonly isLargerBetter: boolean;
+  /** AIPerf's flags that concern who sees the metric; absent: none. */
+  readonly flags?: readonly MetricFlag[];
+}
+
+/**
+ * - `streaming`: only where a stream was asked for.
+ * - `internal`, `experimental`: left out of tables and files unless asked for.
+ * - `trace`: detail of the transport, left out of tables.
+ * - `error_only`: of failed requests; left out of tables, and of files where it is 0.
+ * - `no_record`: of a whole run; never in the file of records.
+ */
+export type MetricFlag = "streaming" | "internal" | "experimental" | "trace" | "error_only" | "no_record";
+
+/** A value per request, from which distributions are made. */
+export interface RecordMetric extends Metric {
+  /** Also of requests that failed; absent: those have no value, so that failures are in no distribution. */
+  readonly isOfFailures?: boolean;
+  /** Undefined where the metric does not apply to this request (too few chunks, no usage). Never NaN. */
+  readonly value: (facts: RequestFacts) => number | undefined;
+}
+
+/** Several values per request; the distribution is of all values of all requests. Computed from the stored content stamps. */
+export interface ListMetric extends Metric {
+  /** Values of one request; `contentNs` are the stamps of its chunks with content, ns after it was sent. Empty: none. */
+  readonly values: (contentNs: Float64Array) => Float64Array;
+}
+
+/** What the metrics of a whole run, or of one phase of it, are made of. Only succeeded requests count where nothing else is said. */
+export interface RunFacts {
+  /** Requests that succeeded. */
+  readonly requestCount: number;
+  /** Requests that failed, cancelled ones included. */
+  readonly errorRequestCount: number;
+  /** First moment a request was sent, ns on the suite's clock; undefined: no request succeeded. */
+  readonly firstSentNs: number | undefined;
+  /** Last moment of a last chunk with content, ns on the suite's clock. */
+  readonly lastContentNs: number | undefined;
+  /** Added to a moment of the suite's clock it gives wall time, ns since the Unix epoch. */
+  readonly wallOffsetNs: number;
+  /** Sum of a record metric's values over the requests that have one; undefined: none has. */
+  readonly sum: (tag: string) => number | undefined;
+}
+
+/** One value of a whole run. */
+export interface RunMetric extends Metric {
+  /** Undefined where it does not apply (no tokens, no request). Never NaN. */
+  readonly value: (facts: RunFacts) => number | undefined;
+}

@@ -1,0 +1,46 @@
+/** `assay mock`: the built-in server as a command. */
+import { messageOf } from "../services/common/errors.ts";
+import { helpText, parseArguments } from "./options.ts";
+import { createMock, type Mock } from "./server.ts";
+
+/**
+ * Serves until SIGINT or SIGTERM. The first line on stdout is `listening on http://HOST:PORT`, for programs; everything
+ * else goes to stderr. Resolves with the exit code: 0 stopped by a signal or help shown, 1 could not listen, 2 wrong
+ * arguments (all of them named).
+ */
+export async function runMock(argv: readonly string[]): Promise<number> {
+  const { options, wantsHelp, problems } = parseArguments(argv);
+  if (wantsHelp) {
+    process.stdout.write(helpText());
+    return 0;
+  }
+  if (problems.length > 0) {
+    for (const problem of problems) process.stderr.write(`assay mock: ${problem}\n`);
+    process.stderr.write("assay mock --help lists the options\n");
+    return 2;
+  }
+  let mock: Mock;
+  try {
+    mock = await createMock(options);
+  } catch (error) {
+    process.stderr.write(`assay mock: cannot listen on ${options.host}:${options.port}: ${messageOf(error)}\n`);
+    return 1;
+  }
+  process.stdout.write(`listening on ${mock.url}\n`);
+  process.stderr.write(`chat at ${mock.url}/v1/chat/completions, GPUs at ${mock.dcgmUrl}\n`);
+  await nextSignal();
+  await mock.stop();
+  return 0;
+}
+
+function nextSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      process.off("SIGINT", stop);
+      process.off("SIGTERM", stop);
+      resolve();
+    };
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+  });
+}

@@ -1,0 +1,84 @@
+/** Where the other services are: the directory as it stands, waited for with a deadline, and one channel per address. */
+import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import type { Directory, DirectoryEntry } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { AssayError } from "../errors.ts";
+import type { ServiceName } from "../module.ts";
+import { type Channel, type ClientTls, createChannel } from "../rpc/channel.ts";
+
+export interface Addresses {
+  /**
+   * A channel to a service, shared by all who ask for that address. Where there are several entries, `key` picks one, always
+   * the same for the same key and directory. Rejects with `deadline_exceeded`, naming the service, when the signal aborts first.
+   */
+  channelTo(service: ServiceName, signal: AbortSignal, key?: string): Promise<Channel>;
+  /** The directory has changed. */
+  update(directory: Directory): void;
+  /** Entries of a service now. */
+  entriesOf(service: ServiceName): readonly DirectoryEntry[];
+  close(): void;
+}
+
+export const serviceKinds: Readonly<Record<ServiceName, ServiceKind>> = {
+  controller: ServiceKind.CONTROLLER,
+  dataset: ServiceKind.DATASET,
+  timing: ServiceKind.TIMING,
+  "worker-manager": ServiceKind.WORKER_MANAGER,
+  worker: ServiceKind.WORKER,
+  "record-processor": ServiceKind.RECORD_PROCESSOR,
+  "records-manager": ServiceKind.RECORDS_MANAGER,
+  telemetry: ServiceKind.TELEMETRY,
+};
+
+export interface AddressesOptions {
+  readonly token: string | undefined;
+  readonly tls?: ClientTls | undefined;
+}
+
+export function createAddresses({ token, tls }: AddressesOptions): Addresses {
+  const channels = new Map<string, Channel>();
+  let entries: readonly DirectoryEntry[] = [];
+  let changed = Promise.withResolvers<void>();
+
+  const entriesOf = (service: ServiceName): readonly DirectoryEntry[] =>
+    entries.filter((entry) => entry.service === serviceKinds[service] && entry.address !== "");
+
+  const open = (address: string): Channel => {
+    const known = channels.get(address);
+    if (known !== undefined) return known;
+    const channel = createChannel({ address, ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }) });
+    channels.set(address, channel);
+    return channel;
+  };
+
+  return {
+    entriesOf,
+    async channelTo(service, signal, key = "") {
+      const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => giveUp(), { once: true });
+      for (;;) {
+        const found = entriesOf(service);
+        const entry = found[hash(key) % Math.max(1, found.length)];
+        if (entry !== undefined) return open(entry.address);
+        if (signal.aborted) throw new AssayError("deadline_exceeded", `no ${service} has joined the suite`);
+        await Promise.race([changed.promise, late]);
+      }
+    },
+    update(directory) {
+      entries = directory.entries;
+      const wake = changed;
+      changed = Promise.withResolvers<void>();
+      wake.resolve();
+    },
+    close() {
+      for (const channel of channels.values()) channel.close();
+      channels.clear();
+    },
+  };
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  return value;
+}

@@ -1,0 +1,92 @@
+/** What this process uses, measured over the interval since the last reading. */
+import { readdirSync, readFileSync } from "node:fs";
+import { monitorEventLoopDelay, PerformanceObserver, performance } from "node:perf_hooks";
+
+export interface ProcessUsage {
+  readonly cpuSec: number;
+  readonly rssBytes: number;
+  /** 0 to 1. */
+  readonly loopUtilization: number;
+  readonly loopDelayP99Ms: number;
+  readonly loopDelayMaxMs: number;
+  readonly gcMs: number;
+  /** 0: unknown. */
+  readonly openFds: number;
+  /** 0: unknown. */
+  readonly maxFds: number;
+}
+
+export interface UsageMeter {
+  /** Values since the call before. */
+  read(): ProcessUsage;
+  stop(): void;
+}
+
+const resolutionMs = 10;
+/** Counting descriptors costs a directory listing: with many of them only every so many readings. */
+const manyFds = 1000;
+const manyFdsEvery = 10;
+
+export function createUsageMeter(): UsageMeter {
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
+  delay.enable();
+  let gcMs = 0;
+  const collector = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) gcMs += entry.duration;
+  });
+  collector.observe({ entryTypes: ["gc"] });
+  const maxFds = readFdLimit();
+  let lastLoop = performance.eventLoopUtilization();
+  let openFds = 0;
+  let readings = 0;
+
+  return {
+    read() {
+      const loop = performance.eventLoopUtilization();
+      const since = performance.eventLoopUtilization(loop, lastLoop);
+      lastLoop = loop;
+      if (openFds < manyFds || readings % manyFdsEvery === 0) openFds = countFds();
+      readings++;
+      const cpu = process.cpuUsage();
+      const usage: ProcessUsage = {
+        cpuSec: (cpu.user + cpu.system) / 1e6,
+        rssBytes: process.memoryUsage.rss(),
+        loopUtilization: since.utilization,
+        // The histogram holds whole periods of its own timer; what is above one period is delay.
+        loopDelayP99Ms: aboveResolutionMs(delay.percentile(99)),
+        loopDelayMaxMs: aboveResolutionMs(delay.max),
+        gcMs,
+        openFds,
+        maxFds,
+      };
+      delay.reset();
+      gcMs = 0;
+      return usage;
+    },
+    stop() {
+      delay.disable();
+      collector.disconnect();
+    },
+  };
+}
+
+function aboveResolutionMs(ns: number): number {
+  return Number.isFinite(ns) ? Math.max(0, ns / 1e6 - resolutionMs) : 0;
+}
+
+function countFds(): number {
+  try {
+    return readdirSync("/proc/self/fd").length;
+  } catch {
+    return 0;
+  }
+}
+
+function readFdLimit(): number {
+  try {
+    const line = readFileSync("/proc/self/limits", "utf8").match(/^Max open files\s+(\d+)/m);
+    return Number(line?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,26 @@
+/** One request, measured: the message from record processor to records manager, and a row in its file. */
+import type { RequestError } from "../../endpoints/outcome.ts";
+import type { RecordIdentity, RecordTimes } from "./raw-record.ts";
+
+/** Who counted the output tokens: the target (`usage`), Assay's tokenizer (`counted`), nobody (`none`). */
+export type TokenSource = "usage" | "counted" | "none";
+
+/** Identity and times are the raw record's, unchanged. */
+export interface MetricRecord extends RecordIdentity, RecordTimes {
+  readonly status: number;
+  /** Undefined: the request succeeded. */
+  readonly error: RequestError | undefined;
+  /** Values of `recordMetrics` of `metrics/catalog.ts`, in its order and units; NaN: does not apply. */
+  readonly values: Float64Array;
+  /** Stamps of the chunks with content, packed as `encodeStamps` of `chunk-stamps.ts` does. Of failed requests too: what came. */
+  readonly contentStamps: Uint8Array;
+  /** In the target's words; undefined: none was sent. */
+  readonly finishReason: string | undefined;
+  /** Content chunks that arrived in the same read as the chunk before: their gap is 0 whatever the target did. */
+  readonly coalescedChunks: number;
+  readonly tokenSource: TokenSource;
+  /** The target's usage contradicts what it sent: fewer completion tokens than chunks with content, or a total that is not the sum. */
+  readonly hasUsageMismatch: boolean;
+  /** A stream was asked for and one JSON document came: metrics of streams do not apply. */
+  readonly isStreamIgnored: boolean;
+}

@@ -1,0 +1,80 @@
+/**
+ * Everything a worker observed of one request, not interpreted: the message from worker to record processor.
+ *
+ * Moments are readings of CLOCK_MONOTONIC of the worker's host, in ns (`dueNs` and `issuedNs` translated to it by the worker);
+ * fields that say "after sent" are differences to `sentNs`. `sentNs` is read directly before the first byte is written; where
+ * nothing could be written, at the moment it would have been.
+ */
+import type { RequestError } from "../../endpoints/outcome.ts";
+import type { MonotonicNs } from "./clock.ts";
+
+export interface RawRecord extends RecordIdentity, RecordTimes {
+  /** HTTP status; 0: no response came. */
+  readonly status: number;
+  /** The response's header, empty where it had none. */
+  readonly contentType: string;
+  /** What the worker saw go wrong (connecting, sending, waiting, the stream breaking off); undefined: the response came whole. */
+  readonly error: RequestError | undefined;
+  /** Tokens of the prompt as the dataset counted them; undefined: it did not. */
+  readonly inputTokens: number | undefined;
+  /** Text of the prompt, to count its tokens by; sent only where the dataset has no count of them. */
+  readonly inputText: string | undefined;
+  /** Reads of the body, packed as `chunk-stamps.ts` says. */
+  readonly stamps: Uint8Array;
+  /** Body of the response, transfer encoding removed; as far as it came. */
+  readonly payload: Uint8Array;
+}
+
+/** What names a request. Carried unchanged from the credit to the row. */
+export interface RecordIdentity {
+  readonly creditId: number;
+  /** Phase by its index in the run. */
+  readonly phase: number;
+  /** Conversation in the dataset, from 0. */
+  readonly conversation: number;
+  /** Turn of the conversation, from 0. */
+  readonly turn: number;
+  /** Session, dense per run, from 1. */
+  readonly sessionId: number;
+  /** Ordinal of the draw within its phase, from 0. */
+  readonly sessionNum: number;
+  /** `X-Request-ID` of the request. */
+  readonly requestId: string;
+  /** `X-Correlation-ID` of the request: the same for all turns of a session. */
+  readonly correlationId: string;
+  readonly workerId: string;
+  /** Target by its index in the spec. */
+  readonly targetIndex: number;
+  readonly model: string;
+}
+
+/** What a worker measured that needs no interpretation. Carried unchanged to the row. */
+export interface RecordTimes {
+  /** 0: no schedule, as soon as a slot was free. */
+  readonly dueNs: MonotonicNs;
+  /** When timing issued the credit. */
+  readonly issuedNs: MonotonicNs;
+  /** When the worker received the credit. */
+  readonly receivedNs: MonotonicNs;
+  readonly sentNs: MonotonicNs;
+  /** Added to a moment it gives wall time, ns since the Unix epoch. For labels. */
+  readonly wallOffsetNs: number;
+  /** First byte of the response, ns after sent; undefined: none came. */
+  readonly firstByteNs: number | undefined;
+  /** Last byte, or the moment the request was given up, ns after sent. */
+  readonly endNs: number;
+  /** What it took to connect, ns; before `sentNs` and no part of any latency. Undefined: the connection was open already. */
+  readonly connectNs: number | undefined;
+  readonly isConnectionReused: boolean;
+  /** A stream was asked for. */
+  readonly isStreaming: boolean;
+  readonly isCancelled: boolean;
+  /** Moment of the cancellation, ns after sent. */
+  readonly cancelledNs: number | undefined;
+  /** As written to the connection, head included. */
+  readonly requestBytes: number;
+  /** As read from the connection, head included. */
+  readonly responseBytes: number;
+  /** Output length that the request asked for. */
+  readonly requestedOutputTokens: number | undefined;
+}

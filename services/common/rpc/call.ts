@@ -1,0 +1,158 @@
+/** The life of every call on a server: its context, the reason it ended, one log line and the counters. */
+import { monotonicNs } from "../clock.ts";
+import { AssayError, type ErrorCode } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Caller } from "./auth.ts";
+import type { CallContext, Peer, ReadonlyMetadata, Role } from "./handler.ts";
+
+/** Calls of one server since it was made. `started = open + succeeded + the sum of failed`. */
+export interface RpcStats {
+  readonly started: number;
+  readonly succeeded: number;
+  /** Calls that ended with an error, by code. */
+  readonly failed: Readonly<Partial<Record<ErrorCode, number>>>;
+  readonly open: number;
+  /** Those of `open` that stream in at least one direction. */
+  readonly openStreams: number;
+}
+
+export interface CallStart {
+  readonly service: string;
+  readonly method: string;
+  readonly isStream: boolean;
+  readonly protocol: CallContext["protocol"];
+  readonly caller: Caller;
+  readonly metadata: ReadonlyMetadata;
+  readonly deadlineMs: number | undefined;
+}
+
+/** One call while it runs. Ends once: by the handler (`end`) or from outside (`abort`), whichever is first. */
+export class Call implements CallContext {
+  readonly service: string;
+  readonly method: string;
+  readonly protocol: CallContext["protocol"];
+  readonly peer: Peer;
+  readonly roles: readonly Role[];
+  readonly metadata: ReadonlyMetadata;
+  readonly deadlineMs: number | undefined;
+  readonly #onEnd: (error: AssayError | undefined) => void;
+  #hasEnded = false;
+  #abortError: AssayError | undefined;
+  #controller: AbortController | undefined;
+  readonly #abortListeners = new Set<(error: AssayError) => void>();
+
+  constructor(start: CallStart, onEnd: (error: AssayError | undefined) => void) {
+    this.service = start.service;
+    this.method = start.method;
+    this.protocol = start.protocol;
+    this.peer = start.caller.peer;
+    this.roles = start.caller.roles;
+    this.metadata = start.metadata;
+    this.deadlineMs = start.deadlineMs;
+    this.#onEnd = onEnd;
+  }
+
+  // Made on demand: most unary handlers never look, and an AbortController costs more than the rest of a call's context.
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortError !== undefined) this.#controller.abort(this.#abortError);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Why the call was cut; undefined while it was not. */
+  get abortError(): AssayError | undefined {
+    return this.#abortError;
+  }
+
+  /** Calls back if the call is aborted, at once if it was. Returns what takes the listener away again. */
+  onAbort(listener: (error: AssayError) => void): () => void {
+    if (this.#abortError !== undefined) listener(this.#abortError);
+    else if (!this.#hasEnded) this.#abortListeners.add(listener);
+    return () => this.#abortListeners.delete(listener);
+  }
+
+  /** The handler is done, with this error or none. False: the call was over before, and nobody waits for the outcome. */
+  end(error?: AssayError): boolean {
+    if (this.#hasEnded) return false;
+    this.#hasEnded = true;
+    this.#abortListeners.clear();
+    this.#onEnd(error);
+    return true;
+  }
+
+  /** The caller is gone or out of time. After the end this means nothing. */
+  abort(error: AssayError): void {
+    if (this.#hasEnded) return;
+    this.#abortError = error;
+    const listeners = [...this.#abortListeners];
+    this.end(error);
+    for (const listener of listeners) listener(error);
+    this.#controller?.abort(error);
+  }
+}
+
+/** The calls of one server: opens them, logs their ends at debug (internal errors at warn, with their cause), and counts. */
+export class CallBook {
+  readonly #log: Logger;
+  #started = 0;
+  #succeeded = 0;
+  #open = 0;
+  #openStreams = 0;
+  readonly #failed: Partial<Record<ErrorCode, number>> = {};
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  open(start: CallStart): Call {
+    const startNs = monotonicNs();
+    this.#started++;
+    this.#open++;
+    if (start.isStream) this.#openStreams++;
+    return new Call(start, (error) => {
+      this.#open--;
+      if (start.isStream) this.#openStreams--;
+      this.#count(error);
+      this.#write(start, error, (monotonicNs() - startNs) / 1e6);
+    });
+  }
+
+  stats(): RpcStats {
+    return {
+      started: this.#started,
+      succeeded: this.#succeeded,
+      failed: { ...this.#failed },
+      open: this.#open,
+      openStreams: this.#openStreams,
+    };
+  }
+
+  #count(error: AssayError | undefined): void {
+    if (error === undefined) this.#succeeded++;
+    else this.#failed[error.code] = (this.#failed[error.code] ?? 0) + 1;
+  }
+
+  #write(start: CallStart, error: AssayError | undefined, durationMs: number): void {
+    const { service, method, protocol, caller } = start;
+    const fields = { service, method, protocol, peer: caller.peer.address, durationMs, status: error?.code ?? "ok" };
+    if (error === undefined) this.#log.debug("call ended", fields);
+    else if (error.code === "internal") this.#log.warn("call failed", { ...fields, error: error.message, cause: stackOf(error) });
+    else this.#log.debug("call ended", { ...fields, error: error.message });
+  }
+}
+
+function stackOf(error: AssayError): string | undefined {
+  return error.cause instanceof Error ? error.cause.stack : error.stack;
+}
+
+/** The error of a call whose caller went away or cancelled. */
+export function cancelledByCaller(): AssayError {
+  return new AssayError("cancelled", "cancelled by the caller");
+}
+
+/** The error of a call whose deadline is over. */
+export function outOfTime(): AssayError {
+  return new AssayError("deadline_exceeded", "the caller's deadline is over");
+}

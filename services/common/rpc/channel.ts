@@ -1,0 +1,110 @@
+/** The client's end of a connection: one HTTP/2 connection to one address, shared by any number of service clients. */
+import { Client, credentials, type ChannelOptions as GrpcChannelOptions, Metadata } from "@grpc/grpc-js";
+import { AssayError } from "../errors.ts";
+
+/** PEM texts of a client. */
+export interface ClientTls {
+  /** The CA of the server's certificate. Default: the public CAs. */
+  readonly ca?: string | Buffer;
+  /** The client's own certificate and key, for servers that ask for one. */
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** The name that the server's certificate must have, if it is not the address dialled. */
+  readonly serverName?: string;
+}
+
+export interface ChannelOptions {
+  /** `host:port`. */
+  readonly address: string;
+  /** Absent = plaintext. */
+  readonly tls?: ClientTls | undefined;
+  /** Sent as a bearer token with every call. */
+  readonly token?: string | undefined;
+  /** Over the defaults below; names as in grpc-js. */
+  readonly channelOptions?: GrpcChannelOptions;
+}
+
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+const DEFAULTS: GrpcChannelOptions = {
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_permit_without_calls": 1,
+  // A repeated call could be a repeated run: whoever calls decides.
+  "grpc.enable_retries": 0,
+  // Else 1 MiB per call is taken for retries that never come, and hides back-pressure.
+  "grpc.per_rpc_retry_buffer_size": 0,
+  "grpc-node.flow_control_window": WINDOW_BYTES,
+  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+  // A suite starts in any order: the first redial comes soon, and no peer that is back waits for minutes.
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 2_000,
+  // A channel is one connection of its own, closed when it is closed.
+  "grpc.use_local_subchannel_pool": 1,
+  // Addresses are direct: no proxy of the environment, no lookup of service configurations in DNS.
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.enable_channelz": 0,
+};
+
+/** A connection that clients share. It connects at the first call. */
+export class Channel {
+  readonly address: string;
+  readonly grpc: Client;
+  readonly #token: string | undefined;
+
+  constructor(options: ChannelOptions) {
+    this.address = options.address;
+    this.#token = options.token;
+    this.grpc = new Client(options.address, credentialsOf(options.tls), {
+      ...DEFAULTS,
+      ...namesOf(options.tls),
+      ...options.channelOptions,
+    });
+  }
+
+  /** Fresh metadata of one call. */
+  metadata(entries: Readonly<Record<string, string>> = {}, waitForReady = false): Metadata {
+    const metadata = new Metadata({ waitForReady });
+    // Not as call credentials: grpc-js refuses those on plaintext, and on loopback that is the rule here.
+    if (this.#token !== undefined) metadata.set("authorization", `Bearer ${this.#token}`);
+    for (const [key, value] of Object.entries(entries)) metadata.set(key, value);
+    return metadata;
+  }
+
+  /** Connects now rather than at the first call. Throws `unavailable` if that takes longer than `timeoutMs` or the channel is closed. */
+  ready(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.grpc.waitForReady(Date.now() + timeoutMs, (error) => {
+        if (error === undefined) resolve();
+        else reject(new AssayError("unavailable", `connecting to ${this.address} within ${timeoutMs} ms: ${error.message}`));
+      });
+    });
+  }
+
+  /** Running calls end with an error; no further ones can be made. */
+  close(): void {
+    this.grpc.close();
+  }
+}
+
+/** One connection to one address, for several clients: `createClient(desc, channel)`. */
+export function createChannel(options: ChannelOptions): Channel {
+  return new Channel(options);
+}
+
+function credentialsOf(tls: ClientTls | undefined) {
+  if (tls === undefined) return credentials.createInsecure();
+  return credentials.createSsl(bufferOf(tls.ca), bufferOf(tls.key), bufferOf(tls.cert));
+}
+
+function bufferOf(pem: string | Buffer | undefined): Buffer | null {
+  if (pem === undefined) return null;
+  return typeof pem === "string" ? Buffer.from(pem) : pem;
+}
+
+function namesOf(tls: ClientTls | undefined): GrpcChannelOptions {
+  if (tls?.serverName === undefined) return {};
+  return { "grpc.ssl_target_name_override": tls.serverName, "grpc.default_authority": tls.serverName };
+}

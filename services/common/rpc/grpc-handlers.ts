@@ -1,0 +1,245 @@
+/** Handlers as grpc-js calls them: one adapter for each kind of method, and the interceptor that admits callers. */
+import type { EventEmitter } from "node:events";
+import {
+  type Deadline,
+  Metadata,
+  type ServerDuplexStream,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedHandleCall,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { AssayError } from "../errors.ts";
+import type { Authorizer, Caller, CallerFacts } from "./auth.ts";
+import { asBuffer, type MethodDefinition, methodDefinition } from "./bridge.ts";
+import { type Call, type CallBook, type CallStart, cancelledByCaller, outOfTime } from "./call.ts";
+import type { ErasedHandler, Implementation, ImplementedMethod, ReadonlyMetadata } from "./handler.ts";
+import { DuplexMessageStream } from "./message-stream.ts";
+import { asAssayError, grpcStatusOf } from "./status.ts";
+import { messagesOf, pump } from "./stream-pump.ts";
+
+/** What the server side of a call has, of whichever kind. */
+interface AnyCall extends EventEmitter {
+  readonly metadata: Metadata;
+  getDeadline(): Deadline;
+  getPath(): string;
+}
+
+export interface GrpcHandlers {
+  /** Admits a caller before one byte of its messages is read. */
+  readonly interceptor: ServerInterceptor;
+  readonly services: readonly { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation }[];
+}
+
+export function createGrpcHandlers(
+  implementations: readonly Implementation[],
+  authorizer: Authorizer,
+  book: CallBook,
+): GrpcHandlers {
+  // Hands the caller from the interceptor to the handler, which gets this very metadata object. Metadata entries would not do:
+  // a client can send any key itself.
+  const callers = new WeakMap<Metadata, Caller>();
+  const methods = new Map<string, ImplementedMethod>();
+  const services = implementations.map((implementation) => {
+    const definition: Record<string, MethodDefinition> = {};
+    const handlers: UntypedServiceImplementation = {};
+    for (const [name, method] of implementation.methods) {
+      const isCallback = typeof method.handler !== "function";
+      const ofMethod = methodDefinition(method.desc, method.codec);
+      // A message stream serialises by itself, when `send` is called.
+      definition[name] = isCallback ? { ...ofMethod, responseSerialize: passThrough } : ofMethod;
+      handlers[name] = adapterOf(method, ofMethod, (call) => openCall(book, callers, method, call));
+      methods.set(ofMethod.path, method);
+    }
+    return { definition, implementation: handlers };
+  });
+  return { services, interceptor: admissionInterceptor(methods, authorizer, callers, book) };
+}
+
+function passThrough(bytes: unknown): Buffer {
+  return bytes as Buffer;
+}
+
+function admissionInterceptor(
+  methods: ReadonlyMap<string, ImplementedMethod>,
+  authorizer: Authorizer,
+  callers: WeakMap<Metadata, Caller>,
+  book: CallBook,
+): ServerInterceptor {
+  return (definition, call) => {
+    const method = methods.get(definition.path);
+    // grpc-js has turned away every path that is not registered, and what is registered is in this map.
+    if (method === undefined) throw new Error(`${definition.path} is not served`);
+    const admit: MetadataListener = (metadata, next) => {
+      const facts = factsOf(call, metadata);
+      try {
+        callers.set(metadata, authorizer.admit(facts, method));
+      } catch (thrown) {
+        const error = asAssayError(thrown);
+        const caller = { peer: authorizer.peerOf(facts), roles: [] };
+        book.open(startOf(method, caller, metadata, call.getDeadline())).end(error);
+        call.sendStatus(grpcStatusOf(error));
+        return;
+      }
+      next(metadata);
+    };
+    // Node's clients end a stream before they reset it, so a cancelled stream of requests begins like one that is complete. The reset
+    // follows at once: after two turns of the event loop, the second of which has read the socket again, asking to read makes
+    // grpc-js look whether the call is cancelled, and say so before the next tick.
+    const endRequests: HalfCloseListener = (next) => {
+      const look = () => {
+        call.startRead();
+        process.nextTick(next);
+      };
+      setImmediate(() => setImmediate(look));
+    };
+    const listener = new ServerListenerBuilder().withOnReceiveMetadata(admit);
+    if (definition.requestStream) listener.withOnReceiveHalfClose(endRequests);
+    return new ServerInterceptingCall(call, { start: (next) => next(listener.build()) });
+  };
+}
+
+type InterceptedCall = Parameters<ServerInterceptor>[1];
+type MetadataListener = Parameters<ServerListenerBuilder["withOnReceiveMetadata"]>[0];
+type HalfCloseListener = Parameters<ServerListenerBuilder["withOnReceiveHalfClose"]>[0];
+
+function factsOf(call: InterceptedCall, metadata: Metadata): CallerFacts {
+  const { remoteAddress = "", remotePort = 0 } = call.getConnectionInfo();
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  return { remoteAddress, remotePort, certificate, authorization: textOf(metadata, "authorization") };
+}
+
+function startOf(method: ImplementedMethod, caller: Caller, metadata: Metadata, deadline: Deadline): CallStart {
+  const deadlineMs = Number(deadline);
+  return {
+    service: method.desc.parent.typeName,
+    method: method.desc.name,
+    isStream: method.desc.methodKind !== "unary",
+    protocol: "grpc",
+    caller,
+    metadata: readonlyMetadata(metadata),
+    deadlineMs: Number.isFinite(deadlineMs) ? deadlineMs : undefined,
+  };
+}
+
+function openCall(book: CallBook, callers: WeakMap<Metadata, Caller>, method: ImplementedMethod, call: AnyCall): Call {
+  const caller = callers.get(call.metadata);
+  if (caller === undefined) throw new Error(`${call.getPath()} was not admitted`);
+  const opened = book.open(startOf(method, caller, call.metadata, call.getDeadline()));
+  // Emitted at every end, also after a status of our own; `abort` means nothing then.
+  call.on("cancelled", () => {
+    const isLate = Date.now() + DEADLINE_SLACK_MS >= Number(call.getDeadline());
+    opened.abort(isLate ? outOfTime() : cancelledByCaller());
+  });
+  return opened;
+}
+
+// The caller's own timer started earlier than ours, so what its deadline looks like here is a reset shortly before ours.
+const DEADLINE_SLACK_MS = 50;
+
+function adapterOf(method: ImplementedMethod, definition: MethodDefinition, open: (call: AnyCall) => Call): UntypedHandleCall {
+  const { handler } = method;
+  if (typeof handler !== "function") return callbackStream(handler, definition, open);
+  switch (method.desc.methodKind) {
+    case "unary":
+      return ((call, answer) => respond(handler, call.request, open(call), answer)) satisfies UnaryAdapter;
+    case "client_streaming":
+      return ((call, answer) => {
+        const opened = open(call);
+        respond(handler, messagesOf(call, opened), opened, answer);
+      }) satisfies ClientStreamAdapter;
+    case "server_streaming":
+      return ((call) => streamResponses(handler, call.request, open(call), call)) satisfies ServerStreamAdapter;
+    case "bidi_streaming":
+      return ((call) => {
+        const opened = open(call);
+        streamResponses(handler, messagesOf(call, opened), opened, call);
+      }) satisfies BidiAdapter;
+  }
+}
+
+type UnaryAdapter = (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>) => void;
+type ClientStreamAdapter = (call: ServerReadableStream<unknown, unknown>, answer: sendUnaryData<unknown>) => void;
+type ServerStreamAdapter = (call: ServerWritableStream<unknown, unknown>) => void;
+type BidiAdapter = (call: ServerDuplexStream<unknown, unknown>) => void;
+type FunctionHandler = Extract<ErasedHandler, (...args: never) => unknown>;
+type StreamHandler = Exclude<ErasedHandler, FunctionHandler>;
+
+function respond(handler: FunctionHandler, input: unknown, call: Call, answer: sendUnaryData<unknown>): void {
+  const run = async () => handler(input, call);
+  run().then(
+    (response) => {
+      if (call.end()) answer(null, response);
+    },
+    (thrown) => {
+      const error = asAssayError(thrown);
+      if (call.end(error)) answer(grpcStatusOf(error));
+    },
+  );
+}
+
+function streamResponses(
+  handler: FunctionHandler,
+  input: unknown,
+  call: Call,
+  into: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
+): void {
+  // Headers at once tell the caller that the stream is open, which a quiet stream would not for long.
+  into.sendMetadata(new Metadata());
+  // A handler of this kind was checked to return an iterable.
+  const run = async () => pump(handler(input, call) as AsyncIterable<unknown>, into, call);
+  run().then(
+    () => {
+      if (call.end()) into.end();
+    },
+    (thrown) => {
+      const error = asAssayError(thrown);
+      if (call.end(error)) into.emit("error", grpcStatusOf(error));
+    },
+  );
+}
+
+function callbackStream(handler: StreamHandler, definition: MethodDefinition, open: (call: AnyCall) => Call): BidiAdapter {
+  return (duplex) => {
+    const call = open(duplex);
+    duplex.sendMetadata(new Metadata());
+    let outcome: AssayError | undefined;
+    let hasSentStatus = false;
+    const stream = new DuplexMessageStream<unknown, unknown>(duplex, {
+      serialize: (message) => asBuffer(definition.responseSerialize(message)),
+      fail(error) {
+        outcome = error;
+        duplex.emit("error", grpcStatusOf(error));
+      },
+    });
+    // Everything queued and the status are handed over; "cancelled" follows, as at every end.
+    duplex.on("finish", () => {
+      hasSentStatus = true;
+      call.end(outcome);
+      stream.settle(outcome);
+    });
+    call.onAbort((error) => {
+      if (!hasSentStatus) stream.settle(error);
+    });
+    try {
+      handler.onStream(stream, call);
+    } catch (error) {
+      stream.fail(asAssayError(error));
+    }
+  };
+}
+
+function readonlyMetadata(metadata: Metadata): ReadonlyMetadata {
+  return { get: (key) => textOf(metadata, key) };
+}
+
+function textOf(metadata: Metadata, key: string): string | undefined {
+  const value = metadata.get(key)[0];
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,15 @@
+/** Waits that end: a promise, or a deadline that says who was waited for. */
+import { AssayError } from "./errors.ts";
+
+/** The promise's outcome; rejects with `deadline_exceeded` naming `who` when the signal aborts first. */
+export async function within<T>(signal: AbortSignal, promise: Promise<T>, who: string): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(new AssayError("deadline_exceeded", `${who} did not answer in time`));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,65 @@
+/** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
+import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { RUN_BOUNDS, type RunPlan } from "./run-machine.ts";
+
+export interface PlanOptions {
+  readonly workers: number;
+  /** Services beside workers that must say they are ready. */
+  readonly members: readonly string[];
+  readonly hasTelemetry: boolean;
+}
+
+const configureNs = 30e9;
+const telemetryNs = 5e9;
+const clocksNs = 10e9;
+const datasetNs = 300e9;
+const processingNs = 600e9;
+
+export function planRun(spec: RunSpec, { workers, members, hasTelemetry }: PlanOptions): RunPlan {
+  return {
+    barriers: [
+      { name: "dataset", members: ["dataset"], timeoutNs: datasetNs },
+      { name: "workers", members, count: members.length + workers, timeoutNs: configureNs },
+      { name: "clocks", members: ["clocks"], timeoutNs: clocksNs },
+      ...(hasTelemetry ? [{ name: "telemetry" as const, members: ["telemetry"], timeoutNs: telemetryNs }] : []),
+    ],
+    phases: spec.phases.map(({ name, stop, graceSec }) => ({
+      name,
+      durationNs: stop?.durationSec === undefined ? undefined : stop.durationSec * 1e9,
+      graceNs: (graceSec ?? 0) * 1e9,
+    })),
+    processingTimeoutNs: processingNs,
+    bounds: RUN_BOUNDS,
+  };
+}
+
+/**
+ * Workers that a run can use: as many as the load has requests at once, no more than the hosts' cores leave beside the rest of
+ * the suite.
+ */
+export function workersFor(spec: RunSpec, hostCores: readonly number[]): number {
+  const byCores = hostCores.reduce((sum, cores) => sum + Math.max(1, cores - 1), 0);
+  const limits = spec.phases.map(({ load }) => (load.case === "concurrency" ? load.value.limit : Number.POSITIVE_INFINITY));
+  const wanted = spec.workers?.maxWorkers ?? byCores;
+  return Math.max(1, Math.min(wanted, Math.max(...limits)));
+}
+
+const shortRunRequests = 1000n;
+const shortRunSec = 10;
+const shortWarmUpMs = 100;
+const longWarmUpMs = 2000;
+
+/** How long workers warm their own path: long runs can afford what short ones would be made of. */
+export function selfWarmUpMs(spec: RunSpec): number {
+  const isLong = spec.phases.some(
+    ({ stop }) => (stop?.requestCount ?? 0n) > shortRunRequests || (stop?.durationSec ?? 0) > shortRunSec,
+  );
+  return isLong ? longWarmUpMs : shortWarmUpMs;
+}
+
+const maxCancelGraceSec = 30;
+
+/** How long a cancelled run waits for what is in flight: the phase's own grace, but no longer than a person waits. */
+export function cancelGraceSec(spec: RunSpec, phase: number): number {
+  return Math.min(spec.phases[phase]?.graceSec ?? maxCancelGraceSec, maxCancelGraceSec);
+}

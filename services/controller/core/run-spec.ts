@@ -1,0 +1,363 @@
+/**
+ * From the spec that a client gives to the spec that runs: refuse what this version does not build, find everything that
+ * is wrong, apply the defaults. Past this point nothing is optional that the run needs. Pure; called by ValidateRun and CreateRun.
+ */
+import { clone, create } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import {
+  ArrivalPattern,
+  ConcurrencyUnit,
+  ConnectionReuse,
+  DatasetSpecSchema,
+  DistributionSchema,
+  EndpointSpecSchema,
+  ModelSelection,
+  OutputSpecSchema,
+  Overload,
+  type PhaseSpec,
+  type RunSpec,
+  RunSpecSchema,
+  Sampling,
+  SyntheticDatasetSchema,
+  TargetSpecSchema,
+  TargetUrlSchema,
+  TelemetrySpecSchema,
+  TokenizerSpecSchema,
+  UrlStrategy,
+  WorkerSpecSchema,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { AssayError, type FieldViolation } from "../../common/errors.ts";
+
+/**
+ * Fields that this version carries out, by path; `*` below a path: all of it. A set field that is not here is refused by
+ * name, so that nothing a client asks for is silently left out.
+ */
+const supportedFields: readonly string[] = [
+  "name",
+  "models",
+  "target.urls.url",
+  "target.urls.label",
+  "target.headers",
+  "target.api_key",
+  "target.request_timeout_sec",
+  "target.connect_timeout_sec",
+  "target.first_byte_timeout_sec",
+  "target.idle_timeout_sec",
+  "target.connection_reuse",
+  "target.url_strategy",
+  "target.tls.*",
+  "endpoint.type",
+  "endpoint.path",
+  "endpoint.streaming",
+  "endpoint.use_legacy_max_tokens",
+  "endpoint.extra_inputs.*",
+  "endpoint.omit_stream_options",
+  "tokenizer.name",
+  "dataset.synthetic.corpus",
+  "dataset.synthetic.input_tokens.*",
+  "dataset.synthetic.output_tokens.*",
+  "dataset.sampling",
+  "dataset.entries",
+  "model_selection",
+  "phases.name",
+  "phases.kind",
+  "phases.concurrency.*",
+  "phases.rate.rate_per_sec",
+  "phases.rate.pattern",
+  "phases.stop.request_count",
+  "phases.stop.duration_sec",
+  "phases.grace_sec",
+  "workers.max_workers",
+  "workers.record_processors",
+  "telemetry.dcgm_urls",
+  "telemetry.disable_gpu",
+  "telemetry.interval_ms",
+  "output.artifact_dir",
+  "output.export_level",
+  "random_seed",
+];
+
+/** Enum values that this version carries out, by path of the field; other values are refused like unsupported fields. */
+const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
+  model_selection: new Set([ModelSelection.UNSPECIFIED, ModelSelection.ROUND_ROBIN]),
+  "target.connection_reuse": new Set([ConnectionReuse.UNSPECIFIED, ConnectionReuse.POOLED, ConnectionReuse.NEVER]),
+  "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
+  "phases.rate.pattern": new Set([ArrivalPattern.UNSPECIFIED, ArrivalPattern.CONSTANT, ArrivalPattern.POISSON]),
+};
+
+export interface CompiledSpec {
+  /** With all defaults; secrets included. */
+  readonly spec: RunSpec;
+  /** Legal but suspect, one line each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param given as the client sent it; not changed
+ * @param drawSeed makes the seed of a run that names none
+ * @throws `unimplemented` naming every set field that this version does not build; `invalid_argument` with every violation
+ */
+export function compileRunSpec(given: RunSpec, drawSeed: () => bigint): CompiledSpec {
+  const unsupported = unsupportedFields(given);
+  if (unsupported.length > 0) {
+    throw new AssayError("unimplemented", `not supported by this version: ${unsupported.join(", ")}`, {
+      reason: "FIELD_NOT_SUPPORTED",
+      violations: unsupported.map((field) => ({ field, description: "not supported by this version" })),
+    });
+  }
+  const spec = withDefaults(given, drawSeed);
+  const violations = violationsOf(spec);
+  if (violations.length > 0) {
+    const lines = violations.map((violation) => `${violation.field}: ${violation.description}`);
+    throw new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });
+  }
+  return { spec, warnings: warningsOf(spec) };
+}
+
+function unsupportedFields(spec: RunSpec): string[] {
+  const found: string[] = [];
+  visit(reflect(RunSpecSchema, spec), "", "", (path, shown, value) => {
+    const allowed = supportedValues[path];
+    const isKnown = supportedFields.includes(path) || supportedFields.some((field) => isBelow(path, field));
+    if (!isKnown || (allowed !== undefined && typeof value === "number" && !allowed.has(value))) found.push(shown);
+    return isKnown;
+  });
+  return found;
+}
+
+function isBelow(path: string, pattern: string): boolean {
+  return pattern.endsWith(".*") && (path.startsWith(pattern.slice(0, -1)) || path === pattern.slice(0, -2));
+}
+
+/** Calls `leaf` for every set field that holds no message of ours, with its path, its path with indices, and its value. */
+function visit(
+  message: ReflectMessage,
+  path: string,
+  shown: string,
+  leaf: (path: string, shown: string, value: unknown) => boolean,
+): void {
+  for (const field of message.fields) {
+    if (!message.isSet(field)) continue;
+    const fieldPath = path === "" ? field.name : `${path}.${field.name}`;
+    const fieldShown = shown === "" ? field.name : `${shown}.${field.name}`;
+    if (field.fieldKind === "message" && field.message.typeName.startsWith("assay.")) {
+      visit(message.get(field), fieldPath, fieldShown, leaf);
+    } else if (field.fieldKind === "list" && field.listKind === "message") {
+      let index = 0;
+      for (const item of message.get(field)) visit(item as ReflectMessage, fieldPath, `${fieldShown}[${index++}]`, leaf);
+    } else {
+      leaf(fieldPath, fieldShown, message.get(field));
+    }
+  }
+}
+
+const defaultUrl = "http://localhost:8000";
+const defaultRequestTimeoutSec = 21_600;
+const defaultConnectTimeoutSec = 30;
+const defaultInputTokens = 550;
+const defaultEntries = 100n;
+const defaultGraceSec = 30;
+const defaultScrapeMs = 1000;
+
+function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
+  const spec = clone(RunSpecSchema, given);
+  const target = spec.target ?? create(TargetSpecSchema);
+  spec.target = target;
+  if (target.urls.length === 0) target.urls.push(create(TargetUrlSchema, { url: defaultUrl }));
+  for (const url of target.urls) {
+    if (url.url !== "" && !url.url.includes("://")) url.url = `http://${url.url}`;
+    url.weight ??= 1;
+    if (url.label === "") url.label = url.url;
+  }
+  if (target.urlStrategy === UrlStrategy.UNSPECIFIED) target.urlStrategy = UrlStrategy.ROUND_ROBIN;
+  if (target.connectionReuse === ConnectionReuse.UNSPECIFIED) target.connectionReuse = ConnectionReuse.POOLED;
+  target.requestTimeoutSec ??= defaultRequestTimeoutSec;
+  target.connectTimeoutSec ??= Math.min(defaultConnectTimeoutSec, target.requestTimeoutSec);
+  const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
+  spec.endpoint = endpoint;
+  if (endpoint.type === "") endpoint.type = "chat";
+  const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
+  spec.tokenizer = tokenizer;
+  if (tokenizer.name === "") tokenizer.name = "o200k_base";
+  if (spec.modelSelection === ModelSelection.UNSPECIFIED) spec.modelSelection = ModelSelection.ROUND_ROBIN;
+  addDatasetDefaults(spec);
+  for (const phase of spec.phases) addPhaseDefaults(phase, target.requestTimeoutSec);
+  spec.workers ??= create(WorkerSpecSchema);
+  const telemetry = spec.telemetry ?? create(TelemetrySpecSchema);
+  spec.telemetry = telemetry;
+  telemetry.intervalMs ??= defaultScrapeMs;
+  const output = spec.output ?? create(OutputSpecSchema);
+  spec.output = output;
+  if (output.exportLevel === "") output.exportLevel = "records";
+  spec.randomSeed ??= drawSeed();
+  if (spec.name === "") spec.name = runName(spec);
+  return spec;
+}
+
+function addDatasetDefaults(spec: RunSpec): void {
+  const dataset = spec.dataset ?? create(DatasetSpecSchema);
+  spec.dataset = dataset;
+  if (dataset.source.case === undefined) dataset.source = { case: "synthetic", value: create(SyntheticDatasetSchema) };
+  if (dataset.sampling === Sampling.UNSPECIFIED) dataset.sampling = Sampling.SEQUENTIAL;
+  dataset.entries ??= defaultEntries;
+  if (dataset.source.case !== "synthetic") return;
+  const synthetic = dataset.source.value;
+  if (synthetic.corpus === "") synthetic.corpus = "prose";
+  synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
+}
+
+function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
+  const { load, stop } = phase;
+  if (load.case === "concurrency" && load.value.unit === ConcurrencyUnit.UNSPECIFIED) load.value.unit = ConcurrencyUnit.SESSION;
+  if (load.case === "rate") {
+    if (load.value.pattern === ArrivalPattern.UNSPECIFIED) load.value.pattern = ArrivalPattern.POISSON;
+    if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
+  }
+  // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
+  phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec : defaultGraceSec;
+}
+
+/** AIPerf's rule for folder names: model, endpoint and the stimulus of the first measured phase. */
+function runName(spec: RunSpec): string {
+  const model = (spec.models[0] ?? "model").replaceAll("/", "_") + (spec.models.length > 1 ? "_multi" : "");
+  const phase = spec.phases.find((candidate) => candidate.kind === PhaseKind.PROFILING) ?? spec.phases[0];
+  const load = phase?.load;
+  const stimulus =
+    load?.case === "concurrency"
+      ? `concurrency${load.value.limit}`
+      : load?.case === "rate"
+        ? `request_rate${load.value.ratePerSec}`
+        : (load?.case ?? "load");
+  return `${model}-openai-${spec.endpoint?.type ?? "chat"}-${stimulus}`;
+}
+
+function violationsOf(spec: RunSpec): FieldViolation[] {
+  const found: FieldViolation[] = [];
+  const demand = (isGood: boolean, field: string, description: string): void => {
+    if (!isGood) found.push({ field, description });
+  };
+  demand(spec.models.length > 0, "models", "at least one model is needed");
+  spec.models.forEach((model, index) => {
+    demand(model.trim() !== "", `models[${index}]`, "must not be empty");
+  });
+  checkTarget(spec, demand);
+  demand(spec.endpoint?.type === "chat", "endpoint.type", `must be chat, got ${spec.endpoint?.type}`);
+  const path = spec.endpoint?.path ?? "";
+  demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  const tokenizer = spec.tokenizer?.name ?? "";
+  demand(tokenizer === "o200k_base" || tokenizer === "none", "tokenizer.name", `must be o200k_base or none, got ${tokenizer}`);
+  checkDataset(spec, demand);
+  demand(spec.phases.length > 0, "phases", "at least one phase is needed");
+  const names = new Set<string>();
+  spec.phases.forEach((phase, index) => {
+    const at = `phases[${index}]`;
+    demand(!names.has(phase.name), `${at}.name`, `must be unique, got ${phase.name} again`);
+    names.add(phase.name);
+    checkPhase(phase, at, demand);
+  });
+  const workers = spec.workers?.maxWorkers;
+  demand(workers === undefined || workers >= 1, "workers.max_workers", `must be at least 1, got ${workers}`);
+  const seed = spec.randomSeed ?? 0n;
+  demand(seed <= BigInt(Number.MAX_SAFE_INTEGER), "random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}, got ${seed}`);
+  const scrapeMs = spec.telemetry?.intervalMs ?? defaultScrapeMs;
+  demand(scrapeMs >= 50, "telemetry.interval_ms", `must be at least 50, got ${scrapeMs}`);
+  const level = spec.output?.exportLevel ?? "";
+  demand(level === "summary" || level === "records", "output.export_level", `must be summary or records, got ${level}`);
+  return found;
+}
+
+type Demand = (isGood: boolean, field: string, description: string) => void;
+
+function checkTarget(spec: RunSpec, demand: Demand): void {
+  const target = spec.target;
+  if (target === undefined) return;
+  target.urls.forEach((entry, index) => {
+    const url = URL.canParse(entry.url) ? new URL(entry.url) : undefined;
+    const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+    demand(isHttp, `target.urls[${index}].url`, `must be an http or https URL, got ${entry.url}`);
+    demand(
+      url === undefined || (url.username === "" && url.password === ""),
+      `target.urls[${index}].url`,
+      "must not carry a password; use a header or the API key",
+    );
+  });
+  for (const [name, value] of Object.entries(target.headers)) {
+    demand(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name), "target.headers", `${JSON.stringify(name)} is no header name`);
+    demand(isHeaderValue(value), "target.headers", `the value of ${name} holds characters that a header may not have`);
+  }
+  demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
+  for (const [name, value] of [
+    ["request_timeout_sec", target.requestTimeoutSec],
+    ["connect_timeout_sec", target.connectTimeoutSec],
+    ["first_byte_timeout_sec", target.firstByteTimeoutSec],
+    ["idle_timeout_sec", target.idleTimeoutSec],
+  ] as const) {
+    demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
+  }
+}
+
+function isHeaderValue(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
+function checkDataset(spec: RunSpec, demand: Demand): void {
+  const dataset = spec.dataset;
+  demand((dataset?.entries ?? 1n) > 0n, "dataset.entries", "must be at least 1");
+  if (dataset?.source.case !== "synthetic") return;
+  const { corpus, inputTokens, outputTokens } = dataset.source.value;
+  demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
+  for (const [name, length] of [
+    ["input_tokens", inputTokens],
+    ["output_tokens", outputTokens],
+  ] as const) {
+    if (length === undefined) continue;
+    const at = `dataset.synthetic.${name}`;
+    demand(length.mean >= 1 && length.mean <= maxTokens, `${at}.mean`, `must be from 1 to ${maxTokens}, got ${length.mean}`);
+    demand(length.stddev >= 0 && Number.isFinite(length.stddev), `${at}.stddev`, `must be at least 0, got ${length.stddev}`);
+  }
+}
+
+const maxTokens = 10_000_000;
+
+function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
+  demand(
+    /^[a-z][a-z0-9_-]{0,62}$/.test(phase.name),
+    `${at}.name`,
+    `must be lower case letters, digits, _ or -, got ${JSON.stringify(phase.name)}`,
+  );
+  demand(phase.kind !== PhaseKind.UNSPECIFIED, `${at}.kind`, "must be warmup or profiling");
+  const { load, stop } = phase;
+  demand(load.case !== undefined, `${at}.load`, "a load is needed: a concurrency or a rate");
+  if (load.case === "concurrency") {
+    demand(load.value.limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${load.value.limit}`);
+  }
+  if (load.case === "rate") {
+    const rate = load.value.ratePerSec;
+    demand(rate > 0 && Number.isFinite(rate), `${at}.rate.rate_per_sec`, `must be above 0, got ${rate}`);
+  }
+  const isEnding = stop?.requestCount !== undefined || stop?.durationSec !== undefined;
+  demand(isEnding, `${at}.stop`, "a request count or a duration is needed");
+  demand(stop?.requestCount !== 0n, `${at}.stop.request_count`, "must be at least 1, got 0");
+  const durationSec = stop?.durationSec;
+  demand(
+    durationSec === undefined || (durationSec > 0 && Number.isFinite(durationSec)),
+    `${at}.stop.duration_sec`,
+    `must be above 0, got ${durationSec}`,
+  );
+  const graceSec = phase.graceSec ?? 0;
+  demand(graceSec >= 0, `${at}.grace_sec`, `must be at least 0, got ${graceSec}`);
+}
+
+function warningsOf(spec: RunSpec): string[] {
+  const warnings: string[] = [];
+  for (const phase of spec.phases) {
+    const limit = phase.load.case === "concurrency" ? phase.load.value.limit : 0;
+    const count = Number(phase.stop?.requestCount ?? 0n);
+    if (count > 0 && limit > count) {
+      warnings.push(`phase ${phase.name}: concurrency ${limit} is above its ${count} requests and will not be reached`);
+    }
+  }
+  if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
+  return warnings;
+}

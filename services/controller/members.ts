@@ -1,0 +1,304 @@
+/**
+ * Who is in the suite: Join streams, the directory, commands on their way, heartbeats. Knows processes and addresses, nothing
+ * of runs; those who do are told of results and events.
+ */
+import { randomUUID } from "node:crypto";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import { type Directory, DirectorySchema, type Member, MemberSchema } from "../../gen/assay/controller/v1/controller_pb.js";
+import {
+  type Command,
+  type CommandResult,
+  CommandSchema,
+  type Heartbeat,
+  type Hello,
+  type JoinRequest,
+  type JoinResponseSchema,
+  type MemberEvent,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { monotonicNs } from "../common/clock.ts";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import { readClockIdentity } from "../common/member/suite-clock.ts";
+import type { MessageStream } from "../common/rpc/handler.ts";
+import { errorCodeOf } from "../common/rpc/status.ts";
+import { protocolVersion, version } from "../common/version.ts";
+
+export type JoinStream = MessageStream<JoinRequest, MessageInitShape<typeof JoinResponseSchema>>;
+export type Action = Command["action"];
+
+/** A process of the suite, as long as the controller remembers it. */
+export interface MemberEntry {
+  readonly member: Member;
+  /** Undefined while its stream is broken. */
+  stream: JoinStream | undefined;
+  lastDial: number;
+  lastEventSeq: bigint;
+  heartbeat: Heartbeat | undefined;
+  /** When its stream broke; 0: it stands. */
+  brokenNs: number;
+  readonly commands: Map<bigint, PendingCommand>;
+}
+
+interface PendingCommand {
+  readonly command: Command;
+  readonly answer: PromiseWithResolvers<CommandResult>;
+  readonly timer: NodeJS.Timeout;
+}
+
+export interface MembersListeners {
+  /** A process has joined for the first time, or as a new incarnation. */
+  onJoined(entry: MemberEntry): void;
+  onEvent(entry: MemberEntry, event: MemberEvent): void;
+  onHeartbeat(entry: MemberEntry): void;
+  /** Its stream has been broken, or it has been silent, for so long that it is taken for dead. Never called for a worker that its manager restarts. */
+  onLost(entry: MemberEntry, reason: string): void;
+}
+
+const heartbeatMs = 500;
+/** A live process dials again within half a second. */
+const brokenForNs = 3e9;
+/** A stream that stands and says nothing: a frozen process. */
+const silentForNs = 10e9;
+const sweepMs = 250;
+const forgottenAfterNs = 600e9;
+
+export class Members {
+  readonly suiteId: string = randomUUID();
+  private readonly identity = readClockIdentity();
+  private readonly entries = new Map<string, MemberEntry>();
+  private readonly listeners: MembersListeners;
+  private readonly log: Logger;
+  private readonly sweeper: NodeJS.Timeout;
+  private readonly lost = new Set<MemberEntry>();
+  private directoryVersion = 0n;
+  private nextCommandId = 1n;
+  private nextNumber = new Map<string, number>();
+  private changed = Promise.withResolvers<void>();
+
+  constructor(listeners: MembersListeners, log: Logger) {
+    this.listeners = listeners;
+    this.log = log;
+    this.sweeper = setInterval(() => this.sweep(), sweepMs);
+  }
+
+  all(): MemberEntry[] {
+    return [...this.entries.values()];
+  }
+
+  /** Members that serve this and whose stream stands. */
+  serving(service: ServiceKind): MemberEntry[] {
+    return this.all().filter((entry) => entry.stream !== undefined && entry.member.services.includes(service));
+  }
+
+  find(memberId: string): MemberEntry | undefined {
+    return this.entries.get(memberId);
+  }
+
+  /** Resolves at the next change of who is there. */
+  change(): Promise<void> {
+    return this.changed.promise;
+  }
+
+  directory(): Directory {
+    return create(DirectorySchema, {
+      version: this.directoryVersion,
+      entries: this.all()
+        .filter((entry) => entry.stream !== undefined)
+        .flatMap(({ member }) =>
+          member.services.map((service) => ({ service, memberId: member.memberId, address: member.address })),
+        ),
+    });
+  }
+
+  /**
+   * Sends a command and resolves with its result; rejects with the member's error, or `deadline_exceeded` naming member and
+   * command. A broken stream does not end it: it is sent again when the member is back.
+   */
+  async command(entry: MemberEntry, runId: string, action: Action, timeoutMs: number): Promise<CommandResult> {
+    const commandId = this.nextCommandId++;
+    const command = create(CommandSchema, { commandId, runId, timeoutMs, action });
+    const answer = Promise.withResolvers<CommandResult>();
+    const late = (): void => {
+      const what = `${entry.member.memberId} did not answer ${action.case ?? "a command"} within ${timeoutMs} ms`;
+      answer.reject(new AssayError("deadline_exceeded", what));
+    };
+    const timer = setTimeout(late, timeoutMs + answerMarginMs);
+    entry.commands.set(commandId, { command, answer, timer });
+    entry.stream?.send({ message: { case: "command", value: command } });
+    try {
+      const result = await answer.promise;
+      if (result.error === "") return result;
+      throw new AssayError(errorCodeOf(result.errorCode), `${entry.member.memberId}: ${result.error}`);
+    } finally {
+      clearTimeout(timer);
+      entry.commands.delete(commandId);
+    }
+  }
+
+  /** Takes a stream whose first message was this hello. */
+  accept(stream: JoinStream, hello: Hello): void {
+    if (hello.protocolVersion !== protocolVersion) {
+      const versions = `member speaks protocol version ${hello.protocolVersion} (Assay ${hello.version}), the controller ${protocolVersion} (Assay ${version})`;
+      throw new AssayError("failed_precondition", versions);
+    }
+    if (hello.services.length === 0) throw new AssayError("invalid_argument", "services: a member serves at least one");
+    const known = this.known(hello);
+    if (known !== undefined && hello.dial <= known.lastDial)
+      throw new AssayError("aborted", "a later dial of this member has arrived");
+    const entry = known ?? this.enter(hello);
+    const former = entry.stream;
+    entry.stream = stream;
+    entry.lastDial = hello.dial;
+    entry.brokenNs = 0;
+    entry.member.isConnected = true;
+    former?.fail(new AssayError("aborted", "the member has dialled again"));
+    stream.onMessage((request) => this.receive(entry, request));
+    stream.onClose(() => this.broken(entry, stream));
+    stream.send({
+      message: {
+        case: "welcome",
+        value: {
+          memberId: entry.member.memberId,
+          suiteId: this.suiteId,
+          clock: this.identity,
+          heartbeatMs,
+          version,
+          lastEventSeq: entry.lastEventSeq,
+        },
+      },
+    });
+    this.tellDirectory();
+    for (const { command } of entry.commands.values()) stream.send({ message: { case: "command", value: command } });
+    if (known === undefined) this.listeners.onJoined(entry);
+  }
+
+  /** The process is gone for certain. */
+  remove(memberId: string): void {
+    const entry = this.entries.get(memberId);
+    if (entry === undefined) return;
+    this.entries.delete(memberId);
+    entry.stream?.fail(new AssayError("aborted", "this process was reaped"));
+    for (const { answer } of entry.commands.values()) answer.reject(new AssayError("unavailable", `${memberId} is gone`));
+    this.tellDirectory();
+  }
+
+  close(): void {
+    clearInterval(this.sweeper);
+    for (const { stream } of this.entries.values()) stream?.end();
+  }
+
+  private known(hello: Hello): MemberEntry | undefined {
+    for (const entry of this.entries.values()) {
+      if (entry.member.incarnation === hello.incarnation) return entry;
+    }
+    if (hello.memberId !== "" && this.entries.has(hello.memberId)) {
+      const old = this.entries.get(hello.memberId);
+      if (old?.stream !== undefined) throw new AssayError("already_exists", `${hello.memberId} is in the suite already`);
+      this.remove(hello.memberId);
+    }
+    return undefined;
+  }
+
+  private enter(hello: Hello): MemberEntry {
+    const { services, address, incarnation, pid, host, cores, labels } = hello;
+    const memberId = hello.memberId === "" ? this.nameOf(services) : hello.memberId;
+    const member = create(MemberSchema, {
+      memberId,
+      services,
+      address,
+      incarnation,
+      pid,
+      host,
+      cores,
+      labels,
+      version: hello.version,
+    });
+    const entry: MemberEntry = {
+      member,
+      stream: undefined,
+      lastDial: 0,
+      lastEventSeq: 0n,
+      heartbeat: undefined,
+      brokenNs: 0,
+      commands: new Map(),
+    };
+    this.entries.set(memberId, entry);
+    this.log.info("a member joined", { member: memberId, host, pid, address });
+    return entry;
+  }
+
+  private nameOf(services: readonly ServiceKind[]): string {
+    const name = services.map((service) => ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? "service").join("+");
+    const number = (this.nextNumber.get(name) ?? 0) + 1;
+    this.nextNumber.set(name, number);
+    return `${name}-${number}`;
+  }
+
+  private receive(entry: MemberEntry, { message }: JoinRequest): void {
+    entry.member.lastSeenNs = monotonicNs();
+    this.lost.delete(entry);
+    switch (message.case) {
+      case "heartbeat":
+        entry.heartbeat = message.value;
+        if (message.value.usage !== undefined) entry.member.usage = message.value.usage;
+        if (message.value.clock !== undefined) entry.member.clock = message.value.clock;
+        entry.member.counters = message.value.counters;
+        this.listeners.onHeartbeat(entry);
+        return;
+      case "clockPing": {
+        const receivedNs = monotonicNs();
+        const { memberSentNs } = message.value;
+        entry.stream?.send({ message: { case: "clockPong", value: { memberSentNs, receivedNs, sentNs: monotonicNs() } } });
+        return;
+      }
+      case "result":
+        entry.commands.get(message.value.commandId)?.answer.resolve(message.value);
+        return;
+      case "event":
+        if (message.value.seq <= entry.lastEventSeq) return;
+        entry.lastEventSeq = message.value.seq;
+        this.listeners.onEvent(entry, message.value);
+        return;
+      case "hello":
+        throw new AssayError("invalid_argument", "a second hello may not come");
+      case undefined:
+        throw new AssayError("invalid_argument", "a member's message is empty");
+      default:
+        message satisfies never;
+    }
+  }
+
+  private broken(entry: MemberEntry, stream: JoinStream): void {
+    if (entry.stream !== stream) return;
+    entry.stream = undefined;
+    entry.brokenNs = monotonicNs();
+    entry.member.isConnected = false;
+    this.tellDirectory();
+  }
+
+  private tellDirectory(): void {
+    this.directoryVersion++;
+    const directory = this.directory();
+    for (const { stream } of this.entries.values()) stream?.send({ message: { case: "directory", value: directory } });
+    const wake = this.changed;
+    this.changed = Promise.withResolvers<void>();
+    wake.resolve();
+  }
+
+  private sweep(): void {
+    const nowNs = monotonicNs();
+    for (const entry of this.all()) {
+      const { lastSeenNs, memberId } = entry.member;
+      const isBroken = entry.stream === undefined && nowNs - entry.brokenNs > brokenForNs;
+      const isSilent = lastSeenNs > 0 && nowNs - lastSeenNs > silentForNs;
+      if (entry.stream === undefined && nowNs - entry.brokenNs > forgottenAfterNs) this.entries.delete(memberId);
+      if ((!isBroken && !isSilent) || this.lost.has(entry)) continue;
+      this.lost.add(entry);
+      this.listeners.onLost(entry, isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`);
+    }
+  }
+}
+
+/** The member's own deadline comes first, with its own words. */
+const answerMarginMs = 500;

@@ -1,0 +1,610 @@
+/**
+ * One run being carried out: the machine of `core/run-machine.ts` decides, this file talks to the members. Everything here is
+ * sending a command, and telling the machine what came of it.
+ */
+import { create } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type Run, type RunEvent, RunEventSchema, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import {
+  ConfigureRunSchema,
+  type DatasetHandle,
+  FinishRunSchema,
+  type MemberEvent,
+  ReapWorkerSchema,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
+import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import { maskSecrets } from "../common/secrets.ts";
+import { type BarrierName, createRunMachine, type RunCommand, type RunMachine } from "./core/run-machine.ts";
+import { cancelGraceSec, planRun, selfWarmUpMs, workersFor } from "./core/run-plan.ts";
+import type { MemberEntry, Members } from "./members.ts";
+import { Observer, type SamplesStream } from "./observer.ts";
+
+export interface RunExecutionOptions {
+  readonly runId: string;
+  readonly spec: RunSpec;
+  readonly folder: string;
+  readonly members: Members;
+  readonly log: Logger;
+  /** Asks a worker-manager for workers; resolves when their processes are started. */
+  spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<void>;
+  dialSamples(): SamplesStream;
+  /** Something about the run has changed. */
+  onChange(): void;
+}
+
+type Machine = RunMachine<PhaseAccount, TimingProgress>;
+type MachineCommand = RunCommand<PhaseAccount, TimingProgress>;
+
+/** Services that every run needs one of, beside workers and dataset. */
+const neededServices = [
+  ["timing", ServiceKind.TIMING],
+  ["records-manager", ServiceKind.RECORDS_MANAGER],
+  ["record-processor", ServiceKind.RECORD_PROCESSOR],
+] as const;
+
+const datasetTimeoutMs = 300_000;
+const configureTimeoutMs = 30_000;
+const phaseTimeoutMs = 5_000;
+const closeTimeoutMs = 45_000;
+const finishTimeoutMs = 600_000;
+const observerTimeoutMs = 2_000;
+const clockPollMs = 20;
+const telemetryTimeoutMs = 4_000;
+
+const wireState = {
+  created: RunState.CREATED,
+  configuring: RunState.CONFIGURING,
+  ready: RunState.READY,
+  running: RunState.RUNNING,
+  draining: RunState.DRAINING,
+  processing: RunState.PROCESSING,
+  completed: RunState.COMPLETED,
+  failed: RunState.FAILED,
+  cancelled: RunState.CANCELLED,
+} as const;
+
+export class RunExecution {
+  /** As clients see it; secrets masked. */
+  readonly run: Run;
+  readonly events: RunEvent[] = [];
+  private readonly options: RunExecutionOptions;
+  private readonly observer: Observer;
+  private readonly ended = Promise.withResolvers<void>();
+  private readonly workers = new Set<string>();
+  private readonly processes = new AbortController();
+  private machine: Machine | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private dataset: PromiseWithResolvers<DatasetHandle> = Promise.withResolvers();
+  private liveWorkers = 0;
+  private isLeft = false;
+
+  constructor(options: RunExecutionOptions) {
+    const { runId, spec, folder, log } = options;
+    this.options = options;
+    this.dataset.promise.catch(() => {});
+    this.observer = new Observer({ runId, log, dial: options.dialSamples });
+    this.run = create(RunSchema, {
+      runId,
+      spec: maskSecrets(spec),
+      state: RunState.CREATED,
+      folder,
+      createTime: timestampNow(),
+      phases: spec.phases.map((phase, index) => ({
+        index,
+        name: phase.name,
+        kind: phase.kind,
+        asked: phase.stop?.requestCount ?? 0n,
+        durationSec: phase.stop?.durationSec ?? 0,
+      })),
+    });
+  }
+
+  get isOver(): boolean {
+    return this.run.state >= RunState.COMPLETED;
+  }
+
+  /** Carries the run out; resolves when it is over, whatever became of it. */
+  async execute(): Promise<void> {
+    const { spec, members } = this.options;
+    const managers = members.serving(ServiceKind.WORKER_MANAGER);
+    const workers = workersFor(
+      spec,
+      managers.map(({ member }) => Math.max(1, member.cores)),
+    );
+    const hasTelemetry = spec.telemetry?.disableGpu !== true && members.serving(ServiceKind.TELEMETRY).length > 0;
+    const plan = planRun(spec, { workers, members: neededServices.map(([name]) => name), hasTelemetry });
+    this.liveWorkers = workers;
+    const machine = createRunMachine<PhaseAccount, TimingProgress>(plan, {
+      command: (command) => this.carryOut(command, workers),
+      stateChanged: (state, phase) => this.enter(wireState[state], phase),
+      noted: (message) => this.note("note", message),
+    });
+    this.machine = machine;
+    this.tell(() => machine.start(monotonicNs()));
+    await this.ended.promise;
+  }
+
+  /** Once: stop, drain, export. Twice, or with `now`: leave at once. */
+  cancel(now: boolean): void {
+    const { machine } = this;
+    if (machine === undefined) {
+      this.run.reason = "cancelled before it began";
+      this.enter(RunState.CANCELLED, undefined);
+      this.ended.resolve();
+      return;
+    }
+    this.isLeft ||= now;
+    this.tell(() => machine.cancel(monotonicNs()));
+    if (now && !this.isOver) this.tell(() => machine.cancel(monotonicNs()));
+  }
+
+  adjust(action: { readonly phase: number; readonly concurrency?: number | undefined }): Promise<unknown> {
+    const value = {
+      $typeName: "assay.controller.v1.AdjustPhase" as const,
+      phase: action.phase,
+      ...(action.concurrency === undefined ? {} : { concurrency: action.concurrency }),
+    };
+    return this.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, phaseTimeoutMs);
+  }
+
+  onHeartbeat(entry: MemberEntry): void {
+    this.observer.heartbeat(entry);
+    for (const progress of entry.heartbeat?.timing ?? []) {
+      const phase = this.run.phases[progress.phase];
+      if (phase === undefined) continue;
+      phase.drawn = progress.drawn;
+      phase.sent = progress.sent;
+      phase.outstanding = progress.drawn - progress.sent - progress.unused - progress.lost - progress.dropped;
+      this.machine?.timingHeartbeat(progress.phase, progress);
+    }
+  }
+
+  onEvent(entry: MemberEntry, { event }: MemberEvent): void {
+    const { machine } = this;
+    if (machine === undefined) return;
+    const nowNs = monotonicNs();
+    switch (event.case) {
+      case "phaseStarted": {
+        const phase = this.run.phases[event.value.phase];
+        if (phase !== undefined) phase.startNs = event.value.startNs;
+        this.run.startTime ??= timestampNow();
+        this.observer.measuring(true);
+        this.note("phase_started", `phase ${phase?.name} began`, event.value.phase, event.value.startNs);
+        return;
+      }
+      case "sendingComplete": {
+        const phase = this.run.phases[event.value.phase];
+        if (phase !== undefined) phase.sendingCompleteNs = event.value.atNs;
+        this.note("sending_complete", `phase ${phase?.name}: nothing more will be sent`, event.value.phase, event.value.atNs);
+        this.tell(() => machine.sendingComplete(event.value.phase, nowNs));
+        return;
+      }
+      case "returningComplete": {
+        const { account, atNs } = event.value;
+        if (account === undefined) return;
+        const phase = this.run.phases[account.phase];
+        if (phase !== undefined) phase.returningCompleteNs = atNs;
+        this.observer.measuring(false);
+        this.note("returning_complete", `phase ${phase?.name}: every credit came back or is lost`, account.phase, atNs);
+        this.tell(() => machine.returningComplete(account.phase, account, nowNs));
+        return;
+      }
+      case "workerLost":
+        this.note("worker_lost", `${event.value.workerId}: ${event.value.reason}; ${event.value.lost} credits lost`);
+        return;
+      case "workerExited":
+        this.workerExited(event.value);
+        return;
+      case "note":
+        this.record(event.value);
+        return;
+      case "failed":
+        this.tell(() => machine.recordsManagerDied(`${entry.member.memberId}: ${event.value.reason}`, nowNs));
+        return;
+      case undefined:
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** A process joined while the run goes on: a worker in another's place takes part from now on. */
+  onJoined(entry: MemberEntry): void {
+    if (this.isOver || this.machine === undefined) return;
+    const { services, memberId } = entry.member;
+    if (services.includes(ServiceKind.WORKER) && this.run.state >= RunState.READY) {
+      this.configureWorker(entry).catch((error: unknown) => this.note("worker_unready", messageOf(error)));
+    }
+    if (services.includes(ServiceKind.RECORDS_MANAGER) && this.run.state >= RunState.READY) {
+      this.note("rejoined", `${memberId} is back; what is not committed is sent again`);
+      this.configure(entry).catch((error: unknown) => {
+        this.tell(() => this.machine?.recordsManagerDied(messageOf(error), monotonicNs()));
+      });
+    }
+  }
+
+  onLost(entry: MemberEntry, reason: string): void {
+    const { machine } = this;
+    if (machine === undefined || this.isOver) return;
+    const { services, memberId } = entry.member;
+    const nowNs = monotonicNs();
+    this.note("member_lost", `${memberId}: ${reason}`);
+    if (services.includes(ServiceKind.TIMING)) this.tell(() => machine.timingDied(`${memberId}: ${reason}`, nowNs));
+    if (
+      services.includes(ServiceKind.RECORDS_MANAGER) &&
+      this.options.members.serving(ServiceKind.RECORDS_MANAGER).length === 0
+    ) {
+      this.tell(() => machine.recordsManagerDied(`${memberId}: ${reason}`, nowNs));
+    }
+  }
+
+  private carryOut(command: MachineCommand, workers: number): void {
+    this.act(command, workers).catch((error: unknown) => this.failed(command, messageOf(error)));
+  }
+
+  private async act(command: MachineCommand, workers: number): Promise<void> {
+    const machine = this.machine;
+    switch (command.kind) {
+      case "prepare":
+        await this.prepare(command.barrier, workers);
+        return;
+      case "start_phase":
+        await this.broadcastPhase(command.phase);
+        return;
+      case "stop_phase": {
+        const value = {
+          $typeName: "assay.controller.v1.StopPhase" as const,
+          phase: command.phase,
+          reason: command.reason,
+          cancelInFlight: this.isLeft,
+          graceSec: cancelGraceSec(this.options.spec, command.phase),
+        };
+        this.note("stopping", `phase ${command.phase}: ${command.reason}`, command.phase);
+        await this.toService(ServiceKind.TIMING, { case: "stopPhase", value }, phaseTimeoutMs);
+        return;
+      }
+      case "hand_over_account":
+        await this.closePhase(command.phase, { case: "account", value: command.account });
+        return;
+      case "close_from_rows": {
+        const none = {
+          $typeName: "assay.timing.v1.TimingProgress" as const,
+          phase: command.phase,
+          lastDrawn: 0n,
+          drawn: 0n,
+          sent: 0n,
+          unused: 0n,
+          lost: 0n,
+          dropped: 0n,
+          ranges: [],
+        };
+        await this.closePhase(command.phase, { case: "heartbeat", value: command.heartbeat ?? none });
+        return;
+      }
+      case "process": {
+        // Whoever still has something for the file brings it before the file is closed.
+        await this.endCollection();
+        await this.observer.drained(AbortSignal.timeout(observerTimeoutMs));
+        const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };
+        await this.finishMember(ServiceKind.RECORDS_MANAGER, wireState[state], reason);
+        this.tell(() => machine?.processed(monotonicNs()));
+        return;
+      }
+      case "finish":
+        await this.finish(command.state, command.reason);
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  /** What a command's failure means to the machine. */
+  private failed(command: MachineCommand, message: string): void {
+    const { machine } = this;
+    if (machine === undefined) return;
+    const nowNs = monotonicNs();
+    this.options.log.warn("a step of the run failed", { run_id: this.options.runId, step: command.kind, error: message });
+    this.tell(() => {
+      switch (command.kind) {
+        case "prepare":
+          machine.unready(command.barrier, command.barrier, message, nowNs);
+          return;
+        case "start_phase":
+        case "stop_phase":
+          machine.timingDied(message, nowNs);
+          return;
+        case "hand_over_account":
+        case "close_from_rows":
+          machine.recordsManagerDied(message, nowNs);
+          return;
+        case "process":
+          machine.processingFailed(message, nowNs);
+          return;
+        case "finish":
+          this.ended.resolve();
+          return;
+        default:
+          command satisfies never;
+      }
+    });
+  }
+
+  private async prepare(barrier: BarrierName, workers: number): Promise<void> {
+    switch (barrier) {
+      case "dataset": {
+        const entry = await this.oneServing(ServiceKind.DATASET, "dataset");
+        const { outcome } = await this.configure(entry, datasetTimeoutMs, true);
+        if (outcome.case !== "dataset") throw new AssayError("internal", "the dataset service prepared nothing");
+        this.dataset.resolve(outcome.value);
+        this.ready("dataset", "dataset");
+        return;
+      }
+      case "workers":
+        await Promise.all([
+          ...neededServices.map(([name, service]) => this.prepareService(name, service)),
+          this.prepareWorkers(workers),
+        ]);
+        return;
+      case "telemetry": {
+        const [entry] = this.options.members.serving(ServiceKind.TELEMETRY);
+        if (entry !== undefined) await this.configure(entry, telemetryTimeoutMs);
+        this.ready("telemetry", "telemetry");
+        return;
+      }
+      case "clocks":
+        await this.clocksMeasured();
+        this.ready("clocks", "clocks");
+        return;
+      case "target":
+        this.ready("target", "target");
+        return;
+      default:
+        barrier satisfies never;
+    }
+  }
+
+  private async prepareService(name: string, service: ServiceKind): Promise<void> {
+    await this.oneServing(service, name);
+    // All of a service: there may be several record-processors.
+    await Promise.all(this.options.members.serving(service).map((entry) => this.configure(entry)));
+    if (service === ServiceKind.RECORDS_MANAGER) this.observer.start();
+    this.ready("workers", name);
+  }
+
+  private async prepareWorkers(count: number): Promise<void> {
+    const { members, runId, spawnWorkers } = this.options;
+    const managers = members.serving(ServiceKind.WORKER_MANAGER);
+    if (managers.length === 0 && members.serving(ServiceKind.WORKER).length < count) {
+      throw new AssayError("failed_precondition", "no worker-manager has joined, and too few workers");
+    }
+    const shares = managers.map((_, index) => Math.floor(count / managers.length) + (index < count % managers.length ? 1 : 0));
+    await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
+    const configured: Promise<void>[] = [];
+    while (configured.length < count && !this.processes.signal.aborted) {
+      for (const entry of members.serving(ServiceKind.WORKER)) {
+        if (this.workers.has(entry.member.memberId) || configured.length >= count) continue;
+        this.workers.add(entry.member.memberId);
+        configured.push(this.configureWorker(entry));
+      }
+      if (configured.length < count) await Promise.race([members.change(), aborted(this.processes.signal)]);
+    }
+    await Promise.all(configured);
+  }
+
+  private async configureWorker(entry: MemberEntry): Promise<void> {
+    this.workers.add(entry.member.memberId);
+    await this.configure(entry);
+    this.ready("workers", entry.member.memberId);
+  }
+
+  private async configure(entry: MemberEntry, timeoutMs = configureTimeoutMs, isDataset = false) {
+    const { runId, spec, folder, members } = this.options;
+    const dataset = isDataset ? undefined : await this.dataset.promise;
+    const value = create(ConfigureRunSchema, {
+      spec,
+      folder,
+      memberIds: [...this.workers],
+      selfWarmUpMs: selfWarmUpMs(spec),
+      createWallNs: wallOfMonotonic(monotonicNs()),
+      ...(dataset === undefined ? {} : { dataset }),
+    });
+    return members.command(entry, runId, { case: "configure", value }, timeoutMs);
+  }
+
+  /** Resolves once every member that takes part knows suite time. */
+  private async clocksMeasured(): Promise<void> {
+    const { members } = this.options;
+    while (!this.processes.signal.aborted) {
+      const missing = members.all().filter(({ stream, member }) => stream !== undefined && member.clock === undefined);
+      if (missing.length === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      setTimeout(resolve, clockPollMs);
+      await promise;
+    }
+  }
+
+  private async broadcastPhase(phase: number): Promise<void> {
+    const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
+    const { members, runId } = this.options;
+    // The file knows of the phase before its first record can come.
+    await this.toService(ServiceKind.RECORDS_MANAGER, { case: "startPhase", value }, phaseTimeoutMs);
+    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
+      members
+        .command(entry, runId, { case: "startPhase", value }, phaseTimeoutMs)
+        .catch((error: unknown) => this.note("note", messageOf(error)));
+    }
+    await this.toService(ServiceKind.TIMING, { case: "startPhase", value }, phaseTimeoutMs);
+  }
+
+  private async closePhase(
+    phase: number,
+    source: { case: "account"; value: PhaseAccount } | { case: "heartbeat"; value: TimingProgress },
+  ): Promise<void> {
+    const { outcome } = await this.toService(
+      ServiceKind.RECORDS_MANAGER,
+      { case: "closePhase", value: { $typeName: "assay.controller.v1.ClosePhase", source } },
+      closeTimeoutMs,
+    );
+    const progress = this.run.phases[phase];
+    if (progress !== undefined) {
+      progress.recordsCompleteNs = monotonicNs();
+      if (outcome.case === "identity") {
+        const abandoned = source.case === "account" ? source.value.abandoned : 0n;
+        progress.identity = { ...outcome.value, abandoned };
+        progress.drawn = outcome.value.drawn;
+        progress.sent = outcome.value.drawn - outcome.value.unused - outcome.value.dropped - outcome.value.missingLost;
+        progress.outstanding = 0n;
+      }
+    }
+    this.note("records_complete", `phase ${progress?.name}: its account is closed`, phase);
+    this.tell(() => this.machine?.phaseClosed(phase, monotonicNs()));
+  }
+
+  private async finish(state: "completed" | "failed" | "cancelled", reason: string): Promise<void> {
+    this.run.reason = reason;
+    this.processes.abort();
+    clearTimeout(this.timer);
+    this.dataset.reject(new AssayError("cancelled", "the run is over"));
+    const { members, runId, log } = this.options;
+    const value = create(FinishRunSchema, { state: wireState[state], reason });
+    const rest = members.all().filter((entry) => entry.stream !== undefined);
+    const recordsLast = (entry: MemberEntry): number => (entry.member.services.includes(ServiceKind.RECORDS_MANAGER) ? 1 : 0);
+    // Whoever writes ends last, so that what is on its way is still taken.
+    for (const group of [rest.filter((entry) => recordsLast(entry) === 0), rest.filter((entry) => recordsLast(entry) === 1)]) {
+      await Promise.all(
+        group.map((entry) =>
+          members
+            .command(entry, runId, { case: "finish", value }, state === "completed" ? finishTimeoutMs : closeTimeoutMs)
+            .catch((error: unknown) =>
+              log.warn("a member did not release the run", {
+                run_id: runId,
+                member: entry.member.memberId,
+                error: messageOf(error),
+              }),
+            ),
+        ),
+      );
+    }
+    this.observer.close();
+    this.run.endTime = timestampNow();
+    this.options.onChange();
+    this.ended.resolve();
+  }
+
+  private async endCollection(): Promise<void> {
+    const { members, runId, log } = this.options;
+    const action = { case: "endCollection" as const, value: { $typeName: "assay.controller.v1.EndCollection" as const } };
+    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
+      await members.command(entry, runId, action, telemetryTimeoutMs).catch((error: unknown) => {
+        log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
+      });
+    }
+  }
+
+  private async finishMember(service: ServiceKind, state: RunState, reason: string): Promise<void> {
+    await this.toService(service, { case: "finish", value: create(FinishRunSchema, { state, reason }) }, finishTimeoutMs);
+  }
+
+  private workerExited(exited: {
+    workerId: string;
+    exitCode: number;
+    signal: string;
+    successorId: string;
+    isExpected: boolean;
+  }): void {
+    const { members, runId, log } = this.options;
+    if (!this.workers.has(exited.workerId)) return;
+    const how = exited.signal === "" ? `exit code ${exited.exitCode}` : exited.signal;
+    members.remove(exited.workerId);
+    if (!exited.isExpected) {
+      this.note(
+        "worker_exited",
+        `${exited.workerId} ended by ${how}${exited.successorId === "" ? "" : `; ${exited.successorId} takes its place`}`,
+      );
+    }
+    const value = create(ReapWorkerSchema, { workerId: exited.workerId, reason: how });
+    this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, phaseTimeoutMs).catch((error: unknown) =>
+      log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }),
+    );
+    if (exited.successorId !== "" || exited.isExpected) return;
+    this.liveWorkers--;
+    if (this.liveWorkers <= 0)
+      this.tell(() => this.machine?.workersExhausted(`${exited.workerId} ended by ${how}`, monotonicNs()));
+  }
+
+  private async toService(service: ServiceKind, action: Parameters<Members["command"]>[2], timeoutMs: number) {
+    const { members, runId } = this.options;
+    const entry = await this.oneServing(service, serviceName(service));
+    return members.command(entry, runId, action, timeoutMs);
+  }
+
+  /** The first member that serves this; waits for one to join until the run is over. */
+  private async oneServing(service: ServiceKind, name: string): Promise<MemberEntry> {
+    const { members } = this.options;
+    for (;;) {
+      const [entry] = members.serving(service);
+      if (entry !== undefined) return entry;
+      if (this.processes.signal.aborted) throw new AssayError("unavailable", `no ${name} is in the suite`);
+      await Promise.race([members.change(), aborted(this.processes.signal)]);
+    }
+  }
+
+  private ready(barrier: BarrierName, member: string): void {
+    this.tell(() => this.machine?.ready(barrier, member, monotonicNs()));
+  }
+
+  private enter(state: RunState, phase: number | undefined): void {
+    this.run.state = state;
+    this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
+    if (state === RunState.COMPLETED || state === RunState.FAILED || state === RunState.CANCELLED) return;
+    this.options.onChange();
+  }
+
+  private note(kind: string, message: string, phase?: number, atNs = monotonicNs()): void {
+    this.record(create(RunEventSchema, { kind, message, atNs, memberId: "", ...(phase === undefined ? {} : { phase }) }));
+  }
+
+  private record(event: RunEvent): void {
+    this.events.push(event);
+    this.observer.event(event);
+    this.options.log.info(event.message, { run_id: this.options.runId, event: event.kind });
+    this.options.onChange();
+  }
+
+  /** Calls the machine and sets the one timer to its next deadline. */
+  private tell(call: () => void): void {
+    call();
+    clearTimeout(this.timer);
+    const wakeNs = this.machine?.nextWakeNs() ?? Number.POSITIVE_INFINITY;
+    if (!Number.isFinite(wakeNs)) return;
+    const waitMs = Math.min(Math.max(0, (wakeNs - monotonicNs()) / 1e6), maxTimerMs);
+    this.timer = setTimeout(() => this.tell(() => this.machine?.advance(monotonicNs())), waitMs);
+  }
+}
+
+/** The longest that setTimeout can wait. */
+const maxTimerMs = 2 ** 31 - 1;
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  return promise;
+}
+
+function serviceName(service: ServiceKind): string {
+  return ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? String(service);
+}
+
+function timestampNow() {
+  const ms = Date.now();
+  return {
+    $typeName: "google.protobuf.Timestamp" as const,
+    seconds: BigInt(Math.floor(ms / 1000)),
+    nanos: (ms % 1000) * 1_000_000,
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * What a dataset is to the rest of the suite: conversations of ordered turns, each addressed by two indices. A turn carries only the
+ * messages that it adds; the worker puts the history together.
+ */
+import type { ChatMessage } from "../../../endpoints/endpoint.ts";
+
+/** What is known of a turn before its text is made. */
+export interface TurnPlan {
+  /** Tokens of the turn's own messages; undefined: not known. */
+  readonly inputTokens: number | undefined;
+  /** Output length to ask for, in tokens; undefined: the model decides. */
+  readonly maxOutputTokens: number | undefined;
+  /** Pause after the turn before returned; 0 for the first. */
+  readonly delayMs: number;
+}
+
+export interface Turn extends TurnPlan {
+  /** Messages that this turn adds to the history, oldest first. */
+  readonly messages: readonly ChatMessage[];
+}
+
+/** Conversations 0 to `size` − 1, each with at least one turn. The same indices always give the same values. */
+export interface Dataset {
+  readonly size: number;
+  /** Plans of the turns of a conversation that exists; cheap beside `messages`. */
+  readonly plan: (conversation: number) => readonly TurnPlan[];
+  /** Messages of a turn that exists. */
+  readonly messages: (conversation: number, turn: number) => readonly ChatMessage[];
+}
+
+/** A dataset held in memory, one array of turns a conversation. */
+export function storedDataset(conversations: readonly (readonly Turn[])[]): Dataset {
+  return {
+    size: conversations.length,
+    plan: (conversation) => conversations[conversation] ?? [],
+    messages: (conversation, turn) => conversations[conversation]?.[turn]?.messages ?? [],
+  };
+}
+
+/** A turn, or why there is none, for the one who asked. */
+export type TurnLookup = { readonly turn: Turn } | { readonly missing: string };
+
+export function lookUpTurn(dataset: Dataset, conversation: number, turn: number): TurnLookup {
+  if (!(conversation >= 0 && conversation < dataset.size)) {
+    return { missing: `dataset has ${dataset.size} conversations, asked for conversation ${conversation}` };
+  }
+  const plans = dataset.plan(conversation);
+  const plan = plans[turn];
+  if (plan === undefined) {
+    return { missing: `conversation ${conversation} has ${plans.length} turns, asked for turn ${turn}` };
+  }
+  const { inputTokens, maxOutputTokens, delayMs } = plan;
+  return { turn: { inputTokens, maxOutputTokens, delayMs, messages: dataset.messages(conversation, turn) } };
+}
+
+/** A dataset in figures, for the handle that is given out. */
+export interface DatasetSummary {
+  readonly conversations: number;
+  readonly turns: number;
+  /** Turns of every conversation if they are equal; undefined otherwise. */
+  readonly turnsEach: number | undefined;
+  /** Turns of each conversation. */
+  readonly turnCounts: Uint32Array;
+  /** Mean over the turns whose input length is known; undefined: none is. */
+  readonly meanInputTokens: number | undefined;
+  /** Mean over the turns that ask for a length; undefined: none does. */
+  readonly meanOutputTokens: number | undefined;
+}
+
+/** Reads every plan and makes no text. */
+export function summarizeDataset(dataset: Dataset): DatasetSummary {
+  const turnCounts = new Uint32Array(dataset.size);
+  let turns = 0;
+  const input = { sum: 0, count: 0 };
+  const output = { sum: 0, count: 0 };
+  for (let conversation = 0; conversation < dataset.size; conversation++) {
+    const plans = dataset.plan(conversation);
+    turnCounts[conversation] = plans.length;
+    turns += plans.length;
+    for (const plan of plans) {
+      addKnown(input, plan.inputTokens);
+      addKnown(output, plan.maxOutputTokens);
+    }
+  }
+  return {
+    conversations: dataset.size,
+    turns,
+    turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined,
+    turnCounts,
+    meanInputTokens: meanOf(input),
+    meanOutputTokens: meanOf(output),
+  };
+}
+
+function addKnown(total: { sum: number; count: number }, value: number | undefined): void {
+  if (value === undefined) return;
+  total.sum += value;
+  total.count += 1;
+}
+
+function meanOf(total: { sum: number; count: number }): number | undefined {
+  return total.count === 0 ? undefined : total.sum / total.count;
+}

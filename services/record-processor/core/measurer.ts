@@ -1,0 +1,183 @@
+/**
+ * From a raw record to a metric record: parse the answer, count tokens, compute the metrics. Pure but for the count of its own
+ * failures; no input makes it throw.
+ */
+import type { Endpoint, ParsedResponse } from "../../../endpoints/endpoint.ts";
+import { requestError } from "../../../endpoints/target-error.ts";
+import { recordMetrics } from "../../../metrics/catalog.ts";
+import type { RequestFacts, Usage } from "../../../metrics/metric.ts";
+import { decodeReads, encodeStamps } from "../../common/chunk-stamps.ts";
+import { AssayError, messageOf } from "../../common/errors.ts";
+import type { MetricRecord, TokenSource } from "../../common/metric-record.ts";
+import type { RawRecord } from "../../common/raw-record.ts";
+
+/** Tokens of a text. */
+export type TokenCounter = (text: string) => number;
+
+export interface MeasurerOptions {
+  readonly endpoint: Endpoint;
+  /** Called only where the target sent no usage; undefined: then nothing is counted. */
+  readonly countTokens: TokenCounter | undefined;
+}
+
+interface TokenCounts {
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+  readonly reasoning: number | undefined;
+  readonly source: TokenSource;
+}
+
+const nothing: ParsedResponse = {
+  error: undefined,
+  contentNs: new Float64Array(0),
+  firstOutputNs: undefined,
+  coalescedChunks: 0,
+  outputText: "",
+  reasoningText: "",
+  usage: undefined,
+  finishReason: undefined,
+  isStreamIgnored: false,
+};
+
+const noCounts: TokenCounts = { input: undefined, output: undefined, reasoning: undefined, source: "none" };
+
+/** Measures the records of one endpoint and one model's tokenizer. */
+export class Measurer {
+  readonly #options: MeasurerOptions;
+  #faults = 0;
+
+  constructor(options: MeasurerOptions) {
+    this.#options = options;
+  }
+
+  /** Records that could not be measured for a reason that is not the target's: broken stamps, a bug. Anything but 0 belongs in the verdict. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /**
+   * The record's metrics. What the worker saw go wrong stays the record's error; an answer that is wrong in itself gets the
+   * endpoint's. Failed requests have values only of metrics that are of failures too, and the content stamps of what came.
+   */
+  measure(record: RawRecord): MetricRecord {
+    try {
+      const parsed = parse(record, this.#options.endpoint);
+      const hasFailed = record.error !== undefined || parsed.error !== undefined;
+      const counts = hasFailed ? noCounts : countTokens(record, parsed, this.#options.countTokens);
+      return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, parsed, counts), hasFailed));
+    } catch (error) {
+      this.#faults++;
+      const fault = requestError("parse", "parse", `the record could not be measured: ${messageOf(error)}`);
+      return metricRecord(record, { ...nothing, error: fault }, "none", new Float64Array(recordMetrics.length).fill(Number.NaN));
+    }
+  }
+}
+
+function parse(record: RawRecord, endpoint: Endpoint): ParsedResponse {
+  const { status, contentType, payload, isStreaming } = record;
+  if (status === 0) {
+    if (record.error === undefined) throw new AssayError("internal", "a record without response has no error");
+    return nothing;
+  }
+  const { readEnds, readNs } = decodeReads(record.stamps);
+  const stamped = readEnds[readEnds.length - 1] ?? 0;
+  if (stamped !== payload.length) {
+    throw new AssayError("data_loss", `read stamps cover ${stamped} bytes of a payload of ${payload.length}`);
+  }
+  return endpoint.parse({ status, contentType, payload, readEnds, readNs, isStreaming });
+}
+
+/** By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. */
+function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCounter | undefined): TokenCounts {
+  const { usage } = parsed;
+  const input = usage?.promptTokens ?? record.inputTokens ?? countText(record.inputText, count);
+  if (usage?.completionTokens !== undefined) {
+    const reasoning = usage.reasoningTokens;
+    return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
+  }
+  const output = countText(parsed.outputText, count);
+  const reasoning = countText(parsed.reasoningText, count);
+  return { input, output, reasoning, source: output === undefined && reasoning === undefined ? "none" : "counted" };
+}
+
+function countText(text: string | undefined, count: TokenCounter | undefined): number | undefined {
+  return text === undefined || text === "" || count === undefined ? undefined : count(text);
+}
+
+/** Every chunk with content holds at least one token, so more chunks than tokens is a contradiction. */
+function contradicts(usage: Usage | undefined, contentChunks: number): boolean {
+  if (usage === undefined) return false;
+  const { promptTokens, completionTokens, totalTokens } = usage;
+  if (completionTokens === undefined) return false;
+  if (completionTokens < contentChunks) return true;
+  return promptTokens !== undefined && totalTokens !== undefined && totalTokens !== promptTokens + completionTokens;
+}
+
+function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: TokenSource, values: Float64Array): MetricRecord {
+  // One literal instead of a spread: an order of magnitude cheaper at this rate.
+  return {
+    creditId: record.creditId,
+    phase: record.phase,
+    conversation: record.conversation,
+    turn: record.turn,
+    sessionId: record.sessionId,
+    sessionNum: record.sessionNum,
+    requestId: record.requestId,
+    correlationId: record.correlationId,
+    workerId: record.workerId,
+    targetIndex: record.targetIndex,
+    model: record.model,
+    dueNs: record.dueNs,
+    issuedNs: record.issuedNs,
+    receivedNs: record.receivedNs,
+    sentNs: record.sentNs,
+    wallOffsetNs: record.wallOffsetNs,
+    firstByteNs: record.firstByteNs,
+    endNs: record.endNs,
+    connectNs: record.connectNs,
+    isConnectionReused: record.isConnectionReused,
+    isStreaming: record.isStreaming,
+    isCancelled: record.isCancelled,
+    cancelledNs: record.cancelledNs,
+    requestBytes: record.requestBytes,
+    responseBytes: record.responseBytes,
+    requestedOutputTokens: record.requestedOutputTokens,
+    status: record.status,
+    error: record.error ?? parsed.error,
+    values,
+    contentStamps: encodeStamps(parsed.contentNs),
+    finishReason: parsed.finishReason,
+    coalescedChunks: parsed.coalescedChunks,
+    tokenSource,
+    hasUsageMismatch: contradicts(parsed.usage, parsed.contentNs.length),
+    isStreamIgnored: parsed.isStreamIgnored,
+  };
+}
+
+function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts): RequestFacts {
+  return {
+    dueNs: record.dueNs === 0 ? undefined : record.dueNs - record.sentNs,
+    firstByteNs: record.firstByteNs,
+    contentNs: parsed.contentNs,
+    firstOutputNs: parsed.firstOutputNs,
+    endNs: record.endNs,
+    isStreaming: record.isStreaming && !parsed.isStreamIgnored,
+    inputTokens: counts.input,
+    outputTokens: counts.output,
+    reasoningTokens: counts.reasoning,
+    requestedOutputTokens: record.requestedOutputTokens,
+    usage: parsed.usage,
+    requestBytes: record.requestBytes,
+    responseBytes: record.responseBytes,
+  };
+}
+
+function valuesOf(facts: RequestFacts, hasFailed: boolean): Float64Array {
+  const values = new Float64Array(recordMetrics.length);
+  for (let index = 0; index < recordMetrics.length; index++) {
+    const metric = recordMetrics[index];
+    const applies = metric !== undefined && (!hasFailed || metric.isOfFailures === true);
+    values[index] = applies ? (metric.value(facts) ?? Number.NaN) : Number.NaN;
+  }
+  return values;
+}

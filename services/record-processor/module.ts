@@ -1,0 +1,62 @@
+/** The record-processor as a module of its process: the runs that are configured here. */
+import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { Addresses } from "../common/member/addresses.ts";
+import type { ServiceModule } from "../common/module.ts";
+import { createClient } from "../common/rpc/client.ts";
+import { within } from "../common/within.ts";
+import { ProcessorRun } from "./processor-run.ts";
+import { createRecordProcessorService } from "./service.ts";
+
+export interface RecordProcessorDeps {
+  /** This process's id at the controller. */
+  id(): string;
+  readonly log: Logger;
+  readonly addresses: Addresses;
+}
+
+const done = { case: undefined } as const;
+
+export function createRecordProcessorModule({ id, log, addresses }: RecordProcessorDeps): ServiceModule {
+  const runs = new Map<string, ProcessorRun>();
+
+  const closeAll = (): void => {
+    for (const run of runs.values()) run.close();
+    runs.clear();
+  };
+
+  return {
+    name: "record-processor",
+    implementations: [createRecordProcessorService((runId) => runs.get(runId), id)],
+    async onCommand({ runId, action }, signal) {
+      switch (action.case) {
+        case "configure": {
+          const { spec } = action.value;
+          if (spec === undefined) throw new AssayError("invalid_argument", "a record-processor needs a spec");
+          const channel = await addresses.channelTo("records-manager", signal);
+          runs.get(runId)?.close();
+          const dial = () => createClient(RecordsManagerService, channel).ingestRecords();
+          const run = new ProcessorRun({ runId, memberId: id(), spec, log, dial });
+          runs.set(runId, run);
+          await within(signal, run.ready, "the records-manager");
+          return done;
+        }
+        case "finish":
+          runs.get(runId)?.close();
+          runs.delete(runId);
+          return done;
+        default:
+          return undefined;
+      }
+    },
+    onSuiteChanged: closeAll,
+    counters() {
+      const all = [...runs.values()].map((run) => run.stats);
+      const sum = (pick: (stats: ProcessorRun["stats"]) => number): number =>
+        all.reduce((total, stats) => total + pick(stats), 0);
+      return { processed: sum((s) => s.records), faults: sum((s) => s.faults), forward_queue: sum((s) => s.queued) };
+    },
+    stop: async () => closeAll(),
+  };
+}

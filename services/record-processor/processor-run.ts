@@ -1,0 +1,215 @@
+/**
+ * One run at a record-processor: workers' streams on one side, one stream to the records-manager on the other, a measurer
+ * between them. Keeps nothing: an ack to a worker is always the manager's.
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
+import { createEndpoint } from "../../endpoints/catalog.ts";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { RecordPart } from "../../gen/assay/record_processor/v1/record_pb.js";
+import {
+  ProcessRecordsRequestSchema,
+  type ProcessRecordsResponseSchema,
+  type RecordsHello,
+} from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import type {
+  IngestRecordsRequestSchema,
+  IngestRecordsResponse,
+} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { recordMetrics } from "../../metrics/catalog.ts";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import { wireRecordOf } from "../common/metric-record-codec.ts";
+import type { RawRecord } from "../common/raw-record.ts";
+import { type BatchOrigin, isBatch, readRecordBatch } from "../common/record-batch.ts";
+import type { MessageStream } from "../common/rpc/handler.ts";
+import { protocolVersion } from "../common/version.ts";
+import { Measurer } from "./core/measurer.ts";
+import { Relay } from "./core/relay.ts";
+import { createTokenCounter } from "./tokens.ts";
+
+export type WorkerStream = MessageStream<Buffer, MessageInitShape<typeof ProcessRecordsResponseSchema>>;
+export type ManagerStream = MessageStream<IngestRecordsResponse, MessageInitShape<typeof IngestRecordsRequestSchema>>;
+
+export interface ProcessorRunOptions {
+  readonly runId: string;
+  readonly memberId: string;
+  readonly spec: RunSpec;
+  readonly log: Logger;
+  /** Opens a stream to the records-manager; hello not yet sent. */
+  dial(): ManagerStream;
+}
+
+interface Source {
+  readonly stream: WorkerStream;
+  readonly origin: BatchOrigin;
+  /** Pieces of a large payload that have come. */
+  parts: Uint8Array[];
+}
+
+const firstBackoffMs = 50;
+const lastBackoffMs = 500;
+
+export class ProcessorRun {
+  private readonly options: ProcessorRunOptions;
+  private readonly measurer: Measurer;
+  private readonly sources = new Map<number, Source>();
+  private readonly relay: Relay;
+  private readonly opened = Promise.withResolvers<void>();
+  private manager: ManagerStream | undefined;
+  private managerSeq = 0;
+  private nextStreamId = 1;
+  private redial: NodeJS.Timeout | undefined;
+  private backoffMs = firstBackoffMs;
+  private isClosed = false;
+  private measured = 0;
+
+  /** Throws `invalid_argument` for an endpoint that there is not. */
+  constructor(options: ProcessorRunOptions) {
+    this.options = options;
+    this.measurer = createMeasurer(options.spec);
+    this.relay = new Relay({
+      ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
+      endWorkerStream: (streamId, reason) => this.endSource(streamId, reason),
+    });
+    this.dial();
+  }
+
+  /** Resolves once the records-manager has taken the hello. */
+  get ready(): Promise<void> {
+    return this.opened.promise;
+  }
+
+  get stats() {
+    return {
+      records: this.measured,
+      faults: this.measurer.faults,
+      streams: this.sources.size,
+      queued: this.manager?.queued ?? 0,
+    };
+  }
+
+  /** Takes a worker's stream whose first message was this hello. */
+  accept(stream: WorkerStream, hello: RecordsHello): void {
+    if (hello.protocolVersion !== protocolVersion) {
+      throw new AssayError(
+        "failed_precondition",
+        `protocol version ${hello.protocolVersion} of the worker, ${protocolVersion} here`,
+      );
+    }
+    const streamId = this.nextStreamId++;
+    this.sources.set(streamId, { stream, origin: { workerId: hello.workerId, wallOffsetNs: hello.wallOffsetNs }, parts: [] });
+    stream.onClose(() => {
+      this.sources.delete(streamId);
+      this.relay.workerStreamEnded(streamId);
+    });
+    if (!this.relay.workerConnected(streamId)) return;
+    stream.onMessage((message) => this.receive(streamId, message));
+    stream.send({ ackedSeq: 0n });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.redial);
+    for (const { stream } of this.sources.values()) stream.end();
+    this.sources.clear();
+    this.manager?.end();
+  }
+
+  private receive(streamId: number, message: Buffer): void {
+    const source = this.sources.get(streamId);
+    if (source === undefined) return;
+    if (isBatch(message)) {
+      const { seq, records } = readRecordBatch(message, source.origin);
+      if (this.relay.batchReceived(streamId, seq)) this.forward(streamId, source, seq, records);
+      return;
+    }
+    const { message: other } = fromBinary(ProcessRecordsRequestSchema, message);
+    if (other.case === "part") this.receivePart(streamId, source, other.value);
+    else throw new AssayError("invalid_argument", `a ${other.case ?? "message"} may not come here`);
+  }
+
+  private receivePart(streamId: number, source: Source, part: RecordPart): void {
+    const creditId = Number(part.creditId);
+    if (this.relay.partReceived(streamId, { creditId, seq: part.seq, isLast: false }) === "broken") return;
+    if (part.seq === 0) source.parts = [];
+    source.parts.push(part.data);
+  }
+
+  private forward(
+    streamId: number,
+    source: Source,
+    workerSeq: number,
+    records: ReturnType<typeof readRecordBatch>["records"],
+  ): void {
+    const measured = records.map(({ record, parts }) => {
+      const whole = parts === 0 ? record : this.join(streamId, source, record, parts);
+      return wireRecordOf(this.measurer.measure(whole), this.options.memberId);
+    });
+    this.measured += measured.length;
+    const seq = ++this.managerSeq;
+    const hasRoom = this.manager?.send({ message: { case: "batch", value: { seq: BigInt(seq), records: measured } } });
+    this.relay.batchForwarded(streamId, workerSeq, seq);
+    if (hasRoom === false) for (const { stream } of this.sources.values()) stream.pause();
+  }
+
+  /** A record whose payload came in parts before it. */
+  private join(streamId: number, source: Source, record: RawRecord, parts: number): RawRecord {
+    const pieces = source.parts;
+    source.parts = [];
+    if (pieces.length !== parts) {
+      throw new AssayError(
+        "invalid_argument",
+        `credit ${record.creditId}: ${pieces.length} parts of its payload came, not ${parts}`,
+      );
+    }
+    this.relay.partReceived(streamId, { creditId: record.creditId, seq: parts, isLast: true });
+    return { ...record, payload: Buffer.concat([...pieces, record.payload]) };
+  }
+
+  private dial(): void {
+    if (this.isClosed) return;
+    const { runId, memberId, log } = this.options;
+    const stream = this.options.dial();
+    this.managerSeq = 0;
+    stream.send({
+      message: { case: "hello", value: { protocolVersion, runId, memberId, tags: recordMetrics.map(({ tag }) => tag) } },
+    });
+    stream.onMessage(({ ackedSeq }) => {
+      this.backoffMs = firstBackoffMs;
+      // The manager answers a hello with an ack of nothing.
+      if (ackedSeq === 0n) {
+        this.manager = stream;
+        this.relay.managerConnected();
+        this.opened.resolve();
+      } else {
+        this.relay.managerAcked(Number(ackedSeq));
+      }
+    });
+    stream.onDrain(() => {
+      for (const source of this.sources.values()) source.stream.resume();
+    });
+    stream.onClose((error) => {
+      if (this.manager === stream) this.manager = undefined;
+      this.relay.managerStreamEnded();
+      if (this.isClosed) return;
+      log.debug("the stream to the records-manager ended; dialling again", { error: error?.message });
+      this.redial = setTimeout(() => this.dial(), this.backoffMs);
+      this.backoffMs = Math.min(this.backoffMs * 2, lastBackoffMs);
+    });
+  }
+
+  private endSource(streamId: number, reason: string): void {
+    const source = this.sources.get(streamId);
+    this.sources.delete(streamId);
+    source?.stream.fail(new AssayError("unavailable", reason));
+  }
+}
+
+/** A measurer for a spec's endpoint and tokenizer. Throws `invalid_argument` for an endpoint that there is not. */
+export function createMeasurer(spec: RunSpec): Measurer {
+  const type = spec.endpoint?.type ?? "";
+  const endpoint = createEndpoint(type === "" ? "chat" : type);
+  if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
+  return new Measurer({ endpoint, countTokens: spec.tokenizer?.name === "none" ? undefined : createTokenCounter() });
+}

@@ -1,0 +1,61 @@
+/** RPCs of the record-processor. */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createEndpoint } from "../../endpoints/catalog.ts";
+import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  ProcessRecordsRequestSchema,
+  RecordProcessorService,
+} from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { recordMetrics } from "../../metrics/catalog.ts";
+import { decodeReads } from "../common/chunk-stamps.ts";
+import { AssayError } from "../common/errors.ts";
+import { wireRecordOf } from "../common/metric-record-codec.ts";
+import { readRecordBatch } from "../common/record-batch.ts";
+import { type Implementation, implement } from "../common/rpc/handler.ts";
+import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
+
+/** Records come as bytes and are read by hand. */
+const codecs = { processRecords: { requestDeserialize: (bytes: Buffer) => bytes } };
+
+/** `runOf` gives the run of an id, undefined while it is not configured here. */
+export function createRecordProcessorService(
+  runOf: (runId: string) => ProcessorRun | undefined,
+  memberId: () => string,
+): Implementation {
+  return implement(RecordProcessorService, {
+    role: "operator",
+    roles: { processRecords: "member" },
+    codecs,
+    handlers: {
+      processRecords: {
+        onStream(stream) {
+          stream.onMessage((bytes) => {
+            const { message } = fromBinary(ProcessRecordsRequestSchema, bytes);
+            if (message.case !== "hello") throw new AssayError("invalid_argument", "a records stream must begin with hello");
+            const run = runOf(message.value.runId);
+            // A worker may be configured before its processor is: it dials again.
+            if (run === undefined) throw new AssayError("unavailable", `run ${message.value.runId} is not configured here`);
+            run.accept(stream, message.value);
+          });
+        },
+      },
+      parseResponse: ({ endpoint, record }) => {
+        if (record === undefined) throw new AssayError("invalid_argument", "record: needed");
+        const spec = create(RunSpecSchema, endpoint === undefined ? {} : { endpoint });
+        const batch = create(ProcessRecordsRequestSchema, { message: { case: "batch", value: { seq: 1n, records: [record] } } });
+        const bytes = Buffer.from(toBinary(ProcessRecordsRequestSchema, batch));
+        const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
+        if (received === undefined) throw new AssayError("internal", "the record did not decode");
+        const raw = received.record;
+        const type = spec.endpoint?.type ?? "";
+        const parsed = createEndpoint(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) });
+        return {
+          record: wireRecordOf(createMeasurer(spec).measure(raw), memberId()),
+          tags: recordMetrics.map(({ tag }) => tag),
+          outputText: parsed?.outputText ?? "",
+          reasoningText: parsed?.reasoningText ?? "",
+        };
+      },
+    },
+  });
+}

@@ -1,0 +1,19 @@
+/** A column of numbers that grows as rows are read. */
+export class Column {
+  #values = new Float64Array(256);
+  #length = 0;
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const grown = new Float64Array(this.#length * 2);
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    this.#values[this.#length++] = value;
+  }
+
+  /** What was pushed, in that order; a view that the next `push` may leave behind. */
+  values(): Float64Array {
+    return this.#values.subarray(0, this.#length);
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Live figures of a run: counts and one histogram for each metric and phase, fed by records that were really inserted.
+ * Approximate (three digits); final figures come from the rows.
+ */
+import type { MetricRecord } from "../../common/metric-record.ts";
+
+/** What is needed of an HDR histogram: whole numbers ≥ 0 in. */
+export interface LiveHistogram {
+  readonly totalCount: number;
+  readonly mean: number;
+  readonly maxValue: number;
+  readonly recordValue: (value: number) => void;
+  readonly getValueAtPercentile: (percentile: number) => number;
+}
+
+export interface LiveMetric {
+  readonly tag: string;
+  /** Place in `MetricRecord.values`. */
+  readonly index: number;
+}
+
+/** In the metric's unit. */
+export interface LiveStatistics {
+  readonly count: number;
+  readonly avg: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface LivePhase {
+  readonly phase: number;
+  readonly succeeded: number;
+  readonly errored: number;
+  readonly cancelled: number;
+  /** By tag; a metric without a value yet is absent. */
+  readonly metrics: ReadonlyMap<string, LiveStatistics>;
+}
+
+/** Histograms take whole numbers: values are kept in thousandths of their unit (µs where it is ms). */
+const SCALE = 1000;
+
+interface PhaseFigures {
+  succeeded: number;
+  errored: number;
+  cancelled: number;
+  readonly histograms: (LiveHistogram | undefined)[];
+}
+
+export class LiveFigures {
+  readonly #metrics: readonly LiveMetric[];
+  readonly #newHistogram: () => LiveHistogram;
+  readonly #phases = new Map<number, PhaseFigures>();
+
+  /** `metrics` are those worth watching. A value below 0 (sent early) counts as 0, the least that a histogram holds. */
+  constructor(metrics: readonly LiveMetric[], newHistogram: () => LiveHistogram) {
+    this.#metrics = metrics;
+    this.#newHistogram = newHistogram;
+  }
+
+  /** Counts one record. Called once for each `inserted`, after its commit; never for a duplicate or a late one. */
+  add(record: MetricRecord): void {
+    const hasError = record.error !== undefined;
+    this.addValues(record.phase, record.isCancelled, hasError, (metric) => record.values[metric.index] ?? Number.NaN);
+  }
+
+  /** As `add`, for a row read back from the file. `readValue` gives NaN where the metric has no value. */
+  addValues(phase: number, isCancelled: boolean, hasError: boolean, readValue: (metric: LiveMetric) => number): void {
+    const figures = this.#phase(phase);
+    if (isCancelled) figures.cancelled++;
+    else if (hasError) figures.errored++;
+    else {
+      figures.succeeded++;
+      for (const [index, metric] of this.#metrics.entries()) this.#record(figures, index, readValue(metric));
+    }
+  }
+
+  /** Figures of every phase that has a record, ascending. */
+  snapshot(): LivePhase[] {
+    return [...this.#phases]
+      .sort(([a], [b]) => a - b)
+      .map(([phase, { succeeded, errored, cancelled, histograms }]) => {
+        const metrics = new Map<string, LiveStatistics>();
+        for (const [index, metric] of this.#metrics.entries()) {
+          const histogram = histograms[index];
+          if (histogram !== undefined) metrics.set(metric.tag, liveStatisticsOf(histogram));
+        }
+        return { phase, succeeded, errored, cancelled, metrics };
+      });
+  }
+
+  #record(figures: PhaseFigures, index: number, value: number): void {
+    if (!Number.isFinite(value)) return;
+    const histogram = figures.histograms[index] ?? this.#newHistogram();
+    figures.histograms[index] = histogram;
+    histogram.recordValue(Math.round(Math.max(value, 0) * SCALE));
+  }
+
+  #phase(phase: number): PhaseFigures {
+    let figures = this.#phases.get(phase);
+    if (figures === undefined) {
+      figures = { succeeded: 0, errored: 0, cancelled: 0, histograms: [] };
+      this.#phases.set(phase, figures);
+    }
+    return figures;
+  }
+}
+
+function liveStatisticsOf(histogram: LiveHistogram): LiveStatistics {
+  const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / SCALE;
+  const { totalCount: count, mean, maxValue } = histogram;
+  return { count, avg: mean / SCALE, p50: at(50), p90: at(90), p99: at(99), max: maxValue / SCALE };
+}

@@ -1,0 +1,103 @@
+/** Notes on the workload: what a reader of a figure must know about it, without blame for the client. */
+import { percentileOf, type Statistics } from "./statistics.ts";
+
+export type NoteCode =
+  | "few_samples"
+  | "no_steady_state"
+  | "coalesced_chunks"
+  | "truncated_answers"
+  | "length_limited_answers"
+  | "usage_mismatch"
+  | "stream_ignored"
+  | "output_length";
+
+export interface WorkloadNote {
+  readonly code: NoteCode;
+  /** Tag of the metric it concerns; undefined: the phase. */
+  readonly tag: string | undefined;
+  readonly message: string;
+}
+
+/** Outer percentiles and how many samples must be there for one of them to lie at or beyond it. */
+const SAMPLES_NEEDED: readonly (readonly [percentiles: string, samples: number])[] = [
+  ["p1 and p99", 100],
+  ["p5 and p95", 20],
+  ["p10 and p90", 10],
+];
+
+/** Percentiles that rest on fewer samples than their share; undefined when all are sound. */
+export function fewSamplesNote(tag: string, statistics: Statistics): WorkloadNote | undefined {
+  const unsound = SAMPLES_NEEDED.filter(([, samples]) => statistics.count < samples);
+  if (unsound.length === 0) return undefined;
+  const percentiles = unsound.map(([names, samples]) => `${names} (need ${samples})`).join(", ");
+  return { code: "few_samples", tag, message: `${statistics.count} samples are too few for ${percentiles}` };
+}
+
+/** Fewer requests than this say nothing about a trend. */
+const MIN_TREND_SAMPLES = 150;
+/** How far the medians of the first and the last third may be apart. */
+const MAX_DRIFT = 0.2;
+
+/** Compares the first and the last third of `values`, in the order of sending. */
+export function steadyStateNote(tag: string, values: Float64Array): WorkloadNote | undefined {
+  if (values.length < MIN_TREND_SAMPLES) return undefined;
+  const third = Math.floor(values.length / 3);
+  const early = medianOf(values.slice(0, third));
+  const late = medianOf(values.slice(-third));
+  const drift = Math.abs(late - early) / early;
+  if (!(drift > MAX_DRIFT)) return undefined;
+  const medians = `median ${early.toPrecision(4)} in the first third, ${late.toPrecision(4)} in the last`;
+  return { code: "no_steady_state", tag, message: `no steady state: ${medians}` };
+}
+
+/** Share of content chunks that may arrive together with the one before. */
+const MAX_COALESCED_SHARE = 0.1;
+
+/** `gaps` = chunks with content that had one before them; `coalesced` of these share its stamp. */
+export function coalescedNote(gaps: number, coalesced: number): WorkloadNote | undefined {
+  if (gaps === 0 || coalesced <= MAX_COALESCED_SHARE * gaps) return undefined;
+  const share = `${((100 * coalesced) / gaps).toFixed(1)} %`;
+  const message = `${share} of the chunks arrived together with the one before: gaps between tokens are the network's, not the model's`;
+  return { code: "coalesced_chunks", tag: "inter_chunk_latency", message };
+}
+
+/** How far the median output may be from the length that was asked for, in percent. */
+const MAX_LENGTH_MISMATCH_PERCENT = 5;
+
+/** `mismatch` = statistics of the signed difference to the output length that was asked for, in percent of it. */
+export function outputLengthNote(tag: string, mismatch: Statistics | undefined): WorkloadNote | undefined {
+  if (mismatch === undefined || Math.abs(mismatch.p50) <= MAX_LENGTH_MISMATCH_PERCENT) return undefined;
+  const percent = Math.abs(mismatch.p50).toFixed(1);
+  const direction = mismatch.p50 < 0 ? "shorter" : "longer";
+  return { code: "output_length", tag, message: `the median answer is ${percent} % ${direction} than was asked for` };
+}
+
+/** How many of a phase's `completed` answers have a peculiarity. */
+export interface AnswerCounts {
+  readonly completed: number;
+  /** Broke off before their end. */
+  readonly truncated: number;
+  /** Ended at their length limit. */
+  readonly lengthLimited: number;
+  /** Came with a usage that contradicts what was sent. */
+  readonly usageMismatch: number;
+  /** Came whole although a stream was asked for. */
+  readonly streamIgnored: number;
+}
+
+export function answerNotes(counts: AnswerCounts): WorkloadNote[] {
+  const rows: readonly (readonly [code: NoteCode, count: number, what: string])[] = [
+    ["truncated_answers", counts.truncated, "broke off before their end"],
+    ["length_limited_answers", counts.lengthLimited, "ended at their length limit"],
+    ["usage_mismatch", counts.usageMismatch, "came with token counts that contradict what was sent"],
+    ["stream_ignored", counts.streamIgnored, "came whole although a stream was asked for"],
+  ];
+  return rows
+    .filter(([, count]) => count > 0)
+    .map(([code, count, what]) => ({ code, tag: undefined, message: `${count} of ${counts.completed} answers ${what}` }));
+}
+
+function medianOf(values: Float64Array): number {
+  values.sort();
+  return percentileOf(values.length, 50, (rank) => values[rank] as number);
+}

@@ -1,0 +1,146 @@
+/** Everything about one phase that is told by its rows one at a time, except the distributions of its metrics. */
+import type { RunFacts } from "../../../metrics/metric.ts";
+import { Column } from "./column.ts";
+import { percentileOf } from "./statistics.ts";
+import type { Arrivals } from "./verdict.ts";
+
+/** What is read of every row. Times on the suite's clock, except `lastContentNs` and `endNs`: after `sentNs`. */
+export interface FigureRow {
+  readonly isCancelled: boolean;
+  readonly errorCode: string | null;
+  readonly errorPhase: string | null;
+  readonly errorMessage: string | null;
+  /** HTTP status; 0: none came. */
+  readonly status: number;
+  readonly dueNs: number | null;
+  readonly issuedNs: number;
+  readonly sentNs: number;
+  readonly lastContentNs: number | null;
+  readonly endNs: number;
+  readonly coalescedChunks: number;
+  readonly finishReason: string | null;
+  readonly hasUsageMismatch: boolean;
+  readonly isStreamIgnored: boolean;
+}
+
+/** Failed and cancelled requests of one code. */
+export interface ErrorGroup {
+  readonly code: string;
+  readonly phase: string;
+  /** HTTP status of the first of them; 0: none came. */
+  readonly status: number;
+  readonly count: number;
+  /** Message of the first of them. */
+  readonly example: string;
+}
+
+/** How late requests were sent. */
+export interface LatenessFigures {
+  readonly count: number;
+  readonly p50Ns: number;
+  readonly p99Ns: number;
+  readonly maxNs: number;
+}
+
+export class PhaseFigures {
+  succeeded = 0;
+  errored = 0;
+  cancelled = 0;
+  coalescedChunks = 0;
+  /** Succeeded requests whose answer has a peculiarity (`AnswerCounts`). */
+  lengthLimited = 0;
+  usageMismatch = 0;
+  streamIgnored = 0;
+  /** First send and last end of any request; undefined while there is none. */
+  firstNs: number | undefined;
+  lastNs: number | undefined;
+  readonly #hasCeiling: boolean;
+  readonly #lateness = new Column();
+  readonly #errors = new Map<string, { phase: string; status: number; count: number; example: string }>();
+  // Of succeeded requests alone, as AIPerf counts the duration of a benchmark.
+  #firstSentNs = Number.POSITIVE_INFINITY;
+  #lastContentNs = Number.NEGATIVE_INFINITY;
+  #due = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
+  #sent = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
+
+  constructor(hasCeiling: boolean) {
+    this.#hasCeiling = hasCeiling;
+  }
+
+  get completed(): number {
+    return this.succeeded + this.errored + this.cancelled;
+  }
+
+  add(row: FigureRow): void {
+    this.firstNs = Math.min(this.firstNs ?? row.sentNs, row.sentNs);
+    this.lastNs = Math.max(this.lastNs ?? 0, row.sentNs + row.endNs);
+    this.#addArrival(row);
+    if (row.errorCode !== null || row.isCancelled) this.#addFailure(row);
+    else this.#addSuccess(row);
+  }
+
+  /** Most frequent first. */
+  errors(): ErrorGroup[] {
+    return [...this.#errors].map(([code, group]) => ({ code, ...group })).sort((a, b) => b.count - a.count);
+  }
+
+  errorCount(code: string): number {
+    return this.#errors.get(code)?.count ?? 0;
+  }
+
+  /** Sent − due of every request with a due time; where there is a ceiling, from when its slot was free. */
+  lateness(): LatenessFigures | undefined {
+    const values = this.#lateness.values().slice().sort();
+    const count = values.length;
+    if (count === 0) return undefined;
+    const at = (percentile: number) => percentileOf(count, percentile, (rank) => values[rank] as number);
+    return { count, p50Ns: at(50), p99Ns: at(99), maxNs: values[count - 1] as number };
+  }
+
+  /** Undefined where nothing had a due time, or a ceiling may rightly have held requests back. */
+  arrivals(): Arrivals | undefined {
+    const count = this.#lateness.values().length;
+    if (count === 0 || this.#hasCeiling) return undefined;
+    return { count, scheduledNs: this.#due.lastNs - this.#due.firstNs, sentNs: this.#sent.lastNs - this.#sent.firstNs };
+  }
+
+  /** What the metrics of the phase are made of; `sum` looks up the sums of its record metrics. */
+  runFacts(wallOffsetNs: number, sum: (tag: string) => number | undefined): RunFacts {
+    const hasSuccess = this.succeeded > 0;
+    return {
+      requestCount: this.succeeded,
+      errorRequestCount: this.errored + this.cancelled,
+      firstSentNs: hasSuccess ? this.#firstSentNs : undefined,
+      lastContentNs: hasSuccess ? this.#lastContentNs : undefined,
+      wallOffsetNs,
+      sum,
+    };
+  }
+
+  #addArrival(row: FigureRow): void {
+    if (row.dueNs === null) return;
+    const shouldNs = this.#hasCeiling ? Math.max(row.dueNs, row.issuedNs) : row.dueNs;
+    this.#lateness.push(row.sentNs - shouldNs);
+    this.#due = { firstNs: Math.min(this.#due.firstNs, row.dueNs), lastNs: Math.max(this.#due.lastNs, row.dueNs) };
+    this.#sent = { firstNs: Math.min(this.#sent.firstNs, row.sentNs), lastNs: Math.max(this.#sent.lastNs, row.sentNs) };
+  }
+
+  #addFailure(row: FigureRow): void {
+    if (row.isCancelled) this.cancelled++;
+    else this.errored++;
+    const code = row.errorCode ?? "cancelled";
+    const group = this.#errors.get(code);
+    if (group !== undefined) group.count++;
+    else this.#errors.set(code, { phase: row.errorPhase ?? "", status: row.status, count: 1, example: row.errorMessage ?? "" });
+  }
+
+  #addSuccess(row: FigureRow): void {
+    this.succeeded++;
+    this.coalescedChunks += row.coalescedChunks;
+    if (row.finishReason === "length") this.lengthLimited++;
+    if (row.hasUsageMismatch) this.usageMismatch++;
+    if (row.isStreamIgnored) this.streamIgnored++;
+    this.#firstSentNs = Math.min(this.#firstSentNs, row.sentNs);
+    this.#lastContentNs = Math.max(this.#lastContentNs, row.sentNs + (row.lastContentNs ?? row.endNs));
+  }
+}

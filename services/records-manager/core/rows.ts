@@ -1,0 +1,112 @@
+/** What goes into a run's file beside its records. Times `…Ns` are suite time, `…WallNs` count from the Unix epoch. */
+
+export type PhaseKind = "warmup" | "profiling";
+
+export interface PhaseHeader {
+  /** Index, as in records; dense from 0. */
+  readonly phase: number;
+  readonly name: string;
+  /** Only `profiling` phases are measured. */
+  readonly kind: PhaseKind;
+  /** Credits with a due time may wait for a slot: that wait is the target's doing and not counted against the client. */
+  readonly hasCeiling: boolean;
+}
+
+export interface RunHeader {
+  readonly runId: string;
+  /** The effective spec as JSON, secrets masked. */
+  readonly spec: string;
+  readonly createdWallNs: number;
+  /** Wall time minus suite time. */
+  readonly suiteWallOffsetNs: number;
+  /** Name → version of the software that ran: `assay`, `node`, `sqlite`. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly phases: readonly PhaseHeader[];
+}
+
+/**
+ * Where the drawn credits of a phase ended, each class disjoint:
+ * `drawn = unused + dropped + succeeded + errored + cancelled + missingRecord + missingLost + unaccounted`.
+ */
+export interface PhaseCounts {
+  readonly drawn: number;
+  readonly unused: number;
+  readonly dropped: number;
+  readonly succeeded: number;
+  readonly errored: number;
+  readonly cancelled: number;
+  /** Sent, but no record came in time. */
+  readonly missingRecord: number;
+  /** Its worker was lost, and no record came in time. */
+  readonly missingLost: number;
+  /** Neither a row nor a known end: only where timing died before it gave its account. */
+  readonly unaccounted: number;
+}
+
+export interface RunEnd {
+  readonly state: "COMPLETED" | "FAILED" | "CANCELLED";
+  readonly reason?: string;
+  readonly wasCancelled: boolean;
+  readonly verdict?: "valid" | "suspect" | "invalid";
+  readonly verdictReasons?: readonly string[];
+  readonly endedWallNs: number;
+}
+
+/** What a worker reports about itself every second. NaN: not known. */
+export interface WorkerUsage {
+  readonly workerId: string;
+  readonly ns: number;
+  /** Share of the second in which the event loop was busy, 0 to 1. */
+  readonly loopUtilisation: number;
+  readonly loopDelayP99Ns: number;
+  readonly loopDelayMaxNs: number;
+  /** Spent in garbage collection. */
+  readonly gcNs: number;
+  /** CPU time over elapsed time; above 1 where threads run beside the loop. */
+  readonly cpuRatio: number;
+  readonly rssBytes: number;
+  readonly openFds: number;
+  readonly maxFds: number;
+  /** Share of the host's local ports in use, 0 to 1. */
+  readonly portShare: number;
+  readonly inFlight: number;
+  readonly outboxBytes: number;
+}
+
+/** One scraped telemetry value. */
+export interface SampleRow {
+  /** Address it was scraped from. */
+  readonly source: string;
+  readonly gpuUuid?: string;
+  readonly field: string;
+  readonly unit?: string;
+  readonly value: number;
+  readonly scrapeStartNs: number;
+  readonly scrapeEndNs: number;
+  /** How old the value was when it was scraped, where the source says so. */
+  readonly valueAgeNs?: number;
+}
+
+/** Event kinds that the client's verdict counts; each event is one occurrence. */
+export const FENCED_OVERRUN_EVENT = "fenced_overrun";
+export const PROTOCOL_VIOLATION_EVENT = "protocol_violation";
+export const OUTBOX_FULL_EVENT = "outbox_full";
+
+export interface EventRow {
+  readonly ns: number;
+  readonly service: string;
+  /** Lower snake case. */
+  readonly kind: string;
+  readonly message: string;
+  /** JSON. */
+  readonly detail?: string;
+}
+
+export interface LogRow {
+  readonly ns: number;
+  readonly service: string;
+  readonly level: string;
+  readonly message: string;
+  /** JSON. */
+  readonly detail?: string;
+}

@@ -1,0 +1,65 @@
+/** The summary of a run: what reports, tables and exports show. Plain data, so that it can cross to another thread. */
+import type { Metric } from "../../../metrics/metric.ts";
+import type { WorkloadNote } from "./notes.ts";
+import type { ErrorGroup, LatenessFigures } from "./phase-figures.ts";
+import type { PhaseCounts, PhaseKind } from "./rows.ts";
+import type { Statistics } from "./statistics.ts";
+import type { Verdict, VerdictReason } from "./verdict.ts";
+
+/** What a figure needs to be shown; the rest of a metric is its formula. */
+export type MetricHead = Pick<Metric, "tag" | "header" | "unit">;
+
+export interface MetricStatistics extends MetricHead {
+  /** In the metric's unit. */
+  readonly statistics: Statistics;
+}
+
+export interface MetricValue extends MetricHead {
+  readonly value: number;
+}
+
+export interface PhaseSummary {
+  readonly phase: number;
+  readonly name: string;
+  readonly kind: PhaseKind;
+  /** False: the phase goes on, or nobody closed it; `counts` then tell of its rows alone. */
+  readonly isClosed: boolean;
+  readonly isAccountComplete: boolean;
+  readonly counts: PhaseCounts;
+  /** Records that came after the phase was closed, and records that no account vouches for; neither is in any figure. */
+  readonly late: number;
+  readonly conflicts: number;
+  /** Wall time of the first send and of the last end of any request; undefined where there is no request. */
+  readonly startWallNs: number | undefined;
+  readonly endWallNs: number | undefined;
+  /** Record and list metrics that have a value, in the catalog's order. */
+  readonly metrics: readonly MetricStatistics[];
+  /** Metrics of the whole phase, in the catalog's order. */
+  readonly runMetrics: readonly MetricValue[];
+  readonly errors: readonly ErrorGroup[];
+  readonly notes: readonly WorkloadNote[];
+  /** Undefined: no request had a due time. */
+  readonly lateness: LatenessFigures | undefined;
+}
+
+export interface ClientSummary {
+  readonly verdict: Verdict;
+  readonly reasons: readonly VerdictReason[];
+  /** Highest utilisation of any worker's event loop in any second, 0 to 1. */
+  readonly loopUtilisationMax: number | undefined;
+  readonly clockUncertaintyNs: number;
+}
+
+export interface RunSummary {
+  readonly runId: string;
+  readonly state: string;
+  readonly reason: string | undefined;
+  readonly wasCancelled: boolean;
+  readonly createdWallNs: number;
+  readonly startedWallNs: number | undefined;
+  readonly endedWallNs: number | undefined;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly client: ClientSummary;
+  /** In their order. */
+  readonly phases: readonly PhaseSummary[];
+}

@@ -1,0 +1,186 @@
+/** The records-manager as a module of its process: the runs that are written here. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { toJsonString } from "@bufbuild/protobuf";
+import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import type { ConfigureRun, FinishRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { maskSecrets } from "../common/secrets.ts";
+import { version } from "../common/version.ts";
+import type { ClosedPhase } from "./core/accounts.ts";
+import { heartbeatOf } from "./observations.ts";
+import { QueryClient } from "./query-client.ts";
+import { RecordsRun } from "./records-run.ts";
+import { createRecordsManagerService } from "./service.ts";
+import { identityOf } from "./summary-wire.ts";
+
+export interface RecordsManagerDeps {
+  readonly log: Logger;
+  readonly clock: SuiteClock;
+  /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
+  readonly runsDir: string;
+  report(event: MemberEvent["event"], runId: string): void;
+}
+
+interface OpenRun {
+  readonly run: RecordsRun;
+  readonly spec: RunSpec;
+}
+
+const done = { case: undefined } as const;
+
+export function createRecordsManagerModule({ log, clock, runsDir, report }: RecordsManagerDeps): ServiceModule {
+  const open = new Map<string, OpenRun>();
+  const folders = new Map<string, string>();
+  const queries = new QueryClient();
+
+  const find = (runId: string): OpenRun => {
+    const found = open.get(runId);
+    if (found === undefined) throw new AssayError("not_found", `run ${runId} is not written here`);
+    return found;
+  };
+
+  const configure = (runId: string, { spec, folder, createWallNs }: ConfigureRun): void => {
+    if (spec === undefined) throw new AssayError("invalid_argument", "the records-manager needs a spec");
+    open.get(runId)?.run.close();
+    const run = new RecordsRun({
+      folder,
+      queries,
+      log,
+      header: {
+        runId,
+        spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
+        createdWallNs: createWallNs,
+        suiteWallOffsetNs: wallOfMonotonic(0) - clock.toSuite(0),
+        versions: { assay: version, node: process.versions.node },
+        phases: spec.phases.map((phase, index) => ({
+          phase: index,
+          name: phase.name,
+          kind: phase.kind === PhaseKind.WARMUP ? "warmup" : "profiling",
+          hasCeiling: phase.load.case === "rate" && phase.load.value.concurrencyCeiling !== undefined,
+        })),
+      },
+      onFailure: (error) => {
+        log.error("the run's file cannot be written any more", { run_id: runId, error: error.message });
+        report({ case: "failed", value: { $typeName: "assay.controller.v1.MemberFailed", reason: error.message } }, runId);
+      },
+    });
+    open.set(runId, { run, spec });
+    folders.set(runId, folder);
+  };
+
+  const identity = async (run: RecordsRun, closed: ClosedPhase): Promise<CommandOutcome> => {
+    const { phases } = await queries.ask("summarize", { folder: run.folder });
+    const phase = phases.find((candidate) => candidate.phase === closed.phase);
+    if (phase === undefined) throw new AssayError("internal", `phase ${closed.phase} was closed and is not in the file`);
+    return {
+      case: "identity",
+      value: {
+        $typeName: "assay.controller.v1.PhaseIdentity",
+        abandoned: 0n,
+        reissued: 0n,
+        ...zeroIdentity,
+        ...identityOf(phase),
+      },
+    };
+  };
+
+  const finish = async (runId: string, { state, reason }: FinishRun): Promise<void> => {
+    const found = open.get(runId);
+    if (found === undefined) return;
+    const name = state === RunState.COMPLETED ? "COMPLETED" : state === RunState.CANCELLED ? "CANCELLED" : "FAILED";
+    const isSummaryOnly = found.spec.output?.exportLevel === "summary";
+    try {
+      await found.run.finish(
+        {
+          state: name,
+          wasCancelled: name === "CANCELLED",
+          endedWallNs: wallOfMonotonic(monotonicNs()),
+          ...(reason === "" ? {} : { reason }),
+        },
+        isSummaryOnly ? "summary" : "all",
+      );
+    } finally {
+      open.delete(runId);
+    }
+  };
+
+  return {
+    name: "records-manager",
+    implementations: [
+      createRecordsManagerService({
+        runOf: (runId) => open.get(runId)?.run,
+        folderOf: (runId) => {
+          const folder = folders.get(runId) ?? join(runsDir, runId);
+          if (!existsSync(join(folder, "run.db"))) throw new AssayError("not_found", `there is no run ${runId}`);
+          return folder;
+        },
+        phaseOf: (runId, index) => {
+          const phase = find(runId).spec.phases[index];
+          return { name: phase?.name ?? String(index), kind: phase?.kind ?? PhaseKind.UNSPECIFIED };
+        },
+        queries,
+      }),
+    ],
+    async onCommand({ runId, action }) {
+      switch (action.case) {
+        case "configure":
+          configure(runId, action.value);
+          return done;
+        case "startPhase":
+          open.get(runId)?.run.setState("RUNNING", wallOfMonotonic(monotonicNs()));
+          return done;
+        case "closePhase": {
+          const { source } = action.value;
+          const { run } = find(runId);
+          if (source.case === undefined) throw new AssayError("invalid_argument", "source: an account or a heartbeat is needed");
+          const closed = await (source.case === "account"
+            ? run.closePhase(source.value)
+            : run.closeFromRows(heartbeatOf(source.value)));
+          return identity(run, closed);
+        }
+        case "finish":
+          await finish(runId, action.value);
+          return done;
+        default:
+          return undefined;
+      }
+    },
+    onSuiteChanged() {
+      for (const { run } of open.values()) run.close();
+      open.clear();
+    },
+    counters() {
+      const all = [...open.values()];
+      return {
+        committed_rows: all.reduce((sum, { run }) => sum + run.committedRows, 0),
+        pending_rows: all.reduce((sum, { run }) => sum + run.pendingRows, 0),
+      };
+    },
+    async stop() {
+      for (const { run } of open.values()) run.close();
+      open.clear();
+      await queries.close();
+    },
+  };
+}
+
+const zeroIdentity = {
+  drawn: 0n,
+  unused: 0n,
+  dropped: 0n,
+  succeeded: 0n,
+  errored: 0n,
+  cancelled: 0n,
+  missingRecord: 0n,
+  missingLost: 0n,
+  late: 0n,
+  conflicts: 0n,
+  unaccounted: 0n,
+};

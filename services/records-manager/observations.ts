@@ -1,0 +1,76 @@
+/** Batches of samples, usage and events from the wire to rows. */
+import type { SampleBatch, UsageSample } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
+import type { PhaseHeartbeat } from "./core/accounts.ts";
+import type { SampleRow, WorkerUsage } from "./core/rows.ts";
+import type { Observations } from "./records-run.ts";
+
+/** CPU time of each member at its last sample; what is between two samples becomes a ratio. */
+export type CpuMemory = Map<string, { readonly atNs: number; readonly cpuSec: number }>;
+
+export function observationsOf(batch: SampleBatch, memory: CpuMemory): Observations {
+  const withPhase = batch.events.filter((event) => event.phase !== undefined);
+  return {
+    samples: batch.samples.map(
+      (sample): SampleRow => ({
+        source: sample.source,
+        gpuUuid: sample.subject,
+        field: sample.field,
+        unit: sample.unit,
+        value: sample.value,
+        scrapeStartNs: sample.scrapeStartNs,
+        scrapeEndNs: sample.scrapeEndNs,
+        ...(sample.ageNs === undefined ? {} : { valueAgeNs: sample.ageNs }),
+      }),
+    ),
+    usage: batch.usage.filter((sample) => sample.isWorker).map((sample) => usageOf(sample, memory)),
+    events: batch.events.map(({ atNs, memberId, kind, message }) => ({
+      ns: atNs,
+      service: memberId === "" ? "controller" : memberId,
+      kind,
+      message,
+    })),
+    heartbeats: batch.timing.filter((progress) => progress.ranges.length > 0).map(heartbeatOf),
+    phaseStarts: withPhase
+      .filter(({ kind }) => kind === "phase_started")
+      .map(({ phase = 0, atNs }) => ({ phase, startNs: atNs })),
+    phaseEnds: withPhase
+      .filter(({ kind }) => kind === "returning_complete")
+      .map(({ phase = 0, atNs }) => ({ phase, endNs: atNs })),
+    clockUncertaintyNs: Math.max(0, ...batch.usage.map((sample) => sample.clockUncertaintyNs)),
+  };
+}
+
+/** Timing's last word on a phase. */
+export function heartbeatOf({ phase, ranges, lastDrawn, unused, dropped, lost }: TimingProgress): PhaseHeartbeat {
+  return {
+    phase,
+    lowestId: Number(ranges[0]?.first ?? 0n),
+    highestId: Number(lastDrawn),
+    unused: Number(unused),
+    dropped: Number(dropped),
+    lost: Number(lost),
+  };
+}
+
+function usageOf({ memberId, atNs, usage, counters }: UsageSample, memory: CpuMemory): WorkerUsage {
+  const before = memory.get(memberId);
+  const cpuSec = usage?.cpuSec ?? 0;
+  memory.set(memberId, { atNs, cpuSec });
+  const elapsedSec = before === undefined ? 0 : (atNs - before.atNs) / 1e9;
+  return {
+    workerId: memberId,
+    ns: atNs,
+    loopUtilisation: usage?.loopUtilization ?? Number.NaN,
+    loopDelayP99Ns: (usage?.loopDelayP99Ms ?? Number.NaN) * 1e6,
+    loopDelayMaxNs: (usage?.loopDelayMaxMs ?? Number.NaN) * 1e6,
+    gcNs: (usage?.gcMs ?? Number.NaN) * 1e6,
+    cpuRatio: before === undefined || elapsedSec <= 0 ? Number.NaN : (cpuSec - before.cpuSec) / elapsedSec,
+    rssBytes: Number(usage?.rssBytes ?? 0n),
+    openFds: usage?.openFds ?? 0,
+    maxFds: usage?.maxFds ?? 0,
+    portShare: Number.NaN,
+    inFlight: Number(counters["in_flight"] ?? 0n),
+    outboxBytes: Number(counters["outbox_bytes"] ?? 0n),
+  };
+}

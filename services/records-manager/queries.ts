@@ -1,0 +1,31 @@
+/** Every question about a run's file, by name. Each opens the file, answers and closes it, and blocks its thread meanwhile. */
+
+import type { RunSummary } from "./core/run-summary.ts";
+import { type ExportedFile, type ExportRequest, exportRun } from "./exports/export-run.ts";
+import { type GpusQuery, type GpuUse, queryGpus } from "./query-gpus.ts";
+import { queryRecords, type RecordsPage, type RecordsQuery } from "./query-records.ts";
+import { queryTimeline, type TimelineAnswer, type TimelineQuery } from "./query-timeline.ts";
+import { type SummaryOptions, summarizeRun } from "./summary.ts";
+
+export interface SummaryQuery extends SummaryOptions {
+  readonly folder: string;
+}
+
+/** What is asked and answered. Plain data, so that it can cross to another thread. */
+export interface Queries {
+  readonly summarize: (query: SummaryQuery) => RunSummary;
+  readonly records: (query: RecordsQuery) => RecordsPage;
+  readonly timeline: (query: TimelineQuery) => TimelineAnswer;
+  readonly export: (request: ExportRequest) => ExportedFile[];
+  readonly gpus: (query: GpusQuery) => GpuUse[];
+}
+
+export type QueryName = keyof Queries;
+
+export const queries: Queries = {
+  summarize: (query) => summarizeRun(query.folder, query),
+  records: queryRecords,
+  timeline: queryTimeline,
+  export: exportRun,
+  gpus: queryGpus,
+};

@@ -1,0 +1,88 @@
+/** Rows of a run, a page at a time. */
+
+import { decodeStamps } from "../common/chunk-stamps.ts";
+import { AssayError } from "../common/errors.ts";
+import { decodePageToken, encodePageToken } from "./core/page-token.ts";
+import { type PhaseRow, RunReader } from "./store/run-reader.ts";
+import { requestColumns, STAMPS_COLUMN } from "./store/schema.ts";
+
+export interface RecordsQuery {
+  readonly folder: string;
+  /** Name of a phase. Default: all. */
+  readonly phase?: string;
+  /** Columns of `requests`, metrics by their tags. Default: all but `content_stamps`, which comes as ns after sent. */
+  readonly fields?: readonly string[];
+  /** 1 to `MAX_PAGE_SIZE`. Default: 100. */
+  readonly pageSize?: number;
+  /** `nextPageToken` of the page before. Default: the first page. */
+  readonly pageToken?: string;
+}
+
+export type FieldValue = number | string | Float64Array;
+
+export interface RecordsPage {
+  /** By ascending credit id; a field without a value is absent. */
+  readonly records: readonly Readonly<Record<string, FieldValue>>[];
+  /** Undefined: this is the last page. */
+  readonly nextPageToken: string | undefined;
+}
+
+export const MAX_PAGE_SIZE = 10_000;
+const DEFAULT_PAGE_SIZE = 100;
+
+/** Throws `invalid_argument` for an unknown phase or field, a page size out of bounds, or a token of another query. */
+export function queryRecords(query: RecordsQuery): RecordsPage {
+  const pageSize = query.pageSize ?? DEFAULT_PAGE_SIZE;
+  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
+    throw new AssayError("invalid_argument", `page size must be from 1 to ${MAX_PAGE_SIZE}, got ${pageSize}`);
+  }
+  const reader = RunReader.open(query.folder);
+  try {
+    const fields = fieldsOf(reader, query.fields);
+    const common = JSON.stringify([query.phase, fields]);
+    const options = {
+      ...(query.pageToken === undefined ? {} : { after: decodePageToken(query.pageToken, common) }),
+      ...(query.phase === undefined ? {} : { phase: phaseNamed(reader, query.phase).phase }),
+      // One more than is shown tells whether there is a next page.
+      pageRows: pageSize + 1,
+    };
+    const rows: unknown[][] = reader.pages(fields, options).next().value ?? [];
+    const shown = rows.slice(0, pageSize);
+    const lastId = shown.at(-1)?.[0] as number | undefined;
+    return {
+      records: shown.map((row) => recordOf(fields, row)),
+      nextPageToken: rows.length > pageSize && lastId !== undefined ? encodePageToken(lastId, common) : undefined,
+    };
+  } finally {
+    reader.close();
+  }
+}
+
+/** Throws `invalid_argument` where the run has no such phase. */
+export function phaseNamed(reader: RunReader, name: string): PhaseRow {
+  const phases = reader.phases();
+  const phase = phases.find((candidate) => candidate.name === name);
+  if (phase !== undefined) return phase;
+  const names = phases.map((candidate) => candidate.name).join(", ");
+  throw new AssayError("invalid_argument", `phase must be one of ${names}, got "${name}"`);
+}
+
+function fieldsOf(reader: RunReader, asked: readonly string[] | undefined): readonly string[] {
+  const known = [...requestColumns, ...reader.metricTags];
+  if (asked === undefined) return known.filter((column) => column !== STAMPS_COLUMN);
+  const unknown = asked.filter((field) => !known.includes(field));
+  if (unknown.length > 0)
+    throw new AssayError("invalid_argument", `fields must be columns of requests, got "${unknown.join('", "')}"`);
+  return asked;
+}
+
+/** `row` = the credit id, then the fields. */
+function recordOf(fields: readonly string[], row: readonly unknown[]): Record<string, FieldValue> {
+  const record: Record<string, FieldValue> = {};
+  for (const [index, field] of fields.entries()) {
+    const value = row[index + 1];
+    if (value instanceof Uint8Array) record[field] = decodeStamps(value);
+    else if (typeof value === "number" || typeof value === "string") record[field] = value;
+  }
+  return record;
+}

@@ -1,0 +1,77 @@
+/** A run over time, from its rows. */
+import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
+import { timeToFirstToken } from "../../metrics/time-to-first-token.ts";
+import { AssayError } from "../common/errors.ts";
+import { Timeline, type TimelineBucket } from "./core/timeline.ts";
+import { phaseNamed } from "./query-records.ts";
+import { RunReader } from "./store/run-reader.ts";
+
+export interface TimelineQuery {
+  readonly folder: string;
+  readonly bucketMs: number;
+  /** Name of a phase. Default: all. */
+  readonly phase?: string;
+}
+
+export interface TimelineAnswer {
+  /** Wall time of the first send, where the first bucket starts; undefined: no request, no buckets. */
+  readonly originWallNs: number | undefined;
+  readonly buckets: readonly TimelineBucket[];
+}
+
+/** More would be a picture nobody can draw. */
+const MAX_BUCKETS = 100_000;
+
+/** Throws `invalid_argument` for an unknown phase, or buckets that are not above 0 or too many for the run's length. */
+export function queryTimeline(query: TimelineQuery): TimelineAnswer {
+  if (!(query.bucketMs > 0)) throw new AssayError("invalid_argument", `bucket must be > 0 ms, got ${query.bucketMs}`);
+  const reader = RunReader.open(query.folder);
+  try {
+    const phase = query.phase === undefined ? undefined : phaseNamed(reader, query.phase).phase;
+    const span = reader.span(phase);
+    if (span === undefined) return { originWallNs: undefined, buckets: [] };
+    const bucketNs = query.bucketMs * 1e6;
+    const bucketCount = Math.max(1, Math.ceil((span.lastNs - span.firstNs) / bucketNs));
+    if (bucketCount > MAX_BUCKETS) {
+      const length = `${((span.lastNs - span.firstNs) / 1e9).toFixed(1)} s`;
+      throw new AssayError(
+        "invalid_argument",
+        `bucket of ${query.bucketMs} ms is too small for ${length}: over ${MAX_BUCKETS} buckets`,
+      );
+    }
+    const timeline = new Timeline(span.firstNs, bucketNs, bucketCount);
+    readRequests(reader, phase, timeline);
+    return { originWallNs: span.firstNs + reader.run().suiteWallOffsetNs, buckets: timeline.buckets() };
+  } finally {
+    reader.close();
+  }
+}
+
+const COLUMNS = [
+  "sent_ns",
+  "end_ns",
+  "first_content_ns",
+  "last_content_ns",
+  "is_cancelled",
+  "error_code",
+  outputSequenceLength.tag,
+  timeToFirstToken.tag,
+];
+type TimelineRow = [number, number, number, number | null, number | null, number, string | null, number | null, number | null];
+
+function readRequests(reader: RunReader, phase: number | undefined, timeline: Timeline): void {
+  for (const page of reader.pages(COLUMNS, phase === undefined ? {} : { phase })) {
+    for (const row of page as TimelineRow[]) {
+      const [, sentNs, endNs, firstContentNs, lastContentNs, isCancelled, errorCode, outputTokens, timeToFirstTokenMs] = row;
+      timeline.add({
+        sentNs,
+        endNs: sentNs + endNs,
+        firstContentNs: firstContentNs === null ? undefined : sentNs + firstContentNs,
+        lastContentNs: lastContentNs === null ? undefined : sentNs + lastContentNs,
+        isSuccess: isCancelled === 0 && errorCode === null,
+        outputTokens: outputTokens ?? undefined,
+        timeToFirstTokenMs: timeToFirstTokenMs ?? undefined,
+      });
+    }
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * One run at the records-manager: its file, its accounts, the acks that wait for a commit, its live figures. Rows join one
+ * transaction that is committed at 500 rows or after 20 ms; nothing is acked or published before its commit.
+ */
+import type { PhaseAccount as WireAccount } from "../../gen/assay/timing/v1/timing_pb.js";
+import { recordMetrics } from "../../metrics/catalog.ts";
+import { monotonicNs } from "../common/clock.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { MetricRecord } from "../common/metric-record.ts";
+import { rangesOf } from "../common/wire-ranges.ts";
+import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
+import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
+import type { LivePhase } from "./core/live.ts";
+import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
+import type { RunSummary } from "./core/run-summary.ts";
+import { LiveFeed } from "./live-feed.ts";
+import type { QueryClient } from "./query-client.ts";
+import { type IngestRow, RunStore } from "./store/run-store.ts";
+
+export interface RecordsRunOptions {
+  readonly folder: string;
+  readonly header: RunHeader;
+  readonly queries: QueryClient;
+  readonly log: Logger;
+  /** The file cannot be written any more: the run cannot go on. */
+  onFailure(error: AssayError): void;
+}
+
+export interface IngestedRecord {
+  readonly record: MetricRecord;
+  readonly recordProcessorId: string;
+}
+
+/** Rows and times that have waited are committed. */
+const commitRows = 500;
+const commitMs = 20;
+
+export class RecordsRun {
+  readonly folder: string;
+  private readonly options: RecordsRunOptions;
+  private readonly store: RunStore;
+  private readonly accounts: Accounts<IngestRow>;
+  private readonly acks: CommitAcks;
+  private readonly live = new LiveFeed();
+  private readonly streams = new Map<IngestStream, (seq: number, outcome: BatchOutcome) => void>();
+  private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
+  private inserted: MetricRecord[] = [];
+  private commitTimer: NodeJS.Timeout | undefined;
+  private accountTimer: NodeJS.Timeout | undefined;
+  private nextStream = 1;
+  private failure: AssayError | undefined;
+  private isClosed = false;
+  private afterCommit: (() => void)[] = [];
+
+  /** Makes the run's file. Throws as `RunStore.create`, naming the path. */
+  constructor(options: RecordsRunOptions) {
+    this.options = options;
+    this.folder = options.folder;
+    this.store = RunStore.create(options.folder, options.header, { metricTags: recordMetrics.map(({ tag }) => tag) });
+    this.acks = new CommitAcks((stream, seq, outcome) => this.streams.get(stream)?.(seq, outcome));
+    this.accounts = new Accounts(ACCOUNTS_OPTIONS, this.store, {
+      publish: (closed) => this.closings.get(closed.phase)?.resolve(closed),
+      commitSoon: () => this.commitSoon(),
+    });
+    this.live.start(options.folder).catch((error: unknown) => {
+      options.log.warn("there will be no live figures", { error: messageOf(error) });
+    });
+  }
+
+  get committedRows(): number {
+    return this.store.committedRows;
+  }
+
+  get pendingRows(): number {
+    return this.store.pendingRows;
+  }
+
+  liveFigures(): LivePhase[] {
+    return this.live.snapshot() ?? [];
+  }
+
+  /** A record-processor's stream; `ack` is called for every batch, in order, after its commit. */
+  addStream(ack: (seq: number, outcome: BatchOutcome) => void): IngestStream {
+    const stream = this.nextStream++;
+    this.streams.set(stream, ack);
+    return stream;
+  }
+
+  removeStream(stream: IngestStream): void {
+    this.streams.delete(stream);
+    this.acks.streamEnded(stream);
+  }
+
+  /** Throws `resource_exhausted`, naming the file, once it cannot be written. */
+  ingest(stream: IngestStream, seq: number, records: readonly IngestedRecord[]): void {
+    this.writing(() => {
+      const outcome = { inserted: 0, duplicate: 0, late: 0 };
+      for (const { record, recordProcessorId } of records) {
+        const { creditId, phase } = record;
+        const what = this.accounts.arrived({ creditId, phase, record, recordProcessorId }, monotonicNs());
+        outcome[what]++;
+        if (what === "inserted") this.inserted.push(record);
+      }
+      this.acks.batchArrived(stream, seq, outcome);
+      if (this.store.pendingRows >= commitRows) this.commit();
+      else this.commitSoon();
+    });
+    this.armAccounts();
+  }
+
+  /** Samples, usage, events; `onCommitted` is called after their commit. */
+  addObservations(rows: Observations, onCommitted: () => void): void {
+    this.writing(() => {
+      this.store.addSamples(rows.samples);
+      this.store.addWorkerUsage(rows.usage);
+      this.store.addEvents(rows.events);
+      for (const heartbeat of rows.heartbeats) this.store.setHeartbeat(heartbeat);
+      if (rows.clockUncertaintyNs > 0) this.store.setClockUncertainty(rows.clockUncertaintyNs);
+      for (const { phase, startNs } of rows.phaseStarts) this.store.startPhase(phase, startNs);
+      for (const { phase, endNs } of rows.phaseEnds) this.store.endPhase(phase, endNs);
+      this.afterCommit.push(onCommitted);
+      this.commitSoon();
+    });
+  }
+
+  setState(state: string, startedWallNs?: number): void {
+    this.writing(() => {
+      this.store.setState(state, startedWallNs);
+      this.commitSoon();
+    });
+  }
+
+  /** Closes a phase by timing's account: resolves once all its rows are there, or the records deadline is over, and that is committed. */
+  async closePhase(account: WireAccount): Promise<ClosedPhase> {
+    const { promise } = this.closingOf(account.phase);
+    this.writing(() => {
+      this.accounts.accountReceived(
+        {
+          phase: account.phase,
+          drawn: rangesOf(account.drawn),
+          unused: rangesOf(account.unused),
+          dropped: rangesOf(account.dropped),
+          lost: rangesOf(account.lost),
+        },
+        monotonicNs(),
+      );
+    });
+    this.armAccounts();
+    return promise;
+  }
+
+  /** Closes a phase whose account will not come, from its rows and timing's last heartbeat. */
+  async closeFromRows(heartbeat: PhaseHeartbeat): Promise<ClosedPhase> {
+    const { promise } = this.closingOf(heartbeat.phase);
+    this.writing(() => this.accounts.closeFromRows(heartbeat));
+    return promise;
+  }
+
+  /** Writes the end, makes the summary and the files, and leaves run.db whole. Further rows are refused. */
+  async finish(
+    end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">,
+    files: "all" | "summary",
+  ): Promise<RunSummary> {
+    this.isClosed = true;
+    clearTimeout(this.accountTimer);
+    const { queries } = this.options;
+    this.writing(() => {
+      for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
+      this.commit();
+    });
+    const { client } = await queries.ask("summarize", { folder: this.folder });
+    this.writing(() => {
+      this.store.endRun({ ...end, verdict: client.verdict, verdictReasons: client.reasons.map(({ message }) => message) });
+      this.commit();
+    });
+    await queries.ask("export", {
+      folder: this.folder,
+      names: files === "all" ? ["aiperf-json", "aiperf-jsonl"] : ["aiperf-json"],
+    });
+    const summary = await queries.ask("summarize", { folder: this.folder });
+    this.store.close();
+    return summary;
+  }
+
+  /** Lets go of the file; what is committed stays. */
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.accountTimer);
+    clearTimeout(this.commitTimer);
+    this.store.close();
+  }
+
+  private closingOf(phase: number): PromiseWithResolvers<ClosedPhase> {
+    const known = this.closings.get(phase);
+    if (known !== undefined) return known;
+    const made = Promise.withResolvers<ClosedPhase>();
+    // A failed file ends the run by itself; nobody may be waiting for this phase then.
+    made.promise.catch(() => {});
+    this.closings.set(phase, made);
+    return made;
+  }
+
+  private commitSoon(): void {
+    this.commitTimer ??= setTimeout(() => {
+      this.commitTimer = undefined;
+      if (this.failure === undefined) this.writing(() => this.commit(), false);
+    }, commitMs);
+  }
+
+  private commit(): void {
+    clearTimeout(this.commitTimer);
+    this.commitTimer = undefined;
+    this.store.commit();
+    const inserted = this.inserted;
+    this.inserted = [];
+    this.live.add(inserted);
+    this.accounts.committed();
+    this.acks.committed();
+    for (const done of this.afterCommit.splice(0)) done();
+  }
+
+  private armAccounts(): void {
+    clearTimeout(this.accountTimer);
+    const wakeNs = this.accounts.nextWakeNs();
+    if (this.isClosed || !Number.isFinite(wakeNs)) return;
+    this.accountTimer = setTimeout(
+      () => {
+        this.writing(() => this.accounts.advance(monotonicNs()), false);
+        this.armAccounts();
+      },
+      Math.max(0, (wakeNs - monotonicNs()) / 1e6),
+    );
+  }
+
+  /** Runs what writes. A file that cannot be written ends the run once, loudly, for everybody who waits. */
+  private writing(write: () => void, isRethrown = true): void {
+    if (this.failure !== undefined) throw this.failure;
+    try {
+      write();
+    } catch (error) {
+      const failure = error instanceof AssayError ? error : new AssayError("internal", messageOf(error), { cause: error });
+      this.failure = failure;
+      for (const { reject } of this.closings.values()) reject(failure);
+      this.options.onFailure(failure);
+      if (isRethrown) throw failure;
+    }
+  }
+}
+
+/** What is kept beside records. Times are suite time, in ns. */
+export interface Observations {
+  readonly samples: readonly SampleRow[];
+  readonly usage: readonly WorkerUsage[];
+  readonly events: readonly EventRow[];
+  readonly heartbeats: readonly PhaseHeartbeat[];
+  readonly phaseStarts: readonly { readonly phase: number; readonly startNs: number }[];
+  readonly phaseEnds: readonly { readonly phase: number; readonly endNs: number }[];
+  /** Largest of any member; 0: one clock. */
+  readonly clockUncertaintyNs: number;
+}

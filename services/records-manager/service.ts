@@ -1,0 +1,191 @@
+/** RPCs of the records-manager. */
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { recordMetrics } from "../../metrics/catalog.ts";
+import { AssayError } from "../common/errors.ts";
+import { metricRecordOf } from "../common/metric-record-codec.ts";
+import { type Implementation, implement } from "../common/rpc/handler.ts";
+import { protocolVersion } from "../common/version.ts";
+import { type CpuMemory, observationsOf } from "./observations.ts";
+import type { QueryClient } from "./query-client.ts";
+import type { RecordsRun } from "./records-run.ts";
+import { columnsOfFields, livePhaseOf, recordOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
+
+export interface RecordsManagerServiceDeps {
+  /** The run that is written here; undefined: none of that id. */
+  runOf(runId: string): RecordsRun | undefined;
+  /** Folder of a run, running or ended. Throws `not_found`. */
+  folderOf(runId: string): string;
+  /** Name and kind of a phase of a run that is written here. */
+  phaseOf(runId: string, phase: number): { readonly name: string; readonly kind: PhaseKind };
+  readonly queries: QueryClient;
+}
+
+const exportFiles = ["profile_export_aiperf.json", "profile_export.jsonl", "run.db"] as const;
+const exportChunkBytes = 256 * 1024;
+const defaultBucketMs = 1000;
+const defaultPageSize = 100;
+const maxPageSize = 10_000;
+const defaultIntervalMs = 1000;
+const leastIntervalMs = 100;
+
+export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Implementation {
+  const { runOf, folderOf, queries } = deps;
+  const find = (runId: string): RecordsRun => {
+    const run = runOf(runId);
+    // Members may be configured in any order: they dial again.
+    if (run === undefined) throw new AssayError("unavailable", `run ${runId} is not configured at the records-manager`);
+    return run;
+  };
+
+  return implement(RecordsManagerService, {
+    role: ["viewer", "member"],
+    roles: { ingestRecords: "member", ingestSamples: "member" },
+    handlers: {
+      ingestRecords: {
+        onStream(stream) {
+          stream.onMessage(({ message: first }) => {
+            if (first.case !== "hello") throw new AssayError("invalid_argument", "a records stream must begin with hello");
+            const hello = first.value;
+            checkVersion(hello.protocolVersion);
+            checkTags(hello.tags);
+            const run = find(hello.runId);
+            const id = run.addStream((seq, { duplicate, late }) =>
+              stream.send({ ackedSeq: BigInt(seq), duplicates: BigInt(duplicate), late: BigInt(late) }),
+            );
+            stream.onClose(() => run.removeStream(id));
+            stream.onMessage(({ message }) => {
+              if (message.case !== "batch")
+                throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
+              const records = message.value.records.map((wire) => ({
+                record: metricRecordOf(wire),
+                recordProcessorId: wire.recordProcessorId,
+              }));
+              run.ingest(id, Number(message.value.seq), records);
+            });
+            stream.send({ ackedSeq: 0n });
+          });
+        },
+      },
+      ingestSamples: {
+        onStream(stream) {
+          stream.onMessage(({ message: first }) => {
+            if (first.case !== "hello") throw new AssayError("invalid_argument", "a samples stream must begin with hello");
+            checkVersion(first.value.protocolVersion);
+            const run = find(first.value.runId);
+            const memory: CpuMemory = new Map();
+            stream.onMessage(({ message }) => {
+              if (message.case !== "batch")
+                throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
+              const { seq } = message.value;
+              run.addObservations(observationsOf(message.value, memory), () => stream.send({ ackedSeq: seq }));
+            });
+            stream.send({ ackedSeq: 0n });
+          });
+        },
+      },
+      queryRecords: async (request, { signal }) => {
+        if (request.filter !== "") throw new AssayError("unimplemented", "filter: not supported by this version");
+        if (request.pageSize < 0)
+          throw new AssayError("invalid_argument", `page_size: must be at least 0, got ${request.pageSize}`);
+        const columns = columnsOf(request.fields?.paths);
+        const page = await queries.ask(
+          "records",
+          {
+            folder: folderOf(request.runId),
+            fields: columns,
+            pageSize: request.pageSize === 0 ? defaultPageSize : Math.min(request.pageSize, maxPageSize),
+            ...(request.phase === "" ? {} : { phase: request.phase }),
+            ...(request.pageToken === "" ? {} : { pageToken: request.pageToken }),
+          },
+          signal,
+        );
+        const hasValues = columns.some((column) => recordMetrics.some(({ tag }) => tag === column));
+        return {
+          records: page.records.map((row) => recordOf(row, hasValues)),
+          nextPageToken: page.nextPageToken ?? "",
+          tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
+        };
+      },
+      summarizeRecords: async ({ runId, phase }, { signal }) => {
+        const folder = folderOf(runId);
+        const [summary, gpus] = await Promise.all([
+          queries.ask("summarize", { folder, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
+          queries.ask("gpus", { folder }, signal),
+        ]);
+        if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);
+        return summaryResponseOf(summary, gpus, join(folder, "run.db"));
+      },
+      getTimeline: async ({ runId, bucketMs, phase }, { signal }) =>
+        timelineOf(
+          await queries.ask(
+            "timeline",
+            {
+              folder: folderOf(runId),
+              bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
+              ...(phase === "" ? {} : { phase }),
+            },
+            signal,
+          ),
+        ),
+      async *exportRun({ runId, files }, { signal }) {
+        const folder = folderOf(runId);
+        const wanted = files.length === 0 ? exportFiles : files;
+        for (const file of wanted) {
+          if (!exportFiles.some((known) => known === file)) {
+            throw new AssayError("invalid_argument", `files: must be of ${exportFiles.join(", ")}, got ${file}`);
+          }
+        }
+        if (runOf(runId) !== undefined) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
+        await queries.ask("export", { folder, names: ["aiperf-json", "aiperf-jsonl"] }, signal);
+        for (const file of wanted) {
+          const bytes = createReadStream(join(folder, file), { highWaterMark: exportChunkBytes, signal });
+          for await (const data of bytes) yield { file, data: data as Buffer };
+          yield { file, isLast: true };
+        }
+      },
+      async *watchSummary({ runId, intervalMs }, { signal }) {
+        const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
+        for (let run: RecordsRun | undefined = find(runId); run !== undefined; run = runOf(runId)) {
+          const live = run.liveFigures().at(-1);
+          const phase = live === undefined ? undefined : deps.phaseOf(runId, live.phase);
+          yield {
+            committed: BigInt(run.committedRows),
+            queued: BigInt(run.pendingRows),
+            ...(live === undefined || phase === undefined ? {} : { phase: livePhaseOf(live, phase.name, phase.kind) }),
+          };
+          await delay(everyMs, undefined, { signal });
+        }
+      },
+    },
+  });
+}
+
+function checkVersion(version: number): void {
+  if (version !== protocolVersion) {
+    throw new AssayError("failed_precondition", `protocol version ${version} of the sender, ${protocolVersion} here`);
+  }
+}
+
+/** Values travel by position: both ends must have the same catalog. */
+function checkTags(tags: readonly string[]): void {
+  const wrong = recordMetrics.findIndex(({ tag }, index) => tags[index] !== tag);
+  if (wrong < 0 && tags.length === recordMetrics.length) return;
+  throw new AssayError(
+    "failed_precondition",
+    `metric ${Math.max(0, wrong)} is ${tags[wrong] ?? "none"} at the sender, ${recordMetrics[wrong]?.tag ?? "none"} here`,
+  );
+}
+
+function columnsOf(paths: readonly string[] | undefined): string[] {
+  const wanted = paths === undefined || paths.length === 0 ? Object.keys(columnsOfFields) : paths;
+  return wanted.flatMap((path) => {
+    const columns = columnsOfFields[path];
+    if (columns === undefined)
+      throw new AssayError("invalid_argument", `fields: MetricRecord has no field ${path} that is stored`);
+    return columns;
+  });
+}

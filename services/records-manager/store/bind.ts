@@ -1,0 +1,71 @@
+/** A metric record as the row of `requests` that it becomes. */
+import type { MetricRecord } from "../../common/metric-record.ts";
+import { stampEnds } from "../core/stamps.ts";
+import { quoted, requestColumns } from "./schema.ts";
+
+const FIXED_BEFORE_METRICS = requestColumns.length - 1;
+
+/** The statement that inserts a row with `metricTags`, unless its credit has one. Parameters in the order of `bindRecord`. */
+export function insertSql(metricTags: readonly string[]): string {
+  const columns = [...requestColumns.slice(0, -1), ...metricTags.map(quoted), ...requestColumns.slice(-1)];
+  const places = columns.map(() => "?").join(", ");
+  return `INSERT INTO requests (${columns.join(", ")}) VALUES (${places}) ON CONFLICT (credit_id) DO NOTHING`;
+}
+
+/** Room for one row with `metricCount` metrics, to be filled by `bindRecord` again and again. */
+export function rowBuffer(metricCount: number): unknown[] {
+  return new Array<unknown>(FIXED_BEFORE_METRICS + metricCount + 1).fill(null);
+}
+
+/**
+ * Fills `row` from `record`. Times become whole ns, since the tables are strict; a due time of 0 (as soon as a slot is free)
+ * is no time and becomes NULL; so does NaN, which SQLite does not store.
+ */
+export function bindRecord(row: unknown[], record: MetricRecord, recordProcessorId: string): void {
+  const ends = stampEnds(record.contentStamps);
+  let at = 0;
+  row[at++] = record.creditId;
+  row[at++] = record.phase;
+  row[at++] = record.conversation;
+  row[at++] = record.turn;
+  row[at++] = record.sessionId;
+  row[at++] = record.sessionNum;
+  row[at++] = record.requestId;
+  row[at++] = record.correlationId;
+  row[at++] = record.workerId;
+  row[at++] = recordProcessorId;
+  row[at++] = record.targetIndex;
+  row[at++] = record.model;
+  row[at++] = record.dueNs > 0 ? Math.round(record.dueNs) : null;
+  row[at++] = Math.round(record.issuedNs);
+  row[at++] = Math.round(record.receivedNs);
+  row[at++] = Math.round(record.sentNs);
+  row[at++] = Math.round(record.wallOffsetNs);
+  row[at++] = wholeOrNull(record.firstByteNs);
+  row[at++] = ends === undefined ? null : ends.firstNs;
+  row[at++] = ends === undefined ? null : ends.lastNs;
+  row[at++] = Math.round(record.endNs);
+  row[at++] = record.status;
+  row[at++] = record.error?.code ?? null;
+  row[at++] = record.error?.phase ?? null;
+  row[at++] = record.error?.message ?? null;
+  row[at++] = record.isCancelled ? 1 : 0;
+  row[at++] = wholeOrNull(record.cancelledNs);
+  row[at++] = wholeOrNull(record.connectNs);
+  row[at++] = record.isConnectionReused ? 1 : 0;
+  row[at++] = record.isStreaming ? 1 : 0;
+  row[at++] = record.requestBytes;
+  row[at++] = record.responseBytes;
+  row[at++] = record.coalescedChunks;
+  row[at++] = record.finishReason ?? null;
+  row[at++] = record.tokenSource;
+  row[at++] = record.hasUsageMismatch ? 1 : 0;
+  row[at++] = record.isStreamIgnored ? 1 : 0;
+  row[at++] = record.requestedOutputTokens ?? null;
+  for (const value of record.values) row[at++] = value;
+  row[at] = record.contentStamps;
+}
+
+function wholeOrNull(ns: number | undefined): number | null {
+  return ns === undefined ? null : Math.round(ns);
+}

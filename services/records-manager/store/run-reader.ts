@@ -1,0 +1,239 @@
+/**
+ * Reads one run's file without changing it, while its writer goes on or long after. A reader that stays open keeps the
+ * writer's WAL from shrinking, so it is opened for one question and closed.
+ */
+import { join } from "node:path";
+import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
+import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
+import { metricColumnsOf, quoted, RUN_FILE, requestColumns, runFormat } from "./schema.ts";
+
+export interface RunRow {
+  readonly runId: string;
+  readonly spec: string;
+  readonly state: string;
+  readonly reason: string | undefined;
+  readonly wasCancelled: boolean;
+  readonly verdict: string | undefined;
+  readonly verdictReasons: readonly string[];
+  readonly createdWallNs: number;
+  readonly startedWallNs: number | undefined;
+  readonly endedWallNs: number | undefined;
+  readonly suiteWallOffsetNs: number;
+  readonly clockUncertaintyNs: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface PhaseRow {
+  readonly phase: number;
+  readonly name: string;
+  readonly kind: PhaseKind;
+  readonly hasCeiling: boolean;
+  readonly startedNs: number | undefined;
+  readonly endedNs: number | undefined;
+  readonly isClosed: boolean;
+  readonly isAccountComplete: boolean;
+  /** Undefined until the phase is closed. */
+  readonly counts: PhaseCounts | undefined;
+  readonly late: number;
+  readonly conflicts: number;
+}
+
+/** The worst of what one worker reported. NaN: it never said. */
+export interface WorkerPeak {
+  readonly workerId: string;
+  readonly loopUtilisation: number;
+  readonly loopDelayMaxNs: number;
+  /** Highest share of its file descriptors in use. */
+  readonly fdShare: number;
+  /** Highest share of its host's local ports in use. */
+  readonly portShare: number;
+}
+
+/** One telemetry sample. */
+export interface TelemetryValue {
+  readonly source: string;
+  readonly subject: string;
+  readonly field: string;
+  readonly value: number;
+  /** End of its scrape, suite time. */
+  readonly ns: number;
+}
+
+type Row = Readonly<Record<string, number | string | null>>;
+
+/** Rows fetched at a time: few enough to keep memory flat, many enough to make a call's cost vanish. */
+const PAGE_ROWS = 5_000;
+
+export class RunReader {
+  readonly path: string;
+  readonly #db: SqliteDatabase;
+  /** Tags of the record metrics that the file has a column for. */
+  readonly metricTags: readonly string[];
+
+  private constructor(path: string, db: SqliteDatabase) {
+    this.path = path;
+    this.#db = db;
+    this.metricTags = metricColumnsOf(db);
+  }
+
+  /** Opens `<folder>/run.db`. Throws as `openSqlite`. */
+  static open(folder: string): RunReader {
+    const path = join(folder, RUN_FILE);
+    const db = openSqlite(path, runFormat([]), { mode: "read" });
+    try {
+      return new RunReader(path, db);
+    } catch (error) {
+      db.close();
+      throw sqliteError(error, `cannot read run file "${path}"`);
+    }
+  }
+
+  /** Highest minus lowest credit id, plus 1: at least as many as there are rows, and known without counting them. */
+  rowBound(): number {
+    const bound = "SELECT coalesce(max(credit_id) - min(credit_id) + 1, 0) FROM requests";
+    return this.#read(() => this.#db.prepare(bound).pluck().get() as number);
+  }
+
+  /** First send and last end, suite time, of a phase or of all; undefined where there is no request. */
+  span(phase?: number): { readonly firstNs: number; readonly lastNs: number } | undefined {
+    const where = phase === undefined ? "" : "WHERE phase = ?";
+    const sql = `SELECT min(sent_ns) AS firstNs, max(sent_ns + end_ns) AS lastNs FROM requests ${where}`;
+    const bound = phase === undefined ? [] : [phase];
+    const span = this.#read(() => this.#db.prepare(sql).get(...bound) as { firstNs: number | null; lastNs: number | null });
+    return span.firstNs === null || span.lastNs === null ? undefined : { firstNs: span.firstNs, lastNs: span.lastNs };
+  }
+
+  run(): RunRow {
+    const row = this.#read(() => this.#db.prepare("SELECT * FROM run").get() as Row);
+    return {
+      runId: String(row.run_id),
+      spec: String(row.spec),
+      state: String(row.state),
+      reason: textOf(row.reason),
+      wasCancelled: row.was_cancelled === 1,
+      verdict: textOf(row.verdict),
+      verdictReasons: typeof row.verdict_reasons === "string" ? (JSON.parse(row.verdict_reasons) as string[]) : [],
+      createdWallNs: Number(row.created_wall_ns),
+      startedWallNs: numberOf(row.started_wall_ns),
+      endedWallNs: numberOf(row.ended_wall_ns),
+      suiteWallOffsetNs: Number(row.suite_wall_offset_ns),
+      clockUncertaintyNs: Number(row.clock_uncertainty_ns),
+      versions: JSON.parse(String(row.versions)) as Record<string, string>,
+    };
+  }
+
+  /** Ascending. */
+  phases(): PhaseRow[] {
+    const late = "(SELECT count(*) FROM late WHERE late.phase = phases.phase) AS late";
+    const conflicts = "(SELECT count(*) FROM conflicts WHERE conflicts.phase = phases.phase) AS conflicts";
+    const sql = `SELECT *, ${late}, ${conflicts} FROM phases ORDER BY phase`;
+    return this.#read(() => this.#db.prepare(sql).all() as Row[]).map(phaseOf);
+  }
+
+  /** The worst second of each worker, by worker id. */
+  workerPeaks(): WorkerPeak[] {
+    const sql = `SELECT worker_id, max(loop_utilisation) AS utilisation, max(loop_delay_max_ns) AS delay,
+      max(open_fds / max_fds) AS fds, max(port_share) AS ports FROM worker_usage GROUP BY worker_id ORDER BY worker_id`;
+    return this.#read(() => this.#db.prepare(sql).all() as Row[]).map((row) => ({
+      workerId: String(row.worker_id),
+      loopUtilisation: numberOf(row.utilisation) ?? Number.NaN,
+      loopDelayMaxNs: numberOf(row.delay) ?? Number.NaN,
+      fdShare: numberOf(row.fds) ?? Number.NaN,
+      portShare: numberOf(row.ports) ?? Number.NaN,
+    }));
+  }
+
+  /** How many events of `kind` there were. */
+  eventCount(kind: string): number {
+    return this.#read(() => this.#db.prepare("SELECT count(*) FROM events WHERE kind = ?").pluck().get(kind) as number);
+  }
+
+  /** Telemetry samples of some fields whose scrape ended within a span of suite time, in order of time. */
+  samples(fields: readonly string[], fromNs: number, toNs: number): TelemetryValue[] {
+    const sql = `SELECT source, gpu_uuid AS subject, field, value, scrape_end_ns AS ns FROM samples JOIN series USING (series)
+      WHERE field IN (${fields.map(() => "?").join(", ")}) AND scrape_end_ns BETWEEN ? AND ? AND value IS NOT NULL
+      ORDER BY scrape_end_ns`;
+    return this.#read(() => this.#db.prepare(sql).all(...fields, fromNs, toNs) as TelemetryValue[]);
+  }
+
+  /**
+   * The rows of `requests` by ascending credit id, in pages of arrays: the credit id, then `columns` in order. A column that
+   * the file lacks is NULL in every row. Memory is that of one page. `after` skips ids up to and with it; `phase` keeps one phase.
+   */
+  *pages(
+    columns: readonly string[],
+    options: { after?: number; phase?: number; pageRows?: number } = {},
+  ): Generator<unknown[][]> {
+    const pageRows = options.pageRows ?? PAGE_ROWS;
+    const where = options.phase === undefined ? "" : "AND phase = ?";
+    const selected = ["credit_id", ...columns.map((column) => this.#expressionOf(column))].join(", ");
+    const sql = `SELECT ${selected} FROM requests WHERE credit_id > ? ${where} ORDER BY credit_id LIMIT ?`;
+    const statement = this.#read(() => this.#db.prepare(sql).raw());
+    const bound = options.phase === undefined ? [] : [options.phase];
+    let after = options.after ?? -1;
+    for (;;) {
+      const rows = this.#read(() => statement.all(after, ...bound, pageRows) as unknown[][]);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last[0] as number;
+      yield rows;
+      if (rows.length < pageRows) return;
+    }
+  }
+
+  close(): void {
+    closeSqlite(this.#db);
+  }
+
+  #expressionOf(column: string): string {
+    if (requestColumns.includes(column)) return column;
+    return this.metricTags.includes(column) ? quoted(column) : "NULL";
+  }
+
+  #read<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      throw sqliteError(error, `cannot read run file "${this.path}"`);
+    }
+  }
+}
+
+function phaseOf(row: Row): PhaseRow {
+  const isClosed = row.closed === 1;
+  return {
+    phase: Number(row.phase),
+    name: String(row.name),
+    kind: row.kind === "warmup" ? "warmup" : "profiling",
+    hasCeiling: row.has_ceiling === 1,
+    startedNs: numberOf(row.started_ns),
+    endedNs: numberOf(row.ended_ns),
+    isClosed,
+    isAccountComplete: row.is_account_complete === 1,
+    counts: isClosed ? countsOf(row) : undefined,
+    late: Number(row.late),
+    conflicts: Number(row.conflicts),
+  };
+}
+
+function countsOf(row: Row): PhaseCounts {
+  return {
+    drawn: Number(row.drawn),
+    unused: Number(row.unused),
+    dropped: Number(row.dropped),
+    succeeded: Number(row.succeeded),
+    errored: Number(row.errored),
+    cancelled: Number(row.cancelled),
+    missingRecord: Number(row.missing_record),
+    missingLost: Number(row.missing_lost),
+    unaccounted: Number(row.unaccounted),
+  };
+}
+
+function numberOf(value: number | string | null | undefined): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+function textOf(value: number | string | null | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,187 @@
+/**
+ * The tables of a run file. Times whose name ends in `_ns` are suite time (the controller host's CLOCK_MONOTONIC); `_wall_ns`
+ * count from the Unix epoch. A request's `first_byte_ns`, `first_content_ns`, `last_content_ns`, `end_ns` and `cancelled_ns`
+ * count from its `sent_ns`. `requests` has one nullable REAL column per record metric, named by the metric's tag, in the
+ * metric's unit.
+ */
+import { AssayError } from "../../common/errors.ts";
+import type { SqliteDatabase, SqliteFormat } from "../../common/sqlite.ts";
+
+export const RUN_FILE = "run.db";
+const RUN_APPLICATION_ID = 0x41737231; // "Asr1"
+
+/** Columns of `requests` that every run has, in the order in which `store/bind.ts` binds them. */
+const REQUEST_COLUMNS = {
+  credit_id: "INTEGER PRIMARY KEY",
+  phase: "INTEGER NOT NULL",
+  conversation: "INTEGER NOT NULL",
+  turn: "INTEGER NOT NULL",
+  session_id: "INTEGER NOT NULL",
+  session_num: "INTEGER NOT NULL",
+  request_id: "TEXT NOT NULL",
+  correlation_id: "TEXT NOT NULL",
+  worker_id: "TEXT NOT NULL",
+  record_processor_id: "TEXT NOT NULL",
+  target: "INTEGER NOT NULL",
+  model: "TEXT NOT NULL",
+  due_ns: "INTEGER",
+  issued_ns: "INTEGER NOT NULL",
+  received_ns: "INTEGER NOT NULL",
+  sent_ns: "INTEGER NOT NULL",
+  wall_offset_ns: "INTEGER NOT NULL",
+  first_byte_ns: "INTEGER",
+  first_content_ns: "INTEGER",
+  last_content_ns: "INTEGER",
+  end_ns: "INTEGER NOT NULL",
+  status: "INTEGER NOT NULL",
+  error_code: "TEXT",
+  error_phase: "TEXT",
+  error_message: "TEXT",
+  is_cancelled: "INTEGER NOT NULL",
+  cancelled_ns: "INTEGER",
+  connect_ns: "INTEGER",
+  is_connection_reused: "INTEGER NOT NULL",
+  is_streaming: "INTEGER NOT NULL",
+  request_bytes: "INTEGER NOT NULL",
+  response_bytes: "INTEGER NOT NULL",
+  coalesced_chunks: "INTEGER NOT NULL",
+  finish_reason: "TEXT",
+  token_source: "TEXT NOT NULL",
+  has_usage_mismatch: "INTEGER NOT NULL",
+  is_stream_ignored: "INTEGER NOT NULL",
+  requested_output_tokens: "INTEGER",
+} as const;
+
+/** Last in the row, so that a long one, which SQLite moves to pages of its own, leaves the numbers before it on the row's page. */
+export const STAMPS_COLUMN = "content_stamps";
+
+export const requestColumns: readonly string[] = [...Object.keys(REQUEST_COLUMNS), STAMPS_COLUMN];
+
+const PHASE_COUNT_COLUMNS = `
+  drawn INTEGER, unused INTEGER, dropped INTEGER, succeeded INTEGER, errored INTEGER, cancelled INTEGER,
+  missing_record INTEGER, missing_lost INTEGER, unaccounted INTEGER`;
+
+const OTHER_TABLES = `
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  run_id TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT,
+  was_cancelled INTEGER NOT NULL DEFAULT 0,
+  verdict TEXT,
+  verdict_reasons TEXT,
+  ${PHASE_COUNT_COLUMNS}, late INTEGER, conflicts INTEGER,
+  created_wall_ns INTEGER NOT NULL,
+  started_wall_ns INTEGER,
+  ended_wall_ns INTEGER,
+  suite_wall_offset_ns INTEGER NOT NULL,
+  clock_uncertainty_ns INTEGER NOT NULL DEFAULT 0,
+  versions TEXT NOT NULL
+) STRICT;
+CREATE TABLE phases (
+  phase INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  has_ceiling INTEGER NOT NULL,
+  started_ns INTEGER,
+  ended_ns INTEGER,
+  heartbeat TEXT,
+  closing TEXT,
+  is_account_complete INTEGER,
+  ${PHASE_COUNT_COLUMNS},
+  closed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE late (
+  credit_id INTEGER PRIMARY KEY,
+  phase INTEGER NOT NULL,
+  worker_id TEXT NOT NULL,
+  sent_ns INTEGER NOT NULL,
+  end_ns INTEGER NOT NULL,
+  error_code TEXT,
+  is_cancelled INTEGER NOT NULL
+) STRICT;
+CREATE TABLE conflicts (
+  credit_id INTEGER PRIMARY KEY,
+  phase INTEGER NOT NULL,
+  worker_id TEXT NOT NULL,
+  sent_ns INTEGER NOT NULL,
+  end_ns INTEGER NOT NULL,
+  error_code TEXT,
+  is_cancelled INTEGER NOT NULL
+) STRICT;
+CREATE TABLE worker_usage (
+  worker_id TEXT NOT NULL,
+  ns INTEGER NOT NULL,
+  loop_utilisation REAL,
+  loop_delay_p99_ns REAL,
+  loop_delay_max_ns REAL,
+  gc_ns REAL,
+  cpu_ratio REAL,
+  rss_bytes REAL,
+  open_fds REAL,
+  max_fds REAL,
+  port_share REAL,
+  in_flight REAL,
+  outbox_bytes REAL
+) STRICT;
+CREATE TABLE series (
+  series INTEGER PRIMARY KEY,
+  source TEXT NOT NULL,
+  gpu_uuid TEXT NOT NULL,
+  field TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  UNIQUE (source, gpu_uuid, field)
+) STRICT;
+CREATE TABLE samples (
+  series INTEGER NOT NULL REFERENCES series,
+  value REAL,
+  scrape_start_ns INTEGER NOT NULL,
+  scrape_end_ns INTEGER NOT NULL,
+  value_age_ns INTEGER
+) STRICT;
+CREATE TABLE events (
+  ns INTEGER NOT NULL,
+  service TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  message TEXT NOT NULL,
+  detail TEXT
+) STRICT;
+CREATE TABLE log (
+  ns INTEGER NOT NULL,
+  service TEXT NOT NULL,
+  level TEXT NOT NULL,
+  message TEXT NOT NULL,
+  detail TEXT
+) STRICT;
+`;
+
+/** The format of a run file whose requests have a column for each of `metricTags`. */
+export function runFormat(metricTags: readonly string[]): SqliteFormat {
+  const columns = [
+    ...Object.entries(REQUEST_COLUMNS).map(([name, type]) => `${name} ${type}`),
+    ...metricTags.map((tag) => `${quoted(tag)} REAL`),
+    `${STAMPS_COLUMN} BLOB NOT NULL`,
+  ];
+  const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
+  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + requests] };
+}
+
+/** Adds the columns of metrics that the program knows and an older program's file does not have. Their values stay NULL. */
+export function addMissingMetricColumns(db: SqliteDatabase, metricTags: readonly string[]): void {
+  const present = new Set(metricColumnsOf(db));
+  for (const tag of metricTags) if (!present.has(tag)) db.exec(`ALTER TABLE requests ADD COLUMN ${quoted(tag)} REAL`);
+}
+
+/** Tags of the record metrics that the file has a column for. */
+export function metricColumnsOf(db: SqliteDatabase): string[] {
+  const columns = db.pragma("table_info(requests)") as { readonly name: string }[];
+  return columns.map((column) => column.name).filter((name) => !requestColumns.includes(name));
+}
+
+/** A metric's tag as an SQL identifier. Tags are lower snake case; anything else is a mistake in the catalog. */
+export function quoted(tag: string): string {
+  if (!/^[a-z][a-z0-9_]*$/.test(tag)) throw new AssayError("internal", `metric tag must be lower snake case, got "${tag}"`);
+  if (requestColumns.includes(tag)) throw new AssayError("internal", `metric tag "${tag}" is the name of a column`);
+  return `"${tag}"`;
+}

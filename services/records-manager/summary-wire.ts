@@ -1,0 +1,250 @@
+/** Summaries, timelines and rows of the domain as messages. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import type { PhaseIdentitySchema } from "../../gen/assay/controller/v1/controller_pb.js";
+import { type MetricRecordSchema, type MetricStatisticsSchema, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
+import type {
+  GetTimelineResponseSchema,
+  PhaseSummarySchema,
+  SummarizeRecordsResponseSchema,
+} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
+import type { Metric } from "../../metrics/metric.ts";
+import { encodeStamps } from "../common/chunk-stamps.ts";
+import type { LivePhase } from "./core/live.ts";
+import type { PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import type { GpuUse } from "./query-gpus.ts";
+import type { RecordsPage } from "./query-records.ts";
+import type { TimelineAnswer } from "./query-timeline.ts";
+
+type PhaseInit = Exclude<MessageInitShape<typeof PhaseSummarySchema>, { $typeName: string }>;
+type MetricInit = Exclude<MessageInitShape<typeof MetricStatisticsSchema>, { $typeName: string }>;
+
+const metricByTag = new Map<string, Metric>(
+  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
+);
+
+export function summaryResponseOf(
+  summary: RunSummary,
+  gpus: readonly GpuUse[],
+  database: string,
+): MessageInitShape<typeof SummarizeRecordsResponseSchema> {
+  return {
+    runId: summary.runId,
+    phases: summary.phases.map((phase) =>
+      phaseOf(
+        phase,
+        gpus.filter((gpu) => gpu.phase === phase.phase),
+      ),
+    ),
+    verdict: { verdict: verdictOf(summary.client.verdict), reasons: summary.client.reasons.map(({ message }) => message) },
+    database,
+  };
+}
+
+export function identityOf(phase: PhaseSummary): MessageInitShape<typeof PhaseIdentitySchema> {
+  const { counts } = phase;
+  return {
+    drawn: BigInt(counts.drawn),
+    unused: BigInt(counts.unused),
+    dropped: BigInt(counts.dropped),
+    succeeded: BigInt(counts.succeeded),
+    errored: BigInt(counts.errored),
+    cancelled: BigInt(counts.cancelled),
+    missingRecord: BigInt(counts.missingRecord),
+    missingLost: BigInt(counts.missingLost),
+    unaccounted: BigInt(counts.unaccounted),
+    late: BigInt(phase.late),
+    conflicts: BigInt(phase.conflicts),
+  };
+}
+
+/** Live figures of one phase; percentiles are those of its histograms. */
+export function livePhaseOf(live: LivePhase, name: string, kind: PhaseKind): PhaseInit {
+  return {
+    index: live.phase,
+    name,
+    kind,
+    isClosed: false,
+    identity: { succeeded: BigInt(live.succeeded), errored: BigInt(live.errored), cancelled: BigInt(live.cancelled) },
+    metrics: [...live.metrics].map(([tag, { count, ...values }]) => ({ ...headOf(tag), count: BigInt(count), ...values })),
+  };
+}
+
+export function timelineOf(answer: TimelineAnswer): MessageInitShape<typeof GetTimelineResponseSchema> {
+  return {
+    ...(answer.originWallNs === undefined ? {} : { originWallNs: answer.originWallNs }),
+    buckets: answer.buckets.map(({ completed, failed, timeToFirstTokenP50Ms, timeToFirstTokenP99Ms, ...rates }) => ({
+      ...rates,
+      completed: BigInt(completed),
+      failed: BigInt(failed),
+      ...(timeToFirstTokenP50Ms === undefined ? {} : { ttftP50Ms: timeToFirstTokenP50Ms }),
+      ...(timeToFirstTokenP99Ms === undefined ? {} : { ttftP99Ms: timeToFirstTokenP99Ms }),
+    })),
+  };
+}
+
+/** Columns of `requests` by the fields of MetricRecord that they fill. `values` stands for all metrics. */
+export const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
+  credit_id: ["credit_id"],
+  phase: ["phase"],
+  conversation: ["conversation"],
+  turn: ["turn"],
+  session: ["session_id"],
+  index: ["session_num"],
+  target: ["target"],
+  due_ns: ["due_ns"],
+  issued_ns: ["issued_ns"],
+  received_ns: ["received_ns"],
+  sent_ns: ["sent_ns"],
+  first_byte_ns: ["first_byte_ns"],
+  end_ns: ["end_ns"],
+  connect_ns: ["connect_ns"],
+  status: ["status"],
+  error: ["error_code", "error_phase", "error_message"],
+  is_cancelled: ["is_cancelled"],
+  cancelled_ns: ["cancelled_ns"],
+  is_streaming: ["is_streaming"],
+  is_connection_reused: ["is_connection_reused"],
+  request_bytes: ["request_bytes"],
+  response_bytes: ["response_bytes"],
+  model: ["model"],
+  request_id: ["request_id"],
+  correlation_id: ["correlation_id"],
+  worker_id: ["worker_id"],
+  wall_offset_ns: ["wall_offset_ns"],
+  values: recordMetrics.map(({ tag }) => tag),
+  content_stamps: ["content_stamps"],
+  coalesced_chunks: ["coalesced_chunks"],
+  finish_reason: ["finish_reason"],
+  token_source: ["token_source"],
+  record_processor_id: ["record_processor_id"],
+  has_usage_mismatch: ["has_usage_mismatch"],
+  is_stream_ignored: ["is_stream_ignored"],
+  requested_output_tokens: ["requested_output_tokens"],
+};
+
+/** A row as a message; absent columns leave their fields unset. */
+export function recordOf(row: RecordsPage["records"][number], hasValues: boolean): MessageInitShape<typeof MetricRecordSchema> {
+  const number = (column: string): number => (typeof row[column] === "number" ? row[column] : 0);
+  const text = (column: string): string => (typeof row[column] === "string" ? row[column] : "");
+  const count = (column: string): bigint => BigInt(number(column));
+  const isSet = (column: string): boolean => number(column) === 1;
+  const maybe = (column: string): number | undefined => (typeof row[column] === "number" ? row[column] : undefined);
+  const firstByteNs = maybe("first_byte_ns");
+  const connectNs = maybe("connect_ns");
+  const cancelledNs = maybe("cancelled_ns");
+  const stamps = row["content_stamps"];
+  return {
+    creditId: count("credit_id"),
+    phase: number("phase"),
+    conversation: count("conversation"),
+    turn: number("turn"),
+    session: count("session_id"),
+    index: count("session_num"),
+    target: number("target"),
+    dueNs: number("due_ns"),
+    issuedNs: number("issued_ns"),
+    receivedNs: number("received_ns"),
+    sentNs: number("sent_ns"),
+    endNs: number("end_ns"),
+    status: number("status"),
+    isCancelled: isSet("is_cancelled"),
+    isStreaming: isSet("is_streaming"),
+    isConnectionReused: isSet("is_connection_reused"),
+    requestBytes: count("request_bytes"),
+    responseBytes: count("response_bytes"),
+    model: text("model"),
+    requestId: text("request_id"),
+    correlationId: text("correlation_id"),
+    workerId: text("worker_id"),
+    wallOffsetNs: number("wall_offset_ns"),
+    values: hasValues ? recordMetrics.map(({ tag }) => maybe(tag) ?? Number.NaN) : [],
+    contentStamps: stamps instanceof Float64Array ? encodeStamps(stamps) : new Uint8Array(0),
+    coalescedChunks: number("coalesced_chunks"),
+    finishReason: text("finish_reason"),
+    tokenSource: text("token_source"),
+    recordProcessorId: text("record_processor_id"),
+    hasUsageMismatch: isSet("has_usage_mismatch"),
+    isStreamIgnored: isSet("is_stream_ignored"),
+    requestedOutputTokens: number("requested_output_tokens"),
+    ...(firstByteNs === undefined ? {} : { firstByteNs }),
+    ...(connectNs === undefined ? {} : { connectNs }),
+    ...(cancelledNs === undefined ? {} : { cancelledNs }),
+    ...(text("error_code") === ""
+      ? {}
+      : { error: { code: text("error_code"), phase: text("error_phase"), message: text("error_message") } }),
+  };
+}
+
+function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
+  const { lateness, startWallNs, endWallNs } = phase;
+  return {
+    index: phase.phase,
+    name: phase.name,
+    kind: phase.kind === "warmup" ? PhaseKind.WARMUP : PhaseKind.PROFILING,
+    isClosed: phase.isClosed,
+    identity: identityOf(phase),
+    metrics: [
+      ...phase.metrics.map(
+        ({ tag, statistics: { count, ...values } }): MetricInit => ({
+          ...headOf(tag),
+          count: BigInt(count),
+          ...values,
+          notes: notesOf(phase, tag),
+        }),
+      ),
+      ...phase.runMetrics.map(({ tag, value }): MetricInit => ({ ...headOf(tag), avg: value, notes: notesOf(phase, tag) })),
+    ],
+    errors: phase.errors.map(({ count, ...group }) => ({ ...group, count: BigInt(count) })),
+    notes: phase.notes.map(({ message }) => message),
+    gpus: gpus.map(gpuOf),
+    ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
+    ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
+    ...(lateness === undefined
+      ? {}
+      : {
+          lateness: {
+            tag: "lateness",
+            header: "Lateness",
+            unit: "ms",
+            count: BigInt(lateness.count),
+            p50: lateness.p50Ns / 1e6,
+            p99: lateness.p99Ns / 1e6,
+            max: lateness.maxNs / 1e6,
+          },
+        }),
+  };
+}
+
+function notesOf(phase: PhaseSummary, tag: string): string[] {
+  return phase.notes.filter((note) => note.tag === tag).map(({ message }) => message);
+}
+
+function headOf(tag: string): MetricInit {
+  const metric = metricByTag.get(tag);
+  if (metric === undefined) return { tag };
+  const { header, unit, consoleOrder, isLargerBetter } = metric;
+  return { tag, header, unit, isLargerBetter, ...(consoleOrder === undefined ? {} : { consoleOrder }) };
+}
+
+function gpuOf({ subject, source, meanPowerW, energyJ, samples }: GpuUse): NonNullable<PhaseInit["gpus"]>[number] {
+  return {
+    subject,
+    source,
+    samples: BigInt(samples),
+    ...(meanPowerW === undefined ? {} : { meanPowerW }),
+    ...(energyJ === undefined ? {} : { energyJ }),
+  };
+}
+
+function verdictOf(verdict: RunSummary["client"]["verdict"]): Verdict {
+  switch (verdict) {
+    case "valid":
+      return Verdict.VALID;
+    case "suspect":
+      return Verdict.SUSPECT;
+    case "invalid":
+      return Verdict.INVALID;
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * Computes a run's summary from its file: exact, from rows, a few columns at a time. Blocks the thread it runs on; whoever
+ * must not be blocked asks `query-client.ts`.
+ */
+import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
+import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
+import type { RecordMetric } from "../../metrics/metric.ts";
+import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
+import { requestLatency } from "../../metrics/request-latency.ts";
+import { Column } from "./core/column.ts";
+import { GapDistribution } from "./core/gap-distribution.ts";
+import {
+  answerNotes,
+  coalescedNote,
+  fewSamplesNote,
+  outputLengthNote,
+  steadyStateNote,
+  type WorkloadNote,
+} from "./core/notes.ts";
+import { PhaseFigures } from "./core/phase-figures.ts";
+import { FENCED_OVERRUN_EVENT, OUTBOX_FULL_EVENT, type PhaseCounts, PROTOCOL_VIOLATION_EVENT } from "./core/rows.ts";
+import type { ClientSummary, MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import { forEachGap } from "./core/stamps.ts";
+import { type Statistics, statisticsOf } from "./core/statistics.ts";
+import { type ClientEvidence, clientVerdict } from "./core/verdict.ts";
+import { type PhaseRow, RunReader } from "./store/run-reader.ts";
+
+export interface SummaryOptions {
+  /** Names of the phases to summarise. Default: all. The client's verdict rests on these. */
+  readonly phases?: readonly string[];
+  /** Takes all `profiling` phases together as one, named after the first. Default: each phase by itself. */
+  readonly isMerged?: boolean;
+  /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`. */
+  readonly columnBudgetBytes?: number;
+}
+
+/** One pass up to about a million requests; flat beyond. */
+const COLUMN_BUDGET_BYTES = 384 * 1024 * 1024;
+/** A growing column holds its old and its new half at once. */
+const BYTES_PER_VALUE = 8 * 3;
+
+/** Summarises the run in `folder`, finished or not. Throws AssayError as `RunReader.open`. */
+export function summarizeRun(folder: string, options: SummaryOptions = {}): RunSummary {
+  const reader = RunReader.open(folder);
+  try {
+    return summarize(reader, options);
+  } finally {
+    reader.close();
+  }
+}
+
+/** As `summarizeRun`, of an open file. */
+export function summarize(reader: RunReader, options: SummaryOptions = {}): RunSummary {
+  const run = reader.run();
+  const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
+  const works = worksOf(phases, options.isMerged === true);
+  readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
+  readGaps(reader, works);
+  const distinct = [...new Set(works.values())];
+  const summaries = distinct.map((work) => phaseSummary(work, run.suiteWallOffsetNs));
+  return {
+    runId: run.runId,
+    state: run.state,
+    reason: run.reason,
+    wasCancelled: run.wasCancelled,
+    createdWallNs: run.createdWallNs,
+    startedWallNs: run.startedWallNs,
+    endedWallNs: run.endedWallNs,
+    versions: run.versions,
+    client: clientSummary(reader, run.clockUncertaintyNs, distinct, summaries),
+    phases: summaries,
+  };
+}
+
+/** What is gathered of one phase, or of several that are taken together. */
+interface PhaseWork {
+  readonly rows: readonly PhaseRow[];
+  readonly head: PhaseRow;
+  readonly figures: PhaseFigures;
+  readonly statistics: Map<string, Statistics>;
+  readonly notes: WorkloadNote[];
+}
+
+/** By phase index; phases that are taken together share one. */
+function worksOf(phases: readonly PhaseRow[], isMerged: boolean): Map<number, PhaseWork> {
+  const measured = phases.filter((phase) => phase.kind === "profiling");
+  const merged = isMerged ? newWork(measured) : undefined;
+  return new Map(
+    phases.flatMap((phase) => {
+      const work = (phase.kind === "profiling" ? merged : undefined) ?? newWork([phase]);
+      return work === undefined ? [] : [[phase.phase, work]];
+    }),
+  );
+}
+
+function newWork(rows: readonly PhaseRow[]): PhaseWork | undefined {
+  const head = rows[0];
+  if (head === undefined) return undefined;
+  const hasCeiling = rows.some((row) => row.hasCeiling);
+  return { rows, head, figures: new PhaseFigures(hasCeiling), statistics: new Map(), notes: [] };
+}
+
+const FIGURE_COLUMNS = [
+  "phase",
+  "is_cancelled",
+  "error_code",
+  "error_phase",
+  "error_message",
+  "due_ns",
+  "issued_ns",
+  "sent_ns",
+  "last_content_ns",
+  "end_ns",
+  "coalesced_chunks",
+  "finish_reason",
+  "has_usage_mismatch",
+  "is_stream_ignored",
+  "status",
+] as const;
+const METRICS_AT = 1 + FIGURE_COLUMNS.length;
+
+/** Reads rows once for each group of metrics whose columns fit in the budget; the first pass also takes the figures. */
+function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, budgetBytes: number): void {
+  const present = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
+  const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
+  const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
+  for (let start = 0; start === 0 || start < present.length; start += perPass) {
+    readPass(reader, works, present.slice(start, start + perPass), start === 0);
+  }
+}
+
+function readPass(
+  reader: RunReader,
+  works: ReadonlyMap<number, PhaseWork>,
+  metrics: readonly RecordMetric[],
+  isFirst: boolean,
+): void {
+  const columns = new Map([...works.values()].map((work) => [work, metrics.map(() => new Column())]));
+  for (const page of reader.pages([...FIGURE_COLUMNS, ...metrics.map((metric) => metric.tag)])) {
+    for (const row of page) {
+      const work = works.get(row[1] as number);
+      if (work === undefined) continue;
+      const isFailure = row[2] === 1 || row[3] !== null;
+      if (isFirst) addFigures(work.figures, row);
+      pushValues(columns.get(work) ?? [], metrics, row, isFailure);
+    }
+  }
+  for (const [work, workColumns] of columns) {
+    for (const [index, metric] of metrics.entries())
+      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array());
+  }
+}
+
+function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
+  figures.add({
+    isCancelled: row[2] === 1,
+    errorCode: row[3] as string | null,
+    errorPhase: row[4] as string | null,
+    errorMessage: row[5] as string | null,
+    dueNs: row[6] as number | null,
+    issuedNs: row[7] as number,
+    sentNs: row[8] as number,
+    lastContentNs: row[9] as number | null,
+    endNs: row[10] as number,
+    coalescedChunks: row[11] as number,
+    finishReason: row[12] as string | null,
+    hasUsageMismatch: row[13] === 1,
+    isStreamIgnored: row[14] === 1,
+    status: row[15] as number,
+  });
+}
+
+function pushValues(
+  columns: readonly Column[],
+  metrics: readonly RecordMetric[],
+  row: readonly unknown[],
+  isFailure: boolean,
+): void {
+  for (let index = 0; index < metrics.length; index++) {
+    const value = row[METRICS_AT + index];
+    if (value === null || (isFailure && metrics[index]?.isOfFailures !== true)) continue;
+    columns[index]?.push(value as number);
+  }
+}
+
+function addStatistics(work: PhaseWork, metric: MetricHead, values: Float64Array): void {
+  // Before the statistics, which reorder the values.
+  const trend = metric.tag === requestLatency.tag ? steadyStateNote(metric.tag, values) : undefined;
+  const statistics = statisticsOf(values);
+  if (statistics === undefined) return;
+  work.statistics.set(metric.tag, statistics);
+  const few = fewSamplesNote(metric.tag, statistics);
+  if (few !== undefined) work.notes.push(few);
+  if (trend !== undefined) work.notes.push(trend);
+}
+
+/** Gaps between chunks of succeeded requests, from their stamps. */
+function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
+  const distributions = new Map<PhaseWork, GapDistribution>();
+  for (const page of reader.pages(["phase", "is_cancelled", "error_code", "content_stamps"], { pageRows: 1000 })) {
+    for (const [, phase, isCancelled, errorCode, stamps] of page as [number, number, number, string | null, Uint8Array][]) {
+      const work = works.get(phase);
+      if (work === undefined || stamps.length < 2 || isCancelled === 1 || errorCode !== null) continue;
+      const distribution = distributions.get(work) ?? new GapDistribution();
+      distributions.set(work, distribution);
+      forEachGap(stamps, (gapUs) => distribution.add(gapUs));
+    }
+  }
+  for (const [work, distribution] of distributions) {
+    const statistics = distribution.statistics();
+    if (statistics !== undefined) work.statistics.set(interChunkLatency.tag, statistics);
+  }
+}
+
+function phaseSummary(work: PhaseWork, wallOffsetNs: number): PhaseSummary {
+  const { rows, head, figures, statistics } = work;
+  const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
+  const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
+  return {
+    phase: head.phase,
+    name: head.name,
+    kind: head.kind,
+    isClosed: rows.every((row) => row.isClosed),
+    isAccountComplete: rows.every((row) => row.isAccountComplete),
+    counts: countsOf(rows, figures),
+    late: total((row) => row.late),
+    conflicts: total((row) => row.conflicts),
+    startWallNs: figures.firstNs === undefined ? undefined : figures.firstNs + wallOffsetNs,
+    endWallNs: figures.lastNs === undefined ? undefined : figures.lastNs + wallOffsetNs,
+    metrics: [...recordMetrics, ...listMetrics].flatMap((metric): MetricStatistics[] => {
+      const found = statistics.get(metric.tag);
+      return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
+    }),
+    runMetrics: runMetrics.flatMap((metric): MetricValue[] => {
+      const value = metric.value(facts);
+      return value === undefined ? [] : [{ ...headOf(metric), value }];
+    }),
+    errors: figures.errors(),
+    notes: [...work.notes, ...phaseNotes(work)],
+    lateness: figures.lateness(),
+  };
+}
+
+function phaseNotes({ figures, statistics }: PhaseWork): WorkloadNote[] {
+  const { completed, lengthLimited, usageMismatch, streamIgnored } = figures;
+  const truncated = figures.errorCount("truncated");
+  return [
+    coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
+    outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
+    ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, streamIgnored }),
+  ].filter((note) => note !== undefined);
+}
+
+/** Counts as they were closed; while a phase is open, of its rows alone. */
+function countsOf(rows: readonly PhaseRow[], { completed: drawn, succeeded, errored, cancelled }: PhaseFigures): PhaseCounts {
+  const closed = rows.map((row) => row.counts).filter((counts) => counts !== undefined);
+  if (closed.length < rows.length) {
+    return { drawn, unused: 0, dropped: 0, succeeded, errored, cancelled, missingRecord: 0, missingLost: 0, unaccounted: 0 };
+  }
+  const total = (key: keyof PhaseCounts) => closed.reduce((sum, counts) => sum + counts[key], 0);
+  return {
+    drawn: total("drawn"),
+    unused: total("unused"),
+    dropped: total("dropped"),
+    succeeded: total("succeeded"),
+    errored: total("errored"),
+    cancelled: total("cancelled"),
+    missingRecord: total("missingRecord"),
+    missingLost: total("missingLost"),
+    unaccounted: total("unaccounted"),
+  };
+}
+
+function clientSummary(
+  reader: RunReader,
+  clockUncertaintyNs: number,
+  works: readonly PhaseWork[],
+  summaries: readonly PhaseSummary[],
+): ClientSummary {
+  const peaks = reader.workerPeaks();
+  const total = (count: (summary: PhaseSummary) => number) => summaries.reduce((sum, summary) => sum + count(summary), 0);
+  // A phase that is only warmup may be late as it likes; its records must be whole all the same.
+  const measured = works.filter((work) => work.head.kind === "profiling");
+  const loopUtilisationMax = highest(peaks.map((peak) => peak.loopUtilisation));
+  const evidence: ClientEvidence = {
+    loopUtilisationMax,
+    latenessP99Ns: highest(measured.map((work) => work.figures.lateness()?.p99Ns ?? Number.NaN)),
+    arrivals: measured.map((work) => work.figures.arrivals()).filter((arrivals) => arrivals !== undefined),
+    clockUncertaintyNs,
+    drawn: total(({ counts }) => counts.drawn),
+    missing: total(({ counts }) => counts.missingRecord + counts.missingLost + counts.unaccounted),
+    late: total(({ late }) => late),
+    conflicts: total(({ conflicts }) => conflicts),
+    isAccountComplete: summaries.every((summary) => !summary.isClosed || summary.isAccountComplete),
+    fdShareMax: highest(peaks.map((peak) => peak.fdShare)),
+    portShareMax: highest(peaks.map((peak) => peak.portShare)),
+    fencedOverruns: reader.eventCount(FENCED_OVERRUN_EVENT),
+    protocolViolations: reader.eventCount(PROTOCOL_VIOLATION_EVENT),
+    outboxStops: reader.eventCount(OUTBOX_FULL_EVENT),
+  };
+  return { ...clientVerdict(evidence), loopUtilisationMax, clockUncertaintyNs };
+}
+
+/** Ignores NaN; undefined when nothing is left. */
+function highest(values: readonly number[]): number | undefined {
+  const known = values.filter((value) => !Number.isNaN(value));
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+function headOf({ tag, header, unit }: MetricHead): MetricHead {
+  return { tag, header, unit };
+}

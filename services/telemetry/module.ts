@@ -1,0 +1,98 @@
+/** Telemetry as a module of its process: what is collected for which run. */
+import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { Logger } from "../common/logger.ts";
+import type { Addresses } from "../common/member/addresses.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { ServiceModule } from "../common/module.ts";
+import { createClient } from "../common/rpc/client.ts";
+import { Collection } from "./collection.ts";
+import { probeSource, type SourceReport } from "./scraper.ts";
+import { createTelemetryService, usualUrls } from "./service.ts";
+import { createPageFetcher } from "./sources/http.ts";
+
+export interface TelemetryDeps {
+  /** This process's id at the controller. */
+  id(): string;
+  readonly log: Logger;
+  readonly clock: SuiteClock;
+  readonly addresses: Addresses;
+}
+
+const done = { case: undefined } as const;
+const pageLimits = { deadlineMs: 2_000, maxBytes: 16 << 20 };
+const stopTimeoutMs = 2_000;
+
+export function createTelemetryModule({ id, log, clock, addresses }: TelemetryDeps): ServiceModule {
+  const collections = new Map<string, Collection>();
+  const fetcher = createPageFetcher(pageLimits);
+
+  const discover = (urls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<SourceReport[]> => {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    return Promise.all(urls.map((url) => probeSource(url, (page, abort) => fetcher.fetch(page, abort), limited)));
+  };
+
+  const start = async (
+    runId: string,
+    urls: readonly string[],
+    intervalMs: number,
+    signal: AbortSignal,
+  ): Promise<SourceReport[]> => {
+    collections.get(runId)?.close();
+    const channel = await addresses.channelTo("records-manager", signal);
+    const dial = () => createClient(RecordsManagerService, channel).ingestSamples();
+    const collection = new Collection({ runId, memberId: id(), urls, intervalMs, fetcher, clock, log, dial });
+    collections.set(runId, collection);
+    return collection.start();
+  };
+
+  const stop = async (runId: string) => {
+    const collection = collections.get(runId);
+    collections.delete(runId);
+    return (await collection?.stop(stopTimeoutMs)) ?? { samples: 0, gaps: 0 };
+  };
+
+  const closeAll = (): void => {
+    for (const collection of collections.values()) collection.close();
+    collections.clear();
+  };
+
+  return {
+    name: "telemetry",
+    implementations: [createTelemetryService({ find: (runId) => collections.get(runId), discover, start, stop })],
+    async onCommand({ runId, action }, signal) {
+      switch (action.case) {
+        case "configure": {
+          const { dcgmUrls = [], disableGpu = false, intervalMs = 1000 } = action.value.spec?.telemetry ?? {};
+          if (disableGpu) return done;
+          // Pages that nobody named are tried quietly, and only those that are there are scraped.
+          const named = dcgmUrls.length > 0;
+          const present = named
+            ? []
+            : (await discover(usualUrls, pageLimits.deadlineMs, signal)).filter(({ isPresent }) => isPresent);
+          const urls = named ? dcgmUrls : present.map(({ url }) => url);
+          if (urls.length === 0) return done;
+          const reports = await start(runId, urls, intervalMs, signal);
+          for (const { url, isPresent, reason } of reports) {
+            if (!isPresent) log.warn("a telemetry page does not answer; it is tried again", { run_id: runId, url, reason });
+          }
+          return done;
+        }
+        case "endCollection":
+        case "finish":
+          await stop(runId);
+          return done;
+        default:
+          return undefined;
+      }
+    },
+    onSuiteChanged: closeAll,
+    counters: () => ({
+      collections: collections.size,
+      sample_queue: [...collections.values()].reduce((sum, { queued }) => sum + queued, 0),
+    }),
+    async stop() {
+      closeAll();
+      await fetcher.close();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** RPCs of telemetry. */
+import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
+import { TelemetryService } from "../../gen/assay/telemetry/v1/telemetry_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import { type Implementation, implement } from "../common/rpc/handler.ts";
+import type { Collection } from "./collection.ts";
+import type { SourceReport } from "./scraper.ts";
+
+export interface TelemetryServiceDeps {
+  find(runId: string): Collection | undefined;
+  discover(urls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<SourceReport[]>;
+  start(runId: string, urls: readonly string[], intervalMs: number, signal: AbortSignal): Promise<SourceReport[]>;
+  stop(runId: string): Promise<{ readonly samples: number; readonly gaps: number }>;
+}
+
+/** Tried quietly where nothing is named: dcgm-exporter's own port, and the one that it has beside Dynamo. */
+export const usualUrls: readonly string[] = ["http://localhost:9400/metrics", "http://localhost:9401/metrics"];
+
+const defaultTimeoutMs = 1000;
+const defaultIntervalMs = 1000;
+const leastIntervalMs = 50;
+const keptForWatcher = 64;
+
+export function createTelemetryService({ find, discover, start, stop }: TelemetryServiceDeps): Implementation {
+  return implement(TelemetryService, {
+    role: "operator",
+    roles: { watchSamples: "viewer" },
+    handlers: {
+      discoverSources: async ({ urls, timeoutMs }, { signal }) => ({
+        sources: (
+          await discover(urls.length === 0 ? usualUrls : urls, timeoutMs === 0 ? defaultTimeoutMs : timeoutMs, signal)
+        ).map(wireSourceOf),
+      }),
+      startCollection: async ({ runId, urls, intervalMs }, { signal }) => {
+        if (find(runId) !== undefined) throw new AssayError("already_exists", `run ${runId} is being collected for`);
+        const everyMs = intervalMs === 0 ? defaultIntervalMs : intervalMs;
+        if (everyMs < leastIntervalMs)
+          throw new AssayError("invalid_argument", `interval_ms: must be at least ${leastIntervalMs}, got ${everyMs}`);
+        return { sources: (await start(runId, urls.length === 0 ? usualUrls : urls, everyMs, signal)).map(wireSourceOf) };
+      },
+      stopCollection: async ({ runId }) => {
+        if (find(runId) === undefined) throw new AssayError("not_found", `nothing is collected for run ${runId}`);
+        const { samples, gaps } = await stop(runId);
+        return { samples: BigInt(samples), gaps: BigInt(gaps) };
+      },
+      async *watchSamples({ runId }, { signal }) {
+        const collection = find(runId);
+        if (collection === undefined) throw new AssayError("not_found", `nothing is collected for run ${runId}`);
+        const waiting: (readonly Sample[])[] = [];
+        let wake = Promise.withResolvers<void>();
+        const unwatch = collection.watch((samples) => {
+          // A watcher that does not keep up sees the newest.
+          if (waiting.push(samples) > keptForWatcher) waiting.shift();
+          wake.resolve();
+        });
+        signal.addEventListener("abort", () => wake.resolve(), { once: true });
+        try {
+          while (!signal.aborted && !collection.isOver) {
+            for (let samples = waiting.shift(); samples !== undefined; samples = waiting.shift()) yield { samples: [...samples] };
+            wake = Promise.withResolvers<void>();
+            await Promise.race([wake.promise, idle()]);
+          }
+        } finally {
+          unwatch();
+        }
+      },
+    },
+  });
+}
+
+const idleMs = 500;
+
+/** A collection that ends says nothing to its watchers; they look again. */
+function idle(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, idleMs);
+  return promise;
+}
+
+function wireSourceOf({ url, isPresent, reason, subjects }: SourceReport) {
+  return { url, kind: "dcgm", isPresent, reason: reason ?? "", subjects: [...subjects] };
+}

@@ -1,0 +1,167 @@
+import type { Draft } from "./ledger.ts";
+import type { Member } from "./member.ts";
+import type { PhaseDraws } from "./phase.ts";
+import type { PrefillSlots } from "./prefill-slots.ts";
+import { planStandby } from "./standby.ts";
+
+/** What issuing needs; `issue` gives the draft to the member, which is among `members`. */
+export interface IssuingContext {
+  readonly draws: PhaseDraws;
+  /** In the order in which they joined. */
+  readonly members: readonly Member[];
+  readonly prefill: PrefillSlots | undefined;
+  readonly issue: (member: Member, draft: Draft) => void;
+  readonly drop: () => void;
+  /** How far ahead of its due time a credit of an open loop is issued, ns. */
+  readonly horizonNs: number;
+}
+
+/** Issues everything that may be issued now. */
+export function issueDue(context: IssuingContext, now: number): void {
+  const { load } = context.draws.spec;
+  if (load.kind !== "closed" && context.draws.firstTurnsLeft === 0) passArrivals(context, now);
+  switch (load.kind) {
+    case "closed":
+      continueSessions(context, now);
+      fillFreeSlots(context, now);
+      if (!context.draws.spec.conversations.isMultiTurn && context.prefill === undefined) issueStandby(context, now);
+      return;
+    case "ceiling":
+      continueSessions(context, now);
+      fillFreeSlots(context, now);
+      if (load.overload === "drop") dropOverdue(context, now);
+      return;
+    case "open":
+      issueAhead(context, now);
+      return;
+  }
+}
+
+/** Turns that wait on a worker with a free slot. A worker without one gets nothing, so that nothing is passed to and fro. */
+function continueSessions(context: IssuingContext, now: number): void {
+  for (const member of context.members) {
+    while (member.isReachable && member.issued < member.limit && hasPrefill(context)) {
+      const draft = redrawnTurn(member) ?? nextReadyTurn(context.draws, member, now);
+      if (draft === undefined) break;
+      context.issue(member, draft);
+    }
+  }
+}
+
+function redrawnTurn(member: Member): Draft | undefined {
+  if (!member.isReachable || member.waiting.redrawCount === 0) return undefined;
+  const waiting = member.waiting.takeRedraw();
+  return waiting && { ...waiting.credit };
+}
+
+/** The earliest turn that is ready by `time`, if it may be drawn by then. */
+function nextReadyTurn(draws: PhaseDraws, member: Member, time: number): Draft | undefined {
+  if (!draws.canContinue || draws.nextDueNs > time) return undefined;
+  const waiting = member.waiting.takeReady(time);
+  return waiting && draws.nextTurn(waiting.credit, time);
+}
+
+function fillFreeSlots(context: IssuingContext, now: number): void {
+  const { draws } = context;
+  while (hasPrefill(context)) {
+    const member = emptiest(context.members);
+    if (member === undefined) return;
+    const draft = draws.firstTurn(now);
+    if (draft === undefined) return;
+    context.issue(member, draft);
+  }
+}
+
+/** The reachable worker with the largest share of its slots free; undefined when none has one. */
+function emptiest(members: readonly Member[]): Member | undefined {
+  let best: Member | undefined;
+  let bestShare = 0;
+  for (const member of members) {
+    if (!member.isReachable || member.limit === 0) continue;
+    const share = (member.limit - member.occupancy) / member.limit;
+    if (share <= bestShare) continue;
+    best = member;
+    bestShare = share;
+  }
+  return best;
+}
+
+/** Only when every free slot has been filled and there is still something to draw. */
+function issueStandby(context: IssuingContext, now: number): void {
+  const { draws } = context;
+  const members = context.members.filter((member) => member.isReachable && member.limit > 0);
+  const undrawn = draws.firstTurnsLeft;
+  if (undrawn === 0 || members.length === 0) return;
+  const plan = planStandby(
+    members.map(({ limit, issued, standby }) => ({ limit, issued, standby: standby.size(limit) })),
+    undrawn,
+  );
+  for (const [i, member] of members.entries()) {
+    for (let n = plan[i] as number; n > 0; n--) {
+      const draft = draws.firstTurn(now);
+      if (draft === undefined) return;
+      context.issue(member, draft);
+    }
+  }
+}
+
+/** Arrivals that no place was free for leave the schedule, counted. */
+function dropOverdue(context: IssuingContext, now: number): void {
+  while (context.draws.nextDueNs <= now && context.draws.redrawCount === 0) {
+    if (!context.draws.skipArrival()) return;
+    context.drop();
+  }
+}
+
+/** With no session left to begin, arrivals before the earliest waiting turn is ready have nothing to send. */
+function passArrivals({ draws, members }: IssuingContext, now: number): void {
+  let beforeNs = now;
+  for (const { waiting } of members) beforeNs = Math.min(beforeNs, waiting.nextReadyNs);
+  draws.passArrivals(beforeNs);
+}
+
+/** Everything due within the horizon, to the worker with the fewest credits out; with no worker to be reached it waits, and goes out late. */
+function issueAhead(context: IssuingContext, now: number): void {
+  const { draws } = context;
+  const until = Math.min(now + context.horizonNs, lastDueNs(draws));
+  for (const member of context.members) {
+    for (let draft = redrawnTurn(member); draft !== undefined; draft = redrawnTurn(member)) context.issue(member, draft);
+  }
+  for (;;) {
+    if (draws.nextDueNs > until && draws.redrawCount === 0) return;
+    const playing = draws.redrawCount === 0 ? earliestWaiting(context.members) : undefined;
+    const next = playing && nextReadyTurn(draws, playing, draws.nextDueNs);
+    const member = next === undefined ? leastLoaded(context.members) : playing;
+    const draft = next ?? (member && draws.firstTurn(until));
+    if (member === undefined || draft === undefined) return;
+    context.issue(member, draft);
+  }
+}
+
+/** The last moment at which an arrival still belongs to the phase. */
+function lastDueNs(draws: PhaseDraws): number {
+  // Half a nanosecond: what is due exactly at the end is outside.
+  return draws.startNs + (draws.spec.stop.durationNs ?? Number.POSITIVE_INFINITY) - 0.5;
+}
+
+function earliestWaiting(members: readonly Member[]): Member | undefined {
+  let best: Member | undefined;
+  for (const member of members) {
+    if (!member.isReachable || member.waiting.count === 0) continue;
+    if (best === undefined || member.waiting.nextReadyNs < best.waiting.nextReadyNs) best = member;
+  }
+  return best;
+}
+
+function leastLoaded(members: readonly Member[]): Member | undefined {
+  let best: Member | undefined;
+  for (const member of members) {
+    if (!member.isReachable || member.limit === 0) continue;
+    if (best === undefined || member.issued < best.issued) best = member;
+  }
+  return best;
+}
+
+function hasPrefill(context: IssuingContext): boolean {
+  return context.prefill?.hasFree ?? true;
+}

@@ -1,0 +1,52 @@
+import type { Credit } from "../../common/credits.ts";
+import type { Holder } from "./ledger.ts";
+import { WaitingSessions } from "./sessions.ts";
+import { type SlotShare, WorkerSlots } from "./slots.ts";
+import { Standby } from "./standby.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+/** One worker incarnation that is not lost, and everything that timing knows of it. */
+export class Member implements SlotShare {
+  readonly link: WorkerLink;
+  readonly slots = new WorkerSlots();
+  readonly holder: Holder = { issued: new Map(), settledCount: 0 };
+  readonly waiting = new WaitingSessions();
+  readonly standby = new Standby();
+  /** Issued in this turn, to be sent as one message. */
+  readonly toSend: Credit[] = [];
+  /** As of the current turn; see `WorkerLink.isReachable`. */
+  isReachable = false;
+  /** How many issued credits have a turn after them. */
+  continuing = 0;
+  /** The recall that has not been answered. */
+  recall: { readonly id: number; readonly count: number } | undefined;
+  /** The recall that ends a phase waits for the open one's answer. */
+  isStopRecallDue = false;
+  /** `settledCount` when a recall last found nothing; until more comes back another one would find nothing either. */
+  barrenAt = -1;
+
+  constructor(link: WorkerLink) {
+    this.link = link;
+  }
+
+  get limit(): number {
+    return this.slots.limit;
+  }
+
+  get issued(): number {
+    return this.holder.issued.size;
+  }
+
+  /** Places in use: credits that are out, and sessions between two turns. */
+  get occupancy(): number {
+    return this.holder.issued.size + this.waiting.count;
+  }
+
+  get openSessions(): number {
+    return this.continuing + this.waiting.count;
+  }
+
+  get isRecallable(): boolean {
+    return this.isReachable && this.recall === undefined && this.barrenAt !== this.holder.settledCount;
+  }
+}

@@ -1,0 +1,74 @@
+/** From a phase of the RunSpec to what the timing core plays. Pure. */
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { ArrivalPattern, type RunSpec, type PhaseSpec as WirePhase } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { AssayError } from "../../common/errors.ts";
+import { randomStream } from "../../common/random.ts";
+import { createSampler, type SamplingOrder } from "../../common/sampler.ts";
+import { constantPacer } from "./pacers/constant.ts";
+import type { Pacer } from "./pacers/pacer.ts";
+import { poissonPacer } from "./pacers/poisson.ts";
+import type { Conversations, Load, PhaseSpec } from "./phase.ts";
+
+/** What is drawn from. */
+export interface DatasetShape {
+  readonly conversations: number;
+  /** Turns of a conversation by its index. */
+  turnsOf(conversation: number): number;
+  readonly isMultiTurn: boolean;
+  readonly order: SamplingOrder;
+  readonly samplingSeed: number;
+}
+
+/**
+ * @param sessionsBefore sessions that earlier phases have drawn: the dataset goes on where they stopped, so that a warm-up does
+ *   not warm the very conversations that are measured
+ * @throws `invalid_argument` for a phase that says nothing playable; the controller has checked that before
+ */
+export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, sessionsBefore: number): PhaseSpec {
+  const phase = spec.phases[index];
+  if (phase === undefined) throw new AssayError("invalid_argument", `there is no phase ${index}`);
+  const { stop } = phase;
+  return {
+    index,
+    name: phase.name,
+    kind: phase.kind === PhaseKind.WARMUP ? "warmup" : "profiling",
+    load: loadOf(phase, spec, index),
+    stop: {
+      ...(stop?.requestCount === undefined ? {} : { requestCount: Number(stop.requestCount) }),
+      ...(stop?.durationSec === undefined ? {} : { durationNs: stop.durationSec * 1e9 }),
+    },
+    graceNs: (phase.graceSec ?? 0) * 1e9,
+    conversations: conversationsOf(spec, dataset, sessionsBefore),
+  };
+}
+
+function loadOf(phase: WirePhase, spec: RunSpec, index: number): Load {
+  const { load } = phase;
+  switch (load.case) {
+    case "concurrency":
+      return { kind: "closed", concurrency: load.value.limit };
+    case "rate":
+      return { kind: "open", pacer: pacerOf(load.value.pattern, load.value.ratePerSec, spec, index) };
+    default:
+      throw new AssayError("invalid_argument", `phase ${phase.name} has no load that this version plays`);
+  }
+}
+
+function pacerOf(pattern: ArrivalPattern, ratePerSec: number, spec: RunSpec, index: number): Pacer {
+  if (pattern === ArrivalPattern.CONSTANT) return constantPacer(ratePerSec);
+  const random = randomStream(Number(spec.randomSeed ?? 0n), "arrivals", index);
+  return poissonPacer(ratePerSec, () => random.next());
+}
+
+function conversationsOf(spec: RunSpec, dataset: DatasetShape, sessionsBefore: number): Conversations {
+  const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed);
+  const targets = spec.target?.urls.length ?? 1;
+  return {
+    isMultiTurn: dataset.isMultiTurn,
+    draw: (session) => {
+      const conversation = sampler.draw(sessionsBefore + session);
+      return { conversation, turns: dataset.turnsOf(conversation) };
+    },
+    turn: ({ index }) => ({ targetIndex: index % targets }),
+  };
+}

@@ -1,0 +1,116 @@
+import { AssayError } from "../../common/errors.ts";
+import { PhaseDraws, type PhaseSpec, type PhaseStage } from "./phase.ts";
+import { PrefillSlots } from "./prefill-slots.ts";
+
+/** A worker that has not answered a stop, or not returned after a cancel, for so long is got rid of. */
+const ANSWER_NS = 2e9;
+
+/** What a phase's next step depends on. */
+export interface PhaseFacts {
+  /** Nothing is left to draw, and nothing in flight can lead to a further draw. */
+  readonly isDrawnOut: boolean;
+  /** Every worker that is not lost has said that it holds nothing unsent. */
+  readonly allHoldNothing: boolean;
+  /** Credits of the phase that are out. */
+  readonly issued: number;
+}
+
+/** What is to be done now. */
+export type PhaseStep =
+  | { readonly kind: "stop"; readonly reason: string }
+  | { readonly kind: "sending_complete" }
+  | { readonly kind: "cancel"; readonly reason: string }
+  /** Get rid of the workers that hold something unsent. */
+  | { readonly kind: "shun_holders" }
+  /** Get rid of the workers that have credits out. */
+  | { readonly kind: "shun_busy" }
+  | { readonly kind: "returning_complete" };
+
+/** One phase under way: its stage, and the deadlines that move it on. Stages: see `PhaseStage`. */
+export class PhaseRun {
+  readonly spec: PhaseSpec;
+  readonly draws: PhaseDraws;
+  readonly prefill: PrefillSlots | undefined;
+  #stoppedNs = Number.POSITIVE_INFINITY;
+  #sentNs = Number.POSITIVE_INFINITY;
+  #cancelAtNs = Number.POSITIVE_INFINITY;
+  #cancelledNs = Number.POSITIVE_INFINITY;
+  #answerNs = ANSWER_NS;
+  #isReturned = false;
+  #cancelReason = "grace period over";
+
+  constructor(spec: PhaseSpec, now: number) {
+    const { requestCount, sessionCount, durationNs } = spec.stop;
+    if (requestCount === undefined && sessionCount === undefined && durationNs === undefined) {
+      throw new AssayError("invalid_argument", `phase ${spec.name}: a stop condition is needed`);
+    }
+    this.spec = spec;
+    this.draws = new PhaseDraws(spec, now);
+    this.prefill =
+      spec.load.kind === "closed" && spec.load.prefill !== undefined ? new PrefillSlots(spec.load.prefill) : undefined;
+  }
+
+  get stage(): PhaseStage {
+    if (this.#isReturned) return "returned";
+    if (this.#cancelledNs < Number.POSITIVE_INFINITY) return "cancelled";
+    if (this.#sentNs < Number.POSITIVE_INFINITY) return "sent";
+    return this.draws.isStopped ? "stopped" : "issuing";
+  }
+
+  get isSent(): boolean {
+    return this.#sentNs < Number.POSITIVE_INFINITY;
+  }
+
+  /** Draws nothing more, and ends what is in flight after `graceNs` (default: the spec's). Without effect when stopped before. */
+  stop(now: number, graceNs = this.spec.graceNs): void {
+    if (this.#stoppedNs < Number.POSITIVE_INFINITY) return;
+    this.draws.stop();
+    this.#stoppedNs = now;
+    this.#cancelAtNs = Math.min(this.#cancelAtNs, now + graceNs);
+  }
+
+  /** Timing stood still for so long: answers may lie unread. */
+  extendAnswers(stallNs: number): void {
+    this.#answerNs += stallNs;
+  }
+
+  /** What is in flight ends now, for this reason. */
+  endGrace(reason: string, now: number): void {
+    this.#cancelAtNs = Math.min(this.#cancelAtNs, now);
+    this.#cancelReason = reason;
+  }
+
+  /** The next step that is due, undefined when there is none; to be carried out and asked again. The phase has then taken it. */
+  next(facts: PhaseFacts, now: number): PhaseStep | undefined {
+    if (this.#isReturned) return undefined;
+    if (!this.draws.isStopped && now >= this.#endNs && !this.isSent) return { kind: "stop", reason: "duration over" };
+    if (!this.isSent && facts.allHoldNothing && (this.draws.isStopped || facts.isDrawnOut)) {
+      this.#sentNs = now;
+      this.#cancelAtNs = Math.min(this.#cancelAtNs, now + this.spec.graceNs);
+      return { kind: "sending_complete" };
+    }
+    if (this.isSent && facts.issued === 0) {
+      this.#isReturned = true;
+      return { kind: "returning_complete" };
+    }
+    if (this.#cancelledNs === Number.POSITIVE_INFINITY && now >= this.#cancelAtNs) {
+      this.#cancelledNs = now;
+      return { kind: "cancel", reason: this.#cancelReason };
+    }
+    if (!this.isSent && !facts.allHoldNothing && now >= this.#stoppedNs + this.#answerNs) return { kind: "shun_holders" };
+    if (facts.issued > 0 && now >= this.#cancelledNs + this.#answerNs) return { kind: "shun_busy" };
+    return undefined;
+  }
+
+  /** The next time at which `next` may say something without anything having arrived; may be past. */
+  nextWakeNs(now: number): number {
+    const at = [this.draws.isStopped ? Number.POSITIVE_INFINITY : this.#endNs, this.#stoppedNs + this.#answerNs];
+    if (this.#cancelledNs === Number.POSITIVE_INFINITY) at.push(this.#cancelAtNs);
+    else at.push(this.#cancelledNs + this.#answerNs);
+    return at.reduce((soonest, time) => (time > now && time < soonest ? time : soonest), Number.POSITIVE_INFINITY);
+  }
+
+  get #endNs(): number {
+    return this.draws.startNs + (this.spec.stop.durationNs ?? Number.POSITIVE_INFINITY);
+  }
+}

@@ -1,0 +1,237 @@
+import type { Credit } from "../../common/credits.ts";
+import type { Draft } from "./ledger.ts";
+import type { Pacer } from "./pacers/pacer.ts";
+
+/** A conversation to be played as one session. */
+export interface ConversationDraw {
+  /** Index into the dataset. */
+  readonly conversation: number;
+  readonly turns: number;
+  readonly parentSession?: number | undefined;
+  readonly rootSession?: number | undefined;
+  /** Default true. Requests that do not count use up no `requestCount`. */
+  readonly countsTowardTarget?: boolean;
+}
+
+/** What may differ from turn to turn. */
+export interface TurnOptions {
+  readonly cancelAfterNs?: number | undefined;
+  readonly targetIndex?: number;
+  readonly maxOutputTokensOverride?: number | undefined;
+}
+
+/** What the requests of a phase are. */
+export interface Conversations {
+  /** The n-th session of the phase (n = 0, 1, 2…, asked in order, once each); undefined = there are no more. */
+  readonly draw: (session: number) => ConversationDraw | undefined;
+  /** Whether any conversation has more than one turn. */
+  readonly isMultiTurn: boolean;
+  /** How long a turn above 0 waits after the previous one came back. Default: not at all. */
+  readonly delayNs?: (conversation: number, turn: number) => number;
+  /** Asked once for each turn that is drawn for the first time. Default: no options. */
+  readonly turn?: (draw: { readonly conversation: number; readonly turn: number; readonly index: number }) => TurnOptions;
+}
+
+/**
+ * How requests are paced.
+ * - closed: as many sessions at once as `concurrency` says; a session holds its place from its first turn to its last, delays
+ *   included. `prefill` bounds how many wait for their first token.
+ * - open: at the times that the pacer gives, whatever the target does. Each arrival plays a waiting turn of a session if one is
+ *   ready, else the first turn of a new session.
+ * - ceiling: at the pacer's times while fewer than `concurrency` sessions are open; otherwise the arrival waits for a place
+ *   (`queue`) or is dropped and counted (`drop`).
+ */
+export type Load =
+  | { readonly kind: "closed"; readonly concurrency: number; readonly prefill?: number }
+  | { readonly kind: "open"; readonly pacer: Pacer }
+  | { readonly kind: "ceiling"; readonly pacer: Pacer; readonly concurrency: number; readonly overload: "queue" | "drop" };
+
+/** When a phase stops drawing; at least one, the first that is reached holds. */
+export interface StopConditions {
+  readonly requestCount?: number;
+  readonly sessionCount?: number;
+  readonly durationNs?: number;
+}
+
+export interface PhaseSpec {
+  /** Position in the run, from 0. */
+  readonly index: number;
+  /** As the user calls it. */
+  readonly name: string;
+  readonly kind: "warmup" | "profiling";
+  readonly load: Load;
+  readonly stop: StopConditions;
+  /** How long requests in flight may go on after the stop (or, without one, after sending complete) before they are cancelled; may be Infinity. */
+  readonly graceNs: number;
+  readonly conversations: Conversations;
+}
+
+/**
+ * Where a phase is.
+ * - issuing: drawing and issuing.
+ * - stopped: draws nothing more; what workers hold unsent is being called back.
+ * - sent: sending complete. Nothing left to draw, and every worker has said that it holds nothing unsent.
+ * - cancelled: the grace is over; requests in flight are being ended.
+ * - returned: returning complete. Every credit came back or is lost; the account is final.
+ */
+export type PhaseStage = "issuing" | "stopped" | "sent" | "cancelled" | "returned";
+
+/** What a phase has drawn and may still draw. */
+export class PhaseDraws {
+  readonly spec: PhaseSpec;
+  readonly startNs: number;
+  readonly #pacer: Pacer | undefined;
+  readonly #redraws: Draft[] = [];
+  #redrawsFrom = 0;
+  #dueNs = Number.POSITIVE_INFINITY;
+  #index = 0;
+  #sessions = 0;
+  #counted = 0;
+  #next: ConversationDraw | undefined;
+  #isExhausted = false;
+  #isStopped = false;
+  /** Turns of sessions that ended early, not by a stop. */
+  abandonedTurns = 0;
+  abandonedSessions = 0;
+
+  constructor(spec: PhaseSpec, startNs: number) {
+    this.spec = spec;
+    this.startNs = startNs;
+    this.#pacer = spec.load.kind === "closed" ? undefined : spec.load.pacer;
+    if (this.#pacer !== undefined) this.#dueNs = startNs + this.#pacer.nextDueNs();
+  }
+
+  /** When the next arrival that has not been drawn is due; 0 in a closed loop, Infinity when the schedule is over. */
+  get nextDueNs(): number {
+    return this.#pacer === undefined ? 0 : this.#dueNs;
+  }
+
+  /** How many requests the count still allows; Infinity without a count. */
+  get budget(): number {
+    return (this.spec.stop.requestCount ?? Number.POSITIVE_INFINITY) - this.#counted;
+  }
+
+  /** How many first turns may still be drawn, those given back included; Infinity without a count. */
+  get firstTurnsLeft(): number {
+    return this.redrawCount + this.#freshLeft();
+  }
+
+  get redrawCount(): number {
+    return this.#redraws.length - this.#redrawsFrom;
+  }
+
+  /** Nothing is drawn any more, and nothing that comes back is drawn again. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#redraws.length = 0;
+    this.#redrawsFrom = 0;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Whether a session may still play its next turn: neither stopped nor the count used up nor the schedule over. */
+  get canContinue(): boolean {
+    return !this.#isStopped && this.budget > 0 && this.nextDueNs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** The first turn of the next session, redraws before new ones; undefined when none is left or, with a pacer, due by `time`. */
+  firstTurn(time: number): Draft | undefined {
+    if (this.#redrawsFrom < this.#redraws.length) return this.#takeRedraw();
+    if (this.#freshLeft() <= 0 || this.nextDueNs > time) return undefined;
+    const draw = this.#next as ConversationDraw;
+    this.#next = undefined;
+    const sessionId = this.#sessions++;
+    return this.#draft({ ...draw, turn: 0, sessionId }, this.#takeDue());
+  }
+
+  /** The turn after the given one. In a paced phase it takes an arrival. Undefined when the count is used up or no arrival is due by `time`. */
+  nextTurn(previous: Credit, time: number): Draft | undefined {
+    if (!this.canContinue || this.nextDueNs > time) return undefined;
+    return this.#draft({ ...previous, turn: previous.turn + 1 }, this.#takeDue());
+  }
+
+  /** A first turn came back unused and is to be drawn again. */
+  redraw(credit: Credit): void {
+    if (!this.#isStopped) this.#redraws.push({ ...credit });
+  }
+
+  /** An arrival that was due passes without a request. Returns false when nothing fresh is left. */
+  skipArrival(): boolean {
+    if (this.#freshLeft() <= 0) return false;
+    this.#next = undefined;
+    this.#sessions++;
+    this.#counted++;
+    this.#index++;
+    this.#takeDue();
+    return true;
+  }
+
+  /** Arrivals due before this time pass unused: there was nothing to send, neither a turn that was ready nor a new session. */
+  passArrivals(beforeNs: number): void {
+    while (this.nextDueNs < beforeNs) this.#takeDue();
+  }
+
+  /** A session ended early with so many turns unplayed, of which `drawn` had used up count and never will be sent. */
+  abandon(turns: number, drawn: number): void {
+    if (this.#isStopped) return;
+    this.abandonedTurns += turns;
+    this.abandonedSessions++;
+    this.#counted -= drawn;
+  }
+
+  #freshLeft(): number {
+    if (this.#isStopped || this.nextDueNs === Number.POSITIVE_INFINITY) return 0;
+    const sessions = (this.spec.stop.sessionCount ?? Number.POSITIVE_INFINITY) - this.#sessions;
+    const left = Math.min(sessions, this.budget);
+    if (left <= 0 || !this.#peek()) return 0;
+    return left;
+  }
+
+  #peek(): boolean {
+    if (this.#next !== undefined) return true;
+    if (this.#isExhausted) return false;
+    this.#next = this.spec.conversations.draw(this.#sessions);
+    this.#isExhausted = this.#next === undefined;
+    return !this.#isExhausted;
+  }
+
+  #takeRedraw(): Draft {
+    const draft = this.#redraws[this.#redrawsFrom++] as Draft;
+    if (this.#redrawsFrom === this.#redraws.length) {
+      this.#redraws.length = 0;
+      this.#redrawsFrom = 0;
+    }
+    return draft;
+  }
+
+  #takeDue(): number {
+    const dueNs = this.nextDueNs;
+    if (this.#pacer !== undefined) this.#dueNs = this.startNs + this.#pacer.nextDueNs();
+    return dueNs;
+  }
+
+  #draft(of: ConversationDraw & { readonly turn: number; readonly sessionId: number }, dueNs: number): Draft {
+    const index = this.#index++;
+    const countsTowardTarget = of.countsTowardTarget ?? true;
+    if (countsTowardTarget) this.#counted++;
+    const options = this.spec.conversations.turn?.({ conversation: of.conversation, turn: of.turn, index });
+    return {
+      id: 0,
+      phase: this.spec.index,
+      conversation: of.conversation,
+      turn: of.turn,
+      turns: of.turns,
+      sessionId: of.sessionId,
+      countsTowardTarget,
+      dueNs,
+      targetIndex: options?.targetIndex ?? 0,
+      index,
+      parentSession: of.parentSession,
+      rootSession: of.rootSession,
+      cancelAfterNs: options?.cancelAfterNs,
+      maxOutputTokensOverride: options?.maxOutputTokensOverride,
+    };
+  }
+}

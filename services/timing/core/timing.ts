@@ -1,0 +1,600 @@
+/**
+ * What timing thinks: who holds which credit, who may have how many requests in flight, what to issue next, and when a phase has
+ * ended. Pure: the edge feeds it messages and the clock, and carries out what it says through `TimingOut`.
+ *
+ * The edge calls `advance(now)` whenever `nextWakeNs()` has come, and asks for `nextWakeNs()` again after every call of any
+ * method. It should call `advance` only after everything that its sockets held has been handed in (from `setImmediate`, not from
+ * the timer itself). All times are CLOCK_MONOTONIC of this process, ns.
+ */
+import type {
+  Credit,
+  CreditReturn,
+  Envelope,
+  Hello,
+  Incarnation,
+  LeaseTerms,
+  RecallScope,
+  TimingMessage,
+  WorkerMessage,
+} from "../../common/credits.ts";
+import { checkLeaseTerms, UNLIMITED_SLOTS } from "../../common/credits.ts";
+import { AssayError, type ErrorCode } from "../../common/errors.ts";
+import { issueDue } from "./issuing.ts";
+import { type CreditCounts, type Draft, Ledger, type PhaseAccount } from "./ledger.ts";
+import { Member } from "./member.ts";
+import type { PhaseSpec, PhaseStage } from "./phase.ts";
+import { PhaseRun, type PhaseStep } from "./phase-run.ts";
+import { planTailRecall } from "./recall.ts";
+import { turnsLeft } from "./sessions.ts";
+import { distributeSlots } from "./slots.ts";
+import { type StreamId, WorkerLink } from "./worker-link.ts";
+
+/** At least this often `advance` wants to be called, so that it notices its own stalls. */
+const TICK_NS = 100e6;
+/** A gap between two calls beyond this is a stall of timing, and no worker's fault. */
+const STALL_NS = 200e6;
+const MIN_HORIZON_NS = 250e6;
+
+export interface TimingOptions {
+  readonly runId: string;
+  /** Random 64 bits of this process; a worker that was welcomed by another one is fenced. */
+  readonly incarnation: Incarnation;
+  readonly terms: LeaseTerms;
+}
+
+/** What timing wants done. None of these may call back into the core. */
+export interface TimingOut {
+  readonly send: (streamId: StreamId, envelope: Envelope<TimingMessage>) => void;
+  /** Ends a stream, after what was sent on it. */
+  readonly endStream: (streamId: StreamId, code: ErrorCode, message: string) => void;
+  /** Nothing more will be issued in this phase. */
+  readonly sendingComplete: (phase: number, now: number) => void;
+  /** Every credit of the phase came back or is lost. The account is final and goes to the records manager until that has answered. */
+  readonly returningComplete: (report: PhaseReport, now: number) => void;
+  readonly workerLost: (loss: WorkerLoss, now: number) => void;
+  /** A worker said something that it never may: a bug. To be logged; the run is invalid. */
+  readonly violation: (message: string) => void;
+}
+
+export interface WorkerLoss {
+  readonly workerId: string;
+  readonly incarnation: Incarnation;
+  readonly reason: string;
+  /** How many credits are lost with it. */
+  readonly lostCredits: number;
+}
+
+/** How a phase ended. Unless stopped: requests asked = sent + lost + dropped, and with a session count + abandoned turns. */
+export interface PhaseReport {
+  readonly account: PhaseAccount;
+  readonly counts: CreditCounts;
+  /** Why it stopped; undefined when it ended because nothing was left to draw. */
+  readonly stopReason: string | undefined;
+  /** Sessions that ended early (their worker was lost, or had no usable history left), and how many turns of theirs were not played. */
+  readonly abandonedSessions: number;
+  readonly abandonedTurns: number;
+}
+
+export interface PhaseStats {
+  readonly phase: number;
+  readonly stage: PhaseStage;
+  /** Highest id drawn, 0 when none. With the counts and the committed rows it makes an account should timing die. */
+  readonly highestId: number;
+  readonly counts: CreditCounts;
+}
+
+export interface MemberStats {
+  readonly workerId: string;
+  readonly isConnected: boolean;
+  readonly isReachable: boolean;
+  readonly limit: number;
+  /** How many slots it is counted with. */
+  readonly counted: number;
+  readonly issued: number;
+  readonly waitingSessions: number;
+}
+
+export interface TimingStats {
+  /** Of every phase begun, in order. */
+  readonly phases: readonly PhaseStats[];
+  readonly members: readonly MemberStats[];
+  readonly lostWorkers: number;
+  readonly violations: number;
+}
+
+export interface TimingCore {
+  /** The first message of a stream. */
+  helloReceived(streamId: StreamId, hello: Hello, now: number): void;
+  /** Any further message. */
+  messageReceived(streamId: StreamId, envelope: Envelope<WorkerMessage>, now: number): void;
+  streamEnded(streamId: StreamId, now: number): void;
+  /** The worker-manager has reaped this process: it certainly does nothing any more. */
+  workerReaped(workerId: string, now: number): void;
+  /** Measured round trip of a worker's connection; credits of an open loop are issued ahead by at least four of them. */
+  roundTripMeasured(roundTripNs: number): void;
+  /** Throws `failed_precondition` while the phase before has not come back, `invalid_argument` for a spec without stop condition. */
+  startPhase(spec: PhaseSpec, now: number): void;
+  /** New concurrency of the phase under way (closed or ceiling): raises as slots get free, cuts as workers come down to it. */
+  setConcurrency(concurrency: number, now: number): void;
+  /** Stops drawing and calls back what is unsent; what is in flight may go on for `graceNs` (default: the phase's). */
+  stopPhase(reason: string, now: number, graceNs?: number): void;
+  /** Stops, and ends what is in flight. */
+  cancelPhase(reason: string, now: number): void;
+  advance(now: number): void;
+  /** When to call `advance`; may be past. */
+  nextWakeNs(): number;
+  stats(): TimingStats;
+}
+
+export function createTimingCore(options: TimingOptions, out: TimingOut): TimingCore {
+  checkLeaseTerms(options.terms);
+  return new Timing(options, out);
+}
+
+class Timing implements TimingCore {
+  readonly #options: TimingOptions;
+  readonly #out: TimingOut;
+  readonly #ledger = new Ledger();
+  /** By worker id, in the order of joining. */
+  readonly #members = new Map<string, Member>();
+  readonly #streams = new Map<StreamId, Member>();
+  readonly #lostIncarnations = new Set<Incarnation>();
+  readonly #reapedWorkers = new Set<string>();
+  readonly #stages = new Map<number, PhaseStage>();
+  #phase: PhaseRun | undefined;
+  #stopReason: string | undefined;
+  #concurrency = 0;
+  #horizonNs = MIN_HORIZON_NS;
+  #lastAdvanceNs = -1;
+  #lastCallNs = Number.POSITIVE_INFINITY;
+  #needsSecondLook = false;
+  #recallId = 0;
+  #lostWorkers = 0;
+  #violations = 0;
+  #now = 0;
+
+  constructor(options: TimingOptions, out: TimingOut) {
+    this.#options = options;
+    this.#out = out;
+  }
+
+  helloReceived(streamId: StreamId, hello: Hello, now: number): void {
+    this.#noticeStall(now);
+    const refusal = this.#refusalOf(hello);
+    if (refusal !== undefined) {
+      this.#out.send(streamId, { seq: 0, ack: 0, body: { kind: "fenced", incarnation: hello.incarnation, reason: refusal } });
+      this.#out.endStream(streamId, "failed_precondition", refusal);
+      return;
+    }
+    const known = this.#members.get(hello.workerId);
+    if (known !== undefined && known.link.incarnation !== hello.incarnation) this.#lose(known, "has a new incarnation", now);
+    const member = this.#members.get(hello.workerId) ?? this.#join(hello, now);
+    const oldStream = member.link.streamId;
+    if (!member.link.helloReceived(streamId, hello, now)) {
+      this.#out.endStream(streamId, "aborted", `dial ${hello.dial} of worker ${hello.workerId} was overtaken or is unwanted`);
+      return;
+    }
+    if (oldStream !== undefined) {
+      this.#streams.delete(oldStream);
+      this.#out.endStream(oldStream, "aborted", "a later dial took its place");
+    }
+    this.#streams.set(streamId, member);
+    this.#pump(now);
+  }
+
+  messageReceived(streamId: StreamId, envelope: Envelope<WorkerMessage>, now: number): void {
+    this.#noticeStall(now);
+    const member = this.#streams.get(streamId);
+    if (member === undefined) return;
+    switch (member.link.accept(envelope, now)) {
+      case "handle":
+        this.#handle(member, envelope, now);
+        break;
+      case "gap":
+        this.#streams.delete(streamId);
+        member.link.streamEnded();
+        this.#out.endStream(streamId, "internal", `message ${envelope.seq} of worker ${member.link.workerId} after a gap`);
+        break;
+      case "drop":
+        break;
+    }
+    this.#pump(now);
+  }
+
+  streamEnded(streamId: StreamId, now: number): void {
+    this.#noticeStall(now);
+    const member = this.#streams.get(streamId);
+    if (member === undefined) return;
+    this.#streams.delete(streamId);
+    member.link.streamEnded();
+    this.#pump(now);
+  }
+
+  workerReaped(workerId: string, now: number): void {
+    this.#noticeStall(now);
+    this.#reapedWorkers.add(workerId);
+    const member = this.#members.get(workerId);
+    if (member === undefined) return;
+    this.#lose(member, "process ended", now);
+    this.#pump(now);
+  }
+
+  roundTripMeasured(roundTripNs: number): void {
+    this.#horizonNs = Math.max(MIN_HORIZON_NS, 4 * roundTripNs);
+  }
+
+  startPhase(spec: PhaseSpec, now: number): void {
+    const before = this.#phase;
+    if (before !== undefined && before.stage !== "returned") {
+      throw new AssayError(
+        "failed_precondition",
+        `phase ${spec.name} cannot start: phase ${before.spec.name} is ${before.stage}`,
+      );
+    }
+    this.#phase = new PhaseRun(spec, now);
+    for (const member of this.#members.values()) member.isStopRecallDue = false;
+    this.#stopReason = undefined;
+    this.#concurrency = spec.load.kind === "open" ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(spec.load.concurrency));
+    this.#pump(now);
+  }
+
+  setConcurrency(concurrency: number, now: number): void {
+    this.#concurrency = Math.max(0, Math.floor(concurrency));
+    this.#pump(now);
+  }
+
+  stopPhase(reason: string, now: number, graceNs?: number): void {
+    this.#noticeStall(now);
+    if (this.#phase === undefined) return;
+    this.#stop(this.#phase, reason, now, graceNs);
+    this.#pump(now);
+  }
+
+  cancelPhase(reason: string, now: number): void {
+    this.#noticeStall(now);
+    if (this.#phase === undefined) return;
+    this.#stop(this.#phase, reason, now);
+    this.#phase.endGrace(reason, now);
+    this.#pump(now);
+  }
+
+  advance(now: number): void {
+    this.#noticeStall(now);
+    this.#lastAdvanceNs = now;
+    this.#needsSecondLook = false;
+    for (const member of [...this.#members.values()]) {
+      if (member.link.lease.isOverAfterReading(now)) this.#lose(member, "lease over", now);
+      else if (now >= member.link.lease.endNs) this.#needsSecondLook = true;
+    }
+    this.#pump(now);
+  }
+
+  nextWakeNs(): number {
+    if (this.#needsSecondLook || this.#lastAdvanceNs < 0) return this.#now;
+    let wakeNs = this.#lastAdvanceNs + TICK_NS;
+    const phase = this.#phase;
+    if (phase === undefined || phase.stage === "returned") return wakeNs;
+    wakeNs = Math.min(wakeNs, phase.nextWakeNs(this.#now));
+    if (phase.draws.isStopped) return wakeNs;
+    for (const member of this.#members.values()) {
+      if (member.isReachable && member.waiting.nextReadyNs > this.#now) wakeNs = Math.min(wakeNs, member.waiting.nextReadyNs);
+    }
+    const aheadNs = phase.spec.load.kind === "open" ? this.#horizonNs : 0;
+    const issueNs = phase.draws.nextDueNs - aheadNs;
+    return issueNs > this.#now ? Math.min(wakeNs, issueNs) : wakeNs;
+  }
+
+  stats(): TimingStats {
+    return {
+      phases: [...this.#stages.keys()].map((phase) => ({
+        phase,
+        stage: this.#stages.get(phase) as PhaseStage,
+        highestId: this.#ledger.highestId(phase),
+        counts: this.#ledger.counts(phase),
+      })),
+      members: [...this.#members.values()].map((member) => ({
+        workerId: member.link.workerId,
+        isConnected: member.link.streamId !== undefined,
+        isReachable: member.isReachable,
+        limit: member.limit,
+        counted: member.slots.counted,
+        issued: member.issued,
+        waitingSessions: member.waiting.count,
+      })),
+      lostWorkers: this.#lostWorkers,
+      violations: this.#violations,
+    };
+  }
+
+  /**
+   * The first call after a stall of this process, whichever it is, adds the stall to every deadline that a worker may have met
+   * without timing having read it.
+   */
+  #noticeStall(now: number): void {
+    const gapNs = now - this.#lastCallNs;
+    this.#lastCallNs = now;
+    if (!(gapNs > STALL_NS)) return;
+    const stallNs = gapNs - TICK_NS;
+    for (const member of this.#members.values()) member.link.lease.extend(stallNs);
+    this.#phase?.extendAnswers(stallNs);
+  }
+
+  #refusalOf(hello: Hello): string | undefined {
+    if (hello.runId !== this.#options.runId) return `run ${hello.runId} is not the run of this timing process`;
+    if (hello.timingIncarnation !== 0n && hello.timingIncarnation !== this.#options.incarnation) {
+      return "another timing process is behind this incarnation";
+    }
+    if (this.#lostIncarnations.has(hello.incarnation)) return "this incarnation was declared lost";
+    if (this.#reapedWorkers.has(hello.workerId)) return `worker ${hello.workerId} was reaped`;
+    return undefined;
+  }
+
+  #join(hello: Hello, now: number): Member {
+    const link = new WorkerLink(
+      {
+        workerId: hello.workerId,
+        incarnation: hello.incarnation,
+        terms: this.#options.terms,
+        timingIncarnation: this.#options.incarnation,
+        send: this.#out.send,
+      },
+      now,
+    );
+    const member = new Member(link);
+    this.#members.set(hello.workerId, member);
+    return member;
+  }
+
+  #handle(member: Member, { ack, body }: Envelope<WorkerMessage>, now: number): void {
+    switch (body.kind) {
+      case "returned":
+        this.#returned(member, body.returns, now);
+        member.link.reported(ack, body.unsent);
+        return;
+      case "first_token":
+        for (const id of body.creditIds) this.#phase?.prefill?.freed(id);
+        return;
+      case "slots_ack":
+        member.slots.acked(body.epoch);
+        return;
+      case "recall_done":
+        if (member.recall?.id === body.recallId) member.recall = undefined;
+        if (body.count === 0) member.barrenAt = member.holder.settledCount;
+        return;
+      case "renew":
+      case "hello":
+        return;
+    }
+  }
+
+  #returned(member: Member, returns: readonly CreditReturn[], now: number): void {
+    let completed = 0;
+    for (const { creditId, use, sessionOver } of returns) {
+      const credit = this.#ledger.settle(member.holder, creditId, use);
+      if (credit === undefined) {
+        this.#violations++;
+        this.#out.violation(`worker ${member.link.workerId} returned credit ${creditId} (${use}), which it does not have`);
+        continue;
+      }
+      this.#phase?.prefill?.freed(creditId);
+      if (hasNextTurn(credit)) member.continuing--;
+      if (use === "sent") {
+        completed++;
+        if (hasNextTurn(credit)) this.#turnSent(member, credit, sessionOver, now);
+      } else this.#givenBack(member, credit);
+    }
+    if (completed > 0) member.standby.completed(completed, now);
+  }
+
+  #turnSent(member: Member, credit: Credit, sessionOver: boolean, now: number): void {
+    const phase = this.#phase as PhaseRun;
+    if (sessionOver || member.limit === 0) {
+      phase.draws.abandon(credit.turns - credit.turn - 1, 0);
+      return;
+    }
+    if (!phase.draws.canContinue) return;
+    const delayNs = phase.spec.conversations.delayNs?.(credit.conversation, credit.turn + 1) ?? 0;
+    member.waiting.add({ readyNs: now + delayNs, credit, isRedraw: false });
+  }
+
+  #givenBack(member: Member, credit: Credit): void {
+    const { draws } = this.#phase as PhaseRun;
+    if (draws.isStopped) return;
+    if (credit.turn === 0) draws.redraw(credit);
+    else if (member.limit === 0) this.#abandonRedraw(credit);
+    else member.waiting.add({ readyNs: 0, credit, isRedraw: true });
+  }
+
+  #abandonRedraw(credit: Credit): void {
+    this.#phase?.draws.abandon(credit.turns - credit.turn, credit.countsTowardTarget ? 1 : 0);
+  }
+
+  #abandonWaiting(member: Member): void {
+    for (const waiting of member.waiting.end("all")) {
+      if (waiting.isRedraw) this.#abandonRedraw(waiting.credit);
+      else this.#phase?.draws.abandon(turnsLeft(waiting), 0);
+    }
+  }
+
+  /** The only place where a worker is declared lost, for one of three reasons: lease over, process reaped, new incarnation. */
+  #lose(member: Member, reason: string, now: number): void {
+    const { workerId, incarnation } = member.link;
+    this.#members.delete(workerId);
+    this.#lostIncarnations.add(incarnation);
+    const lost = this.#ledger.lose(member.holder);
+    for (const credit of lost) {
+      this.#phase?.prefill?.freed(credit.id);
+      if (hasNextTurn(credit)) this.#phase?.draws.abandon(credit.turns - credit.turn - 1, 0);
+    }
+    this.#abandonWaiting(member);
+    const streamId = member.link.fence(reason);
+    if (streamId !== undefined) {
+      this.#streams.delete(streamId);
+      this.#out.endStream(streamId, "failed_precondition", reason);
+    }
+    this.#lostWorkers++;
+    this.#out.workerLost({ workerId, incarnation, reason, lostCredits: lost.length }, now);
+  }
+
+  /** Does whatever the last input has made possible. */
+  #pump(now: number): void {
+    this.#now = now;
+    const members = [...this.#members.values()];
+    for (const member of members) member.isReachable = member.link.isReachable(now);
+    this.#distribute(members);
+    const phase = this.#phase;
+    if (phase === undefined) return;
+    if (!phase.isSent && !phase.draws.isStopped) this.#issue(phase, members, now);
+    for (let step = this.#nextStep(phase, now); step !== undefined; step = this.#nextStep(phase, now)) {
+      this.#take(step, phase, now);
+      if (step.kind === "shun_holders" || step.kind === "shun_busy") break;
+    }
+    for (const member of members) if (member.isStopRecallDue) this.#recallForStop(phase, member);
+    this.#stages.set(phase.spec.index, phase.stage);
+  }
+
+  #distribute(members: readonly Member[]): void {
+    const isUnlimited = this.#concurrency === Number.POSITIVE_INFINITY;
+    const tell = (member: Member, limit: number) => {
+      member.link.send({ kind: "slots", limit, epoch: member.slots.tell(limit) });
+      if (limit === 0) this.#abandonWaiting(member);
+    };
+    if (!isUnlimited) {
+      distributeSlots(this.#concurrency, members, tell);
+      return;
+    }
+    for (const member of members) if (member.isReachable && member.limit < UNLIMITED_SLOTS) tell(member, UNLIMITED_SLOTS);
+  }
+
+  #issue(phase: PhaseRun, members: readonly Member[], now: number): void {
+    const { draws, prefill } = phase;
+    if (!draws.canContinue) for (const member of members) member.waiting.end("undrawn");
+    const issue = (member: Member, draft: Draft) => {
+      const credit = this.#ledger.issue(member.holder, draft);
+      if (hasNextTurn(credit)) member.continuing++;
+      prefill?.taken(credit.id);
+      member.toSend.push(credit);
+    };
+    const drop = () => void this.#ledger.drop(phase.spec.index);
+    // A little further than needed, so that arrivals go out in groups and timing is not woken for each.
+    issueDue({ draws, members, prefill, issue, drop, horizonNs: this.#horizonNs * 1.1 }, now);
+    for (const member of members) {
+      if (member.toSend.length > 0) member.link.send({ kind: "issue", credits: member.toSend.splice(0) });
+    }
+    if (draws.firstTurnsLeft === 0) this.#recallIdle(phase, members);
+  }
+
+  #recallIdle(phase: PhaseRun, members: readonly Member[]): void {
+    if (phase.spec.load.kind !== "closed") return;
+    let freeSlots = 0;
+    for (const member of members) if (member.isReachable) freeSlots += Math.max(0, member.limit - member.occupancy);
+    if (freeSlots === 0) return;
+    const candidates = members.map(({ limit, issued, recall, isRecallable }) => ({
+      limit,
+      issued,
+      recalling: recall?.count ?? 0,
+      isRecallable,
+    }));
+    const plan = planTailRecall(candidates, freeSlots);
+    if (plan === undefined) return;
+    const member = members[plan.at] as Member;
+    this.#recall(member, phase, { kind: "count", count: plan.count }, true, plan.count);
+  }
+
+  #recall(member: Member, phase: PhaseRun, scope: RecallScope, firstTurnsOnly: boolean, count: number): void {
+    const id = ++this.#recallId;
+    member.recall = { id, count };
+    member.link.send({ kind: "recall", recallId: id, phase: phase.spec.index, scope, firstTurnsOnly });
+  }
+
+  #recallForStop(phase: PhaseRun, member: Member): void {
+    if (member.recall !== undefined) return;
+    member.isStopRecallDue = false;
+    const { load, stop } = phase.spec;
+    const isScheduleEnd = load.kind === "open" && this.#stopReason === DURATION_OVER && stop.durationNs !== undefined;
+    const scope: RecallScope = isScheduleEnd
+      ? { kind: "due_after", dueAfterNs: phase.draws.startNs + (stop.durationNs as number) }
+      : { kind: "all" };
+    this.#recall(member, phase, scope, false, 0);
+  }
+
+  #stop(phase: PhaseRun, reason: string, now: number, graceNs?: number): void {
+    const wasStopped = phase.draws.isStopped;
+    if (!wasStopped) this.#dropArrivals(phase, now);
+    phase.stop(now, graceNs);
+    // After sending complete there is nothing to call back; the stop only limits how long the rest may take.
+    if (wasStopped) return;
+    this.#stopReason = reason;
+    for (const member of this.#members.values()) {
+      member.waiting.end("all");
+      member.isStopRecallDue = true;
+    }
+  }
+
+  /** Arrivals that were due before the stop and found nobody to send them leave the schedule, counted. */
+  #dropArrivals(phase: PhaseRun, now: number): void {
+    if (phase.spec.load.kind === "closed") return;
+    const endNs = phase.draws.startNs + (phase.spec.stop.durationNs ?? Number.POSITIVE_INFINITY);
+    while (phase.draws.nextDueNs < Math.min(now, endNs) && phase.draws.skipArrival()) this.#ledger.drop(phase.spec.index);
+  }
+
+  #nextStep(phase: PhaseRun, now: number): PhaseStep | undefined {
+    const members = [...this.#members.values()];
+    const waiting = members.reduce((sum, member) => sum + member.waiting.count + member.continuing, 0);
+    const redraws = members.reduce((sum, member) => sum + member.waiting.redrawCount, 0);
+    const { draws } = phase;
+    return phase.next(
+      {
+        isDrawnOut: draws.firstTurnsLeft === 0 && redraws === 0 && (waiting === 0 || !draws.canContinue),
+        allHoldNothing: members.every((member) => member.link.holdsNothing),
+        issued: this.#ledger.issuedCount(phase.spec.index),
+      },
+      now,
+    );
+  }
+
+  #take(step: PhaseStep, phase: PhaseRun, now: number): void {
+    switch (step.kind) {
+      case "stop":
+        this.#stop(phase, DURATION_OVER, now);
+        return;
+      case "sending_complete":
+        phase.draws.stop();
+        for (const member of this.#members.values()) member.waiting.end("all");
+        this.#out.sendingComplete(phase.spec.index, now);
+        return;
+      case "cancel":
+        for (const member of this.#members.values()) {
+          if (member.issued > 0) member.link.send({ kind: "cancel", phase: phase.spec.index, reason: step.reason });
+        }
+        return;
+      case "shun_holders":
+        for (const member of this.#members.values()) if (!member.link.holdsNothing) member.link.stopAnswering();
+        return;
+      case "shun_busy":
+        for (const member of this.#members.values()) if (member.issued > 0) member.link.stopAnswering();
+        return;
+      case "returning_complete":
+        this.#stages.set(phase.spec.index, "returned");
+        this.#out.returningComplete(this.#report(phase), now);
+        return;
+    }
+  }
+
+  #report(phase: PhaseRun): PhaseReport {
+    const { index } = phase.spec;
+    return {
+      account: this.#ledger.account(index),
+      counts: this.#ledger.counts(index),
+      stopReason: this.#stopReason,
+      abandonedSessions: phase.draws.abandonedSessions,
+      abandonedTurns: phase.draws.abandonedTurns,
+    };
+  }
+}
+
+const DURATION_OVER = "duration over";
+
+function hasNextTurn(credit: Credit): boolean {
+  return credit.turn + 1 < credit.turns;
+}

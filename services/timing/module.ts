@@ -1,0 +1,102 @@
+/** Timing as a module of its process: the runs that are configured here, and the controller's commands for them. */
+import { Sampling } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { ConfigureRun, DatasetHandle, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { ServiceModule } from "../common/module.ts";
+import type { SamplingOrder } from "../common/sampler.ts";
+import type { DatasetShape } from "./core/phase-plan.ts";
+import { createTimingService } from "./service.ts";
+import { TimingRun } from "./timing-run.ts";
+
+export interface TimingDeps {
+  readonly log: Logger;
+  readonly clock: SuiteClock;
+  report(event: MemberEvent["event"], runId: string): void;
+}
+
+const done = { case: undefined } as const;
+
+export function createTimingModule({ log, clock, report }: TimingDeps): ServiceModule {
+  const runs = new Map<string, TimingRun>();
+
+  const find = (runId: string): TimingRun => {
+    const run = runs.get(runId);
+    if (run === undefined) throw new AssayError("not_found", `run ${runId} is not configured at timing`);
+    return run;
+  };
+
+  const configure = (runId: string, { spec, dataset }: ConfigureRun): void => {
+    if (spec === undefined || dataset === undefined)
+      throw new AssayError("invalid_argument", "timing needs a spec and a dataset");
+    runs.get(runId)?.close();
+    runs.set(
+      runId,
+      new TimingRun({ runId, spec, dataset: shapeOf(dataset), clock, log, report: (event) => report(event, runId) }),
+    );
+  };
+
+  const closeAll = (): void => {
+    for (const run of runs.values()) run.close();
+    runs.clear();
+  };
+
+  return {
+    name: "timing",
+    implementations: [createTimingService((runId) => runs.get(runId))],
+    async onCommand({ runId, action }) {
+      switch (action.case) {
+        case "configure":
+          configure(runId, action.value);
+          return done;
+        case "startPhase":
+          find(runId).startPhase(action.value.phase);
+          return done;
+        case "stopPhase":
+          find(runId).stopPhase(action.value.reason, action.value.cancelInFlight, action.value.graceSec);
+          return done;
+        case "adjustPhase":
+          if (action.value.concurrency === undefined)
+            throw new AssayError("unimplemented", "only the concurrency can be adjusted");
+          find(runId).setConcurrency(action.value.concurrency);
+          return done;
+        case "reapWorker":
+          for (const run of runs.values()) run.workerReaped(action.value.workerId);
+          return done;
+        case "finish":
+          runs.get(runId)?.close();
+          runs.delete(runId);
+          return done;
+        default:
+          return undefined;
+      }
+    },
+    onSuiteChanged: closeAll,
+    counters: () => ({ runs: runs.size, credit_streams: [...runs.values()].reduce((sum, run) => sum + run.workers, 0) }),
+    timingProgress: () => [...runs.values()].flatMap((run) => run.progress()),
+    stop: async () => closeAll(),
+  };
+}
+
+function shapeOf(dataset: DatasetHandle): DatasetShape {
+  const { turnsEach, turnCounts } = dataset;
+  return {
+    conversations: Number(dataset.conversations),
+    turnsOf: (conversation) => (turnsEach > 0 ? turnsEach : (turnCounts[conversation] ?? 1)),
+    isMultiTurn: turnsEach > 1 || turnCounts.some((turns) => turns > 1),
+    order: orderOf(dataset.sampling),
+    samplingSeed: Number(dataset.samplingSeed),
+  };
+}
+
+function orderOf(sampling: Sampling): SamplingOrder {
+  switch (sampling) {
+    case Sampling.RANDOM:
+      return "random";
+    case Sampling.SHUFFLE:
+      return "shuffle";
+    default:
+      return "sequential";
+  }
+}

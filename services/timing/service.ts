@@ -1,0 +1,45 @@
+/** RPCs of timing. */
+import { setTimeout as delay } from "node:timers/promises";
+import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import { type Implementation, implement } from "../common/rpc/handler.ts";
+import type { TimingRun } from "./timing-run.ts";
+
+const defaultIntervalMs = 1000;
+const leastIntervalMs = 50;
+
+/** `runOf` gives the run of an id, undefined while it is not configured here. */
+export function createTimingService(runOf: (runId: string) => TimingRun | undefined): Implementation {
+  const find = (runId: string): TimingRun => {
+    const run = runOf(runId);
+    if (run === undefined) throw new AssayError("not_found", `run ${runId} is not configured at timing`);
+    return run;
+  };
+  return implement(TimingService, {
+    role: "viewer",
+    roles: { credits: "member" },
+    handlers: {
+      credits: {
+        onStream(stream) {
+          stream.onMessage((first) => {
+            if (first.message.case !== "hello")
+              throw new AssayError("invalid_argument", "a credits stream must begin with hello");
+            const run = runOf(first.message.value.runId);
+            // A worker may be configured before timing is: it dials again.
+            if (run === undefined)
+              throw new AssayError("unavailable", `run ${first.message.value.runId} is not configured at timing`);
+            run.accept(stream, first);
+          });
+        },
+      },
+      getTimingStats: (request) => find(request.runId).stats(),
+      async *watchTiming(request, context) {
+        const intervalMs = Math.max(leastIntervalMs, request.intervalMs === 0 ? defaultIntervalMs : request.intervalMs);
+        for (let run: TimingRun | undefined = find(request.runId); run !== undefined; run = runOf(request.runId)) {
+          yield { stats: run.stats() };
+          await delay(intervalMs, undefined, { signal: context.signal });
+        }
+      },
+    },
+  });
+}

@@ -1,0 +1,219 @@
+/**
+ * One run at timing: the core with its streams, its timer and its voice towards the controller. Everything that thinks is in
+ * `core/`; here are sockets, the clock, and the translation of words.
+ */
+import { randomBytes } from "node:crypto";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { RunEventSchema } from "../../gen/assay/controller/v1/controller_pb.js";
+import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  PhaseStartedSchema,
+  ReturningCompleteSchema,
+  SendingCompleteSchema,
+  WorkerLostSchema,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { PhaseAccountSchema, type TimingProgress, TimingProgressSchema } from "../../gen/assay/timing/v1/timing_pb.js";
+import {
+  type CreditsRequest,
+  type CreditsResponseSchema,
+  type GetTimingStatsResponse,
+  GetTimingStatsResponseSchema,
+} from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { monotonicNs } from "../common/clock.ts";
+import { envelopeOfRequest, responseOf } from "../common/credit-codec.ts";
+import { LEASE_TERMS } from "../common/credits.ts";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { MessageStream } from "../common/rpc/handler.ts";
+import { protocolVersion } from "../common/version.ts";
+import { wireRangesOf } from "../common/wire-ranges.ts";
+import { type DatasetShape, planPhase } from "./core/phase-plan.ts";
+import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
+
+export type CreditsStream = MessageStream<CreditsRequest, MessageInitShape<typeof CreditsResponseSchema>>;
+
+export interface TimingRunOptions {
+  readonly runId: string;
+  readonly spec: RunSpec;
+  readonly dataset: DatasetShape;
+  readonly clock: SuiteClock;
+  readonly log: Logger;
+  report(event: MemberEvent["event"]): void;
+}
+
+export class TimingRun {
+  private readonly options: TimingRunOptions;
+  private readonly core: TimingCore;
+  private readonly streams = new Map<number, CreditsStream>();
+  private readonly asked = new Map<number, number>();
+  private timer: NodeJS.Timeout | undefined;
+  private nextStreamId = 1;
+  private sessionsBefore = 0;
+  private violations = 0;
+  private isClosed = false;
+
+  constructor(options: TimingRunOptions) {
+    this.options = options;
+    this.core = createTimingCore(
+      { runId: options.runId, incarnation: randomBytes(8).readBigUInt64LE() | 1n, terms: LEASE_TERMS },
+      this.out(),
+    );
+    this.arm();
+  }
+
+  /** Takes a worker's stream whose first message was this hello. */
+  accept(stream: CreditsStream, hello: CreditsRequest): void {
+    const streamId = this.nextStreamId++;
+    this.streams.set(streamId, stream);
+    stream.onMessage((request) => {
+      this.core.messageReceived(streamId, envelopeOfRequest(request), monotonicNs());
+      this.arm();
+    });
+    stream.onClose(() => {
+      if (!this.streams.delete(streamId) || this.isClosed) return;
+      this.core.streamEnded(streamId, monotonicNs());
+      this.arm();
+    });
+    const { body } = envelopeOfRequest(hello);
+    if (body.kind !== "hello") throw new AssayError("invalid_argument", "a credits stream must begin with hello");
+    if (body.version !== protocolVersion) {
+      throw new AssayError("failed_precondition", `protocol version ${body.version} of the worker, ${protocolVersion} here`);
+    }
+    this.core.helloReceived(streamId, body, monotonicNs());
+    this.arm();
+  }
+
+  startPhase(phase: number): void {
+    const nowNs = monotonicNs();
+    const plan = planPhase(this.options.spec, phase, this.options.dataset, this.sessionsBefore);
+    this.asked.set(phase, plan.stop.requestCount ?? 0);
+    const startNs = this.options.clock.toSuite(nowNs);
+    this.options.report({ case: "phaseStarted", value: create(PhaseStartedSchema, { phase, startNs }) });
+    this.core.startPhase(plan, nowNs);
+    this.arm();
+  }
+
+  /** `graceSec`: how long what is in flight may go on; undefined: the phase's own grace. */
+  stopPhase(reason: string, cancelInFlight: boolean, graceSec: number | undefined): void {
+    const nowNs = monotonicNs();
+    if (cancelInFlight) this.core.cancelPhase(reason, nowNs);
+    else this.core.stopPhase(reason, nowNs, graceSec === undefined ? undefined : graceSec * 1e9);
+    this.arm();
+  }
+
+  setConcurrency(concurrency: number): void {
+    this.core.setConcurrency(concurrency, monotonicNs());
+    this.arm();
+  }
+
+  workerReaped(workerId: string): void {
+    this.core.workerReaped(workerId, monotonicNs());
+    this.arm();
+  }
+
+  progress(): TimingProgress[] {
+    return this.core.stats().phases.map(({ phase, highestId, counts }) =>
+      create(TimingProgressSchema, {
+        phase,
+        lastDrawn: BigInt(highestId),
+        drawn: BigInt(counts.drawn),
+        sent: BigInt(counts.sent),
+        unused: BigInt(counts.unused),
+        lost: BigInt(counts.lost),
+        dropped: BigInt(counts.dropped),
+        // Phases follow each other and ids are dense, so a phase's ids are one range.
+        ranges: counts.drawn === 0 ? [] : [{ first: BigInt(highestId - counts.drawn + 1), last: BigInt(highestId) }],
+      }),
+    );
+  }
+
+  stats(): GetTimingStatsResponse {
+    return create(GetTimingStatsResponseSchema, {
+      phases: this.progress(),
+      workers: this.core.stats().members.map((member) => ({
+        workerId: member.workerId,
+        slots: member.limit,
+        countedSlots: member.counted,
+        outstanding: BigInt(member.issued),
+        isConnected: member.isConnected,
+      })),
+    });
+  }
+
+  get workers(): number {
+    return this.streams.size;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    for (const stream of this.streams.values()) stream.end();
+    this.streams.clear();
+  }
+
+  private out(): TimingOut {
+    const { clock, log, report } = this.options;
+    return {
+      send: (streamId, envelope) => {
+        this.streams.get(streamId)?.send(responseOf(envelope, clock));
+      },
+      endStream: (streamId, code, message) => {
+        const stream = this.streams.get(streamId);
+        this.streams.delete(streamId);
+        stream?.fail(new AssayError(code, message));
+      },
+      sendingComplete: (phase, nowNs) =>
+        report({ case: "sendingComplete", value: create(SendingCompleteSchema, { phase, atNs: clock.toSuite(nowNs) }) }),
+      returningComplete: (phaseReport, nowNs) => this.returned(phaseReport, nowNs),
+      workerLost: ({ workerId, reason, lostCredits }) => {
+        log.warn("a worker is lost", { worker_id: workerId, reason, lost: lostCredits });
+        report({ case: "workerLost", value: create(WorkerLostSchema, { workerId, reason, lost: BigInt(lostCredits) }) });
+      },
+      violation: (message) => {
+        this.violations++;
+        log.error("a worker broke the credit protocol", { violation: message });
+        report({
+          case: "note",
+          value: create(RunEventSchema, { atNs: clock.now(), kind: "protocol_violation", message }),
+        });
+      },
+    };
+  }
+
+  private returned({ account, counts, abandonedTurns }: PhaseReport, nowNs: number): void {
+    this.sessionsBefore += counts.drawn;
+    const value = create(ReturningCompleteSchema, {
+      atNs: this.options.clock.toSuite(nowNs),
+      account: create(PhaseAccountSchema, {
+        phase: account.phase,
+        drawn: wireRangesOf(account.drawn),
+        unused: wireRangesOf(account.unused),
+        dropped: wireRangesOf(account.dropped),
+        lost: wireRangesOf(account.lost),
+        abandoned: BigInt(abandonedTurns),
+        strayReturns: BigInt(this.violations),
+      }),
+    });
+    this.options.report({ case: "returningComplete", value });
+  }
+
+  /**
+   * Sets the one timer to the core's next wish. The core advances from setImmediate, after everything that the sockets hold has
+   * been handed in: otherwise a long pause of this process would look like the silence of every worker.
+   */
+  private arm(): void {
+    clearTimeout(this.timer);
+    if (this.isClosed) return;
+    const waitMs = Math.max(0, (this.core.nextWakeNs() - monotonicNs()) / 1e6);
+    this.timer = setTimeout(() => setImmediate(() => this.wake()), waitMs);
+  }
+
+  private wake(): void {
+    if (this.isClosed) return;
+    this.core.advance(monotonicNs());
+    this.arm();
+  }
+}

@@ -1,0 +1,45 @@
+/** The worker-manager as a module of its process. */
+import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { Logger } from "../common/logger.ts";
+import type { ServiceModule } from "../common/module.ts";
+import type { Bootstrap } from "./child.ts";
+import { WorkerPool } from "./pool.ts";
+import { createWorkerManagerService } from "./service.ts";
+
+export interface WorkerManagerDeps {
+  readonly log: Logger;
+  /** Program and arguments of a worker process. */
+  readonly command: readonly string[];
+  bootstrap(): Omit<Bootstrap, "memberId">;
+  readonly maxWorkers: number;
+  report(event: MemberEvent["event"], runId: string): void;
+}
+
+/** `prespawn` starts workers ahead of any run, beside everything else that starts. */
+export interface WorkerManagerModule extends ServiceModule {
+  prespawn(count: number): void;
+}
+
+export function createWorkerManagerModule({
+  log,
+  command,
+  bootstrap,
+  maxWorkers,
+  report,
+}: WorkerManagerDeps): WorkerManagerModule {
+  const pool = new WorkerPool({
+    command,
+    bootstrap,
+    maxWorkers,
+    log,
+    onExit: ({ runId, ...exit }) =>
+      report({ case: "workerExited", value: { $typeName: "assay.controller.v1.WorkerExited", ...exit } }, runId),
+  });
+  return {
+    name: "worker-manager",
+    implementations: [createWorkerManagerService(pool)],
+    prespawn: (count) => pool.prespawn(count),
+    counters: () => ({ worker_processes: pool.liveCount }),
+    stop: (graceMs) => pool.close(graceMs),
+  };
+}

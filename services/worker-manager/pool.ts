@@ -1,0 +1,181 @@
+/** The worker processes of this host: started, watched, restarted in their place, stopped. */
+import { randomBytes } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import {
+  type WorkerProcess,
+  WorkerProcessSchema,
+  WorkerState,
+} from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import { type Bootstrap, type ChildExit, startChild, type WorkerChild } from "./child.ts";
+import { takesRestart, type WorkerLine } from "./core/restarts.ts";
+
+export interface PoolOptions {
+  /** Program and arguments of a worker process. */
+  readonly command: readonly string[];
+  /** What every worker is told, but for its id. */
+  bootstrap(): Omit<Bootstrap, "memberId">;
+  readonly maxWorkers: number;
+  readonly log: Logger;
+  onExit(
+    exit: {
+      readonly workerId: string;
+      readonly runId: string;
+      readonly successorId: string;
+      readonly isExpected: boolean;
+    } & ChildExit,
+  ): void;
+}
+
+interface Slot {
+  readonly process: WorkerProcess;
+  readonly child: WorkerChild;
+  readonly line: WorkerLine;
+  isStopping: boolean;
+  endedAtMs: number;
+}
+
+/** Ended workers stay listed for so long. */
+const rememberedMs = 600_000;
+
+export class WorkerPool {
+  private readonly options: PoolOptions;
+  private readonly slots: Slot[] = [];
+  private changed = Promise.withResolvers<void>();
+  private nextLine = 1;
+  private isClosed = false;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+  }
+
+  list(): WorkerProcess[] {
+    const oldest = Date.now() - rememberedMs;
+    return this.slots
+      .filter(({ endedAtMs }) => endedAtMs === 0 || endedAtMs > oldest)
+      .map(({ process, child }) => {
+        const usage = child.usage();
+        if (usage !== undefined)
+          process.usage = { ...emptyUsage, ...process.usage, cpuSec: usage.cpuSec, rssBytes: BigInt(usage.rssBytes) };
+        return process;
+      });
+  }
+
+  /** Processes that run. */
+  get liveCount(): number {
+    return this.live().length;
+  }
+
+  /** Resolves at the next change of who runs. */
+  change(): Promise<void> {
+    return this.changed.promise;
+  }
+
+  /** Starts workers that belong to no run yet. */
+  prespawn(count: number): void {
+    while (this.live().length < count) this.start("", { line: this.nextLine++, restarts: 0 }, "");
+  }
+
+  /** Makes `count` workers run for a run; those that belong to none are taken first. Throws `resource_exhausted` above the host's limit. */
+  ensure(runId: string, count: number): WorkerProcess[] {
+    if (count > this.options.maxWorkers) {
+      throw new AssayError(
+        "resource_exhausted",
+        `at most ${this.options.maxWorkers} workers run on this host, ${count} were asked for`,
+      );
+    }
+    // Workers outlive runs: those of a run that has ended serve the next.
+    for (const slot of this.live()) if (slot.process.runId !== runId) slot.process.runId = "";
+    for (const slot of this.live()) {
+      if (this.of(runId).length >= count) break;
+      if (slot.process.runId === "") slot.process.runId = runId;
+    }
+    while (this.of(runId).length < count) this.start(runId, { line: this.nextLine++, restarts: 0 }, "");
+    return this.of(runId).map(({ process }) => process);
+  }
+
+  /** Resolves when they are reaped. Empty ids: all. */
+  async stop(workerIds: readonly string[], graceMs: number): Promise<WorkerProcess[]> {
+    const wanted = this.live().filter(({ process }) => workerIds.length === 0 || workerIds.includes(process.workerId));
+    await Promise.all(
+      wanted.map(async (slot) => {
+        slot.isStopping = true;
+        slot.process.state = WorkerState.STOPPING;
+        await slot.child.stop(graceMs);
+      }),
+    );
+    return wanted.map(({ process }) => process);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.isClosed = true;
+    await this.stop([], graceMs);
+  }
+
+  private live(): Slot[] {
+    return this.slots.filter(({ endedAtMs }) => endedAtMs === 0);
+  }
+
+  private of(runId: string): Slot[] {
+    return this.live().filter(({ process, isStopping }) => process.runId === runId && !isStopping);
+  }
+
+  private start(runId: string, line: WorkerLine, predecessorId: string): string {
+    const { command, bootstrap, log } = this.options;
+    const workerId = `worker-${randomBytes(4).toString("hex")}`;
+    const child = startChild(command, { ...bootstrap(), memberId: workerId }, (text) =>
+      log.warn("a worker says", { worker_id: workerId, text }),
+    );
+    const process = create(WorkerProcessSchema, {
+      workerId,
+      pid: child.pid,
+      state: WorkerState.RUNNING,
+      runId,
+      predecessorId,
+      restarts: line.restarts,
+    });
+    const slot: Slot = { process, child, line, isStopping: false, endedAtMs: 0 };
+    this.slots.push(slot);
+    child.exited.then(
+      (exit) => this.ended(slot, exit),
+      (error: unknown) => log.error("a worker's end was missed", { worker_id: workerId, error }),
+    );
+    this.tell();
+    return workerId;
+  }
+
+  private ended(slot: Slot, exit: ChildExit): void {
+    const { process, line, isStopping } = slot;
+    slot.endedAtMs = Date.now();
+    process.state = WorkerState.EXITED;
+    if (exit.signal === "") process.exitCode = exit.exitCode;
+    process.signal = exit.signal;
+    const isExpected = isStopping || this.isClosed;
+    const runId = process.runId;
+    const successorId = !isExpected && takesRestart(line) ? this.start(runId, line, process.workerId) : "";
+    const next = this.slots.at(-1);
+    if (next?.process.workerId === successorId) next.process.restarts = line.restarts;
+    if (!isExpected) this.options.log.warn("a worker ended", { worker_id: process.workerId, ...exit, successor: successorId });
+    this.options.onExit({ workerId: process.workerId, runId, successorId, isExpected, ...exit });
+    this.tell();
+  }
+
+  private tell(): void {
+    const wake = this.changed;
+    this.changed = Promise.withResolvers<void>();
+    wake.resolve();
+  }
+}
+
+const emptyUsage = {
+  $typeName: "assay.common.v1.ProcessUsage" as const,
+  cpuSec: 0,
+  rssBytes: 0n,
+  loopUtilization: 0,
+  loopDelayP99Ms: 0,
+  loopDelayMaxMs: 0,
+  gcMs: 0,
+  openFds: 0,
+  maxFds: 0,
+};

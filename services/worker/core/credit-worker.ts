@@ -1,0 +1,361 @@
+/**
+ * What a worker thinks about credits: which it holds, which it may send now, what it gives back, and when it must stop. Pure: the
+ * edge feeds it messages, the ends of requests and the clock, and carries out what it says through `CreditWorkerOut`.
+ *
+ * Order of calls: `start`, then whenever `nextWakeNs()` has come `advance`; `connected`, `messageReceived` and `streamEnded` with
+ * the dial they belong to (those of earlier dials are ignored); `requestEnded` exactly once for each `fire`; `flushReturns` once
+ * at the end of every turn of the event loop in which a request ended. All times are this process's CLOCK_MONOTONIC, ns; the edge
+ * translates due times (of credits and of recalls) from the suite's clock before it hands a message in.
+ */
+import type { Credit, CreditReturn, Envelope, Incarnation, TimingMessage, WorkerMessage } from "../../common/credits.ts";
+import { CreditLink, type CreditLinkOptions, type LinkState } from "./credit-link.ts";
+import { Holdings } from "./holdings.ts";
+
+/** Wall time running ahead of the monotonic clock by more than this between two renewals: the host was suspended. */
+const SUSPEND_NS = 0.5e9;
+/** Before the next incarnation's first dial: a worker that is always fenced (a wrong run) does not dial in a tight loop. */
+const FENCED_PAUSE_NS = 250e6;
+
+export interface CreditWorkerOptions extends CreditLinkOptions {
+  /** Random 64 bits, new at each call, never 0. */
+  readonly newIncarnation: () => Incarnation;
+  /** Reads the clock afresh: compared with the lease before every request, on top of the times given as arguments. */
+  readonly clock: () => number;
+  /** Words of the held credits in shared memory, for a pacer on a thread of its own; see `Holdings`. Default: not shared. */
+  readonly words?: Int32Array;
+}
+
+/** Why requests in flight are ended: `fenced` (the lease is over), or the reason that timing gave with its cancel. */
+export type EndReason = "fenced" | (string & {});
+
+/** What the worker wants done. `fire` may call `requestEnded` at once; none of the others may call back into the core. */
+export interface CreditWorkerOut {
+  /** Write the request now. Whatever comes of it, `requestEnded` follows exactly once. */
+  readonly fire: (credit: Credit) => void;
+  /** Close these requests; each still ends through `requestEnded`. */
+  readonly cancelInFlight: (creditIds: readonly number[], reason: EndReason) => void;
+  readonly send: (envelope: Envelope<WorkerMessage>) => void;
+  /** Open a stream to timing, in place of any earlier one; then `connected(dial)`, or `streamEnded(dial)` if it fails. */
+  readonly wantDial: (dial: number) => void;
+  readonly endStream: (dial: number, reason: string) => void;
+  /** Where a pacer's thread exists: wait for the due time and fire through the slot's word, then `pacerFired`; or `pacerDropped`. */
+  readonly schedule?: (slot: number, dueNs: number) => void;
+  /** The lease was over by so much when the worker noticed, with requests in flight: they may have overlapped with others'. */
+  readonly leaseOverrun: (overrunNs: number, inFlight: number) => void;
+  /** Timing has declared this incarnation lost; what was held is discarded. */
+  readonly fenced: (reason: string) => void;
+}
+
+export interface CreditWorkerStats {
+  readonly link: LinkState;
+  readonly incarnation: Incarnation;
+  readonly limit: number;
+  readonly held: number;
+  readonly inFlight: number;
+  readonly isLeaseValid: boolean;
+  /** When the lease is over; −Infinity before the first welcome. */
+  readonly leaseEndNs: number;
+  /** How often this process was fenced. */
+  readonly fencings: number;
+}
+
+export interface CreditWorker {
+  /** The words of the held credits, as given or made; a pacer's thread fires by changing one from `HELD` to `FIRED`. */
+  readonly words: Int32Array;
+  start(now: number): void;
+  connected(dial: number, now: number): void;
+  messageReceived(dial: number, envelope: Envelope<TimingMessage>, now: number): void;
+  streamEnded(dial: number, now: number): void;
+  /** `sessionOver`: the worker has no usable history for the conversation's next turn (failed, cancelled, last turn). */
+  requestEnded(creditId: number, end: { readonly sessionOver: boolean }, now: number): void;
+  /** First content arrived; only where timing asked for it. */
+  firstToken(creditId: number): void;
+  /** The pacer's thread has fired this slot's word. */
+  pacerFired(slot: number, now: number): void;
+  /** The pacer's thread found this slot's credit given back. */
+  pacerDropped(slot: number): void;
+  /** Says what came back since the last call, as one message. */
+  flushReturns(): void;
+  /** `wallAheadNs`: how far the wall clock is ahead of the monotonic clock, since process start. */
+  advance(now: number, wallAheadNs?: number): void;
+  /** When to call `advance`; may be past. */
+  nextWakeNs(): number;
+  stats(): CreditWorkerStats;
+}
+
+export function createCreditWorker(options: CreditWorkerOptions, out: CreditWorkerOut): CreditWorker {
+  return new Worker(options, out);
+}
+
+class Worker implements CreditWorker {
+  readonly #options: CreditWorkerOptions;
+  readonly #out: CreditWorkerOut;
+  readonly #holdings: Holdings;
+  readonly #inFlight = new Map<number, Credit>();
+  #link: CreditLink;
+  #limit = 0;
+  #epoch = 0;
+  #ackedEpoch = 0;
+  #returns: CreditReturn[] = [];
+  #unusedWaiting = 0;
+  #firstTokens: number[] = [];
+  /** By phase. */
+  readonly #cancelReasons = new Map<number, string>();
+  // Whether timing has been told that nothing is unsent, as of the latest issue message.
+  #mustReport = false;
+  #isLeaseOver = true;
+  #isFenced = false;
+  #isFiring = false;
+  #wallAheadNs: number | undefined;
+  #fencings = 0;
+
+  constructor(options: CreditWorkerOptions, out: CreditWorkerOut) {
+    this.#options = options;
+    this.#out = out;
+    this.#holdings = new Holdings(options.words);
+    this.#link = this.#newLink(0, Number.POSITIVE_INFINITY);
+  }
+
+  get words(): Int32Array {
+    return this.#holdings.words;
+  }
+
+  start(now: number): void {
+    this.#link = this.#newLink(0, now);
+    this.#link.advance(now);
+  }
+
+  connected(dial: number, now: number): void {
+    if (dial === this.#link.dial) this.#link.connected(now);
+  }
+
+  streamEnded(dial: number, now: number): void {
+    if (dial === this.#link.dial) this.#link.streamEnded(now);
+  }
+
+  messageReceived(dial: number, envelope: Envelope<TimingMessage>, now: number): void {
+    if (dial !== this.#link.dial || this.#isFenced) return;
+    this.#checkLease(now);
+    const verdict = this.#link.accept(envelope, now);
+    this.#restoreLease(now);
+    if (verdict === "handle") this.#handle(envelope.body, now);
+    if (verdict === "welcomed") this.#renew(now);
+    this.#fireReady(now);
+    this.flushReturns();
+  }
+
+  requestEnded(creditId: number, { sessionOver }: { readonly sessionOver: boolean }, now: number): void {
+    if (!this.#inFlight.delete(creditId)) return;
+    if (this.#isFenced) {
+      this.#startAnew(now);
+      return;
+    }
+    this.#returns.push({ creditId, use: "sent", sessionOver });
+    this.#ackSlots();
+    if (!this.#isFiring) this.#fireReady(now);
+  }
+
+  firstToken(creditId: number): void {
+    if (!this.#isFenced && this.#inFlight.has(creditId)) this.#firstTokens.push(creditId);
+  }
+
+  pacerFired(slot: number, now: number): void {
+    this.#checkLease(now);
+    if (!this.#mayFire()) {
+      this.#holdings.takeBackFromPacer(slot);
+      return;
+    }
+    const credit = this.#holdings.firedByPacer(slot);
+    if (credit === undefined) return;
+    this.#fire(credit);
+    // The pacer's thread won against the cancel: the request is sent, and ended like the others.
+    const reason = this.#cancelReasons.get(credit.phase);
+    if (reason !== undefined && this.#inFlight.has(credit.id)) this.#out.cancelInFlight([credit.id], reason);
+  }
+
+  pacerDropped(slot: number): void {
+    this.#holdings.droppedByPacer(slot);
+  }
+
+  flushReturns(): void {
+    if (this.#firstTokens.length > 0) this.#link.send({ kind: "first_token", creditIds: this.#firstTokens.splice(0) });
+    const unsent = this.#holdings.count;
+    const mustReport = this.#mustReport && unsent === 0;
+    if (this.#returns.length === 0 && !mustReport) return;
+    const returns = this.#returns;
+    this.#returns = [];
+    this.#unusedWaiting = 0;
+    if (unsent === 0) this.#mustReport = false;
+    this.#link.send({ kind: "returned", returns, unsent });
+  }
+
+  advance(now: number, wallAheadNs?: number): void {
+    this.#checkSuspend(now, wallAheadNs);
+    this.#checkLease(now);
+    if (this.#isFenced) return;
+    if (this.#link.advance(now)) this.#renew(now);
+    this.#fireReady(now);
+    this.flushReturns();
+  }
+
+  nextWakeNs(): number {
+    if (this.#isFenced) return Number.POSITIVE_INFINITY;
+    const dueNs = this.#inFlight.size < this.#limit && !this.#isLeaseOver ? this.#holdings.nextDueNs : Number.POSITIVE_INFINITY;
+    const leaseNs = this.#isLeaseOver ? Number.POSITIVE_INFINITY : this.#link.lease.endNs;
+    return Math.min(this.#link.nextWakeNs, dueNs, leaseNs);
+  }
+
+  stats(): CreditWorkerStats {
+    return {
+      link: this.#link.state,
+      incarnation: this.#link.incarnation,
+      limit: this.#limit,
+      held: this.#holdings.count,
+      inFlight: this.#inFlight.size,
+      isLeaseValid: !this.#isLeaseOver,
+      leaseEndNs: this.#link.lease.endNs,
+      fencings: this.#fencings,
+    };
+  }
+
+  #newLink(dial: number, now: number): CreditLink {
+    const out = { dial: this.#out.wantDial, endStream: this.#out.endStream, send: this.#out.send };
+    return new CreditLink(this.#options, out, { incarnation: this.#options.newIncarnation(), dial }, now);
+  }
+
+  #handle(message: TimingMessage, now: number): void {
+    switch (message.kind) {
+      case "issue":
+        this.#mustReport = true;
+        for (const credit of message.credits) this.#hold(credit, now);
+        if (this.#limit === 0) this.#giveBack(this.#holdings.giveBackAll());
+        return;
+      case "slots":
+        this.#limit = message.limit;
+        this.#epoch = message.epoch;
+        if (message.limit === 0) this.#giveBack(this.#holdings.giveBackAll());
+        this.#ackSlots();
+        return;
+      case "recall": {
+        const recalled = this.#holdings.recall(message.phase, message.scope, message.firstTurnsOnly);
+        this.#giveBack(recalled);
+        this.flushReturns();
+        this.#link.send({ kind: "recall_done", recallId: message.recallId, count: recalled.length });
+        return;
+      }
+      case "cancel": {
+        this.#cancelReasons.set(message.phase, message.reason);
+        this.#giveBack(this.#holdings.recall(message.phase, { kind: "all" }, false));
+        const ids = [...this.#inFlight.values()].filter((credit) => credit.phase === message.phase).map(({ id }) => id);
+        if (ids.length > 0) this.#out.cancelInFlight(ids, message.reason);
+        return;
+      }
+      case "fenced":
+        this.#fence(message.reason, now);
+        return;
+      case "welcome":
+      case "lease":
+        return;
+    }
+  }
+
+  #hold(credit: Credit, now: number): void {
+    const slot = this.#holdings.hold(credit);
+    if (slot < 0) {
+      this.#giveBack([credit]);
+      return;
+    }
+    if (credit.dueNs <= now) this.#holdings.queueReady(slot);
+    else if (this.#out.schedule === undefined) this.#holdings.queueDue(slot);
+    else {
+      this.#holdings.handToPacer(slot);
+      this.#out.schedule(slot, credit.dueNs);
+    }
+  }
+
+  #giveBack(credits: readonly Credit[]): void {
+    for (const { id } of credits) this.#returns.push({ creditId: id, use: "unused", sessionOver: false });
+    this.#unusedWaiting += credits.length;
+  }
+
+  /** Only when in flight has come down to the limit: until then the slots that were cut are still in use. */
+  #ackSlots(): void {
+    if (this.#epoch === this.#ackedEpoch || this.#inFlight.size > this.#limit) return;
+    this.#ackedEpoch = this.#epoch;
+    this.#link.send({ kind: "slots_ack", epoch: this.#epoch });
+  }
+
+  #fireReady(now: number): void {
+    if (this.#isFenced) return;
+    this.#holdings.promoteDue(now);
+    this.#isFiring = true;
+    while (this.#mayFire()) {
+      const credit = this.#holdings.fireNext();
+      if (credit === undefined) break;
+      this.#fire(credit);
+    }
+    this.#isFiring = false;
+  }
+
+  /** The clock is read afresh: the process may have stood still since the lease was last looked at. */
+  #mayFire(): boolean {
+    return this.#inFlight.size < this.#limit && !this.#isLeaseOver && this.#link.lease.isValid(this.#options.clock());
+  }
+
+  #fire(credit: Credit): void {
+    this.#inFlight.set(credit.id, credit);
+    this.#out.fire(credit);
+  }
+
+  #renew(now: number): void {
+    // What was given back must lie on the stream before the count of what is left.
+    this.flushReturns();
+    const unsent = this.#holdings.count + this.#unusedWaiting;
+    this.#link.renew(unsent, now);
+  }
+
+  /** Lease over: fire nothing, end what is in flight; what is held stays. */
+  #checkLease(now: number): void {
+    if (this.#isLeaseOver || this.#link.lease.isValid(now)) return;
+    this.#isLeaseOver = true;
+    if (this.#inFlight.size === 0) return;
+    this.#out.leaseOverrun(now - this.#link.lease.endNs, this.#inFlight.size);
+    this.#out.cancelInFlight([...this.#inFlight.keys()], "fenced");
+  }
+
+  #restoreLease(now: number): void {
+    if (this.#isLeaseOver && this.#link.lease.isValid(now)) this.#isLeaseOver = false;
+  }
+
+  #checkSuspend(now: number, wallAheadNs: number | undefined): void {
+    if (wallAheadNs === undefined) return;
+    const before = this.#wallAheadNs ?? wallAheadNs;
+    this.#wallAheadNs = wallAheadNs;
+    if (wallAheadNs - before > SUSPEND_NS) this.#link.lease.revoke(now);
+  }
+
+  /** The incarnation is over. A new one begins only when the last request of the old one has ended. */
+  #fence(reason: string, now: number): void {
+    this.#isFenced = true;
+    this.#isLeaseOver = true;
+    this.#fencings++;
+    this.#link.redial("fenced", now);
+    this.#holdings.discardAll();
+    this.#returns = [];
+    this.#unusedWaiting = 0;
+    this.#firstTokens = [];
+    this.#out.fenced(reason);
+    if (this.#inFlight.size > 0) this.#out.cancelInFlight([...this.#inFlight.keys()], "fenced");
+    this.#startAnew(now);
+  }
+
+  #startAnew(now: number): void {
+    if (this.#inFlight.size > 0) return;
+    this.#isFenced = false;
+    this.#limit = 0;
+    this.#epoch = 0;
+    this.#ackedEpoch = 0;
+    this.#mustReport = false;
+    this.#link = this.#newLink(this.#link.dial, now + FENCED_PAUSE_NS);
+  }
+}

@@ -1,0 +1,140 @@
+/** The worker's Credits stream: the core of `core/credit-worker.ts` with its sockets and its timer. */
+import { randomBytes } from "node:crypto";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CreditsRequestSchema, CreditsResponse } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { monotonicNs, wallAheadNs } from "../common/clock.ts";
+import { envelopeOfResponse, requestOf } from "../common/credit-codec.ts";
+import { type Credit, LEASE_TERMS } from "../common/credits.ts";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { MessageStream } from "../common/rpc/handler.ts";
+import { protocolVersion } from "../common/version.ts";
+import { type CreditWorker, type CreditWorkerStats, createCreditWorker, type EndReason } from "./core/credit-worker.ts";
+
+export type CreditsStream = MessageStream<CreditsResponse, MessageInitShape<typeof CreditsRequestSchema>>;
+
+export interface CreditClientOptions {
+  readonly runId: string;
+  readonly workerId: string;
+  readonly clock: SuiteClock;
+  readonly log: Logger;
+  dial(): CreditsStream;
+  /** A credit has arrived; it will be fired later, or given back. */
+  onHeld(credit: Credit): void;
+  fire(credit: Credit): void;
+  cancelInFlight(creditIds: readonly number[], reason: EndReason): void;
+  /** Requests were in flight for this long after the lease was over. */
+  onOverrun(overrunNs: number, inFlight: number): void;
+}
+
+export class CreditClient {
+  private readonly options: CreditClientOptions;
+  private readonly core: CreditWorker;
+  private readonly leased = Promise.withResolvers<void>();
+  private stream: CreditsStream | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private isFlushing = false;
+  private isClosed = false;
+
+  constructor(options: CreditClientOptions) {
+    this.options = options;
+    const { runId, workerId, log } = options;
+    this.core = createCreditWorker(
+      {
+        version: protocolVersion,
+        token: "",
+        runId,
+        workerId,
+        renewEveryNs: LEASE_TERMS.renewEveryNs,
+        random: Math.random,
+        newIncarnation: () => randomBytes(8).readBigUInt64LE() | 1n,
+        clock: monotonicNs,
+      },
+      {
+        fire: (credit) => options.fire(credit),
+        cancelInFlight: (creditIds, reason) => options.cancelInFlight(creditIds, reason),
+        send: (envelope) => {
+          this.stream?.send(requestOf(envelope));
+        },
+        wantDial: (dial) => this.dial(dial),
+        endStream: () => this.endStream(),
+        leaseOverrun: (overrunNs, inFlight) => options.onOverrun(overrunNs, inFlight),
+        fenced: (reason) => log.warn("timing has declared this worker lost", { reason }),
+      },
+    );
+    this.core.start(monotonicNs());
+    this.arm();
+  }
+
+  /** Resolves once timing has given a lease. */
+  get ready(): Promise<void> {
+    return this.leased.promise;
+  }
+
+  stats(): CreditWorkerStats {
+    return this.core.stats();
+  }
+
+  /** A fired credit's request is over. Returns are told once per turn of the event loop. */
+  ended(creditId: number, outcome: { readonly sessionOver: boolean }): void {
+    this.core.requestEnded(creditId, outcome, monotonicNs());
+    if (this.isFlushing) return;
+    this.isFlushing = true;
+    setImmediate(() => {
+      this.isFlushing = false;
+      this.core.flushReturns();
+      this.arm();
+    });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    this.endStream();
+  }
+
+  private dial(dial: number): void {
+    this.endStream();
+    const stream = this.options.dial();
+    this.stream = stream;
+    stream.onMessage((response) => {
+      if (this.stream !== stream) return;
+      const nowNs = monotonicNs();
+      const envelope = envelopeOfResponse(response, this.options.clock, nowNs);
+      if (envelope.body.kind === "issue") for (const credit of envelope.body.credits) this.options.onHeld(credit);
+      this.core.messageReceived(dial, envelope, nowNs);
+      if (envelope.body.kind === "welcome") this.leased.resolve();
+      this.arm();
+    });
+    stream.onClose((error) => {
+      if (this.stream === stream) this.stream = undefined;
+      if (this.isClosed) return;
+      if (error !== undefined) this.options.log.debug("the stream to timing ended", { error: error.message });
+      this.core.streamEnded(dial, monotonicNs());
+      this.arm();
+    });
+    // The core is calling: it may be told only when it has returned.
+    queueMicrotask(() => {
+      if (this.stream !== stream || this.isClosed) return;
+      this.core.connected(dial, monotonicNs());
+      this.arm();
+    });
+  }
+
+  private endStream(): void {
+    const stream = this.stream;
+    this.stream = undefined;
+    stream?.fail(new AssayError("cancelled", "the worker ends this stream"));
+  }
+
+  private arm(): void {
+    clearTimeout(this.timer);
+    if (this.isClosed) return;
+    const waitMs = Math.max(0, (this.core.nextWakeNs() - monotonicNs()) / 1e6);
+    this.timer = setTimeout(() => {
+      this.core.advance(monotonicNs(), wallAheadNs());
+      this.arm();
+    }, waitMs);
+  }
+}

@@ -1,0 +1,113 @@
+/** A worker as a module of its process: one run at a time, its streams dialled by the directory. */
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import type { Logger } from "../common/logger.ts";
+import type { Addresses } from "../common/member/addresses.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { ProcessUsage } from "../common/member/usage.ts";
+import type { ServiceModule } from "../common/module.ts";
+import { createClient } from "../common/rpc/client.ts";
+import { createWorkerService } from "./service.ts";
+import { WorkerRun } from "./worker-run.ts";
+
+export interface WorkerDeps {
+  /** This process's id at the controller. */
+  id(): string;
+  readonly log: Logger;
+  readonly clock: SuiteClock;
+  readonly addresses: Addresses;
+  usage(): ProcessUsage | undefined;
+  report(event: MemberEvent["event"], runId: string): void;
+}
+
+const done = { case: undefined } as const;
+/** Bytes on their way out are made by the record sender itself. */
+const recordsCodec = { processRecords: { requestSerialize: (message: Uint8Array) => message } };
+
+export function createWorkerModule(deps: WorkerDeps): ServiceModule {
+  const { log, clock, addresses, report } = deps;
+  const incarnation = randomBytes(8).readBigUInt64LE();
+  let current: { readonly runId: string; readonly run: WorkerRun } | undefined;
+
+  const close = async (): Promise<void> => {
+    const closing = current;
+    current = undefined;
+    await closing?.run.close();
+  };
+
+  const configure = async (runId: string, command: ConfigureRun, signal: AbortSignal): Promise<void> => {
+    await close();
+    const workerId = deps.id();
+    const [dataset, timing, records] = await Promise.all([
+      addresses.channelTo("dataset", signal),
+      addresses.channelTo("timing", signal),
+      addresses.channelTo("record-processor", signal, workerId),
+    ]);
+    const run = new WorkerRun({
+      runId,
+      workerId,
+      configure: command,
+      clock,
+      log,
+      incarnation,
+      spillPath: join(tmpdir(), `assay-${runId}-${workerId}.spill`),
+      dial: {
+        turns: () => createClient(DatasetService, dataset).fetchTurns(),
+        credits: () => createClient(TimingService, timing).credits(),
+        records: () => createClient(RecordProcessorService, records, recordsCodec).processRecords(),
+      },
+      note: (kind, message) =>
+        report(
+          {
+            case: "note",
+            value: { $typeName: "assay.controller.v1.RunEvent", atNs: clock.now(), kind, message, memberId: workerId },
+          },
+          runId,
+        ),
+    });
+    current = { runId, run };
+    await run.ready(signal);
+  };
+
+  return {
+    name: "worker",
+    implementations: [createWorkerService({ workerId: deps.id(), current: () => current, usage: deps.usage })],
+    async onCommand({ runId, action }, signal) {
+      switch (action.case) {
+        case "configure":
+          await configure(runId, action.value, signal);
+          return done;
+        case "finish":
+          if (current?.runId === runId) await close();
+          return done;
+        default:
+          return undefined;
+      }
+    },
+    onSuiteChanged() {
+      close().catch((error: unknown) => log.error("the run could not be closed", { error }));
+    },
+    counters() {
+      const status = current?.run.status();
+      if (status === undefined) return {};
+      return {
+        in_flight: status.inFlight,
+        held: status.credits.held,
+        outbox_bytes: status.outbox.bytes,
+        spilled_bytes: status.outbox.spilledBytes,
+        outbox_stalls: status.outboxStalls,
+        connections: status.connections.connections,
+        replaced_connections: status.connections.replaced,
+      };
+    },
+    async stop(graceMs) {
+      await current?.run.drained(AbortSignal.timeout(graceMs));
+      await close();
+    },
+  };
+}

@@ -1,0 +1,201 @@
+/**
+ * Records on their way out: encoded as they are made, batched by 64 KiB, 128 records or 20 ms, held in the outbox until the
+ * records-manager has committed them. One ProcessRecords stream, dialled again when it breaks.
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  ProcessRecordsRequestSchema,
+  type ProcessRecordsResponse,
+} from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { messageOf } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { RawRecord } from "../common/raw-record.ts";
+import { RecordBatchWriter, setBatchSeq } from "../common/record-batch.ts";
+import type { MessageStream } from "../common/rpc/handler.ts";
+import { Outbox } from "./core/outbox.ts";
+import { SpillFile } from "./spill-file.ts";
+
+export type RecordsStream = MessageStream<ProcessRecordsResponse, Uint8Array>;
+
+export interface RecordSenderOptions {
+  dial(): RecordsStream;
+  /** First message of every stream. */
+  readonly hello: {
+    readonly protocolVersion: number;
+    readonly runId: string;
+    readonly workerId: string;
+    readonly incarnation: bigint;
+    readonly wallOffsetNs: number;
+  };
+  readonly spillPath: string;
+  readonly log: Logger;
+  /** The outbox has room again. */
+  onRoom(): void;
+}
+
+const batchBytes = 64 * 1024;
+const batchRecords = 128;
+const batchMs = 20;
+const partBytes = 1 << 20;
+const outboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
+const firstBackoffMs = 50;
+const lastBackoffMs = 500;
+
+/** The messages of one batch: parts of a large record first, the batch itself last. */
+type Messages = Buffer[];
+
+export class RecordSender {
+  private readonly options: RecordSenderOptions;
+  private readonly outbox: Outbox<Messages>;
+  private readonly spill: SpillFile;
+  private readonly opened = Promise.withResolvers<void>();
+  private writer = new RecordBatchWriter(batchBytes);
+  private timer: NodeJS.Timeout | undefined;
+  private stream: RecordsStream | undefined;
+  private redial: NodeJS.Timeout | undefined;
+  private backoffMs = firstBackoffMs;
+  private isClosed = false;
+  private made = 0;
+  private waiters: (() => void)[] = [];
+
+  constructor(options: RecordSenderOptions) {
+    this.options = options;
+    this.spill = new SpillFile(options.spillPath);
+    this.outbox = new Outbox<Messages>(outboxLimits, {
+      send: ({ seq, payload }) => this.transmit(seq, payload),
+      spill: ({ seq, payload }) => this.spill.write(seq, payload),
+      readSpilled: (seq) => this.readBack(seq),
+      release: () => {},
+      spillEmpty: () => this.spill.empty(),
+    });
+    this.dial();
+  }
+
+  /** Resolves once a processor has taken the hello. */
+  get ready(): Promise<void> {
+    return this.opened.promise;
+  }
+
+  get isFull(): boolean {
+    return this.outbox.isFull;
+  }
+
+  get stats(): { readonly batches: number; readonly bytes: number; readonly spilledBytes: number; readonly records: number } {
+    return {
+      batches: this.outbox.count + (this.writer.count > 0 ? 1 : 0),
+      bytes: this.outbox.totalBytes + (this.writer.count > 0 ? this.writer.sizeBytes : 0),
+      spilledBytes: this.spill.sizeBytes,
+      records: this.made,
+    };
+  }
+
+  /** Copies what it needs of the record. */
+  add(record: RawRecord): void {
+    this.made++;
+    if (record.payload.length > partBytes) {
+      this.addLarge(record);
+      return;
+    }
+    this.writer.add(record);
+    if (this.writer.count >= batchRecords || this.writer.sizeBytes >= batchBytes) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), batchMs);
+  }
+
+  /** Sends what is batched now. */
+  flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.writer.count === 0) return;
+    const writer = this.writer;
+    this.writer = new RecordBatchWriter(batchBytes);
+    const batch = writer.finish(0);
+    this.outbox.add([batch], batch.length);
+  }
+
+  /** Resolves when everything is committed; false when the signal came first. */
+  async drained(signal: AbortSignal): Promise<boolean> {
+    this.flush();
+    while (this.outbox.count > 0) {
+      if (signal.aborted) return false;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.waiters.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      await promise;
+    }
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    clearTimeout(this.redial);
+    this.stream?.end();
+    await this.spill.remove();
+  }
+
+  private addLarge(record: RawRecord): void {
+    this.flush();
+    const messages: Messages = [];
+    let at = 0;
+    let seq = 0;
+    for (; record.payload.length - at > partBytes; at += partBytes) {
+      const part = { creditId: BigInt(record.creditId), seq: seq++, data: record.payload.subarray(at, at + partBytes) };
+      messages.push(
+        Buffer.from(
+          toBinary(ProcessRecordsRequestSchema, create(ProcessRecordsRequestSchema, { message: { case: "part", value: part } })),
+        ),
+      );
+    }
+    const writer = new RecordBatchWriter(partBytes + batchBytes);
+    writer.add({ ...record, payload: record.payload.subarray(at) }, seq);
+    messages.push(writer.finish(0));
+    this.outbox.add(
+      messages,
+      messages.reduce((sum, message) => sum + message.length, 0),
+    );
+  }
+
+  private transmit(seq: number, messages: Messages): void {
+    const batch = messages.at(-1);
+    if (batch === undefined) return;
+    setBatchSeq(batch, seq);
+    for (const message of messages) this.stream?.send(message);
+  }
+
+  private readBack(seq: number): void {
+    this.spill.read(seq).then(
+      (messages) => this.outbox.readBack(seq, messages),
+      (error: unknown) => this.options.log.error("spilled records cannot be read", { error: messageOf(error) }),
+    );
+  }
+
+  private dial(): void {
+    if (this.isClosed) return;
+    const stream = this.options.dial();
+    this.stream = stream;
+    const hello = create(ProcessRecordsRequestSchema, { message: { case: "hello", value: this.options.hello } });
+    stream.send(toBinary(ProcessRecordsRequestSchema, hello));
+    stream.onMessage(({ ackedSeq }) => {
+      this.backoffMs = firstBackoffMs;
+      // The processor answers a hello with an ack of nothing: it has its own stream to the manager.
+      if (ackedSeq === 0n) {
+        this.outbox.connected();
+        this.opened.resolve();
+        return;
+      }
+      const wasFull = this.outbox.isFull;
+      this.outbox.acked(Number(ackedSeq));
+      for (const wake of this.waiters.splice(0)) wake();
+      if (wasFull && !this.outbox.isFull) this.options.onRoom();
+    });
+    stream.onClose((error) => {
+      if (this.stream !== stream) return;
+      this.stream = undefined;
+      this.outbox.streamEnded();
+      if (this.isClosed) return;
+      this.options.log.debug("the stream to the record-processor ended; dialling again", { error: error?.message });
+      this.redial = setTimeout(() => this.dial(), this.backoffMs);
+      this.backoffMs = Math.min(this.backoffMs * 2, lastBackoffMs);
+    });
+  }
+}

@@ -1,0 +1,99 @@
+/** What a spec says about requests: where they go, how they look, how long they may take. */
+import { createEndpoint } from "../../endpoints/catalog.ts";
+import type { Endpoint } from "../../endpoints/endpoint.ts";
+import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { AssayError } from "../common/errors.ts";
+import { version } from "../common/version.ts";
+import { BodyMaker } from "./bodies.ts";
+import type { SenderOptions, Timeouts } from "./sender.ts";
+import type { Transport } from "./transport/transport.ts";
+import { createUndiciTransport, type TargetOptions } from "./transport/undici.ts";
+
+/** The part of a sender's options that comes from the spec. */
+export type PathOptions = Pick<SenderOptions, "endpoint" | "path" | "isStreaming" | "headers" | "sessionHeader" | "timeouts">;
+
+export interface RequestPath {
+  readonly transport: Transport;
+  readonly bodies: BodyMaker;
+  readonly sender: PathOptions;
+}
+
+const keptBodyBytes = 64 << 20;
+
+/** Throws `invalid_argument` for a spec that the controller refuses. */
+export function createPath(spec: RunSpec): RequestPath {
+  if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
+  const endpoint = endpointOf(spec);
+  return {
+    transport: createUndiciTransport(targetsOf(spec.target)),
+    bodies: createBodies(spec, endpoint),
+    sender: senderOptions(spec, spec.target, endpoint),
+  };
+}
+
+function endpointOf(spec: RunSpec): Endpoint {
+  const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = spec.endpoint ?? {};
+  const endpoint = createEndpoint(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
+  if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
+  return endpoint;
+}
+
+function createBodies(spec: RunSpec, endpoint: Endpoint): BodyMaker {
+  return new BodyMaker({
+    endpoint,
+    models: spec.models,
+    isStreaming: spec.endpoint?.streaming ?? false,
+    extraInputs: spec.endpoint?.extraInputs ?? {},
+    keptBytes: keptBodyBytes,
+  });
+}
+
+function targetsOf(target: TargetSpec): TargetOptions[] {
+  const { tls } = target;
+  return target.urls.map(({ url }) => ({
+    origin: new URL(url).origin,
+    connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
+    isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            rejectUnauthorized: !tls.skipVerify,
+            ...(tls.caPem === "" ? {} : { ca: tls.caPem }),
+            ...(tls.certPem === "" ? {} : { cert: tls.certPem }),
+            ...(tls.keyPem === "" ? {} : { key: tls.keyPem }),
+            ...(tls.serverName === "" ? {} : { servername: tls.serverName }),
+          },
+        }),
+  }));
+}
+
+function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): PathOptions {
+  const isStreaming = spec.endpoint?.streaming ?? false;
+  const headers = [
+    "content-type",
+    "application/json",
+    "accept",
+    isStreaming ? "text/event-stream" : "application/json",
+    "user-agent",
+    `assay/${version}`,
+  ];
+  if (target.apiKey !== "") headers.push("authorization", `Bearer ${target.apiKey}`);
+  for (const [name, value] of Object.entries(target.headers)) headers.push(name, value);
+  const limitNs = (seconds: number | undefined): number => (seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1e9);
+  const timeouts: Timeouts = {
+    requestNs: limitNs(target.requestTimeoutSec),
+    firstByteNs: limitNs(target.firstByteTimeoutSec),
+    idleNs: limitNs(target.idleTimeoutSec),
+  };
+  return { endpoint, path: pathOf(spec, endpoint), isStreaming, headers, sessionHeader: "x-correlation-id", timeouts };
+}
+
+/** The endpoint's path behind the base URL's own; what both share is written once. */
+function pathOf(spec: RunSpec, endpoint: Endpoint): string {
+  const own = spec.endpoint?.path === undefined || spec.endpoint.path === "" ? endpoint.path : spec.endpoint.path;
+  const base = new URL(spec.target?.urls[0]?.url ?? "http://localhost").pathname.replace(/\/+$/, "");
+  if (base === "" || own.startsWith(`${base}/`)) return own;
+  const tail = base.slice(base.lastIndexOf("/"));
+  return own.startsWith(`${tail}/`) ? base + own.slice(tail.length) : base + own;
+}

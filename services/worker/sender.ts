@@ -1,0 +1,276 @@
+/**
+ * The hot path: one credit and its turn become one request, its answer becomes one raw record. It waits, sends, stamps and
+ * copies, and interprets nothing, except where a later turn needs the answer's text.
+ */
+import { randomUUID } from "node:crypto";
+import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
+import type { RequestError } from "../../endpoints/outcome.ts";
+import { requestError } from "../../endpoints/target-error.ts";
+import { decodeReads } from "../common/chunk-stamps.ts";
+import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
+import type { Credit } from "../common/credits.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { RawRecord } from "../common/raw-record.ts";
+import type { RequestBody } from "./bodies.ts";
+import { type Slab, SlabPool } from "./slab.ts";
+import type { ConnectionFacts, Exchange, ResponseHandler, Transport } from "./transport/transport.ts";
+
+export interface SenderOptions {
+  readonly transport: Transport;
+  readonly endpoint: Endpoint;
+  readonly path: string;
+  readonly isStreaming: boolean;
+  /** Headers of every request: name, value, name, value. */
+  readonly headers: readonly string[];
+  /** Name of the header that carries the session's id. */
+  readonly sessionHeader: string;
+  readonly timeouts: Timeouts;
+  readonly workerId: string;
+  readonly clock: SuiteClock;
+  /** Wall time minus suite time, for labels. */
+  readonly wallOffsetNs: number;
+  /** The record's stamps and payload are valid during the call only. */
+  onRecord(record: RawRecord): void;
+  /** The request is over, whatever came of it. `sessionOver`: no later turn can be built on it. */
+  onEnded(creditId: number, outcome: { readonly sessionOver: boolean }): void;
+  /** First content may have come: only called where timing wants to know. */
+  onFirstBody?(creditId: number): void;
+}
+
+/** Limits, in ns; Infinity: none. */
+export interface Timeouts {
+  readonly requestNs: number;
+  readonly firstByteNs: number;
+  readonly idleNs: number;
+}
+
+/** What a session has said so far. */
+interface Session {
+  readonly correlationId: string;
+  history: ChatMessage[];
+}
+
+export class Sender {
+  private readonly options: SenderOptions;
+  private readonly slabs = new SlabPool();
+  private readonly open = new Map<number, Request>();
+  private readonly sessions = new Map<number, Session>();
+  private sent = 0;
+
+  constructor(options: SenderOptions) {
+    this.options = options;
+  }
+
+  get inFlight(): number {
+    return this.open.size;
+  }
+
+  /** Requests sent since the start. */
+  get total(): number {
+    return this.sent;
+  }
+
+  /** Messages of the session before a turn. */
+  historyOf(credit: Credit): readonly ChatMessage[] {
+    return this.sessions.get(credit.sessionId)?.history ?? [];
+  }
+
+  /** Sends now. `turnMessages` join the history once the answer has come. */
+  send(credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[]): void {
+    const request = new Request(this, credit, body, turnMessages, this.slabs.take());
+    this.open.set(credit.id, request);
+    this.sent++;
+    const { path, headers, sessionHeader } = this.options;
+    const requestHeaders = [...headers, "x-request-id", request.requestId, sessionHeader, request.session.correlationId];
+    request.exchange = this.options.transport.send(
+      { target: credit.targetIndex, path, headers: requestHeaders, body: body.body },
+      request,
+    );
+  }
+
+  /** The request cannot be made: used all the same, with a record that says why. */
+  failUnsent(credit: Credit, message: string): void {
+    const body: RequestBody = {
+      body: Buffer.alloc(0),
+      model: "",
+      inputTokens: undefined,
+      inputText: undefined,
+      requestedOutputTokens: undefined,
+    };
+    const request = new Request(this, credit, body, [], this.slabs.take());
+    this.open.set(credit.id, request);
+    request.onFailure(monotonicNs(), requestError("unsendable", "send", message));
+  }
+
+  cancel(creditIds: Iterable<number>, error: RequestError): void {
+    for (const id of [...creditIds]) this.open.get(id)?.exchange?.abort(error);
+  }
+
+  cancelAll(error: RequestError): void {
+    this.cancel([...this.open.keys()], error);
+  }
+
+  /** Ends requests that are over a limit. Called every few tens of milliseconds. */
+  checkTimeouts(nowNs: MonotonicNs): void {
+    for (const request of this.open.values()) {
+      const error = request.timeout(nowNs, this.options.timeouts);
+      if (error !== undefined) request.exchange?.abort(error);
+    }
+  }
+
+  sessionOf(credit: Credit): Session {
+    const known = this.sessions.get(credit.sessionId);
+    if (known !== undefined) return known;
+    const made: Session = { correlationId: randomUUID(), history: [] };
+    if (credit.turns > 1) this.sessions.set(credit.sessionId, made);
+    return made;
+  }
+
+  get clock(): SuiteClock {
+    return this.options.clock;
+  }
+
+  get isFirstBodyWanted(): boolean {
+    return this.options.onFirstBody !== undefined;
+  }
+
+  firstBody(creditId: number): void {
+    this.options.onFirstBody?.(creditId);
+  }
+
+  /** Closes the books of a request: record out, credit back, slab back. */
+  finish(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
+    if (!this.open.delete(request.credit.id)) return;
+    const { workerId, isStreaming, wallOffsetNs, clock } = this.options;
+    const { credit, slab, body } = request;
+    const sentNs = request.sentNs === 0 ? atNs : request.sentNs;
+    const isCancelled = error?.code === "cancelled";
+    this.options.onRecord({
+      creditId: credit.id,
+      phase: credit.phase,
+      conversation: credit.conversation,
+      turn: credit.turn,
+      sessionId: credit.sessionId,
+      sessionNum: credit.index,
+      requestId: request.requestId,
+      correlationId: request.session.correlationId,
+      workerId,
+      targetIndex: credit.targetIndex,
+      model: body.model,
+      dueNs: credit.dueNs,
+      issuedNs: request.issuedNs,
+      receivedNs: clock.toSuite(request.receivedNs),
+      sentNs: clock.toSuite(sentNs),
+      wallOffsetNs,
+      firstByteNs: request.firstByteNs === 0 ? undefined : request.firstByteNs - sentNs,
+      endNs: atNs - sentNs,
+      connectNs: request.connectNs,
+      isConnectionReused: request.isReused,
+      isStreaming,
+      isCancelled,
+      cancelledNs: isCancelled ? atNs - sentNs : undefined,
+      requestBytes: body.body.length,
+      responseBytes: slab.receivedBytes,
+      requestedOutputTokens: body.requestedOutputTokens,
+      status: request.status,
+      contentType: request.contentType,
+      error,
+      inputTokens: body.inputTokens,
+      inputText: body.inputText,
+      stamps: slab.reads,
+      payload: slab.payload,
+    });
+    const isGood = error === undefined && request.status >= 200 && request.status < 300;
+    const sessionOver = credit.turn + 1 < credit.turns ? !(isGood && this.extendHistory(request)) : !isGood;
+    if (sessionOver || credit.turn + 1 >= credit.turns) this.sessions.delete(credit.sessionId);
+    this.slabs.giveBack(slab);
+    this.options.onEnded(credit.id, { sessionOver });
+  }
+
+  /** Whether the answer can be built on. */
+  private extendHistory(request: Request): boolean {
+    const { endpoint, isStreaming } = this.options;
+    const { slab, status, contentType } = request;
+    const parsed = endpoint.parse({ status, contentType, payload: slab.payload, ...decodeReads(slab.reads), isStreaming });
+    if (parsed.error !== undefined) return false;
+    request.session.history.push(...request.turnMessages, { role: "assistant", content: parsed.outputText });
+    return true;
+  }
+}
+
+/** One request in flight; what the transport reports lands here. */
+class Request implements ResponseHandler {
+  readonly requestId: string = randomUUID();
+  readonly session: Session;
+  readonly issuedNs: number;
+  exchange: Exchange | undefined;
+  /** 0: not yet. */
+  sentNs = 0;
+  firstByteNs = 0;
+  status = 0;
+  contentType = "";
+  isReused = false;
+  connectNs: number | undefined;
+  private readonly startNs: MonotonicNs = monotonicNs();
+  private lastNs: MonotonicNs = this.startNs;
+  readonly credit: Credit;
+  readonly receivedNs: MonotonicNs;
+  readonly body: RequestBody;
+  readonly turnMessages: readonly ChatMessage[];
+  readonly slab: Slab;
+  private readonly sender: Sender;
+
+  constructor(sender: Sender, credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[], slab: Slab) {
+    this.sender = sender;
+    this.credit = credit;
+    this.receivedNs = credit.receivedNs ?? this.startNs;
+    this.body = body;
+    this.turnMessages = turnMessages;
+    this.slab = slab;
+    this.session = sender.sessionOf(credit);
+    this.issuedNs = credit.issuedNs ?? 0;
+  }
+
+  onSent(atNs: MonotonicNs, connection: ConnectionFacts): void {
+    this.sentNs = atNs;
+    this.lastNs = atNs;
+    this.isReused = connection.isReused;
+    this.connectNs = connection.connectNs;
+  }
+
+  onHead(atNs: MonotonicNs, status: number, contentType: string): void {
+    this.firstByteNs = atNs;
+    this.lastNs = atNs;
+    this.status = status;
+    this.contentType = contentType;
+  }
+
+  onBody(atNs: MonotonicNs, chunk: Buffer): void {
+    if (this.slab.receivedBytes === 0 && this.sender.isFirstBodyWanted) this.sender.firstBody(this.credit.id);
+    this.slab.add(chunk, atNs - this.sentNs);
+    this.lastNs = atNs;
+  }
+
+  onEnd(atNs: MonotonicNs): void {
+    this.sender.finish(this, atNs, undefined);
+  }
+
+  onFailure(atNs: MonotonicNs, error: RequestError): void {
+    this.sender.finish(this, atNs, error);
+  }
+
+  /** The error of a request that is over a limit now. */
+  timeout(nowNs: MonotonicNs, limits: Timeouts): RequestError | undefined {
+    const phase = this.sentNs === 0 ? "connect" : this.firstByteNs === 0 ? "wait" : "stream";
+    const over = (limitNs: number): string => `after ${(limitNs / 1e9).toFixed(3)} s`;
+    if (nowNs - this.startNs > limits.requestNs)
+      return requestError("request_timeout", phase, `not complete ${over(limits.requestNs)}`);
+    if (phase === "wait" && nowNs - this.sentNs > limits.firstByteNs) {
+      return requestError("first_byte_timeout", phase, `no byte of an answer ${over(limits.firstByteNs)}`);
+    }
+    if (phase === "stream" && nowNs - this.lastNs > limits.idleNs) {
+      return requestError("idle_timeout", phase, `no byte of the answer ${over(limits.idleNs)}`);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+/** Turns what a socket, TLS or undici reports into the stable codes of `endpoints/outcome.ts`. The one place that knows errno names. */
+import type { RequestError, RequestErrorCode, RequestErrorPhase } from "../../../endpoints/outcome.ts";
+import { requestError } from "../../../endpoints/target-error.ts";
+
+const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO|HOSTNAME_MISMATCH|ERR_OSSL)/;
+const noMoreSockets = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
+const cutConnection = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "UND_ERR_SOCKET", "UND_ERR_ABORTED"]);
+
+/**
+ * @param phase how far the request had come
+ * @param isReused whether its connection had carried a request before: a cut without one byte of answer is then
+ *   `stale_connection`, since the target may have closed it before the request came.
+ */
+export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: boolean): RequestError {
+  const { code, message } = describe(error);
+  if (tlsCode.test(code)) return requestError("tls", "tls", message);
+  if (noMoreSockets.has(code)) return requestError("unsendable", "connect", `no connection can be opened: ${message}`);
+  if (phase === "connect") return requestError(connectCode(code), "connect", message);
+  if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" || code === "UND_ERR_HTTP_PARSER") {
+    return requestError("parse", "parse", `answer is not HTTP/1.1: ${message}`);
+  }
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") return requestError("truncated", "stream", message);
+  if (phase === "wait" && isReused && cutConnection.has(code)) {
+    return requestError("stale_connection", "wait", `kept connection was closed by the target: ${message}`);
+  }
+  // The peer's orderly close in the middle of a body is a cut answer; in the middle of the wait it is a reset.
+  if (phase === "stream" && code === "UND_ERR_SOCKET") return requestError("truncated", "stream", message);
+  return requestError("reset", phase, message);
+}
+
+function connectCode(code: string): RequestErrorCode {
+  switch (code) {
+    case "ECONNREFUSED":
+      return "connect_refused";
+    case "UND_ERR_CONNECT_TIMEOUT":
+    case "ETIMEDOUT":
+      return "connect_timeout";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EAI_FAIL":
+    case "EAI_NODATA":
+      return "name_resolution";
+    default:
+      return "connect_failed";
+  }
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
+  const code = hasCode(error) ? error.code : "";
+  const cause = error instanceof Error && error.cause !== undefined ? describe(error.cause) : undefined;
+  const own = error instanceof Error ? error.message : String(error);
+  if (cause !== undefined && (code === "" || code === "UND_ERR_SOCKET") && cause.code !== "") {
+    return { code: cause.code, message: cause.message };
+  }
+  return { code, message: own === "" ? code : own };
+}
+
+function hasCode(error: unknown): error is { code: string } {
+  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string";
+}

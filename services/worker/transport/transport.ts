@@ -1,0 +1,62 @@
+/**
+ * How a worker reaches a target. One implementation a file. A transport knows connections, bytes and moments; it knows
+ * nothing of turns, chunks or tokens.
+ */
+import type { RequestError } from "../../../endpoints/outcome.ts";
+import type { MonotonicNs } from "../../common/clock.ts";
+
+/** One request, ready to go out. The transport does not change and does not keep it. */
+export interface WireRequest {
+  /** Target by index in the spec. */
+  readonly target: number;
+  readonly path: string;
+  /** Name, value, name, value. */
+  readonly headers: string[];
+  readonly body: Buffer;
+}
+
+/**
+ * What happens to one request, in this order: `onSent` once the request is handed to an open connection, `onHead`, any
+ * number of `onBody`, then exactly one of `onEnd` and `onFailure`. `onFailure` may come at any point, also first.
+ * Every method gets the moment, read before anything else was done with the event.
+ */
+export interface ResponseHandler {
+  onSent(atNs: MonotonicNs, connection: ConnectionFacts): void;
+  onHead(atNs: MonotonicNs, status: number, contentType: string): void;
+  /** `chunk` is valid during the call only. */
+  onBody(atNs: MonotonicNs, chunk: Buffer): void;
+  onEnd(atNs: MonotonicNs): void;
+  onFailure(atNs: MonotonicNs, error: RequestError): void;
+}
+
+export interface ConnectionFacts {
+  /** It carried a request before. */
+  readonly isReused: boolean;
+  /** How long opening it took; undefined when reused. */
+  readonly connectNs: number | undefined;
+}
+
+/** Handle of a request in flight. */
+export interface Exchange {
+  /** Ends the request; `onFailure` is called with this error unless it has ended already. The connection is closed. */
+  abort(error: RequestError): void;
+}
+
+export interface TransportStats {
+  /** Connections open now. */
+  readonly connections: number;
+  /** Connections opened since the start. */
+  readonly opened: number;
+  /** Kept connections that the target closed before they were used again. */
+  readonly replaced: number;
+}
+
+export interface Transport {
+  /** Sends now, on a free connection or a new one. Never throws: what fails is reported to the handler. */
+  send(request: WireRequest, handler: ResponseHandler): Exchange;
+  /** Opens connections to a target until `count` stand free; resolves when they do or have failed. Failures are not reported: the first request will meet them. */
+  open(target: number, count: number, signal: AbortSignal): Promise<void>;
+  stats(): TransportStats;
+  /** Closes every connection; requests in flight fail with `reset`. */
+  close(): Promise<void>;
+}

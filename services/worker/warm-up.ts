@@ -1,0 +1,93 @@
+/**
+ * Runs the worker's own path hot before anything is measured: same sender, same endpoint, same encoder, against a target
+ * inside this process. The code that the measured requests meet has then been compiled.
+ */
+
+import { monotonicNs } from "../common/clock.ts";
+import type { Credit } from "../common/credits.ts";
+import { RecordBatchWriter } from "../common/record-batch.ts";
+import type { BodyMaker } from "./bodies.ts";
+import { startLoopback } from "./loopback.ts";
+import type { PathOptions } from "./request-path.ts";
+import { Sender } from "./sender.ts";
+import { createUndiciTransport } from "./transport/undici.ts";
+
+export interface WarmUpOptions {
+  /** 0: not at all. */
+  readonly durationMs: number;
+  readonly sender: PathOptions;
+  readonly bodies: BodyMaker;
+  readonly signal: AbortSignal;
+}
+
+const concurrency = 4;
+const batchRecords = 64;
+const inertClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
+
+/** Resolves after the duration, or when the signal aborts. Failures of the path show in the first measured request, not here. */
+export async function warmUp({ durationMs, sender: options, bodies, signal }: WarmUpOptions): Promise<void> {
+  if (durationMs <= 0) return;
+  const loopback = await startLoopback(options.isStreaming);
+  const transport = createUndiciTransport([{ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true }]);
+  const endNs = monotonicNs() + durationMs * 1e6;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let writer = new RecordBatchWriter(64 * 1024);
+  let nextId = 1;
+  let running = 0;
+
+  const sender = new Sender({
+    ...options,
+    transport,
+    workerId: "warm-up",
+    clock: inertClock,
+    wallOffsetNs: 0,
+    onRecord: (record) => {
+      writer.add(record);
+      if (writer.count >= batchRecords) writer = new RecordBatchWriter(64 * 1024);
+    },
+    onEnded: () => {
+      running--;
+      if (monotonicNs() < endNs && !signal.aborted) setImmediate(sendNext);
+      else if (running === 0) resolve();
+    },
+  });
+  const body = bodies.make(warmTurn(), [], undefined);
+  const sendNext = (): void => {
+    running++;
+    sender.send(warmCredit(nextId++), body, []);
+  };
+  for (let index = 0; index < concurrency; index++) sendNext();
+  await promise;
+  await transport.close();
+  await loopback.close();
+}
+
+function warmCredit(id: number): Credit {
+  return {
+    id,
+    phase: 0,
+    conversation: 0,
+    turn: 0,
+    turns: 1,
+    sessionId: id,
+    countsTowardTarget: false,
+    dueNs: 0,
+    targetIndex: 0,
+    index: id,
+  };
+}
+
+function warmTurn(): Parameters<BodyMaker["make"]>[0] {
+  return {
+    $typeName: "assay.dataset.v1.Turn",
+    conversation: 0n,
+    turn: 0,
+    conversationId: "",
+    messages: [{ $typeName: "assay.dataset.v1.ChatMessage", role: "user", content: "warm" }],
+    maxOutputTokens: 16,
+    inputTokens: 1,
+    delayMs: 0,
+    rawBody: new Uint8Array(0),
+    model: "warm-up",
+  };
+}

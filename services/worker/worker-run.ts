@@ -1,0 +1,193 @@
+/**
+ * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
+ * them. Ready when all of that stands, the connections are open and the path has been warmed.
+ */
+import { requestError } from "../../endpoints/target-error.ts";
+import { ConnectionReuse, type RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
+import type { Credit } from "../common/credits.ts";
+import { AssayError } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { SuiteClock } from "../common/member/suite-clock.ts";
+import { protocolVersion } from "../common/version.ts";
+import { within } from "../common/within.ts";
+import { messagesOf } from "./bodies.ts";
+import { CreditClient, type CreditsStream } from "./credit-client.ts";
+import { RecordSender, type RecordsStream } from "./record-sender.ts";
+import { createPath, type RequestPath } from "./request-path.ts";
+import { Sender } from "./sender.ts";
+import { TurnSource, type TurnStream } from "./turns.ts";
+import { warmUp } from "./warm-up.ts";
+
+export interface WorkerRunOptions {
+  readonly runId: string;
+  readonly workerId: string;
+  readonly configure: ConfigureRun;
+  readonly clock: SuiteClock;
+  readonly log: Logger;
+  /** Streams to the run's other services, hello not yet sent. */
+  readonly dial: { credits(): CreditsStream; turns(): TurnStream; records(): RecordsStream };
+  readonly spillPath: string;
+  readonly incarnation: bigint;
+  /** Something for the run's timeline. */
+  note(kind: string, message: string): void;
+}
+
+const keptTurnBytes = 64 << 20;
+const timeoutCheckMs = 25;
+const maxPreOpened = 1024;
+
+export class WorkerRun {
+  private readonly options: WorkerRunOptions;
+  private readonly spec: RunSpec;
+  private readonly path: RequestPath;
+  private readonly sender: Sender;
+  private readonly turns: TurnSource;
+  private readonly records: RecordSender;
+  private readonly credits: CreditClient;
+  private readonly timeouts: NodeJS.Timeout;
+  private waiting: Credit[] = [];
+  private outboxStalls = 0;
+
+  /** Throws `invalid_argument` for a spec that the controller should have refused. */
+  constructor(options: WorkerRunOptions) {
+    const { configure, runId, workerId, clock, log, dial } = options;
+    const { spec, dataset } = configure;
+    if (spec === undefined || dataset === undefined) {
+      throw new AssayError("invalid_argument", "a worker needs a spec and a dataset");
+    }
+    this.options = options;
+    this.spec = spec;
+    this.path = createPath(spec);
+    const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
+    const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
+    this.records = new RecordSender({
+      dial: dial.records,
+      hello,
+      spillPath: options.spillPath,
+      log,
+      onRoom: () => this.fireWaiting(),
+    });
+    this.sender = new Sender({
+      ...this.path.sender,
+      transport: this.path.transport,
+      workerId,
+      clock,
+      wallOffsetNs,
+      onRecord: (record) => this.records.add(record),
+      onEnded: (creditId, outcome) => this.credits.ended(creditId, outcome),
+    });
+    this.turns = new TurnSource({
+      dial: () => {
+        const stream = dial.turns();
+        stream.send({ message: { case: "hello", value: { protocolVersion, runId, workerId, datasetId: dataset.datasetId } } });
+        return stream;
+      },
+      keptBytes: keptTurnBytes,
+      onBroken: (error) => log.warn("the stream to the dataset service broke; dialling again", { error: error.message }),
+    });
+    this.credits = new CreditClient({
+      runId,
+      workerId,
+      clock,
+      log,
+      dial: dial.credits,
+      onHeld: (credit) => this.turns.prefetch(credit.conversation, credit.turn),
+      fire: (credit) => this.fire(credit),
+      cancelInFlight: (ids, reason) =>
+        this.sender.cancel(
+          ids,
+          reason === "fenced"
+            ? requestError("fenced", "wait", "the worker's lease is over")
+            : requestError("cancelled", "wait", reason),
+        ),
+      onOverrun: (overrunNs, inFlight) =>
+        options.note(
+          "fenced_overrun",
+          `${workerId}: ${inFlight} requests were in flight ${(overrunNs / 1e6).toFixed(0)} ms after its lease`,
+        ),
+    });
+    this.timeouts = setInterval(() => this.sender.checkTimeouts(monotonicNs()), timeoutCheckMs);
+  }
+
+  /** Resolves when the worker may be given credits. Rejects with `deadline_exceeded`, naming what did not answer. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const { configure } = this.options;
+    const warm = warmUp({
+      durationMs: configure.selfWarmUpMs,
+      sender: this.path.sender,
+      bodies: this.path.bodies,
+      signal,
+    });
+    await Promise.all([
+      within(signal, this.records.ready, "the record-processor"),
+      within(signal, this.credits.ready, "timing"),
+      within(signal, this.path.transport.open(0, this.preOpened(), signal), "the target's connections"),
+      within(signal, warm, "the worker's own warm-up"),
+    ]);
+  }
+
+  get inFlight(): number {
+    return this.sender.inFlight;
+  }
+
+  status() {
+    const credits = this.credits.stats();
+    const outbox = this.records.stats;
+    const connections = this.path.transport.stats();
+    return {
+      credits,
+      outbox,
+      connections,
+      inFlight: this.sender.inFlight,
+      sent: this.sender.total,
+      outboxStalls: this.outboxStalls,
+    };
+  }
+
+  /** Waits until nothing is in flight and every record is committed; false when the signal came first. */
+  async drained(signal: AbortSignal): Promise<boolean> {
+    return this.records.drained(signal);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timeouts);
+    this.credits.close();
+    this.sender.cancelAll(requestError("cancelled", "wait", "the run has ended"));
+    this.turns.close();
+    await this.records.close();
+    await this.path.transport.close();
+  }
+
+  /** Permission to send is used now, whatever comes of it. */
+  private fire(credit: Credit): void {
+    if (this.records.isFull) {
+      // The outbox is at its bound: what was measured is never thrown away, so sending waits. The verdict counts it.
+      this.outboxStalls++;
+      this.waiting.push(credit);
+      return;
+    }
+    this.turns.take(credit.conversation, credit.turn, (turn, missing) => {
+      if (turn === undefined) {
+        this.sender.failUnsent(credit, `turn ${credit.turn} of conversation ${credit.conversation} cannot be had: ${missing}`);
+        return;
+      }
+      const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
+      const body = this.path.bodies.make(turn, history, credit.maxOutputTokensOverride);
+      this.sender.send(credit, body, credit.turns > 1 ? messagesOf(turn) : []);
+    });
+  }
+
+  private fireWaiting(): void {
+    for (const credit of this.waiting.splice(0)) this.fire(credit);
+  }
+
+  /** Connections worth opening ahead: this worker's share of the largest concurrency. */
+  private preOpened(): number {
+    if (this.spec.target?.connectionReuse === ConnectionReuse.NEVER) return 0;
+    const workers = Math.max(1, this.options.configure.memberIds.length);
+    const limits = this.spec.phases.map(({ load }) => (load.case === "concurrency" ? load.value.limit : 0));
+    return Math.min(maxPreOpened, Math.ceil(Math.max(1, ...limits) / workers));
+  }
+}

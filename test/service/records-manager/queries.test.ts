@@ -1,0 +1,215 @@
+import { expect } from "chai";
+import { AssayError } from "../../../services/common/errors.ts";
+import { INLINE_ROWS, QueryClient } from "../../../services/records-manager/query-client.ts";
+import { queryRecords } from "../../../services/records-manager/query-records.ts";
+import { queryTimeline } from "../../../services/records-manager/query-timeline.ts";
+import { summarizeRun } from "../../../services/records-manager/summary.ts";
+import { failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
+
+const PHASES = [
+  { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
+  { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
+] as const;
+
+async function rejection(promise: Promise<unknown>): Promise<AssayError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof AssayError) return error;
+  throw new Error(`no AssayError but ${String(error)}`);
+}
+
+describe("querying records", () => {
+  let run: RunFolder;
+  beforeEach(() => {
+    run = temporaryFolder();
+    const store = createStore(run.folder, { phases: PHASES });
+    insertAll(
+      store,
+      [5, 1, 3, 2, 4].map((id) => record(id, { phase: id < 3 ? 0 : 1 })),
+    );
+    store.close();
+  });
+  afterEach(() => run.remove());
+
+  it("gives pages by ascending credit id, until there are no more", () => {
+    const fields = ["credit_id"];
+    const first = queryRecords({ folder: run.folder, fields, pageSize: 2 });
+    expect(first.records).to.deep.equal([{ credit_id: 1 }, { credit_id: 2 }]);
+    const pageToken = first.nextPageToken ?? "";
+    const second = queryRecords({ folder: run.folder, fields, pageSize: 3, pageToken });
+    expect(second).to.deep.equal({ records: [{ credit_id: 3 }, { credit_id: 4 }, { credit_id: 5 }], nextPageToken: undefined });
+  });
+
+  it("gives the fields asked for, without those that have no value", () => {
+    const page = queryRecords({
+      folder: run.folder,
+      fields: ["status", "time_to_first_token", "error_code", "content_stamps"],
+      pageSize: 1,
+    });
+    expect(page.records).to.deep.equal([
+      { status: 200, time_to_first_token: 10, content_stamps: Float64Array.of(10e6, 20e6, 40e6) },
+    ]);
+  });
+
+  it("gives every column but the stamps when nothing is asked for", () => {
+    const [first] = queryRecords({ folder: run.folder }).records;
+    expect(first).to.include({
+      credit_id: 1,
+      request_id: "request-1",
+      record_processor_id: "record-processor-1",
+      request_latency: 40,
+    });
+    expect(first).not.to.have.property("content_stamps");
+  });
+
+  it("keeps to one phase", () => {
+    const { records } = queryRecords({ folder: run.folder, phase: "profiling", fields: ["credit_id"] });
+    expect(records.map((each) => each.credit_id)).to.deep.equal([3, 4, 5]);
+  });
+
+  const wrong: [title: string, query: Partial<Parameters<typeof queryRecords>[0]>, message: RegExp][] = [
+    ["an unknown phase", { phase: "nope" }, /^phase must be one of warmup, profiling, got "nope"$/],
+    [
+      "an unknown field",
+      { fields: ["status", "a; DROP TABLE run"] },
+      /^fields must be columns of requests, got "a; DROP TABLE run"$/,
+    ],
+    ["a page size of none", { pageSize: 0 }, /^page size must be from 1 to 10000, got 0$/],
+    ["a token of nobody", { pageToken: "x" }, /^page token must come from the same query/],
+  ];
+  for (const [title, query, message] of wrong) {
+    it(`refuses ${title}`, () => {
+      expect(() => queryRecords({ folder: run.folder, ...query }))
+        .to.throw(AssayError, message)
+        .with.property("code", "invalid_argument");
+    });
+  }
+
+  it("refuses the token of another query", () => {
+    const { nextPageToken: pageToken = "" } = queryRecords({ folder: run.folder, phase: "profiling", pageSize: 1 });
+    expect(() => queryRecords({ folder: run.folder, pageSize: 1, pageToken })).to.throw(/page token/);
+  });
+});
+
+describe("the timeline of a run", () => {
+  let run: RunFolder;
+  beforeEach(() => {
+    run = temporaryFolder();
+  });
+  afterEach(() => run.remove());
+
+  it("begins with the first send and ends with the last end", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0), record(1), failed(2)]);
+    store.close();
+    const { originWallNs, buckets } = queryTimeline({ folder: run.folder, bucketMs: 100 });
+    expect(originWallNs).to.equal(START_NS + WALL_OFFSET_NS);
+    expect(buckets.map(({ startMs, completed, failed: failures }) => [startMs, completed, failures])).to.deep.equal([
+      [0, 1, 0],
+      [100, 1, 0],
+      [200, 1, 1],
+    ]);
+    expect(buckets[0]).to.include({ completedPerSec: 10, tokensPerSec: 30, timeToFirstTokenP50Ms: 10 });
+    expect(buckets[0]?.inFlight).to.be.closeTo(0.41, 1e-9);
+  });
+
+  it("of a run without requests is empty", () => {
+    createStore(run.folder).close();
+    expect(queryTimeline({ folder: run.folder, bucketMs: 100 })).to.deep.equal({ originWallNs: undefined, buckets: [] });
+  });
+
+  for (const bucketMs of [0, -1, Number.NaN, 1e-6]) {
+    it(`refuses buckets of ${bucketMs} ms`, () => {
+      const store = createStore(run.folder);
+      insertAll(store, [record(0)]);
+      store.close();
+      expect(() => queryTimeline({ folder: run.folder, bucketMs })).to.throw(AssayError, /bucket/);
+    });
+  }
+});
+
+describe("the query client", () => {
+  let run: RunFolder;
+  let client: QueryClient;
+  beforeEach(() => {
+    run = temporaryFolder();
+    client = new QueryClient();
+  });
+  afterEach(async () => {
+    await client.close();
+    run.remove();
+  });
+
+  function fill(rows: number): void {
+    const store = createStore(run.folder);
+    insertAll(
+      store,
+      Array.from({ length: rows }, (_, id) => record(id)),
+    );
+    store.close();
+  }
+
+  it("answers for a small file without a thread", async () => {
+    fill(3);
+    const summary = await client.ask("summarize", { folder: run.folder });
+    expect(summary.phases[0]?.counts.succeeded).to.equal(3);
+    expect(client.isThreadStarted).to.equal(false);
+  });
+
+  it("answers for a large one on a thread, with the same answer", async () => {
+    fill(INLINE_ROWS);
+    const asked = [
+      client.ask("summarize", { folder: run.folder }),
+      client.ask("records", { folder: run.folder, pageSize: 2, fields: ["credit_id"] }),
+      client.ask("timeline", { folder: run.folder, bucketMs: 60_000 }),
+    ] as const;
+    expect(client.isThreadStarted).to.equal(true);
+    const [summary, page, timeline] = await Promise.all(asked);
+    expect(summary).to.deep.equal(summarizeRun(run.folder));
+    expect(page.records).to.deep.equal([{ credit_id: 0 }, { credit_id: 1 }]);
+    expect(timeline.buckets.reduce((sum, bucket) => sum + bucket.completed, 0)).to.equal(INLINE_ROWS);
+  });
+
+  it("rejects with what the query threw, on either side", async () => {
+    fill(INLINE_ROWS);
+    const error = await rejection(client.ask("records", { folder: run.folder, phase: "nope" }));
+    expect(error).to.include({ code: "invalid_argument", message: 'phase must be one of profiling, got "nope"' });
+    expect((await rejection(client.ask("summarize", { folder: `${run.folder}/none` }))).code).to.equal("not_found");
+  });
+
+  it("rejects at once when it is aborted, and goes on answering", async () => {
+    fill(INLINE_ROWS);
+    const abort = new AbortController();
+    const asked = rejection(client.ask("summarize", { folder: run.folder }, abort.signal));
+    abort.abort();
+    expect((await asked).code).to.equal("cancelled");
+    expect((await rejection(client.ask("summarize", { folder: run.folder }, abort.signal))).code).to.equal("cancelled");
+    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).records).to.have.length(1);
+  });
+
+  it("refuses more queries than may wait", async () => {
+    fill(INLINE_ROWS);
+    const asked = Array.from({ length: 65 }, () => client.ask("records", { folder: run.folder, pageSize: 1 }));
+    const settled = await Promise.allSettled(asked);
+    const refused = settled.filter((each) => each.status === "rejected").map((each) => each.reason.code);
+    expect(refused).to.deep.equal(["resource_exhausted"]);
+  });
+
+  it("rejects what waits when it is closed, and starts again when asked again", async () => {
+    fill(INLINE_ROWS);
+    const asked = rejection(client.ask("summarize", { folder: run.folder }));
+    await Promise.resolve();
+    await client.close();
+    expect((await asked).code).to.equal("unavailable");
+    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).records).to.have.length(1);
+  });
+
+  it("rejects when its thread cannot be started", async () => {
+    fill(INLINE_ROWS);
+    const broken = new QueryClient(new URL("./no-such-thread.ts", import.meta.url));
+    expect((await rejection(broken.ask("summarize", { folder: run.folder }))).code).to.equal("unavailable");
+  });
+});

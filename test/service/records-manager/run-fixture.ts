@@ -1,0 +1,71 @@
+/** Runs with known figures, in temporary folders. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MetricRecord } from "../../../services/common/metric-record.ts";
+import type { RunHeader } from "../../../services/records-manager/core/rows.ts";
+import { RunStore, type RunStoreOptions } from "../../../services/records-manager/store/run-store.ts";
+import { METRIC_TAGS, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+
+export interface RunFolder {
+  readonly folder: string;
+  readonly remove: () => void;
+}
+
+export function temporaryFolder(): RunFolder {
+  const folder = mkdtempSync(join(tmpdir(), "assay-run-"));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export function header(overrides: Partial<RunHeader> = {}): RunHeader {
+  return {
+    runId: "run-1",
+    spec: JSON.stringify({ endpoint: { model: "m" }, phases: [{ name: "profiling" }] }),
+    createdWallNs: START_NS + WALL_OFFSET_NS - 1e9,
+    suiteWallOffsetNs: WALL_OFFSET_NS,
+    versions: { assay: "0.1.0" },
+    phases: [{ phase: 0, name: "profiling", kind: "profiling", hasCeiling: false }],
+    ...overrides,
+  };
+}
+
+export function createStore(
+  folder: string,
+  overrides: Partial<RunHeader> = {},
+  options: Partial<RunStoreOptions> = {},
+): RunStore {
+  return RunStore.create(folder, header(overrides), { metricTags: METRIC_TAGS, ...options });
+}
+
+export function openStore(folder: string): RunStore {
+  return RunStore.open(folder, { metricTags: METRIC_TAGS });
+}
+
+/** Puts records in and commits them. Returns which were new. */
+export function insertAll(store: RunStore, records: readonly MetricRecord[]): boolean[] {
+  const inserted = records.map((each) => {
+    return store.insert({ phase: each.phase, creditId: each.creditId, record: each, recordProcessorId: "record-processor-1" });
+  });
+  store.commit();
+  return inserted;
+}
+
+/** Has another process write a run, and kills it once it has committed `rows`. Returns how many it had said by then. */
+export async function writeUntilKilled(folder: string, rows: number): Promise<number> {
+  const program = join(import.meta.dirname, "killed-writer.ts");
+  const writer = spawn(process.execPath, [program, folder], { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(writer, "exit");
+  let committed = 0;
+  try {
+    for await (const text of writer.stdout.setEncoding("utf8")) {
+      committed = Math.max(committed, ...String(text).trim().split("\n").map(Number));
+      if (committed >= rows) break;
+    }
+  } finally {
+    writer.kill("SIGKILL");
+    await exited;
+  }
+  return committed;
+}

@@ -1,0 +1,249 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect } from "chai";
+import { IdRanges } from "../../../services/common/id-ranges.ts";
+import { ACCOUNTS_OPTIONS, Accounts } from "../../../services/records-manager/core/accounts.ts";
+import type { PhaseSummary } from "../../../services/records-manager/core/run-summary.ts";
+import { exportRun } from "../../../services/records-manager/exports/export-run.ts";
+import { recoverRun } from "../../../services/records-manager/recover.ts";
+import { summarizeRun } from "../../../services/records-manager/summary.ts";
+import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+import { createStore, insertAll, type RunFolder, temporaryFolder, writeUntilKilled } from "./run-fixture.ts";
+
+function statisticsOf(phase: PhaseSummary | undefined, tag: string) {
+  return phase?.metrics.find((metric) => metric.tag === tag)?.statistics;
+}
+
+function runMetricOf(phase: PhaseSummary | undefined, tag: string): number | undefined {
+  return phase?.runMetrics.find((metric) => metric.tag === tag)?.value;
+}
+
+const TWO_PHASES = [
+  { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
+  { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
+] as const;
+
+describe("the summary of a run", () => {
+  let run: RunFolder;
+  beforeEach(() => {
+    run = temporaryFolder();
+  });
+  afterEach(() => run.remove());
+
+  it("takes latencies of successes alone, and counts every outcome once", () => {
+    const store = createStore(run.folder);
+    const slow = { metrics: { time_to_first_token: 30, request_latency: 80, output_sequence_length: 5 }, contentMs: [30, 80] };
+    const broken = failed(3, { metrics: { request_latency: 9999, lateness: 2 } });
+    insertAll(store, [record(0), record(1, slow), broken, cancelled(4)]);
+    store.close();
+    const [phase] = summarizeRun(run.folder).phases;
+    expect(statisticsOf(phase, "request_latency")).to.include({
+      count: 2,
+      avg: 60,
+      min: 40,
+      max: 80,
+      p50: 60,
+      std: 20,
+      sum: 120,
+    });
+    expect(phase?.counts).to.include({ succeeded: 2, errored: 1, cancelled: 1, drawn: 4 });
+    expect(runMetricOf(phase, "request_count")).to.equal(2);
+    expect(runMetricOf(phase, "total_osl")).to.equal(8);
+    // First send at 0 ms, last content of the second at 100 + 80 ms.
+    expect(runMetricOf(phase, "benchmark_duration")).to.be.closeTo(0.18, 1e-9);
+    expect(runMetricOf(phase, "output_token_throughput")).to.be.closeTo(8 / 0.18, 1e-6);
+    expect(phase?.startWallNs).to.equal(START_NS + WALL_OFFSET_NS);
+  });
+
+  it("includes failures in the distribution of a metric that is of failures too", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0, { metrics: { lateness: 1 } }), failed(1, { metrics: { lateness: 3 } })]);
+    store.close();
+    expect(statisticsOf(summarizeRun(run.folder).phases[0], "lateness")).to.include({ count: 2, avg: 2 });
+  });
+
+  it("takes the gaps of all streams together", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0), record(1, { contentMs: [5, 6] }), record(2, { contentMs: [5] }), cancelled(3)]);
+    store.close();
+    expect(statisticsOf(summarizeRun(run.folder).phases[0], "inter_chunk_latency")).to.include({
+      count: 3,
+      min: 1,
+      p50: 10,
+      max: 20,
+      sum: 31,
+    });
+  });
+
+  it("keeps phases apart, and merges the measured ones on demand", () => {
+    const store = createStore(run.folder, {
+      phases: [...TWO_PHASES, { phase: 2, name: "more", kind: "profiling", hasCeiling: false }],
+    });
+    insertAll(store, [
+      record(0, { metrics: { request_latency: 500 } }),
+      record(1, { phase: 1, metrics: { request_latency: 10 } }),
+      record(2, { phase: 2, metrics: { request_latency: 20 } }),
+    ]);
+    store.close();
+    const apart = summarizeRun(run.folder).phases;
+    expect(apart.map((phase) => [phase.name, statisticsOf(phase, "request_latency")?.avg])).to.deep.equal([
+      ["warmup", 500],
+      ["profiling", 10],
+      ["more", 20],
+    ]);
+    const merged = summarizeRun(run.folder, { isMerged: true }).phases;
+    expect(merged.map((phase) => [phase.name, statisticsOf(phase, "request_latency")?.avg])).to.deep.equal([
+      ["warmup", 500],
+      ["profiling", 15],
+    ]);
+    const one = summarizeRun(run.folder, { phases: ["more"] }).phases;
+    expect(one.map((phase) => phase.name)).to.deep.equal(["more"]);
+  });
+
+  it("is the same in one pass over the rows and in many", () => {
+    const store = createStore(run.folder);
+    insertAll(
+      store,
+      Array.from({ length: 300 }, (_, id) =>
+        id % 10 === 0 ? failed(id) : record(id, { metrics: { request_latency: (id * 7919) % 1000, time_to_first_token: id } }),
+      ),
+    );
+    store.close();
+    expect(summarizeRun(run.folder, { columnBudgetBytes: 1 })).to.deep.equal(summarizeRun(run.folder));
+  });
+
+  it("groups errors by code, most frequent first, with the first message of each", () => {
+    const store = createStore(run.folder);
+    const refused = { code: "connect_refused", phase: "connect", message: "refused" } as const;
+    insertAll(store, [
+      failed(0, { error: refused, status: 0 }),
+      failed(1),
+      failed(2, { error: { code: "http_5xx", phase: "wait", message: "other" } }),
+    ]);
+    store.close();
+    expect(summarizeRun(run.folder).phases[0]?.errors).to.deep.equal([
+      { code: "http_5xx", phase: "wait", status: 503, count: 2, example: "503 overloaded" },
+      { code: "connect_refused", phase: "connect", status: 0, count: 1, example: "refused" },
+    ]);
+  });
+
+  it("of a run without a single request has no figures", () => {
+    createStore(run.folder).close();
+    const summary = summarizeRun(run.folder);
+    expect(summary.client.verdict).to.equal("valid");
+    expect(summary.phases[0]).to.deep.include({ metrics: [], errors: [], startWallNs: undefined, lateness: undefined });
+  });
+
+  it("tells how late requests were sent, and judges the client by it", () => {
+    const store = createStore(run.folder);
+    insertAll(
+      store,
+      Array.from({ length: 100 }, (_, id) => record(id, { dueNs: START_NS + id * 100e6 - 8e6 })),
+    );
+    store.close();
+    const { phases, client } = summarizeRun(run.folder);
+    expect(phases[0]?.lateness).to.deep.equal({ count: 100, p50Ns: 8e6, p99Ns: 8e6, maxNs: 8e6 });
+    expect(client.verdict).to.equal("suspect");
+    expect(client.reasons.map((reason) => reason.code)).to.deep.equal(["lateness"]);
+  });
+
+  it("does not hold the wait for a slot against the client", () => {
+    const store = createStore(run.folder, { phases: [{ phase: 0, name: "profiling", kind: "profiling", hasCeiling: true }] });
+    // Due long ago, issued 2 ms before it was sent.
+    insertAll(
+      store,
+      Array.from({ length: 100 }, (_, id) => record(id, { dueNs: START_NS + id * 10e6 + 1 })),
+    );
+    store.close();
+    const { phases, client } = summarizeRun(run.folder);
+    expect(phases[0]?.lateness).to.include({ p50Ns: 2e6 });
+    expect(client.verdict).to.equal("valid");
+  });
+
+  it("judges the client by what its workers and the suite reported", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0)]);
+    const usage = {
+      workerId: "w",
+      ns: START_NS,
+      loopDelayP99Ns: 0,
+      loopDelayMaxNs: 0,
+      gcNs: 0,
+      cpuRatio: 1,
+      rssBytes: 1,
+      portShare: 0,
+      inFlight: 1,
+      outboxBytes: 0,
+    };
+    store.addWorkerUsage([{ ...usage, loopUtilisation: 0.8, openFds: 1000, maxFds: 1024 }]);
+    store.addEvents([{ ns: START_NS, service: "worker", kind: "outbox_full", message: "" }]);
+    store.setClockUncertainty(5e6);
+    store.close();
+    const { client } = summarizeRun(run.folder);
+    expect(client).to.include({ verdict: "suspect", loopUtilisationMax: 0.8, clockUncertaintyNs: 5e6 });
+    expect(client.reasons.map((reason) => reason.code)).to.deep.equal(["loop_utilisation", "fds", "outbox_full"]);
+  });
+});
+
+describe("recovering a run", () => {
+  let run: RunFolder;
+  beforeEach(() => {
+    run = temporaryFolder();
+  });
+  afterEach(() => run.remove());
+
+  it("closes its phases by its rows and marks it FAILED, once", () => {
+    const store = createStore(run.folder);
+    store.setState("RUNNING", START_NS + WALL_OFFSET_NS);
+    insertAll(store, [record(1), failed(2), record(5)]);
+    store.setHeartbeat({ phase: 0, lowestId: 1, highestId: 9, unused: 1, dropped: 2, lost: 0 });
+    store.close();
+    const { isRecovered, summary } = recoverRun(run.folder, "killed");
+    expect(isRecovered).to.equal(true);
+    expect(summary).to.include({ state: "FAILED", reason: "killed", wasCancelled: false });
+    expect(summary.endedWallNs).to.equal(START_NS + 500e6 + 41e6 + WALL_OFFSET_NS);
+    expect(summary.phases[0]).to.include({ isClosed: true, isAccountComplete: false });
+    // Nine were drawn: three have a row, three a known end.
+    expect(summary.phases[0]?.counts).to.include({ drawn: 9, succeeded: 2, errored: 1, unused: 1, dropped: 2, unaccounted: 3 });
+    expect(summary.client.reasons.map((reason) => reason.code)).to.include("account_incomplete");
+    const again = recoverRun(run.folder, "again");
+    expect(again.isRecovered).to.equal(false);
+    expect(again.summary.reason).to.equal("killed");
+  });
+
+  it("finishes what a killed writer left, to the exported files", async () => {
+    const committed = await writeUntilKilled(run.folder, 300);
+    const { isRecovered, summary } = recoverRun(run.folder, "killed");
+    expect(isRecovered).to.equal(true);
+    const rows = summary.phases[0]?.counts.succeeded ?? 0;
+    expect(rows).to.be.at.least(committed);
+    const [file] = exportRun({ folder: run.folder, names: ["aiperf-jsonl"] });
+    const lines = readFileSync(file?.path ?? "", "utf8")
+      .trimEnd()
+      .split("\n");
+    expect(lines).to.have.length(rows);
+    expect(readdirSync(run.folder).sort()).to.deep.equal(["profile_export.jsonl", "run.db"]);
+  });
+
+  it("works without a word from timing", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(1)]);
+    store.close();
+    expect(recoverRun(run.folder, "killed").summary.phases[0]?.counts).to.include({ drawn: 1, succeeded: 1, unaccounted: 0 });
+  });
+
+  it("leaves a phase as it was closed", () => {
+    const store = createStore(run.folder, { phases: TWO_PHASES });
+    insertAll(store, [record(1), record(3, { phase: 1 })]);
+    const accounts = new Accounts(ACCOUNTS_OPTIONS, store, { publish: () => {}, commitSoon: () => {} });
+    accounts.accountReceived(
+      { phase: 0, drawn: IdRanges.ofIds([1, 2]), unused: IdRanges.ofIds([2]), dropped: new IdRanges(), lost: new IdRanges() },
+      0,
+    );
+    store.close();
+    const { summary } = recoverRun(run.folder, "killed");
+    expect(summary.phases.map((phase) => [phase.isAccountComplete, phase.counts.drawn, phase.counts.unused])).to.deep.equal([
+      [true, 2, 1],
+      [false, 1, 0],
+    ]);
+  });
+});

@@ -1,0 +1,69 @@
+import { expect } from "chai";
+import { seededRandom } from "./simulation/clockwork.ts";
+import { randomPlan } from "./simulation/plan.ts";
+import { describeFailure, shrink } from "./simulation/shrink.ts";
+import { runPlan } from "./simulation/world.ts";
+
+/*
+ * What is held in every history:
+ * P1 never more requests on the wire than asked, no request twice; unless stopped, asked = sent + lost + dropped (+ abandoned
+ *    turns); without a fault, sent = asked
+ * P2 the target's own count of open requests stays within the concurrency
+ * P3 the classes of a closed phase partition its drawn ids
+ * P4 one row a credit; an acked record is committed; what is published is what is stored
+ * P5 every step ends within its bound; a worker is lost only when something was wrong with it
+ * P6 no credit is sent twice, none vanishes, whatever a recall meets
+ * P7 the turns of a session in order, on the worker that has its history
+ */
+const HISTORIES = 10_000;
+
+function planOf(seed: number) {
+  return randomPlan(seed, seededRandom(seed));
+}
+
+describe("random histories of the credit protocol", () => {
+  const only = process.env.ASSAY_SIM_SEED;
+  const seeds = only === undefined ? Array.from({ length: HISTORIES }, (_, i) => i + 1) : [Number(only)];
+
+  it(`${seeds.length} of them keep every promise`, function () {
+    this.timeout(180_000);
+    for (const seed of seeds) {
+      const { violations } = runPlan(planOf(seed));
+      if (violations.length > 0) expect.fail(describeFailure(shrink(planOf(seed))));
+    }
+  });
+
+  it("are the same every time for the same seed", () => {
+    const { events, sent, closed } = runPlan(planOf(7));
+    expect(runPlan(planOf(7))).to.deep.include({ events, sent, closed });
+  });
+
+  it("meet what they are meant to meet: requests, lost workers, unused, dropped, lost and missing credits", () => {
+    const met = { sent: 0, lostWorkers: 0, unused: 0, dropped: 0, missingLost: 0, missingRecord: 0, incomplete: 0 };
+    for (let seed = 1; seed <= 400; seed++) {
+      const { sent, lostWorkers, closed } = runPlan(planOf(seed));
+      met.sent += sent;
+      met.lostWorkers += lostWorkers;
+      for (const phase of closed) {
+        met.unused += phase.unused;
+        met.dropped += phase.dropped;
+        met.missingLost += phase.missingLost.count;
+        met.missingRecord += phase.missingRecord.count;
+        met.incomplete += phase.isIncomplete ? 1 : 0;
+      }
+    }
+    for (const [what, count] of Object.entries(met)) expect(count, what).to.be.greaterThan(0);
+  });
+
+  it("that fail are shrunk to the faults that they need", () => {
+    const plan = planOf(3);
+    const faults = [
+      { kind: "cut_records", atMs: 1, worker: 0 },
+      { kind: "stall_timing", atMs: 2, forMs: 30 },
+      { kind: "join_worker", atMs: 3 },
+    ] as const;
+    const shrunk = shrink({ ...plan, faults }, (candidate) => candidate.faults.some(({ kind }) => kind === "stall_timing"));
+    expect(shrunk.faults.map(({ kind }) => kind)).to.deep.equal(["stall_timing"]);
+    expect(shrunk.workers).to.equal(1);
+  });
+});

@@ -1,0 +1,1139 @@
+/**
+ * A simulated suite around the real cores: timing, workers, a record processor, the records manager with its transactions, a target
+ * that counts its own open requests, and a network between them. It runs one plan and holds the promises of the credit protocol
+ * against what really happened in it.
+ */
+import type { Credit, Envelope, TimingMessage, WorkerMessage } from "../../../../services/common/credits.ts";
+import { LEASE_TERMS } from "../../../../services/common/credits.ts";
+import type { IdRanges } from "../../../../services/common/id-ranges.ts";
+import { Relay } from "../../../../services/record-processor/core/relay.ts";
+import {
+  ACCOUNTS_OPTIONS,
+  type AccountStore,
+  Accounts,
+  type ClosedPhase,
+  type RecordKey,
+} from "../../../../services/records-manager/core/accounts.ts";
+import { CommitAcks } from "../../../../services/records-manager/core/commit-acks.ts";
+import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
+import { poissonPacer } from "../../../../services/timing/core/pacers/poisson.ts";
+import type { PhaseSpec } from "../../../../services/timing/core/phase.ts";
+import { createTimingCore, type PhaseReport, type TimingCore } from "../../../../services/timing/core/timing.ts";
+import { type CreditWorker, createCreditWorker } from "../../../../services/worker/core/credit-worker.ts";
+import { Outbox } from "../../../../services/worker/core/outbox.ts";
+import { Connection, MS, Process, type Random, Scheduler, SEC, seededRandom } from "./clockwork.ts";
+import type { Fault, Plan, PlannedPhase } from "./plan.ts";
+
+const RUN = "run-1";
+/** Longest that a request's socket takes to close after the worker wants it closed; with the way to the target below the lease terms' 0.9 s. */
+const CLOSING_MS = 850;
+/** No phase of any plan needs so long. */
+const PATIENCE_MS = 150_000;
+const END_OF_TIME_MS = 400_000;
+
+const WORKER_FAULTS: ReadonlySet<Fault["kind"]> = new Set([
+  "cut",
+  "hold",
+  "partition",
+  "slow_dials",
+  "freeze_worker",
+  "kill_worker",
+]);
+
+type CreditConnection = Connection<Envelope<WorkerMessage>, Envelope<TimingMessage>>;
+
+interface Request {
+  readonly credit: Credit;
+  readonly worker: SimWorker;
+  isOpenAtTarget: boolean;
+  isOverAtTarget: boolean;
+  isOver: boolean;
+  isClosing: boolean;
+  /** Its process was stopped while its lease ended: the one overlap that the protocol does not promise to prevent. */
+  isExempt: boolean;
+}
+
+interface SimRecord extends RecordKey {
+  readonly worker: string;
+}
+
+type Upload = { readonly seq: number; readonly rows: readonly SimRecord[] };
+
+interface SimWorker {
+  readonly process: Process;
+  readonly id: string;
+  readonly core: CreditWorker;
+  readonly outbox: Outbox<readonly SimRecord[]>;
+  readonly requests: Map<number, Request>;
+  /** By session key: the last turn that ended with usable history. */
+  readonly history: Map<string, number>;
+  readonly spill: Map<number, readonly SimRecord[]>;
+  connection: CreditConnection | undefined;
+  dial: number;
+  incarnation: bigint;
+  upload: Connection<Upload, number> | undefined;
+  isPartitioned: boolean;
+  isPartitionSilent: boolean;
+  slowUntilNs: number;
+  isFlushing: boolean;
+}
+
+export interface Outcome {
+  /** Each begins with the property that does not hold. */
+  readonly violations: readonly string[];
+  readonly trace: readonly string[];
+  readonly events: number;
+  readonly sent: number;
+  readonly lostWorkers: number;
+  readonly closed: readonly ClosedPhase[];
+}
+
+export function runPlan(plan: Plan, isTraced = false): Outcome {
+  return new World(plan, isTraced).run();
+}
+
+/** What one phase really did. */
+interface PhaseTruth {
+  readonly planned: PlannedPhase;
+  readonly startNs: number;
+  readonly wire: Set<number>;
+  readonly fired: Set<number>;
+  askedTurns: number;
+  concurrency: number;
+  stoppedNs: number;
+  sentNs: number;
+  returnedNs: number;
+  isStoppedByUser: boolean;
+  report: PhaseReport | undefined;
+  closed: ClosedPhase | undefined;
+}
+
+/** The manager's database: what is committed survives it. */
+class Database {
+  readonly rows = new Map<number, SimRecord>();
+  readonly late = new Map<number, SimRecord>();
+  readonly conflicts = new Set<number>();
+  readonly closed = new Map<number, ClosedPhase>();
+}
+
+class Transaction implements AccountStore<SimRecord> {
+  readonly #database: Database;
+  #pending = new Database();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  insert(row: SimRecord): boolean {
+    if (this.has(row.creditId)) return false;
+    this.#pending.rows.set(row.creditId, row);
+    return true;
+  }
+
+  has(creditId: number): boolean {
+    return this.#database.rows.has(creditId) || this.#pending.rows.has(creditId);
+  }
+
+  insertLate(row: SimRecord): void {
+    this.#pending.late.set(row.creditId, row);
+  }
+
+  markConflict(creditId: number): void {
+    this.#pending.conflicts.add(creditId);
+  }
+
+  writeClosed(closed: ClosedPhase): void {
+    this.#pending.closed.set(closed.phase, closed);
+  }
+
+  keys(): Iterable<SimRecord> {
+    return this.#database.rows.values();
+  }
+
+  closedPhases(): Iterable<ClosedPhase> {
+    return this.#database.closed.values();
+  }
+
+  commit(): void {
+    for (const [id, row] of this.#pending.rows) this.#database.rows.set(id, row);
+    for (const [id, row] of this.#pending.late) this.#database.late.set(id, row);
+    for (const id of this.#pending.conflicts) this.#database.conflicts.add(id);
+    for (const [phase, closed] of this.#pending.closed) this.#database.closed.set(phase, closed);
+    this.#pending = new Database();
+  }
+}
+
+interface SimManager {
+  readonly process: Process;
+  readonly accounts: Accounts<SimRecord>;
+  readonly acks: CommitAcks;
+  readonly transaction: Transaction;
+  isCommitDue: boolean;
+}
+
+interface SimProcessor {
+  readonly process: Process;
+  readonly relay: Relay;
+  readonly workers: Map<number, Connection<Upload, number>>;
+  upstream: Connection<Upload, number> | undefined;
+  managerSeq: number;
+}
+
+class World {
+  readonly #plan: Plan;
+  readonly #random: Random;
+  readonly #scheduler = new Scheduler();
+  readonly #violations: string[] = [];
+  readonly #trace: string[] = [];
+  readonly #isTraced: boolean;
+  readonly #timingProcess: Process;
+  readonly #timing: TimingCore;
+  readonly #workers: SimWorker[] = [];
+  readonly #streams = new Map<number, CreditConnection>();
+  readonly #open = new Set<Request>();
+  readonly #phases: PhaseTruth[] = [];
+  readonly #issuedTo = new Map<number, string>();
+  readonly #firedIds = new Set<number>();
+  readonly #firedIndexes = new Set<string>();
+  readonly #database = new Database();
+  #manager: SimManager | undefined;
+  #processor: SimProcessor | undefined;
+  #nextStream = 1;
+  #workerCount = 0;
+  #incarnation = 100n;
+  #hangUntilNs = 0;
+  #stalledNs = 0;
+  #allowed = Number.POSITIVE_INFINITY;
+  #wantedAllowed = Number.POSITIVE_INFINITY;
+  #sent = 0;
+  #lost = 0;
+  #isTimingDead = false;
+  readonly #hasFaults: boolean;
+  /** Whether anything can keep a worker from answering; a stall of timing must not. */
+  readonly #hasWorkerFaults: boolean;
+
+  constructor(plan: Plan, isTraced: boolean) {
+    this.#plan = plan;
+    this.#isTraced = isTraced;
+    this.#random = seededRandom(plan.seed);
+    this.#hasFaults = plan.faults.length > 0;
+    this.#hasWorkerFaults = plan.faults.some(({ kind }) => WORKER_FAULTS.has(kind));
+    this.#timingProcess = new Process(this.#scheduler, "T", { offsetNs: 7e12, rate: 1 + (plan.clockRates[0] ?? 0) });
+    this.#timing = createTimingCore(
+      { runId: RUN, incarnation: 42n, terms: LEASE_TERMS },
+      {
+        send: (streamId, envelope) => {
+          this.#log(() => `T → stream ${streamId}: ${describe(envelope)}`);
+          if (envelope.body.kind === "issue") this.#checkIssue(streamId, envelope.body.credits);
+          this.#streams.get(streamId)?.toClient(envelope);
+        },
+        endStream: (streamId, _code, message) => {
+          this.#log(() => `T ends stream ${streamId}: ${message}`);
+          this.#streams.get(streamId)?.closeByServer();
+        },
+        sendingComplete: (phase) => {
+          this.#log(() => `T: phase ${phase} sending complete`);
+          const truth = this.#phases[phase]!;
+          truth.sentNs = this.#scheduler.nowNs;
+          if (truth.stoppedNs < Number.POSITIVE_INFINITY) {
+            this.#checkBound(`sending of phase ${phase}`, truth.stoppedNs, 2 * SEC + LEASE_TERMS.timingLeaseNs);
+          }
+        },
+        returningComplete: (report) => this.#phaseReturned(report),
+        workerLost: ({ workerId, reason, lostCredits }) => {
+          this.#lost++;
+          if (!this.#hasWorkerFaults)
+            this.#fail(`P5 worker ${workerId} was declared lost (${reason}) and nothing was wrong with it`);
+          this.#log(() => `T: worker ${workerId} lost, ${reason}, ${lostCredits} credits`);
+        },
+        violation: (message) => this.#fail(`P6 ${message}`),
+      },
+    );
+  }
+
+  run(): Outcome {
+    this.#startManager();
+    this.#startProcessor();
+    for (let i = 0; i < this.#plan.workers; i++) this.#startWorker([]);
+    for (const fault of this.#plan.faults) this.#scheduler.at(fault.atMs * MS, () => this.#inject(fault));
+    this.#scheduler.at(50 * MS, () => this.#startPhase(0));
+    this.#scheduler.at(PATIENCE_MS * MS, () => {
+      const truth = this.#phases.at(-1);
+      if (!this.#isTimingDead && truth?.returnedNs === Number.POSITIVE_INFINITY) {
+        this.#fail(`P5 a phase makes no headway: ${JSON.stringify(this.#timing.stats())}`);
+      }
+    });
+    this.#armTiming();
+    const events = this.#scheduler.run(END_OF_TIME_MS * MS, () => this.#isFinished);
+    if (!this.#isFinished && this.#violations.length === 0)
+      this.#fail(
+        `P5 the run hangs: ${this.#phases.length} phases begun, last ${JSON.stringify(this.#isTimingDead ? "" : this.#timing.stats())}`,
+      );
+    this.#checkAtEnd();
+    return {
+      violations: this.#violations,
+      trace: this.#trace,
+      events,
+      sent: this.#sent,
+      lostWorkers: this.#lost,
+      closed: [...this.#database.closed.values()],
+    };
+  }
+
+  get #isFinished(): boolean {
+    if (this.#violations.length > 0) return true;
+    const all = this.#isTimingDead ? this.#phases.length : this.#plan.phases.length;
+    return this.#phases.length === all && this.#phases.every(({ closed }) => closed !== undefined) && this.#areOutboxesEmpty;
+  }
+
+  get #areOutboxesEmpty(): boolean {
+    return this.#workers.every(({ process, outbox, requests }) => process.isDead || (outbox.count === 0 && requests.size === 0));
+  }
+
+  #log(line: () => string): void {
+    if (this.#isTraced) this.#trace.push(`${(this.#scheduler.nowNs / MS).toFixed(2).padStart(9)} ms  ${line()}`);
+  }
+
+  #fail(violation: string): void {
+    this.#log(() => `!! ${violation}`);
+    this.#violations.push(violation);
+  }
+
+  #delayNs(): number {
+    return this.#plan.networkMs * MS * (0.5 + this.#random() * (this.#random() < 0.02 ? 20 : 1));
+  }
+
+  // --- timing ---
+
+  #inTiming(run: (now: number) => void): void {
+    this.#timingProcess.deliver(() => {
+      run(this.#timingProcess.now());
+      this.#armTiming();
+    });
+  }
+
+  #armTiming(): void {
+    this.#timingProcess.arm(this.#timing.nextWakeNs(), () => this.#inTiming((now) => this.#timing.advance(now)));
+    this.#settleAllowed();
+  }
+
+  #startPhase(index: number): void {
+    const planned = this.#plan.phases[index]!;
+    const truth: PhaseTruth = {
+      planned,
+      startNs: this.#scheduler.nowNs,
+      wire: new Set(),
+      fired: new Set(),
+      askedTurns: 0,
+      concurrency: planned.concurrency,
+      stoppedNs: Number.POSITIVE_INFINITY,
+      sentNs: Number.POSITIVE_INFINITY,
+      returnedNs: Number.POSITIVE_INFINITY,
+      isStoppedByUser: false,
+      report: undefined,
+      closed: undefined,
+    };
+    this.#inTiming((now) => {
+      if (this.#isTimingDead) return;
+      this.#phases.push(truth);
+      this.#log(() => `T: phase ${index} starts, ${JSON.stringify(planned)}`);
+      if (planned.durationMs !== undefined) truth.stoppedNs = this.#timingProcess.trueAt(now + planned.durationMs * MS);
+      this.#wantAllowed(planned.load === "open" ? Number.POSITIVE_INFINITY : planned.concurrency);
+      this.#timing.startPhase(this.#specOf(index, planned, truth), now);
+    });
+  }
+
+  #specOf(index: number, planned: PlannedPhase, truth: PhaseTruth): PhaseSpec {
+    const rate = planned.ratePerSec;
+    const pacer = () => (index % 2 === 0 ? constantPacer(rate) : poissonPacer(rate, this.#random));
+    const { concurrency, prefill } = planned;
+    return {
+      index,
+      name: `phase-${index}`,
+      kind: "profiling",
+      load:
+        planned.load === "closed"
+          ? { kind: "closed", concurrency, ...(prefill === undefined ? {} : { prefill }) }
+          : planned.load === "open"
+            ? { kind: "open", pacer: pacer() }
+            : { kind: "ceiling", pacer: pacer(), concurrency, overload: planned.load === "ceiling_drop" ? "drop" : "queue" },
+      stop: {
+        ...(planned.requestCount === undefined ? {} : { requestCount: planned.requestCount }),
+        ...(planned.sessionCount === undefined ? {} : { sessionCount: planned.sessionCount }),
+        ...(planned.durationMs === undefined ? {} : { durationNs: planned.durationMs * MS }),
+      },
+      graceNs: planned.durationMs === undefined ? Number.POSITIVE_INFINITY : planned.graceMs * MS,
+      conversations: {
+        isMultiTurn: planned.maxTurns > 1,
+        draw: (session) => {
+          const turns = 1 + Math.floor(this.#random() * planned.maxTurns);
+          truth.askedTurns += turns;
+          return { conversation: session % 7, turns };
+        },
+        delayNs: () => planned.turnDelayMs * MS,
+      },
+    };
+  }
+
+  /** The limit that the target's count is held against: a raise at once, a cut when timing counts it as done and the last closing has arrived. */
+  #wantAllowed(limit: number): void {
+    this.#wantedAllowed = limit;
+    if (limit >= this.#allowed) this.#allowed = limit;
+    this.#settleAllowed();
+  }
+
+  #settleAllowed(): void {
+    if (this.#allowed <= this.#wantedAllowed || this.#isTimingDead) return;
+    let counted = 0;
+    for (const member of this.#timing.stats().members) counted += member.counted;
+    if (counted > this.#wantedAllowed) return;
+    const wanted = this.#wantedAllowed;
+    this.#scheduler.after(this.#plan.targetMs * MS, () => {
+      if (this.#wantedAllowed === wanted) this.#allowed = wanted;
+    });
+  }
+
+  #checkIssue(streamId: number, credits: readonly Credit[]): void {
+    for (const credit of credits) {
+      const truth = this.#phases[credit.phase]!;
+      const isResend = this.#issuedTo.has(credit.id);
+      this.#issuedTo.set(credit.id, `stream ${streamId}`);
+      if (!isResend && truth.sentNs < Number.POSITIVE_INFINITY)
+        this.#fail(`P6 credit ${credit.id} issued after sending complete of phase ${credit.phase}`);
+    }
+  }
+
+  #phaseReturned(report: PhaseReport): void {
+    const { phase } = report.account;
+    const truth = this.#phases[phase]!;
+    this.#log(() => `T: phase ${phase} returning complete, ${JSON.stringify(report.counts)}`);
+    truth.report = report;
+    truth.returnedNs = this.#scheduler.nowNs;
+    const graceMs =
+      truth.isStoppedByUser || truth.planned.durationMs !== undefined ? truth.planned.graceMs : Number.POSITIVE_INFINITY;
+    const fromNs = truth.isStoppedByUser ? Math.max(truth.sentNs, truth.stoppedNs) : truth.sentNs;
+    this.#checkBound(`returning of phase ${phase}`, fromNs, graceMs * MS + 2 * SEC + LEASE_TERMS.timingLeaseNs);
+    this.#checkAccount(truth, report);
+    this.#handOver(phase, report);
+    const next = phase + 1;
+    if (next < this.#plan.phases.length) this.#scheduler.after(10 * MS, () => this.#startPhase(next));
+  }
+
+  #checkBound(what: string, fromNs: number, boundNs: number): void {
+    const slackNs = 0.3 * SEC + boundNs * 0.002 + this.#stalledNs + 4 * this.#plan.networkMs * MS * 20;
+    const tookNs = this.#scheduler.nowNs - fromNs;
+    if (tookNs > boundNs + slackNs)
+      this.#fail(`P5 ${what} took ${(tookNs / MS).toFixed(0)} ms, bound ${(boundNs / MS).toFixed(0)} ms`);
+  }
+
+  /** The account against what really happened. */
+  #checkAccount(truth: PhaseTruth, { account, counts, stopReason, abandonedTurns }: PhaseReport): void {
+    const { drawn, unused, dropped, lost } = account;
+    const sent = drawn.subtract(unused).subtract(dropped).subtract(lost);
+    if (counts.issued !== 0 || sent.count !== counts.sent)
+      this.#fail(`P3 counts ${JSON.stringify(counts)} do not fit ${sent.count} sent`);
+    if (!isPartition(drawn, [unused, dropped, lost, sent])) this.#fail("P3 the account is not a partition of the drawn ids");
+    for (const id of sent) if (!truth.fired.has(id)) this.#fail(`P6 credit ${id} counts as sent and never was`);
+    for (const id of [...unused, ...dropped])
+      if (truth.fired.has(id)) this.#fail(`P6 credit ${id} counts as unused or dropped and was sent`);
+    for (const id of truth.fired) if (!drawn.has(id)) this.#fail(`P6 credit ${id} was sent and never drawn`);
+    const { requestCount, sessionCount } = truth.planned;
+    if (stopReason !== undefined) return;
+    const used = counts.sent + counts.lost + counts.dropped;
+    if (requestCount !== undefined && used !== requestCount)
+      this.#fail(`P1 asked ${requestCount}, sent + lost + dropped = ${used}`);
+    if (sessionCount !== undefined && truth.planned.load !== "ceiling_drop" && used + abandonedTurns !== truth.askedTurns) {
+      this.#fail(`P1 asked ${truth.askedTurns} turns, sent + lost + dropped + abandoned = ${used + abandonedTurns}`);
+    }
+    if (!this.#hasFaults && counts.lost > 0) this.#fail("P1 a credit was lost without a fault");
+    if (!this.#hasFaults && requestCount !== undefined && truth.planned.load !== "ceiling_drop" && counts.sent !== requestCount) {
+      this.#fail(`P1 asked ${requestCount}, sent ${counts.sent} without a fault`);
+    }
+  }
+
+  // --- workers ---
+
+  #startWorker(inherited: readonly (readonly SimRecord[])[]): void {
+    const number = this.#workerCount++;
+    const id = `W${number}`;
+    const rate = 1 + (this.#plan.clockRates[1 + (number % 3)] ?? 0);
+    const process = new Process(this.#scheduler, id, { offsetNs: 3e12 + number * 1e12, rate });
+    const hasPacer = this.#plan.hasPacerThread;
+    const worker: SimWorker = {
+      process,
+      id,
+      core: createCreditWorker(
+        {
+          version: 1,
+          token: "",
+          runId: RUN,
+          workerId: id,
+          renewEveryNs: LEASE_TERMS.renewEveryNs,
+          random: this.#random,
+          newIncarnation: () => this.#incarnation++,
+          clock: () => process.now(),
+          words: new Int32Array(2_048),
+        },
+        {
+          fire: (credit) => this.#fire(worker, credit),
+          cancelInFlight: (ids, reason) => this.#closeRequests(worker, ids, reason),
+          send: (envelope) => {
+            this.#log(() => `${id} → T: ${describe(envelope)}`);
+            if (envelope.body.kind === "hello") this.#checkHello(worker, envelope.body.incarnation);
+            worker.connection?.toServer(envelope);
+          },
+          wantDial: (dial) => this.#dial(worker, dial),
+          endStream: (_dial, reason) => {
+            this.#log(() => `${id} ends its stream: ${reason}`);
+            worker.connection?.closeByClient();
+          },
+          ...(hasPacer ? { schedule: (slot: number, dueNs: number) => this.#schedule(worker, slot, dueNs) } : {}),
+          leaseOverrun: (overrunNs, inFlight) =>
+            this.#log(() => `${id}: lease over since ${(overrunNs / MS).toFixed(0)} ms, ${inFlight} in flight`),
+          fenced: (reason) => {
+            this.#log(() => `${id}: fenced, ${reason}`);
+            worker.history.clear();
+          },
+        },
+      ),
+      outbox: new Outbox<readonly SimRecord[]>(
+        { windowBytes: 30, memoryBytes: 40, totalBytes: 1e9 },
+        {
+          send: ({ seq, payload }) => worker.upload?.toServer({ seq, rows: payload }),
+          spill: ({ seq, payload }) => worker.spill.set(seq, payload),
+          readSpilled: (seq) => process.after(1 * MS, () => worker.outbox.readBack(seq, worker.spill.get(seq)!)),
+          release: (rows) => this.#checkCommitted(rows),
+          spillEmpty: () => worker.spill.clear(),
+        },
+      ),
+      requests: new Map(),
+      history: new Map(),
+      spill: new Map(),
+      connection: undefined,
+      dial: 0,
+      incarnation: 0n,
+      upload: undefined,
+      isPartitioned: false,
+      isPartitionSilent: false,
+      slowUntilNs: 0,
+      isFlushing: false,
+    };
+    this.#workers.push(worker);
+    this.#log(() => `${id} starts`);
+    for (const rows of inherited) worker.outbox.add(rows, rows.length);
+    process.after(5 * MS * this.#random(), () => {
+      worker.core.start(process.now());
+      this.#armWorker(worker);
+      this.#dialProcessor(worker);
+    });
+  }
+
+  #checkHello(worker: SimWorker, incarnation: bigint): void {
+    if (incarnation !== worker.incarnation && worker.requests.size > 0) {
+      this.#fail(`P2 ${worker.id} says hello anew with ${worker.requests.size} requests of its last incarnation open`);
+    }
+    worker.incarnation = incarnation;
+  }
+
+  #inWorker(worker: SimWorker, run: (now: number) => void): void {
+    worker.process.deliver(() => {
+      run(worker.process.now());
+      this.#armWorker(worker);
+    });
+  }
+
+  #armWorker(worker: SimWorker): void {
+    worker.process.arm(worker.core.nextWakeNs(), () => this.#inWorker(worker, (now) => worker.core.advance(now)));
+  }
+
+  #dial(worker: SimWorker, dial: number): void {
+    worker.connection?.closeByClient();
+    worker.dial = dial;
+    const openNs = this.#delayNs() + this.#delayNs();
+    if (worker.isPartitioned) {
+      if (!worker.isPartitionSilent) {
+        worker.process.after(openNs, () => this.#inWorker(worker, (now) => worker.core.streamEnded(dial, now)));
+      }
+      return;
+    }
+    worker.process.after(openNs, () => {
+      if (worker.dial !== dial) return;
+      const streamId = this.#nextStream++;
+      const isSlow = this.#scheduler.nowNs < worker.slowUntilNs;
+      const extraNs = isSlow ? this.#random() * 3 * SEC : 0;
+      const connection: CreditConnection = new Connection(this.#scheduler, () => this.#delayNs() + extraNs, {
+        client: worker.process,
+        server: this.#timingProcess,
+        atServer: (envelope) =>
+          this.#inTiming((now) => {
+            this.#log(() => `    T reads from stream ${streamId}: ${describe(envelope)}`);
+            if (envelope.body.kind === "hello") this.#timing.helloReceived(streamId, envelope.body, now);
+            else this.#timing.messageReceived(streamId, envelope, now);
+          }),
+        atClient: (envelope) =>
+          this.#inWorker(worker, (now) => {
+            this.#log(() => `    ${worker.id} reads: ${describe(envelope)}`);
+            worker.core.messageReceived(dial, this.#translated(worker, envelope), now);
+          }),
+        serverEnded: () => this.#inTiming((now) => this.#timing.streamEnded(streamId, now)),
+        clientEnded: () => this.#inWorker(worker, (now) => worker.core.streamEnded(dial, now)),
+      });
+      this.#log(() => `${worker.id} dials (${dial}): stream ${streamId}`);
+      this.#streams.set(streamId, connection);
+      worker.connection = connection;
+      this.#inWorker(worker, (now) => worker.core.connected(dial, now));
+    });
+  }
+
+  /** Due times are on timing's clock; the worker's edge translates them to its own. */
+  #translated(worker: SimWorker, envelope: Envelope<TimingMessage>): Envelope<TimingMessage> {
+    const { body } = envelope;
+    const local = (dueNs: number) => (dueNs === 0 ? 0 : worker.process.clockAt(this.#timingProcess.trueAt(dueNs)));
+    if (body.kind === "issue") {
+      return {
+        ...envelope,
+        body: { ...body, credits: body.credits.map((credit) => ({ ...credit, dueNs: local(credit.dueNs) })) },
+      };
+    }
+    if (body.kind === "recall" && body.scope.kind === "due_after") {
+      return { ...envelope, body: { ...body, scope: { kind: "due_after", dueAfterNs: local(body.scope.dueAfterNs) } } };
+    }
+    return envelope;
+  }
+
+  /** A pacer on a thread of its own: it fires through the slot's word, and tells the worker's loop a little later. */
+  #schedule(worker: SimWorker, slot: number, dueNs: number): void {
+    const dueTrueNs = worker.process.trueAt(dueNs);
+    this.#scheduler.at(dueTrueNs, () =>
+      worker.process.deliver(() => {
+        const words = worker.core.words;
+        const isFired = Atomics.compareExchange(words, slot, 1, 2) === 1;
+        worker.process.after(this.#random() * 2 * MS, () =>
+          this.#inWorker(worker, (now) => {
+            if (isFired) worker.core.pacerFired(slot, now);
+            else worker.core.pacerDropped(slot);
+            worker.core.flushReturns();
+          }),
+        );
+      }),
+    );
+  }
+
+  #fire(worker: SimWorker, credit: Credit): void {
+    const truth = this.#phases[credit.phase]!;
+    const { id, index, phase } = credit;
+    this.#log(() => `${worker.id} fires credit ${id} (index ${index}, session ${credit.sessionId} turn ${credit.turn})`);
+    this.#sent++;
+    if (this.#firedIds.has(id)) this.#fail(`P6 credit ${id} sent twice`);
+    this.#firedIds.add(id);
+    const indexKey = `${phase}/${index}`;
+    if (this.#firedIndexes.has(indexKey)) this.#fail(`P1 request ${indexKey} sent twice`);
+    this.#firedIndexes.add(indexKey);
+    truth.fired.add(id);
+    if (truth.planned.requestCount !== undefined && truth.fired.size > truth.planned.requestCount) {
+      this.#fail(`P1 ${truth.fired.size} sent, ${truth.planned.requestCount} asked`);
+    }
+    if (truth.sentNs < Number.POSITIVE_INFINITY) this.#fail(`P6 credit ${id} sent after sending complete`);
+    if (credit.dueNs > worker.process.now() + 1) this.#fail(`P6 credit ${id} sent before it was due`);
+    this.#checkTurn(worker, credit);
+    const request: Request = {
+      credit,
+      worker,
+      isOpenAtTarget: false,
+      isOverAtTarget: false,
+      isOver: false,
+      isClosing: false,
+      isExempt: false,
+    };
+    worker.requests.set(id, request);
+    if (this.#random() < this.#plan.failureRatio / 2) {
+      // It cannot be made: fired and ended in the same breath.
+      this.#endRequest(request, true);
+      return;
+    }
+    this.#scheduler.after(this.#plan.targetMs * MS, () => this.#arrive(request));
+    worker.process.after(this.#plan.requestTimeoutMs * MS, () => this.#closeRequests(worker, [id], "timeout"));
+  }
+
+  #checkTurn(worker: SimWorker, { phase, sessionId, turn }: Credit): void {
+    const key = `${phase}/${sessionId}`;
+    if (turn > 0 && worker.history.get(key) !== turn - 1) {
+      this.#fail(`P7 ${worker.id} plays turn ${turn} of session ${key}, its history ends at ${worker.history.get(key)}`);
+    }
+    if (turn === 0 && worker.history.has(key)) this.#fail(`P7 session ${key} begins twice`);
+  }
+
+  #arrive(request: Request): void {
+    if (request.isOverAtTarget) return;
+    request.isOpenAtTarget = true;
+    this.#open.add(request);
+    let open = 0;
+    for (const { isExempt } of this.#open) if (!isExempt) open++;
+    if (open > this.#allowed) {
+      const who = [...this.#open].filter(({ isExempt }) => !isExempt).map(({ credit, worker }) => `${worker.id}:${credit.id}`);
+      this.#fail(`P2 ${open} requests open at the target, limit ${this.#allowed}: ${who.join(" ")}`);
+    }
+    const serviceNs = this.#plan.serviceMs * MS * -Math.log(1 - this.#random());
+    const answerNs = Math.max(this.#scheduler.nowNs + serviceNs, this.#hangUntilNs);
+    if (answerNs === Number.POSITIVE_INFINITY) return;
+    if (this.#random() < 0.5) this.#scheduler.after(serviceNs / 2, () => this.#firstToken(request));
+    this.#scheduler.at(answerNs, () => this.#answer(request));
+  }
+
+  #firstToken(request: Request): void {
+    request.worker.process.deliver(() => {
+      if (!request.isOver) request.worker.core.firstToken(request.credit.id);
+    });
+  }
+
+  #answer(request: Request): void {
+    if (request.isOverAtTarget) return;
+    if (this.#scheduler.nowNs < this.#hangUntilNs) {
+      if (this.#hangUntilNs < Number.POSITIVE_INFINITY) this.#scheduler.at(this.#hangUntilNs, () => this.#answer(request));
+      return;
+    }
+    request.isOverAtTarget = true;
+    this.#open.delete(request);
+    const { worker } = request;
+    this.#scheduler.after(this.#plan.targetMs * MS, () =>
+      this.#inWorker(worker, () => this.#endRequest(request, this.#random() < this.#plan.failureRatio)),
+    );
+  }
+
+  #closeRequests(worker: SimWorker, ids: readonly number[], reason: string): void {
+    for (const id of ids) {
+      const request = worker.requests.get(id);
+      if (request === undefined || request.isOver || request.isClosing) continue;
+      request.isClosing = true;
+      const closingMs = this.#random() < 0.8 ? this.#random() : this.#random() * CLOSING_MS;
+      worker.process.after(closingMs * MS, () => {
+        if (request.isOver) return;
+        this.#log(() => `${worker.id} closes credit ${id}: ${reason}`);
+        this.#scheduler.after(this.#plan.targetMs * MS, () => this.#closedAtTarget(request));
+        this.#inWorker(worker, () => this.#endRequest(request, true));
+      });
+    }
+  }
+
+  #closedAtTarget(request: Request): void {
+    request.isOverAtTarget = true;
+    this.#open.delete(request);
+  }
+
+  #endRequest(request: Request, sessionOver: boolean): void {
+    if (request.isOver) return;
+    request.isOver = true;
+    const { worker, credit } = request;
+    worker.requests.delete(credit.id);
+    if (!sessionOver) worker.history.set(`${credit.phase}/${credit.sessionId}`, credit.turn);
+    worker.outbox.add([{ phase: credit.phase, creditId: credit.id, worker: worker.id }], 1 + Math.floor(this.#random() * 12));
+    worker.core.requestEnded(credit.id, { sessionOver }, worker.process.now());
+    if (worker.isFlushing) return;
+    worker.isFlushing = true;
+    worker.process.after(this.#random() * MS, () =>
+      this.#inWorker(worker, () => {
+        worker.isFlushing = false;
+        worker.core.flushReturns();
+      }),
+    );
+  }
+
+  // --- the record path ---
+
+  #dialProcessor(worker: SimWorker): void {
+    worker.process.after(this.#delayNs() * 2, () => {
+      const processor = this.#processor;
+      if (processor === undefined || worker.isPartitioned) {
+        worker.process.after(100 * MS, () => this.#dialProcessor(worker));
+        return;
+      }
+      const stream = this.#nextStream++;
+      const connection: Connection<Upload, number> = new Connection(this.#scheduler, () => this.#delayNs(), {
+        client: worker.process,
+        server: processor.process,
+        atServer: (upload) => this.#forward(processor, stream, upload),
+        atClient: (seq) => worker.outbox.acked(seq),
+        serverEnded: () => {
+          processor.workers.delete(stream);
+          processor.relay.workerStreamEnded(stream);
+        },
+        clientEnded: () => {
+          worker.outbox.streamEnded();
+          worker.upload = undefined;
+          worker.process.after(50 * MS, () => this.#dialProcessor(worker));
+        },
+      });
+      processor.workers.set(stream, connection);
+      worker.upload = connection;
+      if (processor.relay.workerConnected(stream)) worker.outbox.connected();
+    });
+  }
+
+  #forward(processor: SimProcessor, stream: number, { seq, rows }: Upload): void {
+    if (!processor.relay.batchReceived(stream, seq)) return;
+    processor.process.after(this.#random() * 3 * MS, () => {
+      const managerSeq = ++processor.managerSeq;
+      processor.upstream?.toServer({ seq: managerSeq, rows });
+      processor.relay.batchForwarded(stream, seq, managerSeq);
+    });
+  }
+
+  #startProcessor(): void {
+    const process = new Process(this.#scheduler, "P", { offsetNs: 0, rate: 1 });
+    const processor: SimProcessor = {
+      process,
+      relay: new Relay({
+        ack: (stream, seq) => processor.workers.get(stream)?.toClient(seq),
+        endWorkerStream: (stream) => {
+          processor.workers.get(stream)?.closeByServer();
+          processor.workers.delete(stream);
+        },
+      }),
+      workers: new Map(),
+      upstream: undefined,
+      managerSeq: 0,
+    };
+    this.#processor = processor;
+    this.#dialManager(processor);
+  }
+
+  #dialManager(processor: SimProcessor): void {
+    processor.process.after(this.#delayNs() * 2, () => {
+      const manager = this.#manager;
+      if (manager === undefined) {
+        processor.process.after(100 * MS, () => this.#dialManager(processor));
+        return;
+      }
+      const stream = this.#nextStream++;
+      const connection: Connection<Upload, number> = new Connection(this.#scheduler, () => this.#delayNs(), {
+        client: processor.process,
+        server: manager.process,
+        atServer: (upload) => this.#ingest(manager, stream, upload),
+        atClient: (seq) => processor.relay.managerAcked(seq),
+        serverEnded: () => manager.acks.streamEnded(stream),
+        clientEnded: () => {
+          processor.upstream = undefined;
+          processor.managerSeq = 0;
+          processor.relay.managerStreamEnded();
+          processor.process.after(50 * MS, () => this.#dialManager(processor));
+        },
+      });
+      this.#ingestStreams.set(stream, connection);
+      processor.upstream = connection;
+      processor.managerSeq = 0;
+      processor.relay.managerConnected();
+    });
+  }
+
+  readonly #ingestStreams = new Map<number, Connection<Upload, number>>();
+
+  #startManager(): void {
+    const process = new Process(this.#scheduler, "M", { offsetNs: 1e12, rate: 1 });
+    const transaction = new Transaction(this.#database);
+    const manager: SimManager = {
+      process,
+      transaction,
+      accounts: new Accounts<SimRecord>(ACCOUNTS_OPTIONS, transaction, {
+        publish: (closed) => this.#publish(closed),
+        commitSoon: () => this.#commitSoon(manager),
+      }),
+      acks: new CommitAcks((stream, seq) => this.#ingestStreams.get(stream)?.toClient(seq)),
+      isCommitDue: false,
+    };
+    this.#manager = manager;
+  }
+
+  #ingest(manager: SimManager, stream: number, { seq, rows }: Upload): void {
+    const outcome = { inserted: 0, duplicate: 0, late: 0 };
+    for (const row of rows) outcome[manager.accounts.arrived(row, manager.process.now())]++;
+    this.#log(() => `M: batch ${seq} of ${rows.map(({ creditId }) => creditId).join(" ")}, ${JSON.stringify(outcome)}`);
+    manager.acks.batchArrived(stream, seq, outcome);
+    this.#commitSoon(manager);
+  }
+
+  #commitSoon(manager: SimManager): void {
+    if (manager.isCommitDue) return;
+    manager.isCommitDue = true;
+    manager.process.after(this.#random() * 20 * MS, () => {
+      manager.isCommitDue = false;
+      manager.transaction.commit();
+      manager.acks.committed();
+      manager.accounts.committed();
+    });
+  }
+
+  /** The controller hands the account over until the manager has answered. */
+  #handOver(phase: number, report: PhaseReport): void {
+    const truth = this.#phases[phase]!;
+    if (truth.closed !== undefined) return;
+    const manager = this.#manager;
+    manager?.process.after(this.#delayNs(), () => {
+      manager.accounts.accountReceived(report.account, manager.process.now());
+      this.#armManager(manager);
+    });
+    this.#scheduler.after(500 * MS, () => this.#handOver(phase, report));
+  }
+
+  #armManager(manager: SimManager): void {
+    manager.process.arm(manager.accounts.nextWakeNs(), () => {
+      manager.accounts.advance(manager.process.now());
+      this.#armManager(manager);
+    });
+  }
+
+  #publish(closed: ClosedPhase): void {
+    const stored = this.#database.closed.get(closed.phase);
+    if (stored === undefined || JSON.stringify(stored) !== JSON.stringify(closed)) {
+      this.#fail(`P4 phase ${closed.phase}: published and not what is committed`);
+    }
+    const truth = this.#phases[closed.phase]!;
+    this.#log(() => `M: phase ${closed.phase} closed, ${JSON.stringify(closed)}`);
+    const before = truth.closed;
+    if (before !== undefined && JSON.stringify(before) !== JSON.stringify(closed))
+      this.#fail("P4 a phase was published twice, differently");
+    truth.closed = closed;
+    if (closed.isIncomplete) return;
+    if (closed.conflicts.count > 0) this.#fail(`P3 conflicts ${closed.conflicts}`);
+    const managerDownNs = this.#plan.faults.some(({ kind }) => kind === "kill_manager") ? 40 * SEC : 0;
+    this.#checkBound(
+      `records of phase ${closed.phase}`,
+      truth.returnedNs,
+      ACCOUNTS_OPTIONS.recordsDeadlineNs + SEC + managerDownNs,
+    );
+  }
+
+  #checkCommitted(rows: readonly SimRecord[]): void {
+    for (const { creditId } of rows) {
+      if (!this.#database.rows.has(creditId) && !this.#database.late.has(creditId)) {
+        this.#fail(`P4 the record of credit ${creditId} was acked and is not committed`);
+      }
+    }
+  }
+
+  // --- faults ---
+
+  #inject(fault: Fault): void {
+    this.#log(() => `** ${JSON.stringify(fault)}`);
+    const alive = this.#workers.filter(({ process }) => !process.isDead);
+    const worker = "worker" in fault ? alive[fault.worker % alive.length] : undefined;
+    const untilNs = this.#scheduler.nowNs + ("forMs" in fault ? fault.forMs : 0) * MS;
+    switch (fault.kind) {
+      case "cut":
+        worker?.connection?.cut(fault.clientNoticeMs * MS, fault.serverNoticeMs * MS);
+        return;
+      case "hold":
+        worker?.connection?.hold(fault.direction, untilNs);
+        return;
+      case "partition":
+        if (worker !== undefined) this.#partition(worker, fault.isSilent, untilNs);
+        return;
+      case "slow_dials":
+        if (worker === undefined) return;
+        worker.slowUntilNs = untilNs;
+        worker.connection?.cut(MS, Number.POSITIVE_INFINITY);
+        return;
+      case "freeze_worker":
+        if (worker !== undefined) this.#freeze(worker, fault.forMs * MS);
+        return;
+      case "stall_timing":
+        if (this.#timingProcess.isFrozen) return;
+        this.#stalledNs += fault.forMs * MS;
+        this.#timingProcess.freeze();
+        this.#scheduler.at(untilNs, () => {
+          const isTimerFirst = this.#random() < 0.5;
+          this.#timingProcess.thaw(isTimerFirst ? () => this.#inTiming((now) => this.#timing.advance(now)) : undefined);
+          this.#armTiming();
+        });
+        return;
+      case "kill_worker":
+        if (worker !== undefined) this.#killWorker(worker, fault.reapAfterMs * MS);
+        return;
+      case "join_worker":
+        this.#startWorker([]);
+        return;
+      case "hang_target":
+        this.#hangUntilNs = Math.max(this.#hangUntilNs, untilNs);
+        return;
+      case "kill_processor":
+        this.#killProcessor();
+        this.#scheduler.at(untilNs, () => {
+          if (this.#processor === undefined) this.#startProcessor();
+        });
+        return;
+      case "kill_manager":
+        this.#killManager(untilNs);
+        return;
+      case "cut_records":
+        worker?.upload?.cut(MS, 40 * MS);
+        return;
+      case "kill_timing":
+        this.#killTiming();
+        return;
+      case "set_concurrency":
+        this.#inTiming((now) => {
+          const truth = this.#phases.at(-1);
+          if (truth === undefined || truth.planned.load === "open" || truth.returnedNs < Number.POSITIVE_INFINITY) return;
+          this.#wantAllowed(fault.concurrency);
+          this.#timing.setConcurrency(fault.concurrency, now);
+        });
+        return;
+      case "stop":
+        this.#userStops("user", false);
+        return;
+      case "cancel":
+        this.#userStops("user", true);
+        return;
+    }
+  }
+
+  #partition(worker: SimWorker, isSilent: boolean, untilNs: number): void {
+    worker.isPartitioned = true;
+    worker.isPartitionSilent = isSilent;
+    const noticeNs = isSilent ? Number.POSITIVE_INFINITY : MS;
+    worker.connection?.cut(noticeNs, noticeNs);
+    worker.upload?.cut(MS, MS);
+    this.#scheduler.at(untilNs, () => {
+      worker.isPartitioned = false;
+    });
+  }
+
+  #freeze(worker: SimWorker, forNs: number): void {
+    if (worker.process.isFrozen) return;
+    worker.process.freeze();
+    const affected = [...worker.requests.values()];
+    const was = affected.map(({ isExempt }) => isExempt);
+    for (const request of affected) request.isExempt = true;
+    this.#scheduler.after(forNs, () => {
+      if (worker.process.isDead) return;
+      const leaseEndNs = worker.core.stats().leaseEndNs;
+      if (worker.process.now() < leaseEndNs) for (const [i, request] of affected.entries()) request.isExempt = was[i]!;
+      this.#log(() => `${worker.id} goes on`);
+      const isTimerFirst = this.#random() < 0.5;
+      worker.process.thaw(isTimerFirst ? () => this.#inWorker(worker, (now) => worker.core.advance(now)) : undefined);
+      this.#armWorker(worker);
+    });
+  }
+
+  #killWorker(worker: SimWorker, reapAfterNs: number): void {
+    worker.process.kill();
+    worker.connection?.cut(Number.POSITIVE_INFINITY, this.#random() < 0.7 ? MS : Number.POSITIVE_INFINITY);
+    worker.upload?.cut(Number.POSITIVE_INFINITY, MS);
+    // The kernel closes its sockets.
+    for (const request of worker.requests.values()) {
+      this.#scheduler.after(this.#plan.targetMs * MS, () => this.#closedAtTarget(request));
+    }
+    this.#scheduler.after(reapAfterNs, () => {
+      this.#log(() => `worker-manager reaps ${worker.id}`);
+      this.#inTiming((now) => this.#timing.workerReaped(worker.id, now));
+      this.#startWorker([...worker.spill.values()]);
+    });
+  }
+
+  #killProcessor(): void {
+    const processor = this.#processor;
+    if (processor === undefined) return;
+    this.#processor = undefined;
+    processor.process.kill();
+    processor.upstream?.cut(Number.POSITIVE_INFINITY, MS);
+    for (const connection of processor.workers.values()) connection.cut(MS, Number.POSITIVE_INFINITY);
+  }
+
+  #killManager(untilNs: number): void {
+    const manager = this.#manager;
+    if (manager === undefined) return;
+    this.#manager = undefined;
+    manager.process.kill();
+    for (const connection of this.#ingestStreams.values()) connection.cut(MS, Number.POSITIVE_INFINITY);
+    this.#ingestStreams.clear();
+    this.#scheduler.at(untilNs, () => this.#startManager());
+  }
+
+  #killTiming(): void {
+    if (this.#isTimingDead) return;
+    const stats = this.#timing.stats();
+    this.#isTimingDead = true;
+    this.#timingProcess.kill();
+    for (const connection of this.#streams.values()) connection.cut(MS, Number.POSITIVE_INFINITY);
+    const lastNs = LEASE_TERMS.workerLeaseNs * 1.002 + LEASE_TERMS.closingNs + 0.01 * SEC;
+    this.#scheduler.after(lastNs, () => {
+      const open = [...this.#open].filter(({ isExempt }) => !isExempt);
+      if (open.length > 0) this.#fail(`P5 timing is dead, and ${open.length} requests are open after every lease is over`);
+    });
+    const close = () => {
+      const manager = this.#manager;
+      if (manager === undefined || !this.#areOutboxesEmpty) {
+        this.#scheduler.after(500 * MS, close);
+        return;
+      }
+      for (const { phase, highestId, counts } of stats.phases) {
+        const lowestId = Math.max(0, highestId - counts.drawn + 1);
+        manager.accounts.closeFromRows({
+          phase,
+          lowestId,
+          highestId,
+          unused: counts.unused,
+          dropped: counts.dropped,
+          lost: counts.lost,
+        });
+      }
+      for (let phase = 0; phase < this.#phases.length; phase++) {
+        if (!stats.phases.some((known) => known.phase === phase)) {
+          manager.accounts.closeFromRows({ phase, lowestId: 0, highestId: 0, unused: 0, dropped: 0, lost: 0 });
+        }
+      }
+      // A manager that dies before the commit is asked again.
+      this.#scheduler.after(500 * MS, () => {
+        if (this.#phases.some(({ closed }) => closed === undefined)) close();
+      });
+    };
+    this.#scheduler.after(lastNs, close);
+  }
+
+  #userStops(reason: string, isCancel: boolean): void {
+    this.#inTiming((now) => {
+      const truth = this.#phases.at(-1);
+      if (truth === undefined || truth.returnedNs < Number.POSITIVE_INFINITY) return;
+      truth.stoppedNs = Math.min(truth.stoppedNs, this.#scheduler.nowNs);
+      truth.isStoppedByUser = true;
+      if (isCancel) this.#timing.cancelPhase(reason, now);
+      else this.#timing.stopPhase(reason, now, truth.planned.graceMs * MS);
+    });
+  }
+
+  // --- the end ---
+
+  #checkAtEnd(): void {
+    for (const [phase, { report, closed, fired }] of this.#phases.entries()) {
+      if (closed === undefined || closed.isIncomplete || report === undefined) continue;
+      const { drawn, recorded, unused, dropped, missingRecord, missingLost } = closed;
+      const sum = recorded + unused + dropped + missingRecord.count + missingLost.count;
+      if (sum !== drawn || drawn !== report.account.drawn.count)
+        this.#fail(`P3 phase ${phase}: ${sum} in classes, ${drawn} drawn`);
+      let rows = 0;
+      for (const { phase: of, creditId } of this.#database.rows.values()) {
+        if (of !== phase) continue;
+        rows++;
+        if (!fired.has(creditId)) this.#fail(`P4 a row for credit ${creditId}, which was never sent`);
+      }
+      if (rows !== recorded) this.#fail(`P4 phase ${phase}: ${rows} rows, ${recorded} published`);
+      if (!this.#hasFaults && missingRecord.count + missingLost.count > 0) this.#fail("P3 a record is missing without a fault");
+    }
+  }
+}
+
+function isPartition(whole: IdRanges, parts: readonly IdRanges[]): boolean {
+  let sum = 0;
+  let union = parts[0]!;
+  for (const part of parts) {
+    sum += part.count;
+    union = union.union(part);
+  }
+  return sum === whole.count && union.equals(whole);
+}
+
+function describe({ seq, ack, body }: Envelope<WorkerMessage | TimingMessage>): string {
+  const { kind, ...rest } = body;
+  const shown = kind === "issue" ? { credits: (rest as { credits: readonly Credit[] }).credits.map(({ id }) => id) } : rest;
+  const text = JSON.stringify(shown, (_, value) => (typeof value === "bigint" ? `${value}` : value));
+  return `#${seq} ack ${ack} ${kind} ${text}`;
+}

@@ -1,0 +1,105 @@
+import { expect } from "chai";
+import { listMetrics, recordMetrics, runMetrics } from "../../../metrics/catalog.ts";
+import { facts } from "./facts.ts";
+
+const all = [...recordMetrics, ...listMetrics, ...runMetrics];
+
+describe("the catalog of metrics", () => {
+  it("has each tag once", () => {
+    expect(new Set(all.map(({ tag }) => tag)).size).to.equal(all.length);
+  });
+
+  it("has tags that are names of columns", () => {
+    for (const { tag } of all) expect(tag).to.match(/^[a-z][a-z0-9_]*$/);
+  });
+
+  it("shows each metric on a row of its own, in AIPerf's order", () => {
+    const shown = all.filter(({ consoleOrder }) => consoleOrder !== undefined);
+    const ordered = shown.sort((one, other) => (one.consoleOrder ?? 0) - (other.consoleOrder ?? 0)).map(({ tag }) => tag);
+    expect(ordered).to.deep.equal([
+      "time_to_first_token",
+      "time_to_second_token",
+      "time_to_first_output_token",
+      "request_latency",
+      "response_time",
+      "lateness",
+      "decode_duration",
+      "inter_token_latency",
+      "output_token_throughput_per_user",
+      "e2e_output_token_throughput",
+      "output_sequence_length",
+      "input_sequence_length",
+      "output_token_throughput",
+      "input_token_throughput",
+      "request_throughput",
+      "completed_request_count",
+      "request_error_rate",
+      "request_count",
+    ]);
+  });
+
+  it("has every value of a record at the place that files and the wire rely on", () => {
+    expect(recordMetrics.map(({ tag }) => tag)).to.deep.equal([
+      "time_to_first_token",
+      "time_to_second_token",
+      "time_to_first_output_token",
+      "request_latency",
+      "response_time",
+      "decode_duration",
+      "inter_token_latency",
+      "output_token_throughput_per_user",
+      "e2e_output_token_throughput",
+      "prefill_throughput_per_user",
+      "output_sequence_length",
+      "input_sequence_length",
+      "output_token_count",
+      "reasoning_token_count",
+      "requested_osl",
+      "osl_mismatch_diff_pct",
+      "usage_prompt_tokens",
+      "usage_completion_tokens",
+      "usage_total_tokens",
+      "usage_reasoning_tokens",
+      "usage_prompt_cache_read_tokens",
+      "lateness",
+      "stream_setup_latency",
+      "http_req_data_sent",
+      "http_req_data_received",
+    ]);
+  });
+
+  it("gives a finite value or none, whatever is missing from a record", () => {
+    const absent = { dueNs: undefined, firstByteNs: undefined, firstOutputNs: undefined, usage: undefined };
+    const uncounted = {
+      inputTokens: undefined,
+      outputTokens: undefined,
+      reasoningTokens: undefined,
+      requestedOutputTokens: undefined,
+    };
+    const stamps = [[], [0], [5e6], [5e6, 5e6], [0, 1e6, 9e6]].map((ns) => Float64Array.from(ns));
+    for (const contentNs of stamps) {
+      for (const change of [
+        absent,
+        uncounted,
+        { ...absent, ...uncounted },
+        { outputTokens: 0 },
+        { outputTokens: 1 },
+        { requestedOutputTokens: 0 },
+      ]) {
+        for (const isStreaming of [true, false]) {
+          for (const { tag, value } of recordMetrics) {
+            const result = value(facts({ ...change, contentNs, isStreaming }));
+            expect(result === undefined || Number.isFinite(result), tag).to.equal(true);
+          }
+        }
+      }
+    }
+  });
+
+  it("gives no value of a stream to an answer in one document", () => {
+    const document = facts({ isStreaming: false, contentNs: Float64Array.of(5e6) });
+    const streaming = recordMetrics.filter(({ flags }) => flags?.includes("streaming"));
+    expect(streaming).to.have.lengthOf(8);
+    for (const { tag, value } of streaming) expect(value(document), tag).to.equal(undefined);
+  });
+});

@@ -1,0 +1,90 @@
+import { expect } from "chai";
+import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
+import type { RequestFacts } from "../../../metrics/metric.ts";
+import { facts } from "./facts.ts";
+
+function value(tag: string, changes: Partial<RequestFacts> = {}): number | undefined {
+  const metric = recordMetrics.find((candidate) => candidate.tag === tag);
+  if (metric === undefined) throw new Error(`no metric ${tag}`);
+  return metric.value(facts(changes));
+}
+
+describe("metrics of a request", () => {
+  const expected: readonly (readonly [string, number])[] = [
+    ["time_to_first_token", 100],
+    ["time_to_second_token", 20],
+    ["time_to_first_output_token", 120],
+    ["request_latency", 170],
+    ["response_time", 172],
+    ["decode_duration", 70],
+    ["inter_token_latency", 10],
+    ["output_token_throughput_per_user", 100],
+    ["e2e_output_token_throughput", 8 / 0.17],
+    ["prefill_throughput_per_user", 500],
+    ["output_sequence_length", 8],
+    ["input_sequence_length", 50],
+    ["output_token_count", 5],
+    ["reasoning_token_count", 3],
+    ["requested_osl", 10],
+    ["osl_mismatch_diff_pct", -20],
+    ["usage_prompt_tokens", 50],
+    ["usage_completion_tokens", 8],
+    ["usage_total_tokens", 58],
+    ["usage_reasoning_tokens", 3],
+    ["usage_prompt_cache_read_tokens", 32],
+    ["lateness", 2],
+    ["stream_setup_latency", 90],
+    ["http_req_data_sent", 2],
+    ["http_req_data_received", 5],
+  ];
+  for (const [tag, result] of expected) {
+    it(`${tag} is ${result} for the answer of the example`, () => {
+      expect(value(tag)).to.be.closeTo(result, 1e-9);
+    });
+  }
+
+  it("has an expected value for every metric", () => {
+    expect(expected.map(([tag]) => tag)).to.deep.equal(recordMetrics.map(({ tag }) => tag));
+  });
+
+  it("response_time is the request latency where nothing was due", () => {
+    expect(value("response_time", { dueNs: undefined })).to.equal(170);
+    expect(value("lateness", { dueNs: undefined })).to.equal(undefined);
+  });
+
+  it("lateness is zero, not minus zero, for a request sent when it was due", () => {
+    expect(Object.is(value("lateness", { dueNs: 0 }), 0)).to.equal(true);
+  });
+
+  it("inter_token_latency needs two output tokens", () => {
+    expect(value("inter_token_latency", { outputTokens: 1, reasoningTokens: undefined })).to.equal(undefined);
+    expect(value("inter_token_latency", { outputTokens: 2, reasoningTokens: undefined })).to.equal(70);
+  });
+
+  it("output_token_throughput_per_user is none where all tokens came at once", () => {
+    expect(value("output_token_throughput_per_user", { contentNs: Float64Array.of(1e6, 1e6) })).to.equal(undefined);
+  });
+
+  it("output_sequence_length counts what is known of output and reasoning", () => {
+    expect(value("output_sequence_length", { reasoningTokens: undefined })).to.equal(5);
+    expect(value("output_sequence_length", { outputTokens: undefined })).to.equal(3);
+    expect(value("output_sequence_length", { outputTokens: undefined, reasoningTokens: undefined })).to.equal(undefined);
+  });
+
+  it("only metrics that do not depend on the answer are of failures too", () => {
+    const ofFailures = recordMetrics.filter(({ isOfFailures }) => isOfFailures).map(({ tag }) => tag);
+    expect(ofFailures).to.deep.equal(["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received"]);
+  });
+});
+
+describe("inter_chunk_latency", () => {
+  const [interChunkLatency] = listMetrics;
+
+  it("is every gap between chunks with content, in ms", () => {
+    expect([...(interChunkLatency?.values(facts().contentNs) ?? [])]).to.deep.equal([20, 0, 50]);
+  });
+
+  it("is empty with fewer than two chunks", () => {
+    for (const ns of [[], [1e6]]) expect(interChunkLatency?.values(Float64Array.from(ns))).to.have.lengthOf(0);
+  });
+});

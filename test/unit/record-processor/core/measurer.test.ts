@@ -1,0 +1,267 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { createChatEndpoint } from "../../../../endpoints/openai/chat.ts";
+import { recordMetrics } from "../../../../metrics/catalog.ts";
+import { decodeStamps, maxReadBytes, writeRead } from "../../../../services/common/chunk-stamps.ts";
+import type { MetricRecord } from "../../../../services/common/metric-record.ts";
+import type { RawRecord } from "../../../../services/common/raw-record.ts";
+import { Measurer, type MeasurerOptions } from "../../../../services/record-processor/core/measurer.ts";
+import { chunk, content, finish, sse } from "../../endpoints/openai/answers.ts";
+
+const usage = { prompt_tokens: 40, completion_tokens: 5, total_tokens: 45, completion_tokens_details: { reasoning_tokens: 2 } };
+
+/** A streamed answer in five reads, one every 10 ms, sent 1 ms after it was due. */
+const reads: readonly string[] = [
+  sse(chunk({ delta: { role: "assistant", content: "" } })),
+  sse(content("Hel")),
+  sse(content("lo")),
+  sse(finish),
+  sse(chunk(undefined, { usage }), "[DONE]"),
+];
+
+function received(texts: readonly string[]): Pick<RawRecord, "stamps" | "payload"> {
+  const stamps = new Uint8Array(texts.length * maxReadBytes);
+  let offset = 0;
+  texts.forEach((text, index) => {
+    offset = writeRead(stamps, offset, Buffer.byteLength(text), index * 10e6, (index + 1) * 10e6);
+  });
+  return { stamps: stamps.subarray(0, offset), payload: Buffer.from(texts.join("")) };
+}
+
+function rawRecord(changes: Partial<RawRecord> = {}, texts: readonly string[] = reads): RawRecord {
+  return {
+    creditId: 7,
+    phase: 1,
+    conversation: 3,
+    turn: 2,
+    sessionId: 4,
+    sessionNum: 5,
+    requestId: "request",
+    correlationId: "session",
+    workerId: "worker",
+    targetIndex: 6,
+    model: "m",
+    dueNs: 1_000e6,
+    issuedNs: 900e6,
+    receivedNs: 950e6,
+    sentNs: 1_001e6,
+    wallOffsetNs: 1.7e18,
+    firstByteNs: 9e6,
+    endNs: 51e6,
+    connectNs: 2e6,
+    isConnectionReused: false,
+    isStreaming: true,
+    isCancelled: false,
+    cancelledNs: undefined,
+    requestBytes: 2048,
+    responseBytes: 4096,
+    requestedOutputTokens: 10,
+    status: 200,
+    contentType: "text/event-stream",
+    error: undefined,
+    inputTokens: 30,
+    inputText: undefined,
+    ...received(texts),
+    ...changes,
+  };
+}
+
+const endpoint = createChatEndpoint();
+/** A token a character. */
+const countTokens = (text: string): number => text.length;
+
+function measure(record: RawRecord, options: Partial<MeasurerOptions> = {}): MetricRecord {
+  return new Measurer({ endpoint, countTokens, ...options }).measure(record);
+}
+
+/** The values that apply, by tag. */
+function valuesOf(record: MetricRecord): Record<string, number> {
+  const entries = recordMetrics.map(({ tag }, index) => [tag, record.values[index] ?? Number.NaN] as const);
+  return Object.fromEntries(entries.filter(([, value]) => !Number.isNaN(value)));
+}
+
+const ofFailures = ["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received"];
+
+describe("Measurer", () => {
+  it("measures a streamed answer", () => {
+    expect(valuesOf(measure(rawRecord()))).to.deep.equal({
+      time_to_first_token: 20,
+      time_to_second_token: 10,
+      time_to_first_output_token: 20,
+      request_latency: 30,
+      response_time: 31,
+      decode_duration: 10,
+      inter_token_latency: 2.5,
+      output_token_throughput_per_user: 400,
+      e2e_output_token_throughput: 5000 / 30,
+      prefill_throughput_per_user: 2000,
+      output_sequence_length: 5,
+      input_sequence_length: 40,
+      output_token_count: 3,
+      reasoning_token_count: 2,
+      requested_osl: 10,
+      osl_mismatch_diff_pct: -50,
+      usage_prompt_tokens: 40,
+      usage_completion_tokens: 5,
+      usage_total_tokens: 45,
+      usage_reasoning_tokens: 2,
+      lateness: 1,
+      stream_setup_latency: 9,
+      http_req_data_sent: 2,
+      http_req_data_received: 4,
+    });
+  });
+
+  it("carries identity and times unchanged, and says what it found", () => {
+    const raw = rawRecord();
+    const { values, contentStamps, ...rest } = measure(raw);
+    const { stamps, payload, contentType, inputTokens, inputText, ...carried } = raw;
+    expect(rest).to.deep.equal({
+      ...carried,
+      finishReason: "stop",
+      coalescedChunks: 0,
+      tokenSource: "usage",
+      hasUsageMismatch: false,
+      isStreamIgnored: false,
+    });
+    expect([...decodeStamps(contentStamps)]).to.deep.equal([20e6, 30e6]);
+    expect(values).to.have.lengthOf(recordMetrics.length);
+  });
+
+  it("has neither lateness nor another response time where nothing was due", () => {
+    const values = valuesOf(measure(rawRecord({ dueNs: 0 })));
+    expect(values).not.to.have.property("lateness");
+    expect(values.response_time).to.equal(values.request_latency);
+  });
+
+  describe("counts tokens", () => {
+    const silent = [sse(chunk({ delta: { reasoning: "hmm" } })), sse(content("Hello")), sse(finish, "[DONE]")];
+
+    it("by the target's usage, without ever asking the tokenizer", () => {
+      const refuse = (): number => {
+        throw new Error("asked");
+      };
+      const record = measure(rawRecord(), { countTokens: refuse });
+      expect([record.error, record.tokenSource]).to.deep.equal([undefined, "usage"]);
+    });
+
+    it("itself where the target sends no usage, text and reasoning apart", () => {
+      const record = measure(rawRecord({}, silent));
+      const { output_token_count, reasoning_token_count, output_sequence_length, input_sequence_length } = valuesOf(record);
+      expect([output_token_count, reasoning_token_count, output_sequence_length]).to.deep.equal([5, 3, 8]);
+      expect(input_sequence_length).to.equal(30);
+      expect(record.tokenSource).to.equal("counted");
+    });
+
+    it("of the prompt where neither target nor dataset did", () => {
+      const record = measure(rawRecord({ inputTokens: undefined, inputText: "what is it" }, silent));
+      expect(valuesOf(record).input_sequence_length).to.equal(10);
+    });
+
+    it("not at all without a tokenizer", () => {
+      const record = measure(rawRecord({}, silent), { countTokens: undefined });
+      expect(record.tokenSource).to.equal("none");
+      expect(valuesOf(record)).not.to.have.property("output_sequence_length");
+      expect(record.error).to.equal(undefined);
+    });
+
+    for (const [title, counts, isMismatch] of [
+      ["fewer tokens than chunks with content", { prompt_tokens: 40, completion_tokens: 1, total_tokens: 41 }, true],
+      ["a total that is not the sum", { prompt_tokens: 40, completion_tokens: 5, total_tokens: 50 }, true],
+      ["as many tokens as chunks", { prompt_tokens: 40, completion_tokens: 2, total_tokens: 42 }, false],
+      ["no total", { prompt_tokens: 40, completion_tokens: 2 }, false],
+      ["no completion tokens", { prompt_tokens: 40 }, false],
+    ] as const) {
+      it(`and ${isMismatch ? "marks" : "accepts"} usage with ${title}`, () => {
+        const texts = [...reads.slice(0, 4), sse(chunk(undefined, { usage: counts }), "[DONE]")];
+        expect(measure(rawRecord({}, texts)).hasUsageMismatch).to.equal(isMismatch);
+      });
+    }
+  });
+
+  it("keeps the worker's error and the stamps of what had arrived", () => {
+    const error = { code: "reset", phase: "stream", message: "connection reset" } as const;
+    const record = measure(rawRecord({ error }, reads.slice(0, 3)));
+    expect(record.error).to.equal(error);
+    expect([...decodeStamps(record.contentStamps)]).to.deep.equal([20e6, 30e6]);
+    expect(Object.keys(valuesOf(record))).to.deep.equal(ofFailures);
+  });
+
+  it("gives an answer that is wrong in itself the endpoint's error, and counts no token of it", () => {
+    const record = measure(rawRecord({}, reads.slice(0, 3)));
+    expect(record.error?.code).to.equal("truncated");
+    expect(record.tokenSource).to.equal("none");
+    expect(Object.keys(valuesOf(record))).to.deep.equal(ofFailures);
+  });
+
+  it("takes a request without response as it is", () => {
+    const error = { code: "connect_refused", phase: "connect", message: "refused" } as const;
+    const measurer = new Measurer({ endpoint, countTokens });
+    const record = measurer.measure(rawRecord({ error, status: 0, firstByteNs: undefined }, []));
+    expect(record.error).to.equal(error);
+    expect(record.contentStamps).to.have.lengthOf(0);
+    expect(measurer.faults).to.equal(0);
+  });
+
+  it("gives metrics of streams no value where the target ignored that a stream was asked for", () => {
+    const answer = JSON.stringify({ choices: [{ message: { content: "Hello" }, finish_reason: "stop" }], usage });
+    const record = measure(rawRecord({ contentType: "application/json" }, [answer]));
+    expect(record.error).to.equal(undefined);
+    expect(record.isStreamIgnored).to.equal(true);
+    expect(valuesOf(record)).not.to.have.property("time_to_first_token");
+    expect(valuesOf(record).request_latency).to.equal(10);
+  });
+
+  const faults: readonly (readonly [string, RawRecord, Partial<MeasurerOptions>])[] = [
+    ["stamps that do not cover the payload", rawRecord({ payload: Buffer.from("x") }), {}],
+    ["stamps that end early", rawRecord({ stamps: Uint8Array.of(0x80) }), {}],
+    ["neither response nor error", rawRecord({ status: 0 }, []), {}],
+    [
+      "a parser that throws",
+      rawRecord(),
+      {
+        endpoint: {
+          ...endpoint,
+          parse: () => {
+            throw new TypeError("bug");
+          },
+        },
+      },
+    ],
+    [
+      "a tokenizer that throws",
+      rawRecord({}, [sse(content("a"), finish)]),
+      {
+        countTokens: () => {
+          throw new TypeError("bug");
+        },
+      },
+    ],
+  ];
+  for (const [title, record, options] of faults) {
+    it(`makes a record with a parse error of ${title}, and counts it`, () => {
+      const measurer = new Measurer({ endpoint, countTokens, ...options });
+      const measured = measurer.measure(record);
+      expect(measured.error?.code).to.equal("parse");
+      expect(measured.creditId).to.equal(7);
+      expect(valuesOf(measured)).to.deep.equal({});
+      expect(measurer.faults).to.equal(1);
+    });
+  }
+
+  it("never throws, whatever bytes it is given", () => {
+    const measurer = new Measurer({ endpoint, countTokens });
+    const bytes = fc.uint8Array({ maxLength: 40 });
+    fc.assert(
+      fc.property(
+        bytes,
+        bytes,
+        fc.constantFrom(0, 200, 500),
+        fc.constantFrom("text/event-stream", "application/json"),
+        (stamps, payload, status, contentType) => {
+          expect(measurer.measure(rawRecord({ stamps, payload, status, contentType })).error).not.to.equal(undefined);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,104 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import {
+  PERCENTILES,
+  type PercentileKey,
+  selectRanks,
+  statisticsOf,
+} from "../../../../services/records-manager/core/statistics.ts";
+
+/** numpy.percentile(method="linear") and friends, the slow and obvious way. */
+function naive(values: readonly number[]) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const count = sorted.length;
+  const sum = sorted.reduce((total, value) => total + value, 0);
+  const avg = sum / count;
+  const std = Math.sqrt(sorted.reduce((total, value) => total + (value - avg) ** 2, 0) / count);
+  const at = (percentile: number) => {
+    const position = ((count - 1) * percentile) / 100;
+    const low = sorted[Math.floor(position)] as number;
+    const high = sorted[Math.ceil(position)] as number;
+    return low + (high - low) * (position - Math.floor(position));
+  };
+  return { count, sum, avg, std, min: sorted[0] as number, max: sorted[count - 1] as number, at };
+}
+
+const millis = fc.double({ min: 0, max: 1e7, noNaN: true });
+
+describe("statistics of a column", () => {
+  it("are undefined for no values", () => {
+    expect(statisticsOf(new Float64Array())).to.equal(undefined);
+  });
+
+  it("of one value are that value, with no deviation", () => {
+    const statistics = statisticsOf(Float64Array.of(7));
+    expect(statistics).to.include({ count: 1, avg: 7, min: 7, max: 7, sum: 7, std: 0, p1: 7, p50: 7, p99: 7 });
+  });
+
+  it("interpolate percentiles linearly, as numpy does", () => {
+    const statistics = statisticsOf(Float64Array.of(40, 10, 30, 20));
+    expect(statistics?.p25).to.equal(17.5);
+    expect(statistics?.p50).to.equal(25);
+    expect(statistics?.p90).to.be.closeTo(37, 1e-12);
+    expect(statistics?.p99).to.be.closeTo(39.7, 1e-12);
+    expect(statistics?.std).to.be.closeTo(Math.sqrt(125), 1e-12);
+  });
+
+  it("sum without losing small values beside large ones", () => {
+    const values = new Float64Array(10_001).fill(1e-3);
+    values[0] = 1e13;
+    expect(statisticsOf(values)?.sum).to.equal(1e13 + 10);
+  });
+
+  it("agree with sorting, for any values", () => {
+    fc.assert(
+      fc.property(fc.array(millis, { minLength: 1, maxLength: 3000 }), (values) => {
+        const expected = naive(values);
+        const actual = statisticsOf(Float64Array.from(values));
+        if (actual === undefined) throw new Error("no statistics");
+        for (const key of ["count", "min", "max"] as const) expect(actual[key]).to.equal(expected[key]);
+        for (const key of ["sum", "avg", "std"] as const) {
+          expect(actual[key]).to.be.closeTo(expected[key], 1e-9 * (1 + Math.abs(expected.sum)));
+        }
+        for (const percentile of PERCENTILES) {
+          const key: PercentileKey = `p${percentile}`;
+          expect(actual[key]).to.be.closeTo(expected.at(percentile), 1e-6);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("selecting ranks", () => {
+  const orders: Record<string, (length: number) => number[]> = {
+    ascending: (length) => Array.from({ length }, (_, index) => index),
+    descending: (length) => Array.from({ length }, (_, index) => length - index),
+    "all equal": (length) => Array.from({ length }, () => 5),
+    "two values": (length) => Array.from({ length }, (_, index) => index % 2),
+    "an organ pipe": (length) => Array.from({ length }, (_, index) => Math.min(index, length - index)),
+  };
+  for (const [name, values] of Object.entries(orders)) {
+    it(`puts each rank in its place for ${name}`, () => {
+      const column = Float64Array.from(values(20_000));
+      const sorted = column.slice().sort();
+      const ranks = [0, 1, 199, 200, 9_999, 10_000, 19_998, 19_999];
+      selectRanks(column, ranks);
+      for (const rank of ranks) expect(column[rank]).to.equal(sorted[rank]);
+    });
+  }
+
+  it("keeps every value, whatever the order", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 2000 }), fc.nat(), (values, at) => {
+        const column = Float64Array.from(values);
+        const sorted = column.slice().sort();
+        const rank = at % values.length;
+        selectRanks(column, [rank]);
+        expect(column[rank]).to.equal(sorted[rank]);
+        expect([...column].sort((a, b) => a - b)).to.deep.equal([...sorted]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
