@@ -25,6 +25,7 @@ export interface CompanionEnd {
 const maxTailChars = 4096;
 const maxLineChars = 65_536;
 const killDelayMs = 1000;
+const lastWordsMs = 100;
 
 export class Companion {
   readonly name: string;
@@ -45,7 +46,8 @@ export class Companion {
     const { promise, resolve } = Promise.withResolvers<CompanionEnd>();
     const end = (how: string): void => resolve({ name, how, lastWords: this.#tail.trim() });
     child.on("error", (error) => end(error.message));
-    // Not "exit": its last words are still on their way then.
+    // Its last words may still be on their way when it exits; a child of its own may hold the pipes open for longer.
+    child.on("exit", (code, signal) => setTimeout(end, lastWordsMs, signal ?? `exit code ${code}`).unref());
     child.on("close", (code, signal) => end(signal ?? `exit code ${code}`));
     // It may be gone before it has read anything; its end says so.
     child.stdin.on("error", () => {});
@@ -61,17 +63,20 @@ export class Companion {
   /** Ends its stdin and waits; SIGTERM after `graceMs`, SIGKILL a second later. Resolves when it has ended. */
   async stop(graceMs: number): Promise<void> {
     this.#child.stdin.end();
-    if (await endsWithin(this.ended, graceMs)) return;
-    await this.kill();
+    if (await endsWithin(this.ended, graceMs)) this.#letGo();
+    else await this.kill();
   }
 
   /** SIGTERM, and SIGKILL a second later. Resolves when it has ended. */
   async kill(): Promise<void> {
     this.#child.kill("SIGTERM");
-    if (await endsWithin(this.ended, killDelayMs)) return;
-    this.#child.kill("SIGKILL");
-    // A process of its own may hold the pipes open; this one waits no longer than for the kill to take effect.
+    if (!(await endsWithin(this.ended, killDelayMs))) this.#child.kill("SIGKILL");
     await endsWithin(this.ended, killDelayMs);
+    this.#letGo();
+  }
+
+  // Children of its own may hold the pipes open; they keep this process no longer.
+  #letGo(): void {
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream.destroy();
     this.#child.unref();
   }

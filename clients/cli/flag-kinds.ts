@@ -54,7 +54,9 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
     case "number":
       return readNumber(kind, text);
     case "uint64":
-      return /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n ? { value: text } : { expected: "an integer from 0 to 2^64 − 1" };
+      return /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n
+        ? { value: text }
+        : { expected: "an integer from 0 to 2^64 − 1" };
     case "choice": {
       const choice = text.toLowerCase();
       return kind.of.includes(choice) ? { value: choice } : { expected: oneOf(kind.of) };

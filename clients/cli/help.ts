@@ -16,7 +16,7 @@ assay COMMAND --help lists the options of a command. To see it work: assay run -
 /** `width`: columns of the terminal. */
 export function runHelp(width: number): string {
   return [
-    "assay run [options]: sends requests to an inference server and measures the answers",
+    "assay run [options]: sends requests to a server and measures its answers",
     ...flagGroups.flatMap((group) => ["", group, ...flagLines(runFlags, group, width)]),
     "",
     "Without --request-rate the load is a number of requests at once; with it, requests start by the clock.",
@@ -51,7 +51,10 @@ function flagLines(table: FlagTable, group: Flag["group"], width: number): strin
   return [...rows, ...(group === "Suite" ? [helpFlag] : [])].flatMap((flag) => {
     const negation = flag.kind.is === "switch" ? flag.kind.negation : undefined;
     const spellings = [...(flag.aliases ?? []).filter((alias) => !alias.startsWith("--")), flag.flag];
-    const others = [...(flag.aliases ?? []).filter((alias) => alias.startsWith("--")), ...(negation === undefined ? [] : [negation])];
+    const others = [
+      ...(flag.aliases ?? []).filter((alias) => alias.startsWith("--")),
+      ...(negation === undefined ? [] : [negation]),
+    ];
     const usage = `  ${spellings.join(", ")}${flag.value === undefined ? "" : ` ${flag.value}`}`;
     const doc = others.length === 0 ? flag.doc : `${flag.doc}; also ${others.join(", ")}`;
     const lines = wrapped(doc, Math.max(30, Math.min(width, 120) - columnOfDocs));

@@ -108,7 +108,10 @@ export class LocalSuite {
   }
 
   #throwDeath({ name, how, lastWords }: CompanionEnd): never {
-    throw new AssayError("unavailable", `the process of ${name} did not start: ${how}${lastWords === "" ? "" : `\n${lastWords}`}`);
+    throw new AssayError(
+      "unavailable",
+      `the process of ${name} did not start: ${how}${lastWords === "" ? "" : `\n${lastWords}`}`,
+    );
   }
 
   #bootstrap(controller: string | null): object {

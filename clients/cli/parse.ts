@@ -6,6 +6,8 @@ import { nearest } from "./nearest.ts";
 export interface Parsed<T extends FlagTable> {
   /** What was given and could be read. */
   readonly options: OptionsOf<T>;
+  /** Names of the options that were meant to be given, readable or not, slips of spelling included. */
+  readonly given: ReadonlySet<string>;
   readonly wantsHelp: boolean;
   /** One line each, naming option, value and what was expected. With any of them `options` must not be used. */
   readonly problems: readonly string[];
@@ -18,6 +20,7 @@ export interface Parsed<T extends FlagTable> {
 export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[]): Parsed<T> {
   const bySpelling = spellingsOf(table);
   const options: Record<string, unknown> = {};
+  const given = new Set<string>();
   const problems: string[] = [];
   let wantsHelp = false;
   const rest = [...argv];
@@ -30,12 +33,15 @@ export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[
     const spelling = equals < 0 ? argument : argument.slice(0, equals);
     const found = bySpelling.get(spelling);
     if (found === undefined) {
-      problems.push(unknownProblem(spelling, bySpelling));
-      // Its value would only be a second complaint about the same slip.
+      const meant = spelling.startsWith("-") ? nearest(spelling, [...bySpelling.keys(), "--help"]) : undefined;
+      problems.push(unknownProblem(spelling, meant));
+      // Neither its value nor its absence is to be complained of, too.
       if (spelling.startsWith("-")) takeWhile(rest, isValue);
+      given.add(bySpelling.get(meant ?? "")?.name ?? "");
       continue;
     }
     const { name, flag, isNegated } = found;
+    given.add(name);
     const kind: FlagKind = flag.kind;
     if (kind.is === "switch") {
       if (equals >= 0) problems.push(`${argument}: ${spelling} takes no value`);
@@ -51,7 +57,7 @@ export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[
     }
   }
   // Every value was read by the kind of its own row.
-  return { options: options as OptionsOf<T>, wantsHelp, problems };
+  return { options: options as OptionsOf<T>, given, wantsHelp, problems };
 }
 
 /** The command line with secret values replaced, to be written into files. */
@@ -88,9 +94,8 @@ function spellingsOf(table: FlagTable): Map<string, Found> {
   return found;
 }
 
-function unknownProblem(spelling: string, bySpelling: ReadonlyMap<string, Found>): string {
+function unknownProblem(spelling: string, meant: string | undefined): string {
   if (!spelling.startsWith("-")) return `${spelling}: unexpected argument`;
-  const meant = nearest(spelling, [...bySpelling.keys(), "--help"]);
   return `${spelling}: unknown option${meant === undefined ? "" : `, did you mean ${meant}?`}`;
 }
 

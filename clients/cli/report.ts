@@ -170,7 +170,9 @@ function identityLines(phase: PhaseSummary, progress: PhaseProgress | undefined,
   const inside = [`${whole(succeeded)} succeeded`, `${whole(errored)} errored`, `${whole(cancelled)} cancelled`];
   if (missingRecord > 0n) inside.push(`${whole(missingRecord)} without a record`);
   const total = asked > 0n ? `asked ${whole(asked)}` : `issued ${whole(parts.reduce((sum, [, count]) => sum + count, sent))}`;
-  const sum = [`sent ${whole(sent)} (${inside.join(", ")})`, ...parts.map(([text, count]) => `${whole(count)} ${text}`)].join(" + ");
+  const sum = [`sent ${whole(sent)} (${inside.join(", ")})`, ...parts.map(([text, count]) => `${whole(count)} ${text}`)].join(
+    " + ",
+  );
   const apart = [
     ...(identity.late > 0n ? [`${whole(identity.late)} records came too late to count`] : []),
     ...(identity.conflicts > 0n ? [`${whole(identity.conflicts)} records belong to no request`] : []),

@@ -1,7 +1,5 @@
 /** The files of a run: those that a local suite wrote, or those fetched from a remote one. */
-import { once } from "node:events";
-import { createWriteStream, type WriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ExportRunResponse } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { AssayError, messageOf } from "../../services/common/errors.ts";
@@ -28,30 +26,37 @@ export async function filesIn(folder: string): Promise<string[]> {
  */
 export async function writeFiles(folder: string, parts: AsyncIterable<ExportRunResponse>): Promise<string[]> {
   const written: string[] = [];
-  let open: { readonly name: string; readonly stream: WriteStream } | undefined;
+  let current: { readonly name: string; readonly handle: FileHandle } | undefined;
   try {
     await mkdir(folder, { recursive: true });
     for await (const { file, data, isLast } of parts) {
       const name = checkedName(file);
-      if (open !== undefined && open.name !== name) throw cutOff(open.name);
-      open ??= { name, stream: createWriteStream(join(folder, `${name}.part`), { mode: 0o644 }) };
-      await write(open.stream, data);
+      if (current !== undefined && current.name !== name) throw cutOff(current.name);
+      current ??= { name, handle: await open(partial(folder, name), "w") };
+      await current.handle.writeFile(data);
       if (!isLast) continue;
-      await close(open.stream);
-      await rename(join(folder, `${name}.part`), join(folder, name));
+      await current.handle.close();
+      await rename(partial(folder, name), join(folder, name));
       written.push(name);
-      open = undefined;
+      current = undefined;
     }
-    if (open !== undefined) throw cutOff(open.name);
+    if (current !== undefined) throw cutOff(current.name);
     return written;
   } catch (error) {
-    if (open !== undefined) {
-      open.stream.destroy();
-      await rm(join(folder, `${open.name}.part`), { force: true });
-    }
+    if (current !== undefined) await discard(current.handle, partial(folder, current.name));
     if (error instanceof AssayError) throw error;
     throw new AssayError("failed_precondition", `writing into ${folder}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function partial(folder: string, name: string): string {
+  return join(folder, `${name}.part`);
+}
+
+async function discard(handle: FileHandle, path: string): Promise<void> {
+  // What went wrong before is what is told; a partial file that stays does no harm.
+  await handle.close().catch(() => {});
+  await rm(path, { force: true }).catch(() => {});
 }
 
 /** A suite names files, never places. */
@@ -62,15 +67,4 @@ function checkedName(file: string): string {
 
 function cutOff(name: string): AssayError {
   return new AssayError("data_loss", `${name} ended in the middle`);
-}
-
-async function write(stream: WriteStream, data: Uint8Array): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  stream.write(data, (error) => (error ? reject(error) : resolve()));
-  await promise;
-}
-
-async function close(stream: WriteStream): Promise<void> {
-  stream.end();
-  await once(stream, "close");
 }

@@ -2,9 +2,9 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { type Flag, type RunOptions, runFlags } from "./flags.ts";
 
-/** What is wrong between options that are right one by one; one line each. */
-export function conflictsOf(options: RunOptions): string[] {
-  const has = (name: keyof RunOptions): boolean => options[name] !== undefined;
+/** What is wrong between options, one line each; `given` names those that were meant to be given, readable or not. */
+export function conflictsOf(options: RunOptions, given: ReadonlySet<string>): string[] {
+  const has = (name: keyof RunOptions): boolean => given.has(name);
   const problems: string[] = [];
   const needs = (name: keyof RunOptions, needed: keyof RunOptions): void => {
     if (has(name) && !has(needed)) problems.push(`${shown(name, options)}: needs ${runFlags[needed].flag} beside it`);
@@ -12,10 +12,10 @@ export function conflictsOf(options: RunOptions): string[] {
   const excludes = (one: keyof RunOptions, other: keyof RunOptions): void => {
     if (has(one) && has(other)) problems.push(`${shown(one, options)}: not together with ${runFlags[other].flag}`);
   };
-  if (!has("models") && !options.mock) problems.push("--model: expected the name of the model to ask for");
+  if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
   needs("arrivalPattern", "requestRate");
   needs("graceSec", "durationSec");
-  if (!options.mock) {
+  if (!has("mock")) {
     needs("islStddev", "isl");
     needs("oslStddev", "osl");
   }

@@ -36,6 +36,8 @@ export interface WatchOptions {
 /** Statistics of a long run are made from all of its rows. */
 const summaryTimeoutMs = 300_000;
 const cancelTimeoutMs = 5000;
+/** Whoever wants this is leaving. */
+const cancelNowTimeoutMs = 1000;
 /** How long a suite may be silent, and how soon it is dialled again, doubling. */
 const maxSilenceMs = 15_000;
 const firstRedialMs = 100;
@@ -98,7 +100,7 @@ export class SuiteClient {
   /** Asks for the end of a run. One that has ended already is no error. */
   async cancelRun(runId: string, isNow: boolean, reason: string): Promise<void> {
     try {
-      await this.#runs.cancelRun({ runId, now: isNow, reason }, { timeoutMs: cancelTimeoutMs });
+      await this.#runs.cancelRun({ runId, now: isNow, reason }, { timeoutMs: isNow ? cancelNowTimeoutMs : cancelTimeoutMs });
     } catch (error) {
       if (asAssayError(error).code !== "failed_precondition") throw error;
     }

@@ -47,7 +47,12 @@ export function tableLines(table: Table, width: number, style: TableStyle): stri
   return [
     centred(table.title, top.length, style.title),
     top,
-    ...headers.map((cells) => line(cells.map((text, place) => padded(text, place, style.header)), "┃")),
+    ...headers.map((cells) =>
+      line(
+        cells.map((text, place) => padded(text, place, style.header)),
+        "┃",
+      ),
+    ),
     rule("┡", "━", "╇", "┩"),
     ...table.rows.flatMap(cellsOf).map((cells) =>
       line(
@@ -74,7 +79,8 @@ function fitted({ columns, rows }: Table, width: number): { kept: number[]; widt
   );
   const least = columns.map((column, index) => Math.min(natural[index] ?? 0, column.minWidth ?? Number.POSITIVE_INFINITY));
   const frame = (kept: readonly number[]): number => 3 * kept.length + 1;
-  const sum = (kept: readonly number[], of: readonly number[]): number => kept.reduce((total, index) => total + (of[index] ?? 0), 0);
+  const sum = (kept: readonly number[], of: readonly number[]): number =>
+    kept.reduce((total, index) => total + (of[index] ?? 0), 0);
   const all = columns.map((_, index) => index);
   const toDrop = all
     .filter((index) => columns[index]?.dropRank !== undefined)

@@ -20,7 +20,10 @@ function columnsOf(character: string): number {
 
 /** One line without control characters: text from elsewhere must not steer the terminal. */
 export function harmless(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "\ufffd").trim();
+  return text
+    .replaceAll(/\s+/g, " ")
+    .replaceAll(/\p{Cc}/gu, "\ufffd")
+    .trim();
 }
 
 /** Breaks at spaces, and inside of words that are longer than a line. No line is wider than `width` (at least 2). */
@@ -57,7 +60,11 @@ export function clip(text: string, width: number): string {
   return `${chunks(text, Math.max(1, width - 1))[0] ?? ""}…`;
 }
 
-const figures = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const figures = new Intl.NumberFormat("en-US", {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+  signDisplay: "negative",
+});
 const wholes = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 /** `1,234.56`, as AIPerf's tables; `N/A` where there is no number. */

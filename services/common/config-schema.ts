@@ -2,6 +2,7 @@
  * What a service may be configured with: one plain table per service, from which the typed config, the command line, the
  * environment's names and the reference page are made. Loading is `config.ts`; this file needs nothing to be loaded.
  */
+import { AssayError, type FieldViolation } from "./errors.ts";
 
 /**
  * What a value must be. Texts (environment, arguments) are turned into it strictly: a number is all of the text; a boolean is
@@ -95,16 +96,25 @@ export function maskedConfig<S extends ConfigSchemas>(schemas: S, config: Config
 }
 
 /**
- * The config that a parent process loaded and passed on as JSON. It was checked there: here is only made sure that it is one
- * for these schemas, so that a child needs to load nothing.
- * @throws TypeError when a key is missing, which is an error of the program
+ * The config that a parent process gives a child: what it names, over the defaults, so that a child needs to load nothing. Keys
+ * that a schema does not have are left out.
+ * @throws AssayError `invalid_argument` with one violation for each value that is none of its key's
  */
-export function configFromJson<S extends ConfigSchemas>(schemas: S, json: string): Config<S> {
-  const config = JSON.parse(json) as Config<S>;
-  for (const { path, service, name } of keysOf(schemas)) {
-    if (config[service]?.[name] === undefined) throw new TypeError(`config from parent lacks ${path}`);
+export function configOver<S extends ConfigSchemas>(schemas: S, given: Readonly<Record<string, unknown>>): Config<S> {
+  const config: Record<string, Record<string, unknown>> = {};
+  const violations: FieldViolation[] = [];
+  for (const { path, service, name, key } of keysOf(schemas)) {
+    const section = given[service];
+    const value = typeof section === "object" && section !== null ? (section as Record<string, unknown>)[name] : undefined;
+    const problem = value === undefined ? undefined : problemOf(key, value);
+    if (problem !== undefined) violations.push({ field: path, description: problem });
+    config[service] = { ...config[service], [name]: value ?? key.default };
   }
-  return deepFreeze(config);
+  if (violations.length > 0) {
+    const lines = violations.map(({ field, description }) => `${field}: ${description}`);
+    throw new AssayError("invalid_argument", lines.join("; "), { violations });
+  }
+  return deepFreeze(config) as unknown as Config<S>;
 }
 
 /** One key with its place. */

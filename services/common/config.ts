@@ -1,6 +1,6 @@
 /**
  * Loads the services' config: default < file < environment < argument. The only file that knows convict, which is loaded
- * with the first call: a process that got its config from its parent (`configFromJson`) never pays for it.
+ * with the first call: a process that got its config from its parent (`configOver`) never pays for it.
  */
 import { readFile } from "node:fs/promises";
 import { type Config, type ConfigSchemas, deepFreeze, keysOf, type PlacedKey, problemOf, valueOfText } from "./config-schema.ts";

@@ -27,6 +27,15 @@ import { protocolVersion, version } from "../common/version.ts";
 export type JoinStream = MessageStream<JoinRequest, MessageInitShape<typeof JoinResponseSchema>>;
 export type Action = Command["action"];
 
+/** Something that a member has to do. */
+export interface Order {
+  readonly runId: string;
+  /** Service of the member that it is for; `UNSPECIFIED`: all of them. */
+  readonly service: ServiceKind;
+  readonly action: Action;
+  readonly timeoutMs: number;
+}
+
 /** A process of the suite, as long as the controller remembers it. */
 export interface MemberEntry {
   readonly member: Member;
@@ -115,9 +124,9 @@ export class Members {
    * Sends a command and resolves with its result; rejects with the member's error, or `deadline_exceeded` naming member and
    * command. A broken stream does not end it: it is sent again when the member is back.
    */
-  async command(entry: MemberEntry, runId: string, action: Action, timeoutMs: number): Promise<CommandResult> {
+  async command(entry: MemberEntry, { runId, service, action, timeoutMs }: Order): Promise<CommandResult> {
     const commandId = this.nextCommandId++;
-    const command = create(CommandSchema, { commandId, runId, timeoutMs, action });
+    const command = create(CommandSchema, { commandId, runId, timeoutMs, service, action });
     const answer = Promise.withResolvers<CommandResult>();
     const late = (): void => {
       const what = `${entry.member.memberId} did not answer ${action.case ?? "a command"} within ${timeoutMs} ms`;

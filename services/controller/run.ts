@@ -20,7 +20,7 @@ import type { Logger } from "../common/logger.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { type BarrierName, createRunMachine, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, selfWarmUpMs, workersFor } from "./core/run-plan.ts";
-import type { MemberEntry, Members } from "./members.ts";
+import type { Action, MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
 
 export interface RunExecutionOptions {
@@ -221,7 +221,7 @@ export class RunExecution {
     }
     if (services.includes(ServiceKind.RECORDS_MANAGER) && this.run.state >= RunState.READY) {
       this.note("rejoined", `${memberId} is back; what is not committed is sent again`);
-      this.configure(entry).catch((error: unknown) => {
+      this.configure(entry, ServiceKind.RECORDS_MANAGER).catch((error: unknown) => {
         this.tell(() => this.machine?.recordsManagerDied(messageOf(error), monotonicNs()));
       });
     }
@@ -337,7 +337,7 @@ export class RunExecution {
     switch (barrier) {
       case "dataset": {
         const entry = await this.oneServing(ServiceKind.DATASET, "dataset");
-        const { outcome } = await this.configure(entry, datasetTimeoutMs, true);
+        const { outcome } = await this.configure(entry, ServiceKind.DATASET, datasetTimeoutMs);
         if (outcome.case !== "dataset") throw new AssayError("internal", "the dataset service prepared nothing");
         this.dataset.resolve(outcome.value);
         this.ready("dataset", "dataset");
@@ -351,7 +351,7 @@ export class RunExecution {
         return;
       case "telemetry": {
         const [entry] = this.options.members.serving(ServiceKind.TELEMETRY);
-        if (entry !== undefined) await this.configure(entry, telemetryTimeoutMs);
+        if (entry !== undefined) await this.configure(entry, ServiceKind.TELEMETRY, telemetryTimeoutMs);
         this.ready("telemetry", "telemetry");
         return;
       }
@@ -370,7 +370,7 @@ export class RunExecution {
   private async prepareService(name: string, service: ServiceKind): Promise<void> {
     await this.oneServing(service, name);
     // All of a service: there may be several record-processors.
-    await Promise.all(this.options.members.serving(service).map((entry) => this.configure(entry)));
+    await Promise.all(this.options.members.serving(service).map((entry) => this.configure(entry, service)));
     if (service === ServiceKind.RECORDS_MANAGER) this.observer.start();
     this.ready("workers", name);
   }
@@ -397,13 +397,13 @@ export class RunExecution {
 
   private async configureWorker(entry: MemberEntry): Promise<void> {
     this.workers.add(entry.member.memberId);
-    await this.configure(entry);
+    await this.configure(entry, ServiceKind.WORKER);
     this.ready("workers", entry.member.memberId);
   }
 
-  private async configure(entry: MemberEntry, timeoutMs = configureTimeoutMs, isDataset = false) {
+  private async configure(entry: MemberEntry, service: ServiceKind, timeoutMs = configureTimeoutMs) {
     const { runId, spec, folder, members } = this.options;
-    const dataset = isDataset ? undefined : await this.dataset.promise;
+    const dataset = service === ServiceKind.DATASET ? undefined : await this.dataset.promise;
     const value = create(ConfigureRunSchema, {
       spec,
       folder,
@@ -412,7 +412,7 @@ export class RunExecution {
       createWallNs: wallOfMonotonic(monotonicNs()),
       ...(dataset === undefined ? {} : { dataset }),
     });
-    return members.command(entry, runId, { case: "configure", value }, timeoutMs);
+    return members.command(entry, { runId, service, action: { case: "configure", value }, timeoutMs });
   }
 
   /** Resolves once every member that takes part knows suite time. */
@@ -434,7 +434,12 @@ export class RunExecution {
     await this.toService(ServiceKind.RECORDS_MANAGER, { case: "startPhase", value }, phaseTimeoutMs);
     for (const entry of members.serving(ServiceKind.TELEMETRY)) {
       members
-        .command(entry, runId, { case: "startPhase", value }, phaseTimeoutMs)
+        .command(entry, {
+          runId,
+          service: ServiceKind.TELEMETRY,
+          action: { case: "startPhase", value },
+          timeoutMs: phaseTimeoutMs,
+        })
         .catch((error: unknown) => this.note("note", messageOf(error)));
     }
     await this.toService(ServiceKind.TIMING, { case: "startPhase", value }, phaseTimeoutMs);
@@ -478,7 +483,12 @@ export class RunExecution {
       await Promise.all(
         group.map((entry) =>
           members
-            .command(entry, runId, { case: "finish", value }, state === "completed" ? finishTimeoutMs : closeTimeoutMs)
+            .command(entry, {
+              runId,
+              service: ServiceKind.UNSPECIFIED,
+              action: { case: "finish", value },
+              timeoutMs: finishTimeoutMs,
+            })
             .catch((error: unknown) =>
               log.warn("a member did not release the run", {
                 run_id: runId,
@@ -499,9 +509,11 @@ export class RunExecution {
     const { members, runId, log } = this.options;
     const action = { case: "endCollection" as const, value: { $typeName: "assay.controller.v1.EndCollection" as const } };
     for (const entry of members.serving(ServiceKind.TELEMETRY)) {
-      await members.command(entry, runId, action, telemetryTimeoutMs).catch((error: unknown) => {
-        log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
-      });
+      await members
+        .command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: telemetryTimeoutMs })
+        .catch((error: unknown) => {
+          log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
+        });
     }
   }
 
@@ -536,10 +548,10 @@ export class RunExecution {
       this.tell(() => this.machine?.workersExhausted(`${exited.workerId} ended by ${how}`, monotonicNs()));
   }
 
-  private async toService(service: ServiceKind, action: Parameters<Members["command"]>[2], timeoutMs: number) {
+  private async toService(service: ServiceKind, action: Action, timeoutMs: number) {
     const { members, runId } = this.options;
     const entry = await this.oneServing(service, serviceName(service));
-    return members.command(entry, runId, action, timeoutMs);
+    return members.command(entry, { runId, service, action, timeoutMs });
   }
 
   /** The first member that serves this; waits for one to join until the run is over. */

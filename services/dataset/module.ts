@@ -14,10 +14,13 @@ import { createDatasetService, type PreparedDataset } from "./service.ts";
 const done = { case: undefined } as const;
 const defaultInputTokens = 550;
 const defaultEntries = 100;
-/** Prepared and belonging to no run: the oldest go first. */
-const keptDatasets = 16;
 
-export function createDatasetModule(): ServiceModule {
+export interface DatasetDeps {
+  /** Prepared datasets that belong to no run and are kept; the oldest go first. */
+  readonly keptDatasets: number;
+}
+
+export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, PreparedDataset & { runId: string }>();
   let made = 0;
 

@@ -70,7 +70,7 @@ function usageOf({ memberId, atNs, usage, counters }: UsageSample, memory: CpuMe
     openFds: usage?.openFds ?? 0,
     maxFds: usage?.maxFds ?? 0,
     portShare: Number.NaN,
-    inFlight: Number(counters["in_flight"] ?? 0n),
-    outboxBytes: Number(counters["outbox_bytes"] ?? 0n),
+    inFlight: Number(counters.in_flight ?? 0n),
+    outboxBytes: Number(counters.outbox_bytes ?? 0n),
   };
 }

@@ -134,7 +134,7 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
   const firstByteNs = maybe("first_byte_ns");
   const connectNs = maybe("connect_ns");
   const cancelledNs = maybe("cancelled_ns");
-  const stamps = row["content_stamps"];
+  const stamps = row.content_stamps;
   return {
     creditId: count("credit_id"),
     phase: number("phase"),
@@ -197,7 +197,7 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
       ...phase.runMetrics.map(({ tag, value }): MetricInit => ({ ...headOf(tag), avg: value, notes: notesOf(phase, tag) })),
     ],
     errors: phase.errors.map(({ count, ...group }) => ({ ...group, count: BigInt(count) })),
-    notes: phase.notes.map(({ message }) => message),
+    notes: phase.notes.filter(({ tag }) => tag === undefined).map(({ message }) => message),
     gpus: gpus.map(gpuOf),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),

@@ -8,7 +8,7 @@ import { createClient } from "../common/rpc/client.ts";
 import { Collection } from "./collection.ts";
 import { probeSource, type SourceReport } from "./scraper.ts";
 import { createTelemetryService, usualUrls } from "./service.ts";
-import { createPageFetcher } from "./sources/http.ts";
+import { createPageFetcher, type PageLimits } from "./sources/http.ts";
 
 export interface TelemetryDeps {
   /** This process's id at the controller. */
@@ -16,13 +16,14 @@ export interface TelemetryDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
+  /** Limits of one scrape. */
+  readonly pageLimits: PageLimits;
 }
 
 const done = { case: undefined } as const;
-const pageLimits = { deadlineMs: 2_000, maxBytes: 16 << 20 };
 const stopTimeoutMs = 2_000;
 
-export function createTelemetryModule({ id, log, clock, addresses }: TelemetryDeps): ServiceModule {
+export function createTelemetryModule({ id, log, clock, addresses, pageLimits }: TelemetryDeps): ServiceModule {
   const collections = new Map<string, Collection>();
   const fetcher = createPageFetcher(pageLimits);
 

@@ -12,6 +12,8 @@ export interface Bootstrap {
   readonly memberId: string;
   readonly logFile: string | null;
   readonly logLevel: string;
+  /** The manager's own config, as far as it concerns a worker. */
+  readonly config: Readonly<Record<string, unknown>>;
 }
 
 export interface ChildExit {

@@ -1,6 +1,5 @@
 /** A worker as a module of its process: one run at a time, its streams dialled by the directory. */
 import { randomBytes } from "node:crypto";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
@@ -21,6 +20,8 @@ export interface WorkerDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
+  /** Folder for records that do not fit the outbox's memory. */
+  readonly spillDir: string;
   usage(): ProcessUsage | undefined;
   report(event: MemberEvent["event"], runId: string): void;
 }
@@ -55,7 +56,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       clock,
       log,
       incarnation,
-      spillPath: join(tmpdir(), `assay-${runId}-${workerId}.spill`),
+      spillPath: join(deps.spillDir, `assay-${runId}-${workerId}.spill`),
       dial: {
         turns: () => createClient(DatasetService, dataset).fetchTurns(),
         credits: () => createClient(TimingService, timing).credits(),

@@ -77,10 +77,13 @@ function warmCredit(id: number): Credit {
   };
 }
 
+/** No dataset has this conversation, so its body is never taken for a measured one's. */
+const warmConversation = 2n ** 63n;
+
 function warmTurn(): Parameters<BodyMaker["make"]>[0] {
   return {
     $typeName: "assay.dataset.v1.Turn",
-    conversation: 0n,
+    conversation: warmConversation,
     turn: 0,
     conversationId: "",
     messages: [{ $typeName: "assay.dataset.v1.ChatMessage", role: "user", content: "warm" }],

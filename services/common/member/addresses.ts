@@ -13,6 +13,8 @@ export interface Addresses {
   channelTo(service: ServiceName, signal: AbortSignal, key?: string): Promise<Channel>;
   /** The directory has changed. */
   update(directory: Directory): void;
+  /** The channel to an address, shared by all who ask for it. */
+  channel(address: string): Channel;
   /** Entries of a service now. */
   entriesOf(service: ServiceName): readonly DirectoryEntry[];
   close(): void;
@@ -52,6 +54,7 @@ export function createAddresses({ token, tls }: AddressesOptions): Addresses {
 
   return {
     entriesOf,
+    channel: open,
     async channelTo(service, signal, key = "") {
       const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
       signal.addEventListener("abort", () => giveUp(), { once: true });

@@ -30,7 +30,7 @@ import { createClient } from "../rpc/client.ts";
 import type { MessageStream } from "../rpc/handler.ts";
 import { grpcCodeOf } from "../rpc/status.ts";
 import { protocolVersion, version } from "../version.ts";
-import { MeasuredSuiteClock, readClockIdentity, type SuiteClock } from "./suite-clock.ts";
+import { type MeasuredSuiteClock, readClockIdentity } from "./suite-clock.ts";
 import { createUsageMeter, type ProcessUsage } from "./usage.ts";
 
 export interface MemberOptions {
@@ -43,6 +43,8 @@ export interface MemberOptions {
   readonly channel: Channel;
   readonly log: Logger;
   readonly cores: number;
+  /** Brought to suite time by joining. */
+  readonly clock: MeasuredSuiteClock;
   readonly listeners: MemberListeners;
 }
 
@@ -59,7 +61,6 @@ export interface Member {
   join(timeoutMs: number): Promise<void>;
   /** Given by the controller. Empty before `join` has resolved. */
   readonly id: string;
-  readonly clock: SuiteClock;
   directory(): Directory;
   /** Reports something that happened; kept until the controller has it. */
   report(event: MemberEvent["event"], runId: string): void;
@@ -93,7 +94,6 @@ export function createMember(options: MemberOptions): Member {
 }
 
 class JoinedMember implements Member {
-  readonly clock = new MeasuredSuiteClock();
   private readonly options: MemberOptions;
   private readonly incarnation = randomBytes(8).readBigUInt64LE();
   private readonly identity = readClockIdentity();
@@ -237,7 +237,7 @@ class JoinedMember implements Member {
       shared.bootId === this.identity.bootId &&
       shared.timeNamespace === this.identity.timeNamespace
     ) {
-      this.clock.share();
+      this.options.clock.share();
     }
     if (isOtherSuite) {
       this.options.log.warn("the controller has restarted: runs of the old suite end here", { suite_id: welcome.suiteId });
@@ -261,7 +261,7 @@ class JoinedMember implements Member {
         }
         return;
       case "clockPong":
-        this.clock.add({
+        this.options.clock.add({
           sentNs: message.value.memberSentNs,
           remoteReceivedNs: message.value.receivedNs,
           remoteSentNs: message.value.sentNs,
@@ -312,7 +312,7 @@ class JoinedMember implements Member {
     const beat = (): void => this.beat(stream);
     beat();
     this.timers.push(setInterval(beat, heartbeatMs));
-    if (!this.clock.needsPings) return;
+    if (!this.options.clock.needsPings) return;
     const ping = (): void => {
       stream.send({ message: { case: "clockPing", value: { memberSentNs: monotonicNs() } } });
     };
@@ -325,7 +325,7 @@ class JoinedMember implements Member {
     this.lastUsage = usage;
     const counters: Record<string, bigint> = {};
     for (const [name, value] of Object.entries(this.options.listeners.counters())) counters[name] = BigInt(Math.round(value));
-    const offset = this.clock.offset();
+    const offset = this.options.clock.offset();
     stream.send({
       message: {
         case: "heartbeat",

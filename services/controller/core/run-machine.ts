@@ -57,11 +57,13 @@ export interface RunBounds {
   /** From the account to records complete. */
   readonly recordsNs: number;
   readonly marginNs: number;
+  /** Longest that a stopped run waits for what is in flight, where the phase's own grace is longer. */
+  readonly cancelGraceNs: number;
   /** From timing's death until every worker has certainly stopped and its outbox has had time to empty. */
   readonly leaseOverNs: number;
 }
 
-export const RUN_BOUNDS: RunBounds = { answerNs: 7e9, recordsNs: 30e9, marginNs: 10e9, leaseOverNs: 6e9 };
+export const RUN_BOUNDS: RunBounds = { answerNs: 7e9, recordsNs: 30e9, marginNs: 10e9, cancelGraceNs: 30e9, leaseOverNs: 6e9 };
 
 /** What the controller's edge has to do. */
 export type RunCommand<Account, Heartbeat> =
@@ -133,6 +135,7 @@ interface PhaseProgress {
   isSent: boolean;
   isReturned: boolean;
   isClosed: boolean;
+  graceNs: number;
   deadlineNs: number;
   recordsDeadlineNs: number;
 }
@@ -201,8 +204,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     const progress = this.#phases[phase];
     if (progress === undefined || progress.isSent || this.#isOver) return;
     progress.isSent = true;
-    const { graceNs } = this.#phaseOf(phase);
-    progress.deadlineNs = now + graceNs + this.#plan.bounds.answerNs + this.#plan.bounds.marginNs;
+    progress.deadlineNs = now + progress.graceNs + this.#plan.bounds.answerNs + this.#plan.bounds.marginNs;
     if (phase === this.#plan.phases.length - 1 && this.#state === "running") this.#enter("draining", phase);
   }
 
@@ -220,7 +222,8 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
 
   phaseClosed(phase: number, now: number): void {
     const progress = this.#phases[phase];
-    if (progress === undefined || this.#isOver) return;
+    // Nothing is closed before its account was handed over.
+    if (progress === undefined || !progress.isReturned || this.#isOver) return;
     progress.isClosed = true;
     progress.recordsDeadlineNs = Number.POSITIVE_INFINITY;
     this.#settle(now);
@@ -340,12 +343,13 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   }
 
   #startPhase(phase: number, now: number): void {
-    const { durationNs } = this.#phaseOf(phase);
+    const { durationNs, graceNs } = this.#phaseOf(phase);
     const { answerNs, marginNs } = this.#plan.bounds;
     this.#phases[phase] = {
       isSent: false,
       isReturned: false,
       isClosed: false,
+      graceNs,
       deadlineNs: now + (durationNs ?? Number.POSITIVE_INFINITY) + answerNs + marginNs,
       recordsDeadlineNs: Number.POSITIVE_INFINITY,
     };
@@ -354,10 +358,12 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   }
 
   #stopPhases(reason: string, now: number): void {
-    const { answerNs, marginNs } = this.#plan.bounds;
+    const { answerNs, marginNs, cancelGraceNs } = this.#plan.bounds;
     for (const [phase, progress] of this.#phases.entries()) {
       if (progress.isReturned) continue;
-      if (!progress.isSent) progress.deadlineNs = now + answerNs + marginNs;
+      progress.graceNs = Math.min(progress.graceNs, cancelGraceNs);
+      const stepNs = answerNs + marginNs + (progress.isSent ? progress.graceNs : 0);
+      progress.deadlineNs = Math.min(progress.isSent ? progress.deadlineNs : Number.POSITIVE_INFINITY, now + stepNs);
       this.#out.command({ kind: "stop_phase", phase, reason });
     }
     if (this.#state === "running") this.#enter("draining", this.#phases.length - 1);

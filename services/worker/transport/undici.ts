@@ -52,7 +52,8 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
     connection.requests = 0;
     if (spare !== undefined && !spare.destroyed) {
       connection.isOpen = true;
-      callback(null, spare);
+      // undici loses a request whose connector answers before it has returned.
+      queueMicrotask(() => callback(null, spare));
       return;
     }
     const startNs = monotonicNs();

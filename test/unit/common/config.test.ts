@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { loadConfig } from "../../../services/common/config.ts";
-import { configFromJson, defineConfig, describeConfig, maskedConfig } from "../../../services/common/config-schema.ts";
+import { configOver, defineConfig, describeConfig, maskedConfig } from "../../../services/common/config-schema.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 
 const schemas = {
@@ -200,14 +200,13 @@ describe("config", () => {
     expect(maskedConfig(schemas, (await loadConfig(schemas, nothing)).config)["worker-manager"]).to.include({ joinToken: "" });
   });
 
-  it("comes from a parent as JSON, whole or not at all", async () => {
+  it("comes from a parent: what it names, over the defaults", async () => {
     const { config } = await loadConfig(schemas, { argv: ["--workers-limit=4"], env: {} });
-    const received = configFromJson(schemas, JSON.stringify(config));
-    expect(received).to.deep.equal(config);
-    expect(() => Object.assign(received.timing, { port: 1 })).to.throw(TypeError);
-    expect(() => configFromJson(schemas, JSON.stringify({ ...config, timing: {} }))).to.throw(
-      "config from parent lacks timing.port",
-    );
+    expect(configOver(schemas, JSON.parse(JSON.stringify(config)))).to.deep.equal(config);
+    const part = configOver(schemas, { "worker-manager": { limit: 4 }, nobody: { limit: 1 } });
+    expect(part).to.deep.equal(config);
+    expect(() => Object.assign(part.timing, { port: 1 })).to.throw(TypeError);
+    expect(() => configOver(schemas, { timing: { port: "x" } })).to.throw("timing.port: must be");
   });
 
   it("describes every key for a reference page", () => {

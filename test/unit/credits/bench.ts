@@ -9,6 +9,13 @@ export const SEC = 1e9;
 
 export type TimingKind = TimingMessage["kind"];
 
+export interface BenchWorkerOptions {
+  /** Credits with a due time go to a pacer's thread, played by the test. */
+  readonly hasPacerThread?: boolean;
+  /** Every request fails at once, within `fire`. */
+  readonly isUnsendable?: boolean;
+}
+
 /** A worker core on the bench: what it says and is told lies in two lists until the test moves it. */
 export class BenchWorker {
   readonly id: string;
@@ -27,7 +34,7 @@ export class BenchWorker {
   isDialling = false;
   readonly #bench: Bench;
 
-  constructor(bench: Bench, id: string, hasPacerThread: boolean) {
+  constructor(bench: Bench, id: string, { hasPacerThread = false, isUnsendable = false }: BenchWorkerOptions) {
     this.#bench = bench;
     this.id = id;
     this.core = createCreditWorker(
@@ -43,7 +50,10 @@ export class BenchWorker {
         words: new Int32Array(1024),
       },
       {
-        fire: (credit) => void this.fired.push(credit),
+        fire: (credit) => {
+          this.fired.push(credit);
+          if (isUnsendable) this.core.requestEnded(credit.id, { sessionOver: true }, bench.now);
+        },
         cancelInFlight: (ids, reason) => void this.cancelled.push({ ids, reason }),
         send: (envelope) => void this.up.push(envelope),
         wantDial: (dial) => {
@@ -160,8 +170,8 @@ export class Bench {
   }
 
   /** A worker that is welcomed, or (not `isWelcomed`) has its hello unread. */
-  join(id: string, { isWelcomed = true, hasPacerThread = false } = {}): BenchWorker {
-    const worker = new BenchWorker(this, id, hasPacerThread);
+  join(id: string, { isWelcomed = true, ...options }: BenchWorkerOptions & { readonly isWelcomed?: boolean } = {}): BenchWorker {
+    const worker = new BenchWorker(this, id, options);
     this.workers.push(worker);
     worker.connect();
     if (isWelcomed) worker.talk();

@@ -403,6 +403,13 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
   timeoutMs: number;
 
   /**
+   * Service of the member that it is for; unspecified: all of them.
+   *
+   * @generated from field: assay.common.v1.ServiceKind service = 13;
+   */
+  service: ServiceKind;
+
+  /**
    * What to do.
    *
    * @generated from oneof assay.controller.v1.Command.action

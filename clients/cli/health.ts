@@ -1,0 +1,33 @@
+/** `assay health`: is a suite there, and does it serve? */
+import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/grpc/health/v1/health_pb.js";
+import { messageOf } from "../../services/common/errors.ts";
+import { createClient } from "../../services/common/rpc/client.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { HealthOptions } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+import { findToken } from "./token.ts";
+
+export const defaultController = "127.0.0.1:50051";
+
+const timeoutMs = 3000;
+
+/** Prints one line a service, `SERVING assay.controller.v1.RunService`. Resolves with the exit code, within 3 s. */
+export async function health({ controller = defaultController, tokenFile }: HealthOptions, terminal: Terminal): Promise<number> {
+  let client: ReturnType<typeof createClient<typeof Health>> | undefined;
+  try {
+    const token = await findToken(tokenFile, terminal.env);
+    client = createClient(Health, { address: controller, token });
+    const { statuses } = await client.list({}, { timeoutMs });
+    const rows = Object.entries(statuses)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([service, { status }]) => ({ service, status }));
+    for (const { service, status } of rows) terminal.out(`${ServingStatus[status]} ${service === "" ? controller : service}\n`);
+    const isServing = rows.length > 0 && rows.every(({ status }) => status === ServingStatus.SERVING);
+    return isServing ? exitCodes.ok : exitCodes.failed;
+  } catch (error) {
+    terminal.err(`assay health: ${messageOf(error)}\n`);
+    return exitCodes.failed;
+  } finally {
+    client?.close();
+  }
+}

@@ -1,0 +1,273 @@
+/** `assay run`: from options to an exit code. */
+import { resolve } from "node:path";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
+import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { AssayError } from "../../services/common/errors.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { RunOptions } from "./flags.ts";
+import { Interrupts, unlessAborted } from "./interrupts.ts";
+import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
+import { MockServer } from "./mock-server.ts";
+import { complaintLine, runSpecJson, withMock } from "./run-options.ts";
+import type { SuiteClient } from "./suite-client.ts";
+import type { Terminal } from "./terminal.ts";
+import { findToken } from "./token.ts";
+
+export interface RunContext {
+  readonly terminal: Terminal;
+  /** `assay run`, before complaints. */
+  readonly name: string;
+  /** Program and arguments up to the subcommand: starts processes of this very version. */
+  readonly command: readonly string[];
+  /** The command line as given, secrets masked. */
+  readonly cliCommand: string;
+  /** How long a run may take to end after a process of the local suite died. Default 30 000. */
+  readonly deathWaitMs?: number;
+}
+
+/** Runs one benchmark with options that were checked. Resolves with the exit code when everything that it started has ended. */
+export async function run(options: RunOptions, context: RunContext): Promise<number> {
+  const interrupts = new Interrupts(context.terminal);
+  const session = new Session(options, context);
+  try {
+    return await drive(session, interrupts);
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    session.say(error.message);
+    return exitCodes.failed;
+  } finally {
+    if (interrupts.leave.aborted) await session.kill();
+    else await session.stop();
+    interrupts.close();
+  }
+}
+
+async function drive(session: Session, interrupts: Interrupts): Promise<number> {
+  const client = await unlessAborted(session.connect(), interrupts.stop);
+  if (client === undefined) return exitCodes.interrupted;
+  // From here on there may be a run: a Ctrl-C waits for its name, to stop it.
+  const created = await unlessAborted(session.create(client), interrupts.leave);
+  if (created === "refused") return exitCodes.usage;
+  if (created?.run === undefined) return exitCodes.interrupted;
+  const ended = await session.follow(created.run, interrupts);
+  if (ended === undefined) return exitCodes.interrupted;
+  return session.conclude(ended, interrupts);
+}
+
+/** One run, and what was started for it. */
+class Session {
+  #options: RunOptions;
+  readonly #context: RunContext;
+  readonly #lost = new AbortController();
+  readonly #suite: LocalSuite | undefined;
+  readonly #mock: MockServer | undefined;
+  #client: SuiteClient | undefined;
+  #clear: () => void = () => {};
+  #folder = "";
+  #deathTimer: NodeJS.Timeout | undefined;
+
+  /** Starts the processes, before anything slow is loaded. */
+  constructor(options: RunOptions, context: RunContext) {
+    this.#options = options;
+    this.#context = context;
+    const { terminal, command } = context;
+    const isVerbose = options.verbose === true;
+    if (options.controller === undefined) {
+      this.#suite = new LocalSuite({
+        command,
+        artifactBase: terminal.cwd,
+        workersMax: options.workersMax,
+        logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),
+        logFile: options.logFile === undefined ? undefined : resolve(terminal.cwd, options.logFile),
+        onLog: isVerbose ? (line) => this.#note(line) : undefined,
+        onDeath: (death) => this.#onDeath(death),
+      });
+    }
+    if (options.mock) this.#mock = new MockServer(command);
+  }
+
+  /** A complaint, on stderr. */
+  say(text: string): void {
+    this.#note(`${this.#context.name}: ${text}`);
+  }
+
+  /** Waits for what was started, and connects. */
+  async connect(): Promise<SuiteClient> {
+    const loading = import("./suite-client.ts");
+    const [suite, url] = await Promise.all([this.#findSuite(), this.#mock?.ready()]);
+    if (url !== undefined) this.#options = withMock(this.#options, url);
+    this.#client = new (await loading).SuiteClient(suite);
+    return this.#client;
+  }
+
+  /** Creates the run. `refused`: the spec is wrong, and why has been said. */
+  async create(client: SuiteClient): Promise<CreateRunResponse | "refused"> {
+    try {
+      const created = await client.createRun(this.#spec());
+      if (!this.#options.quiet) for (const warning of created.warnings) this.#note(`warning: ${warning}`);
+      return created;
+    } catch (error) {
+      if (!(error instanceof AssayError) || !isRefusal(error)) throw error;
+      const complaints = error.violations.length > 0 ? error.violations : [{ field: "", description: error.message }];
+      for (const line of new Set(complaints.map((complaint) => complaintLine(complaint, this.#options)))) this.say(line);
+      return "refused";
+    }
+  }
+
+  /** Watches the run to its end. Undefined: the second Ctrl-C came before. */
+  async follow(created: Run, interrupts: Interrupts): Promise<Run | undefined> {
+    const client = this.#connected();
+    const { Progress, phaseThatRuns } = await import("./progress.ts");
+    const { terminal } = this.#context;
+    const isShown = this.#options.ui !== "none" && !this.#options.quiet;
+    const progress = new Progress({
+      write: isShown ? terminal.err : () => {},
+      isTty: terminal.isErrTty,
+      width: () => terminal.errWidth,
+      now: () => performance.now(),
+    });
+    this.#clear = () => progress.clear();
+    let last = created;
+    const stop = (): void => {
+      const inFlight = phaseThatRuns(last)?.outstanding ?? 0n;
+      const grace = graceOf(last);
+      const wait =
+        inFlight === 0n ? "" : ` waiting${grace === undefined ? "" : ` up to ${grace} s`} for ${inFlight} requests in flight;`;
+      this.#note(`stopping:${wait} press Ctrl-C again to leave now`);
+      client.cancelRun(created.runId, false, "Ctrl-C").catch((error) => this.say(`stopping the run: ${error.message}`));
+    };
+    const signal = AbortSignal.any([interrupts.leave, this.#lost.signal]);
+    const live = new AbortController();
+    if (isShown) void this.#watchTtft(created.runId, AbortSignal.any([signal, live.signal]), (ms) => progress.setTtft(ms));
+    interrupts.stop.addEventListener("abort", stop, { once: true });
+    if (interrupts.stop.aborted) stop();
+    try {
+      return await client.watchRun(created.runId, {
+        signal,
+        intervalMs: terminal.isErrTty ? 250 : 1000,
+        onMessage: ({ run: now, events }) => {
+          if (now !== undefined) {
+            last = now;
+            this.#folder = now.folder;
+            progress.update(now);
+          }
+          for (const event of events) {
+            if (this.#options.verbose || (isShown && !expectedEvents.has(event.kind))) this.#note(event.message);
+          }
+        },
+      });
+    } catch (error) {
+      if (interrupts.leave.aborted) return this.#leave(created.runId);
+      throw this.#lost.signal.aborted ? this.#lost.signal.reason : error;
+    } finally {
+      interrupts.stop.removeEventListener("abort", stop);
+      live.abort();
+      progress.clear();
+      this.#clear = () => {};
+      clearTimeout(this.#deathTimer);
+    }
+  }
+
+  /** Shows the results of an ended run. */
+  async conclude(ended: Run, interrupts: Interrupts): Promise<number> {
+    const { conclude } = await import("./conclusion.ts");
+    const { terminal, cliCommand } = this.#context;
+    const { artifactDir } = this.#options;
+    const concluding = conclude(this.#connected(), ended, {
+      terminal,
+      cliCommand,
+      isJson: this.#options.json === true,
+      isLocal: this.#suite !== undefined,
+      artifactDir: artifactDir === undefined ? undefined : resolve(terminal.cwd, artifactDir),
+      isInterrupted: interrupts.stop.aborted,
+      signal: interrupts.leave,
+      say: (text) => this.say(text),
+    });
+    return (await unlessAborted(concluding, interrupts.leave)) ?? exitCodes.interrupted;
+  }
+
+  /** Lets what was started here end by itself. */
+  async stop(): Promise<void> {
+    this.#client?.close();
+    await Promise.all([this.#suite?.stop(), this.#mock?.stop()]);
+  }
+
+  /** Ends what was started here now. */
+  async kill(): Promise<void> {
+    this.#client?.close();
+    await Promise.all([this.#suite?.kill(), this.#mock?.kill()]);
+  }
+
+  async #findSuite(): Promise<{ address: string; token: string | undefined }> {
+    if (this.#suite !== undefined) return { address: await this.#suite.ready(), token: this.#suite.token };
+    const { controller = "", tokenFile } = this.#options;
+    return { address: controller, token: await findToken(tokenFile, this.#context.terminal.env) };
+  }
+
+  #connected(): SuiteClient {
+    if (this.#client === undefined) throw new AssayError("internal", "not connected to a suite");
+    return this.#client;
+  }
+
+  /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
+  #spec(): JsonObject {
+    const { artifactDir, ...options } = this.#options;
+    if (artifactDir === undefined || this.#suite === undefined) return runSpecJson(options);
+    return runSpecJson({ ...options, artifactDir: resolve(this.#context.terminal.cwd, artifactDir) });
+  }
+
+  // The figure only decorates the progress line: a suite that does not give it is watched without.
+  async #watchTtft(runId: string, signal: AbortSignal, show: (ms: number | undefined) => void): Promise<void> {
+    try {
+      for await (const { phase } of this.#connected().watchSummary(runId, signal)) {
+        show(phase?.metrics.find(({ tag }) => tag === "time_to_first_token")?.p50);
+      }
+    } catch {
+      show(undefined);
+    }
+  }
+
+  // Leaving a suite that stays: it is told to be quick about the run, and not waited for longer than the call takes.
+  async #leave(runId: string): Promise<undefined> {
+    if (this.#suite !== undefined) return;
+    await this.#connected()
+      .cancelRun(runId, true, "Ctrl-C twice")
+      .catch((error) => this.say(`ending the run: ${error.message}`));
+  }
+
+  #onDeath({ name, how, lastWords, isController }: SuiteDeath): void {
+    this.say(`the process of ${name} ended unexpectedly: ${how}`);
+    if (lastWords !== "") this.#note(lastWords.replaceAll(/^/gm, "  "));
+    const files = this.#folder === "" ? "" : `; what was recorded is in ${this.#folder}`;
+    if (isController) {
+      this.#lost.abort(new AssayError("unavailable", `the run is lost with its controller${files}`));
+      return;
+    }
+    const waitMs = this.#context.deathWaitMs ?? 30_000;
+    const late = new AssayError("deadline_exceeded", `the run did not end within ${waitMs / 1000} s of that${files}`);
+    this.#deathTimer ??= setTimeout(() => this.#lost.abort(late), waitMs);
+  }
+
+  #note(text: string): void {
+    this.#clear();
+    this.#context.terminal.err(`${text}\n`);
+  }
+}
+
+/** Steps that every run takes. */
+const expectedEvents: ReadonlySet<string> = new Set([
+  "phase_started",
+  "sending_complete",
+  "returning_complete",
+  "records_complete",
+]);
+
+function isRefusal({ code }: AssayError): boolean {
+  return code === "invalid_argument" || code === "unimplemented";
+}
+
+/** Seconds that answers of the phase that runs are waited for. */
+function graceOf({ spec, phase }: Run): number | undefined {
+  return spec?.phases.find(({ name }) => name === phase)?.graceSec;
+}

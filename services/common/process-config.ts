@@ -1,0 +1,85 @@
+/** What every process of a suite may be configured with, whichever services it runs. */
+import { cpus } from "node:os";
+import { defineConfig } from "./config-schema.ts";
+
+export const processConfig = defineConfig({
+  controller: {
+    doc: "Address of the controller, host:port; unset where this process serves the controller itself.",
+    default: null,
+    format: "string",
+    env: "ASSAY_CONTROLLER",
+    arg: "controller",
+  },
+  host: {
+    doc: "Address to listen on. Anything but loopback needs TLS, or --insecure.",
+    default: "127.0.0.1",
+    format: "string",
+    env: "ASSAY_HOST",
+    arg: "host",
+  },
+  port: { doc: "Port to listen on; 0: any free one.", default: 0, format: "port", env: "ASSAY_PORT", arg: "port" },
+  advertise: {
+    doc: "Address that others are given for this process, host:port; unset: the one that it listens on.",
+    default: null,
+    format: "string",
+    env: "ASSAY_ADVERTISE",
+    arg: "advertise",
+  },
+  joinTokenFile: {
+    doc: "File with the suite's token. The controller's process makes it, readable by its owner alone, where it is missing; unset: the usual place.",
+    default: null,
+    format: "string",
+    env: "ASSAY_JOIN_TOKEN_FILE",
+    arg: "join-token-file",
+  },
+  insecure: {
+    doc: "No token is asked for and none is needed to listen beyond loopback.",
+    default: false,
+    format: "boolean",
+    env: "ASSAY_INSECURE",
+    arg: "insecure",
+  },
+  tlsCert: {
+    doc: "PEM file of the certificate to serve with; unset: no TLS.",
+    default: null,
+    format: "string",
+    env: "ASSAY_TLS_CERT",
+    arg: "tls-cert",
+  },
+  tlsKey: { doc: "PEM file of its key.", default: null, format: "string", env: "ASSAY_TLS_KEY", arg: "tls-key" },
+  tlsCa: {
+    doc: "PEM file of the authority that other members' and clients' certificates must be of; unset: no client certificate is asked for.",
+    default: null,
+    format: "string",
+    env: "ASSAY_TLS_CA",
+    arg: "tls-ca",
+  },
+  tlsClientCertificates: {
+    doc: "Whether clients must show a certificate of that authority.",
+    default: "optional",
+    format: ["none", "optional", "required"],
+    env: "ASSAY_TLS_CLIENT_CERTIFICATES",
+    arg: "tls-client-certificates",
+  },
+  logLevel: {
+    doc: "Least level that is written.",
+    default: "info",
+    format: ["debug", "info", "warn", "error"],
+    env: "ASSAY_LOG_LEVEL",
+    arg: "log-level",
+  },
+  logFile: {
+    doc: "File to write the log to, beside the terminal; unset: none.",
+    default: null,
+    format: "string",
+    env: "ASSAY_LOG_FILE",
+    arg: "log-file",
+  },
+  cores: {
+    doc: "Cores of this host that the suite may use.",
+    default: cpus().length,
+    format: "nat",
+    env: "ASSAY_CORES",
+    arg: "cores",
+  },
+});

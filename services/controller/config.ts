@@ -1,0 +1,26 @@
+/** What the controller may be configured with. */
+import { defineConfig } from "../common/config-schema.ts";
+
+export const controllerConfig = defineConfig({
+  runsDir: {
+    doc: "Folder of the catalog, and of runs by their ids.",
+    default: null,
+    format: "string",
+    env: "ASSAY_RUNS_DIR",
+    arg: "runs-dir",
+  },
+  artifactBase: {
+    doc: "Runs go where their spec says, relative to this folder, instead of below the runs folder: for a suite of one person's own.",
+    default: null,
+    format: "string",
+    env: "ASSAY_ARTIFACT_BASE",
+    arg: "artifact-base",
+  },
+  maxQueued: {
+    doc: "Runs that may wait for their turn.",
+    default: 100,
+    format: "nat",
+    env: "ASSAY_MAX_QUEUED",
+    arg: "max-queued",
+  },
+});

@@ -1,0 +1,60 @@
+/** Where a run's files go. */
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { AssayError, messageOf } from "../common/errors.ts";
+
+/** Files that a run writes; those of an earlier run in a folder that was named are replaced. */
+const runFiles = ["run.db", "run.db-wal", "run.db-shm", "profile_export_aiperf.json", "profile_export.jsonl"];
+const maxTries = 10_000;
+
+export interface FolderOptions {
+  /** Runs of this suite lie below this folder, by their ids. */
+  readonly runsDir: string;
+  /** Set for a suite that belongs to one person on one machine: runs go where their spec says, relative to this folder. */
+  readonly artifactBase: string | undefined;
+}
+
+/**
+ * Makes the folder of a run and returns its path. Throws `failed_precondition`, naming the path, where it cannot be made.
+ * @param artifactDir as the spec names it; empty: `artifacts/<name>`, with a number behind it where that is taken
+ */
+export function makeRunFolder(
+  { runsDir, artifactBase }: FolderOptions,
+  runId: string,
+  artifactDir: string,
+  name: string,
+): string {
+  if (artifactBase === undefined) return make(join(runsDir, runId));
+  if (artifactDir !== "") {
+    const folder = make(resolve(artifactBase, artifactDir));
+    for (const file of runFiles) rmSync(join(folder, file), { force: true });
+    return folder;
+  }
+  const parent = make(join(artifactBase, "artifacts"));
+  for (let number = 1; number <= maxTries; number++) {
+    const folder = join(parent, number === 1 ? name : `${name}-${number}`);
+    if (existsSync(folder)) continue;
+    // Another suite may take the same name at this very moment: whoever makes the folder has it.
+    if (makeExclusive(folder)) return folder;
+  }
+  throw new AssayError("failed_precondition", `${parent} holds ${maxTries} runs of ${name} already`);
+}
+
+function make(folder: string): string {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  } catch (error) {
+    throw new AssayError("failed_precondition", `folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function makeExclusive(folder: string): boolean {
+  try {
+    mkdirSync(folder);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw new AssayError("failed_precondition", `folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}

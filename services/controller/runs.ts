@@ -1,0 +1,240 @@
+/** The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
+import { AssayError, messageOf } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import type { Addresses } from "../common/member/addresses.ts";
+import type { Channel } from "../common/rpc/channel.ts";
+import { createClient } from "../common/rpc/client.ts";
+import { RunCatalog } from "./catalog.ts";
+import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
+import { makeRunFolder } from "./folders.ts";
+import type { MemberEntry, Members } from "./members.ts";
+import { RunExecution } from "./run.ts";
+
+export interface RunsOptions {
+  readonly members: Members;
+  readonly addresses: Addresses;
+  readonly log: Logger;
+  readonly runsDir: string;
+  readonly artifactBase: string | undefined;
+  readonly maxQueued: number;
+  channelTo(address: string): Channel;
+}
+
+const spawnTimeoutMs = 10_000;
+
+export class Runs {
+  private readonly options: RunsOptions;
+  private readonly executions = new Map<string, RunExecution>();
+  private readonly queue: RunExecution[] = [];
+  private readonly catalog: RunCatalog;
+  private current: RunExecution | undefined;
+  private changed = Promise.withResolvers<void>();
+
+  /** Opens the catalog. Throws, naming its path, where it cannot be written. */
+  constructor(options: RunsOptions) {
+    this.options = options;
+    this.catalog = RunCatalog.open(join(options.runsDir, "catalog.db"));
+    this.failForgotten();
+  }
+
+  /** Says what is wrong with a spec, by throwing, and gives the effective one. */
+  compile(spec: RunSpec): CompiledSpec {
+    return compileRunSpec(spec, () => BigInt(`0x${randomBytes(6).toString("hex")}`));
+  }
+
+  create(spec: RunSpec, wishedId: string): { readonly execution: RunExecution; readonly warnings: readonly string[] } {
+    const compiled = this.compile(spec);
+    const runId = wishedId === "" ? newRunId() : wishedId;
+    if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(runId)) {
+      throw new AssayError(
+        "invalid_argument",
+        `run_id: must be 1 to 64 lower case letters, digits, - or _, got ${JSON.stringify(runId)}`,
+      );
+    }
+    if (this.executions.has(runId) || this.catalog.get(runId) !== undefined) {
+      throw new AssayError("already_exists", `run ${runId} exists already`);
+    }
+    if (this.queue.length >= this.options.maxQueued) {
+      throw new AssayError("resource_exhausted", `${this.queue.length} runs are waiting already`);
+    }
+    const folder = makeRunFolder(this.options, runId, compiled.spec.output?.artifactDir ?? "", compiled.spec.name);
+    const execution = this.execution(runId, compiled.spec, folder);
+    this.executions.set(runId, execution);
+    this.queue.push(execution);
+    this.remember(execution);
+    this.next();
+    return { execution, warnings: compiled.warnings };
+  }
+
+  find(runId: string): RunExecution | undefined {
+    return this.executions.get(runId);
+  }
+
+  /** As it stands, or as the catalog remembers it. Throws `not_found`. */
+  get(runId: string): Run {
+    const execution = this.executions.get(runId);
+    if (execution !== undefined) return execution.run;
+    const entry = this.catalog.get(runId);
+    if (entry === undefined) throw new AssayError("not_found", `there is no run ${runId}`);
+    return runOfEntry(entry);
+  }
+
+  list(limit: number, before: string): Run[] {
+    return this.catalog
+      .list({ limit, ...(before === "" ? {} : { before }) })
+      .map((entry) => this.executions.get(entry.runId)?.run ?? runOfEntry(entry));
+  }
+
+  cancel(runId: string, now: boolean): Run {
+    const execution = this.executions.get(runId);
+    if (execution === undefined || execution.isOver) {
+      this.get(runId);
+      throw new AssayError("failed_precondition", `run ${runId} has ended`);
+    }
+    const waiting = this.queue.indexOf(execution);
+    if (waiting >= 0) this.queue.splice(waiting, 1);
+    execution.cancel(now);
+    this.remember(execution);
+    return execution.run;
+  }
+
+  delete(runId: string): void {
+    const run = this.get(runId);
+    if (run.state < RunState.COMPLETED) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
+    this.executions.delete(runId);
+    this.catalog.delete(runId);
+  }
+
+  activeIds(): string[] {
+    return [...(this.current === undefined ? [] : [this.current]), ...this.queue].map(({ run }) => run.runId);
+  }
+
+  /** Resolves at the next change of any run. */
+  change(): Promise<void> {
+    return this.changed.promise;
+  }
+
+  onJoined(entry: MemberEntry): void {
+    this.current?.onJoined(entry);
+  }
+
+  onEvent(entry: MemberEntry, event: MemberEvent): void {
+    // Workers end between runs too; such an end concerns no run.
+    this.current?.onEvent(entry, event);
+  }
+
+  onHeartbeat(entry: MemberEntry): void {
+    this.current?.onHeartbeat(entry);
+  }
+
+  onLost(entry: MemberEntry, reason: string): void {
+    this.current?.onLost(entry, reason);
+  }
+
+  close(): void {
+    this.catalog.close();
+  }
+
+  private execution(runId: string, spec: RunSpec, folder: string): RunExecution {
+    const { members, addresses, log, channelTo } = this.options;
+    return new RunExecution({
+      runId,
+      spec,
+      folder,
+      members,
+      log,
+      async spawnWorkers(manager, id, count) {
+        const client = createClient(WorkerManagerService, channelTo(manager.member.address));
+        await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });
+      },
+      dialSamples: () => {
+        const [entry] = addresses.entriesOf("records-manager");
+        return createClient(RecordsManagerService, channelTo(entry?.address ?? "")).ingestSamples();
+      },
+      onChange: () => this.tell(),
+    });
+  }
+
+  private next(): void {
+    if (this.current !== undefined) return;
+    const execution = this.queue.shift();
+    if (execution === undefined) return;
+    this.current = execution;
+    execution
+      .execute()
+      .catch((error: unknown) =>
+        this.options.log.error("a run broke off", { run_id: execution.run.runId, error: messageOf(error) }),
+      )
+      .finally(() => {
+        this.current = undefined;
+        this.remember(execution);
+        this.tell();
+        this.next();
+      });
+  }
+
+  private remember({ run }: RunExecution): void {
+    this.catalog.put({
+      runId: run.runId,
+      folder: run.folder,
+      state: RunState[run.state] ?? "",
+      createdWallNs: wallNsOf(run.createTime) ?? 0,
+      startedWallNs: wallNsOf(run.startTime),
+      endedWallNs: wallNsOf(run.endTime),
+      summaryLine: run.spec?.name ?? "",
+    });
+  }
+
+  /** Runs that an earlier controller left behind are never taken up again. */
+  private failForgotten(): void {
+    const unfinished = ["CREATED", "CONFIGURING", "READY", "RUNNING", "DRAINING", "PROCESSING"];
+    for (const entry of this.catalog.list({ limit: 1000, states: unfinished })) this.catalog.put({ ...entry, state: "FAILED" });
+  }
+
+  private tell(): void {
+    const wake = this.changed;
+    this.changed = Promise.withResolvers<void>();
+    wake.resolve();
+  }
+}
+
+/** Sortable by time, and unique: `20261124-153012-1f3a`. */
+function newRunId(): string {
+  const now = new Date().toISOString();
+  return `${now.slice(0, 10).replaceAll("-", "")}-${now.slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
+}
+
+function runOfEntry(entry: {
+  runId: string;
+  folder: string;
+  state: string;
+  createdWallNs: number;
+  startedWallNs?: number | undefined;
+  endedWallNs?: number | undefined;
+}): Run {
+  const state = RunState[entry.state as keyof typeof RunState];
+  return create(RunSchema, {
+    runId: entry.runId,
+    folder: entry.folder,
+    state: typeof state === "number" ? state : RunState.UNSPECIFIED,
+    createTime: timestampOf(entry.createdWallNs),
+    ...(entry.startedWallNs === undefined ? {} : { startTime: timestampOf(entry.startedWallNs) }),
+    ...(entry.endedWallNs === undefined ? {} : { endTime: timestampOf(entry.endedWallNs) }),
+  });
+}
+
+function timestampOf(wallNs: number) {
+  return { seconds: BigInt(Math.floor(wallNs / 1e9)), nanos: Math.round(wallNs % 1e9) };
+}
+
+function wallNsOf(timestamp: { seconds: bigint; nanos: number } | undefined): number | undefined {
+  return timestamp === undefined ? undefined : Number(timestamp.seconds) * 1e9 + timestamp.nanos;
+}

@@ -1,0 +1,100 @@
+/** `assay serve`: one process of a suite, started by a person or by another process of it. */
+import { messageOf } from "./common/errors.ts";
+import { readParent } from "./common/parent.ts";
+import { configOfBootstrap, configSchemas, parseServices, type SuiteProcess, startSuiteProcess } from "./suite-process.ts";
+
+const usage = `usage: assay serve --services=all|NAME[,NAME…] [--controller HOST:PORT] [options]
+
+Runs services of a suite until SIGTERM or Ctrl-C. Services: controller, dataset, timing, worker-manager, worker,
+record-processor, records-manager, telemetry; all: every one of them, workers being started by the worker-manager.
+`;
+
+/** Exit code: 0 ended as asked, 1 failed, 2 wrong arguments. */
+export async function serve(argv: readonly string[]): Promise<number> {
+  if (argv.includes("--bootstrap")) return serveChild(argv);
+  if (argv.includes("--help")) {
+    process.stdout.write(usage + (await optionsText()));
+    return 0;
+  }
+  try {
+    const services = parseServices(optionOf(argv, "--services") ?? "");
+    const { loadConfig } = await import("./common/config.ts");
+    const { config, warnings } = await loadConfig(configSchemas, {
+      argv: withoutServices(argv),
+      env: process.env,
+      otherEnv: ["ASSAY_TOKEN"],
+    });
+    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+    const suite = await startSuiteProcess({ services, config, bootstrap: undefined });
+    process.stdout.write(
+      `listening on ${suite.address}${suite.tokenFile === undefined ? "" : `, token in ${suite.tokenFile}`}\n`,
+    );
+    await Promise.race([suite.ended, signalled("SIGTERM"), signalled("SIGINT")]);
+    await suite.stop();
+    return 0;
+  } catch (error) {
+    process.stderr.write(`assay serve: ${messageOf(error)}\n`);
+    return isUsageError(error) ? 2 : 1;
+  }
+}
+
+/** A process that another one of the suite started; see `common/parent.ts`. */
+async function serveChild(argv: readonly string[]): Promise<number> {
+  // Ctrl-C reaches every process of a terminal; the parent alone decides what it means.
+  process.on("SIGINT", () => {});
+  const terminated = signalled("SIGTERM");
+  let suite: SuiteProcess | undefined;
+  try {
+    const services = parseServices(optionOf(argv, "--services") ?? "");
+    const { bootstrap, gone } = await readParent(process.stdin);
+    suite = await startSuiteProcess({ services, config: configOfBootstrap(bootstrap), bootstrap });
+    answer({ ready: true, address: suite.address, memberId: suite.memberId });
+    await Promise.race([suite.ended, gone, terminated]);
+    await suite.stop();
+    return 0;
+  } catch (error) {
+    answer({ ready: false, error: messageOf(error) });
+    process.stderr.write(`assay serve: ${messageOf(error)}\n`);
+    return 1;
+  } finally {
+    process.stdin.destroy();
+  }
+}
+
+/** The parent may be gone or may not listen. */
+function answer(message: object): void {
+  process.stdout.on("error", () => {});
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+function signalled(signal: "SIGTERM" | "SIGINT"): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.once(signal, () => resolve());
+  return promise;
+}
+
+function optionOf(argv: readonly string[], name: string): string | undefined {
+  for (const [index, argument] of argv.entries()) {
+    if (argument === name) return argv[index + 1];
+    if (argument.startsWith(`${name}=`)) return argument.slice(name.length + 1);
+  }
+  return undefined;
+}
+
+function withoutServices(argv: readonly string[]): string[] {
+  return argv.filter(
+    (argument, index) => argument !== "--services" && !argument.startsWith("--services=") && argv[index - 1] !== "--services",
+  );
+}
+
+function isUsageError(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "invalid_argument";
+}
+
+async function optionsText(): Promise<string> {
+  const { describeConfig } = await import("./common/config-schema.ts");
+  const rows = describeConfig(configSchemas).map(
+    ({ arg, env, doc, default: standard }) => `  ${arg}\n      ${doc} Default: ${standard}. Environment: ${env}.`,
+  );
+  return `\nOptions:\n${rows.join("\n")}\n`;
+}

@@ -1,0 +1,392 @@
+/**
+ * One process of a suite: which services it runs is data. The only file that knows every service: it loads those that are
+ * asked for, gives them what they need, serves them on one port, and joins the controller.
+ */
+
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
+import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
+import type { Command, MemberEvent } from "../gen/assay/controller/v1/controller_service_pb.js";
+import type { Config } from "./common/config-schema.ts";
+import { configOver } from "./common/config-schema.ts";
+import { AssayError, messageOf } from "./common/errors.ts";
+import { createLog, type Log } from "./common/log.ts";
+import { createAddresses, serviceKinds } from "./common/member/addresses.ts";
+import { createMember, type Member } from "./common/member/member.ts";
+import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
+import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
+import { serviceNames } from "./common/module.ts";
+import type { Bootstrap } from "./common/parent.ts";
+import { processConfig } from "./common/process-config.ts";
+import type { Channel } from "./common/rpc/channel.ts";
+import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
+import { within } from "./common/within.ts";
+import { controllerConfig } from "./controller/config.ts";
+import { datasetConfig } from "./dataset/config.ts";
+import { telemetryConfig } from "./telemetry/config.ts";
+import { workerConfig } from "./worker/config.ts";
+import { workerManagerConfig } from "./worker-manager/config.ts";
+
+/** Every config table, by service; `process` is what all of them share. */
+export const configSchemas = {
+  process: processConfig,
+  controller: controllerConfig,
+  dataset: datasetConfig,
+  telemetry: telemetryConfig,
+  worker: workerConfig,
+  "worker-manager": workerManagerConfig,
+} as const;
+
+export type SuiteConfig = Config<typeof configSchemas>;
+
+export interface SuiteProcessOptions {
+  readonly services: readonly ServiceName[];
+  readonly config: SuiteConfig;
+  /** Set in a process that another one of the suite started. */
+  readonly bootstrap: Bootstrap | undefined;
+}
+
+export interface SuiteProcess {
+  /** Where it listens. */
+  readonly address: string;
+  readonly memberId: string;
+  /** File with the token that clients need; undefined: none was written. */
+  readonly tokenFile: string | undefined;
+  /** Resolves when the controller asks this process to end. */
+  readonly ended: Promise<void>;
+  /** Ends it in order; resolves within a few seconds. */
+  stop(): Promise<void>;
+}
+
+/** Services as `--services` names them; `all` is one more row. Throws `invalid_argument` with the nearest names. */
+export function parseServices(text: string): ServiceName[] {
+  const names = text.split(",").map((name) => name.trim());
+  // Workers are processes of their own: their manager starts them.
+  if (names.includes("all")) return serviceNames.filter((name) => name !== "worker");
+  const wrong = names.filter((name) => !isServiceName(name));
+  if (wrong.length > 0 || names.length === 0) {
+    throw new AssayError(
+      "invalid_argument",
+      `--services: must be of all, ${serviceNames.join(", ")}, got ${wrong.join(", ") || "nothing"}`,
+    );
+  }
+  return names.filter(isServiceName);
+}
+
+function isServiceName(name: string): name is ServiceName {
+  return serviceNames.some((known) => known === name);
+}
+
+const joinTimeoutMs = 15_000;
+const graceMs = 3_000;
+const serverGraceMs = 1_000;
+
+/** Starts the process's services. Rejects, with everything stopped again, when one cannot start or the controller does not answer. */
+export async function startSuiteProcess({ services, config, bootstrap }: SuiteProcessOptions): Promise<SuiteProcess> {
+  const { process: common } = config;
+  const isController = services.includes("controller");
+  const controllerAddress = bootstrap?.controller ?? common.controller ?? undefined;
+  if (!isController && controllerAddress === undefined) {
+    throw new AssayError("invalid_argument", "--controller: needed where the controller is not among the services");
+  }
+  const log = createProcessLog(services, config, bootstrap);
+  const secret = tokenOf(config, bootstrap, isController);
+  if (secret.token !== undefined) log.addSecret(secret.token);
+  const tls = tlsOf(config);
+  const addresses = createAddresses({ token: secret.token, tls: tls?.client });
+  const clock = new MeasuredSuiteClock();
+  const ending = Promise.withResolvers<void>();
+  let member: Member | undefined;
+
+  const report = (event: MemberEvent["event"], runId: string): void => member?.report(event, runId);
+  const modules = await Promise.all(
+    services.map((service) =>
+      createModule(service, {
+        log: log.child({ service }),
+        config,
+        bootstrap,
+        addresses,
+        clock,
+        report,
+        memberId: () => member?.id ?? bootstrap?.memberId ?? "",
+        usage: () => member?.usage(),
+        channelTo: (address) => addresses.channel(address),
+        controllerAddress: () => controllerAddress ?? address,
+        token: secret.token,
+      }),
+    ),
+  );
+  const server = createRpcServer({
+    services: modules.flatMap(({ implementations }) => implementations),
+    listen: { host: common.host, port: common.port },
+    auth: secret.token === undefined ? { insecure: true } : { tokens: { [secret.token]: ["operator", "member"] } },
+    log: log.child({ service: "rpc" }),
+    ...(tls === undefined ? {} : { tls: tls.server }),
+  });
+  let address = "";
+  try {
+    const listening = await server.start();
+    address = common.advertise ?? listening.address;
+    member = createMember({
+      services: services.map((service) => serviceKinds[service]),
+      address,
+      labels: {},
+      cores: common.cores,
+      clock,
+      channel: addresses.channel(controllerAddress ?? listening.address),
+      log: log.child({ service: "member" }),
+      ...(bootstrap?.memberId === undefined ? {} : { memberId: bootstrap.memberId }),
+      listeners: listenersOf(modules, addresses, log, ending),
+    });
+    startWorkersAhead(modules, config);
+    await member.join(joinTimeoutMs);
+  } catch (error) {
+    await stopAll(modules, server, member, log);
+    throw error;
+  }
+  log.info("joined the suite", { services: services.join(","), address, member: member.id });
+  const joined = member;
+  return {
+    address,
+    memberId: joined.id,
+    tokenFile: secret.file,
+    ended: ending.promise,
+    async stop() {
+      await stopAll(modules, server, joined, log);
+      addresses.close();
+      await log.close();
+    },
+  };
+}
+
+/** What a module may need of its process. */
+interface ModuleContext {
+  readonly log: Log;
+  readonly config: SuiteConfig;
+  readonly bootstrap: Bootstrap | undefined;
+  readonly addresses: ReturnType<typeof createAddresses>;
+  readonly clock: MeasuredSuiteClock;
+  readonly token: string | undefined;
+  report(event: MemberEvent["event"], runId: string): void;
+  memberId(): string;
+  usage(): ReturnType<Member["usage"]>;
+  channelTo(address: string): Channel;
+  controllerAddress(): string;
+}
+
+/** Loads a service and nothing of any other. */
+async function createModule(service: ServiceName, context: ModuleContext): Promise<ServiceModule> {
+  const { log, config, addresses, clock, report, memberId } = context;
+  switch (service) {
+    case "controller": {
+      const { createControllerModule } = await import("./controller/module.ts");
+      const { artifactBase, maxQueued } = config.controller;
+      return createControllerModule({
+        log,
+        addresses,
+        runsDir: runsDirOf(config),
+        artifactBase: artifactBase ?? undefined,
+        maxQueued,
+        channelTo: context.channelTo,
+      });
+    }
+    case "dataset": {
+      const { createDatasetModule } = await import("./dataset/module.ts");
+      return createDatasetModule(config.dataset);
+    }
+    case "timing": {
+      const { createTimingModule } = await import("./timing/module.ts");
+      return createTimingModule({ log, clock, report });
+    }
+    case "worker-manager": {
+      const { createWorkerManagerModule } = await import("./worker-manager/module.ts");
+      return createWorkerManagerModule({
+        log,
+        command: workerCommand(),
+        bootstrap: () => ({
+          token: context.token,
+          controller: context.controllerAddress(),
+          logFile: logFileOf(config, context.bootstrap) ?? null,
+          logLevel: context.bootstrap?.logLevel ?? config.process.logLevel,
+          config: { process: { ...config.process, port: 0, advertise: null }, worker: config.worker },
+        }),
+        maxWorkers: config["worker-manager"].maxWorkers,
+        report,
+      });
+    }
+    case "worker": {
+      const { createWorkerModule } = await import("./worker/module.ts");
+      return createWorkerModule({
+        id: memberId,
+        log,
+        clock,
+        addresses,
+        usage: context.usage,
+        report,
+        spillDir: config.worker.spillDir,
+      });
+    }
+    case "record-processor": {
+      const { createRecordProcessorModule } = await import("./record-processor/module.ts");
+      return createRecordProcessorModule({ id: memberId, log, addresses });
+    }
+    case "records-manager": {
+      const { createRecordsManagerModule } = await import("./records-manager/module.ts");
+      return createRecordsManagerModule({ log, clock, runsDir: runsDirOf(config), report });
+    }
+    case "telemetry": {
+      const { createTelemetryModule } = await import("./telemetry/module.ts");
+      const { pageDeadlineMs, maxPageBytes } = config.telemetry;
+      return createTelemetryModule({
+        id: memberId,
+        log,
+        clock,
+        addresses,
+        pageLimits: { deadlineMs: pageDeadlineMs, maxBytes: maxPageBytes },
+      });
+    }
+  }
+}
+
+/** Workers start with a small young generation: short collections keep the stamps of a busy worker true. */
+const workerFlags = ["--max-semi-space-size=4"];
+
+function workerCommand(): string[] {
+  return [
+    process.execPath,
+    ...process.execArgv,
+    ...workerFlags,
+    process.argv[1] ?? "",
+    "serve",
+    "--services=worker",
+    "--bootstrap",
+  ];
+}
+
+function startWorkersAhead(modules: readonly ServiceModule[], config: SuiteConfig): void {
+  for (const module of modules) {
+    if (module.name === "worker-manager" && "prespawn" in module && typeof module.prespawn === "function") {
+      module.prespawn(config["worker-manager"].prespawn);
+    }
+  }
+}
+
+function listenersOf(
+  modules: readonly ServiceModule[],
+  addresses: ReturnType<typeof createAddresses>,
+  log: Log,
+  ending: PromiseWithResolvers<void>,
+) {
+  return {
+    async onCommand(command: Command, signal: AbortSignal): Promise<CommandOutcome> {
+      if (command.action.case === "shutdown") {
+        log.info("the controller ends this process", { reason: command.action.value.reason });
+        ending.resolve();
+        return { case: undefined };
+      }
+      const what = command.action.case ?? "a command";
+      const meant = modules.filter(({ name }) => command.service === ServiceKind.UNSPECIFIED || command.service === serviceKinds[name]);
+      const outcomes = await within(signal, Promise.all(meant.map((module) => module.onCommand?.(command, signal))), what);
+      return outcomes.find((outcome) => outcome?.case !== undefined) ?? { case: undefined };
+    },
+    onDirectory(directory: Directory): void {
+      addresses.update(directory);
+      for (const module of modules) module.onDirectory?.(directory);
+    },
+    onSuiteChanged(): void {
+      for (const module of modules) module.onSuiteChanged?.();
+    },
+    counters: () => Object.assign({}, ...modules.map((module) => module.counters?.() ?? {})) as Record<string, number>,
+    timingProgress: () => modules.flatMap((module) => module.timingProgress?.() ?? []),
+  };
+}
+
+async function stopAll(
+  modules: readonly ServiceModule[],
+  server: RpcServer,
+  member: Member | undefined,
+  log: Log,
+): Promise<void> {
+  await Promise.all(
+    modules.map((module) =>
+      module
+        .stop(graceMs)
+        .catch((error: unknown) => log.error("a service did not stop", { service: module.name, error: messageOf(error) })),
+    ),
+  );
+  await member?.leave();
+  await server.stop(serverGraceMs);
+}
+
+function createProcessLog(services: readonly ServiceName[], config: SuiteConfig, bootstrap: Bootstrap | undefined): Log {
+  const file = logFileOf(config, bootstrap);
+  return createLog({
+    level: levelOf(bootstrap?.logLevel ?? config.process.logLevel),
+    fields: { process: services.join("+"), pid: process.pid },
+    // A started process's standard error is for what goes wrong before there is a log.
+    stderr: bootstrap === undefined ? "auto" : "off",
+    ...(file === undefined ? {} : { files: [file] }),
+  });
+}
+
+function logFileOf(config: SuiteConfig, bootstrap: Bootstrap | undefined): string | undefined {
+  return bootstrap?.logFile ?? config.process.logFile ?? undefined;
+}
+
+function levelOf(text: string): "debug" | "info" | "warn" | "error" {
+  return text === "debug" || text === "warn" || text === "error" ? text : "info";
+}
+
+/** Where a person's own files of the suite lie. */
+function stateDir(): string {
+  return process.env.XDG_RUNTIME_DIR ?? join(homedir(), ".cache");
+}
+
+function runsDirOf(config: SuiteConfig): string {
+  return config.controller.runsDir ?? join(process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share"), "assay", "runs");
+}
+
+/** The suite's token: given by the parent, or read from its file; the controller's process makes that where it is missing. */
+function tokenOf(
+  config: SuiteConfig,
+  bootstrap: Bootstrap | undefined,
+  isController: boolean,
+): { token: string | undefined; file: string | undefined } {
+  if (bootstrap !== undefined) return { token: bootstrap.token, file: undefined };
+  if (config.process.insecure) return { token: undefined, file: undefined };
+  const file = config.process.joinTokenFile ?? join(stateDir(), "assay", "token");
+  try {
+    return { token: readFileSync(file, "utf8").trim(), file };
+  } catch (error) {
+    if (!isController) {
+      throw new AssayError("invalid_argument", `--join-token-file: the suite's token cannot be read: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  const token = randomBytes(32).toString("base64url");
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  chmodSync(file, 0o600);
+  return { token, file };
+}
+
+function tlsOf({ process: { tlsCert, tlsKey, tlsCa, tlsClientCertificates } }: SuiteConfig) {
+  if (tlsCert === null && tlsKey === null) return undefined;
+  if (tlsCert === null || tlsKey === null) throw new AssayError("invalid_argument", "--tls-cert and --tls-key belong together");
+  const cert = readFileSync(tlsCert);
+  const key = readFileSync(tlsKey);
+  const ca = tlsCa === null ? undefined : readFileSync(tlsCa);
+  return {
+    server: { cert, key, ...(ca === undefined ? {} : { ca, clientCertificates: tlsClientCertificates }) },
+    client: { cert, key, ...(ca === undefined ? {} : { ca }) },
+  };
+}
+
+/** The config of a process that another one of the suite started. */
+export function configOfBootstrap(bootstrap: Bootstrap): SuiteConfig {
+  return configOver(configSchemas, bootstrap.config);
+}

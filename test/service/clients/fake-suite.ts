@@ -1,0 +1,163 @@
+/** A suite of one server whose run stands wherever the test says. */
+import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { type Run, type RunEventSchema, RunSchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import {
+  type CancelRunRequest,
+  type CreateRunRequest,
+  RunService,
+  SuiteService,
+} from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  type ExportRunRequest,
+  type ExportRunResponseSchema,
+  RecordsManagerService,
+} from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { AssayError } from "../../../services/common/errors.ts";
+import { silentLogger } from "../../../services/common/logger.ts";
+import type { AuthOptions } from "../../../services/common/rpc/auth.ts";
+import { implement } from "../../../services/common/rpc/handler.ts";
+import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
+import { runShape, type SummaryShape, summaryShape } from "../../support/summaries.ts";
+
+type Event = MessageInitShape<typeof RunEventSchema>;
+
+const missing = (): never => {
+  throw new AssayError("unimplemented", "not in this suite");
+};
+
+export class FakeSuite {
+  readonly created: CreateRunRequest[] = [];
+  readonly cancelled: CancelRunRequest[] = [];
+  readonly exported: ExportRunRequest[] = [];
+  /** Thrown by CreateRun. */
+  createError: AssayError | undefined;
+  /** Awaited by CreateRun. */
+  createGate: Promise<void> | undefined;
+  warnings: string[] = [];
+  summary: SummaryShape | AssayError = summaryShape();
+  files: MessageInitShape<typeof ExportRunResponseSchema>[] = [];
+  /** Called when a run is to be cancelled. */
+  onCancel: ((request: CancelRunRequest) => void) | undefined;
+  watches = 0;
+  hasRecordsManager = true;
+  #run: Run = create(RunSchema, { ...runShape(), state: RunState.CREATED });
+  #events: Event[] = [];
+  #changed = Promise.withResolvers<void>();
+  #watchFailure: AssayError | undefined;
+  #server: RpcServer | undefined;
+  address = "";
+
+  async start(auth: AuthOptions = { insecure: true }): Promise<void> {
+    const services = [this.#runService(), this.#suiteService(), this.#recordsManager()];
+    this.#server = createRpcServer({ services, listen: {}, auth, log: silentLogger });
+    this.address = (await this.#server.start()).address;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop(0);
+  }
+
+  setHealth(service: string, isServing: boolean): void {
+    this.#server?.setHealth(service, isServing);
+  }
+
+  /** The run stands so from now on, and whoever watches is told. */
+  show(change: MessageInitShape<typeof RunSchema>, events: Event[] = []): void {
+    this.#run = create(RunSchema, { ...runShape(), ...change } as MessageInitShape<typeof RunSchema>);
+    this.#events = events;
+    this.#wake();
+  }
+
+  /** Every stream that watches breaks. */
+  breakWatches(error: AssayError): void {
+    this.#watchFailure = error;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async *#watch(signal: AbortSignal) {
+    this.#watchFailure = undefined;
+    this.watches++;
+    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    for (;;) {
+      const changed = this.#changed.promise;
+      yield { run: clone(RunSchema, this.#run), events: this.#events };
+      if (this.#run.state >= RunState.COMPLETED) return;
+      await Promise.race([changed, aborted]);
+      if (signal.aborted) return;
+      if (this.#watchFailure !== undefined) throw this.#watchFailure;
+    }
+  }
+
+  #runService() {
+    return implement(RunService, {
+      role: "operator",
+      handlers: {
+        createRun: async (request) => {
+          this.created.push(request);
+          await this.createGate;
+          if (this.createError !== undefined) throw this.createError;
+          return { run: clone(RunSchema, this.#run), warnings: this.warnings };
+        },
+        watchRun: (_request, { signal }) => this.#watch(signal),
+        cancelRun: (request) => {
+          this.cancelled.push(request);
+          this.onCancel?.(request);
+          return { run: clone(RunSchema, this.#run) };
+        },
+        validateRun: missing,
+        getRun: missing,
+        listRuns: missing,
+        deleteRun: missing,
+        driveRun: missing,
+      },
+    });
+  }
+
+  #suiteService() {
+    return implement(SuiteService, {
+      role: "viewer",
+      handlers: {
+        getSuite: () => ({
+          members: [
+            { memberId: "controller-1", services: [ServiceKind.CONTROLLER], address: this.address },
+            ...(this.hasRecordsManager
+              ? [{ memberId: "records-1", services: [ServiceKind.RECORDS_MANAGER], address: this.address }]
+              : []),
+          ],
+        }),
+        watchSuite: missing,
+      },
+    });
+  }
+
+  #recordsManager() {
+    const suite = this;
+    return implement(RecordsManagerService, {
+      role: "viewer",
+      handlers: {
+        summarizeRecords: () => {
+          if (suite.summary instanceof AssayError) throw suite.summary;
+          return suite.summary;
+        },
+        async *watchSummary(_request, { signal }) {
+          yield { phase: { metrics: [{ tag: "time_to_first_token", p50: 12.34 }] } };
+          await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+        },
+        async *exportRun(request) {
+          suite.exported.push(request);
+          yield* suite.files;
+        },
+        ingestRecords: missing,
+        ingestSamples: missing,
+        queryRecords: missing,
+        getTimeline: missing,
+      },
+    });
+  }
+}

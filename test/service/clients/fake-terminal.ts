@@ -1,0 +1,54 @@
+/** A terminal that a test reads, and at which it presses Ctrl-C. */
+import type { StopSignal, Terminal } from "../../../clients/cli/terminal.ts";
+
+export class FakeTerminal implements Terminal {
+  stdout = "";
+  stderr = "";
+  readonly width = 120;
+  readonly errWidth = 120;
+  readonly isErrTty: boolean;
+  readonly hasColour = false;
+  readonly env: Record<string, string | undefined>;
+  readonly cwd: string;
+  #listeners = new Set<(signal: StopSignal) => void>();
+  #waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+
+  constructor({ cwd = "/nowhere", env = {}, isErrTty = false }: { cwd?: string; env?: Record<string, string>; isErrTty?: boolean } = {}) {
+    this.cwd = cwd;
+    // Neither a token nor a home of whoever runs the tests.
+    this.env = { HOME: "/nowhere", ...env };
+    this.isErrTty = isErrTty;
+  }
+
+  out(text: string): void {
+    this.stdout += text;
+  }
+
+  err(text: string): void {
+    this.stderr += text;
+    const seen = this.#waiting.filter((wait) => this.stderr.includes(wait.text));
+    this.#waiting = this.#waiting.filter((wait) => !seen.includes(wait));
+    for (const { resolve } of seen) resolve();
+  }
+
+  onStop(listener: (signal: StopSignal) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  press(signal: StopSignal = "SIGINT"): void {
+    for (const listener of this.#listeners) listener(signal);
+  }
+
+  get isTakingSignals(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** Resolves once stderr holds this text. */
+  async seen(text: string): Promise<void> {
+    if (this.stderr.includes(text)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ text, resolve });
+    await promise;
+  }
+}

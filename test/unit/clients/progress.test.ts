@@ -1,0 +1,79 @@
+import { expect } from "chai";
+import { Progress } from "../../../clients/cli/progress.ts";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { type Run, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { runOf } from "../../support/summaries.ts";
+
+function running(sent: number, phase: object = {}, state = RunState.RUNNING): Run {
+  const name = "profiling";
+  const progress = { name, kind: PhaseKind.PROFILING, asked: 100n, sent: BigInt(sent), outstanding: 8n, ...phase };
+  return runOf({ state, phase: name, phases: [progress] });
+}
+
+function setUp(isTty: boolean, width = 140) {
+  const written: string[] = [];
+  const clock = { ms: 0 };
+  const progress = new Progress({ write: (text) => written.push(text), isTty, width: () => width, now: () => clock.ms });
+  return { progress, written, clock };
+}
+
+describe("progress into a pipe", () => {
+  it("is a line at every change and every 5 s", () => {
+    const { progress, written, clock } = setUp(false);
+    progress.update(runOf({ state: RunState.CONFIGURING, phases: [] }));
+    clock.ms = 400;
+    progress.update(runOf({ state: RunState.CONFIGURING, phases: [] }));
+    progress.update(running(0));
+    for (let seconds = 1; seconds <= 11; seconds++) {
+      clock.ms = 400 + 1000 * seconds;
+      progress.update(running(5 * seconds));
+    }
+    progress.update(running(100, { outstanding: 0n }, RunState.DRAINING));
+    progress.update(runOf({ state: RunState.COMPLETED, phases: [] }));
+    expect(written).to.deep.equal([
+      "making ready\n",
+      "profiling  0/100 requests  8 in flight  0 s\n",
+      "profiling  25/100 requests  5.0 req/s  8 in flight  5 s\n",
+      "profiling  50/100 requests  5.0 req/s  8 in flight  10 s\n",
+      "profiling (draining)  100/100 requests  16.3 req/s  0 in flight  0 s\n",
+      "completed\n",
+    ]);
+  });
+
+  it("tells the time of a run by duration, and the live TTFT", () => {
+    const { progress, written } = setUp(false);
+    progress.setTtft(12.345);
+    progress.update(running(7, { asked: 0n, durationSec: 60 }));
+    expect(written).to.deep.equal(["profiling  7 requests  8 in flight  TTFT p50 12.3 ms  0/60 s\n"]);
+  });
+
+  it("counts the rate anew in a new phase", () => {
+    const { progress, written, clock } = setUp(false);
+    progress.update(runOf({ state: RunState.RUNNING, phase: "warmup", phases: [{ name: "warmup", asked: 9n, sent: 9n }] }));
+    clock.ms = 1000;
+    progress.update(running(1));
+    expect(written.at(-1)).to.equal("profiling  1/100 requests  8 in flight  0 s\n");
+  });
+
+  it("lets no text of the suite steer the terminal", () => {
+    const { progress, written } = setUp(false);
+    progress.update(runOf({ state: RunState.FAILED, reason: "bad\x1b[2J\nworse" }));
+    expect(written).to.deep.equal(["failed: bad�[2J worse\n"]);
+  });
+});
+
+describe("progress on a terminal", () => {
+  it("is one line, drawn again within the width", () => {
+    const { progress, written, clock } = setUp(true, 30);
+    progress.update(running(1));
+    clock.ms = 250;
+    progress.update(running(2));
+    progress.clear();
+    progress.clear();
+    expect(written).to.deep.equal([
+      "\r\x1b[2Kprofiling  1/100 requests  8…",
+      "\r\x1b[2Kprofiling  2/100 requests  4…",
+      "\r\x1b[2K",
+    ]);
+  });
+});

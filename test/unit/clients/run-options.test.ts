@@ -1,0 +1,315 @@
+import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import fc from "fast-check";
+import { runFlags } from "../../../clients/cli/flags.ts";
+import { maskedCommand, parseFlags } from "../../../clients/cli/parse.ts";
+import { complaintLine, conflictsOf, runSpecJson, withMock } from "../../../clients/cli/run-options.ts";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
+
+/** Words of a command line; none of these has blanks within. */
+function parse(line: string) {
+  const parsed = parseFlags(runFlags, line === "" ? [] : line.split(" "));
+  return { ...parsed, problems: [...parsed.problems, ...conflictsOf(parsed.options, parsed.given)] };
+}
+
+function specOf(line: string): JsonObject {
+  const { options, problems } = parse(line);
+  expect(problems).to.deep.equal([]);
+  return runSpecJson(options);
+}
+
+const profiling = (load: JsonObject, stop: JsonObject, more: JsonObject = {}) => ({
+  name: "profiling",
+  kind: "PHASE_KIND_PROFILING",
+  ...load,
+  stop,
+  ...more,
+});
+const oneAtOnce = { concurrency: { limit: 1 } };
+const tenOneByOne = [profiling(oneAtOnce, { request_count: "10" })];
+
+/** A command line beside `-m m`, and what it changes in the spec of `-m m` alone. */
+const lines: readonly (readonly [line: string, change: JsonObject])[] = [
+  ["", {}],
+  ["-u localhost:9000", { target: { urls: [{ url: "http://localhost:9000" }] } }],
+  ["--url https://a --url b:1,c", { target: { urls: [{ url: "https://a" }, { url: "http://b:1" }, { url: "http://c" }] } }],
+  ["-u a b", { target: { urls: [{ url: "http://a" }, { url: "http://b" }] } }],
+  ["--endpoint-type completions", { endpoint: { type: "completions" } }],
+  ["--endpoint /v2/chat", { endpoint: { path: "/v2/chat" } }],
+  ["--custom-endpoint /v2/chat", { endpoint: { path: "/v2/chat" } }],
+  ["--streaming", { endpoint: { streaming: true } }],
+  ["--streaming --no-streaming", { endpoint: { streaming: false } }],
+  ["--api-key sk-1", { target: { api_key: "sk-1" } }],
+  ["-H A:b:c --header D:", { target: { headers: { A: "b:c", D: "" } } }],
+  ['--header {"A":"b"}', { target: { headers: { A: "b" } } }],
+  ["--request-timeout-seconds 2.5", { target: { request_timeout_sec: 2.5 } }],
+  ["--concurrency 8", { phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "16" })] }],
+  ["--concurrency=3", { phases: [profiling({ concurrency: { limit: 3 } }, { request_count: "10" })] }],
+  ["--concurrency 3 --concurrency 4", { phases: [profiling({ concurrency: { limit: 4 } }, { request_count: "10" })] }],
+  ["--request-rate 0.5", { phases: [profiling({ rate: { rate_per_sec: 0.5 } }, { request_count: "10" })] }],
+  [
+    "--request-rate 5 --arrival-pattern constant --concurrency 30",
+    {
+      phases: [
+        profiling(
+          { rate: { rate_per_sec: 5, pattern: "ARRIVAL_PATTERN_CONSTANT", concurrency_ceiling: 30 } },
+          { request_count: "60" },
+        ),
+      ],
+    },
+  ],
+  [
+    "--request-rate 5 --request-rate-mode POISSON",
+    { phases: [profiling({ rate: { rate_per_sec: 5, pattern: "ARRIVAL_PATTERN_POISSON" } }, { request_count: "10" })] },
+  ],
+  ["--request-count 7", { phases: [profiling(oneAtOnce, { request_count: "7" })] }],
+  ["--num-requests 1e3", { phases: [profiling(oneAtOnce, { request_count: "1000" })] }],
+  ["--benchmark-duration 1.5", { phases: [profiling(oneAtOnce, { duration_sec: 1.5 })] }],
+  [
+    "--benchmark-duration 60 --request-count 5 --benchmark-grace-period 0",
+    { phases: [profiling(oneAtOnce, { duration_sec: 60, request_count: "5" }, { grace_sec: 0 })] },
+  ],
+  [
+    "--warmup-request-count 4 --concurrency 2 --benchmark-duration 9 --benchmark-grace-period 3",
+    {
+      phases: [
+        { name: "warmup", kind: "PHASE_KIND_WARMUP", concurrency: { limit: 2 }, stop: { request_count: "4" } },
+        profiling({ concurrency: { limit: 2 } }, { duration_sec: 9 }, { grace_sec: 3 }),
+      ],
+    },
+  ],
+  [
+    "--num-warmup-requests 4 --request-rate 2",
+    {
+      phases: [
+        { name: "warmup", kind: "PHASE_KIND_WARMUP", rate: { rate_per_sec: 2 }, stop: { request_count: "4" } },
+        profiling({ rate: { rate_per_sec: 2 } }, { request_count: "10" }),
+      ],
+    },
+  ],
+  ["--isl 100 --isl-stddev 5", { dataset: { synthetic: { input_tokens: { mean: 100, stddev: 5 } } } }],
+  [
+    "--prompt-input-tokens-mean 100 --prompt-input-tokens-stddev 5",
+    { dataset: { synthetic: { input_tokens: { mean: 100, stddev: 5 } } } },
+  ],
+  [
+    "--synthetic-input-tokens-mean 100 --synthetic-input-tokens-stddev 5",
+    { dataset: { synthetic: { input_tokens: { mean: 100, stddev: 5 } } } },
+  ],
+  ["--osl 20 --osl-stddev 0", { dataset: { synthetic: { output_tokens: { mean: 20, stddev: 0 } } } }],
+  [
+    "--prompt-output-tokens-mean 20 --output-tokens-stddev 1",
+    { dataset: { synthetic: { output_tokens: { mean: 20, stddev: 1 } } } },
+  ],
+  ["--num-dataset-entries 3", { dataset: { entries: 3 } }],
+  ["--num-prompts 3", { dataset: { entries: 3 } }],
+  ["--random-seed 18446744073709551615", { random_seed: "18446744073709551615" }],
+  [
+    '--extra-inputs temperature:0.5 ignore_eos:true user:me --extra-inputs {"stop":["a:b"]}',
+    { endpoint: { extra_inputs: { temperature: 0.5, ignore_eos: true, user: "me", stop: ["a:b"] } } },
+  ],
+  ["--use-legacy-max-tokens", { endpoint: { use_legacy_max_tokens: true } }],
+  ["--workers-max 2", { workers: { max_workers: 2 } }],
+  ["--max-workers 2", { workers: { max_workers: 2 } }],
+  ["--gpu-telemetry a:9400/metrics,http://b", { telemetry: { dcgm_urls: ["http://a:9400/metrics", "http://b"] } }],
+  ["--no-gpu-telemetry", { telemetry: { disable_gpu: true } }],
+  ["--artifact-dir /x/y", { output: { artifact_dir: "/x/y" } }],
+  ["--ui none --json --quiet -vv --log-level INFO --log-file l", {}],
+  ["--controller [::1]:5000 --token-file t", {}],
+];
+
+describe("the run that a command line describes", () => {
+  for (const [line, change] of lines) {
+    it(`is as said for: -m m ${line}`, () => {
+      expect(specOf(`-m m ${line}`.trim())).to.deep.equal({ models: ["m"], phases: tenOneByOne, ...change });
+    });
+
+    it(`is a RunSpec for: -m m ${line}`, () => {
+      expect(fromJson(RunSpecSchema, specOf(`-m m ${line}`.trim())).models).to.deep.equal(["m"]);
+    });
+  }
+
+  it("has every model that is named, in any way", () => {
+    expect(specOf("-m a,b --model c --model-names d e").models).to.deep.equal(["a", "b", "c", "d", "e"]);
+  });
+
+  it("takes everything from the line and the rest from --mock", () => {
+    const spec = runSpecJson(withMock(parse("--mock --osl 5 -m x --no-streaming").options, "http://127.0.0.1:7"));
+    expect(spec).to.deep.equal({
+      models: ["x"],
+      target: { urls: [{ url: "http://127.0.0.1:7" }] },
+      endpoint: { streaming: false },
+      dataset: { synthetic: { input_tokens: { mean: 128 }, output_tokens: { mean: 5 } } },
+      phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "100" })],
+    });
+  });
+
+  it("leaves load and stop of --mock away where the line says its own", () => {
+    const spec = runSpecJson(withMock(parse("--mock --request-rate 9 --benchmark-duration 2").options, "http://h"));
+    expect(spec.phases).to.deep.equal([profiling({ rate: { rate_per_sec: 9 } }, { duration_sec: 2 })]);
+  });
+
+  it("is one that the controller accepts, for --mock alone", () => {
+    const spec = runSpecJson(withMock(parse("--mock").options, "http://127.0.0.1:7"));
+    expect(compileRunSpec(fromJson(RunSpecSchema, spec), () => 1n).spec.name).to.equal("mock-model-openai-chat-concurrency8");
+  });
+});
+
+/** A command line beside `-m m`, and all that is said about it. */
+const wrong: readonly (readonly [line: string, problems: readonly string[]])[] = [
+  ["--concurrency 0", ["--concurrency 0: expected an integer from 1 to 4294967295"]],
+  ["--concurrency 1.5", ["--concurrency 1.5: expected an integer from 1 to 4294967295"]],
+  ["--concurrency", ["--concurrency: needs a value (N)"]],
+  ["--concurrency --streaming", ["--concurrency: needs a value (N)"]],
+  ["--concurrency=", ["--concurrency : expected an integer from 1 to 4294967295"]],
+  [
+    "--concurrency 1,2,4",
+    [
+      "--concurrency 1,2,4: expected an integer from 1 to 4294967295, one alone: a list of values (a sweep) is not supported by this version",
+    ],
+  ],
+  [
+    "--request-rate 1,2",
+    ["--request-rate 1,2: expected a number above 0, one alone: a list of values (a sweep) is not supported by this version"],
+  ],
+  ["--request-rate 0", ["--request-rate 0: expected a number above 0"]],
+  ["--request-rate inf", ["--request-rate inf: expected a number above 0"]],
+  ["--request-rate 1 --arrival-pattern gamma", ["--arrival-pattern gamma: expected constant or poisson"]],
+  ["--arrival-pattern constant", ["--arrival-pattern constant: needs --request-rate beside it"]],
+  ["--num-requests 0", ["--num-requests 0: expected an integer of at least 1"]],
+  ["--request-count 99999999999999999", ["--request-count 99999999999999999: expected an integer of at least 1"]],
+  ["--benchmark-duration -1", ["--benchmark-duration -1: expected a number above 0"]],
+  ["--benchmark-duration 30s", ["--benchmark-duration 30s: expected a number above 0"]],
+  ["--benchmark-grace-period 5", ["--benchmark-grace-period 5: needs --benchmark-duration beside it"]],
+  ["--warmup-request-count 0", ["--warmup-request-count 0: expected an integer of at least 1"]],
+  ["--isl 0", ["--isl 0: expected a number from 1 to 10000000"]],
+  ["--isl-stddev 5", ["--isl-stddev 5: needs --isl beside it"]],
+  ["--osl-stddev 5", ["--osl-stddev 5: needs --osl beside it"]],
+  ["--isl 9 --isl-stddev -2", ["--isl-stddev -2: expected a number of at least 0"]],
+  ["--random-seed 18446744073709551616", ["--random-seed 18446744073709551616: expected an integer from 0 to 2^64 − 1"]],
+  ["--random-seed -1", ["--random-seed -1: expected an integer from 0 to 2^64 − 1"]],
+  ["--workers-max 0", ["--workers-max 0: expected an integer from 1 to 1024"]],
+  ["-u ftp://x", ["-u ftp://x: expected an http or https URL"]],
+  ["-u http://", ["-u http://: expected an http or https URL"]],
+  ["-m a,,b", ["-m a,,b: expected a name, or several with commas between them"]],
+  ["--gpu-telemetry pynvml://", ["--gpu-telemetry pynvml://: expected an http or https URL"]],
+  ["--gpu-telemetry a --no-gpu-telemetry", ["--gpu-telemetry: not together with --no-gpu-telemetry"]],
+  ["--header nothing", ["--header: expected Name:Value, or a JSON object of texts"]],
+  ["--header secret", ["--header: expected Name:Value, or a JSON object of texts"]],
+  ['--header {"A":1}', ["--header: expected Name:Value, or a JSON object of texts"]],
+  ["--extra-inputs a", ["--extra-inputs a: expected key:value, or a JSON object"]],
+  ["--extra-inputs {a", ["--extra-inputs {a: expected key:value, or a JSON object"]],
+  ["--ui dashboard", ["--ui dashboard: expected none or simple"]],
+  ["--log-level loud", ["--log-level loud: expected debug, info, warn or error"]],
+  ["--controller nowhere", ["--controller nowhere: expected HOST:PORT"]],
+  ["--controller h:99999", ["--controller h:99999: expected HOST:PORT"]],
+  ["--token-file t", ["--token-file t: needs --controller beside it"]],
+  ["--log-file l --controller h:1", ["--log-file l: not together with --controller"]],
+  ["--mock -u a", ["--mock: not together with --url"]],
+  ["--streaming=yes", ["--streaming=yes: --streaming takes no value"]],
+  ["--concurency 5", ["--concurency: unknown option, did you mean --concurrency?"]],
+  ["--xyzzy 5 6", ["--xyzzy: unknown option"]],
+  ["stray", ["stray: unexpected argument"]],
+  [
+    "--isl x --fixed-schedule --osl 0 --request-rte 3 --arrival-pattern constant",
+    [
+      "--isl x: expected a number from 1 to 10000000",
+      "--fixed-schedule: unknown option",
+      "--osl 0: expected a number from 1 to 10000000",
+      "--request-rte: unknown option, did you mean --request-rate?",
+    ],
+  ],
+];
+
+describe("a command line that is wrong", () => {
+  for (const [line, problems] of wrong) {
+    it(`is told all that is wrong with: ${line}`, () => {
+      const separator = line === "stray" ? `${line} -m m` : `-m m ${line}`;
+      expect(parse(separator).problems).to.deep.equal(problems);
+    });
+  }
+
+  it("lacks a model", () => {
+    expect(parse("--concurrency 0").problems).to.deep.equal([
+      "--concurrency 0: expected an integer from 1 to 4294967295",
+      "--model: expected the name of the model to ask for",
+    ]);
+  });
+
+  it("never throws, whatever it is", () => {
+    const spellings = Object.values(runFlags).flatMap((flag) => [flag.flag, ...("aliases" in flag ? flag.aliases : [])]);
+    const word = fc.oneof(fc.constantFrom(...spellings), fc.string(), fc.constantFrom("1", "-1", "a:b", "{}", "=", "--", "a,b"));
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 12 }), (argv) => {
+        const { options, given, problems } = parseFlags(runFlags, argv);
+        // Where nothing is wrong the spec is one that protobuf reads.
+        if (problems.length + conflictsOf(options, given).length > 0) return;
+        fromJson(RunSpecSchema, runSpecJson(options));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("a complaint of the controller", () => {
+  const { options } = parse("-m m --concurrency 8 --request-rate 5 --api-key sk-1 -u http://h");
+
+  for (const [field, line] of [
+    ["phases[0].rate.concurrency_ceiling", "--concurrency 8: is wrong (phases[0].rate.concurrency_ceiling)"],
+    ["phases[1].concurrency.limit", "--concurrency 8: is wrong (phases[1].concurrency.limit)"],
+    ["phases[0].rate.rate_per_sec", "--request-rate 5: is wrong (phases[0].rate.rate_per_sec)"],
+    ["target.urls[0].url", "--url: is wrong (target.urls[0].url)"],
+    ["target.api_key", "--api-key: is wrong (target.api_key)"],
+    ["endpoint.type", "--endpoint-type: is wrong (endpoint.type)"],
+    ["dataset.synthetic.input_tokens.mean", "--isl: is wrong (dataset.synthetic.input_tokens.mean)"],
+    ["phases[0].stop", "phases[0].stop: is wrong"],
+    ["", "is wrong"],
+  ] as const) {
+    it(`about ${field === "" ? "nothing in particular" : field} names the flag, where one makes it`, () => {
+      expect(complaintLine({ field, description: "is wrong" }, options)).to.equal(line);
+    });
+  }
+
+  it("finds a flag for every field that a flag fills", () => {
+    const everything = parse(
+      "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 --isl 1 " +
+        "--osl 1 --num-prompts 1 --random-seed 1 --extra-inputs a:1 --use-legacy-max-tokens --workers-max 1 --artifact-dir d",
+    ).options;
+    const fields = leavesOf(runSpecJson(everything)).filter((field) => !field.startsWith("phases"));
+    const orphans = fields.filter((field) => !complaintLine({ field, description: "" }, everything).startsWith("--"));
+    expect(fields).to.have.length.above(14);
+    expect(orphans).to.deep.equal([]);
+  });
+});
+
+function leavesOf(value: unknown, path = ""): string[] {
+  if (typeof value !== "object" || value === null) return [path];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    leavesOf(inner, Array.isArray(value) ? `${path}[${name}]` : path === "" ? name : `${path}.${name}`),
+  );
+}
+
+describe("a command line for files", () => {
+  it("shows no secret, however it was given", () => {
+    const argv = ["-m", "a b", "--api-key", "sk-1", "-H", "A: sk-2", "B: sk-3", "--header=C:sk-4", "--concurrency", "2"];
+    expect(maskedCommand(runFlags, argv)).to.equal("-m 'a b' --api-key *** -H *** *** --header=*** --concurrency 2");
+  });
+});
+
+/** The table's paths are checked by the compiler only as texts: here against the message itself. */
+describe("the table of flags", () => {
+  it("writes to fields that a RunSpec has", () => {
+    const known: MessageInitShape<typeof RunSpecSchema> = {};
+    expect(known).to.be.an("object");
+    const names = new Set(RunSpecSchema.fields.map(({ name }) => name));
+    for (const flag of Object.values(runFlags)) {
+      for (const path of "paths" in flag ? flag.paths : []) expect(names).to.include(path.split(".")[0]);
+    }
+  });
+
+  it("has each spelling once", () => {
+    const spellings = Object.values(runFlags).flatMap((flag) => [flag.flag, ...("aliases" in flag ? flag.aliases : [])]);
+    expect(new Set(spellings).size).to.equal(spellings.length);
+  });
+});

@@ -1,0 +1,256 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { createRunMachine, RUN_BOUNDS, type RunMachine, type RunPlan } from "../../../services/controller/core/run-machine.ts";
+
+const SEC = 1e9;
+
+const PLAN: RunPlan = {
+  barriers: [
+    { name: "dataset", members: ["dataset"], timeoutNs: 60 * SEC },
+    { name: "workers", members: [], count: 2, timeoutNs: 20 * SEC },
+    { name: "telemetry", members: ["telemetry"], timeoutNs: 5 * SEC },
+  ],
+  phases: [
+    { name: "warmup", durationNs: undefined, graceNs: Number.POSITIVE_INFINITY },
+    { name: "profiling", durationNs: 10 * SEC, graceNs: 3 * SEC },
+  ],
+  processingTimeoutNs: 60 * SEC,
+  bounds: RUN_BOUNDS,
+};
+
+function opened(plan: RunPlan = PLAN) {
+  const log: string[] = [];
+  const machine = createRunMachine<string, string>(plan, {
+    command: (command) => {
+      const { kind, ...rest } = command;
+      log.push([kind, ...Object.values(rest)].join(" ").trim());
+    },
+    stateChanged: (state, phase) => void log.push(`= ${state}${phase === undefined ? "" : ` ${phase}`}`),
+    noted: (message) => void log.push(`note ${message}`),
+  });
+  machine.start(0);
+  return { machine, log };
+}
+
+function configured(machine: RunMachine<string, string>, now = SEC): void {
+  machine.ready("dataset", "dataset", now);
+  machine.ready("workers", "W1", now);
+  machine.ready("workers", "W2", now);
+  machine.ready("telemetry", "telemetry", now);
+}
+
+function running(phase: 0 | 1 = 0) {
+  const { machine, log } = opened();
+  configured(machine);
+  if (phase === 1) {
+    machine.sendingComplete(0, 2 * SEC);
+    machine.returningComplete(0, "account-0", 2 * SEC);
+  }
+  log.length = 0;
+  return { machine, log };
+}
+
+describe("a run", () => {
+  it("goes from configuring to completed: all barriers at once, phases in order, records closed, results made", () => {
+    const { machine, log } = opened();
+    configured(machine);
+    machine.sendingComplete(0, 2 * SEC);
+    machine.returningComplete(0, "account-0", 3 * SEC);
+    machine.phaseClosed(0, 4 * SEC);
+    machine.sendingComplete(1, 14 * SEC);
+    machine.returningComplete(1, "account-1", 15 * SEC);
+    machine.phaseClosed(1, 15 * SEC);
+    machine.processed(16 * SEC);
+    expect(log).to.deep.equal([
+      "= configuring",
+      "prepare dataset",
+      "prepare workers",
+      "prepare telemetry",
+      "= ready",
+      "= running 0",
+      "start_phase 0",
+      "hand_over_account 0 account-0",
+      "= running 1",
+      "start_phase 1",
+      "= draining 1",
+      "hand_over_account 1 account-1",
+      "= processing",
+      "process",
+      "= completed",
+      "finish completed",
+    ]);
+    expect(machine.nextWakeNs()).to.equal(Number.POSITIVE_INFINITY);
+  });
+
+  it("issues nothing before every barrier is open", () => {
+    const { machine, log } = opened();
+    machine.ready("dataset", "dataset", SEC);
+    machine.ready("workers", "W1", SEC);
+    machine.ready("workers", "W1", SEC);
+    machine.ready("telemetry", "telemetry", SEC);
+    expect(machine.state).to.equal("configuring");
+    machine.ready("workers", "W2", SEC);
+    expect(log).to.include("start_phase 0");
+  });
+
+  it("that waits in vain says for whom", () => {
+    const { machine, log } = opened();
+    machine.ready("workers", "W1", SEC);
+    machine.ready("telemetry", "telemetry", SEC);
+    expect(machine.nextWakeNs()).to.equal(20 * SEC);
+    machine.advance(20 * SEC);
+    expect(log.at(-1)).to.equal("finish failed workers not ready in time: 1 of 2 said so");
+    const other = opened();
+    other.machine.unready("dataset", "dataset", "no such file: x.jsonl", SEC);
+    expect(other.log.at(-1)).to.equal("finish failed dataset not ready: dataset: no such file: x.jsonl");
+  });
+
+  it("goes on without telemetry, with a note", () => {
+    const { machine, log } = opened();
+    machine.ready("dataset", "dataset", SEC);
+    machine.ready("workers", "W1", SEC);
+    machine.ready("workers", "W2", SEC);
+    machine.advance(5 * SEC);
+    expect(log).to.include("note telemetry not ready in time: missing telemetry");
+    expect(machine.state).to.equal("running");
+  });
+
+  it("that is cancelled once stops, drains and makes its results; no further phase begins", () => {
+    const { machine, log } = running();
+    machine.cancel(2 * SEC);
+    machine.sendingComplete(0, 3 * SEC);
+    machine.returningComplete(0, "account-0", 4 * SEC);
+    machine.phaseClosed(0, 5 * SEC);
+    machine.processed(6 * SEC);
+    expect(log).to.deep.equal([
+      "stop_phase 0 cancelled by the user",
+      "= draining 0",
+      "hand_over_account 0 account-0",
+      "= processing",
+      "process",
+      "= cancelled",
+      "finish cancelled cancelled by the user",
+    ]);
+  });
+
+  it("that is cancelled twice, or before its first phase, is over at once", () => {
+    const { machine, log } = running();
+    machine.cancel(2 * SEC);
+    machine.cancel(2.1 * SEC);
+    expect(log.at(-1)).to.equal("finish cancelled cancelled by the user");
+    const early = opened();
+    early.machine.cancel(SEC);
+    expect(early.log.slice(-2)).to.deep.equal(["= cancelled", "finish cancelled cancelled by the user"]);
+    configured(early.machine);
+    expect(early.machine.state).to.equal("cancelled");
+  });
+
+  for (const [what, at, messages] of [
+    ["sending", (10 + 7 + 10 + 2) * SEC, "timing is gone: silent about sending complete of phase profiling"],
+    ["returning", (14 + 3 + 7 + 10) * SEC, "timing is gone: silent about returning complete of phase profiling"],
+  ] as const) {
+    it(`fails when timing is silent about ${what}, closes what is open from the rows, and still makes its results`, () => {
+      const { machine, log } = running(1);
+      machine.phaseClosed(0, 3 * SEC);
+      machine.timingHeartbeat(1, "heartbeat-1");
+      if (what === "returning") machine.sendingComplete(1, 14 * SEC);
+      machine.advance(at - 1);
+      expect(log.some((line) => line.startsWith("close_from_rows"))).to.equal(false);
+      expect(machine.nextWakeNs()).to.equal(at);
+      machine.advance(at);
+      expect(machine.nextWakeNs()).to.equal(at + RUN_BOUNDS.leaseOverNs);
+      machine.advance(at + RUN_BOUNDS.leaseOverNs);
+      machine.phaseClosed(1, at + 7 * SEC);
+      machine.processed(at + 8 * SEC);
+      expect(log.slice(-5)).to.deep.equal([
+        "close_from_rows 1 heartbeat-1",
+        "= processing",
+        "process",
+        "= failed",
+        `finish failed ${messages}`,
+      ]);
+    });
+  }
+
+  it("has no bound on the sending of a phase that ends by a count alone, until it is stopped", () => {
+    const { machine } = running();
+    expect(machine.nextWakeNs()).to.equal(Number.POSITIVE_INFINITY);
+    machine.cancel(100 * SEC);
+    expect(machine.nextWakeNs()).to.equal(117 * SEC);
+  });
+
+  it("that is stopped while requests are in flight waits for them no longer than a person would", () => {
+    const { machine, log } = running();
+    machine.sendingComplete(0, 2 * SEC);
+    expect(machine.nextWakeNs()).to.equal(Number.POSITIVE_INFINITY);
+    machine.cancel(100 * SEC);
+    expect(machine.nextWakeNs()).to.equal((100 + 30 + 7 + 10) * SEC);
+    machine.advance(147 * SEC);
+    machine.advance(machine.nextWakeNs());
+    expect(log).to.include("close_from_rows 0");
+  });
+
+  it("fails when the records manager is silent about a phase", () => {
+    const { machine, log } = running(1);
+    expect(machine.nextWakeNs()).to.equal((2 + 10 + 7 + 10) * SEC);
+    machine.sendingComplete(1, 12 * SEC);
+    machine.returningComplete(1, "account-1", 12 * SEC);
+    machine.advance(42 * SEC);
+    expect(log.at(-1)).to.equal("finish failed records-manager is gone: silent about phase warmup");
+  });
+
+  it("without a worker left stops, keeps what is there, and fails", () => {
+    const { machine, log } = running();
+    machine.workersExhausted("host-1: restarted 3 times", 2 * SEC);
+    machine.returningComplete(0, "account-0", 9 * SEC);
+    machine.phaseClosed(0, 12 * SEC);
+    machine.processed(13 * SEC);
+    expect(log.at(-1)).to.equal("finish failed no worker left: host-1: restarted 3 times");
+  });
+
+  it("fails when its results cannot be made, or not in time", () => {
+    const plan = { ...PLAN, phases: [], barriers: [] };
+    const { machine, log } = opened(plan);
+    machine.processingFailed("disk full: /runs/7", SEC);
+    expect(log.at(-1)).to.equal("finish failed processing: disk full: /runs/7");
+    const slow = opened(plan);
+    slow.machine.advance(slow.machine.nextWakeNs());
+    expect(slow.machine.state).to.equal("failed");
+  });
+
+  it("ends exactly once, and always ends, whatever comes in whatever order", () => {
+    const inputs = fc.array(fc.tuple(fc.nat(12), fc.nat(1), fc.nat(40)), { maxLength: 60 });
+    fc.assert(
+      fc.property(inputs, (steps) => {
+        const { machine, log } = opened();
+        let now = 0;
+        const act = (input: number, phase: number) => {
+          if (input === 0) configured(machine, now);
+          if (input === 1) machine.sendingComplete(phase, now);
+          if (input === 2) machine.returningComplete(phase, "account", now);
+          if (input === 3) machine.phaseClosed(phase, now);
+          if (input === 4) machine.processed(now);
+          if (input === 5) machine.processingFailed("x", now);
+          if (input === 6) machine.timingDied("x", now);
+          if (input === 7) machine.recordsManagerDied("x", now);
+          if (input === 8) machine.workersExhausted("x", now);
+          if (input === 9) machine.cancel(now);
+          if (input === 10) machine.unready("telemetry", "telemetry", "x", now);
+          if (input > 10) machine.advance(now);
+        };
+        for (const [input, phase, seconds] of steps) {
+          now += seconds * SEC;
+          act(input, phase);
+        }
+        machine.cancel(now);
+        for (let i = 0; i < 10 && machine.nextWakeNs() < Number.POSITIVE_INFINITY; i++) {
+          now = Math.max(now, machine.nextWakeNs());
+          machine.advance(now);
+        }
+        expect(["completed", "failed", "cancelled"]).to.include(machine.state);
+        expect(log.filter((line) => line.startsWith("finish"))).to.have.length(1);
+        expect(log.at(-1)).to.match(/^finish /);
+      }),
+    );
+  });
+});

@@ -1,0 +1,448 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import type { Credit, Envelope, TimingMessage, WorkerMessage } from "../../../services/common/credits.ts";
+import { CreditLink } from "../../../services/worker/core/credit-link.ts";
+import { CreditQueue, dueHeap } from "../../../services/worker/core/credit-queues.ts";
+import { FIRED, HELD, Holdings } from "../../../services/worker/core/holdings.ts";
+import { WorkerLease } from "../../../services/worker/core/lease.ts";
+import { Outbox, type OutboxBatch } from "../../../services/worker/core/outbox.ts";
+import { Bench, conversationsOf, MS, SEC } from "./bench.ts";
+
+const credit = (id: number, over: Partial<Credit> = {}): Credit => ({
+  id,
+  phase: 0,
+  conversation: 0,
+  turn: 0,
+  turns: 1,
+  sessionId: id,
+  countsTowardTarget: true,
+  dueNs: 0,
+  targetIndex: 0,
+  index: id,
+  ...over,
+});
+
+describe("the worker's lease", () => {
+  it("ends a lease's length after the asking, and never earlier than before", () => {
+    const lease = new WorkerLease();
+    lease.setLength(4 * SEC);
+    expect(lease.isValid(0)).to.equal(false);
+    const [first, second] = [lease.asks(SEC), lease.asks(2 * SEC)];
+    expect(lease.unansweredSinceNs).to.equal(SEC);
+    lease.answered(second);
+    expect([lease.endNs, lease.unansweredSinceNs]).to.deep.equal([6 * SEC, Number.POSITIVE_INFINITY]);
+    lease.answered(first);
+    expect(lease.endNs).to.equal(6 * SEC);
+    expect([lease.isValid(6 * SEC - 1), lease.isValid(6 * SEC)]).to.deep.equal([true, false]);
+  });
+
+  it("that was revoked is not brought back by an answer to what was asked before", () => {
+    const lease = new WorkerLease();
+    lease.setLength(4 * SEC);
+    const before = lease.asks(SEC);
+    lease.revoke(2 * SEC);
+    lease.answered(before);
+    expect(lease.isValid(2 * SEC)).to.equal(false);
+    lease.answered(lease.asks(2 * SEC));
+    expect(lease.isValid(3 * SEC)).to.equal(true);
+  });
+});
+
+describe("the queues of held credits", () => {
+  it("keep their order while they grow and are thinned out", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.nat(1_000), fc.constant("shift" as const), fc.constant("thin" as const)), { maxLength: 900 }),
+        (steps) => {
+          const queue = new CreditQueue();
+          let model: number[] = [];
+          for (const step of steps) {
+            if (step === "shift") expect(queue.shift()).to.equal(model.shift());
+            else if (step === "thin") {
+              expect(queue.keep((slot) => slot % 3 !== 0)).to.deep.equal(model.filter((slot) => slot % 3 === 0));
+              model = model.filter((slot) => slot % 3 !== 0);
+            } else {
+              queue.push(step);
+              model.push(step);
+            }
+          }
+          expect(queue.slots()).to.deep.equal(model);
+        },
+      ),
+    );
+    const long = new CreditQueue();
+    for (let n = 0; n < 5_000; n++) long.push(n);
+    expect([long.shift(), long.slots().length]).to.deep.equal([0, 4_999]);
+  });
+
+  it("give out what is due first, and of equal ones the first that came", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(8), { maxLength: 60 }), (dues) => {
+        const heap = dueHeap((slot) => dues[slot] as number);
+        for (const slot of dues.keys()) heap.push(slot);
+        const removed = new Set(heap.keep((slot) => slot % 4 !== 1));
+        const order: number[] = [];
+        for (let slot = heap.pop(); slot !== undefined; slot = heap.pop()) order.push(slot);
+        const expected = [...dues.keys()]
+          .filter((slot) => !removed.has(slot))
+          .sort((a, b) => (dues[a] as number) - (dues[b] as number) || a - b);
+        expect(order).to.deep.equal(expected);
+      }),
+    );
+  });
+});
+
+describe("holdings", () => {
+  it("let every credit go exactly one way, with a pacer's thread that may fire at any moment", () => {
+    const actions = fc.array(
+      fc.tuple(fc.constantFrom("hold", "due", "pacer", "thread", "tell", "recall", "fire", "promote", "all"), fc.nat(9)),
+      { maxLength: 120 },
+    );
+    fc.assert(
+      fc.property(actions, (steps) => {
+        const holdings = new Holdings(new Int32Array(16));
+        const left: number[] = [];
+        const withThread: number[] = [];
+        const answered: number[] = [];
+        let id = 0;
+        let refused = 0;
+        const tell = (slot: number) => {
+          if (Atomics.load(holdings.words, slot) !== FIRED) return holdings.droppedByPacer(slot);
+          const fired = holdings.firedByPacer(slot);
+          if (fired !== undefined) left.push(fired.id);
+        };
+        const thread = (slot: number) => void Atomics.compareExchange(holdings.words, slot, HELD, FIRED);
+        for (const [action, n] of steps) {
+          if (action === "hold" || action === "due" || action === "pacer") {
+            const slot = holdings.hold(credit(++id, { dueNs: action === "hold" ? 0 : n }));
+            if (slot < 0) refused++;
+            else if (action === "hold") holdings.queueReady(slot);
+            else if (action === "due") holdings.queueDue(slot);
+            else {
+              holdings.handToPacer(slot);
+              withThread.push(slot);
+            }
+          }
+          if (action === "thread" && withThread.length > 0) {
+            const slot = withThread.shift() as number;
+            thread(slot);
+            answered.push(slot);
+          }
+          if (action === "tell" && answered.length > 0) tell(answered.shift() as number);
+          if (action === "recall") left.push(...holdings.recall(0, { kind: "count", count: n }, false).map((one) => one.id));
+          if (action === "all") left.push(...holdings.giveBackAll().map((one) => one.id));
+          if (action === "promote") holdings.promoteDue(n);
+          if (action === "fire") {
+            const fired = holdings.fireNext();
+            if (fired !== undefined) left.push(fired.id);
+          }
+        }
+        holdings.promoteDue(100);
+        for (const slot of [...answered, ...withThread]) {
+          thread(slot);
+          tell(slot);
+        }
+        for (let fired = holdings.fireNext(); fired !== undefined; fired = holdings.fireNext()) left.push(fired.id);
+        expect(new Set(left).size).to.equal(left.length);
+        expect(left.length + refused).to.equal(id);
+        expect(holdings.count).to.equal(0);
+      }),
+    );
+  });
+
+  it("send turns of sessions under way before new ones", () => {
+    const holdings = new Holdings(new Int32Array(4));
+    for (const one of [credit(1), credit(2, { turn: 1 })]) holdings.queueReady(holdings.hold(one));
+    expect([holdings.fireNext()?.id, holdings.fireNext()?.id]).to.deep.equal([2, 1]);
+  });
+
+  it("that are discarded are gone, even one that the pacer's thread has just fired", () => {
+    const holdings = new Holdings(new Int32Array(4));
+    const slots = [1, 2].map((id) => {
+      const slot = holdings.hold(credit(id));
+      holdings.handToPacer(slot);
+      return slot;
+    }) as [number, number];
+    Atomics.store(holdings.words, slots[0], FIRED);
+    holdings.discardAll();
+    expect(holdings.count).to.equal(0);
+    expect(holdings.firedByPacer(slots[0])).to.equal(undefined);
+    holdings.droppedByPacer(slots[1]);
+    expect([1, 2, 3, 4, 5].map((id) => holdings.hold(credit(id)) >= 0)).to.deep.equal([true, true, true, true, false]);
+  });
+});
+
+describe("the worker's link", () => {
+  const options = { version: 1, token: "t", runId: "r", workerId: "W1", renewEveryNs: 400 * MS, random: () => 1 - 1e-9 };
+  const started = () => {
+    const dials: number[] = [];
+    const ended: string[] = [];
+    const sent: Envelope<WorkerMessage>[] = [];
+    const out = {
+      dial: (dial: number) => void dials.push(dial),
+      endStream: (_dial: number, reason: string) => void ended.push(reason),
+      send: (envelope: Envelope<WorkerMessage>) => void sent.push(envelope),
+    };
+    const link = new CreditLink(options, out, { incarnation: 3n, dial: 0 }, 0);
+    return { link, dials, ended, sent };
+  };
+  const welcome: Envelope<TimingMessage> = {
+    seq: 0,
+    ack: 0,
+    body: { kind: "welcome", timingIncarnation: 9n, recvSeq: 0, renew: 1, leaseNs: 4 * SEC },
+  };
+
+  it("gives a dial up after 500 ms, and dials again after 50 ms, 100 ms … 500 ms", () => {
+    const { link, dials } = started();
+    const pauses: number[] = [];
+    link.advance(0);
+    for (let n = 0; n < 6; n++) {
+      const timeout = link.nextWakeNs;
+      link.advance(timeout);
+      pauses.push(Math.round((link.nextWakeNs - timeout) / MS));
+      link.advance(link.nextWakeNs);
+    }
+    expect(pauses).to.deep.equal([50, 100, 200, 400, 500, 500]);
+    expect(dials).to.deep.equal([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it("begins every stream with hello, and says by whom it was welcomed from then on", () => {
+    const { link, sent } = started();
+    link.advance(0);
+    link.connected(10);
+    expect(sent[0]).to.deep.equal({
+      seq: 0,
+      ack: 0,
+      body: {
+        kind: "hello",
+        version: 1,
+        token: "t",
+        runId: "r",
+        workerId: "W1",
+        incarnation: 3n,
+        timingIncarnation: 0n,
+        dial: 1,
+        recvSeq: 0,
+        renew: 1,
+      },
+    });
+    expect(link.accept(welcome, 20)).to.equal("welcomed");
+    expect(link.lease.endNs).to.equal(10 + 4 * SEC);
+    link.streamEnded(30);
+    link.advance(link.nextWakeNs);
+    link.connected(SEC);
+    expect(sent.at(-1)?.body).to.include({ timingIncarnation: 9n, dial: 2 });
+  });
+
+  it("takes a stream on which no renewal is answered for 1.2 s for dead", () => {
+    const { link, ended } = started();
+    link.advance(0);
+    link.connected(0);
+    link.accept(welcome, 0);
+    link.renew(0, 400 * MS);
+    link.advance(1_500 * MS);
+    expect(link.state).to.equal("up");
+    link.advance(1_600 * MS);
+    expect([link.state, ended]).to.deep.equal(["waiting", ["timing does not answer"]]);
+  });
+
+  it("takes no notice of a fence for an earlier incarnation", () => {
+    const { link } = started();
+    link.advance(0);
+    link.connected(0);
+    expect(link.accept({ seq: 0, ack: 0, body: { kind: "fenced", incarnation: 2n, reason: "" } }, 0)).to.equal("drop");
+    expect(link.accept({ seq: 0, ack: 0, body: { kind: "fenced", incarnation: 3n, reason: "" } }, 0)).to.equal("handle");
+  });
+});
+
+describe("the worker", () => {
+  it("fires a credit at its due time, not before, and what is late at once", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    let n = 0;
+    bench.start({ load: { kind: "open", pacer: { nextDueNs: () => n++ * 100 * MS } }, stop: { requestCount: 3 } });
+    worker.talk();
+    expect(worker.firedIds).to.deep.equal([1]);
+    expect(worker.core.nextWakeNs()).to.equal(worker.fired[0]!.dueNs + 100 * MS);
+    bench.pass(99 * MS);
+    expect(worker.firedIds).to.deep.equal([1]);
+    bench.pass(1 * MS);
+    expect(worker.firedIds).to.deep.equal([1, 2]);
+  });
+
+  it("says what came back once per flush, with how many it holds unsent", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(2, { stop: { requestCount: 6 } });
+    worker.talk();
+    for (const id of [1, 2]) worker.core.requestEnded(id, { sessionOver: false }, bench.now);
+    worker.core.flushReturns();
+    worker.core.flushReturns();
+    const said = worker.said("returned");
+    expect(said).to.deep.equal([
+      {
+        kind: "returned",
+        returns: [1, 2].map((creditId) => ({ creditId, use: "sent", sessionOver: false })),
+        unsent: 2,
+      },
+    ]);
+  });
+
+  it("ignores what belongs to an earlier dial", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const dial = worker.dial;
+    worker.cut();
+    worker.redial();
+    worker.core.streamEnded(dial, bench.now);
+    worker.core.messageReceived(dial, { seq: 0, ack: 0, body: { kind: "lease", n: 99 } }, bench.now);
+    worker.talk();
+    expect(worker.core.stats()).to.include({ link: "up" });
+  });
+
+  it("ends a request that the pacer's thread fired when its phase was already cancelled", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1", { hasPacerThread: true });
+    let n = 1;
+    bench.start({ load: { kind: "open", pacer: { nextDueNs: () => n++ * 100 * MS } }, stop: { requestCount: 1 } });
+    worker.talk();
+    const [slot] = worker.scheduled as [number];
+    Atomics.compareExchange(worker.core.words, slot, HELD, FIRED);
+    bench.timing.cancelPhase("user", bench.now);
+    worker.talk();
+    expect(worker.cancelled).to.deep.equal([]);
+    worker.core.pacerFired(slot, bench.now);
+    expect(worker.cancelled).to.deep.equal([{ ids: [1], reason: "user" }]);
+  });
+
+  it("keeps a session's turns in order", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(1, { stop: { sessionCount: 2 }, conversations: conversationsOf(3) });
+    for (let n = 0; n < 6; n++) {
+      worker.talk();
+      worker.end(worker.firedIds.at(-1)!);
+    }
+    worker.talk();
+    expect(worker.fired.map(({ sessionId, turn }) => `${sessionId}.${turn}`)).to.deep.equal([
+      "0.0",
+      "0.1",
+      "0.2",
+      "1.0",
+      "1.1",
+      "1.2",
+    ]);
+  });
+});
+
+describe("the outbox", () => {
+  const limits = { windowBytes: 30, memoryBytes: 50, totalBytes: 100 };
+  const opened = () => {
+    const sent: number[] = [];
+    const released: string[] = [];
+    const file = new Map<number, string>();
+    const reads: number[] = [];
+    let emptied = 0;
+    const outbox = new Outbox<string>(limits, {
+      send: ({ seq }) => void sent.push(seq),
+      spill: ({ seq, payload }: OutboxBatch<string>) => void file.set(seq, payload),
+      readSpilled: (seq) => void reads.push(seq),
+      release: (payload) => void released.push(payload),
+      spillEmpty: () => void emptied++,
+    });
+    return { outbox, sent, released, file, reads, emptied: () => emptied };
+  };
+
+  it("keeps a batch until it is acked, and sends everything unacked again on a new stream", () => {
+    const { outbox, sent, released } = opened();
+    outbox.connected();
+    for (const name of ["a", "b", "c"]) outbox.add(name, 10);
+    outbox.acked(1);
+    outbox.streamEnded();
+    outbox.acked(3);
+    outbox.connected();
+    expect(sent).to.deep.equal([1, 2, 3, 2, 3]);
+    expect([released, outbox.count]).to.deep.equal([["a"], 2]);
+    outbox.acked(3);
+    expect([released, outbox.count, outbox.totalBytes]).to.deep.equal([["a", "b", "c"], 0, 0]);
+  });
+
+  it("sends no more than its window ahead of the acks, but always one", () => {
+    const { outbox, sent } = opened();
+    outbox.connected();
+    for (const bytes of [5, 35]) outbox.add("x", bytes);
+    expect(sent).to.deep.equal([1]);
+    outbox.acked(1);
+    expect(sent).to.deep.equal([1, 2]);
+  });
+
+  it("spills what does not fit in memory, reads it back in order, and is full at its bound", () => {
+    const { outbox, sent, file, reads, emptied } = opened();
+    for (const name of ["a", "b", "c", "d"]) outbox.add(name, 25);
+    expect([outbox.memoryBytes, outbox.totalBytes, outbox.isFull]).to.deep.equal([50, 100, true]);
+    expect([...file.keys()]).to.deep.equal([3, 4]);
+    outbox.connected();
+    for (let seq = 1; seq <= 4; seq++) {
+      outbox.acked(seq);
+      const wanted = reads.at(-1);
+      if (wanted === seq + 1) outbox.readBack(wanted, file.get(wanted) as string);
+    }
+    expect([sent, reads]).to.deep.equal([
+      [1, 2, 3, 4],
+      [3, 4],
+    ]);
+    expect([outbox.count, outbox.isFull, emptied()]).to.deep.equal([0, false, 1]);
+  });
+
+  it("delivers every batch at least once and in order, whatever breaks, and loses none", () => {
+    const steps = fc.array(fc.tuple(fc.constantFrom("add", "up", "break", "ack", "read"), fc.integer({ min: 1, max: 40 })), {
+      maxLength: 150,
+    });
+    fc.assert(
+      fc.property(steps, (actions) => {
+        const { outbox, sent, released, file, reads } = opened();
+        let added = 0;
+        let committed = 0;
+        let from = 0;
+        let isUp = false;
+        const read = () => {
+          const seq = reads.splice(0).at(-1);
+          if (seq !== undefined) outbox.readBack(seq, file.get(seq) as string);
+        };
+        const ack = (n: number) => {
+          const onStream = sent.slice(from);
+          if (onStream.length === 0) return;
+          committed = Math.max(committed, onStream[Math.min(n, onStream.length) - 1] as number);
+          if (isUp) outbox.acked(committed);
+        };
+        const breakStream = () => {
+          const onStream = sent.slice(from);
+          for (const [i, seq] of onStream.entries()) expect(seq).to.equal((onStream[0] as number) + i);
+          outbox.streamEnded();
+          from = sent.length;
+          isUp = false;
+        };
+        const connect = () => {
+          isUp = true;
+          outbox.connected();
+          if (sent.length > from) expect(sent[from]).to.be.at.most(committed + 1);
+        };
+        for (const [action, n] of actions) {
+          if (action === "add") outbox.add(`${++added}`, n);
+          if (action === "read") read();
+          if (action === "ack") ack(n);
+          if (action === "break" && isUp) breakStream();
+          if (action === "up" && !isUp) connect();
+        }
+        if (!isUp) connect();
+        for (let i = 0; i < 3 * added + 3; i++) {
+          read();
+          ack(1_000);
+        }
+        expect(committed).to.equal(added);
+        expect([outbox.count, outbox.totalBytes, outbox.memoryBytes]).to.deep.equal([0, 0, 0]);
+        expect(released).to.deep.equal(Array.from({ length: added }, (_, i) => `${i + 1}`));
+      }),
+    );
+  });
+});
