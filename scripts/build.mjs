@@ -1,6 +1,6 @@
 // Builds dist/: the program as JavaScript in few files, for the published package. Packages are bundled, since opening
 // some hundred small files is what start-up time goes to; only those stay outside that look for files beside themselves.
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { rootFolder } from "./setup.mjs";
@@ -41,7 +41,8 @@ await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 const { metafile } = await build({
   absWorkingDir: rootFolder,
-  entryPoints: { main: "services/main.ts" },
+  // The thread's program lies beside whoever starts it, and that is a chunk.
+  entryPoints: { main: "services/main.ts", "chunks/query-thread": "services/records-manager/query-thread.ts" },
   outdir: folder,
   bundle: true,
   // What a process does not use is not loaded: each dynamic import begins a file of its own.
@@ -60,6 +61,8 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
+// Read at run time, from beside the chunk that reads them.
+for (const file of ["prose.txt", "prose.o200k.bin"]) await copyFile(join(rootFolder, "services/dataset/corpus", file), join(folder, "chunks", file));
 await writeFile(join(folder, "assay.js"), entry);
 await chmod(join(folder, "assay.js"), 0o755);
 

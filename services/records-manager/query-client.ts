@@ -2,6 +2,7 @@
  * Asks queries without blocking an event loop that ingests: a thread answers them. It starts with the first query that
  * needs it (about 60 ms) and does not keep the process alive.
  */
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { AssayError, type ErrorCode } from "../common/errors.ts";
 import type { Queries, QueryName } from "./queries.ts";
@@ -43,8 +44,8 @@ export class QueryClient {
   #thread: Worker | undefined;
   #lastId = 0;
 
-  /** `threadUrl` = the thread's program, where it does not lie beside this file (in a bundle). */
-  constructor(threadUrl = new URL("./query-thread.ts", import.meta.url)) {
+  /** `threadUrl` = the thread's program; by default the one beside this file, a source or bundled as this file is. */
+  constructor(threadUrl = new URL(`./query-thread${extname(import.meta.url)}`, import.meta.url)) {
     this.#threadUrl = threadUrl;
   }
 

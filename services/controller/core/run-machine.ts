@@ -202,7 +202,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
 
   sendingComplete(phase: number, now: number): void {
     const progress = this.#phases[phase];
-    if (progress === undefined || progress.isSent || this.#isOver) return;
+    if (progress === undefined || progress.isSent || this.#isTimingDead || this.#isOver) return;
     progress.isSent = true;
     progress.deadlineNs = now + progress.graceNs + this.#plan.bounds.answerNs + this.#plan.bounds.marginNs;
     if (phase === this.#plan.phases.length - 1 && this.#state === "running") this.#enter("draining", phase);
@@ -210,7 +210,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
 
   returningComplete(phase: number, account: Account, now: number): void {
     const progress = this.#phases[phase];
-    if (progress === undefined || progress.isReturned || this.#isOver) return;
+    if (progress === undefined || progress.isReturned || this.#isTimingDead || this.#isOver) return;
     progress.isSent = true;
     progress.isReturned = true;
     progress.deadlineNs = Number.POSITIVE_INFINITY;
@@ -272,6 +272,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   }
 
   advance(now: number): void {
+    if (this.#isOver) return;
     for (const barrier of this.#barriers) {
       if (this.#state === "configuring" && !barrier.isOpen && now >= barrier.deadlineNs) {
         this.#giveUp(barrier, `${barrier.spec.name} not ready in time: ${missingOf(barrier)}`, now);

@@ -651,16 +651,12 @@ describe("the tail of a phase", () => {
     const slow = bench.join("W1");
     const quick = bench.join("W2");
     bench.closed(4, { stop: { requestCount: 12 } });
+    const ended = new Set<number>();
     slow.talk();
     quick.talk();
-    for (const id of quick.firedIds) {
-      quick.core.requestEnded(id, { sessionOver: false }, bench.now);
-      quick.core.flushReturns();
-      quick.readByTiming();
-    }
     while (quick.core.stats().inFlight > 0) {
-      for (const id of quick.firedIds) quick.core.requestEnded(id, { sessionOver: false }, bench.now);
-      quick.core.flushReturns();
+      quick.end(quick.firedIds.find((id) => !ended.has(id))!);
+      for (const id of quick.firedIds.slice(0, ended.size + 1)) ended.add(id);
       quick.talk();
     }
     expect(slow.told("recall").length).to.equal(1);
@@ -723,6 +719,7 @@ describe("the end of a phase", () => {
     });
     worker.talk();
     worker.end(1);
+    worker.talk();
     bench.live(100 * MS);
     expect(bench.reports[0]!.counts).to.include({ sent: 1, dropped: 1 });
     bench.closed(1, { index: 1, conversations });
