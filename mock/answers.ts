@@ -79,7 +79,7 @@ export class Answers {
   begin(request: ChatRequest, connection: Connection): void {
     const nowNs = this.#deps.now();
     const { stats, options } = this;
-    const identity = { ordinal: stats.requests++, createdSec: this.#deps.createdSec() };
+    const identity = { ordinal: stats.requests++, createdSec: this.#deps.createdSec(), receivedNs: nowNs };
     this.settle(nowNs);
     stats.openStreams++;
     stats.maxOpenStreams = Math.max(stats.maxOpenStreams, stats.openStreams);
@@ -221,7 +221,9 @@ class StreamedChat implements OpenChat, OpenAnswer {
     const { writer, options } = this.#answers;
     const { finish, modelJson } = this.#templates;
     writer.event(finish[this.#request.finishReason], this.#identity);
-    if (this.#request.hasUsage) writer.event(usageEvent(modelJson, options.stamps, this.#request), this.#identity);
+    if (this.#request.hasUsage) {
+      writer.event(usageEvent(modelJson, options.stamps, this.#request, this.#identity.receivedNs), this.#identity);
+    }
     writer.bytes(streamEnd);
   }
 }

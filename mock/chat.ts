@@ -107,6 +107,8 @@ export interface AnswerIdentity {
   readonly ordinal: number;
   /** Unix time in seconds. */
   readonly createdSec: number;
+  /** Monotonic reading when the request had come whole. */
+  readonly receivedNs: number;
 }
 
 /** The prebuilt events of one model's streams. */
@@ -136,9 +138,10 @@ export function streamTemplates(model: string, hasStamps: boolean): StreamTempla
   };
 }
 
-/** The usage event of one stream: no choices, the counts. */
-export function usageEvent(modelJson: string, hasStamps: boolean, request: ChatRequest): EventTemplate {
-  return eventTemplate(modelJson, hasStamps, `"choices":[],${usageJson(request)}`);
+/** The usage event of one stream: no choices, the counts; with stamps also `assay_received_ns`, from which the server's own times count. */
+export function usageEvent(modelJson: string, hasStamps: boolean, request: ChatRequest, receivedNs: number): EventTemplate {
+  const received = hasStamps ? `,"assay_received_ns":"${stampText(receivedNs)}"` : "";
+  return eventTemplate(modelJson, hasStamps, `"choices":[],${usageJson(request)}${received}`);
 }
 
 /** The whole body of an answer that is not streamed. `sentNs` is left out when undefined. */

@@ -283,6 +283,15 @@ export const runFlags = {
     group: "Output",
     doc: "folder of this run's files (default artifacts/<model>-<endpoint>-<load>)",
   },
+  exportLevel: {
+    flag: "--export-level",
+    aliases: ["--profile-export-level"],
+    kind: { is: "choice", of: ["summary", "records", "raw"] },
+    value: "LEVEL",
+    paths: ["output.export_level"],
+    group: "Output",
+    doc: "summary: no file of records; raw: run.db keeps every answer as it came (default records)",
+  },
   ui: {
     flag: "--ui",
     aliases: ["--ui-type"],

@@ -122,7 +122,9 @@ class Session {
     const { terminal } = this.#context;
     const isShown = this.#options.ui !== "none" && !this.#options.quiet;
     const progress = new Progress({
-      write: isShown ? terminal.err : () => {},
+      write: (text) => {
+        if (isShown) terminal.err(text);
+      },
       isTty: terminal.isErrTty,
       width: () => terminal.errWidth,
       now: () => performance.now(),

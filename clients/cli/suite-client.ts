@@ -88,7 +88,9 @@ export class SuiteClient {
         }
         failure = new AssayError("unavailable", "the controller ended the stream before the run had ended");
       } catch (error) {
-        failure = asAssayError(error);
+        // What a client throws is an AssayError; anything else is a mistake in `onMessage`.
+        if (!(error instanceof AssayError)) throw error;
+        failure = error;
       }
       const isOver = signal.aborted || finalCodes.has(failure.code) || performance.now() - silentSinceMs > maxSilenceMs;
       if (isOver) throw failure;

@@ -4,7 +4,9 @@ import type { RequestErrorCode, RequestErrorPhase } from "../../endpoints/outcom
 import type { MetricRecordSchema, MetricRecord as WireRecord } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type { MetricRecord, TokenSource } from "./metric-record.ts";
 
-export function wireRecordOf(record: MetricRecord, recordProcessorId: string): MessageInitShape<typeof MetricRecordSchema> {
+type WireRecordInit = Exclude<MessageInitShape<typeof MetricRecordSchema>, { $typeName: string }>;
+
+export function wireRecordOf(record: MetricRecord, recordProcessorId: string): WireRecordInit {
   const { firstByteNs, connectNs, cancelledNs, error } = record;
   return {
     creditId: BigInt(record.creditId),

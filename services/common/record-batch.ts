@@ -75,7 +75,10 @@ export class RecordBatchWriter {
     return this.end;
   }
 
-  /** Appends one record. Its payload, stamps and strings are copied. `parts`: pieces of its payload that went before. */
+  /**
+   * Appends one record. Its payload, stamps and strings are copied. `parts`: pieces of its payload that went before. Throws
+   * `resource_exhausted`, and leaves the batch as it was, for a record that no message can hold.
+   */
   add(record: RawRecord, parts = 0): void {
     this.reserve(
       fixedRecordBytes +
@@ -154,6 +157,9 @@ export class RecordBatchWriter {
   }
 
   private reserve(needed: number): void {
+    if (this.end + needed > maxLength) {
+      throw new AssayError("resource_exhausted", `a record of up to ${needed} bytes does not fit a batch of ${this.end}`);
+    }
     if (this.end + needed <= this.buffer.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.end + needed));
     this.buffer.copy(grown, 0, 0, this.end);
@@ -259,6 +265,7 @@ export function readRecordBatch(message: Buffer, origin: BatchOrigin): RecordBat
     else if (tag === ((recordsField << 3) | 2)) records.push(readRecord(reader, reader.length(), origin));
     else reader.skip(tag & 7);
   }
+  reader.expectEnd(end);
   return { seq, records };
 }
 
@@ -402,6 +409,7 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
         reader.skip(tag & 7);
     }
   }
+  reader.expectEnd(end);
   const record: RawRecord = {
     creditId,
     phase,
@@ -451,13 +459,16 @@ function readError(reader: WireReader, end: number): RequestError {
     else if (tag === 26) message = reader.text();
     else reader.skip(tag & 7);
   }
+  reader.expectEnd(end);
   // Written by a worker of this version; other words are shown as they came.
   return { code: code as RequestErrorCode, phase: phase as RequestErrorPhase, message };
 }
 
 const empty = new Uint8Array(0);
+/** Weight of a tenth byte of a varint, which is the last that protobuf allows. */
+const maxScale = 128 ** 9;
 
-/** Reads protobuf's wire format. Throws `invalid_argument` where the bytes end early. */
+/** Reads protobuf's wire format. Throws `invalid_argument` where the bytes end early or say what no writer says. */
 class WireReader {
   at: number;
   private readonly buffer: Buffer;
@@ -470,7 +481,9 @@ class WireReader {
   }
 
   tag(): number {
-    return this.varint();
+    const tag = this.varint();
+    if (tag < 8) throw malformed("a field has the number 0");
+    return tag;
   }
 
   varint(): number {
@@ -482,7 +495,13 @@ class WireReader {
       if (byte < 0x80) return scale === 1 ? byte : value + byte * scale;
       value += (byte & 0x7f) * scale;
       scale *= 128;
+      if (scale > maxScale) throw malformed("a varint is longer than ten bytes");
     }
+  }
+
+  /** A message within the message must end where its length said. */
+  expectEnd(end: number): void {
+    if (this.at !== end) throw malformed(`a message that ends at byte ${end} has a field that ends at byte ${this.at}`);
   }
 
   /** Reads a length and returns where what follows it ends. */
@@ -527,9 +546,6 @@ function malformed(what: string): AssayError {
 }
 
 function writeFixedVarint(target: Uint8Array, at: number, value: number, width: number): void {
-  if (width === lengthWidth && value > maxLength) {
-    throw new AssayError("resource_exhausted", `a record of ${value} bytes does not fit one message`);
-  }
   let rest = value;
   for (let index = 0; index < width - 1; index++) {
     target[at + index] = (rest % 128) | 0x80;

@@ -1,5 +1,5 @@
 /** Where a run's files go. */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
 
@@ -27,17 +27,33 @@ export function makeRunFolder(
   if (artifactBase === undefined) return make(join(runsDir, runId));
   if (artifactDir !== "") {
     const folder = make(resolve(artifactBase, artifactDir));
-    for (const file of runFiles) rmSync(join(folder, file), { force: true });
+    removeFiles(folder);
     return folder;
   }
   const parent = make(join(artifactBase, "artifacts"));
+  const safeName = name.replaceAll(/[/\\]/g, "_");
   for (let number = 1; number <= maxTries; number++) {
-    const folder = join(parent, number === 1 ? name : `${name}-${number}`);
+    const folder = join(parent, number === 1 ? safeName : `${safeName}-${number}`);
     if (existsSync(folder)) continue;
     // Another suite may take the same name at this very moment: whoever makes the folder has it.
     if (makeExclusive(folder)) return folder;
   }
   throw new AssayError("failed_precondition", `${parent} holds ${maxTries} runs of ${name} already`);
+}
+
+/** Removes the files of a run, and its folder unless that holds something else. Throws `failed_precondition`, naming the path. */
+export function removeRunFiles(folder: string): void {
+  try {
+    removeFiles(folder);
+    rmdirSync(folder);
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTEMPTY") || hasCode(error, "EEXIST")) return;
+    throw new AssayError("failed_precondition", `folder ${folder} cannot be removed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function removeFiles(folder: string): void {
+  for (const file of runFiles) rmSync(join(folder, file), { force: true });
 }
 
 function make(folder: string): string {
@@ -54,7 +70,11 @@ function makeExclusive(folder: string): boolean {
     mkdirSync(folder);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (hasCode(error, "EEXIST")) return false;
     throw new AssayError("failed_precondition", `folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -60,7 +60,10 @@ export interface MembersListeners {
   onJoined(entry: MemberEntry): void;
   onEvent(entry: MemberEntry, event: MemberEvent): void;
   onHeartbeat(entry: MemberEntry): void;
-  /** Its stream has been broken, or it has been silent, for so long that it is taken for dead. Never called for a worker that its manager restarts. */
+  /**
+   * Its stream has been broken, or it has been silent, for so long that it is taken for dead; what it was asked to do has failed. It
+   * may be heard again. Never called for a worker that its manager restarts.
+   */
   onLost(entry: MemberEntry, reason: string): void;
 }
 
@@ -70,6 +73,8 @@ const brokenForNs = 3e9;
 /** A stream that stands and says nothing: a frozen process. */
 const silentForNs = 10e9;
 const sweepMs = 250;
+/** A later sweep than this was held up with everything else in this process. */
+const stalledForNs = 1e9;
 const forgottenAfterNs = 600e9;
 
 export class Members {
@@ -84,6 +89,8 @@ export class Members {
   private nextCommandId = 1n;
   private nextNumber = new Map<string, number>();
   private changed = Promise.withResolvers<void>();
+  private sweptNs = monotonicNs();
+  private resumedNs = 0;
 
   constructor(listeners: MembersListeners, log: Logger) {
     this.listeners = listeners;
@@ -95,9 +102,14 @@ export class Members {
     return [...this.entries.values()];
   }
 
-  /** Members that serve this and whose stream stands. */
+  /** Members that serve this and that can be spoken to. */
   serving(service: ServiceKind): MemberEntry[] {
-    return this.all().filter((entry) => entry.stream !== undefined && entry.member.services.includes(service));
+    return this.all().filter((entry) => this.isHeard(entry) && entry.member.services.includes(service));
+  }
+
+  /** Its stream stands, and it is not taken for dead. */
+  isHeard(entry: MemberEntry): boolean {
+    return entry.stream !== undefined && !this.lost.has(entry) && this.entries.get(entry.member.memberId) === entry;
   }
 
   find(memberId: string): MemberEntry | undefined {
@@ -121,8 +133,9 @@ export class Members {
   }
 
   /**
-   * Sends a command and resolves with its result; rejects with the member's error, or `deadline_exceeded` naming member and
-   * command. A broken stream does not end it: it is sent again when the member is back.
+   * Sends a command and resolves with its result; rejects with the member's error, `deadline_exceeded` naming member and
+   * command, or `unavailable` once the member is taken for dead. A broken stream does not end it: it is sent again when the member
+   * is back.
    */
   async command(entry: MemberEntry, { runId, service, action, timeoutMs }: Order): Promise<CommandResult> {
     const commandId = this.nextCommandId++;
@@ -187,8 +200,9 @@ export class Members {
     const entry = this.entries.get(memberId);
     if (entry === undefined) return;
     this.entries.delete(memberId);
+    this.lost.delete(entry);
     entry.stream?.fail(new AssayError("aborted", "this process was reaped"));
-    for (const { answer } of entry.commands.values()) answer.reject(new AssayError("unavailable", `${memberId} is gone`));
+    giveUpCommands(entry, "it is gone");
     this.tellDirectory();
   }
 
@@ -246,7 +260,7 @@ export class Members {
 
   private receive(entry: MemberEntry, { message }: JoinRequest): void {
     entry.member.lastSeenNs = monotonicNs();
-    this.lost.delete(entry);
+    if (this.lost.delete(entry)) this.wake();
     switch (message.case) {
       case "heartbeat":
         entry.heartbeat = message.value;
@@ -290,6 +304,10 @@ export class Members {
     this.directoryVersion++;
     const directory = this.directory();
     for (const { stream } of this.entries.values()) stream?.send({ message: { case: "directory", value: directory } });
+    this.wake();
+  }
+
+  private wake(): void {
     const wake = this.changed;
     this.changed = Promise.withResolvers<void>();
     wake.resolve();
@@ -297,17 +315,26 @@ export class Members {
 
   private sweep(): void {
     const nowNs = monotonicNs();
+    // While this process stood still nobody was silent: what they said lies unread in its sockets.
+    if (nowNs - this.sweptNs > stalledForNs) this.resumedNs = nowNs;
+    this.sweptNs = nowNs;
     for (const entry of this.all()) {
       const { lastSeenNs, memberId } = entry.member;
-      const isBroken = entry.stream === undefined && nowNs - entry.brokenNs > brokenForNs;
-      const isSilent = lastSeenNs > 0 && nowNs - lastSeenNs > silentForNs;
+      const isBroken = entry.stream === undefined && nowNs - Math.max(entry.brokenNs, this.resumedNs) > brokenForNs;
+      const isSilent = lastSeenNs > 0 && nowNs - Math.max(lastSeenNs, this.resumedNs) > silentForNs;
       if (entry.stream === undefined && nowNs - entry.brokenNs > forgottenAfterNs) this.entries.delete(memberId);
       if ((!isBroken && !isSilent) || this.lost.has(entry)) continue;
       this.lost.add(entry);
-      this.listeners.onLost(entry, isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`);
+      const reason = isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`;
+      giveUpCommands(entry, reason);
+      this.listeners.onLost(entry, reason);
     }
   }
 }
 
 /** The member's own deadline comes first, with its own words. */
 const answerMarginMs = 500;
+
+function giveUpCommands({ member, commands }: MemberEntry, reason: string): void {
+  for (const { answer } of commands.values()) answer.reject(new AssayError("unavailable", `${member.memberId}: ${reason}`));
+}

@@ -23,7 +23,8 @@ type Batch = Exclude<MessageInitShape<typeof SampleBatchSchema>, { $typeName: st
 export interface ObserverOptions {
   readonly runId: string;
   readonly log: Logger;
-  dial(): SamplesStream;
+  /** Undefined: there is no records-manager at the moment. */
+  dial(): SamplesStream | undefined;
 }
 
 const keptBatches = 1000;
@@ -127,6 +128,10 @@ export class Observer {
     if (this.isClosed) return;
     const stream = this.options.dial();
     this.stream = stream;
+    if (stream === undefined) {
+      this.redialSoon();
+      return;
+    }
     stream.send({ message: { case: "hello", value: { protocolVersion, runId: this.options.runId, memberId: "controller" } } });
     stream.onMessage(({ ackedSeq }) => {
       if (ackedSeq === 0n) {
@@ -141,8 +146,12 @@ export class Observer {
       if (this.stream !== stream) return;
       this.stream = undefined;
       this.isTaken = false;
-      if (!this.isClosed) this.redial = setTimeout(() => this.dial(), redialMs);
+      this.redialSoon();
     });
+  }
+
+  private redialSoon(): void {
+    if (!this.isClosed) this.redial = setTimeout(() => this.dial(), redialMs);
   }
 }
 

@@ -31,7 +31,8 @@ export interface RunExecutionOptions {
   readonly log: Logger;
   /** Asks a worker-manager for workers; resolves when their processes are started. */
   spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<void>;
-  dialSamples(): SamplesStream;
+  /** Undefined: there is no records-manager at the moment. */
+  dialSamples(): SamplesStream | undefined;
   /** Something about the run has changed. */
   onChange(): void;
 }
@@ -51,6 +52,9 @@ const configureTimeoutMs = 30_000;
 const phaseTimeoutMs = 5_000;
 const closeTimeoutMs = 45_000;
 const finishTimeoutMs = 600_000;
+const releaseTimeoutMs = 10_000;
+/** So long a service that is gone may take to be there again. */
+const returnTimeoutMs = 10_000;
 const observerTimeoutMs = 2_000;
 const clockPollMs = 20;
 const telemetryTimeoutMs = 4_000;
@@ -75,10 +79,14 @@ export class RunExecution {
   private readonly observer: Observer;
   private readonly ended = Promise.withResolvers<void>();
   private readonly workers = new Set<string>();
+  /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
+  private readonly writers = new Map<MemberEntry, Promise<unknown>>();
+  private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
   private readonly processes = new AbortController();
   private machine: Machine | undefined;
   private timer: NodeJS.Timeout | undefined;
   private dataset: PromiseWithResolvers<DatasetHandle> = Promise.withResolvers();
+  private readonly givenUp = new Set<string>();
   private liveWorkers = 0;
   private isLeft = false;
 
@@ -163,7 +171,7 @@ export class RunExecution {
     }
   }
 
-  onEvent(entry: MemberEntry, { event }: MemberEvent): void {
+  onEvent(entry: MemberEntry, { event, runId }: MemberEvent): void {
     const { machine } = this;
     if (machine === undefined) return;
     const nowNs = monotonicNs();
@@ -197,7 +205,8 @@ export class RunExecution {
         this.note("worker_lost", `${event.value.workerId}: ${event.value.reason}; ${event.value.lost} credits lost`);
         return;
       case "workerExited":
-        this.workerExited(event.value);
+        // Workers end between runs too; such an end concerns no run.
+        if (runId === this.options.runId) this.workerExited(event.value);
         return;
       case "note":
         this.record(event.value);
@@ -215,15 +224,23 @@ export class RunExecution {
   /** A process joined while the run goes on: a worker in another's place takes part from now on. */
   onJoined(entry: MemberEntry): void {
     if (this.isOver || this.machine === undefined) return;
+    const { members } = this.options;
     const { services, memberId } = entry.member;
     if (services.includes(ServiceKind.WORKER) && this.run.state >= RunState.READY) {
-      this.configureWorker(entry).catch((error: unknown) => this.note("worker_unready", messageOf(error)));
+      this.configureWorker(entry).catch((error: unknown) => {
+        this.note("worker_unready", messageOf(error));
+        // One that is gone again is reaped, or has a successor.
+        if (members.isHeard(entry)) this.giveUpWorker(memberId, messageOf(error));
+      });
     }
     if (services.includes(ServiceKind.RECORDS_MANAGER) && this.run.state >= RunState.READY) {
-      this.note("rejoined", `${memberId} is back; what is not committed is sent again`);
-      this.configure(entry, ServiceKind.RECORDS_MANAGER).catch((error: unknown) => {
-        this.tell(() => this.machine?.recordsManagerDied(messageOf(error), monotonicNs()));
+      this.note("rejoined", `${memberId} takes over; what is not committed is sent again`);
+      this.resume(entry).catch((error: unknown) => {
+        // One that is gone again may have a successor.
+        if (members.isHeard(entry)) this.tell(() => this.machine?.recordsManagerDied(messageOf(error), monotonicNs()));
       });
+    } else if (services.includes(ServiceKind.RECORD_PROCESSOR) && this.run.state >= RunState.READY) {
+      this.configure(entry, ServiceKind.RECORD_PROCESSOR).catch((error: unknown) => this.note("note", messageOf(error)));
     }
   }
 
@@ -234,12 +251,40 @@ export class RunExecution {
     const nowNs = monotonicNs();
     this.note("member_lost", `${memberId}: ${reason}`);
     if (services.includes(ServiceKind.TIMING)) this.tell(() => machine.timingDied(`${memberId}: ${reason}`, nowNs));
-    if (
-      services.includes(ServiceKind.RECORDS_MANAGER) &&
-      this.options.members.serving(ServiceKind.RECORDS_MANAGER).length === 0
-    ) {
-      this.tell(() => machine.recordsManagerDied(`${memberId}: ${reason}`, nowNs));
+    if (services.includes(ServiceKind.RECORDS_MANAGER)) {
+      this.awaitReturn(ServiceKind.RECORDS_MANAGER, () => machine.recordsManagerDied(`${memberId}: ${reason}`, monotonicNs()));
     }
+    if (this.workers.has(memberId)) {
+      this.awaitReturn(ServiceKind.WORKER, () => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
+    }
+  }
+
+  /** Tells the machine when nobody serves this any more and nobody comes in time. */
+  private awaitReturn(service: ServiceKind, giveUp: () => void): void {
+    const { members } = this.options;
+    if (members.serving(service).length > 0 || this.returns.has(service)) return;
+    const timer = setTimeout(() => {
+      this.returns.delete(service);
+      if (members.serving(service).length === 0) this.tell(giveUp);
+    }, returnTimeoutMs);
+    this.returns.set(service, timer);
+  }
+
+  /** A records-manager in the place of one that is gone goes on writing the run's file. */
+  private async resume(entry: MemberEntry): Promise<void> {
+    const { members, runId } = this.options;
+    const configured = this.configure(entry, ServiceKind.RECORDS_MANAGER);
+    this.writers.set(entry, configured);
+    await configured;
+    if (entry.member.services.includes(ServiceKind.RECORD_PROCESSOR)) {
+      await this.configure(entry, ServiceKind.RECORD_PROCESSOR);
+    }
+    if (this.run.state !== RunState.RUNNING) return;
+    // What was said of it may have died uncommitted.
+    const phase = this.run.phases.findIndex(({ name }) => name === this.run.phase);
+    const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
+    const action = { case: "startPhase" as const, value };
+    await members.command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action, timeoutMs: phaseTimeoutMs });
   }
 
   private carryOut(command: MachineCommand, workers: number): void {
@@ -290,7 +335,8 @@ export class RunExecution {
         await this.endCollection();
         await this.observer.drained(AbortSignal.timeout(observerTimeoutMs));
         const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };
-        await this.finishMember(ServiceKind.RECORDS_MANAGER, wireState[state], reason);
+        const value = create(FinishRunSchema, { state: wireState[state], reason });
+        await this.toWriter({ case: "finish", value }, finishTimeoutMs);
         this.tell(() => machine?.processed(monotonicNs()));
         return;
       }
@@ -370,7 +416,13 @@ export class RunExecution {
   private async prepareService(name: string, service: ServiceKind): Promise<void> {
     await this.oneServing(service, name);
     // All of a service: there may be several record-processors.
-    await Promise.all(this.options.members.serving(service).map((entry) => this.configure(entry, service)));
+    await Promise.all(
+      this.options.members.serving(service).map((entry) => {
+        const configured = this.configure(entry, service);
+        if (service === ServiceKind.RECORDS_MANAGER) this.writers.set(entry, configured);
+        return configured;
+      }),
+    );
     if (service === ServiceKind.RECORDS_MANAGER) this.observer.start();
     this.ready("workers", name);
   }
@@ -383,16 +435,21 @@ export class RunExecution {
     }
     const shares = managers.map((_, index) => Math.floor(count / managers.length) + (index < count % managers.length ? 1 : 0));
     await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
-    const configured: Promise<void>[] = [];
-    while (configured.length < count && !this.processes.signal.aborted) {
+    const failure = Promise.withResolvers<never>();
+    failure.promise.catch(() => {});
+    const chosen = new Set<MemberEntry>();
+    // Whoever ends meanwhile makes place for its successor.
+    while (this.run.state < RunState.READY && !this.processes.signal.aborted) {
+      for (const entry of chosen) if (!members.isHeard(entry)) chosen.delete(entry);
       for (const entry of members.serving(ServiceKind.WORKER)) {
-        if (this.workers.has(entry.member.memberId) || configured.length >= count) continue;
-        this.workers.add(entry.member.memberId);
-        configured.push(this.configureWorker(entry));
+        if (chosen.size >= count || chosen.has(entry)) continue;
+        chosen.add(entry);
+        this.configureWorker(entry).catch((error: unknown) => {
+          if (members.isHeard(entry)) failure.reject(error);
+        });
       }
-      if (configured.length < count) await Promise.race([members.change(), aborted(this.processes.signal)]);
+      await Promise.race([members.change(), aborted(this.processes.signal), failure.promise]);
     }
-    await Promise.all(configured);
   }
 
   private async configureWorker(entry: MemberEntry): Promise<void> {
@@ -431,7 +488,7 @@ export class RunExecution {
     const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
     const { members, runId } = this.options;
     // The file knows of the phase before its first record can come.
-    await this.toService(ServiceKind.RECORDS_MANAGER, { case: "startPhase", value }, phaseTimeoutMs);
+    await this.toWriter({ case: "startPhase", value }, phaseTimeoutMs);
     for (const entry of members.serving(ServiceKind.TELEMETRY)) {
       members
         .command(entry, {
@@ -449,11 +506,8 @@ export class RunExecution {
     phase: number,
     source: { case: "account"; value: PhaseAccount } | { case: "heartbeat"; value: TimingProgress },
   ): Promise<void> {
-    const { outcome } = await this.toService(
-      ServiceKind.RECORDS_MANAGER,
-      { case: "closePhase", value: { $typeName: "assay.controller.v1.ClosePhase", source } },
-      closeTimeoutMs,
-    );
+    const value = { $typeName: "assay.controller.v1.ClosePhase" as const, source };
+    const { outcome } = await this.toWriter({ case: "closePhase", value }, closeTimeoutMs);
     const progress = this.run.phases[phase];
     if (progress !== undefined) {
       progress.recordsCompleteNs = monotonicNs();
@@ -473,13 +527,14 @@ export class RunExecution {
     this.run.reason = reason;
     this.processes.abort();
     clearTimeout(this.timer);
+    for (const timer of this.returns.values()) clearTimeout(timer);
     this.dataset.reject(new AssayError("cancelled", "the run is over"));
     const { members, runId, log } = this.options;
     const value = create(FinishRunSchema, { state: wireState[state], reason });
-    const rest = members.all().filter((entry) => entry.stream !== undefined);
-    const recordsLast = (entry: MemberEntry): number => (entry.member.services.includes(ServiceKind.RECORDS_MANAGER) ? 1 : 0);
+    const rest = members.all().filter((entry) => members.isHeard(entry));
+    const isWriter = (entry: MemberEntry): boolean => entry.member.services.includes(ServiceKind.RECORDS_MANAGER);
     // Whoever writes ends last, so that what is on its way is still taken.
-    for (const group of [rest.filter((entry) => recordsLast(entry) === 0), rest.filter((entry) => recordsLast(entry) === 1)]) {
+    for (const group of [rest.filter((entry) => !isWriter(entry)), rest.filter(isWriter)]) {
       await Promise.all(
         group.map((entry) =>
           members
@@ -487,7 +542,7 @@ export class RunExecution {
               runId,
               service: ServiceKind.UNSPECIFIED,
               action: { case: "finish", value },
-              timeoutMs: finishTimeoutMs,
+              timeoutMs: isWriter(entry) ? finishTimeoutMs : releaseTimeoutMs,
             })
             .catch((error: unknown) =>
               log.warn("a member did not release the run", {
@@ -517,10 +572,6 @@ export class RunExecution {
     }
   }
 
-  private async finishMember(service: ServiceKind, state: RunState, reason: string): Promise<void> {
-    await this.toService(service, { case: "finish", value: create(FinishRunSchema, { state, reason }) }, finishTimeoutMs);
-  }
-
   private workerExited(exited: {
     workerId: string;
     exitCode: number;
@@ -529,7 +580,6 @@ export class RunExecution {
     isExpected: boolean;
   }): void {
     const { members, runId, log } = this.options;
-    if (!this.workers.has(exited.workerId)) return;
     const how = exited.signal === "" ? `exit code ${exited.exitCode}` : exited.signal;
     members.remove(exited.workerId);
     if (!exited.isExpected) {
@@ -542,16 +592,40 @@ export class RunExecution {
     this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, phaseTimeoutMs).catch((error: unknown) =>
       log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }),
     );
-    if (exited.successorId !== "" || exited.isExpected) return;
+    if (exited.successorId !== "") {
+      if (this.givenUp.delete(exited.workerId)) this.liveWorkers++;
+    } else if (!exited.isExpected) {
+      this.giveUpWorker(exited.workerId, `${exited.workerId} ended by ${how}`);
+    }
+  }
+
+  /** It will do nothing for this run any more. */
+  private giveUpWorker(workerId: string, why: string): void {
+    if (this.givenUp.has(workerId)) return;
+    this.givenUp.add(workerId);
     this.liveWorkers--;
-    if (this.liveWorkers <= 0)
-      this.tell(() => this.machine?.workersExhausted(`${exited.workerId} ended by ${how}`, monotonicNs()));
+    if (this.liveWorkers <= 0) this.tell(() => this.machine?.workersExhausted(why, monotonicNs()));
   }
 
   private async toService(service: ServiceKind, action: Action, timeoutMs: number) {
     const { members, runId } = this.options;
     const entry = await this.oneServing(service, serviceName(service));
     return members.command(entry, { runId, service, action, timeoutMs });
+  }
+
+  /** To whoever writes the run, and again to its successor where it dies over it: what it is asked may be asked twice. */
+  private async toWriter(action: Action, timeoutMs: number) {
+    const { members, runId } = this.options;
+    const service = ServiceKind.RECORDS_MANAGER;
+    for (;;) {
+      const entry = await this.oneServing(service, "records-manager");
+      try {
+        await this.writers.get(entry);
+        return await members.command(entry, { runId, service, action, timeoutMs });
+      } catch (error) {
+        if (members.isHeard(entry)) throw error;
+      }
+    }
   }
 
   /** The first member that serves this; waits for one to join until the run is over. */
@@ -572,8 +646,8 @@ export class RunExecution {
   private enter(state: RunState, phase: number | undefined): void {
     this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
-    if (state === RunState.COMPLETED || state === RunState.FAILED || state === RunState.CANCELLED) return;
-    this.options.onChange();
+    if (this.isOver) return;
+    this.note("state", RunState[state] ?? "", phase);
   }
 
   private note(kind: string, message: string, phase?: number, atNs = monotonicNs()): void {

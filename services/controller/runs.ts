@@ -157,7 +157,7 @@ export class Runs {
       },
       dialSamples: () => {
         const [entry] = addresses.entriesOf("records-manager");
-        return createClient(RecordsManagerService, channelTo(entry?.address ?? "")).ingestSamples();
+        return entry === undefined ? undefined : createClient(RecordsManagerService, channelTo(entry.address)).ingestSamples();
       },
       onChange: () => this.tell(),
     });

@@ -1,9 +1,15 @@
 /** RPCs of the dataset service. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { DatasetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
-import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import {
+  DatasetService,
+  type FetchTurnsRequest,
+  type FetchTurnsResponseSchema,
+  type TurnRef,
+} from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
-import { type Implementation, implement } from "../common/rpc/handler.ts";
+import { type Implementation, implement, type MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { type Dataset, lookUpTurn } from "./core/turns.ts";
 
@@ -21,6 +27,10 @@ export interface DatasetServiceDeps {
 
 /** Bytes of turns in one message, about. */
 const messageBytes = 256 * 1024;
+/** What a reference and the numbers of its turn take. */
+const refBytes = 32;
+
+type TurnStream = MessageStream<FetchTurnsRequest, MessageInitShape<typeof FetchTurnsResponseSchema>>;
 
 export function createDatasetService({ find, prepare, remove }: DatasetServiceDeps): Implementation {
   const get = (datasetId: string): PreparedDataset => {
@@ -56,29 +66,47 @@ export function createDatasetService({ find, prepare, remove }: DatasetServiceDe
             const found = find(datasetId);
             // A restarted service has forgotten it; the worker dials again until the run ends.
             if (found === undefined) throw new AssayError("unavailable", `dataset ${datasetId} is not prepared here`);
-            stream.onDrain(() => stream.resume());
-            stream.onMessage(({ message }) => {
-              if (message.case !== "turns")
-                throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
-              let turns: ReturnType<typeof fetchTurn>[] = [];
-              let bytes = 0;
-              let hasRoom = true;
-              for (const ref of message.value.refs) {
-                const fetched = fetchTurn(found.dataset, Number(ref.conversation), ref.turn);
-                turns.push(fetched);
-                bytes += fetched.turn?.messages.reduce((sum, { content }) => sum + content.length, 0) ?? 0;
-                if (bytes < messageBytes) continue;
-                hasRoom = stream.send({ turns });
-                turns = [];
-                bytes = 0;
-              }
-              if (turns.length > 0) hasRoom = stream.send({ turns });
-              if (!hasRoom) stream.pause();
-            });
+            serveTurns(stream, found.dataset);
           });
         },
       },
     },
+  });
+}
+
+/** Answers in the order asked, no faster than the worker reads: what is asked meanwhile waits with the worker. */
+function serveTurns(stream: TurnStream, dataset: Dataset): void {
+  let refs: readonly TurnRef[] = [];
+  let next = 0;
+  let hasEnded = false;
+  const serve = (): void => {
+    let hasRoom = true;
+    while (hasRoom && next < refs.length) {
+      const turns: ReturnType<typeof fetchTurn>[] = [];
+      for (let bytes = 0; bytes < messageBytes && next < refs.length; next++) {
+        const { conversation, turn } = refs[next] as TurnRef;
+        const fetched = fetchTurn(dataset, Number(conversation), turn);
+        turns.push(fetched);
+        bytes += refBytes + (fetched.turn?.messages.reduce((sum, { content }) => sum + content.length, 0) ?? 0);
+      }
+      hasRoom = stream.send({ turns });
+    }
+    if (next < refs.length || !hasRoom) stream.pause();
+    else if (hasEnded) stream.end();
+    else stream.resume();
+  };
+  stream.onDrain(serve);
+  stream.onEnd(() => {
+    hasEnded = true;
+    if (next >= refs.length) stream.end();
+  });
+  stream.onMessage(({ message }) => {
+    if (message.case !== "turns")
+      throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
+    // A message that was read before the pause took hold.
+    refs = next < refs.length ? [...refs.slice(next), ...message.value.refs] : message.value.refs;
+    next = 0;
+    serve();
   });
 }
 

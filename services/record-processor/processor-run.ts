@@ -53,6 +53,8 @@ const lastBackoffMs = 500;
 export class ProcessorRun {
   private readonly options: ProcessorRunOptions;
   private readonly measurer: Measurer;
+  /** Answers are kept as they came. */
+  private readonly isRaw: boolean;
   private readonly sources = new Map<number, Source>();
   private readonly relay: Relay;
   private readonly opened = Promise.withResolvers<void>();
@@ -68,6 +70,7 @@ export class ProcessorRun {
   constructor(options: ProcessorRunOptions) {
     this.options = options;
     this.measurer = createMeasurer(options.spec);
+    this.isRaw = options.spec.output?.exportLevel === "raw";
     this.relay = new Relay({
       ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
       endWorkerStream: (streamId, reason) => this.endSource(streamId, reason),
@@ -144,7 +147,9 @@ export class ProcessorRun {
   ): void {
     const measured = records.map(({ record, parts }) => {
       const whole = parts === 0 ? record : this.join(streamId, source, record, parts);
-      return wireRecordOf(this.measurer.measure(whole), this.options.memberId);
+      const measured = wireRecordOf(this.measurer.measure(whole), this.options.memberId);
+      if (this.isRaw) measured.raw = { reads: whole.stamps, payload: whole.payload };
+      return measured;
     });
     this.measured += measured.length;
     const seq = ++this.managerSeq;
@@ -163,7 +168,9 @@ export class ProcessorRun {
         `credit ${record.creditId}: ${pieces.length} parts of its payload came, not ${parts}`,
       );
     }
-    this.relay.partReceived(streamId, { creditId: record.creditId, seq: parts, isLast: true });
+    if (this.relay.partReceived(streamId, { creditId: record.creditId, seq: parts, isLast: true }) !== "complete") {
+      throw new AssayError("invalid_argument", `credit ${record.creditId}: the parts of another payload came before it`);
+    }
     return { ...record, payload: Buffer.concat([...pieces, record.payload]) };
   }
 

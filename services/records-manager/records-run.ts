@@ -2,6 +2,8 @@
  * One run at the records-manager: its file, its accounts, the acks that wait for a commit, its live figures. Rows join one
  * transaction that is committed at 500 rows or after 20 ms; nothing is acked or published before its commit.
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { PhaseAccount as WireAccount } from "../../gen/assay/timing/v1/timing_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { monotonicNs } from "../common/clock.ts";
@@ -16,7 +18,9 @@ import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core
 import type { RunSummary } from "./core/run-summary.ts";
 import { LiveFeed } from "./live-feed.ts";
 import type { QueryClient } from "./query-client.ts";
+import { RunReader } from "./store/run-reader.ts";
 import { type IngestRow, RunStore } from "./store/run-store.ts";
+import { RUN_FILE } from "./store/schema.ts";
 
 export interface RecordsRunOptions {
   readonly folder: string;
@@ -27,10 +31,7 @@ export interface RecordsRunOptions {
   onFailure(error: AssayError): void;
 }
 
-export interface IngestedRecord {
-  readonly record: MetricRecord;
-  readonly recordProcessorId: string;
-}
+export type IngestedRecord = Pick<IngestRow, "record" | "recordProcessorId" | "raw">;
 
 /** Rows and times that have waited are committed. */
 const commitRows = 500;
@@ -53,11 +54,17 @@ export class RecordsRun {
   private isClosed = false;
   private afterCommit: (() => void)[] = [];
 
-  /** Makes the run's file. Throws as `RunStore.create`, naming the path. */
+  /**
+   * Makes the run's file, or goes on with that of a process that died over it. Throws as `RunStore.create` or `RunStore.open`,
+   * naming the path.
+   */
   constructor(options: RecordsRunOptions) {
     this.options = options;
     this.folder = options.folder;
-    this.store = RunStore.create(options.folder, options.header, { metricTags: recordMetrics.map(({ tag }) => tag) });
+    const metricTags = recordMetrics.map(({ tag }) => tag);
+    this.store = holdsRun(options.folder, options.header.runId)
+      ? RunStore.open(options.folder, { metricTags })
+      : RunStore.create(options.folder, options.header, { metricTags });
     this.acks = new CommitAcks((stream, seq, outcome) => this.streams.get(stream)?.(seq, outcome));
     this.accounts = new Accounts(ACCOUNTS_OPTIONS, this.store, {
       publish: (closed) => this.closings.get(closed.phase)?.resolve(closed),
@@ -96,9 +103,9 @@ export class RecordsRun {
   ingest(stream: IngestStream, seq: number, records: readonly IngestedRecord[]): void {
     this.writing(() => {
       const outcome = { inserted: 0, duplicate: 0, late: 0 };
-      for (const { record, recordProcessorId } of records) {
+      for (const { record, recordProcessorId, raw } of records) {
         const { creditId, phase } = record;
-        const what = this.accounts.arrived({ creditId, phase, record, recordProcessorId }, monotonicNs());
+        const what = this.accounts.arrived({ creditId, phase, record, recordProcessorId, raw }, monotonicNs());
         outcome[what]++;
         if (what === "inserted") this.inserted.push(record);
       }
@@ -245,6 +252,16 @@ export class RecordsRun {
       this.options.onFailure(failure);
       if (isRethrown) throw failure;
     }
+  }
+}
+
+function holdsRun(folder: string, runId: string): boolean {
+  if (!existsSync(join(folder, RUN_FILE))) return false;
+  const reader = RunReader.open(folder);
+  try {
+    return reader.run().runId === runId;
+  } finally {
+    reader.close();
   }
 }
 

@@ -63,6 +63,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
               const records = message.value.records.map((wire) => ({
                 record: metricRecordOf(wire),
                 recordProcessorId: wire.recordProcessorId,
+                raw: wire.raw,
               }));
               run.ingest(id, Number(message.value.seq), records);
             });

@@ -34,6 +34,12 @@ export interface CollectionOptions {
   dial(): SamplesStream;
 }
 
+export interface SampleWatcher {
+  onSamples(samples: readonly Sample[]): void;
+  /** There will be no more. */
+  onEnd(): void;
+}
+
 const keptBatches = 1000;
 const redialMs = 250;
 
@@ -42,7 +48,7 @@ export class Collection {
   private readonly abort = new AbortController();
   private readonly scrapers: Scraper[];
   private readonly waiting: { readonly seq: bigint; readonly samples: Sample[] }[] = [];
-  private readonly watchers = new Set<(samples: readonly Sample[]) => void>();
+  private readonly watchers = new Set<SampleWatcher>();
   private stream: SamplesStream | undefined;
   private isTaken = false;
   private seq = 0n;
@@ -75,13 +81,15 @@ export class Collection {
   /** One last scrape, then no more; resolves when its samples are committed, or after the deadline. */
   async stop(timeoutMs: number): Promise<ScrapeTotals> {
     const each = await Promise.all(this.scrapers.map((scraper) => scraper.stop()));
-    const late = AbortSignal.timeout(timeoutMs);
-    while (this.waiting.length > 0 && !late.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.waiters.push(resolve);
-      late.addEventListener("abort", () => resolve(), { once: true });
-      await promise;
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      this.wake();
+    }, timeoutMs);
+    while (this.waiting.length > 0 && !isLate && !this.isClosed) {
+      await new Promise<void>((resolve) => this.waiters.push(resolve));
     }
+    clearTimeout(late);
     this.close();
     return each.reduce(
       (sum, { samples, gaps, skipped }) => ({
@@ -99,6 +107,9 @@ export class Collection {
     this.abort.abort();
     clearTimeout(this.redial);
     this.stream?.end();
+    this.wake();
+    for (const { onEnd } of this.watchers) onEnd();
+    this.watchers.clear();
   }
 
   get isOver(): boolean {
@@ -109,10 +120,14 @@ export class Collection {
     return this.waiting.length;
   }
 
-  /** Calls back with the samples of every scrape until the returned function is called. */
-  watch(listener: (samples: readonly Sample[]) => void): () => void {
-    this.watchers.add(listener);
-    return () => this.watchers.delete(listener);
+  /** Calls back with the samples of every scrape until the returned function is called, or the collection ends. */
+  watch(watcher: SampleWatcher): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiters.splice(0)) resolve();
   }
 
   private take(scraped: readonly TelemetrySample[]): void {
@@ -130,7 +145,7 @@ export class Collection {
         ...(sample.ageNs === undefined ? {} : { ageNs: sample.ageNs }),
       }),
     );
-    for (const watcher of this.watchers) watcher(samples);
+    for (const { onSamples } of this.watchers) onSamples(samples);
     const seq = ++this.seq;
     this.waiting.push({ seq, samples });
     if (this.waiting.length > keptBatches) {
@@ -153,7 +168,7 @@ export class Collection {
         return;
       }
       while (this.waiting[0] !== undefined && this.waiting[0].seq <= ackedSeq) this.waiting.shift();
-      for (const wake of this.waiters.splice(0)) wake();
+      this.wake();
     });
     stream.onClose(() => {
       if (this.stream !== stream) return;

@@ -48,17 +48,21 @@ export function createTelemetryService({ find, discover, start, stop }: Telemetr
         if (collection === undefined) throw new AssayError("not_found", `nothing is collected for run ${runId}`);
         const waiting: (readonly Sample[])[] = [];
         let wake = Promise.withResolvers<void>();
-        const unwatch = collection.watch((samples) => {
-          // A watcher that does not keep up sees the newest.
-          if (waiting.push(samples) > keptForWatcher) waiting.shift();
-          wake.resolve();
+        const unwatch = collection.watch({
+          onSamples(samples) {
+            // A watcher that does not keep up sees the newest.
+            if (waiting.push(samples) > keptForWatcher) waiting.shift();
+            wake.resolve();
+          },
+          onEnd: () => wake.resolve(),
         });
         signal.addEventListener("abort", () => wake.resolve(), { once: true });
         try {
-          while (!signal.aborted && !collection.isOver) {
+          while (!signal.aborted) {
             for (let samples = waiting.shift(); samples !== undefined; samples = waiting.shift()) yield { samples: [...samples] };
+            if (collection.isOver) return;
+            await wake.promise;
             wake = Promise.withResolvers<void>();
-            await Promise.race([wake.promise, idle()]);
           }
         } finally {
           unwatch();
@@ -66,15 +70,6 @@ export function createTelemetryService({ find, discover, start, stop }: Telemetr
       },
     },
   });
-}
-
-const idleMs = 500;
-
-/** A collection that ends says nothing to its watchers; they look again. */
-function idle(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, idleMs);
-  return promise;
 }
 
 function wireSourceOf({ url, isPresent, reason, subjects }: SourceReport) {

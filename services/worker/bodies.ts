@@ -51,7 +51,7 @@ export class BodyMaker {
 
   private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined): RequestBody {
     const { endpoint, models, isStreaming, extraInputs } = this.options;
-    const model = turn.model !== "" ? turn.model : (models[Number(turn.conversation % BigInt(models.length))] ?? "");
+    const model = turn.model !== "" ? turn.model : (models[Number(turn.conversation % BigInt(models.length || 1))] ?? "");
     const requested = override ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
     const messages = [...history, ...messagesOf(turn)];
     const body =

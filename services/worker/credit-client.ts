@@ -76,6 +76,17 @@ export class CreditClient {
     return this.core.stats();
   }
 
+  /** Whether the request of a fired credit may still be written; asked right before the write. */
+  mayWrite(creditId: number): boolean {
+    return this.core.mayWrite(creditId);
+  }
+
+  /** While paused nothing is fired; what is held can still be recalled. */
+  setPaused(isPaused: boolean): void {
+    this.core.setPaused(isPaused, monotonicNs());
+    this.arm();
+  }
+
   /** A fired credit's request is over. Returns are told once per turn of the event loop. */
   ended(creditId: number, outcome: { readonly sessionOver: boolean }): void {
     this.core.requestEnded(creditId, outcome, monotonicNs());

@@ -77,7 +77,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
 
   return {
     name: "worker",
-    implementations: [createWorkerService({ workerId: deps.id(), current: () => current, usage: deps.usage })],
+    implementations: [createWorkerService({ workerId: () => deps.id(), current: () => current, usage: deps.usage })],
     async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure":

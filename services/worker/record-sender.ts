@@ -29,7 +29,7 @@ export interface RecordSenderOptions {
   };
   readonly spillPath: string;
   readonly log: Logger;
-  /** The outbox has room again. */
+  /** The outbox has room; said at every ack while it has. */
   onRoom(): void;
 }
 
@@ -37,6 +37,8 @@ const batchBytes = 64 * 1024;
 const batchRecords = 128;
 const batchMs = 20;
 const partBytes = 1 << 20;
+/** Stamps and text of a record that cannot be sent in parts; well below what one message may hold. */
+const maxAsideBytes = 8 << 20;
 const outboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
@@ -63,7 +65,7 @@ export class RecordSender {
     this.spill = new SpillFile(options.spillPath);
     this.outbox = new Outbox<Messages>(outboxLimits, {
       send: ({ seq, payload }) => this.transmit(seq, payload),
-      spill: ({ seq, payload }) => this.spill.write(seq, payload),
+      spill: ({ seq, payload }) => this.toSpill(seq, payload),
       readSpilled: (seq) => this.readBack(seq),
       release: () => {},
       spillEmpty: () => this.spill.empty(),
@@ -77,7 +79,7 @@ export class RecordSender {
   }
 
   get isFull(): boolean {
-    return this.outbox.isFull;
+    return this.outbox.isFull || this.spill.isBroken;
   }
 
   get stats(): { readonly batches: number; readonly bytes: number; readonly spilledBytes: number; readonly records: number } {
@@ -89,9 +91,14 @@ export class RecordSender {
     };
   }
 
-  /** Copies what it needs of the record. */
+  /** Copies what it needs of the record. Never throws. */
   add(record: RawRecord): void {
     this.made++;
+    const { creditId, stamps, inputText = "" } = record;
+    if (stamps.length + inputText.length > maxAsideBytes) {
+      this.options.log.error("a record is too large for a message; it will be missing", { credit_id: creditId });
+      return;
+    }
     if (record.payload.length > partBytes) {
       this.addLarge(record);
       return;
@@ -114,15 +121,20 @@ export class RecordSender {
 
   /** Resolves when everything is committed; false when the signal came first. */
   async drained(signal: AbortSignal): Promise<boolean> {
-    this.flush();
-    while (this.outbox.count > 0) {
-      if (signal.aborted) return false;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.waiters.push(resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
-      await promise;
+    const wake = (): void => {
+      for (const resolve of this.waiters.splice(0)) resolve();
+    };
+    signal.addEventListener("abort", wake);
+    try {
+      for (;;) {
+        this.flush();
+        if (this.outbox.count === 0) return true;
+        if (signal.aborted || this.isClosed) return false;
+        await new Promise<void>((resolve) => this.waiters.push(resolve));
+      }
+    } finally {
+      signal.removeEventListener("abort", wake);
     }
-    return true;
   }
 
   async close(): Promise<void> {
@@ -130,6 +142,7 @@ export class RecordSender {
     clearTimeout(this.timer);
     clearTimeout(this.redial);
     this.stream?.end();
+    for (const wake of this.waiters.splice(0)) wake();
     await this.spill.remove();
   }
 
@@ -162,10 +175,26 @@ export class RecordSender {
     for (const message of messages) this.stream?.send(message);
   }
 
+  private toSpill(seq: number, messages: Messages): void {
+    const wasBroken = this.spill.isBroken;
+    const error = this.spill.write(seq, messages);
+    if (error !== undefined && !wasBroken) {
+      this.options.log.error("no further requests until records are committed", {
+        error: error.message,
+        cause: messageOf(error.cause),
+      });
+    }
+  }
+
   private readBack(seq: number): void {
     this.spill.read(seq).then(
       (messages) => this.outbox.readBack(seq, messages),
-      (error: unknown) => this.options.log.error("spilled records cannot be read", { error: messageOf(error) }),
+      (error: unknown) => {
+        if (this.isClosed) return;
+        this.options.log.error("spilled records are lost", { error: messageOf(error) });
+        // An empty batch in its place: what comes after it still gets through, what was in it is counted as missing.
+        this.outbox.readBack(seq, [new RecordBatchWriter(0).finish(seq)]);
+      },
     );
   }
 
@@ -183,10 +212,9 @@ export class RecordSender {
         this.opened.resolve();
         return;
       }
-      const wasFull = this.outbox.isFull;
       this.outbox.acked(Number(ackedSeq));
       for (const wake of this.waiters.splice(0)) wake();
-      if (wasFull && !this.outbox.isFull) this.options.onRoom();
+      if (!this.isFull) this.options.onRoom();
     });
     stream.onClose((error) => {
       if (this.stream !== stream) return;

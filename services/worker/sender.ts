@@ -33,6 +33,8 @@ export interface SenderOptions {
   onRecord(record: RawRecord): void;
   /** The request is over, whatever came of it. `sessionOver`: no later turn can be built on it. */
   onEnded(creditId: number, outcome: { readonly sessionOver: boolean }): void;
+  /** Asked right before a request is written, which may be long after `send`: its connection had to be opened. Absent: always. */
+  mayWrite?(creditId: number): boolean;
   /** First content may have come: only called where timing wants to know. */
   onFirstBody?(creditId: number): void;
 }
@@ -54,7 +56,7 @@ export class Sender {
   private readonly options: SenderOptions;
   private readonly slabs = new SlabPool();
   private readonly open = new Map<number, Request>();
-  private readonly sessions = new Map<number, Session>();
+  private readonly sessions = new Map<string, Session>();
   private sent = 0;
 
   constructor(options: SenderOptions) {
@@ -72,7 +74,7 @@ export class Sender {
 
   /** Messages of the session before a turn. */
   historyOf(credit: Credit): readonly ChatMessage[] {
-    return this.sessions.get(credit.sessionId)?.history ?? [];
+    return this.sessions.get(sessionKey(credit))?.history ?? [];
   }
 
   /** Sends now. `turnMessages` join the history once the answer has come. */
@@ -88,8 +90,8 @@ export class Sender {
     );
   }
 
-  /** The request cannot be made: used all the same, with a record that says why. */
-  failUnsent(credit: Credit, message: string): void {
+  /** The request cannot be made, or may not any more: used all the same, with a record that says why. */
+  failUnsent(credit: Credit, error: RequestError): void {
     const body: RequestBody = {
       body: Buffer.alloc(0),
       model: "",
@@ -99,7 +101,7 @@ export class Sender {
     };
     const request = new Request(this, credit, body, [], this.slabs.take());
     this.open.set(credit.id, request);
-    request.onFailure(monotonicNs(), requestError("unsendable", "send", message));
+    request.onFailure(monotonicNs(), error);
   }
 
   cancel(creditIds: Iterable<number>, error: RequestError): void {
@@ -119,15 +121,21 @@ export class Sender {
   }
 
   sessionOf(credit: Credit): Session {
-    const known = this.sessions.get(credit.sessionId);
+    if (credit.turns === 1) return { correlationId: randomUUID(), history: [] };
+    const key = sessionKey(credit);
+    const known = this.sessions.get(key);
     if (known !== undefined) return known;
     const made: Session = { correlationId: randomUUID(), history: [] };
-    if (credit.turns > 1) this.sessions.set(credit.sessionId, made);
+    this.sessions.set(key, made);
     return made;
   }
 
   get clock(): SuiteClock {
     return this.options.clock;
+  }
+
+  mayWrite(creditId: number): boolean {
+    return this.options.mayWrite?.(creditId) ?? true;
   }
 
   get isFirstBodyWanted(): boolean {
@@ -143,7 +151,7 @@ export class Sender {
     if (!this.open.delete(request.credit.id)) return;
     const { workerId, isStreaming, wallOffsetNs, clock } = this.options;
     const { credit, slab, body } = request;
-    const sentNs = request.sentNs === 0 ? atNs : request.sentNs;
+    const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;
     const isCancelled = error?.code === "cancelled";
     this.options.onRecord({
       creditId: credit.id,
@@ -182,7 +190,7 @@ export class Sender {
     });
     const isGood = error === undefined && request.status >= 200 && request.status < 300;
     const sessionOver = credit.turn + 1 < credit.turns ? !(isGood && this.extendHistory(request)) : !isGood;
-    if (sessionOver || credit.turn + 1 >= credit.turns) this.sessions.delete(credit.sessionId);
+    if (credit.turns > 1 && (sessionOver || credit.turn + 1 >= credit.turns)) this.sessions.delete(sessionKey(credit));
     this.slabs.giveBack(slab);
     this.options.onEnded(credit.id, { sessionOver });
   }
@@ -198,6 +206,11 @@ export class Sender {
   }
 }
 
+/** Sessions are counted by phase, and two phases may overlap. */
+function sessionKey({ phase, sessionId }: Credit): string {
+  return `${phase}/${sessionId}`;
+}
+
 /** One request in flight; what the transport reports lands here. */
 class Request implements ResponseHandler {
   readonly requestId: string = randomUUID();
@@ -211,7 +224,8 @@ class Request implements ResponseHandler {
   contentType = "";
   isReused = false;
   connectNs: number | undefined;
-  private readonly startNs: MonotonicNs = monotonicNs();
+  /** When it would have been written, had its connection been open. */
+  readonly startNs: MonotonicNs = monotonicNs();
   private lastNs: MonotonicNs = this.startNs;
   readonly credit: Credit;
   readonly receivedNs: MonotonicNs;
@@ -229,6 +243,10 @@ class Request implements ResponseHandler {
     this.slab = slab;
     this.session = sender.sessionOf(credit);
     this.issuedNs = credit.issuedNs ?? 0;
+  }
+
+  mayWrite(): boolean {
+    return this.sender.mayWrite(this.credit.id);
   }
 
   onSent(atNs: MonotonicNs, connection: ConnectionFacts): void {

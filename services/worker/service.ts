@@ -11,7 +11,8 @@ import { sendOne } from "./send-one.ts";
 import type { WorkerRun } from "./worker-run.ts";
 
 export interface WorkerServiceDeps {
-  readonly workerId: string;
+  /** This process's id at the controller; known once it has joined. */
+  workerId(): string;
   /** The run that this worker has; undefined: none. */
   current(): { readonly runId: string; readonly run: WorkerRun } | undefined;
   usage(): ProcessUsage | undefined;
@@ -30,7 +31,7 @@ export function createWorkerService({ workerId, current, usage }: WorkerServiceD
         const measured = usage();
         const status = now?.run.status();
         return create(GetStatusResponseSchema, {
-          workerId,
+          workerId: workerId(),
           runId: now?.runId ?? "",
           inFlight: status?.inFlight ?? 0,
           slots: status?.credits.limit ?? 0,
@@ -56,7 +57,7 @@ export function createWorkerService({ workerId, current, usage }: WorkerServiceD
         return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.batches) };
       },
       sendOne: async (request, context) => {
-        const record = await sendOne(request, workerId, context.signal);
+        const record = await sendOne(request, workerId(), context.signal);
         const writer = new RecordBatchWriter(record.payload.length);
         writer.add(record);
         const message = fromBinary(ProcessRecordsRequestSchema, writer.finish(1)).message;

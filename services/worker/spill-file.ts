@@ -1,6 +1,9 @@
-/** Records that do not fit the outbox's memory, on disk. Written at the end, read back once each, emptied when nothing in it is needed. */
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+/**
+ * Records that do not fit the outbox's memory, on disk. Written at the end, read back once each, emptied when nothing in it is
+ * needed. What cannot be written stays in memory: a measured record is never thrown away.
+ */
+import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { AssayError } from "../common/errors.ts";
 
 interface Extent {
@@ -11,6 +14,7 @@ interface Extent {
 export class SpillFile {
   private readonly path: string;
   private readonly extents = new Map<number, Extent>();
+  private readonly unwritten = new Map<number, Buffer[]>();
   private fd: number | undefined;
   private reader: FileHandle | undefined;
   private end = 0;
@@ -24,18 +28,31 @@ export class SpillFile {
     return this.end;
   }
 
-  /** Throws `resource_exhausted` naming the file when it cannot be written. */
-  write(seq: number, messages: readonly Uint8Array[]): void {
-    try {
-      this.fd ??= openSync(this.path, "w", 0o600);
-      this.extents.set(seq, { at: this.end, sizes: messages.map((message) => message.length) });
-      for (const message of messages) this.end += writeSync(this.fd, message, 0, message.length, this.end);
-    } catch (error) {
-      throw new AssayError("resource_exhausted", `records cannot be spilled to ${this.path}`, { cause: error });
-    }
+  /** Whether there are batches that could not be written: no further ones should be made. */
+  get isBroken(): boolean {
+    return this.unwritten.size > 0;
   }
 
+  /** Returns what went wrong (`resource_exhausted`, naming the file) when it cannot be written; the batch is kept in memory then. */
+  write(seq: number, messages: Buffer[]): AssayError | undefined {
+    let end = this.end;
+    try {
+      this.fd ??= this.create();
+      for (const message of messages) end = writeWhole(this.fd, message, end);
+    } catch (error) {
+      this.unwritten.set(seq, messages);
+      return new AssayError("resource_exhausted", `records cannot be spilled to ${this.path}`, { cause: error });
+    }
+    this.extents.set(seq, { at: this.end, sizes: messages.map((message) => message.length) });
+    this.end = end;
+    return undefined;
+  }
+
+  /** Throws `data_loss` where the file has not what was written. */
   async read(seq: number): Promise<Buffer[]> {
+    const unwritten = this.unwritten.get(seq);
+    this.unwritten.delete(seq);
+    if (unwritten !== undefined) return unwritten;
     const extent = this.extents.get(seq);
     if (extent === undefined) throw new AssayError("data_loss", `batch ${seq} is not in ${this.path}`);
     this.reader ??= await open(this.path, "r");
@@ -55,6 +72,7 @@ export class SpillFile {
   empty(): void {
     if (this.fd !== undefined) ftruncateSync(this.fd, 0);
     this.extents.clear();
+    this.unwritten.clear();
     this.end = 0;
   }
 
@@ -64,6 +82,20 @@ export class SpillFile {
     closeSync(this.fd);
     this.fd = undefined;
     await this.reader?.close();
-    unlinkSync(this.path);
+    this.reader = undefined;
+    await rm(this.path, { force: true });
   }
+
+  /** Whatever lies there, also another's link, is not written to. */
+  private create(): number {
+    rmSync(this.path, { force: true });
+    return openSync(this.path, "wx", 0o600);
+  }
+}
+
+/** A write may end early. Returns the position behind the message. */
+function writeWhole(fd: number, message: Buffer, at: number): number {
+  let written = 0;
+  while (written < message.length) written += writeSync(fd, message, written, message.length - written, at + written);
+  return at + written;
 }

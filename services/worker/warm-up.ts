@@ -33,7 +33,7 @@ export async function warmUp({ durationMs, sender: options, bodies, signal }: Wa
   const { promise, resolve } = Promise.withResolvers<void>();
   let writer = new RecordBatchWriter(64 * 1024);
   let nextId = 1;
-  let running = 0;
+  let running = concurrency;
 
   const sender = new Sender({
     ...options,
@@ -46,14 +46,12 @@ export async function warmUp({ durationMs, sender: options, bodies, signal }: Wa
       if (writer.count >= batchRecords) writer = new RecordBatchWriter(64 * 1024);
     },
     onEnded: () => {
-      running--;
       if (monotonicNs() < endNs && !signal.aborted) setImmediate(sendNext);
-      else if (running === 0) resolve();
+      else if (--running === 0) resolve();
     },
   });
   const body = bodies.make(warmTurn(), [], undefined);
   const sendNext = (): void => {
-    running++;
     sender.send(warmCredit(nextId++), body, []);
   };
   for (let index = 0; index < concurrency; index++) sendNext();

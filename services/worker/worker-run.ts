@@ -2,6 +2,7 @@
  * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
  * them. Ready when all of that stands, the connections are open and the path has been warmed.
  */
+import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { ConnectionReuse, type RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
@@ -10,6 +11,7 @@ import type { Credit } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { RawRecord } from "../common/raw-record.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
 import { messagesOf } from "./bodies.ts";
@@ -34,6 +36,7 @@ export interface WorkerRunOptions {
   note(kind: string, message: string): void;
 }
 
+const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
 const keptTurnBytes = 64 << 20;
 const timeoutCheckMs = 25;
 const maxPreOpened = 1024;
@@ -47,8 +50,10 @@ export class WorkerRun {
   private readonly records: RecordSender;
   private readonly credits: CreditClient;
   private readonly timeouts: NodeJS.Timeout;
-  private waiting: Credit[] = [];
+  /** Fired and not yet sent: their turn is on its way. */
+  private readonly awaitingTurn = new Map<number, Credit>();
   private outboxStalls = 0;
+  private isStalled = false;
 
   /** Throws `invalid_argument` for a spec that the controller should have refused. */
   constructor(options: WorkerRunOptions) {
@@ -67,7 +72,7 @@ export class WorkerRun {
       hello,
       spillPath: options.spillPath,
       log,
-      onRoom: () => this.fireWaiting(),
+      onRoom: () => this.outboxHasRoom(),
     });
     this.sender = new Sender({
       ...this.path.sender,
@@ -75,8 +80,9 @@ export class WorkerRun {
       workerId,
       clock,
       wallOffsetNs,
-      onRecord: (record) => this.records.add(record),
+      onRecord: (record) => this.keep(record),
       onEnded: (creditId, outcome) => this.credits.ended(creditId, outcome),
+      mayWrite: (creditId) => this.credits.mayWrite(creditId),
     });
     this.turns = new TurnSource({
       dial: () => {
@@ -96,12 +102,8 @@ export class WorkerRun {
       onHeld: (credit) => this.turns.prefetch(credit.conversation, credit.turn),
       fire: (credit) => this.fire(credit),
       cancelInFlight: (ids, reason) =>
-        this.sender.cancel(
-          ids,
-          reason === "fenced"
-            ? requestError("fenced", "wait", "the worker's lease is over")
-            : requestError("cancelled", "wait", reason),
-        ),
+        // The core may not be called back before it has returned.
+        queueMicrotask(() => this.cancel(ids, reason === "fenced" ? leaseOver : requestError("cancelled", "wait", reason))),
       onOverrun: (overrunNs, inFlight) =>
         options.note(
           "fenced_overrun",
@@ -162,15 +164,17 @@ export class WorkerRun {
 
   /** Permission to send is used now, whatever comes of it. */
   private fire(credit: Credit): void {
-    if (this.records.isFull) {
-      // The outbox is at its bound: what was measured is never thrown away, so sending waits. The verdict counts it.
-      this.outboxStalls++;
-      this.waiting.push(credit);
-      return;
-    }
+    this.awaitingTurn.set(credit.id, credit);
     this.turns.take(credit.conversation, credit.turn, (turn, missing) => {
+      // Cancelled meanwhile.
+      if (!this.awaitingTurn.delete(credit.id)) return;
       if (turn === undefined) {
-        this.sender.failUnsent(credit, `turn ${credit.turn} of conversation ${credit.conversation} cannot be had: ${missing}`);
+        const message = `turn ${credit.turn} of conversation ${credit.conversation} cannot be had: ${missing}`;
+        this.sender.failUnsent(credit, requestError("unsendable", "send", message));
+        return;
+      }
+      if (!this.credits.mayWrite(credit.id)) {
+        this.sender.failUnsent(credit, leaseOver);
         return;
       }
       const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
@@ -179,8 +183,30 @@ export class WorkerRun {
     });
   }
 
-  private fireWaiting(): void {
-    for (const credit of this.waiting.splice(0)) this.fire(credit);
+  /** Ends requests in flight, and fired credits whose request has not been made. */
+  private cancel(creditIds: readonly number[], error: RequestError): void {
+    this.sender.cancel(creditIds, error);
+    for (const id of creditIds) {
+      const credit = this.awaitingTurn.get(id);
+      if (this.awaitingTurn.delete(id) && credit !== undefined) this.sender.failUnsent(credit, error);
+    }
+  }
+
+  /** At its bound the outbox takes what is in flight, but nothing more is sent: what was measured is never thrown away. */
+  private keep(record: RawRecord): void {
+    this.records.add(record);
+    if (this.isStalled || !this.records.isFull) return;
+    this.isStalled = true;
+    this.outboxStalls++;
+    this.credits.setPaused(true);
+    const { workerId } = this.options;
+    this.options.note("outbox_full", `${workerId}: no request is sent until records are committed`);
+  }
+
+  private outboxHasRoom(): void {
+    if (!this.isStalled) return;
+    this.isStalled = false;
+    this.credits.setPaused(false);
   }
 
   /** Connections worth opening ahead: this worker's share of the largest concurrency. */

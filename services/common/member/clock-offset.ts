@@ -21,6 +21,7 @@ export interface OffsetEstimate {
 }
 
 interface Sample {
+  /** When its ping was sent: drift counts from there, since the remote reading may be as old as that. */
   readonly atNs: number;
   readonly offsetNs: number;
   readonly roundTripNs: number;
@@ -39,7 +40,7 @@ export class OffsetFilter {
   add(ping: ClockPing): void {
     const roundTripNs = Math.max(0, ping.receivedNs - ping.sentNs - (ping.remoteSentNs - ping.remoteReceivedNs));
     const offsetNs = (ping.remoteReceivedNs - ping.sentNs + (ping.remoteSentNs - ping.receivedNs)) / 2;
-    const sample = { atNs: ping.receivedNs, offsetNs, roundTripNs };
+    const sample = { atNs: ping.sentNs, offsetNs, roundTripNs };
     this.samples.push(sample);
     if (this.samples.length > keptSamples) this.samples.shift();
     this.follow(sample);
@@ -58,7 +59,9 @@ export class OffsetFilter {
     }
     if (best === undefined) return undefined;
     const offsetNs = best.offsetNs + ((nowNs - best.atNs) * driftPpm) / 1e6;
-    return { offsetNs, uncertaintyNs: bestUncertaintyNs, driftPpm };
+    // The drift watched may have turned since: then the extrapolation errs by as much again.
+    const turnedNs = ((nowNs - best.atNs) * Math.abs(driftPpm)) / 1e6;
+    return { offsetNs, uncertaintyNs: bestUncertaintyNs + turnedNs, driftPpm };
   }
 
   /** Keeps the sample of the smallest round trip of every window of ten seconds. */

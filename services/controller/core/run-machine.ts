@@ -279,7 +279,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
       }
     }
     for (const [phase, progress] of this.#phases.entries()) this.#checkPhase(phase, progress, now);
-    if (now >= this.#closeFromRowsNs) this.#closeFromRows(now);
+    if (now >= this.#closeFromRowsNs && !this.#isOver) this.#closeFromRows(now);
     if (this.#state === "processing" && now >= this.#processingDeadlineNs) {
       this.#finish("failed", joined(this.#reason, "processing: statistics and exports were not done in time"));
     }
@@ -359,6 +359,8 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   }
 
   #stopPhases(reason: string, now: number): void {
+    // Without timing there is nobody to tell; the workers' leases end it.
+    if (this.#isTimingDead) return;
     const { answerNs, marginNs, cancelGraceNs } = this.#plan.bounds;
     for (const [phase, progress] of this.#phases.entries()) {
       if (progress.isReturned) continue;

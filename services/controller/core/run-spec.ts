@@ -2,7 +2,7 @@
  * From the spec that a client gives to the spec that runs: refuse what this version does not build, find everything that
  * is wrong, apply the defaults. Past this point nothing is optional that the run needs. Pure; called by ValidateRun and CreateRun.
  */
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create, type DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
@@ -30,13 +30,14 @@ import {
 import { AssayError, type FieldViolation } from "../../common/errors.ts";
 
 /**
- * Fields that this version carries out, by path; `*` below a path: all of it. A set field that is not here is refused by
- * name, so that nothing a client asks for is silently left out.
+ * Fields that this version carries out, by path. A set field that is not here is refused by name, so that nothing a client asks
+ * for is silently left out.
  */
 const supportedFields: readonly string[] = [
   "name",
   "models",
   "target.urls.url",
+  "target.urls.weight",
   "target.urls.label",
   "target.headers",
   "target.api_key",
@@ -46,30 +47,37 @@ const supportedFields: readonly string[] = [
   "target.idle_timeout_sec",
   "target.connection_reuse",
   "target.url_strategy",
-  "target.tls.*",
+  "target.tls.ca_pem",
+  "target.tls.cert_pem",
+  "target.tls.key_pem",
+  "target.tls.server_name",
+  "target.tls.skip_verify",
   "endpoint.type",
   "endpoint.path",
   "endpoint.streaming",
   "endpoint.use_legacy_max_tokens",
-  "endpoint.extra_inputs.*",
+  "endpoint.extra_inputs",
   "endpoint.omit_stream_options",
   "tokenizer.name",
   "dataset.synthetic.corpus",
-  "dataset.synthetic.input_tokens.*",
-  "dataset.synthetic.output_tokens.*",
+  "dataset.synthetic.input_tokens.mean",
+  "dataset.synthetic.input_tokens.stddev",
+  "dataset.synthetic.output_tokens.mean",
+  "dataset.synthetic.output_tokens.stddev",
   "dataset.sampling",
   "dataset.entries",
   "model_selection",
   "phases.name",
   "phases.kind",
-  "phases.concurrency.*",
+  "phases.concurrency.limit",
+  "phases.concurrency.unit",
   "phases.rate.rate_per_sec",
   "phases.rate.pattern",
+  "phases.rate.overload",
   "phases.stop.request_count",
   "phases.stop.duration_sec",
   "phases.grace_sec",
   "workers.max_workers",
-  "workers.record_processors",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
   "telemetry.interval_ms",
@@ -78,12 +86,17 @@ const supportedFields: readonly string[] = [
   "random_seed",
 ];
 
-/** Enum values that this version carries out, by path of the field; other values are refused like unsupported fields. */
+/**
+ * Values that this version carries out, by path of the field; other values are refused like unsupported fields. Weights and
+ * overload have no effect beside what is built: only their defaults, which the effective spec names, are taken.
+ */
 const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
   model_selection: new Set([ModelSelection.UNSPECIFIED, ModelSelection.ROUND_ROBIN]),
   "target.connection_reuse": new Set([ConnectionReuse.UNSPECIFIED, ConnectionReuse.POOLED, ConnectionReuse.NEVER]),
   "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
+  "target.urls.weight": new Set([1]),
   "phases.rate.pattern": new Set([ArrivalPattern.UNSPECIFIED, ArrivalPattern.CONSTANT, ArrivalPattern.POISSON]),
+  "phases.rate.overload": new Set([Overload.UNSPECIFIED, Overload.QUEUE]),
 };
 
 export interface CompiledSpec {
@@ -117,37 +130,45 @@ export function compileRunSpec(given: RunSpec, drawSeed: () => bigint): Compiled
 
 function unsupportedFields(spec: RunSpec): string[] {
   const found: string[] = [];
-  visit(reflect(RunSpecSchema, spec), "", "", (path, shown, value) => {
+  visit(reflect(RunSpecSchema, spec), "", "", (field, path, shown, value) => {
     const allowed = supportedValues[path];
-    const isKnown = supportedFields.includes(path) || supportedFields.some((field) => isBelow(path, field));
-    if (!isKnown || (allowed !== undefined && typeof value === "number" && !allowed.has(value))) found.push(shown);
-    return isKnown;
+    const isOther = typeof value === "number" && allowed !== undefined && !allowed.has(value);
+    const isUnknown = field?.fieldKind === "enum" && field.enum.value[Number(value)] === undefined;
+    if (!supportedFields.includes(path) || isOther || isUnknown) found.push(shown);
   });
   return found;
 }
 
-function isBelow(path: string, pattern: string): boolean {
-  return pattern.endsWith(".*") && (path.startsWith(pattern.slice(0, -1)) || path === pattern.slice(0, -2));
+/** A message of which something is carried out; of others the mere presence is a wish. */
+function isVisited(path: string): boolean {
+  return supportedFields.some((field) => field.startsWith(`${path}.`));
 }
 
-/** Calls `leaf` for every set field that holds no message of ours, with its path, its path with indices, and its value. */
+/**
+ * Calls `leaf` for every set field that is not visited in its turn, with its path, its path with indices, and its value. Fields
+ * of a later version have no name: they come without a descriptor, as `field 99`.
+ */
 function visit(
   message: ReflectMessage,
   path: string,
   shown: string,
-  leaf: (path: string, shown: string, value: unknown) => boolean,
+  leaf: (field: DescField | undefined, path: string, shown: string, value: unknown) => void,
 ): void {
+  const below = (name: string, parent: string): string => (parent === "" ? name : `${parent}.${name}`);
+  for (const { no } of message.getUnknown() ?? []) {
+    leaf(undefined, below(`field ${no}`, path), below(`field ${no}`, shown), undefined);
+  }
   for (const field of message.fields) {
     if (!message.isSet(field)) continue;
-    const fieldPath = path === "" ? field.name : `${path}.${field.name}`;
-    const fieldShown = shown === "" ? field.name : `${shown}.${field.name}`;
-    if (field.fieldKind === "message" && field.message.typeName.startsWith("assay.")) {
+    const fieldPath = below(field.name, path);
+    const fieldShown = below(field.name, shown);
+    if (!isVisited(fieldPath)) {
+      leaf(field, fieldPath, fieldShown, message.get(field));
+    } else if (field.fieldKind === "message") {
       visit(message.get(field), fieldPath, fieldShown, leaf);
     } else if (field.fieldKind === "list" && field.listKind === "message") {
       let index = 0;
       for (const item of message.get(field)) visit(item as ReflectMessage, fieldPath, `${fieldShown}[${index++}]`, leaf);
-    } else {
-      leaf(fieldPath, fieldShown, message.get(field));
     }
   }
 }
@@ -263,7 +284,8 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
   const scrapeMs = spec.telemetry?.intervalMs ?? defaultScrapeMs;
   demand(scrapeMs >= 50, "telemetry.interval_ms", `must be at least 50, got ${scrapeMs}`);
   const level = spec.output?.exportLevel ?? "";
-  demand(level === "summary" || level === "records", "output.export_level", `must be summary or records, got ${level}`);
+  const isLevel = level === "summary" || level === "records" || level === "raw";
+  demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
   return found;
 }
 
@@ -303,7 +325,8 @@ function isHeaderValue(value: string): boolean {
 
 function checkDataset(spec: RunSpec, demand: Demand): void {
   const dataset = spec.dataset;
-  demand((dataset?.entries ?? 1n) > 0n, "dataset.entries", "must be at least 1");
+  const entries = dataset?.entries ?? 1n;
+  demand(entries >= 1n && entries <= maxEntries, "dataset.entries", `must be from 1 to ${maxEntries}, got ${entries}`);
   if (dataset?.source.case !== "synthetic") return;
   const { corpus, inputTokens, outputTokens } = dataset.source.value;
   demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
@@ -319,6 +342,8 @@ function checkDataset(spec: RunSpec, demand: Demand): void {
 }
 
 const maxTokens = 10_000_000;
+const maxEntries = 10_000_000n;
+const maxRequests = BigInt(Number.MAX_SAFE_INTEGER);
 
 function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   demand(
@@ -338,7 +363,12 @@ function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   }
   const isEnding = stop?.requestCount !== undefined || stop?.durationSec !== undefined;
   demand(isEnding, `${at}.stop`, "a request count or a duration is needed");
-  demand(stop?.requestCount !== 0n, `${at}.stop.request_count`, "must be at least 1, got 0");
+  const requests = stop?.requestCount ?? 1n;
+  demand(
+    requests >= 1n && requests <= maxRequests,
+    `${at}.stop.request_count`,
+    `must be from 1 to ${maxRequests}, got ${requests}`,
+  );
   const durationSec = stop?.durationSec;
   demand(
     durationSec === undefined || (durationSec > 0 && Number.isFinite(durationSec)),

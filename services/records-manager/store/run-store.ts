@@ -20,6 +20,14 @@ import { addMissingMetricColumns, RUN_FILE, runFormat } from "./schema.ts";
 export interface IngestRow extends RecordKey {
   readonly record: MetricRecord;
   readonly recordProcessorId: string;
+  /** The answer as it came; undefined: the run does not keep it. */
+  readonly raw?: RawAnswer | undefined;
+}
+
+/** `reads` are packed as `chunk-stamps.ts` says. */
+export interface RawAnswer {
+  readonly reads: Uint8Array;
+  readonly payload: Uint8Array;
 }
 
 export interface RunStoreOptions {
@@ -104,6 +112,9 @@ export class RunStore implements AccountStore<IngestRow> {
     return this.#write("write records to", () => {
       bindRecord(this.#row, record, row.recordProcessorId);
       if (this.#insert.run(this.#row).changes === 0) return false;
+      if (row.raw !== undefined) {
+        this.#statement("INSERT INTO raw VALUES (?, ?, ?)").run(record.creditId, row.raw.reads, row.raw.payload);
+      }
       const phase = this.#phase(record.phase);
       phase.ids.add(record.creditId);
       phase[outcomeOf(record.isCancelled, record.error !== undefined)]++;

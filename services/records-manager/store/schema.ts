@@ -147,6 +147,11 @@ CREATE TABLE events (
   message TEXT NOT NULL,
   detail TEXT
 ) STRICT;
+CREATE TABLE raw (
+  credit_id INTEGER PRIMARY KEY,
+  reads BLOB NOT NULL,
+  payload BLOB NOT NULL
+) STRICT;
 CREATE TABLE log (
   ns INTEGER NOT NULL,
   service TEXT NOT NULL,

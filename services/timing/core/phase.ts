@@ -116,6 +116,11 @@ export class PhaseDraws {
     return this.redrawCount + this.#freshLeft();
   }
 
+  /** Sessions drawn so far. */
+  get sessions(): number {
+    return this.#sessions;
+  }
+
   get redrawCount(): number {
     return this.#redraws.length - this.#redrawsFrom;
   }

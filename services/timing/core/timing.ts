@@ -4,7 +4,10 @@
  *
  * The edge calls `advance(now)` whenever `nextWakeNs()` has come, and asks for `nextWakeNs()` again after every call of any
  * method. It should call `advance` only after everything that its sockets held has been handed in (from `setImmediate`, not from
- * the timer itself). All times are CLOCK_MONOTONIC of this process, ns.
+ * the timer itself), and must not let a busy stream of messages push the timer back: one that is due earlier than the new wish
+ * stays. All times are CLOCK_MONOTONIC of this process, ns.
+ *
+ * Long, because it is one thing: whatever comes in, everything that it makes possible is done at once, in `#pump`.
  */
 import type {
   Credit,
@@ -70,6 +73,8 @@ export interface PhaseReport {
   readonly counts: CreditCounts;
   /** Why it stopped; undefined when it ended because nothing was left to draw. */
   readonly stopReason: string | undefined;
+  /** Sessions begun, those included whose first turn was never sent: where a following phase goes on drawing. */
+  readonly sessions: number;
   /** Sessions that ended early (their worker was lost, or had no usable history left), and how many turns of theirs were not played. */
   readonly abandonedSessions: number;
   readonly abandonedTurns: number;
@@ -587,6 +592,7 @@ class Timing implements TimingCore {
       account: this.#ledger.account(index),
       counts: this.#ledger.counts(index),
       stopReason: this.#stopReason,
+      sessions: phase.draws.sessions,
       abandonedSessions: phase.draws.abandonedSessions,
       abandonedTurns: phase.draws.abandonedTurns,
     };

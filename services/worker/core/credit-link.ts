@@ -140,6 +140,10 @@ export class CreditLink {
     if (this.#state === "up") this.#out.send(envelope);
   }
 
+  isRenewalDue(now: number): boolean {
+    return this.#state === "up" && now >= this.#actAtNs;
+  }
+
   /** Asks for the lease; only while up, so that everything sequenced lies before it on the stream. */
   renew(unsent: number, now: number): void {
     if (this.#state !== "up") return;

@@ -30,7 +30,10 @@ export type EndReason = "fenced" | (string & {});
 
 /** What the worker wants done. `fire` may call `requestEnded` at once; none of the others may call back into the core. */
 export interface CreditWorkerOut {
-  /** Write the request now. Whatever comes of it, `requestEnded` follows exactly once. */
+  /**
+   * Write the request now. Whatever comes of it, `requestEnded` follows exactly once. Whoever cannot write at once (the turn has
+   * to be fetched) asks `mayWrite` right before the write, and ends the request unsent when it may not.
+   */
   readonly fire: (credit: Credit) => void;
   /** Close these requests; each still ends through `requestEnded`. */
   readonly cancelInFlight: (creditIds: readonly number[], reason: EndReason) => void;
@@ -68,6 +71,13 @@ export interface CreditWorker {
   streamEnded(dial: number, now: number): void;
   /** `sessionOver`: the worker has no usable history for the conversation's next turn (failed, cancelled, last turn). */
   requestEnded(creditId: number, end: { readonly sessionOver: boolean }, now: number): void;
+  /**
+   * For a request that is written later than in `fire`: whether it still may be, by a fresh look at the clock. False once the lease
+   * is over or the request was to be ended; then it is never written.
+   */
+  mayWrite(creditId: number): boolean;
+  /** While paused (the outbox is full) nothing is fired; what is held can still be recalled. */
+  setPaused(isPaused: boolean, now: number): void;
   /** First content arrived; only where timing asked for it. */
   firstToken(creditId: number): void;
   /** The pacer's thread has fired this slot's word. */
@@ -92,6 +102,8 @@ class Worker implements CreditWorker {
   readonly #out: CreditWorkerOut;
   readonly #holdings: Holdings;
   readonly #inFlight = new Map<number, Credit>();
+  /** Those in flight that are to end. */
+  readonly #ending = new Set<number>();
   #link: CreditLink;
   #limit = 0;
   #epoch = 0;
@@ -106,6 +118,7 @@ class Worker implements CreditWorker {
   #isLeaseOver = true;
   #isFenced = false;
   #isFiring = false;
+  #isPaused = false;
   #wallAheadNs: number | undefined;
   #fencings = 0;
 
@@ -139,20 +152,33 @@ class Worker implements CreditWorker {
     const verdict = this.#link.accept(envelope, now);
     this.#restoreLease(now);
     if (verdict === "handle") this.#handle(envelope.body, now);
-    if (verdict === "welcomed") this.#renew(now);
+    // A busy loop may be late with its timer; the lease does not wait for it.
+    if (verdict === "welcomed" || (!this.#isFenced && this.#link.isRenewalDue(now))) this.#renew(now);
     this.#fireReady(now);
     this.flushReturns();
   }
 
   requestEnded(creditId: number, { sessionOver }: { readonly sessionOver: boolean }, now: number): void {
     if (!this.#inFlight.delete(creditId)) return;
+    this.#ending.delete(creditId);
     if (this.#isFenced) {
       this.#startAnew(now);
       return;
     }
     this.#returns.push({ creditId, use: "sent", sessionOver });
     this.#ackSlots();
+    if (this.#link.isRenewalDue(now)) this.#renew(now);
     if (!this.#isFiring) this.#fireReady(now);
+  }
+
+  mayWrite(creditId: number): boolean {
+    const isWanted = this.#inFlight.has(creditId) && !this.#ending.has(creditId);
+    return isWanted && !this.#isLeaseOver && this.#link.lease.isValid(this.#options.clock());
+  }
+
+  setPaused(isPaused: boolean, now: number): void {
+    this.#isPaused = isPaused;
+    this.#fireReady(now);
   }
 
   firstToken(creditId: number): void {
@@ -170,7 +196,7 @@ class Worker implements CreditWorker {
     this.#fire(credit);
     // The pacer's thread won against the cancel: the request is sent, and ended like the others.
     const reason = this.#cancelReasons.get(credit.phase);
-    if (reason !== undefined && this.#inFlight.has(credit.id)) this.#out.cancelInFlight([credit.id], reason);
+    if (reason !== undefined && this.#inFlight.has(credit.id)) this.#end([credit.id], reason);
   }
 
   pacerDropped(slot: number): void {
@@ -200,7 +226,8 @@ class Worker implements CreditWorker {
 
   nextWakeNs(): number {
     if (this.#isFenced) return Number.POSITIVE_INFINITY;
-    const dueNs = this.#inFlight.size < this.#limit && !this.#isLeaseOver ? this.#holdings.nextDueNs : Number.POSITIVE_INFINITY;
+    const mayFire = this.#inFlight.size < this.#limit && !this.#isLeaseOver && !this.#isPaused;
+    const dueNs = mayFire ? this.#holdings.nextDueNs : Number.POSITIVE_INFINITY;
     const leaseNs = this.#isLeaseOver ? Number.POSITIVE_INFINITY : this.#link.lease.endNs;
     return Math.min(this.#link.nextWakeNs, dueNs, leaseNs);
   }
@@ -247,7 +274,7 @@ class Worker implements CreditWorker {
         this.#cancelReasons.set(message.phase, message.reason);
         this.#giveBack(this.#holdings.recall(message.phase, { kind: "all" }, false));
         const ids = [...this.#inFlight.values()].filter((credit) => credit.phase === message.phase).map(({ id }) => id);
-        if (ids.length > 0) this.#out.cancelInFlight(ids, message.reason);
+        this.#end(ids, message.reason);
         return;
       }
       case "fenced":
@@ -299,7 +326,8 @@ class Worker implements CreditWorker {
 
   /** The clock is read afresh: the process may have stood still since the lease was last looked at. */
   #mayFire(): boolean {
-    return this.#inFlight.size < this.#limit && !this.#isLeaseOver && this.#link.lease.isValid(this.#options.clock());
+    if (this.#isPaused || this.#isLeaseOver || this.#inFlight.size >= this.#limit) return false;
+    return this.#link.lease.isValid(this.#options.clock());
   }
 
   #fire(credit: Credit): void {
@@ -320,7 +348,13 @@ class Worker implements CreditWorker {
     this.#isLeaseOver = true;
     if (this.#inFlight.size === 0) return;
     this.#out.leaseOverrun(now - this.#link.lease.endNs, this.#inFlight.size);
-    this.#out.cancelInFlight([...this.#inFlight.keys()], "fenced");
+    this.#end([...this.#inFlight.keys()], "fenced");
+  }
+
+  #end(creditIds: readonly number[], reason: EndReason): void {
+    if (creditIds.length === 0) return;
+    for (const id of creditIds) this.#ending.add(id);
+    this.#out.cancelInFlight(creditIds, reason);
   }
 
   #restoreLease(now: number): void {
@@ -345,7 +379,7 @@ class Worker implements CreditWorker {
     this.#unusedWaiting = 0;
     this.#firstTokens = [];
     this.#out.fenced(reason);
-    if (this.#inFlight.size > 0) this.#out.cancelInFlight([...this.#inFlight.keys()], "fenced");
+    this.#end([...this.#inFlight.keys()], "fenced");
     this.#startAnew(now);
   }
 

@@ -5,6 +5,16 @@ import { requestError } from "../../../endpoints/target-error.ts";
 const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO|HOSTNAME_MISMATCH|ERR_OSSL)/;
 const noMoreSockets = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
 const cutConnection = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "UND_ERR_SOCKET", "UND_ERR_ABORTED"]);
+/** undici would not write the request: a header or a path that is not HTTP. */
+const notHttp = new Set([
+  "UND_ERR_INVALID_ARG",
+  "UND_ERR_NOT_SUPPORTED",
+  "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+  "ERR_INVALID_CHAR",
+  "ERR_INVALID_URL",
+]);
+/** Answers that undici takes for an attack: they share a code with a connection that was cut. */
+const refusedAnswer = /^bad (response|upgrade)$/;
 
 /**
  * @param phase how far the request had come
@@ -15,7 +25,13 @@ export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: bo
   const { code, message } = describe(error);
   if (tlsCode.test(code)) return requestError("tls", "tls", message);
   if (noMoreSockets.has(code)) return requestError("unsendable", "connect", `no connection can be opened: ${message}`);
+  if (notHttp.has(code)) return requestError("unsendable", "send", message);
+  if (code === "UND_ERR_DESTROYED") return requestError("reset", phase, "the connection was closed by this side");
   if (phase === "connect") return requestError(connectCode(code), "connect", message);
+  // The end of the connection in the middle of a chunked body.
+  if (code === "HPE_INVALID_EOF_STATE" && phase === "stream") return requestError("truncated", "stream", message);
+  if (refusedAnswer.test(message))
+    return requestError("parse", "parse", "answer has a status that was not asked for (100 or 101)");
   if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" || code === "UND_ERR_HTTP_PARSER") {
     return requestError("parse", "parse", `answer is not HTTP/1.1: ${message}`);
   }
@@ -26,6 +42,11 @@ export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: bo
   // The peer's orderly close in the middle of a body is a cut answer; in the middle of the wait it is a reset.
   if (phase === "stream" && code === "UND_ERR_SOCKET") return requestError("truncated", "stream", message);
   return requestError("reset", phase, message);
+}
+
+/** Whether a connection is gone by itself, and not for what was sent on it. */
+export function isCut(error: unknown): boolean {
+  return cutConnection.has(describe(error).code);
 }
 
 function connectCode(code: string): RequestErrorCode {

@@ -16,11 +16,13 @@ export interface WireRequest {
 }
 
 /**
- * What happens to one request, in this order: `onSent` once the request is handed to an open connection, `onHead`, any
+ * What happens to one request, in this order: `mayWrite` and `onSent` once the request is handed to an open connection, `onHead`, any
  * number of `onBody`, then exactly one of `onEnd` and `onFailure`. `onFailure` may come at any point, also first.
  * Every method gets the moment, read before anything else was done with the event.
  */
 export interface ResponseHandler {
+  /** Asked right before the write. False: the request is not written and fails with `fenced`. */
+  mayWrite(): boolean;
   onSent(atNs: MonotonicNs, connection: ConnectionFacts): void;
   onHead(atNs: MonotonicNs, status: number, contentType: string): void;
   /** `chunk` is valid during the call only. */
@@ -54,7 +56,7 @@ export interface TransportStats {
 export interface Transport {
   /** Sends now, on a free connection or a new one. Never throws: what fails is reported to the handler. */
   send(request: WireRequest, handler: ResponseHandler): Exchange;
-  /** Opens connections to a target until `count` stand free; resolves when they do or have failed. Failures are not reported: the first request will meet them. */
+  /** Opens connections to a target until `count` stand free; resolves when they do or have failed, or the signal aborts. Failures are not reported: the first request will meet them. */
   open(target: number, count: number, signal: AbortSignal): Promise<void>;
   stats(): TransportStats;
   /** Closes every connection; requests in flight fail with `reset`. */

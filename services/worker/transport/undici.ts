@@ -5,8 +5,9 @@
 import type { Socket } from "node:net";
 import { buildConnector, Client, type Dispatcher } from "undici";
 import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome.ts";
+import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, isCut } from "./failure.ts";
 import type { Exchange, ResponseHandler, Transport, TransportStats, WireRequest } from "./transport.ts";
 
 export interface TargetOptions {
@@ -27,12 +28,28 @@ export interface TargetOptions {
 interface Connection {
   readonly client: Client;
   readonly target: number;
+  /** False: for one request, which says so to the target. */
+  readonly isPooled: boolean;
   /** Opened ahead of any request; handed to the client at its first connect. */
   spare: Socket | undefined;
+  /** On its way to being open. */
+  connecting: Socket | undefined;
+  /** How often a socket was asked for, spare ones not counted. */
+  attempts: number;
+  /** It has had a socket. */
+  wasOpen: boolean;
   isOpen: boolean;
   connectNs: number | undefined;
   /** Requests that went out on the socket that is open now. */
   requests: number;
+}
+
+/** What an exchange needs of its transport. */
+interface Books {
+  giveBack(connection: Connection): void;
+  discard(connection: Connection): void;
+  /** Sends a request of which not one byte has left on another connection. */
+  sendElsewhere(exchange: UndiciExchange): void;
 }
 
 const keptForMs = 600_000;
@@ -42,6 +59,8 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
   const free: Connection[][] = targets.map(() => []);
   const all = new Set<Connection>();
   const connectors = targets.map((target) => buildConnector({ timeout: target.connectTimeoutMs, allowH2: false, ...target.tls }));
+  /** Give up the connections that are being opened ahead. */
+  const opening = new Set<() => void>();
   let opened = 0;
   let replaced = 0;
   let isClosed = false;
@@ -50,6 +69,9 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
     const spare = connection.spare;
     connection.spare = undefined;
     connection.requests = 0;
+    // The request found a connection that was open; it was gone before the write.
+    if (connection.wasOpen) replaced++;
+    connection.wasOpen = true;
     if (spare !== undefined && !spare.destroyed) {
       connection.isOpen = true;
       // undici loses a request whose connector answers before it has returned.
@@ -57,7 +79,9 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
       return;
     }
     const startNs = monotonicNs();
+    connection.attempts++;
     const done = (...outcome: Parameters<buildConnector.Callback>): void => {
+      connection.connecting = undefined;
       if (outcome[0] === null) {
         connection.connectNs = monotonicNs() - startNs;
         connection.isOpen = true;
@@ -65,13 +89,14 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
       }
       callback(...outcome);
     };
-    connectorOf(connection.target)(options, done as buildConnector.Callback);
+    connection.connecting = connectorOf(connection.target)(options, done as buildConnector.Callback);
   }
 
-  function connectorOf(target: number): buildConnector.connector {
+  function connectorOf(target: number): SocketConnector {
     const connector = connectors[target];
     if (connector === undefined) throw new RangeError(`no target with index ${target}`);
-    return connector;
+    // It returns the socket that it opens, which its types do not say.
+    return connector as unknown as SocketConnector;
   }
 
   function create(target: number, spare?: Socket, connectNs?: number): Connection {
@@ -86,7 +111,18 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    const connection: Connection = { client, target, spare, isOpen: false, connectNs, requests: 0 };
+    const connection: Connection = {
+      client,
+      target,
+      isPooled: options.isPooled,
+      spare,
+      connecting: undefined,
+      attempts: 0,
+      wasOpen: false,
+      isOpen: false,
+      connectNs,
+      requests: 0,
+    };
     all.add(connection);
     client.on("disconnect", () => {
       connection.isOpen = false;
@@ -105,29 +141,35 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
   }
 
   function giveBack(connection: Connection): void {
-    if (isClosed || targets[connection.target]?.isPooled !== true) discard(connection);
+    if (isClosed || !connection.isPooled) discard(connection);
     else free[connection.target]?.push(connection);
   }
 
   function discard(connection: Connection): void {
     if (!all.delete(connection)) return;
     connection.spare?.destroy();
+    connection.connecting?.destroy(new Error(abortedByWorker));
     connection.client.destroy().catch(ignoreClosing);
   }
 
+  const books: Books = {
+    giveBack,
+    discard,
+    sendElsewhere(exchange) {
+      replaced++;
+      discard(exchange.connection);
+      exchange.start(take(exchange.request.target));
+    },
+  };
+
   function send(request: WireRequest, handler: ResponseHandler): Exchange {
-    let connection: Connection;
-    try {
-      connection = take(request.target);
-    } catch (error) {
-      queueMicrotask(() => handler.onFailure(monotonicNs(), failureOf(error, "connect", false)));
-      return { abort: () => {} };
+    const exchange = new UndiciExchange(request, handler, books);
+    if (isClosed || targets[request.target] === undefined) {
+      const why = isClosed ? "the run's connections are closed" : `there is no target with index ${request.target}`;
+      queueMicrotask(() => exchange.abort(requestError("unsendable", "connect", why)));
+    } else {
+      exchange.start(take(request.target));
     }
-    const exchange = new UndiciExchange(connection, handler, giveBack, discard);
-    connection.client.dispatch(
-      { path: request.path, method: "POST", headers: request.headers, body: request.body },
-      exchange as Dispatcher.DispatchHandler,
-    );
     return exchange;
   }
 
@@ -136,18 +178,20 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
     if (options === undefined || isClosed) return;
     const url = new URL(options.origin);
     const startNs = monotonicNs();
-    const socket = await new Promise<Socket | undefined>((resolve) => {
-      connectorOf(target)(
-        { hostname: url.hostname.replace(/^\[|\]$/g, ""), host: url.host, protocol: url.protocol, port: url.port },
-        (error, made) => resolve(error === null ? made : undefined),
-      );
-      signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    });
-    if (socket === undefined) return;
-    if (isClosed || signal.aborted) {
-      socket.destroy();
-      return;
-    }
+    const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
+    const making = connectorOf(target)(
+      { hostname: url.hostname.replace(/^\[|\]$/g, ""), host: url.host, protocol: url.protocol, port: url.port },
+      (error, made) => resolve(error === null ? made : undefined),
+    );
+    const giveUp = (): void => {
+      making.destroy(new Error(abortedByWorker));
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    opening.add(giveUp);
+    const socket = await promise;
+    signal.removeEventListener("abort", giveUp);
+    opening.delete(giveUp);
+    if (socket === undefined || socket.destroyed) return;
     opened++;
     const connection = create(target, socket, monotonicNs() - startNs);
     const forget = (): void => {
@@ -171,32 +215,44 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
     stats: (): TransportStats => ({ connections: countOpen(all), opened, replaced }),
     close: async () => {
       isClosed = true;
+      for (const giveUp of opening) giveUp();
+      const closing = [...all].map(({ client }) => client.destroy().catch(ignoreClosing));
       for (const connection of [...all]) discard(connection);
+      await Promise.all(closing);
     },
   };
 }
 
 /** One request on one connection; translates undici's events and keeps the connection's books. */
 class UndiciExchange implements Exchange {
-  private readonly connection: Connection;
+  readonly request: WireRequest;
   private readonly handler: ResponseHandler;
-  private readonly giveBack: (connection: Connection) => void;
-  private readonly discard: (connection: Connection) => void;
+  private readonly books: Books;
+  private current: Connection | undefined;
+  /** Of the connection, when the request was given to it. */
+  private attemptsBefore = 0;
   private phase: RequestErrorPhase = "connect";
   private isReused = false;
   private hasEnded = false;
   private controller: Dispatcher.DispatchController | undefined;
 
-  constructor(
-    connection: Connection,
-    handler: ResponseHandler,
-    giveBack: (connection: Connection) => void,
-    discard: (connection: Connection) => void,
-  ) {
-    this.connection = connection;
+  constructor(request: WireRequest, handler: ResponseHandler, books: Books) {
+    this.request = request;
     this.handler = handler;
-    this.giveBack = giveBack;
-    this.discard = discard;
+    this.books = books;
+  }
+
+  get connection(): Connection {
+    if (this.current === undefined) throw new RangeError("the request has no connection");
+    return this.current;
+  }
+
+  start(connection: Connection): void {
+    this.current = connection;
+    this.attemptsBefore = connection.attempts;
+    const { path, headers, body } = this.request;
+    const reset = !connection.isPooled;
+    connection.client.dispatch({ path, method: "POST", headers, body, reset }, this as Dispatcher.DispatchHandler);
   }
 
   abort(error: RequestError): void {
@@ -210,13 +266,15 @@ class UndiciExchange implements Exchange {
       controller.abort(new Error(abortedByWorker));
       return;
     }
+    if (!this.handler.mayWrite()) {
+      this.fail(atNs, requestError("fenced", "send", "the worker's lease was over before the request was written"));
+      return;
+    }
     this.phase = "wait";
-    this.isReused = this.connection.requests > 0;
-    this.connection.requests++;
-    this.handler.onSent(atNs, {
-      isReused: this.isReused,
-      connectNs: this.isReused ? undefined : this.connection.connectNs,
-    });
+    const { connection } = this;
+    this.isReused = connection.requests > 0;
+    connection.requests++;
+    this.handler.onSent(atNs, { isReused: this.isReused, connectNs: this.isReused ? undefined : connection.connectNs });
   }
 
   onResponseStart(_controller: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
@@ -236,12 +294,18 @@ class UndiciExchange implements Exchange {
     const atNs = monotonicNs();
     if (this.hasEnded) return;
     this.hasEnded = true;
-    this.giveBack(this.connection);
+    this.books.giveBack(this.connection);
     this.handler.onEnd(atNs);
   }
 
   onResponseError(_controller: unknown, error: unknown): void {
     const atNs: MonotonicNs = monotonicNs();
+    if (this.hasEnded) return;
+    // A kept connection that the target had closed, met before the write.
+    if (this.phase === "connect" && this.connection.attempts === this.attemptsBefore && isCut(error)) {
+      this.books.sendElsewhere(this);
+      return;
+    }
     this.fail(atNs, failureOf(error, this.phase, this.isReused));
   }
 
@@ -249,12 +313,14 @@ class UndiciExchange implements Exchange {
     if (this.hasEnded) return;
     this.hasEnded = true;
     this.controller?.abort(new Error(abortedByWorker));
-    this.discard(this.connection);
+    if (this.current !== undefined) this.books.discard(this.current);
     this.handler.onFailure(atNs, error);
   }
 }
 
 const abortedByWorker = "aborted by the worker";
+
+type SocketConnector = (...call: Parameters<buildConnector.connector>) => Socket;
 
 /** A connection that is being thrown away may fail while it closes; nobody waits for it any more. */
 function ignoreClosing(): void {}

@@ -34,7 +34,9 @@ describe("the command line", () => {
     expect(await runCli(["rnu"], terminal)).to.equal(exitCodes.usage);
     expect(await runCli(["runn"], terminal)).to.equal(exitCodes.usage);
     expect(await runCli([], terminal)).to.equal(exitCodes.usage);
-    expect(terminal.stderr).to.include("assay: rnu: unknown command\n").and.include("assay: runn: unknown command, did you mean run?\n");
+    expect(terminal.stderr)
+      .to.include("assay: rnu: unknown command\n")
+      .and.include("assay: runn: unknown command, did you mean run?\n");
     expect(terminal.stderr).to.include("assay: expected a command\n");
   });
 

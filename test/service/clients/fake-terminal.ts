@@ -13,7 +13,11 @@ export class FakeTerminal implements Terminal {
   #listeners = new Set<(signal: StopSignal) => void>();
   #waiting: { readonly text: string; readonly resolve: () => void }[] = [];
 
-  constructor({ cwd = "/nowhere", env = {}, isErrTty = false }: { cwd?: string; env?: Record<string, string>; isErrTty?: boolean } = {}) {
+  constructor({
+    cwd = "/nowhere",
+    env = {},
+    isErrTty = false,
+  }: { cwd?: string; env?: Record<string, string>; isErrTty?: boolean } = {}) {
     this.cwd = cwd;
     // Neither a token nor a home of whoever runs the tests.
     this.env = { HOME: "/nowhere", ...env };

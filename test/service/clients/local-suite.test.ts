@@ -46,7 +46,10 @@ describe("a local suite", () => {
   async function expectNobodyLives(): Promise<void> {
     for (const name of names) {
       // Without a note it was ended before it could write one.
-      const pid = await noteOf(name).then((note) => note.pid, () => undefined);
+      const pid = await noteOf(name).then(
+        (note) => note.pid,
+        () => undefined,
+      );
       if (pid !== undefined) expect(isAlive(pid), `${name} (${pid}) lives`).to.equal(false);
     }
   }
@@ -117,7 +120,9 @@ describe("a local suite", () => {
     it(`says how ${name} died and what it said last, also when it had not been spoken to`, async () => {
       const asked = await failureOf(start({ [name]: "dies" }));
       expect(asked.message).to.equal(`the process of ${services} did not start: exit code 3\nlog of ${name}`);
-      const unasked = await failureOf(start({ [name]: "dies_unasked", ...(name === "controller" ? {} : { controller: "silent" }) }));
+      const unasked = await failureOf(
+        start({ [name]: "dies_unasked", ...(name === "controller" ? {} : { controller: "silent" }) }),
+      );
       expect(unasked.message).to.equal(`the process of ${services} did not start: exit code 4\ncannot load a module`);
     });
   }

@@ -80,7 +80,10 @@ describe("assay run", () => {
     expect(created?.spec?.models).to.deep.equal(["m"]);
     expect(created?.spec?.phases[0]?.load).to.deep.include({ case: "concurrency" });
     expect(created?.spec?.phases[0]?.stop?.requestCount).to.equal(100n);
-    expect(terminal.stdout).to.include("Assay | LLM Metrics").and.include("Time to First Token (ms)").and.include("Client: valid");
+    expect(terminal.stdout)
+      .to.include("Assay | LLM Metrics")
+      .and.include("Time to First Token (ms)")
+      .and.include("Client: valid");
     expect(terminal.stdout).to.not.include("asked");
     expect(suite.cancelled).to.deep.equal([]);
   });
@@ -166,7 +169,9 @@ describe("assay run", () => {
     suite.show(completed);
     expect(await remote("--quiet")).to.equal(exitCodes.failed);
     expect(terminal.stderr).to.equal("assay run: no measured request succeeded\n");
-    expect(terminal.stdout).to.match(/^Client: suspect: .*loop at 0.8\n/).and.include("connect_refused");
+    expect(terminal.stdout)
+      .to.match(/^Client: suspect: .*loop at 0.8\n/)
+      .and.include("connect_refused");
   });
 
   it("fails when there is no summary, and says why", async () => {

@@ -170,7 +170,11 @@ describe("the report of a run", () => {
 describe("the summary for programs", () => {
   it("holds every figure as a number, by tag", () => {
     const errors = [{ code: "reset", phase: "wait", count: 1n, example: "gone" }];
-    const report = { run: runOf({ state: RunState.COMPLETED }), summary: summaryOf({ phases: [profilingShape({ errors })] }), ...written };
+    const report = {
+      run: runOf({ state: RunState.COMPLETED }),
+      summary: summaryOf({ phases: [profilingShape({ errors })] }),
+      ...written,
+    };
     const parsed = JSON.parse(JSON.stringify(summaryJson(report)));
     expect(parsed).to.include({ run_id: "run-1", state: "completed", folder: "/w/artifacts/r" });
     expect(parsed).to.not.have.property("reason");

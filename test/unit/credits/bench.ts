@@ -97,7 +97,8 @@ export class BenchWorker {
 
   /** Both read until nobody has anything to say. */
   talk(): void {
-    while (this.up.length > 0 || this.down.length > 0) {
+    for (let round = 0; this.up.length > 0 || this.down.length > 0; round++) {
+      if (round > 1_000) throw new Error("timing and worker pass something to and fro for ever");
       this.readByTiming();
       this.read();
     }

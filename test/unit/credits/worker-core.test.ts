@@ -315,6 +315,52 @@ describe("the worker", () => {
     expect(worker.cancelled).to.deep.equal([{ ids: [1], reason: "user" }]);
   });
 
+  it("may not write what it could not write at once, when its lease has ended or the request was to end", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(2, { stop: { requestCount: 2 } });
+    worker.talk();
+    expect([1, 2, 3].map((id) => worker.core.mayWrite(id))).to.deep.equal([true, true, false]);
+    bench.now += 4.1 * SEC;
+    expect(worker.core.mayWrite(1)).to.equal(false);
+    worker.core.advance(bench.now);
+    worker.cut();
+    worker.redial();
+    worker.talk();
+    expect(worker.core.stats().isLeaseValid).to.equal(true);
+    expect([worker.core.mayWrite(1), worker.core.mayWrite(2)]).to.deep.equal([false, false]);
+  });
+
+  it("fires nothing while it is paused, and what it holds can be recalled", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    worker.core.setPaused(true, bench.now);
+    bench.closed(1, { stop: { requestCount: 3 } });
+    worker.talk();
+    expect(worker.fired).to.deep.equal([]);
+    worker.core.setPaused(false, bench.now);
+    expect(worker.firedIds).to.deep.equal([1]);
+    worker.core.setPaused(true, bench.now);
+    bench.timing.stopPhase("user", bench.now);
+    worker.talk();
+    expect(bench.counts).to.include({ unused: 2, issued: 1 });
+  });
+
+  it("renews though its timer is never called, as long as anything happens", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(1, { stop: { requestCount: 200 } });
+    worker.talk();
+    for (let n = 0; n < 100; n++) {
+      bench.now += 100 * MS;
+      bench.timing.advance(bench.now);
+      worker.end(worker.firedIds.at(-1)!);
+      worker.talk();
+    }
+    expect(worker.fired.length).to.be.greaterThan(90);
+    expect(worker.cancelled).to.deep.equal([]);
+  });
+
   it("keeps a session's turns in order", () => {
     const bench = new Bench();
     const worker = bench.join("W1");

@@ -17,7 +17,7 @@ import {
 import { defaultOptions } from "../../../mock/options.ts";
 
 const messages = [{ role: "user", content: "héllo" }];
-const identity = { ordinal: 0xab, createdSec: 1_700_000_000 };
+const identity = { ordinal: 0xab, createdSec: 1_700_000_000, receivedNs: 0 };
 
 function accepted(body: object, options = defaultOptions): ChatRequest {
   const request = readChatRequest(JSON.stringify({ model: "m", messages, ...body }), options);
@@ -115,7 +115,11 @@ describe("mock chat events", () => {
   it("end with usage on an event without choices", () => {
     const request = accepted({ stream: true, max_tokens: 5 });
     const usage = { prompt_tokens: 2, completion_tokens: 5, total_tokens: 7 };
-    expect(eventOf(usageEvent(asciiJson("m"), true, request))).to.deep.include({ choices: [], usage });
+    expect(eventOf(usageEvent(asciiJson("m"), true, request, 42))).to.deep.include({
+      choices: [],
+      usage,
+      assay_received_ns: "0000000000000000042",
+    });
   });
 });
 

@@ -1259,7 +1259,7 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
   artifactDir: string;
 
   /**
-   * `summary`, `records` or `raw`. Default: records.
+   * `summary`, `records` or `raw` (run.db keeps every answer as it came). Default: records.
    *
    * @generated from field: string export_level = 2;
    */

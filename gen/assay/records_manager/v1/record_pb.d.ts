@@ -299,6 +299,13 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
    * @generated from field: uint32 requested_output_tokens = 40;
    */
   requestedOutputTokens: number;
+
+  /**
+   * The answer as it came, where the run asks for the raw level.
+   *
+   * @generated from field: optional assay.records_manager.v1.RawAnswer raw = 41;
+   */
+  raw?: RawAnswer | undefined;
 };
 
 /**
@@ -306,6 +313,33 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
  * Use `create(MetricRecordSchema)` to create a new message.
  */
 export declare const MetricRecordSchema: GenMessage<MetricRecord>;
+
+/**
+ * An answer as it came.
+ *
+ * @generated from message assay.records_manager.v1.RawAnswer
+ */
+export declare type RawAnswer = Message<"assay.records_manager.v1.RawAnswer"> & {
+  /**
+   * Reads of the body, packed as in the raw record: bytes and µs since the stamp before, as LEB128 varints.
+   *
+   * @generated from field: bytes reads = 1;
+   */
+  reads: Uint8Array;
+
+  /**
+   * The body, transfer encoding removed.
+   *
+   * @generated from field: bytes payload = 2;
+   */
+  payload: Uint8Array;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.RawAnswer.
+ * Use `create(RawAnswerSchema)` to create a new message.
+ */
+export declare const RawAnswerSchema: GenMessage<RawAnswer>;
 
 /**
  * Statistics of one metric over many requests: exact, linear interpolation, standard deviation with ddof 0.

@@ -62,6 +62,8 @@ export interface Plan {
   readonly networkMs: number;
   readonly targetMs: number;
   readonly requestTimeoutMs: number;
+  /** Longest that a turn which the worker does not have yet takes to come. */
+  readonly fetchMs: number;
   /** Chance that a request cannot be made at all, or leaves no usable history. */
   readonly failureRatio: number;
   /** Rate errors of the clocks: timing's, then the workers' in turn. */
@@ -133,6 +135,7 @@ function mixedPlan(seed: number, random: Random): Plan {
     networkMs: pick([0.2, 2, 15]),
     targetMs: pick([0.1, 1, 10]),
     requestTimeoutMs: pick([3_000, 20_000]),
+    fetchMs: pick([1, 200, 6_000]),
     failureRatio: pick([0, 0, 0.1]),
     clockRates: Array.from({ length: 4 }, () => pick([-rho, 0, rho])),
     hasPacerThread: random() < 0.5,

@@ -651,8 +651,11 @@ class World {
       this.#endRequest(request, true);
       return;
     }
-    this.#scheduler.after(this.#plan.targetMs * MS, () => this.#arrive(request));
-    worker.process.after(this.#plan.requestTimeoutMs * MS, () => this.#closeRequests(worker, [id], "timeout"));
+    if (this.#random() < 0.9) this.#write(request);
+    else
+      worker.process.after(this.#random() * this.#plan.fetchMs * MS, () =>
+        this.#inWorker(worker, () => this.#writeFetched(request)),
+      );
   }
 
   #checkTurn(worker: SimWorker, { phase, sessionId, turn }: Credit): void {
@@ -661,6 +664,21 @@ class World {
       this.#fail(`P7 ${worker.id} plays turn ${turn} of session ${key}, its history ends at ${worker.history.get(key)}`);
     }
     if (turn === 0 && worker.history.has(key)) this.#fail(`P7 session ${key} begins twice`);
+  }
+
+  /** Its turn had to be fetched first; meanwhile the lease may have ended, or the phase. */
+  #writeFetched(request: Request): void {
+    if (request.isOver) return;
+    if (request.worker.core.mayWrite(request.credit.id)) this.#write(request);
+    else this.#endRequest(request, true);
+  }
+
+  #write(request: Request): void {
+    if (request.isClosing) this.#fail(`P2 credit ${request.credit.id} is written after it was to be ended`);
+    request.isExempt = false;
+    const { worker, credit } = request;
+    worker.process.after(this.#plan.requestTimeoutMs * MS, () => this.#closeRequests(worker, [credit.id], "timeout"));
+    this.#scheduler.after(this.#plan.targetMs * MS, () => this.#arrive(request));
   }
 
   #arrive(request: Request): void {

@@ -1,0 +1,463 @@
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { clone, create, equals, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { expect } from "chai";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import {
+  ArrivalPattern,
+  ConcurrencyUnit,
+  ConnectionReuse,
+  ModelSelection,
+  Overload,
+  type PhaseSpecSchema,
+  type RunSpec,
+  RunSpecSchema,
+  Sampling,
+  UrlStrategy,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { AssayError } from "../../../services/common/errors.ts";
+import { maskSecrets } from "../../../services/common/secrets.ts";
+import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
+
+type SpecInit = Exclude<MessageInitShape<typeof RunSpecSchema>, { $typeName: string }>;
+
+const drawSeed = (): bigint => 42n;
+
+/** A spec that compiles: one measured phase of ten requests. */
+function specOf(change: SpecInit = {}): RunSpec {
+  return create(RunSpecSchema, {
+    models: ["m"],
+    phases: [phaseOf({})],
+    ...change,
+  });
+}
+
+function compiled(change: SpecInit = {}): RunSpec {
+  return compileRunSpec(specOf(change), drawSeed).spec;
+}
+
+function refusalOf(spec: RunSpec): AssayError {
+  try {
+    compileRunSpec(spec, drawSeed);
+  } catch (error) {
+    expect(error).to.be.instanceOf(AssayError);
+    return error as AssayError;
+  }
+  throw new Error("the spec was accepted");
+}
+
+const rateLoad = (ratePerSec: number) => ({ case: "rate" as const, value: { ratePerSec } });
+type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
+
+const phaseOf = (change: PhaseInit): PhaseInit => ({
+  name: "profiling",
+  kind: PhaseKind.PROFILING,
+  load: { case: "concurrency", value: { limit: 4 } },
+  stop: { requestCount: 10n },
+  ...change,
+});
+
+describe("the defaults of a spec", () => {
+  const effective = compiled();
+  const phase = effective.phases[0];
+
+  const rows: readonly [string, unknown, unknown][] = [
+    ["one local target", effective.target?.urls.map(({ url }) => url), ["http://localhost:8000"]],
+    ["its URL as its label", effective.target?.urls[0]?.label, "http://localhost:8000"],
+    ["weight 1", effective.target?.urls[0]?.weight, 1],
+    ["round robin over targets", effective.target?.urlStrategy, UrlStrategy.ROUND_ROBIN],
+    ["pooled connections", effective.target?.connectionReuse, ConnectionReuse.POOLED],
+    ["six hours for a request", effective.target?.requestTimeoutSec, 21_600],
+    ["30 s for a connection", effective.target?.connectTimeoutSec, 30],
+    ["no limit for the first byte", effective.target?.firstByteTimeoutSec, undefined],
+    ["no limit between reads", effective.target?.idleTimeoutSec, undefined],
+    ["the chat endpoint", effective.endpoint?.type, "chat"],
+    ["no stream", effective.endpoint?.streaming, false],
+    ["Assay's tokenizer", effective.tokenizer?.name, "o200k_base"],
+    ["round robin over models", effective.modelSelection, ModelSelection.ROUND_ROBIN],
+    ["synthetic data", effective.dataset?.source.case, "synthetic"],
+    ["sequential draws", effective.dataset?.sampling, Sampling.SEQUENTIAL],
+    ["100 conversations", effective.dataset?.entries, 100n],
+    ["sessions as the unit of concurrency", concurrencyOf(phase)?.unit, ConcurrencyUnit.SESSION],
+    ["the request's limit as grace of a phase that ends by count", phase?.graceSec, 21_600],
+    ["a scrape every second", effective.telemetry?.intervalMs, 1000],
+    ["records as export level", effective.output?.exportLevel, "records"],
+    ["a drawn seed", effective.randomSeed, 42n],
+  ];
+  for (const [what, found, expected] of rows) it(`name ${what}`, () => expect(found).to.deep.equal(expected));
+
+  it("name the corpus and the input length of synthetic data", () => {
+    const source = effective.dataset?.source;
+    expect(source?.case === "synthetic" && source.value.corpus).to.equal("prose");
+    expect(source?.case === "synthetic" && source.value.inputTokens?.mean).to.equal(550);
+    expect(source?.case === "synthetic" && source.value.outputTokens).to.equal(undefined);
+  });
+
+  it("give a phase with a duration 30 seconds of grace", () => {
+    expect(compiled({ phases: [phaseOf({ stop: { durationSec: 5 } })] }).phases[0]?.graceSec).to.equal(30);
+  });
+
+  it("let a phase that ends by count wait as long as a request may take", () => {
+    expect(compiled({ target: { requestTimeoutSec: 7 } }).phases[0]?.graceSec).to.equal(7);
+  });
+
+  it("name Poisson arrivals that queue for a rate", () => {
+    const { load } = compiled({ phases: [phaseOf({ load: rateLoad(5) })] }).phases[0] ?? {};
+    expect(load?.case === "rate" && [load.value.pattern, load.value.overload]).to.deep.equal([
+      ArrivalPattern.POISSON,
+      Overload.QUEUE,
+    ]);
+  });
+
+  it("let no connection take longer than its request", () => {
+    expect(compiled({ target: { requestTimeoutSec: 3 } }).target?.connectTimeoutSec).to.equal(3);
+  });
+
+  it("take http where a URL has no scheme", () => {
+    expect(compiled({ target: { urls: [{ url: "10.0.0.1:8000" }] } }).target?.urls[0]?.url).to.equal("http://10.0.0.1:8000");
+  });
+
+  it("leave what is given", () => {
+    const given = specOf({
+      name: "mine",
+      randomSeed: 0n,
+      target: { urls: [{ url: "https://h", label: "h" }], connectTimeoutSec: 2 },
+      dataset: { sampling: Sampling.SHUFFLE, entries: 3n, source: { case: "synthetic", value: { inputTokens: { mean: 9 } } } },
+      phases: [phaseOf({ graceSec: 0 })],
+      telemetry: { intervalMs: 50 },
+      output: { exportLevel: "summary" },
+    });
+    const { spec } = compileRunSpec(given, drawSeed);
+    expect([spec.name, spec.randomSeed, spec.phases[0]?.graceSec, spec.telemetry?.intervalMs]).to.deep.equal(["mine", 0n, 0, 50]);
+    expect([spec.dataset?.sampling, spec.dataset?.entries, spec.output?.exportLevel]).to.deep.equal([
+      Sampling.SHUFFLE,
+      3n,
+      "summary",
+    ]);
+    expect(spec.target?.connectTimeoutSec).to.equal(2);
+  });
+
+  const kinds: readonly [string, SpecInit][] = [
+    ["a concurrency", {}],
+    ["a rate", { phases: [phaseOf({ load: rateLoad(3) })] }],
+    ["several targets", { target: { urls: [{ url: "http://a" }, { url: "http://b" }] } }],
+  ];
+  for (const [what, change] of kinds) {
+    it(`make a spec that is itself accepted, and stays what it is: ${what}`, () => {
+      const once = compiled(change);
+      const twice = compileRunSpec(once, () => 7n).spec;
+      expect(equals(RunSpecSchema, once, twice)).to.equal(true);
+    });
+  }
+});
+
+function concurrencyOf(phase: RunSpec["phases"][number] | undefined) {
+  return phase?.load.case === "concurrency" ? phase.load.value : undefined;
+}
+
+describe("the name of a run", () => {
+  const rows: readonly [string, SpecInit, string][] = [
+    ["a concurrency", {}, "m-openai-chat-concurrency4"],
+    ["a rate", { phases: [phaseOf({ load: rateLoad(2.5) })] }, "m-openai-chat-request_rate2.5"],
+    ["a model with an owner", { models: ["meta/llama"] }, "meta_llama-openai-chat-concurrency4"],
+    ["several models", { models: ["a", "b"] }, "a_multi-openai-chat-concurrency4"],
+    [
+      "a warm-up before the measured phase",
+      { phases: [phaseOf({ name: "warmup", kind: PhaseKind.WARMUP, load: rateLoad(9) }), phaseOf({})] },
+      "m-openai-chat-concurrency4",
+    ],
+  ];
+  for (const [what, change, name] of rows) it(`is made from ${what}`, () => expect(compiled(change).name).to.equal(name));
+
+  it("is the client's where it gives one", () => expect(compiled({ name: "x" }).name).to.equal("x"));
+});
+
+describe("a wrong spec", () => {
+  const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
+  const rows: readonly [field: string, description: string, change: SpecInit][] = [
+    ["models", "at least one model is needed", { models: [] }],
+    ["models[1]", "must not be empty", { models: ["m", "  "] }],
+    ["target.urls[0].url", "must be an http or https URL, got ftp://h", { target: { urls: [{ url: "ftp://h" }] } }],
+    ["target.urls[1].url", "got http://", { target: { urls: [{ url: "http://h" }, { url: "http://" }] } }],
+    ["target.urls[0].url", "must not carry a password", { target: { urls: [{ url: "http://u:p@h" }] } }],
+    ["target.headers", '"a b" is no header name', { target: { headers: { "a b": "x" } } }],
+    ["target.headers", "the value of x holds characters", { target: { headers: { x: "a\r\nb: c" } } }],
+    ["target.api_key", "holds characters", { target: { apiKey: "a\nb" } }],
+    ["target.request_timeout_sec", "must be above 0, got 0", { target: { requestTimeoutSec: 0 } }],
+    ["target.connect_timeout_sec", "must be above 0, got -1", { target: { connectTimeoutSec: -1 } }],
+    ["target.first_byte_timeout_sec", "must be above 0, got NaN", { target: { firstByteTimeoutSec: Number.NaN } }],
+    ["target.idle_timeout_sec", "must be above 0, got Infinity", { target: { idleTimeoutSec: Number.POSITIVE_INFINITY } }],
+    ["endpoint.type", "must be chat, got nonsense", { endpoint: { type: "nonsense" } }],
+    ["endpoint.path", "must begin with /, got v1", { endpoint: { path: "v1" } }],
+    ["tokenizer.name", "must be o200k_base or none, got gpt2", { tokenizer: { name: "gpt2" } }],
+    ["dataset.entries", "must be from 1 to 10000000, got 0", { dataset: { entries: 0n } }],
+    ["dataset.entries", "got 10000001", { dataset: { entries: 10_000_001n } }],
+    ["dataset.synthetic.corpus", "must be prose, got code", synthetic({ corpus: "code" })],
+    ["dataset.synthetic.input_tokens.mean", "must be from 1 to 10000000, got 0.5", synthetic({ inputTokens: { mean: 0.5 } })],
+    ["dataset.synthetic.input_tokens.stddev", "got -1", synthetic({ inputTokens: { mean: 5, stddev: -1 } })],
+    ["dataset.synthetic.output_tokens.mean", "got 100000000", synthetic({ outputTokens: { mean: 1e8 } })],
+    ["dataset.synthetic.output_tokens.stddev", "got NaN", synthetic({ outputTokens: { mean: 5, stddev: Number.NaN } })],
+    ["phases", "at least one phase is needed", { phases: [] }],
+    ["phases[0].name", 'got "Warm up"', { phases: [phaseOf({ name: "Warm up" })] }],
+    ["phases[1].name", "must be unique, got profiling again", { phases: [phaseOf({}), phaseOf({})] }],
+    ["phases[0].kind", "must be warmup or profiling", { phases: [phaseOf({ kind: PhaseKind.UNSPECIFIED })] }],
+    ["phases[0].load", "a load is needed", { phases: [phaseOf({ load: { case: undefined } })] }],
+    [
+      "phases[0].concurrency.limit",
+      "must be at least 1, got 0",
+      { phases: [phaseOf({ load: { case: "concurrency", value: { limit: 0 } } })] },
+    ],
+    ["phases[0].rate.rate_per_sec", "must be above 0, got -2", { phases: [phaseOf({ load: rateLoad(-2) })] }],
+    ["phases[0].rate.rate_per_sec", "got Infinity", { phases: [phaseOf({ load: rateLoad(Number.POSITIVE_INFINITY) })] }],
+    ["phases[0].stop", "a request count or a duration is needed", { phases: [phaseOf({ stop: {} })] }],
+    ["phases[0].stop.request_count", "got 0", { phases: [phaseOf({ stop: { requestCount: 0n } })] }],
+    ["phases[0].stop.request_count", `got ${2n ** 53n}`, { phases: [phaseOf({ stop: { requestCount: 2n ** 53n } })] }],
+    ["phases[0].stop.duration_sec", "must be above 0, got 0", { phases: [phaseOf({ stop: { durationSec: 0 } })] }],
+    ["phases[0].grace_sec", "must be at least 0, got -1", { phases: [phaseOf({ graceSec: -1 })] }],
+    ["phases[0].grace_sec", "got NaN", { phases: [phaseOf({ graceSec: Number.NaN })] }],
+    ["workers.max_workers", "must be at least 1, got 0", { workers: { maxWorkers: 0 } }],
+    ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
+    ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
+    ["output.export_level", "got all", { output: { exportLevel: "all" } }],
+  ];
+  for (const [field, description, change] of rows) {
+    it(`is refused by field and value: ${field}, ${description}`, () => {
+      const error = refusalOf(specOf(change));
+      expect(error).to.include({ code: "invalid_argument", reason: "INVALID_RUN_SPEC" });
+      const violation = error.violations.find((each) => each.field === field && each.description.includes(description));
+      expect(violation, JSON.stringify(error.violations)).to.not.equal(undefined);
+      expect(error.message).to.include(`${field}: `);
+    });
+  }
+
+  it("is refused with everything that is wrong at once, in words that hold no secret", () => {
+    const error = refusalOf(
+      specOf({ models: [], telemetry: { intervalMs: 1 }, target: { apiKey: "s3cret\n", headers: { x: "t0ken\n" } } }),
+    );
+    expect(error.violations.map(({ field }) => field)).to.deep.equal([
+      "models",
+      "target.headers",
+      "target.api_key",
+      "telemetry.interval_ms",
+    ]);
+    expect(JSON.stringify(error.violations) + error.message).to.not.match(/s3cret|t0ken/);
+  });
+});
+
+/** Fields that this version carries out; everything else that a RunSpec can say must be refused. */
+const supported: ReadonlySet<string> = new Set([
+  "name",
+  "models",
+  "model_selection",
+  "target.urls.url",
+  "target.urls.label",
+  "target.urls.weight",
+  "target.url_strategy",
+  "target.headers",
+  "target.api_key",
+  "target.request_timeout_sec",
+  "target.connect_timeout_sec",
+  "target.first_byte_timeout_sec",
+  "target.idle_timeout_sec",
+  "target.connection_reuse",
+  "target.tls.ca_pem",
+  "target.tls.cert_pem",
+  "target.tls.key_pem",
+  "target.tls.server_name",
+  "target.tls.skip_verify",
+  "endpoint.type",
+  "endpoint.path",
+  "endpoint.streaming",
+  "endpoint.use_legacy_max_tokens",
+  "endpoint.extra_inputs",
+  "endpoint.omit_stream_options",
+  "tokenizer.name",
+  "dataset.synthetic.corpus",
+  "dataset.synthetic.input_tokens.mean",
+  "dataset.synthetic.input_tokens.stddev",
+  "dataset.synthetic.output_tokens.mean",
+  "dataset.synthetic.output_tokens.stddev",
+  "dataset.sampling",
+  "dataset.entries",
+  "phases.name",
+  "phases.kind",
+  "phases.concurrency.limit",
+  "phases.concurrency.unit",
+  "phases.rate.rate_per_sec",
+  "phases.rate.pattern",
+  "phases.rate.overload",
+  "phases.stop.request_count",
+  "phases.stop.duration_sec",
+  "phases.grace_sec",
+  "workers.max_workers",
+  "telemetry.dcgm_urls",
+  "telemetry.disable_gpu",
+  "telemetry.interval_ms",
+  "output.artifact_dir",
+  "output.export_level",
+  "random_seed",
+]);
+
+interface Place {
+  readonly path: string;
+  /** Fields from the spec down to the one to set. */
+  readonly fields: readonly DescField[];
+}
+
+function placesOf(message: DescMessage, above: readonly DescField[] = []): Place[] {
+  return message.fields.flatMap((field): Place[] => {
+    const fields = [...above, field];
+    const path = fields.map(({ name }) => name).join(".");
+    const inner = field.message;
+    const isOurs = inner?.typeName.startsWith("assay.") === true && field.fieldKind !== "map";
+    return [
+      ...(isOurs ? [] : [{ path, fields }]),
+      ...(isOurs && inner !== undefined ? [{ path, fields }, ...placesOf(inner, fields)] : []),
+    ];
+  });
+}
+
+/** Sets the field of that place alone, to something that is no default, in the first element of every list above it. */
+function setAlone(spec: RunSpec, { fields }: Place, number?: number): void {
+  let message = reflect(RunSpecSchema, spec);
+  for (const [depth, field] of fields.entries()) {
+    const isLast = depth === fields.length - 1;
+    if (field.fieldKind === "message") {
+      if (isLast || !message.isSet(field)) message.set(field, reflect(field.message, create(field.message)));
+      message = message.get(field);
+    } else if (field.fieldKind === "list" && field.listKind === "message") {
+      if (message.get(field).size === 0) message.get(field).add(reflect(field.message, create(field.message)));
+      message = message.get(field).get(0) as ReflectMessage;
+    } else {
+      setLeaf(message, field, number);
+    }
+  }
+}
+
+function setLeaf(message: ReflectMessage, field: DescField, number = 2): void {
+  const scalar = (kind: unknown): unknown => {
+    if (kind === 9) return "x";
+    if (kind === 8) return true;
+    if (kind === 3 || kind === 4) return 2n;
+    return number;
+  };
+  if (field.fieldKind === "list") message.get(field).add(field.listKind === "enum" ? number : scalar(field.scalar));
+  else if (field.fieldKind === "map") message.get(field).set("x", "x");
+  else message.set(field, field.fieldKind === "enum" ? number : scalar(field.scalar));
+}
+
+describe("a field that this version does not carry out", () => {
+  const places = placesOf(RunSpecSchema);
+  const isAbove = (path: string): boolean => [...supported].some((field) => field.startsWith(`${path}.`));
+  const refused = places.filter(({ path }) => !supported.has(path) && !isAbove(path));
+
+  it("is every field of the descriptor that is not listed here", () => {
+    const paths = new Set(places.map(({ path }) => path));
+    expect([...supported].filter((path) => !paths.has(path))).to.deep.equal([]);
+    expect(refused.length).to.be.greaterThan(40);
+  });
+
+  for (const place of refused) {
+    it(`is refused by its path, set alone: ${place.path}`, () => {
+      const spec = specOf();
+      setAlone(spec, place);
+      const error = refusalOf(spec);
+      expect(error).to.include({ code: "unimplemented", reason: "FIELD_NOT_SUPPORTED" });
+      const named = error.violations.map(({ field }) => field.replaceAll(/\[\d+\]/g, ""));
+      // A message of which nothing is carried out is refused as a whole.
+      expect(
+        named.some((path) => place.path === path || place.path.startsWith(`${path}.`)),
+        named.join(),
+      ).to.equal(true);
+      for (const path of named) expect(error.message).to.include(path.split(".").at(-1));
+    });
+  }
+
+  it("does not include the others: set alone, none of them is refused as unsupported", () => {
+    for (const place of places.filter(({ path }) => supported.has(path))) {
+      const spec = specOf();
+      setAlone(spec, place, 1);
+      try {
+        compileRunSpec(spec, drawSeed);
+      } catch (error) {
+        expect(error, place.path).to.include({ code: "invalid_argument" });
+      }
+    }
+  });
+
+  it("is named with its index", () => {
+    const error = refusalOf(specOf({ phases: [phaseOf({}), phaseOf({ name: "b", prefillConcurrency: 1 })] }));
+    expect(error.violations.map(({ field }) => field)).to.deep.equal(["phases[1].prefill_concurrency"]);
+  });
+
+  const values: readonly [string, SpecInit][] = [
+    ["model_selection", { modelSelection: ModelSelection.RANDOM }],
+    ["target.url_strategy", { target: { urlStrategy: UrlStrategy.LEAST_LOADED } }],
+    ["target.connection_reuse", { target: { connectionReuse: ConnectionReuse.STICKY_USER_SESSIONS } }],
+    ["target.urls[0].weight", { target: { urls: [{ url: "http://h", weight: 2 }] } }],
+    [
+      "phases[0].rate.pattern",
+      { phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 1, pattern: ArrivalPattern.GAMMA } } })] },
+    ],
+    [
+      "phases[0].rate.overload",
+      { phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 1, overload: Overload.DROP } } })] },
+    ],
+    ["phases[0].kind", { phases: [phaseOf({ kind: 9 as PhaseKind })] }],
+    ["dataset.sampling", { dataset: { sampling: 9 as Sampling } }],
+  ];
+  for (const [field, change] of values) {
+    it(`is also a value that is not carried out: ${field}`, () => {
+      const error = refusalOf(specOf(change));
+      expect(error.code).to.equal("unimplemented");
+      expect(error.violations.map((violation) => violation.field)).to.deep.equal([field]);
+    });
+  }
+
+  it("is also one of a later version, which has no name here", () => {
+    const bytes = Uint8Array.of(...toBinary(RunSpecSchema, specOf()), 0xf8, 0x06, 1);
+    const error = refusalOf(fromBinary(RunSpecSchema, bytes));
+    expect(error.violations.map(({ field }) => field)).to.deep.equal(["field 111"]);
+  });
+});
+
+describe("compiling a spec", () => {
+  it("never changes what it was given", () => {
+    for (const change of [{}, { models: [] }, { target: { urls: [{ url: "h:1" }] } }] as SpecInit[]) {
+      const given = specOf(change);
+      const before = clone(RunSpecSchema, given);
+      try {
+        compileRunSpec(given, drawSeed);
+      } catch (error) {
+        expect(error).to.be.instanceOf(AssayError);
+      }
+      expect(equals(RunSpecSchema, given, before)).to.equal(true);
+    }
+  });
+
+  it("warns of a concurrency that cannot be reached, and of a run without a measured phase", () => {
+    const few = phaseOf({ kind: PhaseKind.WARMUP, stop: { requestCount: 2n } });
+    expect(compileRunSpec(specOf({ phases: [few] }), drawSeed).warnings).to.deep.equal([
+      "phase profiling: concurrency 4 is above its 2 requests and will not be reached",
+      "no phase is measured: all are warm-up",
+    ]);
+    expect(compileRunSpec(specOf(), drawSeed).warnings).to.deep.equal([]);
+  });
+});
+
+describe("masking", () => {
+  it("hides key, header values and TLS key, in a copy", () => {
+    const given = specOf({
+      target: { apiKey: "k3y", headers: { authorization: "b", "x-a": "" }, tls: { keyPem: "p3m", caPem: "ca" } },
+    });
+    const { target } = maskSecrets(given);
+    expect(target).to.deep.include({ apiKey: "***", headers: { authorization: "***", "x-a": "***" } });
+    expect(target?.tls).to.include({ keyPem: "***", caPem: "ca" });
+    expect(given.target?.apiKey).to.equal("k3y");
+  });
+
+  it("leaves unset what was unset", () => {
+    expect(equals(RunSpecSchema, maskSecrets(specOf()), specOf())).to.equal(true);
+    expect(maskSecrets(specOf({ target: { tls: {} } })).target).to.deep.include({ apiKey: "" });
+  });
+});
