@@ -91,8 +91,8 @@ function stepsOf(run: FinishedRun): Map<string, number> {
   const at = (kind: string, message?: string): number =>
     events.find((event) => event.kind === kind && (message === undefined || event.message === message))?.ns ?? Number.NaN;
   const moments: [string, number][] = [
-    ["the run is created (processes are up)", at("state", "CONFIGURING")],
-    ["all members are ready", at("state", "READY")],
+    ["the run is created (processes are up)", at("state", "state CONFIGURING")],
+    ["all members are ready", at("state", "state READY")],
     ["the first request is sent", span.first],
     ["the last answer is there", span.last],
     ["the account is closed", at("records_complete")],

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
@@ -287,8 +287,11 @@ function listenersOf(
         ending.resolve();
         return { case: undefined };
       }
+      await keepRunLog(command, log);
       const what = command.action.case ?? "a command";
-      const meant = modules.filter(({ name }) => command.service === ServiceKind.UNSPECIFIED || command.service === serviceKinds[name]);
+      const meant = modules.filter(
+        ({ name }) => command.service === ServiceKind.UNSPECIFIED || command.service === serviceKinds[name],
+      );
       const outcomes = await within(signal, Promise.all(meant.map((module) => module.onCommand?.(command, signal))), what);
       return outcomes.find((outcome) => outcome?.case !== undefined) ?? { case: undefined };
     },
@@ -303,6 +306,26 @@ function listenersOf(
     timingProgress: () => modules.flatMap((module) => module.timingProgress?.() ?? []),
   };
 }
+
+/**
+ * While a run goes on, this process logs into the run's folder, too, where that folder is on this host. Lines of all processes
+ * meet in one file, each written whole.
+ */
+async function keepRunLog({ action, runId }: Command, log: Log): Promise<void> {
+  const known = runLogs.get(runId);
+  if (action.case === "configure" && known === undefined && existsSync(action.value.folder)) {
+    const path = join(action.value.folder, "logs", "assay.log");
+    runLogs.set(runId, path);
+    log.addFile(path);
+  }
+  if (action.case === "finish" && known !== undefined) {
+    runLogs.delete(runId);
+    await log.removeFile(known);
+  }
+}
+
+/** Log file by run. */
+const runLogs = new Map<string, string>();
 
 async function stopAll(
   modules: readonly ServiceModule[],

@@ -64,7 +64,8 @@ async function filesOf(
   if (isLocal) return { folder: run.folder === "" ? undefined : run.folder, files: await filesIn(run.folder) };
   const folder = artifactDir ?? join(terminal.cwd, "artifacts", folderName(run));
   try {
-    return { folder, files: await writeFiles(folder, client.exportRun(run.runId, cliCommand, signal)) };
+    const files = await writeFiles(folder, client.exportRun(run.runId, cliCommand, signal));
+    return { folder: files.length === 0 ? undefined : folder, files };
   } catch (error) {
     say(`fetching the files of the run: ${messageOf(error)}`);
     return { folder: undefined, files: [] };

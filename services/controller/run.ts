@@ -647,7 +647,7 @@ export class RunExecution {
     this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
     if (this.isOver) return;
-    this.note("state", RunState[state] ?? "", phase);
+    this.note("state", `state ${RunState[state]}`, phase);
   }
 
   private note(kind: string, message: string, phase?: number, atNs = monotonicNs()): void {

@@ -150,7 +150,9 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
       },
       async *watchSummary({ runId, intervalMs }, { signal }) {
         const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
-        for (let run: RecordsRun | undefined = find(runId); run !== undefined; run = runOf(runId)) {
+        // Of a run that has ended nothing is live; one that has no folder yet is unknown here, whoever asks for it.
+        if (runOf(runId) === undefined) folderOf(runId);
+        for (let run = runOf(runId); run !== undefined; run = runOf(runId)) {
           const live = run.liveFigures().at(-1);
           const phase = live === undefined ? undefined : deps.phaseOf(runId, live.phase);
           yield {
@@ -182,8 +184,9 @@ function checkTags(tags: readonly string[]): void {
 }
 
 function columnsOf(paths: readonly string[] | undefined): string[] {
-  const wanted = paths === undefined || paths.length === 0 ? Object.keys(columnsOfFields) : paths;
-  return wanted.flatMap((path) => {
+  // A record without its key is of no use.
+  const wanted = paths === undefined || paths.length === 0 ? Object.keys(columnsOfFields) : new Set(["credit_id", ...paths]);
+  return [...wanted].flatMap((path) => {
     const columns = columnsOfFields[path];
     if (columns === undefined)
       throw new AssayError("invalid_argument", `fields: MetricRecord has no field ${path} that is stored`);

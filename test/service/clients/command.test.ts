@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -105,7 +105,11 @@ describe("assay health", () => {
   });
 
   it("fails where somebody listens and says nothing", async () => {
-    const mute: Server = createServer((socket) => socket.on("error", () => {}));
+    const sockets: Socket[] = [];
+    const mute = createServer((socket) => {
+      sockets.push(socket);
+      socket.on("error", () => {});
+    });
     const port = await new Promise<number>((resolve) => {
       mute.listen(0, "127.0.0.1", () => resolve((mute.address() as { port: number }).port));
     });
@@ -113,6 +117,7 @@ describe("assay health", () => {
       expect(await runCli(["health", "--controller", `127.0.0.1:${port}`], terminal)).to.equal(exitCodes.failed);
       expect(terminal.stderr).to.match(/^assay health: /);
     } finally {
+      for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => mute.close(resolve));
     }
   });

@@ -33,20 +33,24 @@ describe("assay run", () => {
 
   afterEach(async () => {
     await suite.stop();
-    expect(terminal.isTakingSignals, "signals are given back").to.equal(false);
     await rm(folder, { recursive: true });
   });
 
   function remote(...argv: string[]): Promise<number> {
-    return runCli(["run", "-m", "m", "--controller", suite.address, ...argv], terminal);
+    return givingSignalsBack(runCli(["run", "-m", "m", "--controller", suite.address, ...argv], terminal));
   }
 
   /** On a suite of processes that only start; the server behind their address is the test's. */
   function local(argv: readonly string[], modes: Record<string, ChildMode> = {}, deathWaitMs = 30_000): Promise<number> {
     const command = [process.execPath, script, JSON.stringify({ folder, address: suite.address, modes })];
     const { options } = parseFlags(runFlags, argv);
-    // Node takes --import before the script: the child that plays the mock needs none.
-    return run(options, { terminal, name: "assay run", command, cliCommand: "assay run", deathWaitMs });
+    return givingSignalsBack(run(options, { terminal, name: "assay run", command, cliCommand: "assay run", deathWaitMs }));
+  }
+
+  async function givingSignalsBack(exit: Promise<number>): Promise<number> {
+    const code = await exit;
+    expect(terminal.isTakingSignals, "signals are given back").to.equal(false);
+    return code;
   }
 
   async function pidOf(name: string): Promise<number> {
@@ -90,6 +94,7 @@ describe("assay run", () => {
 
   it("shows warnings, the live TTFT, and what happened besides the steps of every run", async () => {
     suite.warnings = ["concurrency 8 will not be reached"];
+    terminal = new FakeTerminal({ cwd: folder, isErrTty: true });
     const exit = remote();
     await terminal.seen("waiting for the suite");
     const events = [
@@ -98,8 +103,10 @@ describe("assay run", () => {
     ];
     suite.show(running(1n), events);
     await terminal.seen("worker w1 was lost");
-    suite.show({ ...running(2n), state: RunState.DRAINING });
-    await terminal.seen("TTFT p50 12.3 ms");
+    await until(() => {
+      suite.show(running(2n));
+      return terminal.stderr.includes("TTFT p50 12.3 ms");
+    });
     suite.show(completed);
     await exit;
     expect(terminal.stderr).to.include("warning: concurrency 8 will not be reached\n").and.not.include("phase profiling started");

@@ -106,7 +106,13 @@ describe("credit codec", () => {
   it("translates the due time of a credit and of a recall by the difference of the two clocks", () => {
     const issued = overTheWire(issueOf({ dueNs: 10_000 }), clockAt(300), clockAt(-200));
     expect(issued.body.kind === "issue" && issued.body.credits[0]).to.include({ dueNs: 10_500, receivedNs: 77 });
-    const recall = { kind: "recall", recallId: 1, phase: 0, scope: { kind: "due_after", dueAfterNs: 10_000 }, firstTurnsOnly: false };
+    const recall = {
+      kind: "recall",
+      recallId: 1,
+      phase: 0,
+      scope: { kind: "due_after", dueAfterNs: 10_000 },
+      firstTurnsOnly: false,
+    };
     const recalled = overTheWire(recall as TimingMessage, clockAt(300), clockAt(-200));
     expect(recalled.body.kind === "recall" && recalled.body.scope).to.deep.equal({ kind: "due_after", dueAfterNs: 10_500 });
   });

@@ -104,7 +104,9 @@ describe("record batch", () => {
     const message = writer.finish(1);
     expect(message).to.have.lengthOf(size);
     const { records } = readRecordBatch(message, origin);
-    expect(records.map(({ record: { payload } }) => Buffer.compare(payload, payloads.shift() as Buffer))).to.deep.equal([0, 0, 0, 0]);
+    expect(records.map(({ record: { payload } }) => Buffer.compare(payload, payloads.shift() as Buffer))).to.deep.equal([
+      0, 0, 0, 0,
+    ]);
   });
 
   it("keeps its length when its seq changes", () => {

@@ -1,0 +1,93 @@
+/** One request through a transport, written down as it happens. */
+import type { RequestError } from "../../../endpoints/outcome.ts";
+import type { ConnectionFacts, Exchange, Transport } from "../../../services/worker/transport/transport.ts";
+import { createUndiciTransport, type TargetOptions } from "../../../services/worker/transport/undici.ts";
+
+export interface Seen {
+  /** Names of the handler's calls, in order. */
+  readonly calls: string[];
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly reads: number;
+  readonly connection: ConnectionFacts | undefined;
+  readonly error: RequestError | undefined;
+}
+
+export interface SendOptions {
+  readonly headers?: string[];
+  readonly path?: string;
+  readonly body?: Buffer;
+  readonly target?: number;
+  mayWrite?(): boolean;
+  onSent?(exchange: () => Exchange): void;
+  onBody?(exchange: () => Exchange, chunk: Buffer): void;
+  onEnd?(exchange: () => Exchange): void;
+}
+
+/** Resolves once the request has ended. */
+export function send(transport: Transport, options: SendOptions = {}): Promise<Seen> & { readonly exchange: Exchange } {
+  const { promise, resolve } = Promise.withResolvers<Seen>();
+  const calls: string[] = [];
+  const chunks: Buffer[] = [];
+  let status = 0;
+  let contentType = "";
+  let reads = 0;
+  let connection: ConnectionFacts | undefined;
+  let exchange: Exchange | undefined;
+  let lastNs = 0;
+  const handle = (): Exchange => {
+    if (exchange === undefined) throw new Error("the request has ended before it was sent");
+    return exchange;
+  };
+  const note = (name: string, atNs: number): void => {
+    if (atNs < lastNs) throw new Error(`${name} is stamped before the event ahead of it`);
+    lastNs = atNs;
+    calls.push(name);
+  };
+  const settle = (error: RequestError | undefined): void =>
+    resolve({ calls, status, contentType, body: Buffer.concat(chunks), reads, connection, error });
+  exchange = transport.send(
+    {
+      target: options.target ?? 0,
+      path: options.path ?? "/v1/chat/completions",
+      headers: options.headers ?? ["content-type", "application/json"],
+      body: options.body ?? Buffer.from("{}"),
+    },
+    {
+      mayWrite: () => options.mayWrite?.() ?? true,
+      onSent(atNs, facts) {
+        note("sent", atNs);
+        connection = facts;
+        options.onSent?.(handle);
+      },
+      onHead(atNs, code, type) {
+        note("head", atNs);
+        status = code;
+        contentType = type;
+      },
+      onBody(atNs, data) {
+        if (calls.at(-1) === "body") lastNs = atNs;
+        else note("body", atNs);
+        reads++;
+        chunks.push(Buffer.from(data));
+        options.onBody?.(handle, data);
+      },
+      onEnd(atNs) {
+        note("end", atNs);
+        options.onEnd?.(handle);
+        settle(undefined);
+      },
+      onFailure(atNs, error) {
+        note("failure", atNs);
+        settle(error);
+      },
+    },
+  );
+  return Object.assign(promise, { exchange });
+}
+
+/** A transport to one target, closed by the test. */
+export function transportTo(origin: string, options: Partial<TargetOptions> = {}): Transport {
+  return createUndiciTransport([{ origin, connectTimeoutMs: 2000, isPooled: true, ...options }]);
+}
