@@ -1,7 +1,14 @@
 /** `assay serve`: one process of a suite, started by a person or by another process of it. */
 import { messageOf } from "./common/errors.ts";
 import { readParent } from "./common/parent.ts";
-import { configOfBootstrap, configSchemas, parseServices, type SuiteProcess, startSuiteProcess } from "./suite-process.ts";
+import {
+  configOfBootstrap,
+  configSchemas,
+  loadServices,
+  parseServices,
+  type SuiteProcess,
+  startSuiteProcess,
+} from "./suite-process.ts";
 
 const usage = `usage: assay serve --services=all|NAME[,NAME…] [--controller HOST:PORT] [options]
 
@@ -46,10 +53,18 @@ async function serveChild(argv: readonly string[]): Promise<number> {
   let suite: SuiteProcess | undefined;
   try {
     const services = parseServices(optionOf(argv, "--services") ?? "");
-    const { bootstrap, gone } = await readParent(process.stdin);
+    // Loaded while the parent still finds out where the controller is.
+    const loaded = loadServices(services);
+    loaded.catch(() => {});
+    const parent = await Promise.race([readParent(process.stdin), terminated]);
+    if (parent === undefined) return 0;
+    const { bootstrap, gone } = parent;
+    await loaded;
     suite = await startSuiteProcess({ services, config: configOfBootstrap(bootstrap), bootstrap });
     answer({ ready: true, address: suite.address, memberId: suite.memberId });
     await Promise.race([suite.ended, gone, terminated]);
+    // Whatever keeps it from ending: nothing outlives the process that started it.
+    setTimeout(() => process.exit(1), endsWithinMs).unref();
     await suite.stop();
     return 0;
   } catch (error) {
@@ -60,6 +75,9 @@ async function serveChild(argv: readonly string[]): Promise<number> {
     process.stdin.destroy();
   }
 }
+
+/** Above what `stop` takes where somebody has to be waited for. */
+const endsWithinMs = 8_000;
 
 /** The parent may be gone or may not listen. */
 function answer(message: object): void {

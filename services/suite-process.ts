@@ -99,6 +99,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   const addresses = createAddresses({ token: secret.token, tls: tls?.client });
   const clock = new MeasuredSuiteClock();
   const ending = Promise.withResolvers<void>();
+  const listening = Promise.withResolvers<string>();
   let member: Member | undefined;
 
   const report = (event: MemberEvent["event"], runId: string): void => member?.report(event, runId);
@@ -114,7 +115,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
         memberId: () => member?.id ?? bootstrap?.memberId ?? "",
         usage: () => member?.usage(),
         channelTo: (address) => addresses.channel(address),
-        controllerAddress: () => controllerAddress ?? address,
+        controllerAddress: listening.promise,
         token: secret.token,
       }),
     ),
@@ -128,20 +129,20 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   });
   let address = "";
   try {
-    const listening = await server.start();
-    address = common.advertise ?? listening.address;
+    const started = await server.start();
+    address = common.advertise ?? started.address;
+    listening.resolve(controllerAddress ?? started.address);
     member = createMember({
       services: services.map((service) => serviceKinds[service]),
       address,
       labels: {},
       cores: common.cores,
       clock,
-      channel: addresses.channel(controllerAddress ?? listening.address),
+      channel: addresses.channel(controllerAddress ?? started.address),
       log: log.child({ service: "member" }),
       ...(bootstrap?.memberId === undefined ? {} : { memberId: bootstrap.memberId }),
       listeners: listenersOf(modules, addresses, log, ending),
     });
-    startWorkersAhead(modules, config);
     await member.join(joinTimeoutMs);
   } catch (error) {
     await stopAll(modules, server, member, log);
@@ -174,7 +175,24 @@ interface ModuleContext {
   memberId(): string;
   usage(): ReturnType<Member["usage"]>;
   channelTo(address: string): Channel;
-  controllerAddress(): string;
+  /** Known once this process listens, where it serves the controller itself. */
+  readonly controllerAddress: Promise<string>;
+}
+
+const loaders = {
+  controller: () => import("./controller/module.ts"),
+  dataset: () => import("./dataset/module.ts"),
+  timing: () => import("./timing/module.ts"),
+  "worker-manager": () => import("./worker-manager/module.ts"),
+  worker: () => import("./worker/module.ts"),
+  "record-processor": () => import("./record-processor/module.ts"),
+  "records-manager": () => import("./records-manager/module.ts"),
+  telemetry: () => import("./telemetry/module.ts"),
+} as const satisfies Record<ServiceName, () => Promise<unknown>>;
+
+/** Loads services ahead of their start. */
+export async function loadServices(services: readonly ServiceName[]): Promise<void> {
+  await Promise.all(services.map((service) => loaders[service]()));
 }
 
 /** Loads a service and nothing of any other. */
@@ -182,7 +200,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
   const { log, config, addresses, clock, report, memberId } = context;
   switch (service) {
     case "controller": {
-      const { createControllerModule } = await import("./controller/module.ts");
+      const { createControllerModule } = await loaders.controller();
       const { artifactBase, maxQueued } = config.controller;
       return createControllerModule({
         log,
@@ -194,21 +212,22 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       });
     }
     case "dataset": {
-      const { createDatasetModule } = await import("./dataset/module.ts");
+      const { createDatasetModule } = await loaders.dataset();
       return createDatasetModule(config.dataset);
     }
     case "timing": {
-      const { createTimingModule } = await import("./timing/module.ts");
+      const { createTimingModule } = await loaders.timing();
       return createTimingModule({ log, clock, report });
     }
     case "worker-manager": {
-      const { createWorkerManagerModule } = await import("./worker-manager/module.ts");
+      const { createWorkerManagerModule } = await loaders["worker-manager"]();
       return createWorkerManagerModule({
         log,
         command: workerCommand(),
-        bootstrap: () => ({
+        prespawn: config["worker-manager"].prespawn,
+        bootstrap: async () => ({
           token: context.token,
-          controller: context.controllerAddress(),
+          controller: await context.controllerAddress,
           logFile: logFileOf(config, context.bootstrap) ?? null,
           logLevel: context.bootstrap?.logLevel ?? config.process.logLevel,
           config: { process: { ...config.process, port: 0, advertise: null }, worker: config.worker },
@@ -218,7 +237,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       });
     }
     case "worker": {
-      const { createWorkerModule } = await import("./worker/module.ts");
+      const { createWorkerModule } = await loaders.worker();
       return createWorkerModule({
         id: memberId,
         log,
@@ -230,15 +249,15 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       });
     }
     case "record-processor": {
-      const { createRecordProcessorModule } = await import("./record-processor/module.ts");
+      const { createRecordProcessorModule } = await loaders["record-processor"]();
       return createRecordProcessorModule({ id: memberId, log, addresses });
     }
     case "records-manager": {
-      const { createRecordsManagerModule } = await import("./records-manager/module.ts");
+      const { createRecordsManagerModule } = await loaders["records-manager"]();
       return createRecordsManagerModule({ log, clock, runsDir: runsDirOf(config), report });
     }
     case "telemetry": {
-      const { createTelemetryModule } = await import("./telemetry/module.ts");
+      const { createTelemetryModule } = await loaders.telemetry();
       const { pageDeadlineMs, maxPageBytes } = config.telemetry;
       return createTelemetryModule({
         id: memberId,
@@ -264,14 +283,6 @@ function workerCommand(): string[] {
     "--services=worker",
     "--bootstrap",
   ];
-}
-
-function startWorkersAhead(modules: readonly ServiceModule[], config: SuiteConfig): void {
-  for (const module of modules) {
-    if (module.name === "worker-manager" && "prespawn" in module && typeof module.prespawn === "function") {
-      module.prespawn(config["worker-manager"].prespawn);
-    }
-  }
 }
 
 function listenersOf(

@@ -67,11 +67,17 @@ export interface MembersListeners {
   onLost(entry: MemberEntry, reason: string): void;
 }
 
+/** When a member is taken for dead. */
+export interface MemberPatience {
+  /** Its stream has been broken for so long. A live process dials again within half a second. */
+  readonly brokenForNs: number;
+  /** Its stream stands and nothing has come on it for so long: a frozen process. */
+  readonly silentForNs: number;
+}
+
+export const MEMBER_PATIENCE: MemberPatience = { brokenForNs: 3e9, silentForNs: 10e9 };
+
 const heartbeatMs = 500;
-/** A live process dials again within half a second. */
-const brokenForNs = 3e9;
-/** A stream that stands and says nothing: a frozen process. */
-const silentForNs = 10e9;
 const sweepMs = 250;
 /** A later sweep than this was held up with everything else in this process. */
 const stalledForNs = 1e9;
@@ -83,6 +89,7 @@ export class Members {
   private readonly entries = new Map<string, MemberEntry>();
   private readonly listeners: MembersListeners;
   private readonly log: Logger;
+  private readonly patience: MemberPatience;
   private readonly sweeper: NodeJS.Timeout;
   private readonly lost = new Set<MemberEntry>();
   private directoryVersion = 0n;
@@ -92,9 +99,10 @@ export class Members {
   private sweptNs = monotonicNs();
   private resumedNs = 0;
 
-  constructor(listeners: MembersListeners, log: Logger) {
+  constructor(listeners: MembersListeners, log: Logger, patience = MEMBER_PATIENCE) {
     this.listeners = listeners;
     this.log = log;
+    this.patience = patience;
     this.sweeper = setInterval(() => this.sweep(), sweepMs);
   }
 
@@ -174,6 +182,7 @@ export class Members {
     entry.lastDial = hello.dial;
     entry.brokenNs = 0;
     entry.member.isConnected = true;
+    entry.member.lastSeenNs = monotonicNs();
     former?.fail(new AssayError("aborted", "the member has dialled again"));
     stream.onMessage((request) => this.receive(entry, request));
     stream.onClose(() => this.broken(entry, stream));
@@ -206,9 +215,13 @@ export class Members {
     this.tellDirectory();
   }
 
+  /** Ends every stream, and what members were asked to do. */
   close(): void {
     clearInterval(this.sweeper);
-    for (const { stream } of this.entries.values()) stream?.end();
+    for (const entry of this.entries.values()) {
+      giveUpCommands(entry, "the controller is ending");
+      entry.stream?.end();
+    }
   }
 
   private known(hello: Hello): MemberEntry | undefined {
@@ -253,9 +266,12 @@ export class Members {
 
   private nameOf(services: readonly ServiceKind[]): string {
     const name = services.map((service) => ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? "service").join("+");
-    const number = (this.nextNumber.get(name) ?? 0) + 1;
-    this.nextNumber.set(name, number);
-    return `${name}-${number}`;
+    for (;;) {
+      const number = (this.nextNumber.get(name) ?? 0) + 1;
+      this.nextNumber.set(name, number);
+      // A member may have brought a name of this form from an earlier controller.
+      if (!this.entries.has(`${name}-${number}`)) return `${name}-${number}`;
+    }
   }
 
   private receive(entry: MemberEntry, { message }: JoinRequest): void {
@@ -315,14 +331,19 @@ export class Members {
 
   private sweep(): void {
     const nowNs = monotonicNs();
+    const { brokenForNs, silentForNs } = this.patience;
     // While this process stood still nobody was silent: what they said lies unread in its sockets.
     if (nowNs - this.sweptNs > stalledForNs) this.resumedNs = nowNs;
     this.sweptNs = nowNs;
     for (const entry of this.all()) {
       const { lastSeenNs, memberId } = entry.member;
       const isBroken = entry.stream === undefined && nowNs - Math.max(entry.brokenNs, this.resumedNs) > brokenForNs;
-      const isSilent = lastSeenNs > 0 && nowNs - Math.max(lastSeenNs, this.resumedNs) > silentForNs;
-      if (entry.stream === undefined && nowNs - entry.brokenNs > forgottenAfterNs) this.entries.delete(memberId);
+      const isSilent = nowNs - Math.max(lastSeenNs, this.resumedNs) > silentForNs;
+      if (entry.stream === undefined && nowNs - entry.brokenNs > forgottenAfterNs) {
+        this.entries.delete(memberId);
+        this.lost.delete(entry);
+        continue;
+      }
       if ((!isBroken && !isSilent) || this.lost.has(entry)) continue;
       this.lost.add(entry);
       const reason = isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`;

@@ -3,7 +3,8 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
 import type { Channel } from "../common/rpc/channel.ts";
-import { Members } from "./members.ts";
+import { type MemberPatience, Members } from "./members.ts";
+import type { RunTimeouts } from "./run.ts";
 import { Runs } from "./runs.ts";
 import { createControllerServices } from "./service.ts";
 
@@ -14,6 +15,10 @@ export interface ControllerDeps {
   /** Where runs of a suite of one person's own go; undefined: below `runsDir`. */
   readonly artifactBase: string | undefined;
   readonly maxQueued: number;
+  /** Default: `RUN_TIMEOUTS`. */
+  readonly timeouts?: Partial<RunTimeouts>;
+  /** Default: `MEMBER_PATIENCE`. */
+  readonly patience?: MemberPatience;
   channelTo(address: string): Channel;
 }
 
@@ -26,8 +31,9 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
       onLost: (entry, reason) => runs.onLost(entry, reason),
     },
     deps.log,
+    deps.patience,
   );
-  const runs = new Runs({ members, ...deps });
+  const runs = openRuns(members, deps);
   return {
     name: "controller",
     implementations: createControllerServices(members, runs),
@@ -37,4 +43,13 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
       runs.close();
     },
   };
+}
+
+function openRuns(members: Members, deps: ControllerDeps): Runs {
+  try {
+    return new Runs({ members, ...deps });
+  } catch (error) {
+    members.close();
+    throw error;
+  }
 }

@@ -18,7 +18,14 @@ import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { type BarrierName, createRunMachine, type RunCommand, type RunMachine } from "./core/run-machine.ts";
+import {
+  type BarrierName,
+  createRunMachine,
+  RUN_BOUNDS,
+  type RunBounds,
+  type RunCommand,
+  type RunMachine,
+} from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, selfWarmUpMs, workersFor } from "./core/run-plan.ts";
 import type { Action, MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
@@ -29,8 +36,10 @@ export interface RunExecutionOptions {
   readonly folder: string;
   readonly members: Members;
   readonly log: Logger;
-  /** Asks a worker-manager for workers; resolves when their processes are started. */
-  spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<void>;
+  /** Default: `RUN_TIMEOUTS`. */
+  readonly timeouts?: Partial<RunTimeouts> | undefined;
+  /** Asks a worker-manager for workers; resolves with their ids when their processes are started. */
+  spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<readonly string[]>;
   /** Undefined: there is no records-manager at the moment. */
   dialSamples(): SamplesStream | undefined;
   /** Something about the run has changed. */
@@ -47,17 +56,41 @@ const neededServices = [
   ["record-processor", ServiceKind.RECORD_PROCESSOR],
 ] as const;
 
-const datasetTimeoutMs = 300_000;
-const configureTimeoutMs = 30_000;
-const phaseTimeoutMs = 5_000;
-const closeTimeoutMs = 45_000;
-const finishTimeoutMs = 600_000;
-const releaseTimeoutMs = 10_000;
-/** So long a service that is gone may take to be there again. */
-const returnTimeoutMs = 10_000;
-const observerTimeoutMs = 2_000;
+/** How long members are waited for, in ms. */
+export interface RunTimeouts {
+  readonly datasetMs: number;
+  /** For services and workers to join. */
+  readonly joinMs: number;
+  readonly configureMs: number;
+  /** For timing to start or stop a phase. */
+  readonly phaseMs: number;
+  readonly closeMs: number;
+  /** For statistics and files. */
+  readonly finishMs: number;
+  /** For members that write nothing to let go of the run. */
+  readonly releaseMs: number;
+  /** For a service that is gone to be there again. */
+  readonly returnMs: number;
+  readonly observerMs: number;
+  readonly telemetryMs: number;
+  readonly bounds: RunBounds;
+}
+
+export const RUN_TIMEOUTS: RunTimeouts = {
+  datasetMs: 300_000,
+  joinMs: 20_000,
+  configureMs: 30_000,
+  phaseMs: 5_000,
+  closeMs: 45_000,
+  finishMs: 600_000,
+  releaseMs: 10_000,
+  returnMs: 10_000,
+  observerMs: 2_000,
+  telemetryMs: 4_000,
+  bounds: RUN_BOUNDS,
+};
+
 const clockPollMs = 20;
-const telemetryTimeoutMs = 4_000;
 
 const wireState = {
   created: RunState.CREATED,
@@ -76,6 +109,7 @@ export class RunExecution {
   readonly run: Run;
   readonly events: RunEvent[] = [];
   private readonly options: RunExecutionOptions;
+  private readonly timeouts: RunTimeouts;
   private readonly observer: Observer;
   private readonly ended = Promise.withResolvers<void>();
   private readonly workers = new Set<string>();
@@ -93,6 +127,7 @@ export class RunExecution {
   constructor(options: RunExecutionOptions) {
     const { runId, spec, folder, log } = options;
     this.options = options;
+    this.timeouts = { ...RUN_TIMEOUTS, ...options.timeouts };
     this.dataset.promise.catch(() => {});
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
@@ -124,7 +159,8 @@ export class RunExecution {
       managers.map(({ member }) => Math.max(1, member.cores)),
     );
     const hasTelemetry = spec.telemetry?.disableGpu !== true && members.serving(ServiceKind.TELEMETRY).length > 0;
-    const plan = planRun(spec, { workers, members: neededServices.map(([name]) => name), hasTelemetry });
+    const { bounds } = this.timeouts;
+    const plan = planRun(spec, { workers, members: neededServices.map(([name]) => name), hasTelemetry, bounds });
     this.liveWorkers = workers;
     const machine = createRunMachine<PhaseAccount, TimingProgress>(plan, {
       command: (command) => this.carryOut(command, workers),
@@ -142,7 +178,8 @@ export class RunExecution {
     if (machine === undefined) {
       this.run.reason = "cancelled before it began";
       this.enter(RunState.CANCELLED, undefined);
-      this.ended.resolve();
+      this.run.endTime = timestampNow();
+      this.options.onChange();
       return;
     }
     this.isLeft ||= now;
@@ -156,7 +193,15 @@ export class RunExecution {
       phase: action.phase,
       ...(action.concurrency === undefined ? {} : { concurrency: action.concurrency }),
     };
-    return this.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, phaseTimeoutMs);
+    return this.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
+  }
+
+  /** The controller ends in the middle of it: nothing of the run keeps the process alive. */
+  close(): void {
+    this.processes.abort();
+    clearTimeout(this.timer);
+    for (const timer of this.returns.values()) clearTimeout(timer);
+    this.observer.close();
   }
 
   onHeartbeat(entry: MemberEntry): void {
@@ -173,7 +218,8 @@ export class RunExecution {
 
   onEvent(entry: MemberEntry, { event, runId }: MemberEvent): void {
     const { machine } = this;
-    if (machine === undefined) return;
+    // Workers end between runs too, and a last word about the run before may still be on its way.
+    if (machine === undefined || runId !== this.options.runId) return;
     const nowNs = monotonicNs();
     switch (event.case) {
       case "phaseStarted": {
@@ -205,8 +251,7 @@ export class RunExecution {
         this.note("worker_lost", `${event.value.workerId}: ${event.value.reason}; ${event.value.lost} credits lost`);
         return;
       case "workerExited":
-        // Workers end between runs too; such an end concerns no run.
-        if (runId === this.options.runId) this.workerExited(event.value);
+        this.workerExited(event.value);
         return;
       case "note":
         this.record(event.value);
@@ -266,7 +311,7 @@ export class RunExecution {
     const timer = setTimeout(() => {
       this.returns.delete(service);
       if (members.serving(service).length === 0) this.tell(giveUp);
-    }, returnTimeoutMs);
+    }, this.timeouts.returnMs);
     this.returns.set(service, timer);
   }
 
@@ -284,7 +329,7 @@ export class RunExecution {
     const phase = this.run.phases.findIndex(({ name }) => name === this.run.phase);
     const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
     const action = { case: "startPhase" as const, value };
-    await members.command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action, timeoutMs: phaseTimeoutMs });
+    await members.command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action, timeoutMs: this.timeouts.phaseMs });
   }
 
   private carryOut(command: MachineCommand, workers: number): void {
@@ -309,7 +354,7 @@ export class RunExecution {
           graceSec: cancelGraceSec(this.options.spec, command.phase),
         };
         this.note("stopping", `phase ${command.phase}: ${command.reason}`, command.phase);
-        await this.toService(ServiceKind.TIMING, { case: "stopPhase", value }, phaseTimeoutMs);
+        await this.toService(ServiceKind.TIMING, { case: "stopPhase", value }, this.timeouts.phaseMs);
         return;
       }
       case "hand_over_account":
@@ -333,10 +378,10 @@ export class RunExecution {
       case "process": {
         // Whoever still has something for the file brings it before the file is closed.
         await this.endCollection();
-        await this.observer.drained(AbortSignal.timeout(observerTimeoutMs));
+        await this.observer.drained(AbortSignal.timeout(this.timeouts.observerMs));
         const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };
         const value = create(FinishRunSchema, { state: wireState[state], reason });
-        await this.toWriter({ case: "finish", value }, finishTimeoutMs);
+        await this.toWriter({ case: "finish", value }, this.timeouts.finishMs);
         this.tell(() => machine?.processed(monotonicNs()));
         return;
       }
@@ -382,8 +427,8 @@ export class RunExecution {
   private async prepare(barrier: BarrierName, workers: number): Promise<void> {
     switch (barrier) {
       case "dataset": {
-        const entry = await this.oneServing(ServiceKind.DATASET, "dataset");
-        const { outcome } = await this.configure(entry, ServiceKind.DATASET, datasetTimeoutMs);
+        const entry = await this.oneServing(ServiceKind.DATASET);
+        const { outcome } = await this.configure(entry, ServiceKind.DATASET, this.timeouts.datasetMs);
         if (outcome.case !== "dataset") throw new AssayError("internal", "the dataset service prepared nothing");
         this.dataset.resolve(outcome.value);
         this.ready("dataset", "dataset");
@@ -397,7 +442,7 @@ export class RunExecution {
         return;
       case "telemetry": {
         const [entry] = this.options.members.serving(ServiceKind.TELEMETRY);
-        if (entry !== undefined) await this.configure(entry, ServiceKind.TELEMETRY, telemetryTimeoutMs);
+        if (entry !== undefined) await this.configure(entry, ServiceKind.TELEMETRY, this.timeouts.telemetryMs);
         this.ready("telemetry", "telemetry");
         return;
       }
@@ -414,7 +459,7 @@ export class RunExecution {
   }
 
   private async prepareService(name: string, service: ServiceKind): Promise<void> {
-    await this.oneServing(service, name);
+    await this.oneServing(service);
     // All of a service: there may be several record-processors.
     await Promise.all(
       this.options.members.serving(service).map((entry) => {
@@ -434,7 +479,8 @@ export class RunExecution {
       throw new AssayError("failed_precondition", "no worker-manager has joined, and too few workers");
     }
     const shares = managers.map((_, index) => Math.floor(count / managers.length) + (index < count % managers.length ? 1 : 0));
-    await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
+    const spawned = await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
+    const late = AbortSignal.any([this.processes.signal, AbortSignal.timeout(this.timeouts.joinMs)]);
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => {});
     const chosen = new Set<MemberEntry>();
@@ -448,7 +494,13 @@ export class RunExecution {
           if (members.isHeard(entry)) failure.reject(error);
         });
       }
-      await Promise.race([members.change(), aborted(this.processes.signal), failure.promise]);
+      if (late.aborted && chosen.size < count) {
+        const missing = spawned.flat().filter((id) => ![...chosen].some(({ member }) => member.memberId === id));
+        const who = missing.length === 0 ? `${count - chosen.size} of ${count} workers` : missing.join(", ");
+        throw new AssayError("deadline_exceeded", `${who} did not join within ${this.timeouts.joinMs} ms`);
+      }
+      const isLate = late.aborted ? aborted(this.processes.signal) : aborted(late);
+      await Promise.race([members.change(), isLate, failure.promise]);
     }
   }
 
@@ -458,7 +510,7 @@ export class RunExecution {
     this.ready("workers", entry.member.memberId);
   }
 
-  private async configure(entry: MemberEntry, service: ServiceKind, timeoutMs = configureTimeoutMs) {
+  private async configure(entry: MemberEntry, service: ServiceKind, timeoutMs = this.timeouts.configureMs) {
     const { runId, spec, folder, members } = this.options;
     const dataset = service === ServiceKind.DATASET ? undefined : await this.dataset.promise;
     const value = create(ConfigureRunSchema, {
@@ -488,18 +540,18 @@ export class RunExecution {
     const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
     const { members, runId } = this.options;
     // The file knows of the phase before its first record can come.
-    await this.toWriter({ case: "startPhase", value }, phaseTimeoutMs);
+    await this.toWriter({ case: "startPhase", value }, this.timeouts.phaseMs);
     for (const entry of members.serving(ServiceKind.TELEMETRY)) {
       members
         .command(entry, {
           runId,
           service: ServiceKind.TELEMETRY,
           action: { case: "startPhase", value },
-          timeoutMs: phaseTimeoutMs,
+          timeoutMs: this.timeouts.phaseMs,
         })
         .catch((error: unknown) => this.note("note", messageOf(error)));
     }
-    await this.toService(ServiceKind.TIMING, { case: "startPhase", value }, phaseTimeoutMs);
+    await this.toService(ServiceKind.TIMING, { case: "startPhase", value }, this.timeouts.phaseMs);
   }
 
   private async closePhase(
@@ -507,7 +559,7 @@ export class RunExecution {
     source: { case: "account"; value: PhaseAccount } | { case: "heartbeat"; value: TimingProgress },
   ): Promise<void> {
     const value = { $typeName: "assay.controller.v1.ClosePhase" as const, source };
-    const { outcome } = await this.toWriter({ case: "closePhase", value }, closeTimeoutMs);
+    const { outcome } = await this.toWriter({ case: "closePhase", value }, this.timeouts.closeMs);
     const progress = this.run.phases[phase];
     if (progress !== undefined) {
       progress.recordsCompleteNs = monotonicNs();
@@ -542,7 +594,7 @@ export class RunExecution {
               runId,
               service: ServiceKind.UNSPECIFIED,
               action: { case: "finish", value },
-              timeoutMs: isWriter(entry) ? finishTimeoutMs : releaseTimeoutMs,
+              timeoutMs: isWriter(entry) ? this.timeouts.finishMs : this.timeouts.releaseMs,
             })
             .catch((error: unknown) =>
               log.warn("a member did not release the run", {
@@ -565,7 +617,7 @@ export class RunExecution {
     const action = { case: "endCollection" as const, value: { $typeName: "assay.controller.v1.EndCollection" as const } };
     for (const entry of members.serving(ServiceKind.TELEMETRY)) {
       await members
-        .command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: telemetryTimeoutMs })
+        .command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: this.timeouts.telemetryMs })
         .catch((error: unknown) => {
           log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
         });
@@ -589,7 +641,7 @@ export class RunExecution {
       );
     }
     const value = create(ReapWorkerSchema, { workerId: exited.workerId, reason: how });
-    this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, phaseTimeoutMs).catch((error: unknown) =>
+    this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs).catch((error: unknown) =>
       log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }),
     );
     if (exited.successorId !== "") {
@@ -609,7 +661,7 @@ export class RunExecution {
 
   private async toService(service: ServiceKind, action: Action, timeoutMs: number) {
     const { members, runId } = this.options;
-    const entry = await this.oneServing(service, serviceName(service));
+    const entry = await this.oneServing(service);
     return members.command(entry, { runId, service, action, timeoutMs });
   }
 
@@ -618,7 +670,7 @@ export class RunExecution {
     const { members, runId } = this.options;
     const service = ServiceKind.RECORDS_MANAGER;
     for (;;) {
-      const entry = await this.oneServing(service, "records-manager");
+      const entry = await this.oneServing(service);
       try {
         await this.writers.get(entry);
         return await members.command(entry, { runId, service, action, timeoutMs });
@@ -628,14 +680,15 @@ export class RunExecution {
     }
   }
 
-  /** The first member that serves this; waits for one to join until the run is over. */
-  private async oneServing(service: ServiceKind, name: string): Promise<MemberEntry> {
+  /** The first member that serves this; waits for one to join for so long. Rejects with `unavailable`, naming the service. */
+  private async oneServing(service: ServiceKind): Promise<MemberEntry> {
     const { members } = this.options;
+    const late = AbortSignal.any([this.processes.signal, AbortSignal.timeout(this.timeouts.joinMs)]);
     for (;;) {
       const [entry] = members.serving(service);
       if (entry !== undefined) return entry;
-      if (this.processes.signal.aborted) throw new AssayError("unavailable", `no ${name} is in the suite`);
-      await Promise.race([members.change(), aborted(this.processes.signal)]);
+      if (late.aborted) throw new AssayError("unavailable", `no ${serviceName(service)} is in the suite`);
+      await Promise.race([members.change(), aborted(late)]);
     }
   }
 

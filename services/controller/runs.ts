@@ -14,9 +14,9 @@ import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { RunCatalog } from "./catalog.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
-import { makeRunFolder } from "./folders.ts";
+import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
-import { RunExecution } from "./run.ts";
+import { RunExecution, type RunTimeouts } from "./run.ts";
 
 export interface RunsOptions {
   readonly members: Members;
@@ -25,6 +25,8 @@ export interface RunsOptions {
   readonly runsDir: string;
   readonly artifactBase: string | undefined;
   readonly maxQueued: number;
+  /** Default: `RUN_TIMEOUTS`. */
+  readonly timeouts?: Partial<RunTimeouts> | undefined;
   channelTo(address: string): Channel;
 }
 
@@ -37,6 +39,7 @@ export class Runs {
   private readonly catalog: RunCatalog;
   private current: RunExecution | undefined;
   private changed = Promise.withResolvers<void>();
+  private isClosed = false;
 
   /** Opens the catalog. Throws, naming its path, where it cannot be written. */
   constructor(options: RunsOptions) {
@@ -106,9 +109,13 @@ export class Runs {
     return execution.run;
   }
 
+  /** Forgets an ended run and removes its files. Throws `not_found`, `failed_precondition`. */
   delete(runId: string): void {
-    const run = this.get(runId);
-    if (run.state < RunState.COMPLETED) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
+    const { state, folder } = this.get(runId);
+    // Members may still be letting go of a run that has reached its last state.
+    const isUnderWay = this.current?.run.runId === runId;
+    if (state < RunState.COMPLETED || isUnderWay) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
+    removeRunFiles(folder);
     this.executions.delete(runId);
     this.catalog.delete(runId);
   }
@@ -127,7 +134,6 @@ export class Runs {
   }
 
   onEvent(entry: MemberEntry, event: MemberEvent): void {
-    // Workers end between runs too; such an end concerns no run.
     this.current?.onEvent(entry, event);
   }
 
@@ -140,20 +146,25 @@ export class Runs {
   }
 
   close(): void {
+    this.isClosed = true;
+    this.queue.length = 0;
+    this.current?.close();
     this.catalog.close();
   }
 
   private execution(runId: string, spec: RunSpec, folder: string): RunExecution {
-    const { members, addresses, log, channelTo } = this.options;
+    const { members, addresses, log, timeouts, channelTo } = this.options;
     return new RunExecution({
       runId,
       spec,
       folder,
       members,
       log,
+      timeouts,
       async spawnWorkers(manager, id, count) {
         const client = createClient(WorkerManagerService, channelTo(manager.member.address));
-        await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });
+        const { workers } = await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });
+        return workers.map(({ workerId }) => workerId);
       },
       dialSamples: () => {
         const [entry] = addresses.entriesOf("records-manager");
@@ -174,6 +185,7 @@ export class Runs {
         this.options.log.error("a run broke off", { run_id: execution.run.runId, error: messageOf(error) }),
       )
       .finally(() => {
+        if (this.isClosed) return;
         this.current = undefined;
         this.remember(execution);
         this.tell();

@@ -10,6 +10,7 @@ import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
+import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
@@ -48,7 +49,10 @@ export class RecordsRun {
   private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
   private inserted: MetricRecord[] = [];
   private commitTimer: NodeJS.Timeout | undefined;
-  private accountTimer: NodeJS.Timeout | undefined;
+  private readonly accountTimer = new WakeTimer(() => {
+    this.writing(() => this.accounts.advance(monotonicNs()), false);
+    this.armAccounts();
+  });
   private nextStream = 1;
   private failure: AssayError | undefined;
   private isClosed = false;
@@ -170,7 +174,7 @@ export class RecordsRun {
     files: "all" | "summary",
   ): Promise<RunSummary> {
     this.isClosed = true;
-    clearTimeout(this.accountTimer);
+    this.accountTimer.close();
     const { queries } = this.options;
     this.writing(() => {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
@@ -186,15 +190,21 @@ export class RecordsRun {
       names: files === "all" ? ["aiperf-json", "aiperf-jsonl"] : ["aiperf-json"],
     });
     const summary = await queries.ask("summarize", { folder: this.folder });
-    this.store.close();
+    this.closeFile();
     return summary;
   }
 
   /** Lets go of the file; what is committed stays. */
   close(): void {
     this.isClosed = true;
-    clearTimeout(this.accountTimer);
+    this.accountTimer.close();
+    this.closeFile();
+  }
+
+  /** What still comes is refused, and is nobody's failure. */
+  private closeFile(): void {
     clearTimeout(this.commitTimer);
+    this.failure ??= new AssayError("unavailable", "the run's file is closed");
     this.store.close();
   }
 
@@ -228,16 +238,7 @@ export class RecordsRun {
   }
 
   private armAccounts(): void {
-    clearTimeout(this.accountTimer);
-    const wakeNs = this.accounts.nextWakeNs();
-    if (this.isClosed || !Number.isFinite(wakeNs)) return;
-    this.accountTimer = setTimeout(
-      () => {
-        this.writing(() => this.accounts.advance(monotonicNs()), false);
-        this.armAccounts();
-      },
-      Math.max(0, (wakeNs - monotonicNs()) / 1e6),
-    );
+    this.accountTimer.at(this.accounts.nextWakeNs());
   }
 
   /** Runs what writes. A file that cannot be written ends the run once, loudly, for everybody who waits. */

@@ -29,6 +29,7 @@ import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import { WakeTimer } from "../common/wake-timer.ts";
 import { wireRangesOf } from "../common/wire-ranges.ts";
 import { type DatasetShape, planPhase } from "./core/phase-plan.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
@@ -49,7 +50,11 @@ export class TimingRun {
   private readonly core: TimingCore;
   private readonly streams = new Map<number, CreditsStream>();
   private readonly asked = new Map<number, number>();
-  private timer: NodeJS.Timeout | undefined;
+  /**
+   * The core advances from setImmediate, after everything that the sockets hold has been handed in: otherwise a long pause of this
+   * process would look like the silence of every worker.
+   */
+  private readonly timer = new WakeTimer(() => setImmediate(() => this.wake()));
   private nextStreamId = 1;
   private sessionsBefore = 0;
   private violations = 0;
@@ -149,7 +154,7 @@ export class TimingRun {
 
   close(): void {
     this.isClosed = true;
-    clearTimeout(this.timer);
+    this.timer.close();
     for (const stream of this.streams.values()) stream.end();
     this.streams.clear();
   }
@@ -183,8 +188,8 @@ export class TimingRun {
     };
   }
 
-  private returned({ account, counts, abandonedTurns }: PhaseReport, nowNs: number): void {
-    this.sessionsBefore += counts.drawn;
+  private returned({ account, sessions, abandonedTurns }: PhaseReport, nowNs: number): void {
+    this.sessionsBefore += sessions;
     const value = create(ReturningCompleteSchema, {
       atNs: this.options.clock.toSuite(nowNs),
       account: create(PhaseAccountSchema, {
@@ -200,15 +205,8 @@ export class TimingRun {
     this.options.report({ case: "returningComplete", value });
   }
 
-  /**
-   * Sets the one timer to the core's next wish. The core advances from setImmediate, after everything that the sockets hold has
-   * been handed in: otherwise a long pause of this process would look like the silence of every worker.
-   */
   private arm(): void {
-    clearTimeout(this.timer);
-    if (this.isClosed) return;
-    const waitMs = Math.max(0, (this.core.nextWakeNs() - monotonicNs()) / 1e6);
-    this.timer = setTimeout(() => setImmediate(() => this.wake()), waitMs);
+    this.timer.at(this.core.nextWakeNs());
   }
 
   private wake(): void {

@@ -32,13 +32,24 @@ export interface WorkerChild {
   stop(graceMs: number): Promise<ChildExit>;
 }
 
-/** @param command program and arguments; @param onStderr gets what the child writes there, line by line */
-export function startChild(command: readonly string[], bootstrap: Bootstrap, onStderr: (line: string) => void): WorkerChild {
+/**
+ * The child loads its program while `bootstrap` is still being found out.
+ * @param command program and arguments
+ * @param onStderr gets what the child writes there, line by line
+ */
+export function startChild(
+  command: readonly string[],
+  bootstrap: Promise<Bootstrap>,
+  onStderr: (line: string) => void,
+): WorkerChild {
   const [program = process.execPath, ...args] = command;
   const child = spawn(program, args, { stdio: ["pipe", "ignore", "pipe"] });
   const exited = exitOf(child);
   child.stdin?.on("error", ignoreBrokenPipe);
-  child.stdin?.write(`${JSON.stringify(bootstrap)}\n`);
+  bootstrap.then(
+    (said) => child.stdin?.write(`${JSON.stringify(said)}\n`),
+    () => child.stdin?.end(),
+  );
   lines(child, onStderr);
   return {
     pid: child.pid ?? 0,

@@ -10,14 +10,12 @@ export interface WorkerManagerDeps {
   readonly log: Logger;
   /** Program and arguments of a worker process. */
   readonly command: readonly string[];
-  bootstrap(): Omit<Bootstrap, "memberId">;
+  /** What workers are told; known once the controller's address is. */
+  bootstrap(): Promise<Omit<Bootstrap, "memberId">>;
   readonly maxWorkers: number;
+  /** Workers to start at once, ahead of any run, beside everything else that starts. */
+  readonly prespawn: number;
   report(event: MemberEvent["event"], runId: string): void;
-}
-
-/** `prespawn` starts workers ahead of any run, beside everything else that starts. */
-export interface WorkerManagerModule extends ServiceModule {
-  prespawn(count: number): void;
 }
 
 export function createWorkerManagerModule({
@@ -25,8 +23,9 @@ export function createWorkerManagerModule({
   command,
   bootstrap,
   maxWorkers,
+  prespawn,
   report,
-}: WorkerManagerDeps): WorkerManagerModule {
+}: WorkerManagerDeps): ServiceModule {
   const pool = new WorkerPool({
     command,
     bootstrap,
@@ -35,10 +34,10 @@ export function createWorkerManagerModule({
     onExit: ({ runId, ...exit }) =>
       report({ case: "workerExited", value: { $typeName: "assay.controller.v1.WorkerExited", ...exit } }, runId),
   });
+  pool.prespawn(prespawn);
   return {
     name: "worker-manager",
     implementations: [createWorkerManagerService(pool)],
-    prespawn: (count) => pool.prespawn(count),
     counters: () => ({ worker_processes: pool.liveCount }),
     stop: (graceMs) => pool.close(graceMs),
   };

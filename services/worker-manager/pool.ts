@@ -15,7 +15,7 @@ export interface PoolOptions {
   /** Program and arguments of a worker process. */
   readonly command: readonly string[];
   /** What every worker is told, but for its id. */
-  bootstrap(): Omit<Bootstrap, "memberId">;
+  bootstrap(): Promise<Omit<Bootstrap, "memberId">>;
   readonly maxWorkers: number;
   readonly log: Logger;
   onExit(
@@ -124,9 +124,8 @@ export class WorkerPool {
   private start(runId: string, line: WorkerLine, predecessorId: string): string {
     const { command, bootstrap, log } = this.options;
     const workerId = `worker-${randomBytes(4).toString("hex")}`;
-    const child = startChild(command, { ...bootstrap(), memberId: workerId }, (text) =>
-      log.warn("a worker says", { worker_id: workerId, text }),
-    );
+    const told = bootstrap().then((common) => ({ ...common, memberId: workerId }));
+    const child = startChild(command, told, (text) => log.warn("a worker says", { worker_id: workerId, text }));
     const process = create(WorkerProcessSchema, {
       workerId,
       pid: child.pid,

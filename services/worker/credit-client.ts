@@ -10,6 +10,7 @@ import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import { WakeTimer } from "../common/wake-timer.ts";
 import { type CreditWorker, type CreditWorkerStats, createCreditWorker, type EndReason } from "./core/credit-worker.ts";
 
 export type CreditsStream = MessageStream<CreditsResponse, MessageInitShape<typeof CreditsRequestSchema>>;
@@ -33,7 +34,7 @@ export class CreditClient {
   private readonly core: CreditWorker;
   private readonly leased = Promise.withResolvers<void>();
   private stream: CreditsStream | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly timer = new WakeTimer(() => this.wake());
   private isFlushing = false;
   private isClosed = false;
 
@@ -101,7 +102,7 @@ export class CreditClient {
 
   close(): void {
     this.isClosed = true;
-    clearTimeout(this.timer);
+    this.timer.close();
     this.endStream();
   }
 
@@ -140,12 +141,12 @@ export class CreditClient {
   }
 
   private arm(): void {
-    clearTimeout(this.timer);
+    this.timer.at(this.core.nextWakeNs());
+  }
+
+  private wake(): void {
     if (this.isClosed) return;
-    const waitMs = Math.max(0, (this.core.nextWakeNs() - monotonicNs()) / 1e6);
-    this.timer = setTimeout(() => {
-      this.core.advance(monotonicNs(), wallAheadNs());
-      this.arm();
-    }, waitMs);
+    this.core.advance(monotonicNs(), wallAheadNs());
+    this.arm();
   }
 }

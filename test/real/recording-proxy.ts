@@ -52,8 +52,15 @@ export async function recordTo(port: number): Promise<RecordingProxy> {
 }
 
 function exchangesOf({ asked, answered }: Relay, connection: number): Exchange[] {
-  const ids = [...Buffer.concat(asked).toString("utf8").matchAll(/^x-request-id: *(\S+)\r$/gim)].map(([, id]) => id ?? "");
-  const answers = Buffer.concat(answered).toString("utf8").split(/^HTTP\/1\.1 /m).slice(1);
+  const ids = [
+    ...Buffer.concat(asked)
+      .toString("utf8")
+      .matchAll(/^x-request-id: *(\S+)\r$/gim),
+  ].map(([, id]) => id ?? "");
+  const answers = Buffer.concat(answered)
+    .toString("utf8")
+    .split(/HTTP\/1\.1 (?=\d{3} )/)
+    .slice(1);
   return answers.map((answer, index) => ({ requestId: ids[index] ?? "", connection, ...bodyOf(answer) }));
 }
 

@@ -1,25 +1,28 @@
 /** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
 import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { RUN_BOUNDS, type RunPlan } from "./run-machine.ts";
+import { RUN_BOUNDS, type RunBounds, type RunPlan } from "./run-machine.ts";
 
 export interface PlanOptions {
   readonly workers: number;
   /** Services beside workers that must say they are ready. */
   readonly members: readonly string[];
   readonly hasTelemetry: boolean;
+  /** Default: `RUN_BOUNDS`. */
+  readonly bounds?: RunBounds | undefined;
 }
 
-const configureNs = 30e9;
+const configureNs = 60e9;
 const telemetryNs = 5e9;
 const clocksNs = 10e9;
 const datasetNs = 300e9;
 const processingNs = 600e9;
 
-export function planRun(spec: RunSpec, { workers, members, hasTelemetry }: PlanOptions): RunPlan {
+export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds = RUN_BOUNDS }: PlanOptions): RunPlan {
   return {
     barriers: [
       { name: "dataset", members: ["dataset"], timeoutNs: datasetNs },
-      { name: "workers", members, count: members.length + workers, timeoutNs: configureNs },
+      // Nobody is configured before the dataset is there. The edge has shorter deadlines, and knows who is late.
+      { name: "workers", members, count: members.length + workers, timeoutNs: datasetNs + configureNs },
       { name: "clocks", members: ["clocks"], timeoutNs: clocksNs },
       ...(hasTelemetry ? [{ name: "telemetry" as const, members: ["telemetry"], timeoutNs: telemetryNs }] : []),
     ],
@@ -29,7 +32,7 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry }: PlanO
       graceNs: (graceSec ?? 0) * 1e9,
     })),
     processingTimeoutNs: processingNs,
-    bounds: RUN_BOUNDS,
+    bounds,
   };
 }
 

@@ -13,6 +13,8 @@ const notHttp = new Set([
   "ERR_INVALID_CHAR",
   "ERR_INVALID_URL",
 ]);
+/** undici's parser gives its errors a code or only their name. */
+const parserCode = "HPE_ERROR";
 /** Answers that undici takes for an attack: they share a code with a connection that was cut. */
 const refusedAnswer = /^bad (response|upgrade)$/;
 
@@ -28,11 +30,12 @@ export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: bo
   if (notHttp.has(code)) return requestError("unsendable", "send", message);
   if (code === "UND_ERR_DESTROYED") return requestError("reset", phase, "the connection was closed by this side");
   if (phase === "connect") return requestError(connectCode(code), "connect", message);
+  const isParser = code === parserCode || code.startsWith("HPE_");
   // The end of the connection in the middle of a chunked body.
-  if (code === "HPE_INVALID_EOF_STATE" && phase === "stream") return requestError("truncated", "stream", message);
+  if (isParser && phase === "stream" && message.includes("EOF")) return requestError("truncated", "stream", message);
   if (refusedAnswer.test(message))
     return requestError("parse", "parse", "answer has a status that was not asked for (100 or 101)");
-  if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" || code === "UND_ERR_HTTP_PARSER") {
+  if (isParser || code === "UND_ERR_HEADERS_OVERFLOW") {
     return requestError("parse", "parse", `answer is not HTTP/1.1: ${message}`);
   }
   if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") return requestError("truncated", "stream", message);
@@ -68,7 +71,7 @@ function connectCode(code: string): RequestErrorCode {
 
 function describe(error: unknown): { code: string; message: string } {
   if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
-  const code = hasCode(error) ? error.code : "";
+  const code = hasCode(error) ? error.code : error instanceof Error && error.name === "HTTPParserError" ? parserCode : "";
   const cause = error instanceof Error && error.cause !== undefined ? describe(error.cause) : undefined;
   const own = error instanceof Error ? error.message : String(error);
   if (cause !== undefined && (code === "" || code === "UND_ERR_SOCKET") && cause.code !== "") {

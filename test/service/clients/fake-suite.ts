@@ -18,7 +18,7 @@ import { silentLogger } from "../../../services/common/logger.ts";
 import type { AuthOptions } from "../../../services/common/rpc/auth.ts";
 import { implement } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
-import { runShape, type SummaryShape, summaryShape } from "../../support/summaries.ts";
+import { runShape, type SummaryShape, summaryShape } from "../../unit/clients/summaries.ts";
 
 type Event = MessageInitShape<typeof RunEventSchema>;
 

@@ -11,7 +11,7 @@ import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
-import { profilingShape, summaryShape } from "../../support/summaries.ts";
+import { profilingShape, summaryShape } from "../../unit/clients/summaries.ts";
 import { FakeSuite } from "./fake-suite.ts";
 import { FakeTerminal } from "./fake-terminal.ts";
 import type { ChildMode, ChildNote } from "./suite-child.ts";

@@ -407,7 +407,10 @@ describe("transport over undici", () => {
       const open = new Set<Socket>();
       server.on("connection", (socket) => {
         open.add(socket);
-        socket.on("error", () => {}).on("close", () => open.delete(socket));
+        socket
+          .on("error", () => {})
+          .on("close", () => open.delete(socket))
+          .resume();
       });
       await once(server.listen(0, "127.0.0.1"), "listening");
       harness.onClose(() => server.close());

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { Progress } from "../../../clients/cli/progress.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { type Run, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
-import { runOf } from "../../support/summaries.ts";
+import { runOf } from "./summaries.ts";
 
 function running(sent: number, phase: object = {}, state = RunState.RUNNING): Run {
   const name = "profiling";

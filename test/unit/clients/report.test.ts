@@ -6,7 +6,7 @@ import { widthOf } from "../../../clients/cli/text.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
-import { profilingShape, runOf, summaryOf } from "../../support/summaries.ts";
+import { profilingShape, runOf, summaryOf } from "./summaries.ts";
 
 const paint = createPaint(false);
 const written = { folder: "/w/artifacts/r", files: ["profile_export_aiperf.json", "run.db"] };

@@ -1,9 +1,9 @@
 /** Messages of a finished run, for tests of what shows it. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
-import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
-import { SummarizeRecordsResponseSchema } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { type Run, RunSchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { SummarizeRecordsResponseSchema } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 
 export type SummaryShape = MessageInitShape<typeof SummarizeRecordsResponseSchema>;
 type RunShape = MessageInitShape<typeof RunSchema>;

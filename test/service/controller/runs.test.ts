@@ -1,0 +1,588 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import type { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  closePhases,
+  endPhase,
+  FakeMember,
+  type FakeMembers,
+  joinRunMembers,
+  playPhases,
+  startPhase,
+} from "../../support/fake-member.ts";
+import { failureOf, gather, until } from "../rpc/harness.ts";
+import { phaseOf, specOf, TestSuite } from "./suite.ts";
+
+const done = { case: undefined } as const;
+
+describe("runs of a suite", () => {
+  let suite: TestSuite;
+  let members: FakeMembers;
+  const others: FakeMember[] = [];
+
+  beforeEach(async () => {
+    suite = await TestSuite.start();
+    members = await joinRunMembers(suite.address);
+  });
+  afterEach(async () => {
+    for (const member of others.splice(0)) member.close();
+    members.close();
+    await suite.close();
+  });
+
+  /** Timing starts phases and leaves them open. */
+  const holdPhases = (): void => {
+    members.timing.onCommand = ({ runId, action }, member) => {
+      if (action.case === "startPhase") startPhase(member, runId, action.value.phase);
+      if (action.case === "stopPhase") endPhase(member, runId, action.value.phase);
+      return done;
+    };
+  };
+
+  describe("from beginning to end", () => {
+    it("goes through every state in order, and ends with its counts and an end time", async () => {
+      const spec = specOf({ phases: [phaseOf("warmup", PhaseKind.WARMUP), phaseOf("profiling")] });
+      const runId = await suite.create(spec, "run-1");
+      const watch = suite.watch(runId);
+      const run = await watch.end;
+      expect(run.state, run.reason).to.equal(RunState.COMPLETED);
+      expect([...watch.states].sort()).to.deep.equal(watch.states);
+      expect(run.endTime).to.not.equal(undefined);
+      expect(run.phases.map(({ name, identity }) => [name, identity?.succeeded])).to.deep.equal([
+        ["warmup", 10n],
+        ["profiling", 10n],
+      ]);
+      expect(run.folder).to.equal(join(suite.folder, "run-1"));
+    });
+
+    it("tells every member in turn: configure, phases, accounts, end", async () => {
+      const runId = await suite.create();
+      await suite.watch(runId).end;
+      const told = (member: FakeMember) => member.commands.map(({ action }) => action.case);
+      expect(told(members.dataset)).to.deep.equal(["configure", "finish"]);
+      expect(told(members.timing)).to.deep.equal(["configure", "startPhase", "finish"]);
+      expect(told(members.processor)).to.deep.equal(["configure", "finish"]);
+      expect(told(members.records)).to.deep.equal(["configure", "startPhase", "closePhase", "finish", "finish"]);
+      expect(told(members.workers[0]!)).to.deep.equal(["configure", "finish"]);
+      for (const { commands } of members.all) for (const command of commands) expect(command.runId).to.equal(runId);
+    });
+
+    it("gives members the effective spec with its secrets, and everybody else the masked one", async () => {
+      const runId = await suite.create(specOf({ target: { apiKey: "s3cret", headers: { "x-key": "t0ken" } } }));
+      const run = await suite.watch(runId).end;
+      const configure = members.workers[0]!.commandsOf("configure")[0]?.action;
+      expect(configure?.case === "configure" && configure.value.spec?.target?.apiKey).to.equal("s3cret");
+      expect(configure?.case === "configure" && configure.value.dataset?.datasetId).to.equal("d-1");
+      expect(run.spec?.target).to.deep.include({ apiKey: "***", headers: { "x-key": "***" } });
+      const listed = await suite.runs.listRuns({});
+      expect(JSON.stringify(listed, (_, value) => (typeof value === "bigint" ? `${value}` : value))).to.not.match(/s3cret|t0ken/);
+    });
+
+    it("starts no phase before the last worker has said that it is ready", async () => {
+      const late = await FakeMember.join({
+        address: suite.address,
+        services: [ServiceKind.WORKER],
+        hello: { memberId: "worker-late" },
+        onCommand: ({ action }) => (action.case === "configure" ? "silence" : done),
+      });
+      others.push(late);
+      const runId = await suite.create(specOf({ workers: { maxWorkers: 2 } }));
+      const watch = suite.watch(runId);
+      await until("the worker to be asked", () => late.commandsOf("configure").length === 1);
+      await until("the other one to be asked", () => members.workers[0]!.commandsOf("configure").length === 1);
+      expect(members.timing.commandsOf("startPhase")).to.deep.equal([]);
+      expect(watch.states.at(-1)).to.equal(RunState.CONFIGURING);
+      late.reply(late.commandsOf("configure")[0]!.commandId, done);
+      expect((await watch.end).state).to.equal(RunState.COMPLETED);
+    });
+
+    it("shows timing's accounts as its heartbeats tell them", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      members.timing.beat([{ phase: 0, drawn: 7n, sent: 4n, unused: 1n }]);
+      await until("the counts to be shown", () => watch.run?.phases[0]?.drawn === 7n);
+      expect(watch.run?.phases[0]).to.include({ sent: 4n, outstanding: 2n, asked: 10n });
+      await suite.runs.cancelRun({ runId });
+      await watch.end;
+    });
+  });
+
+  describe("when something fails", () => {
+    it("fails with the dataset's own words", async () => {
+      members.dataset.onCommand = ({ action }) =>
+        action.case === "configure" ? { error: "no such corpus", errorCode: 3 } : done;
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.match(/^dataset not ready: .*dataset-1: no such corpus$/);
+      expect(members.timing.commandsOf("startPhase")).to.deep.equal([]);
+      expect(members.timing.commandsOf("finish")).to.have.length(1);
+    });
+
+    it("fails naming the worker that never gets ready", async () => {
+      members.workers[0]!.onCommand = ({ action }) => (action.case === "configure" ? "silence" : done);
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.include("worker-0 did not answer configure within 400 ms");
+    });
+
+    it("fails naming the service that is not there", async () => {
+      members.timing.leave();
+      await until("timing to be gone", () => members.timing.closed !== undefined);
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.include("no timing is in the suite");
+    });
+
+    it("fails, with everything committed so far, when timing dies", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      members.timing.beat([{ phase: 0, drawn: 3n, lastDrawn: 3n, ranges: [{ first: 1n, last: 3n }] }]);
+      await until("the heartbeat to be taken", () => watch.run?.phases[0]?.drawn === 3n);
+      members.timing.cut();
+      const run = await watch.end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.match(/^timing is gone: timing-1: its process is gone/);
+      const close = members.records.commandsOf("closePhase")[0]?.action;
+      expect(
+        close?.case === "closePhase" && close.value.source.case === "heartbeat" && close.value.source.value.lastDrawn,
+      ).to.equal(3n);
+    });
+
+    it("fails when timing says nothing about its phase", async () => {
+      members.timing.onCommand = ({ runId, action }, member) => {
+        if (action.case === "startPhase") startPhase(member, runId, action.value.phase);
+        return done;
+      };
+      const spec = specOf({ phases: [{ ...phaseOf("profiling"), stop: { durationSec: 0.1 }, graceSec: 0 }] });
+      const run = await suite.watch(await suite.create(spec)).end;
+      expect(run.reason).to.match(/^timing is gone: silent about sending complete of phase profiling/);
+    });
+
+    it("fails when the records-manager says nothing about the accounts", async () => {
+      members.records.onCommand = ({ action }) => (action.case === "closePhase" ? "silence" : done);
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.include("records-manager is gone");
+    });
+
+    it("ends though a member does not let go of it", async () => {
+      members.processor.onCommand = ({ action }) => (action.case === "finish" ? "silence" : done);
+      expect((await suite.watch(await suite.create()).end).state).to.equal(RunState.COMPLETED);
+    });
+
+    it("fails when the records-manager says that its file cannot be written", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      members.records.event(runId, { case: "failed", value: { reason: "database or disk is full" } });
+      const run = await watch.end;
+      expect([run.state, run.reason]).to.deep.equal([
+        RunState.FAILED,
+        "records-manager is gone: records-manager-1: database or disk is full",
+      ]);
+    });
+
+    it("goes on without telemetry, with a note", async () => {
+      const telemetry = await FakeMember.join({
+        address: suite.address,
+        services: [ServiceKind.TELEMETRY],
+        onCommand: ({ action }) => (action.case === "configure" ? "silence" : done),
+      });
+      others.push(telemetry);
+      const watch = suite.watch(await suite.create(specOf({ telemetry: {} })));
+      expect((await watch.end).state).to.equal(RunState.COMPLETED);
+      expect(watch.events.map(({ message }) => message).join("\n")).to.match(/telemetry not ready: .*telemetry-1 did not answer/);
+    });
+
+    it("is not touched by the last words about another run", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      members.records.event("run-before", { case: "failed", value: { reason: "closed" } });
+      endPhase(members.timing, "run-before", 0);
+      members.timing.event("run-before", { case: "note", value: { kind: "note", message: "late word" } });
+      endPhase(members.timing, runId, 0);
+      expect((await watch.end).state).to.equal(RunState.COMPLETED);
+      expect(watch.events.map(({ message }) => message)).to.not.include("late word");
+    });
+  });
+
+  describe("cancelled", () => {
+    it("once, while it waits for its turn: at once, and its watcher is told", async () => {
+      holdPhases();
+      const first = await suite.create(specOf(), "first");
+      await suite.watch(first).seen(RunState.RUNNING);
+      await suite.create(specOf(), "second");
+      const watch = suite.watch("second");
+      await watch.seen(RunState.CREATED);
+      await suite.runs.cancelRun({ runId: "second" });
+      const run = await watch.end;
+      expect([run.state, run.reason]).to.deep.equal([RunState.CANCELLED, "cancelled before it began"]);
+      expect(run.endTime).to.not.equal(undefined);
+      expect((await suite.suites.getSuite({})).activeRunIds).to.deep.equal(["first"]);
+      await suite.runs.cancelRun({ runId: "first" });
+      expect((await suite.watch("first").end).state).to.equal(RunState.CANCELLED);
+    });
+
+    it("once, while it is made ready: nothing was sent, so it ends", async () => {
+      members.dataset.onCommand = ({ action }) => (action.case === "configure" ? "silence" : done);
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.CONFIGURING);
+      await suite.runs.cancelRun({ runId });
+      expect([(await watch.end).state, watch.run?.reason]).to.deep.equal([RunState.CANCELLED, "cancelled by the user"]);
+      expect(members.timing.commandsOf("startPhase")).to.deep.equal([]);
+    });
+
+    it("once, while it runs: timing stops, accounts are closed, results are made", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      await suite.runs.cancelRun({ runId });
+      const run = await watch.end;
+      expect([run.state, run.reason]).to.deep.equal([RunState.CANCELLED, "cancelled by the user"]);
+      const stop = members.timing.commandsOf("stopPhase")[0]?.action;
+      expect(stop?.case === "stopPhase" && [stop.value.cancelInFlight, stop.value.graceSec]).to.deep.equal([false, 1]);
+      expect(members.records.commands.map(({ action }) => action.case)).to.include.members(["closePhase", "finish"]);
+      expect(watch.states).to.include.members([RunState.DRAINING, RunState.PROCESSING]);
+    });
+
+    it("twice, while it drains: it ends without waiting for what is in flight", async () => {
+      members.timing.onCommand = ({ runId, action }, member) => {
+        if (action.case === "startPhase") startPhase(member, runId, action.value.phase);
+        return done;
+      };
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      await suite.runs.cancelRun({ runId });
+      await watch.seen(RunState.DRAINING);
+      await suite.runs.cancelRun({ runId });
+      expect((await watch.end).state).to.equal(RunState.CANCELLED);
+      expect(members.records.commandsOf("closePhase")).to.deep.equal([]);
+      expect(members.records.commandsOf("finish")).to.have.length(1);
+    });
+
+    it("twice, while results are made: it ends at once, whatever the records-manager does", async () => {
+      members.records.onCommand = (command, member) => {
+        const isSecond = member.commandsOf("finish").length > 1;
+        return command.action.case === "finish" && !isSecond ? "silence" : closePhases(command);
+      };
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.PROCESSING);
+      await suite.runs.cancelRun({ runId });
+      await suite.runs.cancelRun({ runId });
+      expect((await watch.end).state).to.equal(RunState.CANCELLED);
+    });
+
+    it("now: as twice, and what is in flight is given up", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      await suite.runs.cancelRun({ runId, now: true });
+      expect((await watch.end).state).to.equal(RunState.CANCELLED);
+      const stop = members.timing.commandsOf("stopPhase")[0]?.action;
+      expect(stop?.case === "stopPhase" && stop.value.cancelInFlight).to.equal(true);
+    });
+
+    it("after its end: refused", async () => {
+      const runId = await suite.create();
+      await suite.watch(runId).end;
+      expect(await failureOf(suite.runs.cancelRun({ runId }))).to.include({ code: "failed_precondition" });
+      expect(await failureOf(suite.runs.cancelRun({ runId: "none" }))).to.include({ code: "not_found" });
+    });
+  });
+
+  describe("side by side", () => {
+    it("are carried out one at a time, in the order of their creation", async () => {
+      holdPhases();
+      const ids = ["a", "b", "c"];
+      for (const id of ids) await suite.create(specOf(), id);
+      expect((await suite.suites.getSuite({})).activeRunIds).to.deep.equal(ids);
+      for (const [index, id] of ids.entries()) {
+        const watch = suite.watch(id);
+        await watch.seen(RunState.RUNNING);
+        for (const later of ids.slice(index + 1)) {
+          expect((await suite.runs.getRun({ runId: later })).run?.state).to.equal(RunState.CREATED);
+        }
+        endPhase(members.timing, id, 0);
+        expect((await watch.end).state).to.equal(RunState.COMPLETED);
+      }
+      expect(members.timing.commandsOf("configure").map(({ runId }) => runId)).to.deep.equal(ids);
+      await until("the suite to be idle", () => members.records.commandsOf("finish").length === 6);
+      expect((await suite.suites.getSuite({})).activeRunIds).to.deep.equal([]);
+    });
+
+    it("have ids of their own, sortable by time, or the one wished for", async () => {
+      const given = await suite.create();
+      expect(given).to.match(/^\d{8}-\d{6}-[0-9a-f]{6}$/);
+      expect(await suite.create(specOf(), "mine_1-x")).to.equal("mine_1-x");
+    });
+
+    it("never share an id, not even with one of an earlier controller", async () => {
+      await suite.watch(await suite.create(specOf(), "one")).end;
+      expect(await failureOf(suite.create(specOf(), "one"))).to.include({
+        code: "already_exists",
+        message: "run one exists already",
+      });
+      await suite.stop();
+      await suite.open();
+      expect(await failureOf(suite.create(specOf(), "one"))).to.include({ code: "already_exists" });
+    });
+
+    for (const id of ["Run", "-a", "a b", "../x", "a".repeat(65), "ä"]) {
+      it(`have no id like ${JSON.stringify(id)}`, async () => {
+        const error = await failureOf(suite.create(specOf(), id));
+        expect(error.code).to.equal("invalid_argument");
+        expect(error.message).to.include("run_id: must be 1 to 64").and.include(JSON.stringify(id));
+      });
+    }
+  });
+
+  describe("in lists", () => {
+    it("are there newest first, by pages, each once", async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 5; index++) ids.unshift(await suite.create(specOf(), `run-${index}`));
+      const pages: string[][] = [];
+      let pageToken = "";
+      do {
+        const page = await suite.runs.listRuns({ pageSize: 2, pageToken });
+        pages.push(page.runs.map(({ runId }) => runId));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+      expect(pages.flat()).to.deep.equal(ids);
+      expect(pages.map(({ length }) => length)).to.deep.equal([2, 2, 1]);
+    });
+
+    it("are refused with a negative page size or a token of no page", async () => {
+      expect((await failureOf(suite.runs.listRuns({ pageSize: -1 }))).message).to.include(
+        "page_size: must be at least 0, got -1",
+      );
+      expect((await failureOf(suite.runs.listRuns({ pageToken: "no-such" }))).code).to.equal("invalid_argument");
+    });
+
+    it("stay known after a restart; those that had not ended are failed, and a watch of them ends", async () => {
+      await suite.watch(await suite.create(specOf(), "ended")).end;
+      holdPhases();
+      await suite.create(specOf(), "cut");
+      await suite.watch("cut").seen(RunState.RUNNING);
+      await suite.create(specOf(), "waiting");
+      await suite.stop();
+      await suite.open();
+      const { runs } = await suite.runs.listRuns({});
+      expect(runs.map(({ runId, state }) => [runId, RunState[state]])).to.deep.equal([
+        ["waiting", "FAILED"],
+        ["cut", "FAILED"],
+        ["ended", "COMPLETED"],
+      ]);
+      expect((await suite.watch("cut").end).state).to.equal(RunState.FAILED);
+    });
+  });
+
+  describe("deleted", () => {
+    it("are forgotten, with their folder", async () => {
+      const run = await suite.watch(await suite.create(specOf(), "old")).end;
+      await until("the run to be let go of", () => members.records.commandsOf("finish").length === 2);
+      expect(existsSync(run.folder)).to.equal(true);
+      await suite.runs.deleteRun({ runId: "old" });
+      expect(existsSync(run.folder)).to.equal(false);
+      expect(await failureOf(suite.runs.getRun({ runId: "old" }))).to.include({ code: "not_found" });
+      expect(await failureOf(suite.runs.deleteRun({ runId: "old" }))).to.include({ code: "not_found" });
+      expect(await suite.create(specOf(), "old")).to.equal("old");
+    });
+
+    it("only once they have ended, and their members have let go of them", async () => {
+      holdPhases();
+      let release = (): void => {};
+      members.processor.onCommand = ({ action }) =>
+        action.case === "finish" ? new Promise((resolve) => (release = () => resolve(done))) : done;
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      expect(await failureOf(suite.runs.deleteRun({ runId }))).to.include({ code: "failed_precondition" });
+      endPhase(members.timing, runId, 0);
+      await until("the members to be told", () => members.processor.commandsOf("finish").length === 1);
+      expect(await failureOf(suite.runs.deleteRun({ runId }))).to.include({ code: "failed_precondition" });
+      release();
+      await watch.end;
+      await suite.runs.deleteRun({ runId });
+      expect((await suite.runs.listRuns({})).runs).to.deep.equal([]);
+    });
+  });
+
+  describe("validated", () => {
+    it("start nothing, and show the effective spec without its secrets", async () => {
+      const answer = await suite.runs.validateRun({ spec: specOf({ target: { apiKey: "k" }, workers: { maxWorkers: 1 } }) });
+      expect(answer.effectiveSpec?.target?.apiKey).to.equal("***");
+      expect(answer.effectiveSpec?.dataset?.entries).to.equal(100n);
+      expect((await suite.runs.listRuns({})).runs).to.deep.equal([]);
+    });
+
+    it("are refused with every violation, unsupported fields apart", async () => {
+      const wrong = await failureOf(suite.runs.validateRun({ spec: specOf({ models: [], telemetry: { intervalMs: 1 } }) }));
+      expect(wrong.violations.map(({ field }) => field)).to.deep.equal(["models", "telemetry.interval_ms"]);
+      const unsupported = await failureOf(suite.runs.createRun({ spec: specOf({ slos: [{ metric: "x" }] }) }));
+      expect(unsupported).to.include({ code: "unimplemented" });
+      expect(await failureOf(suite.runs.validateRun({}))).to.include({ code: "invalid_argument" });
+    });
+  });
+
+  describe("driven", () => {
+    type Request = MessageInitShape<typeof DriveRunRequestSchema>;
+
+    /** A client's end of DriveRun whose messages come when the test sends them. */
+    function drive(create: Request) {
+      const stream = suite.runs.driveRun({});
+      const states: RunState[] = [];
+      const warnings: string[] = [];
+      const closed = Promise.withResolvers<unknown>();
+      stream.onMessage(({ run, warnings: said }) => {
+        if (run !== undefined) states.push(run.state);
+        warnings.push(...said);
+      });
+      stream.onClose((error) => closed.resolve(error));
+      stream.send(create);
+      return { stream, states, warnings, closed: closed.promise };
+    }
+    const createOf = (runId: string, cancelOnDisconnect = false): Request => ({
+      message: { case: "create", value: { run: { runId, spec: specOf() }, cancelOnDisconnect, intervalMs: 50 } },
+    });
+    const running = (states: readonly RunState[]) => until("the run", () => states.includes(RunState.RUNNING));
+
+    it("are created, adjusted, and watched to their end", async () => {
+      holdPhases();
+      const { stream, states, closed } = drive(createOf("d"));
+      await running(states);
+      stream.send({ message: { case: "adjust", value: { phase: 0, concurrency: 9 } } });
+      await until("timing to be told", () => members.timing.commandsOf("adjustPhase").length === 1);
+      const adjust = members.timing.commandsOf("adjustPhase")[0]?.action;
+      expect(adjust?.case === "adjustPhase" && adjust.value.concurrency).to.equal(9);
+      endPhase(members.timing, "d", 0);
+      expect(await closed).to.equal(undefined);
+      expect(states.at(-1)).to.equal(RunState.COMPLETED);
+    });
+
+    it("are cancelled by a message", async () => {
+      holdPhases();
+      const { stream, states, closed } = drive(createOf("d"));
+      await running(states);
+      stream.send({ message: { case: "cancel", value: {} } });
+      expect(await closed).to.equal(undefined);
+      expect(states.at(-1)).to.equal(RunState.CANCELLED);
+    });
+
+    it("go on after a half-close, and still tell their end", async () => {
+      holdPhases();
+      const { stream, states, closed } = drive(createOf("d", true));
+      stream.end();
+      await running(states);
+      endPhase(members.timing, "d", 0);
+      expect(await closed).to.equal(undefined);
+      expect(states.at(-1)).to.equal(RunState.COMPLETED);
+    });
+
+    it("end with a broken stream where that was wished for", async () => {
+      holdPhases();
+      const { stream, states } = drive(createOf("d", true));
+      await running(states);
+      stream.cancel();
+      expect((await suite.watch("d").end).state).to.equal(RunState.CANCELLED);
+    });
+
+    it("go on after a broken stream otherwise", async () => {
+      holdPhases();
+      const { stream, states, closed } = drive(createOf("d"));
+      await running(states);
+      stream.cancel();
+      await closed;
+      const watch = suite.watch("d");
+      await watch.seen(RunState.RUNNING);
+      endPhase(members.timing, "d", 0);
+      expect((await watch.end).state).to.equal(RunState.COMPLETED);
+    });
+
+    it("tell warnings in their first message, once", async () => {
+      const spec = specOf({ phases: [{ ...phaseOf("profiling"), stop: { requestCount: 2n } }] });
+      const { warnings, closed } = drive({ message: { case: "create", value: { run: { spec } } } });
+      await closed;
+      expect(warnings).to.deep.equal(["phase profiling: concurrency 4 is above its 2 requests and will not be reached"]);
+    });
+
+    it("are refused without create, with a second one, and with what cannot be adjusted", async () => {
+      holdPhases();
+      expect(await drive({ message: { case: "cancel", value: {} } }).closed).to.include({ code: "invalid_argument" });
+      expect(await drive({ message: { case: "create", value: {} } }).closed).to.include({ code: "invalid_argument" });
+      const twice = drive(createOf("d"));
+      await running(twice.states);
+      twice.stream.send(createOf("e"));
+      expect(await twice.closed).to.include({ code: "invalid_argument" });
+      const rate = drive(createOf("f", true));
+      rate.stream.send({ message: { case: "adjust", value: { phase: 0, ratePerSec: 3 } } });
+      expect(await rate.closed).to.include({ code: "unimplemented" });
+      await until("the driven run to be cancelled", () => true);
+      expect((await suite.runs.getRun({ runId: "f" })).run?.state).to.equal(RunState.CANCELLED);
+      await suite.runs.cancelRun({ runId: "d", now: true });
+    });
+  });
+
+  describe("and their suite", () => {
+    it("show members in the order of joining, with usage and counters", async () => {
+      const { members: shown, suiteId, version } = await suite.suites.getSuite({});
+      expect(shown.map(({ memberId }) => memberId)).to.deep.equal([
+        "dataset-1",
+        "timing-1",
+        "record-processor-1",
+        "records-manager-1",
+        "worker-0",
+      ]);
+      expect(shown[0]).to.include({ isConnected: true, host: "fake", cores: 4 });
+      expect(shown[0]?.usage?.loopUtilization).to.equal(0.1);
+      expect(shown[0]?.counters).to.deep.equal({ depth: 3n });
+      expect([suiteId, version]).to.not.include("");
+    });
+
+    it("are watched again and again", async () => {
+      const seen: number[] = [];
+      for await (const { suite: now } of suite.suites.watchSuite({ intervalMs: 1 })) {
+        seen.push(now?.members.length ?? 0);
+        if (seen.length === 3) break;
+      }
+      expect(seen).to.deep.equal([5, 5, 5]);
+    });
+  });
+
+  it("that wait for their turn are bounded", async () => {
+    const small = await TestSuite.start({ maxQueued: 1 });
+    try {
+      await small.create(specOf(), "runs");
+      await small.create(specOf(), "waits");
+      expect(await failureOf(small.create(specOf(), "refused"))).to.include({ code: "resource_exhausted" });
+      expect(await failureOf(small.runs.getRun({ runId: "refused" }))).to.include({ code: "not_found" });
+    } finally {
+      await small.close();
+    }
+  });
+
+  it("that nobody knows are not found", async () => {
+    expect(await failureOf(suite.runs.getRun({ runId: "x" }))).to.include({ code: "not_found", message: "there is no run x" });
+    expect(await failureOf(gather(suite.runs.watchRun({ runId: "x" })))).to.include({ code: "not_found" });
+  });
+
+  it("take the timing of their suite as it plays", async () => {
+    members.timing.onCommand = playPhases;
+    expect((await suite.watch(await suite.create()).end).state).to.equal(RunState.COMPLETED);
+  });
+});

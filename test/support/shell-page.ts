@@ -1,0 +1,27 @@
+/** Pages whose commands are run as they are written. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+
+export interface ShellResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The `sh` blocks of a Markdown file, in order. Blocks of other languages are shown to people only. */
+export async function shellBlocksOf(path: string): Promise<string[]> {
+  const text = await readFile(path, "utf8");
+  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
+}
+
+/** Runs a script with `bash`, which stops at the first command that fails. */
+export async function runShell(script: string, env: NodeJS.ProcessEnv, cwd: string): Promise<ShellResult> {
+  const child = spawn("bash", ["-euo", "pipefail", "-c", script], { cwd, env: { ...process.env, ...env }, timeout: 60_000 });
+  child.stdin.end();
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  const [code] = await once(child, "close");
+  return { code, stdout, stderr };
+}

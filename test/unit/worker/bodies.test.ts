@@ -1,0 +1,106 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import type { Endpoint, TurnInput } from "../../../endpoints/endpoint.ts";
+import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { BodyMaker, type BodyMakerOptions, messagesOf } from "../../../services/worker/bodies.ts";
+
+describe("body maker", () => {
+  let formatted: TurnInput[];
+
+  beforeEach(() => {
+    formatted = [];
+  });
+
+  /** Bodies of 100 bytes. */
+  function makerWith(options: Partial<BodyMakerOptions> = {}): BodyMaker {
+    const endpoint = {
+      formatBody(turn: TurnInput) {
+        formatted.push(turn);
+        return new Uint8Array(100);
+      },
+    } as unknown as Endpoint;
+    return new BodyMaker({ endpoint, models: ["m"], isStreaming: true, extraInputs: {}, keptBytes: 1000, ...options });
+  }
+
+  it("serialises a turn once, and keeps it", () => {
+    const maker = makerWith();
+    const turn = turnOf({ conversation: 1n });
+    const first = maker.make(turn, [], undefined);
+    expect(maker.make(turn, [], undefined)).to.equal(first);
+    expect(formatted).to.have.lengthOf(1);
+  });
+
+  it("keeps turns, conversations and output lengths apart", () => {
+    const maker = makerWith();
+    maker.make(turnOf({ conversation: 1n, turn: 1 }), [], undefined);
+    maker.make(turnOf({ conversation: 11n, turn: 1 }), [], undefined);
+    maker.make(turnOf({ conversation: 1n, turn: 11 }), [], undefined);
+    maker.make(turnOf({ conversation: 1n, turn: 1 }), [], 5);
+    expect(formatted).to.have.lengthOf(4);
+  });
+
+  it("keeps no more bytes than its bound, oldest out first, and always the newest", () => {
+    const maker = makerWith({ keptBytes: 300 });
+    for (const conversation of [0n, 1n, 2n, 3n]) maker.make(turnOf({ conversation }), [], undefined);
+    for (const conversation of [3n, 2n, 1n]) maker.make(turnOf({ conversation }), [], undefined);
+    expect(formatted).to.have.lengthOf(4);
+    maker.make(turnOf({ conversation: 0n }), [], undefined);
+    expect(formatted).to.have.lengthOf(5);
+    const tiny = makerWith({ keptBytes: 10 });
+    tiny.make(turnOf({}), [], undefined);
+    tiny.make(turnOf({}), [], undefined);
+    expect(formatted).to.have.lengthOf(6);
+  });
+
+  it("does not keep what has a history: that is the session's own", () => {
+    const maker = makerWith();
+    const turn = turnOf({ turn: 1 });
+    for (const content of ["a", "b"]) maker.make(turn, [{ role: "user", content }], undefined);
+    expect(formatted.map(({ messages }) => messages[0]?.content)).to.deep.equal(["a", "b"]);
+    expect(formatted[0]?.messages).to.have.lengthOf(2);
+  });
+
+  it("asks for the turn's model, or spreads conversations over those of the run", () => {
+    const maker = makerWith({ models: ["a", "b"] });
+    const modelOf = (init: MessageInitShape<typeof TurnSchema>) => maker.make(turnOf(init), [], undefined).model;
+    expect([0n, 1n, 2n].map((conversation) => modelOf({ conversation }))).to.deep.equal(["a", "b", "a"]);
+    expect(modelOf({ conversation: 5n, model: "own" })).to.equal("own");
+    expect(makerWith({ models: [] }).make(turnOf({}), [], undefined).model).to.equal("");
+  });
+
+  it("asks for the turn's output length, unless the credit says another, and for none where there is none", () => {
+    const maker = makerWith();
+    const lengthOf = (own: number, override: number | undefined) =>
+      maker.make(turnOf({ maxOutputTokens: own, conversation: BigInt(own) }), [], override).requestedOutputTokens;
+    expect([lengthOf(7, undefined), lengthOf(7, 9), lengthOf(0, undefined)]).to.deep.equal([7, 9, undefined]);
+    expect(formatted.map(({ maxOutputTokens }) => maxOutputTokens)).to.deep.equal([7, 9, undefined]);
+  });
+
+  it("gives the prompt's text only where its tokens are not counted", () => {
+    const maker = makerWith();
+    expect(maker.make(turnOf({ inputTokens: 3 }), [], undefined)).to.include({ inputTokens: 3, inputText: undefined });
+    const counted = maker.make(turnOf({ conversation: 1n }), [{ role: "user", content: "before" }], undefined);
+    expect(counted).to.include({ inputTokens: undefined, inputText: "before\nhi" });
+  });
+
+  it("lets a turn's extra inputs win over the run's, and its raw body over everything", () => {
+    const maker = makerWith({ extraInputs: { a: 1, b: 2 } });
+    maker.make(turnOf({ extraInputs: { b: 3 } }), [], undefined);
+    expect(formatted[0]?.extraInputs).to.deep.equal({ a: 1, b: 3 });
+    const raw = maker.make(turnOf({ conversation: 1n, rawBody: new TextEncoder().encode("as it is") }), [], undefined);
+    expect(raw.body.toString()).to.equal("as it is");
+    expect(formatted).to.have.lengthOf(1);
+  });
+
+  it("takes a role that it does not know for the user's", () => {
+    const messages = [
+      { role: "system", content: "s" },
+      { role: "robot", content: "r" },
+    ];
+    expect(messagesOf(turnOf({ messages })).map(({ role }) => role)).to.deep.equal(["system", "user"]);
+  });
+});
+
+function turnOf(init: MessageInitShape<typeof TurnSchema>) {
+  return create(TurnSchema, { messages: [{ role: "user", content: "hi" }], ...init });
+}

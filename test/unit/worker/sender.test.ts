@@ -1,0 +1,343 @@
+import { expect } from "chai";
+import { createEndpoint } from "../../../endpoints/catalog.ts";
+import type { ChatMessage, Endpoint } from "../../../endpoints/endpoint.ts";
+import { requestError } from "../../../endpoints/target-error.ts";
+import { decodeReads } from "../../../services/common/chunk-stamps.ts";
+import { monotonicNs } from "../../../services/common/clock.ts";
+import type { RawRecord } from "../../../services/common/raw-record.ts";
+import type { RequestBody } from "../../../services/worker/bodies.ts";
+import { Sender, type SenderOptions } from "../../../services/worker/sender.ts";
+import { chatAnswer, creditOf, FakeTransport } from "./fake-transport.ts";
+
+const offsetNs = 1e12;
+const clock = {
+  now: () => monotonicNs() + offsetNs,
+  toSuite: (ns: number) => ns + offsetNs,
+  toLocal: (ns: number) => ns - offsetNs,
+  offset: () => undefined,
+};
+const body: RequestBody = {
+  body: Buffer.from("{}"),
+  model: "m",
+  inputTokens: 5,
+  inputText: undefined,
+  requestedOutputTokens: 16,
+};
+const question: ChatMessage[] = [{ role: "user", content: "why?" }];
+
+describe("sender", () => {
+  let transport: FakeTransport;
+  let records: RawRecord[];
+  let ended: [number, boolean][];
+
+  beforeEach(() => {
+    transport = new FakeTransport();
+    records = [];
+    ended = [];
+  });
+
+  function senderWith(options: Partial<SenderOptions> = {}): Sender {
+    const endpoint = createEndpoint("chat") as Endpoint;
+    return new Sender({
+      transport,
+      endpoint,
+      path: "/v1/chat/completions",
+      isStreaming: false,
+      headers: ["content-type", "application/json"],
+      sessionHeader: "x-correlation-id",
+      timeouts: { requestNs: 60e9, firstByteNs: 10e9, idleNs: 5e9 },
+      workerId: "w1",
+      clock,
+      wallOffsetNs: 3,
+      onRecord: (record) => records.push({ ...record, stamps: record.stamps.slice(), payload: Buffer.from(record.payload) }),
+      onEnded: (id, { sessionOver }) => ended.push([id, sessionOver]),
+      ...options,
+    });
+  }
+
+  function onlyRecord(): RawRecord {
+    expect(records).to.have.lengthOf(1);
+    return records[0] as RawRecord;
+  }
+
+  describe("a record", () => {
+    it("says what was asked and what came, in suite time", () => {
+      const sender = senderWith();
+      const credit = creditOf({
+        id: 9,
+        phase: 2,
+        conversation: 4,
+        sessionId: 6,
+        index: 7,
+        dueNs: 55,
+        issuedNs: 44,
+        receivedNs: 33,
+      });
+      sender.send(credit, body, []);
+      const { request, handler, write } = transport.last;
+      const sentNs = write(500);
+      handler.onHead(sentNs + 1_000_000, 200, "text/plain");
+      handler.onBody(sentNs + 2_000_000, Buffer.from("ab"));
+      handler.onBody(sentNs + 3_000_000, Buffer.from("c"));
+      expect(sender.inFlight).to.equal(1);
+      handler.onEnd(sentNs + 4_000_000);
+      const record = onlyRecord();
+      expect(record).to.include({ creditId: 9, phase: 2, conversation: 4, turn: 0, sessionId: 6, sessionNum: 7, targetIndex: 0 });
+      expect(record).to.include({ workerId: "w1", model: "m", wallOffsetNs: 3, issuedNs: 44, receivedNs: 33 + offsetNs });
+      expect(record).to.include({ sentNs: sentNs + offsetNs, firstByteNs: 1_000_000, endNs: 4_000_000, connectNs: 500 });
+      expect(record).to.include({ status: 200, contentType: "text/plain", error: undefined, isCancelled: false });
+      expect(record).to.include({ isStreaming: false, isConnectionReused: false, requestBytes: 2, responseBytes: 3 });
+      expect(record).to.include({ requestedOutputTokens: 16, inputTokens: 5, inputText: undefined, cancelledNs: undefined });
+      expect(Buffer.from(record.payload).toString()).to.equal("abc");
+      const { readEnds, readNs } = decodeReads(record.stamps);
+      expect([[...readEnds], [...readNs]]).to.deep.equal([
+        [2, 3],
+        [2_000_000, 3_000_000],
+      ]);
+      expect(request).to.include({ target: 0, path: "/v1/chat/completions" });
+      expect(request.headers).to.deep.equal([
+        "content-type",
+        "application/json",
+        "x-request-id",
+        record.requestId,
+        "x-correlation-id",
+        record.correlationId,
+      ]);
+      expect(ended).to.deep.equal([[9, false]]);
+      expect([sender.inFlight, sender.total]).to.deep.equal([0, 1]);
+    });
+
+    it("has ids of its own, and the given headers stay as they are", () => {
+      const headers = ["a", "b"];
+      const sender = senderWith({ headers });
+      for (const id of [1, 2]) {
+        sender.send(creditOf({ id, sessionId: id }), body, []);
+        transport.last.answer("{}");
+      }
+      expect(new Set(records.flatMap(({ requestId, correlationId }) => [requestId, correlationId])).size).to.equal(4);
+      expect(headers).to.deep.equal(["a", "b"]);
+    });
+
+    it("of a request that could not be written says when it would have been, and how long that took", () => {
+      const sender = senderWith();
+      const beforeNs = monotonicNs();
+      sender.send(creditOf(), body, []);
+      const afterNs = monotonicNs();
+      transport.last.handler.onFailure(afterNs + 7e9, requestError("connect_timeout", "connect", "no"));
+      const record = onlyRecord();
+      expect(record.sentNs - offsetNs).to.be.within(beforeNs, afterNs);
+      expect(record.sentNs - offsetNs + record.endNs).to.be.closeTo(afterNs + 7e9, 2);
+      expect(record).to.include({ status: 0, firstByteNs: undefined, isCancelled: false });
+      expect(record.error).to.include({ code: "connect_timeout", phase: "connect" });
+      expect(ended).to.deep.equal([[1, true]]);
+    });
+
+    it("of a credit that cannot be sent is unsendable, and the credit is used", () => {
+      const sender = senderWith();
+      sender.failUnsent(creditOf({ id: 3 }), requestError("unsendable", "send", "there is no turn"));
+      const record = onlyRecord();
+      expect(record.error).to.deep.equal({ code: "unsendable", phase: "send", message: "there is no turn" });
+      expect(record).to.include({ creditId: 3, status: 0, requestBytes: 0, isCancelled: false });
+      expect(ended).to.deep.equal([[3, true]]);
+      expect(transport.sent).to.deep.equal([]);
+    });
+
+    it("is made once, whatever the transport says afterwards", () => {
+      const sender = senderWith();
+      sender.send(creditOf(), body, []);
+      transport.last.answer("{}");
+      transport.last.handler.onFailure(monotonicNs(), requestError("reset", "wait", "late"));
+      expect(records).to.have.lengthOf(1);
+      expect(ended).to.have.lengthOf(1);
+    });
+
+    it("is made too where the transport fails before it returns", () => {
+      transport.send = (_request, handler) => {
+        handler.onFailure(monotonicNs(), requestError("unsendable", "send", "at once"));
+        return { abort: () => {} };
+      };
+      const sender = senderWith();
+      sender.send(creditOf(), body, []);
+      expect(onlyRecord().error?.code).to.equal("unsendable");
+      expect(sender.inFlight).to.equal(0);
+    });
+  });
+
+  describe("a timeout", () => {
+    // Far beyond what the test itself takes.
+    const limits = { requestNs: 1000e9, firstByteNs: 100e9, idleNs: 10e9 };
+
+    it("of the first byte counts from the write, not from the wait for a connection", () => {
+      const sender = senderWith({ timeouts: limits });
+      sender.send(creditOf(), body, []);
+      const sentNs = transport.last.write(500e9);
+      sender.checkTimeouts(sentNs + 100e9);
+      expect(records).to.deep.equal([]);
+      sender.checkTimeouts(sentNs + 101e9);
+      expect(onlyRecord().error).to.include({ code: "first_byte_timeout", phase: "wait" });
+      expect(transport.last.aborted?.code).to.equal("first_byte_timeout");
+    });
+
+    it("of silence counts from the last byte", () => {
+      const sender = senderWith({ timeouts: limits });
+      sender.send(creditOf(), body, []);
+      const { handler, write } = transport.last;
+      const sentNs = write();
+      handler.onHead(sentNs + 50e9, 200, "");
+      sender.checkTimeouts(sentNs + 60e9);
+      handler.onBody(sentNs + 60e9, Buffer.from("x"));
+      sender.checkTimeouts(sentNs + 70e9);
+      expect(records).to.deep.equal([]);
+      sender.checkTimeouts(sentNs + 71e9);
+      const record = onlyRecord();
+      expect(record.error).to.include({ code: "idle_timeout", phase: "stream" });
+      expect(record).to.include({ status: 200, responseBytes: 1 });
+    });
+
+    for (const [phase, reach] of [
+      ["connect", 0],
+      ["wait", 1],
+      ["stream", 2],
+    ] as const) {
+      it(`of the whole request holds also in phase ${phase}`, () => {
+        const sender = senderWith({
+          timeouts: { requestNs: 1000e9, firstByteNs: Number.POSITIVE_INFINITY, idleNs: Number.POSITIVE_INFINITY },
+        });
+        sender.send(creditOf(), body, []);
+        const { handler, write } = transport.last;
+        const startNs = monotonicNs();
+        if (reach > 0) write();
+        if (reach > 1) handler.onHead(startNs, 200, "");
+        sender.checkTimeouts(startNs - 1e9);
+        expect(records).to.deep.equal([]);
+        sender.checkTimeouts(startNs + 1001e9);
+        expect(onlyRecord().error).to.include({ code: "request_timeout", phase });
+      });
+    }
+
+    it("ends only the requests that are over it", () => {
+      const sender = senderWith({ timeouts: limits });
+      for (const id of [1, 2, 3]) sender.send(creditOf({ id }), body, []);
+      const [first, second] = transport.sent;
+      const sentNs = first?.write() ?? 0;
+      second?.write(90e9);
+      sender.checkTimeouts(sentNs + 150e9);
+      expect(records.map(({ creditId }) => creditId)).to.deep.equal([1]);
+      expect(sender.inFlight).to.equal(2);
+    });
+  });
+
+  describe("a cancel", () => {
+    it("ends the requests that it names, with a record that says so", () => {
+      const sender = senderWith();
+      for (const id of [1, 2]) sender.send(creditOf({ id }), body, []);
+      transport.sent[0]?.write();
+      sender.cancel([1, 77], requestError("cancelled", "wait", "phase is over"));
+      const record = onlyRecord();
+      expect(record).to.include({ creditId: 1, isCancelled: true });
+      expect(record.cancelledNs).to.equal(record.endNs);
+      expect(record.error?.message).to.equal("phase is over");
+      sender.cancelAll(requestError("fenced", "wait", "lease"));
+      expect(records[1]).to.include({ creditId: 2, isCancelled: false });
+      expect(records[1]?.error?.code).to.equal("fenced");
+      expect(sender.inFlight).to.equal(0);
+    });
+  });
+
+  describe("a session", () => {
+    it("grows by question and answer, and is over with its last turn", () => {
+      const sender = senderWith();
+      const turns = 3;
+      for (let turn = 0; turn < turns; turn++) {
+        const credit = creditOf({ id: turn, turn, turns, sessionId: 8 });
+        expect(sender.historyOf(credit)).to.have.lengthOf(2 * turn);
+        sender.send(credit, body, [{ role: "user", content: `q${turn}` }]);
+        transport.last.answer(chatAnswer(`a${turn}`));
+      }
+      expect(ended.map(([, over]) => over)).to.deep.equal([false, false, false]);
+      expect(new Set(records.map(({ correlationId }) => correlationId)).size).to.equal(1);
+      expect(sender.historyOf(creditOf({ turn: 2, turns, sessionId: 8 }))).to.deep.equal([]);
+    });
+
+    it("holds what was said, in order", () => {
+      const sender = senderWith();
+      const credit = creditOf({ turns: 2 });
+      sender.send(credit, body, question);
+      transport.last.answer(chatAnswer("because"));
+      expect(sender.historyOf({ ...credit, turn: 1 })).to.deep.equal([...question, { role: "assistant", content: "because" }]);
+    });
+
+    it("holds the text of a streamed answer", () => {
+      const sender = senderWith({ isStreaming: true });
+      const credit = creditOf({ turns: 2 });
+      sender.send(credit, body, question);
+      const { handler, write } = transport.last;
+      const sentNs = write();
+      handler.onHead(sentNs + 1, 200, "text/event-stream");
+      for (const [index, content] of ["be", "cause"].entries()) {
+        const event = JSON.stringify({ choices: [{ index: 0, delta: { content } }] });
+        handler.onBody(sentNs + 10 * index + 10, Buffer.from(`data: ${event}\n\n`));
+      }
+      const last = JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+      handler.onBody(sentNs + 90, Buffer.from(`data: ${last}\n\ndata: [DONE]\n\n`));
+      handler.onEnd(sentNs + 100);
+      expect(sender.historyOf({ ...credit, turn: 1 }).at(-1)).to.deep.equal({ role: "assistant", content: "because" });
+      expect(ended).to.deep.equal([[1, false]]);
+    });
+
+    for (const [title, fail] of [
+      ["an error of the target", (fake: FakeTransport) => fake.last.answer("{}", 500)],
+      ["an answer that says nothing", (fake: FakeTransport) => fake.last.answer("{}")],
+      [
+        "a cut connection",
+        (fake: FakeTransport) => {
+          fake.last.write();
+          fake.last.handler.onFailure(monotonicNs(), requestError("reset", "wait", "gone"));
+        },
+      ],
+    ] as const) {
+      it(`is over after ${title}: nothing can be built on it`, () => {
+        const sender = senderWith();
+        const credit = creditOf({ turns: 3 });
+        sender.send(credit, body, question);
+        fail(transport);
+        expect(ended).to.deep.equal([[1, true]]);
+        expect(sender.historyOf({ ...credit, turn: 1 })).to.deep.equal([]);
+      });
+    }
+
+    it("is another one in another phase, also with the same number", () => {
+      const sender = senderWith();
+      sender.send(creditOf({ id: 1, phase: 0, turns: 2 }), body, question);
+      transport.last.answer(chatAnswer("in warm-up"));
+      // The warm-up ends here; its second turn is never drawn.
+      sender.send(creditOf({ id: 2, phase: 1, turns: 2 }), body, question);
+      transport.last.answer(chatAnswer("measured"));
+      expect(sender.historyOf(creditOf({ phase: 1, turn: 1, turns: 2 }))).to.deep.equal([
+        ...question,
+        { role: "assistant", content: "measured" },
+      ]);
+      expect(records[0]?.correlationId).not.to.equal(records[1]?.correlationId);
+    });
+  });
+
+  it("calls back for the first body of each request where that is wanted, and once", () => {
+    const firsts: number[] = [];
+    const sender = senderWith({ onFirstBody: (id) => firsts.push(id) });
+    sender.send(creditOf({ id: 4 }), body, []);
+    const { handler, write } = transport.last;
+    const sentNs = write();
+    handler.onHead(sentNs + 1, 200, "");
+    expect(firsts).to.deep.equal([]);
+    handler.onBody(sentNs + 2, Buffer.from("a"));
+    handler.onBody(sentNs + 3, Buffer.from("b"));
+    expect(firsts).to.deep.equal([4]);
+  });
+
+  it("asks whether a request may be written, where somebody may say no", () => {
+    senderWith({ mayWrite: (id) => id !== 5 }).send(creditOf({ id: 5 }), body, []);
+    expect(transport.last.handler.mayWrite()).to.equal(false);
+    senderWith().send(creditOf({ id: 5 }), body, []);
+    expect(transport.last.handler.mayWrite()).to.equal(true);
+  });
+});

@@ -1,0 +1,81 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { decodeReads } from "../../../services/common/chunk-stamps.ts";
+import { Slab, SlabPool } from "../../../services/worker/slab.ts";
+
+const reads = fc.array(fc.tuple(fc.uint8Array({ maxLength: 3000 }), fc.nat({ max: 5_000_000 })), { maxLength: 60 });
+
+describe("slab", () => {
+  it("holds every byte and every stamp of an answer, however it came", () => {
+    fc.assert(
+      fc.property(reads, (chunks) => {
+        const slab = new Slab();
+        let ns = 0;
+        const stamps = chunks.map(([data, gapNs]) => {
+          ns += gapNs;
+          slab.add(Buffer.from(data), ns);
+          return Math.round(ns / 1000) * 1000;
+        });
+        const body = Buffer.concat(chunks.map(([data]) => data));
+        expect(slab.payload.equals(body)).to.equal(true);
+        expect(slab.receivedBytes).to.equal(body.length);
+        const { readEnds, readNs } = decodeReads(slab.reads);
+        expect([...readNs]).to.deep.equal(stamps);
+        expect(readEnds.at(-1) ?? 0).to.equal(body.length);
+      }),
+    );
+  });
+
+  it("grows to an answer that comes in one read", () => {
+    const slab = new Slab();
+    const huge = Buffer.alloc(5_000_000, "x");
+    slab.add(huge, 1);
+    expect(slab.payload.equals(huge)).to.equal(true);
+    expect(slab.reset()).to.equal(false);
+  });
+
+  it("counts what left in parts, and keeps all its stamps", () => {
+    const slab = new Slab();
+    slab.add(Buffer.from("abc"), 1000);
+    slab.dropBody();
+    slab.add(Buffer.from("de"), 2000);
+    expect(slab.payload.toString()).to.equal("de");
+    expect(slab.heldBytes).to.equal(2);
+    expect(slab.receivedBytes).to.equal(5);
+    expect([...decodeReads(slab.reads).readEnds]).to.deep.equal([3, 5]);
+  });
+});
+
+describe("slab pool", () => {
+  it("gives slabs again, and no byte of one answer is ever seen in another", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(9000), fc.boolean()), { maxLength: 60 }), (steps) => {
+        const pool = new SlabPool();
+        const open = new Map<number, { readonly slab: Slab; readonly expected: Buffer[] }>();
+        for (const [index, [lane, size, ends]] of steps.entries()) {
+          const answer = open.get(lane) ?? { slab: pool.take(), expected: [] };
+          if (!open.has(lane)) expect([answer.slab.receivedBytes, answer.slab.reads.length]).to.deep.equal([0, 0]);
+          open.set(lane, answer);
+          const chunk = Buffer.alloc(size, index % 251);
+          answer.slab.add(chunk, index);
+          answer.expected.push(chunk);
+          for (const { slab, expected } of open.values()) expect(slab.payload.equals(Buffer.concat(expected))).to.equal(true);
+          if (!ends) continue;
+          pool.giveBack(answer.slab);
+          open.delete(lane);
+        }
+      }),
+    );
+  });
+
+  it("does not hold on to the memory of one huge answer", () => {
+    const pool = new SlabPool();
+    const huge = pool.take();
+    huge.add(Buffer.alloc(2 << 20), 1);
+    pool.giveBack(huge);
+    expect(pool.take()).not.to.equal(huge);
+    const small = pool.take();
+    pool.giveBack(small);
+    expect(pool.take()).to.equal(small);
+  });
+});
