@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { rootFolder } from "./setup.mjs";
 
-/** better-sqlite3 loads its binary from its own folder; a token vocabulary is one large file already. */
+/** better-sqlite3 loads its binary from its own folder; a token vocabulary is one large file already. docker/Dockerfile copies both. */
 const external = ["better-sqlite3", "gpt-tokenizer", "gpt-tokenizer/*"];
 
 const entry = `#!/usr/bin/env node

@@ -348,7 +348,7 @@ export const healthFlags = {
     kind: { is: "address" },
     value: "HOST:PORT",
     group: "Suite",
-    doc: "whom to ask (default 127.0.0.1:50051)",
+    doc: "whom to ask (default $ASSAY_CONTROLLER)",
   },
   tokenFile: runFlags.tokenFile,
 } as const satisfies FlagTable;

@@ -7,22 +7,25 @@ import type { HealthOptions } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 import { findToken } from "./token.ts";
 
-export const defaultController = "127.0.0.1:50051";
-
 /** With the start of this process it makes 3 s. */
 const timeoutMs = 2500;
 
 /** Prints one line a service, `SERVING assay.controller.v1.RunService`. Resolves with the exit code, within 3 s. */
-export async function health({ controller = defaultController, tokenFile }: HealthOptions, terminal: Terminal): Promise<number> {
+export async function health({ controller, tokenFile }: HealthOptions, terminal: Terminal): Promise<number> {
+  const address = controller ?? terminal.env.ASSAY_CONTROLLER ?? "";
+  if (address === "") {
+    terminal.err("assay health: --controller: expected the HOST:PORT of a suite\n");
+    return exitCodes.usage;
+  }
   let client: ReturnType<typeof createClient<typeof Health>> | undefined;
   try {
     const token = await findToken(tokenFile, terminal.env);
-    client = createClient(Health, { address: controller, token });
+    client = createClient(Health, { address, token });
     const { statuses } = await client.list({}, { timeoutMs });
     const rows = Object.entries(statuses)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([service, { status }]) => ({ service, status }));
-    for (const { service, status } of rows) terminal.out(`${ServingStatus[status]} ${service === "" ? controller : service}\n`);
+    for (const { service, status } of rows) terminal.out(`${ServingStatus[status]} ${service === "" ? address : service}\n`);
     const isServing = rows.length > 0 && rows.every(({ status }) => status === ServingStatus.SERVING);
     return isServing ? exitCodes.ok : exitCodes.failed;
   } catch (error) {

@@ -77,7 +77,7 @@ export class Progress {
     parts.push(phase.asked > 0n ? `${whole(phase.sent)}/${whole(phase.asked)} requests` : `${whole(phase.sent)} requests`);
     const rate = this.#rate();
     if (rate !== undefined) parts.push(`${rate.toFixed(1)} req/s`);
-    parts.push(`${whole(phase.outstanding)} in flight`);
+    parts.push(`${whole(inFlightOf(run))} in flight`);
     if (this.#ttftMs !== undefined) parts.push(`TTFT p50 ${this.#ttftMs.toFixed(1)} ms`);
     parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
     return parts.join("  ");
@@ -95,6 +95,14 @@ export class Progress {
 export function phaseThatRuns(run: Run): PhaseProgress | undefined {
   if (run.state !== RunState.RUNNING && run.state !== RunState.DRAINING) return undefined;
   return run.phases.find(({ name }) => name === run.phase);
+}
+
+/** Requests in flight: in a closed loop credits that wait at workers for a slot are outstanding, too. */
+export function inFlightOf(run: Run): bigint {
+  const outstanding = phaseThatRuns(run)?.outstanding ?? 0n;
+  const load = run.spec?.phases.find(({ name }) => name === run.phase)?.load;
+  const limit = load?.case === "concurrency" ? BigInt(load.value.limit) : outstanding;
+  return outstanding < limit ? outstanding : limit;
 }
 
 function stageText(run: Run): string {

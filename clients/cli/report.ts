@@ -131,10 +131,20 @@ function runMetricLines(metrics: readonly MetricStatistics[], width: number): st
   return lines;
 }
 
-/** Notes on the phase, then those beside a figure. */
+/** Notes on the phase, then those beside figures: what concerns several is said once, with the first of them. */
 function notesOf({ notes, metrics }: PhaseSummary): string[] {
-  return [...notes, ...metrics.flatMap((metric) => metric.notes.map((note) => `${metric.header}: ${note}`))];
+  const headersByNote = new Map<string, string[]>();
+  for (const { header, notes: own } of metrics) {
+    for (const note of own) headersByNote.set(note, [...(headersByNote.get(note) ?? []), header]);
+  }
+  const grouped = [...headersByNote].map(([note, headers]) => {
+    const more = headers.length - shownHeaders;
+    return `${headers.slice(0, shownHeaders).join(", ")}${more > 0 ? ` and ${more} more` : ""}: ${note}`;
+  });
+  return [...notes, ...grouped];
 }
+
+const shownHeaders = 3;
 
 function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): string[] {
   if (errors.length === 0) return [];

@@ -118,7 +118,7 @@ class Session {
   /** Watches the run to its end. Undefined: the second Ctrl-C came before. */
   async follow(created: Run, interrupts: Interrupts): Promise<Run | undefined> {
     const client = this.#connected();
-    const { Progress, phaseThatRuns } = await import("./progress.ts");
+    const { inFlightOf, Progress } = await import("./progress.ts");
     const { terminal } = this.#context;
     const isShown = this.#options.ui !== "none" && !this.#options.quiet;
     const progress = new Progress({
@@ -132,10 +132,8 @@ class Session {
     this.#clear = () => progress.clear();
     let last = created;
     const stop = (): void => {
-      const inFlight = phaseThatRuns(last)?.outstanding ?? 0n;
-      const grace = graceOf(last);
-      const wait =
-        inFlight === 0n ? "" : ` waiting${grace === undefined ? "" : ` up to ${grace} s`} for ${inFlight} requests in flight;`;
+      const inFlight = inFlightOf(last);
+      const wait = inFlight === 0n ? "" : ` waiting${graceText(last)} for ${inFlight} requests in flight;`;
       this.#note(`stopping:${wait} press Ctrl-C again to leave now`);
       client.cancelRun(created.runId, false, "Ctrl-C").catch((error) => this.say(`stopping the run: ${error.message}`));
     };
@@ -259,6 +257,7 @@ class Session {
 
 /** Steps that every run takes. */
 const expectedEvents: ReadonlySet<string> = new Set([
+  "state",
   "phase_started",
   "sending_complete",
   "returning_complete",
@@ -269,7 +268,9 @@ function isRefusal({ code }: AssayError): boolean {
   return code === "invalid_argument" || code === "unimplemented";
 }
 
-/** Seconds that answers of the phase that runs are waited for. */
-function graceOf({ spec, phase }: Run): number | undefined {
-  return spec?.phases.find(({ name }) => name === phase)?.graceSec;
+/** ` up to 30 s`: how long answers of the phase that runs are waited for, where the spec says. */
+function graceText({ spec, phase }: Run): string {
+  const seconds = spec?.phases.find(({ name }) => name === phase)?.graceSec;
+  if (seconds === undefined) return "";
+  return seconds < 600 ? ` up to ${seconds} s` : ` up to ${Math.round(seconds / 60)} min`;
 }

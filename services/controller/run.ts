@@ -719,7 +719,7 @@ export class RunExecution {
     call();
     clearTimeout(this.timer);
     const wakeNs = this.machine?.nextWakeNs() ?? Number.POSITIVE_INFINITY;
-    if (!Number.isFinite(wakeNs)) return;
+    if (!Number.isFinite(wakeNs) || this.processes.signal.aborted) return;
     const waitMs = Math.min(Math.max(0, (wakeNs - monotonicNs()) / 1e6), maxTimerMs);
     this.timer = setTimeout(() => this.tell(() => this.machine?.advance(monotonicNs())), waitMs);
   }

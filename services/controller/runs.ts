@@ -90,7 +90,11 @@ export class Runs {
     return runOfEntry(entry);
   }
 
+  /** Newest first. Throws `invalid_argument` where `before` is no run. */
   list(limit: number, before: string): Run[] {
+    if (before !== "" && this.catalog.get(before) === undefined) {
+      throw new AssayError("invalid_argument", `page_token: there is no run ${JSON.stringify(before)}`);
+    }
     return this.catalog
       .list({ limit, ...(before === "" ? {} : { before }) })
       .map((entry) => this.executions.get(entry.runId)?.run ?? runOfEntry(entry));

@@ -10,6 +10,7 @@ import { recordMetrics } from "../../metrics/catalog.ts";
 import { decodeReads } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
 import { wireRecordOf } from "../common/metric-record-codec.ts";
+import type { RawRecord } from "../common/raw-record.ts";
 import { readRecordBatch } from "../common/record-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
@@ -47,15 +48,25 @@ export function createRecordProcessorService(
         const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
-        const type = spec.endpoint?.type ?? "";
-        const parsed = createEndpoint(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) });
         return {
           record: wireRecordOf(createMeasurer(spec).measure(raw), memberId()),
           tags: recordMetrics.map(({ tag }) => tag),
-          outputText: parsed?.outputText ?? "",
-          reasoningText: parsed?.reasoningText ?? "",
+          ...textsOf(raw, spec.endpoint?.type ?? ""),
         };
       },
     },
   });
+}
+
+/** What an answer says, as far as it can be read. */
+function textsOf(raw: RawRecord, type: string): { outputText: string; reasoningText: string } {
+  const nothing = { outputText: "", reasoningText: "" };
+  try {
+    const { outputText, reasoningText } =
+      createEndpoint(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) }) ?? nothing;
+    return { outputText, reasoningText };
+  } catch {
+    // Stamps that cannot be read: the record's own error says so.
+    return nothing;
+  }
 }

@@ -1,6 +1,6 @@
 /** The records-manager as a module of its process: the runs that are written here. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { toJsonString } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -31,6 +31,8 @@ export interface RecordsManagerDeps {
 interface OpenRun {
   readonly run: RecordsRun;
   readonly spec: RunSpec;
+  /** Set once its end has come; a second wish to end it waits for the first. */
+  finishing: Promise<void> | undefined;
 }
 
 const done = { case: undefined } as const;
@@ -71,7 +73,7 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
         report({ case: "failed", value: { $typeName: "assay.controller.v1.MemberFailed", reason: error.message } }, runId);
       },
     });
-    open.set(runId, { run, spec });
+    open.set(runId, { run, spec, finishing: undefined });
     folders.set(runId, folder);
   };
 
@@ -91,9 +93,14 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
     };
   };
 
-  const finish = async (runId: string, { state, reason }: FinishRun): Promise<void> => {
+  const finish = async (runId: string, end: FinishRun): Promise<void> => {
     const found = open.get(runId);
     if (found === undefined) return;
+    found.finishing ??= conclude(runId, found, end);
+    await found.finishing;
+  };
+
+  const conclude = async (runId: string, found: OpenRun, { state, reason }: FinishRun): Promise<void> => {
     const name = state === RunState.COMPLETED ? "COMPLETED" : state === RunState.CANCELLED ? "CANCELLED" : "FAILED";
     const isSummaryOnly = found.spec.output?.exportLevel === "summary";
     try {
@@ -118,7 +125,9 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
         runOf: (runId) => open.get(runId)?.run,
         folderOf: (runId) => {
           const folder = folders.get(runId) ?? join(runsDir, runId);
-          if (!existsSync(join(folder, "run.db"))) throw new AssayError("not_found", `there is no run ${runId}`);
+          // An id is a name, never a path out of the runs folder.
+          if (basename(runId) !== runId || !existsSync(join(folder, "run.db")))
+            throw new AssayError("not_found", `there is no run ${runId}`);
           return folder;
         },
         phaseOf: (runId, index) => {

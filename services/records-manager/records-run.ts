@@ -28,6 +28,8 @@ export interface RecordsRunOptions {
   readonly header: RunHeader;
   readonly queries: QueryClient;
   readonly log: Logger;
+  /** Size that the file may not pass; at the limit writes fail as on a full disk. Default: no limit. */
+  readonly maxBytes?: number | undefined;
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
 }
@@ -55,20 +57,22 @@ export class RecordsRun {
   });
   private nextStream = 1;
   private failure: AssayError | undefined;
-  private isClosed = false;
   private afterCommit: (() => void)[] = [];
 
   /**
    * Makes the run's file, or goes on with that of a process that died over it. Throws as `RunStore.create` or `RunStore.open`,
-   * naming the path.
+   * naming the path; the file of a run that has ended is as another run's: `already_exists`.
    */
   constructor(options: RecordsRunOptions) {
     this.options = options;
     this.folder = options.folder;
     const metricTags = recordMetrics.map(({ tag }) => tag);
+    const storeOptions = { metricTags, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
     this.store = holdsRun(options.folder, options.header.runId)
-      ? RunStore.open(options.folder, { metricTags })
-      : RunStore.create(options.folder, options.header, { metricTags });
+      ? RunStore.open(options.folder, storeOptions)
+      : RunStore.create(options.folder, options.header, storeOptions);
+    // Phases that an earlier process closed are answered as they were.
+    for (const closed of this.store.closedPhases()) this.closingOf(closed.phase).resolve(closed);
     this.acks = new CommitAcks((stream, seq, outcome) => this.streams.get(stream)?.(seq, outcome));
     this.accounts = new Accounts(ACCOUNTS_OPTIONS, this.store, {
       publish: (closed) => this.closings.get(closed.phase)?.resolve(closed),
@@ -173,8 +177,15 @@ export class RecordsRun {
     end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">,
     files: "all" | "summary",
   ): Promise<RunSummary> {
-    this.isClosed = true;
     this.accountTimer.close();
+    try {
+      return await this.conclude(end, files);
+    } finally {
+      this.closeFile();
+    }
+  }
+
+  private async conclude(end: Parameters<RecordsRun["finish"]>[0], files: "all" | "summary"): Promise<RunSummary> {
     const { queries } = this.options;
     this.writing(() => {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
@@ -189,14 +200,11 @@ export class RecordsRun {
       folder: this.folder,
       names: files === "all" ? ["aiperf-json", "aiperf-jsonl"] : ["aiperf-json"],
     });
-    const summary = await queries.ask("summarize", { folder: this.folder });
-    this.closeFile();
-    return summary;
+    return queries.ask("summarize", { folder: this.folder });
   }
 
   /** Lets go of the file; what is committed stays. */
   close(): void {
-    this.isClosed = true;
     this.accountTimer.close();
     this.closeFile();
   }
@@ -205,6 +213,7 @@ export class RecordsRun {
   private closeFile(): void {
     clearTimeout(this.commitTimer);
     this.failure ??= new AssayError("unavailable", "the run's file is closed");
+    for (const { reject } of this.closings.values()) reject(this.failure);
     this.store.close();
   }
 
@@ -221,7 +230,7 @@ export class RecordsRun {
   private commitSoon(): void {
     this.commitTimer ??= setTimeout(() => {
       this.commitTimer = undefined;
-      if (this.failure === undefined) this.writing(() => this.commit(), false);
+      this.writing(() => this.commit(), false);
     }, commitMs);
   }
 
@@ -238,12 +247,15 @@ export class RecordsRun {
   }
 
   private armAccounts(): void {
-    this.accountTimer.at(this.accounts.nextWakeNs());
+    if (this.failure === undefined) this.accountTimer.at(this.accounts.nextWakeNs());
   }
 
   /** Runs what writes. A file that cannot be written ends the run once, loudly, for everybody who waits. */
   private writing(write: () => void, isRethrown = true): void {
-    if (this.failure !== undefined) throw this.failure;
+    if (this.failure !== undefined) {
+      if (isRethrown) throw this.failure;
+      return;
+    }
     try {
       write();
     } catch (error) {
@@ -256,11 +268,15 @@ export class RecordsRun {
   }
 }
 
+const endStates: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
+
+/** The folder holds this run, unfinished. */
 function holdsRun(folder: string, runId: string): boolean {
   if (!existsSync(join(folder, RUN_FILE))) return false;
   const reader = RunReader.open(folder);
   try {
-    return reader.run().runId === runId;
+    const { state, runId: holder } = reader.run();
+    return holder === runId && !endStates.has(state);
   } finally {
     reader.close();
   }

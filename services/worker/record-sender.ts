@@ -12,7 +12,7 @@ import type { Logger } from "../common/logger.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { RecordBatchWriter, setBatchSeq } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
-import { Outbox } from "./core/outbox.ts";
+import { Outbox, type OutboxLimits } from "./core/outbox.ts";
 import { SpillFile } from "./spill-file.ts";
 
 export type RecordsStream = MessageStream<ProcessRecordsResponse, Uint8Array>;
@@ -28,6 +28,8 @@ export interface RecordSenderOptions {
     readonly wallOffsetNs: number;
   };
   readonly spillPath: string;
+  /** Absent: 64 MiB in memory, 1 GiB in all. */
+  readonly limits?: OutboxLimits;
   readonly log: Logger;
   /** The outbox has room; said at every ack while it has. */
   onRoom(): void;
@@ -39,7 +41,7 @@ const batchMs = 20;
 const partBytes = 1 << 20;
 /** Stamps and text of a record that cannot be sent in parts; well below what one message may hold. */
 const maxAsideBytes = 8 << 20;
-const outboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
+const outboxLimits: OutboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
 
@@ -63,7 +65,7 @@ export class RecordSender {
   constructor(options: RecordSenderOptions) {
     this.options = options;
     this.spill = new SpillFile(options.spillPath);
-    this.outbox = new Outbox<Messages>(outboxLimits, {
+    this.outbox = new Outbox<Messages>(options.limits ?? outboxLimits, {
       send: ({ seq, payload }) => this.transmit(seq, payload),
       spill: ({ seq, payload }) => this.toSpill(seq, payload),
       readSpilled: (seq) => this.readBack(seq),

@@ -51,7 +51,7 @@ function createBodies(spec: RunSpec, endpoint: Endpoint): BodyMaker {
 function targetsOf(target: TargetSpec): TargetOptions[] {
   const { tls } = target;
   return target.urls.map(({ url }) => ({
-    origin: new URL(url).origin,
+    origin: parseUrl(url).origin,
     connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
     isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
     ...(tls === undefined
@@ -70,29 +70,41 @@ function targetsOf(target: TargetSpec): TargetOptions[] {
 
 function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): PathOptions {
   const isStreaming = spec.endpoint?.streaming ?? false;
-  const headers = [
-    "content-type",
-    "application/json",
-    "accept",
-    isStreaming ? "text/event-stream" : "application/json",
-    "user-agent",
-    `assay/${version}`,
-  ];
-  if (target.apiKey !== "") headers.push("authorization", `Bearer ${target.apiKey}`);
-  for (const [name, value] of Object.entries(target.headers)) headers.push(name, value);
+  // By lower-case name: what the spec gives takes the place of what is usual.
+  const headers = new Map([
+    ["content-type", "application/json"],
+    ["accept", isStreaming ? "text/event-stream" : "application/json"],
+    ["user-agent", `assay/${version}`],
+  ]);
+  if (target.apiKey !== "") headers.set("authorization", `Bearer ${target.apiKey}`);
+  for (const [name, value] of Object.entries(target.headers)) headers.set(name.toLowerCase(), value);
   const limitNs = (seconds: number | undefined): number => (seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1e9);
   const timeouts: Timeouts = {
     requestNs: limitNs(target.requestTimeoutSec),
     firstByteNs: limitNs(target.firstByteTimeoutSec),
     idleNs: limitNs(target.idleTimeoutSec),
   };
-  return { endpoint, path: pathOf(spec, endpoint), isStreaming, headers, sessionHeader: "x-correlation-id", timeouts };
+  return {
+    endpoint,
+    path: pathOf(spec, endpoint),
+    isStreaming,
+    headers: [...headers].flat(),
+    sessionHeader: target.sessionHeader === "" ? "x-correlation-id" : target.sessionHeader,
+    timeouts,
+  };
+}
+
+/** Throws `invalid_argument` for what is no URL of an HTTP server. */
+function parseUrl(text: string): URL {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url;
+  throw new AssayError("invalid_argument", `target.urls: an http or https URL is needed, got ${text}`);
 }
 
 /** The endpoint's path behind the base URL's own; what both share is written once. */
 function pathOf(spec: RunSpec, endpoint: Endpoint): string {
   const own = spec.endpoint?.path === undefined || spec.endpoint.path === "" ? endpoint.path : spec.endpoint.path;
-  const base = new URL(spec.target?.urls[0]?.url ?? "http://localhost").pathname.replace(/\/+$/, "");
+  const base = parseUrl(spec.target?.urls[0]?.url ?? "http://localhost").pathname.replace(/\/+$/, "");
   if (base === "" || own.startsWith(`${base}/`)) return own;
   const tail = base.slice(base.lastIndexOf("/"));
   return own.startsWith(`${tail}/`) ? base + own.slice(tail.length) : base + own;

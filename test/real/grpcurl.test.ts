@@ -110,7 +110,7 @@ describe("a suite driven by grpcurl", function () {
       TARGET_URL: suite.targetUrl,
     };
     const { code, stdout, stderr } = await runShell((await shellBlocksOf(page)).join("\n"), env, suite.folder);
-    expect(code, stderr).to.equal(0);
+    expect(code, `${stdout}${stderr}`).to.equal(0);
     const answers = jsonAnswersOf(stdout);
     expect(answers[0]).to.deep.equal({ status: "SERVING" });
     expect(answers[1]).to.have.nested.property("members[0].services").that.includes("SERVICE_KIND_CONTROLLER");

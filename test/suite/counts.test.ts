@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { endsWithinMs, expectReconciled, rowsIn, runFile, useSuite } from "../support/suite.ts";
+import { endsWithinMs, expectReconciled, rowsIn, runFile, useStage } from "../support/suite.ts";
 
 describe("a whole run counts", function () {
   this.timeout(2 * endsWithinMs);
-  const suite = useSuite();
+  const suite = useStage();
 
   it("as many requests as were asked for: in the summary, in the file, and at the server", async () => {
     const mock = await suite.mock();
@@ -82,7 +82,9 @@ describe("a whole run counts", function () {
 
   it("two runs of one folder apart, at the same time", async () => {
     const mocks = [await suite.mock(), await suite.mock()];
-    const commands = mocks.map((mock, index) => suite.run(mock, "--request-count", `${60 + index}`, "--artifact-dir", `out-${index}`));
+    const commands = mocks.map((mock, index) =>
+      suite.run(mock, "--request-count", `${60 + index}`, "--artifact-dir", `out-${index}`),
+    );
     for (const [index, command] of commands.entries()) {
       const { code, stderr } = await command.exit();
       expect(code, stderr).to.equal(0);

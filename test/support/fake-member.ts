@@ -5,6 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
+  type ClockPong,
   type Command,
   type CommandResultSchema,
   ControllerService,
@@ -45,6 +46,7 @@ const done = { case: undefined } as const;
 export class FakeMember {
   readonly commands: Command[] = [];
   readonly directories: Directory[] = [];
+  readonly pongs: ClockPong[] = [];
   readonly incarnation = randomBytes(8).readBigUInt64LE();
   onCommand: NonNullable<FakeMemberOptions["onCommand"]>;
   welcome: Welcome | undefined;
@@ -92,7 +94,13 @@ export class FakeMember {
           this.commands.push(message.value);
           void this.answer(message.value);
           return;
+        case "clockPong":
+          this.pongs.push(message.value);
+          return;
+        case undefined:
+          return;
         default:
+          message satisfies never;
       }
     });
     stream.onClose((error) => {

@@ -220,7 +220,8 @@ class JoinedMember implements Member {
       clock: this.identity,
       cores,
       labels: { ...labels },
-      memberId: this.memberId === "" ? (this.options.memberId ?? "") : this.memberId,
+      // The incarnation says who this is; a name that was given is for the suite that gave it.
+      memberId: this.options.memberId ?? "",
       dial: ++this.dials,
     };
   }
@@ -243,6 +244,8 @@ class JoinedMember implements Member {
       this.options.log.warn("the controller has restarted: runs of the old suite end here", { suite_id: welcome.suiteId });
       this.results.clear();
       this.events = [];
+      // The new suite counts its directories from the start.
+      this.current = create(DirectorySchema);
       this.options.listeners.onSuiteChanged();
     }
     for (const event of this.events) {

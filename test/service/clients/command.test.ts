@@ -92,6 +92,13 @@ describe("assay health", () => {
     expect(lines).to.include(`SERVING ${suite.address}`).and.include("SERVING assay.controller.v1.RunService");
   });
 
+  it("asks the suite that the environment names, and no other", async () => {
+    const named = new FakeTerminal({ env: { ASSAY_CONTROLLER: suite.address } });
+    expect(await runCli(["health"], named)).to.equal(exitCodes.ok);
+    expect(await runCli(["health"], terminal)).to.equal(exitCodes.usage);
+    expect(terminal.stderr).to.equal("assay health: --controller: expected the HOST:PORT of a suite\n");
+  });
+
   it("fails where one service does not serve", async () => {
     suite.setHealth("assay.controller.v1.RunService", false);
     expect(await runCli(["health", "--controller", suite.address], terminal)).to.equal(exitCodes.failed);

@@ -12,6 +12,7 @@ import {
   type FakeMembers,
   joinRunMembers,
   playPhases,
+  prepareDataset,
   startPhase,
 } from "../../support/fake-member.ts";
 import { failureOf, gather, until } from "../rpc/harness.ts";
@@ -132,11 +133,22 @@ describe("runs of a suite", () => {
     });
 
     it("fails naming the service that is not there", async () => {
-      members.timing.leave();
-      await until("timing to be gone", () => members.timing.closed !== undefined);
-      const run = await suite.watch(await suite.create()).end;
-      expect(run.state).to.equal(RunState.FAILED);
-      expect(run.reason).to.include("no timing is in the suite");
+      const small = await TestSuite.start();
+      try {
+        for (const service of [
+          ServiceKind.DATASET,
+          ServiceKind.RECORDS_MANAGER,
+          ServiceKind.RECORD_PROCESSOR,
+          ServiceKind.WORKER,
+        ]) {
+          others.push(await FakeMember.join({ address: small.address, services: [service], onCommand: prepareDataset }));
+        }
+        const run = await small.watch(await small.create()).end;
+        expect(run.state).to.equal(RunState.FAILED);
+        expect(run.reason).to.include("no timing is in the suite");
+      } finally {
+        await small.close();
+      }
     });
 
     it("fails, with everything committed so far, when timing dies", async () => {
@@ -532,7 +544,6 @@ describe("runs of a suite", () => {
       const rate = drive(createOf("f", true));
       rate.stream.send({ message: { case: "adjust", value: { phase: 0, ratePerSec: 3 } } });
       expect(await rate.closed).to.include({ code: "unimplemented" });
-      await until("the driven run to be cancelled", () => true);
       expect((await suite.runs.getRun({ runId: "f" })).run?.state).to.equal(RunState.CANCELLED);
       await suite.runs.cancelRun({ runId: "d", now: true });
     });
@@ -567,6 +578,7 @@ describe("runs of a suite", () => {
   it("that wait for their turn are bounded", async () => {
     const small = await TestSuite.start({ maxQueued: 1 });
     try {
+      others.push(await FakeMember.join({ address: small.address, services: [ServiceKind.WORKER, ServiceKind.TIMING] }));
       await small.create(specOf(), "runs");
       await small.create(specOf(), "waits");
       expect(await failureOf(small.create(specOf(), "refused"))).to.include({ code: "resource_exhausted" });

@@ -47,6 +47,14 @@ describe("progress into a pipe", () => {
     expect(written).to.deep.equal(["profiling  7 requests  8 in flight  TTFT p50 12.3 ms  0/60 s\n"]);
   });
 
+  it("does not count credits that wait for a slot as in flight", () => {
+    const { progress, written } = setUp(false);
+    const phases = [{ name: "profiling", load: { case: "concurrency" as const, value: { limit: 4 } } }];
+    const now = [{ name: "profiling", asked: 100n, sent: 1n, outstanding: 200n }];
+    progress.update(runOf({ state: RunState.RUNNING, phase: "profiling", phases: now, spec: { phases } }));
+    expect(written).to.deep.equal(["profiling  1/100 requests  4 in flight  0 s\n"]);
+  });
+
   it("counts the rate anew in a new phase", () => {
     const { progress, written, clock } = setUp(false);
     progress.update(runOf({ state: RunState.RUNNING, phase: "warmup", phases: [{ name: "warmup", asked: 9n, sent: 9n }] }));

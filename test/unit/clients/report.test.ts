@@ -86,10 +86,13 @@ describe("the report of a run", () => {
     expect(shown.find((line) => line.includes("http_5xx"))).to.equal("│ http_5xx │ wait  │ 1,200 │ 503: over�[31mload │");
   });
 
-  it("puts notes of a figure under its name", () => {
-    const [ttft] = profilingShape().metrics;
-    const shown = lines({ phase: { metrics: [{ ...ttft, notes: ["100 samples are too few for p99"] }] } });
-    expect(shown).to.include("Note: Time to First Token: 100 samples are too few for p99");
+  it("says a note on figures once, with the first of them", () => {
+    const few = "20 samples are too few for p99";
+    const metrics = ["A", "B", "C", "D", "E"].map((header) => ({ header, unit: "ms", count: 20n, notes: [few] }));
+    const [first] = metrics;
+    const shown = lines({ phase: { metrics: [{ ...first, notes: ["odd", few] }, ...metrics.slice(1)] } });
+    const notes = shown.filter((line) => line.startsWith("Note: "));
+    expect(notes).to.deep.equal(["Note: A: odd", `Note: A, B, C and 2 more: ${few}`]);
   });
 
   for (const [what, identity, asked, expected] of [

@@ -1,0 +1,628 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import Database from "better-sqlite3";
+import { expect } from "chai";
+import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { CommandSchema, type MemberEvent } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { recordMetrics } from "../../../metrics/catalog.ts";
+import type { AssayError } from "../../../services/common/errors.ts";
+import { silentLogger } from "../../../services/common/logger.ts";
+import { MeasuredSuiteClock } from "../../../services/common/member/suite-clock.ts";
+import type { MetricRecord } from "../../../services/common/metric-record.ts";
+import { wireRecordOf } from "../../../services/common/metric-record-codec.ts";
+import type { CommandOutcome, ServiceModule } from "../../../services/common/module.ts";
+import { type Client, createClient } from "../../../services/common/rpc/client.ts";
+import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
+import { protocolVersion } from "../../../services/common/version.ts";
+import { createRecordsManagerModule } from "../../../services/records-manager/module.ts";
+import { cancelled, failed, METRIC_TAGS, record, START_NS } from "../../unit/records-manager/records.ts";
+import { failureOf, gather, until } from "../rpc/harness.ts";
+import { type RunFolder, temporaryFolder } from "./run-fixture.ts";
+
+type Action = Exclude<MessageInitShape<typeof CommandSchema>, { $typeName: string }>["action"];
+
+describe("the records-manager", () => {
+  let base: RunFolder;
+  let module: ServiceModule;
+  let server: RpcServer;
+  let client: Client<typeof RecordsManagerService>;
+  const reports: { event: MemberEvent["event"]; runId: string }[] = [];
+
+  beforeEach(async () => {
+    base = temporaryFolder();
+    reports.length = 0;
+    await open();
+  });
+  afterEach(async () => {
+    await close();
+    base.remove();
+  });
+
+  /** A process of the records-manager, with nothing in memory. */
+  async function open(): Promise<void> {
+    const clock = new MeasuredSuiteClock();
+    clock.share();
+    module = createRecordsManagerModule({
+      log: silentLogger,
+      clock,
+      runsDir: base.folder,
+      report: (event, runId) => reports.push({ event, runId }),
+    });
+    server = createRpcServer({ services: module.implementations, listen: {}, auth: { insecure: true }, log: silentLogger });
+    client = createClient(RecordsManagerService, { address: (await server.start()).address });
+  }
+
+  async function close(): Promise<void> {
+    client.close();
+    await module.stop(0);
+    await server.stop(0);
+  }
+
+  const folderOf = (runId: string) => join(base.folder, runId);
+
+  async function command(action: Action, runId = "run-1"): Promise<CommandOutcome | undefined> {
+    return module.onCommand?.(
+      create(CommandSchema, {
+        commandId: 1n,
+        runId,
+        service: ServiceKind.RECORDS_MANAGER,
+        ...(action === undefined ? {} : { action }),
+      }),
+      AbortSignal.timeout(5000),
+    );
+  }
+
+  async function configure(runId = "run-1", exportLevel = "records"): Promise<void> {
+    const spec = create(RunSpecSchema, {
+      models: ["m"],
+      target: { apiKey: "s3cret" },
+      phases: [
+        { name: "warmup", kind: PhaseKind.WARMUP },
+        { name: "profiling", kind: PhaseKind.PROFILING },
+      ],
+      output: { exportLevel },
+    });
+    await command({ case: "configure", value: { spec, folder: folderOf(runId), createWallNs: 1e18 } }, runId);
+  }
+
+  const accountOf = (phase: number, first: number, last: number, change: object = {}): Action => ({
+    case: "closePhase",
+    value: {
+      source: { case: "account", value: { phase, drawn: [{ first: BigInt(first), last: BigInt(last) }], ...change } },
+    },
+  });
+  const finish = (state = RunState.COMPLETED): Action => ({ case: "finish", value: { state, reason: "" } });
+
+  /** A record-processor's stream. */
+  function ingest(runId = "run-1", tags: string[] = METRIC_TAGS, version = protocolVersion) {
+    const stream = client.ingestRecords();
+    const acks: { seq: number; duplicates: number; late: number }[] = [];
+    const closed = Promise.withResolvers<AssayError | undefined>();
+    stream.onMessage(({ ackedSeq, duplicates, late }) =>
+      acks.push({ seq: Number(ackedSeq), duplicates: Number(duplicates), late: Number(late) }),
+    );
+    stream.onClose((error) => closed.resolve(error));
+    stream.send({ message: { case: "hello", value: { protocolVersion: version, runId, memberId: "rp-1", tags } } });
+    let seq = 0;
+    return {
+      acks,
+      closed: closed.promise,
+      stream,
+      send(records: MetricRecord[]): void {
+        const value = { seq: BigInt(++seq), records: records.map((each) => wireRecordOf(each, "rp-1")) };
+        stream.send({ message: { case: "batch", value } });
+      },
+      acked: (count: number) => until(`ack ${count}`, () => acks.some((ack) => ack.seq >= count)),
+    };
+  }
+
+  const measured = (creditId: number, overrides: object = {}) => record(creditId, { phase: 1, ...overrides });
+
+  /** Ten records of the measured phase, committed and accounted for. */
+  async function played(runId = "run-1"): Promise<void> {
+    await configure(runId);
+    const processor = ingest(runId);
+    processor.send(Array.from({ length: 10 }, (_, index) => measured(index + 1)));
+    await processor.acked(1);
+    await command(accountOf(1, 1, 10), runId);
+    processor.stream.end();
+  }
+
+  describe("takes records", () => {
+    it("and acks a batch once it is committed, for any reader of the file", async () => {
+      await configure();
+      const processor = ingest();
+      await processor.acked(0);
+      processor.send([measured(1), measured(2)]);
+      await processor.acked(1);
+      const db = new Database(join(folderOf("run-1"), "run.db"), { readonly: true });
+      expect(db.prepare("SELECT count(*) FROM requests").pluck().get()).to.equal(2);
+      db.close();
+      expect(processor.acks.at(-1)).to.deep.equal({ seq: 1, duplicates: 0, late: 0 });
+      expect(module.counters?.()).to.include({ committed_rows: 2, pending_rows: 0 });
+    });
+
+    it("once: the same record again is acked as a duplicate, on any stream", async () => {
+      await configure();
+      const first = ingest();
+      first.send([measured(1), measured(1)]);
+      await first.acked(1);
+      const second = ingest();
+      second.send([measured(1), measured(2)]);
+      await second.acked(1);
+      expect([first.acks.at(-1)?.duplicates, second.acks.at(-1)?.duplicates]).to.deep.equal([1, 1]);
+      expect(module.counters?.().committed_rows).to.equal(2);
+    });
+
+    it("after their phase was closed apart, and acks them as late", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      await command(accountOf(1, 1, 1));
+      processor.send([measured(2)]);
+      await processor.acked(2);
+      expect(processor.acks.at(-1)).to.include({ late: 1 });
+      expect((await client.summarizeRecords({ runId: "run-1", phase: "profiling" })).phases[0]?.identity).to.include({
+        succeeded: 1n,
+        late: 1n,
+      });
+    });
+
+    it("only of a run that is configured: others are told to dial again", async () => {
+      expect(await ingest("nobody").closed).to.include({ code: "unavailable" });
+    });
+
+    it("only of this protocol version, with this catalog of metrics, after a hello", async () => {
+      await configure();
+      expect(await ingest("run-1", METRIC_TAGS, 99).closed).to.include({ code: "failed_precondition" });
+      const tags = [...METRIC_TAGS];
+      tags[2] = "another";
+      const wrong = await ingest("run-1", tags).closed;
+      expect(wrong?.message).to.equal(`metric 2 is another at the sender, ${METRIC_TAGS[2]} here`);
+      const more = await ingest("run-1", [...METRIC_TAGS, "more"]).closed;
+      expect(more).to.include({ code: "failed_precondition" });
+      const stream = client.ingestRecords();
+      const closed = new Promise((resolve) => stream.onClose(resolve));
+      stream.onMessage(() => {});
+      stream.send({ message: { case: "batch", value: {} } });
+      expect(await closed).to.include({ code: "invalid_argument" });
+    });
+
+    it("and ends the stream of whoever has nothing more, after the last ack", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      processor.stream.end();
+      expect(await processor.closed).to.equal(undefined);
+    });
+
+    it("no longer once its file cannot be written: the stream and the controller are told", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      const db = new Database(join(folderOf("run-1"), "run.db"));
+      db.exec("DROP TABLE requests");
+      db.close();
+      processor.send([measured(2)]);
+      const error = await processor.closed;
+      expect(error?.message).to.include(join(folderOf("run-1"), "run.db"));
+      expect(reports.map(({ event, runId }) => [event.case, runId])).to.deep.equal([["failed", "run-1"]]);
+      const next = ingest();
+      next.send([measured(3)]);
+      expect((await next.closed)?.message).to.equal(error?.message);
+      expect(await failureOf(command(accountOf(1, 1, 1)))).to.have.property("message", error?.message);
+      expect(reports).to.have.length(1);
+    });
+  });
+
+  describe("closes a phase", () => {
+    it("once every record is there, with all of its counts", async () => {
+      await configure();
+      const closing = command(accountOf(1, 1, 5, { unused: [{ first: 4n, last: 4n }], dropped: [{ first: 5n, last: 5n }] }));
+      const processor = ingest();
+      processor.send([measured(1), failed(2, { phase: 1 })]);
+      await processor.acked(1);
+      let isClosed = false;
+      void closing.then(() => {
+        isClosed = true;
+      });
+      await client.summarizeRecords({ runId: "run-1", phase: "" });
+      expect(isClosed).to.equal(false);
+      processor.send([{ ...cancelled(3), phase: 1 }]);
+      const outcome = await closing;
+      expect(outcome?.case === "identity" && outcome.value).to.include({
+        drawn: 5n,
+        unused: 1n,
+        dropped: 1n,
+        succeeded: 1n,
+        errored: 1n,
+        cancelled: 1n,
+        missingRecord: 0n,
+        conflicts: 0n,
+      });
+    });
+
+    it("and answers the same account the same again", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      const first = await command(accountOf(1, 1, 1));
+      expect(await command(accountOf(1, 1, 1))).to.deep.equal(first);
+      expect(first?.case === "identity" && first.value.succeeded).to.equal(1n);
+    });
+
+    it("from its rows and timing's last word, where no account will come", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      const value = { phase: 1, lastDrawn: 3n, drawn: 3n, sent: 1n, ranges: [{ first: 1n, last: 3n }] };
+      const outcome = await command({ case: "closePhase", value: { source: { case: "heartbeat", value } } });
+      expect(outcome?.case === "identity" && outcome.value).to.include({ drawn: 3n, succeeded: 1n, unaccounted: 2n });
+    });
+
+    it("only with an account or a last word, of a run that is written here", async () => {
+      await configure();
+      expect(await failureOf(command({ case: "closePhase", value: {} }))).to.include({ code: "invalid_argument" });
+      expect(await failureOf(command(accountOf(0, 1, 1), "nobody"))).to.include({ code: "not_found" });
+    });
+  });
+
+  describe("started again in the middle of a run", () => {
+    /** Its process is killed: the next one finds what was committed. */
+    async function restart(): Promise<void> {
+      await close();
+      await open();
+    }
+
+    it("goes on with the file that it finds: rows stay, the same record is a duplicate", async () => {
+      await configure();
+      const before = ingest();
+      before.send([measured(1), measured(2)]);
+      await before.acked(1);
+      await restart();
+      await configure();
+      const after = ingest();
+      after.send([measured(2), measured(3)]);
+      await after.acked(1);
+      expect(after.acks.at(-1)).to.include({ duplicates: 1 });
+      const outcome = await command(accountOf(1, 1, 3));
+      expect(outcome?.case === "identity" && outcome.value.succeeded).to.equal(3n);
+    });
+
+    it("answers for phases that the one before it closed", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      const first = await command(accountOf(1, 1, 1));
+      await restart();
+      await configure();
+      expect(await command(accountOf(1, 1, 1))).to.deep.equal(first);
+      const value = { phase: 1, lastDrawn: 9n, ranges: [{ first: 1n, last: 9n }] };
+      expect(await command({ case: "closePhase", value: { source: { case: "heartbeat", value } } })).to.deep.equal(first);
+    });
+
+    it("finishes the run as if it had written all of it", async () => {
+      await played();
+      await restart();
+      await configure();
+      await command(finish());
+      const { phases, verdict } = await client.summarizeRecords({ runId: "run-1" });
+      expect(phases.find(({ name }) => name === "profiling")?.identity?.succeeded).to.equal(10n);
+      expect(verdict?.verdict).to.not.equal(Verdict.UNSPECIFIED);
+    });
+
+    it("never writes into another run's file, nor into that of a run that has ended", async () => {
+      await played();
+      const spec = create(RunSpecSchema, { models: ["m"] });
+      const intrude = command({ case: "configure", value: { spec, folder: folderOf("run-1") } }, "run-2");
+      expect(await failureOf(intrude)).to.include({ code: "already_exists" });
+      await command(finish());
+      await restart();
+      expect(await failureOf(configure())).to.include({ code: "already_exists" });
+    });
+
+    it("can be configured twice in one life", async () => {
+      await played();
+      await configure();
+      expect(module.counters?.().committed_rows).to.equal(10);
+    });
+  });
+
+  describe("finishes a run", () => {
+    it("with its files, and leaves its database whole by itself", async () => {
+      await played();
+      await command(finish());
+      expect(readdirSync(folderOf("run-1")).sort()).to.deep.equal([
+        "profile_export.jsonl",
+        "profile_export_aiperf.json",
+        "run.db",
+      ]);
+      expect(
+        readFileSync(join(folderOf("run-1"), "profile_export.jsonl"), "utf8")
+          .trim()
+          .split("\n"),
+      ).to.have.length(10);
+      expect(readFileSync(join(folderOf("run-1"), "run.db"), "latin1")).to.not.include("s3cret");
+    });
+
+    it("with the summary alone where that was asked for", async () => {
+      await configure("run-1", "summary");
+      await command(finish());
+      expect(existsSync(join(folderOf("run-1"), "profile_export_aiperf.json"))).to.equal(true);
+      expect(existsSync(join(folderOf("run-1"), "profile_export.jsonl"))).to.equal(false);
+    });
+
+    it("closing what was left open, and without complaint when it is asked twice or knows nothing of it", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([measured(1)]);
+      await processor.acked(1);
+      await Promise.all([command(finish(RunState.FAILED)), command(finish(RunState.FAILED))]);
+      await command(finish(RunState.FAILED));
+      await command(finish(), "nobody");
+      const { phases } = await client.summarizeRecords({ runId: "run-1" });
+      expect(phases.every(({ isClosed }) => isClosed)).to.equal(true);
+    });
+
+    it("and refuses what still comes, as nobody's failure", async () => {
+      await configure();
+      const processor = ingest();
+      await processor.acked(0);
+      await command(finish());
+      processor.send([measured(1)]);
+      expect(await processor.closed).to.include({ code: "unavailable" });
+      expect(reports).to.deep.equal([]);
+    });
+  });
+
+  describe("takes samples, usage and events", () => {
+    function samples(runId = "run-1") {
+      const stream = client.ingestSamples();
+      const acks: bigint[] = [];
+      stream.onMessage(({ ackedSeq }) => acks.push(ackedSeq));
+      stream.onClose(() => {});
+      stream.send({ message: { case: "hello", value: { protocolVersion, runId, memberId: "telemetry-1" } } });
+      return { stream, acks };
+    }
+
+    it("acked after their commit, and sums the energy of a phase from its counter", async () => {
+      await configure();
+      const { stream, acks } = samples();
+      const phase = 1;
+      const at = (sec: number, joules: number, watts: number) =>
+        [["nvidia_energy_consumption", "J", joules] as const, ["nvidia_power_usage", "W", watts] as const].map(
+          ([field, unit, value]) => ({
+            source: "http://gpu:9400/metrics",
+            subject: "GPU-1",
+            field,
+            unit,
+            value,
+            scrapeStartNs: START_NS + sec * 1e9,
+            scrapeEndNs: START_NS + sec * 1e9 + 1e6,
+          }),
+        );
+      stream.send({
+        message: {
+          case: "batch",
+          value: {
+            seq: 1n,
+            events: [{ atNs: START_NS, kind: "phase_started", message: "begins", phase }],
+            samples: [...at(-5, 100, 900), ...at(1, 1000, 50), ...at(2, 1120, 60)],
+          },
+        },
+      });
+      stream.send({
+        message: {
+          case: "batch",
+          value: {
+            seq: 2n,
+            samples: [...at(3, 1300, 70), ...at(9, 9000, 900)],
+            events: [{ atNs: START_NS + 5e9, kind: "returning_complete", message: "ends", phase }],
+          },
+        },
+      });
+      await until("both acks", () => acks.includes(2n));
+      const { phases } = await client.summarizeRecords({ runId: "run-1", phase: "profiling" });
+      expect(phases[0]?.gpus).to.have.length(1);
+      expect(phases[0]?.gpus[0]).to.deep.include({
+        subject: "GPU-1",
+        source: "http://gpu:9400/metrics",
+        energyJ: 300,
+        meanPowerW: 150,
+        samples: 6n,
+      });
+    });
+
+    it("of workers into their usage, and timing's last word for the case that it dies", async () => {
+      await configure();
+      const { stream, acks } = samples();
+      const usage = (memberId: string, sec: number, cpuSec: number, isWorker: boolean) => ({
+        memberId,
+        atNs: START_NS + sec * 1e9,
+        isWorker,
+        usage: { cpuSec, loopUtilization: 0.5, openFds: 10, maxFds: 100 },
+        counters: { in_flight: 7n },
+      });
+      stream.send({
+        message: {
+          case: "batch",
+          value: {
+            seq: 1n,
+            usage: [usage("worker-1", 0, 1, true), usage("worker-1", 2, 2, true), usage("timing-1", 1, 1, false)],
+            timing: [{ phase: 1, lastDrawn: 8n, unused: 1n, ranges: [{ first: 1n, last: 8n }] }],
+          },
+        },
+      });
+      await until("the ack", () => acks.includes(1n));
+      const db = new Database(join(folderOf("run-1"), "run.db"), { readonly: true });
+      const rows = db.prepare("SELECT worker_id, cpu_ratio, in_flight FROM worker_usage ORDER BY ns").all();
+      db.close();
+      expect(rows).to.deep.equal([
+        { worker_id: "worker-1", cpu_ratio: null, in_flight: 7 },
+        { worker_id: "worker-1", cpu_ratio: 0.5, in_flight: 7 },
+      ]);
+      await command(finish(RunState.FAILED));
+      const { phases } = await client.summarizeRecords({ runId: "run-1", phase: "profiling" });
+      expect(phases[0]?.identity).to.include({ drawn: 8n, unused: 1n, unaccounted: 7n });
+    });
+
+    it("only of a run that is configured", async () => {
+      const stream = client.ingestSamples();
+      const closed = new Promise((resolve) => stream.onClose(resolve));
+      stream.onMessage(() => {});
+      stream.send({ message: { case: "hello", value: { protocolVersion, runId: "nobody" } } });
+      expect(await closed).to.include({ code: "unavailable" });
+    });
+  });
+
+  describe("answers questions", () => {
+    it("by pages of records in the order of their ids, each once", async () => {
+      await played();
+      const ids: number[] = [];
+      let pageToken = "";
+      do {
+        const page = await client.queryRecords({ runId: "run-1", pageSize: 3, pageToken });
+        expect(page.records.length).to.be.at.most(3);
+        expect(page.tags).to.deep.equal(METRIC_TAGS);
+        ids.push(...page.records.map(({ creditId }) => Number(creditId)));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+      expect(ids).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    });
+
+    it("with records as they came", async () => {
+      await configure();
+      const processor = ingest();
+      const sent = [measured(1), failed(2, { phase: 1 }), { ...cancelled(3), phase: 1 }];
+      processor.send(sent);
+      await processor.acked(1);
+      const { records } = await client.queryRecords({ runId: "run-1" });
+      for (const [index, found] of records.entries()) {
+        const { creditId, sentNs, endNs, workerId, error, isCancelled } = sent[index]!;
+        expect(found).to.include({ creditId: BigInt(creditId), sentNs, endNs, workerId, isCancelled, recordProcessorId: "rp-1" });
+        expect(found.error?.code).to.equal(error?.code);
+        expect(found.values.filter((value) => !Number.isNaN(value))).to.deep.equal(
+          [...sent[index]!.values].filter((value) => !Number.isNaN(value)),
+        );
+        expect(Buffer.from(found.contentStamps).equals(Buffer.from(sent[index]!.contentStamps))).to.equal(true);
+      }
+    });
+
+    it("with the fields asked for alone, the id always", async () => {
+      await played();
+      const { records, tags } = await client.queryRecords({
+        runId: "run-1",
+        pageSize: 1,
+        fields: { paths: ["status", "worker_id"] },
+      });
+      expect(records[0]).to.include({ creditId: 1n, status: 200, workerId: "worker-1", sentNs: 0, model: "" });
+      expect([records[0]?.values, tags]).to.deep.equal([[], []]);
+    });
+
+    it("and refuses fields that are not stored, filters, sizes and tokens that are none", async () => {
+      await played();
+      const ask = (change: object) => failureOf(client.queryRecords({ runId: "run-1", ...change }));
+      const field = await ask({ fields: { paths: ["status", "nonsense"] } });
+      expect(field).to.include({ code: "invalid_argument" });
+      expect(field.message).to.include("nonsense");
+      expect(await ask({ filter: "x = 1" })).to.include({ code: "unimplemented" });
+      expect(await ask({ pageSize: -1 })).to.include({ code: "invalid_argument" });
+      expect(await ask({ pageToken: "zzz" })).to.include({ code: "invalid_argument" });
+      expect(await ask({ runId: "nobody" })).to.include({ code: "not_found" });
+    });
+
+    it("of the phase asked for, and of none that there is not", async () => {
+      await played();
+      const { phases, database } = await client.summarizeRecords({ runId: "run-1", phase: "profiling" });
+      expect(phases.map(({ name, isClosed }) => [name, isClosed])).to.deep.equal([["profiling", true]]);
+      expect(database).to.equal(join(folderOf("run-1"), "run.db"));
+      const latency = phases[0]?.metrics.find(({ tag }) => tag === "request_latency");
+      expect(latency).to.include({ count: 10n, avg: 40, unit: "ms", header: "Request Latency" });
+      expect(await failureOf(client.summarizeRecords({ runId: "run-1", phase: "none" }))).to.include({ code: "not_found" });
+      expect(await failureOf(client.summarizeRecords({ runId: "nobody" }))).to.include({ code: "not_found" });
+    });
+
+    it("with a timeline, in buckets that leave nobody out", async () => {
+      await played();
+      const { buckets, originWallNs } = await client.getTimeline({ runId: "run-1", bucketMs: 100 });
+      expect(originWallNs).to.be.greaterThan(0);
+      expect(buckets.reduce((sum, { completed }) => sum + completed, 0n)).to.equal(10n);
+      expect(buckets.map(({ startMs }) => startMs)).to.deep.equal(buckets.map((_, index) => index * 100));
+      expect(await failureOf(client.getTimeline({ runId: "nobody" }))).to.include({ code: "not_found" });
+    });
+
+    it("with the files of an ended run, byte for byte", async () => {
+      await played();
+      expect(await failureOf(gather(client.exportRun({ runId: "run-1" })))).to.include({ code: "failed_precondition" });
+      await command(finish());
+      const bytes = new Map<string, Buffer>();
+      const ended: string[] = [];
+      for await (const { file, data, isLast } of client.exportRun({ runId: "run-1" })) {
+        expect(data.length).to.be.at.most(256 * 1024);
+        bytes.set(file, Buffer.concat([bytes.get(file) ?? Buffer.alloc(0), data]));
+        if (isLast) ended.push(file);
+      }
+      expect(ended).to.deep.equal(["profile_export_aiperf.json", "profile_export.jsonl", "run.db"]);
+      for (const file of ended) expect(readFileSync(join(folderOf("run-1"), file)).equals(bytes.get(file)!), file).to.equal(true);
+      const some = await gather(client.exportRun({ runId: "run-1", files: ["run.db"] }));
+      expect(new Set(some.map(({ file }) => file))).to.deep.equal(new Set(["run.db"]));
+      const other = await failureOf(gather(client.exportRun({ runId: "run-1", files: ["../../etc/passwd"] })));
+      expect(other).to.include({ code: "invalid_argument" });
+    });
+
+    it("of an ended run in a later process too, where it lies below the runs folder", async () => {
+      await played();
+      await command(finish());
+      await close();
+      await open();
+      expect((await client.summarizeRecords({ runId: "run-1", phase: "profiling" })).phases[0]?.identity?.succeeded).to.equal(
+        10n,
+      );
+    });
+
+    it("never about a path: an id is a name below the runs folder", async () => {
+      await played();
+      await command(finish());
+      for (const runId of ["../run-1", "a/../run-1", "run-1/.", ".", ""]) {
+        expect(await failureOf(client.summarizeRecords({ runId })), runId).to.include({ code: "not_found" });
+      }
+    });
+
+    it("with live figures, again and again until the run has ended", async () => {
+      await played();
+      const seen: number[] = [];
+      for await (const { committed, phase } of client.watchSummary({ runId: "run-1", intervalMs: 100 })) {
+        seen.push(Number(committed));
+        if (phase === undefined) continue;
+        expect(phase).to.include({ name: "profiling", kind: PhaseKind.PROFILING });
+        expect(phase.identity?.succeeded).to.equal(10n);
+        expect(phase.metrics.find(({ tag }) => tag === "request_latency")?.p50).to.be.closeTo(40, 0.04);
+        await command(finish());
+      }
+      expect(seen.every((count) => count === 10)).to.equal(true);
+      expect(await failureOf(gather(client.watchSummary({ runId: "nobody" })))).to.include({ code: "not_found" });
+    });
+  });
+
+  it("names its metrics by the catalog", () => {
+    expect(METRIC_TAGS).to.have.length(recordMetrics.length);
+  });
+
+  it("lets go of its runs when the suite is another one", async () => {
+    await played();
+    module.onSuiteChanged?.();
+    expect(await ingest().closed).to.include({ code: "unavailable" });
+    expect(module.counters?.()).to.include({ committed_rows: 0 });
+  });
+});

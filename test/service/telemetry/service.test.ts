@@ -1,0 +1,245 @@
+import { expect } from "chai";
+import type { Sample } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { TelemetryService } from "../../../gen/assay/telemetry/v1/telemetry_service_pb.js";
+import { createMock, type Mock } from "../../../mock/server.ts";
+import { monotonicNs } from "../../../services/common/clock.ts";
+import { AssayError } from "../../../services/common/errors.ts";
+import { silentLogger } from "../../../services/common/logger.ts";
+import type { Addresses } from "../../../services/common/member/addresses.ts";
+import type { ServiceModule } from "../../../services/common/module.ts";
+import { createChannel } from "../../../services/common/rpc/channel.ts";
+import { type Client, createClient } from "../../../services/common/rpc/client.ts";
+import { type Implementation, implement } from "../../../services/common/rpc/handler.ts";
+import { createRpcServer } from "../../../services/common/rpc/server.ts";
+import { createTelemetryModule } from "../../../services/telemetry/module.ts";
+import { failureOf, Harness, until } from "../rpc/harness.ts";
+
+const offsetNs = 7e15;
+const clock = {
+  now: () => monotonicNs() + offsetNs,
+  toSuite: (ns: number) => ns + offsetNs,
+  toLocal: (ns: number) => ns - offsetNs,
+  offset: () => undefined,
+};
+
+/** A stream of samples as the records-manager sees it. */
+interface ManagerSide {
+  readonly hello: { readonly runId: string; readonly memberId: string };
+  readonly batches: { readonly seq: number; readonly samples: readonly Sample[] }[];
+  ack(seq: number): void;
+  break(): void;
+}
+
+describe("telemetry service", () => {
+  const harness = new Harness();
+  let mock: Mock;
+  let module: ServiceModule;
+  let client: Client<typeof TelemetryService>;
+  let manager: ManagerSide[];
+  let isAcking: boolean;
+  let isTaking: boolean;
+
+  beforeEach(async () => {
+    manager = [];
+    isAcking = true;
+    isTaking = true;
+    mock = await createMock({ gpus: 2, dcgmIntervalMs: 1 });
+    harness.onClose(() => mock.stop());
+    const channel = createChannel({ address: await serve(managerService()) });
+    harness.onClose(() => channel.close());
+    module = createTelemetryModule({
+      id: () => "t1",
+      log: silentLogger,
+      clock,
+      addresses: { channelTo: async () => channel } as unknown as Addresses,
+      pageLimits: { deadlineMs: 2000, maxBytes: 1 << 20 },
+    });
+    harness.onClose(() => module.stop(0));
+    client = createClient(TelemetryService, { address: await serve(...module.implementations) });
+    harness.onClose(() => client.close());
+  });
+  afterEach(() => harness.close());
+
+  async function serve(...services: Implementation[]): Promise<string> {
+    const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
+    const { address } = await server.start();
+    harness.onClose(() => server.stop(0));
+    return address;
+  }
+
+  function managerService(): Implementation {
+    const none = () => {
+      throw new AssayError("unimplemented", "not in this test");
+    };
+    return implement(RecordsManagerService, {
+      role: "member",
+      handlers: {
+        ingestRecords: { onStream: none },
+        ingestSamples: {
+          onStream(stream) {
+            stream.onMessage(({ message }) => {
+              if (message.case !== "hello") throw new AssayError("invalid_argument", "no hello");
+              if (!isTaking) throw new AssayError("unavailable", "not yet");
+              const side: ManagerSide = {
+                hello: message.value,
+                batches: [],
+                ack: (seq) => stream.send({ ackedSeq: BigInt(seq) }),
+                break: () => stream.fail(new AssayError("unavailable", "broken by the test")),
+              };
+              manager.push(side);
+              stream.onMessage(({ message: next }) => {
+                if (next.case !== "batch") throw new AssayError("invalid_argument", `a ${next.case}`);
+                const seq = Number(next.value.seq);
+                side.batches.push({ seq, samples: next.value.samples });
+                if (isAcking) side.ack(seq);
+              });
+              side.ack(0);
+            });
+          },
+        },
+        queryRecords: none,
+        summarizeRecords: none,
+        getTimeline: none,
+        exportRun: none,
+        watchSummary: none,
+      },
+    });
+  }
+
+  const seqsOf = (side: ManagerSide | undefined): number[] => (side?.batches ?? []).map(({ seq }) => seq);
+  const energies = (): number[] =>
+    manager
+      .flatMap(({ batches }) => batches)
+      .flatMap(({ samples }) => samples)
+      .filter(({ field, subject }, _, all) => field.includes("energy") && subject === all[0]?.subject)
+      .map(({ value }) => value);
+
+  it("says what pages there are, and what is wrong with the others", async () => {
+    const { sources } = await client.discoverSources({
+      urls: [mock.dcgmUrl, "http://127.0.0.1:1/metrics", `${mock.url}/health`],
+      timeoutMs: 2000,
+    });
+    expect(sources.map(({ isPresent }) => isPresent)).to.deep.equal([true, false, false]);
+    expect(sources[0]?.subjects).to.have.lengthOf(2);
+    expect(sources[0]).to.include({ url: mock.dcgmUrl, kind: "dcgm", reason: "" });
+    for (const index of [1, 2]) expect(sources[index]?.reason).not.to.equal("");
+  });
+
+  it("collects for a run until it is stopped, and every sample is committed then", async () => {
+    const { sources } = await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    expect(sources[0]?.isPresent).to.equal(true);
+    await until("some scrapes", () => (manager[0]?.batches.length ?? 0) >= 4);
+    expect(module.counters?.()).to.include({ collections: 1 });
+    const totals = await client.stopCollection({ runId: "r" });
+    expect(manager[0]?.hello).to.include({ runId: "r", memberId: "t1" });
+    expect(seqsOf(manager[0])).to.deep.equal(seqsOf(manager[0]).map((_, index) => index + 1));
+    const samples = manager[0]?.batches.flatMap((batch) => batch.samples) ?? [];
+    expect(Number(totals.samples)).to.equal(samples.length);
+    expect(totals.gaps).to.equal(0n);
+    expect(new Set(samples.map(({ subject }) => subject)).size).to.equal(2);
+    expect(module.counters?.()).to.include({ collections: 0, sample_queue: 0 });
+  });
+
+  it("stamps samples with suite time, and sees the page move", async () => {
+    const beforeNs = clock.now();
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    await until("some scrapes", () => (manager[0]?.batches.length ?? 0) >= 4);
+    await client.stopCollection({ runId: "r" });
+    const afterNs = clock.now();
+    for (const { samples } of manager[0]?.batches ?? []) {
+      for (const { scrapeStartNs, scrapeEndNs } of samples) {
+        expect(scrapeStartNs).to.be.within(beforeNs, afterNs);
+        expect(scrapeEndNs).to.be.within(scrapeStartNs, afterNs);
+      }
+    }
+    const energy = energies();
+    expect(energy.length).to.be.greaterThan(3);
+    expect(energy.at(-1)).to.be.greaterThan(energy[0] ?? Number.POSITIVE_INFINITY);
+  });
+
+  it("keeps samples while the manager cannot be had, and sends them in order when it can", async () => {
+    isTaking = false;
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    await until("some to wait", () => (module.counters?.().sample_queue ?? 0) >= 3);
+    isTaking = true;
+    await until("them to be sent", () => (manager[0]?.batches.length ?? 0) >= 3);
+    await client.stopCollection({ runId: "r" });
+    expect(seqsOf(manager[0])).to.deep.equal(seqsOf(manager[0]).map((_, index) => index + 1));
+  });
+
+  it("sends what is not acked again when the stream breaks", async () => {
+    isAcking = false;
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    await until("three batches", () => (manager[0]?.batches.length ?? 0) >= 3);
+    manager[0]?.ack(1);
+    manager[0]?.break();
+    isAcking = true;
+    await until("another stream with them", () => (manager[1]?.batches.length ?? 0) >= 2);
+    await client.stopCollection({ runId: "r" });
+    expect(seqsOf(manager[1])).to.deep.equal(seqsOf(manager[1]).map((_, index) => index + 2));
+  });
+
+  it("shows samples as they come, to the last scrape, to everybody who watches", async () => {
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    const watch = async (): Promise<number[]> => {
+      const sizes: number[] = [];
+      for await (const { samples } of client.watchSamples({ runId: "r" })) sizes.push(samples.length);
+      return sizes;
+    };
+    const watching = Promise.all([watch(), watch()]);
+    await until("some scrapes", () => (manager[0]?.batches.length ?? 0) >= 3);
+    const stopped = client.stopCollection({ runId: "r" });
+    const [first, second] = await watching;
+    await stopped;
+    expect(first?.length).to.be.greaterThan(1);
+    expect(second).to.deep.equal(first);
+    const last = manager[0]?.batches.slice(-(first?.length ?? 0)).map(({ samples }) => samples.length);
+    expect(first).to.deep.equal(last);
+  });
+
+  it("lets a watcher go before the collection ends", async () => {
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    for await (const { samples } of client.watchSamples({ runId: "r" })) {
+      expect(samples.length).to.be.greaterThan(0);
+      break;
+    }
+    const before = manager[0]?.batches.length ?? 0;
+    await until("it to go on", () => (manager[0]?.batches.length ?? 0) > before);
+  });
+
+  it("counts scrapes that fail, and goes on", async () => {
+    const { sources } = await client.startCollection({
+      runId: "r",
+      urls: ["http://127.0.0.1:1/metrics", mock.dcgmUrl],
+      intervalMs: 50,
+    });
+    expect(sources.map(({ isPresent }) => isPresent)).to.deep.equal([false, true]);
+    await until("samples of the other", () => (manager[0]?.batches.length ?? 0) >= 2);
+    const { gaps } = await client.stopCollection({ runId: "r" });
+    expect(Number(gaps)).to.be.greaterThan(0);
+  });
+
+  it("refuses what makes no sense", async () => {
+    const urls = [mock.dcgmUrl];
+    expect((await failureOf(client.startCollection({ runId: "r", urls, intervalMs: 49 }))).code).to.equal("invalid_argument");
+    expect((await failureOf(client.stopCollection({ runId: "r" }))).code).to.equal("not_found");
+    const watching = (async () => {
+      for await (const _ of client.watchSamples({ runId: "r" }));
+    })();
+    expect((await failureOf(watching)).code).to.equal("not_found");
+    await client.startCollection({ runId: "r", urls, intervalMs: 50 });
+    expect((await failureOf(client.startCollection({ runId: "r", urls }))).code).to.equal("already_exists");
+  });
+
+  it("ends what it collects, and its watchers, with its process", async () => {
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    const watching = (async () => {
+      for await (const _ of client.watchSamples({ runId: "r" }));
+    })();
+    await until("a scrape", () => (manager[0]?.batches.length ?? 0) >= 1);
+    await module.stop(1000);
+    await watching;
+    expect(module.counters?.()).to.include({ collections: 0 });
+  });
+});

@@ -1,0 +1,273 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { RunSpecSchema, type TargetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { ConfigureRunSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  type FetchTurnsRequestSchema,
+  type FetchTurnsResponse,
+  FetchTurnsResponseSchema,
+} from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
+import type { ProcessRecordsResponse } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { ProcessRecordsResponseSchema } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import {
+  type CreditsRequestSchema,
+  type CreditsResponse,
+  CreditsResponseSchema,
+} from "../../../gen/assay/timing/v1/timing_service_pb.js";
+import { monotonicNs } from "../../../services/common/clock.ts";
+import { AssayError } from "../../../services/common/errors.ts";
+import { silentLogger } from "../../../services/common/logger.ts";
+import type { RawRecord } from "../../../services/common/raw-record.ts";
+import { isBatch, readRecordBatch } from "../../../services/common/record-batch.ts";
+import { WorkerRun } from "../../../services/worker/worker-run.ts";
+import { FakeStream } from "../../unit/worker/fake-stream.ts";
+import { chatAnswer } from "../../unit/worker/fake-transport.ts";
+import { Harness, until } from "../rpc/harness.ts";
+import { plainAnswer, type ScriptedServer, type SeenRequest, startScripted } from "./scripted-server.ts";
+
+type TurnStream = FakeStream<FetchTurnsResponse, MessageInitShape<typeof FetchTurnsRequestSchema>>;
+type CreditStream = FakeStream<CreditsResponse, MessageInitShape<typeof CreditsRequestSchema>>;
+type RecordStream = FakeStream<ProcessRecordsResponse, Uint8Array>;
+type Returned = Extract<NonNullable<MessageInitShape<typeof CreditsRequestSchema>["message"]>, { case: "returned" }>["value"];
+
+const clock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
+const longLeaseNs = 60e9;
+
+/** A worker's run between a timing, a dataset service and a record-processor that the test plays, and a real target. */
+class Scene {
+  readonly turns: TurnStream[] = [];
+  readonly credits: CreditStream[] = [];
+  readonly records: RecordStream[] = [];
+  readonly notes: string[] = [];
+  readonly run: WorkerRun;
+  private seq = 0;
+
+  constructor(target: ScriptedServer, targetSpec: MessageInitShape<typeof TargetSpecSchema> = {}) {
+    const spec = create(RunSpecSchema, { models: ["m"], target: { urls: [{ url: target.origin }], ...targetSpec } });
+    this.run = new WorkerRun({
+      runId: "run",
+      workerId: "w1",
+      configure: create(ConfigureRunSchema, { spec, dataset: { datasetId: "d" }, memberIds: ["w1"] }),
+      clock,
+      log: silentLogger,
+      incarnation: 3n,
+      spillPath: join(tmpdir(), `assay-worker-run-${process.pid}.spill`),
+      dial: {
+        credits: () => opened(this.credits),
+        turns: () => opened(this.turns),
+        records: () => opened(this.records),
+      },
+      note: (kind) => this.notes.push(kind),
+    });
+  }
+
+  /** The processor takes the hello, timing gives a lease and slots. */
+  async begin(leaseNs = longLeaseNs): Promise<void> {
+    this.records[0]?.receive(create(ProcessRecordsResponseSchema, { ackedSeq: 0n }));
+    await until("the hello to timing", () => (this.credits[0]?.sent.length ?? 0) > 0);
+    this.fromTiming({ case: "welcome", value: { timingIncarnation: 5n, renew: 1n, leaseNs } }, false);
+    this.fromTiming({ case: "slots", value: { limit: 100, epoch: 1n } });
+    await this.run.ready(AbortSignal.timeout(5000));
+  }
+
+  issue(
+    ...credits: { readonly id: number; readonly conversation?: number; readonly turn?: number; readonly turns?: number }[]
+  ): void {
+    this.fromTiming({
+      case: "issue",
+      value: {
+        credits: credits.map(({ id, conversation = id, turn = 0, turns = 1 }) => ({
+          creditId: BigInt(id),
+          conversation: BigInt(conversation),
+          turn,
+          turns,
+          session: BigInt(conversation),
+        })),
+      },
+    });
+  }
+
+  fromTiming(message: NonNullable<MessageInitShape<typeof CreditsResponseSchema>["message"]>, isSequenced = true): void {
+    const seq = isSequenced ? BigInt(++this.seq) : 0n;
+    this.credits.at(-1)?.receive(create(CreditsResponseSchema, { seq, message }));
+  }
+
+  /** The dataset service answers everything that it was asked and is named here. */
+  giveTurn(conversation: number, turn = 0, content = `question ${conversation}/${turn}`): void {
+    const ref = { conversation: BigInt(conversation), turn };
+    this.turns.at(-1)?.receive(
+      create(FetchTurnsResponseSchema, {
+        turns: [{ ref, turn: { ...ref, messages: [{ role: "user", content }], inputTokens: 3 } }],
+      }),
+    );
+  }
+
+  /** Records that the processor has got. */
+  get recorded(): RawRecord[] {
+    return this.records
+      .flatMap(({ sent }) => sent)
+      .filter((message) => isBatch(message))
+      .flatMap((message) => readRecordBatch(Buffer.from(message), { workerId: "w1", wallOffsetNs: 0 }).records)
+      .map(({ record }) => record);
+  }
+
+  /** Credits that came back, in order. */
+  get returned(): { readonly id: number; readonly isSessionOver: boolean }[] {
+    const returns = this.credits
+      .flatMap(({ sent }) => sent)
+      .flatMap(({ message }) => (message?.case === "returned" ? ((message.value as Returned).returns ?? []) : []));
+    return returns.map(({ creditId, isSessionOver }) => ({ id: Number(creditId), isSessionOver: isSessionOver ?? false }));
+  }
+}
+
+function opened<T extends FakeStream<never, never>>(streams: T[]): T {
+  const stream = new FakeStream() as unknown as T;
+  streams.push(stream);
+  return stream;
+}
+
+describe("a worker's run", () => {
+  const harness = new Harness();
+  afterEach(() => harness.close());
+
+  async function scene(answer: (request: SeenRequest) => void, targetSpec?: MessageInitShape<typeof TargetSpecSchema>) {
+    const target = await startScripted(answer);
+    harness.onClose(() => target.stop());
+    const made = new Scene(target, targetSpec);
+    harness.onClose(() => made.run.close());
+    return { target, scene: made };
+  }
+
+  const json = "content-type: application/json\r\n";
+  const reply = ({ socket }: SeenRequest) => socket.write(plainAnswer(chatAnswer("ok"), json));
+
+  it("turns a credit into a request, a record and a return", async () => {
+    const { target, scene: it } = await scene(reply);
+    await it.begin();
+    it.issue({ id: 1 });
+    await until("the turn to be asked for", () => (it.turns[0]?.sent.length ?? 0) === 2);
+    it.giveTurn(1);
+    await until("the return", () => it.returned.length === 1);
+    expect(it.returned).to.deep.equal([{ id: 1, isSessionOver: false }]);
+    await until("the record", () => it.recorded.length === 1);
+    expect(it.recorded[0]).to.include({ creditId: 1, status: 200, model: "m", inputTokens: 3, workerId: "w1" });
+    expect(JSON.parse(target.requests[0]?.body.toString() ?? "")).to.deep.include({
+      model: "m",
+      messages: [{ role: "user", content: "question 1/0" }],
+    });
+  });
+
+  it("opens its connections before it is ready", async () => {
+    const { target, scene: it } = await scene(reply);
+    await it.begin();
+    await until("the connection", () => target.connections() === 1);
+    it.issue({ id: 1 });
+    it.giveTurn(1);
+    await until("the return", () => it.returned.length === 1);
+    expect(target.connections()).to.equal(1);
+  });
+
+  it("plays a session: each turn follows what was said", async () => {
+    const { target, scene: it } = await scene(reply);
+    await it.begin();
+    for (const turn of [0, 1]) {
+      it.issue({ id: turn + 1, conversation: 4, turn, turns: 2 });
+      await until("the turn to be asked for", () => (it.turns[0]?.sent.length ?? 0) === 2 + turn);
+      it.giveTurn(4, turn);
+      await until("the return", () => it.returned.length === turn + 1);
+    }
+    expect(JSON.parse(target.requests[1]?.body.toString() ?? "").messages).to.deep.equal([
+      { role: "user", content: "question 4/0" },
+      { role: "assistant", content: "ok" },
+      { role: "user", content: "question 4/1" },
+    ]);
+  });
+
+  it("makes an unsendable record of a turn that there is not", async () => {
+    const { target, scene: it } = await scene(reply);
+    await it.begin();
+    it.issue({ id: 1 });
+    it.turns[0]?.receive(
+      create(FetchTurnsResponseSchema, { turns: [{ ref: { conversation: 1n }, missing: "the dataset has 1" }] }),
+    );
+    await until("the record", () => it.recorded.length === 1);
+    expect(it.recorded[0]?.error).to.include({ code: "unsendable", phase: "send" });
+    expect(it.recorded[0]?.error?.message).to.contain("the dataset has 1");
+    await until("the return", () => it.returned.length === 1);
+    expect(it.returned).to.deep.equal([{ id: 1, isSessionOver: true }]);
+    expect(target.requests).to.deep.equal([]);
+  });
+
+  it("ends a fired credit that still waits for its turn when its phase is cancelled, and never sends it", async () => {
+    const { target, scene: it } = await scene(reply);
+    await it.begin();
+    it.issue({ id: 1 }, { id: 2 });
+    it.giveTurn(2);
+    await until("one return", () => it.returned.length === 1);
+    it.fromTiming({ case: "cancel", value: { phase: 0, reason: "grace is over" } });
+    await until("the other", () => it.returned.length === 2);
+    it.giveTurn(1);
+    await until("both records", () => it.recorded.length === 2);
+    expect(it.recorded.find(({ creditId }) => creditId === 1)).to.include({ isCancelled: true, status: 0 });
+    expect(target.requests).to.have.lengthOf(1);
+  });
+
+  it("cancels what is in flight with its phase", async () => {
+    const { target, scene: it } = await scene(() => {});
+    await it.begin();
+    it.issue({ id: 1 });
+    it.giveTurn(1);
+    await until("the request", () => target.requests.length === 1);
+    it.fromTiming({ case: "cancel", value: { phase: 0, reason: "grace is over" } });
+    await until("the record", () => it.recorded.length === 1);
+    expect(it.recorded[0]?.error).to.include({ code: "cancelled", message: "grace is over" });
+    await until("the connection to close", () => target.open.size === 0);
+  });
+
+  it("sends nothing once its lease is over, and says fenced", async () => {
+    const { target, scene: it } = await scene(() => {});
+    await it.begin(300e6);
+    it.issue({ id: 1 }, { id: 2 });
+    it.giveTurn(1);
+    await until("the request", () => target.requests.length === 1);
+    await until("the records", () => it.recorded.length === 2);
+    it.giveTurn(2);
+    expect(it.recorded.map(({ error }) => error?.code)).to.deep.equal(["fenced", "fenced"]);
+    await until("the connection to close", () => target.open.size === 0);
+    expect(target.requests).to.have.lengthOf(1);
+  });
+
+  it("ends requests that are over their time", async () => {
+    const { scene: it } = await scene(() => {}, { requestTimeoutSec: 0.05 });
+    await it.begin();
+    it.issue({ id: 1 });
+    it.giveTurn(1);
+    await until("the record", () => it.recorded.length === 1);
+    expect(it.recorded[0]?.error?.code).to.equal("request_timeout");
+  });
+
+  it("is not ready before everybody has answered, and names who has not", async () => {
+    const { scene: it } = await scene(reply);
+    it.records[0]?.receive(create(ProcessRecordsResponseSchema, { ackedSeq: 0n }));
+    const failure = await it.run.ready(AbortSignal.timeout(50)).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(AssayError).with.property("message", "timing did not answer in time");
+  });
+
+  it("ends what it has when it is closed", async () => {
+    const { target, scene: it } = await scene(() => {});
+    await it.begin();
+    it.issue({ id: 1 }, { id: 2 });
+    it.giveTurn(1);
+    await until("the request", () => target.requests.length === 1);
+    await it.run.close();
+    expect(it.run.inFlight).to.equal(0);
+    await until("the connection to close", () => target.open.size === 0);
+    expect([it.turns[0]?.hasEnded, it.records[0]?.hasEnded, it.credits[0]?.failure?.code]).to.deep.equal([
+      true,
+      true,
+      "cancelled",
+    ]);
+  });
+});

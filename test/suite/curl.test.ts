@@ -1,0 +1,63 @@
+/** The suite over HTTP/1.1, from curl: the commands of the page as they stand there. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
+import { runShell, shellBlocksOf } from "../support/shell-page.ts";
+
+const page = join(import.meta.dirname, "../../docs/curl.md");
+
+describe("a suite driven by curl", function () {
+  this.timeout(90_000);
+  let suite: ServedSuite;
+
+  before(async () => {
+    suite = await startServedSuite();
+  });
+
+  after(async () => {
+    await suite?.stop();
+  });
+
+  it("runs the commands of its page, from the spec to the files", async () => {
+    const env = { ASSAY_CONTROLLER: suite.address, ASSAY_TOKEN_FILE: suite.tokenFile, TARGET_URL: suite.targetUrl };
+    const { code, stdout, stderr } = await runShell((await shellBlocksOf(page)).join("\n"), env, suite.folder);
+    expect(code, `${stdout}${stderr}`).to.equal(0);
+    const lines = stdout.trim().split("\n");
+    expect(lines.filter((line) => line.startsWith("refused"))).to.deep.equal(["refused: 22", "refused: 22"]);
+    const answers = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    const [validated, created, ended, summary, records, timeline, list, members, health, wrong, unsupported] = answers;
+    expect(answers).to.have.length(11);
+    expect(validated.effectiveSpec.dataset.entries).to.equal("100");
+    expect(created.run.runId).to.equal("by-curl");
+    expect(ended.run.state).to.equal("RUN_STATE_COMPLETED");
+    expect(summary.phases[0].identity).to.deep.equal({ drawn: "50", succeeded: "50" });
+    expect(records.records.map(({ creditId }: { creditId: string }) => creditId)).to.deep.equal(["1", "2"]);
+    expect(timeline.buckets).to.be.an("array").that.is.not.empty;
+    expect(list.runs[0].runId).to.equal("by-curl");
+    expect(members.members[0].services).to.include("SERVICE_KIND_RECORDS_MANAGER");
+    expect(health).to.deep.equal({ status: "SERVING" });
+    expect(wrong.code).to.equal("invalid_argument");
+    expect(wrong.message).to.contain("models: at least one model is needed");
+    expect(unsupported.code).to.equal("unimplemented");
+    expect(unsupported.message).to.contain("slos");
+    const exported = JSON.parse(await readFile(join(suite.folder, "profile_export_aiperf.json"), "utf8"));
+    expect(exported.request_count.avg).to.equal(50);
+  });
+
+  it("answers a wrong token with 401, and a method that is not there with 404", async () => {
+    const post = (path: string, token: string): Promise<Response> =>
+      fetch(`http://${suite.address}/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+        body: "{}",
+        signal: AbortSignal.timeout(10_000),
+      });
+    const refused = await post("assay.controller.v1.RunService/ListRuns", "nobody");
+    expect(refused.status).to.equal(401);
+    expect(await refused.json()).to.include({ code: "unauthenticated" });
+    const missing = await post("assay.controller.v1.RunService/Nothing", suite.token);
+    expect(missing.status).to.equal(404);
+    await missing.text();
+  });
+});

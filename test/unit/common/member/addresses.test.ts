@@ -1,0 +1,71 @@
+import { create } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { ServiceKind } from "../../../../gen/assay/common/v1/common_pb.js";
+import { type Directory, DirectorySchema } from "../../../../gen/assay/controller/v1/controller_pb.js";
+import { type Addresses, createAddresses, serviceKinds } from "../../../../services/common/member/addresses.ts";
+import { serviceNames } from "../../../../services/common/module.ts";
+
+function directoryOf(...entries: [ServiceKind, string][]): Directory {
+  return create(DirectorySchema, {
+    version: 1n,
+    entries: entries.map(([service, address], index) => ({ service, address, memberId: `m-${index}` })),
+  });
+}
+
+describe("the addresses of a suite", () => {
+  let addresses: Addresses;
+  beforeEach(() => {
+    addresses = createAddresses({ token: undefined });
+  });
+  afterEach(() => addresses.close());
+  const open = new AbortController().signal;
+
+  it("are waited for until the service has joined", async () => {
+    const waiting = addresses.channelTo("timing", open);
+    addresses.update(directoryOf([ServiceKind.DATASET, "d:1"]));
+    addresses.update(directoryOf([ServiceKind.DATASET, "d:1"], [ServiceKind.TIMING, "t:1"]));
+    expect((await waiting).address).to.equal("t:1");
+  });
+
+  it("are waited for no longer than the signal says, which names the service", async () => {
+    const abort = new AbortController();
+    const waiting = addresses.channelTo("records-manager", abort.signal).catch((error: unknown) => error);
+    abort.abort();
+    expect(await waiting).to.include({ code: "deadline_exceeded", message: "no records-manager has joined the suite" });
+    const late = addresses.channelTo("records-manager", AbortSignal.abort()).catch((error: unknown) => error);
+    expect(await late).to.have.property("code", "deadline_exceeded");
+  });
+
+  it("are found at once when they are there, even with a signal that has aborted", async () => {
+    addresses.update(directoryOf([ServiceKind.TIMING, "t:1"]));
+    expect((await addresses.channelTo("timing", AbortSignal.abort())).address).to.equal("t:1");
+  });
+
+  it("leave out members that nobody can reach", () => {
+    addresses.update(directoryOf([ServiceKind.TIMING, ""], [ServiceKind.TIMING, "t:2"]));
+    expect(addresses.entriesOf("timing").map(({ address }) => address)).to.deep.equal(["t:2"]);
+  });
+
+  it("stick to one of several by key, and use all of them over many keys", async () => {
+    const all = ["p:1", "p:2", "p:3"];
+    addresses.update(directoryOf(...all.map((address): [ServiceKind, string] => [ServiceKind.RECORD_PROCESSOR, address])));
+    const chosen = new Set<string>();
+    for (let index = 0; index < 60; index++) {
+      const first = await addresses.channelTo("record-processor", open, `worker-${index}`);
+      const second = await addresses.channelTo("record-processor", open, `worker-${index}`);
+      expect(second).to.equal(first);
+      chosen.add(first.address);
+    }
+    expect([...chosen].sort()).to.deep.equal(all);
+  });
+
+  it("share one channel an address", () => {
+    expect(addresses.channel("a:1")).to.equal(addresses.channel("a:1"));
+    expect(addresses.channel("a:1")).to.not.equal(addresses.channel("a:2"));
+  });
+
+  it("know every service by name", () => {
+    expect(Object.keys(serviceKinds).sort()).to.deep.equal([...serviceNames].sort());
+    expect(new Set(Object.values(serviceKinds)).size).to.equal(serviceNames.length);
+  });
+});

@@ -1,0 +1,83 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { AssayError } from "../../../services/common/errors.ts";
+import { createPath } from "../../../services/worker/request-path.ts";
+
+type Init = MessageInitShape<typeof RunSpecSchema>;
+
+describe("request path", () => {
+  const rows = [
+    { url: "http://h:1", own: "", path: "/v1/chat/completions" },
+    { url: "http://h:1/", own: "", path: "/v1/chat/completions" },
+    { url: "h:1", own: "", path: "/v1/chat/completions" },
+    { url: "http://h:1/v1", own: "", path: "/v1/chat/completions" },
+    { url: "http://h:1/v1/", own: "", path: "/v1/chat/completions" },
+    { url: "http://h:1/llm/v1", own: "", path: "/llm/v1/chat/completions" },
+    { url: "http://h:1/llm", own: "", path: "/llm/v1/chat/completions" },
+    { url: "http://h:1/llm", own: "/ask", path: "/llm/ask" },
+    { url: "http://h:1/llm", own: "/llm/ask", path: "/llm/ask" },
+  ];
+  for (const { url, own, path } of rows) {
+    it(`leads from ${url} ${own} to ${path}`, () => {
+      expect(pathOf({ target: { urls: [{ url }] }, endpoint: { path: own } }).path).to.equal(path);
+    });
+  }
+
+  it("has the usual headers, those of the key and those of the spec", () => {
+    const { headers } = pathOf({ target: { urls: [{ url: "h" }], apiKey: "k", headers: { "X-Team": "a" } } });
+    const named = pairsOf(headers);
+    expect(named.get("content-type")).to.equal("application/json");
+    expect(named.get("accept")).to.equal("application/json");
+    expect(named.get("authorization")).to.equal("Bearer k");
+    expect(named.get("x-team")).to.equal("a");
+    expect(named.get("user-agent")).to.match(/^assay\//);
+  });
+
+  it("asks for an event stream where one is wanted", () => {
+    const { headers, isStreaming } = pathOf({ target: { urls: [{ url: "h" }] }, endpoint: { streaming: true } });
+    expect(isStreaming).to.equal(true);
+    expect(pairsOf(headers).get("accept")).to.equal("text/event-stream");
+  });
+
+  it("sends each header once: the spec's takes the place of the usual one", () => {
+    const given = { Authorization: "own", "USER-AGENT": "me" };
+    const { headers } = pathOf({ target: { urls: [{ url: "h" }], apiKey: "k", headers: given } });
+    const names = headers.filter((_, index) => index % 2 === 0);
+    expect(new Set(names).size).to.equal(names.length);
+    expect(pairsOf(headers).get("authorization")).to.equal("own");
+    expect(pairsOf(headers).get("user-agent")).to.equal("me");
+  });
+
+  it("names the session as the spec says", () => {
+    expect(pathOf({ target: { urls: [{ url: "h" }] } }).sessionHeader).to.equal("x-correlation-id");
+    expect(pathOf({ target: { urls: [{ url: "h" }], sessionHeader: "x-session" } }).sessionHeader).to.equal("x-session");
+  });
+
+  it("counts limits in ns, and has none where none is given", () => {
+    const { timeouts } = pathOf({ target: { urls: [{ url: "h" }], requestTimeoutSec: 1.5, idleTimeoutSec: 2 } });
+    expect(timeouts).to.deep.equal({ requestNs: 1.5e9, firstByteNs: Number.POSITIVE_INFINITY, idleNs: 2e9 });
+  });
+
+  const refused: { what: string; spec: Init }[] = [
+    { what: "a spec without a target", spec: {} },
+    { what: "an endpoint that there is not", spec: { target: { urls: [{ url: "h" }] }, endpoint: { type: "telepathy" } } },
+    { what: "a scheme that is not HTTP's", spec: { target: { urls: [{ url: "grpc://h:1" }] } } },
+    { what: "what is no URL", spec: { target: { urls: [{ url: "http://" }] } } },
+  ];
+  for (const { what, spec } of refused) {
+    it(`refuses ${what}`, () => {
+      expect(() => pathOf(spec))
+        .to.throw(AssayError)
+        .with.property("code", "invalid_argument");
+    });
+  }
+});
+
+function pathOf(init: Init) {
+  return createPath(create(RunSpecSchema, { models: ["m"], ...init })).sender;
+}
+
+function pairsOf(headers: readonly string[]): Map<string, string> {
+  return new Map(headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1] ?? ""] as const] : [])));
+}
