@@ -4,7 +4,7 @@ import { helpText, parseArguments } from "./options.ts";
 import { createMock, type Mock } from "./server.ts";
 
 /**
- * Serves until SIGINT or SIGTERM. The first line on stdout is `listening on http://HOST:PORT`, for programs; everything
+ * Serves until SIGINT or SIGTERM, or the end of its input if asked to. The first line on stdout is `listening on http://HOST:PORT`, for programs; everything
  * else goes to stderr. Resolves with the exit code: 0 stopped by a signal or help shown, 1 could not listen, 2 wrong
  * arguments (all of them named).
  */
@@ -28,7 +28,7 @@ export async function runMock(argv: readonly string[]): Promise<number> {
   }
   process.stdout.write(`listening on ${mock.url}\n`);
   process.stderr.write(`chat at ${mock.url}/v1/chat/completions, GPUs at ${mock.dcgmUrl}\n`);
-  await nextSignal();
+  await (options.endsWithInput ? Promise.race([nextSignal(), inputEnd()]) : nextSignal());
   await mock.stop();
   return 0;
 }
@@ -42,5 +42,11 @@ function nextSignal(): Promise<void> {
     };
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
+  });
+}
+
+function inputEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdin.once("end", resolve).once("close", resolve).once("error", resolve).resume();
   });
 }

@@ -37,6 +37,8 @@ export interface MockOptions {
   /** The shortest time between two readings of the GPUs; in between the page repeats, as the exporter's does. */
   readonly dcgmIntervalMs: number;
   readonly maxBodyBytes: number;
+  /** The command ends when its standard input does: for who starts it as a process of its own. */
+  readonly endsWithInput: boolean;
 }
 
 export const defaultOptions: MockOptions = {
@@ -57,6 +59,7 @@ export const defaultOptions: MockOptions = {
   gpus: 2,
   dcgmIntervalMs: 100,
   maxBodyBytes: 64 * 1024 * 1024,
+  endsWithInput: false,
 };
 
 /** The longest answer that may be asked for, in tokens. */
@@ -134,6 +137,7 @@ const rows: readonly OptionRow[] = [
     value: "BYTES",
     doc: "largest request body, 413 beyond",
   },
+  { flag: "--end-with-input", key: "endsWithInput", kind: { is: "switch" }, doc: "end when standard input ends, as well" },
 ];
 
 /** Completes given options with the defaults. Throws `invalid_argument` naming every value that is not allowed. */

@@ -1,7 +1,8 @@
 /** The command line client: everything that `assay` does besides serving. */
+
+import { nearest } from "../../services/common/nearest.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { healthFlags, runFlags } from "./flags.ts";
-import { nearest } from "./nearest.ts";
 import { maskedCommand, parseFlags } from "./parse.ts";
 import { conflictsOf } from "./run-options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";

@@ -8,6 +8,7 @@ export const overview = `assay: measures how fast an inference server is, and sa
   assay mock [options]     the built-in server, to try things out against
   assay serve [options]    services of a suite that stays
   assay health [options]   whether a suite is there and serving
+  assay recover FOLDER     finish a run whose processes were all killed, from its file
   assay --version          the version
 
 assay COMMAND --help lists the options of a command. To see it work: assay run --mock

@@ -118,7 +118,7 @@ export class LocalSuite {
     const { artifactBase, workersMax = Number.POSITIVE_INFINITY, logLevel, logFile = null } = this.#options;
     // One core is left to everything that is no worker.
     const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
-    const config = { controller: { usesArtifactDir: true, artifactBase }, "worker-manager": { prespawn } };
+    const config = { controller: { artifactBase }, "worker-manager": { prespawn } };
     return { token: this.token, controller, logFile, logLevel, config };
   }
 

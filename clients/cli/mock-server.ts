@@ -3,10 +3,7 @@ import { AssayError } from "../../services/common/errors.ts";
 import { Companion } from "./companion.ts";
 
 /** An answer of the default 32 tokens takes 360 ms, so that the default 100 requests, 8 at once, take some seconds. */
-const mockArguments = ["mock", "--port", "0", "--stamps", "--ttft", "50", "--itl", "10"];
-
-/** `assay mock` by itself lives until a signal: this ends it with its stdin, however its parent ends. */
-const endWithParent = "data:text/javascript,process.stdin.on('close',()=>process.exit()).resume()";
+const mockArguments = ["mock", "--end-with-input", "--port", "0", "--stamps", "--ttft", "50", "--itl", "10"];
 
 const readyTimeoutMs = 10_000;
 
@@ -15,10 +12,9 @@ export class MockServer {
 
   /** Starts it at once. `command`: program and arguments up to the subcommand. */
   constructor(command: readonly string[]) {
-    const [program = "", ...args] = command;
     this.#companion = new Companion({
       name: "mock",
-      command: [program, "--import", endWithParent, ...args, ...mockArguments],
+      command: [...command, ...mockArguments],
       // Requests in flight are still answered after a Ctrl-C.
       isDetached: true,
     });

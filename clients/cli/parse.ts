@@ -1,7 +1,8 @@
 /** From arguments to options, by a table of flags. Pure; reports every problem, not the first. */
+
+import { nearest } from "../../services/common/nearest.ts";
 import { type FlagKind, gather, isGathering, readValue } from "./flag-kinds.ts";
 import type { Flag, FlagTable, OptionsOf } from "./flags.ts";
-import { nearest } from "./nearest.ts";
 
 export interface Parsed<T extends FlagTable> {
   /** What was given and could be read. */

@@ -268,9 +268,11 @@ function isRefusal({ code }: AssayError): boolean {
   return code === "invalid_argument" || code === "unimplemented";
 }
 
+/** The controller waits no longer than this for a cancelled run. */
+const maxCancelGraceSec = 30;
+
 /** ` up to 30 s`: how long answers of the phase that runs are waited for, where the spec says. */
 function graceText({ spec, phase }: Run): string {
   const seconds = spec?.phases.find(({ name }) => name === phase)?.graceSec;
-  if (seconds === undefined) return "";
-  return seconds < 600 ? ` up to ${seconds} s` : ` up to ${Math.round(seconds / 60)} min`;
+  return seconds === undefined ? "" : ` up to ${Math.min(seconds, maxCancelGraceSec)} s`;
 }

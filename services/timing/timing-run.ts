@@ -49,7 +49,6 @@ export class TimingRun {
   private readonly options: TimingRunOptions;
   private readonly core: TimingCore;
   private readonly streams = new Map<number, CreditsStream>();
-  private readonly asked = new Map<number, number>();
   /**
    * The core advances from setImmediate, after everything that the sockets hold has been handed in: otherwise a long pause of this
    * process would look like the silence of every worker.
@@ -94,7 +93,6 @@ export class TimingRun {
   startPhase(phase: number): void {
     const nowNs = monotonicNs();
     const plan = planPhase(this.options.spec, phase, this.options.dataset, this.sessionsBefore);
-    this.asked.set(phase, plan.stop.requestCount ?? 0);
     const startNs = this.options.clock.toSuite(nowNs);
     this.options.report({ case: "phaseStarted", value: create(PhaseStartedSchema, { phase, startNs }) });
     this.core.startPhase(plan, nowNs);

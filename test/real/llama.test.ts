@@ -49,12 +49,12 @@ interface Event {
 const osl = 16;
 const isl = 64;
 /**
- * How far two clocks' views of the same thing may lie apart: what lies between the server's stamps and the client's (HTTP,
- * JSON and tokenising at the server, the relay) takes milliseconds on an idle machine. Other work may hold any of the three processes
- * up, one request at a time, so that medians are compared, and a share of the figure is let go.
+ * How far two views of the same thing may lie apart: what lies between the server's stamps and the client's (HTTP, JSON and
+ * tokenising at the server, the relay) takes about 10 ms on an idle machine. Other work may hold any of the three processes up
+ * for longer, now and then, so that half of the requests have to agree, and a share of the figure is let go.
  */
-const apartMs = 100;
-const apartShare = 0.25;
+const apartMs = 40;
+const apartShare = 0.05;
 
 describe("a run against llama.cpp's server", function () {
   this.timeout(180_000);
@@ -153,14 +153,8 @@ describe("a run against llama.cpp's server", function () {
         expect(row.time_to_first_token).to.be.above(told.timings.prompt_ms - 1);
         expect(row.request_latency).to.be.above(told.timings.prompt_ms + told.timings.predicted_ms - 1);
       }
-      expectClose(
-        median(all.map(({ row }) => row.time_to_first_token ?? Number.NaN)),
-        median(all.map(({ told }) => told.timings.prompt_ms)),
-      );
-      expectClose(
-        median(all.map(({ row }) => row.decode_duration ?? Number.NaN)),
-        median(all.map(({ told }) => told.timings.predicted_ms)),
-      );
+      expectClose(all.map(({ row, told }) => [row.time_to_first_token, told.timings.prompt_ms]));
+      expectClose(all.map(({ row, told }) => [row.decode_duration, told.timings.predicted_ms]));
     });
 
     it("takes a delta whose content is null for no token, and stamps every other one", async () => {
@@ -177,10 +171,7 @@ describe("a run against llama.cpp's server", function () {
 
     it("agrees with its times for documents", async () => {
       const all = joined(await run(relay.url, 4, "--concurrency", "1", "--extra-inputs", "cache_prompt:false"));
-      expectClose(
-        median(all.map(({ row }) => row.request_latency)),
-        median(all.map(({ told }) => told.timings.prompt_ms + told.timings.predicted_ms)),
-      );
+      expectClose(all.map(({ row, told }) => [row.request_latency, told.timings.prompt_ms + told.timings.predicted_ms]));
     });
   });
 
@@ -235,11 +226,10 @@ function rowsOf(file: string): Row[] {
   }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function expectClose(ours: number, theirs: number): void {
-  expect(ours, `${ours} ms here, ${theirs} ms at the server`).to.be.closeTo(theirs, apartMs + apartShare * theirs);
+/** Pairs of what was measured here and what the server says, in ms: at least half of them agree. */
+function expectClose(pairs: readonly (readonly [ours: number | null, theirs: number])[]): void {
+  const excess = pairs
+    .map(([ours, theirs]) => Math.abs((ours ?? Number.NaN) - theirs) - apartShare * theirs)
+    .toSorted((a, b) => a - b);
+  expect(excess[Math.floor(pairs.length / 2)], `ms here and at the server: ${pairs.join(" | ")}`).to.be.below(apartMs);
 }

@@ -226,6 +226,8 @@ function addDatasetDefaults(spec: RunSpec): void {
   const synthetic = dataset.source.value;
   if (synthetic.corpus === "") synthetic.corpus = "prose";
   synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
+  // A deviation alone: the mean is the default.
+  if (synthetic.inputTokens.mean === 0) synthetic.inputTokens.mean = defaultInputTokens;
 }
 
 function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
