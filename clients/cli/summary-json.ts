@@ -54,7 +54,6 @@ function identityJson(identity: PhaseIdentity): object {
     conflicts: Number(identity.conflicts),
     abandoned: Number(identity.abandoned),
     unaccounted: Number(identity.unaccounted),
-    reissued: Number(identity.reissued),
   };
 }
 

@@ -86,7 +86,6 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
       value: {
         $typeName: "assay.controller.v1.PhaseIdentity",
         abandoned: 0n,
-        reissued: 0n,
         ...zeroIdentity,
         ...identityOf(phase),
       },

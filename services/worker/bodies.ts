@@ -35,7 +35,8 @@ export class BodyMaker {
    */
   make(turn: Turn, history: readonly ChatMessage[], maxOutputTokens: number | undefined): RequestBody {
     if (history.length > 0) return this.format(turn, history, maxOutputTokens);
-    const key = `${turn.conversation}/${turn.turn}/${maxOutputTokens ?? ""}`;
+    // A bigint is much slower to write out than a number.
+    const key = `${Number(turn.conversation)}/${turn.turn}/${maxOutputTokens ?? ""}`;
     const known = this.kept.get(key);
     if (known !== undefined) return known;
     const made = this.format(turn, history, maxOutputTokens);

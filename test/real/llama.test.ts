@@ -12,7 +12,7 @@ import { RunService, SuiteService } from "../../gen/assay/controller/v1/controll
 import { decodeStamps } from "../../services/common/chunk-stamps.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
 import { startServedSuite } from "../support/served-suite.ts";
-import { useSuite } from "../support/suite.ts";
+import { useStage } from "../support/suite.ts";
 import { type Counted, type LlamaServer, model, startLlama } from "./llama-server.ts";
 import { type Exchange, type RecordingProxy, recordTo } from "./recording-proxy.ts";
 
@@ -58,7 +58,7 @@ const apartShare = 0.05;
 
 describe("a run against llama.cpp's server", function () {
   this.timeout(180_000);
-  const suite = useSuite();
+  const stage = useStage();
   let server: LlamaServer;
   let countedBefore: Counted;
 
@@ -76,20 +76,20 @@ describe("a run against llama.cpp's server", function () {
 
   /** The command as a person types it. Resolves with the rows of its run, once it has ended as it should. */
   async function run(url: string, requests: number, ...flags: readonly string[]): Promise<Row[]> {
-    const command = suite.start([
+    const command = stage.start([
       ...["run", "-m", model, "-u", url, "--endpoint-type", "chat", "--request-count", String(requests)],
       ...["--isl", String(isl), "--osl", String(osl), "--random-seed", "11", "--output-artifact-dir", "out"],
       // Without these the model may end early, and answers would depend on those before.
       ...["--extra-inputs", "ignore_eos:true", "--extra-inputs", "temperature:0", ...flags],
     ]);
     const { code, stdout, stderr } = await command.exit(150_000);
-    const rows = rowsOf(join(suite.folder, "out/run.db"));
+    const rows = rowsOf(join(stage.folder, "out/run.db"));
     expect(code, stderr).to.equal(0);
     expect(
       rows.map(({ error_code, status }) => error_code ?? status),
       stdout,
     ).to.deep.equal(Array(requests).fill(200));
-    const lines = (await readFile(join(suite.folder, "out/profile_export.jsonl"), "utf8")).trim().split("\n");
+    const lines = (await readFile(join(stage.folder, "out/profile_export.jsonl"), "utf8")).trim().split("\n");
     const exported = lines.map((line) => JSON.parse(line).metadata.x_request_id);
     expect(exported).to.have.members(rows.map((row) => row.request_id));
     return rows;

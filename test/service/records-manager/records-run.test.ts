@@ -81,10 +81,8 @@ describe("a run whose disk is full", () => {
         unused: [],
         dropped: [],
         lost: [],
-        reissued: 0n,
         abandoned: 0n,
         strayReturns: 0n,
-        isIncomplete: false,
       }),
     );
     const { error } = await fill();

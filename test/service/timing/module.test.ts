@@ -2,7 +2,11 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { ArrivalPattern, type PhaseSpecSchema, RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { CommandSchema, type MemberEvent, type ReturningComplete } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  CommandSchema,
+  type MemberEvent,
+  type ReturningComplete,
+} from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { ReturnKind } from "../../../gen/assay/timing/v1/timing_pb.js";
 import { TimingService } from "../../../gen/assay/timing/v1/timing_service_pb.js";
 import { silentLogger } from "../../../services/common/logger.ts";
@@ -88,7 +92,9 @@ describe("timing", () => {
     expect(worker.credits).to.have.length(20);
     expect(worker.slots.at(0)?.limit).to.equal(3);
     expect(worker.credits.map(({ conversation }) => Number(conversation)).slice(0, 5)).to.deep.equal([0, 1, 2, 3, 0]);
-    expect(idsOf(complete?.account?.drawn)).to.deep.equal(worker.credits.map(({ creditId }) => Number(creditId)).sort((a, b) => a - b));
+    expect(idsOf(complete?.account?.drawn)).to.deep.equal(
+      worker.credits.map(({ creditId }) => Number(creditId)).sort((a, b) => a - b),
+    );
     expect(complete?.account).to.deep.include({ unused: [], dropped: [], lost: [], strayReturns: 0n });
     expect(kinds()).to.deep.equal(["phaseStarted", "sendingComplete", "returningComplete"]);
   });

@@ -122,8 +122,8 @@ class Scene {
   }
 }
 
-function opened<T extends FakeStream<never, never>>(streams: T[]): T {
-  const stream = new FakeStream() as unknown as T;
+function opened<In, Out>(streams: FakeStream<In, Out>[]): FakeStream<In, Out> {
+  const stream = new FakeStream<In, Out>();
   streams.push(stream);
   return stream;
 }

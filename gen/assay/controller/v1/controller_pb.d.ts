@@ -216,7 +216,7 @@ export declare type PhaseIdentity = Message<"assay.controller.v1.PhaseIdentity">
   drawn: bigint;
 
   /**
-   * Came back unsent and were not drawn again.
+   * Came back unsent. Unless the phase had stopped, their turns were drawn again under other ids.
    *
    * @generated from field: uint64 unused = 2;
    */
@@ -291,13 +291,6 @@ export declare type PhaseIdentity = Message<"assay.controller.v1.PhaseIdentity">
    * @generated from field: uint64 unaccounted = 12;
    */
   unaccounted: bigint;
-
-  /**
-   * Unused credits drawn again under another id; part of `drawn`, not of any class above.
-   *
-   * @generated from field: uint64 reissued = 13;
-   */
-  reissued: bigint;
 };
 
 /**

@@ -173,32 +173,18 @@ export declare type PhaseAccount = Message<"assay.timing.v1.PhaseAccount"> & {
   lost: IdRange[];
 
   /**
-   * Unused credits whose turn was drawn again under another id.
-   *
-   * @generated from field: uint64 reissued = 6;
-   */
-  reissued: bigint;
-
-  /**
    * Turns of sessions that ended early; never drawn.
    *
-   * @generated from field: uint64 abandoned = 7;
+   * @generated from field: uint64 abandoned = 6;
    */
   abandoned: bigint;
 
   /**
    * Returns for ids that were not issued to who returned them: a bug, the verdict is `invalid`.
    *
-   * @generated from field: uint64 stray_returns = 8;
+   * @generated from field: uint64 stray_returns = 7;
    */
   strayReturns: bigint;
-
-  /**
-   * Timing died: the account was made from its last heartbeat, and no equality is claimed.
-   *
-   * @generated from field: bool is_incomplete = 9;
-   */
-  isIncomplete: boolean;
 };
 
 /**
