@@ -19,8 +19,10 @@ import { createMember, type Member } from "./common/member/member.ts";
 import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
 import { serviceNames } from "./common/module.ts";
+import { didYouMean } from "./common/nearest.ts";
 import type { Bootstrap } from "./common/parent.ts";
 import { processConfig } from "./common/process-config.ts";
+import { isLoopbackAddress } from "./common/rpc/auth.ts";
 import type { Channel } from "./common/rpc/channel.ts";
 import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
 import { within } from "./common/within.ts";
@@ -67,13 +69,13 @@ export function parseServices(text: string): ServiceName[] {
   // Workers are processes of their own: their manager starts them.
   if (names.includes("all")) return serviceNames.filter((name) => name !== "worker");
   const wrong = names.filter((name) => !isServiceName(name));
-  if (wrong.length > 0 || names.length === 0) {
-    throw new AssayError(
-      "invalid_argument",
-      `--services: must be of all, ${serviceNames.join(", ")}, got ${wrong.join(", ") || "nothing"}`,
-    );
+  const [first] = wrong;
+  if (first !== undefined) {
+    const known = ["all", ...serviceNames];
+    const got = wrong.join(", ") || "nothing";
+    throw new AssayError("invalid_argument", `--services: must be of ${known.join(", ")}, got ${got}${didYouMean(first, known)}`);
   }
-  return names.filter(isServiceName);
+  return [...new Set(names.filter(isServiceName))];
 }
 
 function isServiceName(name: string): name is ServiceName {
@@ -92,6 +94,9 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   if (!isController && controllerAddress === undefined) {
     throw new AssayError("invalid_argument", "--controller: needed where the controller is not among the services");
   }
+  if (common.tlsCert === null && !common.insecure && !isLoopbackHost(common.host)) {
+    throw new AssayError("invalid_argument", `--host ${common.host}: needs --tls-cert and --tls-key, or --insecure`);
+  }
   const log = createProcessLog(services, config, bootstrap);
   const secret = tokenOf(config, bootstrap, isController);
   if (secret.token !== undefined) log.addSecret(secret.token);
@@ -103,32 +108,36 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   let member: Member | undefined;
 
   const report = (event: MemberEvent["event"], runId: string): void => member?.report(event, runId);
-  const modules = await Promise.all(
-    services.map((service) =>
-      createModule(service, {
-        log: log.child({ service }),
-        config,
-        bootstrap,
-        addresses,
-        clock,
-        report,
-        memberId: () => member?.id ?? bootstrap?.memberId ?? "",
-        usage: () => member?.usage(),
-        channelTo: (address) => addresses.channel(address),
-        controllerAddress: listening.promise,
-        token: secret.token,
-      }),
-    ),
-  );
-  const server = createRpcServer({
-    services: modules.flatMap(({ implementations }) => implementations),
-    listen: { host: common.host, port: common.port },
-    auth: secret.token === undefined ? { insecure: true } : { tokens: { [secret.token]: ["operator", "member"] } },
-    log: log.child({ service: "rpc" }),
-    ...(tls === undefined ? {} : { tls: tls.server }),
-  });
+  const modules: ServiceModule[] = [];
+  let server: RpcServer | undefined;
   let address = "";
   try {
+    const made = await Promise.allSettled(
+      services.map((service) =>
+        createModule(service, {
+          log: log.child({ service }),
+          config,
+          bootstrap,
+          addresses,
+          clock,
+          report,
+          memberId: () => member?.id ?? bootstrap?.memberId ?? "",
+          usage: () => member?.usage(),
+          channelTo: (to) => addresses.channel(to),
+          controllerAddress: listening.promise,
+          token: secret.token,
+        }),
+      ),
+    );
+    for (const one of made) if (one.status === "fulfilled") modules.push(one.value);
+    for (const one of made) if (one.status === "rejected") throw one.reason;
+    server = createRpcServer({
+      services: modules.flatMap(({ implementations }) => implementations),
+      listen: { host: common.host, port: common.port },
+      auth: secret.token === undefined ? { insecure: true } : { tokens: { [secret.token]: ["operator", "member"] } },
+      log: log.child({ service: "rpc" }),
+      ...(tls === undefined ? {} : { tls: tls.server }),
+    });
     const started = await server.start();
     address = common.advertise ?? started.address;
     listening.resolve(controllerAddress ?? started.address);
@@ -146,6 +155,8 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     await member.join(joinTimeoutMs);
   } catch (error) {
     await stopAll(modules, server, member, log);
+    addresses.close();
+    await log.close();
     throw error;
   }
   log.info("joined the suite", { services: services.join(","), address, member: member.id });
@@ -340,7 +351,7 @@ const runLogs = new Map<string, string>();
 
 async function stopAll(
   modules: readonly ServiceModule[],
-  server: RpcServer,
+  server: RpcServer | undefined,
   member: Member | undefined,
   log: Log,
 ): Promise<void> {
@@ -352,7 +363,7 @@ async function stopAll(
     ),
   );
   await member?.leave();
-  await server.stop(serverGraceMs);
+  await server?.stop(serverGraceMs);
 }
 
 function createProcessLog(services: readonly ServiceName[], config: SuiteConfig, bootstrap: Bootstrap | undefined): Log {
@@ -393,8 +404,11 @@ function tokenOf(
   if (config.process.insecure) return { token: undefined, file: undefined };
   const file = config.process.joinTokenFile ?? join(stateDir(), "assay", "token");
   try {
-    return { token: readFileSync(file, "utf8").trim(), file };
+    const token = readFileSync(file, "utf8").trim();
+    if (token !== "") return { token, file };
+    throw new AssayError("invalid_argument", `--join-token-file: ${file} is empty`);
   } catch (error) {
+    if (error instanceof AssayError) throw error;
     if (!isController) {
       throw new AssayError("invalid_argument", `--join-token-file: the suite's token cannot be read: ${messageOf(error)}`, {
         cause: error,
@@ -411,13 +425,25 @@ function tokenOf(
 function tlsOf({ process: { tlsCert, tlsKey, tlsCa, tlsClientCertificates } }: SuiteConfig) {
   if (tlsCert === null && tlsKey === null) return undefined;
   if (tlsCert === null || tlsKey === null) throw new AssayError("invalid_argument", "--tls-cert and --tls-key belong together");
-  const cert = readFileSync(tlsCert);
-  const key = readFileSync(tlsKey);
-  const ca = tlsCa === null ? undefined : readFileSync(tlsCa);
+  const cert = readPem("--tls-cert", tlsCert);
+  const key = readPem("--tls-key", tlsKey);
+  const ca = tlsCa === null ? undefined : readPem("--tls-ca", tlsCa);
   return {
     server: { cert, key, ...(ca === undefined ? {} : { ca, clientCertificates: tlsClientCertificates }) },
     client: { cert, key, ...(ca === undefined ? {} : { ca }) },
   };
+}
+
+function readPem(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new AssayError("invalid_argument", `${option}: cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || isLoopbackAddress(host);
 }
 
 /** The config of a process that another one of the suite started. */

@@ -9,6 +9,8 @@ import { Companion, type CompanionEnd } from "./companion.ts";
 
 /** Services by process; the first process holds the controller, and its address is told to the others. */
 const processes = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
+/** All that these know is in the run's file, or is sent to them again. */
+const replaceable: ReadonlySet<string> = new Set(["records-manager,record-processor"]);
 
 export interface LocalSuiteOptions {
   /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
@@ -28,6 +30,8 @@ export interface LocalSuiteOptions {
 }
 
 export interface SuiteDeath extends CompanionEnd {
+  /** Another process takes its place, and the run goes on. */
+  readonly isReplaced: boolean;
   /** It held the controller: the run can no longer be watched. */
   readonly isController: boolean;
 }
@@ -36,20 +40,15 @@ export class LocalSuite {
   /** Of an operator of this suite. */
   readonly token = randomBytes(32).toString("base64url");
   readonly #options: LocalSuiteOptions;
-  readonly #companions: readonly Companion[];
+  readonly #companions: Companion[];
+  readonly #addresses = new Map<string, string>();
+  readonly #replaced = new Set<string>();
   #isEnding = false;
 
   /** Starts the processes at once, all together. */
   constructor(options: LocalSuiteOptions) {
     this.#options = options;
-    this.#companions = processes.map(
-      (services) =>
-        new Companion({
-          name: services,
-          command: [...options.command, "serve", `--services=${services}`, "--bootstrap"],
-          onLog: options.onLog,
-        }),
-    );
+    this.#companions = processes.map((services) => this.#launch(services));
   }
 
   /**
@@ -66,7 +65,7 @@ export class LocalSuite {
     }, timeoutMs);
     try {
       const address = await Promise.race([this.#join(missing), late]);
-      for (const companion of this.#companions) void this.#reportDeath(companion);
+      for (const companion of this.#companions) void this.#watch(companion);
       return address;
     } catch (error) {
       await this.kill();
@@ -88,6 +87,11 @@ export class LocalSuite {
     await Promise.all(this.#companions.map((companion) => companion.kill()));
   }
 
+  #launch(services: string): Companion {
+    const { command, onLog } = this.#options;
+    return new Companion({ name: services, command: [...command, "serve", `--services=${services}`, "--bootstrap"], onLog });
+  }
+
   async #join(missing: Set<string>): Promise<string> {
     const [first, ...others] = this.#companions;
     if (first === undefined) throw new AssayError("internal", "a local suite without processes");
@@ -103,6 +107,7 @@ export class LocalSuite {
     const line = await companion.firstLine;
     if (line === undefined) return this.#throwDeath(await companion.ended);
     const address = addressOf(line, companion.name);
+    this.#addresses.set(companion.name, address);
     missing.delete(companion.name);
     return address;
   }
@@ -114,17 +119,32 @@ export class LocalSuite {
     );
   }
 
-  #bootstrap(controller: string | null): object {
+  #bootstrap(controller: string | null, port = 0): object {
     const { artifactBase, workersMax = Number.POSITIVE_INFINITY, logLevel, logFile = null } = this.#options;
     // One core is left to everything that is no worker.
     const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
-    const config = { controller: { artifactBase }, "worker-manager": { prespawn } };
+    const config = { process: { port }, controller: { artifactBase }, "worker-manager": { prespawn } };
     return { token: this.token, controller, logFile, logLevel, config };
   }
 
-  async #reportDeath(companion: Companion): Promise<void> {
+  async #watch(companion: Companion): Promise<void> {
     const end = await companion.ended;
-    if (!this.#isEnding) this.#options.onDeath({ ...end, isController: companion === this.#companions[0] });
+    if (this.#isEnding) return;
+    const index = this.#companions.indexOf(companion);
+    const { name } = companion;
+    const isReplaced = replaceable.has(name) && !this.#replaced.has(name);
+    if (isReplaced) this.#replace(index, name);
+    this.#options.onDeath({ ...end, isController: index === 0, isReplaced });
+  }
+
+  /** Once, at the same address: whoever dials it again finds the same services. One that does not start ends by itself. */
+  #replace(index: number, name: string): void {
+    this.#replaced.add(name);
+    const successor = this.#launch(name);
+    this.#companions[index] = successor;
+    const port = Number(this.#addresses.get(name)?.split(":").at(-1) ?? 0);
+    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(processes[0]) ?? null, port)));
+    void this.#watch(successor);
   }
 }
 

@@ -236,9 +236,10 @@ class Session {
       .catch((error) => this.say(`ending the run: ${error.message}`));
   }
 
-  #onDeath({ name, how, lastWords, isController }: SuiteDeath): void {
-    this.say(`the process of ${name} ended unexpectedly: ${how}`);
+  #onDeath({ name, how, lastWords, isController, isReplaced }: SuiteDeath): void {
+    this.say(`the process of ${name} ended unexpectedly: ${how}${isReplaced ? "; another one takes its place" : ""}`);
     if (lastWords !== "") this.#note(lastWords.replaceAll(/^/gm, "  "));
+    if (isReplaced) return;
     const files = this.#folder === "" ? "" : `; what was recorded is in ${this.#folder}`;
     if (isController) {
       this.#lost.abort(new AssayError("unavailable", `the run is lost with its controller${files}`));

@@ -36,6 +36,7 @@ export interface WatchOptions {
 /** Statistics of a long run are made from all of its rows. */
 const summaryTimeoutMs = 300_000;
 const cancelTimeoutMs = 5000;
+const suiteTimeoutMs = 5000;
 /** Whoever wants this is leaving. */
 const cancelNowTimeoutMs = 1000;
 /** How long a suite may be silent, and how soon it is dialled again, doubling. */
@@ -57,7 +58,7 @@ export class SuiteClient {
   readonly #suite: SuiteAddress;
   readonly #channel: Channel;
   readonly #runs: Client<typeof RunService>;
-  #records: Promise<Client<typeof RecordsManagerService>> | undefined;
+  #records: { readonly address: string; readonly client: Client<typeof RecordsManagerService> } | undefined;
 
   constructor(suite: SuiteAddress) {
     this.#suite = suite;
@@ -127,23 +128,23 @@ export class SuiteClient {
 
   close(): void {
     this.#channel.close();
-    // A client that could not be made has nothing to close, and whoever asked for it was told.
-    this.#records?.then((records) => records.close()).catch(() => {});
+    this.#records?.client.close();
   }
 
-  #recordsManager(): Promise<Client<typeof RecordsManagerService>> {
-    this.#records ??= this.#findRecordsManager().catch((error) => {
-      this.#records = undefined;
-      throw error;
-    });
-    return this.#records;
-  }
-
-  async #findRecordsManager(): Promise<Client<typeof RecordsManagerService>> {
-    const { members } = await createClient(SuiteService, this.#channel).getSuite({});
-    const member = members.find(({ services, address }) => services.includes(ServiceKind.RECORDS_MANAGER) && address !== "");
+  /** Whoever is it at the moment. Throws `unavailable` where there is none that answers the controller. */
+  async #recordsManager(): Promise<Client<typeof RecordsManagerService>> {
+    const { members } = await createClient(SuiteService, this.#channel).getSuite({}, { timeoutMs: suiteTimeoutMs });
+    // One that has died may still be listed beside its successor, and one that is frozen would never answer.
+    const member = members.find(
+      ({ services, address, isConnected }) => isConnected && services.includes(ServiceKind.RECORDS_MANAGER) && address !== "",
+    );
     if (member === undefined) throw new AssayError("unavailable", `no records-manager in the suite at ${this.#suite.address}`);
-    return createClient(RecordsManagerService, { ...this.#suite, address: member.address });
+    const { address } = member;
+    if (this.#records?.address !== address) {
+      this.#records?.client.close();
+      this.#records = { address, client: createClient(RecordsManagerService, { ...this.#suite, address }) };
+    }
+    return this.#records.client;
   }
 }
 

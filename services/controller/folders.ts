@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
 
 /** Files that a run writes; those of an earlier run in a folder that was named are replaced. */
-const runFiles = ["run.db", "run.db-wal", "run.db-shm", "profile_export_aiperf.json", "profile_export.jsonl"];
+const runFiles = ["run.db", "run.db-wal", "run.db-shm", "profile_export_aiperf.json", "profile_export.jsonl", "logs/assay.log"];
 const maxTries = 10_000;
 
 export interface FolderOptions {
@@ -45,10 +45,18 @@ export function makeRunFolder(
 export function removeRunFiles(folder: string): void {
   try {
     removeFiles(folder);
+    removeEmpty(join(folder, "logs"));
+    removeEmpty(folder);
+  } catch (error) {
+    throw new AssayError("failed_precondition", `folder ${folder} cannot be removed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
     rmdirSync(folder);
   } catch (error) {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTEMPTY") || hasCode(error, "EEXIST")) return;
-    throw new AssayError("failed_precondition", `folder ${folder} cannot be removed: ${messageOf(error)}`, { cause: error });
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].some((code) => hasCode(error, code))) throw error;
   }
 }
 

@@ -276,7 +276,10 @@ export class Members {
 
   private receive(entry: MemberEntry, { message }: JoinRequest): void {
     entry.member.lastSeenNs = monotonicNs();
-    if (this.lost.delete(entry)) this.wake();
+    if (this.lost.delete(entry)) {
+      entry.member.isConnected = entry.stream !== undefined;
+      this.wake();
+    }
     switch (message.case) {
       case "heartbeat":
         entry.heartbeat = message.value;
@@ -346,6 +349,7 @@ export class Members {
       }
       if ((!isBroken && !isSilent) || this.lost.has(entry)) continue;
       this.lost.add(entry);
+      entry.member.isConnected = false;
       const reason = isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`;
       giveUpCommands(entry, reason);
       this.listeners.onLost(entry, reason);

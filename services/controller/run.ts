@@ -122,6 +122,7 @@ export class RunExecution {
   private dataset: PromiseWithResolvers<DatasetHandle> = Promise.withResolvers();
   private readonly givenUp = new Set<string>();
   private liveWorkers = 0;
+  private isClosed = false;
   private isLeft = false;
 
   constructor(options: RunExecutionOptions) {
@@ -198,6 +199,7 @@ export class RunExecution {
 
   /** The controller ends in the middle of it: nothing of the run keeps the process alive. */
   close(): void {
+    this.isClosed = true;
     this.processes.abort();
     clearTimeout(this.timer);
     for (const timer of this.returns.values()) clearTimeout(timer);
@@ -716,6 +718,7 @@ export class RunExecution {
 
   /** Calls the machine and sets the one timer to its next deadline. */
   private tell(call: () => void): void {
+    if (this.isClosed) return;
     call();
     clearTimeout(this.timer);
     const wakeNs = this.machine?.nextWakeNs() ?? Number.POSITIVE_INFINITY;

@@ -51,15 +51,14 @@ export class WorkerPool {
   }
 
   list(): WorkerProcess[] {
-    const oldest = Date.now() - rememberedMs;
-    return this.slots
-      .filter(({ endedAtMs }) => endedAtMs === 0 || endedAtMs > oldest)
-      .map(({ process, child }) => {
-        const usage = child.usage();
-        if (usage !== undefined)
-          process.usage = { ...emptyUsage, ...process.usage, cpuSec: usage.cpuSec, rssBytes: BigInt(usage.rssBytes) };
-        return process;
-      });
+    this.forget(Date.now() - rememberedMs);
+    return this.slots.map(({ process, child, endedAtMs }) => {
+      // The number of a process that is gone may be another's by now.
+      const usage = endedAtMs === 0 ? child.usage() : undefined;
+      if (usage !== undefined)
+        process.usage = { ...emptyUsage, ...process.usage, cpuSec: usage.cpuSec, rssBytes: BigInt(usage.rssBytes) };
+      return process;
+    });
   }
 
   /** Processes that run. */
@@ -72,13 +71,18 @@ export class WorkerPool {
     return this.changed.promise;
   }
 
-  /** Starts workers that belong to no run yet. */
+  /** Starts workers that belong to no run yet, no more than the host's limit. */
   prespawn(count: number): void {
-    while (this.live().length < count) this.start("", { line: this.nextLine++, restarts: 0 }, "");
+    const wanted = Math.min(count, this.options.maxWorkers);
+    while (this.live().length < wanted) this.start("", { line: this.nextLine++, restarts: 0 }, "");
   }
 
-  /** Makes `count` workers run for a run; those that belong to none are taken first. Throws `resource_exhausted` above the host's limit. */
+  /**
+   * Makes `count` workers run for a run; those that belong to none are taken first. Throws `resource_exhausted` above the host's
+   * limit, `unavailable` once the pool is closed.
+   */
   ensure(runId: string, count: number): WorkerProcess[] {
+    if (this.isClosed) throw new AssayError("unavailable", "this worker-manager is ending");
     if (count > this.options.maxWorkers) {
       throw new AssayError(
         "resource_exhausted",
@@ -147,17 +151,23 @@ export class WorkerPool {
   private ended(slot: Slot, exit: ChildExit): void {
     const { process, line, isStopping } = slot;
     slot.endedAtMs = Date.now();
+    this.forget(slot.endedAtMs - rememberedMs);
     process.state = WorkerState.EXITED;
     if (exit.signal === "") process.exitCode = exit.exitCode;
     process.signal = exit.signal;
     const isExpected = isStopping || this.isClosed;
     const runId = process.runId;
     const successorId = !isExpected && takesRestart(line) ? this.start(runId, line, process.workerId) : "";
-    const next = this.slots.at(-1);
-    if (next?.process.workerId === successorId) next.process.restarts = line.restarts;
     if (!isExpected) this.options.log.warn("a worker ended", { worker_id: process.workerId, ...exit, successor: successorId });
     this.options.onExit({ workerId: process.workerId, runId, successorId, isExpected, ...exit });
     this.tell();
+  }
+
+  private forget(beforeMs: number): void {
+    for (let at = this.slots.length - 1; at >= 0; at--) {
+      const endedAtMs = this.slots[at]?.endedAtMs ?? 0;
+      if (endedAtMs !== 0 && endedAtMs < beforeMs) this.slots.splice(at, 1);
+    }
   }
 
   private tell(): void {

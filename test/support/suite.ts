@@ -11,9 +11,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { expect } from "chai";
+import { config, expect } from "chai";
 import type { MockOptions } from "../../mock/options.ts";
 import { createMock, type Mock, type MockStats } from "../../mock/server.ts";
+
+// What a command wrote is all that tells why it failed.
+config.truncateThreshold = 0;
 
 const program = join(import.meta.dirname, "../../services/main.ts");
 /** In the environment of every process of a run, so that those are found whose parent is gone. */

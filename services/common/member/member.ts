@@ -66,8 +66,6 @@ export interface Member {
   report(event: MemberEvent["event"], runId: string): void;
   /** Last usage measured, for who wants to show it. */
   usage(): ProcessUsage | undefined;
-  /** Forgets events of a run that has ended. */
-  forget(runId: string): void;
   leave(): Promise<void>;
 }
 
@@ -156,7 +154,7 @@ class JoinedMember implements Member {
     this.stream?.send({ message: { case: "event", value: message } });
   }
 
-  forget(runId: string): void {
+  private forget(runId: string): void {
     this.events = this.events.filter((event) => event.runId !== runId);
   }
 
@@ -302,6 +300,8 @@ class JoinedMember implements Member {
     const signal = AbortSignal.timeout(command.timeoutMs);
     try {
       const outcome = await this.options.listeners.onCommand(command, signal);
+      // Nobody asks about a run that has ended.
+      if (command.action.case === "finish") this.forget(command.runId);
       return create(CommandResultSchema, { commandId, outcome });
     } catch (error) {
       const code = error instanceof AssayError ? error.code : "internal";

@@ -179,6 +179,8 @@ const defaultConnectTimeoutSec = 30;
 const defaultInputTokens = 550;
 const defaultEntries = 100n;
 const defaultGraceSec = 30;
+/** A request that is sent last ends by its own limit, not by a cancel of the same moment. */
+const timeoutMarginSec = 1;
 const defaultScrapeMs = 1000;
 
 function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
@@ -238,7 +240,7 @@ function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
     if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
   }
   // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
-  phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec : defaultGraceSec;
+  phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
 }
 
 /** AIPerf's rule for folder names: model, endpoint and the stimulus of the first measured phase. */

@@ -159,7 +159,10 @@ class Worker implements CreditWorker {
   }
 
   requestEnded(creditId: number, { sessionOver }: { readonly sessionOver: boolean }, now: number): void {
-    if (!this.#inFlight.delete(creditId)) return;
+    if (!this.#inFlight.has(creditId)) return;
+    // A process that wakes may read its answers before its timers run: they too were in flight when the lease was over.
+    this.#checkLease(now);
+    this.#inFlight.delete(creditId);
     this.#ending.delete(creditId);
     if (this.#isFenced) {
       this.#startAnew(now);

@@ -158,18 +158,23 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
     sendElsewhere(exchange) {
       replaced++;
       discard(exchange.connection);
-      exchange.start(take(exchange.request.target));
+      begin(exchange);
     },
   };
 
+  function begin(exchange: UndiciExchange): void {
+    const { target } = exchange.request;
+    if (!isClosed && targets[target] !== undefined) {
+      exchange.start(take(target));
+      return;
+    }
+    const why = isClosed ? "the run's connections are closed" : `there is no target with index ${target}`;
+    queueMicrotask(() => exchange.abort(requestError("unsendable", "connect", why)));
+  }
+
   function send(request: WireRequest, handler: ResponseHandler): Exchange {
     const exchange = new UndiciExchange(request, handler, books);
-    if (isClosed || targets[request.target] === undefined) {
-      const why = isClosed ? "the run's connections are closed" : `there is no target with index ${request.target}`;
-      queueMicrotask(() => exchange.abort(requestError("unsendable", "connect", why)));
-    } else {
-      exchange.start(take(request.target));
-    }
+    begin(exchange);
     return exchange;
   }
 

@@ -127,7 +127,7 @@ export class FakeSuite {
           members: [
             { memberId: "controller-1", services: [ServiceKind.CONTROLLER], address: this.address },
             ...(this.hasRecordsManager
-              ? [{ memberId: "records-1", services: [ServiceKind.RECORDS_MANAGER], address: this.address }]
+              ? [{ memberId: "records-1", services: [ServiceKind.RECORDS_MANAGER], address: this.address, isConnected: true }]
               : []),
           ],
         }),

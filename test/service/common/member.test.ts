@@ -367,8 +367,12 @@ describe("a member of a suite", () => {
       const member = await joined();
       member.report(note("old"), "run-1");
       member.report(note("new"), "run-2");
-      member.forget("run-1");
       await until("both", () => controller.events.length === 2);
+      controller.send({
+        case: "command",
+        value: { commandId: 1n, runId: "run-1", timeoutMs: 1000, action: { case: "finish", value: {} } },
+      });
+      await until("the end of the run", () => controller.results.length === 1);
       await redialled();
       await until("one again", () => controller.events.length === 3);
       expect(said()).to.deep.equal(["old", "new", "new"]);

@@ -58,6 +58,8 @@ describe("the folder of a run", () => {
       for (const file of ["run.db", "profile_export_aiperf.json", "profile_export.jsonl"]) writeFileSync(join(folder, file), "x");
     }
     mkdirSync(join(used, "mine"));
+    mkdirSync(join(alone, "logs"));
+    writeFileSync(join(alone, "logs", "assay.log"), "x");
     removeRunFiles(alone);
     removeRunFiles(used);
     expect(existsSync(alone)).to.equal(false);

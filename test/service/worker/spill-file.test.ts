@@ -60,7 +60,7 @@ describe("spill file", () => {
     chmodSync(victim, 0o644);
     symlinkSync(victim, path);
     const file = new SpillFile(path);
-    file.write(1, [Buffer.from("record")]);
+    expect(file.write(1, [Buffer.from("record")])).to.equal(undefined);
     expect(statSync(victim).size).to.equal(8);
     expect(await file.read(1)).to.deep.equal([Buffer.from("record")]);
     await file.remove();

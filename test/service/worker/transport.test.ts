@@ -303,6 +303,26 @@ describe("transport over undici", () => {
       expect(requests).to.have.lengthOf(1);
     });
 
+    it("while the connection is being made gives that up too", async () => {
+      const server = createServer();
+      const open = new Set<Socket>();
+      server.on("connection", (socket) => {
+        open.add(socket);
+        socket
+          .on("error", () => {})
+          .on("close", () => open.delete(socket))
+          .resume();
+      });
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      harness.onClose(() => server.close());
+      const { port } = server.address() as { port: number };
+      const waiting = send(reach(`https://127.0.0.1:${port}`, { connectTimeoutMs: 60_000 }));
+      await until("the connection", () => open.size === 1);
+      waiting.exchange.abort(cancelled);
+      expect((await waiting).error).to.equal(cancelled);
+      await until("it to close", () => open.size === 0);
+    });
+
     it("in flight closes the connection, and the next request has a new one", async () => {
       const { origin, connections, open } = await script(({ socket, ordinal }) => {
         if (connectionsSoFar() > 1 || ordinal > 0) socket.write(plainAnswer("ok"));
@@ -462,6 +482,20 @@ describe("transport over undici", () => {
           codes.every((code) => ["ok", "reset", "stale_connection"].includes(code)),
         );
         expect(outcomes.get("ok")).to.be.at.least(100);
+      });
+
+      it(`that are gone before the write (${how}), which the transport learns only then, are replaced and counted`, async () => {
+        const { origin, requests } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+        const transport = reach(origin);
+        await send(transport);
+        // In the loop's check phase: what the socket has to say is read before the request may be written.
+        await turn();
+        requests[0]?.socket[how]();
+        const seen = await send(transport);
+        expect(seen).to.include({ error: undefined, status: 200 });
+        expect(seen.connection?.isReused).to.equal(false);
+        expect(requests).to.have.lengthOf(2);
+        expect(transport.stats()).to.deep.equal({ connections: 1, opened: 2, replaced: 1 });
       });
 
       it(`opened ahead that the target closed (${how}) are replaced too`, async () => {

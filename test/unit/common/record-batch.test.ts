@@ -171,6 +171,14 @@ describe("record batch", () => {
     }
   });
 
+  it("is refused where a field goes on beyond its record, though not beyond the batch", () => {
+    const model = Buffer.from([0xca, 0x01, 3]);
+    expectRefused(field(2, Buffer.concat([field(2, model), Buffer.from("abc")])));
+    const code = field(16 >> 4, Buffer.alloc(0));
+    const error = Buffer.concat([Buffer.from([0x82, 0x01, 1]), code.subarray(0, 1), Buffer.from([2]), Buffer.from("ab")]);
+    expectRefused(field(2, field(2, error)));
+  });
+
   it("never fails with anything but invalid_argument, whatever the bytes", () => {
     const message = written([[{ ...plainRecord, payload: Buffer.from("abc") }, 1]], 1);
     fc.assert(

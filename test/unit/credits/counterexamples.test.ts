@@ -527,6 +527,16 @@ describe("the lease", () => {
     expect(worker.overruns[0]).to.be.closeTo(2 * SEC, 0.1 * SEC);
   });
 
+  it("that a frozen process overran is reported also when it reads an answer first", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(1);
+    worker.talk();
+    bench.pass(6 * SEC, [worker]);
+    worker.core.requestEnded(worker.firedIds[0] ?? 0, { sessionOver: true }, bench.now);
+    expect(worker.overruns).to.have.length(1);
+  });
+
   it("is over after a suspend, in which the monotonic clock stood still", () => {
     const bench = new Bench();
     const worker = bench.join("W1");

@@ -1,0 +1,221 @@
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { expect } from "chai";
+import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { RunService, SuiteService } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import type { ClientTls } from "../../../services/common/rpc/channel.ts";
+import { createClient } from "../../../services/common/rpc/client.ts";
+import { createCertWorkshop } from "../../support/certs.ts";
+import { ServeFolder } from "../../support/served.ts";
+import { phaseOf, RunWatch, specOf } from "../controller/suite.ts";
+import { failureOf } from "../rpc/harness.ts";
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+describe("assay serve", function () {
+  this.timeout(60_000);
+  let place: ServeFolder;
+  const closers: (() => void)[] = [];
+  beforeEach(() => {
+    place = new ServeFolder();
+  });
+  afterEach(async () => {
+    for (const close of closers.splice(0)) close();
+    await place.close();
+  });
+
+  const tokenOf = (file = place.tokenFile): string => readFileSync(file, "utf8").trim();
+  function clientsTo(address: string, options: { token?: string | undefined; tls?: ClientTls } = {}) {
+    const suites = createClient(SuiteService, { address, ...options });
+    const runs = createClient(RunService, { address, ...options });
+    closers.push(
+      () => suites.close(),
+      () => runs.close(),
+    );
+    return { suites, runs };
+  }
+  /** Services of every member of a suite, by name. */
+  async function membersAt(address: string, options: { token?: string | undefined; tls?: ClientTls } = {}) {
+    const { members } = await clientsTo(address, options).suites.getSuite({});
+    return members.flatMap(({ services }) => services.map((service) => ServiceKind[service]));
+  }
+
+  describe("with wrong arguments", () => {
+    const rows: readonly [string, string[], string][] = [
+      ["no services", [], "--services: must be of all, controller, dataset,"],
+      ["services without a value", ["--services"], "got nothing"],
+      ["an unknown service", ["--services=timing,contoller"], "got contoller, did you mean controller?"],
+      ["no controller", ["--services=timing"], "--controller: needed where the controller is not among the services"],
+      ["no token", ["--services=timing", "--controller=127.0.0.1:1"], "--join-token-file: the suite's token cannot be read"],
+      [
+        "a host beyond loopback",
+        ["--services=controller", "--host=0.0.0.0"],
+        "--host 0.0.0.0: needs --tls-cert and --tls-key, or --insecure",
+      ],
+      ["half of a key pair", ["--services=controller", "--tls-cert=/x"], "--tls-cert and --tls-key belong together"],
+      [
+        "files that are not there",
+        ["--services=controller", "--tls-cert=/no/c", "--tls-key=/no/k"],
+        "--tls-cert: cannot be read: ENOENT",
+      ],
+    ];
+    for (const [what, args, message] of rows) {
+      it(`says so in one line and ends with 2: ${what}`, async () => {
+        const { code, stdout, stderr } = await place.run(...args);
+        expect(stderr).to.include(message);
+        expect([code, stdout, stderr.trim().split("\n").length]).to.deep.equal([2, "", 1]);
+        expect(stderr).to.match(/^assay serve: /);
+      });
+    }
+
+    it("says everything that is wrong at once, a line for each", async () => {
+      const { code, stderr } = await place.run("--services=controller", "--port=x", "--nonsense=3", "--log-level=loud");
+      expect(code).to.equal(2);
+      const lines = stderr.trim().split("\n").slice(1);
+      expect(lines).to.have.length(3);
+      for (const part of ["--port", "--nonsense", "--log-level"]) expect(lines.join("\n")).to.include(part);
+    });
+
+    it("fails with 1, and ends, where its folder or its port cannot be had", async () => {
+      writeFileSync(join(place.folder, "file"), "");
+      const folder = await place.run("--services=controller", `--runs-dir=${join(place.folder, "file", "runs")}`);
+      expect([folder.code, folder.stderr.includes("cannot make folder")]).to.deep.equal([1, true]);
+      const { address } = await place.start("--services=controller");
+      const port = await place.run("--services=controller,dataset", `--port=${address.split(":").at(-1)}`);
+      expect(port.code).to.equal(1);
+      expect(port.stderr).to.include(`listening on ${address}`);
+    });
+
+    it("explains itself on request", async () => {
+      const { code, stdout } = await place.run("--help");
+      expect(code).to.equal(0);
+      for (const part of ["--services", "--join-token-file", "ASSAY_RUNS_DIR"]) expect(stdout).to.include(part);
+    });
+  });
+
+  describe("and its token", () => {
+    it("is made for its owner alone, and found by the next process", async () => {
+      const controller = await place.start("--services=controller");
+      expect(statSync(place.tokenFile).mode & 0o777).to.equal(0o600);
+      expect(statSync(dirname(place.tokenFile)).mode & 0o777).to.equal(0o700);
+      expect(tokenOf()).to.match(/^[\w-]{43}$/);
+      await place.start("--services=timing", `--controller=${controller.address}`);
+      expect(await membersAt(controller.address, { token: tokenOf() })).to.deep.equal(["CONTROLLER", "TIMING"]);
+      for (const token of [undefined, "wrong"]) {
+        expect((await failureOf(membersAt(controller.address, { token }))).code).to.be.oneOf([
+          "unauthenticated",
+          "permission_denied",
+        ]);
+      }
+      expect(controller.stderr()).to.not.include(tokenOf());
+    });
+
+    it("stays over a restart of the controller, and may lie anywhere", async () => {
+      const file = join(place.folder, "elsewhere", "t");
+      const first = await place.start("--services=controller", `--join-token-file=${file}`);
+      const token = tokenOf(file);
+      expect(await first.terminate()).to.equal(0);
+      await place.start("--services=controller", `--join-token-file=${file}`);
+      expect(tokenOf(file)).to.equal(token);
+      expect(existsSync(place.tokenFile)).to.equal(false);
+    });
+
+    it("is what a member is refused for at once, when it is another one", async () => {
+      const controller = await place.start("--services=controller");
+      const file = join(place.folder, "wrong");
+      writeFileSync(file, "wrong\n");
+      const member = await place.run("--services=timing", `--controller=${controller.address}`, `--join-token-file=${file}`);
+      expect(member.code).to.equal(1);
+      expect(member.stderr).to.include("assay serve: ");
+    });
+
+    it("is never an empty one", async () => {
+      mkdirSync(dirname(place.tokenFile), { recursive: true });
+      writeFileSync(place.tokenFile, "\n");
+      chmodSync(place.tokenFile, 0o600);
+      const { code, stderr } = await place.run("--services=controller");
+      expect([code, stderr.includes("is empty")]).to.deep.equal([2, true]);
+    });
+
+    it("is not asked for with --insecure, on any address", async () => {
+      const port = await freePort();
+      await place.start("--services=controller", "--insecure", "--host=0.0.0.0", `--port=${port}`);
+      expect(existsSync(place.tokenFile)).to.equal(false);
+      expect(await membersAt(`127.0.0.1:${port}`)).to.deep.equal(["CONTROLLER"]);
+    });
+  });
+
+  it("serves TLS, with members of the suite over TLS, by the suite's token", async () => {
+    const workshop = createCertWorkshop();
+    try {
+      const ca = workshop.ca("suite");
+      const pair = ca.issue("assay", "IP:127.0.0.1", "DNS:localhost");
+      const files = { cert: pair.cert, key: pair.key, ca: ca.cert };
+      const tlsArgs = Object.entries(files).map(([name, pem]) => {
+        writeFileSync(join(place.folder, `${name}.pem`), pem);
+        return `--tls-${name}=${join(place.folder, `${name}.pem`)}`;
+      });
+      const controller = await place.start("--services=controller,dataset", ...tlsArgs);
+      const member = await place.start("--services=timing", `--controller=${controller.address}`, ...tlsArgs);
+      const token = tokenOf();
+      expect(await membersAt(controller.address, { token, tls: { ca: ca.cert } })).to.deep.equal([
+        "CONTROLLER",
+        "DATASET",
+        "TIMING",
+      ]);
+      expect((await failureOf(membersAt(controller.address, { token }))).code).to.equal("unavailable");
+      expect(await member.terminate()).to.equal(0);
+    } finally {
+      workshop.remove();
+    }
+  });
+
+  it("runs every service alone, each in a process of its own, and all of them end as asked", async () => {
+    const controller = await place.start("--services=controller");
+    const names = ["dataset", "timing", "worker-manager", "worker", "record-processor", "records-manager", "telemetry"];
+    const members = await Promise.all(
+      names.map((name) => place.start(`--services=${name}`, `--controller=${controller.address}`)),
+    );
+    const services = await membersAt(controller.address, { token: tokenOf() });
+    const kinds = names.map((name) => name.toUpperCase().replaceAll("-", "_"));
+    expect(services.sort()).to.deep.equal(["CONTROLLER", ...kinds].sort());
+    expect(await Promise.all(members.map((member) => member.terminate()))).to.deep.equal(names.map(() => 0));
+    expect(await controller.terminate()).to.equal(0);
+  });
+
+  it("runs any set of services in one process, each named once", async () => {
+    const { address } = await place.start("--services", "telemetry, controller,telemetry,records-manager");
+    expect(await membersAt(address, { token: tokenOf() })).to.deep.equal(["TELEMETRY", "CONTROLLER", "RECORDS_MANAGER"]);
+  });
+
+  it("runs all of them: a whole run, and an end in the middle of the next that leaves nothing behind", async () => {
+    const mock = await place.startMock();
+    const all = await place.start("--services=all", "--cores=2");
+    const { runs, suites } = clientsTo(all.address, { token: tokenOf() });
+    const target = { urls: [{ url: mock.address }] };
+    const { run } = await runs.createRun({ spec: specOf({ target, workers: { maxWorkers: 1 } }), runId: "first" });
+    const ended = await new RunWatch(runs.watchRun({ runId: "first" }, { timeoutMs: 30_000 })).end;
+    expect([RunState[ended.state], ended.reason]).to.deep.equal(["COMPLETED", ""]);
+    expect(ended.phases[0]?.identity?.succeeded).to.equal(10n);
+    expect(existsSync(join(run?.folder ?? "", "run.db"))).to.equal(true);
+
+    const phases = [{ ...phaseOf("profiling"), stop: { durationSec: 60 } }];
+    await runs.createRun({ spec: specOf({ target, phases, workers: { maxWorkers: 1 } }), runId: "second" });
+    await new RunWatch(runs.watchRun({ runId: "second" }, { timeoutMs: 30_000 })).seen(RunState.RUNNING);
+    const { members } = await suites.getSuite({});
+    const pids = members.map(({ pid }) => pid);
+    expect(new Set(pids).size).to.equal(2);
+    expect(await all.terminate()).to.equal(0);
+    for (const pid of pids) expect(existsSync(`/proc/${pid}`), `process ${pid}`).to.equal(false);
+  });
+});

@@ -1,0 +1,54 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { endsWithinMs, runFile, useStage } from "../support/suite.ts";
+
+describe("a run whose folder cannot be written", function () {
+  this.timeout(2 * endsWithinMs);
+  const stage = useStage();
+
+  it("is refused before anything is sent, naming the path", async () => {
+    const mock = await stage.mock();
+    const file = join(stage.folder, "a-file");
+    writeFileSync(file, "");
+    const command = stage.run(mock, "--artifact-dir", join(file, "out"));
+    const { code, stderr } = await command.exit();
+    expect(code, stderr).to.equal(1);
+    expect(stderr).to.contain(join(file, "out"));
+    expect(mock.stats().requests).to.equal(0);
+  });
+
+  it("fails when the disk is full, naming the file and what is saved in it", async function () {
+    const disk = join(stage.folder, "disk");
+    mkdirSync(disk);
+    if (!mountTiny(disk)) {
+      // Only root of a machine of its own may mount; nothing else fills a disk without filling that of others.
+      this.skip();
+    }
+    try {
+      const mock = await stage.mock({ ttftMs: 1, itlMs: 0 });
+      const out = join(disk, "out");
+      const command = stage.run(mock, "--request-count", "100000", "--artifact-dir", out);
+      const { code, stderr } = await command.exit();
+      expect(code, stderr).to.equal(1);
+      expect(stderr).to.match(new RegExp(`the run failed: .*${out}/run\\.db.*(full|disk).*; \\d+ records are saved in it`));
+      await command.gone();
+      const file = runFile(out);
+      const saved = Number(/; (\d+) records are saved in it/.exec(stderr)?.[1]);
+      expect(file.rows).to.equal(saved);
+      expect(saved).to.be.at.least(1).and.at.most(mock.stats().requests);
+    } finally {
+      execFileSync("umount", [disk]);
+    }
+  });
+});
+
+function mountTiny(folder: string): boolean {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}

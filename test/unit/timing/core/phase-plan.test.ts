@@ -1,0 +1,89 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
+import { ArrivalPattern, type PhaseSpecSchema, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { type DatasetShape, planPhase } from "../../../../services/timing/core/phase-plan.ts";
+
+type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
+
+const DATASET: DatasetShape = {
+  conversations: 3,
+  turnsOf: (conversation) => conversation + 1,
+  isMultiTurn: true,
+  order: "sequential",
+  samplingSeed: 1,
+};
+
+function planOf(phase: PhaseInit, urls = 1, sessionsBefore = 0, seed = 7n) {
+  const spec = create(RunSpecSchema, {
+    phases: [{ name: "profiling", kind: PhaseKind.PROFILING, ...phase }],
+    target: { urls: Array.from({ length: urls }, (_, index) => ({ url: `http://${index}` })) },
+    randomSeed: seed,
+  });
+  return planPhase(spec, 0, DATASET, sessionsBefore);
+}
+
+const rate = (ratePerSec: number, pattern: ArrivalPattern) => ({ case: "rate" as const, value: { ratePerSec, pattern } });
+
+/** The first moments at which something is due, in ms. */
+function duesOf(plan: ReturnType<typeof planOf>, count: number): number[] {
+  const { load } = plan;
+  if (load.kind !== "open") throw new Error(`a ${load.kind} load has no pacer`);
+  return Array.from({ length: count }, () => load.pacer.nextDueNs() / 1e6);
+}
+
+describe("the plan of a phase", () => {
+  it("keeps name, kind, stop and grace, in ns", () => {
+    const plan = planOf({
+      kind: PhaseKind.WARMUP,
+      load: { case: "concurrency", value: { limit: 5 } },
+      stop: { requestCount: 9n, durationSec: 1.5 },
+      graceSec: 2,
+    });
+    expect(plan).to.deep.include({
+      index: 0,
+      name: "profiling",
+      kind: "warmup",
+      load: { kind: "closed", concurrency: 5 },
+      stop: { requestCount: 9, durationNs: 1.5e9 },
+      graceNs: 2e9,
+    });
+  });
+
+  it("paces a constant rate on its grid", () => {
+    const [first = 0, second = 0, third = 0] = duesOf(planOf({ load: rate(100, ArrivalPattern.CONSTANT) }), 3);
+    expect([second - first, third - second]).to.deep.equal([10, 10]);
+  });
+
+  it("draws Poisson arrivals from the run's seed: the same for the same, others for another", () => {
+    const load = rate(100, ArrivalPattern.POISSON);
+    const dues = duesOf(planOf({ load }), 50);
+    expect(duesOf(planOf({ load }), 50)).to.deep.equal(dues);
+    expect(duesOf(planOf({ load }, 1, 0, 8n), 50)).to.not.deep.equal(dues);
+    const gaps = dues.map((due, index) => due - (dues[index - 1] ?? 0));
+    expect(new Set(gaps).size).to.be.greaterThan(40);
+  });
+
+  it("plays conversations in the dataset's order, where the phase before it stopped", () => {
+    const load = { case: "concurrency" as const, value: { limit: 1 } };
+    const drawn = (before: number) => [0, 1, 2, 3].map((session) => planOf({ load }, 1, before).conversations.draw(session));
+    expect(drawn(0).map((each) => each?.conversation)).to.deep.equal([0, 1, 2, 0]);
+    expect(drawn(2).map((each) => [each?.conversation, each?.turns])).to.deep.equal([
+      [2, 3],
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+  });
+
+  it("spreads requests over the targets in turn", () => {
+    const { conversations } = planOf({ load: { case: "concurrency", value: { limit: 1 } } }, 3);
+    const targets = [0, 1, 2, 3].map((index) => conversations.turn?.({ index } as never).targetIndex);
+    expect(targets).to.deep.equal([0, 1, 2, 0]);
+  });
+
+  it("is refused where there is no such phase, or no load that is played", () => {
+    expect(() => planPhase(create(RunSpecSchema), 2, DATASET, 0)).to.throw("there is no phase 2");
+    expect(() => planOf({ load: { case: "schedule", value: {} } })).to.throw("phase profiling has no load");
+  });
+});
