@@ -1,5 +1,5 @@
 /**
- * Size of the response on the connection, head included, in KB of 1024 bytes. Name: AIPerf, `http_req_data_received`.
+ * Size of the response's body, transfer encoding removed, in KB of 1024 bytes. Name: AIPerf, `http_req_data_received`.
  */
 import type { RecordMetric } from "./metric.ts";
 import { kilobytes } from "./units.ts";

@@ -1,5 +1,5 @@
 /**
- * Size of the request on the connection, head included, in KB of 1024 bytes. Name: AIPerf, `http_req_data_sent`.
+ * Size of the request without its head, in KB of 1024 bytes. Name: AIPerf, `http_req_data_sent`.
  */
 import type { RecordMetric } from "./metric.ts";
 import { kilobytes } from "./units.ts";

@@ -119,11 +119,15 @@ export class LocalSuite {
     );
   }
 
-  #bootstrap(controller: string | null, port = 0): object {
+  #bootstrap(controller: string | null, process?: { readonly port: number }): object {
     const { artifactBase, workersMax = Number.POSITIVE_INFINITY, logLevel, logFile = null } = this.#options;
     // One core is left to everything that is no worker.
     const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
-    const config = { process: { port }, controller: { artifactBase }, "worker-manager": { prespawn } };
+    const config = {
+      controller: { artifactBase },
+      "worker-manager": { prespawn },
+      ...(process === undefined ? {} : { process }),
+    };
     return { token: this.token, controller, logFile, logLevel, config };
   }
 
@@ -143,7 +147,7 @@ export class LocalSuite {
     const successor = this.#launch(name);
     this.#companions[index] = successor;
     const port = Number(this.#addresses.get(name)?.split(":").at(-1) ?? 0);
-    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(processes[0]) ?? null, port)));
+    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(processes[0]) ?? null, { port })));
     void this.#watch(successor);
   }
 }

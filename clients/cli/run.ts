@@ -159,7 +159,9 @@ class Session {
       });
     } catch (error) {
       if (interrupts.leave.aborted) return this.#leave(created.runId);
-      throw this.#lost.signal.aborted ? this.#lost.signal.reason : error;
+      if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
+      if (this.#suite === undefined || !(error instanceof AssayError)) throw error;
+      throw new AssayError(error.code, `the run is lost: ${error.message}${this.#recorded()}`, { cause: error });
     } finally {
       interrupts.stop.removeEventListener("abort", stop);
       live.abort();
@@ -240,14 +242,19 @@ class Session {
     this.say(`the process of ${name} ended unexpectedly: ${how}${isReplaced ? "; another one takes its place" : ""}`);
     if (lastWords !== "") this.#note(lastWords.replaceAll(/^/gm, "  "));
     if (isReplaced) return;
-    const files = this.#folder === "" ? "" : `; what was recorded is in ${this.#folder}`;
     if (isController) {
-      this.#lost.abort(new AssayError("unavailable", `the run is lost with its controller${files}`));
+      this.#lost.abort(new AssayError("unavailable", `the run is lost with its controller${this.#recorded()}`));
       return;
     }
     const waitMs = this.#context.deathWaitMs ?? 30_000;
-    const late = new AssayError("deadline_exceeded", `the run did not end within ${waitMs / 1000} s of that${files}`);
+    const late = new AssayError("deadline_exceeded", `the run did not end within ${waitMs / 1000} s of that${this.#recorded()}`);
     this.#deathTimer ??= setTimeout(() => this.#lost.abort(late), waitMs);
+  }
+
+  /** What is left of a run that nobody ended. */
+  #recorded(): string {
+    if (this.#folder === "") return "";
+    return `; what was recorded is in ${this.#folder}, assay recover makes the results of it`;
   }
 
   #note(text: string): void {

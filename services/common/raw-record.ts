@@ -1,7 +1,7 @@
 /**
  * Everything a worker observed of one request, not interpreted: the message from worker to record processor.
  *
- * Moments are readings of CLOCK_MONOTONIC of the worker's host, in ns (`dueNs` and `issuedNs` translated to it by the worker);
+ * Moments are suite time, in ns (the worker translates readings of its own clock);
  * fields that say "after sent" are differences to `sentNs`. `sentNs` is read directly before the first byte is written; where
  * nothing could be written, at the moment it would have been.
  */
@@ -71,9 +71,9 @@ export interface RecordTimes {
   readonly isCancelled: boolean;
   /** Moment of the cancellation, ns after sent. */
   readonly cancelledNs: number | undefined;
-  /** As written to the connection, head included. */
+  /** Body of the request. */
   readonly requestBytes: number;
-  /** As read from the connection, head included. */
+  /** Body of the response, transfer encoding removed. */
   readonly responseBytes: number;
   /** Output length that the request asked for. */
   readonly requestedOutputTokens: number | undefined;

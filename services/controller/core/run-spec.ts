@@ -40,6 +40,7 @@ const supportedFields: readonly string[] = [
   "target.urls.weight",
   "target.urls.label",
   "target.headers",
+  "target.session_header",
   "target.api_key",
   "target.request_timeout_sec",
   "target.connect_timeout_sec",
@@ -136,6 +137,7 @@ function unsupportedFields(spec: RunSpec): string[] {
     const isUnknown = field?.fieldKind === "enum" && field.enum.value[Number(value)] === undefined;
     if (!supportedFields.includes(path) || isOther || isUnknown) found.push(shown);
   });
+  if ((spec.target?.urls.length ?? 0) > 1) found.push("target.urls[1]");
   return found;
 }
 
@@ -308,8 +310,14 @@ function checkTarget(spec: RunSpec, demand: Demand): void {
       "must not carry a password; use a header or the API key",
     );
   });
+  const { sessionHeader } = target;
+  demand(
+    sessionHeader === "" || isHeaderName(sessionHeader),
+    "target.session_header",
+    `${JSON.stringify(sessionHeader)} is no header name`,
+  );
   for (const [name, value] of Object.entries(target.headers)) {
-    demand(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name), "target.headers", `${JSON.stringify(name)} is no header name`);
+    demand(isHeaderName(name), "target.headers", `${JSON.stringify(name)} is no header name`);
     demand(isHeaderValue(value), "target.headers", `the value of ${name} holds characters that a header may not have`);
   }
   demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
@@ -321,6 +329,10 @@ function checkTarget(spec: RunSpec, demand: Demand): void {
   ] as const) {
     demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
   }
+}
+
+function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
 }
 
 function isHeaderValue(value: string): boolean {

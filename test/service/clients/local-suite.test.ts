@@ -154,6 +154,25 @@ describe("a local suite", () => {
     });
   }
 
+  it("puts another records process in the place of one that died, once, at the same address", async () => {
+    const replaced = Promise.withResolvers<SuiteDeath>();
+    const gone = Promise.withResolvers<SuiteDeath>();
+    const suite = start({}, { onDeath: (death) => (death.isReplaced ? replaced : gone).resolve(death) });
+    await suite.ready();
+    const first = await noteOf("records-manager");
+    process.kill(first.pid, "SIGKILL");
+    expect(await replaced.promise).to.include({ name: "records-manager,record-processor", how: "SIGKILL", isController: false });
+    let second = first;
+    while (second.pid === first.pid) second = await noteOf("records-manager").catch(() => first);
+    const { config, ...others } = second.told;
+    expect(others).to.deep.include({ token: suite.token, controller: "127.0.0.1:7" });
+    expect(config).to.have.nested.property("process.port", 7);
+    process.kill(second.pid, "SIGKILL");
+    expect(await gone.promise).to.include({ name: "records-manager,record-processor", how: "SIGKILL" });
+    await suite.stop();
+    await expectNobodyLives();
+  });
+
   it("passes every log line on where that is wanted", async () => {
     const lines: string[] = [];
     const suite = start({}, { onLog: (line) => lines.push(line) });

@@ -368,7 +368,7 @@ describe("assay run", () => {
       process.kill(await pidOf("timing"), "SIGKILL");
       expect(await exit).to.equal(exitCodes.failed);
       expect(terminal.stderr).to.include(
-        "assay run: the run did not end within 0.2 s of that; what was recorded is in /runs/run-1\n",
+        "assay run: the run did not end within 0.2 s of that; what was recorded is in /runs/run-1, assay recover makes the results of it\n",
       );
     });
 
@@ -379,7 +379,9 @@ describe("assay run", () => {
       await terminal.seen("profiling  1/100");
       process.kill(await pidOf("controller"), "SIGKILL");
       expect(await exit).to.equal(exitCodes.failed);
-      expect(terminal.stderr).to.include("assay run: the run is lost with its controller; what was recorded is in /runs/run-1\n");
+      expect(terminal.stderr).to.include(
+        "assay run: the run is lost with its controller; what was recorded is in /runs/run-1, assay recover makes the results of it\n",
+      );
     });
   });
 });

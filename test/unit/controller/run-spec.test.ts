@@ -140,7 +140,6 @@ describe("the defaults of a spec", () => {
   const kinds: readonly [string, SpecInit][] = [
     ["a concurrency", {}],
     ["a rate", { phases: [phaseOf({ load: rateLoad(3) })] }],
-    ["several targets", { target: { urls: [{ url: "http://a" }, { url: "http://b" }] } }],
   ];
   for (const [what, change] of kinds) {
     it(`make a spec that is itself accepted, and stays what it is: ${what}`, () => {
@@ -178,7 +177,8 @@ describe("a wrong spec", () => {
     ["models", "at least one model is needed", { models: [] }],
     ["models[1]", "must not be empty", { models: ["m", "  "] }],
     ["target.urls[0].url", "must be an http or https URL, got ftp://h", { target: { urls: [{ url: "ftp://h" }] } }],
-    ["target.urls[1].url", "got http://", { target: { urls: [{ url: "http://h" }, { url: "http://" }] } }],
+    ["target.urls[0].url", "got http://", { target: { urls: [{ url: "http://" }] } }],
+    ["target.session_header", '"a b" is no header name', { target: { sessionHeader: "a b" } }],
     ["target.urls[0].url", "must not carry a password", { target: { urls: [{ url: "http://u:p@h" }] } }],
     ["target.headers", '"a b" is no header name', { target: { headers: { "a b": "x" } } }],
     ["target.headers", "the value of x holds characters", { target: { headers: { x: "a\r\nb: c" } } }],
@@ -254,6 +254,7 @@ const supported: ReadonlySet<string> = new Set([
   "target.urls.weight",
   "target.url_strategy",
   "target.headers",
+  "target.session_header",
   "target.api_key",
   "target.request_timeout_sec",
   "target.connect_timeout_sec",
@@ -355,6 +356,12 @@ describe("a field that this version does not carry out", () => {
     const paths = new Set(places.map(({ path }) => path));
     expect([...supported].filter((path) => !paths.has(path))).to.deep.equal([]);
     expect(refused.length).to.be.greaterThan(40);
+  });
+
+  it("is refused from the second target on", () => {
+    const error = refusalOf(specOf({ target: { urls: [{ url: "http://a" }, { url: "http://b" }] } }));
+    expect(error).to.include({ code: "unimplemented" });
+    expect(error.message).to.include("target.urls[1]");
   });
 
   for (const place of refused) {

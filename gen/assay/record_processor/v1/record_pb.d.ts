@@ -162,7 +162,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   isConnectionReused: boolean;
 
   /**
-   * Bytes of the request, headers included.
+   * Bytes of the request's body.
    *
    * @generated from field: uint64 request_bytes = 21;
    */
