@@ -62,7 +62,8 @@ const { metafile } = await build({
   logLevel: "warning",
 });
 // Read at run time, from beside the chunk that reads them.
-for (const file of ["prose.txt", "prose.o200k.bin"]) await copyFile(join(rootFolder, "services/dataset/corpus", file), join(folder, "chunks", file));
+for (const file of ["prose.txt", "prose.o200k.bin"])
+  await copyFile(join(rootFolder, "services/dataset/corpus", file), join(folder, "chunks", file));
 await writeFile(join(folder, "assay.js"), entry);
 await chmod(join(folder, "assay.js"), 0o755);
 
