@@ -19,6 +19,7 @@ export interface RequestPath {
 }
 
 const keptBodyBytes = 64 << 20;
+const connectionRestMs = 20;
 
 /** Throws `invalid_argument` for a spec that the controller refuses. */
 export function createPath(spec: RunSpec): RequestPath {
@@ -54,6 +55,7 @@ function targetsOf(target: TargetSpec): TargetOptions[] {
     origin: parseUrl(url).origin,
     connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
     isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
+    restMs: connectionRestMs,
     ...(tls === undefined
       ? {}
       : {

@@ -12,6 +12,7 @@ import {
 } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { file_google_rpc_error_details } from "../../../gen/google/rpc/error_details_pb.js";
 import { ServerReflection as ServerReflectionV1 } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionV1Alpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { type Implementation, implementOpenOnLoopback } from "./handler.ts";
@@ -63,6 +64,8 @@ class DescriptorIndex {
   constructor(services: readonly DescService[]) {
     this.#services = services.map((service) => service.typeName);
     for (const service of services) this.#addFile(service.file);
+    // No message refers to them: an error's details are of any type, and whoever shows one looks it up here.
+    this.#addFile(file_google_rpc_error_details);
   }
 
   answer(question: Question): Answer {

@@ -16,6 +16,8 @@ export interface TargetOptions {
   readonly connectTimeoutMs: number;
   /** False: every request opens a connection of its own and closes it. */
   readonly isPooled: boolean;
+  /** How long a connection rests after an answer while the target has not been seen to keep one for so long. Default: 0, no rest. */
+  readonly restMs?: number;
   readonly tls?: {
     readonly ca?: string;
     readonly cert?: string;
@@ -42,22 +44,38 @@ interface Connection {
   connectNs: number | undefined;
   /** Requests that went out on the socket that is open now. */
   requests: number;
+  /** Runs while it rests after an answer. */
+  rest: NodeJS.Timeout | undefined;
+}
+
+/**
+ * What is known of a target's kept connections. Some servers promise to keep one and close it with the end of the answer (llama.cpp's
+ * after every streamed one); the close comes a moment after the last byte, when the next request would be on its way. So connections
+ * rest after an answer until one has outlived its rest; a target that cuts a request later has to be seen again, for longer.
+ */
+interface KeepAlive {
+  isProven: boolean;
+  restMs: number;
 }
 
 /** What an exchange needs of its transport. */
 interface Books {
   giveBack(connection: Connection): void;
   discard(connection: Connection): void;
+  /** The target has closed a kept connection under a request. */
+  distrust(target: number): void;
   /** Sends a request of which not one byte has left on another connection. */
   sendElsewhere(exchange: UndiciExchange): void;
 }
 
 const keptForMs = 600_000;
+const longestRestMs = 1280;
 
 /** One transport for all HTTP targets of a run; `targets[i]` belongs to target index i. */
 export function createUndiciTransport(targets: readonly TargetOptions[]): Transport {
   const free: Connection[][] = targets.map(() => []);
   const all = new Set<Connection>();
+  const keepAlive: KeepAlive[] = targets.map(({ restMs = 0 }) => ({ isProven: restMs === 0, restMs }));
   const connectors = targets.map((target) => buildConnector({ timeout: target.connectTimeoutMs, allowH2: false, ...target.tls }));
   /** Give up the connections that are being opened ahead. */
   const opening = new Set<() => void>();
@@ -122,10 +140,14 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
       isOpen: false,
       connectNs,
       requests: 0,
+      rest: undefined,
     };
     all.add(connection);
     client.on("disconnect", () => {
       connection.isOpen = false;
+      if (connection.rest === undefined) return;
+      replaced++;
+      discard(connection);
     });
     return connection;
   }
@@ -141,12 +163,23 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
   }
 
   function giveBack(connection: Connection): void {
-    if (isClosed || !connection.isPooled) discard(connection);
-    else free[connection.target]?.push(connection);
+    const kept = keepAlive[connection.target];
+    if (isClosed || !connection.isPooled || kept === undefined) discard(connection);
+    else if (kept.isProven) free[connection.target]?.push(connection);
+    // The loop looks at its sockets once more after the timer: a close that came while this process did not run counts too.
+    else connection.rest = setTimeout(() => setImmediate(endRest, connection, kept), kept.restMs);
+  }
+
+  function endRest(connection: Connection, kept: KeepAlive): void {
+    if (!all.has(connection)) return;
+    connection.rest = undefined;
+    kept.isProven = true;
+    giveBack(connection);
   }
 
   function discard(connection: Connection): void {
     if (!all.delete(connection)) return;
+    clearTimeout(connection.rest);
     connection.spare?.destroy();
     connection.connecting?.destroy(new Error(abortedByWorker));
     connection.client.destroy().catch(ignoreClosing);
@@ -155,6 +188,12 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
   const books: Books = {
     giveBack,
     discard,
+    distrust(target) {
+      const kept = keepAlive[target];
+      if (kept?.isProven !== true || kept.restMs === 0) return;
+      kept.isProven = false;
+      kept.restMs = Math.min(longestRestMs, 4 * kept.restMs);
+    },
     sendElsewhere(exchange) {
       replaced++;
       discard(exchange.connection);
@@ -311,7 +350,9 @@ class UndiciExchange implements Exchange {
       this.books.sendElsewhere(this);
       return;
     }
-    this.fail(atNs, failureOf(error, this.phase, this.isReused));
+    const failure = failureOf(error, this.phase, this.isReused);
+    if (failure.code === "stale_connection") this.books.distrust(this.connection.target);
+    this.fail(atNs, failure);
   }
 
   private fail(atNs: MonotonicNs, error: RequestError): void {

@@ -510,6 +510,41 @@ describe("transport over undici", () => {
       });
     }
 
+    it("of a target that closes each with its answer, and says nothing, lose no request where they rest", async () => {
+      // The close leaves a moment after the answer, as it does where another thread of the server is to blame.
+      const { origin, connections } = await script(({ socket }) =>
+        socket.write(plainAnswer("ok"), () => setImmediate(() => socket.end())),
+      );
+      const transport = reach(origin, { restMs: 500 });
+      for (let n = 0; n < 20; n++) expect(await send(transport)).to.include({ error: undefined, status: 200 });
+      expect(connections()).to.equal(20);
+      await until("the last to be noticed", () => transport.stats().replaced === 20);
+    });
+
+    it("of a target that keeps one rest no more", async () => {
+      const { origin, connections } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+      const transport = reach(origin, { restMs: 1 });
+      let isReused = false;
+      for (let n = 0; n < 1000 && !isReused; n++) isReused = (await send(transport)).connection?.isReused === true;
+      const before = connections();
+      for (let n = 0; n < 20; n++) expect((await send(transport)).connection?.isReused).to.equal(true);
+      expect(connections()).to.equal(before);
+    });
+
+    it("of a target that cut a request after it had kept others rest again", async () => {
+      const { origin } = await script(({ socket, ordinal }) =>
+        ordinal === 1 ? socket.destroy() : socket.write(plainAnswer("ok")),
+      );
+      const transport = reach(origin, { restMs: 10 });
+      let code: string | undefined;
+      for (let n = 0; n < 10_000 && code === undefined; n++) code = (await send(transport)).error?.code;
+      expect(code).to.equal("stale_connection");
+      // Those that were kept before are used up first; used at once, every other request would be cut.
+      let inARow = 0;
+      for (let n = 0; n < 10_000 && inARow < 2; n++) inARow = (await send(transport)).error === undefined ? inARow + 1 : 0;
+      expect(inARow).to.equal(2);
+    });
+
     it("that end with their answer are not used again", async () => {
       const { origin, connections } = await script(({ socket }) => socket.end(plainAnswer("ok", "connection: close\r\n")));
       const transport = reach(origin);
