@@ -174,7 +174,8 @@ export class RunExecution {
   }
 
   /** Once: stop, drain, export. Twice, or with `now`: leave at once. */
-  cancel(now: boolean): void {
+  cancel(now: boolean, why: string): void {
+    this.note("cancel_asked", why === "" ? "a client cancels the run" : why);
     const { machine } = this;
     if (machine === undefined) {
       this.run.reason = "cancelled before it began";

@@ -100,7 +100,7 @@ export class Runs {
       .map((entry) => this.executions.get(entry.runId)?.run ?? runOfEntry(entry));
   }
 
-  cancel(runId: string, now: boolean): Run {
+  cancel(runId: string, now: boolean, why: string): Run {
     const execution = this.executions.get(runId);
     if (execution === undefined || execution.isOver) {
       this.get(runId);
@@ -108,7 +108,7 @@ export class Runs {
     }
     const waiting = this.queue.indexOf(execution);
     if (waiting >= 0) this.queue.splice(waiting, 1);
-    execution.cancel(now);
+    execution.cancel(now, why);
     this.remember(execution);
     return execution.run;
   }

@@ -71,7 +71,7 @@ function runService(runs: Runs): Implementation {
         }
         yield* watch(runs, execution, intervalMs, signal);
       },
-      cancelRun: ({ runId, now }) => ({ run: runs.cancel(runId, now) }),
+      cancelRun: ({ runId, now, reason }) => ({ run: runs.cancel(runId, now, reason) }),
       deleteRun: ({ runId }) => {
         runs.delete(runId);
         return {};
@@ -146,7 +146,7 @@ async function* drive(runs: Runs, requests: AsyncIterable<DriveRunRequest>, sign
       yield { ...answer.value, warnings: isFirst ? [...warnings] : [] };
     }
   } finally {
-    if (cancelOnDisconnect && !execution.isOver) runs.cancel(runId, false);
+    if (cancelOnDisconnect && !execution.isOver) runs.cancel(runId, false, "the client that drove the run is gone");
   }
 }
 
@@ -162,7 +162,7 @@ async function steer(runs: Runs, execution: RunExecution, incoming: AsyncIterato
         await execution.adjust({ phase: message.value.phase, concurrency: message.value.concurrency });
         break;
       case "cancel":
-        runs.cancel(execution.run.runId, message.value.now);
+        runs.cancel(execution.run.runId, message.value.now, message.value.reason);
         break;
       case "create":
       case undefined:

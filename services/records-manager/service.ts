@@ -132,7 +132,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
             signal,
           ),
         ),
-      async *exportRun({ runId, files }, { signal }) {
+      async *exportRun({ runId, files, cliCommand }, { signal }) {
         const folder = folderOf(runId);
         const wanted = files.length === 0 ? exportFiles : files;
         for (const file of wanted) {
@@ -141,7 +141,8 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           }
         }
         if (runOf(runId) !== undefined) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
-        await queries.ask("export", { folder, names: ["aiperf-json", "aiperf-jsonl"] }, signal);
+        const runInfo = cliCommand === "" ? {} : { runInfo: { cli_command: cliCommand } };
+        await queries.ask("export", { folder, names: ["aiperf-json", "aiperf-jsonl"], ...runInfo }, signal);
         for (const file of wanted) {
           const bytes = createReadStream(join(folder, file), { highWaterMark: exportChunkBytes, signal });
           for await (const data of bytes) yield { file, data: data as Buffer };

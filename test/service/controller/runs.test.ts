@@ -95,6 +95,7 @@ describe("runs of a suite", () => {
       const watch = suite.watch(runId);
       await until("the worker to be asked", () => late.commandsOf("configure").length === 1);
       await until("the other one to be asked", () => members.workers[0]!.commandsOf("configure").length === 1);
+      await until("the watch to have begun", () => watch.states.length > 0);
       expect(members.timing.commandsOf("startPhase")).to.deep.equal([]);
       expect(watch.states.at(-1)).to.equal(RunState.CONFIGURING);
       late.reply(late.commandsOf("configure")[0]!.commandId, done);
