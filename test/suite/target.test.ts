@@ -19,8 +19,8 @@ describe("a run against a bad target", function () {
     const { "": succeeded = 0, ...errors } = file.errors;
     expect(succeeded).to.be.at.least(20);
     expect(Object.values(errors).reduce((sum, count) => sum + count, succeeded)).to.equal(300);
-    // What was in flight is cut off; the rest finds nobody.
-    expect(errors.connect_refused ?? 0, JSON.stringify(errors)).to.be.at.least(300 - succeeded - 8);
+    // What was in flight is cut off, and so may be what goes out on a kept connection before its end is seen; the rest finds nobody.
+    expect(errors.connect_refused ?? 0, JSON.stringify(errors)).to.be.at.least(300 - succeeded - 3 * 8);
     expectReconciled(file, { requests: 300 });
   });
 

@@ -31,7 +31,7 @@ describe("the built-in server of a run", () => {
   it("says why it does not start", async () => {
     const mock = new MockServer([process.execPath, join(import.meta.dirname, "nothing.ts")]);
     const error = await mock.ready().catch((failure) => failure);
-    expect(error.message).to.match(/^the built-in server did not start: exit code 1\n[\s\S]*ERR_MODULE_NOT_FOUND/);
+    expect(error.message).to.match(/^the built-in server did not start: exit code 1\n[\s\S]*MODULE_NOT_FOUND/);
     await mock.stop();
   });
 });
