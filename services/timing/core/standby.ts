@@ -5,7 +5,7 @@ const RATE_WINDOW_NS = 100e6;
 
 /**
  * How many credits a worker holds beyond its slots, so that the next request starts without a round trip: what it completes in
- * 50 ms, at least 2. Before its rate is known: 4 × slots, at least 256.
+ * 50 ms, at least 2. Before its rate is known: 4 × slots, since what a worker holds is lost with it.
  */
 export class Standby {
   #windowStartNs = -1;
@@ -26,7 +26,7 @@ export class Standby {
 
   /** Credits beyond the limit, as of now. */
   size(limit: number): number {
-    if (this.#ratePerNs < 0) return Math.max(4 * limit, 256);
+    if (this.#ratePerNs < 0) return Math.max(MIN_STANDBY, 4 * limit);
     return Math.max(MIN_STANDBY, Math.ceil(this.#ratePerNs * STANDBY_NS));
   }
 }

@@ -621,13 +621,13 @@ describe("slots", () => {
   it("cut to nothing make the worker give back all it holds, unasked", () => {
     const bench = new Bench();
     const worker = bench.join("W1");
-    bench.closed(1, { stop: { requestCount: 6 } });
+    bench.closed(1, { stop: { requestCount: 5 } });
     worker.talk();
-    expect(worker.core.stats().held).to.equal(5);
+    expect(worker.core.stats().held).to.equal(4);
     bench.timing.setConcurrency(0, bench.now);
     worker.read();
     expect(worker.core.stats().held).to.equal(0);
-    expect(worker.said("returned")[0]!.returns.map(({ use }) => use)).to.deep.equal(Array(5).fill("unused"));
+    expect(worker.said("returned")[0]!.returns.map(({ use }) => use)).to.deep.equal(Array(4).fill("unused"));
   });
 });
 

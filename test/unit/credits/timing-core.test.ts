@@ -169,7 +169,7 @@ describe("slots over several workers", () => {
 describe("standby", () => {
   it("is generous before the rate is known, then what 50 ms complete, at least 2", () => {
     const standby = new Standby();
-    expect([standby.size(4), standby.size(100)]).to.deep.equal([256, 400]);
+    expect([standby.size(0), standby.size(4), standby.size(100)]).to.deep.equal([2, 16, 400]);
     for (let ms = 0; ms <= 200; ms += 10) standby.completed(10, ms * MS);
     expect(standby.size(4)).to.be.within(50, 56);
     for (let s = 1; s < 30; s++) standby.completed(1, s * SEC);
