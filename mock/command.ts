@@ -1,6 +1,7 @@
 /** `assay mock`: the built-in server as a command. */
 import { messageOf } from "../services/common/errors.ts";
-import { helpText, parseArguments } from "./options.ts";
+import { parseArguments } from "./options/arguments.ts";
+import { helpText } from "./options/help.ts";
 import { createMock, type Mock } from "./server.ts";
 
 /**

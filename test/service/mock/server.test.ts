@@ -307,14 +307,13 @@ describe("mock server", () => {
   });
 
   it("refuses with OpenAI's error object", async () => {
-    await start({ strictModel: true, maxBodyBytes: 1000 });
+    await start({ maxBodyBytes: 1000 });
     const post = (body: string) => fetch(mock.url + chatPath, { method: "POST", body });
     const rows: [Promise<Response>, number, string | null][] = [
       [fetch(`${mock.url}/nowhere`), 404, "not_found"],
       [fetch(mock.url + chatPath), 405, null],
       [fetch(`${mock.url}/health`, { method: "POST" }), 405, null],
       [post("{"), 400, null],
-      [ask({ model: "other" }), 404, "model_not_found"],
       [post("x".repeat(1001)), 413, null],
     ];
     for (const [answer, status, code] of rows) {
@@ -345,11 +344,11 @@ describe("mock server", () => {
   });
 
   it("lists its models, its health and its counts", async () => {
-    await start({ models: ["a", "b"] });
+    await start();
     const get = async (path: string) => (await fetch(mock.url + path)).json() as Promise<Record<string, unknown>>;
     expect(await get("/v1/models"))
       .to.have.property("data")
-      .that.has.nested.property("[1].id", "b");
+      .that.has.nested.property("[0].id", "mock");
     expect(await get("/health")).to.deep.equal({ status: "ok" });
     await ask({});
     expect(await get("/stats"))

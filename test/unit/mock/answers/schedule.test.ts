@@ -1,37 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { ChunkTimes, type Due, DueHeap, Schedule } from "../../../mock/streams.ts";
-import { randomStream } from "../../../services/common/random.ts";
+import { type Due, DueHeap, Schedule } from "../../../../mock/answers/schedule.ts";
 
 const item = (dueNs: number): Due => ({ dueNs, heapIndex: -1 });
-const plan = { startNs: 1000, ttftNs: 500, itlNs: 20, jitter: 0, random: () => 0.9 };
-const take = (times: ChunkTimes, count: number) => Array.from({ length: count }, () => times.next());
-
-describe("mock chunk times", () => {
-  it("stand on an absolute grid that begins with the TTFT", () => {
-    expect(take(new ChunkTimes(plan), 4)).to.deep.equal([1500, 1520, 1540, 1560]);
-  });
-
-  it("are all the first one without an ITL", () => {
-    expect(take(new ChunkTimes({ ...plan, itlNs: 0 }), 3)).to.deep.equal([1500, 1500, 1500]);
-  });
-
-  it("with jitter stay near their places, never go back, and repeat with the seed", () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (seed, jitter) => {
-        const make = () => take(new ChunkTimes({ ...plan, jitter, random: randomStream(seed, "mock", 0).next }), 50);
-        const times = make();
-        const first = times[0] ?? Number.NaN;
-        expect(first).to.be.within(1000 + 500 * (1 - jitter), 1000 + 500 * (1 + jitter));
-        for (const [i, dueNs] of times.entries()) {
-          expect(Math.abs(dueNs - first - 20 * i)).to.be.at.most(10 * jitter + 1e-9);
-          expect(dueNs).to.be.at.least(times[i - 1] ?? 0);
-        }
-        expect(make()).to.deep.equal(times);
-      }),
-    );
-  });
-});
 
 describe("mock due heap", () => {
   it("gives items by due time and lets any be taken out (property)", () => {

@@ -1,46 +1,9 @@
-/**
- * When chunks are due, and one shared schedule that serves them: a heap of what waits, one timer for the earliest.
- */
+/** One shared schedule that serves what is due: a heap of what waits, one timer for the earliest. */
 
 /** Something that waits for its due time. `heapIndex` belongs to the heap; -1 = not in it. */
 export interface Due {
   dueNs: number;
   heapIndex: number;
-}
-
-export interface ArrivalTimes {
-  readonly startNs: number;
-  readonly ttftNs: number;
-  readonly itlNs: number;
-  /** 0…1. */
-  readonly jitter: number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-}
-
-/**
- * The due times of one answer's chunks, on an absolute schedule: chunk i at `start + ttft + i·itl`, however late the
- * ones before it went out. With jitter j the TTFT is drawn from ttft·[1-j, 1+j] and each later chunk moves by up to
- * ±j/2 of an ITL around its place, so chunks never overtake each other and never drift.
- */
-export class ChunkTimes {
-  readonly #times: ArrivalTimes;
-  readonly #firstNs: number;
-  #index = 0;
-
-  constructor(times: ArrivalTimes) {
-    const { startNs, ttftNs, jitter, random } = times;
-    this.#times = times;
-    this.#firstNs = startNs + ttftNs * (jitter === 0 ? 1 : 1 + jitter * (2 * random() - 1));
-  }
-
-  /** The due time of the next chunk; the first call gives the first content chunk's. */
-  next(): number {
-    const { itlNs, jitter, random } = this.#times;
-    const index = this.#index++;
-    const shift = jitter === 0 || index === 0 ? 0 : jitter * (random() - 0.5);
-    return this.#firstNs + (index + shift) * itlNs;
-  }
 }
 
 /** A binary min-heap by due time whose items know their place, so that any of them can be taken out. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { DcgmModel } from "../../../mock/dcgm.ts";
+import { DcgmModel } from "../../../../mock/pages/dcgm.ts";
 
 const idle = { busyNs: 0, requests: 0, chunks: 0 };
 const sec = 1e9;

@@ -3,7 +3,7 @@
  * answer in progress when the client reads again or is gone.
  */
 import type { Socket } from "node:net";
-import { type HttpRequest, type ParserLimits, RequestParser } from "./http.ts";
+import { type HttpRequest, type ParserLimits, RequestParser } from "./request-parser.ts";
 
 /** An answer that is still being sent. */
 export interface OpenAnswer {
@@ -36,12 +36,21 @@ const lingerMs = 1000;
 const reasons: Readonly<Record<number, string>> = {
   200: "OK",
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
   413: "Content Too Large",
   417: "Expectation Failed",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
   501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
 };
 
@@ -106,6 +115,19 @@ export class Connection {
     this.#answer = undefined;
     if (!this.#keepAlive) this.#close();
     else if (!this.#isPumping) this.#pump();
+  }
+
+  /** Ends the connection after what was written, whatever is missing of the current answer; that is over. */
+  cut(): void {
+    this.#answer = undefined;
+    this.#close();
+  }
+
+  /** Resets the connection: the client sees an error, and may lose what it has not read. The current answer is over. */
+  reset(): void {
+    this.#answer = undefined;
+    this.#isClosing = true;
+    this.#socket.resetAndDestroy();
   }
 
   /** Cuts the connection; an open answer is aborted. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Parsed, RequestParser } from "../../../mock/http.ts";
+import { type Parsed, RequestParser } from "../../../../mock/http/request-parser.ts";
 
 const limits = { headBytes: 1024, bodyBytes: 4096 };
 

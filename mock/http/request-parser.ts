@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly minor: 0 | 1;
   /** Whether the client lets the connection live on after the answer. */
   readonly keepAlive: boolean;
+  /** The header `authorization`. */
+  readonly authorization: string | undefined;
   readonly body: Buffer;
 }
 
@@ -42,6 +44,7 @@ interface Head {
   readonly path: string;
   readonly minor: 0 | 1;
   readonly keepAlive: boolean;
+  readonly authorization: string | undefined;
   readonly isChunked: boolean;
   readonly contentLength: number;
   readonly expectsContinue: boolean;
@@ -61,6 +64,7 @@ const noHead: Head = {
   path: "",
   minor: 1,
   keepAlive: false,
+  authorization: undefined,
   isChunked: false,
   contentLength: 0,
   expectsContinue: false,
@@ -237,8 +241,8 @@ export class RequestParser {
 }
 
 function requestOf(head: Head, body: Buffer): HttpRequest {
-  const { method, path, minor, keepAlive } = head;
-  return { kind: "request", method, path, minor, keepAlive, body };
+  const { method, path, minor, keepAlive, authorization } = head;
+  return { kind: "request", method, path, minor, keepAlive, authorization, body };
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -271,6 +275,7 @@ function readHead(text: string): Head | HttpFault {
     path: pathOf(target),
     minor,
     keepAlive: minor === 1 ? !connection.includes("close") : connection.includes("keep-alive"),
+    authorization: headers.get("authorization"),
     isChunked: coding !== undefined,
     contentLength,
     expectsContinue: expectation !== undefined,
