@@ -76,6 +76,7 @@ export class Pacing {
   readonly #itl: Distribution;
   readonly #drawTtft: Draw;
   readonly #drawItl: Draw;
+  readonly #osl: Distribution;
   readonly #drawOsl: Draw;
   readonly #drawChunk: Draw;
   readonly #drawSlow: Draw;
@@ -94,7 +95,8 @@ export class Pacing {
     this.#drawTtft = drawOf(ttft, nonNegativeMs);
     this.#drawItl = drawOf(itl, nonNegativeMs);
     this.#drawChunk = drawOf(chunk, ofTokens);
-    this.#drawOsl = drawOf(compiled(osl, ofTokens), ofTokens);
+    this.#osl = compiled(osl, ofTokens);
+    this.#drawOsl = drawOf(this.#osl, ofTokens);
     this.#drawSlow = drawOf(compiled(slowMs, nonNegativeMs), nonNegativeMs);
     this.#fixedChunk = chunk.is === "fixed" ? chunk.value : undefined;
     this.#drawsNothing = jitter === 0 && [ttft, itl, chunk].every(({ is }) => is === "fixed");
@@ -103,6 +105,8 @@ export class Pacing {
 
   /** The length of the answer to the request with this number, if the request asks for none. */
   lengthOf(ordinal: number): number {
+    // A stream costs as much as the rest of a request; most servers have one length.
+    if (this.#osl.is === "fixed") return this.#osl.value;
     return this.#drawOsl(randomStream(this.#options.seed, "mock length", ordinal));
   }
 
