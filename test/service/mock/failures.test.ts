@@ -38,6 +38,14 @@ async function beginAsking(body: object): Promise<Socket> {
   return socket;
 }
 
+/** The server has taken the request, has had time to answer another one, and has sent nothing. */
+async function expectSilence(socket: Socket): Promise<void> {
+  await statsReach(mock, ({ openStreams }) => openStreams === 1);
+  await (await fetch(`${mock.url}/health`)).text();
+  expect(mock.stats().openStreams).to.equal(1);
+  expect(socket.bytesRead).to.equal(0);
+}
+
 function expectBalance(): void {
   const { requests, completed, aborted, failed, openStreams, waiting } = mock.stats();
   expect(completed + aborted + failed + openStreams + waiting).to.equal(requests);
@@ -101,8 +109,7 @@ describe("a failure on purpose", () => {
     it(`stalls before the first byte of ${name} until the client goes`, async () => {
       await startFailing("stall");
       const socket = await beginAsking(body);
-      await statsReach(mock, ({ openStreams }) => openStreams === 1);
-      expect(socket.bytesRead).to.equal(0);
+      await expectSilence(socket);
       socket.destroy();
       expect(await statsReach(mock, ({ openStreams }) => openStreams === 0)).to.include({ aborted: 1, failed: 0 });
     });
@@ -110,8 +117,7 @@ describe("a failure on purpose", () => {
     it(`holds back the first byte of ${name}, which comes whole`, async () => {
       await startFailing("slow", { slowMs: 60_000 });
       const socket = await beginAsking(body);
-      await statsReach(mock, ({ openStreams }) => openStreams === 1);
-      expect(socket.bytesRead).to.equal(0);
+      await expectSilence(socket);
       socket.destroy();
       await statsReach(mock, ({ openStreams }) => openStreams === 0);
       await mock.stop();
@@ -267,6 +273,15 @@ describe("a failure on purpose", () => {
       expect(text.includes("[DONE]")).to.equal(kind === "garbage" || kind === "error-event");
     });
   }
+
+  it("takes hold in its place also where chunks are written together", async () => {
+    await startFailing("error-event", { coalesce: true, seed: 3 });
+    const together = contentsOf(eventsOf((await ask()).text));
+    expect(together.length).to.be.within(1, 19);
+    await mock.stop();
+    await startFailing("error-event", { seed: 3 });
+    expect(contentsOf(eventsOf((await ask()).text))).to.deep.equal(together);
+  });
 
   for (const kind of ["stall", "stall-midway", "slow"]) {
     it(`of the kind ${kind} ends with the server`, async () => {

@@ -95,7 +95,9 @@ describe("the mock's vLLM page", () => {
 
   it("names each model, whatever is in its name", () => {
     const names = ["a", 'b"\\\n', "ü/x"];
-    const { samples } = parseMetricsPage(vllmPage(new Map(names.map((name) => [name, new Meter()])), facts));
+    const page = vllmPage(new Map(names.map((name) => [name, new Meter()])), facts);
+    expect(page).to.include('vllm:num_requests_running{engine="0",model_name="b\\"\\\\\\n"} 0\n');
+    const { samples } = parseMetricsPage(page);
     expect([...new Set(samples.map(({ labels }) => labels.get("model_name")))]).to.deep.equal(names);
   });
 });
