@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { expect } from "chai";
 import { type Exit, type RunFile, runFile, type Stage } from "../support/suite.ts";
 
-/** A row of `requests`, as far as it is looked at. */
+/** A row of `requests` and `raw`, as far as it is looked at. */
 export interface Row {
   readonly request_id: string;
   readonly status: number;
@@ -25,6 +25,8 @@ export interface Row {
   readonly usage_prompt_tokens: number;
   readonly usage_prompt_cache_read_tokens: number | null;
   readonly usage_completion_tokens: number;
+  /** The answer's body, where `--export-level raw` was asked for. */
+  readonly payload: Uint8Array | null;
 }
 
 export interface Ended {
@@ -68,7 +70,7 @@ export async function runAgainst(
 function rowsOf(file: string): Row[] {
   const db = new Database(file, { readonly: true });
   try {
-    return db.prepare("SELECT * FROM requests ORDER BY credit_id").all() as Row[];
+    return db.prepare("SELECT * FROM requests LEFT JOIN raw USING (credit_id) ORDER BY credit_id").all() as Row[];
   } finally {
     db.close();
   }

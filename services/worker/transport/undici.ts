@@ -73,8 +73,8 @@ interface Books {
 }
 
 /**
- * The front ends of most inference servers (uvicorn's and Node's by default) close a connection 5 s after its last answer. A request
- * that is on its way at that moment is lost, so that connections are given up before.
+ * uvicorn, the front end of many inference servers, and Node close a connection 5 s after its last answer. A request that is on its
+ * way at that moment is lost, so that connections are given up before.
  */
 const defaultIdleMs = 4000;
 /** undici's own limits, which are to decide nothing. */
