@@ -64,8 +64,8 @@ function rowsOf(group: string): { row: OptionRow; note: string }[] {
     .map((row) => ({ row, note: defaultOf(row) === "" ? "" : ` (default ${defaultOf(row)})` }));
 }
 
-/** Empty where the default is that nothing was given. */
-function defaultOf({ key, kind }: OptionRow): string {
+/** An option's default as it would be written; empty where it is that nothing was given. */
+export function defaultOf({ key, kind }: OptionRow): string {
   const value = defaultOptions[key];
   return kind.is === "switch" || value === null || shown(value) === '""' || shown(value) === "" ? "" : shown(value);
 }

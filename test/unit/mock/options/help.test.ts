@@ -17,7 +17,7 @@ describe("the help of the mock", () => {
     for (const kind of Object.keys(failureKinds)) expect(helpText()).to.include(`\n  ${kind} `);
   });
 
-  it("is what docs/mock.md says (node scripts/mock-page.mjs writes it there)", async () => {
+  it("is what docs/mock.md says (npm run reference writes it there)", async () => {
     const page = await readFile(join(import.meta.dirname, "../../../../docs/mock.md"), "utf8");
     expect(page.split("\n## Options\n\n")[1]).to.equal(optionsPage());
   });
