@@ -33,8 +33,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal = proce
     }
     case "--version":
     case "-V": {
-      const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
-      terminal.out(`assay ${manifest.version}\n`);
+      const { versionLine } = await import("../../services/common/version.ts");
+      terminal.out(`${versionLine()}\n`);
       return exitCodes.ok;
     }
     default:
