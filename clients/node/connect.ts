@@ -13,6 +13,7 @@ export const AssayError: typeof types.AssayError = errors.AssayError;
 
 const connectTimeoutMs = 10_000;
 
+/** As `types.d.ts` promises. */
 export async function connect(options: types.ConnectOptions): Promise<types.Suite> {
   const { address, timeoutMs = connectTimeoutMs, signal } = options;
   if (!/^\S+:\d+$/.test(address)) throw new AssayError("invalid_argument", `address: must be host:port, got "${address}"`);
