@@ -1,8 +1,10 @@
-// Builds dist/, what the published package runs and exports: the program, one bundle for each kind of process; the library and its types; and
-// the licences of the packages in both.
+// Builds dist/, what the published package runs and exports: the program, one bundle for each kind of process; the library and its types;
+// the licences of the packages in both; the manual page.
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { manPage } from "../clients/cli/manual/man.ts";
 import { commit, version } from "../services/common/version.ts";
+import { manualPages } from "../services/manual.ts";
 import { distFolder } from "./build/common.mjs";
 import { launcherText } from "./build/launcher.mjs";
 import { buildLibrary } from "./build/library.mjs";
@@ -28,6 +30,7 @@ const built = (
 ).flat();
 const metafiles = built.flatMap(({ metafile }) => metafile ?? []);
 await writeFile(join(distFolder, "THIRD_PARTY_LICENSES"), licencesText(metafiles));
+await writeFile(join(distFolder, "assay.1"), manPage(manualPages(), version));
 
 for (const file of data) await copyFile(join(rootFolder, file), join(distFolder, file.replace(/^.*\//, "")));
 const { engines } = JSON.parse(await readFile(join(rootFolder, "package.json"), "utf8"));

@@ -23,13 +23,13 @@ async function run(argv: string[]): Promise<number> {
       const { runMock } = await import("../mock/command.ts");
       return runMock(rest);
     }
-    case "recover": {
-      const { recover } = await import("./recover.ts");
-      return recover(rest);
-    }
     default: {
       const { runCli } = await import("../clients/cli/command.ts");
-      return runCli(argv);
+      return runCli(argv, undefined, {
+        runsRecover: async ({ operands }) => (await import("./recover.ts")).recover(operands),
+        variables: async () => (await import("./manual.ts")).serviceVariables(),
+        completion: async ({ operands }) => (await import("./manual.ts")).printCompletion(operands),
+      });
     }
   }
 }

@@ -1,5 +1,5 @@
 // `assay` itself: refuses a Node that is too old, then loads the one bundle that its arguments need.
-import { bundles, remaining } from "./processes.mjs";
+import { bundles, everyOther } from "./processes.mjs";
 
 /**
  * The text of dist/assay.cjs.
@@ -22,9 +22,10 @@ if (node[0] < ${major} || (node[0] === ${major} && node[1] < ${minor})) {
   require("node:module").enableCompileCache();
   var commands = new Map(${JSON.stringify(byCommand)});
   var services = new Map(${JSON.stringify(byServices)});
-  var command = process.argv[2];
-  var set = /^--services=(.*)$/.exec(process.argv[3] || "");
-  var bundle = (command === "serve" && set && services.get(set[1])) || commands.get(command) || "${remaining.name}";
+  var args = process.argv.slice(2);
+  // As a process of the suite is started by another one.
+  var started = /^serve --services=(\\S+) --bootstrap$/.exec(args.join(" "));
+  var bundle = (started && services.get(started[1])) || commands.get(args[0]) || "${everyOther}";
   require("./" + bundle + ".cjs");
 }
 `;

@@ -6,24 +6,38 @@ import { rootFolder } from "../setup.mjs";
 import { commonJs } from "./common.mjs";
 import { packagePlugins } from "./packages.mjs";
 
+/** Files that import by choice: a command, a service, what only a person needs. */
+const choosing = ["services/main.ts", "services/serve.ts", "services/suite-process.ts"];
+
+/** What these import for a person's command line alone. */
+const forPersons = ["../clients/cli/commands.ts", "../clients/cli/help.ts", "./common/config.ts", "./manual.ts", "./recover.ts"];
+
 /**
- * Files that import by choice: a command, a service. What a bundle `loads` becomes part of its start; all others are left out of it.
- * @typedef {{ readonly command?: string, readonly services?: string, readonly loads: readonly string[] }} Bundle
+ * What a bundle `loads` of these imports becomes part of its start. Left out of it are those that other bundles load and those that it
+ * `lacks`; the rest is in it and loaded when it is asked for. `services` are those of a process that another one starts.
+ * @typedef {{ command?: string, services?: string, loads: readonly string[], lacks: readonly string[] }} Bundle
  */
-const choosing = ["services/main.ts", "services/suite-process.ts"];
+
+/** The bundle of all commands that have none of their own. */
+export const everyOther = "cli";
 
 /** @param {readonly string[]} services */
 const modulesOf = (...services) => ["./serve.ts", ...services.map((service) => `./${service}/module.ts`)];
 
-/** By file name. `services`: as the processes of a local run (clients/cli/local-suite.ts) and their workers name them. @type {Record<string, Bundle>} */
+/** @type {Record<string, Bundle>} By file name; `services` as clients/cli/local-suite.ts and the worker-manager name them. */
 export const bundles = {
   suite: {
     services: "controller,dataset,worker-manager,telemetry",
     loads: modulesOf("controller", "dataset", "worker-manager", "telemetry"),
+    lacks: forPersons,
   },
-  timing: { services: "timing", loads: modulesOf("timing") },
-  records: { services: "records-manager,record-processor", loads: modulesOf("records-manager", "record-processor") },
-  worker: { services: "worker", loads: modulesOf("worker") },
+  timing: { services: "timing", loads: modulesOf("timing"), lacks: forPersons },
+  records: {
+    services: "records-manager,record-processor",
+    loads: modulesOf("records-manager", "record-processor"),
+    lacks: forPersons,
+  },
+  worker: { services: "worker", loads: modulesOf("worker"), lacks: forPersons },
   serve: {
     command: "serve",
     loads: modulesOf(
@@ -36,12 +50,11 @@ export const bundles = {
       "records-manager",
       "telemetry",
     ),
+    lacks: ["./recover.ts"],
   },
-  mock: { command: "mock", loads: ["../mock/command.ts"] },
+  mock: { command: "mock", loads: ["../mock/command.ts"], lacks: forPersons },
+  [everyOther]: { loads: ["../clients/cli/command.ts"], lacks: [] },
 };
-
-/** The bundle of every other command. What no bundle above loads is in it, too, and loaded when it is asked for. */
-export const remaining = { name: "cli", loads: ["../clients/cli/command.ts"] };
 
 /** Programs of threads, by file name: their starters look for them beside themselves. */
 const threads = { "query-thread": "services/records-manager/query-thread.ts" };
@@ -51,47 +64,41 @@ const threads = { "query-thread": "services/records-manager/query-thread.ts" };
  * @param {Record<string, string>} define text put in the place of names
  */
 export function buildProcesses(define) {
-  const claimed = new Set(Object.values(bundles).flatMap(({ loads }) => loads));
   const settings = { ...commonJs, define: { ...commonJs.define, ...define } };
-  /** @type {(name: string, loads: readonly string[], keeps: (path: string) => boolean) => ReturnType<typeof build>} */
-  const buildOne = (name, loads, keeps) => {
-    const plugins = [choices(loads, keeps), ...packagePlugins];
-    return build({ ...settings, entryPoints: { [name]: "services/main.ts" }, plugins });
-  };
   return Promise.all([
-    ...Object.entries(bundles).map(([name, { loads }]) => buildOne(name, loads, () => false)),
-    buildOne(remaining.name, remaining.loads, (path) => !claimed.has(path)),
+    ...Object.entries(bundles).map(([name, bundle]) =>
+      build({ ...settings, entryPoints: { [name]: "services/main.ts" }, plugins: [choices(bundle), ...packagePlugins] }),
+    ),
     build({ ...settings, entryPoints: threads, plugins: packagePlugins }),
   ]);
 }
 
 /**
- * Makes the choice that the files of `choosing` leave open: an import of what the bundle `loads` becomes a static one, which costs no wrapper
- * at run time and lets esbuild drop what is not used; one that it `keeps` stays as it is; any other says that it is not there.
- * @param {readonly string[]} loads
- * @param {(path: string) => boolean} keeps
+ * Makes the choice that the files of `choosing` leave open: an import of what the bundle loads becomes a static one, which costs no wrapper
+ * at run time and lets esbuild drop what is not used; one that is left out says so.
+ * @param {Bundle} bundle
  * @returns {import("esbuild").Plugin}
  */
-function choices(loads, keeps) {
+function choices({ loads, lacks }) {
+  const leftOut = [...lacks, ...Object.values(bundles).flatMap((bundle) => bundle.loads)].filter((path) => !loads.includes(path));
   return {
     name: "choices",
     setup({ onLoad, onEnd }) {
       const missing = new Set(loads);
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        const file = choosing.find((each) => join(rootFolder, each) === path);
-        if (file === undefined) return undefined;
+        if (!choosing.some((file) => join(rootFolder, file) === path)) return undefined;
         /** @type {string[]} */
         const head = [];
         const text = (await readFile(path, "utf8")).replace(/\bimport\("([^"]+)"\)/g, (whole, chosen) => {
-          if (loads.includes(chosen)) {
-            missing.delete(chosen);
-            return `Promise.resolve(chosen${head.push(`import * as chosen${head.length} from "${chosen}";`) - 1})`;
-          }
-          return keeps(chosen) ? whole : `Promise.reject(new Error("${chosen} is not in this bundle"))`;
+          if (leftOut.includes(chosen)) return `Promise.reject(new Error("${chosen} is not in this bundle"))`;
+          if (!missing.delete(chosen)) return whole;
+          const name = `chosen${head.length}`;
+          head.push(`import * as ${name} from "${chosen}";`);
+          return `Promise.resolve(${name})`;
         });
         return { contents: head.join("") + text, loader: "ts" };
       });
-      onEnd(() => ({ errors: [...missing].map((path) => ({ text: `${path}: nobody imports it in ${choosing.join(" or ")}` })) }));
+      onEnd(() => ({ errors: [...missing].map((path) => ({ text: `${path}: nobody imports it in ${choosing.join(", ")}` })) }));
     },
   };
 }

@@ -68,6 +68,11 @@ describe("the package", function () {
     expect(stdout).to.equal(`assay ${manifest.version} (commit ${commit}, Node ${process.version})\n`);
   });
 
+  it("installs its manual page", async () => {
+    const page = await readFile(join(installed.folder, "prefix/share/man/man1/assay.1"), "utf8");
+    expect(page.split("\n")[0]).to.equal(`.TH ASSAY 1 "" "assay ${manifest.version}" "Assay manual"`);
+  });
+
   it("refuses a Node that is too old, in one line", async () => {
     const pretend = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.18.9" } });`;
     await writeFile(join(installed.folder, "old.cjs"), pretend);
@@ -137,11 +142,12 @@ const papers = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
 
 const built = [
   "THIRD_PARTY_LICENSES",
+  "assay.1",
   "assay.cjs",
   ...["cli", "mock", "query-thread", "records", "serve", "suite", "timing", "worker"].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",
   "client.js",
-  ...["@grpc-proto-loader", "convict", "hdr-histogram-js", "winston"].map((name) => `packages/${name}.cjs`),
+  ...["@grpc-proto-loader", "convict", "hdr-histogram-js", "winston", "yaml"].map((name) => `packages/${name}.cjs`),
   "prose.o200k.bin",
   "prose.txt",
 ];
