@@ -6,7 +6,7 @@ import { rootFolder } from "../setup.mjs";
 import { common, distFolder } from "./common.mjs";
 import { packagePlugins } from "./packages.mjs";
 
-/** Messages are those of the generated code that the package exports: a bundled copy would make another class of each. @type {import("esbuild").Plugin} */
+/** Messages are those of the generated code that the package exports: a bundled copy would describe each a second time. @type {import("esbuild").Plugin} */
 const sharedMessages = {
   name: "shared-messages",
   setup({ onResolve }) {
