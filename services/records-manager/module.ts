@@ -12,7 +12,7 @@ import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { version } from "../common/version.ts";
+import { commit, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
@@ -74,7 +74,7 @@ export function createRecordsManagerModule({ log, clock, runsDir, folderInCatalo
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
         createdWallNs: createWallNs,
         suiteWallOffsetNs: wallOfMonotonic(0) - clock.toSuite(0),
-        versions: { assay: version, node: process.versions.node },
+        versions: { assay: version, commit: commit(), node: process.versions.node },
         phases: spec.phases.map((phase, index) => ({
           phase: index,
           name: phase.name,
