@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { clip, figure, harmless, whole, widthOf, wrap } from "../../../clients/cli/text.ts";
+import { clip, figure, harmless, whole, widthOf, wrap } from "../../../report/text.ts";
 
 describe("text in a terminal", () => {
   for (const [text, width] of [
