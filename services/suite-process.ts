@@ -265,7 +265,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "records-manager": {
       const { createRecordsManagerModule } = await loaders["records-manager"]();
-      return createRecordsManagerModule({ log, clock, runsDir: runsDirOf(config), report });
+      return createRecordsManagerModule({ log, clock, addresses, runsDir: runsDirOf(config), report });
     }
     case "telemetry": {
       const { createTelemetryModule } = await loaders.telemetry();

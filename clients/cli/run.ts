@@ -215,8 +215,9 @@ class Session {
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
   #spec(): JsonObject {
     const { artifactDir, ...options } = this.#options;
-    if (artifactDir === undefined || this.#suite === undefined) return runSpecJson(options);
-    return runSpecJson({ ...options, artifactDir: resolve(this.#context.terminal.cwd, artifactDir) });
+    const isHere = artifactDir !== undefined && this.#suite !== undefined;
+    const spec = runSpecJson(isHere ? { ...options, artifactDir: resolve(this.#context.terminal.cwd, artifactDir) } : options);
+    return { ...spec, output: { ...(spec.output as JsonObject | undefined), cli_command: this.#context.cliCommand } };
   }
 
   // The figure only decorates the progress line: a suite that does not give it is watched without.

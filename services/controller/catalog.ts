@@ -15,6 +15,8 @@ export interface CatalogEntry {
   readonly endedWallNs?: number | undefined;
   /** One line for lists: model, load, main figures. */
   readonly summaryLine: string;
+  /** With which the names of its exported files begin; empty or absent: they have their usual names. */
+  readonly exportPrefix?: string;
 }
 
 export interface ListOptions {
@@ -40,6 +42,7 @@ const FORMAT: SqliteFormat = {
       summary_line TEXT NOT NULL
     ) STRICT;
     CREATE INDEX runs_by_creation ON runs (created_wall_ns DESC, run_id DESC);`,
+    "ALTER TABLE runs ADD COLUMN export_prefix TEXT NOT NULL DEFAULT ''",
   ],
 };
 
@@ -72,7 +75,7 @@ export class RunCatalog {
 
   /** Adds a run, or replaces what is known of it. */
   put(entry: CatalogEntry): void {
-    const sql = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)";
+    const sql = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     this.#try("write to", () => {
       this.#db
         .prepare<unknown[]>(sql)
@@ -84,6 +87,7 @@ export class RunCatalog {
           entry.startedWallNs === undefined ? null : Math.round(entry.startedWallNs),
           entry.endedWallNs === undefined ? null : Math.round(entry.endedWallNs),
           entry.summaryLine,
+          entry.exportPrefix ?? "",
         );
     });
   }
@@ -146,5 +150,6 @@ function entryOf(row: Row): CatalogEntry {
     startedWallNs: typeof row.started_wall_ns === "number" ? row.started_wall_ns : undefined,
     endedWallNs: typeof row.ended_wall_ns === "number" ? row.ended_wall_ns : undefined,
     summaryLine: String(row.summary_line),
+    exportPrefix: String(row.export_prefix),
   };
 }

@@ -12,6 +12,7 @@ import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/rec
 import { recordMetrics } from "../../../metrics/catalog.ts";
 import type { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { type Addresses, createAddresses } from "../../../services/common/member/addresses.ts";
 import { MeasuredSuiteClock } from "../../../services/common/member/suite-clock.ts";
 import type { MetricRecord } from "../../../services/common/metric-record.ts";
 import { wireRecordOf } from "../../../services/common/metric-record-codec.ts";
@@ -29,6 +30,7 @@ type Action = Exclude<MessageInitShape<typeof CommandSchema>, { $typeName: strin
 describe("the records-manager", () => {
   let base: RunFolder;
   let module: ServiceModule;
+  let addresses: Addresses;
   let server: RpcServer;
   let client: Client<typeof RecordsManagerService>;
   const reports: { event: MemberEvent["event"]; runId: string }[] = [];
@@ -47,9 +49,11 @@ describe("the records-manager", () => {
   async function open(): Promise<void> {
     const clock = new MeasuredSuiteClock();
     clock.share();
+    addresses = createAddresses({ token: undefined });
     module = createRecordsManagerModule({
       log: silentLogger,
       clock,
+      addresses,
       runsDir: base.folder,
       report: (event, runId) => reports.push({ event, runId }),
     });
@@ -59,6 +63,7 @@ describe("the records-manager", () => {
 
   async function close(): Promise<void> {
     client.close();
+    addresses.close();
     await module.stop(0);
     await server.stop(0);
   }
