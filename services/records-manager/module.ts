@@ -30,6 +30,8 @@ export interface RecordsManagerDeps {
   readonly addresses: Addresses;
   /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
   readonly runsDir: string;
+  /** Folder of a run that this process has not written, as the suite's catalog knows it; undefined: it does not. */
+  folderInCatalog(runId: string): Promise<string | undefined>;
   report(event: MemberEvent["event"], runId: string): void;
 }
 
@@ -42,7 +44,8 @@ interface OpenRun {
 
 const done = { case: undefined } as const;
 
-export function createRecordsManagerModule({ log, clock, addresses, runsDir, report }: RecordsManagerDeps): ServiceModule {
+export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceModule {
+  const { log, clock, addresses, runsDir, folderInCatalog, report } = deps;
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
@@ -51,6 +54,18 @@ export function createRecordsManagerModule({ log, clock, addresses, runsDir, rep
     const found = open.get(runId);
     if (found === undefined) throw new AssayError("not_found", `run ${runId} is not written here`);
     return found;
+  };
+
+  const folderOf = async (runId: string): Promise<string> => {
+    const own = folders.get(runId) ?? join(runsDir, runId);
+    // An id is a name, never a path out of the runs folder.
+    const isName = basename(runId) === runId;
+    if (isName && existsSync(join(own, "run.db"))) return own;
+    const known = isName ? await folderInCatalog(runId) : undefined;
+    if (known === undefined || !existsSync(join(known, "run.db"))) {
+      throw new AssayError("not_found", `there is no run ${runId}${known === undefined ? "" : `: ${known} holds no run.db`}`);
+    }
+    return known;
   };
 
   const dialTurns = async (runId: string, datasetId: string, signal: AbortSignal): Promise<TurnStream> => {
@@ -132,13 +147,7 @@ export function createRecordsManagerModule({ log, clock, addresses, runsDir, rep
     implementations: [
       createRecordsManagerService({
         runOf: (runId) => open.get(runId)?.run,
-        folderOf: (runId) => {
-          const folder = folders.get(runId) ?? join(runsDir, runId);
-          // An id is a name, never a path out of the runs folder.
-          if (basename(runId) !== runId || !existsSync(join(folder, "run.db")))
-            throw new AssayError("not_found", `there is no run ${runId}`);
-          return folder;
-        },
+        folderOf,
         phaseOf: (runId, index) => {
           const phase = find(runId).spec.phases[index];
           return { name: phase?.name ?? String(index), kind: phase?.kind ?? PhaseKind.UNSPECIFIED };

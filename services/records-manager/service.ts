@@ -18,7 +18,7 @@ export interface RecordsManagerServiceDeps {
   /** The run that is written here; undefined: none of that id. */
   runOf(runId: string): RecordsRun | undefined;
   /** Folder of a run, running or ended. Throws `not_found`. */
-  folderOf(runId: string): string;
+  folderOf(runId: string): Promise<string>;
   /** Name and kind of a phase of a run that is written here. */
   phaseOf(runId: string, phase: number): { readonly name: string; readonly kind: PhaseKind };
   readonly queries: QueryClient;
@@ -95,7 +95,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         const page = await queries.ask(
           "records",
           {
-            folder: folderOf(request.runId),
+            folder: await folderOf(request.runId),
             fields: columns,
             pageSize: request.pageSize === 0 ? defaultPageSize : Math.min(request.pageSize, maxPageSize),
             ...(request.phase === "" ? {} : { phase: request.phase }),
@@ -111,7 +111,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         };
       },
       summarizeRecords: async ({ runId, phase }, { signal }) => {
-        const folder = folderOf(runId);
+        const folder = await folderOf(runId);
         const [summary, gpus] = await Promise.all([
           queries.ask("summarize", { folder, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
           queries.ask("gpus", { folder }, signal),
@@ -124,7 +124,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           await queries.ask(
             "timeline",
             {
-              folder: folderOf(runId),
+              folder: await folderOf(runId),
               bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
               ...(phase === "" ? {} : { phase }),
             },
@@ -132,7 +132,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           ),
         ),
       async *exportRun({ runId, files, cliCommand }, { signal }) {
-        const folder = folderOf(runId);
+        const folder = await folderOf(runId);
         const offered = await queries.ask("exportFiles", { folder }, signal);
         const known = offered.map(({ file }) => file);
         const unknown = files.find((file) => !known.includes(file));
@@ -151,7 +151,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
       async *watchSummary({ runId, intervalMs }, { signal }) {
         const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
         // Of a run that has ended nothing is live; one that has no folder yet is unknown here, whoever asks for it.
-        if (runOf(runId) === undefined) folderOf(runId);
+        if (runOf(runId) === undefined) await folderOf(runId);
         for (let run = runOf(runId); run !== undefined; run = runOf(runId)) {
           const live = run.liveFigures().at(-1);
           const phase = live === undefined ? undefined : deps.phaseOf(runId, live.phase);

@@ -17,7 +17,15 @@ describe("the command line", () => {
     terminal = new FakeTerminal();
   });
 
-  for (const argv of [["--help"], ["help"], ["-h"], ["run", "--help"], ["profile", "-h", "--nonsense"], ["health", "--help"]]) {
+  for (const argv of [
+    ["--help"],
+    ["help"],
+    ["-h"],
+    ["help", "runs", "show"],
+    ["run", "--help"],
+    ["profile", "-h", "--nonsense"],
+    ["health", "--help"],
+  ]) {
     it(`shows help on stdout for ${argv.join(" ")}`, async () => {
       expect(await runCli(argv, terminal)).to.equal(exitCodes.ok);
       expect(terminal.stdout).to.match(/^assay/);
@@ -96,7 +104,9 @@ describe("assay health", () => {
     const named = new FakeTerminal({ env: { ASSAY_CONTROLLER: suite.address } });
     expect(await runCli(["health"], named)).to.equal(exitCodes.ok);
     expect(await runCli(["health"], terminal)).to.equal(exitCodes.usage);
-    expect(terminal.stderr).to.equal("assay health: --controller: expected the HOST:PORT of a suite\n");
+    expect(terminal.stderr).to.equal(
+      "assay health: --controller: expected the HOST:PORT of a suite\nassay health --help lists the options\n",
+    );
   });
 
   it("fails where one service does not serve", async () => {

@@ -55,6 +55,7 @@ describe("the records-manager", () => {
       clock,
       addresses,
       runsDir: base.folder,
+      folderInCatalog: async () => undefined,
       report: (event, runId) => reports.push({ event, runId }),
     });
     server = createRpcServer({ services: module.implementations, listen: {}, auth: { insecure: true }, log: silentLogger });
