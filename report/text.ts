@@ -60,10 +60,12 @@ export function clip(text: string, width: number): string {
   return `${chunks(text, Math.max(1, width - 1))[0] ?? ""}…`;
 }
 
+/** From the middle between two digits to the even one, as AIPerf's tables. */
 const figures = new Intl.NumberFormat("en-US", {
   minimumFractionDigits: 2,
   maximumFractionDigits: 2,
   signDisplay: "negative",
+  roundingMode: "halfEven",
 });
 const wholes = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 

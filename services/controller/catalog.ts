@@ -16,7 +16,7 @@ export interface CatalogEntry {
   readonly endedWallNs?: number | undefined;
   /** One line for lists: model, load, main figures. */
   readonly summaryLine: string;
-  /** With which the names of its exported files begin; empty or absent: they have their usual names. */
+  /** With which the names of its exported files begin; absent: they have their usual names. */
   readonly exportPrefix?: string;
   /** Process whose run it is; undefined: not known. */
   readonly owner?: CatalogOwner | undefined;
@@ -181,7 +181,7 @@ function entryOf(row: Row): CatalogEntry {
     startedWallNs: typeof row.started_wall_ns === "number" ? row.started_wall_ns : undefined,
     endedWallNs: typeof row.ended_wall_ns === "number" ? row.ended_wall_ns : undefined,
     summaryLine: String(row.summary_line),
-    exportPrefix: String(row.export_prefix),
+    ...(row.export_prefix === "" ? {} : { exportPrefix: String(row.export_prefix) }),
     ...(typeof row.owner_boot_id === "string" && typeof row.owner_pid === "number"
       ? { owner: { bootId: row.owner_boot_id, pid: row.owner_pid } }
       : {}),

@@ -182,13 +182,14 @@ function pushValues(
   }
 }
 
-function addStatistics(work: PhaseWork, metric: MetricHead, values: Float64Array): void {
+function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array): void {
   // Before the statistics, which reorder the values.
   const trend = metric.tag === requestLatency.tag ? steadyStateNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
   if (statistics === undefined) return;
   work.statistics.set(metric.tag, statistics);
-  const few = fewSamplesNote(metric.tag, statistics);
+  // That few requests failed is no shortcoming of the measurement.
+  const few = metric.flags?.includes("error_only") === true ? undefined : fewSamplesNote(metric.tag, statistics);
   if (few !== undefined) work.notes.push(few);
   if (trend !== undefined) work.notes.push(trend);
 }

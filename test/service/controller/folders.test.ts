@@ -33,6 +33,16 @@ describe("the folder of a run", () => {
     expect(readdirSync(folder)).to.deep.equal(["notes.txt"]);
   });
 
+  it("loses them under the prefix of the run that takes it, too, and under no other", () => {
+    const folder = makeRunFolder(own(), "run-1", files("out", "name", "mine"));
+    for (const file of ["mine.json", "mine_console.txt", "other.json", "inputs.json"]) writeFileSync(join(folder, file), "x");
+    makeRunFolder(own(), "run-2", files("out", "name", "mine.csv"));
+    expect(readdirSync(folder)).to.deep.equal(["other.json"]);
+    writeFileSync(join(folder, "other.jsonl"), "x");
+    removeRunFiles(folder, "other");
+    expect(existsSync(folder)).to.equal(false);
+  });
+
   it("is artifacts/<name>, with a number behind it where that is taken", () => {
     const folders = [1, 2, 3].map(() => makeRunFolder(own(), "run", files("", "m-chat")));
     expect(folders).to.deep.equal(["m-chat", "m-chat-2", "m-chat-3"].map((name) => join(base, "artifacts", name)));
