@@ -3,6 +3,7 @@
  * each by ascending tag; where GPUs were watched, two more empty lines and a row for each GPU and field. Lines end in CR LF.
  */
 import { stringify } from "csv-stringify/sync";
+import { twoDecimals } from "../../../report/text.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
 import { type FileMetric, fileMetrics } from "./file-metrics.ts";
 import { gpuSummaries } from "./gpu-telemetry.ts";
@@ -63,14 +64,6 @@ function nameOf({ header, unit }: FileMetric): string {
   return unit === "count" || unit === "requests" ? header : `${header} (${unit})`;
 }
 
-/** As Python rounds: to the nearest, and from the middle to the even digit. */
-const twoDigits = new Intl.NumberFormat("en-US", {
-  minimumFractionDigits: 2,
-  maximumFractionDigits: 2,
-  useGrouping: false,
-  roundingMode: "halfEven",
-});
-
 function numberText(value: number): string {
-  return Number.isFinite(value) ? twoDigits.format(value) : "";
+  return Number.isFinite(value) ? twoDecimals(value) : "";
 }
