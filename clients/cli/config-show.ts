@@ -59,6 +59,6 @@ export async function configShow(asked: Asked<typeof configShowFlags>): Promise<
         return refuse(terminal, name, [...new Set(error.violations.map((violation) => complaintLine(violation, sources)))]);
       }
     },
-    ["controller"],
+    { services: ["controller"], endpointModule: sources.endpointModule },
   );
 }

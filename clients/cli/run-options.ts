@@ -12,6 +12,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["mock", "urls"],
   ["gpuTelemetry", "noGpuTelemetry"],
   ["logFile", "controller"],
+  ["endpointModule", "controller"],
 ];
 
 /** Options without those of the environment that one on the command line excludes. */
@@ -47,6 +48,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
     needs("arrivalPattern", "requestRate");
     needs("graceSec", "durationSec");
+    needs("endpointModule", "endpointType");
     if (!has("mock")) {
       needs("islStddev", "isl");
       needs("oslStddev", "osl");

@@ -1,6 +1,6 @@
 /** RPCs of the record-processor. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createEndpoint } from "../../endpoints/catalog.ts";
+import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
   ProcessRecordsRequestSchema,
@@ -18,10 +18,14 @@ import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
 /** Records come as bytes and are read by hand. */
 const codecs = { processRecords: { requestDeserialize: (bytes: Buffer) => bytes } };
 
-/** `runOf` gives the run of an id, undefined while it is not configured here. */
+/**
+ * `runOf` gives the run of an id, undefined while it is not configured here.
+ * @param endpoints default: the built-in ones
+ */
 export function createRecordProcessorService(
   runOf: (runId: string) => ProcessorRun | undefined,
   memberId: () => string,
+  endpoints: EndpointCatalog = builtInEndpoints,
 ): Implementation {
   return implement(RecordProcessorService, {
     role: "operator",
@@ -49,9 +53,9 @@ export function createRecordProcessorService(
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
         return {
-          record: wireRecordOf(createMeasurer(spec).measure(raw), memberId()),
+          record: wireRecordOf(createMeasurer(spec, endpoints).measure(raw), memberId()),
           tags: recordMetrics.map(({ tag }) => tag),
-          ...textsOf(raw, spec.endpoint?.type ?? ""),
+          ...textsOf(raw, spec.endpoint?.type ?? "", endpoints),
         };
       },
     },
@@ -59,11 +63,11 @@ export function createRecordProcessorService(
 }
 
 /** What an answer says, as far as it can be read. */
-function textsOf(raw: RawRecord, type: string): { outputText: string; reasoningText: string } {
+function textsOf(raw: RawRecord, type: string, endpoints: EndpointCatalog): { outputText: string; reasoningText: string } {
   const nothing = { outputText: "", reasoningText: "" };
   try {
     const { outputText, reasoningText } =
-      createEndpoint(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) }) ?? nothing;
+      endpoints.create(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) }) ?? nothing;
     return { outputText, reasoningText };
   } catch {
     // Stamps that cannot be read: the record's own error says so.

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetHandle } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PhaseAccount as WireAccount } from "../../gen/assay/timing/v1/timing_pb.js";
@@ -43,6 +44,8 @@ export interface RecordsRunOptions {
 
 export interface InputsSource {
   readonly spec: RunSpec;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   readonly dataset: DatasetHandle;
   /** Opens a stream of the dataset's turns, hello sent. */
   dial(signal: AbortSignal): Promise<TurnStream>;
@@ -221,7 +224,7 @@ export class RecordsRun {
   private async writeInputs(): Promise<void> {
     const { inputs, queries, log } = this.options;
     if (inputs === undefined) return;
-    const { spec, dataset } = inputs;
+    const { spec, endpoints, dataset } = inputs;
     const { writeInputs } = await import("./exports/inputs-file.ts");
     const path = join(this.folder, exportFileName("inputs", ""));
     const conversations = await queries.ask("conversations", { folder: this.folder, limit: inputsConversations });
@@ -229,7 +232,7 @@ export class RecordsRun {
       path,
       conversations,
       turnsOf: (conversation) => (dataset.turnsEach === 0 ? (dataset.turnCounts[conversation] ?? 0) : dataset.turnsEach),
-      bodies: bodyOptionsOf(spec),
+      bodies: bodyOptionsOf(spec, endpoints),
       dial: () => inputs.dial(AbortSignal.timeout(inputsDialMs)),
       maxBytes: inputsBytes,
       silenceMs: inputsSilenceMs,

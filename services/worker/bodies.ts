@@ -27,6 +27,7 @@ export class BodyMaker {
   }
 
   /**
+   * Throws AssayError where a user's own endpoint fails.
    * @param history messages of the session before this turn, oldest first; bodies with a history are the session's own and not kept
    * @param maxOutputTokens instead of the turn's own
    */

@@ -1,6 +1,7 @@
 /** A worker as a module of its process: one run at a time, its streams dialled by the directory. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
@@ -20,6 +21,8 @@ export interface WorkerDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   /** Folder for records that do not fit the outbox's memory. */
   readonly spillDir: string;
   usage(): ProcessUsage | undefined;
@@ -53,6 +56,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       runId,
       workerId,
       configure: command,
+      endpoints: deps.endpoints,
       clock,
       log,
       incarnation,
@@ -77,7 +81,9 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
 
   return {
     name: "worker",
-    implementations: [createWorkerService({ workerId: () => deps.id(), current: () => current, usage: deps.usage })],
+    implementations: [
+      createWorkerService({ workerId: () => deps.id(), current: () => current, usage: deps.usage, endpoints: deps.endpoints }),
+    ],
     async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure":

@@ -1,4 +1,5 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -21,10 +22,13 @@ export interface RequestPath {
 const keptBodyBytes = 64 << 20;
 const connectionRestMs = 20;
 
-/** Throws `invalid_argument` for a spec that the controller refuses. */
-export function createPath(spec: RunSpec): RequestPath {
+/**
+ * @param endpoints default: the built-in ones
+ * @throws `invalid_argument` for a spec that the controller refuses
+ */
+export function createPath(spec: RunSpec, endpoints?: EndpointCatalog): RequestPath {
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
-  const options = bodyOptionsOf(spec);
+  const options = bodyOptionsOf(spec, endpoints);
   return {
     transport: createUndiciTransport(targetsOf(spec.target)),
     bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),

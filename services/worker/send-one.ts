@@ -1,5 +1,6 @@
 /** One request through the hot path, outside any run: for probes and debugging. */
 import { create } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { SendOneRequest } from "../../gen/assay/worker/v1/worker_service_pb.js";
@@ -14,14 +15,23 @@ const localClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns
 const timeoutCheckMs = 25;
 const defaultTimeoutSec = 60;
 
-/** Resolves with the record whatever came of the request; it owns its bytes. Throws `invalid_argument` without turn or target. */
-export async function sendOne(request: SendOneRequest, workerId: string, signal: AbortSignal): Promise<RawRecord> {
+/**
+ * Resolves with the record whatever came of the request; it owns its bytes.
+ * @param endpoints default: the built-in ones
+ * @throws `invalid_argument` without turn or target, `failed_precondition` where a user's own endpoint makes no body
+ */
+export async function sendOne(
+  request: SendOneRequest,
+  workerId: string,
+  signal: AbortSignal,
+  endpoints?: EndpointCatalog,
+): Promise<RawRecord> {
   const { target, endpoint, turn, model } = request;
   if (target === undefined || target.urls.length === 0) throw new AssayError("invalid_argument", "target.urls: one is needed");
   if (turn === undefined) throw new AssayError("invalid_argument", "turn: needed");
   target.requestTimeoutSec ??= defaultTimeoutSec;
   const spec = create(RunSpecSchema, { models: [model], target, ...(endpoint === undefined ? {} : { endpoint }) });
-  const path = createPath(spec);
+  const path = createPath(spec, endpoints);
   const { promise, resolve } = Promise.withResolvers<RawRecord>();
   const sender = new Sender({
     ...path.sender,

@@ -2,19 +2,22 @@
  * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
  * them. Ready when all of that stands, the connections are open and the path has been warmed.
  */
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { ConnectionReuse, type RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
-import { AssayError } from "../common/errors.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
+import type { RequestBody } from "./bodies.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import { createPath, type RequestPath } from "./request-path.ts";
@@ -26,6 +29,8 @@ export interface WorkerRunOptions {
   readonly runId: string;
   readonly workerId: string;
   readonly configure: ConfigureRun;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   readonly clock: SuiteClock;
   readonly log: Logger;
   /** Streams to the run's other services, hello not yet sent. */
@@ -64,7 +69,7 @@ export class WorkerRun {
     }
     this.options = options;
     this.spec = spec;
-    this.path = createPath(spec);
+    this.path = createPath(spec, options.endpoints);
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
     this.records = new RecordSender({
@@ -177,10 +182,20 @@ export class WorkerRun {
         this.sender.failUnsent(credit, leaseOver);
         return;
       }
-      const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
-      const body = this.path.bodies.make(turn, history, credit.maxOutputTokensOverride);
-      this.sender.send(credit, body, credit.turns > 1 ? messagesOf(turn) : []);
+      this.send(credit, turn);
     });
+  }
+
+  private send(credit: Credit, turn: Turn): void {
+    const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
+    let body: RequestBody;
+    try {
+      body = this.path.bodies.make(turn, history, credit.maxOutputTokensOverride);
+    } catch (error) {
+      this.sender.failUnsent(credit, requestError("endpoint_module", "send", messageOf(error)));
+      return;
+    }
+    this.sender.send(credit, body, credit.turns > 1 ? messagesOf(turn) : []);
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */

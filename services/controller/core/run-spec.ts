@@ -4,6 +4,7 @@
  */
 import { clone, create, type DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { builtInEndpoints, type EndpointCatalog } from "../../../endpoints/catalog.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
@@ -113,9 +114,14 @@ export interface CompiledSpec {
 /**
  * @param given as the client sent it; not changed
  * @param drawSeed makes the seed of a run that names none
+ * @param endpoints default: the built-in ones
  * @throws `unimplemented` naming every set field that this version does not build; `invalid_argument` with every violation
  */
-export function compileRunSpec(given: RunSpec, drawSeed: () => bigint): CompiledSpec {
+export function compileRunSpec(
+  given: RunSpec,
+  drawSeed: () => bigint,
+  endpoints: EndpointCatalog = builtInEndpoints,
+): CompiledSpec {
   const unsupported = unsupportedFields(given);
   if (unsupported.length > 0) {
     throw new AssayError("unimplemented", `not supported by this version: ${unsupported.join(", ")}`, {
@@ -124,7 +130,7 @@ export function compileRunSpec(given: RunSpec, drawSeed: () => bigint): Compiled
     });
   }
   const spec = withDefaults(given, drawSeed);
-  const violations = violationsOf(spec);
+  const violations = violationsOf(spec, endpoints);
   if (violations.length > 0) {
     const lines = violations.map((violation) => `${violation.field}: ${violation.description}`);
     throw new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });
@@ -259,10 +265,11 @@ function runName(spec: RunSpec): string {
       : load?.case === "rate"
         ? `request_rate${load.value.ratePerSec}`
         : (load?.case ?? "load");
-  return `${model}-openai-${spec.endpoint?.type ?? "chat"}-${stimulus}`;
+  const type = spec.endpoint?.type ?? "chat";
+  return `${model}-${builtInEndpoints.names.includes(type) ? `openai-${type}` : type}-${stimulus}`;
 }
 
-function violationsOf(spec: RunSpec): FieldViolation[] {
+function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
   const found: FieldViolation[] = [];
   const demand = (isGood: boolean, field: string, description: string): void => {
     if (!isGood) found.push({ field, description });
@@ -272,9 +279,7 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
     demand(model.trim() !== "", `models[${index}]`, "must not be empty");
   });
   checkTarget(spec, demand);
-  demand(spec.endpoint?.type === "chat", "endpoint.type", `must be chat, got ${spec.endpoint?.type}`);
-  const path = spec.endpoint?.path ?? "";
-  demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  checkEndpoint(spec, endpoints, demand);
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizer === "o200k_base" || tokenizer === "none", "tokenizer.name", `must be o200k_base or none, got ${tokenizer}`);
   checkDataset(spec, demand);
@@ -301,6 +306,15 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
 }
 
 type Demand = (isGood: boolean, field: string, description: string) => void;
+
+function checkEndpoint({ endpoint }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
+  const { type = "", path = "", streaming = false } = endpoint ?? {};
+  const known = createEndpoint(type);
+  const expected = names.length === 1 ? names.join() : `one of ${names.join(", ")}`;
+  demand(known !== undefined, "endpoint.type", `must be ${expected}, got ${type}`);
+  demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  demand(!streaming || known?.canStream !== false, "endpoint.streaming", `must be off, ${type} does not stream`);
+}
 
 function checkTarget(spec: RunSpec, demand: Demand): void {
   const target = spec.target;
