@@ -1,6 +1,8 @@
 /** Turns made into request bodies: formatted by the endpoint and serialised once, then kept, bounded by bytes. */
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
+import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import type { ModelChoice } from "./core/model-choice.ts";
 
 /** What a request needs of its turn. */
 export interface RequestBody {
@@ -14,7 +16,8 @@ export interface RequestBody {
 
 export interface BodyMakerOptions {
   readonly endpoint: Endpoint;
-  readonly models: readonly string[];
+  /** For turns that name no model of their own. */
+  readonly modelOf: ModelChoice;
   readonly isStreaming: boolean;
   readonly extraInputs: Readonly<Record<string, unknown>>;
   readonly keptBytes: number;
@@ -51,8 +54,11 @@ export class BodyMaker {
   }
 
   private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined): RequestBody {
-    const { endpoint, models, isStreaming, extraInputs } = this.options;
-    const model = turn.model !== "" ? turn.model : (models[Number(turn.conversation % BigInt(models.length || 1))] ?? "");
+    const { endpoint, modelOf, isStreaming } = this.options;
+    const extraInputs: JsonObject = { ...this.options.extraInputs, ...turn.extraInputs };
+    const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
+    // Extra inputs have the last word in the body, and the record says what was asked for.
+    const model = textOf(extraInputs.model) ?? chosen;
     const requested = override ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
     const messages = [...history, ...messagesOf(turn)];
     const body =
@@ -63,7 +69,7 @@ export class BodyMaker {
             messages,
             maxOutputTokens: requested,
             isStreaming,
-            extraInputs: { ...extraInputs, ...turn.extraInputs },
+            extraInputs,
           });
     return {
       body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),

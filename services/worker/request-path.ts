@@ -5,6 +5,7 @@ import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/
 import { AssayError } from "../common/errors.ts";
 import { version } from "../common/version.ts";
 import { BodyMaker } from "./bodies.ts";
+import { createModelChoice } from "./core/model-choice.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
 import type { Transport } from "./transport/transport.ts";
 import { createUndiciTransport, type TargetOptions } from "./transport/undici.ts";
@@ -42,7 +43,12 @@ function endpointOf(spec: RunSpec): Endpoint {
 function createBodies(spec: RunSpec, endpoint: Endpoint): BodyMaker {
   return new BodyMaker({
     endpoint,
-    models: spec.models,
+    modelOf: createModelChoice({
+      models: spec.models,
+      selection: spec.modelSelection,
+      weights: spec.modelWeights,
+      seed: Number(spec.randomSeed ?? 0n),
+    }),
     isStreaming: spec.endpoint?.streaming ?? false,
     extraInputs: spec.endpoint?.extraInputs ?? {},
     keptBytes: keptBodyBytes,
