@@ -41,8 +41,12 @@ await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 const { metafile } = await build({
   absWorkingDir: rootFolder,
-  // The thread's program lies beside whoever starts it, and that is a chunk.
-  entryPoints: { main: "services/main.ts", "chunks/query-thread": "services/records-manager/query-thread.ts" },
+  // A thread's program lies beside whoever starts it, and that is a chunk.
+  entryPoints: {
+    main: "services/main.ts",
+    "chunks/query-thread": "services/records-manager/query-thread.ts",
+    "chunks/dataset-thread": "services/dataset/thread/dataset-thread.ts",
+  },
   outdir: folder,
   bundle: true,
   // What a process does not use is not loaded: each dynamic import begins a file of its own.

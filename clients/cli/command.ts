@@ -51,6 +51,12 @@ async function runCommand(command: string, argv: readonly string[], terminal: Te
     return exitCodes.ok;
   }
   const found = [...problems, ...conflictsOf(options, given)];
+  // On a suite elsewhere the paths are those of its hosts.
+  const hasPaths = options.controller === undefined && (given.has("inputFile") || given.has("tokenizer"));
+  if (found.length === 0 && hasPaths) {
+    const { fileProblems } = await import("./input-files.ts");
+    found.push(...(await fileProblems(options, terminal.cwd)));
+  }
   if (found.length > 0) return refuse(terminal, name, found, `${name} --help lists the options`);
   const { run } = await import("./run.ts");
   const [, entry = ""] = process.argv;

@@ -1,5 +1,6 @@
 /** What the options of `assay run` mean together, and the RunSpec that they make. Pure. */
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { FlagKind } from "./flag-kinds.ts";
 import { type Flag, type RunOptions, runFlags } from "./flags.ts";
 
 /** What is wrong between options, one line each; `given` names those that were meant to be given, readable or not. */
@@ -19,7 +20,11 @@ export function conflictsOf(options: RunOptions, given: ReadonlySet<string>): st
     needs("islStddev", "isl");
     needs("oslStddev", "osl");
   }
+  needs("datasetType", "inputFile");
+  needs("onBadRow", "inputFile");
+  needs("modelWeights", "modelSelection");
   needs("tokenFile", "controller");
+  excludes("inputFile", "isl");
   excludes("mock", "urls");
   excludes("gpuTelemetry", "noGpuTelemetry");
   excludes("logFile", "controller");
@@ -41,7 +46,7 @@ export function withMock(options: RunOptions, url: string): RunOptions {
   return {
     models: ["mock-model"],
     streaming: true,
-    isl: 128,
+    ...(options.inputFile === undefined ? { isl: 128 } : {}),
     osl: 32,
     ...(hasLoad ? {} : { concurrency: 8 }),
     ...(hasStop ? {} : { requestCount: 100 }),
@@ -54,12 +59,25 @@ export function withMock(options: RunOptions, url: string): RunOptions {
 export function runSpecJson(options: RunOptions): JsonObject {
   const spec: JsonObject = {};
   for (const [name, value] of Object.entries(options)) {
-    const path = pathsOf(name)[0];
+    const path = pathOf(name, options);
     if (path === undefined || path.startsWith("phases.")) continue;
-    put(spec, path.split("."), path === "target.urls" ? options.urls?.map((url) => ({ url })) : value);
+    put(spec, path.split("."), path === "target.urls" ? options.urls?.map((url) => ({ url })) : wireValue(name, value));
   }
   spec.phases = phasesOf(options);
   return spec;
+}
+
+/** Where a value goes. A dataset is one of several: what may be said of each has a path for each. */
+function pathOf(name: string, { inputFile }: RunOptions): string | undefined {
+  const [first, ...others] = pathsOf(name);
+  if (inputFile === undefined || first === undefined || !first.startsWith("dataset.synthetic.")) return first;
+  return others.find((path) => path.startsWith("dataset.file.")) ?? first;
+}
+
+function wireValue(name: string, value: unknown): unknown {
+  const kind: FlagKind | undefined = isRunOption(name) ? runFlags[name].kind : undefined;
+  if (kind?.is !== "choice" || kind.wirePrefix === undefined) return value;
+  return `${kind.wirePrefix}${String(value).toUpperCase()}`;
 }
 
 /** AIPerf's rule: without a count or a duration, enough requests for every slot to be used twice. */

@@ -6,6 +6,7 @@ import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller
 import { AssayError } from "../../services/common/errors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { RunOptions } from "./flags.ts";
+import { withAbsolutePaths } from "./input-files.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
@@ -214,7 +215,7 @@ class Session {
 
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
   #spec(): JsonObject {
-    const { artifactDir, ...options } = this.#options;
+    const { artifactDir, ...options } = withAbsolutePaths(this.#options, this.#context.terminal.cwd);
     if (artifactDir === undefined || this.#suite === undefined) return runSpecJson(options);
     return runSpecJson({ ...options, artifactDir: resolve(this.#context.terminal.cwd, artifactDir) });
   }
@@ -270,10 +271,13 @@ const expectedEvents: ReadonlySet<string> = new Set([
   "sending_complete",
   "returning_complete",
   "records_complete",
+  // Said when the run was created.
+  "warning",
 ]);
 
-function isRefusal({ code }: AssayError): boolean {
-  return code === "invalid_argument" || code === "unimplemented";
+/** What names a field of the spec is about the spec, whatever is wrong with it there: a file may be missing, or not allowed. */
+function isRefusal({ code, violations }: AssayError): boolean {
+  return code === "invalid_argument" || code === "unimplemented" || violations.length > 0;
 }
 
 /** The controller waits no longer than this for a cancelled run. */

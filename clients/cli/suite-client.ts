@@ -35,6 +35,9 @@ export interface WatchOptions {
 
 /** Statistics of a long run are made from all of its rows. */
 const summaryTimeoutMs = 300_000;
+const createTimeoutMs = 10_000;
+/** Above the 300 s that the controller gives the dataset service. */
+const createWithFilesTimeoutMs = 330_000;
 const cancelTimeoutMs = 5000;
 const suiteTimeoutMs = 5000;
 /** Whoever wants this is leaving. */
@@ -68,7 +71,10 @@ export class SuiteClient {
 
   /** `spec` in proto JSON. Fails with the controller's own errors, `violations` included. */
   async createRun(spec: JsonObject): Promise<CreateRunResponse> {
-    return this.#runs.createRun({ spec: fromJson(RunSpecSchema, spec) }, { timeoutMs: 10_000 });
+    const message = fromJson(RunSpecSchema, spec);
+    // Files and tokenizers are read before the answer comes.
+    const isRead = message.dataset?.source.case === "file" || message.tokenizer !== undefined;
+    return this.#runs.createRun({ spec: message }, { timeoutMs: isRead ? createWithFilesTimeoutMs : createTimeoutMs });
   }
 
   /**

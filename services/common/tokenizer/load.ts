@@ -56,14 +56,16 @@ async function resolved(path: string, resolve: ResolvePath, ifMissing: string): 
 async function locateInPackages(name: string): Promise<string> {
   const bases = [join(process.cwd(), "package.json"), import.meta.url];
   const folders = new Set(bases.flatMap((base) => createRequire(base).resolve.paths(name) ?? []));
+  const tried: string[] = [];
   for (const folder of folders) {
     for (const place of [fileName, join("models", fileName)]) {
       const path = join(folder, name, place);
-      if (await isFile(path)) return path;
+      if (await is("file", path)) return path;
     }
+    if (await is("folder", folder)) tried.push(folder);
   }
-  const tried = `neither ${fileName} nor models/${fileName} is in a package ${name} in ${[...folders].join(", ")}`;
-  throw refusal("not_found", `npm:${name}: ${tried}`);
+  const where = tried.length === 0 ? "there is no node_modules" : `${tried.join(" and ")} ${tried.length === 1 ? "has" : "have"} none`;
+  throw refusal("not_found", `neither ${name}/${fileName} nor ${name}/models/${fileName} is installed: ${where}`);
 }
 
 async function loadFile(path: string, resolve: ResolvePath): Promise<TokenCounter> {
@@ -94,9 +96,10 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
-async function isFile(path: string): Promise<boolean> {
+async function is(kind: "file" | "folder", path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isFile();
+    const found = await stat(path);
+    return kind === "file" ? found.isFile() : found.isDirectory();
   } catch {
     // Whatever is in the way: it is not to be had there.
     return false;

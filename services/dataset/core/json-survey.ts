@@ -20,7 +20,7 @@ type Awaited = "value" | "item" | "first item" | "name" | "first name" | "colon"
 
 const blank = /[ \t\n\r]*/y;
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
-const escape = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
+const escaped = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
 export function surveyJson(text: string): JsonSurvey {
   const survey = new Surveyor(text);
@@ -100,9 +100,10 @@ class Surveyor {
         this.#at = at + 1;
         return undefined;
       }
-      if (code < 0x20) return { offset: at, expected: "no control character in a string, unless it is written as \\u and four digits" };
+      if (code < 0x20)
+        return { offset: at, expected: "no control character in a string, unless it is written as \\u and four digits" };
       if (code !== 0x5c) continue;
-      const end = matchEnd(escape, this.#text, at);
+      const end = matchEnd(escaped, this.#text, at);
       if (end === undefined) return { offset: at, expected: "an escape that JSON knows" };
       at = end - 1;
     }

@@ -3,6 +3,8 @@
 const lf = 0x0a;
 const cr = 0x0d;
 const byteOrderMark = [0xef, 0xbb, 0xbf];
+/** Bytes of a line that are none of its own: the mark and a CR. */
+const mostAround = byteOrderMark.length + 1;
 
 export interface Line {
   /** From 1. */
@@ -34,8 +36,8 @@ export class LineReader {
     if (start === piece.length) return;
     this.#begunBytes += piece.length - start;
     // Of a line that is not taken nothing is kept but its length. The piece may be reused by whoever reads.
-    if (this.#begunBytes > this.#maxBytes + byteOrderMark.length) this.#begun = [];
-    else this.#begun.push(piece.slice(start));
+    if (this.#begunBytes > this.#maxBytes + mostAround) this.#begun = [];
+    else this.#begun.push(new Uint8Array(piece.subarray(start)));
   }
 
   /** The file is over. */
@@ -46,7 +48,7 @@ export class LineReader {
   #finish(rest: Uint8Array, take: (line: Line) => void): void {
     const number = ++this.#number;
     const sizeBytes = this.#begunBytes + rest.length;
-    const isKept = sizeBytes <= this.#maxBytes + byteOrderMark.length;
+    const isKept = sizeBytes <= this.#maxBytes + mostAround;
     const bytes = isKept ? trimmed(this.#begunBytes === 0 ? rest : concat(this.#begun, rest, sizeBytes), number) : rest;
     this.#begun = [];
     this.#begunBytes = 0;

@@ -18,10 +18,13 @@ export function recountCorpus(corpus: Corpus, count: TokenCounter): Corpus {
   const wordAt = (word: number): string => text.slice(charStart[word], charStart[word + 1]);
   const tokenStart = new Uint32Array(charStart.length);
   for (let word = 0; word < charStart.length - 1; word++) {
-    const isLineStart = text[(charStart[word] as number) - 1] === "\n";
+    const start = charStart[word] as number;
+    const isLineStart = start === 0 || text[start - 1] === "\n";
     tokenStart[word + 1] = (tokenStart[word] as number) + tokensOf(wordAt(word), isLineStart);
   }
-  const even = corpus.openings.filter((word) => count(wordAt(word).trimStart()) === tokensOf(wordAt(word), false));
+  const even = corpus.openings.filter((word) => {
+    return count(wordAt(word).trimStart()) === (tokenStart[word + 1] as number) - (tokenStart[word] as number);
+  });
   // Without any opening that costs the same at the start of a text, prompts are not exact.
   const recounted = measured({ ...corpus, tokenStart, openings: even.length > 0 ? even : corpus.openings });
   if (Number.isFinite(recounted.leastOpening) && Number.isFinite(recounted.leastJoin)) return recounted;

@@ -25,7 +25,7 @@ describe("dataset service", () => {
   let client: Client<typeof DatasetService>;
 
   beforeEach(async () => {
-    module = createDatasetModule({ keptDatasets: 2 });
+    module = createDatasetModule({ keptDatasets: 2, limits: { root: undefined, maxFileBytes: 1 << 20 } });
     const server = createRpcServer({
       services: [...module.implementations],
       listen: {},

@@ -27,7 +27,12 @@ const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boole
   ["raw_payload", (row) => Array.isArray(row.messages)],
 ];
 
-const otherNames: ReadonlySet<string> = new Set([...others.map(([name]) => name), "random_pool", "burst_gpt_trace", "baseten_trace"]);
+const otherNames: ReadonlySet<string> = new Set([
+  ...others.map(([name]) => name),
+  "random_pool",
+  "burst_gpt_trace",
+  "baseten_trace",
+]);
 
 /** The format of a file whose first row is this. */
 export function detectFormat(row: JsonObject): Detected {

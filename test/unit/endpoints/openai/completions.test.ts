@@ -138,9 +138,7 @@ describe("completions: a streamed answer", () => {
       fc.property(fc.array(piece, { maxLength: 8 }), fc.boolean(), (pieces, isFinished) => {
         const text = sse(...pieces.map(said), ...(isFinished ? [finish] : []), "[DONE]");
         const response = responseOf([{ text, ms: 10 }]);
-        expect(parseAnswer(response, readCompletionsEvent, templates)).to.deep.equal(
-          parseAnswer(response, readCompletionsEvent),
-        );
+        expect(parseAnswer(response, readCompletionsEvent, templates)).to.deep.equal(parseAnswer(response, readCompletionsEvent));
       }),
     );
   });
@@ -178,7 +176,12 @@ describe("completions: an answer that went wrong", () => {
     ["reports an error in a document", '{"error":{"message":"boom"}}', json, "in_band_error"],
     ["runs out of context", sse({ error: { message: "no", code: "context_length_exceeded" } }), {}, "context_overflow"],
     ["has no text", sse(finish, "[DONE]"), {}, "empty"],
-    ["has choices of an unexpected kind", sse({ choices: 5 }, { choices: [null] }, { choices: [{ text: 7 }] }, finish), {}, "empty"],
+    [
+      "has choices of an unexpected kind",
+      sse({ choices: 5 }, { choices: [null] }, { choices: [{ text: 7 }] }, finish),
+      {},
+      "empty",
+    ],
     ["is no JSON", "<html></html>", json, "parse"],
     ["has a status of its own", '{"detail":"Not Found"}', { ...json, status: 404 }, "http_4xx"],
   ];
