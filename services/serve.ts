@@ -33,10 +33,12 @@ export async function serve(argv: readonly string[]): Promise<number> {
     });
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     const suite = await startSuiteProcess({ services, config, bootstrap: undefined });
+    // Whoever reads the line may end this process before the next statement.
+    const stopped = Promise.race([signalled("SIGTERM"), signalled("SIGINT")]);
     process.stdout.write(
       `listening on ${suite.address}${suite.tokenFile === undefined ? "" : `, token in ${suite.tokenFile}`}\n`,
     );
-    await Promise.race([suite.ended, signalled("SIGTERM"), signalled("SIGINT")]);
+    await Promise.race([suite.ended, stopped]);
     await suite.stop();
     return 0;
   } catch (error) {
