@@ -29,11 +29,11 @@ async function complaintAbout(spec: RunSpec): Promise<AssayError> {
 describe("a record-processor that is configured", () => {
   const alone = "no records-manager has joined the suite";
 
-  for (const name of ["", "o200k_base", "r50k_base", "none", tiny]) {
-    it(`takes the tokenizer ${name === tiny ? "of a folder" : JSON.stringify(name)}`, async () => {
-      expect((await complaintAbout(create(RunSpecSchema, { tokenizer: { name } }))).message).to.equal(alone);
-    });
-  }
+  it("takes every tokenizer that is at hand", async () => {
+    const names = ["", "o200k_base", "r50k_base", "none", tiny];
+    const errors = await Promise.all(names.map((name) => complaintAbout(create(RunSpecSchema, { tokenizer: { name } }))));
+    expect(errors.map(({ message }) => message)).to.deep.equal(names.map(() => alone));
+  });
 
   it("says at once that a tokenizer is not on its host", async () => {
     const error = await complaintAbout(create(RunSpecSchema, { tokenizer: { name: join(tiny, "gone") } }));
