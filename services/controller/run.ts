@@ -134,6 +134,7 @@ export class RunExecution {
     this.dataset.promise.catch(() => {});
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
+      name: options.spec.name,
       runId,
       spec: maskSecrets(spec),
       state: RunState.CREATED,

@@ -64,7 +64,8 @@ async function locateInPackages(name: string): Promise<string> {
     }
     if (await is("folder", folder)) tried.push(folder);
   }
-  const where = tried.length === 0 ? "there is no node_modules" : `${tried.join(" and ")} ${tried.length === 1 ? "has" : "have"} none`;
+  const where =
+    tried.length === 0 ? "there is no node_modules" : `${tried.join(" and ")} ${tried.length === 1 ? "has" : "have"} none`;
   throw refusal("not_found", `neither ${name}/${fileName} nor ${name}/models/${fileName} is installed: ${where}`);
 }
 

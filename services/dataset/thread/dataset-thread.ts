@@ -6,20 +6,26 @@ import type { ThreadMessage } from "./run-job.ts";
 
 const everyRows = 10_000;
 
-const say = (message: ThreadMessage, transfer: readonly ArrayBuffer[] = []): void => parentPort?.postMessage(message, transfer);
-let told = 0;
+function say(message: ThreadMessage, transfer: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer);
+}
 
-try {
-  // Whoever starts this gives it a job.
-  const { result, transfer } = await doJob(workerData as Job, (rows) => {
+/** A class does not survive the thread's border; its parts do. */
+function sayFailure(error: unknown): void {
+  const { code, message, reason, metadata, violations } =
+    error instanceof AssayError ? error : new AssayError("internal", messageOf(error));
+  say({ kind: "failed", code, message, reason, metadata, violations });
+}
+
+async function work(job: Job): Promise<void> {
+  let told = 0;
+  const { result, transfer } = await doJob(job, (rows) => {
     if (rows < told + everyRows) return;
     told = rows;
     say({ kind: "rows", rows });
   });
   say({ kind: "done", result }, transfer);
-} catch (error) {
-  // A class does not survive the border; its parts do.
-  const { code, message, reason, metadata, violations } =
-    error instanceof AssayError ? error : new AssayError("internal", messageOf(error));
-  say({ kind: "failed", code, message, reason, metadata, violations });
 }
+
+// Whoever starts this gives it a job.
+work(workerData as Job).catch(sayFailure);

@@ -1,7 +1,7 @@
 /**
  * `profile_export_aiperf.json`: the summary as AIPerf writes it, schema 1.4 (docs/reference/json-export-schema.md): two spaces
  * of indent, absent values left out, one key per metric tag beside the fixed keys. Metrics of AIPerf have its tags and units;
- * `assay_version` and the metrics that AIPerf does not have come on top, as its schema allows.
+ * `assay_version`, `assay_commit` and the metrics that AIPerf does not have come on top, as its schema allows.
  */
 import { listMetrics, recordMetrics, runMetrics } from "../../../metrics/catalog.ts";
 import type { Metric } from "../../../metrics/metric.ts";
@@ -22,6 +22,7 @@ function documentOf({ summary: summarize, inputConfig, runInfo }: ExportContext)
   return {
     schema_version: SCHEMA_VERSION,
     assay_version: summary.versions.assay,
+    assay_commit: summary.versions.commit,
     benchmark_id: summary.runId,
     ...(measured === undefined ? {} : metricsOf(measured)),
     input_config: inputConfig,

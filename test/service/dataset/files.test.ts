@@ -205,7 +205,8 @@ describe("the dataset service and files", () => {
     const { datasetId } = await prepare(fileSpec(await write("extra.jsonl", lines(...rows))));
     const messages = await messagesOf(datasetId, [...rows.keys()]);
     expect(messages.length).to.be.greaterThan(2);
-    for (const { turn } of messages.flat()) expect((turn?.extraInputs?.list as unknown[]).length).to.equal(50_000);
+    for (const { turn } of messages.flat())
+      expect(Array.isArray(turn?.extraInputs?.list) && turn.extraInputs.list.length).to.equal(50_000);
   });
 
   describe("which may be read", () => {
