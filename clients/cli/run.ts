@@ -283,10 +283,13 @@ const expectedEvents: ReadonlySet<string> = new Set([
   "sending_complete",
   "returning_complete",
   "records_complete",
+  // Said when the run was created.
+  "warning",
 ]);
 
-function isRefusal({ code }: AssayError): boolean {
-  return code === "invalid_argument" || code === "unimplemented";
+/** What names a field of the spec is about the spec, whatever is wrong with it there: a file may be missing, or not allowed. */
+function isRefusal({ code, violations }: AssayError): boolean {
+  return code === "invalid_argument" || code === "unimplemented" || violations.length > 0;
 }
 
 /** The controller waits no longer than this for a cancelled run. */

@@ -34,6 +34,8 @@ export interface RunExecutionOptions {
   readonly runId: string;
   readonly spec: RunSpec;
   readonly folder: string;
+  /** For the run's events: legal but suspect, one line each. */
+  readonly warnings: readonly string[];
   readonly members: Members;
   readonly log: Logger;
   /** Default: `RUN_TIMEOUTS`. */
@@ -170,6 +172,7 @@ export class RunExecution {
       noted: (message) => this.note("note", message),
     });
     this.machine = machine;
+    for (const warning of this.options.warnings) this.note("warning", warning);
     this.tell(() => machine.start(monotonicNs()));
     await this.ended.promise;
   }

@@ -148,6 +148,29 @@ describe("assay run", () => {
     expect(suite.watches).to.equal(0);
   });
 
+  for (const code of ["not_found", "permission_denied", "resource_exhausted"] as const) {
+    it(`takes what is wrong with a named file for a wrong command line: ${code}`, async () => {
+      const violations = [{ field: "dataset.file.path", description: "there is no such file" }];
+      suite.createError = new AssayError(code, "dataset.file.path: there is no such file", { violations });
+      expect(await remote("--input-file", "/data/p.jsonl")).to.equal(exitCodes.usage);
+      const line = "assay run: --input-file /data/p.jsonl: there is no such file (dataset.file.path)\n";
+      expect(terminal.stderr).to.equal(line);
+    });
+  }
+
+  it("does not take a refused token for a wrong command line", async () => {
+    suite.createError = new AssayError("permission_denied", "this token may not create runs");
+    expect(await remote()).to.equal(exitCodes.failed);
+  });
+
+  it("sends paths absolutely, and does not look for them on a suite elsewhere", async () => {
+    suite.show(completed);
+    expect(await remote("--input-file", "p.jsonl", "--tokenizer", "./llama")).to.equal(exitCodes.ok);
+    const { dataset, tokenizer } = suite.created[0]?.spec ?? {};
+    expect(dataset?.source.case === "file" && dataset.source.value.path).to.equal(join(terminal.cwd, "p.jsonl"));
+    expect(tokenizer?.name).to.equal(join(terminal.cwd, "llama"));
+  });
+
   it("names the flags of what this version does not support", async () => {
     const field = "phases[0].rate.concurrency_ceiling";
     suite.createError = new AssayError("unimplemented", "not supported", {

@@ -1751,7 +1751,8 @@ export declare const ControllerService: GenService<{
  */
 export declare const RunService: GenService<{
   /**
-   * Says what is wrong with a spec, and the effective spec if nothing is. Starts nothing.
+   * Says what is wrong with a spec, and the effective spec if nothing is. Starts nothing. Files that the spec names are
+   * looked at as by CreateRun for an operator, and not at all for a viewer.
    *
    * @generated from rpc assay.controller.v1.RunService.ValidateRun
    */
@@ -1762,7 +1763,9 @@ export declare const RunService: GenService<{
   },
   /**
    * Accepts a run and queues it. Errors: INVALID_ARGUMENT with every violation, UNIMPLEMENTED naming the fields that
-   * this version does not support, ALREADY_EXISTS for a run id in use, RESOURCE_EXHAUSTED when the queue is full.
+   * this version does not support, ALREADY_EXISTS for a run id in use, RESOURCE_EXHAUSTED when the queue is full. A spec
+   * that names a file or a tokenizer other than the default is answered when the dataset service has prepared it, within
+   * 300 s; what is wrong with these has the errors of PrepareDataset, and no run is made.
    *
    * @generated from rpc assay.controller.v1.RunService.CreateRun
    */
