@@ -1,5 +1,5 @@
 /** `assay config show`: the effective RunSpec of a command line, as a file for `--config`. */
-import { type DescMessage, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { type DescMessage, type JsonValue, ScalarType, toJson } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import type { Asked } from "./asked.ts";
@@ -13,7 +13,7 @@ import { readSources, specOf } from "./spec/run-sources.ts";
 /** What stands for the address of the built-in server, which is known only once it runs. */
 const mockUrl = "http://127.0.0.1:1";
 
-/** Enum values as people write them: `poisson`, not `ARRIVAL_PATTERN_POISSON`. */
+/** As people write it: `poisson`, not `ARRIVAL_PATTERN_POISSON`, and `100`, not `"100"`. */
 function asWritten(json: JsonValue, schema: DescMessage): JsonValue {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
   return Object.fromEntries(
@@ -26,6 +26,8 @@ function asWritten(json: JsonValue, schema: DescMessage): JsonValue {
             .slice((field.enum.sharedPrefix ?? "").length)
             .toLowerCase(),
         ];
+      const isSafe = typeof value === "string" && Number.isSafeInteger(Number(value));
+      if (field?.fieldKind === "scalar" && field.scalar === ScalarType.UINT64 && isSafe) return [name, Number(value)];
       if (field?.fieldKind === "message") return [name, asWritten(value, field.message)];
       const isListOfMessages = field?.fieldKind === "list" && field.listKind === "message" && Array.isArray(value);
       return [name, isListOfMessages ? value.map((item) => asWritten(item, field.message)) : value];

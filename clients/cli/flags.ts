@@ -353,6 +353,36 @@ export const runFlags = {
     group: "Suite",
     doc: "file with the suite's token (default $ASSAY_TOKEN, else the file that a local assay serve wrote)",
   },
+  tls: {
+    flag: "--tls",
+    kind: { is: "switch" },
+    group: "Suite",
+    doc: "the suite speaks TLS with a certificate of a public authority",
+  },
+  tlsCa: {
+    flag: "--tls-ca",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Suite",
+    doc: "PEM file of the authority of the suite's certificate; it speaks TLS then",
+  },
+  tlsCert: {
+    flag: "--tls-cert",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Suite",
+    doc: "PEM file of a certificate of one's own, for a suite that asks for one",
+  },
+  tlsKey: {
+    flag: "--tls-key",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Suite",
+    doc: "PEM file of its key",
+  },
 
   config: {
     flag: "--config",
@@ -377,6 +407,10 @@ export type RunOptions = OptionsOf<typeof runFlags>;
 export const healthFlags = {
   controller: { ...runFlags.controller, doc: "whom to ask" },
   tokenFile: runFlags.tokenFile,
+  tls: runFlags.tls,
+  tlsCa: runFlags.tlsCa,
+  tlsCert: runFlags.tlsCert,
+  tlsKey: runFlags.tlsKey,
 } as const satisfies FlagTable;
 
 /** `assay config show` takes the options of a run. */

@@ -39,7 +39,9 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   const has = (name: keyof RunOptions): boolean => given.origins.has(name);
   const problems: string[] = [];
   const needs = (name: keyof RunOptions, needed: keyof RunOptions): void => {
-    if (has(name) && !has(needed)) problems.push(`${shown(name, given)}: needs ${runFlags[needed].flag} beside it`);
+    // The environment is there for many commands: what one of them has no use for is no mistake.
+    const isMeant = given.origins.get(name) === "argument";
+    if (isMeant && !has(needed)) problems.push(`${shown(name, given)}: needs ${runFlags[needed].flag} beside it`);
   };
   if (!hasFile) {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
@@ -50,7 +52,9 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
       needs("oslStddev", "osl");
     }
   }
-  needs("tokenFile", "controller");
+  for (const name of ["tokenFile", "tls", "tlsCa", "tlsCert", "tlsKey"] as const) needs(name, "controller");
+  needs("tlsCert", "tlsKey");
+  needs("tlsKey", "tlsCert");
   for (const [one, other] of exclusive) {
     if (has(one) && has(other)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
   }

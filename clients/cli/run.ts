@@ -10,9 +10,9 @@ import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
 import { complaintLine } from "./run-options.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
+import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
-import { findToken } from "./token.ts";
 
 export interface RunContext {
   readonly terminal: Terminal;
@@ -211,10 +211,9 @@ class Session {
     await Promise.all([this.#suite?.kill(), this.#mock?.kill()]);
   }
 
-  async #findSuite(): Promise<{ address: string; token: string | undefined }> {
+  async #findSuite(): Promise<SuiteAddress> {
     if (this.#suite !== undefined) return { address: await this.#suite.ready(), token: this.#suite.token };
-    const { controller = "", tokenFile } = this.#options;
-    return { address: controller, token: await findToken(tokenFile, this.#context.terminal.env) };
+    return suiteAddress(this.#options.controller ?? "", this.#options, this.#context.terminal.env);
   }
 
   #connected(): SuiteClient {

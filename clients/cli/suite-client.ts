@@ -21,12 +21,7 @@ import { AssayError, type ErrorCode } from "../../services/common/errors.ts";
 import { type Channel, createChannel } from "../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../services/common/rpc/client.ts";
 import { asAssayError } from "../../services/common/rpc/status.ts";
-
-export interface SuiteAddress {
-  /** Of the controller, `host:port`. */
-  readonly address: string;
-  readonly token: string | undefined;
-}
+import type { SuiteAddress } from "./suite-address.ts";
 
 export interface WatchOptions {
   readonly signal: AbortSignal;

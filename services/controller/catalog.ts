@@ -104,7 +104,12 @@ export class RunCatalog {
 
   /** Adds a run, or replaces what is known of it. */
   put(entry: CatalogEntry): void {
-    const sql = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    // By name: a later version may have added columns to a catalog that this one has open.
+    const columns = [
+      ...["run_id", "folder", "state", "created_wall_ns", "started_wall_ns", "ended_wall_ns", "summary_line"],
+      ...["owner_boot_id", "owner_pid", "export_prefix"],
+    ];
+    const sql = `INSERT OR REPLACE INTO runs (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
     this.#try("write to", () => {
       this.#db
         .prepare<unknown[]>(sql)

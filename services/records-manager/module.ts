@@ -15,7 +15,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { protocolVersion, version } from "../common/version.ts";
+import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
 import type { TurnStream } from "./exports/inputs-file.ts";
 import { heartbeatOf } from "./observations.ts";
@@ -89,7 +89,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
         createdWallNs: createWallNs,
         suiteWallOffsetNs: wallOfMonotonic(0) - clock.toSuite(0),
-        versions: { assay: version, node: process.versions.node },
+        versions: { assay: version, commit: commit(), node: process.versions.node },
         phases: spec.phases.map((phase, index) => ({
           phase: index,
           name: phase.name,

@@ -1,9 +1,9 @@
 /** Options of `assay runs …`. */
-import { type Flag, type FlagTable, many, runFlags } from "../flags.ts";
+import { type Flag, type FlagTable, healthFlags, many, runFlags } from "../flags.ts";
 
 const suiteFlags = {
+  ...healthFlags,
   controller: { ...runFlags.controller, doc: "ask this suite (assay serve) instead of the runs of this machine" },
-  tokenFile: runFlags.tokenFile,
 } as const satisfies FlagTable;
 
 const phase = {

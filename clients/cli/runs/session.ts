@@ -8,16 +8,11 @@ import type { FlagTable } from "../flags.ts";
 import { Interrupts, unlessAborted } from "../interrupts.ts";
 import { LocalSuite } from "../local-suite.ts";
 import { ownCommand } from "../own-command.ts";
+import { type SuiteOptions, suiteAddress } from "../suite-address.ts";
 import type { SuiteClient } from "../suite-client.ts";
-import { findToken } from "../token.ts";
 
 /** Enough to read the catalog and the files of runs. */
 const processes = ["controller,records-manager"] as const;
-
-interface SuiteOptions {
-  readonly controller?: string;
-  readonly tokenFile?: string;
-}
 
 export interface SuiteUse {
   readonly client: SuiteClient;
@@ -34,7 +29,9 @@ export async function withSuite<T extends FlagTable>(
   use: (suite: SuiteUse) => Promise<number>,
   services: readonly string[] = processes,
 ): Promise<number> {
-  const { controller, tokenFile } = options as SuiteOptions;
+  // Every command of a suite has these.
+  const given = options as SuiteOptions & { readonly controller?: string };
+  const { controller } = given;
   const interrupts = new Interrupts(terminal);
   const signal = interrupts.stop;
   const suite = controller === undefined ? startSuite(services, terminal.cwd, () => interrupts.close()) : undefined;
@@ -42,9 +39,11 @@ export async function withSuite<T extends FlagTable>(
   try {
     const work = async (): Promise<number> => {
       const loading = import("../suite-client.ts");
-      const token = suite === undefined ? await findToken(tokenFile, terminal.env) : suite.token;
-      const address = (await suite?.ready()) ?? controller ?? "";
-      client = new (await loading).SuiteClient({ address, token });
+      const address =
+        suite === undefined
+          ? await suiteAddress(controller ?? "", given, terminal.env)
+          : { address: await suite.ready(), token: suite.token };
+      client = new (await loading).SuiteClient(address);
       return use({ client, signal });
     };
     return (await unlessAborted(work(), signal)) ?? exitCodes.interrupted;

@@ -232,7 +232,8 @@ class SpecReader {
 
   /** 64 bits travel as text. */
   #integer(node: Node, value: unknown, bits: 32n | 64n, path: string): string | number | undefined {
-    const whole = typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
+    const isText = bits === 64n && typeof value === "string" && /^\d{1,20}$/.test(value);
+    const whole = isText || (typeof value === "number" && Number.isInteger(value)) ? BigInt(value) : value;
     if (typeof whole === "bigint" && whole >= 0n && whole < 1n << bits) return bits === 64n ? String(whole) : Number(whole);
     this.#mismatch(node, path, `an integer from 0 to 2^${bits} − 1`);
     return undefined;

@@ -1,6 +1,6 @@
 /**
  * `profile_export_aiperf.json`: the summary as AIPerf 0.13 writes it, schema 1.4: two spaces of indent, absent values left out, one key
- * per metric tag among the fixed keys. What AIPerf does not have comes on top: `assay_version` in the place of its own, metrics of our
+ * per metric tag among the fixed keys. What AIPerf does not have comes on top: `assay_version` and `assay_commit` in the place of its own version, metrics of our
  * own beside its metrics, everything else under `assay`. Keys and units: `docs/files.md`.
  */
 import type { JsonValue } from "@bufbuild/protobuf";
@@ -57,6 +57,7 @@ function documentOf(context: ExportContext): JsonObject {
   return {
     schema_version: SCHEMA_VERSION,
     assay_version: summary.versions.assay,
+    assay_commit: summary.versions.commit,
     benchmark_id: summary.runId,
     ...Object.fromEntries(LEADING_TAGS.map((tag) => [tag, metrics[tag]])),
     telemetry_data: gpuTelemetry(context),

@@ -41,7 +41,14 @@ describe("options from the environment", () => {
     const own = new Set(Object.values(runFlags).map(variableOf));
     const shared = serviceVariables().filter((name) => own.has(name));
     // Whoever sets these for a service means the same for a command.
-    expect(shared.sort()).to.deep.equal(["ASSAY_CONTROLLER", "ASSAY_LOG_FILE", "ASSAY_LOG_LEVEL"]);
+    expect(shared.sort()).to.deep.equal([
+      "ASSAY_CONTROLLER",
+      "ASSAY_LOG_FILE",
+      "ASSAY_LOG_LEVEL",
+      "ASSAY_TLS_CA",
+      "ASSAY_TLS_CERT",
+      "ASSAY_TLS_KEY",
+    ]);
     expect(own.has("ASSAY_TOKEN"), "the token is no option").to.equal(false);
     expect(Object.keys(commands)).to.include("run");
   });
