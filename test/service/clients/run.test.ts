@@ -321,6 +321,7 @@ describe("assay run", () => {
     expect(await readFile(join(folder, "out/run.db"), "utf8")).to.equal("rows");
     expect(terminal.stdout).to.include(`Files: ${join(folder, "out")}: profile_export_aiperf.json, run.db\n`);
     expect(suite.created[0]?.spec?.output?.artifactDir ?? "").to.equal("");
+    expect(suite.created[0]?.spec?.output?.cliCommand).to.include("--artifact-dir out").and.include("--api-key ***");
     expect(suite.exported[0]?.cliCommand).to.include("--artifact-dir out").and.include("--api-key ***");
   });
 
