@@ -16,7 +16,8 @@ import { RunCatalog } from "./catalog.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
-import { RunExecution, type RunTimeouts } from "./run.ts";
+import { RunExecution } from "./run.ts";
+import type { RunTimeouts } from "./run-members.ts";
 
 export interface RunsOptions {
   readonly members: Members;
