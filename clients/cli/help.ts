@@ -1,5 +1,5 @@
 /** The texts of `--help`, made from the tables of flags. */
-import { exitCodes } from "./exit-codes.ts";
+import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
 import { type Flag, type FlagTable, flagGroups, healthFlags, runFlags } from "./flags.ts";
 
 export const overview = `assay: measures how fast an inference server is, and says how far its figures can be trusted
@@ -28,8 +28,7 @@ export function runHelp(width: number): string {
     "  assay run -m my-model --streaming --request-rate 20 --arrival-pattern constant --benchmark-duration 60",
     "  assay run -m my-model --concurrency 64 --json --quiet | jq '.phases[0].metrics.request_latency.p99'",
     "",
-    `Exit codes: ${exitCodes.ok} at least one request succeeded · ${exitCodes.failed} the run failed, or every request · ` +
-      `${exitCodes.usage} wrong options · ${exitCodes.interrupted} stopped by Ctrl-C`,
+    ...wrapped(`Exit codes: ${exitLines(["ok", "failed", "usage", "unmet", "tooManyFailed", "interrupted"])}`, width),
     "",
   ].join("\n");
 }
@@ -43,6 +42,10 @@ export function healthHelp(width: number): string {
     `Exit codes: ${exitCodes.ok} all SERVING · ${exitCodes.failed} not, or no answer · ${exitCodes.usage} wrong options`,
     "",
   ].join("\n");
+}
+
+function exitLines(names: readonly ExitCodeName[]): string {
+  return names.map((name) => `${exitCodes[name]} ${exitMeanings[name]}`).join(" · ");
 }
 
 const columnOfDocs = 34;

@@ -20,6 +20,7 @@ export function conflictsOf(options: RunOptions, given: ReadonlySet<string>): st
     needs("oslStddev", "osl");
   }
   needs("tokenFile", "controller");
+  excludes("noProbe", "waitForModelTimeoutSec");
   excludes("mock", "urls");
   excludes("gpuTelemetry", "noGpuTelemetry");
   excludes("logFile", "controller");
@@ -34,12 +35,17 @@ export function shown(name: keyof RunOptions, options: RunOptions): string {
   return isShown ? `${flag.flag} ${value}` : flag.flag;
 }
 
+/** What the built-in server of `--mock` lists as its models. */
+export function mockModels({ models = ["mock-model"] }: RunOptions): readonly string[] {
+  return models;
+}
+
 /** What `--mock` stands for; everything that was given wins. `url` is where the built-in server listens. */
 export function withMock(options: RunOptions, url: string): RunOptions {
   const hasLoad = options.concurrency !== undefined || options.requestRate !== undefined;
   const hasStop = options.requestCount !== undefined || options.durationSec !== undefined;
   return {
-    models: ["mock-model"],
+    models: mockModels({}),
     streaming: true,
     isl: 128,
     osl: 32,

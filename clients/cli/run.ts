@@ -9,7 +9,7 @@ import type { RunOptions } from "./flags.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
-import { complaintLine, runSpecJson, withMock } from "./run-options.ts";
+import { complaintLine, mockModels, runSpecJson, withMock } from "./run-options.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
 import { findToken } from "./token.ts";
@@ -84,7 +84,7 @@ class Session {
         onDeath: (death) => this.#onDeath(death),
       });
     }
-    if (options.mock) this.#mock = new MockServer(command);
+    if (options.mock) this.#mock = new MockServer(command, mockModels(options));
   }
 
   /** A complaint, on stderr. */
@@ -183,6 +183,8 @@ class Session {
       isLocal: this.#suite !== undefined,
       artifactDir: artifactDir === undefined ? undefined : resolve(terminal.cwd, artifactDir),
       isInterrupted: interrupts.stop.aborted,
+      failedRequestThreshold: this.#options.failedRequestThreshold,
+      isValidRequired: this.#options.requireValid === true,
       signal: interrupts.leave,
       say: (text) => this.say(text),
     });

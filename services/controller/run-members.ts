@@ -6,10 +6,12 @@ import { create } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
+  type AskTarget,
   type CommandResult,
   ConfigureRunSchema,
   type DatasetHandle,
   type FinishRun,
+  type TargetAnswer,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -69,6 +71,8 @@ export interface RunMembersOptions {
 }
 
 const clockPollMs = 20;
+/** The target's own limit comes first. */
+const askMarginMs = 3_000;
 
 export class RunMembers {
   private readonly options: RunMembersOptions;
@@ -213,6 +217,31 @@ export class RunMembers {
       members.command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs }).catch(missed);
     }
     await this.toService(ServiceKind.TIMING, action, timeoutMs);
+  }
+
+  /**
+   * One question to the target, by any worker, and by another one where that is gone meanwhile. Waits for a worker as long as the run
+   * goes on: that workers come is for others to see to.
+   */
+  async askTarget(value: AskTarget): Promise<TargetAnswer> {
+    const { members, runId, over } = this.options;
+    const action = { case: "askTarget" as const, value };
+    while (!over.aborted) {
+      const [entry] = members.serving(ServiceKind.WORKER);
+      if (entry === undefined) {
+        await Promise.race([members.change(), aborted(over)]);
+        continue;
+      }
+      try {
+        const order = { runId, service: ServiceKind.WORKER, action, timeoutMs: value.limitMs + askMarginMs };
+        const { outcome } = await members.command(entry, order);
+        if (outcome.case === "target") return outcome.value;
+        throw new AssayError("internal", `${entry.member.memberId} did not ask the target`);
+      } catch (error) {
+        if (members.isHeard(entry)) throw error;
+      }
+    }
+    throw new AssayError("cancelled", "the run is over");
   }
 
   async endCollection(): Promise<void> {

@@ -5,18 +5,26 @@
 import { create } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type Run, type RunEvent, RunEventSchema, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import {
+  type PhaseIdentity,
+  type Run,
+  type RunEvent,
+  RunEventSchema,
+  RunSchema,
+  RunState,
+} from "../../gen/assay/controller/v1/controller_pb.js";
 import { FinishRunSchema, type MemberEvent, ReapWorkerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { type BarrierName, createRunMachine, type RunCommand, type RunMachine } from "./core/run-machine.ts";
+import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
 import type { MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
 import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
+import { checkTarget } from "./target-check.ts";
 
 export interface RunExecutionOptions {
   readonly runId: string;
@@ -392,6 +400,12 @@ export class RunExecution {
         this.ready("clocks", "clocks");
         return;
       case "target":
+        await checkTarget({
+          spec: this.options.spec,
+          over: this.processes.signal,
+          ask: (question) => this.talk.askTarget(question),
+          note: (kind, message) => this.note(kind, message),
+        });
         this.ready("target", "target");
         return;
       default:
@@ -423,7 +437,8 @@ export class RunExecution {
       }
     }
     this.note("records_complete", `phase ${progress?.name}: its account is closed`, phase);
-    this.tell(() => this.machine?.phaseClosed(phase, monotonicNs()));
+    const result = outcome.case === "identity" ? resultOf(outcome.value) : undefined;
+    this.tell(() => this.machine?.phaseClosed(phase, result, monotonicNs()));
   }
 
   private async finish(state: "completed" | "failed" | "cancelled", reason: string): Promise<void> {
@@ -509,6 +524,10 @@ export class RunExecution {
 
 /** The longest that setTimeout can wait. */
 const maxTimerMs = 2 ** 31 - 1;
+
+function resultOf({ succeeded, errored, cancelled }: PhaseIdentity): PhaseResult {
+  return { succeeded: Number(succeeded), errored: Number(errored), cancelled: Number(cancelled) };
+}
 
 function timestampNow() {
   const ms = Date.now();

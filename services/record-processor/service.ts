@@ -7,7 +7,7 @@ import {
   RecordProcessorService,
 } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
-import { decodeReads } from "../common/chunk-stamps.ts";
+import { decodeReads, decodeStamps } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
 import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RawRecord } from "../common/raw-record.ts";
@@ -48,9 +48,12 @@ export function createRecordProcessorService(
         const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
+        const measured = createMeasurer(spec).measure(raw);
         return {
-          record: wireRecordOf(createMeasurer(spec).measure(raw), memberId()),
+          record: wireRecordOf(measured, memberId()),
           tags: recordMetrics.map(({ tag }) => tag),
+          units: recordMetrics.map(({ unit }) => unit),
+          contentNs: [...decodeStamps(measured.contentStamps)],
           ...textsOf(raw, spec.endpoint?.type ?? ""),
         };
       },

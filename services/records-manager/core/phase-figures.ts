@@ -12,6 +12,8 @@ export interface FigureRow {
   readonly errorMessage: string | null;
   /** HTTP status; 0: none came. */
   readonly status: number;
+  /** Target by its index in the spec. */
+  readonly target: number;
   readonly dueNs: number | null;
   readonly issuedNs: number;
   readonly sentNs: number;
@@ -32,6 +34,8 @@ export interface ErrorGroup {
   readonly count: number;
   /** Message of the first of them. */
   readonly example: string;
+  /** Target that the first of them was sent to, by its index in the spec. */
+  readonly target: number;
 }
 
 /** How late requests were sent. */
@@ -56,7 +60,7 @@ export class PhaseFigures {
   lastNs: number | undefined;
   readonly #hasCeiling: boolean;
   readonly #lateness = new Column();
-  readonly #errors = new Map<string, { phase: string; status: number; count: number; example: string }>();
+  readonly #errors = new Map<string, { -readonly [K in keyof Omit<ErrorGroup, "code">]: ErrorGroup[K] }>();
   // Of succeeded requests alone, as AIPerf counts the duration of a benchmark.
   #firstSentNs = Number.POSITIVE_INFINITY;
   #lastContentNs = Number.NEGATIVE_INFINITY;
@@ -130,8 +134,12 @@ export class PhaseFigures {
     else this.errored++;
     const code = row.errorCode ?? "cancelled";
     const group = this.#errors.get(code);
-    if (group !== undefined) group.count++;
-    else this.#errors.set(code, { phase: row.errorPhase ?? "", status: row.status, count: 1, example: row.errorMessage ?? "" });
+    if (group !== undefined) {
+      group.count++;
+      return;
+    }
+    const { status, target, errorPhase, errorMessage } = row;
+    this.#errors.set(code, { phase: errorPhase ?? "", status, count: 1, example: errorMessage ?? "", target });
   }
 
   #addSuccess(row: FigureRow): void {

@@ -5,8 +5,7 @@
  */
 import { listMetrics, recordMetrics, runMetrics } from "../../../metrics/catalog.ts";
 import type { Metric } from "../../../metrics/metric.ts";
-import type { ErrorGroup } from "../core/phase-figures.ts";
-import type { MetricStatistics, MetricValue, PhaseSummary } from "../core/run-summary.ts";
+import type { ErrorSummary, MetricStatistics, MetricValue, PhaseSummary } from "../core/run-summary.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
 
 const SCHEMA_VERSION = "1.4";
@@ -76,7 +75,7 @@ function distributionOf({ unit, statistics: s }: MetricStatistics): Record<strin
 /** AIPerf's code for a request that was cancelled. */
 const CANCELLED_STATUS = 499;
 
-function errorOf({ code, status, example, count }: ErrorGroup): Record<string, unknown> {
+function errorOf({ code, status, example, count }: ErrorSummary): Record<string, unknown> {
   const httpStatus = code === "cancelled" ? CANCELLED_STATUS : status || undefined;
   return { error_details: { code: httpStatus, type: code, message: example }, count };
 }

@@ -68,7 +68,7 @@ describe("runs of a suite", () => {
       expect(told(members.timing)).to.deep.equal(["configure", "startPhase", "finish"]);
       expect(told(members.processor)).to.deep.equal(["configure", "finish"]);
       expect(told(members.records)).to.deep.equal(["configure", "startPhase", "closePhase", "finish", "finish"]);
-      expect(told(members.workers[0]!)).to.deep.equal(["configure", "finish"]);
+      expect(told(members.workers[0]!).sort()).to.deep.equal(["askTarget", "configure", "finish"]);
       for (const { commands } of members.all) for (const command of commands) expect(command.runId).to.equal(runId);
     });
 

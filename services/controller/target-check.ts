@@ -1,0 +1,129 @@
+/**
+ * Asks the target before the run: a probe that takes seconds, or waiting for the model for as long as the run says. What the
+ * answers mean is decided in `core/target-probe.ts`.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { clone, create } from "@bufbuild/protobuf";
+import { createEndpoint } from "../../endpoints/catalog.ts";
+import { modelsPathBeside, parseBaseUrl, pathBelow } from "../../endpoints/target-url.ts";
+import { type RunSpec, type TargetSpec, TargetSpecSchema, type TargetUrl } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type AskTarget, AskTargetSchema, type TargetAnswer } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { monotonicNs } from "../common/clock.ts";
+import { AssayError } from "../common/errors.ts";
+import { type Answer, nextStep, type ProbePlan, type Question, type Step } from "./core/target-probe.ts";
+
+export interface TargetCheckOptions {
+  /** Effective, secrets included. */
+  readonly spec: RunSpec;
+  /** Ends the wait; the run is over by itself then. */
+  readonly over: AbortSignal;
+  /** Has a worker ask. */
+  ask(question: AskTarget): Promise<TargetAnswer>;
+  /** Something for the run's timeline: `waiting`, or `target` with what is worth knowing. */
+  note(kind: "waiting" | "target", message: string): void;
+}
+
+/** Longest that an answer may take, in ms. A list takes no computing; a request may have to wait for others. */
+const listMs = 4_000;
+const requestMs = 5_000;
+/** While the model is waited for, its first answer may have to wait for its code to be compiled. */
+const awaitedRequestMs = 30_000;
+/** The last try gets at least so long. */
+const leastMs = 1_000;
+
+/** Resolves when the target can be used. Rejects with `failed_precondition` saying what was asked, what came of it, and what to try. */
+export async function checkTarget(options: TargetCheckOptions): Promise<void> {
+  const { target } = options.spec;
+  if (target === undefined || target.noProbe) return;
+  await Promise.all(target.urls.map((url) => checkUrl(options, target, url)));
+}
+
+async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: TargetUrl): Promise<void> {
+  const { over, note } = options;
+  const { timeoutSec = 0, intervalSec = 0 } = target.waitForModel ?? {};
+  const plan = planOf(options, target, url);
+  const startNs = monotonicNs();
+  for (;;) {
+    const beforeSec = (monotonicNs() - startNs) / 1e9;
+    const step = await attempt(options, target, url, { plan, leftMs: (timeoutSec - beforeSec) * 1000 });
+    if (over.aborted) return;
+    if (step.kind === "passed") {
+      for (const warning of step.warnings) note("target", warning);
+      return;
+    }
+    const elapsedSec = (monotonicNs() - startNs) / 1e9;
+    const words = step.hint === "" ? step.message : `${step.message}; ${step.hint}`;
+    if (timeoutSec === 0 || step.isLasting) throw new AssayError("failed_precondition", words);
+    if (elapsedSec >= timeoutSec) {
+      throw new AssayError("failed_precondition", `the model is not there after ${timeoutSec} s, last answer: ${words}`);
+    }
+    note("waiting", `waiting for the model at ${url.url}, ${Math.round(elapsedSec)} s of ${timeoutSec} s: ${step.message}`);
+    await delay(Math.min(intervalSec, timeoutSec - elapsedSec) * 1000, undefined, { signal: over }).catch(() => {});
+  }
+}
+
+function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl): ProbePlan {
+  const { timeoutSec = 0, mode = "" } = target.waitForModel ?? {};
+  return {
+    models: spec.models,
+    mode: timeoutSec > 0 ? modeOf(mode) : "probe",
+    hasList: listPath(spec, url) !== undefined,
+    isPathGiven: (spec.endpoint?.path ?? "") !== "",
+    hasCredentials: target.apiKey !== "" || Object.keys(target.headers).length > 0,
+  };
+}
+
+function modeOf(mode: string): "models" | "inference" | "both" {
+  return mode === "models" || mode === "both" ? mode : "inference";
+}
+
+function listPath({ endpoint }: RunSpec, { url }: TargetUrl): string | undefined {
+  const base = parseBaseUrl(url);
+  const { path = "", type = "" } = endpoint ?? {};
+  const own = path === "" ? createEndpoint(type)?.path : path;
+  return base === undefined || own === undefined ? undefined : modelsPathBeside(pathBelow(base, own));
+}
+
+/** One round of questions, to a step that asks no more. */
+async function attempt(
+  options: TargetCheckOptions,
+  target: TargetSpec,
+  url: TargetUrl,
+  { plan, leftMs }: { readonly plan: ProbePlan; readonly leftMs: number },
+): Promise<Exclude<Step, { kind: "ask" }>> {
+  const answers: Answer[] = [];
+  const one = clone(TargetSpecSchema, target);
+  one.urls = [url];
+  for (;;) {
+    const step = nextStep(plan, answers);
+    if (step.kind !== "ask") return step;
+    const { question } = step;
+    const longestMs = question.kind !== "request" ? listMs : plan.mode === "probe" ? requestMs : awaitedRequestMs;
+    const limitMs = Math.round(plan.mode === "probe" ? longestMs : Math.max(leastMs, Math.min(longestMs, leftMs)));
+    const asked = create(AskTargetSchema, {
+      target: one,
+      ...(options.spec.endpoint === undefined ? {} : { endpoint: options.spec.endpoint }),
+      question: wireQuestion(options, url, question),
+      limitMs,
+    });
+    answers.push(answerOf(question, await options.ask(asked)));
+  }
+}
+
+function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Question): AskTarget["question"] {
+  switch (question.kind) {
+    case "list":
+      return { case: "getPath", value: listPath(spec, url) ?? "/" };
+    case "base":
+      return { case: "getPath", value: parseBaseUrl(url.url)?.pathname ?? "/" };
+    case "request":
+      return { case: "model", value: question.model };
+  }
+}
+
+function answerOf(
+  question: Question,
+  { method, url, status, error, contentType, words, isModelList, models }: TargetAnswer,
+): Answer {
+  return { question, method, url, status, error, contentType, words, models: isModelList ? models : undefined };
+}
