@@ -2,16 +2,16 @@
 
 import { nearest } from "../../services/common/nearest.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { healthFlags, runFlags } from "./flags.ts";
+import { healthFlags, runFlags, sendFlags } from "./flags.ts";
 import { maskedCommand, parseFlags } from "./parse.ts";
 import { conflictsOf } from "./run-options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
 /** Commands of `assay`, those of other programs of the package included. */
-const commands = ["run", "profile", "health", "serve", "mock", "help"];
+const commands = ["run", "profile", "send", "health", "serve", "mock", "help"];
 
 /**
- * `run`, `profile` (the same), `health`, `--help`, `--version`; anything else is refused.
+ * `run`, `profile` (the same), `send`, `health`, `--help`, `--version`; anything else is refused.
  *
  * @param argv arguments after the program's name
  * @returns the exit code (`exit-codes.ts`), once everything that was started has ended
@@ -22,6 +22,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal = proce
     case "run":
     case "profile":
       return runCommand(command, rest, terminal);
+    case "send":
+      return sendCommand(rest, terminal);
     case "health":
       return healthCommand(rest, terminal);
     case "help":
@@ -60,6 +62,21 @@ async function runCommand(command: string, argv: readonly string[], terminal: Te
     command: [process.execPath, ...process.execArgv, entry],
     cliCommand: `${name} ${maskedCommand(runFlags, argv)}`.trimEnd(),
   });
+}
+
+async function sendCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const name = "assay send";
+  const { options, given, wantsHelp, problems } = parseFlags(sendFlags, argv);
+  if (wantsHelp) {
+    const { sendHelp } = await import("./help.ts");
+    terminal.out(sendHelp(terminal.width));
+    return exitCodes.ok;
+  }
+  const { problemsOfSend, send } = await import("./send.ts");
+  const found = [...problems, ...problemsOfSend(given)];
+  if (found.length > 0) return refuse(terminal, name, found, `${name} --help lists the options`);
+  const [, entry = ""] = process.argv;
+  return send(options, { terminal, name, command: [process.execPath, ...process.execArgv, entry] });
 }
 
 async function healthCommand(argv: readonly string[], terminal: Terminal): Promise<number> {

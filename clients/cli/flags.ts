@@ -398,3 +398,31 @@ export const healthFlags = {
 } as const satisfies FlagTable;
 
 export type HealthOptions = OptionsOf<typeof healthFlags>;
+
+/** `assay send` takes what concerns one request. */
+export const sendFlags = {
+  models: { ...runFlags.models, doc: "model to ask for; of several the first" },
+  urls: { ...runFlags.urls, doc: "base URL of the server; of several the first (default http://localhost:8000)" },
+  endpointType: runFlags.endpointType,
+  endpointPath: runFlags.endpointPath,
+  streaming: runFlags.streaming,
+  apiKey: runFlags.apiKey,
+  headers: runFlags.headers,
+  requestTimeoutSec: { ...runFlags.requestTimeoutSec, doc: "limit for the request, connecting included (default 60)" },
+  prompt: {
+    flag: "--prompt",
+    kind: { is: "text" },
+    value: "TEXT",
+    group: "Requests",
+    doc: "what to say; - reads standard input (default: a greeting)",
+  },
+  isl: { ...runFlags.isl, doc: "a synthetic prompt of so many tokens instead" },
+  osl: { ...runFlags.osl, doc: "output length to ask for (default: the model decides)" },
+  extraInputs: runFlags.extraInputs,
+  useLegacyMaxTokens: runFlags.useLegacyMaxTokens,
+  json: { ...runFlags.json, doc: "everything that was seen as JSON on stdout instead" },
+  controller: { ...runFlags.controller, doc: "send from a worker of this suite (assay serve) instead of from here" },
+  tokenFile: runFlags.tokenFile,
+} as const satisfies FlagTable;
+
+export type SendOptions = OptionsOf<typeof sendFlags>;

@@ -1,10 +1,11 @@
 /** The texts of `--help`, made from the tables of flags. */
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
-import { type Flag, type FlagTable, flagGroups, healthFlags, runFlags } from "./flags.ts";
+import { type Flag, type FlagTable, flagGroups, healthFlags, runFlags, sendFlags } from "./flags.ts";
 
 export const overview = `assay: measures how fast an inference server is, and says how far its figures can be trusted
 
   assay run [options]      run a benchmark (assay profile is the same)
+  assay send [options]     send one request and show its timeline
   assay mock [options]     the built-in server, to try things out against
   assay serve [options]    services of a suite that stays
   assay health [options]   whether a suite is there and serving
@@ -29,6 +30,25 @@ export function runHelp(width: number): string {
     "  assay run -m my-model --concurrency 64 --json --quiet | jq '.phases[0].metrics.request_latency.p99'",
     "",
     ...wrapped(`Exit codes: ${exitLines(["ok", "failed", "usage", "unmet", "tooManyFailed", "interrupted"])}`, width),
+    "",
+  ].join("\n");
+}
+
+export function sendHelp(width: number): string {
+  const groups = flagGroups.filter((group) => group === "Suite" || Object.values(sendFlags).some((flag) => flag.group === group));
+  return [
+    "assay send [options]: sends one request and shows its timeline, its answer and what went wrong",
+    ...groups.flatMap((group) => ["", group, ...flagLines(sendFlags, group, width)]),
+    "",
+    "Examples",
+    "  assay send -m my-model -u localhost:8000 --streaming --prompt 'Why is the sky blue?' --osl 64",
+    "  cat question.txt | assay send -m my-model --prompt - --json | jq .timeline",
+    "",
+    ...wrapped(
+      `Exit codes: ${exitCodes.ok} the request succeeded · ${exitCodes.failed} it failed · ` +
+        `${exitCodes.usage} ${exitMeanings.usage} · ${exitCodes.interrupted} ${exitMeanings.interrupted}`,
+      width,
+    ),
     "",
   ].join("\n");
 }

@@ -7,14 +7,16 @@ import { availableParallelism } from "node:os";
 import { AssayError } from "../../services/common/errors.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
 
-/** Services by process; the first process holds the controller, and its address is told to the others. */
-const processes = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
+/** Services by process of a run; the address of the first is told to the others. */
+const runProcesses = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
 /** All that these know is in the run's file, or is sent to them again. */
 const replaceable: ReadonlySet<string> = new Set(["records-manager,record-processor"]);
 
 export interface LocalSuiteOptions {
   /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
   readonly command: readonly string[];
+  /** Services by process; the first process holds the controller. Default: those of a run. */
+  readonly processes?: readonly string[];
   /** Folder that the runs' folders are made in. */
   readonly artifactBase: string;
   /** Worker processes at most; undefined: as many as there are cores for. */
@@ -40,6 +42,7 @@ export class LocalSuite {
   /** Of an operator of this suite. */
   readonly token = randomBytes(32).toString("base64url");
   readonly #options: LocalSuiteOptions;
+  readonly #processes: readonly string[];
   readonly #companions: Companion[];
   readonly #addresses = new Map<string, string>();
   readonly #replaced = new Set<string>();
@@ -48,7 +51,8 @@ export class LocalSuite {
   /** Starts the processes at once, all together. */
   constructor(options: LocalSuiteOptions) {
     this.#options = options;
-    this.#companions = processes.map((services) => this.#launch(services));
+    this.#processes = options.processes ?? runProcesses;
+    this.#companions = this.#processes.map((services) => this.#launch(services));
   }
 
   /**
@@ -56,7 +60,7 @@ export class LocalSuite {
    * `deadline_exceeded` naming who is missing; the processes are then ended already. To be called once.
    */
   async ready(): Promise<string> {
-    const missing = new Set<string>(processes);
+    const missing = new Set<string>(this.#processes);
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
     const timer = setTimeout(() => {
@@ -147,7 +151,7 @@ export class LocalSuite {
     const successor = this.#launch(name);
     this.#companions[index] = successor;
     const port = Number(this.#addresses.get(name)?.split(":").at(-1) ?? 0);
-    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(processes[0]) ?? null, { port })));
+    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(this.#processes[0] ?? "") ?? null, { port })));
     void this.#watch(successor);
   }
 }

@@ -19,16 +19,25 @@ export interface TargetCheckOptions {
   readonly over: AbortSignal;
   /** Has a worker ask. */
   ask(question: AskTarget): Promise<TargetAnswer>;
+  /** Default: `TARGET_LIMITS`. */
+  readonly limits?: TargetLimits | undefined;
   /** Something for the run's timeline: `waiting`, or `target` with what is worth knowing. */
   note(kind: "waiting" | "target", message: string): void;
 }
 
-/** Longest that an answer may take, in ms. A list takes no computing; a request may have to wait for others. */
-const listMs = 4_000;
-const requestMs = 5_000;
-/** While the model is waited for, its first answer may have to wait for its code to be compiled. */
-const awaitedRequestMs = 30_000;
-/** The last try gets at least so long. */
+/** Longest that an answer may take, in ms. */
+export interface TargetLimits {
+  /** Of a list, which takes no computing. */
+  readonly listMs: number;
+  /** Of a request, which may have to wait for others. */
+  readonly requestMs: number;
+  /** Of a request while the model is waited for: its first answer may have to wait for its code to be compiled. */
+  readonly awaitedRequestMs: number;
+}
+
+export const TARGET_LIMITS: TargetLimits = { listMs: 4_000, requestMs: 5_000, awaitedRequestMs: 30_000 };
+
+/** The last try before a wait is over gets at least so long. */
 const leastMs = 1_000;
 
 /** Resolves when the target can be used. Rejects with `failed_precondition` saying what was asked, what came of it, and what to try. */
@@ -98,8 +107,9 @@ async function attempt(
     const step = nextStep(plan, answers);
     if (step.kind !== "ask") return step;
     const { question } = step;
+    const { listMs, requestMs, awaitedRequestMs } = options.limits ?? TARGET_LIMITS;
     const longestMs = question.kind !== "request" ? listMs : plan.mode === "probe" ? requestMs : awaitedRequestMs;
-    const limitMs = Math.round(plan.mode === "probe" ? longestMs : Math.max(leastMs, Math.min(longestMs, leftMs)));
+    const limitMs = Math.ceil(plan.mode === "probe" ? longestMs : Math.min(longestMs, Math.max(leastMs, leftMs)));
     const asked = create(AskTargetSchema, {
       target: one,
       ...(options.spec.endpoint === undefined ? {} : { endpoint: options.spec.endpoint }),

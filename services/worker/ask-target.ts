@@ -45,7 +45,7 @@ async function get(target: TargetSpec, path: string, limitMs: number, signal: Ab
   const body = new BodyKeeper();
   const exchange = transport.send({ target: 0, method: "GET", path, headers: [...headers].flat(), body: Buffer.alloc(0) }, body);
   const giveUp = (error: RequestError): void => exchange.abort(error);
-  const timer = setTimeout(() => giveUp(requestError(body.timeoutCode, "wait", `no answer after ${limitMs / 1000} s`)), limitMs);
+  const timer = setTimeout(() => giveUp(body.timeout(limitMs / 1000)), limitMs);
   const onAbort = (): void => giveUp(requestError("cancelled", "wait", "the question was withdrawn"));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
@@ -81,8 +81,10 @@ class BodyKeeper implements ResponseHandler {
     this.#resolve = resolve;
   }
 
-  get timeoutCode(): "connect_timeout" | "request_timeout" {
-    return this.#isSent ? "request_timeout" : "connect_timeout";
+  timeout(seconds: number): RequestError {
+    return this.#isSent
+      ? requestError("request_timeout", "wait", `no answer after ${seconds} s`)
+      : requestError("connect_timeout", "connect", `no connection after ${seconds} s`);
   }
 
   mayWrite(): boolean {

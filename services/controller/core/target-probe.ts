@@ -159,20 +159,20 @@ function unreachable(plan: ProbePlan, answer: Answer): Failure {
   const { error } = answer;
   const code = isSilent(error?.code ?? "") && error?.phase === "connect" ? "connect_timeout" : (error?.code ?? "");
   const isLasting = code === "tls" || code === "parse" || code === "unsendable";
-  return { ...failure(answer, undefined, unreachableHint(code, error?.message ?? "", waitHint(plan))), isLasting };
+  return { ...failure(answer, undefined, unreachableHint(code, answer, waitHint(plan))), isLasting };
 }
 
-function unreachableHint(code: string, message: string, wait: string): string {
+function unreachableHint(code: string, { url, error }: Answer, wait: string): string {
   switch (code) {
     case "connect_refused":
       return `is the server running, and is the port right?${wait}`;
     case "connect_timeout":
     case "connect_failed":
-      return "is the address right, and can it be reached from here?";
+      return `is the address right, can it be reached from here${url.startsWith("https:") ? ", and is it spoken to in TLS" : ""}?`;
     case "name_resolution":
       return "is the host name right?";
     case "tls":
-      return message.includes("wrong version number")
+      return error?.message.includes("wrong version number")
         ? "does the server speak http:// at this port?"
         : "target.tls of the run says which certificates to trust";
     case "parse":
@@ -217,7 +217,8 @@ function failure(answer: Answer, what: string | undefined, hint: string): Failur
 /** `POST http://h:1/v1/chat/completions: status 404: The model does not exist`. */
 function described({ method, url, status, error, words, contentType }: Answer, what?: string): string {
   if (what !== undefined) return `${method} ${url} ${what}`;
-  if (status === 0) return `${method} ${url}: ${error?.code}: ${error?.message}`;
+  // OpenSSL's messages end with a line break.
+  if (status === 0) return `${method} ${url}: ${error?.code}: ${error?.message.replaceAll(/\s+/g, " ").trim()}`;
   const kind = isGood(status) && contentType !== "" ? ` (${contentType})` : "";
   return `${method} ${url}: status ${status}${kind}${words === "" ? "" : `: ${words}`}`;
 }

@@ -381,15 +381,16 @@ type SocketConnector = (...call: Parameters<buildConnector.connector>) => Socket
 function watchSteps(socket: Socket, startNs: MonotonicNs, watcher: ConnectionWatcher): void {
   watcher.onStep("start", startNs, "");
   // An address that needs no resolving says nothing; a name with several addresses says so for each.
-  socket.once("lookup", (error) => {
+  socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
     if (error === null || error === undefined) watcher.onStep("resolved", monotonicNs(), "");
   });
   const addressOf = (): string => {
     const { remoteAddress = "", remotePort = 0 } = socket;
     return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
   };
-  socket.once("connect", () => watcher.onStep("connected", monotonicNs(), addressOf()));
-  socket.once("secureConnect", () => watcher.onStep("secured", monotonicNs(), addressOf()));
+  // Before undici's own listeners, which write the request.
+  socket.prependOnceListener("connect", () => watcher.onStep("connected", monotonicNs(), addressOf()));
+  socket.prependOnceListener("secureConnect", () => watcher.onStep("secured", monotonicNs(), addressOf()));
 }
 
 /** A connection that is being thrown away may fail while it closes; nobody waits for it any more. */
