@@ -127,6 +127,8 @@ export function sendJson(report: SendReport): object {
     headers: sent.headers,
     timeline: Object.fromEntries(momentsOf(report).map(({ name, ms }) => [`${name}_ms`, ms])),
     content_ms: parsed.contentNs.map((ns) => ns / 1e6),
+    /** As the dataset counts a synthetic prompt; the server's own count is among the metrics. */
+    prompt_tokens: record?.inputTokens === 0 ? undefined : record?.inputTokens,
     request_bytes: Number(record?.requestBytes ?? 0n),
     response_bytes: Number(record?.responseBytes ?? 0n),
     text: parsed.outputText,
