@@ -98,7 +98,7 @@ describe("assay send", () => {
   }
 
   it("sends one request from a worker of the suite and shows its timeline and its answer", async () => {
-    const { address } = await serve();
+    const { address, spawned } = await serve();
     const argv = ["send", "-m", "m", "-u", mock.url, "--streaming", "--osl", "3", "--prompt", "hi", "--controller", address];
     expect(await runCli(argv, terminal), terminal.stderr).to.equal(exitCodes.ok);
     expect(terminal.stderr).to.equal("");
@@ -117,6 +117,7 @@ describe("assay send", () => {
       .and.not.include(-1);
     expect(terminal.stdout).to.match(/3 out \(by the server's usage\) · TTFT [\d.]+ ms · ITL [\d.]+ ms .*finish reason length/);
     expect(mock.stats().requests).to.equal(1);
+    expect(spawned()).to.equal(0);
   });
 
   it("gives all of it to programs, with moments in order", async () => {

@@ -389,7 +389,7 @@ describe("the check of a target", () => {
     it("not after the run is over, between two tries", async () => {
       const over = new AbortController();
       const { failure, notes } = await check("http://127.0.0.1:1", {
-        target: waiting("inference", 600, 600),
+        target: waiting("models", 600, 600),
         over,
         onNote: () => over.abort(),
       });
@@ -400,7 +400,7 @@ describe("the check of a target", () => {
     it("not after the run is over, in the middle of one", async () => {
       const over = new AbortController();
       const server = await script(() => over.abort());
-      const { failure, notes } = await check(server.origin, { target: waiting("inference", 600, 600), over });
+      const { failure, notes } = await check(server.origin, { target: waiting("models", 600, 600), over });
       expect(failure).to.equal(undefined);
       expect(notes).to.deep.equal([]);
       await until("the connection to close", () => server.open.size === 0);
