@@ -5,7 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { clone, create } from "@bufbuild/protobuf";
 import { createEndpoint } from "../../endpoints/catalog.ts";
-import { modelsPathBeside, parseBaseUrl, pathBelow } from "../../endpoints/target-url.ts";
+import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl } from "../../endpoints/target-url.ts";
 import { type RunSpec, type TargetSpec, TargetSpecSchema, type TargetUrl } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type AskTarget, AskTargetSchema, type TargetAnswer } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { monotonicNs } from "../common/clock.ts";
@@ -66,7 +66,10 @@ async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: Ta
     if (elapsedSec >= timeoutSec) {
       throw new AssayError("failed_precondition", `the model is not there after ${timeoutSec} s, last answer: ${words}`);
     }
-    note("waiting", `waiting for the model at ${url.url}, ${Math.round(elapsedSec)} s of ${timeoutSec} s: ${step.message}`);
+    note(
+      "waiting",
+      `waiting for the model at ${shownBase(url)}, ${Math.round(elapsedSec)} s of ${timeoutSec} s: ${step.message}`,
+    );
     await delay(Math.min(intervalSec, timeoutSec - elapsedSec) * 1000, undefined, { signal: over }).catch(() => {});
   }
 }
@@ -80,6 +83,12 @@ function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl
     isPathGiven: (spec.endpoint?.path ?? "") !== "",
     hasCredentials: target.apiKey !== "" || Object.keys(target.headers).length > 0,
   };
+}
+
+/** Without a query, which may hold a key. */
+function shownBase({ url }: TargetUrl): string {
+  const base = parseBaseUrl(url);
+  return base === undefined ? url : shownUrl(base, base.pathname.replace(/\/$/, ""));
 }
 
 function modeOf(mode: string): "models" | "inference" | "both" {

@@ -371,7 +371,9 @@ describe("the check of a target", () => {
     });
 
     it("no longer than it was told, and names the last answer", async () => {
-      const { failure, notes } = await check("http://127.0.0.1:1", { target: waiting("models", 0.2) });
+      const { failure, notes } = await check("http://127.0.0.1:1/api?key=s3cret", { target: waiting("models", 0.2) });
+      expect(notes[0]).to.match(/^waiting: waiting for the model at http:\/\/127\.0\.0\.1:1\/api, 0 s of 0\.2 s: /);
+      expect(`${failure} ${notes}`).to.not.include("s3cret");
       expect(failure).to.match(
         /^the model is not there after 0\.2 s, last answer: GET http:.*: connect_refused: .*; is the server running/,
       );
