@@ -72,7 +72,7 @@ type Kind =
   | { readonly is: "choice"; readonly of: readonly string[] }
   | { readonly is: "integer" | "number"; readonly min: number; readonly max: number };
 
-interface OptionRow {
+export interface OptionRow {
   readonly flag: string;
   readonly key: keyof MockOptions;
   readonly kind: Kind;
@@ -84,7 +84,7 @@ interface OptionRow {
 const port: Kind = { is: "integer", min: 0, max: 65_535 };
 const milliseconds: Kind = { is: "number", min: 0, max: 86_400_000 };
 
-const rows: readonly OptionRow[] = [
+export const optionTable: readonly OptionRow[] = [
   { flag: "--port", key: "port", kind: port, value: "N", doc: "port to listen on, 0 = any free one" },
   { flag: "--host", key: "host", kind: { is: "text" }, value: "ADDRESS", doc: "address to listen on" },
   { flag: "--ttft", key: "ttftMs", kind: milliseconds, value: "MS", doc: "time to the first content chunk" },
@@ -169,7 +169,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
       wantsHelp = true;
       continue;
     }
-    const row = rows.find((candidate) => candidate.flag === flag);
+    const row = optionTable.find((candidate) => candidate.flag === flag);
     if (row === undefined) {
       problems.push(`unknown option ${argument}`);
       continue;
@@ -191,8 +191,8 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const width = Math.max(...rows.map((row) => usageOf(row).length));
-  const lines = rows.map((row) => `  ${usageOf(row).padEnd(width)}  ${row.doc}${defaultNote(row)}`);
+  const width = Math.max(...optionTable.map((row) => usageOf(row).length));
+  const lines = optionTable.map((row) => `  ${usageOf(row).padEnd(width)}  ${row.doc}${defaultNote(row)}`);
   return [
     "assay mock: an OpenAI-style chat server that is never the limit of a benchmark",
     "",
@@ -205,7 +205,7 @@ export function helpText(): string {
 }
 
 function problemsOf(options: MockOptions): string[] {
-  return rows.flatMap((row) => problemOf(row, options[row.key]) ?? []);
+  return optionTable.flatMap((row) => problemOf(row, options[row.key]) ?? []);
 }
 
 function problemOf(row: OptionRow, value: unknown): string | undefined {

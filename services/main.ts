@@ -17,13 +17,13 @@ async function run(name: string, argv: string[]): Promise<number> {
       const { runMock } = await import("../mock/command.ts");
       return runMock(argv);
     }
-    case "recover": {
-      const { recover } = await import("./recover.ts");
-      return recover(argv);
-    }
     default: {
       const { runCli } = await import("../clients/cli/command.ts");
-      return runCli(process.argv.slice(2));
+      return runCli(process.argv.slice(2), undefined, {
+        runsRecover: async ({ operands }) => (await import("./recover.ts")).recover(operands),
+        variables: async () => (await import("./manual.ts")).serviceVariables(),
+        completion: async ({ operands }) => (await import("./manual.ts")).printCompletion(operands),
+      });
     }
   }
 }

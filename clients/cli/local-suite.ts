@@ -7,16 +7,16 @@ import { availableParallelism } from "node:os";
 import { AssayError } from "../../services/common/errors.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
 
-/** Services by process of a run; the address of the first is told to the others. */
+/** What a run needs. Services by process; the first process holds the controller, and its address is told to the others. */
 const runProcesses = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
 /** All that these know is in the run's file, or is sent to them again. */
 const replaceable: ReadonlySet<string> = new Set(["records-manager,record-processor"]);
 
 export interface LocalSuiteOptions {
+  /** Services by process, the controller in the first. Default: what a run needs. */
+  readonly processes?: readonly string[];
   /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
   readonly command: readonly string[];
-  /** Services by process; the first process holds the controller. Default: those of a run. */
-  readonly processes?: readonly string[];
   /** Folder that the runs' folders are made in. */
   readonly artifactBase: string;
   /** Worker processes at most; undefined: as many as there are cores for. */
@@ -27,7 +27,7 @@ export interface LocalSuiteOptions {
   readonly onLog?: ((line: string) => void) | undefined;
   /** A process ended that nobody asked to. */
   readonly onDeath: (death: SuiteDeath) => void;
-  /** How long all of them may take to be ready. Default 10 000. */
+  /** How long all of them may take to be ready. Default 30 000: a busy machine starts processes slowly. */
   readonly readyTimeoutMs?: number;
 }
 
@@ -42,10 +42,10 @@ export class LocalSuite {
   /** Of an operator of this suite. */
   readonly token = randomBytes(32).toString("base64url");
   readonly #options: LocalSuiteOptions;
-  readonly #processes: readonly string[];
   readonly #companions: Companion[];
   readonly #addresses = new Map<string, string>();
   readonly #replaced = new Set<string>();
+  readonly #processes: readonly string[];
   #isEnding = false;
 
   /** Starts the processes at once, all together. */
@@ -62,7 +62,7 @@ export class LocalSuite {
   async ready(): Promise<string> {
     const missing = new Set<string>(this.#processes);
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
+    const timeoutMs = this.#options.readyTimeoutMs ?? 30_000;
     const timer = setTimeout(() => {
       const who = [...missing].join(" · ");
       reject(new AssayError("deadline_exceeded", `the local suite is not ready after ${timeoutMs / 1000} s, missing: ${who}`));

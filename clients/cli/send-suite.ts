@@ -16,7 +16,7 @@ import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_m
 import { AssayError } from "../../services/common/errors.ts";
 import { type Channel, createChannel } from "../../services/common/rpc/channel.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
-import type { SuiteAddress } from "./suite-client.ts";
+import type { SuiteAddress } from "./suite-address.ts";
 
 const callTimeoutMs = 10_000;
 const workerPollMs = 50;

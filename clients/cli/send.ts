@@ -5,24 +5,23 @@ import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { SendOneRequestSchema } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
+import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { type SendOptions, sendFlags } from "./flags.ts";
+import type { SendOptions, sendFlags } from "./flags.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite } from "./local-suite.ts";
+import { ownCommand } from "./own-command.ts";
 import { createPaint } from "./paint.ts";
 import { runSpecJson } from "./run-options.ts";
 import { type SendReport, sendJson, sendLines } from "./send-report.ts";
 import type { SendSuite } from "./send-suite.ts";
+import { suiteAddress } from "./suite-address.ts";
 import type { Terminal } from "./terminal.ts";
 import { harmless } from "./text.ts";
-import { findToken } from "./token.ts";
 
-export interface SendContext {
-  readonly terminal: Terminal;
-  /** `assay send`, before complaints. */
-  readonly name: string;
-  /** Program and arguments up to the subcommand: starts processes of this very version. */
-  readonly command: readonly string[];
+export interface SendSources {
+  /** Program and arguments up to the subcommand: starts processes of this very version. Default: this program. */
+  readonly command?: readonly string[];
   /** What `--prompt -` reads. Default: standard input. */
   readonly input?: Readable;
 }
@@ -31,45 +30,49 @@ const defaultUrl = "http://localhost:8000";
 const defaultPrompt = "Say hello in one sentence.";
 const defaultTimeoutSec = 60;
 
-/** What is wrong between options, one line each; `given` names those that were meant to be given, readable or not. */
-export function problemsOfSend(given: ReadonlySet<string>): string[] {
-  const problems: string[] = [];
-  if (!given.has("models")) problems.push("--model: expected the name of the model to ask for");
-  if (given.has("prompt") && given.has("isl")) problems.push(`${sendFlags.prompt.flag}: not together with ${sendFlags.isl.flag}`);
-  if (given.has("tokenFile") && !given.has("controller")) {
-    problems.push(`${sendFlags.tokenFile.flag}: needs ${sendFlags.controller.flag} beside it`);
-  }
-  return problems;
-}
-
 /** Sends one request with options that were checked. Resolves with the exit code when everything that it started has ended. */
-export async function send(options: SendOptions, context: SendContext): Promise<number> {
-  const { terminal, name } = context;
+export async function send(asked: Asked<typeof sendFlags>, sources: SendSources = {}): Promise<number> {
+  const { terminal, name } = asked;
+  const options = withoutOverruled(asked);
   const interrupts = new Interrupts(terminal);
-  const local = options.controller === undefined ? startLocal(options, context) : undefined;
+  const { stop: signal } = interrupts;
+  const local = options.controller === undefined ? startLocal(options, asked, sources) : undefined;
   let suite: SendSuite | undefined;
   try {
-    const connecting = connect(options, local, terminal);
-    suite = await unlessAborted(connecting, interrupts.stop);
+    suite = await unlessAborted(connect(options, local, terminal), signal);
     if (suite === undefined) return exitCodes.interrupted;
-    const report = await unlessAborted(sendThrough(suite, options, { context, signal: interrupts.stop }), interrupts.stop);
+    const input = sources.input ?? process.stdin;
+    const report = await unlessAborted(sendThrough(suite, options, { input, signal }), signal);
     if (report === undefined) return exitCodes.interrupted;
-    return show(report, options, context);
+    return show(report, options, asked);
   } catch (error) {
-    if (interrupts.stop.aborted) return exitCodes.interrupted;
+    if (signal.aborted) return exitCodes.interrupted;
     if (!(error instanceof AssayError)) throw error;
     terminal.err(`${name}: ${error.message}\n`);
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     suite?.close();
-    if (interrupts.stop.aborted) await local?.kill();
+    if (signal.aborted) await local?.kill();
     else await local?.stop();
     interrupts.close();
   }
 }
 
+/** One prompt: that of the command line where the environment gives another. */
+function withoutOverruled({ options, origins }: Asked<typeof sendFlags>): SendOptions {
+  const { isl, prompt, ...rest } = options;
+  if (prompt === undefined || (isl !== undefined && origins.get("isl") === "argument")) {
+    return isl === undefined ? rest : { ...rest, isl };
+  }
+  return { ...rest, prompt };
+}
+
 /** One process with all that a request needs, and no more. */
-function startLocal({ isl }: SendOptions, { command, terminal, name }: SendContext): LocalSuite {
+function startLocal(
+  { isl }: SendOptions,
+  { terminal, name }: Asked<typeof sendFlags>,
+  { command = ownCommand() }: SendSources,
+): LocalSuite {
   return new LocalSuite({
     command,
     processes: [`controller,worker,record-processor${isl === undefined ? "" : ",dataset"}`],
@@ -81,31 +84,34 @@ function startLocal({ isl }: SendOptions, { command, terminal, name }: SendConte
   });
 }
 
-async function connect(
-  { controller = "", tokenFile }: SendOptions,
-  local: LocalSuite | undefined,
-  { env }: Terminal,
-): Promise<SendSuite> {
+async function connect(options: SendOptions, local: LocalSuite | undefined, { env }: Terminal): Promise<SendSuite> {
   const loading = import("./send-suite.ts");
-  const [address, token] =
-    local === undefined ? [controller, await findToken(tokenFile, env)] : [await local.ready(), local.token];
+  const address =
+    local === undefined
+      ? await suiteAddress(options.controller ?? "", options, env)
+      : { address: await local.ready(), token: local.token };
   const { SendSuite } = await loading;
-  return new SendSuite({ address, token });
+  return new SendSuite(address);
 }
 
-async function sendThrough(
-  suite: SendSuite,
-  options: SendOptions,
-  { context, signal }: { readonly context: SendContext; readonly signal: AbortSignal },
-): Promise<SendReport> {
-  const { prompt, isl, osl = 0, json: _json, controller: _controller, tokenFile: _tokenFile, ...rest } = options;
-  const { target, endpoint, models } = fromJson(RunSpecSchema, runSpecJson({ urls: [defaultUrl], ...rest }));
-  const limitSec = rest.requestTimeoutSec ?? defaultTimeoutSec;
-  const turn = await turnOf(suite, { prompt, isl, context, signal });
+interface Sending {
+  readonly input: Readable;
+  readonly signal: AbortSignal;
+}
+
+async function sendThrough(suite: SendSuite, options: SendOptions, sending: Sending): Promise<SendReport> {
+  const { signal } = sending;
+  const { urls = [defaultUrl], requestTimeoutSec: limitSec = defaultTimeoutSec, osl = 0 } = options;
+  const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens } = options;
+  const ofRuns = { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens };
+  const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));
+  const spec = fromJson(RunSpecSchema, runSpecJson({ ...given, urls, requestTimeoutSec: limitSec }));
+  const { target, endpoint } = spec;
+  const turn = await turnOf(suite, options, sending);
   const request: MessageInitShape<typeof SendOneRequestSchema> = {
-    model: models[0] ?? "",
+    model: spec.models[0] ?? "",
     turn: { ...turn, maxOutputTokens: Math.round(osl) },
-    ...(target === undefined ? {} : { target: { ...target, requestTimeoutSec: limitSec } }),
+    ...(target === undefined ? {} : { target }),
     ...(endpoint === undefined ? {} : { endpoint }),
   };
   const sent = await suite.sendOne(request, { limitMs: limitSec * 1000, signal });
@@ -115,17 +121,9 @@ async function sendThrough(
   return { sent, parsed };
 }
 
-async function turnOf(
-  suite: SendSuite,
-  {
-    prompt,
-    isl,
-    context,
-    signal,
-  }: { prompt: string | undefined; isl: number | undefined; context: SendContext; signal: AbortSignal },
-) {
+async function turnOf(suite: SendSuite, { prompt, isl }: SendOptions, { input, signal }: Sending) {
   if (isl !== undefined) return suite.turn(isl, signal);
-  const content = prompt === "-" ? await readInput(context.input ?? process.stdin, signal) : (prompt ?? defaultPrompt);
+  const content = prompt === "-" ? await readInput(input, signal) : (prompt ?? defaultPrompt);
   if (content.trim() === "") throw new AssayError("invalid_argument", "--prompt -: expected a text on standard input");
   return { messages: [{ role: "user", content }] };
 }
@@ -139,7 +137,7 @@ async function readInput(input: Readable, signal: AbortSignal): Promise<string> 
   return text(input).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
-function show(report: SendReport, { json }: SendOptions, { terminal, name }: SendContext): number {
+function show(report: SendReport, { json }: SendOptions, { terminal, name }: Asked<typeof sendFlags>): number {
   const error = report.parsed.record?.error;
   if (json === true) terminal.out(`${JSON.stringify(sendJson(report), null, 2)}\n`);
   else {

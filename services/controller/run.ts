@@ -93,6 +93,7 @@ export class RunExecution {
     });
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
+      name: options.spec.name,
       runId,
       spec: maskSecrets(spec),
       state: RunState.CREATED,

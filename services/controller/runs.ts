@@ -12,7 +12,7 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
-import { RunCatalog } from "./catalog.ts";
+import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -40,6 +40,7 @@ export class Runs {
   private readonly catalog: RunCatalog;
   private current: RunExecution | undefined;
   private changed = Promise.withResolvers<void>();
+  private readonly owner = ownerHere();
   private isClosed = false;
 
   /** Opens the catalog. Throws, naming its path, where it cannot be written. */
@@ -207,13 +208,16 @@ export class Runs {
       startedWallNs: wallNsOf(run.startTime),
       endedWallNs: wallNsOf(run.endTime),
       summaryLine: run.spec?.name ?? "",
+      owner: this.owner,
     });
   }
 
-  /** Runs that an earlier controller left behind are never taken up again. */
+  /** Runs that a controller left behind which is gone are never taken up again. Other suites may use this catalog at this moment. */
   private failForgotten(): void {
     const unfinished = ["CREATED", "CONFIGURING", "READY", "RUNNING", "DRAINING", "PROCESSING"];
-    for (const entry of this.catalog.list({ limit: 1000, states: unfinished })) this.catalog.put({ ...entry, state: "FAILED" });
+    for (const entry of this.catalog.list({ limit: 1000, states: unfinished })) {
+      if (!isAlive(entry.owner)) this.catalog.put({ ...entry, state: "FAILED" });
+    }
   }
 
   private tell(): void {
@@ -236,11 +240,13 @@ function runOfEntry(entry: {
   createdWallNs: number;
   startedWallNs?: number | undefined;
   endedWallNs?: number | undefined;
+  summaryLine: string;
 }): Run {
   const state = RunState[entry.state as keyof typeof RunState];
   return create(RunSchema, {
     runId: entry.runId,
     folder: entry.folder,
+    name: entry.summaryLine,
     state: typeof state === "number" ? state : RunState.UNSPECIFIED,
     createTime: timestampOf(entry.createdWallNs),
     ...(entry.startedWallNs === undefined ? {} : { startTime: timestampOf(entry.startedWallNs) }),

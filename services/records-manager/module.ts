@@ -25,6 +25,8 @@ export interface RecordsManagerDeps {
   readonly clock: SuiteClock;
   /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
   readonly runsDir: string;
+  /** Folder of a run that this process has not written, as the suite's catalog knows it; undefined: it does not. */
+  folderInCatalog(runId: string): Promise<string | undefined>;
   report(event: MemberEvent["event"], runId: string): void;
 }
 
@@ -37,7 +39,7 @@ interface OpenRun {
 
 const done = { case: undefined } as const;
 
-export function createRecordsManagerModule({ log, clock, runsDir, report }: RecordsManagerDeps): ServiceModule {
+export function createRecordsManagerModule({ log, clock, runsDir, folderInCatalog, report }: RecordsManagerDeps): ServiceModule {
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
@@ -46,6 +48,18 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
     const found = open.get(runId);
     if (found === undefined) throw new AssayError("not_found", `run ${runId} is not written here`);
     return found;
+  };
+
+  const folderOf = async (runId: string): Promise<string> => {
+    const own = folders.get(runId) ?? join(runsDir, runId);
+    // An id is a name, never a path out of the runs folder.
+    const isName = basename(runId) === runId;
+    if (isName && existsSync(join(own, "run.db"))) return own;
+    const known = isName ? await folderInCatalog(runId) : undefined;
+    if (known === undefined || !existsSync(join(known, "run.db"))) {
+      throw new AssayError("not_found", `there is no run ${runId}${known === undefined ? "" : `: ${known} holds no run.db`}`);
+    }
+    return known;
   };
 
   const configure = (runId: string, { spec, folder, createWallNs }: ConfigureRun): void => {
@@ -122,13 +136,7 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
     implementations: [
       createRecordsManagerService({
         runOf: (runId) => open.get(runId)?.run,
-        folderOf: (runId) => {
-          const folder = folders.get(runId) ?? join(runsDir, runId);
-          // An id is a name, never a path out of the runs folder.
-          if (basename(runId) !== runId || !existsSync(join(folder, "run.db")))
-            throw new AssayError("not_found", `there is no run ${runId}`);
-          return folder;
-        },
+        folderOf,
         phaseOf: (runId, index) => {
           const phase = find(runId).spec.phases[index];
           return { name: phase?.name ?? String(index), kind: phase?.kind ?? PhaseKind.UNSPECIFIED };

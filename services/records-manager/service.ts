@@ -18,7 +18,7 @@ export interface RecordsManagerServiceDeps {
   /** The run that is written here; undefined: none of that id. */
   runOf(runId: string): RecordsRun | undefined;
   /** Folder of a run, running or ended. Throws `not_found`. */
-  folderOf(runId: string): string;
+  folderOf(runId: string): Promise<string>;
   /** Name and kind of a phase of a run that is written here. */
   phaseOf(runId: string, phase: number): { readonly name: string; readonly kind: PhaseKind };
   readonly queries: QueryClient;
@@ -96,7 +96,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         const page = await queries.ask(
           "records",
           {
-            folder: folderOf(request.runId),
+            folder: await folderOf(request.runId),
             fields: columns,
             pageSize: request.pageSize === 0 ? defaultPageSize : Math.min(request.pageSize, maxPageSize),
             ...(request.phase === "" ? {} : { phase: request.phase }),
@@ -112,7 +112,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         };
       },
       summarizeRecords: async ({ runId, phase }, { signal }) => {
-        const folder = folderOf(runId);
+        const folder = await folderOf(runId);
         const [summary, gpus] = await Promise.all([
           queries.ask("summarize", { folder, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
           queries.ask("gpus", { folder }, signal),
@@ -125,7 +125,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           await queries.ask(
             "timeline",
             {
-              folder: folderOf(runId),
+              folder: await folderOf(runId),
               bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
               ...(phase === "" ? {} : { phase }),
             },
@@ -133,7 +133,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           ),
         ),
       async *exportRun({ runId, files, cliCommand }, { signal }) {
-        const folder = folderOf(runId);
+        const folder = await folderOf(runId);
         const wanted = files.length === 0 ? exportFiles : files;
         for (const file of wanted) {
           if (!exportFiles.some((known) => known === file)) {
@@ -152,7 +152,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
       async *watchSummary({ runId, intervalMs }, { signal }) {
         const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
         // Of a run that has ended nothing is live; one that has no folder yet is unknown here, whoever asks for it.
-        if (runOf(runId) === undefined) folderOf(runId);
+        if (runOf(runId) === undefined) await folderOf(runId);
         for (let run = runOf(runId); run !== undefined; run = runOf(runId)) {
           const live = run.liveFigures().at(-1);
           const phase = live === undefined ? undefined : deps.phaseOf(runId, live.phase);

@@ -50,7 +50,7 @@ describe("a run that is interrupted", function () {
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(130);
     await command.gone();
-    const recovery = await stage.start(["recover", outOf(stage)]).exit();
+    const recovery = await stage.start(["runs", "recover", outOf(stage)]).exit();
     expect(recovery.code, recovery.stderr).to.equal(0);
     expect(runFile(outOf(stage)).state).to.be.oneOf(["FAILED", "CANCELLED"]);
     await expectNoMore(mock);

@@ -147,11 +147,21 @@ describe("assay send", () => {
     const scripted = await startScripted(({ socket }) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
     harness.onClose(() => scripted.stop());
     const options: SendOptions = { models: ["m"], urls: [scripted.origin], prompt: "-", controller: address };
-    const context = { terminal, name: "assay send", command: [] };
-    expect(await send(options, { ...context, input: Readable.from(["two ", "words\n"]) })).to.equal(exitCodes.failed);
+    const origins = new Map(Object.keys(options).map((name) => [name, "argument" as const]));
+    const asked = { options, origins, operands: [], name: "assay send", argv: [], terminal };
+    expect(await send(asked, { input: Readable.from(["two ", "words\n"]) })).to.equal(exitCodes.failed);
     expect(JSON.parse(scripted.requests[0]?.body.toString() ?? "").messages[0].content).to.equal("two words\n");
-    expect(await send(options, { ...context, input: Readable.from([" \n"]) })).to.equal(exitCodes.usage);
+    expect(await send(asked, { input: Readable.from([" \n"]) })).to.equal(exitCodes.usage);
     expect(terminal.stderr).to.include("--prompt -: expected a text on standard input\n");
+  });
+
+  it("lets the prompt of the command line win over a length in the environment", async () => {
+    const { address } = await serve();
+    const scripted = await startScripted(({ socket }) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+    harness.onClose(() => scripted.stop());
+    const known = new FakeTerminal({ env: { ASSAY_ISL: "50" } });
+    await runCli(["send", "-m", "m", "-u", scripted.origin, "--prompt", "hi", "--controller", address], known);
+    expect(JSON.parse(scripted.requests[0]?.body.toString() ?? "").messages[0].content).to.equal("hi");
   });
 
   it("says where and why a request failed, after the timeline up to there", async () => {

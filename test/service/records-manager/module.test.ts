@@ -51,6 +51,7 @@ describe("the records-manager", () => {
       log: silentLogger,
       clock,
       runsDir: base.folder,
+      folderInCatalog: async () => undefined,
       report: (event, runId) => reports.push({ event, runId }),
     });
     server = createRpcServer({ services: module.implementations, listen: {}, auth: { insecure: true }, log: silentLogger });

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
+import { commands } from "../../../clients/cli/commands.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "../../../clients/cli/exit-codes.ts";
-import { runHelp } from "../../../clients/cli/help.ts";
+import { helpOf } from "../../../clients/cli/help.ts";
+import { pageOf } from "../../../clients/cli/manual/page.ts";
 
 const names = Object.keys(exitCodes) as ExitCodeName[];
 
@@ -17,7 +19,7 @@ describe("exit codes", () => {
   });
 
   it("are all in the help of a run", () => {
-    const help = runHelp(100).replaceAll(/\s+/g, " ");
+    const help = helpOf(pageOf(commands.run), 100).replaceAll(/\s+/g, " ");
     for (const name of names) expect(help).to.include(`${exitCodes[name]} ${exitMeanings[name]}`);
   });
 });
