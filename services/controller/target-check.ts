@@ -29,13 +29,15 @@ export interface TargetCheckOptions {
 export interface TargetLimits {
   /** Of a list, which takes no computing. */
   readonly listMs: number;
+  /** Of a GET of the requests' path: without an answer the run goes on. */
+  readonly pathMs: number;
   /** Of a request, which may have to wait for others. */
   readonly requestMs: number;
   /** Of a request while the model is waited for: its first answer may have to wait for its code to be compiled. */
   readonly awaitedRequestMs: number;
 }
 
-export const TARGET_LIMITS: TargetLimits = { listMs: 4_000, requestMs: 5_000, awaitedRequestMs: 30_000 };
+export const TARGET_LIMITS: TargetLimits = { listMs: 4_000, pathMs: 2_000, requestMs: 5_000, awaitedRequestMs: 30_000 };
 
 /** The last try before a wait is over gets at least so long. */
 const leastMs = 1_000;
@@ -95,11 +97,17 @@ function modeOf(mode: string): "models" | "inference" | "both" {
   return mode === "models" || mode === "both" ? mode : "inference";
 }
 
-function listPath({ endpoint }: RunSpec, { url }: TargetUrl): string | undefined {
+/** Undefined where the run names no endpoint that there is. */
+function requestPath({ endpoint }: RunSpec, { url }: TargetUrl): string | undefined {
   const base = parseBaseUrl(url);
   const { path = "", type = "" } = endpoint ?? {};
   const own = path === "" ? createEndpoint(type)?.path : path;
-  return base === undefined || own === undefined ? undefined : modelsPathBeside(pathBelow(base, own));
+  return base === undefined || own === undefined ? undefined : pathBelow(base, own);
+}
+
+function listPath(spec: RunSpec, url: TargetUrl): string | undefined {
+  const path = requestPath(spec, url);
+  return path === undefined ? undefined : modelsPathBeside(path);
 }
 
 /** One round of questions, to a step that asks no more. */
@@ -116,8 +124,7 @@ async function attempt(
     const step = nextStep(plan, answers);
     if (step.kind !== "ask") return step;
     const { question } = step;
-    const { listMs, requestMs, awaitedRequestMs } = options.limits ?? TARGET_LIMITS;
-    const longestMs = question.kind !== "request" ? listMs : plan.mode === "probe" ? requestMs : awaitedRequestMs;
+    const longestMs = longestOf(question, plan, options.limits ?? TARGET_LIMITS);
     const limitMs = Math.ceil(plan.mode === "probe" ? longestMs : Math.min(longestMs, Math.max(leastMs, leftMs)));
     const asked = create(AskTargetSchema, {
       target: one,
@@ -129,10 +136,18 @@ async function attempt(
   }
 }
 
+function longestOf({ kind }: Question, { mode }: ProbePlan, limits: TargetLimits): number {
+  if (kind === "path") return limits.pathMs;
+  if (kind !== "request") return limits.listMs;
+  return mode === "probe" ? limits.requestMs : limits.awaitedRequestMs;
+}
+
 function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Question): AskTarget["question"] {
   switch (question.kind) {
     case "list":
       return { case: "getPath", value: listPath(spec, url) ?? "/" };
+    case "path":
+      return { case: "getPath", value: requestPath(spec, url) ?? "/" };
     case "base":
       return { case: "getPath", value: parseBaseUrl(url.url)?.pathname ?? "/" };
     case "request":

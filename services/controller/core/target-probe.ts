@@ -2,13 +2,16 @@
  * Whether a run can work against its target, from what the target answers to a question or two: answers in, the next question or
  * the verdict out. Pure; `target-check.ts` asks.
  *
- * Nothing that would have worked may fail here. So the list of models, which costs the target nothing, settles only what it can
- * settle; what it leaves open is asked by one request for one token, and what that leaves open becomes a warning.
+ * Nothing that would have worked may fail here. So the list of models and a GET of the requests' path, which cost the target
+ * nothing, settle only what they can settle; what they leave open is asked by one request for one token, and what that leaves open
+ * becomes a warning.
  */
 import { nearest } from "../../common/nearest.ts";
 
 export type Question =
   | { readonly kind: "list" }
+  /** The path of the requests, by GET. Some targets list their models to everybody; that they want a key shows here. */
+  | { readonly kind: "path" }
   /** The target's base URL: whether there is anybody. */
   | { readonly kind: "base" }
   | { readonly kind: "request"; readonly model: string };
@@ -63,7 +66,7 @@ export function nextStep(plan: ProbePlan, answers: readonly Answer[]): Step {
   const list = answers.find(({ question }) => question.kind === "list");
   if (plan.mode !== "inference" && plan.hasList && list === undefined) return { kind: "ask", question: { kind: "list" } };
   const isWaiting = plan.mode === "models" || plan.mode === "both";
-  const listed = list === undefined ? undefined : isWaiting ? judgeAwaited(plan, list, answers) : judgeList(plan, list);
+  const listed = list === undefined ? undefined : isWaiting ? judgeAwaited(plan, list, answers) : judgeList(plan, list, answers);
   if (listed !== undefined) return listed;
   // A list without a name tells nothing, except that there is one.
   const missing = list?.models === undefined || list.models.length === 0 ? [] : missingOf(plan, list.models);
@@ -79,10 +82,14 @@ export function nextStep(plan: ProbePlan, answers: readonly Answer[]): Step {
 }
 
 /** Undefined: it leaves something open that a request can settle. */
-function judgeList(plan: ProbePlan, list: Answer): Step | undefined {
+function judgeList(plan: ProbePlan, list: Answer, answers: readonly Answer[]): Step | undefined {
   if (list.error !== undefined && isUnreachable(list)) return unreachable(plan, list);
   const isListed = list.models !== undefined && list.models.length > 0 && missingOf(plan, list.models).length === 0;
-  return isListed && !plan.isPathGiven ? { kind: "passed", warnings: [] } : undefined;
+  if (!isListed || plan.isPathGiven) return undefined;
+  const path = answers.find(({ question }) => question.kind === "path");
+  if (path === undefined) return { kind: "ask", question: { kind: "path" } };
+  // Any other answer to a GET of what wants a POST tells nothing.
+  return isLocked(path.status) ? undefined : { kind: "passed", warnings: [] };
 }
 
 /** The list as something to wait for. Undefined: it is there, and inference is wanted, too. */
@@ -120,9 +127,11 @@ function judgeRequest(
     if (isSilent(error.code) && isHeard) return `${described(answer)}: whether requests work is not known`;
     return unreachable(plan, answer);
   }
-  if (isMissing && isAboutModel(answer, model)) return failure(answer, undefined, modelHint(model, names));
-  const isHopeless =
-    status === 401 || status === 403 || hasNoSuchPath(status) || status >= 500 || (status >= 300 && status < 400);
+  if (isMissing && isAboutModel(answer, model)) {
+    const orPath = plan.isPathGiven ? "; or is the path of --endpoint wrong?" : "";
+    return failure(answer, undefined, modelHint(model, names) + orPath);
+  }
+  const isHopeless = isLocked(status) || hasNoSuchPath(status) || status >= 500 || (status >= 300 && status < 400);
   if (isHopeless || error.code === "parse") return refused(plan, answer);
   return `${described(answer)}; the requests of the run may fare no better`;
 }
@@ -138,6 +147,10 @@ function isSilent(code: string): boolean {
 
 function isGood(status: number): boolean {
   return status >= 200 && status < 300;
+}
+
+function isLocked(status: number): boolean {
+  return status === 401 || status === 403;
 }
 
 /** 404, 405, 501: nothing of this kind is there. */
@@ -190,11 +203,11 @@ function unreachableHint(code: string, { url, error }: Answer, wait: string): st
 
 function refused(plan: ProbePlan, answer: Answer): Failure {
   const { status } = answer;
-  return { ...failure(answer, undefined, refusedHint(plan, answer)), isLasting: status === 401 || status === 403 };
+  return { ...failure(answer, undefined, refusedHint(plan, answer)), isLasting: isLocked(status) };
 }
 
 function refusedHint(plan: ProbePlan, { status, question }: Answer): string {
-  if (status === 401 || status === 403) {
+  if (isLocked(status)) {
     return plan.hasCredentials ? "is the key right, and may it use this model?" : "give a key with --api-key or a header with -H";
   }
   if (hasNoSuchPath(status) && question.kind === "request") {

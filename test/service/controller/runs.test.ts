@@ -68,7 +68,7 @@ describe("runs of a suite", () => {
       expect(told(members.timing)).to.deep.equal(["configure", "startPhase", "finish"]);
       expect(told(members.processor)).to.deep.equal(["configure", "finish"]);
       expect(told(members.records)).to.deep.equal(["configure", "startPhase", "closePhase", "finish", "finish"]);
-      expect(told(members.workers[0]!).sort()).to.deep.equal(["askTarget", "configure", "finish"]);
+      expect(told(members.workers[0]!).sort()).to.deep.equal(["askTarget", "askTarget", "configure", "finish"]);
       for (const { commands } of members.all) for (const command of commands) expect(command.runId).to.equal(runId);
     });
 
@@ -206,7 +206,7 @@ describe("runs of a suite", () => {
       };
       const run = await suite.watch(await suite.create()).end;
       expect(run.state, run.reason).to.equal(RunState.COMPLETED);
-      expect(second.commandsOf("askTarget")).to.have.length(1);
+      expect(second.commandsOf("askTarget")).to.have.length(2);
     });
 
     it("have failed when not one measured request succeeded, with the results that there are", async () => {

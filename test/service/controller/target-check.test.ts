@@ -88,7 +88,7 @@ describe("the check of a target", () => {
     const checking = checkTarget({
       spec: effective,
       over: over.signal,
-      limits: { ...TARGET_LIMITS, listMs: 300, requestMs: 300 },
+      limits: { ...TARGET_LIMITS, listMs: 300, pathMs: 300, requestMs: 300 },
       ask: (question: AskTarget) => {
         asked.push(`${question.question.case} ${question.question.value}`);
         return askTarget(question, "w1", over.signal);
@@ -110,9 +110,10 @@ describe("the check of a target", () => {
     return { failure, notes, asked };
   }
 
-  it("is one GET where the target lists the model; nothing is computed there", async () => {
+  it("is two GETs where the target lists the model; nothing is computed there", async () => {
     const target = await mock();
-    expect(await check(target.url)).to.deep.equal({ failure: undefined, notes: [], asked: ["getPath /v1/models"] });
+    const asked = ["getPath /v1/models", "getPath /v1/chat/completions"];
+    expect(await check(target.url)).to.deep.equal({ failure: undefined, notes: [], asked });
     expect(target.stats().requests).to.equal(0);
     await until("the connection to close", () => target.stats().openConnections === 0);
   });
@@ -230,6 +231,19 @@ describe("the check of a target", () => {
       return (await routes({ GET: answer, POST: answer })).origin;
     });
     find(
+      "a missing key where the models are listed to everybody, as llama.cpp does",
+      /^POST http:.*: status 401: Invalid API Key; give a key with --api-key/,
+      async () => {
+        const locked = json("401 Unauthorized", {
+          error: { code: 401, message: "Invalid API Key", type: "authentication_error" },
+        });
+        const server = await script(({ head, socket }) => {
+          socket.write(head.startsWith("GET /v1/models") ? json("200 OK", { data: [{ id: "m" }] }) : locked);
+        });
+        return server.origin;
+      },
+    );
+    find(
       "a key that may not",
       /^POST http:.*: status 403: no; is the key right/,
       async () => {
@@ -277,6 +291,15 @@ describe("the check of a target", () => {
       const { failure, notes } = await check(target.url);
       expect(failure).to.equal(undefined);
       expect(notes).to.deep.equal([`target: ${target.url}/v1/models does not list m (a, b), yet a request for it was answered`]);
+    });
+
+    it("hangs over a GET of what wants a POST", async () => {
+      const server = await script(({ head, socket }) => {
+        if (head.startsWith("GET /v1/models")) socket.write(json("200 OK", { data: [{ id: "m" }] }));
+      });
+      const { failure, asked } = await check(server.origin);
+      expect(failure).to.equal(undefined);
+      expect(asked).to.have.length(2);
     });
 
     it("hangs over its list", async () => {

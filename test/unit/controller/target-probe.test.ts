@@ -46,7 +46,7 @@ const silent: Said = { error: ["request_timeout", "wait", "no answer after 4 s"]
 const unused: Said = { status: -1 };
 
 /** What comes of it when the target answers so: the questions that were asked, and the last step. */
-function play(plan: ProbePlan, said: { list?: Said; base?: Said; request?: Said }): { asked: string[]; step: Step } {
+function play(plan: ProbePlan, said: { list?: Said; path?: Said; base?: Said; request?: Said }): { asked: string[]; step: Step } {
   const answers: Answer[] = [];
   const asked: string[] = [];
   for (;;) {
@@ -65,7 +65,16 @@ function textOf(step: Step): string {
 
 describe("a target that can be used", () => {
   for (const [what, change, said, asked, warning] of [
-    ["lists the model: no request is made", {}, { list: listing("a", "m") }, ["list"], ""],
+    ["lists the model: no request is made", {}, { list: listing("a", "m"), path: got(405) }, ["list", "path"], ""],
+    ["lists the model, and has no GET of its requests", {}, { list: listing("m"), path: got(404) }, ["list", "path"], ""],
+    ["lists the model, and hangs over a GET of its requests", {}, { list: listing("m"), path: silent }, ["list", "path"], ""],
+    [
+      "lists the model, and keeps a GET of its requests from this key",
+      {},
+      { list: listing("m"), path: got(403), request: {} },
+      ["list", "path", "request m"],
+      "",
+    ],
     ["has no list, and answers", {}, { list: got(404), request: {} }, ["list", "request m"], ""],
     ["answers the list with a page, and requests well", {}, { list: got(200, "<html>"), request: {} }, ["list", "request m"], ""],
     ["has an empty list, and answers", {}, { list: listing(), request: {} }, ["list", "request m"], ""],
@@ -234,6 +243,18 @@ describe("a target that cannot be used", () => {
     });
   }
 
+  it("is found out where it lists its models to everybody, and wants a key for requests", () => {
+    const { asked, step } = play(planOf(), { list: listing("m"), path: got(401), request: failed(401, "Invalid API Key") });
+    expect(asked).to.deep.equal(["list", "path", "request m"]);
+    expect(step.kind).to.equal("failed");
+    expect(textOf(step)).to.include("status 401: Invalid API Key; give a key with --api-key");
+  });
+
+  it("may have another path, too, where the run names its own", () => {
+    const { step } = play(planOf({ isPathGiven: true }), { list: listing("a"), request: failed(404, "File Not Found") });
+    expect(textOf(step)).to.include("status 404: File Not Found; it lists: a; or is the path of --endpoint wrong?");
+  });
+
   it("is suspected of not liking the key where there is one", () => {
     const { step } = play(planOf({ hasCredentials: true }), { list: got(401), request: failed(403) });
     expect(textOf(step)).to.include("is the key right, and may it use this model?");
@@ -368,7 +389,7 @@ describe("whatever a target answers", () => {
           error === undefined ? rest : { ...rest, error },
         ) as Said[];
         const [one = unused, two = unused, three = unused] = given;
-        const { asked, step } = play(plan, { list: one, base: two, request: three });
+        const { asked, step } = play(plan, { list: one, path: two, base: two, request: three });
         expect(asked.length).to.be.within(1, 2 + plan.models.length);
         expect(new Set(asked).size).to.equal(asked.length);
         expect(["passed", "failed"]).to.include(step.kind);
