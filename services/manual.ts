@@ -2,7 +2,8 @@
 import { commands, programs } from "../clients/cli/commands.ts";
 import { completionScript } from "../clients/cli/manual/completion.ts";
 import { type CommandPage, type OptionRow, pageOf, usageOf } from "../clients/cli/manual/page.ts";
-import { optionTable } from "../mock/options.ts";
+import { defaultOf } from "../mock/options/help.ts";
+import { optionTable } from "../mock/options/table.ts";
 import { describeConfig } from "./common/config-schema.ts";
 import { serviceNames } from "./common/module.ts";
 import { configSchemas } from "./suite-process.ts";
@@ -69,20 +70,24 @@ function mockPage(): CommandPage {
     summary: "runs the built-in server until SIGTERM or Ctrl-C",
     operands: [],
     options: [
-      ...optionTable.map(
-        ({ flag, kind, value, doc }): OptionRow => ({
+      ...optionTable.map((row): OptionRow => {
+        const { flag, kind, value, doc, group } = row;
+        return {
           spellings: [flag],
           value,
           choices: kind.is === "choice" ? kind.of : undefined,
-          doc,
-          group: "Options",
-          isRepeatable: kind.is === "names",
-        }),
-      ),
-      helpRow("Options"),
+          doc: defaultOf(row) === "" ? doc : `${doc} (default ${defaultOf(row)})`,
+          group,
+          isRepeatable: kind.is === "names" || kind.is === "rates",
+        };
+      }),
+      helpRow("Metrics and GPUs"),
     ],
-    notes: [],
-    examples: ["assay mock --port 8000 --ttft 50 --itl 10"],
+    notes: ["assay mock --help also tells the kinds of failures and how distributions are written."],
+    examples: [
+      "assay mock --port 8000 --ttft 50 --itl 10",
+      "assay mock --ttft lognormal:80,30 --fail 429:0.05,reset-midway:0.01 --seed 7",
+    ],
     exits: ["0 ended as asked", "1 failed", "2 wrong options"],
   };
 }

@@ -28,8 +28,8 @@ export async function runCli(
 ): Promise<number> {
   const [first, ...rest] = argv;
   if (first === "--version" || first === "-V") {
-    const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
-    terminal.out(`assay ${manifest.version}\n`);
+    const { versionLine } = await import("../../services/common/version.ts");
+    terminal.out(`${versionLine()}\n`);
     return exitCodes.ok;
   }
   const wantsHelp = first === "help" || first === "--help" || first === "-h";

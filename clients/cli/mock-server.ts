@@ -10,11 +10,11 @@ const readyTimeoutMs = 10_000;
 export class MockServer {
   readonly #companion: Companion;
 
-  /** Starts it at once. `command`: program and arguments up to the subcommand; `models`: what it lists, by default its own. */
-  constructor(command: readonly string[], models: readonly string[] = []) {
+  /** Starts it at once. `command`: program and arguments up to the subcommand. */
+  constructor(command: readonly string[]) {
     this.#companion = new Companion({
       name: "mock",
-      command: [...command, ...mockArguments, ...models.flatMap((model) => ["--model", model])],
+      command: [...command, ...mockArguments],
       // Requests in flight are still answered after a Ctrl-C.
       isDetached: true,
     });

@@ -71,13 +71,6 @@ export function shown(name: keyof RunOptions, { options, origins }: GivenRun): s
   return isShown ? `${flag.flag} ${value}` : flag.flag;
 }
 
-const mockModel = "mock-model";
-
-/** What the built-in server of `--mock` lists as its models; `spec`: what is asked for beside it, in proto JSON. */
-export function mockModels({ models }: JsonObject): string[] {
-  return Array.isArray(models) ? models.map(String) : [mockModel];
-}
-
 /**
  * What `--mock` stands for; everything that was given wins, that of a file included. `url` is where the built-in server listens.
  */
@@ -87,8 +80,12 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
   const hasStop = hasPhases || options.requestCount !== undefined || options.durationSec !== undefined;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
+  const target = isObject(file.target) ? file.target : undefined;
+  const isAwaited = options.waitForModelTimeoutSec !== undefined || target?.wait_for_model !== undefined;
   return {
-    ...(file.models === undefined ? { models: [mockModel] } : {}),
+    // It was started a moment ago, has said that it listens, and takes any name of a model.
+    ...(isAwaited ? {} : { noProbe: true }),
+    ...(file.models === undefined ? { models: ["mock-model"] } : {}),
     ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
     ...(dataset === undefined ? { isl: 128, osl: 32 } : {}),
     ...(hasLoad ? {} : { concurrency: 8 }),

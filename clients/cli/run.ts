@@ -8,7 +8,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
-import { complaintLine, mockModels } from "./run-options.ts";
+import { complaintLine } from "./run-options.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
@@ -95,7 +95,7 @@ class Session {
         onDeath: (death) => this.#onDeath(death),
       });
     }
-    if (options.mock) this.#mock = new MockServer(command, mockModels(spec));
+    if (options.mock) this.#mock = new MockServer(command);
   }
 
   /** A complaint, on stderr. */
@@ -226,11 +226,12 @@ class Session {
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
   async #spec(): Promise<JsonObject> {
     const { spec } = await specOf(this.#sources, this.#mockUrl);
-    const { output } = spec;
-    if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return spec;
-    const { artifact_dir: folder, ...rest } = output;
+    const given = typeof spec.output === "object" && spec.output !== null && !Array.isArray(spec.output) ? spec.output : {};
+    const { artifact_dir: folder, ...rest } = given;
+    const output: JsonObject = { ...rest, cli_command: this.#context.cliCommand };
+    if (folder === undefined) return { ...spec, output };
     this.#artifactDir = String(folder);
-    return this.#suite === undefined ? { ...spec, output: rest } : spec;
+    return { ...spec, output: this.#suite === undefined ? output : { ...output, artifact_dir: folder } };
   }
 
   // The figure only decorates the progress line: a suite that does not give it is watched without.

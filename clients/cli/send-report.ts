@@ -1,8 +1,8 @@
 /** One request and its answer, as lines for a terminal and as one object for programs. Pure. */
 import type { ParseResponseResponse } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import type { SendOneResponse } from "../../gen/assay/worker/v1/worker_service_pb.js";
-import type { Paint } from "./paint.ts";
-import { harmless, whole, wrap } from "./text.ts";
+import type { Paint } from "../../report/paint.ts";
+import { harmless, whole, wrap } from "../../report/text.ts";
 
 /** What was seen of the request, and what is made of it. */
 export interface SendReport {

@@ -4,6 +4,8 @@ import { text } from "node:stream/consumers";
 import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { SendOneRequestSchema } from "../../gen/assay/worker/v1/worker_service_pb.js";
+import { createPaint } from "../../report/paint.ts";
+import { harmless } from "../../report/text.ts";
 import { AssayError } from "../../services/common/errors.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -11,13 +13,11 @@ import type { SendOptions, sendFlags } from "./flags.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite } from "./local-suite.ts";
 import { ownCommand } from "./own-command.ts";
-import { createPaint } from "./paint.ts";
 import { runSpecJson } from "./run-options.ts";
 import { type SendReport, sendJson, sendLines } from "./send-report.ts";
 import type { SendSuite } from "./send-suite.ts";
 import { suiteAddress } from "./suite-address.ts";
 import type { Terminal } from "./terminal.ts";
-import { harmless } from "./text.ts";
 
 export interface SendSources {
   /** Program and arguments up to the subcommand: starts processes of this very version. Default: this program. */

@@ -11,7 +11,8 @@ import { SendOneRequestSchema } from "../../gen/assay/worker/v1/worker_service_p
 import { decodeReads } from "../common/chunk-stamps.ts";
 import type { MonotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
-import { createPath, endpointOf, parseUrl } from "./request-path.ts";
+import { bodyOptionsOf } from "../common/turn-body.ts";
+import { createPath, parseUrl } from "./request-path.ts";
 import { sendOne } from "./send-one.ts";
 import type { ResponseHandler, ResponseHeaders } from "./transport/transport.ts";
 
@@ -158,7 +159,7 @@ async function request(
   });
   const { record, url, headers } = await sendOne(asked, workerId, signal);
   const { status, contentType, payload } = record;
-  const parsed = endpointOf({ endpoint }).parse({ ...record, ...decodeReads(record.stamps) });
+  const parsed = bodyOptionsOf(create(RunSpecSchema, { endpoint })).endpoint.parse({ ...record, ...decodeReads(record.stamps) });
   const error = record.error ?? parsed.error;
   return {
     method: "POST",

@@ -7,7 +7,7 @@ import type { ConnectionStepsSchema, SendOneRequest } from "../../gen/assay/work
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { RawRecord } from "../common/raw-record.ts";
-import { messagesOf } from "./bodies.ts";
+import { messagesOf } from "../common/turn-body.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 import type { ConnectionWatcher, ResponseHandler, ResponseHeaders, Transport } from "./transport/transport.ts";

@@ -23,13 +23,14 @@ export interface ServedSuite {
   stop(): Promise<void>;
 }
 
-export async function startServedSuite(): Promise<ServedSuite> {
+/** `assay`: what is started, by default from its sources. */
+export async function startServedSuite(assay = program): Promise<ServedSuite> {
   const folder = await mkdtemp(join(tmpdir(), "assay-served-"));
   const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder };
   const [suite, mock] = [
     ["serve", "--services=all"],
     ["mock", "--port", "0"],
-  ].map((args) => spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
+  ].map((args) => spawn(process.execPath, [assay, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
     ChildProcess,
     ChildProcess,
   ];

@@ -34,9 +34,9 @@ describe("the command line", () => {
     });
   }
 
-  it("shows its version", async () => {
+  it("shows its version, its commit and its Node", async () => {
     expect(await runCli(["--version"], terminal)).to.equal(exitCodes.ok);
-    expect(terminal.stdout).to.match(/^assay \d+\.\d+\.\d+\n$/);
+    expect(terminal.stdout).to.match(/^assay \d+\.\d+\.\d+ \(commit ([0-9a-f]{7,}|unknown), Node v[\d.]+\)\n$/);
   });
 
   it("refuses an unknown command with the nearest one", async () => {

@@ -8,11 +8,9 @@ const entry = join(import.meta.dirname, "mock-entry.ts");
 
 describe("the built-in server of a run", () => {
   it("listens on a port of its own until it is stopped", async () => {
-    const mock = new MockServer([process.execPath, entry], ["m", "n/o"]);
+    const mock = new MockServer([process.execPath, entry]);
     try {
       const url = await mock.ready();
-      const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
-      expect(data.map(({ id }) => id)).to.deep.equal(["m", "n/o"]);
       expect((await fetch(`${url}/health`)).status).to.equal(200);
       await mock.stop();
       expect(await isListening(url)).to.equal(false);

@@ -264,7 +264,7 @@ describe("the check of a target", () => {
       "a model that is not there",
       /^POST http:.*: status 404: .*; did you mean org\/M\? it lists: org\/M, other$/,
       async () => {
-        return (await mock({ models: ["org/M", "other"], strictModel: true })).url;
+        return (await mock({ models: ["org/M", "other"] })).url;
       },
     );
     find(
@@ -287,10 +287,10 @@ describe("the check of a target", () => {
     const good = json("200 OK", { choices: [{ message: { content: "Hi" }, finish_reason: "length" }] });
 
     it("takes a model that it does not list", async () => {
-      const target = await mock({ models: ["a", "b"] });
+      const target = await mock({ models: [] });
       const { failure, notes } = await check(target.url);
       expect(failure).to.equal(undefined);
-      expect(notes).to.deep.equal([`target: ${target.url}/v1/models does not list m (a, b), yet a request for it was answered`]);
+      expect(notes).to.deep.equal([`target: ${target.url}/v1/models does not list m (mock), yet a request for it was answered`]);
     });
 
     it("hangs over a GET of what wants a POST", async () => {

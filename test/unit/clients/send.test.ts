@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { sendFlags } from "../../../clients/cli/flags.ts";
-import { createPaint } from "../../../clients/cli/paint.ts";
 import { parseFlags } from "../../../clients/cli/parse.ts";
 import { problemsOfSend } from "../../../clients/cli/send-options.ts";
 import { type SendReport, sendJson, sendLines } from "../../../clients/cli/send-report.ts";
 import { ParseResponseResponseSchema } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { SendOneResponseSchema } from "../../../gen/assay/worker/v1/worker_service_pb.js";
+import { createPaint } from "../../../report/paint.ts";
 
 /** Connected in 1 ms, sent after 2, answered from 52 to 82. */
 function answered(): SendReport {

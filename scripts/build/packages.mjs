@@ -1,0 +1,53 @@
+// How packages get into the bundles.
+import { join } from "node:path";
+import { build } from "esbuild";
+import { rootFolder } from "../setup.mjs";
+import { commonJs } from "./common.mjs";
+
+/** What most processes never load, or not before their first line of log: files of their own, so that no start reads them. */
+const loadedLater = ["@grpc/proto-loader", "convict", "hdr-histogram-js", "winston", "yaml"];
+
+/** @param {string} name */
+const fileOf = (name) => `packages/${name.replace("/", "-")}`;
+
+/** @type {import("esbuild").Plugin} */
+const filesOfTheirOwn = {
+  name: "files-of-their-own",
+  setup({ onResolve }) {
+    onResolve({ filter: /^[@a-z]/ }, ({ path }) =>
+      loadedLater.includes(path) ? { path: `./${fileOf(path)}.cjs`, external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * undici's entry loads its fetch, WebSocket, caches and mocks as well: 380 KiB and 10 ms that nothing here uses. What is imported and is
+ * not in this list ends the build.
+ */
+const undiciInParts = `
+  import api from "./api/index.js";
+  import Dispatcher from "./dispatcher/dispatcher.js";
+  export { default as Agent } from "./dispatcher/agent.js";
+  export { default as Client } from "./dispatcher/client.js";
+  export { default as buildConnector } from "./core/connect.js";
+  Object.assign(Dispatcher.prototype, api);`;
+
+/** @type {import("esbuild").Plugin} */
+const partsOfUndici = {
+  name: "parts-of-undici",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "parts" }));
+    onLoad({ filter: /./, namespace: "parts" }, () => ({
+      resolveDir: join(rootFolder, "node_modules/undici/lib"),
+      contents: undiciInParts,
+    }));
+  },
+};
+
+/** For every bundle. */
+export const packagePlugins = [filesOfTheirOwn, partsOfUndici];
+
+/** Builds the files of their own. */
+export function buildPackages() {
+  return build({ ...commonJs, entryPoints: Object.fromEntries(loadedLater.map((name) => [fileOf(name), name])) });
+}
