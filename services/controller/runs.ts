@@ -18,7 +18,8 @@ import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
-import { RUN_TIMEOUTS, RunExecution, type RunTimeouts } from "./run.ts";
+import { RunExecution } from "./run.ts";
+import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
 
 export interface RunsOptions {
   readonly members: Members;
