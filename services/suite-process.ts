@@ -230,7 +230,9 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "dataset": {
       const { createDatasetModule } = await loaders.dataset();
-      return createDatasetModule(config.dataset);
+      const { keptDatasets, root, maxFileBytes } = config.dataset;
+      const limits = { root: root === null ? undefined : resolve(root), maxFileBytes };
+      return createDatasetModule({ keptDatasets, limits });
     }
     case "timing": {
       const { createTimingModule } = await loaders.timing();

@@ -23,10 +23,10 @@ import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { type BatchOrigin, isBatch, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
+import type { TokenCounter } from "../common/tokenizer/source.ts";
 import { protocolVersion } from "../common/version.ts";
 import { Measurer } from "./core/measurer.ts";
 import { Relay } from "./core/relay.ts";
-import { createTokenCounter } from "./tokens.ts";
 
 export type WorkerStream = MessageStream<Buffer, MessageInitShape<typeof ProcessRecordsResponseSchema>>;
 export type ManagerStream = MessageStream<IngestRecordsResponse, MessageInitShape<typeof IngestRecordsRequestSchema>>;
@@ -37,6 +37,8 @@ export interface ProcessorRunOptions {
   readonly spec: RunSpec;
   /** Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
+  /** The run's; undefined: lengths are what the target's usage says. */
+  readonly countTokens: TokenCounter | undefined;
   readonly log: Logger;
   /** Opens a stream to the records-manager; hello not yet sent. */
   dial(): ManagerStream;
@@ -71,7 +73,7 @@ export class ProcessorRun {
   /** Throws `invalid_argument` for an endpoint that there is not. */
   constructor(options: ProcessorRunOptions) {
     this.options = options;
-    this.measurer = createMeasurer(options.spec, options.endpoints);
+    this.measurer = createMeasurer(options.spec, options.countTokens, options.endpoints);
     this.isRaw = options.spec.output?.exportLevel === "raw";
     this.relay = new Relay({
       ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
@@ -216,13 +218,17 @@ export class ProcessorRun {
 }
 
 /**
- * A measurer for a spec's endpoint and tokenizer.
+ * A measurer for a spec's endpoint.
  * @param endpoints default: the built-in ones
  * @throws `invalid_argument` for an endpoint that there is not
  */
-export function createMeasurer(spec: RunSpec, endpoints: EndpointCatalog = builtInEndpoints): Measurer {
+export function createMeasurer(
+  spec: RunSpec,
+  countTokens: TokenCounter | undefined,
+  endpoints: EndpointCatalog = builtInEndpoints,
+): Measurer {
   const type = spec.endpoint?.type ?? "";
   const endpoint = endpoints.create(type === "" ? "chat" : type);
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  return new Measurer({ endpoint, countTokens: spec.tokenizer?.name === "none" ? undefined : createTokenCounter() });
+  return new Measurer({ endpoint, countTokens });
 }

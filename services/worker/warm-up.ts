@@ -6,7 +6,7 @@
 import { monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import { RecordBatchWriter } from "../common/record-batch.ts";
-import type { BodyMaker, RequestBody } from "./bodies.ts";
+import type { BodyMaker } from "./bodies.ts";
 import { startLoopback } from "./loopback.ts";
 import type { PathOptions } from "./request-path.ts";
 import { Sender } from "./sender.ts";
@@ -27,8 +27,8 @@ const inertClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns
 /** Resolves after the duration, when the signal aborts, or at once where no body can be made. Failures of the path show in the first measured request, not here. */
 export async function warmUp({ durationMs, sender: options, bodies, signal }: WarmUpOptions): Promise<void> {
   if (durationMs <= 0) return;
-  const body = bodyOf(bodies);
-  if (body === undefined) return;
+  const made = bodies.tryMake(warmTurn(), [], undefined);
+  if ("error" in made) return;
   const loopback = await startLoopback(options.isStreaming);
   const transport = createUndiciTransport([{ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true }]);
   const endNs = monotonicNs() + durationMs * 1e6;
@@ -53,21 +53,12 @@ export async function warmUp({ durationMs, sender: options, bodies, signal }: Wa
     },
   });
   const sendNext = (): void => {
-    sender.send(warmCredit(nextId++), body, []);
+    sender.send(warmCredit(nextId++), made.body, []);
   };
   for (let index = 0; index < concurrency; index++) sendNext();
   await promise;
   await transport.close();
   await loopback.close();
-}
-
-function bodyOf(bodies: BodyMaker): RequestBody | undefined {
-  try {
-    return bodies.make(warmTurn(), [], undefined);
-  } catch {
-    // A user's own endpoint fails: the records of its requests say so.
-    return undefined;
-  }
 }
 
 function warmCredit(id: number): Credit {

@@ -10,14 +10,13 @@ import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_serv
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
-import { AssayError, messageOf } from "../common/errors.ts";
+import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
-import type { RequestBody } from "./bodies.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import { createPath, type RequestPath } from "./request-path.ts";
@@ -69,7 +68,7 @@ export class WorkerRun {
     }
     this.options = options;
     this.spec = spec;
-    this.path = createPath(spec, options.endpoints);
+    this.path = createPath(spec, { endpoints: options.endpoints });
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
     this.records = new RecordSender({
@@ -188,14 +187,9 @@ export class WorkerRun {
 
   private send(credit: Credit, turn: Turn): void {
     const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
-    let body: RequestBody;
-    try {
-      body = this.path.bodies.make(turn, history, credit.maxOutputTokensOverride);
-    } catch (error) {
-      this.sender.failUnsent(credit, requestError("endpoint_module", "send", messageOf(error)));
-      return;
-    }
-    this.sender.send(credit, body, credit.turns > 1 ? messagesOf(turn) : []);
+    const made = this.path.bodies.tryMake(turn, history, credit.maxOutputTokensOverride);
+    if ("error" in made) this.sender.failUnsent(credit, made.error);
+    else this.sender.send(credit, made.body, credit.turns > 1 ? messagesOf(turn) : []);
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */
