@@ -1,11 +1,15 @@
 /** The controller as a module of its process. */
+import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { Logger } from "../common/logger.ts";
-import type { Addresses } from "../common/member/addresses.ts";
-import type { ServiceModule } from "../common/module.ts";
+import { type Addresses, serviceKinds } from "../common/member/addresses.ts";
+import { type ServiceModule, serviceNames } from "../common/module.ts";
+import { familiesOf, type Readings } from "../common/observe/instrument.ts";
 import type { Channel } from "../common/rpc/channel.ts";
+import { controllerInstruments } from "./instruments.ts";
 import { type MemberPatience, Members } from "./members.ts";
 import type { RunTimeouts } from "./run.ts";
 import { Runs } from "./runs.ts";
+import { createScrapeTargets, scrapeTargetsPath } from "./scrape-targets.ts";
 import { createControllerServices } from "./service.ts";
 
 export interface ControllerDeps {
@@ -38,6 +42,8 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
     name: "controller",
     implementations: createControllerServices(members, runs),
     counters: () => ({ members: members.all().length, active_runs: runs.activeIds().length }),
+    metricsPages: { [scrapeTargetsPath]: createScrapeTargets(() => members.all()) },
+    families: () => familiesOf(controllerInstruments, readingsOf(members, runs)),
     async stop() {
       members.close();
       runs.close();
@@ -52,4 +58,37 @@ function openRuns(members: Members, deps: ControllerDeps): Runs {
     members.close();
     throw error;
   }
+}
+
+const runStates = [
+  RunState.CREATED,
+  RunState.CONFIGURING,
+  RunState.READY,
+  RunState.RUNNING,
+  RunState.DRAINING,
+  RunState.PROCESSING,
+  RunState.COMPLETED,
+  RunState.FAILED,
+  RunState.CANCELLED,
+] as const;
+
+function readingsOf(members: Members, runs: Runs): Readings<typeof controllerInstruments> {
+  const { created, byState, ended } = runs.counts();
+  const { missedHeartbeats, lostMembers } = members.counts;
+  const ofState = (counts: ReadonlyMap<RunState, number>) => (state: RunState) => ({
+    labels: { state: RunState[state].toLowerCase() },
+    value: counts.get(state) ?? 0,
+  });
+  return {
+    assay_controller_runs: runStates.map(ofState(byState)),
+    assay_controller_created_runs_total: created,
+    assay_controller_ended_runs_total: runStates.filter((state) => state >= RunState.COMPLETED).map(ofState(ended)),
+    assay_controller_members: serviceNames.map((service) => ({
+      labels: { service },
+      value: members.serving(serviceKinds[service]).length,
+    })),
+    assay_controller_lost_members_total: lostMembers,
+    assay_controller_missed_heartbeats_total: missedHeartbeats,
+    assay_controller_pending_commands: members.all().reduce((sum, { commands }) => sum + commands.size, 0),
+  };
 }

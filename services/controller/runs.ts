@@ -39,6 +39,8 @@ export class Runs {
   private readonly catalog: RunCatalog;
   private current: RunExecution | undefined;
   private changed = Promise.withResolvers<void>();
+  private created = 0;
+  private readonly ended = new Map<RunState, number>();
   private isClosed = false;
 
   /** Opens the catalog. Throws, naming its path, where it cannot be written. */
@@ -71,6 +73,7 @@ export class Runs {
     const folder = makeRunFolder(this.options, runId, compiled.spec.output?.artifactDir ?? "", compiled.spec.name);
     const execution = this.execution(runId, compiled.spec, folder);
     this.executions.set(runId, execution);
+    this.created++;
     this.queue.push(execution);
     this.remember(execution);
     this.next();
@@ -109,6 +112,8 @@ export class Runs {
     const waiting = this.queue.indexOf(execution);
     if (waiting >= 0) this.queue.splice(waiting, 1);
     execution.cancel(now, why);
+    // Nothing of a run that waited is carried out.
+    if (waiting >= 0) this.countEnd(execution);
     this.remember(execution);
     return execution.run;
   }
@@ -122,6 +127,13 @@ export class Runs {
     removeRunFiles(folder);
     this.executions.delete(runId);
     this.catalog.delete(runId);
+  }
+
+  /** By state, of those that this controller was given and still knows. */
+  counts(): { readonly created: number; readonly byState: ReadonlyMap<RunState, number>; readonly ended: ReadonlyMap<RunState, number> } {
+    const byState = new Map<RunState, number>();
+    for (const { run } of this.executions.values()) byState.set(run.state, (byState.get(run.state) ?? 0) + 1);
+    return { created: this.created, byState, ended: this.ended };
   }
 
   activeIds(): string[] {
@@ -191,10 +203,15 @@ export class Runs {
       .finally(() => {
         if (this.isClosed) return;
         this.current = undefined;
+        this.countEnd(execution);
         this.remember(execution);
         this.tell();
         this.next();
       });
+  }
+
+  private countEnd({ run: { state } }: RunExecution): void {
+    this.ended.set(state, (this.ended.get(state) ?? 0) + 1);
   }
 
   private remember({ run }: RunExecution): void {

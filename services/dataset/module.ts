@@ -6,9 +6,11 @@ import { DatasetHandleSchema } from "../../gen/assay/controller/v1/controller_se
 import { type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/instrument.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, summarizeDataset } from "./core/turns.ts";
 import { loadProse } from "./corpus/load.ts";
+import { datasetInstruments } from "./instruments.ts";
 import { createDatasetService, type PreparedDataset } from "./service.ts";
 
 const done = { case: undefined } as const;
@@ -22,6 +24,7 @@ export interface DatasetDeps {
 
 export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, PreparedDataset & { runId: string }>();
+  const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
 
   const prepare = (spec: DatasetSpec | undefined, randomSeed: bigint, runId: string): PreparedDataset => {
@@ -59,6 +62,7 @@ export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModul
       createDatasetService({
         find: (datasetId) => prepared.get(datasetId),
         prepare,
+        counts,
         remove(datasetId) {
           const owner = prepared.get(datasetId)?.runId ?? "";
           if (owner !== "") throw new AssayError("failed_precondition", `run ${owner} uses dataset ${datasetId}`);
@@ -79,6 +83,13 @@ export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModul
     },
     onSuiteChanged: () => prepared.clear(),
     counters: () => ({ datasets: prepared.size }),
+    families: () =>
+      familiesOf(datasetInstruments, {
+        assay_dataset_prepared_datasets: prepared.size,
+        assay_dataset_turn_streams: counts.streams,
+        assay_dataset_served_turns_total: counts.served,
+        assay_dataset_missing_turns_total: counts.missing,
+      }),
     stop: async () => prepared.clear(),
   };
 }

@@ -23,6 +23,16 @@ export interface DatasetServiceDeps {
   prepare(spec: DatasetSpec | undefined, randomSeed: bigint, runId: string): PreparedDataset;
   /** Throws `failed_precondition` while a run uses it. */
   remove(datasetId: string): void;
+  /** Counted up as turns are served. */
+  readonly counts: TurnCounts;
+}
+
+/** Since the start of the process. */
+export interface TurnCounts {
+  served: number;
+  missing: number;
+  /** Open now. */
+  streams: number;
 }
 
 /** Bytes of turns in one message, about. */
@@ -32,7 +42,7 @@ const refBytes = 32;
 
 type TurnStream = MessageStream<FetchTurnsRequest, MessageInitShape<typeof FetchTurnsResponseSchema>>;
 
-export function createDatasetService({ find, prepare, remove }: DatasetServiceDeps): Implementation {
+export function createDatasetService({ find, prepare, remove, counts }: DatasetServiceDeps): Implementation {
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
     if (found === undefined) throw new AssayError("not_found", `there is no dataset ${datasetId}`);
@@ -66,7 +76,9 @@ export function createDatasetService({ find, prepare, remove }: DatasetServiceDe
             const found = find(datasetId);
             // A restarted service has forgotten it; the worker dials again until the run ends.
             if (found === undefined) throw new AssayError("unavailable", `dataset ${datasetId} is not prepared here`);
-            serveTurns(stream, found.dataset);
+            counts.streams++;
+            stream.onClose(() => counts.streams--);
+            serveTurns(stream, found.dataset, counts);
           });
         },
       },
@@ -75,7 +87,7 @@ export function createDatasetService({ find, prepare, remove }: DatasetServiceDe
 }
 
 /** Answers in the order asked, no faster than the worker reads: what is asked meanwhile waits with the worker. */
-function serveTurns(stream: TurnStream, dataset: Dataset): void {
+function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): void {
   let refs: readonly TurnRef[] = [];
   let next = 0;
   let hasEnded = false;
@@ -87,6 +99,8 @@ function serveTurns(stream: TurnStream, dataset: Dataset): void {
         const { conversation, turn } = refs[next] as TurnRef;
         const fetched = fetchTurn(dataset, Number(conversation), turn);
         turns.push(fetched);
+        if (fetched.turn === undefined) counts.missing++;
+        else counts.served++;
         bytes += refBytes + (fetched.turn?.messages.reduce((sum, { content }) => sum + content.length, 0) ?? 0);
       }
       hasRoom = stream.send({ turns });

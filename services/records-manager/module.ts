@@ -11,9 +11,11 @@ import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/instrument.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
+import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts";
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
 import { RecordsRun } from "./records-run.ts";
@@ -41,6 +43,9 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
+  const counts = createRecordsCounts();
+
+  const pendingRows = (): number => [...open.values()].reduce((sum, { run }) => sum + run.pendingRows, 0);
 
   const find = (runId: string): OpenRun => {
     const found = open.get(runId);
@@ -55,6 +60,7 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
       folder,
       queries,
       log,
+      counts,
       header: {
         runId,
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
@@ -166,11 +172,18 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
     },
     counters() {
       const all = [...open.values()];
-      return {
-        committed_rows: all.reduce((sum, { run }) => sum + run.committedRows, 0),
-        pending_rows: all.reduce((sum, { run }) => sum + run.pendingRows, 0),
-      };
+      return { committed_rows: all.reduce((sum, { run }) => sum + run.committedRows, 0), pending_rows: pendingRows() };
     },
+    families: () =>
+      familiesOf(recordsManagerInstruments, {
+        assay_records_manager_runs: open.size,
+        assay_records_manager_processor_streams: counts.streams,
+        assay_records_manager_committed_rows_total: counts.committed,
+        assay_records_manager_pending_rows: pendingRows(),
+        assay_records_manager_commit_seconds: counts.commitSeconds.distribution,
+        assay_records_manager_duplicate_records_total: counts.duplicates,
+        assay_records_manager_late_records_total: counts.late,
+      }),
     async stop() {
       for (const { run } of open.values()) run.close();
       open.clear();

@@ -10,7 +10,11 @@ import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ProcessUsage } from "../common/member/usage.ts";
 import type { ServiceModule } from "../common/module.ts";
+import { PhaseHistograms } from "../common/observe/histogram.ts";
+import { familiesOf } from "../common/observe/instrument.ts";
+import { RunTotals } from "../common/observe/run-totals.ts";
 import { createClient } from "../common/rpc/client.ts";
+import { workerInstruments } from "./instruments.ts";
 import { createWorkerService } from "./service.ts";
 import { WorkerRun } from "./worker-run.ts";
 
@@ -33,11 +37,14 @@ const recordsCodec = { processRecords: { requestSerialize: (message: Uint8Array)
 export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const { log, clock, addresses, report } = deps;
   const incarnation = randomBytes(8).readBigUInt64LE();
+  const totals = new RunTotals(["sent", "opened", "replaced", "records", "stalls", "fencings"]);
+  const lateness = new PhaseHistograms(workerInstruments.assay_worker_lateness_seconds.bounds);
   let current: { readonly runId: string; readonly run: WorkerRun } | undefined;
 
   const close = async (): Promise<void> => {
     const closing = current;
     current = undefined;
+    if (closing !== undefined) totals.ended(closing.run.counts());
     await closing?.run.close();
   };
 
@@ -56,6 +63,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       clock,
       log,
       incarnation,
+      lateness,
       spillPath: join(deps.spillDir, `assay-${runId}-${workerId}.spill`),
       dial: {
         turns: () => createClient(DatasetService, dataset).fetchTurns(),
@@ -105,6 +113,25 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
         connections: status.connections.connections,
         replaced_connections: status.connections.replaced,
       };
+    },
+    families() {
+      const sums = totals.with(current === undefined ? [] : [current.run.counts()]);
+      const status = current?.run.status();
+      return familiesOf(workerInstruments, {
+        assay_worker_sent_requests_total: sums.sent,
+        assay_worker_in_flight_requests: status?.inFlight ?? 0,
+        assay_worker_held_credits: status?.credits.held ?? 0,
+        assay_worker_lateness_seconds: lateness.points,
+        assay_worker_open_connections: status?.connections.connections ?? 0,
+        assay_worker_opened_connections_total: sums.opened,
+        assay_worker_replaced_connections_total: sums.replaced,
+        assay_worker_records_total: sums.records,
+        assay_worker_outbox_records: status?.outbox.waiting ?? 0,
+        assay_worker_outbox_bytes: status?.outbox.bytes ?? 0,
+        assay_worker_spilled_bytes: status?.outbox.spilledBytes ?? 0,
+        assay_worker_outbox_stalls_total: sums.stalls,
+        assay_worker_fencings_total: sums.fencings,
+      });
     },
     async stop(graceMs) {
       await current?.run.drained(AbortSignal.timeout(graceMs));

@@ -54,6 +54,8 @@ export interface MemberListeners {
   onSuiteChanged(): void;
   counters(): Readonly<Record<string, number>>;
   timingProgress(): TimingProgress[];
+  /** What this process used since the last heartbeat. */
+  onUsage?(usage: ProcessUsage): void;
 }
 
 export interface Member {
@@ -326,6 +328,7 @@ class JoinedMember implements Member {
   private beat(stream: Stream): void {
     const usage = this.meter.read();
     this.lastUsage = usage;
+    this.options.listeners.onUsage?.(usage);
     const counters: Record<string, bigint> = {};
     for (const [name, value] of Object.entries(this.options.listeners.counters())) counters[name] = BigInt(Math.round(value));
     const offset = this.options.clock.offset();

@@ -157,6 +157,8 @@ export interface Implementation {
 }
 
 export interface ImplementedMethod {
+  /** `assay.dataset.v1.DatasetService/GetDataset` */
+  readonly name: string;
   readonly desc: DescService["methods"][number];
   readonly handler: ErasedHandler;
   readonly roles: readonly Role[];
@@ -209,6 +211,7 @@ function implementErased(desc: DescService, options: ErasedOptions, isOpenOnLoop
     const codec = codecs[method.localName];
     const needed = roles[method.localName] ?? options.role;
     methods.set(method.localName, {
+      name: `${desc.typeName}/${method.name}`,
       desc: method,
       handler,
       codec,

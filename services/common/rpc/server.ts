@@ -4,13 +4,15 @@ import { Server } from "@grpc/grpc-js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
 import { AssayError, messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import { type AuthOptions, createAuthorizer, isLoopbackAddress } from "./auth.ts";
 import { CallBook, type RpcStats } from "./call.ts";
 import { createGrpcHandlers } from "./grpc-handlers.ts";
 import { hostsOf } from "./guard.ts";
 import type { Implementation } from "./handler.ts";
 import { HealthBoard } from "./health.ts";
-import type { Http1Gateway } from "./http1.ts";
+import type { Http1Gateway, HttpPages } from "./http1.ts";
+import type { MethodStats } from "./method-stats.ts";
 import { OnePort, type TlsFiles, type TlsOptions } from "./port.ts";
 import { createReflection } from "./reflection.ts";
 import { createWideInjector } from "./windows.ts";
@@ -48,6 +50,10 @@ export interface RpcServerOptions {
   readonly auth: AuthOptions;
   readonly log: Logger;
   readonly limits?: RpcLimits;
+  /** Makes a span of every call. Default: none. */
+  readonly tracer?: Tracer;
+  /** Pages over HTTP/1.1, behind the Host and Origin guard, each with its own access rule. */
+  readonly pages?: HttpPages;
   /** Answers HTTP/1.1 requests that are no RPC, behind the Host and Origin guard and without a role; 404 if absent. */
   readonly httpFallback?: RequestListener;
 }
@@ -65,6 +71,8 @@ export interface RpcServer {
   /** Certificates for new connections; open ones keep theirs. Throws `invalid_argument` and keeps the old ones if they do not fit. */
   reloadTls(files: TlsFiles): void;
   stats(): RpcStats;
+  /** Counts of every method. */
+  methods(): Iterable<MethodStats>;
 }
 
 const DEFAULT_LIMITS: Required<RpcLimits> = {
@@ -109,7 +117,7 @@ class OnePortServer implements RpcServer {
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#book = new CallBook(options.log);
+    this.#book = new CallBook(options.log, options.tracer);
     this.#authorizer = createAuthorizer(options.auth);
     this.#health = new HealthBoard(options.services.map(({ desc }) => desc.typeName));
     const described = [...options.services.map(({ desc }) => desc), Health];
@@ -159,6 +167,10 @@ class OnePortServer implements RpcServer {
     return this.#book.stats();
   }
 
+  methods(): Iterable<MethodStats> {
+    return this.#book.methods();
+  }
+
   async #stop(graceMs: number): Promise<void> {
     this.#health.close();
     const closed = this.#port.close(graceMs);
@@ -200,6 +212,7 @@ class OnePortServer implements RpcServer {
       hosts: hostsOf(names, this.#boundPort, tls !== undefined),
       maxMessageBytes: this.#limits.maxMessageBytes,
       handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
+      pages: this.#options.pages ?? {},
       fallback: httpFallback,
     });
   }

@@ -1,0 +1,66 @@
+/**
+ * Spans as the services see them. Nothing here knows OpenTelemetry: a process that exports none has `noTracer`, whose spans are one
+ * object that does nothing.
+ */
+import type { WallNs } from "../clock.ts";
+
+export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** Where a trace context may be read from: request metadata, a message's map. */
+export interface ContextSource {
+  get(key: string): string | undefined;
+}
+
+export interface SpanOptions {
+  /** `server`: work for a caller; `client`: a call; `internal`: neither. */
+  readonly kind: "internal" | "server" | "client";
+  /** What it is a part of. Absent: what the caller is within, or what began this process. */
+  readonly parent?: Span | undefined;
+  /** As `parent`, begun in another process; where the source holds no trace context it is as if absent. */
+  readonly remoteParent?: ContextSource | undefined;
+  readonly attributes?: SpanAttributes;
+  /** Default: now. */
+  readonly startWallNs?: WallNs;
+}
+
+/** Why it was not a success. */
+export interface SpanError {
+  /** One of few words. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One piece of work with a beginning and an end. */
+export interface Span {
+  /** Its W3C trace context (`traceparent`, `tracestate`), for who goes on with it elsewhere; empty where it is not exported. */
+  readonly carrier: Readonly<Record<string, string>>;
+  set(attributes: SpanAttributes): void;
+  /** Something that happened at one moment. Default: now. */
+  event(name: string, attributes?: SpanAttributes, wallNs?: WallNs): void;
+  /** Runs this; spans that begin in it, and in what it starts, are parts of this one. */
+  within<Result>(work: () => Result): Result;
+  /** To be called once. `endWallNs` default: now. */
+  end(error?: SpanError, endWallNs?: WallNs): void;
+}
+
+export interface Tracer {
+  /** False: nothing is exported, and nothing needs to be made for it. */
+  readonly isOn: boolean;
+  start(name: string, options: SpanOptions): Span;
+}
+
+/** The span of a process that exports none. */
+export const noSpan: Span = {
+  carrier: {},
+  set() {},
+  event() {},
+  within: (work) => work(),
+  end() {},
+};
+
+export const noTracer: Tracer = { isOn: false, start: () => noSpan };
+
+/** A trace context that travelled in a message's map. */
+export function contextOf(carrier: Readonly<Record<string, string>>): ContextSource {
+  return { get: (key) => carrier[key] };
+}
