@@ -20,6 +20,7 @@ import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { readClockIdentity } from "../common/member/suite-clock.ts";
+import { noTracer, type Tracer } from "../common/observe/tracing.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { errorCodeOf } from "../common/rpc/status.ts";
 import { protocolVersion, version } from "../common/version.ts";
@@ -92,6 +93,7 @@ export class Members {
   private readonly listeners: MembersListeners;
   private readonly log: Logger;
   private readonly patience: MemberPatience;
+  private readonly tracer: Tracer;
   private readonly sweeper: NodeJS.Timeout;
   private readonly lost = new Set<MemberEntry>();
   private directoryVersion = 0n;
@@ -103,10 +105,11 @@ export class Members {
   private missedHeartbeats = 0;
   private lostMembers = 0;
 
-  constructor(listeners: MembersListeners, log: Logger, patience = MEMBER_PATIENCE) {
+  constructor(listeners: MembersListeners, log: Logger, patience = MEMBER_PATIENCE, tracer = noTracer) {
     this.listeners = listeners;
     this.log = log;
     this.patience = patience;
+    this.tracer = tracer;
     this.sweeper = setInterval(() => this.sweep(), sweepMs);
   }
 
@@ -152,11 +155,12 @@ export class Members {
   /**
    * Sends a command and resolves with its result; rejects with the member's error, `deadline_exceeded` naming member and
    * command, or `unavailable` once the member is taken for dead. A broken stream does not end it: it is sent again when the member
-   * is back.
+   * is back. The command is a part of what the caller is within.
    */
   async command(entry: MemberEntry, { runId, service, action, timeoutMs }: Order): Promise<CommandResult> {
     const commandId = this.nextCommandId++;
-    const command = create(CommandSchema, { commandId, runId, timeoutMs, service, action });
+    const traceContext = { ...this.tracer.carrier() };
+    const command = create(CommandSchema, { commandId, runId, timeoutMs, service, action, traceContext });
     const answer = Promise.withResolvers<CommandResult>();
     const late = (): void => {
       const what = `${entry.member.memberId} did not answer ${action.case ?? "a command"} within ${timeoutMs} ms`;

@@ -4,6 +4,7 @@ import type { Logger } from "../common/logger.ts";
 import { type Addresses, serviceKinds } from "../common/member/addresses.ts";
 import { type ServiceModule, serviceNames } from "../common/module.ts";
 import { familiesOf, type Readings } from "../common/observe/instrument.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { controllerInstruments } from "./instruments.ts";
 import { type MemberPatience, Members } from "./members.ts";
@@ -23,6 +24,8 @@ export interface ControllerDeps {
   readonly timeouts?: Partial<RunTimeouts>;
   /** Default: `MEMBER_PATIENCE`. */
   readonly patience?: MemberPatience;
+  /** Default: none. */
+  readonly tracer?: Tracer;
   channelTo(address: string): Channel;
 }
 
@@ -36,6 +39,7 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
     },
     deps.log,
     deps.patience,
+    deps.tracer,
   );
   const runs = openRuns(members, deps);
   return {

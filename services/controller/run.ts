@@ -17,6 +17,7 @@ import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/tim
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import {
   type BarrierName,
@@ -29,6 +30,7 @@ import {
 import { cancelGraceSec, planRun, selfWarmUpMs, workersFor } from "./core/run-plan.ts";
 import type { Action, MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
+import { RunTrace } from "./run-trace.ts";
 
 export interface RunExecutionOptions {
   readonly runId: string;
@@ -38,6 +40,7 @@ export interface RunExecutionOptions {
   readonly log: Logger;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
+  readonly tracer: Tracer;
   /** Asks a worker-manager for workers; resolves with their ids when their processes are started. */
   spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<readonly string[]>;
   /** Undefined: there is no records-manager at the moment. */
@@ -111,6 +114,7 @@ export class RunExecution {
   private readonly options: RunExecutionOptions;
   private readonly timeouts: RunTimeouts;
   private readonly observer: Observer;
+  private readonly trace: RunTrace;
   private readonly ended = Promise.withResolvers<void>();
   private readonly workers = new Set<string>();
   /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
@@ -130,6 +134,7 @@ export class RunExecution {
     this.options = options;
     this.timeouts = { ...RUN_TIMEOUTS, ...options.timeouts };
     this.dataset.promise.catch(() => {});
+    this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
       runId,
@@ -181,6 +186,7 @@ export class RunExecution {
       this.run.reason = "cancelled before it began";
       this.enter(RunState.CANCELLED, undefined);
       this.run.endTime = timestampNow();
+      this.trace.ended(this.run);
       this.options.onChange();
       return;
     }
@@ -205,6 +211,7 @@ export class RunExecution {
     clearTimeout(this.timer);
     for (const timer of this.returns.values()) clearTimeout(timer);
     this.observer.close();
+    this.trace.ended(this.run);
   }
 
   onHeartbeat(entry: MemberEntry): void {
@@ -271,6 +278,10 @@ export class RunExecution {
 
   /** A process joined while the run goes on: a worker in another's place takes part from now on. */
   onJoined(entry: MemberEntry): void {
+    this.trace.within(() => this.takeIn(entry));
+  }
+
+  private takeIn(entry: MemberEntry): void {
     if (this.isOver || this.machine === undefined) return;
     const { members } = this.options;
     const { services, memberId } = entry.member;
@@ -336,7 +347,7 @@ export class RunExecution {
   }
 
   private carryOut(command: MachineCommand, workers: number): void {
-    this.act(command, workers).catch((error: unknown) => this.failed(command, messageOf(error)));
+    this.trace.step(command, () => this.act(command, workers)).catch((error: unknown) => this.failed(command, messageOf(error)));
   }
 
   private async act(command: MachineCommand, workers: number): Promise<void> {
@@ -575,6 +586,7 @@ export class RunExecution {
       }
     }
     this.note("records_complete", `phase ${progress?.name}: its account is closed`, phase);
+    this.trace.phaseClosed(phase, progress?.identity);
     this.tell(() => this.machine?.phaseClosed(phase, monotonicNs()));
   }
 
@@ -611,6 +623,7 @@ export class RunExecution {
     }
     this.observer.close();
     this.run.endTime = timestampNow();
+    this.trace.ended(this.run);
     this.options.onChange();
     this.ended.resolve();
   }
@@ -644,9 +657,9 @@ export class RunExecution {
       );
     }
     const value = create(ReapWorkerSchema, { workerId: exited.workerId, reason: how });
-    this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs).catch((error: unknown) =>
-      log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }),
-    );
+    this.trace
+      .within(() => this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs))
+      .catch((error: unknown) => log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }));
     if (exited.successorId !== "") {
       if (this.givenUp.delete(exited.workerId)) this.liveWorkers++;
     } else if (!exited.isExpected) {
@@ -702,6 +715,7 @@ export class RunExecution {
   private enter(state: RunState, phase: number | undefined): void {
     this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
+    if (state === RunState.READY) this.trace.prepared();
     if (this.isOver) return;
     this.note("state", `state ${RunState[state]}`, phase);
   }
@@ -713,6 +727,7 @@ export class RunExecution {
   private record(event: RunEvent): void {
     this.events.push(event);
     this.observer.event(event);
+    this.trace.event(event);
     this.options.log.info(event.message, { run_id: this.options.runId, event: event.kind });
     this.options.onChange();
   }

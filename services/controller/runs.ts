@@ -10,6 +10,7 @@ import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_m
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
+import { noTracer, type Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { RunCatalog } from "./catalog.ts";
@@ -27,6 +28,8 @@ export interface RunsOptions {
   readonly maxQueued: number;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
+  /** Default: none. */
+  readonly tracer?: Tracer;
   channelTo(address: string): Channel;
 }
 
@@ -130,7 +133,11 @@ export class Runs {
   }
 
   /** By state, of those that this controller was given and still knows. */
-  counts(): { readonly created: number; readonly byState: ReadonlyMap<RunState, number>; readonly ended: ReadonlyMap<RunState, number> } {
+  counts(): {
+    readonly created: number;
+    readonly byState: ReadonlyMap<RunState, number>;
+    readonly ended: ReadonlyMap<RunState, number>;
+  } {
     const byState = new Map<RunState, number>();
     for (const { run } of this.executions.values()) byState.set(run.state, (byState.get(run.state) ?? 0) + 1);
     return { created: this.created, byState, ended: this.ended };
@@ -177,6 +184,7 @@ export class Runs {
       members,
       log,
       timeouts,
+      tracer: this.options.tracer ?? noTracer,
       async spawnWorkers(manager, id, count) {
         const client = createClient(WorkerManagerService, channelTo(manager.member.address));
         const { workers } = await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });

@@ -12,6 +12,7 @@ import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/instrument.ts";
+import { contextOf, type Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
@@ -19,6 +20,7 @@ import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
 import { RecordsRun } from "./records-run.ts";
+import { RequestSpans } from "./request-spans.ts";
 import { createRecordsManagerService } from "./service.ts";
 import { identityOf } from "./summary-wire.ts";
 
@@ -27,19 +29,24 @@ export interface RecordsManagerDeps {
   readonly clock: SuiteClock;
   /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
   readonly runsDir: string;
+  /** Makes spans of a sample of requests. Default: none. */
+  readonly tracer?: Tracer;
   report(event: MemberEvent["event"], runId: string): void;
 }
 
 interface OpenRun {
   readonly run: RecordsRun;
   readonly spec: RunSpec;
+  /** Undefined: nobody exports them. */
+  readonly spans: RequestSpans | undefined;
   /** Set once its end has come; a second wish to end it waits for the first. */
   finishing: Promise<void> | undefined;
 }
 
 const done = { case: undefined } as const;
 
-export function createRecordsManagerModule({ log, clock, runsDir, report }: RecordsManagerDeps): ServiceModule {
+export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceModule {
+  const { log, clock, runsDir, report, tracer } = deps;
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
@@ -56,11 +63,13 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
   const configure = (runId: string, { spec, folder, createWallNs }: ConfigureRun): void => {
     if (spec === undefined) throw new AssayError("invalid_argument", "the records-manager needs a spec");
     open.get(runId)?.run.close();
+    const spans = tracer?.isOn === true ? new RequestSpans(tracer, spec) : undefined;
     const run = new RecordsRun({
       folder,
       queries,
       log,
       counts,
+      onCommitted: spans && ((records) => spans.add(records)),
       header: {
         runId,
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
@@ -79,7 +88,7 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
         report({ case: "failed", value: { $typeName: "assay.controller.v1.MemberFailed", reason: error.message } }, runId);
       },
     });
-    open.set(runId, { run, spec, finishing: undefined });
+    open.set(runId, { run, spec, spans, finishing: undefined });
     folders.set(runId, folder);
   };
 
@@ -142,13 +151,14 @@ export function createRecordsManagerModule({ log, clock, runsDir, report }: Reco
         queries,
       }),
     ],
-    async onCommand({ runId, action }) {
+    async onCommand({ runId, action, traceContext }) {
       switch (action.case) {
         case "configure":
           configure(runId, action.value);
           return done;
         case "startPhase":
           open.get(runId)?.run.setState("RUNNING", wallOfMonotonic(monotonicNs()));
+          open.get(runId)?.spans?.phaseStarted(action.value.phase, contextOf(traceContext));
           return done;
         case "closePhase": {
           const { source } = action.value;

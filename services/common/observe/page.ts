@@ -79,7 +79,11 @@ function valuesOf(name: string, labels: Readonly<Record<string, string>>, { boun
   const buckets = counts.map((inBucket, index) => {
     below += inBucket;
     const bound = bounds[index];
-    return { metricName: `${name}_bucket`, labels: { ...labels, le: bound === undefined ? "+Inf" : String(bound) }, value: below };
+    return {
+      metricName: `${name}_bucket`,
+      labels: { ...labels, le: bound === undefined ? "+Inf" : String(bound) },
+      value: below,
+    };
   });
   return [...buckets, { metricName: `${name}_sum`, labels, value: sum }, { metricName: `${name}_count`, labels, value: count }];
 }

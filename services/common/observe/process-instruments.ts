@@ -97,9 +97,7 @@ export function createProcessMeter(services: readonly string[]): ProcessMeter {
       const { rss, heapUsed } = process.memoryUsage();
       const { active, idle } = performance.eventLoopUtilization();
       return familiesOf(processInstruments, {
-        assay_process_build_info: [
-          { labels: { version, node: process.versions.node, services: services.join(",") }, value: 1 },
-        ],
+        assay_process_build_info: [{ labels: { version, node: process.versions.node, services: services.join(",") }, value: 1 }],
         assay_process_start_time_seconds: performance.timeOrigin / 1000,
         assay_process_cpu_seconds_total: [
           { labels: { mode: "user" }, value: user / 1e6 },

@@ -47,6 +47,8 @@ export interface Tracer {
   /** False: nothing is exported, and nothing needs to be made for it. */
   readonly isOn: boolean;
   start(name: string, options: SpanOptions): Span;
+  /** Trace context of what the caller is within; empty where that is nothing that is exported. */
+  carrier(): Readonly<Record<string, string>>;
 }
 
 /** The span of a process that exports none. */
@@ -58,7 +60,7 @@ export const noSpan: Span = {
   end() {},
 };
 
-export const noTracer: Tracer = { isOn: false, start: () => noSpan };
+export const noTracer: Tracer = { isOn: false, start: () => noSpan, carrier: () => ({}) };
 
 /** A trace context that travelled in a message's map. */
 export function contextOf(carrier: Readonly<Record<string, string>>): ContextSource {

@@ -129,4 +129,3 @@ function ended(call: Call, thrown: unknown): Error {
   call.end(error);
   return connectErrorOf(error);
 }
-

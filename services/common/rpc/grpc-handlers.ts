@@ -52,7 +52,10 @@ export function createGrpcHandlers(
     const handlers: UntypedServiceImplementation = {};
     for (const [name, method] of implementation.methods) {
       const isCallback = typeof method.handler !== "function";
-      const ofMethod = counted(methodDefinition(method.desc, method.codec), book.methodStats(method.desc.parent.typeName, method.desc.name));
+      const ofMethod = counted(
+        methodDefinition(method.desc, method.codec),
+        book.methodStats(method.desc.parent.typeName, method.desc.name),
+      );
       // A message stream serialises by itself, when `send` is called.
       definition[name] = isCallback ? { ...ofMethod, responseSerialize: passThrough } : ofMethod;
       handlers[name] = adapterOf(method, ofMethod, (call) => openCall(book, callers, method, call));

@@ -74,14 +74,17 @@ export class MethodStats {
 /** Of the methods that were called at least once: most never are. */
 export function rpcFamilies(all: Iterable<MethodStats>): Family[] {
   const methods = [...all].filter(({ started }) => started > 0);
-  const each = <Value>(read: (method: MethodStats) => Value): Labelled<"service" | "method", Value>[] =>
-    methods.map((method) => ({ labels: method.labels, value: read(method) }));
+  const each = <Value>(read: (method: MethodStats) => Value, of = methods): Labelled<"service" | "method", Value>[] =>
+    of.map((method) => ({ labels: method.labels, value: read(method) }));
   return familiesOf(rpcInstruments, {
     assay_rpc_started_calls_total: each(({ started }) => started),
     assay_rpc_handled_calls_total: methods.flatMap(({ labels, codes }) =>
       [...codes].map(([code, value]) => ({ labels: { ...labels, code }, value })),
     ),
-    assay_rpc_handling_seconds: each(({ seconds }) => seconds.distribution),
+    assay_rpc_handling_seconds: each(
+      ({ seconds }) => seconds.distribution,
+      methods.filter(({ codes }) => codes.size > 0),
+    ),
     assay_rpc_open_streams: each(({ openStreams }) => openStreams),
     assay_rpc_received_messages_total: each(({ received }) => received),
     assay_rpc_sent_messages_total: each(({ sent }) => sent),

@@ -89,7 +89,10 @@ class Reader {
     const name = `OTEL_${signal}_EXPORTER`;
     const said = textOf(this.#env, name);
     if (said === "") {
-      return textOf(this.#env, "OTEL_EXPORTER_OTLP_ENDPOINT") !== "" || textOf(this.#env, `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`) !== "";
+      return (
+        textOf(this.#env, "OTEL_EXPORTER_OTLP_ENDPOINT") !== "" ||
+        textOf(this.#env, `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`) !== ""
+      );
     }
     const names = said.split(",").map((part) => part.trim().toLowerCase());
     for (const other of names) {
@@ -106,7 +109,8 @@ class Reader {
   oneOf<Value extends string>(name: string, known: readonly Value[], standard: Value): Value {
     const said = textOf(this.#env, name).toLowerCase();
     const found = known.find((value) => value === said);
-    if (found === undefined && said !== "") this.#warn(`${name}: must be one of ${known.join(", ")}, got ${JSON.stringify(said)}`);
+    if (found === undefined && said !== "")
+      this.#warn(`${name}: must be one of ${known.join(", ")}, got ${JSON.stringify(said)}`);
     return found ?? standard;
   }
 

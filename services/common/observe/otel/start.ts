@@ -55,7 +55,7 @@ interface Provider {
 }
 
 export async function startOtel(options: OtelOptions): Promise<Otel> {
-  const { settings, log, root } = options;
+  const { log, root } = options;
   quieten(log);
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   const resource = defaultResource()
@@ -63,16 +63,20 @@ export async function startOtel(options: OtelOptions): Promise<Otel> {
     .merge(detectResources({ detectors: [envDetector] }));
   const [traces, metrics] = await Promise.all([createTraces(options, resource), createMetrics(options, resource)]);
   const providers: Provider[] = [traces, metrics].filter((provider) => provider !== undefined);
-  const each = (timeoutMs: number, act: (provider: Provider) => Promise<void>): Promise<void> =>
-    bounded(
+  const each = (timeoutMs: number, act: (provider: Provider) => Promise<void>): Promise<boolean> =>
+    endsWithin(
       timeoutMs,
       providers.map((provider) => act(provider)),
-      log,
     );
   return {
     tracer: traces === undefined ? noTracer : createTracer(traces.getTracer("assay", version), root),
-    flush: (timeoutMs) => each(timeoutMs, (provider) => provider.forceFlush()),
-    stop: (timeoutMs) => each(timeoutMs, (provider) => provider.shutdown()),
+    async flush(timeoutMs) {
+      await each(timeoutMs, (provider) => provider.forceFlush());
+    },
+    async stop(timeoutMs) {
+      if (await each(timeoutMs, (provider) => provider.shutdown())) return;
+      log.warn("the collector has not taken everything in time; the rest is dropped");
+    },
   };
 }
 
@@ -134,10 +138,11 @@ function quieten(log: Logger): void {
 
 const mostWarnings = 20;
 
-async function bounded(timeoutMs: number, works: readonly Promise<void>[], log: Logger): Promise<void> {
-  const inTime = new AbortController();
-  const late = delay(timeoutMs, "late" as const, { signal: inTime.signal }).catch(() => undefined);
-  const outcome = await Promise.race([Promise.allSettled(works), late]);
-  inTime.abort();
-  if (outcome === "late") log.warn("the collector has not taken everything in time; the rest is dropped", { timeout_ms: timeoutMs });
+/** Whether all have settled in time. */
+async function endsWithin(timeoutMs: number, works: readonly Promise<void>[]): Promise<boolean> {
+  const settled = new AbortController();
+  const late = delay(timeoutMs, false, { signal: settled.signal }).catch(() => false);
+  const isInTime = await Promise.race([Promise.allSettled(works).then(() => true), late]);
+  settled.abort();
+  return isInTime;
 }

@@ -37,6 +37,7 @@ export function createTracer(tracer: OtelTracer, root: ContextSource): Tracer {
       );
       return new TracedSpan(span, trace.setSpan(parent, span));
     },
+    carrier: () => inject(context.active()),
   };
 }
 
@@ -52,6 +53,16 @@ function extract(source: ContextSource): Context {
   return propagator.extract(ROOT_CONTEXT, source, { get: (from, key) => from.get(key), keys: () => [] });
 }
 
+function inject(from: Context): Readonly<Record<string, string>> {
+  const carrier: Record<string, string> = {};
+  propagator.inject(from, carrier, {
+    set: (into, key, value) => {
+      into[key] = value;
+    },
+  });
+  return carrier;
+}
+
 class TracedSpan implements Span {
   readonly context: Context;
   readonly #span: OtelSpan;
@@ -62,13 +73,7 @@ class TracedSpan implements Span {
   }
 
   get carrier(): Readonly<Record<string, string>> {
-    const carrier: Record<string, string> = {};
-    propagator.inject(this.context, carrier, {
-      set: (into, key, value) => {
-        into[key] = value;
-      },
-    });
-    return carrier;
+    return inject(this.context);
   }
 
   set(attributes: SpanAttributes): void {
