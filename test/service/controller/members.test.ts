@@ -237,6 +237,21 @@ describe("the members of a suite", () => {
       await until("it to be back", () => members.serving(ServiceKind.TIMING).length === 1);
     });
 
+    it("after the heartbeats that did not come were counted, each once", async () => {
+      const fake = await join([ServiceKind.TIMING]);
+      await until("a heartbeat", () => entryOf(fake).heartbeat !== undefined);
+      expect(members.counts).to.deep.equal({ missedHeartbeats: 0, lostMembers: 0 });
+      fake.quiet();
+      await until("two missed heartbeats", () => members.counts.missedHeartbeats >= 2);
+      const { missedHeartbeats, lostMembers } = members.counts;
+      expect(missedHeartbeats).to.be.below(4);
+      expect(lostMembers).to.equal(1);
+      fake.beatEvery(50);
+      await until("it to be back", () => members.serving(ServiceKind.TIMING).length === 1);
+      fake.quiet();
+      await until("another one", () => members.counts.missedHeartbeats > missedHeartbeats);
+    });
+
     it("even if they never said a word after their hello", async () => {
       const fake = new FakeMember({ address, services: [ServiceKind.TIMING] });
       fakes.push(fake);

@@ -38,7 +38,7 @@ export class TestSuite {
   address = "";
   runs!: Client<typeof RunService>;
   suites!: Client<typeof SuiteService>;
-  private module!: ServiceModule;
+  module!: ServiceModule;
   private server!: RpcServer;
   private clients: { close(): void }[] = [];
 
@@ -67,6 +67,7 @@ export class TestSuite {
       listen: { port },
       auth: { insecure: true },
       log: silentLogger,
+      ...(change.tracer === undefined ? {} : { tracer: change.tracer }),
     });
     this.address = (await this.server.start()).address;
     this.runs = createClient(RunService, { address: this.address });
