@@ -23,13 +23,14 @@ export interface ServedSuite {
   stop(): Promise<void>;
 }
 
-export async function startServedSuite(): Promise<ServedSuite> {
+/** `args` come behind `serve --services=all`. */
+export async function startServedSuite(...args: readonly string[]): Promise<ServedSuite> {
   const folder = await mkdtemp(join(tmpdir(), "assay-served-"));
   const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder };
   const [suite, mock] = [
-    ["serve", "--services=all"],
+    ["serve", "--services=all", ...args],
     ["mock", "--port", "0"],
-  ].map((args) => spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
+  ].map((words) => spawn(process.execPath, [program, ...words], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
     ChildProcess,
     ChildProcess,
   ];

@@ -80,14 +80,21 @@ export class Command {
   #stderr = "";
   #hasExited = false;
 
-  constructor(args: readonly string[], folder: string) {
+  constructor(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
     this.folder = folder;
     // A group of its own, as a terminal gives to each command.
     const child = spawn(process.execPath, [program, ...args], {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
-      env: { ...process.env, [mark]: this.#mark, XDG_DATA_HOME: join(folder, "data"), XDG_RUNTIME_DIR: folder, NO_COLOR: "1" },
+      env: {
+        ...process.env,
+        [mark]: this.#mark,
+        XDG_DATA_HOME: join(folder, "data"),
+        XDG_RUNTIME_DIR: folder,
+        NO_COLOR: "1",
+        ...env,
+      },
     });
     this.#child = child;
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -198,8 +205,8 @@ export class Command {
 export interface Stage {
   readonly folder: string;
   mock(options?: Partial<MockOptions>): Promise<Mock>;
-  /** `assay` with these arguments. */
-  start(args: readonly string[], folder?: string): Command;
+  /** `assay` with these arguments, and these variables beside its own environment. */
+  start(args: readonly string[], folder?: string, env?: Readonly<Record<string, string>>): Command;
   /** `assay run` against a server: two workers, 8 requests at once, streamed, files in `out`. Later arguments win. */
   run(mock: { readonly url: string }, ...args: readonly string[]): Command;
 }
@@ -219,7 +226,7 @@ export function useStage(): Stage {
       return current.folder;
     },
     mock: (options) => current.mock(options),
-    start: (args, folder) => current.start(args, folder),
+    start: (...start) => current.start(...start),
     run: (mock, ...args) => current.run(mock, ...args),
   };
 }
@@ -269,8 +276,8 @@ async function openStage(): Promise<OpenStage> {
   const folder = await mkdtemp(join(tmpdir(), "assay-suite-"));
   const mocks: Mock[] = [];
   const commands: Command[] = [];
-  const start = (args: readonly string[], cwd = folder): Command => {
-    const command = new Command(args, cwd);
+  const start: Stage["start"] = (args, cwd = folder, env = {}) => {
+    const command = new Command(args, cwd, env);
     commands.push(command);
     return command;
   };

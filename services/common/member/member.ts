@@ -184,7 +184,7 @@ class JoinedMember implements Member {
   private dial(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const client = createClient(ControllerService, this.options.channel);
-    const stream: Stream = client.join();
+    const stream: Stream = client.join({ isTraced: false });
     let hasWelcome = false;
     const late = setTimeout(
       () => stream.fail(new AssayError("deadline_exceeded", `no welcome within ${dialTimeoutMs} ms`)),

@@ -23,6 +23,7 @@ export interface CallStart {
   readonly service: string;
   readonly method: string;
   readonly isStream: boolean;
+  readonly isTraced: boolean;
   readonly protocol: CallContext["protocol"];
   readonly caller: Caller;
   readonly metadata: ReadonlyMetadata;
@@ -170,9 +171,8 @@ export class CallBook {
     };
   }
 
-  /** Health and reflection are asked all day by what watches a server, and tell nothing of a run. */
-  #spanOf({ service, method, protocol, caller, metadata }: CallStart): Span {
-    if (!this.#tracer.isOn || service.startsWith("grpc.")) return noSpan;
+  #spanOf({ service, method, isTraced, protocol, caller, metadata }: CallStart): Span {
+    if (!this.#tracer.isOn || !isTraced) return noSpan;
     return this.#tracer.start(`${service}/${method}`, {
       kind: "server",
       remoteParent: metadata,
@@ -224,6 +224,7 @@ export function http1Start(
     service: method.desc.parent.typeName,
     method: method.desc.name,
     isStream,
+    isTraced: method.isTraced,
     protocol: "http1",
     caller,
     metadata,

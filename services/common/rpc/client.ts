@@ -18,6 +18,8 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Waits for a connection (until the deadline) where the call would otherwise fail at once with `unavailable`. */
   readonly waitForReady?: boolean;
+  /** False: the call is no span, on a channel that traces. Default: true. */
+  readonly isTraced?: boolean;
 }
 
 export interface StreamOptions extends CallOptions {
@@ -137,7 +139,7 @@ class Caller {
     const { path, requestSerialize, responseDeserialize } = this.#method;
     const { signal } = options;
     this.#throwIfAborted(signal);
-    const span = this.#span();
+    const span = this.#span(options);
     const call: ClientReadableStream<unknown> = this.#open(span, () =>
       this.#channel.grpc.makeServerStreamRequest(
         path,
@@ -167,7 +169,7 @@ class Caller {
   bidi(options: StreamOptions): MessageStream<unknown, unknown> {
     const { path, requestSerialize, responseDeserialize } = this.#method;
     const { signal } = options;
-    const span = this.#span();
+    const span = this.#span(options);
     const call: ClientDuplexStream<unknown, unknown> = this.#open(span, () =>
       this.#channel.grpc.makeBidiStreamRequest(
         path,
@@ -213,7 +215,7 @@ class Caller {
     const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       this.#throwIfAborted(signal);
-      const span = this.#span();
+      const span = this.#span(options);
       let stopListening: (() => void) | undefined;
       const call = this.#open(span, () =>
         start(this.#metadata(options, span), deadlineOf(timeoutMs), (error, response) => {
@@ -243,9 +245,9 @@ class Caller {
     }
   }
 
-  #span(): Span {
+  #span({ isTraced = true }: CallOptions): Span {
     const { tracer, address } = this.#channel;
-    if (!tracer.isOn) return noSpan;
+    if (!tracer.isOn || !isTraced) return noSpan;
     const method = this.#method.path.slice(1);
     const port = Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
     return tracer.start(method, {

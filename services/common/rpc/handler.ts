@@ -148,6 +148,8 @@ export interface ImplementOptions<D extends DescService, C extends Codecs<D>> {
   readonly roles?: { readonly [K in keyof D["method"]]?: NeededRole };
   /** Hand-written codecs of hot methods. A method with one is served over gRPC only. */
   readonly codecs?: C;
+  /** Methods whose calls are no spans: those that live as long as a process. */
+  readonly untraced?: readonly (keyof D["method"])[];
 }
 
 /** A service with its handlers, as a server takes it; made by `implement`. */
@@ -166,6 +168,8 @@ export interface ImplementedMethod {
   readonly codec: Codecs<DescService>[string];
   /** Open to everyone on this host, whatever `roles` says: health and reflection. */
   readonly isOpenOnLoopback: boolean;
+  /** Its calls are spans where the server traces. */
+  readonly isTraced: boolean;
 }
 
 /** A handler whose message types were checked when it was given to `implement`. */
@@ -197,6 +201,7 @@ interface ErasedOptions {
   readonly role: NeededRole;
   readonly roles?: object;
   readonly codecs?: object;
+  readonly untraced?: readonly PropertyKey[];
 }
 
 function implementErased(desc: DescService, options: ErasedOptions, isOpenOnLoopback: boolean): Implementation {
@@ -218,6 +223,8 @@ function implementErased(desc: DescService, options: ErasedOptions, isOpenOnLoop
       hasCodec: codec !== undefined,
       roles: typeof needed === "string" ? [needed] : needed,
       isOpenOnLoopback,
+      // What every server offers is asked all day by what watches it, and tells nothing of a run.
+      isTraced: !isOpenOnLoopback && options.untraced?.includes(method.localName) !== true,
     });
   }
   return { desc, methods };
