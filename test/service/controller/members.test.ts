@@ -250,6 +250,7 @@ describe("the members of a suite", () => {
       await until("it to be back", () => members.serving(ServiceKind.TIMING).length === 1);
       fake.quiet();
       await until("another one", () => members.counts.missedHeartbeats > missedHeartbeats);
+      expect(entryOf(fake).missedBeats).to.be.below(missedHeartbeats);
     });
 
     it("even if they never said a word after their hello", async () => {

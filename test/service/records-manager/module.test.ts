@@ -201,7 +201,7 @@ describe("the records-manager", () => {
     it("of a sample of many, failures by themselves, and of each once", async () => {
       await configure();
       const processor = ingest();
-      const many = Array.from({ length: 1000 }, (_, index) => measured(index + 1));
+      const many = Array.from({ length: 1001 }, (_, index) => measured(index + 1));
       processor.send(many);
       processor.send(many);
       processor.send([failed(2000, { phase: 1 })]);

@@ -151,6 +151,14 @@ describe("timing", () => {
     expect(count("issue_lateness_seconds", { phase: "profiling" })).to.equal(0);
   });
 
+  it("counts arrivals that nobody could send as dropped, not as issued", async () => {
+    await configure({ ...rate(200, ArrivalPattern.CONSTANT, 1000n), stop: { durationSec: 0.2 } });
+    await start();
+    await returned();
+    expect(countOf(module.families(), "assay_timing_dropped_credits_total")).to.be.greaterThan(10);
+    expect(countOf(module.families(), "assay_timing_issued_credits_total")).to.equal(0);
+  });
+
   it("counts how late it issues, of the kind of phase, where something is due", async () => {
     await configure({ ...rate(200, ArrivalPattern.CONSTANT, 20n), kind: PhaseKind.WARMUP });
     const worker = join("w-1");
