@@ -68,7 +68,7 @@ export function createHttp1Gateway(options: Http1Options): Http1Gateway {
       const refusal = refusalOf(guardedRequest(request), options.hosts);
       if (refusal !== undefined) return refuse(response, 403, new AssayError("permission_denied", refusal));
       const path = pathOf(request);
-      const page = Object.hasOwn(options.pages, path) ? options.pages[path] : undefined;
+      const page = options.pages[path];
       if (page !== undefined) return answerPage(page, request, response, options.authorizer);
       const method = methods.get(path);
       if (method === undefined && options.fallback !== undefined) return options.fallback(request, response);
