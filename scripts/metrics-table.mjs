@@ -1,7 +1,7 @@
 // Writes the table of metrics into docs/observability.md, from the tables of instruments that the suite counts by.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { otlpNameOf } from "../services/common/observe/instrument.ts";
+import { otlpNameOf } from "../services/common/observe/otlp-name.ts";
 import { instrumentTables } from "../services/instruments.ts";
 import { rootFolder } from "./setup.mjs";
 

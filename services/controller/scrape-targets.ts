@@ -4,7 +4,7 @@
  */
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import { metricsLabel } from "../common/observe/metrics-label.ts";
-import { ANY_ROLE } from "../common/rpc/health.ts";
+import { ANY_ROLE } from "../common/rpc/handler.ts";
 import type { HttpPage } from "../common/rpc/http1.ts";
 import type { MemberEntry } from "./members.ts";
 

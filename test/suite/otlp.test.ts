@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Instrument } from "../../services/common/observe/instrument.ts";
-import { otlpNameOf } from "../../services/common/observe/instrument.ts";
+import { otlpNameOf } from "../../services/common/observe/otlp-name.ts";
 import { instrumentTables } from "../../services/instruments.ts";
 import { type CollectedSpan, type Collector, startCollector } from "../support/otlp-collector.ts";
 import { endsWithinMs, runFile, useStage } from "../support/suite.ts";

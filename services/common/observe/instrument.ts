@@ -2,7 +2,6 @@
  * What a process counts of itself. Every service has one table of instruments; the metrics page, OTLP and the reference in the
  * docs are made from it, and the type of what a service gives is computed from it.
  */
-import { serviceNames } from "../module.ts";
 
 /**
  * - counter: only grows, from the start of the process.
@@ -77,17 +76,3 @@ export function familiesOf<T extends InstrumentTable>(table: T, readings: Readin
 function isPoints(value: number | Distribution | Family["points"]): value is Family["points"] {
   return Array.isArray(value);
 }
-
-/**
- * The name for OTLP: dots behind `assay` and the service, and neither unit nor `total`, which are fields there. A collector that
- * translates it for Prometheus gets the name of the page again.
- */
-export function otlpNameOf(name: string, { unit }: Instrument): string {
-  const bare = name.replace(/_total$/, "").replace(unitSuffixes[unit] ?? "", "");
-  const service = areas.find((area) => bare.startsWith(`assay_${area}_`)) ?? "";
-  return `assay.${service}.${bare.slice(`assay_${service}_`.length)}`;
-}
-
-const unitSuffixes: Readonly<Record<string, RegExp>> = { s: /_seconds$/, By: /_bytes$/, "1": /_ratio$/ };
-/** What may stand behind `assay_`. A longer name stands before the one that it begins with. */
-const areas = ["process", "rpc", ...serviceNames.map((name) => name.replaceAll("-", "_"))].sort((a, b) => b.length - a.length);

@@ -6,7 +6,7 @@ import type { ServerResponse } from "node:http";
 import { Gauge, type MetricObjectWithValues, type MetricType, type MetricValue, Registry } from "prom-client";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { ANY_ROLE } from "../rpc/health.ts";
+import { ANY_ROLE } from "../rpc/handler.ts";
 import type { HttpPage } from "../rpc/http1.ts";
 import type { Distribution, Family } from "./instrument.ts";
 

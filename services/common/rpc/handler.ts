@@ -12,6 +12,9 @@ export type Role = "viewer" | "operator" | "member";
 /** The least role a method asks for (an operator is a viewer too; a member is neither), or a list of which any one will do. */
 export type NeededRole = Role | readonly Role[];
 
+/** Reads of a server itself need some role, whichever, from other hosts. */
+export const ANY_ROLE: readonly Role[] = ["viewer", "operator", "member"];
+
 /** Who calls, by what was proved. A name from metadata is never an identity. */
 export type Identity =
   | { readonly kind: "anonymous" }

@@ -4,7 +4,8 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { AggregationTemporality, DataPointType, type MetricData, type MetricProducer } from "@opentelemetry/sdk-metrics";
 import type { WallNs } from "../../clock.ts";
 import { version } from "../../version.ts";
-import { type Distribution, type Family, otlpNameOf } from "../instrument.ts";
+import type { Distribution, Family } from "../instrument.ts";
+import { otlpNameOf } from "../otlp-name.ts";
 import { hrTimeOf } from "./hr-time.ts";
 
 /** Gives what `read` gives when it is asked, counted from the start of the process. Its resource is not looked at. */

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { updatedPage } from "../../../../scripts/metrics-table.mjs";
 import { serviceNames } from "../../../../services/common/module.ts";
-import { defineInstruments, familiesOf, type Instrument, otlpNameOf } from "../../../../services/common/observe/instrument.ts";
+import { defineInstruments, familiesOf, type Instrument } from "../../../../services/common/observe/instrument.ts";
+import { otlpNameOf } from "../../../../services/common/observe/otlp-name.ts";
 import { instrumentTables } from "../../../../services/instruments.ts";
 
 const all = Object.values(instrumentTables).flatMap((table) => Object.entries<Instrument>(table));
