@@ -68,6 +68,8 @@ export async function startObservability(options: ObservabilityOptions): Promise
     const { createProcessMeter } = await import("./common/observe/process-instruments.ts");
     meter = createProcessMeter(options.services);
   }
+  // What runs for the first time takes tens of milliseconds, and the first reader may come in the middle of a measurement.
+  await page?.render(families());
   return {
     tracer: otel?.tracer ?? noTracer,
     labels: page === undefined ? {} : { [metricsLabel]: page.metricsPath },

@@ -147,6 +147,8 @@ class OnePortServer implements RpcServer {
   async start(): Promise<{ port: number; address: string }> {
     const { host = "127.0.0.1" } = this.#options.listen;
     this.#boundPort = await this.#port.listen();
+    // Whoever has pages is going to be asked for them, maybe while something is being measured.
+    if (this.#options.pages !== undefined && Object.keys(this.#options.pages).length > 0) await this.#http1();
     return { port: this.#boundPort, address: `${host.includes(":") ? `[${host}]` : host}:${this.#boundPort}` };
   }
 
