@@ -11,7 +11,7 @@ import type { Family } from "./common/observe/instrument.ts";
 import { metricsLabel } from "./common/observe/metrics-label.ts";
 import type { Otel } from "./common/observe/otel/start.ts";
 import type { ProcessMeter } from "./common/observe/process-instruments.ts";
-import { contextOf, noTracer, type Tracer } from "./common/observe/tracing.ts";
+import { type Carrier, noTracer, type Tracer } from "./common/observe/tracing.ts";
 import type { HttpPages } from "./common/rpc/http1.ts";
 import { rpcFamilies } from "./common/rpc/method-stats.ts";
 import type { RpcServer } from "./common/rpc/server.ts";
@@ -105,7 +105,7 @@ async function startExport(options: ObservabilityOptions, families: () => Family
     return await startOtel({
       settings,
       resource: resourceOf(options),
-      root: contextOf(options.isStarted ? inheritedContext(env) : {}),
+      root: options.isStarted ? inheritedContext(env) : {},
       startWallNs: performance.timeOrigin * 1e6,
       log: log.child({ service: "otel" }),
       families,
@@ -130,7 +130,7 @@ function resourceOf({ services, memberId }: ObservabilityOptions): Record<string
 }
 
 /** What a CI job or a script that is traced gives to the programs that it starts. */
-function inheritedContext({ TRACEPARENT, TRACESTATE }: Readonly<Record<string, string | undefined>>): Record<string, string> {
+function inheritedContext({ TRACEPARENT, TRACESTATE }: Readonly<Record<string, string | undefined>>): Carrier {
   if (TRACEPARENT === undefined) return {};
   return { traceparent: TRACEPARENT, ...(TRACESTATE === undefined ? {} : { tracestate: TRACESTATE }) };
 }

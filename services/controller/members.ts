@@ -20,7 +20,7 @@ import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { readClockIdentity } from "../common/member/suite-clock.ts";
-import { noTracer, type Tracer } from "../common/observe/tracing.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { errorCodeOf } from "../common/rpc/status.ts";
 import { protocolVersion, version } from "../common/version.ts";
@@ -105,7 +105,7 @@ export class Members {
   private missedHeartbeats = 0;
   private lostMembers = 0;
 
-  constructor(listeners: MembersListeners, log: Logger, patience = MEMBER_PATIENCE, tracer = noTracer) {
+  constructor(listeners: MembersListeners, log: Logger, tracer: Tracer, patience = MEMBER_PATIENCE) {
     this.listeners = listeners;
     this.log = log;
     this.patience = patience;

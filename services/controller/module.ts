@@ -2,8 +2,9 @@
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { Logger } from "../common/logger.ts";
 import { type Addresses, serviceKinds } from "../common/member/addresses.ts";
-import { type ServiceModule, serviceNames } from "../common/module.ts";
-import { familiesOf, type Readings } from "../common/observe/instrument.ts";
+import type { ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/counting.ts";
+import type { Readings } from "../common/observe/instrument.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { controllerInstruments } from "./instruments.ts";
@@ -24,8 +25,7 @@ export interface ControllerDeps {
   readonly timeouts?: Partial<RunTimeouts>;
   /** Default: `MEMBER_PATIENCE`. */
   readonly patience?: MemberPatience;
-  /** Default: none. */
-  readonly tracer?: Tracer;
+  readonly tracer: Tracer;
   channelTo(address: string): Channel;
 }
 
@@ -38,8 +38,8 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
       onLost: (entry, reason) => runs.onLost(entry, reason),
     },
     deps.log,
-    deps.patience,
     deps.tracer,
+    deps.patience,
   );
   const runs = openRuns(members, deps);
   return {
@@ -87,9 +87,9 @@ function readingsOf(members: Members, runs: Runs): Readings<typeof controllerIns
     assay_controller_runs: runStates.map(ofState(byState)),
     assay_controller_created_runs_total: created,
     assay_controller_ended_runs_total: runStates.filter((state) => state >= RunState.COMPLETED).map(ofState(ended)),
-    assay_controller_members: serviceNames.map((service) => ({
+    assay_controller_members: Object.entries(serviceKinds).map(([service, kind]) => ({
       labels: { service },
-      value: members.serving(serviceKinds[service]).length,
+      value: members.serving(kind).length,
     })),
     assay_controller_lost_members_total: lostMembers,
     assay_controller_missed_heartbeats_total: missedHeartbeats,

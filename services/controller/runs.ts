@@ -10,7 +10,7 @@ import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_m
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
-import { noTracer, type Tracer } from "../common/observe/tracing.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { RunCatalog } from "./catalog.ts";
@@ -28,8 +28,7 @@ export interface RunsOptions {
   readonly maxQueued: number;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
-  /** Default: none. */
-  readonly tracer?: Tracer;
+  readonly tracer: Tracer;
   channelTo(address: string): Channel;
 }
 
@@ -176,7 +175,7 @@ export class Runs {
   }
 
   private execution(runId: string, spec: RunSpec, folder: string): RunExecution {
-    const { members, addresses, log, timeouts, channelTo } = this.options;
+    const { members, addresses, log, timeouts, tracer, channelTo } = this.options;
     return new RunExecution({
       runId,
       spec,
@@ -184,7 +183,7 @@ export class Runs {
       members,
       log,
       timeouts,
-      tracer: this.options.tracer ?? noTracer,
+      tracer,
       async spawnWorkers(manager, id, count) {
         const client = createClient(WorkerManagerService, channelTo(manager.member.address));
         const { workers } = await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });

@@ -6,7 +6,7 @@ import { DatasetHandleSchema } from "../../gen/assay/controller/v1/controller_se
 import { type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
-import { familiesOf } from "../common/observe/instrument.ts";
+import { familiesOf } from "../common/observe/counting.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, summarizeDataset } from "./core/turns.ts";
 import { loadProse } from "./corpus/load.ts";

@@ -1,5 +1,4 @@
-import { Histogram } from "../common/observe/histogram.ts";
-import { defineInstruments } from "../common/observe/instrument.ts";
+import { defineInstruments, Histogram } from "../common/observe/counting.ts";
 
 /** What the records-manager counts of itself. */
 export const recordsManagerInstruments = defineInstruments({

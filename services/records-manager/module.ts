@@ -11,8 +11,8 @@ import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
-import { familiesOf } from "../common/observe/instrument.ts";
-import { contextOf, type Tracer } from "../common/observe/tracing.ts";
+import { familiesOf } from "../common/observe/counting.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
@@ -158,7 +158,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           return done;
         case "startPhase":
           open.get(runId)?.run.setState("RUNNING", wallOfMonotonic(monotonicNs()));
-          open.get(runId)?.spans?.phaseStarted(action.value.phase, contextOf(traceContext));
+          open.get(runId)?.spans?.phaseStarted(action.value.phase, traceContext);
           return done;
         case "closePhase": {
           const { source } = action.value;

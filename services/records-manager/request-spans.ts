@@ -5,7 +5,7 @@
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
-import type { ContextSource, SpanAttributes, Tracer } from "../common/observe/tracing.ts";
+import type { Carrier, SpanAttributes, Tracer } from "../common/observe/tracing.ts";
 import { Thinning } from "./core/thinning.ts";
 
 /** Failed requests are picked by themselves: among many good ones they would hardly be seen. */
@@ -27,7 +27,7 @@ export class RequestSpans {
   readonly #spec: RunSpec;
   readonly #targets: readonly SpanAttributes[];
   readonly #samples = new Map<number, PhaseSample>();
-  readonly #parents = new Map<number, ContextSource>();
+  readonly #parents = new Map<number, Carrier>();
 
   constructor(tracer: Tracer, spec: RunSpec) {
     this.#tracer = tracer;
@@ -36,7 +36,7 @@ export class RequestSpans {
   }
 
   /** Requests of this phase are parts of what this names. */
-  phaseStarted(phase: number, parent: ContextSource): void {
+  phaseStarted(phase: number, parent: Carrier): void {
     this.#parents.set(phase, parent);
   }
 

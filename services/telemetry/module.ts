@@ -4,7 +4,7 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ServiceModule } from "../common/module.ts";
-import { familiesOf } from "../common/observe/instrument.ts";
+import { familiesOf } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { Collection } from "./collection.ts";
 import { type ScrapeCounts, telemetryInstruments } from "./instruments.ts";

@@ -28,7 +28,7 @@ import { type Credit, LEASE_TERMS } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
-import type { PhaseHistograms, PhaseLabel } from "../common/observe/histogram.ts";
+import type { PhaseHistograms, PhaseLabel } from "../common/observe/counting.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { WakeTimer } from "../common/wake-timer.ts";

@@ -1,4 +1,4 @@
-import { defineInstruments } from "../common/observe/instrument.ts";
+import { defineInstruments } from "../common/observe/counting.ts";
 
 /** What the worker-manager counts of itself. */
 export const workerManagerInstruments = defineInstruments({

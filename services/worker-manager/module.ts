@@ -2,7 +2,7 @@
 import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { Logger } from "../common/logger.ts";
 import type { ServiceModule } from "../common/module.ts";
-import { familiesOf } from "../common/observe/instrument.ts";
+import { familiesOf } from "../common/observe/counting.ts";
 import type { Bootstrap } from "./child.ts";
 import { workerManagerInstruments } from "./instruments.ts";
 import { WorkerPool } from "./pool.ts";

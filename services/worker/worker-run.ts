@@ -12,7 +12,7 @@ import type { Credit } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
-import type { PhaseHistograms } from "../common/observe/histogram.ts";
+import type { PhaseHistograms } from "../common/observe/counting.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";

@@ -24,7 +24,7 @@ export class FakeTracer implements Tracer {
 
   start(name: string, options: SpanOptions): Span {
     const { kind, parent, remoteParent, attributes, startWallNs } = options;
-    const given = parent?.carrier.traceparent ?? remoteParent?.get("traceparent");
+    const given = parent?.carrier.traceparent ?? remoteParent?.traceparent;
     const id = `span-${this.spans.length + 1}`;
     const kept: KeptSpan = {
       id,

@@ -25,7 +25,7 @@ import { monotonicNs } from "../clock.ts";
 import { AssayError, messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { CommandOutcome } from "../module.ts";
-import { contextOf, noSpan, type Span, type Tracer } from "../observe/tracing.ts";
+import { noSpan, type Span, type Tracer } from "../observe/tracing.ts";
 import type { Channel } from "../rpc/channel.ts";
 import { createClient } from "../rpc/client.ts";
 import type { MessageStream } from "../rpc/handler.ts";
@@ -324,7 +324,7 @@ class JoinedMember implements Member {
     const name = action.case ?? "nothing";
     return tracer.start(`command ${name}`, {
       kind: "server",
-      remoteParent: contextOf(traceContext),
+      remoteParent: traceContext,
       attributes: { "assay.command": name, "assay.run.id": runId, "assay.member.id": this.memberId },
     });
   }

@@ -57,22 +57,3 @@ export interface Family {
   readonly instrument: Instrument;
   readonly points: readonly Labelled<string, number | Distribution>[];
 }
-
-/** Returns its argument; keeps the literal types from which the readings' type is made. */
-export function defineInstruments<const T extends InstrumentTable>(table: T): T {
-  return table;
-}
-
-/** Joins a table and its readings, in the table's order. */
-export function familiesOf<T extends InstrumentTable>(table: T, readings: Readings<T>): Family[] {
-  // Checked by `Readings<T>`; a process keeps families of many tables in one list.
-  const values = readings as Readonly<Record<string, number | Distribution | Family["points"]>>;
-  return Object.entries(table).map(([name, instrument]) => {
-    const value = values[name] ?? [];
-    return { name, instrument, points: isPoints(value) ? value : [{ labels: {}, value }] };
-  });
-}
-
-function isPoints(value: number | Distribution | Family["points"]): value is Family["points"] {
-  return Array.isArray(value);
-}

@@ -2,8 +2,8 @@
 import { constants, PerformanceObserver, performance } from "node:perf_hooks";
 import type { ProcessUsage } from "../member/usage.ts";
 import { version } from "../version.ts";
-import { Histogram } from "./histogram.ts";
-import { defineInstruments, type Family, familiesOf } from "./instrument.ts";
+import { defineInstruments, familiesOf, Histogram } from "./counting.ts";
+import type { Family } from "./instrument.ts";
 
 export const processInstruments = defineInstruments({
   assay_process_build_info: {

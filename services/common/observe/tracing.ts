@@ -6,18 +6,16 @@ import type { WallNs } from "../clock.ts";
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
-/** Where a trace context may be read from: request metadata, a message's map. */
-export interface ContextSource {
-  get(key: string): string | undefined;
-}
+/** A W3C trace context on its way: `traceparent` and, where there is one, `tracestate`; empty: none. */
+export type Carrier = Readonly<Record<string, string>>;
 
 export interface SpanOptions {
   /** `server`: work for a caller; `client`: a call; `internal`: neither. */
   readonly kind: "internal" | "server" | "client";
   /** What it is a part of. Absent: what the caller is within, or what began this process. */
   readonly parent?: Span | undefined;
-  /** As `parent`, begun in another process; where the source holds no trace context it is as if absent. */
-  readonly remoteParent?: ContextSource | undefined;
+  /** As `parent`, begun in another process; where it holds no trace context it is as if absent. */
+  readonly remoteParent?: Carrier | undefined;
   readonly attributes?: SpanAttributes;
   /** Default: now. */
   readonly startWallNs?: WallNs;
@@ -32,8 +30,8 @@ export interface SpanError {
 
 /** One piece of work with a beginning and an end. */
 export interface Span {
-  /** Its W3C trace context (`traceparent`, `tracestate`), for who goes on with it elsewhere; empty where it is not exported. */
-  readonly carrier: Readonly<Record<string, string>>;
+  /** Its trace context, for who goes on with it elsewhere; empty where it is not exported. */
+  readonly carrier: Carrier;
   set(attributes: SpanAttributes): void;
   /** Something that happened at one moment. Default: now. */
   event(name: string, attributes?: SpanAttributes, wallNs?: WallNs): void;
@@ -48,7 +46,7 @@ export interface Tracer {
   readonly isOn: boolean;
   start(name: string, options: SpanOptions): Span;
   /** Trace context of what the caller is within; empty where that is nothing that is exported. */
-  carrier(): Readonly<Record<string, string>>;
+  carrier(): Carrier;
 }
 
 /** The span of a process that exports none. */
@@ -61,8 +59,3 @@ export const noSpan: Span = {
 };
 
 export const noTracer: Tracer = { isOn: false, start: () => noSpan, carrier: () => ({}) };
-
-/** A trace context that travelled in a message's map. */
-export function contextOf(carrier: Readonly<Record<string, string>>): ContextSource {
-  return { get: (key) => carrier[key] };
-}

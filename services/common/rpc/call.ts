@@ -2,7 +2,7 @@
 import { monotonicNs } from "../clock.ts";
 import { AssayError, type ErrorCode } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { noSpan, noTracer, type Span, type Tracer } from "../observe/tracing.ts";
+import { type Carrier, noSpan, noTracer, type Span, type Tracer } from "../observe/tracing.ts";
 import type { Caller } from "./auth.ts";
 import type { CallContext, ImplementedMethod, Peer, ReadonlyMetadata, Role } from "./handler.ts";
 import { MethodStats } from "./method-stats.ts";
@@ -175,7 +175,7 @@ export class CallBook {
     if (!this.#tracer.isOn || !isTraced) return noSpan;
     return this.#tracer.start(`${service}/${method}`, {
       kind: "server",
-      remoteParent: metadata,
+      remoteParent: carrierOf(metadata),
       attributes: {
         "rpc.system.name": protocol === "grpc" ? "grpc" : "connectrpc",
         "rpc.method": `${service}/${method}`,
@@ -230,6 +230,12 @@ export function http1Start(
     metadata,
     deadlineMs,
   };
+}
+
+function carrierOf(metadata: ReadonlyMetadata): Carrier {
+  const [traceparent, tracestate] = [metadata.get("traceparent"), metadata.get("tracestate")];
+  if (traceparent === undefined) return {};
+  return { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
 }
 
 /** Ends of a call that are a fault of the server, by OpenTelemetry's conventions for gRPC; the others are the caller's affair. */

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1: Connect (JSON or binary) and gRPC-web, and pages. This file is imported when the first such connection comes, and
- * Connect when the first call does: loading it costs more than the rest of a server's start, and a page needs none of it.
+ * HTTP/1.1: Connect (JSON or binary) and gRPC-web, and pages. Connect is imported when the first call comes: loading it costs more
+ * than the rest of a server's start, and a page needs none of it.
  */
 import http from "node:http";
 import type { Socket } from "node:net";

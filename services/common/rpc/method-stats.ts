@@ -1,7 +1,7 @@
 /** What a server counts of each method. Plain numbers, kept whether anybody reads them or not. */
 import type { ErrorCode } from "../errors.ts";
-import { Histogram } from "../observe/histogram.ts";
-import { defineInstruments, type Family, familiesOf, type Labelled } from "../observe/instrument.ts";
+import { defineInstruments, familiesOf, Histogram } from "../observe/counting.ts";
+import type { Family, Labelled } from "../observe/instrument.ts";
 
 export const rpcInstruments = defineInstruments({
   assay_rpc_started_calls_total: {

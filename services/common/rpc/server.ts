@@ -2,7 +2,7 @@
 import type { RequestListener } from "node:http";
 import { Server } from "@grpc/grpc-js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
-import { AssayError, messageOf } from "../errors.ts";
+import { AssayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Tracer } from "../observe/tracing.ts";
 import { type AuthOptions, createAuthorizer, isLoopbackAddress } from "./auth.ts";
@@ -11,7 +11,7 @@ import { createGrpcHandlers } from "./grpc-handlers.ts";
 import { hostsOf } from "./guard.ts";
 import type { Implementation } from "./handler.ts";
 import { HealthBoard } from "./health.ts";
-import type { Http1Gateway, HttpPages } from "./http1.ts";
+import { createHttp1Gateway, type Http1Gateway, type HttpPages } from "./http1.ts";
 import type { MethodStats } from "./method-stats.ts";
 import { OnePort, type TlsFiles, type TlsOptions } from "./port.ts";
 import { createReflection } from "./reflection.ts";
@@ -111,7 +111,7 @@ class OnePortServer implements RpcServer {
   readonly #implementations: readonly Implementation[];
   readonly #authorizer;
   #boundPort = 0;
-  #gateway: Promise<Http1Gateway> | undefined;
+  #gateway: Http1Gateway | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: RpcServerOptions) {
@@ -132,23 +132,13 @@ class OnePortServer implements RpcServer {
       maxConnections: this.#limits.maxConnections,
       onError: (error) => options.log.warn("accepting a connection failed", { error: error.message }),
       onHttp2: (socket) => injector.injectConnection(socket),
-      onHttp1: (socket) => {
-        this.#http1().then(
-          (gateway) => gateway.accept(socket),
-          (error) => {
-            this.#options.log.error("loading HTTP/1.1 failed", { error: messageOf(error) });
-            socket.destroy();
-          },
-        );
-      },
+      onHttp1: (socket) => this.#http1().accept(socket),
     });
   }
 
   async start(): Promise<{ port: number; address: string }> {
     const { host = "127.0.0.1" } = this.#options.listen;
     this.#boundPort = await this.#port.listen();
-    // Whoever has pages is going to be asked for them, maybe while something is being measured.
-    if (this.#options.pages !== undefined && Object.keys(this.#options.pages).length > 0) await this.#http1();
     return { port: this.#boundPort, address: `${host.includes(":") ? `[${host}]` : host}:${this.#boundPort}` };
   }
 
@@ -178,9 +168,7 @@ class OnePortServer implements RpcServer {
     const closed = this.#port.close(graceMs);
     // Sends GOAWAY. Its callback means nothing with injected connections: it comes while calls still run.
     this.#grpc.tryShutdown(() => {});
-    // If it could not be loaded there is nothing to stop: its sockets were closed and the failure logged then.
-    const gateway = await this.#gateway?.catch(() => undefined);
-    gateway?.stop();
+    this.#gateway?.stop();
     await closed;
   }
 
@@ -198,24 +186,20 @@ class OnePortServer implements RpcServer {
     return server;
   }
 
-  #http1(): Promise<Http1Gateway> {
-    this.#gateway ??= this.#loadHttp1();
-    return this.#gateway;
-  }
-
-  async #loadHttp1(): Promise<Http1Gateway> {
-    const { createHttp1Gateway } = await import("./http1.ts");
-    const { listen, tls, httpFallback } = this.#options;
+  // Made when the first such connection comes: only then the port is known, and most servers never see one.
+  #http1(): Http1Gateway {
+    const { listen, tls, pages = {}, httpFallback } = this.#options;
     const names = [...(listen.host === undefined ? [] : [listen.host]), ...(listen.names ?? [])];
-    return createHttp1Gateway({
+    this.#gateway ??= createHttp1Gateway({
       implementations: this.#implementations,
       authorizer: this.#authorizer,
       book: this.#book,
       hosts: hostsOf(names, this.#boundPort, tls !== undefined),
       maxMessageBytes: this.#limits.maxMessageBytes,
       handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
-      pages: this.#options.pages ?? {},
+      pages,
       fallback: httpFallback,
     });
+    return this.#gateway;
   }
 }

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { MemberEvent } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { noTracer } from "../../../services/common/observe/tracing.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { protocolVersion } from "../../../services/common/version.ts";
 import { type MemberEntry, type MemberPatience, Members } from "../../../services/controller/members.ts";
@@ -33,6 +34,7 @@ describe("the members of a suite", () => {
         onLost: (entry, reason) => lost.push(`${entry.member.memberId}: ${reason}`),
       },
       silentLogger,
+      noTracer,
       PATIENCE,
     );
     // Nobody asks for runs here.

@@ -10,6 +10,7 @@ import { RunService, SuiteService, type WatchRunResponse } from "../../../gen/as
 import { silentLogger } from "../../../services/common/logger.ts";
 import { createAddresses } from "../../../services/common/member/addresses.ts";
 import type { ServiceModule } from "../../../services/common/module.ts";
+import { noTracer } from "../../../services/common/observe/tracing.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { RUN_BOUNDS } from "../../../services/controller/core/run-machine.ts";
@@ -53,6 +54,7 @@ export class TestSuite {
     const { addresses } = this;
     this.module = createControllerModule({
       log: silentLogger,
+      tracer: noTracer,
       addresses,
       runsDir: this.folder,
       artifactBase: undefined,

@@ -19,7 +19,7 @@ import {
 import { monotonicNs } from "../../../services/common/clock.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
-import { PhaseHistograms } from "../../../services/common/observe/histogram.ts";
+import { PhaseHistograms } from "../../../services/common/observe/counting.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import { isBatch, readRecordBatch } from "../../../services/common/record-batch.ts";
 import { WorkerRun } from "../../../services/worker/worker-run.ts";

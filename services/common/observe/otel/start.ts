@@ -22,7 +22,7 @@ import { messageOf } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { version } from "../../version.ts";
 import type { Family } from "../instrument.ts";
-import { type ContextSource, noTracer, type Tracer } from "../tracing.ts";
+import { type Carrier, noTracer, type Tracer } from "../tracing.ts";
 import { createMetricExporter, createSpanExporter } from "./exporters.ts";
 import { createMetricProducer } from "./metric-producer.ts";
 import type { OtelSettings } from "./settings.ts";
@@ -33,7 +33,7 @@ export interface OtelOptions {
   /** What this process is; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` stand above it. */
   readonly resource: Readonly<Record<string, string | number>>;
   /** Trace context of whoever started this process. */
-  readonly root: ContextSource;
+  readonly root: Carrier;
   readonly startWallNs: WallNs;
   readonly log: Logger;
   /** Read at every export of metrics. */

@@ -12,14 +12,14 @@ import {
 } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import type { WallNs } from "../../clock.ts";
-import type { ContextSource, Span, SpanAttributes, SpanError, SpanOptions, Tracer } from "../tracing.ts";
+import type { Carrier, Span, SpanAttributes, SpanError, SpanOptions, Tracer } from "../tracing.ts";
 import { hrTimeOf } from "./hr-time.ts";
 
 const propagator = new W3CTraceContextPropagator();
 const kinds = { internal: SpanKind.INTERNAL, server: SpanKind.SERVER, client: SpanKind.CLIENT } as const;
 
 /** `root`: what spans without another parent are parts of; where it holds no trace context each begins a trace. */
-export function createTracer(tracer: OtelTracer, root: ContextSource): Tracer {
+export function createTracer(tracer: OtelTracer, root: Carrier): Tracer {
   const rootContext = extract(root);
   return {
     isOn: true,
@@ -49,11 +49,11 @@ function parentOf({ parent, remoteParent }: SpanOptions, rootContext: Context): 
   return trace.getSpanContext(active) === undefined ? rootContext : active;
 }
 
-function extract(source: ContextSource): Context {
-  return propagator.extract(ROOT_CONTEXT, source, { get: (from, key) => from.get(key), keys: () => [] });
+function extract(carrier: Carrier): Context {
+  return propagator.extract(ROOT_CONTEXT, carrier, { get: (from, key) => from[key], keys: Object.keys });
 }
 
-function inject(from: Context): Readonly<Record<string, string>> {
+function inject(from: Context): Carrier {
   const carrier: Record<string, string> = {};
   propagator.inject(from, carrier, {
     set: (into, key, value) => {
@@ -72,7 +72,7 @@ class TracedSpan implements Span {
     this.context = spanContext;
   }
 
-  get carrier(): Readonly<Record<string, string>> {
+  get carrier(): Carrier {
     return inject(this.context);
   }
 

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { updatedPage } from "../../../../scripts/metrics-table.mjs";
 import { serviceNames } from "../../../../services/common/module.ts";
-import { defineInstruments, familiesOf, type Instrument } from "../../../../services/common/observe/instrument.ts";
+import { defineInstruments, familiesOf } from "../../../../services/common/observe/counting.ts";
+import type { Instrument } from "../../../../services/common/observe/instrument.ts";
 import { otlpNameOf } from "../../../../services/common/observe/otlp-name.ts";
 import { instrumentTables } from "../../../../services/instruments.ts";
 
@@ -22,7 +23,10 @@ describe("the tables of instruments", () => {
     expect(new Set(all.map(([name]) => name)).size).to.equal(all.length);
     for (const [source, table] of Object.entries(instrumentTables)) {
       const prefix = `assay_${source.replaceAll("-", "_")}_`;
-      for (const name of Object.keys(table)) expect(name).to.match(new RegExp(`^${prefix}[a-z][a-z_]*$`));
+      for (const [name, instrument] of Object.entries<Instrument>(table)) {
+        expect(name).to.match(new RegExp(`^${prefix}[a-z][a-z_]*$`));
+        expect(otlpNameOf(name, instrument)).to.match(new RegExp(`^assay\\.${source.replaceAll("-", "_")}\\.[a-z_]+$`));
+      }
     }
   });
 

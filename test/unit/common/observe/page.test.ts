@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { Histogram } from "../../../../services/common/observe/histogram.ts";
+import { Histogram } from "../../../../services/common/observe/counting.ts";
 import type { Family } from "../../../../services/common/observe/instrument.ts";
 import { render } from "../../../../services/common/observe/page.ts";
 import { parseMetricsPage } from "../../../../services/telemetry/core/prometheus.ts";

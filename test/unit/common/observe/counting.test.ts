@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { Histogram, PhaseHistograms } from "../../../../services/common/observe/histogram.ts";
+import { Histogram, PhaseHistograms, RunTotals } from "../../../../services/common/observe/counting.ts";
 
 describe("a histogram", () => {
   it("counts each value in the first bucket whose bound it does not exceed", () => {
@@ -49,5 +49,16 @@ describe("a histogram", () => {
       ["warmup", 1],
       ["profiling", 0],
     ]);
+  });
+});
+
+describe("totals over runs", () => {
+  it("go on where the runs before have ended", () => {
+    const totals = new RunTotals(["sent", "lost"]);
+    expect(totals.with([])).to.deep.equal({ sent: 0, lost: 0 });
+    totals.ended({ sent: 5, lost: 1 });
+    totals.ended({ sent: 2, lost: 0 });
+    expect(totals.with([{ sent: 1, lost: 1 }])).to.deep.equal({ sent: 8, lost: 2 });
+    expect(totals.with([])).to.deep.equal({ sent: 7, lost: 1 });
   });
 });
