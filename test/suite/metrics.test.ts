@@ -1,4 +1,7 @@
 /** The metrics pages of a whole suite, read as Prometheus reads them. */
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { ArrivalPattern } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -23,6 +26,16 @@ const instruments = new Map(Object.values(instrumentTables).flatMap((table) => O
 
 async function get(url: string): Promise<Response> {
   return fetch(url, { signal: AbortSignal.timeout(10_000) });
+}
+
+/** It tells the address that it is given for others, not its port. */
+async function freePort(): Promise<number> {
+  const server = http.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 describe("a suite that serves its metrics", function () {
@@ -157,6 +170,31 @@ describe("a suite that serves its metrics", function () {
   it("names neither the run nor the model, the target or the token anywhere", async () => {
     const text = await (await get(`http://${suite.address}/metrics`)).text();
     for (const name of ["mock", "a-name-of", suite.targetUrl, suite.token]) expect(text).to.not.contain(name);
+  });
+});
+
+describe("a process that serves its metrics", function () {
+  this.timeout(60_000);
+
+  it("is found by the name that others are given", async () => {
+    const place = new ServeFolder();
+    try {
+      const port = await freePort();
+      await place.start("--services=controller", "--metrics", `--port=${port}`, "--advertise=bench.example:7400");
+      const statusFor = (host: string) => {
+        const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+        const request = http.get(`http://127.0.0.1:${port}/metrics`, { headers: { host }, agent: false });
+        request.on("error", reject).on("response", (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        return promise;
+      };
+      expect(await statusFor("bench.example:7400")).to.equal(200);
+      expect(await statusFor("other.example:7400")).to.equal(403);
+    } finally {
+      await place.close();
+    }
   });
 });
 
