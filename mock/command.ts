@@ -1,6 +1,6 @@
 /** `assay mock`: the built-in server as a command. */
 import { messageOf } from "../services/common/errors.ts";
-import { helpText, parseArguments } from "./options.ts";
+import { parseArguments } from "./options/arguments.ts";
 import { createMock, type Mock } from "./server.ts";
 
 /**
@@ -11,6 +11,7 @@ import { createMock, type Mock } from "./server.ts";
 export async function runMock(argv: readonly string[]): Promise<number> {
   const { options, wantsHelp, problems } = parseArguments(argv);
   if (wantsHelp) {
+    const { helpText } = await import("./options/help.ts");
     process.stdout.write(helpText());
     return 0;
   }

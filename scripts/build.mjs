@@ -1,72 +1,37 @@
-// Builds dist/: the program as JavaScript in few files, for the published package. Packages are bundled, since opening
-// some hundred small files is what start-up time goes to; only those stay outside that look for files beside themselves.
-import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+// Builds dist/, what the published package runs and exports: the program, one bundle for each kind of process; the library and its types;
+// the licences of the packages in both; the manual page.
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { manPage } from "../clients/cli/manual/man.ts";
+import { commit, version } from "../services/common/version.ts";
+import { manualPages } from "../services/manual.ts";
+import { distFolder } from "./build/common.mjs";
+import { launcherText } from "./build/launcher.mjs";
+import { buildLibrary } from "./build/library.mjs";
+import { licencesText } from "./build/licences.mjs";
+import { buildPackages } from "./build/packages.mjs";
+import { buildProcesses } from "./build/processes.mjs";
 import { rootFolder } from "./setup.mjs";
 
-/** better-sqlite3 loads its binary from its own folder; a token vocabulary is one large file already. docker/Dockerfile copies both. */
-const external = ["better-sqlite3", "gpt-tokenizer", "gpt-tokenizer/*"];
+/** Read at run time, from beside the bundle that reads them. */
+const data = ["services/dataset/corpus/prose.txt", "services/dataset/corpus/prose.o200k.bin"];
 
-const entry = `#!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+await rm(distFolder, { recursive: true, force: true });
+await mkdir(distFolder, { recursive: true });
 
-enableCompileCache();
-// After the line above, so that it holds for the program itself.
-await import("./main.js");
-`;
+// REVISION: where the sources come without their repository, as into an image.
+const revision = process.env.REVISION?.slice(0, 7) || commit();
+const define = { ASSAY_BUILD: JSON.stringify({ version, commit: revision }) };
+const built = (await Promise.all([buildProcesses(define), buildPackages(define), buildLibrary()])).flat();
+const metafiles = built.flatMap(({ metafile }) => metafile ?? []);
+await writeFile(join(distFolder, "THIRD_PARTY_LICENSES"), licencesText(metafiles));
+await writeFile(join(distFolder, "assay.1"), manPage(manualPages(), version));
 
-/**
- * Gives a package that is imported dynamically the same names as under Node. esbuild alone gives a CommonJS package in an ES
- * chunk nothing but `default`, and `const { createLogger } = await import("winston")` is undefined in the bundle only.
- * @type {import("esbuild").Plugin}
- */
-const namesOfLazyPackages = {
-  name: "names-of-lazy-packages",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
-      const isOutside = path.startsWith("node:") || external.some((name) => path === name || path.startsWith(`${name}/`));
-      return kind === "dynamic-import" && !isOutside ? { path, namespace: "lazy" } : undefined;
-    });
-    onLoad({ filter: /./, namespace: "lazy" }, async ({ path }) => {
-      const from = JSON.stringify(path);
-      const names = Object.keys(await import(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
-      return { contents: `export { ${names.join(", ")} } from ${from};`, resolveDir: rootFolder };
-    });
-  },
-};
+for (const file of data) await copyFile(join(rootFolder, file), join(distFolder, file.replace(/^.*\//, "")));
+const { engines } = JSON.parse(await readFile(join(rootFolder, "package.json"), "utf8"));
+await writeFile(join(distFolder, "assay.cjs"), launcherText(engines.node));
+await chmod(join(distFolder, "assay.cjs"), 0o755);
 
-const folder = join(rootFolder, "dist");
-await rm(folder, { recursive: true, force: true });
-await mkdir(folder, { recursive: true });
-const { metafile } = await build({
-  absWorkingDir: rootFolder,
-  // The thread's program lies beside whoever starts it, and that is a chunk.
-  entryPoints: { main: "services/main.ts", "chunks/query-thread": "services/records-manager/query-thread.ts" },
-  outdir: folder,
-  bundle: true,
-  // What a process does not use is not loaded: each dynamic import begins a file of its own.
-  splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
-  format: "esm",
-  platform: "node",
-  target: "node22.19",
-  external,
-  plugins: [namesOfLazyPackages],
-  minifySyntax: true,
-  // CommonJS packages inside the bundle ask for Node's modules by require.
-  banner: {
-    js: 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);',
-  },
-  metafile: true,
-  logLevel: "warning",
-});
-// Read at run time, from beside the chunk that reads them.
-for (const file of ["prose.txt", "prose.o200k.bin"])
-  await copyFile(join(rootFolder, "services/dataset/corpus", file), join(folder, "chunks", file));
-await writeFile(join(folder, "assay.js"), entry);
-await chmod(join(folder, "assay.js"), 0o755);
-
-const sizes = Object.values(metafile.outputs).map(({ bytes }) => bytes);
+const sizes = metafiles.flatMap(({ outputs }) => Object.values(outputs).map(({ bytes }) => bytes));
 const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
-console.log(`dist: ${sizes.length + 1} files, ${(total / 1024).toFixed(0)} KiB`);
+console.log(`dist: ${sizes.length} bundles, ${(total / 1024).toFixed(0)} KiB, commit ${revision}`);

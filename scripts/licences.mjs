@@ -1,7 +1,8 @@
-// Checks package-lock.json: every package that a user installs has a licence which an Apache-2.0 product may ship with, and no
-// package is tied to the address of one registry.
+// Checks package-lock.json: every package that ships, in a bundle or as a dependency, has a licence which an Apache-2.0 product may
+// ship with, and no package is tied to the address of one registry.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { shippedPaths } from "./packages.mjs";
 import { rootFolder } from "./setup.mjs";
 
 const allowed = new Set([
@@ -20,24 +21,20 @@ const allowed = new Set([
   "Zlib",
 ]);
 
-/** @typedef {{ version?: string, license?: string, dev?: boolean, resolved?: string }} Package */
-/** @type {Record<string, Package>} */
+/** @type {import("./packages.mjs").LockEntries} */
 const packages = JSON.parse(readFileSync(join(rootFolder, "package-lock.json"), "utf8")).packages;
-const installed = Object.entries(packages).filter(([path, { dev }]) => path !== "" && !dev);
+const shipped = [...shippedPaths(packages)].map((path) => ({ path, ...packages[path] }));
 
 const problems = [
-  ...installed.flatMap(([path, entry]) => {
-    const licence = entry.license ?? licenceOf(path);
-    return isAllowed(licence)
-      ? []
-      : [`${path} ${entry.version}: licence ${licence ?? "unknown"} is not in the list of allowed ones`];
-  }),
+  ...shipped.flatMap(({ path, version, license = licenceOf(path) }) =>
+    isAllowed(license) ? [] : [`${path} ${version}: licence ${license ?? "unknown"} is not in the list of allowed ones`],
+  ),
   ...Object.entries(packages).flatMap(([path, { resolved }]) =>
     resolved === undefined ? [] : [`${path}: resolved ${resolved}`],
   ),
 ];
 for (const problem of problems) console.error(problem);
-console.log(`licences: ${installed.length} packages, ${problems.length} problems`);
+console.log(`licences: ${shipped.length} packages, ${problems.length} problems`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
 /**

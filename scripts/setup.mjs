@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } fro
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withLock } from "./lock.mjs";
+import { bundled, shippedPaths } from "./packages.mjs";
 
 export const rootFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What a command needs: the packages of a run, or also those of development. @typedef {"start" | "all"} Scope */
-/** @typedef {{ version?: string, integrity?: string, dev?: boolean, optional?: boolean, devOptional?: boolean }} LockEntry */
-/** @typedef {Record<string, LockEntry>} LockEntries */
+/** @typedef {import("./packages.mjs").LockEntries} LockEntries */
 
 /** The set-up failed; the message says at what, with npm's own words. */
 export class SetupError extends Error {}
@@ -65,12 +65,21 @@ async function install(scope, ready) {
 
 /** @param {Scope} scope */
 async function installPackages(scope) {
-  const isAddition = scope === "all" && isInstalled("start");
+  if (scope === "start") return await installShipped();
   // `npm ci` begins by deleting node_modules; what is only to be completed must not vanish under a running benchmark.
-  const command = isAddition ? ["install", "--no-save"] : ["ci"];
+  const command = isInstalled("start") ? ["install", "--no-save"] : ["ci"];
+  await npm("packages of development", rootFolder, [...command, "--include=dev"]);
+}
+
+/**
+ * The sources load the packages that the bundles hold, and those are packages of development: named with their versions, they are
+ * installed without the others, and package.json and its lock file stay as they are.
+ */
+async function installShipped() {
+  const lock = lockEntries("package-lock.json");
+  const named = bundled.map((name) => `${name}@${lock[`node_modules/${name}`]?.version}`);
   // No package of a run needs an install script.
-  const only = scope === "start" ? ["--omit=dev", "--ignore-scripts"] : ["--include=dev"];
-  await npm(scope === "start" ? "packages" : "packages of development", rootFolder, [...command, ...only]);
+  await npm("packages", rootFolder, ["install", "--no-save", "--save-prod", "--omit=dev", "--ignore-scripts", ...named]);
 }
 
 /** Fetches the binary package itself, since `node`, which is a wrapper of it, would start a second npm. */
@@ -130,9 +139,10 @@ function isProgram(path) {
  */
 function isInstalled(scope) {
   const present = lockEntries("node_modules/.package-lock.json");
-  const wanted = Object.entries(lockEntries("package-lock.json"));
-  return wanted.every(([path, entry]) => {
-    if (path === "" || (scope === "start" && entry.dev)) return true;
+  const lock = lockEntries("package-lock.json");
+  const shipped = shippedPaths(lock);
+  return Object.entries(lock).every(([path, entry]) => {
+    if (path === "" || (scope === "start" && !shipped.has(path))) return true;
     const found = present[path];
     return found === undefined
       ? (entry.optional ?? entry.devOptional) === true

@@ -10,7 +10,7 @@ import type { ServiceModule, ServiceName } from "./common/module.ts";
 import type { Family } from "./common/observe/instrument.ts";
 import { metricsLabel } from "./common/observe/metrics-label.ts";
 import type { Otel } from "./common/observe/otel/start.ts";
-import type { ProcessMeter } from "./common/observe/process-instruments.ts";
+import { createProcessMeter, type ProcessMeter } from "./common/observe/process-instruments.ts";
 import { type Carrier, noTracer, type Tracer } from "./common/observe/tracing.ts";
 import type { HttpPages } from "./common/rpc/http1.ts";
 import { rpcFamilies } from "./common/rpc/method-stats.ts";
@@ -64,10 +64,7 @@ export async function startObservability(options: ObservabilityOptions): Promise
     hasPage ? import("./common/observe/page.ts") : undefined,
     startExport(options, families),
   ]);
-  if (page !== undefined || otel !== undefined) {
-    const { createProcessMeter } = await import("./common/observe/process-instruments.ts");
-    meter = createProcessMeter(options.services);
-  }
+  if (page !== undefined || otel !== undefined) meter = createProcessMeter(options.services);
   // What runs for the first time takes tens of milliseconds, and the first reader may come in the middle of a measurement.
   await page?.render(families());
   return {

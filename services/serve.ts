@@ -10,17 +10,12 @@ import {
   startSuiteProcess,
 } from "./suite-process.ts";
 
-const usage = `usage: assay serve --services=all|NAME[,NAME…] [--controller HOST:PORT] [options]
-
-Runs services of a suite until SIGTERM or Ctrl-C. Services: controller, dataset, timing, worker-manager, worker,
-record-processor, records-manager, telemetry; all: every one of them, workers being started by the worker-manager.
-`;
-
 /** Exit code: 0 ended as asked, 1 failed, 2 wrong arguments. */
 export async function serve(argv: readonly string[]): Promise<number> {
   if (argv.includes("--bootstrap")) return serveChild(argv);
-  if (argv.includes("--help")) {
-    process.stdout.write(usage + (await optionsText()));
+  if (argv.includes("--help") || argv.includes("-h")) {
+    const [{ helpOf }, { servePage }] = await Promise.all([import("../clients/cli/help.ts"), import("./manual.ts")]);
+    process.stdout.write(helpOf(servePage(), process.stdout.columns ?? 120));
     return 0;
   }
   try {
@@ -29,14 +24,16 @@ export async function serve(argv: readonly string[]): Promise<number> {
     const { config, warnings } = await loadConfig(configSchemas, {
       argv: withoutServices(argv),
       env: process.env,
-      otherEnv: ["ASSAY_TOKEN"],
+      otherEnv: ["ASSAY_TOKEN", ...(await import("../clients/cli/commands.ts")).commandVariables],
     });
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     const suite = await startSuiteProcess({ services, config, bootstrap: undefined });
+    // Before it says that it listens: whoever waits for that may ask for its end at once.
+    const stopped = Promise.race([suite.ended, signalled("SIGTERM"), signalled("SIGINT")]);
     process.stdout.write(
       `listening on ${suite.address}${suite.tokenFile === undefined ? "" : `, token in ${suite.tokenFile}`}\n`,
     );
-    await Promise.race([suite.ended, signalled("SIGTERM"), signalled("SIGINT")]);
+    await stopped;
     await suite.stop();
     return 0;
   } catch (error) {
@@ -107,12 +104,4 @@ function withoutServices(argv: readonly string[]): string[] {
 
 function isUsageError(error: unknown): boolean {
   return typeof error === "object" && error !== null && "code" in error && error.code === "invalid_argument";
-}
-
-async function optionsText(): Promise<string> {
-  const { describeConfig } = await import("./common/config-schema.ts");
-  const rows = describeConfig(configSchemas).map(
-    ({ arg, env, doc, default: standard }) => `  ${arg}\n      ${doc} Default: ${standard}. Environment: ${env}.`,
-  );
-  return `\nOptions:\n${rows.join("\n")}\n`;
 }

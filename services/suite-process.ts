@@ -9,7 +9,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
-import type { Command, MemberEvent } from "../gen/assay/controller/v1/controller_service_pb.js";
+import { type Command, type MemberEvent, RunService } from "../gen/assay/controller/v1/controller_service_pb.js";
 import type { Config } from "./common/config-schema.ts";
 import { configOver } from "./common/config-schema.ts";
 import { AssayError, messageOf } from "./common/errors.ts";
@@ -300,7 +300,15 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "records-manager": {
       const { createRecordsManagerModule } = await loaders["records-manager"]();
-      return createRecordsManagerModule({ log, clock, runsDir: runsDirOf(config), tracer: context.tracer, report });
+      return createRecordsManagerModule({
+        log,
+        clock,
+        addresses,
+        runsDir: runsDirOf(config),
+        folderInCatalog: (runId) => folderInCatalog(runId, addresses),
+        tracer: context.tracer,
+        report,
+      });
     }
     case "telemetry": {
       const { createTelemetryModule } = await loaders.telemetry();
@@ -313,6 +321,21 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         pageLimits: { deadlineMs: pageDeadlineMs, maxBytes: maxPageBytes },
       });
     }
+  }
+}
+
+const catalogTimeoutMs = 3_000;
+
+/** The controller keeps the catalog: it is asked. Nothing in a catalog of another host's folders is found here. */
+async function folderInCatalog(runId: string, addresses: ReturnType<typeof createAddresses>): Promise<string | undefined> {
+  const channel = await addresses.channelTo("controller", AbortSignal.timeout(catalogTimeoutMs));
+  const { createClient } = await import("./common/rpc/client.ts");
+  try {
+    const { run } = await createClient(RunService, channel).getRun({ runId }, { timeoutMs: catalogTimeoutMs });
+    return run?.folder;
+  } catch (error) {
+    if (error instanceof AssayError && error.code === "not_found") return undefined;
+    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import Database from "better-sqlite3";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The built command, as the package installs it. */
-const command = join(root, "dist", "assay.js");
+const command = join(root, "dist", "assay.cjs");
 
 /** One line that says what machine the figures are of, and what else it was doing. */
 export function machineLine(): string {

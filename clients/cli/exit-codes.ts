@@ -9,3 +9,13 @@ export const exitCodes = {
   /** Stopped by Ctrl-C or SIGTERM. */
   interrupted: 130,
 } as const;
+
+export type ExitCodeName = keyof typeof exitCodes;
+
+/** In short, for help and manual. */
+export const exitMeanings: Readonly<Record<ExitCodeName, string>> = {
+  ok: "done, at least one measured request succeeded",
+  failed: "failed, or every request did",
+  usage: "wrong options or a wrong run; nothing was sent",
+  interrupted: "stopped by Ctrl-C",
+};

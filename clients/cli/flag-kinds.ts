@@ -20,14 +20,16 @@ export type FlagKind =
   /** `Name:Value`, or a JSON object of texts. */
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
-  | { readonly is: "inputs" };
+  | { readonly is: "inputs" }
+  /** `path=value`, read no further: the value is YAML. */
+  | { readonly is: "settings" };
 
 /** The value that a flag of this kind gives. */
 export type FlagValue<K> = K extends { readonly is: "switch" }
   ? boolean
   : K extends { readonly is: "integer" | "number" }
     ? number
-    : K extends { readonly is: "names" | "urls" }
+    : K extends { readonly is: "names" | "urls" | "settings" }
       ? readonly string[]
       : K extends { readonly is: "headers" }
         ? Readonly<Record<string, string>>
@@ -37,12 +39,26 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
             ? Choice
             : string;
 
+/** A switch as a variable of the environment: `true`, `1`, `false` or `0`. */
+export function readSwitch(text: string): ReadResult {
+  switch (text.toLowerCase()) {
+    case "true":
+    case "1":
+      return { value: true };
+    case "false":
+    case "0":
+      return { value: false };
+    default:
+      return { expected: "true, 1, false or 0" };
+  }
+}
+
 /** A value, or what was expected: "an integer from 1 to 9". */
 export type ReadResult = { readonly value: unknown } | { readonly expected: string };
 
 /** Whether a flag of this kind gathers the values of all its uses; of the others the last use wins. */
 export function isGathering({ is }: FlagKind): boolean {
-  return is === "names" || is === "urls" || is === "headers" || is === "inputs";
+  return is === "names" || is === "urls" || is === "headers" || is === "inputs" || is === "settings";
 }
 
 /** Reads one text. */
@@ -71,6 +87,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return readHeaders(text);
     case "inputs":
       return readInputs(text);
+    case "settings":
+      return /^[^=\s]+=/.test(text) ? { value: [text] } : { expected: "PATH=VALUE" };
   }
 }
 

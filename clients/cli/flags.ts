@@ -1,7 +1,7 @@
 /**
- * The flags of `assay run`: one table from which the command line is read, `--help` is written, the RunSpec is filled and the
- * controller's complaints are named. Spellings are AIPerf's where AIPerf has the flag. No defaults: the controller applies them, and
- * the texts here only tell of them.
+ * The options of every command: tables from which the command line and the environment are read, help, completions, manual and
+ * reference are written, the RunSpec is filled and the controller's complaints are named. Spellings are AIPerf's where AIPerf has the
+ * option. No defaults: the controller applies them, and the texts here only tell of them.
  */
 import type { FlagKind, FlagValue } from "./flag-kinds.ts";
 
@@ -17,16 +17,18 @@ export interface Flag {
    * of them, or about what is below, are about this flag. Absent: it concerns the command line alone. What is below `phases` is
    * written by `phasesOf`, since several flags make one load.
    */
-  readonly paths?: readonly [string, ...string[]];
+  readonly paths?: readonly [string, ...string[]] | undefined;
   /** Not repeated in any message. */
   readonly isSecret?: true;
+  /** What a shell offers for the value, beside the choices of the kind. */
+  readonly completes?: "file" | "folder";
   readonly group: FlagGroup;
   /** One sentence with the unit and the default. */
   readonly doc: string;
 }
 
 /** Headings of `--help`, in their order. */
-export const flagGroups = ["Target", "Load", "Requests", "Workers and telemetry", "Output", "Suite"] as const;
+export const flagGroups = ["Target", "Load", "Requests", "Workers and telemetry", "Output", "Suite", "Configuration"] as const;
 
 export type FlagGroup = (typeof flagGroups)[number];
 
@@ -37,7 +39,8 @@ export type FlagTable = Readonly<Record<string, Flag>>;
 export type OptionsOf<T extends FlagTable> = { readonly [K in keyof T]?: FlagValue<T[K]["kind"]> };
 
 const uint32 = 4_294_967_295;
-const many = Number.MAX_SAFE_INTEGER;
+/** No bound that anybody meets. */
+export const many = Number.MAX_SAFE_INTEGER;
 
 const count = { is: "integer", min: 1, max: many } as const;
 const tokens = { is: "number", min: 1, max: 10_000_000 } as const;
@@ -279,6 +282,7 @@ export const runFlags = {
     aliases: ["--artifact-dir"],
     kind: { is: "text" },
     value: "DIR",
+    completes: "folder",
     paths: ["output.artifact_dir"],
     group: "Output",
     doc: "folder of this run's files (default artifacts/<model>-<endpoint>-<load>)",
@@ -291,6 +295,15 @@ export const runFlags = {
     paths: ["output.export_level"],
     group: "Output",
     doc: "summary: no file of records; raw: run.db keeps every answer as it came (default records)",
+  },
+  exportPrefix: {
+    flag: "--profile-export-prefix",
+    aliases: ["--profile-export-file"],
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["output.export_prefix"],
+    group: "Output",
+    doc: "begins the names of the exported files: NAME.json, NAME.csv, NAME.jsonl, NAME_console.txt (default profile_export_aiperf.json, …)",
   },
   ui: {
     flag: "--ui",
@@ -313,6 +326,7 @@ export const runFlags = {
     flag: "--log-file",
     kind: { is: "text" },
     value: "FILE",
+    completes: "file",
     group: "Output",
     doc: "where the local suite logs (default: shown only if one of its processes dies)",
   },
@@ -335,22 +349,72 @@ export const runFlags = {
     flag: "--token-file",
     kind: { is: "text" },
     value: "FILE",
+    completes: "file",
     group: "Suite",
     doc: "file with the suite's token (default $ASSAY_TOKEN, else the file that a local assay serve wrote)",
+  },
+  tls: {
+    flag: "--tls",
+    kind: { is: "switch" },
+    group: "Suite",
+    doc: "the suite speaks TLS with a certificate of a public authority",
+  },
+  tlsCa: {
+    flag: "--tls-ca",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Suite",
+    doc: "PEM file of the authority of the suite's certificate; it speaks TLS then",
+  },
+  tlsCert: {
+    flag: "--tls-cert",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Suite",
+    doc: "PEM file of a certificate of one's own, for a suite that asks for one",
+  },
+  tlsKey: {
+    flag: "--tls-key",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Suite",
+    doc: "PEM file of its key",
+  },
+
+  config: {
+    flag: "--config",
+    aliases: ["-f"],
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Configuration",
+    doc: "YAML or JSON file with a RunSpec; environment, options and --set win over it",
+  },
+  settings: {
+    flag: "--set",
+    kind: { is: "settings" },
+    value: "PATH=VALUE",
+    group: "Configuration",
+    doc: "one field of the RunSpec, as target.idle_timeout_sec=5 or phases[0].stop.duration_sec=60; repeatable, wins over all else",
   },
 } as const satisfies FlagTable;
 
 export type RunOptions = OptionsOf<typeof runFlags>;
 
 export const healthFlags = {
-  controller: {
-    flag: "--controller",
-    kind: { is: "address" },
-    value: "HOST:PORT",
-    group: "Suite",
-    doc: "whom to ask (default $ASSAY_CONTROLLER)",
-  },
+  controller: { ...runFlags.controller, doc: "whom to ask" },
   tokenFile: runFlags.tokenFile,
+  tls: runFlags.tls,
+  tlsCa: runFlags.tlsCa,
+  tlsCert: runFlags.tlsCert,
+  tlsKey: runFlags.tlsKey,
 } as const satisfies FlagTable;
 
-export type HealthOptions = OptionsOf<typeof healthFlags>;
+/** `assay config show` takes the options of a run. */
+export const configShowFlags = {
+  ...runFlags,
+  json: { ...runFlags.json, doc: "JSON instead of YAML" },
+} as const satisfies FlagTable;

@@ -2,25 +2,22 @@
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/grpc/health/v1/health_pb.js";
 import { messageOf } from "../../services/common/errors.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
+import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { HealthOptions } from "./flags.ts";
-import type { Terminal } from "./terminal.ts";
-import { findToken } from "./token.ts";
+import type { healthFlags } from "./flags.ts";
+import { refuse } from "./refuse.ts";
+import { suiteAddress } from "./suite-address.ts";
 
 /** With the start of this process it makes 3 s. */
 const timeoutMs = 2500;
 
 /** Prints one line a service, `SERVING assay.controller.v1.RunService`. Resolves with the exit code, within 3 s. */
-export async function health({ controller, tokenFile }: HealthOptions, terminal: Terminal): Promise<number> {
-  const address = controller ?? terminal.env.ASSAY_CONTROLLER ?? "";
-  if (address === "") {
-    terminal.err("assay health: --controller: expected the HOST:PORT of a suite\n");
-    return exitCodes.usage;
-  }
+export async function health({ options, name, terminal }: Asked<typeof healthFlags>): Promise<number> {
+  const { controller: address } = options;
+  if (address === undefined) return refuse(terminal, name, ["--controller: expected the HOST:PORT of a suite"]);
   let client: ReturnType<typeof createClient<typeof Health>> | undefined;
   try {
-    const token = await findToken(tokenFile, terminal.env);
-    client = createClient(Health, { address, token });
+    client = createClient(Health, await suiteAddress(address, options, terminal.env));
     const { statuses } = await client.list({}, { timeoutMs });
     const rows = Object.entries(statuses)
       .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,81 +1,65 @@
-/** The texts of `--help`, made from the tables of flags. */
-import { exitCodes } from "./exit-codes.ts";
-import { type Flag, type FlagTable, flagGroups, healthFlags, runFlags } from "./flags.ts";
+/** The texts of `--help`. Pure. */
 
-export const overview = `assay: measures how fast an inference server is, and says how far its figures can be trusted
+import { wrap } from "../../report/text.ts";
+import { type CommandRow, commands, programs } from "./commands.ts";
+import { type CommandPage, isShort, type OptionRow, pageOf } from "./manual/page.ts";
 
-  assay run [options]      run a benchmark (assay profile is the same)
-  assay mock [options]     the built-in server, to try things out against
-  assay serve [options]    services of a suite that stays
-  assay health [options]   whether a suite is there and serving
-  assay recover FOLDER     finish a run whose processes were all killed, from its file
-  assay --version          the version
-
-assay COMMAND --help lists the options of a command. To see it work: assay run --mock
-`;
-
-/** `width`: columns of the terminal. */
-export function runHelp(width: number): string {
+/** What `assay --help` prints. */
+export function overview(): string {
+  const rows: readonly CommandRow[] = Object.values(commands);
+  const shown = [
+    ...rows.map((row) => {
+      const { usage, summary } = pageOf(row);
+      return [usage.replace(/ \[options\]$/, ""), `${summary}${aliasesOf(row)}`] as const;
+    }),
+    ...programs.map(({ name, summary }) => [`assay ${name}`, summary] as const),
+    ["assay --version", "version, commit and Node"] as const,
+  ];
+  const width = Math.max(...shown.map(([usage]) => usage.length)) + 2;
   return [
-    "assay run [options]: sends requests to a server and measures its answers",
-    ...flagGroups.flatMap((group) => ["", group, ...flagLines(runFlags, group, width)]),
+    "assay: measures how fast an inference server is, and says how far its figures can be trusted",
     "",
-    "Without --request-rate the load is a number of requests at once; with it, requests start by the clock.",
+    ...shown.map(([usage, summary]) => `  ${usage.padEnd(width)}${summary}`),
     "",
-    "Examples",
-    "  assay run --mock",
-    "  assay run -m Qwen/Qwen3-0.6B -u localhost:8000 --streaming --concurrency 16 --request-count 200 --isl 512 --osl 128",
-    "  assay run -m my-model --streaming --request-rate 20 --arrival-pattern constant --benchmark-duration 60",
-    "  assay run -m my-model --concurrency 64 --json --quiet | jq '.phases[0].metrics.request_latency.p99'",
-    "",
-    `Exit codes: ${exitCodes.ok} at least one request succeeded · ${exitCodes.failed} the run failed, or every request · ` +
-      `${exitCodes.usage} wrong options · ${exitCodes.interrupted} stopped by Ctrl-C`,
+    "assay COMMAND --help lists the options of a command. To see it work: assay run --mock",
     "",
   ].join("\n");
 }
 
-export function healthHelp(width: number): string {
-  return [
-    "assay health [options]: asks a suite which of its services serve, within 3 s",
-    "",
-    ...flagLines(healthFlags, "Suite", width),
-    "",
-    `Exit codes: ${exitCodes.ok} all SERVING · ${exitCodes.failed} not, or no answer · ${exitCodes.usage} wrong options`,
-    "",
-  ].join("\n");
+function aliasesOf({ aliases = [] }: CommandRow): string {
+  return aliases.length === 0 ? "" : ` (also: assay ${aliases.join(", ")})`;
 }
 
+const leastWidth = 60;
+const mostWidth = 120;
 const columnOfDocs = 34;
 
-function flagLines(table: FlagTable, group: Flag["group"], width: number): string[] {
-  const rows = Object.values(table).filter((flag) => flag.group === group);
-  return [...rows, ...(group === "Suite" ? [helpFlag] : [])].flatMap((flag) => {
-    const negation = flag.kind.is === "switch" ? flag.kind.negation : undefined;
-    const spellings = [...(flag.aliases ?? []).filter((alias) => !alias.startsWith("--")), flag.flag];
-    const others = [
-      ...(flag.aliases ?? []).filter((alias) => alias.startsWith("--")),
-      ...(negation === undefined ? [] : [negation]),
-    ];
-    const usage = `  ${spellings.join(", ")}${flag.value === undefined ? "" : ` ${flag.value}`}`;
-    const doc = others.length === 0 ? flag.doc : `${flag.doc}; also ${others.join(", ")}`;
-    const lines = wrapped(doc, Math.max(30, Math.min(width, 120) - columnOfDocs));
-    const head = usage.length < columnOfDocs - 1 ? [usage.padEnd(columnOfDocs) + (lines.shift() ?? "")] : [usage];
-    return [...head, ...lines.map((line) => " ".repeat(columnOfDocs) + line)];
-  });
+/** What `assay COMMAND --help` prints. `width`: columns of the terminal. */
+export function helpOf(page: CommandPage, width: number): string {
+  const columns = Math.min(Math.max(width, leastWidth), mostWidth);
+  const groups = [...new Set(page.options.map(({ group }) => group))];
+  return [
+    ...wrap(`${page.usage}: ${page.summary}`, columns),
+    ...groups.flatMap((group) => [
+      "",
+      ...(groups.length > 1 ? [group] : []),
+      ...page.options.filter((option) => option.group === group).flatMap((option) => optionLines(option, columns)),
+    ]),
+    ...page.notes.flatMap((note) => ["", ...wrap(note, columns)]),
+    ...(page.examples.length === 0 ? [] : ["", "Examples", ...page.examples.map((example) => `  ${example}`)]),
+    "",
+    ...wrap(`Exit codes: ${page.exits.join(" · ")}`, columns),
+    "",
+  ].join("\n");
 }
 
-const helpFlag: Flag = { flag: "--help", aliases: ["-h"], kind: { is: "switch" }, group: "Suite", doc: "this text" };
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
+/** Short spellings and the first long one stand in front, the others behind what it does. */
+function optionLines({ spellings, negation, value, doc }: OptionRow, columns: number): string[] {
+  const long = spellings.filter((spelling) => !isShort(spelling));
+  const front = [...spellings.filter(isShort), ...long.slice(0, 1)];
+  const others = [...long.slice(1), ...(negation === undefined ? [] : [negation])];
+  const usage = `  ${front.join(", ")}${value === undefined ? "" : ` ${value}`}`;
+  const lines = wrap(others.length === 0 ? doc : `${doc}; also ${others.join(", ")}`, columns - columnOfDocs);
+  const head = usage.length < columnOfDocs - 1 ? [usage.padEnd(columnOfDocs) + (lines.shift() ?? "")] : [usage];
+  return [...head, ...lines.map((line) => " ".repeat(columnOfDocs) + line)];
 }

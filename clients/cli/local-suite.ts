@@ -7,12 +7,14 @@ import { availableParallelism } from "node:os";
 import { AssayError } from "../../services/common/errors.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
 
-/** Services by process; the first process holds the controller, and its address is told to the others. */
-const processes = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
+/** What a run needs. Services by process; the first process holds the controller, and its address is told to the others. */
+const runProcesses = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
 /** All that these know is in the run's file, or is sent to them again. */
 const replaceable: ReadonlySet<string> = new Set(["records-manager,record-processor"]);
 
 export interface LocalSuiteOptions {
+  /** Services by process, the controller in the first. Default: what a run needs. */
+  readonly processes?: readonly string[];
   /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
   readonly command: readonly string[];
   /** Folder that the runs' folders are made in. */
@@ -25,7 +27,7 @@ export interface LocalSuiteOptions {
   readonly onLog?: ((line: string) => void) | undefined;
   /** A process ended that nobody asked to. */
   readonly onDeath: (death: SuiteDeath) => void;
-  /** How long all of them may take to be ready. Default 10 000. */
+  /** How long all of them may take to be ready. Default 30 000: a busy machine starts processes slowly. */
   readonly readyTimeoutMs?: number;
 }
 
@@ -43,12 +45,14 @@ export class LocalSuite {
   readonly #companions: Companion[];
   readonly #addresses = new Map<string, string>();
   readonly #replaced = new Set<string>();
+  readonly #processes: readonly string[];
   #isEnding = false;
 
   /** Starts the processes at once, all together. */
   constructor(options: LocalSuiteOptions) {
     this.#options = options;
-    this.#companions = processes.map((services) => this.#launch(services));
+    this.#processes = options.processes ?? runProcesses;
+    this.#companions = this.#processes.map((services) => this.#launch(services));
   }
 
   /**
@@ -56,9 +60,9 @@ export class LocalSuite {
    * `deadline_exceeded` naming who is missing; the processes are then ended already. To be called once.
    */
   async ready(): Promise<string> {
-    const missing = new Set<string>(processes);
+    const missing = new Set<string>(this.#processes);
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
+    const timeoutMs = this.#options.readyTimeoutMs ?? 30_000;
     const timer = setTimeout(() => {
       const who = [...missing].join(" · ");
       reject(new AssayError("deadline_exceeded", `the local suite is not ready after ${timeoutMs / 1000} s, missing: ${who}`));
@@ -147,7 +151,7 @@ export class LocalSuite {
     const successor = this.#launch(name);
     this.#companions[index] = successor;
     const port = Number(this.#addresses.get(name)?.split(":").at(-1) ?? 0);
-    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(processes[0]) ?? null, { port })));
+    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(this.#processes[0] ?? "") ?? null, { port })));
     void this.#watch(successor);
   }
 }

@@ -9,6 +9,8 @@ export interface Parsed<T extends FlagTable> {
   readonly options: OptionsOf<T>;
   /** Names of the options that were meant to be given, readable or not, slips of spelling included. */
   readonly given: ReadonlySet<string>;
+  /** Arguments that are no options, at most `maxOperands`. */
+  readonly operands: readonly string[];
   readonly wantsHelp: boolean;
   /** One line each, naming option, value and what was expected. With any of them `options` must not be used. */
   readonly problems: readonly string[];
@@ -16,18 +18,27 @@ export interface Parsed<T extends FlagTable> {
 
 /**
  * Reads `--flag value`, `--flag=value` and switches. Flags that gather take all values up to the next flag, and every use adds to
- * those before; of any other flag the last use holds.
+ * those before; of any other flag the last use holds. After `--` everything is an operand.
  */
-export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[]): Parsed<T> {
+export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[], maxOperands = 0): Parsed<T> {
   const bySpelling = spellingsOf(table);
   const options: Record<string, unknown> = {};
   const given = new Set<string>();
+  const operands: string[] = [];
   const problems: string[] = [];
   let wantsHelp = false;
   const rest = [...argv];
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     if (argument === "--help" || argument === "-h") {
       wantsHelp = true;
+      continue;
+    }
+    if (argument === "--" && maxOperands > 0) {
+      operands.push(...rest.splice(0));
+      continue;
+    }
+    if (!argument.startsWith("-") && operands.length < maxOperands) {
+      operands.push(argument);
       continue;
     }
     const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
@@ -58,21 +69,36 @@ export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[
     }
   }
   // Every value was read by the kind of its own row.
-  return { options: options as OptionsOf<T>, given, wantsHelp, problems };
+  return { options: options as OptionsOf<T>, given, operands, wantsHelp, problems };
 }
 
 /** The command line with secret values replaced, to be written into files. */
 export function maskedCommand(table: FlagTable, argv: readonly string[]): string {
   const bySpelling = spellingsOf(table);
   let isHidden = false;
+  let isSetting = false;
   const words = argv.map((argument) => {
     const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
     const found = bySpelling.get(equals < 0 ? argument : argument.slice(0, equals));
-    if (found === undefined) return isHidden ? "***" : quoted(argument);
-    isHidden = found.flag.isSecret === true && equals < 0;
-    return found.flag.isSecret === true && equals >= 0 ? `${argument.slice(0, equals)}=***` : quoted(argument);
+    if (found === undefined) return isHidden ? "***" : quoted(isSetting ? maskedSetting(argument) : argument);
+    const isInline = equals >= 0;
+    isHidden = found.flag.isSecret === true && !isInline;
+    isSetting = found.flag.kind.is === "settings" && !isInline;
+    if (!isInline) return quoted(argument);
+    const value = argument.slice(equals + 1);
+    const shown = found.flag.isSecret ? "***" : found.flag.kind.is === "settings" ? maskedSetting(value) : value;
+    return quoted(`${argument.slice(0, equals)}=${shown}`);
   });
   return words.join(" ");
+}
+
+/** Paths of a RunSpec below which values are secrets. */
+const secretPaths = /^target\.(api_key|apiKey|headers|tls\.(key_pem|keyPem))/;
+
+/** `path=value`, the value masked where it is a secret. */
+export function maskedSetting(setting: string): string {
+  const path = setting.split("=", 1)[0] ?? "";
+  return secretPaths.test(path) ? `${path}=***` : setting;
 }
 
 function quoted(word: string): string {

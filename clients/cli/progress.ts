@@ -1,6 +1,6 @@
 /** How a run gets on, on stderr: one line drawn again and again on a terminal, elsewhere a line now and then. */
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { clip, harmless, whole } from "./text.ts";
+import { clip, harmless, whole } from "../../report/text.ts";
 
 export interface ProgressOptions {
   readonly write: (text: string) => void;
@@ -42,7 +42,10 @@ export class Progress {
     this.#sample(now, phase);
     const line = this.#lineOf(run, phase, now);
     if (this.#options.isTty) {
-      this.#options.write(`\r\x1b[2K${clip(line, this.#options.width() - 1)}`);
+      const width = this.#options.width() - 1;
+      const hasBar = phase !== undefined && width >= leastWidthOfBar;
+      const bar = hasBar ? barOf(shareOf(phase, now - this.#stageSinceMs)) : "";
+      this.#options.write(`\r\x1b[2K${clip(`${bar}${line}`, width)}`);
       this.#isDrawn = true;
     } else if (isNew || now - this.#writtenMs >= lineIntervalMs) {
       this.#options.write(`${line}\n`);
@@ -89,6 +92,25 @@ export class Progress {
     if (first === undefined || last === undefined || last.atMs <= first.atMs) return undefined;
     return ((last.sent - first.sent) * 1000) / (last.atMs - first.atMs);
   }
+}
+
+const barWidth = 20;
+/** Narrower terminals have room for the words alone. */
+const leastWidthOfBar = 79;
+/** Blocks of an eighth of a column each. */
+const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
+
+/** How much of the phase is done, 0 to 1, by what ends it first. */
+function shareOf({ asked, sent, durationSec }: PhaseProgress, sinceMs: number): number {
+  const byCount = asked > 0n ? Number(sent) / Number(asked) : 0;
+  const byTime = durationSec > 0 ? sinceMs / 1000 / durationSec : 0;
+  return Math.min(1, Math.max(byCount, byTime));
+}
+
+function barOf(share: number): string {
+  const steps = Math.floor(share * barWidth * 8);
+  const filled = `${"█".repeat(Math.floor(steps / 8))}${eighths[steps % 8]}`;
+  return `▕${filled.padEnd(barWidth)}▏${(share * 100).toFixed(0).padStart(3)} %  `;
 }
 
 /** The phase by its name, while credits are issued or come back. */

@@ -1,48 +1,88 @@
 /** What the options of `assay run` mean together, and the RunSpec that they make. Pure. */
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { GivenOptions } from "./asked.ts";
+import { variableOf } from "./environment.ts";
 import { type Flag, type RunOptions, runFlags } from "./flags.ts";
+import { maskedSetting } from "./parse.ts";
 
-/** What is wrong between options, one line each; `given` names those that were meant to be given, readable or not. */
-export function conflictsOf(options: RunOptions, given: ReadonlySet<string>): string[] {
-  const has = (name: keyof RunOptions): boolean => given.has(name);
+/** Options of `assay run`, and where each was given. */
+export type GivenRun = GivenOptions<typeof runFlags>;
+
+const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
+  ["mock", "urls"],
+  ["gpuTelemetry", "noGpuTelemetry"],
+  ["logFile", "controller"],
+];
+
+/** Options without those of the environment that one on the command line excludes. */
+export function withoutOverruled({ options, origins }: GivenRun): GivenRun {
+  const overruled = new Set(
+    exclusive.flatMap(([one, other]) => {
+      if (!origins.has(one) || !origins.has(other) || origins.get(one) === origins.get(other)) return [];
+      return [origins.get(one) === "environment" ? one : other];
+    }),
+  );
+  const isKept = ([name]: readonly [string, unknown]): boolean => !overruled.has(name as keyof RunOptions);
+  return {
+    options: Object.fromEntries(Object.entries(options).filter(isKept)),
+    origins: new Map([...origins].filter(isKept)),
+  };
+}
+
+/** What is wrong between options, one line each. */
+export function problemsOfRun(given: GivenRun): string[] {
+  return conflictsOf(withoutOverruled(given), given.origins.has("config"));
+}
+
+/** As `problemsOfRun`, of options none of which is overruled. `hasFile`: what one of them lacks may be in the file of `--config`. */
+export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
+  const has = (name: keyof RunOptions): boolean => given.origins.has(name);
   const problems: string[] = [];
   const needs = (name: keyof RunOptions, needed: keyof RunOptions): void => {
-    if (has(name) && !has(needed)) problems.push(`${shown(name, options)}: needs ${runFlags[needed].flag} beside it`);
+    // The environment is there for many commands: what one of them has no use for is no mistake.
+    const isMeant = given.origins.get(name) === "argument";
+    if (isMeant && !has(needed)) problems.push(`${shown(name, given)}: needs ${runFlags[needed].flag} beside it`);
   };
-  const excludes = (one: keyof RunOptions, other: keyof RunOptions): void => {
-    if (has(one) && has(other)) problems.push(`${shown(one, options)}: not together with ${runFlags[other].flag}`);
-  };
-  if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
-  needs("arrivalPattern", "requestRate");
-  needs("graceSec", "durationSec");
-  if (!has("mock")) {
-    needs("islStddev", "isl");
-    needs("oslStddev", "osl");
+  if (!hasFile) {
+    if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
+    needs("arrivalPattern", "requestRate");
+    needs("graceSec", "durationSec");
+    if (!has("mock")) {
+      needs("islStddev", "isl");
+      needs("oslStddev", "osl");
+    }
   }
-  needs("tokenFile", "controller");
-  excludes("mock", "urls");
-  excludes("gpuTelemetry", "noGpuTelemetry");
-  excludes("logFile", "controller");
+  for (const name of ["tokenFile", "tls", "tlsCa", "tlsCert", "tlsKey"] as const) needs(name, "controller");
+  needs("tlsCert", "tlsKey");
+  needs("tlsKey", "tlsCert");
+  for (const [one, other] of exclusive) {
+    if (has(one) && has(other)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
+  }
   return problems;
 }
 
-/** `--concurrency 8`; without the value where that is a secret or none. */
-export function shown(name: keyof RunOptions, options: RunOptions): string {
+/** `--concurrency 8` or `ASSAY_CONCURRENCY=8`; without the value where that is a secret or none. */
+export function shown(name: keyof RunOptions, { options, origins }: GivenRun): string {
   const flag: Flag = runFlags[name];
   const value = options[name];
   const isShown = !flag.isSecret && (typeof value === "string" || typeof value === "number");
+  if (origins.get(name) === "environment") return isShown ? `${variableOf(flag)}=${value}` : variableOf(flag);
   return isShown ? `${flag.flag} ${value}` : flag.flag;
 }
 
-/** What `--mock` stands for; everything that was given wins. `url` is where the built-in server listens. */
-export function withMock(options: RunOptions, url: string): RunOptions {
-  const hasLoad = options.concurrency !== undefined || options.requestRate !== undefined;
-  const hasStop = options.requestCount !== undefined || options.durationSec !== undefined;
+/**
+ * What `--mock` stands for; everything that was given wins, that of a file included. `url` is where the built-in server listens.
+ */
+export function withMock(options: RunOptions, url: string, file: JsonObject = {}): RunOptions {
+  const hasPhases = file.phases !== undefined;
+  const hasLoad = hasPhases || options.concurrency !== undefined || options.requestRate !== undefined;
+  const hasStop = hasPhases || options.requestCount !== undefined || options.durationSec !== undefined;
+  const dataset = isObject(file.dataset) ? file.dataset : undefined;
+  const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
   return {
-    models: ["mock-model"],
-    streaming: true,
-    isl: 128,
-    osl: 32,
+    ...(file.models === undefined ? { models: ["mock-model"] } : {}),
+    ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
+    ...(dataset === undefined ? { isl: 128, osl: 32 } : {}),
     ...(hasLoad ? {} : { concurrency: 8 }),
     ...(hasStop ? {} : { requestCount: 100 }),
     ...options,
@@ -50,53 +90,104 @@ export function withMock(options: RunOptions, url: string): RunOptions {
   };
 }
 
-/** A RunSpec in proto JSON, with what was given and nothing else; a load and a stop there always are. */
-export function runSpecJson(options: RunOptions): JsonObject {
-  const spec: JsonObject = {};
+/**
+ * A RunSpec in proto JSON, with what was given and nothing else; a load and a stop there always are. Options are laid over `file`:
+ * objects field by field, lists whole, and load and stop over every measured phase of it.
+ */
+export function runSpecJson(options: RunOptions, file: JsonObject = {}): JsonObject {
+  const spec = structuredClone(file);
   for (const [name, value] of Object.entries(options)) {
     const path = pathsOf(name)[0];
     if (path === undefined || path.startsWith("phases.")) continue;
     put(spec, path.split("."), path === "target.urls" ? options.urls?.map((url) => ({ url })) : value);
   }
-  spec.phases = phasesOf(options);
+  spec.phases = phasesOf(options, (file.phases ?? []) as readonly JsonObject[]);
   return spec;
 }
 
 /** AIPerf's rule: without a count or a duration, enough requests for every slot to be used twice. */
 const defaultRequestCount = (concurrency: number): number => Math.max(10, 2 * concurrency);
 
-function phasesOf(options: RunOptions): JsonObject[] {
-  const { requestCount, durationSec, graceSec, warmupRequestCount, concurrency = 1 } = options;
-  const load = loadOf(options);
+function phasesOf(options: RunOptions, file: readonly JsonObject[]): JsonObject[] {
+  const { requestCount, durationSec, warmupRequestCount, concurrency = 1 } = options;
+  const isNew = file.length === 0;
   const stop: JsonObject = {};
   if (durationSec !== undefined) stop.duration_sec = durationSec;
   if (requestCount !== undefined) stop.request_count = String(requestCount);
-  else if (durationSec === undefined) stop.request_count = String(defaultRequestCount(concurrency));
-  const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...load, stop };
-  if (graceSec !== undefined) profiling.grace_sec = graceSec;
-  if (warmupRequestCount === undefined) return [profiling];
-  const warmup = { name: "warmup", kind: "PHASE_KIND_WARMUP", ...load, stop: { request_count: String(warmupRequestCount) } };
-  return [warmup, profiling];
+  else if (isNew && durationSec === undefined) stop.request_count = String(defaultRequestCount(concurrency));
+  const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
+  const measured = isNew ? [withGrace(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
+  if (warmupRequestCount === undefined) return measured;
+  const { concurrency: closed, rate } = measured.find(isMeasured) ?? profiling;
+  const load = rate === undefined ? { concurrency: closed ?? { limit: 1 } } : { rate };
+  const warmup = {
+    name: "warmup",
+    kind: "PHASE_KIND_WARMUP",
+    ...load,
+    stop: { request_count: String(warmupRequestCount) },
+  } satisfies JsonObject;
+  return [warmup, ...measured.filter(({ name }) => name !== "warmup")];
 }
 
-function loadOf({ requestRate, arrivalPattern, concurrency }: RunOptions): JsonObject {
+function isMeasured({ kind }: JsonObject): boolean {
+  return kind === "PHASE_KIND_PROFILING";
+}
+
+function withGrace(phase: JsonObject, { graceSec }: RunOptions): JsonObject {
+  return graceSec === undefined ? phase : { ...phase, grace_sec: graceSec };
+}
+
+/** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */
+function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): JsonObject {
+  if (!isMeasured(phase)) return phase;
+  const { concurrency, requestRate, arrivalPattern } = options;
+  const over: JsonObject = withGrace({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
+  if (requestRate !== undefined) {
+    for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
+    return { ...over, rate: { ...((phase.rate ?? {}) as JsonObject), ...loadOf(options).rate } };
+  }
+  const rate = phase.rate as JsonObject | undefined;
+  if (rate === undefined) {
+    return concurrency === undefined
+      ? over
+      : { ...over, concurrency: { ...((phase.concurrency ?? {}) as JsonObject), limit: concurrency } };
+  }
+  return {
+    ...over,
+    rate: {
+      ...rate,
+      ...(concurrency === undefined ? {} : { concurrency_ceiling: concurrency }),
+      ...(arrivalPattern === undefined ? {} : { pattern: patternOf(arrivalPattern) }),
+    },
+  };
+}
+
+function patternOf(pattern: string): string {
+  return `ARRIVAL_PATTERN_${pattern.toUpperCase()}`;
+}
+
+function loadOf({ requestRate, arrivalPattern, concurrency }: RunOptions): { concurrency?: JsonObject; rate?: JsonObject } {
   if (requestRate === undefined) return { concurrency: { limit: concurrency ?? 1 } };
   const rate: JsonObject = { rate_per_sec: requestRate };
-  if (arrivalPattern !== undefined) rate.pattern = `ARRIVAL_PATTERN_${arrivalPattern.toUpperCase()}`;
+  if (arrivalPattern !== undefined) rate.pattern = patternOf(arrivalPattern);
   if (concurrency !== undefined) rate.concurrency_ceiling = concurrency;
   return { rate };
 }
 
 function put(object: JsonObject, path: readonly string[], value: unknown): void {
   const [name = "", ...rest] = path;
-  if (rest.length === 0) {
-    // Values of the table are texts, numbers, booleans, and lists and objects of these.
-    object[name] = value as JsonValue;
-    return;
-  }
-  const inner = (object[name] ?? {}) as JsonObject;
-  object[name] = inner;
-  put(inner, rest, value);
+  // Values of the table are texts, numbers, booleans, and lists and objects of these.
+  const given = value as JsonValue;
+  const before = object[name];
+  if (rest.length > 0) {
+    const inner = isObject(before) ? before : {};
+    object[name] = inner;
+    put(inner, rest, value);
+  } else object[name] = isObject(before) && isObject(given) ? { ...before, ...given } : given;
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A field of the RunSpec that a controller complains about. */
@@ -106,12 +197,34 @@ export interface Complaint {
   readonly description: string;
 }
 
-/** The complaint about the flag that the field comes from, `--concurrency 8: …`; about the field where no flag makes it. */
-export function complaintLine({ field, description }: Complaint, options: RunOptions): string {
+/** Where a value of the spec may come from. */
+export interface SpecSources {
+  readonly given: GivenRun;
+  /** Name of the file of `--config`, and `line:column` of its fields by path with indices. */
+  readonly file?: { readonly name: string; readonly places: ReadonlyMap<string, string> } | undefined;
+  /** Paths of `--set`, by index of `options.settings`. */
+  readonly settingPaths: readonly string[];
+}
+
+/**
+ * The complaint about where the value came from: `--set …`, `--concurrency 8`, `ASSAY_CONCURRENCY=8`, `run.yaml:7:5`. About the flag
+ * for the field where nobody gave it, and about the field where there is no flag.
+ */
+export function complaintLine({ field, description }: Complaint, { given, file, settingPaths }: SpecSources): string {
+  const isWithin = (path: string): boolean => path === field || field.startsWith(`${path}.`) || field.startsWith(`${path}[`);
+  const setting = settingPaths.findLastIndex(isWithin);
+  if (setting >= 0) return `--set ${maskedSetting(given.options.settings?.[setting] ?? "")}: ${description} (${field})`;
   const path = field.replaceAll(/\[\d+\]/g, "");
-  const name = Object.keys(runFlags).find((key) => pathsOf(key).some((own) => path === own || path.startsWith(`${own}.`)));
-  if (name === undefined || !isRunOption(name)) return field === "" ? description : `${field}: ${description}`;
-  return `${shown(name, options)}: ${description} (${field})`;
+  const names = Object.keys(runFlags)
+    .filter(isRunOption)
+    .filter((key) => pathsOf(key).some((own) => path === own || path.startsWith(`${own}.`)));
+  const name = names.find((key) => given.options[key] !== undefined);
+  if (name !== undefined) return `${shown(name, given)}: ${description} (${field})`;
+  const place = file?.places.get(field) ?? file?.places.get(field.replace(/\.[^.]+$/, ""));
+  if (file !== undefined && place !== undefined) return `${file.name}:${place}: ${field}: ${description}`;
+  const [own] = names;
+  if (own !== undefined) return `${shown(own, given)}: ${description} (${field})`;
+  return field === "" ? description : `${field}: ${description}`;
 }
 
 function pathsOf(name: string): readonly string[] {

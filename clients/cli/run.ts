@@ -5,14 +5,14 @@ import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { RunOptions } from "./flags.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
-import { complaintLine, runSpecJson, withMock } from "./run-options.ts";
+import { complaintLine } from "./run-options.ts";
+import { type RunSources, specOf } from "./spec/run-sources.ts";
+import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
-import { findToken } from "./token.ts";
 
 export interface RunContext {
   readonly terminal: Terminal;
@@ -26,10 +26,11 @@ export interface RunContext {
   readonly deathWaitMs?: number;
 }
 
-/** Runs one benchmark with options that were checked. Resolves with the exit code when everything that it started has ended. */
-export async function run(options: RunOptions, context: RunContext): Promise<number> {
+/** Runs one benchmark from sources that were checked. Resolves with the exit code when everything that it started has ended. */
+export async function run(sources: RunSources, context: RunContext): Promise<number> {
   const interrupts = new Interrupts(context.terminal);
-  const session = new Session(options, context);
+  const { spec } = await specOf(sources, undefined);
+  const session = new Session(sources, workersOf(spec), context);
   try {
     return await drive(session, interrupts);
   } catch (error) {
@@ -55,9 +56,15 @@ async function drive(session: Session, interrupts: Interrupts): Promise<number> 
   return session.conclude(ended, interrupts);
 }
 
+function workersOf({ workers }: JsonObject): number | undefined {
+  const most = typeof workers === "object" && workers !== null && "max_workers" in workers ? workers.max_workers : undefined;
+  return typeof most === "number" ? most : undefined;
+}
+
 /** One run, and what was started for it. */
 class Session {
-  #options: RunOptions;
+  readonly #sources: RunSources;
+  readonly #options: RunSources["options"];
   readonly #context: RunContext;
   readonly #lost = new AbortController();
   readonly #suite: LocalSuite | undefined;
@@ -66,9 +73,13 @@ class Session {
   #clear: () => void = () => {};
   #folder = "";
   #deathTimer: NodeJS.Timeout | undefined;
+  #mockUrl: string | undefined;
+  #artifactDir: string | undefined;
 
   /** Starts the processes, before anything slow is loaded. */
-  constructor(options: RunOptions, context: RunContext) {
+  constructor(sources: RunSources, workersMax: number | undefined, context: RunContext) {
+    const { options } = sources;
+    this.#sources = sources;
     this.#options = options;
     this.#context = context;
     const { terminal, command } = context;
@@ -77,7 +88,7 @@ class Session {
       this.#suite = new LocalSuite({
         command,
         artifactBase: terminal.cwd,
-        workersMax: options.workersMax,
+        workersMax,
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),
         logFile: options.logFile === undefined ? undefined : resolve(terminal.cwd, options.logFile),
         onLog: isVerbose ? (line) => this.#note(line) : undefined,
@@ -96,7 +107,7 @@ class Session {
   async connect(): Promise<SuiteClient> {
     const loading = import("./suite-client.ts");
     const [suite, url] = await Promise.all([this.#findSuite(), this.#mock?.ready()]);
-    if (url !== undefined) this.#options = withMock(this.#options, url);
+    this.#mockUrl = url;
     this.#client = new (await loading).SuiteClient(suite);
     return this.#client;
   }
@@ -104,13 +115,13 @@ class Session {
   /** Creates the run. `refused`: the spec is wrong, and why has been said. */
   async create(client: SuiteClient): Promise<CreateRunResponse | "refused"> {
     try {
-      const created = await client.createRun(this.#spec());
+      const created = await client.createRun(await this.#spec());
       if (!this.#options.quiet) for (const warning of created.warnings) this.#note(`warning: ${warning}`);
       return created;
     } catch (error) {
       if (!(error instanceof AssayError) || !isRefusal(error)) throw error;
       const complaints = error.violations.length > 0 ? error.violations : [{ field: "", description: error.message }];
-      for (const line of new Set(complaints.map((complaint) => complaintLine(complaint, this.#options)))) this.say(line);
+      for (const line of new Set(complaints.map((complaint) => complaintLine(complaint, this.#sources)))) this.say(line);
       return "refused";
     }
   }
@@ -175,13 +186,12 @@ class Session {
   async conclude(ended: Run, interrupts: Interrupts): Promise<number> {
     const { conclude } = await import("./conclusion.ts");
     const { terminal, cliCommand } = this.#context;
-    const { artifactDir } = this.#options;
     const concluding = conclude(this.#connected(), ended, {
       terminal,
       cliCommand,
       isJson: this.#options.json === true,
       isLocal: this.#suite !== undefined,
-      artifactDir: artifactDir === undefined ? undefined : resolve(terminal.cwd, artifactDir),
+      artifactDir: this.#artifactDir,
       isInterrupted: interrupts.stop.aborted,
       signal: interrupts.leave,
       say: (text) => this.say(text),
@@ -201,10 +211,9 @@ class Session {
     await Promise.all([this.#suite?.kill(), this.#mock?.kill()]);
   }
 
-  async #findSuite(): Promise<{ address: string; token: string | undefined }> {
+  async #findSuite(): Promise<SuiteAddress> {
     if (this.#suite !== undefined) return { address: await this.#suite.ready(), token: this.#suite.token };
-    const { controller = "", tokenFile } = this.#options;
-    return { address: controller, token: await findToken(tokenFile, this.#context.terminal.env) };
+    return suiteAddress(this.#options.controller ?? "", this.#options, this.#context.terminal.env);
   }
 
   #connected(): SuiteClient {
@@ -213,10 +222,14 @@ class Session {
   }
 
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
-  #spec(): JsonObject {
-    const { artifactDir, ...options } = this.#options;
-    if (artifactDir === undefined || this.#suite === undefined) return runSpecJson(options);
-    return runSpecJson({ ...options, artifactDir: resolve(this.#context.terminal.cwd, artifactDir) });
+  async #spec(): Promise<JsonObject> {
+    const { spec } = await specOf(this.#sources, this.#mockUrl);
+    const given = typeof spec.output === "object" && spec.output !== null && !Array.isArray(spec.output) ? spec.output : {};
+    const { artifact_dir: folder, ...rest } = given;
+    const output: JsonObject = { ...rest, cli_command: this.#context.cliCommand };
+    if (folder === undefined) return { ...spec, output };
+    this.#artifactDir = String(folder);
+    return { ...spec, output: this.#suite === undefined ? output : { ...output, artifact_dir: folder } };
   }
 
   // The figure only decorates the progress line: a suite that does not give it is watched without.
@@ -254,7 +267,7 @@ class Session {
   /** What is left of a run that nobody ended. */
   #recorded(): string {
     if (this.#folder === "") return "";
-    return `; what was recorded is in ${this.#folder}, assay recover makes the results of it`;
+    return `; what was recorded is in ${this.#folder}, assay runs recover makes the results of it`;
   }
 
   #note(text: string): void {

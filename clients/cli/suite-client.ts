@@ -7,10 +7,12 @@ import {
   type CreateRunResponse,
   RunService,
   SuiteService,
+  type ValidateRunResponse,
   type WatchRunResponse,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import {
   type ExportRunResponse,
+  type QueryRecordsResponse,
   RecordsManagerService,
   type SummarizeRecordsResponse,
   type WatchSummaryResponse,
@@ -19,12 +21,7 @@ import { AssayError, type ErrorCode } from "../../services/common/errors.ts";
 import { type Channel, createChannel } from "../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../services/common/rpc/client.ts";
 import { asAssayError } from "../../services/common/rpc/status.ts";
-
-export interface SuiteAddress {
-  /** Of the controller, `host:port`. */
-  readonly address: string;
-  readonly token: string | undefined;
-}
+import type { SuiteAddress } from "./suite-address.ts";
 
 export interface WatchOptions {
   readonly signal: AbortSignal;
@@ -37,6 +34,7 @@ export interface WatchOptions {
 const summaryTimeoutMs = 300_000;
 const cancelTimeoutMs = 5000;
 const suiteTimeoutMs = 5000;
+const recordsPageSize = 2000;
 /** Whoever wants this is leaving. */
 const cancelNowTimeoutMs = 1000;
 /** How long a suite may be silent, and how soon it is dialled again, doubling. */
@@ -69,6 +67,53 @@ export class SuiteClient {
   /** `spec` in proto JSON. Fails with the controller's own errors, `violations` included. */
   async createRun(spec: JsonObject): Promise<CreateRunResponse> {
     return this.#runs.createRun({ spec: fromJson(RunSpecSchema, spec) }, { timeoutMs: 10_000 });
+  }
+
+  /** The effective spec of a spec in proto JSON, secrets masked, and what is suspect about it. Fails as `createRun`. */
+  async validateRun(spec: JsonObject): Promise<ValidateRunResponse> {
+    return this.#runs.validateRun({ spec: fromJson(RunSpecSchema, spec) }, { timeoutMs: 10_000 });
+  }
+
+  /** Newest first, at most `limit`. */
+  async *listRuns(limit = Number.POSITIVE_INFINITY): AsyncGenerator<Run> {
+    let left = limit;
+    let pageToken = "";
+    do {
+      const page = await this.#runs.listRuns({ pageSize: Math.min(left, 1000), pageToken }, { timeoutMs: suiteTimeoutMs });
+      yield* page.runs;
+      left -= page.runs.length;
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "" && left > 0);
+  }
+
+  /** Throws `not_found`. */
+  async getRun(runId: string): Promise<Run> {
+    const { run } = await this.#runs.getRun({ runId }, { timeoutMs: suiteTimeoutMs });
+    if (run === undefined) throw new AssayError("not_found", `there is no run ${runId}`);
+    return run;
+  }
+
+  /** Throws `not_found`, `failed_precondition` for one that has not ended. */
+  async deleteRun(runId: string): Promise<void> {
+    await this.#runs.deleteRun({ runId }, { timeoutMs: suiteTimeoutMs });
+  }
+
+  /**
+   * Pages of records in the order of their credits.
+   * @param fields of MetricRecord; empty: all
+   */
+  async *queryRecords(runId: string, phase: string, fields: readonly string[]): AsyncGenerator<QueryRecordsResponse> {
+    const records = await this.#recordsManager();
+    let pageToken = "";
+    do {
+      const mask = fields.length === 0 ? {} : { fields: { paths: [...fields] } };
+      const page = await records.queryRecords(
+        { runId, phase, pageToken, pageSize: recordsPageSize, ...mask },
+        { timeoutMs: summaryTimeoutMs },
+      );
+      yield page;
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
   }
 
   /**
@@ -109,9 +154,10 @@ export class SuiteClient {
     }
   }
 
-  async summarize(runId: string): Promise<SummarizeRecordsResponse> {
+  /** `phase`: by name; empty: every phase. */
+  async summarize(runId: string, phase = ""): Promise<SummarizeRecordsResponse> {
     const records = await this.#recordsManager();
-    return records.summarizeRecords({ runId }, { timeoutMs: summaryTimeoutMs });
+    return records.summarizeRecords({ runId, phase }, { timeoutMs: summaryTimeoutMs });
   }
 
   /** Live figures until the run ends or the signal aborts. */
@@ -120,10 +166,15 @@ export class SuiteClient {
     yield* records.watchSummary({ runId, intervalMs: 1000 }, { signal });
   }
 
-  /** The bytes of the run's files. `cliCommand`: secrets masked. */
-  async *exportRun(runId: string, cliCommand: string, signal: AbortSignal): AsyncGenerator<ExportRunResponse> {
+  /** The bytes of the run's files, of those named or of all. `cliCommand`: secrets masked; empty: not known. */
+  async *exportRun(
+    runId: string,
+    cliCommand: string,
+    signal: AbortSignal,
+    files: readonly string[] = [],
+  ): AsyncGenerator<ExportRunResponse> {
     const records = await this.#recordsManager();
-    yield* records.exportRun({ runId, cliCommand }, { signal });
+    yield* records.exportRun({ runId, cliCommand, files: [...files] }, { signal });
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
+import { readClockIdentity } from "../common/member/suite-clock.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteFormat, sqliteError } from "../common/sqlite.ts";
 
 export interface CatalogEntry {
@@ -15,6 +16,34 @@ export interface CatalogEntry {
   readonly endedWallNs?: number | undefined;
   /** One line for lists: model, load, main figures. */
   readonly summaryLine: string;
+  /** With which the names of its exported files begin; absent: they have their usual names. */
+  readonly exportPrefix?: string;
+  /** Process whose run it is; undefined: not known. */
+  readonly owner?: CatalogOwner | undefined;
+}
+
+/** A process, as long as its host is up. */
+export interface CatalogOwner {
+  /** New at every start of the host. */
+  readonly bootId: string;
+  readonly pid: number;
+}
+
+/** This process. */
+export function ownerHere(): CatalogOwner {
+  return { bootId: readClockIdentity().bootId, pid: process.pid };
+}
+
+/** Whether another such process is on this host. One that is not known is gone, and so is one that had the id of this process. */
+export function isAlive(owner: CatalogOwner | undefined): boolean {
+  const here = ownerHere();
+  if (owner === undefined || owner.bootId !== here.bootId || owner.pid === here.pid) return false;
+  try {
+    return process.kill(owner.pid, 0);
+  } catch (error) {
+    // Somebody else's process is one, too.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }
 
 export interface ListOptions {
@@ -40,6 +69,9 @@ const FORMAT: SqliteFormat = {
       summary_line TEXT NOT NULL
     ) STRICT;
     CREATE INDEX runs_by_creation ON runs (created_wall_ns DESC, run_id DESC);`,
+    `ALTER TABLE runs ADD COLUMN owner_boot_id TEXT;
+    ALTER TABLE runs ADD COLUMN owner_pid INTEGER;`,
+    "ALTER TABLE runs ADD COLUMN export_prefix TEXT NOT NULL DEFAULT ''",
   ],
 };
 
@@ -72,7 +104,12 @@ export class RunCatalog {
 
   /** Adds a run, or replaces what is known of it. */
   put(entry: CatalogEntry): void {
-    const sql = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)";
+    // By name: a later version may have added columns to a catalog that this one has open.
+    const columns = [
+      ...["run_id", "folder", "state", "created_wall_ns", "started_wall_ns", "ended_wall_ns", "summary_line"],
+      ...["owner_boot_id", "owner_pid", "export_prefix"],
+    ];
+    const sql = `INSERT OR REPLACE INTO runs (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
     this.#try("write to", () => {
       this.#db
         .prepare<unknown[]>(sql)
@@ -84,6 +121,9 @@ export class RunCatalog {
           entry.startedWallNs === undefined ? null : Math.round(entry.startedWallNs),
           entry.endedWallNs === undefined ? null : Math.round(entry.endedWallNs),
           entry.summaryLine,
+          entry.owner?.bootId ?? null,
+          entry.owner?.pid ?? null,
+          entry.exportPrefix ?? "",
         );
     });
   }
@@ -146,5 +186,9 @@ function entryOf(row: Row): CatalogEntry {
     startedWallNs: typeof row.started_wall_ns === "number" ? row.started_wall_ns : undefined,
     endedWallNs: typeof row.ended_wall_ns === "number" ? row.ended_wall_ns : undefined,
     summaryLine: String(row.summary_line),
+    ...(row.export_prefix === "" ? {} : { exportPrefix: String(row.export_prefix) }),
+    ...(typeof row.owner_boot_id === "string" && typeof row.owner_pid === "number"
+      ? { owner: { bootId: row.owner_boot_id, pid: row.owner_pid } }
+      : {}),
   };
 }

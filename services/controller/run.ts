@@ -137,6 +137,7 @@ export class RunExecution {
     this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
+      name: options.spec.name,
       runId,
       spec: maskSecrets(spec),
       state: RunState.CREATED,

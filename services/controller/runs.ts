@@ -13,7 +13,7 @@ import type { Addresses } from "../common/member/addresses.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
-import { RunCatalog } from "./catalog.ts";
+import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -43,6 +43,7 @@ export class Runs {
   private changed = Promise.withResolvers<void>();
   private created = 0;
   private readonly ended = new Map<RunState, number>();
+  private readonly owner = ownerHere();
   private isClosed = false;
 
   /** Opens the catalog. Throws, naming its path, where it cannot be written. */
@@ -72,7 +73,9 @@ export class Runs {
     if (this.queue.length >= this.options.maxQueued) {
       throw new AssayError("resource_exhausted", `${this.queue.length} runs are waiting already`);
     }
-    const folder = makeRunFolder(this.options, runId, compiled.spec.output?.artifactDir ?? "", compiled.spec.name);
+    const { name, output } = compiled.spec;
+    const { artifactDir = "", exportPrefix = "" } = output ?? {};
+    const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
     const execution = this.execution(runId, compiled.spec, folder);
     this.executions.set(runId, execution);
     this.created++;
@@ -122,11 +125,11 @@ export class Runs {
 
   /** Forgets an ended run and removes its files. Throws `not_found`, `failed_precondition`. */
   delete(runId: string): void {
-    const { state, folder } = this.get(runId);
+    const { state, folder, spec } = this.get(runId);
     // Members may still be letting go of a run that has reached its last state.
     const isUnderWay = this.current?.run.runId === runId;
     if (state < RunState.COMPLETED || isUnderWay) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
-    removeRunFiles(folder);
+    removeRunFiles(folder, spec?.output?.exportPrefix ?? this.catalog.get(runId)?.exportPrefix ?? "");
     this.executions.delete(runId);
     this.catalog.delete(runId);
   }
@@ -230,13 +233,17 @@ export class Runs {
       startedWallNs: wallNsOf(run.startTime),
       endedWallNs: wallNsOf(run.endTime),
       summaryLine: run.spec?.name ?? "",
+      exportPrefix: run.spec?.output?.exportPrefix ?? "",
+      owner: this.owner,
     });
   }
 
-  /** Runs that an earlier controller left behind are never taken up again. */
+  /** Runs that a controller left behind which is gone are never taken up again. Other suites may use this catalog at this moment. */
   private failForgotten(): void {
     const unfinished = ["CREATED", "CONFIGURING", "READY", "RUNNING", "DRAINING", "PROCESSING"];
-    for (const entry of this.catalog.list({ limit: 1000, states: unfinished })) this.catalog.put({ ...entry, state: "FAILED" });
+    for (const entry of this.catalog.list({ limit: 1000, states: unfinished })) {
+      if (!isAlive(entry.owner)) this.catalog.put({ ...entry, state: "FAILED" });
+    }
   }
 
   private tell(): void {
@@ -259,11 +266,13 @@ function runOfEntry(entry: {
   createdWallNs: number;
   startedWallNs?: number | undefined;
   endedWallNs?: number | undefined;
+  summaryLine: string;
 }): Run {
   const state = RunState[entry.state as keyof typeof RunState];
   return create(RunSchema, {
     runId: entry.runId,
     folder: entry.folder,
+    name: entry.summaryLine,
     state: typeof state === "number" ? state : RunState.UNSPECIFIED,
     createTime: timestampOf(entry.createdWallNs),
     ...(entry.startedWallNs === undefined ? {} : { startTime: timestampOf(entry.startedWallNs) }),

@@ -23,8 +23,8 @@ export interface DatasetServiceDeps {
   prepare(spec: DatasetSpec | undefined, randomSeed: bigint, runId: string): PreparedDataset;
   /** Throws `failed_precondition` while a run uses it. */
   remove(datasetId: string): void;
-  /** Counted up as turns are served. */
-  readonly counts: TurnCounts;
+  /** Counted up as turns are served. Default: nobody reads it. */
+  readonly counts?: TurnCounts;
 }
 
 /** Since the start of the process. */
@@ -42,7 +42,8 @@ const refBytes = 32;
 
 type TurnStream = MessageStream<FetchTurnsRequest, MessageInitShape<typeof FetchTurnsResponseSchema>>;
 
-export function createDatasetService({ find, prepare, remove, counts }: DatasetServiceDeps): Implementation {
+export function createDatasetService(deps: DatasetServiceDeps): Implementation {
+  const { find, prepare, remove, counts = { served: 0, missing: 0, streams: 0 } } = deps;
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
     if (found === undefined) throw new AssayError("not_found", `there is no dataset ${datasetId}`);

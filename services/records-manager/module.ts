@@ -6,16 +6,20 @@ import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { ConfigureRun, FinishRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/counting.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
+import { createClient } from "../common/rpc/client.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { version } from "../common/version.ts";
+import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
+import type { TurnStream } from "./exports/inputs-file.ts";
 import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts";
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
@@ -27,8 +31,11 @@ import { identityOf } from "./summary-wire.ts";
 export interface RecordsManagerDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
+  readonly addresses: Addresses;
   /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
   readonly runsDir: string;
+  /** Folder of a run that this process has not written, as the suite's catalog knows it; undefined: it does not. */
+  folderInCatalog(runId: string): Promise<string | undefined>;
   /** Makes spans of a sample of requests. Default: none. */
   readonly tracer?: Tracer;
   report(event: MemberEvent["event"], runId: string): void;
@@ -46,7 +53,7 @@ interface OpenRun {
 const done = { case: undefined } as const;
 
 export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceModule {
-  const { log, clock, runsDir, report, tracer } = deps;
+  const { log, clock, addresses, runsDir, folderInCatalog, report, tracer } = deps;
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
@@ -60,7 +67,26 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
     return found;
   };
 
-  const configure = (runId: string, { spec, folder, createWallNs }: ConfigureRun): void => {
+  const folderOf = async (runId: string): Promise<string> => {
+    const own = folders.get(runId) ?? join(runsDir, runId);
+    // An id is a name, never a path out of the runs folder.
+    const isName = basename(runId) === runId;
+    if (isName && existsSync(join(own, "run.db"))) return own;
+    const known = isName ? await folderInCatalog(runId) : undefined;
+    if (known === undefined || !existsSync(join(known, "run.db"))) {
+      throw new AssayError("not_found", `there is no run ${runId}${known === undefined ? "" : `: ${known} holds no run.db`}`);
+    }
+    return known;
+  };
+
+  const dialTurns = async (runId: string, datasetId: string, signal: AbortSignal): Promise<TurnStream> => {
+    const stream = createClient(DatasetService, await addresses.channelTo("dataset", signal)).fetchTurns();
+    const hello = { protocolVersion, runId, workerId: "records-manager", datasetId };
+    stream.send({ message: { case: "hello", value: hello } });
+    return stream;
+  };
+
+  const configure = (runId: string, { spec, folder, createWallNs, dataset }: ConfigureRun): void => {
     if (spec === undefined) throw new AssayError("invalid_argument", "the records-manager needs a spec");
     open.get(runId)?.run.close();
     const spans = tracer?.isOn === true ? new RequestSpans(tracer, spec) : undefined;
@@ -68,6 +94,8 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
       folder,
       queries,
       log,
+      inputs:
+        dataset === undefined ? undefined : { spec, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
       counts,
       onCommitted: spans && ((records) => spans.add(records)),
       header: {
@@ -75,7 +103,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
         createdWallNs: createWallNs,
         suiteWallOffsetNs: wallOfMonotonic(0) - clock.toSuite(0),
-        versions: { assay: version, node: process.versions.node },
+        versions: { assay: version, commit: commit(), node: process.versions.node },
         phases: spec.phases.map((phase, index) => ({
           phase: index,
           name: phase.name,
@@ -116,17 +144,13 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
 
   const conclude = async (runId: string, found: OpenRun, { state, reason }: FinishRun): Promise<void> => {
     const name = state === RunState.COMPLETED ? "COMPLETED" : state === RunState.CANCELLED ? "CANCELLED" : "FAILED";
-    const isSummaryOnly = found.spec.output?.exportLevel === "summary";
     try {
-      await found.run.finish(
-        {
-          state: name,
-          wasCancelled: name === "CANCELLED",
-          endedWallNs: wallOfMonotonic(monotonicNs()),
-          ...(reason === "" ? {} : { reason }),
-        },
-        isSummaryOnly ? "summary" : "all",
-      );
+      await found.run.finish({
+        state: name,
+        wasCancelled: name === "CANCELLED",
+        endedWallNs: wallOfMonotonic(monotonicNs()),
+        ...(reason === "" ? {} : { reason }),
+      });
     } finally {
       open.delete(runId);
     }
@@ -137,13 +161,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
     implementations: [
       createRecordsManagerService({
         runOf: (runId) => open.get(runId)?.run,
-        folderOf: (runId) => {
-          const folder = folders.get(runId) ?? join(runsDir, runId);
-          // An id is a name, never a path out of the runs folder.
-          if (basename(runId) !== runId || !existsSync(join(folder, "run.db")))
-            throw new AssayError("not_found", `there is no run ${runId}`);
-          return folder;
-        },
+        folderOf,
         phaseOf: (runId, index) => {
           const phase = find(runId).spec.phases[index];
           return { name: phase?.name ?? String(index), kind: phase?.kind ?? PhaseKind.UNSPECIFIED };

@@ -1,5 +1,5 @@
 /** RPCs of the records-manager. */
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
@@ -18,13 +18,12 @@ export interface RecordsManagerServiceDeps {
   /** The run that is written here; undefined: none of that id. */
   runOf(runId: string): RecordsRun | undefined;
   /** Folder of a run, running or ended. Throws `not_found`. */
-  folderOf(runId: string): string;
+  folderOf(runId: string): Promise<string>;
   /** Name and kind of a phase of a run that is written here. */
   phaseOf(runId: string, phase: number): { readonly name: string; readonly kind: PhaseKind };
   readonly queries: QueryClient;
 }
 
-const exportFiles = ["profile_export_aiperf.json", "profile_export.jsonl", "run.db"] as const;
 const exportChunkBytes = 256 * 1024;
 const defaultBucketMs = 1000;
 const defaultPageSize = 100;
@@ -96,7 +95,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         const page = await queries.ask(
           "records",
           {
-            folder: folderOf(request.runId),
+            folder: await folderOf(request.runId),
             fields: columns,
             pageSize: request.pageSize === 0 ? defaultPageSize : Math.min(request.pageSize, maxPageSize),
             ...(request.phase === "" ? {} : { phase: request.phase }),
@@ -112,7 +111,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         };
       },
       summarizeRecords: async ({ runId, phase }, { signal }) => {
-        const folder = folderOf(runId);
+        const folder = await folderOf(runId);
         const [summary, gpus] = await Promise.all([
           queries.ask("summarize", { folder, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
           queries.ask("gpus", { folder }, signal),
@@ -125,7 +124,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           await queries.ask(
             "timeline",
             {
-              folder: folderOf(runId),
+              folder: await folderOf(runId),
               bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
               ...(phase === "" ? {} : { phase }),
             },
@@ -133,26 +132,26 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           ),
         ),
       async *exportRun({ runId, files, cliCommand }, { signal }) {
-        const folder = folderOf(runId);
-        const wanted = files.length === 0 ? exportFiles : files;
-        for (const file of wanted) {
-          if (!exportFiles.some((known) => known === file)) {
-            throw new AssayError("invalid_argument", `files: must be of ${exportFiles.join(", ")}, got ${file}`);
-          }
+        const folder = await folderOf(runId);
+        const offered = await queries.ask("exportFiles", { folder }, signal);
+        const known = offered.map(({ file }) => file);
+        const unknown = files.find((file) => !known.includes(file));
+        if (unknown !== undefined) {
+          throw new AssayError("invalid_argument", `files: must be of ${known.join(", ")}, got ${unknown}`);
         }
         if (runOf(runId) !== undefined) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
-        const runInfo = cliCommand === "" ? {} : { runInfo: { cli_command: cliCommand } };
-        await queries.ask("export", { folder, names: ["aiperf-json", "aiperf-jsonl"], ...runInfo }, signal);
-        for (const file of wanted) {
-          const bytes = createReadStream(join(folder, file), { highWaterMark: exportChunkBytes, signal });
-          for await (const data of bytes) yield { file, data: data as Buffer };
-          yield { file, isLast: true };
+        const wanted = offered.filter(({ file, isUsual }) => (files.length === 0 ? isUsual : files.includes(file)));
+        const names = wanted.flatMap(({ exporter }) => exporter ?? []);
+        await queries.ask("export", { folder, names, ...(cliCommand === "" ? {} : { cliCommand }) }, signal);
+        // In the order asked for.
+        for (const file of files.length === 0 ? wanted.map((entry) => entry.file) : files) {
+          yield* partsOf(folder, file, signal);
         }
       },
       async *watchSummary({ runId, intervalMs }, { signal }) {
         const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
         // Of a run that has ended nothing is live; one that has no folder yet is unknown here, whoever asks for it.
-        if (runOf(runId) === undefined) folderOf(runId);
+        if (runOf(runId) === undefined) await folderOf(runId);
         for (let run = runOf(runId); run !== undefined; run = runOf(runId)) {
           const live = run.liveFigures().at(-1);
           const phase = live === undefined ? undefined : deps.phaseOf(runId, live.phase);
@@ -166,6 +165,14 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
       },
     },
   });
+}
+
+async function* partsOf(folder: string, file: string, signal: AbortSignal) {
+  const path = join(folder, file);
+  if (!existsSync(path)) throw new AssayError("not_found", `the run has no ${file}`);
+  const bytes = createReadStream(path, { highWaterMark: exportChunkBytes, signal });
+  for await (const data of bytes) yield { file, data: data as Buffer };
+  yield { file, isLast: true };
 }
 
 function checkVersion(version: number): void {

@@ -1,6 +1,7 @@
 /** Turns made into request bodies: formatted by the endpoint and serialised once, then kept, bounded by bytes. */
-import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
+import type { ChatMessage } from "../../endpoints/endpoint.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 
 /** What a request needs of its turn. */
 export interface RequestBody {
@@ -12,11 +13,7 @@ export interface RequestBody {
   readonly requestedOutputTokens: number | undefined;
 }
 
-export interface BodyMakerOptions {
-  readonly endpoint: Endpoint;
-  readonly models: readonly string[];
-  readonly isStreaming: boolean;
-  readonly extraInputs: Readonly<Record<string, unknown>>;
+export interface BodyMakerOptions extends BodyOptions {
   readonly keptBytes: number;
 }
 
@@ -51,35 +48,13 @@ export class BodyMaker {
   }
 
   private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined): RequestBody {
-    const { endpoint, models, isStreaming, extraInputs } = this.options;
-    const model = turn.model !== "" ? turn.model : (models[Number(turn.conversation % BigInt(models.length || 1))] ?? "");
-    const requested = override ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
-    const messages = [...history, ...messagesOf(turn)];
-    const body =
-      turn.rawBody.length > 0
-        ? turn.rawBody
-        : endpoint.formatBody({
-            model,
-            messages,
-            maxOutputTokens: requested,
-            isStreaming,
-            extraInputs: { ...extraInputs, ...turn.extraInputs },
-          });
+    const { body, model, requestedOutputTokens, messages } = formatTurn(turn, history, override, this.options);
     return {
       body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       model,
       inputTokens: turn.inputTokens === 0 ? undefined : turn.inputTokens,
       inputText: turn.inputTokens === 0 ? messages.map((message) => message.content).join("\n") : undefined,
-      requestedOutputTokens: requested,
+      requestedOutputTokens,
     };
   }
-}
-
-/** The messages that a turn adds. */
-export function messagesOf(turn: Turn): ChatMessage[] {
-  return turn.messages.map(({ role, content }) => ({ role: isRole(role) ? role : "user", content }));
-}
-
-function isRole(role: string): role is ChatMessage["role"] {
-  return role === "system" || role === "user" || role === "assistant" || role === "tool";
 }

@@ -1,13 +1,6 @@
-/** llama.cpp's own server with a small model, as `llama/start.sh` runs it. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-
-const script = join(import.meta.dirname, "llama/start.sh");
-const readyWithinMs = 60_000;
-const pollMs = 100;
+/** llama.cpp's own server with a small model, as `llama/start.sh` runs it, and what it says of itself. */
+import { sumOf } from "./metrics-page.ts";
+import { type RealServer, startRealServer } from "./real-server.ts";
 
 export const model = "smollm2-135m-instruct";
 
@@ -19,62 +12,37 @@ export interface Counted {
   readonly outputTokens: number;
 }
 
-export interface LlamaServer {
-  readonly port: number;
-  readonly url: string;
-  counted(): Promise<Counted>;
-  stop(): Promise<void>;
+/** What it says of one request, in its last event or its document. */
+export interface Told {
+  readonly usage: {
+    readonly prompt_tokens: number;
+    readonly completion_tokens: number;
+    readonly prompt_tokens_details: { readonly cached_tokens: number };
+  };
+  /** Until the first token was drawn, and from then to the last one. */
+  readonly timings: { readonly prompt_ms: number; readonly predicted_ms: number; readonly predicted_n: number };
 }
 
-/** Resolves when it answers. Rejects with what it wrote when it ends before, or does not answer in time. */
-export async function startLlama(): Promise<LlamaServer> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const child = spawn(script, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LLAMA_PORT: String(port) } });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
-  const exit = once(child, "exit");
-  const deadlineMs = performance.now() + readyWithinMs;
-  while (!(await answers(url))) {
-    if (child.exitCode !== null || performance.now() > deadlineMs) {
-      child.kill("SIGKILL");
-      throw new Error(`llama.cpp's server did not start; has test/real/prepare run?\n${output}`);
-    }
-    await delay(pollMs);
-  }
+export interface LlamaServer extends RealServer {
+  readonly port: number;
+  counted(): Promise<Counted>;
+}
+
+/** A server that decodes so many requests together. */
+export async function startLlama({ slots = 2 } = {}): Promise<LlamaServer> {
+  const server = await startRealServer("llama", { LLAMA_SLOTS: String(slots) });
   return {
-    port,
-    url,
-    counted: () => countedBy(url),
-    async stop() {
-      child.kill("SIGTERM");
-      await exit;
+    ...server,
+    port: Number(new URL(server.url).port),
+    async counted() {
+      const page = await server.page("/metrics");
+      const cachedTokens = sumOf(page, "llamacpp:prompt_tokens_cached_total");
+      return {
+        // Its counter of prompt tokens is of those that it had to work on.
+        promptTokens: sumOf(page, "llamacpp:prompt_tokens_total") + cachedTokens,
+        cachedTokens,
+        outputTokens: sumOf(page, "llamacpp:tokens_predicted_total"),
+      };
     },
   };
-}
-
-async function answers(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
-  return response?.ok === true;
-}
-
-async function countedBy(url: string): Promise<Counted> {
-  const page = await (await fetch(`${url}/metrics`)).text();
-  const value = (name: string): number => Number(new RegExp(`^llamacpp:${name} (\\S+)$`, "m").exec(page)?.[1]);
-  const cachedTokens = value("prompt_tokens_cached_total");
-  return {
-    // Its counter of prompt tokens is of those that it had to work on.
-    promptTokens: value("prompt_tokens_total") + cachedTokens,
-    cachedTokens,
-    outputTokens: value("tokens_predicted_total"),
-  };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

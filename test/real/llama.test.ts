@@ -4,7 +4,6 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { expect } from "chai";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { PhaseProgress } from "../../gen/assay/controller/v1/controller_pb.js";
@@ -13,34 +12,10 @@ import { decodeStamps } from "../../services/common/chunk-stamps.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
 import { startServedSuite } from "../support/served-suite.ts";
 import { useStage } from "../support/suite.ts";
-import { type Counted, type LlamaServer, model, startLlama } from "./llama-server.ts";
+import { useBudget } from "./budgets.ts";
+import { type Counted, type LlamaServer, model, startLlama, type Told } from "./llama-server.ts";
 import { type Exchange, type RecordingProxy, recordTo } from "./recording-proxy.ts";
-
-/** A row of `requests`, as far as it is looked at. */
-interface Row {
-  readonly request_id: string;
-  readonly status: number;
-  readonly error_code: string | null;
-  readonly finish_reason: string | null;
-  readonly token_source: string;
-  readonly is_connection_reused: number;
-  readonly content_stamps: Uint8Array;
-  readonly time_to_first_token: number | null;
-  readonly decode_duration: number | null;
-  readonly request_latency: number;
-  readonly input_sequence_length: number;
-  readonly output_sequence_length: number;
-  readonly usage_prompt_tokens: number;
-  readonly usage_prompt_cache_read_tokens: number | null;
-  readonly usage_completion_tokens: number;
-}
-
-/** What llama.cpp says of one request, in its last event or its document. */
-interface Told {
-  readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
-  /** Until the first token was drawn, and from then to the last one. */
-  readonly timings: { readonly prompt_ms: number; readonly predicted_ms: number; readonly predicted_n: number };
-}
+import { expectClose, type Row, runAgainst } from "./run-against.ts";
 
 interface Event {
   readonly choices: readonly { readonly delta: { readonly content?: string | null } }[];
@@ -48,16 +23,9 @@ interface Event {
 
 const osl = 16;
 const isl = 64;
-/**
- * How far two views of the same thing may lie apart: what lies between the server's stamps and the client's (HTTP, JSON and
- * tokenising at the server, the relay) takes about 10 ms on an idle machine. Other work may hold any of the three processes up
- * for longer, now and then, so that half of the requests have to agree, and a share of the figure is let go.
- */
-const apartMs = 40;
-const apartShare = 0.05;
-
 describe("a run against llama.cpp's server", function () {
   this.timeout(180_000);
+  useBudget("llama.cpp");
   const stage = useStage();
   let server: LlamaServer;
   let countedBefore: Counted;
@@ -75,21 +43,20 @@ describe("a run against llama.cpp's server", function () {
   });
 
   /** The command as a person types it. Resolves with the rows of its run, once it has ended as it should. */
-  async function run(url: string, requests: number, ...flags: readonly string[]): Promise<Row[]> {
-    const command = stage.start([
-      ...["run", "-m", model, "-u", url, "--endpoint-type", "chat", "--request-count", String(requests)],
-      ...["--isl", String(isl), "--osl", String(osl), "--random-seed", "11", "--output-artifact-dir", "out"],
+  async function run(url: string, requests: number, ...flags: readonly string[]): Promise<readonly Row[]> {
+    const { exit, rows, folder } = await runAgainst(
+      stage,
+      { url, model, requests },
+      ...["--endpoint-type", "chat", "--isl", String(isl), "--osl", String(osl)],
       // Without these the model may end early, and answers would depend on those before.
       ...["--extra-inputs", "ignore_eos:true", "--extra-inputs", "temperature:0", ...flags],
-    ]);
-    const { code, stdout, stderr } = await command.exit(150_000);
-    const rows = rowsOf(join(stage.folder, "out/run.db"));
-    expect(code, stderr).to.equal(0);
+    );
+    expect(exit.code, exit.stderr).to.equal(0);
     expect(
       rows.map(({ error_code, status }) => error_code ?? status),
-      stdout,
+      exit.stdout,
     ).to.deep.equal(Array(requests).fill(200));
-    const lines = (await readFile(join(stage.folder, "out/profile_export.jsonl"), "utf8")).trim().split("\n");
+    const lines = (await readFile(join(folder, "profile_export.jsonl"), "utf8")).trim().split("\n");
     const exported = lines.map((line) => JSON.parse(line).metadata.x_request_id);
     expect(exported).to.have.members(rows.map((row) => row.request_id));
     return rows;
@@ -215,21 +182,4 @@ function specOf(url: string) {
     ],
     telemetry: { disableGpu: true },
   };
-}
-
-function rowsOf(file: string): Row[] {
-  const db = new Database(file, { readonly: true });
-  try {
-    return db.prepare("SELECT * FROM requests ORDER BY credit_id").all() as Row[];
-  } finally {
-    db.close();
-  }
-}
-
-/** Pairs of what was measured here and what the server says, in ms: at least half of them agree. */
-function expectClose(pairs: readonly (readonly [ours: number | null, theirs: number])[]): void {
-  const excess = pairs
-    .map(([ours, theirs]) => Math.abs((ours ?? Number.NaN) - theirs) - apartShare * theirs)
-    .toSorted((a, b) => a - b);
-  expect(excess[Math.floor(pairs.length / 2)], `ms here and at the server: ${pairs.join(" | ")}`).to.be.below(apartMs);
 }

@@ -7,6 +7,8 @@ export interface Exchange {
   readonly requestId: string;
   /** Ordinal of the connection that carried it. */
   readonly connection: number;
+  /** The JSON object of the request. */
+  readonly asked: unknown;
   /** The JSON objects of the answer: one of a document, one an event of a stream. */
   readonly objects: readonly unknown[];
   /** A stream that ended with its end marker. */
@@ -52,16 +54,31 @@ export async function recordTo(port: number): Promise<RecordingProxy> {
 }
 
 function exchangesOf({ asked, answered }: Relay, connection: number): Exchange[] {
-  const ids = [
-    ...Buffer.concat(asked)
-      .toString("utf8")
-      .matchAll(/^x-request-id: *(\S+)\r$/gim),
-  ].map(([, id]) => id ?? "");
+  const requests = requestsOf(Buffer.concat(asked));
   const answers = Buffer.concat(answered)
     .toString("utf8")
     .split(/HTTP\/1\.1 (?=\d{3} )/)
     .slice(1);
-  return answers.map((answer, index) => ({ requestId: ids[index] ?? "", connection, ...bodyOf(answer) }));
+  return answers.map((answer, index) => ({
+    requestId: "",
+    asked: undefined,
+    ...requests[index],
+    connection,
+    ...bodyOf(answer),
+  }));
+}
+
+/** Requests as they followed each other on one connection, their lengths said by themselves. */
+function requestsOf(bytes: Buffer): Pick<Exchange, "requestId" | "asked">[] {
+  const requests: Pick<Exchange, "requestId" | "asked">[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const bodyAt = bytes.indexOf("\r\n\r\n", at) + 4;
+    const head = bytes.toString("latin1", at, bodyAt);
+    const header = (name: string): string => new RegExp(`^${name}: *(\\S+)\r$`, "im").exec(head)?.[1] ?? "";
+    at = bodyAt + Number(header("content-length"));
+    requests.push({ requestId: header("x-request-id"), asked: JSON.parse(bytes.toString("utf8", bodyAt, at)) });
+  }
+  return requests;
 }
 
 function bodyOf(answer: string): Pick<Exchange, "objects" | "isDone"> {

@@ -121,7 +121,7 @@ describe("a run whose process stands still", function () {
     ["records", /the run failed: records-manager is gone: .*: it has said nothing for 10 s/],
     [
       "suite",
-      /assay run: the run is lost: calling \S+RunService\/WatchRun at \S+: .*; what was recorded is in \S+out, assay recover/,
+      /assay run: the run is lost: calling \S+RunService\/WatchRun at \S+: .*; what was recorded is in \S+out, assay runs recover/,
     ],
   ] as const) {
     test(`ends when its ${role} process does for ever, and its file can be recovered`, async (stage) => {
@@ -132,7 +132,7 @@ describe("a run whose process stands still", function () {
       expect(code, stderr).to.equal(1);
       expect(stderr).to.match(words);
       await command.gone();
-      const recovery = await stage.start(["recover", outOf(stage)]).exit();
+      const recovery = await stage.start(["runs", "recover", outOf(stage)]).exit();
       expect(recovery.code, recovery.stderr).to.equal(0);
       const file = runFile(outOf(stage));
       expect(file.state).to.equal("FAILED");

@@ -136,9 +136,9 @@ async function runUnderWay(stage: Stage, mock: Mock, ...args: readonly string[])
   return command;
 }
 
-/** Nobody has closed the run's accounts: `assay recover` does. */
+/** Nobody has closed the run's accounts: `assay runs recover` does. */
 async function expectRecoverable(stage: Stage, mock: Mock): Promise<void> {
-  const { code, stdout, stderr } = await stage.start(["recover", outOf(stage)]).exit();
+  const { code, stdout, stderr } = await stage.start(["runs", "recover", outOf(stage)]).exit();
   expect(code, stderr).to.equal(0);
   expect(stdout).to.match(/^recovered: run \S+, FAILED; profiling: \d+ succeeded/);
   const file = runFile(outOf(stage));

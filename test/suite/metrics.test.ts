@@ -45,7 +45,7 @@ describe("a suite that serves its metrics", function () {
   let targets: Target[];
 
   before(async () => {
-    suite = await startServedSuite("--metrics");
+    suite = await startServedSuite({ args: ["--metrics"] });
     const runs = createClient(RunService, { address: suite.address, token: suite.token });
     const rate = (requestCount: bigint) => ({
       load: { case: "rate" as const, value: { ratePerSec: 100, pattern: ArrivalPattern.CONSTANT } },

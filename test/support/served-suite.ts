@@ -23,14 +23,20 @@ export interface ServedSuite {
   stop(): Promise<void>;
 }
 
-/** `args` come behind `serve --services=all`. */
-export async function startServedSuite(...args: readonly string[]): Promise<ServedSuite> {
+export interface ServedSuiteOptions {
+  /** What is started. Default: from its sources. */
+  readonly assay?: string;
+  /** Behind `serve --services=all`. */
+  readonly args?: readonly string[];
+}
+
+export async function startServedSuite({ assay = program, args = [] }: ServedSuiteOptions = {}): Promise<ServedSuite> {
   const folder = await mkdtemp(join(tmpdir(), "assay-served-"));
   const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder };
   const [suite, mock] = [
     ["serve", "--services=all", ...args],
     ["mock", "--port", "0"],
-  ].map((words) => spawn(process.execPath, [program, ...words], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
+  ].map((words) => spawn(process.execPath, [assay, ...words], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
     ChildProcess,
     ChildProcess,
   ];

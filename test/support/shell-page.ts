@@ -9,10 +9,15 @@ export interface ShellResult {
   readonly stderr: string;
 }
 
-/** The `sh` blocks of a Markdown file, in order. Blocks of other languages are shown to people only. */
-export async function shellBlocksOf(path: string): Promise<string[]> {
+/** The blocks of a Markdown file in one language, in order. */
+export async function blocksOf(path: string, language: string): Promise<string[]> {
   const text = await readFile(path, "utf8");
-  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, block]) => block ?? "");
+}
+
+/** The `sh` blocks of a Markdown file, in order. Blocks of other languages are shown to people only. */
+export function shellBlocksOf(path: string): Promise<string[]> {
+  return blocksOf(path, "sh");
 }
 
 /** Runs a script with `bash`, which stops at the first command that fails. */

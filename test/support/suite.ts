@@ -226,7 +226,7 @@ export function useStage(): Stage {
       return current.folder;
     },
     mock: (options) => current.mock(options),
-    start: (...start) => current.start(...start),
+    start: (args, folder, env) => current.start(args, folder, env),
     run: (mock, ...args) => current.run(mock, ...args),
   };
 }
@@ -276,7 +276,7 @@ async function openStage(): Promise<OpenStage> {
   const folder = await mkdtemp(join(tmpdir(), "assay-suite-"));
   const mocks: Mock[] = [];
   const commands: Command[] = [];
-  const start: Stage["start"] = (args, cwd = folder, env = {}) => {
+  const start = (args: readonly string[], cwd = folder, env: Readonly<Record<string, string>> = {}): Command => {
     const command = new Command(args, cwd, env);
     commands.push(command);
     return command;

@@ -28,6 +28,7 @@ import {
   WorkerSpecSchema,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError, type FieldViolation } from "../../common/errors.ts";
+import { exportPrefixProblem } from "../../common/export-files.ts";
 
 /**
  * Fields that this version carries out, by path. A set field that is not here is refused by name, so that nothing a client asks
@@ -84,6 +85,8 @@ const supportedFields: readonly string[] = [
   "telemetry.interval_ms",
   "output.artifact_dir",
   "output.export_level",
+  "output.export_prefix",
+  "output.cli_command",
   "random_seed",
 ];
 
@@ -292,6 +295,8 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
   const level = spec.output?.exportLevel ?? "";
   const isLevel = level === "summary" || level === "records" || level === "raw";
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
+  const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
+  demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
   return found;
 }
 

@@ -50,9 +50,9 @@ async function createAgent(connectTimeoutMs: number): Promise<Agent> {
 }
 
 async function readPage(agent: Agent, url: string, maxBytes: number, signal: AbortSignal): Promise<FetchedPage> {
-  const { request } = await import("undici");
+  const { origin, pathname, search } = new URL(url);
   const headers = { accept: "text/plain;version=0.0.4" };
-  const { statusCode, body } = await request(url, { dispatcher: agent, headers, signal });
+  const { statusCode, body } = await agent.request({ method: "GET", origin, path: pathname + search, headers, signal });
   if (statusCode !== 200) {
     await discard(body, signal);
     return { kind: statusCode === 404 ? "absent" : "failed", reason: `HTTP status ${statusCode}` };

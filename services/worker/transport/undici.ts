@@ -18,6 +18,8 @@ export interface TargetOptions {
   readonly isPooled: boolean;
   /** How long a connection rests after an answer while the target has not been seen to keep one for so long. Default: 0, no rest. */
   readonly restMs?: number;
+  /** A connection that nobody has used for longer is closed instead of used again. Default: 4 s. */
+  readonly idleMs?: number;
   readonly tls?: {
     readonly ca?: string;
     readonly cert?: string;
@@ -46,6 +48,8 @@ interface Connection {
   requests: number;
   /** Runs while it rests after an answer. */
   rest: NodeJS.Timeout | undefined;
+  /** The end of its last answer; Infinity before the first one. */
+  freeSinceNs: MonotonicNs;
 }
 
 /**
@@ -60,7 +64,7 @@ interface KeepAlive {
 
 /** What an exchange needs of its transport. */
 interface Books {
-  giveBack(connection: Connection): void;
+  giveBack(connection: Connection, atNs: MonotonicNs): void;
   discard(connection: Connection): void;
   /** The target has closed a kept connection under a request. */
   distrust(target: number): void;
@@ -68,6 +72,12 @@ interface Books {
   sendElsewhere(exchange: UndiciExchange): void;
 }
 
+/**
+ * uvicorn, the front end of many inference servers, and Node close a connection 5 s after its last answer. A request that is on its
+ * way at that moment is lost, so that connections are given up before.
+ */
+const defaultIdleMs = 4000;
+/** undici's own limits, which are to decide nothing. */
 const keptForMs = 600_000;
 const longestRestMs = 1280;
 
@@ -141,6 +151,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
       connectNs,
       requests: 0,
       rest: undefined,
+      freeSinceNs: Number.POSITIVE_INFINITY,
     };
     all.add(connection);
     client.on("disconnect", () => {
@@ -154,16 +165,21 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
 
   function take(target: number): Connection {
     const stack = free[target];
+    const longestIdleNs = 1e6 * (targets[target]?.idleMs ?? defaultIdleMs);
+    const nowNs = monotonicNs();
     for (let connection = stack?.pop(); connection !== undefined; connection = stack?.pop()) {
-      if (connection.isOpen || (connection.spare !== undefined && !connection.spare.destroyed)) return connection;
-      replaced++;
+      const isIdle = nowNs - connection.freeSinceNs > longestIdleNs;
+      const isUsable = connection.isOpen || (connection.spare !== undefined && !connection.spare.destroyed);
+      if (isUsable && !isIdle) return connection;
+      if (!isUsable) replaced++;
       discard(connection);
     }
     return create(target);
   }
 
-  function giveBack(connection: Connection): void {
+  function giveBack(connection: Connection, atNs: MonotonicNs): void {
     const kept = keepAlive[connection.target];
+    connection.freeSinceNs = atNs;
     if (isClosed || !connection.isPooled || kept === undefined) discard(connection);
     else if (kept.isProven) free[connection.target]?.push(connection);
     // The loop looks at its sockets once more after the timer: a close that came while this process did not run counts too.
@@ -174,7 +190,8 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
     if (!all.has(connection)) return;
     connection.rest = undefined;
     kept.isProven = true;
-    giveBack(connection);
+    if (isClosed) discard(connection);
+    else free[connection.target]?.push(connection);
   }
 
   function discard(connection: Connection): void {
@@ -338,7 +355,7 @@ class UndiciExchange implements Exchange {
     const atNs = monotonicNs();
     if (this.hasEnded) return;
     this.hasEnded = true;
-    this.books.giveBack(this.connection);
+    this.books.giveBack(this.connection, atNs);
     this.handler.onEnd(atNs);
   }
 

@@ -23,7 +23,7 @@ def params() -> xllamacpp.CommonParams:
     made.model.path = weights()
     made.model_alias = {MODEL}
     made.hostnames = ["127.0.0.1"]
-    made.port = int(os.environ["LLAMA_PORT"])
+    made.port = int(os.environ.get("LLAMA_PORT", "0"))
     made.n_parallel = int(os.environ.get("LLAMA_SLOTS", "2"))
     made.n_ctx = int(os.environ.get("LLAMA_CONTEXT", "4096"))
     made.cpuparams.n_threads = int(os.environ.get("LLAMA_THREADS", "1"))

@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { runCli } from "../../../clients/cli/command.ts";
 import { exitCodes } from "../../../clients/cli/exit-codes.ts";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { createCertWorkshop } from "../../support/certs.ts";
 import { FakeSuite } from "./fake-suite.ts";
 import { FakeTerminal } from "./fake-terminal.ts";
 
@@ -17,7 +18,15 @@ describe("the command line", () => {
     terminal = new FakeTerminal();
   });
 
-  for (const argv of [["--help"], ["help"], ["-h"], ["run", "--help"], ["profile", "-h", "--nonsense"], ["health", "--help"]]) {
+  for (const argv of [
+    ["--help"],
+    ["help"],
+    ["-h"],
+    ["help", "runs", "show"],
+    ["run", "--help"],
+    ["profile", "-h", "--nonsense"],
+    ["health", "--help"],
+  ]) {
     it(`shows help on stdout for ${argv.join(" ")}`, async () => {
       expect(await runCli(argv, terminal)).to.equal(exitCodes.ok);
       expect(terminal.stdout).to.match(/^assay/);
@@ -25,9 +34,9 @@ describe("the command line", () => {
     });
   }
 
-  it("shows its version", async () => {
+  it("shows its version, its commit and its Node", async () => {
     expect(await runCli(["--version"], terminal)).to.equal(exitCodes.ok);
-    expect(terminal.stdout).to.match(/^assay \d+\.\d+\.\d+\n$/);
+    expect(terminal.stdout).to.match(/^assay \d+\.\d+\.\d+ \(commit ([0-9a-f]{7,}|unknown), Node v[\d.]+\)\n$/);
   });
 
   it("refuses an unknown command with the nearest one", async () => {
@@ -96,7 +105,30 @@ describe("assay health", () => {
     const named = new FakeTerminal({ env: { ASSAY_CONTROLLER: suite.address } });
     expect(await runCli(["health"], named)).to.equal(exitCodes.ok);
     expect(await runCli(["health"], terminal)).to.equal(exitCodes.usage);
-    expect(terminal.stderr).to.equal("assay health: --controller: expected the HOST:PORT of a suite\n");
+    expect(terminal.stderr).to.equal(
+      "assay health: --controller: expected the HOST:PORT of a suite\nassay health --help lists the options\n",
+    );
+  });
+
+  it("speaks TLS with a suite that does, and names a certificate that cannot be read", async () => {
+    const workshop = createCertWorkshop();
+    const folder = await mkdtemp(join(tmpdir(), "assay-tls-"));
+    const secure = new FakeSuite();
+    try {
+      const ca = workshop.ca("suite");
+      await secure.start({ insecure: true }, ca.issue("assay", "IP:127.0.0.1"));
+      await writeFile(join(folder, "ca.pem"), ca.cert);
+      const argv = ["health", "--controller", secure.address];
+      expect(await runCli([...argv, "--tls-ca", join(folder, "ca.pem")], terminal), terminal.stderr).to.equal(exitCodes.ok);
+      expect(await runCli(argv, terminal)).to.equal(exitCodes.failed);
+      expect(await runCli([...argv, "--tls"], terminal)).to.equal(exitCodes.failed);
+      expect(await runCli([...argv, "--tls-ca", join(folder, "none.pem")], terminal)).to.equal(exitCodes.failed);
+      expect(terminal.stderr).to.match(/--tls-ca .*none\.pem: cannot be read: ENOENT/);
+    } finally {
+      await secure.stop();
+      await rm(folder, { recursive: true });
+      workshop.remove();
+    }
   });
 
   it("fails where one service does not serve", async () => {

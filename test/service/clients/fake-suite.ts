@@ -17,6 +17,7 @@ import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
 import type { AuthOptions } from "../../../services/common/rpc/auth.ts";
 import { implement } from "../../../services/common/rpc/handler.ts";
+import type { TlsOptions } from "../../../services/common/rpc/port.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { runShape, type SummaryShape, summaryShape } from "../../unit/clients/summaries.ts";
 
@@ -48,9 +49,9 @@ export class FakeSuite {
   #server: RpcServer | undefined;
   address = "";
 
-  async start(auth: AuthOptions = { insecure: true }): Promise<void> {
+  async start(auth: AuthOptions = { insecure: true }, tls?: TlsOptions): Promise<void> {
     const services = [this.#runService(), this.#suiteService(), this.#recordsManager()];
-    this.#server = createRpcServer({ services, listen: {}, auth, log: silentLogger });
+    this.#server = createRpcServer({ services, listen: {}, auth, log: silentLogger, ...(tls === undefined ? {} : { tls }) });
     this.address = (await this.#server.start()).address;
   }
 

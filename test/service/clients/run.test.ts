@@ -43,8 +43,10 @@ describe("assay run", () => {
   /** On a suite of processes that only start; the server behind their address is the test's. */
   function local(argv: readonly string[], modes: Record<string, ChildMode> = {}, deathWaitMs = 30_000): Promise<number> {
     const command = [process.execPath, script, JSON.stringify({ folder, address: suite.address, modes })];
-    const { options } = parseFlags(runFlags, argv);
-    return givingSignalsBack(run(options, { terminal, name: "assay run", command, cliCommand: "assay run", deathWaitMs }));
+    const { options, given } = parseFlags(runFlags, argv);
+    const origins = new Map([...given].map((name) => [name, "argument"] as const));
+    const sources = { given: { options, origins }, options, fileSpec: {}, settingPaths: [], cwd: folder };
+    return givingSignalsBack(run(sources, { terminal, name: "assay run", command, cliCommand: "assay run", deathWaitMs }));
   }
 
   async function givingSignalsBack(exit: Promise<number>): Promise<number> {
@@ -368,7 +370,7 @@ describe("assay run", () => {
       process.kill(await pidOf("timing"), "SIGKILL");
       expect(await exit).to.equal(exitCodes.failed);
       expect(terminal.stderr).to.include(
-        "assay run: the run did not end within 0.2 s of that; what was recorded is in /runs/run-1, assay recover makes the results of it\n",
+        "assay run: the run did not end within 0.2 s of that; what was recorded is in /runs/run-1, assay runs recover makes the results of it\n",
       );
     });
 
@@ -380,7 +382,7 @@ describe("assay run", () => {
       process.kill(await pidOf("controller"), "SIGKILL");
       expect(await exit).to.equal(exitCodes.failed);
       expect(terminal.stderr).to.include(
-        "assay run: the run is lost with its controller; what was recorded is in /runs/run-1, assay recover makes the results of it\n",
+        "assay run: the run is lost with its controller; what was recorded is in /runs/run-1, assay runs recover makes the results of it\n",
       );
     });
   });

@@ -52,6 +52,18 @@ describe("mock command", () => {
     expect(err()).to.contain("--osl must be").and.contain("unknown option --nonsense");
   });
 
+  it("exits with 2 and a line each for distributions and failures that are none", async () => {
+    const { err, exit } = run("--ttft", "normal:50", "--fail", "429:0.6,reset:0.6", "--tokens-per-chunk=0");
+    expect(await exit).to.equal(2);
+    const lines = err().trimEnd().split("\n");
+    expect(lines).to.have.length(4);
+    expect(lines[0]).to.match(/^assay mock: --ttft must be a number .*normal:MEAN,SD.*, got normal:50$/);
+    expect(lines[1]).to.match(/^assay mock: --tokens-per-chunk must be an integer from 1 .*, got 0$/);
+    expect(lines[2]).to.match(
+      /^assay mock: --fail must be KIND:RATE with rates that add up to 1 at most, got 429:0\.6,reset:0\.6$/,
+    );
+  });
+
   it("exits with 1 when it cannot listen", async () => {
     const { err, exit } = run("--host", "203.0.113.1");
     expect(await exit).to.equal(1);

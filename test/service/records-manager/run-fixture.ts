@@ -25,7 +25,7 @@ export function header(overrides: Partial<RunHeader> = {}): RunHeader {
     spec: JSON.stringify({ endpoint: { model: "m" }, phases: [{ name: "profiling" }] }),
     createdWallNs: START_NS + WALL_OFFSET_NS - 1e9,
     suiteWallOffsetNs: WALL_OFFSET_NS,
-    versions: { assay: "0.1.0" },
+    versions: { assay: "0.1.0", commit: "1f33c05" },
     phases: [{ phase: 0, name: "profiling", kind: "profiling", hasCeiling: false }],
     ...overrides,
   };

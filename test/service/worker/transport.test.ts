@@ -539,6 +539,29 @@ describe("transport over undici", () => {
       expect(inARow).to.equal(2);
     });
 
+    it("that nobody has used for longer than targets keep them are not used again, and are closed", async () => {
+      const { origin, connections, open } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+      const transport = reach(origin, { idleMs: 0 });
+      await Promise.all([send(transport), send(transport)]);
+      for (let n = 0; n < 3; n++) {
+        const seen = await send(transport);
+        expect(seen).to.include({ error: undefined, status: 200 });
+        expect(seen.connection?.isReused).to.equal(false);
+      }
+      expect(connections()).to.equal(5);
+      await until("those before to close", () => open.size === 1);
+      // None of them was closed by the target.
+      expect(transport.stats()).to.deep.equal({ connections: 1, opened: 5, replaced: 0 });
+    });
+
+    it("opened ahead wait for their first request however long", async () => {
+      const { origin, connections } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+      const transport = reach(origin, { idleMs: 0 });
+      await transport.open(0, 2, AbortSignal.timeout(10_000));
+      await Promise.all([send(transport), send(transport)]);
+      expect(connections()).to.equal(2);
+    });
+
     it("that end with their answer are not used again", async () => {
       const { origin, connections } = await script(({ socket }) => socket.end(plainAnswer("ok", "connection: close\r\n")));
       const transport = reach(origin);

@@ -1,31 +1,60 @@
 import { expect } from "chai";
-import { flagGroups, healthFlags, runFlags } from "../../../clients/cli/flags.ts";
-import { healthHelp, overview, runHelp } from "../../../clients/cli/help.ts";
+import { type CommandRow, commands, programs } from "../../../clients/cli/commands.ts";
+import { flagGroups, runFlags } from "../../../clients/cli/flags.ts";
+import { helpOf, overview } from "../../../clients/cli/help.ts";
+import { pageOf } from "../../../clients/cli/manual/page.ts";
+
+const runHelp = (width: number): string => helpOf(pageOf(commands.run), width);
 
 describe("the help of a command", () => {
-  for (const flag of Object.values(runFlags)) {
-    it(`names ${flag.flag} with every spelling and its value`, () => {
-      const text = runHelp(100);
-      for (const spelling of [flag.flag, ...("aliases" in flag ? flag.aliases : [])]) expect(text).to.include(spelling);
-      if ("value" in flag) expect(text).to.include(`${flag.flag} ${flag.value}`);
+  for (const row of Object.values<CommandRow>(commands)) {
+    it(`names every option of ${row.name} with all its spellings and its value, its operands and its exit codes`, () => {
+      const text = helpOf(pageOf(row), 100);
+      for (const { flag, aliases = [], value } of Object.values(row.flags)) {
+        for (const spelling of [flag, ...aliases]) expect(text).to.include(spelling);
+        if (value !== undefined) expect(text).to.include(`${flag} ${value}`);
+      }
+      for (const { name } of row.operands ?? []) expect(text.split("\n")[0]).to.include(name);
+      expect(text.trimEnd().replaceAll("\n", " ")).to.match(/Exit codes: 0 /);
     });
   }
 
   it("is grouped, in order, with examples and exit codes at the end", () => {
     const lines = runHelp(100).split("\n");
-    const headings = lines.filter((line) => /^[A-Z]/.test(line) && !line.includes("."));
-    expect(headings.slice(0, flagGroups.length)).to.deep.equal([...flagGroups]);
-    expect(lines.indexOf("Examples")).to.be.above(lines.indexOf("Suite"));
-    expect(lines.filter((line) => line !== "").at(-1)).to.match(/^Exit codes: 0 .* 1 .* 2 .* 130 /);
+    const headings = lines.filter((line) => flagGroups.some((group) => group === line));
+    expect(headings).to.deep.equal([...flagGroups]);
+    expect(lines.indexOf("Examples")).to.be.above(lines.indexOf("Configuration"));
+    expect(lines.findIndex((line) => line.startsWith("Exit codes: 0"))).to.be.above(lines.indexOf("Examples"));
   });
 
-  it("keeps descriptions within the width", () => {
-    const examples = runHelp(80).indexOf("\nWithout");
-    for (const line of runHelp(80).slice(0, examples).split("\n")) expect(line.length, line).to.be.at.most(80);
-  });
+  for (const width of [60, 80, 140]) {
+    it(`keeps within ${width} columns, examples aside`, () => {
+      for (const line of runHelp(width)
+        .split("\n")
+        .filter((text) => !text.startsWith("  assay "))) {
+        expect(line.length, line).to.be.at.most(Math.min(width, 120));
+      }
+    });
+  }
 
   it("names what is there for other commands", () => {
-    expect(overview).to.match(/assay run[\s\S]*assay mock[\s\S]*assay serve[\s\S]*assay health/);
-    for (const { flag } of Object.values(healthFlags)) expect(healthHelp(80)).to.include(flag);
+    for (const { name } of [...Object.values(commands), ...programs]) expect(overview()).to.include(`assay ${name}`);
+  });
+});
+
+describe("the table of options", () => {
+  for (const row of Object.values<CommandRow>(commands)) {
+    it(`has each spelling of ${row.name} once`, () => {
+      const spellings = Object.values(row.flags).flatMap(({ flag, aliases = [], kind }) => [
+        flag,
+        ...aliases,
+        ...(kind.is === "switch" && kind.negation !== undefined ? [kind.negation] : []),
+      ]);
+      expect(new Set(spellings).size).to.equal(spellings.length);
+    });
+  }
+
+  it("has no doc that ends with a full stop or is empty", () => {
+    for (const { flag, doc } of Object.values(runFlags)) expect(doc, flag).to.match(/[^.]$/);
   });
 });

@@ -71,6 +71,16 @@ describe("progress into a pipe", () => {
 });
 
 describe("progress on a terminal", () => {
+  it("begins with a bar where there is room, by what ends the phase first", () => {
+    const { progress, written, clock } = setUp(true, 80);
+    progress.update(running(25, { durationSec: 10 }));
+    clock.ms = 5_060;
+    progress.update(running(26, { durationSec: 10 }));
+    const bars = written.map((text) => text.slice(5).split("%")[0]);
+    expect(bars).to.deep.equal(["▕█████               ▏ 25 ", "▕██████████          ▏ 51 "]);
+    for (const text of written) expect(text.slice(5).length).to.be.at.most(79);
+  });
+
   it("is one line, drawn again within the width", () => {
     const { progress, written, clock } = setUp(true, 30);
     progress.update(running(1));

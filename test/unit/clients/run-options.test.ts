@@ -3,14 +3,26 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { runFlags } from "../../../clients/cli/flags.ts";
 import { maskedCommand, parseFlags } from "../../../clients/cli/parse.ts";
-import { complaintLine, conflictsOf, runSpecJson, withMock } from "../../../clients/cli/run-options.ts";
+import {
+  complaintLine,
+  conflictsOf,
+  type GivenRun,
+  runSpecJson,
+  withMock,
+  withoutOverruled,
+} from "../../../clients/cli/run-options.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 
 /** Words of a command line; none of these has blanks within. */
 function parse(line: string) {
   const parsed = parseFlags(runFlags, line === "" ? [] : line.split(" "));
-  return { ...parsed, problems: [...parsed.problems, ...conflictsOf(parsed.options, parsed.given)] };
+  const given = givenBy(parsed);
+  return { ...parsed, origins: given.origins, problems: [...parsed.problems, ...conflictsOf(given, false)] };
+}
+
+function givenBy({ options, given }: Pick<ReturnType<typeof parseFlags<typeof runFlags>>, "options" | "given">): GivenRun {
+  return { options, origins: new Map([...given].map((name) => [name, "argument"] as const)) };
 }
 
 function specOf(line: string): JsonObject {
@@ -156,6 +168,75 @@ describe("the run that a command line describes", () => {
   });
 });
 
+describe("options over a file", () => {
+  const file: JsonObject = {
+    models: ["f"],
+    target: { headers: { A: "1", B: "2" }, idle_timeout_sec: 3 },
+    phases: [
+      { name: "warmup", kind: "PHASE_KIND_WARMUP", concurrency: { limit: 2 }, stop: { request_count: "4" } },
+      profiling({ concurrency: { limit: 2 } }, { duration_sec: 9 }, { grace_sec: 1 }),
+    ],
+  };
+  const over = (line: string): JsonObject => runSpecJson(parse(line).options, file);
+  const phasesOver = (line: string): readonly JsonObject[] => over(line).phases as JsonObject[];
+
+  it("leave what they do not name, and the file as it was", () => {
+    const before = structuredClone(file);
+    expect(over("")).to.deep.equal(file);
+    expect(over("-m x -H B:3 --header C:4")).to.deep.equal({
+      ...file,
+      models: ["x"],
+      target: { headers: { A: "1", B: "3", C: "4" }, idle_timeout_sec: 3 },
+    });
+    expect(file).to.deep.equal(before);
+  });
+
+  it("change load and stop of measured phases alone", () => {
+    expect(phasesOver("--concurrency 5 --request-count 7")).to.deep.equal([
+      (file.phases as JsonObject[])[0],
+      profiling({ concurrency: { limit: 5 } }, { duration_sec: 9, request_count: "7" }, { grace_sec: 1 }),
+    ]);
+  });
+
+  it("put a rate in the place of another load, and bound a rate that is there", () => {
+    expect(phasesOver("--request-rate 5")[1]).to.deep.equal(
+      profiling({ rate: { rate_per_sec: 5 } }, { duration_sec: 9 }, { grace_sec: 1 }),
+    );
+    const rated = { phases: [profiling({ rate: { rate_per_sec: 5 } }, { duration_sec: 9 })] };
+    expect(runSpecJson(parse("--concurrency 3 --arrival-pattern constant").options, rated).phases).to.deep.equal([
+      profiling({ rate: { rate_per_sec: 5, concurrency_ceiling: 3, pattern: "ARRIVAL_PATTERN_CONSTANT" } }, { duration_sec: 9 }),
+    ]);
+  });
+
+  it("put a warm-up in the place of the file's, under the load that is measured", () => {
+    expect(phasesOver("--warmup-request-count 1")[0]).to.deep.equal({
+      name: "warmup",
+      kind: "PHASE_KIND_WARMUP",
+      concurrency: { limit: 2 },
+      stop: { request_count: "1" },
+    });
+    expect(phasesOver("--warmup-request-count 1")).to.have.length(2);
+  });
+
+  it("let a file win over what --mock stands for", () => {
+    const { options } = parse("--mock");
+    const spec = runSpecJson(withMock(options, "http://h", file), file);
+    expect(spec).to.deep.include({ models: ["f"], phases: file.phases, endpoint: { streaming: true } });
+    expect(spec.target).to.deep.include({ urls: [{ url: "http://h" }], idle_timeout_sec: 3 });
+  });
+
+  it("win over variables that they exclude", () => {
+    const options = { urls: ["http://env"], mock: true };
+    const origins = new Map([
+      ["urls", "environment"],
+      ["mock", "argument"],
+    ] as const);
+    const left = withoutOverruled({ options, origins });
+    expect(left.options).to.deep.equal({ mock: true });
+    expect(conflictsOf(left, false)).to.deep.equal([]);
+  });
+});
+
 /** A command line beside `-m m`, and all that is said about it. */
 const wrong: readonly (readonly [line: string, problems: readonly string[]])[] = [
   ["--concurrency 0", ["--concurrency 0: expected an integer from 1 to 4294967295"]],
@@ -244,7 +325,7 @@ describe("a command line that is wrong", () => {
       fc.property(fc.array(word, { maxLength: 12 }), (argv) => {
         const { options, given, problems } = parseFlags(runFlags, argv);
         // Where nothing is wrong the spec is one that protobuf reads.
-        if (problems.length + conflictsOf(options, given).length > 0) return;
+        if (problems.length + conflictsOf(givenBy({ options, given }), false).length > 0) return;
         fromJson(RunSpecSchema, runSpecJson(options));
       }),
       { numRuns: 300 },
@@ -253,7 +334,7 @@ describe("a command line that is wrong", () => {
 });
 
 describe("a complaint of the controller", () => {
-  const { options } = parse("-m m --concurrency 8 --request-rate 5 --api-key sk-1 -u http://h");
+  const sources = { given: parse("-m m --concurrency 8 --request-rate 5 --api-key sk-1 -u http://h"), settingPaths: [] };
 
   for (const [field, line] of [
     ["phases[0].rate.concurrency_ceiling", "--concurrency 8: is wrong (phases[0].rate.concurrency_ceiling)"],
@@ -267,17 +348,42 @@ describe("a complaint of the controller", () => {
     ["", "is wrong"],
   ] as const) {
     it(`about ${field === "" ? "nothing in particular" : field} names the flag, where one makes it`, () => {
-      expect(complaintLine({ field, description: "is wrong" }, options)).to.equal(line);
+      expect(complaintLine({ field, description: "is wrong" }, sources)).to.equal(line);
     });
   }
+
+  it("names the variable, the setting or the place in the file that the value came from", () => {
+    const complaint = { field: "phases[0].concurrency.limit", description: "is wrong" };
+    const given = { options: { concurrency: 8 }, origins: new Map([["concurrency", "environment"] as const]) };
+    const file = { name: "r.yaml", places: new Map([["phases[0].concurrency", "3:5"]]) };
+    expect(complaintLine(complaint, { given, file, settingPaths: [] })).to.equal(
+      "ASSAY_CONCURRENCY=8: is wrong (phases[0].concurrency.limit)",
+    );
+    const none = { options: {}, origins: new Map() };
+    expect(complaintLine(complaint, { given: none, file, settingPaths: [] })).to.equal(
+      "r.yaml:3:5: phases[0].concurrency.limit: is wrong",
+    );
+    const settings = { options: { settings: ["models=[a]", "phases.0.concurrency.limit=0"] }, origins: new Map() };
+    expect(complaintLine(complaint, { given: settings, file, settingPaths: ["models", "phases[0].concurrency.limit"] })).to.equal(
+      "--set phases.0.concurrency.limit=0: is wrong (phases[0].concurrency.limit)",
+    );
+    const secret = { options: { settings: ["target.api_key=sk-1"] }, origins: new Map() };
+    const complaintOfSecret = complaintLine(
+      { field: "target.api_key", description: "is wrong" },
+      { given: secret, settingPaths: ["target.api_key"] },
+    );
+    expect(complaintOfSecret).to.equal("--set target.api_key=***: is wrong (target.api_key)");
+  });
 
   it("finds a flag for every field that a flag fills", () => {
     const everything = parse(
       "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 --isl 1 " +
         "--osl 1 --num-prompts 1 --random-seed 1 --extra-inputs a:1 --use-legacy-max-tokens --workers-max 1 --artifact-dir d",
-    ).options;
-    const fields = leavesOf(runSpecJson(everything)).filter((field) => !field.startsWith("phases"));
-    const orphans = fields.filter((field) => !complaintLine({ field, description: "" }, everything).startsWith("--"));
+    );
+    const fields = leavesOf(runSpecJson(everything.options)).filter((field) => !field.startsWith("phases"));
+    const orphans = fields.filter(
+      (field) => !complaintLine({ field, description: "" }, { given: everything, settingPaths: [] }).startsWith("--"),
+    );
     expect(fields).to.have.length.above(14);
     expect(orphans).to.deep.equal([]);
   });
@@ -291,9 +397,16 @@ function leavesOf(value: unknown, path = ""): string[] {
 }
 
 describe("a command line for files", () => {
+  it("shows no secret of a setting", () => {
+    const argv = ["--set", "target.api_key=sk-1", "name=x", "--set=target.headers.A=sk-2", "--set", "models=[a]"];
+    expect(maskedCommand(runFlags, argv)).to.equal(
+      "--set 'target.api_key=***' name=x '--set=target.headers.A=***' --set 'models=[a]'",
+    );
+  });
+
   it("shows no secret, however it was given", () => {
     const argv = ["-m", "a b", "--api-key", "sk-1", "-H", "A: sk-2", "B: sk-3", "--header=C:sk-4", "--concurrency", "2"];
-    expect(maskedCommand(runFlags, argv)).to.equal("-m 'a b' --api-key *** -H *** *** --header=*** --concurrency 2");
+    expect(maskedCommand(runFlags, argv)).to.equal("-m 'a b' --api-key *** -H *** *** '--header=***' --concurrency 2");
   });
 });
 

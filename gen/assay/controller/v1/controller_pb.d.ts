@@ -90,6 +90,13 @@ export declare type Run = Message<"assay.controller.v1.Run"> & {
    * @generated from field: repeated assay.controller.v1.PhaseProgress phases = 10;
    */
   phases: PhaseProgress[];
+
+  /**
+   * Label for people: the name of its spec.
+   *
+   * @generated from field: string name = 11;
+   */
+  name: string;
 };
 
 /**

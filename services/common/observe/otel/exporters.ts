@@ -28,7 +28,7 @@ export async function createMetricExporter(protocol: OtlpProtocol, log: Logger):
 async function loadSpanExporter(protocol: OtlpProtocol): Promise<SpanExporter> {
   switch (protocol) {
     case "grpc":
-      return new (await import("@opentelemetry/exporter-trace-otlp-grpc")).OTLPTraceExporter();
+      return (await import("./grpc-exporters.ts")).createGrpcSpanExporter();
     case "http/json":
       return new (await import("@opentelemetry/exporter-trace-otlp-http")).OTLPTraceExporter();
     case "http/protobuf":
@@ -39,7 +39,7 @@ async function loadSpanExporter(protocol: OtlpProtocol): Promise<SpanExporter> {
 async function loadMetricExporter(protocol: OtlpProtocol): Promise<PushMetricExporter> {
   switch (protocol) {
     case "grpc":
-      return new (await import("@opentelemetry/exporter-metrics-otlp-grpc")).OTLPMetricExporter();
+      return (await import("./grpc-exporters.ts")).createGrpcMetricExporter();
     case "http/json":
       return new (await import("@opentelemetry/exporter-metrics-otlp-http")).OTLPMetricExporter();
     case "http/protobuf":

@@ -55,7 +55,11 @@ describe("the status of an error", () => {
         fc.constantFrom(...CODES),
         text,
         text,
-        fc.dictionary(text, text, { maxKeys: 5 }),
+        fc.dictionary(
+          text.filter((key) => key !== "__proto__"),
+          text,
+          { maxKeys: 5 },
+        ),
         fc.array(violation, { maxLength: 5 }),
         (code, message, reason, metadata, violations) => {
           const error = new AssayError(code, message, { reason, metadata, violations });

@@ -1,0 +1,201 @@
+/**
+ * The commands of `assay`, with their options and operands: from this table the command line is read, and help, completions,
+ * manual and reference page are written. `serve` and `mock` read their own tables (`services/manual.ts` joins all of them).
+ */
+import type { Execute, GivenOptions } from "./asked.ts";
+import { variableOf } from "./environment.ts";
+import { exitCodes, exitMeanings } from "./exit-codes.ts";
+import { configShowFlags, type Flag, type FlagTable, healthFlags, runFlags } from "./flags.ts";
+import { problemsOfRun } from "./run-options.ts";
+import {
+  runsDeleteFlags,
+  runsExportFlags,
+  runsListFlags,
+  runsRecordsFlags,
+  runsShowFlags,
+  runsSummaryFlags,
+} from "./runs/flags.ts";
+
+export interface Operand {
+  /** As shown: `RUN`. */
+  readonly name: string;
+  readonly isOptional?: true;
+  /** As many as are given; the last operand only. */
+  readonly isRepeated?: true;
+  /** What a shell offers for it. */
+  readonly completes?: "folder" | readonly string[];
+}
+
+export interface CommandRow<T extends FlagTable = FlagTable> {
+  /** Words after `assay`: `runs show`. */
+  readonly name: string;
+  /** Other words for it. */
+  readonly aliases?: readonly string[];
+  readonly operands?: readonly Operand[];
+  /** What it does, in one line without a full stop. */
+  readonly summary: string;
+  readonly flags: T;
+  /** Said below the options, a paragraph each. */
+  readonly notes?: readonly string[];
+  /** Whole command lines. */
+  readonly examples?: readonly string[];
+  /** `0 done`, for every code that it may end with. */
+  readonly exits: readonly string[];
+  /** What is wrong between options, one line each. */
+  readonly check?: (given: GivenOptions<T>) => readonly string[];
+  /** Absent: whoever calls `runCli` carries it out. */
+  readonly load?: () => Promise<Execute<T>>;
+}
+
+/** Returns its argument; ties the options of a command to what carries it out. */
+function command<const T extends FlagTable, const R extends CommandRow<T>>(row: R & { readonly flags: T }): R {
+  return row;
+}
+
+/** Texts of exit codes. */
+const exits = {
+  ofRuns: (["ok", "failed", "usage", "interrupted"] as const).map((name) => `${exitCodes[name]} ${exitMeanings[name]}`),
+  ofQuestions: [
+    `${exitCodes.ok} done`,
+    `${exitCodes.failed} failed`,
+    `${exitCodes.usage} wrong options`,
+    `${exitCodes.interrupted} stopped by Ctrl-C`,
+  ],
+} as const;
+
+const run = { name: "RUN" } as const satisfies Operand;
+const whichRun = "RUN is an id, the beginning of one, the folder of a run, or latest.";
+
+/** By the name that code uses. In the order of help. */
+export const commands = {
+  run: command({
+    name: "run",
+    aliases: ["profile"],
+    summary: "sends requests to a server and measures its answers",
+    flags: runFlags,
+    notes: [
+      "Without --request-rate the load is a number of requests at once; with it, requests start by the clock.",
+      "What wins: --set over options, options over the environment (each option is ASSAY_ and its name: ASSAY_REQUEST_COUNT=200), " +
+        "the environment over the file of --config, the file over the defaults. assay config show shows what comes of it.",
+    ],
+    examples: [
+      "assay run --mock",
+      "assay run -m Qwen/Qwen3-0.6B -u localhost:8000 --streaming --concurrency 16 --request-count 200 --isl 512 --osl 128",
+      "assay run -m my-model --streaming --request-rate 20 --arrival-pattern constant --benchmark-duration 60",
+      "assay run -f run.yaml --set target.idle_timeout_sec=5",
+      "assay run -m my-model --concurrency 64 --json --quiet | jq '.phases[0].metrics.request_latency.p99'",
+    ],
+    exits: exits.ofRuns,
+    check: problemsOfRun,
+    load: async () => (await import("./run-command.ts")).runCommand,
+  }),
+  configShow: command({
+    name: "config show",
+    summary: "prints the run that options, environment and file make together, defaults included, and starts nothing",
+    flags: configShowFlags,
+    notes: ["What it prints is a file for --config. Secrets are masked."],
+    examples: ["assay config show -m my-model --concurrency 16 > run.yaml"],
+    exits: exits.ofQuestions.slice(0, 3),
+    check: problemsOfRun,
+    load: async () => (await import("./config-show.ts")).configShow,
+  }),
+  runsList: command({
+    name: "runs list",
+    summary: "lists runs, newest first",
+    flags: runsListFlags,
+    exits: exits.ofQuestions,
+    load: async () => (await import("./runs/list.ts")).runsList,
+  }),
+  runsShow: command({
+    name: "runs show",
+    operands: [run],
+    summary: "shows one run: state, folder, phases",
+    flags: runsShowFlags,
+    notes: [whichRun],
+    exits: exits.ofQuestions,
+    load: async () => (await import("./runs/show.ts")).runsShow,
+  }),
+  runsSummary: command({
+    name: "runs summary",
+    operands: [run],
+    summary: "prints the tables of a run again",
+    flags: runsSummaryFlags,
+    notes: [whichRun],
+    examples: ["assay runs summary latest --json | jq .client.verdict"],
+    exits: exits.ofQuestions,
+    load: async () => (await import("./runs/summary.ts")).runsSummary,
+  }),
+  runsRecords: command({
+    name: "runs records",
+    operands: [run],
+    summary: "prints the records of a run, one a request",
+    flags: runsRecordsFlags,
+    notes: [whichRun],
+    examples: ["assay runs records latest --json | jq -r 'select(.error != null) | .error.message'"],
+    exits: exits.ofQuestions,
+    load: async () => (await import("./runs/records.ts")).runsRecords,
+  }),
+  runsExport: command({
+    name: "runs export",
+    operands: [run],
+    summary: "writes the files of a run",
+    flags: runsExportFlags,
+    notes: [whichRun],
+    exits: exits.ofQuestions,
+    load: async () => (await import("./runs/export.ts")).runsExport,
+  }),
+  runsDelete: command({
+    name: "runs delete",
+    operands: [{ ...run, isRepeated: true }],
+    summary: "removes ended runs and their files, for good",
+    flags: runsDeleteFlags,
+    notes: [whichRun],
+    exits: exits.ofQuestions,
+    load: async () => (await import("./runs/delete.ts")).runsDelete,
+  }),
+  runsRecover: {
+    name: "runs recover",
+    operands: [
+      { name: "FOLDER", completes: "folder" },
+      { name: "REASON", isOptional: true },
+    ],
+    summary: "finishes a run whose processes were all killed, from its file",
+    flags: {},
+    exits: exits.ofQuestions.slice(0, 3),
+  },
+  health: command({
+    name: "health",
+    summary: "asks a suite which of its services serve, within 3 s",
+    flags: healthFlags,
+    exits: exits.ofQuestions.slice(0, 3),
+    load: async () => (await import("./health.ts")).health,
+  }),
+  completion: {
+    name: "completion",
+    operands: [{ name: "SHELL", completes: ["bash", "zsh", "fish"] }],
+    summary: "prints a completion script for bash, zsh or fish",
+    flags: {},
+    examples: [
+      "source <(assay completion bash)",
+      "assay completion zsh > ~/.zsh/completions/_assay",
+      "assay completion fish > ~/.config/fish/completions/assay.fish",
+    ],
+    exits: [exits.ofQuestions[0], exits.ofQuestions[2]],
+  },
+} as const satisfies Readonly<Record<string, CommandRow>>;
+
+export type CommandName = keyof typeof commands;
+
+/** Commands that need services, which clients do not know. */
+export type OtherCommand = { [N in CommandName]: "load" extends keyof (typeof commands)[N] ? never : N }[CommandName];
+
+/** Programs with tables of their own, and what they do. */
+export const programs = [
+  { name: "mock", summary: "the built-in server, to try things out against" },
+  { name: "serve", summary: "serves services of a suite that stays" },
+] as const;
+
+/** Variables of the environment that some command reads. */
+export const commandVariables: ReadonlySet<string> = new Set(
+  Object.values(commands).flatMap(({ flags }) => Object.values<Flag>(flags).map(variableOf)),
+);

@@ -1,0 +1,36 @@
+/** Options from the environment: each is a variable, `ASSAY_` and its name. Pure. */
+import { readSwitch, readValue } from "./flag-kinds.ts";
+import type { Flag, FlagTable, OptionsOf } from "./flags.ts";
+
+export interface FromEnvironment<T extends FlagTable> {
+  readonly options: OptionsOf<T>;
+  /** Names of the options that are set, readable or not. */
+  readonly given: ReadonlySet<string>;
+  /** One line each, naming variable, value and what was expected. */
+  readonly problems: readonly string[];
+}
+
+/** `--request-count` is `ASSAY_REQUEST_COUNT`. */
+export function variableOf({ flag }: Flag): string {
+  return `ASSAY_${flag.replace(/^--/, "").replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** Reads the variables of a table. An empty one counts as unset. */
+export function readEnvironment<T extends FlagTable>(
+  table: T,
+  env: Readonly<Record<string, string | undefined>>,
+): FromEnvironment<T> {
+  const options: Record<string, unknown> = {};
+  const given = new Set<string>();
+  const problems: string[] = [];
+  for (const [name, flag] of Object.entries(table)) {
+    const text = env[variableOf(flag)] ?? "";
+    if (text === "") continue;
+    given.add(name);
+    const result = flag.kind.is === "switch" ? readSwitch(text) : readValue(flag.kind, text);
+    if ("value" in result) options[name] = result.value;
+    else problems.push(`${variableOf(flag)}${flag.isSecret ? "" : `=${text}`}: expected ${result.expected}`);
+  }
+  // Every value was read by the kind of its own row.
+  return { options: options as OptionsOf<T>, given, problems };
+}

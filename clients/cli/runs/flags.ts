@@ -1,0 +1,65 @@
+/** Options of `assay runs …`. */
+import { type Flag, type FlagTable, healthFlags, many, runFlags } from "../flags.ts";
+
+const suiteFlags = {
+  ...healthFlags,
+  controller: { ...runFlags.controller, doc: "ask this suite (assay serve) instead of the runs of this machine" },
+} as const satisfies FlagTable;
+
+const phase = {
+  flag: "--phase",
+  kind: { is: "text" },
+  value: "NAME",
+  group: "Output",
+  doc: "this phase alone (default: every phase)",
+} as const satisfies Flag;
+
+const limit = {
+  flag: "--limit",
+  aliases: ["-n"],
+  kind: { is: "integer", min: 1, max: many },
+  value: "N",
+  group: "Output",
+} as const satisfies Partial<Flag>;
+
+export const runsListFlags = {
+  limit: { ...limit, doc: "at most so many, newest first (default 20)" },
+  json: { ...runFlags.json, doc: "a JSON array of runs" },
+  ...suiteFlags,
+} as const satisfies FlagTable;
+
+export const runsShowFlags = {
+  json: { ...runFlags.json, doc: "the run as JSON" },
+  ...suiteFlags,
+} as const satisfies FlagTable;
+
+export const runsSummaryFlags = { phase, json: runFlags.json, ...suiteFlags } as const satisfies FlagTable;
+
+export const runsRecordsFlags = {
+  phase,
+  limit: { ...limit, doc: "at most so many, in the order of their credits (default: all)" },
+  fields: {
+    flag: "--fields",
+    kind: { is: "names" },
+    value: "NAME",
+    group: "Output",
+    doc: "fields of MetricRecord to ask for, with commas; credit_id is always there (default: all)",
+  },
+  json: { ...runFlags.json, doc: "one JSON object a line instead of a table" },
+  ...suiteFlags,
+} as const satisfies FlagTable;
+
+export const runsExportFlags = {
+  artifactDir: { ...runFlags.artifactDir, paths: undefined, doc: "folder to write into (default: ./<id of the run>)" },
+  files: {
+    flag: "--file",
+    kind: { is: "names" },
+    value: "NAME",
+    group: "Output",
+    doc: "this file alone, as run.db; repeatable (default: every file)",
+  },
+  quiet: runFlags.quiet,
+  ...suiteFlags,
+} as const satisfies FlagTable;
+
+export const runsDeleteFlags = { quiet: runFlags.quiet, ...suiteFlags } as const satisfies FlagTable;

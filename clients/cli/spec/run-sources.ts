@@ -1,0 +1,78 @@
+/** From all that may describe a run to its RunSpec: defaults of `--mock` < file < environment < options < `--set`. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { messageOf } from "../../../services/common/errors.ts";
+import type { Asked } from "../asked.ts";
+import type { RunOptions, runFlags } from "../flags.ts";
+import { type GivenRun, runSpecJson, type SpecSources, withMock, withoutOverruled } from "../run-options.ts";
+
+/** What was given and is right as far as the command line can tell. */
+export interface RunSources extends SpecSources {
+  readonly options: RunOptions;
+  /** The spec of the file of `--config`; empty without one. */
+  readonly fileSpec: JsonObject;
+  readonly cwd: string;
+}
+
+/** Reads the file of options that were checked, and makes the settings; one line for each problem. */
+export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSources | { readonly problems: readonly string[] }> {
+  const given: GivenRun = withoutOverruled(asked);
+  const { options } = given;
+  const { cwd } = asked.terminal;
+  const file = options.config === undefined ? undefined : await readSpecFile(options.config, cwd);
+  const settings = options.settings ?? [];
+  const sources: RunSources = {
+    given,
+    options,
+    fileSpec: file?.spec ?? {},
+    file: file === undefined ? undefined : { name: options.config ?? "", places: file.places },
+    settingPaths: settings.length === 0 ? [] : settings.map((await import("./settings.ts")).pathOfSetting),
+    cwd,
+  };
+  if (file !== undefined && file.problems.length > 0) return { problems: file.problems };
+  const made = await specOf(sources, mockPlaceholder);
+  if (made.problems.length > 0) return { problems: made.problems };
+  if (options.config !== undefined && made.spec.models === undefined && !options.mock) {
+    return { problems: [`${options.config}: models: expected the name of the model to ask for, here or by --model`] };
+  }
+  return sources;
+}
+
+const mockPlaceholder = "http://127.0.0.1:1";
+
+/**
+ * The RunSpec in proto JSON. Its folder is absolute.
+ * @param mockUrl where the built-in server of `--mock` listens
+ */
+export async function specOf(
+  { options, fileSpec, cwd }: RunSources,
+  mockUrl: string | undefined,
+): Promise<{ readonly spec: JsonObject; readonly problems: readonly string[] }> {
+  const complete = options.mock && mockUrl !== undefined ? withMock(options, mockUrl, fileSpec) : options;
+  const spec = runSpecJson(complete, fileSpec);
+  const made =
+    options.settings === undefined
+      ? { spec, problems: [] }
+      : (await import("./settings.ts")).withSettings(spec, options.settings);
+  const output = made.spec.output;
+  if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return made;
+  const { artifact_dir: folder, ...rest } = output;
+  const absolute = typeof folder === "string" && folder !== "" ? { artifact_dir: resolve(cwd, folder) } : {};
+  return { ...made, spec: { ...made.spec, output: { ...rest, ...absolute } } };
+}
+
+async function readSpecFile(
+  name: string,
+  cwd: string,
+): Promise<{ spec: JsonObject; places: ReadonlyMap<string, string>; problems: readonly string[] }> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(resolve(cwd, name)));
+  } catch (error) {
+    return { spec: {}, places: new Map(), problems: [`--config ${name}: cannot be read: ${messageOf(error)}`] };
+  }
+  const { readSpecText } = await import("./spec-reader.ts");
+  const read = readSpecText(text);
+  return { ...read, problems: read.problems.map((problem) => `${name}:${problem}`) };
+}

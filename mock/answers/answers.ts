@@ -1,0 +1,201 @@
+/** Takes accepted requests for text, decides whether they fail and whether they have to wait, and answers them on one schedule. */
+
+import type { Connection, OpenAnswer } from "../http/connection.ts";
+import type { MockOptions } from "../options.ts";
+import { type FinishedReason, Meter } from "../pages/meter.ts";
+import { type StreamEvents, streamEvents } from "../text/events.ts";
+import { errorBody, injected } from "../text/refusal.ts";
+import type { TextRequest } from "../text/request.ts";
+import type { AnswerEnd, AnswerHost, AnswerStats, Arrival, ScheduledAnswer } from "./answer.ts";
+import { FailurePlan, isInstead } from "./failures.ts";
+import { type AnswerPace, Pacing } from "./pace.ts";
+import { Schedule } from "./schedule.ts";
+import { StalledAnswer } from "./stalled-answer.ts";
+import { StreamedAnswer } from "./streamed-answer.ts";
+import { heldBy, sendWhole, WholeAnswer } from "./whole-answer.ts";
+import { EventWriter } from "./writer.ts";
+
+export interface AnswersDeps {
+  readonly options: MockOptions;
+  /** CLOCK_MONOTONIC in ns. */
+  readonly now: () => number;
+  /** Unix time in seconds. */
+  readonly createdSec: () => number;
+}
+
+const maxCachedModels = 64;
+const noHttp = "220 this is not HTTP\r\n\r\n";
+
+export class Answers implements AnswerHost {
+  readonly options: MockOptions;
+  readonly stats: AnswerStats = {
+    requests: 0,
+    completed: 0,
+    aborted: 0,
+    failed: 0,
+    openStreams: 0,
+    maxOpenStreams: 0,
+    waiting: 0,
+    chunksWritten: 0,
+    chunkWrites: 0,
+    failures: {},
+  };
+  readonly schedule: Schedule<ScheduledAnswer>;
+  readonly writer: EventWriter;
+  readonly #deps: AnswersDeps;
+  readonly #pacing: Pacing;
+  readonly #plan: FailurePlan;
+  readonly #meters: ReadonlyMap<string, Meter>;
+  readonly #firstMeter: Meter;
+  readonly #events = new Map<string, StreamEvents>();
+  readonly #limit: number;
+  // In the order of arrival. Bounded by the connections: each has one request under way at most.
+  readonly #waiting = new Map<OpenAnswer, Arrival>();
+  #isAdmitting = false;
+  #busyNs = 0;
+  #settledNs: number;
+
+  /** `models`: those that have a meter of their own, one at least; requests for others count to the first. */
+  constructor(deps: AnswersDeps, models: readonly [string, ...string[]]) {
+    const { options, now } = deps;
+    this.options = options;
+    this.#deps = deps;
+    this.#settledNs = now();
+    this.#limit = options.maxConcurrent === 0 ? Number.POSITIVE_INFINITY : options.maxConcurrent;
+    this.#pacing = new Pacing(options);
+    this.#plan = new FailurePlan(options.failures, options.seed);
+    this.#firstMeter = new Meter();
+    this.#meters = new Map(models.map((model, i) => [model, i === 0 ? this.#firstMeter : new Meter()]));
+    this.writer = new EventWriter(now);
+    this.schedule = new Schedule({ now, precise: options.precise, visit: (answer, nowNs) => answer.visit(nowNs) });
+  }
+
+  get meters(): ReadonlyMap<string, Meter> {
+    return this.#meters;
+  }
+
+  /** The length that the next request gets if it asks for none. */
+  nextLength(): number {
+    return this.#pacing.lengthOf(this.stats.requests);
+  }
+
+  begin(request: TextRequest, connection: Connection): void {
+    const { stats } = this;
+    const nowNs = this.now();
+    const ordinal = stats.requests++;
+    const failure = this.#plan.draw(ordinal);
+    const arrival: Arrival = {
+      request: failure?.kind === "no-usage" ? { ...request, hasUsage: false } : request,
+      connection,
+      identity: { ordinal, createdSec: this.#deps.createdSec(), receivedNs: nowNs },
+      failure,
+      meter: this.#meters.get(request.model) ?? this.#firstMeter,
+    };
+    if (failure !== undefined) stats.failures[failure.name] = (stats.failures[failure.name] ?? 0) + 1;
+    if (failure !== undefined && isInstead(failure)) this.#failAtOnce(arrival);
+    else if (stats.openStreams < this.#limit && this.#waiting.size === 0) this.#start(arrival, nowNs);
+    else this.#wait(arrival);
+  }
+
+  ended(arrival: Arrival, end: AnswerEnd, heldTokens: number, reason: FinishedReason): void {
+    const nowNs = this.now();
+    this.settle(nowNs);
+    this.stats.openStreams--;
+    this.stats[end]++;
+    arrival.meter.running--;
+    arrival.meter.heldTokens -= heldTokens;
+    if (end !== "completed") arrival.meter.finished[reason]++;
+    if (this.#waiting.size > 0) this.#admit();
+  }
+
+  /** The integral of open answers over time, in answer-nanoseconds, up to `nowNs`. */
+  settle(nowNs: number): number {
+    this.#busyNs += this.stats.openStreams * (nowNs - this.#settledNs);
+    this.#settledNs = nowNs;
+    return this.#busyNs;
+  }
+
+  now(): number {
+    return this.#deps.now();
+  }
+
+  eventsOf({ endpoint, model }: TextRequest): StreamEvents {
+    const key = endpoint.idPrefix + model;
+    const known = this.#events.get(key);
+    if (known !== undefined) return known;
+    const oldest = this.#events.keys().next();
+    if (this.#events.size >= maxCachedModels && !oldest.done) this.#events.delete(oldest.value);
+    const events = streamEvents(endpoint, model, this.options.stamps);
+    this.#events.set(key, events);
+    return events;
+  }
+
+  paceOf(ordinal: number, startNs: number): AnswerPace {
+    return this.#pacing.begin(ordinal, startNs);
+  }
+
+  slownessNsOf(ordinal: number): number {
+    return this.#pacing.slownessOf(ordinal);
+  }
+
+  #start(arrival: Arrival, nowNs: number): void {
+    const { stats } = this;
+    const { request, failure, meter } = arrival;
+    this.settle(nowNs);
+    stats.openStreams++;
+    stats.maxOpenStreams = Math.max(stats.maxOpenStreams, stats.openStreams);
+    meter.running++;
+    const isAtOnce = this.#pacing.isImmediate && !request.isStreaming && failure === undefined;
+    meter.heldTokens += request.isStreaming || failure?.kind === "stall" ? request.promptTokens : heldBy(arrival);
+    if (failure?.kind === "stall") new StalledAnswer(this, arrival, nowNs);
+    else if (isAtOnce) sendWhole(this, arrival, nowNs, nowNs);
+    else if (request.isStreaming) new StreamedAnswer(this, arrival, nowNs);
+    else new WholeAnswer(this, arrival, nowNs);
+  }
+
+  #wait(arrival: Arrival): void {
+    const waiting: OpenAnswer = {
+      flushed() {},
+      aborted: () => {
+        this.#stopWaiting(waiting, arrival);
+        this.stats.aborted++;
+        arrival.meter.finished.abort++;
+      },
+    };
+    this.#waiting.set(waiting, arrival);
+    this.stats.waiting++;
+    arrival.meter.waiting++;
+    arrival.connection.open(waiting);
+  }
+
+  #stopWaiting(waiting: OpenAnswer, { meter }: Arrival): void {
+    this.#waiting.delete(waiting);
+    this.stats.waiting--;
+    meter.waiting--;
+  }
+
+  // An answer that is at once whole ends inside #start: the loop here admits the next, not the call inside it.
+  #admit(): void {
+    if (this.#isAdmitting) return;
+    this.#isAdmitting = true;
+    for (const [waiting, arrival] of this.#waiting) {
+      if (this.stats.openStreams >= this.#limit) break;
+      this.#stopWaiting(waiting, arrival);
+      this.#start(arrival, this.now());
+    }
+    this.#isAdmitting = false;
+  }
+
+  #failAtOnce({ connection, failure }: Arrival): void {
+    this.stats.failed++;
+    if (failure?.kind === "status") {
+      const { status } = failure;
+      const retry = status === 429 || status === 503 ? `retry-after: ${this.options.retryAfterSec}\r\n` : "";
+      connection.answer(status, "application/json", errorBody(injected(status)), retry);
+    } else if (failure?.kind === "reset") connection.reset();
+    else {
+      connection.write(noHttp);
+      connection.cut();
+    }
+  }
+}

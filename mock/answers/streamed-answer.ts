@@ -1,0 +1,198 @@
+/**
+ * A streamed answer in progress: it writes one content chunk per visit of the schedule (all that are due together with
+ * `coalesce`), and fails midway where that was decided.
+ */
+
+import { bodyEnd, errorEvent, firstWordOf, garbageEvent, type StreamEvents, streamEnd } from "../text/events.ts";
+import { injectedInBand } from "../text/refusal.ts";
+import { vocabulary } from "../text/words.ts";
+import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
+import { tokensBefore } from "./failures.ts";
+import type { AnswerPace } from "./pace.ts";
+
+const streamHeaders = "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n";
+const maxCoalescedBytes = 16 * 1024;
+
+export class StreamedAnswer implements ScheduledAnswer {
+  dueNs: number;
+  heapIndex = -1;
+  readonly #host: AnswerHost;
+  readonly #arrival: Arrival;
+  readonly #pace: AnswerPace;
+  readonly #events: StreamEvents;
+  readonly #startNs: number;
+  readonly #firstWord: number;
+  #head: string;
+  /** Tokens of each choice that are sent. */
+  #sent = 0;
+  #nextTokens: number;
+  #firstNs = 0;
+  #lastNs = 0;
+  /** Infinite unless the answer fails midway; after as many tokens. */
+  #failsAt: number;
+  #isStalled = false;
+  #isGone = false;
+
+  constructor(host: AnswerHost, arrival: Arrival, nowNs: number) {
+    const { request, connection, identity, failure } = arrival;
+    this.#host = host;
+    this.#arrival = arrival;
+    this.#startNs = nowNs;
+    const isSlow = failure?.kind === "slow";
+    this.#pace = host.paceOf(identity.ordinal, isSlow ? nowNs + host.slownessNsOf(identity.ordinal) : nowNs);
+    this.#events = host.eventsOf(request);
+    this.#firstWord = firstWordOf(request, 0);
+    this.#failsAt = tokensBefore(failure, request.tokens);
+    this.#nextTokens = this.#pace.chunkTokens();
+    this.dueNs = this.#pace.next(this.#nextTokens);
+    this.#head = connection.head(200, "text/event-stream; charset=utf-8", streamHeaders);
+    connection.open(this);
+    if (this.dueNs > nowNs && !isSlow) {
+      // The head goes out at once, as servers do that start to answer before the first token is there.
+      connection.write(this.#head);
+      this.#head = "";
+    }
+    host.schedule.add(this);
+  }
+
+  visit(nowNs: number): void {
+    if (this.#isGone) return;
+    const { connection } = this.#arrival;
+    if (connection.unsentBytes > 0) {
+      connection.waitForFlush();
+      return;
+    }
+    if (this.#sent >= this.#failsAt) {
+      if (this.#fail(nowNs)) return;
+      this.#failsAt = Number.POSITIVE_INFINITY;
+    }
+    this.#write(nowNs);
+    if (!this.#isWhole || this.#failsAt !== Number.POSITIVE_INFINITY) {
+      this.#host.schedule.add(this);
+      return;
+    }
+    this.#complete();
+    connection.finish();
+  }
+
+  flushed(): void {
+    this.#host.schedule.add(this);
+  }
+
+  aborted(): void {
+    this.#isGone = true;
+    this.#host.schedule.remove(this);
+    this.#host.ended(this.#arrival, "aborted", this.#heldTokens, "abort");
+  }
+
+  get #isWhole(): boolean {
+    return this.#sent === this.#arrival.request.tokens;
+  }
+
+  get #heldTokens(): number {
+    const { promptTokens, choices } = this.#arrival.request;
+    return promptTokens + this.#sent * choices;
+  }
+
+  #write(nowNs: number): void {
+    const { writer, stats, options } = this.#host;
+    const { request, identity, connection, meter } = this.#arrival;
+    writer.text(this.#head);
+    this.#head = "";
+    const before = this.#sent;
+    if (before === 0 && this.#events.opening !== undefined) writer.event(this.#events.opening, identity);
+    while (!this.#isWhole && this.#sent < this.#failsAt) {
+      this.#addChunk();
+      if (!options.coalesce || this.dueNs > nowNs || writer.size >= maxCoalescedBytes) break;
+    }
+    if (this.#isWhole && this.#failsAt === Number.POSITIVE_INFINITY) this.#addTail();
+    const sentNs = writer.send(connection);
+    const tokens = this.#sent - before;
+    if (tokens === 0) return;
+    stats.chunkWrites++;
+    meter.heldTokens += tokens * request.choices;
+    if (before === 0) {
+      this.#firstNs = sentNs;
+      meter.first(request, tokens, sentNs - identity.receivedNs);
+    } else meter.further(request, tokens, sentNs - this.#lastNs);
+    this.#lastNs = sentNs;
+  }
+
+  #addChunk(): void {
+    const { writer, stats } = this.#host;
+    const { request, identity } = this.#arrival;
+    const tokens = Math.min(this.#nextTokens, request.tokens - this.#sent);
+    for (let choice = 0; choice < request.choices; choice++) {
+      writer.event(this.#events.content(choice, (this.#firstWord + choice + this.#sent) % vocabulary.length, tokens), identity);
+    }
+    stats.chunksWritten += request.choices;
+    this.#sent += tokens;
+    if (this.#isWhole) return;
+    this.#nextTokens = this.#pace.chunkTokens();
+    this.dueNs = this.#pace.next(Math.min(this.#nextTokens, request.tokens - this.#sent));
+  }
+
+  #addTail(): void {
+    const { writer } = this.#host;
+    const { request, identity, failure } = this.#arrival;
+    for (let choice = 0; choice < request.choices; choice++) {
+      writer.event(this.#events.finish(choice, request.finishReason), identity);
+    }
+    if (request.hasUsage) writer.event(this.#events.usage(request, identity.receivedNs), identity);
+    writer.bytes(failure?.kind === "no-done" ? bodyEnd : streamEnd);
+  }
+
+  #complete(): void {
+    const { request, identity, meter } = this.#arrival;
+    const times = { receivedNs: identity.receivedNs, startNs: this.#startNs, firstNs: this.#firstNs, endNs: this.#lastNs };
+    meter.whole(request, times);
+    this.#host.ended(this.#arrival, "completed", this.#heldTokens, request.finishReason);
+  }
+
+  /** True: the answer is over, or stalls. */
+  #fail(nowNs: number): boolean {
+    const { writer, schedule, options } = this.#host;
+    const { connection, failure } = this.#arrival;
+    switch (failure?.kind) {
+      case "garbage":
+        writer.bytes(garbageEvent);
+        return false;
+      case "stall-midway":
+        if (!this.#isStalled) {
+          this.#isStalled = true;
+          this.dueNs = nowNs + options.stallMs * 1e6;
+          schedule.add(this);
+          return true;
+        }
+        this.#failed("abort");
+        connection.cut();
+        return true;
+      case "cut":
+        this.#failed("abort");
+        connection.write(garbageEvent.subarray(0, garbageEvent.length / 2));
+        connection.cut();
+        return true;
+      case "truncate":
+        this.#failed("abort");
+        connection.write(bodyEnd);
+        connection.finish();
+        return true;
+      case "error-event":
+        this.#failed("error");
+        writer.bytes(errorEvent(injectedInBand()));
+        writer.bytes(streamEnd);
+        writer.send(connection);
+        connection.finish();
+        return true;
+      default:
+        this.#failed("abort");
+        connection.reset();
+        return true;
+    }
+  }
+
+  #failed(reason: "abort" | "error"): void {
+    this.#isGone = true;
+    this.#host.ended(this.#arrival, "failed", this.#heldTokens, reason);
+  }
+}

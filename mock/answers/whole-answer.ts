@@ -1,0 +1,117 @@
+/** An answer that is not streamed: it waits until its last token would have been due, then goes out at once, or fails as was decided. */
+
+import { wholeBody } from "../text/events.ts";
+import { errorBody, injectedInBand } from "../text/refusal.ts";
+import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
+
+const json = "application/json";
+
+/** Sends a whole answer now. `startNs`: when its turn had come; `firstNs`: when its first token was due. */
+export function sendWhole(host: AnswerHost, arrival: Arrival, startNs: number, firstNs: number): void {
+  const { request, identity, connection, meter } = arrival;
+  const endNs = host.now();
+  meter.first(request, 1, firstNs - identity.receivedNs);
+  meter.further(request, request.tokens - 1, endNs - firstNs);
+  meter.whole(request, { receivedNs: identity.receivedNs, startNs, firstNs, endNs });
+  host.ended(arrival, "completed", heldBy(arrival), request.finishReason);
+  connection.answer(200, json, wholeBody(request, identity, host.options.stamps ? host.now() : undefined));
+}
+
+/** What a whole answer holds of the KV cache from beginning to end. */
+export function heldBy({ request }: Arrival): number {
+  return request.promptTokens + request.tokens * request.choices;
+}
+
+export class WholeAnswer implements ScheduledAnswer {
+  dueNs: number;
+  heapIndex = -1;
+  readonly #host: AnswerHost;
+  readonly #arrival: Arrival;
+  readonly #startNs: number;
+  readonly #firstNs: number;
+  /** Half of the answer is written; the failure is still to come. */
+  #isHalf = false;
+  #isGone = false;
+
+  constructor(host: AnswerHost, arrival: Arrival, nowNs: number) {
+    const { request, connection, identity, failure } = arrival;
+    this.#host = host;
+    this.#arrival = arrival;
+    this.#startNs = nowNs;
+    const slowNs = failure?.kind === "slow" ? host.slownessNsOf(identity.ordinal) : 0;
+    const pace = host.paceOf(identity.ordinal, nowNs + slowNs);
+    this.#firstNs = pace.next(1);
+    this.dueNs = request.tokens > 1 ? pace.next(request.tokens - 1) : this.#firstNs;
+    connection.open(this);
+    host.schedule.add(this);
+  }
+
+  visit(nowNs: number): void {
+    if (this.#isGone) return;
+    const { connection, failure } = this.#arrival;
+    switch (failure?.kind) {
+      case "garbage":
+      case "error-event":
+      case "truncate":
+        this.#answerWrong(failure.kind);
+        break;
+      case "cut":
+      case "reset-midway":
+      case "stall-midway":
+        if (!this.#isHalf) this.#writeHalf(failure.kind, nowNs);
+        else if (connection.unsentBytes > 0) connection.waitForFlush();
+        else this.#endHalf(failure.kind);
+        break;
+      default:
+        sendWhole(this.#host, this.#arrival, this.#startNs, this.#firstNs);
+    }
+  }
+
+  flushed(): void {
+    this.#host.schedule.add(this);
+  }
+
+  aborted(): void {
+    this.#isGone = true;
+    this.#host.schedule.remove(this);
+    this.#host.ended(this.#arrival, "aborted", heldBy(this.#arrival), "abort");
+  }
+
+  /** A whole body under 200, which says the wrong thing. */
+  #answerWrong(kind: "garbage" | "error-event" | "truncate"): void {
+    this.#failed(kind === "error-event" ? "error" : "abort");
+    const { connection } = this.#arrival;
+    if (kind === "error-event") connection.answer(200, json, errorBody(injectedInBand()));
+    else if (kind === "garbage") connection.answer(200, json, "this is no JSON");
+    else connection.answer(200, json, half(this.#body()));
+  }
+
+  #writeHalf(kind: "cut" | "reset-midway" | "stall-midway", nowNs: number): void {
+    const body = this.#body();
+    const { connection } = this.#arrival;
+    connection.write(connection.head(200, json, `content-length: ${body.length}\r\n`) + half(body));
+    this.#isHalf = true;
+    this.dueNs = kind === "stall-midway" ? nowNs + this.#host.options.stallMs * 1e6 : nowNs;
+    this.#host.schedule.add(this);
+  }
+
+  #endHalf(kind: "cut" | "reset-midway" | "stall-midway"): void {
+    this.#failed("abort");
+    if (kind === "reset-midway") this.#arrival.connection.reset();
+    else this.#arrival.connection.cut();
+  }
+
+  #body(): string {
+    const { request, identity } = this.#arrival;
+    return wholeBody(request, identity, this.#host.options.stamps ? this.#host.now() : undefined);
+  }
+
+  #failed(reason: "abort" | "error"): void {
+    this.#isGone = true;
+    this.#host.ended(this.#arrival, "failed", heldBy(this.#arrival), reason);
+  }
+}
+
+function half(body: string): string {
+  return body.slice(0, body.length >> 1);
+}

@@ -1,0 +1,42 @@
+/** A port and its connections. */
+import { createServer, type Server, type Socket } from "node:net";
+import { Connection, type ConnectionDeps } from "./connection.ts";
+
+const backlog = 4096;
+
+export class Listener {
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+
+  constructor(deps: ConnectionDeps) {
+    this.#server = createServer({ noDelay: true }, (socket: Socket) => {
+      const connection = new Connection(socket, deps);
+      this.#connections.add(connection);
+      socket.once("close", () => this.#connections.delete(connection));
+    });
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves with the port; rejects with the system's error. */
+  listen(port: number, host: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ port, host, backlog }, () => {
+        this.#server.off("error", reject);
+        const address = this.#server.address();
+        resolve(typeof address === "object" && address !== null ? address.port : port);
+      });
+    });
+  }
+
+  /** Closes the port and cuts the connections; resolves when all are closed. */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.destroy();
+    await closed;
+  }
+}

@@ -1,0 +1,169 @@
+/** What is served, whatever the port: routes, keys, answers, pages, counts. */
+import { monotonicNs } from "../services/common/clock.ts";
+import type { AnswerStats } from "./answers/answer.ts";
+import { Answers } from "./answers/answers.ts";
+import { PrefixCache } from "./answers/prefix-cache.ts";
+import type { Connection, Route } from "./http/connection.ts";
+import type { HttpRequest } from "./http/request-parser.ts";
+import type { WallSeconds } from "./http/wall-seconds.ts";
+import type { MockOptions } from "./options.ts";
+import { DcgmModel } from "./pages/dcgm.ts";
+import { vllmPage } from "./pages/vllm.ts";
+import { asciiJson } from "./text/ascii-json.ts";
+import { chat } from "./text/chat.ts";
+import { completions } from "./text/completions.ts";
+import type { MockEndpoint } from "./text/endpoint.ts";
+import { errorBody, isRefusal, type Refusal, refusal, unauthorized, unknownModel } from "./text/refusal.ts";
+import { type ReadDeps, readTextRequest } from "./text/request.ts";
+
+export interface SiteStats extends Readonly<AnswerStats> {
+  /** Requests answered with a status of 400 or above, failures on purpose not counted. */
+  readonly refused: number;
+}
+
+const json = "application/json";
+const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
+const modelPath = "/v1/models/";
+
+export class Site {
+  readonly #options: MockOptions;
+  readonly #models: readonly [string, ...string[]];
+  readonly #answers: Answers;
+  readonly #reading: ReadDeps;
+  readonly #keys: ReadonlySet<string>;
+  readonly #dcgm: DcgmModel;
+  readonly #startSec: number;
+  readonly #openConnections: () => number;
+  #refused = 0;
+
+  constructor(options: MockOptions, wall: WallSeconds, openConnections: () => number) {
+    const [first = "mock", ...others] = options.models;
+    this.#options = options;
+    this.#models = [first, ...others];
+    this.#startSec = wall.sec();
+    this.#openConnections = openConnections;
+    this.#answers = new Answers({ options, now: monotonicNs, createdSec: () => wall.sec() }, this.#models);
+    const cache = options.prefixCache ? new PrefixCache(options.kvCacheTokens) : undefined;
+    this.#reading = {
+      usage: options.usage,
+      models: options.models,
+      ownLength: () => this.#answers.nextLength(),
+      cachedTokens: cache && ((texts) => cache.admit(texts)),
+    };
+    this.#keys = new Set(options.apiKeys);
+    this.#dcgm = new DcgmModel(options.gpus, monotonicNs(), options.dcgmIntervalMs * 1e6);
+  }
+
+  readonly route: Route = (request, connection) => {
+    const { path } = request;
+    if (this.#keys.size > 0 && path.startsWith("/v1/") && !this.#hasKey(request)) {
+      return this.#refuse(unauthorized(request.authorization !== undefined), connection, "www-authenticate: Bearer\r\n");
+    }
+    switch (path) {
+      case "/v1/chat/completions":
+        return this.#answer(chat, request, connection);
+      case "/v1/completions":
+        return this.#answer(completions, request, connection);
+      case "/v1/models":
+        return this.#get(request, connection, json, () => asciiJson({ object: "list", data: this.#models.map(this.#modelOf) }));
+      case "/health":
+        return this.#get(request, connection, json, () => '{"status":"ok"}');
+      case "/stats":
+        return this.#get(request, connection, json, () => this.#statsBody());
+      case "/metrics":
+        return this.#get(request, connection, prometheusText, () => vllmPage(this.#answers.meters, this.#options));
+      case "/dcgm/metrics":
+        return this.#get(request, connection, prometheusText, () => this.#dcgmPage());
+      default:
+        return this.#routeModel(request, connection);
+    }
+  };
+
+  /** The routes of a port for the DCGM page alone. */
+  readonly routeDcgm: Route = (request, connection) => {
+    if (request.path === "/metrics") return this.#get(request, connection, prometheusText, () => this.#dcgmPage());
+    return this.#refuse(nothingAt(request.path), connection);
+  };
+
+  /** The body of the answer to bytes that are no acceptable request. */
+  faultBody(status: number, message: string): string {
+    this.#refused++;
+    return errorBody(refusal(status, message));
+  }
+
+  stats(): SiteStats {
+    return { ...this.#answers.stats, failures: { ...this.#answers.stats.failures }, refused: this.#refused };
+  }
+
+  /** To be called when no connection is left. */
+  stop(): void {
+    this.#answers.schedule.stop();
+  }
+
+  #answer(endpoint: MockEndpoint, request: HttpRequest, connection: Connection): void {
+    if (request.method !== "POST") {
+      this.#refuseMethod(request.method, "POST", connection);
+      return;
+    }
+    const read = readTextRequest(endpoint, request.body.toString(), this.#reading);
+    if (isRefusal(read)) this.#refuse(read, connection);
+    // A chunked body is not for HTTP/1.0 (RFC 9112 §6.1).
+    else if (read.isStreaming && request.minor === 0) this.#refuse(refusal(400, "streaming needs HTTP/1.1"), connection);
+    else this.#answers.begin(read, connection);
+  }
+
+  #routeModel(request: HttpRequest, connection: Connection): void {
+    const { path } = request;
+    const name = path.startsWith(modelPath) ? decoded(path.slice(modelPath.length)) : undefined;
+    if (name === undefined) this.#refuse(nothingAt(path), connection);
+    else if (!this.#models.includes(name)) this.#refuse(unknownModel(name), connection);
+    else this.#get(request, connection, json, () => asciiJson(this.#modelOf(name)));
+  }
+
+  readonly #modelOf = (id: string): object => ({ id, object: "model", created: this.#startSec, owned_by: "assay" });
+
+  #hasKey({ authorization = "" }: HttpRequest): boolean {
+    const key = /^bearer +(.*)$/i.exec(authorization)?.[1];
+    return key !== undefined && this.#keys.has(key);
+  }
+
+  #statsBody(): string {
+    const { user, system } = process.cpuUsage();
+    const openConnections = this.#openConnections();
+    const rssBytes = process.memoryUsage.rss();
+    return asciiJson({ ...this.stats(), openConnections, cpuUserUs: user, cpuSystemUs: system, rssBytes });
+  }
+
+  #dcgmPage(): string {
+    const nowNs = monotonicNs();
+    const { requests, chunksWritten: chunks } = this.#answers.stats;
+    return this.#dcgm.page(nowNs, { busyNs: this.#answers.settle(nowNs), requests, chunks });
+  }
+
+  #get({ method }: HttpRequest, connection: Connection, type: string, body: () => string): void {
+    if (method === "GET") connection.answer(200, type, body());
+    else this.#refuseMethod(method, "GET", connection);
+  }
+
+  #refuseMethod(method: string, allowed: string, connection: Connection): void {
+    this.#refuse(refusal(405, `${method} is not allowed here, ${allowed} is`), connection, `allow: ${allowed}\r\n`);
+  }
+
+  #refuse(why: Refusal, connection: Connection, headers = ""): void {
+    this.#refused++;
+    connection.answer(why.status, json, errorBody(why), headers);
+  }
+}
+
+function nothingAt(path: string): Refusal {
+  return refusal(404, `there is nothing at ${path}`, null, "not_found");
+}
+
+/** A path's part as a name; as it stands if it is not well encoded. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

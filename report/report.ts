@@ -1,0 +1,210 @@
+/** The results of a run as lines for a terminal. Pure. */
+import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
+import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
+import { type ClientVerdict, type MetricStatistics, Verdict } from "../gen/assay/records_manager/v1/record_pb.js";
+import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { Paint } from "./paint.ts";
+import { type Column, tableLines } from "./table.ts";
+import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";
+
+export interface Report {
+  readonly run: Run;
+  readonly summary: SummarizeRecordsResponse;
+  /** Where the files are, on this host; undefined: nothing is known to be written. */
+  readonly folder: string | undefined;
+  /** Names of files in it. */
+  readonly files: readonly string[];
+}
+
+export interface ReportStyle {
+  /** Columns; less than 80 counts as 80. */
+  readonly width: number;
+  readonly paint: Paint;
+}
+
+/** In order: a verdict that is not `valid`, then a table and what belongs to it for each phase, then verdict and files. */
+export function reportLines({ run, summary, folder, files }: Report, { width, paint }: ReportStyle): string[] {
+  const style = { width: Math.max(80, width), paint };
+  const isValid = summary.verdict?.verdict === Verdict.VALID;
+  const verdict = verdictLines(summary.verdict, style);
+  const blocks: string[][] = [];
+  if (!isValid) blocks.push(verdict);
+  for (const phase of summary.phases) {
+    const progress = run.phases.find(({ index }) => index === phase.index);
+    if (phase.kind === PhaseKind.PROFILING) blocks.push(...measuredBlocks(phase, progress, hasSeveral(summary), style));
+    else blocks.push(warmupLines(phase, progress, style));
+  }
+  const ending = isValid ? verdict : [];
+  if (folder !== undefined) ending.push(`Files: ${folder}${files.length === 0 ? "" : `: ${files.join(", ")}`}`);
+  blocks.push(ending);
+  return blocks.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
+}
+
+function hasSeveral({ phases }: SummarizeRecordsResponse): boolean {
+  return phases.filter(({ kind }) => kind === PhaseKind.PROFILING).length > 1;
+}
+
+function verdictLines(given: ClientVerdict | undefined, { width, paint }: ReportStyle): string[] {
+  const reasons = (given?.reasons ?? []).map(harmless).join("; ");
+  switch (given?.verdict) {
+    case Verdict.VALID:
+      return [`Client: ${paint.green("valid")}`];
+    case Verdict.SUSPECT:
+      return wrap(`Client: suspect: these figures may carry the client's own limits: ${reasons}`, width).map(paint.yellow);
+    case Verdict.INVALID:
+      return wrap(`Client: invalid: these figures are not to be used: ${reasons}`, width).map(paint.red);
+    default:
+      return [];
+  }
+}
+
+function warmupLines(phase: PhaseSummary, progress: PhaseProgress | undefined, style: ReportStyle): string[] {
+  const { succeeded = 0n, errored = 0n } = phase.identity ?? {};
+  const first = style.paint.dim(`${phase.name}: ${whole(succeeded)} succeeded, ${whole(errored)} errored (not in the figures)`);
+  return [first, ...identityLines(phase, progress, style), ...errorLines(phase, style)];
+}
+
+function measuredBlocks(
+  phase: PhaseSummary,
+  progress: PhaseProgress | undefined,
+  isNamed: boolean,
+  style: ReportStyle,
+): string[][] {
+  const title = isNamed ? `Assay | LLM Metrics: ${phase.name}` : "Assay | LLM Metrics";
+  const { width } = style;
+  return [
+    metricLines(phase.metrics, title, style),
+    runMetricLines(phase.metrics, width),
+    notesOf(phase).flatMap((note) => wrap(`Note: ${harmless(note)}`, width).map(style.paint.yellow)),
+    errorLines(phase, style),
+    identityLines(phase, progress, style),
+  ];
+}
+
+/** Order as AIPerf's; what goes first where the terminal is narrow, too. */
+const statistics = [
+  { name: "avg", column: {} },
+  { name: "min", column: { dropRank: 1 } },
+  { name: "max", column: { dropRank: 2 } },
+  { name: "p99", column: {} },
+  { name: "p90", column: { dropRank: 3 } },
+  { name: "p50", column: {} },
+  { name: "std", column: { dropRank: 0 } },
+] as const;
+
+/** Headers longer than this are broken before their unit. */
+const longHeader = 30;
+
+/** The table of metrics that have a place in it; nothing where there are none. */
+export function metricLines(metrics: readonly MetricStatistics[], title: string, { width, paint }: ReportStyle): string[] {
+  const rows = metrics
+    .filter(({ consoleOrder }) => consoleOrder !== undefined)
+    .sort((a, b) => (a.consoleOrder ?? 0) - (b.consoleOrder ?? 0))
+    .map((metric) => [nameOf(metric), ...statistics.map(({ name }) => figure(metric[name]))]);
+  if (rows.length === 0) return [];
+  const columns: Column[] = [
+    { header: "Metric", align: "right", minWidth: 18 },
+    ...statistics.map(({ name, column }) => ({ header: name, align: "right" as const, ...column })),
+  ];
+  return tableLines({ title, columns, rows }, width, {
+    title: paint.bold,
+    header: paint.bold,
+    cell: (text, column) => (column === 0 ? paint.cyan(text) : text === "N/A" ? paint.dim(text) : paint.green(text)),
+  });
+}
+
+function nameOf({ header, unit }: MetricStatistics): string {
+  return `${header}${header.length > longHeader ? "\n" : " "}(${unit})`;
+}
+
+/** Figures of the whole phase that have no row in the table. Moments are for files. */
+function runMetricLines(metrics: readonly MetricStatistics[], width: number): string[] {
+  const parts = metrics
+    .filter(({ count, consoleOrder, unit }) => count === 0n && consoleOrder === undefined && unit !== "ns")
+    .map(({ header, unit, avg }) => `${header}: ${Number.isInteger(avg) ? whole(avg) : figure(avg)} ${unit}`);
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && widthOf(last) + 3 + widthOf(part) <= width) lines[lines.length - 1] = `${last} · ${part}`;
+    else lines.push(part);
+  }
+  return lines;
+}
+
+/** Notes on the phase, then those beside figures: what concerns several is said once, with the first of them. */
+function notesOf({ notes, metrics }: PhaseSummary): string[] {
+  const headersByNote = new Map<string, string[]>();
+  for (const { header, notes: own } of metrics) {
+    for (const note of own) headersByNote.set(note, [...(headersByNote.get(note) ?? []), header]);
+  }
+  const grouped = [...headersByNote].map(([note, headers]) => {
+    const more = headers.length - shownHeaders;
+    return `${headers.slice(0, shownHeaders).join(", ")}${more > 0 ? ` and ${more} more` : ""}: ${note}`;
+  });
+  return [...notes, ...grouped];
+}
+
+const shownHeaders = 3;
+
+function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): string[] {
+  if (errors.length === 0) return [];
+  const rows = errors.map(({ code, phase, count, example, status }) => [
+    code,
+    phase,
+    whole(count),
+    clip(harmless(status === 0 ? example : `${status}: ${example}`), 400),
+  ]);
+  const columns: Column[] = [
+    { header: "Code", align: "left" },
+    { header: "Phase", align: "left", dropRank: 0 },
+    { header: "Count", align: "right" },
+    { header: "Example", align: "left", minWidth: 20 },
+  ];
+  return tableLines({ title: "Errors", columns, rows }, width, {
+    title: paint.bold,
+    header: paint.bold,
+    cell: (text, column) => (column === 0 ? paint.red(text) : text),
+  });
+}
+
+/** What became of every request asked for; nothing where all were sent and recorded. */
+function identityLines(phase: PhaseSummary, progress: PhaseProgress | undefined, { width, paint }: ReportStyle): string[] {
+  const { identity } = phase;
+  if (identity === undefined) return [];
+  const asked = progress?.asked ?? 0n;
+  const parts = partsOf(identity, asked);
+  const isWhole = parts.length === 0 && identity.missingRecord === 0n && identity.late === 0n && identity.conflicts === 0n;
+  if (isWhole) return [];
+  const { succeeded, errored, cancelled, missingRecord } = identity;
+  const sent = sentOf(identity);
+  const inside = [`${whole(succeeded)} succeeded`, `${whole(errored)} errored`, `${whole(cancelled)} cancelled`];
+  if (missingRecord > 0n) inside.push(`${whole(missingRecord)} without a record`);
+  const total = asked > 0n ? `asked ${whole(asked)}` : `issued ${whole(parts.reduce((sum, [, count]) => sum + count, sent))}`;
+  const sum = [`sent ${whole(sent)} (${inside.join(", ")})`, ...parts.map(([text, count]) => `${whole(count)} ${text}`)].join(
+    " + ",
+  );
+  const apart = [
+    ...(identity.late > 0n ? [`${whole(identity.late)} records came too late to count`] : []),
+    ...(identity.conflicts > 0n ? [`${whole(identity.conflicts)} records belong to no request`] : []),
+  ];
+  return wrap([`${phase.name}: ${total} = ${sum}`, ...apart].join("; "), width).map(paint.yellow);
+}
+
+/** What was asked for and not `sent`. By duration nothing is asked for by number, so that unsent credits are none of these. */
+function partsOf(identity: PhaseIdentity, asked: bigint): Part[] {
+  const { dropped, missingLost, abandoned, unaccounted } = identity;
+  const ends: readonly Part[] = [
+    ["lost with a worker", missingLost],
+    ["dropped", dropped],
+    ["unaccounted", unaccounted],
+    ...(asked > 0n ? [["abandoned", abandoned] as const] : []),
+  ];
+  const ended = ends.reduce((sum, [, count]) => sum + count, sentOf(identity));
+  return [...ends, ["not sent", asked - ended] as const].filter(([, count]) => count > 0n);
+}
+
+type Part = readonly [text: string, count: bigint];
+
+function sentOf({ succeeded, errored, cancelled, missingRecord }: PhaseIdentity): bigint {
+  return succeeded + errored + cancelled + missingRecord;
+}

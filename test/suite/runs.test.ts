@@ -1,0 +1,142 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { type Exit, endsWithinMs, rowsIn, type Stage, useStages } from "../support/suite.ts";
+
+/** Several commands after one another. */
+const several = 6;
+
+async function succeeding(stage: Stage, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const { code, stdout, stderr } = await stage.start(args, stage.folder, env).exit();
+  expect(code, `${args.join(" ")}\n${stderr}`).to.equal(0);
+  return stdout;
+}
+
+async function refused(stage: Stage, args: readonly string[], env: Record<string, string> = {}): Promise<Exit> {
+  const exit = await stage.start(args, stage.folder, env).exit();
+  expect(exit.code, exit.stderr).to.equal(2);
+  expect(exit.stdout).to.equal("");
+  // Nothing was started, so that nothing can have been written.
+  expect(existsSync(join(stage.folder, "artifacts"))).to.equal(false);
+  return exit;
+}
+
+describe("runs of this machine", function () {
+  this.timeout(several * endsWithinMs);
+  const test = useStages();
+
+  test("can be listed, shown, summarised, read and exported, and deleted for good", async (stage) => {
+    const mock = await stage.mock();
+    const { code, stdout, stderr } = await stage.run(mock, "--request-count", "30", "--json", "--quiet").exit();
+    expect(code, stderr).to.equal(0);
+    const { run_id: runId, folder, phases } = JSON.parse(stdout);
+
+    const [listed] = JSON.parse(await succeeding(stage, ["runs", "list", "--json"]));
+    expect(listed).to.include({ run_id: runId, state: "completed", folder, name: "mock-openai-chat-concurrency8" });
+    expect(await succeeding(stage, ["runs", "list"])).to.match(new RegExp(`│ ${runId} │ completed │`));
+    expect(await succeeding(stage, ["runs", "show", "latest"])).to.match(/Phase profiling +30 succeeded, 0 errored, 0 cancelled/);
+
+    const summary = JSON.parse(await succeeding(stage, ["runs", "summary", runId.slice(0, -2), "--json"]));
+    expect(summary.phases[0].metrics).to.deep.equal(phases[0].metrics);
+
+    const lines = (await succeeding(stage, ["runs", "records", folder, "--json"])).trimEnd().split("\n");
+    const records = lines.map((line) => JSON.parse(line));
+    expect(records.map(({ credit_id }) => credit_id).sort((a, b) => a - b)).to.deep.equal(
+      Array.from({ length: 30 }, (_, i) => i + 1),
+    );
+    for (const { status, metrics } of records) {
+      expect(status).to.equal(200);
+      expect(metrics.output_sequence_length).to.equal(32);
+    }
+    const few = await succeeding(stage, ["runs", "records", "latest", "-n", "2", "--fields", "status", "--json"]);
+    expect(few).to.equal('{"credit_id":1,"status":200}\n{"credit_id":2,"status":200}\n');
+
+    await succeeding(stage, ["runs", "export", "latest", "--output-artifact-dir", "copy"]);
+    expect(rowsIn(join(stage.folder, "copy"))).to.equal(30);
+    expect(readFileSync(join(stage.folder, "copy/profile_export.jsonl"), "utf8").trimEnd().split("\n")).to.have.lengthOf(30);
+
+    expect(await succeeding(stage, ["runs", "delete", "latest"])).to.equal(`deleted ${runId} (${folder})\n`);
+    expect(existsSync(join(folder, "run.db"))).to.equal(false);
+    const gone = await stage.start(["runs", "show", runId]).exit();
+    expect(gone).to.include({ code: 1, stdout: "", stderr: `assay runs show: there is no run ${runId}\n` });
+    expect((await stage.start(["runs", "list"]).exit()).stderr).to.equal("no runs yet\n");
+  });
+
+  test("that still go on are not failed by a look at them, nor deleted", async (stage) => {
+    const mock = await stage.mock();
+    const command = stage.run(mock, "--request-count", "100000", "--benchmark-duration", "60");
+    await command.until("the first requests", () => mock.stats().requests > 0);
+    const [listed] = JSON.parse(await succeeding(stage, ["runs", "list", "--json"]));
+    expect(listed.state).to.be.oneOf(["created", "configuring", "ready", "running"]);
+    const deletion = await stage.start(["runs", "delete", "latest"]).exit();
+    expect(deletion.code).to.equal(1);
+    expect(deletion.stderr).to.match(/latest: .*has not ended/);
+    command.signal("SIGINT", command.pid);
+    expect((await command.exit()).code).to.equal(130);
+    const [ended] = JSON.parse(await succeeding(stage, ["runs", "list", "--json"]));
+    expect(ended.state).to.equal("cancelled");
+  });
+});
+
+describe("what a run is made of", function () {
+  this.timeout(several * endsWithinMs);
+  const test = useStages();
+
+  test("comes from a file, the environment, options and --set, each over the one before", async (stage) => {
+    const mock = await stage.mock();
+    const file = [
+      "models: [from-file]",
+      `target: { urls: [${mock.url}] }`,
+      "endpoint: { streaming: true }",
+      "dataset: { synthetic: { input_tokens: { mean: 64 }, output_tokens: { mean: 8 } } }",
+      "phases:",
+      "  - { name: warmup, kind: warmup, concurrency: { limit: 1 }, stop: { request_count: 2 } }",
+      "  - { name: profiling, kind: profiling, concurrency: { limit: 2 }, stop: { request_count: 5 } }",
+      "telemetry: { disable_gpu: true }",
+    ];
+    writeFileSync(join(stage.folder, "run.yaml"), file.join("\n"));
+    const args = ["-f", "run.yaml", "--request-count", "7", "--set", "phases[1].concurrency.limit=3", "--artifact-dir", "out"];
+    const env = { ASSAY_MODEL: "from-env", ASSAY_REQUEST_COUNT: "6" };
+    const shown = await succeeding(stage, ["config", "show", ...args], env);
+    expect(shown).to.include("- from-env").and.include("limit: 3").and.include("request_count: 7").and.include("grace_sec");
+
+    const results = JSON.parse(await succeeding(stage, ["run", ...args, "--json", "--quiet"], env));
+    expect(
+      results.phases.map(({ name, identity }: { name: string; identity: { succeeded: number } }) => [name, identity.succeeded]),
+    ).to.deep.equal([
+      ["warmup", 2],
+      ["profiling", 7],
+    ]);
+    expect(mock.stats()).to.include({ requests: 9 });
+
+    writeFileSync(join(stage.folder, "shown.yaml"), shown);
+    const again = JSON.parse(await succeeding(stage, ["run", "-f", "shown.yaml", "--json", "--quiet"]));
+    expect(again.phases[1].identity.succeeded).to.equal(7);
+  });
+
+  test("is refused with where it came from, before anything is started", async (stage) => {
+    writeFileSync(join(stage.folder, "run.yaml"), "models: [m]\ntarget:\n  url: http://h\n");
+    writeFileSync(
+      join(stage.folder, "rate.yaml"),
+      "models: [m]\nphases:\n  - name: p\n    kind: profiling\n    rate: { rate_per_sec: -5 }\n    stop: { request_count: 1 }\n",
+    );
+    for (const [args, complaint] of [
+      [["-f", "run.yaml"], "run.yaml:3:3: target.url: unknown field, did you mean urls?"],
+      [["-f", "rate.yaml"], "rate.yaml:5:13: phases[0].rate.rate_per_sec: must be above 0, got -5"],
+      [["-f", "none.yaml"], /^assay run: --config none.yaml: cannot be read: ENOENT/],
+      [["-f", "."], /^assay run: --config .: cannot be read: EISDIR/],
+      [
+        ["-m", "m", "--set", "workers.max_workers=0"],
+        "--set workers.max_workers=0: must be at least 1, got 0 (workers.max_workers)",
+      ],
+      [["-m", "m", "-u", "http://u:p@h"], "--url: must not carry a password; use a header or the API key (target.urls[0].url)"],
+      [["-m", "m", "--endpoint-type", "chatt"], /--endpoint-type chatt: /],
+    ] as const) {
+      const { stderr } = await refused(stage, ["run", ...args]);
+      if (typeof complaint === "string") expect(stderr.split("\n")[0]).to.equal(`assay run: ${complaint}`);
+      else expect(stderr).to.match(complaint);
+    }
+    const { stderr } = await refused(stage, ["run"], { ASSAY_CONCURRENCY: "0", ASSAY_MODEL: "m" });
+    expect(stderr).to.match(/^assay run: ASSAY_CONCURRENCY=0: expected an integer from 1/);
+  });
+});

@@ -1,0 +1,65 @@
+import { expect } from "chai";
+import { DcgmModel } from "../../../../mock/pages/dcgm.ts";
+
+const idle = { busyNs: 0, requests: 0, chunks: 0 };
+const sec = 1e9;
+
+function valuesOf(page: string, name: string): number[] {
+  return [...page.matchAll(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, "gm"))].map((match) => Number(match[1]));
+}
+
+const powerOf = (page: string) => valuesOf(page, "DCGM_FI_DEV_POWER_USAGE");
+const energyOf = (page: string) => valuesOf(page, "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION");
+
+describe("mock DCGM page", () => {
+  it("has HELP and TYPE before each field's lines, one line per GPU with the exporter's labels", () => {
+    const lines = new DcgmModel(3, 0, 0).page(sec, idle).trimEnd().split("\n");
+    expect(lines.length % 5).to.equal(0);
+    for (let i = 0; i < lines.length; i += 5) {
+      const name = /^# HELP (\w+) \S/.exec(lines[i] ?? "")?.[1];
+      expect(lines[i + 1]).to.match(new RegExp(`^# TYPE ${name} (gauge|counter)$`));
+      for (let gpu = 0; gpu < 3; gpu++) {
+        expect(lines[i + 2 + gpu]).to.match(
+          new RegExp(`^${name}\\{gpu="${gpu}",UUID="GPU-[0-9a-f-]{36}",pci_bus_id=.*\\} [0-9.]+$`),
+        );
+      }
+    }
+  });
+
+  it("counts exactly the energy of the power that it shows", () => {
+    const dcgm = new DcgmModel(2, 0, 0);
+    let before = energyOf(dcgm.page(0, idle));
+    for (let i = 1; i <= 20; i++) {
+      const page = dcgm.page(i * 0.3 * sec, { busyNs: i * i * sec, requests: i * 7, chunks: i * 1000 });
+      const energy = energyOf(page);
+      for (const [gpu, powerW] of powerOf(page).entries()) {
+        expect((energy[gpu] ?? 0) - (before[gpu] ?? 0)).to.be.closeTo(powerW * 300, 1);
+      }
+      before = energy;
+    }
+  });
+
+  it("draws more power and shows more use under load, within the card's limit, and sways when idle", () => {
+    const dcgm = new DcgmModel(1, 0, 0);
+    const first = dcgm.page(sec, idle);
+    const second = dcgm.page(5 * sec, idle);
+    const loaded = dcgm.page(6 * sec, { busyNs: 1000 * sec, requests: 100, chunks: 1e6 });
+    const [a = 0, b = 0, c = 0] = [first, second, loaded].flatMap(powerOf);
+    expect(a).to.not.equal(b);
+    expect(c).to.be.within(600, 700);
+    expect(b).to.be.below(100);
+    expect(valuesOf(loaded, "DCGM_FI_DEV_GPU_UTIL")).to.deep.equal([100]);
+    expect(valuesOf(second, "DCGM_FI_PROF_GR_ENGINE_ACTIVE")).to.deep.equal([0]);
+  });
+
+  it("repeats its text until the interval is over", () => {
+    const dcgm = new DcgmModel(1, 0, sec);
+    const page = dcgm.page(sec, idle);
+    expect(dcgm.page(1.5 * sec, { ...idle, chunks: 1e6 })).to.equal(page);
+    expect(dcgm.page(2 * sec, { ...idle, chunks: 1e6 })).to.not.equal(page);
+  });
+
+  it("has only comments without GPUs", () => {
+    expect(new DcgmModel(0, 0, 0).page(sec, idle)).to.match(/^(# [^\n]*\n)+$/);
+  });
+});

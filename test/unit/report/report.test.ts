@@ -1,0 +1,192 @@
+import { expect } from "chai";
+import { summaryJson } from "../../../clients/cli/summary-json.ts";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { createPaint } from "../../../report/paint.ts";
+import { reportLines } from "../../../report/report.ts";
+import { widthOf } from "../../../report/text.ts";
+import { profilingShape, runOf, summaryOf } from "../clients/summaries.ts";
+
+const paint = createPaint(false);
+const written = { folder: "/w/artifacts/r", files: ["profile_export_aiperf.json", "run.db"] };
+
+function lines(options: { run?: object; phase?: object; summary?: object; width?: number } = {}): string[] {
+  const summary = summaryOf({ phases: [profilingShape(options.phase)], ...options.summary });
+  return reportLines({ run: runOf(options.run), summary, ...written }, { width: options.width ?? 140, paint });
+}
+
+describe("the report of a run", () => {
+  it("is AIPerf's table and what belongs to it, at 140 columns", () => {
+    expect(lines({ phase: { notes: ["5 of 100 answers ended at their length limit"] } })).to.deep.equal([
+      "                                                Assay | LLM Metrics",
+      "┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━┓",
+      "┃                               Metric ┃       avg ┃      min ┃      max ┃      p99 ┃      p90 ┃      p50 ┃    std ┃",
+      "┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━┩",
+      "│             Time to First Token (ms) │     51.23 │    40.99 │    76.85 │    73.78 │    61.48 │    50.21 │   5.12 │",
+      "│                 Request Latency (ms) │  1,362.50 │ 1,090.00 │ 2,043.75 │ 1,962.00 │ 1,635.00 │ 1,335.25 │ 136.25 │",
+      "│     Output Token Throughput Per User │     99.50 │    79.60 │   149.25 │   143.28 │   119.40 │    97.51 │   9.95 │",
+      "│                    (tokens/sec/user) │           │          │          │          │          │          │        │",
+      "│ Output Token Throughput (tokens/sec) │ 12,707.75 │      N/A │      N/A │      N/A │      N/A │      N/A │    N/A │",
+      "│    Request Throughput (requests/sec) │     22.12 │      N/A │      N/A │      N/A │      N/A │      N/A │    N/A │",
+      "└──────────────────────────────────────┴───────────┴──────────┴──────────┴──────────┴──────────┴──────────┴────────┘",
+      "",
+      "Benchmark Duration: 4.52 sec · Total Output Sequence Length: 3,200 tokens",
+      "",
+      "Note: 5 of 100 answers ended at their length limit",
+      "",
+      "Client: valid",
+      "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
+    ]);
+  });
+
+  it("drops columns and breaks names at 80 columns", () => {
+    expect(lines({ width: 80 })).to.deep.equal([
+      "                              Assay | LLM Metrics",
+      "┏━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┓",
+      "┃               Metric ┃       avg ┃      max ┃      p99 ┃      p90 ┃      p50 ┃",
+      "┡━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━┩",
+      "│  Time to First Token │     51.23 │    76.85 │    73.78 │    61.48 │    50.21 │",
+      "│                 (ms) │           │          │          │          │          │",
+      "│ Request Latency (ms) │  1,362.50 │ 2,043.75 │ 1,962.00 │ 1,635.00 │ 1,335.25 │",
+      "│         Output Token │     99.50 │   149.25 │   143.28 │   119.40 │    97.51 │",
+      "│  Throughput Per User │           │          │          │          │          │",
+      "│    (tokens/sec/user) │           │          │          │          │          │",
+      "│         Output Token │ 12,707.75 │      N/A │      N/A │      N/A │      N/A │",
+      "│           Throughput │           │          │          │          │          │",
+      "│         (tokens/sec) │           │          │          │          │          │",
+      "│   Request Throughput │     22.12 │      N/A │      N/A │      N/A │      N/A │",
+      "│       (requests/sec) │           │          │          │          │          │",
+      "└──────────────────────┴───────────┴──────────┴──────────┴──────────┴──────────┘",
+      "",
+      "Benchmark Duration: 4.52 sec · Total Output Sequence Length: 3,200 tokens",
+      "",
+      "Client: valid",
+      "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
+    ]);
+  });
+
+  it("keeps to the width, and counts less than 80 columns as 80", () => {
+    for (const width of [80, 90, 100, 120]) for (const line of lines({ width })) expect(widthOf(line)).to.be.at.most(width);
+    expect(lines({ width: 10 })).to.deep.equal(lines({ width: 80 }));
+  });
+
+  it("says first that the client is not to be believed, and why", () => {
+    const verdict = { verdict: Verdict.INVALID, reasons: ["2 records belong to no request", "loop at 0.93"] };
+    expect(lines({ summary: { verdict } })[0]).to.equal(
+      "Client: invalid: these figures are not to be used: 2 records belong to no request; loop at 0.93",
+    );
+    const suspect = { verdict: Verdict.SUSPECT, reasons: ["lateness p99 12 ms"] };
+    expect(lines({ summary: { verdict: suspect } })[0]).to.match(/^Client: suspect: .*: lateness p99 12 ms$/);
+  });
+
+  it("shows failed requests by code, with nothing that steers a terminal", () => {
+    const errors = [{ code: "http_5xx", phase: "wait", count: 1200n, example: "over\x1b[31mload\n", status: 503 }];
+    const shown = lines({ phase: { errors, identity: { drawn: 1300n, succeeded: 100n, errored: 1200n } } });
+    expect(shown.find((line) => line.includes("http_5xx"))).to.equal("│ http_5xx │ wait  │ 1,200 │ 503: over�[31mload │");
+  });
+
+  it("says a note on figures once, with the first of them", () => {
+    const few = "20 samples are too few for p99";
+    const metrics = ["A", "B", "C", "D", "E"].map((header) => ({ header, unit: "ms", count: 20n, notes: [few] }));
+    const [first] = metrics;
+    const shown = lines({ phase: { metrics: [{ ...first, notes: ["odd", few] }, ...metrics.slice(1)] } });
+    const notes = shown.filter((line) => line.startsWith("Note: "));
+    expect(notes).to.deep.equal(["Note: A: odd", `Note: A, B, C and 2 more: ${few}`]);
+  });
+
+  for (const [what, identity, asked, expected] of [
+    ["nothing where all were sent and recorded", { succeeded: 97n, errored: 2n, cancelled: 1n }, 100n, undefined],
+    [
+      "every class that is not empty",
+      { succeeded: 90n, errored: 2n, missingRecord: 1n, missingLost: 3n, dropped: 2n, abandoned: 1n },
+      100n,
+      "profiling: asked 100 = sent 93 (90 succeeded, 2 errored, 0 cancelled, 1 without a record) + 3 lost with a worker + 2 dropped + 1 abandoned + 1 not sent",
+    ],
+    [
+      "what a cancelled run did not send",
+      { drawn: 48n, succeeded: 40n, unused: 8n },
+      1100n,
+      "profiling: asked 1,100 = sent 40 (40 succeeded, 0 errored, 0 cancelled) + 1,060 not sent",
+    ],
+    [
+      "a record without its request, although the sum is right",
+      { succeeded: 100n, conflicts: 1n, late: 2n },
+      100n,
+      "profiling: asked 100 = sent 100 (100 succeeded, 0 errored, 0 cancelled); 2 records came too late to count; 1 records belong to no request",
+    ],
+    ["nothing of credits left over when the time was up", { drawn: 110n, succeeded: 100n, unused: 10n }, 0n, undefined],
+    [
+      "what was lost in a run by duration",
+      { drawn: 110n, succeeded: 100n, unused: 9n, missingLost: 1n },
+      0n,
+      "profiling: issued 101 = sent 100 (100 succeeded, 0 errored, 0 cancelled) + 1 lost with a worker",
+    ],
+  ] as const) {
+    it(`accounts for ${what}`, () => {
+      const run = { phases: [{ index: 0, name: "profiling", kind: PhaseKind.PROFILING, asked }] };
+      const shown = lines({ run, phase: { identity }, width: 300 });
+      expect(shown.find((line) => line.startsWith("profiling: "))).to.equal(expected);
+    });
+  }
+
+  it("keeps warm-up out of the figures", () => {
+    const warmup = {
+      index: 0,
+      name: "warmup",
+      kind: PhaseKind.WARMUP,
+      identity: { drawn: 10n, succeeded: 9n, errored: 1n },
+      errors: [{ code: "reset", phase: "wait", count: 1n, example: "gone" }],
+    };
+    const shown = lines({
+      run: { phases: [{ index: 0, name: "warmup", kind: PhaseKind.WARMUP, asked: 10n }] },
+      summary: { phases: [warmup, { ...profilingShape(), index: 1 }] },
+    });
+    expect(shown[0]).to.equal("warmup: 9 succeeded, 1 errored (not in the figures)");
+    expect(shown.filter((line) => line.includes("Assay | LLM Metrics"))).to.have.length(1);
+    expect(shown.some((line) => line.includes("reset"))).to.equal(true);
+  });
+
+  it("names the phases where several were measured", () => {
+    const shown = lines({ summary: { phases: [profilingShape(), { ...profilingShape(), index: 1, name: "second" }] } });
+    const titles = shown.filter((line) => line.includes("Assay |")).map((line) => line.trim());
+    expect(titles).to.deep.equal(["Assay | LLM Metrics: profiling", "Assay | LLM Metrics: second"]);
+  });
+
+  it("shows no table where nothing was measured", () => {
+    expect(lines({ phase: { metrics: [] } })).to.deep.equal([
+      "Client: valid",
+      "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
+    ]);
+  });
+
+  it("has colours only where they are asked for", () => {
+    const summary = summaryOf();
+    const coloured = reportLines({ run: runOf(), summary, ...written }, { width: 100, paint: createPaint(true) });
+    expect(coloured.join("\n")).to.include("\x1b[36m");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escapes are what is looked for
+    expect(coloured.map((line) => line.replaceAll(/\x1b\[\d+m/g, ""))).to.deep.equal(lines({ width: 100 }));
+    expect(lines().join("")).to.not.include("\x1b");
+  });
+});
+
+describe("the summary for programs", () => {
+  it("holds every figure as a number, by tag", () => {
+    const errors = [{ code: "reset", phase: "wait", count: 1n, example: "gone" }];
+    const report = {
+      run: runOf({ state: RunState.COMPLETED }),
+      summary: summaryOf({ phases: [profilingShape({ errors })] }),
+      ...written,
+    };
+    const parsed = JSON.parse(JSON.stringify(summaryJson(report)));
+    expect(parsed).to.include({ run_id: "run-1", state: "completed", folder: "/w/artifacts/r" });
+    expect(parsed).to.not.have.property("reason");
+    expect(parsed.client).to.deep.equal({ verdict: "valid", reasons: [] });
+    const [phase] = parsed.phases;
+    expect(phase).to.include({ name: "profiling", kind: "profiling", asked: 100 });
+    expect(phase.identity).to.include({ drawn: 100, succeeded: 100, errored: 0 });
+    expect(phase.metrics.time_to_first_token).to.include({ unit: "ms", count: 100, avg: 51.234, p50: 0.98 * 51.234 });
+    expect(phase.metrics.benchmark_duration).to.deep.equal({ header: "Benchmark Duration", unit: "sec", avg: 4.5213 });
+    expect(phase.errors).to.deep.equal([{ code: "reset", phase: "wait", count: 1, example: "gone" }]);
+  });
+});
