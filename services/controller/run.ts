@@ -18,12 +18,14 @@ import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/tim
 import { monotonicNs } from "../common/clock.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
 import type { MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
 import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
+import { RunTrace } from "./run-trace.ts";
 import { checkTarget } from "./target-check.ts";
 
 export interface RunExecutionOptions {
@@ -37,6 +39,7 @@ export interface RunExecutionOptions {
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
   readonly spawnWorkers: RunMembersOptions["spawnWorkers"];
+  readonly tracer: Tracer;
   /** Undefined: there is no records-manager at the moment. */
   dialSamples(): SamplesStream | undefined;
   /** Something about the run has changed. */
@@ -72,6 +75,7 @@ export class RunExecution {
   private readonly options: RunExecutionOptions;
   private readonly timeouts: RunTimeouts;
   private readonly observer: Observer;
+  private readonly trace: RunTrace;
   private readonly ended = Promise.withResolvers<void>();
   private readonly talk: RunMembers;
   private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
@@ -93,6 +97,7 @@ export class RunExecution {
       over: this.processes.signal,
       onWorkerReady: (memberId) => this.ready("workers", memberId),
     });
+    this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
       name: options.spec.name,
@@ -146,6 +151,7 @@ export class RunExecution {
       this.run.reason = "cancelled before it began";
       this.enter(RunState.CANCELLED, undefined);
       this.run.endTime = timestampNow();
+      this.trace.ended(this.run);
       this.options.onChange();
       return;
     }
@@ -170,6 +176,7 @@ export class RunExecution {
     clearTimeout(this.timer);
     for (const timer of this.returns.values()) clearTimeout(timer);
     this.observer.close();
+    this.trace.ended(this.run);
   }
 
   onHeartbeat(entry: MemberEntry): void {
@@ -236,6 +243,10 @@ export class RunExecution {
 
   /** A process joined while the run goes on: a worker in another's place takes part from now on. */
   onJoined(entry: MemberEntry): void {
+    this.trace.within(() => this.takeIn(entry));
+  }
+
+  private takeIn(entry: MemberEntry): void {
     if (this.isOver || this.machine === undefined) return;
     const { members } = this.options;
     const { services, memberId } = entry.member;
@@ -291,7 +302,7 @@ export class RunExecution {
   }
 
   private carryOut(command: MachineCommand, workers: number): void {
-    this.act(command, workers).catch((error: unknown) => this.failed(command, messageOf(error)));
+    this.trace.step(command, () => this.act(command, workers)).catch((error: unknown) => this.failed(command, messageOf(error)));
   }
 
   private async act(command: MachineCommand, workers: number): Promise<void> {
@@ -441,6 +452,7 @@ export class RunExecution {
       }
     }
     this.note("records_complete", `phase ${progress?.name}: its account is closed`, phase);
+    this.trace.phaseClosed(phase, progress?.identity);
     const result = outcome.case === "identity" ? resultOf(outcome.value) : undefined;
     this.tell(() => this.machine?.phaseClosed(phase, result, monotonicNs()));
   }
@@ -453,6 +465,7 @@ export class RunExecution {
     await this.talk.release(create(FinishRunSchema, { state: wireState[state], reason }));
     this.observer.close();
     this.run.endTime = timestampNow();
+    this.trace.ended(this.run);
     this.options.onChange();
     this.ended.resolve();
   }
@@ -474,8 +487,8 @@ export class RunExecution {
       );
     }
     const value = create(ReapWorkerSchema, { workerId: exited.workerId, reason: how });
-    this.talk
-      .toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs)
+    this.trace
+      .within(() => this.talk.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs))
       .catch((error: unknown) => log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }));
     if (exited.successorId !== "") {
       if (this.givenUp.delete(exited.workerId)) this.liveWorkers++;
@@ -499,6 +512,7 @@ export class RunExecution {
   private enter(state: RunState, phase: number | undefined): void {
     this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
+    if (state === RunState.READY) this.trace.prepared();
     if (this.isOver) return;
     this.note("state", `state ${RunState[state]}`, phase);
   }
@@ -510,6 +524,7 @@ export class RunExecution {
   private record(event: RunEvent): void {
     this.events.push(event);
     this.observer.event(event);
+    this.trace.event(event);
     this.options.log.info(event.message, { run_id: this.options.runId, event: event.kind });
     this.options.onChange();
   }

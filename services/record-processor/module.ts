@@ -6,10 +6,12 @@ import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
+import { familiesOf, RunTotals } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { loadTokenizer } from "../common/tokenizer/load.ts";
 import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
+import { recordProcessorInstruments } from "./instruments.ts";
 import { ProcessorRun } from "./processor-run.ts";
 import { createRecordProcessorService } from "./service.ts";
 
@@ -26,10 +28,18 @@ const done = { case: undefined } as const;
 
 export function createRecordProcessorModule({ id, log, addresses, endpoints }: RecordProcessorDeps): ServiceModule {
   const runs = new Map<string, ProcessorRun>();
+  const totals = new RunTotals(["records", "faults", "failed", "streams", "queued"]);
+
+  const close = (runId: string): void => {
+    const run = runs.get(runId);
+    if (run === undefined) return;
+    totals.ended({ ...run.stats, streams: 0, queued: 0 });
+    run.close();
+    runs.delete(runId);
+  };
 
   const closeAll = (): void => {
-    for (const run of runs.values()) run.close();
-    runs.clear();
+    for (const runId of [...runs.keys()]) close(runId);
   };
 
   return {
@@ -44,7 +54,7 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
             addresses.channelTo("records-manager", signal),
             within(signal, counterOf(spec), "the tokenizer"),
           ]);
-          runs.get(runId)?.close();
+          close(runId);
           const dial = () => createClient(RecordsManagerService, channel).ingestRecords();
           const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, endpoints, log, dial });
           runs.set(runId, run);
@@ -52,8 +62,7 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
           return done;
         }
         case "finish":
-          runs.get(runId)?.close();
-          runs.delete(runId);
+          close(runId);
           return done;
         default:
           return undefined;
@@ -65,6 +74,16 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
       const sum = (pick: (stats: ProcessorRun["stats"]) => number): number =>
         all.reduce((total, stats) => total + pick(stats), 0);
       return { processed: sum((s) => s.records), faults: sum((s) => s.faults), forward_queue: sum((s) => s.queued) };
+    },
+    families() {
+      const sums = totals.with([...runs.values()].map(({ stats }) => stats));
+      return familiesOf(recordProcessorInstruments, {
+        assay_record_processor_worker_streams: sums.streams,
+        assay_record_processor_processed_records_total: sums.records,
+        assay_record_processor_parse_faults_total: sums.faults,
+        assay_record_processor_failed_records_total: sums.failed,
+        assay_record_processor_queued_messages: sums.queued,
+      });
     },
     stop: async () => closeAll(),
   };

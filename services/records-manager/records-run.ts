@@ -18,6 +18,7 @@ import type { LivePhase } from "./core/live.ts";
 import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
 import type { RunSummary } from "./core/run-summary.ts";
 import { withSaved } from "./exports/saved.ts";
+import { createRecordsCounts, type RecordsCounts } from "./instruments.ts";
 import { LiveFeed } from "./live-feed.ts";
 import type { QueryClient } from "./query-client.ts";
 import { type InputsSource, writeRunInputs } from "./run-inputs.ts";
@@ -36,6 +37,10 @@ export interface RecordsRunOptions {
   readonly maxBytes?: number | undefined;
   /** Something for the run's timeline, and for whoever watches it. */
   note(message: string): void;
+  /** Counted up; shared by the runs of a process. Default: its own. */
+  readonly counts?: RecordsCounts;
+  /** Records whose commit has just ended well. */
+  readonly onCommitted?: ((records: readonly MetricRecord[]) => void) | undefined;
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
 }
@@ -53,6 +58,7 @@ export class RecordsRun {
   private readonly accounts: Accounts<IngestRow>;
   private readonly acks: CommitAcks;
   private readonly live = new LiveFeed();
+  private readonly counts: RecordsCounts;
   private readonly streams = new Map<IngestStream, (seq: number, outcome: BatchOutcome) => void>();
   private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
   private inserted: MetricRecord[] = [];
@@ -71,6 +77,7 @@ export class RecordsRun {
    */
   constructor(options: RecordsRunOptions) {
     this.options = options;
+    this.counts = options.counts ?? createRecordsCounts();
     this.folder = options.folder;
     const metricTags = recordMetrics.map(({ tag }) => tag);
     const storeOptions = { metricTags, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
@@ -105,11 +112,12 @@ export class RecordsRun {
   addStream(ack: (seq: number, outcome: BatchOutcome) => void): IngestStream {
     const stream = this.nextStream++;
     this.streams.set(stream, ack);
+    this.counts.streams++;
     return stream;
   }
 
   removeStream(stream: IngestStream): void {
-    this.streams.delete(stream);
+    if (this.streams.delete(stream)) this.counts.streams--;
     this.acks.streamEnded(stream);
   }
 
@@ -123,6 +131,8 @@ export class RecordsRun {
         outcome[what]++;
         if (what === "inserted") this.inserted.push(record);
       }
+      this.counts.duplicates += outcome.duplicate;
+      this.counts.late += outcome.late;
       this.acks.batchArrived(stream, seq, outcome);
       if (this.store.pendingRows >= commitRows) this.commit();
       else this.commitSoon();
@@ -255,10 +265,14 @@ export class RecordsRun {
   private commit(): void {
     clearTimeout(this.commitTimer);
     this.commitTimer = undefined;
+    const startNs = monotonicNs();
     this.store.commit();
+    this.counts.commitSeconds.observe((monotonicNs() - startNs) / 1e9);
     const inserted = this.inserted;
     this.inserted = [];
+    this.counts.committed += inserted.length;
     this.live.add(inserted);
+    this.options.onCommitted?.(inserted);
     this.accounts.committed();
     this.acks.committed();
     for (const done of this.afterCommit.splice(0)) done();

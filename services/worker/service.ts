@@ -40,7 +40,7 @@ export function createWorkerService({ workerId, current, usage, endpoints }: Wor
           slots: status?.credits.limit ?? 0,
           held: status?.credits.held ?? 0,
           connections: status?.connections.connections ?? 0,
-          outboxRecords: BigInt(status?.outbox.batches ?? 0),
+          outboxRecords: BigInt(status?.outbox.waiting ?? 0),
           outboxBytes: BigInt(status?.outbox.bytes ?? 0),
           spilledBytes: BigInt(status?.outbox.spilledBytes ?? 0),
           sent: BigInt(status?.sent ?? 0),
@@ -57,7 +57,7 @@ export function createWorkerService({ workerId, current, usage, endpoints }: Wor
         ]);
         while (now.run.inFlight > 0 && !limit.aborted) await delay(drainPollMs);
         await now.run.drained(limit);
-        return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.batches) };
+        return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.waiting) };
       },
       sendOne: async (request, context) => {
         const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal, endpoints);

@@ -144,7 +144,7 @@ describe("worker service", () => {
       inFlight,
       sent: 12,
       credits: { limit: 4, held: 1 },
-      outbox: { batches: inFlight, bytes: 100, spilledBytes: 5, records: 9 },
+      outbox: { batches: 1, waiting: inFlight, bytes: 100, spilledBytes: 5, records: 9 },
       outboxStalls: 0,
       connections: { connections: 3, opened: 3, replaced: 1 },
     });

@@ -410,6 +410,13 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
   service: ServiceKind;
 
   /**
+   * W3C trace context (`traceparent`, `tracestate`) of what it is a part of; empty: the controller traces nothing.
+   *
+   * @generated from field: map<string, string> trace_context = 15;
+   */
+  traceContext: { [key: string]: string };
+
+  /**
    * What to do.
    *
    * @generated from oneof assay.controller.v1.Command.action
