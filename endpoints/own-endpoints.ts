@@ -124,7 +124,7 @@ function failed(message: string): ParsedResponse {
 
 /** What keeps a value from being a ParsedResponse. */
 function problemOf(value: unknown): string | undefined {
-  if (!isJsonObject(value)) return `it must return an object, got ${kindOf(value)}`;
+  if (!isJsonObject(value) || value instanceof Promise) return `it must return an object, got ${kindOf(value)}`;
   for (const [key, { expected, isGood }] of Object.entries(parsedFields)) {
     if (!isGood(value[key])) return `${key} must be ${expected}, got ${kindOf(value[key])}`;
   }
