@@ -110,6 +110,39 @@ describe("the package", function () {
     expect(summary.assay_commit).to.match(/^[0-9a-f]{7,}$/);
   });
 
+  it("loads a user's own endpoints, from a file that awaits at its top level", async () => {
+    const text = `await Promise.resolve();
+      type Answer = { readonly choices: readonly { readonly message: { readonly content: string } }[] };
+      export const endpoints = {
+        mine: (_options: unknown, { encodeJson, parseAnswer }: any) => ({
+          path: "/v1/chat/completions",
+          canStream: false,
+          formatBody: ({ messages, model }: any) => encodeJson({ messages, model, max_tokens: 2 }),
+          parse: (response: unknown) =>
+            parseAnswer(response, ({ choices }: Answer) => ({ outputText: choices[0]?.message.content ?? "", reasoningText: "" })),
+        }),
+      };`;
+    await writeFile(join(installed.folder, "mine.ts"), text);
+    const args = [
+      "run",
+      "--mock",
+      "--no-streaming",
+      "--endpoint-module",
+      "mine.ts",
+      "--endpoint-type",
+      "mine",
+      "--request-count",
+      "10",
+    ];
+    await expectRun(installed.command, [...args, "--artifact-dir", "mine", "--ui", "none"], {
+      cwd: installed.folder,
+      env: { XDG_DATA_HOME: installed.folder },
+    });
+    const summary = JSON.parse(await readFile(join(installed.folder, "mine/profile_export_aiperf.json"), "utf8"));
+    expect(summary.request_count.avg).to.equal(10);
+    expect(summary.output_sequence_length.avg).to.be.greaterThan(0);
+  });
+
   for (const protocol of ["http/json", "http/protobuf", "grpc"]) {
     it(`exports by OpenTelemetry, speaking ${protocol}, without a package of it`, async () => {
       const collector = await startCollector();
