@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
 import { type Command, type MemberEvent, RunService } from "../gen/assay/controller/v1/controller_service_pb.js";
@@ -224,7 +224,9 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "dataset": {
       const { createDatasetModule } = await loaders.dataset();
-      return createDatasetModule(config.dataset);
+      const { keptDatasets, root, maxFileBytes } = config.dataset;
+      const limits = { root: root === null ? undefined : resolve(root), maxFileBytes };
+      return createDatasetModule({ keptDatasets, limits });
     }
     case "timing": {
       const { createTimingModule } = await loaders.timing();

@@ -59,6 +59,7 @@ export async function configShow(asked: Asked<typeof configShowFlags>): Promise<
         return refuse(terminal, name, [...new Set(error.violations.map((violation) => complaintLine(violation, sources)))]);
       }
     },
-    ["controller"],
+    // The dataset service looks at the files that the spec names.
+    ["controller,dataset"],
   );
 }

@@ -9,12 +9,14 @@ export type FlagKind =
   | { readonly is: "integer" | "number"; readonly min: number; readonly max: number; readonly isAbove?: boolean }
   /** An unsigned 64-bit number; kept as decimal text, since a double cannot hold it. */
   | { readonly is: "uint64" }
-  /** Compared in lower case. */
-  | { readonly is: "choice"; readonly of: readonly string[] }
+  /** Compared in lower case. `wirePrefix`: the proto's enum has these names in upper case, behind this. */
+  | { readonly is: "choice"; readonly of: readonly string[]; readonly wirePrefix?: string }
   /** `HOST:PORT`. */
   | { readonly is: "address" }
   /** The kinds below may be given again and again. Names also with commas between them. */
   | { readonly is: "names" }
+  /** Of at least 0; also with commas between them. */
+  | { readonly is: "numbers" }
   /** http or https; `http://` is added where there is no scheme. */
   | { readonly is: "urls" }
   /** `Name:Value`, or a JSON object of texts. */
@@ -31,13 +33,15 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
     ? number
     : K extends { readonly is: "names" | "urls" | "settings" }
       ? readonly string[]
-      : K extends { readonly is: "headers" }
-        ? Readonly<Record<string, string>>
-        : K extends { readonly is: "inputs" }
-          ? Readonly<Record<string, JsonValue>>
-          : K extends { readonly is: "choice"; readonly of: readonly (infer Choice)[] }
-            ? Choice
-            : string;
+      : K extends { readonly is: "numbers" }
+        ? readonly number[]
+        : K extends { readonly is: "headers" }
+          ? Readonly<Record<string, string>>
+          : K extends { readonly is: "inputs" }
+            ? Readonly<Record<string, JsonValue>>
+            : K extends { readonly is: "choice"; readonly of: readonly (infer Choice)[] }
+              ? Choice
+              : string;
 
 /** A switch as a variable of the environment: `true`, `1`, `false` or `0`. */
 export function readSwitch(text: string): ReadResult {
@@ -58,7 +62,7 @@ export type ReadResult = { readonly value: unknown } | { readonly expected: stri
 
 /** Whether a flag of this kind gathers the values of all its uses; of the others the last use wins. */
 export function isGathering({ is }: FlagKind): boolean {
-  return is === "names" || is === "urls" || is === "headers" || is === "inputs" || is === "settings";
+  return is === "names" || is === "numbers" || is === "urls" || is === "headers" || is === "inputs" || is === "settings";
 }
 
 /** Reads one text. */
@@ -81,6 +85,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return isAddress(text) ? { value: text } : { expected: "HOST:PORT" };
     case "names":
       return readNames(text);
+    case "numbers":
+      return readNumbers(text);
     case "urls":
       return readUrls(text);
     case "headers":
@@ -128,6 +134,13 @@ function isAddress(text: string): boolean {
 function readNames(text: string): ReadResult {
   const names = text.split(",").map((name) => name.trim());
   return names.some((name) => name === "") ? { expected: "a name, or several with commas between them" } : { value: names };
+}
+
+function readNumbers(text: string): ReadResult {
+  const parts = text.split(",");
+  // Number(" ") is 0, and nobody means that.
+  const isRight = parts.every((part) => part.trim() !== "" && Number.isFinite(Number(part)) && Number(part) >= 0);
+  return isRight ? { value: parts.map(Number) } : { expected: "a number of at least 0, or several with commas between them" };
 }
 
 function readUrls(text: string): ReadResult {

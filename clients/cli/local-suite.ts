@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { parse } from "node:path";
 import { AssayError } from "../../services/common/errors.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
 
@@ -129,6 +130,8 @@ export class LocalSuite {
     const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
     const config = {
       controller: { artifactBase },
+      // Whoever runs this suite may read what it reads.
+      dataset: { root: parse(artifactBase).root },
       "worker-manager": { prespawn },
       ...(process === undefined ? {} : { process }),
     };

@@ -2,6 +2,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { GivenOptions } from "./asked.ts";
 import { variableOf } from "./environment.ts";
+import type { FlagKind } from "./flag-kinds.ts";
 import { type Flag, type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
 
@@ -12,6 +13,8 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["mock", "urls"],
   ["gpuTelemetry", "noGpuTelemetry"],
   ["logFile", "controller"],
+  ["inputFile", "isl"],
+  ["noProbe", "waitForModelTimeoutSec"],
 ];
 
 /** Options without those of the environment that one on the command line excludes. */
@@ -47,6 +50,9 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
     needs("arrivalPattern", "requestRate");
     needs("graceSec", "durationSec");
+    needs("datasetType", "inputFile");
+    needs("onBadRow", "inputFile");
+    needs("modelWeights", "modelSelection");
     if (!has("mock")) {
       needs("islStddev", "isl");
       needs("oslStddev", "osl");
@@ -79,10 +85,15 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
   const hasStop = hasPhases || options.requestCount !== undefined || options.durationSec !== undefined;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
+  const target = isObject(file.target) ? file.target : undefined;
+  const isAwaited = options.waitForModelTimeoutSec !== undefined || target?.wait_for_model !== undefined;
   return {
+    // It was started a moment ago, has said that it listens, and takes any name of a model.
+    ...(isAwaited ? {} : { noProbe: true }),
     ...(file.models === undefined ? { models: ["mock-model"] } : {}),
     ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
-    ...(dataset === undefined ? { isl: 128, osl: 32 } : {}),
+    ...(dataset === undefined && options.inputFile === undefined ? { isl: 128 } : {}),
+    ...(dataset === undefined ? { osl: 32 } : {}),
     ...(hasLoad ? {} : { concurrency: 8 }),
     ...(hasStop ? {} : { requestCount: 100 }),
     ...options,
@@ -96,13 +107,41 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
  */
 export function runSpecJson(options: RunOptions, file: JsonObject = {}): JsonObject {
   const spec = structuredClone(file);
+  const source = sourceOf(options, file.dataset);
+  if (source !== undefined && isObject(spec.dataset)) {
+    for (const other of datasetSources) if (other !== source) delete spec.dataset[other];
+  }
   for (const [name, value] of Object.entries(options)) {
-    const path = pathsOf(name)[0];
+    const path = pathOf(name, source);
     if (path === undefined || path.startsWith("phases.")) continue;
-    put(spec, path.split("."), path === "target.urls" ? options.urls?.map((url) => ({ url })) : value);
+    put(spec, path.split("."), path === "target.urls" ? options.urls?.map((url) => ({ url })) : wireValue(name, value));
   }
   spec.phases = phasesOf(options, (file.phases ?? []) as readonly JsonObject[]);
   return spec;
+}
+
+/** Of these a dataset has one. */
+const datasetSources = ["synthetic", "file", "public", "replay", "dataset_id"] as const;
+
+/** The source that options ask for, or say something of; undefined: they leave it as it is. */
+function sourceOf({ inputFile, isl, islStddev, osl, oslStddev, datasetType, onBadRow }: RunOptions, dataset?: JsonValue) {
+  if (inputFile !== undefined) return "file";
+  if (isl !== undefined || islStddev !== undefined) return "synthetic";
+  const isOfFile = isObject(dataset) && dataset.file !== undefined;
+  if (osl !== undefined || oslStddev !== undefined) return isOfFile ? "file" : "synthetic";
+  return datasetType !== undefined || onBadRow !== undefined ? "file" : undefined;
+}
+
+/** Where a value goes: what may be said of several sources has a path for each. */
+function pathOf(name: string, source: string | undefined): string | undefined {
+  const paths = pathsOf(name);
+  return paths.find((path) => path.startsWith(`dataset.${source}.`)) ?? paths[0];
+}
+
+function wireValue(name: string, value: unknown): unknown {
+  const kind: FlagKind | undefined = isRunOption(name) ? runFlags[name].kind : undefined;
+  if (kind?.is !== "choice" || kind.wirePrefix === undefined) return value;
+  return `${kind.wirePrefix}${String(value).toUpperCase()}`;
 }
 
 /** AIPerf's rule: without a count or a duration, enough requests for every slot to be used twice. */

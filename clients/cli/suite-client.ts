@@ -1,7 +1,7 @@
 /** A suite as a client sees it: one connection to the controller and one to the records-manager that it names. */
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
-import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
   type CreateRunResponse,
@@ -32,6 +32,9 @@ export interface WatchOptions {
 
 /** Statistics of a long run are made from all of its rows. */
 const summaryTimeoutMs = 300_000;
+const acceptedWithinMs = 10_000;
+/** Above the 300 s that the controller gives the dataset service. */
+const readWithinMs = 330_000;
 const cancelTimeoutMs = 5000;
 const suiteTimeoutMs = 5000;
 const recordsPageSize = 2000;
@@ -66,12 +69,14 @@ export class SuiteClient {
 
   /** `spec` in proto JSON. Fails with the controller's own errors, `violations` included. */
   async createRun(spec: JsonObject): Promise<CreateRunResponse> {
-    return this.#runs.createRun({ spec: fromJson(RunSpecSchema, spec) }, { timeoutMs: 10_000 });
+    const message = fromJson(RunSpecSchema, spec);
+    return this.#runs.createRun({ spec: message }, { timeoutMs: acceptTimeoutMs(message) });
   }
 
   /** The effective spec of a spec in proto JSON, secrets masked, and what is suspect about it. Fails as `createRun`. */
   async validateRun(spec: JsonObject): Promise<ValidateRunResponse> {
-    return this.#runs.validateRun({ spec: fromJson(RunSpecSchema, spec) }, { timeoutMs: 10_000 });
+    const message = fromJson(RunSpecSchema, spec);
+    return this.#runs.validateRun({ spec: message }, { timeoutMs: acceptTimeoutMs(message) });
   }
 
   /** Newest first, at most `limit`. */
@@ -197,6 +202,11 @@ export class SuiteClient {
     }
     return this.#records.client;
   }
+}
+
+/** How long a controller may take to say what it thinks of a spec: files and tokenizers are read before. */
+function acceptTimeoutMs({ dataset, tokenizer }: RunSpec): number {
+  return dataset?.source.case === "file" || tokenizer !== undefined ? readWithinMs : acceptedWithinMs;
 }
 
 export function isEnded({ state }: Run): boolean {

@@ -2,12 +2,11 @@
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { parseAnswer } from "../event-stream.ts";
 import { EventTemplates } from "../event-template.ts";
-import { encodeJson, isJsonObject } from "../json-body.ts";
+import { encodeJson } from "../json-body.ts";
+import { type BodyOptions, completeBody } from "./body.ts";
 import { readChatEvent } from "./chat-event.ts";
 
-export interface ChatOptions {
-  /** Ask a stream for its token counts (`stream_options.include_usage`). Default true. */
-  readonly includeUsage?: boolean;
+export interface ChatOptions extends BodyOptions {
   /** Write `max_tokens`, for servers that do not know `max_completion_tokens`. Default false. */
   readonly useLegacyMaxTokens?: boolean;
 }
@@ -28,11 +27,5 @@ function chatBody(turn: TurnInput, options: ChatOptions): Record<string, unknown
   if (turn.maxOutputTokens !== undefined) {
     body[options.useLegacyMaxTokens ? "max_tokens" : "max_completion_tokens"] = turn.maxOutputTokens;
   }
-  Object.assign(body, turn.extraInputs);
-  // Decided after the extra inputs: they may switch the stream off, and servers refuse stream options without one.
-  const wanted = body.stream_options ?? {};
-  if (body.stream === true && options.includeUsage !== false && isJsonObject(wanted)) {
-    body.stream_options = { include_usage: true, ...wanted };
-  }
-  return body;
+  return completeBody(body, turn, options);
 }

@@ -5,7 +5,7 @@ import { rootFolder } from "../setup.mjs";
 import { commonJs } from "./common.mjs";
 
 /** What most processes never load, or not before their first line of log: files of their own, so that no start reads them. */
-const loadedLater = ["@grpc/proto-loader", "convict", "hdr-histogram-js", "winston", "yaml"];
+const loadedLater = ["@grpc/proto-loader", "@huggingface/tokenizers", "convict", "hdr-histogram-js", "winston", "yaml"];
 
 /** @param {string} name */
 const fileOf = (name) => `packages/${name.replace("/", "-")}`;

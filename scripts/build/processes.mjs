@@ -57,7 +57,10 @@ export const bundles = {
 };
 
 /** Programs of threads, by file name: their starters look for them beside themselves. */
-const threads = { "query-thread": "services/records-manager/query-thread.ts" };
+const threads = {
+  "query-thread": "services/records-manager/query-thread.ts",
+  "dataset-thread": "services/dataset/thread/dataset-thread.ts",
+};
 
 /**
  * Builds all of them.

@@ -4,14 +4,17 @@
  */
 import { createEndpoint } from "../../endpoints/catalog.ts";
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
+import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "./errors.ts";
+import { createModelChoice, type ModelChoice } from "./model-choice.ts";
 
 /** What of a run shapes its bodies. */
 export interface BodyOptions {
   readonly endpoint: Endpoint;
-  readonly models: readonly string[];
+  /** For turns that name no model of their own. */
+  readonly modelOf: ModelChoice;
   readonly isStreaming: boolean;
   readonly extraInputs: Readonly<Record<string, unknown>>;
 }
@@ -26,11 +29,17 @@ export interface TurnBody {
 }
 
 /** Throws `invalid_argument` for an endpoint that the controller refuses. */
-export function bodyOptionsOf({ endpoint: given, models }: RunSpec): BodyOptions {
+export function bodyOptionsOf({ endpoint: given, models, modelSelection, modelWeights, randomSeed }: RunSpec): BodyOptions {
   const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = given ?? {};
   const endpoint = createEndpoint(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  return { endpoint, models, isStreaming: given?.streaming ?? false, extraInputs: given?.extraInputs ?? {} };
+  const choice = { models, selection: modelSelection, weights: modelWeights, seed: Number(randomSeed ?? 0n) };
+  return {
+    endpoint,
+    modelOf: createModelChoice(choice),
+    isStreaming: given?.streaming ?? false,
+    extraInputs: given?.extraInputs ?? {},
+  };
 }
 
 /**
@@ -41,9 +50,12 @@ export function formatTurn(
   turn: Turn,
   history: readonly ChatMessage[],
   maxOutputTokens: number | undefined,
-  { endpoint, models, isStreaming, extraInputs }: BodyOptions,
+  { endpoint, modelOf, isStreaming, extraInputs: common }: BodyOptions,
 ): TurnBody {
-  const model = turn.model !== "" ? turn.model : (models[Number(turn.conversation % BigInt(models.length || 1))] ?? "");
+  const extraInputs: JsonObject = { ...common, ...turn.extraInputs };
+  const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
+  // Extra inputs have the last word in the body, and the record says what was asked for.
+  const model = textOf(extraInputs.model) ?? chosen;
   const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
   const messages = [...history, ...messagesOf(turn)];
   const body =
@@ -54,7 +66,7 @@ export function formatTurn(
           messages,
           maxOutputTokens: requested,
           isStreaming,
-          extraInputs: { ...extraInputs, ...turn.extraInputs },
+          extraInputs,
         });
   return { body, model, requestedOutputTokens: requested, messages };
 }

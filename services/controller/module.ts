@@ -4,7 +4,7 @@ import type { Addresses } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { type MemberPatience, Members } from "./members.ts";
-import type { RunTimeouts } from "./run.ts";
+import type { RunTimeouts } from "./run-members.ts";
 import { Runs } from "./runs.ts";
 import { createControllerServices } from "./service.ts";
 

@@ -2,9 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -14,9 +15,11 @@ import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
+import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
-import { RunExecution, type RunTimeouts } from "./run.ts";
+import { RunExecution } from "./run.ts";
+import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
 
 export interface RunsOptions {
   readonly members: Members;
@@ -36,6 +39,8 @@ export class Runs {
   private readonly options: RunsOptions;
   private readonly executions = new Map<string, RunExecution>();
   private readonly queue: RunExecution[] = [];
+  /** Ids of runs whose dataset is looked at. */
+  private readonly preparing = new Set<string>();
   private readonly catalog: RunCatalog;
   private current: RunExecution | undefined;
   private changed = Promise.withResolvers<void>();
@@ -54,30 +59,44 @@ export class Runs {
     return compileRunSpec(spec, () => BigInt(`0x${randomBytes(6).toString("hex")}`));
   }
 
-  create(spec: RunSpec, wishedId: string): { readonly execution: RunExecution; readonly warnings: readonly string[] } {
+  /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */
+  async validate(spec: RunSpec, signal: AbortSignal): Promise<CompiledSpec> {
+    const compiled = this.compile(spec);
+    if (!isPreparedAhead(compiled.spec)) return compiled;
+    const { addresses } = this.options;
+    const { datasetId, warnings } = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), signal);
+    await forgetDataset(datasetId, addresses);
+    return { ...compiled, warnings: [...compiled.warnings, ...warnings] };
+  }
+
+  /** Accepts a run: its spec is right, what it names is there, and its folder is made. */
+  async create(
+    spec: RunSpec,
+    wishedId: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly execution: RunExecution; readonly warnings: readonly string[] }> {
     const compiled = this.compile(spec);
     const runId = wishedId === "" ? newRunId() : wishedId;
-    if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(runId)) {
-      throw new AssayError(
-        "invalid_argument",
-        `run_id: must be 1 to 64 lower case letters, digits, - or _, got ${JSON.stringify(runId)}`,
-      );
+    this.checkPlace(runId);
+    const isAhead = isPreparedAhead(compiled.spec);
+    this.preparing.add(runId);
+    try {
+      const warnings = [...compiled.warnings, ...(isAhead ? await this.prepare(compiled.spec, runId, signal) : [])];
+      const { name, output } = compiled.spec;
+      const { artifactDir = "", exportPrefix = "" } = output ?? {};
+      const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
+      const execution = this.execution(runId, compiled.spec, folder, warnings);
+      this.executions.set(runId, execution);
+      this.queue.push(execution);
+      this.remember(execution);
+      this.next();
+      return { execution, warnings };
+    } catch (error) {
+      if (isAhead) this.releaseDataset(runId);
+      throw error;
+    } finally {
+      this.preparing.delete(runId);
     }
-    if (this.executions.has(runId) || this.catalog.get(runId) !== undefined) {
-      throw new AssayError("already_exists", `run ${runId} exists already`);
-    }
-    if (this.queue.length >= this.options.maxQueued) {
-      throw new AssayError("resource_exhausted", `${this.queue.length} runs are waiting already`);
-    }
-    const { name, output } = compiled.spec;
-    const { artifactDir = "", exportPrefix = "" } = output ?? {};
-    const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
-    const execution = this.execution(runId, compiled.spec, folder);
-    this.executions.set(runId, execution);
-    this.queue.push(execution);
-    this.remember(execution);
-    this.next();
-    return { execution, warnings: compiled.warnings };
   }
 
   find(runId: string): RunExecution | undefined {
@@ -112,6 +131,7 @@ export class Runs {
     const waiting = this.queue.indexOf(execution);
     if (waiting >= 0) this.queue.splice(waiting, 1);
     execution.cancel(now, why);
+    if (waiting >= 0) this.releaseDataset(runId);
     this.remember(execution);
     return execution.run;
   }
@@ -159,12 +179,51 @@ export class Runs {
     this.catalog.close();
   }
 
-  private execution(runId: string, spec: RunSpec, folder: string): RunExecution {
+  /** Throws where a run of this id cannot be taken. */
+  private checkPlace(runId: string): void {
+    if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(runId)) {
+      throw new AssayError(
+        "invalid_argument",
+        `run_id: must be 1 to 64 lower case letters, digits, - or _, got ${JSON.stringify(runId)}`,
+      );
+    }
+    if (this.executions.has(runId) || this.preparing.has(runId) || this.catalog.get(runId) !== undefined) {
+      throw new AssayError("already_exists", `run ${runId} exists already`);
+    }
+    const waiting = this.queue.length + this.preparing.size;
+    if (waiting >= this.options.maxQueued) throw new AssayError("resource_exhausted", `${waiting} runs are waiting already`);
+  }
+
+  private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { warnings } = await prepareAhead(spec, runId, this.options.addresses, this.timeouts(), signal);
+    if (this.isClosed) throw new AssayError("unavailable", "the controller is ending");
+    signal.throwIfAborted();
+    return warnings;
+  }
+
+  /** A run that does not begin needs nothing of what was prepared for it. */
+  private releaseDataset(runId: string): void {
+    const { members, log } = this.options;
+    const value = create(FinishRunSchema, { state: RunState.CANCELLED });
+    const timeoutMs = this.timeouts().releaseMs;
+    for (const entry of members.serving(ServiceKind.DATASET)) {
+      members
+        .command(entry, { runId, service: ServiceKind.DATASET, action: { case: "finish", value }, timeoutMs })
+        .catch((error: unknown) => log.warn("a dataset was not released", { run_id: runId, error: messageOf(error) }));
+    }
+  }
+
+  private timeouts(): RunTimeouts {
+    return { ...RUN_TIMEOUTS, ...this.options.timeouts };
+  }
+
+  private execution(runId: string, spec: RunSpec, folder: string, warnings: readonly string[]): RunExecution {
     const { members, addresses, log, timeouts, channelTo } = this.options;
     return new RunExecution({
       runId,
       spec,
       folder,
+      warnings,
       members,
       log,
       timeouts,

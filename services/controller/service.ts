@@ -46,14 +46,15 @@ function runService(runs: Runs): Implementation {
     role: "operator",
     roles: { getRun: "viewer", listRuns: "viewer", watchRun: "viewer", validateRun: "viewer" },
     handlers: {
-      validateRun: ({ spec }) => {
+      validateRun: async ({ spec }, { roles, signal }) => {
         if (spec === undefined) throw new AssayError("invalid_argument", "spec: needed");
-        const compiled = runs.compile(spec);
+        // Who may only look at runs may not look into files.
+        const compiled = roles.includes("operator") ? await runs.validate(spec, signal) : runs.compile(spec);
         return { effectiveSpec: maskSecrets(compiled.spec), warnings: [...compiled.warnings] };
       },
-      createRun: ({ spec, runId }) => {
+      createRun: async ({ spec, runId }, { signal }) => {
         if (spec === undefined) throw new AssayError("invalid_argument", "spec: needed");
-        const { execution, warnings } = runs.create(spec, runId);
+        const { execution, warnings } = await runs.create(spec, runId, signal);
         return { run: execution.run, warnings: [...warnings] };
       },
       getRun: ({ runId }) => ({ run: runs.get(runId) }),
@@ -133,7 +134,7 @@ async function* drive(runs: Runs, requests: AsyncIterable<DriveRunRequest>, sign
   if (message?.case !== "create") throw new AssayError("invalid_argument", "a driven run must begin with create");
   const { run: wanted, cancelOnDisconnect, intervalMs } = message.value;
   if (wanted?.spec === undefined) throw new AssayError("invalid_argument", "create.run.spec: needed");
-  const { execution, warnings } = runs.create(wanted.spec, wanted.runId);
+  const { execution, warnings } = await runs.create(wanted.spec, wanted.runId, signal);
   const { runId } = execution.run;
   const steering = Promise.withResolvers<never>();
   steering.promise.catch(() => {});

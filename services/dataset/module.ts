@@ -1,55 +1,62 @@
 /** The dataset service as a module of its process: the datasets that are prepared here. */
-import { create } from "@bufbuild/protobuf";
-import type { DatasetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Sampling } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { DatasetHandleSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
-import { type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { type ConfigureRun, DatasetHandleSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { type PrepareDatasetRequest, PrepareDatasetRequestSchema } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
-import { syntheticDataset } from "./core/synthesis.ts";
-import { type Dataset, summarizeDataset } from "./core/turns.ts";
-import { loadProse } from "./corpus/load.ts";
-import { createDatasetService, type PreparedDataset } from "./service.ts";
+import { createDatasetService, type PreparedDataset, type PrepareOptions } from "./service.ts";
+import { loadDataset, type SourceLimits } from "./sources.ts";
 
 const done = { case: undefined } as const;
-const defaultInputTokens = 550;
-const defaultEntries = 100;
 
 export interface DatasetDeps {
   /** Prepared datasets that belong to no run and are kept; the oldest go first. */
   readonly keptDatasets: number;
+  readonly limits: SourceLimits;
 }
 
-export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModule {
-  const prepared = new Map<string, PreparedDataset & { runId: string }>();
+interface Entry extends PreparedDataset {
+  readonly runId: string;
+  /** What it was made of. */
+  readonly request: PrepareDatasetRequest;
+}
+
+export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): ServiceModule {
+  const prepared = new Map<string, Entry>();
   let made = 0;
 
-  const prepare = (spec: DatasetSpec | undefined, randomSeed: bigint, runId: string): PreparedDataset => {
-    const dataset = datasetOf(spec, Number(randomSeed));
+  const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
+    const { dataset: spec, tokenizer, randomSeed, runId } = request;
+    const wanted = { dataset: spec, tokenizer: tokenizer?.name ?? "", seed: Number(randomSeed) };
+    const { dataset, info } = await loadDataset(wanted, { limits, signal, onRows });
     const datasetId = `dataset-${++made}`;
-    const entry = { dataset, info: infoOf(dataset, datasetId), runId };
+    const entry = { dataset, info: { ...info, datasetId }, runId, request };
+    release(runId);
     prepared.set(datasetId, entry);
     const idle = [...prepared].filter(([, { runId: owner }]) => owner === "");
     for (const [id] of idle.slice(0, Math.max(0, idle.length - keptDatasets))) prepared.delete(id);
     return entry;
   };
 
-  const configure = (runId: string, spec: DatasetSpec | undefined, randomSeed: bigint): CommandOutcome => {
-    const { info } = prepare(spec, randomSeed, runId);
-    return {
-      case: "dataset",
-      value: create(DatasetHandleSchema, {
-        datasetId: info.datasetId,
-        conversations: info.conversations,
-        turnsEach: info.turnsEach,
-        turnCounts: info.turnCounts,
-        sampling: spec?.sampling ?? Sampling.SEQUENTIAL,
-        samplingSeed: randomSeed,
-      }),
-    };
+  const configure = async (runId: string, { spec }: ConfigureRun, signal: AbortSignal): Promise<CommandOutcome> => {
+    const { dataset, tokenizer, randomSeed = 0n } = spec ?? {};
+    const request = create(PrepareDatasetRequestSchema, {
+      runId,
+      randomSeed,
+      ...(dataset === undefined ? {} : { dataset }),
+      ...(tokenizer === undefined ? {} : { tokenizer }),
+    });
+    const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
+    const { info } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { datasetId, conversations, turnsEach, turnCounts } = info;
+    const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;
+    const handle = { datasetId, conversations, turnsEach, turnCounts, sampling, samplingSeed: randomSeed };
+    return { case: "dataset", value: create(DatasetHandleSchema, handle) };
   };
 
   const release = (runId: string): void => {
+    if (runId === "") return;
     for (const [id, entry] of prepared) if (entry.runId === runId) prepared.delete(id);
   };
 
@@ -66,10 +73,10 @@ export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModul
         },
       }),
     ],
-    async onCommand({ runId, action }) {
+    async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure":
-          return configure(runId, action.value.spec?.dataset, action.value.spec?.randomSeed ?? 0n);
+          return configure(runId, action.value, signal);
         case "finish":
           release(runId);
           return done;
@@ -83,33 +90,7 @@ export function createDatasetModule({ keptDatasets }: DatasetDeps): ServiceModul
   };
 }
 
-/** Throws `unimplemented` for a source that this version does not read. */
-function datasetOf(spec: DatasetSpec | undefined, seed: number): Dataset {
-  const source = spec?.source;
-  if (source !== undefined && source.case !== undefined && source.case !== "synthetic") {
-    throw new AssayError("unimplemented", `dataset.${source.case}: not supported by this version`);
-  }
-  const synthetic = source?.case === "synthetic" ? source.value : undefined;
-  return syntheticDataset(loadProse(), {
-    size: Number(spec?.entries ?? defaultEntries),
-    seed,
-    inputTokens: synthetic?.inputTokens ?? { mean: defaultInputTokens, stddev: 0 },
-    outputTokens: synthetic?.outputTokens,
-    turns: synthetic?.turns ?? { mean: 1, stddev: 0 },
-    turnDelayMs: synthetic?.turnDelayMs ?? { mean: 0, stddev: 0 },
-  });
-}
-
-function infoOf(dataset: Dataset, datasetId: string): DatasetInfo {
-  const { conversations, turns, turnsEach, turnCounts, meanInputTokens, meanOutputTokens } = summarizeDataset(dataset);
-  return create(DatasetInfoSchema, {
-    datasetId,
-    description: "synthetic prose",
-    conversations: BigInt(conversations),
-    turns: BigInt(turns),
-    turnsEach: turnsEach ?? 0,
-    turnCounts: turnsEach === undefined ? [...turnCounts] : [],
-    meanInputTokens: meanInputTokens ?? 0,
-    meanOutputTokens: meanOutputTokens ?? 0,
-  });
+function isSame(one: PrepareDatasetRequest, other: PrepareDatasetRequest): boolean {
+  const bytes = (request: PrepareDatasetRequest): Uint8Array => toBinary(PrepareDatasetRequestSchema, request);
+  return Buffer.compare(bytes(one), bytes(other)) === 0;
 }

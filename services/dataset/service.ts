@@ -1,11 +1,11 @@
 /** RPCs of the dataset service. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { DatasetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   DatasetService,
   type FetchTurnsRequest,
   type FetchTurnsResponseSchema,
+  type PrepareDatasetRequest,
   type TurnRef,
 } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -18,9 +18,17 @@ export interface PreparedDataset {
   readonly dataset: Dataset;
 }
 
+export interface PrepareOptions {
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+  /** Hears of the rows read so far, now and then. */
+  onRows(rows: number): void;
+}
+
 export interface DatasetServiceDeps {
   find(datasetId: string): PreparedDataset | undefined;
-  prepare(spec: DatasetSpec | undefined, randomSeed: bigint, runId: string): PreparedDataset;
+  /** What was prepared for the same run before is forgotten. */
+  prepare(request: PrepareDatasetRequest, options: PrepareOptions): Promise<PreparedDataset>;
   /** Throws `failed_precondition` while a run uses it. */
   remove(datasetId: string): void;
 }
@@ -42,9 +50,21 @@ export function createDatasetService({ find, prepare, remove }: DatasetServiceDe
     role: "operator",
     roles: { getDataset: "viewer", fetchTurns: "member" },
     handlers: {
-      async *prepareDataset({ dataset, randomSeed, runId }) {
-        const { info } = prepare(dataset, randomSeed, runId);
-        yield { done: info.conversations, total: info.conversations, dataset: info };
+      async *prepareDataset(request, { signal }) {
+        let rows = Promise.withResolvers<number>();
+        const prepared = prepare(request, { signal, onRows: (count) => rows.resolve(count) });
+        // A caller that has gone meanwhile does not hear of it.
+        prepared.catch(() => {});
+        for (;;) {
+          const next = await Promise.race([prepared, rows.promise]);
+          if (typeof next === "number") {
+            rows = Promise.withResolvers();
+            yield { done: BigInt(next) };
+          } else {
+            yield { done: next.info.conversations, total: next.info.conversations, dataset: next.info };
+            return;
+          }
+        }
       },
       uploadDataset: async () => {
         throw new AssayError("unimplemented", "datasets cannot be uploaded in this version");
@@ -87,7 +107,7 @@ function serveTurns(stream: TurnStream, dataset: Dataset): void {
         const { conversation, turn } = refs[next] as TurnRef;
         const fetched = fetchTurn(dataset, Number(conversation), turn);
         turns.push(fetched);
-        bytes += refBytes + (fetched.turn?.messages.reduce((sum, { content }) => sum + content.length, 0) ?? 0);
+        bytes += refBytes + sizeOf(fetched);
       }
       hasRoom = stream.send({ turns });
     }
@@ -110,11 +130,18 @@ function serveTurns(stream: TurnStream, dataset: Dataset): void {
   });
 }
 
+/** Characters that it brings. */
+function sizeOf({ turn }: ReturnType<typeof fetchTurn>): number {
+  if (turn === undefined) return 0;
+  const extra = turn.extraInputs === undefined ? 0 : JSON.stringify(turn.extraInputs).length;
+  return turn.messages.reduce((sum, { content }) => sum + content.length, extra);
+}
+
 function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
   const ref = { conversation: BigInt(conversation), turn };
   const found = lookUpTurn(dataset, conversation, turn);
   if ("missing" in found) return { ref, missing: found.missing };
-  const { messages, maxOutputTokens, inputTokens, delayMs } = found.turn;
+  const { messages, maxOutputTokens, inputTokens, delayMs, conversationId, model, extraInputs } = found.turn;
   return {
     ref,
     turn: {
@@ -123,6 +150,9 @@ function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
       maxOutputTokens: maxOutputTokens ?? 0,
       inputTokens: inputTokens ?? 0,
       delayMs,
+      conversationId: conversationId ?? "",
+      model: model ?? "",
+      ...(extraInputs === undefined ? {} : { extraInputs }),
     },
   };
 }

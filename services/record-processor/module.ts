@@ -1,10 +1,13 @@
 /** The record-processor as a module of its process: the runs that are configured here. */
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
 import { createClient } from "../common/rpc/client.ts";
+import { loadTokenizer } from "../common/tokenizer/load.ts";
+import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
 import { ProcessorRun } from "./processor-run.ts";
 import { createRecordProcessorService } from "./service.ts";
@@ -34,10 +37,13 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
         case "configure": {
           const { spec } = action.value;
           if (spec === undefined) throw new AssayError("invalid_argument", "a record-processor needs a spec");
-          const channel = await addresses.channelTo("records-manager", signal);
+          const [channel, countTokens] = await Promise.all([
+            addresses.channelTo("records-manager", signal),
+            within(signal, counterOf(spec), "the tokenizer"),
+          ]);
           runs.get(runId)?.close();
           const dial = () => createClient(RecordsManagerService, channel).ingestRecords();
-          const run = new ProcessorRun({ runId, memberId: id(), spec, log, dial });
+          const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, log, dial });
           runs.set(runId, run);
           await within(signal, run.ready, "the records-manager");
           return done;
@@ -59,4 +65,13 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
     },
     stop: async () => closeAll(),
   };
+}
+
+/** Undefined where lengths are the server's usage alone. A tokenizer that is a file is loaded now: it may be missing on this host. */
+async function counterOf({ endpoint, tokenizer }: RunSpec): Promise<TokenCounter | undefined> {
+  if (endpoint?.useServerTokenCount === true) return undefined;
+  const name = tokenizer?.name ?? "";
+  const source = tokenizerSource(name);
+  if (source === undefined) throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${name}`);
+  return loadTokenizer(source);
 }

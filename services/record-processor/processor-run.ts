@@ -23,10 +23,10 @@ import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { type BatchOrigin, isBatch, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
+import type { TokenCounter } from "../common/tokenizer/source.ts";
 import { protocolVersion } from "../common/version.ts";
 import { Measurer } from "./core/measurer.ts";
 import { Relay } from "./core/relay.ts";
-import { createTokenCounter } from "./tokens.ts";
 
 export type WorkerStream = MessageStream<Buffer, MessageInitShape<typeof ProcessRecordsResponseSchema>>;
 export type ManagerStream = MessageStream<IngestRecordsResponse, MessageInitShape<typeof IngestRecordsRequestSchema>>;
@@ -35,6 +35,8 @@ export interface ProcessorRunOptions {
   readonly runId: string;
   readonly memberId: string;
   readonly spec: RunSpec;
+  /** The run's; undefined: lengths are what the target's usage says. */
+  readonly countTokens: TokenCounter | undefined;
   readonly log: Logger;
   /** Opens a stream to the records-manager; hello not yet sent. */
   dial(): ManagerStream;
@@ -69,7 +71,7 @@ export class ProcessorRun {
   /** Throws `invalid_argument` for an endpoint that there is not. */
   constructor(options: ProcessorRunOptions) {
     this.options = options;
-    this.measurer = createMeasurer(options.spec);
+    this.measurer = createMeasurer(options.spec, options.countTokens);
     this.isRaw = options.spec.output?.exportLevel === "raw";
     this.relay = new Relay({
       ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
@@ -213,10 +215,10 @@ export class ProcessorRun {
   }
 }
 
-/** A measurer for a spec's endpoint and tokenizer. Throws `invalid_argument` for an endpoint that there is not. */
-export function createMeasurer(spec: RunSpec): Measurer {
+/** A measurer for a spec's endpoint. Throws `invalid_argument` for an endpoint that there is not. */
+export function createMeasurer(spec: RunSpec, countTokens: TokenCounter | undefined): Measurer {
   const type = spec.endpoint?.type ?? "";
   const endpoint = createEndpoint(type === "" ? "chat" : type);
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  return new Measurer({ endpoint, countTokens: spec.tokenizer?.name === "none" ? undefined : createTokenCounter() });
+  return new Measurer({ endpoint, countTokens });
 }

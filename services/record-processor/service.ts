@@ -7,12 +7,14 @@ import {
   RecordProcessorService,
 } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
-import { decodeReads } from "../common/chunk-stamps.ts";
+import { decodeReads, decodeStamps } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
 import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { readRecordBatch } from "../common/record-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
+import { createEncodingCounter } from "../common/tokenizer/encodings.ts";
+import { defaultEncoding } from "../common/tokenizer/source.ts";
 import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
 
 /** Records come as bytes and are read by hand. */
@@ -23,6 +25,7 @@ export function createRecordProcessorService(
   runOf: (runId: string) => ProcessorRun | undefined,
   memberId: () => string,
 ): Implementation {
+  const countTokens = createEncodingCounter(defaultEncoding);
   return implement(RecordProcessorService, {
     role: "operator",
     roles: { processRecords: "member" },
@@ -48,9 +51,12 @@ export function createRecordProcessorService(
         const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
+        const measured = createMeasurer(spec, spec.endpoint?.useServerTokenCount ? undefined : countTokens).measure(raw);
         return {
-          record: wireRecordOf(createMeasurer(spec).measure(raw), memberId()),
+          record: wireRecordOf(measured, memberId()),
           tags: recordMetrics.map(({ tag }) => tag),
+          units: recordMetrics.map(({ unit }) => unit),
+          contentNs: [...decodeStamps(measured.contentStamps)],
           ...textsOf(raw, spec.endpoint?.type ?? ""),
         };
       },

@@ -97,6 +97,17 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           hasCeiling: phase.load.case === "rate" && phase.load.value.concurrencyCeiling !== undefined,
         })),
       },
+      note: (message) => {
+        log.warn(message, { run_id: runId });
+        const value = {
+          $typeName: "assay.controller.v1.RunEvent" as const,
+          atNs: clock.now(),
+          kind: "note",
+          message,
+          memberId: "",
+        };
+        report({ case: "note", value }, runId);
+      },
       onFailure: (error) => {
         log.error("the run's file cannot be written any more", { run_id: runId, error: error.message });
         report({ case: "failed", value: { $typeName: "assay.controller.v1.MemberFailed", reason: error.message } }, runId);

@@ -1,7 +1,7 @@
 /** A worker as a module of its process: one run at a time, its streams dialled by the directory. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { AskTarget, ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
@@ -9,8 +9,9 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ProcessUsage } from "../common/member/usage.ts";
-import type { ServiceModule } from "../common/module.ts";
+import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { createClient } from "../common/rpc/client.ts";
+import { askTarget } from "./ask-target.ts";
 import { createWorkerService } from "./service.ts";
 import { WorkerRun } from "./worker-run.ts";
 
@@ -34,6 +35,19 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const { log, clock, addresses, report } = deps;
   const incarnation = randomBytes(8).readBigUInt64LE();
   let current: { readonly runId: string; readonly run: WorkerRun } | undefined;
+  /** Questions to the target, until the run that wants to know is over. */
+  const asking = new Map<string, AbortController>();
+
+  const ask = async (runId: string, question: AskTarget, signal: AbortSignal): Promise<CommandOutcome> => {
+    const over = asking.get(runId) ?? new AbortController();
+    asking.set(runId, over);
+    return { case: "target", value: await askTarget(question, deps.id(), AbortSignal.any([signal, over.signal])) };
+  };
+
+  const stopAsking = (runId: string): void => {
+    asking.get(runId)?.abort();
+    asking.delete(runId);
+  };
 
   const close = async (): Promise<void> => {
     const closing = current;
@@ -83,7 +97,10 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
         case "configure":
           await configure(runId, action.value, signal);
           return done;
+        case "askTarget":
+          return ask(runId, action.value, signal);
         case "finish":
+          stopAsking(runId);
           if (current?.runId === runId) await close();
           return done;
         default:
@@ -107,6 +124,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       };
     },
     async stop(graceMs) {
+      for (const runId of asking.keys()) stopAsking(runId);
       await current?.run.drained(AbortSignal.timeout(graceMs));
       await close();
     },

@@ -57,13 +57,13 @@ export function createWorkerService({ workerId, current, usage }: WorkerServiceD
         return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.batches) };
       },
       sendOne: async (request, context) => {
-        const record = await sendOne(request, workerId(), context.signal);
+        const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal);
         const writer = new RecordBatchWriter(record.payload.length);
         writer.add(record);
         const message = fromBinary(ProcessRecordsRequestSchema, writer.finish(1)).message;
         const wire = message.case === "batch" ? message.value.records[0] : undefined;
         if (wire === undefined) throw new AssayError("internal", "the record did not encode");
-        return { record: wire };
+        return { record: wire, url, headers, ...(connection === undefined ? {} : { connection }) };
       },
     },
   });

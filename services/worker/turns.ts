@@ -147,5 +147,6 @@ function keyOf(conversation: number, turn: number): string {
 }
 
 function sizeOf(turn: Turn): number {
-  return turn.rawBody.length + turn.messages.reduce((sum, message) => sum + message.content.length, 256);
+  const extra = turn.extraInputs === undefined ? 0 : JSON.stringify(turn.extraInputs).length;
+  return turn.rawBody.length + extra + turn.messages.reduce((sum, message) => sum + message.content.length, 256);
 }

@@ -5,7 +5,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import type { RunOptions, runFlags } from "../flags.ts";
-import { type GivenRun, runSpecJson, type SpecSources, withMock, withoutOverruled } from "../run-options.ts";
+import { complaintLine, type GivenRun, runSpecJson, type SpecSources, withMock, withoutOverruled } from "../run-options.ts";
+import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 
 /** What was given and is right as far as the command line can tell. */
 export interface RunSources extends SpecSources {
@@ -33,6 +34,9 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   if (file !== undefined && file.problems.length > 0) return { problems: file.problems };
   const made = await specOf(sources, mockPlaceholder);
   if (made.problems.length > 0) return { problems: made.problems };
+  // On a suite elsewhere the paths are those of its hosts.
+  const missing = options.controller === undefined ? await fileComplaints(made.spec) : [];
+  if (missing.length > 0) return { problems: missing.map((complaint) => complaintLine(complaint, sources)) };
   if (options.config !== undefined && made.spec.models === undefined && !options.mock) {
     return { problems: [`${options.config}: models: expected the name of the model to ask for, here or by --model`] };
   }
@@ -42,7 +46,7 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
 const mockPlaceholder = "http://127.0.0.1:1";
 
 /**
- * The RunSpec in proto JSON. Its folder is absolute.
+ * The RunSpec in proto JSON. Its paths are absolute.
  * @param mockUrl where the built-in server of `--mock` listens
  */
 export async function specOf(
@@ -55,11 +59,12 @@ export async function specOf(
     options.settings === undefined
       ? { spec, problems: [] }
       : (await import("./settings.ts")).withSettings(spec, options.settings);
-  const output = made.spec.output;
-  if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return made;
+  const absolute = withAbsolutePaths(made.spec, cwd);
+  const { output } = absolute;
+  if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return { ...made, spec: absolute };
   const { artifact_dir: folder, ...rest } = output;
-  const absolute = typeof folder === "string" && folder !== "" ? { artifact_dir: resolve(cwd, folder) } : {};
-  return { ...made, spec: { ...made.spec, output: { ...rest, ...absolute } } };
+  const inFolder = typeof folder === "string" && folder !== "" ? { artifact_dir: resolve(cwd, folder) } : {};
+  return { ...made, spec: { ...absolute, output: { ...rest, ...inFolder } } };
 }
 
 async function readSpecFile(

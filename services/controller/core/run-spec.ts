@@ -4,12 +4,14 @@
  */
 import { clone, create, type DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { endpointNames } from "../../../endpoints/catalog.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
   ConcurrencyUnit,
   ConnectionReuse,
   DatasetSpecSchema,
+  type Distribution,
   DistributionSchema,
   EndpointSpecSchema,
   ModelSelection,
@@ -20,15 +22,19 @@ import {
   RunSpecSchema,
   Sampling,
   SyntheticDatasetSchema,
+  type TargetSpec,
   TargetSpecSchema,
   TargetUrlSchema,
   TelemetrySpecSchema,
   TokenizerSpecSchema,
   UrlStrategy,
+  type WaitForModel,
   WorkerSpecSchema,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { isAbsolutePath } from "../../common/absolute-path.ts";
 import { AssayError, type FieldViolation } from "../../common/errors.ts";
 import { exportPrefixProblem } from "../../common/export-files.ts";
+import { defaultEncoding, expectedTokenizer, tokenizerSource } from "../../common/tokenizer/source.ts";
 
 /**
  * Fields that this version carries out, by path. A set field that is not here is refused by name, so that nothing a client asks
@@ -49,6 +55,10 @@ const supportedFields: readonly string[] = [
   "target.idle_timeout_sec",
   "target.connection_reuse",
   "target.url_strategy",
+  "target.no_probe",
+  "target.wait_for_model.timeout_sec",
+  "target.wait_for_model.interval_sec",
+  "target.wait_for_model.mode",
   "target.tls.ca_pem",
   "target.tls.cert_pem",
   "target.tls.key_pem",
@@ -58,6 +68,7 @@ const supportedFields: readonly string[] = [
   "endpoint.path",
   "endpoint.streaming",
   "endpoint.use_legacy_max_tokens",
+  "endpoint.use_server_token_count",
   "endpoint.extra_inputs",
   "endpoint.omit_stream_options",
   "tokenizer.name",
@@ -66,9 +77,15 @@ const supportedFields: readonly string[] = [
   "dataset.synthetic.input_tokens.stddev",
   "dataset.synthetic.output_tokens.mean",
   "dataset.synthetic.output_tokens.stddev",
+  "dataset.file.path",
+  "dataset.file.format",
+  "dataset.file.on_bad_row",
+  "dataset.file.output_tokens.mean",
+  "dataset.file.output_tokens.stddev",
   "dataset.sampling",
   "dataset.entries",
   "model_selection",
+  "model_weights",
   "phases.name",
   "phases.kind",
   "phases.concurrency.limit",
@@ -95,7 +112,6 @@ const supportedFields: readonly string[] = [
  * overload have no effect beside what is built: only their defaults, which the effective spec names, are taken.
  */
 const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
-  model_selection: new Set([ModelSelection.UNSPECIFIED, ModelSelection.ROUND_ROBIN]),
   "target.connection_reuse": new Set([ConnectionReuse.UNSPECIFIED, ConnectionReuse.POOLED, ConnectionReuse.NEVER]),
   "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
   "target.urls.weight": new Set([1]),
@@ -187,6 +203,8 @@ const defaultGraceSec = 30;
 /** A request that is sent last ends by its own limit, not by a cancel of the same moment. */
 const timeoutMarginSec = 1;
 const defaultScrapeMs = 1000;
+const defaultWaitIntervalSec = 5;
+const defaultWaitMode = "inference";
 
 function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   const spec = clone(RunSpecSchema, given);
@@ -202,12 +220,13 @@ function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   if (target.connectionReuse === ConnectionReuse.UNSPECIFIED) target.connectionReuse = ConnectionReuse.POOLED;
   target.requestTimeoutSec ??= defaultRequestTimeoutSec;
   target.connectTimeoutSec ??= Math.min(defaultConnectTimeoutSec, target.requestTimeoutSec);
+  addWaitDefaults(target.waitForModel);
   const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
   spec.endpoint = endpoint;
   if (endpoint.type === "") endpoint.type = "chat";
   const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
   spec.tokenizer = tokenizer;
-  if (tokenizer.name === "") tokenizer.name = "o200k_base";
+  if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;
   if (spec.modelSelection === ModelSelection.UNSPECIFIED) spec.modelSelection = ModelSelection.ROUND_ROBIN;
   addDatasetDefaults(spec);
   for (const phase of spec.phases) addPhaseDefaults(phase, target.requestTimeoutSec);
@@ -223,13 +242,20 @@ function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   return spec;
 }
 
+function addWaitDefaults(wait: WaitForModel | undefined): void {
+  if (wait === undefined || (wait.timeoutSec ?? 0) === 0) return;
+  wait.intervalSec ??= defaultWaitIntervalSec;
+  if (wait.mode === "") wait.mode = defaultWaitMode;
+}
+
 function addDatasetDefaults(spec: RunSpec): void {
   const dataset = spec.dataset ?? create(DatasetSpecSchema);
   spec.dataset = dataset;
   if (dataset.source.case === undefined) dataset.source = { case: "synthetic", value: create(SyntheticDatasetSchema) };
   if (dataset.sampling === Sampling.UNSPECIFIED) dataset.sampling = Sampling.SEQUENTIAL;
-  dataset.entries ??= defaultEntries;
+  if (dataset.source.case === "file" && dataset.source.value.onBadRow === "") dataset.source.value.onBadRow = "fail";
   if (dataset.source.case !== "synthetic") return;
+  dataset.entries ??= defaultEntries;
   const synthetic = dataset.source.value;
   if (synthetic.corpus === "") synthetic.corpus = "prose";
   synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
@@ -271,12 +297,14 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
   spec.models.forEach((model, index) => {
     demand(model.trim() !== "", `models[${index}]`, "must not be empty");
   });
+  checkModelWeights(spec, demand);
   checkTarget(spec, demand);
-  demand(spec.endpoint?.type === "chat", "endpoint.type", `must be chat, got ${spec.endpoint?.type}`);
+  const type = spec.endpoint?.type ?? "";
+  demand(endpointNames.includes(type), "endpoint.type", `must be ${endpointNames.join(" or ")}, got ${type}`);
   const path = spec.endpoint?.path ?? "";
   demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
   const tokenizer = spec.tokenizer?.name ?? "";
-  demand(tokenizer === "o200k_base" || tokenizer === "none", "tokenizer.name", `must be o200k_base or none, got ${tokenizer}`);
+  demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
   checkDataset(spec, demand);
   demand(spec.phases.length > 0, "phases", "at least one phase is needed");
   const names = new Set<string>();
@@ -302,6 +330,20 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
 
 type Demand = (isGood: boolean, field: string, description: string) => void;
 
+function checkModelWeights({ models, modelSelection, modelWeights }: RunSpec, demand: Demand): void {
+  const isWeighted = modelSelection === ModelSelection.WEIGHTED;
+  if (!isWeighted) {
+    demand(modelWeights.length === 0, "model_weights", "needs the weighted selection of models");
+    return;
+  }
+  const { length } = modelWeights;
+  demand(length === models.length, "model_weights", `one for each of the ${models.length} models is needed, got ${length}`);
+  modelWeights.forEach((weight, index) => {
+    demand(weight >= 0 && Number.isFinite(weight), `model_weights[${index}]`, `must be at least 0, got ${weight}`);
+  });
+  demand(length === 0 || modelWeights.some((weight) => weight > 0), "model_weights", "one of them must be above 0");
+}
+
 function checkTarget(spec: RunSpec, demand: Demand): void {
   const target = spec.target;
   if (target === undefined) return;
@@ -326,6 +368,7 @@ function checkTarget(spec: RunSpec, demand: Demand): void {
     demand(isHeaderValue(value), "target.headers", `the value of ${name} holds characters that a header may not have`);
   }
   demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
+  checkWait(target, demand);
   for (const [name, value] of [
     ["request_timeout_sec", target.requestTimeoutSec],
     ["connect_timeout_sec", target.connectTimeoutSec],
@@ -334,6 +377,21 @@ function checkTarget(spec: RunSpec, demand: Demand): void {
   ] as const) {
     demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
   }
+}
+
+function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void {
+  if (waitForModel === undefined) return;
+  const { timeoutSec = 0, intervalSec = defaultWaitIntervalSec, mode } = waitForModel;
+  const at = "target.wait_for_model";
+  demand(timeoutSec >= 0 && Number.isFinite(timeoutSec), `${at}.timeout_sec`, `must be at least 0, got ${timeoutSec}`);
+  demand(intervalSec > 0 && Number.isFinite(intervalSec), `${at}.interval_sec`, `must be above 0, got ${intervalSec}`);
+  const isMode = ["", "models", "inference", "both"].includes(mode);
+  demand(isMode, `${at}.mode`, `must be models, inference or both, got ${mode}`);
+  demand(timeoutSec === 0 || !noProbe, "target.no_probe", "not together with waiting for the model");
+  if (timeoutSec !== 0) return;
+  const idle = `has no effect without ${at}.timeout_sec`;
+  demand(intervalSec === defaultWaitIntervalSec, `${at}.interval_sec`, idle);
+  demand(mode === "" || mode === defaultWaitMode, `${at}.mode`, idle);
 }
 
 function isHeaderName(name: string): boolean {
@@ -348,18 +406,33 @@ function checkDataset(spec: RunSpec, demand: Demand): void {
   const dataset = spec.dataset;
   const entries = dataset?.entries ?? 1n;
   demand(entries >= 1n && entries <= maxEntries, "dataset.entries", `must be from 1 to ${maxEntries}, got ${entries}`);
-  if (dataset?.source.case !== "synthetic") return;
-  const { corpus, inputTokens, outputTokens } = dataset.source.value;
-  demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
-  for (const [name, length] of [
-    ["input_tokens", inputTokens],
-    ["output_tokens", outputTokens],
-  ] as const) {
-    if (length === undefined) continue;
-    const at = `dataset.synthetic.${name}`;
-    demand(length.mean >= 1 && length.mean <= maxTokens, `${at}.mean`, `must be from 1 to ${maxTokens}, got ${length.mean}`);
-    demand(length.stddev >= 0 && Number.isFinite(length.stddev), `${at}.stddev`, `must be at least 0, got ${length.stddev}`);
+  switch (dataset?.source.case) {
+    case "synthetic": {
+      const { corpus, inputTokens, outputTokens } = dataset.source.value;
+      demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
+      checkLength(inputTokens, "dataset.synthetic.input_tokens", demand);
+      checkLength(outputTokens, "dataset.synthetic.output_tokens", demand);
+      return;
+    }
+    case "file": {
+      const { path, format, onBadRow, outputTokens } = dataset.source.value;
+      demand(isAbsolutePath(path), "dataset.file.path", `must be an absolute path, got ${JSON.stringify(path)}`);
+      demand(format === "" || format === "single_turn", "dataset.file.format", `must be single_turn, got ${format}`);
+      const isChoice = onBadRow === "fail" || onBadRow === "skip";
+      demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
+      checkLength(outputTokens, "dataset.file.output_tokens", demand);
+      return;
+    }
+    default:
+      return;
   }
+}
+
+function checkLength(length: Distribution | undefined, at: string, demand: Demand): void {
+  if (length === undefined) return;
+  const { mean, stddev } = length;
+  demand(mean >= 1 && mean <= maxTokens, `${at}.mean`, `must be from 1 to ${maxTokens}, got ${mean}`);
+  demand(stddev >= 0 && Number.isFinite(stddev), `${at}.stddev`, `must be at least 0, got ${stddev}`);
 }
 
 const maxTokens = 10_000_000;
@@ -408,6 +481,10 @@ function warningsOf(spec: RunSpec): string[] {
     if (count > 0 && limit > count) {
       warnings.push(`phase ${phase.name}: concurrency ${limit} is above its ${count} requests and will not be reached`);
     }
+  }
+  const { streaming, useServerTokenCount, omitStreamOptions } = spec.endpoint ?? {};
+  if (streaming && useServerTokenCount && omitStreamOptions) {
+    warnings.push("lengths come from the server's usage alone, and streams are not asked for it");
   }
   if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
   return warnings;

@@ -11,7 +11,7 @@ export interface Corpus {
   readonly text: string;
   /** Word i begins at `charStart[i]`; one more entry than words, the last is the text's length. */
   readonly charStart: Uint32Array;
-  /** Tokens before word i; one more entry than words. */
+  /** Tokens before word i; one more entry than words. A word may have none. */
   readonly tokenStart: Uint32Array;
   /** Words that may follow any other piece: a space and letters. Ascending. */
   readonly joins: Uint32Array;
@@ -19,6 +19,9 @@ export interface Corpus {
   readonly openings: Uint32Array;
   /** 1 where a piece may end with word i. */
   readonly canEnd: Uint8Array;
+  /** Tokens of the shortest piece that begins a prompt, and of the shortest that continues one. */
+  readonly leastOpening: number;
+  readonly leastJoin: number;
 }
 
 /** One word of a corpus as its table holds it, in two bytes: length; tokens in the low half, marks in the high half. */
@@ -73,7 +76,28 @@ export function readCorpus(text: string, table: Uint8Array): Corpus {
   if (charStart[words] !== text.length) {
     throw new AssayError("data_loss", `corpus has ${text.length} characters, its table describes ${charStart[words]}`);
   }
-  return { text, charStart, tokenStart, canEnd, joins: Uint32Array.from(joins), openings: Uint32Array.from(openings) };
+  return measured({ text, charStart, tokenStart, canEnd, joins: Uint32Array.from(joins), openings: Uint32Array.from(openings) });
+}
+
+/** The corpus with what follows from its tables. */
+export function measured(corpus: Tables): Corpus {
+  return { ...corpus, leastOpening: leastTokens(corpus, corpus.openings), leastJoin: leastTokens(corpus, corpus.joins) };
+}
+
+type Tables = Omit<Corpus, "leastOpening" | "leastJoin">;
+
+/** Tokens of the shortest piece that begins with any of these words, at least 1; Infinity: none of them begins one. */
+function leastTokens({ tokenStart, canEnd }: Tables, words: Uint32Array): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const first of words) {
+    let tokens = 0;
+    for (let last = canEnd.indexOf(1, first); tokens === 0 && last >= 0; last = canEnd.indexOf(1, last + 1)) {
+      tokens = (tokenStart[last + 1] as number) - (tokenStart[first] as number);
+    }
+    if (tokens > 0 && tokens < least) least = tokens;
+    if (least === 1) break;
+  }
+  return least;
 }
 
 /** Words from `first` up to, not including, `end`. */
@@ -86,10 +110,10 @@ export interface Piece {
 /** The longest piece that begins with word `first` and has at most `maxTokens` tokens; undefined: not even one word fits. */
 export function longestPiece(corpus: Corpus, first: number, maxTokens: number): Piece | undefined {
   const { tokenStart, canEnd } = corpus;
-  const before = tokenStart[first] as number;
-  let end = lastAtMost(tokenStart, before + maxTokens);
+  const tokensBefore = tokenStart[first] as number;
+  let end = lastAtMost(tokenStart, tokensBefore + maxTokens);
   while (end > first && canEnd[end - 1] === 0) end -= 1;
-  return end > first ? { first, end, tokens: (tokenStart[end] as number) - before } : undefined;
+  return end > first ? { first, end, tokens: (tokenStart[end] as number) - tokensBefore } : undefined;
 }
 
 /** The piece's text, with its leading space. */
@@ -97,7 +121,7 @@ export function textOf(corpus: Corpus, piece: Piece): string {
   return corpus.text.slice(corpus.charStart[piece.first], corpus.charStart[piece.end]);
 }
 
-/** Index of the last entry that is at most `limit`; entries ascend strictly and the first one is at most `limit`. */
+/** Index of the last entry that is at most `limit`; entries ascend and the first one is at most `limit`. */
 function lastAtMost(entries: Uint32Array, limit: number): number {
   let low = 0;
   let high = entries.length - 1;

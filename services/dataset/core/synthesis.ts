@@ -26,6 +26,8 @@ export interface SyntheticOptions {
   readonly turns: Distribution;
   /** Pause before each turn but the first, at least 0. */
   readonly turnDelayMs: Distribution;
+  /** Prompts have the planned length to the token, and need not be counted again. Default true. */
+  readonly isExact?: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ const openingTokens = 8;
  * continuation of the corpus: after 5.8 million conversations with the built-in prose, for prompts of 16 tokens or more.
  */
 export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dataset {
-  const { size, seed } = options;
+  const { size, seed, isExact = true } = options;
   const openings = permutation(randomStream(seed, "dataset", "openings"), corpus.openings.length);
   const joins = permutation(randomStream(seed, "dataset", "joins"), corpus.joins.length);
   const startsOf = (conversation: number): PromptStarts => {
@@ -54,7 +56,7 @@ export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dat
   const plan = (conversation: number) => planConversation(options, conversation);
   return {
     size,
-    plan,
+    plan: isExact ? plan : (conversation) => plan(conversation).map((turn) => ({ ...turn, inputTokens: undefined })),
     messages: (conversation, turn): readonly ChatMessage[] => {
       const tokens = plan(conversation)[turn]?.inputTokens;
       if (tokens === undefined) return [];
@@ -67,11 +69,8 @@ export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dat
 
 function planConversation(options: SyntheticOptions, conversation: number): readonly TurnPlan[] {
   // A stream for each quantity: asking for other output lengths leaves the prompts as they are.
-  const lengths = (label: string, { mean, stddev }: Distribution, least: number): (() => number) => {
-    if (stddev === 0) return () => Math.max(least, Math.round(mean));
-    const random = randomStream(options.seed, "dataset", label, conversation);
-    return () => Math.max(least, Math.round(mean + stddev * random.normal()));
-  };
+  const lengths = (label: string, distribution: Distribution, least: number) =>
+    drawLengths(distribution, least, options.seed, label, conversation);
   const inputTokens = lengths("input_tokens", options.inputTokens, 1);
   const outputTokens = options.outputTokens && lengths("output_tokens", options.outputTokens, 1);
   const delayMs = lengths("turn_delay_ms", options.turnDelayMs, 0);
@@ -81,6 +80,19 @@ function planConversation(options: SyntheticOptions, conversation: number): read
     maxOutputTokens: outputTokens?.(),
     delayMs: turn === 0 ? 0 : delayMs(),
   }));
+}
+
+/** Draws of one quantity of one conversation, rounded, at least `least`: a function of seed, label and conversation. */
+export function drawLengths(
+  { mean, stddev }: Distribution,
+  least: number,
+  seed: number,
+  label: string,
+  conversation: number,
+): () => number {
+  if (stddev === 0) return () => Math.max(least, Math.round(mean));
+  const random = randomStream(seed, "dataset", label, conversation);
+  return () => Math.max(least, Math.round(mean + stddev * random.normal()));
 }
 
 /** The words of a corpus with which a prompt begins and goes on. */
@@ -93,16 +105,20 @@ function drawStarts(corpus: Corpus, random: RandomStream): PromptStarts {
   return { opening: drawFrom(corpus.openings, random), continuation: drawFrom(corpus.joins, random) };
 }
 
-/** Text of exactly `tokens` tokens, at least 1, that begins with a capital letter and no space. Pieces after the first two are drawn. */
+/**
+ * Text of `tokens` tokens, at least 1, that begins with a capital letter and no space. Pieces after the first two are drawn. It has
+ * exactly that many where the corpus has pieces of one token; otherwise as near to it as pieces come.
+ */
 export function composePrompt(corpus: Corpus, tokens: number, starts: PromptStarts, random: RandomStream): string {
   let opening: Piece | undefined;
+  const limit = Math.max(corpus.leastOpening, Math.min(tokens, openingTokens));
   // In a very short prompt the first word of the opening may not fit; then another one takes its place.
   for (let first = starts.opening; opening === undefined; first = drawFrom(corpus.openings, random)) {
-    opening = longestPiece(corpus, first, Math.min(tokens, openingTokens));
+    opening = longestPiece(corpus, first, limit);
   }
   let text = textOf(corpus, opening).trimStart();
   let left = tokens - opening.tokens;
-  for (let first = starts.continuation; left > 0; first = drawFrom(corpus.joins, random)) {
+  for (let first = starts.continuation; left >= corpus.leastJoin; first = drawFrom(corpus.joins, random)) {
     const piece = longestPiece(corpus, first, left);
     if (piece === undefined) continue;
     text += textOf(corpus, piece);

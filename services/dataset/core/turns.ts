@@ -2,6 +2,7 @@
  * What a dataset is to the rest of the suite: conversations of ordered turns, each addressed by two indices. A turn carries only the
  * messages that it adds; the worker puts the history together.
  */
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../endpoints/endpoint.ts";
 
 /** What is known of a turn before its text is made. */
@@ -14,7 +15,17 @@ export interface TurnPlan {
   readonly delayMs: number;
 }
 
-export interface Turn extends TurnPlan {
+/** What a dataset may say of a turn besides. */
+export interface TurnDetails {
+  /** Name of the conversation; absent: it has none. */
+  readonly conversationId?: string;
+  /** Absent: one of the run's. */
+  readonly model?: string;
+  /** Merged into the body, last. */
+  readonly extraInputs?: JsonObject;
+}
+
+export interface Turn extends TurnPlan, TurnDetails {
   /** Messages that this turn adds to the history, oldest first. */
   readonly messages: readonly ChatMessage[];
 }
@@ -26,6 +37,8 @@ export interface Dataset {
   readonly plan: (conversation: number) => readonly TurnPlan[];
   /** Messages of a turn that exists. */
   readonly messages: (conversation: number, turn: number) => readonly ChatMessage[];
+  /** Absent: no turn has any. */
+  readonly details?: (conversation: number, turn: number) => TurnDetails;
 }
 
 /** A dataset held in memory, one array of turns a conversation. */
@@ -50,7 +63,8 @@ export function lookUpTurn(dataset: Dataset, conversation: number, turn: number)
     return { missing: `conversation ${conversation} has ${plans.length} turns, asked for turn ${turn}` };
   }
   const { inputTokens, maxOutputTokens, delayMs } = plan;
-  return { turn: { inputTokens, maxOutputTokens, delayMs, messages: dataset.messages(conversation, turn) } };
+  const messages = dataset.messages(conversation, turn);
+  return { turn: { inputTokens, maxOutputTokens, delayMs, messages, ...dataset.details?.(conversation, turn) } };
 }
 
 /** A dataset in figures, for the handle that is given out. */

@@ -10,13 +10,11 @@ import { decodeReads, encodeStamps } from "../../common/chunk-stamps.ts";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { MetricRecord, TokenSource } from "../../common/metric-record.ts";
 import type { RawRecord } from "../../common/raw-record.ts";
-
-/** Tokens of a text. */
-export type TokenCounter = (text: string) => number;
+import type { TokenCounter } from "../../common/tokenizer/source.ts";
 
 export interface MeasurerOptions {
   readonly endpoint: Endpoint;
-  /** Called only where the target sent no usage; undefined: then nothing is counted. */
+  /** Called only where the target sent no usage; undefined: lengths are what its usage says, and nothing where it sends none. */
   readonly countTokens: TokenCounter | undefined;
 }
 
@@ -89,7 +87,9 @@ function parse(record: RawRecord, endpoint: Endpoint): ParsedResponse {
 /** By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. */
 function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCounter | undefined): TokenCounts {
   const { usage } = parsed;
-  const input = usage?.promptTokens ?? record.inputTokens ?? countText(record.inputText, count);
+  // The dataset's own count is by a tokenizer, too.
+  const known = count === undefined ? undefined : record.inputTokens;
+  const input = usage?.promptTokens ?? known ?? countText(record.inputText, count);
   if (usage?.completionTokens !== undefined) {
     const reasoning = usage.reasoningTokens;
     return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };

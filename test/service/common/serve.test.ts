@@ -198,6 +198,18 @@ describe("assay serve", function () {
     expect(await membersAt(address, { token: tokenOf() })).to.deep.equal(["TELEMETRY", "CONTROLLER", "RECORDS_MANAGER"]);
   });
 
+  it("reads files that clients name below the folder that it was told, and no others", async () => {
+    const data = join(place.folder, "prompts");
+    mkdirSync(data);
+    writeFileSync(join(data, "p.jsonl"), '{"text":"a"}\n');
+    const { address } = await place.start("--services=controller,dataset", `--dataset-root=${data}`);
+    const { runs } = clientsTo(address, { token: tokenOf() });
+    const validated = (path: string) =>
+      runs.validateRun({ spec: specOf({ dataset: { source: { case: "file", value: { path } } } }) });
+    expect((await validated(join(data, "p.jsonl"))).effectiveSpec?.dataset?.source.case).to.equal("file");
+    expect(await failureOf(validated(place.tokenFile))).to.include({ code: "permission_denied" });
+  });
+
   it("runs all of them: a whole run, and an end in the middle of the next that leaves nothing behind", async () => {
     const mock = await place.startMock();
     const all = await place.start("--services=all", "--cores=2");
@@ -208,6 +220,12 @@ describe("assay serve", function () {
     expect([RunState[ended.state], ended.reason]).to.deep.equal(["COMPLETED", ""]);
     expect(ended.phases[0]?.identity?.succeeded).to.equal(10n);
     expect(existsSync(join(run?.folder ?? "", "run.db"))).to.equal(true);
+
+    // No folder was named that clients may have files read from.
+    const source = { case: "file", value: { path: place.tokenFile } } as const;
+    const denied = await failureOf(runs.createRun({ spec: specOf({ target, dataset: { source } }) }));
+    expect(denied).to.include({ code: "permission_denied" });
+    expect(denied.message).to.include("--dataset-root").and.not.include(tokenOf());
 
     const phases = [{ ...phaseOf("profiling"), stop: { durationSec: 60 } }];
     await runs.createRun({ spec: specOf({ target, phases, workers: { maxWorkers: 1 } }), runId: "second" });

@@ -60,7 +60,8 @@ export async function startScene(harness: Harness): Promise<Scene> {
   const run = new ProcessorRun({
     runId: "run",
     memberId: "p1",
-    spec: create(RunSpecSchema, { tokenizer: { name: "none" } }),
+    spec: create(RunSpecSchema, {}),
+    countTokens: undefined,
     log: silentLogger,
     dial: () => createClient(RecordsManagerService, managerChannel).ingestRecords(),
   });

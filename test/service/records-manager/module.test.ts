@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import Database from "better-sqlite3";
@@ -402,8 +402,24 @@ describe("the records-manager", () => {
       await played("run-1", { dataset: { datasetId: "d", conversations: 99n, turnsEach: 1 } });
       await command(finish());
       expect(existsSync(join(folderOf("run-1"), "profile_export_aiperf.json"))).to.equal(true);
+      const notes = reports.flatMap(({ event }) => (event.case === "note" ? [event.value.message] : []));
+      expect(notes.join()).to.match(/inputs\.json is not written: .*127\.0\.0\.1:9/);
       const missing = await failureOf(gather(client.exportRun({ runId: "run-1", files: ["inputs.json"] })));
       expect(missing).to.include({ code: "not_found" });
+    });
+
+    it("with all other files where that of the bodies cannot be written, and fails naming it and them", async () => {
+      await played("run-1", { dataset: { datasetId: "d", conversations: 99n, turnsEach: 1 } });
+      const folder = folderOf("run-1");
+      mkdirSync(join(folder, `inputs.json.${process.pid}.tmp`));
+      const { message } = await failureOf(command(finish()));
+      expect(message)
+        .to.include(`cannot write "${join(folder, "inputs.json")}"`)
+        .and.include("; saved are ");
+      for (const file of ["run.db", "profile_export_aiperf.json", "profile_export.jsonl"]) {
+        expect(message).to.include(join(folder, file));
+        expect(existsSync(join(folder, file)), file).to.equal(true);
+      }
     });
 
     it("with the summary alone where that was asked for", async () => {

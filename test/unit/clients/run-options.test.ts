@@ -56,6 +56,12 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["-H A:b:c --header D:", { target: { headers: { A: "b:c", D: "" } } }],
   ['--header {"A":"b"}', { target: { headers: { A: "b" } } }],
   ["--request-timeout-seconds 2.5", { target: { request_timeout_sec: 2.5 } }],
+  ["--no-probe", { target: { no_probe: true } }],
+  [
+    "--wait-for-model-timeout 60 --wait-for-model-mode BOTH --wait-for-model-interval 0.5",
+    { target: { wait_for_model: { timeout_sec: 60, mode: "both", interval_sec: 0.5 } } },
+  ],
+  ["--failed-request-threshold 0.05 --require-valid", {}],
   ["--concurrency 8", { phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "16" })] }],
   ["--concurrency=3", { phases: [profiling({ concurrency: { limit: 3 } }, { request_count: "10" })] }],
   ["--concurrency 3 --concurrency 4", { phases: [profiling({ concurrency: { limit: 4 } }, { request_count: "10" })] }],
@@ -121,6 +127,29 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     '--extra-inputs temperature:0.5 ignore_eos:true user:me --extra-inputs {"stop":["a:b"]}',
     { endpoint: { extra_inputs: { temperature: 0.5, ignore_eos: true, user: "me", stop: ["a:b"] } } },
   ],
+  ["--input-file p.jsonl", { dataset: { file: { path: "p.jsonl" } } }],
+  [
+    "--input-file p.jsonl --custom-dataset-type single_turn --on-bad-row SKIP --num-prompts 5 --dataset-sampling-strategy shuffle",
+    {
+      dataset: {
+        file: { path: "p.jsonl", format: "single_turn", on_bad_row: "skip" },
+        entries: 5,
+        sampling: "SAMPLING_SHUFFLE",
+      },
+    },
+  ],
+  [
+    "--osl 20 --osl-stddev 2 --input-file p.jsonl",
+    { dataset: { file: { path: "p.jsonl", output_tokens: { mean: 20, stddev: 2 } } } },
+  ],
+  ["--tokenizer o200k_base", { tokenizer: { name: "o200k_base" } }],
+  ["--use-server-token-count", { endpoint: { use_server_token_count: true } }],
+  ["--model-selection-strategy random", { model_selection: "MODEL_SELECTION_RANDOM" }],
+  ["--model-selection-strategy round_robin", { model_selection: "MODEL_SELECTION_ROUND_ROBIN" }],
+  [
+    "--model-selection-strategy weighted --model-weights 3,1 --model-weights 0.5 2",
+    { model_selection: "MODEL_SELECTION_WEIGHTED", model_weights: [3, 1, 0.5, 2] },
+  ],
   ["--use-legacy-max-tokens", { endpoint: { use_legacy_max_tokens: true } }],
   ["--workers-max 2", { workers: { max_workers: 2 } }],
   ["--max-workers 2", { workers: { max_workers: 2 } }],
@@ -150,16 +179,26 @@ describe("the run that a command line describes", () => {
     const spec = runSpecJson(withMock(parse("--mock --osl 5 -m x --no-streaming").options, "http://127.0.0.1:7"));
     expect(spec).to.deep.equal({
       models: ["x"],
-      target: { urls: [{ url: "http://127.0.0.1:7" }] },
+      target: { urls: [{ url: "http://127.0.0.1:7" }], no_probe: true },
       endpoint: { streaming: false },
       dataset: { synthetic: { input_tokens: { mean: 128 }, output_tokens: { mean: 5 } } },
       phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "100" })],
     });
   });
 
+  it("waits for the built-in server where the line says so, and else does not ask whether it is there", () => {
+    const { target } = runSpecJson(withMock(parse("--mock --wait-for-model-timeout 5").options, "http://h"));
+    expect(target).to.deep.equal({ urls: [{ url: "http://h" }], wait_for_model: { timeout_sec: 5 } });
+  });
+
   it("leaves load and stop of --mock away where the line says its own", () => {
     const spec = runSpecJson(withMock(parse("--mock --request-rate 9 --benchmark-duration 2").options, "http://h"));
     expect(spec.phases).to.deep.equal([profiling({ rate: { rate_per_sec: 9 } }, { duration_sec: 2 })]);
+  });
+
+  it("leaves the input length of --mock to a file", () => {
+    const spec = runSpecJson(withMock(parse("--mock --input-file p.jsonl").options, "http://h"));
+    expect(spec.dataset).to.deep.equal({ file: { path: "p.jsonl", output_tokens: { mean: 32 } } });
   });
 
   it("is one that the controller accepts, for --mock alone", () => {
@@ -225,6 +264,25 @@ describe("options over a file", () => {
     expect(spec.target).to.deep.include({ urls: [{ url: "http://h" }], idle_timeout_sec: 3 });
   });
 
+  const datasets: readonly (readonly [file: JsonObject, line: string, expected: JsonObject])[] = [
+    [{ synthetic: { corpus: "prose" }, entries: 5 }, "--input-file p", { file: { path: "p" }, entries: 5 }],
+    [{ dataset_id: "d" }, "--input-file p --osl 9", { file: { path: "p", output_tokens: { mean: 9 } } }],
+    [{ file: { path: "f", on_bad_row: "skip" } }, "--input-file p", { file: { path: "p", on_bad_row: "skip" } }],
+    [{ file: { path: "f" } }, "--osl 9", { file: { path: "f", output_tokens: { mean: 9 } } }],
+    [{ file: { path: "f" } }, "--on-bad-row skip", { file: { path: "f", on_bad_row: "skip" } }],
+    [{ file: { path: "f" } }, "--isl 9 --osl 3", { synthetic: { input_tokens: { mean: 9 }, output_tokens: { mean: 3 } } }],
+    [{ file: { path: "f" } }, "--num-prompts 3", { file: { path: "f" }, entries: 3 }],
+    [{ dataset_id: "d" }, "", { dataset_id: "d" }],
+  ];
+  for (const [dataset, line, expected] of datasets) {
+    it(`leave one source of prompts: ${line} over ${JSON.stringify(dataset)}`, () => {
+      const { options } = parse(line);
+      const spec = runSpecJson(options, { models: ["f"], dataset });
+      expect(spec.dataset).to.deep.equal(expected);
+      expect(fromJson(RunSpecSchema, spec).dataset?.source.case).to.not.equal(undefined);
+    });
+  }
+
   it("win over variables that they exclude", () => {
     const options = { urls: ["http://env"], mock: true };
     const origins = new Map([
@@ -287,6 +345,18 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--controller h:99999", ["--controller h:99999: expected HOST:PORT"]],
   ["--token-file t", ["--token-file t: needs --controller beside it"]],
   ["--log-file l --controller h:1", ["--log-file l: not together with --controller"]],
+  ["--input-file", ["--input-file: needs a value (FILE)"]],
+  ["--input-file p --isl 5", ["--input-file p: not together with --isl"]],
+  ["--custom-dataset-type single_turn", ["--custom-dataset-type single_turn: needs --input-file beside it"]],
+  ["--on-bad-row skip", ["--on-bad-row skip: needs --input-file beside it"]],
+  ["--on-bad-row x --input-file p", ["--on-bad-row x: expected fail or skip"]],
+  ["--dataset-sampling-strategy x", ["--dataset-sampling-strategy x: expected sequential, random or shuffle"]],
+  ["--model-selection-strategy best", ["--model-selection-strategy best: expected round_robin, random or weighted"]],
+  ["--model-weights 1,2", ["--model-weights: needs --model-selection-strategy beside it"]],
+  [
+    "--model-weights 1,x --model-selection-strategy weighted",
+    ["--model-weights 1,x: expected a number of at least 0, or several with commas between them"],
+  ],
   ["--mock -u a", ["--mock: not together with --url"]],
   ["--streaming=yes", ["--streaming=yes: --streaming takes no value"]],
   ["--concurency 5", ["--concurency: unknown option, did you mean --concurrency?"]],
@@ -377,8 +447,10 @@ describe("a complaint of the controller", () => {
 
   it("finds a flag for every field that a flag fills", () => {
     const everything = parse(
-      "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 --isl 1 " +
-        "--osl 1 --num-prompts 1 --random-seed 1 --extra-inputs a:1 --use-legacy-max-tokens --workers-max 1 --artifact-dir d",
+      "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 " +
+        "--osl 1 --num-prompts 1 --random-seed 1 --extra-inputs a:1 --use-legacy-max-tokens --workers-max 1 --artifact-dir d " +
+        "--input-file p --custom-dataset-type single_turn --on-bad-row skip --dataset-sampling-strategy random --tokenizer none " +
+        "--use-server-token-count --model-selection-strategy weighted --model-weights 1",
     );
     const fields = leavesOf(runSpecJson(everything.options)).filter((field) => !field.startsWith("phases"));
     const orphans = fields.filter(

@@ -46,6 +46,7 @@ function refusalOf(spec: RunSpec): AssayError {
   throw new Error("the spec was accepted");
 }
 
+const file = (value: object) => ({ dataset: { source: { case: "file" as const, value } } });
 const rateLoad = (ratePerSec: number) => ({ case: "rate" as const, value: { ratePerSec } });
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
 
@@ -78,6 +79,7 @@ describe("the defaults of a spec", () => {
     ["synthetic data", effective.dataset?.source.case, "synthetic"],
     ["sequential draws", effective.dataset?.sampling, Sampling.SEQUENTIAL],
     ["100 conversations", effective.dataset?.entries, 100n],
+    ["Assay's tokenizer for AIPerf's name of it", compiled({ tokenizer: { name: "builtin" } }).tokenizer?.name, "o200k_base"],
     ["sessions as the unit of concurrency", concurrencyOf(phase)?.unit, ConcurrencyUnit.SESSION],
     ["the request's limit as grace of a phase that ends by count", phase?.graceSec, 21_601],
     ["a scrape every second", effective.telemetry?.intervalMs, 1000],
@@ -91,6 +93,12 @@ describe("the defaults of a spec", () => {
     expect(source?.case === "synthetic" && source.value.corpus).to.equal("prose");
     expect(source?.case === "synthetic" && source.value.inputTokens?.mean).to.equal(550);
     expect(source?.case === "synthetic" && source.value.outputTokens).to.equal(undefined);
+  });
+
+  it("leave the number of a file's conversations open, and let a bad row fail", () => {
+    const { dataset } = compiled(file({ path: "/p.jsonl" }));
+    expect([dataset?.entries, dataset?.sampling]).to.deep.equal([undefined, Sampling.SEQUENTIAL]);
+    expect(dataset?.source.case === "file" && dataset.source.value).to.include({ format: "", onBadRow: "fail" });
   });
 
   it("give a phase with a duration 30 seconds of grace", () => {
@@ -107,6 +115,14 @@ describe("the defaults of a spec", () => {
       ArrivalPattern.POISSON,
       Overload.QUEUE,
     ]);
+  });
+
+  it("wait for the model by requests, every five seconds, where there is a wait", () => {
+    const wait = (value: object) => compiled({ target: { waitForModel: value } }).target?.waitForModel;
+    expect(wait({ timeoutSec: 60 })).to.include({ timeoutSec: 60, intervalSec: 5, mode: "inference" });
+    expect(wait({ timeoutSec: 60, intervalSec: 1, mode: "both" })).to.include({ intervalSec: 1, mode: "both" });
+    expect(wait({ timeoutSec: 0 })).to.include({ mode: "" });
+    expect(effective.target?.noProbe).to.equal(false);
   });
 
   it("let no connection take longer than its request", () => {
@@ -140,6 +156,9 @@ describe("the defaults of a spec", () => {
   const kinds: readonly [string, SpecInit][] = [
     ["a concurrency", {}],
     ["a rate", { phases: [phaseOf({ load: rateLoad(3) })] }],
+    ["a file", file({ path: "/p.jsonl", outputTokens: { mean: 5 } })],
+    ["several models", { models: ["a", "b"], modelSelection: ModelSelection.WEIGHTED, modelWeights: [0, 1] }],
+    ["completions", { endpoint: { type: "completions", useServerTokenCount: true }, tokenizer: { name: "/llama" } }],
   ];
   for (const [what, change] of kinds) {
     it(`make a spec that is itself accepted, and stays what it is: ${what}`, () => {
@@ -160,6 +179,7 @@ describe("the name of a run", () => {
     ["a rate", { phases: [phaseOf({ load: rateLoad(2.5) })] }, "m-openai-chat-request_rate2.5"],
     ["a model with an owner", { models: ["meta/llama"] }, "meta_llama-openai-chat-concurrency4"],
     ["several models", { models: ["a", "b"] }, "a_multi-openai-chat-concurrency4"],
+    ["another endpoint", { endpoint: { type: "completions" } }, "m-openai-completions-concurrency4"],
     [
       "a warm-up before the measured phase",
       { phases: [phaseOf({ name: "warmup", kind: PhaseKind.WARMUP, load: rateLoad(9) }), phaseOf({})] },
@@ -172,6 +192,7 @@ describe("the name of a run", () => {
 });
 
 describe("a wrong spec", () => {
+  const waiting = (value: object) => ({ target: { waitForModel: { timeoutSec: 9, ...value } } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
@@ -187,9 +208,43 @@ describe("a wrong spec", () => {
     ["target.connect_timeout_sec", "must be above 0, got -1", { target: { connectTimeoutSec: -1 } }],
     ["target.first_byte_timeout_sec", "must be above 0, got NaN", { target: { firstByteTimeoutSec: Number.NaN } }],
     ["target.idle_timeout_sec", "must be above 0, got Infinity", { target: { idleTimeoutSec: Number.POSITIVE_INFINITY } }],
-    ["endpoint.type", "must be chat, got nonsense", { endpoint: { type: "nonsense" } }],
+    ["endpoint.type", "must be chat or completions, got nonsense", { endpoint: { type: "nonsense" } }],
+    ["target.wait_for_model.timeout_sec", "must be at least 0, got -1", { target: { waitForModel: { timeoutSec: -1 } } }],
+    ["target.wait_for_model.timeout_sec", "got NaN", { target: { waitForModel: { timeoutSec: Number.NaN } } }],
+    ["target.wait_for_model.interval_sec", "must be above 0, got 0", waiting({ intervalSec: 0 })],
+    ["target.wait_for_model.mode", "must be models, inference or both, got list", waiting({ mode: "list" })],
+    ["target.wait_for_model.mode", "has no effect without", { target: { waitForModel: { mode: "models" } } }],
+    ["target.wait_for_model.interval_sec", "has no effect without", { target: { waitForModel: { intervalSec: 1 } } }],
+    ["target.no_probe", "not together with waiting", { target: { noProbe: true, waitForModel: { timeoutSec: 1 } } }],
     ["endpoint.path", "must begin with /, got v1", { endpoint: { path: "v1" } }],
-    ["tokenizer.name", "must be o200k_base or none, got gpt2", { tokenizer: { name: "gpt2" } }],
+    ["tokenizer.name", "none, npm:PACKAGE or the absolute path of a tokenizer.json, got gpt2", { tokenizer: { name: "gpt2" } }],
+    ["tokenizer.name", "got ./llama", { tokenizer: { name: "./llama" } }],
+    ["model_weights", "needs the weighted selection of models", { models: ["a", "b"], modelWeights: [1, 2] }],
+    [
+      "model_weights",
+      "one for each of the 2 models is needed, got 1",
+      { models: ["a", "b"], modelSelection: ModelSelection.WEIGHTED, modelWeights: [1] },
+    ],
+    [
+      "model_weights",
+      "one for each of the 2 models is needed, got 0",
+      { models: ["a", "b"], modelSelection: ModelSelection.WEIGHTED },
+    ],
+    [
+      "model_weights[1]",
+      "must be at least 0, got -1",
+      { models: ["a", "b"], modelSelection: ModelSelection.WEIGHTED, modelWeights: [1, -1] },
+    ],
+    [
+      "model_weights",
+      "one of them must be above 0",
+      { models: ["a", "b"], modelSelection: ModelSelection.WEIGHTED, modelWeights: [0, 0] },
+    ],
+    ["dataset.file.path", 'must be an absolute path, got "p.jsonl"', file({ path: "p.jsonl" })],
+    ["dataset.file.path", 'must be an absolute path, got ""', file({})],
+    ["dataset.file.format", "must be single_turn, got mooncake_trace", file({ path: "/p", format: "mooncake_trace" })],
+    ["dataset.file.on_bad_row", "must be fail or skip, got repair", file({ path: "/p", onBadRow: "repair" })],
+    ["dataset.file.output_tokens.mean", "must be from 1 to 10000000, got 0", file({ path: "/p", outputTokens: { mean: 0 } })],
     ["dataset.entries", "must be from 1 to 10000000, got 0", { dataset: { entries: 0n } }],
     ["dataset.entries", "got 10000001", { dataset: { entries: 10_000_001n } }],
     ["dataset.synthetic.corpus", "must be prose, got code", synthetic({ corpus: "code" })],
@@ -251,6 +306,7 @@ const supported: ReadonlySet<string> = new Set([
   "name",
   "models",
   "model_selection",
+  "model_weights",
   "target.urls.url",
   "target.urls.label",
   "target.urls.weight",
@@ -263,6 +319,10 @@ const supported: ReadonlySet<string> = new Set([
   "target.first_byte_timeout_sec",
   "target.idle_timeout_sec",
   "target.connection_reuse",
+  "target.no_probe",
+  "target.wait_for_model.timeout_sec",
+  "target.wait_for_model.interval_sec",
+  "target.wait_for_model.mode",
   "target.tls.ca_pem",
   "target.tls.cert_pem",
   "target.tls.key_pem",
@@ -272,6 +332,7 @@ const supported: ReadonlySet<string> = new Set([
   "endpoint.path",
   "endpoint.streaming",
   "endpoint.use_legacy_max_tokens",
+  "endpoint.use_server_token_count",
   "endpoint.extra_inputs",
   "endpoint.omit_stream_options",
   "tokenizer.name",
@@ -280,6 +341,11 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.synthetic.input_tokens.stddev",
   "dataset.synthetic.output_tokens.mean",
   "dataset.synthetic.output_tokens.stddev",
+  "dataset.file.path",
+  "dataset.file.format",
+  "dataset.file.on_bad_row",
+  "dataset.file.output_tokens.mean",
+  "dataset.file.output_tokens.stddev",
   "dataset.sampling",
   "dataset.entries",
   "phases.name",
@@ -402,7 +468,7 @@ describe("a field that this version does not carry out", () => {
   });
 
   const values: readonly [string, SpecInit][] = [
-    ["model_selection", { modelSelection: ModelSelection.RANDOM }],
+    ["model_selection", { modelSelection: 9 as ModelSelection }],
     ["target.url_strategy", { target: { urlStrategy: UrlStrategy.LEAST_LOADED } }],
     ["target.connection_reuse", { target: { connectionReuse: ConnectionReuse.STICKY_USER_SESSIONS } }],
     ["target.urls[0].weight", { target: { urls: [{ url: "http://h", weight: 2 }] } }],
@@ -453,6 +519,14 @@ describe("compiling a spec", () => {
       "no phase is measured: all are warm-up",
     ]);
     expect(compileRunSpec(specOf(), drawSeed).warnings).to.deep.equal([]);
+  });
+
+  it("warns of streams that are not asked for the usage that alone counts", () => {
+    const endpoint = { streaming: true, useServerTokenCount: true, omitStreamOptions: true };
+    expect(compileRunSpec(specOf({ endpoint }), drawSeed).warnings).to.deep.equal([
+      "lengths come from the server's usage alone, and streams are not asked for it",
+    ]);
+    expect(compileRunSpec(specOf({ endpoint: { ...endpoint, omitStreamOptions: false } }), drawSeed).warnings).to.deep.equal([]);
   });
 });
 

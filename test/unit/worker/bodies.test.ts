@@ -20,7 +20,7 @@ describe("body maker", () => {
         return new Uint8Array(100);
       },
     } as unknown as Endpoint;
-    return new BodyMaker({ endpoint, models: ["m"], isStreaming: true, extraInputs: {}, keptBytes: 1000, ...options });
+    return new BodyMaker({ endpoint, modelOf: () => "m", isStreaming: true, extraInputs: {}, keptBytes: 1000, ...options });
   }
 
   it("serialises a turn once, and keeps it", () => {
@@ -61,12 +61,19 @@ describe("body maker", () => {
     expect(formatted[0]?.messages).to.have.lengthOf(2);
   });
 
-  it("asks for the turn's model, or spreads conversations over those of the run", () => {
-    const maker = makerWith({ models: ["a", "b"] });
+  it("asks for the turn's model, or the one chosen for its conversation", () => {
+    const maker = makerWith({ modelOf: (conversation) => `m${conversation}` });
     const modelOf = (init: MessageInitShape<typeof TurnSchema>) => maker.make(turnOf(init), [], undefined).model;
-    expect([0n, 1n, 2n].map((conversation) => modelOf({ conversation }))).to.deep.equal(["a", "b", "a"]);
+    expect([0n, 1n, 2n].map((conversation) => modelOf({ conversation }))).to.deep.equal(["m0", "m1", "m2"]);
     expect(modelOf({ conversation: 5n, model: "own" })).to.equal("own");
-    expect(makerWith({ models: [] }).make(turnOf({}), [], undefined).model).to.equal("");
+  });
+
+  it("says that it asked for the model that extra inputs put into the body", () => {
+    const maker = makerWith({ extraInputs: { model: "x" } });
+    expect(maker.make(turnOf({ model: "own" }), [], undefined).model).to.equal("x");
+    const extraInputs = { model: "y" };
+    expect(maker.make(turnOf({ conversation: 1n, extraInputs }), [], undefined).model).to.equal("y");
+    expect(formatted.map(({ model }) => model)).to.deep.equal(["x", "y"]);
   });
 
   it("asks for the turn's output length, unless the credit says another, and for none where there is none", () => {

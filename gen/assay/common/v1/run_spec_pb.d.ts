@@ -111,6 +111,13 @@ export declare type RunSpec = Message<"assay.common.v1.RunSpec"> & {
    * @generated from field: optional uint64 random_seed = 13;
    */
   randomSeed?: bigint | undefined;
+
+  /**
+   * Weights of `models`, in their order, for the weighted selection: shares of their sum. Empty otherwise.
+   *
+   * @generated from field: repeated double model_weights = 14;
+   */
+  modelWeights: number[];
 };
 
 /**
@@ -215,6 +222,13 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
    * @generated from field: string session_header = 13;
    */
   sessionHeader: string;
+
+  /**
+   * The target is not asked before the run whether it is there and has the model. Not together with `wait_for_model`.
+   *
+   * @generated from field: bool no_probe = 14;
+   */
+  noProbe: boolean;
 };
 
 /**
@@ -306,27 +320,28 @@ export declare type TargetTls = Message<"assay.common.v1.TargetTls"> & {
 export declare const TargetTlsSchema: GenMessage<TargetTls>;
 
 /**
- * Waiting for the model before the run starts.
+ * Waiting for the model before the run starts. What time does not mend (a refused key, another protocol) ends it at once.
  *
  * @generated from message assay.common.v1.WaitForModel
  */
 export declare type WaitForModel = Message<"assay.common.v1.WaitForModel"> & {
   /**
-   * How long, in seconds. Default 0: not at all.
+   * How long, in seconds. Default 0: not at all, and then the other fields may not be set.
    *
    * @generated from field: optional double timeout_sec = 1;
    */
   timeoutSec?: number | undefined;
 
   /**
-   * Between two tries, in seconds. Default: 5.
+   * Between two tries, in seconds, above 0. Default: 5.
    *
    * @generated from field: optional double interval_sec = 2;
    */
   intervalSec?: number | undefined;
 
   /**
-   * `models`, `inference` or `both`. Default: inference.
+   * `models`: until the target lists the models, or answers 2xx at its base where it has no list. `inference`: until it answers a
+   * request for one token of each model. `both`: one after the other. Default: inference.
    *
    * @generated from field: string mode = 3;
    */
@@ -346,7 +361,7 @@ export declare const WaitForModelSchema: GenMessage<WaitForModel>;
  */
 export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
   /**
-   * `chat`, `completions`, … Default: chat.
+   * `chat` or `completions`. Default: chat.
    *
    * @generated from field: string type = 1;
    */
@@ -367,14 +382,15 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
   streaming: boolean;
 
   /**
-   * Ask for `max_tokens` instead of `max_completion_tokens`.
+   * Ask for `max_tokens` instead of `max_completion_tokens`, which only chat knows.
    *
    * @generated from field: bool use_legacy_max_tokens = 4;
    */
   useLegacyMaxTokens: boolean;
 
   /**
-   * Input and output lengths come from the server's usage alone.
+   * Input, output and reasoning lengths come from the server's usage alone, and a stream is asked for it; what the server does
+   * not send stays empty.
    *
    * @generated from field: bool use_server_token_count = 5;
    */
@@ -422,7 +438,10 @@ export declare const EndpointSpecSchema: GenMessage<EndpointSpec>;
  */
 export declare type TokenizerSpec = Message<"assay.common.v1.TokenizerSpec"> & {
   /**
-   * `o200k_base`, `npm:PACKAGE`, a path to a tokenizer.json, `none`. Default: o200k_base.
+   * One of OpenAI's encodings (`o200k_base`, also `builtin`; `o200k_harmony`, `cl100k_base`, `p50k_base`, `r50k_base`); the
+   * absolute path of a tokenizer.json, or of a folder with one, on the hosts of the dataset service and the record-processors,
+   * under the rule of `FileDataset.path`; `npm:PACKAGE`, installed there; `none`: nothing is counted, and lengths are what the
+   * server's usage says. Default: o200k_base. Synthetic prompts are cut by it.
    *
    * @generated from field: string name = 1;
    */
@@ -510,7 +529,7 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
   sampling: Sampling;
 
   /**
-   * Distinct conversations to make or keep. Default: 100.
+   * Distinct conversations to make, or to keep of a file, its first ones. Default: 100 made, all of a file.
    *
    * @generated from field: optional uint64 entries = 7;
    */
@@ -674,25 +693,33 @@ export declare const LengthMixSchema: GenMessage<LengthMix>;
  */
 export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
   /**
-   * Path on the dataset service's host; a remote client may not name one.
+   * Absolute path on the dataset service's host, of a file below the folder that this service was told it may read from
+   * (`--dataset-root`); PERMISSION_DENIED for any other. The suite of a local run may read what its operator may.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * Format; unset: found from the content.
+   * `single_turn`; unset: found from the content.
    *
    * @generated from field: string format = 2;
    */
   format: string;
 
   /**
-   * `fail` or `skip`. Default: fail.
+   * What a row that cannot be used does: `fail` refuses the run, `skip` leaves the row out and counts it. Default: fail.
    *
    * @generated from field: string on_bad_row = 3;
    */
   onBadRow: string;
+
+  /**
+   * Output length to ask for where a row names none, in tokens. Unset: the model decides.
+   *
+   * @generated from field: assay.common.v1.Distribution output_tokens = 4;
+   */
+  outputTokens?: Distribution | undefined;
 };
 
 /**
@@ -1322,7 +1349,7 @@ export declare type SloSpec = Message<"assay.common.v1.SloSpec"> & {
 export declare const SloSpecSchema: GenMessage<SloSpec>;
 
 /**
- * Which of several models a conversation uses.
+ * Which of several models a conversation uses. A conversation that names its own model uses that.
  *
  * @generated from enum assay.common.v1.ModelSelection
  */
@@ -1349,7 +1376,7 @@ export enum ModelSelection {
   RANDOM = 2,
 
   /**
-   * At random by weight.
+   * At random by `model_weights`.
    *
    * @generated from enum value: MODEL_SELECTION_WEIGHTED = 3;
    */

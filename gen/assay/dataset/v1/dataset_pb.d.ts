@@ -33,7 +33,7 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
   turn: number;
 
   /**
-   * Name of the conversation in the dataset; empty: made from its index.
+   * Name of the conversation in the dataset; empty: it has none.
    *
    * @generated from field: string conversation_id = 3;
    */
@@ -89,7 +89,7 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
   rawBody: Uint8Array;
 
   /**
-   * Model of this conversation, where several are asked for.
+   * Model that the dataset names for this turn; empty: the run's models, by its selection.
    *
    * @generated from field: string model = 11;
    */
@@ -192,11 +192,33 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
   meanOutputTokens: number;
 
   /**
-   * Size of all messages, in bytes; 0: made on demand.
+   * Size of all turns as they are kept, in bytes; 0: made on demand.
    *
    * @generated from field: uint64 size_bytes = 9;
    */
   sizeBytes: bigint;
+
+  /**
+   * Rows of the file that could not be used and were left out.
+   *
+   * @generated from field: uint64 skipped_rows = 10;
+   */
+  skippedRows: bigint;
+
+  /**
+   * What a reader of the run's figures should know of the dataset, one line each: rows left out, fields without a meaning,
+   * lengths that are not exact.
+   *
+   * @generated from field: repeated string warnings = 11;
+   */
+  warnings: string[];
+
+  /**
+   * Format of the file; empty: not from a file.
+   *
+   * @generated from field: string format = 12;
+   */
+  format: string;
 };
 
 /**

@@ -21,7 +21,7 @@ export declare const file_assay_dataset_v1_dataset_service: GenFile;
  */
 export declare type PrepareDatasetRequest = Message<"assay.dataset.v1.PrepareDatasetRequest"> & {
   /**
-   * Run that it is for; empty: none yet.
+   * Run that it is for; empty: none yet, and the newest few of these are kept.
    *
    * @generated from field: string run_id = 1;
    */
@@ -33,13 +33,6 @@ export declare type PrepareDatasetRequest = Message<"assay.dataset.v1.PrepareDat
    * @generated from field: assay.common.v1.DatasetSpec dataset = 2;
    */
   dataset?: DatasetSpec | undefined;
-
-  /**
-   * Models of the run, spread over conversations.
-   *
-   * @generated from field: repeated string models = 3;
-   */
-  models: string[];
 
   /**
    * Seed of the run.
@@ -69,7 +62,7 @@ export declare const PrepareDatasetRequestSchema: GenMessage<PrepareDatasetReque
  */
 export declare type PrepareDatasetResponse = Message<"assay.dataset.v1.PrepareDatasetResponse"> & {
   /**
-   * Conversations done.
+   * Rows read so far; in the last message, conversations.
    *
    * @generated from field: uint64 done = 1;
    */
@@ -453,7 +446,10 @@ export declare const DeleteDatasetResponseSchema: GenMessage<DeleteDatasetRespon
 export declare const DatasetService: GenService<{
   /**
    * Loads or makes a dataset. Progress, then the handle in the last message. INVALID_ARGUMENT names file, line and
-   * column; NOT_FOUND a file that is not there; UNIMPLEMENTED a source that this version does not support.
+   * column, or what is wrong with the tokenizer; NOT_FOUND a file that is not there; PERMISSION_DENIED one that may not be read;
+   * RESOURCE_EXHAUSTED one that is too large; UNIMPLEMENTED a source that this version does not support. All of these name the
+   * field of the spec. Ending the call ends the work. What was prepared for a run is kept until the run is finished, and is
+   * what the run uses if it asks for the same.
    *
    * @generated from rpc assay.dataset.v1.DatasetService.PrepareDataset
    */

@@ -158,11 +158,24 @@ describe("Measurer", () => {
       expect(valuesOf(record).input_sequence_length).to.equal(10);
     });
 
-    it("not at all without a tokenizer", () => {
+    it("not at all without a tokenizer, neither of what it sent nor of what came", () => {
       const record = measure(rawRecord({}, silent), { countTokens: undefined });
       expect(record.tokenSource).to.equal("none");
-      expect(valuesOf(record)).not.to.have.property("output_sequence_length");
+      for (const tag of ["input_sequence_length", "output_sequence_length", "output_token_count", "reasoning_token_count"]) {
+        expect(valuesOf(record), tag).not.to.have.property(tag);
+      }
       expect(record.error).to.equal(undefined);
+    });
+
+    it("by the target's usage alone without a tokenizer, reasoning included", () => {
+      const record = measure(rawRecord(), { countTokens: undefined });
+      expect(record.tokenSource).to.equal("usage");
+      expect(valuesOf(record)).to.include({
+        input_sequence_length: 40,
+        output_token_count: 3,
+        reasoning_token_count: 2,
+        output_sequence_length: 5,
+      });
     });
 
     for (const [title, counts, isMismatch] of [

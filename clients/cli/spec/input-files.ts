@@ -1,0 +1,82 @@
+/** Files that a RunSpec names: named as the suite's processes find them, and looked at before anything is started. */
+import { open, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Complaint } from "../run-options.ts";
+
+/** A RunSpec in proto JSON whose paths are absolute, relative to `cwd` before. */
+export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
+  const path = inputFileOf(spec);
+  const tokenizer = tokenizerOf(spec);
+  const { dataset } = spec;
+  return {
+    ...spec,
+    ...(path === undefined || !isObject(dataset)
+      ? {}
+      : { dataset: { ...dataset, file: { ...(dataset.file as JsonObject), path: resolve(cwd, path) } } }),
+    ...(tokenizer === undefined || !isPath(tokenizer)
+      ? {}
+      : { tokenizer: { ...(spec.tokenizer as JsonObject), name: resolve(cwd, tokenizer) } }),
+  };
+}
+
+/** What is wrong with files that a suite on this host is going to read. Their paths are absolute. */
+export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
+  const path = inputFileOf(spec);
+  const tokenizer = tokenizerOf(spec);
+  const [ofFile, ofTokenizer] = await Promise.all([
+    path === undefined ? undefined : problemOf(path),
+    tokenizer === undefined || !isPath(tokenizer) ? undefined : tokenizerProblem(tokenizer),
+  ]);
+  return [
+    ...(ofFile === undefined ? [] : [{ field: "dataset.file.path", description: ofFile }]),
+    ...(ofTokenizer === undefined ? [] : [{ field: "tokenizer.name", description: ofTokenizer }]),
+  ];
+}
+
+function inputFileOf({ dataset }: JsonObject): string | undefined {
+  const path = isObject(dataset) && isObject(dataset.file) ? dataset.file.path : undefined;
+  return typeof path === "string" && path !== "" ? path : undefined;
+}
+
+function tokenizerOf({ tokenizer }: JsonObject): string | undefined {
+  const name = isObject(tokenizer) ? tokenizer.name : undefined;
+  return typeof name === "string" ? name : undefined;
+}
+
+/** `meta-llama/Llama-2` is a path, too: models are not fetched. */
+function isPath(tokenizer: string): boolean {
+  return !tokenizer.startsWith("npm:") && (/[/\\]/.test(tokenizer) || /^\.|\.json$/.test(tokenizer));
+}
+
+async function tokenizerProblem(path: string): Promise<string | undefined> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const problem = await problemOf(isFolder ? join(path, "tokenizer.json") : path);
+  return problem === undefined ? undefined : `${problem}; models are not fetched, a tokenizer.json is needed`;
+}
+
+async function problemOf(path: string): Promise<string | undefined> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) return `${path} is a folder, expected a file`;
+    // Opening a pipe would wait for whoever writes into it.
+    if (!found.isFile()) return `${path} is no file`;
+    await (await open(path)).close();
+    return undefined;
+  } catch (error) {
+    return `${path} ${reasonOf(error)}`;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error);
+  if (code === "ENOENT" || code === "ENOTDIR") return "is not there";
+  return code === "EACCES" ? "may not be read" : `cannot be read: ${code}`;
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

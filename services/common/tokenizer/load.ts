@@ -1,0 +1,118 @@
+/** From the name of a tokenizer to one that counts: finds its file, reads it, says what is wrong with it. */
+import { readFile, realpath, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { AssayError, messageOf } from "../errors.ts";
+import { createEncodingCounter } from "./encodings.ts";
+import { createHuggingFaceCounter } from "./hugging-face.ts";
+import type { TokenCounter, TokenizerSource } from "./source.ts";
+
+/** The real path of a file or folder that may be read; rejects where it may not. */
+export type ResolvePath = (path: string) => Promise<string>;
+
+/** Vocabularies have tens of MB. */
+const maxFileBytes = 256 << 20;
+const fileName = "tokenizer.json";
+
+/**
+ * @param resolve applied to every path that a spec names; default: any may be read
+ * @returns undefined for `none`
+ * @throws `not_found` with what was tried, `invalid_argument` for what is no tokenizer; both name `tokenizer.name`
+ */
+export async function loadTokenizer(source: TokenizerSource, resolve: ResolvePath = realpath): Promise<TokenCounter | undefined> {
+  switch (source.kind) {
+    case "none":
+      return undefined;
+    case "encoding":
+      return createEncodingCounter(source.name);
+    case "path":
+    case "package":
+      return loadFile(await locateTokenizer(source, resolve), resolve);
+  }
+}
+
+/** The tokenizer.json that a path or a package stands for. Throws as `loadTokenizer` does. */
+export async function locateTokenizer(
+  source: Extract<TokenizerSource, { kind: "path" | "package" }>,
+  resolve: ResolvePath = realpath,
+): Promise<string> {
+  if (source.kind === "package") return locateInPackages(source.name);
+  const path = await resolved(source.path, resolve, `there is no ${source.path}; models are not fetched`);
+  if (!(await stat(path)).isDirectory()) return path;
+  return resolved(join(path, fileName), resolve, `the folder ${source.path} has no ${fileName}`);
+}
+
+async function resolved(path: string, resolve: ResolvePath, ifMissing: string): Promise<string> {
+  try {
+    return await resolve(path);
+  } catch (error) {
+    if (isMissing(error)) throw refusal("not_found", ifMissing, error);
+    if (error instanceof AssayError) throw error;
+    throw refusal("invalid_argument", `${path} cannot be read: ${messageOf(error)}`, error);
+  }
+}
+
+/** Beside whoever started this process, as npm finds packages, then beside this program. */
+async function locateInPackages(name: string): Promise<string> {
+  const bases = [join(process.cwd(), "package.json"), import.meta.url];
+  const folders = new Set(bases.flatMap((base) => createRequire(base).resolve.paths(name) ?? []));
+  const tried: string[] = [];
+  for (const folder of folders) {
+    for (const place of [fileName, join("models", fileName)]) {
+      const path = join(folder, name, place);
+      if (await is("file", path)) return path;
+    }
+    if (await is("folder", folder)) tried.push(folder);
+  }
+  const where =
+    tried.length === 0 ? "there is no node_modules" : `${tried.join(" and ")} ${tried.length === 1 ? "has" : "have"} none`;
+  throw refusal("not_found", `neither ${name}/${fileName} nor ${name}/models/${fileName} is installed: ${where}`);
+}
+
+async function loadFile(path: string, resolve: ResolvePath): Promise<TokenCounter> {
+  const definition = await readJson(path);
+  const config = await resolve(join(dirname(path), "tokenizer_config.json")).then(readJson, (error: unknown) => {
+    // It is optional, and says little about how text is cut.
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  try {
+    return await createHuggingFaceCounter(definition, config);
+  } catch (error) {
+    throw refusal("invalid_argument", `${path} is no tokenizer: ${messageOf(error)}`, error);
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw refusal("invalid_argument", `${path} is no file`);
+    if (found.size > maxFileBytes) {
+      throw refusal("invalid_argument", `${path} has ${found.size} bytes, the limit is ${maxFileBytes}`);
+    }
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    if (error instanceof AssayError) throw error;
+    throw refusal("invalid_argument", `${path} cannot be read as JSON: ${messageOf(error)}`, error);
+  }
+}
+
+async function is(kind: "file" | "folder", path: string): Promise<boolean> {
+  try {
+    const found = await stat(path);
+    return kind === "file" ? found.isFile() : found.isDirectory();
+  } catch {
+    // Whatever is in the way: it is not to be had there.
+    return false;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  if (error instanceof AssayError) return error.code === "not_found";
+  return typeof error === "object" && error !== null && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function refusal(code: "not_found" | "invalid_argument", description: string, cause?: unknown): AssayError {
+  const violations = [{ field: "tokenizer.name", description }];
+  return new AssayError(code, `tokenizer.name: ${description}`, { violations, ...(cause === undefined ? {} : { cause }) });
+}

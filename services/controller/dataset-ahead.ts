@@ -1,0 +1,50 @@
+/**
+ * Looks at what a spec names on the dataset service's host before its run is accepted: a file with a mistake in it is a wrong spec,
+ * not a run that failed. What was prepared is what the run then uses.
+ */
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import type { Addresses } from "../common/member/addresses.ts";
+import { createClient } from "../common/rpc/client.ts";
+import { isCorpusEncoding, tokenizerSource } from "../common/tokenizer/source.ts";
+
+/** How long is waited, in ms. */
+export interface AheadTimeouts {
+  /** For the dataset service to join. */
+  readonly joinMs: number;
+  readonly datasetMs: number;
+}
+
+const deleteTimeoutMs = 5_000;
+
+/** Whether a spec names anything that only looking tells of. All else is prepared when the run is configured, without a round trip. */
+export function isPreparedAhead({ dataset, tokenizer }: RunSpec): boolean {
+  if (dataset?.source.case === "file") return true;
+  const source = tokenizerSource(tokenizer?.name ?? "");
+  return source !== undefined && source.kind !== "none" && !isCorpusEncoding(source);
+}
+
+/** Rejects with the dataset service's own error, which names the field, and with `deadline_exceeded`. `runId` empty: for no run. */
+export async function prepareAhead(
+  { dataset, tokenizer, randomSeed = 0n }: RunSpec,
+  runId: string,
+  addresses: Addresses,
+  timeouts: AheadTimeouts,
+  signal: AbortSignal,
+): Promise<DatasetInfo> {
+  const channel = await addresses.channelTo("dataset", AbortSignal.any([signal, AbortSignal.timeout(timeouts.joinMs)]));
+  const request = { runId, randomSeed, ...(dataset && { dataset }), ...(tokenizer && { tokenizer }) };
+  const progress = createClient(DatasetService, channel).prepareDataset(request, { signal, timeoutMs: timeouts.datasetMs });
+  let info: DatasetInfo | undefined;
+  for await (const message of progress) info = message.dataset;
+  if (info === undefined) throw new AssayError("internal", "the dataset service prepared nothing");
+  return info;
+}
+
+/** Forgets a dataset that belongs to no run. */
+export async function forgetDataset(datasetId: string, addresses: Addresses): Promise<void> {
+  const channel = await addresses.channelTo("dataset", AbortSignal.timeout(deleteTimeoutMs));
+  await createClient(DatasetService, channel).deleteDataset({ datasetId }, { timeoutMs: deleteTimeoutMs });
+}

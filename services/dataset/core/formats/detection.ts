@@ -1,0 +1,62 @@
+/**
+ * Which format a file has, from its first row, as AIPerf's loaders find out (`can_load`). Formats that this version does not read
+ * are known by name, so that a file of one is refused as what it is. Pure.
+ */
+import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import { isGiven } from "./row.ts";
+
+/** Formats that are read. */
+export const formatNames = ["single_turn"] as const;
+
+export type FormatName = (typeof formatNames)[number];
+
+/** The format of a row, or why the file is refused. */
+export type Detected = { readonly format: FormatName } | { readonly refusal: string };
+
+const modalities = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
+
+/** By what AIPerf's own loaders look at, in its order. */
+const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
+  ["dag_jsonl", (row) => row.orchestrator === true || (Array.isArray(row.turns) && row.turns.some(isDagTurn))],
+  ["multi_turn", (row) => Array.isArray(row.turns)],
+  ["bailian_trace", (row) => isGiven(row.chat_id) && isGiven(row.parent_chat_id)],
+  ["mooncake_trace", (row) => ["input_length", "text_input", "hash_ids", "payload"].some((field) => isGiven(row[field]))],
+  ["sagemaker_data_capture", (row) => isGiven(row.captureData)],
+  ["inputs_json", (row) => Array.isArray(row.data)],
+  ["weka_trace", (row) => Array.isArray(row.requests)],
+  ["raw_payload", (row) => Array.isArray(row.messages)],
+];
+
+const otherNames: ReadonlySet<string> = new Set([
+  ...others.map(([name]) => name),
+  "random_pool",
+  "burst_gpt_trace",
+  "baseten_trace",
+]);
+
+/** The format of a file whose first row is this. */
+export function detectFormat(row: JsonObject): Detected {
+  // AIPerf takes an unknown type for a field of the row's own.
+  if (typeof row.type === "string" && otherNames.has(row.type)) return unread(row.type);
+  if (modalities.some((field) => isGiven(row[field])) && row.turns === undefined) return { format: "single_turn" };
+  const [name] = others.find(([, isIt]) => isIt(row)) ?? [];
+  if (name !== undefined) return unread(name);
+  const fields = Object.keys(row);
+  const has = fields.length === 0 ? "no field" : `the fields ${fields.slice(0, 8).join(", ")}${fields.length > 8 ? ", …" : ""}`;
+  return { refusal: `no format that is known: a row of single_turn has the field text, this one has ${has}` };
+}
+
+/** What a file is whose beginning is no JSON; undefined: nothing that is known. */
+export function refusalOfText(firstLine: string): string | undefined {
+  if (firstLine.startsWith("PAR1")) return unread("baseten_trace").refusal;
+  if (/^Timestamp,Model,/i.test(firstLine)) return unread("burst_gpt_trace").refusal;
+  return undefined;
+}
+
+function isDagTurn(turn: unknown): boolean {
+  return isJsonObject(turn) && ["messages", "forks", "spawns"].some((field) => isGiven(turn[field]));
+}
+
+function unread(name: string): { readonly refusal: string } {
+  return { refusal: `this looks like ${name}, which is not supported by this version; it reads ${formatNames.join(", ")}` };
+}

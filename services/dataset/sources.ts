@@ -1,0 +1,162 @@
+/** From what a spec says of a dataset to the dataset. What takes long is done in a thread. */
+import { basename } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import type { DatasetSpec, FileDataset, SyntheticDataset } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { AssayError } from "../common/errors.ts";
+import { didYouMean } from "../common/nearest.ts";
+import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
+import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
+import type { LoadedFile } from "./core/file-load.ts";
+import { formatNames } from "./core/formats/detection.ts";
+import { singleTurnFields } from "./core/formats/single-turn.ts";
+import { syntheticDataset } from "./core/synthesis.ts";
+import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
+import { loadProse } from "./corpus/load.ts";
+import { readablePath } from "./readable-path.ts";
+import type { RecountedCorpus } from "./thread/jobs.ts";
+
+const defaultInputTokens = 550;
+const defaultEntries = 100;
+/** A turn fits into a message of the suite, beside what its row says besides. */
+const maxRowBytes = 8 << 20;
+
+export interface DatasetRequest {
+  readonly dataset: DatasetSpec | undefined;
+  /** `tokenizer.name` of the spec. */
+  readonly tokenizer: string;
+  readonly seed: number;
+}
+
+export interface SourceLimits {
+  /** Folder below which files may be read, absolute; undefined: none may. */
+  readonly root: string | undefined;
+  readonly maxFileBytes: number;
+}
+
+export interface LoadOptions {
+  readonly limits: SourceLimits;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+  /** Hears of the rows read so far, now and then. */
+  onRows(rows: number): void;
+}
+
+export interface LoadedDataset {
+  readonly dataset: Dataset;
+  /** Without an id. */
+  readonly info: DatasetInfo;
+}
+
+/** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
+export async function loadDataset(request: DatasetRequest, options: LoadOptions): Promise<LoadedDataset> {
+  const source = request.dataset?.source;
+  const tokenizer = tokenizerSource(request.tokenizer);
+  if (tokenizer === undefined) {
+    throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${request.tokenizer}`);
+  }
+  switch (source?.case) {
+    case undefined:
+    case "synthetic":
+      return synthesize(source?.value, request, await corpusOf(tokenizer, options));
+    case "file":
+      // It is not needed here, but by those who count: found out now, not when the run has begun.
+      if (tokenizer.kind === "path" || tokenizer.kind === "package") await corpusOf(tokenizer, options);
+      return loadFile(source.value, request, options);
+    default:
+      throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
+  }
+}
+
+async function corpusOf(tokenizer: TokenizerSource, { limits, signal, onRows }: LoadOptions): Promise<RecountedCorpus> {
+  if (tokenizer.kind === "none" || isCorpusEncoding(tokenizer)) return { corpus: loadProse(), isExact: true };
+  const { runJob } = await import("./thread/run-job.ts");
+  return runJob({ kind: "corpus", tokenizer, root: limits.root }, signal, onRows);
+}
+
+function synthesize(
+  synthetic: SyntheticDataset | undefined,
+  { dataset: spec, seed, tokenizer }: DatasetRequest,
+  { corpus, isExact }: RecountedCorpus,
+): LoadedDataset {
+  const dataset = syntheticDataset(corpus, {
+    size: Number(spec?.entries ?? defaultEntries),
+    seed,
+    inputTokens: synthetic?.inputTokens ?? { mean: defaultInputTokens, stddev: 0 },
+    outputTokens: synthetic?.outputTokens,
+    turns: synthetic?.turns ?? { mean: 1, stddev: 0 },
+    turnDelayMs: synthetic?.turnDelayMs ?? { mean: 0, stddev: 0 },
+    isExact,
+  });
+  const about = `tokenizer ${tokenizer}: prompts have about the length asked for, since it does not count a text as its words`;
+  const info = { description: "synthetic prose", warnings: isExact ? [] : [about] };
+  return { dataset, info: infoOf(summarizeDataset(dataset), info) };
+}
+
+async function loadFile(
+  { path, format, onBadRow, outputTokens }: FileDataset,
+  { dataset: spec, seed }: DatasetRequest,
+  { limits, signal, onRows }: LoadOptions,
+): Promise<LoadedDataset> {
+  const known = formatNames.find((name) => name === format);
+  if (known === undefined && format !== "") {
+    throw new AssayError("unimplemented", `dataset.file.format: ${format} is not supported by this version`);
+  }
+  const realPath = await readablePath(path, limits.root, "dataset.file.path");
+  const load = {
+    path,
+    format: known,
+    isSkipping: onBadRow === "skip",
+    maxRows: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
+    maxRowBytes,
+  };
+  const { runJob } = await import("./thread/run-job.ts");
+  const file = await runJob({ kind: "file", load, realPath, maxFileBytes: limits.maxFileBytes }, signal, onRows);
+  const options = { seed, outputTokens };
+  const info = infoOf(summarizeFile(file, options), {
+    description: `${basename(path)} (${file.format})`,
+    format: file.format,
+    sizeBytes: BigInt(file.rows.sizeBytes),
+    skippedRows: BigInt(file.skippedRows),
+    warnings: warningsOf(basename(path), file),
+  });
+  return { dataset: fileDataset(file, options), info };
+}
+
+function warningsOf(name: string, { format, rows, skippedRows, firstSkipped, unknownFields }: LoadedFile): string[] {
+  const warnings: string[] = [];
+  if (skippedRows > 0) {
+    warnings.push(`${name}: ${skippedRows} of ${rows.size + skippedRows} rows were left out; the first: ${firstSkipped}`);
+  }
+  if (unknownFields.size > 0) {
+    const fields = [...unknownFields].slice(0, shownFields);
+    const shown = fields.map(([field, count]) => `${field} (${count} rows${didYouMean(field, singleTurnFields)})`).join(", ");
+    const more = unknownFields.size > shownFields ? ", …" : "";
+    warnings.push(`${name}: fields that ${format} does not have were left out: ${shown}${more}`);
+  }
+  return warnings;
+}
+
+const shownFields = 10;
+
+interface OwnInfo {
+  readonly description: string;
+  readonly warnings: readonly string[];
+  readonly format?: string;
+  readonly sizeBytes?: bigint;
+  readonly skippedRows?: bigint;
+}
+
+function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {
+  const { conversations, turns, turnsEach, turnCounts, meanInputTokens, meanOutputTokens } = summary;
+  return create(DatasetInfoSchema, {
+    ...own,
+    warnings: [...warnings],
+    conversations: BigInt(conversations),
+    turns: BigInt(turns),
+    turnsEach: turnsEach ?? 0,
+    turnCounts: turnsEach === undefined ? [...turnCounts] : [],
+    meanInputTokens: meanInputTokens ?? 0,
+    meanOutputTokens: meanOutputTokens ?? 0,
+  });
+}

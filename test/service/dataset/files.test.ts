@@ -1,0 +1,365 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import type { DatasetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { CommandSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import {
+  DatasetService,
+  type FetchedTurn,
+  type PrepareDatasetRequestSchema,
+} from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { silentLogger } from "../../../services/common/logger.ts";
+import type { ServiceModule } from "../../../services/common/module.ts";
+import { createChannel } from "../../../services/common/rpc/channel.ts";
+import { type Client, createClient } from "../../../services/common/rpc/client.ts";
+import { createRpcServer } from "../../../services/common/rpc/server.ts";
+import { loadTokenizer } from "../../../services/common/tokenizer/load.ts";
+import { tokenizerSource } from "../../../services/common/tokenizer/source.ts";
+import { createDatasetModule } from "../../../services/dataset/module.ts";
+import { failureOf, Harness, until } from "../rpc/harness.ts";
+
+type Spec = Exclude<MessageInitShape<typeof DatasetSpecSchema>, { $typeName: string }>;
+type Request = Exclude<MessageInitShape<typeof PrepareDatasetRequestSchema>, { $typeName: string }>;
+
+const tiny = join(import.meta.dirname, "../../fixtures/tokenizer/tiny");
+
+describe("the dataset service and files", () => {
+  const harness = new Harness();
+  let folder: string;
+  let module: ServiceModule;
+  let client: Client<typeof DatasetService>;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "assay-dataset-"));
+    harness.onClose(() => rm(folder, { recursive: true, force: true }));
+    await open(folder);
+  });
+  afterEach(() => harness.close());
+
+  /** A service that may read below this folder. */
+  async function open(root: string | undefined, maxFileBytes = 1 << 25): Promise<void> {
+    module = createDatasetModule({ keptDatasets: 2, limits: { root, maxFileBytes } });
+    const services = [...module.implementations];
+    const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
+    const { address } = await server.start();
+    harness.onClose(() => server.stop(0));
+    const channel = createChannel({ address });
+    harness.onClose(() => channel.close());
+    client = createClient(DatasetService, channel);
+  }
+
+  async function write(name: string, content: string | Uint8Array): Promise<string> {
+    await writeFile(join(folder, name), content);
+    return join(folder, name);
+  }
+
+  const fileSpec = (path: string, value: object = {}, rest: Spec = {}): Spec => ({
+    source: { case: "file", value: { path, onBadRow: "fail", ...value } },
+    ...rest,
+  });
+
+  async function prepare(dataset: Spec, rest: Request = {}): Promise<DatasetInfo> {
+    let info: DatasetInfo | undefined;
+    for await (const message of client.prepareDataset({ dataset, randomSeed: 5n, ...rest })) info = message.dataset;
+    return info ?? expect.fail("no dataset");
+  }
+
+  async function messagesOf(datasetId: string, conversations: readonly number[]): Promise<FetchedTurn[][]> {
+    const stream = client.fetchTurns();
+    const got: FetchedTurn[][] = [];
+    stream.onMessage(({ turns }) => got.push(turns));
+    stream.send({ message: { case: "hello", value: { protocolVersion: 1, datasetId, workerId: "w", runId: "r" } } });
+    const refs = conversations.map((conversation) => ({ conversation: BigInt(conversation), turn: 0 }));
+    stream.send({ message: { case: "turns", value: { refs } } });
+    await until("the turns", () => got.flat().length === conversations.length);
+    stream.end();
+    return got;
+  }
+
+  async function turnsOf(datasetId: string, conversations: readonly number[]): Promise<FetchedTurn[]> {
+    return (await messagesOf(datasetId, conversations)).flat();
+  }
+
+  const lines = (...rows: readonly unknown[]): string => rows.map((row) => JSON.stringify(row)).join("\n");
+
+  it("hands out a file's rows with all that they say", async () => {
+    const rows = lines(
+      { text: "grün 🚂", output_length: 3 },
+      { text: "b", role: "system", model: "other", session_id: "s-1", extra: { seed: 7, list: [1] } },
+    );
+    const info = await prepare(fileSpec(await write("p.jsonl", rows)));
+    expect(info).to.include({
+      description: "p.jsonl (single_turn)",
+      format: "single_turn",
+      conversations: 2n,
+      turns: 2n,
+      turnsEach: 1,
+      meanInputTokens: 0,
+      meanOutputTokens: 3,
+      skippedRows: 0n,
+    });
+    expect([info.warnings, info.turnCounts]).to.deep.equal([[], []]);
+    const [one, other] = (await turnsOf(info.datasetId, [0, 1])).map(({ turn }) => turn);
+    expect(one).to.include({ conversation: 0n, maxOutputTokens: 3, inputTokens: 0, model: "", conversationId: "" });
+    expect(one?.messages).to.have.lengthOf(1);
+    expect(one?.messages[0]).to.include({ role: "user", content: "grün 🚂" });
+    expect(other).to.deep.include({
+      maxOutputTokens: 0,
+      model: "other",
+      conversationId: "s-1",
+      extraInputs: { seed: 7, list: [1] },
+    });
+    expect(other?.messages[0]).to.include({ role: "system", content: "b" });
+  });
+
+  it("reads a file of many pieces, tells how far it is, and keeps the first rows where not all are wanted", async () => {
+    const path = await write(
+      "many.jsonl",
+      Array.from({ length: 60_000 }, (_, n) => `{"text":"prompt ${n} ${"x".repeat(40)}"}\n`).join(""),
+    );
+    const rows: number[] = [];
+    let info: DatasetInfo | undefined;
+    for await (const message of client.prepareDataset({ dataset: fileSpec(path) })) {
+      rows.push(Number(message.done));
+      info = message.dataset;
+    }
+    expect(rows.at(-1)).to.equal(60_000);
+    expect(rows.length).to.be.greaterThan(1);
+    const [last] = await turnsOf(info?.datasetId ?? "", [59_999]);
+    expect(last?.turn?.messages[0]?.content).to.match(/^prompt 59999 x/);
+    expect(await prepare(fileSpec(path, {}, { entries: 7n }))).to.include({ conversations: 7n });
+  });
+
+  it("asks for a drawn output length where a row names none", async () => {
+    const path = await write("p.jsonl", lines({ text: "a" }, { text: "b", output_length: 9 }));
+    const info = await prepare(fileSpec(path, { outputTokens: { mean: 40, stddev: 0 } }));
+    expect(info.meanOutputTokens).to.equal(24.5);
+    expect((await turnsOf(info.datasetId, [0, 1])).map(({ turn }) => turn?.maxOutputTokens)).to.deep.equal([40, 9]);
+  });
+
+  it("says what it left out, and what it does not know", async () => {
+    const rows = `{"text":"a","id":1}\n{"text":"b"\n{"image":"x"}\n{"text":"c","id":2,"output_lenght":3}\n`;
+    const path = await write("p.jsonl", rows);
+    const info = await prepare(fileSpec(path, { onBadRow: "skip" }));
+    expect(info).to.include({ conversations: 2n, skippedRows: 2n });
+    expect(info.warnings).to.deep.equal([
+      "p.jsonl: 2 of 4 rows were left out; the first: line 2, column 12: expected a comma or }, got the end of the line",
+      "p.jsonl: fields that single_turn does not have were left out: id (2 rows), output_lenght (1 rows, did you mean output_length?)",
+    ]);
+    const error = await failureOf(prepare(fileSpec(path)));
+    expect(error.message).to.equal(`${path}, line 2, column 12: expected a comma or }, got the end of the line`);
+    expect(error).to.include({ code: "invalid_argument", reason: "BAD_DATASET" });
+    expect(error.metadata).to.deep.equal({ file: path, line: "2", column: "12" });
+    expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.path"]);
+  });
+
+  const refused: readonly (readonly [what: string, code: string, message: RegExp, make: () => Promise<string>])[] = [
+    ["a file that is not there", "not_found", /there is no such file/, async () => join(folder, "gone")],
+    ["a file below a file", "not_found", /there is no such file/, async () => join(await write("p", "x"), "q")],
+    ["a folder", "invalid_argument", /is a folder, a file is needed/, async () => folder],
+    ["an empty file", "invalid_argument", /the file holds no rows/, () => write("empty", "")],
+    ["a file of another format", "invalid_argument", /looks like multi_turn/, () => write("m", lines({ turns: [] }))],
+    [
+      "a file that is too large",
+      "resource_exhausted",
+      /has more than 1048576 bytes/,
+      () => write("l", " ".repeat((1 << 20) + 1)),
+    ],
+    [
+      "a pipe that nobody writes into",
+      "invalid_argument",
+      /is no file/,
+      async () => {
+        execFileSync("mkfifo", [join(folder, "pipe")]);
+        return join(folder, "pipe");
+      },
+    ],
+    ["a path with a null byte", "invalid_argument", /cannot be read/, async () => join(folder, "a\0b")],
+  ];
+  for (const [what, code, message, make] of refused) {
+    it(`refuses ${what}`, async () => {
+      await open(folder, 1 << 20);
+      const error = await failureOf(prepare(fileSpec(await make())));
+      expect(error.message).to.match(message);
+      expect(error).to.include({ code });
+      expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.path"]);
+    });
+  }
+
+  it("reads a line of several MiB, and none that would not fit into a message", async () => {
+    const text = "x".repeat(7 << 20);
+    const info = await prepare(fileSpec(await write("long.jsonl", lines({ text }, { text: "b" }))));
+    const [turn] = await turnsOf(info.datasetId, [0]);
+    expect(turn?.turn?.messages[0]?.content.length).to.equal(text.length);
+    const error = await failureOf(prepare(fileSpec(await write("longer.jsonl", lines({ text: "x".repeat(9 << 20) })))));
+    expect(error.message).to.contain("line 1, column 1: a line has 8388608 bytes at most");
+  });
+
+  it("hands out large extra inputs a few at a time, each whole", async () => {
+    const extra = { list: Array.from({ length: 50_000 }, () => 0) };
+    const rows = Array.from({ length: 8 }, () => ({ text: "a", extra }));
+    const { datasetId } = await prepare(fileSpec(await write("extra.jsonl", lines(...rows))));
+    const messages = await messagesOf(datasetId, [...rows.keys()]);
+    expect(messages.length).to.be.greaterThan(2);
+    for (const { turn } of messages.flat())
+      expect(Array.isArray(turn?.extraInputs?.list) && turn.extraInputs.list.length).to.equal(50_000);
+  });
+
+  describe("which may be read", () => {
+    let outside: string;
+    beforeEach(async () => {
+      outside = await mkdtemp(join(tmpdir(), "assay-outside-"));
+      harness.onClose(() => rm(outside, { recursive: true, force: true }));
+      await writeFile(join(outside, "secret.jsonl"), lines({ text: "secret" }));
+      await writeFile(join(outside, "tokenizer.json"), "secret");
+    });
+
+    const denied = async (paths: readonly string[], as: (path: string) => [Spec, Request]): Promise<void> => {
+      for (const path of paths) {
+        const error = await failureOf(prepare(...as(path)));
+        expect(error, path).to.include({ code: "permission_denied" });
+        expect(error.message, path).to.not.contain("no such file");
+        expect(error.violations, path).to.have.lengthOf(1);
+      }
+    };
+
+    it("are none where no folder was named", async () => {
+      await open(undefined);
+      const path = await write("p.jsonl", lines({ text: "a" }));
+      await denied([path, join(folder, "gone")], (denied) => [fileSpec(denied), {}]);
+      await denied([tiny], (name) => [{}, { tokenizer: { name } }]);
+    });
+
+    it("are those below the folder, wherever links lead", async () => {
+      await mkdir(join(folder, "sub"));
+      const good = join(folder, "sub", "p.jsonl");
+      await writeFile(good, lines({ text: "a" }));
+      await symlink(good, join(folder, "inner"));
+      await symlink(join(outside, "secret.jsonl"), join(folder, "link"));
+      await symlink(outside, join(folder, "away"));
+      for (const path of [good, join(folder, "inner"), join(folder, "sub", "..", "sub", "p.jsonl")]) {
+        expect(await prepare(fileSpec(path)), path).to.include({ conversations: 1n });
+      }
+      const bad = [
+        join(outside, "secret.jsonl"),
+        join(outside, "gone"),
+        join(folder, "link"),
+        join(folder, "away", "secret.jsonl"),
+        `${folder}/../${outside.split("/").at(-1)}/secret.jsonl`,
+        `${folder}-other`,
+        "/etc/passwd",
+      ];
+      await denied(bad, (path) => [fileSpec(path), {}]);
+      await denied([outside, join(folder, "away")], (name) => [{}, { tokenizer: { name } }]);
+    });
+
+    it("are all of the host where the folder is the root", async () => {
+      await open("/");
+      expect(await prepare(fileSpec(join(outside, "secret.jsonl")))).to.include({ conversations: 1n });
+    });
+  });
+
+  describe("prepared for a run", () => {
+    const command = (action: object, runId = "run") =>
+      module.onCommand?.(create(CommandSchema, { runId, action } as never), AbortSignal.timeout(10_000));
+    const datasets = (): number => module.counters?.().datasets ?? -1;
+    const configure = async (dataset: Spec, seed = 5n): Promise<string> => {
+      const outcome = await command({ case: "configure", value: { spec: { dataset, randomSeed: seed } } });
+      return outcome?.case === "dataset" ? outcome.value.datasetId : "";
+    };
+
+    it("are what the run uses, though the file is gone by then", async () => {
+      const path = await write("p.jsonl", lines({ text: "a" }));
+      const { datasetId } = await prepare(fileSpec(path), { runId: "run" });
+      await rm(path);
+      expect(await configure(fileSpec(path))).to.equal(datasetId);
+      expect(datasets()).to.equal(1);
+    });
+
+    it("are made again where the run wants something else", async () => {
+      const path = await write("p.jsonl", lines({ text: "a" }));
+      const { datasetId } = await prepare(fileSpec(path), { runId: "run" });
+      expect(await configure(fileSpec(path), 6n)).to.not.be.oneOf(["", datasetId]);
+      expect(datasets(), "what was prepared first is forgotten").to.equal(1);
+    });
+
+    it("are forgotten when the run is finished, before or after it began", async () => {
+      const path = await write("p.jsonl", lines({ text: "a" }));
+      await prepare(fileSpec(path), { runId: "run" });
+      await prepare(fileSpec(path), { runId: "other" });
+      await command({ case: "finish", value: {} });
+      expect(datasets()).to.equal(1);
+    });
+  });
+
+  it("stops reading when nobody waits any more", async () => {
+    const path = await write("many.jsonl", Array.from({ length: 200_000 }, (_, n) => `{"text":"prompt ${n}"}\n`).join(""));
+    const given = new AbortController();
+    const seen = failureOf(
+      (async () => {
+        for await (const _ of client.prepareDataset({ dataset: fileSpec(path) }, { signal: given.signal })) given.abort();
+      })(),
+    );
+    expect((await seen).code).to.equal("cancelled");
+    expect(module.counters?.().datasets).to.equal(0);
+  });
+
+  describe("and tokenizers", () => {
+    const synthetic = (tokens: number): Spec => ({
+      source: { case: "synthetic", value: { inputTokens: { mean: tokens, stddev: 0 } } },
+      entries: 20n,
+    });
+
+    for (const name of [tiny, "cl100k_base", "r50k_base", "o200k_harmony"]) {
+      it(`makes prompts of exactly the length asked for by ${name === tiny ? "a tokenizer.json" : name}`, async () => {
+        const source = tokenizerSource(name);
+        const count = source && (await loadTokenizer(source));
+        await open(tiny);
+        for (const tokens of [1, 7, 200]) {
+          const info = await prepare(synthetic(tokens), { tokenizer: { name } });
+          expect(info.meanInputTokens).to.equal(tokens);
+          for (const { turn } of await turnsOf(info.datasetId, [0, 1, 2, 19])) {
+            expect(turn?.inputTokens).to.equal(tokens);
+            expect(count?.(turn?.messages[0]?.content ?? "")).to.equal(tokens);
+          }
+        }
+      });
+    }
+
+    it("says where prompts have only about that length, and lets them be counted", async () => {
+      // One token for every two letters, also across words.
+      const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ,.";
+      const pairs = [...letters].flatMap((one) => [...letters].map((other) => one + other));
+      const vocab = Object.fromEntries([...letters, ...pairs].map((token, id) => [token, id]));
+      const merges = pairs.map((pair) => [pair[0], pair[1]]);
+      const model = { type: "BPE", vocab, merges, unk_token: "a" };
+      const parts = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+      const name = await write("pairs.json", JSON.stringify({ ...parts, model }));
+      const info = await prepare(synthetic(50), { tokenizer: { name } });
+      expect(info.warnings.join()).to.contain("prompts have about the length asked for");
+      const [fetched] = await turnsOf(info.datasetId, [3]);
+      expect(fetched?.turn?.inputTokens).to.equal(0);
+      const count = await loadTokenizer({ kind: "path", path: name });
+      expect(count?.(fetched?.turn?.messages[0]?.content ?? "")).to.be.within(25, 75);
+    });
+
+    it("are loaded before the run also where prompts come from a file, and refused by name", async () => {
+      const dataset = fileSpec(await write("p.jsonl", lines({ text: "a" })));
+      expect(await prepare(dataset, { tokenizer: { name: "none" } })).to.include({ conversations: 1n });
+      const broken = await write("tokenizer.json", "{}");
+      for (const name of [broken, folder, join(folder, "gone"), "npm:no-such-package"]) {
+        const error = await failureOf(prepare(dataset, { tokenizer: { name } }));
+        expect(
+          error.violations.map(({ field }) => field),
+          name,
+        ).to.deep.equal(["tokenizer.name"]);
+        expect(error.code, name).to.be.oneOf(["invalid_argument", "not_found"]);
+      }
+      expect(await failureOf(prepare(dataset, { tokenizer: { name: "gpt2" } }))).to.include({ code: "invalid_argument" });
+    });
+  });
+});

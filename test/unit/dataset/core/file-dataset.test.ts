@@ -1,0 +1,51 @@
+import { expect } from "chai";
+import { fileDataset, summarizeFile } from "../../../../services/dataset/core/file-dataset.ts";
+import { FileLoad } from "../../../../services/dataset/core/file-load.ts";
+import { lookUpTurn } from "../../../../services/dataset/core/turns.ts";
+
+function loaded(...rows: readonly unknown[]) {
+  const options = { path: "p", format: undefined, isSkipping: false, maxRows: Number.POSITIVE_INFINITY, maxRowBytes: 1000 };
+  const load = new FileLoad(options);
+  load.push(Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n")));
+  return load.end();
+}
+
+const file = loaded({ text: "a", output_length: 30 }, { text: "b", model: "m", extra: { x: 1 }, session_id: "s" }, { text: "c" });
+
+describe("a file as a dataset", () => {
+  const plain = { inputTokens: undefined, maxOutputTokens: undefined, delayMs: 0 };
+
+  it("has a conversation of one turn for each row", () => {
+    const dataset = fileDataset(file, { seed: 1, outputTokens: undefined });
+    expect(dataset.size).to.equal(3);
+    expect(lookUpTurn(dataset, 0, 0)).to.deep.equal({
+      turn: { ...plain, maxOutputTokens: 30, messages: [{ role: "user", content: "a" }] },
+    });
+    expect(lookUpTurn(dataset, 1, 0)).to.deep.equal({
+      turn: { ...plain, messages: [{ role: "user", content: "b" }], model: "m", extraInputs: { x: 1 }, conversationId: "s" },
+    });
+    expect(lookUpTurn(dataset, 1, 1)).to.deep.equal({ missing: "conversation 1 has 1 turns, asked for turn 1" });
+    expect(lookUpTurn(dataset, 3, 0)).to.have.property("missing");
+  });
+
+  it("asks for a drawn output length where a row names none, the same for the same seed", () => {
+    const lengths = (seed: number) => {
+      const dataset = fileDataset(file, { seed, outputTokens: { mean: 100, stddev: 20 } });
+      return [0, 1, 2].map((conversation) => dataset.plan(conversation)[0]?.maxOutputTokens);
+    };
+    expect(lengths(1)[0]).to.equal(30);
+    expect(lengths(1)).to.deep.equal(lengths(1));
+    expect(lengths(1)).to.not.deep.equal(lengths(2));
+    for (const length of lengths(1).slice(1)) expect(length).to.be.within(1, 200);
+  });
+
+  it("is summed up without reading its rows again", () => {
+    const empty = { ...file, rows: { ...file.rows, arenas: [] } };
+    const equal = { conversations: 3, turns: 3, turnsEach: 1, turnCounts: new Uint32Array(0), meanInputTokens: undefined };
+    const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>
+      summarizeFile(empty, { seed: 1, outputTokens });
+    expect(summary(undefined)).to.deep.equal({ ...equal, meanOutputTokens: 30 });
+    expect(summary({ mean: 60, stddev: 5 })).to.deep.equal({ ...equal, meanOutputTokens: 50 });
+    expect(summarizeFile(loaded({ text: "a" }), { seed: 1, outputTokens: undefined }).meanOutputTokens).to.equal(undefined);
+  });
+});

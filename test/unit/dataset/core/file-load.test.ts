@@ -1,0 +1,213 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import fc from "fast-check";
+import { TurnSchema } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
+import { AssayError } from "../../../../services/common/errors.ts";
+import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
+import { rowAt } from "../../../../services/dataset/core/packed-rows.ts";
+
+const options: FileLoadOptions = {
+  path: "/data/p.jsonl",
+  format: "single_turn",
+  isSkipping: false,
+  maxRows: Number.POSITIVE_INFINITY,
+  maxRowBytes: 1000,
+};
+
+function load(file: string | Buffer, changes: Partial<FileLoadOptions> = {}): LoadedFile {
+  const loading = new FileLoad({ ...options, ...changes });
+  loading.push(Buffer.from(file as string));
+  return loading.end();
+}
+
+function refusalOf(file: string | Buffer, changes: Partial<FileLoadOptions> = {}): AssayError {
+  try {
+    load(file, changes);
+  } catch (error) {
+    expect(error).to.be.instanceOf(AssayError);
+    return error as AssayError;
+  }
+  return expect.fail("the file was taken");
+}
+
+const turnsOf = ({ rows }: LoadedFile) =>
+  Array.from({ length: rows.size }, (_, index) => fromBinary(TurnSchema, rowAt(rows, index)));
+const textsOf = (loaded: LoadedFile): (string | undefined)[] => turnsOf(loaded).map(({ messages }) => messages[0]?.content);
+const lines = (...rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+describe("loading a file", () => {
+  it("gives a turn for each row that is not blank, in order, with all that it says", () => {
+    const extra = { seed: 7, nested: { list: [1, null, "ü"] } };
+    const file = `\ufeff${lines({ text: "grün 🚂" })}\n  \t\r\n${lines({
+      text: "b",
+      role: "system",
+      output_length: 9,
+      model: "m",
+      session_id: "s",
+      extra,
+    })}`;
+    const loaded = load(file);
+    expect(textsOf(loaded)).to.deep.equal(["grün 🚂", "b"]);
+    expect(turnsOf(loaded)[1]).to.deep.include({ maxOutputTokens: 9, model: "m", conversationId: "s", extraInputs: extra });
+    expect(turnsOf(loaded)[1]?.messages[0]?.role).to.equal("system");
+    expect(loaded).to.include({ format: "single_turn", skippedRows: 0, firstSkipped: undefined });
+    expect(loaded.outputTokens).to.deep.equal({ sum: 9, count: 1 });
+  });
+
+  it("gives back any text that was written as JSON, however the file comes in pieces", () => {
+    const row = fc.record({
+      text: fc.string({ unit: "grapheme", minLength: 1 }),
+      output_length: fc.integer({ min: 1, max: 99 }),
+    });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 9 }), (rows, pieceBytes) => {
+        const file = Buffer.from(lines(...rows));
+        const loading = new FileLoad(options);
+        for (let at = 0; at < file.length; at += pieceBytes) loading.push(file.subarray(at, at + pieceBytes));
+        const turns = turnsOf(loading.end());
+        const seen = turns.map(({ messages, maxOutputTokens }) => ({
+          text: messages[0]?.content,
+          output_length: maxOutputTokens,
+        }));
+        expect(seen).to.deep.equal(rows);
+      }),
+    );
+  });
+
+  it("takes the first rows where not all are wanted, and does not look at the rest", () => {
+    const loading = new FileLoad({ ...options, maxRows: 2 });
+    loading.push(Buffer.from(`${lines({ text: "a" })}`));
+    expect(loading.isFull).to.equal(false);
+    loading.push(Buffer.from(`${lines({ text: "b" })}{"text":`));
+    expect([loading.isFull, loading.rows]).to.deep.equal([true, 2]);
+    expect(textsOf(loading.end())).to.deep.equal(["a", "b"]);
+  });
+
+  it("finds the format out from the first row, and counts fields that the format does not have", () => {
+    const loaded = load(lines({ text: "a", id: 1 }, { text: "b", id: 2, topic: "x" }), { format: undefined });
+    expect(loaded.format).to.equal("single_turn");
+    expect([...loaded.unknownFields]).to.deep.equal([
+      ["id", 2],
+      ["topic", 1],
+    ]);
+  });
+
+  const good = lines({ text: "a" });
+  const bad: readonly (readonly [what: string, file: string | Buffer, line: number, column: number, message: string])[] = [
+    ["a missing comma", `${good}{"text":"b" "role":"user"}`, 2, 13, 'expected a comma or }, got "\\""'],
+    ["a row that breaks off", `${good}{"text":"b`, 2, 11, "expected a closing quote, got the end of the line"],
+    ["a row over several lines", '{\n"text":"a"}', 1, 2, "expected a name in double quotes, or }, got the end of the line"],
+    ["characters, not bytes, before a mistake", '{"text":"ü🚂",}', 1, 14, 'expected a name in double quotes, got "}"'],
+    ["text that is no JSON", `${good}  hello`, 2, 3, 'expected a JSON object, got "h"'],
+    ["a list", "[]\n", 1, 1, "expected a JSON object, got []"],
+    ["a text", '"a"', 1, 1, 'expected a JSON object, got "a"'],
+    ["two objects in a line", '{"text":"a"} {"text":"b"}', 1, 14, 'expected nothing more, got "{"'],
+    [
+      "a field of the wrong kind",
+      `${good}{"text":"b", "output_length":0}`,
+      2,
+      14,
+      "output_length: expected a whole number from 1 to 10000000, got 0",
+    ],
+    ["a field that is not carried out", '{"image":"x.png","text":"b"}', 1, 2, "image: not supported by this version"],
+    ["a row without a text", ` {"role":"user"}`, 1, 2, "expected a text that is not empty in the field text"],
+    [
+      "a byte that is no UTF-8",
+      Buffer.from([...Buffer.from('{"text":"ü'), 0xff, 0x22, 0x7d]),
+      1,
+      11,
+      "expected UTF-8, got a byte that belongs to no character",
+    ],
+    ["UTF-16", Buffer.from("\ufeff{}", "utf16le"), 1, 1, "expected UTF-8, got UTF-16"],
+    ["a line that is too long", `${good}{"text":"${"x".repeat(1000)}"}\n`, 2, 1, "a line has 1000 bytes at most"],
+    [
+      "a session twice",
+      lines({ text: "a", session_id: "s" }, { text: "b" }, { text: "c", session_id: "s" }),
+      3,
+      13,
+      'session_id: "s" is the session of line 1; several turns are not supported by this version',
+    ],
+    [
+      "a Parquet file",
+      Buffer.from([...Buffer.from("PAR1"), 0x15, 0xff]),
+      1,
+      6,
+      "this looks like baseten_trace, which is not supported by this version; it reads single_turn",
+    ],
+    [
+      "a CSV file",
+      "Timestamp,Model,Request tokens\n1,m,2\n",
+      1,
+      1,
+      "this looks like burst_gpt_trace, which is not supported by this version; it reads single_turn",
+    ],
+  ];
+  for (const [what, file, line, column, message] of bad) {
+    it(`says where and what for ${what}`, () => {
+      const error = refusalOf(file);
+      const description = `line ${line}, column ${column}: ${message}`;
+      expect(error.violations).to.deep.equal([{ field: "dataset.file.path", description }]);
+      expect(error).to.include({ code: "invalid_argument", reason: "BAD_DATASET", message: `/data/p.jsonl, ${description}` });
+      expect(error.metadata).to.deep.equal({ file: "/data/p.jsonl", line: `${line}`, column: `${column}` });
+    });
+
+    it(`leaves ${what} out and counts it where rows are skipped`, () => {
+      const loaded = load(Buffer.concat([Buffer.from(file as string), Buffer.from(`\n${good}`)]), { isSkipping: true });
+      expect(loaded.skippedRows).to.be.at.least(1);
+      expect(loaded.firstSkipped).to.equal(`line ${line}, column ${column}: ${message}`);
+      expect(textsOf(loaded).at(-1)).to.equal("a");
+    });
+  }
+
+  for (const file of ["", "\n \n\r\n", "\ufeff"]) {
+    it(`refuses a file without rows: ${JSON.stringify(file)}`, () => {
+      for (const changes of [{}, { isSkipping: true }, { format: undefined }]) {
+        expect(refusalOf(file, changes).message).to.equal("/data/p.jsonl: the file holds no rows");
+      }
+    });
+  }
+
+  it("refuses a file of which no row can be used, with the first reason", () => {
+    const error = refusalOf(`x\n${lines({ image: "a" }, { image: "b" })}`, { isSkipping: true });
+    expect(error.message).to.equal(
+      '/data/p.jsonl, line 1, column 1: expected a JSON object, got "x" (none of its 3 rows can be used, the first)',
+    );
+    expect(refusalOf("x", { isSkipping: true }).message).to.contain("(its row cannot be used)");
+  });
+
+  it("refuses the format of a file by its name, also where rows are skipped", () => {
+    const mooncake = lines({ timestamp: 0, input_length: 5 });
+    expect(refusalOf(mooncake, { format: undefined }).message).to.contain("line 1, column 1: this looks like mooncake_trace");
+    expect(refusalOf(mooncake + mooncake, { format: undefined, isSkipping: true }).message).to.contain("mooncake_trace");
+  });
+
+  it("never fails in any other way, whatever bytes come", () => {
+    const piece = fc.oneof(
+      fc.uint8Array({ maxLength: 8 }),
+      fc
+        .constantFrom('{"text":"a"', ',"extra":{"a":[1]}', "}", "\n", "\r\n", '{"texts":[', "]", "null", "{}")
+        .map((text) => Buffer.from(text)),
+      fc.json().map((text) => Buffer.from(`${text}\n`)),
+      fc
+        .dictionary(fc.constantFrom("text", "texts", "role", "delay", "extra", "type"), fc.jsonValue())
+        .map((row) => Buffer.from(lines(row))),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(piece),
+        fc.boolean(),
+        fc.constantFrom("single_turn" as const, undefined),
+        (pieces, isSkipping, format) => {
+          try {
+            const { rows } = load(Buffer.concat(pieces), { isSkipping, format });
+            expect(rows.size).to.be.greaterThan(0);
+          } catch (error) {
+            expect(error).to.be.instanceOf(AssayError);
+            expect((error as AssayError).code).to.equal("invalid_argument");
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});

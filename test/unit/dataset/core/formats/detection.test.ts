@@ -1,0 +1,52 @@
+import { expect } from "chai";
+import { detectFormat, refusalOfText } from "../../../../../services/dataset/core/formats/detection.ts";
+
+describe("the format of a file", () => {
+  const own: readonly Record<string, unknown>[] = [
+    { text: "a" },
+    { texts: ["a"], type: "single_turn" },
+    { text: "a", session_id: "s", timestamp: 0 },
+    { image: "x.png" },
+    { text: "a", type: "text" },
+    { text: "a", messages: [] },
+  ];
+  for (const row of own) {
+    it(`is single_turn for ${JSON.stringify(row)}`, () => expect(detectFormat(row)).to.deep.equal({ format: "single_turn" }));
+  }
+
+  const others: readonly (readonly [name: string, row: Record<string, unknown>])[] = [
+    ["multi_turn", { session_id: "s", turns: [{ text: "a" }] }],
+    ["multi_turn", { text: "a", turns: [{ text: "a" }] }],
+    ["random_pool", { type: "random_pool", text: "a" }],
+    ["dag_jsonl", { session_id: "root", turns: [{ messages: [], forks: ["a"] }] }],
+    ["dag_jsonl", { session_id: "s", orchestrator: true, spawns: [] }],
+    ["mooncake_trace", { timestamp: 0, input_length: 655, output_length: 52, hash_ids: [0] }],
+    ["mooncake_trace", { text_input: "a" }],
+    ["bailian_trace", { chat_id: 159, parent_chat_id: -1, timestamp: 61.1, input_length: 521 }],
+    ["raw_payload", { model: "m", messages: [{ role: "user", content: "a" }] }],
+    ["inputs_json", { data: [{ session_id: "s", payloads: [] }] }],
+    ["sagemaker_data_capture", { captureData: {}, eventMetadata: {} }],
+    ["weka_trace", { requests: [{ type: "n" }] }],
+  ];
+  for (const [name, row] of others) {
+    it(`is known as ${name}, which is refused by that name: ${JSON.stringify(row)}`, () => {
+      const detected = detectFormat(row);
+      expect("refusal" in detected && detected.refusal).to.equal(
+        `this looks like ${name}, which is not supported by this version; it reads single_turn`,
+      );
+    });
+  }
+
+  it("is not guessed: the fields of an unknown row are told", () => {
+    const detected = detectFormat({ prompt: "a", id: 1 });
+    expect("refusal" in detected && detected.refusal).to.contain("has the field text, this one has the fields prompt, id");
+    const empty = detectFormat({});
+    expect("refusal" in empty && empty.refusal).to.contain("no field");
+  });
+
+  it("is known by its beginning where that is no JSON", () => {
+    expect(refusalOfText("PAR1\u0015\u0004")).to.contain("baseten_trace");
+    expect(refusalOfText("Timestamp,Model,Request tokens")).to.contain("burst_gpt_trace");
+    expect(refusalOfText("hello")).to.equal(undefined);
+  });
+});

@@ -1,0 +1,98 @@
+import { expect } from "chai";
+import { readSingleTurn } from "../../../../../services/dataset/core/formats/single-turn.ts";
+
+function problemOf(row: Record<string, unknown>): string {
+  const read = readSingleTurn(row);
+  if ("row" in read) expect.fail(`the row was taken: ${JSON.stringify(read.row)}`);
+  return `${read.problem.field}: ${read.problem.message}`;
+}
+
+function rowOf(row: Record<string, unknown>) {
+  const read = readSingleTurn(row);
+  if ("problem" in read) expect.fail(`${read.problem.field}: ${read.problem.message}`);
+  return read.row;
+}
+
+describe("a row of single_turn", () => {
+  it("is a user's text, and nothing else where nothing else is said", () => {
+    expect(rowOf({ text: "hi" })).to.deep.equal({
+      messages: [{ role: "user", content: "hi" }],
+      maxOutputTokens: undefined,
+      model: undefined,
+      sessionId: undefined,
+      extraInputs: undefined,
+      unknownFields: [],
+    });
+  });
+
+  it("says role, output length, model, session and extra inputs", () => {
+    const extra = { seed: 1, stop: ["\\ud83d"], nested: { deep: [null] } };
+    expect(
+      rowOf({ type: "single_turn", text: "a", role: "system", output_length: 9, model: "m", session_id: "s", extra, delay: 0 }),
+    ).to.deep.include({
+      messages: [{ role: "system", content: "a" }],
+      maxOutputTokens: 9,
+      model: "m",
+      sessionId: "s",
+      extraInputs: extra,
+    });
+  });
+
+  it("names the fields that the format does not have", () => {
+    expect(rowOf({ text: "a", id: 7, output_lenght: 3 }).unknownFields).to.deep.equal(["id", "output_lenght"]);
+  });
+
+  const sameText: readonly Record<string, unknown>[] = [
+    { texts: ["hi"] },
+    { text: "", texts: ["hi"] },
+    { text: null, texts: ["", "hi"] },
+    { texts: [{ name: "text", contents: ["hi"] }] },
+    { text: "hi", texts: null, image: null, timestamp: null, delay: null, output_length: null },
+  ];
+  for (const row of sameText) {
+    it(`takes ${JSON.stringify(row)} for its one text`, () => expect(rowOf(row).messages[0]?.content).to.equal("hi"));
+  }
+
+  const refused: readonly (readonly [row: Record<string, unknown>, problem: string])[] = [
+    ...["image", "audio", "video"].map(
+      (field) => [{ text: "a", [field]: "x" }, `${field}: not supported by this version`] as const,
+    ),
+    ...["images", "image_uuids", "audios", "videos"].map(
+      (field) => [{ text: "a", [field]: ["x"] }, `${field}: not supported by this version`] as const,
+    ),
+    [{ text: "a", timestamp: 0 }, "timestamp: not supported by this version"],
+    [{ text: "a", delay: 5 }, "delay: a pause before a session's first turn is not supported by this version"],
+    [{ text: "a", delay: "5" }, 'delay: expected a number, got "5"'],
+    [{ texts: ["a", "b"] }, "texts: 2 texts in one turn are not supported by this version, one is"],
+    [{ texts: [{ contents: ["a", "b"] }] }, "texts: 2 texts in one turn are not supported by this version, one is"],
+    [{ text: "a", texts: ["b"] }, "texts: text and texts cannot be set together"],
+    [{ texts: "a" }, 'texts: expected texts, got "a"'],
+    [{ texts: [7] }, "texts: expected texts, got [7]"],
+    [{ text: 7 }, "text: expected a text, got 7"],
+    [{ text: "" }, "undefined: expected a text that is not empty in the field text"],
+    [{}, "undefined: expected a text that is not empty in the field text"],
+    [{ texts: [] }, "undefined: expected a text that is not empty in the field text"],
+    [{ text: "a\ud83d" }, "text: half of a surrogate pair is no text"],
+    [{ texts: ["\udc00"] }, "texts: half of a surrogate pair is no text"],
+    [{ text: "a", role: "robot" }, 'role: expected system, user, assistant or tool, got "robot"'],
+    [{ text: "a", role: ["user", "x"] }, 'role: expected system, user, assistant or tool, got ["user","x"]'],
+    [{ text: "a", session_id: "" }, 'session_id: expected a text that is not empty, got ""'],
+    [{ text: "a", model: 3 }, "model: expected a text that is not empty, got 3"],
+    [{ text: "a", output_length: 0 }, "output_length: expected a whole number from 1 to 10000000, got 0"],
+    [{ text: "a", output_length: 1.5 }, "output_length: expected a whole number from 1 to 10000000, got 1.5"],
+    [{ text: "a", output_length: "5" }, 'output_length: expected a whole number from 1 to 10000000, got "5"'],
+    [{ text: "a", output_length: 1e9 }, "output_length: expected a whole number from 1 to 10000000, got 1000000000"],
+    [{ text: "a", type: "multi_turn" }, 'type: expected "single_turn", got "multi_turn"'],
+    [{ text: "a", extra: [1] }, "extra: expected an object of at most 1048576 characters, got [1]"],
+    [{ text: "a", extra: { x: "\udc00" } }, 'extra: expected an object of at most 1048576 characters, got {"x":"\\udc00"}'],
+  ];
+  for (const [row, problem] of refused) {
+    it(`is refused by field: ${JSON.stringify(row)}`, () => expect(problemOf(row)).to.equal(problem));
+  }
+
+  it("is refused with extra inputs that would not fit a message, shown cut", () => {
+    const problem = problemOf({ text: "a", extra: { x: "y".repeat(1 << 20) } });
+    expect(problem).to.match(/^extra: expected an object of at most 1048576 characters, got \{"x":"y+…$/);
+    expect(problem.length).to.be.lessThan(150);
+  });
+});
