@@ -11,10 +11,21 @@ const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>
   completions: createCompletionsEndpoint,
 };
 
-/** Names for `--endpoint-type`. */
+/** Names for `--endpoint-type`, those of a user's own module aside. */
 export const endpointNames: readonly string[] = Object.keys(factories);
 
 /** The endpoint of a name of `endpointNames`; undefined for any other. */
 export function createEndpoint(name: string, options: EndpointOptions = {}): Endpoint | undefined {
   return Object.hasOwn(factories, name) ? factories[name]?.(options) : undefined;
 }
+
+/** The endpoints that a process knows. */
+export interface EndpointCatalog {
+  /** For `--endpoint-type`. */
+  readonly names: readonly string[];
+  /** Undefined for what is none of `names`. */
+  readonly create: (name: string, options?: EndpointOptions) => Endpoint | undefined;
+}
+
+/** Those of this folder and no others. */
+export const builtInEndpoints: EndpointCatalog = { names: endpointNames, create: createEndpoint };

@@ -4,31 +4,37 @@
  */
 
 /** Where in its life the request failed. */
-export type RequestErrorPhase = "connect" | "tls" | "send" | "wait" | "stream" | "parse";
+export const requestErrorPhases = ["connect", "tls", "send", "wait", "stream", "parse"] as const;
 
-export type RequestErrorCode =
-  | "connect_refused"
-  | "connect_timeout"
-  | "connect_failed"
-  | "name_resolution"
-  | "tls"
-  | "send_failed"
-  | "first_byte_timeout"
-  | "idle_timeout"
-  | "request_timeout"
-  | "reset"
-  | "stale_connection"
-  | "truncated"
-  | "in_band_error"
-  | "parse"
-  | "empty"
-  | "http_4xx"
-  | "http_5xx"
-  | "http_other"
-  | "context_overflow"
-  | "cancelled"
-  | "fenced"
-  | "unsendable";
+export type RequestErrorPhase = (typeof requestErrorPhases)[number];
+
+export const requestErrorCodes = [
+  "connect_refused",
+  "connect_timeout",
+  "connect_failed",
+  "name_resolution",
+  "tls",
+  "send_failed",
+  "first_byte_timeout",
+  "idle_timeout",
+  "request_timeout",
+  "reset",
+  "stale_connection",
+  "truncated",
+  "in_band_error",
+  "parse",
+  "empty",
+  "http_4xx",
+  "http_5xx",
+  "http_other",
+  "context_overflow",
+  "cancelled",
+  "fenced",
+  "unsendable",
+  "endpoint_module",
+] as const;
+
+export type RequestErrorCode = (typeof requestErrorCodes)[number];
 
 export interface RequestError {
   readonly code: RequestErrorCode;

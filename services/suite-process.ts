@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { EndpointCatalog } from "../endpoints/catalog.ts";
 import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
 import { type Command, type MemberEvent, RunService } from "../gen/assay/controller/v1/controller_service_pb.js";
@@ -102,6 +103,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   if (common.tlsCert === null && !common.insecure && !isLoopbackHost(common.host)) {
     throw new AssayError("invalid_argument", `--host ${common.host}: needs --tls-cert and --tls-key, or --insecure`);
   }
+  const endpoints = await endpointsOf(services, config);
   const log = createProcessLog(services, config, bootstrap);
   const secret = tokenOf(config, bootstrap, isController);
   if (secret.token !== undefined) log.addSecret(secret.token);
@@ -135,6 +137,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
           log: log.child({ service }),
           config,
           bootstrap,
+          endpoints,
           addresses,
           clock,
           report,
@@ -212,6 +215,8 @@ interface ModuleContext {
   readonly log: Log;
   readonly config: SuiteConfig;
   readonly bootstrap: Bootstrap | undefined;
+  /** Undefined: the built-in ones. */
+  readonly endpoints: EndpointCatalog | undefined;
   readonly addresses: ReturnType<typeof createAddresses>;
   readonly clock: MeasuredSuiteClock;
   readonly token: string | undefined;
@@ -242,7 +247,7 @@ export async function loadServices(services: readonly ServiceName[]): Promise<vo
 
 /** Loads a service and nothing of any other. */
 async function createModule(service: ServiceName, context: ModuleContext): Promise<ServiceModule> {
-  const { log, config, addresses, clock, report, memberId } = context;
+  const { log, config, addresses, endpoints, clock, report, memberId } = context;
   switch (service) {
     case "controller": {
       const { createControllerModule } = await loaders.controller();
@@ -250,6 +255,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       return createControllerModule({
         log,
         addresses,
+        endpoints,
         runsDir: runsDirOf(config),
         artifactBase: artifactBase ?? undefined,
         maxQueued,
@@ -278,7 +284,10 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
           controller: await context.controllerAddress,
           logFile: logFileOf(config, context.bootstrap) ?? null,
           logLevel: context.bootstrap?.logLevel ?? config.process.logLevel,
-          config: { process: { ...config.process, port: 0, advertise: null }, worker: config.worker },
+          config: {
+            process: { ...config.process, port: 0, advertise: null, endpointModule: endpointModuleOf(config) ?? null },
+            worker: config.worker,
+          },
         }),
         maxWorkers: config["worker-manager"].maxWorkers,
         report,
@@ -291,6 +300,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         log,
         clock,
         addresses,
+        endpoints,
         usage: context.usage,
         report,
         spillDir: config.worker.spillDir,
@@ -298,7 +308,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "record-processor": {
       const { createRecordProcessorModule } = await loaders["record-processor"]();
-      return createRecordProcessorModule({ id: memberId, log, addresses });
+      return createRecordProcessorModule({ id: memberId, log, addresses, endpoints });
     }
     case "records-manager": {
       const { createRecordsManagerModule } = await loaders["records-manager"]();
@@ -306,6 +316,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         log,
         clock,
         addresses,
+        endpoints,
         runsDir: runsDirOf(config),
         folderInCatalog: (runId) => folderInCatalog(runId, addresses),
         tracer: context.tracer,
@@ -504,6 +515,20 @@ function readPem(option: string, path: string): Buffer {
 
 function isLoopbackHost(host: string): boolean {
   return host === "localhost" || isLoopbackAddress(host);
+}
+
+/** Those that make bodies, read answers or refuse specs. */
+const servicesWithEndpoints: ReadonlySet<ServiceName> = new Set(["controller", "worker", "record-processor", "records-manager"]);
+
+async function endpointsOf(services: readonly ServiceName[], config: SuiteConfig): Promise<EndpointCatalog | undefined> {
+  const path = endpointModuleOf(config);
+  if (path === undefined || !services.some((service) => servicesWithEndpoints.has(service))) return undefined;
+  const { loadEndpointModule } = await import("./common/endpoint-module.ts");
+  return loadEndpointModule(path);
+}
+
+function endpointModuleOf({ process: { endpointModule } }: SuiteConfig): string | undefined {
+  return endpointModule === null ? undefined : resolve(endpointModule);
 }
 
 /** The config of a process that another one of the suite started. */

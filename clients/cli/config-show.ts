@@ -60,6 +60,6 @@ export async function configShow(asked: Asked<typeof configShowFlags>): Promise<
       }
     },
     // The dataset service looks at the files that the spec names.
-    ["controller,dataset"],
+    { services: ["controller,dataset"], endpointModule: sources.endpointModule },
   );
 }

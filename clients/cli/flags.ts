@@ -90,6 +90,14 @@ export const runFlags = {
     group: "Target",
     doc: "shape of the server's API: chat or completions (default chat)",
   },
+  endpointModule: {
+    flag: "--endpoint-module",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Target",
+    doc: "JavaScript or TypeScript file with endpoints of one's own, whose names --endpoint-type then takes; its code is run",
+  },
   endpointPath: {
     flag: "--endpoint",
     aliases: ["--custom-endpoint"],

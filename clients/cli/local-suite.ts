@@ -22,6 +22,8 @@ export interface LocalSuiteOptions {
   readonly artifactBase: string;
   /** Worker processes at most; undefined: as many as there are cores for. */
   readonly workersMax: number | undefined;
+  /** File of the user's own endpoints, absolute; undefined: none. */
+  readonly endpointModule?: string | undefined;
   readonly logLevel: string;
   readonly logFile: string | undefined;
   /** Every line that a process logs to stderr, as it comes; absent: kept and shown only if the process dies. */
@@ -125,7 +127,7 @@ export class LocalSuite {
   }
 
   #bootstrap(controller: string | null, process?: { readonly port: number }): object {
-    const { artifactBase, workersMax = Number.POSITIVE_INFINITY, logLevel, logFile = null } = this.#options;
+    const { artifactBase, workersMax = Number.POSITIVE_INFINITY, endpointModule, logLevel, logFile = null } = this.#options;
     // One core is left to everything that is no worker.
     const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
     const config = {
@@ -133,7 +135,7 @@ export class LocalSuite {
       // Whoever runs this suite may read what it reads.
       dataset: { root: parse(artifactBase).root },
       "worker-manager": { prespawn },
-      ...(process === undefined ? {} : { process }),
+      process: { ...process, ...(endpointModule === undefined ? {} : { endpointModule }) },
     };
     return { token: this.token, controller, logFile, logLevel, config };
   }

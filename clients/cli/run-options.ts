@@ -13,6 +13,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["mock", "urls"],
   ["gpuTelemetry", "noGpuTelemetry"],
   ["logFile", "controller"],
+  ["endpointModule", "controller"],
   ["inputFile", "isl"],
   ["noProbe", "waitForModelTimeoutSec"],
 ];
@@ -50,6 +51,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
     needs("arrivalPattern", "requestRate");
     needs("graceSec", "durationSec");
+    needs("endpointModule", "endpointType");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
     needs("modelWeights", "modelSelection");

@@ -89,6 +89,7 @@ class Session {
         command,
         artifactBase: terminal.cwd,
         workersMax: workersOf(spec),
+        endpointModule: sources.endpointModule,
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),
         logFile: options.logFile === undefined ? undefined : resolve(terminal.cwd, options.logFile),
         onLog: isVerbose ? (line) => this.#note(line) : undefined,

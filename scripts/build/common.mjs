@@ -38,7 +38,15 @@ export const commonJs = {
   format: "cjs",
   outExtension: { ".js": ".cjs" },
   define: { "import.meta.url": "__fileUrl" },
-  banner: { js: 'const __fileUrl = require("node:url").pathToFileURL(__filename).href;' },
+  banner: { js: 'const __fileUrl = require("node:url").pathToFileURL(__filename).href, __import = (url) => import(url);' },
   // `require` gives every package the same names as under Node; `import()` of CommonJS does not.
   supported: { "dynamic-import": false },
+};
+
+/** The banner is not rewritten: its `import()` stays one, for files of users. @type {import("esbuild").Plugin} */
+export const importOfFiles = {
+  name: "import-of-files",
+  setup({ onLoad }) {
+    onLoad({ filter: /common\/import-file\.ts$/ }, () => ({ contents: "export const importFile = __import;" }));
+  },
 };

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { rootFolder } from "../setup.mjs";
-import { commonJs } from "./common.mjs";
+import { commonJs, importOfFiles } from "./common.mjs";
 import { packagePlugins } from "./packages.mjs";
 
 /** Files that import by choice: a command, a service, what only a person needs. */
@@ -70,7 +70,11 @@ export function buildProcesses(define) {
   const settings = { ...commonJs, define: { ...commonJs.define, ...define } };
   return Promise.all([
     ...Object.entries(bundles).map(([name, bundle]) =>
-      build({ ...settings, entryPoints: { [name]: "services/main.ts" }, plugins: [choices(bundle), ...packagePlugins] }),
+      build({
+        ...settings,
+        entryPoints: { [name]: "services/main.ts" },
+        plugins: [choices(bundle), importOfFiles, ...packagePlugins],
+      }),
     ),
     build({ ...settings, entryPoints: threads, plugins: packagePlugins }),
   ]);

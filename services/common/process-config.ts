@@ -82,6 +82,13 @@ export const processConfig = defineConfig({
     env: "ASSAY_LOG_FILE",
     arg: "log-file",
   },
+  endpointModule: {
+    doc: "File of JavaScript or TypeScript with endpoints of one's own, run in every process that needs them; unset: none.",
+    default: null,
+    format: "string",
+    env: "ASSAY_ENDPOINT_MODULE",
+    arg: "endpoint-module",
+  },
   cores: {
     doc: "Cores of this host that the suite may use.",
     default: cpus().length,

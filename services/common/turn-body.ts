@@ -2,7 +2,7 @@
  * How a turn of a run becomes the body of its request. Workers send what this makes, and the records-manager writes it to a file:
  * the same turn of the same run gives the same bytes. Pure.
  */
-import { createEndpoint } from "../../endpoints/catalog.ts";
+import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
 import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -28,10 +28,16 @@ export interface TurnBody {
   readonly messages: readonly ChatMessage[];
 }
 
-/** Throws `invalid_argument` for an endpoint that the controller refuses. */
-export function bodyOptionsOf({ endpoint: given, models, modelSelection, modelWeights, randomSeed }: RunSpec): BodyOptions {
+/**
+ * @param endpoints default: the built-in ones
+ * @throws `invalid_argument` for an endpoint that the controller refuses
+ */
+export function bodyOptionsOf(
+  { endpoint: given, models, modelSelection, modelWeights, randomSeed }: RunSpec,
+  endpoints: EndpointCatalog = builtInEndpoints,
+): BodyOptions {
   const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = given ?? {};
-  const endpoint = createEndpoint(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
+  const endpoint = endpoints.create(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
   const choice = { models, selection: modelSelection, weights: modelWeights, seed: Number(randomSeed ?? 0n) };
   return {
@@ -43,6 +49,7 @@ export function bodyOptionsOf({ endpoint: given, models, modelSelection, modelWe
 }
 
 /**
+ * Throws AssayError where a user's own endpoint fails.
  * @param history messages of the session before this turn, oldest first
  * @param maxOutputTokens instead of the turn's own
  */

@@ -1,4 +1,5 @@
 /** The controller as a module of its process. */
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { Logger } from "../common/logger.ts";
 import { type Addresses, serviceKinds } from "../common/member/addresses.ts";
@@ -17,6 +18,8 @@ import { createControllerServices } from "./service.ts";
 export interface ControllerDeps {
   readonly log: Logger;
   readonly addresses: Addresses;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   readonly runsDir: string;
   /** Where runs of a suite of one person's own go; undefined: below `runsDir`. */
   readonly artifactBase: string | undefined;

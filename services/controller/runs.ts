@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
@@ -25,6 +26,8 @@ import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
 export interface RunsOptions {
   readonly members: Members;
   readonly addresses: Addresses;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   readonly log: Logger;
   readonly runsDir: string;
   readonly artifactBase: string | undefined;
@@ -60,7 +63,7 @@ export class Runs {
 
   /** Says what is wrong with a spec, by throwing, and gives the effective one. */
   compile(spec: RunSpec): CompiledSpec {
-    return compileRunSpec(spec, () => BigInt(`0x${randomBytes(6).toString("hex")}`));
+    return compileRunSpec(spec, () => BigInt(`0x${randomBytes(6).toString("hex")}`), this.options.endpoints);
   }
 
   /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */

@@ -1,4 +1,5 @@
 /** The record-processor as a module of its process: the runs that are configured here. */
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -19,11 +20,13 @@ export interface RecordProcessorDeps {
   id(): string;
   readonly log: Logger;
   readonly addresses: Addresses;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
 }
 
 const done = { case: undefined } as const;
 
-export function createRecordProcessorModule({ id, log, addresses }: RecordProcessorDeps): ServiceModule {
+export function createRecordProcessorModule({ id, log, addresses, endpoints }: RecordProcessorDeps): ServiceModule {
   const runs = new Map<string, ProcessorRun>();
   const totals = new RunTotals(["records", "faults", "failed", "streams", "queued"]);
 
@@ -41,7 +44,7 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
 
   return {
     name: "record-processor",
-    implementations: [createRecordProcessorService((runId) => runs.get(runId), id)],
+    implementations: [createRecordProcessorService((runId) => runs.get(runId), id, endpoints)],
     async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure": {
@@ -53,7 +56,7 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
           ]);
           close(runId);
           const dial = () => createClient(RecordsManagerService, channel).ingestRecords();
-          const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, log, dial });
+          const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, endpoints, log, dial });
           runs.set(runId, run);
           await within(signal, run.ready, "the records-manager");
           return done;

@@ -4,7 +4,7 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { fromBinary } from "@bufbuild/protobuf";
-import { createEndpoint } from "../../endpoints/catalog.ts";
+import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { RecordPart } from "../../gen/assay/record_processor/v1/record_pb.js";
 import {
@@ -35,6 +35,8 @@ export interface ProcessorRunOptions {
   readonly runId: string;
   readonly memberId: string;
   readonly spec: RunSpec;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   /** The run's; undefined: lengths are what the target's usage says. */
   readonly countTokens: TokenCounter | undefined;
   readonly log: Logger;
@@ -72,7 +74,7 @@ export class ProcessorRun {
   /** Throws `invalid_argument` for an endpoint that there is not. */
   constructor(options: ProcessorRunOptions) {
     this.options = options;
-    this.measurer = createMeasurer(options.spec, options.countTokens);
+    this.measurer = createMeasurer(options.spec, options.countTokens, options.endpoints);
     this.isRaw = options.spec.output?.exportLevel === "raw";
     this.relay = new Relay({
       ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
@@ -219,10 +221,18 @@ export class ProcessorRun {
   }
 }
 
-/** A measurer for a spec's endpoint. Throws `invalid_argument` for an endpoint that there is not. */
-export function createMeasurer(spec: RunSpec, countTokens: TokenCounter | undefined): Measurer {
+/**
+ * A measurer for a spec's endpoint.
+ * @param endpoints default: the built-in ones
+ * @throws `invalid_argument` for an endpoint that there is not
+ */
+export function createMeasurer(
+  spec: RunSpec,
+  countTokens: TokenCounter | undefined,
+  endpoints: EndpointCatalog = builtInEndpoints,
+): Measurer {
   const type = spec.endpoint?.type ?? "";
-  const endpoint = createEndpoint(type === "" ? "chat" : type);
+  const endpoint = endpoints.create(type === "" ? "chat" : type);
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
   return new Measurer({ endpoint, countTokens });
 }

@@ -1,6 +1,6 @@
 /** RPCs of the record-processor. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createEndpoint } from "../../endpoints/catalog.ts";
+import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
   ProcessRecordsRequestSchema,
@@ -20,10 +20,14 @@ import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
 /** Records come as bytes and are read by hand. */
 const codecs = { processRecords: { requestDeserialize: (bytes: Buffer) => bytes } };
 
-/** `runOf` gives the run of an id, undefined while it is not configured here. */
+/**
+ * `runOf` gives the run of an id, undefined while it is not configured here.
+ * @param endpoints default: the built-in ones
+ */
 export function createRecordProcessorService(
   runOf: (runId: string) => ProcessorRun | undefined,
   memberId: () => string,
+  endpoints: EndpointCatalog = builtInEndpoints,
 ): Implementation {
   const countTokens = createEncodingCounter(defaultEncoding);
   return implement(RecordProcessorService, {
@@ -51,13 +55,15 @@ export function createRecordProcessorService(
         const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
-        const measured = createMeasurer(spec, spec.endpoint?.useServerTokenCount ? undefined : countTokens).measure(raw);
+        const measured = createMeasurer(spec, spec.endpoint?.useServerTokenCount ? undefined : countTokens, endpoints).measure(
+          raw,
+        );
         return {
           record: wireRecordOf(measured, memberId()),
           tags: recordMetrics.map(({ tag }) => tag),
           units: recordMetrics.map(({ unit }) => unit),
           contentNs: [...decodeStamps(measured.contentStamps)],
-          ...textsOf(raw, spec.endpoint?.type ?? ""),
+          ...textsOf(raw, spec.endpoint?.type ?? "", endpoints),
         };
       },
     },
@@ -65,11 +71,11 @@ export function createRecordProcessorService(
 }
 
 /** What an answer says, as far as it can be read. */
-function textsOf(raw: RawRecord, type: string): { outputText: string; reasoningText: string } {
+function textsOf(raw: RawRecord, type: string, endpoints: EndpointCatalog): { outputText: string; reasoningText: string } {
   const nothing = { outputText: "", reasoningText: "" };
   try {
     const { outputText, reasoningText } =
-      createEndpoint(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) }) ?? nothing;
+      endpoints.create(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) }) ?? nothing;
     return { outputText, reasoningText };
   } catch {
     // Stamps that cannot be read: the record's own error says so.

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { toJsonString } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
@@ -32,6 +33,8 @@ export interface RecordsManagerDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
   readonly runsDir: string;
   /** Folder of a run that this process has not written, as the suite's catalog knows it; undefined: it does not. */
@@ -95,7 +98,9 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
       queries,
       log,
       inputs:
-        dataset === undefined ? undefined : { spec, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
+        dataset === undefined
+          ? undefined
+          : { spec, endpoints: deps.endpoints, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
       counts,
       onCommitted: spans && ((records) => spans.add(records)),
       header: {

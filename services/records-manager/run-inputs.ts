@@ -1,5 +1,6 @@
 /** The bodies of one run's requests, in their file: which conversations, from whom, how many, how long. */
 import { join } from "node:path";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetHandle } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { exportFileName } from "../common/export-files.ts";
@@ -9,6 +10,8 @@ import type { QueryClient } from "./query-client.ts";
 
 export interface InputsSource {
   readonly spec: RunSpec;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   readonly dataset: DatasetHandle;
   /** Opens a stream of the dataset's turns, hello sent. */
   dial(signal: AbortSignal): Promise<TurnStream>;
@@ -27,7 +30,7 @@ const silenceMs = 5_000;
  */
 export async function writeRunInputs(
   folder: string,
-  { spec, dataset, dial }: InputsSource,
+  { spec, endpoints, dataset, dial }: InputsSource,
   queries: QueryClient,
   note: (message: string) => void,
 ): Promise<ReadonlyMap<number, string>> {
@@ -38,7 +41,7 @@ export async function writeRunInputs(
     path,
     conversations,
     turnsOf: (conversation) => (dataset.turnsEach === 0 ? (dataset.turnCounts[conversation] ?? 0) : dataset.turnsEach),
-    bodies: bodyOptionsOf(spec),
+    bodies: bodyOptionsOf(spec, endpoints),
     dial: () => dial(AbortSignal.timeout(dialMs)),
     maxBytes,
     silenceMs,

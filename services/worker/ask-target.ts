@@ -1,5 +1,7 @@
 /** One question to the target outside any run's accounts, by the path that requests take; the controller judges the answer. */
+
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { readModelNames } from "../../endpoints/openai/models.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { bodyWords, requestError } from "../../endpoints/target-error.ts";
@@ -21,8 +23,17 @@ type Answer = Exclude<MessageInitShape<typeof TargetAnswerSchema>, { $typeName: 
 /** A list of models longer than this is none. */
 const maxBodyBytes = 8 << 20;
 
-/** Resolves with an answer whatever came of it. Throws `invalid_argument` for a question without target or limit. */
-export async function askTarget(command: AskTarget, workerId: string, signal: AbortSignal): Promise<TargetAnswer> {
+/**
+ * Resolves with an answer whatever came of it.
+ * @param endpoints default: the built-in ones
+ * @throws `invalid_argument` for a question without target or limit
+ */
+export async function askTarget(
+  command: AskTarget,
+  workerId: string,
+  signal: AbortSignal,
+  endpoints?: EndpointCatalog,
+): Promise<TargetAnswer> {
   const { target, endpoint = create(EndpointSpecSchema), question, limitMs } = command;
   if (target === undefined || target.urls.length === 0) throw new AssayError("invalid_argument", "target.urls: one is needed");
   if (limitMs === 0) throw new AssayError("invalid_argument", "limit_ms: must be above 0");
@@ -32,7 +43,7 @@ export async function askTarget(command: AskTarget, workerId: string, signal: Ab
       return create(TargetAnswerSchema, await get(target, question.value, limitMs, signal));
     case "model":
       target.requestTimeoutSec = Math.min(target.requestTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
-      return create(TargetAnswerSchema, await request(target, endpoint, question.value, workerId, signal));
+      return create(TargetAnswerSchema, await request({ target, endpoint, model: question.value, endpoints }, workerId, signal));
     default:
       throw new AssayError("invalid_argument", "question: needed");
   }
@@ -143,10 +154,15 @@ function wordsOf(status: number, body: Uint8Array, location: string): string {
 /** A target that refuses more tokens at least than at most would refuse this request for what it was asked on top. */
 const lengthInputs: ReadonlySet<string> = new Set(["min_tokens", "max_tokens", "max_completion_tokens"]);
 
+interface ModelQuestion {
+  readonly target: TargetSpec;
+  readonly endpoint: EndpointSpec;
+  readonly model: string;
+  readonly endpoints: EndpointCatalog | undefined;
+}
+
 async function request(
-  target: TargetSpec,
-  endpoint: EndpointSpec,
-  model: string,
+  { target, endpoint, model, endpoints }: ModelQuestion,
   workerId: string,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -157,9 +173,10 @@ async function request(
     model,
     turn: create(TurnSchema, { messages: [{ role: "user", content: "Hello" }], maxOutputTokens: 1, inputTokens: 1 }),
   });
-  const { record, url, headers } = await sendOne(asked, workerId, signal);
+  const { record, url, headers } = await sendOne(asked, workerId, signal, endpoints);
   const { status, contentType, payload } = record;
-  const parsed = bodyOptionsOf(create(RunSpecSchema, { endpoint })).endpoint.parse({ ...record, ...decodeReads(record.stamps) });
+  const { endpoint: shape } = bodyOptionsOf(create(RunSpecSchema, { endpoint }), endpoints);
+  const parsed = shape.parse({ ...record, ...decodeReads(record.stamps) });
   const error = record.error ?? parsed.error;
   return {
     method: "POST",

@@ -1,6 +1,9 @@
 /** Turns made into request bodies: formatted by the endpoint and serialised once, then kept, bounded by bytes. */
 import type { ChatMessage } from "../../endpoints/endpoint.ts";
+import type { RequestError } from "../../endpoints/outcome.ts";
+import { requestError } from "../../endpoints/target-error.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { messageOf } from "../common/errors.ts";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 
 /** What a request needs of its turn. */
@@ -27,6 +30,7 @@ export class BodyMaker {
   }
 
   /**
+   * Throws AssayError where a user's own endpoint fails.
    * @param history messages of the session before this turn, oldest first; bodies with a history are the session's own and not kept
    * @param maxOutputTokens instead of the turn's own
    */
@@ -45,6 +49,15 @@ export class BodyMaker {
       this.keptBytes -= entry.body.length;
     }
     return made;
+  }
+
+  /** As `make`; where a user's own endpoint fails, the error of the request's record. */
+  tryMake(...given: Parameters<BodyMaker["make"]>): { readonly body: RequestBody } | { readonly error: RequestError } {
+    try {
+      return { body: this.make(...given) };
+    } catch (error) {
+      return { error: requestError("endpoint_module", "send", messageOf(error)) };
+    }
   }
 
   private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined): RequestBody {

@@ -1,6 +1,7 @@
 /** A worker as a module of its process: one run at a time, its streams dialled by the directory. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { AskTarget, ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
@@ -23,6 +24,8 @@ export interface WorkerDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   /** Folder for records that do not fit the outbox's memory. */
   readonly spillDir: string;
   usage(): ProcessUsage | undefined;
@@ -45,7 +48,10 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const ask = async (runId: string, question: AskTarget, signal: AbortSignal): Promise<CommandOutcome> => {
     const over = asking.get(runId) ?? new AbortController();
     asking.set(runId, over);
-    return { case: "target", value: await askTarget(question, deps.id(), AbortSignal.any([signal, over.signal])) };
+    return {
+      case: "target",
+      value: await askTarget(question, deps.id(), AbortSignal.any([signal, over.signal]), deps.endpoints),
+    };
   };
 
   const stopAsking = (runId: string): void => {
@@ -72,6 +78,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       runId,
       workerId,
       configure: command,
+      endpoints: deps.endpoints,
       clock,
       log,
       incarnation,
@@ -97,7 +104,9 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
 
   return {
     name: "worker",
-    implementations: [createWorkerService({ workerId: () => deps.id(), current: () => current, usage: deps.usage })],
+    implementations: [
+      createWorkerService({ workerId: () => deps.id(), current: () => current, usage: deps.usage, endpoints: deps.endpoints }),
+    ],
     async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure":

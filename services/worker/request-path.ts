@@ -1,4 +1,5 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { parseBaseUrl, pathBelow } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -22,10 +23,17 @@ export interface RequestPath {
 const keptBodyBytes = 64 << 20;
 const connectionRestMs = 20;
 
-/** `watcher` is told how connections are opened. Throws `invalid_argument` for a spec that the controller refuses. */
-export function createPath(spec: RunSpec, watcher?: ConnectionWatcher): RequestPath {
+export interface PathExtras {
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
+  /** Told how connections are opened. */
+  readonly watcher?: ConnectionWatcher | undefined;
+}
+
+/** Throws `invalid_argument` for a spec that the controller refuses. */
+export function createPath(spec: RunSpec, { endpoints, watcher }: PathExtras = {}): RequestPath {
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
-  const options = bodyOptionsOf(spec);
+  const options = bodyOptionsOf(spec, endpoints);
   return {
     transport: createUndiciTransport(targetsOf(spec.target), watcher),
     bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),

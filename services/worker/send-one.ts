@@ -1,5 +1,6 @@
 /** One request through the hot path, outside any run: for probes and debugging. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { shownUrl } from "../../endpoints/target-url.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -30,8 +31,17 @@ const localClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns
 const timeoutCheckMs = 25;
 const defaultTimeoutSec = 60;
 
-/** Resolves whatever came of the request. Throws `invalid_argument` without turn or target. */
-export async function sendOne(request: SendOneRequest, workerId: string, signal: AbortSignal): Promise<SentRequest> {
+/**
+ * Resolves whatever came of the request.
+ * @param endpoints default: the built-in ones
+ * @throws `invalid_argument` without turn or target
+ */
+export async function sendOne(
+  request: SendOneRequest,
+  workerId: string,
+  signal: AbortSignal,
+  endpoints?: EndpointCatalog,
+): Promise<SentRequest> {
   const { target, endpoint, turn, model } = request;
   const url = target?.urls[0]?.url;
   if (target === undefined || url === undefined) throw new AssayError("invalid_argument", "target.urls: one is needed");
@@ -39,7 +49,7 @@ export async function sendOne(request: SendOneRequest, workerId: string, signal:
   target.requestTimeoutSec ??= defaultTimeoutSec;
   const spec = create(RunSpecSchema, { models: [model], target, ...(endpoint === undefined ? {} : { endpoint }) });
   const steps = new StepsKeeper();
-  const path = createPath(spec, steps);
+  const path = createPath(spec, { endpoints, watcher: steps });
   const head: { headers?: ResponseHeaders } = {};
   const { promise, resolve } = Promise.withResolvers<RawRecord>();
   const sender = new Sender({
@@ -55,7 +65,9 @@ export async function sendOne(request: SendOneRequest, workerId: string, signal:
   const onAbort = (): void => sender.cancelAll(requestError("cancelled", "wait", "the caller gave up"));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    sender.send(onlyCredit, path.bodies.make(turn, [], undefined), messagesOf(turn));
+    const made = path.bodies.tryMake(turn, [], undefined);
+    if ("error" in made) sender.failUnsent(onlyCredit, made.error);
+    else sender.send(onlyCredit, made.body, messagesOf(turn));
     if (signal.aborted) onAbort();
     const record = await promise;
     return { record, url: shownUrl(parseUrl(url), path.sender.path), connection: steps.steps, headers: joined(head.headers) };

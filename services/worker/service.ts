@@ -1,6 +1,7 @@
 /** RPCs of a worker, for people and probes; load reaches it by credits. */
 import { setTimeout as delay } from "node:timers/promises";
 import { create, fromBinary } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { ProcessRecordsRequestSchema } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { GetStatusResponseSchema, WorkerService } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -15,13 +16,15 @@ export interface WorkerServiceDeps {
   workerId(): string;
   /** The run that this worker has; undefined: none. */
   current(): { readonly runId: string; readonly run: WorkerRun } | undefined;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   usage(): ProcessUsage | undefined;
 }
 
 const defaultDrainMs = 30_000;
 const drainPollMs = 20;
 
-export function createWorkerService({ workerId, current, usage }: WorkerServiceDeps): Implementation {
+export function createWorkerService({ workerId, current, usage, endpoints }: WorkerServiceDeps): Implementation {
   return implement(WorkerService, {
     role: "operator",
     roles: { getStatus: "viewer" },
@@ -57,7 +60,7 @@ export function createWorkerService({ workerId, current, usage }: WorkerServiceD
         return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.waiting) };
       },
       sendOne: async (request, context) => {
-        const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal);
+        const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal, endpoints);
         const writer = new RecordBatchWriter(record.payload.length);
         writer.add(record);
         const message = fromBinary(ProcessRecordsRequestSchema, writer.finish(1)).message;

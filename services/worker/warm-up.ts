@@ -24,9 +24,11 @@ const concurrency = 4;
 const batchRecords = 64;
 const inertClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
 
-/** Resolves after the duration, or when the signal aborts. Failures of the path show in the first measured request, not here. */
+/** Resolves after the duration, when the signal aborts, or at once where no body can be made. Failures of the path show in the first measured request, not here. */
 export async function warmUp({ durationMs, sender: options, bodies, signal }: WarmUpOptions): Promise<void> {
   if (durationMs <= 0) return;
+  const made = bodies.tryMake(warmTurn(), [], undefined);
+  if ("error" in made) return;
   const loopback = await startLoopback(options.isStreaming);
   const transport = createUndiciTransport([{ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true }]);
   const endNs = monotonicNs() + durationMs * 1e6;
@@ -50,9 +52,8 @@ export async function warmUp({ durationMs, sender: options, bodies, signal }: Wa
       else if (--running === 0) resolve();
     },
   });
-  const body = bodies.make(warmTurn(), [], undefined);
   const sendNext = (): void => {
-    sender.send(warmCredit(nextId++), body, []);
+    sender.send(warmCredit(nextId++), made.body, []);
   };
   for (let index = 0; index < concurrency; index++) sendNext();
   await promise;

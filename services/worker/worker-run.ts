@@ -2,11 +2,13 @@
  * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
  * them. Ready when all of that stands, the connections are open and the path has been warmed.
  */
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { ConnectionReuse, type RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
@@ -28,6 +30,8 @@ export interface WorkerRunOptions {
   readonly runId: string;
   readonly workerId: string;
   readonly configure: ConfigureRun;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
   readonly clock: SuiteClock;
   readonly log: Logger;
   /** Streams to the run's other services, hello not yet sent. */
@@ -70,7 +74,7 @@ export class WorkerRun {
     }
     this.options = options;
     this.spec = spec;
-    this.path = createPath(spec);
+    this.path = createPath(spec, { endpoints: options.endpoints });
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
     this.records = new RecordSender({
@@ -191,10 +195,15 @@ export class WorkerRun {
         this.sender.failUnsent(credit, leaseOver);
         return;
       }
-      const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
-      const body = this.path.bodies.make(turn, history, credit.maxOutputTokensOverride);
-      this.sender.send(credit, body, credit.turns > 1 ? messagesOf(turn) : []);
+      this.send(credit, turn);
     });
+  }
+
+  private send(credit: Credit, turn: Turn): void {
+    const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
+    const made = this.path.bodies.tryMake(turn, history, credit.maxOutputTokensOverride);
+    if ("error" in made) this.sender.failUnsent(credit, made.error);
+    else this.sender.send(credit, made.body, credit.turns > 1 ? messagesOf(turn) : []);
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */

@@ -79,6 +79,7 @@ const fixtures: readonly Fixture[] = [
   { file: "clients/cli/a.ts", line: `import "../../services/common/errors.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/rpc/client.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/version.ts";` },
+  { file: "clients/cli/a.ts", line: `import "../../services/common/endpoint-module.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/clock.ts";`, refusedBy: imports },
   { file: "clients/cli/a.ts", line: `import "../../gen/assay/common/v1/run_spec_pb.js";` },
   { file: "test/unit/a.test.ts", line: `import "../../services/timing/core/pacer.ts";` },

@@ -11,7 +11,6 @@ import { ownCommand } from "../own-command.ts";
 import { type SuiteOptions, suiteAddress } from "../suite-address.ts";
 import type { SuiteClient } from "../suite-client.ts";
 
-/** Enough to read the catalog and the files of runs. */
 const processes = ["controller,records-manager"] as const;
 
 export interface SuiteUse {
@@ -20,21 +19,27 @@ export interface SuiteUse {
   readonly signal: AbortSignal;
 }
 
+/** A suite of this machine's own: services by process, and the file of the user's own endpoints. */
+export interface OwnSuite {
+  readonly services: readonly string[];
+  readonly endpointModule?: string | undefined;
+}
+
 /**
  * Connects, carries `use` out and lets go again. What it throws is said in one line, exit code 1; Ctrl-C ends it at once.
- * @param services of the suite that is started where none was named
+ * @param own the suite that is started where none was named; default: enough to read the catalog and the files of runs
  */
 export async function withSuite<T extends FlagTable>(
   { options, name, terminal }: Asked<T>,
   use: (suite: SuiteUse) => Promise<number>,
-  services: readonly string[] = processes,
+  own: OwnSuite = { services: processes },
 ): Promise<number> {
   // Every command of a suite has these.
   const given = options as SuiteOptions & { readonly controller?: string };
   const { controller } = given;
   const interrupts = new Interrupts(terminal);
   const signal = interrupts.stop;
-  const suite = controller === undefined ? startSuite(services, terminal.cwd, () => interrupts.close()) : undefined;
+  const suite = controller === undefined ? startSuite(own, terminal.cwd, () => interrupts.close()) : undefined;
   let client: SuiteClient | undefined;
   try {
     const work = async (): Promise<number> => {
@@ -59,12 +64,13 @@ export async function withSuite<T extends FlagTable>(
   }
 }
 
-function startSuite(services: readonly string[], cwd: string, onDeath: () => void): LocalSuite {
+function startSuite({ services, endpointModule }: OwnSuite, cwd: string, onDeath: () => void): LocalSuite {
   return new LocalSuite({
     processes: services,
     command: ownCommand(),
     artifactBase: cwd,
     workersMax: 0,
+    endpointModule,
     logLevel: "error",
     logFile: undefined,
     onDeath,

@@ -14,6 +14,8 @@ export interface RunSources extends SpecSources {
   /** The spec of the file of `--config`; empty without one. */
   readonly fileSpec: JsonObject;
   readonly cwd: string;
+  /** File of the user's own endpoints, absolute; it could be loaded. Absent: none. */
+  readonly endpointModule?: string | undefined;
 }
 
 /** Reads the file of options that were checked, and makes the settings; one line for each problem. */
@@ -30,6 +32,7 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
     file: file === undefined ? undefined : { name: options.config ?? "", places: file.places },
     settingPaths: settings.length === 0 ? [] : settings.map((await import("./settings.ts")).pathOfSetting),
     cwd,
+    endpointModule: options.endpointModule === undefined ? undefined : resolve(cwd, options.endpointModule),
   };
   if (file !== undefined && file.problems.length > 0) return { problems: file.problems };
   const made = await specOf(sources, mockPlaceholder);
@@ -40,7 +43,14 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   if (options.config !== undefined && made.spec.models === undefined && !options.mock) {
     return { problems: [`${options.config}: models: expected the name of the model to ask for, here or by --model`] };
   }
-  return sources;
+  const problem = sources.endpointModule === undefined ? undefined : await problemOfModule(sources.endpointModule);
+  return problem === undefined ? sources : { problems: [problem] };
+}
+
+/** The processes of the suite load it again: here it is refused before anything is started. */
+async function problemOfModule(path: string): Promise<string | undefined> {
+  const { loadEndpointModule } = await import("../../../services/common/endpoint-module.ts");
+  return loadEndpointModule(path).then(() => undefined, messageOf);
 }
 
 const mockPlaceholder = "http://127.0.0.1:1";

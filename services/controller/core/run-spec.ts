@@ -4,7 +4,7 @@
  */
 import { clone, create, type DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { endpointNames } from "../../../endpoints/catalog.ts";
+import { builtInEndpoints, type EndpointCatalog } from "../../../endpoints/catalog.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
@@ -129,9 +129,14 @@ export interface CompiledSpec {
 /**
  * @param given as the client sent it; not changed
  * @param drawSeed makes the seed of a run that names none
+ * @param endpoints default: the built-in ones
  * @throws `unimplemented` naming every set field that this version does not build; `invalid_argument` with every violation
  */
-export function compileRunSpec(given: RunSpec, drawSeed: () => bigint): CompiledSpec {
+export function compileRunSpec(
+  given: RunSpec,
+  drawSeed: () => bigint,
+  endpoints: EndpointCatalog = builtInEndpoints,
+): CompiledSpec {
   const unsupported = unsupportedFields(given);
   if (unsupported.length > 0) {
     throw new AssayError("unimplemented", `not supported by this version: ${unsupported.join(", ")}`, {
@@ -139,8 +144,8 @@ export function compileRunSpec(given: RunSpec, drawSeed: () => bigint): Compiled
       violations: unsupported.map((field) => ({ field, description: "not supported by this version" })),
     });
   }
-  const spec = withDefaults(given, drawSeed);
-  const violations = violationsOf(spec);
+  const spec = withDefaults(given, drawSeed, endpoints);
+  const violations = violationsOf(spec, endpoints);
   if (violations.length > 0) {
     const lines = violations.map((violation) => `${violation.field}: ${violation.description}`);
     throw new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });
@@ -206,7 +211,7 @@ const defaultScrapeMs = 1000;
 const defaultWaitIntervalSec = 5;
 const defaultWaitMode = "inference";
 
-function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
+function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: EndpointCatalog): RunSpec {
   const spec = clone(RunSpecSchema, given);
   const target = spec.target ?? create(TargetSpecSchema);
   spec.target = target;
@@ -224,6 +229,9 @@ function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
   spec.endpoint = endpoint;
   if (endpoint.type === "") endpoint.type = "chat";
+  // Whoever reads the spec of the run later does not have the user's module.
+  const isBuiltIn = builtInEndpoints.names.includes(endpoint.type);
+  if (!isBuiltIn && endpoint.path === "") endpoint.path = endpoints.create(endpoint.type)?.path ?? "";
   const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
   spec.tokenizer = tokenizer;
   if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;
@@ -285,10 +293,11 @@ function runName(spec: RunSpec): string {
       : load?.case === "rate"
         ? `request_rate${load.value.ratePerSec}`
         : (load?.case ?? "load");
-  return `${model}-openai-${spec.endpoint?.type ?? "chat"}-${stimulus}`;
+  const type = spec.endpoint?.type ?? "chat";
+  return `${model}-${builtInEndpoints.names.includes(type) ? `openai-${type}` : type}-${stimulus}`;
 }
 
-function violationsOf(spec: RunSpec): FieldViolation[] {
+function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
   const found: FieldViolation[] = [];
   const demand = (isGood: boolean, field: string, description: string): void => {
     if (!isGood) found.push({ field, description });
@@ -299,10 +308,7 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
   });
   checkModelWeights(spec, demand);
   checkTarget(spec, demand);
-  const type = spec.endpoint?.type ?? "";
-  demand(endpointNames.includes(type), "endpoint.type", `must be ${endpointNames.join(" or ")}, got ${type}`);
-  const path = spec.endpoint?.path ?? "";
-  demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  checkEndpoint(spec, endpoints, demand);
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
   checkDataset(spec, demand);
@@ -329,6 +335,14 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
 }
 
 type Demand = (isGood: boolean, field: string, description: string) => void;
+
+function checkEndpoint({ endpoint }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
+  const { type = "", path = "", streaming = false } = endpoint ?? {};
+  const known = createEndpoint(type);
+  demand(known !== undefined, "endpoint.type", `must be ${names.join(" or ")}, got ${type}`);
+  demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  demand(!streaming || known?.canStream !== false, "endpoint.streaming", `must be off: ${type} does not stream`);
+}
 
 function checkModelWeights({ models, modelSelection, modelWeights }: RunSpec, demand: Demand): void {
   const isWeighted = modelSelection === ModelSelection.WEIGHTED;

@@ -122,6 +122,8 @@ function judgeRequest(
     return isMissing ? `${list?.url} does not list ${model} (${shownNames(names)}), yet a request for it was answered` : "";
   }
   if (error.code === "cancelled") return "";
+  // Of a user's own endpoint: the request never got to the target.
+  if (error.code === "endpoint_module") return `${described(answer)}; the requests of the run may fare no better`;
   if (status === 0) {
     const isHeard = list !== undefined && list.status > 0;
     if (isSilent(error.code) && isHeard) return `${described(answer)}: whether requests work is not known`;

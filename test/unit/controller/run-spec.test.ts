@@ -15,6 +15,7 @@ import {
   Sampling,
   UrlStrategy,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { withOwnEndpoints } from "../../../endpoints/own-endpoints.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { maskSecrets } from "../../../services/common/secrets.ts";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
@@ -544,5 +545,27 @@ describe("masking", () => {
   it("leaves unset what was unset", () => {
     expect(equals(RunSpecSchema, maskSecrets(specOf()), specOf())).to.equal(true);
     expect(maskSecrets(specOf({ target: { tls: {} } })).target).to.deep.include({ apiKey: "" });
+  });
+});
+
+describe("a spec of an endpoint of the user's own", () => {
+  const own = { path: "/generate", canStream: false, formatBody: () => new Uint8Array(1), parse: () => undefined };
+  const endpoints = withOwnEndpoints({ endpoints: { mine: () => own } });
+
+  it("is taken, says the endpoint's path, and names its folder after it", () => {
+    const { spec } = compileRunSpec(specOf({ endpoint: { type: "mine" } }), drawSeed, endpoints);
+    expect(spec.endpoint).to.include({ type: "mine", path: "/generate" });
+    expect(spec.name).to.match(/^m-mine-/);
+    const given = compileRunSpec(specOf({ endpoint: { type: "mine", path: "/other" } }), drawSeed, endpoints);
+    expect(given.spec.endpoint?.path).to.equal("/other");
+  });
+
+  it("is refused where the endpoint cannot stream and a stream is asked for", () => {
+    const asked = specOf({ endpoint: { type: "mine", streaming: true } });
+    expect(() => compileRunSpec(asked, drawSeed, endpoints)).to.throw("endpoint.streaming: must be off: mine does not stream");
+  });
+
+  it("is refused where nobody gave that endpoint", () => {
+    expect(refusalOf(specOf({ endpoint: { type: "mine" } })).message).to.match(/^endpoint.type: must be chat .*, got mine$/);
   });
 });

@@ -1,0 +1,185 @@
+/**
+ * Endpoints of a user's own module. The module is trusted as little as an answer is: what it exports is checked before anything is
+ * sent, and a function of it that throws or gives nonsense makes the record of its request an error. Pure.
+ */
+import { AssayError, messageOf } from "../services/common/errors.ts";
+import { builtInEndpoints, type EndpointCatalog, type EndpointOptions } from "./catalog.ts";
+import type { Endpoint, ParsedResponse } from "./endpoint.ts";
+import { isJsonObject } from "./json-body.ts";
+import { requestErrorCodes, requestErrorPhases } from "./outcome.ts";
+import { requestError } from "./target-error.ts";
+import { type EndpointTools, endpointTools } from "./tools.ts";
+
+/** An endpoint without its name, which is that of its factory. */
+export type OwnEndpoint = Omit<Endpoint, "name">;
+
+/** Called once in each process and run, and once to check the module: it makes an endpoint and does nothing else. */
+export type OwnEndpointFactory = (options: EndpointOptions, tools: EndpointTools) => OwnEndpoint;
+
+/** What a module of `--endpoint-module` exports: its endpoints, by the names that `--endpoint-type` takes. */
+export interface EndpointModule {
+  readonly endpoints: Readonly<Record<string, OwnEndpointFactory>>;
+}
+
+/** The built-in endpoints and those of a module. Throws `invalid_argument` saying what the module lacks. */
+export function withOwnEndpoints(exported: unknown): EndpointCatalog {
+  const endpoints = isJsonObject(exported) ? exported.endpoints : undefined;
+  const entries = isJsonObject(endpoints) ? Object.entries(endpoints) : [];
+  if (entries.length === 0) refuse('must export endpoints, as { "my-api": (options, tools) => endpoint }');
+  const own = new Map(entries.map(([name, factory]) => [name, checkedFactory(name, factory)]));
+  return {
+    names: [...builtInEndpoints.names, ...own.keys()],
+    create: (name, options = {}) => own.get(name)?.(options) ?? builtInEndpoints.create(name, options),
+  };
+}
+
+function checkedFactory(name: string, factory: unknown): (options: EndpointOptions) => Endpoint {
+  // It becomes part of the name of the run's folder.
+  if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name)) {
+    refuse(`a name must be 1 to 64 lower case letters, digits, - or _, got ${JSON.stringify(name)}`);
+  }
+  if (builtInEndpoints.names.includes(name)) refuse(`there is an endpoint ${name} already: take another name`);
+  if (typeof factory !== "function") refuse(`endpoint ${name} must be a function that makes it, got ${typeof factory}`);
+  const make = (options: EndpointOptions): Endpoint => {
+    let made: unknown;
+    try {
+      made = factory(options, endpointTools);
+    } catch (error) {
+      refuse(`endpoint ${name} cannot be made: ${messageOf(error)}`);
+    }
+    settle(made);
+    return checkedEndpoint(name, made);
+  };
+  make({});
+  return make;
+}
+
+function checkedEndpoint(name: string, made: unknown): Endpoint {
+  if (!isJsonObject(made)) refuse(`endpoint ${name}: its function must return an object, got ${typeof made}`);
+  const { path, canStream } = made;
+  if (typeof path !== "string" || !path.startsWith("/")) {
+    refuse(`endpoint ${name}: path must be a text that begins with /, got ${JSON.stringify(path)}`);
+  }
+  if (typeof canStream !== "boolean") {
+    refuse(`endpoint ${name}: canStream must be true or false, got ${JSON.stringify(canStream)}`);
+  }
+  for (const key of ["formatBody", "parse"] as const) {
+    if (typeof made[key] !== "function") refuse(`endpoint ${name}: ${key} must be a function, got ${typeof made[key]}`);
+  }
+  return guarded(made as unknown as OwnEndpoint, { name, path, canStream });
+}
+
+/** `formatBody` throws AssayErrors alone, `parse` nothing. */
+function guarded(own: OwnEndpoint, { name, path, canStream }: Pick<Endpoint, "name" | "path" | "canStream">): Endpoint {
+  return {
+    name,
+    path,
+    canStream,
+    formatBody(turn) {
+      const body: unknown = called(`formatBody of endpoint ${name}`, () => own.formatBody(turn));
+      if (body instanceof Uint8Array) return body;
+      settle(body);
+      throw new AssayError("failed_precondition", `formatBody of endpoint ${name} must return a Uint8Array, got ${kindOf(body)}`);
+    },
+    parse(response) {
+      try {
+        const parsed: unknown = called(`parse of endpoint ${name}`, () => own.parse(response));
+        const problem = problemOf(parsed);
+        if (problem === undefined) return parsed as ParsedResponse;
+        settle(parsed);
+        return failed(`parse of endpoint ${name}: ${problem}`);
+      } catch (error) {
+        return failed(messageOf(error));
+      }
+    },
+  };
+}
+
+function called(what: string, call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    throw new AssayError("failed_precondition", `${what} threw: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** A promise that nobody waits for would end the process when it is rejected. */
+function settle(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => {});
+}
+
+function failed(message: string): ParsedResponse {
+  return {
+    error: requestError("endpoint_module", "parse", message),
+    contentNs: new Float64Array(0),
+    firstOutputNs: undefined,
+    coalescedChunks: 0,
+    outputText: "",
+    reasoningText: "",
+    usage: undefined,
+    finishReason: undefined,
+    isStreamIgnored: false,
+  };
+}
+
+/** What keeps a value from being a ParsedResponse. */
+function problemOf(value: unknown): string | undefined {
+  if (!isJsonObject(value) || value instanceof Promise) return `it must return an object, got ${kindOf(value)}`;
+  for (const [key, { expected, isGood }] of Object.entries(parsedFields)) {
+    if (!isGood(value[key])) return `${key} must be ${expected}, got ${kindOf(value[key])}`;
+  }
+  return undefined;
+}
+
+interface FieldRule {
+  readonly expected: string;
+  readonly isGood: (value: unknown) => boolean;
+}
+
+const isText = (value: unknown): boolean => typeof value === "string";
+const orAbsent = ({ expected, isGood }: FieldRule): FieldRule => ({
+  expected: `${expected} or undefined`,
+  isGood: (value) => value === undefined || isGood(value),
+});
+const text: FieldRule = { expected: "a text", isGood: isText };
+const count: FieldRule = {
+  expected: "a number, 0 or more",
+  isGood: (value) => typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY,
+};
+
+const parsedFields: Readonly<Record<keyof ParsedResponse, FieldRule>> = {
+  error: orAbsent({ expected: "{ code, phase, message } of the known codes and phases", isGood: isRequestError }),
+  contentNs: { expected: "a Float64Array of ascending numbers", isGood: isAscending },
+  firstOutputNs: orAbsent(count),
+  coalescedChunks: count,
+  outputText: text,
+  reasoningText: text,
+  usage: orAbsent({
+    expected: "an object of counts",
+    isGood: (value) => isJsonObject(value) && Object.values(value).every((one) => one === undefined || count.isGood(one)),
+  }),
+  finishReason: orAbsent(text),
+  isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
+};
+
+function isRequestError(value: unknown): boolean {
+  if (!isJsonObject(value)) return false;
+  const { code, phase, message } = value;
+  return requestErrorCodes.some((one) => one === code) && requestErrorPhases.some((one) => one === phase) && isText(message);
+}
+
+function isAscending(value: unknown): boolean {
+  return (
+    value instanceof Float64Array &&
+    value.every((ns, index) => Number.isFinite(ns) && ns >= (index === 0 ? 0 : (value[index - 1] ?? 0)))
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return value === null ? "null" : value instanceof Promise ? "a promise" : typeof value;
+}
+
+function refuse(description: string): never {
+  throw new AssayError("invalid_argument", description);
+}
