@@ -1,6 +1,6 @@
 /** Where a run's files go. */
-import { existsSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { exportFileName, exportNames } from "../common/export-files.ts";
 
@@ -75,10 +75,23 @@ function removeFiles(folder: string, exportPrefix: string): void {
 
 function make(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeAll(folder);
     return folder;
   } catch (error) {
     throw new AssayError("failed_precondition", `folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Not `recursive`: where a file system refuses a folder as missing, as /proc does, Node tries again for ever. */
+function makeAll(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeAll(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another suite may have made it at this very moment.
+    if (!hasCode(error, "EEXIST") || !statSync(folder).isDirectory()) throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 /** From all that may describe a run to its RunSpec: defaults of `--mock` < file < environment < options < `--set`. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { access, constants, readFile, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
@@ -40,7 +40,34 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   if (options.config !== undefined && made.spec.models === undefined && !options.mock) {
     return { problems: [`${options.config}: models: expected the name of the model to ask for, here or by --model`] };
   }
-  return sources;
+  const unwritable = options.controller === undefined ? await outputProblem(made.spec, sources) : undefined;
+  return unwritable === undefined ? sources : { problems: [unwritable] };
+}
+
+/** What keeps a run on this machine from writing its files, as far as it can be seen without making anything. */
+async function outputProblem({ output }: JsonObject, sources: RunSources): Promise<string | undefined> {
+  const named =
+    typeof output === "object" && output !== null && "artifact_dir" in output ? String(output.artifact_dir) : undefined;
+  const folder = named ?? resolve(sources.cwd, "artifacts");
+  const description = await writeProblem(folder);
+  if (description === undefined) return undefined;
+  return named === undefined
+    ? `the folder for results, ${folder}: ${description}`
+    : complaintLine({ field: "output.artifact_dir", description }, sources);
+}
+
+/** Looks at the folder, or at the nearest one above that is there. */
+async function writeProblem(folder: string): Promise<string | undefined> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined && dirname(folder) !== folder) return writeProblem(dirname(folder));
+  if (!found?.isDirectory()) return `${folder} is no folder`;
+  try {
+    await access(folder, constants.W_OK);
+    return undefined;
+  } catch {
+    // Why exactly is the file system's affair.
+    return `${folder} cannot be written`;
+  }
 }
 
 const mockPlaceholder = "http://127.0.0.1:1";
