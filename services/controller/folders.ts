@@ -33,7 +33,7 @@ export function makeRunFolder(
 ): string {
   if (artifactBase === undefined) return make(join(runsDir, runId));
   if (artifactDir !== "") {
-    const folder = make(resolve(artifactBase, artifactDir));
+    const folder = makeNamed(resolve(artifactBase, artifactDir));
     removeFiles(folder, exportPrefix);
     return folder;
   }
@@ -79,6 +79,17 @@ function make(folder: string): string {
     return folder;
   } catch (error) {
     throw new AssayError("failed_precondition", `folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** As `make`, of a folder that the spec names: what is wrong with it is wrong with the spec. */
+function makeNamed(folder: string): string {
+  try {
+    return make(folder);
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    const violations = [{ field: "output.artifact_dir", description: error.message }];
+    throw new AssayError(error.code, error.message, { violations, cause: error });
   }
 }
 
