@@ -44,7 +44,20 @@ const [example = ""] = await blocksOf(join(import.meta.dirname, "../../docs/exte
 
 function start(stage: Stage, url: string, ...args: readonly string[]) {
   return stage.start([
-    ...["run", "-m", "mock", "-u", url, "--endpoint-type", "my-api", "--streaming", "--concurrency", "4", "--request-count", "12"],
+    ...[
+      "run",
+      "-m",
+      "mock",
+      "-u",
+      url,
+      "--endpoint-type",
+      "my-api",
+      "--streaming",
+      "--concurrency",
+      "4",
+      "--request-count",
+      "12",
+    ],
     ...["--workers-max", "2", "--isl", "16", "--osl", "8", "--extra-inputs", "top_k:3", "--no-gpu-telemetry"],
     ...["--artifact-dir", "out", "--ui", "none", ...args],
   ]);
@@ -80,7 +93,12 @@ describe("a run with an endpoint of the user's own", function () {
   });
 
   const failing = [
-    { title: "makes a body", functions: `formatBody() { throw new Error("bad luck"); }, parse: () => null`, phase: "send", posts: 0 },
+    {
+      title: "makes a body",
+      functions: `formatBody() { throw new Error("bad luck"); }, parse: () => null`,
+      phase: "send",
+      posts: 0,
+    },
     {
       title: "reads an answer",
       functions: `formatBody: () => tools.encodeJson({}), async parse() { throw new Error("bad luck"); }`,
@@ -114,10 +132,32 @@ describe("a run with an endpoint of the user's own", function () {
   });
 
   const refused = [
-    { title: "that throws", file: "throws.mjs", text: `throw new Error("boom");`, says: /^assay run: --endpoint-module \S+throws\.mjs: .*boom$/m },
-    { title: "that takes a name", file: "taken.mjs", text: "export const endpoints = { chat: () => ({}) };", says: /taken\.mjs: .* chat already/ },
-    { title: "for a suite elsewhere", file: "own.ts", text: example, args: ["--controller", "127.0.0.1:1"], says: /not together with --controller$/m },
-    { title: "without the name", file: "own.ts", text: example, args: ["--endpoint-type", "your-api"], says: /must be .*my-api, got your-api/ },
+    {
+      title: "that throws",
+      file: "throws.mjs",
+      text: `throw new Error("boom");`,
+      says: /^assay run: --endpoint-module \S+throws\.mjs: .*boom$/m,
+    },
+    {
+      title: "that takes a name",
+      file: "taken.mjs",
+      text: "export const endpoints = { chat: () => ({}) };",
+      says: /taken\.mjs: .* chat already/,
+    },
+    {
+      title: "for a suite elsewhere",
+      file: "own.ts",
+      text: example,
+      args: ["--controller", "127.0.0.1:1"],
+      says: /not together with --controller$/m,
+    },
+    {
+      title: "without the name",
+      file: "own.ts",
+      text: example,
+      args: ["--endpoint-type", "your-api"],
+      says: /must be .*my-api, got your-api/,
+    },
   ];
   for (const { title, file, text: content, args = [], says } of refused) {
     test(`is refused before anything is sent with a module ${title}`, async (stage) => {
@@ -139,7 +179,14 @@ describe("a run with an endpoint of the user's own", function () {
       const suite = await startServedSuite({ args });
       try {
         const asked = await againstServer(async (url) => {
-          const at = ["--controller", suite.address, "--token-file", suite.tokenFile, "--artifact-dir", join(stage.folder, "out")];
+          const at = [
+            "--controller",
+            suite.address,
+            "--token-file",
+            suite.tokenFile,
+            "--artifact-dir",
+            join(stage.folder, "out"),
+          ];
           const { code, stderr } = await start(stage, url, ...at, "--no-probe").exit();
           expect(code, stderr).to.equal(args.length === 0 ? 2 : 0);
         });

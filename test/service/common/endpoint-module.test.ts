@@ -63,7 +63,9 @@ describe("the file of --endpoint-module", () => {
         () => "loaded",
         (error: unknown) => (error as Error).message,
       );
-      expect(message).to.match(/^--endpoint-module .*: cannot be loaded: [^\n]+$/).and.include(path);
+      expect(message)
+        .to.match(/^--endpoint-module .*: cannot be loaded: [^\n]+$/)
+        .and.include(path);
     }
   });
 });

@@ -2,6 +2,7 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { clone, create, equals, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect } from "chai";
+import { withOwnEndpoints } from "../../../endpoints/own-endpoints.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
@@ -15,7 +16,6 @@ import {
   Sampling,
   UrlStrategy,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { withOwnEndpoints } from "../../../endpoints/own-endpoints.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { maskSecrets } from "../../../services/common/secrets.ts";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";

@@ -72,7 +72,11 @@ describe("endpoints of a user's own", () => {
     ["a list", { endpoints: [() => good] }, /^must export endpoints/],
     ["no endpoint", { endpoints: {} }, /^must export endpoints/],
     ["a name that is taken", { endpoints: { chat: () => good } }, /there is an endpoint chat already/],
-    ["a name that is no part of a path", { endpoints: { "../x": () => good } }, /lower case letters, digits, - or _, got "..\/x"/],
+    [
+      "a name that is no part of a path",
+      { endpoints: { "../x": () => good } },
+      /lower case letters, digits, - or _, got "..\/x"/,
+    ],
     ["an endpoint instead of a function", { endpoints: { mine: good } }, /mine must be a function that makes it, got object/],
     ["a function that throws", { endpoints: { mine: throwing } }, /^endpoint mine cannot be made: no luck$/],
     ["a function that returns nothing", { endpoints: { mine: () => undefined } }, /must return an object, got undefined/],
@@ -83,7 +87,9 @@ describe("endpoints of a user's own", () => {
   ];
   for (const [title, exported, reason] of refused) {
     it(`are refused where the module exports ${title}`, () => {
-      expect(() => withOwnEndpoints(exported)).to.throw(reason).with.property("code", "invalid_argument");
+      expect(() => withOwnEndpoints(exported))
+        .to.throw(reason)
+        .with.property("code", "invalid_argument");
     });
   }
 
@@ -105,7 +111,9 @@ describe("endpoints of a user's own", () => {
   ];
   for (const [title, formatBody, reason] of badBodies) {
     it(`say why no body is made when formatBody ${title}`, () => {
-      expect(() => made({ formatBody }).formatBody(turn)).to.throw(reason).with.property("name", "AssayError");
+      expect(() => made({ formatBody }).formatBody(turn))
+        .to.throw(reason)
+        .with.property("name", "AssayError");
     });
   }
 
