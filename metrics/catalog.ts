@@ -6,6 +6,7 @@ import { benchmarkDuration } from "./benchmark-duration.ts";
 import { completedRequestCount } from "./completed-request-count.ts";
 import { decodeDuration } from "./decode-duration.ts";
 import { e2eOutputTokenThroughput } from "./e2e-output-token-throughput.ts";
+import { errorIsl } from "./error-isl.ts";
 import { errorRequestCount } from "./error-request-count.ts";
 import { httpReqDataReceived } from "./http-req-data-received.ts";
 import { httpReqDataSent } from "./http-req-data-sent.ts";
@@ -34,6 +35,7 @@ import { streamSetupLatency } from "./stream-setup-latency.ts";
 import { timeToFirstOutputToken } from "./time-to-first-output-token.ts";
 import { timeToFirstToken } from "./time-to-first-token.ts";
 import { timeToSecondToken } from "./time-to-second-token.ts";
+import { totalErrorIsl } from "./total-error-isl.ts";
 import { totalIsl } from "./total-isl.ts";
 import { totalOsl } from "./total-osl.ts";
 import { totalOutputTokens } from "./total-output-tokens.ts";
@@ -72,6 +74,7 @@ export const recordMetrics: readonly RecordMetric[] = [
   streamSetupLatency,
   httpReqDataSent,
   httpReqDataReceived,
+  errorIsl,
 ];
 
 /** Several values per request. */
@@ -94,4 +97,5 @@ export const runMetrics: readonly RunMetric[] = [
   totalReasoningTokens,
   minRequestTimestamp,
   maxResponseTimestamp,
+  totalErrorIsl,
 ];

@@ -17,6 +17,8 @@ export interface RequestFacts {
   readonly endNs: number;
   /** A stream was asked for and came. */
   readonly isStreaming: boolean;
+  /** Failed or cancelled; only metrics that are of failures too see such a request. */
+  readonly isFailed: boolean;
   /** Tokens of the input, by the server's usage or by counting. */
   readonly inputTokens: number | undefined;
   /** Tokens of output other than reasoning; by usage: completion tokens − reasoning tokens. */

@@ -7,7 +7,7 @@ export async function recover([folder = "", reason = "its processes were killed"
   const { exportRun } = await import("./records-manager/exports/export-run.ts");
   try {
     const { isRecovered, summary } = recoverRun(folder, reason);
-    exportRun({ folder, names: ["aiperf-json", "aiperf-jsonl"] });
+    exportRun({ folder });
     const phases = summary.phases.map(
       ({ name, counts }) => `${name}: ${counts.succeeded} succeeded, ${counts.errored} errored, ${counts.cancelled} cancelled`,
     );

@@ -270,6 +270,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       return createRecordsManagerModule({
         log,
         clock,
+        addresses,
         runsDir: runsDirOf(config),
         folderInCatalog: (runId) => folderInCatalog(runId, addresses),
         report,

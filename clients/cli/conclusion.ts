@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { SummarizeRecordsResponse } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { createPaint } from "../../report/paint.ts";
+import { type Report, reportLines } from "../../report/report.ts";
+import { harmless } from "../../report/text.ts";
 import { messageOf } from "../../services/common/errors.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { createPaint } from "./paint.ts";
-import { type Report, reportLines } from "./report.ts";
 import { filesIn, writeFiles } from "./run-files.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import { summaryJson } from "./summary-json.ts";
 import type { Terminal } from "./terminal.ts";
-import { harmless } from "./text.ts";
 
 export interface ConclusionOptions {
   readonly terminal: Terminal;

@@ -361,6 +361,15 @@ export const runFlags = {
     group: "Output",
     doc: "summary: no file of records; raw: run.db keeps every answer as it came (default records)",
   },
+  exportPrefix: {
+    flag: "--profile-export-prefix",
+    aliases: ["--profile-export-file"],
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["output.export_prefix"],
+    group: "Output",
+    doc: "begins the names of the exported files: NAME.json, NAME.csv, NAME.jsonl, NAME_console.txt (default profile_export_aiperf.json, …)",
+  },
   ui: {
     flag: "--ui",
     aliases: ["--ui-type"],

@@ -1,7 +1,8 @@
 /** The texts of `--help`. Pure. */
+
+import { wrap } from "../../report/text.ts";
 import { type CommandRow, commands, programs } from "./commands.ts";
 import { type CommandPage, isShort, type OptionRow, pageOf } from "./manual/page.ts";
-import { wrap } from "./text.ts";
 
 /** What `assay --help` prints. */
 export function overview(): string {

@@ -1,6 +1,6 @@
 /** How a run gets on, on stderr: one line drawn again and again on a terminal, elsewhere a line now and then. */
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { clip, harmless, whole } from "./text.ts";
+import { clip, harmless, whole } from "../../report/text.ts";
 
 export interface ProgressOptions {
   readonly write: (text: string) => void;

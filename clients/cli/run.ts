@@ -224,11 +224,12 @@ class Session {
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
   async #spec(): Promise<JsonObject> {
     const { spec } = await specOf(this.#sources, this.#mockUrl);
-    const { output } = spec;
-    if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return spec;
-    const { artifact_dir: folder, ...rest } = output;
+    const given = typeof spec.output === "object" && spec.output !== null && !Array.isArray(spec.output) ? spec.output : {};
+    const { artifact_dir: folder, ...rest } = given;
+    const output: JsonObject = { ...rest, cli_command: this.#context.cliCommand };
+    if (folder === undefined) return { ...spec, output };
     this.#artifactDir = String(folder);
-    return this.#suite === undefined ? { ...spec, output: rest } : spec;
+    return { ...spec, output: this.#suite === undefined ? output : { ...output, artifact_dir: folder } };
   }
 
   // The figure only decorates the progress line: a suite that does not give it is watched without.

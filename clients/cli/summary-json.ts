@@ -3,7 +3,7 @@ import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type PhaseIdentity, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
-import type { Report } from "./report.ts";
+import type { Report } from "../../report/report.ts";
 
 /** What is not known is left out. Counts above 2^53 are rounded. */
 export function summaryJson({ run, summary, folder, files }: Report): object {

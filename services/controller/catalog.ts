@@ -16,6 +16,8 @@ export interface CatalogEntry {
   readonly endedWallNs?: number | undefined;
   /** One line for lists: model, load, main figures. */
   readonly summaryLine: string;
+  /** With which the names of its exported files begin; absent: they have their usual names. */
+  readonly exportPrefix?: string;
   /** Process whose run it is; undefined: not known. */
   readonly owner?: CatalogOwner | undefined;
 }
@@ -69,6 +71,7 @@ const FORMAT: SqliteFormat = {
     CREATE INDEX runs_by_creation ON runs (created_wall_ns DESC, run_id DESC);`,
     `ALTER TABLE runs ADD COLUMN owner_boot_id TEXT;
     ALTER TABLE runs ADD COLUMN owner_pid INTEGER;`,
+    "ALTER TABLE runs ADD COLUMN export_prefix TEXT NOT NULL DEFAULT ''",
   ],
 };
 
@@ -102,9 +105,11 @@ export class RunCatalog {
   /** Adds a run, or replaces what is known of it. */
   put(entry: CatalogEntry): void {
     // By name: a later version may have added columns to a catalog that this one has open.
-    const columns =
-      "run_id, folder, state, created_wall_ns, started_wall_ns, ended_wall_ns, summary_line, owner_boot_id, owner_pid";
-    const sql = `INSERT OR REPLACE INTO runs (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    const columns = [
+      ...["run_id", "folder", "state", "created_wall_ns", "started_wall_ns", "ended_wall_ns", "summary_line"],
+      ...["owner_boot_id", "owner_pid", "export_prefix"],
+    ];
+    const sql = `INSERT OR REPLACE INTO runs (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
     this.#try("write to", () => {
       this.#db
         .prepare<unknown[]>(sql)
@@ -118,6 +123,7 @@ export class RunCatalog {
           entry.summaryLine,
           entry.owner?.bootId ?? null,
           entry.owner?.pid ?? null,
+          entry.exportPrefix ?? "",
         );
     });
   }
@@ -180,6 +186,7 @@ function entryOf(row: Row): CatalogEntry {
     startedWallNs: typeof row.started_wall_ns === "number" ? row.started_wall_ns : undefined,
     endedWallNs: typeof row.ended_wall_ns === "number" ? row.ended_wall_ns : undefined,
     summaryLine: String(row.summary_line),
+    ...(row.export_prefix === "" ? {} : { exportPrefix: String(row.export_prefix) }),
     ...(typeof row.owner_boot_id === "string" && typeof row.owner_pid === "number"
       ? { owner: { bootId: row.owner_boot_id, pid: row.owner_pid } }
       : {}),

@@ -2,9 +2,10 @@
 import { existsSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
+import { exportFileName, exportNames } from "../common/export-files.ts";
 
-/** Files that a run writes; those of an earlier run in a folder that was named are replaced. */
-const runFiles = ["run.db", "run.db-wal", "run.db-shm", "profile_export_aiperf.json", "profile_export.jsonl", "logs/assay.log"];
+/** Files that every run writes; those of an earlier run in a folder that was named are replaced. */
+const runFiles = ["run.db", "run.db-wal", "run.db-shm", "logs/assay.log"];
 const maxTries = 10_000;
 
 export interface FolderOptions {
@@ -14,20 +15,26 @@ export interface FolderOptions {
   readonly artifactBase: string | undefined;
 }
 
-/**
- * Makes the folder of a run and returns its path. Throws `failed_precondition`, naming the path, where it cannot be made.
- * @param artifactDir as the spec names it; empty: `artifacts/<name>`, with a number behind it where that is taken
- */
+/** What a run's spec says about its files. */
+export interface RunFiles {
+  /** The run's name. */
+  readonly name: string;
+  /** As the spec names it; empty: `artifacts/<name>`, with a number behind it where that is taken. */
+  readonly artifactDir: string;
+  /** With which the names of exported files begin; empty: they have their usual names. */
+  readonly exportPrefix: string;
+}
+
+/** Makes the folder of a run and returns its path. Throws `failed_precondition`, naming the path, where it cannot be made. */
 export function makeRunFolder(
   { runsDir, artifactBase }: FolderOptions,
   runId: string,
-  artifactDir: string,
-  name: string,
+  { name, artifactDir, exportPrefix }: RunFiles,
 ): string {
   if (artifactBase === undefined) return make(join(runsDir, runId));
   if (artifactDir !== "") {
     const folder = make(resolve(artifactBase, artifactDir));
-    removeFiles(folder);
+    removeFiles(folder, exportPrefix);
     return folder;
   }
   const parent = make(join(artifactBase, "artifacts"));
@@ -42,9 +49,9 @@ export function makeRunFolder(
 }
 
 /** Removes the files of a run, and its folder unless that holds something else. Throws `failed_precondition`, naming the path. */
-export function removeRunFiles(folder: string): void {
+export function removeRunFiles(folder: string, exportPrefix: string): void {
   try {
-    removeFiles(folder);
+    removeFiles(folder, exportPrefix);
     removeEmpty(join(folder, "logs"));
     removeEmpty(folder);
   } catch (error) {
@@ -60,8 +67,10 @@ function removeEmpty(folder: string): void {
   }
 }
 
-function removeFiles(folder: string): void {
-  for (const file of runFiles) rmSync(join(folder, file), { force: true });
+/** Under the usual names too: a run before may have had no prefix. */
+function removeFiles(folder: string, exportPrefix: string): void {
+  const exported = exportNames.flatMap((name) => [exportFileName(name, exportPrefix), exportFileName(name, "")]);
+  for (const file of [...runFiles, ...exported]) rmSync(join(folder, file), { force: true });
 }
 
 function make(folder: string): string {

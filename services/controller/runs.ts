@@ -81,7 +81,9 @@ export class Runs {
     this.preparing.add(runId);
     try {
       const warnings = [...compiled.warnings, ...(isAhead ? await this.prepare(compiled.spec, runId, signal) : [])];
-      const folder = makeRunFolder(this.options, runId, compiled.spec.output?.artifactDir ?? "", compiled.spec.name);
+      const { name, output } = compiled.spec;
+      const { artifactDir = "", exportPrefix = "" } = output ?? {};
+      const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
       const execution = this.execution(runId, compiled.spec, folder, warnings);
       this.executions.set(runId, execution);
       this.queue.push(execution);
@@ -135,11 +137,11 @@ export class Runs {
 
   /** Forgets an ended run and removes its files. Throws `not_found`, `failed_precondition`. */
   delete(runId: string): void {
-    const { state, folder } = this.get(runId);
+    const { state, folder, spec } = this.get(runId);
     // Members may still be letting go of a run that has reached its last state.
     const isUnderWay = this.current?.run.runId === runId;
     if (state < RunState.COMPLETED || isUnderWay) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
-    removeRunFiles(folder);
+    removeRunFiles(folder, spec?.output?.exportPrefix ?? this.catalog.get(runId)?.exportPrefix ?? "");
     this.executions.delete(runId);
     this.catalog.delete(runId);
   }
@@ -265,6 +267,7 @@ export class Runs {
       startedWallNs: wallNsOf(run.startTime),
       endedWallNs: wallNsOf(run.endTime),
       summaryLine: run.spec?.name ?? "",
+      exportPrefix: run.spec?.output?.exportPrefix ?? "",
       owner: this.owner,
     });
   }

@@ -6,14 +6,18 @@ import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { ConfigureRun, FinishRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { createClient } from "../common/rpc/client.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { commit, version } from "../common/version.ts";
+import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
+import type { TurnStream } from "./exports/inputs-file.ts";
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
 import { RecordsRun } from "./records-run.ts";
@@ -23,6 +27,7 @@ import { identityOf } from "./summary-wire.ts";
 export interface RecordsManagerDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
+  readonly addresses: Addresses;
   /** Where runs of earlier processes lie: `<runsDir>/<run id>/run.db`. */
   readonly runsDir: string;
   /** Folder of a run that this process has not written, as the suite's catalog knows it; undefined: it does not. */
@@ -39,7 +44,8 @@ interface OpenRun {
 
 const done = { case: undefined } as const;
 
-export function createRecordsManagerModule({ log, clock, runsDir, folderInCatalog, report }: RecordsManagerDeps): ServiceModule {
+export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceModule {
+  const { log, clock, addresses, runsDir, folderInCatalog, report } = deps;
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
@@ -62,13 +68,22 @@ export function createRecordsManagerModule({ log, clock, runsDir, folderInCatalo
     return known;
   };
 
-  const configure = (runId: string, { spec, folder, createWallNs }: ConfigureRun): void => {
+  const dialTurns = async (runId: string, datasetId: string, signal: AbortSignal): Promise<TurnStream> => {
+    const stream = createClient(DatasetService, await addresses.channelTo("dataset", signal)).fetchTurns();
+    const hello = { protocolVersion, runId, workerId: "records-manager", datasetId };
+    stream.send({ message: { case: "hello", value: hello } });
+    return stream;
+  };
+
+  const configure = (runId: string, { spec, folder, createWallNs, dataset }: ConfigureRun): void => {
     if (spec === undefined) throw new AssayError("invalid_argument", "the records-manager needs a spec");
     open.get(runId)?.run.close();
     const run = new RecordsRun({
       folder,
       queries,
       log,
+      inputs:
+        dataset === undefined ? undefined : { spec, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
       header: {
         runId,
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
@@ -115,17 +130,13 @@ export function createRecordsManagerModule({ log, clock, runsDir, folderInCatalo
 
   const conclude = async (runId: string, found: OpenRun, { state, reason }: FinishRun): Promise<void> => {
     const name = state === RunState.COMPLETED ? "COMPLETED" : state === RunState.CANCELLED ? "CANCELLED" : "FAILED";
-    const isSummaryOnly = found.spec.output?.exportLevel === "summary";
     try {
-      await found.run.finish(
-        {
-          state: name,
-          wasCancelled: name === "CANCELLED",
-          endedWallNs: wallOfMonotonic(monotonicNs()),
-          ...(reason === "" ? {} : { reason }),
-        },
-        isSummaryOnly ? "summary" : "all",
-      );
+      await found.run.finish({
+        state: name,
+        wasCancelled: name === "CANCELLED",
+        endedWallNs: wallOfMonotonic(monotonicNs()),
+        ...(reason === "" ? {} : { reason }),
+      });
     } finally {
       open.delete(runId);
     }

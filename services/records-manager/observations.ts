@@ -17,6 +17,7 @@ export function observationsOf(batch: SampleBatch, memory: CpuMemory): Observati
         gpuUuid: sample.subject,
         field: sample.field,
         unit: sample.unit,
+        labels: sample.labels,
         value: sample.value,
         scrapeStartNs: sample.scrapeStartNs,
         scrapeEndNs: sample.scrapeEndNs,

@@ -1,14 +1,20 @@
 /** Every question about a run's file, by name. Each opens the file, answers and closes it, and blocks its thread meanwhile. */
 
 import type { RunSummary } from "./core/run-summary.ts";
-import { type ExportedFile, type ExportRequest, exportRun } from "./exports/export-run.ts";
+import { type ExportedFile, type ExportRequest, exportRun, type OfferedFile, offeredFiles } from "./exports/export-run.ts";
 import { type GpusQuery, type GpuUse, queryGpus } from "./query-gpus.ts";
 import { queryRecords, type RecordsPage, type RecordsQuery } from "./query-records.ts";
 import { queryTimeline, type TimelineAnswer, type TimelineQuery } from "./query-timeline.ts";
+import { RunReader } from "./store/run-reader.ts";
 import { type SummaryOptions, summarizeRun } from "./summary.ts";
 
 export interface SummaryQuery extends SummaryOptions {
   readonly folder: string;
+}
+
+export interface ConversationsQuery {
+  readonly folder: string;
+  readonly limit: number;
 }
 
 /** What is asked and answered. Plain data, so that it can cross to another thread. */
@@ -17,7 +23,10 @@ export interface Queries {
   readonly records: (query: RecordsQuery) => RecordsPage;
   readonly timeline: (query: TimelineQuery) => TimelineAnswer;
   readonly export: (request: ExportRequest) => ExportedFile[];
+  readonly exportFiles: (query: { readonly folder: string }) => OfferedFile[];
   readonly gpus: (query: GpusQuery) => GpuUse[];
+  /** Conversations that the run drew, ascending, at most `limit`. */
+  readonly conversations: (query: ConversationsQuery) => number[];
 }
 
 export type QueryName = keyof Queries;
@@ -27,5 +36,16 @@ export const queries: Queries = {
   records: queryRecords,
   timeline: queryTimeline,
   export: exportRun,
+  exportFiles: offeredFiles,
   gpus: queryGpus,
+  conversations: queryConversations,
 };
+
+function queryConversations({ folder, limit }: ConversationsQuery): number[] {
+  const reader = RunReader.open(folder);
+  try {
+    return reader.conversations(limit);
+  } finally {
+    reader.close();
+  }
+}

@@ -4,12 +4,16 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetHandle } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PhaseAccount as WireAccount } from "../../gen/assay/timing/v1/timing_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
+import { exportFileName } from "../common/export-files.ts";
 import type { Logger } from "../common/logger.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
+import { bodyOptionsOf } from "../common/turn-body.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
@@ -17,6 +21,7 @@ import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-
 import type { LivePhase } from "./core/live.ts";
 import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
 import type { RunSummary } from "./core/run-summary.ts";
+import type { TurnStream } from "./exports/inputs-file.ts";
 import { LiveFeed } from "./live-feed.ts";
 import type { QueryClient } from "./query-client.ts";
 import { RunReader } from "./store/run-reader.ts";
@@ -28,10 +33,19 @@ export interface RecordsRunOptions {
   readonly header: RunHeader;
   readonly queries: QueryClient;
   readonly log: Logger;
+  /** Where the bodies of the requests come from; undefined: no file of them is written. */
+  readonly inputs?: InputsSource | undefined;
   /** Size that the file may not pass; at the limit writes fail as on a full disk. Default: no limit. */
   readonly maxBytes?: number | undefined;
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
+}
+
+export interface InputsSource {
+  readonly spec: RunSpec;
+  readonly dataset: DatasetHandle;
+  /** Opens a stream of the dataset's turns, hello sent. */
+  dial(signal: AbortSignal): Promise<TurnStream>;
 }
 
 export type IngestedRecord = Pick<IngestRow, "record" | "recordProcessorId" | "raw">;
@@ -39,6 +53,11 @@ export type IngestedRecord = Pick<IngestRow, "record" | "recordProcessorId" | "r
 /** Rows and times that have waited are committed. */
 const commitRows = 500;
 const commitMs = 20;
+/** Of `inputs.json`: its conversations and its size at most, and how long the dataset service is waited for. */
+const inputsConversations = 1_000_000;
+const inputsBytes = 256 * 1024 * 1024;
+const inputsDialMs = 2_000;
+const inputsSilenceMs = 5_000;
 
 export class RecordsRun {
   readonly folder: string;
@@ -173,19 +192,16 @@ export class RecordsRun {
   }
 
   /** Writes the end, makes the summary and the files, and leaves run.db whole. Further rows are refused. */
-  async finish(
-    end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">,
-    files: "all" | "summary",
-  ): Promise<RunSummary> {
+  async finish(end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">): Promise<RunSummary> {
     this.accountTimer.close();
     try {
-      return await this.conclude(end, files);
+      return await this.conclude(end);
     } finally {
       this.closeFile();
     }
   }
 
-  private async conclude(end: Parameters<RecordsRun["finish"]>[0], files: "all" | "summary"): Promise<RunSummary> {
+  private async conclude(end: Parameters<RecordsRun["finish"]>[0]): Promise<RunSummary> {
     const { queries } = this.options;
     this.writing(() => {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
@@ -196,11 +212,36 @@ export class RecordsRun {
       this.store.endRun({ ...end, verdict: client.verdict, verdictReasons: client.reasons.map(({ message }) => message) });
       this.commit();
     });
-    await queries.ask("export", {
-      folder: this.folder,
-      names: files === "all" ? ["aiperf-json", "aiperf-jsonl"] : ["aiperf-json"],
-    });
+    await this.writeInputs();
+    await queries.ask("export", { folder: this.folder });
     return queries.ask("summarize", { folder: this.folder });
+  }
+
+  /** A dataset service that is gone costs the file, not the run. */
+  private async writeInputs(): Promise<void> {
+    const { inputs, queries, log } = this.options;
+    if (inputs === undefined) return;
+    const { spec, dataset } = inputs;
+    const { writeInputs } = await import("./exports/inputs-file.ts");
+    const path = join(this.folder, exportFileName("inputs", ""));
+    const conversations = await queries.ask("conversations", { folder: this.folder, limit: inputsConversations });
+    const { written, names, problem } = await writeInputs({
+      path,
+      conversations,
+      turnsOf: (conversation) => (dataset.turnsEach === 0 ? (dataset.turnCounts[conversation] ?? 0) : dataset.turnsEach),
+      bodies: bodyOptionsOf(spec),
+      dial: () => inputs.dial(AbortSignal.timeout(inputsDialMs)),
+      maxBytes: inputsBytes,
+      silenceMs: inputsSilenceMs,
+    });
+    if (problem !== undefined) log.warn("the bodies of the requests are not written", { path, error: problem });
+    else if (written < conversations.length) {
+      log.warn("the bodies of the first requests alone are written", { path, written, conversations: conversations.length });
+    }
+    this.writing(() => {
+      this.store.addConversations(names);
+      this.commit();
+    });
   }
 
   /** Lets go of the file; what is committed stays. */

@@ -1,5 +1,5 @@
 /** RPCs of the records-manager. */
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
@@ -24,7 +24,6 @@ export interface RecordsManagerServiceDeps {
   readonly queries: QueryClient;
 }
 
-const exportFiles = ["profile_export_aiperf.json", "profile_export.jsonl", "run.db"] as const;
 const exportChunkBytes = 256 * 1024;
 const defaultBucketMs = 1000;
 const defaultPageSize = 100;
@@ -134,19 +133,19 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         ),
       async *exportRun({ runId, files, cliCommand }, { signal }) {
         const folder = await folderOf(runId);
-        const wanted = files.length === 0 ? exportFiles : files;
-        for (const file of wanted) {
-          if (!exportFiles.some((known) => known === file)) {
-            throw new AssayError("invalid_argument", `files: must be of ${exportFiles.join(", ")}, got ${file}`);
-          }
+        const offered = await queries.ask("exportFiles", { folder }, signal);
+        const known = offered.map(({ file }) => file);
+        const unknown = files.find((file) => !known.includes(file));
+        if (unknown !== undefined) {
+          throw new AssayError("invalid_argument", `files: must be of ${known.join(", ")}, got ${unknown}`);
         }
         if (runOf(runId) !== undefined) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
-        const runInfo = cliCommand === "" ? {} : { runInfo: { cli_command: cliCommand } };
-        await queries.ask("export", { folder, names: ["aiperf-json", "aiperf-jsonl"], ...runInfo }, signal);
-        for (const file of wanted) {
-          const bytes = createReadStream(join(folder, file), { highWaterMark: exportChunkBytes, signal });
-          for await (const data of bytes) yield { file, data: data as Buffer };
-          yield { file, isLast: true };
+        const wanted = offered.filter(({ file, isUsual }) => (files.length === 0 ? isUsual : files.includes(file)));
+        const names = wanted.flatMap(({ exporter }) => exporter ?? []);
+        await queries.ask("export", { folder, names, ...(cliCommand === "" ? {} : { cliCommand }) }, signal);
+        // In the order asked for.
+        for (const file of files.length === 0 ? wanted.map((entry) => entry.file) : files) {
+          yield* partsOf(folder, file, signal);
         }
       },
       async *watchSummary({ runId, intervalMs }, { signal }) {
@@ -166,6 +165,14 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
       },
     },
   });
+}
+
+async function* partsOf(folder: string, file: string, signal: AbortSignal) {
+  const path = join(folder, file);
+  if (!existsSync(path)) throw new AssayError("not_found", `the run has no ${file}`);
+  const bytes = createReadStream(path, { highWaterMark: exportChunkBytes, signal });
+  for await (const data of bytes) yield { file, data: data as Buffer };
+  yield { file, isLast: true };
 }
 
 function checkVersion(version: number): void {

@@ -28,7 +28,7 @@ import { type PhaseRow, RunReader } from "./store/run-reader.ts";
 export interface SummaryOptions {
   /** Names of the phases to summarise. Default: all. The client's verdict rests on these. */
   readonly phases?: readonly string[];
-  /** Takes all `profiling` phases together as one, named after the first. Default: each phase by itself. */
+  /** Takes all phases of a kind together as one, named after the first. Default: each phase by itself. */
   readonly isMerged?: boolean;
   /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`. */
   readonly columnBudgetBytes?: number;
@@ -83,12 +83,11 @@ interface PhaseWork {
 
 /** By phase index; phases that are taken together share one. */
 function worksOf(phases: readonly PhaseRow[], isMerged: boolean): Map<number, PhaseWork> {
-  const measured = phases.filter((phase) => phase.kind === "profiling");
-  const merged = isMerged ? newWork(measured) : undefined;
+  const groups = isMerged ? [...Map.groupBy(phases, ({ kind }) => kind).values()] : phases.map((phase) => [phase]);
   return new Map(
-    phases.flatMap((phase) => {
-      const work = (phase.kind === "profiling" ? merged : undefined) ?? newWork([phase]);
-      return work === undefined ? [] : [[phase.phase, work]];
+    groups.flatMap((rows) => {
+      const work = newWork(rows);
+      return work === undefined ? [] : rows.map(({ phase }) => [phase, work] as const);
     }),
   );
 }
@@ -183,13 +182,14 @@ function pushValues(
   }
 }
 
-function addStatistics(work: PhaseWork, metric: MetricHead, values: Float64Array): void {
+function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array): void {
   // Before the statistics, which reorder the values.
   const trend = metric.tag === requestLatency.tag ? steadyStateNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
   if (statistics === undefined) return;
   work.statistics.set(metric.tag, statistics);
-  const few = fewSamplesNote(metric.tag, statistics);
+  // That few requests failed is no shortcoming of the measurement.
+  const few = metric.flags?.includes("error_only") === true ? undefined : fewSamplesNote(metric.tag, statistics);
   if (few !== undefined) work.notes.push(few);
   if (trend !== undefined) work.notes.push(trend);
 }
@@ -216,6 +216,7 @@ function phaseSummary(work: PhaseWork, wallOffsetNs: number): PhaseSummary {
   const { rows, head, figures, statistics } = work;
   const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
+  const lastEndedNs = rows.at(-1)?.endedNs;
   return {
     phase: head.phase,
     name: head.name,
@@ -227,6 +228,8 @@ function phaseSummary(work: PhaseWork, wallOffsetNs: number): PhaseSummary {
     conflicts: total((row) => row.conflicts),
     startWallNs: figures.firstNs === undefined ? undefined : figures.firstNs + wallOffsetNs,
     endWallNs: figures.lastNs === undefined ? undefined : figures.lastNs + wallOffsetNs,
+    beginWallNs: head.startedNs === undefined ? undefined : head.startedNs + wallOffsetNs,
+    finishWallNs: lastEndedNs === undefined ? undefined : lastEndedNs + wallOffsetNs,
     metrics: [...recordMetrics, ...listMetrics].flatMap((metric): MetricStatistics[] => {
       const found = statistics.get(metric.tag);
       return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
@@ -236,6 +239,7 @@ function phaseSummary(work: PhaseWork, wallOffsetNs: number): PhaseSummary {
       return value === undefined ? [] : [{ ...headOf(metric), value }];
     }),
     errors: figures.errors(),
+    errorDetails: figures.errorDetails(),
     notes: [...work.notes, ...phaseNotes(work)],
     lateness: figures.lateness(),
   };

@@ -1,8 +1,7 @@
 /** Turns made into request bodies: formatted by the endpoint and serialised once, then kept, bounded by bytes. */
-import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
-import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
+import type { ChatMessage } from "../../endpoints/endpoint.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
-import type { ModelChoice } from "./core/model-choice.ts";
+import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 
 /** What a request needs of its turn. */
 export interface RequestBody {
@@ -14,12 +13,7 @@ export interface RequestBody {
   readonly requestedOutputTokens: number | undefined;
 }
 
-export interface BodyMakerOptions {
-  readonly endpoint: Endpoint;
-  /** For turns that name no model of their own. */
-  readonly modelOf: ModelChoice;
-  readonly isStreaming: boolean;
-  readonly extraInputs: Readonly<Record<string, unknown>>;
+export interface BodyMakerOptions extends BodyOptions {
   readonly keptBytes: number;
 }
 
@@ -54,38 +48,13 @@ export class BodyMaker {
   }
 
   private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined): RequestBody {
-    const { endpoint, modelOf, isStreaming } = this.options;
-    const extraInputs: JsonObject = { ...this.options.extraInputs, ...turn.extraInputs };
-    const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
-    // Extra inputs have the last word in the body, and the record says what was asked for.
-    const model = textOf(extraInputs.model) ?? chosen;
-    const requested = override ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
-    const messages = [...history, ...messagesOf(turn)];
-    const body =
-      turn.rawBody.length > 0
-        ? turn.rawBody
-        : endpoint.formatBody({
-            model,
-            messages,
-            maxOutputTokens: requested,
-            isStreaming,
-            extraInputs,
-          });
+    const { body, model, requestedOutputTokens, messages } = formatTurn(turn, history, override, this.options);
     return {
       body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       model,
       inputTokens: turn.inputTokens === 0 ? undefined : turn.inputTokens,
       inputText: turn.inputTokens === 0 ? messages.map((message) => message.content).join("\n") : undefined,
-      requestedOutputTokens: requested,
+      requestedOutputTokens,
     };
   }
-}
-
-/** The messages that a turn adds. */
-export function messagesOf(turn: Turn): ChatMessage[] {
-  return turn.messages.map(({ role, content }) => ({ role: isRole(role) ? role : "user", content }));
-}
-
-function isRole(role: string): role is ChatMessage["role"] {
-  return role === "system" || role === "user" || role === "assistant" || role === "tool";
 }

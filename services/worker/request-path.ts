@@ -1,11 +1,10 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
-import { createEndpoint } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
+import { bodyOptionsOf } from "../common/turn-body.ts";
 import { version } from "../common/version.ts";
 import { BodyMaker } from "./bodies.ts";
-import { createModelChoice } from "./core/model-choice.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
 import type { Transport } from "./transport/transport.ts";
 import { createUndiciTransport, type TargetOptions } from "./transport/undici.ts";
@@ -25,34 +24,12 @@ const connectionRestMs = 20;
 /** Throws `invalid_argument` for a spec that the controller refuses. */
 export function createPath(spec: RunSpec): RequestPath {
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
-  const endpoint = endpointOf(spec);
+  const options = bodyOptionsOf(spec);
   return {
     transport: createUndiciTransport(targetsOf(spec.target)),
-    bodies: createBodies(spec, endpoint),
-    sender: senderOptions(spec, spec.target, endpoint),
+    bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),
+    sender: senderOptions(spec, spec.target, options.endpoint),
   };
-}
-
-function endpointOf(spec: RunSpec): Endpoint {
-  const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = spec.endpoint ?? {};
-  const endpoint = createEndpoint(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
-  if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  return endpoint;
-}
-
-function createBodies(spec: RunSpec, endpoint: Endpoint): BodyMaker {
-  return new BodyMaker({
-    endpoint,
-    modelOf: createModelChoice({
-      models: spec.models,
-      selection: spec.modelSelection,
-      weights: spec.modelWeights,
-      seed: Number(spec.randomSeed ?? 0n),
-    }),
-    isStreaming: spec.endpoint?.streaming ?? false,
-    extraInputs: spec.endpoint?.extraInputs ?? {},
-    keptBytes: keptBodyBytes,
-  });
 }
 
 function targetsOf(target: TargetSpec): TargetOptions[] {

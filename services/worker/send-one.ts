@@ -6,7 +6,7 @@ import type { SendOneRequest } from "../../gen/assay/worker/v1/worker_service_pb
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { RawRecord } from "../common/raw-record.ts";
-import { messagesOf } from "./bodies.ts";
+import { messagesOf } from "../common/turn-body.ts";
 import { createPath } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 

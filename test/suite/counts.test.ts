@@ -26,10 +26,24 @@ describe("a whole run counts", function () {
     expect(file).to.include({ state: "COMPLETED", rows: 100, late: 0 });
     expectReconciled(file, mock.stats());
     expect(folder).to.equal(join(suite.folder, "out"));
-    expect(files).to.have.members(["profile_export.jsonl", "profile_export_aiperf.json", "run.db"]);
+    expect(files).to.have.members([
+      "inputs.json",
+      "profile_export.jsonl",
+      "profile_export_aiperf.csv",
+      "profile_export_aiperf.json",
+      "profile_export_console.txt",
+      "run.db",
+    ]);
     for (const name of files) expect(existsSync(join(folder, name)), name).to.equal(true);
     const lines = readFileSync(join(folder, "profile_export.jsonl"), "utf8").trimEnd().split("\n");
     expect(lines).to.have.lengthOf(100);
+    // Every record leads to the body that was sent.
+    const inputs = JSON.parse(readFileSync(join(folder, "inputs.json"), "utf8")).data.map(
+      ({ session_id }: { session_id: string }) => session_id,
+    );
+    expect(new Set(lines.map((line) => JSON.parse(line).metadata.conversation_id))).to.deep.equal(new Set(inputs));
+    const { run_info } = JSON.parse(readFileSync(join(folder, "profile_export_aiperf.json"), "utf8"));
+    expect(run_info.cli_command).to.match(/^assay run .*--request-count 100/);
   });
 
   it("exactly 1000 of 1000 short requests, over two workers", async () => {

@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { AssayError } from "../../services/common/errors.ts";
+import { exportRun } from "../../services/records-manager/exports/export-run.ts";
+import { fixedRun } from "../service/records-manager/export-fixture.ts";
 import { endsWithinMs, runFile, useStage } from "../support/suite.ts";
 
 describe("a run whose folder cannot be written", function () {
@@ -17,6 +20,26 @@ describe("a run whose folder cannot be written", function () {
     expect(code, stderr).to.equal(1);
     expect(stderr).to.contain(join(file, "out"));
     expect(mock.stats().requests).to.equal(0);
+  });
+
+  it("keeps the files that fitted when the disk fills up with them, and says which these are", function () {
+    const disk = join(stage.folder, "disk");
+    mkdirSync(disk);
+    if (!mountTiny(disk, "24k")) this.skip();
+    try {
+      const folder = join(stage.folder, "run");
+      fixedRun(folder);
+      const summary = join(disk, "profile_export_aiperf.json");
+      expect(() => exportRun({ folder, outputFolder: disk }))
+        .to.throw(AssayError, /cannot write ".*disk\/profile_export_.*": ENOSPC/)
+        .that.satisfies(({ code, message }: AssayError) => {
+          return code === "resource_exhausted" && message.includes(`saved are ${join(folder, "run.db")}, ${summary}`);
+        });
+      expect(JSON.parse(readFileSync(summary, "utf8"))).to.have.property("request_latency");
+      expect(readdirSync(disk).filter((name) => name.endsWith(".tmp"))).to.deep.equal([]);
+    } finally {
+      execFileSync("umount", [disk]);
+    }
   });
 
   it("fails when the disk is full, naming the file and what is saved in it", async function () {
@@ -44,9 +67,9 @@ describe("a run whose folder cannot be written", function () {
   });
 });
 
-function mountTiny(folder: string): boolean {
+function mountTiny(folder: string, size = "2m"): boolean {
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder], { stdio: "ignore" });
     return true;
   } catch {
     return false;

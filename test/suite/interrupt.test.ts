@@ -32,7 +32,7 @@ describe("a run that is interrupted", function () {
       expect(file.rows).to.equal(mock.stats().requests);
       expect(file.phases[0]).to.include({ missing_record: 0, missing_lost: 0, is_account_complete: 1 });
       expectReconciled(file, mock.stats());
-      for (const name of ["profile_export.jsonl", "profile_export_aiperf.json"]) {
+      for (const name of ["profile_export.jsonl", "profile_export_aiperf.json", "profile_export_aiperf.csv", "inputs.json"]) {
         expect(existsSync(join(outOf(stage), name)), name).to.equal(true);
       }
       await expectNoMore(mock);

@@ -33,7 +33,13 @@ const impureModules = [
 ];
 
 const fixtures: readonly Fixture[] = [
-  ...["services/timing/core/a.ts", "services/timing/core/deep/a.ts", "endpoints/openai/a.ts", "metrics/a.ts"].flatMap((file) => [
+  ...[
+    "services/timing/core/a.ts",
+    "services/timing/core/deep/a.ts",
+    "endpoints/openai/a.ts",
+    "metrics/a.ts",
+    "report/a.ts",
+  ].flatMap((file) => [
     ...impureModules.map((name) => ({ file, line: `import "${name}";`, refusedBy: imports })),
     { file, line: "export const now = Date.now();", refusedBy: own },
     { file, line: "export const today = new Date();", refusedBy: own },
@@ -66,6 +72,10 @@ const fixtures: readonly Fixture[] = [
   { file: "endpoints/b.ts", line: `import "../services/timing/core/pacer.ts";`, refusedBy: imports },
   { file: "endpoints/b.ts", line: `import "../services/common/errors.ts";` },
   { file: "metrics/b.ts", line: `import "../services/records-manager/module.ts";`, refusedBy: imports },
+  { file: "report/b.ts", line: `import "../services/records-manager/module.ts";`, refusedBy: imports },
+  { file: "report/b.ts", line: `import "../clients/cli/run.ts";`, refusedBy: imports },
+  { file: "report/b.ts", line: `import "../gen/assay/controller/v1/controller_pb.js";` },
+  { file: "services/records-manager/exports/a.ts", line: `import "../../../report/table.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/errors.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/rpc/client.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/version.ts";` },

@@ -1,10 +1,10 @@
 /** `assay runs list`. */
 import type { Run } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { createPaint } from "../../../report/paint.ts";
+import { tableLines } from "../../../report/table.ts";
+import { harmless } from "../../../report/text.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { createPaint } from "../paint.ts";
-import { tableLines } from "../table.ts";
-import { harmless } from "../text.ts";
 import type { runsListFlags } from "./flags.ts";
 import { runJson, stateOf, wallTimeOf } from "./run-view.ts";
 import { withSuite } from "./session.ts";

@@ -1,10 +1,10 @@
 /** `assay runs records RUN`: what was measured of each request. */
 import type { MetricRecord } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { createPaint } from "../../../report/paint.ts";
+import { type Column, tableLines } from "../../../report/table.ts";
+import { figure, harmless } from "../../../report/text.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { createPaint } from "../paint.ts";
-import { type Column, tableLines } from "../table.ts";
-import { figure, harmless } from "../text.ts";
 import type { runsRecordsFlags } from "./flags.ts";
 import { metricOf, recordJson } from "./record-view.ts";
 import { findRun, withSuite } from "./session.ts";

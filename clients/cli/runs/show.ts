@@ -1,13 +1,13 @@
 /** `assay runs show RUN`. */
 import type { Run } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { SummarizeRecordsResponse } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { harmless, whole } from "../../../report/text.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { filesIn } from "../run-files.ts";
 import type { SuiteClient } from "../suite-client.ts";
 import { summaryJson } from "../summary-json.ts";
-import { harmless, whole } from "../text.ts";
 import type { runsShowFlags } from "./flags.ts";
 import { durationOf, runJson, stateOf, wallTimeOf } from "./run-view.ts";
 import { findRun, withSuite } from "./session.ts";

@@ -1,8 +1,9 @@
 /** `assay runs summary RUN`: the tables of a run, as `assay run` printed them. */
+
+import { createPaint } from "../../../report/paint.ts";
+import { reportLines } from "../../../report/report.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { createPaint } from "../paint.ts";
-import { reportLines } from "../report.ts";
 import { filesIn } from "../run-files.ts";
 import { summaryJson } from "../summary-json.ts";
 import type { runsSummaryFlags } from "./flags.ts";

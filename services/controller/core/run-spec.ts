@@ -31,6 +31,7 @@ import {
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { isAbsolutePath } from "../../common/absolute-path.ts";
 import { AssayError, type FieldViolation } from "../../common/errors.ts";
+import { exportPrefixProblem } from "../../common/export-files.ts";
 import { defaultEncoding, expectedTokenizer, tokenizerSource } from "../../common/tokenizer/source.ts";
 
 /**
@@ -95,6 +96,8 @@ const supportedFields: readonly string[] = [
   "telemetry.interval_ms",
   "output.artifact_dir",
   "output.export_level",
+  "output.export_prefix",
+  "output.cli_command",
   "random_seed",
 ];
 
@@ -305,6 +308,8 @@ function violationsOf(spec: RunSpec): FieldViolation[] {
   const level = spec.output?.exportLevel ?? "";
   const isLevel = level === "summary" || level === "records" || level === "raw";
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
+  const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
+  demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
   return found;
 }
 

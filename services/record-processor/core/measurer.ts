@@ -37,8 +37,6 @@ const nothing: ParsedResponse = {
   isStreamIgnored: false,
 };
 
-const noCounts: TokenCounts = { input: undefined, output: undefined, reasoning: undefined, source: "none" };
-
 /** Measures the records of one endpoint and one model's tokenizer. */
 export class Measurer {
   readonly #options: MeasurerOptions;
@@ -61,8 +59,9 @@ export class Measurer {
     try {
       const parsed = parse(record, this.#options.endpoint);
       const hasFailed = record.error !== undefined || parsed.error !== undefined;
-      const counts = hasFailed ? noCounts : countTokens(record, parsed, this.#options.countTokens);
-      return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, parsed, counts), hasFailed));
+      const { countTokens: count } = this.#options;
+      const counts = hasFailed ? inputAlone(record, count) : countTokens(record, parsed, count);
+      return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, parsed, counts, hasFailed)));
     } catch (error) {
       this.#faults++;
       const fault = requestError("parse", "parse", `the record could not be measured: ${messageOf(error)}`);
@@ -88,9 +87,7 @@ function parse(record: RawRecord, endpoint: Endpoint): ParsedResponse {
 /** By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. */
 function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCounter | undefined): TokenCounts {
   const { usage } = parsed;
-  // The dataset's own count is by a tokenizer, too.
-  const known = count === undefined ? undefined : record.inputTokens;
-  const input = usage?.promptTokens ?? known ?? countText(record.inputText, count);
+  const input = usage?.promptTokens ?? countInput(record, count);
   if (usage?.completionTokens !== undefined) {
     const reasoning = usage.reasoningTokens;
     return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
@@ -98,6 +95,16 @@ function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCoun
   const output = countText(parsed.outputText, count);
   const reasoning = countText(parsed.reasoningText, count);
   return { input, output, reasoning, source: output === undefined && reasoning === undefined ? "none" : "counted" };
+}
+
+/** Of a request that failed: its answer counts for nothing. */
+function inputAlone(record: RawRecord, count: TokenCounter | undefined): TokenCounts {
+  return { input: countInput(record, count), output: undefined, reasoning: undefined, source: "none" };
+}
+
+/** The dataset's own count is by a tokenizer, too. */
+function countInput({ inputTokens, inputText }: RawRecord, count: TokenCounter | undefined): number | undefined {
+  return count === undefined ? undefined : (inputTokens ?? countText(inputText, count));
 }
 
 function countText(text: string | undefined, count: TokenCounter | undefined): number | undefined {
@@ -154,7 +161,7 @@ function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: To
   };
 }
 
-function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts): RequestFacts {
+function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts, isFailed: boolean): RequestFacts {
   return {
     dueNs: record.dueNs === 0 ? undefined : record.dueNs - record.sentNs,
     firstByteNs: record.firstByteNs,
@@ -162,6 +169,7 @@ function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts)
     firstOutputNs: parsed.firstOutputNs,
     endNs: record.endNs,
     isStreaming: record.isStreaming && !parsed.isStreamIgnored,
+    isFailed,
     inputTokens: counts.input,
     outputTokens: counts.output,
     reasoningTokens: counts.reasoning,
@@ -172,11 +180,11 @@ function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts)
   };
 }
 
-function valuesOf(facts: RequestFacts, hasFailed: boolean): Float64Array {
+function valuesOf(facts: RequestFacts): Float64Array {
   const values = new Float64Array(recordMetrics.length);
   for (let index = 0; index < recordMetrics.length; index++) {
     const metric = recordMetrics[index];
-    const applies = metric !== undefined && (!hasFailed || metric.isOfFailures === true);
+    const applies = metric !== undefined && (!facts.isFailed || metric.isOfFailures === true);
     values[index] = applies ? (metric.value(facts) ?? Number.NaN) : Number.NaN;
   }
   return values;

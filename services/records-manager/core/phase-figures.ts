@@ -34,6 +34,15 @@ export interface ErrorGroup {
   readonly example: string;
 }
 
+/** Failed and cancelled requests that say the same of themselves. */
+export interface ErrorDetail extends Omit<ErrorGroup, "example"> {
+  readonly isCancelled: boolean;
+  readonly message: string;
+}
+
+/** Different messages that are kept apart; of what comes beyond only code and status are. */
+const MAX_MESSAGES = 100;
+
 /** How late requests were sent. */
 export interface LatenessFigures {
   readonly count: number;
@@ -57,6 +66,7 @@ export class PhaseFigures {
   readonly #hasCeiling: boolean;
   readonly #lateness = new Column();
   readonly #errors = new Map<string, { phase: string; status: number; count: number; example: string }>();
+  readonly #details = new Map<string, ErrorDetail & { count: number }>();
   // Of succeeded requests alone, as AIPerf counts the duration of a benchmark.
   #firstSentNs = Number.POSITIVE_INFINITY;
   #lastContentNs = Number.NEGATIVE_INFINITY;
@@ -82,6 +92,11 @@ export class PhaseFigures {
   /** Most frequent first. */
   errors(): ErrorGroup[] {
     return [...this.#errors].map(([code, group]) => ({ code, ...group })).sort((a, b) => b.count - a.count);
+  }
+
+  /** By code, status and message, most frequent first. Of more than 100 different messages the rest goes by code and status. */
+  errorDetails(): ErrorDetail[] {
+    return [...this.#details.values()].sort((a, b) => b.count - a.count);
   }
 
   errorCount(code: string): number {
@@ -132,6 +147,21 @@ export class PhaseFigures {
     const group = this.#errors.get(code);
     if (group !== undefined) group.count++;
     else this.#errors.set(code, { phase: row.errorPhase ?? "", status: row.status, count: 1, example: row.errorMessage ?? "" });
+    this.#addDetail(code, row);
+  }
+
+  #addDetail(code: string, { isCancelled, status, errorPhase, errorMessage }: FigureRow): void {
+    const key = JSON.stringify([code, isCancelled, status]);
+    const message = errorMessage ?? "";
+    const ownKey = `${key}${message}`;
+    const isKept = this.#details.has(ownKey) || this.#details.size < MAX_MESSAGES;
+    const usedKey = isKept ? ownKey : key;
+    const detail = this.#details.get(usedKey);
+    if (detail !== undefined) detail.count++;
+    else {
+      const shown = isKept ? message : "other messages";
+      this.#details.set(usedKey, { code, phase: errorPhase ?? "", status, count: 1, isCancelled, message: shown });
+    }
   }
 
   #addSuccess(row: FigureRow): void {

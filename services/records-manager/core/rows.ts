@@ -80,6 +80,8 @@ export interface SampleRow {
   readonly gpuUuid?: string;
   readonly field: string;
   readonly unit?: string;
+  /** Index, model and host of the GPU, where the page says them. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
   readonly scrapeStartNs: number;
   readonly scrapeEndNs: number;

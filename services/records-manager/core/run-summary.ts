@@ -1,7 +1,7 @@
 /** The summary of a run: what reports, tables and exports show. Plain data, so that it can cross to another thread. */
 import type { Metric } from "../../../metrics/metric.ts";
 import type { WorkloadNote } from "./notes.ts";
-import type { ErrorGroup, LatenessFigures } from "./phase-figures.ts";
+import type { ErrorDetail, ErrorGroup, LatenessFigures } from "./phase-figures.ts";
 import type { PhaseCounts, PhaseKind } from "./rows.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Verdict, VerdictReason } from "./verdict.ts";
@@ -32,11 +32,16 @@ export interface PhaseSummary {
   /** Wall time of the first send and of the last end of any request; undefined where there is no request. */
   readonly startWallNs: number | undefined;
   readonly endWallNs: number | undefined;
+  /** Wall time at which the phase began, and at which its last credit was back; undefined where it never was so. */
+  readonly beginWallNs: number | undefined;
+  readonly finishWallNs: number | undefined;
   /** Record and list metrics that have a value, in the catalog's order. */
   readonly metrics: readonly MetricStatistics[];
   /** Metrics of the whole phase, in the catalog's order. */
   readonly runMetrics: readonly MetricValue[];
   readonly errors: readonly ErrorGroup[];
+  /** The same, told apart by status and message. */
+  readonly errorDetails: readonly ErrorDetail[];
   readonly notes: readonly WorkloadNote[];
   /** Undefined: no request had a due time. */
   readonly lateness: LatenessFigures | undefined;

@@ -1,25 +1,27 @@
 /**
- * `profile_export.jsonl`: one line for each request of the measured phases, as AIPerf writes it. Moments are wall time in ns,
- * metrics as `{"value", "unit"}`, durations in ms; the gaps of a stream are a list.
+ * `profile_export.jsonl`: one line for each request, warm-up included, as AIPerf 0.13 writes it. Moments are wall time in ns, metrics as
+ * `{"value", "unit"}`, durations in ms; the gaps of a stream are a list. What does not apply is left out; `error` is there only where
+ * the request failed.
  */
 import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
-import type { ListMetric, RecordMetric } from "../../../metrics/metric.ts";
+import type { ListMetric, MetricUnit, RecordMetric } from "../../../metrics/metric.ts";
 import { decodeStamps } from "../../common/chunk-stamps.ts";
 import type { PhaseRow } from "../store/run-reader.ts";
+import { aiperfError } from "./aiperf-error.ts";
 import type { Exporter } from "./exporter.ts";
+import { floatText, jsonText } from "./json-text.ts";
+import { sessionId } from "./session-id.ts";
 
-export const aiperfRecords: Exporter = {
-  fileName: "profile_export.jsonl",
-  write: ({ reader }, text) => {
-    const measured = new Map(reader.phases().flatMap((phase) => (phase.kind === "profiling" ? [[phase.phase, phase]] : [])));
-    for (const page of reader.pages([...COLUMNS, ...METRICS.map((metric) => metric.tag)], { pageRows: PAGE_ROWS })) {
-      for (const values of page) {
-        const row = rowOf(values);
-        const phase = measured.get(row.phase);
-        if (phase !== undefined) text(lineOf(row, phase, values));
-      }
+export const aiperfRecords: Exporter = ({ reader }, text) => {
+  const ends = phaseEnds(reader.phases());
+  const names = reader.conversationNames();
+  for (const page of reader.pages([...COLUMNS, ...METRICS.map((metric) => metric.tag)], { pageRows: PAGE_ROWS })) {
+    for (const values of page) {
+      const row = rowOf(values);
+      const phase = ends.get(row.phase);
+      if (phase !== undefined) text(lineOf(row, sessionId(row.conversation, names), phase, values));
     }
-  },
+  }
 };
 
 /** A page with the stamps of long answers still fits in a few MB. */
@@ -48,10 +50,10 @@ const COLUMNS = [
   "end_ns",
   "status",
   "error_code",
+  "error_phase",
   "error_message",
   "is_cancelled",
   "cancelled_ns",
-  "is_streaming",
   "content_stamps",
 ] as const;
 /** The credit id stands before them. */
@@ -73,10 +75,10 @@ interface RequestRow {
   readonly endNs: number;
   readonly status: number;
   readonly errorCode: string | null;
+  readonly errorPhase: string | null;
   readonly errorMessage: string | null;
   readonly isCancelled: boolean;
   readonly cancelledNs: number | null;
-  readonly isStreaming: boolean;
   readonly contentStamps: Uint8Array;
 }
 
@@ -97,67 +99,82 @@ function rowOf(values: readonly unknown[]): RequestRow {
     endNs: values[13] as number,
     status: values[14] as number,
     errorCode: values[15] as string | null,
-    errorMessage: values[16] as string | null,
-    isCancelled: values[17] === 1,
-    cancelledNs: values[18] as number | null,
-    isStreaming: values[19] === 1,
+    errorPhase: values[16] as string | null,
+    errorMessage: values[17] as string | null,
+    isCancelled: values[18] === 1,
+    cancelledNs: values[19] as number | null,
     contentStamps: values[20] as Uint8Array,
   };
 }
 
-function lineOf(row: RequestRow, phase: PhaseRow, values: readonly unknown[]): string {
-  return `{"metadata":${metadataOf(row, phase)},"metrics":${metricsOf(row, values)},"error":${errorOf(row)}}\n`;
+/** The keys of a phase, the same in each of its lines, from `benchmark_phase` to `phase_kind`. */
+function phaseEnds(phases: readonly PhaseRow[]): ReadonlyMap<number, string> {
+  const measured = phases.filter(({ kind }) => kind === "profiling");
+  return new Map(
+    phases.map((phase) => {
+      const profilingIndex = measured.indexOf(phase);
+      const keys = jsonText({
+        benchmark_phase: phase.kind,
+        phase_index: phase.phase,
+        profiling_index: profilingIndex < 0 ? undefined : profilingIndex,
+        phase_name: phase.name,
+        phase_kind: phase.kind,
+      });
+      return [phase.phase, keys.slice(1, -1)];
+    }),
+  );
 }
 
-/** Written by hand: a wall time in ns has more digits than a JS number keeps. */
-function metadataOf(row: RequestRow, phase: PhaseRow): string {
-  const wall = (afterSentNs: number | null) => {
-    return afterSentNs === null ? "null" : wallText(row.sentNs + afterSentNs, row.wallOffsetNs);
-  };
-  const fields: readonly (readonly [key: string, json: string])[] = [
-    ["session_num", String(row.sessionNum)],
-    ["x_request_id", JSON.stringify(row.requestId)],
-    ["x_correlation_id", JSON.stringify(row.correlationId)],
-    ["conversation_id", `"${row.conversation}"`],
-    ["turn_index", String(row.turn)],
-    ["credit_issued_ns", wallText(row.issuedNs, row.wallOffsetNs)],
-    ["request_start_ns", wall(0)],
-    ["request_ack_ns", row.isStreaming ? wall(row.firstByteNs) : "null"],
-    ["request_end_ns", wall(row.endNs)],
-    ["worker_id", JSON.stringify(row.workerId)],
-    ["record_processor_id", JSON.stringify(row.recordProcessorId)],
-    ["benchmark_phase", JSON.stringify(phase.kind)],
-    ["phase_index", String(phase.phase)],
-    ["phase_name", JSON.stringify(phase.name)],
-    ["phase_kind", JSON.stringify(phase.kind)],
-    ["was_cancelled", String(row.isCancelled)],
-    ["cancellation_time_ns", wall(row.cancelledNs)],
-    ["agent_depth", "0"],
-  ];
-  return `{${fields.map(([key, json]) => `"${key}":${json}`).join(",")}}`;
+/** Written by hand, from parts that many lines share: a run may have millions of them. */
+function lineOf(row: RequestRow, conversationId: string, phase: string, values: readonly unknown[]): string {
+  const error = row.errorCode === null && !row.isCancelled ? "" : `,"error":${errorOf(row)}`;
+  return `{"metadata":${metadataOf(row, conversationId, phase)},"metrics":${metricsOf(row, values)}${error}}\n`;
+}
+
+function metadataOf(row: RequestRow, conversationId: string, phase: string): string {
+  const correlationId = JSON.stringify(row.correlationId);
+  // A wall time in ns has more digits than a JS number keeps.
+  const moment = (key: string, afterSentNs: number | null): string =>
+    afterSentNs === null ? "" : `,"${key}":${wallText(row.sentNs + afterSentNs, row.wallOffsetNs)}`;
+  return [
+    `{"session_num":${row.sessionNum},"x_request_id":${JSON.stringify(row.requestId)},"x_correlation_id":${correlationId}`,
+    `,"conversation_id":${JSON.stringify(conversationId)},"turn_index":${row.turn}`,
+    moment("credit_issued_ns", row.issuedNs - row.sentNs),
+    moment("request_start_ns", 0),
+    moment("request_ack_ns", row.firstByteNs),
+    moment("request_end_ns", row.endNs),
+    `,"worker_id":${JSON.stringify(row.workerId)},"record_processor_id":${JSON.stringify(row.recordProcessorId)},${phase}`,
+    `,"was_cancelled":${row.isCancelled}`,
+    moment("cancellation_time_ns", row.cancelledNs),
+    `,"context_overflow_skip":false,"agent_depth":0,"root_correlation_id":${correlationId}}`,
+  ].join("");
 }
 
 function metricsOf(row: RequestRow, values: readonly unknown[]): string {
   const isFailure = row.isCancelled || row.errorCode !== null;
-  const metrics: Record<string, { value: number | number[]; unit: string }> = {};
-  for (const [index, { tag, unit, isOfFailures }] of METRICS.entries()) {
+  let text = "";
+  const add = (tag: string, value: string, unit: string): void => {
+    text += `${text === "" ? "" : ","}"${tag}":{"value":${value},"unit":"${unit}"}`;
+  };
+  for (let index = 0; index < METRICS.length; index++) {
+    const { tag, unit, isOfFailures } = METRICS[index] as RecordMetric;
     const value = values[METRICS_AT + index];
-    if (typeof value === "number" && (!isFailure || isOfFailures === true)) metrics[tag] = { value, unit };
+    if (typeof value !== "number" || (isFailure && isOfFailures !== true)) continue;
+    add(tag, COUNTED_UNITS.has(unit) ? String(value) : floatText(value), unit);
   }
   for (const { tag, unit, values: listOf } of isFailure ? [] : LIST_METRICS) {
     const list = listOf(decodeStamps(row.contentStamps));
-    if (list.length > 0) metrics[tag] = { value: [...list], unit };
+    if (list.length > 0) add(tag, `[${Array.from(list, floatText).join(",")}]`, unit);
   }
-  return JSON.stringify(metrics);
+  return `{${text}}`;
 }
 
-/** AIPerf's code for a request that was cancelled. */
-const CANCELLED_STATUS = 499;
+/** Values of one request in these units are integers, and written as such. */
+const COUNTED_UNITS: ReadonlySet<string> = new Set(["tokens", "count", "requests"] satisfies MetricUnit[]);
 
-function errorOf({ errorCode, errorMessage, status, isCancelled }: RequestRow): string {
-  if (errorCode === null && !isCancelled) return "null";
-  const code = isCancelled ? CANCELLED_STATUS : status === 0 ? null : status;
-  return JSON.stringify({ code, type: errorCode ?? "cancelled", message: errorMessage ?? "" });
+function errorOf({ errorCode, errorPhase, errorMessage, status, isCancelled }: RequestRow): string {
+  const failure = { code: errorCode ?? "cancelled", phase: errorPhase ?? "", message: errorMessage ?? "", status, isCancelled };
+  return jsonText(aiperfError(failure));
 }
 
 function wallText(ns: number, wallOffsetNs: number): string {

@@ -1,91 +1,134 @@
 /**
- * `profile_export_aiperf.json`: the summary as AIPerf writes it, schema 1.4 (docs/reference/json-export-schema.md): two spaces
- * of indent, absent values left out, one key per metric tag beside the fixed keys. Metrics of AIPerf have its tags and units;
- * `assay_version`, `assay_commit` and the metrics that AIPerf does not have come on top, as its schema allows.
+ * `profile_export_aiperf.json`: the summary as AIPerf 0.13 writes it, schema 1.4: two spaces of indent, absent values left out, one key
+ * per metric tag among the fixed keys. What AIPerf does not have comes on top: `assay_version` and `assay_commit` in the place of its own version, metrics of our
+ * own beside its metrics, everything else under `assay`. Keys and units: `docs/files.md`.
  */
-import { listMetrics, recordMetrics, runMetrics } from "../../../metrics/catalog.ts";
-import type { Metric } from "../../../metrics/metric.ts";
-import type { ErrorGroup } from "../core/phase-figures.ts";
-import type { MetricStatistics, MetricValue, PhaseSummary } from "../core/run-summary.ts";
+import type { JsonValue } from "@bufbuild/protobuf";
+import type { PhaseCounts } from "../core/rows.ts";
+import type { PhaseSummary, RunSummary } from "../core/run-summary.ts";
+import { aiperfError } from "./aiperf-error.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
+import { fileMetrics, metricJson } from "./file-metrics.ts";
+import { gpuTelemetry } from "./gpu-telemetry.ts";
+import { inputConfig } from "./input-config.ts";
+import { type JsonObject, jsonText } from "./json-text.ts";
+import { localTime } from "./local-time.ts";
 
 const SCHEMA_VERSION = "1.4";
 
-export const aiperfSummary: Exporter = {
-  fileName: "profile_export_aiperf.json",
-  write: (context, text) => text(`${JSON.stringify(documentOf(context), withoutNonFinite, 2)}\n`),
-};
+export const aiperfSummary: Exporter = (context, text) => text(jsonText(documentOf(context), 2));
 
-function documentOf({ summary: summarize, inputConfig, runInfo }: ExportContext): Record<string, unknown> {
-  const summary = summarize();
-  const measured = summary.phases.find((phase) => phase.kind === "profiling");
+/** Metrics that AIPerf writes before its other keys, in its order; all others follow after them. */
+const LEADING_TAGS = [
+  "request_throughput",
+  "request_latency",
+  "request_count",
+  "time_to_first_token",
+  "time_to_second_token",
+  "inter_token_latency",
+  "output_token_throughput",
+  "output_token_throughput_per_user",
+  "output_sequence_length",
+  "input_sequence_length",
+  "goodput",
+  "good_request_count",
+  "output_token_count",
+  "reasoning_token_count",
+  "min_request_timestamp",
+  "max_response_timestamp",
+  "inter_chunk_latency",
+  "total_output_tokens",
+  "total_reasoning_tokens",
+  "benchmark_duration",
+  "total_isl",
+  "total_osl",
+  "error_request_count",
+  "error_isl",
+  "total_error_isl",
+] as const;
+
+function documentOf(context: ExportContext): JsonObject {
+  const { spec, folder, cliCommand } = context;
+  const summary = context.summary();
+  const measured = summary.phases.find(({ kind }) => kind === "profiling");
+  const warmup = summary.phases.find(({ kind }) => kind === "warmup");
+  const metrics = measured === undefined ? {} : metricsOf(measured);
+  const incompleteReason = incompleteReasonOf(summary);
   return {
     schema_version: SCHEMA_VERSION,
     assay_version: summary.versions.assay,
     assay_commit: summary.versions.commit,
     benchmark_id: summary.runId,
-    ...(measured === undefined ? {} : metricsOf(measured)),
-    input_config: inputConfig,
-    run_info: { benchmark_id: summary.runId, ...runInfo },
+    ...Object.fromEntries(LEADING_TAGS.map((tag) => [tag, metrics[tag]])),
+    telemetry_data: gpuTelemetry(context),
+    input_config: inputConfig(spec, folder),
+    run_info: {
+      benchmark_id: summary.runId,
+      random_seed: spec.randomSeed,
+      trial: 0,
+      cli_command: cliCommand === "" ? undefined : cliCommand,
+    },
     was_cancelled: summary.wasCancelled,
-    error_summary: measured?.errors.map(errorOf) ?? [],
-    start_time: isoTime(measured?.startWallNs),
-    end_time: isoTime(measured?.endWallNs),
+    is_complete: incompleteReason === undefined,
+    incomplete_reason: incompleteReason,
+    error_summary: (measured?.errorDetails ?? []).map((detail) => ({ error_details: aiperfError(detail), count: detail.count })),
+    start_time: timeOf(measured?.beginWallNs ?? measured?.startWallNs),
+    end_time: timeOf(measured?.finishWallNs ?? measured?.endWallNs),
+    warmup_metrics: warmup === undefined ? undefined : metricsOf(warmup),
+    ...metrics,
+    assay: ownPart(context, summary),
   };
 }
 
-function metricsOf(phase: PhaseSummary): Record<string, unknown> {
-  const records = phase.metrics.filter(({ tag }) => isShown(tag)).map((metric) => [metric.tag, distributionOf(metric)]);
-  const values = phase.runMetrics
-    .filter((metric) => isShown(metric.tag, metric))
-    .map(({ tag, unit, value }) => [tag, { unit, avg: value }]);
-  return Object.fromEntries([...records, ...values]);
+function metricsOf(phase: PhaseSummary): Record<string, JsonObject> {
+  return Object.fromEntries(fileMetrics(phase).map((metric) => [metric.tag, metricJson(metric)]));
 }
 
-const METRICS_BY_TAG = new Map<string, Metric>(
-  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
-);
-
-function isShown(tag: string, metric?: MetricValue): boolean {
-  const flags = METRICS_BY_TAG.get(tag)?.flags ?? [];
-  if (flags.includes("internal") || flags.includes("experimental")) return false;
-  return !(flags.includes("error_only") && metric?.value === 0);
+/** Why these figures are of a part of the run only; undefined: they are of all that the run did, cancelled or not. */
+function incompleteReasonOf({ state, reason, phases }: RunSummary): string | undefined {
+  if (state === "FAILED") return reason ?? "the run failed";
+  const missing = phases.reduce((sum, { counts }) => sum + counts.missingRecord + counts.missingLost + counts.unaccounted, 0);
+  return missing === 0 ? undefined : `${missing} requests have no record`;
 }
 
-function distributionOf({ unit, statistics: s }: MetricStatistics): Record<string, unknown> {
-  const { p1, p5, p10, p25, p50, p75, p90, p95, p99 } = s;
+function timeOf(wallNs: number | undefined): string | undefined {
+  return wallNs === undefined ? undefined : localTime(wallNs);
+}
+
+/** What AIPerf has no place for. */
+function ownPart({ reader, phases }: ExportContext, { state, reason, client }: RunSummary): JsonObject {
   return {
-    unit,
-    avg: s.avg,
-    p1,
-    p5,
-    p10,
-    p25,
-    p50,
-    p75,
-    p90,
-    p95,
-    p99,
-    min: s.min,
-    max: s.max,
-    std: s.std,
-    count: s.count,
-    sum: s.sum,
+    state,
+    reason,
+    client: { verdict: client.verdict, reasons: client.reasons.map(({ message }) => message) },
+    phases: phases().phases.map((phase) => ({
+      name: phase.name,
+      kind: phase.kind,
+      counts: countsJson(phase.counts),
+      late: phase.late,
+      conflicts: phase.conflicts,
+      begin_ns: wholeNs(phase.beginWallNs),
+      end_ns: wholeNs(phase.finishWallNs),
+      notes: phase.notes.map(({ tag, message }) => ({ metric: tag, message })),
+    })),
+    spec: JSON.parse(reader.run().spec) as Exclude<JsonValue, null>,
   };
 }
 
-/** AIPerf's code for a request that was cancelled. */
-const CANCELLED_STATUS = 499;
-
-function errorOf({ code, status, example, count }: ErrorGroup): Record<string, unknown> {
-  const httpStatus = code === "cancelled" ? CANCELLED_STATUS : status || undefined;
-  return { error_details: { code: httpStatus, type: code, message: example }, count };
+function countsJson(counts: PhaseCounts): JsonObject {
+  return {
+    drawn: counts.drawn,
+    unused: counts.unused,
+    dropped: counts.dropped,
+    succeeded: counts.succeeded,
+    errored: counts.errored,
+    cancelled: counts.cancelled,
+    missing_record: counts.missingRecord,
+    missing_lost: counts.missingLost,
+    unaccounted: counts.unaccounted,
+  };
 }
 
-function isoTime(wallNs: number | undefined): string | undefined {
-  return wallNs === undefined ? undefined : new Date(wallNs / 1e6).toISOString();
-}
-
-function withoutNonFinite(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isFinite(value) ? null : value;
+function wholeNs(wallNs: number | undefined): bigint | undefined {
+  return wallNs === undefined ? undefined : BigInt(Math.round(wallNs));
 }

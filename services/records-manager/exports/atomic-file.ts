@@ -13,38 +13,95 @@ const BUFFER_CHARS = 256 * 1024;
  * written; where anything fails it stays as it was, and AssayError names the path.
  */
 export function writeAtomically(path: string, write: (text: WriteText) => void): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const file = new AtomicFile(path);
   try {
-    const file = openSync(temporary, "w", 0o644);
-    try {
-      writeBuffered(file, write);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
+    write((text) => file.write(text));
+    file.commit();
   } catch (error) {
-    rmSync(temporary, { force: true });
-    if (error instanceof AssayError) throw error;
-    throw new AssayError(codeOf(error), `cannot write "${path}": ${messageOf(error)}`, { cause: error, metadata: { path } });
+    file.discard();
+    throw asWriteError(path, error);
   }
 }
 
-function writeBuffered(file: number, write: (text: WriteText) => void): void {
-  let buffered: string[] = [];
-  let length = 0;
-  const flush = () => {
-    const bytes = Buffer.from(buffered.join(""), "utf8");
-    for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);
-    buffered = [];
-    length = 0;
-  };
-  write((text) => {
-    buffered.push(text);
-    length += text.length;
-    if (length >= BUFFER_CHARS) flush();
-  });
-  flush();
+/**
+ * The same for text that comes bit by bit. Whoever makes one ends it by `commit` or `discard`. Every method throws AssayError
+ * naming the path where the file cannot be written.
+ */
+export class AtomicFile {
+  readonly #path: string;
+  readonly #temporary: string;
+  #descriptor: number | undefined;
+  #buffered: string[] = [];
+  #bufferedChars = 0;
+  #sizeBytes = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#temporary = `${path}.${process.pid}.tmp`;
+    this.#try(() => {
+      this.#descriptor = openSync(this.#temporary, "w", 0o644);
+    });
+  }
+
+  /** Bytes written so far; what is gathered in memory is not yet among them. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  write(text: string): void {
+    this.#buffered.push(text);
+    this.#bufferedChars += text.length;
+    if (this.#bufferedChars >= BUFFER_CHARS) this.#try(() => this.#flush());
+  }
+
+  /** Puts the file in its place. */
+  commit(): void {
+    this.#try(() => {
+      this.#flush();
+      if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
+      this.#close();
+      renameSync(this.#temporary, this.#path);
+    });
+  }
+
+  /** Leaves nothing of it. Throws nothing; without effect after `commit`. */
+  discard(): void {
+    try {
+      this.#close();
+      rmSync(this.#temporary, { force: true });
+    } catch {
+      // What went wrong before is what is told; a temporary file that stays does no harm.
+    }
+  }
+
+  #flush(): void {
+    const bytes = Buffer.from(this.#buffered.join(""), "utf8");
+    this.#buffered = [];
+    this.#bufferedChars = 0;
+    for (let offset = 0; offset < bytes.length && this.#descriptor !== undefined; ) {
+      offset += writeSync(this.#descriptor, bytes, offset);
+    }
+    this.#sizeBytes += bytes.length;
+  }
+
+  #close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw asWriteError(this.#path, error);
+    }
+  }
+}
+
+function asWriteError(path: string, error: unknown): AssayError {
+  if (error instanceof AssayError) return error;
+  return new AssayError(codeOf(error), `cannot write "${path}": ${messageOf(error)}`, { cause: error, metadata: { path } });
 }
 
 function codeOf(error: unknown): ErrorCode {

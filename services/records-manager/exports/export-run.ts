@@ -1,32 +1,27 @@
 /** Writes a run's files from its database. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fromJsonString } from "@bufbuild/protobuf";
+import { type RunSpec, RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError, messageOf } from "../../common/errors.ts";
+import { exportFileName } from "../../common/export-files.ts";
 import type { RunSummary } from "../core/run-summary.ts";
 import { RunReader } from "../store/run-reader.ts";
+import { RUN_FILE } from "../store/schema.ts";
 import { summarize } from "../summary.ts";
-import { aiperfRecords } from "./aiperf-records.ts";
-import { aiperfSummary } from "./aiperf-summary.ts";
 import { writeAtomically } from "./atomic-file.ts";
-import type { Exporter } from "./exporter.ts";
-
-/** By the names that users ask for them. */
-export const exporters = {
-  "aiperf-json": aiperfSummary,
-  "aiperf-jsonl": aiperfRecords,
-} as const satisfies Record<string, Exporter>;
-
-export type ExporterName = keyof typeof exporters;
+import type { ExportContext } from "./exporter.ts";
+import { type ExporterName, exporterNames, exporters, exportersOf } from "./exporters.ts";
 
 export interface ExportRequest {
   /** The run's folder. */
   readonly folder: string;
-  readonly names: readonly ExporterName[];
+  /** Default: those that the run's export level asks for. */
+  readonly names?: readonly ExporterName[];
   /** Where the files go; made where it is missing. Default: the run's folder. */
   readonly outputFolder?: string;
-  /** Default: the spec stored with the run. */
-  readonly inputConfig?: unknown;
-  readonly runInfo?: Readonly<Record<string, unknown>>;
+  /** Command line to name in the files, secrets masked. Default: the one in the run's spec. */
+  readonly cliCommand?: string;
 }
 
 export interface ExportedFile {
@@ -34,28 +29,83 @@ export interface ExportedFile {
   readonly path: string;
 }
 
-/** Writes the files asked for and says where they are. Each is there whole or not at all. Throws AssayError naming the path. */
+/**
+ * Writes the files asked for and says where they are. Each is there whole or not at all. Throws AssayError naming the path that
+ * cannot be written, and what of the run is saved.
+ */
 export function exportRun(request: ExportRequest): ExportedFile[] {
   const outputFolder = request.outputFolder ?? request.folder;
   const reader = RunReader.open(request.folder);
+  const written: ExportedFile[] = [];
   try {
+    const context = contextOf(reader, request);
+    const { exportLevel = "", exportPrefix = "" } = context.spec.output ?? {};
     makeFolder(outputFolder);
-    let summary: RunSummary | undefined;
-    const context = {
-      reader,
-      summary: () => (summary ??= summarize(reader, { isMerged: true })),
-      inputConfig: request.inputConfig ?? JSON.parse(reader.run().spec),
-      runInfo: request.runInfo ?? {},
-    };
-    return request.names.map((name) => {
-      const { fileName, write } = exporters[name];
-      const path = join(outputFolder, fileName);
-      writeAtomically(path, (text) => write(context, text));
-      return { name, path };
-    });
+    for (const name of request.names ?? exportersOf(exportLevel)) {
+      const path = join(outputFolder, exportFileName(name, exportPrefix));
+      writeAtomically(path, (text) => exporters[name](context, text));
+      written.push({ name, path });
+    }
+    return written;
+  } catch (error) {
+    throw withSaved(error, [join(request.folder, RUN_FILE), ...written.map(({ path }) => path)]);
   } finally {
     reader.close();
   }
+}
+
+/** A file that a run can give. */
+export interface OfferedFile {
+  /** Its name in the run's folder. */
+  readonly file: string;
+  /** What makes it; undefined: it was written while the run went on. */
+  readonly exporter: ExporterName | undefined;
+  /** The run's export level asks for it, and it is there or can be made. */
+  readonly isUsual: boolean;
+}
+
+/** The files of the run in `folder`, `run.db` last. */
+export function offeredFiles({ folder }: { readonly folder: string }): OfferedFile[] {
+  const reader = RunReader.open(folder);
+  try {
+    const { exportLevel = "", exportPrefix = "" } = specOf(reader).output ?? {};
+    const usual = exportersOf(exportLevel);
+    const inputs = exportFileName("inputs", exportPrefix);
+    return [
+      ...exporterNames.map((exporter) => ({
+        file: exportFileName(exporter, exportPrefix),
+        exporter,
+        isUsual: usual.includes(exporter),
+      })),
+      { file: inputs, exporter: undefined, isUsual: existsSync(join(folder, inputs)) },
+      { file: RUN_FILE, exporter: undefined, isUsual: true },
+    ];
+  } finally {
+    reader.close();
+  }
+}
+
+/** The effective spec of a run, secrets masked. What a later version wrote beside it is passed over. */
+export function specOf(reader: RunReader): RunSpec {
+  return fromJsonString(RunSpecSchema, reader.run().spec, { ignoreUnknownFields: true });
+}
+
+function contextOf(reader: RunReader, { folder, cliCommand }: ExportRequest): ExportContext {
+  const spec = specOf(reader);
+  const kinds = reader.phases().map(({ kind }) => kind);
+  // Where no two phases are of a kind, both summaries are one and the same work.
+  const isMerged = new Set(kinds).size < kinds.length;
+  let merged: RunSummary | undefined;
+  let apart: RunSummary | undefined;
+  const phases = (): RunSummary => (apart ??= summarize(reader));
+  return {
+    reader,
+    summary: () => (merged ??= isMerged ? summarize(reader, { isMerged }) : phases()),
+    phases,
+    spec,
+    folder,
+    cliCommand: cliCommand ?? spec.output?.cliCommand ?? "",
+  };
 }
 
 function makeFolder(folder: string): void {
@@ -64,4 +114,10 @@ function makeFolder(folder: string): void {
   } catch (error) {
     throw new AssayError("permission_denied", `cannot make folder "${folder}": ${messageOf(error)}`, { cause: error });
   }
+}
+
+function withSaved(error: unknown, paths: readonly string[]): AssayError {
+  const known = error instanceof AssayError ? error : new AssayError("internal", messageOf(error), { cause: error });
+  const { code, message, reason, metadata } = known;
+  return new AssayError(code, `${message}; saved are ${paths.join(", ")}`, { cause: error, reason, metadata });
 }

@@ -1,20 +1,22 @@
-/** What an exporter is. One file each in this folder; `exporters.ts` lists them. */
+/** What an exporter is. One file each in this folder; `exporters.ts` lists them by the names of `services/common/export-files.ts`. */
+import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { RunSummary } from "../core/run-summary.ts";
 import type { RunReader } from "../store/run-reader.ts";
 import type { WriteText } from "./atomic-file.ts";
 
 export interface ExportContext {
   readonly reader: RunReader;
-  /** All measured phases as one (`SummaryOptions.isMerged`). Computed on the first call. */
+  /** All phases of a kind as one (`SummaryOptions.isMerged`). Computed on the first call. */
   readonly summary: () => RunSummary;
+  /** Each phase by itself. Computed on the first call. */
+  readonly phases: () => RunSummary;
   /** The run's effective spec, secrets masked. */
-  readonly inputConfig: unknown;
-  /** What the caller adds to `run_info`: seed, label, redacted command line. */
-  readonly runInfo: Readonly<Record<string, unknown>>;
+  readonly spec: RunSpec;
+  /** Where the run's files lie. */
+  readonly folder: string;
+  /** Secrets masked; empty: not known. */
+  readonly cliCommand: string;
 }
 
-export interface Exporter {
-  /** Name of the file, in the run's folder unless another is asked for. */
-  readonly fileName: string;
-  readonly write: (context: ExportContext, text: WriteText) => void;
-}
+/** Writes one file as text, from start to end, in memory that does not grow with it. */
+export type Exporter = (context: ExportContext, text: WriteText) => void;

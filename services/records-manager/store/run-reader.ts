@@ -59,6 +59,14 @@ export interface TelemetryValue {
   readonly ns: number;
 }
 
+/** A GPU, or a MIG instance of one, that telemetry has samples of. */
+export interface GpuSeries {
+  readonly source: string;
+  readonly subject: string;
+  /** As its page labels it: index, model, hostname, … */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 type Row = Readonly<Record<string, number | string | null>>;
 
 /** Rows fetched at a time: few enough to keep memory flat, many enough to make a call's cost vanish. */
@@ -154,6 +162,30 @@ export class RunReader {
       WHERE field IN (${fields.map(() => "?").join(", ")}) AND scrape_end_ns BETWEEN ? AND ? AND value IS NOT NULL
       ORDER BY scrape_end_ns`;
     return this.#read(() => this.#db.prepare(sql).all(...fields, fromNs, toNs) as TelemetryValue[]);
+  }
+
+  /** In the order in which they were first seen. */
+  gpuSeries(): GpuSeries[] {
+    const sql = `SELECT source, gpu_uuid AS subject, labels FROM series WHERE gpu_uuid <> ''
+      GROUP BY source, gpu_uuid ORDER BY min(series)`;
+    const rows = this.#read(() => this.#db.prepare(sql).all() as { source: string; subject: string; labels: string }[]);
+    return rows.map(({ source, subject, labels }) => ({
+      source,
+      subject,
+      labels: JSON.parse(labels) as Record<string, string>,
+    }));
+  }
+
+  /** Conversations that were drawn, ascending, at most `limit`. */
+  conversations(limit: number): number[] {
+    const sql = "SELECT DISTINCT conversation FROM requests ORDER BY conversation LIMIT ?";
+    return this.#read(() => this.#db.prepare(sql).pluck().all(limit) as number[]);
+  }
+
+  /** Names of the conversations that the dataset names, by their indices. */
+  conversationNames(): Map<number, string> {
+    const rows = this.#read(() => this.#db.prepare("SELECT conversation, name FROM conversations").raw().all());
+    return new Map(rows as [number, string][]);
   }
 
   /**

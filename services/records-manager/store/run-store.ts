@@ -295,6 +295,11 @@ export class RunStore implements AccountStore<IngestRow> {
     ]);
   }
 
+  /** Names that the dataset gives its conversations, by their indices. What is known of one already stays. */
+  addConversations(names: ReadonlyMap<number, string>): void {
+    this.#addAll("INSERT INTO conversations VALUES (?, ?) ON CONFLICT DO NOTHING", [...names], (row) => [...row]);
+  }
+
   addEvents(rows: readonly EventRow[]): void {
     this.#addAll("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows, (row) => [
       Math.round(row.ns),
@@ -339,8 +344,8 @@ export class RunStore implements AccountStore<IngestRow> {
 
   #seriesOf(row: SampleRow): unknown {
     const key = [row.source, row.gpuUuid ?? "", row.field] as const;
-    const add = "INSERT INTO series (source, gpu_uuid, field, unit) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    this.#statement(add).run(...key, row.unit ?? "");
+    const add = "INSERT INTO series (source, gpu_uuid, field, unit, labels) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    this.#statement(add).run(...key, row.unit ?? "", JSON.stringify(row.labels ?? {}));
     return this.#statement("SELECT series FROM series WHERE source = ? AND gpu_uuid = ? AND field = ?")
       .pluck()
       .get(...key);

@@ -131,6 +131,7 @@ CREATE TABLE series (
   gpu_uuid TEXT NOT NULL,
   field TEXT NOT NULL,
   unit TEXT NOT NULL,
+  labels TEXT NOT NULL DEFAULT '{}',
   UNIQUE (source, gpu_uuid, field)
 ) STRICT;
 CREATE TABLE samples (
@@ -139,6 +140,10 @@ CREATE TABLE samples (
   scrape_start_ns INTEGER NOT NULL,
   scrape_end_ns INTEGER NOT NULL,
   value_age_ns INTEGER
+) STRICT;
+CREATE TABLE conversations (
+  conversation INTEGER PRIMARY KEY,
+  name TEXT NOT NULL
 ) STRICT;
 CREATE TABLE events (
   ns INTEGER NOT NULL,

@@ -35,7 +35,7 @@ describe("the catalog of runs", () => {
 
   it("gives back what was put, and the newest of what was put twice", () => {
     catalog.put(entry("a", 1, { state: "RUNNING" }));
-    const ended = entry("a", 1, { startedWallNs: 1_767_225_602e9, endedWallNs: 1_767_225_603e9 });
+    const ended = entry("a", 1, { startedWallNs: 1_767_225_602e9, endedWallNs: 1_767_225_603e9, exportPrefix: "mine" });
     catalog.put(ended);
     expect(catalog.get("a")).to.deep.equal(ended);
     expect(catalog.get("b")).to.equal(undefined);

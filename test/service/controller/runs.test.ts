@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
@@ -415,6 +415,14 @@ describe("runs of a suite", () => {
       expect(await failureOf(suite.runs.getRun({ runId: "old" }))).to.include({ code: "not_found" });
       expect(await failureOf(suite.runs.deleteRun({ runId: "old" }))).to.include({ code: "not_found" });
       expect(await suite.create(specOf(), "old")).to.equal("old");
+    });
+
+    it("with the files that have a prefix of their own", async () => {
+      const run = await suite.watch(await suite.create(specOf({ output: { exportPrefix: "mine" } }), "old")).end;
+      await until("the run to be let go of", () => members.records.commandsOf("finish").length === 2);
+      for (const file of ["mine.json", "mine_console.txt", "inputs.json"]) writeFileSync(join(run.folder, file), "x");
+      await suite.runs.deleteRun({ runId: "old" });
+      expect(existsSync(run.folder)).to.equal(false);
     });
 
     it("only once they have ended, and their members have let go of them", async () => {

@@ -1,92 +1,135 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
+import { exportFileName } from "../../../services/common/export-files.ts";
 import { writeAtomically } from "../../../services/records-manager/exports/atomic-file.ts";
-import { type ExporterName, exportRun } from "../../../services/records-manager/exports/export-run.ts";
-import { cancelled, failed, record, START_NS } from "../../unit/records-manager/records.ts";
+import { exportRun, offeredFiles } from "../../../services/records-manager/exports/export-run.ts";
+import { exporterNames } from "../../../services/records-manager/exports/exporters.ts";
+import { failed, record } from "../../unit/records-manager/records.ts";
+import { type FixedRunOptions, fixedRun } from "./export-fixture.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
-
-/** A warmup request, two streamed answers, a plain one, a refusal and a cancelled one. */
-function fixedRun(folder: string): void {
-  const phases = [
-    { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
-    { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
-  ] as const;
-  const store = createStore(folder, { phases });
-  const phase = 1;
-  const tokens = { input_sequence_length: 12, output_sequence_length: 3, output_token_count: 3 };
-  insertAll(store, [
-    record(1, { metrics: { time_to_first_token: 999, request_latency: 999 } }),
-    record(2, {
-      phase,
-      metrics: { time_to_first_token: 10, time_to_second_token: 10, request_latency: 40, inter_token_latency: 15, ...tokens },
-    }),
-    record(3, {
-      phase,
-      contentMs: [12.5, 30],
-      metrics: { time_to_first_token: 12.5, request_latency: 30, lateness: 0.25, ...tokens },
-    }),
-    record(4, {
-      phase,
-      // Digits that a sum of two doubles of this size would lose.
-      sentNs: START_NS + 400_000_007,
-      isStreaming: false,
-      contentMs: [22],
-      endNs: 22e6,
-      metrics: { request_latency: 22, ...tokens },
-    }),
-    failed(5, { phase, metrics: { lateness: 1.5 } }),
-    { ...cancelled(6), phase },
-  ]);
-  store.close();
-}
-
-/** One row a file that this project writes as AIPerf does. */
-const GOLDEN: readonly [name: ExporterName, file: string][] = [
-  ["aiperf-json", "profile_export_aiperf.json"],
-  ["aiperf-jsonl", "profile_export.jsonl"],
-];
 
 describe("exports", () => {
   let run: RunFolder;
+  const zone = process.env.TZ;
   beforeEach(() => {
     run = temporaryFolder();
+    // Moments are written in the zone of the host.
+    process.env.TZ = "UTC";
   });
-  afterEach(() => run.remove());
+  afterEach(() => {
+    run.remove();
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
 
-  for (const [name, file] of GOLDEN) {
+  const read = (file: string) => readFileSync(join(run.folder, file), "utf8");
+  const document = (file = "profile_export_aiperf.json") => JSON.parse(read(file));
+  const lines = (file = "profile_export.jsonl") =>
+    read(file)
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  const written = (options?: FixedRunOptions) => {
+    fixedRun(run.folder, options);
+    return exportRun({ folder: run.folder });
+  };
+
+  for (const name of exporterNames) {
+    const file = exportFileName(name, "");
     it(`write ${file} to the byte`, () => {
       fixedRun(run.folder);
-      const runInfo = { random_seed: 42, cli_command: "assay run --api-key ***" };
-      const exported = exportRun({ folder: run.folder, names: [name], runInfo });
-      expect(exported).to.deep.equal([{ name, path: join(run.folder, file) }]);
+      expect(exportRun({ folder: run.folder, names: [name] })).to.deep.equal([{ name, path: join(run.folder, file) }]);
+      // The one path in it is the test's own.
+      const text = read(file).replaceAll(run.folder, "/folder/of/the/run");
       const golden = readFileSync(join(import.meta.dirname, "golden", file), "utf8");
-      expect(readFileSync(join(run.folder, file), "utf8")).to.equal(golden);
+      expect(text).to.equal(golden);
     });
   }
 
-  it("leave only whole files, in the folder asked for", () => {
-    fixedRun(run.folder);
+  it("are those of the run's export level, in the folder asked for, each whole", () => {
+    fixedRun(run.folder, { exportLevel: "summary" });
     const outputFolder = join(run.folder, "files", "of", "mine");
-    exportRun({ folder: run.folder, names: ["aiperf-json", "aiperf-jsonl"], outputFolder });
-    expect(readdirSync(outputFolder).sort()).to.deep.equal(["profile_export.jsonl", "profile_export_aiperf.json"]);
+    exportRun({ folder: run.folder, outputFolder });
+    expect(readdirSync(outputFolder).sort()).to.deep.equal([
+      "profile_export_aiperf.csv",
+      "profile_export_aiperf.json",
+      "profile_export_console.txt",
+    ]);
   });
 
-  it("take the caller's configuration in place of the stored spec", () => {
+  it("take their names from the run's prefix, and the offer of files with them", () => {
+    written({ exportPrefix: "/some/where/mine.jsonl" });
+    const files = ["mine.csv", "mine.json", "mine.jsonl", "mine_console.txt"];
+    expect(readdirSync(run.folder).sort()).to.deep.equal([...files, "run.db"]);
+    writeFileSync(join(run.folder, "inputs.json"), "{}");
+    const offered = offeredFiles({ folder: run.folder });
+    expect(offered.map(({ file }) => file)).to.have.members([...files, "inputs.json", "run.db"]);
+    expect(offered.every(({ isUsual }) => isUsual)).to.equal(true);
+  });
+
+  it("are offered whatever the export level, and usual only as it says and where they are", () => {
+    fixedRun(run.folder, { exportLevel: "summary" });
+    const usual = offeredFiles({ folder: run.folder }).filter(({ isUsual }) => isUsual);
+    expect(usual.map(({ file }) => file)).to.deep.equal([
+      "profile_export_aiperf.json",
+      "profile_export_aiperf.csv",
+      "profile_export_console.txt",
+      "run.db",
+    ]);
+  });
+
+  it("name the command that is given now in place of the one in the spec", () => {
     fixedRun(run.folder);
-    exportRun({ folder: run.folder, names: ["aiperf-json"], inputConfig: { mine: true } });
-    const document = JSON.parse(readFileSync(join(run.folder, "profile_export_aiperf.json"), "utf8"));
-    expect(document.input_config).to.deep.equal({ mine: true });
+    exportRun({ folder: run.folder, names: ["aiperf-json"], cliCommand: "assay run --mock" });
+    expect(document().run_info.cli_command).to.equal("assay run --mock");
+  });
+
+  it("leave GPUs out where the run was told to", () => {
+    written({ disableGpu: true });
+    expect(document()).not.to.have.property("telemetry_data");
+    expect(read("profile_export_aiperf.csv")).not.to.include("GPU_Index");
+    expect(document().input_config.gpu_telemetry.enabled).to.equal(false);
   });
 
   it("of a run without requests have no metrics and no lines", () => {
     createStore(run.folder).close();
-    exportRun({ folder: run.folder, names: ["aiperf-json", "aiperf-jsonl"] });
-    const document = JSON.parse(readFileSync(join(run.folder, "profile_export_aiperf.json"), "utf8"));
-    expect(document).to.include({ benchmark_id: "run-1", was_cancelled: false });
-    expect(document).not.to.have.any.keys("request_latency", "start_time", "end_time");
-    expect(readFileSync(join(run.folder, "profile_export.jsonl"), "utf8")).to.equal("");
+    exportRun({ folder: run.folder });
+    expect(document()).to.include({ benchmark_id: "run-1", was_cancelled: false });
+    expect(document()).not.to.have.any.keys("request_latency", "start_time", "end_time", "warmup_metrics");
+    expect(read("profile_export.jsonl")).to.equal("");
+    expect(read("profile_export_aiperf.csv").split("\r\n")[0]).to.equal("Metric,Value");
+  });
+
+  it("say that a run's figures are not whole, and why", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(1)]);
+    store.endRun({ state: "FAILED", reason: "timing died", wasCancelled: false, endedWallNs: 1e18 });
+    store.commit();
+    store.close();
+    exportRun({ folder: run.folder, names: ["aiperf-json"] });
+    expect(document()).to.include({ is_complete: false, incomplete_reason: "timing died" });
+  });
+
+  it("tell failures apart by status and message, and count what is beyond a hundred messages", () => {
+    const store = createStore(run.folder);
+    const failure = (id: number, status: number, message: string) =>
+      failed(id, { status, error: { code: "http_5xx", phase: "wait", message } });
+    insertAll(store, [
+      ...Array.from({ length: 3 }, (_, id) => failure(id, 503, "busy")),
+      ...Array.from({ length: 2 }, (_, id) => failure(10 + id, 500, "busy")),
+      ...Array.from({ length: 120 }, (_, id) => failure(100 + id, 503, `trace ${id}`)),
+    ]);
+    store.close();
+    exportRun({ folder: run.folder, names: ["aiperf-json"] });
+    const summary: { error_details: { code: number; message: string }; count: number }[] = document().error_summary;
+    const counts = new Map(summary.map(({ error_details: { code, message }, count }) => [`${code} ${message}`, count]));
+    expect(counts.get("503 busy")).to.equal(3);
+    expect(counts.get("500 busy")).to.equal(2);
+    expect(counts.get("503 trace 0")).to.equal(1);
+    expect(counts.get("503 other messages")).to.equal(22);
+    expect(summary.reduce((sum, { count }) => sum + count, 0)).to.equal(125);
   });
 
   it("write every line of a run that does not fit in one page", () => {
@@ -97,14 +140,26 @@ describe("exports", () => {
     );
     store.close();
     exportRun({ folder: run.folder, names: ["aiperf-jsonl"] });
-    const lines = readFileSync(join(run.folder, "profile_export.jsonl"), "utf8").trimEnd().split("\n");
-    expect(lines.map((line) => JSON.parse(line).metadata.session_num)).to.deep.equal(Array.from({ length: 1001 }, (_, id) => id));
+    expect(lines().map(({ metadata }) => metadata.session_num)).to.deep.equal(Array.from({ length: 1001 }, (_, id) => id));
   });
 
-  it("say which file could not be written", () => {
+  it("say which file could not be written, and what is saved all the same", () => {
+    fixedRun(run.folder);
+    const blocked = join(run.folder, "profile_export_console.txt");
+    mkdirSync(blocked);
+    writeFileSync(join(blocked, "in the way"), "");
+    expect(() => exportRun({ folder: run.folder }))
+      .to.throw(AssayError, `cannot write "${blocked}"`)
+      .with.property("message")
+      .that.includes(`saved are ${join(run.folder, "run.db")}, ${join(run.folder, "profile_export_aiperf.json")}`);
+    expect(readdirSync(run.folder).some((name) => name.endsWith(".tmp"))).to.equal(false);
+    expect(existsSync(join(run.folder, "profile_export.jsonl"))).to.equal(false);
+  });
+
+  it("name the folder that cannot be made", () => {
     fixedRun(run.folder);
     const outputFolder = join(run.folder, "run.db", "below");
-    expect(() => exportRun({ folder: run.folder, names: ["aiperf-json"], outputFolder })).to.throw(AssayError, outputFolder);
+    expect(() => exportRun({ folder: run.folder, outputFolder })).to.throw(AssayError, outputFolder);
   });
 });
 

@@ -5,13 +5,15 @@ import Database from "better-sqlite3";
 import { expect } from "chai";
 import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { DirectorySchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { CommandSchema, type MemberEvent } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { DatasetInfoSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { recordMetrics } from "../../../metrics/catalog.ts";
 import type { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { type Addresses, createAddresses } from "../../../services/common/member/addresses.ts";
 import { MeasuredSuiteClock } from "../../../services/common/member/suite-clock.ts";
 import type { MetricRecord } from "../../../services/common/metric-record.ts";
 import { wireRecordOf } from "../../../services/common/metric-record-codec.ts";
@@ -19,6 +21,8 @@ import type { CommandOutcome, ServiceModule } from "../../../services/common/mod
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { protocolVersion } from "../../../services/common/version.ts";
+import { storedDataset } from "../../../services/dataset/core/turns.ts";
+import { createDatasetService } from "../../../services/dataset/service.ts";
 import { createRecordsManagerModule } from "../../../services/records-manager/module.ts";
 import { cancelled, failed, METRIC_TAGS, record, START_NS } from "../../unit/records-manager/records.ts";
 import { failureOf, gather, until } from "../rpc/harness.ts";
@@ -29,6 +33,7 @@ type Action = Exclude<MessageInitShape<typeof CommandSchema>, { $typeName: strin
 describe("the records-manager", () => {
   let base: RunFolder;
   let module: ServiceModule;
+  let addresses: Addresses;
   let server: RpcServer;
   let client: Client<typeof RecordsManagerService>;
   const reports: { event: MemberEvent["event"]; runId: string }[] = [];
@@ -47,9 +52,11 @@ describe("the records-manager", () => {
   async function open(): Promise<void> {
     const clock = new MeasuredSuiteClock();
     clock.share();
+    addresses = createAddresses({ token: undefined });
     module = createRecordsManagerModule({
       log: silentLogger,
       clock,
+      addresses,
       runsDir: base.folder,
       folderInCatalog: async () => undefined,
       report: (event, runId) => reports.push({ event, runId }),
@@ -60,6 +67,7 @@ describe("the records-manager", () => {
 
   async function close(): Promise<void> {
     client.close();
+    addresses.close();
     await module.stop(0);
     await server.stop(0);
   }
@@ -78,7 +86,7 @@ describe("the records-manager", () => {
     );
   }
 
-  async function configure(runId = "run-1", exportLevel = "records"): Promise<void> {
+  async function configure(runId = "run-1", exportLevel = "records", more: object = {}): Promise<void> {
     const spec = create(RunSpecSchema, {
       models: ["m"],
       target: { apiKey: "s3cret" },
@@ -88,7 +96,7 @@ describe("the records-manager", () => {
       ],
       output: { exportLevel },
     });
-    await command({ case: "configure", value: { spec, folder: folderOf(runId), createWallNs: 1e18 } }, runId);
+    await command({ case: "configure", value: { spec, folder: folderOf(runId), createWallNs: 1e18, ...more } }, runId);
   }
 
   const accountOf = (phase: number, first: number, last: number, change: object = {}): Action => ({
@@ -125,8 +133,8 @@ describe("the records-manager", () => {
   const measured = (creditId: number, overrides: object = {}) => record(creditId, { phase: 1, ...overrides });
 
   /** Ten records of the measured phase, committed and accounted for. */
-  async function played(runId = "run-1"): Promise<void> {
-    await configure(runId);
+  async function played(runId = "run-1", more: object = {}): Promise<void> {
+    await configure(runId, "records", more);
     const processor = ingest(runId);
     processor.send(Array.from({ length: 10 }, (_, index) => measured(index + 1)));
     await processor.acked(1);
@@ -346,7 +354,9 @@ describe("the records-manager", () => {
       await command(finish());
       expect(readdirSync(folderOf("run-1")).sort()).to.deep.equal([
         "profile_export.jsonl",
+        "profile_export_aiperf.csv",
         "profile_export_aiperf.json",
+        "profile_export_console.txt",
         "run.db",
       ]);
       expect(
@@ -357,11 +367,54 @@ describe("the records-manager", () => {
       expect(readFileSync(join(folderOf("run-1"), "run.db"), "latin1")).to.not.include("s3cret");
     });
 
+    it("with the bodies of its requests, fetched from the dataset service, under the names that this gives", async () => {
+      const message = { role: "user", content: "hello" } as const;
+      const turn = { messages: [message], inputTokens: 1, maxOutputTokens: 4, delayMs: 0 };
+      const found = { info: create(DatasetInfoSchema), dataset: storedDataset(Array.from({ length: 99 }, () => [turn])) };
+      const unasked = () => {
+        throw new Error("nobody asks for this");
+      };
+      const dataset = createRpcServer({
+        services: [createDatasetService({ find: (id) => (id === "d" ? found : undefined), prepare: unasked, remove: unasked })],
+        listen: {},
+        auth: { insecure: true },
+        log: silentLogger,
+      });
+      const { address } = await dataset.start();
+      addresses.update(create(DirectorySchema, { entries: [{ service: ServiceKind.DATASET, address }] }));
+      await played("run-1", { dataset: { datasetId: "d", conversations: 99n, turnsEach: 1 } });
+      await command(finish());
+      const { data } = JSON.parse(readFileSync(join(folderOf("run-1"), "inputs.json"), "utf8"));
+      const ids = Array.from({ length: 10 }, (_, index) => `session_${String(index + 1).padStart(6, "0")}`);
+      expect(data.map(({ session_id }: { session_id: string }) => session_id)).to.deep.equal(ids);
+      expect(data[0].payloads).to.deep.equal([{ messages: [message], model: "m", stream: false, max_completion_tokens: 4 }]);
+      const lines = readFileSync(join(folderOf("run-1"), "profile_export.jsonl"), "utf8")
+        .trim()
+        .split("\n");
+      expect(lines.map((line) => JSON.parse(line).metadata.conversation_id)).to.deep.equal(ids);
+      const exported = await gather(client.exportRun({ runId: "run-1", files: ["inputs.json"] }));
+      expect(exported.at(-1)).to.include({ file: "inputs.json", isLast: true });
+      await dataset.stop(0);
+    });
+
+    it("without the bodies of its requests where nobody has them any more, and says that there is no such file", async () => {
+      addresses.update(create(DirectorySchema, { entries: [{ service: ServiceKind.DATASET, address: "127.0.0.1:9" }] }));
+      await played("run-1", { dataset: { datasetId: "d", conversations: 99n, turnsEach: 1 } });
+      await command(finish());
+      expect(existsSync(join(folderOf("run-1"), "profile_export_aiperf.json"))).to.equal(true);
+      const missing = await failureOf(gather(client.exportRun({ runId: "run-1", files: ["inputs.json"] })));
+      expect(missing).to.include({ code: "not_found" });
+    });
+
     it("with the summary alone where that was asked for", async () => {
       await configure("run-1", "summary");
       await command(finish());
       expect(existsSync(join(folderOf("run-1"), "profile_export_aiperf.json"))).to.equal(true);
       expect(existsSync(join(folderOf("run-1"), "profile_export.jsonl"))).to.equal(false);
+      const asked = await gather(client.exportRun({ runId: "run-1" }));
+      expect(asked.map(({ file }) => file)).to.not.include("profile_export.jsonl");
+      const records = await gather(client.exportRun({ runId: "run-1", files: ["profile_export.jsonl"] }));
+      expect(records.map(({ file }) => file)).to.deep.equal(["profile_export.jsonl"]);
     });
 
     it("closing what was left open, and without complaint when it is asked twice or knows nothing of it", async () => {
@@ -574,7 +627,13 @@ describe("the records-manager", () => {
         bytes.set(file, Buffer.concat([bytes.get(file) ?? Buffer.alloc(0), data]));
         if (isLast) ended.push(file);
       }
-      expect(ended).to.deep.equal(["profile_export_aiperf.json", "profile_export.jsonl", "run.db"]);
+      expect(ended).to.deep.equal([
+        "profile_export_aiperf.json",
+        "profile_export_aiperf.csv",
+        "profile_export_console.txt",
+        "profile_export.jsonl",
+        "run.db",
+      ]);
       for (const file of ended) expect(readFileSync(join(folderOf("run-1"), file)).equals(bytes.get(file)!), file).to.equal(true);
       const some = await gather(client.exportRun({ runId: "run-1", files: ["run.db"] }));
       expect(new Set(some.map(({ file }) => file))).to.deep.equal(new Set(["run.db"]));

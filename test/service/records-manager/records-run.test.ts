@@ -92,6 +92,6 @@ describe("a run whose disk is full", () => {
   it("ends all the same, with an error", async () => {
     const { error } = await fill();
     const end = { state: "FAILED", wasCancelled: false, endedWallNs: 1e18 } as const;
-    expect(await failureOf(run.finish(end, "all"))).to.equal(error);
+    expect(await failureOf(run.finish(end))).to.equal(error);
   });
 });

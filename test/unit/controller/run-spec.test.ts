@@ -258,6 +258,8 @@ describe("a wrong spec", () => {
     ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
     ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
+    ["output.export_prefix", 'got ".."', { output: { exportPrefix: ".." } }],
+    ["output.export_prefix", "the file of the requests' bodies", { output: { exportPrefix: "inputs.csv" } }],
   ];
   for (const [field, description, change] of rows) {
     it(`is refused by field and value: ${field}, ${description}`, () => {
@@ -342,6 +344,8 @@ const supported: ReadonlySet<string> = new Set([
   "telemetry.interval_ms",
   "output.artifact_dir",
   "output.export_level",
+  "output.export_prefix",
+  "output.cli_command",
   "random_seed",
 ]);
 

@@ -65,6 +65,7 @@ describe("the catalog of metrics", () => {
       "stream_setup_latency",
       "http_req_data_sent",
       "http_req_data_received",
+      "error_isl",
     ]);
   });
 

@@ -9,6 +9,7 @@ export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
     firstOutputNs: 120e6,
     endNs: 180e6,
     isStreaming: true,
+    isFailed: false,
     inputTokens: 50,
     outputTokens: 5,
     reasoningTokens: 3,

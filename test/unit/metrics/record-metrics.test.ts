@@ -10,7 +10,7 @@ function value(tag: string, changes: Partial<RequestFacts> = {}): number | undef
 }
 
 describe("metrics of a request", () => {
-  const expected: readonly (readonly [string, number])[] = [
+  const expected: readonly (readonly [tag: string, result: number, changes?: Partial<RequestFacts>])[] = [
     ["time_to_first_token", 100],
     ["time_to_second_token", 20],
     ["time_to_first_output_token", 120],
@@ -36,10 +36,11 @@ describe("metrics of a request", () => {
     ["stream_setup_latency", 90],
     ["http_req_data_sent", 2],
     ["http_req_data_received", 5],
+    ["error_isl", 50, { isFailed: true }],
   ];
-  for (const [tag, result] of expected) {
+  for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {
-      expect(value(tag)).to.be.closeTo(result, 1e-9);
+      expect(value(tag, changes)).to.be.closeTo(result, 1e-9);
     });
   }
 
@@ -65,6 +66,10 @@ describe("metrics of a request", () => {
     expect(value("output_token_throughput_per_user", { contentNs: Float64Array.of(1e6, 1e6) })).to.equal(undefined);
   });
 
+  it("error_isl is of requests that failed alone", () => {
+    expect(value("error_isl")).to.equal(undefined);
+  });
+
   it("output_sequence_length counts what is known of output and reasoning", () => {
     expect(value("output_sequence_length", { reasoningTokens: undefined })).to.equal(5);
     expect(value("output_sequence_length", { outputTokens: undefined })).to.equal(3);
@@ -73,7 +78,7 @@ describe("metrics of a request", () => {
 
   it("only metrics that do not depend on the answer are of failures too", () => {
     const ofFailures = recordMetrics.filter(({ isOfFailures }) => isOfFailures).map(({ tag }) => tag);
-    expect(ofFailures).to.deep.equal(["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received"]);
+    expect(ofFailures).to.deep.equal(["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received", "error_isl"]);
   });
 });
 

@@ -7,6 +7,7 @@ const sums: Readonly<Record<string, number>> = {
   output_sequence_length: 400,
   output_token_count: 300,
   reasoning_token_count: 100,
+  error_isl: 70,
 };
 
 function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined {
@@ -33,6 +34,7 @@ describe("metrics of a run", () => {
     ["total_reasoning_tokens", 100],
     ["min_request_timestamp", 8e9],
     ["max_response_timestamp", 12e9],
+    ["total_error_isl", 70],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {

@@ -2,7 +2,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import type { Endpoint, TurnInput } from "../../../endpoints/endpoint.ts";
 import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
-import { BodyMaker, type BodyMakerOptions, messagesOf } from "../../../services/worker/bodies.ts";
+import { messagesOf } from "../../../services/common/turn-body.ts";
+import { BodyMaker, type BodyMakerOptions } from "../../../services/worker/bodies.ts";
 
 describe("body maker", () => {
   let formatted: TurnInput[];

@@ -1290,6 +1290,21 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
    * @generated from field: optional double slice_sec = 3;
    */
   sliceSec?: number | undefined;
+
+  /**
+   * Begins the names of the exported files in place of the usual names: `p` gives p.json, p.csv, p.jsonl and p_console.txt. A path
+   * counts by its last part, and the ending of an exported file is cut off. Unset: profile_export_aiperf.json and so on.
+   *
+   * @generated from field: string export_prefix = 4;
+   */
+  exportPrefix: string;
+
+  /**
+   * Command line that the spec was made of, secrets already masked; named in the files.
+   *
+   * @generated from field: string cli_command = 5;
+   */
+  cliCommand: string;
 };
 
 /**

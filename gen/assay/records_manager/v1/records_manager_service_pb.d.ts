@@ -774,14 +774,16 @@ export declare type ExportRunRequest = Message<"assay.records_manager.v1.ExportR
   runId: string;
 
   /**
-   * Which: `profile_export_aiperf.json`, `profile_export.jsonl`, `run.db`. Empty: all.
+   * Which, by their names in the run's folder: `profile_export_aiperf.json`, `profile_export_aiperf.csv`, `profile_export.jsonl`,
+   * `profile_export_console.txt` (these under the run's own prefix, where it has one), `inputs.json`, `run.db`. Empty: all that the
+   * run's export level asks for, and that are there. NOT_FOUND: an `inputs.json` that was never written.
    *
    * @generated from field: repeated string files = 2;
    */
   files: string[];
 
   /**
-   * Command line to name in the files, secrets already masked.
+   * Command line to name in the files, secrets already masked. Empty: the one in the run's spec.
    *
    * @generated from field: string cli_command = 3;
    */

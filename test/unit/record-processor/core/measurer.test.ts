@@ -80,7 +80,7 @@ function valuesOf(record: MetricRecord): Record<string, number> {
   return Object.fromEntries(entries.filter(([, value]) => !Number.isNaN(value)));
 }
 
-const ofFailures = ["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received"];
+const ofFailures = ["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received", "error_isl"];
 
 describe("Measurer", () => {
   it("measures a streamed answer", () => {
@@ -205,6 +205,8 @@ describe("Measurer", () => {
     expect(record.error?.code).to.equal("truncated");
     expect(record.tokenSource).to.equal("none");
     expect(Object.keys(valuesOf(record))).to.deep.equal(ofFailures);
+    // As the dataset counted: what a failing server says of its usage is not asked.
+    expect(valuesOf(record).error_isl).to.equal(rawRecord().inputTokens);
   });
 
   it("takes a request without response as it is", () => {

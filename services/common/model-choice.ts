@@ -1,6 +1,6 @@
 /** Which of a run's models a conversation asks for. Pure: the same conversation of the same run always gets the same one. */
-import { ModelSelection } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { randomStream } from "../../common/random.ts";
+import { ModelSelection } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { randomStream } from "./random.ts";
 
 export interface ModelChoiceOptions {
   readonly models: readonly string[];

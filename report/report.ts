@@ -1,8 +1,8 @@
 /** The results of a run as lines for a terminal. Pure. */
-import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
-import type { PhaseIdentity, PhaseProgress, Run } from "../../gen/assay/controller/v1/controller_pb.js";
-import { type ClientVerdict, type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
-import type { PhaseSummary, SummarizeRecordsResponse } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
+import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
+import { type ClientVerdict, type MetricStatistics, Verdict } from "../gen/assay/records_manager/v1/record_pb.js";
+import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Table, tableLines } from "../../../clients/cli/table.ts";
-import { harmless, widthOf } from "../../../clients/cli/text.ts";
+import { type Table, tableLines } from "../../../report/table.ts";
+import { harmless, widthOf } from "../../../report/text.ts";
 
 const plain = { title: (text: string) => text, header: (text: string) => text, cell: (text: string) => text };
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { ModelSelection } from "../../../../gen/assay/common/v1/run_spec_pb.js";
-import { createModelChoice, type ModelChoiceOptions } from "../../../../services/worker/core/model-choice.ts";
+import { ModelSelection } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { createModelChoice, type ModelChoiceOptions } from "../../../services/common/model-choice.ts";
 
 const models = ["a", "b", "c"];
 const conversations = Array.from({ length: 3000 }, (_, conversation) => conversation);

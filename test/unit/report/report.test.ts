@@ -1,12 +1,12 @@
 import { expect } from "chai";
-import { createPaint } from "../../../clients/cli/paint.ts";
-import { reportLines } from "../../../clients/cli/report.ts";
 import { summaryJson } from "../../../clients/cli/summary-json.ts";
-import { widthOf } from "../../../clients/cli/text.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
-import { profilingShape, runOf, summaryOf } from "./summaries.ts";
+import { createPaint } from "../../../report/paint.ts";
+import { reportLines } from "../../../report/report.ts";
+import { widthOf } from "../../../report/text.ts";
+import { profilingShape, runOf, summaryOf } from "../clients/summaries.ts";
 
 const paint = createPaint(false);
 const written = { folder: "/w/artifacts/r", files: ["profile_export_aiperf.json", "run.db"] };

@@ -1,0 +1,71 @@
+/**
+ * Names of the files that a run leaves beside `run.db`. They are AIPerf's, and so is the rule of the prefix that takes their
+ * place, so that scripts find them. Pure.
+ */
+
+/** The files by the names that this project has for them. */
+export type ExportName = "aiperf-json" | "aiperf-csv" | "aiperf-jsonl" | "console" | "inputs";
+
+interface ExportFile {
+  /** Name without a prefix. */
+  readonly usual: string;
+  /** What follows the prefix; undefined: a prefix changes nothing. */
+  readonly suffix: string | undefined;
+}
+
+const files: Readonly<Record<ExportName, ExportFile>> = {
+  "aiperf-json": { usual: "profile_export_aiperf.json", suffix: ".json" },
+  "aiperf-csv": { usual: "profile_export_aiperf.csv", suffix: ".csv" },
+  "aiperf-jsonl": { usual: "profile_export.jsonl", suffix: ".jsonl" },
+  console: { usual: "profile_export_console.txt", suffix: "_console.txt" },
+  inputs: { usual: "inputs.json", suffix: undefined },
+};
+
+/** All of them, in the order in which they are listed. */
+export const exportNames = Object.keys(files) as readonly ExportName[];
+
+/** The file's name under a prefix as it was given; empty: without one. */
+export function exportFileName(name: ExportName, prefix: string): string {
+  const { usual, suffix } = files[name];
+  const base = exportBase(prefix);
+  return suffix === undefined || base === "" ? usual : base + suffix;
+}
+
+/** Endings of AIPerf's files; the first that fits is cut off, as AIPerf does. */
+const knownEndings = [
+  "_server_metrics.parquet",
+  "_server_metrics.jsonl",
+  "_server_metrics.json",
+  "_server_metrics.csv",
+  "_network_latency.jsonl",
+  "_gpu_telemetry.jsonl",
+  "_timeslices.csv",
+  "_timeslices.json",
+  "_console.txt",
+  "_raw.jsonl",
+  ".parquet",
+  ".csv",
+  ".json",
+  ".jsonl",
+] as const;
+
+/** What is left of a prefix: the last part of a path, without the ending of an exported file. */
+export function exportBase(prefix: string): string {
+  const name = prefix.slice(Math.max(prefix.lastIndexOf("/"), prefix.lastIndexOf("\\")) + 1);
+  const ending = knownEndings.find((known) => name.endsWith(known));
+  return ending === undefined ? name : name.slice(0, -ending.length);
+}
+
+/** Room for the longest ending in a file name of 255 bytes, and for the name that it is written under at first. */
+const maxBaseBytes = 200;
+
+/** Why a prefix cannot name files; undefined: it can. */
+export function exportPrefixProblem(prefix: string): string | undefined {
+  if (prefix === "") return undefined;
+  const base = exportBase(prefix);
+  if (base === "" || base === "." || base === "..") return `must name a file, got ${JSON.stringify(prefix)}`;
+  if (/\p{Cc}/u.test(base)) return `must not hold control characters, got ${JSON.stringify(prefix)}`;
+  if (new TextEncoder().encode(base).length > maxBaseBytes) return `must be at most ${maxBaseBytes} bytes long`;
+  const taken = Object.values(files).find(({ suffix, usual }) => suffix === undefined && usual === `${base}.json`);
+  return taken === undefined ? undefined : `must not be ${base}: ${taken.usual} is the file of the requests' bodies`;
+}

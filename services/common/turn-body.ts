@@ -1,0 +1,82 @@
+/**
+ * How a turn of a run becomes the body of its request. Workers send what this makes, and the records-manager writes it to a file:
+ * the same turn of the same run gives the same bytes. Pure.
+ */
+import { createEndpoint } from "../../endpoints/catalog.ts";
+import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
+import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { AssayError } from "./errors.ts";
+import { createModelChoice, type ModelChoice } from "./model-choice.ts";
+
+/** What of a run shapes its bodies. */
+export interface BodyOptions {
+  readonly endpoint: Endpoint;
+  /** For turns that name no model of their own. */
+  readonly modelOf: ModelChoice;
+  readonly isStreaming: boolean;
+  readonly extraInputs: Readonly<Record<string, unknown>>;
+}
+
+export interface TurnBody {
+  readonly body: Uint8Array;
+  readonly model: string;
+  /** Undefined: the model decides. */
+  readonly requestedOutputTokens: number | undefined;
+  /** The history and what the turn adds, oldest first. */
+  readonly messages: readonly ChatMessage[];
+}
+
+/** Throws `invalid_argument` for an endpoint that the controller refuses. */
+export function bodyOptionsOf(spec: RunSpec): BodyOptions {
+  const given = spec.endpoint;
+  const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = given ?? {};
+  const endpoint = createEndpoint(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
+  if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
+  const modelOf = createModelChoice({
+    models: spec.models,
+    selection: spec.modelSelection,
+    weights: spec.modelWeights,
+    seed: Number(spec.randomSeed ?? 0n),
+  });
+  return { endpoint, modelOf, isStreaming: given?.streaming ?? false, extraInputs: given?.extraInputs ?? {} };
+}
+
+/**
+ * @param history messages of the session before this turn, oldest first
+ * @param maxOutputTokens instead of the turn's own
+ */
+export function formatTurn(
+  turn: Turn,
+  history: readonly ChatMessage[],
+  maxOutputTokens: number | undefined,
+  { endpoint, modelOf, isStreaming, extraInputs: extraOfRun }: BodyOptions,
+): TurnBody {
+  const extraInputs: JsonObject = { ...extraOfRun, ...turn.extraInputs };
+  const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
+  // Extra inputs have the last word in the body, and the record says what was asked for.
+  const model = textOf(extraInputs.model) ?? chosen;
+  const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
+  const messages = [...history, ...messagesOf(turn)];
+  const body =
+    turn.rawBody.length > 0
+      ? turn.rawBody
+      : endpoint.formatBody({
+          model,
+          messages,
+          maxOutputTokens: requested,
+          isStreaming,
+          extraInputs,
+        });
+  return { body, model, requestedOutputTokens: requested, messages };
+}
+
+/** The messages that a turn adds. */
+export function messagesOf(turn: Turn): ChatMessage[] {
+  return turn.messages.map(({ role, content }) => ({ role: isRole(role) ? role : "user", content }));
+}
+
+function isRole(role: string): role is ChatMessage["role"] {
+  return role === "system" || role === "user" || role === "assistant" || role === "tool";
+}

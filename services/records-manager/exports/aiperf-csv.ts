@@ -1,0 +1,69 @@
+/**
+ * `profile_export_aiperf.csv`: the summary as AIPerf writes it. A block of distributions, an empty line, a block of single values,
+ * each by ascending tag; where GPUs were watched, two more empty lines and a row for each GPU and field. Lines end in CR LF.
+ */
+import { stringify } from "csv-stringify/sync";
+import { twoDecimals } from "../../../report/text.ts";
+import type { ExportContext, Exporter } from "./exporter.ts";
+import { type FileMetric, fileMetrics } from "./file-metrics.ts";
+import { gpuSummaries } from "./gpu-telemetry.ts";
+
+type Row = readonly string[];
+
+export const aiperfCsv: Exporter = (context, text) => {
+  const rows = [...metricRows(context), ...gpuRows(context)];
+  // Python's writer, which AIPerf uses, also quotes what holds half of a line end.
+  text(stringify(rows as string[][], { record_delimiter: "\r\n", quoted_match: /[\r\n]/ }));
+};
+
+/** AIPerf's columns. */
+const STATISTICS = ["avg", "min", "max", "sum", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "std"] as const;
+
+function metricRows({ summary }: ExportContext): Row[] {
+  const measured = summary().phases.find(({ kind }) => kind === "profiling");
+  if (measured === undefined) return [];
+  const metrics = fileMetrics(measured).sort((a, b) => (a.tag < b.tag ? -1 : 1));
+  const distributions = metrics.flatMap((metric): Row[] => {
+    if (!("statistics" in metric)) return [];
+    return [[nameOf(metric), ...STATISTICS.map((name) => numberText(metric.statistics[name]))]];
+  });
+  const values = metrics.flatMap((metric): Row[] => ("value" in metric ? [[nameOf(metric), numberText(metric.value)]] : []));
+  return [
+    ...(distributions.length === 0 ? [] : [["Metric", ...STATISTICS], ...distributions]),
+    ...(distributions.length === 0 || values.length === 0 ? [] : [[]]),
+    ...(values.length === 0 ? [] : [["Metric", "Value"], ...values]),
+  ];
+}
+
+function gpuRows(context: ExportContext): Row[] {
+  const gpus = gpuSummaries(context);
+  if (gpus === undefined) return [];
+  const hosts = (["hostname", "namespace", "pod"] as const).filter((label) => gpus.some((gpu) => gpu[label] !== undefined));
+  const rows = gpus.flatMap((gpu) =>
+    gpu.fields.map(({ title, unit, statistics }) => [
+      gpu.endpoint,
+      String(gpu.index),
+      gpu.name,
+      gpu.uuid,
+      gpu.platform,
+      `${title} (${unit})`,
+      ...STATISTICS.map((name) =>
+        "value" in statistics ? (name === "avg" ? numberText(statistics.value) : "") : numberText(statistics[name]),
+      ),
+      ...hosts.map((label) => gpu[label] ?? ""),
+    ]),
+  );
+  const header = ["Endpoint", "GPU_Index", "GPU_Name", "GPU_UUID", "Platform", "Metric", ...STATISTICS];
+  return [[], [], [...header, ...hosts.map((label) => hostHeaders[label])], ...rows];
+}
+
+const hostHeaders = { hostname: "Hostname", namespace: "Namespace", pod: "Pod Name" } as const;
+
+/** The unit is left out where it is the thing that is counted. */
+function nameOf({ header, unit }: FileMetric): string {
+  return unit === "count" || unit === "requests" ? header : `${header} (${unit})`;
+}
+
+function numberText(value: number): string {
+  return Number.isFinite(value) ? twoDecimals(value) : "";
+}

@@ -1,0 +1,20 @@
+/** `profile_export_console.txt`: the report of the run as a terminal of 140 columns shows it, without colours. */
+import { create } from "@bufbuild/protobuf";
+import { RunSchema } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { SummarizeRecordsResponseSchema } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { createPaint } from "../../../report/paint.ts";
+import { reportLines } from "../../../report/report.ts";
+import { summaryResponseOf } from "../summary-wire.ts";
+import type { Exporter } from "./exporter.ts";
+
+/** AIPerf's width of this file. */
+const WIDTH = 140;
+
+export const consoleReport: Exporter = ({ phases, spec, reader }, text) => {
+  const summary = create(SummarizeRecordsResponseSchema, summaryResponseOf(phases(), [], reader.path));
+  const run = create(RunSchema, {
+    phases: spec.phases.map(({ name, stop }, index) => ({ index, name, asked: stop?.requestCount ?? 0n })),
+  });
+  const report = { run, summary, folder: undefined, files: [] };
+  for (const line of reportLines(report, { width: WIDTH, paint: createPaint(false) })) text(`${line}\n`);
+};

@@ -1,0 +1,135 @@
+/**
+ * `input_config` of the summary: the run's effective spec under the names of AIPerf's configuration, for what AIPerf has a name for.
+ * Secrets are masked before a spec is stored. The spec itself, whole, is in the summary beside it.
+ */
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import {
+  ArrivalPattern,
+  ConnectionReuse,
+  type DatasetSpec,
+  type Distribution,
+  type EndpointSpec,
+  type OutputSpec,
+  type PhaseSpec,
+  type RunSpec,
+  Sampling,
+  type TargetSpec,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { Float, type JsonObject } from "./json-text.ts";
+
+/** @param folder where the run's files lie */
+export function inputConfig(spec: RunSpec, folder: string): JsonObject {
+  const { dataset, tokenizer, telemetry, workers, output } = spec;
+  return {
+    models: { items: spec.models.map((name) => ({ name })) },
+    endpoint: endpointConfig(spec.target, spec.endpoint),
+    datasets: [{ name: "main", ...datasetConfig(dataset), random_seed: spec.randomSeed }],
+    phases: spec.phases.map(phaseConfig),
+    artifacts: artifactsConfig(output, folder),
+    tokenizer: tokenizer === undefined ? undefined : { name: tokenizer.name },
+    gpu_telemetry: {
+      enabled: telemetry?.disableGpu !== true,
+      urls: listOf(telemetry?.dcgmUrls),
+    },
+    runtime: { workers: workers?.maxWorkers },
+  };
+}
+
+function endpointConfig(target: TargetSpec | undefined, endpoint: EndpointSpec | undefined): JsonObject {
+  const { apiKey = "", headers = {}, connectionReuse, requestTimeoutSec } = target ?? {};
+  const extra = endpoint?.extraInputs ?? {};
+  return {
+    urls: (target?.urls ?? []).map(({ url }) => url),
+    type: endpoint?.type,
+    path: textOf(endpoint?.path),
+    api_key: textOf(apiKey),
+    timeout: floatOf(requestTimeoutSec),
+    streaming: endpoint?.streaming ?? false,
+    connection_reuse: connectionReuse === undefined ? undefined : reuseNames[connectionReuse],
+    use_legacy_max_tokens: endpoint?.useLegacyMaxTokens === true ? true : undefined,
+    headers: Object.keys(headers).length === 0 ? undefined : headers,
+    extra: Object.keys(extra).length === 0 ? undefined : extra,
+  };
+}
+
+const reuseNames: Readonly<Partial<Record<ConnectionReuse, string>>> = {
+  [ConnectionReuse.POOLED]: "pooled",
+  [ConnectionReuse.NEVER]: "never",
+  [ConnectionReuse.STICKY_USER_SESSIONS]: "sticky-user-sessions",
+};
+
+function datasetConfig(dataset: DatasetSpec | undefined): JsonObject {
+  const source = dataset?.source;
+  const common = {
+    entries: dataset?.entries,
+    sampling: dataset === undefined ? undefined : samplingNames[dataset.sampling],
+  };
+  if (source?.case === "file") return { type: "file", path: source.value.path, ...common };
+  if (source?.case !== "synthetic") return { type: source?.case, ...common };
+  const { inputTokens, outputTokens, turns, turnDelayMs } = source.value;
+  return {
+    type: "synthetic",
+    ...common,
+    prompts: { isl: distribution(inputTokens), osl: distribution(outputTokens) },
+    turns: distribution(turns),
+    turn_delay: distribution(turnDelayMs),
+  };
+}
+
+const samplingNames: Readonly<Partial<Record<Sampling, string>>> = {
+  [Sampling.SEQUENTIAL]: "sequential",
+  [Sampling.RANDOM]: "random",
+  [Sampling.SHUFFLE]: "shuffle",
+};
+
+function distribution(given: Distribution | undefined): JsonObject | undefined {
+  if (given === undefined) return undefined;
+  return { mean: new Float(given.mean), stddev: given.stddev === 0 ? undefined : new Float(given.stddev) };
+}
+
+function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObject {
+  const durationSec = stop?.durationSec;
+  return {
+    name,
+    kind: kind === PhaseKind.WARMUP ? "warmup" : "profiling",
+    type: load.case === "rate" ? (patternNames[load.value.pattern] ?? "poisson") : load.case,
+    exclude_from_results: kind === PhaseKind.WARMUP ? true : undefined,
+    requests: stop?.requestCount,
+    sessions: stop?.sessionCount,
+    duration: floatOf(durationSec),
+    concurrency:
+      load.case === "concurrency" ? load.value.limit : load.case === "rate" ? load.value.concurrencyCeiling : undefined,
+    // AIPerf has a grace period beside a duration only.
+    grace_period: durationSec === undefined ? undefined : floatOf(graceSec),
+    rate: load.case === "rate" ? new Float(load.value.ratePerSec) : undefined,
+  };
+}
+
+const patternNames: Readonly<Partial<Record<ArrivalPattern, string>>> = {
+  [ArrivalPattern.CONSTANT]: "constant",
+  [ArrivalPattern.POISSON]: "poisson",
+  [ArrivalPattern.GAMMA]: "gamma",
+};
+
+function artifactsConfig(output: OutputSpec | undefined, folder: string): JsonObject {
+  const { exportPrefix, exportLevel, sliceSec } = output ?? {};
+  return {
+    dir: folder,
+    prefix: textOf(exportPrefix),
+    records: exportLevel === "summary" ? false : ["jsonl"],
+    raw: exportLevel === "raw" ? true : undefined,
+    slice_duration: floatOf(sliceSec),
+  };
+}
+
+function textOf(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+function listOf(texts: readonly string[] | undefined): readonly string[] | undefined {
+  return texts === undefined || texts.length === 0 ? undefined : texts;
+}
+
+function floatOf(value: number | undefined): Float | undefined {
+  return value === undefined ? undefined : new Float(value);
+}

@@ -1,0 +1,157 @@
+/** A run whose files are known to the byte: warm-up, streamed and plain answers, failures of several kinds, a GPU. */
+import { create, toJsonString } from "@bufbuild/protobuf";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { ConnectionReuse, RunSpecSchema, Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+import { createStore, insertAll } from "./run-fixture.ts";
+
+export interface FixedRunOptions {
+  readonly exportLevel?: string;
+  readonly exportPrefix?: string;
+  readonly disableGpu?: boolean;
+}
+
+/** The spec of the fixed run as it is stored. */
+export function fixedSpec({ exportLevel = "records", exportPrefix = "", disableGpu = false }: FixedRunOptions = {}): string {
+  const spec = create(RunSpecSchema, {
+    name: "fixed",
+    models: ["org/m"],
+    target: {
+      urls: [{ url: "http://127.0.0.1:8000" }],
+      headers: { "X-Team": "***" },
+      apiKey: "***",
+      requestTimeoutSec: 30,
+      connectionReuse: ConnectionReuse.POOLED,
+    },
+    endpoint: { type: "chat", streaming: true, extraInputs: { temperature: 0.5, ignore_eos: true } },
+    tokenizer: { name: "o200k_base" },
+    dataset: {
+      source: {
+        case: "synthetic",
+        value: { inputTokens: { mean: 12, stddev: 1.5 }, outputTokens: { mean: 3 } },
+      },
+      sampling: Sampling.SEQUENTIAL,
+      entries: 5n,
+    },
+    phases: [
+      {
+        name: "warmup",
+        kind: PhaseKind.WARMUP,
+        load: { case: "concurrency", value: { limit: 2 } },
+        stop: { requestCount: 1n },
+        graceSec: 31,
+      },
+      {
+        name: "profiling",
+        kind: PhaseKind.PROFILING,
+        load: { case: "concurrency", value: { limit: 2 } },
+        stop: { requestCount: 8n, durationSec: 60 },
+        graceSec: 30,
+      },
+    ],
+    telemetry: { dcgmUrls: ["http://127.0.0.1:9400/metrics"], disableGpu },
+    output: { exportLevel, exportPrefix, cliCommand: "assay run -m org/m --api-key ***" },
+    randomSeed: 42n,
+  });
+  return toJsonString(RunSpecSchema, spec);
+}
+
+const phase = 1;
+const tokens = {
+  input_sequence_length: 12,
+  output_sequence_length: 3,
+  output_token_count: 3,
+  usage_prompt_tokens: 12,
+  usage_completion_tokens: 3,
+  usage_total_tokens: 15,
+};
+
+export function fixedRun(folder: string, options: FixedRunOptions = {}): void {
+  const phases = [
+    { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
+    { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
+  ] as const;
+  const store = createStore(folder, { phases, spec: fixedSpec(options) });
+  insertAll(store, [
+    record(1, { metrics: { time_to_first_token: 999, request_latency: 999 } }),
+    record(2, {
+      phase,
+      metrics: {
+        time_to_first_token: 10,
+        time_to_second_token: 10,
+        time_to_first_output_token: 10,
+        request_latency: 40,
+        response_time: 40,
+        decode_duration: 30,
+        inter_token_latency: 15,
+        output_token_throughput_per_user: 1000 / 15,
+        e2e_output_token_throughput: 75,
+        prefill_throughput_per_user: 1200,
+        osl_mismatch_diff_pct: -12.5,
+        http_req_data_sent: 0.5,
+        http_req_data_received: 2,
+        ...tokens,
+      },
+    }),
+    record(3, {
+      phase,
+      conversation: 2,
+      contentMs: [12.5, 30],
+      metrics: { time_to_first_token: 12.5, request_latency: 30, lateness: 0.25, ...tokens },
+    }),
+    record(4, {
+      phase,
+      // Digits that a sum of two doubles of this size would lose.
+      sentNs: START_NS + 400_000_007,
+      isStreaming: false,
+      contentMs: [22],
+      endNs: 22e6,
+      metrics: { request_latency: 22, ...tokens },
+    }),
+    failed(5, { phase, metrics: { lateness: 1.5, error_isl: 12 } }),
+    { ...cancelled(6), phase },
+    failed(7, {
+      phase,
+      status: 429,
+      firstByteNs: undefined,
+      error: { code: "http_4xx", phase: "wait", message: 'http status 429: slow "down", please' },
+      metrics: { error_isl: 12 },
+    }),
+    failed(8, {
+      phase,
+      status: 0,
+      firstByteNs: undefined,
+      error: { code: "connect_refused", phase: "connect", message: "connect ECONNREFUSED 127.0.0.1:8000" },
+      metrics: { error_isl: 12 },
+    }),
+  ]);
+  store.startPhase(0, START_NS);
+  store.endPhase(0, START_NS + 150e6);
+  store.startPhase(1, START_NS + 160e6 + 123_456);
+  store.endPhase(1, START_NS + 900e6);
+  store.addConversations(new Map([[2, "greeting"]]));
+  store.addSamples(gpuSamples());
+  store.endRun({ state: "COMPLETED", wasCancelled: false, verdict: "valid", endedWallNs: START_NS + WALL_OFFSET_NS + 1e9 });
+  store.commit();
+  store.close();
+}
+
+/** One GPU: power before and twice within the measured phase, and an energy counter that rose by 250 J in it. */
+function gpuSamples() {
+  const gpu = {
+    source: "http://127.0.0.1:9400/metrics",
+    gpuUuid: "GPU-1",
+    labels: { index: "0", model: "NVIDIA H100, 80GB", hostname: "node-1" },
+  };
+  const at = (ms: number) => ({ scrapeStartNs: START_NS + ms * 1e6 - 1e6, scrapeEndNs: START_NS + ms * 1e6 });
+  const power = { ...gpu, field: "nvidia_power_usage", unit: "W" };
+  const energy = { ...gpu, field: "nvidia_energy_consumption", unit: "J" };
+  return [
+    { ...power, value: 80, ...at(100) },
+    { ...energy, value: 1000, ...at(100) },
+    { ...power, value: 300, ...at(300) },
+    { ...energy, value: 1100, ...at(300) },
+    { ...power, value: 350.125, ...at(800) },
+    { ...energy, value: 1250, ...at(800) },
+  ];
+}

@@ -1,0 +1,68 @@
+import { expect } from "chai";
+import { exportBase, exportFileName, exportNames, exportPrefixProblem } from "../../../services/common/export-files.ts";
+
+describe("the names of a run's files", () => {
+  it("are AIPerf's", () => {
+    expect(exportNames.map((name) => exportFileName(name, ""))).to.have.members([
+      "profile_export_aiperf.json",
+      "profile_export_aiperf.csv",
+      "profile_export.jsonl",
+      "profile_export_console.txt",
+      "inputs.json",
+    ]);
+  });
+
+  it("begin with the prefix, except the bodies of the requests", () => {
+    expect(exportNames.map((name) => exportFileName(name, "p"))).to.have.members([
+      "p.json",
+      "p.csv",
+      "p.jsonl",
+      "p_console.txt",
+      "inputs.json",
+    ]);
+  });
+
+  for (const [prefix, base] of [
+    ["p", "p"],
+    ["p.json", "p"],
+    ["p.jsonl", "p"],
+    ["p_raw.jsonl", "p"],
+    ["p_server_metrics.parquet", "p"],
+    ["p_timeslices.csv", "p"],
+    ["p_console.txt", "p"],
+    ["p.csv.json", "p.csv"],
+    ["p.txt", "p.txt"],
+    ["/a/b/p.csv", "p"],
+    ["a/p", "p"],
+    ["C:\\a\\p", "p"],
+    [".json", ""],
+    ["a/", ""],
+  ] as const) {
+    it(`take ${JSON.stringify(base)} from the prefix ${JSON.stringify(prefix)}`, () => {
+      expect(exportBase(prefix)).to.equal(base);
+    });
+  }
+
+  it("are the usual ones where nothing is left of a prefix", () => {
+    expect(exportFileName("aiperf-csv", ".csv")).to.equal("profile_export_aiperf.csv");
+  });
+
+  for (const [prefix, problem] of [
+    ["..", "must name a file"],
+    [".", "must name a file"],
+    ["a/", "must name a file"],
+    ["a\u0000b", "control characters"],
+    ["x".repeat(201), "at most 200 bytes"],
+    ["inputs", "inputs.json is the file of the requests' bodies"],
+    ["somewhere/inputs.jsonl", "inputs.json is the file of the requests' bodies"],
+  ] as const) {
+    it(`cannot begin with ${JSON.stringify(prefix.slice(0, 30))}`, () => {
+      expect(exportPrefixProblem(prefix)).to.include(problem);
+    });
+  }
+
+  it("may begin with anything else", () => {
+    for (const prefix of ["", "p", "ein Präfix", "run", "p.json", "/tmp/p"])
+      expect(exportPrefixProblem(prefix)).to.equal(undefined);
+  });
+});

@@ -1,0 +1,74 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
+import { ArrivalPattern, ConnectionReuse, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { inputConfig } from "../../../../services/records-manager/exports/input-config.ts";
+import { jsonText } from "../../../../services/records-manager/exports/json-text.ts";
+
+function configOf(spec: MessageInitShape<typeof RunSpecSchema>) {
+  return JSON.parse(jsonText(inputConfig(create(RunSpecSchema, spec), "/run")));
+}
+
+describe("a spec under the names of AIPerf's configuration", () => {
+  it("says load and stop of each phase", () => {
+    const config = configOf({
+      phases: [
+        {
+          name: "warm",
+          kind: PhaseKind.WARMUP,
+          load: { case: "concurrency", value: { limit: 4 } },
+          stop: { requestCount: 8n },
+          graceSec: 30,
+        },
+        {
+          name: "main",
+          kind: PhaseKind.PROFILING,
+          load: {
+            case: "rate",
+            value: { ratePerSec: 12.5, pattern: ArrivalPattern.CONSTANT, concurrencyCeiling: 100 },
+          },
+          stop: { durationSec: 60 },
+          graceSec: 5,
+        },
+      ],
+    });
+    expect(config.phases).to.deep.equal([
+      { name: "warm", kind: "warmup", type: "concurrency", exclude_from_results: true, requests: 8, concurrency: 4 },
+      { name: "main", kind: "profiling", type: "constant", duration: 60, concurrency: 100, grace_period: 5, rate: 12.5 },
+    ]);
+  });
+
+  it("says where requests go and what is in them", () => {
+    const config = configOf({
+      models: ["a", "b"],
+      target: { urls: [{ url: "http://h:1" }], connectionReuse: ConnectionReuse.NEVER, requestTimeoutSec: 10 },
+      endpoint: { type: "chat", path: "/v2", useLegacyMaxTokens: true },
+    });
+    expect(config.models).to.deep.equal({ items: [{ name: "a" }, { name: "b" }] });
+    expect(config.endpoint).to.deep.equal({
+      urls: ["http://h:1"],
+      type: "chat",
+      path: "/v2",
+      timeout: 10,
+      streaming: false,
+      connection_reuse: "never",
+      use_legacy_max_tokens: true,
+    });
+  });
+
+  it("names a file as a file", () => {
+    const config = configOf({ dataset: { source: { case: "file", value: { path: "prompts.jsonl" } } } });
+    expect(config.datasets[0]).to.deep.include({ name: "main", type: "file", path: "prompts.jsonl" });
+  });
+
+  it("says which files are written, and where", () => {
+    const artifacts = (output: object) => configOf({ output }).artifacts;
+    expect(artifacts({ exportLevel: "summary" })).to.deep.equal({ dir: "/run", records: false });
+    expect(artifacts({ exportLevel: "raw", exportPrefix: "p" })).to.deep.equal({
+      dir: "/run",
+      prefix: "p",
+      records: ["jsonl"],
+      raw: true,
+    });
+  });
+});
