@@ -38,11 +38,30 @@ export function errorWords(object: JsonObject): string | undefined {
   return object.object === "error" || object.type === "error" ? wordsOf(object) : undefined;
 }
 
+const maxPageChars = 200;
+
+/** What a body says in one line: the words of its error, or its first 200 characters. */
+export function bodyWords(body: Uint8Array): string {
+  const text = decodeText(body);
+  const value = parseJson(text);
+  const words = isJsonObject(value) ? wordsOfObject(value) : undefined;
+  if (words !== undefined) return oneLine(cutMessage(words));
+  const line = oneLine(text.slice(0, 4 * maxPageChars));
+  return line.length > maxPageChars ? `${line.slice(0, maxPageChars - 1)}…` : line;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim();
+}
+
 function wordsOfBody(body: Uint8Array): string {
   const text = decodeText(body);
   const value = parseJson(text);
-  if (!isJsonObject(value)) return text.trim();
-  return errorWords(value) ?? textOf(value.message) ?? (value.detail === undefined ? text.trim() : wordsOf(value.detail));
+  return (isJsonObject(value) ? wordsOfObject(value) : undefined) ?? text.trim();
+}
+
+function wordsOfObject(value: JsonObject): string | undefined {
+  return errorWords(value) ?? textOf(value.message) ?? (value.detail === undefined ? undefined : wordsOf(value.detail));
 }
 
 /** The words of an error value: its message, with the code beside it where that is a word (some servers say only there what it was). */

@@ -1,7 +1,12 @@
 /** The results of a run as lines for a terminal. Pure. */
 import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
-import { type ClientVerdict, type MetricStatistics, Verdict } from "../gen/assay/records_manager/v1/record_pb.js";
+import {
+  type ClientVerdict,
+  type ErrorGroup,
+  type MetricStatistics,
+  Verdict,
+} from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
@@ -148,12 +153,7 @@ const shownHeaders = 3;
 
 function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): string[] {
   if (errors.length === 0) return [];
-  const rows = errors.map(({ code, phase, count, example, status }) => [
-    code,
-    phase,
-    whole(count),
-    clip(harmless(status === 0 ? example : `${status}: ${example}`), 400),
-  ]);
+  const rows = errors.map((group) => [group.code, group.phase, whole(group.count), clip(harmless(exampleOf(group)), 400)]);
   const columns: Column[] = [
     { header: "Code", align: "left" },
     { header: "Phase", align: "left", dropRank: 0 },
@@ -165,6 +165,12 @@ function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): st
     header: paint.bold,
     cell: (text, column) => (column === 0 ? paint.red(text) : text),
   });
+}
+
+/** Status, message and endpoint. */
+function exampleOf({ example, status, endpoint }: ErrorGroup): string {
+  const said = status === 0 || example.startsWith(`http status ${status}`) ? example : `${status}: ${example}`;
+  return endpoint === "" ? said : `${said} (${endpoint})`;
 }
 
 /** What became of every request asked for; nothing where all were sent and recorded. */

@@ -21,13 +21,8 @@ await mkdir(distFolder, { recursive: true });
 
 // REVISION: where the sources come without their repository, as into an image.
 const revision = process.env.REVISION?.slice(0, 7) || commit();
-const built = (
-  await Promise.all([
-    buildProcesses({ ASSAY_BUILD: JSON.stringify({ version, commit: revision }) }),
-    buildPackages(),
-    buildLibrary(),
-  ])
-).flat();
+const define = { ASSAY_BUILD: JSON.stringify({ version, commit: revision }) };
+const built = (await Promise.all([buildProcesses(define), buildPackages(define), buildLibrary()])).flat();
 const metafiles = built.flatMap(({ metafile }) => metafile ?? []);
 await writeFile(join(distFolder, "THIRD_PARTY_LICENSES"), licencesText(metafiles));
 await writeFile(join(distFolder, "assay.1"), manPage(manualPages(), version));

@@ -20,6 +20,7 @@ import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
 import { serviceNames } from "./common/module.ts";
 import { didYouMean } from "./common/nearest.ts";
+import type { Tracer } from "./common/observe/tracing.ts";
 import type { Bootstrap } from "./common/parent.ts";
 import { processConfig } from "./common/process-config.ts";
 import { isLoopbackAddress } from "./common/rpc/auth.ts";
@@ -28,6 +29,7 @@ import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
 import { within } from "./common/within.ts";
 import { controllerConfig } from "./controller/config.ts";
 import { datasetConfig } from "./dataset/config.ts";
+import { startObservability } from "./observability.ts";
 import { telemetryConfig } from "./telemetry/config.ts";
 import { workerConfig } from "./worker/config.ts";
 import { workerManagerConfig } from "./worker-manager/config.ts";
@@ -85,6 +87,9 @@ function isServiceName(name: string): name is ServiceName {
 const joinTimeoutMs = 15_000;
 const graceMs = 3_000;
 const serverGraceMs = 1_000;
+/** What the end of a process may take longer because of a collector, of which the last is for what the end itself told. */
+const exportMs = 2_000;
+const lastExportMs = 250;
 
 /** Starts the process's services. Rejects, with everything stopped again, when one cannot start or the controller does not answer. */
 export async function startSuiteProcess({ services, config, bootstrap }: SuiteProcessOptions): Promise<SuiteProcess> {
@@ -101,7 +106,19 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   const secret = tokenOf(config, bootstrap, isController);
   if (secret.token !== undefined) log.addSecret(secret.token);
   const tls = tlsOf(config);
-  const addresses = createAddresses({ token: secret.token, tls: tls?.client });
+  const [observability] = await Promise.all([
+    startObservability({
+      services,
+      hasPage: common.metrics,
+      env: process.env,
+      memberId: bootstrap?.memberId,
+      isStarted: bootstrap !== undefined,
+      log,
+    }),
+    loadServices(services),
+  ]);
+  const { tracer } = observability;
+  const addresses = createAddresses({ token: secret.token, tls: tls?.client, tracer });
   const clock = new MeasuredSuiteClock();
   const ending = Promise.withResolvers<void>();
   const listening = Promise.withResolvers<string>();
@@ -126,6 +143,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
           channelTo: (to) => addresses.channel(to),
           controllerAddress: listening.promise,
           token: secret.token,
+          tracer,
         }),
       ),
     );
@@ -133,29 +151,39 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     for (const one of made) if (one.status === "rejected") throw one.reason;
     server = createRpcServer({
       services: modules.flatMap(({ implementations }) => implementations),
-      listen: { host: common.host, port: common.port },
+      listen: {
+        host: common.host,
+        port: common.port,
+        // Whoever reads a page goes by the name that others are given.
+        ...(common.advertise === null ? {} : { names: [common.advertise] }),
+      },
       auth: secret.token === undefined ? { insecure: true } : { tokens: { [secret.token]: ["operator", "member"] } },
       log: log.child({ service: "rpc" }),
+      tracer,
+      pages: observability.pages(modules),
       ...(tls === undefined ? {} : { tls: tls.server }),
     });
+    observability.observe({ modules, server });
     const started = await server.start();
     address = common.advertise ?? started.address;
     listening.resolve(controllerAddress ?? started.address);
     member = createMember({
       services: services.map((service) => serviceKinds[service]),
       address,
-      labels: {},
+      labels: observability.labels,
+      tracer,
       cores: common.cores,
       clock,
       channel: addresses.channel(controllerAddress ?? started.address),
       log: log.child({ service: "member" }),
       ...(bootstrap?.memberId === undefined ? {} : { memberId: bootstrap.memberId }),
-      listeners: listenersOf(modules, addresses, log, ending),
+      listeners: { ...listenersOf(modules, addresses, log, ending), onUsage: observability.onUsage },
     });
     await member.join(joinTimeoutMs);
   } catch (error) {
     await stopAll(modules, server, member, log);
     addresses.close();
+    await observability.stop(lastExportMs);
     await log.close();
     throw error;
   }
@@ -167,8 +195,13 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     tokenFile: secret.file,
     ended: ending.promise,
     async stop() {
+      const deadlineMs = performance.now() + exportMs;
+      // A collector that takes its time takes it beside everything else.
+      const flushed = observability.flush(exportMs);
       await stopAll(modules, server, joined, log);
       addresses.close();
+      await flushed;
+      await observability.stop(Math.max(lastExportMs, deadlineMs - performance.now()));
       await log.close();
     },
   };
@@ -182,6 +215,7 @@ interface ModuleContext {
   readonly addresses: ReturnType<typeof createAddresses>;
   readonly clock: MeasuredSuiteClock;
   readonly token: string | undefined;
+  readonly tracer: Tracer;
   report(event: MemberEvent["event"], runId: string): void;
   memberId(): string;
   usage(): ReturnType<Member["usage"]>;
@@ -220,6 +254,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         artifactBase: artifactBase ?? undefined,
         maxQueued,
         channelTo: context.channelTo,
+        tracer: context.tracer,
       });
     }
     case "dataset": {
@@ -273,6 +308,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         addresses,
         runsDir: runsDirOf(config),
         folderInCatalog: (runId) => folderInCatalog(runId, addresses),
+        tracer: context.tracer,
         report,
       });
     }

@@ -31,9 +31,11 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** The built-in server with these arguments, on any free port. */
+/** The built-in server with these arguments, on any free port. It lists the model that the benches ask for. */
 export async function startServer(args: readonly string[]): Promise<RunningServer> {
-  const child = spawn(process.execPath, [command, "mock", "--port", "0", ...args], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [command, "mock", "--port", "0", "--model", "mock-model", ...args], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const url = await firstUrl(child);
   return {
     url,

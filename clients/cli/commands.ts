@@ -4,8 +4,8 @@
  */
 import type { Execute, GivenOptions } from "./asked.ts";
 import { variableOf } from "./environment.ts";
-import { exitCodes, exitMeanings } from "./exit-codes.ts";
-import { configShowFlags, type Flag, type FlagTable, healthFlags, runFlags } from "./flags.ts";
+import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
+import { configShowFlags, type Flag, type FlagTable, healthFlags, runFlags, sendFlags } from "./flags.ts";
 import { problemsOfRun } from "./run-options.ts";
 import {
   runsDeleteFlags,
@@ -15,6 +15,7 @@ import {
   runsShowFlags,
   runsSummaryFlags,
 } from "./runs/flags.ts";
+import { problemsOfSend } from "./send-options.ts";
 
 export interface Operand {
   /** As shown: `RUN`. */
@@ -54,7 +55,7 @@ function command<const T extends FlagTable, const R extends CommandRow<T>>(row: 
 
 /** Texts of exit codes. */
 const exits = {
-  ofRuns: (["ok", "failed", "usage", "interrupted"] as const).map((name) => `${exitCodes[name]} ${exitMeanings[name]}`),
+  ofRuns: (Object.keys(exitCodes) as ExitCodeName[]).map((name) => `${exitCodes[name]} ${exitMeanings[name]}`),
   ofQuestions: [
     `${exitCodes.ok} done`,
     `${exitCodes.failed} failed`,
@@ -88,6 +89,18 @@ export const commands = {
     exits: exits.ofRuns,
     check: problemsOfRun,
     load: async () => (await import("./run-command.ts")).runCommand,
+  }),
+  send: command({
+    name: "send",
+    summary: "sends one request and shows its timeline, its answer and what went wrong",
+    flags: sendFlags,
+    examples: [
+      "assay send -m my-model -u localhost:8000 --streaming --prompt 'Why is the sky blue?' --osl 64",
+      "cat question.txt | assay send -m my-model --prompt - --json | jq .timeline",
+    ],
+    exits: exits.ofQuestions,
+    check: problemsOfSend,
+    load: async () => (await import("./send.ts")).send,
   }),
   configShow: command({
     name: "config show",

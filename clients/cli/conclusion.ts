@@ -1,8 +1,14 @@
 /** The end of a run: its files, its figures, its exit code. */
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { SummarizeRecordsResponse } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
+import {
+  type PhaseSummary,
+  type SummarizeRecordsResponse,
+  SummarizeRecordsResponseSchema,
+} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { createPaint } from "../../report/paint.ts";
 import { type Report, reportLines } from "../../report/report.ts";
 import { harmless } from "../../report/text.ts";
@@ -23,6 +29,9 @@ export interface ConclusionOptions {
   /** Absolute; where files of a suite elsewhere go. Default: `artifacts/<name of the run>`. */
   readonly artifactDir: string | undefined;
   readonly isInterrupted: boolean;
+  /** Largest share of measured requests that may fail; undefined: any. */
+  readonly failedRequestThreshold: number | undefined;
+  readonly isValidRequired: boolean;
   /** Ends the fetching of files. */
   readonly signal: AbortSignal;
   /** A complaint, on stderr. */
@@ -31,11 +40,15 @@ export interface ConclusionOptions {
 
 /** Writes the results to stdout, why there are none to stderr, and gives the exit code. Throws nothing. */
 export async function conclude(client: SuiteClient, run: Run, options: ConclusionOptions): Promise<number> {
-  const { terminal, say } = options;
-  const [summary, written] = await Promise.all([summaryOf(client, run, say), filesOf(client, run, options)]);
+  const { terminal, say, isJson } = options;
+  // A run that ended before its first request has no figures: what matters is why.
+  const hasBegun = run.startTime !== undefined;
+  const [summary, written] = hasBegun
+    ? await Promise.all([summaryOf(client, run, say), filesOf(client, run, options)])
+    : [create(SummarizeRecordsResponseSchema), { folder: undefined, files: [] }];
   const report = summary === undefined ? undefined : ({ run, summary, ...written } satisfies Report);
-  if (report !== undefined && options.isJson) terminal.out(`${JSON.stringify(summaryJson(report), null, 2)}\n`);
-  if (report !== undefined && !options.isJson) {
+  if (report !== undefined && isJson) terminal.out(`${JSON.stringify(summaryJson(report), null, 2)}\n`);
+  if (report !== undefined && !isJson && hasBegun) {
     const lines = reportLines(report, { width: terminal.width, paint: createPaint(terminal.hasColour) });
     terminal.out(lines.map((line) => `${line}\n`).join(""));
   }
@@ -78,17 +91,11 @@ function folderName({ spec, runId }: Run): string {
   return name === "" ? runId : name;
 }
 
-function exitCodeOf(
-  { state, reason }: Run,
-  summary: SummarizeRecordsResponse | undefined,
-  { isInterrupted, say }: ConclusionOptions,
-): number {
+function exitCodeOf({ state, reason }: Run, summary: SummarizeRecordsResponse | undefined, options: ConclusionOptions): number {
+  const { isInterrupted, say } = options;
   switch (state) {
     case RunState.COMPLETED:
-      if (summary === undefined) return exitCodes.failed;
-      if (hasSuccess(summary)) return exitCodes.ok;
-      say("no measured request succeeded");
-      return exitCodes.failed;
+      return summary === undefined ? exitCodes.failed : verdictOf(summary, options);
     case RunState.CANCELLED:
       if (isInterrupted) return exitCodes.interrupted;
       say(`the run was cancelled${reason === "" ? "" : `: ${harmless(reason)}`}`);
@@ -99,8 +106,32 @@ function exitCodeOf(
   }
 }
 
-/** Of a run without measured phases, any request counts. */
-function hasSuccess({ phases }: SummarizeRecordsResponse): boolean {
+/** What a completed run was asked to hold beside. */
+function verdictOf(
+  { phases, verdict }: SummarizeRecordsResponse,
+  { failedRequestThreshold, isValidRequired, say }: ConclusionOptions,
+): number {
+  const { failed, all } = failuresOf(phases);
+  if (failedRequestThreshold !== undefined && all > 0 && failed / all > failedRequestThreshold) {
+    const share = `${failed} of ${all} requests failed (${percent(failed / all)})`;
+    say(`${share}, more than --failed-request-threshold ${failedRequestThreshold} allows`);
+    return exitCodes.tooManyFailed;
+  }
+  if (isValidRequired && verdict?.verdict !== Verdict.VALID) {
+    say(`the client is ${(Verdict[verdict?.verdict ?? 0] ?? "unknown").toLowerCase()}, and --require-valid was given`);
+    return exitCodes.unmet;
+  }
+  return exitCodes.ok;
+}
+
+/** Of measured requests, those that succeeded and those that failed; of a run without measured phases, any request counts. */
+function failuresOf(phases: readonly PhaseSummary[]): { failed: number; all: number } {
   const measured = phases.filter(({ kind }) => kind === PhaseKind.PROFILING);
-  return (measured.length > 0 ? measured : phases).some(({ identity }) => (identity?.succeeded ?? 0n) > 0n);
+  const identities = (measured.length > 0 ? measured : phases).map(({ identity }) => identity);
+  const failed = identities.reduce((sum, identity) => sum + Number(identity?.errored ?? 0n), 0);
+  return { failed, all: identities.reduce((sum, identity) => sum + Number(identity?.succeeded ?? 0n), failed) };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }

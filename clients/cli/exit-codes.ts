@@ -1,11 +1,15 @@
-/** Every exit code of `assay run` and `assay health`; scripts may rely on them. */
+/** Every exit code of every command; scripts may rely on them. `docs/exit-codes.md` is the same table for people. */
 export const exitCodes = {
   /** The run ended and at least one measured request succeeded; the service is SERVING; help or version was shown. */
   ok: 0,
-  /** The run failed, no measured request succeeded, the suite could not be started or was lost, or a service is not SERVING. */
+  /** The run failed, every measured request failed, the suite could not be started or was lost, or a service is not SERVING. */
   failed: 1,
   /** The command line or the run that it describes is wrong; nothing was sent. */
   usage: 2,
+  /** The run ended, and its figures do not hold what was asked of them: `--require-valid`. */
+  unmet: 3,
+  /** The run ended, and more of its requests failed than `--failed-request-threshold` allows. */
+  tooManyFailed: 4,
   /** Stopped by Ctrl-C or SIGTERM. */
   interrupted: 130,
 } as const;
@@ -17,5 +21,7 @@ export const exitMeanings: Readonly<Record<ExitCodeName, string>> = {
   ok: "done, at least one measured request succeeded",
   failed: "failed, or every request did",
   usage: "wrong options or a wrong run; nothing was sent",
+  unmet: "done, but the client is not valid (--require-valid)",
+  tooManyFailed: "done, but too many requests failed (--failed-request-threshold)",
   interrupted: "stopped by Ctrl-C",
 };

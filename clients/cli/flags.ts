@@ -133,6 +133,37 @@ export const runFlags = {
     group: "Target",
     doc: "limit for one request, connecting included (default 21600)",
   },
+  noProbe: {
+    flag: "--no-probe",
+    kind: { is: "switch" },
+    paths: ["target.no_probe"],
+    group: "Target",
+    doc: "do not ask the server before the run whether it is there and has the model",
+  },
+  waitForModelTimeoutSec: {
+    flag: "--wait-for-model-timeout",
+    kind: fromZero,
+    value: "SEC",
+    paths: ["target.wait_for_model.timeout_sec"],
+    group: "Target",
+    doc: "wait so long for the model before the run (default 0: not at all)",
+  },
+  waitForModelMode: {
+    flag: "--wait-for-model-mode",
+    kind: { is: "choice", of: ["models", "inference", "both"] },
+    value: "MODE",
+    paths: ["target.wait_for_model.mode"],
+    group: "Target",
+    doc: "wait until it is listed (models), answers a request for one token (inference), or both (default inference)",
+  },
+  waitForModelIntervalSec: {
+    flag: "--wait-for-model-interval",
+    kind: aboveZero,
+    value: "SEC",
+    paths: ["target.wait_for_model.interval_sec"],
+    group: "Target",
+    doc: "between two tries while waiting for the model (default 5)",
+  },
   mock: {
     flag: "--mock",
     kind: { is: "switch" },
@@ -378,6 +409,19 @@ export const runFlags = {
     group: "Output",
     doc: "progress on stderr: none or simple (default simple)",
   },
+  failedRequestThreshold: {
+    flag: "--failed-request-threshold",
+    kind: { is: "number", min: 0, max: 1 },
+    value: "SHARE",
+    group: "Output",
+    doc: "exit with 4 when a larger share of the measured requests failed, from 0 to 1 (default: exit with 0, the errors are shown)",
+  },
+  requireValid: {
+    flag: "--require-valid",
+    kind: { is: "switch" },
+    group: "Output",
+    doc: "exit with 3 when the verdict on the client is not valid",
+  },
   json: { flag: "--json", kind: { is: "switch" }, group: "Output", doc: "the summary as JSON on stdout instead of tables" },
   quiet: { flag: "--quiet", kind: { is: "switch" }, group: "Output", doc: "nothing but results and errors" },
   logLevel: {
@@ -483,3 +527,34 @@ export const configShowFlags = {
   ...runFlags,
   json: { ...runFlags.json, doc: "JSON instead of YAML" },
 } as const satisfies FlagTable;
+/** `assay send` takes what concerns one request. */
+export const sendFlags = {
+  models: { ...runFlags.models, doc: "model to ask for; of several the first" },
+  urls: { ...runFlags.urls, doc: "base URL of the server; of several the first (default http://localhost:8000)" },
+  endpointType: runFlags.endpointType,
+  endpointPath: runFlags.endpointPath,
+  streaming: runFlags.streaming,
+  apiKey: runFlags.apiKey,
+  headers: runFlags.headers,
+  requestTimeoutSec: { ...runFlags.requestTimeoutSec, doc: "limit for the request, connecting included (default 60)" },
+  prompt: {
+    flag: "--prompt",
+    kind: { is: "text" },
+    value: "TEXT",
+    group: "Requests",
+    doc: "what to say; - reads standard input (default: a greeting)",
+  },
+  isl: { ...runFlags.isl, doc: "a synthetic prompt of so many tokens instead" },
+  osl: { ...runFlags.osl, doc: "output length to ask for (default: the model decides)" },
+  extraInputs: runFlags.extraInputs,
+  useLegacyMaxTokens: runFlags.useLegacyMaxTokens,
+  json: { ...runFlags.json, doc: "everything that was seen as JSON on stdout instead" },
+  controller: { ...runFlags.controller, doc: "send from a worker of this suite (assay serve) instead of from here" },
+  tokenFile: runFlags.tokenFile,
+  tls: runFlags.tls,
+  tlsCa: runFlags.tlsCa,
+  tlsCert: runFlags.tlsCert,
+  tlsKey: runFlags.tlsKey,
+} as const satisfies FlagTable;
+
+export type SendOptions = OptionsOf<typeof sendFlags>;

@@ -1,6 +1,6 @@
 /** How a run gets on, on stderr: one line drawn again and again on a terminal, elsewhere a line now and then. */
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { clip, harmless, whole } from "../../report/text.ts";
+import { clip, whole } from "../../report/text.ts";
 
 export interface ProgressOptions {
   readonly write: (text: string) => void;
@@ -142,7 +142,8 @@ function stageText(run: Run): string {
     case RunState.CANCELLED:
       return "cancelled";
     case RunState.FAILED:
-      return `failed: ${harmless(run.reason)}`;
+      // Why is said once, at the very end.
+      return "failed";
     default:
       return "running";
   }

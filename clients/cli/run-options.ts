@@ -14,6 +14,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["gpuTelemetry", "noGpuTelemetry"],
   ["logFile", "controller"],
   ["inputFile", "isl"],
+  ["noProbe", "waitForModelTimeoutSec"],
 ];
 
 /** Options without those of the environment that one on the command line excludes. */
@@ -84,7 +85,11 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
   const hasStop = hasPhases || options.requestCount !== undefined || options.durationSec !== undefined;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
+  const target = isObject(file.target) ? file.target : undefined;
+  const isAwaited = options.waitForModelTimeoutSec !== undefined || target?.wait_for_model !== undefined;
   return {
+    // It was started a moment ago, has said that it listens, and takes any name of a model.
+    ...(isAwaited ? {} : { noProbe: true }),
     ...(file.models === undefined ? { models: ["mock-model"] } : {}),
     ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
     ...(dataset === undefined && options.inputFile === undefined ? { isl: 128 } : {}),

@@ -30,7 +30,7 @@ export interface RunContext {
 export async function run(sources: RunSources, context: RunContext): Promise<number> {
   const interrupts = new Interrupts(context.terminal);
   const { spec } = await specOf(sources, undefined);
-  const session = new Session(sources, workersOf(spec), context);
+  const session = new Session(sources, spec, context);
   try {
     return await drive(session, interrupts);
   } catch (error) {
@@ -77,7 +77,7 @@ class Session {
   #artifactDir: string | undefined;
 
   /** Starts the processes, before anything slow is loaded. */
-  constructor(sources: RunSources, workersMax: number | undefined, context: RunContext) {
+  constructor(sources: RunSources, spec: JsonObject, context: RunContext) {
     const { options } = sources;
     this.#sources = sources;
     this.#options = options;
@@ -88,7 +88,7 @@ class Session {
       this.#suite = new LocalSuite({
         command,
         artifactBase: terminal.cwd,
-        workersMax,
+        workersMax: workersOf(spec),
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),
         logFile: options.logFile === undefined ? undefined : resolve(terminal.cwd, options.logFile),
         onLog: isVerbose ? (line) => this.#note(line) : undefined,
@@ -193,6 +193,8 @@ class Session {
       isLocal: this.#suite !== undefined,
       artifactDir: this.#artifactDir,
       isInterrupted: interrupts.stop.aborted,
+      failedRequestThreshold: this.#options.failedRequestThreshold,
+      isValidRequired: this.#options.requireValid === true,
       signal: interrupts.leave,
       say: (text) => this.say(text),
     });

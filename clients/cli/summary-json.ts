@@ -29,12 +29,13 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
     asked: asked === undefined || asked === 0n ? undefined : Number(asked),
     identity: phase.identity === undefined ? undefined : identityJson(phase.identity),
     metrics: Object.fromEntries(phase.metrics.map((metric) => [metric.tag, metricJson(metric)])),
-    errors: phase.errors.map(({ code, phase: where, count, status, example }) => ({
+    errors: phase.errors.map(({ code, phase: where, count, status, example, endpoint }) => ({
       code,
       phase: where,
       count: Number(count),
       status: status === 0 ? undefined : status,
       example,
+      endpoint: endpoint === "" ? undefined : endpoint,
     })),
     notes: phase.notes,
   };

@@ -1,11 +1,18 @@
 // How packages get into the bundles.
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { build } from "esbuild";
 import { rootFolder } from "../setup.mjs";
 import { commonJs } from "./common.mjs";
 
 /** What most processes never load, or not before their first line of log: files of their own, so that no start reads them. */
 const loadedLater = ["@grpc/proto-loader", "@huggingface/tokenizers", "convict", "hdr-histogram-js", "winston", "yaml"];
+
+/** Modules of the program with packages that only those load who ask for them, by file name: files of their own, for all bundles the same. */
+const askedFor = {
+  "metrics-page": "services/common/observe/page.ts",
+  otel: "services/common/observe/otel/start.ts",
+  "otel-grpc": "services/common/observe/otel/grpc-exporters.ts",
+};
 
 /** @param {string} name */
 const fileOf = (name) => `packages/${name.replace("/", "-")}`;
@@ -14,6 +21,12 @@ const fileOf = (name) => `packages/${name.replace("/", "-")}`;
 const filesOfTheirOwn = {
   name: "files-of-their-own",
   setup({ onResolve }) {
+    onResolve({ filter: /^\.\// }, ({ path, resolveDir, kind }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const file = relative(rootFolder, join(resolveDir, path)).replaceAll("\\", "/");
+      const [name] = Object.entries(askedFor).find(([, module]) => module === file) ?? [];
+      return name === undefined ? undefined : { path: `./${name}.cjs`, external: true };
+    });
     onResolve({ filter: /^[@a-z]/ }, ({ path }) =>
       loadedLater.includes(path) ? { path: `./${fileOf(path)}.cjs`, external: true } : undefined,
     );
@@ -47,7 +60,15 @@ const partsOfUndici = {
 /** For every bundle. */
 export const packagePlugins = [filesOfTheirOwn, partsOfUndici];
 
-/** Builds the files of their own. */
-export function buildPackages() {
-  return build({ ...commonJs, entryPoints: Object.fromEntries(loadedLater.map((name) => [fileOf(name), name])) });
+/**
+ * Builds the files of their own.
+ * @param {Record<string, string>} define text put in the place of names
+ */
+export function buildPackages(define) {
+  const settings = { ...commonJs, define: { ...commonJs.define, ...define } };
+  return Promise.all([
+    build({ ...settings, entryPoints: Object.fromEntries(loadedLater.map((name) => [fileOf(name), name])) }),
+    // OpenTelemetry's ES modules ask for gRPC by a require that a bundler does not see; their CommonJS ones do not.
+    build({ ...settings, entryPoints: askedFor, plugins: packagePlugins, conditions: ["require"] }),
+  ]);
 }

@@ -2,7 +2,9 @@
 import type { Directory } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { Command, CommandResult } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
+import type { Family } from "./observe/instrument.ts";
 import type { Implementation } from "./rpc/handler.ts";
+import type { HttpPages } from "./rpc/http1.ts";
 
 /** Names of the services: folder, proto area, config key, `--services` value, log field. */
 export const serviceNames = [
@@ -35,6 +37,10 @@ export interface ServiceModule {
   onSuiteChanged?(): void;
   /** Depths and totals of its bounded queues, for the heartbeat. */
   counters?(): Readonly<Record<string, number>>;
+  /** What it counts of itself, by its table of instruments; asked when somebody reads the metrics of this process. */
+  families(): Family[];
+  /** Pages that are served only where this process serves metrics. */
+  readonly metricsPages?: HttpPages;
   /** Timing only: where the accounts stand. */
   timingProgress?(): TimingProgress[];
   /** Ends it: streams closed, files flushed. Resolves within `graceMs`. */

@@ -61,6 +61,13 @@ export const processConfig = defineConfig({
     env: "ASSAY_TLS_CLIENT_CERTIFICATES",
     arg: "tls-client-certificates",
   },
+  metrics: {
+    doc: "Whether this process serves its metrics for Prometheus at /metrics of its own port; so do the workers that it starts.",
+    default: false,
+    format: "boolean",
+    env: "ASSAY_METRICS",
+    arg: "metrics",
+  },
   logLevel: {
     doc: "Least level that is written.",
     default: "info",

@@ -29,18 +29,17 @@ export interface TurnBody {
 }
 
 /** Throws `invalid_argument` for an endpoint that the controller refuses. */
-export function bodyOptionsOf(spec: RunSpec): BodyOptions {
-  const given = spec.endpoint;
+export function bodyOptionsOf({ endpoint: given, models, modelSelection, modelWeights, randomSeed }: RunSpec): BodyOptions {
   const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = given ?? {};
   const endpoint = createEndpoint(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  const modelOf = createModelChoice({
-    models: spec.models,
-    selection: spec.modelSelection,
-    weights: spec.modelWeights,
-    seed: Number(spec.randomSeed ?? 0n),
-  });
-  return { endpoint, modelOf, isStreaming: given?.streaming ?? false, extraInputs: given?.extraInputs ?? {} };
+  const choice = { models, selection: modelSelection, weights: modelWeights, seed: Number(randomSeed ?? 0n) };
+  return {
+    endpoint,
+    modelOf: createModelChoice(choice),
+    isStreaming: given?.streaming ?? false,
+    extraInputs: given?.extraInputs ?? {},
+  };
 }
 
 /**
@@ -51,9 +50,9 @@ export function formatTurn(
   turn: Turn,
   history: readonly ChatMessage[],
   maxOutputTokens: number | undefined,
-  { endpoint, modelOf, isStreaming, extraInputs: extraOfRun }: BodyOptions,
+  { endpoint, modelOf, isStreaming, extraInputs: common }: BodyOptions,
 ): TurnBody {
-  const extraInputs: JsonObject = { ...extraOfRun, ...turn.extraInputs };
+  const extraInputs: JsonObject = { ...common, ...turn.extraInputs };
   const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
   // Extra inputs have the last word in the body, and the record says what was asked for.
   const model = textOf(extraInputs.model) ?? chosen;

@@ -20,6 +20,7 @@ import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { readClockIdentity } from "../common/member/suite-clock.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { errorCodeOf } from "../common/rpc/status.ts";
 import { protocolVersion, version } from "../common/version.ts";
@@ -46,6 +47,8 @@ export interface MemberEntry {
   heartbeat: Heartbeat | undefined;
   /** When its stream broke; 0: it stands. */
   brokenNs: number;
+  /** Heartbeats that have not come since it was last heard. */
+  missedBeats: number;
   readonly commands: Map<bigint, PendingCommand>;
 }
 
@@ -90,6 +93,7 @@ export class Members {
   private readonly listeners: MembersListeners;
   private readonly log: Logger;
   private readonly patience: MemberPatience;
+  private readonly tracer: Tracer;
   private readonly sweeper: NodeJS.Timeout;
   private readonly lost = new Set<MemberEntry>();
   private directoryVersion = 0n;
@@ -98,11 +102,14 @@ export class Members {
   private changed = Promise.withResolvers<void>();
   private sweptNs = monotonicNs();
   private resumedNs = 0;
+  private missedHeartbeats = 0;
+  private lostMembers = 0;
 
-  constructor(listeners: MembersListeners, log: Logger, patience = MEMBER_PATIENCE) {
+  constructor(listeners: MembersListeners, log: Logger, tracer: Tracer, patience = MEMBER_PATIENCE) {
     this.listeners = listeners;
     this.log = log;
     this.patience = patience;
+    this.tracer = tracer;
     this.sweeper = setInterval(() => this.sweep(), sweepMs);
   }
 
@@ -118,6 +125,11 @@ export class Members {
   /** Its stream stands, and it is not taken for dead. */
   isHeard(entry: MemberEntry): boolean {
     return entry.stream !== undefined && !this.lost.has(entry) && this.entries.get(entry.member.memberId) === entry;
+  }
+
+  /** Since the start of this controller. */
+  get counts(): { readonly missedHeartbeats: number; readonly lostMembers: number } {
+    return { missedHeartbeats: this.missedHeartbeats, lostMembers: this.lostMembers };
   }
 
   find(memberId: string): MemberEntry | undefined {
@@ -143,11 +155,12 @@ export class Members {
   /**
    * Sends a command and resolves with its result; rejects with the member's error, `deadline_exceeded` naming member and
    * command, or `unavailable` once the member is taken for dead. A broken stream does not end it: it is sent again when the member
-   * is back.
+   * is back. The command is a part of what the caller is within.
    */
   async command(entry: MemberEntry, { runId, service, action, timeoutMs }: Order): Promise<CommandResult> {
     const commandId = this.nextCommandId++;
-    const command = create(CommandSchema, { commandId, runId, timeoutMs, service, action });
+    const traceContext = { ...this.tracer.carrier() };
+    const command = create(CommandSchema, { commandId, runId, timeoutMs, service, action, traceContext });
     const answer = Promise.withResolvers<CommandResult>();
     const late = (): void => {
       const what = `${entry.member.memberId} did not answer ${action.case ?? "a command"} within ${timeoutMs} ms`;
@@ -257,6 +270,7 @@ export class Members {
       lastEventSeq: 0n,
       heartbeat: undefined,
       brokenNs: 0,
+      missedBeats: 0,
       commands: new Map(),
     };
     this.entries.set(memberId, entry);
@@ -276,6 +290,7 @@ export class Members {
 
   private receive(entry: MemberEntry, { message }: JoinRequest): void {
     entry.member.lastSeenNs = monotonicNs();
+    entry.missedBeats = 0;
     if (this.lost.delete(entry)) {
       entry.member.isConnected = entry.stream !== undefined;
       this.wake();
@@ -341,7 +356,9 @@ export class Members {
     for (const entry of this.all()) {
       const { lastSeenNs, memberId } = entry.member;
       const isBroken = entry.stream === undefined && nowNs - Math.max(entry.brokenNs, this.resumedNs) > brokenForNs;
-      const isSilent = nowNs - Math.max(lastSeenNs, this.resumedNs) > silentForNs;
+      const silentNs = nowNs - Math.max(lastSeenNs, this.resumedNs);
+      const isSilent = silentNs > silentForNs;
+      if (entry.stream !== undefined) this.countMissed(entry, silentNs);
       if (entry.stream === undefined && nowNs - entry.brokenNs > forgottenAfterNs) {
         this.entries.delete(memberId);
         this.lost.delete(entry);
@@ -349,13 +366,24 @@ export class Members {
       }
       if ((!isBroken && !isSilent) || this.lost.has(entry)) continue;
       this.lost.add(entry);
+      this.lostMembers++;
       entry.member.isConnected = false;
       const reason = isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`;
       giveUpCommands(entry, reason);
       this.listeners.onLost(entry, reason);
     }
   }
+
+  private countMissed(entry: MemberEntry, silentNs: number): void {
+    const missed = Math.floor(silentNs / (heartbeatMs * 1e6) - lateBeats);
+    if (missed <= entry.missedBeats) return;
+    this.missedHeartbeats += missed - entry.missedBeats;
+    entry.missedBeats = missed;
+  }
 }
+
+/** How late a heartbeat may be before it is a missed one, in heartbeats. */
+const lateBeats = 0.5;
 
 /** The member's own deadline comes first, with its own words. */
 const answerMarginMs = 500;

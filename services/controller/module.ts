@@ -1,11 +1,17 @@
 /** The controller as a module of its process. */
+import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { Logger } from "../common/logger.ts";
-import type { Addresses } from "../common/member/addresses.ts";
+import { type Addresses, serviceKinds } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/counting.ts";
+import type { Readings } from "../common/observe/instrument.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
+import { controllerInstruments } from "./instruments.ts";
 import { type MemberPatience, Members } from "./members.ts";
-import type { RunTimeouts } from "./run.ts";
+import type { RunTimeouts } from "./run-members.ts";
 import { Runs } from "./runs.ts";
+import { createScrapeTargets, scrapeTargetsPath } from "./scrape-targets.ts";
 import { createControllerServices } from "./service.ts";
 
 export interface ControllerDeps {
@@ -19,6 +25,7 @@ export interface ControllerDeps {
   readonly timeouts?: Partial<RunTimeouts>;
   /** Default: `MEMBER_PATIENCE`. */
   readonly patience?: MemberPatience;
+  readonly tracer: Tracer;
   channelTo(address: string): Channel;
 }
 
@@ -31,6 +38,7 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
       onLost: (entry, reason) => runs.onLost(entry, reason),
     },
     deps.log,
+    deps.tracer,
     deps.patience,
   );
   const runs = openRuns(members, deps);
@@ -38,6 +46,8 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
     name: "controller",
     implementations: createControllerServices(members, runs),
     counters: () => ({ members: members.all().length, active_runs: runs.activeIds().length }),
+    metricsPages: { [scrapeTargetsPath]: createScrapeTargets(() => members.all()) },
+    families: () => familiesOf(controllerInstruments, readingsOf(members, runs)),
     async stop() {
       members.close();
       runs.close();
@@ -52,4 +62,37 @@ function openRuns(members: Members, deps: ControllerDeps): Runs {
     members.close();
     throw error;
   }
+}
+
+const runStates = [
+  RunState.CREATED,
+  RunState.CONFIGURING,
+  RunState.READY,
+  RunState.RUNNING,
+  RunState.DRAINING,
+  RunState.PROCESSING,
+  RunState.COMPLETED,
+  RunState.FAILED,
+  RunState.CANCELLED,
+] as const;
+
+function readingsOf(members: Members, runs: Runs): Readings<typeof controllerInstruments> {
+  const { created, byState, ended } = runs.counts();
+  const { missedHeartbeats, lostMembers } = members.counts;
+  const ofState = (counts: ReadonlyMap<RunState, number>) => (state: RunState) => ({
+    labels: { state: RunState[state].toLowerCase() },
+    value: counts.get(state) ?? 0,
+  });
+  return {
+    assay_controller_runs: runStates.map(ofState(byState)),
+    assay_controller_created_runs_total: created,
+    assay_controller_ended_runs_total: runStates.filter((state) => state >= RunState.COMPLETED).map(ofState(ended)),
+    assay_controller_members: Object.entries(serviceKinds).map(([service, kind]) => ({
+      labels: { service },
+      value: members.serving(kind).length,
+    })),
+    assay_controller_lost_members_total: lostMembers,
+    assay_controller_missed_heartbeats_total: missedHeartbeats,
+    assay_controller_pending_commands: members.all().reduce((sum, { commands }) => sum + commands.size, 0),
+  };
 }

@@ -1,34 +1,32 @@
 /**
- * One run being carried out: the machine of `core/run-machine.ts` decides, this file talks to the members. Everything here is
- * sending a command, and telling the machine what came of it.
+ * One run being carried out: the machine of `core/run-machine.ts` decides, this file has the members do it (`run-members.ts`) and
+ * tells the machine what came of it.
  */
 import { create } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type Run, type RunEvent, RunEventSchema, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
-  ConfigureRunSchema,
-  type DatasetHandle,
-  FinishRunSchema,
-  type MemberEvent,
-  ReapWorkerSchema,
-} from "../../gen/assay/controller/v1/controller_service_pb.js";
+  type PhaseIdentity,
+  type Run,
+  type RunEvent,
+  RunEventSchema,
+  RunSchema,
+  RunState,
+} from "../../gen/assay/controller/v1/controller_pb.js";
+import { FinishRunSchema, type MemberEvent, ReapWorkerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
-import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
-import { AssayError, messageOf } from "../common/errors.ts";
+import { monotonicNs } from "../common/clock.ts";
+import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import {
-  type BarrierName,
-  createRunMachine,
-  RUN_BOUNDS,
-  type RunBounds,
-  type RunCommand,
-  type RunMachine,
-} from "./core/run-machine.ts";
-import { cancelGraceSec, planRun, selfWarmUpMs, workersFor } from "./core/run-plan.ts";
-import type { Action, MemberEntry, Members } from "./members.ts";
+import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
+import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
+import type { MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
+import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
+import { RunTrace } from "./run-trace.ts";
+import { checkTarget } from "./target-check.ts";
 
 export interface RunExecutionOptions {
   readonly runId: string;
@@ -40,8 +38,8 @@ export interface RunExecutionOptions {
   readonly log: Logger;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
-  /** Asks a worker-manager for workers; resolves with their ids when their processes are started. */
-  spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<readonly string[]>;
+  readonly spawnWorkers: RunMembersOptions["spawnWorkers"];
+  readonly tracer: Tracer;
   /** Undefined: there is no records-manager at the moment. */
   dialSamples(): SamplesStream | undefined;
   /** Something about the run has changed. */
@@ -57,42 +55,6 @@ const neededServices = [
   ["records-manager", ServiceKind.RECORDS_MANAGER],
   ["record-processor", ServiceKind.RECORD_PROCESSOR],
 ] as const;
-
-/** How long members are waited for, in ms. */
-export interface RunTimeouts {
-  readonly datasetMs: number;
-  /** For services and workers to join. */
-  readonly joinMs: number;
-  readonly configureMs: number;
-  /** For timing to start or stop a phase. */
-  readonly phaseMs: number;
-  readonly closeMs: number;
-  /** For statistics and files. */
-  readonly finishMs: number;
-  /** For members that write nothing to let go of the run. */
-  readonly releaseMs: number;
-  /** For a service that is gone to be there again. */
-  readonly returnMs: number;
-  readonly observerMs: number;
-  readonly telemetryMs: number;
-  readonly bounds: RunBounds;
-}
-
-export const RUN_TIMEOUTS: RunTimeouts = {
-  datasetMs: 300_000,
-  joinMs: 20_000,
-  configureMs: 30_000,
-  phaseMs: 5_000,
-  closeMs: 45_000,
-  finishMs: 600_000,
-  releaseMs: 10_000,
-  returnMs: 10_000,
-  observerMs: 2_000,
-  telemetryMs: 4_000,
-  bounds: RUN_BOUNDS,
-};
-
-const clockPollMs = 20;
 
 const wireState = {
   created: RunState.CREATED,
@@ -113,15 +75,13 @@ export class RunExecution {
   private readonly options: RunExecutionOptions;
   private readonly timeouts: RunTimeouts;
   private readonly observer: Observer;
+  private readonly trace: RunTrace;
   private readonly ended = Promise.withResolvers<void>();
-  private readonly workers = new Set<string>();
-  /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
-  private readonly writers = new Map<MemberEntry, Promise<unknown>>();
+  private readonly talk: RunMembers;
   private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
   private readonly processes = new AbortController();
   private machine: Machine | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private dataset: PromiseWithResolvers<DatasetHandle> = Promise.withResolvers();
   private readonly givenUp = new Set<string>();
   private liveWorkers = 0;
   private isClosed = false;
@@ -131,7 +91,13 @@ export class RunExecution {
     const { runId, spec, folder, log } = options;
     this.options = options;
     this.timeouts = { ...RUN_TIMEOUTS, ...options.timeouts };
-    this.dataset.promise.catch(() => {});
+    this.talk = new RunMembers({
+      ...options,
+      timeouts: this.timeouts,
+      over: this.processes.signal,
+      onWorkerReady: (memberId) => this.ready("workers", memberId),
+    });
+    this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
     this.run = create(RunSchema, {
       name: options.spec.name,
@@ -185,6 +151,7 @@ export class RunExecution {
       this.run.reason = "cancelled before it began";
       this.enter(RunState.CANCELLED, undefined);
       this.run.endTime = timestampNow();
+      this.trace.ended(this.run);
       this.options.onChange();
       return;
     }
@@ -199,7 +166,7 @@ export class RunExecution {
       phase: action.phase,
       ...(action.concurrency === undefined ? {} : { concurrency: action.concurrency }),
     };
-    return this.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
+    return this.talk.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
   }
 
   /** The controller ends in the middle of it: nothing of the run keeps the process alive. */
@@ -209,6 +176,7 @@ export class RunExecution {
     clearTimeout(this.timer);
     for (const timer of this.returns.values()) clearTimeout(timer);
     this.observer.close();
+    this.trace.ended(this.run);
   }
 
   onHeartbeat(entry: MemberEntry): void {
@@ -275,11 +243,15 @@ export class RunExecution {
 
   /** A process joined while the run goes on: a worker in another's place takes part from now on. */
   onJoined(entry: MemberEntry): void {
+    this.trace.within(() => this.takeIn(entry));
+  }
+
+  private takeIn(entry: MemberEntry): void {
     if (this.isOver || this.machine === undefined) return;
     const { members } = this.options;
     const { services, memberId } = entry.member;
     if (services.includes(ServiceKind.WORKER) && this.run.state >= RunState.READY) {
-      this.configureWorker(entry).catch((error: unknown) => {
+      this.talk.configureWorker(entry).catch((error: unknown) => {
         this.note("worker_unready", messageOf(error));
         // One that is gone again is reaped, or has a successor.
         if (members.isHeard(entry)) this.giveUpWorker(memberId, messageOf(error));
@@ -287,12 +259,14 @@ export class RunExecution {
     }
     if (services.includes(ServiceKind.RECORDS_MANAGER) && this.run.state >= RunState.READY) {
       this.note("rejoined", `${memberId} takes over; what is not committed is sent again`);
-      this.resume(entry).catch((error: unknown) => {
-        // One that is gone again may have a successor.
-        if (members.isHeard(entry)) this.tell(() => this.machine?.recordsManagerDied(messageOf(error), monotonicNs()));
-      });
+      this.talk
+        .resume(entry, () => this.runningPhase())
+        .catch((error: unknown) => {
+          // One that is gone again may have a successor.
+          if (members.isHeard(entry)) this.tell(() => this.machine?.recordsManagerDied(messageOf(error), monotonicNs()));
+        });
     } else if (services.includes(ServiceKind.RECORD_PROCESSOR) && this.run.state >= RunState.READY) {
-      this.configure(entry, ServiceKind.RECORD_PROCESSOR).catch((error: unknown) => this.note("note", messageOf(error)));
+      this.talk.configure(entry, ServiceKind.RECORD_PROCESSOR).catch((error: unknown) => this.note("note", messageOf(error)));
     }
   }
 
@@ -306,7 +280,7 @@ export class RunExecution {
     if (services.includes(ServiceKind.RECORDS_MANAGER)) {
       this.awaitReturn(ServiceKind.RECORDS_MANAGER, () => machine.recordsManagerDied(`${memberId}: ${reason}`, monotonicNs()));
     }
-    if (this.workers.has(memberId)) {
+    if (this.talk.isWorker(memberId)) {
       this.awaitReturn(ServiceKind.WORKER, () => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
     }
   }
@@ -322,25 +296,13 @@ export class RunExecution {
     this.returns.set(service, timer);
   }
 
-  /** A records-manager in the place of one that is gone goes on writing the run's file. */
-  private async resume(entry: MemberEntry): Promise<void> {
-    const { members, runId } = this.options;
-    const configured = this.configure(entry, ServiceKind.RECORDS_MANAGER);
-    this.writers.set(entry, configured);
-    await configured;
-    if (entry.member.services.includes(ServiceKind.RECORD_PROCESSOR)) {
-      await this.configure(entry, ServiceKind.RECORD_PROCESSOR);
-    }
-    if (this.run.state !== RunState.RUNNING) return;
-    // What was said of it may have died uncommitted.
-    const phase = this.run.phases.findIndex(({ name }) => name === this.run.phase);
-    const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
-    const action = { case: "startPhase" as const, value };
-    await members.command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action, timeoutMs: this.timeouts.phaseMs });
+  private runningPhase(): number | undefined {
+    if (this.run.state !== RunState.RUNNING) return undefined;
+    return this.run.phases.findIndex(({ name }) => name === this.run.phase);
   }
 
   private carryOut(command: MachineCommand, workers: number): void {
-    this.act(command, workers).catch((error: unknown) => this.failed(command, messageOf(error)));
+    this.trace.step(command, () => this.act(command, workers)).catch((error: unknown) => this.failed(command, messageOf(error)));
   }
 
   private async act(command: MachineCommand, workers: number): Promise<void> {
@@ -350,7 +312,7 @@ export class RunExecution {
         await this.prepare(command.barrier, workers);
         return;
       case "start_phase":
-        await this.broadcastPhase(command.phase);
+        await this.talk.startPhase(command.phase, (error) => this.note("note", messageOf(error)));
         return;
       case "stop_phase": {
         const value = {
@@ -361,7 +323,7 @@ export class RunExecution {
           graceSec: cancelGraceSec(this.options.spec, command.phase),
         };
         this.note("stopping", `phase ${command.phase}: ${command.reason}`, command.phase);
-        await this.toService(ServiceKind.TIMING, { case: "stopPhase", value }, this.timeouts.phaseMs);
+        await this.talk.toService(ServiceKind.TIMING, { case: "stopPhase", value }, this.timeouts.phaseMs);
         return;
       }
       case "hand_over_account":
@@ -384,11 +346,11 @@ export class RunExecution {
       }
       case "process": {
         // Whoever still has something for the file brings it before the file is closed.
-        await this.endCollection();
+        await this.talk.endCollection();
         await this.observer.drained(AbortSignal.timeout(this.timeouts.observerMs));
         const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };
         const value = create(FinishRunSchema, { state: wireState[state], reason });
-        await this.toWriter({ case: "finish", value }, this.timeouts.finishMs);
+        await this.talk.toWriter({ case: "finish", value }, this.timeouts.finishMs);
         this.tell(() => machine?.processed(monotonicNs()));
         return;
       }
@@ -434,30 +396,31 @@ export class RunExecution {
   private async prepare(barrier: BarrierName, workers: number): Promise<void> {
     switch (barrier) {
       case "dataset": {
-        const entry = await this.oneServing(ServiceKind.DATASET);
-        const { outcome } = await this.configure(entry, ServiceKind.DATASET, this.timeouts.datasetMs);
-        if (outcome.case !== "dataset") throw new AssayError("internal", "the dataset service prepared nothing");
-        this.dataset.resolve(outcome.value);
+        await this.talk.prepareDataset();
         this.ready("dataset", "dataset");
         return;
       }
       case "workers":
         await Promise.all([
           ...neededServices.map(([name, service]) => this.prepareService(name, service)),
-          this.prepareWorkers(workers),
+          this.talk.prepareWorkers(workers, () => this.run.state < RunState.READY),
         ]);
         return;
-      case "telemetry": {
-        const [entry] = this.options.members.serving(ServiceKind.TELEMETRY);
-        if (entry !== undefined) await this.configure(entry, ServiceKind.TELEMETRY, this.timeouts.telemetryMs);
+      case "telemetry":
+        await this.talk.prepareTelemetry();
         this.ready("telemetry", "telemetry");
         return;
-      }
       case "clocks":
-        await this.clocksMeasured();
+        await this.talk.clocksMeasured();
         this.ready("clocks", "clocks");
         return;
       case "target":
+        await checkTarget({
+          spec: this.options.spec,
+          over: this.processes.signal,
+          ask: (question) => this.talk.askTarget(question),
+          note: (kind, message) => this.note(kind, message),
+        });
         this.ready("target", "target");
         return;
       default:
@@ -466,99 +429,9 @@ export class RunExecution {
   }
 
   private async prepareService(name: string, service: ServiceKind): Promise<void> {
-    await this.oneServing(service);
-    // All of a service: there may be several record-processors.
-    await Promise.all(
-      this.options.members.serving(service).map((entry) => {
-        const configured = this.configure(entry, service);
-        if (service === ServiceKind.RECORDS_MANAGER) this.writers.set(entry, configured);
-        return configured;
-      }),
-    );
+    await this.talk.prepareService(service);
     if (service === ServiceKind.RECORDS_MANAGER) this.observer.start();
     this.ready("workers", name);
-  }
-
-  private async prepareWorkers(count: number): Promise<void> {
-    const { members, runId, spawnWorkers } = this.options;
-    const managers = members.serving(ServiceKind.WORKER_MANAGER);
-    if (managers.length === 0 && members.serving(ServiceKind.WORKER).length < count) {
-      throw new AssayError("failed_precondition", "no worker-manager has joined, and too few workers");
-    }
-    const shares = managers.map((_, index) => Math.floor(count / managers.length) + (index < count % managers.length ? 1 : 0));
-    const spawned = await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
-    const late = AbortSignal.any([this.processes.signal, AbortSignal.timeout(this.timeouts.joinMs)]);
-    const failure = Promise.withResolvers<never>();
-    failure.promise.catch(() => {});
-    const chosen = new Set<MemberEntry>();
-    // Whoever ends meanwhile makes place for its successor.
-    while (this.run.state < RunState.READY && !this.processes.signal.aborted) {
-      for (const entry of chosen) if (!members.isHeard(entry)) chosen.delete(entry);
-      for (const entry of members.serving(ServiceKind.WORKER)) {
-        if (chosen.size >= count || chosen.has(entry)) continue;
-        chosen.add(entry);
-        this.configureWorker(entry).catch((error: unknown) => {
-          if (members.isHeard(entry)) failure.reject(error);
-        });
-      }
-      if (late.aborted && chosen.size < count) {
-        const missing = spawned.flat().filter((id) => ![...chosen].some(({ member }) => member.memberId === id));
-        const who = missing.length === 0 ? `${count - chosen.size} of ${count} workers` : missing.join(", ");
-        throw new AssayError("deadline_exceeded", `${who} did not join within ${this.timeouts.joinMs} ms`);
-      }
-      const isLate = late.aborted ? aborted(this.processes.signal) : aborted(late);
-      await Promise.race([members.change(), isLate, failure.promise]);
-    }
-  }
-
-  private async configureWorker(entry: MemberEntry): Promise<void> {
-    this.workers.add(entry.member.memberId);
-    await this.configure(entry, ServiceKind.WORKER);
-    this.ready("workers", entry.member.memberId);
-  }
-
-  private async configure(entry: MemberEntry, service: ServiceKind, timeoutMs = this.timeouts.configureMs) {
-    const { runId, spec, folder, members } = this.options;
-    const dataset = service === ServiceKind.DATASET ? undefined : await this.dataset.promise;
-    const value = create(ConfigureRunSchema, {
-      spec,
-      folder,
-      memberIds: [...this.workers],
-      selfWarmUpMs: selfWarmUpMs(spec),
-      createWallNs: wallOfMonotonic(monotonicNs()),
-      ...(dataset === undefined ? {} : { dataset }),
-    });
-    return members.command(entry, { runId, service, action: { case: "configure", value }, timeoutMs });
-  }
-
-  /** Resolves once every member that takes part knows suite time. */
-  private async clocksMeasured(): Promise<void> {
-    const { members } = this.options;
-    while (!this.processes.signal.aborted) {
-      const missing = members.all().filter(({ stream, member }) => stream !== undefined && member.clock === undefined);
-      if (missing.length === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      setTimeout(resolve, clockPollMs);
-      await promise;
-    }
-  }
-
-  private async broadcastPhase(phase: number): Promise<void> {
-    const value = { $typeName: "assay.controller.v1.StartPhase" as const, phase };
-    const { members, runId } = this.options;
-    // The file knows of the phase before its first record can come.
-    await this.toWriter({ case: "startPhase", value }, this.timeouts.phaseMs);
-    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
-      members
-        .command(entry, {
-          runId,
-          service: ServiceKind.TELEMETRY,
-          action: { case: "startPhase", value },
-          timeoutMs: this.timeouts.phaseMs,
-        })
-        .catch((error: unknown) => this.note("note", messageOf(error)));
-    }
-    await this.toService(ServiceKind.TIMING, { case: "startPhase", value }, this.timeouts.phaseMs);
   }
 
   private async closePhase(
@@ -566,7 +439,7 @@ export class RunExecution {
     source: { case: "account"; value: PhaseAccount } | { case: "heartbeat"; value: TimingProgress },
   ): Promise<void> {
     const value = { $typeName: "assay.controller.v1.ClosePhase" as const, source };
-    const { outcome } = await this.toWriter({ case: "closePhase", value }, this.timeouts.closeMs);
+    const { outcome } = await this.talk.toWriter({ case: "closePhase", value }, this.timeouts.closeMs);
     const progress = this.run.phases[phase];
     if (progress !== undefined) {
       progress.recordsCompleteNs = monotonicNs();
@@ -579,7 +452,9 @@ export class RunExecution {
       }
     }
     this.note("records_complete", `phase ${progress?.name}: its account is closed`, phase);
-    this.tell(() => this.machine?.phaseClosed(phase, monotonicNs()));
+    this.trace.phaseClosed(phase, progress?.identity);
+    const result = outcome.case === "identity" ? resultOf(outcome.value) : undefined;
+    this.tell(() => this.machine?.phaseClosed(phase, result, monotonicNs()));
   }
 
   private async finish(state: "completed" | "failed" | "cancelled", reason: string): Promise<void> {
@@ -587,48 +462,12 @@ export class RunExecution {
     this.processes.abort();
     clearTimeout(this.timer);
     for (const timer of this.returns.values()) clearTimeout(timer);
-    this.dataset.reject(new AssayError("cancelled", "the run is over"));
-    const { members, runId, log } = this.options;
-    const value = create(FinishRunSchema, { state: wireState[state], reason });
-    const rest = members.all().filter((entry) => members.isHeard(entry));
-    const isWriter = (entry: MemberEntry): boolean => entry.member.services.includes(ServiceKind.RECORDS_MANAGER);
-    // Whoever writes ends last, so that what is on its way is still taken.
-    for (const group of [rest.filter((entry) => !isWriter(entry)), rest.filter(isWriter)]) {
-      await Promise.all(
-        group.map((entry) =>
-          members
-            .command(entry, {
-              runId,
-              service: ServiceKind.UNSPECIFIED,
-              action: { case: "finish", value },
-              timeoutMs: isWriter(entry) ? this.timeouts.finishMs : this.timeouts.releaseMs,
-            })
-            .catch((error: unknown) =>
-              log.warn("a member did not release the run", {
-                run_id: runId,
-                member: entry.member.memberId,
-                error: messageOf(error),
-              }),
-            ),
-        ),
-      );
-    }
+    await this.talk.release(create(FinishRunSchema, { state: wireState[state], reason }));
     this.observer.close();
     this.run.endTime = timestampNow();
+    this.trace.ended(this.run);
     this.options.onChange();
     this.ended.resolve();
-  }
-
-  private async endCollection(): Promise<void> {
-    const { members, runId, log } = this.options;
-    const action = { case: "endCollection" as const, value: { $typeName: "assay.controller.v1.EndCollection" as const } };
-    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
-      await members
-        .command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: this.timeouts.telemetryMs })
-        .catch((error: unknown) => {
-          log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
-        });
-    }
   }
 
   private workerExited(exited: {
@@ -648,9 +487,9 @@ export class RunExecution {
       );
     }
     const value = create(ReapWorkerSchema, { workerId: exited.workerId, reason: how });
-    this.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs).catch((error: unknown) =>
-      log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }),
-    );
+    this.trace
+      .within(() => this.talk.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs))
+      .catch((error: unknown) => log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }));
     if (exited.successorId !== "") {
       if (this.givenUp.delete(exited.workerId)) this.liveWorkers++;
     } else if (!exited.isExpected) {
@@ -666,39 +505,6 @@ export class RunExecution {
     if (this.liveWorkers <= 0) this.tell(() => this.machine?.workersExhausted(why, monotonicNs()));
   }
 
-  private async toService(service: ServiceKind, action: Action, timeoutMs: number) {
-    const { members, runId } = this.options;
-    const entry = await this.oneServing(service);
-    return members.command(entry, { runId, service, action, timeoutMs });
-  }
-
-  /** To whoever writes the run, and again to its successor where it dies over it: what it is asked may be asked twice. */
-  private async toWriter(action: Action, timeoutMs: number) {
-    const { members, runId } = this.options;
-    const service = ServiceKind.RECORDS_MANAGER;
-    for (;;) {
-      const entry = await this.oneServing(service);
-      try {
-        await this.writers.get(entry);
-        return await members.command(entry, { runId, service, action, timeoutMs });
-      } catch (error) {
-        if (members.isHeard(entry)) throw error;
-      }
-    }
-  }
-
-  /** The first member that serves this; waits for one to join for so long. Rejects with `unavailable`, naming the service. */
-  private async oneServing(service: ServiceKind): Promise<MemberEntry> {
-    const { members } = this.options;
-    const late = AbortSignal.any([this.processes.signal, AbortSignal.timeout(this.timeouts.joinMs)]);
-    for (;;) {
-      const [entry] = members.serving(service);
-      if (entry !== undefined) return entry;
-      if (late.aborted) throw new AssayError("unavailable", `no ${serviceName(service)} is in the suite`);
-      await Promise.race([members.change(), aborted(late)]);
-    }
-  }
-
   private ready(barrier: BarrierName, member: string): void {
     this.tell(() => this.machine?.ready(barrier, member, monotonicNs()));
   }
@@ -706,6 +512,7 @@ export class RunExecution {
   private enter(state: RunState, phase: number | undefined): void {
     this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
+    if (state === RunState.READY) this.trace.prepared();
     if (this.isOver) return;
     this.note("state", `state ${RunState[state]}`, phase);
   }
@@ -717,6 +524,7 @@ export class RunExecution {
   private record(event: RunEvent): void {
     this.events.push(event);
     this.observer.event(event);
+    this.trace.event(event);
     this.options.log.info(event.message, { run_id: this.options.runId, event: event.kind });
     this.options.onChange();
   }
@@ -736,15 +544,8 @@ export class RunExecution {
 /** The longest that setTimeout can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  return promise;
-}
-
-function serviceName(service: ServiceKind): string {
-  return ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? String(service);
+function resultOf({ succeeded, errored, cancelled }: PhaseIdentity): PhaseResult {
+  return { succeeded: Number(succeeded), errored: Number(errored), cancelled: Number(cancelled) };
 }
 
 function timestampNow() {

@@ -11,6 +11,7 @@ import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_m
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
@@ -18,7 +19,8 @@ import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
-import { RUN_TIMEOUTS, RunExecution, type RunTimeouts } from "./run.ts";
+import { RunExecution } from "./run.ts";
+import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
 
 export interface RunsOptions {
   readonly members: Members;
@@ -29,6 +31,7 @@ export interface RunsOptions {
   readonly maxQueued: number;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
+  readonly tracer: Tracer;
   channelTo(address: string): Channel;
 }
 
@@ -43,6 +46,8 @@ export class Runs {
   private readonly catalog: RunCatalog;
   private current: RunExecution | undefined;
   private changed = Promise.withResolvers<void>();
+  private created = 0;
+  private readonly ended = new Map<RunState, number>();
   private readonly owner = ownerHere();
   private isClosed = false;
 
@@ -86,6 +91,7 @@ export class Runs {
       const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
       const execution = this.execution(runId, compiled.spec, folder, warnings);
       this.executions.set(runId, execution);
+      this.created++;
       this.queue.push(execution);
       this.remember(execution);
       this.next();
@@ -130,7 +136,11 @@ export class Runs {
     const waiting = this.queue.indexOf(execution);
     if (waiting >= 0) this.queue.splice(waiting, 1);
     execution.cancel(now, why);
-    if (waiting >= 0) this.releaseDataset(runId);
+    if (waiting >= 0) {
+      this.releaseDataset(runId);
+      // Nothing of a run that waited is carried out.
+      this.countEnd(execution);
+    }
     this.remember(execution);
     return execution.run;
   }
@@ -144,6 +154,17 @@ export class Runs {
     removeRunFiles(folder, spec?.output?.exportPrefix ?? this.catalog.get(runId)?.exportPrefix ?? "");
     this.executions.delete(runId);
     this.catalog.delete(runId);
+  }
+
+  /** By state, of those that this controller was given and still knows. */
+  counts(): {
+    readonly created: number;
+    readonly byState: ReadonlyMap<RunState, number>;
+    readonly ended: ReadonlyMap<RunState, number>;
+  } {
+    const byState = new Map<RunState, number>();
+    for (const { run } of this.executions.values()) byState.set(run.state, (byState.get(run.state) ?? 0) + 1);
+    return { created: this.created, byState, ended: this.ended };
   }
 
   activeIds(): string[] {
@@ -217,7 +238,7 @@ export class Runs {
   }
 
   private execution(runId: string, spec: RunSpec, folder: string, warnings: readonly string[]): RunExecution {
-    const { members, addresses, log, timeouts, channelTo } = this.options;
+    const { members, addresses, log, timeouts, tracer, channelTo } = this.options;
     return new RunExecution({
       runId,
       spec,
@@ -226,6 +247,7 @@ export class Runs {
       members,
       log,
       timeouts,
+      tracer,
       async spawnWorkers(manager, id, count) {
         const client = createClient(WorkerManagerService, channelTo(manager.member.address));
         const { workers } = await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });
@@ -252,10 +274,15 @@ export class Runs {
       .finally(() => {
         if (this.isClosed) return;
         this.current = undefined;
+        this.countEnd(execution);
         this.remember(execution);
         this.tell();
         this.next();
       });
+  }
+
+  private countEnd({ run: { state } }: RunExecution): void {
+    this.ended.set(state, (this.ended.get(state) ?? 0) + 1);
   }
 
   private remember({ run }: RunExecution): void {

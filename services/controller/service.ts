@@ -28,6 +28,7 @@ export function createControllerServices(members: Members, runs: Runs): Implemen
 function joinService(members: Members): Implementation {
   return implement(ControllerService, {
     role: "member",
+    untraced: ["join"],
     handlers: {
       join: {
         onStream(stream) {

@@ -5,6 +5,8 @@ import { type ConfigureRun, DatasetHandleSchema } from "../../gen/assay/controll
 import { type PrepareDatasetRequest, PrepareDatasetRequestSchema } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/counting.ts";
+import { datasetInstruments } from "./instruments.ts";
 import { createDatasetService, type PreparedDataset, type PrepareOptions } from "./service.ts";
 import { loadDataset, type SourceLimits } from "./sources.ts";
 
@@ -24,6 +26,7 @@ interface Entry extends PreparedDataset {
 
 export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, Entry>();
+  const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
 
   const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
@@ -66,6 +69,7 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
       createDatasetService({
         find: (datasetId) => prepared.get(datasetId),
         prepare,
+        counts,
         remove(datasetId) {
           const owner = prepared.get(datasetId)?.runId ?? "";
           if (owner !== "") throw new AssayError("failed_precondition", `run ${owner} uses dataset ${datasetId}`);
@@ -86,6 +90,13 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
     },
     onSuiteChanged: () => prepared.clear(),
     counters: () => ({ datasets: prepared.size }),
+    families: () =>
+      familiesOf(datasetInstruments, {
+        assay_dataset_prepared_datasets: prepared.size,
+        assay_dataset_turn_streams: counts.streams,
+        assay_dataset_served_turns_total: counts.served,
+        assay_dataset_missing_turns_total: counts.missing,
+      }),
     stop: async () => prepared.clear(),
   };
 }

@@ -31,6 +31,16 @@ export interface DatasetServiceDeps {
   prepare(request: PrepareDatasetRequest, options: PrepareOptions): Promise<PreparedDataset>;
   /** Throws `failed_precondition` while a run uses it. */
   remove(datasetId: string): void;
+  /** Counted up as turns are served. Default: nobody reads it. */
+  readonly counts?: TurnCounts;
+}
+
+/** Since the start of the process. */
+export interface TurnCounts {
+  served: number;
+  missing: number;
+  /** Open now. */
+  streams: number;
 }
 
 /** Bytes of turns in one message, about. */
@@ -40,7 +50,8 @@ const refBytes = 32;
 
 type TurnStream = MessageStream<FetchTurnsRequest, MessageInitShape<typeof FetchTurnsResponseSchema>>;
 
-export function createDatasetService({ find, prepare, remove }: DatasetServiceDeps): Implementation {
+export function createDatasetService(deps: DatasetServiceDeps): Implementation {
+  const { find, prepare, remove, counts = { served: 0, missing: 0, streams: 0 } } = deps;
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
     if (found === undefined) throw new AssayError("not_found", `there is no dataset ${datasetId}`);
@@ -86,7 +97,9 @@ export function createDatasetService({ find, prepare, remove }: DatasetServiceDe
             const found = find(datasetId);
             // A restarted service has forgotten it; the worker dials again until the run ends.
             if (found === undefined) throw new AssayError("unavailable", `dataset ${datasetId} is not prepared here`);
-            serveTurns(stream, found.dataset);
+            counts.streams++;
+            stream.onClose(() => counts.streams--);
+            serveTurns(stream, found.dataset, counts);
           });
         },
       },
@@ -95,7 +108,7 @@ export function createDatasetService({ find, prepare, remove }: DatasetServiceDe
 }
 
 /** Answers in the order asked, no faster than the worker reads: what is asked meanwhile waits with the worker. */
-function serveTurns(stream: TurnStream, dataset: Dataset): void {
+function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): void {
   let refs: readonly TurnRef[] = [];
   let next = 0;
   let hasEnded = false;
@@ -107,6 +120,8 @@ function serveTurns(stream: TurnStream, dataset: Dataset): void {
         const { conversation, turn } = refs[next] as TurnRef;
         const fetched = fetchTurn(dataset, Number(conversation), turn);
         turns.push(fetched);
+        if (fetched.turn === undefined) counts.missing++;
+        else counts.served++;
         bytes += refBytes + sizeOf(fetched);
       }
       hasRoom = stream.send({ turns });

@@ -5,10 +5,12 @@ import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
+import { familiesOf, RunTotals } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { loadTokenizer } from "../common/tokenizer/load.ts";
 import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
+import { recordProcessorInstruments } from "./instruments.ts";
 import { ProcessorRun } from "./processor-run.ts";
 import { createRecordProcessorService } from "./service.ts";
 
@@ -23,10 +25,18 @@ const done = { case: undefined } as const;
 
 export function createRecordProcessorModule({ id, log, addresses }: RecordProcessorDeps): ServiceModule {
   const runs = new Map<string, ProcessorRun>();
+  const totals = new RunTotals(["records", "faults", "failed", "streams", "queued"]);
+
+  const close = (runId: string): void => {
+    const run = runs.get(runId);
+    if (run === undefined) return;
+    totals.ended({ ...run.stats, streams: 0, queued: 0 });
+    run.close();
+    runs.delete(runId);
+  };
 
   const closeAll = (): void => {
-    for (const run of runs.values()) run.close();
-    runs.clear();
+    for (const runId of [...runs.keys()]) close(runId);
   };
 
   return {
@@ -41,7 +51,7 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
             addresses.channelTo("records-manager", signal),
             within(signal, counterOf(spec), "the tokenizer"),
           ]);
-          runs.get(runId)?.close();
+          close(runId);
           const dial = () => createClient(RecordsManagerService, channel).ingestRecords();
           const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, log, dial });
           runs.set(runId, run);
@@ -49,8 +59,7 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
           return done;
         }
         case "finish":
-          runs.get(runId)?.close();
-          runs.delete(runId);
+          close(runId);
           return done;
         default:
           return undefined;
@@ -62,6 +71,16 @@ export function createRecordProcessorModule({ id, log, addresses }: RecordProces
       const sum = (pick: (stats: ProcessorRun["stats"]) => number): number =>
         all.reduce((total, stats) => total + pick(stats), 0);
       return { processed: sum((s) => s.records), faults: sum((s) => s.faults), forward_queue: sum((s) => s.queued) };
+    },
+    families() {
+      const sums = totals.with([...runs.values()].map(({ stats }) => stats));
+      return familiesOf(recordProcessorInstruments, {
+        assay_record_processor_worker_streams: sums.streams,
+        assay_record_processor_processed_records_total: sums.records,
+        assay_record_processor_parse_faults_total: sums.faults,
+        assay_record_processor_failed_records_total: sums.failed,
+        assay_record_processor_queued_messages: sums.queued,
+      });
     },
     stop: async () => closeAll(),
   };

@@ -67,6 +67,7 @@ export class ProcessorRun {
   private backoffMs = firstBackoffMs;
   private isClosed = false;
   private measured = 0;
+  private failed = 0;
 
   /** Throws `invalid_argument` for an endpoint that there is not. */
   constructor(options: ProcessorRunOptions) {
@@ -88,6 +89,7 @@ export class ProcessorRun {
   get stats() {
     return {
       records: this.measured,
+      failed: this.failed,
       faults: this.measurer.faults,
       streams: this.sources.size,
       queued: this.manager?.queued ?? 0,
@@ -149,7 +151,9 @@ export class ProcessorRun {
   ): void {
     const measured = records.map(({ record, parts }) => {
       const whole = parts === 0 ? record : this.join(streamId, source, record, parts);
-      const measured = wireRecordOf(this.measurer.measure(whole), this.options.memberId);
+      const metrics = this.measurer.measure(whole);
+      if (metrics.error !== undefined) this.failed++;
+      const measured = wireRecordOf(metrics, this.options.memberId);
       if (this.isRaw) measured.raw = { reads: whole.stamps, payload: whole.payload };
       return measured;
     });

@@ -7,7 +7,7 @@ import {
   RecordProcessorService,
 } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
-import { decodeReads } from "../common/chunk-stamps.ts";
+import { decodeReads, decodeStamps } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
 import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RawRecord } from "../common/raw-record.ts";
@@ -51,10 +51,12 @@ export function createRecordProcessorService(
         const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
-        const measurer = createMeasurer(spec, spec.endpoint?.useServerTokenCount ? undefined : countTokens);
+        const measured = createMeasurer(spec, spec.endpoint?.useServerTokenCount ? undefined : countTokens).measure(raw);
         return {
-          record: wireRecordOf(measurer.measure(raw), memberId()),
+          record: wireRecordOf(measured, memberId()),
           tags: recordMetrics.map(({ tag }) => tag),
+          units: recordMetrics.map(({ unit }) => unit),
+          contentNs: [...decodeStamps(measured.contentStamps)],
           ...textsOf(raw, spec.endpoint?.type ?? ""),
         };
       },

@@ -13,14 +13,18 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/counting.ts";
+import type { Tracer } from "../common/observe/tracing.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
 import type { TurnStream } from "./exports/inputs-file.ts";
+import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts";
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
 import { RecordsRun } from "./records-run.ts";
+import { RequestSpans } from "./request-spans.ts";
 import { createRecordsManagerService } from "./service.ts";
 import { identityOf } from "./summary-wire.ts";
 
@@ -32,12 +36,16 @@ export interface RecordsManagerDeps {
   readonly runsDir: string;
   /** Folder of a run that this process has not written, as the suite's catalog knows it; undefined: it does not. */
   folderInCatalog(runId: string): Promise<string | undefined>;
+  /** Makes spans of a sample of requests. Default: none. */
+  readonly tracer?: Tracer;
   report(event: MemberEvent["event"], runId: string): void;
 }
 
 interface OpenRun {
   readonly run: RecordsRun;
   readonly spec: RunSpec;
+  /** Undefined: nobody exports them. */
+  readonly spans: RequestSpans | undefined;
   /** Set once its end has come; a second wish to end it waits for the first. */
   finishing: Promise<void> | undefined;
 }
@@ -45,10 +53,13 @@ interface OpenRun {
 const done = { case: undefined } as const;
 
 export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceModule {
-  const { log, clock, addresses, runsDir, folderInCatalog, report } = deps;
+  const { log, clock, addresses, runsDir, folderInCatalog, report, tracer } = deps;
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
   const queries = new QueryClient();
+  const counts = createRecordsCounts();
+
+  const pendingRows = (): number => [...open.values()].reduce((sum, { run }) => sum + run.pendingRows, 0);
 
   const find = (runId: string): OpenRun => {
     const found = open.get(runId);
@@ -78,12 +89,15 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
   const configure = (runId: string, { spec, folder, createWallNs, dataset }: ConfigureRun): void => {
     if (spec === undefined) throw new AssayError("invalid_argument", "the records-manager needs a spec");
     open.get(runId)?.run.close();
+    const spans = tracer?.isOn === true ? new RequestSpans(tracer, spec) : undefined;
     const run = new RecordsRun({
       folder,
       queries,
       log,
       inputs:
         dataset === undefined ? undefined : { spec, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
+      counts,
+      onCommitted: spans && ((records) => spans.add(records)),
       header: {
         runId,
         spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
@@ -97,12 +111,23 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           hasCeiling: phase.load.case === "rate" && phase.load.value.concurrencyCeiling !== undefined,
         })),
       },
+      note: (message) => {
+        log.warn(message, { run_id: runId });
+        const value = {
+          $typeName: "assay.controller.v1.RunEvent" as const,
+          atNs: clock.now(),
+          kind: "note",
+          message,
+          memberId: "",
+        };
+        report({ case: "note", value }, runId);
+      },
       onFailure: (error) => {
         log.error("the run's file cannot be written any more", { run_id: runId, error: error.message });
         report({ case: "failed", value: { $typeName: "assay.controller.v1.MemberFailed", reason: error.message } }, runId);
       },
     });
-    open.set(runId, { run, spec, finishing: undefined });
+    open.set(runId, { run, spec, spans, finishing: undefined });
     folders.set(runId, folder);
   };
 
@@ -155,13 +180,14 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         queries,
       }),
     ],
-    async onCommand({ runId, action }) {
+    async onCommand({ runId, action, traceContext }) {
       switch (action.case) {
         case "configure":
           configure(runId, action.value);
           return done;
         case "startPhase":
           open.get(runId)?.run.setState("RUNNING", wallOfMonotonic(monotonicNs()));
+          open.get(runId)?.spans?.phaseStarted(action.value.phase, traceContext);
           return done;
         case "closePhase": {
           const { source } = action.value;
@@ -185,11 +211,18 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
     },
     counters() {
       const all = [...open.values()];
-      return {
-        committed_rows: all.reduce((sum, { run }) => sum + run.committedRows, 0),
-        pending_rows: all.reduce((sum, { run }) => sum + run.pendingRows, 0),
-      };
+      return { committed_rows: all.reduce((sum, { run }) => sum + run.committedRows, 0), pending_rows: pendingRows() };
     },
+    families: () =>
+      familiesOf(recordsManagerInstruments, {
+        assay_records_manager_runs: open.size,
+        assay_records_manager_processor_streams: counts.streams,
+        assay_records_manager_committed_rows_total: counts.committed,
+        assay_records_manager_pending_rows: pendingRows(),
+        assay_records_manager_commit_seconds: counts.commitSeconds.distribution,
+        assay_records_manager_duplicate_records_total: counts.duplicates,
+        assay_records_manager_late_records_total: counts.late,
+      }),
     async stop() {
       for (const { run } of open.values()) run.close();
       open.clear();

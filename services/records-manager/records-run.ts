@@ -4,26 +4,23 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
-import type { DatasetHandle } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PhaseAccount as WireAccount } from "../../gen/assay/timing/v1/timing_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
-import { exportFileName } from "../common/export-files.ts";
 import type { Logger } from "../common/logger.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
-import { bodyOptionsOf } from "../common/turn-body.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
-import type { RunSummary } from "./core/run-summary.ts";
-import type { TurnStream } from "./exports/inputs-file.ts";
+import { withSaved } from "./exports/saved.ts";
+import { createRecordsCounts, type RecordsCounts } from "./instruments.ts";
 import { LiveFeed } from "./live-feed.ts";
 import type { QueryClient } from "./query-client.ts";
+import { type InputsSource, writeRunInputs } from "./run-inputs.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { type IngestRow, RunStore } from "./store/run-store.ts";
 import { RUN_FILE } from "./store/schema.ts";
@@ -37,15 +34,14 @@ export interface RecordsRunOptions {
   readonly inputs?: InputsSource | undefined;
   /** Size that the file may not pass; at the limit writes fail as on a full disk. Default: no limit. */
   readonly maxBytes?: number | undefined;
+  /** Something for the run's timeline, and for whoever watches it. */
+  note(message: string): void;
+  /** Counted up; shared by the runs of a process. Default: its own. */
+  readonly counts?: RecordsCounts;
+  /** Records whose commit has just ended well. */
+  readonly onCommitted?: ((records: readonly MetricRecord[]) => void) | undefined;
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
-}
-
-export interface InputsSource {
-  readonly spec: RunSpec;
-  readonly dataset: DatasetHandle;
-  /** Opens a stream of the dataset's turns, hello sent. */
-  dial(signal: AbortSignal): Promise<TurnStream>;
 }
 
 export type IngestedRecord = Pick<IngestRow, "record" | "recordProcessorId" | "raw">;
@@ -53,11 +49,6 @@ export type IngestedRecord = Pick<IngestRow, "record" | "recordProcessorId" | "r
 /** Rows and times that have waited are committed. */
 const commitRows = 500;
 const commitMs = 20;
-/** Of `inputs.json`: its conversations and its size at most, and how long the dataset service is waited for. */
-const inputsConversations = 1_000_000;
-const inputsBytes = 256 * 1024 * 1024;
-const inputsDialMs = 2_000;
-const inputsSilenceMs = 5_000;
 
 export class RecordsRun {
   readonly folder: string;
@@ -66,6 +57,7 @@ export class RecordsRun {
   private readonly accounts: Accounts<IngestRow>;
   private readonly acks: CommitAcks;
   private readonly live = new LiveFeed();
+  private readonly counts: RecordsCounts;
   private readonly streams = new Map<IngestStream, (seq: number, outcome: BatchOutcome) => void>();
   private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
   private inserted: MetricRecord[] = [];
@@ -84,6 +76,7 @@ export class RecordsRun {
    */
   constructor(options: RecordsRunOptions) {
     this.options = options;
+    this.counts = options.counts ?? createRecordsCounts();
     this.folder = options.folder;
     const metricTags = recordMetrics.map(({ tag }) => tag);
     const storeOptions = { metricTags, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
@@ -118,11 +111,12 @@ export class RecordsRun {
   addStream(ack: (seq: number, outcome: BatchOutcome) => void): IngestStream {
     const stream = this.nextStream++;
     this.streams.set(stream, ack);
+    this.counts.streams++;
     return stream;
   }
 
   removeStream(stream: IngestStream): void {
-    this.streams.delete(stream);
+    if (this.streams.delete(stream)) this.counts.streams--;
     this.acks.streamEnded(stream);
   }
 
@@ -136,6 +130,8 @@ export class RecordsRun {
         outcome[what]++;
         if (what === "inserted") this.inserted.push(record);
       }
+      this.counts.duplicates += outcome.duplicate;
+      this.counts.late += outcome.late;
       this.acks.batchArrived(stream, seq, outcome);
       if (this.store.pendingRows >= commitRows) this.commit();
       else this.commitSoon();
@@ -191,17 +187,17 @@ export class RecordsRun {
     return promise;
   }
 
-  /** Writes the end, makes the summary and the files, and leaves run.db whole. Further rows are refused. */
-  async finish(end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">): Promise<RunSummary> {
+  /** Writes the end, makes the files, and leaves run.db whole. Further rows are refused. */
+  async finish(end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">): Promise<void> {
     this.accountTimer.close();
     try {
-      return await this.conclude(end);
+      await this.conclude(end);
     } finally {
       this.closeFile();
     }
   }
 
-  private async conclude(end: Parameters<RecordsRun["finish"]>[0]): Promise<RunSummary> {
+  private async conclude(end: Parameters<RecordsRun["finish"]>[0]): Promise<void> {
     const { queries } = this.options;
     this.writing(() => {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
@@ -212,36 +208,25 @@ export class RecordsRun {
       this.store.endRun({ ...end, verdict: client.verdict, verdictReasons: client.reasons.map(({ message }) => message) });
       this.commit();
     });
-    await this.writeInputs();
-    await queries.ask("export", { folder: this.folder });
-    return queries.ask("summarize", { folder: this.folder });
+    const inputsFailure = await this.writeInputs();
+    const exported = await queries.ask("export", { folder: this.folder });
+    if (inputsFailure !== undefined) throw withSaved(inputsFailure, [this.store.path, ...exported.map(({ path }) => path)]);
   }
 
-  /** A dataset service that is gone costs the file, not the run. */
-  private async writeInputs(): Promise<void> {
-    const { inputs, queries, log } = this.options;
-    if (inputs === undefined) return;
-    const { spec, dataset } = inputs;
-    const { writeInputs } = await import("./exports/inputs-file.ts");
-    const path = join(this.folder, exportFileName("inputs", ""));
-    const conversations = await queries.ask("conversations", { folder: this.folder, limit: inputsConversations });
-    const { written, names, problem } = await writeInputs({
-      path,
-      conversations,
-      turnsOf: (conversation) => (dataset.turnsEach === 0 ? (dataset.turnCounts[conversation] ?? 0) : dataset.turnsEach),
-      bodies: bodyOptionsOf(spec),
-      dial: () => inputs.dial(AbortSignal.timeout(inputsDialMs)),
-      maxBytes: inputsBytes,
-      silenceMs: inputsSilenceMs,
-    });
-    if (problem !== undefined) log.warn("the bodies of the requests are not written", { path, error: problem });
-    else if (written < conversations.length) {
-      log.warn("the bodies of the first requests alone are written", { path, written, conversations: conversations.length });
+  /** Before the other files, which take the names of conversations from it; why it cannot be written is told after them. */
+  private async writeInputs(): Promise<unknown> {
+    const { inputs, queries, note } = this.options;
+    if (inputs === undefined) return undefined;
+    try {
+      const names = await writeRunInputs(this.folder, inputs, queries, note);
+      this.writing(() => {
+        this.store.addConversations(names);
+        this.commit();
+      });
+      return undefined;
+    } catch (error) {
+      return error;
     }
-    this.writing(() => {
-      this.store.addConversations(names);
-      this.commit();
-    });
   }
 
   /** Lets go of the file; what is committed stays. */
@@ -278,10 +263,14 @@ export class RecordsRun {
   private commit(): void {
     clearTimeout(this.commitTimer);
     this.commitTimer = undefined;
+    const startNs = monotonicNs();
     this.store.commit();
+    this.counts.commitSeconds.observe((monotonicNs() - startNs) / 1e9);
     const inserted = this.inserted;
     this.inserted = [];
+    this.counts.committed += inserted.length;
     this.live.add(inserted);
+    this.options.onCommitted?.(inserted);
     this.accounts.committed();
     this.acks.committed();
     for (const done of this.afterCommit.splice(0)) done();

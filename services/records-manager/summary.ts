@@ -22,8 +22,9 @@ import { FENCED_OVERRUN_EVENT, OUTBOX_FULL_EVENT, type PhaseCounts, PROTOCOL_VIO
 import type { ClientSummary, MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
+import { targetEndpoint } from "./core/target-endpoint.ts";
 import { type ClientEvidence, clientVerdict } from "./core/verdict.ts";
-import { type PhaseRow, RunReader } from "./store/run-reader.ts";
+import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
 
 export interface SummaryOptions {
   /** Names of the phases to summarise. Default: all. The client's verdict rests on these. */
@@ -57,7 +58,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
   const distinct = [...new Set(works.values())];
-  const summaries = distinct.map((work) => phaseSummary(work, run.suiteWallOffsetNs));
+  const summaries = distinct.map((work) => phaseSummary(work, run));
   return {
     runId: run.runId,
     state: run.state,
@@ -115,6 +116,7 @@ const FIGURE_COLUMNS = [
   "has_usage_mismatch",
   "is_stream_ignored",
   "status",
+  "target",
 ] as const;
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
@@ -166,6 +168,7 @@ function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
     hasUsageMismatch: row[13] === 1,
     isStreamIgnored: row[14] === 1,
     status: row[15] as number,
+    target: row[16] as number,
   });
 }
 
@@ -212,7 +215,7 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): voi
   }
 }
 
-function phaseSummary(work: PhaseWork, wallOffsetNs: number): PhaseSummary {
+function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow): PhaseSummary {
   const { rows, head, figures, statistics } = work;
   const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
@@ -238,7 +241,7 @@ function phaseSummary(work: PhaseWork, wallOffsetNs: number): PhaseSummary {
       const value = metric.value(facts);
       return value === undefined ? [] : [{ ...headOf(metric), value }];
     }),
-    errors: figures.errors(),
+    errors: figures.errors().map(({ target, ...group }) => ({ ...group, endpoint: targetEndpoint(spec, target) })),
     errorDetails: figures.errorDetails(),
     notes: [...work.notes, ...phaseNotes(work)],
     lateness: figures.lateness(),

@@ -11,6 +11,7 @@ import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import type { ScrapeCounts } from "./instruments.ts";
 import {
   createScraper,
   type Scraper,
@@ -31,6 +32,8 @@ export interface CollectionOptions {
   readonly fetcher: PageFetcher;
   readonly clock: SuiteClock;
   readonly log: Logger;
+  /** Counted up; shared by the collections of a process. */
+  readonly counts: ScrapeCounts;
   dial(): SamplesStream;
 }
 
@@ -66,7 +69,10 @@ export class Collection {
         clock: systemClock,
         fetchPage: (page, signal) => options.fetcher.fetch(page, signal),
         onSamples: (samples) => this.take(samples),
-        onGap: (gap) => options.log.debug("a scrape gave nothing", { run_id: options.runId, ...gap }),
+        onGap: (gap) => {
+          options.counts.failures++;
+          options.log.debug("a scrape gave nothing", { run_id: options.runId, ...gap });
+        },
         signal: this.abort.signal,
       }),
     );
@@ -131,7 +137,9 @@ export class Collection {
   }
 
   private take(scraped: readonly TelemetrySample[]): void {
-    const { clock, log, runId } = this.options;
+    const { clock, log, runId, counts } = this.options;
+    counts.scrapes++;
+    counts.samples += scraped.length;
     const samples = scraped.map((sample) =>
       create(SampleSchema, {
         source: sample.source,
@@ -150,6 +158,7 @@ export class Collection {
     this.waiting.push({ seq, samples });
     if (this.waiting.length > keptBatches) {
       this.waiting.shift();
+      counts.lostBatches++;
       if (this.lostBatches++ === 0) log.warn("samples are lost: the records-manager does not take them", { run_id: runId });
     }
     if (this.isTaken) this.stream?.send({ message: { case: "batch", value: { seq, samples } } });

@@ -4,8 +4,10 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { Collection } from "./collection.ts";
+import { type ScrapeCounts, telemetryInstruments } from "./instruments.ts";
 import { probeSource, type SourceReport } from "./scraper.ts";
 import { createTelemetryService, usualUrls } from "./service.ts";
 import { createPageFetcher, type PageLimits } from "./sources/http.ts";
@@ -26,6 +28,7 @@ const stopTimeoutMs = 2_000;
 export function createTelemetryModule({ id, log, clock, addresses, pageLimits }: TelemetryDeps): ServiceModule {
   const collections = new Map<string, Collection>();
   const fetcher = createPageFetcher(pageLimits);
+  const counts: ScrapeCounts = { scrapes: 0, failures: 0, samples: 0, lostBatches: 0 };
 
   const discover = (urls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<SourceReport[]> => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -41,7 +44,7 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
     collections.get(runId)?.close();
     const channel = await addresses.channelTo("records-manager", signal);
     const dial = () => createClient(RecordsManagerService, channel).ingestSamples();
-    const collection = new Collection({ runId, memberId: id(), urls, intervalMs, fetcher, clock, log, dial });
+    const collection = new Collection({ runId, memberId: id(), urls, intervalMs, fetcher, clock, log, counts, dial });
     collections.set(runId, collection);
     return collection.start();
   };
@@ -51,6 +54,8 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
     collections.delete(runId);
     return (await collection?.stop(stopTimeoutMs)) ?? { samples: 0, gaps: 0 };
   };
+
+  const queued = (): number => [...collections.values()].reduce((sum, collection) => sum + collection.queued, 0);
 
   const closeAll = (): void => {
     for (const collection of collections.values()) collection.close();
@@ -87,10 +92,18 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
       }
     },
     onSuiteChanged: closeAll,
-    counters: () => ({
-      collections: collections.size,
-      sample_queue: [...collections.values()].reduce((sum, { queued }) => sum + queued, 0),
-    }),
+    counters: () => ({ collections: collections.size, sample_queue: queued() }),
+    families: () =>
+      familiesOf(telemetryInstruments, {
+        assay_telemetry_collections: collections.size,
+        assay_telemetry_scrapes_total: [
+          { labels: { outcome: "samples" }, value: counts.scrapes },
+          { labels: { outcome: "failure" }, value: counts.failures },
+        ],
+        assay_telemetry_samples_total: counts.samples,
+        assay_telemetry_queued_batches: queued(),
+        assay_telemetry_lost_batches_total: counts.lostBatches,
+      }),
     async stop() {
       closeAll();
       await fetcher.close();

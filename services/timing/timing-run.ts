@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
+import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RunEventSchema } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
@@ -23,14 +24,16 @@ import {
 } from "../../gen/assay/timing/v1/timing_service_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import { envelopeOfRequest, responseOf } from "../common/credit-codec.ts";
-import { LEASE_TERMS } from "../common/credits.ts";
+import { type Credit, LEASE_TERMS } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { PhaseHistograms, PhaseLabel } from "../common/observe/counting.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { wireRangesOf } from "../common/wire-ranges.ts";
+import type { CreditCounts } from "./core/ledger.ts";
 import { type DatasetShape, planPhase } from "./core/phase-plan.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
 
@@ -42,8 +45,14 @@ export interface TimingRunOptions {
   readonly dataset: DatasetShape;
   readonly clock: SuiteClock;
   readonly log: Logger;
+  /** Gets how late each credit with a due time is issued. Default: nobody asks. */
+  readonly lateness?: PhaseHistograms;
   report(event: MemberEvent["event"]): void;
 }
+
+export type CreditTotals = Readonly<
+  Record<"issued" | "outstanding" | "sent" | "unused" | "lost" | "dropped" | "lostWorkers" | "violations", number>
+>;
 
 export class TimingRun {
   private readonly options: TimingRunOptions;
@@ -150,6 +159,23 @@ export class TimingRun {
     return this.streams.size;
   }
 
+  /** Of all its phases. */
+  counts(): CreditTotals {
+    const { phases, lostWorkers, violations } = this.core.stats();
+    const sum = (count: (counts: CreditCounts) => number): number =>
+      phases.reduce((total, { counts }) => total + count(counts), 0);
+    return {
+      issued: sum(({ drawn, dropped }) => drawn - dropped),
+      outstanding: sum(({ issued }) => issued),
+      sent: sum(({ sent }) => sent),
+      unused: sum(({ unused }) => unused),
+      lost: sum(({ lost }) => lost),
+      dropped: sum(({ dropped }) => dropped),
+      lostWorkers,
+      violations,
+    };
+  }
+
   close(): void {
     this.isClosed = true;
     this.timer.close();
@@ -161,6 +187,7 @@ export class TimingRun {
     const { clock, log, report } = this.options;
     return {
       send: (streamId, envelope) => {
+        if (envelope.body.kind === "issue") this.observeLateness(envelope.body.credits);
         this.streams.get(streamId)?.send(responseOf(envelope, clock));
       },
       endStream: (streamId, code, message) => {
@@ -201,6 +228,17 @@ export class TimingRun {
       }),
     });
     this.options.report({ case: "returningComplete", value });
+  }
+
+  private observeLateness(credits: readonly Credit[]): void {
+    const { lateness, spec } = this.options;
+    // In a closed loop nothing is due.
+    if (lateness === undefined || (credits[0]?.dueNs ?? 0) === 0) return;
+    const nowNs = monotonicNs();
+    for (const { phase, dueNs } of credits) {
+      const kind: PhaseLabel = spec.phases[phase]?.kind === PhaseKind.WARMUP ? "warmup" : "profiling";
+      lateness.observe(kind, Math.max(0, nowNs - dueNs) / 1e9);
+    }
   }
 
   private arm(): void {

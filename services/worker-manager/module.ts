@@ -2,7 +2,9 @@
 import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { Logger } from "../common/logger.ts";
 import type { ServiceModule } from "../common/module.ts";
+import { familiesOf } from "../common/observe/counting.ts";
 import type { Bootstrap } from "./child.ts";
+import { workerManagerInstruments } from "./instruments.ts";
 import { WorkerPool } from "./pool.ts";
 import { createWorkerManagerService } from "./service.ts";
 
@@ -39,6 +41,15 @@ export function createWorkerManagerModule({
     name: "worker-manager",
     implementations: [createWorkerManagerService(pool)],
     counters: () => ({ worker_processes: pool.liveCount }),
+    families() {
+      const { started, restarts, unexpectedExits } = pool.counts;
+      return familiesOf(workerManagerInstruments, {
+        assay_worker_manager_workers: pool.liveCount,
+        assay_worker_manager_started_workers_total: started,
+        assay_worker_manager_restarts_total: restarts,
+        assay_worker_manager_unexpected_exits_total: unexpectedExits,
+      });
+    },
     stop: (graceMs) => pool.close(graceMs),
   };
 }

@@ -44,6 +44,9 @@ export class WorkerPool {
   private readonly slots: Slot[] = [];
   private changed = Promise.withResolvers<void>();
   private nextLine = 1;
+  private started = 0;
+  private restarts = 0;
+  private unexpectedExits = 0;
   private isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -64,6 +67,11 @@ export class WorkerPool {
   /** Processes that run. */
   get liveCount(): number {
     return this.live().length;
+  }
+
+  /** Since the start of this process. */
+  get counts(): { readonly started: number; readonly restarts: number; readonly unexpectedExits: number } {
+    return { started: this.started, restarts: this.restarts, unexpectedExits: this.unexpectedExits };
   }
 
   /** Resolves at the next change of who runs. */
@@ -140,6 +148,8 @@ export class WorkerPool {
     });
     const slot: Slot = { process, child, line, isStopping: false, endedAtMs: 0 };
     this.slots.push(slot);
+    this.started++;
+    if (predecessorId !== "") this.restarts++;
     child.exited.then(
       (exit) => this.ended(slot, exit),
       (error: unknown) => log.error("a worker's end was missed", { worker_id: workerId, error }),
@@ -156,6 +166,7 @@ export class WorkerPool {
     if (exit.signal === "") process.exitCode = exit.exitCode;
     process.signal = exit.signal;
     const isExpected = isStopping || this.isClosed;
+    if (!isExpected) this.unexpectedExits++;
     const runId = process.runId;
     const successorId = !isExpected && takesRestart(line) ? this.start(runId, line, process.workerId) : "";
     if (!isExpected) this.options.log.warn("a worker ended", { worker_id: process.workerId, ...exit, successor: successorId });

@@ -1,7 +1,7 @@
 /** A worker as a module of its process: one run at a time, its streams dialled by the directory. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { AskTarget, ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
@@ -9,8 +9,11 @@ import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ProcessUsage } from "../common/member/usage.ts";
-import type { ServiceModule } from "../common/module.ts";
+import type { CommandOutcome, ServiceModule } from "../common/module.ts";
+import { familiesOf, PhaseHistograms, RunTotals } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
+import { askTarget } from "./ask-target.ts";
+import { workerInstruments } from "./instruments.ts";
 import { createWorkerService } from "./service.ts";
 import { WorkerRun } from "./worker-run.ts";
 
@@ -33,11 +36,27 @@ const recordsCodec = { processRecords: { requestSerialize: (message: Uint8Array)
 export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const { log, clock, addresses, report } = deps;
   const incarnation = randomBytes(8).readBigUInt64LE();
+  const totals = new RunTotals(["sent", "opened", "replaced", "records", "stalls", "fencings"]);
+  const lateness = new PhaseHistograms(workerInstruments.assay_worker_lateness_seconds.bounds);
   let current: { readonly runId: string; readonly run: WorkerRun } | undefined;
+  /** Questions to the target, until the run that wants to know is over. */
+  const asking = new Map<string, AbortController>();
+
+  const ask = async (runId: string, question: AskTarget, signal: AbortSignal): Promise<CommandOutcome> => {
+    const over = asking.get(runId) ?? new AbortController();
+    asking.set(runId, over);
+    return { case: "target", value: await askTarget(question, deps.id(), AbortSignal.any([signal, over.signal])) };
+  };
+
+  const stopAsking = (runId: string): void => {
+    asking.get(runId)?.abort();
+    asking.delete(runId);
+  };
 
   const close = async (): Promise<void> => {
     const closing = current;
     current = undefined;
+    if (closing !== undefined) totals.ended(closing.run.counts());
     await closing?.run.close();
   };
 
@@ -56,6 +75,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       clock,
       log,
       incarnation,
+      lateness,
       spillPath: join(deps.spillDir, `assay-${runId}-${workerId}.spill`),
       dial: {
         turns: () => createClient(DatasetService, dataset).fetchTurns(),
@@ -83,7 +103,10 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
         case "configure":
           await configure(runId, action.value, signal);
           return done;
+        case "askTarget":
+          return ask(runId, action.value, signal);
         case "finish":
+          stopAsking(runId);
           if (current?.runId === runId) await close();
           return done;
         default:
@@ -106,7 +129,27 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
         replaced_connections: status.connections.replaced,
       };
     },
+    families() {
+      const sums = totals.with(current === undefined ? [] : [current.run.counts()]);
+      const status = current?.run.status();
+      return familiesOf(workerInstruments, {
+        assay_worker_sent_requests_total: sums.sent,
+        assay_worker_in_flight_requests: status?.inFlight ?? 0,
+        assay_worker_held_credits: status?.credits.held ?? 0,
+        assay_worker_lateness_seconds: lateness.points,
+        assay_worker_open_connections: status?.connections.connections ?? 0,
+        assay_worker_opened_connections_total: sums.opened,
+        assay_worker_replaced_connections_total: sums.replaced,
+        assay_worker_records_total: sums.records,
+        assay_worker_outbox_records: status?.outbox.waiting ?? 0,
+        assay_worker_outbox_bytes: status?.outbox.bytes ?? 0,
+        assay_worker_spilled_bytes: status?.outbox.spilledBytes ?? 0,
+        assay_worker_outbox_stalls_total: sums.stalls,
+        assay_worker_fencings_total: sums.fencings,
+      });
+    },
     async stop(graceMs) {
+      for (const runId of asking.keys()) stopAsking(runId);
       await current?.run.drained(AbortSignal.timeout(graceMs));
       await close();
     },

@@ -60,6 +60,9 @@ export class RecordSender {
   private backoffMs = firstBackoffMs;
   private isClosed = false;
   private made = 0;
+  /** Records of each batch in the outbox, and of all of them. */
+  private readonly batchSizes: number[] = [];
+  private batched = 0;
   private waiters: (() => void)[] = [];
 
   constructor(options: RecordSenderOptions) {
@@ -84,12 +87,21 @@ export class RecordSender {
     return this.outbox.isFull || this.spill.isBroken;
   }
 
-  get stats(): { readonly batches: number; readonly bytes: number; readonly spilledBytes: number; readonly records: number } {
+  get stats(): {
+    readonly batches: number;
+    readonly bytes: number;
+    readonly spilledBytes: number;
+    /** Made since the start. */
+    readonly records: number;
+    /** Of these, not committed yet. */
+    readonly waiting: number;
+  } {
     return {
       batches: this.outbox.count + (this.writer.count > 0 ? 1 : 0),
       bytes: this.outbox.totalBytes + (this.writer.count > 0 ? this.writer.sizeBytes : 0),
       spilledBytes: this.spill.sizeBytes,
       records: this.made,
+      waiting: this.batched + this.writer.count,
     };
   }
 
@@ -117,8 +129,9 @@ export class RecordSender {
     if (this.writer.count === 0) return;
     const writer = this.writer;
     this.writer = new RecordBatchWriter(batchBytes);
+    const records = writer.count;
     const batch = writer.finish(0);
-    this.outbox.add([batch], batch.length);
+    this.keep([batch], records);
   }
 
   /** Resolves when everything is committed; false when the signal came first. */
@@ -164,6 +177,12 @@ export class RecordSender {
     const writer = new RecordBatchWriter(partBytes + batchBytes);
     writer.add({ ...record, payload: record.payload.subarray(at) }, seq);
     messages.push(writer.finish(0));
+    this.keep(messages, 1);
+  }
+
+  private keep(messages: Messages, records: number): void {
+    this.batchSizes.push(records);
+    this.batched += records;
     this.outbox.add(
       messages,
       messages.reduce((sum, message) => sum + message.length, 0),
@@ -215,6 +234,7 @@ export class RecordSender {
         return;
       }
       this.outbox.acked(Number(ackedSeq));
+      while (this.batchSizes.length > this.outbox.count) this.batched -= this.batchSizes.shift() ?? 0;
       for (const wake of this.waiters.splice(0)) wake();
       if (!this.isFull) this.options.onRoom();
     });

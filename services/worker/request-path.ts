@@ -1,12 +1,13 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
 import type { Endpoint } from "../../endpoints/endpoint.ts";
+import { parseBaseUrl, pathBelow } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { version } from "../common/version.ts";
 import { BodyMaker } from "./bodies.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
-import type { Transport } from "./transport/transport.ts";
+import type { ConnectionWatcher, Transport } from "./transport/transport.ts";
 import { createUndiciTransport, type TargetOptions } from "./transport/undici.ts";
 
 /** The part of a sender's options that comes from the spec. */
@@ -21,12 +22,12 @@ export interface RequestPath {
 const keptBodyBytes = 64 << 20;
 const connectionRestMs = 20;
 
-/** Throws `invalid_argument` for a spec that the controller refuses. */
-export function createPath(spec: RunSpec): RequestPath {
+/** `watcher` is told how connections are opened. Throws `invalid_argument` for a spec that the controller refuses. */
+export function createPath(spec: RunSpec, watcher?: ConnectionWatcher): RequestPath {
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
   const options = bodyOptionsOf(spec);
   return {
-    transport: createUndiciTransport(targetsOf(spec.target)),
+    transport: createUndiciTransport(targetsOf(spec.target), watcher),
     bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),
     sender: senderOptions(spec, spec.target, options.endpoint),
   };
@@ -80,17 +81,14 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
 }
 
 /** Throws `invalid_argument` for what is no URL of an HTTP server. */
-function parseUrl(text: string): URL {
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url;
+export function parseUrl(text: string): URL {
+  const url = parseBaseUrl(text);
+  if (url !== undefined) return url;
   throw new AssayError("invalid_argument", `target.urls: an http or https URL is needed, got ${text}`);
 }
 
-/** The endpoint's path behind the base URL's own; what both share is written once. */
+/** The endpoint's path below the base URL. */
 function pathOf(spec: RunSpec, endpoint: Endpoint): string {
   const own = spec.endpoint?.path === undefined || spec.endpoint.path === "" ? endpoint.path : spec.endpoint.path;
-  const base = parseUrl(spec.target?.urls[0]?.url ?? "http://localhost").pathname.replace(/\/+$/, "");
-  if (base === "" || own.startsWith(`${base}/`)) return own;
-  const tail = base.slice(base.lastIndexOf("/"));
-  return own.startsWith(`${tail}/`) ? base + own.slice(tail.length) : base + own;
+  return pathBelow(parseUrl(spec.target?.urls[0]?.url ?? "http://localhost"), own);
 }

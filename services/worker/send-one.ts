@@ -1,31 +1,50 @@
 /** One request through the hot path, outside any run: for probes and debugging. */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { requestError } from "../../endpoints/target-error.ts";
+import { shownUrl } from "../../endpoints/target-url.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
-import type { SendOneRequest } from "../../gen/assay/worker/v1/worker_service_pb.js";
+import type { ConnectionStepsSchema, SendOneRequest } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { messagesOf } from "../common/turn-body.ts";
-import { createPath } from "./request-path.ts";
+import { createPath, parseUrl } from "./request-path.ts";
 import { Sender } from "./sender.ts";
+import type { ConnectionWatcher, ResponseHandler, ResponseHeaders, Transport } from "./transport/transport.ts";
+
+/** What was seen of one request. */
+export interface SentRequest {
+  /** Owns its bytes. */
+  readonly record: RawRecord;
+  /** Without a query. */
+  readonly url: string;
+  /** Undefined: not even that was begun. */
+  readonly connection: ConnectionSteps | undefined;
+  /** Of the answer, by name in lower case; cookies are left out. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+type ConnectionSteps = Exclude<MessageInitShape<typeof ConnectionStepsSchema>, { $typeName: string }>;
 
 const localClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
 const timeoutCheckMs = 25;
 const defaultTimeoutSec = 60;
 
-/** Resolves with the record whatever came of the request; it owns its bytes. Throws `invalid_argument` without turn or target. */
-export async function sendOne(request: SendOneRequest, workerId: string, signal: AbortSignal): Promise<RawRecord> {
+/** Resolves whatever came of the request. Throws `invalid_argument` without turn or target. */
+export async function sendOne(request: SendOneRequest, workerId: string, signal: AbortSignal): Promise<SentRequest> {
   const { target, endpoint, turn, model } = request;
-  if (target === undefined || target.urls.length === 0) throw new AssayError("invalid_argument", "target.urls: one is needed");
+  const url = target?.urls[0]?.url;
+  if (target === undefined || url === undefined) throw new AssayError("invalid_argument", "target.urls: one is needed");
   if (turn === undefined) throw new AssayError("invalid_argument", "turn: needed");
   target.requestTimeoutSec ??= defaultTimeoutSec;
   const spec = create(RunSpecSchema, { models: [model], target, ...(endpoint === undefined ? {} : { endpoint }) });
-  const path = createPath(spec);
+  const steps = new StepsKeeper();
+  const path = createPath(spec, steps);
+  const head: { headers?: ResponseHeaders } = {};
   const { promise, resolve } = Promise.withResolvers<RawRecord>();
   const sender = new Sender({
     ...path.sender,
-    transport: path.transport,
+    transport: keepingHead(path.transport, head),
     workerId,
     clock: localClock,
     wallOffsetNs: wallOfMonotonic(0),
@@ -36,23 +55,71 @@ export async function sendOne(request: SendOneRequest, workerId: string, signal:
   const onAbort = (): void => sender.cancelAll(requestError("cancelled", "wait", "the caller gave up"));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const credit = {
-      id: 1,
-      phase: 0,
-      conversation: 0,
-      turn: 0,
-      turns: 1,
-      sessionId: 0,
-      countsTowardTarget: false,
-      dueNs: 0,
-      targetIndex: 0,
-      index: 0,
-    };
-    sender.send(credit, path.bodies.make(turn, [], undefined), messagesOf(turn));
-    return await promise;
+    sender.send(onlyCredit, path.bodies.make(turn, [], undefined), messagesOf(turn));
+    if (signal.aborted) onAbort();
+    const record = await promise;
+    return { record, url: shownUrl(parseUrl(url), path.sender.path), connection: steps.steps, headers: joined(head.headers) };
   } finally {
     clearInterval(timer);
     signal.removeEventListener("abort", onAbort);
     await path.transport.close();
   }
+}
+
+const onlyCredit = {
+  id: 1,
+  phase: 0,
+  conversation: 0,
+  turn: 0,
+  turns: 1,
+  sessionId: 0,
+  countsTowardTarget: false,
+  dueNs: 0,
+  targetIndex: 0,
+  index: 0,
+};
+
+/** Of the first connection: there is only one request. */
+class StepsKeeper implements ConnectionWatcher {
+  steps: ConnectionSteps | undefined;
+
+  onStep(step: Parameters<ConnectionWatcher["onStep"]>[0], atNs: number, remoteAddress: string): void {
+    if (step === "start") {
+      this.steps = { startNs: atNs };
+      return;
+    }
+    const { steps } = this;
+    if (steps === undefined) return;
+    const sinceNs = atNs - (steps.startNs ?? atNs);
+    if (step === "resolved") steps.resolvedNs = sinceNs;
+    else if (step === "connected") steps.connectedNs = sinceNs;
+    else steps.securedNs = sinceNs;
+    steps.remoteAddress = remoteAddress;
+  }
+}
+
+/** The same transport; `head` gets the headers of the last answer, which the hot path does not keep. */
+function keepingHead(transport: Transport, head: { headers?: ResponseHeaders }): Transport {
+  return {
+    ...transport,
+    send: (request, handler) => {
+      const keeping: ResponseHandler = {
+        mayWrite: () => handler.mayWrite(),
+        onSent: (atNs, connection) => handler.onSent(atNs, connection),
+        onHead: (atNs, status, contentType, headers) => {
+          handler.onHead(atNs, status, contentType);
+          if (headers !== undefined) head.headers = { ...headers };
+        },
+        onBody: (atNs, chunk) => handler.onBody(atNs, chunk),
+        onEnd: (atNs) => handler.onEnd(atNs),
+        onFailure: (atNs, error) => handler.onFailure(atNs, error),
+      };
+      return transport.send(request, keeping);
+    },
+  };
+}
+
+function joined(headers: ResponseHeaders = {}): Record<string, string> {
+  const shown = Object.entries(headers).filter(([name, value]) => name !== "set-cookie" && value !== undefined);
+  return Object.fromEntries(shown.map(([name, value]) => [name, typeof value === "string" ? value : (value ?? []).join(", ")]));
 }

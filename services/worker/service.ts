@@ -37,7 +37,7 @@ export function createWorkerService({ workerId, current, usage }: WorkerServiceD
           slots: status?.credits.limit ?? 0,
           held: status?.credits.held ?? 0,
           connections: status?.connections.connections ?? 0,
-          outboxRecords: BigInt(status?.outbox.batches ?? 0),
+          outboxRecords: BigInt(status?.outbox.waiting ?? 0),
           outboxBytes: BigInt(status?.outbox.bytes ?? 0),
           spilledBytes: BigInt(status?.outbox.spilledBytes ?? 0),
           sent: BigInt(status?.sent ?? 0),
@@ -54,16 +54,16 @@ export function createWorkerService({ workerId, current, usage }: WorkerServiceD
         ]);
         while (now.run.inFlight > 0 && !limit.aborted) await delay(drainPollMs);
         await now.run.drained(limit);
-        return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.batches) };
+        return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.waiting) };
       },
       sendOne: async (request, context) => {
-        const record = await sendOne(request, workerId(), context.signal);
+        const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal);
         const writer = new RecordBatchWriter(record.payload.length);
         writer.add(record);
         const message = fromBinary(ProcessRecordsRequestSchema, writer.finish(1)).message;
         const wire = message.case === "batch" ? message.value.records[0] : undefined;
         if (wire === undefined) throw new AssayError("internal", "the record did not encode");
-        return { record: wire };
+        return { record: wire, url, headers, ...(connection === undefined ? {} : { connection }) };
       },
     },
   });

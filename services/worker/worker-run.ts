@@ -4,6 +4,7 @@
  */
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
+import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { ConnectionReuse, type RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
@@ -11,6 +12,7 @@ import type { Credit } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
+import type { PhaseHistograms } from "../common/observe/counting.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
@@ -32,9 +34,13 @@ export interface WorkerRunOptions {
   readonly dial: { credits(): CreditsStream; turns(): TurnStream; records(): RecordsStream };
   readonly spillPath: string;
   readonly incarnation: bigint;
+  /** Gets how late each request with a due time is sent. Default: nobody asks. */
+  readonly lateness?: PhaseHistograms;
   /** Something for the run's timeline. */
   note(kind: string, message: string): void;
 }
+
+export type WorkerTotals = Readonly<Record<"sent" | "opened" | "replaced" | "records" | "stalls" | "fencings", number>>;
 
 const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
 const keptTurnBytes = 64 << 20;
@@ -134,6 +140,14 @@ export class WorkerRun {
     return this.sender.inFlight;
   }
 
+  /** Since the run began here. */
+  counts(): WorkerTotals {
+    const { opened, replaced } = this.path.transport.stats();
+    const { records } = this.records.stats;
+    const { fencings } = this.credits.stats();
+    return { sent: this.sender.total, opened, replaced, records, stalls: this.outboxStalls, fencings };
+  }
+
   status() {
     const credits = this.credits.stats();
     const outbox = this.records.stats;
@@ -195,6 +209,10 @@ export class WorkerRun {
   /** At its bound the outbox takes what is in flight, but nothing more is sent: what was measured is never thrown away. */
   private keep(record: RawRecord): void {
     this.records.add(record);
+    if (record.dueNs > 0) {
+      const isWarmup = this.spec.phases[record.phase]?.kind === PhaseKind.WARMUP;
+      this.options.lateness?.observe(isWarmup ? "warmup" : "profiling", (record.sentNs - record.dueNs) / 1e9);
+    }
     if (this.isStalled || !this.records.isFull) return;
     this.isStalled = true;
     this.outboxStalls++;

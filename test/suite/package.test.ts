@@ -2,7 +2,9 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { expect } from "chai";
+import { parseMetricsPage } from "../../services/telemetry/core/prometheus.ts";
 import { expectRun, type Installed, installPackage, root, runProgram } from "../support/installed.ts";
+import { startCollector } from "../support/otlp-collector.ts";
 import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
 import { blocksOf } from "../support/shell-page.ts";
 
@@ -108,12 +110,43 @@ describe("the package", function () {
     expect(summary.assay_commit).to.match(/^[0-9a-f]{7,}$/);
   });
 
+  for (const protocol of ["http/json", "http/protobuf", "grpc"]) {
+    it(`exports by OpenTelemetry, speaking ${protocol}, without a package of it`, async () => {
+      const collector = await startCollector();
+      try {
+        const env = {
+          OTEL_EXPORTER_OTLP_ENDPOINT: protocol === "grpc" ? collector.grpcUrl : collector.url,
+          OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+          XDG_DATA_HOME: installed.folder,
+        };
+        const args = ["run", "--mock", "--request-count", "10", "--artifact-dir", "watched", "--ui", "none"];
+        await expectRun(installed.command, args, { cwd: installed.folder, env });
+        expect(collector.spans.filter(({ name }) => name.startsWith("chat "))).to.have.lengthOf(10);
+        expect(collector.metrics().map(({ name }) => name)).to.include("assay.worker.sent_requests");
+      } finally {
+        await collector.stop();
+      }
+    });
+  }
+
+  it("serves its metrics page", async () => {
+    const suite = await startServedSuite({ assay: installed.command, args: ["--metrics"] });
+    try {
+      const page = await fetch(`http://${suite.address}/metrics`, { signal: AbortSignal.timeout(10_000) });
+      expect(page.status).to.equal(200);
+      const { samples } = parseMetricsPage(await page.text());
+      expect(samples.map(({ name }) => name)).to.include("assay_controller_created_runs_total");
+    } finally {
+      await suite.stop();
+    }
+  });
+
   describe("as a library", () => {
     let suite: ServedSuite;
     let consumer: string;
 
     before(async () => {
-      suite = await startServedSuite(installed.command);
+      suite = await startServedSuite({ assay: installed.command });
       consumer = await makeConsumer(installed);
     });
 
@@ -144,9 +177,10 @@ const built = [
   "THIRD_PARTY_LICENSES",
   "assay.1",
   "assay.cjs",
-  ...["cli", "dataset-thread", "mock", "query-thread", "records", "serve", "suite", "timing", "worker"].map(
-    (bundle) => `${bundle}.cjs`,
-  ),
+  ...[
+    ...["cli", "dataset-thread", "metrics-page", "mock", "otel", "otel-grpc"],
+    ...["query-thread", "records", "serve", "suite", "timing", "worker"],
+  ].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",
   "client.js",
   ...["@grpc-proto-loader", "@huggingface-tokenizers", "convict", "hdr-histogram-js", "winston", "yaml"].map(

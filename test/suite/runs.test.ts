@@ -41,9 +41,9 @@ describe("runs of this machine", function () {
 
     const lines = (await succeeding(stage, ["runs", "records", folder, "--json"])).trimEnd().split("\n");
     const records = lines.map((line) => JSON.parse(line));
-    expect(records.map(({ credit_id }) => credit_id).sort((a, b) => a - b)).to.deep.equal(
-      Array.from({ length: 30 }, (_, i) => i + 1),
-    );
+    // A credit that came back unsent was drawn again under another id.
+    expect(new Set(records.map(({ credit_id }) => credit_id)).size).to.equal(30);
+    expect(records).to.have.length(30);
     for (const { status, metrics } of records) {
       expect(status).to.equal(200);
       expect(metrics.output_sequence_length).to.equal(32);
@@ -83,7 +83,7 @@ describe("what a run is made of", function () {
   const test = useStages();
 
   test("comes from a file, the environment, options and --set, each over the one before", async (stage) => {
-    const mock = await stage.mock();
+    const mock = await stage.mock({ models: ["from-env"] });
     const file = [
       "models: [from-file]",
       `target: { urls: [${mock.url}] }`,

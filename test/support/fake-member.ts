@@ -195,8 +195,23 @@ export class FakeMember {
   }
 
   private async answer(command: Command): Promise<void> {
-    this.reply(command.commandId, await this.onCommand(command, this));
+    const reaction = await this.onCommand(command, this);
+    const isUnanswered = typeof reaction === "object" && "case" in reaction && reaction.case === undefined;
+    this.reply(command.commandId, isUnanswered && command.action.case === "askTarget" ? listsAll(command) : reaction);
   }
+}
+
+/** A target that lists the model `m`, and answers requests for any. */
+function listsAll({ action }: Command): Reaction {
+  const isGet = action.case === "askTarget" && action.value.question.case === "getPath";
+  const value = {
+    method: isGet ? "GET" : "POST",
+    url: "http://fake/",
+    status: 200,
+    isModelList: isGet,
+    models: isGet ? ["m"] : [],
+  };
+  return { case: "target", value };
 }
 
 /** What a whole run needs of others than its controller. */

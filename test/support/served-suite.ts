@@ -23,14 +23,20 @@ export interface ServedSuite {
   stop(): Promise<void>;
 }
 
-/** `assay`: what is started, by default from its sources. */
-export async function startServedSuite(assay = program): Promise<ServedSuite> {
+export interface ServedSuiteOptions {
+  /** What is started. Default: from its sources. */
+  readonly assay?: string;
+  /** Behind `serve --services=all`. */
+  readonly args?: readonly string[];
+}
+
+export async function startServedSuite({ assay = program, args = [] }: ServedSuiteOptions = {}): Promise<ServedSuite> {
   const folder = await mkdtemp(join(tmpdir(), "assay-served-"));
   const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder };
   const [suite, mock] = [
-    ["serve", "--services=all"],
+    ["serve", "--services=all", ...args],
     ["mock", "--port", "0"],
-  ].map((args) => spawn(process.execPath, [assay, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
+  ].map((words) => spawn(process.execPath, [assay, ...words], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
     ChildProcess,
     ChildProcess,
   ];

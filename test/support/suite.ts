@@ -205,7 +205,7 @@ export class Command {
 export interface Stage {
   readonly folder: string;
   mock(options?: Partial<MockOptions>): Promise<Mock>;
-  /** `assay` with these arguments. */
+  /** `assay` with these arguments, and these variables beside its own environment. */
   start(args: readonly string[], folder?: string, env?: Readonly<Record<string, string>>): Command;
   /** `assay run` against a server: two workers, 8 requests at once, streamed, files in `out`. Later arguments win. */
   run(mock: { readonly url: string }, ...args: readonly string[]): Command;

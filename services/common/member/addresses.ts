@@ -3,6 +3,7 @@ import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { Directory, DirectoryEntry } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { AssayError } from "../errors.ts";
 import type { ServiceName } from "../module.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import { type Channel, type ClientTls, createChannel } from "../rpc/channel.ts";
 
 export interface Addresses {
@@ -34,9 +35,11 @@ export const serviceKinds: Readonly<Record<ServiceName, ServiceKind>> = {
 export interface AddressesOptions {
   readonly token: string | undefined;
   readonly tls?: ClientTls | undefined;
+  /** Makes a span of every call. Default: none. */
+  readonly tracer?: Tracer | undefined;
 }
 
-export function createAddresses({ token, tls }: AddressesOptions): Addresses {
+export function createAddresses({ token, tls, tracer }: AddressesOptions): Addresses {
   const channels = new Map<string, Channel>();
   let entries: readonly DirectoryEntry[] = [];
   let changed = Promise.withResolvers<void>();
@@ -47,7 +50,7 @@ export function createAddresses({ token, tls }: AddressesOptions): Addresses {
   const open = (address: string): Channel => {
     const known = channels.get(address);
     if (known !== undefined) return known;
-    const channel = createChannel({ address, ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }) });
+    const channel = createChannel({ address, token, tls, tracer });
     channels.set(address, channel);
     return channel;
   };

@@ -25,6 +25,7 @@ import { monotonicNs } from "../clock.ts";
 import { AssayError, messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { CommandOutcome } from "../module.ts";
+import { noSpan, type Span, type Tracer } from "../observe/tracing.ts";
 import type { Channel } from "../rpc/channel.ts";
 import { createClient } from "../rpc/client.ts";
 import type { MessageStream } from "../rpc/handler.ts";
@@ -42,6 +43,8 @@ export interface MemberOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly channel: Channel;
   readonly log: Logger;
+  /** Makes a span of every command. Default: none. */
+  readonly tracer?: Tracer;
   readonly cores: number;
   /** Brought to suite time by joining. */
   readonly clock: MeasuredSuiteClock;
@@ -54,6 +57,8 @@ export interface MemberListeners {
   onSuiteChanged(): void;
   counters(): Readonly<Record<string, number>>;
   timingProgress(): TimingProgress[];
+  /** What this process used since the last heartbeat. */
+  onUsage?(usage: ProcessUsage): void;
 }
 
 export interface Member {
@@ -179,7 +184,7 @@ class JoinedMember implements Member {
   private dial(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const client = createClient(ControllerService, this.options.channel);
-    const stream: Stream = client.join();
+    const stream: Stream = client.join({ isTraced: false });
     let hasWelcome = false;
     const late = setTimeout(
       () => stream.fail(new AssayError("deadline_exceeded", `no welcome within ${dialTimeoutMs} ms`)),
@@ -298,16 +303,30 @@ class JoinedMember implements Member {
   private async run(command: Command): Promise<CommandResult> {
     const { commandId } = command;
     const signal = AbortSignal.timeout(command.timeoutMs);
+    const span = this.spanOf(command);
     try {
-      const outcome = await this.options.listeners.onCommand(command, signal);
+      const outcome = await span.within(() => this.options.listeners.onCommand(command, signal));
+      span.end();
       // Nobody asks about a run that has ended.
       if (command.action.case === "finish") this.forget(command.runId);
       return create(CommandResultSchema, { commandId, outcome });
     } catch (error) {
       const code = error instanceof AssayError ? error.code : "internal";
+      span.end({ code, message: messageOf(error) });
       this.options.log.warn("a command failed", { command: command.action.case, run_id: command.runId, error: messageOf(error) });
       return create(CommandResultSchema, { commandId, error: messageOf(error), errorCode: grpcCodeOf(code) });
     }
+  }
+
+  private spanOf({ action, runId, traceContext }: Command): Span {
+    const { tracer } = this.options;
+    if (tracer?.isOn !== true) return noSpan;
+    const name = action.case ?? "nothing";
+    return tracer.start(`command ${name}`, {
+      kind: "server",
+      remoteParent: traceContext,
+      attributes: { "assay.command": name, "assay.run.id": runId, "assay.member.id": this.memberId },
+    });
   }
 
   private startTimers(stream: Stream, heartbeatMs: number): void {
@@ -326,6 +345,7 @@ class JoinedMember implements Member {
   private beat(stream: Stream): void {
     const usage = this.meter.read();
     this.lastUsage = usage;
+    this.options.listeners.onUsage?.(usage);
     const counters: Record<string, bigint> = {};
     for (const [name, value] of Object.entries(this.options.listeners.counters())) counters[name] = BigInt(Math.round(value));
     const offset = this.options.clock.offset();

@@ -1,10 +1,10 @@
 /**
  * Who may call. A caller is known by a bearer token or by a verified client certificate; both give roles, and a method names the
- * least role it asks for. Being on the same host proves nothing: any user of the machine is.
+ * least role it asks for, as does a page. Being on the same host proves nothing: any user of the machine is.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AssayError } from "../errors.ts";
-import type { Identity, ImplementedMethod, Peer, Role } from "./handler.ts";
+import type { Identity, Peer, Role } from "./handler.ts";
 
 /**
  * Roles by bearer token (may be empty where certificates decide), or no authentication at all: then everyone who can connect
@@ -36,10 +36,20 @@ export interface Caller {
   readonly roles: readonly Role[];
 }
 
+/** Who may have something: a method, or a page. */
+export interface Access {
+  /** In messages. */
+  readonly name: string;
+  /** Any one of these will do. */
+  readonly roles: readonly Role[];
+  /** Open to everyone on this host, whatever `roles` says. */
+  readonly isOpenOnLoopback: boolean;
+}
+
 /** Decides for one server. */
 export interface Authorizer {
-  /** Who this is, if they may call the method; else throws `unauthenticated` or `permission_denied`. */
-  admit(facts: CallerFacts, method: ImplementedMethod): Caller;
+  /** Who this is, if they may have what they ask for; else throws `unauthenticated` or `permission_denied`. */
+  admit(facts: CallerFacts, wanted: Access): Caller;
   /** Who this is, whatever they may do: for what has to be logged of a refused call. */
   peerOf(facts: CallerFacts): Peer;
 }
@@ -76,25 +86,24 @@ export function createAuthorizer(options: AuthOptions): Authorizer {
 
   return {
     peerOf: (facts) => identify(facts).peer,
-    admit(facts, method) {
+    admit(facts, wanted) {
       const { peer, roles, hasUnknownToken } = identify(facts);
-      const isOpen = options.insecure === true || (method.isOpenOnLoopback && peer.isLoopback);
-      if (isOpen || (!hasUnknownToken && satisfies(roles, method.roles))) return { peer, roles };
-      throw refusalOf(method, peer, hasUnknownToken);
+      const isOpen = options.insecure === true || (wanted.isOpenOnLoopback && peer.isLoopback);
+      if (isOpen || (!hasUnknownToken && satisfies(roles, wanted.roles))) return { peer, roles };
+      throw refusalOf(wanted, peer, hasUnknownToken);
     },
   };
 }
 
-function refusalOf(method: ImplementedMethod, peer: Peer, hasUnknownToken: boolean): AssayError {
-  const name = `${method.desc.parent.typeName}/${method.desc.name}`;
-  const needed = method.roles.join(" or ");
+function refusalOf({ name, roles }: Access, peer: Peer, hasUnknownToken: boolean): AssayError {
+  const needed = roles.join(" or ");
   if (hasUnknownToken) return new AssayError("unauthenticated", `calling ${name}: unknown bearer token`);
   if (peer.identity.kind === "anonymous") {
     const message = `calling ${name} needs the role ${needed}: send a bearer token or a client certificate`;
     return new AssayError("unauthenticated", message);
   }
   const who = peer.identity.kind === "certificate" ? `the certificate "${peer.identity.name}"` : "this token";
-  const metadata = { neededRoles: method.roles.join(",") };
+  const metadata = { neededRoles: roles.join(",") };
   return new AssayError("permission_denied", `calling ${name} needs the role ${needed}, which ${who} does not give`, {
     metadata,
   });

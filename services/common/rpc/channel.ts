@@ -1,6 +1,7 @@
 /** The client's end of a connection: one HTTP/2 connection to one address, shared by any number of service clients. */
 import { Client, credentials, type ChannelOptions as GrpcChannelOptions, Metadata } from "@grpc/grpc-js";
 import { AssayError } from "../errors.ts";
+import { noTracer, type Tracer } from "../observe/tracing.ts";
 
 /** PEM texts of a client. */
 export interface ClientTls {
@@ -20,6 +21,8 @@ export interface ChannelOptions {
   readonly tls?: ClientTls | undefined;
   /** Sent as a bearer token with every call. */
   readonly token?: string | undefined;
+  /** Makes a span of every call, whose context goes along in the call's metadata. Default: none. */
+  readonly tracer?: Tracer | undefined;
   /** Over the defaults below; names as in grpc-js. */
   readonly channelOptions?: GrpcChannelOptions;
 }
@@ -52,10 +55,12 @@ const DEFAULTS: GrpcChannelOptions = {
 export class Channel {
   readonly address: string;
   readonly grpc: Client;
+  readonly tracer: Tracer;
   readonly #token: string | undefined;
 
   constructor(options: ChannelOptions) {
     this.address = options.address;
+    this.tracer = options.tracer ?? noTracer;
     this.#token = options.token;
     this.grpc = new Client(options.address, credentialsOf(options.tls), {
       ...DEFAULTS,

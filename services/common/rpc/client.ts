@@ -2,11 +2,12 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ClientDuplexStream, ClientReadableStream, ClientWritableStream, Metadata, ServiceError } from "@grpc/grpc-js";
 import { AssayError, messageOf } from "../errors.ts";
+import { noSpan, type Span } from "../observe/tracing.ts";
 import { asBuffer, type Codecs, type MethodDefinition, methodDefinition } from "./bridge.ts";
 import { Channel, type ChannelOptions } from "./channel.ts";
 import type { MessageStream, ReceivedResponse, SentRequest } from "./handler.ts";
 import { DuplexMessageStream } from "./message-stream.ts";
-import { errorOfGrpcStatus } from "./status.ts";
+import { asAssayError, errorOfGrpcStatus, statusNameOf } from "./status.ts";
 import { type Abortable, pump } from "./stream-pump.ts";
 
 export interface CallOptions {
@@ -17,6 +18,8 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Waits for a connection (until the deadline) where the call would otherwise fail at once with `unavailable`. */
   readonly waitForReady?: boolean;
+  /** False: the call is no span, on a channel that traces. Default: true. */
+  readonly isTraced?: boolean;
 }
 
 export interface StreamOptions extends CallOptions {
@@ -136,16 +139,18 @@ class Caller {
     const { path, requestSerialize, responseDeserialize } = this.#method;
     const { signal } = options;
     this.#throwIfAborted(signal);
-    const call: ClientReadableStream<unknown> = this.#open(() =>
+    const span = this.#span(options);
+    const call: ClientReadableStream<unknown> = this.#open(span, () =>
       this.#channel.grpc.makeServerStreamRequest(
         path,
         requestSerialize,
         responseDeserialize,
         request,
-        this.#metadata(options),
+        this.#metadata(options, span),
         deadlineOf(options.timeoutMs),
       ),
     );
+    call.on("status", (status) => endSpan(span, status.code === 0 ? undefined : errorOfGrpcStatus(status, this.#attempt)));
     const opening = this.#watchOpening(call, options, () => call.cancel());
     // Once the loop is left nobody hears the status, and an "error" event without a listener would end the process.
     call.on("error", () => {});
@@ -164,12 +169,13 @@ class Caller {
   bidi(options: StreamOptions): MessageStream<unknown, unknown> {
     const { path, requestSerialize, responseDeserialize } = this.#method;
     const { signal } = options;
-    const call: ClientDuplexStream<unknown, unknown> = this.#open(() =>
+    const span = this.#span(options);
+    const call: ClientDuplexStream<unknown, unknown> = this.#open(span, () =>
       this.#channel.grpc.makeBidiStreamRequest(
         path,
         passThrough,
         responseDeserialize,
-        this.#metadata(options),
+        this.#metadata(options, span),
         deadlineOf(options.timeoutMs),
       ),
     );
@@ -191,6 +197,7 @@ class Caller {
       opening.stop();
       signal?.removeEventListener("abort", onAbort);
       const error = failure ?? (status.code === 0 ? undefined : errorOfGrpcStatus(status, this.#attempt));
+      endSpan(span, error);
       if (failure === undefined) stream.settleAfterMessages(error);
       else stream.settle(error);
     });
@@ -208,12 +215,19 @@ class Caller {
     const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       this.#throwIfAborted(signal);
+      const span = this.#span(options);
       let stopListening: (() => void) | undefined;
-      const call = this.#open(() =>
-        start(this.#metadata(options), deadlineOf(timeoutMs), (error, response) => {
+      const call = this.#open(span, () =>
+        start(this.#metadata(options, span), deadlineOf(timeoutMs), (error, response) => {
           stopListening?.();
-          if (error === null || error === undefined) resolve(response);
-          else reject(this.#errorOf(error, signal));
+          if (error === null || error === undefined) {
+            endSpan(span, undefined);
+            resolve(response);
+            return;
+          }
+          const failure = this.#errorOf(error, signal);
+          endSpan(span, asAssayError(failure));
+          reject(failure);
         }),
       );
       stopListening = cancelOnAbort(signal, call);
@@ -221,16 +235,34 @@ class Caller {
   }
 
   // Starting a call throws only where the channel was closed or the metadata is not sendable.
-  #open<T>(start: () => T): T {
+  #open<T>(span: Span, start: () => T): T {
     try {
       return start();
-    } catch (error) {
-      throw new AssayError("unavailable", `${this.#attempt}: ${messageOf(error)}`, { cause: error });
+    } catch (thrown) {
+      const error = new AssayError("unavailable", `${this.#attempt}: ${messageOf(thrown)}`, { cause: thrown });
+      endSpan(span, error);
+      throw error;
     }
   }
 
-  #metadata({ metadata, waitForReady }: CallOptions): Metadata {
-    return this.#channel.metadata(metadata, waitForReady);
+  #span({ isTraced = true }: CallOptions): Span {
+    const { tracer, address } = this.#channel;
+    if (!tracer.isOn || !isTraced) return noSpan;
+    const method = this.#method.path.slice(1);
+    const port = Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
+    return tracer.start(method, {
+      kind: "client",
+      attributes: {
+        "rpc.system.name": "grpc",
+        "rpc.method": method,
+        "server.address": address.replace(/:\d+$/, ""),
+        "server.port": port,
+      },
+    });
+  }
+
+  #metadata({ metadata, waitForReady }: CallOptions, { carrier }: Span): Metadata {
+    return this.#channel.metadata({ ...carrier, ...metadata }, waitForReady);
   }
 
   // A stream has no deadline, so an address where nobody answers would hold it for as long as TCP tries.
@@ -262,6 +294,12 @@ class Caller {
     const isCancelled = signal?.aborted === true && error.code === CANCELLED;
     return isCancelled ? this.#cancelledBy(signal) : errorOfGrpcStatus(error, this.#attempt, error);
   }
+}
+
+function endSpan(span: Span, error: AssayError | undefined): void {
+  span.set({ "rpc.response.status_code": statusNameOf(error) });
+  // Most streams are ended so by their own side, when they have done their work.
+  span.end(error?.code === "cancelled" ? undefined : error);
 }
 
 const CANCELLED = 1;

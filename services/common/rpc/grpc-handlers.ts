@@ -21,6 +21,7 @@ import { asBuffer, type MethodDefinition, methodDefinition } from "./bridge.ts";
 import { type Call, type CallBook, type CallStart, cancelledByCaller, outOfTime } from "./call.ts";
 import type { ErasedHandler, Implementation, ImplementedMethod, ReadonlyMetadata } from "./handler.ts";
 import { DuplexMessageStream } from "./message-stream.ts";
+import type { MethodStats } from "./method-stats.ts";
 import { asAssayError, grpcStatusOf } from "./status.ts";
 import { messagesOf, pump } from "./stream-pump.ts";
 
@@ -51,7 +52,10 @@ export function createGrpcHandlers(
     const handlers: UntypedServiceImplementation = {};
     for (const [name, method] of implementation.methods) {
       const isCallback = typeof method.handler !== "function";
-      const ofMethod = methodDefinition(method.desc, method.codec);
+      const ofMethod = counted(
+        methodDefinition(method.desc, method.codec),
+        book.methodStats(method.desc.parent.typeName, method.desc.name),
+      );
       // A message stream serialises by itself, when `send` is called.
       definition[name] = isCallback ? { ...ofMethod, responseSerialize: passThrough } : ofMethod;
       handlers[name] = adapterOf(method, ofMethod, (call) => openCall(book, callers, method, call));
@@ -64,6 +68,22 @@ export function createGrpcHandlers(
 
 function passThrough(bytes: unknown): Buffer {
   return bytes as Buffer;
+}
+
+/** The same definition; whatever kind of call it is, each of its messages passes one of these two once. */
+function counted(definition: MethodDefinition, stats: MethodStats): MethodDefinition {
+  const { requestDeserialize, responseSerialize } = definition;
+  return {
+    ...definition,
+    requestDeserialize(bytes) {
+      stats.received++;
+      return requestDeserialize(bytes);
+    },
+    responseSerialize(message) {
+      stats.sent++;
+      return responseSerialize(message);
+    },
+  };
 }
 
 function admissionInterceptor(
@@ -121,6 +141,7 @@ function startOf(method: ImplementedMethod, caller: Caller, metadata: Metadata, 
     service: method.desc.parent.typeName,
     method: method.desc.name,
     isStream: method.desc.methodKind !== "unary",
+    isTraced: method.isTraced,
     protocol: "grpc",
     caller,
     metadata: readonlyMetadata(metadata),
@@ -173,7 +194,7 @@ type StreamHandler = Exclude<ErasedHandler, FunctionHandler>;
 
 function respond(handler: FunctionHandler, input: unknown, call: Call, answer: sendUnaryData<unknown>): void {
   const run = async () => handler(input, call);
-  run().then(
+  call.within(run).then(
     (response) => {
       if (call.end()) answer(null, response);
     },
@@ -194,7 +215,7 @@ function streamResponses(
   into.sendMetadata(new Metadata());
   // A handler of this kind was checked to return an iterable.
   const run = async () => pump(handler(input, call) as AsyncIterable<unknown>, into, call);
-  run().then(
+  call.within(run).then(
     () => {
       if (call.end()) into.end();
     },
@@ -228,7 +249,7 @@ function callbackStream(handler: StreamHandler, definition: MethodDefinition, op
       if (!hasSentStatus) stream.settle(error);
     });
     try {
-      handler.onStream(stream, call);
+      call.within(() => handler.onStream(stream, call));
     } catch (error) {
       stream.fail(asAssayError(error));
     }

@@ -12,6 +12,9 @@ export type Role = "viewer" | "operator" | "member";
 /** The least role a method asks for (an operator is a viewer too; a member is neither), or a list of which any one will do. */
 export type NeededRole = Role | readonly Role[];
 
+/** Reads of a server itself need some role, whichever, from other hosts. */
+export const ANY_ROLE: readonly Role[] = ["viewer", "operator", "member"];
+
 /** Who calls, by what was proved. A name from metadata is never an identity. */
 export type Identity =
   | { readonly kind: "anonymous" }
@@ -148,6 +151,8 @@ export interface ImplementOptions<D extends DescService, C extends Codecs<D>> {
   readonly roles?: { readonly [K in keyof D["method"]]?: NeededRole };
   /** Hand-written codecs of hot methods. A method with one is served over gRPC only. */
   readonly codecs?: C;
+  /** Methods whose calls are no spans: those that live as long as a process. */
+  readonly untraced?: readonly (keyof D["method"])[];
 }
 
 /** A service with its handlers, as a server takes it; made by `implement`. */
@@ -157,6 +162,8 @@ export interface Implementation {
 }
 
 export interface ImplementedMethod {
+  /** `assay.dataset.v1.DatasetService/GetDataset` */
+  readonly name: string;
   readonly desc: DescService["methods"][number];
   readonly handler: ErasedHandler;
   readonly roles: readonly Role[];
@@ -164,6 +171,8 @@ export interface ImplementedMethod {
   readonly codec: Codecs<DescService>[string];
   /** Open to everyone on this host, whatever `roles` says: health and reflection. */
   readonly isOpenOnLoopback: boolean;
+  /** Its calls are spans where the server traces. */
+  readonly isTraced: boolean;
 }
 
 /** A handler whose message types were checked when it was given to `implement`. */
@@ -195,6 +204,7 @@ interface ErasedOptions {
   readonly role: NeededRole;
   readonly roles?: object;
   readonly codecs?: object;
+  readonly untraced?: readonly PropertyKey[];
 }
 
 function implementErased(desc: DescService, options: ErasedOptions, isOpenOnLoopback: boolean): Implementation {
@@ -209,12 +219,15 @@ function implementErased(desc: DescService, options: ErasedOptions, isOpenOnLoop
     const codec = codecs[method.localName];
     const needed = roles[method.localName] ?? options.role;
     methods.set(method.localName, {
+      name: `${desc.typeName}/${method.name}`,
       desc: method,
       handler,
       codec,
       hasCodec: codec !== undefined,
       roles: typeof needed === "string" ? [needed] : needed,
       isOpenOnLoopback,
+      // What every server offers is asked all day by what watches it, and tells nothing of a run.
+      isTraced: !isOpenOnLoopback && options.untraced?.includes(method.localName) !== true,
     });
   }
   return { desc, methods };

@@ -1,10 +1,7 @@
 /** grpc.health.v1 for one server. */
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../../gen/grpc/health/v1/health_pb.js";
 import { AssayError } from "../errors.ts";
-import { type Implementation, implementOpenOnLoopback, type Role } from "./handler.ts";
-
-/** Reads of a server itself need some role, whichever, from other hosts. */
-export const ANY_ROLE: readonly Role[] = ["viewer", "operator", "member"];
+import { ANY_ROLE, type Implementation, implementOpenOnLoopback } from "./handler.ts";
 
 /** The health of every service of a server; `""` is the server as a whole. */
 export class HealthBoard {

@@ -1,20 +1,17 @@
 /**
- * Connect (JSON or binary) and gRPC-web over HTTP/1.1, by connect-node. This file is imported when the first such connection
- * comes: loading Connect costs more than the rest of a server's start.
+ * HTTP/1.1: Connect (JSON or binary) and gRPC-web, and pages. Connect is imported when the first call comes: loading it costs more
+ * than the rest of a server's start, and a page needs none of it.
  */
 import http from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { type ConnectRouter, createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { AssayError } from "../errors.ts";
-import type { Authorizer, Caller, CallerFacts } from "./auth.ts";
-import type { Call, CallBook, CallStart } from "./call.ts";
-import { abortErrorOf, connectErrorOf } from "./connect-status.ts";
+import { AssayError, messageOf } from "../errors.ts";
+import type { Access, Authorizer, Caller, CallerFacts } from "./auth.ts";
+import { type CallBook, http1Start } from "./call.ts";
+import type { ConnectHandler } from "./connect-rpc.ts";
 import { type GuardedRequest, refusalOf } from "./guard.ts";
-import type { ErasedHandler, Implementation, ImplementedMethod, ReadonlyMetadata } from "./handler.ts";
+import type { Implementation, ImplementedMethod } from "./handler.ts";
 import { asAssayError, wireMessageOf } from "./status.ts";
-import { closeIterator } from "./stream-pump.ts";
 
 export interface Http1Options {
   readonly implementations: readonly Implementation[];
@@ -24,9 +21,19 @@ export interface Http1Options {
   readonly hosts: ReadonlySet<string>;
   readonly maxMessageBytes: number;
   readonly handshakeTimeoutMs: number;
+  readonly pages: HttpPages;
   /** Answers whatever is no RPC (a page, `/metrics`), once the guard has let it pass; without it that is 404. No role is asked for. */
   readonly fallback?: http.RequestListener | undefined;
 }
+
+/** A page that is answered to GET and HEAD, once the guard and its access rule have let the request pass. */
+export interface HttpPage extends Access {
+  /** Must end the response, whatever happens. */
+  answer(request: http.IncomingMessage, response: http.ServerResponse): void;
+}
+
+/** By path. */
+export type HttpPages = Readonly<Record<string, HttpPage>>;
 
 export interface Http1Gateway {
   accept(socket: Socket): void;
@@ -34,21 +41,18 @@ export interface Http1Gateway {
   stop(): void;
 }
 
-const callerKey = createContextKey<Caller | undefined>(undefined);
-
 type Request = http.IncomingMessage;
 
 export function createHttp1Gateway(options: Http1Options): Http1Gateway {
   const methods = methodsByPath(options.implementations);
-  const callers = new WeakMap<object, Caller>();
-  const answerRpc = connectNodeAdapter({
-    routes: (router) => addRoutes(router, options),
-    contextValues: (request) => createContextValues().set(callerKey, callers.get(request)),
-    readMaxBytes: options.maxMessageBytes,
-    writeMaxBytes: options.maxMessageBytes,
-    // Compressing a 4 KiB message costs seven times what sending it does, in a process whose time is measured.
-    acceptCompression: [],
-  });
+  let connect: Promise<ConnectHandler> | undefined;
+  const answerRpc = (request: Request, response: http.ServerResponse, caller: Caller | undefined): void => {
+    connect ??= import("./connect-rpc.ts").then(({ createConnectHandler }) => createConnectHandler(options));
+    connect.then(
+      (answer) => answer(request, response, caller),
+      (error: unknown) => refuse(response, 500, new AssayError("internal", `loading Connect: ${messageOf(error)}`)),
+    );
+  };
 
   let isStopping = false;
   const server = http.createServer(
@@ -63,15 +67,18 @@ export function createHttp1Gateway(options: Http1Options): Http1Gateway {
       });
       const refusal = refusalOf(guardedRequest(request), options.hosts);
       if (refusal !== undefined) return refuse(response, 403, new AssayError("permission_denied", refusal));
-      const method = methods.get(pathOf(request));
+      const path = pathOf(request);
+      const page = options.pages[path];
+      if (page !== undefined) return answerPage(page, request, response, options.authorizer);
+      const method = methods.get(path);
       if (method === undefined && options.fallback !== undefined) return options.fallback(request, response);
+      let caller: Caller | undefined;
       try {
-        if (method !== undefined) callers.set(request, admit(request, method, options));
+        if (method !== undefined) caller = admit(request, method, options);
       } catch (thrown) {
-        const error = asAssayError(thrown);
-        return refuse(response, error.code === "unauthenticated" ? 401 : 403, error);
+        return refuseCaller(response, asAssayError(thrown));
       }
-      answerRpc(request, response);
+      answerRpc(request, response, caller);
     },
   );
   // It never listens, and without this its timeouts and its tracking of idle connections would never start.
@@ -110,9 +117,34 @@ function guardedRequest(request: Request): GuardedRequest {
   };
 }
 
+function answerPage(page: HttpPage, request: Request, response: http.ServerResponse, authorizer: Authorizer): void {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    const error = new AssayError("unimplemented", `${request.method} ${page.name}: only GET and HEAD are answered`);
+    refuse(response, 405, error, { allow: "GET, HEAD" });
+    return;
+  }
+  try {
+    authorizer.admit(factsOf(request), page);
+  } catch (thrown) {
+    refuseCaller(response, asAssayError(thrown));
+    return;
+  }
+  page.answer(request, response);
+}
+
+function refuseCaller(response: http.ServerResponse, error: AssayError): void {
+  const isUnknown = error.code === "unauthenticated";
+  refuse(response, isUnknown ? 401 : 403, error, isUnknown ? { "www-authenticate": "Bearer" } : {});
+}
+
 // Refused before the body is read, in the shape of a Connect error; gRPC-web clients go by the HTTP status.
-function refuse(response: http.ServerResponse, httpStatus: 401 | 403, error: AssayError): void {
-  response.writeHead(httpStatus, { "content-type": "application/json", connection: "close" });
+function refuse(
+  response: http.ServerResponse,
+  httpStatus: 401 | 403 | 405 | 500,
+  error: AssayError,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(httpStatus, { "content-type": "application/json", connection: "close", ...headers });
   response.end(JSON.stringify({ code: error.code, message: wireMessageOf(error) }));
 }
 
@@ -136,100 +168,9 @@ function admit(request: Request, method: ImplementedMethod, { authorizer, book }
   } catch (thrown) {
     const error = asAssayError(thrown);
     const metadata = { get: (key: string) => textOf(request.headers[key.toLowerCase()]) };
-    book.open(startOf(method, { peer: authorizer.peerOf(facts), roles: [] }, metadata, undefined)).end(error);
+    book.open(http1Start(method, { peer: authorizer.peerOf(facts), roles: [] }, metadata, undefined)).end(error);
     throw error;
   }
-}
-
-function startOf(
-  method: ImplementedMethod,
-  caller: Caller,
-  metadata: ReadonlyMetadata,
-  deadlineMs: number | undefined,
-): CallStart {
-  const isStream = method.desc.methodKind !== "unary";
-  return {
-    service: method.desc.parent.typeName,
-    method: method.desc.name,
-    isStream,
-    protocol: "http1",
-    caller,
-    metadata,
-    deadlineMs,
-  };
-}
-
-function addRoutes(router: ConnectRouter, { implementations, book }: Http1Options): void {
-  for (const { desc, methods } of implementations) {
-    // Each route is built by the kind of its own method, and so has the shape that Connect expects of it.
-    const routes: Record<string, never> = {};
-    for (const [name, method] of methods) {
-      const { handler } = method;
-      // Bidi streams need HTTP/2, and a codec of one's own knows no JSON: Connect answers these with "unimplemented".
-      if (typeof handler !== "function" || method.hasCodec || method.desc.methodKind === "bidi_streaming") continue;
-      const answer = method.desc.methodKind === "server_streaming" ? streamResponses : respond;
-      const route = (input: unknown, context: HandlerContext) => answer(handler, input, openCall(book, method, context));
-      routes[name] = route as never;
-    }
-    router.service(desc, routes);
-  }
-}
-
-function openCall(book: CallBook, method: ImplementedMethod, context: HandlerContext): Call {
-  const caller = context.values.get(callerKey);
-  if (caller === undefined) throw new Error(`${method.desc.name} was not admitted`);
-  const timeoutMs = context.timeoutMs();
-  const metadata = { get: (key: string) => context.requestHeader.get(key) ?? undefined };
-  const deadlineMs = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
-  const call = book.open(startOf(method, caller, metadata, deadlineMs));
-  const abort = () => call.abort(abortErrorOf(context.signal.reason));
-  if (context.signal.aborted) abort();
-  else context.signal.addEventListener("abort", abort, { once: true });
-  return call;
-}
-
-type FunctionHandler = Extract<ErasedHandler, (...args: never) => unknown>;
-
-// Connect tells a handler that its time is over and then waits for it: the deadline is kept here, whatever the handler does.
-async function respond(handler: FunctionHandler, input: unknown, call: Call): Promise<unknown> {
-  try {
-    const response = await untilAbort(call, async () => handler(input, call));
-    call.end();
-    return response;
-  } catch (thrown) {
-    throw ended(call, thrown);
-  }
-}
-
-async function* streamResponses(handler: FunctionHandler, input: unknown, call: Call): AsyncGenerator<unknown> {
-  // A handler of this kind was checked to return an iterable.
-  const iterator = (handler(input, call) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-  try {
-    while (true) {
-      const next = await untilAbort(call, () => iterator.next());
-      if (next.done === true) break;
-      yield next.value;
-    }
-    call.end();
-  } catch (thrown) {
-    throw ended(call, thrown);
-  } finally {
-    closeIterator(iterator);
-  }
-}
-
-// What the work gives, or the abort error if that comes first.
-function untilAbort<T>(call: Call, work: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stopListening = call.onAbort(reject);
-    work().then(resolve, reject).finally(stopListening);
-  });
-}
-
-function ended(call: Call, thrown: unknown): Error {
-  const error = asAssayError(thrown);
-  call.end(error);
-  return connectErrorOf(error);
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -15,8 +15,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { file_google_rpc_error_details } from "../../../gen/google/rpc/error_details_pb.js";
 import { ServerReflection as ServerReflectionV1 } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionV1Alpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
-import { type Implementation, implementOpenOnLoopback } from "./handler.ts";
-import { ANY_ROLE } from "./health.ts";
+import { ANY_ROLE, type Implementation, implementOpenOnLoopback } from "./handler.ts";
 import { grpcCodeOf } from "./status.ts";
 
 /** A request's question, the same in both packages. */

@@ -2,15 +2,17 @@
 import type { RequestListener } from "node:http";
 import { Server } from "@grpc/grpc-js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
-import { AssayError, messageOf } from "../errors.ts";
+import { AssayError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import { type AuthOptions, createAuthorizer, isLoopbackAddress } from "./auth.ts";
 import { CallBook, type RpcStats } from "./call.ts";
 import { createGrpcHandlers } from "./grpc-handlers.ts";
 import { hostsOf } from "./guard.ts";
 import type { Implementation } from "./handler.ts";
 import { HealthBoard } from "./health.ts";
-import type { Http1Gateway } from "./http1.ts";
+import { createHttp1Gateway, type Http1Gateway, type HttpPages } from "./http1.ts";
+import type { MethodStats } from "./method-stats.ts";
 import { OnePort, type TlsFiles, type TlsOptions } from "./port.ts";
 import { createReflection } from "./reflection.ts";
 import { createWideInjector } from "./windows.ts";
@@ -48,6 +50,10 @@ export interface RpcServerOptions {
   readonly auth: AuthOptions;
   readonly log: Logger;
   readonly limits?: RpcLimits;
+  /** Makes a span of every call. Default: none. */
+  readonly tracer?: Tracer;
+  /** Pages over HTTP/1.1, behind the Host and Origin guard, each with its own access rule. */
+  readonly pages?: HttpPages;
   /** Answers HTTP/1.1 requests that are no RPC, behind the Host and Origin guard and without a role; 404 if absent. */
   readonly httpFallback?: RequestListener;
 }
@@ -65,6 +71,8 @@ export interface RpcServer {
   /** Certificates for new connections; open ones keep theirs. Throws `invalid_argument` and keeps the old ones if they do not fit. */
   reloadTls(files: TlsFiles): void;
   stats(): RpcStats;
+  /** Counts of every method. */
+  methods(): Iterable<MethodStats>;
 }
 
 const DEFAULT_LIMITS: Required<RpcLimits> = {
@@ -103,13 +111,13 @@ class OnePortServer implements RpcServer {
   readonly #implementations: readonly Implementation[];
   readonly #authorizer;
   #boundPort = 0;
-  #gateway: Promise<Http1Gateway> | undefined;
+  #gateway: Http1Gateway | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#book = new CallBook(options.log);
+    this.#book = new CallBook(options.log, options.tracer);
     this.#authorizer = createAuthorizer(options.auth);
     this.#health = new HealthBoard(options.services.map(({ desc }) => desc.typeName));
     const described = [...options.services.map(({ desc }) => desc), Health];
@@ -124,15 +132,7 @@ class OnePortServer implements RpcServer {
       maxConnections: this.#limits.maxConnections,
       onError: (error) => options.log.warn("accepting a connection failed", { error: error.message }),
       onHttp2: (socket) => injector.injectConnection(socket),
-      onHttp1: (socket) => {
-        this.#http1().then(
-          (gateway) => gateway.accept(socket),
-          (error) => {
-            this.#options.log.error("loading HTTP/1.1 failed", { error: messageOf(error) });
-            socket.destroy();
-          },
-        );
-      },
+      onHttp1: (socket) => this.#http1().accept(socket),
     });
   }
 
@@ -159,14 +159,16 @@ class OnePortServer implements RpcServer {
     return this.#book.stats();
   }
 
+  methods(): Iterable<MethodStats> {
+    return this.#book.methods();
+  }
+
   async #stop(graceMs: number): Promise<void> {
     this.#health.close();
     const closed = this.#port.close(graceMs);
     // Sends GOAWAY. Its callback means nothing with injected connections: it comes while calls still run.
     this.#grpc.tryShutdown(() => {});
-    // If it could not be loaded there is nothing to stop: its sockets were closed and the failure logged then.
-    const gateway = await this.#gateway?.catch(() => undefined);
-    gateway?.stop();
+    this.#gateway?.stop();
     await closed;
   }
 
@@ -184,23 +186,20 @@ class OnePortServer implements RpcServer {
     return server;
   }
 
-  #http1(): Promise<Http1Gateway> {
-    this.#gateway ??= this.#loadHttp1();
-    return this.#gateway;
-  }
-
-  async #loadHttp1(): Promise<Http1Gateway> {
-    const { createHttp1Gateway } = await import("./http1.ts");
-    const { listen, tls, httpFallback } = this.#options;
+  // Made when the first such connection comes: only then the port is known, and most servers never see one.
+  #http1(): Http1Gateway {
+    const { listen, tls, pages = {}, httpFallback } = this.#options;
     const names = [...(listen.host === undefined ? [] : [listen.host]), ...(listen.names ?? [])];
-    return createHttp1Gateway({
+    this.#gateway ??= createHttp1Gateway({
       implementations: this.#implementations,
       authorizer: this.#authorizer,
       book: this.#book,
       hosts: hostsOf(names, this.#boundPort, tls !== undefined),
       maxMessageBytes: this.#limits.maxMessageBytes,
       handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
+      pages,
       fallback: httpFallback,
     });
+    return this.#gateway;
   }
 }

@@ -50,6 +50,11 @@ export function grpcCodeOf(code: ErrorCode): number {
   return GRPC_CODES[code];
 }
 
+/** The code of a call's end as gRPC spells it: `OK`, `DEADLINE_EXCEEDED`. */
+export function statusNameOf(error: AssayError | undefined): string {
+  return (error?.code ?? "ok").toUpperCase();
+}
+
 /** The code of a gRPC status; what we have no word for (UNKNOWN, numbers to come) is `internal`. */
 export function errorCodeOf(grpcCode: number): ErrorCode {
   return ERROR_CODES.get(grpcCode) ?? "internal";

@@ -40,6 +40,15 @@ export interface PhasePlan {
   readonly durationNs: number | undefined;
   /** May be Infinity. */
   readonly graceNs: number;
+  /** Its requests are what the run is for; a run without such phases is for those of all. */
+  readonly isMeasured: boolean;
+}
+
+/** What became of a phase's requests. */
+export interface PhaseResult {
+  readonly succeeded: number;
+  readonly errored: number;
+  readonly cancelled: number;
 }
 
 export interface RunPlan {
@@ -99,8 +108,8 @@ export interface RunMachine<Account, Heartbeat> {
   timingHeartbeat(phase: number, heartbeat: Heartbeat): void;
   sendingComplete(phase: number, now: number): void;
   returningComplete(phase: number, account: Account, now: number): void;
-  /** The records manager has closed the phase, and that is committed. */
-  phaseClosed(phase: number, now: number): void;
+  /** The records manager has closed the phase, and that is committed. Without a result nobody can say that all requests failed. */
+  phaseClosed(phase: number, result: PhaseResult | undefined, now: number): void;
   processed(now: number): void;
   processingFailed(message: string, now: number): void;
   /** A service that the run cannot do without is gone for good, with everything that only it knew. */
@@ -146,6 +155,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   readonly #barriers: Barrier[] = [];
   readonly #phases: PhaseProgress[] = [];
   readonly #heartbeats = new Map<number, Heartbeat>();
+  readonly #results = new Map<number, PhaseResult>();
   #state: RunState = "created";
   #outcome: "completed" | "failed" | "cancelled" = "completed";
   #reason = "";
@@ -193,7 +203,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   unready(name: BarrierName, member: string, message: string, now: number): void {
     const barrier = this.#barrier(name);
     if (barrier === undefined) return;
-    this.#giveUp(barrier, `${name} not ready: ${member}: ${message}`, now);
+    this.#giveUp(barrier, `${name} not ready: ${member === name ? "" : `${member}: `}${message}`, now);
   }
 
   timingHeartbeat(phase: number, heartbeat: Heartbeat): void {
@@ -220,11 +230,12 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     else this.#settle(now);
   }
 
-  phaseClosed(phase: number, now: number): void {
+  phaseClosed(phase: number, result: PhaseResult | undefined, now: number): void {
     const progress = this.#phases[phase];
     // Nothing is closed before its account was handed over.
     if (progress === undefined || !progress.isReturned || this.#isOver) return;
     progress.isClosed = true;
+    if (result !== undefined) this.#results.set(phase, result);
     progress.recordsDeadlineNs = Number.POSITIVE_INFINITY;
     this.#settle(now);
   }
@@ -378,9 +389,21 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     if (this.#state === "processing" || this.#isOver) return;
     const isLast = this.#phases.length === this.#plan.phases.length || this.#outcome !== "completed";
     if (!isLast || this.#phases.some(({ isClosed }) => !isClosed)) return;
+    if (this.#outcome === "completed") this.#judgeResults();
     this.#enter("processing");
     this.#processingDeadlineNs = now + this.#plan.processingTimeoutNs;
     this.#out.command({ kind: "process" });
+  }
+
+  /** A run of which nothing that was measured succeeded has failed, however orderly it ended. */
+  #judgeResults(): void {
+    const indices = [...this.#plan.phases.keys()];
+    const measured = indices.filter((phase) => this.#phaseOf(phase).isMeasured);
+    const results = (measured.length > 0 ? measured : indices).map((phase) => this.#results.get(phase));
+    const known = results.filter((result) => result !== undefined);
+    if (known.length === 0 || known.length < results.length || known.some(({ succeeded }) => succeeded > 0)) return;
+    this.#outcome = "failed";
+    this.#reason = nothingSucceeded(known);
   }
 
   #checkPhase(phase: number, progress: PhaseProgress, now: number): void {
@@ -415,6 +438,15 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     }
     this.#settle(now);
   }
+}
+
+function nothingSucceeded(results: readonly PhaseResult[]): string {
+  const errored = results.reduce((sum, result) => sum + result.errored, 0);
+  const cancelled = results.reduce((sum, result) => sum + result.cancelled, 0);
+  if (errored + cancelled === 0) return "no request was sent";
+  return cancelled === 0
+    ? `all ${errored} requests failed`
+    : `no request succeeded: ${errored} failed, ${cancelled} were cancelled`;
 }
 
 function missingOf({ spec, missing, present }: Barrier): string {

@@ -1,4 +1,5 @@
 /** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { RUN_BOUNDS, type RunBounds, type RunPlan } from "./run-machine.ts";
 
@@ -16,6 +17,8 @@ const telemetryNs = 5e9;
 const clocksNs = 10e9;
 const datasetNs = 300e9;
 const processingNs = 600e9;
+/** The edge has shorter limits, and knows what the target said. */
+const targetNs = 60e9;
 
 export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds = RUN_BOUNDS }: PlanOptions): RunPlan {
   return {
@@ -24,10 +27,12 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
       // Nobody is configured before the dataset is there. The edge has shorter deadlines, and knows who is late.
       { name: "workers", members, count: members.length + workers, timeoutNs: datasetNs + configureNs },
       { name: "clocks", members: ["clocks"], timeoutNs: clocksNs },
+      { name: "target", members: ["target"], timeoutNs: targetNs + (spec.target?.waitForModel?.timeoutSec ?? 0) * 1e9 },
       ...(hasTelemetry ? [{ name: "telemetry" as const, members: ["telemetry"], timeoutNs: telemetryNs }] : []),
     ],
-    phases: spec.phases.map(({ name, stop, graceSec }) => ({
+    phases: spec.phases.map(({ name, kind, stop, graceSec }) => ({
       name,
+      isMeasured: kind === PhaseKind.PROFILING,
       durationNs: stop?.durationSec === undefined ? undefined : stop.durationSec * 1e9,
       graceNs: (graceSec ?? 0) * 1e9,
     })),

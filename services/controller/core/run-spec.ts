@@ -22,11 +22,13 @@ import {
   RunSpecSchema,
   Sampling,
   SyntheticDatasetSchema,
+  type TargetSpec,
   TargetSpecSchema,
   TargetUrlSchema,
   TelemetrySpecSchema,
   TokenizerSpecSchema,
   UrlStrategy,
+  type WaitForModel,
   WorkerSpecSchema,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { isAbsolutePath } from "../../common/absolute-path.ts";
@@ -53,6 +55,10 @@ const supportedFields: readonly string[] = [
   "target.idle_timeout_sec",
   "target.connection_reuse",
   "target.url_strategy",
+  "target.no_probe",
+  "target.wait_for_model.timeout_sec",
+  "target.wait_for_model.interval_sec",
+  "target.wait_for_model.mode",
   "target.tls.ca_pem",
   "target.tls.cert_pem",
   "target.tls.key_pem",
@@ -197,6 +203,8 @@ const defaultGraceSec = 30;
 /** A request that is sent last ends by its own limit, not by a cancel of the same moment. */
 const timeoutMarginSec = 1;
 const defaultScrapeMs = 1000;
+const defaultWaitIntervalSec = 5;
+const defaultWaitMode = "inference";
 
 function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   const spec = clone(RunSpecSchema, given);
@@ -212,6 +220,7 @@ function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   if (target.connectionReuse === ConnectionReuse.UNSPECIFIED) target.connectionReuse = ConnectionReuse.POOLED;
   target.requestTimeoutSec ??= defaultRequestTimeoutSec;
   target.connectTimeoutSec ??= Math.min(defaultConnectTimeoutSec, target.requestTimeoutSec);
+  addWaitDefaults(target.waitForModel);
   const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
   spec.endpoint = endpoint;
   if (endpoint.type === "") endpoint.type = "chat";
@@ -231,6 +240,12 @@ function withDefaults(given: RunSpec, drawSeed: () => bigint): RunSpec {
   spec.randomSeed ??= drawSeed();
   if (spec.name === "") spec.name = runName(spec);
   return spec;
+}
+
+function addWaitDefaults(wait: WaitForModel | undefined): void {
+  if (wait === undefined || (wait.timeoutSec ?? 0) === 0) return;
+  wait.intervalSec ??= defaultWaitIntervalSec;
+  if (wait.mode === "") wait.mode = defaultWaitMode;
 }
 
 function addDatasetDefaults(spec: RunSpec): void {
@@ -353,6 +368,7 @@ function checkTarget(spec: RunSpec, demand: Demand): void {
     demand(isHeaderValue(value), "target.headers", `the value of ${name} holds characters that a header may not have`);
   }
   demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
+  checkWait(target, demand);
   for (const [name, value] of [
     ["request_timeout_sec", target.requestTimeoutSec],
     ["connect_timeout_sec", target.connectTimeoutSec],
@@ -361,6 +377,21 @@ function checkTarget(spec: RunSpec, demand: Demand): void {
   ] as const) {
     demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
   }
+}
+
+function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void {
+  if (waitForModel === undefined) return;
+  const { timeoutSec = 0, intervalSec = defaultWaitIntervalSec, mode } = waitForModel;
+  const at = "target.wait_for_model";
+  demand(timeoutSec >= 0 && Number.isFinite(timeoutSec), `${at}.timeout_sec`, `must be at least 0, got ${timeoutSec}`);
+  demand(intervalSec > 0 && Number.isFinite(intervalSec), `${at}.interval_sec`, `must be above 0, got ${intervalSec}`);
+  const isMode = ["", "models", "inference", "both"].includes(mode);
+  demand(isMode, `${at}.mode`, `must be models, inference or both, got ${mode}`);
+  demand(timeoutSec === 0 || !noProbe, "target.no_probe", "not together with waiting for the model");
+  if (timeoutSec !== 0) return;
+  const idle = `has no effect without ${at}.timeout_sec`;
+  demand(intervalSec === defaultWaitIntervalSec, `${at}.interval_sec`, idle);
+  demand(mode === "" || mode === defaultWaitMode, `${at}.mode`, idle);
 }
 
 function isHeaderName(name: string): boolean {

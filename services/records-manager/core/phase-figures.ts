@@ -12,6 +12,8 @@ export interface FigureRow {
   readonly errorMessage: string | null;
   /** HTTP status; 0: none came. */
   readonly status: number;
+  /** Target by its index in the spec. */
+  readonly target: number;
   readonly dueNs: number | null;
   readonly issuedNs: number;
   readonly sentNs: number;
@@ -32,10 +34,12 @@ export interface ErrorGroup {
   readonly count: number;
   /** Message of the first of them. */
   readonly example: string;
+  /** Target that the first of them was sent to, by its index in the spec. */
+  readonly target: number;
 }
 
 /** Failed and cancelled requests that say the same of themselves. */
-export interface ErrorDetail extends Omit<ErrorGroup, "example"> {
+export interface ErrorDetail extends Omit<ErrorGroup, "example" | "target"> {
   readonly isCancelled: boolean;
   readonly message: string;
 }
@@ -65,7 +69,7 @@ export class PhaseFigures {
   lastNs: number | undefined;
   readonly #hasCeiling: boolean;
   readonly #lateness = new Column();
-  readonly #errors = new Map<string, { phase: string; status: number; count: number; example: string }>();
+  readonly #errors = new Map<string, { -readonly [K in keyof Omit<ErrorGroup, "code">]: ErrorGroup[K] }>();
   readonly #details = new Map<string, ErrorDetail & { count: number }>();
   // Of succeeded requests alone, as AIPerf counts the duration of a benchmark.
   #firstSentNs = Number.POSITIVE_INFINITY;
@@ -145,8 +149,12 @@ export class PhaseFigures {
     else this.errored++;
     const code = row.errorCode ?? "cancelled";
     const group = this.#errors.get(code);
-    if (group !== undefined) group.count++;
-    else this.#errors.set(code, { phase: row.errorPhase ?? "", status: row.status, count: 1, example: row.errorMessage ?? "" });
+    if (group !== undefined) {
+      group.count++;
+    } else {
+      const { status, target, errorPhase, errorMessage } = row;
+      this.#errors.set(code, { phase: errorPhase ?? "", status, count: 1, example: errorMessage ?? "", target });
+    }
     this.#addDetail(code, row);
   }
 

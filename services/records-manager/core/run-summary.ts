@@ -18,6 +18,11 @@ export interface MetricValue extends MetricHead {
   readonly value: number;
 }
 
+export interface ErrorSummary extends Omit<ErrorGroup, "target"> {
+  /** Scheme, host, port and path that the example was sent to; empty where the spec does not tell. */
+  readonly endpoint: string;
+}
+
 export interface PhaseSummary {
   readonly phase: number;
   readonly name: string;
@@ -39,7 +44,7 @@ export interface PhaseSummary {
   readonly metrics: readonly MetricStatistics[];
   /** Metrics of the whole phase, in the catalog's order. */
   readonly runMetrics: readonly MetricValue[];
-  readonly errors: readonly ErrorGroup[];
+  readonly errors: readonly ErrorSummary[];
   /** The same, told apart by status and message. */
   readonly errorDetails: readonly ErrorDetail[];
   readonly notes: readonly WorkloadNote[];

@@ -12,6 +12,7 @@ import { summarize } from "../summary.ts";
 import { writeAtomically } from "./atomic-file.ts";
 import type { ExportContext } from "./exporter.ts";
 import { type ExporterName, exporterNames, exporters, exportersOf } from "./exporters.ts";
+import { withSaved } from "./saved.ts";
 
 export interface ExportRequest {
   /** The run's folder. */
@@ -114,10 +115,4 @@ function makeFolder(folder: string): void {
   } catch (error) {
     throw new AssayError("permission_denied", `cannot make folder "${folder}": ${messageOf(error)}`, { cause: error });
   }
-}
-
-function withSaved(error: unknown, paths: readonly string[]): AssayError {
-  const known = error instanceof AssayError ? error : new AssayError("internal", messageOf(error), { cause: error });
-  const { code, message, reason, metadata } = known;
-  return new AssayError(code, `${message}; saved are ${paths.join(", ")}`, { cause: error, reason, metadata });
 }

@@ -9,6 +9,8 @@ import type { MonotonicNs } from "../../common/clock.ts";
 export interface WireRequest {
   /** Target by index in the spec. */
   readonly target: number;
+  /** Absent: POST. A GET has no body. */
+  readonly method?: "GET";
   readonly path: string;
   /** Name, value, name, value. */
   readonly headers: string[];
@@ -24,11 +26,20 @@ export interface ResponseHandler {
   /** Asked right before the write. False: the request is not written and fails with `fenced`. */
   mayWrite(): boolean;
   onSent(atNs: MonotonicNs, connection: ConnectionFacts): void;
-  onHead(atNs: MonotonicNs, status: number, contentType: string): void;
+  onHead(atNs: MonotonicNs, status: number, contentType: string, headers?: ResponseHeaders): void;
   /** `chunk` is valid during the call only. */
   onBody(atNs: MonotonicNs, chunk: Buffer): void;
   onEnd(atNs: MonotonicNs): void;
   onFailure(atNs: MonotonicNs, error: RequestError): void;
+}
+
+/** By name in lower case. Valid during the call only. */
+export type ResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** Told how connections are opened, failed ones too; for who shows it. */
+export interface ConnectionWatcher {
+  /** `remoteAddress` is empty before TCP stands. */
+  onStep(step: "start" | "resolved" | "connected" | "secured", atNs: MonotonicNs, remoteAddress: string): void;
 }
 
 export interface ConnectionFacts {

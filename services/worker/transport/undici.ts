@@ -8,7 +8,15 @@ import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
 import { failureOf, isCut } from "./failure.ts";
-import type { Exchange, ResponseHandler, Transport, TransportStats, WireRequest } from "./transport.ts";
+import type {
+  ConnectionWatcher,
+  Exchange,
+  ResponseHandler,
+  ResponseHeaders,
+  Transport,
+  TransportStats,
+  WireRequest,
+} from "./transport.ts";
 
 export interface TargetOptions {
   /** Scheme, host and port. */
@@ -82,7 +90,7 @@ const keptForMs = 600_000;
 const longestRestMs = 1280;
 
 /** One transport for all HTTP targets of a run; `targets[i]` belongs to target index i. */
-export function createUndiciTransport(targets: readonly TargetOptions[]): Transport {
+export function createUndiciTransport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
   const free: Connection[][] = targets.map(() => []);
   const all = new Set<Connection>();
   const keepAlive: KeepAlive[] = targets.map(({ restMs = 0 }) => ({ isProven: restMs === 0, restMs }));
@@ -118,6 +126,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[]): Transp
       callback(...outcome);
     };
     connection.connecting = connectorOf(connection.target)(options, done as buildConnector.Callback);
+    if (watcher !== undefined) watchSteps(connection.connecting, startNs, watcher);
   }
 
   function connectorOf(target: number): SocketConnector {
@@ -311,9 +320,10 @@ class UndiciExchange implements Exchange {
   start(connection: Connection): void {
     this.current = connection;
     this.attemptsBefore = connection.attempts;
-    const { path, headers, body } = this.request;
+    const { method = "POST", path, headers, body } = this.request;
     const reset = !connection.isPooled;
-    connection.client.dispatch({ path, method: "POST", headers, body, reset }, this as Dispatcher.DispatchHandler);
+    const content = method === "GET" ? null : body;
+    connection.client.dispatch({ path, method, headers, body: content, reset }, this as Dispatcher.DispatchHandler);
   }
 
   abort(error: RequestError): void {
@@ -338,12 +348,12 @@ class UndiciExchange implements Exchange {
     this.handler.onSent(atNs, { isReused: this.isReused, connectNs: this.isReused ? undefined : connection.connectNs });
   }
 
-  onResponseStart(_controller: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
     const atNs = monotonicNs();
     if (this.hasEnded || status < 200) return;
     this.phase = "stream";
     const contentType = headers["content-type"];
-    this.handler.onHead(atNs, status, typeof contentType === "string" ? contentType : "");
+    this.handler.onHead(atNs, status, typeof contentType === "string" ? contentType : "", headers);
   }
 
   onResponseData(_controller: unknown, chunk: Buffer): void {
@@ -384,6 +394,21 @@ class UndiciExchange implements Exchange {
 const abortedByWorker = "aborted by the worker";
 
 type SocketConnector = (...call: Parameters<buildConnector.connector>) => Socket;
+
+function watchSteps(socket: Socket, startNs: MonotonicNs, watcher: ConnectionWatcher): void {
+  watcher.onStep("start", startNs, "");
+  // An address that needs no resolving says nothing; a name with several addresses says so for each.
+  socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
+    if (error === null || error === undefined) watcher.onStep("resolved", monotonicNs(), "");
+  });
+  const addressOf = (): string => {
+    const { remoteAddress = "", remotePort = 0 } = socket;
+    return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+  };
+  // Before undici's own listeners, which write the request.
+  socket.prependOnceListener("connect", () => watcher.onStep("connected", monotonicNs(), addressOf()));
+  socket.prependOnceListener("secureConnect", () => watcher.onStep("secured", monotonicNs(), addressOf()));
+}
 
 /** A connection that is being thrown away may fail while it closes; nobody waits for it any more. */
 function ignoreClosing(): void {}

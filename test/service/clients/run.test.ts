@@ -171,6 +171,15 @@ describe("assay run", () => {
     expect(tokenizer?.name).to.equal(join(terminal.cwd, "llama"));
   });
 
+  it("hands over how to meet the target", async () => {
+    suite.show(completed);
+    await remote("--wait-for-model-timeout", "60", "--wait-for-model-mode", "both", "--wait-for-model-interval", "0.5");
+    expect(suite.created[0]?.spec?.target?.waitForModel).to.include({ timeoutSec: 60, mode: "both", intervalSec: 0.5 });
+    await remote("--no-probe");
+    expect(suite.created[1]?.spec?.target?.noProbe).to.equal(true);
+    expect(await remote("--no-probe", "--wait-for-model-timeout", "1")).to.equal(exitCodes.usage);
+  });
+
   it("names the flags of what this version does not support", async () => {
     const field = "phases[0].rate.concurrency_ceiling";
     suite.createError = new AssayError("unimplemented", "not supported", {
@@ -187,7 +196,7 @@ describe("assay run", () => {
     expect(terminal.stdout).to.include("Assay | LLM Metrics");
   });
 
-  it("fails when no measured request succeeded", async () => {
+  it("fails when every measured request failed, shows how, and never says that it completed", async () => {
     suite.summary = summaryShape({
       verdict: { verdict: Verdict.SUSPECT, reasons: ["loop at 0.8"] },
       phases: [
@@ -195,16 +204,92 @@ describe("assay run", () => {
         profilingShape({
           metrics: [],
           identity: { drawn: 100n, errored: 100n },
-          errors: [{ code: "connect_refused", phase: "connect", count: 100n, example: "ECONNREFUSED" }],
+          errors: [
+            { code: "connect_refused", phase: "connect", count: 100n, example: "ECONNREFUSED", endpoint: "http://h:1/v1/chat" },
+          ],
         }),
       ],
     });
-    suite.show(completed);
-    expect(await remote("--quiet")).to.equal(exitCodes.failed);
-    expect(terminal.stderr).to.equal("assay run: no measured request succeeded\n");
+    suite.show({ state: RunState.FAILED, reason: "all 100 requests failed" });
+    expect(await remote()).to.equal(exitCodes.failed);
+    expect(terminal.stderr).to.equal("failed\nassay run: the run failed: all 100 requests failed\n");
     expect(terminal.stdout)
       .to.match(/^Client: suspect: .*loop at 0.8\n/)
-      .and.include("connect_refused");
+      .and.match(/│ connect_refused │ connect │ +100 │ ECONNREFUSED \(http:\/\/h:1\/v1\/chat\) +│/);
+    expect(terminal.stdout + terminal.stderr).to.not.include("completed");
+  });
+
+  it("tells nothing but the reason of a run that ended before its first request", async () => {
+    suite.show({ state: RunState.FAILED, reason: "target not ready: GET http://h:1/v1/models: refused", startTime: undefined });
+    expect(await remote("--quiet")).to.equal(exitCodes.failed);
+    expect(terminal.stderr).to.equal("assay run: the run failed: target not ready: GET http://h:1/v1/models: refused\n");
+    expect(terminal.stdout).to.equal("");
+    expect(suite.exported).to.deep.equal([]);
+  });
+
+  it("tells that to programs, too", async () => {
+    suite.show({ state: RunState.FAILED, reason: "target not ready", startTime: undefined });
+    expect(await remote("--quiet", "--json")).to.equal(exitCodes.failed);
+    expect(JSON.parse(terminal.stdout)).to.deep.include({ state: "failed", reason: "target not ready", phases: [] });
+  });
+
+  describe("with a bound on failed requests", () => {
+    const of = (succeeded: bigint, errored: bigint, cancelled = 0n) =>
+      summaryShape({
+        phases: [
+          { name: "warmup", kind: PhaseKind.WARMUP, identity: { errored: 50n } },
+          profilingShape({ identity: { drawn: 100n, succeeded, errored, cancelled } }),
+        ],
+      });
+
+    for (const [what, summary, threshold, code] of [
+      ["no bound: errors are shown, and that is all", of(1n, 99n), undefined, exitCodes.ok],
+      ["as many as it allows", of(95n, 5n), "0.05", exitCodes.ok],
+      ["one more", of(94n, 6n), "0.05", exitCodes.tooManyFailed],
+      ["any, where none may", of(99n, 1n), "0", exitCodes.tooManyFailed],
+      ["none, where none may", of(100n, 0n), "0", exitCodes.ok],
+      ["cancelled ones, which are not the target's", of(90n, 0n, 10n), "0", exitCodes.ok],
+    ] as const) {
+      it(`ends with ${code}: ${what}`, async () => {
+        suite.summary = summary;
+        suite.show(completed);
+        const flags = threshold === undefined ? [] : ["--failed-request-threshold", threshold];
+        expect(await remote("--quiet", ...flags)).to.equal(code);
+        if (code === exitCodes.ok) expect(terminal.stderr).to.equal("");
+        else
+          expect(terminal.stderr).to.match(
+            /^assay run: \d of 100 requests failed \(\d\.0 %\), more than --failed-request-threshold/,
+          );
+      });
+    }
+  });
+
+  for (const [verdict, code] of [
+    [Verdict.VALID, exitCodes.ok],
+    [Verdict.SUSPECT, exitCodes.unmet],
+    [Verdict.INVALID, exitCodes.unmet],
+    [Verdict.UNSPECIFIED, exitCodes.unmet],
+  ] as const) {
+    it(`ends with ${code} when the client has to be valid and is ${Verdict[verdict]}`, async () => {
+      suite.summary = summaryShape({ verdict: { verdict, reasons: [] } });
+      suite.show(completed);
+      expect(await remote("--quiet", "--require-valid")).to.equal(code);
+      expect(terminal.stdout).to.include("Assay | LLM Metrics");
+      const name = Verdict[verdict]?.toLowerCase();
+      expect(terminal.stderr).to.equal(
+        code === exitCodes.ok ? "" : `assay run: the client is ${name}, and --require-valid was given\n`,
+      );
+    });
+  }
+
+  it("says first that too many requests failed, where the client is not valid either", async () => {
+    suite.summary = summaryShape({
+      verdict: { verdict: Verdict.SUSPECT, reasons: [] },
+      phases: [profilingShape({ identity: { succeeded: 1n, errored: 9n } })],
+    });
+    suite.show(completed);
+    const flags = ["--quiet", "--require-valid", "--failed-request-threshold", "0.5"];
+    expect(await remote(...flags)).to.equal(exitCodes.tooManyFailed);
   });
 
   it("fails when there is no summary, and says why", async () => {
@@ -321,6 +406,7 @@ describe("assay run", () => {
     expect(await readFile(join(folder, "out/run.db"), "utf8")).to.equal("rows");
     expect(terminal.stdout).to.include(`Files: ${join(folder, "out")}: profile_export_aiperf.json, run.db\n`);
     expect(suite.created[0]?.spec?.output?.artifactDir ?? "").to.equal("");
+    expect(suite.created[0]?.spec?.output?.cliCommand).to.include("--artifact-dir out").and.include("--api-key ***");
     expect(suite.exported[0]?.cliCommand).to.include("--artifact-dir out").and.include("--api-key ***");
   });
 

@@ -18,10 +18,12 @@ import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
 import { createMember, type Member, type MemberListeners } from "../../../services/common/member/member.ts";
 import { MeasuredSuiteClock, readClockIdentity } from "../../../services/common/member/suite-clock.ts";
+import type { ProcessUsage } from "../../../services/common/member/usage.ts";
 import type { CommandOutcome } from "../../../services/common/module.ts";
 import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { implement, type MessageStream } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
+import { FakeTracer } from "../../support/fake-tracer.ts";
 import { failureOf, until } from "../rpc/harness.ts";
 
 type Response = NonNullable<MessageInitShape<typeof JoinResponseSchema>["message"]>;
@@ -60,9 +62,9 @@ class FakeController {
     this.stream?.send({ message });
   }
 
-  command(commandId: bigint, timeoutMs = 1000): void {
+  command(commandId: bigint, timeoutMs = 1000, traceContext: Record<string, string> = {}): void {
     const action = { case: "startPhase" as const, value: { phase: 3 } };
-    this.send({ case: "command", value: { commandId, runId: "run-1", timeoutMs, action } });
+    this.send({ case: "command", value: { commandId, runId: "run-1", timeoutMs, action, traceContext } });
   }
 
   directory(version: bigint, ...addresses: string[]): void {
@@ -118,11 +120,14 @@ describe("a member of a suite", () => {
   const closers: (() => void)[] = [];
   const directories: Directory[] = [];
   const commands: Command[] = [];
+  const usages: ProcessUsage[] = [];
+  let tracer: FakeTracer;
   let changes = 0;
   let carryOut: (command: Command, signal: AbortSignal) => Promise<CommandOutcome>;
 
   beforeEach(async () => {
-    for (const list of [directories, commands]) list.length = 0;
+    for (const list of [directories, commands, usages]) list.length = 0;
+    tracer = new FakeTracer();
     changes = 0;
     carryOut = async () => ({ case: undefined });
     clock = new MeasuredSuiteClock();
@@ -145,6 +150,7 @@ describe("a member of a suite", () => {
       onSuiteChanged: () => changes++,
       counters: () => ({ depth: 2.4 }),
       timingProgress: () => [],
+      onUsage: (usage) => usages.push(usage),
     };
     const channel = createChannel({ address });
     closers.push(() => channel.close());
@@ -155,6 +161,7 @@ describe("a member of a suite", () => {
       labels: { zone: "a" },
       channel,
       log: silentLogger,
+      tracer,
       cores: 3,
       clock,
       listeners,
@@ -206,6 +213,13 @@ describe("a member of a suite", () => {
     expect(member.usage()?.cpuSec).to.be.greaterThan(0);
   });
 
+  it("shows what it measures to its process, too", async () => {
+    await joined();
+    await until("heartbeats", () => controller.heartbeats.length >= 2);
+    expect(usages.length).to.be.at.least(2);
+    expect(usages[0]?.openFds).to.equal(controller.heartbeats[0]?.usage?.openFds);
+  });
+
   it("dials until the controller is there", async () => {
     const port = Number(controller.address.split(":").at(-1));
     await controller.stop();
@@ -251,6 +265,37 @@ describe("a member of a suite", () => {
     expect(second?.dial).to.be.greaterThan(first?.dial ?? 0);
     expect(member.id).to.equal("timing-1");
     expect(changes).to.equal(0);
+  });
+
+  it("makes a span of each command, a part of what its context names, which holds what the command begins", async () => {
+    await joined();
+    carryOut = async () => {
+      tracer.start("inside", { kind: "internal" }).end();
+      return { case: undefined };
+    };
+    controller.command(7n, 1000, { traceparent: "the-phase" });
+    await until("the result", () => controller.results.length === 1);
+    const [span] = tracer.named("command startPhase");
+    expect(span).to.include({ kind: "server", parent: "the-phase", ends: 1, error: undefined });
+    expect(span!.attributes).to.deep.equal({
+      "assay.command": "startPhase",
+      "assay.run.id": "run-1",
+      "assay.member.id": "timing-1",
+    });
+    expect(tracer.named("inside")[0]!.parent).to.equal(span!.id);
+  });
+
+  it("ends the span of a command that failed with its error", async () => {
+    await joined();
+    carryOut = async () => {
+      throw new AssayError("not_found", "no such phase");
+    };
+    controller.command(7n);
+    await until("the result", () => controller.results.length === 1);
+    expect(tracer.named("command startPhase")[0]).to.deep.include({
+      ends: 1,
+      error: { code: "not_found", message: "no such phase" },
+    });
   });
 
   it("half-closes to leave, and does not come back", async () => {

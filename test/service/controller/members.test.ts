@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { MemberEvent } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { noTracer } from "../../../services/common/observe/tracing.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { protocolVersion } from "../../../services/common/version.ts";
 import { type MemberEntry, type MemberPatience, Members } from "../../../services/controller/members.ts";
@@ -33,6 +34,7 @@ describe("the members of a suite", () => {
         onLost: (entry, reason) => lost.push(`${entry.member.memberId}: ${reason}`),
       },
       silentLogger,
+      noTracer,
       PATIENCE,
     );
     // Nobody asks for runs here.
@@ -235,6 +237,22 @@ describe("the members of a suite", () => {
       expect(members.serving(ServiceKind.TIMING)).to.deep.equal([]);
       fake.beatEvery(50);
       await until("it to be back", () => members.serving(ServiceKind.TIMING).length === 1);
+    });
+
+    it("after the heartbeats that did not come were counted, each once", async () => {
+      const fake = await join([ServiceKind.TIMING]);
+      await until("a heartbeat", () => entryOf(fake).heartbeat !== undefined);
+      expect(members.counts).to.deep.equal({ missedHeartbeats: 0, lostMembers: 0 });
+      fake.quiet();
+      await until("two missed heartbeats", () => members.counts.missedHeartbeats >= 2);
+      const { missedHeartbeats, lostMembers } = members.counts;
+      expect(missedHeartbeats).to.be.below(4);
+      expect(lostMembers).to.equal(1);
+      fake.beatEvery(50);
+      await until("it to be back", () => members.serving(ServiceKind.TIMING).length === 1);
+      fake.quiet();
+      await until("another one", () => members.counts.missedHeartbeats > missedHeartbeats);
+      expect(entryOf(fake).missedBeats).to.be.below(missedHeartbeats);
     });
 
     it("even if they never said a word after their hello", async () => {

@@ -68,7 +68,7 @@ describe("runs of a suite", () => {
       expect(told(members.timing)).to.deep.equal(["configure", "startPhase", "finish"]);
       expect(told(members.processor)).to.deep.equal(["configure", "finish"]);
       expect(told(members.records)).to.deep.equal(["configure", "startPhase", "closePhase", "finish", "finish"]);
-      expect(told(members.workers[0]!)).to.deep.equal(["configure", "finish"]);
+      expect(told(members.workers[0]!).sort()).to.deep.equal(["askTarget", "askTarget", "configure", "finish"]);
       for (const { commands } of members.all) for (const command of commands) expect(command.runId).to.equal(runId);
     });
 
@@ -112,6 +112,111 @@ describe("runs of a suite", () => {
       expect(watch.run?.phases[0]).to.include({ sent: 4n, outstanding: 2n, asked: 10n });
       await suite.runs.cancelRun({ runId });
       await watch.end;
+    });
+  });
+
+  describe("and their target", () => {
+    const refused = {
+      case: "target" as const,
+      value: {
+        method: "GET",
+        url: "http://h:1/v1/models",
+        error: { code: "connect_refused", phase: "connect", message: "connect ECONNREFUSED h:1" },
+      },
+    };
+    const reason = "target not ready: GET http://h:1/v1/models: connect_refused: connect ECONNREFUSED h:1; is the server running";
+
+    it("fail before their first request where it cannot be used, with one reason", async () => {
+      members.workers[0]!.onCommand = ({ action }) => (action.case === "askTarget" ? refused : done);
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.include(reason);
+      expect(run.startTime).to.equal(undefined);
+      expect(members.timing.commandsOf("startPhase")).to.deep.equal([]);
+      expect(members.records.commandsOf("finish")[0]?.action.value).to.deep.include({ state: RunState.FAILED });
+    });
+
+    it("ask it with everything that requests carry, while others still get ready", async () => {
+      let isPrepared = false;
+      members.dataset.onCommand = async (command) => {
+        if (command.action.case === "configure") {
+          await until("the question", () => members.workers[0]!.commandsOf("askTarget").length === 1);
+          isPrepared = true;
+        }
+        return prepareDataset(command);
+      };
+      const target = { urls: [{ url: "http://h:1" }], apiKey: "s3cret", headers: { "x-key": "t0ken" } };
+      const run = await suite.watch(await suite.create(specOf({ target }))).end;
+      expect(run.state, run.reason).to.equal(RunState.COMPLETED);
+      expect(isPrepared).to.equal(true);
+      const question = members.workers[0]!.commandsOf("askTarget")[0]?.action;
+      expect(question?.case === "askTarget" && question.value.target).to.deep.include({
+        apiKey: "s3cret",
+        headers: { "x-key": "t0ken" },
+      });
+      expect(question?.case === "askTarget" && question.value.question).to.deep.equal({ case: "getPath", value: "/v1/models" });
+    });
+
+    it("do not ask it where that was asked for", async () => {
+      const run = await suite.watch(await suite.create(specOf({ target: { noProbe: true } }))).end;
+      expect(run.state, run.reason).to.equal(RunState.COMPLETED);
+      expect(members.workers[0]!.commandsOf("askTarget")).to.deep.equal([]);
+    });
+
+    it("say what they wait for, until it comes", async () => {
+      let asked = 0;
+      members.workers[0]!.onCommand = ({ action }) => (action.case === "askTarget" && asked++ < 2 ? refused : done);
+      const waitForModel = { timeoutSec: 60, intervalSec: 0.01, mode: "models" };
+      const watch = suite.watch(await suite.create(specOf({ target: { urls: [{ url: "http://h:1" }], waitForModel } })));
+      const run = await watch.end;
+      expect(run.state, run.reason).to.equal(RunState.COMPLETED);
+      const waits = watch.events.filter(({ kind }) => kind === "waiting").map(({ message }) => message);
+      expect(waits).to.have.length(2);
+      expect(waits[0]).to.match(/^waiting for the model at http:\/\/h:1, 0 s of 60 s: GET .*: connect_refused: /);
+    });
+
+    for (const [what, reaction] of [
+      ["between two tries", refused],
+      ["in the middle of one", "silence"],
+    ] as const) {
+      it(`are over at once when they are cancelled while they wait for it, ${what}`, async () => {
+        members.workers[0]!.onCommand = ({ action }) => (action.case === "askTarget" ? reaction : done);
+        const waitForModel = { timeoutSec: 600, intervalSec: 600, mode: "models" };
+        const runId = await suite.create(specOf({ target: { waitForModel } }));
+        const watch = suite.watch(runId);
+        await until("the question", () => members.workers[0]!.commandsOf("askTarget").length === 1);
+        if (reaction !== "silence") await until("the wait", () => watch.events.some(({ kind }) => kind === "waiting"));
+        await suite.runs.cancelRun({ runId });
+        expect((await watch.end).state).to.equal(RunState.CANCELLED);
+        expect(members.timing.commandsOf("startPhase")).to.deep.equal([]);
+      });
+    }
+
+    it("ask it by another worker where the first one is gone meanwhile", async () => {
+      const second = await FakeMember.join({
+        address: suite.address,
+        services: [ServiceKind.WORKER],
+        hello: { memberId: "worker-1" },
+      });
+      others.push(second);
+      members.workers[0]!.onCommand = ({ action }, member) => {
+        if (action.case !== "askTarget") return done;
+        member.cut();
+        return "silence";
+      };
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state, run.reason).to.equal(RunState.COMPLETED);
+      expect(second.commandsOf("askTarget")).to.have.length(2);
+    });
+
+    it("have failed when not one measured request succeeded, with the results that there are", async () => {
+      members.records.onCommand = ({ action }) =>
+        action.case === "closePhase" ? { case: "identity", value: { drawn: 10n, errored: 9n, cancelled: 1n } } : done;
+      const run = await suite.watch(await suite.create()).end;
+      expect(run.state).to.equal(RunState.FAILED);
+      expect(run.reason).to.equal("no request succeeded: 9 failed, 1 were cancelled");
+      const finish = members.records.commandsOf("finish")[0]?.action;
+      expect(finish?.case === "finish" && finish.value).to.deep.include({ state: RunState.FAILED, reason: run.reason });
     });
   });
 

@@ -10,6 +10,7 @@ import { RunService, SuiteService, type WatchRunResponse } from "../../../gen/as
 import { silentLogger } from "../../../services/common/logger.ts";
 import { createAddresses } from "../../../services/common/member/addresses.ts";
 import type { ServiceModule } from "../../../services/common/module.ts";
+import { noTracer } from "../../../services/common/observe/tracing.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { RUN_BOUNDS } from "../../../services/controller/core/run-machine.ts";
@@ -38,7 +39,7 @@ export class TestSuite {
   address = "";
   runs!: Client<typeof RunService>;
   suites!: Client<typeof SuiteService>;
-  private module!: ServiceModule;
+  module!: ServiceModule;
   private server!: RpcServer;
   private clients: { close(): void }[] = [];
 
@@ -53,6 +54,7 @@ export class TestSuite {
     const { addresses } = this;
     this.module = createControllerModule({
       log: silentLogger,
+      tracer: noTracer,
       addresses,
       runsDir: this.folder,
       artifactBase: undefined,
@@ -67,6 +69,7 @@ export class TestSuite {
       listen: { port },
       auth: { insecure: true },
       log: silentLogger,
+      ...(change.tracer === undefined ? {} : { tracer: change.tracer }),
     });
     this.address = (await this.server.start()).address;
     this.runs = createClient(RunService, { address: this.address });

@@ -15,6 +15,7 @@ import { type Client, createClient } from "../../../services/common/rpc/client.t
 import type { MessageStream } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { createDatasetModule } from "../../../services/dataset/module.ts";
+import { countOf } from "../../support/families.ts";
 import { failureOf, Harness, settled, until } from "../rpc/harness.ts";
 
 type Fetching = MessageStream<FetchTurnsResponse, MessageInitShape<typeof FetchTurnsRequestSchema>>;
@@ -98,6 +99,17 @@ describe("dataset service", () => {
     expect(namesOf(got)).to.deep.equal(["5/0", "0/0", "0/2", `${2 ** 40}/0`]);
     expect(got.map(({ turn }) => turn !== undefined)).to.deep.equal([false, true, false, false]);
     for (const index of [0, 2, 3]) expect(got[index]?.missing).not.to.equal("");
+  });
+
+  it("counts the turns that it gave and those that it has not, and the streams that stand", async () => {
+    const count = (name: string) => countOf(module.families(), `assay_dataset_${name}`);
+    const seen = fetching(await prepare());
+    ask(seen.stream, [0, 0], [1, 0], [9, 0]);
+    await until("three answers", () => seen.got.length === 3);
+    expect([count("served_turns_total"), count("missing_turns_total")]).to.deep.equal([2, 1]);
+    expect([count("prepared_datasets"), count("turn_streams")]).to.deep.equal([1, 1]);
+    seen.stream.end();
+    await until("the end", () => count("turn_streams") === 0);
   });
 
   it("splits what is asked for at once into messages of moderate size", async () => {

@@ -291,6 +291,8 @@ describe("a record-processor's run", () => {
     expect(seen.tags).to.have.lengthOf(seen.record?.values.length ?? 0);
     const latency = seen.tags.indexOf("request_latency");
     expect(seen.record?.values[latency]).to.equal(1);
+    expect(seen.units[latency]).to.equal("ms");
+    expect(seen.contentNs).to.deep.equal([1e6]);
     expect(scene.run.stats.records).to.equal(0);
     expect((await failureOf(scene.client.parseResponse({}))).code).to.equal("invalid_argument");
     expect((await failureOf(scene.client.parseResponse({ ...request, endpoint: { type: "x" } }))).code).to.equal(

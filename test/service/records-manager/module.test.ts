@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import Database from "better-sqlite3";
@@ -24,7 +24,9 @@ import { protocolVersion } from "../../../services/common/version.ts";
 import { storedDataset } from "../../../services/dataset/core/turns.ts";
 import { createDatasetService } from "../../../services/dataset/service.ts";
 import { createRecordsManagerModule } from "../../../services/records-manager/module.ts";
-import { cancelled, failed, METRIC_TAGS, record, START_NS } from "../../unit/records-manager/records.ts";
+import { FakeTracer } from "../../support/fake-tracer.ts";
+import { countOf } from "../../support/families.ts";
+import { cancelled, failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { failureOf, gather, until } from "../rpc/harness.ts";
 import { type RunFolder, temporaryFolder } from "./run-fixture.ts";
 
@@ -49,7 +51,7 @@ describe("the records-manager", () => {
   });
 
   /** A process of the records-manager, with nothing in memory. */
-  async function open(): Promise<void> {
+  async function open(tracer?: FakeTracer): Promise<void> {
     const clock = new MeasuredSuiteClock();
     clock.share();
     addresses = createAddresses({ token: undefined });
@@ -59,6 +61,7 @@ describe("the records-manager", () => {
       addresses,
       runsDir: base.folder,
       folderInCatalog: async () => undefined,
+      ...(tracer === undefined ? {} : { tracer }),
       report: (event, runId) => reports.push({ event, runId }),
     });
     server = createRpcServer({ services: module.implementations, listen: {}, auth: { insecure: true }, log: silentLogger });
@@ -74,12 +77,17 @@ describe("the records-manager", () => {
 
   const folderOf = (runId: string) => join(base.folder, runId);
 
-  async function command(action: Action, runId = "run-1"): Promise<CommandOutcome | undefined> {
+  async function command(
+    action: Action,
+    runId = "run-1",
+    traceContext: Record<string, string> = {},
+  ): Promise<CommandOutcome | undefined> {
     return module.onCommand?.(
       create(CommandSchema, {
         commandId: 1n,
         runId,
         service: ServiceKind.RECORDS_MANAGER,
+        traceContext,
         ...(action === undefined ? {} : { action }),
       }),
       AbortSignal.timeout(5000),
@@ -89,7 +97,7 @@ describe("the records-manager", () => {
   async function configure(runId = "run-1", exportLevel = "records", more: object = {}): Promise<void> {
     const spec = create(RunSpecSchema, {
       models: ["m"],
-      target: { apiKey: "s3cret" },
+      target: { apiKey: "s3cret", urls: [{ url: "https://h.example/v1" }] },
       phases: [
         { name: "warmup", kind: PhaseKind.WARMUP },
         { name: "profiling", kind: PhaseKind.PROFILING },
@@ -130,6 +138,7 @@ describe("the records-manager", () => {
     };
   }
 
+  const ttft = { time_to_first_token: 10, output_sequence_length: 3 };
   const measured = (creditId: number, overrides: object = {}) => record(creditId, { phase: 1, ...overrides });
 
   /** Ten records of the measured phase, committed and accounted for. */
@@ -141,6 +150,77 @@ describe("the records-manager", () => {
     await command(accountOf(1, 1, 10), runId);
     processor.stream.end();
   }
+
+  describe("makes spans of requests", () => {
+    let tracer: FakeTracer;
+    beforeEach(async () => {
+      await close();
+      tracer = new FakeTracer();
+      await open(tracer);
+    });
+
+    const startPhase = (phase: number, traceparent: string) =>
+      command({ case: "startPhase", value: { phase } }, "run-1", { traceparent });
+
+    it("as parts of their phase, by the conventions for generative AI, once they are committed", async () => {
+      await configure();
+      await startPhase(0, "warmup-span");
+      await startPhase(1, "profiling-span");
+      const processor = ingest();
+      const asked = { requestedOutputTokens: 8, dueNs: START_NS + 99e6, metrics: { ...ttft, input_sequence_length: 7 } };
+      processor.send([measured(1, asked), record(2, { isStreaming: false })]);
+      await processor.acked(1);
+      const [first, second] = tracer.named("chat m");
+      expect(first).to.include({ kind: "client", parent: "profiling-span", ends: 1, error: undefined });
+      expect(first!.attributes).to.deep.equal({
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "m",
+        "server.address": "h.example",
+        "server.port": 443,
+        "gen_ai.conversation.id": "session-1",
+        "gen_ai.request.stream": true,
+        "gen_ai.request.max_tokens": 8,
+        "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 3,
+        "gen_ai.response.time_to_first_chunk": 0.01,
+        "http.response.status_code": 200,
+        "assay.lateness": 0.001,
+        "assay.credit.id": 1,
+        "assay.worker.id": "worker-1",
+      });
+      const sentWallNs = START_NS + 100e6 + WALL_OFFSET_NS;
+      expect(first).to.include({ startWallNs: sentWallNs, endWallNs: sentWallNs + 41e6 });
+      expect(second).to.include({ parent: "warmup-span" });
+      expect(second!.attributes).to.not.have.any.keys("gen_ai.response.time_to_first_chunk", "assay.lateness");
+    });
+
+    it("with the error of those that failed", async () => {
+      await configure();
+      const processor = ingest();
+      processor.send([failed(1, { phase: 1 })]);
+      await processor.acked(1);
+      const [span] = tracer.named("chat m");
+      expect(span!.error).to.include({ code: "http_5xx", message: "503 overloaded" });
+      expect(span!.attributes).to.include({ "http.response.status_code": 503 });
+      expect(span!.attributes).to.not.have.any.keys("gen_ai.usage.output_tokens", "gen_ai.response.finish_reasons");
+    });
+
+    it("of a sample of many, failures by themselves, and of each once", async () => {
+      await configure();
+      const processor = ingest();
+      const many = Array.from({ length: 1001 }, (_, index) => measured(index + 1));
+      processor.send(many);
+      processor.send(many);
+      processor.send([failed(2000, { phase: 1 })]);
+      await processor.acked(3);
+      const ids = tracer.named("chat m").map(({ attributes }) => Number(attributes["assay.credit.id"]));
+      expect(new Set(ids).size).to.equal(ids.length);
+      expect(ids.length).to.be.within(300, 500);
+      expect(ids).to.include.members([1, 2, 3, 2000]);
+    });
+  });
 
   describe("takes records", () => {
     it("and acks a batch once it is committed, for any reader of the file", async () => {
@@ -181,6 +261,25 @@ describe("the records-manager", () => {
         succeeded: 1n,
         late: 1n,
       });
+    });
+
+    it("and counts those that were committed, came again or came late, over runs", async () => {
+      const count = (name: string) => countOf(module.families(), `assay_records_manager_${name}`);
+      await played("run-1");
+      await command(finish(), "run-1");
+      await configure("run-2");
+      const processor = ingest("run-2");
+      processor.send([measured(1), measured(1), measured(2)]);
+      await processor.acked(1);
+      expect([count("committed_rows_total"), count("duplicate_records_total")]).to.deep.equal([12, 1]);
+      expect([count("runs"), count("processor_streams"), count("pending_rows")]).to.deep.equal([1, 1, 0]);
+      expect(count("commit_seconds")).to.be.at.least(2);
+      await command(accountOf(1, 1, 2), "run-2");
+      processor.send([measured(3)]);
+      await processor.acked(2);
+      expect(count("late_records_total")).to.equal(1);
+      processor.stream.end();
+      await until("the end of the stream", () => count("processor_streams") === 0);
     });
 
     it("only of a run that is configured: others are told to dial again", async () => {
@@ -402,8 +501,24 @@ describe("the records-manager", () => {
       await played("run-1", { dataset: { datasetId: "d", conversations: 99n, turnsEach: 1 } });
       await command(finish());
       expect(existsSync(join(folderOf("run-1"), "profile_export_aiperf.json"))).to.equal(true);
+      const notes = reports.flatMap(({ event }) => (event.case === "note" ? [event.value.message] : []));
+      expect(notes.join()).to.match(/inputs\.json is not written: .*127\.0\.0\.1:9/);
       const missing = await failureOf(gather(client.exportRun({ runId: "run-1", files: ["inputs.json"] })));
       expect(missing).to.include({ code: "not_found" });
+    });
+
+    it("with all other files where that of the bodies cannot be written, and fails naming it and them", async () => {
+      await played("run-1", { dataset: { datasetId: "d", conversations: 99n, turnsEach: 1 } });
+      const folder = folderOf("run-1");
+      mkdirSync(join(folder, `inputs.json.${process.pid}.tmp`));
+      const { message } = await failureOf(command(finish()));
+      expect(message)
+        .to.include(`cannot write "${join(folder, "inputs.json")}"`)
+        .and.include("; saved are ");
+      for (const file of ["run.db", "profile_export_aiperf.json", "profile_export.jsonl"]) {
+        expect(message).to.include(join(folder, file));
+        expect(existsSync(join(folder, file)), file).to.equal(true);
+      }
     });
 
     it("with the summary alone where that was asked for", async () => {

@@ -24,6 +24,7 @@ describe("a run whose disk is full", () => {
       queries,
       log: silentLogger,
       maxBytes: 400_000,
+      note: () => {},
       onFailure: (error) => failures.push(error),
     });
   });

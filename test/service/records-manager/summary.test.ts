@@ -111,18 +111,33 @@ describe("the summary of a run", () => {
     expect(summarizeRun(run.folder, { columnBudgetBytes: 1 })).to.deep.equal(summarizeRun(run.folder));
   });
 
-  it("groups errors by code, most frequent first, with the first message of each", () => {
-    const store = createStore(run.folder);
+  it("groups errors by code, most frequent first, with the first message of each and where that was sent", () => {
+    const target = { urls: [{ url: "http://a:1" }, { url: "https://b/v1?key=s3cret" }] };
+    const store = createStore(run.folder, { spec: JSON.stringify({ target, endpoint: { type: "chat" } }) });
     const refused = { code: "connect_refused", phase: "connect", message: "refused" } as const;
     insertAll(store, [
-      failed(0, { error: refused, status: 0 }),
+      failed(0, { error: refused, status: 0, targetIndex: 1 }),
       failed(1),
       failed(2, { error: { code: "http_5xx", phase: "wait", message: "other" } }),
     ]);
     store.close();
     expect(summarizeRun(run.folder).phases[0]?.errors).to.deep.equal([
-      { code: "http_5xx", phase: "wait", status: 503, count: 2, example: "503 overloaded" },
-      { code: "connect_refused", phase: "connect", status: 0, count: 1, example: "refused" },
+      {
+        code: "http_5xx",
+        phase: "wait",
+        status: 503,
+        count: 2,
+        example: "503 overloaded",
+        endpoint: "http://a:1/v1/chat/completions",
+      },
+      {
+        code: "connect_refused",
+        phase: "connect",
+        status: 0,
+        count: 1,
+        example: "refused",
+        endpoint: "https://b/v1/chat/completions",
+      },
     ]);
   });
 

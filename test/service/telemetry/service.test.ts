@@ -13,6 +13,7 @@ import { type Client, createClient } from "../../../services/common/rpc/client.t
 import { type Implementation, implement } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { createTelemetryModule } from "../../../services/telemetry/module.ts";
+import { countOf } from "../../support/families.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
 
 const offsetNs = 7e15;
@@ -218,6 +219,13 @@ describe("telemetry service", () => {
     await until("samples of the other", () => (manager[0]?.batches.length ?? 0) >= 2);
     const { gaps } = await client.stopCollection({ runId: "r" });
     expect(Number(gaps)).to.be.greaterThan(0);
+    const families = module.families();
+    const batches = manager[0]?.batches ?? [];
+    expect(countOf(families, "assay_telemetry_scrapes_total", { outcome: "failure" })).to.equal(Number(gaps));
+    expect(countOf(families, "assay_telemetry_scrapes_total", { outcome: "samples" })).to.equal(batches.length);
+    const samples = batches.reduce((sum, batch) => sum + batch.samples.length, 0);
+    expect(countOf(families, "assay_telemetry_samples_total")).to.equal(samples);
+    expect(countOf(families, "assay_telemetry_lost_batches_total")).to.equal(0);
   });
 
   it("refuses what makes no sense", async () => {

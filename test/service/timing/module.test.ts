@@ -15,6 +15,7 @@ import type { ServiceModule } from "../../../services/common/module.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { createTimingModule } from "../../../services/timing/module.ts";
+import { countOf, distributionOf } from "../../support/families.ts";
 import { failureOf, until } from "../rpc/harness.ts";
 import { FakeWorker } from "./fake-worker.ts";
 
@@ -121,6 +122,55 @@ describe("timing", () => {
     const dues = worker.credits.map(({ dueNs }) => dueNs);
     expect(dues).to.have.length(20);
     for (const [index, due] of dues.entries()) if (index > 0) expect(due - (dues[index - 1] ?? 0)).to.be.closeTo(5e6, 1);
+  });
+
+  it("counts what it issued and what came back, over runs", async () => {
+    const count = (name: string, labels = {}) => countOf(module.families(), `assay_timing_${name}`, labels);
+    await configure(concurrency(3, { requestCount: 20n }));
+    const worker = join("w-1");
+    await until("the welcome", () => worker.messages.includes("welcome"));
+    worker.holds = true;
+    await start();
+    await until("credits out", () => worker.heldCount >= 3);
+    expect(count("outstanding_credits")).to.equal(count("issued_credits_total")).and.to.equal(worker.heldCount);
+    expect([count("runs"), count("credit_streams")]).to.deep.equal([1, 1]);
+    worker.holds = false;
+    worker.giveBack();
+    await returned();
+    const totals = () => [
+      count("issued_credits_total"),
+      count("returned_credits_total", { use: "sent" }),
+      count("returned_credits_total", { use: "unused" }),
+      count("outstanding_credits"),
+      count("lost_credits_total"),
+    ];
+    expect(totals()).to.deep.equal([20, 20, 0, 0, 0]);
+    await command({ case: "finish", value: {} });
+    expect(totals()).to.deep.equal([20, 20, 0, 0, 0]);
+    expect([count("runs"), count("credit_streams")]).to.deep.equal([0, 0]);
+    expect(count("issue_lateness_seconds", { phase: "profiling" })).to.equal(0);
+  });
+
+  it("counts arrivals that nobody could send as dropped, not as issued", async () => {
+    await configure({ ...rate(200, ArrivalPattern.CONSTANT, 1000n), stop: { durationSec: 0.2 } });
+    await start();
+    await returned();
+    expect(countOf(module.families(), "assay_timing_dropped_credits_total")).to.be.greaterThan(10);
+    expect(countOf(module.families(), "assay_timing_issued_credits_total")).to.equal(0);
+  });
+
+  it("counts how late it issues, of the kind of phase, where something is due", async () => {
+    await configure({ ...rate(200, ArrivalPattern.CONSTANT, 20n), kind: PhaseKind.WARMUP });
+    const worker = join("w-1");
+    await until("the welcome", () => worker.messages.includes("welcome"));
+    await start();
+    await returned();
+    const families = module.families();
+    expect(countOf(families, "assay_timing_issue_lateness_seconds", { phase: "warmup" })).to.equal(20);
+    expect(countOf(families, "assay_timing_issue_lateness_seconds", { phase: "profiling" })).to.equal(0);
+    // Ahead of their due times, but for the first ones.
+    const { counts } = distributionOf(families, "assay_timing_issue_lateness_seconds", { phase: "warmup" });
+    expect(counts[0]).to.be.greaterThan(10);
   });
 
   it("draws Poisson arrivals from the run's seed: two runs have the same ones", async () => {

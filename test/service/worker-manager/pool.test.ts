@@ -11,6 +11,7 @@ import type { ServiceModule } from "../../../services/common/module.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { createWorkerManagerModule } from "../../../services/worker-manager/module.ts";
+import { countOf } from "../../support/families.ts";
 import { failureOf, until } from "../rpc/harness.ts";
 
 const program = join(import.meta.dirname, "worker-child.ts");
@@ -129,6 +130,17 @@ describe("the workers of a host", () => {
       [0, 1, 2, 3].map((restarts) => [restarts, WorkerState.EXITED, 3]),
     );
     expect(all.map(({ predecessorId }) => predecessorId)).to.deep.equal(["", ...all.slice(0, 3).map(({ workerId }) => workerId)]);
+  });
+
+  it("are counted: started, restarted, and ended without being asked to", async () => {
+    await open("dies");
+    await spawnFor("run-1", 1);
+    await until("the line to be given up", () => exits.length === 4);
+    const count = (name: string) => countOf(manager.families(), `assay_worker_manager_${name}`);
+    expect(count("started_workers_total")).to.equal(4);
+    expect(count("restarts_total")).to.equal(3);
+    expect(count("unexpected_exits_total")).to.equal(4);
+    expect(count("workers")).to.equal(0);
   });
 
   it("that a signal kills have a successor, and the signal is told", async () => {

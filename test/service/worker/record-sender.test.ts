@@ -83,17 +83,19 @@ describe("record sender", () => {
     expect(await sender.drained(AbortSignal.timeout(50))).to.equal(false);
     const drained = sender.drained(soon());
     await until("the batch", () => stream(0).batches.length === 1);
-    expect(sender.stats).to.include({ batches: 1, records: 1 });
+    expect(sender.stats).to.include({ batches: 1, records: 1, waiting: 1 });
     stream(0).ack(1);
     expect(await drained).to.equal(true);
-    expect(sender.stats).to.include({ batches: 0, bytes: 0 });
+    expect(sender.stats).to.include({ batches: 0, bytes: 0, waiting: 0 });
   });
 
   it("counts records that are not even batched among those that are not committed", async () => {
     open();
     await sender.ready;
     add(1, 2);
+    expect(sender.stats.waiting).to.equal(2);
     expect(await sender.drained(soon())).to.equal(true);
+    expect(sender.stats.waiting).to.equal(0);
     expect(idsOf(stream(0))).to.deep.equal([1, 2]);
     expect(await sender.drained(AbortSignal.abort())).to.equal(true);
   });
@@ -188,6 +190,7 @@ describe("record sender", () => {
       open({ limits });
       for (let id = 1; id <= 20; id++) big(id);
       expect(sender.stats.spilledBytes).to.be.greaterThan(10 * 70_000);
+      expect(sender.stats.waiting).to.equal(20);
       expect(existsSync(join(folder, "records.spill"))).to.equal(true);
       await until("the hello", () => processor.streams.length === 1);
       stream(0).ack(0);
@@ -196,7 +199,7 @@ describe("record sender", () => {
       for (const { records } of stream(0).batches) {
         for (const { creditId, payload } of records) expect(payload.every((byte) => byte === creditId)).to.equal(true);
       }
-      expect(sender.stats.spilledBytes).to.equal(0);
+      expect(sender.stats).to.include({ spilledBytes: 0, waiting: 0 });
       await sender.close();
       expect(existsSync(join(folder, "records.spill"))).to.equal(false);
     });

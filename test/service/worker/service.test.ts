@@ -7,8 +7,9 @@ import { createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { createWorkerService, type WorkerServiceDeps } from "../../../services/worker/service.ts";
 import type { WorkerRun } from "../../../services/worker/worker-run.ts";
+import { createCertWorkshop } from "../../support/certs.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
-import { startScripted } from "./scripted-server.ts";
+import { plainAnswer, startScripted } from "./scripted-server.ts";
 
 const turn = { messages: [{ role: "user", content: "hello" }], maxOutputTokens: 8, inputTokens: 2 };
 
@@ -43,6 +44,45 @@ describe("worker service", () => {
     expect(record?.endNs).to.be.greaterThan(record?.firstByteNs ?? Number.POSITIVE_INFINITY);
     expect(mock.stats().requests).to.equal(1);
     await until("the connection to close", () => mock.stats().openConnections === 0);
+  });
+
+  it("tells how the connection was opened, and the headers of the answer but for cookies", async () => {
+    const target = await startScripted(({ socket }) =>
+      socket.end(plainAnswer("{}", "Server: x\r\nset-cookie: secret\r\nvia: a\r\nvia: b\r\n")),
+    );
+    harness.onClose(() => target.stop());
+    const client = await serve();
+    const url = `http://localhost:${target.port}/base?key=s3cret`;
+    const { connection, headers, url: asked, record } = await client.sendOne({ target: { urls: [{ url }] }, turn, model: "m" });
+    expect(asked).to.equal(`http://localhost:${target.port}/base/v1/chat/completions`);
+    expect(headers).to.include({ server: "x", via: "a, b" }).and.not.have.property("set-cookie");
+    expect(connection?.remoteAddress).to.match(/^(127\.0\.0\.1|\[::1\]):\d+$/);
+    const { startNs = 0, resolvedNs = Number.NaN, connectedNs = Number.NaN, securedNs } = connection ?? {};
+    expect(resolvedNs).to.be.within(0, connectedNs);
+    expect(startNs + connectedNs).to.be.within(startNs, record?.sentNs ?? 0);
+    expect(securedNs).to.equal(undefined);
+  });
+
+  it("tells when TLS stood", async () => {
+    const workshop = createCertWorkshop();
+    harness.onClose(() => workshop.remove());
+    const tls = workshop.ca("Test CA").issue("localhost", "DNS:localhost", "IP:127.0.0.1");
+    const target = await startScripted(({ socket }) => socket.end(plainAnswer("{}")), { tls });
+    harness.onClose(() => target.stop());
+    const client = await serve();
+    const request = { target: { urls: [{ url: target.origin }], tls: { skipVerify: true } }, turn, model: "m" };
+    const { connection, record } = await client.sendOne(request);
+    expect(connection?.resolvedNs).to.equal(undefined);
+    expect(connection?.securedNs).to.be.greaterThan(connection?.connectedNs ?? Number.POSITIVE_INFINITY);
+    expect((connection?.startNs ?? 0) + (connection?.securedNs ?? 0)).to.be.at.most(record?.sentNs ?? 0);
+  });
+
+  it("tells how far a connection came that failed", async () => {
+    const client = await serve();
+    const { connection } = await client.sendOne({ target: { urls: [{ url: "http://127.0.0.1:1" }] }, turn, model: "m" });
+    expect(connection?.startNs).to.be.greaterThan(0);
+    expect(connection?.connectedNs).to.equal(undefined);
+    expect(connection?.remoteAddress).to.equal("");
   });
 
   it("streams where that is asked for, with a stamp for every read", async () => {
@@ -104,7 +144,7 @@ describe("worker service", () => {
       inFlight,
       sent: 12,
       credits: { limit: 4, held: 1 },
-      outbox: { batches: inFlight, bytes: 100, spilledBytes: 5, records: 9 },
+      outbox: { batches: 1, waiting: inFlight, bytes: 100, spilledBytes: 5, records: 9 },
       outboxStalls: 0,
       connections: { connections: 3, opened: 3, replaced: 1 },
     });

@@ -19,6 +19,7 @@ import {
 import { monotonicNs } from "../../../services/common/clock.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { PhaseHistograms } from "../../../services/common/observe/counting.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import { isBatch, readRecordBatch } from "../../../services/common/record-batch.ts";
 import { WorkerRun } from "../../../services/worker/worker-run.ts";
@@ -41,6 +42,7 @@ class Scene {
   readonly credits: CreditStream[] = [];
   readonly records: RecordStream[] = [];
   readonly notes: string[] = [];
+  readonly lateness = new PhaseHistograms([0, 1]);
   readonly run: WorkerRun;
   private seq = 0;
 
@@ -53,6 +55,7 @@ class Scene {
       clock,
       log: silentLogger,
       incarnation: 3n,
+      lateness: this.lateness,
       spillPath: join(tmpdir(), `assay-worker-run-${process.pid}.spill`),
       dial: {
         credits: () => opened(this.credits),
@@ -73,16 +76,23 @@ class Scene {
   }
 
   issue(
-    ...credits: { readonly id: number; readonly conversation?: number; readonly turn?: number; readonly turns?: number }[]
+    ...credits: {
+      readonly id: number;
+      readonly conversation?: number;
+      readonly turn?: number;
+      readonly turns?: number;
+      readonly dueNs?: number;
+    }[]
   ): void {
     this.fromTiming({
       case: "issue",
       value: {
-        credits: credits.map(({ id, conversation = id, turn = 0, turns = 1 }) => ({
+        credits: credits.map(({ id, conversation = id, turn = 0, turns = 1, dueNs = 0 }) => ({
           creditId: BigInt(id),
           conversation: BigInt(conversation),
           turn,
           turns,
+          dueNs,
           session: BigInt(conversation),
         })),
       },
@@ -157,6 +167,21 @@ describe("a worker's run", () => {
       model: "m",
       messages: [{ role: "user", content: "question 1/0" }],
     });
+  });
+
+  it("counts what it does, and how late it sends what was due", async () => {
+    const { scene: it } = await scene(reply);
+    await it.begin();
+    it.issue({ id: 1, dueNs: monotonicNs() - 0.5e9 }, { id: 2 });
+    it.giveTurn(1);
+    it.giveTurn(2);
+    await until("the returns", () => it.returned.length === 2);
+    expect(it.run.counts()).to.deep.include({ sent: 2, records: 2, stalls: 0, fencings: 0, replaced: 0 });
+    expect(it.run.counts().opened).to.be.greaterThan(0);
+    const [warmup, profiling] = it.lateness.points.map(({ value }) => value);
+    expect(warmup?.count).to.equal(0);
+    expect(profiling).to.include({ count: 1 });
+    expect(profiling?.sum).to.be.at.least(0.5);
   });
 
   it("opens its connections before it is ready", async () => {

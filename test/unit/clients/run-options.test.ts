@@ -56,6 +56,12 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["-H A:b:c --header D:", { target: { headers: { A: "b:c", D: "" } } }],
   ['--header {"A":"b"}', { target: { headers: { A: "b" } } }],
   ["--request-timeout-seconds 2.5", { target: { request_timeout_sec: 2.5 } }],
+  ["--no-probe", { target: { no_probe: true } }],
+  [
+    "--wait-for-model-timeout 60 --wait-for-model-mode BOTH --wait-for-model-interval 0.5",
+    { target: { wait_for_model: { timeout_sec: 60, mode: "both", interval_sec: 0.5 } } },
+  ],
+  ["--failed-request-threshold 0.05 --require-valid", {}],
   ["--concurrency 8", { phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "16" })] }],
   ["--concurrency=3", { phases: [profiling({ concurrency: { limit: 3 } }, { request_count: "10" })] }],
   ["--concurrency 3 --concurrency 4", { phases: [profiling({ concurrency: { limit: 4 } }, { request_count: "10" })] }],
@@ -173,11 +179,16 @@ describe("the run that a command line describes", () => {
     const spec = runSpecJson(withMock(parse("--mock --osl 5 -m x --no-streaming").options, "http://127.0.0.1:7"));
     expect(spec).to.deep.equal({
       models: ["x"],
-      target: { urls: [{ url: "http://127.0.0.1:7" }] },
+      target: { urls: [{ url: "http://127.0.0.1:7" }], no_probe: true },
       endpoint: { streaming: false },
       dataset: { synthetic: { input_tokens: { mean: 128 }, output_tokens: { mean: 5 } } },
       phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "100" })],
     });
+  });
+
+  it("waits for the built-in server where the line says so, and else does not ask whether it is there", () => {
+    const { target } = runSpecJson(withMock(parse("--mock --wait-for-model-timeout 5").options, "http://h"));
+    expect(target).to.deep.equal({ urls: [{ url: "http://h" }], wait_for_model: { timeout_sec: 5 } });
   });
 
   it("leaves load and stop of --mock away where the line says its own", () => {

@@ -13,6 +13,7 @@ export function runShape(change: RunShape = {}): RunShape & { $typeName?: never 
   return {
     runId: "run-1",
     state: RunState.COMPLETED,
+    startTime: { seconds: 1n },
     spec: { name: "m-openai-chat-concurrency8", models: ["m"], phases: [{ name: "profiling", graceSec: 30 }] },
     phases: [{ index: 0, name: "profiling", kind: PhaseKind.PROFILING, asked: 100n, sent: 100n }],
     ...change,

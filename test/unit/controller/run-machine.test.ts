@@ -11,8 +11,8 @@ const PLAN: RunPlan = {
     { name: "telemetry", members: ["telemetry"], timeoutNs: 5 * SEC },
   ],
   phases: [
-    { name: "warmup", durationNs: undefined, graceNs: Number.POSITIVE_INFINITY },
-    { name: "profiling", durationNs: 10 * SEC, graceNs: 3 * SEC },
+    { name: "warmup", durationNs: undefined, graceNs: Number.POSITIVE_INFINITY, isMeasured: false },
+    { name: "profiling", durationNs: 10 * SEC, graceNs: 3 * SEC, isMeasured: true },
   ],
   processingTimeoutNs: 60 * SEC,
   bounds: RUN_BOUNDS,
@@ -56,10 +56,10 @@ describe("a run", () => {
     configured(machine);
     machine.sendingComplete(0, 2 * SEC);
     machine.returningComplete(0, "account-0", 3 * SEC);
-    machine.phaseClosed(0, 4 * SEC);
+    machine.phaseClosed(0, undefined, 4 * SEC);
     machine.sendingComplete(1, 14 * SEC);
     machine.returningComplete(1, "account-1", 15 * SEC);
-    machine.phaseClosed(1, 15 * SEC);
+    machine.phaseClosed(1, undefined, 15 * SEC);
     machine.processed(16 * SEC);
     expect(log).to.deep.equal([
       "= configuring",
@@ -102,7 +102,10 @@ describe("a run", () => {
     expect(log.at(-1)).to.equal("finish failed workers not ready in time: 1 of 2 said so");
     const other = opened();
     other.machine.unready("dataset", "dataset", "no such file: x.jsonl", SEC);
-    expect(other.log.at(-1)).to.equal("finish failed dataset not ready: dataset: no such file: x.jsonl");
+    expect(other.log.at(-1)).to.equal("finish failed dataset not ready: no such file: x.jsonl");
+    const third = opened();
+    third.machine.unready("workers", "W1", "no such file: x.jsonl", SEC);
+    expect(third.log.at(-1)).to.equal("finish failed workers not ready: W1: no such file: x.jsonl");
   });
 
   it("goes on without telemetry, with a note", () => {
@@ -120,7 +123,7 @@ describe("a run", () => {
     machine.cancel(2 * SEC);
     machine.sendingComplete(0, 3 * SEC);
     machine.returningComplete(0, "account-0", 4 * SEC);
-    machine.phaseClosed(0, 5 * SEC);
+    machine.phaseClosed(0, undefined, 5 * SEC);
     machine.processed(6 * SEC);
     expect(log).to.deep.equal([
       "stop_phase 0 cancelled by the user",
@@ -151,7 +154,7 @@ describe("a run", () => {
   ] as const) {
     it(`fails when timing is silent about ${what}, closes what is open from the rows, and still makes its results`, () => {
       const { machine, log } = running(1);
-      machine.phaseClosed(0, 3 * SEC);
+      machine.phaseClosed(0, undefined, 3 * SEC);
       machine.timingHeartbeat(1, "heartbeat-1");
       if (what === "returning") machine.sendingComplete(1, 14 * SEC);
       machine.advance(at - 1);
@@ -160,7 +163,7 @@ describe("a run", () => {
       machine.advance(at);
       expect(machine.nextWakeNs()).to.equal(at + RUN_BOUNDS.leaseOverNs);
       machine.advance(at + RUN_BOUNDS.leaseOverNs);
-      machine.phaseClosed(1, at + 7 * SEC);
+      machine.phaseClosed(1, undefined, at + 7 * SEC);
       machine.processed(at + 8 * SEC);
       expect(log.slice(-5)).to.deep.equal([
         "close_from_rows 1 heartbeat-1",
@@ -203,7 +206,7 @@ describe("a run", () => {
     const { machine, log } = running();
     machine.workersExhausted("host-1: restarted 3 times", 2 * SEC);
     machine.returningComplete(0, "account-0", 9 * SEC);
-    machine.phaseClosed(0, 12 * SEC);
+    machine.phaseClosed(0, undefined, 12 * SEC);
     machine.processed(13 * SEC);
     expect(log.at(-1)).to.equal("finish failed no worker left: host-1: restarted 3 times");
   });
@@ -218,6 +221,53 @@ describe("a run", () => {
     expect(slow.machine.state).to.equal("failed");
   });
 
+  for (const [what, warmup, measured, end] of [
+    ["succeeds by one success", [0, 9, 0], [1, 9, 0], "finish completed"],
+    ["fails when every measured request failed", [9, 0, 0], [0, 10, 0], "finish failed all 10 requests failed"],
+    [
+      "fails when no measured request succeeded",
+      [9, 0, 0],
+      [0, 4, 6],
+      "finish failed no request succeeded: 4 failed, 6 were cancelled",
+    ],
+    ["fails when nothing was sent", [9, 0, 0], [0, 0, 0], "finish failed no request was sent"],
+  ] as const) {
+    it(`${what}, and makes its results all the same`, () => {
+      const { machine, log } = running(1);
+      const resultOf = ([succeeded, errored, cancelled]: readonly number[]) =>
+        ({ succeeded, errored, cancelled }) as { succeeded: number; errored: number; cancelled: number };
+      machine.phaseClosed(0, resultOf(warmup), 3 * SEC);
+      machine.returningComplete(1, "account-1", 12 * SEC);
+      machine.phaseClosed(1, resultOf(measured), 13 * SEC);
+      expect(log.at(-1)).to.equal("process");
+      const isFailed = end.startsWith("finish failed");
+      expect(machine.outcome).to.deep.equal({
+        state: isFailed ? "failed" : "completed",
+        reason: isFailed ? end.slice("finish failed ".length) : "",
+      });
+      machine.processed(14 * SEC);
+      expect(log.at(-1)).to.equal(end);
+    });
+  }
+
+  it("of warm-up alone is judged by that", () => {
+    const { machine, log } = opened({ ...PLAN, barriers: [], phases: PLAN.phases.slice(0, 1) });
+    machine.returningComplete(0, "account-0", SEC);
+    machine.phaseClosed(0, { succeeded: 0, errored: 3, cancelled: 0 }, SEC);
+    machine.processed(SEC);
+    expect(log.at(-1)).to.equal("finish failed all 3 requests failed");
+  });
+
+  it("that a person cancelled is cancelled, though nothing succeeded", () => {
+    const { machine, log } = running(1);
+    machine.phaseClosed(0, { succeeded: 9, errored: 0, cancelled: 0 }, 3 * SEC);
+    machine.cancel(3 * SEC);
+    machine.returningComplete(1, "account-1", 12 * SEC);
+    machine.phaseClosed(1, { succeeded: 0, errored: 3, cancelled: 7 }, 13 * SEC);
+    machine.processed(14 * SEC);
+    expect(log.at(-1)).to.equal("finish cancelled cancelled by the user");
+  });
+
   it("ends exactly once, and always ends, whatever comes in whatever order", () => {
     const inputs = fc.array(fc.tuple(fc.nat(12), fc.nat(1), fc.nat(40)), { maxLength: 60 });
     fc.assert(
@@ -228,7 +278,7 @@ describe("a run", () => {
           if (input === 0) configured(machine, now);
           if (input === 1) machine.sendingComplete(phase, now);
           if (input === 2) machine.returningComplete(phase, "account", now);
-          if (input === 3) machine.phaseClosed(phase, now);
+          if (input === 3) machine.phaseClosed(phase, undefined, now);
           if (input === 4) machine.processed(now);
           if (input === 5) machine.processingFailed("x", now);
           if (input === 6) machine.timingDied("x", now);

@@ -117,6 +117,14 @@ describe("the defaults of a spec", () => {
     ]);
   });
 
+  it("wait for the model by requests, every five seconds, where there is a wait", () => {
+    const wait = (value: object) => compiled({ target: { waitForModel: value } }).target?.waitForModel;
+    expect(wait({ timeoutSec: 60 })).to.include({ timeoutSec: 60, intervalSec: 5, mode: "inference" });
+    expect(wait({ timeoutSec: 60, intervalSec: 1, mode: "both" })).to.include({ intervalSec: 1, mode: "both" });
+    expect(wait({ timeoutSec: 0 })).to.include({ mode: "" });
+    expect(effective.target?.noProbe).to.equal(false);
+  });
+
   it("let no connection take longer than its request", () => {
     expect(compiled({ target: { requestTimeoutSec: 3 } }).target?.connectTimeoutSec).to.equal(3);
   });
@@ -184,6 +192,7 @@ describe("the name of a run", () => {
 });
 
 describe("a wrong spec", () => {
+  const waiting = (value: object) => ({ target: { waitForModel: { timeoutSec: 9, ...value } } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
@@ -200,6 +209,13 @@ describe("a wrong spec", () => {
     ["target.first_byte_timeout_sec", "must be above 0, got NaN", { target: { firstByteTimeoutSec: Number.NaN } }],
     ["target.idle_timeout_sec", "must be above 0, got Infinity", { target: { idleTimeoutSec: Number.POSITIVE_INFINITY } }],
     ["endpoint.type", "must be chat or completions, got nonsense", { endpoint: { type: "nonsense" } }],
+    ["target.wait_for_model.timeout_sec", "must be at least 0, got -1", { target: { waitForModel: { timeoutSec: -1 } } }],
+    ["target.wait_for_model.timeout_sec", "got NaN", { target: { waitForModel: { timeoutSec: Number.NaN } } }],
+    ["target.wait_for_model.interval_sec", "must be above 0, got 0", waiting({ intervalSec: 0 })],
+    ["target.wait_for_model.mode", "must be models, inference or both, got list", waiting({ mode: "list" })],
+    ["target.wait_for_model.mode", "has no effect without", { target: { waitForModel: { mode: "models" } } }],
+    ["target.wait_for_model.interval_sec", "has no effect without", { target: { waitForModel: { intervalSec: 1 } } }],
+    ["target.no_probe", "not together with waiting", { target: { noProbe: true, waitForModel: { timeoutSec: 1 } } }],
     ["endpoint.path", "must begin with /, got v1", { endpoint: { path: "v1" } }],
     ["tokenizer.name", "none, npm:PACKAGE or the absolute path of a tokenizer.json, got gpt2", { tokenizer: { name: "gpt2" } }],
     ["tokenizer.name", "got ./llama", { tokenizer: { name: "./llama" } }],
@@ -303,6 +319,10 @@ const supported: ReadonlySet<string> = new Set([
   "target.first_byte_timeout_sec",
   "target.idle_timeout_sec",
   "target.connection_reuse",
+  "target.no_probe",
+  "target.wait_for_model.timeout_sec",
+  "target.wait_for_model.interval_sec",
+  "target.wait_for_model.mode",
   "target.tls.ca_pem",
   "target.tls.cert_pem",
   "target.tls.key_pem",

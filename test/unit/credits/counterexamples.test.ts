@@ -926,7 +926,7 @@ describe("records complete", () => {
     const machine = createRunMachine<string, string>(
       {
         barriers: [],
-        phases: [{ name: "profiling", durationNs: SEC, graceNs: SEC }],
+        phases: [{ name: "profiling", durationNs: SEC, graceNs: SEC, isMeasured: true }],
         processingTimeoutNs: 60 * SEC,
         bounds: RUN_BOUNDS,
       },
@@ -939,7 +939,7 @@ describe("records complete", () => {
     machine.advance(18 * SEC);
     machine.advance(machine.nextWakeNs());
     expect(commands.at(-1)).to.deep.equal({ kind: "close_from_rows", phase: 0, heartbeat: "last words" });
-    machine.phaseClosed(0, 25 * SEC);
+    machine.phaseClosed(0, undefined, 25 * SEC);
     machine.processed(26 * SEC);
     expect(commands.at(-1)).to.deep.include({ kind: "finish", state: "failed" });
   });

@@ -84,6 +84,11 @@ describe("the report of a run", () => {
     const errors = [{ code: "http_5xx", phase: "wait", count: 1200n, example: "over\x1b[31mload\n", status: 503 }];
     const shown = lines({ phase: { errors, identity: { drawn: 1300n, succeeded: 100n, errored: 1200n } } });
     expect(shown.find((line) => line.includes("http_5xx"))).to.equal("│ http_5xx │ wait  │ 1,200 │ 503: over�[31mload │");
+    const endpoint = "http://h:1/v1/chat/completions";
+    const real = [{ code: "http_5xx", phase: "wait", count: 1n, example: "http status 503: busy", status: 503, endpoint }];
+    expect(lines({ phase: { errors: real } }).find((line) => line.includes("http_5xx"))).to.equal(
+      `│ http_5xx │ wait  │     1 │ http status 503: busy (${endpoint}) │`,
+    );
   });
 
   it("says a note on figures once, with the first of them", () => {
@@ -172,7 +177,7 @@ describe("the report of a run", () => {
 
 describe("the summary for programs", () => {
   it("holds every figure as a number, by tag", () => {
-    const errors = [{ code: "reset", phase: "wait", count: 1n, example: "gone" }];
+    const errors = [{ code: "reset", phase: "wait", count: 1n, example: "gone", endpoint: "http://h/v1" }];
     const report = {
       run: runOf({ state: RunState.COMPLETED }),
       summary: summaryOf({ phases: [profilingShape({ errors })] }),
@@ -187,6 +192,6 @@ describe("the summary for programs", () => {
     expect(phase.identity).to.include({ drawn: 100, succeeded: 100, errored: 0 });
     expect(phase.metrics.time_to_first_token).to.include({ unit: "ms", count: 100, avg: 51.234, p50: 0.98 * 51.234 });
     expect(phase.metrics.benchmark_duration).to.deep.equal({ header: "Benchmark Duration", unit: "sec", avg: 4.5213 });
-    expect(phase.errors).to.deep.equal([{ code: "reset", phase: "wait", count: 1, example: "gone" }]);
+    expect(phase.errors).to.deep.equal([{ code: "reset", phase: "wait", count: 1, example: "gone", endpoint: "http://h/v1" }]);
   });
 });

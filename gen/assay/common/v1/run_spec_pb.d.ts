@@ -222,6 +222,13 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
    * @generated from field: string session_header = 13;
    */
   sessionHeader: string;
+
+  /**
+   * The target is not asked before the run whether it is there and has the model. Not together with `wait_for_model`.
+   *
+   * @generated from field: bool no_probe = 14;
+   */
+  noProbe: boolean;
 };
 
 /**
@@ -313,27 +320,28 @@ export declare type TargetTls = Message<"assay.common.v1.TargetTls"> & {
 export declare const TargetTlsSchema: GenMessage<TargetTls>;
 
 /**
- * Waiting for the model before the run starts.
+ * Waiting for the model before the run starts. What time does not mend (a refused key, another protocol) ends it at once.
  *
  * @generated from message assay.common.v1.WaitForModel
  */
 export declare type WaitForModel = Message<"assay.common.v1.WaitForModel"> & {
   /**
-   * How long, in seconds. Default 0: not at all.
+   * How long, in seconds. Default 0: not at all, and then the other fields may not be set.
    *
    * @generated from field: optional double timeout_sec = 1;
    */
   timeoutSec?: number | undefined;
 
   /**
-   * Between two tries, in seconds. Default: 5.
+   * Between two tries, in seconds, above 0. Default: 5.
    *
    * @generated from field: optional double interval_sec = 2;
    */
   intervalSec?: number | undefined;
 
   /**
-   * `models`, `inference` or `both`. Default: inference.
+   * `models`: until the target lists the models, or answers 2xx at its base where it has no list. `inference`: until it answers a
+   * request for one token of each model. `both`: one after the other. Default: inference.
    *
    * @generated from field: string mode = 3;
    */

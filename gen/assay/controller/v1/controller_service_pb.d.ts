@@ -7,9 +7,9 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Directory, Member, PhaseIdentity, Run, RunEvent, RunState } from "./controller_pb.js";
-import type { ClockIdentity, ClockOffset, ProcessUsage, ServiceKind } from "../../common/v1/common_pb.js";
+import type { ClockIdentity, ClockOffset, ProcessUsage, RequestError, ServiceKind } from "../../common/v1/common_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../timing/v1/timing_pb.js";
-import type { RunSpec, Sampling } from "../../common/v1/run_spec_pb.js";
+import type { EndpointSpec, RunSpec, Sampling, TargetSpec } from "../../common/v1/run_spec_pb.js";
 
 /**
  * Describes the file assay/controller/v1/controller_service.proto.
@@ -410,6 +410,13 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
   service: ServiceKind;
 
   /**
+   * W3C trace context (`traceparent`, `tracestate`) of what it is a part of; empty: the controller traces nothing.
+   *
+   * @generated from field: map<string, string> trace_context = 15;
+   */
+  traceContext: { [key: string]: string };
+
+  /**
    * What to do.
    *
    * @generated from oneof assay.controller.v1.Command.action
@@ -486,6 +493,14 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
      */
     value: EndCollection;
     case: "endCollection";
+  } | {
+    /**
+     * Ask the target one question before the run (worker).
+     *
+     * @generated from field: assay.controller.v1.AskTarget ask_target = 14;
+     */
+    value: AskTarget;
+    case: "askTarget";
   } | { case: undefined; value?: undefined };
 };
 
@@ -812,6 +827,63 @@ export declare type EndCollection = Message<"assay.controller.v1.EndCollection">
 export declare const EndCollectionSchema: GenMessage<EndCollection>;
 
 /**
+ * Ask the target one question, by the path that the requests of the run will take. The controller makes of the answer what it means.
+ *
+ * @generated from message assay.controller.v1.AskTarget
+ */
+export declare type AskTarget = Message<"assay.controller.v1.AskTarget"> & {
+  /**
+   * Target, secrets included; its first URL is asked.
+   *
+   * @generated from field: assay.common.v1.TargetSpec target = 1;
+   */
+  target?: TargetSpec | undefined;
+
+  /**
+   * Shape of its API.
+   *
+   * @generated from field: assay.common.v1.EndpointSpec endpoint = 2;
+   */
+  endpoint?: EndpointSpec | undefined;
+
+  /**
+   * What to ask.
+   *
+   * @generated from oneof assay.controller.v1.AskTarget.question
+   */
+  question: {
+    /**
+     * GET of this path; nothing is computed there.
+     *
+     * @generated from field: string get_path = 3;
+     */
+    value: string;
+    case: "getPath";
+  } | {
+    /**
+     * One request for one token of this model.
+     *
+     * @generated from field: string model = 4;
+     */
+    value: string;
+    case: "model";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How long it may take, connecting included, in ms; then the answer is an error of the target.
+   *
+   * @generated from field: uint32 limit_ms = 5;
+   */
+  limitMs: number;
+};
+
+/**
+ * Describes the message assay.controller.v1.AskTarget.
+ * Use `create(AskTargetSchema)` to create a new message.
+ */
+export declare const AskTargetSchema: GenMessage<AskTarget>;
+
+/**
  * End the process.
  *
  * @generated from message assay.controller.v1.Shutdown
@@ -881,12 +953,20 @@ export declare type CommandResult = Message<"assay.controller.v1.CommandResult">
     case: "identity";
   } | {
     /**
-     * Free form, for people: what the member found out (probe of the target, sources of telemetry).
+     * Free form, for people: what the member found out (sources of telemetry).
      *
      * @generated from field: google.protobuf.Struct details = 6;
      */
     value: JsonObject;
     case: "details";
+  } | {
+    /**
+     * Worker: what the target answered.
+     *
+     * @generated from field: assay.controller.v1.TargetAnswer target = 7;
+     */
+    value: TargetAnswer;
+    case: "target";
   } | { case: undefined; value?: undefined };
 };
 
@@ -895,6 +975,75 @@ export declare type CommandResult = Message<"assay.controller.v1.CommandResult">
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export declare const CommandResultSchema: GenMessage<CommandResult>;
+
+/**
+ * What the target answered to one question.
+ *
+ * @generated from message assay.controller.v1.TargetAnswer
+ */
+export declare type TargetAnswer = Message<"assay.controller.v1.TargetAnswer"> & {
+  /**
+   * `GET` or `POST`.
+   *
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * What was asked: scheme, host, port and path.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * HTTP status; 0: none came.
+   *
+   * @generated from field: uint32 status = 3;
+   */
+  status: number;
+
+  /**
+   * How it failed, as errors of requests do; unset: an answer came, and for a request it is one.
+   *
+   * @generated from field: assay.common.v1.RequestError error = 4;
+   */
+  error?: RequestError | undefined;
+
+  /**
+   * Content type of the answer.
+   *
+   * @generated from field: string content_type = 5;
+   */
+  contentType: string;
+
+  /**
+   * What the body says: the message of an error object, its `detail`, or its first 200 characters; empty for a good answer.
+   *
+   * @generated from field: string words = 6;
+   */
+  words: string;
+
+  /**
+   * GET: the body is a list of models.
+   *
+   * @generated from field: bool is_model_list = 7;
+   */
+  isModelList: boolean;
+
+  /**
+   * Names in that list.
+   *
+   * @generated from field: repeated string models = 8;
+   */
+  models: string[];
+};
+
+/**
+ * Describes the message assay.controller.v1.TargetAnswer.
+ * Use `create(TargetAnswerSchema)` to create a new message.
+ */
+export declare const TargetAnswerSchema: GenMessage<TargetAnswer>;
 
 /**
  * Something that happened at a member.

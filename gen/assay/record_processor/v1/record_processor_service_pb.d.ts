@@ -228,6 +228,20 @@ export declare type ParseResponseResponse = Message<"assay.record_processor.v1.P
    * @generated from field: string reasoning_text = 4;
    */
   reasoningText: string;
+
+  /**
+   * Units of `record.values`, in order.
+   *
+   * @generated from field: repeated string units = 5;
+   */
+  units: string[];
+
+  /**
+   * Stamps of chunks with content, ns after `sent_ns`: `record.content_stamps` unpacked.
+   *
+   * @generated from field: repeated double content_ns = 6;
+   */
+  contentNs: number[];
 };
 
 /**

@@ -541,6 +541,13 @@ export declare type ErrorGroup = Message<"assay.records_manager.v1.ErrorGroup"> 
    * @generated from field: uint32 status = 5;
    */
   status: number;
+
+  /**
+   * Where that example was sent: scheme, host, port and path.
+   *
+   * @generated from field: string endpoint = 6;
+   */
+  endpoint: string;
 };
 
 /**

@@ -227,6 +227,27 @@ export declare type SendOneResponse = Message<"assay.worker.v1.SendOneResponse">
    * @generated from field: assay.record_processor.v1.RawRecord record = 1;
    */
   record?: RawRecord | undefined;
+
+  /**
+   * What was asked: scheme, host, port and path.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * How its connection was opened, as far as that came.
+   *
+   * @generated from field: assay.worker.v1.ConnectionSteps connection = 3;
+   */
+  connection?: ConnectionSteps | undefined;
+
+  /**
+   * Headers of the answer, names in lower case; several of one name are joined with commas. Cookies are left out.
+   *
+   * @generated from field: map<string, string> headers = 4;
+   */
+  headers: { [key: string]: string };
 };
 
 /**
@@ -234,6 +255,54 @@ export declare type SendOneResponse = Message<"assay.worker.v1.SendOneResponse">
  * Use `create(SendOneResponseSchema)` to create a new message.
  */
 export declare const SendOneResponseSchema: GenMessage<SendOneResponse>;
+
+/**
+ * How a connection was opened. Moments count from `start_ns`; unset: not reached, or not needed.
+ *
+ * @generated from message assay.worker.v1.ConnectionSteps
+ */
+export declare type ConnectionSteps = Message<"assay.worker.v1.ConnectionSteps"> & {
+  /**
+   * Suite time at which it was begun, in ns.
+   *
+   * @generated from field: double start_ns = 1;
+   */
+  startNs: number;
+
+  /**
+   * The name was resolved, ns after the start.
+   *
+   * @generated from field: optional double resolved_ns = 2;
+   */
+  resolvedNs?: number | undefined;
+
+  /**
+   * TCP stood.
+   *
+   * @generated from field: optional double connected_ns = 3;
+   */
+  connectedNs?: number | undefined;
+
+  /**
+   * TLS stood.
+   *
+   * @generated from field: optional double secured_ns = 4;
+   */
+  securedNs?: number | undefined;
+
+  /**
+   * Address and port that it was opened to.
+   *
+   * @generated from field: string remote_address = 5;
+   */
+  remoteAddress: string;
+};
+
+/**
+ * Describes the message assay.worker.v1.ConnectionSteps.
+ * Use `create(ConnectionStepsSchema)` to create a new message.
+ */
+export declare const ConnectionStepsSchema: GenMessage<ConnectionSteps>;
 
 /**
  * Sends, stamps, copies. Load reaches it by credits, which it asks timing for; these RPCs are for people.

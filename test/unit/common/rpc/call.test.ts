@@ -7,6 +7,7 @@ const START: CallStart = {
   service: "assay.x.v1.XService",
   method: "GetX",
   isStream: false,
+  isTraced: true,
   protocol: "grpc",
   caller: { peer: { address: "127.0.0.1:1", isLoopback: true, identity: { kind: "anonymous" } }, roles: ["viewer"] },
   metadata: { get: () => undefined },

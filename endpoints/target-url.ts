@@ -1,0 +1,36 @@
+/** Where the requests of a run go: base URLs as people write them, and paths below them. */
+
+/** A base URL, `http://` assumed where there is no scheme; undefined for what is no http or https URL. */
+export function parseBaseUrl(text: string): URL | undefined {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url : undefined;
+}
+
+/** The path of an endpoint, `/v1/chat/completions`, below a base URL that may have one of its own; what both share is written once. */
+export function pathBelow(base: URL, own: string): string {
+  const above = base.pathname.replace(/\/+$/, "");
+  if (above === "" || own.startsWith(`${above}/`)) return own;
+  const tail = above.slice(above.lastIndexOf("/"));
+  return own.startsWith(`${tail}/`) ? above + own.slice(tail.length) : above + own;
+}
+
+/** What stands behind the API's root in the paths of the OpenAI family. */
+const openaiTails = ["/chat/completions", "/completions", "/embeddings", "/responses", "/images/generations"];
+
+/**
+ * Where a target of the OpenAI family lists its models, from the path that its requests go to: `/v1/models` beside
+ * `/v1/chat/completions`. Undefined where the path has no such form.
+ */
+export function modelsPathBeside(path: string): string | undefined {
+  const [plain = ""] = path.split("?", 1);
+  const query = path.slice(plain.length);
+  const tail = openaiTails.find((candidate) => plain.endsWith(candidate));
+  if (tail !== undefined) return `${plain.slice(0, -tail.length)}/models${query}`;
+  const root = /^.*\/v1(?=\/)/.exec(plain)?.[0];
+  return root === undefined ? undefined : `${root}/models${query}`;
+}
+
+/** As messages show it: without a query, which may hold a key. */
+export function shownUrl(base: URL, path: string): string {
+  return base.origin + (path.split("?", 1)[0] ?? "");
+}

@@ -1,0 +1,332 @@
+/**
+ * What a run has its members do: waits for them, makes them ready, sends them commands. Decides nothing; what cannot be done
+ * rejects, naming who and what.
+ */
+import { create } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  type AskTarget,
+  type CommandResult,
+  ConfigureRunSchema,
+  type DatasetHandle,
+  type FinishRun,
+  type TargetAnswer,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
+import type { Logger } from "../common/logger.ts";
+import { RUN_BOUNDS, type RunBounds } from "./core/run-machine.ts";
+import { selfWarmUpMs } from "./core/run-plan.ts";
+import type { Action, MemberEntry, Members } from "./members.ts";
+
+/** How long members are waited for, in ms. */
+export interface RunTimeouts {
+  readonly datasetMs: number;
+  /** For services and workers to join. */
+  readonly joinMs: number;
+  readonly configureMs: number;
+  /** For timing to start or stop a phase. */
+  readonly phaseMs: number;
+  readonly closeMs: number;
+  /** For statistics and files. */
+  readonly finishMs: number;
+  /** For members that write nothing to let go of the run. */
+  readonly releaseMs: number;
+  /** For a service that is gone to be there again. */
+  readonly returnMs: number;
+  readonly observerMs: number;
+  readonly telemetryMs: number;
+  readonly bounds: RunBounds;
+}
+
+export const RUN_TIMEOUTS: RunTimeouts = {
+  datasetMs: 300_000,
+  joinMs: 20_000,
+  configureMs: 30_000,
+  phaseMs: 5_000,
+  closeMs: 45_000,
+  finishMs: 600_000,
+  releaseMs: 10_000,
+  returnMs: 10_000,
+  observerMs: 2_000,
+  telemetryMs: 4_000,
+  bounds: RUN_BOUNDS,
+};
+
+export interface RunMembersOptions {
+  readonly runId: string;
+  /** Effective, secrets included. */
+  readonly spec: RunSpec;
+  readonly folder: string;
+  readonly members: Members;
+  readonly timeouts: RunTimeouts;
+  readonly log: Logger;
+  /** Ends every wait: the run is over, or the controller ends. */
+  readonly over: AbortSignal;
+  /** Asks a worker-manager for workers; resolves with their ids when their processes are started. */
+  spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<readonly string[]>;
+  /** A worker has been made ready; may be told of one again. */
+  onWorkerReady(memberId: string): void;
+}
+
+const clockPollMs = 20;
+/** The target's own limit comes first. */
+const askMarginMs = 3_000;
+
+export class RunMembers {
+  private readonly options: RunMembersOptions;
+  private readonly workers = new Set<string>();
+  /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
+  private readonly writers = new Map<MemberEntry, Promise<unknown>>();
+  private readonly dataset = Promise.withResolvers<DatasetHandle>();
+
+  constructor(options: RunMembersOptions) {
+    this.options = options;
+    this.dataset.promise.catch(() => {});
+    options.over.addEventListener("abort", () => this.dataset.reject(new AssayError("cancelled", "the run is over")), {
+      once: true,
+    });
+  }
+
+  /** Whether this member has worked for the run. */
+  isWorker(memberId: string): boolean {
+    return this.workers.has(memberId);
+  }
+
+  /** Everybody else is configured once this has resolved. */
+  async prepareDataset(): Promise<void> {
+    const entry = await this.oneServing(ServiceKind.DATASET);
+    const { outcome } = await this.configure(entry, ServiceKind.DATASET, this.options.timeouts.datasetMs);
+    if (outcome.case !== "dataset") throw new AssayError("internal", "the dataset service prepared nothing");
+    this.dataset.resolve(outcome.value);
+  }
+
+  /** Configures all members of a service: there may be several record-processors. */
+  async prepareService(service: ServiceKind): Promise<void> {
+    await this.oneServing(service);
+    await Promise.all(
+      this.options.members.serving(service).map((entry) => {
+        const configured = this.configure(entry, service);
+        if (service === ServiceKind.RECORDS_MANAGER) this.writers.set(entry, configured);
+        return configured;
+      }),
+    );
+  }
+
+  /** Nothing where there is none. */
+  async prepareTelemetry(): Promise<void> {
+    const { members, timeouts } = this.options;
+    const [entry] = members.serving(ServiceKind.TELEMETRY);
+    if (entry !== undefined) await this.configure(entry, ServiceKind.TELEMETRY, timeouts.telemetryMs);
+  }
+
+  /** Has workers started and makes as many ready as are wanted; goes on, whoever ends meanwhile, as long as `isWanted`. */
+  async prepareWorkers(count: number, isWanted: () => boolean): Promise<void> {
+    const { members, runId, spawnWorkers, timeouts, over } = this.options;
+    const managers = members.serving(ServiceKind.WORKER_MANAGER);
+    if (managers.length === 0 && members.serving(ServiceKind.WORKER).length < count) {
+      throw new AssayError("failed_precondition", "no worker-manager has joined, and too few workers");
+    }
+    const shares = managers.map((_, index) => Math.floor(count / managers.length) + (index < count % managers.length ? 1 : 0));
+    const spawned = await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
+    const late = AbortSignal.any([over, AbortSignal.timeout(timeouts.joinMs)]);
+    const failure = Promise.withResolvers<never>();
+    failure.promise.catch(() => {});
+    const chosen = new Set<MemberEntry>();
+    // Whoever ends meanwhile makes place for its successor.
+    while (isWanted() && !over.aborted) {
+      for (const entry of chosen) if (!members.isHeard(entry)) chosen.delete(entry);
+      for (const entry of members.serving(ServiceKind.WORKER)) {
+        if (chosen.size >= count || chosen.has(entry)) continue;
+        chosen.add(entry);
+        this.configureWorker(entry).catch((error: unknown) => {
+          if (members.isHeard(entry)) failure.reject(error);
+        });
+      }
+      if (late.aborted && chosen.size < count) {
+        const missing = spawned.flat().filter((id) => ![...chosen].some(({ member }) => member.memberId === id));
+        const who = missing.length === 0 ? `${count - chosen.size} of ${count} workers` : missing.join(", ");
+        throw new AssayError("deadline_exceeded", `${who} did not join within ${timeouts.joinMs} ms`);
+      }
+      const isLate = late.aborted ? aborted(over) : aborted(late);
+      await Promise.race([members.change(), isLate, failure.promise]);
+    }
+  }
+
+  async configureWorker(entry: MemberEntry): Promise<void> {
+    this.workers.add(entry.member.memberId);
+    await this.configure(entry, ServiceKind.WORKER);
+    this.options.onWorkerReady(entry.member.memberId);
+  }
+
+  async configure(
+    entry: MemberEntry,
+    service: ServiceKind,
+    timeoutMs = this.options.timeouts.configureMs,
+  ): Promise<CommandResult> {
+    const { runId, spec, folder, members } = this.options;
+    const dataset = service === ServiceKind.DATASET ? undefined : await this.dataset.promise;
+    const value = create(ConfigureRunSchema, {
+      spec,
+      folder,
+      memberIds: [...this.workers],
+      selfWarmUpMs: selfWarmUpMs(spec),
+      createWallNs: wallOfMonotonic(monotonicNs()),
+      ...(dataset === undefined ? {} : { dataset }),
+    });
+    return members.command(entry, { runId, service, action: { case: "configure", value }, timeoutMs });
+  }
+
+  /** A records-manager in the place of one that is gone goes on writing the run's file. `phaseNow`: the one that runs, asked once it has the file. */
+  async resume(entry: MemberEntry, phaseNow: () => number | undefined): Promise<void> {
+    const { members, runId, timeouts } = this.options;
+    const configured = this.configure(entry, ServiceKind.RECORDS_MANAGER);
+    this.writers.set(entry, configured);
+    await configured;
+    if (entry.member.services.includes(ServiceKind.RECORD_PROCESSOR)) {
+      await this.configure(entry, ServiceKind.RECORD_PROCESSOR);
+    }
+    const phase = phaseNow();
+    if (phase === undefined) return;
+    // What was said of it may have died uncommitted.
+    const action = startPhase(phase);
+    await members.command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action, timeoutMs: timeouts.phaseMs });
+  }
+
+  /** Resolves once every member that takes part knows suite time. */
+  async clocksMeasured(): Promise<void> {
+    const { members, over } = this.options;
+    while (!over.aborted) {
+      const missing = members.all().filter(({ stream, member }) => stream !== undefined && member.clock === undefined);
+      if (missing.length === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      setTimeout(resolve, clockPollMs);
+      await promise;
+    }
+  }
+
+  /** To the writer, telemetry and timing. Telemetry that does not take it is `missed`, and nothing more. */
+  async startPhase(phase: number, missed: (error: unknown) => void): Promise<void> {
+    const { members, runId, timeouts } = this.options;
+    const action = startPhase(phase);
+    const timeoutMs = timeouts.phaseMs;
+    // The file knows of the phase before its first record can come.
+    await this.toWriter(action, timeoutMs);
+    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
+      members.command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs }).catch(missed);
+    }
+    await this.toService(ServiceKind.TIMING, action, timeoutMs);
+  }
+
+  /**
+   * One question to the target, by any worker, and by another one where that is gone meanwhile. Waits for a worker as long as the run
+   * goes on: that workers come is for others to see to.
+   */
+  async askTarget(value: AskTarget): Promise<TargetAnswer> {
+    const { members, runId, over } = this.options;
+    const action = { case: "askTarget" as const, value };
+    while (!over.aborted) {
+      const [entry] = members.serving(ServiceKind.WORKER);
+      if (entry === undefined) {
+        await Promise.race([members.change(), aborted(over)]);
+        continue;
+      }
+      try {
+        const order = { runId, service: ServiceKind.WORKER, action, timeoutMs: value.limitMs + askMarginMs };
+        const { outcome } = await members.command(entry, order);
+        if (outcome.case === "target") return outcome.value;
+        throw new AssayError("internal", `${entry.member.memberId} did not ask the target`);
+      } catch (error) {
+        if (members.isHeard(entry)) throw error;
+      }
+    }
+    throw new AssayError("cancelled", "the run is over");
+  }
+
+  async endCollection(): Promise<void> {
+    const { members, runId, log, timeouts } = this.options;
+    const action = { case: "endCollection" as const, value: { $typeName: "assay.controller.v1.EndCollection" as const } };
+    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
+      await members
+        .command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: timeouts.telemetryMs })
+        .catch((error: unknown) => {
+          log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
+        });
+    }
+  }
+
+  /** Everybody lets go of the run; whoever does not is logged. */
+  async release(value: FinishRun): Promise<void> {
+    const { members } = this.options;
+    const rest = members.all().filter((entry) => members.isHeard(entry));
+    // Whoever writes ends last, so that what is on its way is still taken.
+    for (const group of [rest.filter((entry) => !isWriter(entry)), rest.filter(isWriter)]) {
+      await Promise.all(group.map((entry) => this.releaseOne(entry, value)));
+    }
+  }
+
+  private async releaseOne(entry: MemberEntry, value: FinishRun): Promise<void> {
+    const { members, runId, log, timeouts } = this.options;
+    const timeoutMs = isWriter(entry) ? timeouts.finishMs : timeouts.releaseMs;
+    const action = { case: "finish" as const, value };
+    try {
+      await members.command(entry, { runId, service: ServiceKind.UNSPECIFIED, action, timeoutMs });
+    } catch (error) {
+      const member = entry.member.memberId;
+      log.warn("a member did not release the run", { run_id: runId, member, error: messageOf(error) });
+    }
+  }
+
+  async toService(service: ServiceKind, action: Action, timeoutMs: number): Promise<CommandResult> {
+    const { members, runId } = this.options;
+    const entry = await this.oneServing(service);
+    return members.command(entry, { runId, service, action, timeoutMs });
+  }
+
+  /** To whoever writes the run, and again to its successor where it dies over it: what it is asked may be asked twice. */
+  async toWriter(action: Action, timeoutMs: number): Promise<CommandResult> {
+    const { members, runId } = this.options;
+    const service = ServiceKind.RECORDS_MANAGER;
+    for (;;) {
+      const entry = await this.oneServing(service);
+      try {
+        await this.writers.get(entry);
+        return await members.command(entry, { runId, service, action, timeoutMs });
+      } catch (error) {
+        if (members.isHeard(entry)) throw error;
+      }
+    }
+  }
+
+  /** The first member that serves this; waits for one to join for so long. Rejects with `unavailable`, naming the service. */
+  private async oneServing(service: ServiceKind): Promise<MemberEntry> {
+    const { members, over, timeouts } = this.options;
+    const late = AbortSignal.any([over, AbortSignal.timeout(timeouts.joinMs)]);
+    for (;;) {
+      const [entry] = members.serving(service);
+      if (entry !== undefined) return entry;
+      if (late.aborted) throw new AssayError("unavailable", `no ${serviceName(service)} is in the suite`);
+      await Promise.race([members.change(), aborted(late)]);
+    }
+  }
+}
+
+function startPhase(phase: number): Action {
+  return { case: "startPhase", value: { $typeName: "assay.controller.v1.StartPhase", phase } };
+}
+
+function isWriter({ member }: MemberEntry): boolean {
+  return member.services.includes(ServiceKind.RECORDS_MANAGER);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  return promise;
+}
+
+function serviceName(service: ServiceKind): string {
+  return ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? String(service);
+}

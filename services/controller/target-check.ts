@@ -1,0 +1,163 @@
+/**
+ * Asks the target before the run: a probe that takes seconds, or waiting for the model for as long as the run says. What the
+ * answers mean is decided in `core/target-probe.ts`.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { clone, create } from "@bufbuild/protobuf";
+import { createEndpoint } from "../../endpoints/catalog.ts";
+import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl } from "../../endpoints/target-url.ts";
+import { type RunSpec, type TargetSpec, TargetSpecSchema, type TargetUrl } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type AskTarget, AskTargetSchema, type TargetAnswer } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { monotonicNs } from "../common/clock.ts";
+import { AssayError } from "../common/errors.ts";
+import { type Answer, nextStep, type ProbePlan, type Question, type Step } from "./core/target-probe.ts";
+
+export interface TargetCheckOptions {
+  /** Effective, secrets included. */
+  readonly spec: RunSpec;
+  /** Ends the wait; the run is over by itself then. */
+  readonly over: AbortSignal;
+  /** Has a worker ask. */
+  ask(question: AskTarget): Promise<TargetAnswer>;
+  /** Default: `TARGET_LIMITS`. */
+  readonly limits?: TargetLimits | undefined;
+  /** Something for the run's timeline: `waiting`, or `target` with what is worth knowing. */
+  note(kind: "waiting" | "target", message: string): void;
+}
+
+/** Longest that an answer may take, in ms. */
+export interface TargetLimits {
+  /** Of a list, which takes no computing. */
+  readonly listMs: number;
+  /** Of a GET of the requests' path: without an answer the run goes on. */
+  readonly pathMs: number;
+  /** Of a request, which may have to wait for others. */
+  readonly requestMs: number;
+  /** Of a request while the model is waited for: its first answer may have to wait for its code to be compiled. */
+  readonly awaitedRequestMs: number;
+}
+
+export const TARGET_LIMITS: TargetLimits = { listMs: 4_000, pathMs: 2_000, requestMs: 5_000, awaitedRequestMs: 30_000 };
+
+/** The last try before a wait is over gets at least so long. */
+const leastMs = 1_000;
+
+/** Resolves when the target can be used. Rejects with `failed_precondition` saying what was asked, what came of it, and what to try. */
+export async function checkTarget(options: TargetCheckOptions): Promise<void> {
+  const { target } = options.spec;
+  if (target === undefined || target.noProbe) return;
+  await Promise.all(target.urls.map((url) => checkUrl(options, target, url)));
+}
+
+async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: TargetUrl): Promise<void> {
+  const { over, note } = options;
+  const { timeoutSec = 0, intervalSec = 0 } = target.waitForModel ?? {};
+  const plan = planOf(options, target, url);
+  const startNs = monotonicNs();
+  for (;;) {
+    const beforeSec = (monotonicNs() - startNs) / 1e9;
+    const step = await attempt(options, target, url, { plan, leftMs: (timeoutSec - beforeSec) * 1000 });
+    if (over.aborted) return;
+    if (step.kind === "passed") {
+      for (const warning of step.warnings) note("target", warning);
+      return;
+    }
+    const elapsedSec = (monotonicNs() - startNs) / 1e9;
+    const words = step.hint === "" ? step.message : `${step.message}; ${step.hint}`;
+    if (timeoutSec === 0 || step.isLasting) throw new AssayError("failed_precondition", words);
+    if (elapsedSec >= timeoutSec) {
+      throw new AssayError("failed_precondition", `the model is not there after ${timeoutSec} s, last answer: ${words}`);
+    }
+    note(
+      "waiting",
+      `waiting for the model at ${shownBase(url)}, ${Math.round(elapsedSec)} s of ${timeoutSec} s: ${step.message}`,
+    );
+    await delay(Math.min(intervalSec, timeoutSec - elapsedSec) * 1000, undefined, { signal: over }).catch(() => {});
+  }
+}
+
+function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl): ProbePlan {
+  const { timeoutSec = 0, mode = "" } = target.waitForModel ?? {};
+  return {
+    models: spec.models,
+    mode: timeoutSec > 0 ? modeOf(mode) : "probe",
+    hasList: listPath(spec, url) !== undefined,
+    isPathGiven: (spec.endpoint?.path ?? "") !== "",
+    hasCredentials: target.apiKey !== "" || Object.keys(target.headers).length > 0,
+  };
+}
+
+/** Without a query, which may hold a key. */
+function shownBase({ url }: TargetUrl): string {
+  const base = parseBaseUrl(url);
+  return base === undefined ? url : shownUrl(base, base.pathname.replace(/\/$/, ""));
+}
+
+function modeOf(mode: string): "models" | "inference" | "both" {
+  return mode === "models" || mode === "both" ? mode : "inference";
+}
+
+/** Undefined where the run names no endpoint that there is. */
+function requestPath({ endpoint }: RunSpec, { url }: TargetUrl): string | undefined {
+  const base = parseBaseUrl(url);
+  const { path = "", type = "" } = endpoint ?? {};
+  const own = path === "" ? createEndpoint(type)?.path : path;
+  return base === undefined || own === undefined ? undefined : pathBelow(base, own);
+}
+
+function listPath(spec: RunSpec, url: TargetUrl): string | undefined {
+  const path = requestPath(spec, url);
+  return path === undefined ? undefined : modelsPathBeside(path);
+}
+
+/** One round of questions, to a step that asks no more. */
+async function attempt(
+  options: TargetCheckOptions,
+  target: TargetSpec,
+  url: TargetUrl,
+  { plan, leftMs }: { readonly plan: ProbePlan; readonly leftMs: number },
+): Promise<Exclude<Step, { kind: "ask" }>> {
+  const answers: Answer[] = [];
+  const one = clone(TargetSpecSchema, target);
+  one.urls = [url];
+  for (;;) {
+    const step = nextStep(plan, answers);
+    if (step.kind !== "ask") return step;
+    const { question } = step;
+    const longestMs = longestOf(question, plan, options.limits ?? TARGET_LIMITS);
+    const limitMs = Math.ceil(plan.mode === "probe" ? longestMs : Math.min(longestMs, Math.max(leastMs, leftMs)));
+    const asked = create(AskTargetSchema, {
+      target: one,
+      ...(options.spec.endpoint === undefined ? {} : { endpoint: options.spec.endpoint }),
+      question: wireQuestion(options, url, question),
+      limitMs,
+    });
+    answers.push(answerOf(question, await options.ask(asked)));
+  }
+}
+
+function longestOf({ kind }: Question, { mode }: ProbePlan, limits: TargetLimits): number {
+  if (kind === "path") return limits.pathMs;
+  if (kind !== "request") return limits.listMs;
+  return mode === "probe" ? limits.requestMs : limits.awaitedRequestMs;
+}
+
+function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Question): AskTarget["question"] {
+  switch (question.kind) {
+    case "list":
+      return { case: "getPath", value: listPath(spec, url) ?? "/" };
+    case "path":
+      return { case: "getPath", value: requestPath(spec, url) ?? "/" };
+    case "base":
+      return { case: "getPath", value: parseBaseUrl(url.url)?.pathname ?? "/" };
+    case "request":
+      return { case: "model", value: question.model };
+  }
+}
+
+function answerOf(
+  question: Question,
+  { method, url, status, error, contentType, words, isModelList, models }: TargetAnswer,
+): Answer {
+  return { question, method, url, status, error, contentType, words, models: isModelList ? models : undefined };
+}

@@ -1,0 +1,16 @@
+/** Where the requests of a run went, from the spec that its file keeps. Pure. */
+import { createEndpoint } from "../../../endpoints/catalog.ts";
+import { isJsonObject, parseJson, textOf } from "../../../endpoints/json-body.ts";
+import { parseBaseUrl, pathBelow, shownUrl } from "../../../endpoints/target-url.ts";
+
+/** Scheme, host, port and path that requests to a target by index were sent to; empty where the spec does not tell. `spec`: proto JSON. */
+export function targetEndpoint(spec: string, target: number): string {
+  const value = parseJson(spec);
+  if (!isJsonObject(value) || !isJsonObject(value.target) || !Array.isArray(value.target.urls)) return "";
+  const url: unknown = value.target.urls[target];
+  const base = isJsonObject(url) ? parseBaseUrl(textOf(url.url) ?? "") : undefined;
+  const endpoint = isJsonObject(value.endpoint) ? value.endpoint : {};
+  const own = textOf(endpoint.path) ?? createEndpoint(textOf(endpoint.type) ?? "")?.path;
+  if (base === undefined) return "";
+  return own === undefined ? base.origin : shownUrl(base, pathBelow(base, own));
+}

@@ -1,0 +1,172 @@
+/** One question to the target outside any run's accounts, by the path that requests take; the controller judges the answer. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { readModelNames } from "../../endpoints/openai/models.ts";
+import type { RequestError } from "../../endpoints/outcome.ts";
+import { bodyWords, requestError } from "../../endpoints/target-error.ts";
+import { shownUrl } from "../../endpoints/target-url.ts";
+import { type EndpointSpec, EndpointSpecSchema, RunSpecSchema, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type AskTarget, type TargetAnswer, TargetAnswerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { TurnSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { SendOneRequestSchema } from "../../gen/assay/worker/v1/worker_service_pb.js";
+import { decodeReads } from "../common/chunk-stamps.ts";
+import type { MonotonicNs } from "../common/clock.ts";
+import { AssayError } from "../common/errors.ts";
+import { bodyOptionsOf } from "../common/turn-body.ts";
+import { createPath, parseUrl } from "./request-path.ts";
+import { sendOne } from "./send-one.ts";
+import type { ResponseHandler, ResponseHeaders } from "./transport/transport.ts";
+
+type Answer = Exclude<MessageInitShape<typeof TargetAnswerSchema>, { $typeName: string }>;
+
+/** A list of models longer than this is none. */
+const maxBodyBytes = 8 << 20;
+
+/** Resolves with an answer whatever came of it. Throws `invalid_argument` for a question without target or limit. */
+export async function askTarget(command: AskTarget, workerId: string, signal: AbortSignal): Promise<TargetAnswer> {
+  const { target, endpoint = create(EndpointSpecSchema), question, limitMs } = command;
+  if (target === undefined || target.urls.length === 0) throw new AssayError("invalid_argument", "target.urls: one is needed");
+  if (limitMs === 0) throw new AssayError("invalid_argument", "limit_ms: must be above 0");
+  target.connectTimeoutSec = Math.min(target.connectTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
+  switch (question.case) {
+    case "getPath":
+      return create(TargetAnswerSchema, await get(target, question.value, limitMs, signal));
+    case "model":
+      target.requestTimeoutSec = Math.min(target.requestTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
+      return create(TargetAnswerSchema, await request(target, endpoint, question.value, workerId, signal));
+    default:
+      throw new AssayError("invalid_argument", "question: needed");
+  }
+}
+
+async function get(target: TargetSpec, path: string, limitMs: number, signal: AbortSignal): Promise<Answer> {
+  const { transport, sender } = createPath(create(RunSpecSchema, { target }));
+  const headers = new Map(pairsOf(sender.headers));
+  headers.delete("content-type");
+  headers.set("accept", "application/json");
+  const body = new BodyKeeper();
+  const exchange = transport.send({ target: 0, method: "GET", path, headers: [...headers].flat(), body: Buffer.alloc(0) }, body);
+  const giveUp = (error: RequestError): void => exchange.abort(error);
+  const timer = setTimeout(() => giveUp(body.timeout(limitMs / 1000)), limitMs);
+  const onAbort = (): void => giveUp(requestError("cancelled", "wait", "the question was withdrawn"));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    await body.ended;
+    return { method: "GET", url: shownUrl(parseUrl(target.urls[0]?.url ?? ""), path), ...body.answer() };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    await transport.close();
+  }
+}
+
+function pairsOf(flat: readonly string[]): [string, string][] {
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ""] as [string, string]] : []));
+}
+
+/** Gathers one answer. */
+class BodyKeeper implements ResponseHandler {
+  readonly ended: Promise<void>;
+  readonly #resolve: () => void;
+  readonly #chunks: Buffer[] = [];
+  #sizeBytes = 0;
+  #isSent = false;
+  #status = 0;
+  #contentType = "";
+  #location = "";
+  #error: RequestError | undefined;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#resolve = resolve;
+  }
+
+  timeout(seconds: number): RequestError {
+    return this.#isSent
+      ? requestError("request_timeout", "wait", `no answer after ${seconds} s`)
+      : requestError("connect_timeout", "connect", `no connection after ${seconds} s`);
+  }
+
+  mayWrite(): boolean {
+    return true;
+  }
+
+  onSent(): void {
+    this.#isSent = true;
+  }
+
+  onHead(_atNs: MonotonicNs, status: number, contentType: string, headers?: ResponseHeaders): void {
+    this.#status = status;
+    this.#contentType = contentType;
+    const location = headers?.location;
+    if (typeof location === "string") this.#location = location;
+  }
+
+  onBody(_atNs: MonotonicNs, chunk: Buffer): void {
+    this.#sizeBytes += chunk.length;
+    if (this.#sizeBytes <= maxBodyBytes) this.#chunks.push(Buffer.from(chunk));
+  }
+
+  onEnd(): void {
+    this.#resolve();
+  }
+
+  onFailure(_atNs: MonotonicNs, error: RequestError): void {
+    this.#error = error;
+    this.#resolve();
+  }
+
+  answer(): Omit<Answer, "method" | "url"> {
+    const isWhole = this.#error === undefined && this.#sizeBytes <= maxBodyBytes;
+    const body = Buffer.concat(this.#chunks);
+    const models = isWhole && isGood(this.#status) ? readModelNames(body) : undefined;
+    return {
+      status: this.#status,
+      contentType: this.#contentType,
+      words: models === undefined ? wordsOf(this.#status, body, this.#location) : "",
+      isModelList: models !== undefined,
+      models: models ?? [],
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    };
+  }
+}
+
+function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function wordsOf(status: number, body: Uint8Array, location: string): string {
+  return status >= 300 && status < 400 && location !== "" ? `moved to ${location}` : bodyWords(body);
+}
+
+/** A target that refuses more tokens at least than at most would refuse this request for what it was asked on top. */
+const lengthInputs: ReadonlySet<string> = new Set(["min_tokens", "max_tokens", "max_completion_tokens"]);
+
+async function request(
+  target: TargetSpec,
+  endpoint: EndpointSpec,
+  model: string,
+  workerId: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const extraInputs = Object.fromEntries(Object.entries(endpoint.extraInputs ?? {}).filter(([name]) => !lengthInputs.has(name)));
+  const asked = create(SendOneRequestSchema, {
+    target,
+    endpoint: { ...endpoint, extraInputs },
+    model,
+    turn: create(TurnSchema, { messages: [{ role: "user", content: "Hello" }], maxOutputTokens: 1, inputTokens: 1 }),
+  });
+  const { record, url, headers } = await sendOne(asked, workerId, signal);
+  const { status, contentType, payload } = record;
+  const parsed = bodyOptionsOf(create(RunSpecSchema, { endpoint })).endpoint.parse({ ...record, ...decodeReads(record.stamps) });
+  const error = record.error ?? parsed.error;
+  return {
+    method: "POST",
+    url,
+    status,
+    contentType,
+    words: error === undefined || status === 0 ? "" : wordsOf(status, payload, headers.location ?? ""),
+    ...(error === undefined ? {} : { error }),
+  };
+}
