@@ -126,6 +126,7 @@ export class SuiteClient {
    * a message at most; then, and on errors that dialling does not mend, it throws the last error. Throws `cancelled` on abort.
    */
   async watchRun(runId: string, { signal, intervalMs, onMessage }: WatchOptions): Promise<Run> {
+    let last: Run | undefined;
     let silentSinceMs = performance.now();
     let pauseMs = firstRedialMs;
     for (;;) {
@@ -135,7 +136,9 @@ export class SuiteClient {
           silentSinceMs = performance.now();
           pauseMs = firstRedialMs;
           onMessage(message);
-          if (message.run !== undefined && isEnded(message.run)) return message.run;
+          last = message.run ?? last;
+          // In its last state its members may still be writing its end into its file.
+          if (last !== undefined && isEnded(last) && last.endTime !== undefined) return last;
         }
         failure = new AssayError("unavailable", "the controller ended the stream before the run had ended");
       } catch (error) {
@@ -143,6 +146,8 @@ export class SuiteClient {
         if (!(error instanceof AssayError)) throw error;
         failure = error;
       }
+      // Whoever broke the stream then has nothing more to tell.
+      if (last !== undefined && isEnded(last) && !signal.aborted) return last;
       const isOver = signal.aborted || finalCodes.has(failure.code) || performance.now() - silentSinceMs > maxSilenceMs;
       if (isOver) throw failure;
       await pause(pauseMs, signal);

@@ -1,6 +1,6 @@
 /** Where a run's files go. */
-import { existsSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { exportFileName, exportNames } from "../common/export-files.ts";
 
@@ -33,7 +33,7 @@ export function makeRunFolder(
 ): string {
   if (artifactBase === undefined) return make(join(runsDir, runId));
   if (artifactDir !== "") {
-    const folder = make(resolve(artifactBase, artifactDir));
+    const folder = makeNamed(resolve(artifactBase, artifactDir));
     removeFiles(folder, exportPrefix);
     return folder;
   }
@@ -75,10 +75,34 @@ function removeFiles(folder: string, exportPrefix: string): void {
 
 function make(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeAll(folder);
     return folder;
   } catch (error) {
     throw new AssayError("failed_precondition", `folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** As `make`, of a folder that the spec names: what is wrong with it is wrong with the spec. */
+function makeNamed(folder: string): string {
+  try {
+    return make(folder);
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    const violations = [{ field: "output.artifact_dir", description: error.message }];
+    throw new AssayError(error.code, error.message, { violations, cause: error });
+  }
+}
+
+/** Not `recursive`: where a file system refuses a folder as missing, as /proc does, Node tries again for ever. */
+function makeAll(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeAll(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another suite may have made it at this very moment.
+    if (!hasCode(error, "EEXIST") || !statSync(folder).isDirectory()) throw error;
   }
 }
 

@@ -16,7 +16,6 @@ import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } fro
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
-import type { RunSummary } from "./core/run-summary.ts";
 import { withSaved } from "./exports/saved.ts";
 import { createRecordsCounts, type RecordsCounts } from "./instruments.ts";
 import { LiveFeed } from "./live-feed.ts";
@@ -188,17 +187,17 @@ export class RecordsRun {
     return promise;
   }
 
-  /** Writes the end, makes the summary and the files, and leaves run.db whole. Further rows are refused. */
-  async finish(end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">): Promise<RunSummary> {
+  /** Writes the end, makes the files, and leaves run.db whole. Further rows are refused. */
+  async finish(end: Pick<RunEnd, "state" | "reason" | "wasCancelled" | "endedWallNs">): Promise<void> {
     this.accountTimer.close();
     try {
-      return await this.conclude(end);
+      await this.conclude(end);
     } finally {
       this.closeFile();
     }
   }
 
-  private async conclude(end: Parameters<RecordsRun["finish"]>[0]): Promise<RunSummary> {
+  private async conclude(end: Parameters<RecordsRun["finish"]>[0]): Promise<void> {
     const { queries } = this.options;
     this.writing(() => {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
@@ -212,7 +211,6 @@ export class RecordsRun {
     const inputsFailure = await this.writeInputs();
     const exported = await queries.ask("export", { folder: this.folder });
     if (inputsFailure !== undefined) throw withSaved(inputsFailure, [this.store.path, ...exported.map(({ path }) => path)]);
-    return queries.ask("summarize", { folder: this.folder });
   }
 
   /** Before the other files, which take the names of conversations from it; why it cannot be written is told after them. */

@@ -210,12 +210,15 @@ const built = [
   "THIRD_PARTY_LICENSES",
   "assay.1",
   "assay.cjs",
-  ...["cli", "metrics-page", "mock", "otel", "otel-grpc", "query-thread", "records", "serve", "suite", "timing", "worker"].map(
-    (bundle) => `${bundle}.cjs`,
-  ),
+  ...[
+    ...["cli", "dataset-thread", "metrics-page", "mock", "otel", "otel-grpc"],
+    ...["query-thread", "records", "serve", "suite", "timing", "worker"],
+  ].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",
   "client.js",
-  ...["@grpc-proto-loader", "convict", "hdr-histogram-js", "winston", "yaml"].map((name) => `packages/${name}.cjs`),
+  ...["@grpc-proto-loader", "@huggingface-tokenizers", "convict", "hdr-histogram-js", "winston", "yaml"].map(
+    (name) => `packages/${name}.cjs`,
+  ),
   "prose.o200k.bin",
   "prose.txt",
 ];

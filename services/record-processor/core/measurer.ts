@@ -87,9 +87,7 @@ function parse(record: RawRecord, endpoint: Endpoint): ParsedResponse {
 /** By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. */
 function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCounter | undefined): TokenCounts {
   const { usage } = parsed;
-  // The dataset's own count is by a tokenizer, too.
-  const known = count === undefined ? undefined : record.inputTokens;
-  const input = usage?.promptTokens ?? known ?? countText(record.inputText, count);
+  const input = usage?.promptTokens ?? countInput(record, count);
   if (usage?.completionTokens !== undefined) {
     const reasoning = usage.reasoningTokens;
     return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
@@ -100,8 +98,13 @@ function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCoun
 }
 
 /** Of a request that failed: its answer counts for nothing. */
-function inputAlone({ inputTokens, inputText }: RawRecord, count: TokenCounter | undefined): TokenCounts {
-  return { input: inputTokens ?? countText(inputText, count), output: undefined, reasoning: undefined, source: "none" };
+function inputAlone(record: RawRecord, count: TokenCounter | undefined): TokenCounts {
+  return { input: countInput(record, count), output: undefined, reasoning: undefined, source: "none" };
+}
+
+/** The dataset's own count is by a tokenizer, too. */
+function countInput({ inputTokens, inputText }: RawRecord, count: TokenCounter | undefined): number | undefined {
+  return count === undefined ? undefined : (inputTokens ?? countText(inputText, count));
 }
 
 function countText(text: string | undefined, count: TokenCounter | undefined): number | undefined {

@@ -9,6 +9,7 @@ import {
   type DatasetSpec,
   type Distribution,
   type EndpointSpec,
+  ModelSelection,
   type OutputSpec,
   type PhaseSpec,
   type RunSpec,
@@ -21,7 +22,10 @@ import { Float, type JsonObject } from "./json-text.ts";
 export function inputConfig(spec: RunSpec, folder: string): JsonObject {
   const { dataset, tokenizer, telemetry, workers, output } = spec;
   return {
-    models: { items: spec.models.map((name) => ({ name })) },
+    models: {
+      strategy: strategyNames[spec.modelSelection],
+      items: spec.models.map((name, index) => ({ name, weight: floatOf(spec.modelWeights[index]) })),
+    },
     endpoint: endpointConfig(spec.target, spec.endpoint),
     datasets: [{ name: "main", ...datasetConfig(dataset), random_seed: spec.randomSeed }],
     phases: spec.phases.map(phaseConfig),
@@ -35,6 +39,12 @@ export function inputConfig(spec: RunSpec, folder: string): JsonObject {
   };
 }
 
+/** Round robin is what AIPerf does where nothing is said. */
+const strategyNames: Readonly<Partial<Record<ModelSelection, string>>> = {
+  [ModelSelection.RANDOM]: "random",
+  [ModelSelection.WEIGHTED]: "weighted",
+};
+
 function endpointConfig(target: TargetSpec | undefined, endpoint: EndpointSpec | undefined): JsonObject {
   const { apiKey = "", headers = {}, connectionReuse, requestTimeoutSec } = target ?? {};
   const extra = endpoint?.extraInputs ?? {};
@@ -47,6 +57,7 @@ function endpointConfig(target: TargetSpec | undefined, endpoint: EndpointSpec |
     streaming: endpoint?.streaming ?? false,
     connection_reuse: connectionReuse === undefined ? undefined : reuseNames[connectionReuse],
     use_legacy_max_tokens: endpoint?.useLegacyMaxTokens === true ? true : undefined,
+    use_server_token_count: endpoint?.useServerTokenCount === true ? true : undefined,
     headers: Object.keys(headers).length === 0 ? undefined : headers,
     extra: Object.keys(extra).length === 0 ? undefined : extra,
   };
@@ -64,7 +75,10 @@ function datasetConfig(dataset: DatasetSpec | undefined): JsonObject {
     entries: dataset?.entries,
     sampling: dataset === undefined ? undefined : samplingNames[dataset.sampling],
   };
-  if (source?.case === "file") return { type: "file", path: source.value.path, ...common };
+  if (source?.case === "file") {
+    const { path, format, outputTokens } = source.value;
+    return { type: "file", path, format: textOf(format), ...common, osl: distribution(outputTokens) };
+  }
   if (source?.case !== "synthetic") return { type: source?.case, ...common };
   const { inputTokens, outputTokens, turns, turnDelayMs } = source.value;
   return {

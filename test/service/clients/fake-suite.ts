@@ -35,6 +35,8 @@ export class FakeSuite {
   createError: AssayError | undefined;
   /** Awaited by CreateRun. */
   createGate: Promise<void> | undefined;
+  /** Awaited between the last state of a run and the end of whoever watches it. */
+  endGate: Promise<void> | undefined;
   warnings: string[] = [];
   summary: SummaryShape | AssayError = summaryShape();
   files: MessageInitShape<typeof ExportRunResponseSchema>[] = [];
@@ -88,7 +90,11 @@ export class FakeSuite {
     for (;;) {
       const changed = this.#changed.promise;
       yield { run: clone(RunSchema, this.#run), events: this.#events };
-      if (this.#run.state >= RunState.COMPLETED) return;
+      if (this.#run.state >= RunState.COMPLETED) {
+        await this.endGate;
+        if (this.endGate !== undefined) yield { run: clone(RunSchema, this.#run), events: [] };
+        return;
+      }
       await Promise.race([changed, aborted]);
       if (signal.aborted) return;
       if (this.#watchFailure !== undefined) throw this.#watchFailure;

@@ -62,6 +62,8 @@ describe("the folder of a run", () => {
     expect(() => makeRunFolder({ ...own(), artifactBase: join(base, "file") }, "run", files("", "name"))).to.throw(
       "cannot be made",
     );
+    // Node's own recursive mkdir never comes back from there.
+    expect(() => makeRunFolder(own(), "run", files("/proc/nowhere/out", "name"))).to.throw("/proc/nowhere/out cannot be made");
   });
 
   it("is removed with the run's files, but stays for what somebody else put there", () => {

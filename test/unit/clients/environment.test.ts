@@ -43,6 +43,7 @@ describe("options from the environment", () => {
     // Whoever sets these for a service means the same for a command.
     expect(shared.sort()).to.deep.equal([
       "ASSAY_CONTROLLER",
+      "ASSAY_ENDPOINT_MODULE",
       "ASSAY_LOG_FILE",
       "ASSAY_LOG_LEVEL",
       "ASSAY_TLS_CA",

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
-import { ArrivalPattern, ConnectionReuse, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { ArrivalPattern, ConnectionReuse, ModelSelection, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { inputConfig } from "../../../../services/records-manager/exports/input-config.ts";
 import { jsonText } from "../../../../services/records-manager/exports/json-text.ts";
 
@@ -59,6 +59,31 @@ describe("a spec under the names of AIPerf's configuration", () => {
   it("names a file as a file", () => {
     const config = configOf({ dataset: { source: { case: "file", value: { path: "prompts.jsonl" } } } });
     expect(config.datasets[0]).to.deep.include({ name: "main", type: "file", path: "prompts.jsonl" });
+    const value = { path: "p", format: "single_turn", outputTokens: { mean: 9 } };
+    expect(configOf({ dataset: { source: { case: "file", value } } }).datasets[0]).to.deep.include({
+      format: "single_turn",
+      osl: { mean: 9 },
+    });
+  });
+
+  it("says how models are chosen, and who counts tokens, where that is said", () => {
+    const config = configOf({
+      models: ["a", "b"],
+      modelSelection: ModelSelection.WEIGHTED,
+      modelWeights: [3, 1],
+      endpoint: { useServerTokenCount: true },
+    });
+    expect(config.models).to.deep.equal({
+      strategy: "weighted",
+      items: [
+        { name: "a", weight: 3 },
+        { name: "b", weight: 1 },
+      ],
+    });
+    expect(config.endpoint).to.include({ use_server_token_count: true });
+    expect(configOf({ models: ["a"], modelSelection: ModelSelection.ROUND_ROBIN }).models).to.deep.equal({
+      items: [{ name: "a" }],
+    });
   });
 
   it("says which files are written, and where", () => {
