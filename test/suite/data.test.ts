@@ -21,7 +21,7 @@ describe("what a run sends", function () {
         ...["--streaming", "--concurrency", "2", "--request-count", "8", "--isl", "12", "--osl", "5", "--workers-max", "1"],
         ...["--api-key", "k3y-s3cret", "-H", "X-Team: t3am-s3cret", "User-Agent:me", "--request-timeout-seconds", "30"],
         ...["--extra-inputs", "temperature:0.5", '{"max_tokens":4,"stream_options":{"x":1}}', "--use-server-token-count"],
-        ...["--no-gpu-telemetry", "--artifact-dir", "out", "--log-file", "suite.log", "-v", "--json"],
+        ...["--no-gpu-telemetry", "--no-probe", "--artifact-dir", "out", "--log-file", "suite.log", "-v", "--json"],
       ]);
       await command.until("the first requests", () => server.requests.length === 2);
       const others = command.processes().filter(({ role }) => role !== "cli");
@@ -80,7 +80,7 @@ describe("what a run sends", function () {
     const mock = await stage.mock();
     const from = (...args: readonly string[]): readonly string[] => [
       ...["run", "-m", "a,b", "-u", mock.url, "--streaming", "--concurrency", "2", "--request-count", "12", "--osl", "5"],
-      ...["--input-file", "prompts.jsonl", "--tokenizer", tiny, "--workers-max", "1", "--no-gpu-telemetry"],
+      ...["--input-file", "prompts.jsonl", "--tokenizer", tiny, "--workers-max", "1", "--no-gpu-telemetry", "--no-probe"],
       ...["--extra-inputs", '{"stream_options":{"include_usage":false}}', "--artifact-dir", "out", ...args],
     ];
     const refused = await stage.start(from()).exit();

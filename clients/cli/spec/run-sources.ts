@@ -5,7 +5,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import type { RunOptions, runFlags } from "../flags.ts";
-import { type GivenRun, runSpecJson, type SpecSources, withMock, withoutOverruled } from "../run-options.ts";
+import { complaintLine, type GivenRun, runSpecJson, type SpecSources, withMock, withoutOverruled } from "../run-options.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 
 /** What was given and is right as far as the command line can tell. */

@@ -71,7 +71,7 @@ export async function gather<T>(messages: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** Resolves when the condition holds; throws after the deadline, naming what was waited for. */
-export async function until(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, deadlineMs = 30_000): Promise<void> {
   const end = Date.now() + deadlineMs;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what}`);
