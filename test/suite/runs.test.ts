@@ -49,7 +49,7 @@ describe("runs of this machine", function () {
       expect(metrics.output_sequence_length).to.equal(32);
     }
     const few = await succeeding(stage, ["runs", "records", "latest", "-n", "2", "--fields", "status", "--json"]);
-    expect(few).to.equal('{"credit_id":1,"status":200}\n{"credit_id":2,"status":200}\n');
+    expect(few).to.match(/^\{"credit_id":\d+,"status":200\}\n\{"credit_id":\d+,"status":200\}\n$/);
 
     await succeeding(stage, ["runs", "export", "latest", "--output-artifact-dir", "copy"]);
     expect(rowsIn(join(stage.folder, "copy"))).to.equal(30);

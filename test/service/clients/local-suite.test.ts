@@ -82,7 +82,7 @@ describe("a local suite", () => {
       controller: null,
       logFile: "/l/assay.log",
       logLevel: "debug",
-      config: { controller: { artifactBase: "/base" }, dataset: { root: "/" }, "worker-manager": { prespawn: 1 } },
+      config: { controller: { artifactBase: "/base" }, dataset: { root: "/" }, process: {}, "worker-manager": { prespawn: 1 } },
     };
     expect(controller?.told).to.deep.equal(told);
     expect(timing?.told).to.deep.equal({ ...told, controller: "127.0.0.1:7" });
