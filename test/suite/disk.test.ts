@@ -17,8 +17,8 @@ describe("a run whose folder cannot be written", function () {
     writeFileSync(file, "");
     const command = stage.run(mock, "--artifact-dir", join(file, "out"));
     const { code, stderr } = await command.exit();
-    expect(code, stderr).to.equal(1);
-    expect(stderr).to.contain(join(file, "out"));
+    expect(code, stderr).to.equal(2);
+    expect(stderr).to.contain(`--output-artifact-dir ${join(file, "out")}: ${file} is no folder`);
     expect(mock.stats().requests).to.equal(0);
   });
 
