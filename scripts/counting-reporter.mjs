@@ -1,4 +1,4 @@
-// mocha's `spec` reporter, which also writes {passed, failed, pending} to the file ASSAY_TEST_COUNTS, for CI's closing line.
+// mocha's `spec` reporter, which also writes {passed, failed, pending} to the file TEST_COUNTS_FILE, for CI's closing line.
 import { writeFileSync } from "node:fs";
 import mocha from "mocha";
 
@@ -9,7 +9,7 @@ export default class CountingReporter extends mocha.reporters.Spec {
    */
   constructor(runner, options) {
     super(runner, options);
-    const file = process.env.ASSAY_TEST_COUNTS;
+    const file = process.env.TEST_COUNTS_FILE;
     if (file === undefined) return;
     runner.once("end", () => {
       const { passes, failures, pending } = this.stats;

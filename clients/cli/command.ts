@@ -2,7 +2,7 @@
 import { nearest } from "../../services/common/nearest.ts";
 import type { Asked, Execute, Origin } from "./asked.ts";
 import { type CommandName, type CommandRow, commands, commandVariables, type OtherCommand, programs } from "./commands.ts";
-import { readEnvironment } from "./environment.ts";
+import { readEnvironment, variablePrefix } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { FlagTable, OptionsOf } from "./flags.ts";
 import { parseFlags } from "./parse.ts";
@@ -105,12 +105,15 @@ function read(row: CommandRow, { name, argv }: Found, terminal: Terminal): Asked
 
 /** A misspelt variable would otherwise do nothing without a word; the environment is shared, so that it is no error. */
 async function warnOfVariables(terminal: Terminal, others: OtherCommands | undefined): Promise<void> {
-  const strange = Object.keys(terminal.env).filter((name) => name.startsWith("ASSAY_") && !commandVariables.has(name));
+  const strange = Object.keys(terminal.env).filter((name) => name.startsWith(variablePrefix) && !commandVariables.has(name));
   if (strange.length === 0 || others === undefined) return;
   const known = new Set([...(await others.variables()), "ASSAY_TOKEN"]);
   for (const name of strange.filter((candidate) => !known.has(candidate))) {
-    const meant = nearest(name, commandVariables);
-    if (meant !== undefined) terminal.err(`warning: unknown environment variable ${name}, did you mean ${meant}?\n`);
+    // Compared without what all of them begin with: it would make strangers look alike.
+    const own = [...commandVariables].map((variable) => variable.slice(variablePrefix.length));
+    const meant = nearest(name.slice(variablePrefix.length), own);
+    if (meant === undefined) continue;
+    terminal.err(`warning: unknown environment variable ${name}, did you mean ${variablePrefix}${meant}?\n`);
   }
 }
 

@@ -10,9 +10,12 @@ export interface FromEnvironment<T extends FlagTable> {
   readonly problems: readonly string[];
 }
 
+/** What every variable of the program begins with. */
+export const variablePrefix = "ASSAY_";
+
 /** `--request-count` is `ASSAY_REQUEST_COUNT`. */
 export function variableOf({ flag }: Flag): string {
-  return `ASSAY_${flag.replace(/^--/, "").replaceAll("-", "_").toUpperCase()}`;
+  return `${variablePrefix}${flag.replace(/^--/, "").replaceAll("-", "_").toUpperCase()}`;
 }
 
 /** Reads the variables of a table. An empty one counts as unset. */

@@ -166,7 +166,7 @@ describe("a run against aimock", function () {
       expect(exit.stdout)
         .to.match(/Error Request Count: 20 requests/)
         .and.to.contain(says.error_code);
-      expect(file.state).to.equal("COMPLETED");
+      expect(file.state).to.equal("FAILED");
       expectAll(rows, { ...says, finish_reason: null });
       for (const row of rows) {
         expect(row.error_message).to.match(words);

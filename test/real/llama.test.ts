@@ -76,6 +76,12 @@ describe("a run against llama.cpp's server", function () {
     for (const row of rows) expect(row.input_sequence_length).to.be.within(isl, 2 * isl);
   }
 
+  it("is found there and ready by the look before the run", async () => {
+    const asked = { url: server.url, model, requests: 2, isLookedAt: true };
+    const { exit } = await runAgainst(stage, asked, "--endpoint-type", "chat", "--streaming", "--isl", "16", "--osl", "4");
+    expect(exit.code, exit.stderr).to.equal(0);
+  });
+
   it("has all answers of streams whose connections the server closes, though it promises to keep them", async () => {
     const rows = await run(server.url, 12, "--streaming", "--concurrency", "2");
     await expectCounted(rows);

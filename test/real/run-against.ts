@@ -37,6 +37,14 @@ export interface Ended {
   readonly folder: string;
 }
 
+export interface Asked {
+  readonly url: string;
+  readonly model: string;
+  readonly requests: number;
+  /** The target is asked before the run. Default: not, since what it sees is counted. */
+  readonly isLookedAt?: boolean;
+}
+
 const endsWithinMs = 150_000;
 
 /**
@@ -45,12 +53,12 @@ const endsWithinMs = 150_000;
  */
 export async function runAgainst(
   stage: Stage,
-  { url, model, requests }: { readonly url: string; readonly model: string; readonly requests: number },
+  { url, model, requests, isLookedAt = false }: Asked,
   ...flags: readonly string[]
 ): Promise<Ended> {
   const command = stage.start([
     ...["run", "-m", model, "-u", url, "--request-count", String(requests), "--random-seed", "11"],
-    ...["--no-gpu-telemetry", "--output-artifact-dir", "out", ...flags],
+    ...["--no-gpu-telemetry", "--output-artifact-dir", "out", ...(isLookedAt ? [] : ["--no-probe"]), ...flags],
   ]);
   const exit = await command.exit(endsWithinMs);
   const folder = join(stage.folder, "out");
