@@ -162,7 +162,7 @@ describe("a run against aimock", function () {
     it(`fails where every request meets a server ${title}`, async () => {
       const { exit, rows, file } = await run(model, 20, "--streaming", "--concurrency", "4");
       expect(exit.code).to.equal(1);
-      expect(exit.stderr).to.contain("no measured request succeeded");
+      expect(exit.stderr).to.contain("all 20 requests failed");
       expect(exit.stdout)
         .to.match(/Error Request Count: 20 requests/)
         .and.to.contain(says.error_code);
