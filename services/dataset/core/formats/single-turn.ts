@@ -62,7 +62,11 @@ type Rule = readonly [field: (typeof carriedOut)[number], expected: string, isRi
 const rules: readonly Rule[] = [
   ["type", '"single_turn"', (value) => value === "single_turn"],
   ["text", "a text", (value) => typeof value === "string"],
-  ["role", "system, user, assistant or tool", (value) => /^(system|user|assistant|tool)$/.test(String(value))],
+  [
+    "role",
+    "system, user, assistant or tool",
+    (value) => typeof value === "string" && /^(system|user|assistant|tool)$/.test(value),
+  ],
   ["session_id", "a text that is not empty", isName],
   ["model", "a text that is not empty", isName],
   ["output_length", `a whole number from 1 to ${maxTokens}`, isLength],

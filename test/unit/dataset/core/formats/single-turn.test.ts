@@ -75,6 +75,8 @@ describe("a row of single_turn", () => {
     [{ text: "a\ud83d" }, "text: half of a surrogate pair is no text"],
     [{ texts: ["\udc00"] }, "texts: half of a surrogate pair is no text"],
     [{ text: "a", role: "robot" }, 'role: expected system, user, assistant or tool, got "robot"'],
+    [{ text: "a", role: { toString: "" } }, 'role: expected system, user, assistant or tool, got {"toString":""}'],
+    [{ text: "a", role: ["user"] }, 'role: expected system, user, assistant or tool, got ["user"]'],
     [{ text: "a", role: ["user", "x"] }, 'role: expected system, user, assistant or tool, got ["user","x"]'],
     [{ text: "a", session_id: "" }, 'session_id: expected a text that is not empty, got ""'],
     [{ text: "a", model: 3 }, "model: expected a text that is not empty, got 3"],
