@@ -29,6 +29,7 @@ export interface OpenSqliteOptions {
 
 /** How long a connection waits for another one's lock before it gives up. */
 const BUSY_TIMEOUT_MS = 5_000;
+const LOCK_PAUSE_MS = 10;
 /** Pages of WAL between checkpoints: fewer checkpoints, each of which holds an insert up. */
 const CHECKPOINT_PAGES = 4_000;
 
@@ -106,7 +107,7 @@ function codeOf(sqliteCode: string): ErrorCode {
 }
 
 function prepareForWriting(db: SqliteDatabase, options: OpenSqliteOptions): void {
-  db.pragma("journal_mode = WAL");
+  enterWal(db);
   db.pragma("synchronous = NORMAL");
   db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("foreign_keys = ON");
@@ -144,9 +145,26 @@ function requireNewest(db: SqliteDatabase, path: string, format: SqliteFormat, v
   throw new AssayError("failed_precondition", `${format.what} "${path}" was written by an older Assay (${versions})`);
 }
 
-function migrate(db: SqliteDatabase, format: SqliteFormat, version: number): void {
-  if (version === format.migrations.length) return;
+/** SQLite does not wait for a lock where the journal is changed: that of others who open or close the file is short. */
+function enterWal(db: SqliteDatabase): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let leftMs = BUSY_TIMEOUT_MS; ; leftMs -= LOCK_PAUSE_MS) {
+    try {
+      db.pragma("journal_mode = WAL");
+      return;
+    } catch (error) {
+      const isLocked = error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+      if (!isLocked || leftMs <= 0) throw error;
+      Atomics.wait(pause, 0, 0, LOCK_PAUSE_MS);
+    }
+  }
+}
+
+function migrate(db: SqliteDatabase, format: SqliteFormat, seen: number): void {
+  if (seen === format.migrations.length) return;
   db.transaction(() => {
+    // Another process may have migrated the file while this one waited for its lock.
+    const version = Number(db.pragma("user_version", { simple: true }));
     db.pragma(`application_id = ${format.applicationId}`);
     for (const [index, sql] of format.migrations.entries()) {
       if (index < version) continue;

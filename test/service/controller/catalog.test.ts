@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +56,25 @@ describe("the catalog of runs", () => {
     catalog.put(entry("c", 3));
     expect(idsOf(catalog.list({ states: ["RUNNING", "FAILED"] }))).to.deep.equal(["b", "a"]);
     expect(catalog.list({ states: [] })).to.deep.equal([]);
+  });
+
+  it("is made once by suites that start at the same moment", async () => {
+    const module = new URL("../../../services/controller/catalog.ts", import.meta.url).href;
+    const program = `const { RunCatalog } = await import(${JSON.stringify(module)});
+      process.stdin.once("data", (at) => {
+        while (Date.now() < Number(at)) {}
+        for (let round = 0; round < 20; round++) RunCatalog.open(process.argv[1] + "/" + round + "/catalog.db").close();
+        process.exit();
+      });
+      process.stdout.write("up");`;
+    const children = Array.from({ length: 3 }, () => spawn(process.execPath, ["--input-type=module", "-e", program, folder]));
+    const complaints: string[] = [];
+    for (const child of children) child.stderr.setEncoding("utf8").on("data", (text: string) => complaints.push(text));
+    await Promise.all(children.map((child) => once(child.stdout, "data")));
+    const ends = children.map((child) => once(child, "exit"));
+    for (const child of children) child.stdin.end(String(Date.now() + 50));
+    const codes = (await Promise.all(ends)).map(([code]) => code);
+    expect(codes, complaints.join("")).to.deep.equal([0, 0, 0]);
   });
 
   it("forgets a run once", () => {
