@@ -1,5 +1,5 @@
 /** A command line that was read: what a command gets. */
-import type { FlagTable, OptionsOf } from "./flags.ts";
+import type { FlagTable, OptionsOf } from "./flags/flag.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Where an option was given. */

@@ -4,7 +4,7 @@ import type { Asked, Execute, Origin } from "./asked.ts";
 import { type CommandName, type CommandRow, commands, commandVariables, type OtherCommand, programs } from "./commands.ts";
 import { readEnvironment, variablePrefix } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { FlagTable, OptionsOf } from "./flags.ts";
+import type { FlagTable, OptionsOf } from "./flags/flag.ts";
 import { parseFlags } from "./parse.ts";
 import { refuse } from "./refuse.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";

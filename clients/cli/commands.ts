@@ -5,7 +5,8 @@
 import type { Execute, GivenOptions } from "./asked.ts";
 import { variableOf } from "./environment.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
-import { configShowFlags, type Flag, type FlagTable, healthFlags, runFlags, sendFlags } from "./flags.ts";
+import type { Flag, FlagTable } from "./flags/flag.ts";
+import { configShowFlags, healthFlags, runFlags, sendFlags } from "./flags.ts";
 import { problemsOfRun } from "./run-options.ts";
 import {
   runsDeleteFlags,

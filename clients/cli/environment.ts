@@ -1,6 +1,6 @@
 /** Options from the environment: each is a variable, `ASSAY_` and its name. Pure. */
 import { readSwitch, readValue } from "./flag-kinds.ts";
-import type { Flag, FlagTable, OptionsOf } from "./flags.ts";
+import type { Flag, FlagTable, OptionsOf } from "./flags/flag.ts";
 
 export interface FromEnvironment<T extends FlagTable> {
   readonly options: OptionsOf<T>;

@@ -2,7 +2,7 @@
 
 import { nearest } from "../../services/common/nearest.ts";
 import { type FlagKind, gather, isGathering, readValue } from "./flag-kinds.ts";
-import type { Flag, FlagTable, OptionsOf } from "./flags.ts";
+import type { Flag, FlagTable, OptionsOf } from "./flags/flag.ts";
 
 export interface Parsed<T extends FlagTable> {
   /** What was given and could be read. */

@@ -3,8 +3,10 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { GivenOptions } from "./asked.ts";
 import { variableOf } from "./environment.ts";
 import type { FlagKind } from "./flag-kinds.ts";
-import { type Flag, type RunOptions, runFlags } from "./flags.ts";
+import type { Flag } from "./flags/flag.ts";
+import { type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
+import { phasesOf } from "./run-phases.ts";
 
 /** Options of `assay run`, and where each was given. */
 export type GivenRun = GivenOptions<typeof runFlags>;
@@ -144,75 +146,6 @@ function wireValue(name: string, value: unknown): unknown {
   const kind: FlagKind | undefined = isRunOption(name) ? runFlags[name].kind : undefined;
   if (kind?.is !== "choice" || kind.wirePrefix === undefined) return value;
   return `${kind.wirePrefix}${String(value).toUpperCase()}`;
-}
-
-/** AIPerf's rule: without a count or a duration, enough requests for every slot to be used twice. */
-const defaultRequestCount = (concurrency: number): number => Math.max(10, 2 * concurrency);
-
-function phasesOf(options: RunOptions, file: readonly JsonObject[]): JsonObject[] {
-  const { requestCount, durationSec, warmupRequestCount, concurrency = 1 } = options;
-  const isNew = file.length === 0;
-  const stop: JsonObject = {};
-  if (durationSec !== undefined) stop.duration_sec = durationSec;
-  if (requestCount !== undefined) stop.request_count = String(requestCount);
-  else if (isNew && durationSec === undefined) stop.request_count = String(defaultRequestCount(concurrency));
-  const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
-  const measured = isNew ? [withGrace(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
-  if (warmupRequestCount === undefined) return measured;
-  const { concurrency: closed, rate } = measured.find(isMeasured) ?? profiling;
-  const load = rate === undefined ? { concurrency: closed ?? { limit: 1 } } : { rate };
-  const warmup = {
-    name: "warmup",
-    kind: "PHASE_KIND_WARMUP",
-    ...load,
-    stop: { request_count: String(warmupRequestCount) },
-  } satisfies JsonObject;
-  return [warmup, ...measured.filter(({ name }) => name !== "warmup")];
-}
-
-function isMeasured({ kind }: JsonObject): boolean {
-  return kind === "PHASE_KIND_PROFILING";
-}
-
-function withGrace(phase: JsonObject, { graceSec }: RunOptions): JsonObject {
-  return graceSec === undefined ? phase : { ...phase, grace_sec: graceSec };
-}
-
-/** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */
-function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): JsonObject {
-  if (!isMeasured(phase)) return phase;
-  const { concurrency, requestRate, arrivalPattern } = options;
-  const over: JsonObject = withGrace({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
-  if (requestRate !== undefined) {
-    for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
-    return { ...over, rate: { ...((phase.rate ?? {}) as JsonObject), ...loadOf(options).rate } };
-  }
-  const rate = phase.rate as JsonObject | undefined;
-  if (rate === undefined) {
-    return concurrency === undefined
-      ? over
-      : { ...over, concurrency: { ...((phase.concurrency ?? {}) as JsonObject), limit: concurrency } };
-  }
-  return {
-    ...over,
-    rate: {
-      ...rate,
-      ...(concurrency === undefined ? {} : { concurrency_ceiling: concurrency }),
-      ...(arrivalPattern === undefined ? {} : { pattern: patternOf(arrivalPattern) }),
-    },
-  };
-}
-
-function patternOf(pattern: string): string {
-  return `ARRIVAL_PATTERN_${pattern.toUpperCase()}`;
-}
-
-function loadOf({ requestRate, arrivalPattern, concurrency }: RunOptions): { concurrency?: JsonObject; rate?: JsonObject } {
-  if (requestRate === undefined) return { concurrency: { limit: concurrency ?? 1 } };
-  const rate: JsonObject = { rate_per_sec: requestRate };
-  if (arrivalPattern !== undefined) rate.pattern = patternOf(arrivalPattern);
-  if (concurrency !== undefined) rate.concurrency_ceiling = concurrency;
-  return { rate };
 }
 
 function put(object: JsonObject, path: readonly string[], value: unknown): void {

@@ -2,6 +2,11 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { endsWithinMs, expectReconciled, rowsIn, runFile, useStages } from "../support/suite.ts";
 
+/** Below the ports that systems hand out, so that no other test's server comes to listen there. */
+const nobody = { url: "http://127.0.0.1:1" };
+const laterPort = 20_000 + (process.pid % 10_000);
+const later = { url: `http://127.0.0.1:${laterPort}` };
+
 describe("a run against a bad target", function () {
   this.timeout(4 * endsWithinMs);
   const test = useStages();
@@ -25,9 +30,7 @@ describe("a run against a bad target", function () {
   });
 
   test("fails before its first request when nobody listens, and tells why in one line", async (stage) => {
-    const mock = await stage.mock();
-    await mock.stop();
-    const { code, stdout, stderr } = await stage.run(mock, "--ui", "none").exit();
+    const { code, stdout, stderr } = await stage.run(nobody, "--ui", "none").exit();
     expect(code, stderr).to.equal(1);
     expect(stderr).to.match(
       /^assay run: the run failed: target not ready: GET http:\S+\/v1\/models: connect_refused: .*is the server running.*\n$/,
@@ -37,9 +40,7 @@ describe("a run against a bad target", function () {
   });
 
   test("fails when every request does, shows how, and never says that it completed", async (stage) => {
-    const mock = await stage.mock();
-    await mock.stop();
-    const { code, stdout, stderr } = await stage.run(mock, "--request-count", "50", "--no-probe").exit();
+    const { code, stdout, stderr } = await stage.run(nobody, "--request-count", "50", "--no-probe").exit();
     expect(code, stderr).to.equal(1);
     expect(stderr).to.contain("assay run: the run failed: all 50 requests failed\n");
     expect(stdout).to.match(/connect_refused .* 50 .*ECONNREFUSED/);
@@ -50,18 +51,16 @@ describe("a run against a bad target", function () {
   });
 
   test("waits for a model that comes later, and is left at once by a Ctrl-C while it waits", async (stage) => {
-    const gone = await stage.mock();
-    await gone.stop();
     const wait = ["--wait-for-model-timeout", "600", "--wait-for-model-interval", "0.1", "--request-count", "8"];
-    const command = stage.run(gone, ...wait);
+    const command = stage.run(later, ...wait);
     await command.until("the wait to be told", () => command.stderr.includes("waiting for the model at"));
-    const back = await stage.mock({ port: Number(new URL(gone.url).port) });
+    const back = await stage.mock({ port: laterPort });
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(0);
     // The model was found ready by one request more than the run's own.
     expect(back.stats().requests).to.equal(9);
     await back.stop();
-    const other = stage.start(["run", "-m", "m", "-u", gone.url, "--no-gpu-telemetry", ...wait, "--artifact-dir", "other"]);
+    const other = stage.start(["run", "-m", "m", "-u", later.url, "--no-gpu-telemetry", ...wait, "--artifact-dir", "other"]);
     await other.until("the wait to be told", () => other.stderr.includes("waiting for the model at"));
     other.signalGroup("SIGINT");
     expect((await other.exit()).code).to.equal(130);

@@ -2,7 +2,7 @@
 import type { CommandRow, Operand } from "../commands.ts";
 import { variableOf } from "../environment.ts";
 import { isGathering } from "../flag-kinds.ts";
-import { type Flag, flagGroups } from "../flags.ts";
+import { type Flag, flagGroups } from "../flags/flag.ts";
 
 export interface OptionRow {
   /** All spellings, the shown one last of the short ones and first of the long ones: `-m`, `--model`, `--model-names`. */

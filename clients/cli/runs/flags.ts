@@ -1,5 +1,7 @@
 /** Options of `assay runs …`. */
-import { type Flag, type FlagTable, healthFlags, many, runFlags } from "../flags.ts";
+
+import { type Flag, type FlagTable, many } from "../flags/flag.ts";
+import { healthFlags, runFlags } from "../flags.ts";
 
 const suiteFlags = {
   ...healthFlags,

@@ -4,7 +4,7 @@ import type { Run } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
-import type { FlagTable } from "../flags.ts";
+import type { FlagTable } from "../flags/flag.ts";
 import { Interrupts, unlessAborted } from "../interrupts.ts";
 import { LocalSuite } from "../local-suite.ts";
 import { ownCommand } from "../own-command.ts";

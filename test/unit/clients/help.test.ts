@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type CommandRow, commands, programs } from "../../../clients/cli/commands.ts";
-import { flagGroups, runFlags } from "../../../clients/cli/flags.ts";
+import { flagGroups } from "../../../clients/cli/flags/flag.ts";
+import { runFlags } from "../../../clients/cli/flags.ts";
 import { helpOf, overview } from "../../../clients/cli/help.ts";
 import { pageOf } from "../../../clients/cli/manual/page.ts";
 

@@ -1,0 +1,62 @@
+import { aboveZero, count, type FlagTable, fromZero, uint32 } from "./flag.ts";
+
+export const loadFlags = {
+  concurrency: {
+    flag: "--concurrency",
+    kind: { is: "integer", min: 1, max: uint32 },
+    value: "N",
+    paths: ["phases.concurrency.limit", "phases.rate.concurrency_ceiling"],
+    group: "Load",
+    doc: "requests at once (default 1 without a rate); beside a rate: its ceiling",
+  },
+  requestRate: {
+    flag: "--request-rate",
+    kind: aboveZero,
+    value: "PER_SEC",
+    paths: ["phases.rate.rate_per_sec"],
+    group: "Load",
+    doc: "requests per second, whatever the answers do",
+  },
+  arrivalPattern: {
+    flag: "--arrival-pattern",
+    aliases: ["--request-rate-mode"],
+    kind: { is: "choice", of: ["constant", "poisson"] },
+    value: "PATTERN",
+    paths: ["phases.rate.pattern"],
+    group: "Load",
+    doc: "constant or poisson (default poisson)",
+  },
+  requestCount: {
+    flag: "--request-count",
+    aliases: ["--num-requests"],
+    kind: count,
+    value: "N",
+    paths: ["phases.stop.request_count"],
+    group: "Load",
+    doc: "requests to send (default max(10, 2 · concurrency), without a duration)",
+  },
+  durationSec: {
+    flag: "--benchmark-duration",
+    kind: aboveZero,
+    value: "SEC",
+    paths: ["phases.stop.duration_sec"],
+    group: "Load",
+    doc: "send for so many seconds; with a count, what comes first ends it",
+  },
+  graceSec: {
+    flag: "--benchmark-grace-period",
+    kind: fromZero,
+    value: "SEC",
+    paths: ["phases.grace_sec"],
+    group: "Load",
+    doc: "wait so long for answers after the duration (default 30)",
+  },
+  warmupRequestCount: {
+    flag: "--warmup-request-count",
+    aliases: ["--num-warmup-requests"],
+    kind: count,
+    value: "N",
+    group: "Load",
+    doc: "unmeasured requests under the same load before the measured ones (default none)",
+  },
+} as const satisfies FlagTable;

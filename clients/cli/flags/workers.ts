@@ -1,0 +1,28 @@
+import type { FlagTable } from "./flag.ts";
+
+export const workersFlags = {
+  workersMax: {
+    flag: "--workers-max",
+    aliases: ["--max-workers"],
+    kind: { is: "integer", min: 1, max: 1024 },
+    value: "N",
+    paths: ["workers.max_workers"],
+    group: "Workers and telemetry",
+    doc: "worker processes at most (default cores − 1, and no more than the load can use)",
+  },
+  gpuTelemetry: {
+    flag: "--gpu-telemetry",
+    kind: { is: "urls" },
+    value: "URL",
+    paths: ["telemetry.dcgm_urls"],
+    group: "Workers and telemetry",
+    doc: "pages of DCGM exporters; repeatable (default: ports 9400 and 9401 of this host are tried)",
+  },
+  noGpuTelemetry: {
+    flag: "--no-gpu-telemetry",
+    kind: { is: "switch" },
+    paths: ["telemetry.disable_gpu"],
+    group: "Workers and telemetry",
+    doc: "scrape no GPU",
+  },
+} as const satisfies FlagTable;

@@ -1,0 +1,39 @@
+import type { Distribution, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { isAbsolutePath } from "../../../common/absolute-path.ts";
+import type { Demand } from "./demand.ts";
+
+export function checkDataset(spec: RunSpec, demand: Demand): void {
+  const dataset = spec.dataset;
+  const entries = dataset?.entries ?? 1n;
+  demand(entries >= 1n && entries <= maxEntries, "dataset.entries", `must be from 1 to ${maxEntries}, got ${entries}`);
+  switch (dataset?.source.case) {
+    case "synthetic": {
+      const { corpus, inputTokens, outputTokens } = dataset.source.value;
+      demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
+      checkLength(inputTokens, "dataset.synthetic.input_tokens", demand);
+      checkLength(outputTokens, "dataset.synthetic.output_tokens", demand);
+      return;
+    }
+    case "file": {
+      const { path, format, onBadRow, outputTokens } = dataset.source.value;
+      demand(isAbsolutePath(path), "dataset.file.path", `must be an absolute path, got ${JSON.stringify(path)}`);
+      demand(format === "" || format === "single_turn", "dataset.file.format", `must be single_turn, got ${format}`);
+      const isChoice = onBadRow === "fail" || onBadRow === "skip";
+      demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
+      checkLength(outputTokens, "dataset.file.output_tokens", demand);
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+function checkLength(length: Distribution | undefined, at: string, demand: Demand): void {
+  if (length === undefined) return;
+  const { mean, stddev } = length;
+  demand(mean >= 1 && mean <= maxTokens, `${at}.mean`, `must be from 1 to ${maxTokens}, got ${mean}`);
+  demand(stddev >= 0 && Number.isFinite(stddev), `${at}.stddev`, `must be at least 0, got ${stddev}`);
+}
+
+const maxTokens = 10_000_000;
+const maxEntries = 10_000_000n;

@@ -1,0 +1,126 @@
+/** The defaults of a RunSpec, applied once. Pure. */
+import { clone, create } from "@bufbuild/protobuf";
+import { builtInEndpoints, type EndpointCatalog } from "../../../../endpoints/catalog.ts";
+import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
+import {
+  ArrivalPattern,
+  ConcurrencyUnit,
+  ConnectionReuse,
+  DatasetSpecSchema,
+  DistributionSchema,
+  EndpointSpecSchema,
+  ModelSelection,
+  OutputSpecSchema,
+  Overload,
+  type PhaseSpec,
+  type RunSpec,
+  RunSpecSchema,
+  Sampling,
+  SyntheticDatasetSchema,
+  TargetSpecSchema,
+  TargetUrlSchema,
+  TelemetrySpecSchema,
+  TokenizerSpecSchema,
+  UrlStrategy,
+  type WaitForModel,
+  WorkerSpecSchema,
+} from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { defaultEncoding } from "../../../common/tokenizer/source.ts";
+
+const defaultUrl = "http://localhost:8000";
+const defaultRequestTimeoutSec = 21_600;
+const defaultConnectTimeoutSec = 30;
+const defaultInputTokens = 550;
+const defaultEntries = 100n;
+const defaultGraceSec = 30;
+/** A request that is sent last ends by its own limit, not by a cancel of the same moment. */
+const timeoutMarginSec = 1;
+export const defaultScrapeMs = 1000;
+export const defaultWaitIntervalSec = 5;
+export const defaultWaitMode = "inference";
+
+export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: EndpointCatalog): RunSpec {
+  const spec = clone(RunSpecSchema, given);
+  const target = spec.target ?? create(TargetSpecSchema);
+  spec.target = target;
+  if (target.urls.length === 0) target.urls.push(create(TargetUrlSchema, { url: defaultUrl }));
+  for (const url of target.urls) {
+    if (url.url !== "" && !url.url.includes("://")) url.url = `http://${url.url}`;
+    url.weight ??= 1;
+    if (url.label === "") url.label = url.url;
+  }
+  if (target.urlStrategy === UrlStrategy.UNSPECIFIED) target.urlStrategy = UrlStrategy.ROUND_ROBIN;
+  if (target.connectionReuse === ConnectionReuse.UNSPECIFIED) target.connectionReuse = ConnectionReuse.POOLED;
+  target.requestTimeoutSec ??= defaultRequestTimeoutSec;
+  target.connectTimeoutSec ??= Math.min(defaultConnectTimeoutSec, target.requestTimeoutSec);
+  addWaitDefaults(target.waitForModel);
+  const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
+  spec.endpoint = endpoint;
+  if (endpoint.type === "") endpoint.type = "chat";
+  // Whoever reads the spec of the run later does not have the user's module.
+  const isBuiltIn = builtInEndpoints.names.includes(endpoint.type);
+  if (!isBuiltIn && endpoint.path === "") endpoint.path = endpoints.create(endpoint.type)?.path ?? "";
+  const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
+  spec.tokenizer = tokenizer;
+  if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;
+  if (spec.modelSelection === ModelSelection.UNSPECIFIED) spec.modelSelection = ModelSelection.ROUND_ROBIN;
+  addDatasetDefaults(spec);
+  for (const phase of spec.phases) addPhaseDefaults(phase, target.requestTimeoutSec);
+  spec.workers ??= create(WorkerSpecSchema);
+  const telemetry = spec.telemetry ?? create(TelemetrySpecSchema);
+  spec.telemetry = telemetry;
+  telemetry.intervalMs ??= defaultScrapeMs;
+  const output = spec.output ?? create(OutputSpecSchema);
+  spec.output = output;
+  if (output.exportLevel === "") output.exportLevel = "records";
+  spec.randomSeed ??= drawSeed();
+  if (spec.name === "") spec.name = runName(spec);
+  return spec;
+}
+
+function addWaitDefaults(wait: WaitForModel | undefined): void {
+  if (wait === undefined || (wait.timeoutSec ?? 0) === 0) return;
+  wait.intervalSec ??= defaultWaitIntervalSec;
+  if (wait.mode === "") wait.mode = defaultWaitMode;
+}
+
+function addDatasetDefaults(spec: RunSpec): void {
+  const dataset = spec.dataset ?? create(DatasetSpecSchema);
+  spec.dataset = dataset;
+  if (dataset.source.case === undefined) dataset.source = { case: "synthetic", value: create(SyntheticDatasetSchema) };
+  if (dataset.sampling === Sampling.UNSPECIFIED) dataset.sampling = Sampling.SEQUENTIAL;
+  if (dataset.source.case === "file" && dataset.source.value.onBadRow === "") dataset.source.value.onBadRow = "fail";
+  if (dataset.source.case !== "synthetic") return;
+  dataset.entries ??= defaultEntries;
+  const synthetic = dataset.source.value;
+  if (synthetic.corpus === "") synthetic.corpus = "prose";
+  synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
+  // A deviation alone: the mean is the default.
+  if (synthetic.inputTokens.mean === 0) synthetic.inputTokens.mean = defaultInputTokens;
+}
+
+function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
+  const { load, stop } = phase;
+  if (load.case === "concurrency" && load.value.unit === ConcurrencyUnit.UNSPECIFIED) load.value.unit = ConcurrencyUnit.SESSION;
+  if (load.case === "rate") {
+    if (load.value.pattern === ArrivalPattern.UNSPECIFIED) load.value.pattern = ArrivalPattern.POISSON;
+    if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
+  }
+  // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
+  phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
+}
+
+/** AIPerf's rule for folder names: model, endpoint and the stimulus of the first measured phase. */
+function runName(spec: RunSpec): string {
+  const model = (spec.models[0] ?? "model").replaceAll("/", "_") + (spec.models.length > 1 ? "_multi" : "");
+  const phase = spec.phases.find((candidate) => candidate.kind === PhaseKind.PROFILING) ?? spec.phases[0];
+  const load = phase?.load;
+  const stimulus =
+    load?.case === "concurrency"
+      ? `concurrency${load.value.limit}`
+      : load?.case === "rate"
+        ? `request_rate${load.value.ratePerSec}`
+        : (load?.case ?? "load");
+  const type = spec.endpoint?.type ?? "chat";
+  return `${model}-${builtInEndpoints.names.includes(type) ? `openai-${type}` : type}-${stimulus}`;
+}

@@ -1,0 +1,141 @@
+/** What of a RunSpec this version carries out; the rest is refused by name. Pure. */
+import type { DescField } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import {
+  ArrivalPattern,
+  ConnectionReuse,
+  Overload,
+  type RunSpec,
+  RunSpecSchema,
+  UrlStrategy,
+} from "../../../../gen/assay/common/v1/run_spec_pb.js";
+
+/**
+ * Fields that this version carries out, by path. A set field that is not here is refused by name, so that nothing a client asks
+ * for is silently left out.
+ */
+const supportedFields: readonly string[] = [
+  "name",
+  "models",
+  "target.urls.url",
+  "target.urls.weight",
+  "target.urls.label",
+  "target.headers",
+  "target.session_header",
+  "target.api_key",
+  "target.request_timeout_sec",
+  "target.connect_timeout_sec",
+  "target.first_byte_timeout_sec",
+  "target.idle_timeout_sec",
+  "target.connection_reuse",
+  "target.url_strategy",
+  "target.no_probe",
+  "target.wait_for_model.timeout_sec",
+  "target.wait_for_model.interval_sec",
+  "target.wait_for_model.mode",
+  "target.tls.ca_pem",
+  "target.tls.cert_pem",
+  "target.tls.key_pem",
+  "target.tls.server_name",
+  "target.tls.skip_verify",
+  "endpoint.type",
+  "endpoint.path",
+  "endpoint.streaming",
+  "endpoint.use_legacy_max_tokens",
+  "endpoint.use_server_token_count",
+  "endpoint.extra_inputs",
+  "endpoint.omit_stream_options",
+  "tokenizer.name",
+  "dataset.synthetic.corpus",
+  "dataset.synthetic.input_tokens.mean",
+  "dataset.synthetic.input_tokens.stddev",
+  "dataset.synthetic.output_tokens.mean",
+  "dataset.synthetic.output_tokens.stddev",
+  "dataset.file.path",
+  "dataset.file.format",
+  "dataset.file.on_bad_row",
+  "dataset.file.output_tokens.mean",
+  "dataset.file.output_tokens.stddev",
+  "dataset.sampling",
+  "dataset.entries",
+  "model_selection",
+  "model_weights",
+  "phases.name",
+  "phases.kind",
+  "phases.concurrency.limit",
+  "phases.concurrency.unit",
+  "phases.rate.rate_per_sec",
+  "phases.rate.pattern",
+  "phases.rate.overload",
+  "phases.stop.request_count",
+  "phases.stop.duration_sec",
+  "phases.grace_sec",
+  "workers.max_workers",
+  "telemetry.dcgm_urls",
+  "telemetry.disable_gpu",
+  "telemetry.interval_ms",
+  "output.artifact_dir",
+  "output.export_level",
+  "output.export_prefix",
+  "output.cli_command",
+  "random_seed",
+];
+
+/**
+ * Values that this version carries out, by path of the field; other values are refused like unsupported fields. Weights and
+ * overload have no effect beside what is built: only their defaults, which the effective spec names, are taken.
+ */
+const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
+  "target.connection_reuse": new Set([ConnectionReuse.UNSPECIFIED, ConnectionReuse.POOLED, ConnectionReuse.NEVER]),
+  "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
+  "target.urls.weight": new Set([1]),
+  "phases.rate.pattern": new Set([ArrivalPattern.UNSPECIFIED, ArrivalPattern.CONSTANT, ArrivalPattern.POISSON]),
+  "phases.rate.overload": new Set([Overload.UNSPECIFIED, Overload.QUEUE]),
+};
+
+/** Paths, with indices, of set fields and values that this version does not build. */
+export function unsupportedFields(spec: RunSpec): string[] {
+  const found: string[] = [];
+  visit(reflect(RunSpecSchema, spec), "", "", (field, path, shown, value) => {
+    const allowed = supportedValues[path];
+    const isOther = typeof value === "number" && allowed !== undefined && !allowed.has(value);
+    const isUnknown = field?.fieldKind === "enum" && field.enum.value[Number(value)] === undefined;
+    if (!supportedFields.includes(path) || isOther || isUnknown) found.push(shown);
+  });
+  if ((spec.target?.urls.length ?? 0) > 1) found.push("target.urls[1]");
+  return found;
+}
+
+/** A message of which something is carried out; of others the mere presence is a wish. */
+function isVisited(path: string): boolean {
+  return supportedFields.some((field) => field.startsWith(`${path}.`));
+}
+
+/**
+ * Calls `leaf` for every set field that is not visited in its turn, with its path, its path with indices, and its value. Fields
+ * of a later version have no name: they come without a descriptor, as `field 99`.
+ */
+function visit(
+  message: ReflectMessage,
+  path: string,
+  shown: string,
+  leaf: (field: DescField | undefined, path: string, shown: string, value: unknown) => void,
+): void {
+  const below = (name: string, parent: string): string => (parent === "" ? name : `${parent}.${name}`);
+  for (const { no } of message.getUnknown() ?? []) {
+    leaf(undefined, below(`field ${no}`, path), below(`field ${no}`, shown), undefined);
+  }
+  for (const field of message.fields) {
+    if (!message.isSet(field)) continue;
+    const fieldPath = below(field.name, path);
+    const fieldShown = below(field.name, shown);
+    if (!isVisited(fieldPath)) {
+      leaf(field, fieldPath, fieldShown, message.get(field));
+    } else if (field.fieldKind === "message") {
+      visit(message.get(field), fieldPath, fieldShown, leaf);
+    } else if (field.fieldKind === "list" && field.listKind === "message") {
+      let index = 0;
+      for (const item of message.get(field)) visit(item as ReflectMessage, fieldPath, `${fieldShown}[${index++}]`, leaf);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { RunSpec, TargetSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
+import type { Demand } from "./demand.ts";
+
+export function checkTarget(spec: RunSpec, demand: Demand): void {
+  const target = spec.target;
+  if (target === undefined) return;
+  target.urls.forEach((entry, index) => {
+    const url = URL.canParse(entry.url) ? new URL(entry.url) : undefined;
+    const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+    demand(isHttp, `target.urls[${index}].url`, `must be an http or https URL, got ${entry.url}`);
+    demand(
+      url === undefined || (url.username === "" && url.password === ""),
+      `target.urls[${index}].url`,
+      "must not carry a password; use a header or the API key",
+    );
+  });
+  const { sessionHeader } = target;
+  demand(
+    sessionHeader === "" || isHeaderName(sessionHeader),
+    "target.session_header",
+    `${JSON.stringify(sessionHeader)} is no header name`,
+  );
+  for (const [name, value] of Object.entries(target.headers)) {
+    demand(isHeaderName(name), "target.headers", `${JSON.stringify(name)} is no header name`);
+    demand(isHeaderValue(value), "target.headers", `the value of ${name} holds characters that a header may not have`);
+  }
+  demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
+  checkWait(target, demand);
+  for (const [name, value] of [
+    ["request_timeout_sec", target.requestTimeoutSec],
+    ["connect_timeout_sec", target.connectTimeoutSec],
+    ["first_byte_timeout_sec", target.firstByteTimeoutSec],
+    ["idle_timeout_sec", target.idleTimeoutSec],
+  ] as const) {
+    demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
+  }
+}
+
+function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void {
+  if (waitForModel === undefined) return;
+  const { timeoutSec = 0, intervalSec = defaultWaitIntervalSec, mode } = waitForModel;
+  const at = "target.wait_for_model";
+  demand(timeoutSec >= 0 && Number.isFinite(timeoutSec), `${at}.timeout_sec`, `must be at least 0, got ${timeoutSec}`);
+  demand(intervalSec > 0 && Number.isFinite(intervalSec), `${at}.interval_sec`, `must be above 0, got ${intervalSec}`);
+  const isMode = ["", "models", "inference", "both"].includes(mode);
+  demand(isMode, `${at}.mode`, `must be models, inference or both, got ${mode}`);
+  demand(timeoutSec === 0 || !noProbe, "target.no_probe", "not together with waiting for the model");
+  if (timeoutSec !== 0) return;
+  const idle = `has no effect without ${at}.timeout_sec`;
+  demand(intervalSec === defaultWaitIntervalSec, `${at}.interval_sec`, idle);
+  demand(mode === "" || mode === defaultWaitMode, `${at}.mode`, idle);
+}
+
+function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
+}
+
+function isHeaderValue(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}

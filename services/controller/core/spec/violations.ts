@@ -1,0 +1,70 @@
+/** Everything that is wrong with a RunSpec that has its defaults. Pure. */
+import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
+import { ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { FieldViolation } from "../../../common/errors.ts";
+import { exportPrefixProblem } from "../../../common/export-files.ts";
+import { expectedTokenizer, tokenizerSource } from "../../../common/tokenizer/source.ts";
+import { checkDataset } from "./dataset-violations.ts";
+import { defaultScrapeMs } from "./defaults.ts";
+import type { Demand } from "./demand.ts";
+import { checkPhase } from "./phase-violations.ts";
+import { checkTarget } from "./target-violations.ts";
+
+export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
+  const found: FieldViolation[] = [];
+  const demand = (isGood: boolean, field: string, description: string): void => {
+    if (!isGood) found.push({ field, description });
+  };
+  demand(spec.models.length > 0, "models", "at least one model is needed");
+  spec.models.forEach((model, index) => {
+    demand(model.trim() !== "", `models[${index}]`, "must not be empty");
+  });
+  checkModelWeights(spec, demand);
+  checkTarget(spec, demand);
+  checkEndpoint(spec, endpoints, demand);
+  const tokenizer = spec.tokenizer?.name ?? "";
+  demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
+  checkDataset(spec, demand);
+  demand(spec.phases.length > 0, "phases", "at least one phase is needed");
+  const names = new Set<string>();
+  spec.phases.forEach((phase, index) => {
+    const at = `phases[${index}]`;
+    demand(!names.has(phase.name), `${at}.name`, `must be unique, got ${phase.name} again`);
+    names.add(phase.name);
+    checkPhase(phase, at, demand);
+  });
+  const workers = spec.workers?.maxWorkers;
+  demand(workers === undefined || workers >= 1, "workers.max_workers", `must be at least 1, got ${workers}`);
+  const seed = spec.randomSeed ?? 0n;
+  demand(seed <= BigInt(Number.MAX_SAFE_INTEGER), "random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}, got ${seed}`);
+  const scrapeMs = spec.telemetry?.intervalMs ?? defaultScrapeMs;
+  demand(scrapeMs >= 50, "telemetry.interval_ms", `must be at least 50, got ${scrapeMs}`);
+  const level = spec.output?.exportLevel ?? "";
+  const isLevel = level === "summary" || level === "records" || level === "raw";
+  demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
+  const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
+  demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
+  return found;
+}
+
+function checkEndpoint({ endpoint }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
+  const { type = "", path = "", streaming = false } = endpoint ?? {};
+  const known = createEndpoint(type);
+  demand(known !== undefined, "endpoint.type", `must be ${names.join(" or ")}, got ${type}`);
+  demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  demand(!streaming || known?.canStream !== false, "endpoint.streaming", `must be off: ${type} does not stream`);
+}
+
+function checkModelWeights({ models, modelSelection, modelWeights }: RunSpec, demand: Demand): void {
+  const isWeighted = modelSelection === ModelSelection.WEIGHTED;
+  if (!isWeighted) {
+    demand(modelWeights.length === 0, "model_weights", "needs the weighted selection of models");
+    return;
+  }
+  const { length } = modelWeights;
+  demand(length === models.length, "model_weights", `one for each of the ${models.length} models is needed, got ${length}`);
+  modelWeights.forEach((weight, index) => {
+    demand(weight >= 0 && Number.isFinite(weight), `model_weights[${index}]`, `must be at least 0, got ${weight}`);
+  });
+  demand(length === 0 || modelWeights.some((weight) => weight > 0), "model_weights", "one of them must be above 0");
+}

@@ -1,0 +1,20 @@
+import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
+import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+
+/** Legal but suspect, one line each. Pure. */
+export function warningsOf(spec: RunSpec): string[] {
+  const warnings: string[] = [];
+  for (const phase of spec.phases) {
+    const limit = phase.load.case === "concurrency" ? phase.load.value.limit : 0;
+    const count = Number(phase.stop?.requestCount ?? 0n);
+    if (count > 0 && limit > count) {
+      warnings.push(`phase ${phase.name}: concurrency ${limit} is above its ${count} requests and will not be reached`);
+    }
+  }
+  const { streaming, useServerTokenCount, omitStreamOptions } = spec.endpoint ?? {};
+  if (streaming && useServerTokenCount && omitStreamOptions) {
+    warnings.push("lengths come from the server's usage alone, and streams are not asked for it");
+  }
+  if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
+  return warnings;
+}
