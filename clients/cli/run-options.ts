@@ -53,6 +53,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
     needs("arrivalPattern", "requestRate");
     needs("graceSec", "durationSec");
+    needs("cancellationDelaySec", "cancellationRate");
     needs("endpointModule", "endpointType");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");

@@ -13,7 +13,7 @@ export function phasesOf(options: RunOptions, file: readonly JsonObject[]): Json
   if (requestCount !== undefined) stop.request_count = String(requestCount);
   else if (isNew && durationSec === undefined) stop.request_count = String(defaultRequestCount(concurrency));
   const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
-  const measured = isNew ? [withGrace(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
+  const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
   if (warmupRequestCount === undefined) return measured;
   const { concurrency: closed, rate } = measured.find(isMeasured) ?? profiling;
   const load = rate === undefined ? { concurrency: closed ?? { limit: 1 } } : { rate };
@@ -30,15 +30,23 @@ function isMeasured({ kind }: JsonObject): boolean {
   return kind === "PHASE_KIND_PROFILING";
 }
 
-function withGrace(phase: JsonObject, { graceSec }: RunOptions): JsonObject {
-  return graceSec === undefined ? phase : { ...phase, grace_sec: graceSec };
+/** A measured phase with what options say beside load and stop. */
+function withExtras(phase: JsonObject, { graceSec, cancellationRate, cancellationDelaySec }: RunOptions): JsonObject {
+  const cancellation: JsonObject = { ...((phase.cancellation ?? {}) as JsonObject) };
+  if (cancellationRate !== undefined) cancellation.share = cancellationRate / 100;
+  if (cancellationDelaySec !== undefined) cancellation.delay_sec = cancellationDelaySec;
+  return {
+    ...phase,
+    ...(graceSec === undefined ? {} : { grace_sec: graceSec }),
+    ...(Object.keys(cancellation).length === 0 ? {} : { cancellation }),
+  };
 }
 
 /** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */
 function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): JsonObject {
   if (!isMeasured(phase)) return phase;
   const { concurrency, requestRate, arrivalPattern } = options;
-  const over: JsonObject = withGrace({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
+  const over: JsonObject = withExtras({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
   if (requestRate !== undefined) {
     for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
     return { ...over, rate: { ...((phase.rate ?? {}) as JsonObject), ...loadOf(options).rate } };

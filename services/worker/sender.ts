@@ -12,6 +12,7 @@ import type { Credit } from "../common/credits.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import type { RequestBody } from "./bodies.ts";
+import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
 import type { ConnectionFacts, Exchange, ResponseHandler, Transport } from "./transport/transport.ts";
 
@@ -149,6 +150,7 @@ export class Sender {
   /** Closes the books of a request: record out, credit back, slab back. */
   finish(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
     if (!this.open.delete(request.credit.id)) return;
+    request.plannedCancel?.close();
     const { workerId, isStreaming, wallOffsetNs, clock } = this.options;
     const { credit, slab, body } = request;
     const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;
@@ -217,6 +219,8 @@ class Request implements ResponseHandler {
   readonly session: Session;
   readonly issuedNs: number;
   exchange: Exchange | undefined;
+  /** Only of a request that is given up on purpose. */
+  plannedCancel: PlannedCancel | undefined;
   /** 0: not yet. */
   sentNs = 0;
   firstByteNs = 0;
@@ -254,6 +258,7 @@ class Request implements ResponseHandler {
     this.lastNs = atNs;
     this.isReused = connection.isReused;
     this.connectNs = connection.connectNs;
+    if (this.credit.cancelAfterNs !== undefined) this.planCancel(this.credit.cancelAfterNs);
   }
 
   onHead(atNs: MonotonicNs, status: number, contentType: string): void {
@@ -275,6 +280,19 @@ class Request implements ResponseHandler {
 
   onFailure(atNs: MonotonicNs, error: RequestError): void {
     this.sender.finish(this, atNs, error);
+  }
+
+  private planCancel(delayNs: number): void {
+    this.plannedCancel = new PlannedCancel({
+      delayNs,
+      sentNs: this.sentNs,
+      isWritten: () => this.exchange?.isWritten === true,
+      cancel: () => {
+        const phase = this.firstByteNs === 0 ? "wait" : "stream";
+        const message = `cancelled on purpose ${(delayNs / 1e9).toFixed(3)} s after it was written`;
+        this.exchange?.abort(requestError("cancelled", phase, message));
+      },
+    });
   }
 
   /** The error of a request that is over a limit now. */

@@ -51,6 +51,22 @@ export const loadFlags = {
     group: "Load",
     doc: "wait so long for answers after the duration (default 30)",
   },
+  cancellationRate: {
+    flag: "--request-cancellation-rate",
+    kind: { is: "number", min: 0, max: 100, isAbove: true },
+    value: "PERCENT",
+    paths: ["phases.cancellation.share"],
+    group: "Load",
+    doc: "give up this share of the measured requests on purpose (default none)",
+  },
+  cancellationDelaySec: {
+    flag: "--request-cancellation-delay",
+    kind: fromZero,
+    value: "SEC",
+    paths: ["phases.cancellation.delay_sec"],
+    group: "Load",
+    doc: "so long after such a request is written; 0: it is sent, and the connection closed (default 0)",
+  },
   warmupRequestCount: {
     flag: "--warmup-request-count",
     aliases: ["--num-warmup-requests"],

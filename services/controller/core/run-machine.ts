@@ -42,6 +42,8 @@ export interface PhasePlan {
   readonly graceNs: number;
   /** Its requests are what the run is for; a run without such phases is for those of all. */
   readonly isMeasured: boolean;
+  /** Some of its requests are given up on purpose: a phase of which all are has not failed by that. Default: false. */
+  readonly cancelsOnPurpose?: boolean;
 }
 
 /** What became of a phase's requests. */
@@ -399,11 +401,18 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   #judgeResults(): void {
     const indices = [...this.#plan.phases.keys()];
     const measured = indices.filter((phase) => this.#phaseOf(phase).isMeasured);
-    const results = (measured.length > 0 ? measured : indices).map((phase) => this.#results.get(phase));
+    const judged = measured.length > 0 ? measured : indices;
+    const results = judged.map((phase) => this.#results.get(phase));
     const known = results.filter((result) => result !== undefined);
     if (known.length === 0 || known.length < results.length || known.some(({ succeeded }) => succeeded > 0)) return;
+    if (judged.some((phase) => this.#isCancelledOnPurpose(phase))) return;
     this.#outcome = "failed";
     this.#reason = nothingSucceeded(known);
+  }
+
+  #isCancelledOnPurpose(phase: number): boolean {
+    const { errored = 0, cancelled = 0 } = this.#results.get(phase) ?? {};
+    return this.#phaseOf(phase).cancelsOnPurpose === true && errored === 0 && cancelled > 0;
   }
 
   #checkPhase(phase: number, progress: PhaseProgress, now: number): void {

@@ -30,9 +30,10 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
       { name: "target", members: ["target"], timeoutNs: targetNs + (spec.target?.waitForModel?.timeoutSec ?? 0) * 1e9 },
       ...(hasTelemetry ? [{ name: "telemetry" as const, members: ["telemetry"], timeoutNs: telemetryNs }] : []),
     ],
-    phases: spec.phases.map(({ name, kind, stop, graceSec }) => ({
+    phases: spec.phases.map(({ name, kind, stop, graceSec, cancellation }) => ({
       name,
       isMeasured: kind === PhaseKind.PROFILING,
+      cancelsOnPurpose: cancellation !== undefined,
       durationNs: stop?.durationSec === undefined ? undefined : stop.durationSec * 1e9,
       graceNs: (graceSec ?? 0) * 1e9,
     })),

@@ -4,6 +4,7 @@ import { ArrivalPattern, type RunSpec, type PhaseSpec as WirePhase } from "../..
 import { AssayError } from "../../common/errors.ts";
 import { randomStream } from "../../common/random.ts";
 import { createSampler, type SamplingOrder } from "../../common/sampler.ts";
+import { cancellationOf } from "./cancellation.ts";
 import { constantPacer } from "./pacers/constant.ts";
 import type { Pacer } from "./pacers/pacer.ts";
 import { poissonPacer } from "./pacers/poisson.ts";
@@ -38,7 +39,7 @@ export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, s
       ...(stop?.durationSec === undefined ? {} : { durationNs: stop.durationSec * 1e9 }),
     },
     graceNs: (phase.graceSec ?? 0) * 1e9,
-    conversations: conversationsOf(spec, dataset, sessionsBefore),
+    conversations: conversationsOf(spec, index, dataset, sessionsBefore),
   };
 }
 
@@ -60,15 +61,23 @@ function pacerOf(pattern: ArrivalPattern, ratePerSec: number, spec: RunSpec, ind
   return poissonPacer(ratePerSec, () => random.next());
 }
 
-function conversationsOf(spec: RunSpec, dataset: DatasetShape, sessionsBefore: number): Conversations {
+function conversationsOf(spec: RunSpec, phase: number, dataset: DatasetShape, sessionsBefore: number): Conversations {
   const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed);
   const targets = spec.target?.urls.length ?? 1;
+  const cancelAfterNs = cancellationDrawOf(spec, phase);
   return {
     isMultiTurn: dataset.isMultiTurn,
     draw: (session) => {
       const conversation = sampler.draw(sessionsBefore + session);
       return { conversation, turns: dataset.turnsOf(conversation) };
     },
-    turn: ({ index }) => ({ targetIndex: index % targets }),
+    turn: ({ index }) => ({ targetIndex: index % targets, cancelAfterNs: cancelAfterNs?.(index) }),
   };
+}
+
+function cancellationDrawOf({ phases, randomSeed }: RunSpec, phase: number): ReturnType<typeof cancellationOf> | undefined {
+  const cancellation = phases[phase]?.cancellation;
+  if (cancellation === undefined) return undefined;
+  const { share, delaySec } = cancellation;
+  return cancellationOf({ share, delayNs: delaySec * 1e9, seed: Number(randomSeed ?? 0n), phase });
 }

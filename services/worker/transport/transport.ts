@@ -51,6 +51,8 @@ export interface ConnectionFacts {
 
 /** Handle of a request in flight. */
 export interface Exchange {
+  /** Every byte of the request is with the kernel. False before `onSent`. */
+  readonly isWritten: boolean;
   /** Ends the request; `onFailure` is called with this error unless it has ended already. The connection is closed. */
   abort(error: RequestError): void;
 }

@@ -46,6 +46,8 @@ interface Connection {
   spare: Socket | undefined;
   /** On its way to being open. */
   connecting: Socket | undefined;
+  /** The one that was opened last. */
+  socket: Socket | undefined;
   /** How often a socket was asked for, spare ones not counted. */
   attempts: number;
   /** It has had a socket. */
@@ -110,6 +112,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     connection.wasOpen = true;
     if (spare !== undefined && !spare.destroyed) {
       connection.isOpen = true;
+      connection.socket = spare;
       // undici loses a request whose connector answers before it has returned.
       queueMicrotask(() => callback(null, spare));
       return;
@@ -121,6 +124,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
       if (outcome[0] === null) {
         connection.connectNs = monotonicNs() - startNs;
         connection.isOpen = true;
+        connection.socket = outcome[1];
         opened++;
       }
       callback(...outcome);
@@ -154,6 +158,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
       isPooled: options.isPooled,
       spare,
       connecting: undefined,
+      socket: undefined,
       attempts: 0,
       wasOpen: false,
       isOpen: false,
@@ -315,6 +320,10 @@ class UndiciExchange implements Exchange {
   get connection(): Connection {
     if (this.current === undefined) throw new RangeError("the request has no connection");
     return this.current;
+  }
+
+  get isWritten(): boolean {
+    return this.phase !== "connect" && this.current?.socket?.writableLength === 0;
   }
 
   start(connection: Connection): void {

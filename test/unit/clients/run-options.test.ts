@@ -89,6 +89,10 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     { phases: [profiling(oneAtOnce, { duration_sec: 60, request_count: "5" }, { grace_sec: 0 })] },
   ],
   [
+    "--request-cancellation-rate 25 --request-cancellation-delay 0.5",
+    { phases: [profiling(oneAtOnce, { request_count: "10" }, { cancellation: { share: 0.25, delay_sec: 0.5 } })] },
+  ],
+  [
     "--warmup-request-count 4 --concurrency 2 --benchmark-duration 9 --benchmark-grace-period 3",
     {
       phases: [
@@ -234,6 +238,13 @@ describe("options over a file", () => {
     expect(phasesOver("--concurrency 5 --request-count 7")).to.deep.equal([
       (file.phases as JsonObject[])[0],
       profiling({ concurrency: { limit: 5 } }, { duration_sec: 9, request_count: "7" }, { grace_sec: 1 }),
+    ]);
+  });
+
+  it("give up requests of measured phases alone", () => {
+    expect(phasesOver("--request-cancellation-rate 10").map(({ cancellation }) => cancellation)).to.deep.equal([
+      undefined,
+      { share: 0.1 },
     ]);
   });
 

@@ -258,6 +258,20 @@ describe("a run", () => {
     expect(log.at(-1)).to.equal("finish failed all 3 requests failed");
   });
 
+  it("of which every request is given up on purpose has not failed, unless one failed by itself", () => {
+    for (const [errored, end] of [
+      [0, "finish completed"],
+      [1, "finish failed no request succeeded: 1 failed, 5 were cancelled"],
+    ] as const) {
+      const phases = PLAN.phases.map((phase) => ({ ...phase, cancelsOnPurpose: true })).slice(1);
+      const { machine, log } = opened({ ...PLAN, barriers: [], phases });
+      machine.returningComplete(0, "account-0", SEC);
+      machine.phaseClosed(0, { succeeded: 0, errored, cancelled: 5 }, SEC);
+      machine.processed(SEC);
+      expect(log.at(-1)).to.equal(end);
+    }
+  });
+
   it("that a person cancelled is cancelled, though nothing succeeded", () => {
     const { machine, log } = running(1);
     machine.phaseClosed(0, { succeeded: 9, errored: 0, cancelled: 0 }, 3 * SEC);

@@ -9,6 +9,8 @@ export interface SentRequest {
   readonly handler: ResponseHandler;
   /** Set once the worker has aborted it. */
   aborted: RequestError | undefined;
+  /** Whether every byte of it has left; true unless a test says otherwise. */
+  isWritten: boolean;
   /** Hands it to a connection `waitNs` after it was made. */
   write(waitNs?: number): number;
   /** A whole answer, one read. */
@@ -24,6 +26,7 @@ export class FakeTransport implements Transport {
       request,
       handler,
       aborted: undefined,
+      isWritten: true,
       write(waitNs = 0) {
         handler.onSent(madeNs + waitNs, { isReused: false, connectNs: waitNs });
         return madeNs + waitNs;
@@ -37,6 +40,9 @@ export class FakeTransport implements Transport {
     };
     this.sent.push(one);
     return {
+      get isWritten() {
+        return one.isWritten;
+      },
       abort(error) {
         if (one.aborted !== undefined) return;
         one.aborted = error;

@@ -154,7 +154,7 @@ describe("sender", () => {
     it("is made too where the transport fails before it returns", () => {
       transport.send = (_request, handler) => {
         handler.onFailure(monotonicNs(), requestError("unsendable", "send", "at once"));
-        return { abort: () => {} };
+        return { isWritten: false, abort: () => {} };
       };
       const sender = senderWith();
       sender.send(creditOf(), body, []);
@@ -241,6 +241,45 @@ describe("sender", () => {
       expect(records[1]).to.include({ creditId: 2, isCancelled: false });
       expect(records[1]?.error?.code).to.equal("fenced");
       expect(sender.inFlight).to.equal(0);
+    });
+  });
+
+  describe("a request that is given up on purpose", () => {
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+    it("ends cancelled as soon as it is written, where it is not to wait, and its session with it", async () => {
+      const sender = senderWith();
+      sender.send(creditOf({ cancelAfterNs: 0, turns: 3 }), body, []);
+      await turn();
+      expect(records, "before the write").to.deep.equal([]);
+      transport.last.write();
+      expect(records, "during the write").to.deep.equal([]);
+      await turn();
+      const record = onlyRecord();
+      expect(record.error).to.include({ code: "cancelled", phase: "wait" });
+      expect(record).to.include({ isCancelled: true, status: 0 });
+      expect(record.cancelledNs).to.equal(record.endNs);
+      expect(ended).to.deep.equal([[1, true]]);
+    });
+
+    it("waits for the last byte of a large body", async () => {
+      const sender = senderWith();
+      sender.send(creditOf({ cancelAfterNs: 0 }), body, []);
+      transport.last.isWritten = false;
+      transport.last.write();
+      await turn();
+      expect(transport.last.aborted).to.equal(undefined);
+      transport.last.isWritten = true;
+      while (transport.last.aborted === undefined) await turn();
+      expect(onlyRecord().isCancelled).to.equal(true);
+    });
+
+    it("is answered where the answer is there before its time", async () => {
+      const sender = senderWith();
+      sender.send(creditOf({ cancelAfterNs: 3600e9 }), body, []);
+      transport.last.answer("{}");
+      await turn();
+      expect(onlyRecord()).to.include({ isCancelled: false, status: 200, error: undefined });
     });
   });
 

@@ -1,5 +1,6 @@
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import type { PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
 
 const maxRequests = BigInt(Number.MAX_SAFE_INTEGER);
@@ -34,6 +35,7 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
     `${at}.stop.duration_sec`,
     `must be above 0, got ${durationSec}`,
   );
+  checkCancellation(phase, at, demand);
   const graceSec = phase.graceSec ?? 0;
   demand(graceSec >= 0, `${at}.grace_sec`, `must be at least 0, got ${graceSec}`);
 }

@@ -70,6 +70,8 @@ const supportedFields: readonly string[] = [
   "phases.stop.request_count",
   "phases.stop.duration_sec",
   "phases.grace_sec",
+  "phases.cancellation.share",
+  "phases.cancellation.delay_sec",
   "workers.max_workers",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",

@@ -82,6 +82,18 @@ describe("the plan of a phase", () => {
     expect(targets).to.deep.equal([0, 1, 2, 0]);
   });
 
+  it("gives up the requests that the seed chooses, whatever turn they play", () => {
+    const load = { case: "concurrency" as const, value: { limit: 1 } };
+    const delays = (seed: bigint) => {
+      const { conversations } = planOf({ load, cancellation: { share: 0.5, delaySec: 2 } }, 1, 0, seed);
+      return Array.from({ length: 40 }, (_, index) => conversations.turn?.({ index } as never).cancelAfterNs);
+    };
+    expect(new Set(delays(7n))).to.deep.equal(new Set([2e9, undefined]));
+    expect(delays(7n)).to.deep.equal(delays(7n));
+    expect(delays(8n)).to.not.deep.equal(delays(7n));
+    expect(planOf({ load }).conversations.turn?.({ index: 0 } as never).cancelAfterNs).to.equal(undefined);
+  });
+
   it("is refused where there is no such phase, or no load that is played", () => {
     expect(() => planPhase(create(RunSpecSchema), 2, DATASET, 0)).to.throw("there is no phase 2");
     expect(() => planOf({ load: { case: "schedule", value: {} } })).to.throw("phase profiling has no load");
