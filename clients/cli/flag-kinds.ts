@@ -9,7 +9,7 @@ export type FlagKind =
   | { readonly is: "integer" | "number"; readonly min: number; readonly max: number; readonly isAbove?: boolean }
   /** An unsigned 64-bit number; kept as decimal text, since a double cannot hold it. */
   | { readonly is: "uint64" }
-  /** Compared in lower case. `wirePrefix`: the proto's enum has these names in upper case, behind this. */
+  /** Compared in lower case. `wirePrefix`: the proto's enum has these names in upper case and with `_` for `-`, behind this. */
   | { readonly is: "choice"; readonly of: readonly string[]; readonly wirePrefix?: string }
   /** `HOST:PORT`. */
   | { readonly is: "address" }

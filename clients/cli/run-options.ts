@@ -146,7 +146,7 @@ function pathOf(name: string, source: string | undefined): string | undefined {
 function wireValue(name: string, value: unknown): unknown {
   const kind: FlagKind | undefined = isRunOption(name) ? runFlags[name].kind : undefined;
   if (kind?.is !== "choice" || kind.wirePrefix === undefined) return value;
-  return `${kind.wirePrefix}${String(value).toUpperCase()}`;
+  return `${kind.wirePrefix}${String(value).toUpperCase().replaceAll("-", "_")}`;
 }
 
 function put(object: JsonObject, path: readonly string[], value: unknown): void {

@@ -12,7 +12,10 @@ import type { ConnectionWatcher, Transport } from "./transport/transport.ts";
 import { createUndiciTransport, type TargetOptions } from "./transport/undici.ts";
 
 /** The part of a sender's options that comes from the spec. */
-export type PathOptions = Pick<SenderOptions, "endpoint" | "path" | "isStreaming" | "headers" | "sessionHeader" | "timeouts">;
+export type PathOptions = Pick<
+  SenderOptions,
+  "endpoint" | "path" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts"
+>;
 
 export interface RequestPath {
   readonly transport: Transport;
@@ -84,6 +87,7 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
     isStreaming,
     headers: [...headers].flat(),
     sessionHeader: target.sessionHeader === "" ? "x-correlation-id" : target.sessionHeader,
+    hasOwnConnections: target.connectionReuse === ConnectionReuse.STICKY_USER_SESSIONS,
     timeouts,
   };
 }

@@ -25,6 +25,8 @@ export interface SenderOptions {
   readonly headers: readonly string[];
   /** Name of the header that carries the session's id. */
   readonly sessionHeader: string;
+  /** Each session has connections of its own, closed after its last turn. */
+  readonly hasOwnConnections: boolean;
   readonly timeouts: Timeouts;
   readonly workerId: string;
   readonly clock: SuiteClock;
@@ -83,10 +85,16 @@ export class Sender {
     const request = new Request(this, credit, body, turnMessages, this.slabs.take());
     this.open.set(credit.id, request);
     this.sent++;
-    const { path, headers, sessionHeader } = this.options;
+    const { path, headers, sessionHeader, hasOwnConnections } = this.options;
     const requestHeaders = [...headers, "x-request-id", request.requestId, sessionHeader, request.session.correlationId];
     request.exchange = this.options.transport.send(
-      { target: credit.targetIndex, path, headers: requestHeaders, body: body.body },
+      {
+        target: credit.targetIndex,
+        path,
+        headers: requestHeaders,
+        body: body.body,
+        session: hasOwnConnections ? sessionKey(credit) : undefined,
+      },
       request,
     );
   }
@@ -192,9 +200,14 @@ export class Sender {
     });
     const isGood = error === undefined && request.status >= 200 && request.status < 300;
     const sessionOver = credit.turn + 1 < credit.turns ? !(isGood && this.extendHistory(request)) : !isGood;
-    if (credit.turns > 1 && (sessionOver || credit.turn + 1 >= credit.turns)) this.sessions.delete(sessionKey(credit));
+    if (sessionOver || credit.turn + 1 >= credit.turns) this.endSession(credit);
     this.slabs.giveBack(slab);
     this.options.onEnded(credit.id, { sessionOver });
+  }
+
+  private endSession(credit: Credit): void {
+    if (credit.turns > 1) this.sessions.delete(sessionKey(credit));
+    if (this.options.hasOwnConnections) this.options.transport.endSession(sessionKey(credit));
   }
 
   /** Whether the answer can be built on. */

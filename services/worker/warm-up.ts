@@ -39,6 +39,7 @@ export async function warmUp({ durationMs, sender: options, bodies, signal }: Wa
 
   const sender = new Sender({
     ...options,
+    hasOwnConnections: false,
     transport,
     workerId: "warm-up",
     clock: inertClock,

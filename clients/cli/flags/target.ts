@@ -94,6 +94,14 @@ export const targetFlags = {
     group: "Target",
     doc: "limit for one request, connecting included (default 21600)",
   },
+  connectionReuse: {
+    flag: "--connection-reuse-strategy",
+    kind: { is: "choice", of: ["pooled", "never", "sticky-user-sessions"], wirePrefix: "CONNECTION_REUSE_" },
+    value: "STRATEGY",
+    paths: ["target.connection_reuse"],
+    group: "Target",
+    doc: "connections are kept for any request (pooled), closed after one (never), or each session's own (sticky-user-sessions; default pooled)",
+  },
   noProbe: {
     flag: "--no-probe",
     kind: { is: "switch" },

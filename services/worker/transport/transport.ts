@@ -15,6 +15,11 @@ export interface WireRequest {
   /** Name, value, name, value. */
   readonly headers: string[];
   readonly body: Buffer;
+  /**
+   * Set: the request goes on the connection that this session has to the target, however long it has rested, and no other
+   * session's request does; it is opened, or taken from those that stand free, where the session has none.
+   */
+  readonly session?: string | undefined;
 }
 
 /**
@@ -71,6 +76,8 @@ export interface Transport {
   send(request: WireRequest, handler: ResponseHandler): Exchange;
   /** Opens connections to a target until `count` stand free; resolves when they do or have failed, or the signal aborts. Failures are not reported: the first request will meet them. */
   open(target: number, count: number, signal: AbortSignal): Promise<void>;
+  /** Closes the connections of a session, which has no request in flight and will have none. Without effect where it has none. */
+  endSession(session: string): void;
   stats(): TransportStats;
   /** Closes every connection; requests in flight fail with `reset`. */
   close(): Promise<void>;

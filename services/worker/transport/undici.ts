@@ -42,6 +42,8 @@ interface Connection {
   readonly target: number;
   /** False: for one request, which says so to the target. */
   readonly isPooled: boolean;
+  /** Whose it is alone; undefined: anybody's. */
+  session: string | undefined;
   /** Opened ahead of any request; handed to the client at its first connect. */
   spare: Socket | undefined;
   /** On its way to being open. */
@@ -95,6 +97,8 @@ const longestRestMs = 1280;
 export function createUndiciTransport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
   const free: Connection[][] = targets.map(() => []);
   const all = new Set<Connection>();
+  /** By target and session. */
+  const owned = targets.map(() => new Map<string, Connection>());
   const keepAlive: KeepAlive[] = targets.map(({ restMs = 0 }) => ({ isProven: restMs === 0, restMs }));
   const connectors = targets.map((target) => buildConnector({ timeout: target.connectTimeoutMs, allowH2: false, ...target.tls }));
   /** Give up the connections that are being opened ahead. */
@@ -156,6 +160,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
       client,
       target,
       isPooled: options.isPooled,
+      session: undefined,
       spare,
       connecting: undefined,
       socket: undefined,
@@ -191,10 +196,25 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     return create(target);
   }
 
+  /** A session that finds its connection closed by the target goes on with another one. */
+  function takeOwn(target: number, session: string): Connection {
+    const own = owned[target]?.get(session);
+    if (own !== undefined) {
+      if (own.isOpen) return own;
+      replaced++;
+      discard(own);
+    }
+    const connection = take(target);
+    connection.session = session;
+    owned[target]?.set(session, connection);
+    return connection;
+  }
+
   function giveBack(connection: Connection, atNs: MonotonicNs): void {
     const kept = keepAlive[connection.target];
     connection.freeSinceNs = atNs;
     if (isClosed || !connection.isPooled || kept === undefined) discard(connection);
+    else if (connection.session !== undefined) return;
     else if (kept.isProven) free[connection.target]?.push(connection);
     // The loop looks at its sockets once more after the timer: a close that came while this process did not run counts too.
     else connection.rest = setTimeout(() => setImmediate(endRest, connection, kept), kept.restMs);
@@ -210,6 +230,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
 
   function discard(connection: Connection): void {
     if (!all.delete(connection)) return;
+    if (connection.session !== undefined) owned[connection.target]?.delete(connection.session);
     clearTimeout(connection.rest);
     connection.spare?.destroy();
     connection.connecting?.destroy(new Error(abortedByWorker));
@@ -233,9 +254,9 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
   };
 
   function begin(exchange: UndiciExchange): void {
-    const { target } = exchange.request;
+    const { target, session } = exchange.request;
     if (!isClosed && targets[target] !== undefined) {
-      exchange.start(take(target));
+      exchange.start(session === undefined ? take(target) : takeOwn(target, session));
       return;
     }
     const why = isClosed ? "the run's connections are closed" : `there is no target with index ${target}`;
@@ -284,9 +305,17 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     }
   }
 
+  function endSession(session: string): void {
+    for (const connections of owned) {
+      const connection = connections.get(session);
+      if (connection !== undefined) discard(connection);
+    }
+  }
+
   return {
     send,
     open,
+    endSession,
     stats: (): TransportStats => ({ connections: countOpen(all), opened, replaced }),
     close: async () => {
       isClosed = true;

@@ -19,6 +19,7 @@ export interface SendOptions {
   readonly path?: string;
   readonly body?: Buffer;
   readonly target?: number;
+  readonly session?: string;
   mayWrite?(): boolean;
   onSent?(exchange: () => Exchange): void;
   onBody?(exchange: () => Exchange, chunk: Buffer): void;
@@ -53,6 +54,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
       path: options.path ?? "/v1/chat/completions",
       headers: options.headers ?? ["content-type", "application/json"],
       body: options.body ?? Buffer.from("{}"),
+      session: options.session,
     },
     {
       mayWrite: () => options.mayWrite?.() ?? true,

@@ -405,6 +405,35 @@ describe("transport over undici", () => {
       expect(transport.stats()).to.include({ connections: 0, opened: 3 });
     });
 
+    it("of a session carry all its requests and nobody else's, and close with it", async () => {
+      const { origin, connections, open } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+      const transport = reach(origin, { restMs: 60_000 });
+      await transport.open(0, 1, AbortSignal.timeout(10_000));
+      for (let turn = 0; turn < 3; turn++) {
+        const seen = await Promise.all([send(transport, { session: "a" }), send(transport, { session: "b" })]);
+        for (const { connection } of seen) expect(connection?.isReused).to.equal(turn > 0);
+      }
+      expect((await send(transport)).connection?.isReused).to.equal(false);
+      expect(connections()).to.equal(3);
+      transport.endSession("a");
+      transport.endSession("nobody");
+      await until("its connection to close", () => open.size === 2);
+      expect((await send(transport, { session: "a" })).connection?.isReused).to.equal(false);
+      expect((await send(transport, { session: "b" })).connection?.isReused).to.equal(true);
+      expect(transport.stats()).to.deep.equal({ connections: 3, opened: 4, replaced: 0 });
+    });
+
+    it("of a session are replaced where the target has closed them between two turns", async () => {
+      const { origin, connections, open } = await script(({ socket }) => socket.end(plainAnswer("ok")));
+      const transport = reach(origin);
+      for (let turn = 0; turn < 2; turn++) {
+        expect((await send(transport, { session: "a" })).error).to.equal(undefined);
+        await until("it to close", () => open.size === 0);
+      }
+      expect(connections()).to.equal(2);
+      expect(transport.stats()).to.include({ opened: 2, replaced: 1 });
+    });
+
     it("are opened ahead and then used: the target sees no further ones", async () => {
       const { origin, connections } = await script(({ socket }) => socket.write(plainAnswer("ok")));
       const transport = reach(origin);

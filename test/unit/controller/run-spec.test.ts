@@ -485,7 +485,6 @@ describe("a field that this version does not carry out", () => {
   const values: readonly [string, SpecInit][] = [
     ["model_selection", { modelSelection: 9 as ModelSelection }],
     ["target.url_strategy", { target: { urlStrategy: UrlStrategy.LEAST_LOADED } }],
-    ["target.connection_reuse", { target: { connectionReuse: ConnectionReuse.STICKY_USER_SESSIONS } }],
     ["target.urls[0].weight", { target: { urls: [{ url: "http://h", weight: 2 }] } }],
     [
       "phases[0].rate.pattern",

@@ -19,6 +19,7 @@ export interface SentRequest {
 
 export class FakeTransport implements Transport {
   readonly sent: SentRequest[] = [];
+  readonly endedSessions: string[] = [];
 
   send(request: WireRequest, handler: ResponseHandler): Exchange {
     const madeNs = monotonicNs();
@@ -59,6 +60,10 @@ export class FakeTransport implements Transport {
   }
 
   async open(): Promise<void> {}
+
+  endSession(session: string): void {
+    this.endedSessions.push(session);
+  }
 
   stats() {
     return { connections: 0, opened: 0, replaced: 0 };

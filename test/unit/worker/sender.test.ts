@@ -45,6 +45,7 @@ describe("sender", () => {
       isStreaming: false,
       headers: ["content-type", "application/json"],
       sessionHeader: "x-correlation-id",
+      hasOwnConnections: false,
       timeouts: { requestNs: 60e9, firstByteNs: 10e9, idleNs: 5e9 },
       workerId: "w1",
       clock,
@@ -357,6 +358,37 @@ describe("sender", () => {
         { role: "assistant", content: "measured" },
       ]);
       expect(records[0]?.correlationId).not.to.equal(records[1]?.correlationId);
+    });
+  });
+
+  describe("connections of a session's own", () => {
+    const turns = 3;
+
+    it("are asked for by all its turns, and ended with its last one", () => {
+      const sender = senderWith({ hasOwnConnections: true });
+      for (let turn = 0; turn < turns; turn++) {
+        expect(transport.endedSessions).to.deep.equal([]);
+        sender.send(creditOf({ id: turn + 1, phase: 1, sessionId: 4, turn, turns }), body, question);
+        transport.last.answer(chatAnswer("so"));
+      }
+      sender.send(creditOf({ id: 9, phase: 0, sessionId: 4 }), body, question);
+      transport.last.answer(chatAnswer("so"));
+      const names = transport.sent.map(({ request }) => request.session);
+      expect(names).to.deep.equal(["1/4", "1/4", "1/4", "0/4"]);
+      expect(transport.endedSessions).to.deep.equal(["1/4", "0/4"]);
+    });
+
+    it("are ended with a session that cannot go on", () => {
+      senderWith({ hasOwnConnections: true }).send(creditOf({ sessionId: 4, turns }), body, question);
+      transport.last.answer("{}", 500);
+      expect(transport.endedSessions).to.deep.equal(["0/4"]);
+    });
+
+    it("are nobody's where they are not asked for", () => {
+      senderWith().send(creditOf({ sessionId: 4 }), body, question);
+      transport.last.answer(chatAnswer("so"));
+      expect(transport.last.request.session).to.equal(undefined);
+      expect(transport.endedSessions).to.deep.equal([]);
     });
   });
 

@@ -3,7 +3,6 @@ import type { DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import {
   ArrivalPattern,
-  ConnectionReuse,
   Overload,
   type RunSpec,
   RunSpecSchema,
@@ -88,7 +87,6 @@ const supportedFields: readonly string[] = [
  * overload have no effect beside what is built: only their defaults, which the effective spec names, are taken.
  */
 const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
-  "target.connection_reuse": new Set([ConnectionReuse.UNSPECIFIED, ConnectionReuse.POOLED, ConnectionReuse.NEVER]),
   "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
   "target.urls.weight": new Set([1]),
   "phases.rate.pattern": new Set([ArrivalPattern.UNSPECIFIED, ArrivalPattern.CONSTANT, ArrivalPattern.POISSON]),
