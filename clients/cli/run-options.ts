@@ -17,6 +17,8 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["logFile", "controller"],
   ["endpointModule", "controller"],
   ["inputFile", "isl"],
+  ["inputFile", "turnsMean"],
+  ["inputFile", "turnDelayMean"],
   ["noProbe", "waitForModelTimeoutSec"],
 ];
 
@@ -58,6 +60,8 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
     needs("modelWeights", "modelSelection");
+    needs("turnsStddev", "turnsMean");
+    needs("turnDelayStddev", "turnDelayMean");
     if (!has("mock")) {
       needs("islStddev", "isl");
       needs("oslStddev", "osl");
@@ -128,10 +132,14 @@ export function runSpecJson(options: RunOptions, file: JsonObject = {}): JsonObj
 /** Of these a dataset has one. */
 const datasetSources = ["synthetic", "file", "public", "replay", "dataset_id"] as const;
 
+/** Options that only synthetic conversations have a use for. */
+const syntheticOptions = ["isl", "islStddev", "turnsMean", "turnsStddev", "turnDelayMean", "turnDelayStddev"] as const;
+
 /** The source that options ask for, or say something of; undefined: they leave it as it is. */
-function sourceOf({ inputFile, isl, islStddev, osl, oslStddev, datasetType, onBadRow }: RunOptions, dataset?: JsonValue) {
+function sourceOf(options: RunOptions, dataset?: JsonValue) {
+  const { inputFile, osl, oslStddev, datasetType, onBadRow } = options;
   if (inputFile !== undefined) return "file";
-  if (isl !== undefined || islStddev !== undefined) return "synthetic";
+  if (syntheticOptions.some((name) => options[name] !== undefined)) return "synthetic";
   const isOfFile = isObject(dataset) && dataset.file !== undefined;
   if (osl !== undefined || oslStddev !== undefined) return isOfFile ? "file" : "synthetic";
   return datasetType !== undefined || onBadRow !== undefined ? "file" : undefined;

@@ -15,9 +15,9 @@ export interface RawRecord extends RecordIdentity, RecordTimes {
   readonly contentType: string;
   /** What the worker saw go wrong (connecting, sending, waiting, the stream breaking off); undefined: the response came whole. */
   readonly error: RequestError | undefined;
-  /** Tokens of the prompt as the dataset counted them; undefined: it did not. */
+  /** Tokens of the prompt as far as the dataset counted them; undefined: it did not. */
   readonly inputTokens: number | undefined;
-  /** Text of the prompt, to count its tokens by; sent only where the dataset has no count of them. */
+  /** Text of the prompt that the dataset has no count of, to count its tokens by; undefined: there is none. */
   readonly inputText: string | undefined;
   /** Reads of the body, packed as `chunk-stamps.ts` says. */
   readonly stamps: Uint8Array;

@@ -22,6 +22,8 @@ interface Entry extends PreparedDataset {
   readonly runId: string;
   /** What it was made of. */
   readonly request: PrepareDatasetRequest;
+  /** As `LoadedDataset.turnDelays`. */
+  readonly turnDelays: Uint8Array;
 }
 
 export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): ServiceModule {
@@ -32,9 +34,9 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
   const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
     const { dataset: spec, tokenizer, randomSeed, runId } = request;
     const wanted = { dataset: spec, tokenizer: tokenizer?.name ?? "", seed: Number(randomSeed) };
-    const { dataset, info } = await loadDataset(wanted, { limits, signal, onRows });
+    const { dataset, info, turnDelays } = await loadDataset(wanted, { limits, signal, onRows });
     const datasetId = `dataset-${++made}`;
-    const entry = { dataset, info: { ...info, datasetId }, runId, request };
+    const entry = { dataset, info: { ...info, datasetId }, turnDelays, runId, request };
     release(runId);
     prepared.set(datasetId, entry);
     const idle = [...prepared].filter(([, { runId: owner }]) => owner === "");
@@ -51,10 +53,10 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
       ...(tokenizer === undefined ? {} : { tokenizer }),
     });
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
-    const { info } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { info, turnDelays } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
     const { datasetId, conversations, turnsEach, turnCounts } = info;
     const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;
-    const handle = { datasetId, conversations, turnsEach, turnCounts, sampling, samplingSeed: randomSeed };
+    const handle = { datasetId, conversations, turnsEach, turnCounts, turnDelays, sampling, samplingSeed: randomSeed };
     return { case: "dataset", value: create(DatasetHandleSchema, handle) };
   };
 

@@ -20,6 +20,8 @@ const defaultInputTokens = 550;
 const defaultEntries = 100;
 /** A turn fits into a message of the suite, beside what its row says besides. */
 const maxRowBytes = 8 << 20;
+/** What members are told of the turns fits into a message of the suite, beside the spec. */
+const maxHandleBytes = 14 << 20;
 
 export interface DatasetRequest {
   readonly dataset: DatasetSpec | undefined;
@@ -46,6 +48,8 @@ export interface LoadedDataset {
   readonly dataset: Dataset;
   /** Without an id. */
   readonly info: DatasetInfo;
+  /** Pauses before the turns, as `DelayPacker` packs them; empty: no turn waits. */
+  readonly turnDelays: Uint8Array;
 }
 
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
@@ -86,11 +90,12 @@ function synthesize(
     outputTokens: synthetic?.outputTokens,
     turns: synthetic?.turns ?? { mean: 1, stddev: 0 },
     turnDelayMs: synthetic?.turnDelayMs ?? { mean: 0, stddev: 0 },
+    turnDelayRatio: spec?.turnDelayRatio ?? 1,
     isExact,
   });
   const about = `tokenizer ${tokenizer}: prompts have about the length asked for, since it does not count a text as its words`;
   const info = { description: "synthetic prose", warnings: isExact ? [] : [about] };
-  return { dataset, info: infoOf(summarizeDataset(dataset), info) };
+  return loadedOf(dataset, summarizeDataset(dataset), info);
 }
 
 async function loadFile(
@@ -113,14 +118,13 @@ async function loadFile(
   const { runJob } = await import("./thread/run-job.ts");
   const file = await runJob({ kind: "file", load, realPath, maxFileBytes: limits.maxFileBytes }, signal, onRows);
   const options = { seed, outputTokens };
-  const info = infoOf(summarizeFile(file, options), {
+  return loadedOf(fileDataset(file, options), summarizeFile(file, options), {
     description: `${basename(path)} (${file.format})`,
     format: file.format,
     sizeBytes: BigInt(file.rows.sizeBytes),
     skippedRows: BigInt(file.skippedRows),
     warnings: warningsOf(basename(path), file),
   });
-  return { dataset: fileDataset(file, options), info };
 }
 
 function warningsOf(name: string, { format, rows, skippedRows, firstSkipped, unknownFields }: LoadedFile): string[] {
@@ -145,6 +149,19 @@ interface OwnInfo {
   readonly format?: string;
   readonly sizeBytes?: bigint;
   readonly skippedRows?: bigint;
+}
+
+function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): LoadedDataset {
+  const { turnCounts, turnsEach, turnDelays } = summary;
+  // A count below 128 takes one byte.
+  const handleBytes = turnDelays.length + (turnsEach === undefined ? turnCounts.length : 0);
+  if (handleBytes > maxHandleBytes) {
+    const description = `too many turns: when they follow each other takes ${handleBytes} bytes, at most ${maxHandleBytes} are told`;
+    throw new AssayError("resource_exhausted", `dataset.entries: ${description}`, {
+      violations: [{ field: "dataset.entries", description }],
+    });
+  }
+  return { dataset, info: infoOf(summary, own), turnDelays };
 }
 
 function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {

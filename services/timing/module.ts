@@ -1,13 +1,11 @@
 /** Timing as a module of its process: the runs that are configured here, and the controller's commands for them. */
-import { Sampling } from "../../gen/assay/common/v1/run_spec_pb.js";
-import type { ConfigureRun, DatasetHandle, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ServiceModule } from "../common/module.ts";
 import { familiesOf, PhaseHistograms, RunTotals } from "../common/observe/counting.ts";
-import type { SamplingOrder } from "../common/sampler.ts";
-import type { DatasetShape } from "./core/phase-plan.ts";
+import { shapeOf } from "./core/dataset-shape.ts";
 import { timingInstruments } from "./instruments.ts";
 import { createTimingService } from "./service.ts";
 import { TimingRun } from "./timing-run.ts";
@@ -108,26 +106,4 @@ export function createTimingModule({ log, clock, report }: TimingDeps): ServiceM
     timingProgress: () => [...runs.values()].flatMap((run) => run.progress()),
     stop: async () => closeAll(),
   };
-}
-
-function shapeOf(dataset: DatasetHandle): DatasetShape {
-  const { turnsEach, turnCounts } = dataset;
-  return {
-    conversations: Number(dataset.conversations),
-    turnsOf: (conversation) => (turnsEach > 0 ? turnsEach : (turnCounts[conversation] ?? 1)),
-    isMultiTurn: turnsEach > 1 || turnCounts.some((turns) => turns > 1),
-    order: orderOf(dataset.sampling),
-    samplingSeed: Number(dataset.samplingSeed),
-  };
-}
-
-function orderOf(sampling: Sampling): SamplingOrder {
-  switch (sampling) {
-    case Sampling.RANDOM:
-      return "random";
-    case Sampling.SHUFFLE:
-      return "shuffle";
-    default:
-      return "sequential";
-  }
 }

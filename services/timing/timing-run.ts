@@ -33,8 +33,9 @@ import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { wireRangesOf } from "../common/wire-ranges.ts";
+import type { DatasetShape } from "./core/dataset-shape.ts";
 import type { CreditCounts } from "./core/ledger.ts";
-import { type DatasetShape, planPhase } from "./core/phase-plan.ts";
+import { planPhase } from "./core/phase-plan.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
 
 export type CreditsStream = MessageStream<CreditsRequest, MessageInitShape<typeof CreditsResponseSchema>>;

@@ -10,8 +10,9 @@ import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 export interface RequestBody {
   readonly body: Buffer;
   readonly model: string;
+  /** Of the messages whose length the dataset knows; undefined: of none. */
   readonly inputTokens: number | undefined;
-  /** Only where the dataset has no count. */
+  /** Of all other messages; undefined: there are none. */
   readonly inputText: string | undefined;
   readonly requestedOutputTokens: number | undefined;
 }
@@ -33,14 +34,15 @@ export class BodyMaker {
    * Throws AssayError where a user's own endpoint fails.
    * @param history messages of the session before this turn, oldest first; bodies with a history are the session's own and not kept
    * @param maxOutputTokens instead of the turn's own
+   * @param historyTokens what the dataset counted of the history; its answers are not among that
    */
-  make(turn: Turn, history: readonly ChatMessage[], maxOutputTokens: number | undefined): RequestBody {
-    if (history.length > 0) return this.format(turn, history, maxOutputTokens);
+  make(turn: Turn, history: readonly ChatMessage[], maxOutputTokens: number | undefined, historyTokens = 0): RequestBody {
+    if (history.length > 0) return this.format(turn, history, maxOutputTokens, historyTokens);
     // A bigint is much slower to write out than a number.
     const key = `${Number(turn.conversation)}/${turn.turn}/${maxOutputTokens ?? ""}`;
     const known = this.kept.get(key);
     if (known !== undefined) return known;
-    const made = this.format(turn, history, maxOutputTokens);
+    const made = this.format(turn, history, maxOutputTokens, 0);
     this.kept.set(key, made);
     this.keptBytes += made.body.length;
     for (const [oldest, entry] of this.kept) {
@@ -60,13 +62,15 @@ export class BodyMaker {
     }
   }
 
-  private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined): RequestBody {
+  private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined, historyTokens: number): RequestBody {
     const { body, model, requestedOutputTokens, messages } = formatTurn(turn, history, override, this.options);
+    const isCounted = turn.inputTokens > 0;
+    const uncounted = isCounted ? history.filter(({ role }) => role === "assistant") : messages;
     return {
       body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       model,
-      inputTokens: turn.inputTokens === 0 ? undefined : turn.inputTokens,
-      inputText: turn.inputTokens === 0 ? messages.map((message) => message.content).join("\n") : undefined,
+      inputTokens: isCounted ? turn.inputTokens + historyTokens : undefined,
+      inputText: uncounted.length === 0 ? undefined : uncounted.map((message) => message.content).join("\n"),
       requestedOutputTokens,
     };
   }

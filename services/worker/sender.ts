@@ -53,6 +53,8 @@ export interface Timeouts {
 interface Session {
   readonly correlationId: string;
   history: ChatMessage[];
+  /** What the dataset counted of the history. */
+  historyTokens: number;
 }
 
 export class Sender {
@@ -78,6 +80,11 @@ export class Sender {
   /** Messages of the session before a turn. */
   historyOf(credit: Credit): readonly ChatMessage[] {
     return this.sessions.get(sessionKey(credit))?.history ?? [];
+  }
+
+  /** Tokens of the history as the dataset counted them; the answers are not among them. */
+  historyTokensOf(credit: Credit): number {
+    return this.sessions.get(sessionKey(credit))?.historyTokens ?? 0;
   }
 
   /** Sends now. `turnMessages` join the history once the answer has come. */
@@ -130,11 +137,11 @@ export class Sender {
   }
 
   sessionOf(credit: Credit): Session {
-    if (credit.turns === 1) return { correlationId: randomUUID(), history: [] };
+    if (credit.turns === 1) return { correlationId: randomUUID(), history: [], historyTokens: 0 };
     const key = sessionKey(credit);
     const known = this.sessions.get(key);
     if (known !== undefined) return known;
-    const made: Session = { correlationId: randomUUID(), history: [] };
+    const made: Session = { correlationId: randomUUID(), history: [], historyTokens: 0 };
     this.sessions.set(key, made);
     return made;
   }
@@ -217,6 +224,7 @@ export class Sender {
     const parsed = endpoint.parse({ status, contentType, payload: slab.payload, ...decodeReads(slab.reads), isStreaming });
     if (parsed.error !== undefined) return false;
     request.session.history.push(...request.turnMessages, { role: "assistant", content: parsed.outputText });
+    request.session.historyTokens = request.body.inputTokens ?? 0;
     return true;
   }
 }

@@ -200,8 +200,15 @@ export class WorkerRun {
   }
 
   private send(credit: Credit, turn: Turn): void {
-    const history = credit.turn === 0 ? [] : this.sender.historyOf(credit);
-    const made = this.path.bodies.tryMake(turn, history, credit.maxOutputTokensOverride);
+    const made =
+      credit.turn === 0
+        ? this.path.bodies.tryMake(turn, [], credit.maxOutputTokensOverride)
+        : this.path.bodies.tryMake(
+            turn,
+            this.sender.historyOf(credit),
+            credit.maxOutputTokensOverride,
+            this.sender.historyTokensOf(credit),
+          );
     if ("error" in made) this.sender.failUnsent(credit, made.error);
     else this.sender.send(credit, made.body, credit.turns > 1 ? messagesOf(turn) : []);
   }

@@ -1,4 +1,4 @@
-/** A completions server that remembers what it was asked: as small as one can be that a run can be held against. */
+/** A server of completions and chats that remembers what it was asked: as small as one can be that a run can be held against. */
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,6 +8,9 @@ export interface RecordedRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Record<string, unknown>;
+  /** When it had been read, and when its answer had been handed over, by `performance.now()`; NaN: not yet. */
+  readonly receivedMs: number;
+  answeredMs: number;
 }
 
 export interface RecordingServer {
@@ -16,21 +19,34 @@ export interface RecordingServer {
   close(): Promise<void>;
 }
 
-/** Answers every POST with `words` as a stream of completions, and with usage where that is asked for, once `gate` has resolved. */
-export async function startRecordingServer(words: readonly string[], gate: Promise<void>): Promise<RecordingServer> {
+/**
+ * Answers every POST with `words` as a stream of completions, or of a chat below `/chat/`, and with usage where that is asked for,
+ * once `gate` has resolved.
+ */
+export async function startRecordingServer(
+  words: readonly string[],
+  gate: Promise<void> = Promise.resolve(),
+): Promise<RecordingServer> {
   const requests: RecordedRequest[] = [];
   const server = createServer(async (request, response) => {
     const body = JSON.parse(await text(request)) as RecordedRequest["body"];
-    requests.push({ path: request.url ?? "", headers: request.headers, body });
+    const path = request.url ?? "";
+    const isChat = path.includes("/chat/");
+    const recorded = { path, headers: request.headers, body, receivedMs: performance.now(), answeredMs: Number.NaN };
+    requests.push(recorded);
     await gate;
     response.writeHead(200, { "content-type": "text/event-stream" });
     const say = (event: object): void => {
-      response.write(`data: ${JSON.stringify({ object: "text_completion", model: body.model, ...event })}\n\n`);
+      response.write(
+        `data: ${JSON.stringify({ object: isChat ? "chat.completion.chunk" : "text_completion", model: body.model, ...event })}\n\n`,
+      );
     };
-    for (const word of words) say({ choices: [{ index: 0, text: word, finish_reason: null }] });
-    say({ choices: [{ index: 0, text: "", finish_reason: "length" }] });
+    const saying = (text: string): object => (isChat ? { delta: { content: text } } : { text });
+    for (const word of words) say({ choices: [{ index: 0, ...saying(word), finish_reason: null }] });
+    say({ choices: [{ index: 0, ...saying(""), finish_reason: "length" }] });
     const wanted = (body.stream_options ?? {}) as { include_usage?: boolean };
     if (wanted.include_usage) say({ choices: [], usage: { prompt_tokens: 77, completion_tokens: 9, total_tokens: 86 } });
+    recorded.answeredMs = performance.now();
     response.end("data: [DONE]\n\n");
   });
   server.listen(0, "127.0.0.1");

@@ -53,6 +53,7 @@ export function summarizeFile({ rows, outputTokens: named }: LoadedFile, { outpu
     turns: rows.size,
     turnsEach: 1,
     turnCounts: new Uint32Array(0),
+    turnDelays: new Uint8Array(0),
     meanInputTokens: undefined,
     meanOutputTokens: asked === 0 ? undefined : (named.sum + drawn * (outputTokens?.mean ?? 0)) / asked,
   };

@@ -26,6 +26,8 @@ export interface SyntheticOptions {
   readonly turns: Distribution;
   /** Pause before each turn but the first, at least 0. */
   readonly turnDelayMs: Distribution;
+  /** Factor on every drawn pause. Default 1. */
+  readonly turnDelayRatio?: number;
   /** Prompts have the planned length to the token, and need not be counted again. Default true. */
   readonly isExact?: boolean;
 }
@@ -75,10 +77,11 @@ function planConversation(options: SyntheticOptions, conversation: number): read
   const outputTokens = options.outputTokens && lengths("output_tokens", options.outputTokens, 1);
   const delayMs = lengths("turn_delay_ms", options.turnDelayMs, 0);
   const turns = lengths("turns", options.turns, 1)();
+  const { turnDelayRatio = 1 } = options;
   return Array.from({ length: turns }, (_, turn) => ({
     inputTokens: inputTokens(),
     maxOutputTokens: outputTokens?.(),
-    delayMs: turn === 0 ? 0 : delayMs(),
+    delayMs: turn === 0 ? 0 : delayMs() * turnDelayRatio,
   }));
 }
 

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../endpoints/endpoint.ts";
+import { DelayPacker } from "../../common/turn-delays.ts";
 
 /** What is known of a turn before its text is made. */
 export interface TurnPlan {
@@ -75,6 +76,8 @@ export interface DatasetSummary {
   readonly turnsEach: number | undefined;
   /** Turns of each conversation. */
   readonly turnCounts: Uint32Array;
+  /** Pauses before the turns, as `DelayPacker` packs them; empty: no turn waits. */
+  readonly turnDelays: Uint8Array;
   /** Mean over the turns whose input length is known; undefined: none is. */
   readonly meanInputTokens: number | undefined;
   /** Mean over the turns that ask for a length; undefined: none does. */
@@ -84,6 +87,7 @@ export interface DatasetSummary {
 /** Reads every plan and makes no text. */
 export function summarizeDataset(dataset: Dataset): DatasetSummary {
   const turnCounts = new Uint32Array(dataset.size);
+  const delays = new DelayPacker();
   let turns = 0;
   const input = { sum: 0, count: 0 };
   const output = { sum: 0, count: 0 };
@@ -94,6 +98,7 @@ export function summarizeDataset(dataset: Dataset): DatasetSummary {
     for (const plan of plans) {
       addKnown(input, plan.inputTokens);
       addKnown(output, plan.maxOutputTokens);
+      delays.add(plan.delayMs);
     }
   }
   return {
@@ -101,6 +106,7 @@ export function summarizeDataset(dataset: Dataset): DatasetSummary {
     turns,
     turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined,
     turnCounts,
+    turnDelays: delays.packed(),
     meanInputTokens: meanOf(input),
     meanOutputTokens: meanOf(output),
   };

@@ -102,9 +102,11 @@ function inputAlone(record: RawRecord, count: TokenCounter | undefined): TokenCo
   return { input: countInput(record, count), output: undefined, reasoning: undefined, source: "none" };
 }
 
-/** The dataset's own count is by a tokenizer, too. */
+/** The dataset's own count is by a tokenizer, too; what it does not cover, answers of earlier turns above all, is counted here. */
 function countInput({ inputTokens, inputText }: RawRecord, count: TokenCounter | undefined): number | undefined {
-  return count === undefined ? undefined : (inputTokens ?? countText(inputText, count));
+  if (count === undefined) return undefined;
+  const counted = countText(inputText, count);
+  return inputTokens === undefined ? counted : inputTokens + (counted ?? 0);
 }
 
 function countText(text: string | undefined, count: TokenCounter | undefined): number | undefined {

@@ -3,22 +3,13 @@ import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { ArrivalPattern, type RunSpec, type PhaseSpec as WirePhase } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../common/errors.ts";
 import { randomStream } from "../../common/random.ts";
-import { createSampler, type SamplingOrder } from "../../common/sampler.ts";
+import { createSampler } from "../../common/sampler.ts";
 import { cancellationOf } from "./cancellation.ts";
+import type { DatasetShape } from "./dataset-shape.ts";
 import { constantPacer } from "./pacers/constant.ts";
 import type { Pacer } from "./pacers/pacer.ts";
 import { poissonPacer } from "./pacers/poisson.ts";
 import type { Conversations, Load, PhaseSpec } from "./phase.ts";
-
-/** What is drawn from. */
-export interface DatasetShape {
-  readonly conversations: number;
-  /** Turns of a conversation by its index. */
-  turnsOf(conversation: number): number;
-  readonly isMultiTurn: boolean;
-  readonly order: SamplingOrder;
-  readonly samplingSeed: number;
-}
 
 /**
  * @param sessionsBefore sessions that earlier phases have drawn: the dataset goes on where they stopped, so that a warm-up does
@@ -67,6 +58,7 @@ function conversationsOf(spec: RunSpec, phase: number, dataset: DatasetShape, se
   const cancelAfterNs = cancellationDrawOf(spec, phase);
   return {
     isMultiTurn: dataset.isMultiTurn,
+    ...(dataset.delayNs === undefined ? {} : { delayNs: dataset.delayNs }),
     draw: (session) => {
       const conversation = sampler.draw(sessionsBefore + session);
       return { conversation, turns: dataset.turnsOf(conversation) };

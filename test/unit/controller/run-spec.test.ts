@@ -96,6 +96,14 @@ describe("the defaults of a spec", () => {
     expect(source?.case === "synthetic" && source.value.outputTokens).to.equal(undefined);
   });
 
+  it("let synthetic conversations have one turn, and no pause", () => {
+    const source = effective.dataset?.source;
+    if (source?.case !== "synthetic") expect.fail("no synthetic data");
+    expect(source.value.turns).to.include({ mean: 1, stddev: 0 });
+    expect(source.value.turnDelayMs).to.include({ mean: 0, stddev: 0 });
+    expect(effective.dataset?.turnDelayRatio).to.equal(1);
+  });
+
   it("leave the number of a file's conversations open, and let a bad row fail", () => {
     const { dataset } = compiled(file({ path: "/p.jsonl" }));
     expect([dataset?.entries, dataset?.sampling]).to.deep.equal([undefined, Sampling.SEQUENTIAL]);
@@ -253,6 +261,10 @@ describe("a wrong spec", () => {
     ["dataset.synthetic.input_tokens.stddev", "got -1", synthetic({ inputTokens: { mean: 5, stddev: -1 } })],
     ["dataset.synthetic.output_tokens.mean", "got 100000000", synthetic({ outputTokens: { mean: 1e8 } })],
     ["dataset.synthetic.output_tokens.stddev", "got NaN", synthetic({ outputTokens: { mean: 5, stddev: Number.NaN } })],
+    ["dataset.synthetic.turns.mean", "must be from 1 to 10000, got 0.5", synthetic({ turns: { mean: 0.5 } })],
+    ["dataset.synthetic.turns.stddev", "must be at least 0, got -1", synthetic({ turns: { mean: 2, stddev: -1 } })],
+    ["dataset.synthetic.turn_delay_ms.mean", "must be from 0 to 604800000, got -1", synthetic({ turnDelayMs: { mean: -1 } })],
+    ["dataset.turn_delay_ratio", "must be at least 0, got -0.5", { dataset: { turnDelayRatio: -0.5 } }],
     ["phases", "at least one phase is needed", { phases: [] }],
     ["phases[0].name", 'got "Warm up"', { phases: [phaseOf({ name: "Warm up" })] }],
     ["phases[1].name", "must be unique, got profiling again", { phases: [phaseOf({}), phaseOf({})] }],
@@ -354,6 +366,10 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.synthetic.input_tokens.stddev",
   "dataset.synthetic.output_tokens.mean",
   "dataset.synthetic.output_tokens.stddev",
+  "dataset.synthetic.turns.mean",
+  "dataset.synthetic.turns.stddev",
+  "dataset.synthetic.turn_delay_ms.mean",
+  "dataset.synthetic.turn_delay_ms.stddev",
   "dataset.file.path",
   "dataset.file.format",
   "dataset.file.on_bad_row",
@@ -361,6 +377,7 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.file.output_tokens.stddev",
   "dataset.sampling",
   "dataset.entries",
+  "dataset.turn_delay_ratio",
   "phases.name",
   "phases.kind",
   "phases.concurrency.limit",
@@ -533,6 +550,15 @@ describe("compiling a spec", () => {
       "no phase is measured: all are warm-up",
     ]);
     expect(compileRunSpec(specOf(), drawSeed).warnings).to.deep.equal([]);
+  });
+
+  it("has pauses between turns that there are not", () => {
+    const warningsOf = (value: object) =>
+      compileRunSpec(specOf({ dataset: { source: { case: "synthetic", value } } }), drawSeed).warnings;
+    const warning = "pauses between turns have no effect: every conversation has one turn";
+    expect(warningsOf({ turnDelayMs: { mean: 5 } })).to.deep.equal([warning]);
+    expect(warningsOf({ turnDelayMs: { mean: 5 }, turns: { mean: 2 } })).to.deep.equal([]);
+    expect(warningsOf({ turnDelayMs: { mean: 5 }, turns: { mean: 1, stddev: 1 } })).to.deep.equal([]);
   });
 
   it("warns of streams that are not asked for the usage that alone counts", () => {

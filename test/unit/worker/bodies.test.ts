@@ -91,6 +91,17 @@ describe("body maker", () => {
     expect(counted).to.include({ inputTokens: undefined, inputText: "before\nhi" });
   });
 
+  it("counts a session's earlier questions, and gives the text of its answers to be counted", () => {
+    const history = [
+      { role: "user", content: "why" },
+      { role: "assistant", content: "because" },
+      { role: "user", content: "oh" },
+      { role: "assistant", content: "yes" },
+    ] as const;
+    const made = makerWith().make(turnOf({ turn: 2, inputTokens: 3 }), history, undefined, 5);
+    expect(made).to.include({ inputTokens: 8, inputText: "because\nyes" });
+  });
+
   it("lets a turn's extra inputs win over the run's, and its raw body over everything", () => {
     const maker = makerWith({ extraInputs: { a: 1, b: 2 } });
     maker.make(turnOf({ extraInputs: { b: 3 } }), [], undefined);

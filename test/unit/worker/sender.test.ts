@@ -307,6 +307,15 @@ describe("sender", () => {
       expect(sender.historyOf({ ...credit, turn: 1 })).to.deep.equal([...question, { role: "assistant", content: "because" }]);
     });
 
+    it("knows how many of its tokens the dataset counted", () => {
+      const sender = senderWith();
+      const credit = creditOf({ turns: 3 });
+      expect(sender.historyTokensOf(credit)).to.equal(0);
+      sender.send(credit, { ...body, inputTokens: 12 }, question);
+      transport.last.answer(chatAnswer("because"));
+      expect(sender.historyTokensOf({ ...credit, turn: 1 })).to.equal(12);
+    });
+
     it("holds the text of a streamed answer", () => {
       const sender = senderWith({ isStreaming: true });
       const credit = creditOf({ turns: 2 });

@@ -534,6 +534,13 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
    * @generated from field: optional uint64 entries = 7;
    */
   entries?: bigint | undefined;
+
+  /**
+   * Factor on every pause between turns, whatever the source; 0 removes them. Default: 1.
+   *
+   * @generated from field: optional double turn_delay_ratio = 8;
+   */
+  turnDelayRatio?: number | undefined;
 };
 
 /**

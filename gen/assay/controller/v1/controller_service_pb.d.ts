@@ -612,6 +612,14 @@ export declare type DatasetHandle = Message<"assay.controller.v1.DatasetHandle">
    * @generated from field: uint64 sampling_seed = 6;
    */
   samplingSeed: bigint;
+
+  /**
+   * Pause before each turn, after the one before returned, in microseconds: one varint a turn, conversations in order, 0 for first
+   * turns. Empty: no turn has any.
+   *
+   * @generated from field: bytes turn_delays = 7;
+   */
+  turnDelays: Uint8Array;
 };
 
 /**

@@ -183,7 +183,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   requestedOutputTokens: number;
 
   /**
-   * The dataset's count of the input; 0: not known.
+   * The dataset's count of the input, as far as it knows it; 0: not known.
    *
    * @generated from field: uint32 input_tokens = 24;
    */
@@ -275,7 +275,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   workerId: string;
 
   /**
-   * Text of the prompt, to count its tokens by; only where the dataset has no count of them.
+   * Text of the prompt that the dataset has no count of (all of it, or the answers of earlier turns), to count its tokens by.
    *
    * @generated from field: string input_text = 37;
    */

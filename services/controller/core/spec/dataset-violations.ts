@@ -6,12 +6,16 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
   const dataset = spec.dataset;
   const entries = dataset?.entries ?? 1n;
   demand(entries >= 1n && entries <= maxEntries, "dataset.entries", `must be from 1 to ${maxEntries}, got ${entries}`);
+  const ratio = dataset?.turnDelayRatio ?? 1;
+  demand(ratio >= 0 && Number.isFinite(ratio), "dataset.turn_delay_ratio", `must be at least 0, got ${ratio}`);
   switch (dataset?.source.case) {
     case "synthetic": {
-      const { corpus, inputTokens, outputTokens } = dataset.source.value;
+      const { corpus, inputTokens, outputTokens, turns, turnDelayMs } = dataset.source.value;
       demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
       checkLength(inputTokens, "dataset.synthetic.input_tokens", demand);
       checkLength(outputTokens, "dataset.synthetic.output_tokens", demand);
+      checkDistribution(turns, [1, maxTurns], "dataset.synthetic.turns", demand);
+      checkDistribution(turnDelayMs, [0, maxDelayMs], "dataset.synthetic.turn_delay_ms", demand);
       return;
     }
     case "file": {
@@ -29,11 +33,23 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
 }
 
 function checkLength(length: Distribution | undefined, at: string, demand: Demand): void {
-  if (length === undefined) return;
-  const { mean, stddev } = length;
-  demand(mean >= 1 && mean <= maxTokens, `${at}.mean`, `must be from 1 to ${maxTokens}, got ${mean}`);
+  checkDistribution(length, [1, maxTokens], at, demand);
+}
+
+function checkDistribution(
+  given: Distribution | undefined,
+  [least, most]: readonly [least: number, most: number],
+  at: string,
+  demand: Demand,
+): void {
+  if (given === undefined) return;
+  const { mean, stddev } = given;
+  demand(mean >= least && mean <= most, `${at}.mean`, `must be from ${least} to ${most}, got ${mean}`);
   demand(stddev >= 0 && Number.isFinite(stddev), `${at}.stddev`, `must be at least 0, got ${stddev}`);
 }
 
 const maxTokens = 10_000_000;
+const maxTurns = 10_000;
+/** A week. */
+const maxDelayMs = 604_800_000;
 const maxEntries = 10_000_000n;

@@ -89,6 +89,7 @@ function addDatasetDefaults(spec: RunSpec): void {
   spec.dataset = dataset;
   if (dataset.source.case === undefined) dataset.source = { case: "synthetic", value: create(SyntheticDatasetSchema) };
   if (dataset.sampling === Sampling.UNSPECIFIED) dataset.sampling = Sampling.SEQUENTIAL;
+  dataset.turnDelayRatio ??= 1;
   if (dataset.source.case === "file" && dataset.source.value.onBadRow === "") dataset.source.value.onBadRow = "fail";
   if (dataset.source.case !== "synthetic") return;
   dataset.entries ??= defaultEntries;
@@ -97,6 +98,9 @@ function addDatasetDefaults(spec: RunSpec): void {
   synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
   // A deviation alone: the mean is the default.
   if (synthetic.inputTokens.mean === 0) synthetic.inputTokens.mean = defaultInputTokens;
+  synthetic.turns ??= create(DistributionSchema, { mean: 1 });
+  if (synthetic.turns.mean === 0) synthetic.turns.mean = 1;
+  synthetic.turnDelayMs ??= create(DistributionSchema);
 }
 
 function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {

@@ -15,6 +15,12 @@ export function warningsOf(spec: RunSpec): string[] {
   if (streaming && useServerTokenCount && omitStreamOptions) {
     warnings.push("lengths come from the server's usage alone, and streams are not asked for it");
   }
+  const source = spec.dataset?.source;
+  const synthetic = source?.case === "synthetic" ? source.value : undefined;
+  const isSingleTurn = (synthetic?.turns?.mean ?? 1) === 1 && (synthetic?.turns?.stddev ?? 0) === 0;
+  if (isSingleTurn && ((synthetic?.turnDelayMs?.mean ?? 0) > 0 || (synthetic?.turnDelayMs?.stddev ?? 0) > 0)) {
+    warnings.push("pauses between turns have no effect: every conversation has one turn");
+  }
   if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
   return warnings;
 }

@@ -41,7 +41,8 @@ describe("a file as a dataset", () => {
 
   it("is summed up without reading its rows again", () => {
     const empty = { ...file, rows: { ...file.rows, arenas: [] } };
-    const equal = { conversations: 3, turns: 3, turnsEach: 1, turnCounts: new Uint32Array(0), meanInputTokens: undefined };
+    const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0) };
+    const equal = { conversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
     const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>
       summarizeFile(empty, { seed: 1, outputTokens });
     expect(summary(undefined)).to.deep.equal({ ...equal, meanOutputTokens: 30 });

@@ -82,6 +82,17 @@ describe("syntheticDataset", () => {
     expect(new Set([0, 1, 2, 3].map((turn) => promptOf(changes, 5, turn))).size).to.equal(4);
   });
 
+  it("has its pauses scaled, down to none", () => {
+    const delays = (turnDelayRatio: number) =>
+      syntheticDataset(corpus, options({ turns: fixed(3), turnDelayMs: { mean: 200, stddev: 40 }, turnDelayRatio }))
+        .plan(5)
+        .map((turn) => turn.delayMs);
+    const plain = delays(1);
+    expect(delays(0.5)).to.deep.equal(plain.map((delayMs) => delayMs / 2));
+    expect(delays(0)).to.deep.equal([0, 0, 0]);
+    expect(plain[1]).to.be.above(0);
+  });
+
   it("asks for no output length where none is given", () => {
     expect(syntheticDataset(corpus, options({})).plan(0)).to.deep.equal([
       { inputTokens: 20, maxOutputTokens: undefined, delayMs: 0 },

@@ -35,13 +35,14 @@ describe("summarizeDataset", () => {
   it("counts turns and takes means over what is known", () => {
     const dataset = storedDataset([
       [turn("a", { inputTokens: 10 })],
-      [turn("b", { inputTokens: 20, maxOutputTokens: 5 }), turn("c")],
+      [turn("b", { inputTokens: 20, maxOutputTokens: 5 }), turn("c", { delayMs: 0.2 })],
     ]);
     expect(summarizeDataset(dataset)).to.deep.equal({
       conversations: 2,
       turns: 3,
       turnsEach: undefined,
       turnCounts: Uint32Array.of(1, 2),
+      turnDelays: Uint8Array.of(0, 0, 200, 1),
       meanInputTokens: 15,
       meanOutputTokens: 5,
     });

@@ -2,7 +2,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import { ArrivalPattern, type PhaseSpecSchema, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
-import { type DatasetShape, planPhase } from "../../../../services/timing/core/phase-plan.ts";
+import type { DatasetShape } from "../../../../services/timing/core/dataset-shape.ts";
+import { planPhase } from "../../../../services/timing/core/phase-plan.ts";
 
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
 
@@ -74,6 +75,14 @@ describe("the plan of a phase", () => {
       [1, 2],
       [2, 3],
     ]);
+  });
+
+  it("lets turns wait as the dataset says", () => {
+    const load = { case: "concurrency" as const, value: { limit: 1 } };
+    expect(planOf({ load }).conversations.delayNs).to.equal(undefined);
+    const delayNs = (conversation: number, turn: number) => conversation + turn;
+    const spec = create(RunSpecSchema, { phases: [{ name: "p", load }] });
+    expect(planPhase(spec, 0, { ...DATASET, delayNs }, 0).conversations.delayNs?.(4, 3)).to.equal(7);
   });
 
   it("spreads requests over the targets in turn", () => {

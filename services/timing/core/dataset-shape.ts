@@ -1,0 +1,58 @@
+/** What timing knows of the dataset: how many conversations, their turns, and when these may follow each other. Pure. */
+import { Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetHandle } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import type { SamplingOrder } from "../../common/sampler.ts";
+import { unpackDelaysNs } from "../../common/turn-delays.ts";
+
+/** What is drawn from. */
+export interface DatasetShape {
+  readonly conversations: number;
+  /** Turns of a conversation by its index. */
+  turnsOf(conversation: number): number;
+  readonly isMultiTurn: boolean;
+  /** Pause before a turn, after the one before returned. Absent: no turn waits. */
+  readonly delayNs?: ((conversation: number, turn: number) => number) | undefined;
+  readonly order: SamplingOrder;
+  readonly samplingSeed: number;
+}
+
+/** Throws `data_loss` for pauses that do not belong to the turns. */
+export function shapeOf(dataset: DatasetHandle): DatasetShape {
+  const { turnsEach, turnCounts, turnDelays } = dataset;
+  const conversations = Number(dataset.conversations);
+  return {
+    conversations,
+    turnsOf: (conversation) => (turnsEach > 0 ? turnsEach : (turnCounts[conversation] ?? 1)),
+    isMultiTurn: turnsEach > 1 || turnCounts.some((turns) => turns > 1),
+    ...(turnDelays.length === 0 ? {} : { delayNs: delaysOf(dataset, conversations) }),
+    order: orderOf(dataset.sampling),
+    samplingSeed: Number(dataset.samplingSeed),
+  };
+}
+
+function delaysOf({ turnsEach, turnCounts, turnDelays }: DatasetHandle, conversations: number): DatasetShape["delayNs"] {
+  const firstTurns = turnsEach > 0 ? undefined : firstTurnsOf(turnCounts);
+  const delaysNs = unpackDelaysNs(turnDelays, firstTurns?.at(-1) ?? turnsEach * conversations);
+  const firstTurnOf = (conversation: number): number => firstTurns?.[conversation] ?? turnsEach * conversation;
+  return (conversation, turn) => delaysNs[firstTurnOf(conversation) + turn] ?? 0;
+}
+
+/** Ordinal of each conversation's first turn among all turns, and of the turn that there is not, behind the last. */
+function firstTurnsOf(turnCounts: readonly number[]): Float64Array {
+  const firstTurns = new Float64Array(turnCounts.length + 1);
+  for (const [conversation, turns] of turnCounts.entries()) {
+    firstTurns[conversation + 1] = (firstTurns[conversation] as number) + turns;
+  }
+  return firstTurns;
+}
+
+function orderOf(sampling: Sampling): SamplingOrder {
+  switch (sampling) {
+    case Sampling.RANDOM:
+      return "random";
+    case Sampling.SHUFFLE:
+      return "shuffle";
+    default:
+      return "sequential";
+  }
+}
