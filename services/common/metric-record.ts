@@ -10,8 +10,11 @@ export interface MetricRecord extends RecordIdentity, RecordTimes {
   readonly status: number;
   /** Undefined: the request succeeded. */
   readonly error: RequestError | undefined;
-  /** Values of `recordMetrics` of `metrics/catalog.ts`, in its order and units; NaN: does not apply. */
-  readonly values: Float64Array;
+  /**
+   * Values of `recordMetrics` of `metrics/catalog.ts`, in its order and units; NaN: does not apply. A plain array where it is made
+   * for every record: a typed one of this size takes memory outside the heap, which costs more than all that is done with it.
+   */
+  readonly values: ArrayLike<number>;
   /** Stamps of the chunks with content, packed as `encodeStamps` of `chunk-stamps.ts` does. Of failed requests too: what came. */
   readonly contentStamps: Uint8Array;
   /** In the target's words; undefined: none was sent. */
@@ -23,4 +26,10 @@ export interface MetricRecord extends RecordIdentity, RecordTimes {
   readonly hasUsageMismatch: boolean;
   /** A stream was asked for and one JSON document came: metrics of streams do not apply. */
   readonly isStreamIgnored: boolean;
+}
+
+/** An answer as it came. `reads` are packed as `chunk-stamps.ts` says. */
+export interface RawAnswer {
+  readonly reads: Uint8Array;
+  readonly payload: Uint8Array;
 }

@@ -1,12 +1,12 @@
 /**
  * The record batch on the wire, written and read by hand: one pass into one buffer in the worker, views into one buffer in
- * the record-processor, no message object per record. It is plain protobuf of `ProcessRecordsRequest`; lengths and the
- * batch's seq are varints of fixed width, which every decoder accepts, so that they can be filled in afterwards.
+ * the record-processor, no message object per record. It is plain protobuf of `ProcessRecordsRequest`.
  * `assay/record_processor/v1/record.proto` is the contract; a test holds this against the generated code.
  */
-import type { RequestError, RequestErrorCode, RequestErrorPhase } from "../../endpoints/outcome.ts";
-import { AssayError } from "./errors.ts";
+import type { RequestError } from "../../endpoints/outcome.ts";
+import { BatchFrame, errorBytes, readBatch, readError, writeError } from "./batch-wire.ts";
 import type { RawRecord } from "./raw-record.ts";
+import type { WireReader, WireWriter } from "./wire.ts";
 
 /** Field numbers of RawRecord. */
 const field = {
@@ -45,34 +45,23 @@ const field = {
   inputText: 37,
 } as const;
 
-const batchField = 2;
-const seqField = 1;
-const recordsField = 2;
-const lengthWidth = 4;
-const seqWidth = 8;
-const maxLength = 2 ** (7 * lengthWidth) - 1;
-
-/** Bytes of a batch before its first record: the batch's tag and length, the tag of seq and its value. */
-const headBytes = 1 + lengthWidth + 1 + seqWidth;
 /** A record's numbers and short strings take less than this; its strings, stamps and payload come on top. */
 const fixedRecordBytes = 512;
 
 /** One batch while it is filled. Used once: `finish` hands its buffer over. */
 export class RecordBatchWriter {
-  private buffer: Buffer;
-  private end = headBytes;
-  private records = 0;
+  private readonly frame: BatchFrame;
 
   constructor(sizeBytes: number) {
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(sizeBytes, headBytes + fixedRecordBytes));
+    this.frame = new BatchFrame(Buffer.allocUnsafeSlow(Math.max(sizeBytes, fixedRecordBytes)));
   }
 
   get count(): number {
-    return this.records;
+    return this.frame.count;
   }
 
   get sizeBytes(): number {
-    return this.end;
+    return this.frame.wire.end;
   }
 
   /**
@@ -80,153 +69,60 @@ export class RecordBatchWriter {
    * `resource_exhausted`, and leaves the batch as it was, for a record that no message can hold.
    */
   add(record: RawRecord, parts = 0): void {
-    this.reserve(
-      fixedRecordBytes +
-        record.payload.length +
-        record.stamps.length +
-        3 *
-          (record.model.length +
-            record.requestId.length +
-            record.correlationId.length +
-            record.contentType.length +
-            record.workerId.length +
-            (record.inputText?.length ?? 0) +
-            (record.error === undefined ? 0 : record.error.message.length + 64)),
-    );
-    this.tag(recordsField, 2);
-    const lengthAt = this.end;
-    this.end += lengthWidth;
-    this.body(record, parts);
-    writeFixedVarint(this.buffer, lengthAt, this.end - lengthAt - lengthWidth, lengthWidth);
-    this.records++;
+    const { frame } = this;
+    const opened = frame.open(mostBytesOf(record));
+    writeRecord(frame.wire, record, parts);
+    frame.close(opened);
   }
 
   /** The message's bytes, with this seq. The writer must not be used afterwards. */
   finish(seq: number): Buffer {
-    this.buffer[0] = (batchField << 3) | 2;
-    writeFixedVarint(this.buffer, 1, this.end - 1 - lengthWidth, lengthWidth);
-    this.buffer[1 + lengthWidth] = seqField << 3;
-    setBatchSeq(this.buffer, seq);
-    return this.buffer.subarray(0, this.end);
-  }
-
-  private body(record: RawRecord, parts: number): void {
-    this.uint(field.creditId, record.creditId);
-    this.uint(field.phase, record.phase);
-    this.uint(field.conversation, record.conversation);
-    this.uint(field.turn, record.turn);
-    this.uint(field.session, record.sessionId);
-    this.uint(field.index, record.sessionNum);
-    this.uint(field.target, record.targetIndex);
-    this.double(field.dueNs, record.dueNs);
-    this.double(field.issuedNs, record.issuedNs);
-    this.double(field.receivedNs, record.receivedNs);
-    this.double(field.sentNs, record.sentNs);
-    this.optionalDouble(field.firstByteNs, record.firstByteNs);
-    this.double(field.endNs, record.endNs);
-    this.optionalDouble(field.connectNs, record.connectNs);
-    this.uint(field.status, record.status);
-    if (record.error !== undefined) this.error(record.error);
-    this.bool(field.isCancelled, record.isCancelled);
-    this.optionalDouble(field.cancelledNs, record.cancelledNs);
-    this.bool(field.isStreaming, record.isStreaming);
-    this.bool(field.isConnectionReused, record.isConnectionReused);
-    this.uint(field.requestBytes, record.requestBytes);
-    this.uint(field.responseBytes, record.responseBytes);
-    this.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
-    this.uint(field.inputTokens, record.inputTokens ?? 0);
-    this.text(field.model, record.model);
-    this.text(field.requestId, record.requestId);
-    this.text(field.correlationId, record.correlationId);
-    this.text(field.contentType, record.contentType);
-    this.text(field.workerId, record.workerId);
-    this.text(field.inputText, record.inputText ?? "");
-    this.uint(field.parts, parts);
-    this.bytes(field.reads, record.stamps);
-    this.bytes(field.payload, record.payload);
-  }
-
-  private error(error: RequestError): void {
-    this.tag(field.error, 2);
-    const lengthAt = this.end;
-    this.end += lengthWidth;
-    this.text(1, error.code);
-    this.text(2, error.phase);
-    this.text(3, error.message);
-    writeFixedVarint(this.buffer, lengthAt, this.end - lengthAt - lengthWidth, lengthWidth);
-  }
-
-  private reserve(needed: number): void {
-    if (this.end + needed > maxLength) {
-      throw new AssayError("resource_exhausted", `a record of up to ${needed} bytes does not fit a batch of ${this.end}`);
-    }
-    if (this.end + needed <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.end + needed));
-    this.buffer.copy(grown, 0, 0, this.end);
-    this.buffer = grown;
-  }
-
-  private tag(number: number, wireType: number): void {
-    this.varint((number << 3) | wireType);
-  }
-
-  private varint(value: number): void {
-    let rest = value;
-    while (rest > 0x7fff_ffff) {
-      this.buffer[this.end++] = (rest % 128) | 0x80;
-      rest = Math.floor(rest / 128);
-    }
-    while (rest > 0x7f) {
-      this.buffer[this.end++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    this.buffer[this.end++] = rest;
-  }
-
-  private uint(number: number, value: number): void {
-    if (value === 0) return;
-    this.tag(number, 0);
-    this.varint(value);
-  }
-
-  private bool(number: number, value: boolean): void {
-    if (!value) return;
-    this.tag(number, 0);
-    this.buffer[this.end++] = 1;
-  }
-
-  private double(number: number, value: number): void {
-    if (value !== 0) this.optionalDouble(number, value);
-  }
-
-  private optionalDouble(number: number, value: number | undefined): void {
-    if (value === undefined) return;
-    this.tag(number, 1);
-    this.end = this.buffer.writeDoubleLE(value, this.end);
-  }
-
-  private text(number: number, value: string): void {
-    if (value === "") return;
-    this.tag(number, 2);
-    const lengthAt = this.end;
-    this.end += lengthWidth;
-    const written = this.buffer.write(value, this.end, "utf8");
-    this.end += written;
-    writeFixedVarint(this.buffer, lengthAt, written, lengthWidth);
-  }
-
-  private bytes(number: number, value: Uint8Array): void {
-    if (value.length === 0) return;
-    this.tag(number, 2);
-    this.varint(value.length);
-    this.buffer.set(value, this.end);
-    this.end += value.length;
+    return this.frame.finish(seq);
   }
 }
 
-/** Gives a finished batch another seq: a batch that is sent again on a new stream keeps its bytes. */
-export function setBatchSeq(batch: Uint8Array, seq: number): void {
-  writeFixedVarint(batch, 1 + lengthWidth + 1, seq, seqWidth);
+/** A character takes three bytes at most. */
+function mostBytesOf(record: RawRecord): number {
+  const { model, requestId, correlationId, contentType, workerId, inputText } = record;
+  const characters =
+    model.length + requestId.length + correlationId.length + contentType.length + workerId.length + (inputText?.length ?? 0);
+  return fixedRecordBytes + record.payload.length + record.stamps.length + 3 * characters + errorBytes(record.error);
+}
+
+function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
+  wire.uint(field.creditId, record.creditId);
+  wire.uint(field.phase, record.phase);
+  wire.uint(field.conversation, record.conversation);
+  wire.uint(field.turn, record.turn);
+  wire.uint(field.session, record.sessionId);
+  wire.uint(field.index, record.sessionNum);
+  wire.uint(field.target, record.targetIndex);
+  wire.double(field.dueNs, record.dueNs);
+  wire.double(field.issuedNs, record.issuedNs);
+  wire.double(field.receivedNs, record.receivedNs);
+  wire.double(field.sentNs, record.sentNs);
+  wire.optionalDouble(field.firstByteNs, record.firstByteNs);
+  wire.double(field.endNs, record.endNs);
+  wire.optionalDouble(field.connectNs, record.connectNs);
+  wire.uint(field.status, record.status);
+  if (record.error !== undefined) writeError(wire, field.error, record.error);
+  wire.bool(field.isCancelled, record.isCancelled);
+  wire.optionalDouble(field.cancelledNs, record.cancelledNs);
+  wire.bool(field.isStreaming, record.isStreaming);
+  wire.bool(field.isConnectionReused, record.isConnectionReused);
+  wire.uint(field.requestBytes, record.requestBytes);
+  wire.uint(field.responseBytes, record.responseBytes);
+  wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
+  wire.uint(field.inputTokens, record.inputTokens ?? 0);
+  wire.text(field.model, record.model);
+  wire.text(field.requestId, record.requestId);
+  wire.text(field.correlationId, record.correlationId);
+  wire.text(field.contentType, record.contentType);
+  wire.text(field.workerId, record.workerId);
+  wire.text(field.inputText, record.inputText ?? "");
+  wire.uint(field.parts, parts);
+  wire.bytes(field.reads, record.stamps);
+  wire.bytes(field.payload, record.payload);
 }
 
 /** A decoded batch; its payloads and stamps are views into the bytes it was read from. */
@@ -247,26 +143,9 @@ export interface BatchOrigin {
   readonly wallOffsetNs: number;
 }
 
-/** Whether a serialized `ProcessRecordsRequest` is a batch (and not a hello or a part). */
-export function isBatch(message: Uint8Array): boolean {
-  return message[0] === ((batchField << 3) | 2);
-}
-
 /** Reads a serialized `ProcessRecordsRequest` that holds a batch. Throws `invalid_argument` on anything else. */
 export function readRecordBatch(message: Buffer, origin: BatchOrigin): RecordBatch {
-  const reader = new WireReader(message, 0, message.length);
-  if (reader.tag() !== ((batchField << 3) | 2)) throw malformed("a batch was expected");
-  const end = reader.length();
-  let seq = 0;
-  const records: ReceivedRecord[] = [];
-  while (reader.at < end) {
-    const tag = reader.tag();
-    if (tag === seqField << 3) seq = reader.varint();
-    else if (tag === ((recordsField << 3) | 2)) records.push(readRecord(reader, reader.length(), origin));
-    else reader.skip(tag & 7);
-  }
-  reader.expectEnd(end);
-  return { seq, records };
+  return readBatch(message, (reader, end) => readRecord(reader, end, origin));
 }
 
 function readRecord(reader: WireReader, end: number, origin: BatchOrigin): ReceivedRecord {
@@ -352,7 +231,7 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
         status = reader.varint();
         break;
       case field.error:
-        error = readError(reader, reader.length());
+        error = readError(reader);
         break;
       case field.isCancelled:
         isCancelled = reader.varint() !== 0;
@@ -409,7 +288,6 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
         reader.skip(tag & 7);
     }
   }
-  reader.expectEnd(end);
   const record: RawRecord = {
     creditId,
     phase,
@@ -448,108 +326,4 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   return { record, parts };
 }
 
-function readError(reader: WireReader, end: number): RequestError {
-  let code = "";
-  let phase = "";
-  let message = "";
-  while (reader.at < end) {
-    const tag = reader.tag();
-    if (tag === 10) code = reader.text();
-    else if (tag === 18) phase = reader.text();
-    else if (tag === 26) message = reader.text();
-    else reader.skip(tag & 7);
-  }
-  reader.expectEnd(end);
-  // Written by a worker of this version; other words are shown as they came.
-  return { code: code as RequestErrorCode, phase: phase as RequestErrorPhase, message };
-}
-
 const empty = new Uint8Array(0);
-/** Weight of a tenth byte of a varint, which is the last that protobuf allows. */
-const maxScale = 128 ** 9;
-
-/** Reads protobuf's wire format. Throws `invalid_argument` where the bytes end early or say what no writer says. */
-class WireReader {
-  at: number;
-  private readonly buffer: Buffer;
-  private readonly end: number;
-
-  constructor(buffer: Buffer, start: number, end: number) {
-    this.buffer = buffer;
-    this.at = start;
-    this.end = end;
-  }
-
-  tag(): number {
-    const tag = this.varint();
-    if (tag < 8) throw malformed("a field has the number 0");
-    return tag;
-  }
-
-  varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (;;) {
-      const byte = this.buffer[this.at++];
-      if (byte === undefined) throw malformed("a varint ends early");
-      if (byte < 0x80) return scale === 1 ? byte : value + byte * scale;
-      value += (byte & 0x7f) * scale;
-      scale *= 128;
-      if (scale > maxScale) throw malformed("a varint is longer than ten bytes");
-    }
-  }
-
-  /** A message within the message must end where its length said. */
-  expectEnd(end: number): void {
-    if (this.at !== end) throw malformed(`a message that ends at byte ${end} has a field that ends at byte ${this.at}`);
-  }
-
-  /** Reads a length and returns where what follows it ends. */
-  length(): number {
-    const length = this.varint();
-    if (this.at + length > this.end) throw malformed(`a field of ${length} bytes ends after the message`);
-    return this.at + length;
-  }
-
-  double(): number {
-    if (this.at + 8 > this.end) throw malformed("a double ends early");
-    const value = this.buffer.readDoubleLE(this.at);
-    this.at += 8;
-    return value;
-  }
-
-  text(): string {
-    const end = this.length();
-    const value = this.buffer.toString("utf8", this.at, end);
-    this.at = end;
-    return value;
-  }
-
-  bytes(): Uint8Array {
-    const end = this.length();
-    const value = this.buffer.subarray(this.at, end);
-    this.at = end;
-    return value;
-  }
-
-  skip(wireType: number): void {
-    if (wireType === 0) this.varint();
-    else if (wireType === 1) this.at += 8;
-    else if (wireType === 2) this.at = this.length();
-    else if (wireType === 5) this.at += 4;
-    else throw malformed(`wire type ${wireType}`);
-  }
-}
-
-function malformed(what: string): AssayError {
-  return new AssayError("invalid_argument", `record batch is malformed: ${what}`);
-}
-
-function writeFixedVarint(target: Uint8Array, at: number, value: number, width: number): void {
-  let rest = value;
-  for (let index = 0; index < width - 1; index++) {
-    target[at + index] = (rest % 128) | 0x80;
-    rest = Math.floor(rest / 128);
-  }
-  target[at + width - 1] = rest & 0x7f;
-}

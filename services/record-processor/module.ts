@@ -12,7 +12,7 @@ import { loadTokenizer } from "../common/tokenizer/load.ts";
 import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
 import { recordProcessorInstruments } from "./instruments.ts";
-import { ProcessorRun } from "./processor-run.ts";
+import { ingestCodecs, ProcessorRun } from "./processor-run.ts";
 import { createRecordProcessorService } from "./service.ts";
 
 export interface RecordProcessorDeps {
@@ -55,7 +55,7 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
             within(signal, counterOf(spec), "the tokenizer"),
           ]);
           close(runId);
-          const dial = () => createClient(RecordsManagerService, channel).ingestRecords();
+          const dial = () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords();
           const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, endpoints, log, dial });
           runs.set(runId, run);
           await within(signal, run.ready, "the records-manager");

@@ -3,7 +3,7 @@
  * between them. Keeps nothing: an ack to a worker is always the manager's.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { RecordPart } from "../../gen/assay/record_processor/v1/record_pb.js";
@@ -12,24 +12,30 @@ import {
   type ProcessRecordsResponseSchema,
   type RecordsHello,
 } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
-import type {
+import {
   IngestRecordsRequestSchema,
-  IngestRecordsResponse,
+  type IngestRecordsResponse,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
+import { isBatch } from "../common/batch-wire.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
-import { wireRecordOf } from "../common/metric-record-codec.ts";
+import { MetricBatchWriter } from "../common/metric-batch.ts";
 import type { RawRecord } from "../common/raw-record.ts";
-import { type BatchOrigin, isBatch, readRecordBatch } from "../common/record-batch.ts";
+import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import type { TokenCounter } from "../common/tokenizer/source.ts";
 import { protocolVersion } from "../common/version.ts";
+import { BatchBuffers } from "./core/batch-buffers.ts";
 import { Measurer } from "./core/measurer.ts";
 import { Relay } from "./core/relay.ts";
 
 export type WorkerStream = MessageStream<Buffer, MessageInitShape<typeof ProcessRecordsResponseSchema>>;
-export type ManagerStream = MessageStream<IngestRecordsResponse, MessageInitShape<typeof IngestRecordsRequestSchema>>;
+/** Requests go as bytes. */
+export type ManagerStream = MessageStream<IngestRecordsResponse, Uint8Array>;
+
+/** How a client sends them so. */
+export const ingestCodecs = { ingestRecords: { requestSerialize: (bytes: Uint8Array) => bytes } };
 
 export interface ProcessorRunOptions {
   readonly runId: string;
@@ -61,6 +67,7 @@ export class ProcessorRun {
   private readonly isRaw: boolean;
   private readonly sources = new Map<number, Source>();
   private readonly relay: Relay;
+  private readonly buffers = new BatchBuffers({ sizeBytes: 96 * 1024, kept: 16, keptBytes: 512 * 1024 });
   private readonly opened = Promise.withResolvers<void>();
   private manager: ManagerStream | undefined;
   private managerSeq = 0;
@@ -151,17 +158,18 @@ export class ProcessorRun {
     workerSeq: number,
     records: ReturnType<typeof readRecordBatch>["records"],
   ): void {
-    const measured = records.map(({ record, parts }) => {
+    const batch = new MetricBatchWriter(this.buffers.take());
+    for (const { record, parts } of records) {
       const whole = parts === 0 ? record : this.join(streamId, source, record, parts);
-      const metrics = this.measurer.measure(whole);
-      if (metrics.error !== undefined) this.failed++;
-      const measured = wireRecordOf(metrics, this.options.memberId);
-      if (this.isRaw) measured.raw = { reads: whole.stamps, payload: whole.payload };
-      return measured;
-    });
-    this.measured += measured.length;
+      const measured = this.measurer.measure(whole);
+      if (measured.error !== undefined) this.failed++;
+      batch.add(measured, this.options.memberId, this.isRaw ? { reads: whole.stamps, payload: whole.payload } : undefined);
+    }
+    this.measured += records.length;
     const seq = ++this.managerSeq;
-    const hasRoom = this.manager?.send({ message: { case: "batch", value: { seq: BigInt(seq), records: measured } } });
+    const message = batch.finish(seq);
+    const hasRoom = this.manager?.send(message);
+    this.buffers.sent(seq, message);
     this.relay.batchForwarded(streamId, workerSeq, seq);
     if (hasRoom === false) for (const { stream } of this.sources.values()) stream.pause();
   }
@@ -187,9 +195,9 @@ export class ProcessorRun {
     const { runId, memberId, log } = this.options;
     const stream = this.options.dial();
     this.managerSeq = 0;
-    stream.send({
-      message: { case: "hello", value: { protocolVersion, runId, memberId, tags: recordMetrics.map(({ tag }) => tag) } },
-    });
+    const hello = { protocolVersion, runId, memberId, tags: recordMetrics.map(({ tag }) => tag) };
+    const first = create(IngestRecordsRequestSchema, { message: { case: "hello", value: hello } });
+    stream.send(toBinary(IngestRecordsRequestSchema, first));
     stream.onMessage(({ ackedSeq }) => {
       this.backoffMs = firstBackoffMs;
       // The manager answers a hello with an ack of nothing.
@@ -198,6 +206,7 @@ export class ProcessorRun {
         this.relay.managerConnected();
         this.opened.resolve();
       } else {
+        this.buffers.acked(Number(ackedSeq));
         this.relay.managerAcked(Number(ackedSeq));
       }
     });
@@ -206,6 +215,7 @@ export class ProcessorRun {
     });
     stream.onClose((error) => {
       if (this.manager === stream) this.manager = undefined;
+      this.buffers.lost();
       this.relay.managerStreamEnded();
       if (this.isClosed) return;
       log.debug("the stream to the records-manager ended; dialling again", { error: error?.message });

@@ -9,6 +9,7 @@ import { recordMetrics } from "../../metrics/catalog.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import type { ProcessedRecord } from "../common/metric-batch.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
@@ -43,8 +44,6 @@ export interface RecordsRunOptions {
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
 }
-
-export type IngestedRecord = Pick<IngestRow, "record" | "recordProcessorId" | "raw">;
 
 /** Rows and times that have waited are committed. */
 const commitRows = 500;
@@ -121,12 +120,13 @@ export class RecordsRun {
   }
 
   /** Throws `resource_exhausted`, naming the file, once it cannot be written. */
-  ingest(stream: IngestStream, seq: number, records: readonly IngestedRecord[]): void {
+  ingest(stream: IngestStream, seq: number, records: readonly ProcessedRecord[]): void {
     this.writing(() => {
       const outcome = { inserted: 0, duplicate: 0, late: 0 };
+      const now = monotonicNs();
       for (const { record, recordProcessorId, raw } of records) {
         const { creditId, phase } = record;
-        const what = this.accounts.arrived({ creditId, phase, record, recordProcessorId, raw }, monotonicNs());
+        const what = this.accounts.arrived({ creditId, phase, record, recordProcessorId, raw }, now);
         outcome[what]++;
         if (what === "inserted") this.inserted.push(record);
       }

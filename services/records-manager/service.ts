@@ -2,11 +2,16 @@
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fromBinary } from "@bufbuild/protobuf";
 import type { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
-import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import {
+  IngestRecordsRequestSchema,
+  RecordsManagerService,
+} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
+import { isBatch } from "../common/batch-wire.ts";
 import { AssayError } from "../common/errors.ts";
-import { metricRecordOf } from "../common/metric-record-codec.ts";
+import { MetricBatchReader } from "../common/metric-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { type CpuMemory, observationsOf } from "./observations.ts";
@@ -23,6 +28,9 @@ export interface RecordsManagerServiceDeps {
   phaseOf(runId: string, phase: number): { readonly name: string; readonly kind: PhaseKind };
   readonly queries: QueryClient;
 }
+
+/** Records come as bytes and are read by hand. */
+const codecs = { ingestRecords: { requestDeserialize: (bytes: Buffer) => bytes } };
 
 const exportChunkBytes = 256 * 1024;
 const defaultBucketMs = 1000;
@@ -43,10 +51,12 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
   return implement(RecordsManagerService, {
     role: ["viewer", "member"],
     roles: { ingestRecords: "member", ingestSamples: "member" },
+    codecs,
     handlers: {
       ingestRecords: {
         onStream(stream) {
-          stream.onMessage(({ message: first }) => {
+          stream.onMessage((bytes) => {
+            const { message: first } = fromBinary(IngestRecordsRequestSchema, bytes);
             if (first.case !== "hello") throw new AssayError("invalid_argument", "a records stream must begin with hello");
             const hello = first.value;
             checkVersion(hello.protocolVersion);
@@ -56,15 +66,11 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
               stream.send({ ackedSeq: BigInt(seq), duplicates: BigInt(duplicate), late: BigInt(late) }),
             );
             stream.onClose(() => run.removeStream(id));
-            stream.onMessage(({ message }) => {
-              if (message.case !== "batch")
-                throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
-              const records = message.value.records.map((wire) => ({
-                record: metricRecordOf(wire),
-                recordProcessorId: wire.recordProcessorId,
-                raw: wire.raw,
-              }));
-              run.ingest(id, Number(message.value.seq), records);
+            const reader = new MetricBatchReader();
+            stream.onMessage((batch) => {
+              if (!isBatch(batch)) throw new AssayError("invalid_argument", "only batches may follow a hello");
+              const { seq, records } = reader.read(batch);
+              run.ingest(id, seq, records);
             });
             stream.send({ ackedSeq: 0n });
           });

@@ -7,10 +7,11 @@ import {
   ProcessRecordsRequestSchema,
   type ProcessRecordsResponse,
 } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { setBatchSeq } from "../common/batch-wire.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { RawRecord } from "../common/raw-record.ts";
-import { RecordBatchWriter, setBatchSeq } from "../common/record-batch.ts";
+import { RecordBatchWriter } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { Outbox, type OutboxLimits } from "./core/outbox.ts";
 import { SpillFile } from "./spill-file.ts";

@@ -65,7 +65,7 @@ export class Measurer {
     } catch (error) {
       this.#faults++;
       const fault = requestError("parse", "parse", `the record could not be measured: ${messageOf(error)}`);
-      return metricRecord(record, { ...nothing, error: fault }, "none", new Float64Array(recordMetrics.length).fill(Number.NaN));
+      return metricRecord(record, { ...nothing, error: fault }, "none", new Array<number>(recordMetrics.length).fill(Number.NaN));
     }
   }
 }
@@ -122,7 +122,7 @@ function contradicts(usage: Usage | undefined, contentChunks: number): boolean {
   return promptTokens !== undefined && totalTokens !== undefined && totalTokens !== promptTokens + completionTokens;
 }
 
-function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: TokenSource, values: Float64Array): MetricRecord {
+function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: TokenSource, values: number[]): MetricRecord {
   // One literal instead of a spread: an order of magnitude cheaper at this rate.
   return {
     creditId: record.creditId,
@@ -182,8 +182,8 @@ function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts,
   };
 }
 
-function valuesOf(facts: RequestFacts): Float64Array {
-  const values = new Float64Array(recordMetrics.length);
+function valuesOf(facts: RequestFacts): number[] {
+  const values = new Array<number>(recordMetrics.length);
   for (let index = 0; index < recordMetrics.length; index++) {
     const metric = recordMetrics[index];
     const applies = metric !== undefined && (!facts.isFailed || metric.isOfFailures === true);

@@ -62,7 +62,8 @@ export function bindRecord(row: unknown[], record: MetricRecord, recordProcessor
   row[at++] = record.hasUsageMismatch ? 1 : 0;
   row[at++] = record.isStreamIgnored ? 1 : 0;
   row[at++] = record.requestedOutputTokens ?? null;
-  for (const value of record.values) row[at++] = value;
+  const { values } = record;
+  for (let index = 0; index < values.length; index++) row[at++] = values[index];
   row[at] = record.contentStamps;
 }
 

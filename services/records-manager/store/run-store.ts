@@ -8,7 +8,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import { type IdRange, IdRanges } from "../../common/id-ranges.ts";
-import type { MetricRecord } from "../../common/metric-record.ts";
+import type { ProcessedRecord } from "../../common/metric-batch.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, WorkerUsage } from "../core/rows.ts";
@@ -16,19 +16,8 @@ import { bindRecord, insertSql, rowBuffer } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
 import { addMissingMetricColumns, RUN_FILE, runFormat } from "./schema.ts";
 
-/** A record with who processed it. */
-export interface IngestRow extends RecordKey {
-  readonly record: MetricRecord;
-  readonly recordProcessorId: string;
-  /** The answer as it came; undefined: the run does not keep it. */
-  readonly raw?: RawAnswer | undefined;
-}
-
-/** `reads` are packed as `chunk-stamps.ts` says. */
-export interface RawAnswer {
-  readonly reads: Uint8Array;
-  readonly payload: Uint8Array;
-}
+/** What is inserted of a request. */
+export type IngestRow = RecordKey & ProcessedRecord;
 
 export interface RunStoreOptions {
   /** Tags of the record metrics, in the order of `MetricRecord.values`. */

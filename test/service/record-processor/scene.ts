@@ -15,7 +15,7 @@ import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { type Implementation, implement, type MessageStream } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
-import { ProcessorRun } from "../../../services/record-processor/processor-run.ts";
+import { ingestCodecs, ProcessorRun } from "../../../services/record-processor/processor-run.ts";
 import { createRecordProcessorService } from "../../../services/record-processor/service.ts";
 import type { Harness } from "../rpc/harness.ts";
 
@@ -63,7 +63,7 @@ export async function startScene(harness: Harness): Promise<Scene> {
     spec: create(RunSpecSchema, {}),
     countTokens: undefined,
     log: silentLogger,
-    dial: () => createClient(RecordsManagerService, managerChannel).ingestRecords(),
+    dial: () => createClient(RecordsManagerService, managerChannel, ingestCodecs).ingestRecords(),
   });
   harness.onClose(() => run.close());
   const address = await serve(

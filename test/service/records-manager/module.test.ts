@@ -682,7 +682,7 @@ describe("the records-manager", () => {
         expect(found).to.include({ creditId: BigInt(creditId), sentNs, endNs, workerId, isCancelled, recordProcessorId: "rp-1" });
         expect(found.error?.code).to.equal(error?.code);
         expect(found.values.filter((value) => !Number.isNaN(value))).to.deep.equal(
-          [...sent[index]!.values].filter((value) => !Number.isNaN(value)),
+          Array.from(sent[index]!.values).filter((value) => !Number.isNaN(value)),
         );
         expect(Buffer.from(found.contentStamps).equals(Buffer.from(sent[index]!.contentStamps))).to.equal(true);
       }

@@ -5,10 +5,11 @@ import {
   RecordProcessorService,
   type RecordsHello,
 } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { isBatch } from "../../../services/common/batch-wire.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
-import { isBatch, readRecordBatch } from "../../../services/common/record-batch.ts";
+import { readRecordBatch } from "../../../services/common/record-batch.ts";
 import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { implement, type MessageStream } from "../../../services/common/rpc/handler.ts";

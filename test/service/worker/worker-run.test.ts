@@ -16,12 +16,13 @@ import {
   type CreditsResponse,
   CreditsResponseSchema,
 } from "../../../gen/assay/timing/v1/timing_service_pb.js";
+import { isBatch } from "../../../services/common/batch-wire.ts";
 import { monotonicNs } from "../../../services/common/clock.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
 import { PhaseHistograms } from "../../../services/common/observe/counting.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
-import { isBatch, readRecordBatch } from "../../../services/common/record-batch.ts";
+import { readRecordBatch } from "../../../services/common/record-batch.ts";
 import { WorkerRun } from "../../../services/worker/worker-run.ts";
 import { FakeStream } from "../../unit/worker/fake-stream.ts";
 import { chatAnswer } from "../../unit/worker/fake-transport.ts";

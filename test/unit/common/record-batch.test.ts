@@ -4,9 +4,10 @@ import fc from "fast-check";
 import type { RawRecord as WireRecord } from "../../../gen/assay/record_processor/v1/record_pb.js";
 import { RawRecordSchema } from "../../../gen/assay/record_processor/v1/record_pb.js";
 import { ProcessRecordsRequestSchema } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { isBatch, setBatchSeq } from "../../../services/common/batch-wire.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
-import { isBatch, RecordBatchWriter, readRecordBatch, setBatchSeq } from "../../../services/common/record-batch.ts";
+import { RecordBatchWriter, readRecordBatch } from "../../../services/common/record-batch.ts";
 import { plainRecord } from "./records.ts";
 
 const origin = { workerId: "w-origin", wallOffsetNs: 17.5 };

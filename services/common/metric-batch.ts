@@ -1,0 +1,385 @@
+/**
+ * The batch of metric records on the wire, written by the record-processor and read by the records-manager by hand, no message
+ * object per record. It is plain protobuf of `IngestRecordsRequest`.
+ * `assay/records_manager/v1/record.proto` is the contract; a test holds this against the generated code.
+ */
+import type { RequestError } from "../../endpoints/outcome.ts";
+import { BatchFrame, errorBytes, readBatch, readError, writeError } from "./batch-wire.ts";
+import type { MetricRecord, RawAnswer, TokenSource } from "./metric-record.ts";
+import type { WireReader, WireWriter } from "./wire.ts";
+
+/** Field numbers of MetricRecord. */
+const field = {
+  creditId: 1,
+  phase: 2,
+  conversation: 3,
+  turn: 4,
+  session: 5,
+  index: 6,
+  target: 7,
+  dueNs: 8,
+  issuedNs: 9,
+  receivedNs: 10,
+  sentNs: 11,
+  firstByteNs: 12,
+  endNs: 13,
+  connectNs: 14,
+  status: 15,
+  error: 16,
+  isCancelled: 17,
+  cancelledNs: 18,
+  isStreaming: 19,
+  isConnectionReused: 20,
+  requestBytes: 21,
+  responseBytes: 22,
+  model: 23,
+  requestId: 24,
+  correlationId: 25,
+  workerId: 27,
+  wallOffsetNs: 28,
+  values: 29,
+  contentStamps: 30,
+  coalescedChunks: 31,
+  finishReason: 32,
+  tokenSource: 33,
+  recordProcessorId: 34,
+  hasUsageMismatch: 38,
+  isStreamIgnored: 39,
+  requestedOutputTokens: 40,
+  raw: 41,
+} as const;
+
+/** Field numbers of RawAnswer. */
+const rawField = { reads: 1, payload: 2 } as const;
+
+/** A record's numbers take less than this; its strings, values, stamps and answer come on top. */
+const fixedRecordBytes = 512;
+
+/** A metric record with who processed it. */
+export interface ProcessedRecord {
+  readonly record: MetricRecord;
+  readonly recordProcessorId: string;
+  /** The answer as it came; undefined: the run does not keep it. */
+  readonly raw?: RawAnswer | undefined;
+}
+
+/** One batch while it is filled. Used once: `finish` hands its buffer over. */
+export class MetricBatchWriter {
+  private readonly frame: BatchFrame;
+
+  /** Fills `buffer` from its start and owns it from then on; a larger one where it is too small. */
+  constructor(buffer: Buffer) {
+    this.frame = new BatchFrame(buffer);
+  }
+
+  /** Appends one record; all of it is copied. Throws `resource_exhausted`, and leaves the batch as it was, for one that no message can hold. */
+  add(record: MetricRecord, recordProcessorId: string, raw?: RawAnswer): void {
+    const { frame } = this;
+    const opened = frame.open(mostBytesOf(record, recordProcessorId, raw));
+    writeRecord(frame.wire, record, recordProcessorId);
+    if (raw !== undefined) writeRaw(frame.wire, raw);
+    frame.close(opened);
+  }
+
+  /** The message's bytes, with this seq. The writer must not be used afterwards. */
+  finish(seq: number): Buffer {
+    return this.frame.finish(seq);
+  }
+}
+
+/** A character takes three bytes at most. */
+function mostBytesOf(record: MetricRecord, recordProcessorId: string, raw: RawAnswer | undefined): number {
+  const { model, requestId, correlationId, workerId, finishReason, tokenSource } = record;
+  const names = model.length + requestId.length + correlationId.length + workerId.length;
+  const characters = names + (finishReason?.length ?? 0) + tokenSource.length + recordProcessorId.length;
+  const rawBytes = raw === undefined ? 0 : raw.reads.length + raw.payload.length;
+  return (
+    fixedRecordBytes +
+    8 * record.values.length +
+    record.contentStamps.length +
+    rawBytes +
+    3 * characters +
+    errorBytes(record.error)
+  );
+}
+
+function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: string): void {
+  wire.uint(field.creditId, record.creditId);
+  wire.uint(field.phase, record.phase);
+  wire.uint(field.conversation, record.conversation);
+  wire.uint(field.turn, record.turn);
+  wire.uint(field.session, record.sessionId);
+  wire.uint(field.index, record.sessionNum);
+  wire.uint(field.target, record.targetIndex);
+  wire.double(field.dueNs, record.dueNs);
+  wire.double(field.issuedNs, record.issuedNs);
+  wire.double(field.receivedNs, record.receivedNs);
+  wire.double(field.sentNs, record.sentNs);
+  wire.optionalDouble(field.firstByteNs, record.firstByteNs);
+  wire.double(field.endNs, record.endNs);
+  wire.optionalDouble(field.connectNs, record.connectNs);
+  wire.uint(field.status, record.status);
+  if (record.error !== undefined) writeError(wire, field.error, record.error);
+  wire.bool(field.isCancelled, record.isCancelled);
+  wire.optionalDouble(field.cancelledNs, record.cancelledNs);
+  wire.bool(field.isStreaming, record.isStreaming);
+  wire.bool(field.isConnectionReused, record.isConnectionReused);
+  wire.uint(field.requestBytes, record.requestBytes);
+  wire.uint(field.responseBytes, record.responseBytes);
+  wire.text(field.model, record.model);
+  wire.text(field.requestId, record.requestId);
+  wire.text(field.correlationId, record.correlationId);
+  wire.text(field.workerId, record.workerId);
+  wire.double(field.wallOffsetNs, record.wallOffsetNs);
+  wire.doubles(field.values, record.values);
+  wire.bytes(field.contentStamps, record.contentStamps);
+  wire.uint(field.coalescedChunks, record.coalescedChunks);
+  wire.text(field.finishReason, record.finishReason ?? "");
+  wire.text(field.tokenSource, record.tokenSource);
+  wire.text(field.recordProcessorId, recordProcessorId);
+  wire.bool(field.hasUsageMismatch, record.hasUsageMismatch);
+  wire.bool(field.isStreamIgnored, record.isStreamIgnored);
+  wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
+}
+
+function writeRaw(wire: WireWriter, { reads, payload }: RawAnswer): void {
+  const opened = wire.open(field.raw);
+  wire.bytes(rawField.reads, reads);
+  wire.bytes(rawField.payload, payload);
+  wire.close(opened);
+}
+
+/** Reads the batches of one stream, whose records repeat most of their texts. */
+export class MetricBatchReader {
+  private model = "";
+  private workerId = "";
+  private finishReason = "";
+  private tokenSource = "";
+  private recordProcessorId = "";
+
+  /**
+   * Reads a serialized `IngestRecordsRequest` that holds a batch; stamps and answers are views into it. Throws
+   * `invalid_argument` on anything else.
+   */
+  read(message: Buffer): { readonly seq: number; readonly records: ProcessedRecord[] } {
+    return readBatch(message, (reader, end) => this.readRecord(reader, end));
+  }
+
+  private readRecord(reader: WireReader, end: number): ProcessedRecord {
+    let creditId = 0;
+    let phase = 0;
+    let conversation = 0;
+    let turn = 0;
+    let sessionId = 0;
+    let sessionNum = 0;
+    let targetIndex = 0;
+    let dueNs = 0;
+    let issuedNs = 0;
+    let receivedNs = 0;
+    let sentNs = 0;
+    let firstByteNs: number | undefined;
+    let endNs = 0;
+    let connectNs: number | undefined;
+    let status = 0;
+    let error: RequestError | undefined;
+    let isCancelled = false;
+    let cancelledNs: number | undefined;
+    let isStreaming = false;
+    let isConnectionReused = false;
+    let requestBytes = 0;
+    let responseBytes = 0;
+    let model = "";
+    let requestId = "";
+    let correlationId = "";
+    let workerId = "";
+    let wallOffsetNs = 0;
+    let values = noValues;
+    let contentStamps = noBytes;
+    let coalescedChunks = 0;
+    let finishReason: string | undefined;
+    let tokenSource: TokenSource = "none";
+    let recordProcessorId = "";
+    let hasUsageMismatch = false;
+    let isStreamIgnored = false;
+    let requestedOutputTokens: number | undefined;
+    let raw: RawAnswer | undefined;
+    while (reader.at < end) {
+      const tag = reader.tag();
+      switch (tag >>> 3) {
+        case field.creditId:
+          creditId = reader.varint();
+          break;
+        case field.phase:
+          phase = reader.varint();
+          break;
+        case field.conversation:
+          conversation = reader.varint();
+          break;
+        case field.turn:
+          turn = reader.varint();
+          break;
+        case field.session:
+          sessionId = reader.varint();
+          break;
+        case field.index:
+          sessionNum = reader.varint();
+          break;
+        case field.target:
+          targetIndex = reader.varint();
+          break;
+        case field.dueNs:
+          dueNs = reader.double();
+          break;
+        case field.issuedNs:
+          issuedNs = reader.double();
+          break;
+        case field.receivedNs:
+          receivedNs = reader.double();
+          break;
+        case field.sentNs:
+          sentNs = reader.double();
+          break;
+        case field.firstByteNs:
+          firstByteNs = reader.double();
+          break;
+        case field.endNs:
+          endNs = reader.double();
+          break;
+        case field.connectNs:
+          connectNs = reader.double();
+          break;
+        case field.status:
+          status = reader.varint();
+          break;
+        case field.error:
+          error = readError(reader);
+          break;
+        case field.isCancelled:
+          isCancelled = reader.varint() !== 0;
+          break;
+        case field.cancelledNs:
+          cancelledNs = reader.double();
+          break;
+        case field.isStreaming:
+          isStreaming = reader.varint() !== 0;
+          break;
+        case field.isConnectionReused:
+          isConnectionReused = reader.varint() !== 0;
+          break;
+        case field.requestBytes:
+          requestBytes = reader.varint();
+          break;
+        case field.responseBytes:
+          responseBytes = reader.varint();
+          break;
+        case field.model:
+          model = this.model = reader.textLike(this.model);
+          break;
+        case field.requestId:
+          requestId = reader.text();
+          break;
+        case field.correlationId:
+          correlationId = reader.text();
+          break;
+        case field.workerId:
+          workerId = this.workerId = reader.textLike(this.workerId);
+          break;
+        case field.wallOffsetNs:
+          wallOffsetNs = reader.double();
+          break;
+        case field.values:
+          values = reader.doubles();
+          break;
+        case field.contentStamps:
+          contentStamps = reader.bytes();
+          break;
+        case field.coalescedChunks:
+          coalescedChunks = reader.varint();
+          break;
+        case field.finishReason:
+          finishReason = this.finishReason = reader.textLike(this.finishReason);
+          break;
+        case field.tokenSource:
+          this.tokenSource = reader.textLike(this.tokenSource);
+          tokenSource = tokenSourceOf(this.tokenSource);
+          break;
+        case field.recordProcessorId:
+          recordProcessorId = this.recordProcessorId = reader.textLike(this.recordProcessorId);
+          break;
+        case field.hasUsageMismatch:
+          hasUsageMismatch = reader.varint() !== 0;
+          break;
+        case field.isStreamIgnored:
+          isStreamIgnored = reader.varint() !== 0;
+          break;
+        case field.requestedOutputTokens:
+          requestedOutputTokens = reader.varint();
+          break;
+        case field.raw:
+          raw = readRaw(reader);
+          break;
+        default:
+          reader.skip(tag & 7);
+      }
+    }
+    const record: MetricRecord = {
+      creditId,
+      phase,
+      conversation,
+      turn,
+      sessionId,
+      sessionNum,
+      requestId,
+      correlationId,
+      workerId,
+      targetIndex,
+      model,
+      dueNs,
+      issuedNs,
+      receivedNs,
+      sentNs,
+      wallOffsetNs,
+      firstByteNs,
+      endNs,
+      connectNs,
+      isConnectionReused,
+      isStreaming,
+      isCancelled,
+      cancelledNs,
+      requestBytes,
+      responseBytes,
+      requestedOutputTokens: requestedOutputTokens === 0 ? undefined : requestedOutputTokens,
+      status,
+      error,
+      values,
+      contentStamps,
+      finishReason: finishReason === "" ? undefined : finishReason,
+      coalescedChunks,
+      tokenSource,
+      hasUsageMismatch,
+      isStreamIgnored,
+    };
+    return { record, recordProcessorId, raw };
+  }
+}
+
+function readRaw(reader: WireReader): RawAnswer {
+  const end = reader.length();
+  let reads = noBytes;
+  let payload = noBytes;
+  while (reader.at < end) {
+    const tag = reader.tag();
+    if (tag >>> 3 === rawField.reads) reads = reader.bytes();
+    else if (tag >>> 3 === rawField.payload) payload = reader.bytes();
+    else reader.skip(tag & 7);
+  }
+  reader.expectEnd(end);
+  return { reads, payload };
+}
+
+function tokenSourceOf(source: string): TokenSource {
+  return source === "usage" || source === "counted" ? source : "none";
+}
+
+const noBytes: Uint8Array = new Uint8Array(0);
+const noValues: readonly number[] = [];
