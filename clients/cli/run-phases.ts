@@ -31,13 +31,15 @@ function isMeasured({ kind }: JsonObject): boolean {
 }
 
 /** A measured phase with what options say beside load and stop. */
-function withExtras(phase: JsonObject, { graceSec, cancellationRate, cancellationDelaySec }: RunOptions): JsonObject {
+function withExtras(phase: JsonObject, options: RunOptions): JsonObject {
+  const { graceSec, prefillConcurrency, cancellationRate, cancellationDelaySec } = options;
   const cancellation: JsonObject = { ...((phase.cancellation ?? {}) as JsonObject) };
   if (cancellationRate !== undefined) cancellation.share = cancellationRate / 100;
   if (cancellationDelaySec !== undefined) cancellation.delay_sec = cancellationDelaySec;
   return {
     ...phase,
     ...(graceSec === undefined ? {} : { grace_sec: graceSec }),
+    ...(prefillConcurrency === undefined ? {} : { prefill_concurrency: prefillConcurrency }),
     ...(Object.keys(cancellation).length === 0 ? {} : { cancellation }),
   };
 }

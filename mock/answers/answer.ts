@@ -38,6 +38,9 @@ export interface AnswerStats {
   /** Answers in progress; one that is not streamed counts while its delay runs. */
   openStreams: number;
   maxOpenStreams: number;
+  /** Streamed answers in progress of which no content has been written yet. */
+  prefilling: number;
+  maxPrefilling: number;
   /** Requests that wait until fewer answers are in progress. */
   waiting: number;
   /** Content chunks written. */

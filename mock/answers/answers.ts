@@ -35,6 +35,8 @@ export class Answers implements AnswerHost {
     failed: 0,
     openStreams: 0,
     maxOpenStreams: 0,
+    prefilling: 0,
+    maxPrefilling: 0,
     waiting: 0,
     chunksWritten: 0,
     chunkWrites: 0,

@@ -47,6 +47,8 @@ export class StreamedAnswer implements ScheduledAnswer {
     this.dueNs = this.#pace.next(this.#nextTokens);
     this.#head = connection.head(200, "text/event-stream; charset=utf-8", streamHeaders);
     connection.open(this);
+    host.stats.prefilling++;
+    host.stats.maxPrefilling = Math.max(host.stats.maxPrefilling, host.stats.prefilling);
     if (this.dueNs > nowNs && !isSlow) {
       // The head goes out at once, as servers do that start to answer before the first token is there.
       connection.write(this.#head);
@@ -82,6 +84,7 @@ export class StreamedAnswer implements ScheduledAnswer {
   aborted(): void {
     this.#isGone = true;
     this.#host.schedule.remove(this);
+    if (this.#sent === 0) this.#host.stats.prefilling--;
     this.#host.ended(this.#arrival, "aborted", this.#heldTokens, "abort");
   }
 
@@ -112,6 +115,7 @@ export class StreamedAnswer implements ScheduledAnswer {
     stats.chunkWrites++;
     meter.heldTokens += tokens * request.choices;
     if (before === 0) {
+      stats.prefilling--;
       this.#firstNs = sentNs;
       meter.first(request, tokens, sentNs - identity.receivedNs);
     } else meter.further(request, tokens, sentNs - this.#lastNs);
@@ -193,6 +197,7 @@ export class StreamedAnswer implements ScheduledAnswer {
 
   #failed(reason: "abort" | "error"): void {
     this.#isGone = true;
+    if (this.#sent === 0) this.#host.stats.prefilling--;
     this.#host.ended(this.#arrival, "failed", this.#heldTokens, reason);
   }
 }

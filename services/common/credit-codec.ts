@@ -124,6 +124,7 @@ function responseMessageOf(body: TimingMessage, clock: SuiteClock): NonNullable<
           recvSeq: BigInt(body.recvSeq),
           renew: BigInt(body.renew),
           leaseNs: body.leaseNs,
+          wantsFirstToken: body.wantsFirstToken,
         },
       };
     case "lease":
@@ -190,8 +191,8 @@ export function envelopeOfResponse(response: CreditsResponse, clock: SuiteClock,
 function timingMessageOf(message: CreditsResponse["message"], clock: SuiteClock, receivedNs: number): TimingMessage {
   switch (message.case) {
     case "welcome": {
-      const { timingIncarnation, recvSeq, renew, leaseNs } = message.value;
-      return { kind: "welcome", timingIncarnation, recvSeq: Number(recvSeq), renew: Number(renew), leaseNs };
+      const { timingIncarnation, recvSeq, renew, leaseNs, wantsFirstToken } = message.value;
+      return { kind: "welcome", timingIncarnation, recvSeq: Number(recvSeq), renew: Number(renew), leaseNs, wantsFirstToken };
     }
     case "lease":
       return { kind: "lease", n: Number(message.value.n) };

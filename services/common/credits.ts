@@ -113,6 +113,8 @@ export type TimingMessage =
       readonly recvSeq: number;
       readonly renew: number;
       readonly leaseNs: number;
+      /** The worker has to say `first_token`. */
+      readonly wantsFirstToken: boolean;
     }
   /** Not sequenced. Answers renew n. */
   | { readonly kind: "lease"; readonly n: number }

@@ -113,7 +113,9 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           phase: index,
           name: phase.name,
           kind: phase.kind === PhaseKind.WARMUP ? "warmup" : "profiling",
-          hasCeiling: phase.load.case === "rate" && phase.load.value.concurrencyCeiling !== undefined,
+          hasCeiling:
+            phase.load.case === "rate" &&
+            (phase.load.value.concurrencyCeiling !== undefined || phase.prefillConcurrency !== undefined),
         })),
       },
       note: (message) => {

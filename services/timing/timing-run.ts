@@ -72,7 +72,12 @@ export class TimingRun {
   constructor(options: TimingRunOptions) {
     this.options = options;
     this.core = createTimingCore(
-      { runId: options.runId, incarnation: randomBytes(8).readBigUInt64LE() | 1n, terms: LEASE_TERMS },
+      {
+        runId: options.runId,
+        incarnation: randomBytes(8).readBigUInt64LE() | 1n,
+        terms: LEASE_TERMS,
+        wantsFirstToken: options.spec.phases.some(({ prefillConcurrency }) => prefillConcurrency !== undefined),
+      },
       this.out(),
     );
     this.arm();

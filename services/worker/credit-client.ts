@@ -88,9 +88,24 @@ export class CreditClient {
     this.arm();
   }
 
+  /** Timing wants to hear of first tokens. */
+  get wantsFirstToken(): boolean {
+    return this.core.wantsFirstToken;
+  }
+
+  /** The first content of a fired credit's answer has come. Told as returns are. */
+  firstToken(creditId: number): void {
+    this.core.firstToken(creditId);
+    this.flushSoon();
+  }
+
   /** A fired credit's request is over. Returns are told once per turn of the event loop. */
   ended(creditId: number, outcome: { readonly sessionOver: boolean }): void {
     this.core.requestEnded(creditId, outcome, monotonicNs());
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
     if (this.isFlushing) return;
     this.isFlushing = true;
     setImmediate(() => {

@@ -38,8 +38,12 @@ export interface SenderOptions {
   onEnded(creditId: number, outcome: { readonly sessionOver: boolean }): void;
   /** Asked right before a request is written, which may be long after `send`: its connection had to be opened. Absent: always. */
   mayWrite?(creditId: number): boolean;
-  /** First content may have come: only called where timing wants to know. */
-  onFirstBody?(creditId: number): void;
+  /** For whoever wants to know when the first content of an answer has come. Absent: nobody does. */
+  readonly firstContent?: {
+    /** Asked once for each request, when it is made. */
+    isWanted(): boolean;
+    found(creditId: number): void;
+  };
 }
 
 /** Limits, in ns; Infinity: none. */
@@ -48,6 +52,9 @@ export interface Timeouts {
   readonly firstByteNs: number;
   readonly idleNs: number;
 }
+
+/** Nothing is looked for behind so many bytes without content: what has begun like that frees its place when it ends. */
+const soughtBytes = 64 * 1024;
 
 /** What a session has said so far. */
 interface Session {
@@ -154,12 +161,26 @@ export class Sender {
     return this.options.mayWrite?.(creditId) ?? true;
   }
 
-  get isFirstBodyWanted(): boolean {
-    return this.options.onFirstBody !== undefined;
+  /** Whether a request has to look for its first content. */
+  get isContentWanted(): boolean {
+    return this.options.firstContent?.isWanted() ?? false;
   }
 
-  firstBody(creditId: number): void {
-    this.options.onFirstBody?.(creditId);
+  /** Looks for content in what has come of the answer; true: there is no need to look again. */
+  seekContent({ credit, slab, status, contentType }: Request): boolean {
+    const { endpoint, isStreaming, firstContent } = this.options;
+    if (slab.receivedBytes > soughtBytes) return true;
+    // The worker's own parser, so that it is the content from which the time to first token is made.
+    const { contentNs } = endpoint.parse({
+      status,
+      contentType,
+      payload: slab.payload,
+      ...decodeReads(slab.reads),
+      isStreaming,
+    });
+    if (contentNs.length === 0) return false;
+    firstContent?.found(credit.id);
+    return true;
   }
 
   /** Closes the books of a request: record out, credit back, slab back. */
@@ -258,6 +279,7 @@ class Request implements ResponseHandler {
   readonly turnMessages: readonly ChatMessage[];
   readonly slab: Slab;
   private readonly sender: Sender;
+  private isContentAwaited: boolean;
 
   constructor(sender: Sender, credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[], slab: Slab) {
     this.sender = sender;
@@ -268,6 +290,7 @@ class Request implements ResponseHandler {
     this.slab = slab;
     this.session = sender.sessionOf(credit);
     this.issuedNs = credit.issuedNs ?? 0;
+    this.isContentAwaited = sender.isContentWanted;
   }
 
   mayWrite(): boolean {
@@ -290,9 +313,9 @@ class Request implements ResponseHandler {
   }
 
   onBody(atNs: MonotonicNs, chunk: Buffer): void {
-    if (this.slab.receivedBytes === 0 && this.sender.isFirstBodyWanted) this.sender.firstBody(this.credit.id);
     this.slab.add(chunk, atNs - this.sentNs);
     this.lastNs = atNs;
+    if (this.isContentAwaited) this.isContentAwaited = !this.sender.seekContent(this);
   }
 
   onEnd(atNs: MonotonicNs): void {

@@ -93,6 +93,10 @@ export class WorkerRun {
       onRecord: (record) => this.keep(record),
       onEnded: (creditId, outcome) => this.credits.ended(creditId, outcome),
       mayWrite: (creditId) => this.credits.mayWrite(creditId),
+      firstContent: {
+        isWanted: () => this.credits.wantsFirstToken,
+        found: (creditId) => this.credits.firstToken(creditId),
+      },
     });
     this.turns = new TurnSource({
       dial: () => {

@@ -26,4 +26,33 @@ describe("a closed loop", function () {
     expect(errors).to.have.lengthOf(34);
     for (const { error } of errors) expect(error).to.include({ code: 499, type: "RequestCancellationError" });
   });
+
+  it("has no more requests before their first token than it was told, over all workers, and many behind it", async () => {
+    const mock = await suite.mock({ ttftMs: 30, itlMs: 10 });
+    const load = ["--concurrency", "12", "--prefill-concurrency", "3", "--request-count", "120"];
+    const { code, stderr } = await suite.run(mock, ...load).exit();
+    expect(code, stderr).to.equal(0);
+    const { requests, completed, maxPrefilling, maxOpenStreams } = mock.stats();
+    expect({ requests, completed, maxPrefilling }).to.deep.equal({ requests: 120, completed: 120, maxPrefilling: 3 });
+    expect(maxOpenStreams).to.be.within(6, 12);
+  });
+
+  it("keeps that bound under a rate too: what finds it reached waits", async () => {
+    const mock = await suite.mock({ ttftMs: 50, itlMs: 1 });
+    const load = [
+      "--request-rate",
+      "200",
+      "--arrival-pattern",
+      "constant",
+      "--prefill-concurrency",
+      "4",
+      "--request-count",
+      "60",
+    ];
+    const args = ["run", "-m", "mock", "-u", mock.url, "--streaming", "--workers-max", "2", "--isl", "64", "--osl", "4"];
+    const { code, stderr } = await suite.start([...args, ...load, "--artifact-dir", "out"]).exit();
+    expect(code, stderr).to.equal(0);
+    expect(mock.stats()).to.include({ requests: 60, completed: 60, maxPrefilling: 4 });
+    expectReconciled(runFile(join(suite.folder, "out")), mock.stats());
+  });
 });

@@ -9,6 +9,14 @@ export const loadFlags = {
     group: "Load",
     doc: "requests at once (default 1 without a rate); beside a rate: its ceiling",
   },
+  prefillConcurrency: {
+    flag: "--prefill-concurrency",
+    kind: { is: "integer", min: 1, max: uint32 },
+    value: "N",
+    paths: ["phases.prefill_concurrency"],
+    group: "Load",
+    doc: "requests that wait for their first token at once, at most; needs --streaming (default: no bound)",
+  },
   requestRate: {
     flag: "--request-rate",
     kind: aboveZero,

@@ -29,6 +29,7 @@ export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, s
       ...(stop?.requestCount === undefined ? {} : { requestCount: Number(stop.requestCount) }),
       ...(stop?.durationSec === undefined ? {} : { durationNs: stop.durationSec * 1e9 }),
     },
+    ...(phase.prefillConcurrency === undefined ? {} : { prefill: phase.prefillConcurrency }),
     graceNs: (phase.graceSec ?? 0) * 1e9,
     conversations: conversationsOf(spec, index, dataset, sessionsBefore),
   };
@@ -40,10 +41,16 @@ function loadOf(phase: WirePhase, spec: RunSpec, index: number): Load {
     case "concurrency":
       return { kind: "closed", concurrency: load.value.limit };
     case "rate":
-      return { kind: "open", pacer: pacerOf(load.value.pattern, load.value.ratePerSec, spec, index) };
+      return openLoad(pacerOf(load.value.pattern, load.value.ratePerSec, spec, index), phase);
     default:
       throw new AssayError("invalid_argument", `phase ${phase.name} has no load that this version plays`);
   }
+}
+
+/** Prefill slots are shared by all workers, so that timing itself waits for one. */
+function openLoad(pacer: Pacer, { prefillConcurrency }: WirePhase): Load {
+  if (prefillConcurrency === undefined) return { kind: "open", pacer };
+  return { kind: "ceiling", pacer, concurrency: Number.POSITIVE_INFINITY, overload: "queue" };
 }
 
 function pacerOf(pattern: ArrivalPattern, ratePerSec: number, spec: RunSpec, index: number): Pacer {

@@ -46,8 +46,7 @@ export class PhaseRun {
     }
     this.spec = spec;
     this.draws = new PhaseDraws(spec, now);
-    this.prefill =
-      spec.load.kind === "closed" && spec.load.prefill !== undefined ? new PrefillSlots(spec.load.prefill) : undefined;
+    this.prefill = spec.prefill === undefined ? undefined : new PrefillSlots(spec.prefill);
   }
 
   get stage(): PhaseStage {

@@ -35,14 +35,14 @@ export interface Conversations {
 /**
  * How requests are paced.
  * - closed: as many sessions at once as `concurrency` says; a session holds its place from its first turn to its last, delays
- *   included. `prefill` bounds how many wait for their first token.
+ *   included.
  * - open: at the times that the pacer gives, whatever the target does. Each arrival plays a waiting turn of a session if one is
  *   ready, else the first turn of a new session.
- * - ceiling: at the pacer's times while fewer than `concurrency` sessions are open; otherwise the arrival waits for a place
- *   (`queue`) or is dropped and counted (`drop`).
+ * - ceiling: at the pacer's times while fewer than `concurrency` sessions are open, which may be Infinity where prefill slots alone
+ *   bound it; otherwise the arrival waits for a place (`queue`) or is dropped and counted (`drop`).
  */
 export type Load =
-  | { readonly kind: "closed"; readonly concurrency: number; readonly prefill?: number }
+  | { readonly kind: "closed"; readonly concurrency: number }
   | { readonly kind: "open"; readonly pacer: Pacer }
   | { readonly kind: "ceiling"; readonly pacer: Pacer; readonly concurrency: number; readonly overload: "queue" | "drop" };
 
@@ -60,6 +60,8 @@ export interface PhaseSpec {
   readonly name: string;
   readonly kind: "warmup" | "profiling";
   readonly load: Load;
+  /** How many requests of a closed loop or below a ceiling may wait for their first token at once; absent: any number. */
+  readonly prefill?: number;
   readonly stop: StopConditions;
   /** How long requests in flight may go on after the stop (or, without one, after sending complete) before they are cancelled; may be Infinity. */
   readonly graceNs: number;

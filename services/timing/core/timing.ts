@@ -43,6 +43,8 @@ export interface TimingOptions {
   /** Random 64 bits of this process; a worker that was welcomed by another one is fenced. */
   readonly incarnation: Incarnation;
   readonly terms: LeaseTerms;
+  /** Some phase has prefill slots, which workers have to free. Default: false. */
+  readonly wantsFirstToken?: boolean;
 }
 
 /** What timing wants done. None of these may call back into the core. */
@@ -341,6 +343,7 @@ class Timing implements TimingCore {
         incarnation: hello.incarnation,
         terms: this.#options.terms,
         timingIncarnation: this.#options.incarnation,
+        wantsFirstToken: this.#options.wantsFirstToken ?? false,
         send: this.#out.send,
       },
       now,

@@ -14,6 +14,8 @@ export interface WorkerLinkOptions {
   readonly terms: LeaseTerms;
   /** The incarnation of this timing process. */
   readonly timingIncarnation: Incarnation;
+  /** The worker is asked to tell of first tokens. */
+  readonly wantsFirstToken: boolean;
   readonly send: (streamId: StreamId, envelope: Envelope<TimingMessage>) => void;
 }
 
@@ -86,6 +88,7 @@ export class WorkerLink {
       recvSeq: this.#receiver.recvSeq,
       renew: hello.renew,
       leaseNs: this.#options.terms.workerLeaseNs,
+      wantsFirstToken: this.#options.wantsFirstToken,
     });
     for (const envelope of this.#sender.unacked()) this.#options.send(streamId, envelope);
     return true;

@@ -48,6 +48,7 @@ export class CreditLink {
   #backoffNs = MIN_BACKOFF_NS;
   #actAtNs: number;
   #timingIncarnation: Incarnation = 0n;
+  #wantsFirstToken = false;
 
   /** `dial`: the last one of the incarnation before, since dials are counted over the life of the process. */
   constructor(options: CreditLinkOptions, out: CreditLinkOut, of: { incarnation: Incarnation; dial: number }, now: number) {
@@ -64,6 +65,11 @@ export class CreditLink {
 
   get dial(): number {
     return this.#dial;
+  }
+
+  /** As the last welcome said. */
+  get wantsFirstToken(): boolean {
+    return this.#wantsFirstToken;
   }
 
   get recvSeq(): number {
@@ -175,6 +181,7 @@ export class CreditLink {
     this.#backoffNs = MIN_BACKOFF_NS;
     this.#actAtNs = now;
     this.#timingIncarnation = welcome.timingIncarnation;
+    this.#wantsFirstToken = welcome.wantsFirstToken;
     this.lease.setLength(welcome.leaseNs);
     this.lease.answered(welcome.renew);
     this.#sender.acked(welcome.recvSeq);

@@ -78,6 +78,8 @@ export interface CreditWorker {
   mayWrite(creditId: number): boolean;
   /** While paused (the outbox is full) nothing is fired; what is held can still be recalled. */
   setPaused(isPaused: boolean, now: number): void;
+  /** Timing wants to hear of first tokens. */
+  readonly wantsFirstToken: boolean;
   /** First content arrived; only where timing asked for it. */
   firstToken(creditId: number): void;
   /** The pacer's thread has fired this slot's word. */
@@ -182,6 +184,10 @@ class Worker implements CreditWorker {
   setPaused(isPaused: boolean, now: number): void {
     this.#isPaused = isPaused;
     this.#fireReady(now);
+  }
+
+  get wantsFirstToken(): boolean {
+    return this.#link.wantsFirstToken;
   }
 
   firstToken(creditId: number): void {

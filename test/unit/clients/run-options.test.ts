@@ -89,6 +89,10 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     { phases: [profiling(oneAtOnce, { duration_sec: 60, request_count: "5" }, { grace_sec: 0 })] },
   ],
   [
+    "--concurrency 4 --prefill-concurrency 2",
+    { phases: [profiling({ concurrency: { limit: 4 } }, { request_count: "10" }, { prefill_concurrency: 2 })] },
+  ],
+  [
     "--request-cancellation-rate 25 --request-cancellation-delay 0.5",
     { phases: [profiling(oneAtOnce, { request_count: "10" }, { cancellation: { share: 0.25, delay_sec: 0.5 } })] },
   ],

@@ -64,7 +64,14 @@ const scope = fc.oneof(
 );
 
 const timingMessage: fc.Arbitrary<TimingMessage> = fc.oneof(
-  fc.record({ kind: fc.constant("welcome" as const), timingIncarnation: incarnation, recvSeq: id, renew: id, leaseNs: moment }),
+  fc.record({
+    kind: fc.constant("welcome" as const),
+    timingIncarnation: incarnation,
+    recvSeq: id,
+    renew: id,
+    leaseNs: moment,
+    wantsFirstToken: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant("lease" as const), n: id }),
   fc.record({ kind: fc.constant("fenced" as const), incarnation, reason: text }),
   fc.record({ kind: fc.constant("issue" as const), credits: fc.array(credit, { maxLength: 4 }) }),

@@ -283,6 +283,13 @@ describe("a wrong spec", () => {
     ["phases[0].stop.duration_sec", "must be above 0, got 0", { phases: [phaseOf({ stop: { durationSec: 0 } })] }],
     ["phases[0].grace_sec", "must be at least 0, got -1", { phases: [phaseOf({ graceSec: -1 })] }],
     ["phases[0].grace_sec", "got NaN", { phases: [phaseOf({ graceSec: Number.NaN })] }],
+    ["phases[0].prefill_concurrency", "must be at least 1, got 0", { phases: [phaseOf({ prefillConcurrency: 0 })] }],
+    ["phases[0].prefill_concurrency", "needs streaming", { phases: [phaseOf({ prefillConcurrency: 1 })] }],
+    [
+      "phases[0].prefill_concurrency",
+      "must be at most the concurrency 4, got 5",
+      { phases: [phaseOf({ prefillConcurrency: 5 })], endpoint: { streaming: true } },
+    ],
     ["phases[0].cancellation.share", "must be above 0 and at most 1, got 0", { phases: [phaseOf({ cancellation: {} })] }],
     ["phases[0].cancellation.share", "got 1.5", { phases: [phaseOf({ cancellation: { share: 1.5 } })] }],
     [
@@ -388,6 +395,7 @@ const supported: ReadonlySet<string> = new Set([
   "phases.stop.request_count",
   "phases.stop.duration_sec",
   "phases.grace_sec",
+  "phases.prefill_concurrency",
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
   "workers.max_workers",
@@ -495,8 +503,8 @@ describe("a field that this version does not carry out", () => {
   });
 
   it("is named with its index", () => {
-    const error = refusalOf(specOf({ phases: [phaseOf({}), phaseOf({ name: "b", prefillConcurrency: 1 })] }));
-    expect(error.violations.map(({ field }) => field)).to.deep.equal(["phases[1].prefill_concurrency"]);
+    const error = refusalOf(specOf({ phases: [phaseOf({}), phaseOf({ name: "b", isSeamless: true })] }));
+    expect(error.violations.map(({ field }) => field)).to.deep.equal(["phases[1].is_seamless"]);
   });
 
   const values: readonly [string, SpecInit][] = [

@@ -260,7 +260,7 @@ describe("a credit", () => {
   it("frees its prefill slot with the first token and not again with its return", () => {
     const bench = new Bench();
     const worker = bench.join("W1");
-    bench.start({ load: { kind: "closed", concurrency: 4, prefill: 1 }, stop: { requestCount: 4 } });
+    bench.start({ load: { kind: "closed", concurrency: 4 }, prefill: 1, stop: { requestCount: 4 } });
     worker.talk();
     expect(worker.firedIds).to.deep.equal([1]);
     worker.core.firstToken(1);

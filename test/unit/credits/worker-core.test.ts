@@ -189,7 +189,7 @@ describe("the worker's link", () => {
   const welcome: Envelope<TimingMessage> = {
     seq: 0,
     ack: 0,
-    body: { kind: "welcome", timingIncarnation: 9n, recvSeq: 0, renew: 1, leaseNs: 4 * SEC },
+    body: { kind: "welcome", timingIncarnation: 9n, recvSeq: 0, renew: 1, leaseNs: 4 * SEC, wantsFirstToken: false },
   };
 
   it("gives a dial up after 500 ms, and dials again after 50 ms, 100 ms … 500 ms", () => {

@@ -401,17 +401,39 @@ describe("sender", () => {
     });
   });
 
-  it("calls back for the first body of each request where that is wanted, and once", () => {
-    const firsts: number[] = [];
-    const sender = senderWith({ onFirstBody: (id) => firsts.push(id) });
-    sender.send(creditOf({ id: 4 }), body, []);
-    const { handler, write } = transport.last;
-    const sentNs = write();
-    handler.onHead(sentNs + 1, 200, "");
-    expect(firsts).to.deep.equal([]);
-    handler.onBody(sentNs + 2, Buffer.from("a"));
-    handler.onBody(sentNs + 3, Buffer.from("b"));
-    expect(firsts).to.deep.equal([4]);
+  describe("the first content of an answer", () => {
+    const event = (delta: object): string => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`;
+    const role = event({ role: "assistant", content: "" });
+    const word = event({ content: "a" });
+
+    function foundIn(chunks: readonly string[], isWanted = true): { found: number[]; after: number } {
+      const found: number[] = [];
+      let after = -1;
+      const sender = senderWith({
+        isStreaming: true,
+        firstContent: { isWanted: () => isWanted, found: (id) => found.push(id) },
+      });
+      sender.send(creditOf({ id: 4 }), body, []);
+      const { handler, write } = transport.last;
+      const sentNs = write();
+      handler.onHead(sentNs + 1, 200, "text/event-stream");
+      for (const [index, chunk] of chunks.entries()) {
+        handler.onBody(sentNs + 2 + index, Buffer.from(chunk));
+        if (found.length > 0 && after < 0) after = index;
+      }
+      return { found, after };
+    }
+
+    it("is told once, where that is wanted, and not for a chunk with nothing but a role or for half an event", () => {
+      expect(foundIn([role, word.slice(0, 30), word.slice(30), word])).to.deep.equal({ found: [4], after: 2 });
+      expect(foundIn([role + word, word])).to.deep.equal({ found: [4], after: 0 });
+      expect(foundIn([role, word], false).found).to.deep.equal([]);
+    });
+
+    it("is not looked for without end", () => {
+      const silence = `: ${"x".repeat(70_000)}\n\n`;
+      expect(foundIn([silence, word]).found).to.deep.equal([]);
+    });
   });
 
   it("asks whether a request may be written, where somebody may say no", () => {

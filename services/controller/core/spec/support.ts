@@ -74,6 +74,7 @@ const supportedFields: readonly string[] = [
   "phases.stop.request_count",
   "phases.stop.duration_sec",
   "phases.grace_sec",
+  "phases.prefill_concurrency",
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
   "workers.max_workers",

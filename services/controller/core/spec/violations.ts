@@ -8,6 +8,7 @@ import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
 import { checkPhase } from "./phase-violations.ts";
+import { checkPrefill } from "./prefill-violations.ts";
 import { checkTarget } from "./target-violations.ts";
 
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
@@ -32,6 +33,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
     demand(!names.has(phase.name), `${at}.name`, `must be unique, got ${phase.name} again`);
     names.add(phase.name);
     checkPhase(phase, at, demand);
+    checkPrefill(phase, spec, at, demand);
   });
   const workers = spec.workers?.maxWorkers;
   demand(workers === undefined || workers >= 1, "workers.max_workers", `must be at least 1, got ${workers}`);

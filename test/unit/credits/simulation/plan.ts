@@ -151,7 +151,7 @@ function randomPhase(random: Random): PlannedPhase {
   return {
     load,
     concurrency: pick([1, 1, 2, 3, 5]),
-    prefill: load === "closed" && random() < 0.15 ? 1 + upTo(2) : undefined,
+    prefill: load !== "open" && random() < 0.15 ? 1 + upTo(2) : undefined,
     ratePerSec: pick([5, 20, 60]),
     requestCount: stop === "count" || stop === "both" ? pick([1, 3, 10, 30]) : undefined,
     sessionCount: stop === "sessions" ? pick([1, 3, 10]) : undefined,

@@ -46,6 +46,8 @@ interface Request {
   readonly credit: Credit;
   readonly worker: SimWorker;
   isOpenAtTarget: boolean;
+  /** It has arrived at the target, which has sent nothing of the answer. */
+  isPrefilling: boolean;
   isOverAtTarget: boolean;
   isOver: boolean;
   isClosing: boolean;
@@ -353,10 +355,11 @@ class World {
       kind: "profiling",
       load:
         planned.load === "closed"
-          ? { kind: "closed", concurrency, ...(prefill === undefined ? {} : { prefill }) }
+          ? { kind: "closed", concurrency }
           : planned.load === "open"
             ? { kind: "open", pacer: pacer() }
             : { kind: "ceiling", pacer: pacer(), concurrency, overload: planned.load === "ceiling_drop" ? "drop" : "queue" },
+      ...(prefill === undefined ? {} : { prefill }),
       stop: {
         ...(planned.requestCount === undefined ? {} : { requestCount: planned.requestCount }),
         ...(planned.sessionCount === undefined ? {} : { sessionCount: planned.sessionCount }),
@@ -640,6 +643,7 @@ class World {
       credit,
       worker,
       isOpenAtTarget: false,
+      isPrefilling: false,
       isOverAtTarget: false,
       isOver: false,
       isClosing: false,
@@ -691,6 +695,8 @@ class World {
       const who = [...this.#open].filter(({ isExempt }) => !isExempt).map(({ credit, worker }) => `${worker.id}:${credit.id}`);
       this.#fail(`P2 ${open} requests open at the target, limit ${this.#allowed}: ${who.join(" ")}`);
     }
+    request.isPrefilling = true;
+    this.#checkPrefill(request.credit.phase);
     const serviceNs = this.#plan.serviceMs * MS * -Math.log(1 - this.#random());
     const answerNs = Math.max(this.#scheduler.nowNs + serviceNs, this.#hangUntilNs);
     if (answerNs === Number.POSITIVE_INFINITY) return;
@@ -698,10 +704,25 @@ class World {
     this.#scheduler.at(answerNs, () => this.#answer(request));
   }
 
+  #checkPrefill(phase: number): void {
+    const limit = this.#phases[phase]!.planned.prefill ?? Number.POSITIVE_INFINITY;
+    let prefilling = 0;
+    for (const request of this.#open) {
+      if (request.isPrefilling && !request.isExempt && request.credit.phase === phase) prefilling++;
+    }
+    if (prefilling > limit) this.#fail(`P2 ${prefilling} requests of phase ${phase} wait for their first token, limit ${limit}`);
+  }
+
   #firstToken(request: Request): void {
-    request.worker.process.deliver(() => {
-      if (!request.isOver) request.worker.core.firstToken(request.credit.id);
-    });
+    request.isPrefilling = false;
+    const { worker, credit } = request;
+    this.#scheduler.after(this.#plan.targetMs * MS, () =>
+      this.#inWorker(worker, () => {
+        if (request.isOver) return;
+        worker.core.firstToken(credit.id);
+        worker.core.flushReturns();
+      }),
+    );
   }
 
   #answer(request: Request): void {

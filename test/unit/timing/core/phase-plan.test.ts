@@ -51,6 +51,15 @@ describe("the plan of a phase", () => {
     });
   });
 
+  it("bounds the requests before their first token where that is asked for", () => {
+    const load = { case: "concurrency" as const, value: { limit: 5 } };
+    expect(planOf({ load, prefillConcurrency: 2 }).prefill).to.equal(2);
+    expect(planOf({ load }).prefill).to.equal(undefined);
+    const paced = planOf({ load: rate(5, ArrivalPattern.CONSTANT), prefillConcurrency: 2 });
+    expect(paced.prefill).to.equal(2);
+    expect(paced.load).to.include({ kind: "ceiling", concurrency: Number.POSITIVE_INFINITY, overload: "queue" });
+  });
+
   it("paces a constant rate on its grid", () => {
     const [first = 0, second = 0, third = 0] = duesOf(planOf({ load: rate(100, ArrivalPattern.CONSTANT) }), 3);
     expect([second - first, third - second]).to.deep.equal([10, 10]);
