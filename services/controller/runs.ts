@@ -16,6 +16,7 @@ import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
+import { pacingWarning } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
@@ -63,7 +64,14 @@ export class Runs {
 
   /** Says what is wrong with a spec, by throwing, and gives the effective one. */
   compile(spec: RunSpec): CompiledSpec {
-    return compileRunSpec(spec, () => BigInt(`0x${randomBytes(6).toString("hex")}`), this.options.endpoints);
+    const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
+    const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
+    const managers = this.options.members.serving(ServiceKind.WORKER_MANAGER);
+    const warning = pacingWarning(
+      compiled.spec,
+      managers.map(({ member }) => member.cores),
+    );
+    return warning === undefined ? compiled : { ...compiled, warnings: [...compiled.warnings, warning] };
   }
 
   /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */

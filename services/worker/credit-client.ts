@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CreditsRequestSchema, CreditsResponse } from "../../gen/assay/timing/v1/timing_service_pb.js";
-import { monotonicNs, wallAheadNs } from "../common/clock.ts";
+import { type MonotonicNs, monotonicNs, wallAheadNs } from "../common/clock.ts";
 import { envelopeOfResponse, requestOf } from "../common/credit-codec.ts";
 import { type Credit, LEASE_TERMS } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
@@ -20,6 +20,8 @@ export interface CreditClientOptions {
   readonly workerId: string;
   readonly clock: SuiteClock;
   readonly log: Logger;
+  /** Wakes more precisely than a timer, beside the timer. Default: nothing does. */
+  startAlarm?(wake: () => void): PacingAlarm;
   dial(): CreditsStream;
   /** A credit has arrived; it will be fired later, or given back. */
   onHeld(credit: Credit): void;
@@ -29,18 +31,29 @@ export interface CreditClientOptions {
   onOverrun(overrunNs: number, inFlight: number): void;
 }
 
+/** What a request that is due is waited for with. */
+export interface PacingAlarm {
+  /** Resolves when it is as precise as it gets. */
+  readonly ready: Promise<void>;
+  /** Wakes at this moment of the monotonic clock, in place of any earlier one; Infinity: nothing to wake for. */
+  at(ns: MonotonicNs): void;
+  close(): void;
+}
+
 export class CreditClient {
   private readonly options: CreditClientOptions;
   private readonly core: CreditWorker;
   private readonly leased = Promise.withResolvers<void>();
   private stream: CreditsStream | undefined;
   private readonly timer = new WakeTimer(() => this.wake());
+  private readonly alarm: PacingAlarm | undefined;
   private isFlushing = false;
   private isClosed = false;
 
   constructor(options: CreditClientOptions) {
     this.options = options;
     const { runId, workerId, log } = options;
+    this.alarm = options.startAlarm?.(() => this.wake());
     this.core = createCreditWorker(
       {
         version: protocolVersion,
@@ -68,9 +81,9 @@ export class CreditClient {
     this.arm();
   }
 
-  /** Resolves once timing has given a lease. */
-  get ready(): Promise<void> {
-    return this.leased.promise;
+  /** Resolves once timing has given a lease and the alarm stands. */
+  get ready(): Promise<unknown> {
+    return Promise.all([this.leased.promise, this.alarm?.ready]);
   }
 
   stats(): CreditWorkerStats {
@@ -118,6 +131,7 @@ export class CreditClient {
   close(): void {
     this.isClosed = true;
     this.timer.close();
+    this.alarm?.close();
     this.endStream();
   }
 
@@ -157,6 +171,7 @@ export class CreditClient {
 
   private arm(): void {
     this.timer.at(this.core.nextWakeNs());
+    this.alarm?.at(this.core.nextDueNs());
   }
 
   private wake(): void {

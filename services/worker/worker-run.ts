@@ -20,6 +20,7 @@ import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
+import { startPrecisePacing } from "./precise-pacing.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import { createPath, type RequestPath } from "./request-path.ts";
 import { Sender } from "./sender.ts";
@@ -112,6 +113,7 @@ export class WorkerRun {
       workerId,
       clock,
       log,
+      ...(spec.workers?.pacing === "precise" ? { startAlarm: (wake: () => void) => startPrecisePacing(wake, log) } : {}),
       dial: dial.credits,
       onHeld: (credit) => this.turns.prefetch(credit.conversation, credit.turn),
       fire: (credit) => this.fire(credit),

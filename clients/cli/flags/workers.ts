@@ -10,6 +10,14 @@ export const workersFlags = {
     group: "Workers and telemetry",
     doc: "worker processes at most (default cores − 1, and no more than the load can use)",
   },
+  pacing: {
+    flag: "--pacing",
+    kind: { is: "choice", of: ["normal", "precise"] },
+    value: "HOW",
+    paths: ["workers.pacing"],
+    group: "Workers and telemetry",
+    doc: "how requests wait for their time: normal (up to 1 ms late) or precise (some µs, for up to a core a worker) (default normal)",
+  },
   gpuTelemetry: {
     flag: "--gpu-telemetry",
     kind: { is: "urls" },

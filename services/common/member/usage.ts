@@ -22,6 +22,13 @@ export interface UsageMeter {
   stop(): void;
 }
 
+let spunNs = 0;
+
+/** Tells that this process kept its event loop from sleeping for so long, to be awake at a given moment: that is no work. */
+export function countSpin(ns: number): void {
+  spunNs += ns;
+}
+
 const resolutionMs = 10;
 /** Counting descriptors costs a directory listing: with many of them only every so many readings. */
 const manyFds = 1000;
@@ -37,6 +44,7 @@ export function createUsageMeter(): UsageMeter {
   collector.observe({ entryTypes: ["gc"] });
   const maxFds = readFdLimit();
   let lastLoop = performance.eventLoopUtilization();
+  let lastSpunNs = spunNs;
   let openFds = 0;
   let readings = 0;
 
@@ -45,13 +53,15 @@ export function createUsageMeter(): UsageMeter {
       const loop = performance.eventLoopUtilization();
       const since = performance.eventLoopUtilization(loop, lastLoop);
       lastLoop = loop;
+      const spunMs = (spunNs - lastSpunNs) / 1e6;
+      lastSpunNs = spunNs;
       if (openFds < manyFds || readings % manyFdsEvery === 0) openFds = countFds();
       readings++;
       const cpu = process.cpuUsage();
       const usage: ProcessUsage = {
         cpuSec: (cpu.user + cpu.system) / 1e6,
         rssBytes: process.memoryUsage.rss(),
-        loopUtilization: since.utilization,
+        loopUtilization: workShare(since, spunMs),
         // The histogram holds whole periods of its own timer; what is above one period is delay.
         loopDelayP99Ms: aboveResolutionMs(delay.percentile(99)),
         loopDelayMaxMs: aboveResolutionMs(delay.max),
@@ -68,6 +78,10 @@ export function createUsageMeter(): UsageMeter {
       collector.disconnect();
     },
   };
+}
+
+function workShare({ active, idle }: { readonly active: number; readonly idle: number }, spunMs: number): number {
+  return active + idle > 0 ? Math.max(0, active - spunMs) / (active + idle) : 0;
 }
 
 function aboveResolutionMs(ns: number): number {

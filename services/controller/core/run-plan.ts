@@ -53,6 +53,15 @@ export function workersFor(spec: RunSpec, hostCores: readonly number[]): number 
   return Math.max(1, Math.min(wanted, Math.max(...limits)));
 }
 
+/** What to say of precise workers that are more than the cores can keep awake; undefined: nothing, as long as no host is known. */
+export function pacingWarning(spec: RunSpec, hostCores: readonly number[]): string | undefined {
+  if (spec.workers?.pacing !== "precise" || hostCores.length === 0) return undefined;
+  const workers = workersFor(spec, hostCores);
+  const free = hostCores.reduce((sum, cores) => sum + Math.max(1, cores - 1), 0);
+  if (workers <= free) return undefined;
+  return `${workers} workers with precise pacing are more than the ${free} that the cores can keep awake: requests may be late`;
+}
+
 const shortRunRequests = 1000n;
 const shortRunSec = 10;
 const shortWarmUpMs = 100;

@@ -92,6 +92,8 @@ export interface CreditWorker {
   advance(now: number, wallAheadNs?: number): void;
   /** When to call `advance`; may be past. */
   nextWakeNs(): number;
+  /** The part of it that is worth precision: when the next request is due that may be sent then; Infinity when none is. */
+  nextDueNs(): number;
   stats(): CreditWorkerStats;
 }
 
@@ -235,10 +237,13 @@ class Worker implements CreditWorker {
 
   nextWakeNs(): number {
     if (this.#isFenced) return Number.POSITIVE_INFINITY;
-    const mayFire = this.#inFlight.size < this.#limit && !this.#isLeaseOver && !this.#isPaused;
-    const dueNs = mayFire ? this.#holdings.nextDueNs : Number.POSITIVE_INFINITY;
     const leaseNs = this.#isLeaseOver ? Number.POSITIVE_INFINITY : this.#link.lease.endNs;
-    return Math.min(this.#link.nextWakeNs, dueNs, leaseNs);
+    return Math.min(this.#link.nextWakeNs, this.nextDueNs(), leaseNs);
+  }
+
+  nextDueNs(): number {
+    const mayFire = this.#inFlight.size < this.#limit && !this.#isFenced && !this.#isLeaseOver && !this.#isPaused;
+    return mayFire ? this.#holdings.nextDueNs : Number.POSITIVE_INFINITY;
   }
 
   stats(): CreditWorkerStats {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createUsageMeter, type UsageMeter } from "../../../services/common/member/usage.ts";
+import { countSpin, createUsageMeter, type UsageMeter } from "../../../services/common/member/usage.ts";
 
 describe("the usage of this process", () => {
   let meter: UsageMeter;
@@ -24,6 +24,14 @@ describe("the usage of this process", () => {
     const second = meter.read();
     expect(second.cpuSec).to.be.greaterThan(first.cpuSec);
     expect(second.loopUtilization).to.equal(1);
+  });
+
+  it("does not count as work that the loop was kept awake", () => {
+    meter.read();
+    const end = process.hrtime.bigint() + 30_000_000n;
+    while (process.hrtime.bigint() < end);
+    countSpin(30e6);
+    expect(meter.read().loopUtilization).to.be.lessThan(1);
   });
 
   it("is a number in every field, however soon it is read", () => {

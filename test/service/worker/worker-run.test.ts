@@ -47,8 +47,9 @@ class Scene {
   readonly run: WorkerRun;
   private seq = 0;
 
-  constructor(target: ScriptedServer, targetSpec: MessageInitShape<typeof TargetSpecSchema> = {}) {
-    const spec = create(RunSpecSchema, { models: ["m"], target: { urls: [{ url: target.origin }], ...targetSpec } });
+  constructor(target: ScriptedServer, targetSpec: MessageInitShape<typeof TargetSpecSchema> = {}, pacing = "normal") {
+    const urls = [{ url: target.origin }];
+    const spec = create(RunSpecSchema, { models: ["m"], target: { urls, ...targetSpec }, workers: { pacing } });
     this.run = new WorkerRun({
       runId: "run",
       workerId: "w1",
@@ -143,10 +144,14 @@ describe("a worker's run", () => {
   const harness = new Harness();
   afterEach(() => harness.close());
 
-  async function scene(answer: (request: SeenRequest) => void, targetSpec?: MessageInitShape<typeof TargetSpecSchema>) {
+  async function scene(
+    answer: (request: SeenRequest) => void,
+    targetSpec?: MessageInitShape<typeof TargetSpecSchema>,
+    pacing?: string,
+  ) {
     const target = await startScripted(answer);
     harness.onClose(() => target.stop());
-    const made = new Scene(target, targetSpec);
+    const made = new Scene(target, targetSpec, pacing);
     harness.onClose(() => made.run.close());
     return { target, scene: made };
   }
@@ -184,6 +189,26 @@ describe("a worker's run", () => {
     expect(profiling).to.include({ count: 1 });
     expect(profiling?.sum).to.be.at.least(0.5);
   });
+
+  for (const pacing of ["normal", "precise"]) {
+    it(`sends what is due at its time and never before, and nothing that was recalled, with ${pacing} pacing`, async () => {
+      const { target, scene: it } = await scene(reply, {}, pacing);
+      await it.begin();
+      const startNs = monotonicNs() + 20e6;
+      const due = Array.from({ length: 40 }, (_, index) => startNs + index * 1.3e6);
+      it.issue(...due.map((dueNs, index) => ({ id: index + 1, conversation: 1, dueNs })));
+      it.giveTurn(1);
+      await until("the first requests", () => target.requests.length >= 10);
+      it.fromTiming({
+        case: "recall",
+        value: { recallId: 1n, phase: 0, what: { case: "dueAfterNs", value: startNs + 35 * 1.3e6 } },
+      });
+      await until("everything to come back", () => it.returned.length === 40);
+      await until("the records", () => it.recorded.length === target.requests.length);
+      expect(it.recorded.map(({ creditId }) => creditId)).to.have.members(target.requests.map((_, index) => index + 1));
+      expect(it.recorded.filter(({ sentNs, dueNs }) => sentNs < dueNs)).to.deep.equal([]);
+    });
+  }
 
   it("opens its connections before it is ready", async () => {
     const { target, scene: it } = await scene(reply);

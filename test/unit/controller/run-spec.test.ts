@@ -18,6 +18,7 @@ import {
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 import { maskSecrets } from "../../../services/common/secrets.ts";
+import { pacingWarning } from "../../../services/controller/core/run-plan.ts";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 
 type SpecInit = Exclude<MessageInitShape<typeof RunSpecSchema>, { $typeName: string }>;
@@ -303,6 +304,7 @@ describe("a wrong spec", () => {
       { phases: [phaseOf({ kind: PhaseKind.WARMUP, cancellation: { share: 0.5 } })] },
     ],
     ["workers.max_workers", "must be at least 1, got 0", { workers: { maxWorkers: 0 } }],
+    ["workers.pacing", "must be normal or precise, got exact", { workers: { pacing: "exact" } }],
     ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
     ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
@@ -399,6 +401,7 @@ const supported: ReadonlySet<string> = new Set([
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
   "workers.max_workers",
+  "workers.pacing",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
   "telemetry.interval_ms",
@@ -567,6 +570,27 @@ describe("compiling a spec", () => {
     expect(warningsOf({ turnDelayMs: { mean: 5 } })).to.deep.equal([warning]);
     expect(warningsOf({ turnDelayMs: { mean: 5 }, turns: { mean: 2 } })).to.deep.equal([]);
     expect(warningsOf({ turnDelayMs: { mean: 5 }, turns: { mean: 1, stddev: 1 } })).to.deep.equal([]);
+  });
+
+  it("warns of precise pacing where nothing is sent by the clock", () => {
+    const workers = { pacing: "precise" };
+    expect(compileRunSpec(specOf({ workers }), drawSeed).warnings).to.deep.equal([
+      "precise pacing changes nothing: no phase sends by the clock",
+    ]);
+    const byTheClock = phaseOf({ load: { case: "rate", value: { ratePerSec: 5 } } });
+    expect(compileRunSpec(specOf({ workers, phases: [byTheClock] }), drawSeed).warnings).to.deep.equal([]);
+  });
+
+  it("warns of more precise workers than the cores can keep awake, once the hosts are known", () => {
+    const warn = (maxWorkers: number, pacing: string, ...cores: number[]) =>
+      pacingWarning(
+        specOf({ workers: { maxWorkers, pacing }, phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 5 } } })] }),
+        cores,
+      );
+    expect(warn(4, "precise", 2, 3)).to.equal(
+      "4 workers with precise pacing are more than the 3 that the cores can keep awake: requests may be late",
+    );
+    expect([warn(3, "precise", 2, 3), warn(4, "normal", 2, 3), warn(4, "precise")]).to.deep.equal(Array(3).fill(undefined));
   });
 
   it("warns of streams that are not asked for the usage that alone counts", () => {

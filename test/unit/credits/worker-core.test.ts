@@ -264,6 +264,7 @@ describe("the worker", () => {
     worker.talk();
     expect(worker.firedIds).to.deep.equal([1]);
     expect(worker.core.nextWakeNs()).to.equal(worker.fired[0]!.dueNs + 100 * MS);
+    expect(worker.core.nextDueNs()).to.equal(worker.fired[0]!.dueNs + 100 * MS);
     bench.pass(99 * MS);
     expect(worker.firedIds).to.deep.equal([1]);
     bench.pass(1 * MS);

@@ -1218,7 +1218,8 @@ export declare type WorkerSpec = Message<"assay.common.v1.WorkerSpec"> & {
   hostLabels: { [key: string]: string };
 
   /**
-   * `normal` or `precise`. Default: normal.
+   * How workers wait for a request's due time. `normal`: by timers, up to 1 ms late. `precise`: some microseconds late, for CPU
+   * time that grows with the rate, up to a core a worker. Default: normal.
    *
    * @generated from field: string pacing = 4;
    */

@@ -66,7 +66,9 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   if (spec.modelSelection === ModelSelection.UNSPECIFIED) spec.modelSelection = ModelSelection.ROUND_ROBIN;
   addDatasetDefaults(spec);
   for (const phase of spec.phases) addPhaseDefaults(phase, target.requestTimeoutSec);
-  spec.workers ??= create(WorkerSpecSchema);
+  const workers = spec.workers ?? create(WorkerSpecSchema);
+  spec.workers = workers;
+  if (workers.pacing === "") workers.pacing = "normal";
   const telemetry = spec.telemetry ?? create(TelemetrySpecSchema);
   spec.telemetry = telemetry;
   telemetry.intervalMs ??= defaultScrapeMs;

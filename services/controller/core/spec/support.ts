@@ -78,6 +78,7 @@ const supportedFields: readonly string[] = [
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
   "workers.max_workers",
+  "workers.pacing",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
   "telemetry.interval_ms",

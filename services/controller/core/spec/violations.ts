@@ -37,6 +37,9 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   });
   const workers = spec.workers?.maxWorkers;
   demand(workers === undefined || workers >= 1, "workers.max_workers", `must be at least 1, got ${workers}`);
+  const pacing = spec.workers?.pacing ?? "";
+  const isPacing = pacing === "normal" || pacing === "precise";
+  demand(isPacing, "workers.pacing", `must be normal or precise, got ${pacing}`);
   const seed = spec.randomSeed ?? 0n;
   demand(seed <= BigInt(Number.MAX_SAFE_INTEGER), "random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}, got ${seed}`);
   const scrapeMs = spec.telemetry?.intervalMs ?? defaultScrapeMs;

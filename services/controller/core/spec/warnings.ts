@@ -21,6 +21,10 @@ export function warningsOf(spec: RunSpec): string[] {
   if (isSingleTurn && ((synthetic?.turnDelayMs?.mean ?? 0) > 0 || (synthetic?.turnDelayMs?.stddev ?? 0) > 0)) {
     warnings.push("pauses between turns have no effect: every conversation has one turn");
   }
+  const isByTheClock = spec.phases.some(({ load }) => load.case !== "concurrency");
+  if (spec.workers?.pacing === "precise" && !isByTheClock) {
+    warnings.push("precise pacing changes nothing: no phase sends by the clock");
+  }
   if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
   return warnings;
 }

@@ -1,0 +1,85 @@
+/**
+ * Wakes a worker at given moments to some microseconds, where a timer of the event loop is up to a millisecond late. A sleeping
+ * thread is woken tens of microseconds late itself, and a loop that sleeps is woken by it as late again; so the thread rings a
+ * little before the moment, and from there on the loop turns without sleeping, sockets served at every turn. Pure: clock, turns
+ * and the thread's bell come in.
+ */
+
+/** The bell rings so long before the moment: longer than a thread and then a loop usually take to wake, as short as that allows. */
+export const leadNs = 250e3;
+/** A turn that took less than this found nothing to do. */
+const idleTurnNs = 10e3;
+
+export interface PreciseAlarmOptions {
+  readonly clock: () => number;
+  /** Calls at the next turn of the event loop, sockets served in between. */
+  readonly defer: (turn: () => void) => void;
+  /** Has `rang` called once at this moment or after, in place of any earlier wish; Infinity: not at all. */
+  readonly ringAt: (ns: number) => void;
+  /** Gets how long the loop turned for nothing but being awake, so that it does not count as work. */
+  readonly onSpun: (ns: number) => void;
+  /** Never called before the moment. Should end by calling `at` again. */
+  readonly wake: () => void;
+}
+
+export class PreciseAlarm {
+  readonly #options: PreciseAlarmOptions;
+  readonly #turn: () => void = () => this.#look();
+  #atNs = Number.POSITIVE_INFINITY;
+  #turnNs = 0;
+  #isTurning = false;
+  #isClosed = false;
+
+  constructor(options: PreciseAlarmOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the loop is kept from sleeping. */
+  get isTurning(): boolean {
+    return this.#isTurning;
+  }
+
+  /** Wakes at this moment, in place of any earlier wish; past: at the next turn. Infinity: nothing to wake for. */
+  at(ns: number): void {
+    if (this.#isClosed || ns === this.#atNs) return;
+    this.#atNs = ns;
+    if (!this.#isTurning) this.#sleepOrTurn();
+  }
+
+  /** The bell has rung. */
+  rang(): void {
+    if (!this.#isClosed && !this.#isTurning) this.#sleepOrTurn();
+  }
+
+  /** Wakes no more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#atNs = Number.POSITIVE_INFINITY;
+  }
+
+  #sleepOrTurn(): void {
+    const now = this.#options.clock();
+    this.#isTurning = this.#atNs - now <= leadNs;
+    if (this.#isTurning) {
+      this.#turnNs = now;
+      this.#options.defer(this.#turn);
+    } else this.#options.ringAt(this.#atNs - leadNs);
+  }
+
+  #look(): void {
+    const { clock, onSpun, wake } = this.#options;
+    const now = clock();
+    const turnNs = now - this.#turnNs;
+    if (turnNs < idleTurnNs) onSpun(turnNs);
+    this.#isTurning = false;
+    if (this.#isClosed) return;
+    if (now >= this.#atNs) {
+      // Whatever `wake` asks for is taken up below.
+      this.#isTurning = true;
+      this.#atNs = Number.POSITIVE_INFINITY;
+      wake();
+    }
+    this.#isTurning = false;
+    if (!this.#isClosed) this.#sleepOrTurn();
+  }
+}
