@@ -53,6 +53,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   };
   if (!hasFile) {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
+    needs("concurrencyUnit", "concurrency");
     needs("arrivalPattern", "requestRate");
     needs("graceSec", "durationSec");
     needs("cancellationDelaySec", "cancellationRate");

@@ -47,7 +47,7 @@ function withExtras(phase: JsonObject, options: RunOptions): JsonObject {
 /** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */
 function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): JsonObject {
   if (!isMeasured(phase)) return phase;
-  const { concurrency, requestRate, arrivalPattern } = options;
+  const { concurrency, concurrencyUnit, requestRate, arrivalPattern } = options;
   const over: JsonObject = withExtras({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
   if (requestRate !== undefined) {
     for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
@@ -55,15 +55,17 @@ function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): Js
   }
   const rate = phase.rate as JsonObject | undefined;
   if (rate === undefined) {
-    return concurrency === undefined
-      ? over
-      : { ...over, concurrency: { ...((phase.concurrency ?? {}) as JsonObject), limit: concurrency } };
+    const closed: JsonObject = { ...((phase.concurrency ?? {}) as JsonObject) };
+    if (concurrency !== undefined) closed.limit = concurrency;
+    if (concurrencyUnit !== undefined) closed.unit = unitOf(concurrencyUnit);
+    return Object.keys(closed).length === 0 ? over : { ...over, concurrency: closed };
   }
   return {
     ...over,
     rate: {
       ...rate,
       ...(concurrency === undefined ? {} : { concurrency_ceiling: concurrency }),
+      ...(concurrencyUnit === undefined ? {} : { ceiling_unit: unitOf(concurrencyUnit) }),
       ...(arrivalPattern === undefined ? {} : { pattern: patternOf(arrivalPattern) }),
     },
   };
@@ -73,10 +75,17 @@ function patternOf(pattern: string): string {
   return `ARRIVAL_PATTERN_${pattern.toUpperCase()}`;
 }
 
-function loadOf({ requestRate, arrivalPattern, concurrency }: RunOptions): { concurrency?: JsonObject; rate?: JsonObject } {
-  if (requestRate === undefined) return { concurrency: { limit: concurrency ?? 1 } };
+function unitOf(unit: string): string {
+  return `CONCURRENCY_UNIT_${unit.toUpperCase()}`;
+}
+
+function loadOf(options: RunOptions): { concurrency?: JsonObject; rate?: JsonObject } {
+  const { requestRate, arrivalPattern, concurrency, concurrencyUnit } = options;
+  const unit = concurrencyUnit === undefined ? undefined : unitOf(concurrencyUnit);
+  if (requestRate === undefined) return { concurrency: { limit: concurrency ?? 1, ...(unit === undefined ? {} : { unit }) } };
   const rate: JsonObject = { rate_per_sec: requestRate };
   if (arrivalPattern !== undefined) rate.pattern = patternOf(arrivalPattern);
   if (concurrency !== undefined) rate.concurrency_ceiling = concurrency;
+  if (unit !== undefined) rate.ceiling_unit = unit;
   return { rate };
 }

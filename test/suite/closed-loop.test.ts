@@ -55,4 +55,21 @@ describe("a closed loop", function () {
     expect(mock.stats()).to.include({ requests: 60, completed: 60, maxPrefilling: 4 });
     expectReconciled(runFile(join(suite.folder, "out")), mock.stats());
   });
+
+  it("of requests sends others while sessions think, and no more at once than it was told", async () => {
+    const mock = await suite.mock({ ttftMs: 20, itlMs: 0 });
+    const sessions = ["--conversation-turn-mean", "2", "--conversation-turn-delay-mean", "400", "--num-dataset-entries", "10"];
+    const load = ["--concurrency", "3", "--concurrency-unit", "request", "--request-count", "60"];
+    const { code, stderr } = await suite.run(mock, ...sessions, ...load).exit();
+    expect(code, stderr).to.equal(0);
+    expect(mock.stats()).to.include({ requests: 60, completed: 60 });
+    expect(mock.stats().maxOpenStreams).to.be.at.most(3);
+    const lines = readFileSync(join(suite.folder, "out/profile_export.jsonl"), "utf8").trimEnd().split("\n");
+    const requests = lines.map((line) => JSON.parse(line).metadata);
+    const spans = [...Map.groupBy(requests, ({ x_correlation_id }) => x_correlation_id).values()]
+      .filter(({ length }) => length === 2)
+      .map((turns) => [turns[0].request_start_ns, turns[1].request_end_ns] as const);
+    const openAt = (ns: number): number => spans.filter(([start, end]) => start <= ns && ns < end).length;
+    expect(Math.max(...spans.map(([start]) => openAt(start))), "sessions open at once").to.be.greaterThan(3);
+  });
 });

@@ -9,6 +9,14 @@ export const loadFlags = {
     group: "Load",
     doc: "requests at once (default 1 without a rate); beside a rate: its ceiling",
   },
+  concurrencyUnit: {
+    flag: "--concurrency-unit",
+    kind: { is: "choice", of: ["session", "request"], wirePrefix: "CONCURRENCY_UNIT_" },
+    value: "UNIT",
+    paths: ["phases.concurrency.unit", "phases.rate.ceiling_unit"],
+    group: "Load",
+    doc: "what is counted: session, from its first turn to its last, think time included, or request, while it is in flight (default session)",
+  },
   prefillConcurrency: {
     flag: "--prefill-concurrency",
     kind: { is: "integer", min: 1, max: uint32 },

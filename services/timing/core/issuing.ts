@@ -1,6 +1,6 @@
 import type { Draft } from "./ledger.ts";
 import type { Member } from "./member.ts";
-import type { PhaseDraws } from "./phase.ts";
+import { type PhaseDraws, type PlaceHolder, placeHolderOf } from "./phase.ts";
 import type { PrefillSlots } from "./prefill-slots.ts";
 import { planStandby } from "./standby.ts";
 
@@ -24,7 +24,7 @@ export function issueDue(context: IssuingContext, now: number): void {
     case "closed":
       continueSessions(context, now);
       fillFreeSlots(context, now);
-      if (!context.draws.spec.conversations.isMultiTurn && context.prefill === undefined) issueStandby(context, now);
+      if (hasStandby(context)) issueStandby(context, now);
       return;
     case "ceiling":
       continueSessions(context, now);
@@ -37,10 +37,22 @@ export function issueDue(context: IssuingContext, now: number): void {
   }
 }
 
-/** Turns that wait on a worker with a free slot. A worker without one gets nothing, so that nothing is passed to and fro. */
+/** A session that holds its place needs its next turn in it; a prefill slot is free or not at the moment of issuing. */
+function hasStandby({ draws, prefill }: IssuingContext): boolean {
+  const isPlaceFree = !draws.spec.conversations.isMultiTurn || placeHolderOf(draws.spec.load) === "request";
+  return isPlaceFree && prefill === undefined;
+}
+
+/**
+ * Turns that wait on a worker with a free slot. A worker without one gets nothing, so that nothing is passed to and fro; but where
+ * it holds standby credits, turns that are ready wait with these and are sent before them.
+ */
 function continueSessions(context: IssuingContext, now: number): void {
+  const isAhead = placeHolderOf(context.draws.spec.load) === "request" && hasStandby(context);
   for (const member of context.members) {
-    while (member.isReachable && member.issued < member.limit && hasPrefill(context)) {
+    if (!member.isReachable || member.waiting.count === 0) continue;
+    const most = member.limit === 0 || !isAhead ? member.limit : member.limit + 2 * member.standby.size(member.limit);
+    while (member.issued < most && hasPrefill(context)) {
       const draft = redrawnTurn(member) ?? nextReadyTurn(context.draws, member, now);
       if (draft === undefined) break;
       context.issue(member, draft);
@@ -63,8 +75,9 @@ function nextReadyTurn(draws: PhaseDraws, member: Member, time: number): Draft |
 
 function fillFreeSlots(context: IssuingContext, now: number): void {
   const { draws } = context;
+  const by = placeHolderOf(draws.spec.load);
   while (hasPrefill(context)) {
-    const member = emptiest(context.members);
+    const member = emptiest(context.members, by);
     if (member === undefined) return;
     const draft = draws.firstTurn(now);
     if (draft === undefined) return;
@@ -73,12 +86,12 @@ function fillFreeSlots(context: IssuingContext, now: number): void {
 }
 
 /** The reachable worker with the largest share of its slots free; undefined when none has one. */
-function emptiest(members: readonly Member[]): Member | undefined {
+function emptiest(members: readonly Member[], by: PlaceHolder): Member | undefined {
   let best: Member | undefined;
   let bestShare = 0;
   for (const member of members) {
     if (!member.isReachable || member.limit === 0) continue;
-    const share = (member.limit - member.occupancy) / member.limit;
+    const share = (member.limit - member.occupancy(by)) / member.limit;
     if (share <= bestShare) continue;
     best = member;
     bestShare = share;

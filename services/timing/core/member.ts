@@ -1,5 +1,6 @@
 import type { Credit } from "../../common/credits.ts";
 import type { Holder } from "./ledger.ts";
+import type { PlaceHolder } from "./phase.ts";
 import { WaitingSessions } from "./sessions.ts";
 import { type SlotShare, WorkerSlots } from "./slots.ts";
 import { Standby } from "./standby.ts";
@@ -37,9 +38,9 @@ export class Member implements SlotShare {
     return this.holder.issued.size;
   }
 
-  /** Places in use: credits that are out, and sessions between two turns. */
-  get occupancy(): number {
-    return this.holder.issued.size + this.waiting.count;
+  /** Places in use: credits that are out and, where sessions hold places, sessions between two turns. */
+  occupancy(by: PlaceHolder): number {
+    return by === "request" ? this.holder.issued.size : this.holder.issued.size + this.waiting.count;
   }
 
   get openSessions(): number {

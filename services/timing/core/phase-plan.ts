@@ -1,6 +1,11 @@
 /** From a phase of the RunSpec to what the timing core plays. Pure. */
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
-import { ArrivalPattern, type RunSpec, type PhaseSpec as WirePhase } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  ArrivalPattern,
+  ConcurrencyUnit,
+  type RunSpec,
+  type PhaseSpec as WirePhase,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../common/errors.ts";
 import { randomStream } from "../../common/random.ts";
 import { createSampler } from "../../common/sampler.ts";
@@ -9,7 +14,7 @@ import type { DatasetShape } from "./dataset-shape.ts";
 import { constantPacer } from "./pacers/constant.ts";
 import type { Pacer } from "./pacers/pacer.ts";
 import { poissonPacer } from "./pacers/poisson.ts";
-import type { Conversations, Load, PhaseSpec } from "./phase.ts";
+import type { Conversations, Load, PhaseSpec, PlaceHolder } from "./phase.ts";
 
 /**
  * @param sessionsBefore sessions that earlier phases have drawn: the dataset goes on where they stopped, so that a warm-up does
@@ -39,13 +44,19 @@ function loadOf(phase: WirePhase, spec: RunSpec, index: number): Load {
   const { load } = phase;
   switch (load.case) {
     case "concurrency":
-      return { kind: "closed", concurrency: load.value.limit };
+      return { kind: "closed", concurrency: load.value.limit, unit: placeHolders[load.value.unit] };
     case "rate":
       return openLoad(pacerOf(load.value.pattern, load.value.ratePerSec, spec, index), phase);
     default:
       throw new AssayError("invalid_argument", `phase ${phase.name} has no load that this version plays`);
   }
 }
+
+const placeHolders: Readonly<Record<ConcurrencyUnit, PlaceHolder>> = {
+  [ConcurrencyUnit.UNSPECIFIED]: "session",
+  [ConcurrencyUnit.SESSION]: "session",
+  [ConcurrencyUnit.REQUEST]: "request",
+};
 
 /** Prefill slots are shared by all workers, so that timing itself waits for one. */
 function openLoad(pacer: Pacer, { prefillConcurrency }: WirePhase): Load {

@@ -33,18 +33,34 @@ export interface Conversations {
 }
 
 /**
+ * What holds a place: a session from its first turn to its last, delays included, or a request while it is out, so that a session
+ * between two turns leaves its place to others.
+ */
+export type PlaceHolder = "session" | "request";
+
+/**
  * How requests are paced.
- * - closed: as many sessions at once as `concurrency` says; a session holds its place from its first turn to its last, delays
- *   included.
+ * - closed: as many at once as `concurrency` says of what `unit` names.
  * - open: at the times that the pacer gives, whatever the target does. Each arrival plays a waiting turn of a session if one is
  *   ready, else the first turn of a new session.
- * - ceiling: at the pacer's times while fewer than `concurrency` sessions are open, which may be Infinity where prefill slots alone
+ * - ceiling: at the pacer's times while fewer than `concurrency` of what `unit` names are open, which may be Infinity where prefill slots alone
  *   bound it; otherwise the arrival waits for a place (`queue`) or is dropped and counted (`drop`).
  */
 export type Load =
-  | { readonly kind: "closed"; readonly concurrency: number }
+  | { readonly kind: "closed"; readonly concurrency: number; readonly unit?: PlaceHolder }
   | { readonly kind: "open"; readonly pacer: Pacer }
-  | { readonly kind: "ceiling"; readonly pacer: Pacer; readonly concurrency: number; readonly overload: "queue" | "drop" };
+  | {
+      readonly kind: "ceiling";
+      readonly pacer: Pacer;
+      readonly concurrency: number;
+      readonly unit?: PlaceHolder;
+      readonly overload: "queue" | "drop";
+    };
+
+/** What holds a place under this load; a session where the load says nothing. */
+export function placeHolderOf(load: Load): PlaceHolder {
+  return load.kind === "open" ? "session" : (load.unit ?? "session");
+}
 
 /** When a phase stops drawing; at least one, the first that is reached holds. */
 export interface StopConditions {

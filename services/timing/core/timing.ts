@@ -25,7 +25,7 @@ import { AssayError, type ErrorCode } from "../../common/errors.ts";
 import { issueDue } from "./issuing.ts";
 import { type CreditCounts, type Draft, Ledger, type PhaseAccount } from "./ledger.ts";
 import { Member } from "./member.ts";
-import type { PhaseSpec, PhaseStage } from "./phase.ts";
+import { type PhaseSpec, type PhaseStage, placeHolderOf } from "./phase.ts";
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { planTailRecall } from "./recall.ts";
 import { turnsLeft } from "./sessions.ts";
@@ -495,7 +495,8 @@ class Timing implements TimingCore {
   #recallIdle(phase: PhaseRun, members: readonly Member[]): void {
     if (phase.spec.load.kind !== "closed") return;
     let freeSlots = 0;
-    for (const member of members) if (member.isReachable) freeSlots += Math.max(0, member.limit - member.occupancy);
+    const by = placeHolderOf(phase.spec.load);
+    for (const member of members) if (member.isReachable) freeSlots += Math.max(0, member.limit - member.occupancy(by));
     if (freeSlots === 0) return;
     const candidates = members.map(({ limit, issued, recall, isRecallable }) => ({
       limit,

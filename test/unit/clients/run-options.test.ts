@@ -89,6 +89,21 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     { phases: [profiling(oneAtOnce, { duration_sec: 60, request_count: "5" }, { grace_sec: 0 })] },
   ],
   [
+    "--concurrency 4 --concurrency-unit REQUEST",
+    { phases: [profiling({ concurrency: { limit: 4, unit: "CONCURRENCY_UNIT_REQUEST" } }, { request_count: "10" })] },
+  ],
+  [
+    "--request-rate 9 --concurrency 4 --concurrency-unit request",
+    {
+      phases: [
+        profiling(
+          { rate: { rate_per_sec: 9, concurrency_ceiling: 4, ceiling_unit: "CONCURRENCY_UNIT_REQUEST" } },
+          { request_count: "10" },
+        ),
+      ],
+    },
+  ],
+  [
     "--concurrency 4 --prefill-concurrency 2",
     { phases: [profiling({ concurrency: { limit: 4 } }, { request_count: "10" }, { prefill_concurrency: 2 })] },
   ],
@@ -254,6 +269,18 @@ describe("options over a file", () => {
       (file.phases as JsonObject[])[0],
       profiling({ concurrency: { limit: 5 } }, { duration_sec: 9, request_count: "7" }, { grace_sec: 1 }),
     ]);
+  });
+
+  it("say what is counted, of a measured phase's concurrency or ceiling", () => {
+    const [, measured] = phasesOver("--concurrency 3 --concurrency-unit request");
+    expect(measured?.concurrency).to.deep.equal({ limit: 3, unit: "CONCURRENCY_UNIT_REQUEST" });
+    const rated = { phases: [profiling({ rate: { rate_per_sec: 5 } }, {})] };
+    const [under] = runSpecJson(parse("--concurrency 3 --concurrency-unit request").options, rated).phases as JsonObject[];
+    expect(under?.rate).to.deep.equal({
+      rate_per_sec: 5,
+      concurrency_ceiling: 3,
+      ceiling_unit: "CONCURRENCY_UNIT_REQUEST",
+    });
   });
 
   it("give up requests of measured phases alone", () => {

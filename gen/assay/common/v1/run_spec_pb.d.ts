@@ -964,6 +964,13 @@ export declare type RateLoad = Message<"assay.common.v1.RateLoad"> & {
    * @generated from field: repeated assay.common.v1.RatePoint series = 6;
    */
   series: RatePoint[];
+
+  /**
+   * What the ceiling counts; needs one. Default: session.
+   *
+   * @generated from field: assay.common.v1.ConcurrencyUnit ceiling_unit = 8;
+   */
+  ceilingUnit: ConcurrencyUnit;
 };
 
 /**

@@ -110,6 +110,8 @@ function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
   if (load.case === "concurrency" && load.value.unit === ConcurrencyUnit.UNSPECIFIED) load.value.unit = ConcurrencyUnit.SESSION;
   if (load.case === "rate") {
     if (load.value.pattern === ArrivalPattern.UNSPECIFIED) load.value.pattern = ArrivalPattern.POISSON;
+    const hasCeiling = load.value.concurrencyCeiling !== undefined;
+    if (hasCeiling && load.value.ceilingUnit === ConcurrencyUnit.UNSPECIFIED) load.value.ceilingUnit = ConcurrencyUnit.SESSION;
     if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
   }
   // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.

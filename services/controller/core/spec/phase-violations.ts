@@ -1,5 +1,5 @@
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
-import type { PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { ConcurrencyUnit, type PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
 
@@ -18,7 +18,9 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
     demand(load.value.limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${load.value.limit}`);
   }
   if (load.case === "rate") {
-    const rate = load.value.ratePerSec;
+    const { ratePerSec: rate, ceilingUnit, concurrencyCeiling } = load.value;
+    const hasUnit = ceilingUnit !== ConcurrencyUnit.UNSPECIFIED;
+    demand(!hasUnit || concurrencyCeiling !== undefined, `${at}.rate.ceiling_unit`, "needs a concurrency ceiling");
     demand(rate > 0 && Number.isFinite(rate), `${at}.rate.rate_per_sec`, `must be above 0, got ${rate}`);
   }
   const isEnding = stop?.requestCount !== undefined || stop?.durationSec !== undefined;

@@ -71,6 +71,7 @@ const supportedFields: readonly string[] = [
   "phases.rate.rate_per_sec",
   "phases.rate.pattern",
   "phases.rate.overload",
+  "phases.rate.ceiling_unit",
   "phases.stop.request_count",
   "phases.stop.duration_sec",
   "phases.grace_sec",

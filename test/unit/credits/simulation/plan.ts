@@ -4,6 +4,8 @@ import type { Random } from "./clockwork.ts";
 export interface PlannedPhase {
   readonly load: "closed" | "open" | "ceiling_queue" | "ceiling_drop";
   readonly concurrency: number;
+  /** Of a closed loop. */
+  readonly unit: "session" | "request";
   readonly prefill: number | undefined;
   readonly ratePerSec: number;
   readonly requestCount: number | undefined;
@@ -151,6 +153,7 @@ function randomPhase(random: Random): PlannedPhase {
   return {
     load,
     concurrency: pick([1, 1, 2, 3, 5]),
+    unit: random() < 0.3 ? "request" : "session",
     prefill: load !== "open" && random() < 0.15 ? 1 + upTo(2) : undefined,
     ratePerSec: pick([5, 20, 60]),
     requestCount: stop === "count" || stop === "both" ? pick([1, 3, 10, 30]) : undefined,

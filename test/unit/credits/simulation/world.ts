@@ -355,7 +355,7 @@ class World {
       kind: "profiling",
       load:
         planned.load === "closed"
-          ? { kind: "closed", concurrency }
+          ? { kind: "closed", concurrency, unit: planned.unit }
           : planned.load === "open"
             ? { kind: "open", pacer: pacer() }
             : { kind: "ceiling", pacer: pacer(), concurrency, overload: planned.load === "ceiling_drop" ? "drop" : "queue" },

@@ -1,7 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
-import { ArrivalPattern, type PhaseSpecSchema, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  ArrivalPattern,
+  ConcurrencyUnit,
+  type PhaseSpecSchema,
+  RunSpecSchema,
+} from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetShape } from "../../../../services/timing/core/dataset-shape.ts";
 import { planPhase } from "../../../../services/timing/core/phase-plan.ts";
 
@@ -45,10 +50,16 @@ describe("the plan of a phase", () => {
       index: 0,
       name: "profiling",
       kind: "warmup",
-      load: { kind: "closed", concurrency: 5 },
+      load: { kind: "closed", concurrency: 5, unit: "session" },
       stop: { requestCount: 9, durationNs: 1.5e9 },
       graceNs: 2e9,
     });
+  });
+
+  it("counts sessions, or requests where that is asked for", () => {
+    const unitOf = (unit: ConcurrencyUnit) => planOf({ load: { case: "concurrency", value: { limit: 1, unit } } }).load;
+    expect(unitOf(ConcurrencyUnit.UNSPECIFIED)).to.include({ unit: "session" });
+    expect(unitOf(ConcurrencyUnit.REQUEST)).to.include({ unit: "request" });
   });
 
   it("bounds the requests before their first token where that is asked for", () => {
