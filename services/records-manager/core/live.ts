@@ -61,19 +61,18 @@ export class LiveFigures {
 
   /** Counts one record. Called once for each `inserted`, after its commit; never for a duplicate or a late one. */
   add(record: MetricRecord): void {
-    const hasError = record.error !== undefined;
-    this.addValues(record.phase, record.isCancelled, hasError, (metric) => record.values[metric.index] ?? Number.NaN);
+    const figures = this.#finished(record.phase, record.isCancelled, record.error !== undefined);
+    if (figures === undefined) return;
+    for (let index = 0; index < this.#metrics.length; index++) {
+      this.#record(figures, index, record.values[(this.#metrics[index] as LiveMetric).index] ?? Number.NaN);
+    }
   }
 
   /** As `add`, for a row read back from the file. `readValue` gives NaN where the metric has no value. */
   addValues(phase: number, isCancelled: boolean, hasError: boolean, readValue: (metric: LiveMetric) => number): void {
-    const figures = this.#phase(phase);
-    if (isCancelled) figures.cancelled++;
-    else if (hasError) figures.errored++;
-    else {
-      figures.succeeded++;
-      for (const [index, metric] of this.#metrics.entries()) this.#record(figures, index, readValue(metric));
-    }
+    const figures = this.#finished(phase, isCancelled, hasError);
+    if (figures === undefined) return;
+    for (const [index, metric] of this.#metrics.entries()) this.#record(figures, index, readValue(metric));
   }
 
   /** Figures of every phase that has a record, ascending. */
@@ -88,6 +87,18 @@ export class LiveFigures {
         }
         return { phase, succeeded, errored, cancelled, metrics };
       });
+  }
+
+  /** Counts how a request ended; its phase's figures where it has values. */
+  #finished(phase: number, isCancelled: boolean, hasError: boolean): PhaseFigures | undefined {
+    const figures = this.#phase(phase);
+    if (isCancelled) figures.cancelled++;
+    else if (hasError) figures.errored++;
+    else {
+      figures.succeeded++;
+      return figures;
+    }
+    return undefined;
   }
 
   #record(figures: PhaseFigures, index: number, value: number): void {

@@ -5,11 +5,9 @@ import { quoted, requestColumns } from "./schema.ts";
 
 const FIXED_BEFORE_METRICS = requestColumns.length - 1;
 
-/** The statement that inserts a row with `metricTags`, unless its credit has one. Parameters in the order of `bindRecord`. */
-export function insertSql(metricTags: readonly string[]): string {
-  const columns = [...requestColumns.slice(0, -1), ...metricTags.map(quoted), ...requestColumns.slice(-1)];
-  const places = columns.map(() => "?").join(", ");
-  return `INSERT INTO requests (${columns.join(", ")}) VALUES (${places}) ON CONFLICT (credit_id) DO NOTHING`;
+/** The columns of a row with `metricTags`, as SQL, in the order of `bindRecord`. */
+export function rowColumns(metricTags: readonly string[]): string[] {
+  return [...requestColumns.slice(0, -1), ...metricTags.map(quoted), ...requestColumns.slice(-1)];
 }
 
 /** Room for one row with `metricCount` metrics, to be filled by `bindRecord` again and again. */
@@ -63,7 +61,10 @@ export function bindRecord(row: unknown[], record: MetricRecord, recordProcessor
   row[at++] = record.isStreamIgnored ? 1 : 0;
   row[at++] = record.requestedOutputTokens ?? null;
   const { values } = record;
-  for (let index = 0; index < values.length; index++) row[at++] = values[index];
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as number;
+    row[at++] = Number.isNaN(value) ? null : value;
+  }
   row[at] = record.contentStamps;
 }
 

@@ -12,8 +12,9 @@ import type { ProcessedRecord } from "../../common/metric-batch.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, WorkerUsage } from "../core/rows.ts";
-import { bindRecord, insertSql, rowBuffer } from "./bind.ts";
+import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
+import { RowInserter } from "./row-insert.ts";
 import { addMissingMetricColumns, RUN_FILE, runFormat } from "./schema.ts";
 
 /** What is inserted of a request. */
@@ -37,10 +38,12 @@ interface PhaseRows {
 export class RunStore implements AccountStore<IngestRow> {
   readonly path: string;
   readonly #db: SqliteDatabase;
-  readonly #insert: SqliteStatement;
+  readonly #rows: RowInserter;
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #row: unknown[];
   readonly #phases = new Map<number, PhaseRows>();
+  /** A transaction is open. */
+  #isOpen = false;
   #committedRows = 0;
   #pendingRows = 0;
   #failure: AssayError | undefined;
@@ -48,7 +51,7 @@ export class RunStore implements AccountStore<IngestRow> {
   private constructor(path: string, db: SqliteDatabase, metricTags: readonly string[]) {
     this.path = path;
     this.#db = db;
-    this.#insert = db.prepare(insertSql(metricTags));
+    this.#rows = new RowInserter(db, rowColumns(metricTags));
     this.#row = rowBuffer(metricTags.length);
   }
 
@@ -97,19 +100,25 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 
   insert(row: IngestRow): boolean {
-    const { record } = row;
-    return this.#write("write records to", () => {
-      bindRecord(this.#row, record, row.recordProcessorId);
-      if (this.#insert.run(this.#row).changes === 0) return false;
-      if (row.raw !== undefined) {
-        this.#statement("INSERT INTO raw VALUES (?, ?, ?)").run(record.creditId, row.raw.reads, row.raw.payload);
-      }
-      const phase = this.#phase(record.phase);
-      phase.ids.add(record.creditId);
-      phase[outcomeOf(record.isCancelled, record.error !== undefined)]++;
-      this.#pendingRows++;
-      return true;
-    });
+    // Not through `#write`: once for every record, without a closure of its own.
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      this.#begin();
+      return this.#insert(row);
+    } catch (error) {
+      throw this.#failed("write records to", error);
+    }
+  }
+
+  #insert({ record, recordProcessorId, raw }: IngestRow): boolean {
+    bindRecord(this.#row, record, recordProcessorId);
+    if (!this.#rows.insert(this.#row)) return false;
+    if (raw !== undefined) this.#statement("INSERT INTO raw VALUES (?, ?, ?)").run(record.creditId, raw.reads, raw.payload);
+    const phase = this.#phase(record.phase);
+    phase.ids.add(record.creditId);
+    phase[outcomeOf(record.isCancelled, record.error !== undefined)]++;
+    this.#pendingRows++;
+    return true;
   }
 
   has(creditId: number): boolean {
@@ -312,7 +321,8 @@ export class RunStore implements AccountStore<IngestRow> {
   /** Commits everything written so far; without effect when there is nothing. */
   commit(): void {
     this.#try("write to", () => {
-      if (this.#db.inTransaction) this.#statement("COMMIT").run();
+      if (this.#isOpen) this.#statement("COMMIT").run();
+      this.#isOpen = false;
     });
     this.#committedRows += this.#pendingRows;
     this.#pendingRows = 0;
@@ -399,9 +409,15 @@ export class RunStore implements AccountStore<IngestRow> {
   /** Does `work` inside the open transaction, opening one where there is none. */
   #write<Result>(attempt: string, work: () => Result): Result {
     return this.#try(attempt, () => {
-      if (!this.#db.inTransaction) this.#statement("BEGIN IMMEDIATE").run();
+      this.#begin();
       return work();
     });
+  }
+
+  #begin(): void {
+    if (this.#isOpen) return;
+    this.#statement("BEGIN IMMEDIATE").run();
+    this.#isOpen = true;
   }
 
   #try<Result>(attempt: string, work: () => Result): Result {
@@ -409,11 +425,16 @@ export class RunStore implements AccountStore<IngestRow> {
     try {
       return work();
     } catch (error) {
-      const { code, message } = sqliteError(error, `cannot ${attempt} run file "${this.path}"`);
-      const saved = this.#committedRows === 1 ? "1 record is" : `${this.#committedRows} records are`;
-      this.#failure = new AssayError(code, `${message}; ${saved} saved in it`, { cause: error, metadata: { path: this.path } });
-      throw this.#failure;
+      throw this.#failed(attempt, error);
     }
+  }
+
+  /** The store is of no use from here on; what it throws. */
+  #failed(attempt: string, error: unknown): AssayError {
+    const { code, message } = sqliteError(error, `cannot ${attempt} run file "${this.path}"`);
+    const saved = this.#committedRows === 1 ? "1 record is" : `${this.#committedRows} records are`;
+    this.#failure = new AssayError(code, `${message}; ${saved} saved in it`, { cause: error, metadata: { path: this.path } });
+    return this.#failure;
   }
 }
 

@@ -1,0 +1,136 @@
+/**
+ * The records process alone: records per second from the worker's stream to a committed row, and CPU a record, for small JSON answers
+ * and for streams of 16 chunks. `node bench/records.ts [records per row]`. This process plays a worker: it makes records, batches
+ * them as one does, and keeps at most a few batches without an ack.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  ProcessRecordsRequestSchema,
+  type ProcessRecordsResponse,
+  RecordProcessorService,
+} from "../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import type { RawRecord } from "../services/common/raw-record.ts";
+import { RecordBatchWriter } from "../services/common/record-batch.ts";
+import { createChannel } from "../services/common/rpc/channel.ts";
+import { createClient } from "../services/common/rpc/client.ts";
+import type { MessageStream } from "../services/common/rpc/handler.ts";
+import { protocolVersion } from "../services/common/version.ts";
+import { machineLine } from "./support/assay.ts";
+import { type Figure, reportFigures } from "./support/figures.ts";
+import { plainRecord, shapes, streamedRecord } from "./support/raw-records.ts";
+import type { RecordsSideMessage } from "./support/records-side.ts";
+
+const count = Number(process.argv[2] ?? 100_000);
+const warmUpCount = Math.min(30_000, count);
+const streamedBar = 30_000;
+const batchBytes = 64 * 1024;
+const batchRecords = 128;
+const unackedBatches = 16;
+const distinct = 1024;
+
+process.stdout.write(machineLine());
+const codecs = { processRecords: { requestSerialize: (bytes: Uint8Array) => bytes } };
+
+/** A worker's stream of records. */
+class Feeder {
+  private readonly stream: MessageStream<ProcessRecordsResponse, Uint8Array>;
+  private readonly records: readonly RawRecord[];
+  private creditId = 0;
+  private seq = 0;
+  private acked = 0;
+  private isOver = false;
+  private wake = (): void => {};
+
+  constructor(stream: MessageStream<ProcessRecordsResponse, Uint8Array>, records: readonly RawRecord[]) {
+    this.stream = stream;
+    this.records = records;
+    const hello = { protocolVersion, runId: "run", workerId: "worker-1", incarnation: 1n, wallOffsetNs: 1.7e18 };
+    const message = create(ProcessRecordsRequestSchema, { message: { case: "hello", value: hello } });
+    stream.send(toBinary(ProcessRecordsRequestSchema, message));
+    stream.onMessage(({ ackedSeq }) => {
+      this.acked = Number(ackedSeq);
+      this.wake();
+    });
+    stream.onClose((error) => {
+      if (!this.isOver) throw error ?? new Error("the records process ended the stream");
+    });
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.stream.end();
+  }
+
+  /** Sends so many records at least; resolves when all of them are acked. */
+  async feed(count: number): Promise<void> {
+    const last = this.creditId + count;
+    while (this.creditId < last) {
+      while (this.seq - this.acked < unackedBatches && this.creditId < last) this.stream.send(this.batch());
+      await this.nextAck();
+    }
+    while (this.acked < this.seq) await this.nextAck();
+  }
+
+  private nextAck(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+
+  private batch(): Buffer {
+    const writer = new RecordBatchWriter(batchBytes);
+    while (writer.count < batchRecords && writer.sizeBytes < batchBytes) {
+      this.creditId++;
+      const record = this.records[this.creditId % this.records.length] as RawRecord;
+      writer.add({ ...record, creditId: this.creditId });
+    }
+    return writer.finish(++this.seq);
+  }
+}
+
+const figures: Figure[] = [];
+for (const [name, recordOf, bar] of [
+  ["small JSON", plainRecord, undefined],
+  ["streams of 16 chunks", (id: number) => streamedRecord(shapes.vllm, id, 16), streamedBar],
+] as const) {
+  const { perSec, cpuUs } = await measure(Array.from({ length: distinct }, (_, index) => recordOf(index + 1)));
+  figures.push(
+    { figure: `${name}: committed`, measured: perSec, unit: "/s", bar: bar === undefined ? bar : { of: "figure", atLeast: bar } },
+    { figure: `${name}: CPU a record`, measured: cpuUs, unit: "µs" },
+  );
+}
+reportFigures("records", figures);
+
+async function measure(records: readonly RawRecord[]): Promise<{ perSec: number; cpuUs: number }> {
+  const side = fork(new URL("./support/records-side.ts", import.meta.url));
+  const ready = await answerOf(side);
+  if (ready.kind !== "ready") throw new Error("the records process did not start");
+  const channel = createChannel({ address: ready.address });
+  const feeder = new Feeder(createClient(RecordProcessorService, channel, codecs).processRecords(), records);
+  await feeder.feed(warmUpCount);
+  const before = await usedBy(side);
+  const startMs = performance.now();
+  await feeder.feed(count);
+  const sec = (performance.now() - startMs) / 1000;
+  const after = await usedBy(side);
+  feeder.end();
+  channel.close();
+  side.disconnect();
+  await once(side, "exit");
+  const committed = after.committed - before.committed;
+  return { perSec: committed / sec, cpuUs: (after.cpuUs - before.cpuUs) / committed };
+}
+
+async function answerOf(side: ChildProcess): Promise<RecordsSideMessage> {
+  const [message] = await once(side, "message", { signal: AbortSignal.timeout(20_000) });
+  return message as RecordsSideMessage;
+}
+
+async function usedBy(side: ChildProcess): Promise<RecordsSideMessage & { kind: "used" }> {
+  side.send("?");
+  const answer = await answerOf(side);
+  if (answer.kind !== "used") throw new Error("the records process did not say what it used");
+  return answer;
+}

@@ -1,0 +1,72 @@
+/** What a bench found, as a table for people and, where `npm run bench` asks for it, as lines of JSON in a file. */
+import { appendFileSync } from "node:fs";
+import Table from "cli-table3";
+
+/** One figure beside what it is held against. */
+export interface Figure {
+  /** What was measured, `small JSON, http1`. */
+  readonly figure: string;
+  /** NaN: could not be measured here; `note` says why. */
+  readonly measured: number;
+  readonly unit: string;
+  /** Something else in the same run that the figure is a ratio of. */
+  readonly beside?: { readonly what: string; readonly value: number } | undefined;
+  /** What is asked of the figure, or of its ratio; absent: nothing. */
+  readonly bar?: { readonly of: "figure" | "ratio"; readonly atLeast?: number; readonly atMost?: number } | undefined;
+  readonly note?: string | undefined;
+}
+
+/** A variable that names a file to which every figure is appended, one JSON object a line. */
+export const figuresVariable = "ASSAY_BENCH_FIGURES";
+
+/** Prints the figures of one bench, adds them to the file that is asked for, and sets exit code 1 where a bar is missed. */
+export function reportFigures(bench: string, figures: readonly Figure[]): void {
+  process.stdout.write(`${tableOf(figures.map((figure) => ({ bench, ...figure })))}\n`);
+  const file = process.env[figuresVariable];
+  if (file !== undefined) for (const figure of figures) appendFileSync(file, `${JSON.stringify({ bench, ...figure })}\n`);
+  if (figures.some((figure) => isMet(figure) === false)) process.exitCode = 1;
+}
+
+/** Undefined: nothing is asked, or it could not be measured. */
+export function isMet({ measured, beside, bar }: Figure): boolean | undefined {
+  if (bar === undefined) return undefined;
+  const value = bar.of === "figure" ? measured : measured / (beside?.value ?? Number.NaN);
+  if (Number.isNaN(value)) return undefined;
+  return value >= (bar.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (bar.atMost ?? Number.POSITIVE_INFINITY);
+}
+
+/** All figures in one table. */
+export function tableOf(figures: readonly (Figure & { readonly bench: string })[]): string {
+  const table = new Table({
+    head: ["bench", "figure", "measured", "beside", "ratio", "bar", "met"],
+    colAligns: ["left", "left", "right", "right", "right", "right", "left"],
+    style: { head: [], border: [] },
+  });
+  for (const each of figures) {
+    const { bench, figure, measured, unit, beside, bar, note } = each;
+    const met = isMet(each);
+    table.push([
+      bench,
+      note === undefined ? figure : `${figure}\n  ${note}`,
+      Number.isNaN(measured) ? "–" : `${numberText(measured)} ${unit}`,
+      beside === undefined || Number.isNaN(beside.value) ? "" : `${beside.what}: ${numberText(beside.value)}`,
+      beside === undefined || Number.isNaN(measured / beside.value) ? "" : (measured / beside.value).toFixed(2),
+      bar === undefined ? "" : barText(bar, unit),
+      met === undefined ? "" : met ? "met" : "missed",
+    ]);
+  }
+  return table.toString();
+}
+
+function barText({ of, atLeast, atMost }: NonNullable<Figure["bar"]>, unit: string): string {
+  const suffix = of === "ratio" ? "×" : ` ${unit}`;
+  return [
+    ...(atLeast === undefined ? [] : [`≥ ${numberText(atLeast)}${suffix}`]),
+    ...(atMost === undefined ? [] : [`≤ ${numberText(atMost)}${suffix}`]),
+  ].join(", ");
+}
+
+function numberText(value: number): string {
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
+  return value.toFixed(digits).replace(/(?<=\d)(?=(\d{3})+$)/g, digits === 0 ? " " : "");
+}

@@ -1,0 +1,83 @@
+/**
+ * A process that is a suite's records process without a suite: a record-processor and a records-manager with its file, over the
+ * network as in a run. Started by `bench/records.ts`; tells its address, and what it used whenever it is asked.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { silentLogger } from "../../services/common/logger.ts";
+import { createChannel } from "../../services/common/rpc/channel.ts";
+import { createClient } from "../../services/common/rpc/client.ts";
+import { createRpcServer } from "../../services/common/rpc/server.ts";
+import { ingestCodecs, ProcessorRun } from "../../services/record-processor/processor-run.ts";
+import { createRecordProcessorService } from "../../services/record-processor/service.ts";
+import { QueryClient } from "../../services/records-manager/query-client.ts";
+import { RecordsRun } from "../../services/records-manager/records-run.ts";
+import { createRecordsManagerService } from "../../services/records-manager/service.ts";
+
+/** What the process tells. */
+export type RecordsSideMessage =
+  | { readonly kind: "ready"; readonly address: string }
+  | { readonly kind: "used"; readonly committed: number; readonly cpuUs: number };
+
+const folder = mkdtempSync(join(tmpdir(), "assay-bench-records-"));
+const run = new RecordsRun({
+  folder: join(folder, "run"),
+  header: {
+    runId: "run",
+    spec: "{}",
+    createdWallNs: 1.7e18,
+    suiteWallOffsetNs: 1.7e18,
+    versions: { assay: "bench" },
+    phases: [{ phase: 1, name: "profiling", kind: "profiling", hasCeiling: false }],
+  },
+  queries: new QueryClient(),
+  log: silentLogger,
+  note: () => {},
+  onFailure: (error) => {
+    throw error;
+  },
+});
+let processor: ProcessorRun | undefined;
+const manager = createRecordsManagerService({
+  runOf: () => run,
+  folderOf: async () => folder,
+  phaseOf: () => ({ name: "profiling", kind: PhaseKind.PROFILING }),
+  queries: new QueryClient(),
+});
+const services = [
+  createRecordProcessorService(
+    () => processor,
+    () => "record-processor-1",
+  ),
+  manager,
+];
+const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
+const { address } = await server.start();
+const channel = createChannel({ address });
+processor = new ProcessorRun({
+  runId: "run",
+  memberId: "record-processor-1",
+  spec: create(RunSpecSchema, {}),
+  countTokens: undefined,
+  log: silentLogger,
+  dial: () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords(),
+});
+await processor.ready;
+const tell = (message: RecordsSideMessage): void => {
+  process.send?.(message);
+};
+process.on("message", () => {
+  const { user, system } = process.cpuUsage();
+  tell({ kind: "used", committed: run.committedRows, cpuUs: user + system });
+});
+process.once("disconnect", () => {
+  run.close();
+  rmSync(folder, { recursive: true, force: true });
+  process.exit();
+});
+tell({ kind: "ready", address });
