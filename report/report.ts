@@ -179,8 +179,9 @@ function identityLines(phase: PhaseSummary, progress: PhaseProgress | undefined,
   if (identity === undefined) return [];
   const asked = progress?.asked ?? 0n;
   const parts = partsOf(identity, asked);
+  const { queued } = identity;
   const isWhole = parts.length === 0 && identity.missingRecord === 0n && identity.late === 0n && identity.conflicts === 0n;
-  if (isWhole) return [];
+  if (isWhole && queued === 0n) return [];
   const { succeeded, errored, cancelled, missingRecord } = identity;
   const sent = sentOf(identity);
   const inside = [`${whole(succeeded)} succeeded`, `${whole(errored)} errored`, `${whole(cancelled)} cancelled`];
@@ -190,6 +191,7 @@ function identityLines(phase: PhaseSummary, progress: PhaseProgress | undefined,
     " + ",
   );
   const apart = [
+    ...(queued > 0n ? [`${whole(queued)} of those sent waited for a place under the ceiling`] : []),
     ...(identity.late > 0n ? [`${whole(identity.late)} records came too late to count`] : []),
     ...(identity.conflicts > 0n ? [`${whole(identity.conflicts)} records belong to no request`] : []),
   ];

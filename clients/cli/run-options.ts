@@ -6,7 +6,7 @@ import type { FlagKind } from "./flag-kinds.ts";
 import type { Flag } from "./flags/flag.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
-import { phasesOf } from "./run-phases.ts";
+import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
 
 /** Options of `assay run`, and where each was given. */
 export type GivenRun = GivenOptions<typeof runFlags>;
@@ -20,6 +20,9 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "turnsMean"],
   ["inputFile", "turnDelayMean"],
   ["noProbe", "waitForModelTimeoutSec"],
+  ["requestRate", "requestRateSeries"],
+  ["requestRate", "burstSize"],
+  ["requestRateSeries", "burstSize"],
 ];
 
 /** Options without those of the environment that one on the command line excludes. */
@@ -54,7 +57,14 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   if (!hasFile) {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
     needs("concurrencyUnit", "concurrency");
-    needs("arrivalPattern", "requestRate");
+    if (!isRated(given.options)) needs("arrivalPattern", "requestRate");
+    if (!has("burstSize") && !has("requestRateSeries")) needs("overload", "requestRate");
+    needs("overload", "concurrency");
+    if (given.options.arrivalPattern !== "gamma" && given.origins.get("arrivalSmoothness") === "argument") {
+      problems.push(`${shown("arrivalSmoothness", given)}: needs --arrival-pattern gamma beside it`);
+    }
+    needs("burstSize", "burstIntervalSec");
+    needs("burstIntervalSec", "burstSize");
     needs("graceSec", "durationSec");
     needs("cancellationDelaySec", "cancellationRate");
     needs("endpointModule", "endpointType");
@@ -74,6 +84,11 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   for (const [one, other] of exclusive) {
     if (has(one) && has(other)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
   }
+  const rates = (["requestRate", "requestRateSeries", "burstSize"] as const).filter(has);
+  if (given.options.arrivalPattern === "concurrency_burst" || has("burstSize")) {
+    for (const rate of has("arrivalPattern") ? rates : [])
+      problems.push(`${shown("arrivalPattern", given)}: not together with ${runFlags[rate].flag}`);
+  }
   return problems;
 }
 
@@ -91,7 +106,7 @@ export function shown(name: keyof RunOptions, { options, origins }: GivenRun): s
  */
 export function withMock(options: RunOptions, url: string, file: JsonObject = {}): RunOptions {
   const hasPhases = file.phases !== undefined;
-  const hasLoad = hasPhases || options.concurrency !== undefined || options.requestRate !== undefined;
+  const hasLoad = hasPhases || options.concurrency !== undefined || isRated(options);
   const hasStop = hasPhases || options.requestCount !== undefined || options.durationSec !== undefined;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
@@ -115,7 +130,7 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
  * A RunSpec in proto JSON, with what was given and nothing else; a load and a stop there always are. Options are laid over `file`:
  * objects field by field, lists whole, and load and stop over every measured phase of it.
  */
-export function runSpecJson(options: RunOptions, file: JsonObject = {}): JsonObject {
+export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject = {}): JsonObject {
   const spec = structuredClone(file);
   const source = sourceOf(options, file.dataset);
   if (source !== undefined && isObject(spec.dataset)) {

@@ -5,7 +5,19 @@ import type { RunOptions } from "./flags.ts";
 /** AIPerf's rule: without a count or a duration, enough requests for every slot to be used twice. */
 const defaultRequestCount = (concurrency: number): number => Math.max(10, 2 * concurrency);
 
-export function phasesOf(options: RunOptions, file: readonly JsonObject[]): JsonObject[] {
+/** Options with what was read of the files that they name. */
+export type PhaseOptions = RunOptions & {
+  /** Of `--request-rate-series`. */
+  readonly ratePoints?: readonly JsonObject[] | undefined;
+};
+
+/** Whether options name a load by rate. */
+export function isRated({ requestRate, requestRateSeries, burstSize, arrivalPattern }: RunOptions): boolean {
+  const hasRate = requestRate !== undefined || requestRateSeries !== undefined || burstSize !== undefined;
+  return hasRate || arrivalPattern === "concurrency_burst";
+}
+
+export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): JsonObject[] {
   const { requestCount, durationSec, warmupRequestCount, concurrency = 1 } = options;
   const isNew = file.length === 0;
   const stop: JsonObject = {};
@@ -45,13 +57,13 @@ function withExtras(phase: JsonObject, options: RunOptions): JsonObject {
 }
 
 /** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */
-function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): JsonObject {
+function phaseOver(phase: JsonObject, options: PhaseOptions, stop: JsonObject): JsonObject {
   if (!isMeasured(phase)) return phase;
-  const { concurrency, concurrencyUnit, requestRate, arrivalPattern } = options;
+  const { concurrency, concurrencyUnit } = options;
   const over: JsonObject = withExtras({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
-  if (requestRate !== undefined) {
+  if (isRated(options)) {
     for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
-    return { ...over, rate: { ...((phase.rate ?? {}) as JsonObject), ...loadOf(options).rate } };
+    return { ...over, rate: rateOver((phase.rate ?? {}) as JsonObject, options) };
   }
   const rate = phase.rate as JsonObject | undefined;
   if (rate === undefined) {
@@ -60,15 +72,14 @@ function phaseOver(phase: JsonObject, options: RunOptions, stop: JsonObject): Js
     if (concurrencyUnit !== undefined) closed.unit = unitOf(concurrencyUnit);
     return Object.keys(closed).length === 0 ? over : { ...over, concurrency: closed };
   }
-  return {
-    ...over,
-    rate: {
-      ...rate,
-      ...(concurrency === undefined ? {} : { concurrency_ceiling: concurrency }),
-      ...(concurrencyUnit === undefined ? {} : { ceiling_unit: unitOf(concurrencyUnit) }),
-      ...(arrivalPattern === undefined ? {} : { pattern: patternOf(arrivalPattern) }),
-    },
-  };
+  return { ...over, rate: { ...rate, ...rateOf(options) } };
+}
+
+/** A rate of a file under that of options: of the rates, one holds. */
+function rateOver(rate: JsonObject, options: PhaseOptions): JsonObject {
+  const { rate_per_sec: _rate, series: _series, bursts: _bursts, ...rest } = rate;
+  if (options.burstSize !== undefined) delete rest.pattern;
+  return { ...rest, ...rateOf(options) };
 }
 
 function patternOf(pattern: string): string {
@@ -79,13 +90,26 @@ function unitOf(unit: string): string {
   return `CONCURRENCY_UNIT_${unit.toUpperCase()}`;
 }
 
-function loadOf(options: RunOptions): { concurrency?: JsonObject; rate?: JsonObject } {
-  const { requestRate, arrivalPattern, concurrency, concurrencyUnit } = options;
-  const unit = concurrencyUnit === undefined ? undefined : unitOf(concurrencyUnit);
-  if (requestRate === undefined) return { concurrency: { limit: concurrency ?? 1, ...(unit === undefined ? {} : { unit }) } };
-  const rate: JsonObject = { rate_per_sec: requestRate };
+function loadOf(options: PhaseOptions): { concurrency?: JsonObject; rate?: JsonObject } {
+  const { concurrency = 1, concurrencyUnit, arrivalPattern } = options;
+  const unit = concurrencyUnit === undefined ? {} : { unit: unitOf(concurrencyUnit) };
+  if (!isRated(options)) return { concurrency: { limit: concurrency, ...unit } };
+  const rate = rateOf(options);
+  return { rate: arrivalPattern === "concurrency_burst" ? { ...rate, concurrency_ceiling: concurrency } : rate };
+}
+
+/** The fields of a load by rate that options give. */
+function rateOf(options: PhaseOptions): JsonObject {
+  const { requestRate, arrivalPattern, arrivalSmoothness, concurrency, concurrencyUnit, overload } = options;
+  const { ratePoints, burstSize, burstIntervalSec } = options;
+  const rate: JsonObject = {};
+  if (requestRate !== undefined) rate.rate_per_sec = requestRate;
+  if (ratePoints !== undefined) rate.series = [...ratePoints];
+  if (burstSize !== undefined) rate.bursts = { size: burstSize, interval_sec: burstIntervalSec ?? 0 };
   if (arrivalPattern !== undefined) rate.pattern = patternOf(arrivalPattern);
+  if (arrivalSmoothness !== undefined) rate.smoothness = arrivalSmoothness;
   if (concurrency !== undefined) rate.concurrency_ceiling = concurrency;
-  if (unit !== undefined) rate.ceiling_unit = unit;
-  return { rate };
+  if (concurrencyUnit !== undefined) rate.ceiling_unit = unitOf(concurrencyUnit);
+  if (overload !== undefined) rate.overload = `OVERLOAD_${overload.toUpperCase()}`;
+  return rate;
 }

@@ -55,6 +55,7 @@ function identityJson(identity: PhaseIdentity): object {
     conflicts: Number(identity.conflicts),
     abandoned: Number(identity.abandoned),
     unaccounted: Number(identity.unaccounted),
+    queued: Number(identity.queued),
   };
 }
 

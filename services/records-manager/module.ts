@@ -146,7 +146,6 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
       case: "identity",
       value: {
         $typeName: "assay.controller.v1.PhaseIdentity",
-        abandoned: 0n,
         ...zeroIdentity,
         ...identityOf(phase),
       },
@@ -250,4 +249,6 @@ const zeroIdentity = {
   late: 0n,
   conflicts: 0n,
   unaccounted: 0n,
+  abandoned: 0n,
+  queued: 0n,
 };

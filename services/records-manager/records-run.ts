@@ -172,6 +172,8 @@ export class RecordsRun {
           unused: rangesOf(account.unused),
           dropped: rangesOf(account.dropped),
           lost: rangesOf(account.lost),
+          abandoned: Number(account.abandoned),
+          queued: Number(account.queued),
         },
         monotonicNs(),
       );

@@ -54,6 +54,8 @@ export function identityOf(phase: PhaseSummary): MessageInitShape<typeof PhaseId
     missingRecord: BigInt(counts.missingRecord),
     missingLost: BigInt(counts.missingLost),
     unaccounted: BigInt(counts.unaccounted),
+    abandoned: BigInt(phase.abandoned),
+    queued: BigInt(phase.queued),
     late: BigInt(phase.late),
     conflicts: BigInt(phase.conflicts),
   };

@@ -7,6 +7,7 @@ import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
+import { Bursts, hasBursts } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import {
@@ -54,7 +55,7 @@ export function summarizeRun(folder: string, options: SummaryOptions = {}): RunS
 export function summarize(reader: RunReader, options: SummaryOptions = {}): RunSummary {
   const run = reader.run();
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
-  const works = worksOf(phases, options.isMerged === true);
+  const works = worksOf(phases, options.isMerged === true, run.spec);
   readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
   const distinct = [...new Set(works.values())];
@@ -80,24 +81,27 @@ interface PhaseWork {
   readonly figures: PhaseFigures;
   readonly statistics: Map<string, Statistics>;
   readonly notes: WorkloadNote[];
+  /** Undefined: its load is none of bursts. */
+  readonly bursts: Bursts | undefined;
 }
 
 /** By phase index; phases that are taken together share one. */
-function worksOf(phases: readonly PhaseRow[], isMerged: boolean): Map<number, PhaseWork> {
+function worksOf(phases: readonly PhaseRow[], isMerged: boolean, spec: string): Map<number, PhaseWork> {
   const groups = isMerged ? [...Map.groupBy(phases, ({ kind }) => kind).values()] : phases.map((phase) => [phase]);
   return new Map(
     groups.flatMap((rows) => {
-      const work = newWork(rows);
+      const work = newWork(rows, spec);
       return work === undefined ? [] : rows.map(({ phase }) => [phase, work] as const);
     }),
   );
 }
 
-function newWork(rows: readonly PhaseRow[]): PhaseWork | undefined {
+function newWork(rows: readonly PhaseRow[], spec: string): PhaseWork | undefined {
   const head = rows[0];
   if (head === undefined) return undefined;
   const hasCeiling = rows.some((row) => row.hasCeiling);
-  return { rows, head, figures: new PhaseFigures(hasCeiling), statistics: new Map(), notes: [] };
+  const bursts = hasBursts(spec, head.phase) ? new Bursts() : undefined;
+  return { rows, head, figures: new PhaseFigures(hasCeiling), statistics: new Map(), notes: [], bursts };
 }
 
 const FIGURE_COLUMNS = [
@@ -143,6 +147,7 @@ function readPass(
       if (work === undefined) continue;
       const isFailure = row[2] === 1 || row[3] !== null;
       if (isFirst) addFigures(work.figures, row);
+      if (isFirst && row[6] !== null) work.bursts?.add(row[6] as number, row[8] as number);
       pushValues(columns.get(work) ?? [], metrics, row, isFailure);
     }
   }
@@ -227,6 +232,8 @@ function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }
     isClosed: rows.every((row) => row.isClosed),
     isAccountComplete: rows.every((row) => row.isAccountComplete),
     counts: countsOf(rows, figures),
+    abandoned: total((row) => row.abandoned),
+    queued: total((row) => row.queued),
     late: total((row) => row.late),
     conflicts: total((row) => row.conflicts),
     startWallNs: figures.firstNs === undefined ? undefined : figures.firstNs + wallOffsetNs,
@@ -248,12 +255,13 @@ function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }
   };
 }
 
-function phaseNotes({ figures, statistics }: PhaseWork): WorkloadNote[] {
+function phaseNotes({ figures, statistics, bursts }: PhaseWork): WorkloadNote[] {
   const { completed, lengthLimited, usageMismatch, streamIgnored } = figures;
   const truncated = figures.errorCount("truncated");
   return [
     coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
     outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
+    bursts?.note(),
     ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, streamIgnored }),
   ].filter((note) => note !== undefined);
 }

@@ -219,7 +219,7 @@ export class TimingRun {
     };
   }
 
-  private returned({ account, sessions, abandonedTurns }: PhaseReport, nowNs: number): void {
+  private returned({ account, sessions, abandonedTurns, queued }: PhaseReport, nowNs: number): void {
     this.sessionsBefore += sessions;
     const value = create(ReturningCompleteSchema, {
       atNs: this.options.clock.toSuite(nowNs),
@@ -230,6 +230,7 @@ export class TimingRun {
         dropped: wireRangesOf(account.dropped),
         lost: wireRangesOf(account.lost),
         abandoned: BigInt(abandonedTurns),
+        queued: BigInt(queued),
         strayReturns: BigInt(this.violations),
       }),
     });

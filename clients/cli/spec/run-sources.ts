@@ -14,6 +14,8 @@ export interface RunSources extends SpecSources {
   /** The spec of the file of `--config`; empty without one. */
   readonly fileSpec: JsonObject;
   readonly cwd: string;
+  /** Points of the file of `--request-rate-series`. */
+  readonly ratePoints?: readonly JsonObject[] | undefined;
   /** File of the user's own endpoints, absolute; it could be loaded. Absent: none. */
   readonly endpointModule?: string | undefined;
 }
@@ -25,6 +27,8 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   const { cwd } = asked.terminal;
   const file = options.config === undefined ? undefined : await readSpecFile(options.config, cwd);
   const settings = options.settings ?? [];
+  const series = options.requestRateSeries === undefined ? undefined : await readRateSeriesFile(options.requestRateSeries, cwd);
+  if (series !== undefined && series.problems.length > 0) return { problems: series.problems };
   const sources: RunSources = {
     given,
     options,
@@ -32,6 +36,7 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
     file: file === undefined ? undefined : { name: options.config ?? "", places: file.places },
     settingPaths: settings.length === 0 ? [] : settings.map((await import("./settings.ts")).pathOfSetting),
     cwd,
+    ratePoints: series?.points,
     endpointModule: options.endpointModule === undefined ? undefined : resolve(cwd, options.endpointModule),
   };
   if (file !== undefined && file.problems.length > 0) return { problems: file.problems };
@@ -60,11 +65,11 @@ const mockPlaceholder = "http://127.0.0.1:1";
  * @param mockUrl where the built-in server of `--mock` listens
  */
 export async function specOf(
-  { options, fileSpec, cwd }: RunSources,
+  { options, fileSpec, cwd, ratePoints }: RunSources,
   mockUrl: string | undefined,
 ): Promise<{ readonly spec: JsonObject; readonly problems: readonly string[] }> {
   const complete = options.mock && mockUrl !== undefined ? withMock(options, mockUrl, fileSpec) : options;
-  const spec = runSpecJson(complete, fileSpec);
+  const spec = runSpecJson({ ...complete, ratePoints }, fileSpec);
   const made =
     options.settings === undefined
       ? { spec, problems: [] }
@@ -77,16 +82,31 @@ export async function specOf(
   return { ...made, spec: { ...absolute, output: { ...rest, ...inFolder } } };
 }
 
+async function readRateSeriesFile(
+  name: string,
+  cwd: string,
+): Promise<{ points: readonly JsonObject[]; problems: readonly string[] }> {
+  const text = await readText(name, cwd);
+  if (typeof text !== "string") return { points: [], problems: [`--request-rate-series ${name}: ${text.problem}`] };
+  const { readRateSeries } = await import("./rate-series.ts");
+  const { points, problems } = readRateSeries(text);
+  return { points, problems: problems.map((problem) => `${name}:${problem}`) };
+}
+
+async function readText(name: string, cwd: string): Promise<string | { readonly problem: string }> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(resolve(cwd, name)));
+  } catch (error) {
+    return { problem: `cannot be read: ${messageOf(error)}` };
+  }
+}
+
 async function readSpecFile(
   name: string,
   cwd: string,
 ): Promise<{ spec: JsonObject; places: ReadonlyMap<string, string>; problems: readonly string[] }> {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(resolve(cwd, name)));
-  } catch (error) {
-    return { spec: {}, places: new Map(), problems: [`--config ${name}: cannot be read: ${messageOf(error)}`] };
-  }
+  const text = await readText(name, cwd);
+  if (typeof text !== "string") return { spec: {}, places: new Map(), problems: [`--config ${name}: ${text.problem}`] };
   const { readSpecText } = await import("./spec-reader.ts");
   const read = readSpecText(text);
   return { ...read, problems: read.problems.map((problem) => `${name}:${problem}`) };

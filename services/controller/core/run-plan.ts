@@ -1,6 +1,6 @@
 /** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
-import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { PhaseSpec, RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { RUN_BOUNDS, type RunBounds, type RunPlan } from "./run-machine.ts";
 
 export interface PlanOptions {
@@ -48,7 +48,7 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
  */
 export function workersFor(spec: RunSpec, hostCores: readonly number[]): number {
   const byCores = hostCores.reduce((sum, cores) => sum + Math.max(1, cores - 1), 0);
-  const limits = spec.phases.map(({ load }) => (load.case === "concurrency" ? load.value.limit : Number.POSITIVE_INFINITY));
+  const limits = spec.phases.map(({ load }) => atOnceOf(load) ?? Number.POSITIVE_INFINITY);
   const wanted = spec.workers?.maxWorkers ?? byCores;
   return Math.max(1, Math.min(wanted, Math.max(...limits)));
 }
@@ -60,6 +60,12 @@ export function pacingWarning(spec: RunSpec, hostCores: readonly number[]): stri
   const free = hostCores.reduce((sum, cores) => sum + Math.max(1, cores - 1), 0);
   if (workers <= free) return undefined;
   return `${workers} workers with precise pacing are more than the ${free} that the cores can keep awake: requests may be late`;
+}
+
+/** Most requests at once; undefined: no bound. */
+function atOnceOf(load: PhaseSpec["load"]): number | undefined {
+  if (load.case === "concurrency") return load.value.limit;
+  return load.case === "rate" ? load.value.concurrencyCeiling : undefined;
 }
 
 const shortRunRequests = 1000n;

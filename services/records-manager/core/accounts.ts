@@ -8,6 +8,10 @@ export interface PhaseAccount {
   readonly unused: IdRanges;
   readonly dropped: IdRanges;
   readonly lost: IdRanges;
+  /** Turns of sessions that ended early, never drawn. Default 0. */
+  readonly abandoned?: number;
+  /** Requests that waited for a place under a ceiling, among those sent. Default 0. */
+  readonly queued?: number;
 }
 
 /** What timing's last heartbeat said of a phase, for the account of a run whose timing process died. */
@@ -39,6 +43,9 @@ export interface ClosedPhase {
   readonly isIncomplete: boolean;
   /** Only when incomplete: ids with neither a row nor a known end. No equality is claimed then. */
   readonly unaccounted: number;
+  /** As timing's account has them; absent: 0. */
+  readonly abandoned?: number;
+  readonly queued?: number;
 }
 
 export interface RecordKey {
@@ -198,7 +205,7 @@ export class Accounts<Row extends RecordKey> {
     const isDone =
       (open.sentWithoutRow === 0 && (open.lostWithoutRow === 0 || now >= open.lostDeadlineNs)) || now >= open.recordsDeadlineNs;
     if (!isDone) return;
-    const { phase, drawn, unused, dropped, lost } = open.account;
+    const { phase, drawn, unused, dropped, lost, abandoned = 0, queued = 0 } = open.account;
     const rows = this.#rowsOf(phase);
     const countable = open.sent.union(lost);
     const closed: ClosedPhase = {
@@ -212,6 +219,8 @@ export class Accounts<Row extends RecordKey> {
       conflicts: rows.subtract(countable),
       isIncomplete: false,
       unaccounted: 0,
+      ...(abandoned === 0 ? {} : { abandoned }),
+      ...(queued === 0 ? {} : { queued }),
     };
     this.#open.delete(phase);
     this.#close(closed);

@@ -9,7 +9,8 @@ export type NoteCode =
   | "length_limited_answers"
   | "usage_mismatch"
   | "stream_ignored"
-  | "output_length";
+  | "output_length"
+  | "burst_spread";
 
 export interface WorkloadNote {
   readonly code: NoteCode;

@@ -31,6 +31,10 @@ export interface PhaseSummary {
   readonly isClosed: boolean;
   readonly isAccountComplete: boolean;
   readonly counts: PhaseCounts;
+  /** Turns never drawn because their sessions ended early. */
+  readonly abandoned: number;
+  /** Requests that waited for a place under a ceiling. */
+  readonly queued: number;
   /** Records that came after the phase was closed, and records that no account vouches for; neither is in any figure. */
   readonly late: number;
   readonly conflicts: number;

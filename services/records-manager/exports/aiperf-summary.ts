@@ -107,6 +107,8 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       counts: countsJson(phase.counts),
       late: phase.late,
       conflicts: phase.conflicts,
+      abandoned: phase.abandoned === 0 ? undefined : phase.abandoned,
+      queued: phase.queued === 0 ? undefined : phase.queued,
       begin_ns: wholeNs(phase.beginWallNs),
       end_ns: wholeNs(phase.finishWallNs),
       notes: phase.notes.map(({ tag, message }) => ({ metric: tag, message })),

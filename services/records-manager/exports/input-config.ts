@@ -12,6 +12,7 @@ import {
   ModelSelection,
   type OutputSpec,
   type PhaseSpec,
+  type RateLoad,
   type RunSpec,
   Sampling,
   type TargetSpec,
@@ -106,7 +107,7 @@ function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObjec
   return {
     name,
     kind: kind === PhaseKind.WARMUP ? "warmup" : "profiling",
-    type: load.case === "rate" ? (patternNames[load.value.pattern] ?? "poisson") : load.case,
+    type: load.case === "rate" ? typeName(load.value) : load.case,
     exclude_from_results: kind === PhaseKind.WARMUP ? true : undefined,
     requests: stop?.requestCount,
     sessions: stop?.sessionCount,
@@ -115,8 +116,19 @@ function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObjec
       load.case === "concurrency" ? load.value.limit : load.case === "rate" ? load.value.concurrencyCeiling : undefined,
     // AIPerf has a grace period beside a duration only.
     grace_period: durationSec === undefined ? undefined : floatOf(graceSec),
-    rate: load.case === "rate" ? new Float(load.value.ratePerSec) : undefined,
+    rate: load.case === "rate" && load.value.ratePerSec > 0 ? new Float(load.value.ratePerSec) : undefined,
+    smoothness: load.case === "rate" ? floatOf(load.value.smoothness) : undefined,
+    rate_series: load.case === "rate" ? seriesConfig(load.value) : undefined,
   };
+}
+
+function seriesConfig({ series }: RateLoad): JsonObject | undefined {
+  if (series.length === 0) return undefined;
+  return { points: series.map(({ atSec, ratePerSec }) => ({ time_s: new Float(atSec), qps: new Float(ratePerSec) })) };
+}
+
+function typeName({ bursts, pattern }: RateLoad): string {
+  return bursts === undefined ? (patternNames[pattern] ?? "poisson") : "bursts";
 }
 
 const patternNames: Readonly<Partial<Record<ArrivalPattern, string>>> = {

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
+import { closedPhaseFrom } from "./closed-phase.ts";
 import { metricColumnsOf, quoted, RUN_FILE, requestColumns, runFormat } from "./schema.ts";
 
 export interface RunRow {
@@ -34,6 +35,9 @@ export interface PhaseRow {
   readonly isAccountComplete: boolean;
   /** Undefined until the phase is closed. */
   readonly counts: PhaseCounts | undefined;
+  /** Turns never drawn, and requests that waited under a ceiling, by timing's account. */
+  readonly abandoned: number;
+  readonly queued: number;
   readonly late: number;
   readonly conflicts: number;
 }
@@ -233,6 +237,8 @@ export class RunReader {
 
 function phaseOf(row: Row): PhaseRow {
   const isClosed = row.closed === 1;
+  const closing = textOf(row.closing);
+  const { abandoned = 0, queued = 0 } = closing === undefined ? {} : closedPhaseFrom(closing);
   return {
     phase: Number(row.phase),
     name: String(row.name),
@@ -243,6 +249,8 @@ function phaseOf(row: Row): PhaseRow {
     isClosed,
     isAccountComplete: row.is_account_complete === 1,
     counts: isClosed ? countsOf(row) : undefined,
+    abandoned,
+    queued,
     late: Number(row.late),
     conflicts: Number(row.conflicts),
   };

@@ -27,9 +27,11 @@ export function issueDue(context: IssuingContext, now: number): void {
       if (hasStandby(context)) issueStandby(context, now);
       return;
     case "ceiling":
+      context.draws.leaveQueue(now);
       continueSessions(context, now);
       fillFreeSlots(context, now);
       if (load.overload === "drop") dropOverdue(context, now);
+      else context.draws.queueUntil(now);
       return;
     case "open":
       issueAhead(context, now);
@@ -48,7 +50,8 @@ function hasStandby({ draws, prefill }: IssuingContext): boolean {
  * it holds standby credits, turns that are ready wait with these and are sent before them.
  */
 function continueSessions(context: IssuingContext, now: number): void {
-  const isAhead = placeHolderOf(context.draws.spec.load) === "request" && hasStandby(context);
+  const { load } = context.draws.spec;
+  const isAhead = load.kind === "closed" && placeHolderOf(load) === "request" && hasStandby(context);
   for (const member of context.members) {
     if (!member.isReachable || member.waiting.count === 0) continue;
     const most = member.limit === 0 || !isAhead ? member.limit : member.limit + 2 * member.standby.size(member.limit);

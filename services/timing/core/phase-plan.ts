@@ -1,20 +1,19 @@
 /** From a phase of the RunSpec to what the timing core plays. Pure. */
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
-  ArrivalPattern,
   ConcurrencyUnit,
+  Overload,
+  type RateLoad,
   type RunSpec,
   type PhaseSpec as WirePhase,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../common/errors.ts";
-import { randomStream } from "../../common/random.ts";
 import { createSampler } from "../../common/sampler.ts";
 import { cancellationOf } from "./cancellation.ts";
 import type { DatasetShape } from "./dataset-shape.ts";
-import { constantPacer } from "./pacers/constant.ts";
 import type { Pacer } from "./pacers/pacer.ts";
-import { poissonPacer } from "./pacers/poisson.ts";
 import type { Conversations, Load, PhaseSpec, PlaceHolder } from "./phase.ts";
+import { pacerOf } from "./rate-load.ts";
 
 /**
  * @param sessionsBefore sessions that earlier phases have drawn: the dataset goes on where they stopped, so that a warm-up does
@@ -46,7 +45,7 @@ function loadOf(phase: WirePhase, spec: RunSpec, index: number): Load {
     case "concurrency":
       return { kind: "closed", concurrency: load.value.limit, unit: placeHolders[load.value.unit] };
     case "rate":
-      return openLoad(pacerOf(load.value.pattern, load.value.ratePerSec, spec, index), phase);
+      return rateLoadOf(load.value, phase, pacerOf(load.value, Number(spec.randomSeed ?? 0n), index));
     default:
       throw new AssayError("invalid_argument", `phase ${phase.name} has no load that this version plays`);
   }
@@ -58,16 +57,17 @@ const placeHolders: Readonly<Record<ConcurrencyUnit, PlaceHolder>> = {
   [ConcurrencyUnit.REQUEST]: "request",
 };
 
-/** Prefill slots are shared by all workers, so that timing itself waits for one. */
-function openLoad(pacer: Pacer, { prefillConcurrency }: WirePhase): Load {
-  if (prefillConcurrency === undefined) return { kind: "open", pacer };
-  return { kind: "ceiling", pacer, concurrency: Number.POSITIVE_INFINITY, overload: "queue" };
-}
-
-function pacerOf(pattern: ArrivalPattern, ratePerSec: number, spec: RunSpec, index: number): Pacer {
-  if (pattern === ArrivalPattern.CONSTANT) return constantPacer(ratePerSec);
-  const random = randomStream(Number(spec.randomSeed ?? 0n), "arrivals", index);
-  return poissonPacer(ratePerSec, () => random.next());
+/** Prefill slots are shared by all workers as a ceiling is, so that timing itself waits for one. */
+function rateLoadOf(load: RateLoad, { prefillConcurrency }: WirePhase, pacer: Pacer): Load {
+  const { concurrencyCeiling, ceilingUnit, overload } = load;
+  if (concurrencyCeiling === undefined && prefillConcurrency === undefined) return { kind: "open", pacer };
+  return {
+    kind: "ceiling",
+    pacer,
+    concurrency: concurrencyCeiling ?? Number.POSITIVE_INFINITY,
+    overload: overload === Overload.DROP ? "drop" : "queue",
+    unit: placeHolders[ceilingUnit],
+  };
 }
 
 function conversationsOf(spec: RunSpec, phase: number, dataset: DatasetShape, sessionsBefore: number): Conversations {

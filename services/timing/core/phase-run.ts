@@ -60,6 +60,11 @@ export class PhaseRun {
     return this.#sentNs < Number.POSITIVE_INFINITY;
   }
 
+  /** The duration is over and the phase not stopped yet: nothing more may be issued. */
+  isTimeUp(now: number): boolean {
+    return now >= this.#endNs && !this.draws.isStopped && !this.isSent;
+  }
+
   /** Draws nothing more, and ends what is in flight after `graceNs` (default: the spec's). Without effect when stopped before. */
   stop(now: number, graceNs = this.spec.graceNs): void {
     if (this.#stoppedNs < Number.POSITIVE_INFINITY) return;
@@ -82,7 +87,7 @@ export class PhaseRun {
   /** The next step that is due, undefined when there is none; to be carried out and asked again. The phase has then taken it. */
   next(facts: PhaseFacts, now: number): PhaseStep | undefined {
     if (this.#isReturned) return undefined;
-    if (!this.draws.isStopped && now >= this.#endNs && !this.isSent) return { kind: "stop", reason: "duration over" };
+    if (this.isTimeUp(now)) return { kind: "stop", reason: "duration over" };
     if (!this.isSent && facts.allHoldNothing && (this.draws.isStopped || facts.isDrawnOut)) {
       this.#sentNs = now;
       this.#cancelAtNs = Math.min(this.#cancelAtNs, now + this.spec.graceNs);

@@ -111,6 +111,10 @@ export class PhaseDraws {
   /** Turns of sessions that ended early, not by a stop. */
   abandonedTurns = 0;
   abandonedSessions = 0;
+  /** Arrivals that were sent after they had waited for a place under the ceiling. */
+  queuedArrivals = 0;
+  /** Arrivals due by then that have not been drawn found no place. */
+  #queueEndNs = Number.NEGATIVE_INFINITY;
 
   constructor(spec: PhaseSpec, startNs: number) {
     this.spec = spec;
@@ -191,6 +195,16 @@ export class PhaseDraws {
     return true;
   }
 
+  /** Nobody has a place for another session: whatever is due by `now` waits. */
+  queueUntil(now: number): void {
+    if (this.nextDueNs <= now) this.#queueEndNs = now;
+  }
+
+  /** Places may have become free. Whatever was due behind somebody who waited has waited too. */
+  leaveQueue(now: number): void {
+    if (this.nextDueNs <= this.#queueEndNs) this.#queueEndNs = now;
+  }
+
   /** Arrivals due before this time pass unused: there was nothing to send, neither a turn that was ready nor a new session. */
   passArrivals(beforeNs: number): void {
     while (this.nextDueNs < beforeNs) this.#takeDue();
@@ -239,6 +253,7 @@ export class PhaseDraws {
     const index = this.#index++;
     const countsTowardTarget = of.countsTowardTarget ?? true;
     if (countsTowardTarget) this.#counted++;
+    if (dueNs <= this.#queueEndNs) this.queuedArrivals++;
     const options = this.spec.conversations.turn?.({ conversation: of.conversation, turn: of.turn, index });
     return {
       id: 0,

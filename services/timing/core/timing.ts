@@ -80,6 +80,8 @@ export interface PhaseReport {
   /** Sessions that ended early (their worker was lost, or had no usable history left), and how many turns of theirs were not played. */
   readonly abandonedSessions: number;
   readonly abandonedTurns: number;
+  /** Requests that had to wait for a place under the ceiling. */
+  readonly queued: number;
 }
 
 export interface PhaseStats {
@@ -452,7 +454,7 @@ class Timing implements TimingCore {
     this.#distribute(members);
     const phase = this.#phase;
     if (phase === undefined) return;
-    if (!phase.isSent && !phase.draws.isStopped) this.#issue(phase, members, now);
+    if (!phase.isSent && !phase.draws.isStopped && !phase.isTimeUp(now)) this.#issue(phase, members, now);
     for (let step = this.#nextStep(phase, now); step !== undefined; step = this.#nextStep(phase, now)) {
       this.#take(step, phase, now);
       if (step.kind === "shun_holders" || step.kind === "shun_busy") break;
@@ -599,6 +601,7 @@ class Timing implements TimingCore {
       sessions: phase.draws.sessions,
       abandonedSessions: phase.draws.abandonedSessions,
       abandonedTurns: phase.draws.abandonedTurns,
+      queued: phase.draws.queuedArrivals,
     };
   }
 }

@@ -83,6 +83,7 @@ describe("a run whose disk is full", () => {
         dropped: [],
         lost: [],
         abandoned: 0n,
+        queued: 0n,
         strayReturns: 0n,
       }),
     );

@@ -81,6 +81,34 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     "--request-rate 5 --request-rate-mode POISSON",
     { phases: [profiling({ rate: { rate_per_sec: 5, pattern: "ARRIVAL_PATTERN_POISSON" } }, { request_count: "10" })] },
   ],
+  [
+    "--request-rate 5 --arrival-pattern gamma --vllm-burstiness 0.5",
+    {
+      phases: [
+        profiling({ rate: { rate_per_sec: 5, pattern: "ARRIVAL_PATTERN_GAMMA", smoothness: 0.5 } }, { request_count: "10" }),
+      ],
+    },
+  ],
+  [
+    "--request-rate 5 --concurrency 8 --overload drop",
+    {
+      phases: [
+        profiling({ rate: { rate_per_sec: 5, concurrency_ceiling: 8, overload: "OVERLOAD_DROP" } }, { request_count: "16" }),
+      ],
+    },
+  ],
+  [
+    "--burst-size 20 --burst-interval 0.5",
+    { phases: [profiling({ rate: { bursts: { size: 20, interval_sec: 0.5 } } }, { request_count: "10" })] },
+  ],
+  [
+    "--arrival-pattern concurrency_burst --concurrency 4",
+    {
+      phases: [
+        profiling({ rate: { pattern: "ARRIVAL_PATTERN_CONCURRENCY_BURST", concurrency_ceiling: 4 } }, { request_count: "10" }),
+      ],
+    },
+  ],
   ["--request-count 7", { phases: [profiling(oneAtOnce, { request_count: "7" })] }],
   ["--num-requests 1e3", { phases: [profiling(oneAtOnce, { request_count: "1000" })] }],
   ["--benchmark-duration 1.5", { phases: [profiling(oneAtOnce, { duration_sec: 1.5 })] }],
@@ -300,6 +328,20 @@ describe("options over a file", () => {
     ]);
   });
 
+  it("put one way to tell a rate in the place of another", () => {
+    const rated = {
+      phases: [profiling({ rate: { rate_per_sec: 5, pattern: "ARRIVAL_PATTERN_CONSTANT" } }, { duration_sec: 9 })],
+    };
+    const phases = (line: string) => runSpecJson({ ...parse(line).options, ratePoints: [{ at_sec: 0 }] }, rated).phases;
+    expect(phases("--request-rate-series f")).to.deep.equal([
+      profiling({ rate: { pattern: "ARRIVAL_PATTERN_CONSTANT", series: [{ at_sec: 0 }] } }, { duration_sec: 9 }),
+    ]);
+    const { options } = parse("--burst-size 2 --burst-interval 1");
+    expect(runSpecJson(options, rated).phases).to.deep.equal([
+      profiling({ rate: { bursts: { size: 2, interval_sec: 1 } } }, { duration_sec: 9 }),
+    ]);
+  });
+
   it("put a warm-up in the place of the file's, under the load that is measured", () => {
     expect(phasesOver("--warmup-request-count 1")[0]).to.deep.equal({
       name: "warmup",
@@ -367,7 +409,19 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ],
   ["--request-rate 0", ["--request-rate 0: expected a number above 0"]],
   ["--request-rate inf", ["--request-rate inf: expected a number above 0"]],
-  ["--request-rate 1 --arrival-pattern gamma", ["--arrival-pattern gamma: expected constant or poisson"]],
+  ["--request-rate 1 --arrival-pattern even", ["--arrival-pattern even: expected constant, poisson, gamma or concurrency_burst"]],
+  ["--request-rate 1 --arrival-smoothness 2", ["--arrival-smoothness 2: needs --arrival-pattern gamma beside it"]],
+  ["--request-rate 1 --overload drop", ["--overload drop: needs --concurrency beside it"]],
+  ["--concurrency 1 --overload drop", ["--overload drop: needs --request-rate beside it"]],
+  ["--burst-size 2", ["--burst-size 2: needs --burst-interval beside it"]],
+  ["--burst-interval 2", ["--burst-interval 2: needs --burst-size beside it"]],
+  ["--request-rate 1 --request-rate-series f", ["--request-rate 1: not together with --request-rate-series"]],
+  ["--request-rate 1 --burst-size 2 --burst-interval 1", ["--request-rate 1: not together with --burst-size"]],
+  ["--arrival-pattern poisson --burst-size 2 --burst-interval 1", ["--arrival-pattern poisson: not together with --burst-size"]],
+  [
+    "--arrival-pattern concurrency_burst --request-rate 3",
+    ["--arrival-pattern concurrency_burst: not together with --request-rate"],
+  ],
   ["--arrival-pattern constant", ["--arrival-pattern constant: needs --request-rate beside it"]],
   ["--num-requests 0", ["--num-requests 0: expected an integer of at least 1"]],
   ["--request-count 99999999999999999", ["--request-count 99999999999999999: expected an integer of at least 1"]],

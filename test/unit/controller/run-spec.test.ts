@@ -11,6 +11,7 @@ import {
   ModelSelection,
   Overload,
   type PhaseSpecSchema,
+  type RateLoadSchema,
   type RunSpec,
   RunSpecSchema,
   Sampling,
@@ -50,6 +51,8 @@ function refusalOf(spec: RunSpec): AssayError {
 
 const file = (value: object) => ({ dataset: { source: { case: "file" as const, value } } });
 const rateLoad = (ratePerSec: number) => ({ case: "rate" as const, value: { ratePerSec } });
+type RateInit = Exclude<MessageInitShape<typeof RateLoadSchema>, { $typeName: string }>;
+const rated = (value: RateInit): SpecInit => ({ phases: [phaseOf({ load: { case: "rate", value } })] });
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
 
 const phaseOf = (change: PhaseInit): PhaseInit => ({
@@ -283,6 +286,46 @@ describe("a wrong spec", () => {
       { phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 1, ceilingUnit: ConcurrencyUnit.REQUEST } } })] },
     ],
     ["phases[0].rate.rate_per_sec", "got Infinity", { phases: [phaseOf({ load: rateLoad(Number.POSITIVE_INFINITY) })] }],
+    ["phases[0].rate.smoothness", "needs the gamma pattern, got 2", rated({ ratePerSec: 1, smoothness: 2 })],
+    [
+      "phases[0].rate.smoothness",
+      "must be above 0, got 0",
+      rated({ ratePerSec: 1, pattern: ArrivalPattern.GAMMA, smoothness: 0 }),
+    ],
+    ["phases[0].rate.series", "not together with rate_per_sec", rated({ ratePerSec: 1, series: [{ atSec: 0, ratePerSec: 1 }] })],
+    ["phases[0].rate.series", "one of its rates must be above 0", rated({ series: [{ atSec: 0, ratePerSec: 0 }] })],
+    ["phases[0].rate.series[0].at_sec", "must be at least 0", rated({ series: [{ atSec: -1, ratePerSec: 1 }] })],
+    [
+      "phases[0].rate.series[1].at_sec",
+      "must be at least 5, the point before, got 4",
+      rated({
+        series: [
+          { atSec: 5, ratePerSec: 1 },
+          { atSec: 4, ratePerSec: 1 },
+        ],
+      }),
+    ],
+    ["phases[0].rate.series[0].rate_per_sec", "got NaN", rated({ series: [{ atSec: 0, ratePerSec: Number.NaN }] })],
+    ["phases[0].rate.bursts", "not together with a rate", rated({ ratePerSec: 1, bursts: { size: 1, intervalSec: 1 } })],
+    [
+      "phases[0].rate.bursts",
+      "not together with a pattern",
+      rated({ pattern: ArrivalPattern.CONSTANT, bursts: { size: 1, intervalSec: 1 } }),
+    ],
+    ["phases[0].rate.bursts.size", "must be at least 1, got 0", rated({ bursts: { intervalSec: 1 } })],
+    ["phases[0].rate.bursts.interval_sec", "must be above 0, got 0", rated({ bursts: { size: 1 } })],
+    ["phases[0].rate.concurrency_ceiling", "must be at least 1, got 0", rated({ ratePerSec: 1, concurrencyCeiling: 0 })],
+    ["phases[0].rate.overload", "needs a concurrency ceiling", rated({ ratePerSec: 1, overload: Overload.DROP })],
+    [
+      "phases[0].rate.concurrency_ceiling",
+      "is needed by the pattern concurrency_burst",
+      rated({ pattern: ArrivalPattern.CONCURRENCY_BURST }),
+    ],
+    [
+      "phases[0].rate.pattern",
+      "there is a rate",
+      rated({ ratePerSec: 1, pattern: ArrivalPattern.CONCURRENCY_BURST, concurrencyCeiling: 2 }),
+    ],
     ["phases[0].stop", "a request count or a duration is needed", { phases: [phaseOf({ stop: {} })] }],
     ["phases[0].stop.request_count", "got 0", { phases: [phaseOf({ stop: { requestCount: 0n } })] }],
     ["phases[0].stop.request_count", `got ${2n ** 53n}`, { phases: [phaseOf({ stop: { requestCount: 2n ** 53n } })] }],
@@ -398,6 +441,12 @@ const supported: ReadonlySet<string> = new Set([
   "phases.concurrency.unit",
   "phases.rate.rate_per_sec",
   "phases.rate.pattern",
+  "phases.rate.smoothness",
+  "phases.rate.series.at_sec",
+  "phases.rate.series.rate_per_sec",
+  "phases.rate.bursts.size",
+  "phases.rate.bursts.interval_sec",
+  "phases.rate.concurrency_ceiling",
   "phases.rate.overload",
   "phases.rate.ceiling_unit",
   "phases.stop.request_count",
@@ -520,14 +569,6 @@ describe("a field that this version does not carry out", () => {
     ["model_selection", { modelSelection: 9 as ModelSelection }],
     ["target.url_strategy", { target: { urlStrategy: UrlStrategy.LEAST_LOADED } }],
     ["target.urls[0].weight", { target: { urls: [{ url: "http://h", weight: 2 }] } }],
-    [
-      "phases[0].rate.pattern",
-      { phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 1, pattern: ArrivalPattern.GAMMA } } })] },
-    ],
-    [
-      "phases[0].rate.overload",
-      { phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 1, overload: Overload.DROP } } })] },
-    ],
     ["phases[0].kind", { phases: [phaseOf({ kind: 9 as PhaseKind })] }],
     ["dataset.sampling", { dataset: { sampling: 9 as Sampling } }],
   ];
@@ -644,5 +685,29 @@ describe("a spec of an endpoint of the user's own", () => {
 
   it("is refused where nobody gave that endpoint", () => {
     expect(refusalOf(specOf({ endpoint: { type: "mine" } })).message).to.match(/^endpoint.type: must be chat .*, got mine$/);
+  });
+});
+
+describe("a load by rate", () => {
+  const loadOf = (value: RateInit) => compiled(rated(value)).phases[0]?.load.value;
+
+  it("of gamma arrivals is as Poisson where no smoothness is given", () => {
+    expect(loadOf({ ratePerSec: 1, pattern: ArrivalPattern.GAMMA })).to.include({ smoothness: 1 });
+  });
+
+  it("of bursts has no pattern", () => {
+    expect(loadOf({ bursts: { size: 3, intervalSec: 1 } })).to.include({ pattern: ArrivalPattern.UNSPECIFIED });
+  });
+
+  it("that is all a ceiling lets through at once is a closed loop", () => {
+    const value = { pattern: ArrivalPattern.CONCURRENCY_BURST, concurrencyCeiling: 7 };
+    expect(loadOf(value)).to.include({ limit: 7, unit: ConcurrencyUnit.SESSION });
+    expect(compiled(rated(value)).name).to.equal("m-openai-chat-concurrency7");
+  });
+
+  it("names the run by rate and ceiling", () => {
+    expect(compiled(rated({ ratePerSec: 5, concurrencyCeiling: 2 })).name).to.equal("m-openai-chat-concurrency2-request_rate5");
+    expect(compiled(rated({ bursts: { size: 3, intervalSec: 1 } })).name).to.equal("m-openai-chat-bursts3");
+    expect(compiled(rated({ series: [{ atSec: 0, ratePerSec: 1 }] })).name).to.equal("m-openai-chat-request_rate_series");
   });
 });

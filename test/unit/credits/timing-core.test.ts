@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { Credit } from "../../../services/common/credits.ts";
 import { UNLIMITED_SLOTS } from "../../../services/common/credits.ts";
+import { randomStream } from "../../../services/common/random.ts";
 import { type Draft, Ledger } from "../../../services/timing/core/ledger.ts";
 import { constantPacer } from "../../../services/timing/core/pacers/constant.ts";
 import { poissonPacer } from "../../../services/timing/core/pacers/poisson.ts";
@@ -13,7 +14,6 @@ import { turnsLeft, WaitingSessions } from "../../../services/timing/core/sessio
 import { distributeSlots, WorkerSlots } from "../../../services/timing/core/slots.ts";
 import { planStandby, Standby } from "../../../services/timing/core/standby.ts";
 import { Bench, conversationsOf, MS, SEC } from "./bench.ts";
-import { seededRandom } from "./simulation/clockwork.ts";
 
 const draft = (over: Partial<Credit> = {}): Draft => ({
   id: 0,
@@ -83,7 +83,7 @@ describe("pacers", () => {
 
   it("of Poisson arrivals have exponential gaps of the mean asked for, the same for the same numbers", () => {
     const gaps = (seed: number) => {
-      const pacer = poissonPacer(1_000, seededRandom(seed));
+      const pacer = poissonPacer(1_000, randomStream(seed, "arrivals"));
       let before = 0;
       return Array.from({ length: 20_000 }, () => {
         const due = pacer.nextDueNs();
@@ -104,7 +104,7 @@ describe("pacers", () => {
 
   it("refuse a rate that is none", () => {
     expect(() => constantPacer(0)).to.throw("rate must be > 0, got 0");
-    expect(() => poissonPacer(Number.NaN, Math.random)).to.throw("rate must be > 0, got NaN");
+    expect(() => poissonPacer(Number.NaN, randomStream(1))).to.throw("rate must be > 0, got NaN");
   });
 });
 
@@ -464,6 +464,47 @@ describe("timing", () => {
       expect(worker.fired).to.have.length(3);
       expect(bench.counts.drawn).to.equal(overload === "drop" ? 6 : 3);
     }
+  });
+
+  it("issues nothing that is due at the end of the duration or after it, however late it looks", () => {
+    for (const load of [
+      { kind: "ceiling", pacer: constantPacer(10), concurrency: 50, overload: "drop" },
+      { kind: "open", pacer: constantPacer(10) },
+      { kind: "closed", concurrency: 1 },
+    ] as const) {
+      const bench = new Bench();
+      const worker = bench.join("W1");
+      bench.start({ load, stop: { durationNs: SEC } });
+      bench.live(950 * MS);
+      const drawn = bench.counts.drawn;
+      for (const id of worker.firedIds) worker.end(id);
+      bench.now += 300 * MS;
+      worker.readByTiming();
+      expect(bench.counts.drawn).to.equal(drawn);
+    }
+  });
+
+  it("counts what waited for a place under the ceiling, and nothing that was merely late", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const dues = [0, 100, 200, 300, 600];
+    bench.start({
+      load: { kind: "ceiling", pacer: { nextDueNs: () => (dues.shift() ?? 1e6) * MS }, concurrency: 1, overload: "queue" },
+      stop: { requestCount: 5 },
+    });
+    // The first is sent at 0, those of 100 and 200 ms wait, that of 300 ms comes while they do; the last finds a free place.
+    bench.live(250 * MS);
+    for (let n = 0; n < 3; n++) {
+      bench.live(50 * MS);
+      worker.end(worker.firedIds.at(-1)!);
+      worker.talk();
+    }
+    worker.end(worker.firedIds.at(-1)!);
+    worker.talk();
+    bench.live(250 * MS);
+    worker.end(worker.firedIds.at(-1)!);
+    worker.talk();
+    expect(bench.reports.map(({ queued, counts }) => [queued, counts.sent])).to.deep.equal([[3, 5]]);
   });
 
   it("in a closed loop plays as many sessions at once as the concurrency says, delays included", () => {

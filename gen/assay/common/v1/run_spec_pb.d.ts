@@ -924,21 +924,22 @@ export declare const ConcurrencyLoadSchema: GenMessage<ConcurrencyLoad>;
  */
 export declare type RateLoad = Message<"assay.common.v1.RateLoad"> & {
   /**
-   * Requests per second, above 0.
+   * Requests per second, above 0. Exactly one of this, `series` and `bursts`; none with the pattern `concurrency_burst`.
    *
    * @generated from field: double rate_per_sec = 1;
    */
   ratePerSec: number;
 
   /**
-   * Default: Poisson.
+   * Default: Poisson. None with `bursts`.
    *
    * @generated from field: assay.common.v1.ArrivalPattern pattern = 2;
    */
   pattern: ArrivalPattern;
 
   /**
-   * Shape of the gamma pattern: 1 = Poisson, below 1 bursty, above 1 even.
+   * Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. Above 0; default
+   * 1; with the gamma pattern alone.
    *
    * @generated from field: optional double smoothness = 3;
    */
@@ -959,11 +960,19 @@ export declare type RateLoad = Message<"assay.common.v1.RateLoad"> & {
   overload: Overload;
 
   /**
-   * Piecewise-linear rate instead of `rate_per_sec`.
+   * Piecewise-linear rate instead of `rate_per_sec`: straight lines from point to point, the first point's rate before it, the last
+   * one's for ever. In the order of time; two points of one moment are a jump.
    *
    * @generated from field: repeated assay.common.v1.RatePoint series = 6;
    */
   series: RatePoint[];
+
+  /**
+   * Many at once, again and again, instead of `rate_per_sec` and a pattern.
+   *
+   * @generated from field: assay.common.v1.BurstLoad bursts = 7;
+   */
+  bursts?: BurstLoad | undefined;
 
   /**
    * What the ceiling counts; needs one. Default: session.
@@ -980,20 +989,47 @@ export declare type RateLoad = Message<"assay.common.v1.RateLoad"> & {
 export declare const RateLoadSchema: GenMessage<RateLoad>;
 
 /**
+ * Requests of the same moment, again and again; the first burst at the start of the phase.
+ *
+ * @generated from message assay.common.v1.BurstLoad
+ */
+export declare type BurstLoad = Message<"assay.common.v1.BurstLoad"> & {
+  /**
+   * Requests of one burst, at least 1.
+   *
+   * @generated from field: uint32 size = 1;
+   */
+  size: number;
+
+  /**
+   * From one burst to the next, in seconds, above 0.
+   *
+   * @generated from field: double interval_sec = 2;
+   */
+  intervalSec: number;
+};
+
+/**
+ * Describes the message assay.common.v1.BurstLoad.
+ * Use `create(BurstLoadSchema)` to create a new message.
+ */
+export declare const BurstLoadSchema: GenMessage<BurstLoad>;
+
+/**
  * A point of a rate series.
  *
  * @generated from message assay.common.v1.RatePoint
  */
 export declare type RatePoint = Message<"assay.common.v1.RatePoint"> & {
   /**
-   * Seconds after the start of the phase.
+   * Seconds after the start of the phase, at least 0.
    *
    * @generated from field: double at_sec = 1;
    */
   atSec: number;
 
   /**
-   * Requests per second at that moment.
+   * Requests per second at that moment, at least 0.
    *
    * @generated from field: double rate_per_sec = 2;
    */
@@ -1598,7 +1634,7 @@ export enum ArrivalPattern {
   GAMMA = 3,
 
   /**
-   * All that the ceiling lets through, at once.
+   * All that the ceiling lets through, at once: a closed loop of `concurrency_ceiling`, and the effective spec says so.
    *
    * @generated from enum value: ARRIVAL_PATTERN_CONCURRENCY_BURST = 4;
    */

@@ -298,6 +298,13 @@ export declare type PhaseIdentity = Message<"assay.controller.v1.PhaseIdentity">
    * @generated from field: uint64 unaccounted = 12;
    */
   unaccounted: bigint;
+
+  /**
+   * Due while the ceiling was reached and sent later, once a place was free: among those above, with their lateness in their rows.
+   *
+   * @generated from field: uint64 queued = 13;
+   */
+  queued: bigint;
 };
 
 /**

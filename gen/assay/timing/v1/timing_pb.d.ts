@@ -185,6 +185,13 @@ export declare type PhaseAccount = Message<"assay.timing.v1.PhaseAccount"> & {
    * @generated from field: uint64 stray_returns = 7;
    */
   strayReturns: bigint;
+
+  /**
+   * Requests that were due while the ceiling was reached and were sent later; among those sent.
+   *
+   * @generated from field: uint64 queued = 8;
+   */
+  queued: bigint;
 };
 
 /**

@@ -4,6 +4,7 @@ import { builtInEndpoints, type EndpointCatalog } from "../../../../endpoints/ca
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
+  ConcurrencyLoadSchema,
   ConcurrencyUnit,
   ConnectionReuse,
   DatasetSpecSchema,
@@ -13,6 +14,7 @@ import {
   OutputSpecSchema,
   Overload,
   type PhaseSpec,
+  type RateLoad,
   type RunSpec,
   RunSpecSchema,
   Sampling,
@@ -106,16 +108,34 @@ function addDatasetDefaults(spec: RunSpec): void {
 }
 
 function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
+  phase.load = withoutBurst(phase.load);
   const { load, stop } = phase;
   if (load.case === "concurrency" && load.value.unit === ConcurrencyUnit.UNSPECIFIED) load.value.unit = ConcurrencyUnit.SESSION;
   if (load.case === "rate") {
-    if (load.value.pattern === ArrivalPattern.UNSPECIFIED) load.value.pattern = ArrivalPattern.POISSON;
+    const isPatterned = load.value.bursts === undefined;
+    if (load.value.pattern === ArrivalPattern.UNSPECIFIED && isPatterned) load.value.pattern = ArrivalPattern.POISSON;
+    if (load.value.pattern === ArrivalPattern.GAMMA) load.value.smoothness ??= 1;
     const hasCeiling = load.value.concurrencyCeiling !== undefined;
     if (hasCeiling && load.value.ceilingUnit === ConcurrencyUnit.UNSPECIFIED) load.value.ceilingUnit = ConcurrencyUnit.SESSION;
     if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
   }
   // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
   phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
+}
+
+/** All that a ceiling lets through at once is a closed loop. With anything beside it the load stays as it is, to be refused. */
+function withoutBurst(load: PhaseSpec["load"]): PhaseSpec["load"] {
+  if (load.case !== "rate" || load.value.pattern !== ArrivalPattern.CONCURRENCY_BURST) return load;
+  const { concurrencyCeiling: limit, ceilingUnit: unit, ratePerSec, series, bursts, smoothness, overload } = load.value;
+  const isAlone = ratePerSec === 0 && series.length === 0 && bursts === undefined && smoothness === undefined;
+  if (limit === undefined || !isAlone || overload === Overload.DROP) return load;
+  return { case: "concurrency", value: create(ConcurrencyLoadSchema, { limit, unit }) };
+}
+
+function rateName({ ratePerSec, bursts, series, concurrencyCeiling }: RateLoad): string {
+  const ceiling = concurrencyCeiling === undefined ? "" : `concurrency${concurrencyCeiling}-`;
+  if (bursts !== undefined) return `${ceiling}bursts${bursts.size}`;
+  return `${ceiling}${series.length > 0 ? "request_rate_series" : `request_rate${ratePerSec}`}`;
 }
 
 /** AIPerf's rule for folder names: model, endpoint and the stimulus of the first measured phase. */
@@ -127,7 +147,7 @@ function runName(spec: RunSpec): string {
     load?.case === "concurrency"
       ? `concurrency${load.value.limit}`
       : load?.case === "rate"
-        ? `request_rate${load.value.ratePerSec}`
+        ? rateName(load.value)
         : (load?.case ?? "load");
   const type = spec.endpoint?.type ?? "chat";
   return `${model}-${builtInEndpoints.names.includes(type) ? `openai-${type}` : type}-${stimulus}`;

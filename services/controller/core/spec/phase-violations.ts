@@ -1,7 +1,8 @@
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
-import { ConcurrencyUnit, type PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
+import { checkRate } from "./rate-violations.ts";
 
 const maxRequests = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -17,12 +18,7 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   if (load.case === "concurrency") {
     demand(load.value.limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${load.value.limit}`);
   }
-  if (load.case === "rate") {
-    const { ratePerSec: rate, ceilingUnit, concurrencyCeiling } = load.value;
-    const hasUnit = ceilingUnit !== ConcurrencyUnit.UNSPECIFIED;
-    demand(!hasUnit || concurrencyCeiling !== undefined, `${at}.rate.ceiling_unit`, "needs a concurrency ceiling");
-    demand(rate > 0 && Number.isFinite(rate), `${at}.rate.rate_per_sec`, `must be above 0, got ${rate}`);
-  }
+  if (load.case === "rate") checkRate(load.value, `${at}.rate`, demand);
   const isEnding = stop?.requestCount !== undefined || stop?.durationSec !== undefined;
   demand(isEnding, `${at}.stop`, "a request count or a duration is needed");
   const requests = stop?.requestCount ?? 1n;

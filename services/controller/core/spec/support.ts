@@ -1,13 +1,7 @@
 /** What of a RunSpec this version carries out; the rest is refused by name. Pure. */
 import type { DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import {
-  ArrivalPattern,
-  Overload,
-  type RunSpec,
-  RunSpecSchema,
-  UrlStrategy,
-} from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, RunSpecSchema, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 
 /**
  * Fields that this version carries out, by path. A set field that is not here is refused by name, so that nothing a client asks
@@ -70,6 +64,12 @@ const supportedFields: readonly string[] = [
   "phases.concurrency.unit",
   "phases.rate.rate_per_sec",
   "phases.rate.pattern",
+  "phases.rate.smoothness",
+  "phases.rate.series.at_sec",
+  "phases.rate.series.rate_per_sec",
+  "phases.rate.bursts.size",
+  "phases.rate.bursts.interval_sec",
+  "phases.rate.concurrency_ceiling",
   "phases.rate.overload",
   "phases.rate.ceiling_unit",
   "phases.stop.request_count",
@@ -91,14 +91,12 @@ const supportedFields: readonly string[] = [
 ];
 
 /**
- * Values that this version carries out, by path of the field; other values are refused like unsupported fields. Weights and
- * overload have no effect beside what is built: only their defaults, which the effective spec names, are taken.
+ * Values that this version carries out, by path of the field; other values are refused like unsupported fields. Weights
+ * have no effect beside what is built: only their default, which the effective spec names, is taken.
  */
 const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
   "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
   "target.urls.weight": new Set([1]),
-  "phases.rate.pattern": new Set([ArrivalPattern.UNSPECIFIED, ArrivalPattern.CONSTANT, ArrivalPattern.POISSON]),
-  "phases.rate.overload": new Set([Overload.UNSPECIFIED, Overload.QUEUE]),
 };
 
 /** Paths, with indices, of set fields and values that this version does not build. */

@@ -1,17 +1,14 @@
-import { AssayError } from "../../../common/errors.ts";
-import type { Pacer } from "./pacer.ts";
+import type { RandomStream } from "../../../common/random.ts";
+import { type Pacer, type Rate, ratedPacer } from "./pacer.ts";
 
 /**
- * A Poisson process: gaps are exponential with mean 1/rate, the first arrival one gap after the start of the phase.
- * `random` gives uniform numbers in [0, 1); the same sequence gives the same schedule. Throws `invalid_argument` unless rate > 0.
+ * A Poisson process: gaps are exponential with mean 1/rate, the first arrival one gap after the start of the phase. The same stream
+ * gives the same schedule. Throws as `ratedPacer`.
  */
-export function poissonPacer(ratePerSec: number, random: () => number): Pacer {
-  if (!(ratePerSec > 0)) throw new AssayError("invalid_argument", `rate must be > 0, got ${ratePerSec}`);
-  let dueNs = 0;
-  return {
-    nextDueNs: () => {
-      dueNs += (-Math.log(1 - random()) * 1e9) / ratePerSec;
-      return dueNs;
-    },
-  };
+export function poissonPacer(rate: Rate, random: Pick<RandomStream, "exponential">): Pacer {
+  let arrivals = 0;
+  return ratedPacer(rate, () => {
+    arrivals += random.exponential();
+    return arrivals;
+  });
 }

@@ -347,7 +347,8 @@ class World {
 
   #specOf(index: number, planned: PlannedPhase, truth: PhaseTruth): PhaseSpec {
     const rate = planned.ratePerSec;
-    const pacer = () => (index % 2 === 0 ? constantPacer(rate) : poissonPacer(rate, this.#random));
+    const pacer = () =>
+      index % 2 === 0 ? constantPacer(rate) : poissonPacer(rate, { exponential: () => -Math.log(1 - this.#random()) });
     const { concurrency, prefill } = planned;
     return {
       index,

@@ -4,6 +4,7 @@ import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
   ConcurrencyUnit,
+  Overload,
   type PhaseSpecSchema,
   RunSpecSchema,
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
@@ -83,6 +84,34 @@ describe("the plan of a phase", () => {
     expect(duesOf(planOf({ load }, 1, 0, 8n), 50)).to.not.deep.equal(dues);
     const gaps = dues.map((due, index) => due - (dues[index - 1] ?? 0));
     expect(new Set(gaps).size).to.be.greaterThan(40);
+  });
+
+  it("paces gamma arrivals, bursts and a series of rates", () => {
+    const gamma = { ratePerSec: 100, pattern: ArrivalPattern.GAMMA, smoothness: 4 };
+    const even = duesOf(planOf({ load: { case: "rate", value: gamma } }), 400);
+    expect(even.at(-1)).to.be.within(3600, 4400);
+    const bursts = { bursts: { size: 2, intervalSec: 0.1 } };
+    expect(duesOf(planOf({ load: { case: "rate", value: bursts } }), 4).map(Math.round)).to.deep.equal([0, 0, 100, 100]);
+    const series = {
+      pattern: ArrivalPattern.CONSTANT,
+      series: [
+        { atSec: 0, ratePerSec: 10 },
+        { atSec: 0.5, ratePerSec: 10 },
+        { atSec: 0.5, ratePerSec: 100 },
+      ],
+    };
+    const dues = duesOf(planOf({ load: { case: "rate", value: series } }), 8).map(Math.round);
+    expect(dues).to.deep.equal([0, 100, 200, 300, 400, 500, 510, 520]);
+  });
+
+  it("bounds a rate by its ceiling, and queues or drops what finds no place", () => {
+    for (const [overload, expected] of [
+      [Overload.QUEUE, "queue"],
+      [Overload.DROP, "drop"],
+    ] as const) {
+      const { load } = planOf({ load: { case: "rate", value: { ratePerSec: 1, concurrencyCeiling: 3, overload } } });
+      expect(load).to.include({ kind: "ceiling", concurrency: 3, overload: expected });
+    }
   });
 
   it("plays conversations in the dataset's order, where the phase before it stopped", () => {

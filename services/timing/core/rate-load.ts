@@ -1,0 +1,24 @@
+/** From a load by rate to the pacer that plays it. Pure. */
+import { ArrivalPattern, type RateLoad } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { randomStream } from "../../common/random.ts";
+import { burstPacer } from "./pacers/bursts.ts";
+import { constantPacer } from "./pacers/constant.ts";
+import { gammaPacer } from "./pacers/gamma.ts";
+import type { Pacer, Rate } from "./pacers/pacer.ts";
+import { poissonPacer } from "./pacers/poisson.ts";
+import { rateSeries } from "./rate-curve.ts";
+
+/** `seed`: of the run. What is drawn for one phase moves nothing that is drawn for another. Throws `invalid_argument` as the pacers do. */
+export function pacerOf(load: RateLoad, seed: number, phase: number): Pacer {
+  const { pattern, smoothness, bursts } = load;
+  if (bursts !== undefined) return burstPacer(bursts.size / bursts.intervalSec, bursts.size);
+  const rate = rateOf(load);
+  if (pattern === ArrivalPattern.CONSTANT) return constantPacer(rate);
+  const random = randomStream(seed, "arrivals", phase);
+  return pattern === ArrivalPattern.GAMMA ? gammaPacer(rate, smoothness ?? 1, random) : poissonPacer(rate, random);
+}
+
+function rateOf({ ratePerSec, series }: RateLoad): Rate {
+  if (series.length === 0) return ratePerSec;
+  return rateSeries(series.map(({ atSec, ratePerSec: perSec }) => ({ atNs: atSec * 1e9, perSec })));
+}
