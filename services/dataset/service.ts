@@ -156,7 +156,16 @@ function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
   const ref = { conversation: BigInt(conversation), turn };
   const found = lookUpTurn(dataset, conversation, turn);
   if ("missing" in found) return { ref, missing: found.missing };
-  const { messages, maxOutputTokens, inputTokens, delayMs, conversationId, model, extraInputs } = found.turn;
+  const {
+    messages,
+    maxOutputTokens,
+    inputTokens,
+    delayMs,
+    conversationId,
+    model,
+    extraInputs,
+    isSelfContained = false,
+  } = found.turn;
   return {
     ref,
     turn: {
@@ -167,6 +176,7 @@ function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
       delayMs,
       conversationId: conversationId ?? "",
       model: model ?? "",
+      isSelfContained,
       ...(extraInputs === undefined ? {} : { extraInputs }),
     },
   };

@@ -8,7 +8,8 @@ import { didYouMean } from "../common/nearest.ts";
 import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
-import { formatNames } from "./core/formats/detection.ts";
+import { type FormatName, formatNames } from "./core/formats/detection.ts";
+import { multiTurnFields } from "./core/formats/multi-turn.ts";
 import { singleTurnFields } from "./core/formats/single-turn.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
@@ -112,29 +113,31 @@ async function loadFile(
     path,
     format: known,
     isSkipping: onBadRow === "skip",
-    maxRows: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
+    maxConversations: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
     maxRowBytes,
   };
   const { runJob } = await import("./thread/run-job.ts");
   const file = await runJob({ kind: "file", load, realPath, maxFileBytes: limits.maxFileBytes }, signal, onRows);
-  const options = { seed, outputTokens };
+  const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
   return loadedOf(fileDataset(file, options), summarizeFile(file, options), {
     description: `${basename(path)} (${file.format})`,
     format: file.format,
-    sizeBytes: BigInt(file.rows.sizeBytes),
+    sizeBytes: BigInt(file.turns.sizeBytes),
     skippedRows: BigInt(file.skippedRows),
     warnings: warningsOf(basename(path), file),
   });
 }
 
-function warningsOf(name: string, { format, rows, skippedRows, firstSkipped, unknownFields }: LoadedFile): string[] {
+function warningsOf(name: string, { format, usedRows, skippedRows, firstSkipped, unknownFields }: LoadedFile): string[] {
   const warnings: string[] = [];
   if (skippedRows > 0) {
-    warnings.push(`${name}: ${skippedRows} of ${rows.size + skippedRows} rows were left out; the first: ${firstSkipped}`);
+    warnings.push(`${name}: ${skippedRows} of ${usedRows + skippedRows} rows were left out; the first: ${firstSkipped}`);
   }
   if (unknownFields.size > 0) {
     const fields = [...unknownFields].slice(0, shownFields);
-    const shown = fields.map(([field, count]) => `${field} (${count} rows${didYouMean(field, singleTurnFields)})`).join(", ");
+    const shown = fields
+      .map(([field, count]) => `${field} (${count} rows${didYouMean(field.replace("turns.", ""), fieldsOf[format])})`)
+      .join(", ");
     const more = unknownFields.size > shownFields ? ", …" : "";
     warnings.push(`${name}: fields that ${format} does not have were left out: ${shown}${more}`);
   }
@@ -142,6 +145,8 @@ function warningsOf(name: string, { format, rows, skippedRows, firstSkipped, unk
 }
 
 const shownFields = 10;
+
+const fieldsOf: Readonly<Record<FormatName, readonly string[]>> = { single_turn: singleTurnFields, multi_turn: multiTurnFields };
 
 interface OwnInfo {
   readonly description: string;

@@ -94,8 +94,11 @@ export class Sender {
     return this.sessions.get(sessionKey(credit))?.historyTokens ?? 0;
   }
 
-  /** Sends now. `turnMessages` join the history once the answer has come. */
-  send(credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[]): void {
+  /**
+   * Sends now. `turnMessages` join the history once the answer has come; undefined: no later turn builds on this one, and the
+   * session goes on whatever comes of it.
+   */
+  send(credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[] | undefined): void {
     const request = new Request(this, credit, body, turnMessages, this.slabs.take());
     this.open.set(credit.id, request);
     this.sent++;
@@ -227,7 +230,8 @@ export class Sender {
       payload: slab.payload,
     });
     const isGood = error === undefined && request.status >= 200 && request.status < 300;
-    const sessionOver = credit.turn + 1 < credit.turns ? !(isGood && this.extendHistory(request)) : !isGood;
+    const goesOn = request.turnMessages === undefined || (isGood && this.extendHistory(request, request.turnMessages));
+    const sessionOver = credit.turn + 1 < credit.turns ? !goesOn : !isGood;
     if (sessionOver || credit.turn + 1 >= credit.turns) this.endSession(credit);
     this.slabs.giveBack(slab);
     this.options.onEnded(credit.id, { sessionOver });
@@ -239,12 +243,12 @@ export class Sender {
   }
 
   /** Whether the answer can be built on. */
-  private extendHistory(request: Request): boolean {
+  private extendHistory(request: Request, turnMessages: readonly ChatMessage[]): boolean {
     const { endpoint, isStreaming } = this.options;
     const { slab, status, contentType } = request;
     const parsed = endpoint.parse({ status, contentType, payload: slab.payload, ...decodeReads(slab.reads), isStreaming });
     if (parsed.error !== undefined) return false;
-    request.session.history.push(...request.turnMessages, { role: "assistant", content: parsed.outputText });
+    request.session.history.push(...turnMessages, { role: "assistant", content: parsed.outputText });
     request.session.historyTokens = request.body.inputTokens ?? 0;
     return true;
   }
@@ -276,12 +280,12 @@ class Request implements ResponseHandler {
   readonly credit: Credit;
   readonly receivedNs: MonotonicNs;
   readonly body: RequestBody;
-  readonly turnMessages: readonly ChatMessage[];
+  readonly turnMessages: readonly ChatMessage[] | undefined;
   readonly slab: Slab;
   private readonly sender: Sender;
   private isContentAwaited: boolean;
 
-  constructor(sender: Sender, credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[], slab: Slab) {
+  constructor(sender: Sender, credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[] | undefined, slab: Slab) {
     this.sender = sender;
     this.credit = credit;
     this.receivedNs = credit.receivedNs ?? this.startNs;

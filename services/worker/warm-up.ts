@@ -92,5 +92,6 @@ function warmTurn(): Parameters<BodyMaker["make"]>[0] {
     delayMs: 0,
     rawBody: new Uint8Array(0),
     model: "warm-up",
+    isSelfContained: false,
   };
 }

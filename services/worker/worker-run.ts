@@ -206,17 +206,14 @@ export class WorkerRun {
   }
 
   private send(credit: Credit, turn: Turn): void {
-    const made =
-      credit.turn === 0
-        ? this.path.bodies.tryMake(turn, [], credit.maxOutputTokensOverride)
-        : this.path.bodies.tryMake(
-            turn,
-            this.sender.historyOf(credit),
-            credit.maxOutputTokensOverride,
-            this.sender.historyTokensOf(credit),
-          );
+    const { bodies } = this.path;
+    const override = credit.maxOutputTokensOverride;
+    const hasHistory = credit.turn > 0 && !turn.isSelfContained;
+    const made = hasHistory
+      ? bodies.tryMake(turn, this.sender.historyOf(credit), override, this.sender.historyTokensOf(credit))
+      : bodies.tryMake(turn, [], override);
     if ("error" in made) this.sender.failUnsent(credit, made.error);
-    else this.sender.send(credit, made.body, credit.turns > 1 ? messagesOf(turn) : []);
+    else this.sender.send(credit, made.body, turn.isSelfContained ? undefined : credit.turns > 1 ? messagesOf(turn) : []);
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { type RecordedRequest, startRecordingServer } from "../support/recording-server.ts";
 import { endsWithinMs, useStages } from "../support/suite.ts";
@@ -33,6 +35,41 @@ describe("sessions of several turns", function () {
       expect(phase.identity).to.include({ succeeded: 18, errored: 0 });
       // 20 tokens a question; an answer is one token, and so is the line break between two of them.
       expect(phase.metrics.input_sequence_length).to.include({ min: 20, max: 63, count: 18 });
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("come from a file, with what was said before or without, as its format says", async (stage) => {
+    const server = await startRecordingServer(["be", "cause"]);
+    const play = async (name: string, rows: readonly object[], ...args: readonly string[]): Promise<RecordedRequest[][]> => {
+      writeFileSync(join(stage.folder, name), rows.map((row) => JSON.stringify(row)).join("\n"));
+      const from = server.requests.length;
+      const command = stage.start([
+        ...["run", "-m", "mock", "-u", server.url, "--streaming", "--concurrency", "1", "--workers-max", "1", "--no-probe"],
+        ...["--input-file", name, "--no-gpu-telemetry", "--artifact-dir", name.slice(0, 4), ...args],
+      ]);
+      const { code, stderr } = await command.exit();
+      expect(code, stderr).to.equal(0);
+      return [...Map.groupBy(server.requests.slice(from), ({ headers }) => headers["x-correlation-id"]).values()];
+    };
+    const textsOf = (session: readonly RecordedRequest[] = []): string[] =>
+      session.map(({ body }) => (body.messages as readonly Message[]).map(({ content }) => content).join("|"));
+    try {
+      const chats = await play(
+        "chat.jsonl",
+        [
+          { session_id: "s", turns: [{ role: "system", text: "sys" }, { text: "a" }, { text: "b", delay: 200 }] },
+          { session_id: "t", turns: [{ text: "c" }] },
+        ],
+        ...["--request-count", "3"],
+      );
+      expect(chats.map(textsOf)).to.deep.equal([["sys|a", "sys|a|because|b"], ["c"]]);
+      const [first, second] = chats[0] ?? [];
+      expect((second?.receivedMs ?? 0) - (first?.answeredMs ?? 0)).to.be.at.least(199);
+      const rows = [{ text: "a", session_id: "s" }, { text: "c" }, { text: "b", session_id: "s", delay: 9e6 }];
+      const singles = await play("rows.jsonl", rows, "--request-count", "3", "--conversation-turn-delay-ratio", "0");
+      expect(singles.map(textsOf)).to.deep.equal([["a", "b"], ["c"]]);
     } finally {
       await server.close();
     }

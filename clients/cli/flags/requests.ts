@@ -89,7 +89,7 @@ export const requestsFlags = {
     value: "N",
     paths: ["dataset.entries"],
     group: "Requests",
-    doc: "distinct prompts, used again in turn; of a file its first rows (default 100, all of a file)",
+    doc: "distinct prompts, used again in turn; of a file its first conversations (default 100, all of a file)",
   },
   inputFile: {
     flag: "--input-file",
@@ -106,7 +106,7 @@ export const requestsFlags = {
     value: "TYPE",
     paths: ["dataset.file.format"],
     group: "Requests",
-    doc: "format of the file: single_turn (default: found from its first row)",
+    doc: "format of the file: single_turn or multi_turn (default: found from its first row)",
   },
   onBadRow: {
     flag: "--on-bad-row",

@@ -1,60 +1,90 @@
-/** A loaded file as a dataset: each row a conversation of one turn, decoded when it is asked for. Pure. */
+/** A loaded file as a dataset: its turns are decoded when they are asked for. Pure. */
 import { fromBinary } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../endpoints/endpoint.ts";
 import { TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { DelayPacker } from "../../common/turn-delays.ts";
+import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
 import type { LoadedFile } from "./file-load.ts";
 import { rowAt } from "./packed-rows.ts";
 import { type Distribution, drawLengths } from "./synthesis.ts";
-import type { Dataset, DatasetSummary } from "./turns.ts";
+import type { Dataset, DatasetSummary, TurnPlan } from "./turns.ts";
 
 export interface FileDatasetOptions {
   readonly seed: number;
   /** Output length to ask for where a row names none; undefined: none. */
   readonly outputTokens: Distribution | undefined;
+  /** Factor on every pause. Default 1. */
+  readonly turnDelayRatio?: number;
 }
 
-export function fileDataset({ rows }: LoadedFile, { seed, outputTokens }: FileDatasetOptions): Dataset {
+export function fileDataset({ turns, conversations, format }: LoadedFile, options: FileDatasetOptions): Dataset {
+  const { seed, outputTokens, turnDelayRatio = 1 } = options;
   // A turn is asked for its plan, its messages and its details one after the other.
-  let last: { readonly conversation: number; readonly turn: WireTurn } | undefined;
-  const turnOf = (conversation: number): WireTurn => {
-    if (last?.conversation !== conversation) {
-      last = { conversation, turn: fromBinary(TurnSchema, rowAt(rows, conversation)) };
-    }
+  let last: { readonly row: number; readonly turn: WireTurn } | undefined;
+  const turnOf = (conversation: number, turn: number): WireTurn => {
+    const row = rowOfTurn(conversations, conversation, turn);
+    if (last?.row !== row) last = { row, turn: fromBinary(TurnSchema, rowAt(turns, row)) };
     return last.turn;
   };
-  const lengthOf = (conversation: number): number | undefined => {
-    const { maxOutputTokens } = turnOf(conversation);
-    if (maxOutputTokens > 0) return maxOutputTokens;
-    return outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation)();
+  const plan = (conversation: number): readonly TurnPlan[] => {
+    const drawn = outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation);
+    return Array.from({ length: turnsOf(conversations, conversation) }, (_, turn) => {
+      const { maxOutputTokens, delayMs } = turnOf(conversation, turn);
+      // Drawn for every turn, so that what one row names leaves the others as they are.
+      const length = drawn?.();
+      return {
+        inputTokens: undefined,
+        maxOutputTokens: maxOutputTokens > 0 ? maxOutputTokens : length,
+        delayMs: delayMs * turnDelayRatio,
+      };
+    });
   };
   return {
-    size: rows.size,
-    plan: (conversation) => [{ inputTokens: undefined, maxOutputTokens: lengthOf(conversation), delayMs: 0 }],
-    messages: (conversation) =>
+    size: conversations.size,
+    plan,
+    messages: (conversation, turn) =>
       // Only roles that a target knows were taken from the file.
-      turnOf(conversation).messages.map(({ role, content }) => ({ role: role as ChatMessage["role"], content })),
-    details: (conversation) => {
-      const { conversationId, model, extraInputs } = turnOf(conversation);
+      turnOf(conversation, turn).messages.map(({ role, content }) => ({ role: role as ChatMessage["role"], content })),
+    details: (conversation, turn) => {
+      const { conversationId, model, extraInputs } = turnOf(conversation, turn);
       return {
         ...(conversationId === "" ? {} : { conversationId }),
         ...(model === "" ? {} : { model }),
         ...(extraInputs === undefined ? {} : { extraInputs }),
+        ...(format === "single_turn" && turnsOf(conversations, conversation) > 1 ? { isSelfContained: true } : {}),
       };
     },
   };
 }
 
 /** From what the loading has counted; no row is decoded. */
-export function summarizeFile({ rows, outputTokens: named }: LoadedFile, { outputTokens }: FileDatasetOptions): DatasetSummary {
-  const drawn = outputTokens === undefined ? 0 : rows.size - named.count;
+export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio = 1 }: FileDatasetOptions): DatasetSummary {
+  const { turns, conversations, delaysMs, outputTokens: named } = file;
+  const drawn = outputTokens === undefined ? 0 : turns.size - named.count;
   const asked = named.count + drawn;
+  const { turnsEach, turnCounts } = countsOf(conversations);
   return {
-    conversations: rows.size,
-    turns: rows.size,
-    turnsEach: 1,
-    turnCounts: new Uint32Array(0),
-    turnDelays: new Uint8Array(0),
+    conversations: conversations.size,
+    turns: turns.size,
+    turnsEach,
+    turnCounts,
+    turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
     meanInputTokens: undefined,
     meanOutputTokens: asked === 0 ? undefined : (named.sum + drawn * (outputTokens?.mean ?? 0)) / asked,
   };
+}
+
+function countsOf(conversations: ConversationIndex): Pick<DatasetSummary, "turnsEach" | "turnCounts"> {
+  if (conversations.firstTurnOf === undefined) return { turnsEach: 1, turnCounts: new Uint32Array(0) };
+  const turnCounts = Uint32Array.from({ length: conversations.size }, (_, conversation) => turnsOf(conversations, conversation));
+  return { turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined, turnCounts };
+}
+
+function packDelays(delaysMs: Float64Array, conversations: ConversationIndex, ratio: number): Uint8Array {
+  const packer = new DelayPacker();
+  for (let conversation = 0; conversation < conversations.size; conversation++) {
+    const turns = turnsOf(conversations, conversation);
+    for (let turn = 0; turn < turns; turn++) packer.add((delaysMs[rowOfTurn(conversations, conversation, turn)] ?? 0) * ratio);
+  }
+  return packer.packed();
 }

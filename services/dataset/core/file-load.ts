@@ -2,16 +2,15 @@
  * A dataset file that comes in pieces, made into turns. A row that cannot be used either ends it, with its place, or is left out
  * and counted. Pure but for what it keeps.
  */
-import { create, toBinary } from "@bufbuild/protobuf";
 import { isJsonObject, type JsonObject, parseJson } from "../../../endpoints/json-body.ts";
-import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../../common/errors.ts";
 import { detectFormat, type FormatName, refusalOfText } from "./formats/detection.ts";
-import { type Row, type RowProblem, shownValue } from "./formats/row.ts";
+import { readMultiTurn } from "./formats/multi-turn.ts";
+import { isName, type ReadRow, type Row, type RowProblem, shownValue } from "./formats/row.ts";
 import { readSingleTurn } from "./formats/single-turn.ts";
 import { columnOf, surveyJson } from "./json-survey.ts";
 import { type Line, LineReader } from "./lines.ts";
-import { type PackedRows, RowPacker } from "./packed-rows.ts";
+import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 export interface FileLoadOptions {
@@ -21,23 +20,22 @@ export interface FileLoadOptions {
   readonly format: FormatName | undefined;
   /** Rows that cannot be used are left out; otherwise the first one ends the loading. */
   readonly isSkipping: boolean;
-  /** Rows to keep, the first ones; what follows them is not looked at. */
-  readonly maxRows: number;
+  /** Conversations to keep, the first ones; rows that begin others are not looked at. */
+  readonly maxConversations: number;
   /** Longest line that is read. */
   readonly maxRowBytes: number;
 }
 
-export interface LoadedFile {
+/** At least one turn. */
+export interface LoadedFile extends LoadedTurns {
   readonly format: FormatName;
-  /** Each a `Turn` as bytes, conversation and turn unset. At least one. */
-  readonly rows: PackedRows;
+  /** Rows that turns were made of. */
+  readonly usedRows: number;
   readonly skippedRows: number;
   /** Place and reason of the first row that was left out. */
   readonly firstSkipped: string | undefined;
   /** Fields that the format does not have, and how many rows have them; the first hundred. */
   readonly unknownFields: ReadonlyMap<string, number>;
-  /** Of the rows that name an output length. */
-  readonly outputTokens: { readonly sum: number; readonly count: number };
 }
 
 const maxUnknownFields = 100;
@@ -45,12 +43,10 @@ const maxUnknownFields = 100;
 export class FileLoad {
   readonly #options: FileLoadOptions;
   readonly #lines: LineReader;
-  readonly #packer = new RowPacker();
+  readonly #turns: TurnCollector;
   readonly #unknownFields = new Map<string, number>();
-  /** Line of each session, by its id. */
-  readonly #sessions = new Map<string, number>();
-  readonly #outputTokens = { sum: 0, count: 0 };
   #format: FormatName | undefined;
+  #used = 0;
   #skipped = 0;
   #firstSkipped: Mistake | undefined;
 
@@ -58,16 +54,17 @@ export class FileLoad {
     this.#options = options;
     this.#format = options.format;
     this.#lines = new LineReader(options.maxRowBytes);
+    this.#turns = new TurnCollector(options.maxConversations);
   }
 
-  /** As many rows as are kept have been read. */
+  /** All that is kept has been read. */
   get isFull(): boolean {
-    return this.#packer.size >= this.#options.maxRows;
+    return this.#turns.isFull;
   }
 
   /** Rows read so far, those left out included. */
   get rows(): number {
-    return this.#packer.size + this.#skipped;
+    return this.#used + this.#skipped;
   }
 
   /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
@@ -78,20 +75,21 @@ export class FileLoad {
   /** The file is over. Throws as `push` does, and for a file without a row that can be used. */
   end(): LoadedFile {
     this.#lines.end((line) => this.#take(line));
-    if (this.#packer.size === 0 || this.#format === undefined) throw this.#emptiness();
+    if (this.#used === 0 || this.#format === undefined) throw this.#emptiness();
     const first = this.#firstSkipped;
     return {
+      ...this.#turns.loaded(),
       format: this.#format,
-      rows: this.#packer.packed(),
+      usedRows: this.#used,
       skippedRows: this.#skipped,
       firstSkipped: first === undefined ? undefined : textOf(first),
       unknownFields: this.#unknownFields,
-      outputTokens: this.#outputTokens,
     };
   }
 
   #take(line: Line): void {
     if (this.isFull || isBlank(line)) return;
+    if (this.#turns.hasAllConversations && !this.#turns.knows(sessionOf(line))) return;
     const mistake = this.#read(line);
     if (mistake === undefined) return;
     if (!this.#options.isSkipping) throw badDataset(this.#options.path, mistake);
@@ -107,45 +105,43 @@ export class FileLoad {
     const { text } = decoded;
     const value = parseJson(text);
     if (!isJsonObject(value)) return syntaxMistake(line, text, value);
-    const problem = this.#readObject(value, line.number);
+    const problem = this.#readObject(value);
     if (problem === undefined) return undefined;
-    const { field, message } = problem;
+    const { field, shownField = field, message } = problem;
     const offset = (field === undefined ? undefined : surveyJson(text).members.get(field)) ?? text.search(/\S/);
-    const words = field === undefined ? message : `${field}: ${message}`;
+    const words = shownField === undefined ? message : `${shownField}: ${message}`;
     return { line: line.number, column: columnOf(text, offset), message: words };
   }
 
-  #readObject(value: JsonObject, line: number): RowProblem | undefined {
+  #readObject(value: JsonObject): RowProblem | undefined {
     if (this.#format === undefined) {
       const detected = detectFormat(value);
       if ("refusal" in detected) return { field: undefined, message: detected.refusal };
       this.#format = detected.format;
     }
-    const read = readSingleTurn(value);
+    const read = readRow(this.#format, value);
     if ("problem" in read) return read.problem;
-    return this.#keep(read.row, line);
+    const problem = this.#problemOfPlace(read.row);
+    if (problem === undefined) this.#keep(read.row);
+    return problem;
   }
 
-  #keep(row: Row, line: number): RowProblem | undefined {
-    const { sessionId, maxOutputTokens } = row;
-    if (sessionId !== undefined) {
-      const other = this.#sessions.get(sessionId);
-      if (other !== undefined) {
-        const message = `${shownValue(sessionId)} is the session of line ${other}; several turns are not supported by this version`;
-        return { field: "session_id", message };
-      }
-      this.#sessions.set(sessionId, line);
-    }
-    this.#packer.add(bytesOf(row));
-    if (maxOutputTokens !== undefined) {
-      this.#outputTokens.sum += maxOutputTokens;
-      this.#outputTokens.count++;
-    }
+  /** What is wrong with a row where it stands. */
+  #problemOfPlace({ sessionId, turns: [first] }: Row): RowProblem | undefined {
+    if (first.delayMs === 0 || this.#turns.knows(sessionId)) return undefined;
+    const message = "a pause before a session's first turn is not supported by this version";
+    return this.#format === "multi_turn"
+      ? { field: "turns", shownField: "turns[0].delay", message }
+      : { field: "delay", message };
+  }
+
+  #keep(row: Row): void {
+    this.#turns.add(row);
+    this.#used++;
     for (const field of row.unknownFields) {
       const rows = this.#unknownFields.get(field);
       if (rows !== undefined || this.#unknownFields.size < maxUnknownFields) this.#unknownFields.set(field, (rows ?? 0) + 1);
     }
-    return undefined;
   }
 
   #emptiness(): AssayError {
@@ -198,15 +194,20 @@ function syntaxMistake({ number }: Line, text: string, value: unknown): Mistake 
   return at(offset, `expected ${isStart ? "a JSON object" : expected}, got ${got}`);
 }
 
-function bytesOf({ messages, maxOutputTokens, model, sessionId, extraInputs }: Row): Uint8Array {
-  const turn = create(TurnSchema, {
-    messages: messages.map(({ role, content }) => ({ role, content })),
-    maxOutputTokens: maxOutputTokens ?? 0,
-    model: model ?? "",
-    conversationId: sessionId ?? "",
-    ...(extraInputs === undefined ? {} : { extraInputs }),
-  });
-  return toBinary(TurnSchema, turn);
+function readRow(format: FormatName, value: JsonObject): ReadRow {
+  switch (format) {
+    case "single_turn":
+      return readSingleTurn(value);
+    case "multi_turn":
+      return readMultiTurn(value);
+  }
+}
+
+/** The session that a line names, as far as it can be read. */
+function sessionOf({ bytes, isTooLong }: Line): string | undefined {
+  const decoded = isTooLong ? undefined : decodeUtf8(bytes);
+  const value = decoded === undefined || "textBefore" in decoded ? undefined : parseJson(decoded.text);
+  return isJsonObject(value) && isName(value.session_id) ? value.session_id : undefined;
 }
 
 function isBlank({ bytes, isTooLong }: Line): boolean {

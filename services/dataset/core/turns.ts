@@ -24,6 +24,8 @@ export interface TurnDetails {
   readonly model?: string;
   /** Merged into the body, last. */
   readonly extraInputs?: JsonObject;
+  /** Sent with its own messages alone, whatever the session has said before. */
+  readonly isSelfContained?: boolean;
 }
 
 export interface Turn extends TurnPlan, TurnDetails {

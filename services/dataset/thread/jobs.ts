@@ -10,6 +10,7 @@ import type { Corpus } from "../core/corpus.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../core/file-load.ts";
 import { transferableOf } from "../core/packed-rows.ts";
 import { cutsExactly, recountCorpus } from "../core/recount.ts";
+import { transferableTurns } from "../core/turn-collector.ts";
 import { loadProse } from "../corpus/load.ts";
 import { readablePath } from "../readable-path.ts";
 
@@ -53,7 +54,7 @@ export async function doJob(job: Job, onRows: (rows: number) => void): Promise<J
   switch (job.kind) {
     case "file": {
       const result = loadFile(job, onRows);
-      return { result, transfer: transferableOf(result.rows) };
+      return { result, transfer: [...transferableOf(result.turns), ...transferableTurns(result)] };
     }
     case "corpus":
       return { result: await recount(job), transfer: [] };

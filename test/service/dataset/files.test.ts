@@ -162,7 +162,7 @@ describe("the dataset service and files", () => {
     ["a file below a file", "not_found", /there is no such file/, async () => join(await write("p", "x"), "q")],
     ["a folder", "invalid_argument", /is a folder, a file is needed/, async () => folder],
     ["an empty file", "invalid_argument", /the file holds no rows/, () => write("empty", "")],
-    ["a file of another format", "invalid_argument", /looks like multi_turn/, () => write("m", lines({ turns: [] }))],
+    ["a file of another format", "invalid_argument", /looks like inputs_json/, () => write("m", lines({ data: [] }))],
     [
       "a file that is too large",
       "resource_exhausted",

@@ -14,7 +14,7 @@ describe("a job in a thread", () => {
     folder = await mkdtemp(join(tmpdir(), "assay-job-"));
     const path = join(folder, "p.jsonl");
     await writeFile(path, Array.from({ length: 100_000 }, (_, n) => `{"text":"prompt ${n}"}\n`).join(""));
-    const load = { path, format: undefined, isSkipping: false, maxRows: Number.POSITIVE_INFINITY, maxRowBytes: 1000 };
+    const load = { path, format: undefined, isSkipping: false, maxConversations: Number.POSITIVE_INFINITY, maxRowBytes: 1000 };
     job = { kind: "file", load, realPath: path, maxFileBytes: 1 << 30 };
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -23,7 +23,7 @@ describe("a job in a thread", () => {
 
   it("gives its result, and says how far it is", async () => {
     const rows: number[] = [];
-    const { rows: packed } = await runJob<"file">(job, never, (count) => rows.push(count));
+    const { turns: packed } = await runJob<"file">(job, never, (count) => rows.push(count));
     expect(packed.size).to.equal(100_000);
     expect(rows.length).to.be.greaterThan(1);
     expect(rows).to.deep.equal([...rows].sort((one, other) => one - other));

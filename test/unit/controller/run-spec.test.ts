@@ -255,7 +255,11 @@ describe("a wrong spec", () => {
     ],
     ["dataset.file.path", 'must be an absolute path, got "p.jsonl"', file({ path: "p.jsonl" })],
     ["dataset.file.path", 'must be an absolute path, got ""', file({})],
-    ["dataset.file.format", "must be single_turn, got mooncake_trace", file({ path: "/p", format: "mooncake_trace" })],
+    [
+      "dataset.file.format",
+      "must be single_turn or multi_turn, got mooncake_trace",
+      file({ path: "/p", format: "mooncake_trace" }),
+    ],
     ["dataset.file.on_bad_row", "must be fail or skip, got repair", file({ path: "/p", onBadRow: "repair" })],
     ["dataset.file.output_tokens.mean", "must be from 1 to 10000000, got 0", file({ path: "/p", outputTokens: { mean: 0 } })],
     ["dataset.entries", "must be from 1 to 10000000, got 0", { dataset: { entries: 0n } }],

@@ -355,6 +355,20 @@ describe("sender", () => {
       });
     }
 
+    it("goes on without a history where its turns need none, whatever came of one", () => {
+      const sender = senderWith();
+      const credit = creditOf({ turns: 3 });
+      sender.send(credit, body, undefined);
+      transport.last.answer(chatAnswer("because"));
+      sender.send({ ...credit, id: 2, turn: 1 }, body, undefined);
+      transport.last.answer("{}", 500);
+      expect(sender.historyOf({ ...credit, turn: 2 })).to.deep.equal([]);
+      sender.send({ ...credit, id: 3, turn: 2 }, body, undefined);
+      transport.last.answer(chatAnswer("so"));
+      expect(ended.map(([, over]) => over)).to.deep.equal([false, false, false]);
+      expect(new Set(records.map(({ correlationId }) => correlationId)).size).to.equal(1);
+    });
+
     it("is another one in another phase, also with the same number", () => {
       const sender = senderWith();
       sender.send(creditOf({ id: 1, phase: 0, turns: 2 }), body, question);

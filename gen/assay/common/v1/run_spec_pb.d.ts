@@ -708,7 +708,7 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
   path: string;
 
   /**
-   * `single_turn`; unset: found from the content.
+   * `single_turn` or `multi_turn`; unset: found from the content.
    *
    * @generated from field: string format = 2;
    */

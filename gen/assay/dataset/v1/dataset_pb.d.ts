@@ -94,6 +94,13 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
    * @generated from field: string model = 11;
    */
   model: string;
+
+  /**
+   * The turn is sent with its own messages alone: nothing that the session has said before is put in front of them.
+   *
+   * @generated from field: bool is_self_contained = 12;
+   */
+  isSelfContained: boolean;
 };
 
 /**

@@ -21,7 +21,8 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
     case "file": {
       const { path, format, onBadRow, outputTokens } = dataset.source.value;
       demand(isAbsolutePath(path), "dataset.file.path", `must be an absolute path, got ${JSON.stringify(path)}`);
-      demand(format === "" || format === "single_turn", "dataset.file.format", `must be single_turn, got ${format}`);
+      const isFormat = format === "" || fileFormats.includes(format);
+      demand(isFormat, "dataset.file.format", `must be ${fileFormats.join(" or ")}, got ${format}`);
       const isChoice = onBadRow === "fail" || onBadRow === "skip";
       demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
       checkLength(outputTokens, "dataset.file.output_tokens", demand);
@@ -48,6 +49,8 @@ function checkDistribution(
   demand(stddev >= 0 && Number.isFinite(stddev), `${at}.stddev`, `must be at least 0, got ${stddev}`);
 }
 
+/** What the dataset service reads. */
+const fileFormats = ["single_turn", "multi_turn"];
 const maxTokens = 10_000_000;
 const maxTurns = 10_000;
 /** A week. */

@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.t
 import { isGiven } from "./row.ts";
 
 /** Formats that are read. */
-export const formatNames = ["single_turn"] as const;
+export const formatNames = ["single_turn", "multi_turn"] as const;
 
 export type FormatName = (typeof formatNames)[number];
 
@@ -18,7 +18,6 @@ const modalities = ["text", "texts", "image", "images", "audio", "audios", "vide
 /** By what AIPerf's own loaders look at, in its order. */
 const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
   ["dag_jsonl", (row) => row.orchestrator === true || (Array.isArray(row.turns) && row.turns.some(isDagTurn))],
-  ["multi_turn", (row) => Array.isArray(row.turns)],
   ["bailian_trace", (row) => isGiven(row.chat_id) && isGiven(row.parent_chat_id)],
   ["mooncake_trace", (row) => ["input_length", "text_input", "hash_ids", "payload"].some((field) => isGiven(row[field]))],
   ["sagemaker_data_capture", (row) => isGiven(row.captureData)],
@@ -38,12 +37,17 @@ const otherNames: ReadonlySet<string> = new Set([
 export function detectFormat(row: JsonObject): Detected {
   // AIPerf takes an unknown type for a field of the row's own.
   if (typeof row.type === "string" && otherNames.has(row.type)) return unread(row.type);
+  const own = formatNames.find((name) => name === row.type);
+  if (own !== undefined) return { format: own };
   if (modalities.some((field) => isGiven(row[field])) && row.turns === undefined) return { format: "single_turn" };
   const [name] = others.find(([, isIt]) => isIt(row)) ?? [];
   if (name !== undefined) return unread(name);
+  if (Array.isArray(row.turns)) return { format: "multi_turn" };
   const fields = Object.keys(row);
   const has = fields.length === 0 ? "no field" : `the fields ${fields.slice(0, 8).join(", ")}${fields.length > 8 ? ", …" : ""}`;
-  return { refusal: `no format that is known: a row of single_turn has the field text, this one has ${has}` };
+  return {
+    refusal: `no format that is known: a row of single_turn has the field text, one of multi_turn has turns, this one has ${has}`,
+  };
 }
 
 /** What a file is whose beginning is no JSON; undefined: nothing that is known. */

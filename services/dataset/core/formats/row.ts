@@ -2,23 +2,33 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
 
-/** One row that can be carried out. */
+/** One row that can be carried out: a conversation, or a piece of one. */
 export interface Row {
-  readonly messages: readonly ChatMessage[];
-  /** Output length to ask for; undefined: the row names none. */
-  readonly maxOutputTokens: number | undefined;
-  readonly model: string | undefined;
+  /** Rows of the same session are one conversation, in the order of the file; undefined: the row is one by itself. */
   readonly sessionId: string | undefined;
-  /** Merged into the body, last. */
-  readonly extraInputs: JsonObject | undefined;
+  readonly turns: readonly [RowTurn, ...RowTurn[]];
   /** Fields that the format does not have. */
   readonly unknownFields: readonly string[];
 }
 
+/** One turn of a row. */
+export interface RowTurn {
+  readonly messages: readonly ChatMessage[];
+  /** Output length to ask for; undefined: the row names none. */
+  readonly maxOutputTokens: number | undefined;
+  readonly model: string | undefined;
+  /** Merged into the body, last. */
+  readonly extraInputs: JsonObject | undefined;
+  /** Pause before the turn, after the one before returned; 0: none. */
+  readonly delayMs: number;
+}
+
 /** Why a row cannot be carried out. */
 export interface RowProblem {
-  /** The field that is wrong; undefined: the row as a whole. */
+  /** The field of the row that is wrong; undefined: the row as a whole. */
   readonly field: string | undefined;
+  /** How the field is called where it is not the row's own, but within it: `turns[1].delay`. */
+  readonly shownField?: string;
   readonly message: string;
 }
 
@@ -33,4 +43,9 @@ export function shownValue(value: unknown): string {
 /** A value that somebody gave: AIPerf takes null for nothing. */
 export function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
+}
+
+/** A text that names something. */
+export function isName(value: unknown): value is string {
+  return typeof value === "string" && value.trim() !== "" && value.isWellFormed();
 }

@@ -1,107 +1,25 @@
 /**
- * AIPerf's `single_turn`: a row is a conversation of one turn. Fields that AIPerf has and this version does not carry out are
- * refused by name. `model` is Assay's own: AIPerf has no such field.
+ * AIPerf's `single_turn`: a row is a turn. Rows that name the same session are sent one after the other, each with its own text
+ * alone: what was said before is not put in front of it.
  */
-import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
-import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
-import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
-import { isGiven, type ReadRow, type RowProblem, shownValue } from "./row.ts";
-
-const carriedOut = ["type", "text", "texts", "role", "session_id", "output_length", "delay", "extra", "model"] as const;
-const refused = ["image", "images", "image_uuids", "audio", "audios", "video", "videos", "timestamp"] as const;
+import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import { isGiven, isName, type ReadRow, shownValue } from "./row.ts";
+import { readTurn, turnFields } from "./turn.ts";
 
 /** Every field of the format. */
-export const singleTurnFields: readonly string[] = [...carriedOut, ...refused];
-
-const maxTokens = 10_000_000;
-/** A row and its copies fit into a message of the suite. */
-const maxExtraChars = 1 << 20;
+export const singleTurnFields: readonly string[] = ["type", "session_id", ...turnFields];
 
 /** Reads one row. Pure, never throws. */
 export function readSingleTurn(row: JsonObject): ReadRow {
-  const problem = problemOf(row);
-  if (problem !== undefined) return { problem };
-  const [text = ""] = textsOf(row) ?? [];
-  return {
-    row: {
-      messages: [{ role: (row.role ?? "user") as ChatMessage["role"], content: text }],
-      maxOutputTokens: numberOf(row.output_length),
-      model: stringOf(row.model),
-      sessionId: stringOf(row.session_id),
-      // Parsed from JSON, so that nothing else can be in it.
-      extraInputs: isJsonObject(row.extra) ? (row.extra as JsonFields) : undefined,
-      unknownFields: Object.keys(row).filter((field) => !singleTurnFields.includes(field)),
-    },
-  };
-}
-
-function problemOf(row: JsonObject): RowProblem | undefined {
-  const other = refused.find((field) => isGiven(row[field]));
-  if (other !== undefined) return { field: other, message: "not supported by this version" };
-  for (const [field, expected, isRight] of rules) {
-    const value = row[field];
-    if (isGiven(value) && !isRight(value)) return { field, message: `expected ${expected}, got ${shownValue(value)}` };
+  const { type, session_id: sessionId } = row;
+  if (isGiven(type) && type !== "single_turn") {
+    return { problem: { field: "type", message: `expected "single_turn", got ${shownValue(type)}` } };
   }
-  if (isGiven(row.delay) && row.delay !== 0) {
-    return { field: "delay", message: "a pause before a session's first turn is not supported by this version" };
+  if (isGiven(sessionId) && !isName(sessionId)) {
+    return { problem: { field: "session_id", message: `expected a text that is not empty, got ${shownValue(sessionId)}` } };
   }
-  if (row.text && isGiven(row.texts)) return { field: "texts", message: "text and texts cannot be set together" };
-  const texts = textsOf(row);
-  if (texts === undefined) return { field: "texts", message: `expected texts, got ${shownValue(row.texts)}` };
-  if (texts.length > 1) {
-    return { field: "texts", message: `${texts.length} texts in one turn are not supported by this version, one is` };
-  }
-  const [text] = texts;
-  if (text === undefined) return { field: undefined, message: "expected a text that is not empty in the field text" };
-  if (!text.isWellFormed()) return { field: row.text ? "text" : "texts", message: "half of a surrogate pair is no text" };
-  return undefined;
-}
-
-type Rule = readonly [field: (typeof carriedOut)[number], expected: string, isRight: (value: unknown) => boolean];
-
-const rules: readonly Rule[] = [
-  ["type", '"single_turn"', (value) => value === "single_turn"],
-  ["text", "a text", (value) => typeof value === "string"],
-  [
-    "role",
-    "system, user, assistant or tool",
-    (value) => typeof value === "string" && /^(system|user|assistant|tool)$/.test(value),
-  ],
-  ["session_id", "a text that is not empty", isName],
-  ["model", "a text that is not empty", isName],
-  ["output_length", `a whole number from 1 to ${maxTokens}`, isLength],
-  ["delay", "a number", (value) => typeof value === "number"],
-  ["extra", `an object of at most ${maxExtraChars} characters`, isExtra],
-];
-
-function isName(value: unknown): boolean {
-  return typeof value === "string" && value.trim() !== "" && value.isWellFormed();
-}
-
-function isLength(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxTokens;
-}
-
-function isExtra(value: unknown): boolean {
-  if (!isJsonObject(value)) return false;
-  const text = JSON.stringify(value);
-  // What is not well-formed is written as an escape, and would be another text on the wire.
-  return text.length <= maxExtraChars && !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(text);
-}
-
-/** The texts that are not empty, out of `text` or `texts`; undefined: these are none. */
-function textsOf({ text, texts }: JsonObject): string[] | undefined {
-  const given = isGiven(texts) && !text ? texts : [text];
-  if (!Array.isArray(given)) return undefined;
-  const parts = given.flatMap((part: unknown) => (isJsonObject(part) && Array.isArray(part.contents) ? part.contents : [part]));
-  if (parts.some((part: unknown) => typeof part !== "string" && isGiven(part))) return undefined;
-  return parts.filter((part): part is string => typeof part === "string" && part !== "");
-}
-
-function stringOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
+  const read = readTurn(row);
+  if ("problem" in read) return read;
+  const unknownFields = Object.keys(row).filter((field) => !singleTurnFields.includes(field));
+  return { row: { sessionId: isName(sessionId) ? sessionId : undefined, turns: [read.turn], unknownFields } };
 }

@@ -1,10 +1,17 @@
 import { expect } from "chai";
+import { unpackDelaysNs } from "../../../../services/common/turn-delays.ts";
 import { fileDataset, summarizeFile } from "../../../../services/dataset/core/file-dataset.ts";
 import { FileLoad } from "../../../../services/dataset/core/file-load.ts";
 import { lookUpTurn } from "../../../../services/dataset/core/turns.ts";
 
 function loaded(...rows: readonly unknown[]) {
-  const options = { path: "p", format: undefined, isSkipping: false, maxRows: Number.POSITIVE_INFINITY, maxRowBytes: 1000 };
+  const options = {
+    path: "p",
+    format: undefined,
+    isSkipping: false,
+    maxConversations: Number.POSITIVE_INFINITY,
+    maxRowBytes: 1000,
+  };
   const load = new FileLoad(options);
   load.push(Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n")));
   return load.end();
@@ -39,8 +46,37 @@ describe("a file as a dataset", () => {
     for (const length of lengths(1).slice(1)) expect(length).to.be.within(1, 200);
   });
 
+  const sessions = loaded(
+    { text: "a", session_id: "s" },
+    { text: "b" },
+    { text: "c", session_id: "s", delay: 20, output_length: 5 },
+    { text: "d", session_id: "s", delay: 0.5 },
+  );
+
+  it("plays the rows of a session as turns that need nothing of what was said before", () => {
+    const dataset = fileDataset(sessions, { seed: 1, outputTokens: undefined, turnDelayRatio: 2 });
+    expect(dataset.size).to.equal(2);
+    expect(dataset.plan(0).map(({ delayMs }) => delayMs)).to.deep.equal([0, 40, 1]);
+    const turns = [0, 1, 2].map((turn) => lookUpTurn(dataset, 0, turn));
+    expect(turns.map((found) => "turn" in found && found.turn.messages[0]?.content)).to.deep.equal(["a", "c", "d"]);
+    expect(turns.map((found) => "turn" in found && found.turn.isSelfContained)).to.deep.equal([true, true, true]);
+    expect(lookUpTurn(dataset, 1, 0)).to.deep.equal({ turn: { ...plain, messages: [{ role: "user", content: "b" }] } });
+    const summary = summarizeFile(sessions, { seed: 1, outputTokens: undefined, turnDelayRatio: 2 });
+    expect(summary).to.deep.include({ conversations: 2, turns: 4, turnsEach: undefined, turnCounts: Uint32Array.of(3, 1) });
+    expect([...unpackDelaysNs(summary.turnDelays, 4)]).to.deep.equal([0, 40e6, 1e6, 0]);
+  });
+
+  it("plays conversations of several turns, each with what was said before, and draws lengths for each turn", () => {
+    const chats = loaded({ turns: [{ text: "a" }, { text: "b", output_length: 9 }, { text: "c" }] });
+    const dataset = fileDataset(chats, { seed: 1, outputTokens: { mean: 100, stddev: 20 } });
+    expect(lookUpTurn(dataset, 0, 1)).to.not.have.nested.property("turn.isSelfContained");
+    const [first, second, third] = dataset.plan(0).map(({ maxOutputTokens }) => maxOutputTokens);
+    expect([second, first === third]).to.deep.equal([9, false]);
+    expect(summarizeFile(chats, { seed: 1, outputTokens: undefined }).turnsEach).to.equal(3);
+  });
+
   it("is summed up without reading its rows again", () => {
-    const empty = { ...file, rows: { ...file.rows, arenas: [] } };
+    const empty = { ...file, turns: { ...file.turns, arenas: [] } };
     const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0) };
     const equal = { conversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
     const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { TurnSchema } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../../../../services/common/errors.ts";
+import { turnsOf as countOf, rowOfTurn } from "../../../../services/dataset/core/conversation-index.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
 import { rowAt } from "../../../../services/dataset/core/packed-rows.ts";
 
@@ -10,7 +11,7 @@ const options: FileLoadOptions = {
   path: "/data/p.jsonl",
   format: "single_turn",
   isSkipping: false,
-  maxRows: Number.POSITIVE_INFINITY,
+  maxConversations: Number.POSITIVE_INFINITY,
   maxRowBytes: 1000,
 };
 
@@ -30,8 +31,8 @@ function refusalOf(file: string | Buffer, changes: Partial<FileLoadOptions> = {}
   return expect.fail("the file was taken");
 }
 
-const turnsOf = ({ rows }: LoadedFile) =>
-  Array.from({ length: rows.size }, (_, index) => fromBinary(TurnSchema, rowAt(rows, index)));
+const turnsOf = ({ turns }: LoadedFile) =>
+  Array.from({ length: turns.size }, (_, index) => fromBinary(TurnSchema, rowAt(turns, index)));
 const textsOf = (loaded: LoadedFile): (string | undefined)[] => turnsOf(loaded).map(({ messages }) => messages[0]?.content);
 const lines = (...rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
@@ -75,12 +76,79 @@ describe("loading a file", () => {
   });
 
   it("takes the first rows where not all are wanted, and does not look at the rest", () => {
-    const loading = new FileLoad({ ...options, maxRows: 2 });
+    const loading = new FileLoad({ ...options, maxConversations: 2 });
     loading.push(Buffer.from(`${lines({ text: "a" })}`));
     expect(loading.isFull).to.equal(false);
     loading.push(Buffer.from(`${lines({ text: "b" })}{"text":`));
     expect([loading.isFull, loading.rows]).to.deep.equal([true, 2]);
     expect(textsOf(loading.end())).to.deep.equal(["a", "b"]);
+  });
+
+  it("puts the rows of a session together, in order, wherever they stand, as one conversation", () => {
+    const loaded = load(
+      lines(
+        { text: "a", session_id: "s" },
+        { text: "b" },
+        { text: "c", session_id: "t" },
+        { text: "d", session_id: "s", delay: 20 },
+        { text: "e", session_id: "t" },
+        { text: "f", session_id: "s", delay: 0.5 },
+      ),
+    );
+    const { conversations, delaysMs, turns } = loaded;
+    expect([conversations.size, turns.size, loaded.usedRows]).to.deep.equal([3, 6, 6]);
+    const texts = [0, 1, 2].map((conversation) =>
+      Array.from({ length: countOf(conversations, conversation) }, (_, turn) => {
+        return textsOf(loaded)[rowOfTurn(conversations, conversation, turn)];
+      }),
+    );
+    expect(texts).to.deep.equal([["a", "d", "f"], ["b"], ["c", "e"]]);
+    expect([...(delaysMs ?? [])]).to.deep.equal([0, 0, 0, 20, 0, 0.5]);
+  });
+
+  it("keeps the rows of sessions that have begun where no more conversations are wanted, and looks at no others", () => {
+    const loaded = load(
+      `${lines({ text: "a", session_id: "s" }, { text: "b" }, { text: "c" })}{"broken\n${lines(
+        { text: "d", session_id: "other", image: "x" },
+        { text: "e", session_id: "s" },
+      )}`,
+      { maxConversations: 2 },
+    );
+    expect(textsOf(loaded)).to.deep.equal(["a", "b", "e"]);
+    expect(loaded).to.include({ usedRows: 3, skippedRows: 0 });
+    expect(loaded.conversations.size).to.equal(2);
+  });
+
+  it("reads conversations of several turns, one a row or in pieces", () => {
+    const loaded = load(
+      lines(
+        {
+          session_id: "s",
+          turns: [
+            { text: "a", output_length: 3 },
+            { text: "b", delay: 10 },
+          ],
+        },
+        { turns: [{ text: "c" }] },
+        { session_id: "s", turns: [{ text: "d", delay: 5 }] },
+      ),
+      { format: undefined },
+    );
+    expect(loaded).to.include({ format: "multi_turn", usedRows: 3 });
+    expect(loaded.outputTokens).to.deep.equal({ sum: 3, count: 1 });
+    const { conversations } = loaded;
+    expect([0, 1].map((conversation) => countOf(conversations, conversation))).to.deep.equal([3, 1]);
+    const texts = [0, 1, 2].map((turn) => textsOf(loaded)[rowOfTurn(conversations, 0, turn)]);
+    expect(texts).to.deep.equal(["a", "b", "d"]);
+  });
+
+  it("says which turn of a conversation is wrong, at the place of its turns", () => {
+    const rows = lines({ session_id: "s", turns: [{ text: "a" }, { text: "b", delay: -1 }] });
+    expect(refusalOf(rows, { format: "multi_turn" }).message).to.equal(
+      "/data/p.jsonl, line 1, column 19: turns[1].delay: expected a number from 0 to 604800000, got -1",
+    );
+    const late = lines({ turns: [{ text: "a", delay: 1 }] });
+    expect(refusalOf(late, { format: "multi_turn" }).message).to.contain("column 2: turns[0].delay: a pause before a session's");
   });
 
   it("finds the format out from the first row, and counts fields that the format does not have", () => {
@@ -121,25 +189,25 @@ describe("loading a file", () => {
     ["UTF-16", Buffer.from("\ufeff{}", "utf16le"), 1, 1, "expected UTF-8, got UTF-16"],
     ["a line that is too long", `${good}{"text":"${"x".repeat(1000)}"}\n`, 2, 1, "a line has 1000 bytes at most"],
     [
-      "a session twice",
-      lines({ text: "a", session_id: "s" }, { text: "b" }, { text: "c", session_id: "s" }),
-      3,
-      13,
-      'session_id: "s" is the session of line 1; several turns are not supported by this version',
+      "a pause before a session begins",
+      `${lines({ text: "a" }, { text: "b", session_id: "s", delay: 5 })}`,
+      2,
+      30,
+      "delay: a pause before a session's first turn is not supported by this version",
     ],
     [
       "a Parquet file",
       Buffer.from([...Buffer.from("PAR1"), 0x15, 0xff]),
       1,
       6,
-      "this looks like baseten_trace, which is not supported by this version; it reads single_turn",
+      "this looks like baseten_trace, which is not supported by this version; it reads single_turn, multi_turn",
     ],
     [
       "a CSV file",
       "Timestamp,Model,Request tokens\n1,m,2\n",
       1,
       1,
-      "this looks like burst_gpt_trace, which is not supported by this version; it reads single_turn",
+      "this looks like burst_gpt_trace, which is not supported by this version; it reads single_turn, multi_turn",
     ],
   ];
   for (const [what, file, line, column, message] of bad) {
@@ -185,22 +253,33 @@ describe("loading a file", () => {
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 8 }),
       fc
-        .constantFrom('{"text":"a"', ',"extra":{"a":[1]}', "}", "\n", "\r\n", '{"texts":[', "]", "null", "{}")
+        .constantFrom(
+          '{"text":"a"',
+          ',"extra":{"a":[1]}',
+          "}",
+          "\n",
+          "\r\n",
+          '{"texts":[',
+          '{"turns":[{"text":"a"},',
+          "]",
+          "null",
+          "{}",
+        )
         .map((text) => Buffer.from(text)),
       fc.json().map((text) => Buffer.from(`${text}\n`)),
       fc
-        .dictionary(fc.constantFrom("text", "texts", "role", "delay", "extra", "type"), fc.jsonValue())
+        .dictionary(fc.constantFrom("text", "texts", "role", "delay", "extra", "type", "turns", "session_id"), fc.jsonValue())
         .map((row) => Buffer.from(lines(row))),
     );
     fc.assert(
       fc.property(
         fc.array(piece),
         fc.boolean(),
-        fc.constantFrom("single_turn" as const, undefined),
+        fc.constantFrom("single_turn" as const, "multi_turn" as const, undefined),
         (pieces, isSkipping, format) => {
           try {
-            const { rows } = load(Buffer.concat(pieces), { isSkipping, format });
-            expect(rows.size).to.be.greaterThan(0);
+            const { turns } = load(Buffer.concat(pieces), { isSkipping, format });
+            expect(turns.size).to.be.greaterThan(0);
           } catch (error) {
             expect(error).to.be.instanceOf(AssayError);
             expect((error as AssayError).code).to.equal("invalid_argument");

@@ -14,9 +14,16 @@ describe("the format of a file", () => {
     it(`is single_turn for ${JSON.stringify(row)}`, () => expect(detectFormat(row)).to.deep.equal({ format: "single_turn" }));
   }
 
+  const chats: readonly Record<string, unknown>[] = [
+    { session_id: "s", turns: [{ text: "a" }] },
+    { text: "a", turns: [{ text: "a" }] },
+    { turns: [], type: "multi_turn" },
+  ];
+  for (const row of chats) {
+    it(`is multi_turn for ${JSON.stringify(row)}`, () => expect(detectFormat(row)).to.deep.equal({ format: "multi_turn" }));
+  }
+
   const others: readonly (readonly [name: string, row: Record<string, unknown>])[] = [
-    ["multi_turn", { session_id: "s", turns: [{ text: "a" }] }],
-    ["multi_turn", { text: "a", turns: [{ text: "a" }] }],
     ["random_pool", { type: "random_pool", text: "a" }],
     ["dag_jsonl", { session_id: "root", turns: [{ messages: [], forks: ["a"] }] }],
     ["dag_jsonl", { session_id: "s", orchestrator: true, spawns: [] }],
@@ -32,14 +39,16 @@ describe("the format of a file", () => {
     it(`is known as ${name}, which is refused by that name: ${JSON.stringify(row)}`, () => {
       const detected = detectFormat(row);
       expect("refusal" in detected && detected.refusal).to.equal(
-        `this looks like ${name}, which is not supported by this version; it reads single_turn`,
+        `this looks like ${name}, which is not supported by this version; it reads single_turn, multi_turn`,
       );
     });
   }
 
   it("is not guessed: the fields of an unknown row are told", () => {
     const detected = detectFormat({ prompt: "a", id: 1 });
-    expect("refusal" in detected && detected.refusal).to.contain("has the field text, this one has the fields prompt, id");
+    expect("refusal" in detected && detected.refusal).to.contain(
+      "has the field text, one of multi_turn has turns, this one has the fields prompt, id",
+    );
     const empty = detectFormat({});
     expect("refusal" in empty && empty.refusal).to.contain("no field");
   });

@@ -16,26 +16,34 @@ function rowOf(row: Record<string, unknown>) {
 describe("a row of single_turn", () => {
   it("is a user's text, and nothing else where nothing else is said", () => {
     expect(rowOf({ text: "hi" })).to.deep.equal({
-      messages: [{ role: "user", content: "hi" }],
-      maxOutputTokens: undefined,
-      model: undefined,
       sessionId: undefined,
-      extraInputs: undefined,
+      turns: [
+        {
+          messages: [{ role: "user", content: "hi" }],
+          maxOutputTokens: undefined,
+          model: undefined,
+          extraInputs: undefined,
+          delayMs: 0,
+        },
+      ],
       unknownFields: [],
     });
   });
 
   it("says role, output length, model, session and extra inputs", () => {
     const extra = { seed: 1, stop: ["\\ud83d"], nested: { deep: [null] } };
-    expect(
-      rowOf({ type: "single_turn", text: "a", role: "system", output_length: 9, model: "m", session_id: "s", extra, delay: 0 }),
-    ).to.deep.include({
-      messages: [{ role: "system", content: "a" }],
-      maxOutputTokens: 9,
-      model: "m",
-      sessionId: "s",
-      extraInputs: extra,
-    });
+    const said = { text: "a", role: "system", output_length: 9, model: "m", session_id: "s", extra, delay: 1.5 };
+    const row = rowOf({ type: "single_turn", ...said });
+    expect(row.sessionId).to.equal("s");
+    expect(row.turns).to.deep.equal([
+      {
+        messages: [{ role: "system", content: "a" }],
+        maxOutputTokens: 9,
+        model: "m",
+        extraInputs: extra,
+        delayMs: 1.5,
+      },
+    ]);
   });
 
   it("names the fields that the format does not have", () => {
@@ -50,7 +58,7 @@ describe("a row of single_turn", () => {
     { text: "hi", texts: null, image: null, timestamp: null, delay: null, output_length: null },
   ];
   for (const row of sameText) {
-    it(`takes ${JSON.stringify(row)} for its one text`, () => expect(rowOf(row).messages[0]?.content).to.equal("hi"));
+    it(`takes ${JSON.stringify(row)} for its one text`, () => expect(rowOf(row).turns[0].messages[0]?.content).to.equal("hi"));
   }
 
   const refused: readonly (readonly [row: Record<string, unknown>, problem: string])[] = [
@@ -61,8 +69,8 @@ describe("a row of single_turn", () => {
       (field) => [{ text: "a", [field]: ["x"] }, `${field}: not supported by this version`] as const,
     ),
     [{ text: "a", timestamp: 0 }, "timestamp: not supported by this version"],
-    [{ text: "a", delay: 5 }, "delay: a pause before a session's first turn is not supported by this version"],
-    [{ text: "a", delay: "5" }, 'delay: expected a number, got "5"'],
+    [{ text: "a", delay: "5" }, 'delay: expected a number from 0 to 604800000, got "5"'],
+    [{ text: "a", delay: -5 }, "delay: expected a number from 0 to 604800000, got -5"],
     [{ texts: ["a", "b"] }, "texts: 2 texts in one turn are not supported by this version, one is"],
     [{ texts: [{ contents: ["a", "b"] }] }, "texts: 2 texts in one turn are not supported by this version, one is"],
     [{ text: "a", texts: ["b"] }, "texts: text and texts cannot be set together"],

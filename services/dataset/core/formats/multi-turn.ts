@@ -1,0 +1,63 @@
+/**
+ * AIPerf's `multi_turn`: a row is a conversation, `{"session_id": "a", "turns": [{"text": "…"}, {"text": "…", "delay": 500}]}`, each
+ * turn sent with what was said before. A system text at its beginning that says nothing else is no turn of its own: it goes in front
+ * of the first one.
+ */
+import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import { isGiven, isName, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
+import { readTurn, turnFields } from "./turn.ts";
+
+const rowFields: readonly string[] = ["type", "session_id", "turns"];
+
+/** Every field of the format, those of a turn by their own names. */
+export const multiTurnFields: readonly string[] = [...rowFields, ...turnFields];
+
+/** What a system text may not say to belong to the turn after it. */
+const ownFields = ["timestamp", "delay", "output_length", "extra", "model"] as const;
+
+/** Reads one row. Pure, never throws. */
+export function readMultiTurn(row: JsonObject): ReadRow {
+  const { type, session_id: sessionId, turns } = row;
+  if (isGiven(type) && type !== "multi_turn") return wrong("type", `expected "multi_turn", got ${shownValue(type)}`);
+  if (isGiven(sessionId) && !isName(sessionId)) {
+    return wrong("session_id", `expected a text that is not empty, got ${shownValue(sessionId)}`);
+  }
+  if (!Array.isArray(turns)) return wrong("turns", `expected a list of turns, got ${shownValue(turns)}`);
+  const unknownFields = new Set(Object.keys(row).filter((field) => !rowFields.includes(field)));
+  const read: RowTurn[] = [];
+  for (const [index, fields] of turns.entries()) {
+    const one = readOne(fields, index, unknownFields);
+    if ("problem" in one) return one;
+    read.push(one.turn);
+  }
+  const [first, second, ...rest] = read;
+  if (first === undefined) return wrong("turns", "expected at least one turn, got []");
+  const isPreface = second !== undefined && first.messages[0]?.role === "system" && saysNothingElse(turns[0]);
+  const kept: Row["turns"] = isPreface
+    ? [{ ...second, messages: [...first.messages, ...second.messages] }, ...rest]
+    : [first, ...read.slice(1)];
+  return { row: { sessionId: isName(sessionId) ? sessionId : undefined, turns: kept, unknownFields: [...unknownFields] } };
+}
+
+function wrong(field: string, message: string): { readonly problem: RowProblem } {
+  return { problem: { field, message } };
+}
+
+/** Reads one turn, and notes the fields of it that there are not. */
+function readOne(fields: unknown, index: number, unknownFields: Set<string>): ReturnType<typeof readTurn> {
+  const at = `turns[${index}]`;
+  if (!isJsonObject(fields)) {
+    return { problem: { field: "turns", shownField: at, message: `expected an object, got ${shownValue(fields)}` } };
+  }
+  const read = readTurn(fields);
+  if ("problem" in read) {
+    const { field, message } = read.problem;
+    return { problem: { field: "turns", shownField: field === undefined ? at : `${at}.${field}`, message } };
+  }
+  for (const field of Object.keys(fields)) if (!turnFields.includes(field)) unknownFields.add(`turns.${field}`);
+  return read;
+}
+
+function saysNothingElse(fields: unknown): boolean {
+  return isJsonObject(fields) && ownFields.every((field) => !isGiven(fields[field]));
+}

@@ -1,0 +1,95 @@
+/**
+ * A turn as AIPerf's text formats write it. Fields that AIPerf has and this version does not carry out are refused by name. `model`
+ * is Assay's own: AIPerf has no such field.
+ */
+import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
+import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
+import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import { isGiven, isName, type RowProblem, type RowTurn, shownValue } from "./row.ts";
+
+const carriedOut = ["text", "texts", "role", "output_length", "delay", "extra", "model"] as const;
+const refused = ["image", "images", "image_uuids", "audio", "audios", "video", "videos", "timestamp"] as const;
+
+/** Every field of a turn. */
+export const turnFields: readonly string[] = [...carriedOut, ...refused];
+
+const maxTokens = 10_000_000;
+/** A week. */
+const maxDelayMs = 604_800_000;
+/** A turn and its copies fit into a message of the suite. */
+const maxExtraChars = 1 << 20;
+
+/** Reads one turn. Pure, never throws. */
+export function readTurn(fields: JsonObject): { readonly turn: RowTurn } | { readonly problem: RowProblem } {
+  const problem = problemOf(fields);
+  if (problem !== undefined) return { problem };
+  const [text = ""] = textsOf(fields) ?? [];
+  return {
+    turn: {
+      messages: [{ role: (fields.role ?? "user") as ChatMessage["role"], content: text }],
+      maxOutputTokens: numberOf(fields.output_length),
+      model: typeof fields.model === "string" ? fields.model : undefined,
+      // Parsed from JSON, so that nothing else can be in it.
+      extraInputs: isJsonObject(fields.extra) ? (fields.extra as JsonFields) : undefined,
+      delayMs: numberOf(fields.delay) ?? 0,
+    },
+  };
+}
+
+function problemOf(fields: JsonObject): RowProblem | undefined {
+  const other = refused.find((field) => isGiven(fields[field]));
+  if (other !== undefined) return { field: other, message: "not supported by this version" };
+  for (const [field, expected, isRight] of rules) {
+    const value = fields[field];
+    if (isGiven(value) && !isRight(value)) return { field, message: `expected ${expected}, got ${shownValue(value)}` };
+  }
+  if (fields.text && isGiven(fields.texts)) return { field: "texts", message: "text and texts cannot be set together" };
+  const texts = textsOf(fields);
+  if (texts === undefined) return { field: "texts", message: `expected texts, got ${shownValue(fields.texts)}` };
+  if (texts.length > 1) {
+    return { field: "texts", message: `${texts.length} texts in one turn are not supported by this version, one is` };
+  }
+  const [text] = texts;
+  if (text === undefined) return { field: undefined, message: "expected a text that is not empty in the field text" };
+  if (!text.isWellFormed()) return { field: fields.text ? "text" : "texts", message: "half of a surrogate pair is no text" };
+  return undefined;
+}
+
+type Rule = readonly [field: (typeof carriedOut)[number], expected: string, isRight: (value: unknown) => boolean];
+
+const rules: readonly Rule[] = [
+  ["text", "a text", (value) => typeof value === "string"],
+  [
+    "role",
+    "system, user, assistant or tool",
+    (value) => typeof value === "string" && /^(system|user|assistant|tool)$/.test(value),
+  ],
+  ["model", "a text that is not empty", isName],
+  ["output_length", `a whole number from 1 to ${maxTokens}`, isLength],
+  ["delay", `a number from 0 to ${maxDelayMs}`, (value) => typeof value === "number" && value >= 0 && value <= maxDelayMs],
+  ["extra", `an object of at most ${maxExtraChars} characters`, isExtra],
+];
+
+function isLength(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxTokens;
+}
+
+function isExtra(value: unknown): boolean {
+  if (!isJsonObject(value)) return false;
+  const text = JSON.stringify(value);
+  // What is not well-formed is written as an escape, and would be another text on the wire.
+  return text.length <= maxExtraChars && !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(text);
+}
+
+/** The texts that are not empty, out of `text` or `texts`; undefined: these are none. */
+function textsOf({ text, texts }: JsonObject): string[] | undefined {
+  const given = isGiven(texts) && !text ? texts : [text];
+  if (!Array.isArray(given)) return undefined;
+  const parts = given.flatMap((part: unknown) => (isJsonObject(part) && Array.isArray(part.contents) ? part.contents : [part]));
+  if (parts.some((part: unknown) => typeof part !== "string" && isGiven(part))) return undefined;
+  return parts.filter((part): part is string => typeof part === "string" && part !== "");
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}

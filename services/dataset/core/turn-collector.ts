@@ -1,0 +1,94 @@
+/** The turns of a file's rows as they are kept: packed, by conversation, with what has to be known of all of them at once. Pure. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
+import type { Row, RowTurn } from "./formats/row.ts";
+import { NumberColumn } from "./number-column.ts";
+import { type PackedRows, RowPacker } from "./packed-rows.ts";
+
+export interface LoadedTurns {
+  /** Each a `Turn` as bytes, conversation and turn unset, in the order of the file. */
+  readonly turns: PackedRows;
+  readonly conversations: ConversationIndex;
+  /** Pause before each turn, in the order of `turns`; undefined: none has any. */
+  readonly delaysMs: Float64Array<ArrayBuffer> | undefined;
+  /** Of the turns that name an output length. */
+  readonly outputTokens: { readonly sum: number; readonly count: number };
+}
+
+export class TurnCollector {
+  readonly #maxConversations: number;
+  readonly #packer = new RowPacker();
+  readonly #indexer = new ConversationIndexer();
+  readonly #delaysMs = new NumberColumn(0);
+  /** Conversations by their sessions' ids. */
+  readonly #sessions = new Map<string, number>();
+  readonly #outputTokens = { sum: 0, count: 0 };
+
+  /** Of rows that begin more conversations than these nothing is kept. */
+  constructor(maxConversations: number) {
+    this.#maxConversations = maxConversations;
+  }
+
+  get conversations(): number {
+    return this.#indexer.size;
+  }
+
+  /** No row that may come is kept. */
+  get isFull(): boolean {
+    return this.hasAllConversations && this.#sessions.size === 0;
+  }
+
+  /** Only rows of sessions that have begun are kept. */
+  get hasAllConversations(): boolean {
+    return this.#indexer.size >= this.#maxConversations;
+  }
+
+  /** Rows of this session have been kept. */
+  knows(sessionId: string | undefined): boolean {
+    return sessionId !== undefined && this.#sessions.has(sessionId);
+  }
+
+  add({ sessionId, turns }: Row): void {
+    const known = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
+    if (known === undefined && this.hasAllConversations) return;
+    const conversation = known ?? this.#indexer.size;
+    if (sessionId !== undefined) this.#sessions.set(sessionId, conversation);
+    for (const turn of turns) this.#addTurn(turn, conversation, sessionId);
+  }
+
+  loaded(): LoadedTurns {
+    return {
+      turns: this.#packer.packed(),
+      conversations: this.#indexer.index(),
+      delaysMs: this.#delaysMs.values(),
+      outputTokens: this.#outputTokens,
+    };
+  }
+
+  #addTurn(turn: RowTurn, conversation: number, sessionId: string | undefined): void {
+    const { messages, maxOutputTokens, model, extraInputs, delayMs } = turn;
+    const bytes = toBinary(
+      TurnSchema,
+      create(TurnSchema, {
+        messages: messages.map(({ role, content }) => ({ role, content })),
+        maxOutputTokens: maxOutputTokens ?? 0,
+        model: model ?? "",
+        conversationId: sessionId ?? "",
+        delayMs,
+        ...(extraInputs === undefined ? {} : { extraInputs }),
+      }),
+    );
+    this.#packer.add(bytes);
+    this.#indexer.add(conversation);
+    this.#delaysMs.add(delayMs);
+    if (maxOutputTokens === undefined) return;
+    this.#outputTokens.sum += maxOutputTokens;
+    this.#outputTokens.count++;
+  }
+}
+
+/** The buffers of loaded turns that can be handed over to another thread; they are then gone here. */
+export function transferableTurns({ conversations: { firstTurnOf, rowOf }, delaysMs }: LoadedTurns): ArrayBuffer[] {
+  return [firstTurnOf, rowOf, delaysMs].flatMap((array) => (array === undefined ? [] : [array.buffer]));
+}
