@@ -91,11 +91,12 @@ function folderName({ spec, runId }: Run): string {
   return name === "" ? runId : name;
 }
 
-function exitCodeOf({ state, reason }: Run, summary: SummarizeRecordsResponse | undefined, options: ConclusionOptions): number {
+function exitCodeOf(run: Run, summary: SummarizeRecordsResponse | undefined, options: ConclusionOptions): number {
+  const { state, reason } = run;
   const { isInterrupted, say } = options;
   switch (state) {
     case RunState.COMPLETED:
-      return summary === undefined ? exitCodes.failed : verdictOf(summary, options);
+      return summary === undefined ? exitCodes.failed : verdictOf(run, summary, options);
     case RunState.CANCELLED:
       if (isInterrupted) return exitCodes.interrupted;
       say(`the run was cancelled${reason === "" ? "" : `: ${harmless(reason)}`}`);
@@ -106,12 +107,21 @@ function exitCodeOf({ state, reason }: Run, summary: SummarizeRecordsResponse | 
   }
 }
 
+/** Why a phase stopped whose requests failed too often (`PhaseProgress.stop_reason`). */
+const endedByFailures = "failed_request_share";
+
 /** What a completed run was asked to hold beside. */
 function verdictOf(
+  run: Run,
   { phases, verdict }: SummarizeRecordsResponse,
   { failedRequestThreshold, isValidRequired, say }: ConclusionOptions,
 ): number {
   const { failed, all } = failuresOf(phases);
+  const early = run.phases.find(({ stopReason }) => stopReason === endedByFailures);
+  if (early !== undefined) {
+    say(`phase ${early.name} was ended early: too many of its requests failed; ${failed} of ${all} did in the end`);
+    return exitCodes.tooManyFailed;
+  }
   if (failedRequestThreshold !== undefined && all > 0 && failed / all > failedRequestThreshold) {
     const share = `${failed} of ${all} requests failed (${percent(failed / all)})`;
     say(`${share}, more than --failed-request-threshold ${failedRequestThreshold} allows`);

@@ -18,12 +18,13 @@ export function isRated({ requestRate, requestRateSeries, burstSize, arrivalPatt
 }
 
 export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): JsonObject[] {
-  const { requestCount, durationSec, warmupRequestCount, concurrency = 1 } = options;
+  const { requestCount, durationSec, failedRequestThreshold, warmupRequestCount, concurrency = 1 } = options;
   const isNew = file.length === 0;
   const stop: JsonObject = {};
   if (durationSec !== undefined) stop.duration_sec = durationSec;
   if (requestCount !== undefined) stop.request_count = String(requestCount);
   else if (isNew && durationSec === undefined) stop.request_count = String(defaultRequestCount(concurrency));
+  if (failedRequestThreshold !== undefined) stop.failed_request_share = failedRequestThreshold;
   const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
   const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
   if (warmupRequestCount === undefined) return measured;

@@ -207,7 +207,10 @@ export class RunExecution {
       }
       case "sendingComplete": {
         const phase = this.run.phases[event.value.phase];
-        if (phase !== undefined) phase.sendingCompleteNs = event.value.atNs;
+        if (phase !== undefined) {
+          phase.sendingCompleteNs = event.value.atNs;
+          phase.stopReason = event.value.reason;
+        }
         this.note("sending_complete", `phase ${phase?.name}: nothing more will be sent`, event.value.phase, event.value.atNs);
         this.tell(() => machine.sendingComplete(event.value.phase, nowNs));
         return;
@@ -228,6 +231,14 @@ export class RunExecution {
       case "workerExited":
         this.workerExited(event.value);
         return;
+      case "tooManyFailed": {
+        const { phase, failed, ended } = event.value;
+        const share = this.options.spec.phases[phase]?.stop?.failedRequestShare ?? 0;
+        const said = `${failed} of ${ended} requests failed, and no more than ${share} of them may`;
+        this.note("too_many_failed", `phase ${this.run.phases[phase]?.name} ends early: ${said}`, phase);
+        this.tell(() => machine.endEarly("failed_request_share", nowNs));
+        return;
+      }
       case "note":
         this.record(event.value);
         return;

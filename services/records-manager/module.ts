@@ -21,6 +21,7 @@ import { maskSecrets } from "../common/secrets.ts";
 import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
 import type { TurnStream } from "./exports/inputs-file.ts";
+import { failureLimitsOf } from "./failure-limits.ts";
 import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts";
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
@@ -128,6 +129,16 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           memberId: "",
         };
         report({ case: "note", value }, runId);
+      },
+      failureLimits: failureLimitsOf(spec),
+      onTooManyFailed: ({ phase, failed, ended }) => {
+        const value = {
+          $typeName: "assay.controller.v1.TooManyFailed" as const,
+          phase,
+          failed: BigInt(failed),
+          ended: BigInt(ended),
+        };
+        report({ case: "tooManyFailed", value }, runId);
       },
       onFailure: (error) => {
         log.error("the run's file cannot be written any more", { run_id: runId, error: error.message });

@@ -15,6 +15,7 @@ import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
+import { type FailureExcess, type FailureLimit, FailureWatch } from "./core/failure-watch.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
 import { withSaved } from "./exports/saved.ts";
@@ -41,6 +42,10 @@ export interface RecordsRunOptions {
   readonly counts?: RecordsCounts;
   /** Records whose commit has just ended well. */
   readonly onCommitted?: ((records: readonly MetricRecord[]) => void) | undefined;
+  /** Of phases whose failed requests are counted against a limit. Default: none. */
+  readonly failureLimits?: readonly FailureLimit[];
+  /** A limit was exceeded; called once for each. */
+  readonly onTooManyFailed?: (excess: FailureExcess) => void;
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
 }
@@ -57,6 +62,7 @@ export class RecordsRun {
   private readonly acks: CommitAcks;
   private readonly live = new LiveFeed();
   private readonly counts: RecordsCounts;
+  private readonly failures: FailureWatch;
   private readonly streams = new Map<IngestStream, (seq: number, outcome: BatchOutcome) => void>();
   private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
   private inserted: MetricRecord[] = [];
@@ -76,6 +82,7 @@ export class RecordsRun {
   constructor(options: RecordsRunOptions) {
     this.options = options;
     this.counts = options.counts ?? createRecordsCounts();
+    this.failures = new FailureWatch(options.failureLimits ?? []);
     this.folder = options.folder;
     const metricTags = recordMetrics.map(({ tag }) => tag);
     const storeOptions = { metricTags, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
@@ -275,6 +282,7 @@ export class RecordsRun {
     this.options.onCommitted?.(inserted);
     this.accounts.committed();
     this.acks.committed();
+    for (const excess of this.failures.look((phase) => this.store.endedRequests(phase))) this.options.onTooManyFailed?.(excess);
     for (const done of this.afterCommit.splice(0)) done();
   }
 

@@ -201,8 +201,10 @@ export class TimingRun {
         this.streams.delete(streamId);
         stream?.fail(new AssayError(code, message));
       },
-      sendingComplete: (phase, nowNs) =>
-        report({ case: "sendingComplete", value: create(SendingCompleteSchema, { phase, atNs: clock.toSuite(nowNs) }) }),
+      sendingComplete: (phase, nowNs, reason = "") => {
+        const value = create(SendingCompleteSchema, { phase, atNs: clock.toSuite(nowNs), reason });
+        report({ case: "sendingComplete", value });
+      },
       returningComplete: (phaseReport, nowNs) => this.returned(phaseReport, nowNs),
       workerLost: ({ workerId, reason, lostCredits }) => {
         log.warn("a worker is lost", { worker_id: workerId, reason, lost: lostCredits });

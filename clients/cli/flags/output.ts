@@ -39,10 +39,11 @@ export const outputFlags = {
   },
   failedRequestThreshold: {
     flag: "--failed-request-threshold",
+    paths: ["phases.stop.failed_request_share"],
     kind: { is: "number", min: 0, max: 1 },
     value: "SHARE",
     group: "Output",
-    doc: "exit with 4 when a larger share of the measured requests failed, from 0 to 1 (default: exit with 0, the errors are shown)",
+    doc: "end the run early, and exit with 4, when a larger share of the measured requests fails, from 0 to 1 (default: exit with 0, the errors are shown)",
   },
   requireValid: {
     flag: "--require-valid",

@@ -119,6 +119,8 @@ export interface RunMachine<Account, Heartbeat> {
   recordsManagerDied(message: string, now: number): void;
   /** No worker is left and none will be started again. */
   workersExhausted(message: string, now: number): void;
+  /** What the run is for has been decided: its phases stop, none follows, and it ends as completed with what there is. */
+  endEarly(reason: string, now: number): void;
   /** Once: stop, drain, export. Twice: leave at once. */
   cancel(now: number): void;
   advance(now: number): void;
@@ -162,6 +164,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   #outcome: "completed" | "failed" | "cancelled" = "completed";
   #reason = "";
   #isTimingDead = false;
+  #isCutShort = false;
   #closeFromRowsNs = Number.POSITIVE_INFINITY;
   #processingDeadlineNs = Number.POSITIVE_INFINITY;
 
@@ -228,7 +231,8 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     progress.deadlineNs = Number.POSITIVE_INFINITY;
     progress.recordsDeadlineNs = now + this.#plan.bounds.recordsNs + this.#plan.bounds.marginNs;
     this.#out.command({ kind: "hand_over_account", phase, account });
-    if (this.#outcome === "completed" && phase + 1 < this.#plan.phases.length) this.#startPhase(phase + 1, now);
+    if (this.#outcome === "completed" && !this.#isCutShort && phase + 1 < this.#plan.phases.length)
+      this.#startPhase(phase + 1, now);
     else this.#settle(now);
   }
 
@@ -269,6 +273,13 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     this.#outcome = "failed";
     this.#reason = `no worker left: ${message}`;
     this.#stopPhases("no worker left", now);
+  }
+
+  endEarly(reason: string, now: number): void {
+    const isUseful = this.#state === "running" || this.#state === "draining";
+    if (!isUseful || this.#isCutShort || this.#outcome !== "completed") return;
+    this.#isCutShort = true;
+    this.#stopPhases(reason, now);
   }
 
   cancel(now: number): void {
@@ -389,7 +400,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   /** When nothing of any phase is outstanding, the rows are final. */
   #settle(now: number): void {
     if (this.#state === "processing" || this.#isOver) return;
-    const isLast = this.#phases.length === this.#plan.phases.length || this.#outcome !== "completed";
+    const isLast = this.#phases.length === this.#plan.phases.length || this.#isCutShort || this.#outcome !== "completed";
     if (!isLast || this.#phases.some(({ isClosed }) => !isClosed)) return;
     if (this.#outcome === "completed") this.#judgeResults();
     this.#enter("processing");
@@ -401,7 +412,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   #judgeResults(): void {
     const indices = [...this.#plan.phases.keys()];
     const measured = indices.filter((phase) => this.#phaseOf(phase).isMeasured);
-    const judged = measured.length > 0 ? measured : indices;
+    const judged = (measured.length > 0 ? measured : indices).filter((phase) => this.#phases[phase] !== undefined);
     const results = judged.map((phase) => this.#results.get(phase));
     const known = results.filter((result) => result !== undefined);
     if (known.length === 0 || known.length < results.length || known.some(({ succeeded }) => succeeded > 0)) return;

@@ -11,6 +11,7 @@ import { type IdRange, IdRanges } from "../../common/id-ranges.ts";
 import type { ProcessedRecord } from "../../common/metric-batch.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
+import type { EndedRequests } from "../core/failure-watch.ts";
 import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, WorkerUsage } from "../core/rows.ts";
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
@@ -97,6 +98,11 @@ export class RunStore implements AccountStore<IngestRow> {
   /** Rows put in since the last commit; the caller commits at 500, or 20 ms after the first. */
   get pendingRows(): number {
     return this.#pendingRows;
+  }
+
+  /** Rows of a phase by how their requests ended, those that were cancelled aside; uncommitted ones included. */
+  endedRequests(phase: number): EndedRequests {
+    return this.#phases.get(phase) ?? noRequests;
   }
 
   insert(row: IngestRow): boolean {
@@ -445,6 +451,8 @@ const RUN_COUNTS_SQL = `UPDATE run SET
   late = (SELECT count(*) FROM late), conflicts = (SELECT count(*) FROM conflicts)`;
 
 /** The class of a finished request: exactly one of the three. */
+const noRequests: EndedRequests = { succeeded: 0, errored: 0 };
+
 function outcomeOf(isCancelled: boolean, hasError: boolean): "succeeded" | "errored" | "cancelled" {
   if (isCancelled) return "cancelled";
   return hasError ? "errored" : "succeeded";

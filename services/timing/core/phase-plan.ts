@@ -31,6 +31,7 @@ export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, s
     load: loadOf(phase, spec, index),
     stop: {
       ...(stop?.requestCount === undefined ? {} : { requestCount: Number(stop.requestCount) }),
+      ...(stop?.sessionCount === undefined ? {} : { sessionCount: Number(stop.sessionCount) }),
       ...(stop?.durationSec === undefined ? {} : { durationNs: stop.durationSec * 1e9 }),
     },
     ...(phase.prefillConcurrency === undefined ? {} : { prefill: phase.prefillConcurrency }),

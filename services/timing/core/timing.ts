@@ -52,8 +52,8 @@ export interface TimingOut {
   readonly send: (streamId: StreamId, envelope: Envelope<TimingMessage>) => void;
   /** Ends a stream, after what was sent on it. */
   readonly endStream: (streamId: StreamId, code: ErrorCode, message: string) => void;
-  /** Nothing more will be issued in this phase. */
-  readonly sendingComplete: (phase: number, now: number) => void;
+  /** Nothing more will be issued in this phase. `stopReason`: why; undefined when nothing is left to draw. */
+  readonly sendingComplete: (phase: number, now: number, stopReason: string | undefined) => void;
   /** Every credit of the phase came back or is lost. The account is final and goes to the records manager until that has answered. */
   readonly returningComplete: (report: PhaseReport, now: number) => void;
   readonly workerLost: (loss: WorkerLoss, now: number) => void;
@@ -572,7 +572,7 @@ class Timing implements TimingCore {
       case "sending_complete":
         phase.draws.stop();
         for (const member of this.#members.values()) member.waiting.end("all");
-        this.#out.sendingComplete(phase.spec.index, now);
+        this.#out.sendingComplete(phase.spec.index, now, this.#stopReason);
         return;
       case "cancel":
         for (const member of this.#members.values()) {

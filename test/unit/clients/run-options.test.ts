@@ -61,7 +61,10 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     "--wait-for-model-timeout 60 --wait-for-model-mode BOTH --wait-for-model-interval 0.5",
     { target: { wait_for_model: { timeout_sec: 60, mode: "both", interval_sec: 0.5 } } },
   ],
-  ["--failed-request-threshold 0.05 --require-valid", {}],
+  [
+    "--failed-request-threshold 0.05 --require-valid",
+    { phases: [profiling(oneAtOnce, { request_count: "10", failed_request_share: 0.05 })] },
+  ],
   ["--concurrency 8", { phases: [profiling({ concurrency: { limit: 8 } }, { request_count: "16" })] }],
   ["--concurrency=3", { phases: [profiling({ concurrency: { limit: 3 } }, { request_count: "10" })] }],
   ["--concurrency 3 --concurrency 4", { phases: [profiling({ concurrency: { limit: 4 } }, { request_count: "10" })] }],

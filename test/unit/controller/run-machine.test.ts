@@ -272,6 +272,35 @@ describe("a run", () => {
     }
   });
 
+  it("that ends early stops what runs, begins no further phase, and completes with what there is", () => {
+    const { machine, log } = running();
+    machine.endEarly("failed_request_share", 2 * SEC);
+    machine.endEarly("failed_request_share", 2 * SEC);
+    machine.sendingComplete(0, 2 * SEC);
+    machine.returningComplete(0, "account-0", 3 * SEC);
+    machine.phaseClosed(0, { succeeded: 3, errored: 9, cancelled: 0 }, 3 * SEC);
+    machine.processed(4 * SEC);
+    expect(log).to.deep.equal([
+      "stop_phase 0 failed_request_share",
+      "= draining 0",
+      "hand_over_account 0 account-0",
+      "= processing",
+      "process",
+      "= completed",
+      "finish completed",
+    ]);
+  });
+
+  it("that ends early and has not one answer has failed all the same", () => {
+    const { machine, log } = running(1);
+    machine.phaseClosed(0, { succeeded: 9, errored: 0, cancelled: 0 }, 3 * SEC);
+    machine.endEarly("failed_request_share", 3 * SEC);
+    machine.returningComplete(1, "account-1", 4 * SEC);
+    machine.phaseClosed(1, { succeeded: 0, errored: 12, cancelled: 0 }, 4 * SEC);
+    machine.processed(5 * SEC);
+    expect(log.at(-1)).to.equal("finish failed all 12 requests failed");
+  });
+
   it("that a person cancelled is cancelled, though nothing succeeded", () => {
     const { machine, log } = running(1);
     machine.phaseClosed(0, { succeeded: 9, errored: 0, cancelled: 0 }, 3 * SEC);
@@ -283,7 +312,7 @@ describe("a run", () => {
   });
 
   it("ends exactly once, and always ends, whatever comes in whatever order", () => {
-    const inputs = fc.array(fc.tuple(fc.nat(12), fc.nat(1), fc.nat(40)), { maxLength: 60 });
+    const inputs = fc.array(fc.tuple(fc.nat(13), fc.nat(1), fc.nat(40)), { maxLength: 60 });
     fc.assert(
       fc.property(inputs, (steps) => {
         const { machine, log } = opened();
@@ -300,7 +329,8 @@ describe("a run", () => {
           if (input === 8) machine.workersExhausted("x", now);
           if (input === 9) machine.cancel(now);
           if (input === 10) machine.unready("telemetry", "telemetry", "x", now);
-          if (input > 10) machine.advance(now);
+          if (input === 11) machine.endEarly("x", now);
+          if (input > 11) machine.advance(now);
         };
         for (const [input, phase, seconds] of steps) {
           now += seconds * SEC;

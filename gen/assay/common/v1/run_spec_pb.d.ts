@@ -1145,7 +1145,8 @@ export declare type StopSpec = Message<"assay.common.v1.StopSpec"> & {
   durationSec?: number | undefined;
 
   /**
-   * Share of failed requests, 0 to 1, armed after max(concurrency, 10) records.
+   * Share of failed requests, 0 to 1, beyond which the run ends early: the phase stops, and none follows. Looked at from
+   * max(concurrency, 10) answered or failed requests on; of measured phases alone, and beside another condition.
    *
    * @generated from field: optional double failed_request_share = 4;
    */

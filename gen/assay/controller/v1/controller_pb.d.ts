@@ -201,6 +201,13 @@ export declare type PhaseProgress = Message<"assay.controller.v1.PhaseProgress">
    * @generated from field: assay.controller.v1.PhaseIdentity identity = 13;
    */
   identity?: PhaseIdentity | undefined;
+
+  /**
+   * Why it stopped, as in SendingComplete; empty: not yet, or nothing was left to send.
+   *
+   * @generated from field: string stop_reason = 14;
+   */
+  stopReason: string;
 };
 
 /**

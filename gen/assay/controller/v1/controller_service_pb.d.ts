@@ -1127,6 +1127,14 @@ export declare type MemberEvent = Message<"assay.controller.v1.MemberEvent"> & {
      */
     value: MemberFailed;
     case: "failed";
+  } | {
+    /**
+     * Records-manager: a larger share of a phase's requests failed than its spec allows.
+     *
+     * @generated from field: assay.controller.v1.TooManyFailed too_many_failed = 10;
+     */
+    value: TooManyFailed;
+    case: "tooManyFailed";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -1191,7 +1199,7 @@ export declare type SendingComplete = Message<"assay.controller.v1.SendingComple
   atNs: number;
 
   /**
-   * Why it stopped: `request_count`, `duration`, `cancelled`, …
+   * Why it stopped: `duration over`, `failed_request_share`, or the words of whoever stopped it; empty: nothing was left to send.
    *
    * @generated from field: string reason = 3;
    */
@@ -1332,6 +1340,40 @@ export declare type MemberFailed = Message<"assay.controller.v1.MemberFailed"> &
  * Use `create(MemberFailedSchema)` to create a new message.
  */
 export declare const MemberFailedSchema: GenMessage<MemberFailed>;
+
+/**
+ * A larger share of a phase's requests failed than its `failed_request_share`; said once a phase.
+ *
+ * @generated from message assay.controller.v1.TooManyFailed
+ */
+export declare type TooManyFailed = Message<"assay.controller.v1.TooManyFailed"> & {
+  /**
+   * Index in the spec.
+   *
+   * @generated from field: uint32 phase = 1;
+   */
+  phase: number;
+
+  /**
+   * Requests recorded with an error.
+   *
+   * @generated from field: uint64 failed = 2;
+   */
+  failed: bigint;
+
+  /**
+   * Requests recorded as answered or with an error; those given up by us are in neither.
+   *
+   * @generated from field: uint64 ended = 3;
+   */
+  ended: bigint;
+};
+
+/**
+ * Describes the message assay.controller.v1.TooManyFailed.
+ * Use `create(TooManyFailedSchema)` to create a new message.
+ */
+export declare const TooManyFailedSchema: GenMessage<TooManyFailed>;
 
 /**
  * Request of ValidateRun.

@@ -3,8 +3,7 @@ import type { PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
 import { checkRate } from "./rate-violations.ts";
-
-const maxRequests = BigInt(Number.MAX_SAFE_INTEGER);
+import { checkStop } from "./stop-violations.ts";
 
 export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   demand(
@@ -13,26 +12,13 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
     `must be lower case letters, digits, _ or -, got ${JSON.stringify(phase.name)}`,
   );
   demand(phase.kind !== PhaseKind.UNSPECIFIED, `${at}.kind`, "must be warmup or profiling");
-  const { load, stop } = phase;
+  const { load } = phase;
   demand(load.case !== undefined, `${at}.load`, "a load is needed: a concurrency or a rate");
   if (load.case === "concurrency") {
     demand(load.value.limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${load.value.limit}`);
   }
   if (load.case === "rate") checkRate(load.value, `${at}.rate`, demand);
-  const isEnding = stop?.requestCount !== undefined || stop?.durationSec !== undefined;
-  demand(isEnding, `${at}.stop`, "a request count or a duration is needed");
-  const requests = stop?.requestCount ?? 1n;
-  demand(
-    requests >= 1n && requests <= maxRequests,
-    `${at}.stop.request_count`,
-    `must be from 1 to ${maxRequests}, got ${requests}`,
-  );
-  const durationSec = stop?.durationSec;
-  demand(
-    durationSec === undefined || (durationSec > 0 && Number.isFinite(durationSec)),
-    `${at}.stop.duration_sec`,
-    `must be above 0, got ${durationSec}`,
-  );
+  checkStop(phase, at, demand);
   checkCancellation(phase, at, demand);
   const graceSec = phase.graceSec ?? 0;
   demand(graceSec >= 0, `${at}.grace_sec`, `must be at least 0, got ${graceSec}`);

@@ -57,6 +57,11 @@ describe("the plan of a phase", () => {
     });
   });
 
+  it("stops after so many sessions where that is asked for", () => {
+    const load = { case: "concurrency" as const, value: { limit: 1 } };
+    expect(planOf({ load, stop: { sessionCount: 4n } }).stop).to.deep.equal({ sessionCount: 4 });
+  });
+
   it("counts sessions, or requests where that is asked for", () => {
     const unitOf = (unit: ConcurrencyUnit) => planOf({ load: { case: "concurrency", value: { limit: 1, unit } } }).load;
     expect(unitOf(ConcurrencyUnit.UNSPECIFIED)).to.include({ unit: "session" });
