@@ -9,8 +9,16 @@ export type FlagKind =
   | { readonly is: "integer" | "number"; readonly min: number; readonly max: number; readonly isAbove?: boolean }
   /** An unsigned 64-bit number; kept as decimal text, since a double cannot hold it. */
   | { readonly is: "uint64" }
-  /** Compared in lower case. `wirePrefix`: the proto's enum has these names in upper case and with `_` for `-`, behind this. */
-  | { readonly is: "choice"; readonly of: readonly string[]; readonly wirePrefix?: string }
+  /**
+   * Compared in lower case. `wirePrefix`: the proto's enum has these names in upper case and with `_` for `-`, behind this. `also`:
+   * further spellings, and what each stands for.
+   */
+  | {
+      readonly is: "choice";
+      readonly of: readonly string[];
+      readonly wirePrefix?: string;
+      readonly also?: Readonly<Record<string, string>>;
+    }
   /** `HOST:PORT`. */
   | { readonly is: "address" }
   /** The kinds below may be given again and again. Names also with commas between them. */
@@ -78,7 +86,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
         ? { value: text }
         : { expected: "an integer from 0 to 2^64 − 1" };
     case "choice": {
-      const choice = text.toLowerCase();
+      const spelled = text.toLowerCase();
+      const choice = kind.also?.[spelled] ?? spelled;
       return kind.of.includes(choice) ? { value: choice } : { expected: oneOf(kind.of) };
     }
     case "address":

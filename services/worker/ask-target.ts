@@ -16,7 +16,7 @@ import { AssayError } from "../common/errors.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import { sendOne } from "./send-one.ts";
-import type { ResponseHandler, ResponseHeaders } from "./transport/transport.ts";
+import type { AnswerHead, ResponseHandler } from "./transport/transport.ts";
 
 type Answer = Exclude<MessageInitShape<typeof TargetAnswerSchema>, { $typeName: string }>;
 
@@ -50,7 +50,7 @@ export async function askTarget(
 }
 
 async function get(target: TargetSpec, path: string, limitMs: number, signal: AbortSignal): Promise<Answer> {
-  const { transport, sender } = createPath(create(RunSpecSchema, { target }));
+  const { transport, sender } = await createPath(create(RunSpecSchema, { target }));
   const headers = new Map(pairsOf(sender.headers));
   headers.delete("content-type");
   headers.set("accept", "application/json");
@@ -107,16 +107,16 @@ class BodyKeeper implements ResponseHandler {
     this.#isSent = true;
   }
 
-  onHead(_atNs: MonotonicNs, status: number, contentType: string, headers?: ResponseHeaders): void {
+  onHead(_atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void {
     this.#status = status;
     this.#contentType = contentType;
-    const location = headers?.location;
+    const location = head?.headers().location;
     if (typeof location === "string") this.#location = location;
   }
 
-  onBody(_atNs: MonotonicNs, chunk: Buffer): void {
-    this.#sizeBytes += chunk.length;
-    if (this.#sizeBytes <= maxBodyBytes) this.#chunks.push(Buffer.from(chunk));
+  onBody(_atNs: MonotonicNs, bytes: Buffer, start = 0, end = bytes.length): void {
+    this.#sizeBytes += end - start;
+    if (this.#sizeBytes <= maxBodyBytes) this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
   }
 
   onEnd(): void {

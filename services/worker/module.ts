@@ -6,6 +6,7 @@ import type { AskTarget, ConfigureRun, MemberEvent } from "../../gen/assay/contr
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
@@ -15,6 +16,7 @@ import { familiesOf, PhaseHistograms, RunTotals } from "../common/observe/counti
 import { createClient } from "../common/rpc/client.ts";
 import { askTarget } from "./ask-target.ts";
 import { workerInstruments } from "./instruments.ts";
+import { createPath } from "./request-path.ts";
 import { createWorkerService } from "./service.ts";
 import { WorkerRun } from "./worker-run.ts";
 
@@ -69,7 +71,9 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const configure = async (runId: string, command: ConfigureRun, signal: AbortSignal): Promise<void> => {
     await close();
     const workerId = deps.id();
-    const [dataset, timing, records] = await Promise.all([
+    if (command.spec === undefined) throw new AssayError("invalid_argument", "a worker needs a spec");
+    const [path, dataset, timing, records] = await Promise.all([
+      createPath(command.spec, { endpoints: deps.endpoints }),
       addresses.channelTo("dataset", signal),
       addresses.channelTo("timing", signal),
       addresses.channelTo("record-processor", signal, workerId),
@@ -78,7 +82,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       runId,
       workerId,
       configure: command,
-      endpoints: deps.endpoints,
+      path,
       clock,
       log,
       incarnation,

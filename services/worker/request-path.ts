@@ -2,14 +2,14 @@
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { parseBaseUrl, pathBelow } from "../../endpoints/target-url.ts";
-import { ConnectionReuse, type RunSpec, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { version } from "../common/version.ts";
 import { BodyMaker } from "./bodies.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
-import type { ConnectionWatcher, Transport } from "./transport/transport.ts";
-import { createUndiciTransport, type TargetOptions } from "./transport/undici.ts";
+import { choiceOf, createTransport } from "./transport/choose.ts";
+import type { ConnectionWatcher, TargetOptions, Transport } from "./transport/transport.ts";
 
 /** The part of a sender's options that comes from the spec. */
 export type PathOptions = Pick<
@@ -19,6 +19,8 @@ export type PathOptions = Pick<
 
 export interface RequestPath {
   readonly transport: Transport;
+  /** Another transport of the same kind, to one other target. */
+  transportTo(target: TargetOptions): Promise<Transport>;
   readonly bodies: BodyMaker;
   readonly sender: PathOptions;
 }
@@ -33,12 +35,16 @@ export interface PathExtras {
   readonly watcher?: ConnectionWatcher | undefined;
 }
 
-/** Throws `invalid_argument` for a spec that the controller refuses. */
-export function createPath(spec: RunSpec, { endpoints, watcher }: PathExtras = {}): RequestPath {
+/** @throws `invalid_argument` for a spec that the controller refuses */
+export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtras = {}): Promise<RequestPath> {
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
   const options = bodyOptionsOf(spec, endpoints);
+  const { transport } = spec.target;
+  const targets = targetsOf(spec.target);
+  const choice = targets[0] === undefined ? "http1" : choiceOf(targets[0], transport);
   return {
-    transport: createUndiciTransport(targetsOf(spec.target), watcher),
+    transport: await createTransport(targets, transport, watcher),
+    transportTo: (target) => createTransport([target], choice === "http1" ? TransportKind.HTTP1 : TransportKind.UNDICI),
     bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),
     sender: senderOptions(spec, spec.target, options.endpoint),
   };

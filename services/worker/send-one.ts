@@ -49,7 +49,7 @@ export async function sendOne(
   target.requestTimeoutSec ??= defaultTimeoutSec;
   const spec = create(RunSpecSchema, { models: [model], target, ...(endpoint === undefined ? {} : { endpoint }) });
   const steps = new StepsKeeper();
-  const path = createPath(spec, { endpoints, watcher: steps });
+  const path = await createPath(spec, { endpoints, watcher: steps });
   const head: { headers?: ResponseHeaders } = {};
   const { promise, resolve } = Promise.withResolvers<RawRecord>();
   const sender = new Sender({
@@ -118,11 +118,11 @@ function keepingHead(transport: Transport, head: { headers?: ResponseHeaders }):
       const keeping: ResponseHandler = {
         mayWrite: () => handler.mayWrite(),
         onSent: (atNs, connection) => handler.onSent(atNs, connection),
-        onHead: (atNs, status, contentType, headers) => {
+        onHead: (atNs, status, contentType, answer) => {
           handler.onHead(atNs, status, contentType);
-          if (headers !== undefined) head.headers = { ...headers };
+          if (answer !== undefined) head.headers = { ...answer.headers() };
         },
-        onBody: (atNs, chunk) => handler.onBody(atNs, chunk),
+        onBody: (atNs, bytes, start, end) => handler.onBody(atNs, bytes, start, end),
         onEnd: (atNs) => handler.onEnd(atNs),
         onFailure: (atNs, error) => handler.onFailure(atNs, error),
       };

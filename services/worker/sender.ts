@@ -103,12 +103,12 @@ export class Sender {
     this.open.set(credit.id, request);
     this.sent++;
     const { path, headers, sessionHeader, hasOwnConnections } = this.options;
-    const requestHeaders = [...headers, "x-request-id", request.requestId, sessionHeader, request.session.correlationId];
     request.exchange = this.options.transport.send(
       {
         target: credit.targetIndex,
         path,
-        headers: requestHeaders,
+        headers,
+        ownHeaders: ["x-request-id", request.requestId, sessionHeader, request.session.correlationId],
         body: body.body,
         session: hasOwnConnections ? sessionKey(credit) : undefined,
       },
@@ -316,8 +316,8 @@ class Request implements ResponseHandler {
     this.contentType = contentType;
   }
 
-  onBody(atNs: MonotonicNs, chunk: Buffer): void {
-    this.slab.add(chunk, atNs - this.sentNs);
+  onBody(atNs: MonotonicNs, bytes: Buffer, start = 0, end = bytes.length): void {
+    this.slab.add(bytes, start, end, atNs - this.sentNs);
     this.lastNs = atNs;
     if (this.isContentAwaited) this.isContentAwaited = !this.sender.seekContent(this);
   }

@@ -16,17 +16,21 @@ export class Slab {
   private bodyEnd = 0;
   private readsEnd = 0;
   private lastNs = 0;
+  /** The latest read: its stamp is written when the next one comes, since a read may come in pieces. */
+  private readNs = 0;
+  private readBytes = 0;
   /** Bytes that left in parts before this moment; not held here any more. */
   private leftBytes = 0;
 
-  /** Copies one read. `ns` counts from the moment the request was sent and does not descend. */
-  add(chunk: Buffer, ns: number): void {
-    if (this.bodyEnd + chunk.length > this.body.length) this.growBody(this.bodyEnd + chunk.length);
-    chunk.copy(this.body, this.bodyEnd);
-    this.bodyEnd += chunk.length;
-    if (this.readsEnd + maxReadBytes > this.readStamps.length) this.growReads();
-    this.readsEnd = writeRead(this.readStamps, this.readsEnd, chunk.length, this.lastNs, ns);
-    this.lastNs = ns;
+  /** Copies `bytes[start, end)`. `ns` counts from the moment the request was sent and does not descend; what comes with the same is one read. */
+  add(bytes: Buffer, start: number, end: number, ns: number): void {
+    const sizeBytes = end - start;
+    if (this.bodyEnd + sizeBytes > this.body.length) this.growBody(this.bodyEnd + sizeBytes);
+    bytes.copy(this.body, this.bodyEnd, start, end);
+    this.bodyEnd += sizeBytes;
+    if (ns !== this.readNs) this.endRead();
+    this.readNs = ns;
+    this.readBytes += sizeBytes;
   }
 
   /** The body held; valid until `reset`, `takeBody` or the next `add`. */
@@ -36,6 +40,7 @@ export class Slab {
 
   /** The packed stamps of all reads; valid until `reset` or the next `add`. */
   get reads(): Uint8Array {
+    this.endRead();
     return this.readStamps.subarray(0, this.readsEnd);
   }
 
@@ -59,8 +64,18 @@ export class Slab {
     this.bodyEnd = 0;
     this.readsEnd = 0;
     this.lastNs = 0;
+    this.readNs = 0;
+    this.readBytes = 0;
     this.leftBytes = 0;
     return this.body.length <= keptBytes && this.readStamps.length <= keptBytes;
+  }
+
+  private endRead(): void {
+    if (this.readBytes === 0) return;
+    if (this.readsEnd + maxReadBytes > this.readStamps.length) this.growReads();
+    this.readsEnd = writeRead(this.readStamps, this.readsEnd, this.readBytes, this.lastNs, this.readNs);
+    this.lastNs = this.readNs;
+    this.readBytes = 0;
   }
 
   private growBody(needed: number): void {

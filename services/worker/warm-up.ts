@@ -10,7 +10,7 @@ import type { BodyMaker } from "./bodies.ts";
 import { startLoopback } from "./loopback.ts";
 import type { PathOptions } from "./request-path.ts";
 import { Sender } from "./sender.ts";
-import { createUndiciTransport } from "./transport/undici.ts";
+import type { TargetOptions, Transport } from "./transport/transport.ts";
 
 export interface WarmUpOptions {
   /** 0: not at all. */
@@ -18,6 +18,8 @@ export interface WarmUpOptions {
   readonly sender: PathOptions;
   readonly bodies: BodyMaker;
   readonly signal: AbortSignal;
+  /** Makes a transport of the kind that the run's requests take. */
+  transportTo(target: TargetOptions): Promise<Transport>;
 }
 
 const concurrency = 4;
@@ -25,12 +27,12 @@ const batchRecords = 64;
 const inertClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
 
 /** Resolves after the duration, when the signal aborts, or at once where no body can be made. Failures of the path show in the first measured request, not here. */
-export async function warmUp({ durationMs, sender: options, bodies, signal }: WarmUpOptions): Promise<void> {
+export async function warmUp({ durationMs, sender: options, bodies, signal, transportTo }: WarmUpOptions): Promise<void> {
   if (durationMs <= 0) return;
   const made = bodies.tryMake(warmTurn(), [], undefined);
   if ("error" in made) return;
   const loopback = await startLoopback(options.isStreaming);
-  const transport = createUndiciTransport([{ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true }]);
+  const transport = await transportTo({ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true });
   const endNs = monotonicNs() + durationMs * 1e6;
   const { promise, resolve } = Promise.withResolvers<void>();
   let writer = new RecordBatchWriter(64 * 1024);

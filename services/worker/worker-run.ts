@@ -2,7 +2,6 @@
  * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
  * them. Ready when all of that stands, the connections are open and the path has been warmed.
  */
-import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
@@ -22,7 +21,7 @@ import { within } from "../common/within.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { startPrecisePacing } from "./precise-pacing.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
-import { createPath, type RequestPath } from "./request-path.ts";
+import type { RequestPath } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 import { TurnSource, type TurnStream } from "./turns.ts";
 import { warmUp } from "./warm-up.ts";
@@ -31,8 +30,8 @@ export interface WorkerRunOptions {
   readonly runId: string;
   readonly workerId: string;
   readonly configure: ConfigureRun;
-  /** Default: the built-in ones. */
-  readonly endpoints?: EndpointCatalog | undefined;
+  /** Made from the spec; closed with the run. */
+  readonly path: RequestPath;
   readonly clock: SuiteClock;
   readonly log: Logger;
   /** Streams to the run's other services, hello not yet sent. */
@@ -75,7 +74,7 @@ export class WorkerRun {
     }
     this.options = options;
     this.spec = spec;
-    this.path = createPath(spec, { endpoints: options.endpoints });
+    this.path = options.path;
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
     this.records = new RecordSender({
@@ -137,6 +136,7 @@ export class WorkerRun {
       sender: this.path.sender,
       bodies: this.path.bodies,
       signal,
+      transportTo: this.path.transportTo,
     });
     await Promise.all([
       within(signal, this.records.ready, "the record-processor"),

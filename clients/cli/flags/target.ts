@@ -102,6 +102,15 @@ export const targetFlags = {
     group: "Target",
     doc: "connections are kept for any request (pooled), closed after one (never), or each session's own (sticky-user-sessions; default pooled)",
   },
+  transport: {
+    flag: "--transport",
+    aliases: ["--transport-type"],
+    kind: { is: "choice", of: ["auto", "http1", "undici"], wirePrefix: "TRANSPORT_KIND_", also: { http: "auto" } },
+    value: "KIND",
+    paths: ["target.transport"],
+    group: "Target",
+    doc: "what carries requests: http1 (Assay's own, for http:// alone), undici, or by the URL (auto, also http; default auto)",
+  },
   noProbe: {
     flag: "--no-probe",
     kind: { is: "switch" },

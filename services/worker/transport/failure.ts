@@ -47,6 +47,16 @@ export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: bo
   return requestError("reset", phase, message);
 }
 
+/** The target has closed a connection in good order, in the middle of what was asked. @param isReused as in `failureOf` */
+export function closedByTarget(phase: RequestErrorPhase, isReused: boolean): RequestError {
+  if (phase === "stream") return requestError("truncated", "stream", "the target closed the connection within its answer");
+  const code = isReused ? "stale_connection" : "reset";
+  return requestError(code, phase, "the target closed the connection before its answer");
+}
+
+/** A transport was not allowed to write a request. */
+export const fencedBeforeWrite = requestError("fenced", "send", "the worker's lease was over before the request was written");
+
 /** Whether a connection is gone by itself, and not for what was sent on it. */
 export function isCut(error: unknown): boolean {
   return cutConnection.has(describe(error).code);

@@ -12,14 +12,41 @@ export interface WireRequest {
   /** Absent: POST. A GET has no body. */
   readonly method?: "GET";
   readonly path: string;
-  /** Name, value, name, value. */
-  readonly headers: string[];
+  /** Name, value, name, value. Those that many requests share are one array, which is read once and never changes. */
+  readonly headers: readonly string[];
+  /** Those of this request alone, likewise. Absent: none. */
+  readonly ownHeaders?: readonly string[];
   readonly body: Buffer;
   /**
    * Set: the request goes on the connection that this session has to the target, however long it has rested, and no other
    * session's request does; it is opened, or taken from those that stand free, where the session has none.
    */
   readonly session?: string | undefined;
+}
+
+/** How a target is reached. */
+export interface TargetOptions {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly connectTimeoutMs: number;
+  /** False: every request opens a connection of its own and closes it. */
+  readonly isPooled: boolean;
+  /** How long a connection rests after an answer while the target has not been seen to keep one for so long. Default: 0, no rest. */
+  readonly restMs?: number;
+  /** A connection that nobody has used for longer is closed instead of used again. Default: 4 s. */
+  readonly idleMs?: number;
+  /**
+   * On a connection on which nothing was heard for longer, what the target may have said meanwhile is read before a request is
+   * written. Default: 1 s. Only `http1` asks: undici always does so.
+   */
+  readonly quietMs?: number;
+  readonly tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly servername?: string;
+    readonly rejectUnauthorized: boolean;
+  };
 }
 
 /**
@@ -31,14 +58,19 @@ export interface ResponseHandler {
   /** Asked right before the write. False: the request is not written and fails with `fenced`. */
   mayWrite(): boolean;
   onSent(atNs: MonotonicNs, connection: ConnectionFacts): void;
-  onHead(atNs: MonotonicNs, status: number, contentType: string, headers?: ResponseHeaders): void;
-  /** `chunk` is valid during the call only. */
-  onBody(atNs: MonotonicNs, chunk: Buffer): void;
+  onHead(atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void;
+  /** `bytes[start, end)`, by default all of it, is valid during the call only. Pieces of one read come with the same moment. */
+  onBody(atNs: MonotonicNs, bytes: Buffer, start?: number, end?: number): void;
   onEnd(atNs: MonotonicNs): void;
   onFailure(atNs: MonotonicNs, error: RequestError): void;
 }
 
-/** By name in lower case. Valid during the call only. */
+/** Valid during the call only. */
+export interface AnswerHead {
+  headers(): ResponseHeaders;
+}
+
+/** By name in lower case. */
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Told how connections are opened, failed ones too; for who shows it. */

@@ -1,7 +1,12 @@
 /** One request through a transport, written down as it happens. */
 import type { RequestError } from "../../../endpoints/outcome.ts";
-import type { ConnectionFacts, Exchange, Transport } from "../../../services/worker/transport/transport.ts";
-import { createUndiciTransport, type TargetOptions } from "../../../services/worker/transport/undici.ts";
+import { createHttp1Transport } from "../../../services/worker/transport/http1.ts";
+import type { ConnectionFacts, Exchange, TargetOptions, Transport } from "../../../services/worker/transport/transport.ts";
+import { createUndiciTransport } from "../../../services/worker/transport/undici.ts";
+
+/** The transports that there are, by what they are called in a spec. */
+export const transports = { undici: createUndiciTransport, http1: createHttp1Transport };
+export type TransportName = keyof typeof transports;
 
 export interface Seen {
   /** Names of the handler's calls, in order. */
@@ -10,11 +15,14 @@ export interface Seen {
   readonly contentType: string;
   readonly body: Buffer;
   readonly reads: number;
+  /** How many different moments its reads had. */
+  readonly moments: number;
   readonly connection: ConnectionFacts | undefined;
   readonly error: RequestError | undefined;
 }
 
 export interface SendOptions {
+  readonly method?: "GET";
   readonly headers?: string[];
   readonly path?: string;
   readonly body?: Buffer;
@@ -34,6 +42,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
   let status = 0;
   let contentType = "";
   let reads = 0;
+  const moments = new Set<number>();
   let connection: ConnectionFacts | undefined;
   let exchange: Exchange | undefined;
   let lastNs = 0;
@@ -47,10 +56,11 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
     calls.push(name);
   };
   const settle = (error: RequestError | undefined): void =>
-    resolve({ calls, status, contentType, body: Buffer.concat(chunks), reads, connection, error });
+    resolve({ calls, status, contentType, body: Buffer.concat(chunks), reads, moments: moments.size, connection, error });
   exchange = transport.send(
     {
       target: options.target ?? 0,
+      ...(options.method === undefined ? {} : { method: options.method }),
       path: options.path ?? "/v1/chat/completions",
       headers: options.headers ?? ["content-type", "application/json"],
       body: options.body ?? Buffer.from("{}"),
@@ -68,10 +78,12 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
         status = code;
         contentType = type;
       },
-      onBody(atNs, data) {
+      onBody(atNs, bytes, start, end) {
+        const data = bytes.subarray(start, end);
         if (calls.at(-1) === "body") lastNs = atNs;
         else note("body", atNs);
         reads++;
+        moments.add(atNs);
         chunks.push(Buffer.from(data));
         options.onBody?.(handle, data);
       },
@@ -90,6 +102,6 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
 }
 
 /** A transport to one target, closed by the test. */
-export function transportTo(origin: string, options: Partial<TargetOptions> = {}): Transport {
-  return createUndiciTransport([{ origin, connectTimeoutMs: 2000, isPooled: true, ...options }]);
+export function transportTo(origin: string, options: Partial<TargetOptions> = {}, name: TransportName = "http1"): Transport {
+  return transports[name]([{ origin, connectTimeoutMs: 2000, isPooled: true, ...options }]);
 }

@@ -23,10 +23,10 @@ describe("the worker's warm-up", () => {
       const target = await startScripted(() => {});
       harness.onClose(() => target.stop());
       const spec = create(RunSpecSchema, { target: { urls: [{ url: target.origin }] }, endpoint: { streaming }, models: ["m"] });
-      const { sender, bodies, transport } = createPath(spec);
+      const { sender, bodies, transport, transportTo } = await createPath(spec);
       harness.onClose(() => transport.close());
       const before = openHandles();
-      await warmUp({ durationMs: 50, sender, bodies, signal: AbortSignal.timeout(10_000) });
+      await warmUp({ durationMs: 50, sender, bodies, transportTo, signal: AbortSignal.timeout(10_000) });
       await until("all handles to close", () => openHandles() <= before);
       expect(target.connections()).to.equal(0);
     });
@@ -34,12 +34,12 @@ describe("the worker's warm-up", () => {
 
   it("ends at once with its signal", async () => {
     const spec = create(RunSpecSchema, { target: { urls: [{ url: "http://127.0.0.1:1" }] }, models: ["m"] });
-    const { sender, bodies, transport } = createPath(spec);
+    const { sender, bodies, transport, transportTo } = await createPath(spec);
     harness.onClose(() => transport.close());
     const before = openHandles();
-    await warmUp({ durationMs: 600_000, sender, bodies, signal: AbortSignal.timeout(20) });
-    await warmUp({ durationMs: 600_000, sender, bodies, signal: AbortSignal.abort() });
-    await warmUp({ durationMs: 0, sender, bodies, signal: AbortSignal.timeout(10_000) });
+    await warmUp({ durationMs: 600_000, sender, bodies, transportTo, signal: AbortSignal.timeout(20) });
+    await warmUp({ durationMs: 600_000, sender, bodies, transportTo, signal: AbortSignal.abort() });
+    await warmUp({ durationMs: 0, sender, bodies, transportTo, signal: AbortSignal.timeout(10_000) });
     await until("all handles to close", () => openHandles() <= before);
   });
 });

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { RunSpecSchema, type TargetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, RunSpecSchema, type TargetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { ConfigureRunSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import {
   type FetchTurnsRequestSchema,
@@ -23,6 +23,7 @@ import { silentLogger } from "../../../services/common/logger.ts";
 import { PhaseHistograms } from "../../../services/common/observe/counting.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import { readRecordBatch } from "../../../services/common/record-batch.ts";
+import { createPath, type RequestPath } from "../../../services/worker/request-path.ts";
 import { WorkerRun } from "../../../services/worker/worker-run.ts";
 import { FakeStream } from "../../unit/worker/fake-stream.ts";
 import { chatAnswer } from "../../unit/worker/fake-transport.ts";
@@ -47,13 +48,22 @@ class Scene {
   readonly run: WorkerRun;
   private seq = 0;
 
-  constructor(target: ScriptedServer, targetSpec: MessageInitShape<typeof TargetSpecSchema> = {}, pacing = "normal") {
+  static async to(
+    target: ScriptedServer,
+    targetSpec: MessageInitShape<typeof TargetSpecSchema> = {},
+    pacing = "normal",
+  ): Promise<Scene> {
     const urls = [{ url: target.origin }];
     const spec = create(RunSpecSchema, { models: ["m"], target: { urls, ...targetSpec }, workers: { pacing } });
+    return new Scene(spec, await createPath(spec));
+  }
+
+  private constructor(spec: RunSpec, path: RequestPath) {
     this.run = new WorkerRun({
       runId: "run",
       workerId: "w1",
       configure: create(ConfigureRunSchema, { spec, dataset: { datasetId: "d" }, memberIds: ["w1"] }),
+      path,
       clock,
       log: silentLogger,
       incarnation: 3n,
@@ -151,7 +161,7 @@ describe("a worker's run", () => {
   ) {
     const target = await startScripted(answer);
     harness.onClose(() => target.stop());
-    const made = new Scene(target, targetSpec, pacing);
+    const made = await Scene.to(target, targetSpec, pacing);
     harness.onClose(() => made.run.close());
     return { target, scene: made };
   }

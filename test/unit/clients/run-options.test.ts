@@ -209,6 +209,8 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["--tokenizer o200k_base", { tokenizer: { name: "o200k_base" } }],
   ["--use-server-token-count", { endpoint: { use_server_token_count: true } }],
   ["--connection-reuse-strategy sticky-user-sessions", { target: { connection_reuse: "CONNECTION_REUSE_STICKY_USER_SESSIONS" } }],
+  ["--transport http1", { target: { transport: "TRANSPORT_KIND_HTTP1" } }],
+  ["--transport-type HTTP", { target: { transport: "TRANSPORT_KIND_AUTO" } }],
   ["--model-selection-strategy random", { model_selection: "MODEL_SELECTION_RANDOM" }],
   ["--model-selection-strategy round_robin", { model_selection: "MODEL_SELECTION_ROUND_ROBIN" }],
   [

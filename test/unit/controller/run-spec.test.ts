@@ -15,6 +15,7 @@ import {
   type RunSpec,
   RunSpecSchema,
   Sampling,
+  TransportKind,
   UrlStrategy,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
@@ -72,6 +73,7 @@ describe("the defaults of a spec", () => {
     ["its URL as its label", effective.target?.urls[0]?.label, "http://localhost:8000"],
     ["weight 1", effective.target?.urls[0]?.weight, 1],
     ["round robin over targets", effective.target?.urlStrategy, UrlStrategy.ROUND_ROBIN],
+    ["the transport by the URL", effective.target?.transport, TransportKind.AUTO],
     ["pooled connections", effective.target?.connectionReuse, ConnectionReuse.POOLED],
     ["six hours for a request", effective.target?.requestTimeoutSec, 21_600],
     ["30 s for a connection", effective.target?.connectTimeoutSec, 30],
@@ -228,6 +230,11 @@ describe("a wrong spec", () => {
     ["target.wait_for_model.mode", "must be models, inference or both, got list", waiting({ mode: "list" })],
     ["target.wait_for_model.mode", "has no effect without", { target: { waitForModel: { mode: "models" } } }],
     ["target.wait_for_model.interval_sec", "has no effect without", { target: { waitForModel: { intervalSec: 1 } } }],
+    [
+      "target.transport",
+      "http1 speaks no TLS, and https://h needs it",
+      { target: { urls: [{ url: "https://h" }], transport: TransportKind.HTTP1 } },
+    ],
     ["target.no_probe", "not together with waiting", { target: { noProbe: true, waitForModel: { timeoutSec: 1 } } }],
     ["endpoint.path", "must begin with /, got v1", { endpoint: { path: "v1" } }],
     ["tokenizer.name", "none, npm:PACKAGE or the absolute path of a tokenizer.json, got gpt2", { tokenizer: { name: "gpt2" } }],
@@ -423,6 +430,7 @@ const supported: ReadonlySet<string> = new Set([
   "target.idle_timeout_sec",
   "target.connection_reuse",
   "target.no_probe",
+  "target.transport",
   "target.wait_for_model.timeout_sec",
   "target.wait_for_model.interval_sec",
   "target.wait_for_model.mode",

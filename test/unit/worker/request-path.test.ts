@@ -6,7 +6,7 @@ import { createPath } from "../../../services/worker/request-path.ts";
 
 type Init = MessageInitShape<typeof RunSpecSchema>;
 
-describe("request path", () => {
+describe("request path", async () => {
   const rows = [
     { url: "http://h:1", own: "", path: "/v1/chat/completions" },
     { url: "http://h:1/", own: "", path: "/v1/chat/completions" },
@@ -19,13 +19,13 @@ describe("request path", () => {
     { url: "http://h:1/llm", own: "/llm/ask", path: "/llm/ask" },
   ];
   for (const { url, own, path } of rows) {
-    it(`leads from ${url} ${own} to ${path}`, () => {
-      expect(pathOf({ target: { urls: [{ url }] }, endpoint: { path: own } }).path).to.equal(path);
+    it(`leads from ${url} ${own} to ${path}`, async () => {
+      expect((await pathOf({ target: { urls: [{ url }] }, endpoint: { path: own } })).path).to.equal(path);
     });
   }
 
-  it("has the usual headers, those of the key and those of the spec", () => {
-    const { headers } = pathOf({ target: { urls: [{ url: "h" }], apiKey: "k", headers: { "X-Team": "a" } } });
+  it("has the usual headers, those of the key and those of the spec", async () => {
+    const { headers } = await pathOf({ target: { urls: [{ url: "h" }], apiKey: "k", headers: { "X-Team": "a" } } });
     const named = pairsOf(headers);
     expect(named.get("content-type")).to.equal("application/json");
     expect(named.get("accept")).to.equal("application/json");
@@ -34,28 +34,29 @@ describe("request path", () => {
     expect(named.get("user-agent")).to.match(/^assay\//);
   });
 
-  it("asks for an event stream where one is wanted", () => {
-    const { headers, isStreaming } = pathOf({ target: { urls: [{ url: "h" }] }, endpoint: { streaming: true } });
+  it("asks for an event stream where one is wanted", async () => {
+    const { headers, isStreaming } = await pathOf({ target: { urls: [{ url: "h" }] }, endpoint: { streaming: true } });
     expect(isStreaming).to.equal(true);
     expect(pairsOf(headers).get("accept")).to.equal("text/event-stream");
   });
 
-  it("sends each header once: the spec's takes the place of the usual one", () => {
+  it("sends each header once: the spec's takes the place of the usual one", async () => {
     const given = { Authorization: "own", "USER-AGENT": "me" };
-    const { headers } = pathOf({ target: { urls: [{ url: "h" }], apiKey: "k", headers: given } });
+    const { headers } = await pathOf({ target: { urls: [{ url: "h" }], apiKey: "k", headers: given } });
     const names = headers.filter((_, index) => index % 2 === 0);
     expect(new Set(names).size).to.equal(names.length);
     expect(pairsOf(headers).get("authorization")).to.equal("own");
     expect(pairsOf(headers).get("user-agent")).to.equal("me");
   });
 
-  it("names the session as the spec says", () => {
-    expect(pathOf({ target: { urls: [{ url: "h" }] } }).sessionHeader).to.equal("x-correlation-id");
-    expect(pathOf({ target: { urls: [{ url: "h" }], sessionHeader: "x-session" } }).sessionHeader).to.equal("x-session");
+  it("names the session as the spec says", async () => {
+    expect((await pathOf({ target: { urls: [{ url: "h" }] } })).sessionHeader).to.equal("x-correlation-id");
+    const own = await pathOf({ target: { urls: [{ url: "h" }], sessionHeader: "x-session" } });
+    expect(own.sessionHeader).to.equal("x-session");
   });
 
-  it("counts limits in ns, and has none where none is given", () => {
-    const { timeouts } = pathOf({ target: { urls: [{ url: "h" }], requestTimeoutSec: 1.5, idleTimeoutSec: 2 } });
+  it("counts limits in ns, and has none where none is given", async () => {
+    const { timeouts } = await pathOf({ target: { urls: [{ url: "h" }], requestTimeoutSec: 1.5, idleTimeoutSec: 2 } });
     expect(timeouts).to.deep.equal({ requestNs: 1.5e9, firstByteNs: Number.POSITIVE_INFINITY, idleNs: 2e9 });
   });
 
@@ -66,16 +67,15 @@ describe("request path", () => {
     { what: "what is no URL", spec: { target: { urls: [{ url: "http://" }] } } },
   ];
   for (const { what, spec } of refused) {
-    it(`refuses ${what}`, () => {
-      expect(() => pathOf(spec))
-        .to.throw(AssayError)
-        .with.property("code", "invalid_argument");
+    it(`refuses ${what}`, async () => {
+      const error = await pathOf(spec).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(AssayError).with.property("code", "invalid_argument");
     });
   }
 });
 
-function pathOf(init: Init) {
-  return createPath(create(RunSpecSchema, { models: ["m"], ...init })).sender;
+async function pathOf(init: Init) {
+  return (await createPath(create(RunSpecSchema, { models: ["m"], ...init }))).sender;
 }
 
 function pairsOf(headers: readonly string[]): Map<string, string> {

@@ -229,6 +229,13 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
    * @generated from field: bool no_probe = 14;
    */
   noProbe: boolean;
+
+  /**
+   * What carries requests to the target. Default: auto.
+   *
+   * @generated from field: assay.common.v1.TransportKind transport = 15;
+   */
+  transport: TransportKind;
 };
 
 /**
@@ -1439,6 +1446,46 @@ export enum ModelSelection {
  * Describes the enum assay.common.v1.ModelSelection.
  */
 export declare const ModelSelectionSchema: GenEnum<ModelSelection>;
+
+/**
+ * What carries requests to the target.
+ *
+ * @generated from enum assay.common.v1.TransportKind
+ */
+export enum TransportKind {
+  /**
+   * Default: auto.
+   *
+   * @generated from enum value: TRANSPORT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * `http1` for `http://` URLs, `undici` for the others.
+   *
+   * @generated from enum value: TRANSPORT_KIND_AUTO = 1;
+   */
+  AUTO = 1,
+
+  /**
+   * Assay's own HTTP/1.1, the one with the least work per request and per read. Not for `https://` URLs.
+   *
+   * @generated from enum value: TRANSPORT_KIND_HTTP1 = 2;
+   */
+  HTTP1 = 2,
+
+  /**
+   * HTTP/1.1 by undici, with and without TLS.
+   *
+   * @generated from enum value: TRANSPORT_KIND_UNDICI = 3;
+   */
+  UNDICI = 3,
+}
+
+/**
+ * Describes the enum assay.common.v1.TransportKind.
+ */
+export declare const TransportKindSchema: GenEnum<TransportKind>;
 
 /**
  * Choice among several URLs.

@@ -23,6 +23,7 @@ import {
   TargetUrlSchema,
   TelemetrySpecSchema,
   TokenizerSpecSchema,
+  TransportKind,
   UrlStrategy,
   type WaitForModel,
   WorkerSpecSchema,
@@ -52,6 +53,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
     if (url.label === "") url.label = url.url;
   }
   if (target.urlStrategy === UrlStrategy.UNSPECIFIED) target.urlStrategy = UrlStrategy.ROUND_ROBIN;
+  if (target.transport === TransportKind.UNSPECIFIED) target.transport = TransportKind.AUTO;
   if (target.connectionReuse === ConnectionReuse.UNSPECIFIED) target.connectionReuse = ConnectionReuse.POOLED;
   target.requestTimeoutSec ??= defaultRequestTimeoutSec;
   target.connectTimeoutSec ??= Math.min(defaultConnectTimeoutSec, target.requestTimeoutSec);

@@ -1,4 +1,4 @@
-import type { RunSpec, TargetSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, type TargetSpec, TransportKind } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
 
@@ -9,6 +9,11 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
     const url = URL.canParse(entry.url) ? new URL(entry.url) : undefined;
     const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
     demand(isHttp, `target.urls[${index}].url`, `must be an http or https URL, got ${entry.url}`);
+    demand(
+      url?.protocol !== "https:" || target.transport !== TransportKind.HTTP1,
+      "target.transport",
+      `http1 speaks no TLS, and ${entry.url} needs it; use auto or undici`,
+    );
     demand(
       url === undefined || (url.username === "" && url.password === ""),
       `target.urls[${index}].url`,

@@ -1,0 +1,56 @@
+/** Which transport reaches which target. */
+import { TransportKind } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { createHttp1Transport } from "./http1.ts";
+import type { ConnectionWatcher, TargetOptions, Transport } from "./transport.ts";
+
+/** Of one target. */
+type Choice = "http1" | "undici";
+
+export function choiceOf({ origin }: TargetOptions, asked: TransportKind): Choice {
+  switch (asked) {
+    case TransportKind.HTTP1:
+      return "http1";
+    case TransportKind.UNDICI:
+      return "undici";
+    case TransportKind.AUTO:
+    case TransportKind.UNSPECIFIED:
+      return origin.startsWith("https:") ? "undici" : "http1";
+  }
+}
+
+/** One transport for all targets of a run. What it does not need is not loaded. */
+export async function createTransport(
+  targets: readonly TargetOptions[],
+  asked: TransportKind,
+  watcher?: ConnectionWatcher,
+): Promise<Transport> {
+  const choices = targets.map((target) => choiceOf(target, asked));
+  if (!choices.includes("undici")) return createHttp1Transport(targets, watcher);
+  const { createUndiciTransport } = await import("./undici.ts");
+  const undici = createUndiciTransport(targets, watcher);
+  return choices.includes("http1") ? byTarget(choices, { http1: createHttp1Transport(targets, watcher), undici }) : undici;
+}
+
+/** Each target by its own. */
+function byTarget(choices: readonly Choice[], transports: Readonly<Record<Choice, Transport>>): Transport {
+  const of = (target: number): Transport => transports[choices[target] ?? "http1"];
+  const all = Object.values(transports);
+  return {
+    send: (request, handler) => of(request.target).send(request, handler),
+    open: (target, count, signal) => of(target).open(target, count, signal),
+    endSession(session) {
+      for (const transport of all) transport.endSession(session);
+    },
+    stats: () =>
+      all
+        .map((transport) => transport.stats())
+        .reduce((sum, { connections, opened, replaced }) => ({
+          connections: sum.connections + connections,
+          opened: sum.opened + opened,
+          replaced: sum.replaced + replaced,
+        })),
+    close: async () => {
+      await Promise.all(all.map((transport) => transport.close()));
+    },
+  };
+}
