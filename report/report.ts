@@ -1,16 +1,12 @@
 /** The results of a run as lines for a terminal. Pure. */
 import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
-import {
-  type ClientVerdict,
-  type ErrorGroup,
-  type MetricStatistics,
-  Verdict,
-} from "../gen/assay/records_manager/v1/record_pb.js";
+import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";
+import { clientLines, isTold, marked, sendLines, steadyLines } from "./validity.ts";
 
 export interface Report {
   readonly run: Run;
@@ -27,40 +23,21 @@ export interface ReportStyle {
   readonly paint: Paint;
 }
 
-/** In order: a verdict that is not `valid`, then a table and what belongs to it for each phase, then verdict and files. */
+/** In order: whether the client kept up, then a table and what belongs to it for each phase, then files. */
 export function reportLines({ run, summary, folder, files }: Report, { width, paint }: ReportStyle): string[] {
   const style = { width: Math.max(80, width), paint };
-  const isValid = summary.verdict?.verdict === Verdict.VALID;
-  const verdict = verdictLines(summary.verdict, style);
-  const blocks: string[][] = [];
-  if (!isValid) blocks.push(verdict);
+  const blocks: string[][] = [clientLines(summary, style)];
   for (const phase of summary.phases) {
     const progress = run.phases.find(({ index }) => index === phase.index);
     if (phase.kind === PhaseKind.PROFILING) blocks.push(...measuredBlocks(phase, progress, hasSeveral(summary), style));
     else blocks.push(warmupLines(phase, progress, style));
   }
-  const ending = isValid ? verdict : [];
-  if (folder !== undefined) ending.push(`Files: ${folder}${files.length === 0 ? "" : `: ${files.join(", ")}`}`);
-  blocks.push(ending);
+  if (folder !== undefined) blocks.push([`Files: ${folder}${files.length === 0 ? "" : `: ${files.join(", ")}`}`]);
   return blocks.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
 }
 
 function hasSeveral({ phases }: SummarizeRecordsResponse): boolean {
   return phases.filter(({ kind }) => kind === PhaseKind.PROFILING).length > 1;
-}
-
-function verdictLines(given: ClientVerdict | undefined, { width, paint }: ReportStyle): string[] {
-  const reasons = (given?.reasons ?? []).map(harmless).join("; ");
-  switch (given?.verdict) {
-    case Verdict.VALID:
-      return [`Client: ${paint.green("valid")}`];
-    case Verdict.SUSPECT:
-      return wrap(`Client: suspect: these figures may carry the client's own limits: ${reasons}`, width).map(paint.yellow);
-    case Verdict.INVALID:
-      return wrap(`Client: invalid: these figures are not to be used: ${reasons}`, width).map(paint.red);
-    default:
-      return [];
-  }
 }
 
 function warmupLines(phase: PhaseSummary, progress: PhaseProgress | undefined, style: ReportStyle): string[] {
@@ -78,9 +55,14 @@ function measuredBlocks(
   const title = isNamed ? `Assay | LLM Metrics: ${phase.name}` : "Assay | LLM Metrics";
   const { width } = style;
   return [
-    metricLines(phase.metrics, title, style),
-    runMetricLines(phase.metrics, width),
-    notesOf(phase).flatMap((note) => wrap(`Note: ${harmless(note)}`, width).map(style.paint.yellow)),
+    metricLines(
+      phase.metrics.filter((metric) => isTold(metric, phase)),
+      title,
+      style,
+    ),
+    [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
+    steadyLines(phase, style),
+    noteLines(phase, style),
     errorLines(phase, style),
     identityLines(phase, progress, style),
   ];
@@ -105,7 +87,7 @@ export function metricLines(metrics: readonly MetricStatistics[], title: string,
   const rows = metrics
     .filter(({ consoleOrder }) => consoleOrder !== undefined)
     .sort((a, b) => (a.consoleOrder ?? 0) - (b.consoleOrder ?? 0))
-    .map((metric) => [nameOf(metric), ...statistics.map(({ name }) => figure(metric[name]))]);
+    .map((metric) => [nameOf(metric), ...statistics.map(({ name }) => marked(metric, name))]);
   if (rows.length === 0) return [];
   const columns: Column[] = [
     { header: "Metric", align: "right", minWidth: 18 },
@@ -136,17 +118,28 @@ function runMetricLines(metrics: readonly MetricStatistics[], width: number): st
   return lines;
 }
 
+/** What is said of marked percentiles begins with their mark. */
+function noteLines(phase: PhaseSummary, { width, paint }: ReportStyle): string[] {
+  const ofMarks = new Set(phase.workloadNotes.filter(({ code }) => code === "few_samples").map(({ message }) => message));
+  return notesOf(phase).flatMap(({ note, text }) => {
+    const isOfMarks = ofMarks.has(note);
+    const lines = wrap(`${isOfMarks ? "*" : "Note:"} ${harmless(text)}`, width);
+    return lines.map(isOfMarks ? paint.dim : paint.yellow);
+  });
+}
+
 /** Notes on the phase, then those beside figures: what concerns several is said once, with the first of them. */
-function notesOf({ notes, metrics }: PhaseSummary): string[] {
+function notesOf({ notes, metrics }: PhaseSummary): { readonly note: string; readonly text: string }[] {
   const headersByNote = new Map<string, string[]>();
   for (const { header, notes: own } of metrics) {
     for (const note of own) headersByNote.set(note, [...(headersByNote.get(note) ?? []), header]);
   }
   const grouped = [...headersByNote].map(([note, headers]) => {
     const more = headers.length - shownHeaders;
-    return `${headers.slice(0, shownHeaders).join(", ")}${more > 0 ? ` and ${more} more` : ""}: ${note}`;
+    const shown = headers.slice(0, shownHeaders).join(", ");
+    return { note, text: `${shown}${more > 0 ? ` and ${more} more` : ""}: ${note}` };
   });
-  return [...notes, ...grouped];
+  return [...notes.map((note) => ({ note, text: note })), ...grouped];
 }
 
 const shownHeaders = 3;

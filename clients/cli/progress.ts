@@ -16,13 +16,21 @@ const lineIntervalMs = 5000;
 /** The rate is that of the last seconds. */
 const rateWindowMs = 3000;
 
+/** In ms; absent: there are none yet, or they do not apply. */
+export interface LiveFigures {
+  readonly ttftP50?: number | undefined;
+  /** Sent − due. */
+  readonly latenessP50?: number | undefined;
+  readonly latenessP99?: number | undefined;
+}
+
 export class Progress {
   readonly #options: ProgressOptions;
   #samples: { readonly atMs: number; readonly sent: number }[] = [];
   #stage = "";
   #stageSinceMs = 0;
   #writtenMs = 0;
-  #ttftMs: number | undefined;
+  #live: LiveFigures = {};
   #isDrawn = false;
 
   constructor(options: ProgressOptions) {
@@ -53,9 +61,9 @@ export class Progress {
     }
   }
 
-  /** Live median of the time to the first token, in ms. */
-  setTtft(ms: number | undefined): void {
-    this.#ttftMs = ms;
+  /** The latest figures of the phase that runs. */
+  setLive(figures: LiveFigures): void {
+    this.#live = figures;
   }
 
   /** Takes the drawn line away, so that something else can be written. */
@@ -79,9 +87,14 @@ export class Progress {
     const parts = [`${phase.name}${run.state === RunState.DRAINING ? " (draining)" : ""}`];
     parts.push(phase.asked > 0n ? `${whole(phase.sent)}/${whole(phase.asked)} requests` : `${whole(phase.sent)} requests`);
     const rate = this.#rate();
-    if (rate !== undefined) parts.push(`${rate.toFixed(1)} req/s`);
+    const asked = askedRateOf(run);
+    if (rate !== undefined) parts.push(`${rate.toFixed(1)}${asked === undefined ? "" : ` of ${asked}`} req/s`);
     parts.push(`${whole(inFlightOf(run))} in flight`);
-    if (this.#ttftMs !== undefined) parts.push(`TTFT p50 ${this.#ttftMs.toFixed(1)} ms`);
+    const { ttftP50, latenessP50, latenessP99 } = this.#live;
+    if (ttftP50 !== undefined) parts.push(`TTFT p50 ${ttftP50.toFixed(1)} ms`);
+    if (latenessP50 !== undefined && latenessP99 !== undefined) {
+      parts.push(`late p50 ${latenessP50.toFixed(1)} p99 ${latenessP99.toFixed(1)} ms`);
+    }
     parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
     return parts.join("  ");
   }
@@ -125,6 +138,13 @@ export function inFlightOf(run: Run): bigint {
   const load = run.spec?.phases.find(({ name }) => name === run.phase)?.load;
   const limit = load?.case === "concurrency" ? BigInt(load.value.limit) : outstanding;
   return outstanding < limit ? outstanding : limit;
+}
+
+/** Requests per second that the phase asks for, where it is one rate. */
+function askedRateOf(run: Run): number | undefined {
+  const phase = run.spec?.phases.find(({ name }) => name === run.phase);
+  if (phase?.load.case !== "rate" || phase.ramps.length > 0 || phase.load.value.series.length > 0) return undefined;
+  return phase.load.value.ratePerSec;
 }
 
 function stageText(run: Run): string {

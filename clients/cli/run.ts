@@ -8,6 +8,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
+import type { LiveFigures } from "./progress.ts";
 import { complaintLine } from "./run-options.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
@@ -151,7 +152,7 @@ class Session {
     };
     const signal = AbortSignal.any([interrupts.leave, this.#lost.signal]);
     const live = new AbortController();
-    if (isShown) void this.#watchTtft(created.runId, AbortSignal.any([signal, live.signal]), (ms) => progress.setTtft(ms));
+    if (isShown) void this.#watchLive(created.runId, AbortSignal.any([signal, live.signal]), (seen) => progress.setLive(seen));
     interrupts.stop.addEventListener("abort", stop, { once: true });
     if (interrupts.stop.aborted) stop();
     try {
@@ -235,14 +236,16 @@ class Session {
     return { ...spec, output: this.#suite === undefined ? output : { ...output, artifact_dir: folder } };
   }
 
-  // The figure only decorates the progress line: a suite that does not give it is watched without.
-  async #watchTtft(runId: string, signal: AbortSignal, show: (ms: number | undefined) => void): Promise<void> {
+  // The figures only decorate the progress line: a suite that does not give them is watched without.
+  async #watchLive(runId: string, signal: AbortSignal, show: (figures: LiveFigures) => void): Promise<void> {
     try {
       for await (const { phase } of this.#connected().watchSummary(runId, signal)) {
-        show(phase?.metrics.find(({ tag }) => tag === "time_to_first_token")?.p50);
+        const metric = (wanted: string) => phase?.metrics.find(({ tag }) => tag === wanted);
+        const lateness = metric("lateness");
+        show({ ttftP50: metric("time_to_first_token")?.p50, latenessP50: lateness?.p50, latenessP99: lateness?.p99 });
       }
     } catch {
-      show(undefined);
+      show({});
     }
   }
 

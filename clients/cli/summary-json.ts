@@ -13,8 +13,10 @@ export function summaryJson({ run, summary, folder, files }: Report): object {
     state: (RunState[run.state] ?? "unknown").toLowerCase(),
     reason: run.reason === "" ? undefined : run.reason,
     client: {
-      verdict: (Verdict[summary.verdict?.verdict ?? Verdict.UNSPECIFIED] ?? "unknown").toLowerCase(),
+      verdict: nameOf(summary.verdict?.verdict ?? Verdict.UNSPECIFIED),
       reasons: summary.verdict?.reasons ?? [],
+      details: summary.reasons.map(({ code, verdict, message }) => ({ code, verdict: nameOf(verdict), message })),
+      usage: plainJson(summary.client),
     },
     phases: summary.phases.map((phase) => phaseJson(phase, run.phases.find(({ index }) => index === phase.index)?.asked)),
     folder,
@@ -28,7 +30,13 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
     kind: (PhaseKind[phase.kind] ?? "unknown").toLowerCase(),
     asked: asked === undefined || asked === 0n ? undefined : Number(asked),
     identity: phase.identity === undefined ? undefined : identityJson(phase.identity),
-    metrics: Object.fromEntries(phase.metrics.map((metric) => [metric.tag, metricJson(metric)])),
+    metrics: metricsJson(phase.metrics),
+    sends: plainJson(phase.sends),
+    lateness: phase.lateness === undefined ? undefined : metricJson(phase.lateness),
+    steady_state:
+      phase.steadyState === undefined
+        ? undefined
+        : { ...plainJson({ ...phase.steadyState, metrics: undefined }), metrics: metricsJson(phase.steadyState.metrics) },
     errors: phase.errors.map(({ code, phase: where, count, status, example, endpoint }) => ({
       code,
       phase: where,
@@ -38,7 +46,37 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
       endpoint: endpoint === "" ? undefined : endpoint,
     })),
     notes: phase.notes,
+    workload_notes: phase.workloadNotes.map(({ code, tag, message }) => ({
+      code,
+      metric: tag === "" ? undefined : tag,
+      message,
+    })),
   };
+}
+
+function nameOf(verdict: Verdict): string {
+  return (Verdict[verdict] ?? "unknown").toLowerCase();
+}
+
+/** A message of numbers, and of such messages, under the names of its fields; counts are numbers, too. */
+function plainJson(message: object | undefined): object | undefined {
+  if (message === undefined) return undefined;
+  const fields = Object.entries(message).filter(([name]) => !name.startsWith("$"));
+  return Object.fromEntries(fields.map(([name, value]) => [fieldName(name), plainValue(value)]));
+}
+
+function plainValue(value: unknown): unknown {
+  if (typeof value === "bigint") return Number(value);
+  return typeof value === "object" && value !== null ? plainJson(value) : value;
+}
+
+/** `p50Ms` is `p50_ms` in the proto. */
+function fieldName(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function metricsJson(metrics: readonly MetricStatistics[]): object {
+  return Object.fromEntries(metrics.map((metric) => [metric.tag, metricJson(metric)]));
 }
 
 function identityJson(identity: PhaseIdentity): object {
@@ -60,7 +98,15 @@ function identityJson(identity: PhaseIdentity): object {
 }
 
 function metricJson(metric: MetricStatistics): object {
-  const { header, unit, count, avg, min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99, notes } = metric;
+  const { header, unit, count, avg, min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99, notes, thinPercentiles } =
+    metric;
   const distribution = { count: Number(count), min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99 };
-  return { header, unit, avg, ...(count === 0n ? {} : distribution), notes: notes.length === 0 ? undefined : notes };
+  return {
+    header,
+    unit,
+    avg,
+    ...(count === 0n ? {} : distribution),
+    thin_percentiles: thinPercentiles.length === 0 ? undefined : thinPercentiles,
+    notes: notes.length === 0 ? undefined : notes,
+  };
 }

@@ -66,6 +66,8 @@ function usageOf({ memberId, atNs, usage, counters }: UsageSample, memory: CpuMe
     loopDelayP99Ns: (usage?.loopDelayP99Ms ?? Number.NaN) * 1e6,
     loopDelayMaxNs: (usage?.loopDelayMaxMs ?? Number.NaN) * 1e6,
     gcNs: (usage?.gcMs ?? Number.NaN) * 1e6,
+    gcCount: usage?.gcCount ?? Number.NaN,
+    gcMaxNs: (usage?.gcMaxMs ?? Number.NaN) * 1e6,
     cpuRatio: before === undefined || elapsedSec <= 0 ? Number.NaN : (cpuSec - before.cpuSec) / elapsedSec,
     rssBytes: Number(usage?.rssBytes ?? 0n),
     openFds: usage?.openFds ?? 0,
@@ -73,5 +75,8 @@ function usageOf({ memberId, atNs, usage, counters }: UsageSample, memory: CpuMe
     portShare: Number.NaN,
     inFlight: Number(counters.in_flight ?? 0n),
     outboxBytes: Number(counters.outbox_bytes ?? 0n),
+    connections: Number(counters.connections ?? 0n),
+    openedConnections: Number(counters.opened_connections ?? 0n),
+    replacedConnections: Number(counters.replaced_connections ?? 0n),
   };
 }

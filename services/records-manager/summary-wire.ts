@@ -2,27 +2,23 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentitySchema } from "../../gen/assay/controller/v1/controller_pb.js";
-import { type MetricRecordSchema, type MetricStatisticsSchema, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
+import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type {
   GetTimelineResponseSchema,
   PhaseSummarySchema,
   SummarizeRecordsResponseSchema,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
-import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
-import type { Metric } from "../../metrics/metric.ts";
+import { recordMetrics } from "../../metrics/catalog.ts";
 import { encodeStamps } from "../common/chunk-stamps.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import { distributionOf, headOf, runValueOf } from "./metric-wire.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { RecordsPage } from "./query-records.ts";
 import type { TimelineAnswer } from "./query-timeline.ts";
+import { clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSummarySchema>, { $typeName: string }>;
-type MetricInit = Exclude<MessageInitShape<typeof MetricStatisticsSchema>, { $typeName: string }>;
-
-const metricByTag = new Map<string, Metric>(
-  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
-);
 
 export function summaryResponseOf(
   summary: RunSummary,
@@ -39,6 +35,8 @@ export function summaryResponseOf(
     ),
     verdict: { verdict: verdictOf(summary.client.verdict), reasons: summary.client.reasons.map(({ message }) => message) },
     database,
+    reasons: reasonsOf(summary.client),
+    client: clientUsageOf(summary.client.usage),
   };
 }
 
@@ -188,19 +186,15 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
     isClosed: phase.isClosed,
     identity: identityOf(phase),
     metrics: [
-      ...phase.metrics.map(
-        ({ tag, statistics: { count, ...values } }): MetricInit => ({
-          ...headOf(tag),
-          count: BigInt(count),
-          ...values,
-          notes: notesOf(phase, tag),
-        }),
-      ),
-      ...phase.runMetrics.map(({ tag, value }): MetricInit => ({ ...headOf(tag), avg: value, notes: notesOf(phase, tag) })),
+      ...phase.metrics.map((metric) => ({ ...distributionOf(metric), notes: notesOf(phase, metric.tag) })),
+      ...phase.runMetrics.map((metric) => ({ ...runValueOf(metric), notes: notesOf(phase, metric.tag) })),
     ],
     errors: phase.errors.map(({ count, ...group }) => ({ ...group, count: BigInt(count) })),
     notes: phase.notes.filter(({ tag }) => tag === undefined).map(({ message }) => message),
     gpus: gpus.map(gpuOf),
+    sends: sendsOf(phase),
+    ...(phase.steadyState === undefined ? {} : { steadyState: steadyStateOf(phase.steadyState) }),
+    workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
     ...(lateness === undefined
@@ -223,13 +217,6 @@ function notesOf(phase: PhaseSummary, tag: string): string[] {
   return phase.notes.filter((note) => note.tag === tag).map(({ message }) => message);
 }
 
-function headOf(tag: string): MetricInit {
-  const metric = metricByTag.get(tag);
-  if (metric === undefined) return { tag };
-  const { header, unit, consoleOrder, isLargerBetter } = metric;
-  return { tag, header, unit, isLargerBetter, ...(consoleOrder === undefined ? {} : { consoleOrder }) };
-}
-
 function gpuOf({ subject, source, meanPowerW, energyJ, samples }: GpuUse): NonNullable<PhaseInit["gpus"]>[number] {
   return {
     subject,
@@ -238,15 +225,4 @@ function gpuOf({ subject, source, meanPowerW, energyJ, samples }: GpuUse): NonNu
     ...(meanPowerW === undefined ? {} : { meanPowerW }),
     ...(energyJ === undefined ? {} : { energyJ }),
   };
-}
-
-function verdictOf(verdict: RunSummary["client"]["verdict"]): Verdict {
-  switch (verdict) {
-    case "valid":
-      return Verdict.VALID;
-    case "suspect":
-      return Verdict.SUSPECT;
-    case "invalid":
-      return Verdict.INVALID;
-  }
 }

@@ -7,24 +7,31 @@ import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
-import { Bursts, hasBursts } from "./core/bursts.ts";
+import { type AskedLoad, askedLoad, opensConnectionsAlways } from "./core/asked-load.ts";
+import { burstsNote } from "./core/bursts.ts";
+import { type ClientUsage, UsageMeter } from "./core/client-usage.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import {
   answerNotes,
   coalescedNote,
+  driftNote,
   fewSamplesNote,
   outputLengthNote,
   steadyStateNote,
   type WorkloadNote,
 } from "./core/notes.ts";
 import { PhaseFigures } from "./core/phase-figures.ts";
+import type { PhaseEvidence } from "./core/phase-rules.ts";
 import { FENCED_OVERRUN_EVENT, OUTBOX_FULL_EVENT, type PhaseCounts, PROTOCOL_VIOLATION_EVENT } from "./core/rows.ts";
 import type { ClientSummary, MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import type { SendFigures } from "./core/send-log.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
+import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
 import { targetEndpoint } from "./core/target-endpoint.ts";
 import { type ClientEvidence, clientVerdict } from "./core/verdict.ts";
+import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
 
 export interface SummaryOptions {
@@ -55,11 +62,13 @@ export function summarizeRun(folder: string, options: SummaryOptions = {}): RunS
 export function summarize(reader: RunReader, options: SummaryOptions = {}): RunSummary {
   const run = reader.run();
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
-  const works = worksOf(phases, options.isMerged === true, run.spec);
+  const works = worksOf(phases, run.spec, options.isMerged === true);
   readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
   const distinct = [...new Set(works.values())];
-  const summaries = distinct.map((work) => phaseSummary(work, run));
+  const windows = windowsOf(distinct);
+  const steady = steadyStates(reader, windows);
+  const summaries = distinct.map((work) => ({ ...phaseSummary(work, run), steadyState: steady.get(work.head.phase) }));
   return {
     runId: run.runId,
     state: run.state,
@@ -69,7 +78,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
     startedWallNs: run.startedWallNs,
     endedWallNs: run.endedWallNs,
     versions: run.versions,
-    client: clientSummary(reader, run.clockUncertaintyNs, distinct, summaries),
+    client: clientSummary(reader, run, distinct, summaries),
     phases: summaries,
   };
 }
@@ -81,12 +90,13 @@ interface PhaseWork {
   readonly figures: PhaseFigures;
   readonly statistics: Map<string, Statistics>;
   readonly notes: WorkloadNote[];
-  /** Undefined: its load is none of bursts. */
-  readonly bursts: Bursts | undefined;
+  readonly asked: AskedLoad;
+  /** Made at the first call, when all rows are read. */
+  readonly sends: () => SendFigures;
 }
 
 /** By phase index; phases that are taken together share one. */
-function worksOf(phases: readonly PhaseRow[], isMerged: boolean, spec: string): Map<number, PhaseWork> {
+function worksOf(phases: readonly PhaseRow[], spec: string, isMerged: boolean): Map<number, PhaseWork> {
   const groups = isMerged ? [...Map.groupBy(phases, ({ kind }) => kind).values()] : phases.map((phase) => [phase]);
   return new Map(
     groups.flatMap((rows) => {
@@ -100,8 +110,18 @@ function newWork(rows: readonly PhaseRow[], spec: string): PhaseWork | undefined
   const head = rows[0];
   if (head === undefined) return undefined;
   const hasCeiling = rows.some((row) => row.hasCeiling);
-  const bursts = hasBursts(spec, head.phase) ? new Bursts() : undefined;
-  return { rows, head, figures: new PhaseFigures(hasCeiling), statistics: new Map(), notes: [], bursts };
+  const asked = askedLoad(spec, head.phase);
+  const figures = new PhaseFigures({ hasCeiling, fillsSlots: asked.fillsSlots, hasBursts: asked.hasBursts });
+  let made: SendFigures | undefined;
+  return {
+    rows,
+    head,
+    figures,
+    statistics: new Map(),
+    notes: [],
+    asked,
+    sends: () => (made ??= figures.sends.figures()),
+  };
 }
 
 const FIGURE_COLUMNS = [
@@ -121,6 +141,10 @@ const FIGURE_COLUMNS = [
   "is_stream_ignored",
   "status",
   "target",
+  "received_ns",
+  "connect_ns",
+  "worker_id",
+  "turn",
 ] as const;
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
@@ -147,7 +171,6 @@ function readPass(
       if (work === undefined) continue;
       const isFailure = row[2] === 1 || row[3] !== null;
       if (isFirst) addFigures(work.figures, row);
-      if (isFirst && row[6] !== null) work.bursts?.add(row[6] as number, row[8] as number);
       pushValues(columns.get(work) ?? [], metrics, row, isFailure);
     }
   }
@@ -174,6 +197,10 @@ function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
     isStreamIgnored: row[14] === 1,
     status: row[15] as number,
     target: row[16] as number,
+    receivedNs: row[17] as number,
+    connectNs: row[18] as number | null,
+    workerId: row[19] as string,
+    turn: row[20] as number,
   });
 }
 
@@ -192,7 +219,7 @@ function pushValues(
 
 function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array): void {
   // Before the statistics, which reorder the values.
-  const trend = metric.tag === requestLatency.tag ? steadyStateNote(metric.tag, values) : undefined;
+  const trend = metric.tag === requestLatency.tag ? driftNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
   if (statistics === undefined) return;
   work.statistics.set(metric.tag, statistics);
@@ -220,7 +247,22 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): voi
   }
 }
 
-function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow): PhaseSummary {
+/** Where each measured phase was steady, by phase index; one that is of several phases together has no such stretch. */
+function windowsOf(works: readonly PhaseWork[]): Map<number, SteadyWindow> {
+  const windows = new Map<number, SteadyWindow>();
+  for (const { rows, head, figures, notes } of works) {
+    const { completed, firstNs = 0, lastNs = 0, sends } = figures;
+    if (rows.length > 1 || head.kind !== "profiling") continue;
+    const bins = phaseBins(completed, firstNs, lastNs, (add) => sends.forEach(add));
+    const window = bins && steadyWindow(bins);
+    if (window !== undefined) windows.set(head.phase, window);
+    const note = steadyStateNote(bins && window !== undefined);
+    if (note !== undefined) notes.push(note);
+  }
+  return windows;
+}
+
+function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow): Omit<PhaseSummary, "steadyState"> {
   const { rows, head, figures, statistics } = work;
   const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
@@ -252,16 +294,18 @@ function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }
     errorDetails: figures.errorDetails(),
     notes: [...work.notes, ...phaseNotes(work)],
     lateness: figures.lateness(),
+    asked: work.asked,
+    sends: work.sends(),
   };
 }
 
-function phaseNotes({ figures, statistics, bursts }: PhaseWork): WorkloadNote[] {
+function phaseNotes({ figures, statistics, sends }: PhaseWork): WorkloadNote[] {
   const { completed, lengthLimited, usageMismatch, streamIgnored } = figures;
   const truncated = figures.errorCount("truncated");
   return [
     coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
     outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
-    bursts?.note(),
+    burstsNote(sends().bursts),
     ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, streamIgnored }),
   ].filter((note) => note !== undefined);
 }
@@ -288,38 +332,49 @@ function countsOf(rows: readonly PhaseRow[], { completed: drawn, succeeded, erro
 
 function clientSummary(
   reader: RunReader,
-  clockUncertaintyNs: number,
+  { clockUncertaintyNs, spec }: RunRow,
   works: readonly PhaseWork[],
   summaries: readonly PhaseSummary[],
 ): ClientSummary {
-  const peaks = reader.workerPeaks();
   const total = (count: (summary: PhaseSummary) => number) => summaries.reduce((sum, summary) => sum + count(summary), 0);
   // A phase that is only warmup may be late as it likes; its records must be whole all the same.
   const measured = works.filter((work) => work.head.kind === "profiling");
-  const loopUtilisationMax = highest(peaks.map((peak) => peak.loopUtilisation));
+  const opensAlways = opensConnectionsAlways(spec);
+  const usage = usageIn(reader, measured);
   const evidence: ClientEvidence = {
-    loopUtilisationMax,
-    latenessP99Ns: highest(measured.map((work) => work.figures.lateness()?.p99Ns ?? Number.NaN)),
-    arrivals: measured.map((work) => work.figures.arrivals()).filter((arrivals) => arrivals !== undefined),
+    usage,
+    phases: measured.map((work) => phaseEvidence(work, opensAlways)),
     clockUncertaintyNs,
     drawn: total(({ counts }) => counts.drawn),
     missing: total(({ counts }) => counts.missingRecord + counts.missingLost + counts.unaccounted),
     late: total(({ late }) => late),
     conflicts: total(({ conflicts }) => conflicts),
     isAccountComplete: summaries.every((summary) => !summary.isClosed || summary.isAccountComplete),
-    fdShareMax: highest(peaks.map((peak) => peak.fdShare)),
-    portShareMax: highest(peaks.map((peak) => peak.portShare)),
     fencedOverruns: reader.eventCount(FENCED_OVERRUN_EVENT),
     protocolViolations: reader.eventCount(PROTOCOL_VIOLATION_EVENT),
     outboxStops: reader.eventCount(OUTBOX_FULL_EVENT),
   };
-  return { ...clientVerdict(evidence), loopUtilisationMax, clockUncertaintyNs };
+  return { ...clientVerdict(evidence), usage, clockUncertaintyNs };
 }
 
-/** Ignores NaN; undefined when nothing is left. */
-function highest(values: readonly number[]): number | undefined {
-  const known = values.filter((value) => !Number.isNaN(value));
-  return known.length === 0 ? undefined : Math.max(...known);
+function phaseEvidence({ figures, sends }: PhaseWork, opensAlways: boolean): PhaseEvidence {
+  const lateness = figures.lateness();
+  return {
+    lateness: lateness && figures.latenessEvidence(lateness),
+    arrivals: figures.arrivals(),
+    sends: sends(),
+    opensAlways,
+  };
+}
+
+/** From the first send of each measured phase to its last end. */
+function usageIn(reader: RunReader, measured: readonly PhaseWork[]): ClientUsage {
+  const windows = measured.flatMap(({ figures: { firstNs, lastNs } }) => {
+    return firstNs === undefined || lastNs === undefined ? [] : [{ startNs: firstNs, endNs: lastNs }];
+  });
+  const meter = new UsageMeter(windows);
+  reader.forEachUsage((reading) => meter.add(reading));
+  return meter.usage();
 }
 
 function headOf({ tag, header, unit }: MetricHead): MetricHead {

@@ -196,6 +196,8 @@ const emptyUsage = {
   loopDelayP99Ms: 0,
   loopDelayMaxMs: 0,
   gcMs: 0,
+  gcCount: 0,
+  gcMaxMs: 0,
   openFds: 0,
   maxFds: 0,
 };

@@ -10,6 +10,8 @@ export interface ProcessUsage {
   readonly loopDelayP99Ms: number;
   readonly loopDelayMaxMs: number;
   readonly gcMs: number;
+  readonly gcCount: number;
+  readonly gcMaxMs: number;
   /** 0: unknown. */
   readonly openFds: number;
   /** 0: unknown. */
@@ -38,8 +40,14 @@ export function createUsageMeter(): UsageMeter {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   let gcMs = 0;
+  let gcCount = 0;
+  let gcMaxMs = 0;
   const collector = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) gcMs += entry.duration;
+    for (const { duration } of list.getEntries()) {
+      gcMs += duration;
+      gcCount++;
+      gcMaxMs = Math.max(gcMaxMs, duration);
+    }
   });
   collector.observe({ entryTypes: ["gc"] });
   const maxFds = readFdLimit();
@@ -66,11 +74,15 @@ export function createUsageMeter(): UsageMeter {
         loopDelayP99Ms: aboveResolutionMs(delay.percentile(99)),
         loopDelayMaxMs: aboveResolutionMs(delay.max),
         gcMs,
+        gcCount,
+        gcMaxMs,
         openFds,
         maxFds,
       };
       delay.reset();
       gcMs = 0;
+      gcCount = 0;
+      gcMaxMs = 0;
       return usage;
     },
     stop() {

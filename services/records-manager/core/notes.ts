@@ -1,16 +1,20 @@
 /** Notes on the workload: what a reader of a figure must know about it, without blame for the client. */
-import { percentileOf, type Statistics } from "./statistics.ts";
+import { PERCENTILES, type PercentileKey, percentileOf, type Statistics } from "./statistics.ts";
 
-export type NoteCode =
-  | "few_samples"
-  | "no_steady_state"
-  | "coalesced_chunks"
-  | "truncated_answers"
-  | "length_limited_answers"
-  | "usage_mismatch"
-  | "stream_ignored"
-  | "output_length"
-  | "burst_spread";
+/** Stable, for programs; `docs/validity.md` says when each is given. */
+export const NOTE_CODES = [
+  "few_samples",
+  "drift",
+  "no_steady_state",
+  "coalesced_chunks",
+  "truncated_answers",
+  "length_limited_answers",
+  "usage_mismatch",
+  "stream_ignored",
+  "output_length",
+  "burst_spread",
+] as const;
+export type NoteCode = (typeof NOTE_CODES)[number];
 
 export interface WorkloadNote {
   readonly code: NoteCode;
@@ -19,19 +23,25 @@ export interface WorkloadNote {
   readonly message: string;
 }
 
-/** Outer percentiles and how many samples must be there for one of them to lie at or beyond it. */
-const SAMPLES_NEEDED: readonly (readonly [percentiles: string, samples: number])[] = [
-  ["p1 and p99", 100],
-  ["p5 and p95", 20],
-  ["p10 and p90", 10],
-];
+/** So many values must lie beyond a percentile: with fewer it is one or two requests' luck. */
+const SAMPLES_BEYOND = 10;
 
-/** Percentiles that rest on fewer samples than their share; undefined when all are sound. */
-export function fewSamplesNote(tag: string, statistics: Statistics): WorkloadNote | undefined {
-  const unsound = SAMPLES_NEEDED.filter(([, samples]) => statistics.count < samples);
-  if (unsound.length === 0) return undefined;
-  const percentiles = unsound.map(([names, samples]) => `${names} (need ${samples})`).join(", ");
-  return { code: "few_samples", tag, message: `${statistics.count} samples are too few for ${percentiles}` };
+/** Percentiles that fewer than ten of `count` values lie beyond, counted towards the nearer end. */
+export function thinPercentiles(count: number): PercentileKey[] {
+  return PERCENTILES.filter((percentile) => count < samplesNeeded(percentile)).map((percentile) => `p${percentile}` as const);
+}
+
+/** 1000 for p99 and p1, 200 for p95 and p5, 20 for the median. */
+function samplesNeeded(percentile: number): number {
+  return (SAMPLES_BEYOND * 100) / Math.min(percentile, 100 - percentile);
+}
+
+/** Names the percentiles above the median that too few values lie beyond; undefined when all are sound. */
+export function fewSamplesNote(tag: string, { count }: Statistics): WorkloadNote | undefined {
+  const upper = PERCENTILES.filter((percentile) => percentile >= 50 && count < samplesNeeded(percentile));
+  if (upper.length === 0) return undefined;
+  const needs = upper.map((percentile) => `p${percentile} (${samplesNeeded(percentile)} needed)`).join(", ");
+  return { code: "few_samples", tag, message: `${count} samples: fewer than ${SAMPLES_BEYOND} lie beyond ${needs}` };
 }
 
 /** Fewer requests than this say nothing about a trend. */
@@ -40,7 +50,7 @@ const MIN_TREND_SAMPLES = 150;
 const MAX_DRIFT = 0.2;
 
 /** Compares the first and the last third of `values`, in the order of sending. */
-export function steadyStateNote(tag: string, values: Float64Array): WorkloadNote | undefined {
+export function driftNote(tag: string, values: Float64Array): WorkloadNote | undefined {
   if (values.length < MIN_TREND_SAMPLES) return undefined;
   const third = Math.floor(values.length / 3);
   const early = medianOf(values.slice(0, third));
@@ -48,7 +58,14 @@ export function steadyStateNote(tag: string, values: Float64Array): WorkloadNote
   const drift = Math.abs(late - early) / early;
   if (!(drift > MAX_DRIFT)) return undefined;
   const medians = `median ${early.toPrecision(4)} in the first third, ${late.toPrecision(4)} in the last`;
-  return { code: "no_steady_state", tag, message: `no steady state: ${medians}` };
+  return { code: "drift", tag, message: `it drifts: ${medians}` };
+}
+
+/** `hasWindow`: a steady window was found; undefined: too few requests to look for one. */
+export function steadyStateNote(hasWindow: boolean | undefined): WorkloadNote | undefined {
+  if (hasWindow !== false) return undefined;
+  const message = "no steady state: nowhere in a quarter of the phase do requests in flight and rates hold their level";
+  return { code: "no_steady_state", tag: undefined, message };
 }
 
 /** Share of content chunks that may arrive together with the one before. */

@@ -1,8 +1,8 @@
 /** Everything about one phase that is told by its rows one at a time, except the distributions of its metrics. */
 import type { RunFacts } from "../../../metrics/metric.ts";
 import { Column } from "./column.ts";
-import { percentileOf } from "./statistics.ts";
-import type { Arrivals } from "./verdict.ts";
+import { type Arrivals, INVALID_LATENESS_NS, type LatenessEvidence, SUSPECT_LATENESS_NS } from "./phase-rules.ts";
+import { SendLog, type SendLogOptions, type Spans, spansOf } from "./send-log.ts";
 
 /** What is read of every row. Times on the suite's clock, except `lastContentNs` and `endNs`: after `sentNs`. */
 export interface FigureRow {
@@ -16,7 +16,11 @@ export interface FigureRow {
   readonly target: number;
   readonly dueNs: number | null;
   readonly issuedNs: number;
+  readonly receivedNs: number;
   readonly sentNs: number;
+  readonly connectNs: number | null;
+  readonly workerId: string;
+  readonly turn: number;
   readonly lastContentNs: number | null;
   readonly endNs: number;
   readonly coalescedChunks: number;
@@ -47,14 +51,6 @@ export interface ErrorDetail extends Omit<ErrorGroup, "example" | "target"> {
 /** Different messages that are kept apart; of what comes beyond only code and status are. */
 const MAX_MESSAGES = 100;
 
-/** How late requests were sent. */
-export interface LatenessFigures {
-  readonly count: number;
-  readonly p50Ns: number;
-  readonly p99Ns: number;
-  readonly maxNs: number;
-}
-
 export class PhaseFigures {
   succeeded = 0;
   errored = 0;
@@ -67,6 +63,8 @@ export class PhaseFigures {
   /** First send and last end of any request; undefined while there is none. */
   firstNs: number | undefined;
   lastNs: number | undefined;
+  /** When they were due, sent and over. */
+  readonly sends: SendLog;
   readonly #hasCeiling: boolean;
   readonly #lateness = new Column();
   readonly #errors = new Map<string, { -readonly [K in keyof Omit<ErrorGroup, "code">]: ErrorGroup[K] }>();
@@ -77,8 +75,9 @@ export class PhaseFigures {
   #due = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
   #sent = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
 
-  constructor(hasCeiling: boolean) {
-    this.#hasCeiling = hasCeiling;
+  constructor(options: SendLogOptions) {
+    this.#hasCeiling = options.hasCeiling;
+    this.sends = new SendLog(options);
   }
 
   get completed(): number {
@@ -89,6 +88,7 @@ export class PhaseFigures {
     this.firstNs = Math.min(this.firstNs ?? row.sentNs, row.sentNs);
     this.lastNs = Math.max(this.lastNs ?? 0, row.sentNs + row.endNs);
     this.#addArrival(row);
+    this.sends.add(row);
     if (row.errorCode !== null || row.isCancelled) this.#addFailure(row);
     else this.#addSuccess(row);
   }
@@ -108,12 +108,19 @@ export class PhaseFigures {
   }
 
   /** Sent − due of every request with a due time; where there is a ceiling, from when its slot was free. */
-  lateness(): LatenessFigures | undefined {
-    const values = this.#lateness.values().slice().sort();
-    const count = values.length;
-    if (count === 0) return undefined;
-    const at = (percentile: number) => percentileOf(count, percentile, (rank) => values[rank] as number);
-    return { count, p50Ns: at(50), p99Ns: at(99), maxNs: values[count - 1] as number };
+  lateness(): Spans | undefined {
+    return spansOf(this.#lateness.values());
+  }
+
+  /** What `lateness` says to the verdict on the client. */
+  latenessEvidence({ count, p99Ns }: Spans): LatenessEvidence {
+    let overSuspect = 0;
+    let overInvalid = 0;
+    for (const value of this.#lateness.values()) {
+      if (value > SUSPECT_LATENESS_NS) overSuspect++;
+      if (value > INVALID_LATENESS_NS) overInvalid++;
+    }
+    return { count, p99Ns, overSuspect, overInvalid };
   }
 
   /** Undefined where nothing had a due time, or a ceiling may rightly have held requests back. */

@@ -52,7 +52,7 @@ export interface RunEnd {
   readonly endedWallNs: number;
 }
 
-/** What a worker reports about itself every second. NaN: not known. */
+/** What a worker reports about itself twice a second. NaN: not known. */
 export interface WorkerUsage {
   readonly workerId: string;
   readonly ns: number;
@@ -60,8 +60,10 @@ export interface WorkerUsage {
   readonly loopUtilisation: number;
   readonly loopDelayP99Ns: number;
   readonly loopDelayMaxNs: number;
-  /** Spent in garbage collection. */
+  /** Spent in garbage collection, in how many pauses, and the longest of them. */
   readonly gcNs: number;
+  readonly gcCount: number;
+  readonly gcMaxNs: number;
   /** CPU time over elapsed time; above 1 where threads run beside the loop. */
   readonly cpuRatio: number;
   readonly rssBytes: number;
@@ -71,6 +73,10 @@ export interface WorkerUsage {
   readonly portShare: number;
   readonly inFlight: number;
   readonly outboxBytes: number;
+  /** Connections to targets: open now; opened, and found closed by the target before they were used again, since the run began. */
+  readonly connections: number;
+  readonly openedConnections: number;
+  readonly replacedConnections: number;
 }
 
 /** One scraped telemetry value. */

@@ -1,10 +1,13 @@
 /** The summary of a run: what reports, tables and exports show. Plain data, so that it can cross to another thread. */
 import type { Metric } from "../../../metrics/metric.ts";
+import type { AskedLoad } from "./asked-load.ts";
+import type { ClientUsage } from "./client-usage.ts";
 import type { WorkloadNote } from "./notes.ts";
-import type { ErrorDetail, ErrorGroup, LatenessFigures } from "./phase-figures.ts";
+import type { ErrorDetail, ErrorGroup } from "./phase-figures.ts";
 import type { PhaseCounts, PhaseKind } from "./rows.ts";
+import type { SendFigures, Spans } from "./send-log.ts";
 import type { Statistics } from "./statistics.ts";
-import type { Verdict, VerdictReason } from "./verdict.ts";
+import type { Verdict, VerdictReason } from "./verdict-reason.ts";
 
 /** What a figure needs to be shown; the rest of a metric is its formula. */
 export type MetricHead = Pick<Metric, "tag" | "header" | "unit">;
@@ -53,14 +56,32 @@ export interface PhaseSummary {
   readonly errorDetails: readonly ErrorDetail[];
   readonly notes: readonly WorkloadNote[];
   /** Undefined: no request had a due time. */
-  readonly lateness: LatenessFigures | undefined;
+  readonly lateness: Spans | undefined;
+  readonly asked: AskedLoad;
+  readonly sends: SendFigures;
+  /** Undefined: none was found, or there were too few requests to look for one. */
+  readonly steadyState: SteadyState | undefined;
+}
+
+/** The figures of a phase in its steady window alone. */
+export interface SteadyState {
+  /** The window, from the first send of the phase. */
+  readonly startNs: number;
+  readonly endNs: number;
+  /** Requests sent in it, and requests in flight on average. */
+  readonly sends: number;
+  readonly inFlight: number;
+  /** Of the requests sent in it: record metrics that tables show. */
+  readonly metrics: readonly MetricStatistics[];
+  /** Of the requests that ended in it, whenever sent, and succeeded: rates of requests and output tokens. */
+  readonly runMetrics: readonly MetricValue[];
 }
 
 export interface ClientSummary {
   readonly verdict: Verdict;
   readonly reasons: readonly VerdictReason[];
-  /** Highest utilisation of any worker's event loop in any second, 0 to 1. */
-  readonly loopUtilisationMax: number | undefined;
+  /** What the workers used while phases were measured. */
+  readonly usage: ClientUsage;
   readonly clockUncertaintyNs: number;
 }
 

@@ -2,40 +2,24 @@
  * The verdict on the client: how far a run's figures can be trusted, from what was measured of the client itself. It says
  * nothing about the target. The worst rule that holds decides; each that holds gives a reason.
  */
-
-export type Verdict = "valid" | "suspect" | "invalid";
-
-export interface VerdictReason {
-  /** Stable, for programs. */
-  readonly code: VerdictCode;
-  readonly verdict: Exclude<Verdict, "valid">;
-  /** With the figure and the bound it passed. */
-  readonly message: string;
-}
-
-export type VerdictCode =
-  | "loop_utilisation"
-  | "lateness"
-  | "arrivals"
-  | "clock_uncertainty"
-  | "missing_records"
-  | "late_records"
-  | "conflicts"
-  | "account_incomplete"
-  | "fds"
-  | "ports"
-  | "fenced_overrun"
-  | "protocol_violation"
-  | "outbox_full";
+import { type ClientUsage, highest } from "./client-usage.ts";
+import {
+  arrivalsReason,
+  bunchingReason,
+  burstReason,
+  connectionReason,
+  latenessReason,
+  lateStartReason,
+  type PhaseEvidence,
+  turnaroundReason,
+} from "./phase-rules.ts";
+import { graded, invalid, ms, percent, suspect, type Verdict, type VerdictCode, type VerdictReason } from "./verdict-reason.ts";
 
 /** What was measured of the client. Undefined: it does not apply, or was not measured. */
 export interface ClientEvidence {
-  /** Highest loop utilisation of any worker in any second, 0 to 1. */
-  readonly loopUtilisationMax: number | undefined;
-  /** 99th percentile of sent − due. */
-  readonly latenessP99Ns: number | undefined;
-  /** The realised schedule against what was sent, for each phase that has one. */
-  readonly arrivals: readonly Arrivals[];
+  readonly usage: Pick<ClientUsage, "loopUtilisationMax" | "blockedShare" | "gcShare" | "fdShareMax" | "portShareMax">;
+  /** How each measured phase was sent. */
+  readonly phases: readonly PhaseEvidence[];
   /** Largest error of a clock offset between two hosts; 0 on one host. */
   readonly clockUncertaintyNs: number;
   /** Credits drawn in measured phases. */
@@ -44,10 +28,6 @@ export interface ClientEvidence {
   readonly late: number;
   readonly conflicts: number;
   readonly isAccountComplete: boolean;
-  /** Highest share of a worker's file descriptors in use. */
-  readonly fdShareMax: number | undefined;
-  /** Highest share of the host's local ports in use. */
-  readonly portShareMax: number | undefined;
   /** Times a worker woke up after its lease had ended: its requests may have overlapped with its successor's. */
   readonly fencedOverruns: number;
   /** Credits that came back in a way no rule of the protocol allows. */
@@ -56,27 +36,16 @@ export interface ClientEvidence {
   readonly outboxStops: number;
 }
 
-export interface Arrivals {
-  readonly count: number;
-  /** From the first to the last due time. */
-  readonly scheduledNs: number;
-  /** From the first to the last send. */
-  readonly sentNs: number;
-}
-
 /** Above it, what a worker does for one request delays another's stamps noticeably; */
 export const SUSPECT_LOOP_UTILISATION = 0.7;
 /** above this one, the worker itself is what was measured. */
 export const INVALID_LOOP_UTILISATION = 0.95;
-/** A pacer on timers keeps within 2 ms on a free machine; what passes 5 ms was held up. */
-export const SUSPECT_LATENESS_P99_NS = 5e6;
-/** The arrivals no longer follow the schedule that was asked for. */
-export const INVALID_LATENESS_P99_NS = 100e6;
-/** How far achieved arrivals may be off from the realised schedule. */
-export const SUSPECT_ARRIVALS_SHARE = 0.01;
-export const INVALID_ARRIVALS_SHARE = 0.1;
-/** Below it, one late request at either end weighs more than the share allows. */
-export const MIN_ARRIVALS = 20;
+/** A stamp that falls into a standstill is late by what is left of it: above this share, more than one stamp in a hundred is. */
+export const SUSPECT_BLOCKED_SHARE = 0.01;
+export const INVALID_BLOCKED_SHARE = 0.1;
+/** A worker at half load collects for a few percent of its time. */
+export const SUSPECT_GC_SHARE = 0.1;
+export const INVALID_GC_SHARE = 0.3;
 /** A clock's error above this share of the reported lateness makes the lateness a guess. */
 export const SUSPECT_CLOCK_SHARE = 0.1;
 /** Missing records above this share could hide a whole class of answers. */
@@ -97,26 +66,27 @@ export function clientVerdict(evidence: ClientEvidence): {
 type Rule = (evidence: ClientEvidence) => VerdictReason | undefined;
 
 const RULES: readonly Rule[] = [
-  ({ loopUtilisationMax: value }) =>
+  ({ usage: { loopUtilisationMax: value } }) =>
     graded("loop_utilisation", value, SUSPECT_LOOP_UTILISATION, INVALID_LOOP_UTILISATION, (bound) => {
       return `a worker's event loop was busy ${percent(value)} of a second, above ${percent(bound)}`;
     }),
-  ({ latenessP99Ns: value }) =>
-    graded("lateness", value, SUSPECT_LATENESS_P99_NS, INVALID_LATENESS_P99_NS, (bound) => {
-      return `1 % of the requests were sent ${ms(value)} or more after they were due, above ${ms(bound)}`;
+  ({ usage: { blockedShare: value } }) =>
+    graded("loop_blocked", value, SUSPECT_BLOCKED_SHARE, INVALID_BLOCKED_SHARE, (bound) => {
+      return `a worker's event loop stood still for more than 10 ms in ${percent(value)} of the time, above ${percent(bound)}`;
     }),
-  ({ arrivals }) => {
-    const worst = arrivals
-      .filter((phase) => phase.count >= MIN_ARRIVALS && phase.scheduledNs > 0)
-      .sort((a, b) => arrivalsOff(b) - arrivalsOff(a))[0];
-    if (worst === undefined) return undefined;
-    const off = arrivalsOff(worst);
-    return graded("arrivals", off, SUSPECT_ARRIVALS_SHARE, INVALID_ARRIVALS_SHARE, (bound) => {
-      const spans = `${worst.count} requests scheduled over ${ms(worst.scheduledNs)} were sent over ${ms(worst.sentNs)}`;
-      return `${spans}: off by ${percent(off)}, above ${percent(bound)}`;
-    });
-  },
-  ({ clockUncertaintyNs, latenessP99Ns }) => {
+  ({ usage: { gcShare: value } }) =>
+    graded("gc_pauses", value, SUSPECT_GC_SHARE, INVALID_GC_SHARE, (bound) => {
+      return `a worker collected garbage in ${percent(value)} of the time, above ${percent(bound)}`;
+    }),
+  ({ phases }) => worst(phases, latenessReason),
+  ({ phases }) => worst(phases, lateStartReason),
+  ({ phases }) => worst(phases, arrivalsReason),
+  ({ phases }) => worst(phases, bunchingReason),
+  ({ phases }) => worst(phases, burstReason),
+  ({ phases }) => worst(phases, connectionReason),
+  ({ phases }) => worst(phases, turnaroundReason),
+  ({ clockUncertaintyNs, phases }) => {
+    const latenessP99Ns = highest(phases.map(({ lateness }) => lateness?.p99Ns ?? Number.NaN));
     if (latenessP99Ns === undefined || clockUncertaintyNs <= SUSPECT_CLOCK_SHARE * latenessP99Ns) return undefined;
     const figures = `clocks of two hosts are known to ${ms(clockUncertaintyNs)} only, lateness p99 is ${ms(latenessP99Ns)}`;
     return suspect("clock_uncertainty", figures);
@@ -135,8 +105,8 @@ const RULES: readonly Rule[] = [
   ({ isAccountComplete }) => {
     return isAccountComplete ? undefined : suspect("account_incomplete", "timing gave no complete account of a phase");
   },
-  ({ fdShareMax: share }) => used("fds", "a worker's file descriptors", share),
-  ({ portShareMax: share }) => used("ports", "a host's local ports", share),
+  ({ usage: { fdShareMax: share } }) => used("fds", "a worker's file descriptors", share),
+  ({ usage: { portShareMax: share } }) => used("ports", "a host's local ports", share),
   ({ fencedOverruns: count }) => {
     return count > 0 ? suspect("fenced_overrun", `${count} times a frozen worker woke up after its lease had ended`) : undefined;
   },
@@ -150,40 +120,16 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Difference between the rate that was sent and the one that was scheduled, as a share of the latter. */
-function arrivalsOff({ scheduledNs, sentNs }: Arrivals): number {
-  return Math.abs(sentNs / scheduledNs - 1);
-}
+type PhaseRule = (phase: PhaseEvidence) => VerdictReason | undefined;
 
-function graded(
-  code: VerdictCode,
-  value: number | undefined,
-  suspectAbove: number,
-  invalidAbove: number,
-  messageFor: (bound: number) => string,
-): VerdictReason | undefined {
-  if (value === undefined || value <= suspectAbove) return undefined;
-  return value > invalidAbove ? invalid(code, messageFor(invalidAbove)) : suspect(code, messageFor(suspectAbove));
+/** The reason of the first phase that is invalid, else of the first that is suspect. */
+function worst(phases: readonly PhaseEvidence[], rule: PhaseRule): VerdictReason | undefined {
+  const reasons = phases.map(rule).filter((reason) => reason !== undefined);
+  return reasons.find(({ verdict }) => verdict === "invalid") ?? reasons[0];
 }
 
 function used(code: VerdictCode, what: string, share: number | undefined): VerdictReason | undefined {
   if (share === undefined || share < SUSPECT_RESOURCE_SHARE) return undefined;
   const message = `${percent(share)} of ${what} were in use`;
   return share >= 1 ? invalid(code, message) : suspect(code, message);
-}
-
-function suspect(code: VerdictCode, message: string): VerdictReason {
-  return { code, verdict: "suspect", message };
-}
-
-function invalid(code: VerdictCode, message: string): VerdictReason {
-  return { code, verdict: "invalid", message };
-}
-
-function percent(share: number | undefined): string {
-  return `${((share ?? 0) * 100).toFixed(1)} %`;
-}
-
-function ms(ns: number | undefined): string {
-  return `${((ns ?? 0) / 1e6).toFixed(2)} ms`;
 }

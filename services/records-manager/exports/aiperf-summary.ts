@@ -13,6 +13,7 @@ import { gpuTelemetry } from "./gpu-telemetry.ts";
 import { inputConfig } from "./input-config.ts";
 import { type JsonObject, jsonText } from "./json-text.ts";
 import { localTime } from "./local-time.ts";
+import { clientJson, sendsJson, steadyStateJson } from "./validity-json.ts";
 
 const SCHEMA_VERSION = "1.4";
 
@@ -100,7 +101,7 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
   return {
     state,
     reason,
-    client: { verdict: client.verdict, reasons: client.reasons.map(({ message }) => message) },
+    client: clientJson(client),
     phases: phases().phases.map((phase) => ({
       name: phase.name,
       kind: phase.kind,
@@ -111,7 +112,9 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       queued: phase.queued === 0 ? undefined : phase.queued,
       begin_ns: wholeNs(phase.beginWallNs),
       end_ns: wholeNs(phase.finishWallNs),
-      notes: phase.notes.map(({ tag, message }) => ({ metric: tag, message })),
+      notes: phase.notes.map(({ code, tag, message }) => ({ code, metric: tag, message })),
+      sends: sendsJson(phase),
+      steady_state: steadyStateJson(phase.steadyState),
     })),
     spec: JSON.parse(reader.run().spec) as Exclude<JsonValue, null>,
   };

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
+import type { UsageReading } from "../core/client-usage.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { metricColumnsOf, quoted, RUN_FILE, requestColumns, runFormat } from "./schema.ts";
@@ -40,17 +41,6 @@ export interface PhaseRow {
   readonly queued: number;
   readonly late: number;
   readonly conflicts: number;
-}
-
-/** The worst of what one worker reported. NaN: it never said. */
-export interface WorkerPeak {
-  readonly workerId: string;
-  readonly loopUtilisation: number;
-  readonly loopDelayMaxNs: number;
-  /** Highest share of its file descriptors in use. */
-  readonly fdShare: number;
-  /** Highest share of its host's local ports in use. */
-  readonly portShare: number;
 }
 
 /** One telemetry sample. */
@@ -142,17 +132,13 @@ export class RunReader {
     return this.#read(() => this.#db.prepare(sql).all() as Row[]).map(phaseOf);
   }
 
-  /** The worst second of each worker, by worker id. */
-  workerPeaks(): WorkerPeak[] {
-    const sql = `SELECT worker_id, max(loop_utilisation) AS utilisation, max(loop_delay_max_ns) AS delay,
-      max(open_fds / max_fds) AS fds, max(port_share) AS ports FROM worker_usage GROUP BY worker_id ORDER BY worker_id`;
-    return this.#read(() => this.#db.prepare(sql).all() as Row[]).map((row) => ({
-      workerId: String(row.worker_id),
-      loopUtilisation: numberOf(row.utilisation) ?? Number.NaN,
-      loopDelayMaxNs: numberOf(row.delay) ?? Number.NaN,
-      fdShare: numberOf(row.fds) ?? Number.NaN,
-      portShare: numberOf(row.ports) ?? Number.NaN,
-    }));
+  /** Calls `visit` with what workers reported, in the order of time. */
+  forEachUsage(visit: (reading: UsageReading) => void): void {
+    const sql = `SELECT worker_id, ns, loop_utilisation, loop_delay_max_ns, gc_ns, gc_count, gc_max_ns, open_fds / max_fds,
+      port_share, opened_connections, replaced_connections FROM worker_usage ORDER BY ns`;
+    this.#read(() => {
+      for (const row of this.#db.prepare(sql).raw().iterate() as IterableIterator<UsageColumns>) visit(readingOf(row));
+    });
   }
 
   /** How many events of `kind` there were. */
@@ -233,6 +219,25 @@ export class RunReader {
       throw sqliteError(error, `cannot read run file "${this.path}"`);
     }
   }
+}
+
+type UsageColumns = [workerId: string, ns: number, ...(number | null)[]];
+
+function readingOf([workerId, ns, ...values]: UsageColumns): UsageReading {
+  const at = (index: number): number => values[index] ?? Number.NaN;
+  return {
+    workerId,
+    ns,
+    loopUtilisation: at(0),
+    loopDelayMaxNs: at(1),
+    gcNs: at(2),
+    gcCount: at(3),
+    gcMaxNs: at(4),
+    fdShare: at(5),
+    portShare: at(6),
+    openedConnections: at(7),
+    replacedConnections: at(8),
+  };
 }
 
 function phaseOf(row: Row): PhaseRow {

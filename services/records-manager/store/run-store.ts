@@ -272,13 +272,15 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 
   addWorkerUsage(rows: readonly WorkerUsage[]): void {
-    this.#addAll("INSERT INTO worker_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows, (row) => [
+    this.#addAll(`INSERT INTO worker_usage VALUES (?${", ?".repeat(17)})`, rows, (row) => [
       row.workerId,
       Math.round(row.ns),
       row.loopUtilisation,
       row.loopDelayP99Ns,
       row.loopDelayMaxNs,
       row.gcNs,
+      row.gcCount,
+      row.gcMaxNs,
       row.cpuRatio,
       row.rssBytes,
       row.openFds,
@@ -286,6 +288,9 @@ export class RunStore implements AccountStore<IngestRow> {
       row.portShare,
       row.inFlight,
       row.outboxBytes,
+      row.connections,
+      row.openedConnections,
+      row.replacedConnections,
     ]);
   }
 

@@ -117,13 +117,18 @@ CREATE TABLE worker_usage (
   loop_delay_p99_ns REAL,
   loop_delay_max_ns REAL,
   gc_ns REAL,
+  gc_count REAL,
+  gc_max_ns REAL,
   cpu_ratio REAL,
   rss_bytes REAL,
   open_fds REAL,
   max_fds REAL,
   port_share REAL,
   in_flight REAL,
-  outbox_bytes REAL
+  outbox_bytes REAL,
+  connections REAL,
+  opened_connections REAL,
+  replaced_connections REAL
 ) STRICT;
 CREATE TABLE series (
   series INTEGER PRIMARY KEY,

@@ -87,10 +87,7 @@ describe("assay run", () => {
     expect(created?.spec?.models).to.deep.equal(["m"]);
     expect(created?.spec?.phases[0]?.load).to.deep.include({ case: "concurrency" });
     expect(created?.spec?.phases[0]?.stop?.requestCount).to.equal(100n);
-    expect(terminal.stdout)
-      .to.include("Assay | LLM Metrics")
-      .and.include("Time to First Token (ms)")
-      .and.include("Client: valid");
+    expect(terminal.stdout).to.include("Assay | LLM Metrics").and.include("Time to First Token (ms)").and.include("Client valid");
     expect(terminal.stdout).to.not.include("asked");
     expect(suite.cancelled).to.deep.equal([]);
   });
@@ -214,7 +211,7 @@ describe("assay run", () => {
     expect(await remote()).to.equal(exitCodes.failed);
     expect(terminal.stderr).to.equal("failed\nassay run: the run failed: all 100 requests failed\n");
     expect(terminal.stdout)
-      .to.match(/^Client: suspect: .*loop at 0.8\n/)
+      .to.match(/^Client suspect\nThese figures .*: loop at 0.8\n/)
       .and.match(/│ connect_refused │ connect │ +100 │ ECONNREFUSED \(http:\/\/h:1\/v1\/chat\) +│/);
     expect(terminal.stdout + terminal.stderr).to.not.include("completed");
   });

@@ -231,12 +231,17 @@ describe("the store of a run", () => {
     const usage = {
       loopDelayP99Ns: 1e6,
       loopDelayMaxNs: 2e6,
-      gcNs: 0,
+      gcNs: 4e6,
+      gcCount: 2,
+      gcMaxNs: 3e6,
       cpuRatio: 0.5,
       rssBytes: 1e8,
       maxFds: 1024,
       portShare: 0,
       outboxBytes: 0,
+      connections: 3,
+      openedConnections: 5,
+      replacedConnections: 1,
     };
     store.addWorkerUsage([
       { workerId: "w", ns: START_NS + 0.5, loopUtilisation: Number.NaN, openFds: 20, inFlight: 3, ...usage },
@@ -249,9 +254,9 @@ describe("the store of a run", () => {
     store.addEvents([{ ns: START_NS, service: "worker", kind: "outbox_full", message: "full" }]);
     store.addLog([{ ns: START_NS, service: "timing", level: "warn", message: "late", detail: "{}" }]);
     store.close();
-    expect(rowsOf(run.folder, "SELECT worker_id, loop_utilisation, open_fds FROM worker_usage")).to.deep.equal([
-      { worker_id: "w", loop_utilisation: null, open_fds: 20 },
-    ]);
+    expect(
+      rowsOf(run.folder, "SELECT worker_id, loop_utilisation, open_fds, gc_max_ns, opened_connections FROM worker_usage"),
+    ).to.deep.equal([{ worker_id: "w", loop_utilisation: null, open_fds: 20, gc_max_ns: 3e6, opened_connections: 5 }]);
     const joined = "SELECT field, gpu_uuid, value, value_age_ns FROM samples JOIN series USING (series) ORDER BY scrape_start_ns";
     expect(rowsOf(run.folder, joined)).to.deep.equal([
       { field: sample.field, gpu_uuid: "GPU-1", value: 200.5, value_age_ns: null },

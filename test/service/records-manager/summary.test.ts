@@ -176,26 +176,92 @@ describe("the summary of a run", () => {
 
   it("judges the client by what its workers and the suite reported", () => {
     const store = createStore(run.folder);
-    insertAll(store, [record(0)]);
+    insertAll(store, [record(0), record(20)]);
     const usage = {
       workerId: "w",
-      ns: START_NS,
       loopDelayP99Ns: 0,
       loopDelayMaxNs: 0,
       gcNs: 0,
+      gcCount: 1,
+      gcMaxNs: 4e6,
       cpuRatio: 1,
       rssBytes: 1,
+      openFds: 1000,
+      maxFds: 1024,
       portShare: 0,
       inFlight: 1,
       outboxBytes: 0,
+      connections: 1,
+      openedConnections: 1,
+      replacedConnections: 0,
     };
-    store.addWorkerUsage([{ ...usage, loopUtilisation: 0.8, openFds: 1000, maxFds: 1024 }]);
+    store.addWorkerUsage([
+      { ...usage, ns: START_NS + 0.5e9, loopUtilisation: 0.9 },
+      { ...usage, ns: START_NS + 1e9, loopUtilisation: 0.7, openedConnections: 4 },
+      // After the last end of a request.
+      { ...usage, ns: START_NS + 9e9, loopUtilisation: 1 },
+    ]);
     store.addEvents([{ ns: START_NS, service: "worker", kind: "outbox_full", message: "" }]);
     store.setClockUncertainty(5e6);
     store.close();
     const { client } = summarizeRun(run.folder);
-    expect(client).to.include({ verdict: "suspect", loopUtilisationMax: 0.8, clockUncertaintyNs: 5e6 });
+    expect(client).to.include({ verdict: "suspect", clockUncertaintyNs: 5e6 });
+    expect(client.usage).to.include({ workers: 1, gcCount: 2, gcMaxNs: 4e6, openedConnections: 3 });
+    expect(client.usage.loopUtilisationMax).to.be.closeTo(0.8, 1e-12);
     expect(client.reasons.map((reason) => reason.code)).to.deep.equal(["loop_utilisation", "fds", "outbox_full"]);
+  });
+});
+
+describe("the summary of a long phase", () => {
+  let run: RunFolder;
+  beforeEach(() => {
+    run = temporaryFolder();
+  });
+  afterEach(() => run.remove());
+
+  /** Sent 100 ms apart, 20 in flight after two seconds; what is sent before takes long. */
+  function insertRamp(spec: object): void {
+    const store = createStore(run.folder, { spec: JSON.stringify(spec) });
+    insertAll(
+      store,
+      Array.from({ length: 1000 }, (_, id) => {
+        const latencyMs = 2000;
+        const sentNs = START_NS + id * 100e6;
+        return record(id, {
+          dueNs: sentNs - 1e6,
+          sentNs,
+          endNs: latencyMs * 1e6,
+          contentMs: [latencyMs],
+          metrics: { request_latency: id < 20 ? 5000 : 100, output_sequence_length: 10, lateness: 1 },
+        });
+      }),
+    );
+    store.close();
+  }
+
+  it("has the figures of its steady window beside those of the whole", () => {
+    insertRamp({ phases: [{ rate: { ratePerSec: 10, pattern: "ARRIVAL_PATTERN_CONSTANT" } }] });
+    const [phase] = summarizeRun(run.folder).phases;
+    const steady = phase?.steadyState;
+    expect(steady?.startNs).to.be.within(1e9, 3e9);
+    expect(steady?.endNs).to.be.within(98e9, 101.5e9);
+    expect(steady?.inFlight).to.be.closeTo(20, 0.5);
+    expect(steady?.metrics.find(({ tag }) => tag === "request_latency")?.statistics.avg).to.be.lessThan(
+      statisticsOf(phase, "request_latency")?.avg ?? 0,
+    );
+    expect(steady?.runMetrics.map(({ tag }) => tag)).to.deep.equal(["request_throughput", "output_token_throughput"]);
+    expect(steady?.runMetrics[0]?.value).to.be.closeTo(10, 0.1);
+    expect(steady?.runMetrics[1]?.value).to.be.closeTo(100, 1);
+  });
+
+  it("tells how its requests were sent, and what was asked", () => {
+    insertRamp({ phases: [{ rate: { ratePerSec: 10, pattern: "ARRIVAL_PATTERN_CONSTANT" } }] });
+    const [phase] = summarizeRun(run.folder).phases;
+    expect(phase?.asked).to.include({ loop: "open", ratePerSec: 10, dispersion: 0 });
+    expect(phase?.sends.sentPerSec).to.be.closeTo(10, 1e-9);
+    expect(phase?.sends.scheduledPerSec).to.be.closeTo(10, 1e-9);
+    expect(phase?.sends.dispersion).to.deep.equal({ sent: 0, scheduled: 0 });
+    expect(phase?.sends.firstLatenessNs).to.equal(1e6);
   });
 });
 

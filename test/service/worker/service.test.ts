@@ -164,6 +164,8 @@ describe("worker service", () => {
         loopDelayP99Ms: 0,
         loopDelayMaxMs: 0,
         gcMs: 0,
+        gcCount: 0,
+        gcMaxMs: 0,
         openFds: 0,
         maxFds: 0,
       }),

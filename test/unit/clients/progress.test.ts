@@ -42,9 +42,22 @@ describe("progress into a pipe", () => {
 
   it("tells the time of a run by duration, and the live TTFT", () => {
     const { progress, written } = setUp(false);
-    progress.setTtft(12.345);
+    progress.setLive({ ttftP50: 12.345 });
     progress.update(running(7, { asked: 0n, durationSec: 60 }));
     expect(written).to.deep.equal(["profiling  7 requests  8 in flight  TTFT p50 12.3 ms  0/60 s\n"]);
+  });
+
+  it("shows an open loop's rate beside the one asked for, and its lateness", () => {
+    const { progress, written, clock } = setUp(false);
+    const phases = [{ name: "profiling", load: { case: "rate" as const, value: { ratePerSec: 50 } } }];
+    const spec = { phases };
+    const at = (sent: bigint) =>
+      runOf({ state: RunState.RUNNING, phase: "profiling", phases: [{ name: "profiling", sent }], spec });
+    progress.setLive({ latenessP50: 0.31, latenessP99: 1.24 });
+    progress.update(at(0n));
+    clock.ms += 5000;
+    progress.update(at(249n));
+    expect(written.at(-1)).to.equal("profiling  249 requests  49.8 of 50 req/s  0 in flight  late p50 0.3 p99 1.2 ms  5 s\n");
   });
 
   it("does not count credits that wait for a slot as in flight", () => {

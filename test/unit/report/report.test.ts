@@ -19,6 +19,8 @@ function lines(options: { run?: object; phase?: object; summary?: object; width?
 describe("the report of a run", () => {
   it("is AIPerf's table and what belongs to it, at 140 columns", () => {
     expect(lines({ phase: { notes: ["5 of 100 answers ended at their length limit"] } })).to.deep.equal([
+      "Client valid",
+      "",
       "                                                Assay | LLM Metrics",
       "┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━┓",
       "┃                               Metric ┃       avg ┃      min ┃      max ┃      p99 ┃      p90 ┃      p50 ┃    std ┃",
@@ -35,13 +37,14 @@ describe("the report of a run", () => {
       "",
       "Note: 5 of 100 answers ended at their length limit",
       "",
-      "Client: valid",
       "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
     ]);
   });
 
   it("drops columns and breaks names at 80 columns", () => {
     expect(lines({ width: 80 })).to.deep.equal([
+      "Client valid",
+      "",
       "                              Assay | LLM Metrics",
       "┏━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━┓",
       "┃               Metric ┃       avg ┃      max ┃      p99 ┃      p90 ┃      p50 ┃",
@@ -61,7 +64,6 @@ describe("the report of a run", () => {
       "",
       "Benchmark Duration: 4.52 sec · Total Output Sequence Length: 3,200 tokens",
       "",
-      "Client: valid",
       "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
     ]);
   });
@@ -73,11 +75,15 @@ describe("the report of a run", () => {
 
   it("says first that the client is not to be believed, and why", () => {
     const verdict = { verdict: Verdict.INVALID, reasons: ["2 records belong to no request", "loop at 0.93"] };
-    expect(lines({ summary: { verdict } })[0]).to.equal(
-      "Client: invalid: these figures are not to be used: 2 records belong to no request; loop at 0.93",
-    );
+    expect(lines({ summary: { verdict } }).slice(0, 2)).to.deep.equal([
+      "Client invalid",
+      "These figures are not to be used: 2 records belong to no request; loop at 0.93",
+    ]);
     const suspect = { verdict: Verdict.SUSPECT, reasons: ["lateness p99 12 ms"] };
-    expect(lines({ summary: { verdict: suspect } })[0]).to.match(/^Client: suspect: .*: lateness p99 12 ms$/);
+    expect(lines({ summary: { verdict: suspect } }).slice(0, 2)).to.deep.equal([
+      "Client suspect",
+      "These figures may carry the client's own limits: lateness p99 12 ms",
+    ]);
   });
 
   it("shows failed requests by code, with nothing that steers a terminal", () => {
@@ -147,7 +153,7 @@ describe("the report of a run", () => {
       run: { phases: [{ index: 0, name: "warmup", kind: PhaseKind.WARMUP, asked: 10n }] },
       summary: { phases: [warmup, { ...profilingShape(), index: 1 }] },
     });
-    expect(shown[0]).to.equal("warmup: 9 succeeded, 1 errored (not in the figures)");
+    expect(shown[2]).to.equal("warmup: 9 succeeded, 1 errored (not in the figures)");
     expect(shown.filter((line) => line.includes("Assay | LLM Metrics"))).to.have.length(1);
     expect(shown.some((line) => line.includes("reset"))).to.equal(true);
   });
@@ -160,7 +166,8 @@ describe("the report of a run", () => {
 
   it("shows no table where nothing was measured", () => {
     expect(lines({ phase: { metrics: [] } })).to.deep.equal([
-      "Client: valid",
+      "Client valid",
+      "",
       "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
     ]);
   });
@@ -175,6 +182,119 @@ describe("the report of a run", () => {
   });
 });
 
+describe("whether the tool kept up", () => {
+  const lateness = { tag: "lateness", header: "Lateness", unit: "ms", count: 5000n, p50: 0.31, p99: 1.24 };
+  const valid = { verdict: { verdict: Verdict.VALID, reasons: [] }, client: { workers: 2, loopUtilizationMax: 0.234 } };
+  const paced = { askedPerSec: 500, scheduledPerSec: 500, sentPerSec: 500.06 };
+
+  it("is the first line of an open loop's report", () => {
+    expect(lines({ phase: { lateness, sends: paced }, summary: valid })[0]).to.equal(
+      "Client valid: 500.0/s asked, 500.1/s sent, lateness p50 0.310 ms p99 1.24 ms, workers at most 23 % busy",
+    );
+  });
+
+  it("tells the drawn rate apart where chance made it another", () => {
+    const sends = { askedPerSec: 50, scheduledPerSec: 48.2, sentPerSec: 48.2 };
+    expect(lines({ phase: { lateness, sends }, summary: valid })[0]).to.match(
+      /^Client valid: 50.00\/s asked \(48.20\/s drawn\), 48.20\/s sent,/,
+    );
+  });
+
+  it("is, in a closed loop, how soon slots are used again", () => {
+    const sends = { sentPerSec: 900, turnaround: { count: 99n, p50Ms: 0.06, p99Ms: 12.34, maxMs: 20 } };
+    expect(lines({ phase: { sends }, summary: valid })[0]).to.equal(
+      "Client valid: next request 0.060 ms (p50) and 12.3 ms (p99) after the end of another, workers at most 23 % busy",
+    );
+  });
+
+  it("is said of each phase where several were measured", () => {
+    const phases = [
+      profilingShape({ sends: paced, lateness }),
+      { ...profilingShape({ sends: paced }), index: 1, name: "second" },
+    ];
+    expect(lines({ summary: { ...valid, phases } }).slice(0, 3)).to.deep.equal([
+      "Client valid: workers at most 23 % busy",
+      "profiling: 500.0/s asked, 500.1/s sent, lateness p50 0.310 ms p99 1.24 ms",
+      "second: 500.0/s asked, 500.1/s sent",
+    ]);
+  });
+
+  it("has the evenness of the sends beside that of the schedule", () => {
+    const sends = {
+      ...paced,
+      dispersion: { sent: 1.02, scheduled: 0.99, expected: 1 },
+      gapCorrelation: { sent: -0.01, scheduled: 0, expected: 0 },
+      bursts: { count: 12n, largest: 50n, spreadP50Ms: 0.8, spreadMaxMs: 3.1, slowCount: 2n },
+    };
+    expect(lines({ phase: { sends }, width: 300 })).to.include(
+      "Sends: index of dispersion 1.02 (schedule 0.99, pattern 1.00) · correlation of gaps -0.01 (schedule 0.00, pattern 0.00) · 12 bursts of up to 50, each sent within p50 0.800 ms max 3.10 ms",
+    );
+  });
+});
+
+describe("the steady window in the report", () => {
+  const window = { startSec: 2, endSec: 58, sends: 5600n, inFlight: 63.8 };
+  const whole = { firstSentWallNs: 1e18, lastEndWallNs: 1e18 + 60e9 };
+  const metrics = [
+    { tag: "request_latency", header: "Request Latency", unit: "ms", count: 5600n, avg: 1300, p50: 1290, p99: 1500 },
+    { tag: "response_time", header: "Response Time", unit: "ms", count: 5600n, avg: 1300, p50: 1290, p99: 1500 },
+    { tag: "request_throughput", header: "Request Throughput", unit: "requests/sec", avg: 100 },
+  ];
+
+  it("stands beside the whole phase", () => {
+    const shown = lines({ phase: { ...whole, steadyState: { ...window, metrics } }, width: 120 });
+    const at = shown.findIndex((line) => line.includes("Steady state"));
+    expect(shown.slice(at, at + 7)).to.deep.equal([
+      "                 Steady state: 2.0 to 58.0 of 60.0 s: 5,600 requests, 63.80 in flight",
+      "┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━┓",
+      "┃                            Metric ┃   avg (whole phase) ┃   p50 (whole phase) ┃   p99 (whole phase) ┃",
+      "┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━┩",
+      "│              Request Latency (ms) │ 1,300.00 (1,362.50) │ 1,290.00 (1,335.25) │ 1,500.00 (1,962.00) │",
+      "│ Request Throughput (requests/sec) │      100.00 (22.12) │                     │                     │",
+      "└───────────────────────────────────┴─────────────────────┴─────────────────────┴─────────────────────┘",
+    ]);
+  });
+
+  it("keeps to the width", () => {
+    for (const width of [80, 100, 120]) {
+      const shown = lines({ phase: { ...whole, steadyState: { ...window, metrics } }, width });
+      for (const line of shown) expect(widthOf(line)).to.be.at.most(width);
+    }
+  });
+
+  it("is one line where it is nearly all of the phase", () => {
+    const steadyState = { ...window, startSec: 0, endSec: 59.5, metrics };
+    expect(lines({ phase: { ...whole, steadyState } })).to.include(
+      "Steady state: 0.0 to 59.5 of 60.0 s: 5,600 requests, 63.80 in flight",
+    );
+  });
+
+  it("is not there where none was found", () => {
+    expect(lines().some((line) => line.includes("Steady"))).to.equal(false);
+  });
+});
+
+describe("percentiles that few samples lie beyond", () => {
+  it("are marked, and the mark is explained", () => {
+    const note = "100 samples: fewer than 10 lie beyond p99 (1000 needed)";
+    const metric = {
+      tag: "request_latency",
+      header: "Request Latency",
+      unit: "ms",
+      consoleOrder: 1,
+      count: 100n,
+      avg: 1,
+      p50: 1,
+      p99: 2,
+    };
+    const metrics = [{ ...metric, thinPercentiles: ["p99"], notes: [note] }];
+    const workloadNotes = [{ code: "few_samples", tag: "request_latency", message: note }];
+    const shown = lines({ phase: { metrics, workloadNotes } });
+    expect(shown.find((line) => line.includes("Request Latency (ms)"))).to.match(/ 2\.00\* .* 1\.00 /);
+    expect(shown).to.include(`* Request Latency: ${note}`);
+  });
+});
+
 describe("the summary for programs", () => {
   it("holds every figure as a number, by tag", () => {
     const errors = [{ code: "reset", phase: "wait", count: 1n, example: "gone", endpoint: "http://h/v1" }];
@@ -186,7 +306,7 @@ describe("the summary for programs", () => {
     const parsed = JSON.parse(JSON.stringify(summaryJson(report)));
     expect(parsed).to.include({ run_id: "run-1", state: "completed", folder: "/w/artifacts/r" });
     expect(parsed).to.not.have.property("reason");
-    expect(parsed.client).to.deep.equal({ verdict: "valid", reasons: [] });
+    expect(parsed.client).to.deep.equal({ verdict: "valid", reasons: [], details: [] });
     const [phase] = parsed.phases;
     expect(phase).to.include({ name: "profiling", kind: "profiling", asked: 100 });
     expect(phase.identity).to.include({ drawn: 100, succeeded: 100, errored: 0 });

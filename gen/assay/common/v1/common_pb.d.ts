@@ -200,6 +200,20 @@ export declare type ProcessUsage = Message<"assay.common.v1.ProcessUsage"> & {
    * @generated from field: uint32 max_fds = 8;
    */
   maxFds: number;
+
+  /**
+   * Garbage collections over the last interval.
+   *
+   * @generated from field: uint32 gc_count = 9;
+   */
+  gcCount: number;
+
+  /**
+   * Longest of them, in ms.
+   *
+   * @generated from field: double gc_max_ms = 10;
+   */
+  gcMaxMs: number;
 };
 
 /**

@@ -493,6 +493,13 @@ export declare type MetricStatistics = Message<"assay.records_manager.v1.MetricS
    * @generated from field: repeated string notes = 21;
    */
   notes: string[];
+
+  /**
+   * Percentiles that fewer than ten values lie beyond: `p99`, ….
+   *
+   * @generated from field: repeated string thin_percentiles = 30;
+   */
+  thinPercentiles: string[];
 };
 
 /**

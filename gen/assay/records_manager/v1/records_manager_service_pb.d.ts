@@ -11,6 +11,7 @@ import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.
 import type { TimingProgress } from "../../timing/v1/timing_pb.js";
 import type { PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
+import type { ClientUsage, Sends, SteadyState, VerdictReason, WorkloadNote } from "./validity_pb.js";
 
 /**
  * Describes the file assay/records_manager/v1/records_manager_service.proto.
@@ -463,6 +464,20 @@ export declare type SummarizeRecordsResponse = Message<"assay.records_manager.v1
    * @generated from field: string database = 4;
    */
   database: string;
+
+  /**
+   * Why the verdict is not `valid`, for programs.
+   *
+   * @generated from field: repeated assay.records_manager.v1.VerdictReason reasons = 10;
+   */
+  reasons: VerdictReason[];
+
+  /**
+   * What the workers used while phases were measured.
+   *
+   * @generated from field: assay.records_manager.v1.ClientUsage client = 11;
+   */
+  client?: ClientUsage | undefined;
 };
 
 /**
@@ -560,6 +575,27 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: bool is_closed = 12;
    */
   isClosed: boolean;
+
+  /**
+   * How its requests were sent.
+   *
+   * @generated from field: assay.records_manager.v1.Sends sends = 20;
+   */
+  sends?: Sends | undefined;
+
+  /**
+   * Its steady window; unset: none was found, or there were too few requests to look for one.
+   *
+   * @generated from field: assay.records_manager.v1.SteadyState steady_state = 21;
+   */
+  steadyState?: SteadyState | undefined;
+
+  /**
+   * All notes on the workload, those beside figures too, for programs.
+   *
+   * @generated from field: repeated assay.records_manager.v1.WorkloadNote workload_notes = 22;
+   */
+  workloadNotes: WorkloadNote[];
 };
 
 /**

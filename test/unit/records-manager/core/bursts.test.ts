@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Bursts, hasBursts } from "../../../../services/records-manager/core/bursts.ts";
+import { Bursts, burstsNote } from "../../../../services/records-manager/core/bursts.ts";
 
 const MS = 1e6;
 
@@ -14,8 +14,8 @@ describe("bursts of requests", () => {
     ] as const) {
       bursts.add(due * MS, (due + late) * MS);
     }
-    expect(bursts.note()).to.equal(undefined);
-    expect(new Bursts().note()).to.equal(undefined);
+    expect(burstsNote(bursts.figures())).to.equal(undefined);
+    expect(burstsNote(new Bursts().figures())).to.equal(undefined);
   });
 
   it("that took longer are counted, with the longest, in whatever order they are told", () => {
@@ -29,19 +29,24 @@ describe("bursts of requests", () => {
     ] as const) {
       bursts.add(due * MS, (due + late) * MS);
     }
-    expect(bursts.note()).to.deep.include({
+    expect(burstsNote(bursts.figures())).to.deep.include({
       code: "burst_spread",
       message: "2 of 3 bursts took longer than 1 ms to be sent, the longest 3.50 ms",
     });
   });
 
-  it("are known by the spec of the run", () => {
-    const spec = JSON.stringify({ phases: [{ concurrency: {} }, { rate: { bursts: { size: 2 } } }] });
-    expect([hasBursts(spec, 0), hasBursts(spec, 1), hasBursts(spec, 2), hasBursts("", 0)]).to.deep.equal([
-      false,
-      true,
-      false,
-      false,
-    ]);
+  it("are measured from the first send to the last", () => {
+    const bursts = new Bursts();
+    for (const [due, sent] of [
+      [0, 0.1],
+      [0, 0.5],
+      [0, 0.3],
+      [100, 103],
+      [100, 100],
+      [200, 200],
+    ] as const) {
+      bursts.add(due * MS, sent * MS);
+    }
+    expect(bursts.figures()).to.deep.equal({ count: 3, largest: 3, spreadP50Ns: 0.4e6, spreadMaxNs: 3e6, slowCount: 1 });
   });
 });

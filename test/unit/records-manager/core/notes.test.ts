@@ -2,9 +2,11 @@ import { expect } from "chai";
 import {
   answerNotes,
   coalescedNote,
+  driftNote,
   fewSamplesNote,
   outputLengthNote,
   steadyStateNote,
+  thinPercentiles,
 } from "../../../../services/records-manager/core/notes.ts";
 import { type Statistics, statisticsOf } from "../../../../services/records-manager/core/statistics.ts";
 
@@ -15,26 +17,34 @@ function statisticsOfCount(count: number): Statistics {
 }
 
 describe("notes on the workload", () => {
-  it("name the percentiles that too few samples stand behind", () => {
-    expect(fewSamplesNote("request_latency", statisticsOfCount(100))).to.equal(undefined);
-    expect(fewSamplesNote("request_latency", statisticsOfCount(99))?.message).to.equal(
-      "99 samples are too few for p1 and p99 (need 100)",
+  it("name the percentiles that fewer than ten samples lie beyond", () => {
+    expect(fewSamplesNote("request_latency", statisticsOfCount(1000))).to.equal(undefined);
+    expect(fewSamplesNote("request_latency", statisticsOfCount(999))?.message).to.equal(
+      "999 samples: fewer than 10 lie beyond p99 (1000 needed)",
     );
-    expect(fewSamplesNote("request_latency", statisticsOfCount(9))?.message).to.equal(
-      "9 samples are too few for p1 and p99 (need 100), p5 and p95 (need 20), p10 and p90 (need 10)",
+    expect(fewSamplesNote("request_latency", statisticsOfCount(19))?.message).to.equal(
+      "19 samples: fewer than 10 lie beyond p50 (20 needed), p75 (40 needed), p90 (100 needed), p95 (200 needed), p99 (1000 needed)",
     );
+    expect(thinPercentiles(1000)).to.deep.equal([]);
+    expect(thinPercentiles(100)).to.deep.equal(["p1", "p5", "p95", "p99"]);
   });
 
   it("say when latencies drift, and leave the values in their order", () => {
     const steady = Float64Array.from({ length: 300 }, (_, index) => 100 + (index % 7));
     const rising = Float64Array.from({ length: 300 }, (_, index) => 100 + index);
     const before = rising.slice();
-    expect(steadyStateNote("request_latency", steady)).to.equal(undefined);
-    expect(steadyStateNote("request_latency", rising)?.message).to.equal(
-      "no steady state: median 149.5 in the first third, 349.5 in the last",
+    expect(driftNote("request_latency", steady)).to.equal(undefined);
+    expect(driftNote("request_latency", rising)?.message).to.equal(
+      "it drifts: median 149.5 in the first third, 349.5 in the last",
     );
     expect([...rising]).to.deep.equal([...before]);
-    expect(steadyStateNote("request_latency", rising.slice(0, 149))).to.equal(undefined);
+    expect(driftNote("request_latency", rising.slice(0, 149))).to.equal(undefined);
+  });
+
+  it("say that there is no steady state only where one was looked for", () => {
+    expect(steadyStateNote(undefined)).to.equal(undefined);
+    expect(steadyStateNote(true)).to.equal(undefined);
+    expect(steadyStateNote(false)?.code).to.equal("no_steady_state");
   });
 
   it("say when chunks came together", () => {

@@ -1,0 +1,31 @@
+/** Metrics as messages. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { MetricStatisticsSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
+import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
+import type { Metric } from "../../metrics/metric.ts";
+import { thinPercentiles } from "./core/notes.ts";
+import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
+
+export type MetricInit = Exclude<MessageInitShape<typeof MetricStatisticsSchema>, { $typeName: string }>;
+
+const metricByTag = new Map<string, Metric>(
+  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
+);
+
+/** What is known of a metric by its tag, without a value. */
+export function headOf(tag: string): MetricInit {
+  const metric = metricByTag.get(tag);
+  if (metric === undefined) return { tag };
+  const { header, unit, consoleOrder, isLargerBetter } = metric;
+  return { tag, header, unit, isLargerBetter, ...(consoleOrder === undefined ? {} : { consoleOrder }) };
+}
+
+/** A distribution, with the percentiles that too few values lie beyond. */
+export function distributionOf({ tag, statistics: { count, ...values } }: MetricStatistics): MetricInit {
+  return { ...headOf(tag), count: BigInt(count), ...values, thinPercentiles: thinPercentiles(count) };
+}
+
+/** A value of a whole phase. */
+export function runValueOf({ tag, value }: MetricValue): MetricInit {
+  return { ...headOf(tag), avg: value };
+}
