@@ -63,6 +63,9 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (given.options.arrivalPattern !== "gamma" && given.origins.get("arrivalSmoothness") === "argument") {
       problems.push(`${shown("arrivalSmoothness", given)}: needs --arrival-pattern gamma beside it`);
     }
+    needs("concurrencyRampSec", "concurrency");
+    needs("prefillRampSec", "prefillConcurrency");
+    needs("rateRampSec", "requestRate");
     needs("burstSize", "burstIntervalSec");
     needs("burstIntervalSec", "burstSize");
     needs("graceSec", "durationSec");

@@ -28,12 +28,13 @@ export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): Js
   const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
   const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
   if (warmupRequestCount === undefined) return measured;
-  const { concurrency: closed, rate } = measured.find(isMeasured) ?? profiling;
+  const { concurrency: closed, rate, ramps } = measured.find(isMeasured) ?? profiling;
   const load = rate === undefined ? { concurrency: closed ?? { limit: 1 } } : { rate };
   const warmup = {
     name: "warmup",
     kind: "PHASE_KIND_WARMUP",
     ...load,
+    ...(ramps === undefined ? {} : { ramps }),
     stop: { request_count: String(warmupRequestCount) },
   } satisfies JsonObject;
   return [warmup, ...measured.filter(({ name }) => name !== "warmup")];
@@ -49,12 +50,24 @@ function withExtras(phase: JsonObject, options: RunOptions): JsonObject {
   const cancellation: JsonObject = { ...((phase.cancellation ?? {}) as JsonObject) };
   if (cancellationRate !== undefined) cancellation.share = cancellationRate / 100;
   if (cancellationDelaySec !== undefined) cancellation.delay_sec = cancellationDelaySec;
+  const ramps = rampsOver((phase.ramps ?? []) as readonly JsonObject[], options);
   return {
     ...phase,
+    ...(ramps.length === 0 ? {} : { ramps }),
     ...(graceSec === undefined ? {} : { grace_sec: graceSec }),
     ...(prefillConcurrency === undefined ? {} : { prefill_concurrency: prefillConcurrency }),
     ...(Object.keys(cancellation).length === 0 ? {} : { cancellation }),
   };
+}
+
+/** Ramps of a file under those of options, which are as AIPerf's. */
+function rampsOver(ramps: readonly JsonObject[], options: RunOptions): JsonObject[] {
+  const { concurrencyRampSec, prefillRampSec, rateRampSec } = options;
+  const given = { concurrency: concurrencyRampSec, prefill_concurrency: prefillRampSec, rate: rateRampSec };
+  const own = Object.entries(given).flatMap(([quantity, durationSec]) => {
+    return durationSec === undefined ? [] : [{ quantity, duration_sec: durationSec }];
+  });
+  return [...ramps.filter(({ quantity }) => !own.some((ramp) => ramp.quantity === quantity)), ...own];
 }
 
 /** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */

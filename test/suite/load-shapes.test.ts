@@ -47,7 +47,7 @@ describe("a load by rate", function () {
   const start = (url: string, ...args: readonly string[]) =>
     suite.start([
       ...["run", "-m", "mock", "-u", url, "--workers-max", "2", "--isl", "16", "--osl", "4", "--no-gpu-telemetry"],
-      ...["--random-seed", "7", "--artifact-dir", "out", "--json", "--quiet", ...args],
+      ...["--random-seed", "4", "--artifact-dir", "out", "--json", "--quiet", ...args],
     ]);
 
   const play = async (url: string, ...args: readonly string[]) => {
@@ -122,6 +122,17 @@ describe("a load by rate", function () {
     expect(((last?.sent_ns ?? 0) - (last?.due_ns ?? 0)) / 1e6).to.be.above(300);
     const times = sentIn(join(suite.folder, "out"));
     expect(times.every(({ due_ns, sent_ns }) => sent_ns >= due_ns)).to.equal(true);
+  });
+
+  it("rises with its ramp, without steps", async () => {
+    const mock = await suite.mock({ ttftMs: 1, itlMs: 0 });
+    const args = ["--request-rate", "100", "--arrival-pattern", "constant", "--request-rate-ramp-duration", "2"];
+    await play(mock.url, ...args, "--benchmark-duration", "2");
+    const sent = sentIn(join(suite.folder, "out"));
+    const dues = sent.map(({ due_ns }) => (due_ns - (sent[0]?.due_ns ?? 0)) / 1e9);
+    // From 5 to 100 per second in 2 s: 5 t + 95 t² / 4 requests by t.
+    expect(sent.length).to.be.within(104, 106);
+    for (const [n, due] of dues.entries()) expect(5 * due + (95 * due ** 2) / 4).to.be.closeTo(n, 1e-3);
   });
 
   it("follows the points of a file, which is refused with line and column where it is wrong", async () => {

@@ -84,6 +84,27 @@ export const loadFlags = {
     group: "Load",
     doc: "what a request does that is due while --concurrency are in flight: wait (queue, the default), or never be sent and be counted (drop)",
   },
+  concurrencyRampSec: {
+    flag: "--concurrency-ramp-duration",
+    kind: aboveZero,
+    value: "SEC",
+    group: "Load",
+    doc: "let the concurrency rise from 1 to its value in so many seconds, step by step",
+  },
+  prefillRampSec: {
+    flag: "--prefill-concurrency-ramp-duration",
+    kind: aboveZero,
+    value: "SEC",
+    group: "Load",
+    doc: "the same for the prefill concurrency",
+  },
+  rateRampSec: {
+    flag: "--request-rate-ramp-duration",
+    kind: aboveZero,
+    value: "SEC",
+    group: "Load",
+    doc: "let the rate rise to its value in so many seconds, in a straight line from value · 0.1 / SEC",
+  },
   requestCount: {
     flag: "--request-count",
     aliases: ["--num-requests"],

@@ -13,6 +13,7 @@ import { cancellationOf } from "./cancellation.ts";
 import type { DatasetShape } from "./dataset-shape.ts";
 import type { Pacer } from "./pacers/pacer.ts";
 import type { Conversations, Load, PhaseSpec, PlaceHolder } from "./phase.ts";
+import type { Ramp } from "./ramp.ts";
 import { pacerOf } from "./rate-load.ts";
 
 /**
@@ -35,6 +36,7 @@ export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, s
       ...(stop?.durationSec === undefined ? {} : { durationNs: stop.durationSec * 1e9 }),
     },
     ...(phase.prefillConcurrency === undefined ? {} : { prefill: phase.prefillConcurrency }),
+    ramps: limitRampsOf(phase),
     graceNs: (phase.graceSec ?? 0) * 1e9,
     conversations: conversationsOf(spec, index, dataset, sessionsBefore),
   };
@@ -46,10 +48,36 @@ function loadOf(phase: WirePhase, spec: RunSpec, index: number): Load {
     case "concurrency":
       return { kind: "closed", concurrency: load.value.limit, unit: placeHolders[load.value.unit] };
     case "rate":
-      return rateLoadOf(load.value, phase, pacerOf(load.value, Number(spec.randomSeed ?? 0n), index));
+      return rateLoadOf(
+        load.value,
+        phase,
+        pacerOf(load.value, rampOf(phase, "rate", load.value.ratePerSec), Number(spec.randomSeed ?? 0n), index),
+      );
     default:
       throw new AssayError("invalid_argument", `phase ${phase.name} has no load that this version plays`);
   }
+}
+
+function limitRampsOf(phase: WirePhase): NonNullable<PhaseSpec["ramps"]> {
+  const { load } = phase;
+  const limit = load.case === "concurrency" ? load.value.limit : load.case === "rate" ? load.value.concurrencyCeiling : undefined;
+  const concurrency = limit === undefined ? undefined : rampOf(phase, "concurrency", limit);
+  const prefill = phase.prefillConcurrency && rampOf(phase, "prefill_concurrency", phase.prefillConcurrency);
+  return { ...(concurrency ? { concurrency } : {}), ...(prefill ? { prefill } : {}) };
+}
+
+/** The ramp of a quantity to its value in the phase; undefined: it has none. */
+function rampOf({ ramps }: WirePhase, quantity: string, to: number): Ramp | undefined {
+  const ramp = ramps.find((candidate) => candidate.quantity === quantity);
+  if (ramp === undefined) return undefined;
+  const { from = 1, durationSec, shape, steps } = ramp;
+  return {
+    from,
+    to,
+    durationNs: durationSec * 1e9,
+    shape: shape === "exponential" || shape === "step" ? shape : "linear",
+    steps,
+  };
 }
 
 const placeHolders: Readonly<Record<ConcurrencyUnit, PlaceHolder>> = {

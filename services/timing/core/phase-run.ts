@@ -1,6 +1,7 @@
 import { AssayError } from "../../common/errors.ts";
 import { PhaseDraws, type PhaseSpec, type PhaseStage } from "./phase.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
+import { nextLevelNs, type Ramp, rampLevel } from "./ramp.ts";
 
 /** A worker that has not answered a stop, or not returned after a cancel, for so long is got rid of. */
 const ANSWER_NS = 2e9;
@@ -31,6 +32,7 @@ export class PhaseRun {
   readonly spec: PhaseSpec;
   readonly draws: PhaseDraws;
   readonly prefill: PrefillSlots | undefined;
+  #ramps: { readonly concurrency?: Ramp | undefined; readonly prefill?: Ramp | undefined };
   #stoppedNs = Number.POSITIVE_INFINITY;
   #sentNs = Number.POSITIVE_INFINITY;
   #cancelAtNs = Number.POSITIVE_INFINITY;
@@ -46,7 +48,21 @@ export class PhaseRun {
     }
     this.spec = spec;
     this.draws = new PhaseDraws(spec, now);
+    this.#ramps = spec.ramps ?? {};
     this.prefill = spec.prefill === undefined ? undefined : new PrefillSlots(spec.prefill);
+  }
+
+  /** The concurrency that a ramp has reached, undefined where none goes on. Prefill slots follow theirs. */
+  followRamps(now: number): number | undefined {
+    const { concurrency, prefill } = this.#ramps;
+    const sinceNs = now - this.draws.startNs;
+    if (prefill !== undefined && this.prefill !== undefined) this.prefill.limit = rampLevel(prefill, sinceNs);
+    return concurrency && rampLevel(concurrency, sinceNs);
+  }
+
+  /** Whoever sets a limit by hand ends its ramp. */
+  endRamp(of: "concurrency" | "prefill"): void {
+    this.#ramps = { ...this.#ramps, [of]: undefined };
   }
 
   get stage(): PhaseStage {
@@ -111,6 +127,10 @@ export class PhaseRun {
     const at = [this.draws.isStopped ? Number.POSITIVE_INFINITY : this.#endNs, this.#stoppedNs + this.#answerNs];
     if (this.#cancelledNs === Number.POSITIVE_INFINITY) at.push(this.#cancelAtNs);
     else at.push(this.#cancelledNs + this.#answerNs);
+    const { concurrency, prefill } = this.#ramps;
+    const { startNs } = this.draws;
+    if (concurrency !== undefined) at.push(startNs + nextLevelNs(concurrency, now - startNs));
+    if (prefill !== undefined) at.push(startNs + nextLevelNs(prefill, now - startNs));
     return at.reduce((soonest, time) => (time > now && time < soonest ? time : soonest), Number.POSITIVE_INFINITY);
   }
 

@@ -1,6 +1,7 @@
 import type { Credit } from "../../common/credits.ts";
 import type { Draft } from "./ledger.ts";
 import type { Pacer } from "./pacers/pacer.ts";
+import type { Ramp } from "./ramp.ts";
 
 /** A conversation to be played as one session. */
 export interface ConversationDraw {
@@ -78,6 +79,8 @@ export interface PhaseSpec {
   readonly load: Load;
   /** How many requests of a closed loop or below a ceiling may wait for their first token at once; absent: any number. */
   readonly prefill?: number;
+  /** How limits get to their values from the start of the phase on; one of rate is in the pacer. Absent: they have them at once. */
+  readonly ramps?: { readonly concurrency?: Ramp; readonly prefill?: Ramp };
   readonly stop: StopConditions;
   /** How long requests in flight may go on after the stop (or, without one, after sending complete) before they are cancelled; may be Infinity. */
   readonly graceNs: number;

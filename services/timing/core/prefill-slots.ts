@@ -3,15 +3,16 @@
  * of: first token, return, loss; and once.
  */
 export class PrefillSlots {
-  readonly #limit: number;
+  /** May change under way; what is taken stays taken. */
+  limit: number;
   readonly #taken = new Set<number>();
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   get hasFree(): boolean {
-    return this.#taken.size < this.#limit;
+    return this.#taken.size < this.limit;
   }
 
   taken(creditId: number): void {

@@ -6,13 +6,14 @@ import { constantPacer } from "./pacers/constant.ts";
 import { gammaPacer } from "./pacers/gamma.ts";
 import type { Pacer, Rate } from "./pacers/pacer.ts";
 import { poissonPacer } from "./pacers/poisson.ts";
-import { rateSeries } from "./rate-curve.ts";
+import { type Ramp, rampStretches } from "./ramp.ts";
+import { rateCurve, rateSeries, steady } from "./rate-curve.ts";
 
-/** `seed`: of the run. What is drawn for one phase moves nothing that is drawn for another. Throws `invalid_argument` as the pacers do. */
-export function pacerOf(load: RateLoad, seed: number, phase: number): Pacer {
+/** `ramp`: of the rate. `seed`: of the run. What is drawn for one phase moves nothing that is drawn for another. Throws `invalid_argument` as the pacers do. */
+export function pacerOf(load: RateLoad, ramp: Ramp | undefined, seed: number, phase: number): Pacer {
   const { pattern, smoothness, bursts } = load;
   if (bursts !== undefined) return burstPacer(bursts.size / bursts.intervalSec, bursts.size);
-  const rate = rateOf(load);
+  const rate = ramp === undefined ? rateOf(load) : rateCurve([...rampStretches(ramp), steady(ramp.to)]);
   if (pattern === ArrivalPattern.CONSTANT) return constantPacer(rate);
   const random = randomStream(seed, "arrivals", phase);
   return pattern === ArrivalPattern.GAMMA ? gammaPacer(rate, smoothness ?? 1, random) : poissonPacer(rate, random);

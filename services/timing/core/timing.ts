@@ -249,6 +249,7 @@ class Timing implements TimingCore {
 
   setConcurrency(concurrency: number, now: number): void {
     this.#concurrency = Math.max(0, Math.floor(concurrency));
+    this.#phase?.endRamp("concurrency");
     this.#pump(now);
   }
 
@@ -451,8 +452,9 @@ class Timing implements TimingCore {
     this.#now = now;
     const members = [...this.#members.values()];
     for (const member of members) member.isReachable = member.link.isReachable(now);
-    this.#distribute(members);
     const phase = this.#phase;
+    if (phase !== undefined) this.#concurrency = phase.followRamps(now) ?? this.#concurrency;
+    this.#distribute(members);
     if (phase === undefined) return;
     if (!phase.isSent && !phase.draws.isStopped && !phase.isTimeUp(now)) this.#issue(phase, members, now);
     for (let step = this.#nextStep(phase, now); step !== undefined; step = this.#nextStep(phase, now)) {

@@ -112,6 +112,23 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
       ],
     },
   ],
+  [
+    "--request-rate 5 --request-rate-ramp-duration 10 --concurrency 8 --concurrency-ramp-duration 3",
+    {
+      phases: [
+        profiling(
+          { rate: { rate_per_sec: 5, concurrency_ceiling: 8 } },
+          { request_count: "16" },
+          {
+            ramps: [
+              { quantity: "concurrency", duration_sec: 3 },
+              { quantity: "rate", duration_sec: 10 },
+            ],
+          },
+        ),
+      ],
+    },
+  ],
   ["--request-count 7", { phases: [profiling(oneAtOnce, { request_count: "7" })] }],
   ["--num-requests 1e3", { phases: [profiling(oneAtOnce, { request_count: "1000" })] }],
   ["--benchmark-duration 1.5", { phases: [profiling(oneAtOnce, { duration_sec: 1.5 })] }],
@@ -418,6 +435,9 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--request-rate 1 --arrival-smoothness 2", ["--arrival-smoothness 2: needs --arrival-pattern gamma beside it"]],
   ["--request-rate 1 --overload drop", ["--overload drop: needs --concurrency beside it"]],
   ["--concurrency 1 --overload drop", ["--overload drop: needs --request-rate beside it"]],
+  ["--concurrency-ramp-duration 2", ["--concurrency-ramp-duration 2: needs --concurrency beside it"]],
+  ["--prefill-concurrency-ramp-duration 2", ["--prefill-concurrency-ramp-duration 2: needs --prefill-concurrency beside it"]],
+  ["--request-rate-ramp-duration 2", ["--request-rate-ramp-duration 2: needs --request-rate beside it"]],
   ["--burst-size 2", ["--burst-size 2: needs --burst-interval beside it"]],
   ["--burst-interval 2", ["--burst-interval 2: needs --burst-size beside it"]],
   ["--request-rate 1 --request-rate-series f", ["--request-rate 1: not together with --request-rate-series"]],

@@ -11,6 +11,7 @@ import {
   ModelSelection,
   Overload,
   type PhaseSpecSchema,
+  type RampSpecSchema,
   type RateLoadSchema,
   type RunSpec,
   RunSpecSchema,
@@ -52,6 +53,9 @@ function refusalOf(spec: RunSpec): AssayError {
 
 const file = (value: object) => ({ dataset: { source: { case: "file" as const, value } } });
 const rateLoad = (ratePerSec: number) => ({ case: "rate" as const, value: { ratePerSec } });
+const ramped = (...ramps: Exclude<MessageInitShape<typeof RampSpecSchema>, { $typeName: string }>[]): SpecInit => ({
+  phases: [phaseOf({ ramps })],
+});
 type RateInit = Exclude<MessageInitShape<typeof RateLoadSchema>, { $typeName: string }>;
 const rated = (value: RateInit): SpecInit => ({ phases: [phaseOf({ load: { case: "rate", value } })] });
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
@@ -355,6 +359,28 @@ describe("a wrong spec", () => {
       "not in a warm-up",
       { phases: [phaseOf({ kind: PhaseKind.WARMUP, stop: { requestCount: 1n, failedRequestShare: 0.5 } })] },
     ],
+    [
+      "phases[0].ramps[0].quantity",
+      'must be concurrency or prefill_concurrency or rate, got "users"',
+      ramped({ quantity: "users", durationSec: 1 }),
+    ],
+    ["phases[0].ramps[0].duration_sec", "must be above 0, got 0", ramped({ quantity: "concurrency" })],
+    ["phases[0].ramps[0].from", "must be at least 1, got 0", ramped({ quantity: "concurrency", from: 0, durationSec: 1 })],
+    ["phases[0].ramps[0].from", "must be a whole number", ramped({ quantity: "concurrency", from: 1.5, durationSec: 1 })],
+    ["phases[0].ramps[0].shape", "got sine", ramped({ quantity: "concurrency", durationSec: 1, shape: "sine" })],
+    ["phases[0].ramps[0].steps", "got 0", ramped({ quantity: "concurrency", durationSec: 1, shape: "step" })],
+    ["phases[0].ramps[0].steps", "needs the shape step", ramped({ quantity: "concurrency", durationSec: 1, steps: 2 })],
+    ["phases[0].ramps[0]", "a rate to ramp to is needed", ramped({ quantity: "rate", durationSec: 1 })],
+    [
+      "phases[0].ramps[0]",
+      "a prefill concurrency to ramp to is needed",
+      ramped({ quantity: "prefill_concurrency", durationSec: 1 }),
+    ],
+    [
+      "phases[0].ramps[1].quantity",
+      "concurrency has a ramp already",
+      ramped({ quantity: "concurrency", durationSec: 1 }, { quantity: "concurrency", durationSec: 1 }),
+    ],
     ["phases[0].stop.request_count", "got 0", { phases: [phaseOf({ stop: { requestCount: 0n } })] }],
     ["phases[0].stop.request_count", `got ${2n ** 53n}`, { phases: [phaseOf({ stop: { requestCount: 2n ** 53n } })] }],
     ["phases[0].stop.duration_sec", "must be above 0, got 0", { phases: [phaseOf({ stop: { durationSec: 0 } })] }],
@@ -483,6 +509,11 @@ const supported: ReadonlySet<string> = new Set([
   "phases.stop.duration_sec",
   "phases.stop.failed_request_share",
   "phases.grace_sec",
+  "phases.ramps.quantity",
+  "phases.ramps.from",
+  "phases.ramps.duration_sec",
+  "phases.ramps.shape",
+  "phases.ramps.steps",
   "phases.prefill_concurrency",
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
@@ -740,5 +771,20 @@ describe("a load by rate", () => {
     expect(compiled(rated({ ratePerSec: 5, concurrencyCeiling: 2 })).name).to.equal("m-openai-chat-concurrency2-request_rate5");
     expect(compiled(rated({ bursts: { size: 3, intervalSec: 1 } })).name).to.equal("m-openai-chat-bursts3");
     expect(compiled(rated({ series: [{ atSec: 0, ratePerSec: 1 }] })).name).to.equal("m-openai-chat-request_rate_series");
+  });
+});
+
+describe("ramps", () => {
+  it("begin where AIPerf's do, in a straight line", () => {
+    const load = { case: "rate" as const, value: { ratePerSec: 50, concurrencyCeiling: 9 } };
+    const ramps = [
+      { quantity: "concurrency", durationSec: 5 },
+      { quantity: "rate", durationSec: 10 },
+    ];
+    const { phases } = compiled({ phases: [phaseOf({ load, ramps })] });
+    expect(phases[0]?.ramps.map(({ from, shape }) => [from, shape])).to.deep.equal([
+      [1, "linear"],
+      [0.5, "linear"],
+    ]);
   });
 });

@@ -484,6 +484,40 @@ describe("timing", () => {
     }
   });
 
+  it("lets a concurrency rise with its ramp, on time, until somebody sets it", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const concurrency = { from: 1, to: 5, durationNs: 4 * SEC, shape: "linear", steps: 0 } as const;
+    bench.closed(5, { stop: { requestCount: 1_000 }, ramps: { concurrency } });
+    const startNs = bench.now;
+    const limits: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      const wakeNs = startNs + n * SEC;
+      bench.now = wakeNs;
+      bench.timing.advance(bench.now);
+      worker.talk();
+      limits.push(worker.core.stats().limit);
+    }
+    expect(limits).to.deep.equal([1, 2, 3]);
+    bench.timing.setConcurrency(2, bench.now);
+    bench.live(3 * SEC);
+    expect(worker.core.stats().limit).to.equal(2);
+  });
+
+  it("lets prefill slots rise with their ramp", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const prefill = { from: 1, to: 3, durationNs: 2 * SEC, shape: "step", steps: 2 } as const;
+    bench.closed(9, { stop: { requestCount: 9 }, prefill: 3, ramps: { prefill } });
+    worker.talk();
+    const fired = [worker.fired.length];
+    for (let n = 0; n < 2; n++) {
+      bench.live(SEC);
+      fired.push(worker.fired.length);
+    }
+    expect(fired).to.deep.equal([1, 2, 3]);
+  });
+
   it("counts what waited for a place under the ceiling, and nothing that was merely late", () => {
     const bench = new Bench();
     const worker = bench.join("W1");

@@ -1167,41 +1167,44 @@ export declare type StopSpec = Message<"assay.common.v1.StopSpec"> & {
 export declare const StopSpecSchema: GenMessage<StopSpec>;
 
 /**
- * A change over time.
+ * A change over time, from the start of the phase on.
  *
  * @generated from message assay.common.v1.RampSpec
  */
 export declare type RampSpec = Message<"assay.common.v1.RampSpec"> & {
   /**
-   * What changes: `concurrency`, `prefill_concurrency`, `rate`.
+   * What changes: `concurrency` (also that of a ceiling), `prefill_concurrency`, `rate` (one that is a number). Each once. It ends at the
+   * value that the phase has.
    *
    * @generated from field: string quantity = 1;
    */
   quantity: string;
 
   /**
-   * Value at the start of the ramp.
+   * Value at the start of the phase: at least 1, of a rate at least 0, of an exponential ramp above 0. Default: 1; of a rate
+   * target · 0.1 s / duration, and no more than the target.
    *
-   * @generated from field: double from = 2;
+   * @generated from field: optional double from = 2;
    */
-  from: number;
+  from?: number | undefined;
 
   /**
-   * How long it takes, in seconds.
+   * How long it takes, from the start of the phase, in seconds, above 0.
    *
    * @generated from field: double duration_sec = 3;
    */
   durationSec: number;
 
   /**
-   * `linear`, `exponential`, `step`. Default: linear.
+   * `linear`, `exponential` (by the same factor in equal times), `step` (equal jumps, the last one at the end). Default: linear. A
+   * concurrency is a whole number: it changes when it has been reached.
    *
    * @generated from field: string shape = 4;
    */
   shape: string;
 
   /**
-   * Steps of a stepped ramp.
+   * Jumps of a stepped ramp, from 1 to 10000; of no other.
    *
    * @generated from field: uint32 steps = 5;
    */

@@ -14,6 +14,7 @@ import {
   OutputSpecSchema,
   Overload,
   type PhaseSpec,
+  type RampSpec,
   type RateLoad,
   type RunSpec,
   RunSpecSchema,
@@ -36,6 +37,7 @@ const defaultConnectTimeoutSec = 30;
 const defaultInputTokens = 550;
 const defaultEntries = 100n;
 const defaultGraceSec = 30;
+const rateRampUpdateSec = 0.1;
 /** A request that is sent last ends by its own limit, not by a cancel of the same moment. */
 const timeoutMarginSec = 1;
 export const defaultScrapeMs = 1000;
@@ -121,8 +123,16 @@ function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
     if (hasCeiling && load.value.ceilingUnit === ConcurrencyUnit.UNSPECIFIED) load.value.ceilingUnit = ConcurrencyUnit.SESSION;
     if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
   }
+  for (const ramp of phase.ramps) addRampDefaults(ramp, load);
   // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
   phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
+}
+
+/** AIPerf's: limits from 1, a rate from what it would rise by in a tenth of a second. */
+function addRampDefaults(ramp: RampSpec, load: PhaseSpec["load"]): void {
+  if (ramp.shape === "") ramp.shape = "linear";
+  const rate = load.case === "rate" ? load.value.ratePerSec : 0;
+  ramp.from ??= ramp.quantity === "rate" ? Math.min(rate, (rate * rateRampUpdateSec) / ramp.durationSec) : 1;
 }
 
 /** All that a ceiling lets through at once is a closed loop. With anything beside it the load stays as it is, to be refused. */

@@ -2,6 +2,7 @@ import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import type { PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
+import { checkRamps } from "./ramp-violations.ts";
 import { checkRate } from "./rate-violations.ts";
 import { checkStop } from "./stop-violations.ts";
 
@@ -20,6 +21,7 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   if (load.case === "rate") checkRate(load.value, `${at}.rate`, demand);
   checkStop(phase, at, demand);
   checkCancellation(phase, at, demand);
+  checkRamps(phase, at, demand);
   const graceSec = phase.graceSec ?? 0;
   demand(graceSec >= 0, `${at}.grace_sec`, `must be at least 0, got ${graceSec}`);
 }

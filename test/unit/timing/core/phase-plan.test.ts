@@ -109,6 +109,15 @@ describe("the plan of a phase", () => {
     expect(dues).to.deep.equal([0, 100, 200, 300, 400, 500, 510, 520]);
   });
 
+  it("ramps a rate within its pacer, and limits beside it", () => {
+    const ramp = (quantity: string) => ({ quantity, from: 1, durationSec: 2, shape: "linear", steps: 0 });
+    const value = { ratePerSec: 19, pattern: ArrivalPattern.CONSTANT };
+    const rising = duesOf(planOf({ load: { case: "rate", value }, ramps: [ramp("rate")] }), 22);
+    expect(rising[20]).to.be.closeTo(2000, 0.01);
+    const { ramps } = planOf({ load: { case: "concurrency", value: { limit: 5 } }, ramps: [ramp("concurrency")] });
+    expect(ramps).to.deep.equal({ concurrency: { from: 1, to: 5, durationNs: 2e9, shape: "linear", steps: 0 } });
+  });
+
   it("bounds a rate by its ceiling, and queues or drops what finds no place", () => {
     for (const [overload, expected] of [
       [Overload.QUEUE, "queue"],
