@@ -5,6 +5,7 @@ import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
+import { targetLines } from "./targets.ts";
 import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";
 import { clientLines, isTold, marked, sendLines, steadyLines } from "./validity.ts";
 
@@ -62,6 +63,7 @@ function measuredBlocks(
     ),
     [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
     steadyLines(phase, style),
+    targetLines(phase.targets, style),
     noteLines(phase, style),
     errorLines(phase, style),
     identityLines(phase, progress, style),

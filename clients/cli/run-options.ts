@@ -7,6 +7,7 @@ import type { Flag } from "./flags/flag.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
+import { urlsOf } from "./run-target.ts";
 
 /** Options of `assay run`, and where each was given. */
 export type GivenRun = GivenOptions<typeof runFlags>;
@@ -76,6 +77,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("modelWeights", "modelSelection");
     needs("turnsStddev", "turnsMean");
     needs("turnDelayStddev", "turnDelayMean");
+    needs("urlWeights", "urlStrategy");
     if (!has("mock")) {
       needs("islStddev", "isl");
       needs("oslStddev", "osl");
@@ -141,9 +143,11 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   }
   for (const [name, value] of Object.entries(options)) {
     const path = pathOf(name, source);
-    if (path === undefined || path.startsWith("phases.")) continue;
-    put(spec, path.split("."), path === "target.urls" ? options.urls?.map((url) => ({ url })) : wireValue(name, value));
+    if (path === undefined || path.startsWith("phases.") || path.startsWith("target.urls")) continue;
+    put(spec, path.split("."), wireValue(name, value));
   }
+  const urls = urlsOf(options, file);
+  if (urls !== undefined) put(spec, ["target", "urls"], urls);
   spec.phases = phasesOf(options, (file.phases ?? []) as readonly JsonObject[]);
   return spec;
 }
@@ -219,7 +223,9 @@ export function complaintLine({ field, description }: Complaint, { given, file, 
   const path = field.replaceAll(/\[\d+\]/g, "");
   const names = Object.keys(runFlags)
     .filter(isRunOption)
-    .filter((key) => pathsOf(key).some((own) => path === own || path.startsWith(`${own}.`)));
+    .filter((key) => pathsOf(key).some((own) => path === own || path.startsWith(`${own}.`)))
+    // A flag for the very field before one for what holds it.
+    .sort((a, b) => Number(pathsOf(b).includes(path)) - Number(pathsOf(a).includes(path)));
   const name = names.find((key) => given.options[key] !== undefined);
   if (name !== undefined) return `${shown(name, given)}: ${description} (${field})`;
   const place = file?.places.get(field) ?? file?.places.get(field.replace(/\.[^.]+$/, ""));

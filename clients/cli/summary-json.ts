@@ -2,7 +2,7 @@
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type PhaseIdentity, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
-import type { PhaseSummary } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { PhaseSummary, TargetSummary } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Report } from "../../report/report.ts";
 
 /** What is not known is left out. Counts above 2^53 are rounded. */
@@ -51,6 +51,7 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
       metric: tag === "" ? undefined : tag,
       message,
     })),
+    targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
   };
 }
 
@@ -94,6 +95,26 @@ function identityJson(identity: PhaseIdentity): object {
     abandoned: Number(identity.abandoned),
     unaccounted: Number(identity.unaccounted),
     queued: Number(identity.queued),
+  };
+}
+
+function targetJson({
+  label,
+  succeeded,
+  errored,
+  cancelled,
+  throughputShare,
+  requestThroughput,
+  metrics,
+}: TargetSummary): object {
+  return {
+    label,
+    succeeded: Number(succeeded),
+    errored: Number(errored),
+    cancelled: Number(cancelled),
+    throughput_share: throughputShare,
+    request_throughput: requestThroughput,
+    metrics: Object.fromEntries(metrics.map((metric) => [metric.tag, metricJson(metric)])),
   };
 }
 

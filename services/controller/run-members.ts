@@ -77,6 +77,7 @@ const askMarginMs = 3_000;
 export class RunMembers {
   private readonly options: RunMembersOptions;
   private readonly workers = new Set<string>();
+  private plannedWorkers = 0;
   /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
   private readonly writers = new Map<MemberEntry, Promise<unknown>>();
   private readonly dataset = Promise.withResolvers<DatasetHandle>();
@@ -124,6 +125,7 @@ export class RunMembers {
   /** Has workers started and makes as many ready as are wanted; goes on, whoever ends meanwhile, as long as `isWanted`. */
   async prepareWorkers(count: number, isWanted: () => boolean): Promise<void> {
     const { members, runId, spawnWorkers, timeouts, over } = this.options;
+    this.plannedWorkers = count;
     const managers = members.serving(ServiceKind.WORKER_MANAGER);
     if (managers.length === 0 && members.serving(ServiceKind.WORKER).length < count) {
       throw new AssayError("failed_precondition", "no worker-manager has joined, and too few workers");
@@ -171,6 +173,7 @@ export class RunMembers {
       spec,
       folder,
       memberIds: [...this.workers],
+      plannedWorkers: this.plannedWorkers,
       selfWarmUpMs: selfWarmUpMs(spec),
       createWallNs: wallOfMonotonic(monotonicNs()),
       ...(dataset === undefined ? {} : { dataset }),

@@ -11,7 +11,7 @@ import type {
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { encodeStamps } from "../common/chunk-stamps.ts";
 import type { LivePhase } from "./core/live.ts";
-import type { PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import type { PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
 import { distributionOf, headOf, runValueOf } from "./metric-wire.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { RecordsPage } from "./query-records.ts";
@@ -195,6 +195,7 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
     sends: sendsOf(phase),
     ...(phase.steadyState === undefined ? {} : { steadyState: steadyStateOf(phase.steadyState) }),
     workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
+    targets: phase.targets.map(targetOf),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
     ...(lateness === undefined
@@ -210,6 +211,22 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
             max: lateness.maxNs / 1e6,
           },
         }),
+  };
+}
+
+function targetOf({
+  succeeded,
+  errored,
+  cancelled,
+  metrics,
+  ...target
+}: TargetSummary): NonNullable<PhaseInit["targets"]>[number] {
+  return {
+    ...target,
+    succeeded: BigInt(succeeded),
+    errored: BigInt(errored),
+    cancelled: BigInt(cancelled),
+    metrics: metrics.map(distributionOf),
   };
 }
 

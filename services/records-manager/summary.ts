@@ -7,6 +7,7 @@ import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
+import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { type AskedLoad, askedLoad, opensConnectionsAlways } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { type ClientUsage, UsageMeter } from "./core/client-usage.ts";
@@ -29,10 +30,12 @@ import type { SendFigures } from "./core/send-log.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
 import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
-import { targetEndpoint } from "./core/target-endpoint.ts";
+import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
+import type { TargetFigures } from "./core/target-figures.ts";
 import { type ClientEvidence, clientVerdict } from "./core/verdict.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
+import { readTargetFigures } from "./target-figures.ts";
 
 export interface SummaryOptions {
   /** Names of the phases to summarise. Default: all. The client's verdict rests on these. */
@@ -65,10 +68,14 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   const works = worksOf(phases, run.spec, options.isMerged === true);
   readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
+  const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(distinct);
   const steady = steadyStates(reader, windows);
-  const summaries = distinct.map((work) => ({ ...phaseSummary(work, run), steadyState: steady.get(work.head.phase) }));
+  const summaries = distinct.map((work) => ({
+    ...phaseSummary(work, run, targets.get(work)),
+    steadyState: steady.get(work.head.phase),
+  }));
   return {
     runId: run.runId,
     state: run.state,
@@ -262,7 +269,11 @@ function windowsOf(works: readonly PhaseWork[]): Map<number, SteadyWindow> {
   return windows;
 }
 
-function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow): Omit<PhaseSummary, "steadyState"> {
+function phaseSummary(
+  work: PhaseWork,
+  { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
+  targets: TargetFigures | undefined,
+): Omit<PhaseSummary, "steadyState"> {
   const { rows, head, figures, statistics } = work;
   const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
@@ -296,6 +307,7 @@ function phaseSummary(work: PhaseWork, { suiteWallOffsetNs: wallOffsetNs, spec }
     lateness: figures.lateness(),
     asked: work.asked,
     sends: work.sends(),
+    targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
   };
 }
 

@@ -36,6 +36,7 @@ import { wireRangesOf } from "../common/wire-ranges.ts";
 import type { DatasetShape } from "./core/dataset-shape.ts";
 import type { CreditCounts } from "./core/ledger.ts";
 import { planPhase } from "./core/phase-plan.ts";
+import { TargetLoads } from "./core/targets.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
 
 export type CreditsStream = MessageStream<CreditsRequest, MessageInitShape<typeof CreditsResponseSchema>>;
@@ -58,6 +59,8 @@ export type CreditTotals = Readonly<
 export class TimingRun {
   private readonly options: TimingRunOptions;
   private readonly core: TimingCore;
+  /** Undefined where there is nothing to choose. */
+  private readonly loads: TargetLoads | undefined;
   private readonly streams = new Map<number, CreditsStream>();
   /**
    * The core advances from setImmediate, after everything that the sockets hold has been handed in: otherwise a long pause of this
@@ -71,12 +74,15 @@ export class TimingRun {
 
   constructor(options: TimingRunOptions) {
     this.options = options;
+    const targets = options.spec.target?.urls.length ?? 1;
+    this.loads = targets > 1 ? new TargetLoads(targets) : undefined;
     this.core = createTimingCore(
       {
         runId: options.runId,
         incarnation: randomBytes(8).readBigUInt64LE() | 1n,
         terms: LEASE_TERMS,
         wantsFirstToken: options.spec.phases.some(({ prefillConcurrency }) => prefillConcurrency !== undefined),
+        loads: this.loads,
       },
       this.out(),
     );
@@ -107,7 +113,7 @@ export class TimingRun {
 
   startPhase(phase: number): void {
     const nowNs = monotonicNs();
-    const plan = planPhase(this.options.spec, phase, this.options.dataset, this.sessionsBefore);
+    const plan = planPhase(this.options.spec, phase, this.options.dataset, this.sessionsBefore, this.loads);
     const startNs = this.options.clock.toSuite(nowNs);
     this.options.report({ case: "phaseStarted", value: create(PhaseStartedSchema, { phase, startNs }) });
     this.core.startPhase(plan, nowNs);

@@ -14,7 +14,7 @@ import type { ConnectionWatcher, TargetOptions, Transport } from "./transport/tr
 /** The part of a sender's options that comes from the spec. */
 export type PathOptions = Pick<
   SenderOptions,
-  "endpoint" | "path" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts"
+  "endpoint" | "paths" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts"
 >;
 
 export interface RequestPath {
@@ -81,6 +81,7 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
   ]);
   if (target.apiKey !== "") headers.set("authorization", `Bearer ${target.apiKey}`);
   for (const [name, value] of Object.entries(target.headers)) headers.set(name.toLowerCase(), value);
+  const ownPath = spec.endpoint?.path;
   const limitNs = (seconds: number | undefined): number => (seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1e9);
   const timeouts: Timeouts = {
     requestNs: limitNs(target.requestTimeoutSec),
@@ -89,7 +90,9 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
   };
   return {
     endpoint,
-    path: pathOf(spec, endpoint),
+    paths: target.urls.map(({ url }) =>
+      pathBelow(parseUrl(url), ownPath === undefined || ownPath === "" ? endpoint.path : ownPath),
+    ),
     isStreaming,
     headers: [...headers].flat(),
     sessionHeader: target.sessionHeader === "" ? "x-correlation-id" : target.sessionHeader,
@@ -103,10 +106,4 @@ export function parseUrl(text: string): URL {
   const url = parseBaseUrl(text);
   if (url !== undefined) return url;
   throw new AssayError("invalid_argument", `target.urls: an http or https URL is needed, got ${text}`);
-}
-
-/** The endpoint's path below the base URL. */
-function pathOf(spec: RunSpec, endpoint: Endpoint): string {
-  const own = spec.endpoint?.path === undefined || spec.endpoint.path === "" ? endpoint.path : spec.endpoint.path;
-  return pathBelow(parseUrl(spec.target?.urls[0]?.url ?? "http://localhost"), own);
 }

@@ -70,7 +70,12 @@ export async function sendOne(
     else sender.send(onlyCredit, made.body, messagesOf(turn));
     if (signal.aborted) onAbort();
     const record = await promise;
-    return { record, url: shownUrl(parseUrl(url), path.sender.path), connection: steps.steps, headers: joined(head.headers) };
+    return {
+      record,
+      url: shownUrl(parseUrl(url), path.sender.paths[0] ?? ""),
+      connection: steps.steps,
+      headers: joined(head.headers),
+    };
   } finally {
     clearInterval(timer);
     signal.removeEventListener("abort", onAbort);

@@ -19,7 +19,8 @@ import type { ConnectionFacts, Exchange, ResponseHandler, Transport } from "./tr
 export interface SenderOptions {
   readonly transport: Transport;
   readonly endpoint: Endpoint;
-  readonly path: string;
+  /** By target. */
+  readonly paths: readonly string[];
   readonly isStreaming: boolean;
   /** Headers of every request: name, value, name, value. */
   readonly headers: readonly string[];
@@ -102,11 +103,11 @@ export class Sender {
     const request = new Request(this, credit, body, turnMessages, this.slabs.take());
     this.open.set(credit.id, request);
     this.sent++;
-    const { path, headers, sessionHeader, hasOwnConnections } = this.options;
+    const { paths, headers, sessionHeader, hasOwnConnections } = this.options;
     request.exchange = this.options.transport.send(
       {
         target: credit.targetIndex,
-        path,
+        path: paths[credit.targetIndex] ?? "",
         headers,
         ownHeaders: ["x-request-id", request.requestId, sessionHeader, request.session.correlationId],
         body: body.body,

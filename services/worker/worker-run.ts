@@ -5,7 +5,7 @@
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
-import { ConnectionReuse, type RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
@@ -18,6 +18,7 @@ import type { RawRecord } from "../common/raw-record.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
+import { connectionsAhead } from "./core/connections-ahead.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { startPrecisePacing } from "./precise-pacing.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
@@ -49,7 +50,7 @@ export type WorkerTotals = Readonly<Record<"sent" | "opened" | "replaced" | "rec
 const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
 const keptTurnBytes = 64 << 20;
 const timeoutCheckMs = 25;
-const maxPreOpened = 1024;
+const openAheadMs = 10_000;
 
 export class WorkerRun {
   private readonly options: WorkerRunOptions;
@@ -141,7 +142,7 @@ export class WorkerRun {
     await Promise.all([
       within(signal, this.records.ready, "the record-processor"),
       within(signal, this.credits.ready, "timing"),
-      within(signal, this.path.transport.open(0, this.preOpened(), signal), "the target's connections"),
+      ...this.connectionsAhead().map((count, target) => this.openAhead(target, count, signal)),
       within(signal, warm, "the worker's own warm-up"),
     ]);
   }
@@ -246,11 +247,13 @@ export class WorkerRun {
     this.credits.setPaused(false);
   }
 
-  /** Connections worth opening ahead: this worker's share of the largest concurrency. */
-  private preOpened(): number {
-    if (this.spec.target?.connectionReuse === ConnectionReuse.NEVER) return 0;
-    const workers = Math.max(1, this.options.configure.memberIds.length);
-    const limits = this.spec.phases.map(({ load }) => (load.case === "concurrency" ? load.value.limit : 0));
-    return Math.min(maxPreOpened, Math.ceil(Math.max(1, ...limits) / workers));
+  private connectionsAhead(): number[] {
+    const { target, phases } = this.spec;
+    return target === undefined ? [] : connectionsAhead(target, phases, this.options.configure.plannedWorkers);
+  }
+
+  /** What takes longer is left to the requests. */
+  private openAhead(target: number, count: number, signal: AbortSignal): Promise<void> {
+    return this.path.transport.open(target, count, AbortSignal.any([signal, AbortSignal.timeout(openAheadMs)]));
   }
 }

@@ -10,8 +10,8 @@ export interface Flag {
   readonly value?: string;
   /**
    * Where the value goes in a RunSpec, by names of the proto without indices: it is written to the first, and complaints about any
-   * of them, or about what is below, are about this flag. Absent: it concerns the command line alone. What is below `phases` is
-   * written by `phasesOf`, since several flags make one load.
+   * of them, or about what is below, are about this flag. Absent: it concerns the command line alone. What is below `phases` and
+   * `target.urls` is written by `phasesOf` and `urlsOf`, since several flags make one load and one list.
    */
   readonly paths?: readonly [string, ...string[]] | undefined;
   /** Not repeated in any message. */

@@ -5,7 +5,16 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import type { RunOptions, runFlags } from "../flags.ts";
-import { complaintLine, type GivenRun, runSpecJson, type SpecSources, withMock, withoutOverruled } from "../run-options.ts";
+import {
+  complaintLine,
+  type GivenRun,
+  runSpecJson,
+  type SpecSources,
+  shown,
+  withMock,
+  withoutOverruled,
+} from "../run-options.ts";
+import { weightsProblem } from "../run-target.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 
 /** What was given and is right as far as the command line can tell. */
@@ -65,10 +74,12 @@ const mockPlaceholder = "http://127.0.0.1:1";
  * @param mockUrl where the built-in server of `--mock` listens
  */
 export async function specOf(
-  { options, fileSpec, cwd, ratePoints }: RunSources,
+  { given, options, fileSpec, cwd, ratePoints }: RunSources,
   mockUrl: string | undefined,
 ): Promise<{ readonly spec: JsonObject; readonly problems: readonly string[] }> {
   const complete = options.mock && mockUrl !== undefined ? withMock(options, mockUrl, fileSpec) : options;
+  const problem = weightsProblem(complete, fileSpec);
+  if (problem !== undefined) return { spec: {}, problems: [`${shown("urlWeights", given)}: ${problem}`] };
   const spec = runSpecJson({ ...complete, ratePoints }, fileSpec);
   const made =
     options.settings === undefined

@@ -26,6 +26,22 @@ export interface ErrorSummary extends Omit<ErrorGroup, "target"> {
   readonly endpoint: string;
 }
 
+/** One of several targets over one phase. */
+export interface TargetSummary {
+  /** Index in the spec. */
+  readonly index: number;
+  readonly label: string;
+  readonly succeeded: number;
+  readonly errored: number;
+  readonly cancelled: number;
+  /** Its part of the phase's succeeded requests, 0 to 1. */
+  readonly throughputShare: number;
+  /** Succeeded requests per second of the phase's benchmark duration. */
+  readonly requestThroughput: number;
+  /** Of its succeeded requests; those that have a value. */
+  readonly metrics: readonly MetricStatistics[];
+}
+
 export interface PhaseSummary {
   readonly phase: number;
   readonly name: string;
@@ -61,6 +77,8 @@ export interface PhaseSummary {
   readonly sends: SendFigures;
   /** Undefined: none was found, or there were too few requests to look for one. */
   readonly steadyState: SteadyState | undefined;
+  /** In the order of the spec; empty where the run has one target. */
+  readonly targets: readonly TargetSummary[];
 }
 
 /** The figures of a phase in its steady window alone. */

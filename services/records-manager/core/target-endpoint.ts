@@ -1,9 +1,16 @@
-/** Where the requests of a run went, from the spec that its file keeps. Pure. */
+/** Where the requests of a run went, from the spec (proto JSON) that its file keeps. Pure. */
 import { createEndpoint } from "../../../endpoints/catalog.ts";
 import { isJsonObject, parseJson, textOf } from "../../../endpoints/json-body.ts";
 import { parseBaseUrl, pathBelow, shownUrl } from "../../../endpoints/target-url.ts";
 
-/** Scheme, host, port and path that requests to a target by index were sent to; empty where the spec does not tell. `spec`: proto JSON. */
+/** The targets' names, in their order; empty where the spec does not tell. */
+export function targetLabels(spec: string): string[] {
+  const value = parseJson(spec);
+  if (!isJsonObject(value) || !isJsonObject(value.target) || !Array.isArray(value.target.urls)) return [];
+  return value.target.urls.map((url: unknown) => (isJsonObject(url) ? (textOf(url.label) ?? textOf(url.url) ?? "") : ""));
+}
+
+/** Scheme, host, port and path that requests to a target by index were sent to; empty where the spec does not tell. */
 export function targetEndpoint(spec: string, target: number): string {
   const value = parseJson(spec);
   if (!isJsonObject(value) || !isJsonObject(value.target) || !Array.isArray(value.target.urls)) return "";

@@ -5,13 +5,13 @@
  */
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { PhaseCounts } from "../core/rows.ts";
-import type { PhaseSummary, RunSummary } from "../core/run-summary.ts";
+import type { PhaseSummary, RunSummary, TargetSummary } from "../core/run-summary.ts";
 import { aiperfError } from "./aiperf-error.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
 import { fileMetrics, metricJson } from "./file-metrics.ts";
 import { gpuTelemetry } from "./gpu-telemetry.ts";
 import { inputConfig } from "./input-config.ts";
-import { type JsonObject, jsonText } from "./json-text.ts";
+import { Float, type JsonObject, jsonText } from "./json-text.ts";
 import { localTime } from "./local-time.ts";
 import { clientJson, sendsJson, steadyStateJson } from "./validity-json.ts";
 
@@ -115,8 +115,29 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       notes: phase.notes.map(({ code, tag, message }) => ({ code, metric: tag, message })),
       sends: sendsJson(phase),
       steady_state: steadyStateJson(phase.steadyState),
+      targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
     })),
     spec: JSON.parse(reader.run().spec) as Exclude<JsonValue, null>,
+  };
+}
+
+function targetJson({
+  label,
+  succeeded,
+  errored,
+  cancelled,
+  throughputShare,
+  requestThroughput,
+  metrics,
+}: TargetSummary): JsonObject {
+  return {
+    label,
+    succeeded,
+    errored,
+    cancelled,
+    throughput_share: new Float(throughputShare),
+    request_throughput: new Float(requestThroughput),
+    ...Object.fromEntries(metrics.map((metric) => [metric.tag, metricJson(metric)])),
   };
 }
 

@@ -39,10 +39,14 @@ export function issueDue(context: IssuingContext, now: number): void {
   }
 }
 
-/** A session that holds its place needs its next turn in it; a prefill slot is free or not at the moment of issuing. */
+/**
+ * A session that holds its place needs its next turn in it; a prefill slot is free or not at the moment of issuing; by load a draw
+ * is as good as it is late.
+ */
 function hasStandby({ draws, prefill }: IssuingContext): boolean {
-  const isPlaceFree = !draws.spec.conversations.isMultiTurn || placeHolderOf(draws.spec.load) === "request";
-  return isPlaceFree && prefill === undefined;
+  const { isMultiTurn, isByLoad = false } = draws.spec.conversations;
+  const isPlaceFree = !isMultiTurn || placeHolderOf(draws.spec.load) === "request";
+  return isPlaceFree && !isByLoad && prefill === undefined;
 }
 
 /**

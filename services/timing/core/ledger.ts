@@ -1,5 +1,6 @@
 import type { Credit } from "../../common/credits.ts";
 import { IdRanges } from "../../common/id-ranges.ts";
+import type { TargetLoads } from "./targets.ts";
 
 /** A credit before it has its id (0 until the ledger issues it). Belongs to nobody else: the ledger turns it into the credit. */
 export type Draft = Omit<Credit, "id"> & { id: number };
@@ -41,7 +42,13 @@ interface PhaseSets extends PhaseAccount {
  */
 export class Ledger {
   readonly #phases = new Map<number, PhaseSets>();
+  readonly #loads: TargetLoads | undefined;
   #nextId = 1;
+
+  /** `loads` is told of every credit that goes out and that ends; undefined: nobody asks. */
+  constructor(loads?: TargetLoads) {
+    this.#loads = loads;
+  }
 
   /** Draws an id for the draft and gives the credit to the holder. */
   issue(holder: Holder, draft: Draft): Credit {
@@ -50,6 +57,7 @@ export class Ledger {
     sets.drawn.add(draft.id);
     sets.issuedCount++;
     holder.issued.set(draft.id, draft);
+    this.#loads?.issued(draft.targetIndex);
     return draft;
   }
 
@@ -68,6 +76,7 @@ export class Ledger {
     if (credit === undefined) return undefined;
     holder.issued.delete(id);
     holder.settledCount++;
+    this.#loads?.ended(credit.targetIndex);
     const sets = this.#sets(credit.phase);
     sets.issuedCount--;
     if (use === "sent") sets.sentCount++;
@@ -83,6 +92,7 @@ export class Ledger {
       const sets = this.#sets(credit.phase);
       sets.issuedCount--;
       sets.lost.add(credit.id);
+      this.#loads?.ended(credit.targetIndex);
     }
     return lost;
   }

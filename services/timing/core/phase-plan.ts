@@ -5,9 +5,11 @@ import {
   Overload,
   type RateLoad,
   type RunSpec,
+  UrlStrategy,
   type PhaseSpec as WirePhase,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../common/errors.ts";
+import { randomStream } from "../../common/random.ts";
 import { createSampler } from "../../common/sampler.ts";
 import { cancellationOf } from "./cancellation.ts";
 import type { DatasetShape } from "./dataset-shape.ts";
@@ -15,13 +17,21 @@ import type { Pacer } from "./pacers/pacer.ts";
 import type { Conversations, Load, PhaseSpec, PlaceHolder } from "./phase.ts";
 import type { Ramp } from "./ramp.ts";
 import { pacerOf } from "./rate-load.ts";
+import { type TargetChoice, type TargetLoads, targetChoice } from "./targets.ts";
 
 /**
  * @param sessionsBefore sessions that earlier phases have drawn: the dataset goes on where they stopped, so that a warm-up does
  *   not warm the very conversations that are measured
+ * @param loads of the run; undefined where it has one target
  * @throws `invalid_argument` for a phase that says nothing playable; the controller has checked that before
  */
-export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, sessionsBefore: number): PhaseSpec {
+export function planPhase(
+  spec: RunSpec,
+  index: number,
+  dataset: DatasetShape,
+  sessionsBefore: number,
+  loads?: TargetLoads,
+): PhaseSpec {
   const phase = spec.phases[index];
   if (phase === undefined) throw new AssayError("invalid_argument", `there is no phase ${index}`);
   const { stop } = phase;
@@ -38,7 +48,7 @@ export function planPhase(spec: RunSpec, index: number, dataset: DatasetShape, s
     ...(phase.prefillConcurrency === undefined ? {} : { prefill: phase.prefillConcurrency }),
     ramps: limitRampsOf(phase),
     graceNs: (phase.graceSec ?? 0) * 1e9,
-    conversations: conversationsOf(spec, index, dataset, sessionsBefore),
+    conversations: conversationsOf(spec, index, dataset, sessionsBefore, loads),
   };
 }
 
@@ -99,19 +109,32 @@ function rateLoadOf(load: RateLoad, { prefillConcurrency }: WirePhase, pacer: Pa
   };
 }
 
-function conversationsOf(spec: RunSpec, phase: number, dataset: DatasetShape, sessionsBefore: number): Conversations {
+function conversationsOf(
+  spec: RunSpec,
+  phase: number,
+  dataset: DatasetShape,
+  sessionsBefore: number,
+  loads: TargetLoads | undefined,
+): Conversations {
   const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed);
-  const targets = spec.target?.urls.length ?? 1;
+  const targetOf = loads === undefined ? undefined : targetChoiceOf(spec, phase, loads);
   const cancelAfterNs = cancellationDrawOf(spec, phase);
   return {
     isMultiTurn: dataset.isMultiTurn,
+    isByLoad: loads !== undefined && spec.target?.urlStrategy === UrlStrategy.LEAST_LOADED,
     ...(dataset.delayNs === undefined ? {} : { delayNs: dataset.delayNs }),
     draw: (session) => {
       const conversation = sampler.draw(sessionsBefore + session);
       return { conversation, turns: dataset.turnsOf(conversation) };
     },
-    turn: ({ index }) => ({ targetIndex: index % targets, cancelAfterNs: cancelAfterNs?.(index) }),
+    turn: (turn) => ({ targetIndex: targetOf?.(turn) ?? 0, cancelAfterNs: cancelAfterNs?.(turn.index) }),
   };
+}
+
+function targetChoiceOf({ target, randomSeed }: RunSpec, phase: number, loads: TargetLoads): TargetChoice | undefined {
+  if (target === undefined) return undefined;
+  const random = randomStream(Number(randomSeed ?? 0n), "targets", phase);
+  return targetChoice({ strategy: target.urlStrategy, urls: target.urls, loads, random: () => random.next() });
 }
 
 function cancellationDrawOf({ phases, randomSeed }: RunSpec, phase: number): ReturnType<typeof cancellationOf> | undefined {

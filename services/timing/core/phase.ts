@@ -14,6 +14,15 @@ export interface ConversationDraw {
   readonly countsTowardTarget?: boolean;
 }
 
+/** A turn that is drawn for the first time. */
+export interface TurnDraw {
+  readonly conversation: number;
+  readonly turn: number;
+  /** Ordinals within the phase: of its session, and of the draw. */
+  readonly session: number;
+  readonly index: number;
+}
+
 /** What may differ from turn to turn. */
 export interface TurnOptions {
   readonly cancelAfterNs?: number | undefined;
@@ -27,10 +36,12 @@ export interface Conversations {
   readonly draw: (session: number) => ConversationDraw | undefined;
   /** Whether any conversation has more than one turn. */
   readonly isMultiTurn: boolean;
+  /** What a turn is drawn as depends on how many are out: in a closed loop nothing is drawn before it has its slot. Default: false. */
+  readonly isByLoad?: boolean;
   /** How long a turn above 0 waits after the previous one came back. Default: not at all. */
   readonly delayNs?: (conversation: number, turn: number) => number;
   /** Asked once for each turn that is drawn for the first time. Default: no options. */
-  readonly turn?: (draw: { readonly conversation: number; readonly turn: number; readonly index: number }) => TurnOptions;
+  readonly turn?: (draw: TurnDraw) => TurnOptions;
 }
 
 /**
@@ -257,7 +268,12 @@ export class PhaseDraws {
     const countsTowardTarget = of.countsTowardTarget ?? true;
     if (countsTowardTarget) this.#counted++;
     if (dueNs <= this.#queueEndNs) this.queuedArrivals++;
-    const options = this.spec.conversations.turn?.({ conversation: of.conversation, turn: of.turn, index });
+    const options = this.spec.conversations.turn?.({
+      conversation: of.conversation,
+      turn: of.turn,
+      session: of.sessionId,
+      index,
+    });
     return {
       id: 0,
       phase: this.spec.index,

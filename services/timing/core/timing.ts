@@ -30,6 +30,7 @@ import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { planTailRecall } from "./recall.ts";
 import { turnsLeft } from "./sessions.ts";
 import { distributeSlots } from "./slots.ts";
+import type { TargetLoads } from "./targets.ts";
 import { type StreamId, WorkerLink } from "./worker-link.ts";
 
 /** At least this often `advance` wants to be called, so that it notices its own stalls. */
@@ -45,6 +46,8 @@ export interface TimingOptions {
   readonly terms: LeaseTerms;
   /** Some phase has prefill slots, which workers have to free. Default: false. */
   readonly wantsFirstToken?: boolean;
+  /** Kept up to date for whoever chooses among several targets. Absent: nobody does. */
+  readonly loads?: TargetLoads | undefined;
 }
 
 /** What timing wants done. None of these may call back into the core. */
@@ -143,7 +146,7 @@ export function createTimingCore(options: TimingOptions, out: TimingOut): Timing
 class Timing implements TimingCore {
   readonly #options: TimingOptions;
   readonly #out: TimingOut;
-  readonly #ledger = new Ledger();
+  readonly #ledger: Ledger;
   /** By worker id, in the order of joining. */
   readonly #members = new Map<string, Member>();
   readonly #streams = new Map<StreamId, Member>();
@@ -165,6 +168,7 @@ class Timing implements TimingCore {
   constructor(options: TimingOptions, out: TimingOut) {
     this.#options = options;
     this.#out = out;
+    this.#ledger = new Ledger(options.loads);
   }
 
   helloReceived(streamId: StreamId, hello: Hello, now: number): void {

@@ -111,6 +111,26 @@ describe("the summary of a run", () => {
     expect(summarizeRun(run.folder, { columnBudgetBytes: 1 })).to.deep.equal(summarizeRun(run.folder));
   });
 
+  it("tells the targets of a run apart, where it has several", () => {
+    const urls = [{ url: "http://a:1", label: "a" }, { url: "http://b:1" }];
+    const store = createStore(run.folder, { spec: JSON.stringify({ target: { urls } }) });
+    insertAll(store, [
+      ...[10, 20, 30].map((request_latency, id) => record(id, { metrics: { request_latency, time_to_first_token: id + 1 } })),
+      record(3, { targetIndex: 1, metrics: { request_latency: 90 } }),
+      failed(4, { targetIndex: 1 }),
+    ]);
+    store.close();
+    const [a, b] = summarizeRun(run.folder).phases[0]?.targets ?? [];
+    expect(a).to.include({ label: "a", succeeded: 3, errored: 0, throughputShare: 0.75 });
+    expect(a?.metrics.map(({ tag, statistics }) => [tag, statistics.count, statistics.avg])).to.deep.equal([
+      ["request_latency", 3, 20],
+      ["time_to_first_token", 3, 2],
+    ]);
+    expect(b).to.include({ label: "http://b:1", succeeded: 1, errored: 1, throughputShare: 0.25 });
+    const throughput = summarizeRun(run.folder).phases[0]?.runMetrics.find(({ tag }) => tag === "request_throughput")?.value;
+    expect((a?.requestThroughput ?? 0) + (b?.requestThroughput ?? 0)).to.be.closeTo(throughput ?? 0, 1e-9);
+  });
+
   it("groups errors by code, most frequent first, with the first message of each and where that was sent", () => {
     const target = { urls: [{ url: "http://a:1" }, { url: "https://b/v1?key=s3cret" }] };
     const store = createStore(run.folder, { spec: JSON.stringify({ target, endpoint: { type: "chat" } }) });

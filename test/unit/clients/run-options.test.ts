@@ -11,6 +11,7 @@ import {
   withMock,
   withoutOverruled,
 } from "../../../clients/cli/run-options.ts";
+import { urlsOf, weightsProblem } from "../../../clients/cli/run-target.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 
@@ -24,6 +25,8 @@ function parse(line: string) {
 function givenBy({ options, given }: Pick<ReturnType<typeof parseFlags<typeof runFlags>>, "options" | "given">): GivenRun {
   return { options, origins: new Map([...given].map((name) => [name, "argument"] as const)) };
 }
+
+const twoUrls = [{ url: "http://a" }, { url: "http://b" }];
 
 function specOf(line: string): JsonObject {
   const { options, problems } = parse(line);
@@ -228,6 +231,22 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["--connection-reuse-strategy sticky-user-sessions", { target: { connection_reuse: "CONNECTION_REUSE_STICKY_USER_SESSIONS" } }],
   ["--transport http1", { target: { transport: "TRANSPORT_KIND_HTTP1" } }],
   ["--transport-type HTTP", { target: { transport: "TRANSPORT_KIND_AUTO" } }],
+  [
+    "-u http://a -u http://b --url-strategy least_loaded",
+    { target: { urls: twoUrls, url_strategy: "URL_STRATEGY_LEAST_LOADED" } },
+  ],
+  [
+    "-u a,b --url-strategy weighted --url-weights 3,0.5",
+    {
+      target: {
+        urls: [
+          { url: "http://a", weight: 3 },
+          { url: "http://b", weight: 0.5 },
+        ],
+        url_strategy: "URL_STRATEGY_WEIGHTED",
+      },
+    },
+  ],
   ["--model-selection-strategy random", { model_selection: "MODEL_SELECTION_RANDOM" }],
   ["--model-selection-strategy round_robin", { model_selection: "MODEL_SELECTION_ROUND_ROBIN" }],
   [
@@ -489,6 +508,8 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--on-bad-row x --input-file p", ["--on-bad-row x: expected fail or skip"]],
   ["--dataset-sampling-strategy x", ["--dataset-sampling-strategy x: expected sequential, random or shuffle"]],
   ["--model-selection-strategy best", ["--model-selection-strategy best: expected round_robin, random or weighted"]],
+  ["--url-weights 1,2", ["--url-weights: needs --url-strategy beside it"]],
+  ["--url-strategy best", ["--url-strategy best: expected round_robin, least_loaded, weighted or session"]],
   ["--model-weights 1,2", ["--model-weights: needs --model-selection-strategy beside it"]],
   [
     "--model-weights 1,x --model-selection-strategy weighted",
@@ -559,6 +580,14 @@ describe("a complaint of the controller", () => {
     });
   }
 
+  it("names the flag for the very field before that for the list which holds it", () => {
+    const { options } = parse("-m m -u a -u b --url-strategy weighted --url-weights 1,2");
+    const given = { options, origins: new Map() };
+    const lineOf = (field: string) => complaintLine({ field, description: "is wrong" }, { given, settingPaths: [] });
+    expect(lineOf("target.urls[1].weight")).to.equal("--url-weights: is wrong (target.urls[1].weight)");
+    expect(lineOf("target.urls[1].label")).to.equal("--url: is wrong (target.urls[1].label)");
+  });
+
   it("names the variable, the setting or the place in the file that the value came from", () => {
     const complaint = { field: "phases[0].concurrency.limit", description: "is wrong" };
     const given = { options: { concurrency: 8 }, origins: new Map([["concurrency", "environment"] as const]) };
@@ -587,7 +616,7 @@ describe("a complaint of the controller", () => {
       "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 " +
         "--osl 1 --num-prompts 1 --random-seed 1 --extra-inputs a:1 --use-legacy-max-tokens --workers-max 1 --artifact-dir d " +
         "--input-file p --custom-dataset-type single_turn --on-bad-row skip --dataset-sampling-strategy random --tokenizer none " +
-        "--use-server-token-count --model-selection-strategy weighted --model-weights 1",
+        "--use-server-token-count --model-selection-strategy weighted --model-weights 1 --url-strategy weighted --url-weights 1",
     );
     const fields = leavesOf(runSpecJson(everything.options)).filter((field) => !field.startsWith("phases"));
     const orphans = fields.filter(
@@ -633,5 +662,27 @@ describe("the table of flags", () => {
   it("has each spelling once", () => {
     const spellings = Object.values(runFlags).flatMap((flag) => [flag.flag, ...("aliases" in flag ? flag.aliases : [])]);
     expect(new Set(spellings).size).to.equal(spellings.length);
+  });
+});
+
+describe("the URLs of a run", () => {
+  const file = { target: { urls: [{ url: "http://a", label: "one" }, { url: "http://b" }] } };
+
+  it("keep what a file says of them beside the weights of the command line", () => {
+    const weighed = [
+      { url: "http://a", label: "one", weight: 2 },
+      { url: "http://b", weight: 1 },
+    ];
+    expect(urlsOf({ urlWeights: [2, 1] }, file)).to.deep.equal(weighed);
+    expect(urlsOf({ urls: ["http://c"] }, file)).to.deep.equal([{ url: "http://c" }]);
+    expect(urlsOf({}, file)).to.equal(undefined);
+  });
+
+  it("have a weight each or none", () => {
+    expect(weightsProblem({ urlWeights: [2, 1] }, file)).to.equal(undefined);
+    expect(weightsProblem({ urls: ["http://c"] }, file)).to.equal(undefined);
+    expect(weightsProblem({ urlWeights: [2] }, file)).to.equal("expected a weight for each of the 2 URLs, got 1");
+    expect(weightsProblem({ urlWeights: [1, 2], urls: ["http://c"] }, file)).to.contain("of the 1 URLs, got 2");
+    expect(weightsProblem({ urlWeights: [1] }, {})).to.contain("of the 0 URLs, got 1");
   });
 });

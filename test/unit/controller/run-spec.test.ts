@@ -212,6 +212,9 @@ describe("the name of a run", () => {
 
 describe("a wrong spec", () => {
   const waiting = (value: object) => ({ target: { waitForModel: { timeoutSec: 9, ...value } } });
+  const weighed = (...weights: number[]): SpecInit => ({
+    target: { urls: weights.map((weight, index) => ({ url: `http://${index}`, weight })), urlStrategy: UrlStrategy.WEIGHTED },
+  });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
@@ -243,6 +246,13 @@ describe("a wrong spec", () => {
     ["endpoint.path", "must begin with /, got v1", { endpoint: { path: "v1" } }],
     ["tokenizer.name", "none, npm:PACKAGE or the absolute path of a tokenizer.json, got gpt2", { tokenizer: { name: "gpt2" } }],
     ["tokenizer.name", "got ./llama", { tokenizer: { name: "./llama" } }],
+    ["target.urls[1].url", "got ftp://b", { target: { urls: [{ url: "a" }, { url: "ftp://b" }] } }],
+    ["target.urls[1].label", "must be unique, got http://a again", { target: { urls: [{ url: "a" }, { url: "a" }] } }],
+    ["target.urls[1].label", "must be unique, got x again", { target: { urls: ["a", "b"].map((url) => ({ url, label: "x" })) } }],
+    ["target.urls[1].weight", "needs the weighted strategy", { target: { urls: [{ url: "a" }, { url: "b", weight: 2 }] } }],
+    ["target.urls[0].weight", "must be at least 0, got -1", weighed(-1, 2)],
+    ["target.urls[1].weight", "must be at least 0, got NaN", weighed(1, Number.NaN)],
+    ["target.urls", "one of the weights must be above 0", weighed(0, 0)],
     ["model_weights", "needs the weighted selection of models", { models: ["a", "b"], modelWeights: [1, 2] }],
     [
       "model_weights",
@@ -588,12 +598,6 @@ describe("a field that this version does not carry out", () => {
     expect(refused.length).to.be.greaterThan(40);
   });
 
-  it("is refused from the second target on", () => {
-    const error = refusalOf(specOf({ target: { urls: [{ url: "http://a" }, { url: "http://b" }] } }));
-    expect(error).to.include({ code: "unimplemented" });
-    expect(error.message).to.include("target.urls[1]");
-  });
-
   for (const place of refused) {
     it(`is refused by its path, set alone: ${place.path}`, () => {
       const spec = specOf();
@@ -629,8 +633,8 @@ describe("a field that this version does not carry out", () => {
 
   const values: readonly [string, SpecInit][] = [
     ["model_selection", { modelSelection: 9 as ModelSelection }],
-    ["target.url_strategy", { target: { urlStrategy: UrlStrategy.LEAST_LOADED } }],
-    ["target.urls[0].weight", { target: { urls: [{ url: "http://h", weight: 2 }] } }],
+    ["target.url_strategy", { target: { urlStrategy: 9 as UrlStrategy } }],
+    ["target.connection_reuse", { target: { connectionReuse: 9 as ConnectionReuse } }],
     ["phases[0].kind", { phases: [phaseOf({ kind: 9 as PhaseKind })] }],
     ["dataset.sampling", { dataset: { sampling: 9 as Sampling } }],
   ];

@@ -13,6 +13,7 @@ import { planTailRecall } from "../../../services/timing/core/recall.ts";
 import { turnsLeft, WaitingSessions } from "../../../services/timing/core/sessions.ts";
 import { distributeSlots, WorkerSlots } from "../../../services/timing/core/slots.ts";
 import { planStandby, Standby } from "../../../services/timing/core/standby.ts";
+import { TargetLoads } from "../../../services/timing/core/targets.ts";
 import { Bench, conversationsOf, MS, SEC } from "./bench.ts";
 
 const draft = (over: Partial<Credit> = {}): Draft => ({
@@ -63,6 +64,23 @@ describe("the ledger", () => {
     expect(ledger.settle(other, id, "sent")).to.equal(undefined);
     expect(ledger.settle(one, id, "sent")).to.include({ id });
     expect(ledger.settle(one, id, "sent")).to.equal(undefined);
+  });
+
+  it("tells how many credits of each target are out, whatever became of the others", () => {
+    const loads = new TargetLoads(2);
+    const ledger = new Ledger(loads);
+    const [one, other] = [0, 1].map(() => ({ issued: new Map<number, Credit>(), settledCount: 0 })) as [never, never];
+    const issue = (targetIndex: number, holder = one): number => ledger.issue(holder, draft({ targetIndex })).id;
+    const out = (): number[] => [loads.out(0), loads.out(1)];
+    const ids = [issue(0), issue(1), issue(1), issue(1, other)];
+    ledger.drop(0);
+    expect(out()).to.deep.equal([1, 3]);
+    ledger.settle(one, ids[1] ?? 0, "sent");
+    ledger.settle(one, ids[1] ?? 0, "sent");
+    expect(out()).to.deep.equal([1, 2]);
+    ledger.settle(one, ids[0] ?? 0, "unused");
+    ledger.lose(other);
+    expect(out()).to.deep.equal([0, 1]);
   });
 
   it("gives each phase its own ids, dense over the run", () => {
@@ -425,6 +443,19 @@ describe("timing", () => {
     const meanNs = (wakes.at(-1)! - wakes[0]!) / (wakes.length - 1);
     expect(meanNs).to.be.greaterThan(10 * MS);
   });
+
+  for (const [title, isByLoad, issued] of [
+    ["keeps the queue of a closed loop filled", false, 15],
+    ["draws nothing before it has its slot where load decides what is drawn", true, 3],
+  ] as const) {
+    it(title, () => {
+      const bench = new Bench();
+      const worker = bench.join("W1");
+      const conversations = { isMultiTurn: false, isByLoad, draw: (session: number) => ({ conversation: session, turns: 1 }) };
+      bench.start({ load: { kind: "closed", concurrency: 3 }, stop: { requestCount: 100 }, conversations });
+      expect(worker.told("issue").flatMap(({ credits }) => credits)).to.have.lengthOf(issued);
+    });
+  }
 
   it("spreads an open loop over the workers", () => {
     const bench = new Bench();

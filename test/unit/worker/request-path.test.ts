@@ -7,6 +7,11 @@ import { createPath } from "../../../services/worker/request-path.ts";
 type Init = MessageInitShape<typeof RunSpecSchema>;
 
 describe("request path", async () => {
+  it("is each target's own", async () => {
+    const urls = [{ url: "http://h:1" }, { url: "http://h:2/llm" }];
+    expect((await pathOf({ target: { urls } })).paths).to.deep.equal(["/v1/chat/completions", "/llm/v1/chat/completions"]);
+  });
+
   const rows = [
     { url: "http://h:1", own: "", path: "/v1/chat/completions" },
     { url: "http://h:1/", own: "", path: "/v1/chat/completions" },
@@ -20,7 +25,7 @@ describe("request path", async () => {
   ];
   for (const { url, own, path } of rows) {
     it(`leads from ${url} ${own} to ${path}`, async () => {
-      expect((await pathOf({ target: { urls: [{ url }] }, endpoint: { path: own } })).path).to.equal(path);
+      expect((await pathOf({ target: { urls: [{ url }] }, endpoint: { path: own } })).paths).to.deep.equal([path]);
     });
   }
 

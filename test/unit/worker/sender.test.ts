@@ -41,7 +41,7 @@ describe("sender", () => {
     return new Sender({
       transport,
       endpoint,
-      path: "/v1/chat/completions",
+      paths: ["/v1/chat/completions", "/b/v1/chat/completions"],
       isStreaming: false,
       headers: ["content-type", "application/json"],
       sessionHeader: "x-correlation-id",
@@ -376,6 +376,11 @@ describe("sender", () => {
       ]);
       expect(records[0]?.correlationId).not.to.equal(records[1]?.correlationId);
     });
+  });
+
+  it("asks each target at its own path", () => {
+    senderWith().send(creditOf({ targetIndex: 1 }), body, []);
+    expect(transport.last.request).to.include({ target: 1, path: "/b/v1/chat/completions" });
   });
 
   describe("connections of a session's own", () => {

@@ -258,14 +258,14 @@ export declare type TargetUrl = Message<"assay.common.v1.TargetUrl"> & {
   url: string;
 
   /**
-   * Share under the weighted strategy. Default: 1.
+   * Share under the weighted strategy, at least 0, one of them above 0. Default: 1; no other without that strategy.
    *
    * @generated from field: optional double weight = 2;
    */
   weight?: number | undefined;
 
   /**
-   * Name in reports. Default: the URL.
+   * Name in reports, unique in the run. Default: the URL.
    *
    * @generated from field: string label = 3;
    */
@@ -1504,28 +1504,28 @@ export enum UrlStrategy {
   UNSPECIFIED = 0,
 
   /**
-   * Credit n goes to URL n mod count.
+   * Session n of a phase goes to URL n mod count, with all its turns.
    *
    * @generated from enum value: URL_STRATEGY_ROUND_ROBIN = 1;
    */
   ROUND_ROBIN = 1,
 
   /**
-   * The URL with the fewest requests in flight.
+   * Each request goes to the URL that has the fewest credits out, the first of those; credits that were issued ahead count too.
    *
    * @generated from enum value: URL_STRATEGY_LEAST_LOADED = 2;
    */
   LEAST_LOADED = 2,
 
   /**
-   * At random by weight.
+   * Each request goes to a URL drawn by weight, from the run's seed.
    *
    * @generated from enum value: URL_STRATEGY_WEIGHTED = 3;
    */
   WEIGHTED = 3,
 
   /**
-   * All turns of a session go to one URL.
+   * Conversation n goes to URL n mod count: all turns of a session, and all sessions of a conversation.
    *
    * @generated from enum value: URL_STRATEGY_SESSION = 4;
    */

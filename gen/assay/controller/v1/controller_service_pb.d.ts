@@ -557,6 +557,13 @@ export declare type ConfigureRun = Message<"assay.controller.v1.ConfigureRun"> &
    * @generated from field: double create_wall_ns = 6;
    */
   createWallNs: number;
+
+  /**
+   * Workers among which the load is shared, as the run was planned; 0: one.
+   *
+   * @generated from field: uint32 planned_workers = 7;
+   */
+  plannedWorkers: number;
 };
 
 /**

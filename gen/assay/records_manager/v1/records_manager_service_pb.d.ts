@@ -596,6 +596,13 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: repeated assay.records_manager.v1.WorkloadNote workload_notes = 22;
    */
   workloadNotes: WorkloadNote[];
+
+  /**
+   * Figures of each target, in the order of the spec; empty where the run has one.
+   *
+   * @generated from field: repeated assay.records_manager.v1.TargetSummary targets = 23;
+   */
+  targets: TargetSummary[];
 };
 
 /**
@@ -603,6 +610,75 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
  * Use `create(PhaseSummarySchema)` to create a new message.
  */
 export declare const PhaseSummarySchema: GenMessage<PhaseSummary>;
+
+/**
+ * One of several targets over one phase.
+ *
+ * @generated from message assay.records_manager.v1.TargetSummary
+ */
+export declare type TargetSummary = Message<"assay.records_manager.v1.TargetSummary"> & {
+  /**
+   * Index in the spec.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Label in the spec.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * Requests that succeeded.
+   *
+   * @generated from field: uint64 succeeded = 3;
+   */
+  succeeded: bigint;
+
+  /**
+   * Requests that failed.
+   *
+   * @generated from field: uint64 errored = 4;
+   */
+  errored: bigint;
+
+  /**
+   * Requests that were given up.
+   *
+   * @generated from field: uint64 cancelled = 5;
+   */
+  cancelled: bigint;
+
+  /**
+   * Its part of the phase's succeeded requests, 0 to 1.
+   *
+   * @generated from field: double throughput_share = 6;
+   */
+  throughputShare: number;
+
+  /**
+   * Its succeeded requests per second, over the time that the phase's throughput is counted over; 0: none succeeded.
+   *
+   * @generated from field: double request_throughput = 7;
+   */
+  requestThroughput: number;
+
+  /**
+   * Request latency, TTFT and ITL of its succeeded requests, as far as they have values.
+   *
+   * @generated from field: repeated assay.records_manager.v1.MetricStatistics metrics = 8;
+   */
+  metrics: MetricStatistics[];
+};
+
+/**
+ * Describes the message assay.records_manager.v1.TargetSummary.
+ * Use `create(TargetSummarySchema)` to create a new message.
+ */
+export declare const TargetSummarySchema: GenMessage<TargetSummary>;
 
 /**
  * One GPU over one phase.

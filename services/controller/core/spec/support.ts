@@ -1,7 +1,7 @@
 /** What of a RunSpec this version carries out; the rest is refused by name. Pure. */
 import type { DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { type RunSpec, RunSpecSchema, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 
 /**
  * Fields that this version carries out, by path. A set field that is not here is refused by name, so that nothing a client asks
@@ -98,25 +98,13 @@ const supportedFields: readonly string[] = [
   "random_seed",
 ];
 
-/**
- * Values that this version carries out, by path of the field; other values are refused like unsupported fields. Weights
- * have no effect beside what is built: only their default, which the effective spec names, is taken.
- */
-const supportedValues: Readonly<Record<string, ReadonlySet<number>>> = {
-  "target.url_strategy": new Set([UrlStrategy.UNSPECIFIED, UrlStrategy.ROUND_ROBIN]),
-  "target.urls.weight": new Set([1]),
-};
-
 /** Paths, with indices, of set fields and values that this version does not build. */
 export function unsupportedFields(spec: RunSpec): string[] {
   const found: string[] = [];
   visit(reflect(RunSpecSchema, spec), "", "", (field, path, shown, value) => {
-    const allowed = supportedValues[path];
-    const isOther = typeof value === "number" && allowed !== undefined && !allowed.has(value);
     const isUnknown = field?.fieldKind === "enum" && field.enum.value[Number(value)] === undefined;
-    if (!supportedFields.includes(path) || isOther || isUnknown) found.push(shown);
+    if (!supportedFields.includes(path) || isUnknown) found.push(shown);
   });
-  if ((spec.target?.urls.length ?? 0) > 1) found.push("target.urls[1]");
   return found;
 }
 

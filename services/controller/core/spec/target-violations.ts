@@ -1,4 +1,4 @@
-import { type RunSpec, type TargetSpec, TransportKind } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, type TargetSpec, TransportKind, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
 
@@ -20,6 +20,8 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
       "must not carry a password; use a header or the API key",
     );
   });
+  checkLabels(target, demand);
+  checkWeights(target, demand);
   const { sessionHeader } = target;
   demand(
     sessionHeader === "" || isHeaderName(sessionHeader),
@@ -40,6 +42,26 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
   ] as const) {
     demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
   }
+}
+
+/** Figures are told by label. */
+function checkLabels({ urls }: TargetSpec, demand: Demand): void {
+  const seen = new Set<string>();
+  urls.forEach(({ label, url }, index) => {
+    const hint = label === url ? `; the same URL twice needs labels` : "";
+    demand(!seen.has(label), `target.urls[${index}].label`, `must be unique, got ${label} again${hint}`);
+    seen.add(label);
+  });
+}
+
+function checkWeights({ urls, urlStrategy }: TargetSpec, demand: Demand): void {
+  const isWeighted = urlStrategy === UrlStrategy.WEIGHTED;
+  urls.forEach(({ weight = 1 }, index) => {
+    const at = `target.urls[${index}].weight`;
+    demand(isWeighted || weight === 1, at, "needs the weighted strategy (target.url_strategy)");
+    demand(weight >= 0 && Number.isFinite(weight), at, `must be at least 0, got ${weight}`);
+  });
+  demand(!isWeighted || urls.some(({ weight = 1 }) => weight > 0), "target.urls", "one of the weights must be above 0");
 }
 
 function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void {

@@ -10,6 +10,7 @@ import {
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetShape } from "../../../../services/timing/core/dataset-shape.ts";
 import { planPhase } from "../../../../services/timing/core/phase-plan.ts";
+import { TargetLoads } from "../../../../services/timing/core/targets.ts";
 
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
 
@@ -27,7 +28,7 @@ function planOf(phase: PhaseInit, urls = 1, sessionsBefore = 0, seed = 7n) {
     target: { urls: Array.from({ length: urls }, (_, index) => ({ url: `http://${index}` })) },
     randomSeed: seed,
   });
-  return planPhase(spec, 0, DATASET, sessionsBefore);
+  return planPhase(spec, 0, DATASET, sessionsBefore, urls > 1 ? new TargetLoads(urls) : undefined);
 }
 
 const rate = (ratePerSec: number, pattern: ArrivalPattern) => ({ case: "rate" as const, value: { ratePerSec, pattern } });
@@ -148,9 +149,9 @@ describe("the plan of a phase", () => {
     expect(planPhase(spec, 0, { ...DATASET, delayNs }, 0).conversations.delayNs?.(4, 3)).to.equal(7);
   });
 
-  it("spreads requests over the targets in turn", () => {
+  it("spreads sessions over the targets in turn", () => {
     const { conversations } = planOf({ load: { case: "concurrency", value: { limit: 1 } } }, 3);
-    const targets = [0, 1, 2, 3].map((index) => conversations.turn?.({ index } as never).targetIndex);
+    const targets = [0, 1, 2, 3].map((session) => conversations.turn?.({ session } as never).targetIndex);
     expect(targets).to.deep.equal([0, 1, 2, 0]);
   });
 

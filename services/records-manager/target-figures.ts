@@ -1,0 +1,35 @@
+/** Reads the figures of each of several targets from a run's rows. */
+import { TargetFigures, targetMetrics } from "./core/target-figures.ts";
+import type { RunReader } from "./store/run-reader.ts";
+
+/**
+ * By what the phases belong to; empty where there is one target, of which nothing is to be told apart. One pass over the rows for
+ * each metric.
+ * @param works by phase index; several phases may be taken together
+ */
+export function readTargetFigures<Work>(
+  reader: RunReader,
+  works: ReadonlyMap<number, Work>,
+  labels: readonly string[],
+): Map<Work, TargetFigures> {
+  const figures = new Map<Work, TargetFigures>();
+  if (labels.length < 2) return figures;
+  for (const work of works.values()) figures.set(work, new TargetFigures(labels));
+  const metrics = targetMetrics.filter(({ tag }) => reader.metricTags.includes(tag));
+  for (const [index, metric] of metrics.entries()) {
+    for (const page of reader.pages(["phase", "is_cancelled", "error_code", "target", metric.tag])) {
+      for (const [, phase, isCancelled, errorCode, target, value] of page as TargetRow[]) {
+        const work = works.get(phase);
+        const tally = work === undefined ? undefined : figures.get(work);
+        const outcome = isCancelled === 1 ? "cancelled" : errorCode === null ? "succeeded" : "errored";
+        if (index === 0) tally?.count(target, outcome);
+        if (outcome === "succeeded" && value !== null) tally?.add(target, value);
+      }
+    }
+    for (const tally of figures.values()) tally.endMetric(metric);
+  }
+  return figures;
+}
+
+/** Credit id, phase, is_cancelled, error_code, target, value. */
+type TargetRow = [number, number, number, string | null, number, number | null];
