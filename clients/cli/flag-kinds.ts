@@ -5,8 +5,14 @@ export type FlagKind =
   /** Takes no value; `negation` is the spelling of its opposite. */
   | { readonly is: "switch"; readonly negation?: string }
   | { readonly is: "text" }
-  /** As typed, from 1 on or not: within the bounds, both included; `isAbove`: `min` itself is refused. */
-  | { readonly is: "integer" | "number"; readonly min: number; readonly max: number; readonly isAbove?: boolean }
+  /** As typed, from 1 on or not: within the bounds, both included; `isAbove`: `min` itself is refused. `mayBeInfinite`: `inf` is one. */
+  | {
+      readonly is: "integer" | "number";
+      readonly min: number;
+      readonly max: number;
+      readonly isAbove?: boolean;
+      readonly mayBeInfinite?: boolean;
+    }
   /** An unsigned 64-bit number; kept as decimal text, since a double cannot hold it. */
   | { readonly is: "uint64" }
   /**
@@ -114,13 +120,14 @@ export function gather(before: unknown, more: unknown): unknown {
 }
 
 function readNumber(kind: Extract<FlagKind, { is: "integer" | "number" }>, text: string): ReadResult {
-  const { is, min, max, isAbove = false } = kind;
+  const { is, min, max, isAbove = false, mayBeInfinite = false } = kind;
+  if (mayBeInfinite && /^\+?inf(inity)?$/i.test(text.trim())) return { value: Number.POSITIVE_INFINITY };
   // Number("") and Number(" ") are 0; neither is a number that somebody meant.
   const value = text.trim() === "" ? Number.NaN : Number(text);
   const isRight = is === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
   if (isRight && value <= max && (isAbove ? value > min : value >= min)) return { value };
   const isList = text.includes(",") && text.split(",").every((part) => part.trim() !== "" && Number.isFinite(Number(part)));
-  const expected = `${is === "integer" ? "an integer" : "a number"} ${rangeText(min, max, isAbove)}`;
+  const expected = `${is === "integer" ? "an integer" : "a number"} ${rangeText(min, max, isAbove)}${mayBeInfinite ? ", or inf" : ""}`;
   return { expected: isList ? `${expected}, one alone: a list of values (a sweep) is not supported by this version` : expected };
 }
 

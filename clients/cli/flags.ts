@@ -11,11 +11,13 @@ import { outputFlags } from "./flags/output.ts";
 import { requestsFlags } from "./flags/requests.ts";
 import { suiteFlags } from "./flags/suite.ts";
 import { targetFlags } from "./flags/target.ts";
+import { warmUpFlags } from "./flags/warm-up.ts";
 import { workersFlags } from "./flags/workers.ts";
 
 export const runFlags = {
   ...targetFlags,
   ...loadFlags,
+  ...warmUpFlags,
   ...requestsFlags,
   ...workersFlags,
   ...outputFlags,

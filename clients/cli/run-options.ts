@@ -24,7 +24,18 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["requestRate", "requestRateSeries"],
   ["requestRate", "burstSize"],
   ["requestRateSeries", "burstSize"],
+  ["requestCount", "sessionCount"],
+  ["warmupRequestCount", "warmupSessionCount"],
 ];
+
+/** What is said of a warm-up beside that there is one. */
+const warmUpDetails = [
+  "warmupConcurrency",
+  "warmupPrefillConcurrency",
+  "warmupRequestRate",
+  "warmupArrivalPattern",
+  "warmupGraceSec",
+] as const;
 
 /** Options without those of the environment that one on the command line excludes. */
 export function withoutOverruled({ options, origins }: GivenRun): GivenRun {
@@ -83,6 +94,11 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
       needs("oslStddev", "osl");
     }
   }
+  for (const name of warmUpDetails) {
+    const isMeant = given.origins.get(name) === "argument";
+    if (!isMeant || has("warmupRequestCount") || has("warmupSessionCount") || has("warmupDurationSec")) continue;
+    problems.push(`${shown(name, given)}: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it`);
+  }
   for (const name of ["tokenFile", "tls", "tlsCa", "tlsCert", "tlsKey"] as const) needs(name, "controller");
   needs("tlsCert", "tlsKey");
   needs("tlsKey", "tlsCert");
@@ -112,7 +128,8 @@ export function shown(name: keyof RunOptions, { options, origins }: GivenRun): s
 export function withMock(options: RunOptions, url: string, file: JsonObject = {}): RunOptions {
   const hasPhases = file.phases !== undefined;
   const hasLoad = hasPhases || options.concurrency !== undefined || isRated(options);
-  const hasStop = hasPhases || options.requestCount !== undefined || options.durationSec !== undefined;
+  const hasStop =
+    hasPhases || options.requestCount !== undefined || options.sessionCount !== undefined || options.durationSec !== undefined;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
   const target = isObject(file.target) ? file.target : undefined;
@@ -148,8 +165,22 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   }
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
+  const dataset = spec.dataset;
+  const { sessionCount, entries } = options;
+  // AIPerf's rule: every session plays a conversation of its own.
+  if (sessionCount !== undefined && entries === undefined && isSyntheticAlone(dataset)) {
+    spec.dataset = { ...(isObject(dataset) ? dataset : {}), entries: sessionCount };
+  }
   spec.phases = phasesOf(options, (file.phases ?? []) as readonly JsonObject[]);
   return spec;
+}
+
+/** Conversations are made, and nobody has said how many. */
+function isSyntheticAlone(dataset: JsonValue | undefined): boolean {
+  if (!isObject(dataset)) return true;
+  return (
+    dataset.entries === undefined && datasetSources.every((source) => source === "synthetic" || dataset[source] === undefined)
+  );
 }
 
 /** Of these a dataset has one. */

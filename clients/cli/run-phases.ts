@@ -18,26 +18,61 @@ export function isRated({ requestRate, requestRateSeries, burstSize, arrivalPatt
 }
 
 export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): JsonObject[] {
-  const { requestCount, durationSec, failedRequestThreshold, warmupRequestCount, concurrency = 1 } = options;
+  const { durationSec, requestCount, sessionCount, failedRequestThreshold, concurrency = 1 } = options;
   const isNew = file.length === 0;
-  const stop: JsonObject = {};
-  if (durationSec !== undefined) stop.duration_sec = durationSec;
-  if (requestCount !== undefined) stop.request_count = String(requestCount);
-  else if (isNew && durationSec === undefined) stop.request_count = String(defaultRequestCount(concurrency));
+  const stop = stopOf({ requestCount, sessionCount, durationSec });
+  if (isNew && Object.keys(stop).length === 0) stop.request_count = String(defaultRequestCount(concurrency));
   if (failedRequestThreshold !== undefined) stop.failed_request_share = failedRequestThreshold;
   const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
   const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
-  if (warmupRequestCount === undefined) return measured;
-  const { concurrency: closed, rate, ramps } = measured.find(isMeasured) ?? profiling;
-  const load = rate === undefined ? { concurrency: closed ?? { limit: 1 } } : { rate };
-  const warmup = {
+  const warmup = warmUpBefore(measured.find(isMeasured) ?? profiling, options);
+  return warmup === undefined ? measured : [warmup, ...measured.filter(({ name }) => name !== "warmup")];
+}
+
+interface Stops {
+  readonly requestCount: number | undefined;
+  readonly sessionCount: number | undefined;
+  readonly durationSec: number | undefined;
+}
+
+function stopOf({ requestCount, sessionCount, durationSec }: Stops): JsonObject {
+  return {
+    ...(durationSec === undefined ? {} : { duration_sec: durationSec }),
+    ...(requestCount === undefined ? {} : { request_count: String(requestCount) }),
+    ...(sessionCount === undefined ? {} : { session_count: String(sessionCount) }),
+  };
+}
+
+/** The warm-up that options ask for, under the load of the measured phase but for what they say of it; undefined: none. */
+function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject | undefined {
+  const { warmupRequestCount: requestCount, warmupSessionCount: sessionCount, warmupDurationSec: durationSec } = options;
+  const stop = stopOf({ requestCount, sessionCount, durationSec });
+  if (Object.keys(stop).length === 0) return undefined;
+  const { warmupRequestRate, warmupArrivalPattern, warmupConcurrency, warmupPrefillConcurrency, warmupGraceSec } = options;
+  // A closed loop's bound is a ceiling where the warm-up alone has a rate.
+  const limit = warmupRequestRate === undefined ? undefined : options.concurrency;
+  const own: PhaseOptions = {
+    ...given("requestRate", warmupRequestRate),
+    ...given("arrivalPattern", warmupArrivalPattern),
+    ...given("concurrency", warmupConcurrency ?? limit),
+    ...given("prefillConcurrency", warmupPrefillConcurrency),
+    ...given("graceSec", warmupGraceSec),
+  };
+  const { concurrency, rate, prefill_concurrency, ramps } = measured;
+  const load: JsonObject = rate === undefined ? { concurrency: concurrency ?? { limit: 1 } } : { rate };
+  const phase = {
     name: "warmup",
     kind: "PHASE_KIND_WARMUP",
     ...load,
-    ...(ramps === undefined ? {} : { ramps }),
-    stop: { request_count: String(warmupRequestCount) },
-  } satisfies JsonObject;
-  return [warmup, ...measured.filter(({ name }) => name !== "warmup")];
+    ...given("prefill_concurrency", prefill_concurrency),
+    ...given("ramps", ramps),
+    stop,
+  };
+  return loadOver(withExtras(phase, own), own);
+}
+
+function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [key in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]: Value });
 }
 
 function isMeasured({ kind }: JsonObject): boolean {
@@ -54,7 +89,8 @@ function withExtras(phase: JsonObject, options: RunOptions): JsonObject {
   return {
     ...phase,
     ...(ramps.length === 0 ? {} : { ramps }),
-    ...(graceSec === undefined ? {} : { grace_sec: graceSec }),
+    // JSON has no number for it.
+    ...(graceSec === undefined ? {} : { grace_sec: graceSec === Number.POSITIVE_INFINITY ? "Infinity" : graceSec }),
     ...(prefillConcurrency === undefined ? {} : { prefill_concurrency: prefillConcurrency }),
     ...(Object.keys(cancellation).length === 0 ? {} : { cancellation }),
   };
@@ -73,8 +109,17 @@ function rampsOver(ramps: readonly JsonObject[], options: RunOptions): JsonObjec
 /** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */
 function phaseOver(phase: JsonObject, options: PhaseOptions, stop: JsonObject): JsonObject {
   if (!isMeasured(phase)) return phase;
+  const before: JsonObject = { ...((phase.stop ?? {}) as JsonObject) };
+  // Of the counts, one holds.
+  if (stop.request_count !== undefined) delete before.session_count;
+  if (stop.session_count !== undefined) delete before.request_count;
+  return loadOver(withExtras({ ...phase, stop: { ...before, ...stop } }, options), options);
+}
+
+/** A phase with the load that options give, as far as they give one. */
+function loadOver(phase: JsonObject, options: PhaseOptions): JsonObject {
   const { concurrency, concurrencyUnit } = options;
-  const over: JsonObject = withExtras({ ...phase, stop: { ...((phase.stop ?? {}) as JsonObject), ...stop } }, options);
+  const over: JsonObject = { ...phase };
   if (isRated(options)) {
     for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
     return { ...over, rate: rateOver((phase.rate ?? {}) as JsonObject, options) };

@@ -20,4 +20,20 @@ describe("a run stops", function () {
     expect(mock.stats().requests).to.equal(file.rows);
     expectReconciled(file, mock.stats());
   });
+
+  test("after the sessions that were asked for, each played whole, the warm-up's before the measured ones", async (stage) => {
+    const mock = await stage.mock({ ttftMs: 5, itlMs: 0 });
+    const sessions = ["--conversation-turn-mean", "3", "--num-sessions", "20"];
+    const warmup = ["--num-warmup-sessions", "4", "--warmup-concurrency", "2"];
+    const { code, stderr } = await stage.run(mock, ...sessions, ...warmup, "--concurrency", "6").exit();
+    expect(code, stderr).to.equal(0);
+    const file = runFile(join(stage.folder, "out"));
+    expect(file.phases.map(({ name, succeeded }) => [name, succeeded])).to.deep.equal([
+      ["warmup", 12],
+      ["profiling", 60],
+    ]);
+    expect(mock.stats()).to.include({ requests: 72, completed: 72 });
+    expect(mock.stats().maxOpenStreams).to.be.at.most(6);
+    expectReconciled(file, mock.stats());
+  });
 });

@@ -24,7 +24,16 @@ export interface Flag {
 }
 
 /** Headings of `--help`, in their order. */
-export const flagGroups = ["Target", "Load", "Requests", "Workers and telemetry", "Output", "Suite", "Configuration"] as const;
+export const flagGroups = [
+  "Target",
+  "Load",
+  "Warm-up",
+  "Requests",
+  "Workers and telemetry",
+  "Output",
+  "Suite",
+  "Configuration",
+] as const;
 
 export type FlagGroup = (typeof flagGroups)[number];
 
@@ -41,4 +50,6 @@ export const many = Number.MAX_SAFE_INTEGER;
 export const count = { is: "integer", min: 1, max: many } as const;
 export const tokens = { is: "number", min: 1, max: 10_000_000 } as const;
 export const fromZero = { is: "number", min: 0, max: Number.POSITIVE_INFINITY } as const;
+/** `inf`: without end. */
+export const graceSeconds = { is: "number", min: 0, max: Number.POSITIVE_INFINITY, mayBeInfinite: true } as const;
 export const aboveZero = { is: "number", min: 0, max: Number.POSITIVE_INFINITY, isAbove: true } as const;

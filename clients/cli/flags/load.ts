@@ -1,4 +1,7 @@
-import { aboveZero, count, type FlagTable, fromZero, uint32 } from "./flag.ts";
+import { aboveZero, count, type FlagTable, fromZero, graceSeconds, uint32 } from "./flag.ts";
+
+/** Of `--arrival-pattern`. */
+export const arrivalPatterns = ["constant", "poisson", "gamma", "concurrency_burst"] as const;
 
 export const loadFlags = {
   concurrency: {
@@ -36,7 +39,7 @@ export const loadFlags = {
   arrivalPattern: {
     flag: "--arrival-pattern",
     aliases: ["--request-rate-mode"],
-    kind: { is: "choice", of: ["constant", "poisson", "gamma", "concurrency_burst"] },
+    kind: { is: "choice", of: arrivalPatterns },
     value: "PATTERN",
     paths: ["phases.rate.pattern"],
     group: "Load",
@@ -114,6 +117,15 @@ export const loadFlags = {
     group: "Load",
     doc: "requests to send (default max(10, 2 · concurrency), without a duration)",
   },
+  sessionCount: {
+    flag: "--num-sessions",
+    aliases: ["--conversation-num", "--num-conversations"],
+    kind: count,
+    value: "N",
+    paths: ["phases.stop.session_count"],
+    group: "Load",
+    doc: "sessions to play whole, in place of a number of requests; and so many distinct synthetic conversations",
+  },
   durationSec: {
     flag: "--benchmark-duration",
     kind: aboveZero,
@@ -124,11 +136,11 @@ export const loadFlags = {
   },
   graceSec: {
     flag: "--benchmark-grace-period",
-    kind: fromZero,
+    kind: graceSeconds,
     value: "SEC",
     paths: ["phases.grace_sec"],
     group: "Load",
-    doc: "wait so long for answers after the duration (default 30)",
+    doc: "wait so long for answers after the duration; inf: for all of them (default 30)",
   },
   cancellationRate: {
     flag: "--request-cancellation-rate",
@@ -145,13 +157,5 @@ export const loadFlags = {
     paths: ["phases.cancellation.delay_sec"],
     group: "Load",
     doc: "so long after such a request is written; 0: it is sent, and the connection closed (default 0)",
-  },
-  warmupRequestCount: {
-    flag: "--warmup-request-count",
-    aliases: ["--num-warmup-requests"],
-    kind: count,
-    value: "N",
-    group: "Load",
-    doc: "unmeasured requests under the same load before the measured ones (default none)",
   },
 } as const satisfies FlagTable;

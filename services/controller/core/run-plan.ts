@@ -76,7 +76,7 @@ const longWarmUpMs = 2000;
 /** How long workers warm their own path: long runs can afford what short ones would be made of. */
 export function selfWarmUpMs(spec: RunSpec): number {
   const isLong = spec.phases.some(
-    ({ stop }) => (stop?.requestCount ?? 0n) > shortRunRequests || (stop?.durationSec ?? 0) > shortRunSec,
+    ({ stop }) => (stop?.requestCount ?? stop?.sessionCount ?? 0n) > shortRunRequests || (stop?.durationSec ?? 0) > shortRunSec,
   );
   return isLong ? longWarmUpMs : shortWarmUpMs;
 }

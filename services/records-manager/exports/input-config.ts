@@ -114,8 +114,8 @@ function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObjec
     duration: floatOf(durationSec),
     concurrency:
       load.case === "concurrency" ? load.value.limit : load.case === "rate" ? load.value.concurrencyCeiling : undefined,
-    // AIPerf has a grace period beside a duration only.
-    grace_period: durationSec === undefined ? undefined : floatOf(graceSec),
+    // AIPerf has a grace period beside a duration only; JSON has no number without end.
+    grace_period: durationSec === undefined || graceSec === Number.POSITIVE_INFINITY ? undefined : floatOf(graceSec),
     rate: load.case === "rate" && load.value.ratePerSec > 0 ? new Float(load.value.ratePerSec) : undefined,
     smoothness: load.case === "rate" ? floatOf(load.value.smoothness) : undefined,
     rate_series: load.case === "rate" ? seriesConfig(load.value) : undefined,

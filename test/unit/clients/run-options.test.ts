@@ -163,6 +163,63 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     { phases: [profiling(oneAtOnce, { request_count: "10" }, { cancellation: { share: 0.25, delay_sec: 0.5 } })] },
   ],
   [
+    "--num-sessions 30 --concurrency 4",
+    { dataset: { entries: 30 }, phases: [profiling({ concurrency: { limit: 4 } }, { session_count: "30" })] },
+  ],
+  [
+    "--num-conversations 30 --num-dataset-entries 5",
+    { dataset: { entries: 5 }, phases: [profiling(oneAtOnce, { session_count: "30" })] },
+  ],
+  [
+    "--benchmark-duration 5 --benchmark-grace-period inf",
+    { phases: [profiling(oneAtOnce, { duration_sec: 5 }, { grace_sec: "Infinity" })] },
+  ],
+  [
+    "--num-warmup-sessions 3 --warmup-duration 5 --warmup-concurrency 2 --warmup-grace-period 7 --concurrency 4 --prefill-concurrency 3",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          concurrency: { limit: 2 },
+          prefill_concurrency: 3,
+          grace_sec: 7,
+          stop: { session_count: "3", duration_sec: 5 },
+        },
+        profiling({ concurrency: { limit: 4 } }, { request_count: "10" }, { prefill_concurrency: 3 }),
+      ],
+    },
+  ],
+  [
+    "--warmup-duration 5 --warmup-request-rate 9 --warmup-arrival-pattern constant --warmup-prefill-concurrency 2 --concurrency 4",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          rate: { rate_per_sec: 9, pattern: "ARRIVAL_PATTERN_CONSTANT", concurrency_ceiling: 4 },
+          prefill_concurrency: 2,
+          stop: { duration_sec: 5 },
+        },
+        profiling({ concurrency: { limit: 4 } }, { request_count: "10" }),
+      ],
+    },
+  ],
+  [
+    "--warmup-duration 5 --warmup-request-rate 3 --request-rate 9 --concurrency 4",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          rate: { rate_per_sec: 3, concurrency_ceiling: 4 },
+          stop: { duration_sec: 5 },
+        },
+        profiling({ rate: { rate_per_sec: 9, concurrency_ceiling: 4 } }, { request_count: "10" }),
+      ],
+    },
+  ],
+  [
     "--warmup-request-count 4 --concurrency 2 --benchmark-duration 9 --benchmark-grace-period 3",
     {
       phases: [
@@ -352,6 +409,12 @@ describe("options over a file", () => {
     });
   });
 
+  it("put one count in the place of another", () => {
+    const counted = { phases: [profiling(oneAtOnce, { request_count: "5", duration_sec: 9 })] };
+    const [phase] = runSpecJson(parse("--num-sessions 3").options, counted).phases as JsonObject[];
+    expect(phase?.stop).to.deep.equal({ session_count: "3", duration_sec: 9 });
+  });
+
   it("give up requests of measured phases alone", () => {
     expect(phasesOver("--request-cancellation-rate 10").map(({ cancellation }) => cancellation)).to.deep.equal([
       undefined,
@@ -528,6 +591,16 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
       "--osl 0: expected a number from 1 to 10000000",
       "--request-rte: unknown option, did you mean --request-rate?",
     ],
+  ],
+  ["--request-count 5 --num-sessions 5", ["--request-count 5: not together with --num-sessions"]],
+  ["--warmup-request-count 5 --num-warmup-sessions 5", ["--warmup-request-count 5: not together with --num-warmup-sessions"]],
+  [
+    "--warmup-concurrency 5",
+    ["--warmup-concurrency 5: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it"],
+  ],
+  [
+    "--benchmark-duration 5 --benchmark-grace-period soon",
+    ["--benchmark-grace-period soon: expected a number of at least 0, or inf"],
   ],
 ];
 

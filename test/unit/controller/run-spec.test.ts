@@ -124,6 +124,11 @@ describe("the defaults of a spec", () => {
     expect(compiled({ phases: [phaseOf({ stop: { durationSec: 5 } })] }).phases[0]?.graceSec).to.equal(30);
   });
 
+  it("let a warm-up wait for all its answers", () => {
+    const warmup = phaseOf({ name: "warmup", kind: PhaseKind.WARMUP, stop: { durationSec: 5 } });
+    expect(compiled({ phases: [warmup, phaseOf({})], target: { requestTimeoutSec: 7 } }).phases[0]?.graceSec).to.equal(8);
+  });
+
   it("let a phase that ends by count wait as long as a request may take", () => {
     expect(compiled({ target: { requestTimeoutSec: 7 } }).phases[0]?.graceSec).to.equal(8);
   });

@@ -125,7 +125,9 @@ function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
   }
   for (const ramp of phase.ramps) addRampDefaults(ramp, load);
   // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
-  phase.graceSec ??= stop?.durationSec === undefined ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
+  // So does a warm-up: what is measured begins when all of it has been answered.
+  const waitsForAll = stop?.durationSec === undefined || phase.kind === PhaseKind.WARMUP;
+  phase.graceSec ??= waitsForAll ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
 }
 
 /** AIPerf's: limits from 1, a rate from what it would rise by in a tenth of a second. */

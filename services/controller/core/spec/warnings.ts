@@ -6,9 +6,11 @@ export function warningsOf(spec: RunSpec): string[] {
   const warnings: string[] = [];
   for (const phase of spec.phases) {
     const limit = phase.load.case === "concurrency" ? phase.load.value.limit : 0;
-    const count = Number(phase.stop?.requestCount ?? 0n);
+    const { requestCount, sessionCount } = phase.stop ?? {};
+    const count = Number(requestCount ?? sessionCount ?? 0n);
     if (count > 0 && limit > count) {
-      warnings.push(`phase ${phase.name}: concurrency ${limit} is above its ${count} requests and will not be reached`);
+      const what = requestCount === undefined ? "sessions" : "requests";
+      warnings.push(`phase ${phase.name}: concurrency ${limit} is above its ${count} ${what} and will not be reached`);
     }
   }
   const { streaming, useServerTokenCount, omitStreamOptions } = spec.endpoint ?? {};
