@@ -11,6 +11,8 @@ export interface TimelineQuery {
   readonly bucketMs: number;
   /** Name of a phase. Default: all. */
   readonly phase?: string;
+  /** Only what this worker sent, and used. Default: all workers together. */
+  readonly workerId?: string;
 }
 
 export interface TimelineAnswer {
@@ -40,7 +42,11 @@ export function queryTimeline(query: TimelineQuery): TimelineAnswer {
       );
     }
     const timeline = new Timeline(span.firstNs, bucketNs, bucketCount);
-    readRequests(reader, phase, timeline);
+    const isAsked = (workerId: string): boolean => query.workerId === undefined || workerId === query.workerId;
+    readRequests(reader, phase, timeline, isAsked);
+    reader.forEachUsage((reading) => {
+      if (isAsked(reading.workerId)) timeline.addUsage(reading);
+    });
     return { originWallNs: span.firstNs + reader.run().suiteWallOffsetNs, buckets: timeline.buckets() };
   } finally {
     reader.close();
@@ -56,14 +62,48 @@ const COLUMNS = [
   "error_code",
   outputSequenceLength.tag,
   timeToFirstToken.tag,
+  "due_ns",
+  "issued_ns",
+  "worker_id",
+  "phase",
 ];
-type TimelineRow = [number, number, number, number | null, number | null, number, string | null, number | null, number | null];
+type TimelineRow = [
+  creditId: number,
+  sentNs: number,
+  endNs: number,
+  firstContentNs: number | null,
+  lastContentNs: number | null,
+  isCancelled: number,
+  errorCode: string | null,
+  outputTokens: number | null,
+  timeToFirstTokenMs: number | null,
+  dueNs: number | null,
+  issuedNs: number,
+  workerId: string,
+  phaseIndex: number,
+];
 
-function readRequests(reader: RunReader, phase: number | undefined, timeline: Timeline): void {
+function readRequests(
+  reader: RunReader,
+  phase: number | undefined,
+  timeline: Timeline,
+  isAsked: (workerId: string) => boolean,
+): void {
+  const withCeiling = new Set(
+    reader
+      .phases()
+      .filter(({ hasCeiling }) => hasCeiling)
+      .map((row) => row.phase),
+  );
   for (const page of reader.pages(COLUMNS, phase === undefined ? {} : { phase })) {
     for (const row of page as TimelineRow[]) {
-      const [, sentNs, endNs, firstContentNs, lastContentNs, isCancelled, errorCode, outputTokens, timeToFirstTokenMs] = row;
+      const [, sentNs, endNs, firstContentNs, lastContentNs, isCancelled, errorCode, outputTokens, ...rest] = row;
+      const [timeToFirstTokenMs, due, issuedNs, workerId, phaseIndex] = rest;
+      if (!isAsked(workerId)) continue;
+      const dueNs = due ?? undefined;
       timeline.add({
+        dueNs,
+        allowedNs: dueNs === undefined || !withCeiling.has(phaseIndex) ? dueNs : Math.max(dueNs, issuedNs),
         sentNs,
         endNs: sentNs + endNs,
         firstContentNs: firstContentNs === null ? undefined : sentNs + firstContentNs,

@@ -125,7 +125,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);
         return summaryResponseOf(summary, gpus, join(folder, "run.db"));
       },
-      getTimeline: async ({ runId, bucketMs, phase }, { signal }) =>
+      getTimeline: async ({ runId, bucketMs, phase, workerId }, { signal }) =>
         timelineOf(
           await queries.ask(
             "timeline",
@@ -133,6 +133,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
               folder: await folderOf(runId),
               bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
               ...(phase === "" ? {} : { phase }),
+              ...(workerId === "" ? {} : { workerId }),
             },
             signal,
           ),

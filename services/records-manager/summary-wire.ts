@@ -16,7 +16,7 @@ import { distributionOf, headOf, runValueOf } from "./metric-wire.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { RecordsPage } from "./query-records.ts";
 import type { TimelineAnswer } from "./query-timeline.ts";
-import { clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
+import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSummarySchema>, { $typeName: string }>;
 
@@ -74,13 +74,25 @@ export function livePhaseOf(live: LivePhase, name: string, kind: PhaseKind): Pha
 export function timelineOf(answer: TimelineAnswer): MessageInitShape<typeof GetTimelineResponseSchema> {
   return {
     ...(answer.originWallNs === undefined ? {} : { originWallNs: answer.originWallNs }),
-    buckets: answer.buckets.map(({ completed, failed, timeToFirstTokenP50Ms, timeToFirstTokenP99Ms, ...rates }) => ({
-      ...rates,
-      completed: BigInt(completed),
-      failed: BigInt(failed),
-      ...(timeToFirstTokenP50Ms === undefined ? {} : { ttftP50Ms: timeToFirstTokenP50Ms }),
-      ...(timeToFirstTokenP99Ms === undefined ? {} : { ttftP99Ms: timeToFirstTokenP99Ms }),
-    })),
+    buckets: answer.buckets.map(
+      ({ completed, failed, timeToFirstTokenP50Ms, timeToFirstTokenP99Ms, due, sent, lateness, usage, ...rates }) => ({
+        ...rates,
+        completed: BigInt(completed),
+        failed: BigInt(failed),
+        due: BigInt(due),
+        sent: BigInt(sent),
+        ...(lateness === undefined
+          ? {}
+          : {
+              latenessP50Ms: lateness.p50Ns / 1e6,
+              latenessP99Ms: lateness.p99Ns / 1e6,
+              latenessMaxMs: lateness.maxNs / 1e6,
+            }),
+        ...(usage === undefined ? {} : { usage: bucketUsageOf(usage) }),
+        ...(timeToFirstTokenP50Ms === undefined ? {} : { ttftP50Ms: timeToFirstTokenP50Ms }),
+        ...(timeToFirstTokenP99Ms === undefined ? {} : { ttftP99Ms: timeToFirstTokenP99Ms }),
+      }),
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 /** How far figures can be trusted, as messages. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
+import type { BucketUsageSchema } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type {
   ClientUsageSchema,
   SendsSchema,
@@ -11,6 +12,7 @@ import type {
 import type { ClientUsage } from "./core/client-usage.ts";
 import type { ClientSummary, PhaseSummary, SteadyState } from "./core/run-summary.ts";
 import type { Spans } from "./core/send-log.ts";
+import type { BucketUsage } from "./core/usage-bucket.ts";
 import { distributionOf, runValueOf } from "./metric-wire.ts";
 
 export function verdictOf(verdict: ClientSummary["verdict"]): Verdict {
@@ -41,6 +43,19 @@ export function clientUsageOf(usage: ClientUsage): MessageInitShape<typeof Clien
     ...known("gcMaxMs", msOf(usage.gcMaxNs)),
     ...known("fdShareMax", usage.fdShareMax),
     ...known("portShareMax", usage.portShareMax),
+  };
+}
+
+export function bucketUsageOf(usage: BucketUsage): MessageInitShape<typeof BucketUsageSchema> {
+  return {
+    workers: usage.workers,
+    gcMs: usage.gcNs / 1e6,
+    gcCount: BigInt(usage.gcCount),
+    connections: BigInt(usage.connections),
+    openFds: BigInt(usage.openFds),
+    ...known("loopUtilizationMax", usage.loopUtilisationMax),
+    ...known("loopDelayMaxMs", msOf(usage.loopDelayMaxNs)),
+    ...known("gcMaxMs", msOf(usage.gcMaxNs)),
   };
 }
 

@@ -12,9 +12,12 @@ export interface UsageReading {
   readonly gcNs: number;
   readonly gcCount: number;
   readonly gcMaxNs: number;
+  readonly openFds: number;
   /** Shares of file descriptors and of the host's local ports in use. */
   readonly fdShare: number;
   readonly portShare: number;
+  /** To targets, open now. */
+  readonly connections: number;
   /** Since the worker's run began. */
   readonly openedConnections: number;
   readonly replacedConnections: number;
@@ -50,6 +53,8 @@ export interface ClientUsage {
 const BLOCKED_NS = 10e6;
 /** A share of the time rests on at least so many readings, two seconds: in fewer one pause would be all there is. */
 const MIN_READINGS = 4;
+/** Standstills in fewer readings than this are hiccups, which a short run may have. */
+const MIN_BLOCKED_READINGS = 3;
 /** What a reading covers that has none before it; nothing is known of it but the usual distance. */
 const READING_NS = 500e6;
 
@@ -101,11 +106,12 @@ class WorkerUse {
   gcMaxNs = Number.NaN;
   fdShare = Number.NaN;
   portShare = Number.NaN;
-  blockedNs = 0;
   gcNs = 0;
   gcCount = 0;
   readonly opened = new Counter();
   readonly replaced = new Counter();
+  #blockedNs = 0;
+  #blockedReadings = 0;
   #readings = 0;
   #coveredNs = 0;
   #before = { ns: Number.NaN, utilisation: Number.NaN };
@@ -120,7 +126,10 @@ class WorkerUse {
     if (coveredNs === elapsedNs) this.busiest = larger(this.busiest, (utilisation + this.#before.utilisation) / 2);
     this.#before = { ns, utilisation };
     this.delayMaxNs = larger(this.delayMaxNs, loopDelayMaxNs);
-    if (loopDelayMaxNs > BLOCKED_NS) this.blockedNs += loopDelayMaxNs;
+    if (loopDelayMaxNs > BLOCKED_NS) {
+      this.#blockedReadings++;
+      this.#blockedNs += loopDelayMaxNs;
+    }
     if (gcNs > 0) this.gcNs += gcNs;
     if (reading.gcCount > 0) this.gcCount += reading.gcCount;
     this.gcMaxNs = larger(this.gcMaxNs, reading.gcMaxNs);
@@ -128,6 +137,10 @@ class WorkerUse {
     this.portShare = larger(this.portShare, reading.portShare);
     this.opened.add(reading.openedConnections);
     this.replaced.add(reading.replacedConnections);
+  }
+
+  get blockedNs(): number {
+    return this.#blockedReadings < MIN_BLOCKED_READINGS ? 0 : this.#blockedNs;
   }
 
   shareOf(ns: number): number {

@@ -1,8 +1,15 @@
 /** A run over time: what happened in each of a row of equal buckets. */
+import type { UsageReading } from "./client-usage.ts";
+import { type Spans, spansOf } from "./send-log.ts";
 import { percentileOf } from "./statistics.ts";
+import { type BucketUsage, UsageBucket } from "./usage-bucket.ts";
 
 /** What a request adds. Times on one clock. */
 export interface TimelineRequest {
+  /** Undefined: as soon as a slot was free. */
+  readonly dueNs: number | undefined;
+  /** When it should have been sent: its due time, or the moment at which a ceiling let it through. */
+  readonly allowedNs: number | undefined;
   readonly sentNs: number;
   readonly endNs: number;
   readonly firstContentNs: number | undefined;
@@ -27,6 +34,13 @@ export interface TimelineBucket {
   /** Of succeeded requests whose first token fell into it; undefined: none. */
   readonly timeToFirstTokenP50Ms: number | undefined;
   readonly timeToFirstTokenP99Ms: number | undefined;
+  /** Requests that were due, and that were sent in it. */
+  readonly due: number;
+  readonly sent: number;
+  /** Of the requests sent in it; undefined: none had a due time. */
+  readonly lateness: Spans | undefined;
+  /** Undefined: no worker reported in it. */
+  readonly usage: BucketUsage | undefined;
 }
 
 /** `bucketCount` buckets of `bucketNs` from `originNs` on; what lies outside is counted in the first or the last of them. */
@@ -38,6 +52,10 @@ export class Timeline {
   readonly #tokens: Spread;
   readonly #busyNs: Spread;
   readonly #firstTokensMs: number[][];
+  readonly #due: Float64Array;
+  readonly #sent: Float64Array;
+  readonly #latenessNs: number[][];
+  readonly #usage: (UsageBucket | undefined)[];
 
   constructor(originNs: number, bucketNs: number, bucketCount: number) {
     this.#originNs = originNs;
@@ -47,12 +65,17 @@ export class Timeline {
     this.#tokens = new Spread(bucketCount);
     this.#busyNs = new Spread(bucketCount);
     this.#firstTokensMs = Array.from({ length: bucketCount }, () => []);
+    this.#due = new Float64Array(bucketCount);
+    this.#sent = new Float64Array(bucketCount);
+    this.#latenessNs = Array.from({ length: bucketCount }, () => []);
+    this.#usage = new Array(bucketCount).fill(undefined);
   }
 
   add(request: TimelineRequest): void {
     const at = this.#indexOf(request.endNs);
     this.#completed[at] = (this.#completed[at] ?? 0) + 1;
     this.#busyNs.add(this.#place(request.sentNs), this.#place(request.endNs), request.endNs - request.sentNs);
+    this.#addSend(request);
     if (!request.isSuccess) {
       this.#failed[at] = (this.#failed[at] ?? 0) + 1;
       return;
@@ -64,6 +87,16 @@ export class Timeline {
     if (request.firstContentNs !== undefined && request.timeToFirstTokenMs !== undefined) {
       this.#firstTokensMs[this.#indexOf(request.firstContentNs)]?.push(request.timeToFirstTokenMs);
     }
+  }
+
+  /** Takes a worker's reading; one from outside the timeline is left out. Those of one worker in the order of time. */
+  addUsage(reading: UsageReading): void {
+    const place = (reading.ns - this.#originNs) / this.#bucketNs;
+    if (place < 0 || place >= this.#usage.length) return;
+    const index = Math.floor(place);
+    const bucket = this.#usage[index] ?? new UsageBucket();
+    this.#usage[index] = bucket;
+    bucket.add(reading);
   }
 
   buckets(): TimelineBucket[] {
@@ -84,8 +117,21 @@ export class Timeline {
         inFlight: (busyNs[index] ?? 0) / this.#bucketNs,
         timeToFirstTokenP50Ms: at(50),
         timeToFirstTokenP99Ms: at(99),
+        due: this.#due[index] ?? 0,
+        sent: this.#sent[index] ?? 0,
+        lateness: spansOf(Float64Array.from(this.#latenessNs[index] ?? [])),
+        usage: this.#usage[index]?.usage(),
       };
     });
+  }
+
+  #addSend({ dueNs, allowedNs, sentNs }: TimelineRequest): void {
+    const at = this.#indexOf(sentNs);
+    this.#sent[at] = (this.#sent[at] ?? 0) + 1;
+    if (dueNs === undefined || allowedNs === undefined) return;
+    const dueAt = this.#indexOf(dueNs);
+    this.#due[dueAt] = (this.#due[dueAt] ?? 0) + 1;
+    this.#latenessNs[at]?.push(sentNs - allowedNs);
   }
 
   /** A moment in buckets: 2.25 is a quarter into the third. */

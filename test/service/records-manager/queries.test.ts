@@ -116,6 +116,16 @@ describe("the timeline of a run", () => {
     expect(buckets[0]?.inFlight).to.be.closeTo(0.41, 1e-9);
   });
 
+  it("is of one worker on demand, and does not count the wait for a slot as lateness", () => {
+    const store = createStore(run.folder, { phases: [{ phase: 0, name: "profiling", kind: "profiling", hasCeiling: true }] });
+    // Issued 2 ms before they are sent, as all of these records.
+    const waited = (id: number) => record(id, { dueNs: START_NS + id * 100e6 - 50e6 });
+    insertAll(store, [waited(0), record(1, { workerId: "other" })]);
+    store.close();
+    const { buckets } = queryTimeline({ folder: run.folder, bucketMs: 200, workerId: "worker-1" });
+    expect(buckets.map(({ due, sent, lateness }) => [due, sent, lateness?.maxNs])).to.deep.equal([[1, 1, 2e6]]);
+  });
+
   it("of a run without requests is empty", () => {
     createStore(run.folder).close();
     expect(queryTimeline({ folder: run.folder, bucketMs: 100 })).to.deep.equal({ originWallNs: undefined, buckets: [] });

@@ -768,6 +768,13 @@ export declare type GetTimelineRequest = Message<"assay.records_manager.v1.GetTi
    * @generated from field: string phase = 3;
    */
   phase: string;
+
+  /**
+   * Worker by its member id; empty: all together. One that sent nothing has empty buckets.
+   *
+   * @generated from field: string worker_id = 4;
+   */
+  workerId: string;
 };
 
 /**
@@ -864,6 +871,48 @@ export declare type TimelineBucket = Message<"assay.records_manager.v1.TimelineB
    * @generated from field: optional double ttft_p99_ms = 8;
    */
   ttftP99Ms?: number | undefined;
+
+  /**
+   * Requests that were due in it; 0 in closed loops.
+   *
+   * @generated from field: uint64 due = 9;
+   */
+  due: bigint;
+
+  /**
+   * Requests that were sent in it.
+   *
+   * @generated from field: uint64 sent = 10;
+   */
+  sent: bigint;
+
+  /**
+   * Median of sent minus due of the requests that were sent in it, in ms; unset: none had a due time.
+   *
+   * @generated from field: optional double lateness_p50_ms = 11;
+   */
+  latenessP50Ms?: number | undefined;
+
+  /**
+   * 99th percentile of it, in ms.
+   *
+   * @generated from field: optional double lateness_p99_ms = 12;
+   */
+  latenessP99Ms?: number | undefined;
+
+  /**
+   * Largest of it, in ms.
+   *
+   * @generated from field: optional double lateness_max_ms = 13;
+   */
+  latenessMaxMs?: number | undefined;
+
+  /**
+   * What the workers reported in it, twice a second each; unset: nothing.
+   *
+   * @generated from field: assay.records_manager.v1.BucketUsage usage = 14;
+   */
+  usage?: BucketUsage | undefined;
 };
 
 /**
@@ -871,6 +920,75 @@ export declare type TimelineBucket = Message<"assay.records_manager.v1.TimelineB
  * Use `create(TimelineBucketSchema)` to create a new message.
  */
 export declare const TimelineBucketSchema: GenMessage<TimelineBucket>;
+
+/**
+ * What workers used in one bucket.
+ *
+ * @generated from message assay.records_manager.v1.BucketUsage
+ */
+export declare type BucketUsage = Message<"assay.records_manager.v1.BucketUsage"> & {
+  /**
+   * Workers that reported.
+   *
+   * @generated from field: uint32 workers = 1;
+   */
+  workers: number;
+
+  /**
+   * Highest utilisation of an event loop in any reading, 0 to 1.
+   *
+   * @generated from field: optional double loop_utilization_max = 2;
+   */
+  loopUtilizationMax?: number | undefined;
+
+  /**
+   * Longest standstill of an event loop, in ms.
+   *
+   * @generated from field: optional double loop_delay_max_ms = 3;
+   */
+  loopDelayMaxMs?: number | undefined;
+
+  /**
+   * Time in garbage collection of all workers, in ms.
+   *
+   * @generated from field: double gc_ms = 4;
+   */
+  gcMs: number;
+
+  /**
+   * Collections of all workers.
+   *
+   * @generated from field: uint64 gc_count = 5;
+   */
+  gcCount: bigint;
+
+  /**
+   * Longest of them, in ms.
+   *
+   * @generated from field: optional double gc_max_ms = 6;
+   */
+  gcMaxMs?: number | undefined;
+
+  /**
+   * Open connections to targets, the last reading of each worker.
+   *
+   * @generated from field: uint64 connections = 7;
+   */
+  connections: bigint;
+
+  /**
+   * Open file descriptors, the last reading of each worker.
+   *
+   * @generated from field: uint64 open_fds = 8;
+   */
+  openFds: bigint;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.BucketUsage.
+ * Use `create(BucketUsageSchema)` to create a new message.
+ */
+export declare const BucketUsageSchema: GenMessage<BucketUsage>;
 
 /**
  * Request of ExportRun.

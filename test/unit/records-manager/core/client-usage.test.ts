@@ -12,8 +12,10 @@ function reading(sec: number, change: Partial<UsageReading> = {}): UsageReading 
     gcNs: 5e6,
     gcCount: 2,
     gcMaxNs: 3e6,
+    openFds: 50,
     fdShare: 0.1,
     portShare: Number.NaN,
+    connections: 8,
     openedConnections: 8,
     replacedConnections: 0,
     ...change,
@@ -72,6 +74,13 @@ describe("what workers used", () => {
     expect(usage.gcShare).to.equal(undefined);
     expect(usage.blockedShare).to.equal(undefined);
     expect(usage.loopDelayMaxNs).to.equal(300e6);
+  });
+
+  it("does not count two hiccups as standing still", () => {
+    const blocked = (hiccups: number) =>
+      [0.5, 1, 1.5, 2, 2.5].map((sec, index) => reading(sec, { loopDelayMaxNs: index < hiccups ? 50e6 : 0 }));
+    expect(usageOf(blocked(2)).blockedShare).to.equal(0);
+    expect(usageOf(blocked(3)).blockedShare).to.be.closeTo(0.06, 1e-12);
   });
 
   it("counts only what is measured", () => {

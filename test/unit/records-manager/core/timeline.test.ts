@@ -6,6 +6,8 @@ const SECOND = 1e9;
 
 function request(sentSec: number, endSec: number, overrides: Partial<TimelineRequest> = {}): TimelineRequest {
   return {
+    dueNs: undefined,
+    allowedNs: undefined,
     sentNs: sentSec * SECOND,
     endNs: endSec * SECOND,
     firstContentNs: undefined,
@@ -49,6 +51,56 @@ describe("a timeline", () => {
     expect(first?.timeToFirstTokenP50Ms).to.equal(undefined);
     expect(second?.timeToFirstTokenP50Ms).to.equal(1300);
     expect(second?.timeToFirstTokenP99Ms).to.be.closeTo(1398, 1e-9);
+  });
+
+  it("tells how late requests were where they were sent, and how many were due", () => {
+    const timeline = new Timeline(0, SECOND, 3);
+    timeline.add(request(0.5, 1, { dueNs: 0.4 * SECOND, allowedNs: 0.4 * SECOND }));
+    timeline.add(request(1.5, 2, { dueNs: 0.9 * SECOND, allowedNs: 1.4 * SECOND }));
+    timeline.add(request(2.5, 3));
+    const buckets = timeline.buckets();
+    expect(buckets.map(({ due, sent }) => [due, sent])).to.deep.equal([
+      [2, 1],
+      [0, 1],
+      [0, 1],
+    ]);
+    expect(buckets.map(({ lateness }) => lateness && Math.round(lateness.maxNs / 1e6))).to.deep.equal([100, 100, undefined]);
+  });
+
+  it("has what workers used in each bucket", () => {
+    const timeline = new Timeline(0, SECOND, 2);
+    const reading = {
+      loopDelayMaxNs: 1e6,
+      gcNs: 2e6,
+      gcCount: 1,
+      gcMaxNs: 2e6,
+      fdShare: 0,
+      portShare: Number.NaN,
+      openFds: 20,
+      connections: 4,
+      openedConnections: 4,
+      replacedConnections: 0,
+    };
+    for (const [workerId, sec, loopUtilisation] of [
+      ["a", 0.2, 0.5],
+      ["b", 0.3, 0.7],
+      ["a", 0.7, 0.2],
+      ["a", 2.5, 1],
+    ] as const) {
+      timeline.addUsage({ ...reading, workerId, ns: sec * SECOND, loopUtilisation });
+    }
+    const [first, second] = timeline.buckets();
+    expect(first?.usage).to.deep.equal({
+      workers: 2,
+      loopUtilisationMax: 0.7,
+      loopDelayMaxNs: 1e6,
+      gcNs: 6e6,
+      gcCount: 3,
+      gcMaxNs: 2e6,
+      connections: 8,
+      openFds: 40,
+    });
+    expect(second?.usage).to.equal(undefined);
   });
 
   it("loses neither requests, nor tokens, nor time, wherever they fall", () => {
