@@ -3,6 +3,7 @@ import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
 import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { floorLine } from "./floor.ts";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { targetLines } from "./targets.ts";
@@ -33,7 +34,9 @@ export function reportLines({ run, summary, folder, files }: Report, { width, pa
     if (phase.kind === PhaseKind.PROFILING) blocks.push(...measuredBlocks(phase, progress, hasSeveral(summary), style));
     else blocks.push(warmupLines(phase, progress, style));
   }
-  if (folder !== undefined) blocks.push([`Files: ${folder}${files.length === 0 ? "" : `: ${files.join(", ")}`}`]);
+  const ending = summary.hostFloor === undefined ? [] : wrap(floorLine(summary.hostFloor), style.width).map(paint.dim);
+  if (folder !== undefined) ending.push(`Files: ${folder}${files.length === 0 ? "" : `: ${files.join(", ")}`}`);
+  blocks.push(ending);
   return blocks.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
 }
 

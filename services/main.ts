@@ -26,6 +26,7 @@ async function run(argv: string[]): Promise<number> {
     default: {
       const { runCli } = await import("../clients/cli/command.ts");
       return runCli(argv, undefined, {
+        doctor: async (asked) => (await import("./doctor.ts")).doctor(asked),
         runsRecover: async ({ operands }) => (await import("./recover.ts")).recover(operands),
         variables: async () => (await import("./manual.ts")).serviceVariables(),
         completion: async ({ operands }) => (await import("./manual.ts")).printCompletion(operands),

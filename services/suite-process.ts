@@ -14,6 +14,7 @@ import { type Command, type MemberEvent, RunService } from "../gen/assay/control
 import type { Config } from "./common/config-schema.ts";
 import { configOver } from "./common/config-schema.ts";
 import { AssayError, messageOf } from "./common/errors.ts";
+import { defaultRunsDir } from "./common/floor-store.ts";
 import { createLog, type Log } from "./common/log.ts";
 import { createAddresses, serviceKinds } from "./common/member/addresses.ts";
 import { createMember, type Member } from "./common/member/member.ts";
@@ -462,7 +463,7 @@ function stateDir(): string {
 }
 
 function runsDirOf(config: SuiteConfig): string {
-  return config.controller.runsDir ?? join(process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share"), "assay", "runs");
+  return config.controller.runsDir ?? defaultRunsDir(process.env);
 }
 
 /** The suite's token: given by the parent, or read from its file; the controller's process makes that where it is missing. */

@@ -6,7 +6,7 @@ import type { Execute, GivenOptions } from "./asked.ts";
 import { variableOf } from "./environment.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
 import type { Flag, FlagTable } from "./flags/flag.ts";
-import { configShowFlags, healthFlags, runFlags, sendFlags } from "./flags.ts";
+import { configShowFlags, doctorFlags, healthFlags, runFlags, sendFlags } from "./flags.ts";
 import { problemsOfRun } from "./run-options.ts";
 import {
   runsDeleteFlags,
@@ -102,6 +102,17 @@ export const commands = {
     exits: exits.ofQuestions,
     check: problemsOfSend,
     load: async () => (await import("./send.ts")).send,
+  }),
+  doctor: command({
+    name: "doctor",
+    summary: "measures how good any figure from this machine can be, in about 20 s, against the built-in server",
+    flags: doctorFlags,
+    notes: [
+      "Later runs on this machine print the result beside their figures, until it is started anew or Node or assay change.",
+      "Measure while nothing else runs: what others use shows in every figure.",
+    ],
+    examples: ["assay doctor", "assay doctor --json | jq .pacing.precise"],
+    exits: exits.ofQuestions,
   }),
   configShow: command({
     name: "config show",

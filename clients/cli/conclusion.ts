@@ -13,6 +13,7 @@ import { createPaint } from "../../report/paint.ts";
 import { type Report, reportLines } from "../../report/report.ts";
 import { harmless } from "../../report/text.ts";
 import { messageOf } from "../../services/common/errors.ts";
+import { hintAtDoctor } from "./doctor-hint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { filesIn, writeFiles } from "./run-files.ts";
 import type { SuiteClient } from "./suite-client.ts";
@@ -24,6 +25,8 @@ export interface ConclusionOptions {
   /** Secrets masked. */
   readonly cliCommand: string;
   readonly isJson: boolean;
+  /** Nothing is said that was not asked for. */
+  readonly isQuiet: boolean;
   /** The suite writes on this host. */
   readonly isLocal: boolean;
   /** Absolute; where files of a suite elsewhere go. Default: `artifacts/<name of the run>`. */
@@ -51,6 +54,7 @@ export async function conclude(client: SuiteClient, run: Run, options: Conclusio
   if (report !== undefined && !isJson && hasBegun) {
     const lines = reportLines(report, { width: terminal.width, paint: createPaint(terminal.hasColour) });
     terminal.out(lines.map((line) => `${line}\n`).join(""));
+    if (report.summary.hostFloor === undefined && options.isLocal && !options.isQuiet) hintAtDoctor(terminal);
   }
   if (report === undefined && written.folder !== undefined) say(`what was recorded is in ${written.folder}`);
   return exitCodeOf(run, summary, options);

@@ -41,6 +41,9 @@ export const configShowFlags = {
   ...runFlags,
   json: { ...runFlags.json, doc: "JSON instead of YAML" },
 } as const satisfies FlagTable;
+export const doctorFlags = {
+  json: { ...runFlags.json, doc: "the figures as JSON on stdout instead" },
+} as const satisfies FlagTable;
 /** `assay send` takes what concerns one request. */
 export const sendFlags = {
   models: { ...runFlags.models, doc: "model to ask for; of several the first" },

@@ -1,20 +1,20 @@
-/** `--mock`: the built-in server as a process of this run. */
+/** The built-in server as a process of this command: `--mock`, `assay doctor`. */
 import { AssayError } from "../../services/common/errors.ts";
 import { Companion } from "./companion.ts";
 
 /** An answer of the default 32 tokens takes 360 ms, so that the default 100 requests, 8 at once, take some seconds. */
-const mockArguments = ["mock", "--end-with-input", "--port", "0", "--stamps", "--ttft", "50", "--itl", "10"];
+const usualArguments: readonly string[] = ["--stamps", "--ttft", "50", "--itl", "10"];
 
 const readyTimeoutMs = 10_000;
 
 export class MockServer {
   readonly #companion: Companion;
 
-  /** Starts it at once. `command`: program and arguments up to the subcommand. */
-  constructor(command: readonly string[]) {
+  /** Starts it at once. `command`: program and arguments up to the subcommand. `options` of `assay mock`: how it answers. */
+  constructor(command: readonly string[], options = usualArguments) {
     this.#companion = new Companion({
       name: "mock",
-      command: [...command, ...mockArguments],
+      command: [...command, "mock", "--end-with-input", "--port", "0", ...options],
       // Requests in flight are still answered after a Ctrl-C.
       isDetached: true,
     });

@@ -192,6 +192,7 @@ class Session {
       terminal,
       cliCommand,
       isJson: this.#options.json === true,
+      isQuiet: this.#options.quiet === true,
       isLocal: this.#suite !== undefined,
       artifactDir: this.#artifactDir,
       isInterrupted: interrupts.stop.aborted,

@@ -1,5 +1,6 @@
 /** `--json`: the results of a run as one object for programs. Names are the protos', values are numbers in the unit beside them. Pure. */
-import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import { toJson } from "@bufbuild/protobuf";
+import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type PhaseIdentity, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, TargetSummary } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -18,6 +19,8 @@ export function summaryJson({ run, summary, folder, files }: Report): object {
       details: summary.reasons.map(({ code, verdict, message }) => ({ code, verdict: nameOf(verdict), message })),
       usage: plainJson(summary.client),
     },
+    host_floor:
+      summary.hostFloor === undefined ? undefined : toJson(HostFloorSchema, summary.hostFloor, { useProtoFieldName: true }),
     phases: summary.phases.map((phase) => phaseJson(phase, run.phases.find(({ index }) => index === phase.index)?.asked)),
     folder,
     files,

@@ -10,7 +10,14 @@ import { packagePlugins } from "./packages.mjs";
 const choosing = ["services/main.ts", "services/serve.ts", "services/suite-process.ts"];
 
 /** What these import for a person's command line alone. */
-const forPersons = ["../clients/cli/commands.ts", "../clients/cli/help.ts", "./common/config.ts", "./manual.ts", "./recover.ts"];
+const forPersons = [
+  "../clients/cli/commands.ts",
+  "../clients/cli/help.ts",
+  "./common/config.ts",
+  "./doctor.ts",
+  "./manual.ts",
+  "./recover.ts",
+];
 
 /**
  * What a bundle `loads` of these imports becomes part of its start. Left out of it are those that other bundles load and those that it
@@ -50,8 +57,9 @@ export const bundles = {
       "records-manager",
       "telemetry",
     ),
-    lacks: ["./recover.ts"],
+    lacks: ["./doctor.ts", "./recover.ts"],
   },
+  doctor: { command: "doctor", loads: ["../clients/cli/command.ts", "./doctor.ts"], lacks: ["./recover.ts"] },
   mock: { command: "mock", loads: ["../mock/command.ts"], lacks: forPersons },
   [everyOther]: { loads: ["../clients/cli/command.ts"], lacks: [] },
 };

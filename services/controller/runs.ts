@@ -1,21 +1,24 @@
 /** The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog. */
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
-import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import { type HostFloor, ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
+import { readFloor } from "../common/floor-store.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
+import { hostFloorOf } from "./core/host-floor.ts";
 import { pacingWarning } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
@@ -91,6 +94,8 @@ export class Runs {
     signal: AbortSignal,
   ): Promise<{ readonly execution: RunExecution; readonly warnings: readonly string[] }> {
     const compiled = this.compile(spec);
+    const floor = this.floor();
+    if (floor !== undefined) compiled.spec.hostFloor = floor;
     const runId = wishedId === "" ? newRunId() : wishedId;
     this.checkPlace(runId);
     const isAhead = isPreparedAhead(compiled.spec);
@@ -223,6 +228,16 @@ export class Runs {
     }
     const waiting = this.queue.length + this.preparing.size;
     if (waiting >= this.options.maxQueued) throw new AssayError("resource_exhausted", `${waiting} runs are waiting already`);
+  }
+
+  /** That of this host, where all load comes from it. A person's own suite has no other host, even before its members have joined. */
+  private floor(): HostFloor | undefined {
+    const { members, artifactBase, runsDir } = this.options;
+    const sources = [ServiceKind.WORKER_MANAGER, ServiceKind.WORKER].flatMap((service) => members.serving(service));
+    const here = hostname();
+    const isHere = sources.length > 0 ? sources.every(({ member }) => member.host === here) : artifactBase !== undefined;
+    const floor = isHere ? readFloor(runsDir) : undefined;
+    return floor && hostFloorOf(floor, Date.now() * 1e6);
   }
 
   private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 /** Summaries, timelines and rows of the domain as messages. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
+import { fromJson, type JsonValue, type MessageInitShape } from "@bufbuild/protobuf";
+import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentitySchema } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type {
@@ -37,8 +37,12 @@ export function summaryResponseOf(
     database,
     reasons: reasonsOf(summary.client),
     client: clientUsageOf(summary.client.usage),
+    ...(summary.hostFloor === undefined ? {} : { hostFloor: fromJson(HostFloorSchema, summary.hostFloor as JsonValue, lenient) }),
   };
 }
+
+/** A later version may know more of a floor. */
+const lenient = { ignoreUnknownFields: true };
 
 export function identityOf(phase: PhaseSummary): MessageInitShape<typeof PhaseIdentitySchema> {
   const { counts } = phase;

@@ -85,6 +85,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
     startedWallNs: run.startedWallNs,
     endedWallNs: run.endedWallNs,
     versions: run.versions,
+    hostFloor: (JSON.parse(run.spec) as { readonly hostFloor?: unknown }).hostFloor,
     client: clientSummary(reader, run, distinct, summaries),
     phases: summaries,
   };

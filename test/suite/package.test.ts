@@ -211,7 +211,7 @@ const built = [
   "assay.1",
   "assay.cjs",
   ...[
-    ...["alarm-thread", "cli", "dataset-thread", "metrics-page", "mock", "otel", "otel-grpc"],
+    ...["alarm-thread", "cli", "dataset-thread", "doctor", "metrics-page", "mock", "otel", "otel-grpc"],
     ...["query-thread", "records", "serve", "suite", "timing", "worker"],
   ].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",

@@ -1,5 +1,6 @@
 /** Members of a suite that speak Join to a real controller and do nothing but what a test says. */
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
@@ -117,7 +118,7 @@ export class FakeMember {
           address: "",
           incarnation: this.incarnation,
           pid: process.pid,
-          host: "fake",
+          host: hostname(),
           clock: readClockIdentity(),
           cores: 4,
           memberId: "",

@@ -113,6 +113,8 @@ export interface RunSummary {
   readonly endedWallNs: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly client: ClientSummary;
+  /** What was known of the host's floor, as the spec has it in JSON. */
+  readonly hostFloor: unknown;
   /** In their order. */
   readonly phases: readonly PhaseSummary[];
 }

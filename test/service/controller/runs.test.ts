@@ -1,10 +1,12 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { writeFloor } from "../../../services/common/floor-store.ts";
 import {
   closePhases,
   endPhase,
@@ -15,6 +17,7 @@ import {
   prepareDataset,
   startPhase,
 } from "../../support/fake-member.ts";
+import { goodFloor } from "../../unit/floors.ts";
 import { failureOf, gather, until } from "../rpc/harness.ts";
 import { phaseOf, specOf, TestSuite } from "./suite.ts";
 
@@ -70,6 +73,24 @@ describe("runs of a suite", () => {
       expect(told(members.records)).to.deep.equal(["configure", "startPhase", "closePhase", "finish", "finish"]);
       expect(told(members.workers[0]!).sort()).to.deep.equal(["askTarget", "askTarget", "configure", "finish"]);
       for (const { commands } of members.all) for (const command of commands) expect(command.runId).to.equal(runId);
+    });
+
+    it("carries the floor of the host where all its load comes from this one and has been measured", async () => {
+      const floorIn = async (runId: string) => {
+        await suite.watch(await suite.create(specOf(), runId)).end;
+        const configure = members.records.commandsOf("configure").at(-1)?.action;
+        return configure?.case === "configure" ? configure.value.spec?.hostFloor : undefined;
+      };
+      expect(await floorIn("before")).to.equal(undefined);
+      writeFloor(suite.folder, goodFloor);
+      expect(await floorIn("after")).to.include({ host: "bench", requestsPerSec: 41_000 });
+      expect(await failureOf(suite.create(specOf({ hostFloor: { host: "mine" } })))).to.include({ code: "unimplemented" });
+      const elsewhere = await FakeMember.join({
+        ...{ address: suite.address, services: [ServiceKind.WORKER], hello: { host: "elsewhere" } },
+      });
+      others.push(elsewhere);
+      expect((await suite.runs.getRun({ runId: "after" })).run?.spec?.hostFloor?.host).to.equal("bench");
+      expect((await suite.runs.createRun({ spec: specOf(), runId: "mixed" })).run?.spec?.hostFloor).to.equal(undefined);
     });
 
     it("gives members the effective spec with its secrets, and everybody else the masked one", async () => {
@@ -673,7 +694,7 @@ describe("runs of a suite", () => {
         "records-manager-1",
         "worker-0",
       ]);
-      expect(shown[0]).to.include({ isConnected: true, host: "fake", cores: 4 });
+      expect(shown[0]).to.include({ isConnected: true, host: hostname(), cores: 4 });
       expect(shown[0]?.usage?.loopUtilization).to.equal(0.1);
       expect(shown[0]?.counters).to.deep.equal({ depth: 3n });
       expect([suiteId, version]).to.not.include("");

@@ -1,6 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { summaryJson } from "../../../clients/cli/summary-json.ts";
-import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { ErrorSpreadSchema, HostFloorSchema, PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { createPaint } from "../../../report/paint.ts";
@@ -39,6 +40,27 @@ describe("the report of a run", () => {
       "",
       "Files: /w/artifacts/r: profile_export_aiperf.json, run.db",
     ]);
+  });
+
+  it("tells of the machine's floor above the files, where it is known", () => {
+    const spread = (p50Ms: number, p99Ms: number) => create(ErrorSpreadSchema, { p50Ms, p99Ms });
+    const hostFloor = create(HostFloorSchema, {
+      ageSec: 7300,
+      pacingNormal: spread(0.57, 1.1),
+      pacingPrecise: spread(0.004, 0.4),
+      stamps: spread(0.04, 0.3),
+      requestsPerSec: 41_000,
+      chunksPerSec: 130_000,
+    });
+    const floor =
+      "This machine's floor (assay doctor, 2 h before): sends late by 0.57/1.10 ms p50/p99, 0.00/0.40 with precise pacing, chunks " +
+      "stamped late by 0.04/0.30, one worker 41,000 requests/s, 130,000 chunks/s";
+    const text = lines({ summary: { hostFloor } }).join(" ");
+    expect(text).to.contain(` ${floor} Files:`);
+    const shared = create(HostFloorSchema, { ...hostFloor, busyCores: 1.5, ageSec: 300 });
+    expect(lines({ summary: { hostFloor: shared } }).join(" ")).to.contain(
+      "(assay doctor, 5 min before, while others used 1.50 cores)",
+    );
   });
 
   it("drops columns and breaks names at 80 columns", () => {

@@ -223,6 +223,110 @@ export declare type ProcessUsage = Message<"assay.common.v1.ProcessUsage"> & {
 export declare const ProcessUsageSchema: GenMessage<ProcessUsage>;
 
 /**
+ * How good any figure from a host can be, as `assay doctor` measured it there with the built-in server. Of the same boot, Node and
+ * version of Assay as the run.
+ *
+ * @generated from message assay.common.v1.HostFloor
+ */
+export declare type HostFloor = Message<"assay.common.v1.HostFloor"> & {
+  /**
+   * Name of the host.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * How old it was when the run was created, in seconds.
+   *
+   * @generated from field: double age_sec = 2;
+   */
+  ageSec: number;
+
+  /**
+   * Requests a second at which the lateness of sends was measured.
+   *
+   * @generated from field: double pacing_rate_per_sec = 3;
+   */
+  pacingRatePerSec: number;
+
+  /**
+   * Lateness of sends with normal pacing, in ms.
+   *
+   * @generated from field: assay.common.v1.ErrorSpread pacing_normal = 4;
+   */
+  pacingNormal?: ErrorSpread | undefined;
+
+  /**
+   * Lateness of sends with precise pacing, in ms.
+   *
+   * @generated from field: assay.common.v1.ErrorSpread pacing_precise = 5;
+   */
+  pacingPrecise?: ErrorSpread | undefined;
+
+  /**
+   * How late chunks were stamped, in ms.
+   *
+   * @generated from field: assay.common.v1.ErrorSpread stamps = 6;
+   */
+  stamps?: ErrorSpread | undefined;
+
+  /**
+   * Requests a second that one worker reached.
+   *
+   * @generated from field: double requests_per_sec = 7;
+   */
+  requestsPerSec: number;
+
+  /**
+   * Chunks a second that one worker reached.
+   *
+   * @generated from field: double chunks_per_sec = 8;
+   */
+  chunksPerSec: number;
+
+  /**
+   * Cores that other programs kept busy right before it was measured.
+   *
+   * @generated from field: double busy_cores = 9;
+   */
+  busyCores: number;
+};
+
+/**
+ * Describes the message assay.common.v1.HostFloor.
+ * Use `create(HostFloorSchema)` to create a new message.
+ */
+export declare const HostFloorSchema: GenMessage<HostFloor>;
+
+/**
+ * Two percentiles of an error, in ms.
+ *
+ * @generated from message assay.common.v1.ErrorSpread
+ */
+export declare type ErrorSpread = Message<"assay.common.v1.ErrorSpread"> & {
+  /**
+   * Median.
+   *
+   * @generated from field: double p50_ms = 1;
+   */
+  p50Ms: number;
+
+  /**
+   * 99th percentile.
+   *
+   * @generated from field: double p99_ms = 2;
+   */
+  p99Ms: number;
+};
+
+/**
+ * Describes the message assay.common.v1.ErrorSpread.
+ * Use `create(ErrorSpreadSchema)` to create a new message.
+ */
+export declare const ErrorSpreadSchema: GenMessage<ErrorSpread>;
+
+/**
  * What a phase is for.
  *
  * @generated from enum assay.common.v1.PhaseKind

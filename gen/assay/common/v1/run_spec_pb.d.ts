@@ -8,7 +8,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { PhaseKind } from "./common_pb.js";
+import type { HostFloor, PhaseKind } from "./common_pb.js";
 
 /**
  * Describes the file assay/common/v1/run_spec.proto.
@@ -118,6 +118,13 @@ export declare type RunSpec = Message<"assay.common.v1.RunSpec"> & {
    * @generated from field: repeated double model_weights = 14;
    */
   modelWeights: number[];
+
+  /**
+   * Floor of the host that the load comes from. Filled in by the controller where it is known; refused where a client sets it.
+   *
+   * @generated from field: assay.common.v1.HostFloor host_floor = 20;
+   */
+  hostFloor?: HostFloor | undefined;
 };
 
 /**

@@ -9,7 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, Sample } from "./record_pb.js";
 import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
 import type { TimingProgress } from "../../timing/v1/timing_pb.js";
-import type { PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
+import type { HostFloor, PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { ClientUsage, Sends, SteadyState, VerdictReason, WorkloadNote } from "./validity_pb.js";
 
@@ -478,6 +478,13 @@ export declare type SummarizeRecordsResponse = Message<"assay.records_manager.v1
    * @generated from field: assay.records_manager.v1.ClientUsage client = 11;
    */
   client?: ClientUsage | undefined;
+
+  /**
+   * Floor of the host that the load came from; unset: it was not known when the run was created.
+   *
+   * @generated from field: assay.common.v1.HostFloor host_floor = 20;
+   */
+  hostFloor?: HostFloor | undefined;
 };
 
 /**
