@@ -7,17 +7,17 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
+import { addFigures } from "./support/figures.ts";
+import { chatBody, driveStreams } from "./support/raw-sockets.ts";
 
 const limits = { answersPerSec: 40_000, chunksPerSec: 50_000, pacedPerSec: 24_000 };
 const connections = 64;
 const chatPath = "/v1/chat/completions";
-const endOfAnswer = Buffer.from("data: [DONE]\n\n\r\n0\r\n\r\n", "latin1");
 
 interface Server {
   readonly url: string;
@@ -50,7 +50,12 @@ process.stdout.write(
 );
 const rows = [await benchAnswers(), await benchChunks([]), await benchChunks(["--stamps"]), await benchPaced()];
 process.stdout.write(`${tableOf(rows)}\n`);
-process.exitCode = rows.some((row) => row.count / row.cpuSec < row.limitPerSec) ? 1 : 0;
+addFigures(
+  "mock",
+  rows.map(({ name, limitPerSec, count, cpuSec }) => {
+    return { figure: `${name}, per core`, measured: count / cpuSec, unit: "/s", bar: { of: "figure", atLeast: limitPerSec } };
+  }),
+);
 
 /** Small JSON answers to wrk, or to autocannon where there is no wrk. */
 async function benchAnswers(): Promise<Row> {
@@ -68,8 +73,10 @@ async function benchAnswers(): Promise<Row> {
 async function benchChunks(flags: readonly string[]): Promise<Row> {
   const server = await startServer(["--osl", "200", ...flags]);
   const name = ["separate chunk writes", ...flags].join(" ");
-  await driveStreams(server, connections, Math.min(2, seconds));
-  const row = await measure(server, name, limits.chunksPerSec, "chunkWrites", () => driveStreams(server, connections, seconds));
+  await driveStreams(server.port, connections, Math.min(2, seconds));
+  const row = await measure(server, name, limits.chunksPerSec, "chunkWrites", () =>
+    driveStreams(server.port, connections, seconds),
+  );
   return { ...row, note: `raw sockets, ${connections} connections` };
 }
 
@@ -79,7 +86,7 @@ async function benchPaced(): Promise<Row> {
   const itlMs = 20;
   const server = await startServer(["--osl", "50", "--itl", `${itlMs}`, "--ttft", "20", "--stamps"]);
   const drive = (forSec: number, whole?: (answer: Buffer) => void) =>
-    driveStreams(server, streams, forSec, { whole, spreadMs: itlMs });
+    driveStreams(server.port, streams, forSec, { whole, spreadMs: itlMs });
   await drive(Math.min(2, seconds));
   const lateMs: number[] = [];
   const row = await measure(server, `timed chunks, ${streams} × 50/s asked`, limits.pacedPerSec, "chunkWrites", () =>
@@ -157,22 +164,17 @@ function firstLine(child: ChildProcess): Promise<string> {
   });
 }
 
-function bodyOf(isStreaming: boolean): string {
-  const messages = [{ role: "user", content: "Say one word about the sea and the ships on it." }];
-  return JSON.stringify({ model: "mock", messages, stream: isStreaming });
-}
-
 function driveWithWrk(server: Server, forSec: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "assay-bench-"));
   const script = join(folder, "post.lua");
-  writeFileSync(script, `wrk.method="POST"\nwrk.headers["content-type"]="application/json"\nwrk.body=[[${bodyOf(false)}]]\n`);
+  writeFileSync(script, `wrk.method="POST"\nwrk.headers["content-type"]="application/json"\nwrk.body=[[${chatBody(false)}]]\n`);
   const args = ["-t1", `-c${connections}`, `-d${Math.ceil(forSec)}s`, "-s", script, server.url + chatPath];
   return finished("wrk", args).finally(() => rmSync(folder, { recursive: true }));
 }
 
 function driveWithAutocannon(server: Server, forSec: number): Promise<void> {
   const program = fileURLToPath(import.meta.resolve("autocannon"));
-  const request = ["-m", "POST", "-H", "content-type=application/json", "-b", bodyOf(false)];
+  const request = ["-m", "POST", "-H", "content-type=application/json", "-b", chatBody(false)];
   const load = ["-c", `${connections}`, "-d", `${Math.ceil(forSec)}`];
   return finished(process.execPath, [program, "--no-progress", ...request, ...load, server.url + chatPath]);
 }
@@ -182,58 +184,5 @@ function finished(program: string, args: readonly string[]): Promise<void> {
     const child = spawn(program, args, { stdio: "ignore" });
     child.once("error", reject);
     child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${program} exited with ${code}`))));
-  });
-}
-
-interface DriveOptions {
-  /** Gets each whole answer; without it the bytes are dropped. */
-  readonly whole?: ((answer: Buffer) => void) | undefined;
-  /** The first requests are spread evenly over this time, so that the streams' chunks are not due all at once. */
-  readonly spreadMs?: number;
-}
-
-/** Keeps `count` connections asking for streams. */
-async function driveStreams(server: Server, count: number, forSec: number, options: DriveOptions = {}): Promise<void> {
-  const body = bodyOf(true);
-  const head = `POST ${chatPath} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
-  const request = Buffer.from(head + body, "latin1");
-  const sockets = await Promise.all(Array.from({ length: count }, () => openSocket(server.port)));
-  for (const socket of sockets) againAfterEach(socket, request, options.whole);
-  const startMs = performance.now();
-  for (let i = 0; i < count; ) {
-    const isDue = performance.now() - startMs >= ((options.spreadMs ?? 0) * i) / count;
-    if (isDue) sockets[i++]?.write(request);
-    else await new Promise((resolve) => setImmediate(resolve));
-  }
-  await new Promise((resolve) => setTimeout(resolve, forSec * 1000));
-  await Promise.all(sockets.map(closeSocket));
-}
-
-function openSocket(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ port, host: "127.0.0.1", noDelay: true }, () => resolve(socket));
-    socket.once("error", reject);
-  });
-}
-
-function closeSocket(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once("close", () => resolve());
-    socket.destroy();
-  });
-}
-
-// The end of an answer is always the end of a write; only its last bytes are kept unless the answer is wanted.
-function againAfterEach(socket: Socket, request: Buffer, whole: ((answer: Buffer) => void) | undefined): void {
-  let parts: Buffer[] = [];
-  socket.on("data", (bytes: Buffer) => {
-    parts.push(bytes);
-    const isCut = bytes.length < endOfAnswer.length;
-    const tail = isCut ? Buffer.concat(parts.slice(-endOfAnswer.length)) : bytes;
-    if (tail.subarray(-endOfAnswer.length).equals(endOfAnswer)) {
-      whole?.(Buffer.concat(parts));
-      parts = [];
-      socket.write(request);
-    } else if (whole === undefined && !isCut) parts = [bytes];
   });
 }

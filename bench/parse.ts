@@ -9,6 +9,7 @@ import { createChatEndpoint } from "../endpoints/openai/chat.ts";
 import { readChatEvent } from "../endpoints/openai/chat-event.ts";
 import type { RawRecord } from "../services/common/raw-record.ts";
 import { Measurer } from "../services/record-processor/core/measurer.ts";
+import { addFigures, type Figure } from "./support/figures.ts";
 import { shapes, streamedRecord } from "./support/raw-records.ts";
 
 const barPerSec = 30_000;
@@ -32,6 +33,7 @@ function recordsPerCpuSec(endpoint: Endpoint, records: readonly RawRecord[]): nu
 }
 
 console.log("stream    chunks  reading    records/s    chunks/s    x bar (seconds of CPU)");
+const figures: Figure[] = [];
 for (const [name, shape] of Object.entries(shapes)) {
   for (const chunks of [16, 200]) {
     // Many different records, as in a run: a single one would sit in the processor's caches.
@@ -41,6 +43,8 @@ for (const [name, shape] of Object.entries(shapes)) {
     for (const [reading, endpoint] of [["templates", chat] as const, ["plain", plain] as const]) {
       const rate = recordsPerCpuSec(endpoint, records);
       const ratio = (rate * chunks) / (barPerSec * 16);
+      const bar = chunks === 16 && reading === "templates" ? ({ of: "figure", atLeast: barPerSec } as const) : undefined;
+      figures.push({ figure: `${name}, ${chunks} chunks, ${reading}: records a CPU second`, measured: rate, unit: "/s", bar });
       console.log(
         [name.padEnd(9), String(chunks).padEnd(7), reading.padEnd(9), rate.toFixed(0).padStart(10)].join(" ") +
           [(rate * chunks).toFixed(0).padStart(12), ratio.toFixed(2).padStart(8)].join(" "),
@@ -48,3 +52,4 @@ for (const [name, shape] of Object.entries(shapes)) {
     }
   }
 }
+addFigures("parse", figures);

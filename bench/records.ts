@@ -3,8 +3,6 @@
  * and for streams of 16 chunks. `node bench/records.ts [records per row]`. This process plays a worker: it makes records, batches
  * them as one does, and keeps at most a few batches without an ack.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   ProcessRecordsRequestSchema,
@@ -20,7 +18,7 @@ import { protocolVersion } from "../services/common/version.ts";
 import { machineLine } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { plainRecord, shapes, streamedRecord } from "./support/raw-records.ts";
-import type { RecordsSideMessage } from "./support/records-side.ts";
+import { Side } from "./support/side.ts";
 
 const count = Number(process.argv[2] ?? 100_000);
 const warmUpCount = Math.min(30_000, count);
@@ -104,33 +102,18 @@ for (const [name, recordOf, bar] of [
 reportFigures("records", figures);
 
 async function measure(records: readonly RawRecord[]): Promise<{ perSec: number; cpuUs: number }> {
-  const side = fork(new URL("./support/records-side.ts", import.meta.url));
-  const ready = await answerOf(side);
-  if (ready.kind !== "ready") throw new Error("the records process did not start");
-  const channel = createChannel({ address: ready.address });
+  const side = await Side.start("records-side");
+  const channel = createChannel({ address: side.address });
   const feeder = new Feeder(createClient(RecordProcessorService, channel, codecs).processRecords(), records);
   await feeder.feed(warmUpCount);
-  const before = await usedBy(side);
+  const before = await side.used();
   const startMs = performance.now();
   await feeder.feed(count);
   const sec = (performance.now() - startMs) / 1000;
-  const after = await usedBy(side);
+  const after = await side.used();
   feeder.end();
   channel.close();
-  side.disconnect();
-  await once(side, "exit");
-  const committed = after.committed - before.committed;
+  await side.stop();
+  const committed = after.count - before.count;
   return { perSec: committed / sec, cpuUs: (after.cpuUs - before.cpuUs) / committed };
-}
-
-async function answerOf(side: ChildProcess): Promise<RecordsSideMessage> {
-  const [message] = await once(side, "message", { signal: AbortSignal.timeout(20_000) });
-  return message as RecordsSideMessage;
-}
-
-async function usedBy(side: ChildProcess): Promise<RecordsSideMessage & { kind: "used" }> {
-  side.send("?");
-  const answer = await answerOf(side);
-  if (answer.kind !== "used") throw new Error("the records process did not say what it used");
-  return answer;
 }

@@ -1,20 +1,99 @@
-// Runs the benchmarks named as arguments (`npm run bench -- parse`), or all of them, one after the other.
-import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+// Runs the benches named as arguments (`npm run bench -- pipeline pacing`), or all of them, one after the other, each bounded in time, and
+// prints one table of what they found. `--quick`: short runs that show whether the benches work; their figures mean little.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { figuresVariable, isMet, tableOf } from "../bench/support/figures.ts";
 import { rootFolder } from "./setup.mjs";
 
 const folder = join(rootFolder, "bench");
 const known = readdirSync(folder).flatMap((file) => (file.endsWith(".ts") ? [file.slice(0, -3)] : []));
-const names = process.argv.slice(2);
-const unknown = names.filter((name) => !known.includes(name));
-if (unknown.length > 0) {
-  console.error(`unknown benchmark ${unknown.join(", ")}; there are ${known.join(", ")}`);
-  process.exitCode = 2;
-} else {
-  for (const name of names.length > 0 ? names : known) {
-    console.log(`\n${name}`);
-    const { status } = spawnSync(process.execPath, [join(folder, `${name}.ts`)], { stdio: "inherit" });
-    if (status !== 0) process.exitCode = 1;
+const killDelayMs = 10_000;
+
+/**
+ * Seconds that a bench may take, and its arguments where the runs are to be short.
+ * @type {Readonly<Record<string, { limitSec: number, quick: string[] }>>}
+ */
+const benches = {
+  pipeline: { limitSec: 240, quick: ["2"] },
+  truth: { limitSec: 180, quick: ["60"] },
+  stamps: { limitSec: 240, quick: ["3"] },
+  pacing: { limitSec: 480, quick: ["2", "5"] },
+  "closed-loop": { limitSec: 120, quick: ["2"] },
+  memory: { limitSec: 420, quick: ["5", "500"] },
+  credits: { limitSec: 120, quick: ["1"] },
+  records: { limitSec: 120, quick: ["10000"] },
+  mock: { limitSec: 120, quick: ["1"] },
+  parse: { limitSec: 120, quick: ["0.3"] },
+  store: { limitSec: 120, quick: ["10000"] },
+  small: { limitSec: 120, quick: ["1"] },
+};
+
+process.exitCode = await main();
+
+async function main() {
+  const { values, positionals } = parseArgs({ options: { quick: { type: "boolean", default: false } }, allowPositionals: true });
+  const unknown = positionals.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    console.error(`unknown bench ${unknown.join(", ")}; there are ${known.join(", ")}`);
+    return 2;
   }
+  const names = positionals.length > 0 ? positionals : [...new Set([...Object.keys(benches), ...known])];
+  const scratch = mkdtempSync(join(tmpdir(), "assay-bench-figures-"));
+  const failed = [];
+  const file = join(scratch, "figures.jsonl");
+  for (const name of names) {
+    console.log(`\n${name}`);
+    const code = await runBench(name, values.quick, file);
+    if (code !== 0 && code !== 1) failed.push(`${name} (${code})`);
+  }
+  const figures = figuresIn(file);
+  rmSync(scratch, { recursive: true });
+  console.log(`\n${tableOf(figures)}`);
+  const missed = figures.filter((figure) => isMet(figure) === false).length;
+  const met = figures.filter((figure) => isMet(figure) === true).length;
+  console.log(`${met} bars met, ${missed} missed${failed.length === 0 ? "" : `; not finished: ${failed.join(", ")}`}`);
+  return missed > 0 || failed.length > 0 ? 1 : 0;
+}
+
+/**
+ * Resolves with its exit code, or with why it has none. 1: a bar is missed.
+ * @param {string} name
+ * @param {boolean} isQuick
+ * @param {string} file
+ * @returns {Promise<number | string>}
+ */
+function runBench(name, isQuick, file) {
+  const { limitSec, quick } = benches[name] ?? { limitSec: 300, quick: [] };
+  const child = spawn(process.execPath, [join(folder, `${name}.ts`), ...(isQuick ? quick : [])], {
+    stdio: "inherit",
+    env: { ...process.env, [figuresVariable]: file },
+  });
+  return new Promise((resolve) => {
+    /** @type {string | undefined} */
+    let why;
+    const limit = setTimeout(() => {
+      why = `over ${limitSec} s`;
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), killDelayMs).unref();
+    }, limitSec * 1000);
+    child.once("error", ({ message }) => resolve(message));
+    child.once("exit", (code, signal) => {
+      clearTimeout(limit);
+      resolve(why ?? code ?? String(signal));
+    });
+  });
+}
+
+/**
+ * @param {string} file
+ * @returns {(import("../bench/support/figures.ts").Figure & { bench: string })[]}
+ */
+function figuresIn(file) {
+  if (!existsSync(file)) return [];
+  // JSON has null for NaN.
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  return lines.map((line) => JSON.parse(line, (_, value) => value ?? Number.NaN));
 }

@@ -1,6 +1,6 @@
 /** What the benches of whole runs share: the built-in server in a process of its own, the built command, figures of its processes. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,30 +17,75 @@ export function machineLine(): string {
   return `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"}), Node ${process.versions.node}, load average ${load.toFixed(2)} before\n`;
 }
 
-/** Builds dist/ where it is missing. */
+/** Builds dist/ where it is missing or older than a source. */
 export function ensureBuilt(): void {
-  if (existsSync(command)) return;
-  const { status } = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")], { stdio: "inherit" });
+  const sources = ["services", "endpoints", "metrics", "clients", "report", "mock", "gen"].map((name) => join(root, name));
+  if (existsSync(command) && sources.every((folder) => newestMs(folder) < statSync(command).mtimeMs)) return;
+  process.stdout.write("building dist/\n");
+  const { status } = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   if (status !== 0) throw new Error("dist/ could not be built");
+}
+
+function newestMs(folder: string): number {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Math.max(...entries.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs));
+}
+
+/** Whether `assay run` has this option. */
+export function hasOption(flag: string): boolean {
+  return spawnSync(process.execPath, [command, "help", "run"], { encoding: "utf8" }).stdout.includes(flag);
+}
+
+/** The transports to measure, as arguments of `assay run`; where there is no choice, the one that there is. */
+export function transports(): { readonly name: string; readonly args: readonly string[] }[] {
+  if (!hasOption("--transport")) return [{ name: "undici", args: [] }];
+  return ["http1", "undici"].map((name) => ({ name, args: ["--transport", name] }));
+}
+
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGTERM");
+});
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
+
+/** A child that does not outlive this process. */
+function owned<Child extends ChildProcess>(child: Child): Child {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
 }
 
 export interface RunningServer {
   readonly url: string;
   readonly pid: number;
-  stats(): Promise<{ readonly requests: number; readonly cpuUserUs: number; readonly cpuSystemUs: number }>;
+  stats(): Promise<ServerStats>;
   stop(): Promise<void>;
+}
+
+/** What the benches use of the built-in server's counts. */
+export interface ServerStats {
+  readonly requests: number;
+  readonly chunksWritten: number;
+  readonly chunkWrites: number;
+  readonly openConnections: number;
+  readonly cpuUserUs: number;
+  readonly cpuSystemUs: number;
 }
 
 /** The built-in server with these arguments, on any free port. It lists the model that the benches ask for. */
 export async function startServer(args: readonly string[]): Promise<RunningServer> {
-  const child = spawn(process.execPath, [command, "mock", "--port", "0", "--model", "mock-model", ...args], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const child = owned(
+    spawn(process.execPath, [command, "mock", "--port", "0", "--model", "mock-model", ...args], {
+      stdio: ["ignore", "pipe", "ignore"],
+    }),
+  );
   const url = await firstUrl(child);
   return {
     url,
     pid: child.pid ?? 0,
-    stats: async () => (await fetch(`${url}/stats`)).json() as ReturnType<RunningServer["stats"]>,
+    stats: async () => (await fetch(`${url}/stats`)).json() as Promise<ServerStats>,
     stop: () =>
       new Promise((resolve) => {
         child.once("exit", () => resolve());
@@ -76,19 +121,26 @@ export interface FinishedRun {
 
 const sampleMs = 20;
 
+export interface RunOptions {
+  readonly isMemorySampled?: boolean;
+  /** A run that fails is not shown. */
+  readonly isFailureExpected?: boolean;
+  onStarted?(pid: number): void;
+}
+
 /** Runs `assay run` with these arguments in a folder of its own. */
-export async function runAssay(
-  args: readonly string[],
-  options: { readonly isMemorySampled?: boolean } = {},
-): Promise<FinishedRun> {
+export async function runAssay(args: readonly string[], options: RunOptions = {}): Promise<FinishedRun> {
   const base = mkdtempSync(join(tmpdir(), "assay-bench-"));
   const folder = join(base, "run");
   const cpuBefore = process.resourceUsage();
   const startNs = nowNs();
-  const child = spawn(process.execPath, [command, "run", ...args, "--output-artifact-dir", folder], {
-    cwd: base,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = owned(
+    spawn(process.execPath, [command, "run", ...args, "--output-artifact-dir", folder], {
+      cwd: base,
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
+  options.onStarted?.(child.pid ?? 0);
   let tableNs = 0;
   let errors = "";
   child.stdout.on("data", () => {
@@ -109,7 +161,7 @@ export async function runAssay(
   const exitCode = await new Promise<number | null>((resolve) => child.once("exit", resolve));
   clearInterval(timer);
   const endNs = nowNs();
-  if (exitCode !== 0) process.stderr.write(errors);
+  if (exitCode !== 0 && options.isFailureExpected !== true) process.stderr.write(errors);
   const cpuAfter = process.resourceUsage();
   return {
     exitCode,
@@ -133,6 +185,34 @@ export function nowNs(): number {
   return Number(process.hrtime.bigint());
 }
 
+/** What a run's file says of its requests and of the time from the first send to the last commit. */
+export function spanOf(folder: string): {
+  readonly rows: number;
+  readonly failed: number;
+  readonly outputTokens: number;
+  readonly sec: number;
+} {
+  const db = openRun(folder);
+  const sql = `SELECT count(*) AS rows, count(error_code) AS failed, coalesce(sum(output_sequence_length), 0) AS outputTokens,
+    min(sent_ns) AS firstNs FROM requests`;
+  const found = db.prepare(sql).get() as { rows: number; failed: number; outputTokens: number; firstNs: number };
+  const sqlOfEnd = "SELECT max(ns) AS ns FROM events WHERE kind = 'records_complete'";
+  const { ns } = db.prepare(sqlOfEnd).get() as { ns: number };
+  db.close();
+  return { ...found, sec: (ns - found.firstNs) / 1e9 };
+}
+
+/** Ascending. */
+export function sorted(values: Iterable<number>): Float64Array {
+  return Float64Array.from(values).sort();
+}
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let index = 0; index < values.length; index++) sum += values[index] as number;
+  return sum / values.length;
+}
+
 /** Linear interpolation between the closest ranks; `sorted` ascending, not empty. */
 export function percentile(sorted: Float64Array, share: number): number {
   const rank = share * (sorted.length - 1);
@@ -142,7 +222,7 @@ export function percentile(sorted: Float64Array, share: number): number {
 }
 
 /** A process and all that it started. */
-function treeOf(pid: number): number[] {
+export function treeOf(pid: number): number[] {
   const found = [pid];
   for (const at of found) {
     try {
@@ -157,10 +237,12 @@ function treeOf(pid: number): number[] {
   return found;
 }
 
-function pssOf(pid: number): { bytes: number; processes: number } {
+/** The proportional set sizes of a process and all that it started, or of those whose command line has `name` in it. */
+export function pssOf(pid: number, name = ""): { bytes: number; processes: number } {
   let bytes = 0;
   let processes = 0;
   for (const each of treeOf(pid)) {
+    if (name !== "" && !commandOf(each).includes(name)) continue;
     try {
       bytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${each}/smaps_rollup`, "utf8"))?.[1] ?? 0) * 1024;
       processes++;
@@ -169,6 +251,14 @@ function pssOf(pid: number): { bytes: number; processes: number } {
     }
   }
   return { bytes, processes };
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
 }
 
 /** CPU time of a process and all that it started, those that ended meanwhile by their last reading. */

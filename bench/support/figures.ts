@@ -19,9 +19,14 @@ export interface Figure {
 /** A variable that names a file to which every figure is appended, one JSON object a line. */
 export const figuresVariable = "ASSAY_BENCH_FIGURES";
 
-/** Prints the figures of one bench, adds them to the file that is asked for, and sets exit code 1 where a bar is missed. */
+/** Prints the figures of one bench, and does what `addFigures` does. */
 export function reportFigures(bench: string, figures: readonly Figure[]): void {
   process.stdout.write(`${tableOf(figures.map((figure) => ({ bench, ...figure })))}\n`);
+  addFigures(bench, figures);
+}
+
+/** Adds figures to the file that is asked for, and sets exit code 1 where a bar is missed. */
+export function addFigures(bench: string, figures: readonly Figure[]): void {
   const file = process.env[figuresVariable];
   if (file !== undefined) for (const figure of figures) appendFileSync(file, `${JSON.stringify({ bench, ...figure })}\n`);
   if (figures.some((figure) => isMet(figure) === false)) process.exitCode = 1;
@@ -41,6 +46,7 @@ export function tableOf(figures: readonly (Figure & { readonly bench: string })[
     head: ["bench", "figure", "measured", "beside", "ratio", "bar", "met"],
     colAligns: ["left", "left", "right", "right", "right", "right", "left"],
     style: { head: [], border: [] },
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
   });
   for (const each of figures) {
     const { bench, figure, measured, unit, beside, bar, note } = each;
@@ -48,7 +54,7 @@ export function tableOf(figures: readonly (Figure & { readonly bench: string })[
     table.push([
       bench,
       note === undefined ? figure : `${figure}\n  ${note}`,
-      Number.isNaN(measured) ? "–" : `${numberText(measured)} ${unit}`,
+      Number.isNaN(measured) ? "–" : `${numberText(measured)} ${unit}`.trim(),
       beside === undefined || Number.isNaN(beside.value) ? "" : `${beside.what}: ${numberText(beside.value)}`,
       beside === undefined || Number.isNaN(measured / beside.value) ? "" : (measured / beside.value).toFixed(2),
       bar === undefined ? "" : barText(bar, unit),
@@ -59,14 +65,19 @@ export function tableOf(figures: readonly (Figure & { readonly bench: string })[
 }
 
 function barText({ of, atLeast, atMost }: NonNullable<Figure["bar"]>, unit: string): string {
-  const suffix = of === "ratio" ? "×" : ` ${unit}`;
-  return [
-    ...(atLeast === undefined ? [] : [`≥ ${numberText(atLeast)}${suffix}`]),
-    ...(atMost === undefined ? [] : [`≤ ${numberText(atMost)}${suffix}`]),
-  ].join(", ");
+  const suffix = of === "ratio" ? "×" : unit === "" ? "" : ` ${unit}`;
+  const least = atLeast === undefined ? [] : [`≥ ${grouped(String(atLeast))}${suffix}`];
+  const most = atMost === undefined ? [] : [`≤ ${grouped(String(atMost))}${suffix}`];
+  return [...least, ...most].join(", ");
 }
 
 function numberText(value: number): string {
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
-  return value.toFixed(digits).replace(/(?<=\d)(?=(\d{3})+$)/g, digits === 0 ? " " : "");
+  const size = Math.abs(value);
+  return grouped(Number.isInteger(value) ? String(value) : value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3));
+}
+
+/** Thousands of the whole part apart. */
+function grouped(text: string): string {
+  const [whole = "", ...rest] = text.split(".");
+  return [whole.replace(/\B(?=(\d{3})+$)/g, " "), ...rest].join(".");
 }

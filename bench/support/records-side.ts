@@ -1,6 +1,6 @@
 /**
  * A process that is a suite's records process without a suite: a record-processor and a records-manager with its file, over the
- * network as in a run. Started by `bench/records.ts`; tells its address, and what it used whenever it is asked.
+ * network as in a run. For `bench/records.ts`.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,11 +18,7 @@ import { createRecordProcessorService } from "../../services/record-processor/se
 import { QueryClient } from "../../services/records-manager/query-client.ts";
 import { RecordsRun } from "../../services/records-manager/records-run.ts";
 import { createRecordsManagerService } from "../../services/records-manager/service.ts";
-
-/** What the process tells. */
-export type RecordsSideMessage =
-  | { readonly kind: "ready"; readonly address: string }
-  | { readonly kind: "used"; readonly committed: number; readonly cpuUs: number };
+import { serveParent } from "./side.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "assay-bench-records-"));
 const run = new RecordsRun({
@@ -68,16 +64,11 @@ processor = new ProcessorRun({
   dial: () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords(),
 });
 await processor.ready;
-const tell = (message: RecordsSideMessage): void => {
-  process.send?.(message);
-};
-process.on("message", () => {
-  const { user, system } = process.cpuUsage();
-  tell({ kind: "used", committed: run.committedRows, cpuUs: user + system });
-});
-process.once("disconnect", () => {
-  run.close();
-  rmSync(folder, { recursive: true, force: true });
-  process.exit();
-});
-tell({ kind: "ready", address });
+serveParent(
+  address,
+  () => run.committedRows,
+  () => {
+    run.close();
+    rmSync(folder, { recursive: true, force: true });
+  },
+);

@@ -1,0 +1,57 @@
+/** The client's stamps against those that the built-in server wrote into its chunks, from a run with `--export-level raw`. */
+import { decodeReads } from "../../services/common/chunk-stamps.ts";
+import { openRun } from "./assay.ts";
+
+/** One stream; moments are this host's CLOCK_MONOTONIC, in ns. */
+export interface StampedStream {
+  /** When it was due; 0: as soon as a slot was free. */
+  readonly dueNs: number;
+  /** When the client says that it sent the request, and when the server had read it whole. */
+  readonly sentNs: number;
+  readonly receivedNs: number;
+  /** When the server wrote each chunk with content, and when the client saw the read that completed it. */
+  readonly wroteNs: readonly number[];
+  readonly sawNs: readonly number[];
+  /** First content as the run's own figures have it. */
+  readonly firstContentNs: number;
+}
+
+interface Row {
+  readonly due_ns: number | null;
+  readonly sent_ns: number;
+  readonly first_content_ns: number;
+  readonly reads: Uint8Array;
+  readonly payload: Buffer;
+}
+
+const stampedEvent = /data: \{[^\n]*"assay_sent_ns":"(\d+)"[^\n]*\n\n/g;
+const content = /"content":"[^"]/;
+
+/** The streams of one phase that ended well, in the order of their credits. */
+export function* stampedStreams(folder: string, phase: string): Generator<StampedStream> {
+  const db = openRun(folder);
+  try {
+    const sql = `SELECT due_ns, sent_ns, first_content_ns, reads, payload FROM requests JOIN raw USING (credit_id) JOIN phases USING (phase)
+      WHERE error_code IS NULL AND name = ? ORDER BY credit_id`;
+    for (const row of db.prepare(sql).iterate(phase) as Iterable<Row>) yield streamOf(row);
+  } finally {
+    db.close();
+  }
+}
+
+function streamOf({ due_ns: dueNs, sent_ns: sentNs, first_content_ns: firstNs, reads, payload }: Row): StampedStream {
+  const { readEnds, readNs } = decodeReads(reads);
+  const text = payload.toString("latin1");
+  const wroteNs: number[] = [];
+  const sawNs: number[] = [];
+  let read = 0;
+  for (const event of text.matchAll(stampedEvent)) {
+    if (!content.test(event[0])) continue;
+    const end = event.index + event[0].length;
+    while ((readEnds[read] ?? Number.POSITIVE_INFINITY) < end) read++;
+    wroteNs.push(Number(event[1]));
+    sawNs.push(sentNs + (readNs[read] ?? Number.NaN));
+  }
+  const receivedNs = Number(/"assay_received_ns":"(\d+)"/.exec(text)?.[1]);
+  return { dueNs: dueNs ?? 0, sentNs, receivedNs, wroteNs, sawNs, firstContentNs: sentNs + firstNs };
+}
