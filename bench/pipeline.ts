@@ -8,9 +8,9 @@ import { existsSync } from "node:fs";
 import { ensureBuilt, machineLine, type RunningServer, runAssay, spanOf, startServer, transports } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { driveStreams } from "./support/raw-sockets.ts";
-import { cannonRate, noWrk, wrkRate } from "./support/wrk.ts";
+import { noWrk, runCannon, runWrk } from "./support/wrk.ts";
 
-const seconds = Number(process.argv[2] ?? 5);
+const seconds = Number(process.argv[2] ?? 8);
 const connections = 64;
 const yardstickSec = Math.min(3, seconds);
 const chunksPerStream = 200;
@@ -24,11 +24,12 @@ reportFigures("pipeline", figures);
 async function smallJson(): Promise<Figure[]> {
   const server = await startServer(["--osl", "8"]);
   const found: Figure[] = [];
-  await cannonRate(server.url, connections, 1); // brings the server to temperature
+  await runCannon(server.url, connections, 1); // brings the server to temperature
   for (const { name, args } of transports()) {
-    const before = wrkRate(server.url, connections, yardstickSec);
+    const before = runWrk(server.url, connections, yardstickSec)?.ratePerSec ?? Number.NaN;
     const { rate, cpuMs, note } = await committed(server, [...args, "--osl", "8"], ({ rows }) => rows);
-    const wrk = (before + wrkRate(server.url, connections, yardstickSec)) / 2;
+    const after = runWrk(server.url, connections, yardstickSec)?.ratePerSec ?? Number.NaN;
+    const wrk = (before + after) / 2;
     found.push({
       figure: `small JSON, ${name}: requests committed`,
       measured: rate,
@@ -41,7 +42,7 @@ async function smallJson(): Promise<Figure[]> {
   }
   found.push({
     figure: "autocannon, same server",
-    measured: await cannonRate(server.url, connections, yardstickSec),
+    measured: (await runCannon(server.url, connections, yardstickSec)).ratePerSec,
     unit: "/s",
   });
   await server.stop();

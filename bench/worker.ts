@@ -4,12 +4,8 @@
  * The server needs more of a core than any client, so that rates say little; the ratio is of requests per second of the client's
  * own CPU, which is what it makes of one core. Every figure is the best of its rounds, which take turns.
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
-import autocannon from "autocannon";
 import Table from "cli-table3";
 import { RunSpecSchema, TransportKind } from "../gen/assay/common/v1/run_spec_pb.js";
 import { TurnSchema } from "../gen/assay/dataset/v1/dataset_pb.js";
@@ -18,6 +14,8 @@ import type { Credit } from "../services/common/credits.ts";
 import { createPath } from "../services/worker/request-path.ts";
 import { Sender } from "../services/worker/sender.ts";
 import { ensureBuilt, machineLine, startServer } from "./support/assay.ts";
+import { addFigures, type Figure } from "./support/figures.ts";
+import { noWrk, runCannon, runWrk } from "./support/wrk.ts";
 
 const seconds = Number(process.argv[2] ?? 3);
 const connections = 64;
@@ -25,7 +23,8 @@ const rounds = 3;
 const clock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
 const prompt = "x".repeat(256);
 
-interface Figure {
+/** What one client made of its time. */
+interface Client {
   readonly ratePerSec: number;
   /** CPU of the client per request. */
   readonly cpuUs: number;
@@ -34,13 +33,13 @@ interface Figure {
 ensureBuilt();
 process.stdout.write(machineLine());
 const server = await startServer(["--osl", "8"]);
-const clients: readonly (readonly [name: string, run: () => Promise<Figure | undefined>])[] = [
-  ["wrk", async () => runWrk()],
-  ["autocannon", () => measured(runCannon)],
+const clients: readonly (readonly [name: string, run: () => Promise<Client | undefined>])[] = [
+  ["wrk", async () => wrk()],
+  ["autocannon", () => measured(async () => (await runCannon(server.url, connections, seconds)).requests)],
   ["worker, http1", () => measured(() => runWorker(TransportKind.HTTP1))],
   ["worker, undici", () => measured(() => runWorker(TransportKind.UNDICI))],
 ];
-const best = new Map<string, Figure>();
+const best = new Map<string, Client>();
 // The first round warms everybody up and counts for nothing.
 for (let round = 0; round <= rounds; round++) {
   for (const [name, run] of clients) {
@@ -64,31 +63,39 @@ for (const [name] of clients) {
   table.push([name, rate, cpu, perCore, of("wrk"), of("autocannon")]);
 }
 process.stdout.write(`${table}\n`);
+addFigures("worker", [
+  perCpuSec("worker, http1", "wrk", 0.55),
+  perCpuSec("worker, http1", "autocannon", 1.2),
+  perCpuSec("worker, undici", "wrk", 0.35),
+]);
 
-function shareOf(figure: Figure | undefined, other: Figure | undefined): string {
+/** Requests of a second of the client's CPU, beside another client's. */
+function perCpuSec(name: string, other: string, atLeast: number): Figure {
+  const of = (client: Client | undefined): number => 1e6 / (client?.cpuUs ?? Number.NaN);
+  const beside = { what: other, value: of(best.get(other)) };
+  const note = Number.isNaN(beside.value) ? noWrk : undefined;
+  return {
+    figure: `${name}: requests a CPU second`,
+    measured: of(best.get(name)),
+    unit: "/s",
+    beside,
+    bar: { of: "ratio", atLeast },
+    note,
+  };
+}
+
+function shareOf(figure: Client | undefined, other: Client | undefined): string {
   return figure === undefined || other === undefined ? "" : (other.cpuUs / figure.cpuUs).toFixed(2);
 }
 
 /** A client in this process: its requests over its time, and what they took of the CPU. */
-async function measured(run: () => Promise<number>): Promise<Figure> {
+async function measured(run: () => Promise<number>): Promise<Client> {
   const before = process.cpuUsage();
   const startNs = monotonicNs();
   const requests = await run();
   const elapsedNs = monotonicNs() - startNs;
   const { user, system } = process.cpuUsage(before);
   return { ratePerSec: requests / (elapsedNs / 1e9), cpuUs: (user + system) / requests };
-}
-
-async function runCannon(): Promise<number> {
-  const result = await autocannon({
-    url: `${server.url}/v1/chat/completions`,
-    connections,
-    duration: seconds,
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: bodyText(),
-  });
-  return result["2xx"];
 }
 
 /** Everything that a worker does for a request but for the streams to its peers. */
@@ -147,23 +154,10 @@ function creditOf(id: number): Credit {
   };
 }
 
-function bodyText(): string {
-  return JSON.stringify({ model: "mock-model", messages: [{ role: "user", content: prompt }], max_completion_tokens: 8 });
-}
-
-function runWrk(): Figure | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "assay-wrk-"));
-  const script = join(folder, "post.lua");
-  const body = JSON.stringify(bodyText());
-  writeFileSync(script, `wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\nwrk.body = ${body}\n`);
-  const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, `${server.url}/v1/chat/completions`];
+function wrk(): Client | undefined {
   const beforeUs = childrenCpuUs();
-  const { stdout, error } = spawnSync("wrk", args, { encoding: "utf8" });
-  const cpuUs = childrenCpuUs() - beforeUs;
-  rmSync(folder, { recursive: true });
-  if (error !== undefined) return undefined;
-  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-  return { ratePerSec: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), cpuUs: cpuUs / requests };
+  const found = runWrk(server.url, connections, seconds);
+  return found && { ratePerSec: found.ratePerSec, cpuUs: (childrenCpuUs() - beforeUs) / found.requests };
 }
 
 /** Of all children that have ended, in ticks of 10 ms. */

@@ -17,6 +17,7 @@ const killDelayMs = 10_000;
  * @type {Readonly<Record<string, { limitSec: number, quick: string[] }>>}
  */
 const benches = {
+  worker: { limitSec: 180, quick: ["1"] },
   pipeline: { limitSec: 240, quick: ["2"] },
   truth: { limitSec: 180, quick: ["60"] },
   stamps: { limitSec: 240, quick: ["3"] },

@@ -12,27 +12,31 @@ export const smallBody = JSON.stringify({
   max_completion_tokens: 8,
 });
 
-export const hasWrk = spawnSync("wrk", ["-v"]).error === undefined;
+const timeoutSec = 20;
+const hasWrk = spawnSync("wrk", ["-v"]).error === undefined;
 export const noWrk = "wrk is not installed (Debian has it as a package): nothing to compare with";
 
-/** Requests per second of wrk with one thread; NaN where it is not installed. `cpu`: the only core that it may use. */
-export function wrkRate(url: string, connections: number, sec: number, cpu?: number): number {
-  if (!hasWrk) return Number.NaN;
-  const folder = mkdtempSync(join(tmpdir(), "assay-wrk-"));
-  const script = join(folder, "post.lua");
-  writeFileSync(
-    script,
-    `wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\nwrk.body = ${JSON.stringify(smallBody)}\n`,
-  );
-  const args = ["-t1", `-c${connections}`, `-d${Math.ceil(sec)}s`, "-s", script, `${url}/v1/chat/completions`];
-  const pinned = cpu === undefined ? (["wrk", args] as const) : (["taskset", ["-c", String(cpu), "wrk", ...args]] as const);
-  const { stdout } = spawnSync(pinned[0], pinned[1], { encoding: "utf8", timeout: (sec + 20) * 1000 });
-  rmSync(folder, { recursive: true });
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout ?? "")?.[1] ?? Number.NaN);
+export interface Yardstick {
+  readonly requests: number;
+  readonly ratePerSec: number;
 }
 
-/** Requests per second of autocannon in this process, by duration: with a count it reports whole seconds. */
-export async function cannonRate(url: string, connections: number, sec: number): Promise<number> {
+/** wrk with one thread; undefined where it is not installed. */
+export function runWrk(url: string, connections: number, sec: number): Yardstick | undefined {
+  if (!hasWrk) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), "assay-wrk-"));
+  const script = join(folder, "post.lua");
+  const body = JSON.stringify(smallBody);
+  writeFileSync(script, `wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\nwrk.body = ${body}\n`);
+  const args = ["-t1", `-c${connections}`, `-d${Math.ceil(sec)}s`, "-s", script, `${url}/v1/chat/completions`];
+  const { stdout } = spawnSync("wrk", args, { encoding: "utf8", timeout: (sec + timeoutSec) * 1000 });
+  rmSync(folder, { recursive: true });
+  const find = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? Number.NaN);
+  return { requests: find(/(\d+) requests in/), ratePerSec: find(/Requests\/sec:\s+([\d.]+)/) };
+}
+
+/** autocannon in this process, by duration: with a count it reports whole seconds. */
+export async function runCannon(url: string, connections: number, sec: number): Promise<Yardstick> {
   const result = await autocannon({
     url: `${url}/v1/chat/completions`,
     connections,
@@ -41,5 +45,5 @@ export async function cannonRate(url: string, connections: number, sec: number):
     headers: { "content-type": "application/json" },
     body: smallBody,
   });
-  return result["2xx"] / result.duration;
+  return { requests: result["2xx"], ratePerSec: result["2xx"] / result.duration };
 }
