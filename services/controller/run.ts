@@ -13,13 +13,19 @@ import {
   RunSchema,
   RunState,
 } from "../../gen/assay/controller/v1/controller_pb.js";
-import { FinishRunSchema, type MemberEvent, ReapWorkerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  type AdjustPhase,
+  FinishRunSchema,
+  type MemberEvent,
+  ReapWorkerSchema,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
+import { checkAdjustable, loadChangeText } from "./core/load-change.ts";
 import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -160,13 +166,14 @@ export class RunExecution {
     if (now && !this.isOver) this.tell(() => machine.cancel(monotonicNs()));
   }
 
-  adjust(action: { readonly phase: number; readonly concurrency?: number | undefined }): Promise<unknown> {
-    const value = {
-      $typeName: "assay.controller.v1.AdjustPhase" as const,
-      phase: action.phase,
-      ...(action.concurrency === undefined ? {} : { concurrency: action.concurrency }),
-    };
-    return this.talk.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
+  /**
+   * Changes the load of the phase that runs; resolves when timing has done it. Rejects with `failed_precondition` where no phase or
+   * another one runs, or it does not have what is to be changed.
+   */
+  async adjust(value: AdjustPhase): Promise<void> {
+    checkAdjustable(this.run, value);
+    await this.talk.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
+    this.note("load_changed", loadChangeText(this.run, value), value.phase);
   }
 
   /** The controller ends in the middle of it: nothing of the run keeps the process alive. */

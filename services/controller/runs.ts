@@ -7,7 +7,7 @@ import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { type HostFloor, ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { type AdjustPhase, FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -158,6 +158,17 @@ export class Runs {
       this.countEnd(execution);
     }
     this.remember(execution);
+    return execution.run;
+  }
+
+  /** Changes the load of the phase that runs. Throws `not_found`, and as `RunExecution.adjust`. */
+  async adjust(runId: string, change: AdjustPhase): Promise<Run> {
+    const execution = this.executions.get(runId);
+    if (execution === undefined || execution.isOver) {
+      this.get(runId);
+      throw new AssayError("failed_precondition", `run ${runId} has ended`);
+    }
+    await execution.adjust(change);
     return execution.run;
   }
 

@@ -74,6 +74,10 @@ function runService(runs: Runs): Implementation {
         yield* watch(runs, execution, intervalMs, signal);
       },
       cancelRun: ({ runId, now, reason }) => ({ run: runs.cancel(runId, now, reason) }),
+      adjustRun: async ({ runId, adjust }) => {
+        if (adjust === undefined) throw new AssayError("invalid_argument", "adjust: needed");
+        return { run: await runs.adjust(runId, adjust) };
+      },
       deleteRun: ({ runId }) => {
         runs.delete(runId);
         return {};
@@ -158,10 +162,7 @@ async function steer(runs: Runs, execution: RunExecution, incoming: AsyncIterato
     const { message } = next.value;
     switch (message.case) {
       case "adjust":
-        if (message.value.ratePerSec !== undefined || message.value.isPaused !== undefined) {
-          throw new AssayError("unimplemented", "adjust: only the concurrency can be changed in this version");
-        }
-        await execution.adjust({ phase: message.value.phase, concurrency: message.value.concurrency });
+        await execution.adjust(message.value);
         break;
       case "cancel":
         runs.cancel(execution.run.runId, message.value.now, message.value.reason);

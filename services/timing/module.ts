@@ -1,11 +1,12 @@
 /** Timing as a module of its process: the runs that are configured here, and the controller's commands for them. */
-import type { ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { AdjustPhase, ConfigureRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ServiceModule } from "../common/module.ts";
 import { familiesOf, PhaseHistograms, RunTotals } from "../common/observe/counting.ts";
 import { shapeOf } from "./core/dataset-shape.ts";
+import type { LoadChange } from "./core/load-change.ts";
 import { timingInstruments } from "./instruments.ts";
 import { createTimingService } from "./service.ts";
 import { TimingRun } from "./timing-run.ts";
@@ -69,9 +70,7 @@ export function createTimingModule({ log, clock, report }: TimingDeps): ServiceM
           find(runId).stopPhase(action.value.reason, action.value.cancelInFlight, action.value.graceSec);
           return done;
         case "adjustPhase":
-          if (action.value.concurrency === undefined)
-            throw new AssayError("unimplemented", "only the concurrency can be adjusted");
-          find(runId).setConcurrency(action.value.concurrency);
+          find(runId).adjustPhase(changeOf(action.value));
           return done;
         case "reapWorker":
           for (const run of runs.values()) run.workerReaped(action.value.workerId);
@@ -106,4 +105,8 @@ export function createTimingModule({ log, clock, report }: TimingDeps): ServiceM
     timingProgress: () => [...runs.values()].flatMap((run) => run.progress()),
     stop: async () => closeAll(),
   };
+}
+
+function changeOf({ phase, concurrency, prefillConcurrency, ratePerSec, isPaused }: AdjustPhase): LoadChange {
+  return { phase, concurrency, prefill: prefillConcurrency, ratePerSec, isPaused };
 }

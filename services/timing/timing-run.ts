@@ -35,6 +35,7 @@ import { WakeTimer } from "../common/wake-timer.ts";
 import { wireRangesOf } from "../common/wire-ranges.ts";
 import type { DatasetShape } from "./core/dataset-shape.ts";
 import type { CreditCounts } from "./core/ledger.ts";
+import type { LoadChange } from "./core/load-change.ts";
 import { planPhase } from "./core/phase-plan.ts";
 import { TargetLoads } from "./core/targets.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
@@ -128,8 +129,9 @@ export class TimingRun {
     this.arm();
   }
 
-  setConcurrency(concurrency: number): void {
-    this.core.setConcurrency(concurrency, monotonicNs());
+  /** Throws as `checkChange`. */
+  adjustPhase(change: LoadChange): void {
+    this.core.adjustPhase(change, monotonicNs());
     this.arm();
   }
 

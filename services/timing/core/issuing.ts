@@ -148,7 +148,7 @@ function issueAhead(context: IssuingContext, now: number): void {
     for (let draft = redrawnTurn(member); draft !== undefined; draft = redrawnTurn(member)) context.issue(member, draft);
   }
   for (;;) {
-    if (draws.nextDueNs > until && draws.redrawCount === 0) return;
+    if (draws.nextDrawNs > until) return;
     const playing = draws.redrawCount === 0 ? earliestWaiting(context.members) : undefined;
     const next = playing && nextReadyTurn(draws, playing, draws.nextDueNs);
     const member = next === undefined ? leastLoaded(context.members) : playing;

@@ -97,6 +97,13 @@ export class Ledger {
     return lost;
   }
 
+  /** The holder's credits of a phase that are out have other due times from here on, as far as timing is concerned. */
+  reschedule(holder: Holder, phase: number, move: (dueNs: number) => number): void {
+    for (const [id, credit] of holder.issued) {
+      if (credit.phase === phase) holder.issued.set(id, { ...credit, dueNs: move(credit.dueNs) });
+    }
+  }
+
   counts(phase: number): CreditCounts {
     const sets = this.#sets(phase);
     return {

@@ -1,4 +1,4 @@
-import type { Credit } from "../../common/credits.ts";
+import type { Credit, RecallScope } from "../../common/credits.ts";
 import type { Holder } from "./ledger.ts";
 import type { PlaceHolder } from "./phase.ts";
 import { WaitingSessions } from "./sessions.ts";
@@ -21,8 +21,8 @@ export class Member implements SlotShare {
   continuing = 0;
   /** The recall that has not been answered. */
   recall: { readonly id: number; readonly count: number } | undefined;
-  /** The recall that ends a phase waits for the open one's answer. */
-  isStopRecallDue = false;
+  /** To be called back once the open recall is answered. */
+  wantedRecall: RecallScope | undefined;
   /** `settledCount` when a recall last found nothing; until more comes back another one would find nothing either. */
   barrenAt = -1;
 

@@ -1,5 +1,5 @@
 import { AssayError } from "../../common/errors.ts";
-import { PhaseDraws, type PhaseSpec, type PhaseStage } from "./phase.ts";
+import { PhaseDraws, type PhaseSpec, type PhaseStage, type Reschedule } from "./phase.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
 import { nextLevelNs, type Ramp, rampLevel } from "./ramp.ts";
 
@@ -33,6 +33,7 @@ export class PhaseRun {
   readonly draws: PhaseDraws;
   readonly prefill: PrefillSlots | undefined;
   #ramps: { readonly concurrency?: Ramp | undefined; readonly prefill?: Ramp | undefined };
+  #pausedNs: number | undefined;
   #stoppedNs = Number.POSITIVE_INFINITY;
   #sentNs = Number.POSITIVE_INFINITY;
   #cancelAtNs = Number.POSITIVE_INFINITY;
@@ -58,6 +59,27 @@ export class PhaseRun {
     const sinceNs = now - this.draws.startNs;
     if (prefill !== undefined && this.prefill !== undefined) this.prefill.limit = rampLevel(prefill, sinceNs);
     return concurrency && rampLevel(concurrency, sinceNs);
+  }
+
+  /** Nothing is issued, and the schedule stands still. */
+  get isPaused(): boolean {
+    return this.#pausedNs !== undefined;
+  }
+
+  /** Since when it is paused; `now` where it is not: from here on a change of the schedule counts. */
+  scheduleNs(now: number): number {
+    return this.#pausedNs ?? now;
+  }
+
+  pause(now: number): void {
+    this.#pausedNs ??= now;
+  }
+
+  /** The schedule goes on from where it stood. Says what becomes of due times. */
+  resume(now: number): Reschedule {
+    const move = this.draws.hold(this.#pausedNs ?? now, now);
+    this.#pausedNs = undefined;
+    return move;
   }
 
   /** Whoever sets a limit by hand ends its ramp. */

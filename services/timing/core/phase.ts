@@ -108,6 +108,9 @@ export interface PhaseSpec {
  */
 export type PhaseStage = "issuing" | "stopped" | "sent" | "cancelled" | "returned";
 
+/** From a due time to the one that it has after a change of the schedule. */
+export type Reschedule = (dueNs: number) => number;
+
 /** What a phase has drawn and may still draw. */
 export class PhaseDraws {
   readonly spec: PhaseSpec;
@@ -116,6 +119,8 @@ export class PhaseDraws {
   readonly #redraws: Draft[] = [];
   #redrawsFrom = 0;
   #dueNs = Number.POSITIVE_INFINITY;
+  /** How long the schedule has stood still. */
+  #heldNs = 0;
   #index = 0;
   #sessions = 0;
   #counted = 0;
@@ -140,6 +145,16 @@ export class PhaseDraws {
   /** When the next arrival that has not been drawn is due; 0 in a closed loop, Infinity when the schedule is over. */
   get nextDueNs(): number {
     return this.#pacer === undefined ? 0 : this.#dueNs;
+  }
+
+  /** As `nextDueNs`, of those that are to be drawn again, too. */
+  get nextDrawNs(): number {
+    return this.#redraws[this.#redrawsFrom]?.dueNs ?? this.nextDueNs;
+  }
+
+  /** Whether its schedule has a rate that can be changed. */
+  get hasRate(): boolean {
+    return this.#pacer?.setRate !== undefined;
   }
 
   /** How many requests the count still allows; Infinity without a count. */
@@ -179,7 +194,7 @@ export class PhaseDraws {
 
   /** The first turn of the next session, redraws before new ones; undefined when none is left or, with a pacer, due by `time`. */
   firstTurn(time: number): Draft | undefined {
-    if (this.#redrawsFrom < this.#redraws.length) return this.#takeRedraw();
+    if (this.redrawCount > 0) return this.nextDrawNs <= time ? this.#takeRedraw() : undefined;
     if (this.#freshLeft() <= 0 || this.nextDueNs > time) return undefined;
     const draw = this.#next as ConversationDraw;
     this.#next = undefined;
@@ -195,7 +210,33 @@ export class PhaseDraws {
 
   /** A first turn came back unused and is to be drawn again. */
   redraw(credit: Credit): void {
-    if (!this.#isStopped) this.#redraws.push({ ...credit });
+    if (this.#isStopped) return;
+    let at = this.#redraws.length;
+    while (at > this.#redrawsFrom && (this.#redraws[at - 1] as Draft).dueNs > credit.dueNs) at--;
+    this.#redraws.splice(at, 0, { ...credit });
+  }
+
+  /** From `now` on the schedule goes by another rate. Says what becomes of due times after that, for those that are out. */
+  setRate(ratePerSec: number, now: number): Reschedule {
+    const zeroNs = this.startNs + this.#heldNs;
+    const move = this.#pacer?.setRate?.(ratePerSec, now - zeroNs);
+    return this.#moved((dueNs) => (move === undefined ? dueNs : zeroNs + move(dueNs - zeroNs)));
+  }
+
+  /** The schedule has stood still for this time: what was due after its begin is due as much later. */
+  hold(fromNs: number, untilNs: number): Reschedule {
+    const heldNs = untilNs - fromNs;
+    this.#heldNs += heldNs;
+    return this.#moved((dueNs) => (dueNs <= fromNs ? dueNs : dueNs + heldNs));
+  }
+
+  #moved(move: Reschedule): Reschedule {
+    if (Number.isFinite(this.#dueNs)) this.#dueNs = move(this.#dueNs);
+    for (let at = this.#redrawsFrom; at < this.#redraws.length; at++) {
+      const draft = this.#redraws[at] as Draft;
+      this.#redraws[at] = { ...draft, dueNs: move(draft.dueNs) };
+    }
+    return move;
   }
 
   /** An arrival that was due passes without a request. Returns false when nothing fresh is left. */
@@ -259,7 +300,7 @@ export class PhaseDraws {
 
   #takeDue(): number {
     const dueNs = this.nextDueNs;
-    if (this.#pacer !== undefined) this.#dueNs = this.startNs + this.#pacer.nextDueNs();
+    if (this.#pacer !== undefined) this.#dueNs = this.startNs + this.#heldNs + this.#pacer.nextDueNs();
     return dueNs;
   }
 

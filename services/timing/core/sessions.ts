@@ -60,6 +60,14 @@ export class WaitingSessions {
     return this.#waiting.splice(at, 1)[0];
   }
 
+  /** Turns that were drawn before have other due times. */
+  reschedule(move: (dueNs: number) => number): void {
+    for (const [at, waiting] of this.#waiting.entries()) {
+      if (!waiting.isRedraw) continue;
+      this.#waiting[at] = { ...waiting, credit: { ...waiting.credit, dueNs: move(waiting.credit.dueNs) } };
+    }
+  }
+
   /** Ends sessions: all, or only those whose next turn has not been drawn yet. Returns what they were waiting for. */
   end(which: "all" | "undrawn"): readonly WaitingTurn[] {
     const ended = this.#waiting.filter((waiting) => which === "all" || !waiting.isRedraw);

@@ -24,8 +24,9 @@ import { checkLeaseTerms, UNLIMITED_SLOTS } from "../../common/credits.ts";
 import { AssayError, type ErrorCode } from "../../common/errors.ts";
 import { issueDue } from "./issuing.ts";
 import { type CreditCounts, type Draft, Ledger, type PhaseAccount } from "./ledger.ts";
+import { checkChange, type LoadChange } from "./load-change.ts";
 import { Member } from "./member.ts";
-import { type PhaseSpec, type PhaseStage, placeHolderOf } from "./phase.ts";
+import { type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { planTailRecall } from "./recall.ts";
 import { turnsLeft } from "./sessions.ts";
@@ -126,8 +127,8 @@ export interface TimingCore {
   roundTripMeasured(roundTripNs: number): void;
   /** Throws `failed_precondition` while the phase before has not come back, `invalid_argument` for a spec without stop condition. */
   startPhase(spec: PhaseSpec, now: number): void;
-  /** New concurrency of the phase under way (closed or ceiling): raises as slots get free, cuts as workers come down to it. */
-  setConcurrency(concurrency: number, now: number): void;
+  /** Another load from now on, under way. Throws as `checkChange`; then nothing has changed. */
+  adjustPhase(change: LoadChange, now: number): void;
   /** Stops drawing and calls back what is unsent; what is in flight may go on for `graceNs` (default: the phase's). */
   stopPhase(reason: string, now: number, graceNs?: number): void;
   /** Stops, and ends what is in flight. */
@@ -245,15 +246,27 @@ class Timing implements TimingCore {
       );
     }
     this.#phase = new PhaseRun(spec, now);
-    for (const member of this.#members.values()) member.isStopRecallDue = false;
+    for (const member of this.#members.values()) member.wantedRecall = undefined;
     this.#stopReason = undefined;
     this.#concurrency = spec.load.kind === "open" ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(spec.load.concurrency));
     this.#pump(now);
   }
 
-  setConcurrency(concurrency: number, now: number): void {
-    this.#concurrency = Math.max(0, Math.floor(concurrency));
-    this.#phase?.endRamp("concurrency");
+  adjustPhase(change: LoadChange, now: number): void {
+    this.#noticeStall(now);
+    const phase = checkChange(change, this.#phase);
+    const { concurrency, prefill, ratePerSec, isPaused } = change;
+    if (concurrency !== undefined) {
+      this.#concurrency = concurrency;
+      phase.endRamp("concurrency");
+    }
+    if (prefill !== undefined && phase.prefill !== undefined) {
+      phase.prefill.limit = prefill;
+      phase.endRamp("prefill");
+    }
+    if (ratePerSec !== undefined) this.#setRate(phase, ratePerSec, now);
+    if (isPaused === true && !phase.isPaused) this.#pause(phase, now);
+    if (isPaused === false && phase.isPaused) this.#reschedule(phase, phase.resume(now));
     this.#pump(now);
   }
 
@@ -294,7 +307,8 @@ class Timing implements TimingCore {
       if (member.isReachable && member.waiting.nextReadyNs > this.#now) wakeNs = Math.min(wakeNs, member.waiting.nextReadyNs);
     }
     const aheadNs = phase.spec.load.kind === "open" ? this.#horizonNs : 0;
-    const issueNs = phase.draws.nextDueNs - aheadNs;
+    if (phase.isPaused) return wakeNs;
+    const issueNs = phase.draws.nextDrawNs - aheadNs;
     return issueNs > this.#now ? Math.min(wakeNs, issueNs) : wakeNs;
   }
 
@@ -460,12 +474,13 @@ class Timing implements TimingCore {
     if (phase !== undefined) this.#concurrency = phase.followRamps(now) ?? this.#concurrency;
     this.#distribute(members);
     if (phase === undefined) return;
-    if (!phase.isSent && !phase.draws.isStopped && !phase.isTimeUp(now)) this.#issue(phase, members, now);
+    const isIssuing = !phase.isSent && !phase.draws.isStopped && !phase.isTimeUp(now);
+    if (isIssuing && !phase.isPaused) this.#issue(phase, members, now);
     for (let step = this.#nextStep(phase, now); step !== undefined; step = this.#nextStep(phase, now)) {
       this.#take(step, phase, now);
       if (step.kind === "shun_holders" || step.kind === "shun_busy") break;
     }
-    for (const member of members) if (member.isStopRecallDue) this.#recallForStop(phase, member);
+    for (const member of members) if (member.wantedRecall !== undefined) this.#recallWanted(phase, member, member.wantedRecall);
     this.#stages.set(phase.spec.index, phase.stage);
   }
 
@@ -524,27 +539,57 @@ class Timing implements TimingCore {
     member.link.send({ kind: "recall", recallId: id, phase: phase.spec.index, scope, firstTurnsOnly });
   }
 
-  #recallForStop(phase: PhaseRun, member: Member): void {
+  #recallWanted(phase: PhaseRun, member: Member, scope: RecallScope): void {
     if (member.recall !== undefined) return;
-    member.isStopRecallDue = false;
-    const { load, stop } = phase.spec;
-    const isScheduleEnd = load.kind === "open" && this.#stopReason === DURATION_OVER && stop.durationNs !== undefined;
-    const scope: RecallScope = isScheduleEnd
-      ? { kind: "due_after", dueAfterNs: phase.draws.startNs + (stop.durationNs as number) }
-      : { kind: "all" };
+    member.wantedRecall = undefined;
     this.#recall(member, phase, scope, false, 0);
+  }
+
+  /** Nothing that could leave later than now leaves; the schedule stands still. */
+  #pause(phase: PhaseRun, now: number): void {
+    phase.pause(now);
+    this.#wantRecall(phase.spec.load.kind === "open" ? { kind: "due_after", dueAfterNs: now } : { kind: "all" });
+  }
+
+  /** What was issued ahead by the old rate comes back, to be drawn again at its new time. */
+  #setRate(phase: PhaseRun, ratePerSec: number, now: number): void {
+    const fromNs = phase.scheduleNs(now);
+    this.#reschedule(phase, phase.draws.setRate(ratePerSec, fromNs));
+    if (phase.spec.load.kind === "open") this.#wantRecall({ kind: "due_after", dueAfterNs: fromNs });
+  }
+
+  /** The workers know the old times; what they send before they are asked for it is sent. */
+  #reschedule(phase: PhaseRun, move: Reschedule): void {
+    for (const member of this.#members.values()) {
+      this.#ledger.reschedule(member.holder, phase.spec.index, move);
+      member.waiting.reschedule(move);
+    }
+  }
+
+  /** A wish that waits already was earlier, and so takes more. */
+  #wantRecall(scope: RecallScope): void {
+    for (const member of this.#members.values()) member.wantedRecall ??= scope;
+  }
+
+  #stopScope({ spec, draws }: PhaseRun, reason: string): RecallScope {
+    const { durationNs } = spec.stop;
+    const isScheduleEnd = spec.load.kind === "open" && reason === DURATION_OVER && durationNs !== undefined;
+    return isScheduleEnd ? { kind: "due_after", dueAfterNs: draws.startNs + durationNs } : { kind: "all" };
   }
 
   #stop(phase: PhaseRun, reason: string, now: number, graceNs?: number): void {
     const wasStopped = phase.draws.isStopped;
+    // While it was paused nothing was due.
+    if (phase.isPaused) this.#reschedule(phase, phase.resume(now));
     if (!wasStopped) this.#dropArrivals(phase, now);
     phase.stop(now, graceNs);
     // After sending complete there is nothing to call back; the stop only limits how long the rest may take.
     if (wasStopped) return;
     this.#stopReason = reason;
+    const scope = this.#stopScope(phase, reason);
     for (const member of this.#members.values()) {
       member.waiting.end("all");
-      member.isStopRecallDue = true;
+      member.wantedRecall = scope;
     }
   }
 

@@ -121,6 +121,7 @@ export class FakeSuite {
         getRun: missing,
         listRuns: missing,
         deleteRun: missing,
+        adjustRun: missing,
         driveRun: missing,
       },
     });

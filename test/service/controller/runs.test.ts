@@ -595,14 +595,16 @@ describe("runs of a suite", () => {
       const stream = suite.runs.driveRun({});
       const states: RunState[] = [];
       const warnings: string[] = [];
+      const changes: string[] = [];
       const closed = Promise.withResolvers<unknown>();
-      stream.onMessage(({ run, warnings: said }) => {
+      stream.onMessage(({ run, events, warnings: said }) => {
+        changes.push(...events.filter(({ kind }) => kind === "load_changed").map(({ message }) => message));
         if (run !== undefined) states.push(run.state);
         warnings.push(...said);
       });
       stream.onClose((error) => closed.resolve(error));
       stream.send(create);
-      return { stream, states, warnings, closed: closed.promise };
+      return { stream, states, warnings, changes, closed: closed.promise };
     }
     const createOf = (runId: string, cancelOnDisconnect = false): Request => ({
       message: { case: "create", value: { run: { runId, spec: specOf() }, cancelOnDisconnect, intervalMs: 50 } },
@@ -611,15 +613,20 @@ describe("runs of a suite", () => {
 
     it("are created, adjusted, and watched to their end", async () => {
       holdPhases();
-      const { stream, states, closed } = drive(createOf("d"));
+      const { stream, states, changes, closed } = drive(createOf("d"));
       await running(states);
       stream.send({ message: { case: "adjust", value: { phase: 0, concurrency: 9 } } });
       await until("timing to be told", () => members.timing.commandsOf("adjustPhase").length === 1);
       const adjust = members.timing.commandsOf("adjustPhase")[0]?.action;
       expect(adjust?.case === "adjustPhase" && adjust.value.concurrency).to.equal(9);
+      await suite.runs.adjustRun({ runId: "d", adjust: { phase: 0, isPaused: true, requestedBy: "ann@laptop" } });
       endPhase(members.timing, "d", 0);
       expect(await closed).to.equal(undefined);
       expect(states.at(-1)).to.equal(RunState.COMPLETED);
+      expect(changes).to.deep.equal([
+        "phase profiling: concurrency 9; asked by a client",
+        "phase profiling: paused; asked by ann@laptop",
+      ]);
     });
 
     it("are cancelled by a message", async () => {
@@ -668,6 +675,23 @@ describe("runs of a suite", () => {
       expect(warnings).to.deep.equal(["phase profiling: concurrency 4 is above its 2 requests and will not be reached"]);
     });
 
+    it("are not adjusted in a phase that does not run, without a change, or once they have ended", async () => {
+      holdPhases();
+      const { states } = drive(createOf("d"));
+      await running(states);
+      const refused = (adjust?: object) => failureOf(suite.runs.adjustRun({ runId: "d", ...(adjust && { adjust }) }));
+      const other = await refused({ phase: 1, ratePerSec: 3 });
+      expect(other).to.include({ code: "failed_precondition" });
+      expect(other.message).to.include("phase 1 of run d does not run: phase 0 (profiling) does");
+      expect(await refused({ phase: 0, concurrency: 0 })).to.include({ code: "invalid_argument" });
+      expect(await refused()).to.include({ code: "invalid_argument" });
+      expect(members.timing.commandsOf("adjustPhase")).to.deep.equal([]);
+      endPhase(members.timing, "d", 0);
+      expect((await suite.watch("d").end).state).to.equal(RunState.COMPLETED);
+      expect(await refused({ phase: 0, ratePerSec: 3 })).to.include({ code: "failed_precondition" });
+      expect(await failureOf(suite.runs.adjustRun({ runId: "x", adjust: {} }))).to.include({ code: "not_found" });
+    });
+
     it("are refused without create, with a second one, and with what cannot be adjusted", async () => {
       holdPhases();
       expect(await drive({ message: { case: "cancel", value: {} } }).closed).to.include({ code: "invalid_argument" });
@@ -678,7 +702,7 @@ describe("runs of a suite", () => {
       expect(await twice.closed).to.include({ code: "invalid_argument" });
       const rate = drive(createOf("f", true));
       rate.stream.send({ message: { case: "adjust", value: { phase: 0, ratePerSec: 3 } } });
-      expect(await rate.closed).to.include({ code: "unimplemented" });
+      expect(await rate.closed).to.include({ code: "failed_precondition" });
       expect((await suite.runs.getRun({ runId: "f" })).run?.state).to.equal(RunState.CANCELLED);
       await suite.runs.cancelRun({ runId: "d", now: true });
     });

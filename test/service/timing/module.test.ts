@@ -261,7 +261,7 @@ describe("timing", () => {
     expect(worker.messages).to.include("cancel");
   });
 
-  it("changes the concurrency of the phase under way, and nothing else", async () => {
+  it("changes the load of the phase under way, and refuses what it does not have", async () => {
     await configure(concurrency(2, { requestCount: 1000n }));
     const worker = join("w-1");
     worker.holds = true;
@@ -270,8 +270,10 @@ describe("timing", () => {
     await command({ case: "adjustPhase", value: { phase: 0, concurrency: 7 } });
     await until("more slots", () => worker.slots.at(-1)?.limit === 7);
     const error = await failureOf(command({ case: "adjustPhase", value: { phase: 0, ratePerSec: 9 } }));
-    expect(error).to.include({ code: "unimplemented" });
-    expect(error.message).to.include("concurrency");
+    expect(error).to.include({ code: "failed_precondition" });
+    expect(error.message).to.include("phase phase-0 has no rate");
+    await command({ case: "adjustPhase", value: { phase: 0, isPaused: true } });
+    await until("the recall", () => worker.messages.includes("recall"));
     await command({ case: "stopPhase", value: { phase: 0, reason: "enough", cancelInFlight: true } });
     await returned();
   });

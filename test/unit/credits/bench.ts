@@ -232,6 +232,10 @@ export class Bench {
     );
   }
 
+  setConcurrency(concurrency: number): void {
+    this.timing.adjustPhase({ phase: 0, concurrency }, this.now);
+  }
+
   get counts() {
     return this.timing.stats().phases[0]!.counts;
   }

@@ -50,11 +50,11 @@ describe("redial and resync", () => {
     const worker = bench.join("W1");
     bench.closed(1, { stop: { requestCount: 2 } });
     worker.talk();
-    bench.timing.setConcurrency(0, bench.now);
+    bench.setConcurrency(0);
     worker.read();
     const returned = worker.up.find(({ body }) => body.kind === "returned")!;
     worker.up.splice(worker.up.indexOf(returned) + 1, 0, returned);
-    bench.timing.setConcurrency(1, bench.now);
+    bench.setConcurrency(1);
     worker.talk();
     expect(bench.counts).to.include({ unused: 1, drawn: 3 });
     expect(bench.violations).to.deep.equal([]);
@@ -170,9 +170,9 @@ describe("redial and resync", () => {
     bench.closed(1, { stop: { requestCount: 2 } });
     worker.talk();
     // Credit 2 is given back, and timing does not read it.
-    bench.timing.setConcurrency(0, bench.now);
+    bench.setConcurrency(0);
     worker.read();
-    bench.timing.setConcurrency(1, bench.now);
+    bench.setConcurrency(1);
     worker.cut();
     worker.redial();
     worker.readByTiming(1);
@@ -336,7 +336,7 @@ describe("a session", () => {
     worker.talk();
     worker.end(1);
     worker.readByTiming();
-    bench.timing.setConcurrency(0, bench.now);
+    bench.setConcurrency(0);
     worker.talk();
     expect(worker.firedIds.length).to.be.at.most(2);
     for (const id of worker.firedIds.slice(1)) worker.end(id);
@@ -554,7 +554,7 @@ describe("slots", () => {
     const worker = bench.join("W1");
     bench.closed(2, { stop: { requestCount: 9 } });
     worker.talk();
-    bench.timing.setConcurrency(0, bench.now);
+    bench.setConcurrency(0);
     worker.read();
     expect(worker.said("slots_ack")).to.deep.equal([]);
     worker.end(1);
@@ -624,7 +624,7 @@ describe("slots", () => {
     bench.closed(1, { stop: { requestCount: 5 } });
     worker.talk();
     expect(worker.core.stats().held).to.equal(4);
-    bench.timing.setConcurrency(0, bench.now);
+    bench.setConcurrency(0);
     worker.read();
     expect(worker.core.stats().held).to.equal(0);
     expect(worker.said("returned")[0]!.returns.map(({ use }) => use)).to.deep.equal(Array(4).fill("unused"));

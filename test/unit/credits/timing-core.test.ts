@@ -530,7 +530,7 @@ describe("timing", () => {
       limits.push(worker.core.stats().limit);
     }
     expect(limits).to.deep.equal([1, 2, 3]);
-    bench.timing.setConcurrency(2, bench.now);
+    bench.timing.adjustPhase({ phase: 0, concurrency: 2 }, bench.now);
     bench.live(3 * SEC);
     expect(worker.core.stats().limit).to.equal(2);
   });

@@ -760,38 +760,52 @@ export declare type FinishRun = Message<"assay.controller.v1.FinishRun"> & {
 export declare const FinishRunSchema: GenMessage<FinishRun>;
 
 /**
- * Change the load of the phase that runs.
+ * Change the load of the phase that runs, from now on. At least one change; all of them or none. A ramp of what is changed ends.
  *
  * @generated from message assay.controller.v1.AdjustPhase
  */
 export declare type AdjustPhase = Message<"assay.controller.v1.AdjustPhase"> & {
   /**
-   * Index in the spec.
+   * Index in the spec, of the phase that runs.
    *
    * @generated from field: uint32 phase = 1;
    */
   phase: number;
 
   /**
-   * Closed loop: new limit.
+   * Closed loop, or ceiling beside a rate: new limit, at least 1. More is used at once; of less, requests in flight end by themselves.
    *
    * @generated from field: optional uint32 concurrency = 2;
    */
   concurrency?: number | undefined;
 
   /**
-   * Open loop: new rate.
+   * New rate, in requests per second, above 0: the schedule goes on from where it stands, and what was issued ahead is called back.
    *
    * @generated from field: optional double rate_per_sec = 3;
    */
   ratePerSec?: number | undefined;
 
   /**
-   * True: issue nothing until it is false again.
+   * True: issue nothing, and let the schedule stand still, until it is false again. A duration goes on.
    *
    * @generated from field: optional bool is_paused = 4;
    */
   isPaused?: boolean | undefined;
+
+  /**
+   * New limit of requests that wait for their first token, at least 1.
+   *
+   * @generated from field: optional uint32 prefill_concurrency = 5;
+   */
+  prefillConcurrency?: number | undefined;
+
+  /**
+   * Who wants it, for the run's timeline; empty: a client.
+   *
+   * @generated from field: string requested_by = 6;
+   */
+  requestedBy: string;
 };
 
 /**
@@ -1686,6 +1700,53 @@ export declare type CancelRunResponse = Message<"assay.controller.v1.CancelRunRe
 export declare const CancelRunResponseSchema: GenMessage<CancelRunResponse>;
 
 /**
+ * Request of AdjustRun.
+ *
+ * @generated from message assay.controller.v1.AdjustRunRequest
+ */
+export declare type AdjustRunRequest = Message<"assay.controller.v1.AdjustRunRequest"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * What to change.
+   *
+   * @generated from field: assay.controller.v1.AdjustPhase adjust = 2;
+   */
+  adjust?: AdjustPhase | undefined;
+};
+
+/**
+ * Describes the message assay.controller.v1.AdjustRunRequest.
+ * Use `create(AdjustRunRequestSchema)` to create a new message.
+ */
+export declare const AdjustRunRequestSchema: GenMessage<AdjustRunRequest>;
+
+/**
+ * Response of AdjustRun.
+ *
+ * @generated from message assay.controller.v1.AdjustRunResponse
+ */
+export declare type AdjustRunResponse = Message<"assay.controller.v1.AdjustRunResponse"> & {
+  /**
+   * The run as it stands.
+   *
+   * @generated from field: assay.controller.v1.Run run = 1;
+   */
+  run?: Run | undefined;
+};
+
+/**
+ * Describes the message assay.controller.v1.AdjustRunResponse.
+ * Use `create(AdjustRunResponseSchema)` to create a new message.
+ */
+export declare const AdjustRunResponseSchema: GenMessage<AdjustRunResponse>;
+
+/**
  * Request of DeleteRun.
  *
  * @generated from message assay.controller.v1.DeleteRunRequest
@@ -2022,6 +2083,18 @@ export declare const RunService: GenService<{
     output: typeof CancelRunResponseSchema;
   },
   /**
+   * Changes the load of the phase that runs: rate, concurrency, pause, resume. Answers when timing has done it; the change is an event
+   * `load_changed` on the run's timeline. FAILED_PRECONDITION where another phase or none runs, or the phase does not have what is to
+   * be changed.
+   *
+   * @generated from rpc assay.controller.v1.RunService.AdjustRun
+   */
+  adjustRun: {
+    methodKind: "unary";
+    input: typeof AdjustRunRequestSchema;
+    output: typeof AdjustRunResponseSchema;
+  },
+  /**
    * Removes an ended run and its folder. FAILED_PRECONDITION for one that has not ended.
    *
    * @generated from rpc assay.controller.v1.RunService.DeleteRun
@@ -2033,7 +2106,8 @@ export declare const RunService: GenService<{
   },
   /**
    * Creates and drives a run over one stream. The client speaks first with `create`; then it may adjust, pause, resume
-   * and stop; the controller sends the run and its events as WatchRun does. Half-close by the client leaves the run
+   * and stop; the controller sends the run and its events as WatchRun does. What cannot be adjusted ends the stream with the error of
+   * AdjustRun. Half-close by the client leaves the run
    * alone; a broken stream cancels it only if `create` said so. Ends after the run's last state.
    *
    * @generated from rpc assay.controller.v1.RunService.DriveRun

@@ -51,6 +51,8 @@ export type Fault =
   | { readonly kind: "cut_records"; readonly atMs: number; readonly worker: number }
   | { readonly kind: "kill_timing"; readonly atMs: number }
   | { readonly kind: "set_concurrency"; readonly atMs: number; readonly concurrency: number }
+  | { readonly kind: "set_rate"; readonly atMs: number; readonly ratePerSec: number }
+  | { readonly kind: "pause"; readonly atMs: number; readonly forMs: number }
   | { readonly kind: "stop"; readonly atMs: number }
   | { readonly kind: "cancel"; readonly atMs: number };
 
@@ -191,6 +193,8 @@ function randomFault(random: Random, atMs: number): Fault {
     "cut_records",
     "kill_timing",
     "set_concurrency",
+    "set_rate",
+    "pause",
     "stop",
     "cancel",
   ] as const);
@@ -216,6 +220,8 @@ function randomFault(random: Random, atMs: number): Fault {
       return { kind, atMs, worker };
     case "set_concurrency":
       return { kind, atMs, concurrency: pick([1, 2, 4]) };
+    case "set_rate":
+      return { kind, atMs, ratePerSec: pick([2, 10, 80]) };
     case "join_worker":
     case "kill_timing":
     case "stop":

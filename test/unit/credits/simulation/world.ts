@@ -15,6 +15,7 @@ import {
   type RecordKey,
 } from "../../../../services/records-manager/core/accounts.ts";
 import { CommitAcks } from "../../../../services/records-manager/core/commit-acks.ts";
+import type { LoadChange } from "../../../../services/timing/core/load-change.ts";
 import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
 import { poissonPacer } from "../../../../services/timing/core/pacers/poisson.ts";
 import type { PhaseSpec } from "../../../../services/timing/core/phase.ts";
@@ -1013,9 +1014,18 @@ class World {
         this.#inTiming((now) => {
           const truth = this.#phases.at(-1);
           if (truth === undefined || truth.planned.load === "open" || truth.returnedNs < Number.POSITIVE_INFINITY) return;
+          if (!this.#adjust({ concurrency: fault.concurrency }, now)) return;
           this.#wantAllowed(fault.concurrency);
-          this.#timing.setConcurrency(fault.concurrency, now);
         });
+        return;
+      case "set_rate":
+        this.#inTiming((now) => {
+          if (this.#phases.at(-1)?.planned.load !== "closed") this.#adjust({ ratePerSec: fault.ratePerSec }, now);
+        });
+        return;
+      case "pause":
+        this.#inTiming((now) => void this.#adjust({ isPaused: true }, now));
+        this.#scheduler.at(untilNs, () => this.#inTiming((now) => void this.#adjust({ isPaused: false }, now)));
         return;
       case "stop":
         this.#userStops("user", false);
@@ -1024,6 +1034,14 @@ class World {
         this.#userStops("user", true);
         return;
     }
+  }
+
+  /** Changes the load of the phase that issues, and says whether one does. */
+  #adjust(change: Omit<LoadChange, "phase">, now: number): boolean {
+    const current = this.#timing.stats().phases.at(-1);
+    if (current?.stage !== "issuing") return false;
+    this.#timing.adjustPhase({ phase: current.phase, ...change }, now);
+    return true;
   }
 
   #partition(worker: SimWorker, isSilent: boolean, untilNs: number): void {

@@ -1,0 +1,126 @@
+import { expect } from "chai";
+import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
+import { Bench, MS, SEC } from "../../credits/bench.ts";
+
+const rate = (perSec: number) => ({
+  load: { kind: "open", pacer: constantPacer(perSec) } as const,
+  stop: { durationNs: 60 * SEC },
+});
+
+/** When requests were due, in ms after the start of the phase; those of one moment once. */
+function duesOf(fired: readonly { readonly dueNs: number }[], startNs: number): number[] {
+  return [...new Set(fired.map(({ dueNs }) => Math.round((dueNs - startNs) / MS)))];
+}
+
+describe("the load of a phase under way", () => {
+  it("takes another rate from now on: what was issued ahead comes back and leaves at its new time, nothing twice", () => {
+    const bench = new Bench();
+    const startNs = bench.now;
+    const worker = bench.join("W1");
+    bench.start(rate(10));
+    bench.live(450 * MS);
+    bench.timing.adjustPhase({ phase: 0, ratePerSec: 100 }, bench.now);
+    worker.talk();
+    bench.live(50 * MS);
+    // At 450 ms half of a gap was over: the other half takes 5 ms.
+    expect(duesOf(worker.fired, startNs)).to.deep.equal([0, 100, 200, 300, 400, 455, 465, 475, 485, 495]);
+    bench.timing.adjustPhase({ phase: 0, ratePerSec: 1 }, bench.now);
+    worker.talk();
+    bench.live(2 * SEC);
+    expect(duesOf(worker.fired, startNs).slice(10)).to.deep.equal([1000, 2000]);
+    const { index } = worker.fired.at(-1)!;
+    expect(worker.fired.map((credit) => credit.index).sort((a, b) => a - b)).to.deep.equal([...Array(index + 1).keys()]);
+  });
+
+  it("keeps what comes back far ahead of its time until it is near", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.start(rate(100));
+    worker.talk();
+    bench.timing.adjustPhase({ phase: 0, ratePerSec: 1 }, bench.now);
+    bench.live(100 * MS);
+    expect(worker.core.stats().held).to.be.at.most(1);
+  });
+
+  it("stands still while it is paused, and goes on where it was", () => {
+    const bench = new Bench();
+    const startNs = bench.now;
+    const worker = bench.join("W1");
+    bench.start(rate(10));
+    bench.live(250 * MS);
+    bench.timing.adjustPhase({ phase: 0, isPaused: true }, bench.now);
+    worker.talk();
+    bench.live(SEC);
+    expect(worker.fired).to.have.length(3);
+    expect(worker.core.stats().held).to.equal(0);
+    // Again, and another rate meanwhile: it counts from where the schedule stands.
+    bench.timing.adjustPhase({ phase: 0, isPaused: true, ratePerSec: 20 }, bench.now);
+    bench.timing.adjustPhase({ phase: 0, isPaused: false }, bench.now);
+    worker.talk();
+    bench.live(150 * MS);
+    expect(duesOf(worker.fired, startNs)).to.deep.equal([0, 100, 200, 1275, 1325, 1375]);
+  });
+
+  it("of a closed loop is paused and goes on without losing a turn", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(2, { stop: { requestCount: 20 } });
+    worker.talk();
+    bench.timing.adjustPhase({ phase: 0, isPaused: true }, bench.now);
+    worker.talk();
+    for (const id of worker.firedIds) worker.end(id);
+    worker.talk();
+    expect([worker.fired.length, worker.core.stats().held]).to.deep.equal([2, 0]);
+    expect(bench.reports).to.deep.equal([]);
+    bench.timing.adjustPhase({ phase: 0, isPaused: false }, bench.now);
+    for (let done = 2; done < 20; done = worker.fired.length) {
+      worker.talk();
+      for (const id of worker.firedIds) worker.end(id);
+    }
+    for (const id of worker.firedIds) worker.end(id);
+    worker.talk();
+    expect(worker.fired.map(({ index }) => index).sort((a, b) => a - b)).to.deep.equal([...Array(20).keys()]);
+    expect(bench.reports[0]?.counts).to.include({ sent: 20, lost: 0 });
+  });
+
+  it("stops while it is paused without dropping what was not due meanwhile", () => {
+    const bench = new Bench();
+    bench.join("W1");
+    bench.start(rate(10));
+    bench.live(250 * MS);
+    bench.timing.adjustPhase({ phase: 0, isPaused: true }, bench.now);
+    bench.live(SEC);
+    bench.timing.stopPhase("user", bench.now);
+    bench.live(100 * MS);
+    expect(bench.counts.dropped).to.equal(0);
+  });
+
+  it("takes other prefill slots", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    bench.closed(9, { stop: { requestCount: 9 }, prefill: 1 });
+    worker.talk();
+    bench.timing.adjustPhase({ phase: 0, prefill: 4 }, bench.now);
+    worker.talk();
+    expect(worker.fired).to.have.length(4);
+  });
+
+  it("is refused, and stays as it is, where it does not fit", () => {
+    const bench = new Bench();
+    const refused = (change: object) => () => bench.timing.adjustPhase({ phase: 0, ...change }, bench.now);
+    expect(refused({ concurrency: 1 })).to.throw("phase 0 cannot be changed: no phase has begun");
+    bench.join("W1");
+    bench.start(rate(10));
+    expect(refused({})).to.throw("nothing is to be changed");
+    expect(refused({ concurrency: 2 })).to.throw("phase profiling has no concurrency to be changed");
+    expect(refused({ prefill: 2 })).to.throw("phase profiling has no prefill concurrency to be changed");
+    expect(refused({ ratePerSec: 0 })).to.throw("rate_per_sec must be above 0, got 0");
+    expect(refused({ phase: 1, ratePerSec: 1 })).to.throw("phase 1 cannot be changed: phase 0 (profiling) is under way");
+    bench.timing.stopPhase("user", bench.now);
+    expect(refused({ ratePerSec: 1 })).to.throw("phase 0 cannot be changed: phase profiling is ");
+    const closed = new Bench();
+    closed.closed(2);
+    expect(() => closed.timing.adjustPhase({ phase: 0, ratePerSec: 1 }, closed.now)).to.throw("phase profiling has no rate");
+    expect(() => closed.timing.adjustPhase({ phase: 0, concurrency: 1.5 }, closed.now)).to.throw("at least 0, got 1.5");
+  });
+});
