@@ -1,9 +1,35 @@
 /** Where the requests of a run go: base URLs as people write them, and paths below them. */
 
-/** A base URL, `http://` assumed where there is no scheme; undefined for what is no http or https URL. */
+/**
+ * A base URL, `http://` assumed where there is no scheme. A server on a Unix socket is `unix:/run/server.sock`, or, with a base path
+ * behind it, `http+unix://%2Frun%2Fserver.sock/base`, which both become. Undefined for anything else.
+ */
 export function parseBaseUrl(text: string): URL | undefined {
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url : undefined;
+  const socket = /^unix:(?:\/\/)?(\/.+)$/.exec(text)?.[1];
+  const whole =
+    socket !== undefined ? `${unixScheme}//${encodeURIComponent(socket)}` : text.includes("://") ? text : `http://${text}`;
+  const url = URL.parse(whole);
+  if (url === null) return undefined;
+  if (url.protocol === unixScheme) return socketPathOf(url)?.startsWith("/") === true ? url : undefined;
+  return url.protocol === "http:" || url.protocol === "https:" ? url : undefined;
+}
+
+const unixScheme = "http+unix:";
+
+/** The path of the Unix socket that a base URL names; undefined: it names a host. */
+export function socketPathOf(url: URL): string | undefined {
+  if (url.protocol !== unixScheme) return undefined;
+  try {
+    return decodeURIComponent(url.hostname);
+  } catch {
+    // A per cent sign that begins no escape: no path.
+    return undefined;
+  }
+}
+
+/** Scheme and host, of every base URL. */
+export function originOf(url: URL): string {
+  return url.protocol === unixScheme ? `${unixScheme}//${url.host}` : url.origin;
 }
 
 /** The path of an endpoint, `/v1/chat/completions`, below a base URL that may have one of its own; what both share is written once. */
@@ -32,5 +58,5 @@ export function modelsPathBeside(path: string): string | undefined {
 
 /** As messages show it: without a query, which may hold a key. */
 export function shownUrl(base: URL, path: string): string {
-  return base.origin + (path.split("?", 1)[0] ?? "");
+  return originOf(base) + (path.split("?", 1)[0] ?? "");
 }

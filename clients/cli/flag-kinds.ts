@@ -1,5 +1,6 @@
 /** What the value of a flag may be: from text to a value, or to what was expected instead. Pure. */
 import type { JsonValue } from "@bufbuild/protobuf";
+import { parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
 
 export type FlagKind =
   /** Takes no value; `negation` is the spelling of its opposite. */
@@ -31,8 +32,8 @@ export type FlagKind =
   | { readonly is: "names" }
   /** Of at least 0; also with commas between them. */
   | { readonly is: "numbers" }
-  /** http or https; `http://` is added where there is no scheme. */
-  | { readonly is: "urls" }
+  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. */
+  | { readonly is: "urls"; readonly orSocket?: true }
   /** `Name:Value`, or a JSON object of texts. */
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
@@ -103,7 +104,7 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
     case "numbers":
       return readNumbers(text);
     case "urls":
-      return readUrls(text);
+      return readUrls(text, kind.orSocket === true);
     case "headers":
       return readHeaders(text);
     case "inputs":
@@ -159,10 +160,13 @@ function readNumbers(text: string): ReadResult {
   return isRight ? { value: parts.map(Number) } : { expected: "a number of at least 0, or several with commas between them" };
 }
 
-function readUrls(text: string): ReadResult {
-  const urls = text.split(",").map((part) => (part.includes("://") ? part.trim() : `http://${part.trim()}`));
-  const isRight = urls.every((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol));
-  return isRight ? { value: urls } : { expected: "an http or https URL" };
+function readUrls(text: string, orSocket: boolean): ReadResult {
+  const urls = text.split(",").map((part) => (/^unix:\/|:\/\//.test(part.trim()) ? part.trim() : `http://${part.trim()}`));
+  const isRight = urls.every((url) => {
+    const base = parseBaseUrl(url);
+    return base !== undefined && (orSocket || socketPathOf(base) === undefined);
+  });
+  return isRight ? { value: urls } : { expected: `an http or https URL${orSocket ? ", or unix:/PATH of a socket" : ""}` };
 }
 
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -2,6 +2,7 @@
  * Single requests as spans, by OpenTelemetry's conventions for generative AI clients. Made from committed records, long after the
  * request and in another process than the one that measured it, and of a sample of them.
  */
+import { parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
@@ -101,8 +102,10 @@ function outcomeOf(record: MetricRecord): SpanAttributes {
 }
 
 function serverOf(text: string): SpanAttributes {
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  if (url === null) return {};
+  const url = parseBaseUrl(text);
+  if (url === undefined) return {};
+  const socketPath = socketPathOf(url);
+  if (socketPath !== undefined) return { "server.address": socketPath };
   const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
   return { "server.address": url.hostname, "server.port": port };
 }

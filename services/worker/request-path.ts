@@ -1,7 +1,7 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
-import { parseBaseUrl, pathBelow } from "../../endpoints/target-url.ts";
+import { originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
@@ -53,7 +53,7 @@ export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtr
 function targetsOf(target: TargetSpec): TargetOptions[] {
   const { tls } = target;
   return target.urls.map(({ url }) => ({
-    origin: parseUrl(url).origin,
+    ...placeOf(parseUrl(url)),
     connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
     isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
     restMs: connectionRestMs,
@@ -101,9 +101,15 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
   };
 }
 
+/** A server on a Unix socket has no name but this one. */
+function placeOf(url: URL): Pick<TargetOptions, "origin" | "socketPath"> {
+  const socketPath = socketPathOf(url);
+  return socketPath === undefined ? { origin: originOf(url) } : { origin: "http://localhost", socketPath };
+}
+
 /** Throws `invalid_argument` for what is no URL of an HTTP server. */
 export function parseUrl(text: string): URL {
   const url = parseBaseUrl(text);
   if (url !== undefined) return url;
-  throw new AssayError("invalid_argument", `target.urls: an http or https URL is needed, got ${text}`);
+  throw new AssayError("invalid_argument", `target.urls: an http, https or unix URL is needed, got ${text}`);
 }

@@ -29,11 +29,11 @@ export const targetFlags = {
   urls: {
     flag: "--url",
     aliases: ["-u"],
-    kind: { is: "urls" },
+    kind: { is: "urls", orSocket: true },
     value: "URL",
     paths: ["target.urls"],
     group: "Target",
-    doc: "base URL of the server; repeat for several, figures are then told for each (default http://localhost:8000)",
+    doc: "base URL of the server, or unix:/PATH of its socket; repeat for several, figures are then told for each (default http://localhost:8000)",
   },
   urlStrategy: {
     flag: "--url-strategy",

@@ -1,7 +1,7 @@
 /** Where the requests of a run went, from the spec (proto JSON) that its file keeps. Pure. */
 import { createEndpoint } from "../../../endpoints/catalog.ts";
 import { isJsonObject, parseJson, textOf } from "../../../endpoints/json-body.ts";
-import { parseBaseUrl, pathBelow, shownUrl } from "../../../endpoints/target-url.ts";
+import { originOf, parseBaseUrl, pathBelow, shownUrl } from "../../../endpoints/target-url.ts";
 
 /** The targets' names, in their order; empty where the spec does not tell. */
 export function targetLabels(spec: string): string[] {
@@ -19,5 +19,5 @@ export function targetEndpoint(spec: string, target: number): string {
   const endpoint = isJsonObject(value.endpoint) ? value.endpoint : {};
   const own = textOf(endpoint.path) ?? createEndpoint(textOf(endpoint.type) ?? "")?.path;
   if (base === undefined) return "";
-  return own === undefined ? base.origin : shownUrl(base, pathBelow(base, own));
+  return own === undefined ? originOf(base) : shownUrl(base, pathBelow(base, own));
 }

@@ -11,6 +11,8 @@ export function watchSteps(socket: Socket, startNs: MonotonicNs, watcher: Connec
   });
   const addressOf = (): string => {
     const { remoteAddress = "", remotePort = 0 } = socket;
+    // A Unix socket has none.
+    if (remoteAddress === "") return "";
     return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
   };
   // Before the transport's own listeners, which write the request.

@@ -26,7 +26,7 @@ const noHead = { shared: Buffer.alloc(0), rest: "" };
 export function createHttp1Transport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
   const kept = new KeptConnections<Http1Connection>(targets);
   const writer = new RequestWriter(targets);
-  const addresses = targets.map(({ origin }) => addressOf(origin));
+  const addresses = targets.map(addressOf);
   const quietNs = targets.map(({ quietMs = defaultQuietMs }) => 1e6 * quietMs);
 
   function create(target: number, session?: string): Http1Connection {
@@ -94,7 +94,8 @@ export function createHttp1Transport(targets: readonly TargetOptions[], watcher?
   };
 }
 
-function addressOf(origin: string): NetConnectOpts {
+function addressOf({ origin, socketPath }: TargetOptions): NetConnectOpts {
+  if (socketPath !== undefined) return { path: socketPath };
   const { hostname, port } = new URL(origin);
   return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) };
 }

@@ -28,6 +28,8 @@ export interface WireRequest {
 export interface TargetOptions {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** The Unix socket to connect to instead of the origin's host. */
+  readonly socketPath?: string;
   readonly connectTimeoutMs: number;
   /** False: every request opens a connection of its own and closes it. */
   readonly isPooled: boolean;

@@ -112,7 +112,9 @@ type ConnectCall = [options: buildConnector.Options, callback: buildConnector.Ca
 /** One transport for all HTTP targets of a run; `targets[i]` belongs to target index i. */
 export function createUndiciTransport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
   const kept = new KeptConnections<Connection>(targets);
-  const connectors = targets.map((target) => buildConnector({ timeout: target.connectTimeoutMs, allowH2: false, ...target.tls }));
+  const connectors = targets.map(({ connectTimeoutMs, socketPath = null, tls }) =>
+    buildConnector({ timeout: connectTimeoutMs, allowH2: false, socketPath, ...tls }),
+  );
   /** Give up the connections that are being opened ahead. */
   const opening = new Set<() => void>();
 

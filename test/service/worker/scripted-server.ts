@@ -26,6 +26,8 @@ export interface ScriptedServer {
 export interface ScriptOptions {
   readonly host?: string;
   readonly tls?: TlsOptions;
+  /** Listens on this Unix socket instead of a port. */
+  readonly socketPath?: string | undefined;
   /** Called for every connection, before any request. */
   onConnection?(socket: Socket): void;
 }
@@ -33,7 +35,7 @@ export interface ScriptOptions {
 /** `answer` is called for every whole request. */
 export async function startScripted(
   answer: (request: SeenRequest) => void,
-  { host = "127.0.0.1", tls, onConnection }: ScriptOptions = {},
+  { host = "127.0.0.1", tls, socketPath, onConnection }: ScriptOptions = {},
 ): Promise<ScriptedServer> {
   const requests: SeenRequest[] = [];
   const open = new Set<Socket>();
@@ -61,7 +63,8 @@ export async function startScripted(
   server.on("tlsClientError", () => {});
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, host, resolve);
+    if (socketPath === undefined) server.listen(0, host, resolve);
+    else server.listen(socketPath, resolve);
   });
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;

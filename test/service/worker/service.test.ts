@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { WorkerService } from "../../../gen/assay/worker/v1/worker_service_pb.js";
 import { createMock, type Mock } from "../../../mock/server.ts";
@@ -44,6 +47,21 @@ describe("worker service", () => {
     expect(record?.endNs).to.be.at.least(record?.firstByteNs ?? Number.POSITIVE_INFINITY);
     expect(mock.stats().requests).to.equal(1);
     await until("the connection to close", () => mock.stats().openConnections === 0);
+  });
+
+  it("reaches a target on a Unix socket, under its base path", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "assay-socket-"));
+    harness.onClose(() => rm(folder, { recursive: true }));
+    const socketPath = join(folder, "server.sock");
+    const target = await startScripted(({ socket }) => socket.write(plainAnswer("{}")), { socketPath });
+    harness.onClose(() => target.stop());
+    const client = await serve();
+    const url = `http+unix://${encodeURIComponent(socketPath)}/base`;
+    const { connection, url: asked, record } = await client.sendOne({ target: { urls: [{ url }] }, turn, model: "m" });
+    expect(record).to.include({ status: 200 });
+    expect(asked).to.equal(`${url}/v1/chat/completions`);
+    expect(target.requests[0]?.head).to.match(/^POST \/base\/v1\/chat\/completions /);
+    expect(connection?.remoteAddress).to.equal("");
   });
 
   it("tells how the connection was opened, and the headers of the answer but for cookies", async () => {

@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
 import { requestError } from "../../../endpoints/target-error.ts";
@@ -652,6 +655,22 @@ for (const name of Object.keys(transports) as TransportName[])
         }
         expect(servers.map(({ requests }) => requests.length)).to.deep.equal([2, 2]);
         expect(transport.stats().connections).to.equal(2);
+      });
+
+      it("reach Unix sockets", async () => {
+        const folder = await mkdtemp(join(tmpdir(), "assay-socket-"));
+        harness.onClose(() => rm(folder, { recursive: true }));
+        const socketPath = join(folder, "server.sock");
+        const server = await script(({ socket }) => socket.write(plainAnswer("local")), { socketPath });
+        const transport = reach("http://localhost", { socketPath });
+        await transport.open(0, 1, AbortSignal.timeout(10_000));
+        for (let n = 0; n < 3; n++) expect((await send(transport)).body.toString()).to.equal("local");
+        expect(server.connections()).to.equal(1);
+        expect(server.requests[0]?.head).to.match(/^host: localhost$/im);
+        const nobody = await send(reach("http://localhost", { socketPath: join(folder, "nobody.sock") }));
+        expect(nobody.error).to.include({ code: "connect_failed", phase: "connect" });
+        await server.stop();
+        expect((await send(reach("http://localhost", { socketPath }))).error?.phase).to.equal("connect");
       });
 
       it("reach IPv6 addresses", async function () {

@@ -224,7 +224,12 @@ describe("a wrong spec", () => {
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
     ["models[1]", "must not be empty", { models: ["m", "  "] }],
-    ["target.urls[0].url", "must be an http or https URL, got ftp://h", { target: { urls: [{ url: "ftp://h" }] } }],
+    ["target.urls[0].url", "must be an http, https or unix URL, got ftp://h", { target: { urls: [{ url: "ftp://h" }] } }],
+    [
+      "target.urls[0].url",
+      `the path of a Unix socket has at most 107 bytes, got /${"x".repeat(107)}`,
+      { target: { urls: [{ url: `unix:/${"x".repeat(107)}` }] } },
+    ],
     ["target.urls[0].url", "got http://", { target: { urls: [{ url: "http://" }] } }],
     ["target.session_header", '"a b" is no header name', { target: { sessionHeader: "a b" } }],
     ["target.urls[0].url", "must not carry a password", { target: { urls: [{ url: "http://u:p@h" }] } }],

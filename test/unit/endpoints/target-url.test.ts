@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { readModelNames } from "../../../endpoints/openai/models.ts";
 import { bodyWords } from "../../../endpoints/target-error.ts";
-import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl } from "../../../endpoints/target-url.ts";
+import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl, socketPathOf } from "../../../endpoints/target-url.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -11,6 +11,12 @@ describe("a target's URL", () => {
     ["h:1", "http://h:1/"],
     ["https://[::1]:1", "https://[::1]:1/"],
     ["ftp://h", undefined],
+    ["unix:/run/a b.sock", "http+unix://%2Frun%2Fa%20b.sock"],
+    ["unix:///run/a.sock", "http+unix://%2Frun%2Fa.sock"],
+    ["http+unix://%2Frun%2Fa.sock/v1", "http+unix://%2Frun%2Fa.sock/v1"],
+    ["http+unix://run/a.sock", undefined],
+    ["http+unix://%2/a.sock", undefined],
+    ["unix:a.sock", undefined],
     ["http://", undefined],
     ["", undefined],
   ] as const) {
@@ -45,6 +51,14 @@ describe("a target's URL", () => {
   ] as const) {
     it(`lists its models at ${expected} beside ${path}`, () => expect(modelsPathBeside(path)).to.equal(expected));
   }
+
+  it("may be a Unix socket with a path", () => {
+    const url = parseBaseUrl("http+unix://%2Frun%2FA%20b.sock/v1") as URL;
+    expect(socketPathOf(url)).to.equal("/run/A b.sock");
+    expect(pathBelow(url, "/v1/models")).to.equal("/v1/models");
+    expect(shownUrl(url, "/v1/models")).to.equal("http+unix://%2Frun%2FA%20b.sock/v1/models");
+    expect(socketPathOf(new URL("http://h"))).to.equal(undefined);
+  });
 
   it("is shown without its query", () => {
     expect(shownUrl(new URL("https://h:2/x?y"), "/v1/models?key=s3cret")).to.equal("https://h:2/v1/models");

@@ -259,6 +259,7 @@ export declare const TargetSpecSchema: GenMessage<TargetSpec>;
 export declare type TargetUrl = Message<"assay.common.v1.TargetUrl"> & {
   /**
    * `http://host:port`, `https://…`, `grpc://…`, `grpcs://…`; http is assumed without a scheme.
+   * A server on a Unix socket of the worker's host is `unix:/run/server.sock`, or `http+unix://%2Frun%2Fserver.sock/base` with a path.
    *
    * @generated from field: string url = 1;
    */
@@ -1471,7 +1472,7 @@ export enum TransportKind {
   UNSPECIFIED = 0,
 
   /**
-   * `http1` for `http://` URLs, `undici` for the others.
+   * `http1` for `http://` URLs and Unix sockets, `undici` for the others.
    *
    * @generated from enum value: TRANSPORT_KIND_AUTO = 1;
    */

@@ -50,7 +50,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   spec.target = target;
   if (target.urls.length === 0) target.urls.push(create(TargetUrlSchema, { url: defaultUrl }));
   for (const url of target.urls) {
-    if (url.url !== "" && !url.url.includes("://")) url.url = `http://${url.url}`;
+    if (url.url !== "" && !/^unix:\/|:\/\//.test(url.url)) url.url = `http://${url.url}`;
     url.weight ??= 1;
     if (url.label === "") url.label = url.url;
   }

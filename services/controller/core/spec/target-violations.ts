@@ -1,14 +1,23 @@
+import { parseBaseUrl, socketPathOf } from "../../../../endpoints/target-url.ts";
 import { type RunSpec, type TargetSpec, TransportKind, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
+
+/** What Linux takes. */
+const maxSocketPathBytes = 107;
 
 export function checkTarget(spec: RunSpec, demand: Demand): void {
   const target = spec.target;
   if (target === undefined) return;
   target.urls.forEach((entry, index) => {
-    const url = URL.canParse(entry.url) ? new URL(entry.url) : undefined;
-    const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
-    demand(isHttp, `target.urls[${index}].url`, `must be an http or https URL, got ${entry.url}`);
+    const url = parseBaseUrl(entry.url);
+    demand(url !== undefined, `target.urls[${index}].url`, `must be an http, https or unix URL, got ${entry.url}`);
+    const socketPath = url === undefined ? undefined : socketPathOf(url);
+    demand(
+      socketPath === undefined || new TextEncoder().encode(socketPath).length <= maxSocketPathBytes,
+      `target.urls[${index}].url`,
+      `the path of a Unix socket has at most ${maxSocketPathBytes} bytes, got ${socketPath}`,
+    );
     demand(
       url?.protocol !== "https:" || target.transport !== TransportKind.HTTP1,
       "target.transport",
