@@ -5,6 +5,7 @@
  */
 
 import { configurationFlags } from "./flags/configuration.ts";
+import { connectionFlags } from "./flags/connection.ts";
 import type { FlagTable, OptionsOf } from "./flags/flag.ts";
 import { loadFlags } from "./flags/load.ts";
 import { outputFlags } from "./flags/output.ts";
@@ -16,6 +17,7 @@ import { workersFlags } from "./flags/workers.ts";
 
 export const runFlags = {
   ...targetFlags,
+  ...connectionFlags,
   ...loadFlags,
   ...warmUpFlags,
   ...requestsFlags,
@@ -54,6 +56,13 @@ export const sendFlags = {
   apiKey: runFlags.apiKey,
   headers: runFlags.headers,
   requestTimeoutSec: { ...runFlags.requestTimeoutSec, doc: "limit for the request, connecting included (default 60)" },
+  transport: runFlags.transport,
+  connectTimeoutSec: runFlags.connectTimeoutSec,
+  insecureSkipVerify: runFlags.insecureSkipVerify,
+  targetCa: runFlags.targetCa,
+  targetCert: runFlags.targetCert,
+  targetKey: runFlags.targetKey,
+  targetServerName: runFlags.targetServerName,
   prompt: {
     flag: "--prompt",
     kind: { is: "text" },

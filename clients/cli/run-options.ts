@@ -102,6 +102,10 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   for (const name of ["tokenFile", "tls", "tlsCa", "tlsCert", "tlsKey"] as const) needs(name, "controller");
   needs("tlsCert", "tlsKey");
   needs("tlsKey", "tlsCert");
+  if (!hasFile) {
+    needs("targetCert", "targetKey");
+    needs("targetKey", "targetCert");
+  }
   for (const [one, other] of exclusive) {
     if (has(one) && has(other)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
   }

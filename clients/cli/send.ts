@@ -13,9 +13,11 @@ import type { SendOptions, sendFlags } from "./flags.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite } from "./local-suite.ts";
 import { ownCommand } from "./own-command.ts";
+import { refuse } from "./refuse.ts";
 import { runSpecJson } from "./run-options.ts";
 import { type SendReport, sendJson, sendLines } from "./send-report.ts";
 import type { SendSuite } from "./send-suite.ts";
+import { type Pems, readPems } from "./spec/pem-files.ts";
 import { suiteAddress } from "./suite-address.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -34,6 +36,8 @@ const defaultTimeoutSec = 60;
 export async function send(asked: Asked<typeof sendFlags>, sources: SendSources = {}): Promise<number> {
   const { terminal, name } = asked;
   const options = withoutOverruled(asked);
+  const pems = await readPems(options, terminal.cwd);
+  if ("problems" in pems) return refuse(terminal, name, pems.problems);
   const interrupts = new Interrupts(terminal);
   const { stop: signal } = interrupts;
   const local = options.controller === undefined ? startLocal(options, asked, sources) : undefined;
@@ -42,7 +46,7 @@ export async function send(asked: Asked<typeof sendFlags>, sources: SendSources 
     suite = await unlessAborted(connect(options, local, terminal), signal);
     if (suite === undefined) return exitCodes.interrupted;
     const input = sources.input ?? process.stdin;
-    const report = await unlessAborted(sendThrough(suite, options, { input, signal }), signal);
+    const report = await unlessAborted(sendThrough(suite, options, { input, signal, pems }), signal);
     if (report === undefined) return exitCodes.interrupted;
     return show(report, options, asked);
   } catch (error) {
@@ -97,13 +101,18 @@ async function connect(options: SendOptions, local: LocalSuite | undefined, { en
 interface Sending {
   readonly input: Readable;
   readonly signal: AbortSignal;
+  readonly pems: Pems;
 }
 
 async function sendThrough(suite: SendSuite, options: SendOptions, sending: Sending): Promise<SendReport> {
-  const { signal } = sending;
+  const { signal, pems } = sending;
   const { urls = [defaultUrl], requestTimeoutSec: limitSec = defaultTimeoutSec, osl = 0 } = options;
   const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens } = options;
-  const ofRuns = { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens };
+  const { transport, connectTimeoutSec, insecureSkipVerify, targetServerName } = options;
+  const ofRuns = {
+    ...{ models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens },
+    ...{ transport, connectTimeoutSec, insecureSkipVerify, targetServerName, ...pems },
+  };
   const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));
   const spec = fromJson(RunSpecSchema, runSpecJson({ ...given, urls, requestTimeoutSec: limitSec }));
   const { target, endpoint } = spec;

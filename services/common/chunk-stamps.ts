@@ -29,6 +29,11 @@ export function writeRead(target: Uint8Array, offset: number, sizeBytes: number,
   return writeVarint(target, writeVarint(target, offset, sizeBytes), toUs(ns) - toUs(previousNs));
 }
 
+/** A time since the request was sent as the packed stamps have it: moments of one read are equal, and order is kept. */
+export function wholeUs(ns: number): number {
+  return toUs(ns) * 1000;
+}
+
 /** Unpacks what `writeRead` wrote. Throws `data_loss` where the bytes end early. */
 export function decodeReads(stamps: Uint8Array): ReadStamps {
   const values = countVarints(stamps);

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
-import { decodeReads } from "../common/chunk-stamps.ts";
+import { decodeReads, wholeUs } from "../common/chunk-stamps.ts";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
@@ -212,13 +212,13 @@ export class Sender {
       receivedNs: clock.toSuite(request.receivedNs),
       sentNs: clock.toSuite(sentNs),
       wallOffsetNs,
-      firstByteNs: request.firstByteNs === 0 ? undefined : request.firstByteNs - sentNs,
-      endNs: atNs - sentNs,
+      firstByteNs: request.firstByteNs === 0 ? undefined : wholeUs(request.firstByteNs - sentNs),
+      endNs: wholeUs(atNs - sentNs),
       connectNs: request.connectNs,
       isConnectionReused: request.isReused,
       isStreaming,
       isCancelled,
-      cancelledNs: isCancelled ? atNs - sentNs : undefined,
+      cancelledNs: isCancelled ? wholeUs(atNs - sentNs) : undefined,
       requestBytes: body.body.length,
       responseBytes: slab.receivedBytes,
       requestedOutputTokens: body.requestedOutputTokens,

@@ -16,6 +16,7 @@ import {
 } from "../run-options.ts";
 import { weightsProblem } from "../run-target.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
+import { type Pems, readPems } from "./pem-files.ts";
 
 /** What was given and is right as far as the command line can tell. */
 export interface RunSources extends SpecSources {
@@ -23,6 +24,8 @@ export interface RunSources extends SpecSources {
   /** The spec of the file of `--config`; empty without one. */
   readonly fileSpec: JsonObject;
   readonly cwd: string;
+  /** What is in the files of the target's TLS. Absent: none are named. */
+  readonly pems?: Pems;
   /** Points of the file of `--request-rate-series`. */
   readonly ratePoints?: readonly JsonObject[] | undefined;
   /** File of the user's own endpoints, absolute; it could be loaded. Absent: none. */
@@ -38,8 +41,11 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   const settings = options.settings ?? [];
   const series = options.requestRateSeries === undefined ? undefined : await readRateSeriesFile(options.requestRateSeries, cwd);
   if (series !== undefined && series.problems.length > 0) return { problems: series.problems };
+  const pems = await readPems(options, cwd);
+  if ("problems" in pems) return { problems: pems.problems };
   const sources: RunSources = {
     given,
+    pems,
     options,
     fileSpec: file?.spec ?? {},
     file: file === undefined ? undefined : { name: options.config ?? "", places: file.places },
@@ -74,13 +80,13 @@ const mockPlaceholder = "http://127.0.0.1:1";
  * @param mockUrl where the built-in server of `--mock` listens
  */
 export async function specOf(
-  { given, options, fileSpec, cwd, ratePoints }: RunSources,
+  { given, options, fileSpec, cwd, pems, ratePoints }: RunSources,
   mockUrl: string | undefined,
 ): Promise<{ readonly spec: JsonObject; readonly problems: readonly string[] }> {
   const complete = options.mock && mockUrl !== undefined ? withMock(options, mockUrl, fileSpec) : options;
   const problem = weightsProblem(complete, fileSpec);
   if (problem !== undefined) return { spec: {}, problems: [`${shown("urlWeights", given)}: ${problem}`] };
-  const spec = runSpecJson({ ...complete, ratePoints }, fileSpec);
+  const spec = runSpecJson({ ...complete, ...pems, ratePoints }, fileSpec);
   const made =
     options.settings === undefined
       ? { spec, problems: [] }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import { runCli } from "../../../clients/cli/command.ts";
@@ -15,8 +18,9 @@ import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { createDatasetModule } from "../../../services/dataset/module.ts";
 import { createRecordProcessorService } from "../../../services/record-processor/service.ts";
 import { createWorkerService } from "../../../services/worker/service.ts";
+import { createCertWorkshop } from "../../support/certs.ts";
 import { Harness, until } from "../rpc/harness.ts";
-import { type ScriptedServer, startScripted } from "../worker/scripted-server.ts";
+import { plainAnswer, type ScriptedServer, startScripted } from "../worker/scripted-server.ts";
 import { FakeTerminal } from "./fake-terminal.ts";
 
 const missing = (): never => {
@@ -178,6 +182,39 @@ describe("assay send", () => {
     expect(await runCli(["send", "-m", "m", "-u", mock.url, "--endpoint", "/no", "--controller", address], terminal)).to.equal(1);
     expect(terminal.stdout).to.include("first byte, status 404");
     expect(terminal.stderr).to.include("in phase wait: http_4xx: http status 404: ");
+  });
+
+  it("speaks TLS with authorities and a certificate of one's own", async () => {
+    const workshop = createCertWorkshop();
+    harness.onClose(() => workshop.remove());
+    const folder = await mkdtemp(join(tmpdir(), "assay-send-"));
+    harness.onClose(() => rm(folder, { recursive: true }));
+    const ca = workshop.ca("Test CA");
+    const own = ca.issue("client", "DNS:client");
+    const tls = { ...ca.issue("localhost", "DNS:model.test"), ca: ca.cert, requestCert: true, rejectUnauthorized: true };
+    const target = await startScripted(({ socket }) => socket.write(plainAnswer("{}")), { tls });
+    harness.onClose(() => target.stop());
+    await writeFile(join(folder, "ca.pem"), ca.cert);
+    await writeFile(join(folder, "own.pem"), own.cert);
+    await writeFile(join(folder, "own.key"), own.key);
+    await writeFile(join(folder, "bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    const { address } = await serve();
+    const ask = async (...options: string[]): Promise<FakeTerminal> => {
+      const asked = new FakeTerminal({ cwd: folder });
+      await runCli(["send", "-m", "m", "-u", target.origin, "--controller", address, ...options], asked);
+      return asked;
+    };
+    const shown = ["--target-cert", "own.pem", "--target-key", "own.key"];
+    const good = await ask("--target-ca", "ca.pem", "--target-server-name", "model.test", ...shown);
+    expect(good.stdout, good.stderr).to.include("status 200");
+    expect((await ask("--insecure-skip-verify", ...shown)).stdout).to.include("status 200");
+    expect((await ask(...shown)).stderr).to.include("in phase tls: tls: ");
+    expect((await ask("--target-ca", "ca.pem", ...shown)).stderr).to.include("in phase tls: tls: ");
+    expect((await ask("--target-ca", "bad.pem", ...shown)).stderr).to.include("in phase tls: tls: ");
+    expect((await ask("--target-ca", "no.pem", ...shown)).stderr).to.match(
+      /^assay send: --target-ca no\.pem: cannot be read: ENOENT/,
+    );
+    expect(target.requests).to.have.lengthOf(2);
   });
 
   it("has a suite without workers start one", async () => {

@@ -287,6 +287,11 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["--use-server-token-count", { endpoint: { use_server_token_count: true } }],
   ["--connection-reuse-strategy sticky-user-sessions", { target: { connection_reuse: "CONNECTION_REUSE_STICKY_USER_SESSIONS" } }],
   ["-u unix:/run/a.sock,h:1", { target: { urls: [{ url: "unix:/run/a.sock" }, { url: "http://h:1" }] } }],
+  [
+    "--connect-timeout-seconds 1 --first-byte-timeout-seconds 2 --idle-timeout-seconds 0.5",
+    { target: { connect_timeout_sec: 1, first_byte_timeout_sec: 2, idle_timeout_sec: 0.5 } },
+  ],
+  ["--insecure-skip-verify --target-server-name h", { target: { tls: { skip_verify: true, server_name: "h" } } }],
   ["--transport http1", { target: { transport: "TRANSPORT_KIND_HTTP1" } }],
   ["--transport-type HTTP", { target: { transport: "TRANSPORT_KIND_AUTO" } }],
   [

@@ -220,6 +220,7 @@ describe("a wrong spec", () => {
   const weighed = (...weights: number[]): SpecInit => ({
     target: { urls: weights.map((weight, index) => ({ url: `http://${index}`, weight })), urlStrategy: UrlStrategy.WEIGHTED },
   });
+  const secured = (tls: object) => ({ target: { urls: [{ url: "https://h" }], tls } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
@@ -252,6 +253,13 @@ describe("a wrong spec", () => {
       "http1 speaks no TLS, and https://h needs it",
       { target: { urls: [{ url: "https://h" }], transport: TransportKind.HTTP1 } },
     ],
+    ["target.tls.skip_verify", "has no effect without an https URL", { target: { tls: { skipVerify: true } } }],
+    ["target.tls.ca_pem", "is no certificate in PEM", secured({ caPem: "ca" })],
+    ["target.tls.cert_pem", "is no certificate in PEM", secured({ certPem: "c", keyPem: "k" })],
+    ["target.tls.key_pem", "is no private key in PEM", secured({ certPem: "c", keyPem: "k" })],
+    ["target.tls.cert_pem", "needs its key", secured({ certPem: "c" })],
+    ["target.tls.key_pem", "needs its certificate", secured({ keyPem: "k" })],
+    ["target.tls.skip_verify", "not together with authorities", secured({ skipVerify: true, caPem: "ca" })],
     ["target.no_probe", "not together with waiting", { target: { noProbe: true, waitForModel: { timeoutSec: 1 } } }],
     ["endpoint.path", "must begin with /, got v1", { endpoint: { path: "v1" } }],
     ["tokenizer.name", "none, npm:PACKAGE or the absolute path of a tokenizer.json, got gpt2", { tokenizer: { name: "gpt2" } }],

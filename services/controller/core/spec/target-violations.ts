@@ -29,6 +29,7 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
       "must not carry a password; use a header or the API key",
     );
   });
+  checkTls(target, demand);
   checkLabels(target, demand);
   checkWeights(target, demand);
   const { sessionHeader } = target;
@@ -71,6 +72,31 @@ function checkWeights({ urls, urlStrategy }: TargetSpec, demand: Demand): void {
     demand(weight >= 0 && Number.isFinite(weight), at, `must be at least 0, got ${weight}`);
   });
   demand(!isWeighted || urls.some(({ weight = 1 }) => weight > 0), "target.urls", "one of the weights must be above 0");
+}
+
+const certificatePem = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
+const keyPem = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/;
+
+function checkTls({ tls, urls }: TargetSpec, demand: Demand): void {
+  if (tls === undefined) return;
+  const { caPem, certPem, keyPem: key, serverName, skipVerify } = tls;
+  const at = "target.tls";
+  const hasTls = urls.some(({ url }) => parseBaseUrl(url)?.protocol === "https:");
+  for (const [name, isSet] of [
+    ["ca_pem", caPem !== ""],
+    ["cert_pem", certPem !== ""],
+    ["key_pem", key !== ""],
+    ["server_name", serverName !== ""],
+    ["skip_verify", skipVerify],
+  ] as const) {
+    demand(!isSet || hasTls, `${at}.${name}`, "has no effect without an https URL");
+  }
+  demand(caPem === "" || certificatePem.test(caPem), `${at}.ca_pem`, "is no certificate in PEM");
+  demand(certPem === "" || certificatePem.test(certPem), `${at}.cert_pem`, "is no certificate in PEM");
+  demand(key === "" || keyPem.test(key), `${at}.key_pem`, "is no private key in PEM");
+  demand(certPem === "" || key !== "", `${at}.cert_pem`, "needs its key");
+  demand(key === "" || certPem !== "", `${at}.key_pem`, "needs its certificate");
+  demand(!skipVerify || caPem === "", `${at}.skip_verify`, "not together with authorities to trust");
 }
 
 function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void {

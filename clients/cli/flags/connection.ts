@@ -1,0 +1,71 @@
+import { aboveZero, type FlagTable } from "./flag.ts";
+
+/** How connections to the target are opened, and how long each part of a request may take. */
+export const connectionFlags = {
+  connectTimeoutSec: {
+    flag: "--connect-timeout-seconds",
+    kind: aboveZero,
+    value: "SEC",
+    paths: ["target.connect_timeout_sec"],
+    group: "Target",
+    doc: "limit for opening a connection (default 30)",
+  },
+  firstByteTimeoutSec: {
+    flag: "--first-byte-timeout-seconds",
+    kind: aboveZero,
+    value: "SEC",
+    paths: ["target.first_byte_timeout_sec"],
+    group: "Target",
+    doc: "limit from the send to the first byte of the answer (default: that of the request)",
+  },
+  idleTimeoutSec: {
+    flag: "--idle-timeout-seconds",
+    kind: aboveZero,
+    value: "SEC",
+    paths: ["target.idle_timeout_sec"],
+    group: "Target",
+    doc: "limit between two reads of an answer (default: that of the request)",
+  },
+  insecureSkipVerify: {
+    flag: "--insecure-skip-verify",
+    kind: { is: "switch" },
+    paths: ["target.tls.skip_verify"],
+    group: "Target",
+    doc: "do not verify the certificate of an https:// server",
+  },
+  targetCa: {
+    flag: "--target-ca",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    paths: ["target.tls.ca_pem"],
+    group: "Target",
+    doc: "PEM file of the authorities to trust instead of the system's",
+  },
+  targetCert: {
+    flag: "--target-cert",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    paths: ["target.tls.cert_pem"],
+    group: "Target",
+    doc: "PEM file of a client certificate, for servers that ask for one",
+  },
+  targetKey: {
+    flag: "--target-key",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    paths: ["target.tls.key_pem"],
+    group: "Target",
+    doc: "PEM file of its key",
+  },
+  targetServerName: {
+    flag: "--target-server-name",
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["target.tls.server_name"],
+    group: "Target",
+    doc: "name to verify in the server's certificate instead of the URL's host",
+  },
+} as const satisfies FlagTable;
