@@ -72,7 +72,6 @@ function usageOf({ memberId, atNs, usage, counters }: UsageSample, memory: CpuMe
     rssBytes: Number(usage?.rssBytes ?? 0n),
     openFds: usage?.openFds ?? 0,
     maxFds: usage?.maxFds ?? 0,
-    portShare: Number.NaN,
     inFlight: Number(counters.in_flight ?? 0n),
     outboxBytes: Number(counters.outbox_bytes ?? 0n),
     connections: Number(counters.connections ?? 0n),

@@ -1,18 +1,34 @@
-/** The figures of phases in their steady windows alone: one more pass over the rows, of those metrics that tables show. */
-import { recordMetrics } from "../../metrics/catalog.ts";
+/** The figures of phases in their steady windows alone: one more pass over the rows. */
+import { interTokenLatency } from "../../metrics/inter-token-latency.ts";
+import type { RecordMetric, RunMetric } from "../../metrics/metric.ts";
 import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
 import { outputTokenThroughput } from "../../metrics/output-token-throughput.ts";
+import { outputTokenThroughputPerUser } from "../../metrics/output-token-throughput-per-user.ts";
+import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
+import { responseTime } from "../../metrics/response-time.ts";
+import { timeToFirstToken } from "../../metrics/time-to-first-token.ts";
+import { timeToSecondToken } from "../../metrics/time-to-second-token.ts";
 import { Column } from "./core/column.ts";
 import type { MetricStatistics, MetricValue, SteadyState } from "./core/run-summary.ts";
 import { statisticsOf } from "./core/statistics.ts";
 import type { SteadyWindow } from "./core/steady-state.ts";
 import type { RunReader } from "./store/run-reader.ts";
 
+/** What a warm-up and a drain move: times and output rates of requests. */
+const STEADY_METRICS: readonly RecordMetric[] = [
+  timeToFirstToken,
+  timeToSecondToken,
+  interTokenLatency,
+  requestLatency,
+  responseTime,
+  outputTokenThroughputPerUser,
+];
+
 /** By phase index, as `windows`. */
 export function steadyStates(reader: RunReader, windows: ReadonlyMap<number, SteadyWindow>): Map<number, SteadyState> {
   if (windows.size === 0) return new Map();
-  const shown = recordMetrics.filter(({ tag, consoleOrder }) => consoleOrder !== undefined && reader.metricTags.includes(tag));
+  const shown = STEADY_METRICS.filter(({ tag }) => reader.metricTags.includes(tag));
   const works = new Map([...windows].map(([phase, window]) => [phase, newWork(window, shown.length)]));
   const columns = ["phase", "sent_ns", "end_ns", "is_cancelled", "error_code", outputSequenceLength.tag];
   const metricsAt = 1 + columns.length;
@@ -26,10 +42,10 @@ export function steadyStates(reader: RunReader, windows: ReadonlyMap<number, Ste
         work.ended++;
         work.tokens += (row[6] as number | null) ?? 0;
       }
-      if (!isWithin(work.window, sentNs)) continue;
-      for (const [index, metric] of shown.entries()) {
+      if (!isSuccess || !isWithin(work.window, sentNs)) continue;
+      for (let index = 0; index < shown.length; index++) {
         const value = row[metricsAt + index] as number | null;
-        if (value !== null && (isSuccess || metric.isOfFailures === true)) work.columns[index]?.push(value);
+        if (value !== null) work.columns[index]?.push(value);
       }
     }
   }
@@ -52,10 +68,10 @@ function isWithin({ startNs, endNs }: SteadyWindow, ns: number): boolean {
   return ns >= startNs && ns < endNs;
 }
 
-function steadyState({ window, columns, ended, tokens }: Work, shown: typeof recordMetrics): SteadyState {
+function steadyState({ window, columns, ended, tokens }: Work, shown: readonly RecordMetric[]): SteadyState {
   const { originNs, startNs, endNs, sends, inFlight } = window;
   const sec = (endNs - startNs) / 1e9;
-  const rate = ({ tag, header, unit }: typeof requestThroughput, count: number): MetricValue[] => {
+  const rate = ({ tag, header, unit }: RunMetric, count: number): MetricValue[] => {
     return count === 0 ? [] : [{ tag, header, unit, value: count / sec }];
   };
   return {

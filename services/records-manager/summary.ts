@@ -360,6 +360,7 @@ function clientSummary(
     clockUncertaintyNs,
     drawn: total(({ counts }) => counts.drawn),
     missing: total(({ counts }) => counts.missingRecord + counts.missingLost + counts.unaccounted),
+    unconnected: total(({ errorDetails }) => unconnectedOf(errorDetails)),
     late: total(({ late }) => late),
     conflicts: total(({ conflicts }) => conflicts),
     isAccountComplete: summaries.every((summary) => !summary.isClosed || summary.isAccountComplete),
@@ -368,6 +369,12 @@ function clientSummary(
     outboxStops: reader.eventCount(OUTBOX_FULL_EVENT),
   };
   return { ...clientVerdict(evidence), usage, clockUncertaintyNs };
+}
+
+/** Requests that this host had no socket for. */
+function unconnectedOf(details: PhaseSummary["errorDetails"]): number {
+  const own = details.filter(({ code, phase }) => code === "unsendable" && phase === "connect");
+  return own.reduce((sum, { count }) => sum + count, 0);
 }
 
 function phaseEvidence({ figures, sends }: PhaseWork, opensAlways: boolean): PhaseEvidence {

@@ -42,7 +42,6 @@ export function clientUsageOf(usage: ClientUsage): MessageInitShape<typeof Clien
     ...known("gcShare", usage.gcShare),
     ...known("gcMaxMs", msOf(usage.gcMaxNs)),
     ...known("fdShareMax", usage.fdShareMax),
-    ...known("portShareMax", usage.portShareMax),
   };
 }
 

@@ -13,9 +13,8 @@ export interface UsageReading {
   readonly gcCount: number;
   readonly gcMaxNs: number;
   readonly openFds: number;
-  /** Shares of file descriptors and of the host's local ports in use. */
+  /** Of its file descriptors in use. */
   readonly fdShare: number;
-  readonly portShare: number;
   /** To targets, open now. */
   readonly connections: number;
   /** Since the worker's run began. */
@@ -43,7 +42,6 @@ export interface ClientUsage {
   readonly gcCount: number;
   readonly gcMaxNs: number | undefined;
   readonly fdShareMax: number | undefined;
-  readonly portShareMax: number | undefined;
   /** Connections of all workers that were opened while phases were measured, and those that the target closed between two requests. */
   readonly openedConnections: number;
   readonly replacedConnections: number;
@@ -88,7 +86,6 @@ export class UsageMeter {
       gcCount: uses.reduce((sum, use) => sum + use.gcCount, 0),
       gcMaxNs: highest(uses.map((use) => use.gcMaxNs)),
       fdShareMax: highest(uses.map((use) => use.fdShare)),
-      portShareMax: highest(uses.map((use) => use.portShare)),
       openedConnections: uses.reduce((sum, use) => sum + use.opened.rise, 0),
       replacedConnections: uses.reduce((sum, use) => sum + use.replaced.rise, 0),
     };
@@ -105,7 +102,6 @@ class WorkerUse {
   delayMaxNs = Number.NaN;
   gcMaxNs = Number.NaN;
   fdShare = Number.NaN;
-  portShare = Number.NaN;
   gcNs = 0;
   gcCount = 0;
   readonly opened = new Counter();
@@ -134,7 +130,6 @@ class WorkerUse {
     if (reading.gcCount > 0) this.gcCount += reading.gcCount;
     this.gcMaxNs = larger(this.gcMaxNs, reading.gcMaxNs);
     this.fdShare = larger(this.fdShare, reading.fdShare);
-    this.portShare = larger(this.portShare, reading.portShare);
     this.opened.add(reading.openedConnections);
     this.replaced.add(reading.replacedConnections);
   }

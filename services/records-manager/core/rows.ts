@@ -69,8 +69,6 @@ export interface WorkerUsage {
   readonly rssBytes: number;
   readonly openFds: number;
   readonly maxFds: number;
-  /** Share of the host's local ports in use, 0 to 1. */
-  readonly portShare: number;
   readonly inFlight: number;
   readonly outboxBytes: number;
   /** Connections to targets: open now; opened, and found closed by the target before they were used again, since the run began. */

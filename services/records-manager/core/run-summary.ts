@@ -89,7 +89,7 @@ export interface SteadyState {
   /** Requests sent in it, and requests in flight on average. */
   readonly sends: number;
   readonly inFlight: number;
-  /** Of the requests sent in it: record metrics that tables show. */
+  /** Of the requests sent in it and succeeded: times and output rates. */
   readonly metrics: readonly MetricStatistics[];
   /** Of the requests that ended in it, whenever sent, and succeeded: rates of requests and output tokens. */
   readonly runMetrics: readonly MetricValue[];

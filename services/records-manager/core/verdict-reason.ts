@@ -28,7 +28,7 @@ export const VERDICT_CODES = [
   "conflicts",
   "account_incomplete",
   "fds",
-  "ports",
+  "no_sockets",
   "fenced_overrun",
   "protocol_violation",
   "outbox_full",

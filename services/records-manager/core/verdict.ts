@@ -17,7 +17,7 @@ import { graded, invalid, ms, percent, suspect, type Verdict, type VerdictCode, 
 
 /** What was measured of the client. Undefined: it does not apply, or was not measured. */
 export interface ClientEvidence {
-  readonly usage: Pick<ClientUsage, "loopUtilisationMax" | "blockedShare" | "gcShare" | "fdShareMax" | "portShareMax">;
+  readonly usage: Pick<ClientUsage, "loopUtilisationMax" | "blockedShare" | "gcShare" | "fdShareMax">;
   /** How each measured phase was sent. */
   readonly phases: readonly PhaseEvidence[];
   /** Largest error of a clock offset between two hosts; 0 on one host. */
@@ -25,6 +25,8 @@ export interface ClientEvidence {
   /** Credits drawn in measured phases. */
   readonly drawn: number;
   readonly missing: number;
+  /** Requests for which no connection could be opened here, whatever the target. */
+  readonly unconnected: number;
   readonly late: number;
   readonly conflicts: number;
   readonly isAccountComplete: boolean;
@@ -48,7 +50,7 @@ export const SUSPECT_GC_SHARE = 0.1;
 export const INVALID_GC_SHARE = 0.3;
 /** A clock's error above this share of the reported lateness makes the lateness a guess. */
 export const SUSPECT_CLOCK_SHARE = 0.1;
-/** Missing records above this share could hide a whole class of answers. */
+/** Missing records, and requests that this side could not send, above this share could hide a whole class of answers. */
 export const INVALID_MISSING_SHARE = 0.01;
 /** From here on a connection that has to be opened may fail for want of a descriptor or a port. */
 export const SUSPECT_RESOURCE_SHARE = 0.9;
@@ -106,7 +108,11 @@ const RULES: readonly Rule[] = [
     return isAccountComplete ? undefined : suspect("account_incomplete", "timing gave no complete account of a phase");
   },
   ({ usage: { fdShareMax: share } }) => used("fds", "a worker's file descriptors", share),
-  ({ usage: { portShareMax: share } }) => used("ports", "a host's local ports", share),
+  ({ unconnected, drawn }) => {
+    if (unconnected === 0) return undefined;
+    const message = `${unconnected} of ${drawn} requests had no connection for want of a file descriptor or a local port`;
+    return unconnected > INVALID_MISSING_SHARE * drawn ? invalid("no_sockets", message) : suspect("no_sockets", message);
+  },
   ({ fencedOverruns: count }) => {
     return count > 0 ? suspect("fenced_overrun", `${count} times a frozen worker woke up after its lease had ended`) : undefined;
   },

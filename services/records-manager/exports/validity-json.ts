@@ -18,7 +18,6 @@ export function clientJson({ verdict, reasons, usage }: ClientSummary): JsonObje
       gc_count: usage.gcCount,
       gc_max_ms: msOf(usage.gcMaxNs),
       fd_share_max: float(usage.fdShareMax),
-      port_share_max: float(usage.portShareMax),
       opened_connections: usage.openedConnections,
       replaced_connections: usage.replacedConnections,
     },

@@ -135,7 +135,7 @@ export class RunReader {
   /** Calls `visit` with what workers reported, in the order of time. */
   forEachUsage(visit: (reading: UsageReading) => void): void {
     const sql = `SELECT worker_id, ns, loop_utilisation, loop_delay_max_ns, gc_ns, gc_count, gc_max_ns, open_fds / max_fds,
-      port_share, opened_connections, replaced_connections, open_fds, connections FROM worker_usage ORDER BY ns`;
+      opened_connections, replaced_connections, open_fds, connections FROM worker_usage ORDER BY ns`;
     this.#read(() => {
       for (const row of this.#db.prepare(sql).raw().iterate() as IterableIterator<UsageColumns>) visit(readingOf(row));
     });
@@ -234,11 +234,10 @@ function readingOf([workerId, ns, ...values]: UsageColumns): UsageReading {
     gcCount: at(3),
     gcMaxNs: at(4),
     fdShare: at(5),
-    portShare: at(6),
-    openedConnections: at(7),
-    replacedConnections: at(8),
-    openFds: at(9),
-    connections: at(10),
+    openedConnections: at(6),
+    replacedConnections: at(7),
+    openFds: at(8),
+    connections: at(9),
   };
 }
 

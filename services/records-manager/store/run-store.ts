@@ -272,7 +272,7 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 
   addWorkerUsage(rows: readonly WorkerUsage[]): void {
-    this.#addAll(`INSERT INTO worker_usage VALUES (?${", ?".repeat(17)})`, rows, (row) => [
+    this.#addAll(`INSERT INTO worker_usage VALUES (?${", ?".repeat(16)})`, rows, (row) => [
       row.workerId,
       Math.round(row.ns),
       row.loopUtilisation,
@@ -285,7 +285,6 @@ export class RunStore implements AccountStore<IngestRow> {
       row.rssBytes,
       row.openFds,
       row.maxFds,
-      row.portShare,
       row.inFlight,
       row.outboxBytes,
       row.connections,

@@ -123,7 +123,6 @@ CREATE TABLE worker_usage (
   rss_bytes REAL,
   open_fds REAL,
   max_fds REAL,
-  port_share REAL,
   in_flight REAL,
   outbox_bytes REAL,
   connections REAL,

@@ -237,7 +237,6 @@ describe("the store of a run", () => {
       cpuRatio: 0.5,
       rssBytes: 1e8,
       maxFds: 1024,
-      portShare: 0,
       outboxBytes: 0,
       connections: 3,
       openedConnections: 5,

@@ -208,7 +208,6 @@ describe("the summary of a run", () => {
       rssBytes: 1,
       openFds: 1000,
       maxFds: 1024,
-      portShare: 0,
       inFlight: 1,
       outboxBytes: 0,
       connections: 1,
@@ -221,14 +220,19 @@ describe("the summary of a run", () => {
       // After the last end of a request.
       { ...usage, ns: START_NS + 9e9, loopUtilisation: 1 },
     ]);
+    const full = { code: "unsendable", phase: "connect", message: "no connection can be opened: EMFILE" } as const;
+    insertAll(store, [
+      failed(19, { error: full, status: 0 }),
+      failed(18, { error: { ...full, phase: "send", message: "no body" }, status: 0 }),
+    ]);
     store.addEvents([{ ns: START_NS, service: "worker", kind: "outbox_full", message: "" }]);
     store.setClockUncertainty(5e6);
     store.close();
     const { client } = summarizeRun(run.folder);
-    expect(client).to.include({ verdict: "suspect", clockUncertaintyNs: 5e6 });
+    expect(client).to.include({ verdict: "invalid", clockUncertaintyNs: 5e6 });
     expect(client.usage).to.include({ workers: 1, gcCount: 2, gcMaxNs: 4e6, openedConnections: 3 });
     expect(client.usage.loopUtilisationMax).to.be.closeTo(0.8, 1e-12);
-    expect(client.reasons.map((reason) => reason.code)).to.deep.equal(["loop_utilisation", "fds", "outbox_full"]);
+    expect(client.reasons.map((reason) => reason.code)).to.deep.equal(["loop_utilisation", "fds", "no_sockets", "outbox_full"]);
   });
 });
 

@@ -145,23 +145,16 @@ export declare type ClientUsage = Message<"assay.records_manager.v1.ClientUsage"
   fdShareMax?: number | undefined;
 
   /**
-   * Share of the host's local ports in use.
-   *
-   * @generated from field: optional double port_share_max = 9;
-   */
-  portShareMax?: number | undefined;
-
-  /**
    * Connections to targets that all workers opened.
    *
-   * @generated from field: uint64 opened_connections = 10;
+   * @generated from field: uint64 opened_connections = 9;
    */
   openedConnections: bigint;
 
   /**
    * Kept connections that targets had closed before they were used again.
    *
-   * @generated from field: uint64 replaced_connections = 11;
+   * @generated from field: uint64 replaced_connections = 10;
    */
   replacedConnections: bigint;
 };

@@ -14,7 +14,6 @@ function reading(sec: number, change: Partial<UsageReading> = {}): UsageReading 
     gcMaxNs: 3e6,
     openFds: 50,
     fdShare: 0.1,
-    portShare: Number.NaN,
     connections: 8,
     openedConnections: 8,
     replacedConnections: 0,
@@ -39,7 +38,6 @@ describe("what workers used", () => {
       gcCount: 0,
       gcMaxNs: undefined,
       fdShareMax: undefined,
-      portShareMax: undefined,
       openedConnections: 0,
       replacedConnections: 0,
     });

@@ -75,7 +75,6 @@ describe("a timeline", () => {
       gcCount: 1,
       gcMaxNs: 2e6,
       fdShare: 0,
-      portShare: Number.NaN,
       openFds: 20,
       connections: 4,
       openedConnections: 4,

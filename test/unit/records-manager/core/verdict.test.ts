@@ -18,11 +18,12 @@ const cleanPhase: PhaseEvidence = {
 };
 
 const clean: ClientEvidence = {
-  usage: { loopUtilisationMax: 0.4, blockedShare: 0.001, gcShare: 0.02, fdShareMax: 0.1, portShareMax: 0.1 },
+  usage: { loopUtilisationMax: 0.4, blockedShare: 0.001, gcShare: 0.02, fdShareMax: 0.1 },
   phases: [cleanPhase],
   clockUncertaintyNs: 0,
   drawn: 1000,
   missing: 0,
+  unconnected: 0,
   late: 0,
   conflicts: 0,
   isAccountComplete: true,
@@ -66,7 +67,7 @@ describe("the verdict on the client", () => {
 
   it("is valid where nothing could be measured", () => {
     const usage = { loopUtilisationMax: undefined, blockedShare: undefined, gcShare: undefined } as const;
-    const nothing = { ...usage, fdShareMax: undefined, portShareMax: undefined };
+    const nothing = { ...usage, fdShareMax: undefined };
     expect(clientVerdict({ ...clean, usage: nothing, phases: [] }).verdict).to.equal("valid");
   });
 
@@ -126,7 +127,8 @@ describe("the verdict on the client", () => {
     ["no complete account", { isAccountComplete: false }, "suspect", "account_incomplete"],
     ["descriptors running out", using({ fdShareMax: 0.95 }), "suspect", "fds"],
     ["descriptors used up", using({ fdShareMax: 1 }), "invalid", "fds"],
-    ["ports running out", using({ portShareMax: 0.9 }), "suspect", "ports"],
+    ["a few requests without a socket", { unconnected: 10 }, "suspect", "no_sockets"],
+    ["many requests without a socket", { unconnected: 11 }, "invalid", "no_sockets"],
     ["a frozen worker that woke up", { fencedOverruns: 1 }, "suspect", "fenced_overrun"],
     ["a credit returned against the rules", { protocolViolations: 1 }, "invalid", "protocol_violation"],
     ["sending stopped by a full outbox", { outboxStops: 2 }, "suspect", "outbox_full"],
