@@ -25,6 +25,7 @@ import { didYouMean } from "./common/nearest.ts";
 import type { Tracer } from "./common/observe/tracing.ts";
 import type { Bootstrap } from "./common/parent.ts";
 import { processConfig } from "./common/process-config.ts";
+import { readHostLimits } from "./common/read-host-limits.ts";
 import { isLoopbackAddress } from "./common/rpc/auth.ts";
 import type { Channel } from "./common/rpc/channel.ts";
 import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
@@ -177,6 +178,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
       labels: observability.labels,
       tracer,
       cores: common.cores,
+      limits: services.includes("worker-manager") ? readHostLimits() : undefined,
       clock,
       channel: addresses.channel(controllerAddress ?? started.address),
       log: log.child({ service: "member" }),

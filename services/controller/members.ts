@@ -250,7 +250,7 @@ export class Members {
   }
 
   private enter(hello: Hello): MemberEntry {
-    const { services, address, incarnation, pid, host, cores, labels } = hello;
+    const { services, address, incarnation, pid, host, cores, labels, maxFds, localPorts } = hello;
     const memberId = hello.memberId === "" ? this.nameOf(services) : hello.memberId;
     const member = create(MemberSchema, {
       memberId,
@@ -261,6 +261,8 @@ export class Members {
       host,
       cores,
       labels,
+      maxFds,
+      localPorts,
       version: hello.version,
     });
     const entry: MemberEntry = {

@@ -26,6 +26,7 @@ import type { Logger } from "../common/logger.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { checkAdjustable, loadChangeText } from "./core/load-change.ts";
+import { workerHost } from "./core/load-limits.ts";
 import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -130,10 +131,8 @@ export class RunExecution {
   async execute(): Promise<void> {
     const { spec, members } = this.options;
     const managers = members.serving(ServiceKind.WORKER_MANAGER);
-    const workers = workersFor(
-      spec,
-      managers.map(({ member }) => Math.max(1, member.cores)),
-    );
+    const hosts = managers.map(({ member }) => workerHost(member));
+    const workers = workersFor(spec, hosts);
     const hasTelemetry = spec.telemetry?.disableGpu !== true && members.serving(ServiceKind.TELEMETRY).length > 0;
     const { bounds } = this.timeouts;
     const plan = planRun(spec, { workers, members: neededServices.map(([name]) => name), hasTelemetry, bounds });

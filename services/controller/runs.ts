@@ -19,8 +19,9 @@ import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
-import { pacingWarning } from "./core/run-plan.ts";
-import { type CompiledSpec, compileRunSpec } from "./core/run-spec.ts";
+import { loadLimits, workerHost } from "./core/load-limits.ts";
+import { pacingWarning, workersFor } from "./core/run-plan.ts";
+import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -69,12 +70,12 @@ export class Runs {
   compile(spec: RunSpec): CompiledSpec {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
-    const managers = this.options.members.serving(ServiceKind.WORKER_MANAGER);
-    const warning = pacingWarning(
-      compiled.spec,
-      managers.map(({ member }) => member.cores),
-    );
-    return warning === undefined ? compiled : { ...compiled, warnings: [...compiled.warnings, warning] };
+    const hosts = this.options.members.serving(ServiceKind.WORKER_MANAGER).map(({ member }) => workerHost(member));
+    if (hosts.length === 0) return compiled;
+    const limits = loadLimits(compiled.spec, hosts, workersFor(compiled.spec, hosts));
+    if (limits.violations.length > 0) throw specError(limits.violations);
+    const pacing = pacingWarning(compiled.spec, hosts);
+    return { ...compiled, warnings: [...compiled.warnings, ...limits.warnings, ...(pacing === undefined ? [] : [pacing])] };
   }
 
   /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */

@@ -11,10 +11,12 @@ import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
+import { workerFds } from "../common/host-limits.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { PhaseHistograms } from "../common/observe/counting.ts";
 import type { RawRecord } from "../common/raw-record.ts";
+import { readHostLimits } from "../common/read-host-limits.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
@@ -249,7 +251,9 @@ export class WorkerRun {
 
   private connectionsAhead(): number[] {
     const { target, phases } = this.spec;
-    return target === undefined ? [] : connectionsAhead(target, phases, this.options.configure.plannedWorkers);
+    const { maxFds } = readHostLimits();
+    const most = maxFds === 0 ? Number.POSITIVE_INFINITY : Math.max(0, maxFds - workerFds);
+    return target === undefined ? [] : connectionsAhead(target, phases, this.options.configure.plannedWorkers, most);
   }
 
   /** What takes longer is left to the requests. */

@@ -8,7 +8,7 @@ export const workersFlags = {
     value: "N",
     paths: ["workers.max_workers"],
     group: "Workers and telemetry",
-    doc: "worker processes at most (default cores − 1, and no more than the load can use)",
+    doc: "worker processes at most (default cores − 1, more where descriptors need it, and no more than the load can use)",
   },
   pacing: {
     flag: "--pacing",

@@ -23,6 +23,7 @@ import {
 import type { TimingProgress } from "../../../gen/assay/timing/v1/timing_pb.js";
 import { monotonicNs } from "../clock.ts";
 import { AssayError, messageOf } from "../errors.ts";
+import type { HostLimits } from "../host-limits.ts";
 import type { Logger } from "../logger.ts";
 import type { CommandOutcome } from "../module.ts";
 import { noSpan, type Span, type Tracer } from "../observe/tracing.ts";
@@ -46,6 +47,8 @@ export interface MemberOptions {
   /** Makes a span of every command. Default: none. */
   readonly tracer?: Tracer;
   readonly cores: number;
+  /** Of the host, where workers are started. */
+  readonly limits?: HostLimits | undefined;
   /** Brought to suite time by joining. */
   readonly clock: MeasuredSuiteClock;
   readonly listeners: MemberListeners;
@@ -211,7 +214,7 @@ class JoinedMember implements Member {
   }
 
   private hello() {
-    const { services, address, labels, cores } = this.options;
+    const { services, address, labels, cores, limits } = this.options;
     return {
       protocolVersion,
       version,
@@ -222,6 +225,8 @@ class JoinedMember implements Member {
       host: hostname(),
       clock: this.identity,
       cores,
+      maxFds: limits?.maxFds ?? 0,
+      localPorts: limits?.localPorts ?? 0,
       labels: { ...labels },
       // The incarnation says who this is; a name that was given is for the suite that gave it.
       memberId: this.options.memberId ?? "",

@@ -1,6 +1,7 @@
 /** What this process uses, measured over the interval since the last reading. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { monitorEventLoopDelay, PerformanceObserver, performance } from "node:perf_hooks";
+import { readHostLimits } from "../read-host-limits.ts";
 
 export interface ProcessUsage {
   readonly cpuSec: number;
@@ -50,10 +51,11 @@ export function createUsageMeter(): UsageMeter {
     }
   });
   collector.observe({ entryTypes: ["gc"] });
-  const maxFds = readFdLimit();
+  const { maxFds } = readHostLimits();
   let lastLoop = performance.eventLoopUtilization();
   let lastSpunNs = spunNs;
   let openFds = 0;
+  let rssBytes = 0;
   let readings = 0;
 
   return {
@@ -63,12 +65,13 @@ export function createUsageMeter(): UsageMeter {
       lastLoop = loop;
       const spunMs = (spunNs - lastSpunNs) / 1e6;
       lastSpunNs = spunNs;
-      if (openFds < manyFds || readings % manyFdsEvery === 0) openFds = countFds();
+      if (openFds < manyFds || readings % manyFdsEvery === 0) openFds = countFds(maxFds);
+      rssBytes = readRss(rssBytes);
       readings++;
       const cpu = process.cpuUsage();
       const usage: ProcessUsage = {
         cpuSec: (cpu.user + cpu.system) / 1e6,
-        rssBytes: process.memoryUsage.rss(),
+        rssBytes,
         loopUtilization: workShare(since, spunMs),
         // The histogram holds whole periods of its own timer; what is above one period is delay.
         loopDelayP99Ms: aboveResolutionMs(delay.percentile(99)),
@@ -100,19 +103,20 @@ function aboveResolutionMs(ns: number): number {
   return Number.isFinite(ns) ? Math.max(0, ns / 1e6 - resolutionMs) : 0;
 }
 
-function countFds(): number {
+/** With none left to count them by, all are taken. */
+function countFds(maxFds: number): number {
   try {
     return readdirSync("/proc/self/fd").length;
-  } catch {
-    return 0;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EMFILE" ? maxFds : 0;
   }
 }
 
-function readFdLimit(): number {
+/** Takes a descriptor to read; without one it is as it was. */
+function readRss(before: number): number {
   try {
-    const line = readFileSync("/proc/self/limits", "utf8").match(/^Max open files\s+(\d+)/m);
-    return Number(line?.[1] ?? 0);
+    return process.memoryUsage.rss();
   } catch {
-    return 0;
+    return before;
   }
 }

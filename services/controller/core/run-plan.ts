@@ -1,6 +1,7 @@
 /** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { PhaseSpec, RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { type WorkerHost, workersForFds } from "./load-limits.ts";
 import { RUN_BOUNDS, type RunBounds, type RunPlan } from "./run-machine.ts";
 
 export interface PlanOptions {
@@ -44,22 +45,26 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
 
 /**
  * Workers that a run can use: as many as the load has requests at once, no more than the hosts' cores leave beside the rest of
- * the suite.
+ * the suite, except where fewer could not open all connections.
  */
-export function workersFor(spec: RunSpec, hostCores: readonly number[]): number {
-  const byCores = hostCores.reduce((sum, cores) => sum + Math.max(1, cores - 1), 0);
+export function workersFor(spec: RunSpec, hosts: readonly WorkerHost[]): number {
+  const byCores = freeCores(hosts);
   const limits = spec.phases.map(({ load }) => atOnceOf(load) ?? Number.POSITIVE_INFINITY);
-  const wanted = spec.workers?.maxWorkers ?? byCores;
+  const wanted = spec.workers?.maxWorkers ?? Math.max(byCores, workersForFds(spec, hosts));
   return Math.max(1, Math.min(wanted, Math.max(...limits)));
 }
 
 /** What to say of precise workers that are more than the cores can keep awake; undefined: nothing, as long as no host is known. */
-export function pacingWarning(spec: RunSpec, hostCores: readonly number[]): string | undefined {
-  if (spec.workers?.pacing !== "precise" || hostCores.length === 0) return undefined;
-  const workers = workersFor(spec, hostCores);
-  const free = hostCores.reduce((sum, cores) => sum + Math.max(1, cores - 1), 0);
+export function pacingWarning(spec: RunSpec, hosts: readonly WorkerHost[]): string | undefined {
+  if (spec.workers?.pacing !== "precise" || hosts.length === 0) return undefined;
+  const workers = workersFor(spec, hosts);
+  const free = freeCores(hosts);
   if (workers <= free) return undefined;
   return `${workers} workers with precise pacing are more than the ${free} that the cores can keep awake: requests may be late`;
+}
+
+function freeCores(hosts: readonly WorkerHost[]): number {
+  return hosts.reduce((sum, { cores }) => sum + Math.max(1, cores - 1), 0);
 }
 
 /** Most requests at once; undefined: no bound. */

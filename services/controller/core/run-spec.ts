@@ -4,7 +4,7 @@
  */
 import { builtInEndpoints, type EndpointCatalog } from "../../../endpoints/catalog.ts";
 import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { AssayError } from "../../common/errors.ts";
+import { AssayError, type FieldViolation } from "../../common/errors.ts";
 import { withDefaults } from "./spec/defaults.ts";
 import { unsupportedFields } from "./spec/support.ts";
 import { violationsOf } from "./spec/violations.ts";
@@ -37,9 +37,12 @@ export function compileRunSpec(
   }
   const spec = withDefaults(given, drawSeed, endpoints);
   const violations = violationsOf(spec, endpoints);
-  if (violations.length > 0) {
-    const lines = violations.map((violation) => `${violation.field}: ${violation.description}`);
-    throw new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });
-  }
+  if (violations.length > 0) throw specError(violations);
   return { spec, warnings: warningsOf(spec) };
+}
+
+/** `invalid_argument` with every violation. */
+export function specError(violations: readonly FieldViolation[]): AssayError {
+  const lines = violations.map((violation) => `${violation.field}: ${violation.description}`);
+  return new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });
 }

@@ -716,7 +716,7 @@ describe("compiling a spec", () => {
     const warn = (maxWorkers: number, pacing: string, ...cores: number[]) =>
       pacingWarning(
         specOf({ workers: { maxWorkers, pacing }, phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 5 } } })] }),
-        cores,
+        cores.map((count) => ({ name: "h", cores: count, maxFds: 0, localPorts: 0 })),
       );
     expect(warn(4, "precise", 2, 3)).to.equal(
       "4 workers with precise pacing are more than the 3 that the cores can keep awake: requests may be late",

@@ -423,6 +423,20 @@ export declare type Member = Message<"assay.controller.v1.Member"> & {
    * @generated from field: map<string, string> labels = 14;
    */
   labels: { [key: string]: string };
+
+  /**
+   * File descriptors that a process on its host may open; 0: not known.
+   *
+   * @generated from field: uint32 max_fds = 15;
+   */
+  maxFds: number;
+
+  /**
+   * Local ports that its host has for connections to one address and port; 0: not known.
+   *
+   * @generated from field: uint32 local_ports = 16;
+   */
+  localPorts: number;
 };
 
 /**

@@ -217,6 +217,20 @@ export declare type Hello = Message<"assay.controller.v1.Hello"> & {
    * @generated from field: uint32 dial = 12;
    */
   dial: number;
+
+  /**
+   * File descriptors that a process on its host may open; 0: not known. Told by who starts workers.
+   *
+   * @generated from field: uint32 max_fds = 13;
+   */
+  maxFds: number;
+
+  /**
+   * Local ports that its host has for connections to one address and port; 0: not known. Told by who starts workers.
+   *
+   * @generated from field: uint32 local_ports = 14;
+   */
+  localPorts: number;
 };
 
 /**

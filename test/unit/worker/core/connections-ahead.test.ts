@@ -13,14 +13,15 @@ const byRate = (ratePerSec: number, ceiling?: number): PhaseInit => ({
 const urls = [{ weight: 3 }, { weight: 1 }];
 const { WEIGHTED } = UrlStrategy;
 
-function countsOf(phases: PhaseInit[], workers = 1, target: TargetInit = { urls: [{}] }): number[] {
-  return connectionsAhead(create(TargetSpecSchema, target), create(RunSpecSchema, { phases }).phases, workers);
+function countsOf(phases: PhaseInit[], workers = 1, target: TargetInit = { urls: [{}] }, most = 1e9): number[] {
+  return connectionsAhead(create(TargetSpecSchema, target), create(RunSpecSchema, { phases }).phases, workers, most);
 }
 
 describe("connections opened ahead", () => {
   const rows: readonly [what: string, got: number[], expected: number[]][] = [
     ["a worker's share of the largest phase", countsOf([closed(4), closed(10)], 4), [3]],
     ["at most 20 000 of a worker", countsOf([closed(90_000)], 3), [20_000]],
+    ["no more than the process may open", countsOf([closed(900)], 1, { urls: [{}, {}] }, 100), [50, 50]],
     ["split evenly among targets", countsOf([closed(10)], 1, { urls: [{}, {}, {}] }), [4, 4, 4]],
     ["split by weight", countsOf([closed(8)], 1, { urls, urlStrategy: WEIGHTED }), [6, 2]],
     ["a few for a rate, since nobody knows how many it will need", countsOf([byRate(20)]), [5]],

@@ -1,0 +1,159 @@
+/** Whether the hosts of the workers let a load open its connections: file descriptors and local ports. Pure. */
+import {
+  ConcurrencyUnit,
+  type PhaseSpec,
+  type RunSpec,
+  type TargetUrl,
+  UrlStrategy,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { Member } from "../../../gen/assay/controller/v1/controller_pb.js";
+import type { FieldViolation } from "../../common/errors.ts";
+import { workerFds } from "../../common/host-limits.ts";
+
+/** A host on which workers are started. */
+export interface WorkerHost {
+  readonly name: string;
+  readonly cores: number;
+  /** Descriptors that a process there may open; 0: not known. */
+  readonly maxFds: number;
+  /** Local ports for connections to one address and port; 0: not known. */
+  readonly localPorts: number;
+}
+
+/** The host of a worker-manager. */
+export function workerHost({ host, cores, maxFds, localPorts }: Member): WorkerHost {
+  return { name: host, cores: Math.max(1, cores), maxFds, localPorts };
+}
+
+/** Above this part of a limit a run is told so. */
+const tightShare = 0.9;
+
+/** Fewest workers whose descriptors suffice for the load. */
+export function workersForFds(spec: RunSpec, hosts: readonly WorkerHost[]): number {
+  const known = hosts.map(({ maxFds }) => maxFds).filter((maxFds) => maxFds > workerFds);
+  const most = Math.max(0, ...spec.phases.map((phase) => connectionsOf(phase, spec)?.count ?? 0));
+  return known.length === 0 ? 1 : Math.max(1, Math.ceil(most / (Math.min(...known) - workerFds)));
+}
+
+export interface LoadLimits {
+  /** The load cannot be had. */
+  readonly violations: readonly FieldViolation[];
+  /** It is near a limit, or may be above it. */
+  readonly warnings: readonly string[];
+}
+
+/** @param workers that the run will have, shared evenly among the hosts, the first of them a worker more where it does not come out */
+export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers: number): LoadLimits {
+  const violations: FieldViolation[] = [];
+  const warnings: string[] = [];
+  spec.phases.forEach((phase, index) => {
+    const connections = connectionsOf(phase, spec);
+    if (connections === undefined) return;
+    const { count, isCertain, field } = connections;
+    const perWorker = Math.ceil(count / workers);
+    hosts.forEach((host, place) => {
+      const own = Math.floor(workers / hosts.length) + (place < workers % hosts.length ? 1 : 0);
+      if (own === 0) return;
+      for (const demand of [fdDemand(host, perWorker, { count, workers }), ...portDemands(host, perWorker * own, spec)]) {
+        if (demand === undefined || demand.needed <= tightShare * demand.limit) continue;
+        const isRefused = demand.needed > demand.limit && isCertain && demand.isCertain;
+        if (isRefused) violations.push({ field: `phases[${index}].${field}`, description: demand.words });
+        else warnings.push(`phase ${phase.name}: ${demand.needed > demand.limit ? "" : "near a limit: "}${demand.words}`);
+      }
+    });
+  });
+  return { violations, warnings };
+}
+
+interface Demand {
+  readonly needed: number;
+  readonly limit: number;
+  readonly isCertain: boolean;
+  /** What is needed, what there is, and what to do. */
+  readonly words: string;
+}
+
+function fdDemand(
+  { name, maxFds }: WorkerHost,
+  perWorker: number,
+  { count, workers }: { readonly count: number; readonly workers: number },
+): Demand | undefined {
+  if (maxFds === 0) return undefined;
+  const needed = perWorker + workerFds;
+  const enough = Math.ceil(count / Math.max(1, maxFds - workerFds));
+  return {
+    needed,
+    limit: maxFds,
+    isCertain: true,
+    words:
+      `${count} connections on ${workers} ${workers === 1 ? "worker" : "workers"} need ${needed} file descriptors a process, ` +
+      `${name} gives ${maxFds}: take at least ${enough} workers (--workers-max), or raise the limit there (ulimit -n ${needed})`,
+  };
+}
+
+/** Of each address and port that the target has. */
+function portDemands({ name, localPorts }: WorkerHost, onHost: number, { target }: RunSpec): (Demand | undefined)[] {
+  if (localPorts === 0 || target === undefined) return [];
+  const weightOf = ({ weight = 1 }: TargetUrl): number => (target.urlStrategy === UrlStrategy.WEIGHTED ? weight : 1);
+  const total = target.urls.reduce((sum, url) => sum + weightOf(url), 0);
+  const places = Map.groupBy(target.urls, ({ url }) => placeOf(url));
+  return [...places].map(([place, urls]) => {
+    const share = urls.reduce((sum, url) => sum + weightOf(url), 0) / total;
+    const needed = Math.ceil(onHost * share);
+    return {
+      needed,
+      limit: localPorts,
+      isCertain: isAddress(place) && target.urlStrategy !== UrlStrategy.LEAST_LOADED,
+      words:
+        `${needed} connections from ${name} to ${place} need as many local ports, there are ${localPorts}: ` +
+        "widen net.ipv4.ip_local_port_range there, give the target more addresses or ports (--url again), or take more hosts",
+    };
+  });
+}
+
+/** Host and port; names as they are. */
+function placeOf(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { host, port, protocol } = new URL(url);
+  return port === "" ? `${host}:${protocol === "https:" ? 443 : 80}` : host;
+}
+
+/** A name may have several addresses. */
+function isAddress(place: string): boolean {
+  return /^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]|localhost):\d+$/.test(place);
+}
+
+interface Connections {
+  readonly count: number;
+  /** Whether so many will be open at some moment, whatever the target does. */
+  readonly isCertain: boolean;
+  /** Below the phase, for who asked for them. */
+  readonly field: string;
+}
+
+/** Most connections at once; undefined: not known beforehand. */
+function connectionsOf({ load, stop }: PhaseSpec, spec: RunSpec): Connections | undefined {
+  const asked = Number(stop?.requestCount ?? Number.POSITIVE_INFINITY);
+  switch (load.case) {
+    case "concurrency": {
+      const { limit, unit } = load.value;
+      const isCertain = unit === ConcurrencyUnit.REQUEST || !mayPause(spec);
+      return { count: Math.min(limit, asked), isCertain, field: "concurrency.limit" };
+    }
+    case "rate": {
+      const { concurrencyCeiling } = load.value;
+      if (concurrencyCeiling === undefined) return undefined;
+      return { count: Math.min(concurrencyCeiling, asked), isCertain: false, field: "rate.concurrency_ceiling" };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Whether sessions may hold their place without a request. */
+function mayPause({ dataset }: RunSpec): boolean {
+  const source = dataset?.source;
+  if (source?.case !== "synthetic") return true;
+  const { mean = 0, stddev = 0 } = source.value.turnDelayMs ?? {};
+  return mean > 0 || stddev > 0;
+}
