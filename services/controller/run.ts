@@ -226,7 +226,9 @@ export class RunExecution {
         if (account === undefined) return;
         const phase = this.run.phases[account.phase];
         if (phase !== undefined) phase.returningCompleteNs = atNs;
-        this.observer.measuring(false);
+        this.observer.measuring(
+          this.run.phases.some(({ startNs, returningCompleteNs }) => startNs > 0 && returningCompleteNs === 0),
+        );
         this.note("returning_complete", `phase ${phase?.name}: every credit came back or is lost`, account.phase, atNs);
         this.tell(() => machine.returningComplete(account.phase, account, nowNs));
         return;

@@ -67,7 +67,7 @@ export function createTimingModule({ log, clock, report }: TimingDeps): ServiceM
           find(runId).startPhase(action.value.phase);
           return done;
         case "stopPhase":
-          find(runId).stopPhase(action.value.reason, action.value.cancelInFlight, action.value.graceSec);
+          find(runId).stopPhase(action.value);
           return done;
         case "adjustPhase":
           find(runId).adjustPhase(changeOf(action.value));

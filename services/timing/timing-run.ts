@@ -8,7 +8,7 @@ import { create } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RunEventSchema } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { MemberEvent, StopPhase } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import {
   PhaseStartedSchema,
   ReturningCompleteSchema,
@@ -121,11 +121,11 @@ export class TimingRun {
     this.arm();
   }
 
-  /** `graceSec`: how long what is in flight may go on; undefined: the phase's own grace. */
-  stopPhase(reason: string, cancelInFlight: boolean, graceSec: number | undefined): void {
+  /** `graceSec`: how long what is in flight may go on; unset: the phase's own grace. */
+  stopPhase({ phase, reason, cancelInFlight, graceSec }: StopPhase): void {
     const nowNs = monotonicNs();
-    if (cancelInFlight) this.core.cancelPhase(reason, nowNs);
-    else this.core.stopPhase(reason, nowNs, graceSec === undefined ? undefined : graceSec * 1e9);
+    if (cancelInFlight) this.core.cancelPhase(reason, nowNs, phase);
+    else this.core.stopPhase(reason, nowNs, graceSec === undefined ? undefined : graceSec * 1e9, phase);
     this.arm();
   }
 
@@ -150,7 +150,7 @@ export class TimingRun {
         unused: BigInt(counts.unused),
         lost: BigInt(counts.lost),
         dropped: BigInt(counts.dropped),
-        // Phases follow each other and ids are dense, so a phase's ids are one range.
+        // One phase issues at a time and ids are dense, so a phase's ids are one range.
         ranges: counts.drawn === 0 ? [] : [{ first: BigInt(highestId - counts.drawn + 1), last: BigInt(highestId) }],
       }),
     );
@@ -209,7 +209,8 @@ export class TimingRun {
         this.streams.delete(streamId);
         stream?.fail(new AssayError(code, message));
       },
-      sendingComplete: (phase, nowNs, reason = "") => {
+      sendingComplete: (phase, nowNs, { stopReason: reason = "", sessions }) => {
+        this.sessionsBefore += sessions;
         const value = create(SendingCompleteSchema, { phase, atNs: clock.toSuite(nowNs), reason });
         report({ case: "sendingComplete", value });
       },
@@ -229,8 +230,7 @@ export class TimingRun {
     };
   }
 
-  private returned({ account, sessions, abandonedTurns, queued }: PhaseReport, nowNs: number): void {
-    this.sessionsBefore += sessions;
+  private returned({ account, abandonedTurns, queued }: PhaseReport, nowNs: number): void {
     const value = create(ReturningCompleteSchema, {
       atNs: this.options.clock.toSuite(nowNs),
       account: create(PhaseAccountSchema, {

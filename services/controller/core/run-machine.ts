@@ -44,6 +44,8 @@ export interface PhasePlan {
   readonly isMeasured: boolean;
   /** Some of its requests are given up on purpose: a phase of which all are has not failed by that. Default: false. */
   readonly cancelsOnPurpose?: boolean;
+  /** The next phase begins when this one is sent, not when all of it has come back. Default: false. */
+  readonly isSeamless?: boolean;
 }
 
 /** What became of a phase's requests. */
@@ -221,6 +223,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     progress.isSent = true;
     progress.deadlineNs = now + progress.graceNs + this.#plan.bounds.answerNs + this.#plan.bounds.marginNs;
     if (phase === this.#plan.phases.length - 1 && this.#state === "running") this.#enter("draining", phase);
+    if (this.#phaseOf(phase).isSeamless === true) this.#startAfter(phase, now);
   }
 
   returningComplete(phase: number, account: Account, now: number): void {
@@ -231,9 +234,8 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     progress.deadlineNs = Number.POSITIVE_INFINITY;
     progress.recordsDeadlineNs = now + this.#plan.bounds.recordsNs + this.#plan.bounds.marginNs;
     this.#out.command({ kind: "hand_over_account", phase, account });
-    if (this.#outcome === "completed" && !this.#isCutShort && phase + 1 < this.#plan.phases.length)
-      this.#startPhase(phase + 1, now);
-    else this.#settle(now);
+    this.#startAfter(phase, now);
+    this.#settle(now);
   }
 
   phaseClosed(phase: number, result: PhaseResult | undefined, now: number): void {
@@ -365,6 +367,13 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
 
   #phaseOf(phase: number): PhasePlan {
     return this.#plan.phases[phase] as PhasePlan;
+  }
+
+  /** Begins the phase after this one, unless there is none, it runs already, or the run is to end. */
+  #startAfter(phase: number, now: number): void {
+    const isWanted = this.#outcome === "completed" && !this.#isCutShort;
+    const next = phase + 1;
+    if (isWanted && next === this.#phases.length && next < this.#plan.phases.length) this.#startPhase(next, now);
   }
 
   #startPhase(phase: number, now: number): void {

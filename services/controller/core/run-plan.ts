@@ -31,10 +31,11 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
       { name: "target", members: ["target"], timeoutNs: targetNs + (spec.target?.waitForModel?.timeoutSec ?? 0) * 1e9 },
       ...(hasTelemetry ? [{ name: "telemetry" as const, members: ["telemetry"], timeoutNs: telemetryNs }] : []),
     ],
-    phases: spec.phases.map(({ name, kind, stop, graceSec, cancellation }) => ({
+    phases: spec.phases.map(({ name, kind, stop, graceSec, cancellation, isSeamless }) => ({
       name,
       isMeasured: kind === PhaseKind.PROFILING,
       cancelsOnPurpose: cancellation !== undefined,
+      isSeamless,
       durationNs: stop?.durationSec === undefined ? undefined : stop.durationSec * 1e9,
       graceNs: (graceSec ?? 0) * 1e9,
     })),

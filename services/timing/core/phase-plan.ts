@@ -48,6 +48,7 @@ export function planPhase(
     ...(phase.prefillConcurrency === undefined ? {} : { prefill: phase.prefillConcurrency }),
     ramps: limitRampsOf(phase),
     graceNs: (phase.graceSec ?? 0) * 1e9,
+    isSeamless: phase.isSeamless,
     conversations: conversationsOf(spec, index, dataset, sessionsBefore, loads),
   };
 }

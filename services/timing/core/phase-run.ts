@@ -40,9 +40,12 @@ export class PhaseRun {
   #cancelledNs = Number.POSITIVE_INFINITY;
   #answerNs = ANSWER_NS;
   #isReturned = false;
+  /** Why it stopped; undefined while it has not, or when nothing is left to draw. */
+  stopReason: string | undefined;
   #cancelReason = "grace period over";
 
-  constructor(spec: PhaseSpec, now: number) {
+  /** `prefill`: the slots of the run, which take the phase's limit. */
+  constructor(spec: PhaseSpec, now: number, prefill = new PrefillSlots(Number.POSITIVE_INFINITY)) {
     const { requestCount, sessionCount, durationNs } = spec.stop;
     if (requestCount === undefined && sessionCount === undefined && durationNs === undefined) {
       throw new AssayError("invalid_argument", `phase ${spec.name}: a stop condition is needed`);
@@ -50,7 +53,8 @@ export class PhaseRun {
     this.spec = spec;
     this.draws = new PhaseDraws(spec, now);
     this.#ramps = spec.ramps ?? {};
-    this.prefill = spec.prefill === undefined ? undefined : new PrefillSlots(spec.prefill);
+    prefill.limit = spec.prefill ?? Number.POSITIVE_INFINITY;
+    this.prefill = spec.prefill === undefined ? undefined : prefill;
   }
 
   /** The concurrency that a ramp has reached, undefined where none goes on. Prefill slots follow theirs. */

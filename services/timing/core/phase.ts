@@ -95,6 +95,8 @@ export interface PhaseSpec {
   readonly stop: StopConditions;
   /** How long requests in flight may go on after the stop (or, without one, after sending complete) before they are cancelled; may be Infinity. */
   readonly graceNs: number;
+  /** The next phase may begin when this one is sent, while its requests are in flight; they keep their slots. Default: when all came back. */
+  readonly isSeamless?: boolean;
   readonly conversations: Conversations;
 }
 

@@ -28,6 +28,7 @@ import { checkChange, type LoadChange } from "./load-change.ts";
 import { Member } from "./member.ts";
 import { type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
+import { PrefillSlots } from "./prefill-slots.ts";
 import { planTailRecall } from "./recall.ts";
 import { turnsLeft } from "./sessions.ts";
 import { distributeSlots } from "./slots.ts";
@@ -56,13 +57,20 @@ export interface TimingOut {
   readonly send: (streamId: StreamId, envelope: Envelope<TimingMessage>) => void;
   /** Ends a stream, after what was sent on it. */
   readonly endStream: (streamId: StreamId, code: ErrorCode, message: string) => void;
-  /** Nothing more will be issued in this phase. `stopReason`: why; undefined when nothing is left to draw. */
-  readonly sendingComplete: (phase: number, now: number, stopReason: string | undefined) => void;
+  /** Nothing more will be issued in this phase. */
+  readonly sendingComplete: (phase: number, now: number, end: SendingEnd) => void;
   /** Every credit of the phase came back or is lost. The account is final and goes to the records manager until that has answered. */
   readonly returningComplete: (report: PhaseReport, now: number) => void;
   readonly workerLost: (loss: WorkerLoss, now: number) => void;
   /** A worker said something that it never may: a bug. To be logged; the run is invalid. */
   readonly violation: (message: string) => void;
+}
+
+export interface SendingEnd {
+  /** Why it stopped; undefined when nothing is left to draw. */
+  readonly stopReason: string | undefined;
+  /** Sessions begun, those included whose first turn was never sent: where a following phase goes on drawing. */
+  readonly sessions: number;
 }
 
 export interface WorkerLoss {
@@ -79,8 +87,6 @@ export interface PhaseReport {
   readonly counts: CreditCounts;
   /** Why it stopped; undefined when it ended because nothing was left to draw. */
   readonly stopReason: string | undefined;
-  /** Sessions begun, those included whose first turn was never sent: where a following phase goes on drawing. */
-  readonly sessions: number;
   /** Sessions that ended early (their worker was lost, or had no usable history left), and how many turns of theirs were not played. */
   readonly abandonedSessions: number;
   readonly abandonedTurns: number;
@@ -125,14 +131,20 @@ export interface TimingCore {
   workerReaped(workerId: string, now: number): void;
   /** Measured round trip of a worker's connection; credits of an open loop are issued ahead by at least four of them. */
   roundTripMeasured(roundTripNs: number): void;
-  /** Throws `failed_precondition` while the phase before has not come back, `invalid_argument` for a spec without stop condition. */
+  /**
+   * Throws `failed_precondition` while the phase before has not come back, or, where that one is seamless, is not sent;
+   * `invalid_argument` for a spec without stop condition.
+   */
   startPhase(spec: PhaseSpec, now: number): void;
   /** Another load from now on, under way. Throws as `checkChange`; then nothing has changed. */
   adjustPhase(change: LoadChange, now: number): void;
-  /** Stops drawing and calls back what is unsent; what is in flight may go on for `graceNs` (default: the phase's). */
-  stopPhase(reason: string, now: number, graceNs?: number): void;
+  /**
+   * Stops drawing and calls back what is unsent; what is in flight may go on for `graceNs` (default: the phase's). `phase`: its index;
+   * default: every phase that has not come back.
+   */
+  stopPhase(reason: string, now: number, graceNs?: number, phase?: number): void;
   /** Stops, and ends what is in flight. */
-  cancelPhase(reason: string, now: number): void;
+  cancelPhase(reason: string, now: number, phase?: number): void;
   advance(now: number): void;
   /** When to call `advance`; may be past. */
   nextWakeNs(): number;
@@ -154,8 +166,12 @@ class Timing implements TimingCore {
   readonly #lostIncarnations = new Set<Incarnation>();
   readonly #reapedWorkers = new Set<string>();
   readonly #stages = new Map<number, PhaseStage>();
+  /** The one that began last: it alone issues. */
   #phase: PhaseRun | undefined;
-  #stopReason: string | undefined;
+  /** Phases before it that are sent and have not come back: seamless ones. */
+  #finishing: PhaseRun[] = [];
+  /** Of the run, not of a phase: what one phase has in prefill keeps its slots in the next one. */
+  readonly #prefill = new PrefillSlots(Number.POSITIVE_INFINITY);
   #concurrency = 0;
   #horizonNs = MIN_HORIZON_NS;
   #lastAdvanceNs = -1;
@@ -239,15 +255,20 @@ class Timing implements TimingCore {
 
   startPhase(spec: PhaseSpec, now: number): void {
     const before = this.#phase;
-    if (before !== undefined && before.stage !== "returned") {
+    const isOpen = before !== undefined && before.stage !== "returned";
+    if (isOpen && !(before.spec.isSeamless === true && before.isSent)) {
       throw new AssayError(
         "failed_precondition",
         `phase ${spec.name} cannot start: phase ${before.spec.name} is ${before.stage}`,
       );
     }
-    this.#phase = new PhaseRun(spec, now);
-    for (const member of this.#members.values()) member.wantedRecall = undefined;
-    this.#stopReason = undefined;
+    this.#phase = new PhaseRun(spec, now, this.#prefill);
+    if (isOpen) this.#finishing.push(before);
+    for (const member of this.#members.values()) {
+      member.wantedRecall = undefined;
+      // No session of an earlier phase goes on.
+      member.continuing = 0;
+    }
     this.#concurrency = spec.load.kind === "open" ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(spec.load.concurrency));
     this.#pump(now);
   }
@@ -270,18 +291,18 @@ class Timing implements TimingCore {
     this.#pump(now);
   }
 
-  stopPhase(reason: string, now: number, graceNs?: number): void {
+  stopPhase(reason: string, now: number, graceNs?: number, phase?: number): void {
     this.#noticeStall(now);
-    if (this.#phase === undefined) return;
-    this.#stop(this.#phase, reason, now, graceNs);
+    for (const open of this.#open(phase)) this.#stop(open, reason, now, graceNs);
     this.#pump(now);
   }
 
-  cancelPhase(reason: string, now: number): void {
+  cancelPhase(reason: string, now: number, phase?: number): void {
     this.#noticeStall(now);
-    if (this.#phase === undefined) return;
-    this.#stop(this.#phase, reason, now);
-    this.#phase.endGrace(reason, now);
+    for (const open of this.#open(phase)) {
+      this.#stop(open, reason, now);
+      open.endGrace(reason, now);
+    }
     this.#pump(now);
   }
 
@@ -299,6 +320,7 @@ class Timing implements TimingCore {
   nextWakeNs(): number {
     if (this.#needsSecondLook || this.#lastAdvanceNs < 0) return this.#now;
     let wakeNs = this.#lastAdvanceNs + TICK_NS;
+    for (const finishing of this.#finishing) wakeNs = Math.min(wakeNs, finishing.nextWakeNs(this.#now));
     const phase = this.#phase;
     if (phase === undefined || phase.stage === "returned") return wakeNs;
     wakeNs = Math.min(wakeNs, phase.nextWakeNs(this.#now));
@@ -344,7 +366,13 @@ class Timing implements TimingCore {
     if (!(gapNs > STALL_NS)) return;
     const stallNs = gapNs - TICK_NS;
     for (const member of this.#members.values()) member.link.lease.extend(stallNs);
-    this.#phase?.extendAnswers(stallNs);
+    for (const open of this.#open()) open.extendAnswers(stallNs);
+  }
+
+  /** Phases that have begun and not come back, or the one of this index. */
+  #open(index?: number): readonly PhaseRun[] {
+    const open = this.#phase === undefined ? this.#finishing : [...this.#finishing, this.#phase];
+    return open.filter(({ spec, stage }) => stage !== "returned" && (index === undefined || spec.index === index));
   }
 
   #refusalOf(hello: Hello): string | undefined {
@@ -381,7 +409,7 @@ class Timing implements TimingCore {
         member.link.reported(ack, body.unsent);
         return;
       case "first_token":
-        for (const id of body.creditIds) this.#phase?.prefill?.freed(id);
+        for (const id of body.creditIds) this.#prefill.freed(id);
         return;
       case "slots_ack":
         member.slots.acked(body.epoch);
@@ -405,12 +433,13 @@ class Timing implements TimingCore {
         this.#out.violation(`worker ${member.link.workerId} returned credit ${creditId} (${use}), which it does not have`);
         continue;
       }
-      this.#phase?.prefill?.freed(creditId);
+      this.#prefill.freed(creditId);
+      if (use === "sent") completed++;
+      // What a phase that issues nothing more had in flight leads to nothing.
+      if (credit.phase !== this.#phase?.spec.index) continue;
       if (hasNextTurn(credit)) member.continuing--;
-      if (use === "sent") {
-        completed++;
-        if (hasNextTurn(credit)) this.#turnSent(member, credit, sessionOver, now);
-      } else this.#givenBack(member, credit);
+      if (use === "unused") this.#givenBack(member, credit);
+      else if (hasNextTurn(credit)) this.#turnSent(member, credit, sessionOver, now);
     }
     if (completed > 0) member.standby.completed(completed, now);
   }
@@ -452,8 +481,9 @@ class Timing implements TimingCore {
     this.#lostIncarnations.add(incarnation);
     const lost = this.#ledger.lose(member.holder);
     for (const credit of lost) {
-      this.#phase?.prefill?.freed(credit.id);
-      if (hasNextTurn(credit)) this.#phase?.draws.abandon(credit.turns - credit.turn - 1, 0);
+      this.#prefill.freed(credit.id);
+      if (credit.phase !== this.#phase?.spec.index) continue;
+      if (hasNextTurn(credit)) this.#phase.draws.abandon(credit.turns - credit.turn - 1, 0);
     }
     this.#abandonWaiting(member);
     const streamId = member.link.fence(reason);
@@ -473,14 +503,21 @@ class Timing implements TimingCore {
     const phase = this.#phase;
     if (phase !== undefined) this.#concurrency = phase.followRamps(now) ?? this.#concurrency;
     this.#distribute(members);
+    for (const finishing of this.#finishing) this.#goOn(finishing, now);
+    if (this.#finishing.length > 0) this.#finishing = this.#finishing.filter(({ stage }) => stage !== "returned");
     if (phase === undefined) return;
     const isIssuing = !phase.isSent && !phase.draws.isStopped && !phase.isTimeUp(now);
     if (isIssuing && !phase.isPaused) this.#issue(phase, members, now);
+    this.#goOn(phase, now);
+    for (const member of members) if (member.wantedRecall !== undefined) this.#recallWanted(phase, member, member.wantedRecall);
+  }
+
+  /** Takes the steps of a phase that are due. */
+  #goOn(phase: PhaseRun, now: number): void {
     for (let step = this.#nextStep(phase, now); step !== undefined; step = this.#nextStep(phase, now)) {
       this.#take(step, phase, now);
       if (step.kind === "shun_holders" || step.kind === "shun_busy") break;
     }
-    for (const member of members) if (member.wantedRecall !== undefined) this.#recallWanted(phase, member, member.wantedRecall);
     this.#stages.set(phase.spec.index, phase.stage);
   }
 
@@ -499,11 +536,12 @@ class Timing implements TimingCore {
 
   #issue(phase: PhaseRun, members: readonly Member[], now: number): void {
     const { draws, prefill } = phase;
+    const isPrefillCounted = prefill !== undefined || this.#options.wantsFirstToken === true;
     if (!draws.canContinue) for (const member of members) member.waiting.end("undrawn");
     const issue = (member: Member, draft: Draft) => {
       const credit = this.#ledger.issue(member.holder, draft);
       if (hasNextTurn(credit)) member.continuing++;
-      prefill?.taken(credit.id);
+      if (isPrefillCounted) this.#prefill.taken(credit.id);
       member.toSend.push(credit);
     };
     const drop = () => void this.#ledger.drop(phase.spec.index);
@@ -585,7 +623,7 @@ class Timing implements TimingCore {
     phase.stop(now, graceNs);
     // After sending complete there is nothing to call back; the stop only limits how long the rest may take.
     if (wasStopped) return;
-    this.#stopReason = reason;
+    phase.stopReason = reason;
     const scope = this.#stopScope(phase, reason);
     for (const member of this.#members.values()) {
       member.waiting.end("all");
@@ -623,18 +661,18 @@ class Timing implements TimingCore {
       case "sending_complete":
         phase.draws.stop();
         for (const member of this.#members.values()) member.waiting.end("all");
-        this.#out.sendingComplete(phase.spec.index, now, this.#stopReason);
+        this.#out.sendingComplete(phase.spec.index, now, { stopReason: phase.stopReason, sessions: phase.draws.sessions });
         return;
       case "cancel":
         for (const member of this.#members.values()) {
-          if (member.issued > 0) member.link.send({ kind: "cancel", phase: phase.spec.index, reason: step.reason });
+          if (hasIssued(member, phase)) member.link.send({ kind: "cancel", phase: phase.spec.index, reason: step.reason });
         }
         return;
       case "shun_holders":
         for (const member of this.#members.values()) if (!member.link.holdsNothing) member.link.stopAnswering();
         return;
       case "shun_busy":
-        for (const member of this.#members.values()) if (member.issued > 0) member.link.stopAnswering();
+        for (const member of this.#members.values()) if (hasIssued(member, phase)) member.link.stopAnswering();
         return;
       case "returning_complete":
         this.#stages.set(phase.spec.index, "returned");
@@ -648,8 +686,7 @@ class Timing implements TimingCore {
     return {
       account: this.#ledger.account(index),
       counts: this.#ledger.counts(index),
-      stopReason: this.#stopReason,
-      sessions: phase.draws.sessions,
+      stopReason: phase.stopReason,
       abandonedSessions: phase.draws.abandonedSessions,
       abandonedTurns: phase.draws.abandonedTurns,
       queued: phase.draws.queuedArrivals,
@@ -658,6 +695,11 @@ class Timing implements TimingCore {
 }
 
 const DURATION_OVER = "duration over";
+
+function hasIssued({ holder }: Member, { spec }: PhaseRun): boolean {
+  for (const { phase } of holder.issued.values()) if (phase === spec.index) return true;
+  return false;
+}
 
 function hasNextTurn(credit: Credit): boolean {
   return credit.turn + 1 < credit.turns;

@@ -272,6 +272,36 @@ describe("a run", () => {
     }
   });
 
+  it("begins the next phase when a seamless one is sent, once, and waits for both", () => {
+    const phases = PLAN.phases.map((phase) => ({ ...phase, isSeamless: true }));
+    const { machine, log } = opened({ ...PLAN, barriers: [], phases });
+    log.length = 0;
+    machine.sendingComplete(0, 2 * SEC);
+    machine.sendingComplete(1, 3 * SEC);
+    machine.returningComplete(1, "account-1", 4 * SEC);
+    machine.phaseClosed(1, undefined, 4 * SEC);
+    machine.returningComplete(0, "account-0", 5 * SEC);
+    machine.phaseClosed(0, undefined, 5 * SEC);
+    expect(log).to.deep.equal([
+      "= running 1",
+      "start_phase 1",
+      "= draining 1",
+      "hand_over_account 1 account-1",
+      "hand_over_account 0 account-0",
+      "= processing",
+      "process",
+    ]);
+  });
+
+  it("that is cancelled while a seamless phase comes back stops both, each with its own grace", () => {
+    const phases = PLAN.phases.map((phase) => ({ ...phase, isSeamless: true }));
+    const { machine, log } = opened({ ...PLAN, barriers: [], phases });
+    machine.sendingComplete(0, 2 * SEC);
+    log.length = 0;
+    machine.cancel(3 * SEC);
+    expect(log.slice(0, 2)).to.deep.equal(["stop_phase 0 cancelled by the user", "stop_phase 1 cancelled by the user"]);
+  });
+
   it("that ends early stops what runs, begins no further phase, and completes with what there is", () => {
     const { machine, log } = running();
     machine.endEarly("failed_request_share", 2 * SEC);

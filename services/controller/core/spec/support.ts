@@ -78,6 +78,7 @@ const supportedFields: readonly string[] = [
   "phases.stop.duration_sec",
   "phases.stop.failed_request_share",
   "phases.grace_sec",
+  "phases.is_seamless",
   "phases.ramps.quantity",
   "phases.ramps.from",
   "phases.ramps.duration_sec",

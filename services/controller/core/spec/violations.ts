@@ -33,6 +33,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
     demand(!names.has(phase.name), `${at}.name`, `must be unique, got ${phase.name} again`);
     names.add(phase.name);
     checkPhase(phase, at, demand);
+    demand(!phase.isSeamless || index + 1 < spec.phases.length, `${at}.is_seamless`, "there is no phase after it");
     checkPrefill(phase, spec, at, demand);
   });
   const workers = spec.workers?.maxWorkers;

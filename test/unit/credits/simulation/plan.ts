@@ -15,6 +15,7 @@ export interface PlannedPhase {
   /** Conversations have 1 to so many turns. */
   readonly maxTurns: number;
   readonly turnDelayMs: number;
+  readonly isSeamless: boolean;
 }
 
 /** Something that goes wrong, or that a user does, at a time (ms). `worker` is an index into whoever is alive. */
@@ -164,6 +165,7 @@ function randomPhase(random: Random): PlannedPhase {
     graceMs: pick([0, 300, 4_000]),
     maxTurns,
     turnDelayMs: pick([0, 0, 30]),
+    isSeamless: random() < 0.5,
   };
 }
 

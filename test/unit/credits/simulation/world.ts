@@ -199,6 +199,7 @@ class World {
   readonly #firedIds = new Set<number>();
   readonly #firedIndexes = new Set<string>();
   readonly #database = new Database();
+  readonly #begun = new Set<number>();
   #manager: SimManager | undefined;
   #processor: SimProcessor | undefined;
   #nextStream = 1;
@@ -223,7 +224,7 @@ class World {
     this.#hasWorkerFaults = plan.faults.some(({ kind }) => WORKER_FAULTS.has(kind));
     this.#timingProcess = new Process(this.#scheduler, "T", { offsetNs: 7e12, rate: 1 + (plan.clockRates[0] ?? 0) });
     this.#timing = createTimingCore(
-      { runId: RUN, incarnation: 42n, terms: LEASE_TERMS },
+      { runId: RUN, wantsFirstToken: true, incarnation: 42n, terms: LEASE_TERMS },
       {
         send: (streamId, envelope) => {
           this.#log(() => `T → stream ${streamId}: ${describe(envelope)}`);
@@ -241,6 +242,7 @@ class World {
           if (truth.stoppedNs < Number.POSITIVE_INFINITY) {
             this.#checkBound(`sending of phase ${phase}`, truth.stoppedNs, 2 * SEC + LEASE_TERMS.timingLeaseNs);
           }
+          if (truth.planned.isSeamless && !truth.isStoppedByUser) this.#startSoon(phase + 1);
         },
         returningComplete: (report) => this.#phaseReturned(report),
         workerLost: ({ workerId, reason, lostCredits }) => {
@@ -362,6 +364,7 @@ class World {
             ? { kind: "open", pacer: pacer() }
             : { kind: "ceiling", pacer: pacer(), concurrency, overload: planned.load === "ceiling_drop" ? "drop" : "queue" },
       ...(prefill === undefined ? {} : { prefill }),
+      isSeamless: planned.isSeamless,
       stop: {
         ...(planned.requestCount === undefined ? {} : { requestCount: planned.requestCount }),
         ...(planned.sessionCount === undefined ? {} : { sessionCount: planned.sessionCount }),
@@ -420,8 +423,14 @@ class World {
     this.#checkBound(`returning of phase ${phase}`, fromNs, graceMs * MS + 2 * SEC + LEASE_TERMS.timingLeaseNs);
     this.#checkAccount(truth, report);
     this.#handOver(phase, report);
-    const next = phase + 1;
-    if (next < this.#plan.phases.length) this.#scheduler.after(10 * MS, () => this.#startPhase(next));
+    this.#startSoon(phase + 1);
+  }
+
+  /** Once; the controller's way takes its time. */
+  #startSoon(phase: number): void {
+    if (phase >= this.#plan.phases.length || this.#begun.has(phase)) return;
+    this.#begun.add(phase);
+    this.#scheduler.after(10 * MS, () => this.#startPhase(phase));
   }
 
   #checkBound(what: string, fromNs: number, boundNs: number): void {
@@ -710,9 +719,11 @@ class World {
     const limit = this.#phases[phase]!.planned.prefill ?? Number.POSITIVE_INFINITY;
     let prefilling = 0;
     for (const request of this.#open) {
-      if (request.isPrefilling && !request.isExempt && request.credit.phase === phase) prefilling++;
+      if (request.isPrefilling && !request.isExempt) prefilling++;
     }
-    if (prefilling > limit) this.#fail(`P2 ${prefilling} requests of phase ${phase} wait for their first token, limit ${limit}`);
+    const isLast = phase === this.#phases.length - 1;
+    if (isLast && prefilling > limit)
+      this.#fail(`P2 ${prefilling} requests of phase ${phase} wait for their first token, limit ${limit}`);
   }
 
   #firstToken(request: Request): void {
@@ -1153,8 +1164,9 @@ class World {
       if (truth === undefined || truth.returnedNs < Number.POSITIVE_INFINITY) return;
       truth.stoppedNs = Math.min(truth.stoppedNs, this.#scheduler.nowNs);
       truth.isStoppedByUser = true;
-      if (isCancel) this.#timing.cancelPhase(reason, now);
-      else this.#timing.stopPhase(reason, now, truth.planned.graceMs * MS);
+      const phase = this.#phases.length - 1;
+      if (isCancel) this.#timing.cancelPhase(reason, now, phase);
+      else this.#timing.stopPhase(reason, now, truth.planned.graceMs * MS, phase);
     });
   }
 
