@@ -7,10 +7,10 @@ import { endsWithinMs, expectReconciled, runFile, useStages } from "../support/s
 const file = `
 models: [m]
 endpoint: { streaming: true }
-dataset: { synthetic: { input_tokens: { mean: 32 }, output_tokens: { mean: 16 } } }
+dataset: { synthetic: { input_tokens: { mean: 32 }, output_tokens: { mean: 32 } } }
 phases:
   - { name: warm, kind: PHASE_KIND_WARMUP, concurrency: { limit: 2 }, stop: { request_count: 6 } }
-  - { name: steady, kind: PHASE_KIND_PROFILING, concurrency: { limit: 6 }, stop: { request_count: 40 }, is_seamless: true }
+  - { name: steady, kind: PHASE_KIND_PROFILING, concurrency: { limit: 6 }, stop: { request_count: 18 }, is_seamless: true }
   - { name: burst, kind: PHASE_KIND_PROFILING, concurrency: { limit: 3 }, stop: { session_count: 15 } }
   - name: rate
     kind: PHASE_KIND_PROFILING
@@ -23,7 +23,7 @@ describe("phases of a file", function () {
   const test = useStages();
 
   test("are played in order, each with its own load, stop and figures, a seamless one into the next", async (stage) => {
-    const mock = await stage.mock({ ttftMs: 30, itlMs: 4 });
+    const mock = await stage.mock({ ttftMs: 30, itlMs: 40 });
     writeFileSync(join(stage.folder, "run.yaml"), file);
     const args = [
       "run",
@@ -45,14 +45,14 @@ describe("phases of a file", function () {
       phases.map((phase: { name: string; identity: { succeeded: number } }) => [phase.name, phase.identity.succeeded]),
     ).to.deep.equal([
       ["warm", 6],
-      ["steady", 40],
+      ["steady", 18],
       ["burst", 15],
       ["rate", 20],
     ]);
     for (const phase of phases.slice(1))
       expect(phase.metrics.request_latency.count, phase.name).to.equal(phase.identity.succeeded);
     const { requests, completed, maxOpenStreams } = mock.stats();
-    expect({ requests, completed }).to.deep.equal({ requests: 81, completed: 81 });
+    expect({ requests, completed }).to.deep.equal({ requests: 59, completed: 59 });
     expect(maxOpenStreams).to.be.at.least(6);
     const told = runFile(join(stage.folder, "out"));
     expectReconciled(told, mock.stats());
