@@ -1,14 +1,22 @@
 /**
  * Wakes a worker at given moments to some microseconds, where a timer of the event loop is up to a millisecond late. A sleeping
  * thread is woken tens of microseconds late itself, and a loop that sleeps is woken by it as late again; so the thread rings a
- * little before the moment, and from there on the loop turns without sleeping, sockets served at every turn. Pure: clock, turns
- * and the thread's bell come in.
+ * little before the moment, and from there on the loop turns without sleeping, sockets served at every turn. Where that does not help,
+ * since others want the cores and whoever turns is made to wait for longer than whoever sleeps, the loop sleeps until the bell for a
+ * while. Pure: clock, turns and the thread's bell come in.
  */
 
 /** The bell rings so long before the moment: longer than a thread and then a loop usually take to wake, as short as that allows. */
 export const leadNs = 250e3;
 /** A turn that took less than this found nothing to do. */
 const idleTurnNs = 10e3;
+/** Whoever turned towards a moment and was so late has missed it. */
+const missNs = 1e6;
+/** No pause of its own makes a loop so late: somebody else had the core. */
+const stallNs = 10e6;
+/** So many misses more than hits, or one stall, and the loop does not turn for so long. */
+export const missesInRow = 4;
+export const restNs = 1e9;
 
 export interface PreciseAlarmOptions {
   readonly clock: () => number;
@@ -27,6 +35,8 @@ export class PreciseAlarm {
   readonly #turn: () => void = () => this.#look();
   #atNs = Number.POSITIVE_INFINITY;
   #turnNs = 0;
+  #misses = 0;
+  #restUntilNs = Number.NEGATIVE_INFINITY;
   #isTurning = false;
   #isClosed = false;
 
@@ -59,11 +69,12 @@ export class PreciseAlarm {
 
   #sleepOrTurn(): void {
     const now = this.#options.clock();
-    this.#isTurning = this.#atNs - now <= leadNs;
+    const aheadNs = now < this.#restUntilNs ? 0 : leadNs;
+    this.#isTurning = this.#atNs - now <= aheadNs;
     if (this.#isTurning) {
       this.#turnNs = now;
       this.#options.defer(this.#turn);
-    } else this.#options.ringAt(this.#atNs - leadNs);
+    } else this.#options.ringAt(this.#atNs - aheadNs);
   }
 
   #look(): void {
@@ -74,6 +85,7 @@ export class PreciseAlarm {
     this.#isTurning = false;
     if (this.#isClosed) return;
     if (now >= this.#atNs) {
+      if (this.#turnNs < this.#atNs) this.#count(now - this.#atNs, now);
       // Whatever `wake` asks for is taken up below.
       this.#isTurning = true;
       this.#atNs = Number.POSITIVE_INFINITY;
@@ -81,5 +93,13 @@ export class PreciseAlarm {
     }
     this.#isTurning = false;
     if (!this.#isClosed) this.#sleepOrTurn();
+  }
+
+  /** Of moments that the loop turned towards. */
+  #count(lateNs: number, now: number): void {
+    this.#misses = Math.max(0, this.#misses + (lateNs > missNs ? 1 : -1));
+    if (this.#misses < missesInRow && lateNs < stallNs) return;
+    this.#misses = 0;
+    this.#restUntilNs = now + restNs;
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { leadNs, PreciseAlarm } from "../../../../services/worker/core/precise-alarm.ts";
+import { leadNs, missesInRow, PreciseAlarm, restNs } from "../../../../services/worker/core/precise-alarm.ts";
 
 const spinTurnNs = 3e3;
 
@@ -113,6 +113,40 @@ describe("the precise alarm", () => {
     stage.turn(40e3);
     expect(stage.woken).to.have.lengthOf(1);
     expect(stage.spunNs).to.equal(0);
+  });
+
+  it("sleeps until the bell for a while where turning does not help, and tries again", () => {
+    const stage = new Stage();
+    const aim = (turnNs: number): number => {
+      const dueNs = stage.now + 5e6;
+      stage.alarm.at(dueNs);
+      const leftNs = dueNs - stage.bellNs;
+      stage.ring(0);
+      stage.turn(turnNs);
+      return leftNs;
+    };
+    const made: number[] = [];
+    for (let miss = 0; miss < missesInRow; miss++) made.push(aim(3e6));
+    expect(made).to.deep.equal(Array(missesInRow).fill(leadNs));
+    expect([aim(3e6), aim(spinTurnNs)]).to.deep.equal([0, 0]);
+    stage.now += restNs;
+    expect(aim(20e6), "tried again").to.equal(leadNs);
+    expect(aim(spinTurnNs), "after one stall").to.equal(0);
+    expect(stage.woken).to.have.lengthOf(missesInRow + 4);
+  });
+
+  it("goes on turning where moments are missed now and then, or were past when they were wished for", () => {
+    const stage = new Stage();
+    for (let index = 0; index < 3 * missesInRow; index++) {
+      stage.alarm.at(stage.now - 9e6);
+      stage.turn();
+      stage.alarm.at(stage.now + 5e6);
+      stage.ring(0);
+      stage.turn(index % 2 === 0 ? 3e6 : spinTurnNs);
+    }
+    const dueNs = stage.now + 5e6;
+    stage.alarm.at(dueNs);
+    expect(dueNs - stage.bellNs).to.equal(leadNs);
   });
 
   it("wakes no more once it is closed, though it turns or the bell rings", () => {
