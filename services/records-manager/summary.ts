@@ -8,31 +8,19 @@ import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
-import { type AskedLoad, askedLoad, opensConnectionsAlways } from "./core/asked-load.ts";
+import { clientSummary } from "./client-summary.ts";
 import { burstsNote } from "./core/bursts.ts";
-import { type ClientUsage, UsageMeter } from "./core/client-usage.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
-import {
-  answerNotes,
-  coalescedNote,
-  driftNote,
-  fewSamplesNote,
-  outputLengthNote,
-  steadyStateNote,
-  type WorkloadNote,
-} from "./core/notes.ts";
-import { PhaseFigures } from "./core/phase-figures.ts";
-import type { PhaseEvidence } from "./core/phase-rules.ts";
-import { FENCED_OVERRUN_EVENT, OUTBOX_FULL_EVENT, type PhaseCounts, PROTOCOL_VIOLATION_EVENT } from "./core/rows.ts";
-import type { ClientSummary, MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
-import type { SendFigures } from "./core/send-log.ts";
+import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
+import type { PhaseFigures } from "./core/phase-figures.ts";
+import type { PhaseCounts } from "./core/rows.ts";
+import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
-import { type Statistics, statisticsOf } from "./core/statistics.ts";
-import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
+import { statisticsOf } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
-import { type ClientEvidence, clientVerdict } from "./core/verdict.ts";
+import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
 import { readTargetFigures } from "./target-figures.ts";
@@ -65,7 +53,7 @@ export function summarizeRun(folder: string, options: SummaryOptions = {}): RunS
 export function summarize(reader: RunReader, options: SummaryOptions = {}): RunSummary {
   const run = reader.run();
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
-  const works = worksOf(phases, run.spec, options.isMerged === true);
+  const works = worksOf(reader, phases, options.isMerged === true);
   readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
@@ -88,47 +76,6 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
     hostFloor: (JSON.parse(run.spec) as { readonly hostFloor?: unknown }).hostFloor,
     client: clientSummary(reader, run, distinct, summaries),
     phases: summaries,
-  };
-}
-
-/** What is gathered of one phase, or of several that are taken together. */
-interface PhaseWork {
-  readonly rows: readonly PhaseRow[];
-  readonly head: PhaseRow;
-  readonly figures: PhaseFigures;
-  readonly statistics: Map<string, Statistics>;
-  readonly notes: WorkloadNote[];
-  readonly asked: AskedLoad;
-  /** Made at the first call, when all rows are read. */
-  readonly sends: () => SendFigures;
-}
-
-/** By phase index; phases that are taken together share one. */
-function worksOf(phases: readonly PhaseRow[], spec: string, isMerged: boolean): Map<number, PhaseWork> {
-  const groups = isMerged ? [...Map.groupBy(phases, ({ kind }) => kind).values()] : phases.map((phase) => [phase]);
-  return new Map(
-    groups.flatMap((rows) => {
-      const work = newWork(rows, spec);
-      return work === undefined ? [] : rows.map(({ phase }) => [phase, work] as const);
-    }),
-  );
-}
-
-function newWork(rows: readonly PhaseRow[], spec: string): PhaseWork | undefined {
-  const head = rows[0];
-  if (head === undefined) return undefined;
-  const hasCeiling = rows.some((row) => row.hasCeiling);
-  const asked = askedLoad(spec, head.phase);
-  const figures = new PhaseFigures({ hasCeiling, fillsSlots: asked.fillsSlots, hasBursts: asked.hasBursts });
-  let made: SendFigures | undefined;
-  return {
-    rows,
-    head,
-    figures,
-    statistics: new Map(),
-    notes: [],
-    asked,
-    sends: () => (made ??= figures.sends.figures()),
   };
 }
 
@@ -255,21 +202,6 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): voi
   }
 }
 
-/** Where each measured phase was steady, by phase index; one that is of several phases together has no such stretch. */
-function windowsOf(works: readonly PhaseWork[]): Map<number, SteadyWindow> {
-  const windows = new Map<number, SteadyWindow>();
-  for (const { rows, head, figures, notes } of works) {
-    const { completed, firstNs = 0, lastNs = 0, sends } = figures;
-    if (rows.length > 1 || head.kind !== "profiling") continue;
-    const bins = phaseBins(completed, firstNs, lastNs, (add) => sends.forEach(add));
-    const window = bins && steadyWindow(bins);
-    if (window !== undefined) windows.set(head.phase, window);
-    const note = steadyStateNote(bins && window !== undefined);
-    if (note !== undefined) notes.push(note);
-  }
-  return windows;
-}
-
 function phaseSummary(
   work: PhaseWork,
   { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
@@ -341,60 +273,6 @@ function countsOf(rows: readonly PhaseRow[], { completed: drawn, succeeded, erro
     missingLost: total("missingLost"),
     unaccounted: total("unaccounted"),
   };
-}
-
-function clientSummary(
-  reader: RunReader,
-  { clockUncertaintyNs, spec }: RunRow,
-  works: readonly PhaseWork[],
-  summaries: readonly PhaseSummary[],
-): ClientSummary {
-  const total = (count: (summary: PhaseSummary) => number) => summaries.reduce((sum, summary) => sum + count(summary), 0);
-  // A phase that is only warmup may be late as it likes; its records must be whole all the same.
-  const measured = works.filter((work) => work.head.kind === "profiling");
-  const opensAlways = opensConnectionsAlways(spec);
-  const usage = usageIn(reader, measured);
-  const evidence: ClientEvidence = {
-    usage,
-    phases: measured.map((work) => phaseEvidence(work, opensAlways)),
-    clockUncertaintyNs,
-    drawn: total(({ counts }) => counts.drawn),
-    missing: total(({ counts }) => counts.missingRecord + counts.missingLost + counts.unaccounted),
-    unconnected: total(({ errorDetails }) => unconnectedOf(errorDetails)),
-    late: total(({ late }) => late),
-    conflicts: total(({ conflicts }) => conflicts),
-    isAccountComplete: summaries.every((summary) => !summary.isClosed || summary.isAccountComplete),
-    fencedOverruns: reader.eventCount(FENCED_OVERRUN_EVENT),
-    protocolViolations: reader.eventCount(PROTOCOL_VIOLATION_EVENT),
-    outboxStops: reader.eventCount(OUTBOX_FULL_EVENT),
-  };
-  return { ...clientVerdict(evidence), usage, clockUncertaintyNs };
-}
-
-/** Requests that this host had no socket for. */
-function unconnectedOf(details: PhaseSummary["errorDetails"]): number {
-  const own = details.filter(({ code, phase }) => code === "unsendable" && phase === "connect");
-  return own.reduce((sum, { count }) => sum + count, 0);
-}
-
-function phaseEvidence({ figures, sends }: PhaseWork, opensAlways: boolean): PhaseEvidence {
-  const lateness = figures.lateness();
-  return {
-    lateness: lateness && figures.latenessEvidence(lateness),
-    arrivals: figures.arrivals(),
-    sends: sends(),
-    opensAlways,
-  };
-}
-
-/** From the first send of each measured phase to its last end. */
-function usageIn(reader: RunReader, measured: readonly PhaseWork[]): ClientUsage {
-  const windows = measured.flatMap(({ figures: { firstNs, lastNs } }) => {
-    return firstNs === undefined || lastNs === undefined ? [] : [{ startNs: firstNs, endNs: lastNs }];
-  });
-  const meter = new UsageMeter(windows);
-  reader.forEachUsage((reading) => meter.add(reading));
-  return meter.usage();
 }
 
 function headOf({ tag, header, unit }: MetricHead): MetricHead {

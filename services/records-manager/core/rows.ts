@@ -97,6 +97,8 @@ export interface SampleRow {
 export const FENCED_OVERRUN_EVENT = "fenced_overrun";
 export const PROTOCOL_VIOLATION_EVENT = "protocol_violation";
 export const OUTBOX_FULL_EVENT = "outbox_full";
+/** The load of the phase that ran then was changed: it is no more what the spec says. */
+export const LOAD_CHANGED_EVENT = "load_changed";
 
 export interface EventRow {
   readonly ns: number;

@@ -146,6 +146,11 @@ export class RunReader {
     return this.#read(() => this.#db.prepare("SELECT count(*) FROM events WHERE kind = ?").pluck().get(kind) as number);
   }
 
+  /** When events of `kind` happened, suite time, in their order. */
+  eventTimes(kind: string): number[] {
+    return this.#read(() => this.#db.prepare("SELECT ns FROM events WHERE kind = ? ORDER BY ns").pluck().all(kind) as number[]);
+  }
+
   /** Telemetry samples of some fields whose scrape ended within a span of suite time, in order of time. */
   samples(fields: readonly string[], fromNs: number, toNs: number): TelemetryValue[] {
     const sql = `SELECT source, gpu_uuid AS subject, field, value, scrape_end_ns AS ns FROM samples JOIN series USING (series)

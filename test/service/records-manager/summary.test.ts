@@ -278,6 +278,15 @@ describe("the summary of a long phase", () => {
     expect(steady?.runMetrics[1]?.value).to.be.closeTo(100, 1);
   });
 
+  it("asks for no one rate once its load was changed", () => {
+    const store = createStore(run.folder, { spec: JSON.stringify({ phases: [{ rate: { ratePerSec: 10 } }] }) });
+    insertAll(store, [record(0), record(1)]);
+    store.startPhase(0, START_NS - 1e6);
+    store.addEvents([{ ns: START_NS + 1e6, service: "controller", kind: "load_changed", message: "rate 20/s" }]);
+    store.close();
+    expect(summarizeRun(run.folder).phases[0]?.asked).to.include({ loop: "open", ratePerSec: undefined, dispersion: undefined });
+  });
+
   it("tells how its requests were sent, and what was asked", () => {
     insertRamp({ phases: [{ rate: { ratePerSec: 10, pattern: "ARRIVAL_PATTERN_CONSTANT" } }] });
     const [phase] = summarizeRun(run.folder).phases;

@@ -1,0 +1,75 @@
+/** What is gathered of each phase while a run's rows are read. */
+import { type AskedLoad, askedLoad } from "./core/asked-load.ts";
+import { steadyStateNote, type WorkloadNote } from "./core/notes.ts";
+import { PhaseFigures } from "./core/phase-figures.ts";
+import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
+import type { SendFigures } from "./core/send-log.ts";
+import type { Statistics } from "./core/statistics.ts";
+import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
+import type { PhaseRow, RunReader } from "./store/run-reader.ts";
+
+/** What is gathered of one phase, or of several that are taken together. */
+export interface PhaseWork {
+  readonly rows: readonly PhaseRow[];
+  readonly head: PhaseRow;
+  readonly figures: PhaseFigures;
+  readonly statistics: Map<string, Statistics>;
+  readonly notes: WorkloadNote[];
+  /** What the spec asked for, as long as nobody changed it. */
+  readonly asked: AskedLoad;
+  /** Made at the first call, when all rows are read. */
+  readonly sends: () => SendFigures;
+}
+
+/** By phase index; phases that are taken together share one. */
+export function worksOf(reader: RunReader, phases: readonly PhaseRow[], isMerged: boolean): Map<number, PhaseWork> {
+  const { spec } = reader.run();
+  const changes = reader.eventTimes(LOAD_CHANGED_EVENT);
+  const groups = isMerged ? [...Map.groupBy(phases, ({ kind }) => kind).values()] : phases.map((phase) => [phase]);
+  return new Map(
+    groups.flatMap((rows) => {
+      const work = newWork(rows, spec, changes);
+      return work === undefined ? [] : rows.map(({ phase }) => [phase, work] as const);
+    }),
+  );
+}
+
+function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly number[]): PhaseWork | undefined {
+  const head = rows[0];
+  if (head === undefined) return undefined;
+  const hasCeiling = rows.some((row) => row.hasCeiling);
+  const isChanged = rows.some((row) => changes.some((ns) => isDuring(row, ns)));
+  const given = askedLoad(spec, head.phase);
+  // What was changed is neither one rate nor one limit; slots stay free while a phase is paused.
+  const asked = isChanged ? { ...given, ratePerSec: undefined, dispersion: undefined, fillsSlots: false } : given;
+  const figures = new PhaseFigures({ hasCeiling, fillsSlots: asked.fillsSlots, hasBursts: asked.hasBursts });
+  let made: SendFigures | undefined;
+  return {
+    rows,
+    head,
+    figures,
+    statistics: new Map(),
+    notes: [],
+    asked,
+    sends: () => (made ??= figures.sends.figures()),
+  };
+}
+
+function isDuring({ startedNs, endedNs = Number.POSITIVE_INFINITY }: PhaseRow, ns: number): boolean {
+  return startedNs !== undefined && ns >= startedNs && ns <= endedNs;
+}
+
+/** Where each measured phase was steady, by phase index; one that is of several phases together has no such stretch. */
+export function windowsOf(works: readonly PhaseWork[]): Map<number, SteadyWindow> {
+  const windows = new Map<number, SteadyWindow>();
+  for (const { rows, head, figures, notes } of works) {
+    const { completed, firstNs = 0, lastNs = 0, sends } = figures;
+    if (rows.length > 1 || head.kind !== "profiling") continue;
+    const bins = phaseBins(completed, firstNs, lastNs, (add) => sends.forEach(add));
+    const window = bins && steadyWindow(bins);
+    if (window !== undefined) windows.set(head.phase, window);
+    const note = steadyStateNote(bins && window !== undefined);
+    if (note !== undefined) notes.push(note);
+  }
+  return windows;
+}
