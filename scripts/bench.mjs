@@ -1,11 +1,11 @@
 // Runs the benches named as arguments (`npm run bench -- pipeline pacing`), or all of them, one after the other, each bounded in time, and
-// prints one table of what they found. `--quick`: short runs that show whether the benches work; their figures mean little.
+// prints one table of what they found. `--markdown`: once more as the table of bench/RESULTS.md. `--quick`: short runs that show whether the benches work; their figures mean little.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { figuresVariable, isMet, tableOf } from "../bench/support/figures.ts";
+import { figuresVariable, isMet, markdownOf, tableOf } from "../bench/support/figures.ts";
 import { rootFolder } from "./setup.mjs";
 
 const folder = join(rootFolder, "bench");
@@ -35,7 +35,9 @@ const benches = {
 process.exitCode = await main();
 
 async function main() {
-  const { values, positionals } = parseArgs({ options: { quick: { type: "boolean", default: false } }, allowPositionals: true });
+  /** @type {{ type: "boolean", default: boolean }} */
+  const off = { type: "boolean", default: false };
+  const { values, positionals } = parseArgs({ options: { quick: off, markdown: off }, allowPositionals: true });
   const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     console.error(`unknown bench ${unknown.join(", ")}; there are ${known.join(", ")}`);
@@ -53,6 +55,7 @@ async function main() {
   const figures = figuresIn(file);
   rmSync(scratch, { recursive: true });
   console.log(`\n${tableOf(figures)}`);
+  if (values.markdown) console.log(`\n${markdownOf(figures)}`);
   const missed = figures.filter((figure) => isMet(figure) === false).length;
   const met = figures.filter((figure) => isMet(figure) === true).length;
   console.log(`${met} bars met, ${missed} missed${failed.length === 0 ? "" : `; not finished: ${failed.join(", ")}`}`);

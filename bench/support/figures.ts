@@ -40,28 +40,39 @@ export function isMet({ measured, beside, bar }: Figure): boolean | undefined {
   return value >= (bar.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (bar.atMost ?? Number.POSITIVE_INFINITY);
 }
 
+const head = ["bench", "figure", "measured", "beside", "ratio", "bar", "met"];
+
 /** All figures in one table. */
 export function tableOf(figures: readonly (Figure & { readonly bench: string })[]): string {
   const table = new Table({
-    head: ["bench", "figure", "measured", "beside", "ratio", "bar", "met"],
+    head,
     colAligns: ["left", "left", "right", "right", "right", "right", "left"],
     style: { head: [], border: [] },
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
   });
-  for (const each of figures) {
-    const { bench, figure, measured, unit, beside, bar, note } = each;
-    const met = isMet(each);
-    table.push([
-      bench,
-      note === undefined ? figure : `${figure}\n  ${note}`,
-      Number.isNaN(measured) ? "–" : `${numberText(measured)} ${unit}`.trim(),
-      beside === undefined || Number.isNaN(beside.value) ? "" : `${beside.what}: ${numberText(beside.value)}`,
-      beside === undefined || Number.isNaN(measured / beside.value) ? "" : (measured / beside.value).toFixed(2),
-      bar === undefined ? "" : barText(bar, unit),
-      met === undefined ? "" : met ? "met" : "missed",
-    ]);
-  }
+  for (const figure of figures) table.push(cellsOf(figure, "\n  "));
   return table.toString();
+}
+
+/** The same in Markdown, for `bench/RESULTS.md`. */
+export function markdownOf(figures: readonly (Figure & { readonly bench: string })[]): string {
+  const rows = [head, head.map(() => "---"), ...figures.map((figure) => cellsOf(figure, "; "))];
+  return rows.map((row) => `| ${row.join(" | ")} |\n`).join("");
+}
+
+function cellsOf(each: Figure & { readonly bench: string }, beforeNote: string): string[] {
+  const { bench, figure, measured, unit, beside, bar, note } = each;
+  const met = isMet(each);
+  const ratio = measured / (beside?.value ?? Number.NaN);
+  return [
+    bench,
+    note === undefined ? figure : `${figure}${beforeNote}${note}`,
+    Number.isNaN(measured) ? "–" : `${numberText(measured)} ${unit}`.trim(),
+    beside === undefined || Number.isNaN(beside.value) ? "" : `${beside.what}: ${numberText(beside.value)}`,
+    Number.isFinite(ratio) ? ratio.toFixed(2) : "",
+    bar === undefined ? "" : barText(bar, unit),
+    met === undefined ? "" : met ? "met" : "missed",
+  ];
 }
 
 function barText({ of, atLeast, atMost }: NonNullable<Figure["bar"]>, unit: string): string {
