@@ -7,7 +7,6 @@ import type { MetricRecord } from "../../common/metric-record.ts";
 /** What is needed of an HDR histogram: whole numbers ≥ 0 in. */
 export interface LiveHistogram {
   readonly totalCount: number;
-  readonly mean: number;
   readonly maxValue: number;
   readonly recordValue: (value: number) => void;
   readonly getValueAtPercentile: (percentile: number) => number;
@@ -46,6 +45,8 @@ interface PhaseFigures {
   errored: number;
   cancelled: number;
   readonly histograms: (LiveHistogram | undefined)[];
+  /** Of each metric's values, in thousandths: to take the mean of a histogram is to visit all its buckets. */
+  readonly sums: number[];
 }
 
 export class LiveFigures {
@@ -79,11 +80,11 @@ export class LiveFigures {
   snapshot(): LivePhase[] {
     return [...this.#phases]
       .sort(([a], [b]) => a - b)
-      .map(([phase, { succeeded, errored, cancelled, histograms }]) => {
+      .map(([phase, { succeeded, errored, cancelled, histograms, sums }]) => {
         const metrics = new Map<string, LiveStatistics>();
         for (const [index, metric] of this.#metrics.entries()) {
           const histogram = histograms[index];
-          if (histogram !== undefined) metrics.set(metric.tag, liveStatisticsOf(histogram));
+          if (histogram !== undefined) metrics.set(metric.tag, liveStatisticsOf(histogram, sums[index] ?? 0));
         }
         return { phase, succeeded, errored, cancelled, metrics };
       });
@@ -105,21 +106,23 @@ export class LiveFigures {
     if (!Number.isFinite(value)) return;
     const histogram = figures.histograms[index] ?? this.#newHistogram();
     figures.histograms[index] = histogram;
-    histogram.recordValue(Math.round(Math.max(value, 0) * SCALE));
+    const scaled = Math.round(Math.max(value, 0) * SCALE);
+    histogram.recordValue(scaled);
+    figures.sums[index] = (figures.sums[index] ?? 0) + scaled;
   }
 
   #phase(phase: number): PhaseFigures {
     let figures = this.#phases.get(phase);
     if (figures === undefined) {
-      figures = { succeeded: 0, errored: 0, cancelled: 0, histograms: [] };
+      figures = { succeeded: 0, errored: 0, cancelled: 0, histograms: [], sums: [] };
       this.#phases.set(phase, figures);
     }
     return figures;
   }
 }
 
-function liveStatisticsOf(histogram: LiveHistogram): LiveStatistics {
+function liveStatisticsOf(histogram: LiveHistogram, sum: number): LiveStatistics {
   const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / SCALE;
-  const { totalCount: count, mean, maxValue } = histogram;
-  return { count, avg: mean / SCALE, p50: at(50), p90: at(90), p99: at(99), max: maxValue / SCALE };
+  const { totalCount: count, maxValue } = histogram;
+  return { count, avg: sum / count / SCALE, p50: at(50), p90: at(90), p99: at(99), max: maxValue / SCALE };
 }

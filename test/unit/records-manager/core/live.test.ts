@@ -9,9 +9,6 @@ function exactHistogram(): LiveHistogram {
     get totalCount() {
       return values.length;
     },
-    get mean() {
-      return values.reduce((sum, value) => sum + value, 0) / values.length;
-    },
     get maxValue() {
       return Math.max(...values);
     },
