@@ -17,6 +17,7 @@ import {
   runsSummaryFlags,
 } from "./runs/flags.ts";
 import { problemsOfSend } from "./send-options.ts";
+import { problemsOfWatch, watchFlags } from "./watch-options.ts";
 
 export interface Operand {
   /** As shown: `RUN`. */
@@ -123,6 +124,26 @@ export const commands = {
     exits: exits.ofQuestions.slice(0, 3),
     check: problemsOfRun,
     load: async () => (await import("./config-show.ts")).configShow,
+  }),
+  watch: command({
+    name: "watch",
+    operands: [run],
+    summary: "follows a run of a suite, or changes its load while it runs",
+    flags: watchFlags,
+    notes: [
+      whichRun,
+      "Without an option that changes something it follows the run to its end; on a terminal + and - change rate or concurrency by a " +
+        "tenth, p pauses and goes on, s stops the run, q leaves it alone. With one it makes the change and ends; with --follow it goes on. " +
+        "Each change is an event load_changed on the run's timeline.",
+    ],
+    examples: [
+      "assay watch latest --controller bench:9440",
+      "assay watch latest --controller bench:9440 --set-rate 50",
+      "assay watch latest --controller bench:9440 --pause",
+    ],
+    exits: exits.ofQuestions,
+    check: problemsOfWatch,
+    load: async () => (await import("./watch.ts")).watch,
   }),
   runsList: command({
     name: "runs list",

@@ -84,7 +84,7 @@ export class Progress {
   #lineOf(run: Run, phase: PhaseProgress | undefined, now: number): string {
     if (phase === undefined) return stageText(run);
     const seconds = (now - this.#stageSinceMs) / 1000;
-    const parts = [`${phase.name}${run.state === RunState.DRAINING ? " (draining)" : ""}`];
+    const parts = [`${phase.name}${run.state === RunState.DRAINING ? " (draining)" : phase.isPaused ? " (paused)" : ""}`];
     parts.push(phase.asked > 0n ? `${whole(phase.sent)}/${whole(phase.asked)} requests` : `${whole(phase.sent)} requests`);
     const rate = this.#rate();
     const asked = askedRateOf(run);
@@ -134,9 +134,10 @@ export function phaseThatRuns(run: Run): PhaseProgress | undefined {
 
 /** Requests in flight: in a closed loop credits that wait at workers for a slot are outstanding, too. */
 export function inFlightOf(run: Run): bigint {
-  const outstanding = phaseThatRuns(run)?.outstanding ?? 0n;
+  const running = phaseThatRuns(run);
+  const outstanding = running?.outstanding ?? 0n;
   const load = run.spec?.phases.find(({ name }) => name === run.phase)?.load;
-  const limit = load?.case === "concurrency" ? BigInt(load.value.limit) : outstanding;
+  const limit = load?.case === "concurrency" ? BigInt(running?.concurrency ?? load.value.limit) : outstanding;
   return outstanding < limit ? outstanding : limit;
 }
 

@@ -4,6 +4,7 @@ import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
+  type AdjustPhase,
   type CreateRunResponse,
   RunService,
   SuiteService,
@@ -153,6 +154,11 @@ export class SuiteClient {
       await pause(pauseMs, signal);
       pauseMs = Math.min(lastRedialMs, 2 * pauseMs);
     }
+  }
+
+  /** Changes the load of the phase that runs. Throws `failed_precondition` where that does not fit. */
+  async adjustRun(runId: string, adjust: Omit<AdjustPhase, "$typeName">): Promise<void> {
+    await this.#runs.adjustRun({ runId, adjust }, { timeoutMs: cancelTimeoutMs });
   }
 
   /** Asks for the end of a run. One that has ended already is no error. */

@@ -17,6 +17,8 @@ export interface Terminal {
   readonly cwd: string;
   /** Takes the signals over until the answer is called. */
   onStop(listener: (signal: StopSignal) => void): () => void;
+  /** Keys as they are pressed, until the answer is called; Ctrl-C stays a signal. Undefined: stdin is no terminal. */
+  readonly onKey?: ((listener: (key: string) => void) => () => void) | undefined;
 }
 
 const widthOfFiles = 140;
@@ -40,6 +42,7 @@ export function processTerminal(): Terminal {
     hasColour: stdout.isTTY === true && (env.NO_COLOR ?? "") === "",
     env,
     cwd: process.cwd(),
+    onKey: process.stdin.isTTY ? keysOf(process.stdin) : undefined,
     onStop(listener) {
       process.on("SIGINT", listener);
       process.on("SIGTERM", listener);
@@ -48,6 +51,26 @@ export function processTerminal(): Terminal {
         process.off("SIGTERM", listener);
       };
     },
+  };
+}
+
+const ctrlC = "\u0003";
+
+function keysOf(stdin: NodeJS.ReadStream): (listener: (key: string) => void) => () => void {
+  return (listener) => {
+    const take = (data: Buffer): void => {
+      for (const key of data.toString("utf8")) {
+        // In raw mode the terminal makes no signal of it.
+        if (key === ctrlC) process.kill(process.pid, "SIGINT");
+        else listener(key);
+      }
+    };
+    stdin.setRawMode(true);
+    stdin.on("data", take).resume();
+    return () => {
+      stdin.off("data", take).pause();
+      stdin.setRawMode(false);
+    };
   };
 }
 

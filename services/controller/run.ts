@@ -25,7 +25,7 @@ import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import { maskSecrets } from "../common/secrets.ts";
-import { checkAdjustable, loadChangeText } from "./core/load-change.ts";
+import { applyChange, checkAdjustable, loadChangeText } from "./core/load-change.ts";
 import { workerHost } from "./core/load-limits.ts";
 import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
@@ -172,6 +172,8 @@ export class RunExecution {
   async adjust(value: AdjustPhase): Promise<void> {
     checkAdjustable(this.run, value);
     await this.talk.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
+    const phase = this.run.phases[value.phase];
+    if (phase !== undefined) applyChange(phase, value);
     this.note("load_changed", loadChangeText(this.run, value), value.phase);
   }
 

@@ -1,5 +1,5 @@
 /** Changes of a run's load under way: which may be passed on to timing, and how they are told. Pure. */
-import { type Run, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { type PhaseProgress, type Run, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { AdjustPhase } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../../common/errors.ts";
 
@@ -14,6 +14,14 @@ export function checkAdjustable({ runId, state, phase, phases }: Run, { phase: w
   const running = phases.findIndex(({ name }) => name === phase);
   if (wanted === running) return;
   throw new AssayError("failed_precondition", `phase ${wanted} of run ${runId} does not run: phase ${running} (${phase}) does`);
+}
+
+/** Writes down what a phase runs under from now on. */
+export function applyChange(phase: PhaseProgress, change: AdjustPhase): void {
+  if (change.ratePerSec !== undefined) phase.ratePerSec = change.ratePerSec;
+  if (change.concurrency !== undefined) phase.concurrency = change.concurrency;
+  if (change.prefillConcurrency !== undefined) phase.prefillConcurrency = change.prefillConcurrency;
+  if (change.isPaused !== undefined) phase.isPaused = change.isPaused;
 }
 
 /** One line for the run's timeline: `phase profiling: rate 50 per second, concurrency 8; asked by ann@laptop`. */

@@ -208,6 +208,34 @@ export declare type PhaseProgress = Message<"assay.controller.v1.PhaseProgress">
    * @generated from field: string stop_reason = 14;
    */
   stopReason: string;
+
+  /**
+   * Rate that was set last while it ran; unset: as in the spec.
+   *
+   * @generated from field: optional double rate_per_sec = 15;
+   */
+  ratePerSec?: number | undefined;
+
+  /**
+   * Concurrency that was set last while it ran; unset: as in the spec.
+   *
+   * @generated from field: optional uint32 concurrency = 16;
+   */
+  concurrency?: number | undefined;
+
+  /**
+   * Prefill concurrency that was set last while it ran; unset: as in the spec.
+   *
+   * @generated from field: optional uint32 prefill_concurrency = 17;
+   */
+  prefillConcurrency?: number | undefined;
+
+  /**
+   * Paused: nothing is issued and the schedule stands still.
+   *
+   * @generated from field: bool is_paused = 18;
+   */
+  isPaused: boolean;
 };
 
 /**

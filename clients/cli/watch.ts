@@ -1,0 +1,162 @@
+/** `assay watch RUN`: a run of a suite as it gets on, and changes of its load. */
+import { hostname, userInfo } from "node:os";
+import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import { harmless } from "../../report/text.ts";
+import { messageOf } from "../../services/common/errors.ts";
+import type { Asked } from "./asked.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { Progress, phaseThatRuns } from "./progress.ts";
+import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
+import type { SuiteClient } from "./suite-client.ts";
+import type { Terminal } from "./terminal.ts";
+import type { watchFlags } from "./watch-options.ts";
+
+/** What is to be changed of the load; absent: as it is. */
+interface Change {
+  readonly ratePerSec?: number;
+  readonly concurrency?: number;
+  readonly prefillConcurrency?: number;
+  readonly isPaused?: boolean;
+}
+
+type AskedWatch = Asked<typeof watchFlags>;
+
+export async function watch(asked: AskedWatch): Promise<number> {
+  const { options, operands, terminal } = asked;
+  return withSuite(asked, async (suite) => {
+    const run = await findRun(suite.client, operands[0] ?? "", terminal.cwd);
+    const change = changeOf(options);
+    const isChange = Object.keys(change).length > 0;
+    if (isChange) await adjust(suite.client, run, change);
+    if (options.stop) await suite.client.cancelRun(run.runId, false, `assay watch --stop by ${whoAsks()}`);
+    if (!isChange && !options.stop) return follow(run, suite, asked);
+    if (!options.quiet) terminal.out(`${run.runId}: ${options.stop ? "stopping" : textOf(change)}\n`);
+    return options.follow ? follow(run, suite, asked) : exitCodes.ok;
+  });
+}
+
+function changeOf({ setRate, setConcurrency, setPrefillConcurrency, pause, resume }: AskedWatch["options"]): Change {
+  return {
+    ...(setRate === undefined ? {} : { ratePerSec: setRate }),
+    ...(setConcurrency === undefined ? {} : { concurrency: setConcurrency }),
+    ...(setPrefillConcurrency === undefined ? {} : { prefillConcurrency: setPrefillConcurrency }),
+    ...(pause ? { isPaused: true } : resume ? { isPaused: false } : {}),
+  };
+}
+
+function textOf({ ratePerSec, concurrency, prefillConcurrency, isPaused }: Change): string {
+  const parts = [
+    ...(ratePerSec === undefined ? [] : [`rate ${ratePerSec} per second`]),
+    ...(concurrency === undefined ? [] : [`concurrency ${concurrency}`]),
+    ...(prefillConcurrency === undefined ? [] : [`prefill concurrency ${prefillConcurrency}`]),
+    ...(isPaused === undefined ? [] : [isPaused ? "paused" : "resumed"]),
+  ];
+  return parts.join(", ");
+}
+
+/** Of the phase that runs; where none does, the controller says so. */
+async function adjust(client: SuiteClient, { runId, phase, phases }: Run, change: Change): Promise<void> {
+  const index = phases.findIndex(({ name }) => name === phase);
+  await client.adjustRun(runId, { phase: Math.max(0, index), requestedBy: whoAsks(), ...change });
+}
+
+/** `ann@laptop`, for the run's timeline. */
+function whoAsks(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // The user has no name on this host.
+    return hostname();
+  }
+}
+
+/** Steps that every run takes. */
+const expectedEvents: ReadonlySet<string> = new Set([
+  "state",
+  "phase_started",
+  "sending_complete",
+  "returning_complete",
+  "records_complete",
+]);
+
+/** To the end of the run, whose state decides the exit code, or until somebody leaves it alone. */
+async function follow({ runId }: Run, { client, signal }: SuiteUse, { options, terminal, name }: AskedWatch): Promise<number> {
+  const left = new AbortController();
+  const progress = new Progress({
+    write: (text) => {
+      if (!options.quiet) terminal.err(text);
+    },
+    isTty: terminal.isErrTty,
+    width: () => terminal.errWidth,
+    now: () => performance.now(),
+  });
+  let last: Run | undefined;
+  const say = (text: string): void => {
+    progress.clear();
+    terminal.err(`${text}\n`);
+  };
+  const steer = async (key: string): Promise<void> => {
+    if (key === "q") left.abort();
+    else if (key === "s") await client.cancelRun(runId, false, `assay watch by ${whoAsks()}`);
+    else if (last !== undefined) {
+      const change = changeOfKey(key, last);
+      if (change !== undefined) await adjust(client, last, change);
+    }
+  };
+  const release = terminal.onKey?.((key) => void steer(key).catch((error: unknown) => say(`${name}: ${messageOf(error)}`)));
+  try {
+    const ended = await client.watchRun(runId, {
+      signal: AbortSignal.any([signal, left.signal]),
+      intervalMs: terminal.isErrTty ? 250 : 1000,
+      onMessage: ({ run, events }) => {
+        for (const event of events) if (!expectedEvents.has(event.kind)) say(harmless(event.message));
+        if (run === undefined) return;
+        last = run;
+        progress.update(run);
+      },
+    });
+    progress.clear();
+    return conclude(ended, terminal);
+  } catch (error) {
+    progress.clear();
+    if (left.signal.aborted) return exitCodes.ok;
+    throw error;
+  } finally {
+    release?.();
+  }
+}
+
+function conclude({ runId, state, reason, folder }: Run, terminal: Terminal): number {
+  const isDone = state === RunState.COMPLETED;
+  const why = reason === "" ? "" : `: ${harmless(reason)}`;
+  terminal.out(`${runId}: ${(RunState[state] ?? "ended").toLowerCase()}${why} (${harmless(folder)})\n`);
+  return isDone ? exitCodes.ok : exitCodes.failed;
+}
+
+/** A tenth more or less, of a rate where there is one; pause, or go on. Undefined: the key means nothing now. */
+export function changeOfKey(key: string, run: Run): Change | undefined {
+  const phase = phaseThatRuns(run);
+  if (phase === undefined) return undefined;
+  if (key === "p") return { isPaused: !phase.isPaused };
+  if (key !== "+" && key !== "-") return undefined;
+  const factor = key === "+" ? 1.1 : 1 / 1.1;
+  const rate = rateOf(phase, run);
+  if (rate !== undefined) return { ratePerSec: Number((rate * factor).toPrecision(6)) };
+  const concurrency = concurrencyOf(phase, run);
+  if (concurrency === undefined) return undefined;
+  const step = key === "+" ? Math.max(1, Math.round(concurrency * 0.1)) : -Math.max(1, Math.round(concurrency / 11));
+  return { concurrency: Math.max(1, concurrency + step) };
+}
+
+function rateOf(phase: PhaseProgress, { spec }: Run): number | undefined {
+  const load = spec?.phases[phase.index]?.load;
+  if (load?.case !== "rate") return undefined;
+  const { ratePerSec, bursts } = load.value;
+  const given = bursts === undefined ? ratePerSec : bursts.size / bursts.intervalSec;
+  return phase.ratePerSec ?? (given > 0 ? given : undefined);
+}
+
+function concurrencyOf(phase: PhaseProgress, { spec }: Run): number | undefined {
+  const load = spec?.phases[phase.index]?.load;
+  return phase.concurrency ?? (load?.case === "concurrency" ? load.value.limit : undefined);
+}
