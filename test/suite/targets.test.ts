@@ -4,14 +4,17 @@ import { expect } from "chai";
 import { UrlStrategy } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { randomStream } from "../../services/common/random.ts";
 import { TargetLoads, targetChoice } from "../../services/timing/core/targets.ts";
-import { endsWithinMs, expectReconciled, runFile, type Stage, useStages } from "../support/suite.ts";
+import { startRecordingServer } from "../support/recording-server.ts";
+import { endsWithinMs, expectReconciled, rowsIn, runFile, type Stage, useStages } from "../support/suite.ts";
 
 const requests = 60;
 /** As the stage's own runs have it. */
 const seed = 7;
 
 interface Told {
-  readonly phases: readonly { readonly targets: readonly { readonly label: string; readonly succeeded: number }[] }[];
+  readonly phases: readonly {
+    readonly targets: readonly { readonly label: string; readonly succeeded: number; readonly errored: number }[];
+  }[];
 }
 
 /** Requests that each of two servers, the second of them slow, has seen of a run, and what the run tells of them. */
@@ -66,6 +69,43 @@ describe("a run against several targets", function () {
     // Three conversations: the first and the third are the first target's.
     const { seen } = await playTwo(stage, "--url-strategy", "session", "--num-prompts", "3");
     expect(seen).to.deep.equal([(2 * requests) / 3, requests / 3]);
+  });
+
+  test("keeps each session on one of them, and on a connection of its own where that is asked for", async (stage) => {
+    const servers = [await startRecordingServer(["a"]), await startRecordingServer(["b"])];
+    try {
+      const sessions = ["--conversation-turn-mean", "3", "--num-sessions", "10", "--concurrency", "4"];
+      const urls = servers.slice(1).flatMap(({ url }) => ["-u", url]);
+      const sticky = ["--connection-reuse-strategy", "sticky-user-sessions", "--no-probe", "--osl", "4"];
+      const { code, stderr } = await stage.run(servers[0] as never, ...urls, ...sessions, ...sticky).exit();
+      expect(code, stderr).to.equal(0);
+      const seen = servers.flatMap(({ url, requests: asked }) =>
+        asked.map(({ headers, fromPort }) => ({ session: headers["x-correlation-id"], connection: `${url} ${fromPort}` })),
+      );
+      expect(seen).to.have.lengthOf(30);
+      const pairs = new Set(seen.map(({ session, connection }) => `${session} ${connection}`));
+      const bySession = new Set(seen.map(({ session }) => session));
+      const byConnection = new Set(seen.map(({ connection }) => connection));
+      expect([bySession.size, byConnection.size, pairs.size]).to.deep.equal([10, 10, 10]);
+      expect(servers.map((server) => server.requests.length)).to.deep.equal([15, 15]);
+    } finally {
+      await Promise.all(servers.map((server) => server.close()));
+    }
+  });
+
+  test("leaves one of them that dies its share of the requests, which fail", async (stage) => {
+    const mocks = [await stage.mock({ ttftMs: 30 }), await stage.mock({ ttftMs: 30 })];
+    const urls = mocks.slice(1).flatMap(({ url }) => ["-u", url]);
+    const out = join(stage.folder, "out");
+    const command = stage.run(mocks[0] as never, ...urls, "--request-count", "200", "--no-probe", "--json");
+    await command.until("rows of a run under way", () => rowsIn(out) >= 20);
+    await mocks[1]?.stop();
+    const { code, stdout, stderr } = await command.exit();
+    expect(code, stderr).to.equal(0);
+    const [alive, dead] = (JSON.parse(stdout) as Told).phases[0]?.targets ?? [];
+    expect([alive?.succeeded, alive?.errored]).to.deep.equal([100, 0]);
+    expect((dead?.succeeded ?? 0) + (dead?.errored ?? 0)).to.equal(100);
+    expect(dead?.errored).to.be.above(0);
   });
 
   test("fails before its first request when one of them is not there, and names it", async (stage) => {

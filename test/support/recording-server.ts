@@ -8,6 +8,8 @@ export interface RecordedRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Record<string, unknown>;
+  /** Port of the connection's other end. */
+  readonly fromPort: number;
   /** When it had been read, and when its answer had been handed over, by `performance.now()`; NaN: not yet. */
   readonly receivedMs: number;
   answeredMs: number;
@@ -32,7 +34,8 @@ export async function startRecordingServer(
     const body = JSON.parse(await text(request)) as RecordedRequest["body"];
     const path = request.url ?? "";
     const isChat = path.includes("/chat/");
-    const recorded = { path, headers: request.headers, body, receivedMs: performance.now(), answeredMs: Number.NaN };
+    const fromPort = request.socket.remotePort ?? 0;
+    const recorded = { path, headers: request.headers, body, fromPort, receivedMs: performance.now(), answeredMs: Number.NaN };
     requests.push(recorded);
     await gate;
     response.writeHead(200, { "content-type": "text/event-stream" });

@@ -174,7 +174,8 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
   private onConnect(): void {
     const atNs = monotonicNs();
     clearTimeout(this.connectTimer);
-    this.connectNs = atNs - this.startNs;
+    // Opened ahead, no request has waited for it.
+    if (this.exchange !== undefined) this.connectNs = atNs - this.startNs;
     this.heardNs = atNs;
     this.isUsable = true;
     this.kept.opened++;

@@ -84,7 +84,7 @@ export interface ConnectionWatcher {
 export interface ConnectionFacts {
   /** It carried a request before. */
   readonly isReused: boolean;
-  /** How long opening it took; undefined when reused. */
+  /** How long opening it took; undefined when reused, or opened ahead: the request has not waited for it. */
   readonly connectNs: number | undefined;
 }
 

@@ -180,7 +180,6 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     const options = targets[target];
     if (options === undefined || kept.isClosed) return;
     const url = new URL(options.origin);
-    const startNs = monotonicNs();
     const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
     const making = connectorOf(target)(
       { hostname: url.hostname.replace(/^\[|\]$/g, ""), host: url.host, protocol: url.protocol, port: url.port },
@@ -198,7 +197,6 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     kept.opened++;
     const connection = create(target);
     connection.spare = socket;
-    connection.connectNs = monotonicNs() - startNs;
     const forget = (): void => {
       if (connection.spare === socket) kept.discard(connection);
     };

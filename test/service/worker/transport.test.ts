@@ -453,9 +453,11 @@ for (const name of Object.keys(transports) as TransportName[])
         await until("them to arrive", () => connections() === 70);
         expect(transport.stats()).to.deep.equal({ connections: 70, opened: 70, replaced: 0 });
         const seen = await Promise.all(Array.from({ length: 70 }, () => send(transport)));
-        expect(seen.filter(({ error, connection }) => error === undefined && connection?.isReused === false)).to.have.lengthOf(
-          70,
-        );
+        for (const { error, connection } of seen) {
+          expect(error).to.equal(undefined);
+          // None has waited for its connection.
+          expect(connection).to.deep.equal({ isReused: false, connectNs: undefined });
+        }
         expect(connections()).to.equal(70);
         await transport.open(0, 70, AbortSignal.timeout(10_000));
         expect(connections()).to.equal(70);

@@ -113,7 +113,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   endNs: number;
 
   /**
-   * Time to open the connection, in ns, before `sent_ns`; unset: a connection was used again.
+   * Time to open the connection, in ns, before `sent_ns`; unset: one was used again, or had been opened ahead of any request.
    *
    * @generated from field: optional double connect_ns = 14;
    */

@@ -111,7 +111,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   endNs: number;
 
   /**
-   * Time to open the connection, in ns; unset: used again.
+   * Time that the request waited for its connection to be opened, in ns; unset: used again, or opened ahead of any request.
    *
    * @generated from field: optional double connect_ns = 14;
    */
