@@ -57,6 +57,7 @@ export const sendFlags = {
   headers: runFlags.headers,
   requestTimeoutSec: { ...runFlags.requestTimeoutSec, doc: "limit for the request, connecting included (default 60)" },
   transport: runFlags.transport,
+  http2: runFlags.http2,
   connectTimeoutSec: runFlags.connectTimeoutSec,
   insecureSkipVerify: runFlags.insecureSkipVerify,
   targetCa: runFlags.targetCa,

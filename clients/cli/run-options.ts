@@ -21,6 +21,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "turnsMean"],
   ["inputFile", "turnDelayMean"],
   ["noProbe", "waitForModelTimeoutSec"],
+  ["http2", "transport"],
   ["requestRate", "requestRateSeries"],
   ["requestRate", "burstSize"],
   ["requestRateSeries", "burstSize"],
@@ -167,6 +168,7 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
     if (path === undefined || path.startsWith("phases.") || path.startsWith("target.urls")) continue;
     put(spec, path.split("."), wireValue(name, value));
   }
+  if (options.http2 === true) put(spec, ["target", "transport"], "TRANSPORT_KIND_HTTP2");
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
   const dataset = spec.dataset;

@@ -108,10 +108,10 @@ async function sendThrough(suite: SendSuite, options: SendOptions, sending: Send
   const { signal, pems } = sending;
   const { urls = [defaultUrl], requestTimeoutSec: limitSec = defaultTimeoutSec, osl = 0 } = options;
   const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens } = options;
-  const { transport, connectTimeoutSec, insecureSkipVerify, targetServerName } = options;
+  const { transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName } = options;
   const ofRuns = {
     ...{ models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens },
-    ...{ transport, connectTimeoutSec, insecureSkipVerify, targetServerName, ...pems },
+    ...{ transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, ...pems },
   };
   const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));
   const spec = fromJson(RunSpecSchema, runSpecJson({ ...given, urls, requestTimeoutSec: limitSec }));

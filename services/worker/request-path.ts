@@ -44,7 +44,7 @@ export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtr
   const choice = targets[0] === undefined ? "http1" : choiceOf(targets[0], transport);
   return {
     transport: await createTransport(targets, transport, watcher),
-    transportTo: (target) => createTransport([target], choice === "http1" ? TransportKind.HTTP1 : TransportKind.UNDICI),
+    transportTo: (target) => createTransport([target], choice === "undici" ? TransportKind.UNDICI : TransportKind.HTTP1),
     bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),
     sender: senderOptions(spec, spec.target, options.endpoint),
   };

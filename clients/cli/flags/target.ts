@@ -121,11 +121,17 @@ export const targetFlags = {
   transport: {
     flag: "--transport",
     aliases: ["--transport-type"],
-    kind: { is: "choice", of: ["auto", "http1", "undici"], wirePrefix: "TRANSPORT_KIND_", also: { http: "auto" } },
+    kind: { is: "choice", of: ["auto", "http1", "undici", "http2"], wirePrefix: "TRANSPORT_KIND_", also: { http: "auto" } },
     value: "KIND",
     paths: ["target.transport"],
     group: "Target",
-    doc: "what carries requests: http1 (Assay's own, for http:// alone), undici, or by the URL (auto, also http; default auto)",
+    doc: "what carries requests: http1 (Assay's own, for http:// alone), undici, http2, or by the URL (auto, also http; default auto)",
+  },
+  http2: {
+    flag: "--http2",
+    kind: { is: "switch" },
+    group: "Target",
+    doc: "the same as --transport http2: over TLS by ALPN, without it by prior knowledge; requests share connections",
   },
   noProbe: {
     flag: "--no-probe",

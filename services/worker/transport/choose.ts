@@ -4,7 +4,7 @@ import { createHttp1Transport } from "./http1.ts";
 import type { ConnectionWatcher, TargetOptions, Transport } from "./transport.ts";
 
 /** Of one target. */
-type Choice = "http1" | "undici";
+type Choice = "http1" | "undici" | "http2";
 
 export function choiceOf({ origin }: TargetOptions, asked: TransportKind): Choice {
   switch (asked) {
@@ -12,6 +12,8 @@ export function choiceOf({ origin }: TargetOptions, asked: TransportKind): Choic
       return "http1";
     case TransportKind.UNDICI:
       return "undici";
+    case TransportKind.HTTP2:
+      return "http2";
     case TransportKind.AUTO:
     case TransportKind.UNSPECIFIED:
       return origin.startsWith("https:") ? "undici" : "http1";
@@ -25,6 +27,7 @@ export async function createTransport(
   watcher?: ConnectionWatcher,
 ): Promise<Transport> {
   const choices = targets.map((target) => choiceOf(target, asked));
+  if (choices.includes("http2")) return (await import("./http2.ts")).createHttp2Transport(targets, watcher);
   if (!choices.includes("undici")) return createHttp1Transport(targets, watcher);
   const { createUndiciTransport } = await import("./undici.ts");
   const undici = createUndiciTransport(targets, watcher);
@@ -32,8 +35,8 @@ export async function createTransport(
 }
 
 /** Each target by its own. */
-function byTarget(choices: readonly Choice[], transports: Readonly<Record<Choice, Transport>>): Transport {
-  const of = (target: number): Transport => transports[choices[target] ?? "http1"];
+function byTarget(choices: readonly Choice[], transports: { readonly http1: Transport; readonly undici: Transport }): Transport {
+  const of = (target: number): Transport => transports[choices[target] === "undici" ? "undici" : "http1"];
   const all = Object.values(transports);
   return {
     send: (request, handler) => of(request.target).send(request, handler),

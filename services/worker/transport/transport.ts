@@ -92,7 +92,7 @@ export interface ConnectionFacts {
 export interface Exchange {
   /** Every byte of the request is with the kernel. False before `onSent`. */
   readonly isWritten: boolean;
-  /** Ends the request; `onFailure` is called with this error unless it has ended already. The connection is closed. */
+  /** Ends the request; `onFailure` is called with this error unless it has ended already. The connection is closed, or, where others share it, the stream alone. */
   abort(error: RequestError): void;
 }
 

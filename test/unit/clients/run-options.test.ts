@@ -292,6 +292,7 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     { target: { connect_timeout_sec: 1, first_byte_timeout_sec: 2, idle_timeout_sec: 0.5 } },
   ],
   ["--insecure-skip-verify --target-server-name h", { target: { tls: { skip_verify: true, server_name: "h" } } }],
+  ["--http2", { target: { transport: "TRANSPORT_KIND_HTTP2" } }],
   ["--transport http1", { target: { transport: "TRANSPORT_KIND_HTTP1" } }],
   ["--transport-type HTTP", { target: { transport: "TRANSPORT_KIND_AUTO" } }],
   [

@@ -8,6 +8,8 @@ describe("the transport to a target", () => {
     { origin: "http://h:1", asked: TransportKind.AUTO, is: "http1" },
     { origin: "https://h:1", asked: TransportKind.AUTO, is: "undici" },
     { origin: "http://h:1", asked: TransportKind.UNDICI, is: "undici" },
+    { origin: "https://h:1", asked: TransportKind.HTTP2, is: "http2" },
+    { origin: "http://h:1", asked: TransportKind.HTTP2, is: "http2" },
     { origin: "http://h:1", asked: TransportKind.HTTP1, is: "http1" },
   ] as const;
   for (const { origin, asked, is } of rows) {

@@ -1491,6 +1491,13 @@ export enum TransportKind {
    * @generated from enum value: TRANSPORT_KIND_UNDICI = 3;
    */
   UNDICI = 3,
+
+  /**
+   * HTTP/2: over TLS by ALPN for `https://` URLs, by prior knowledge for the others. Requests share connections.
+   *
+   * @generated from enum value: TRANSPORT_KIND_HTTP2 = 4;
+   */
+  HTTP2 = 4,
 }
 
 /**

@@ -1,0 +1,101 @@
+/**
+ * HTTP/2 over node:http2: TLS with ALPN for https, prior knowledge for http. Requests share connections, as many as the target
+ * lets on one; another connection is opened where all are full. Node writes what was asked for at the end of the loop's turn, so
+ * that a request leaves up to a turn after its stamp.
+ */
+import { constants } from "node:http2";
+import { requestError } from "../../../endpoints/target-error.ts";
+import { monotonicNs } from "../../common/clock.ts";
+import { Http2Connection } from "./http2-connection.ts";
+import { Http2Exchange } from "./http2-exchange.ts";
+import { RequestWriter } from "./request-writer.ts";
+import type { ConnectionWatcher, Exchange, TargetOptions, Transport, TransportStats } from "./transport.ts";
+
+/** One transport for all targets of a run; `targets[i]` belongs to target index i. */
+export function createHttp2Transport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
+  // What may not go out is the same as over HTTP/1.1.
+  const writer = new RequestWriter(targets);
+  /** By target; those that nobody owns. */
+  const shared: Set<Http2Connection>[] = targets.map(() => new Set());
+  /** By target and session. */
+  const owned: Map<string, Http2Connection>[] = targets.map(() => new Map());
+  const all = new Set<Http2Connection>();
+  let opened = 0;
+  let replaced = 0;
+  let isClosed = false;
+
+  function create(target: number, session?: string): Http2Connection {
+    const options = targets[target];
+    if (options === undefined) throw new RangeError(`no target with index ${target}`);
+    const connection: Http2Connection = new Http2Connection({
+      options,
+      watcher,
+      onOpen: () => opened++,
+      onOverflow: (exchange) => pick(target, session).carry(exchange),
+      onGone(wasIdle) {
+        if (wasIdle) replaced++;
+        all.delete(connection);
+        shared[target]?.delete(connection);
+        if (session !== undefined && owned[target]?.get(session) === connection) owned[target].delete(session);
+      },
+    });
+    all.add(connection);
+    if (session !== undefined) owned[target]?.set(session, connection);
+    else if (options.isPooled) shared[target]?.add(connection);
+    return connection;
+  }
+
+  /** The one with the fewest requests that has room for one more. */
+  function pick(target: number, session: string | undefined): Http2Connection {
+    if (session !== undefined) return owned[target]?.get(session) ?? create(target, session);
+    let best: Http2Connection | undefined;
+    for (const connection of shared[target] ?? []) {
+      if (connection.hasRoom && (best === undefined || connection.load < best.load)) best = connection;
+    }
+    return best ?? create(target);
+  }
+
+  return {
+    send(request, handler): Exchange {
+      const exchange = new Http2Exchange(request, handler);
+      const head = writer.headOf(request);
+      const why = isClosed ? "the run's connections are closed" : head;
+      if (typeof why === "string") queueMicrotask(() => exchange.abort(requestError("unsendable", "send", why)));
+      else pick(request.target, request.session).carry(exchange);
+      return exchange;
+    },
+    async open(target, count, signal) {
+      if (targets[target] === undefined || isClosed) return;
+      let room = 0;
+      for (const connection of shared[target] ?? []) room += connection.room;
+      while (room < count && !signal.aborted && !isClosed) {
+        const connection = create(target);
+        const giveUp = (): void => connection.close(constants.NGHTTP2_CANCEL);
+        signal.addEventListener("abort", giveUp, { once: true });
+        const isOpen = await connection.opened();
+        signal.removeEventListener("abort", giveUp);
+        if (!isOpen) return;
+        room += connection.room;
+      }
+    },
+    endSession(session) {
+      for (const connections of owned) connections.get(session)?.close(constants.NGHTTP2_NO_ERROR);
+    },
+    stats(): TransportStats {
+      let connections = 0;
+      for (const { isOpen } of all) if (isOpen) connections++;
+      return { connections, opened, replaced };
+    },
+    close: async () => {
+      isClosed = true;
+      const failure = requestError("reset", "wait", "the connection was closed by this side");
+      await Promise.all(
+        [...all].map(async (connection) => {
+          connection.failAll(monotonicNs(), failure);
+          connection.close(constants.NGHTTP2_CANCEL);
+          await connection.gone();
+        }),
+      );
+    },
+  };
+}
