@@ -124,6 +124,16 @@ describe("a load by rate", function () {
     expect(times.every(({ due_ns, sent_ns }) => sent_ns >= due_ns)).to.equal(true);
   });
 
+  it("sends nothing before it is due, and everything, with precise pacing", async () => {
+    const mock = await suite.mock({ ttftMs: 1, itlMs: 0 });
+    const phase = await play(mock.url, "--request-rate", "300", "--benchmark-duration", "1", "--pacing", "precise");
+    const sent = sentIn(join(suite.folder, "out"));
+    expect(phase.identity).to.include({ succeeded: sent.length, errored: 0 });
+    expect(sent.length).to.be.above(200);
+    expect(sent.filter(({ due_ns, sent_ns }) => sent_ns < due_ns)).to.deep.equal([]);
+    expectReconciled(runFile(join(suite.folder, "out")), mock.stats());
+  });
+
   it("rises with its ramp, without steps", async () => {
     const mock = await suite.mock({ ttftMs: 1, itlMs: 0 });
     const args = ["--request-rate", "100", "--arrival-pattern", "constant", "--request-rate-ramp-duration", "2"];

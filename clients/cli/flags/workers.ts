@@ -16,7 +16,7 @@ export const workersFlags = {
     value: "HOW",
     paths: ["workers.pacing"],
     group: "Workers and telemetry",
-    doc: "how requests wait for their time: normal (up to 1 ms late) or precise (some µs, for up to a core a worker) (default normal)",
+    doc: "how requests wait for their time: normal (up to 1 ms late) or precise (some µs, for up to a core a worker; not where --concurrency or --prefill-concurrency holds them back) (default normal)",
   },
   gpuTelemetry: {
     flag: "--gpu-telemetry",

@@ -708,10 +708,12 @@ describe("compiling a spec", () => {
   it("warns of precise pacing where nothing is sent by the clock", () => {
     const workers = { pacing: "precise" };
     expect(compileRunSpec(specOf({ workers }), drawSeed).warnings).to.deep.equal([
-      "precise pacing changes nothing: no phase sends by the clock",
+      "precise pacing changes nothing: no phase sends by the clock alone",
     ]);
     const byTheClock = phaseOf({ load: { case: "rate", value: { ratePerSec: 5 } } });
     expect(compileRunSpec(specOf({ workers, phases: [byTheClock] }), drawSeed).warnings).to.deep.equal([]);
+    const held = phaseOf({ load: { case: "rate", value: { ratePerSec: 5, concurrencyCeiling: 2 } } });
+    expect(compileRunSpec(specOf({ workers, phases: [held] }), drawSeed).warnings).to.have.lengthOf(1);
   });
 
   it("warns of more precise workers than the cores can keep awake, once the hosts are known", () => {

@@ -1,5 +1,5 @@
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
-import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { PhaseSpec, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 
 /** Legal but suspect, one line each. Pure. */
 export function warningsOf(spec: RunSpec): string[] {
@@ -23,10 +23,15 @@ export function warningsOf(spec: RunSpec): string[] {
   if (isSingleTurn && ((synthetic?.turnDelayMs?.mean ?? 0) > 0 || (synthetic?.turnDelayMs?.stddev ?? 0) > 0)) {
     warnings.push("pauses between turns have no effect: every conversation has one turn");
   }
-  const isByTheClock = spec.phases.some(({ load }) => load.case !== "concurrency");
-  if (spec.workers?.pacing === "precise" && !isByTheClock) {
-    warnings.push("precise pacing changes nothing: no phase sends by the clock");
+  if (spec.workers?.pacing === "precise" && !spec.phases.some(isPacedByWorkers)) {
+    warnings.push("precise pacing changes nothing: no phase sends by the clock alone");
   }
   if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
   return warnings;
+}
+
+/** Not where requests follow answers, and not where timing holds them back until a place is free. */
+function isPacedByWorkers({ load, prefillConcurrency }: PhaseSpec): boolean {
+  if (load.case === "concurrency" || prefillConcurrency !== undefined) return false;
+  return load.case !== "rate" || load.value.concurrencyCeiling === undefined;
 }
