@@ -92,7 +92,7 @@ export class Progress {
     parts.push(`${whole(inFlightOf(run))} in flight`);
     const { ttftP50, latenessP50, latenessP99 } = this.#live;
     if (ttftP50 !== undefined) parts.push(`TTFT p50 ${ttftP50.toFixed(1)} ms`);
-    if (latenessP50 !== undefined && latenessP99 !== undefined) {
+    if (latenessP50 !== undefined && latenessP99 !== undefined && !isHeldBack(run)) {
       parts.push(`late p50 ${latenessP50.toFixed(1)} p99 ${latenessP99.toFixed(1)} ms`);
     }
     parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
@@ -145,7 +145,15 @@ export function inFlightOf(run: Run): bigint {
 function askedRateOf(run: Run): number | undefined {
   const phase = run.spec?.phases.find(({ name }) => name === run.phase);
   if (phase?.load.case !== "rate" || phase.ramps.length > 0 || phase.load.value.series.length > 0) return undefined;
-  return phase.load.value.ratePerSec;
+  const { ratePerSec } = phase.load.value;
+  return ratePerSec > 0 ? ratePerSec : undefined;
+}
+
+/** Whether requests may wait for a slot, or for the first token of others: what they are late then is not the client's doing. */
+function isHeldBack({ spec, phase: name }: Run): boolean {
+  const phase = spec?.phases.find((candidate) => candidate.name === name);
+  const hasCeiling = phase?.load.case === "rate" && phase.load.value.concurrencyCeiling !== undefined;
+  return hasCeiling || phase?.prefillConcurrency !== undefined;
 }
 
 function stageText(run: Run): string {

@@ -60,6 +60,26 @@ describe("progress into a pipe", () => {
     expect(written.at(-1)).to.equal("profiling  249 requests  49.8 of 50 req/s  0 in flight  late p50 0.3 p99 1.2 ms  5 s\n");
   });
 
+  it("names no rate where a load has none, as bursts", () => {
+    const { progress, written, clock } = setUp(false);
+    const value = { bursts: { size: 5, intervalSec: 1 } };
+    const spec = { phases: [{ name: "profiling", load: { case: "rate" as const, value } }] };
+    for (const sent of [0n, 25n]) {
+      progress.update(runOf({ state: RunState.RUNNING, phase: "profiling", phases: [{ name: "profiling", sent }], spec }));
+      clock.ms += 5000;
+    }
+    expect(written.at(-1)).to.equal("profiling  25 requests  5.0 req/s  0 in flight  5 s\n");
+  });
+
+  it("does not call late what a ceiling holds back", () => {
+    const { progress, written } = setUp(false);
+    const value = { ratePerSec: 50, concurrencyCeiling: 4 };
+    const spec = { phases: [{ name: "profiling", load: { case: "rate" as const, value } }] };
+    progress.setLive({ latenessP50: 310, latenessP99: 1240 });
+    progress.update(runOf({ state: RunState.RUNNING, phase: "profiling", phases: [{ name: "profiling", sent: 4n }], spec }));
+    expect(written).to.deep.equal(["profiling  4 requests  0 in flight  0 s\n"]);
+  });
+
   it("does not count credits that wait for a slot as in flight", () => {
     const { progress, written } = setUp(false);
     const phases = [{ name: "profiling", load: { case: "concurrency" as const, value: { limit: 4 } } }];

@@ -63,6 +63,19 @@ describe("the steady window of a phase", () => {
     expect(sec).to.be.greaterThan(0.7 * now);
   });
 
+  it("is found in every one of many phases whose load holds", () => {
+    for (let phase = 0; phase < 40; phase++) {
+      let now = 0;
+      const open = Array.from({ length: 500 }, (): Request => {
+        now += -Math.log(1 - random.next()) / 10;
+        return [now, jitter(1)];
+      });
+      expect(windowOf(open), `open loop ${phase}`).to.not.equal(undefined);
+      const closed = closedLoop(500, new Array(16).fill(0), () => jitter(1));
+      expect(windowOf(closed), `closed loop ${phase}`).to.not.equal(undefined);
+    }
+  });
+
   it("is not found where the load rises to the end", () => {
     // From 2/s to 100/s: every stretch of a quarter of the phase rises by a third or more.
     const requests = Array.from({ length: 3000 }, (_, index): Request => [60 * Math.cbrt(index / 3000), 1]);
