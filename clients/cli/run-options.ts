@@ -35,6 +35,9 @@ const warmUpDetails = [
   "warmupPrefillConcurrency",
   "warmupRequestRate",
   "warmupArrivalPattern",
+  "warmupConcurrencyRampSec",
+  "warmupPrefillRampSec",
+  "warmupRateRampSec",
   "warmupGraceSec",
 ] as const;
 

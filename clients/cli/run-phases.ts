@@ -57,6 +57,9 @@ function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject |
     ...given("concurrency", warmupConcurrency ?? limit),
     ...given("prefillConcurrency", warmupPrefillConcurrency),
     ...given("graceSec", warmupGraceSec),
+    ...given("concurrencyRampSec", options.warmupConcurrencyRampSec),
+    ...given("prefillRampSec", options.warmupPrefillRampSec),
+    ...given("rateRampSec", options.warmupRateRampSec),
   };
   const { concurrency, rate, prefill_concurrency, ramps } = measured;
   const load: JsonObject = rate === undefined ? { concurrency: concurrency ?? { limit: 1 } } : { rate };

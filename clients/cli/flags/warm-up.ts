@@ -53,6 +53,27 @@ export const warmUpFlags = {
     group: "Warm-up",
     doc: "its --arrival-pattern (default: that of the measured phase)",
   },
+  warmupConcurrencyRampSec: {
+    flag: "--warmup-concurrency-ramp-duration",
+    kind: aboveZero,
+    value: "SEC",
+    group: "Warm-up",
+    doc: "its --concurrency-ramp-duration (default: that of the measured phase)",
+  },
+  warmupPrefillRampSec: {
+    flag: "--warmup-prefill-concurrency-ramp-duration",
+    kind: aboveZero,
+    value: "SEC",
+    group: "Warm-up",
+    doc: "its --prefill-concurrency-ramp-duration (default: that of the measured phase)",
+  },
+  warmupRateRampSec: {
+    flag: "--warmup-request-rate-ramp-duration",
+    kind: aboveZero,
+    value: "SEC",
+    group: "Warm-up",
+    doc: "its --request-rate-ramp-duration (default: that of the measured phase)",
+  },
   warmupGraceSec: {
     flag: "--warmup-grace-period",
     kind: graceSeconds,

@@ -206,6 +206,25 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     },
   ],
   [
+    "--warmup-duration 5 --warmup-concurrency-ramp-duration 2 --concurrency 4 --concurrency-ramp-duration 9",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          concurrency: { limit: 4 },
+          ramps: [{ quantity: "concurrency", duration_sec: 2 }],
+          stop: { duration_sec: 5 },
+        },
+        profiling(
+          { concurrency: { limit: 4 } },
+          { request_count: "10" },
+          { ramps: [{ quantity: "concurrency", duration_sec: 9 }] },
+        ),
+      ],
+    },
+  ],
+  [
     "--warmup-duration 5 --warmup-request-rate 3 --request-rate 9 --concurrency 4",
     {
       phases: [
@@ -524,6 +543,10 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--request-rate 1 --arrival-smoothness 2", ["--arrival-smoothness 2: needs --arrival-pattern gamma beside it"]],
   ["--request-rate 1 --overload drop", ["--overload drop: needs --concurrency beside it"]],
   ["--concurrency 1 --overload drop", ["--overload drop: needs --request-rate beside it"]],
+  [
+    "--warmup-request-rate-ramp-duration 2",
+    ["--warmup-request-rate-ramp-duration 2: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it"],
+  ],
   ["--concurrency-ramp-duration 2", ["--concurrency-ramp-duration 2: needs --concurrency beside it"]],
   ["--prefill-concurrency-ramp-duration 2", ["--prefill-concurrency-ramp-duration 2: needs --prefill-concurrency beside it"]],
   ["--request-rate-ramp-duration 2", ["--request-rate-ramp-duration 2: needs --request-rate beside it"]],
