@@ -32,6 +32,14 @@ const benches = {
   small: { limitSec: 120, quick: ["1"] },
 };
 
+/** @type {import("node:child_process").ChildProcess | undefined} */
+let running;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    running?.kill("SIGTERM");
+    process.exit(130);
+  });
+}
 process.exitCode = await main();
 
 async function main() {
@@ -75,6 +83,7 @@ function runBench(name, isQuick, file) {
     stdio: "inherit",
     env: { ...process.env, [figuresVariable]: file },
   });
+  running = child;
   return new Promise((resolve) => {
     /** @type {string | undefined} */
     let why;
