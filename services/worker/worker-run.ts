@@ -20,6 +20,7 @@ import { readHostLimits } from "../common/read-host-limits.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
+import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { startPrecisePacing } from "./precise-pacing.ts";
@@ -63,8 +64,9 @@ export class WorkerRun {
   private readonly records: RecordSender;
   private readonly credits: CreditClient;
   private readonly timeouts: NodeJS.Timeout;
-  /** Fired and not yet sent: their turn is on its way. */
+  /** Fired and not yet sent: their turn is on its way, or their slice of a burst has not come. */
   private readonly awaitingTurn = new Map<number, Credit>();
+  private readonly slices = new BurstSlices();
   private outboxStalls = 0;
   private isStalled = false;
 
@@ -128,7 +130,10 @@ export class WorkerRun {
           `${workerId}: ${inFlight} requests were in flight ${(overrunNs / 1e6).toFixed(0)} ms after its lease`,
         ),
     });
-    this.timeouts = setInterval(() => this.sender.checkTimeouts(monotonicNs()), timeoutCheckMs);
+    this.timeouts = setInterval(() => {
+      this.slices.cameRound();
+      this.sender.checkTimeouts(monotonicNs());
+    }, timeoutCheckMs);
   }
 
   /** Resolves when the worker may be given credits. Rejects with `deadline_exceeded`, naming what did not answer. */
@@ -184,6 +189,7 @@ export class WorkerRun {
     clearInterval(this.timeouts);
     this.credits.close();
     this.sender.cancelAll(requestError("cancelled", "wait", "the run has ended"));
+    this.cancel([...this.awaitingTurn.keys()], requestError("cancelled", "send", "the run has ended"));
     this.turns.close();
     await this.records.close();
     await this.path.transport.close();
@@ -193,19 +199,25 @@ export class WorkerRun {
   private fire(credit: Credit): void {
     this.awaitingTurn.set(credit.id, credit);
     this.turns.take(credit.conversation, credit.turn, (turn, missing) => {
-      // Cancelled meanwhile.
-      if (!this.awaitingTurn.delete(credit.id)) return;
-      if (turn === undefined) {
-        const message = `turn ${credit.turn} of conversation ${credit.conversation} cannot be had: ${missing}`;
-        this.sender.failUnsent(credit, requestError("unsendable", "send", message));
-        return;
-      }
-      if (!this.credits.mayWrite(credit.id)) {
-        this.sender.failUnsent(credit, leaseOver);
-        return;
-      }
-      this.send(credit, turn);
+      if (this.slices.mustWait()) this.slices.postpone(() => this.begin(credit, turn, missing));
+      else this.begin(credit, turn, missing);
     });
+  }
+
+  /** @param turn undefined: it cannot be had, and `missing` says why */
+  private begin(credit: Credit, turn: Turn | undefined, missing: string): void {
+    // Cancelled meanwhile.
+    if (!this.awaitingTurn.delete(credit.id)) return;
+    if (turn === undefined) {
+      const message = `turn ${credit.turn} of conversation ${credit.conversation} cannot be had: ${missing}`;
+      this.sender.failUnsent(credit, requestError("unsendable", "send", message));
+      return;
+    }
+    if (!this.credits.mayWrite(credit.id)) {
+      this.sender.failUnsent(credit, leaseOver);
+      return;
+    }
+    this.send(credit, turn);
   }
 
   private send(credit: Credit, turn: Turn): void {
