@@ -31,6 +31,40 @@ describe("a run whose process is killed", function () {
     expectReconciled(file, mock.stats());
   });
 
+  const turns = ["--conversation-turn-mean", "3", "--conversation-turn-delay-mean", "20"];
+  const rate = ["--request-rate", "60", "--request-count", "240"];
+  const loads: readonly (readonly [string, readonly string[]])[] = [
+    ["a closed loop of sessions", ["--concurrency", "8", "--request-count", "300", ...turns]],
+    ["a closed loop of requests", ["--concurrency", "8", "--concurrency-unit", "request", "--request-count", "300", ...turns]],
+    ["a closed loop with prefill slots", ["--concurrency", "8", "--prefill-concurrency", "2", "--request-count", "300"]],
+    ["a rate", rate],
+    ["a rate below a ceiling that queues", [...rate, "--concurrency", "8"]],
+    ["a rate below a ceiling that drops", [...rate, "--concurrency", "8", "--overload", "drop"]],
+    ["a rate of sessions", [...rate, ...turns]],
+  ];
+  for (const [name, load] of loads) {
+    test(`accounts for every request of ${name} after the death of a worker`, async (stage) => {
+      const mock = await stage.mock();
+      const own = ["-m", "mock", "-u", mock.url, "--streaming", "--workers-max", "2", "--isl", "64", "--osl", "32"];
+      const kept = ["--random-seed", "7", "--no-gpu-telemetry", "--artifact-dir", "out", "--quiet"];
+      const command = stage.start(["run", ...own, ...kept, ...load]);
+      await command.until("rows of a run under way", () => mock.stats().requests >= 30 && rowsIn(outOf(stage)) >= 10);
+      const [victim = 0] = command.pids("worker");
+      command.signal("SIGKILL", victim);
+      const { code, stderr } = await command.exit();
+      expect(code, stderr).to.equal(0);
+      const file = runFile(outOf(stage));
+      expectReconciled(file, mock.stats());
+      const [phase] = file.phases;
+      if (phase === undefined) throw new Error("the file has no phase");
+      expect(phase).to.include({ closed: 1, is_account_complete: 1 });
+      // A request that was asked for is sent, lost or dropped; what came back unused was drawn again under another id.
+      const asked = Number(load[load.indexOf("--request-count") + 1]);
+      expect(phase.drawn - phase.unused, "requests sent, lost or dropped").to.equal(asked);
+      expect(mock.stats().requests, "at the server never more than were asked for").to.be.at.most(asked);
+    });
+  }
+
   test("fails when every worker has died too often, and says so", async (stage) => {
     const mock = await stage.mock();
     const command = await runUnderWay(stage, mock, "--request-count", "100000");
