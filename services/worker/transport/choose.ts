@@ -1,15 +1,18 @@
 /** Which transport reaches which target. */
 import { TransportKind } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { AssayError } from "../../common/errors.ts";
 import { createHttp1Transport } from "./http1.ts";
 import type { ConnectionWatcher, TargetOptions, Transport } from "./transport.ts";
 
 /** Of one target. */
 type Choice = "http1" | "undici" | "http2";
 
+/** @throws `invalid_argument` for http1 towards a target that needs TLS */
 export function choiceOf({ origin }: TargetOptions, asked: TransportKind): Choice {
   switch (asked) {
     case TransportKind.HTTP1:
-      return "http1";
+      if (!origin.startsWith("https:")) return "http1";
+      throw new AssayError("invalid_argument", `target.transport: http1 speaks no TLS, and ${origin} needs it`);
     case TransportKind.UNDICI:
       return "undici";
     case TransportKind.HTTP2:

@@ -12,6 +12,11 @@ describe("the transport to a target", () => {
     { origin: "http://h:1", asked: TransportKind.HTTP2, is: "http2" },
     { origin: "http://h:1", asked: TransportKind.HTTP1, is: "http1" },
   ] as const;
+  it("is not http1 where TLS is needed", () => {
+    const target = { origin: "https://h:1", connectTimeoutMs: 1, isPooled: true };
+    expect(() => choiceOf(target, TransportKind.HTTP1)).to.throw("http1 speaks no TLS, and https://h:1 needs it");
+  });
+
   for (const { origin, asked, is } of rows) {
     it(`is ${is} for ${origin} where ${TransportKind[asked]} is asked for`, () => {
       expect(choiceOf({ origin, connectTimeoutMs: 1, isPooled: true }, asked)).to.equal(is);
