@@ -76,8 +76,9 @@ export function sendLines({ sends }: PhaseSummary, width: number): string[] {
     parts.push(`${whole(count)} bursts of up to ${whole(largest)}, each sent within ${spread}`);
   }
   if (sends?.slotWaits !== undefined) {
-    const { count, p50Ms, maxMs } = sends.slotWaits;
-    parts.push(`${whole(count)} waited for a slot, p50 ${ms(p50Ms)} max ${ms(maxMs)}`);
+    // How many they are is said by timing's own count, below the table.
+    const { p50Ms, maxMs } = sends.slotWaits;
+    parts.push(`waits for a slot p50 ${ms(p50Ms)} max ${ms(maxMs)}`);
   }
   return parts.length === 0 ? [] : wrap(`Sends: ${parts.join(" · ")}`, width);
 }

@@ -252,6 +252,11 @@ describe("whether the tool kept up", () => {
       "Sends: index of dispersion 1.02 (schedule 0.99, pattern 1.00) · correlation of gaps -0.01 (schedule 0.00, pattern 0.00) · 12 bursts of up to 50, each sent within p50 0.800 ms max 3.10 ms",
     );
   });
+
+  it("tells how long requests waited for a slot below a ceiling", () => {
+    const sends = { ...paced, slotWaits: { count: 20n, p50Ms: 3.2, p99Ms: 40, maxMs: 51 } };
+    expect(lines({ phase: { sends } })).to.include("Sends: waits for a slot p50 3.20 ms max 51.0 ms");
+  });
 });
 
 describe("the steady window in the report", () => {
