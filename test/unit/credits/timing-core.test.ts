@@ -549,6 +549,27 @@ describe("timing", () => {
     expect(fired).to.deep.equal([1, 2, 3]);
   });
 
+  it("shares a ceiling evenly among the workers, and sends exactly what was asked for", () => {
+    const bench = new Bench();
+    const workers = [bench.join("W1"), bench.join("W2")];
+    bench.start({
+      load: { kind: "ceiling", pacer: constantPacer(200), concurrency: 4, overload: "queue" },
+      stop: { requestCount: 40 },
+    });
+    for (let n = 0; n < 40 && bench.reports.length === 0; n++) {
+      bench.live(50 * MS);
+      const inFlight = workers.map((worker) => worker.core.stats().inFlight);
+      expect(Math.max(...inFlight)).to.be.at.most(2);
+      for (const worker of workers) {
+        for (const id of worker.firedIds) worker.end(id);
+        worker.talk();
+      }
+    }
+    const fired = workers.map((worker) => worker.fired.length);
+    expect(bench.reports[0]?.counts).to.include({ sent: 40, dropped: 0, lost: 0 });
+    expect(Math.abs((fired[0] ?? 0) - (fired[1] ?? 0))).to.be.at.most(2);
+  });
+
   it("counts what waited for a place under the ceiling, and nothing that was merely late", () => {
     const bench = new Bench();
     const worker = bench.join("W1");
