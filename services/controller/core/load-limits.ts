@@ -25,8 +25,10 @@ export function workerHost({ host, cores, maxFds, localPorts }: Member): WorkerH
   return { name: host, cores: Math.max(1, cores), maxFds, localPorts };
 }
 
-/** Above this part of a limit a run is told so. */
-const tightShare = 0.9;
+/** Above this part of a process's descriptors a run is told so. */
+const tightFds = 0.9;
+/** Above this part of the local ports Linux takes milliseconds to find a free one, all others of its parity being taken. */
+const tightPorts = 0.5;
 
 /** Fewest workers whose descriptors suffice for the load. */
 export function workersForFds(spec: RunSpec, hosts: readonly WorkerHost[]): number {
@@ -55,7 +57,7 @@ export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers:
       const own = Math.floor(workers / hosts.length) + (place < workers % hosts.length ? 1 : 0);
       if (own === 0) return;
       for (const demand of [fdDemand(host, perWorker, { count, workers }), ...portDemands(host, perWorker * own, spec)]) {
-        if (demand === undefined || demand.needed <= tightShare * demand.limit) continue;
+        if (demand === undefined || demand.needed <= demand.tightShare * demand.limit) continue;
         const isRefused = demand.needed > demand.limit && isCertain && demand.isCertain;
         if (isRefused) violations.push({ field: `phases[${index}].${field}`, description: demand.words });
         else warnings.push(`phase ${phase.name}: ${demand.needed > demand.limit ? "" : "near a limit: "}${demand.words}`);
@@ -68,6 +70,8 @@ export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers:
 interface Demand {
   readonly needed: number;
   readonly limit: number;
+  /** Above this part of the limit it is near. */
+  readonly tightShare: number;
   readonly isCertain: boolean;
   /** What is needed, what there is, and what to do. */
   readonly words: string;
@@ -84,6 +88,7 @@ function fdDemand(
   return {
     needed,
     limit: maxFds,
+    tightShare: tightFds,
     isCertain: true,
     words:
       `${count} connections on ${workers} ${workers === 1 ? "worker" : "workers"} need ${needed} file descriptors a process, ` +
@@ -103,6 +108,7 @@ function portDemands({ name, localPorts }: WorkerHost, onHost: number, { target 
     return {
       needed,
       limit: localPorts,
+      tightShare: tightPorts,
       isCertain: isAddress(place) && target.urlStrategy !== UrlStrategy.LEAST_LOADED,
       words:
         `${needed} connections from ${name} to ${place} need as many local ports, there are ${localPorts}: ` +
