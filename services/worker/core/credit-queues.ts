@@ -1,69 +1,111 @@
-/** First in, first out, over slot numbers: a ring that doubles when full. */
+import type { Credit } from "../../common/credits.ts";
+
+/** First in, first out: a ring that doubles when full. */
 export class CreditQueue {
-  #ring = new Int32Array(256);
+  #ring: (Credit | undefined)[] = new Array(256).fill(undefined);
   #head = 0;
   #size = 0;
 
-  push(slot: number): void {
-    if (this.#size === this.#ring.length) this.#grow();
-    this.#ring[(this.#head + this.#size++) & (this.#ring.length - 1)] = slot;
+  get size(): number {
+    return this.#size;
   }
 
-  shift(): number | undefined {
+  push(credit: Credit): void {
+    if (this.#size === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.#size++) & (this.#ring.length - 1)] = credit;
+  }
+
+  /** Takes the first out; undefined when there is none. */
+  shift(): Credit | undefined {
     if (this.#size === 0) return undefined;
-    const slot = this.#ring[this.#head] as number;
+    const credit = this.#ring[this.#head];
+    this.#ring[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#size--;
-    return slot;
+    return credit;
   }
 
   /** All, in order. */
-  slots(): number[] {
-    return Array.from({ length: this.#size }, (_, i) => this.#ring[(this.#head + i) & (this.#ring.length - 1)] as number);
+  credits(): Credit[] {
+    return Array.from({ length: this.#size }, (_, i) => this.#ring[(this.#head + i) & (this.#ring.length - 1)] as Credit);
   }
 
-  /** Keeps those that pass, in order; returns the others. */
-  keep(passes: (slot: number) => boolean): number[] {
-    const all = this.slots();
-    const removed = all.filter((slot) => !passes(slot));
-    if (removed.length === 0) return removed;
+  /** Keeps those that pass, in order. */
+  keep(passes: (credit: Credit) => boolean): void {
+    const kept = this.credits().filter(passes);
+    if (kept.length === this.#size) return;
+    this.clear();
+    for (const credit of kept) this.push(credit);
+  }
+
+  clear(): void {
+    this.#ring.fill(undefined);
     this.#head = 0;
     this.#size = 0;
-    for (const slot of all) if (passes(slot)) this.push(slot);
-    return removed;
   }
 
   #grow(): void {
-    const ring = new Int32Array(this.#ring.length * 2);
-    ring.set(this.slots());
+    const ring: (Credit | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    for (const [i, credit] of this.credits().entries()) ring[i] = credit;
     this.#ring = ring;
     this.#head = 0;
   }
 }
 
-/** Slot numbers by due time, earliest first; of equal ones, the first in comes out first. */
-export interface DueHeap {
-  push(slot: number): void;
-  peek(): number | undefined;
-  pop(): number | undefined;
-  /** All, in no order. */
-  slots(): number[];
-  /** Keeps those that pass; returns the others. */
-  keep(passes: (slot: number) => boolean): number[];
-}
-
 interface Entry {
-  readonly slot: number;
+  readonly credit: Credit;
   readonly dueNs: number;
   readonly order: number;
 }
 
-/** A binary heap. `dueNsOf` is asked once, when the slot comes in. Timing issues in due order, so a push is nearly free. */
-export function dueHeap(dueNsOf: (slot: number) => number): DueHeap {
-  let entries: Entry[] = [];
-  let order = 0;
-  const isBefore = (a: Entry, b: Entry) => a.dueNs < b.dueNs || (a.dueNs === b.dueNs && a.order < b.order);
-  const add = (entry: Entry) => {
+/**
+ * By due time, earliest first; of equal ones, the first in comes out first. A binary heap: timing issues in due order, so a push
+ * is nearly free.
+ */
+export class DueHeap {
+  #entries: Entry[] = [];
+  #order = 0;
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** When the first is due; Infinity when there is none. */
+  get nextDueNs(): number {
+    return this.#entries[0]?.dueNs ?? Number.POSITIVE_INFINITY;
+  }
+
+  push(credit: Credit): void {
+    this.#add({ credit, dueNs: credit.dueNs, order: this.#order++ });
+  }
+
+  /** Takes the first out; undefined when there is none. */
+  pop(): Credit | undefined {
+    const first = this.#entries[0];
+    const last = this.#entries.pop();
+    if (last !== undefined && this.#entries.length > 0) this.#sink(last);
+    return first?.credit;
+  }
+
+  /** All, in no order. */
+  credits(): Credit[] {
+    return this.#entries.map(({ credit }) => credit);
+  }
+
+  /** Keeps those that pass. */
+  keep(passes: (credit: Credit) => boolean): void {
+    const kept = this.#entries.filter(({ credit }) => passes(credit));
+    if (kept.length === this.#entries.length) return;
+    this.#entries = [];
+    for (const entry of kept) this.#add(entry);
+  }
+
+  clear(): void {
+    this.#entries = [];
+  }
+
+  #add(entry: Entry): void {
+    const entries = this.#entries;
     let at = entries.push(entry) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
@@ -72,8 +114,10 @@ export function dueHeap(dueNsOf: (slot: number) => number): DueHeap {
       at = parent;
     }
     entries[at] = entry;
-  };
-  const sink = (entry: Entry) => {
+  }
+
+  #sink(entry: Entry): void {
+    const entries = this.#entries;
     let at = 0;
     for (let child = 1; child < entries.length; child = 2 * at + 1) {
       if (child + 1 < entries.length && isBefore(entries[child + 1] as Entry, entries[child] as Entry)) child++;
@@ -82,22 +126,9 @@ export function dueHeap(dueNsOf: (slot: number) => number): DueHeap {
       at = child;
     }
     entries[at] = entry;
-  };
-  return {
-    push: (slot) => add({ slot, dueNs: dueNsOf(slot), order: order++ }),
-    peek: () => entries[0]?.slot,
-    pop: () => {
-      const first = entries[0];
-      const last = entries.pop();
-      if (last !== undefined && entries.length > 0) sink(last);
-      return first?.slot;
-    },
-    slots: () => entries.map(({ slot }) => slot),
-    keep: (passes) => {
-      const all = entries;
-      entries = [];
-      for (const entry of all) if (passes(entry.slot)) add(entry);
-      return all.filter((entry) => !passes(entry.slot)).map(({ slot }) => slot);
-    },
-  };
+  }
+}
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.dueNs < b.dueNs || (a.dueNs === b.dueNs && a.order < b.order);
 }

@@ -21,8 +21,6 @@ export interface CreditWorkerOptions extends CreditLinkOptions {
   readonly newIncarnation: () => Incarnation;
   /** Reads the clock afresh: compared with the lease before every request, on top of the times given as arguments. */
   readonly clock: () => number;
-  /** Words of the held credits in shared memory, for a pacer on a thread of its own; see `Holdings`. Default: not shared. */
-  readonly words?: Int32Array;
 }
 
 /** Why requests in flight are ended: `fenced` (the lease is over), or the reason that timing gave with its cancel. */
@@ -41,8 +39,6 @@ export interface CreditWorkerOut {
   /** Open a stream to timing, in place of any earlier one; then `connected(dial)`, or `streamEnded(dial)` if it fails. */
   readonly wantDial: (dial: number) => void;
   readonly endStream: (dial: number, reason: string) => void;
-  /** Where a pacer's thread exists: wait for the due time and fire through the slot's word, then `pacerFired`; or `pacerDropped`. */
-  readonly schedule?: (slot: number, dueNs: number) => void;
   /** The lease was over by so much when the worker noticed, with requests in flight: they may have overlapped with others'. */
   readonly leaseOverrun: (overrunNs: number, inFlight: number) => void;
   /** Timing has declared this incarnation lost; what was held is discarded. */
@@ -63,8 +59,6 @@ export interface CreditWorkerStats {
 }
 
 export interface CreditWorker {
-  /** The words of the held credits, as given or made; a pacer's thread fires by changing one from `HELD` to `FIRED`. */
-  readonly words: Int32Array;
   start(now: number): void;
   connected(dial: number, now: number): void;
   messageReceived(dial: number, envelope: Envelope<TimingMessage>, now: number): void;
@@ -82,10 +76,6 @@ export interface CreditWorker {
   readonly wantsFirstToken: boolean;
   /** First content arrived; only where timing asked for it. */
   firstToken(creditId: number): void;
-  /** The pacer's thread has fired this slot's word. */
-  pacerFired(slot: number, now: number): void;
-  /** The pacer's thread found this slot's credit given back. */
-  pacerDropped(slot: number): void;
   /** Says what came back since the last call, as one message. */
   flushReturns(): void;
   /** `wallAheadNs`: how far the wall clock is ahead of the monotonic clock, since process start. */
@@ -104,7 +94,7 @@ export function createCreditWorker(options: CreditWorkerOptions, out: CreditWork
 class Worker implements CreditWorker {
   readonly #options: CreditWorkerOptions;
   readonly #out: CreditWorkerOut;
-  readonly #holdings: Holdings;
+  readonly #holdings = new Holdings();
   readonly #inFlight = new Map<number, Credit>();
   /** Those in flight that are to end. */
   readonly #ending = new Set<number>();
@@ -115,8 +105,6 @@ class Worker implements CreditWorker {
   #returns: CreditReturn[] = [];
   #unusedWaiting = 0;
   #firstTokens: number[] = [];
-  /** By phase. */
-  readonly #cancelReasons = new Map<number, string>();
   // Whether timing has been told that nothing is unsent, as of the latest issue message.
   #mustReport = false;
   #isLeaseOver = true;
@@ -129,12 +117,7 @@ class Worker implements CreditWorker {
   constructor(options: CreditWorkerOptions, out: CreditWorkerOut) {
     this.#options = options;
     this.#out = out;
-    this.#holdings = new Holdings(options.words);
     this.#link = this.#newLink(0, Number.POSITIVE_INFINITY);
-  }
-
-  get words(): Int32Array {
-    return this.#holdings.words;
   }
 
   start(now: number): void {
@@ -196,24 +179,6 @@ class Worker implements CreditWorker {
     if (!this.#isFenced && this.#inFlight.has(creditId)) this.#firstTokens.push(creditId);
   }
 
-  pacerFired(slot: number, now: number): void {
-    this.#checkLease(now);
-    if (!this.#mayFire()) {
-      this.#holdings.takeBackFromPacer(slot);
-      return;
-    }
-    const credit = this.#holdings.firedByPacer(slot);
-    if (credit === undefined) return;
-    this.#fire(credit);
-    // The pacer's thread won against the cancel: the request is sent, and ended like the others.
-    const reason = this.#cancelReasons.get(credit.phase);
-    if (reason !== undefined && this.#inFlight.has(credit.id)) this.#end([credit.id], reason);
-  }
-
-  pacerDropped(slot: number): void {
-    this.#holdings.droppedByPacer(slot);
-  }
-
   flushReturns(): void {
     if (this.#firstTokens.length > 0) this.#link.send({ kind: "first_token", creditIds: this.#firstTokens.splice(0) });
     const unsent = this.#holdings.count;
@@ -268,7 +233,7 @@ class Worker implements CreditWorker {
     switch (message.kind) {
       case "issue":
         this.#mustReport = true;
-        for (const credit of message.credits) this.#hold(credit, now);
+        for (const credit of message.credits) if (!this.#holdings.hold(credit, now)) this.#giveBack([credit]);
         if (this.#limit === 0) this.#giveBack(this.#holdings.giveBackAll());
         return;
       case "slots":
@@ -285,7 +250,6 @@ class Worker implements CreditWorker {
         return;
       }
       case "cancel": {
-        this.#cancelReasons.set(message.phase, message.reason);
         this.#giveBack(this.#holdings.recall(message.phase, { kind: "all" }, false));
         const ids = [...this.#inFlight.values()].filter((credit) => credit.phase === message.phase).map(({ id }) => id);
         this.#end(ids, message.reason);
@@ -297,20 +261,6 @@ class Worker implements CreditWorker {
       case "welcome":
       case "lease":
         return;
-    }
-  }
-
-  #hold(credit: Credit, now: number): void {
-    const slot = this.#holdings.hold(credit);
-    if (slot < 0) {
-      this.#giveBack([credit]);
-      return;
-    }
-    if (credit.dueNs <= now) this.#holdings.queueReady(slot);
-    else if (this.#out.schedule === undefined) this.#holdings.queueDue(slot);
-    else {
-      this.#holdings.handToPacer(slot);
-      this.#out.schedule(slot, credit.dueNs);
     }
   }
 

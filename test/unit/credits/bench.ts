@@ -10,8 +10,6 @@ export const SEC = 1e9;
 export type TimingKind = TimingMessage["kind"];
 
 export interface BenchWorkerOptions {
-  /** Credits with a due time go to a pacer's thread, played by the test. */
-  readonly hasPacerThread?: boolean;
   /** Every request fails at once, within `fire`. */
   readonly isUnsendable?: boolean;
 }
@@ -24,7 +22,6 @@ export class BenchWorker {
   readonly cancelled: { readonly ids: readonly number[]; readonly reason: string }[] = [];
   readonly overruns: number[] = [];
   readonly fencings: string[] = [];
-  readonly scheduled: number[] = [];
   /** Not yet read by timing, on the stream in use. */
   up: Envelope<WorkerMessage>[] = [];
   /** Not yet read by the worker, on the stream in use. */
@@ -34,7 +31,7 @@ export class BenchWorker {
   isDialling = false;
   readonly #bench: Bench;
 
-  constructor(bench: Bench, id: string, { hasPacerThread = false, isUnsendable = false }: BenchWorkerOptions) {
+  constructor(bench: Bench, id: string, { isUnsendable = false }: BenchWorkerOptions) {
     this.#bench = bench;
     this.id = id;
     this.core = createCreditWorker(
@@ -47,7 +44,6 @@ export class BenchWorker {
         random: () => 0.5,
         newIncarnation: () => bench.nextIncarnation++,
         clock: () => bench.now,
-        words: new Int32Array(1024),
       },
       {
         fire: (credit) => {
@@ -64,7 +60,6 @@ export class BenchWorker {
           this.up = [];
           this.down = [];
         },
-        ...(hasPacerThread ? { schedule: (slot: number) => void this.scheduled.push(slot) } : {}),
         leaseOverrun: (overrunNs) => void this.overruns.push(overrunNs),
         fenced: (reason) => void this.fencings.push(reason),
       },

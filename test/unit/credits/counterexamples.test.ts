@@ -188,24 +188,18 @@ describe("redial and resync", () => {
 });
 
 describe("a credit", () => {
-  it("that the pacer's thread has taken is not given back by a recall, and one given back is not sent", () => {
+  it("that is sent is not given back by a recall, and one given back is not sent when it is due", () => {
     const bench = new Bench();
-    const worker = bench.join("W1", { hasPacerThread: true });
+    const worker = bench.join("W1");
     bench.start({
       load: { kind: "open", pacer: { nextDueNs: dues([10 * MS, 20 * MS]) } },
       stop: { durationNs: SEC },
     });
     worker.talk();
-    expect(worker.scheduled).to.have.length(2);
-    const [first, second] = worker.scheduled as [number, number];
-    expect(Atomics.compareExchange(worker.core.words, first, 1, 2)).to.equal(1);
+    bench.pass(10 * MS);
     bench.timing.stopPhase("user", bench.now);
     worker.talk();
-    expect(Atomics.compareExchange(worker.core.words, second, 1, 2)).to.not.equal(1);
-    worker.core.pacerFired(first, bench.now);
-    worker.core.pacerDropped(second);
-    worker.core.flushReturns();
-    worker.talk();
+    bench.live(20 * MS);
     expect(worker.firedIds).to.deep.equal([1]);
     expect(bench.counts).to.include({ issued: 1, unused: 1 });
   });
@@ -1021,7 +1015,7 @@ describe("the record path", () => {
   });
 });
 
-describe("recall at each point of the pacer", () => {
+describe("recall at each point of a held credit", () => {
   const credit = (id: number, turn = 0) => ({
     id,
     phase: 0,
@@ -1037,8 +1031,8 @@ describe("recall at each point of the pacer", () => {
 
   for (const point of ["waiting for its due time", "ready", "fired"] as const) {
     it(`a credit that is ${point} leaves exactly one way`, () => {
-      const holdings = new Holdings(new Int32Array(8));
-      holdings.queueDue(holdings.hold(credit(1)));
+      const holdings = new Holdings();
+      holdings.hold(credit(1), 0);
       if (point !== "waiting for its due time") holdings.promoteDue(MS);
       const fired = point === "fired" ? holdings.fireNext() : undefined;
       const recalled = holdings.recall(0, { kind: "all" }, false);
@@ -1050,9 +1044,9 @@ describe("recall at each point of the pacer", () => {
   }
 
   it("takes the latest due first, and leaves further turns when asked to", () => {
-    const holdings = new Holdings(new Int32Array(8));
-    for (const id of [1, 2, 3]) holdings.queueDue(holdings.hold(credit(id)));
-    holdings.queueDue(holdings.hold(credit(4, 1)));
+    const holdings = new Holdings();
+    for (const id of [1, 2, 3]) holdings.hold(credit(id), 0);
+    holdings.hold(credit(4, 1), 0);
     expect(holdings.recall(0, { kind: "count", count: 2 }, true).map(({ id }) => id)).to.deep.equal([3, 2]);
     expect(holdings.recall(0, { kind: "due_after", dueAfterNs: 2 * MS }, false).map(({ id }) => id)).to.deep.equal([4]);
   });

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { Credit, Envelope, TimingMessage, WorkerMessage } from "../../../services/common/credits.ts";
 import { CreditLink } from "../../../services/worker/core/credit-link.ts";
-import { CreditQueue, dueHeap } from "../../../services/worker/core/credit-queues.ts";
-import { FIRED, HELD, Holdings } from "../../../services/worker/core/holdings.ts";
+import { CreditQueue, DueHeap } from "../../../services/worker/core/credit-queues.ts";
+import { Holdings } from "../../../services/worker/core/holdings.ts";
 import { WorkerLease } from "../../../services/worker/core/lease.ts";
 import { Outbox, type OutboxBatch } from "../../../services/worker/core/outbox.ts";
 import { Bench, conversationsOf, MS, SEC } from "./bench.ts";
@@ -49,6 +49,8 @@ describe("the worker's lease", () => {
 });
 
 describe("the queues of held credits", () => {
+  const idsOf = (credits: readonly Credit[]) => credits.map(({ id }) => id);
+
   it("keep their order while they grow and are thinned out", () => {
     fc.assert(
       fc.property(
@@ -57,34 +59,36 @@ describe("the queues of held credits", () => {
           const queue = new CreditQueue();
           let model: number[] = [];
           for (const step of steps) {
-            if (step === "shift") expect(queue.shift()).to.equal(model.shift());
+            if (step === "shift") expect(queue.shift()?.id).to.equal(model.shift());
             else if (step === "thin") {
-              expect(queue.keep((slot) => slot % 3 !== 0)).to.deep.equal(model.filter((slot) => slot % 3 === 0));
-              model = model.filter((slot) => slot % 3 !== 0);
+              queue.keep(({ id }) => id % 3 !== 0);
+              model = model.filter((id) => id % 3 !== 0);
             } else {
-              queue.push(step);
+              queue.push(credit(step));
               model.push(step);
             }
+            expect(queue.size).to.equal(model.length);
           }
-          expect(queue.slots()).to.deep.equal(model);
+          expect(idsOf(queue.credits())).to.deep.equal(model);
         },
       ),
     );
     const long = new CreditQueue();
-    for (let n = 0; n < 5_000; n++) long.push(n);
-    expect([long.shift(), long.slots().length]).to.deep.equal([0, 4_999]);
+    for (let id = 0; id < 5_000; id++) long.push(credit(id));
+    expect([long.shift()?.id, long.size]).to.deep.equal([0, 4_999]);
+    expect(idsOf(long.credits())).to.deep.equal(Array.from({ length: 4_999 }, (_, n) => n + 1));
   });
 
   it("give out what is due first, and of equal ones the first that came", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(8), { maxLength: 60 }), (dues) => {
-        const heap = dueHeap((slot) => dues[slot] as number);
-        for (const slot of dues.keys()) heap.push(slot);
-        const removed = new Set(heap.keep((slot) => slot % 4 !== 1));
+        const heap = new DueHeap();
+        for (const [id, dueNs] of dues.entries()) heap.push(credit(id, { dueNs }));
+        heap.keep(({ id }) => id % 4 !== 1);
         const order: number[] = [];
-        for (let slot = heap.pop(); slot !== undefined; slot = heap.pop()) order.push(slot);
+        for (let next = heap.pop(); next !== undefined; next = heap.pop()) order.push(next.id);
         const expected = [...dues.keys()]
-          .filter((slot) => !removed.has(slot))
+          .filter((id) => id % 4 !== 1)
           .sort((a, b) => (dues[a] as number) - (dues[b] as number) || a - b);
         expect(order).to.deep.equal(expected);
       }),
@@ -93,56 +97,37 @@ describe("the queues of held credits", () => {
 });
 
 describe("holdings", () => {
-  it("let every credit go exactly one way, with a pacer's thread that may fire at any moment", () => {
+  it("let every credit go exactly one way", () => {
     const actions = fc.array(
-      fc.tuple(fc.constantFrom("hold", "due", "pacer", "thread", "tell", "recall", "fire", "promote", "all"), fc.nat(9)),
+      fc.tuple(fc.constantFrom("hold", "due", "turn", "recall", "after", "fire", "promote", "all"), fc.nat(9)),
       { maxLength: 120 },
     );
     fc.assert(
       fc.property(actions, (steps) => {
-        const holdings = new Holdings(new Int32Array(16));
+        const holdings = new Holdings(16);
         const left: number[] = [];
-        const withThread: number[] = [];
-        const answered: number[] = [];
+        const leave = (credits: readonly Credit[]) => void left.push(...credits.map((one) => one.id));
+        const fire = () => {
+          const fired = holdings.fireNext();
+          if (fired !== undefined) left.push(fired.id);
+          return fired;
+        };
         let id = 0;
         let refused = 0;
-        const tell = (slot: number) => {
-          if (Atomics.load(holdings.words, slot) !== FIRED) return holdings.droppedByPacer(slot);
-          const fired = holdings.firedByPacer(slot);
-          if (fired !== undefined) left.push(fired.id);
-        };
-        const thread = (slot: number) => void Atomics.compareExchange(holdings.words, slot, HELD, FIRED);
         for (const [action, n] of steps) {
-          if (action === "hold" || action === "due" || action === "pacer") {
-            const slot = holdings.hold(credit(++id, { dueNs: action === "hold" ? 0 : n }));
-            if (slot < 0) refused++;
-            else if (action === "hold") holdings.queueReady(slot);
-            else if (action === "due") holdings.queueDue(slot);
-            else {
-              holdings.handToPacer(slot);
-              withThread.push(slot);
-            }
+          if (action === "hold" || action === "due" || action === "turn") {
+            const one = credit(++id, { dueNs: action === "hold" ? 0 : n, turn: action === "turn" ? 1 : 0 });
+            if (!holdings.hold(one, 0)) refused++;
           }
-          if (action === "thread" && withThread.length > 0) {
-            const slot = withThread.shift() as number;
-            thread(slot);
-            answered.push(slot);
-          }
-          if (action === "tell" && answered.length > 0) tell(answered.shift() as number);
-          if (action === "recall") left.push(...holdings.recall(0, { kind: "count", count: n }, false).map((one) => one.id));
-          if (action === "all") left.push(...holdings.giveBackAll().map((one) => one.id));
+          if (action === "recall") leave(holdings.recall(0, { kind: "count", count: n }, n % 2 === 0));
+          if (action === "after") leave(holdings.recall(0, { kind: "due_after", dueAfterNs: n }, false));
+          if (action === "all") leave(holdings.giveBackAll());
           if (action === "promote") holdings.promoteDue(n);
-          if (action === "fire") {
-            const fired = holdings.fireNext();
-            if (fired !== undefined) left.push(fired.id);
-          }
+          if (action === "fire") fire();
+          expect(holdings.count).to.equal(id - refused - left.length);
         }
         holdings.promoteDue(100);
-        for (const slot of [...answered, ...withThread]) {
-          thread(slot);
-          tell(slot);
-        }
-        for (let fired = holdings.fireNext(); fired !== undefined; fired = holdings.fireNext()) left.push(fired.id);
+        while (fire() !== undefined);
         expect(new Set(left).size).to.equal(left.length);
         expect(left.length + refused).to.equal(id);
         expect(holdings.count).to.equal(0);
@@ -151,24 +136,20 @@ describe("holdings", () => {
   });
 
   it("send turns of sessions under way before new ones", () => {
-    const holdings = new Holdings(new Int32Array(4));
-    for (const one of [credit(1), credit(2, { turn: 1 })]) holdings.queueReady(holdings.hold(one));
+    const holdings = new Holdings();
+    for (const one of [credit(1), credit(2, { turn: 1 })]) holdings.hold(one, 0);
     expect([holdings.fireNext()?.id, holdings.fireNext()?.id]).to.deep.equal([2, 1]);
   });
 
-  it("that are discarded are gone, even one that the pacer's thread has just fired", () => {
-    const holdings = new Holdings(new Int32Array(4));
-    const slots = [1, 2].map((id) => {
-      const slot = holdings.hold(credit(id));
-      holdings.handToPacer(slot);
-      return slot;
-    }) as [number, number];
-    Atomics.store(holdings.words, slots[0], FIRED);
+  it("that are discarded are gone, and leave room for as many as before", () => {
+    const holdings = new Holdings(3);
+    const held = () =>
+      [credit(1), credit(2, { dueNs: 5 }), credit(3, { turn: 1 }), credit(4)].map((one) => holdings.hold(one, 0));
+    expect(held()).to.deep.equal([true, true, true, false]);
     holdings.discardAll();
-    expect(holdings.count).to.equal(0);
-    expect(holdings.firedByPacer(slots[0])).to.equal(undefined);
-    holdings.droppedByPacer(slots[1]);
-    expect([1, 2, 3, 4, 5].map((id) => holdings.hold(credit(id)) >= 0)).to.deep.equal([true, true, true, true, false]);
+    holdings.promoteDue(10);
+    expect([holdings.count, holdings.fireNext(), holdings.nextDueNs]).to.deep.equal([0, undefined, Number.POSITIVE_INFINITY]);
+    expect(held()).to.deep.equal([true, true, true, false]);
   });
 });
 
@@ -301,19 +282,20 @@ describe("the worker", () => {
     expect(worker.core.stats()).to.include({ link: "up" });
   });
 
-  it("ends a request that the pacer's thread fired when its phase was already cancelled", () => {
+  it("gives back what comes when it holds 65 536 credits", () => {
     const bench = new Bench();
-    const worker = bench.join("W1", { hasPacerThread: true });
-    let n = 1;
-    bench.start({ load: { kind: "open", pacer: { nextDueNs: () => n++ * 100 * MS } }, stop: { requestCount: 1 } });
+    const worker = bench.join("W1");
+    bench.closed(1);
     worker.talk();
-    const [slot] = worker.scheduled as [number];
-    Atomics.compareExchange(worker.core.words, slot, HELD, FIRED);
-    bench.timing.cancelPhase("user", bench.now);
-    worker.talk();
-    expect(worker.cancelled).to.deep.equal([]);
-    worker.core.pacerFired(slot, bench.now);
-    expect(worker.cancelled).to.deep.equal([{ ids: [1], reason: "user" }]);
+    const lastSeq = Math.max(...bench.onStream.get(worker.streamId)!.map(({ seq }) => seq));
+    const credits = Array.from({ length: 65_538 }, (_, n) => credit(n + 2, { dueNs: bench.now + SEC }));
+    worker.core.messageReceived(worker.dial, { seq: lastSeq + 1, ack: 0, body: { kind: "issue", credits } }, bench.now);
+    const returned = worker.said("returned").flatMap(({ returns }) => returns);
+    expect(returned.map(({ creditId, use }) => [creditId, use])).to.deep.equal([
+      [65_538, "unused"],
+      [65_539, "unused"],
+    ]);
+    expect(worker.core.stats().held).to.equal(65_536);
   });
 
   it("may not write what it could not write at once, when its lease has ended or the request was to end", () => {

@@ -73,8 +73,6 @@ export interface Plan {
   readonly failureRatio: number;
   /** Rate errors of the clocks: timing's, then the workers' in turn. */
   readonly clockRates: readonly number[];
-  /** Chance that a credit with a due time is with a pacer's thread. */
-  readonly hasPacerThread: boolean;
 }
 
 export function randomPlan(seed: number, random: Random): Plan {
@@ -143,7 +141,6 @@ function mixedPlan(seed: number, random: Random): Plan {
     fetchMs: pick([1, 200, 6_000]),
     failureRatio: pick([0, 0, 0.1]),
     clockRates: Array.from({ length: 4 }, () => pick([-rho, 0, rho])),
-    hasPacerThread: random() < 0.5,
   };
 }
 

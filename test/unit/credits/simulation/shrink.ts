@@ -39,7 +39,6 @@ function* smallerPlans(plan: Plan): Generator<Plan> {
   }
   if (plan.workers > 1) yield { ...plan, workers: plan.workers - 1 };
   if (plan.failureRatio > 0) yield { ...plan, failureRatio: 0 };
-  if (plan.hasPacerThread) yield { ...plan, hasPacerThread: false };
   if (plan.clockRates.some((rate) => rate !== 0)) yield { ...plan, clockRates: [0, 0, 0, 0] };
   for (const [i, phase] of plan.phases.entries()) {
     for (const smaller of smallerPhases(phase)) yield { ...plan, phases: plan.phases.with(i, smaller) };

@@ -472,7 +472,6 @@ class World {
     const id = `W${number}`;
     const rate = 1 + (this.#plan.clockRates[1 + (number % 3)] ?? 0);
     const process = new Process(this.#scheduler, id, { offsetNs: 3e12 + number * 1e12, rate });
-    const hasPacer = this.#plan.hasPacerThread;
     const worker: SimWorker = {
       process,
       id,
@@ -486,7 +485,6 @@ class World {
           random: this.#random,
           newIncarnation: () => this.#incarnation++,
           clock: () => process.now(),
-          words: new Int32Array(2_048),
         },
         {
           fire: (credit) => this.#fire(worker, credit),
@@ -501,7 +499,6 @@ class World {
             this.#log(() => `${id} ends its stream: ${reason}`);
             worker.connection?.closeByClient();
           },
-          ...(hasPacer ? { schedule: (slot: number, dueNs: number) => this.#schedule(worker, slot, dueNs) } : {}),
           leaseOverrun: (overrunNs, inFlight) =>
             this.#log(() => `${id}: lease over since ${(overrunNs / MS).toFixed(0)} ms, ${inFlight} in flight`),
           fenced: (reason) => {
@@ -613,24 +610,6 @@ class World {
       return { ...envelope, body: { ...body, scope: { kind: "due_after", dueAfterNs: local(body.scope.dueAfterNs) } } };
     }
     return envelope;
-  }
-
-  /** A pacer on a thread of its own: it fires through the slot's word, and tells the worker's loop a little later. */
-  #schedule(worker: SimWorker, slot: number, dueNs: number): void {
-    const dueTrueNs = worker.process.trueAt(dueNs);
-    this.#scheduler.at(dueTrueNs, () =>
-      worker.process.deliver(() => {
-        const words = worker.core.words;
-        const isFired = Atomics.compareExchange(words, slot, 1, 2) === 1;
-        worker.process.after(this.#random() * 2 * MS, () =>
-          this.#inWorker(worker, (now) => {
-            if (isFired) worker.core.pacerFired(slot, now);
-            else worker.core.pacerDropped(slot);
-            worker.core.flushReturns();
-          }),
-        );
-      }),
-    );
   }
 
   #fire(worker: SimWorker, credit: Credit): void {
