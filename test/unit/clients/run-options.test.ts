@@ -716,6 +716,14 @@ describe("a complaint of the controller", () => {
     expect(complaintOfSecret).to.equal("--set target.api_key=***: is wrong (target.api_key)");
   });
 
+  it("is about the warm-up's flag where that alone was given", () => {
+    const given = parse("-m m --warmup-duration 2 --warmup-prefill-concurrency 9");
+    const complaint = { field: "phases[0].prefill_concurrency", description: "is wrong" };
+    expect(complaintLine(complaint, { given, settingPaths: [] })).to.equal(
+      "--warmup-prefill-concurrency 9: is wrong (phases[0].prefill_concurrency)",
+    );
+  });
+
   it("finds a flag for every field that a flag fills", () => {
     const everything = parse(
       "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 " +
