@@ -8,6 +8,7 @@ import { type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
 import { urlsOf } from "./run-target.ts";
+import { besideSchedule, besideUsers, hasUsers } from "./session-loads.ts";
 
 /** Options of `assay run`, and where each was given. */
 export type GivenRun = GivenOptions<typeof runFlags>;
@@ -22,6 +23,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "turnDelayMean"],
   ["noProbe", "waitForModelTimeoutSec"],
   ["http2", "transport"],
+  ["scheduleAutoOffset", "scheduleStartOffsetMs"],
   ["requestRate", "requestRateSeries"],
   ["requestRate", "burstSize"],
   ["requestRateSeries", "burstSize"],
@@ -79,6 +81,14 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (given.options.arrivalPattern !== "gamma" && given.origins.get("arrivalSmoothness") === "argument") {
       problems.push(`${shown("arrivalSmoothness", given)}: needs --arrival-pattern gamma beside it`);
     }
+    needs("scheduleAutoOffset", "fixedSchedule");
+    needs("scheduleStartOffsetMs", "fixedSchedule");
+    needs("scheduleEndOffsetMs", "fixedSchedule");
+    needs("replaySpeedup", "inputFile");
+    needs("idleGapCapSec", "inputFile");
+    if (given.options.fixedSchedule) needs("fixedSchedule", "inputFile");
+    needs("userCentricRate", "numUsers");
+    needs("numUsers", "userCentricRate");
     needs("concurrencyRampSec", "concurrency");
     needs("prefillRampSec", "prefillConcurrency");
     needs("rateRampSec", "requestRate");
@@ -113,6 +123,11 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   for (const [one, other] of exclusive) {
     if (has(one) && has(other)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
   }
+  const refuse = (one: keyof RunOptions, others: readonly (keyof RunOptions)[]): void => {
+    for (const other of others.filter(has)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
+  };
+  if (given.options.fixedSchedule) refuse("fixedSchedule", besideSchedule);
+  if (has("userCentricRate")) refuse("userCentricRate", besideUsers);
   const rates = (["requestRate", "requestRateSeries", "burstSize"] as const).filter(has);
   if (given.options.arrivalPattern === "concurrency_burst" || has("burstSize")) {
     for (const rate of has("arrivalPattern") ? rates : [])
@@ -135,9 +150,11 @@ export function shown(name: keyof RunOptions, { options, origins }: GivenRun): s
  */
 export function withMock(options: RunOptions, url: string, file: JsonObject = {}): RunOptions {
   const hasPhases = file.phases !== undefined;
-  const hasLoad = hasPhases || options.concurrency !== undefined || isRated(options);
-  const hasStop =
-    hasPhases || options.requestCount !== undefined || options.sessionCount !== undefined || options.durationSec !== undefined;
+  const { fixedSchedule, requestCount, sessionCount, durationSec } = options;
+  const hasTimes = fixedSchedule === true || hasUsers(options);
+  const hasLoad = hasPhases || options.concurrency !== undefined || isRated(options) || hasTimes;
+  const hasEnd = requestCount !== undefined || sessionCount !== undefined || durationSec !== undefined;
+  const hasStop = hasPhases || fixedSchedule === true || hasEnd;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
   const target = isObject(file.target) ? file.target : undefined;
@@ -157,7 +174,7 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
 }
 
 /**
- * A RunSpec in proto JSON, with what was given and nothing else; a load and a stop there always are. Options are laid over `file`:
+ * A RunSpec in proto JSON, with what was given and nothing else; a load there always is, and a stop unless a schedule ends it. Options are laid over `file`:
  * objects field by field, lists whole, and load and stop over every measured phase of it.
  */
 export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject = {}): JsonObject {
@@ -261,11 +278,13 @@ export function complaintLine({ field, description }: Complaint, { given, file, 
   const setting = settingPaths.findLastIndex(isWithin);
   if (setting >= 0) return `--set ${maskedSetting(given.options.settings?.[setting] ?? "")}: ${description} (${field})`;
   const path = field.replaceAll(/\[\d+\]/g, "");
+  const nearness = (key: keyof RunOptions): number =>
+    Math.max(0, ...pathsOf(key).map((own) => (path === own || path.startsWith(`${own}.`) ? own.length : 0)));
+  // Whoever says most about where it is.
   const names = Object.keys(runFlags)
     .filter(isRunOption)
-    .filter((key) => pathsOf(key).some((own) => path === own || path.startsWith(`${own}.`)))
-    // A flag for the very field before one for what holds it.
-    .sort((a, b) => Number(pathsOf(b).includes(path)) - Number(pathsOf(a).includes(path)));
+    .filter((key) => nearness(key) > 0)
+    .sort((one, other) => nearness(other) - nearness(one));
   const name = names.find((key) => given.options[key] !== undefined);
   if (name !== undefined) return `${shown(name, given)}: ${description} (${field})`;
   const place = file?.places.get(field) ?? file?.places.get(field.replace(/\.[^.]+$/, ""));

@@ -1,6 +1,7 @@
 /** The phases of a RunSpec that the options of `assay run` make, of their own or over those of a file. Pure. */
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { RunOptions } from "./flags.ts";
+import { hasUsers, preferredSchedule, scheduleOf, usersOf } from "./session-loads.ts";
 
 /** AIPerf's rule: without a count or a duration, enough requests for every slot to be used twice. */
 const defaultRequestCount = (concurrency: number): number => Math.max(10, 2 * concurrency);
@@ -20,10 +21,20 @@ export function isRated({ requestRate, requestRateSeries, burstSize, arrivalPatt
 export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): JsonObject[] {
   const { durationSec, requestCount, sessionCount, failedRequestThreshold, concurrency = 1 } = options;
   const isNew = file.length === 0;
+  const preferred = isNew ? preferredSchedule(options, isRated(options)) : undefined;
   const stop = stopOf({ requestCount, sessionCount, durationSec });
-  if (isNew && Object.keys(stop).length === 0) stop.request_count = String(defaultRequestCount(concurrency));
+  const endsItself = options.fixedSchedule === true || preferred !== undefined;
+  if (isNew && !endsItself && Object.keys(stop).length === 0) {
+    stop.request_count = String(defaultRequestCount(Math.max(concurrency, options.numUsers ?? 1)));
+  }
   if (failedRequestThreshold !== undefined) stop.failed_request_share = failedRequestThreshold;
-  const profiling: JsonObject = { name: "profiling", kind: "PHASE_KIND_PROFILING", ...loadOf(options), stop };
+  const profiling: JsonObject = {
+    name: "profiling",
+    kind: "PHASE_KIND_PROFILING",
+    ...loadOf(options),
+    ...(preferred === undefined ? {} : { preferred_schedule: preferred }),
+    ...(Object.keys(stop).length === 0 ? {} : { stop }),
+  };
   const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
   const warmup = warmUpBefore(measured.find(isMeasured) ?? profiling, options);
   return warmup === undefined ? measured : [warmup, ...measured.filter(({ name }) => name !== "warmup")];
@@ -62,7 +73,7 @@ function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject |
     ...given("rateRampSec", options.warmupRateRampSec),
   };
   const { concurrency, rate, prefill_concurrency, ramps } = measured;
-  const load: JsonObject = rate === undefined ? { concurrency: concurrency ?? { limit: 1 } } : { rate };
+  const load: JsonObject = rate === undefined ? { concurrency: concurrency ?? { limit: options.concurrency ?? 1 } } : { rate };
   const phase = {
     name: "warmup",
     kind: "PHASE_KIND_WARMUP",
@@ -123,8 +134,13 @@ function phaseOver(phase: JsonObject, options: PhaseOptions, stop: JsonObject): 
 function loadOver(phase: JsonObject, options: PhaseOptions): JsonObject {
   const { concurrency, concurrencyUnit } = options;
   const over: JsonObject = { ...phase };
+  if (options.fixedSchedule === false) delete over.preferred_schedule;
+  if (options.fixedSchedule) return { ...without(over, "schedule"), schedule: schedule(over.schedule, options) };
+  if (hasUsers(options)) return { ...without(over, "user_centric"), user_centric: users(over.user_centric, options) };
+  if (over.schedule !== undefined && !isRated(options)) return { ...over, schedule: schedule(over.schedule, options) };
+  if (over.user_centric !== undefined && !isRated(options)) return { ...over, user_centric: users(over.user_centric, options) };
   if (isRated(options)) {
-    for (const load of ["concurrency", "schedule", "user_centric"]) delete over[load];
+    for (const load of ["concurrency", "schedule", "user_centric", "preferred_schedule"]) delete over[load];
     return { ...over, rate: rateOver((phase.rate ?? {}) as JsonObject, options) };
   }
   const rate = phase.rate as JsonObject | undefined;
@@ -135,6 +151,20 @@ function loadOver(phase: JsonObject, options: PhaseOptions): JsonObject {
     return Object.keys(closed).length === 0 ? over : { ...over, concurrency: closed };
   }
   return { ...over, rate: { ...rate, ...rateOf(options) } };
+}
+
+/** A phase with this load alone. */
+function without(phase: JsonObject, load: "schedule" | "user_centric"): JsonObject {
+  const others = ["concurrency", "rate", "schedule", "user_centric", "preferred_schedule"].filter((name) => name !== load);
+  return Object.fromEntries(Object.entries(phase).filter(([name]) => !others.includes(name)));
+}
+
+function schedule(given: JsonValue | undefined, options: RunOptions): JsonObject {
+  return { ...((given ?? {}) as JsonObject), ...scheduleOf(options) };
+}
+
+function users(given: JsonValue | undefined, options: RunOptions): JsonObject {
+  return { ...((given ?? {}) as JsonObject), ...usersOf(options) };
 }
 
 /** A rate of a file under that of options: of the rates, one holds. */
@@ -152,7 +182,9 @@ function unitOf(unit: string): string {
   return `CONCURRENCY_UNIT_${unit.toUpperCase()}`;
 }
 
-function loadOf(options: PhaseOptions): { concurrency?: JsonObject; rate?: JsonObject } {
+function loadOf(options: PhaseOptions): JsonObject {
+  if (options.fixedSchedule) return { schedule: scheduleOf(options) };
+  if (hasUsers(options)) return { user_centric: usersOf(options) };
   const { concurrency = 1, concurrencyUnit, arrivalPattern } = options;
   const unit = concurrencyUnit === undefined ? {} : { unit: unitOf(concurrencyUnit) };
   if (!isRated(options)) return { concurrency: { limit: concurrency, ...unit } };

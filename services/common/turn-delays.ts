@@ -3,30 +3,22 @@
  * that those of a million turns fit into a message. Pure.
  */
 import { AssayError } from "./errors.ts";
-import { maxVarintBytes, VarintReader, writeVarint } from "./varint.ts";
-
-const firstBytes = 1024;
+import { VarintReader, VarintWriter } from "./varint.ts";
 
 /** Takes the pauses of all turns, conversations in order. */
 export class DelayPacker {
-  #bytes = new Uint8Array(firstBytes);
-  #length = 0;
+  readonly #writer = new VarintWriter();
   #hasAny = false;
 
   add(delayMs: number): void {
     const delayUs = Math.round(delayMs * 1e3);
     if (delayUs > 0) this.#hasAny = true;
-    if (this.#length + maxVarintBytes > this.#bytes.length) {
-      const larger = new Uint8Array(2 * this.#bytes.length);
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-    }
-    this.#length = writeVarint(this.#bytes, this.#length, delayUs);
+    this.#writer.write(delayUs);
   }
 
   /** Empty where no turn waits. */
   packed(): Uint8Array {
-    return this.#hasAny ? this.#bytes.slice(0, this.#length) : new Uint8Array(0);
+    return this.#hasAny ? this.#writer.bytes() : new Uint8Array(0);
   }
 }
 

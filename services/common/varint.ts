@@ -58,3 +58,23 @@ export class VarintReader {
     }
   }
 }
+
+/** Writes varints one after the other into bytes that grow with them. */
+export class VarintWriter {
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+
+  write(value: number): void {
+    if (this.#length + maxVarintBytes > this.#bytes.length) {
+      const larger = new Uint8Array(2 * this.#bytes.length);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#length = writeVarint(this.#bytes, this.#length, value);
+  }
+
+  /** A copy of what has been written. */
+  bytes(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}

@@ -8,6 +8,7 @@ import { type HostFloor, ServiceKind } from "../../gen/assay/common/v1/common_pb
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type AdjustPhase, FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -22,6 +23,7 @@ import { hostFloorOf } from "./core/host-floor.ts";
 import { loadLimits, workerHost } from "./core/load-limits.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
+import { withDataset } from "./core/spec/dataset-choice.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -81,11 +83,11 @@ export class Runs {
   /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */
   async validate(spec: RunSpec, signal: AbortSignal): Promise<CompiledSpec> {
     const compiled = this.compile(spec);
-    if (!isPreparedAhead(compiled.spec)) return compiled;
+    if (!isPreparedAhead(compiled.spec)) return decided(compiled, undefined);
     const { addresses } = this.options;
-    const { datasetId, warnings } = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), signal);
-    await forgetDataset(datasetId, addresses);
-    return { ...compiled, warnings: [...compiled.warnings, ...warnings] };
+    const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), signal);
+    await forgetDataset(info.datasetId, addresses);
+    return decided(compiled, info);
   }
 
   /** Accepts a run: its spec is right, what it names is there, and its folder is made. */
@@ -102,11 +104,12 @@ export class Runs {
     const isAhead = isPreparedAhead(compiled.spec);
     this.preparing.add(runId);
     try {
-      const warnings = [...compiled.warnings, ...(isAhead ? await this.prepare(compiled.spec, runId, signal) : [])];
-      const { name, output } = compiled.spec;
+      const info = isAhead ? await this.prepare(compiled.spec, runId, signal) : undefined;
+      const { spec: effective, warnings } = decided(compiled, info);
+      const { name, output } = effective;
       const { artifactDir = "", exportPrefix = "" } = output ?? {};
       const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
-      const execution = this.execution(runId, compiled.spec, folder, warnings);
+      const execution = this.execution(runId, effective, folder, warnings);
       this.executions.set(runId, execution);
       this.created++;
       this.queue.push(execution);
@@ -252,11 +255,11 @@ export class Runs {
     return floor && hostFloorOf(floor, Date.now() * 1e6);
   }
 
-  private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<readonly string[]> {
-    const { warnings } = await prepareAhead(spec, runId, this.options.addresses, this.timeouts(), signal);
+  private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<DatasetInfo> {
+    const info = await prepareAhead(spec, runId, this.options.addresses, this.timeouts(), signal);
     if (this.isClosed) throw new AssayError("unavailable", "the controller is ending");
     signal.throwIfAborted();
-    return warnings;
+    return info;
   }
 
   /** A run that does not begin needs nothing of what was prepared for it. */
@@ -350,6 +353,12 @@ export class Runs {
     this.changed = Promise.withResolvers<void>();
     wake.resolve();
   }
+}
+
+/** A spec with what its dataset decides; undefined: it is not looked at before the run. Throws where the two do not fit. */
+function decided({ spec, warnings }: CompiledSpec, info: DatasetInfo | undefined): CompiledSpec {
+  const made = withDataset(spec, info);
+  return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...made.warnings] };
 }
 
 /** Sortable by time, and unique: `20261124-153012-1f3a`. */

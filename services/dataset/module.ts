@@ -8,7 +8,7 @@ import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/counting.ts";
 import { datasetInstruments } from "./instruments.ts";
 import { createDatasetService, type PreparedDataset, type PrepareOptions } from "./service.ts";
-import { loadDataset, type SourceLimits } from "./sources.ts";
+import { type LoadedDataset, loadDataset, type SourceLimits } from "./sources.ts";
 
 const done = { case: undefined } as const;
 
@@ -18,12 +18,10 @@ export interface DatasetDeps {
   readonly limits: SourceLimits;
 }
 
-interface Entry extends PreparedDataset {
+interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps"> {
   readonly runId: string;
   /** What it was made of. */
   readonly request: PrepareDatasetRequest;
-  /** As `LoadedDataset.turnDelays`. */
-  readonly turnDelays: Uint8Array;
 }
 
 export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): ServiceModule {
@@ -34,9 +32,9 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
   const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
     const { dataset: spec, tokenizer, randomSeed, runId } = request;
     const wanted = { dataset: spec, tokenizer: tokenizer?.name ?? "", seed: Number(randomSeed) };
-    const { dataset, info, turnDelays } = await loadDataset(wanted, { limits, signal, onRows });
+    const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onRows });
     const datasetId = `dataset-${++made}`;
-    const entry = { dataset, info: { ...info, datasetId }, turnDelays, runId, request };
+    const entry = { dataset, info: { ...info, datasetId }, ...times, runId, request };
     release(runId);
     prepared.set(datasetId, entry);
     const idle = [...prepared].filter(([, { runId: owner }]) => owner === "");
@@ -53,10 +51,11 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
       ...(tokenizer === undefined ? {} : { tokenizer }),
     });
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
-    const { info, turnDelays } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { info, turnDelays, turnTimestamps } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
     const { datasetId, conversations, turnsEach, turnCounts } = info;
     const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;
-    const handle = { datasetId, conversations, turnsEach, turnCounts, turnDelays, sampling, samplingSeed: randomSeed };
+    const times = { turnDelays, turnTimestamps };
+    const handle = { datasetId, conversations, turnsEach, turnCounts, ...times, sampling, samplingSeed: randomSeed };
     return { case: "dataset", value: create(DatasetHandleSchema, handle) };
   };
 

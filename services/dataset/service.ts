@@ -156,16 +156,8 @@ function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
   const ref = { conversation: BigInt(conversation), turn };
   const found = lookUpTurn(dataset, conversation, turn);
   if ("missing" in found) return { ref, missing: found.missing };
-  const {
-    messages,
-    maxOutputTokens,
-    inputTokens,
-    delayMs,
-    conversationId,
-    model,
-    extraInputs,
-    isSelfContained = false,
-  } = found.turn;
+  const { messages, maxOutputTokens, inputTokens, delayMs, conversationId, model, extraInputs } = found.turn;
+  const { isSelfContained = false, timestampMs } = found.turn;
   return {
     ref,
     turn: {
@@ -177,6 +169,7 @@ function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
       conversationId: conversationId ?? "",
       model: model ?? "",
       isSelfContained,
+      ...(timestampMs === undefined ? {} : { timestampMs }),
       ...(extraInputs === undefined ? {} : { extraInputs }),
     },
   };

@@ -51,6 +51,8 @@ export interface LoadedDataset {
   readonly info: DatasetInfo;
   /** Pauses before the turns, as `DelayPacker` packs them; empty: no turn waits. */
   readonly turnDelays: Uint8Array;
+  /** Moments of the turns, as `TimestampPacker` packs them; empty: none has any. */
+  readonly turnTimestamps: Uint8Array;
 }
 
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
@@ -157,20 +159,21 @@ interface OwnInfo {
 }
 
 function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): LoadedDataset {
-  const { turnCounts, turnsEach, turnDelays } = summary;
+  const { turnCounts, turnsEach, turnDelays, schedule } = summary;
+  const turnTimestamps = schedule?.turnTimestamps ?? new Uint8Array(0);
   // A count below 128 takes one byte.
-  const handleBytes = turnDelays.length + (turnsEach === undefined ? turnCounts.length : 0);
+  const handleBytes = turnDelays.length + turnTimestamps.length + (turnsEach === undefined ? turnCounts.length : 0);
   if (handleBytes > maxHandleBytes) {
     const description = `too many turns: when they follow each other takes ${handleBytes} bytes, at most ${maxHandleBytes} are told`;
     throw new AssayError("resource_exhausted", `dataset.entries: ${description}`, {
       violations: [{ field: "dataset.entries", description }],
     });
   }
-  return { dataset, info: infoOf(summary, own), turnDelays };
+  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps };
 }
 
 function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {
-  const { conversations, turns, turnsEach, turnCounts, meanInputTokens, meanOutputTokens } = summary;
+  const { conversations, turns, turnsEach, turnCounts, meanInputTokens, meanOutputTokens, schedule } = summary;
   return create(DatasetInfoSchema, {
     ...own,
     warnings: [...warnings],
@@ -180,5 +183,9 @@ function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): Dataset
     turnCounts: turnsEach === undefined ? [...turnCounts] : [],
     meanInputTokens: meanInputTokens ?? 0,
     meanOutputTokens: meanOutputTokens ?? 0,
+    beginsWithTimestamp: schedule?.isBegun ?? false,
+    timedConversations: BigInt(schedule?.timedConversations ?? 0),
+    firstTimestampMs: schedule?.firstMs ?? 0,
+    lastTimestampMs: schedule?.lastMs ?? 0,
   });
 }

@@ -1,8 +1,9 @@
 /** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
-import type { PhaseSpec, RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { type WorkerHost, workersForFds } from "./load-limits.ts";
 import { RUN_BOUNDS, type RunBounds, type RunPlan } from "./run-machine.ts";
+import { atOnceOf } from "./spec/at-once.ts";
 
 export interface PlanOptions {
   readonly workers: number;
@@ -50,7 +51,7 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
  */
 export function workersFor(spec: RunSpec, hosts: readonly WorkerHost[]): number {
   const byCores = freeCores(hosts);
-  const limits = spec.phases.map(({ load }) => atOnceOf(load) ?? Number.POSITIVE_INFINITY);
+  const limits = spec.phases.map((phase) => atOnceOf(phase) ?? Number.POSITIVE_INFINITY);
   const wanted = spec.workers?.maxWorkers ?? Math.max(byCores, workersForFds(spec, hosts));
   return Math.max(1, Math.min(wanted, Math.max(...limits)));
 }
@@ -66,12 +67,6 @@ export function pacingWarning(spec: RunSpec, hosts: readonly WorkerHost[]): stri
 
 function freeCores(hosts: readonly WorkerHost[]): number {
   return hosts.reduce((sum, { cores }) => sum + Math.max(1, cores - 1), 0);
-}
-
-/** Most requests at once; undefined: no bound. */
-function atOnceOf(load: PhaseSpec["load"]): number | undefined {
-  if (load.case === "concurrency") return load.value.limit;
-  return load.case === "rate" ? load.value.concurrencyCeiling : undefined;
 }
 
 const shortRunRequests = 1000n;

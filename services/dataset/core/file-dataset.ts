@@ -3,11 +3,12 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../endpoints/endpoint.ts";
 import { TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { DelayPacker } from "../../common/turn-delays.ts";
+import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
 import type { LoadedFile } from "./file-load.ts";
 import { rowAt } from "./packed-rows.ts";
 import { type Distribution, drawLengths } from "./synthesis.ts";
-import type { Dataset, DatasetSummary, TurnPlan } from "./turns.ts";
+import type { Dataset, DatasetSchedule, DatasetSummary, TurnPlan } from "./turns.ts";
 
 export interface FileDatasetOptions {
   readonly seed: number;
@@ -46,11 +47,12 @@ export function fileDataset({ turns, conversations, format }: LoadedFile, option
       // Only roles that a target knows were taken from the file.
       turnOf(conversation, turn).messages.map(({ role, content }) => ({ role: role as ChatMessage["role"], content })),
     details: (conversation, turn) => {
-      const { conversationId, model, extraInputs } = turnOf(conversation, turn);
+      const { conversationId, model, extraInputs, timestampMs } = turnOf(conversation, turn);
       return {
         ...(conversationId === "" ? {} : { conversationId }),
         ...(model === "" ? {} : { model }),
         ...(extraInputs === undefined ? {} : { extraInputs }),
+        ...(timestampMs === undefined ? {} : { timestampMs }),
         ...(format === "single_turn" && turnsOf(conversations, conversation) > 1 ? { isSelfContained: true } : {}),
       };
     },
@@ -59,7 +61,7 @@ export function fileDataset({ turns, conversations, format }: LoadedFile, option
 
 /** From what the loading has counted; no row is decoded. */
 export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio = 1 }: FileDatasetOptions): DatasetSummary {
-  const { turns, conversations, delaysMs, outputTokens: named } = file;
+  const { turns, conversations, delaysMs, timestampsMs, outputTokens: named } = file;
   const drawn = outputTokens === undefined ? 0 : turns.size - named.count;
   const asked = named.count + drawn;
   const { turnsEach, turnCounts } = countsOf(conversations);
@@ -69,6 +71,7 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     turnsEach,
     turnCounts,
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
+    schedule: timestampsMs && scheduleOf(timestampsMs, conversations),
     meanInputTokens: undefined,
     meanOutputTokens: asked === 0 ? undefined : (named.sum + drawn * (outputTokens?.mean ?? 0)) / asked,
   };
@@ -87,4 +90,27 @@ function packDelays(delaysMs: Float64Array, conversations: ConversationIndex, ra
     for (let turn = 0; turn < turns; turn++) packer.add((delaysMs[rowOfTurn(conversations, conversation, turn)] ?? 0) * ratio);
   }
   return packer.packed();
+}
+
+function scheduleOf(timestampsMs: Float64Array, conversations: ConversationIndex): DatasetSchedule {
+  const packer = new TimestampPacker();
+  const timed = { conversations: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 };
+  const timestampMs = (conversation: number, turn: number): number =>
+    timestampsMs[rowOfTurn(conversations, conversation, turn)] ?? Number.NaN;
+  for (let conversation = 0; conversation < conversations.size; conversation++) {
+    const turns = turnsOf(conversations, conversation);
+    for (let turn = 0; turn < turns; turn++) packer.add(timestampMs(conversation, turn));
+    const firstMs = timestampMs(conversation, 0);
+    if (Number.isNaN(firstMs)) continue;
+    timed.conversations++;
+    timed.firstMs = Math.min(timed.firstMs, firstMs);
+    timed.lastMs = Math.max(timed.lastMs, firstMs);
+  }
+  return {
+    turnTimestamps: packer.packed(),
+    isBegun: !Number.isNaN(timestampMs(0, 0)),
+    timedConversations: timed.conversations,
+    firstMs: timed.conversations === 0 ? 0 : timed.firstMs,
+    lastMs: timed.lastMs,
+  };
 }

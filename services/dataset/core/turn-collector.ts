@@ -12,6 +12,8 @@ export interface LoadedTurns {
   readonly conversations: ConversationIndex;
   /** Pause before each turn, in the order of `turns`; undefined: none has any. */
   readonly delaysMs: Float64Array<ArrayBuffer> | undefined;
+  /** Moment of each turn in the file's own schedule, in the order of `turns`, NaN where it has none; undefined: none has any. */
+  readonly timestampsMs: Float64Array<ArrayBuffer> | undefined;
   /** Of the turns that name an output length. */
   readonly outputTokens: { readonly sum: number; readonly count: number };
 }
@@ -21,6 +23,7 @@ export class TurnCollector {
   readonly #packer = new RowPacker();
   readonly #indexer = new ConversationIndexer();
   readonly #delaysMs = new NumberColumn(0);
+  readonly #timestampsMs = new NumberColumn(Number.NaN);
   /** Conversations by their sessions' ids. */
   readonly #sessions = new Map<string, number>();
   readonly #outputTokens = { sum: 0, count: 0 };
@@ -62,12 +65,13 @@ export class TurnCollector {
       turns: this.#packer.packed(),
       conversations: this.#indexer.index(),
       delaysMs: this.#delaysMs.values(),
+      timestampsMs: this.#timestampsMs.values(),
       outputTokens: this.#outputTokens,
     };
   }
 
   #addTurn(turn: RowTurn, conversation: number, sessionId: string | undefined): void {
-    const { messages, maxOutputTokens, model, extraInputs, delayMs } = turn;
+    const { messages, maxOutputTokens, model, extraInputs, delayMs, timestampMs } = turn;
     const bytes = toBinary(
       TurnSchema,
       create(TurnSchema, {
@@ -76,12 +80,14 @@ export class TurnCollector {
         model: model ?? "",
         conversationId: sessionId ?? "",
         delayMs,
+        ...(timestampMs === undefined ? {} : { timestampMs }),
         ...(extraInputs === undefined ? {} : { extraInputs }),
       }),
     );
     this.#packer.add(bytes);
     this.#indexer.add(conversation);
     this.#delaysMs.add(delayMs);
+    this.#timestampsMs.add(timestampMs ?? Number.NaN);
     if (maxOutputTokens === undefined) return;
     this.#outputTokens.sum += maxOutputTokens;
     this.#outputTokens.count++;
@@ -89,6 +95,7 @@ export class TurnCollector {
 }
 
 /** The buffers of loaded turns that can be handed over to another thread; they are then gone here. */
-export function transferableTurns({ conversations: { firstTurnOf, rowOf }, delaysMs }: LoadedTurns): ArrayBuffer[] {
-  return [firstTurnOf, rowOf, delaysMs].flatMap((array) => (array === undefined ? [] : [array.buffer]));
+export function transferableTurns({ conversations, delaysMs, timestampsMs }: LoadedTurns): ArrayBuffer[] {
+  const { firstTurnOf, rowOf } = conversations;
+  return [firstTurnOf, rowOf, delaysMs, timestampsMs].flatMap((array) => (array === undefined ? [] : [array.buffer]));
 }

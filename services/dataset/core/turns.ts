@@ -26,6 +26,8 @@ export interface TurnDetails {
   readonly extraInputs?: JsonObject;
   /** Sent with its own messages alone, whatever the session has said before. */
   readonly isSelfContained?: boolean;
+  /** Moment in the dataset's own schedule. Absent: it has none. */
+  readonly timestampMs?: number;
 }
 
 export interface Turn extends TurnPlan, TurnDetails {
@@ -80,13 +82,28 @@ export interface DatasetSummary {
   readonly turnCounts: Uint32Array;
   /** Pauses before the turns, as `DelayPacker` packs them; empty: no turn waits. */
   readonly turnDelays: Uint8Array;
+  /** Moments of the turns in the dataset's own schedule; undefined: none has any. */
+  readonly schedule: DatasetSchedule | undefined;
   /** Mean over the turns whose input length is known; undefined: none is. */
   readonly meanInputTokens: number | undefined;
   /** Mean over the turns that ask for a length; undefined: none does. */
   readonly meanOutputTokens: number | undefined;
 }
 
-/** Reads every plan and makes no text. */
+/** The moments that a dataset names. */
+export interface DatasetSchedule {
+  /** As `TimestampPacker` packs them. */
+  readonly turnTimestamps: Uint8Array;
+  /** Whether the first conversation begins with one. */
+  readonly isBegun: boolean;
+  /** Conversations whose first turn has one. */
+  readonly timedConversations: number;
+  /** The least and the greatest of a first turn, ms. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/** Of a dataset that names no moments. Reads every plan and makes no text. */
 export function summarizeDataset(dataset: Dataset): DatasetSummary {
   const turnCounts = new Uint32Array(dataset.size);
   const delays = new DelayPacker();
@@ -109,6 +126,7 @@ export function summarizeDataset(dataset: Dataset): DatasetSummary {
     turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined,
     turnCounts,
     turnDelays: delays.packed(),
+    schedule: undefined,
     meanInputTokens: meanOf(input),
     meanOutputTokens: meanOf(output),
   };

@@ -15,6 +15,7 @@ import {
   type RateLoad,
   type RunSpec,
   Sampling,
+  type ScheduleLoad,
   type TargetSpec,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { Float, type JsonObject } from "./json-text.ts";
@@ -107,18 +108,47 @@ function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObjec
   return {
     name,
     kind: kind === PhaseKind.WARMUP ? "warmup" : "profiling",
-    type: load.case === "rate" ? typeName(load.value) : load.case,
+    type: typeOf(load),
     exclude_from_results: kind === PhaseKind.WARMUP ? true : undefined,
     requests: stop?.requestCount,
     sessions: stop?.sessionCount,
     duration: floatOf(durationSec),
-    concurrency:
-      load.case === "concurrency" ? load.value.limit : load.case === "rate" ? load.value.concurrencyCeiling : undefined,
+    concurrency: load.case === "concurrency" ? load.value.limit : load.value?.concurrencyCeiling,
     // AIPerf has a grace period beside a duration only; JSON has no number without end.
     grace_period: durationSec === undefined || graceSec === Number.POSITIVE_INFINITY ? undefined : floatOf(graceSec),
-    rate: load.case === "rate" && load.value.ratePerSec > 0 ? new Float(load.value.ratePerSec) : undefined,
+    rate: rateConfig(load),
+    users: load.case === "userCentric" ? load.value.users : undefined,
     smoothness: load.case === "rate" ? floatOf(load.value.smoothness) : undefined,
     rate_series: load.case === "rate" ? seriesConfig(load.value) : undefined,
+    ...(load.case === "schedule" ? scheduleConfig(load.value) : {}),
+  };
+}
+
+function typeOf(load: PhaseSpec["load"]): string | undefined {
+  switch (load.case) {
+    case "rate":
+      return typeName(load.value);
+    case "schedule":
+      return "fixed_schedule";
+    case "userCentric":
+      return "user_centric";
+    default:
+      return load.case;
+  }
+}
+
+function rateConfig(load: PhaseSpec["load"]): Float | undefined {
+  const ratePerSec = load.case === "rate" || load.case === "userCentric" ? load.value.ratePerSec : 0;
+  return ratePerSec > 0 ? new Float(ratePerSec) : undefined;
+}
+
+function scheduleConfig({ autoOffset, startOffsetMs, endOffsetMs, speedup, idleGapCapSec }: ScheduleLoad): JsonObject {
+  return {
+    auto_offset: autoOffset ? true : undefined,
+    start_offset: startOffsetMs,
+    end_offset: endOffsetMs,
+    replay_speedup: speedup === 1 ? undefined : floatOf(speedup),
+    max_idle_gap_cap_seconds: floatOf(idleGapCapSec),
   };
 }
 

@@ -3,6 +3,7 @@ import { Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetHandle } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import type { SamplingOrder } from "../../common/sampler.ts";
 import { unpackDelaysNs } from "../../common/turn-delays.ts";
+import { unpackTimestampsUs } from "../../common/turn-timestamps.ts";
 
 /** What is drawn from. */
 export interface DatasetShape {
@@ -12,29 +13,31 @@ export interface DatasetShape {
   readonly isMultiTurn: boolean;
   /** Pause before a turn, after the one before returned. Absent: no turn waits. */
   readonly delayNs?: ((conversation: number, turn: number) => number) | undefined;
+  /** Moment of a turn in the dataset's own schedule, µs; NaN: it has none. Absent: no turn has. */
+  readonly timestampUs?: ((conversation: number, turn: number) => number) | undefined;
   readonly order: SamplingOrder;
   readonly samplingSeed: number;
 }
 
-/** Throws `data_loss` for pauses that do not belong to the turns. */
+/** Throws `data_loss` for pauses and timestamps that do not belong to the turns. */
 export function shapeOf(dataset: DatasetHandle): DatasetShape {
-  const { turnsEach, turnCounts, turnDelays } = dataset;
+  const { turnsEach, turnCounts, turnDelays, turnTimestamps } = dataset;
   const conversations = Number(dataset.conversations);
+  const firstTurns = turnsEach > 0 ? undefined : firstTurnsOf(turnCounts);
+  const ordinalOf = (conversation: number, turn: number): number =>
+    (firstTurns?.[conversation] ?? turnsEach * conversation) + turn;
+  const turns = firstTurns?.at(-1) ?? turnsEach * conversations;
+  const delaysNs = turnDelays.length === 0 ? undefined : unpackDelaysNs(turnDelays, turns);
+  const timestampsUs = turnTimestamps.length === 0 ? undefined : unpackTimestampsUs(turnTimestamps, turns);
   return {
     conversations,
     turnsOf: (conversation) => (turnsEach > 0 ? turnsEach : (turnCounts[conversation] ?? 1)),
-    isMultiTurn: turnsEach > 1 || turnCounts.some((turns) => turns > 1),
-    ...(turnDelays.length === 0 ? {} : { delayNs: delaysOf(dataset, conversations) }),
+    isMultiTurn: turnsEach > 1 || turnCounts.some((count) => count > 1),
+    delayNs: delaysNs && ((conversation, turn) => delaysNs[ordinalOf(conversation, turn)] ?? 0),
+    timestampUs: timestampsUs && ((conversation, turn) => timestampsUs[ordinalOf(conversation, turn)] ?? Number.NaN),
     order: orderOf(dataset.sampling),
     samplingSeed: Number(dataset.samplingSeed),
   };
-}
-
-function delaysOf({ turnsEach, turnCounts, turnDelays }: DatasetHandle, conversations: number): DatasetShape["delayNs"] {
-  const firstTurns = turnsEach > 0 ? undefined : firstTurnsOf(turnCounts);
-  const delaysNs = unpackDelaysNs(turnDelays, firstTurns?.at(-1) ?? turnsEach * conversations);
-  const firstTurnOf = (conversation: number): number => firstTurns?.[conversation] ?? turnsEach * conversation;
-  return (conversation, turn) => delaysNs[firstTurnOf(conversation) + turn] ?? 0;
 }
 
 /** Ordinal of each conversation's first turn among all turns, and of the turn that there is not, behind the last. */

@@ -1,6 +1,6 @@
 import type { Draft } from "./ledger.ts";
 import type { Member } from "./member.ts";
-import { type PhaseDraws, type PlaceHolder, placeHolderOf } from "./phase.ts";
+import { isIssuedAhead, type PhaseDraws, type PlaceHolder, placeHolderOf } from "./phase.ts";
 import type { PrefillSlots } from "./prefill-slots.ts";
 import { planStandby } from "./standby.ts";
 
@@ -19,7 +19,7 @@ export interface IssuingContext {
 /** Issues everything that may be issued now. */
 export function issueDue(context: IssuingContext, now: number): void {
   const { load } = context.draws.spec;
-  if (load.kind !== "closed" && context.draws.firstTurnsLeft === 0) passArrivals(context, now);
+  if (load.kind !== "closed" && load.kind !== "timetable" && context.draws.firstTurnsLeft === 0) passArrivals(context, now);
   switch (load.kind) {
     case "closed":
       continueSessions(context, now);
@@ -32,6 +32,15 @@ export function issueDue(context: IssuingContext, now: number): void {
       fillFreeSlots(context, now);
       if (load.overload === "drop") dropOverdue(context, now);
       else context.draws.queueUntil(now);
+      return;
+    case "timetable":
+      if (isIssuedAhead(context.draws.spec)) issueTimetable(context, now);
+      else {
+        context.draws.leaveQueue(now);
+        continueSessions(context, now);
+        fillFreeSlots(context, now);
+        context.draws.queueUntil(now);
+      }
       return;
     case "open":
       issueAhead(context, now);
@@ -75,9 +84,9 @@ function redrawnTurn(member: Member): Draft | undefined {
 
 /** The earliest turn that is ready by `time`, if it may be drawn by then. */
 function nextReadyTurn(draws: PhaseDraws, member: Member, time: number): Draft | undefined {
-  if (!draws.canContinue || draws.nextDueNs > time) return undefined;
+  if (!draws.canContinueBy(time)) return undefined;
   const waiting = member.waiting.takeReady(time);
-  return waiting && draws.nextTurn(waiting.credit, time);
+  return waiting && draws.nextTurn(waiting.credit, waiting.readyNs, time);
 }
 
 function fillFreeSlots(context: IssuingContext, now: number): void {
@@ -155,6 +164,26 @@ function issueAhead(context: IssuingContext, now: number): void {
     const draft = next ?? (member && draws.firstTurn(until));
     if (member === undefined || draft === undefined) return;
     context.issue(member, draft);
+  }
+}
+
+/** Sessions and later turns due within the horizon, each for itself: a turn to the worker of its session. */
+function issueTimetable(context: IssuingContext, now: number): void {
+  const { draws, members, issue } = context;
+  const until = Math.min(now + context.horizonNs, lastDueNs(draws));
+  for (const member of members) {
+    if (!member.isReachable || member.waiting.count === 0) continue;
+    for (;;) {
+      const draft = redrawnTurn(member) ?? nextReadyTurn(draws, member, until);
+      if (draft === undefined) break;
+      issue(member, draft);
+    }
+  }
+  for (;;) {
+    const member = leastLoaded(members);
+    const draft = member && draws.firstTurn(until);
+    if (member === undefined || draft === undefined) return;
+    issue(member, draft);
   }
 }
 

@@ -1,4 +1,5 @@
 import { AssayError } from "../../common/errors.ts";
+import { isIssuedAhead } from "./phase.ts";
 import type { PhaseRun } from "./phase-run.ts";
 
 /** What somebody wants of the load of a phase under way; absent: as it is. */
@@ -33,12 +34,12 @@ export function checkChange(change: LoadChange, phase: PhaseRun | undefined): Ph
     const state = phase === undefined ? "no phase has begun" : `phase ${phase.spec.name} is ${phase.stage}`;
     throw new AssayError("failed_precondition", `phase ${change.phase} cannot be changed: ${state}`);
   }
-  const { index, name, load } = phase.spec;
+  const { index, name } = phase.spec;
   if (change.phase !== index) {
     throw new AssayError("failed_precondition", `phase ${change.phase} cannot be changed: phase ${index} (${name}) is under way`);
   }
   const lacking = (what: string) => new AssayError("failed_precondition", `phase ${name} has no ${what} to be changed`);
-  if (concurrency !== undefined && load.kind === "open") throw lacking("concurrency");
+  if (concurrency !== undefined && isIssuedAhead(phase.spec)) throw lacking("concurrency");
   if (prefill !== undefined && phase.prefill === undefined) throw lacking("prefill concurrency");
   if (ratePerSec !== undefined && !phase.draws.hasRate) throw lacking("rate");
   return phase;

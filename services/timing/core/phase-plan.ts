@@ -18,6 +18,7 @@ import type { Conversations, Load, PhaseSpec, PlaceHolder } from "./phase.ts";
 import type { Ramp } from "./ramp.ts";
 import { pacerOf } from "./rate-load.ts";
 import { type TargetChoice, type TargetLoads, targetChoice } from "./targets.ts";
+import { timetableOf } from "./timetables.ts";
 
 /**
  * @param sessionsBefore sessions that earlier phases have drawn: the dataset goes on where they stopped, so that a warm-up does
@@ -35,11 +36,12 @@ export function planPhase(
   const phase = spec.phases[index];
   if (phase === undefined) throw new AssayError("invalid_argument", `there is no phase ${index}`);
   const { stop } = phase;
+  const timetable = timetableOf(phase, dataset, sessionsBefore);
   return {
     index,
     name: phase.name,
     kind: phase.kind === PhaseKind.WARMUP ? "warmup" : "profiling",
-    load: loadOf(phase, spec, index),
+    load: timetable?.load ?? loadOf(phase, spec, index),
     stop: {
       ...(stop?.requestCount === undefined ? {} : { requestCount: Number(stop.requestCount) }),
       ...(stop?.sessionCount === undefined ? {} : { sessionCount: Number(stop.sessionCount) }),
@@ -49,7 +51,10 @@ export function planPhase(
     ramps: limitRampsOf(phase),
     graceNs: (phase.graceSec ?? 0) * 1e9,
     isSeamless: phase.isSeamless,
-    conversations: conversationsOf(spec, index, dataset, sessionsBefore, loads),
+    conversations: {
+      ...conversationsOf(spec, index, dataset, sessionsBefore, loads),
+      ...(timetable && { draw: timetable.draw }),
+    },
   };
 }
 

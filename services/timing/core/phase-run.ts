@@ -47,7 +47,8 @@ export class PhaseRun {
   /** `prefill`: the slots of the run, which take the phase's limit. */
   constructor(spec: PhaseSpec, now: number, prefill = new PrefillSlots(Number.POSITIVE_INFINITY)) {
     const { requestCount, sessionCount, durationNs } = spec.stop;
-    if (requestCount === undefined && sessionCount === undefined && durationNs === undefined) {
+    const isEnding = requestCount !== undefined || sessionCount !== undefined || durationNs !== undefined;
+    if (!isEnding && spec.load.kind !== "timetable") {
       throw new AssayError("invalid_argument", `phase ${spec.name}: a stop condition is needed`);
     }
     this.spec = spec;

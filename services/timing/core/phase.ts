@@ -57,6 +57,9 @@ export type PlaceHolder = "session" | "request";
  *   ready, else the first turn of a new session.
  * - ceiling: at the pacer's times while fewer than `concurrency` of what `unit` names are open, which may be Infinity where prefill slots alone
  *   bound it; otherwise the arrival waits for a place (`queue`) or is dropped and counted (`drop`).
+ * - timetable: sessions begin at the pacer's times, the n-th drawn at its n-th; each later turn is due by itself, at `laterDueNs`, and
+ *   takes no arrival from others. At most `concurrency` at once of what `unit` names, which may be Infinity; what is due without a
+ *   place waits. It ends by itself where sessions do.
  */
 export type Load =
   | { readonly kind: "closed"; readonly concurrency: number; readonly unit?: PlaceHolder }
@@ -67,14 +70,38 @@ export type Load =
       readonly concurrency: number;
       readonly unit?: PlaceHolder;
       readonly overload: "queue" | "drop";
+    }
+  | {
+      readonly kind: "timetable";
+      readonly pacer: Pacer;
+      readonly laterDueNs: LaterDue;
+      readonly concurrency: number;
+      readonly unit?: PlaceHolder;
     };
+
+/**
+ * When the turn after one that has returned is due, ns of timing's clock; not before `returnedNs`. `startNs`: of the phase, moved by as much as its schedule has stood still.
+ */
+export type LaterDue = (
+  previous: Pick<Credit, "conversation" | "turn" | "dueNs">,
+  times: { readonly startNs: number; readonly returnedNs: number },
+) => number;
 
 /** What holds a place under this load; a session where the load says nothing. */
 export function placeHolderOf(load: Load): PlaceHolder {
   return load.kind === "open" ? "session" : (load.unit ?? "session");
 }
 
-/** When a phase stops drawing; at least one, the first that is reached holds. */
+/**
+ * Whether workers get credits ahead of their due times and pace them: where nothing that all workers share has to be free when one is
+ * sent.
+ */
+export function isIssuedAhead({ load, prefill }: Pick<PhaseSpec, "load" | "prefill">): boolean {
+  if (load.kind === "open") return true;
+  return load.kind === "timetable" && load.concurrency === Number.POSITIVE_INFINITY && prefill === undefined;
+}
+
+/** When a phase stops drawing; at least one but under a timetable, the first that is reached holds. */
 export interface StopConditions {
   readonly requestCount?: number;
   readonly sessionCount?: number;
@@ -189,9 +216,21 @@ export class PhaseDraws {
     return this.#isStopped;
   }
 
-  /** Whether a session may still play its next turn: neither stopped nor the count used up nor the schedule over. */
+  /** Whether a session may still play its next turn: neither stopped nor the count used up nor, where turns take arrivals, the last gone. */
   get canContinue(): boolean {
-    return !this.#isStopped && this.budget > 0 && this.nextDueNs !== Number.POSITIVE_INFINITY;
+    return !this.#isStopped && this.budget > 0 && (this.#hasTimetable || this.nextDueNs !== Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether a turn that waits may be drawn by `time`. */
+  canContinueBy(time: number): boolean {
+    return this.canContinue && (this.#hasTimetable || this.nextDueNs <= time);
+  }
+
+  /** When the turn after one that has returned now may be drawn. */
+  readyNs(previous: Credit, now: number): number {
+    const { load, conversations } = this.spec;
+    if (load.kind === "timetable") return load.laterDueNs(previous, { startNs: this.startNs + this.#heldNs, returnedNs: now });
+    return now + (conversations.delayNs?.(previous.conversation, previous.turn + 1) ?? 0);
   }
 
   /** The first turn of the next session, redraws before new ones; undefined when none is left or, with a pacer, due by `time`. */
@@ -204,10 +243,13 @@ export class PhaseDraws {
     return this.#draft({ ...draw, turn: 0, sessionId }, this.#takeDue());
   }
 
-  /** The turn after the given one. In a paced phase it takes an arrival. Undefined when the count is used up or no arrival is due by `time`. */
-  nextTurn(previous: Credit, time: number): Draft | undefined {
-    if (!this.canContinue || this.nextDueNs > time) return undefined;
-    return this.#draft({ ...previous, turn: previous.turn + 1 }, this.#takeDue());
+  /**
+   * The turn after the given one, which is ready at `readyNs`. In a paced phase it takes an arrival, under a timetable it is due by
+   * itself. Undefined when the count is used up or no arrival is due by `time`.
+   */
+  nextTurn(previous: Credit, readyNs: number, time: number): Draft | undefined {
+    if (!this.canContinueBy(time)) return undefined;
+    return this.#draft({ ...previous, turn: previous.turn + 1 }, this.#hasTimetable ? readyNs : this.#takeDue());
   }
 
   /** A first turn came back unused and is to be drawn again. */
@@ -275,6 +317,10 @@ export class PhaseDraws {
     this.#counted -= drawn;
   }
 
+  get #hasTimetable(): boolean {
+    return this.spec.load.kind === "timetable";
+  }
+
   #freshLeft(): number {
     if (this.#isStopped || this.nextDueNs === Number.POSITIVE_INFINITY) return 0;
     const sessions = (this.spec.stop.sessionCount ?? Number.POSITIVE_INFINITY) - this.#sessions;
@@ -310,7 +356,7 @@ export class PhaseDraws {
     const index = this.#index++;
     const countsTowardTarget = of.countsTowardTarget ?? true;
     if (countsTowardTarget) this.#counted++;
-    if (dueNs <= this.#queueEndNs) this.queuedArrivals++;
+    if (dueNs <= this.#queueEndNs && !(of.turn > 0 && this.#hasTimetable)) this.queuedArrivals++;
     const options = this.spec.conversations.turn?.({
       conversation: of.conversation,
       turn: of.turn,

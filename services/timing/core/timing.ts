@@ -26,7 +26,7 @@ import { issueDue } from "./issuing.ts";
 import { type CreditCounts, type Draft, Ledger, type PhaseAccount } from "./ledger.ts";
 import { checkChange, type LoadChange } from "./load-change.ts";
 import { Member } from "./member.ts";
-import { type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
+import { isIssuedAhead, type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
 import { planTailRecall } from "./recall.ts";
@@ -325,10 +325,13 @@ class Timing implements TimingCore {
     if (phase === undefined || phase.stage === "returned") return wakeNs;
     wakeNs = Math.min(wakeNs, phase.nextWakeNs(this.#now));
     if (phase.draws.isStopped) return wakeNs;
+    const aheadNs = isIssuedAhead(phase.spec) ? this.#horizonNs : 0;
+    // A turn of a timetable is issued ahead; elsewhere turns take arrivals, and those are.
+    const turnAheadNs = phase.spec.load.kind === "timetable" ? aheadNs : 0;
     for (const member of this.#members.values()) {
-      if (member.isReachable && member.waiting.nextReadyNs > this.#now) wakeNs = Math.min(wakeNs, member.waiting.nextReadyNs);
+      const turnNs = member.waiting.nextReadyNs - turnAheadNs;
+      if (member.isReachable && turnNs > this.#now) wakeNs = Math.min(wakeNs, turnNs);
     }
-    const aheadNs = phase.spec.load.kind === "open" ? this.#horizonNs : 0;
     if (phase.isPaused) return wakeNs;
     const issueNs = phase.draws.nextDrawNs - aheadNs;
     return issueNs > this.#now ? Math.min(wakeNs, issueNs) : wakeNs;
@@ -451,8 +454,7 @@ class Timing implements TimingCore {
       return;
     }
     if (!phase.draws.canContinue) return;
-    const delayNs = phase.spec.conversations.delayNs?.(credit.conversation, credit.turn + 1) ?? 0;
-    member.waiting.add({ readyNs: now + delayNs, credit, isRedraw: false });
+    member.waiting.add({ readyNs: phase.draws.readyNs(credit, now), credit, isRedraw: false });
   }
 
   #givenBack(member: Member, credit: Credit): void {
@@ -586,7 +588,7 @@ class Timing implements TimingCore {
   /** Nothing that could leave later than now leaves; the schedule stands still. */
   #pause(phase: PhaseRun, now: number): void {
     phase.pause(now);
-    this.#wantRecall(phase.spec.load.kind === "open" ? { kind: "due_after", dueAfterNs: now } : { kind: "all" });
+    this.#wantRecall(isIssuedAhead(phase.spec) ? { kind: "due_after", dueAfterNs: now } : { kind: "all" });
   }
 
   /** What was issued ahead by the old rate comes back, to be drawn again at its new time. */
@@ -611,7 +613,7 @@ class Timing implements TimingCore {
 
   #stopScope({ spec, draws }: PhaseRun, reason: string): RecallScope {
     const { durationNs } = spec.stop;
-    const isScheduleEnd = spec.load.kind === "open" && reason === DURATION_OVER && durationNs !== undefined;
+    const isScheduleEnd = isIssuedAhead(spec) && reason === DURATION_OVER && durationNs !== undefined;
     return isScheduleEnd ? { kind: "due_after", dueAfterNs: draws.startNs + durationNs } : { kind: "all" };
   }
 

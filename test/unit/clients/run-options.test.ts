@@ -287,7 +287,7 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     '--extra-inputs temperature:0.5 ignore_eos:true user:me --extra-inputs {"stop":["a:b"]}',
     { endpoint: { extra_inputs: { temperature: 0.5, ignore_eos: true, user: "me", stop: ["a:b"] } } },
   ],
-  ["--input-file p.jsonl", { dataset: { file: { path: "p.jsonl" } } }],
+  ["--input-file p.jsonl --no-fixed-schedule", { dataset: { file: { path: "p.jsonl" } } }],
   [
     "--input-file p.jsonl --custom-dataset-type single_turn --on-bad-row SKIP --num-prompts 5 --dataset-sampling-strategy shuffle",
     {
@@ -299,8 +299,63 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     },
   ],
   [
-    "--osl 20 --osl-stddev 2 --input-file p.jsonl",
+    "--osl 20 --osl-stddev 2 --input-file p.jsonl --no-fixed-schedule",
     { dataset: { file: { path: "p.jsonl", output_tokens: { mean: 20, stddev: 2 } } } },
+  ],
+  [
+    "--input-file p.jsonl --concurrency 4 --replay-speedup 2",
+    {
+      dataset: { file: { path: "p.jsonl" } },
+      phases: [
+        {
+          name: "profiling",
+          kind: "PHASE_KIND_PROFILING",
+          concurrency: { limit: 4 },
+          preferred_schedule: { concurrency_ceiling: 4, speedup: 2, auto_offset: true },
+        },
+      ],
+    },
+  ],
+  [
+    "--input-file p --fixed-schedule --fixed-schedule-start-offset 5 --fixed-schedule-end-offset 90.5 --max-idle-gap-cap-seconds 3",
+    {
+      dataset: { file: { path: "p" } },
+      phases: [
+        {
+          name: "profiling",
+          kind: "PHASE_KIND_PROFILING",
+          schedule: { start_offset_ms: 5, end_offset_ms: 90.5, idle_gap_cap_sec: 3 },
+        },
+      ],
+    },
+  ],
+  [
+    "--input-file p --fixed-schedule --fixed-schedule-auto-offset --concurrency 3 --concurrency-unit request --warmup-request-count 2",
+    {
+      dataset: { file: { path: "p" } },
+      phases: [
+        { name: "warmup", kind: "PHASE_KIND_WARMUP", concurrency: { limit: 3 }, stop: { request_count: "2" } },
+        {
+          name: "profiling",
+          kind: "PHASE_KIND_PROFILING",
+          schedule: { concurrency_ceiling: 3, ceiling_unit: "CONCURRENCY_UNIT_REQUEST", auto_offset: true },
+        },
+      ],
+    },
+  ],
+  [
+    "--input-file p --request-rate 2",
+    {
+      dataset: { file: { path: "p" } },
+      phases: [profiling({ rate: { rate_per_sec: 2 } }, { request_count: "10" })],
+    },
+  ],
+  [
+    "--user-centric-rate 2 --num-users 8 --conversation-turn-mean 3 --benchmark-duration 5",
+    {
+      dataset: { synthetic: { turns: { mean: 3 } } },
+      phases: [profiling({ user_centric: { users: 8, rate_per_sec: 2 } }, { duration_sec: 5 })],
+    },
   ],
   ["--tokenizer o200k_base", { tokenizer: { name: "o200k_base" } }],
   ["--use-server-token-count", { endpoint: { use_server_token_count: true } }],
@@ -573,6 +628,21 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--conversation-turn-mean 0", ["--conversation-turn-mean 0: expected a number from 1 to 10000"]],
   ["--input-file p --conversation-turn-mean 2", ["--input-file p: not together with --conversation-turn-mean"]],
   ["--input-file p --conversation-turn-delay-mean 2", ["--input-file p: not together with --conversation-turn-delay-mean"]],
+  ["--fixed-schedule", ["--fixed-schedule: needs --input-file beside it"]],
+  ["--fixed-schedule --input-file p --request-rate 2", ["--fixed-schedule: not together with --request-rate"]],
+  [
+    "--fixed-schedule --input-file p --dataset-sampling-strategy random",
+    ["--fixed-schedule: not together with --dataset-sampling-strategy"],
+  ],
+  ["--input-file p --fixed-schedule-start-offset 5", ["--fixed-schedule-start-offset 5: needs --fixed-schedule beside it"]],
+  [
+    "--fixed-schedule --input-file p --fixed-schedule-auto-offset --fixed-schedule-start-offset 5",
+    ["--fixed-schedule-auto-offset: not together with --fixed-schedule-start-offset"],
+  ],
+  ["--replay-speedup 2", ["--replay-speedup 2: needs --input-file beside it"]],
+  ["--user-centric-rate 2", ["--user-centric-rate 2: needs --num-users beside it"]],
+  ["--num-users 2", ["--num-users 2: needs --user-centric-rate beside it"]],
+  ["--user-centric-rate 2 --num-users 2 --request-rate 3", ["--user-centric-rate 2: not together with --request-rate"]],
   ["--osl-stddev 5", ["--osl-stddev 5: needs --osl beside it"]],
   ["--isl 9 --isl-stddev -2", ["--isl-stddev -2: expected a number of at least 0"]],
   ["--random-seed 18446744073709551616", ["--random-seed 18446744073709551616: expected an integer from 0 to 2^64 − 1"]],
@@ -616,10 +686,10 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--xyzzy 5 6", ["--xyzzy: unknown option"]],
   ["stray", ["stray: unexpected argument"]],
   [
-    "--isl x --fixed-schedule --osl 0 --request-rte 3 --arrival-pattern constant",
+    "--isl x --goodput --osl 0 --request-rte 3 --arrival-pattern constant",
     [
       "--isl x: expected a number from 1 to 10000000",
-      "--fixed-schedule: unknown option",
+      "--goodput: unknown option",
       "--osl 0: expected a number from 1 to 10000000",
       "--request-rte: unknown option, did you mean --request-rate?",
     ],

@@ -350,7 +350,7 @@ describe("the draws of a phase", () => {
     const draws = new PhaseDraws(spec({ conversations: { ...conversationsOf(2), turn } }), 0);
     const first = draws.firstTurn(0) as Draft;
     expect(first).to.include({ cancelAfterNs: 9, targetIndex: 2, maxOutputTokensOverride: 1 });
-    expect(draws.nextTurn({ ...first, id: 1 }, 0)).to.include({ turn: 1, index: 1, sessionId: first.sessionId });
+    expect(draws.nextTurn({ ...first, id: 1 }, 0, 0)).to.include({ turn: 1, index: 1, sessionId: first.sessionId });
     draws.redraw({ ...first, id: 1 });
     draws.firstTurn(0);
     expect(asked).to.deep.equal([0, 1]);

@@ -857,7 +857,7 @@ export declare type PhaseSpec = Message<"assay.common.v1.PhaseSpec"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * When no more is issued; the first condition that holds ends it. At least one.
+   * When no more is issued; the first condition that holds ends it. At least one but under a schedule, which ends by itself.
    *
    * @generated from field: assay.common.v1.StopSpec stop = 7;
    */
@@ -897,6 +897,13 @@ export declare type PhaseSpec = Message<"assay.common.v1.PhaseSpec"> & {
    * @generated from field: bool is_seamless = 12;
    */
   isSeamless: boolean;
+
+  /**
+   * Load in place of the other, where the first conversation of the dataset's file has a timestamp. Unset: the other in any case.
+   *
+   * @generated from field: assay.common.v1.ScheduleLoad preferred_schedule = 20;
+   */
+  preferredSchedule?: ScheduleLoad | undefined;
 };
 
 /**
@@ -1058,45 +1065,60 @@ export declare type RatePoint = Message<"assay.common.v1.RatePoint"> & {
 export declare const RatePointSchema: GenMessage<RatePoint>;
 
 /**
- * The dataset's own timestamps.
+ * The dataset's own timestamps: every conversation once, its first turn at its time. A later turn is due at its own timestamp or,
+ * without one, its pause after the answer before; never before that answer. It ends where the dataset does.
  *
  * @generated from message assay.common.v1.ScheduleLoad
  */
 export declare type ScheduleLoad = Message<"assay.common.v1.ScheduleLoad"> & {
   /**
-   * First timestamp replayed, in ms; becomes the zero of the schedule.
+   * First timestamp of a first turn that is replayed, in ms, included; becomes the zero of the schedule. Not with `auto_offset`.
    *
    * @generated from field: optional double start_offset_ms = 1;
    */
   startOffsetMs?: number | undefined;
 
   /**
-   * Last timestamp replayed, in ms.
+   * Last timestamp that is replayed, in ms, included.
    *
    * @generated from field: optional double end_offset_ms = 2;
    */
   endOffsetMs?: number | undefined;
 
   /**
-   * The first timestamp is the zero of the schedule.
+   * The first timestamp that is replayed is the zero of the schedule. Otherwise it is `start_offset_ms`, or 0.
    *
    * @generated from field: bool auto_offset = 3;
    */
   autoOffset: boolean;
 
   /**
-   * Divides all gaps. Default: 1.
+   * Divides all times and pauses. Above 0. Default: 1.
    *
    * @generated from field: optional double speedup = 4;
    */
   speedup?: number | undefined;
 
   /**
-   * Longest gap kept, in seconds.
+   * Longest time, after the speed-up, in which nothing is due, in seconds; longer ones are cut to it. Above 0. Unset: as they are.
    *
    * @generated from field: optional double idle_gap_cap_sec = 5;
    */
   idleGapCapSec?: number | undefined;
+
+  /**
+   * Most at once, over all workers; what is due without a place waits. Unset: no ceiling.
+   *
+   * @generated from field: optional uint32 concurrency_ceiling = 6;
+   */
+  concurrencyCeiling?: number | undefined;
+
+  /**
+   * What the ceiling counts. Default: session.
+   *
+   * @generated from field: assay.common.v1.ConcurrencyUnit ceiling_unit = 7;
+   */
+  ceilingUnit: ConcurrencyUnit;
 };
 
 /**
@@ -1106,24 +1128,39 @@ export declare type ScheduleLoad = Message<"assay.common.v1.ScheduleLoad"> & {
 export declare const ScheduleLoadSchema: GenMessage<ScheduleLoad>;
 
 /**
- * Users who wait between their turns.
+ * Users who wait between their turns: each sends once every users/rate seconds, or when its answer has come where that is later. The
+ * phase begins with users of all ages, and who is done is replaced on an absolute schedule. The dataset's own pauses have no effect.
  *
  * @generated from message assay.common.v1.UserCentricLoad
  */
 export declare type UserCentricLoad = Message<"assay.common.v1.UserCentricLoad"> & {
   /**
-   * Users at once.
+   * Users at once, at least 1.
    *
    * @generated from field: uint32 users = 1;
    */
   users: number;
 
   /**
-   * Requests per second of all users together.
+   * Requests per second of all users together, above 0.
    *
    * @generated from field: double rate_per_sec = 2;
    */
   ratePerSec: number;
+
+  /**
+   * Most at once, over all workers; what is due without a place waits. Unset: no ceiling.
+   *
+   * @generated from field: optional uint32 concurrency_ceiling = 3;
+   */
+  concurrencyCeiling?: number | undefined;
+
+  /**
+   * What the ceiling counts. Default: session.
+   *
+   * @generated from field: assay.common.v1.ConcurrencyUnit ceiling_unit = 4;
+   */
+  ceilingUnit: ConcurrencyUnit;
 };
 
 /**

@@ -641,6 +641,14 @@ export declare type DatasetHandle = Message<"assay.controller.v1.DatasetHandle">
    * @generated from field: bytes turn_delays = 7;
    */
   turnDelays: Uint8Array;
+
+  /**
+   * Moments of the turns in the dataset's own schedule: one varint a turn, conversations in order; 0: it has none, else 1 more than
+   * the difference in microseconds to the moment before, in zigzag. Empty: no turn has any.
+   *
+   * @generated from field: bytes turn_timestamps = 8;
+   */
+  turnTimestamps: Uint8Array;
 };
 
 /**

@@ -226,6 +226,34 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: string format = 12;
    */
   format: string;
+
+  /**
+   * Whether the first conversation begins with a timestamp.
+   *
+   * @generated from field: bool begins_with_timestamp = 13;
+   */
+  beginsWithTimestamp: boolean;
+
+  /**
+   * Conversations whose first turn has a timestamp.
+   *
+   * @generated from field: uint64 timed_conversations = 14;
+   */
+  timedConversations: bigint;
+
+  /**
+   * The least and the greatest timestamp of a first turn, in ms; 0: none has any.
+   *
+   * @generated from field: double first_timestamp_ms = 15;
+   */
+  firstTimestampMs: number;
+
+  /**
+   * See `first_timestamp_ms`.
+   *
+   * @generated from field: double last_timestamp_ms = 16;
+   */
+  lastTimestampMs: number;
 };
 
 /**

@@ -15,7 +15,6 @@ import {
   Overload,
   type PhaseSpec,
   type RampSpec,
-  type RateLoad,
   type RunSpec,
   RunSpecSchema,
   Sampling,
@@ -30,6 +29,7 @@ import {
   WorkerSpecSchema,
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultEncoding } from "../../../common/tokenizer/source.ts";
+import { runName } from "./run-name.ts";
 
 const defaultUrl = "http://localhost:8000";
 const defaultRequestTimeoutSec = 21_600;
@@ -124,9 +124,19 @@ function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {
     if (load.value.overload === Overload.UNSPECIFIED) load.value.overload = Overload.QUEUE;
   }
   for (const ramp of phase.ramps) addRampDefaults(ramp, load);
+  for (const timed of [
+    load.case === "schedule" || load.case === "userCentric" ? load.value : undefined,
+    phase.preferredSchedule,
+  ]) {
+    if (timed?.concurrencyCeiling !== undefined && timed.ceilingUnit === ConcurrencyUnit.UNSPECIFIED) {
+      timed.ceilingUnit = ConcurrencyUnit.SESSION;
+    }
+  }
+  if (load.case === "schedule") load.value.speedup ??= 1;
+  if (phase.preferredSchedule !== undefined) phase.preferredSchedule.speedup ??= 1;
   // A phase that ends by a count alone waits for every answer: then the request's own limit bounds the wait.
-  // So does a warm-up: what is measured begins when all of it has been answered.
-  const waitsForAll = stop?.durationSec === undefined || phase.kind === PhaseKind.WARMUP;
+  // So does a warm-up: what is measured begins when all of it has been answered. And so do users, as in AIPerf.
+  const waitsForAll = stop?.durationSec === undefined || phase.kind === PhaseKind.WARMUP || load.case === "userCentric";
   phase.graceSec ??= waitsForAll ? requestTimeoutSec + timeoutMarginSec : defaultGraceSec;
 }
 
@@ -144,25 +154,4 @@ function withoutBurst(load: PhaseSpec["load"]): PhaseSpec["load"] {
   const isAlone = ratePerSec === 0 && series.length === 0 && bursts === undefined && smoothness === undefined;
   if (limit === undefined || !isAlone || overload === Overload.DROP) return load;
   return { case: "concurrency", value: create(ConcurrencyLoadSchema, { limit, unit }) };
-}
-
-function rateName({ ratePerSec, bursts, series, concurrencyCeiling }: RateLoad): string {
-  const ceiling = concurrencyCeiling === undefined ? "" : `concurrency${concurrencyCeiling}-`;
-  if (bursts !== undefined) return `${ceiling}bursts${bursts.size}`;
-  return `${ceiling}${series.length > 0 ? "request_rate_series" : `request_rate${ratePerSec}`}`;
-}
-
-/** AIPerf's rule for folder names: model, endpoint and the stimulus of the first measured phase. */
-function runName(spec: RunSpec): string {
-  const model = (spec.models[0] ?? "model").replaceAll("/", "_") + (spec.models.length > 1 ? "_multi" : "");
-  const phase = spec.phases.find((candidate) => candidate.kind === PhaseKind.PROFILING) ?? spec.phases[0];
-  const load = phase?.load;
-  const stimulus =
-    load?.case === "concurrency"
-      ? `concurrency${load.value.limit}`
-      : load?.case === "rate"
-        ? rateName(load.value)
-        : (load?.case ?? "load");
-  const type = spec.endpoint?.type ?? "chat";
-  return `${model}-${builtInEndpoints.names.includes(type) ? `openai-${type}` : type}-${stimulus}`;
 }

@@ -4,6 +4,7 @@ import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
 import { checkRamps } from "./ramp-violations.ts";
 import { checkRate } from "./rate-violations.ts";
+import { checkSchedule, checkUserCentric } from "./session-load-violations.ts";
 import { checkStop } from "./stop-violations.ts";
 
 export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
@@ -14,11 +15,14 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   );
   demand(phase.kind !== PhaseKind.UNSPECIFIED, `${at}.kind`, "must be warmup or profiling");
   const { load } = phase;
-  demand(load.case !== undefined, `${at}.load`, "a load is needed: a concurrency or a rate");
+  demand(load.case !== undefined, `${at}.load`, "a load is needed: a concurrency, a rate, a schedule or users");
   if (load.case === "concurrency") {
     demand(load.value.limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${load.value.limit}`);
   }
   if (load.case === "rate") checkRate(load.value, `${at}.rate`, demand);
+  if (load.case === "schedule") checkSchedule(load.value, `${at}.schedule`, demand);
+  if (load.case === "userCentric") checkUserCentric(load.value, `${at}.user_centric`, demand);
+  if (phase.preferredSchedule !== undefined) checkSchedule(phase.preferredSchedule, `${at}.preferred_schedule`, demand);
   checkStop(phase, at, demand);
   checkCancellation(phase, at, demand);
   checkRamps(phase, at, demand);

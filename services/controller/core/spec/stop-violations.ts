@@ -5,10 +5,12 @@ import type { Demand } from "./demand.ts";
 const mostCounted = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** What ends a phase. */
-export function checkStop({ stop, kind }: PhaseSpec, at: string, demand: Demand): void {
+export function checkStop({ stop, kind, load, preferredSchedule }: PhaseSpec, at: string, demand: Demand): void {
   const { requestCount, sessionCount, durationSec, failedRequestShare } = stop ?? {};
   const isEnding = requestCount !== undefined || sessionCount !== undefined || durationSec !== undefined;
-  demand(isEnding, `${at}.stop`, "a request count, a session count or a duration is needed");
+  // A schedule ends by itself; where one is preferred, the other load gets its end once it is known whether there is one.
+  const endsItself = load.case === "schedule" || preferredSchedule !== undefined;
+  demand(isEnding || endsItself, `${at}.stop`, "a request count, a session count or a duration is needed");
   for (const [name, count] of [
     ["request_count", requestCount],
     ["session_count", sessionCount],

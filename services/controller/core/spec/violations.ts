@@ -9,6 +9,7 @@ import { defaultScrapeMs } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
 import { checkPhase } from "./phase-violations.ts";
 import { checkPrefill } from "./prefill-violations.ts";
+import { checkSessionData } from "./session-load-violations.ts";
 import { checkTarget } from "./target-violations.ts";
 
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
@@ -26,6 +27,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
   checkDataset(spec, demand);
+  checkSessionData(spec, demand);
   demand(spec.phases.length > 0, "phases", "at least one phase is needed");
   const names = new Set<string>();
   spec.phases.forEach((phase, index) => {

@@ -20,11 +20,15 @@ export function warningsOf(spec: RunSpec): string[] {
   const source = spec.dataset?.source;
   const synthetic = source?.case === "synthetic" ? source.value : undefined;
   const isSingleTurn = (synthetic?.turns?.mean ?? 1) === 1 && (synthetic?.turns?.stddev ?? 0) === 0;
-  if (isSingleTurn && ((synthetic?.turnDelayMs?.mean ?? 0) > 0 || (synthetic?.turnDelayMs?.stddev ?? 0) > 0)) {
+  const hasPauses = (synthetic?.turnDelayMs?.mean ?? 0) > 0 || (synthetic?.turnDelayMs?.stddev ?? 0) > 0;
+  if (isSingleTurn && hasPauses) {
     warnings.push("pauses between turns have no effect: every conversation has one turn");
   }
   if (spec.workers?.pacing === "precise" && !spec.phases.some(isPacedByWorkers)) {
     warnings.push("precise pacing changes nothing: no phase sends by the clock alone");
+  }
+  if (hasPauses && spec.phases.some(({ load }) => load.case === "userCentric")) {
+    warnings.push("pauses between turns have no effect on users: their number and rate say when a turn follows");
   }
   if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
   return warnings;

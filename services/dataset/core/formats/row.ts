@@ -21,6 +21,8 @@ export interface RowTurn {
   readonly extraInputs: JsonObject | undefined;
   /** Pause before the turn, after the one before returned; 0: none. */
   readonly delayMs: number;
+  /** Moment in the file's own schedule; undefined: it has none. */
+  readonly timestampMs: number | undefined;
 }
 
 /** Why a row cannot be carried out. */

@@ -5,10 +5,11 @@
 import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import { maxTimestampMs } from "../../../common/turn-timestamps.ts";
 import { isGiven, isName, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 
-const carriedOut = ["text", "texts", "role", "output_length", "delay", "extra", "model"] as const;
-const refused = ["image", "images", "image_uuids", "audio", "audios", "video", "videos", "timestamp"] as const;
+const carriedOut = ["text", "texts", "role", "output_length", "timestamp", "delay", "extra", "model"] as const;
+const refused = ["image", "images", "image_uuids", "audio", "audios", "video", "videos"] as const;
 
 /** Every field of a turn. */
 export const turnFields: readonly string[] = [...carriedOut, ...refused];
@@ -32,6 +33,7 @@ export function readTurn(fields: JsonObject): { readonly turn: RowTurn } | { rea
       // Parsed from JSON, so that nothing else can be in it.
       extraInputs: isJsonObject(fields.extra) ? (fields.extra as JsonFields) : undefined,
       delayMs: numberOf(fields.delay) ?? 0,
+      timestampMs: numberOf(fields.timestamp),
     },
   };
 }
@@ -43,6 +45,7 @@ function problemOf(fields: JsonObject): RowProblem | undefined {
     const value = fields[field];
     if (isGiven(value) && !isRight(value)) return { field, message: `expected ${expected}, got ${shownValue(value)}` };
   }
+  if (fields.timestamp && fields.delay) return { field: "delay", message: "timestamp and delay cannot be set together" };
   if (fields.text && isGiven(fields.texts)) return { field: "texts", message: "text and texts cannot be set together" };
   const texts = textsOf(fields);
   if (texts === undefined) return { field: "texts", message: `expected texts, got ${shownValue(fields.texts)}` };
@@ -66,6 +69,11 @@ const rules: readonly Rule[] = [
   ],
   ["model", "a text that is not empty", isName],
   ["output_length", `a whole number from 1 to ${maxTokens}`, isLength],
+  [
+    "timestamp",
+    `a number from 0 to ${maxTimestampMs}`,
+    (value) => typeof value === "number" && value >= 0 && value <= maxTimestampMs,
+  ],
   ["delay", `a number from 0 to ${maxDelayMs}`, (value) => typeof value === "number" && value >= 0 && value <= maxDelayMs],
   ["extra", `an object of at most ${maxExtraChars} characters`, isExtra],
 ];

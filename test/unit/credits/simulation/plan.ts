@@ -2,7 +2,15 @@ import type { Random } from "./clockwork.ts";
 
 /** One phase of a simulated run. Times in ms. */
 export interface PlannedPhase {
-  readonly load: "closed" | "open" | "ceiling_queue" | "ceiling_drop";
+  readonly load:
+    | "closed"
+    | "open"
+    | "ceiling_queue"
+    | "ceiling_drop"
+    | "schedule"
+    | "schedule_ceiling"
+    | "users"
+    | "users_ceiling";
   readonly concurrency: number;
   /** Of a closed loop. */
   readonly unit: "session" | "request";
@@ -144,17 +152,37 @@ function mixedPlan(seed: number, random: Random): Plan {
   };
 }
 
+const timetables = ["schedule", "schedule_ceiling", "users", "users_ceiling"] as const;
+
+/** The dataset's own times. */
+export function isSchedule(load: PlannedPhase["load"]): boolean {
+  return load === "schedule" || load === "schedule_ceiling";
+}
+
+/** Arrivals by a rate that can be changed. */
+export function hasRate(load: PlannedPhase["load"] | undefined): boolean {
+  return load === "open" || load === "ceiling_queue" || load === "ceiling_drop";
+}
+
+/** Requests at once are bounded. */
+export function isBounded(load: PlannedPhase["load"]): boolean {
+  return load !== "open" && load !== "schedule" && load !== "users";
+}
+
 function randomPhase(random: Random): PlannedPhase {
   const upTo = (n: number) => Math.floor(random() * n);
   const pick = <Item>(items: readonly Item[]): Item => items[upTo(items.length)] as Item;
-  const load = pick(["closed", "closed", "closed", "open", "ceiling_queue", "ceiling_drop"] as const);
-  const stop = pick(["count", "count", "sessions", "duration", "both"] as const);
+  const load = pick(["closed", "closed", "closed", "open", "ceiling_queue", "ceiling_drop", ...timetables] as const);
+  // A schedule has its own end; a count of requests that it does not have cannot be reached.
+  const stop = isSchedule(load)
+    ? pick(["none", "none", "sessions", "duration"] as const)
+    : pick(["count", "count", "sessions", "duration", "both"] as const);
   const maxTurns = random() < 0.4 ? 2 + upTo(3) : 1;
   return {
     load,
     concurrency: pick([1, 1, 2, 3, 5]),
     unit: random() < 0.3 ? "request" : "session",
-    prefill: load !== "open" && random() < 0.15 ? 1 + upTo(2) : undefined,
+    prefill: isBounded(load) && random() < 0.15 ? 1 + upTo(2) : undefined,
     ratePerSec: pick([5, 20, 60]),
     requestCount: stop === "count" || stop === "both" ? pick([1, 3, 10, 30]) : undefined,
     sessionCount: stop === "sessions" ? pick([1, 3, 10]) : undefined,

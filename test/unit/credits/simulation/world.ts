@@ -15,15 +15,19 @@ import {
   type RecordKey,
 } from "../../../../services/records-manager/core/accounts.ts";
 import { CommitAcks } from "../../../../services/records-manager/core/commit-acks.ts";
+import type { DatasetShape } from "../../../../services/timing/core/dataset-shape.ts";
+import { type FixedSchedule, fixedSchedule } from "../../../../services/timing/core/fixed-schedule.ts";
 import type { LoadChange } from "../../../../services/timing/core/load-change.ts";
 import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
+import type { Pacer } from "../../../../services/timing/core/pacers/pacer.ts";
 import { poissonPacer } from "../../../../services/timing/core/pacers/poisson.ts";
-import type { PhaseSpec } from "../../../../services/timing/core/phase.ts";
+import type { ConversationDraw, Load, PhaseSpec } from "../../../../services/timing/core/phase.ts";
 import { createTimingCore, type PhaseReport, type TimingCore } from "../../../../services/timing/core/timing.ts";
+import { userCentricLoad } from "../../../../services/timing/core/user-centric.ts";
 import { type CreditWorker, createCreditWorker } from "../../../../services/worker/core/credit-worker.ts";
 import { Outbox } from "../../../../services/worker/core/outbox.ts";
 import { Connection, MS, Process, type Random, Scheduler, SEC, seededRandom } from "./clockwork.ts";
-import type { Fault, Plan, PlannedPhase } from "./plan.ts";
+import { type Fault, hasRate, isBounded, isSchedule, type Plan, type PlannedPhase } from "./plan.ts";
 
 const RUN = "run-1";
 /** Longest that a request's socket takes to close after the worker wants it closed; with the way to the target below the lease terms' 0.9 s. */
@@ -343,7 +347,7 @@ class World {
       this.#phases.push(truth);
       this.#log(() => `T: phase ${index} starts, ${JSON.stringify(planned)}`);
       if (planned.durationMs !== undefined) truth.stoppedNs = this.#timingProcess.trueAt(now + planned.durationMs * MS);
-      this.#wantAllowed(planned.load === "open" ? Number.POSITIVE_INFINITY : planned.concurrency);
+      this.#wantAllowed(isBounded(planned.load) ? planned.concurrency : Number.POSITIVE_INFINITY);
       this.#timing.startPhase(this.#specOf(index, planned, truth), now);
     });
   }
@@ -352,17 +356,13 @@ class World {
     const rate = planned.ratePerSec;
     const pacer = () =>
       index % 2 === 0 ? constantPacer(rate) : poissonPacer(rate, { exponential: () => -Math.log(1 - this.#random()) });
-    const { concurrency, prefill } = planned;
+    const timetable = this.#timetableOf(planned);
+    const { prefill } = planned;
     return {
       index,
       name: `phase-${index}`,
       kind: "profiling",
-      load:
-        planned.load === "closed"
-          ? { kind: "closed", concurrency, unit: planned.unit }
-          : planned.load === "open"
-            ? { kind: "open", pacer: pacer() }
-            : { kind: "ceiling", pacer: pacer(), concurrency, overload: planned.load === "ceiling_drop" ? "drop" : "queue" },
+      load: timetable?.load ?? this.#loadOf(planned, pacer()),
       ...(prefill === undefined ? {} : { prefill }),
       isSeamless: planned.isSeamless,
       stop: {
@@ -374,13 +374,63 @@ class World {
       conversations: {
         isMultiTurn: planned.maxTurns > 1,
         draw: (session) => {
-          const turns = 1 + Math.floor(this.#random() * planned.maxTurns);
-          truth.askedTurns += turns;
-          return { conversation: session % 7, turns };
+          const drawn = timetable === undefined ? this.#drawnOf(planned, session) : timetable.draw(session);
+          truth.askedTurns += drawn?.turns ?? 0;
+          return drawn;
         },
         delayNs: () => planned.turnDelayMs * MS,
       },
     };
+  }
+
+  #drawnOf(planned: PlannedPhase, session: number): ConversationDraw {
+    return { conversation: session % 7, turns: 1 + Math.floor(this.#random() * planned.maxTurns) };
+  }
+
+  #loadOf(planned: PlannedPhase, pacer: Pacer): Load {
+    const { concurrency, unit } = planned;
+    switch (planned.load) {
+      case "closed":
+        return { kind: "closed", concurrency, unit };
+      case "open":
+        return { kind: "open", pacer };
+      default:
+        return {
+          kind: "ceiling",
+          pacer,
+          concurrency,
+          unit,
+          overload: planned.load === "ceiling_drop" ? "drop" : "queue",
+        };
+    }
+  }
+
+  /** Sessions with times of their own; undefined: the load has none. */
+  #timetableOf(planned: PlannedPhase): Pick<FixedSchedule, "load" | "draw"> | undefined {
+    const { load, concurrency: limit, unit, ratePerSec, turnDelayMs, maxTurns } = planned;
+    if (!isSchedule(load) && load !== "users" && load !== "users_ceiling") return undefined;
+    const turns = Array.from({ length: 10 }, () => 1 + Math.floor(this.#random() * maxTurns));
+    // Times out of order, some of them equal, and later turns with a time or a pause.
+    const timesUs = turns.map((count) =>
+      Array.from({ length: count }, (_, turn) => (turn > 0 && this.#random() < 0.5 ? Number.NaN : this.#timeUs())),
+    );
+    const dataset: DatasetShape = {
+      conversations: turns.length,
+      turnsOf: (conversation) => turns[conversation]!,
+      isMultiTurn: maxTurns > 1,
+      delayNs: () => turnDelayMs * MS,
+      timestampUs: (conversation, turn) => timesUs[conversation]![turn]!,
+      order: "sequential",
+      samplingSeed: 1,
+    };
+    const concurrency = isBounded(load) ? limit : Number.POSITIVE_INFINITY;
+    if (isSchedule(load)) return fixedSchedule(dataset, { isAutoOffset: this.#random() < 0.5, concurrency, unit });
+    const conversationOf = (user: number): number => user % turns.length;
+    return userCentricLoad(dataset, { users: 1 + (limit % 4), ratePerSec, conversationOf, concurrency, unit });
+  }
+
+  #timeUs(): number {
+    return Math.floor(this.#random() * 20) * 50_000;
   }
 
   /** The limit that the target's count is held against: a raise at once, a cut when timing counts it as done and the last closing has arrived. */
@@ -456,6 +506,9 @@ class World {
     const used = counts.sent + counts.lost + counts.dropped;
     if (requestCount !== undefined && used !== requestCount)
       this.#fail(`P1 asked ${requestCount}, sent + lost + dropped = ${used}`);
+    if (isSchedule(truth.planned.load) && sessionCount === undefined && used + abandonedTurns !== truth.askedTurns) {
+      this.#fail(`P1 a schedule of ${truth.askedTurns} turns, sent + lost + dropped + abandoned = ${used + abandonedTurns}`);
+    }
     if (sessionCount !== undefined && truth.planned.load !== "ceiling_drop" && used + abandonedTurns !== truth.askedTurns) {
       this.#fail(`P1 asked ${truth.askedTurns} turns, sent + lost + dropped + abandoned = ${used + abandonedTurns}`);
     }
@@ -1003,14 +1056,14 @@ class World {
       case "set_concurrency":
         this.#inTiming((now) => {
           const truth = this.#phases.at(-1);
-          if (truth === undefined || truth.planned.load === "open" || truth.returnedNs < Number.POSITIVE_INFINITY) return;
+          if (truth === undefined || !isBounded(truth.planned.load) || truth.returnedNs < Number.POSITIVE_INFINITY) return;
           if (!this.#adjust({ concurrency: fault.concurrency }, now)) return;
           this.#wantAllowed(fault.concurrency);
         });
         return;
       case "set_rate":
         this.#inTiming((now) => {
-          if (this.#phases.at(-1)?.planned.load !== "closed") this.#adjust({ ratePerSec: fault.ratePerSec }, now);
+          if (hasRate(this.#phases.at(-1)?.planned.load)) this.#adjust({ ratePerSec: fault.ratePerSec }, now);
         });
         return;
       case "pause":

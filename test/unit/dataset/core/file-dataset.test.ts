@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { unpackDelaysNs } from "../../../../services/common/turn-delays.ts";
+import { unpackTimestampsUs } from "../../../../services/common/turn-timestamps.ts";
 import { fileDataset, summarizeFile } from "../../../../services/dataset/core/file-dataset.ts";
 import { FileLoad } from "../../../../services/dataset/core/file-load.ts";
 import { lookUpTurn } from "../../../../services/dataset/core/turns.ts";
@@ -75,9 +76,28 @@ describe("a file as a dataset", () => {
     expect(summarizeFile(chats, { seed: 1, outputTokens: undefined }).turnsEach).to.equal(3);
   });
 
+  it("tells the moments that its rows name, and how many conversations begin with one", () => {
+    const timed = loaded(
+      { text: "a", session_id: "s", timestamp: 500 },
+      { text: "b" },
+      { text: "c", session_id: "s", timestamp: 900.5 },
+      { text: "d", timestamp: 20 },
+    );
+    const dataset = fileDataset(timed, { seed: 1, outputTokens: undefined });
+    expect(lookUpTurn(dataset, 0, 1)).to.have.nested.property("turn.timestampMs", 900.5);
+    expect(lookUpTurn(dataset, 1, 0)).to.not.have.nested.property("turn.timestampMs");
+    const { schedule } = summarizeFile(timed, { seed: 1, outputTokens: undefined });
+    expect(schedule).to.deep.include({ isBegun: true, timedConversations: 2, firstMs: 20, lastMs: 500 });
+    const times = unpackTimestampsUs(schedule?.turnTimestamps ?? new Uint8Array(0), 4);
+    expect([...times]).to.deep.equal([500e3, 900.5e3, Number.NaN, 20e3]);
+    const late = loaded({ text: "a" }, { text: "b", timestamp: 0 });
+    const begun = summarizeFile(late, { seed: 1, outputTokens: undefined }).schedule;
+    expect(begun).to.deep.include({ isBegun: false, timedConversations: 1, firstMs: 0, lastMs: 0 });
+  });
+
   it("is summed up without reading its rows again", () => {
     const empty = { ...file, turns: { ...file.turns, arenas: [] } };
-    const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0) };
+    const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0), schedule: undefined };
     const equal = { conversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
     const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>
       summarizeFile(empty, { seed: 1, outputTokens });

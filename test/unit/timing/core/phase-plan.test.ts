@@ -167,8 +167,30 @@ describe("the plan of a phase", () => {
     expect(planOf({ load }).conversations.turn?.({ index: 0 } as never).cancelAfterNs).to.equal(undefined);
   });
 
+  it("plays a file's schedule, every conversation once, whatever was drawn before, below a ceiling where there is one", () => {
+    const timed = { ...DATASET, timestampUs: (conversation: number) => (3 - conversation) * 1e6 };
+    const value = { autoOffset: true, speedup: 2, concurrencyCeiling: 4, ceilingUnit: ConcurrencyUnit.REQUEST };
+    const spec = create(RunSpecSchema, { phases: [{ name: "p", load: { case: "schedule", value } }] });
+    const { load, stop, conversations } = planPhase(spec, 0, timed, 7);
+    if (load.kind !== "timetable") expect.fail(`a ${load.kind} load`);
+    expect([load.concurrency, load.unit, stop]).to.deep.equal([4, "request", {}]);
+    expect([0, 1, 2].map(() => load.pacer.nextDueNs() / 1e9)).to.deep.equal([0, 0.5, 1]);
+    expect([0, 1, 2, 3].map((session) => conversations.draw(session)?.conversation)).to.deep.equal([2, 1, 0, undefined]);
+  });
+
+  it("plays users, who go on with the conversations where the phase before stopped", () => {
+    const value = { users: 2, ratePerSec: 1 };
+    const spec = create(RunSpecSchema, { phases: [{ name: "p", load: { case: "userCentric", value } }] });
+    const { load, conversations } = planPhase(spec, 0, DATASET, 1);
+    if (load.kind !== "timetable") expect.fail(`a ${load.kind} load`);
+    expect(load.concurrency).to.equal(Number.POSITIVE_INFINITY);
+    const first = load.pacer.nextDueNs();
+    // Who is new at the start has come last.
+    expect([first, conversations.draw(0)?.conversation]).to.deep.equal([0, 2]);
+  });
+
   it("is refused where there is no such phase, or no load that is played", () => {
     expect(() => planPhase(create(RunSpecSchema), 2, DATASET, 0)).to.throw("there is no phase 2");
-    expect(() => planOf({ load: { case: "schedule", value: {} } })).to.throw("phase profiling has no load");
+    expect(() => planOf({})).to.throw("phase profiling has no load");
   });
 });

@@ -24,7 +24,7 @@ describe("a row of multi_turn", () => {
       session_id: "s",
       turns: [{ text: "a" }, { texts: ["b"], role: "user", delay: 500, output_length: 9, model: "m", extra: { seed: 1 } }],
     });
-    const nothing = { maxOutputTokens: undefined, model: undefined, extraInputs: undefined, delayMs: 0 };
+    const nothing = { maxOutputTokens: undefined, model: undefined, extraInputs: undefined, delayMs: 0, timestampMs: undefined };
     expect(row).to.deep.equal({
       sessionId: "s",
       turns: [
@@ -35,6 +35,7 @@ describe("a row of multi_turn", () => {
           model: "m",
           extraInputs: { seed: 1 },
           delayMs: 500,
+          timestampMs: undefined,
         },
       ],
       unknownFields: [],
@@ -57,6 +58,7 @@ describe("a row of multi_turn", () => {
     ["it is all there is", {}, []],
     ["it names an output length", { output_length: 5 }, [{ text: "a" }]],
     ["it has extra inputs", { extra: {} }, [{ text: "a" }]],
+    ["it has a timestamp", { timestamp: 0 }, [{ text: "a" }]],
     ["it has a pause, even none", { delay: 0 }, [{ text: "a" }]],
   ] as const) {
     it(`has it as a turn of its own where ${what}`, () => {

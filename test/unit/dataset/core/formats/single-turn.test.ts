@@ -24,6 +24,7 @@ describe("a row of single_turn", () => {
           model: undefined,
           extraInputs: undefined,
           delayMs: 0,
+          timestampMs: undefined,
         },
       ],
       unknownFields: [],
@@ -32,7 +33,7 @@ describe("a row of single_turn", () => {
 
   it("says role, output length, model, session and extra inputs", () => {
     const extra = { seed: 1, stop: ["\\ud83d"], nested: { deep: [null] } };
-    const said = { text: "a", role: "system", output_length: 9, model: "m", session_id: "s", extra, delay: 1.5 };
+    const said = { text: "a", role: "system", output_length: 9, model: "m", session_id: "s", extra, delay: 1.5, timestamp: 0 };
     const row = rowOf({ type: "single_turn", ...said });
     expect(row.sessionId).to.equal("s");
     expect(row.turns).to.deep.equal([
@@ -42,6 +43,7 @@ describe("a row of single_turn", () => {
         model: "m",
         extraInputs: extra,
         delayMs: 1.5,
+        timestampMs: 0,
       },
     ]);
   });
@@ -68,7 +70,9 @@ describe("a row of single_turn", () => {
     ...["images", "image_uuids", "audios", "videos"].map(
       (field) => [{ text: "a", [field]: ["x"] }, `${field}: not supported by this version`] as const,
     ),
-    [{ text: "a", timestamp: 0 }, "timestamp: not supported by this version"],
+    [{ text: "a", timestamp: "0" }, 'timestamp: expected a number from 0 to 4000000000000, got "0"'],
+    [{ text: "a", timestamp: -1 }, "timestamp: expected a number from 0 to 4000000000000, got -1"],
+    [{ text: "a", timestamp: 1, delay: 1 }, "delay: timestamp and delay cannot be set together"],
     [{ text: "a", delay: "5" }, 'delay: expected a number from 0 to 604800000, got "5"'],
     [{ text: "a", delay: -5 }, "delay: expected a number from 0 to 604800000, got -5"],
     [{ texts: ["a", "b"] }, "texts: 2 texts in one turn are not supported by this version, one is"],

@@ -1,0 +1,154 @@
+/**
+ * Users who wait between their turns, as a timetable: `users` of them, each sending once every users/rate seconds, so that together
+ * they send at the rate. It begins in the midst of things: users have an age, so that some are nearly done and some have just come.
+ * Whoever is done is replaced on an absolute schedule, whatever the answers did.
+ */
+import { AssayError } from "../../common/errors.ts";
+import type { DatasetShape } from "./dataset-shape.ts";
+import type { Conversations, Load } from "./phase.ts";
+
+export interface UserCentricOptions {
+  readonly users: number;
+  /** Requests of all users together. */
+  readonly ratePerSec: number;
+  /** Conversation of the n-th user, counted in the order in which they come. */
+  readonly conversationOf: (user: number) => number;
+  /** Most at once; Infinity: no bound. */
+  readonly concurrency: number;
+  readonly unit: "session" | "request";
+}
+
+export interface UserCentricLoad {
+  readonly load: Load & { readonly kind: "timetable" };
+  readonly draw: Conversations["draw"];
+}
+
+/** One user to come. */
+interface User {
+  /** In steps of 1/rate after the start of the phase. Whole numbers, so that nothing drifts. */
+  readonly step: number;
+  /** Order of coming, from 0; undefined: a replacement, counted when it comes. */
+  readonly ordinal: number | undefined;
+  /** Turns that are left of its life; undefined: all of its conversation. */
+  readonly turnsLeft: number | undefined;
+}
+
+/** Throws `invalid_argument` unless users ≥ 1 and rate > 0. */
+export function userCentricLoad(dataset: DatasetShape, options: UserCentricOptions): UserCentricLoad {
+  const { users, ratePerSec, conversationOf, concurrency, unit } = options;
+  if (!(users >= 1)) throw new AssayError("invalid_argument", `users must be at least 1, got ${users}`);
+  if (!(ratePerSec > 0)) throw new AssayError("invalid_argument", `rate must be > 0, got ${ratePerSec}`);
+  const stepNs = 1e9 / ratePerSec;
+  const initial = initialUsers(users, Math.round(meanTurns(dataset)));
+  const coming = new Coming(initial);
+  let arrived = initial.length;
+  let current: ReturnType<Conversations["draw"]>;
+  return {
+    load: {
+      kind: "timetable",
+      pacer: {
+        nextDueNs: () => {
+          const { step, ordinal = arrived++, turnsLeft } = coming.take();
+          const conversation = conversationOf(ordinal);
+          const turns = Math.min(turnsLeft ?? Number.POSITIVE_INFINITY, dataset.turnsOf(conversation));
+          current = { conversation, turns };
+          coming.add({ step: step + turns * users, ordinal: undefined, turnsLeft: undefined });
+          return step * stepNs;
+        },
+      },
+      laterDueNs: ({ dueNs }, { returnedNs }) => Math.max(returnedNs, dueNs + users * stepNs),
+      concurrency,
+      unit,
+    },
+    // The pacer is asked for a time right before its session is drawn.
+    draw: () => current,
+  };
+}
+
+/**
+ * The users at the start, in the order in which they come: one that is new at once, in place of the oldest, which is done; of the
+ * others the i-th has lived (users − i)/users of a life of `turns` − 1 gaps. They come one step apart from each other, neighbours in
+ * age far from neighbours in time.
+ */
+export function initialUsers(users: number, turns: number): readonly User[] {
+  const life = Math.max(1, turns - 1);
+  const spacing = greatestCommonDivisor(users, life) > 1 ? coprimeStep(users) : undefined;
+  const initial: User[] = [];
+  for (let i = 0; i < users; i++) {
+    const age = (users - i) * life;
+    const turnsLeft = life - Math.floor(age / users);
+    if (turnsLeft <= 0) continue;
+    const slot = spacing === undefined ? age % users : (i * spacing) % users;
+    initial.push({ step: users - slot, ordinal: initial.length, turnsLeft });
+  }
+  initial.push({ step: 0, ordinal: initial.length, turnsLeft: undefined });
+  return initial.sort((a, b) => a.step - b.step);
+}
+
+function meanTurns({ conversations, turnsOf }: DatasetShape): number {
+  let turns = 0;
+  for (let conversation = 0; conversation < conversations; conversation++) turns += turnsOf(conversation);
+  return turns / conversations;
+}
+
+/** Smallest step above 1 that meets every one of n places, going round; 1 where there is none. */
+function coprimeStep(n: number): number {
+  for (let step = 2; step < n; step++) if (greatestCommonDivisor(n, step) === 1) return step;
+  return 1;
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** Users to come, by step; those of the same step in the order in which they were added. A binary heap. */
+class Coming {
+  readonly #heap: { readonly user: User; readonly added: number }[] = [];
+  #added = 0;
+
+  constructor(users: readonly User[]) {
+    for (const user of users) this.add(user);
+  }
+
+  add(user: User): void {
+    const heap = this.#heap;
+    const entry = { user, added: this.#added++ };
+    let at = heap.length;
+    heap.push(entry);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent] as typeof entry;
+      if (!isBefore(entry, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = entry;
+  }
+
+  /** Takes the first; there always is one, since whoever comes is followed by a replacement. */
+  take(): User {
+    const heap = this.#heap;
+    const first = heap[0] as (typeof heap)[number];
+    const last = heap.pop() as (typeof heap)[number];
+    if (heap.length === 0) return first.user;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      const right = child + 1;
+      if (right < heap.length && isBefore(heap[right] as typeof last, heap[child] as typeof last)) child = right;
+      const below = heap[child] as typeof last;
+      if (!isBefore(below, last)) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = last;
+    return first.user;
+  }
+}
+
+type Entry = { readonly user: User; readonly added: number };
+
+function isBefore(one: Entry, other: Entry): boolean {
+  return one.user.step < other.user.step || (one.user.step === other.user.step && one.added < other.added);
+}

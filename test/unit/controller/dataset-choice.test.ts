@@ -1,0 +1,108 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { type PhaseSpecSchema, RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { DatasetInfoSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
+import { withDataset } from "../../../services/controller/core/spec/dataset-choice.ts";
+
+type PhaseInit = Exclude<MessageInitShape<typeof PhaseSpecSchema>, { $typeName: string }>;
+type InfoInit = Exclude<MessageInitShape<typeof DatasetInfoSchema>, { $typeName: string }>;
+
+function specOf(phase: PhaseInit) {
+  const given = create(RunSpecSchema, {
+    models: ["m"],
+    dataset: { source: { case: "file", value: { path: "/f.jsonl" } } },
+    phases: [{ name: "profiling", kind: PhaseKind.PROFILING, ...phase }],
+  });
+  return compileRunSpec(given, () => 1n).spec;
+}
+
+const infoOf = (info: InfoInit = {}) =>
+  create(DatasetInfoSchema, {
+    conversations: 5n,
+    turns: 5n,
+    beginsWithTimestamp: true,
+    timedConversations: 5n,
+    firstTimestampMs: 0,
+    lastTimestampMs: 900,
+    ...info,
+  });
+
+const preferring: PhaseInit = {
+  load: { case: "concurrency", value: { limit: 8 } },
+  preferredSchedule: { autoOffset: true, concurrencyCeiling: 8 },
+};
+const schedule = (value: object): PhaseInit => ({ load: { case: "schedule", value } });
+
+describe("what the dataset decides of a spec", () => {
+  it("is its own schedule where its first conversation has a timestamp and a phase prefers it, which is said", () => {
+    const { spec, warnings } = withDataset(specOf(preferring), infoOf());
+    const [phase] = spec.phases;
+    expect(phase?.load.case).to.equal("schedule");
+    expect(phase?.load.value).to.deep.include({ autoOffset: true, concurrencyCeiling: 8, speedup: 1 });
+    expect([phase?.preferredSchedule, phase?.stop]).to.deep.equal([undefined, undefined]);
+    expect(spec.name).to.equal("m-openai-chat-fixed_schedule");
+    expect(warnings).to.deep.equal(["phase profiling follows the timestamps of the file (--no-fixed-schedule does not)"]);
+  });
+
+  it("is the end of the other load where there is no such timestamp", () => {
+    for (const info of [infoOf({ beginsWithTimestamp: false }), undefined]) {
+      const { spec, warnings } = withDataset(specOf(preferring), info);
+      const [phase] = spec.phases;
+      expect([phase?.load.case, phase?.preferredSchedule, warnings.length]).to.deep.equal(["concurrency", undefined, 0]);
+      expect(phase?.stop?.requestCount).to.equal(16n);
+      expect(spec.name).to.equal("m-openai-chat-concurrency8");
+    }
+    const { spec } = withDataset(specOf({ ...preferring, stop: { durationSec: 3 } }), undefined);
+    const { durationSec, requestCount } = spec.phases[0]?.stop ?? {};
+    expect([durationSec, requestCount]).to.deep.equal([3, undefined]);
+  });
+
+  it("leaves what it is given as it is", () => {
+    const given = specOf(preferring);
+    withDataset(given, infoOf());
+    expect(given.phases[0]?.preferredSchedule).to.not.equal(undefined);
+  });
+
+  const refused: readonly (readonly [what: string, phase: PhaseInit, info: InfoInit, complaint: string])[] = [
+    [
+      "a schedule of conversations without timestamps",
+      schedule({}),
+      { timedConversations: 3n },
+      "phases[0].schedule: needs a timestamp at the first turn of every conversation; 2 of 5 have none",
+    ],
+    [
+      "a start behind the last timestamp",
+      schedule({ startOffsetMs: 901 }),
+      {},
+      "phases[0].schedule.start_offset_ms: the file's timestamps are from 0 to 900 ms, got 901",
+    ],
+    [
+      "an end before the first timestamp",
+      schedule({ endOffsetMs: 5 }),
+      { firstTimestampMs: 10 },
+      "phases[0].schedule.end_offset_ms: the file's timestamps are from 10 to 900 ms, got 5",
+    ],
+    [
+      "users of single requests",
+      { load: { case: "userCentric", value: { users: 2, ratePerSec: 1 } }, stop: { requestCount: 5n } },
+      { turns: 7n },
+      "phases[0].user_centric: needs conversations of at least 2 turns in the mean, got 1.40",
+    ],
+  ];
+  for (const [what, phase, info, complaint] of refused) {
+    it(`refuses ${what}`, () => {
+      expect(() => withDataset(specOf(phase), infoOf(info))).to.throw(complaint);
+    });
+  }
+
+  it("warns of a schedule that begins long after the phase", () => {
+    const epoch = { firstTimestampMs: 1_700_000_000_000, lastTimestampMs: 1_700_000_001_000 };
+    const warningsOf = (value: object) => withDataset(specOf(schedule(value)), infoOf(epoch)).warnings;
+    expect(warningsOf({})[0]).to.contain("the first request is due 1700000000 s after its start");
+    for (const value of [{ autoOffset: true }, { startOffsetMs: 1_700_000_000_000 }, { idleGapCapSec: 10 }]) {
+      expect(warningsOf(value)).to.deep.equal([]);
+    }
+  });
+});
