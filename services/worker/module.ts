@@ -139,6 +139,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
         spilled_bytes: status.outbox.spilledBytes,
         outbox_stalls: status.outboxStalls,
         connections: status.connections.connections,
+        spare_connections: status.connections.spare,
         opened_connections: status.connections.opened,
         replaced_connections: status.connections.replaced,
       };

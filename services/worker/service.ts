@@ -40,6 +40,7 @@ export function createWorkerService({ workerId, current, usage, endpoints }: Wor
           slots: status?.credits.limit ?? 0,
           held: status?.credits.held ?? 0,
           connections: status?.connections.connections ?? 0,
+          spareConnections: status?.connections.spare ?? 0,
           outboxRecords: BigInt(status?.outbox.waiting ?? 0),
           outboxBytes: BigInt(status?.outbox.bytes ?? 0),
           spilledBytes: BigInt(status?.outbox.spilledBytes ?? 0),

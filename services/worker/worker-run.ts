@@ -169,7 +169,8 @@ export class WorkerRun {
   status() {
     const credits = this.credits.stats();
     const outbox = this.records.stats;
-    const connections = this.path.transport.stats();
+    const { transport } = this.path;
+    const connections = { ...transport.stats(), spare: transport.spareConnections() };
     return {
       credits,
       outbox,

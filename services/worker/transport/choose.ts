@@ -47,6 +47,7 @@ function byTarget(choices: readonly Choice[], transports: { readonly http1: Tran
     endSession(session) {
       for (const transport of all) transport.endSession(session);
     },
+    spareConnections: () => all.reduce((sum, transport) => sum + transport.spareConnections(), 0),
     stats: () =>
       all
         .map((transport) => transport.stats())

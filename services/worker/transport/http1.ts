@@ -81,6 +81,7 @@ export function createHttp1Transport(targets: readonly TargetOptions[], watcher?
         if (connection.isUsable) kept.addFree(connection);
       }),
     endSession: (session) => kept.endSession(session),
+    spareConnections: () => kept.spare,
     stats(): TransportStats {
       let connections = 0;
       for (const { isUsable } of kept.connections) if (isUsable) connections++;

@@ -81,6 +81,8 @@ export function createHttp2Transport(targets: readonly TargetOptions[], watcher?
     endSession(session) {
       for (const connections of owned) connections.get(session)?.close(constants.NGHTTP2_NO_ERROR);
     },
+    // Requests share them: none is kept for one.
+    spareConnections: () => 0,
     stats(): TransportStats {
       let connections = 0;
       for (const { isOpen } of all) if (isOpen) connections++;

@@ -72,6 +72,13 @@ export class KeptConnections<C extends Keepable> {
     return this.all;
   }
 
+  /** Those that were opened ahead and have carried nothing yet. */
+  get spare(): number {
+    let count = 0;
+    for (const stack of this.free) for (const { freeUntilNs } of stack) if (freeUntilNs === Number.POSITIVE_INFINITY) count++;
+    return count;
+  }
+
   /** A new one joins, in use, for the session alone where one is given. */
   add(connection: C, session?: string): void {
     this.all.add(connection);

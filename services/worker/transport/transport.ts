@@ -113,6 +113,8 @@ export interface Transport {
   /** Closes the connections of a session, which has no request in flight and will have none. Without effect where it has none. */
   endSession(session: string): void;
   stats(): TransportStats;
+  /** Connections that were opened ahead and that no request has used yet; they are among those of `stats`. */
+  spareConnections(): number;
   /** Closes every connection; requests in flight fail with `reset`. */
   close(): Promise<void>;
 }

@@ -212,6 +212,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     },
     open: (target, count, signal) => kept.openAhead(target, count, signal, () => openOne(target, signal)),
     endSession: (session) => kept.endSession(session),
+    spareConnections: () => kept.spare,
     stats: (): TransportStats => ({
       connections: countOpen(kept.connections),
       opened: kept.opened,

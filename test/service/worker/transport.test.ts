@@ -452,12 +452,14 @@ for (const name of Object.keys(transports) as TransportName[])
         await transport.open(0, 70, AbortSignal.timeout(10_000));
         await until("them to arrive", () => connections() === 70);
         expect(transport.stats()).to.deep.equal({ connections: 70, opened: 70, replaced: 0 });
+        expect(transport.spareConnections()).to.equal(70);
         const seen = await Promise.all(Array.from({ length: 70 }, () => send(transport)));
         for (const { error, connection } of seen) {
           expect(error).to.equal(undefined);
           // None has waited for its connection.
           expect(connection).to.deep.equal({ isReused: false, connectNs: undefined });
         }
+        expect(transport.spareConnections()).to.equal(0);
         expect(connections()).to.equal(70);
         await transport.open(0, 70, AbortSignal.timeout(10_000));
         expect(connections()).to.equal(70);

@@ -65,6 +65,10 @@ export class FakeTransport implements Transport {
     this.endedSessions.push(session);
   }
 
+  spareConnections(): number {
+    return 0;
+  }
+
   stats() {
     return { connections: 0, opened: 0, replaced: 0 };
   }

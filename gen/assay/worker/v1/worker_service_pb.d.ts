@@ -119,6 +119,13 @@ export declare type GetStatusResponse = Message<"assay.worker.v1.GetStatusRespon
    * @generated from field: uint64 replaced_connections = 12;
    */
   replacedConnections: bigint;
+
+  /**
+   * Of `connections`, those that were opened ahead and that no request has used yet.
+   *
+   * @generated from field: uint32 spare_connections = 13;
+   */
+  spareConnections: number;
 };
 
 /**
