@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Mock } from "../../mock/server.ts";
@@ -41,11 +42,15 @@ describe("a run whose process is killed", function () {
     ["a rate below a ceiling that queues", [...rate, "--concurrency", "8"]],
     ["a rate below a ceiling that drops", [...rate, "--concurrency", "8", "--overload", "drop"]],
     ["a rate of sessions", [...rate, ...turns]],
+    ["users with pauses", ["--user-centric-rate", "60", "--num-users", "12", "--request-count", "240", ...turns.slice(0, 2)]],
+    ["a fixed schedule", ["--fixed-schedule", "--input-file", "trace.jsonl"]],
   ];
+  const traced = Array.from({ length: 240 }, (_, row) => JSON.stringify({ text: `row ${row}`, timestamp: row * 15 }));
   for (const [name, load] of loads) {
     test(`accounts for every request of ${name} after the death of a worker`, async (stage) => {
       const mock = await stage.mock();
-      const own = ["-m", "mock", "-u", mock.url, "--streaming", "--workers-max", "2", "--isl", "64", "--osl", "32"];
+      writeFileSync(join(stage.folder, "trace.jsonl"), traced.join("\n"));
+      const own = ["-m", "mock", "-u", mock.url, "--streaming", "--workers-max", "2", "--osl", "32"];
       const kept = ["--random-seed", "7", "--no-gpu-telemetry", "--artifact-dir", "out", "--quiet"];
       const command = stage.start(["run", ...own, ...kept, ...load]);
       await command.until("rows of a run under way", () => mock.stats().requests >= 30 && rowsIn(outOf(stage)) >= 10);
@@ -59,7 +64,7 @@ describe("a run whose process is killed", function () {
       if (phase === undefined) throw new Error("the file has no phase");
       expect(phase).to.include({ closed: 1, is_account_complete: 1 });
       // A request that was asked for is sent, lost or dropped; what came back unused was drawn again under another id.
-      const asked = Number(load[load.indexOf("--request-count") + 1]);
+      const asked = load.includes("--request-count") ? Number(load[load.indexOf("--request-count") + 1]) : traced.length;
       expect(phase.drawn - phase.unused, "requests sent, lost or dropped").to.equal(asked);
       expect(mock.stats().requests, "at the server never more than were asked for").to.be.at.most(asked);
     });

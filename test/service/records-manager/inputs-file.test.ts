@@ -194,7 +194,8 @@ describe("inputs.json", () => {
   ] as const) {
     it(`is not there, and an older one stays, where the dataset service ${what}`, async () => {
       writeFileSync(path, "old");
-      const outcome = await writeInputs(optionsOf(await faulty(answer), { silenceMs: 50 }));
+      const silenceMs = what === "is silent" ? 50 : 30_000;
+      const outcome = await writeInputs(optionsOf(await faulty(answer), { silenceMs }));
       expect(outcome.written).to.equal(0);
       expect(outcome.problem).to.match(problem);
       expect(readdirSync(run.folder)).to.deep.equal(["inputs.json"]);
