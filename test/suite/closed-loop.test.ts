@@ -58,11 +58,11 @@ describe("a closed loop", function () {
 
   it("of requests sends others while sessions think, and no more at once than it was told", async () => {
     const mock = await suite.mock({ ttftMs: 20, itlMs: 0 });
-    const sessions = ["--conversation-turn-mean", "2", "--conversation-turn-delay-mean", "400", "--num-dataset-entries", "10"];
-    const load = ["--concurrency", "3", "--concurrency-unit", "request", "--request-count", "60"];
+    const sessions = ["--conversation-turn-mean", "2", "--conversation-turn-delay-mean", "100", "--num-dataset-entries", "10"];
+    const load = ["--concurrency", "3", "--concurrency-unit", "request", "--request-count", "180"];
     const { code, stderr } = await suite.run(mock, ...sessions, ...load).exit();
     expect(code, stderr).to.equal(0);
-    expect(mock.stats()).to.include({ requests: 60, completed: 60 });
+    expect(mock.stats()).to.include({ requests: 180, completed: 180 });
     expect(mock.stats().maxOpenStreams).to.be.at.most(3);
     const lines = readFileSync(join(suite.folder, "out/profile_export.jsonl"), "utf8").trimEnd().split("\n");
     const requests = lines.map((line) => JSON.parse(line).metadata);

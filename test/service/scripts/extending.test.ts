@@ -65,7 +65,7 @@ describe("the examples of docs/extending.md", function () {
   });
 
   it("would not if an interface that they use had changed", async () => {
-    const broken = new Map([...files].map(([path, text]) => [path, text.replace("nextDueNs:", "nextDue:")]));
-    expect(await compile(broken)).to.match(/^\S+bursts\.ts\(\d+,\d+\): error TS\d+: .*nextDue\b/);
+    const broken = new Map([...files].map(([path, text]) => [path, text.replaceAll("ratedPacer", "pacedByRate")]));
+    expect(await compile(broken)).to.match(/^\S+uniform\.ts\(\d+,\d+\): error TS\d+: .*pacedByRate\b/);
   });
 });
