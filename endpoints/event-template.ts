@@ -38,8 +38,8 @@ const plainText = /^[ !#-[\]-~]+$/;
 // What is not ASCII looks different in the one-character-a-byte text that templates are held against.
 const asciiLine = /^[ -~]*$/;
 const numberValue = /:\s?(\d+(?:\.\d+)?)(?=[,}])/g;
-// Strings that vary from event to event or request to request; a reader of events gives none of them a meaning.
-const idleString = /"(?:id|model|system_fingerprint|obfuscation|request_id)":\s?"([ !#-[\]-~]*)"/g;
+// Strings that vary from event to event or request to request; a reader of events gives none of them a meaning. The last is the built-in server's stamp.
+const idleString = /"(?:id|model|system_fingerprint|obfuscation|request_id|assay_sent_ns)":\s?"([ !#-[\]-~]*)"/g;
 
 /** The templates of one endpoint. Fields describe the last event that `matches` accepted. */
 export class EventTemplates {

@@ -229,7 +229,11 @@ export class WorkerRun {
       ? bodies.tryMake(turn, this.sender.historyOf(credit), override, this.sender.historyTokensOf(credit))
       : bodies.tryMake(turn, [], override);
     if ("error" in made) this.sender.failUnsent(credit, made.error);
-    else this.sender.send(credit, made.body, turn.isSelfContained ? undefined : credit.turns > 1 ? messagesOf(turn) : []);
+    else {
+      // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
+      const isRepeated = !turn.isSelfContained && credit.turn + 1 < credit.turns;
+      this.sender.send(credit, made.body, isRepeated ? messagesOf(turn) : undefined);
+    }
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */
