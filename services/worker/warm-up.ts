@@ -56,7 +56,7 @@ export async function warmUp({ durationMs, sender: options, bodies, signal, tran
     },
   });
   const sendNext = (): void => {
-    sender.send(warmCredit(nextId++), made.body, []);
+    sender.send(warmCredit(nextId++), made.body, undefined);
   };
   for (let index = 0; index < concurrency; index++) sendNext();
   await promise;

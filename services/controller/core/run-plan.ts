@@ -1,6 +1,6 @@
 /** From an effective spec to the plan that the run machine follows, and the few figures that the controller derives. Pure. */
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
-import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { PhaseSpec, RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { type WorkerHost, workersForFds } from "./load-limits.ts";
 import { RUN_BOUNDS, type RunBounds, type RunPlan } from "./run-machine.ts";
 import { atOnceOf } from "./spec/at-once.ts";
@@ -69,17 +69,28 @@ function freeCores(hosts: readonly WorkerHost[]): number {
   return hosts.reduce((sum, { cores }) => sum + Math.max(1, cores - 1), 0);
 }
 
-const shortRunRequests = 1000n;
-const shortRunSec = 10;
 const shortWarmUpMs = 100;
 const longWarmUpMs = 2000;
+/** Of the run: 2 s for one of 10 s. */
+const warmUpShare = 0.2;
+/** So many requests are a long run, however fast they are. */
+const longRunRequests = 1000;
 
-/** How long workers warm their own path: long runs can afford what short ones would be made of. */
+/**
+ * How long workers warm their own path, in ms: a share of what the run takes, since its first second is the coldest; long runs can afford what
+ * short ones would be made of.
+ */
 export function selfWarmUpMs(spec: RunSpec): number {
-  const isLong = spec.phases.some(
-    ({ stop }) => (stop?.requestCount ?? stop?.sessionCount ?? 0n) > shortRunRequests || (stop?.durationSec ?? 0) > shortRunSec,
-  );
-  return isLong ? longWarmUpMs : shortWarmUpMs;
+  const longest = Math.max(0, ...spec.phases.map(expectedMs));
+  return Math.max(shortWarmUpMs, Math.min(longWarmUpMs, warmUpShare * longest));
+}
+
+/** What a phase takes as far as its spec says it; 0 where it depends on the target alone. */
+function expectedMs({ stop, load }: PhaseSpec): number {
+  const count = Number(stop?.requestCount ?? stop?.sessionCount ?? 0n);
+  if (count > longRunRequests) return Number.POSITIVE_INFINITY;
+  const byRate = load.case === "rate" && load.value.ratePerSec > 0 ? (1e3 * count) / load.value.ratePerSec : 0;
+  return Math.max(1e3 * (stop?.durationSec ?? 0), byRate);
 }
 
 const maxCancelGraceSec = 30;
