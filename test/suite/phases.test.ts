@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { endsWithinMs, expectReconciled, runFile, useStages } from "../support/suite.ts";
+import { type Command, endsWithinMs, expectReconciled, runFile, type Stage, useStages } from "../support/suite.ts";
 
 /** A warm-up, a closed loop that hands over without a gap, and a rate. */
 const file = `
@@ -18,27 +18,19 @@ phases:
     stop: { request_count: 20 }
 `;
 
+function play(stage: Stage, url: string, ...args: readonly string[]): Command {
+  writeFileSync(join(stage.folder, "run.yaml"), file);
+  const quiet = ["--workers-max", "2", "--no-gpu-telemetry", "--no-probe", "--artifact-dir", "out"];
+  return stage.start(["run", "-f", "run.yaml", "-u", url, ...quiet, ...args]);
+}
+
 describe("phases of a file", function () {
   this.timeout(2 * endsWithinMs);
   const test = useStages();
 
   test("are played in order, each with its own load, stop and figures, a seamless one into the next", async (stage) => {
     const mock = await stage.mock({ ttftMs: 30, itlMs: 40 });
-    writeFileSync(join(stage.folder, "run.yaml"), file);
-    const args = [
-      "run",
-      "-f",
-      "run.yaml",
-      "-u",
-      mock.url,
-      "--workers-max",
-      "2",
-      "--no-gpu-telemetry",
-      "--no-probe",
-      "--artifact-dir",
-      "out",
-    ];
-    const { code, stdout, stderr } = await stage.start([...args, "--json"]).exit();
+    const { code, stdout, stderr } = await play(stage, mock.url, "--json").exit();
     expect(code, stderr).to.equal(0);
     const { phases } = JSON.parse(stdout);
     expect(
@@ -67,21 +59,7 @@ describe("phases of a file", function () {
 
   test("are shown one after the other", async (stage) => {
     const mock = await stage.mock({ ttftMs: 5, itlMs: 0 });
-    writeFileSync(join(stage.folder, "run.yaml"), file);
-    const args = [
-      "run",
-      "-f",
-      "run.yaml",
-      "-u",
-      mock.url,
-      "--workers-max",
-      "2",
-      "--no-gpu-telemetry",
-      "--no-probe",
-      "--artifact-dir",
-      "out",
-    ];
-    const { code, stdout, stderr } = await stage.start(args).exit();
+    const { code, stdout, stderr } = await play(stage, mock.url).exit();
     expect(code, stderr).to.equal(0);
     const titles = ["warm: 6 succeeded", "LLM Metrics: steady", "LLM Metrics: burst", "LLM Metrics: rate"];
     const places = titles.map((title) => stdout.indexOf(title));

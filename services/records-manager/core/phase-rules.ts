@@ -42,6 +42,8 @@ export const SUSPECT_ARRIVALS_SHARE = 0.01;
 export const INVALID_ARRIVALS_SHARE = 0.1;
 /** Below it, one late request at either end weighs more than the share allows. */
 export const MIN_ARRIVALS = 20;
+/** 1 % of a shorter schedule is less than one turn of a busy loop at either end; how late requests were judges it alone. */
+export const MIN_SCHEDULE_NS = 2e9;
 /** How far the index of dispersion of the sends may be above that of the schedule: pure chance has 1, a clock 0. */
 export const SUSPECT_BUNCHING = 0.2;
 export const INVALID_BUNCHING = 1;
@@ -74,7 +76,7 @@ export function lateStartReason({ sends: { firstLatenessNs = 0 }, arrivals }: Ph
 }
 
 export function arrivalsReason({ arrivals }: PhaseEvidence): VerdictReason | undefined {
-  if (arrivals === undefined || arrivals.count < MIN_ARRIVALS || arrivals.scheduledNs <= 0) return undefined;
+  if (arrivals === undefined || arrivals.count < MIN_ARRIVALS || arrivals.scheduledNs < MIN_SCHEDULE_NS) return undefined;
   const off = arrivalsOff(arrivals);
   return graded("arrivals", off, SUSPECT_ARRIVALS_SHARE, INVALID_ARRIVALS_SHARE, (bound) => {
     const spans = `${arrivals.count} requests scheduled over ${ms(arrivals.scheduledNs)} were sent over ${ms(arrivals.sentNs)}`;

@@ -44,6 +44,8 @@ class Scene {
   readonly credits: CreditStream[] = [];
   readonly records: RecordStream[] = [];
   readonly notes: string[] = [];
+  /** Answers that the worker itself has read, by their text. */
+  readonly read: string[] = [];
   readonly lateness = new PhaseHistograms([0, 1]);
   readonly run: WorkerRun;
   private seq = 0;
@@ -58,12 +60,17 @@ class Scene {
     return new Scene(spec, await createPath(spec));
   }
 
-  private constructor(spec: RunSpec, path: RequestPath) {
+  private constructor(spec: RunSpec, { sender, ...path }: RequestPath) {
+    const parse: typeof sender.endpoint.parse = (answer) => {
+      const parsed = sender.endpoint.parse(answer);
+      this.read.push(parsed.outputText);
+      return parsed;
+    };
     this.run = new WorkerRun({
       runId: "run",
       workerId: "w1",
       configure: create(ConfigureRunSchema, { spec, dataset: { datasetId: "d" }, memberIds: ["w1"] }),
-      path,
+      path: { ...path, sender: { ...sender, endpoint: { ...sender.endpoint, parse } } },
       clock,
       log: silentLogger,
       incarnation: 3n,
@@ -244,6 +251,21 @@ describe("a worker's run", () => {
       { role: "assistant", content: "ok" },
       { role: "user", content: "question 4/1" },
     ]);
+  });
+
+  it("reads answers itself only where a later turn repeats them", async () => {
+    const { scene: it } = await scene(({ socket, body }) => {
+      socket.write(plainAnswer(chatAnswer(`to ${JSON.parse(body.toString()).messages.length}`), json));
+    });
+    await it.begin();
+    it.issue({ id: 1 }, { id: 2, turns: 2 });
+    for (const conversation of [1, 2]) it.giveTurn(conversation);
+    await until("the first answers", () => it.returned.length === 2);
+    expect(it.read).to.deep.equal(["to 1"]);
+    it.issue({ id: 3, conversation: 2, turn: 1, turns: 2 });
+    it.giveTurn(2, 1);
+    await until("the last answer", () => it.returned.length === 3);
+    expect(it.read).to.deep.equal(["to 1"]);
   });
 
   it("makes an unsendable record of a turn that there is not", async () => {

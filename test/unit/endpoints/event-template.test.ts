@@ -209,6 +209,11 @@ describe("EventTemplates", () => {
     expect(parsedEvents([plain("c-1", 1760000000, "Hello")], events)).to.equal(0);
   });
 
+  it("spare the parsing of events with the built-in server's stamp", () => {
+    const stamped = (at: string, content: string) => ({ assay_sent_ns: at, ...plain("c-1", 1, content) });
+    expect(parsedEvents([stamped("0001", "a")], [stamped("0002", "b"), stamped("0003", "c")])).to.equal(0);
+  });
+
   it("leave events to the parser whose text needs decoding", () => {
     const events = [plain("c-1", 1, "ü"), plain("c-1", 1, '"'), plain("c-1", 1, "\n"), plain("c-1", 1, "")];
     expect(parsedEvents([plain("c-1", 1, "Hello")], events)).to.equal(4);

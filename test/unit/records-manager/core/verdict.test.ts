@@ -88,10 +88,11 @@ describe("the verdict on the client", () => {
     ["arrivals slower than scheduled", arrived(100, 10e9, 10.2e9), "suspect", "arrivals"],
     ["arrivals faster than scheduled", arrived(100, 10e9, 9.8e9), "suspect", "arrivals"],
     ["arrivals at half the rate", arrived(100, 10e9, 20e9), "invalid", "arrivals"],
-    ["too few arrivals to judge", arrived(5, 1e9, 2e9), "valid", ""],
+    ["too few arrivals to judge", arrived(5, 10e9, 20e9), "valid", ""],
+    ["a schedule too short to judge", arrived(50, 1e9, 1.05e9), "valid", ""],
     [
       "one phase of two off its schedule",
-      { phases: [cleanPhase, { ...cleanPhase, arrivals: { count: 50, scheduledNs: 1e9, sentNs: 1.05e9 } }] },
+      { phases: [cleanPhase, { ...cleanPhase, arrivals: { count: 50, scheduledNs: 4e9, sentNs: 4.2e9 } }] },
       "suspect",
       "arrivals",
     ],
