@@ -15,12 +15,32 @@ export interface TurnInput {
   readonly isStreaming: boolean;
   /** Further top-level fields of the body, merged shallowly, last. */
   readonly extraInputs: Readonly<Record<string, unknown>>;
+  /** Tools that the request offers, as in the target's API; absent: none. */
+  readonly tools?: readonly unknown[];
 }
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
+  /** Its text; of several parts the texts, a line each. */
   readonly content: string;
+  /** What it is made of, in order, where that is more than one text; absent: `content` is all. */
+  readonly parts?: readonly ContentPart[];
+  /** The whole message as the target gets it, as JSON text, where it says what the fields above cannot; absent: it does not. */
+  readonly json?: string;
 }
+
+/** A piece of a message. */
+export interface ContentPart {
+  readonly modality: Modality;
+  /** What the dataset calls it: `query` or `passages` in a ranking. */
+  readonly name?: string;
+  /** A text; of media a URL, `data:` among them. */
+  readonly content: string;
+  /** Names the medium to the target's cache. With it `content` may be empty: the target has seen it. */
+  readonly uuid?: string;
+}
+
+export type Modality = "text" | "image" | "audio" | "video";
 
 /** A response as the worker kept it: bytes with the moment each read arrived. Not interpreted. */
 export interface RawResponse {

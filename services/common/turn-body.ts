@@ -3,10 +3,11 @@
  * the same turn of the same run gives the same bytes. Pure.
  */
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
-import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
-import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
+import type { ChatMessage, Endpoint, TurnInput } from "../../endpoints/endpoint.ts";
+import { type JsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { chatMessageOf } from "./chat-messages.ts";
 import { AssayError } from "./errors.ts";
 import { createModelChoice, type ModelChoice } from "./model-choice.ts";
 
@@ -74,15 +75,18 @@ export function formatTurn(
           maxOutputTokens: requested,
           isStreaming,
           extraInputs,
+          ...toolsOf(turn),
         });
   return { body, model, requestedOutputTokens: requested, messages };
 }
 
-/** The messages that a turn adds. */
-export function messagesOf(turn: Turn): ChatMessage[] {
-  return turn.messages.map(({ role, content }) => ({ role: isRole(role) ? role : "user", content }));
+/** Where the text is no array, there are no tools. */
+function toolsOf({ toolsJson }: Turn): Pick<TurnInput, "tools"> {
+  const tools = toolsJson === "" ? undefined : parseJson(toolsJson);
+  return Array.isArray(tools) ? { tools } : {};
 }
 
-function isRole(role: string): role is ChatMessage["role"] {
-  return role === "system" || role === "user" || role === "assistant" || role === "tool";
+/** The messages that a turn adds. */
+export function messagesOf(turn: Turn): ChatMessage[] {
+  return turn.messages.map(chatMessageOf);
 }

@@ -8,6 +8,7 @@ import {
   type PrepareDatasetRequest,
   type TurnRef,
 } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { wireMessageOf } from "../common/chat-messages.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement, type MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
@@ -149,28 +150,29 @@ function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): v
 function sizeOf({ turn }: ReturnType<typeof fetchTurn>): number {
   if (turn === undefined) return 0;
   const extra = turn.extraInputs === undefined ? 0 : JSON.stringify(turn.extraInputs).length;
-  return turn.messages.reduce((sum, { content }) => sum + content.length, extra);
+  const { rawBody = new Uint8Array(0), toolsJson = "" } = turn;
+  return turn.messages.reduce((sum, message) => sum + messageChars(message), extra + rawBody.length + toolsJson.length);
 }
 
-function fetchTurn(dataset: Dataset, conversation: number, turn: number) {
-  const ref = { conversation: BigInt(conversation), turn };
-  const found = lookUpTurn(dataset, conversation, turn);
+function messageChars({ content = "", parts = [], json = "" }: ReturnType<typeof wireMessageOf>): number {
+  return parts.reduce((sum, part) => sum + (part.content ?? "").length, content.length + json.length);
+}
+
+function fetchTurn(dataset: Dataset, conversation: number, index: number) {
+  const ref = { conversation: BigInt(conversation), turn: index };
+  const found = lookUpTurn(dataset, conversation, index);
   if ("missing" in found) return { ref, missing: found.missing };
-  const { messages, maxOutputTokens, inputTokens, delayMs, conversationId, model, extraInputs } = found.turn;
-  const { isSelfContained = false, timestampMs } = found.turn;
+  const { messages, maxOutputTokens, inputTokens, conversationId, model, ...turn } = found.turn;
   return {
     ref,
     turn: {
+      ...turn,
       ...ref,
-      messages: messages.map(({ role, content }) => ({ role, content })),
+      messages: messages.map(wireMessageOf),
       maxOutputTokens: maxOutputTokens ?? 0,
       inputTokens: inputTokens ?? 0,
-      delayMs,
       conversationId: conversationId ?? "",
       model: model ?? "",
-      isSelfContained,
-      ...(timestampMs === undefined ? {} : { timestampMs }),
-      ...(extraInputs === undefined ? {} : { extraInputs }),
     },
   };
 }

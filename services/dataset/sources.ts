@@ -8,9 +8,7 @@ import { didYouMean } from "../common/nearest.ts";
 import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
-import { type FormatName, formatNames } from "./core/formats/detection.ts";
-import { multiTurnFields } from "./core/formats/multi-turn.ts";
-import { singleTurnFields } from "./core/formats/single-turn.ts";
+import { formatNamed } from "./core/formats/catalog.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { loadProse } from "./corpus/load.ts";
@@ -106,20 +104,20 @@ async function loadFile(
   { dataset: spec, seed }: DatasetRequest,
   { limits, signal, onRows }: LoadOptions,
 ): Promise<LoadedDataset> {
-  const known = formatNames.find((name) => name === format);
-  if (known === undefined && format !== "") {
+  if (format !== "" && formatNamed(format) === undefined) {
     throw new AssayError("unimplemented", `dataset.file.format: ${format} is not supported by this version`);
   }
   const realPath = await readablePath(path, limits.root, "dataset.file.path");
   const load = {
     path,
-    format: known,
+    format: format === "" ? undefined : format,
     isSkipping: onBadRow === "skip",
+    seed,
     maxConversations: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
-    maxRowBytes,
+    blockTokens: undefined,
   };
   const { runJob } = await import("./thread/run-job.ts");
-  const file = await runJob({ kind: "file", load, realPath, maxFileBytes: limits.maxFileBytes }, signal, onRows);
+  const file = await runJob({ kind: "file", load, realPath, maxFileBytes: limits.maxFileBytes, maxRowBytes }, signal, onRows);
   const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
   return loadedOf(fileDataset(file, options), summarizeFile(file, options), {
     description: `${basename(path)} (${file.format})`,
@@ -133,12 +131,15 @@ async function loadFile(
 function warningsOf(name: string, { format, usedRows, skippedRows, firstSkipped, unknownFields }: LoadedFile): string[] {
   const warnings: string[] = [];
   if (skippedRows > 0) {
-    warnings.push(`${name}: ${skippedRows} of ${usedRows + skippedRows} rows were left out; the first: ${firstSkipped}`);
+    warnings.push(
+      `${name}: ${skippedRows} of ${usedRows + skippedRows} rows were left out: ${firstSkipped.join("; ")}${skippedRows > firstSkipped.length ? "; …" : ""}`,
+    );
   }
   if (unknownFields.size > 0) {
+    const known = formatNamed(format)?.fields ?? [];
     const fields = [...unknownFields].slice(0, shownFields);
     const shown = fields
-      .map(([field, count]) => `${field} (${count} rows${didYouMean(field.replace("turns.", ""), fieldsOf[format])})`)
+      .map(([field, count]) => `${field} (${count} rows${didYouMean(field.replace("turns.", ""), known)})`)
       .join(", ");
     const more = unknownFields.size > shownFields ? ", …" : "";
     warnings.push(`${name}: fields that ${format} does not have were left out: ${shown}${more}`);
@@ -147,8 +148,6 @@ function warningsOf(name: string, { format, usedRows, skippedRows, firstSkipped,
 }
 
 const shownFields = 10;
-
-const fieldsOf: Readonly<Record<FormatName, readonly string[]>> = { single_turn: singleTurnFields, multi_turn: multiTurnFields };
 
 interface OwnInfo {
   readonly description: string;

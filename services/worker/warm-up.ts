@@ -2,7 +2,8 @@
  * Runs the worker's own path hot before anything is measured: same sender, same endpoint, same encoder, against a target
  * inside this process. The code that the measured requests meet has then been compiled.
  */
-
+import { create } from "@bufbuild/protobuf";
+import { type Turn, TurnSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import { RecordBatchWriter } from "../common/record-batch.ts";
@@ -82,18 +83,7 @@ function warmCredit(id: number): Credit {
 /** No dataset has this conversation, so its body is never taken for a measured one's. */
 const warmConversation = 2n ** 63n;
 
-function warmTurn(): Parameters<BodyMaker["make"]>[0] {
-  return {
-    $typeName: "assay.dataset.v1.Turn",
-    conversation: warmConversation,
-    turn: 0,
-    conversationId: "",
-    messages: [{ $typeName: "assay.dataset.v1.ChatMessage", role: "user", content: "warm" }],
-    maxOutputTokens: 16,
-    inputTokens: 1,
-    delayMs: 0,
-    rawBody: new Uint8Array(0),
-    model: "warm-up",
-    isSelfContained: false,
-  };
+function warmTurn(): Turn {
+  const messages = [{ role: "user", content: "warm" }];
+  return create(TurnSchema, { conversation: warmConversation, messages, maxOutputTokens: 16, inputTokens: 1, model: "warm-up" });
 }

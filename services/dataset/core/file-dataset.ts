@@ -1,14 +1,14 @@
 /** A loaded file as a dataset: its turns are decoded when they are asked for. Pure. */
 import { fromBinary } from "@bufbuild/protobuf";
-import type { ChatMessage } from "../../../endpoints/endpoint.ts";
 import { TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { chatMessageOf } from "../../common/chat-messages.ts";
 import { DelayPacker } from "../../common/turn-delays.ts";
 import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
 import type { LoadedFile } from "./file-load.ts";
 import { rowAt } from "./packed-rows.ts";
 import { type Distribution, drawLengths } from "./synthesis.ts";
-import type { Dataset, DatasetSchedule, DatasetSummary, TurnPlan } from "./turns.ts";
+import type { Dataset, DatasetSchedule, DatasetSummary, TurnDetails, TurnPlan } from "./turns.ts";
 
 export interface FileDatasetOptions {
   readonly seed: number;
@@ -18,7 +18,7 @@ export interface FileDatasetOptions {
   readonly turnDelayRatio?: number;
 }
 
-export function fileDataset({ turns, conversations, format }: LoadedFile, options: FileDatasetOptions): Dataset {
+export function fileDataset({ turns, conversations }: LoadedFile, options: FileDatasetOptions): Dataset {
   const { seed, outputTokens, turnDelayRatio = 1 } = options;
   // A turn is asked for its plan, its messages and its details one after the other.
   let last: { readonly row: number; readonly turn: WireTurn } | undefined;
@@ -43,19 +43,23 @@ export function fileDataset({ turns, conversations, format }: LoadedFile, option
   return {
     size: conversations.size,
     plan,
-    messages: (conversation, turn) =>
-      // Only roles that a target knows were taken from the file.
-      turnOf(conversation, turn).messages.map(({ role, content }) => ({ role: role as ChatMessage["role"], content })),
-    details: (conversation, turn) => {
-      const { conversationId, model, extraInputs, timestampMs } = turnOf(conversation, turn);
-      return {
-        ...(conversationId === "" ? {} : { conversationId }),
-        ...(model === "" ? {} : { model }),
-        ...(extraInputs === undefined ? {} : { extraInputs }),
-        ...(timestampMs === undefined ? {} : { timestampMs }),
-        ...(format === "single_turn" && turnsOf(conversations, conversation) > 1 ? { isSelfContained: true } : {}),
-      };
-    },
+    messages: (conversation, turn) => turnOf(conversation, turn).messages.map(chatMessageOf),
+    details: (conversation, turn) => detailsOf(turnOf(conversation, turn), turnsOf(conversations, conversation) > 1),
+  };
+}
+
+function detailsOf({ conversationId, model, extraInputs, timestampMs, ...turn }: WireTurn, hasOthers: boolean): TurnDetails {
+  return {
+    ...(conversationId === "" ? {} : { conversationId }),
+    ...(model === "" ? {} : { model }),
+    ...(extraInputs === undefined ? {} : { extraInputs }),
+    ...(timestampMs === undefined ? {} : { timestampMs }),
+    ...(turn.isSelfContained && hasOthers ? { isSelfContained: true } : {}),
+    ...(turn.rawBody.length === 0 ? {} : { rawBody: turn.rawBody }),
+    ...(turn.toolsJson === "" ? {} : { toolsJson: turn.toolsJson }),
+    ...(turn.resetsHistory ? { resetsHistory: true } : {}),
+    ...(turn.bringsAnswers ? { bringsAnswers: true } : {}),
+    ...(Object.keys(turn.headers).length === 0 ? {} : { headers: turn.headers }),
   };
 }
 

@@ -1,59 +1,57 @@
 /**
- * A dataset file that comes in pieces, made into turns. A row that cannot be used either ends it, with its place, or is left out
+ * The rows of a dataset's files, made into turns. A row that cannot be used either ends it, with its place, or is left out
  * and counted. Pure but for what it keeps.
  */
-import { isJsonObject, type JsonObject, parseJson } from "../../../endpoints/json-body.ts";
+import type { JsonObject } from "../../../endpoints/json-body.ts";
 import { AssayError } from "../../common/errors.ts";
-import { detectFormat, type FormatName, refusalOfText } from "./formats/detection.ts";
-import { readMultiTurn } from "./formats/multi-turn.ts";
-import { isName, type ReadRow, type Row, type RowProblem, shownValue } from "./formats/row.ts";
-import { readSingleTurn } from "./formats/single-turn.ts";
-import { columnOf, surveyJson } from "./json-survey.ts";
-import { type Line, LineReader } from "./lines.ts";
+import { type Mistake, mistakeText, type RowItem } from "./containers/row-item.ts";
+import { formatNamed } from "./formats/catalog.ts";
+import { detectFormat } from "./formats/detection.ts";
+import type { Format, ReaderOptions, RowReader, RowSource } from "./formats/format.ts";
+import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
-import { decodeUtf8 } from "./utf8.ts";
 
-export interface FileLoadOptions {
-  /** As errors and warnings name the file. */
+export interface FileLoadOptions extends ReaderOptions {
+  /** As errors and warnings name the file or the folder. */
   readonly path: string;
-  /** Undefined: found from the first row. */
-  readonly format: FormatName | undefined;
+  /** Name of a format that there is; undefined: found from the first row. */
+  readonly format: string | undefined;
   /** Rows that cannot be used are left out; otherwise the first one ends the loading. */
   readonly isSkipping: boolean;
-  /** Conversations to keep, the first ones; rows that begin others are not looked at. */
-  readonly maxConversations: number;
-  /** Longest line that is read. */
-  readonly maxRowBytes: number;
 }
 
 /** At least one turn. */
 export interface LoadedFile extends LoadedTurns {
-  readonly format: FormatName;
+  /** Name of the format. */
+  readonly format: string;
   /** Rows that turns were made of. */
   readonly usedRows: number;
   readonly skippedRows: number;
-  /** Place and reason of the first row that was left out. */
-  readonly firstSkipped: string | undefined;
+  /** Places and reasons of the first rows that were left out. */
+  readonly firstSkipped: readonly string[];
   /** Fields that the format does not have, and how many rows have them; the first hundred. */
   readonly unknownFields: ReadonlyMap<string, number>;
 }
 
 const maxUnknownFields = 100;
+const maxFirstSkipped = 10;
 
 export class FileLoad {
   readonly #options: FileLoadOptions;
-  readonly #lines: LineReader;
   readonly #turns: TurnCollector;
   readonly #unknownFields = new Map<string, number>();
-  #format: FormatName | undefined;
+  readonly #firstSkipped: string[] = [];
+  #format: Format | undefined;
+  #reader: RowReader | undefined;
+  #source: Omit<RowSource, "index"> = { file: "", isInFolder: false, container: "jsonl" };
+  #index = 0;
   #used = 0;
   #skipped = 0;
-  #firstSkipped: Mistake | undefined;
+  #firstMistake: Mistake | undefined;
 
   constructor(options: FileLoadOptions) {
     this.#options = options;
-    this.#format = options.format;
-    this.#lines = new LineReader(options.maxRowBytes);
+    this.#format = options.format === undefined ? undefined : formatNamed(options.format);
     this.#turns = new TurnCollector(options.maxConversations);
   }
 
@@ -67,77 +65,89 @@ export class FileLoad {
     return this.#used + this.#skipped;
   }
 
-  /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
-  push(piece: Uint8Array): void {
-    this.#lines.push(piece, (line) => this.#take(line));
+  /** The rows that follow are those of this file. */
+  enter(source: Omit<RowSource, "index">): void {
+    this.#source = source;
+    this.#index = 0;
   }
 
-  /** The file is over. Throws as `push` does, and for a file without a row that can be used. */
+  /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
+  take(item: RowItem): void {
+    if (this.isFull) return;
+    const isOver = this.#turns.hasAllConversations;
+    if (isOver && (item.kind === "mistake" || !this.#turns.knows(sessionOf(item.value)))) return;
+    const mistake = item.kind === "mistake" ? item.mistake : this.#read(item);
+    this.#index++;
+    if (mistake === undefined) return;
+    if (!this.#options.isSkipping) throw badDataset(this.#path, mistake);
+    this.#skipped++;
+    this.#firstMistake ??= mistake;
+    if (this.#firstSkipped.length < maxFirstSkipped) this.#firstSkipped.push(this.#textOf(mistake));
+  }
+
+  /** There are no more rows. Throws as `take` does, and where no row can be used. */
   end(): LoadedFile {
-    this.#lines.end((line) => this.#take(line));
-    if (this.#used === 0 || this.#format === undefined) throw this.#emptiness();
-    const first = this.#firstSkipped;
+    for (const row of this.#reader?.finish?.() ?? []) this.#keep(row);
+    if (this.#used === 0 || this.#format === undefined || this.#turns.conversations === 0) throw this.#emptiness();
     return {
       ...this.#turns.loaded(),
-      format: this.#format,
+      format: this.#format.name,
       usedRows: this.#used,
       skippedRows: this.#skipped,
-      firstSkipped: first === undefined ? undefined : textOf(first),
+      firstSkipped: this.#firstSkipped,
       unknownFields: this.#unknownFields,
     };
   }
 
-  #take(line: Line): void {
-    if (this.isFull || isBlank(line)) return;
-    if (this.#turns.hasAllConversations && !this.#turns.knows(sessionOf(line))) return;
-    const mistake = this.#read(line);
-    if (mistake === undefined) return;
-    if (!this.#options.isSkipping) throw badDataset(this.#options.path, mistake);
-    this.#skipped++;
-    this.#firstSkipped ??= mistake;
+  /** As errors name the file that is read. */
+  get #path(): string {
+    const { file, isInFolder } = this.#source;
+    return isInFolder ? `${this.#options.path}/${file}` : this.#options.path;
+  }
+
+  #textOf(mistake: Mistake): string {
+    const text = mistakeText(mistake);
+    return this.#source.isInFolder ? `${this.#source.file}, ${text}` : text;
   }
 
   /** Takes a row, or says why not. */
-  #read(line: Line): Mistake | undefined {
-    if (line.isTooLong) return { line: line.number, column: 1, message: `a line has ${this.#options.maxRowBytes} bytes at most` };
-    const decoded = decodeUtf8(line.bytes);
-    if ("textBefore" in decoded) return encodingMistake(line, decoded.textBefore);
-    const { text } = decoded;
-    const value = parseJson(text);
-    if (!isJsonObject(value)) return syntaxMistake(line, text, value);
+  #read({ value, placeOf }: Extract<RowItem, { kind: "row" }>): Mistake | undefined {
     const problem = this.#readObject(value);
     if (problem === undefined) return undefined;
     const { field, shownField = field, message } = problem;
-    const offset = (field === undefined ? undefined : surveyJson(text).members.get(field)) ?? text.search(/\S/);
-    const words = shownField === undefined ? message : `${shownField}: ${message}`;
-    return { line: line.number, column: columnOf(text, offset), message: words };
+    return { ...placeOf(field), message: shownField === undefined ? message : `${shownField}: ${message}` };
   }
 
   #readObject(value: JsonObject): RowProblem | undefined {
+    const source = { ...this.#source, index: this.#index };
     if (this.#format === undefined) {
-      const detected = detectFormat(value);
+      const detected = detectFormat(value, source);
       if ("refusal" in detected) return { field: undefined, message: detected.refusal };
       this.#format = detected.format;
     }
-    const read = readRow(this.#format, value);
+    this.#reader ??= this.#format.createReader(this.#options);
+    const read = this.#reader.read(value, source);
     if ("problem" in read) return read.problem;
-    const problem = this.#problemOfPlace(read.row);
-    if (problem === undefined) this.#keep(read.row);
-    return problem;
+    if (read.row !== undefined) {
+      const problem = this.#problemOfPlace(read.row);
+      if (problem !== undefined) return problem;
+      this.#keep(read.row);
+    }
+    this.#used++;
+    return undefined;
   }
 
   /** What is wrong with a row where it stands. */
   #problemOfPlace({ sessionId, turns: [first] }: Row): RowProblem | undefined {
     if (first.delayMs === 0 || this.#turns.knows(sessionId)) return undefined;
     const message = "a pause before a session's first turn is not supported by this version";
-    return this.#format === "multi_turn"
+    return this.#format?.name === "multi_turn"
       ? { field: "turns", shownField: "turns[0].delay", message }
       : { field: "delay", message };
   }
 
   #keep(row: Row): void {
     this.#turns.add(row);
-    this.#used++;
     for (const field of row.unknownFields) {
       const rows = this.#unknownFields.get(field);
       if (rows !== undefined || this.#unknownFields.size < maxUnknownFields) this.#unknownFields.set(field, (rows ?? 0) + 1);
@@ -146,27 +156,16 @@ export class FileLoad {
 
   #emptiness(): AssayError {
     const { path } = this.#options;
-    const first = this.#firstSkipped;
+    const first = this.#firstMistake;
     if (first === undefined) return badDataset(path, { line: 0, column: 0, message: "the file holds no rows" });
     const rows = this.#skipped === 1 ? "its row cannot be used" : `none of its ${this.#skipped} rows can be used, the first`;
     return badDataset(path, { ...first, message: `${first.message} (${rows})` });
   }
 }
 
-interface Mistake {
-  /** From 1; 0: the whole file. */
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-}
-
-function textOf({ line, column, message }: Mistake): string {
-  return line === 0 ? message : `line ${line}, column ${column}: ${message}`;
-}
-
 function badDataset(path: string, mistake: Mistake): AssayError {
   const { line, column } = mistake;
-  const description = textOf(mistake);
+  const description = mistakeText(mistake);
   return new AssayError("invalid_argument", `${path}${line === 0 ? ": " : ", "}${description}`, {
     reason: "BAD_DATASET",
     metadata: line === 0 ? { file: path } : { file: path, line: `${line}`, column: `${column}` },
@@ -174,42 +173,7 @@ function badDataset(path: string, mistake: Mistake): AssayError {
   });
 }
 
-function encodingMistake({ number, bytes }: Line, textBefore: string): Mistake {
-  const isUtf16 = number === 1 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff));
-  const refusal = number === 1 ? refusalOfText(textBefore) : undefined;
-  const message = refusal ?? (isUtf16 ? "expected UTF-8, got UTF-16" : "expected UTF-8, got a byte that belongs to no character");
-  return { line: number, column: columnOf(textBefore, textBefore.length), message };
-}
-
-function syntaxMistake({ number }: Line, text: string, value: unknown): Mistake {
-  const { mistake } = surveyJson(text);
-  const at = (offset: number, message: string): Mistake => ({ line: number, column: columnOf(text, offset), message });
-  if (mistake === undefined) return at(text.search(/\S/), `expected a JSON object, got ${shownValue(value)}`);
-  const refusal = number === 1 ? refusalOfText(text) : undefined;
-  if (refusal !== undefined) return at(0, refusal);
-  const { offset, expected } = mistake;
-  const found = text.codePointAt(offset);
-  const got = found === undefined ? "the end of the line" : JSON.stringify(String.fromCodePoint(found));
-  const isStart = offset === text.search(/\S/);
-  return at(offset, `expected ${isStart ? "a JSON object" : expected}, got ${got}`);
-}
-
-function readRow(format: FormatName, value: JsonObject): ReadRow {
-  switch (format) {
-    case "single_turn":
-      return readSingleTurn(value);
-    case "multi_turn":
-      return readMultiTurn(value);
-  }
-}
-
-/** The session that a line names, as far as it can be read. */
-function sessionOf({ bytes, isTooLong }: Line): string | undefined {
-  const decoded = isTooLong ? undefined : decodeUtf8(bytes);
-  const value = decoded === undefined || "textBefore" in decoded ? undefined : parseJson(decoded.text);
-  return isJsonObject(value) && isName(value.session_id) ? value.session_id : undefined;
-}
-
-function isBlank({ bytes, isTooLong }: Line): boolean {
-  return !isTooLong && bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+/** The session that a row names. */
+function sessionOf(row: JsonObject): string | undefined {
+  return isName(row.session_id) ? row.session_id : undefined;
 }

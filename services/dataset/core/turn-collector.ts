@@ -1,6 +1,7 @@
 /** The turns of a file's rows as they are kept: packed, by conversation, with what has to be known of all of them at once. Pure. */
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { wireMessageOf } from "../../common/chat-messages.ts";
 import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
 import type { Row, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
@@ -71,20 +72,8 @@ export class TurnCollector {
   }
 
   #addTurn(turn: RowTurn, conversation: number, sessionId: string | undefined): void {
-    const { messages, maxOutputTokens, model, extraInputs, delayMs, timestampMs } = turn;
-    const bytes = toBinary(
-      TurnSchema,
-      create(TurnSchema, {
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        maxOutputTokens: maxOutputTokens ?? 0,
-        model: model ?? "",
-        conversationId: sessionId ?? "",
-        delayMs,
-        ...(timestampMs === undefined ? {} : { timestampMs }),
-        ...(extraInputs === undefined ? {} : { extraInputs }),
-      }),
-    );
-    this.#packer.add(bytes);
+    const { maxOutputTokens, delayMs, timestampMs } = turn;
+    this.#packer.add(toBinary(TurnSchema, create(TurnSchema, { ...wireOf(turn), conversationId: sessionId ?? "" })));
     this.#indexer.add(conversation);
     this.#delaysMs.add(delayMs);
     this.#timestampsMs.add(timestampMs ?? Number.NaN);
@@ -92,6 +81,33 @@ export class TurnCollector {
     this.#outputTokens.sum += maxOutputTokens;
     this.#outputTokens.count++;
   }
+}
+
+function wireOf({
+  messages,
+  maxOutputTokens,
+  model,
+  extraInputs,
+  timestampMs,
+  rawBody,
+  recipe,
+  ...turn
+}: RowTurn): MessageInitShape<typeof TurnSchema> {
+  return {
+    messages: messages.map(wireMessageOf),
+    maxOutputTokens: maxOutputTokens ?? 0,
+    model: model ?? "",
+    delayMs: turn.delayMs,
+    headers: { ...turn.headers },
+    toolsJson: turn.toolsJson ?? "",
+    isSelfContained: turn.isSelfContained ?? false,
+    resetsHistory: turn.resetsHistory ?? false,
+    bringsAnswers: turn.bringsAnswers ?? false,
+    ...(timestampMs === undefined ? {} : { timestampMs }),
+    ...(extraInputs === undefined ? {} : { extraInputs }),
+    ...(rawBody === undefined ? {} : { rawBody: new TextEncoder().encode(rawBody) }),
+    ...(recipe === undefined ? {} : { recipe: { ...recipe, blockIds: recipe.blockIds.map(BigInt) } }),
+  };
 }
 
 /** The buffers of loaded turns that can be handed over to another thread; they are then gone here. */

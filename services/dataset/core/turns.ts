@@ -28,6 +28,16 @@ export interface TurnDetails {
   readonly isSelfContained?: boolean;
   /** Moment in the dataset's own schedule. Absent: it has none. */
   readonly timestampMs?: number;
+  /** The body as it goes on the wire, instead of the messages. */
+  readonly rawBody?: Uint8Array;
+  /** Headers of the request, over the run's own of the same names. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Tools that the request offers: a JSON array as in the target's API. */
+  readonly toolsJson?: string;
+  /** What the session has said before is forgotten before the turn. */
+  readonly resetsHistory?: boolean;
+  /** The answers of the turns before are among the messages: the target's own are not put into the history. */
+  readonly bringsAnswers?: boolean;
 }
 
 export interface Turn extends TurnPlan, TurnDetails {

@@ -3,9 +3,12 @@
  * ends with its thread.
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import { loadTokenizer } from "../../common/tokenizer/load.ts";
 import type { TokenizerSource } from "../../common/tokenizer/source.ts";
+import { jsonLines } from "../core/containers/json-lines.ts";
+import type { RowItem } from "../core/containers/row-item.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../core/file-load.ts";
 import { transferableOf } from "../core/packed-rows.ts";
@@ -20,6 +23,8 @@ export interface FileJob {
   /** Where `load.path` really is. */
   readonly realPath: string;
   readonly maxFileBytes: number;
+  /** Longest row that is read. */
+  readonly maxRowBytes: number;
 }
 
 export interface CorpusJob {
@@ -63,8 +68,11 @@ export async function doJob(job: Job, onRows: (rows: number) => void): Promise<J
 
 const pieceBytes = 1 << 20;
 
-function loadFile({ load: options, realPath, maxFileBytes }: FileJob, onRows: (rows: number) => void): LoadedFile {
+function loadFile({ load: options, realPath, maxFileBytes, maxRowBytes }: FileJob, onRows: (rows: number) => void): LoadedFile {
   const load = new FileLoad(options);
+  load.enter({ file: basename(options.path), isInFolder: false, container: "jsonl" });
+  const container = jsonLines(maxRowBytes);
+  const take = (item: RowItem): void => load.take(item);
   const piece = new Uint8Array(pieceBytes);
   const file = openFile(realPath, options.path);
   try {
@@ -74,7 +82,7 @@ function loadFile({ load: options, realPath, maxFileBytes }: FileJob, onRows: (r
       if (bytes > maxFileBytes) {
         throw fileError("resource_exhausted", options.path, `has more than ${maxFileBytes} bytes (--max-dataset-bytes)`);
       }
-      load.push(piece.subarray(0, read));
+      container.push(piece.subarray(0, read), take);
       onRows(load.rows);
     }
   } catch (error) {
@@ -83,6 +91,7 @@ function loadFile({ load: options, realPath, maxFileBytes }: FileJob, onRows: (r
   } finally {
     closeSync(file);
   }
+  container.end(take);
   return load.end();
 }
 

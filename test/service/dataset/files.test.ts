@@ -147,7 +147,7 @@ describe("the dataset service and files", () => {
     const info = await prepare(fileSpec(path, { onBadRow: "skip" }));
     expect(info).to.include({ conversations: 2n, skippedRows: 2n });
     expect(info.warnings).to.deep.equal([
-      "p.jsonl: 2 of 4 rows were left out; the first: line 2, column 12: expected a comma or }, got the end of the line",
+      "p.jsonl: 2 of 4 rows were left out: line 2, column 12: expected a comma or }, got the end of the line; line 3, column 2: image: not supported by this version",
       "p.jsonl: fields that single_turn does not have were left out: id (2 rows), output_lenght (1 rows, did you mean output_length?)",
     ]);
     const error = await failureOf(prepare(fileSpec(path)));

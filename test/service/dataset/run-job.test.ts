@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { FileJob } from "../../../services/dataset/thread/jobs.ts";
 import { runJob } from "../../../services/dataset/thread/run-job.ts";
+import { readerOptions } from "../../unit/dataset/core/loading.ts";
 import { failureOf } from "../rpc/harness.ts";
 
 describe("a job in a thread", () => {
@@ -14,8 +15,8 @@ describe("a job in a thread", () => {
     folder = await mkdtemp(join(tmpdir(), "assay-job-"));
     const path = join(folder, "p.jsonl");
     await writeFile(path, Array.from({ length: 100_000 }, (_, n) => `{"text":"prompt ${n}"}\n`).join(""));
-    const load = { path, format: undefined, isSkipping: false, maxConversations: Number.POSITIVE_INFINITY, maxRowBytes: 1000 };
-    job = { kind: "file", load, realPath: path, maxFileBytes: 1 << 30 };
+    const load = { path, format: undefined, isSkipping: false, ...readerOptions };
+    job = { kind: "file", load, realPath: path, maxFileBytes: 1 << 30, maxRowBytes: 1000 };
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 

@@ -101,6 +101,41 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
    * @generated from field: bool is_self_contained = 12;
    */
   isSelfContained: boolean;
+
+  /**
+   * Headers of the request, over the run's own of the same names.
+   *
+   * @generated from field: map<string, string> headers = 13;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * Tools that the request offers, as JSON text: an array as in the target's API; empty: none.
+   *
+   * @generated from field: string tools_json = 14;
+   */
+  toolsJson: string;
+
+  /**
+   * What the session has said before is forgotten before the turn.
+   *
+   * @generated from field: bool resets_history = 15;
+   */
+  resetsHistory: boolean;
+
+  /**
+   * The answers of the turns before are among the messages, as the dataset has them: the target's own are not put into the history.
+   *
+   * @generated from field: bool brings_answers = 16;
+   */
+  bringsAnswers: boolean;
+
+  /**
+   * The prompt is made by this when the turn is fetched. Within the dataset service; a fetched turn has messages in its place.
+   *
+   * @generated from field: assay.dataset.v1.PromptRecipe recipe = 17;
+   */
+  recipe?: PromptRecipe | undefined;
 };
 
 /**
@@ -108,6 +143,41 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export declare const TurnSchema: GenMessage<Turn>;
+
+/**
+ * How a prompt is made of a corpus whose text the dataset does not have.
+ *
+ * @generated from message assay.dataset.v1.PromptRecipe
+ */
+export declare type PromptRecipe = Message<"assay.dataset.v1.PromptRecipe"> & {
+  /**
+   * Tokens of the prompt.
+   *
+   * @generated from field: uint32 input_tokens = 1;
+   */
+  inputTokens: number;
+
+  /**
+   * Names of the blocks that the prompt begins with: a block of the same name is the same text everywhere in the dataset.
+   * Empty: the prompt is its turn's own.
+   *
+   * @generated from field: repeated uint64 block_ids = 2;
+   */
+  blockIds: bigint[];
+
+  /**
+   * Tokens of a block; the last one of a prompt may be shorter.
+   *
+   * @generated from field: uint32 block_tokens = 3;
+   */
+  blockTokens: number;
+};
+
+/**
+ * Describes the message assay.dataset.v1.PromptRecipe.
+ * Use `create(PromptRecipeSchema)` to create a new message.
+ */
+export declare const PromptRecipeSchema: GenMessage<PromptRecipe>;
 
 /**
  * One message of a chat.
@@ -123,11 +193,25 @@ export declare type ChatMessage = Message<"assay.dataset.v1.ChatMessage"> & {
   role: string;
 
   /**
-   * Its text.
+   * Its text; of several parts the texts, a line each.
    *
    * @generated from field: string content = 2;
    */
   content: string;
+
+  /**
+   * What it is made of, in order, where that is more than one text; empty: `content` is all.
+   *
+   * @generated from field: repeated assay.dataset.v1.ContentPart parts = 3;
+   */
+  parts: ContentPart[];
+
+  /**
+   * The whole message as the target gets it, as JSON text, where it says what the fields above cannot: tool calls, names. Empty: it does not.
+   *
+   * @generated from field: string json = 4;
+   */
+  json: string;
 };
 
 /**
@@ -135,6 +219,47 @@ export declare type ChatMessage = Message<"assay.dataset.v1.ChatMessage"> & {
  * Use `create(ChatMessageSchema)` to create a new message.
  */
 export declare const ChatMessageSchema: GenMessage<ChatMessage>;
+
+/**
+ * A piece of a message.
+ *
+ * @generated from message assay.dataset.v1.ContentPart
+ */
+export declare type ContentPart = Message<"assay.dataset.v1.ContentPart"> & {
+  /**
+   * `text`, `image`, `audio` or `video`.
+   *
+   * @generated from field: string modality = 1;
+   */
+  modality: string;
+
+  /**
+   * What the dataset calls it: `query` or `passages` in a ranking; empty: nothing.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * A text; of media a URL, `data:` among them.
+   *
+   * @generated from field: string content = 3;
+   */
+  content: string;
+
+  /**
+   * Names the medium to the target's cache; empty: none. With it `content` may be empty: the target has seen it.
+   *
+   * @generated from field: string uuid = 4;
+   */
+  uuid: string;
+};
+
+/**
+ * Describes the message assay.dataset.v1.ContentPart.
+ * Use `create(ContentPartSchema)` to create a new message.
+ */
+export declare const ContentPartSchema: GenMessage<ContentPart>;
 
 /**
  * What a dataset is.

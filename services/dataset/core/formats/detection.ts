@@ -3,17 +3,13 @@
  * are known by name, so that a file of one is refused as what it is. Pure.
  */
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import { formatNamed, formats } from "./catalog.ts";
+import type { Format, RowSource } from "./format.ts";
 import { isGiven } from "./row.ts";
-
-/** Formats that are read. */
-export const formatNames = ["single_turn", "multi_turn"] as const;
-
-export type FormatName = (typeof formatNames)[number];
+import { singleTurnFormat } from "./single-turn.ts";
 
 /** The format of a row, or why the file is refused. */
-export type Detected = { readonly format: FormatName } | { readonly refusal: string };
-
-const modalities = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
+export type Detected = { readonly format: Format } | { readonly refusal: string };
 
 /** By what AIPerf's own loaders look at, in its order. */
 const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
@@ -34,15 +30,15 @@ const otherNames: ReadonlySet<string> = new Set([
 ]);
 
 /** The format of a file whose first row is this. */
-export function detectFormat(row: JsonObject): Detected {
+export function detectFormat(row: JsonObject, source: RowSource): Detected {
   // AIPerf takes an unknown type for a field of the row's own.
   if (typeof row.type === "string" && otherNames.has(row.type)) return unread(row.type);
-  const own = formatNames.find((name) => name === row.type);
+  const own = typeof row.type === "string" ? formatNamed(row.type) : undefined;
   if (own !== undefined) return { format: own };
-  if (modalities.some((field) => isGiven(row[field])) && row.turns === undefined) return { format: "single_turn" };
-  const [name] = others.find(([, isIt]) => isIt(row)) ?? [];
-  if (name !== undefined) return unread(name);
-  if (Array.isArray(row.turns)) return { format: "multi_turn" };
+  const other = others.find(([, isIt]) => isIt(row));
+  if (other !== undefined && !singleTurnFormat.recognizes(row, source)) return unread(other[0]);
+  const format = formats.find(({ recognizes }) => recognizes(row, source));
+  if (format !== undefined) return { format };
   const fields = Object.keys(row);
   const has = fields.length === 0 ? "no field" : `the fields ${fields.slice(0, 8).join(", ")}${fields.length > 8 ? ", …" : ""}`;
   return {
@@ -62,5 +58,7 @@ function isDagTurn(turn: unknown): boolean {
 }
 
 function unread(name: string): { readonly refusal: string } {
-  return { refusal: `this looks like ${name}, which is not supported by this version; it reads ${formatNames.join(", ")}` };
+  return {
+    refusal: `this looks like ${name}, which is not supported by this version; it reads ${formats.map((format) => format.name).join(", ")}`,
+  };
 }

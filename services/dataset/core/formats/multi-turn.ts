@@ -4,13 +4,18 @@
  * of the first one.
  */
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import type { Format } from "./format.ts";
 import { isGiven, isName, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 import { readTurn, turnFields } from "./turn.ts";
 
 const rowFields: readonly string[] = ["type", "session_id", "turns"];
 
-/** Every field of the format, those of a turn by their own names. */
-export const multiTurnFields: readonly string[] = [...rowFields, ...turnFields];
+export const multiTurnFormat: Format = {
+  name: "multi_turn",
+  fields: [...rowFields, ...turnFields],
+  recognizes: (row) => Array.isArray(row.turns),
+  createReader: () => ({ read: readMultiTurn }),
+};
 
 /** What a system text may not say to belong to the turn after it. */
 const ownFields = ["timestamp", "delay", "output_length", "extra", "model"] as const;

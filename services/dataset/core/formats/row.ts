@@ -23,6 +23,30 @@ export interface RowTurn {
   readonly delayMs: number;
   /** Moment in the file's own schedule; undefined: it has none. */
   readonly timestampMs: number | undefined;
+  /** The body as it goes on the wire, instead of the messages: JSON text. */
+  readonly rawBody?: string;
+  /** Headers of the request, over the run's own of the same names. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Tools that the request offers: a JSON array as in the target's API. */
+  readonly toolsJson?: string;
+  /** Sent with its own messages alone, whatever the session has said before. */
+  readonly isSelfContained?: boolean;
+  /** What the session has said before is forgotten before the turn. */
+  readonly resetsHistory?: boolean;
+  /** The answers of the turns before are among the messages: the target's own are not put into the history. */
+  readonly bringsAnswers?: boolean;
+  /** How the prompt is made when the turn is fetched; `messages` are then empty. */
+  readonly recipe?: PromptRecipe;
+}
+
+/** How a prompt is made of a corpus whose text the file does not have. */
+export interface PromptRecipe {
+  /** Tokens of the prompt, from 1. */
+  readonly inputTokens: number;
+  /** Names of the blocks that it begins with: a block of the same name is the same text everywhere. Empty: its own text. */
+  readonly blockIds: readonly number[];
+  /** Tokens of a block; the last one of a prompt may be shorter. */
+  readonly blockTokens: number;
 }
 
 /** Why a row cannot be carried out. */
@@ -34,7 +58,8 @@ export interface RowProblem {
   readonly message: string;
 }
 
-export type ReadRow = { readonly row: Row } | { readonly problem: RowProblem };
+/** `row` undefined: it was taken, and what comes of it is told later, by `RowReader.finish`. */
+export type ReadRow = { readonly row: Row | undefined } | { readonly problem: RowProblem };
 
 /** A row's value as an error names it, cut to what a line can hold. */
 export function shownValue(value: unknown): string {

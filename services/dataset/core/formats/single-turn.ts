@@ -3,11 +3,20 @@
  * alone: what was said before is not put in front of it.
  */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { Format } from "./format.ts";
 import { isGiven, isName, type ReadRow, shownValue } from "./row.ts";
 import { readTurn, turnFields } from "./turn.ts";
 
-/** Every field of the format. */
-export const singleTurnFields: readonly string[] = ["type", "session_id", ...turnFields];
+const fields: readonly string[] = ["type", "session_id", ...turnFields];
+
+const modalities = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
+
+export const singleTurnFormat: Format = {
+  name: "single_turn",
+  fields,
+  recognizes: (row) => modalities.some((field) => isGiven(row[field])) && row.turns === undefined,
+  createReader: () => ({ read: readSingleTurn }),
+};
 
 /** Reads one row. Pure, never throws. */
 export function readSingleTurn(row: JsonObject): ReadRow {
@@ -20,6 +29,12 @@ export function readSingleTurn(row: JsonObject): ReadRow {
   }
   const read = readTurn(row);
   if ("problem" in read) return read;
-  const unknownFields = Object.keys(row).filter((field) => !singleTurnFields.includes(field));
-  return { row: { sessionId: isName(sessionId) ? sessionId : undefined, turns: [read.turn], unknownFields } };
+  const unknownFields = Object.keys(row).filter((field) => !fields.includes(field));
+  return {
+    row: {
+      sessionId: isName(sessionId) ? sessionId : undefined,
+      turns: [{ ...read.turn, isSelfContained: true }],
+      unknownFields,
+    },
+  };
 }

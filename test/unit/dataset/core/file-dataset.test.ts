@@ -2,18 +2,11 @@ import { expect } from "chai";
 import { unpackDelaysNs } from "../../../../services/common/turn-delays.ts";
 import { unpackTimestampsUs } from "../../../../services/common/turn-timestamps.ts";
 import { fileDataset, summarizeFile } from "../../../../services/dataset/core/file-dataset.ts";
-import { FileLoad } from "../../../../services/dataset/core/file-load.ts";
 import { lookUpTurn } from "../../../../services/dataset/core/turns.ts";
+import { loadingOf } from "./loading.ts";
 
 function loaded(...rows: readonly unknown[]) {
-  const options = {
-    path: "p",
-    format: undefined,
-    isSkipping: false,
-    maxConversations: Number.POSITIVE_INFINITY,
-    maxRowBytes: 1000,
-  };
-  const load = new FileLoad(options);
+  const load = loadingOf();
   load.push(Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n")));
   return load.end();
 }

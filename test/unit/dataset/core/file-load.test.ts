@@ -4,24 +4,22 @@ import fc from "fast-check";
 import { TurnSchema } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../../../../services/common/errors.ts";
 import { turnsOf as countOf, rowOfTurn } from "../../../../services/dataset/core/conversation-index.ts";
-import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
+import type { FileLoadOptions, LoadedFile } from "../../../../services/dataset/core/file-load.ts";
 import { rowAt } from "../../../../services/dataset/core/packed-rows.ts";
+import { loadingOf } from "./loading.ts";
 
-const options: FileLoadOptions = {
-  path: "/data/p.jsonl",
-  format: "single_turn",
-  isSkipping: false,
-  maxConversations: Number.POSITIVE_INFINITY,
-  maxRowBytes: 1000,
-};
+type Changes = Partial<FileLoadOptions>;
 
-function load(file: string | Buffer, changes: Partial<FileLoadOptions> = {}): LoadedFile {
-  const loading = new FileLoad({ ...options, ...changes });
-  loading.push(Buffer.from(file as string));
-  return loading.end();
+/** A file of single_turn where nothing else is said. */
+const loading = (changes: Changes = {}) => loadingOf({ format: "single_turn", ...changes });
+
+function load(file: string | Buffer, changes: Changes = {}): LoadedFile {
+  const begun = loading(changes);
+  begun.push(Buffer.from(file as string));
+  return begun.end();
 }
 
-function refusalOf(file: string | Buffer, changes: Partial<FileLoadOptions> = {}): AssayError {
+function refusalOf(file: string | Buffer, changes: Changes = {}): AssayError {
   try {
     load(file, changes);
   } catch (error) {
@@ -51,7 +49,7 @@ describe("loading a file", () => {
     expect(textsOf(loaded)).to.deep.equal(["grün 🚂", "b"]);
     expect(turnsOf(loaded)[1]).to.deep.include({ maxOutputTokens: 9, model: "m", conversationId: "s", extraInputs: extra });
     expect(turnsOf(loaded)[1]?.messages[0]?.role).to.equal("system");
-    expect(loaded).to.include({ format: "single_turn", skippedRows: 0, firstSkipped: undefined });
+    expect(loaded).to.include({ format: "single_turn", skippedRows: 0 });
     expect(loaded.outputTokens).to.deep.equal({ sum: 9, count: 1 });
   });
 
@@ -63,9 +61,9 @@ describe("loading a file", () => {
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 9 }), (rows, pieceBytes) => {
         const file = Buffer.from(lines(...rows));
-        const loading = new FileLoad(options);
-        for (let at = 0; at < file.length; at += pieceBytes) loading.push(file.subarray(at, at + pieceBytes));
-        const turns = turnsOf(loading.end());
+        const begun = loading();
+        for (let at = 0; at < file.length; at += pieceBytes) begun.push(file.subarray(at, at + pieceBytes));
+        const turns = turnsOf(begun.end());
         const seen = turns.map(({ messages, maxOutputTokens }) => ({
           text: messages[0]?.content,
           output_length: maxOutputTokens,
@@ -76,12 +74,12 @@ describe("loading a file", () => {
   });
 
   it("takes the first rows where not all are wanted, and does not look at the rest", () => {
-    const loading = new FileLoad({ ...options, maxConversations: 2 });
-    loading.push(Buffer.from(`${lines({ text: "a" })}`));
-    expect(loading.isFull).to.equal(false);
-    loading.push(Buffer.from(`${lines({ text: "b" })}{"text":`));
-    expect([loading.isFull, loading.rows]).to.deep.equal([true, 2]);
-    expect(textsOf(loading.end())).to.deep.equal(["a", "b"]);
+    const begun = loading({ maxConversations: 2 });
+    begun.push(Buffer.from(`${lines({ text: "a" })}`));
+    expect(begun.load.isFull).to.equal(false);
+    begun.push(Buffer.from(`${lines({ text: "b" })}{"text":`));
+    expect([begun.load.isFull, begun.load.rows]).to.deep.equal([true, 2]);
+    expect(textsOf(begun.end())).to.deep.equal(["a", "b"]);
   });
 
   it("puts the rows of a session together, in order, wherever they stand, as one conversation", () => {
@@ -222,7 +220,7 @@ describe("loading a file", () => {
     it(`leaves ${what} out and counts it where rows are skipped`, () => {
       const loaded = load(Buffer.concat([Buffer.from(file as string), Buffer.from(`\n${good}`)]), { isSkipping: true });
       expect(loaded.skippedRows).to.be.at.least(1);
-      expect(loaded.firstSkipped).to.equal(`line ${line}, column ${column}: ${message}`);
+      expect(loaded.firstSkipped[0]).to.equal(`line ${line}, column ${column}: ${message}`);
       expect(textsOf(loaded).at(-1)).to.equal("a");
     });
   }

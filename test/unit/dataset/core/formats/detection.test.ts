@@ -1,5 +1,12 @@
 import { expect } from "chai";
 import { detectFormat, refusalOfText } from "../../../../../services/dataset/core/formats/detection.ts";
+import { rowSource } from "../loading.ts";
+
+/** The name of the format, or why there is none. */
+function detected(row: Record<string, unknown>): string {
+  const found = detectFormat(row, rowSource);
+  return "refusal" in found ? found.refusal : found.format.name;
+}
 
 describe("the format of a file", () => {
   const own: readonly Record<string, unknown>[] = [
@@ -11,7 +18,7 @@ describe("the format of a file", () => {
     { text: "a", messages: [] },
   ];
   for (const row of own) {
-    it(`is single_turn for ${JSON.stringify(row)}`, () => expect(detectFormat(row)).to.deep.equal({ format: "single_turn" }));
+    it(`is single_turn for ${JSON.stringify(row)}`, () => expect(detected(row)).to.equal("single_turn"));
   }
 
   const chats: readonly Record<string, unknown>[] = [
@@ -20,7 +27,7 @@ describe("the format of a file", () => {
     { turns: [], type: "multi_turn" },
   ];
   for (const row of chats) {
-    it(`is multi_turn for ${JSON.stringify(row)}`, () => expect(detectFormat(row)).to.deep.equal({ format: "multi_turn" }));
+    it(`is multi_turn for ${JSON.stringify(row)}`, () => expect(detected(row)).to.equal("multi_turn"));
   }
 
   const others: readonly (readonly [name: string, row: Record<string, unknown>])[] = [
@@ -37,20 +44,17 @@ describe("the format of a file", () => {
   ];
   for (const [name, row] of others) {
     it(`is known as ${name}, which is refused by that name: ${JSON.stringify(row)}`, () => {
-      const detected = detectFormat(row);
-      expect("refusal" in detected && detected.refusal).to.equal(
+      expect(detected(row)).to.equal(
         `this looks like ${name}, which is not supported by this version; it reads single_turn, multi_turn`,
       );
     });
   }
 
   it("is not guessed: the fields of an unknown row are told", () => {
-    const detected = detectFormat({ prompt: "a", id: 1 });
-    expect("refusal" in detected && detected.refusal).to.contain(
+    expect(detected({ prompt: "a", id: 1 })).to.contain(
       "has the field text, one of multi_turn has turns, this one has the fields prompt, id",
     );
-    const empty = detectFormat({});
-    expect("refusal" in empty && empty.refusal).to.contain("no field");
+    expect(detected({})).to.contain("no field");
   });
 
   it("is known by its beginning where that is no JSON", () => {

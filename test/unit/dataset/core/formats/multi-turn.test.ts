@@ -1,19 +1,9 @@
 import { expect } from "chai";
-import { readMultiTurn } from "../../../../../services/dataset/core/formats/multi-turn.ts";
+import { multiTurnFormat } from "../../../../../services/dataset/core/formats/multi-turn.ts";
+import { problemOf as problemIn, rowOf as rowIn } from "../loading.ts";
 
-function problemOf(row: Record<string, unknown>): string {
-  const read = readMultiTurn(row);
-  if ("row" in read) expect.fail(`the row was taken: ${JSON.stringify(read.row)}`);
-  const { field, shownField = field, message } = read.problem;
-  return `${field}/${shownField}: ${message}`;
-}
-
-function rowOf(row: Record<string, unknown>) {
-  const read = readMultiTurn(row);
-  if ("problem" in read) expect.fail(`${read.problem.shownField}: ${read.problem.message}`);
-  return read.row;
-}
-
+const rowOf = (row: Record<string, unknown>) => rowIn(multiTurnFormat, row);
+const problemOf = (row: Record<string, unknown>) => problemIn(multiTurnFormat, row);
 const saidIn = (row: Record<string, unknown>) =>
   rowOf(row).turns.map(({ messages }) => messages.map(({ role, content }) => `${role}: ${content}`));
 
@@ -87,15 +77,15 @@ describe("a row of multi_turn", () => {
   });
 
   const refused: readonly (readonly [row: Record<string, unknown>, problem: string])[] = [
-    [{ session_id: "s" }, "turns/turns: expected a list of turns, got nothing"],
-    [{ turns: {} }, "turns/turns: expected a list of turns, got {}"],
-    [{ turns: [] }, "turns/turns: expected at least one turn, got []"],
+    [{ session_id: "s" }, "turns: expected a list of turns, got nothing"],
+    [{ turns: {} }, "turns: expected a list of turns, got {}"],
+    [{ turns: [] }, "turns: expected at least one turn, got []"],
     [{ turns: ["a"] }, 'turns/turns[0]: expected an object, got "a"'],
     [{ turns: [{ text: "a" }, { image: "x" }] }, "turns/turns[1].image: not supported by this version"],
     [{ turns: [{ text: "a" }, {}] }, "turns/turns[1]: expected a text that is not empty in the field text"],
     [{ turns: [{ text: "a", delay: "1" }] }, 'turns/turns[0].delay: expected a number from 0 to 604800000, got "1"'],
-    [{ session_id: 7, turns: [{ text: "a" }] }, "session_id/session_id: expected a text that is not empty, got 7"],
-    [{ type: "single_turn", turns: [{ text: "a" }] }, 'type/type: expected "multi_turn", got "single_turn"'],
+    [{ session_id: 7, turns: [{ text: "a" }] }, "session_id: expected a text that is not empty, got 7"],
+    [{ type: "single_turn", turns: [{ text: "a" }] }, 'type: expected "multi_turn", got "single_turn"'],
   ];
   for (const [row, problem] of refused) {
     it(`is refused: ${JSON.stringify(row)}`, () => expect(problemOf(row)).to.equal(problem));

@@ -1,17 +1,9 @@
 import { expect } from "chai";
-import { readSingleTurn } from "../../../../../services/dataset/core/formats/single-turn.ts";
+import { singleTurnFormat } from "../../../../../services/dataset/core/formats/single-turn.ts";
+import { problemOf as problemIn, rowOf as rowIn } from "../loading.ts";
 
-function problemOf(row: Record<string, unknown>): string {
-  const read = readSingleTurn(row);
-  if ("row" in read) expect.fail(`the row was taken: ${JSON.stringify(read.row)}`);
-  return `${read.problem.field}: ${read.problem.message}`;
-}
-
-function rowOf(row: Record<string, unknown>) {
-  const read = readSingleTurn(row);
-  if ("problem" in read) expect.fail(`${read.problem.field}: ${read.problem.message}`);
-  return read.row;
-}
+const rowOf = (row: Record<string, unknown>) => rowIn(singleTurnFormat, row);
+const problemOf = (row: Record<string, unknown>) => problemIn(singleTurnFormat, row);
 
 describe("a row of single_turn", () => {
   it("is a user's text, and nothing else where nothing else is said", () => {
@@ -25,6 +17,7 @@ describe("a row of single_turn", () => {
           extraInputs: undefined,
           delayMs: 0,
           timestampMs: undefined,
+          isSelfContained: true,
         },
       ],
       unknownFields: [],
@@ -44,6 +37,7 @@ describe("a row of single_turn", () => {
         extraInputs: extra,
         delayMs: 1.5,
         timestampMs: 0,
+        isSelfContained: true,
       },
     ]);
   });

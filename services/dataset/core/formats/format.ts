@@ -1,0 +1,48 @@
+/** What a format of dataset files is: which rows are its own, and what they say. One format a file; `catalog.ts` lists them. */
+import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { ReadRow, Row } from "./row.ts";
+
+export interface Format {
+  /** As users write it: `--custom-dataset-type`. */
+  readonly name: string;
+  /** Every field that a row may have, those within it by their own names. */
+  readonly fields: readonly string[];
+  /** Whether a file is of this format whose first row this is; asked in the order of the catalog, where nobody said the format. */
+  readonly recognizes: (row: JsonObject, source: RowSource) => boolean;
+  /** For one load: what it keeps from row to row is its own. */
+  readonly createReader: (options: ReaderOptions) => RowReader;
+}
+
+/** Pure but for what it keeps. */
+export interface RowReader {
+  /** Reads one row. Never throws. */
+  readonly read: (row: JsonObject, source: RowSource) => ReadRow;
+  /** What only the whole of the rows tells, once they are over. Absent: nothing. */
+  readonly finish?: () => readonly Row[];
+}
+
+/** Where a row comes from. */
+export interface RowSource {
+  /** Name of its file, without folders. */
+  readonly file: string;
+  /** The path that was given is a folder, and this is one of its files. */
+  readonly isInFolder: boolean;
+  /** How the file is written. */
+  readonly container: ContainerName;
+  /** From 0, within its file. */
+  readonly index: number;
+}
+
+/** `json`: one document, or an array of rows. */
+export const containerNames = ["jsonl", "json", "csv", "parquet"] as const;
+
+export type ContainerName = (typeof containerNames)[number];
+
+/** What a user said of the reading. */
+export interface ReaderOptions {
+  readonly seed: number;
+  /** Conversations to keep. */
+  readonly maxConversations: number;
+  /** Tokens of a block of a trace; undefined: the format's own. */
+  readonly blockTokens: number | undefined;
+}

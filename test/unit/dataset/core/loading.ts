@@ -1,0 +1,51 @@
+/** Files and rows as the dataset service reads them, for tests. */
+import { expect } from "chai";
+import { jsonLines } from "../../../../services/dataset/core/containers/json-lines.ts";
+import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
+import type { Format, ReaderOptions, RowSource } from "../../../../services/dataset/core/formats/format.ts";
+import type { ReadRow, Row } from "../../../../services/dataset/core/formats/row.ts";
+
+export const readerOptions: ReaderOptions = { seed: 1, maxConversations: Number.POSITIVE_INFINITY, blockTokens: undefined };
+
+export const rowSource: RowSource = { file: "p.jsonl", isInFolder: false, container: "jsonl", index: 0 };
+
+const loadOptions: FileLoadOptions = { ...readerOptions, path: "/data/p.jsonl", format: undefined, isSkipping: false };
+
+export interface Loading {
+  readonly load: FileLoad;
+  push(piece: Uint8Array): void;
+  end(): LoadedFile;
+}
+
+/** JSON lines that come in pieces; a line has 1 000 bytes at most. */
+export function loadingOf(changes: Partial<FileLoadOptions> = {}): Loading {
+  const load = new FileLoad({ ...loadOptions, ...changes });
+  const lines = jsonLines(1000);
+  return {
+    load,
+    push: (piece) => lines.push(piece, (item) => load.take(item)),
+    end() {
+      lines.end((item) => load.take(item));
+      return load.end();
+    },
+  };
+}
+
+/** One row of a format by itself, or its reason against it. */
+export function readOne(format: Format, row: Record<string, unknown>, source: Partial<RowSource> = {}): ReadRow {
+  return format.createReader(readerOptions).read(row, { ...rowSource, ...source });
+}
+
+export function rowOf(format: Format, row: Record<string, unknown>, source?: Partial<RowSource>): Row {
+  const read = readOne(format, row, source);
+  if ("problem" in read) expect.fail(`${read.problem.shownField ?? read.problem.field}: ${read.problem.message}`);
+  return read.row ?? expect.fail("the row was kept for later");
+}
+
+/** Field, as it is called within it, and reason of a row that cannot be carried out: `turns/turns[1].delay: …`. */
+export function problemOf(format: Format, row: Record<string, unknown>, source?: Partial<RowSource>): string {
+  const read = readOne(format, row, source);
+  if ("row" in read) expect.fail(`the row was taken: ${JSON.stringify(read.row)}`);
+  const { field, shownField, message } = read.problem;
+  return `${shownField === undefined ? field : `${field}/${shownField}`}: ${message}`;
+}
