@@ -355,8 +355,11 @@ async function folderInCatalog(runId: string, addresses: ReturnType<typeof creat
   }
 }
 
-/** Workers start with a small young generation: short collections keep the stamps of a busy worker true. */
-const workerFlags = ["--max-semi-space-size=4"];
+/**
+ * Workers start with a small young generation, collected by the one thread that needs it: helpers of the collector take the cores from the
+ * target and the rest of the suite, and the worker waits for them.
+ */
+const workerFlags = ["--max-semi-space-size=4", "--single-threaded-gc"];
 
 function workerCommand(): string[] {
   return [

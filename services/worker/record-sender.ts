@@ -42,6 +42,8 @@ const batchMs = 20;
 const partBytes = 1 << 20;
 /** Stamps and text of a record that cannot be sent in parts; well below what one message may hold. */
 const maxAsideBytes = 8 << 20;
+/** Sent in one turn of the event loop, about: many answers that end at once must not keep it from the others' chunks. */
+const turnBytes = 128 * 1024;
 const outboxLimits: OutboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
@@ -65,6 +67,9 @@ export class RecordSender {
   private readonly batchSizes: number[] = [];
   private batched = 0;
   private waiters: (() => void)[] = [];
+  /** On their way into the stream, oldest first. */
+  private unsent: Messages[] = [];
+  private sending: NodeJS.Immediate | undefined;
 
   constructor(options: RecordSenderOptions) {
     this.options = options;
@@ -157,6 +162,7 @@ export class RecordSender {
     this.isClosed = true;
     clearTimeout(this.timer);
     clearTimeout(this.redial);
+    clearImmediate(this.sending);
     this.stream?.end();
     for (const wake of this.waiters.splice(0)) wake();
     await this.spill.remove();
@@ -194,7 +200,22 @@ export class RecordSender {
     const batch = messages.at(-1);
     if (batch === undefined) return;
     setBatchSeq(batch, seq);
-    for (const message of messages) this.stream?.send(message);
+    this.unsent.push(messages);
+    this.sending ??= setImmediate(() => this.sendSome());
+  }
+
+  private sendSome(): void {
+    this.sending = undefined;
+    let sent = 0;
+    let count = 0;
+    for (; sent < turnBytes && count < this.unsent.length; count++) {
+      for (const message of this.unsent[count] ?? []) {
+        this.stream?.send(message);
+        sent += message.length;
+      }
+    }
+    this.unsent = this.unsent.slice(count);
+    if (this.unsent.length > 0) this.sending = setImmediate(() => this.sendSome());
   }
 
   private toSpill(seq: number, messages: Messages): void {
@@ -242,6 +263,8 @@ export class RecordSender {
     stream.onClose((error) => {
       if (this.stream !== stream) return;
       this.stream = undefined;
+      // The outbox sends them again on the next stream.
+      this.unsent = [];
       this.outbox.streamEnded();
       if (this.isClosed) return;
       this.options.log.debug("the stream to the record-processor ended; dialling again", { error: error?.message });
