@@ -79,8 +79,26 @@ export interface ParsedResponse {
   /** The last usage that was sent. */
   readonly usage: Usage | undefined;
   readonly finishReason: string | undefined;
+  /** What the answer says and which tools it calls, where it calls any. */
+  readonly calling?: Calling;
   /** A stream was asked for and one JSON document came: its only content stamp is no first token's. */
   readonly isStreamIgnored: boolean;
+}
+
+/** An answer that calls tools, as a later turn repeats it. */
+export interface Calling {
+  /** Its text without the calls, which `outputText` holds too. */
+  readonly text: string;
+  /** At least one, in the answer's order. */
+  readonly calls: readonly ToolCall[];
+}
+
+export interface ToolCall {
+  /** Empty: the target gave none. */
+  readonly id: string;
+  readonly name: string;
+  /** As the target wrote them: JSON text, if it kept to the rules. */
+  readonly argumentsText: string;
 }
 
 export interface Endpoint {

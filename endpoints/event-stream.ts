@@ -6,7 +6,7 @@
  * A stream is complete if `[DONE]` came or a finish reason was seen (some servers and proxies send no `[DONE]`). Neither: `truncated`.
  */
 import type { Usage } from "../metrics/metric.ts";
-import type { ParsedResponse, RawResponse } from "./endpoint.ts";
+import type { ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
 import type { EventTemplates } from "./event-template.ts";
 import { decodeText, isJsonObject, type JsonObject, parseJson } from "./json-body.ts";
 import type { RequestError } from "./outcome.ts";
@@ -23,6 +23,14 @@ export interface EventMeaning {
   readonly usage: Usage | undefined;
   /** Set: the target reports an error, in these words. */
   readonly errorWords: string | undefined;
+  /** Pieces of tool calls, whose names and arguments are in `outputText`, too; absent: there are none. */
+  readonly calling?: { readonly text: string; readonly pieces: readonly CallPiece[] };
+}
+
+/** What an event says of one tool call of the answer: what it leaves out is empty. */
+export interface CallPiece extends ToolCall {
+  /** Which call of the answer it belongs to. */
+  readonly index: number;
 }
 
 /** Reads one event's JSON object. Pure, never throws; must accept any object. */
@@ -121,6 +129,10 @@ class Answer {
   #finishReason: string | undefined;
   #read = 0;
   #lastContentRead = -1;
+  /** By their places in the answer; empty: it calls no tools. */
+  readonly #calls = new Map<number, ToolCall>();
+  /** The text without the calls, once there is one. */
+  #spokenText = "";
 
   constructor(response: RawResponse) {
     this.response = response;
@@ -138,6 +150,8 @@ class Answer {
     }
     if (meaning.usage !== undefined) this.#usage = meaning.usage;
     if (meaning.finishReason !== undefined) this.#finishReason = meaning.finishReason;
+    if (meaning.calling !== undefined) this.#addCalls(meaning.calling);
+    else if (this.#calls.size > 0) this.#spokenText += meaning.outputText;
     if (meaning.reasoningText === "" && meaning.outputText === "") return;
     this.#stamp(end, meaning.outputText !== "");
     this.#reasoningText += meaning.reasoningText;
@@ -148,7 +162,10 @@ class Answer {
   addText(text: string, isReasoning: boolean, end: number): void {
     this.#stamp(end, !isReasoning);
     if (isReasoning) this.#reasoningText += text;
-    else this.#outputText += text;
+    else {
+      this.#outputText += text;
+      if (this.#calls.size > 0) this.#spokenText += text;
+    }
   }
 
   /** The answer is over; `isMarked`: its end was marked as such. */
@@ -171,7 +188,21 @@ class Answer {
       usage: this.#usage,
       finishReason: this.#finishReason,
       isStreamIgnored: this.isStreamIgnored,
+      ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
     };
+  }
+
+  #addCalls({ text, pieces }: NonNullable<EventMeaning["calling"]>): void {
+    if (this.#calls.size === 0) this.#spokenText = this.#outputText;
+    this.#spokenText += text;
+    for (const { index, id, name, argumentsText } of pieces) {
+      const known = this.#calls.get(index) ?? { id: "", name: "", argumentsText: "" };
+      this.#calls.set(index, { id: known.id + id, name: known.name + name, argumentsText: known.argumentsText + argumentsText });
+    }
+  }
+
+  #callsInOrder(): ToolCall[] {
+    return [...this.#calls].sort(([one], [other]) => one - other).map(([, call]) => call);
   }
 
   #stamp(end: number, hasOutput: boolean): void {

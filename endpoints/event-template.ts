@@ -66,6 +66,8 @@ export class EventTemplates {
 
   /** Learns from the data of an event that fitted none, and the meaning that `read` gave it. */
   learn(data: string, meaning: EventMeaning, read: ReadEvent): void {
+    // A piece of a call is more than text.
+    if (meaning.calling !== undefined) return;
     if (this.#matches < (this.#lessons - freeLessons) * matchesPerLesson) return;
     const template = templateOf(data, meaning, read);
     if (template === undefined) return;

@@ -147,7 +147,7 @@ const count: FieldRule = {
   isGood: (value) => typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY,
 };
 
-const parsedFields: Readonly<Record<keyof ParsedResponse, FieldRule>> = {
+const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> = {
   error: orAbsent({ expected: "{ code, phase, message } of the known codes and phases", isGood: isRequestError }),
   contentNs: { expected: "a Float64Array of ascending numbers", isGood: isAscending },
   firstOutputNs: orAbsent(count),
@@ -160,7 +160,15 @@ const parsedFields: Readonly<Record<keyof ParsedResponse, FieldRule>> = {
   }),
   finishReason: orAbsent(text),
   isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
+  calling: orAbsent({ expected: "{ text, calls } with at least one call of { id, name, argumentsText }", isGood: isCalling }),
 };
+
+function isCalling(value: unknown): boolean {
+  if (!isJsonObject(value) || !isText(value.text) || !Array.isArray(value.calls) || value.calls.length === 0) return false;
+  return value.calls.every(
+    (call: unknown) => isJsonObject(call) && [call.id, call.name, call.argumentsText].every((one) => isText(one)),
+  );
+}
 
 function isRequestError(value: unknown): boolean {
   if (!isJsonObject(value)) return false;

@@ -3,7 +3,7 @@
  * as in AIPerf. Content is text, reasoning (`reasoning_content`, or `reasoning` in newer vLLM), refusals, and the names and arguments of
  * tool calls; a first chunk with nothing but a role is none.
  */
-import type { EventMeaning } from "../event-stream.ts";
+import type { CallPiece, EventMeaning } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
 import { readUsage } from "./usage.ts";
@@ -14,33 +14,39 @@ export function readChatEvent(event: JsonObject): EventMeaning {
   // The chunk that carries usage has no choices.
   const choice: unknown = choices[0];
   const message = isJsonObject(choice) ? (choice.delta ?? choice.message) : undefined;
+  const text = isJsonObject(message) ? contentText(message.content) + (textOf(message.refusal) ?? "") : "";
+  const pieces = isJsonObject(message) ? callPieces(message) : [];
   return {
-    outputText: isJsonObject(message) ? outputText(message) : "",
+    // The text of calls counts as output: the model has made it token by token.
+    outputText: pieces.reduce((all, { name, argumentsText }) => all + name + argumentsText, text),
     reasoningText: isJsonObject(message) ? (textOf(message.reasoning_content) ?? textOf(message.reasoning) ?? "") : "",
     finishReason: isJsonObject(choice) ? textOf(choice.finish_reason) : undefined,
     usage: readUsage(event.usage),
     errorWords: errorWords(event),
+    ...(pieces.length === 0 ? {} : { calling: { text, pieces } }),
   };
 }
 
-function outputText(message: JsonObject): string {
-  const text = contentText(message.content) + (textOf(message.refusal) ?? "");
-  if (message.tool_calls === undefined && message.function_call === undefined) return text;
-  const calls = Array.isArray(message.tool_calls) ? message.tool_calls : [];
-  const called = calls.map((call: unknown) => (isJsonObject(call) ? callText(call.function) : "")).join("");
-  // The form of before 2023, which wrappers still send.
-  return text + called + callText(message.function_call);
+/** Of `tool_calls`, and of the form of before 2023, which wrappers still send. */
+function callPieces({ tool_calls: toolCalls, function_call: functionCall }: JsonObject): CallPiece[] {
+  if (toolCalls === undefined && functionCall === undefined) return [];
+  const calls: readonly unknown[] = Array.isArray(toolCalls) ? toolCalls : [];
+  const pieces = calls.flatMap((call, place) => {
+    if (!isJsonObject(call)) return [];
+    const index = typeof call.index === "number" ? call.index : place;
+    return [pieceOf(isJsonObject(call.function) ? call.function : {}, index, textOf(call.id) ?? "")];
+  });
+  return isJsonObject(functionCall) ? [...pieces, pieceOf(functionCall, pieces.length, "")] : pieces;
+}
+
+function pieceOf({ name, arguments: given }: JsonObject, index: number, id: string): CallPiece {
+  // Some servers send the arguments as an object instead of its JSON.
+  const argumentsText = isJsonObject(given) ? JSON.stringify(given) : (textOf(given) ?? "");
+  return { index, id, name: textOf(name) ?? "", argumentsText };
 }
 
 /** A string, or a list of parts of which those with a text count. */
 function contentText(content: unknown): string {
   if (!Array.isArray(content)) return textOf(content) ?? "";
   return content.map((part: unknown) => (isJsonObject(part) ? (textOf(part.text) ?? "") : "")).join("");
-}
-
-function callText(call: unknown): string {
-  if (!isJsonObject(call)) return "";
-  // Some servers send the arguments as an object instead of its JSON.
-  const args = isJsonObject(call.arguments) ? JSON.stringify(call.arguments) : (textOf(call.arguments) ?? "");
-  return (textOf(call.name) ?? "") + args;
 }

@@ -10,6 +10,7 @@ import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "./chat-messages.ts";
 import { AssayError } from "./errors.ts";
 import { createModelChoice, type ModelChoice } from "./model-choice.ts";
+import { answeringCalls } from "./session-history.ts";
 
 /** What of a run shapes its bodies. */
 export interface BodyOptions {
@@ -65,7 +66,7 @@ export function formatTurn(
   // Extra inputs have the last word in the body, and the record says what was asked for.
   const model = textOf(extraInputs.model) ?? chosen;
   const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
-  const messages = [...history, ...messagesOf(turn)];
+  const messages = [...history, ...answeringCalls(messagesOf(turn), history)];
   const body =
     turn.rawBody.length > 0
       ? turn.rawBody

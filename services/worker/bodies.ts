@@ -15,6 +15,8 @@ export interface RequestBody {
   /** Of all other messages; undefined: there are none. */
   readonly inputText: string | undefined;
   readonly requestedOutputTokens: number | undefined;
+  /** The turn's own, over the run's: lower-case name, value, name, value; absent: none. */
+  readonly headers?: readonly string[];
 }
 
 export interface BodyMakerOptions extends BodyOptions {
@@ -72,6 +74,12 @@ export class BodyMaker {
       inputTokens: isCounted ? turn.inputTokens + historyTokens : undefined,
       inputText: uncounted.length === 0 ? undefined : uncounted.map((message) => message.content).join("\n"),
       requestedOutputTokens,
+      ...headersOf(turn),
     };
   }
+}
+
+function headersOf({ headers }: Turn): Pick<RequestBody, "headers"> {
+  const all = Object.entries(headers);
+  return all.length === 0 ? {} : { headers: all.flatMap(([name, value]) => [name.toLowerCase(), value]) };
 }

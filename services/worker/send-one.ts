@@ -67,7 +67,7 @@ export async function sendOne(
   try {
     const made = path.bodies.tryMake(turn, [], undefined);
     if ("error" in made) sender.failUnsent(onlyCredit, made.error);
-    else sender.send(onlyCredit, made.body, messagesOf(turn));
+    else sender.send(onlyCredit, made.body, { messages: messagesOf(turn), hasAnswer: true });
     if (signal.aborted) onAbort();
     const record = await promise;
     return {

@@ -11,6 +11,7 @@ import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
+import { replyOf } from "../common/session-history.ts";
 import type { RequestBody } from "./bodies.ts";
 import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
@@ -57,6 +58,16 @@ export interface Timeouts {
 /** Nothing is looked for behind so many bytes without content: what has begun like that frees its place when it ends. */
 const soughtBytes = 64 * 1024;
 
+/** What a turn leaves to those that build on it. */
+export interface Legacy {
+  /** Its own messages. */
+  readonly messages: readonly ChatMessage[];
+  /** The target's answer, too: without a good one the session is over. False: the dataset has the answer itself. */
+  readonly hasAnswer: boolean;
+}
+
+const nothing: readonly string[] = [];
+
 /** What a session has said so far. */
 interface Session {
   readonly correlationId: string;
@@ -95,12 +106,17 @@ export class Sender {
     return this.sessions.get(sessionKey(credit))?.historyTokens ?? 0;
   }
 
-  /**
-   * Sends now. `turnMessages` join the history once the answer has come; undefined: no later turn builds on this one, and the
-   * session goes on whatever comes of it.
-   */
-  send(credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[] | undefined): void {
-    const request = new Request(this, credit, body, turnMessages, this.slabs.take());
+  /** The session begins anew. */
+  forget(credit: Credit): void {
+    const session = this.sessions.get(sessionKey(credit));
+    if (session === undefined) return;
+    session.history = [];
+    session.historyTokens = 0;
+  }
+
+  /** Sends now. @param legacy undefined: no later turn builds on this one, and the session goes on whatever comes of it */
+  send(credit: Credit, body: RequestBody, legacy: Legacy | undefined): void {
+    const request = new Request(this, credit, body, legacy, this.slabs.take());
     this.open.set(credit.id, request);
     this.sent++;
     const { paths, headers, sessionHeader, hasOwnConnections } = this.options;
@@ -108,8 +124,14 @@ export class Sender {
       {
         target: credit.targetIndex,
         path: paths[credit.targetIndex] ?? "",
-        headers,
-        ownHeaders: ["x-request-id", request.requestId, sessionHeader, request.session.correlationId],
+        headers: body.headers === undefined ? headers : headersUnder(headers, body.headers),
+        ownHeaders: [
+          "x-request-id",
+          request.requestId,
+          sessionHeader,
+          request.session.correlationId,
+          ...(body.headers ?? nothing),
+        ],
         body: body.body,
         session: hasOwnConnections ? sessionKey(credit) : undefined,
       },
@@ -126,7 +148,7 @@ export class Sender {
       inputText: undefined,
       requestedOutputTokens: undefined,
     };
-    const request = new Request(this, credit, body, [], this.slabs.take());
+    const request = new Request(this, credit, body, { messages: [], hasAnswer: true }, this.slabs.take());
     this.open.set(credit.id, request);
     request.onFailure(monotonicNs(), error);
   }
@@ -231,7 +253,7 @@ export class Sender {
       payload: slab.payload,
     });
     const isGood = error === undefined && request.status >= 200 && request.status < 300;
-    const goesOn = request.turnMessages === undefined || (isGood && this.extendHistory(request, request.turnMessages));
+    const goesOn = request.legacy === undefined || this.extendHistory(request, request.legacy, isGood);
     const sessionOver = credit.turn + 1 < credit.turns ? !goesOn : !isGood;
     if (sessionOver || credit.turn + 1 >= credit.turns) this.endSession(credit);
     this.slabs.giveBack(slab);
@@ -243,16 +265,29 @@ export class Sender {
     if (this.options.hasOwnConnections) this.options.transport.endSession(sessionKey(credit));
   }
 
-  /** Whether the answer can be built on. */
-  private extendHistory(request: Request, turnMessages: readonly ChatMessage[]): boolean {
+  /** Whether later turns can build on what has come. */
+  private extendHistory(request: Request, { messages, hasAnswer }: Legacy, isGood: boolean): boolean {
+    const { session } = request;
+    if (!hasAnswer) {
+      session.history.push(...messages);
+      session.historyTokens = request.body.inputTokens ?? 0;
+      return true;
+    }
+    if (!isGood) return false;
     const { endpoint, isStreaming } = this.options;
     const { slab, status, contentType } = request;
     const parsed = endpoint.parse({ status, contentType, payload: slab.payload, ...decodeReads(slab.reads), isStreaming });
     if (parsed.error !== undefined) return false;
-    request.session.history.push(...turnMessages, { role: "assistant", content: parsed.outputText });
-    request.session.historyTokens = request.body.inputTokens ?? 0;
+    session.history.push(...messages, replyOf(parsed));
+    session.historyTokens = request.body.inputTokens ?? 0;
     return true;
   }
+}
+
+/** The run's headers but those that the turn has, too; both name, value, name, value. */
+function headersUnder(headers: readonly string[], own: readonly string[]): readonly string[] {
+  const names = new Set(own.filter((_, index) => index % 2 === 0));
+  return headers.filter((_, index) => !names.has(headers[index - (index % 2)] ?? ""));
 }
 
 /** Sessions are counted by phase, and two phases may overlap. */
@@ -281,17 +316,17 @@ class Request implements ResponseHandler {
   readonly credit: Credit;
   readonly receivedNs: MonotonicNs;
   readonly body: RequestBody;
-  readonly turnMessages: readonly ChatMessage[] | undefined;
+  readonly legacy: Legacy | undefined;
   readonly slab: Slab;
   private readonly sender: Sender;
   private isContentAwaited: boolean;
 
-  constructor(sender: Sender, credit: Credit, body: RequestBody, turnMessages: readonly ChatMessage[] | undefined, slab: Slab) {
+  constructor(sender: Sender, credit: Credit, body: RequestBody, legacy: Legacy | undefined, slab: Slab) {
     this.sender = sender;
     this.credit = credit;
     this.receivedNs = credit.receivedNs ?? this.startNs;
     this.body = body;
-    this.turnMessages = turnMessages;
+    this.legacy = legacy;
     this.slab = slab;
     this.session = sender.sessionOf(credit);
     this.issuedNs = credit.issuedNs ?? 0;

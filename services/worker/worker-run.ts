@@ -17,6 +17,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { PhaseHistograms } from "../common/observe/counting.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { readHostLimits } from "../common/read-host-limits.ts";
+import { answeringCalls } from "../common/session-history.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
@@ -224,15 +225,16 @@ export class WorkerRun {
   private send(credit: Credit, turn: Turn): void {
     const { bodies } = this.path;
     const override = credit.maxOutputTokensOverride;
+    if (turn.resetsHistory) this.sender.forget(credit);
     const hasHistory = credit.turn > 0 && !turn.isSelfContained;
-    const made = hasHistory
-      ? bodies.tryMake(turn, this.sender.historyOf(credit), override, this.sender.historyTokensOf(credit))
-      : bodies.tryMake(turn, [], override);
+    const history = hasHistory ? this.sender.historyOf(credit) : [];
+    const made = bodies.tryMake(turn, history, override, hasHistory ? this.sender.historyTokensOf(credit) : 0);
     if ("error" in made) this.sender.failUnsent(credit, made.error);
     else {
       // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
       const isRepeated = !turn.isSelfContained && credit.turn + 1 < credit.turns;
-      this.sender.send(credit, made.body, isRepeated ? messagesOf(turn) : undefined);
+      const messages = isRepeated ? answeringCalls(messagesOf(turn), history) : [];
+      this.sender.send(credit, made.body, isRepeated ? { messages, hasAnswer: !turn.bringsAnswers } : undefined);
     }
   }
 

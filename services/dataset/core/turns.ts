@@ -36,7 +36,7 @@ export interface TurnDetails {
   readonly toolsJson?: string;
   /** What the session has said before is forgotten before the turn. */
   readonly resetsHistory?: boolean;
-  /** The answers of the turns before are among the messages: the target's own are not put into the history. */
+  /** The answer to it is among the messages of the turns that follow: the target's own does not join the history. */
   readonly bringsAnswers?: boolean;
 }
 

@@ -80,7 +80,7 @@ export class FloorPath {
   send(dueNs = 0): void {
     const id = ++this.#lastId;
     const credit = { ...anyCredit, id, sessionId: id, index: id, dueNs };
-    this.#sender.send(credit, this.#body, []);
+    this.#sender.send(credit, this.#body, undefined);
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { decodeReads } from "../../../services/common/chunk-stamps.ts";
 import { monotonicNs } from "../../../services/common/clock.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import type { RequestBody } from "../../../services/worker/bodies.ts";
-import { Sender, type SenderOptions } from "../../../services/worker/sender.ts";
+import { type Legacy, Sender, type SenderOptions } from "../../../services/worker/sender.ts";
 import { chatAnswer, creditOf, FakeTransport } from "./fake-transport.ts";
 
 const offsetNs = 1e12;
@@ -24,6 +24,8 @@ const body: RequestBody = {
   requestedOutputTokens: 16,
 };
 const question: ChatMessage[] = [{ role: "user", content: "why?" }];
+
+const legacyOf = (...messages: ChatMessage[]): Legacy => ({ messages, hasAnswer: true });
 
 describe("sender", () => {
   let transport: FakeTransport;
@@ -74,7 +76,7 @@ describe("sender", () => {
         issuedNs: 44,
         receivedNs: 33,
       });
-      sender.send(credit, body, []);
+      sender.send(credit, body, legacyOf());
       const { request, handler, write } = transport.last;
       const sentNs = write(500);
       handler.onHead(sentNs + 1_000_000, 200, "text/plain");
@@ -105,7 +107,7 @@ describe("sender", () => {
     it("has the same moment for all that came in one read, whatever its fraction of a microsecond", () => {
       for (const fractionNs of [499, 500, 501]) {
         records = [];
-        senderWith().send(creditOf(), body, []);
+        senderWith().send(creditOf(), body, legacyOf());
         const { handler, write } = transport.last;
         const atNs = write() + 1_000_000 + fractionNs;
         handler.onHead(atNs, 200, "text/plain");
@@ -121,7 +123,7 @@ describe("sender", () => {
       const headers = ["a", "b"];
       const sender = senderWith({ headers });
       for (const id of [1, 2]) {
-        sender.send(creditOf({ id, sessionId: id }), body, []);
+        sender.send(creditOf({ id, sessionId: id }), body, legacyOf());
         transport.last.answer("{}");
       }
       expect(new Set(records.flatMap(({ requestId, correlationId }) => [requestId, correlationId])).size).to.equal(4);
@@ -131,7 +133,7 @@ describe("sender", () => {
     it("of a request that could not be written says when it would have been, and how long that took", () => {
       const sender = senderWith();
       const beforeNs = monotonicNs();
-      sender.send(creditOf(), body, []);
+      sender.send(creditOf(), body, legacyOf());
       const afterNs = monotonicNs();
       transport.last.handler.onFailure(afterNs + 7e9, requestError("connect_timeout", "connect", "no"));
       const record = onlyRecord();
@@ -154,7 +156,7 @@ describe("sender", () => {
 
     it("is made once, whatever the transport says afterwards", () => {
       const sender = senderWith();
-      sender.send(creditOf(), body, []);
+      sender.send(creditOf(), body, legacyOf());
       transport.last.answer("{}");
       transport.last.handler.onFailure(monotonicNs(), requestError("reset", "wait", "late"));
       expect(records).to.have.lengthOf(1);
@@ -167,7 +169,7 @@ describe("sender", () => {
         return { isWritten: false, abort: () => {} };
       };
       const sender = senderWith();
-      sender.send(creditOf(), body, []);
+      sender.send(creditOf(), body, legacyOf());
       expect(onlyRecord().error?.code).to.equal("unsendable");
       expect(sender.inFlight).to.equal(0);
     });
@@ -179,7 +181,7 @@ describe("sender", () => {
 
     it("of the first byte counts from the write, not from the wait for a connection", () => {
       const sender = senderWith({ timeouts: limits });
-      sender.send(creditOf(), body, []);
+      sender.send(creditOf(), body, legacyOf());
       const sentNs = transport.last.write(500e9);
       sender.checkTimeouts(sentNs + 100e9);
       expect(records).to.deep.equal([]);
@@ -190,7 +192,7 @@ describe("sender", () => {
 
     it("of silence counts from the last byte", () => {
       const sender = senderWith({ timeouts: limits });
-      sender.send(creditOf(), body, []);
+      sender.send(creditOf(), body, legacyOf());
       const { handler, write } = transport.last;
       const sentNs = write();
       handler.onHead(sentNs + 50e9, 200, "");
@@ -213,7 +215,7 @@ describe("sender", () => {
         const sender = senderWith({
           timeouts: { requestNs: 1000e9, firstByteNs: Number.POSITIVE_INFINITY, idleNs: Number.POSITIVE_INFINITY },
         });
-        sender.send(creditOf(), body, []);
+        sender.send(creditOf(), body, legacyOf());
         const { handler, write } = transport.last;
         const startNs = monotonicNs();
         if (reach > 0) write();
@@ -227,7 +229,7 @@ describe("sender", () => {
 
     it("ends only the requests that are over it", () => {
       const sender = senderWith({ timeouts: limits });
-      for (const id of [1, 2, 3]) sender.send(creditOf({ id }), body, []);
+      for (const id of [1, 2, 3]) sender.send(creditOf({ id }), body, legacyOf());
       const [first, second] = transport.sent;
       const sentNs = first?.write() ?? 0;
       second?.write(90e9);
@@ -240,7 +242,7 @@ describe("sender", () => {
   describe("a cancel", () => {
     it("ends the requests that it names, with a record that says so", () => {
       const sender = senderWith();
-      for (const id of [1, 2]) sender.send(creditOf({ id }), body, []);
+      for (const id of [1, 2]) sender.send(creditOf({ id }), body, legacyOf());
       transport.sent[0]?.write();
       sender.cancel([1, 77], requestError("cancelled", "wait", "phase is over"));
       const record = onlyRecord();
@@ -259,7 +261,7 @@ describe("sender", () => {
 
     it("ends cancelled as soon as it is written, where it is not to wait, and its session with it", async () => {
       const sender = senderWith();
-      sender.send(creditOf({ cancelAfterNs: 0, turns: 3 }), body, []);
+      sender.send(creditOf({ cancelAfterNs: 0, turns: 3 }), body, legacyOf());
       await turn();
       expect(records, "before the write").to.deep.equal([]);
       transport.last.write();
@@ -274,7 +276,7 @@ describe("sender", () => {
 
     it("waits for the last byte of a large body", async () => {
       const sender = senderWith();
-      sender.send(creditOf({ cancelAfterNs: 0 }), body, []);
+      sender.send(creditOf({ cancelAfterNs: 0 }), body, legacyOf());
       transport.last.isWritten = false;
       transport.last.write();
       await turn();
@@ -286,11 +288,19 @@ describe("sender", () => {
 
     it("is answered where the answer is there before its time", async () => {
       const sender = senderWith();
-      sender.send(creditOf({ cancelAfterNs: 3600e9 }), body, []);
+      sender.send(creditOf({ cancelAfterNs: 3600e9 }), body, legacyOf());
       transport.last.answer("{}");
       await turn();
       expect(onlyRecord()).to.include({ isCancelled: false, status: 200, error: undefined });
     });
+  });
+
+  it("sends a turn's own headers in place of the run's of the same names", () => {
+    const sender = senderWith({ headers: ["content-type", "application/json", "x-tenant", "all"] });
+    sender.send(creditOf({}), { ...body, headers: ["x-tenant", "one", "x-more", "2"] }, undefined);
+    const { request } = transport.last;
+    expect(request.headers).to.deep.equal(["content-type", "application/json"]);
+    expect(request.ownHeaders?.slice(4)).to.deep.equal(["x-tenant", "one", "x-more", "2"]);
   });
 
   describe("a session", () => {
@@ -300,7 +310,7 @@ describe("sender", () => {
       for (let turn = 0; turn < turns; turn++) {
         const credit = creditOf({ id: turn, turn, turns, sessionId: 8 });
         expect(sender.historyOf(credit)).to.have.lengthOf(2 * turn);
-        sender.send(credit, body, [{ role: "user", content: `q${turn}` }]);
+        sender.send(credit, body, legacyOf({ role: "user", content: `q${turn}` }));
         transport.last.answer(chatAnswer(`a${turn}`));
       }
       expect(ended.map(([, over]) => over)).to.deep.equal([false, false, false]);
@@ -311,7 +321,7 @@ describe("sender", () => {
     it("holds what was said, in order", () => {
       const sender = senderWith();
       const credit = creditOf({ turns: 2 });
-      sender.send(credit, body, question);
+      sender.send(credit, body, legacyOf(...question));
       transport.last.answer(chatAnswer("because"));
       expect(sender.historyOf({ ...credit, turn: 1 })).to.deep.equal([...question, { role: "assistant", content: "because" }]);
     });
@@ -320,7 +330,7 @@ describe("sender", () => {
       const sender = senderWith();
       const credit = creditOf({ turns: 3 });
       expect(sender.historyTokensOf(credit)).to.equal(0);
-      sender.send(credit, { ...body, inputTokens: 12 }, question);
+      sender.send(credit, { ...body, inputTokens: 12 }, legacyOf(...question));
       transport.last.answer(chatAnswer("because"));
       expect(sender.historyTokensOf({ ...credit, turn: 1 })).to.equal(12);
     });
@@ -328,7 +338,7 @@ describe("sender", () => {
     it("holds the text of a streamed answer", () => {
       const sender = senderWith({ isStreaming: true });
       const credit = creditOf({ turns: 2 });
-      sender.send(credit, body, question);
+      sender.send(credit, body, legacyOf(...question));
       const { handler, write } = transport.last;
       const sentNs = write();
       handler.onHead(sentNs + 1, 200, "text/event-stream");
@@ -357,12 +367,48 @@ describe("sender", () => {
       it(`is over after ${title}: nothing can be built on it`, () => {
         const sender = senderWith();
         const credit = creditOf({ turns: 3 });
-        sender.send(credit, body, question);
+        sender.send(credit, body, legacyOf(...question));
         fail(transport);
         expect(ended).to.deep.equal([[1, true]]);
         expect(sender.historyOf({ ...credit, turn: 1 })).to.deep.equal([]);
       });
     }
+
+    it("repeats the tools that an answer called", () => {
+      const sender = senderWith();
+      const credit = creditOf({ turns: 2 });
+      sender.send(credit, body, legacyOf(...question));
+      const call = { id: "c1", type: "function", function: { name: "look", arguments: '{"at":1}' } };
+      const message = { role: "assistant", content: null, tool_calls: [call] };
+      transport.last.answer(JSON.stringify({ choices: [{ message, finish_reason: "tool_calls" }] }));
+      expect(JSON.parse(sender.historyOf({ ...credit, turn: 1 }).at(-1)?.json ?? "")).to.deep.equal(message);
+    });
+
+    it("holds no answer that the dataset has itself, and goes on whatever came of it", () => {
+      const sender = senderWith();
+      const credit = creditOf({ turns: 3 });
+      const legacy: Legacy = { messages: question, hasAnswer: false };
+      sender.send(credit, body, legacy);
+      transport.last.answer(chatAnswer("because"));
+      sender.send({ ...credit, id: 2, turn: 1 }, body, legacy);
+      transport.last.answer("{}", 500);
+      expect(sender.historyOf({ ...credit, turn: 2 })).to.deep.equal([...question, ...question]);
+      expect(ended).to.deep.equal([
+        [1, false],
+        [2, false],
+      ]);
+    });
+
+    it("can be begun anew", () => {
+      const sender = senderWith();
+      const credit = creditOf({ turns: 3 });
+      sender.send(credit, { ...body, inputTokens: 12 }, legacyOf(...question));
+      transport.last.answer(chatAnswer("because"));
+      const next = { ...credit, id: 2, turn: 1 };
+      sender.forget(next);
+      expect(sender.historyOf(next)).to.deep.equal([]);
+      expect(sender.historyTokensOf(next)).to.equal(0);
+    });
 
     it("goes on without a history where its turns need none, whatever came of one", () => {
       const sender = senderWith();
@@ -380,10 +426,10 @@ describe("sender", () => {
 
     it("is another one in another phase, also with the same number", () => {
       const sender = senderWith();
-      sender.send(creditOf({ id: 1, phase: 0, turns: 2 }), body, question);
+      sender.send(creditOf({ id: 1, phase: 0, turns: 2 }), body, legacyOf(...question));
       transport.last.answer(chatAnswer("in warm-up"));
       // The warm-up ends here; its second turn is never drawn.
-      sender.send(creditOf({ id: 2, phase: 1, turns: 2 }), body, question);
+      sender.send(creditOf({ id: 2, phase: 1, turns: 2 }), body, legacyOf(...question));
       transport.last.answer(chatAnswer("measured"));
       expect(sender.historyOf(creditOf({ phase: 1, turn: 1, turns: 2 }))).to.deep.equal([
         ...question,
@@ -394,7 +440,7 @@ describe("sender", () => {
   });
 
   it("asks each target at its own path", () => {
-    senderWith().send(creditOf({ targetIndex: 1 }), body, []);
+    senderWith().send(creditOf({ targetIndex: 1 }), body, legacyOf());
     expect(transport.last.request).to.include({ target: 1, path: "/b/v1/chat/completions" });
   });
 
@@ -405,10 +451,10 @@ describe("sender", () => {
       const sender = senderWith({ hasOwnConnections: true });
       for (let turn = 0; turn < turns; turn++) {
         expect(transport.endedSessions).to.deep.equal([]);
-        sender.send(creditOf({ id: turn + 1, phase: 1, sessionId: 4, turn, turns }), body, question);
+        sender.send(creditOf({ id: turn + 1, phase: 1, sessionId: 4, turn, turns }), body, legacyOf(...question));
         transport.last.answer(chatAnswer("so"));
       }
-      sender.send(creditOf({ id: 9, phase: 0, sessionId: 4 }), body, question);
+      sender.send(creditOf({ id: 9, phase: 0, sessionId: 4 }), body, legacyOf(...question));
       transport.last.answer(chatAnswer("so"));
       const names = transport.sent.map(({ request }) => request.session);
       expect(names).to.deep.equal(["1/4", "1/4", "1/4", "0/4"]);
@@ -416,13 +462,13 @@ describe("sender", () => {
     });
 
     it("are ended with a session that cannot go on", () => {
-      senderWith({ hasOwnConnections: true }).send(creditOf({ sessionId: 4, turns }), body, question);
+      senderWith({ hasOwnConnections: true }).send(creditOf({ sessionId: 4, turns }), body, legacyOf(...question));
       transport.last.answer("{}", 500);
       expect(transport.endedSessions).to.deep.equal(["0/4"]);
     });
 
     it("are nobody's where they are not asked for", () => {
-      senderWith().send(creditOf({ sessionId: 4 }), body, question);
+      senderWith().send(creditOf({ sessionId: 4 }), body, legacyOf(...question));
       transport.last.answer(chatAnswer("so"));
       expect(transport.last.request.session).to.equal(undefined);
       expect(transport.endedSessions).to.deep.equal([]);
@@ -441,7 +487,7 @@ describe("sender", () => {
         isStreaming: true,
         firstContent: { isWanted: () => isWanted, found: (id) => found.push(id) },
       });
-      sender.send(creditOf({ id: 4 }), body, []);
+      sender.send(creditOf({ id: 4 }), body, legacyOf());
       const { handler, write } = transport.last;
       const sentNs = write();
       handler.onHead(sentNs + 1, 200, "text/event-stream");
@@ -465,9 +511,9 @@ describe("sender", () => {
   });
 
   it("asks whether a request may be written, where somebody may say no", () => {
-    senderWith({ mayWrite: (id) => id !== 5 }).send(creditOf({ id: 5 }), body, []);
+    senderWith({ mayWrite: (id) => id !== 5 }).send(creditOf({ id: 5 }), body, legacyOf());
     expect(transport.last.handler.mayWrite()).to.equal(false);
-    senderWith().send(creditOf({ id: 5 }), body, []);
+    senderWith().send(creditOf({ id: 5 }), body, legacyOf());
     expect(transport.last.handler.mayWrite()).to.equal(true);
   });
 });

@@ -124,7 +124,7 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
   resetsHistory: boolean;
 
   /**
-   * The answers of the turns before are among the messages, as the dataset has them: the target's own are not put into the history.
+   * The dataset has the answer to the turn itself, among the messages of those that follow: the target's own does not join the history.
    *
    * @generated from field: bool brings_answers = 16;
    */

@@ -33,7 +33,7 @@ export interface RowTurn {
   readonly isSelfContained?: boolean;
   /** What the session has said before is forgotten before the turn. */
   readonly resetsHistory?: boolean;
-  /** The answers of the turns before are among the messages: the target's own are not put into the history. */
+  /** The answer to it is among the messages of the turns that follow: the target's own does not join the history. */
   readonly bringsAnswers?: boolean;
   /** How the prompt is made when the turn is fetched; `messages` are then empty. */
   readonly recipe?: PromptRecipe;

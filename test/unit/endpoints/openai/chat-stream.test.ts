@@ -91,6 +91,28 @@ describe("chat: a streamed answer", () => {
     expect(parsed.contentNs).to.have.lengthOf(5);
     expect(parsed.finishReason).to.equal("tool_calls");
   });
+  it("knows the calls apart from what is said beside them, however their pieces come", () => {
+    const calls = (...toolCalls: unknown[]): Record<string, unknown> => chunk({ delta: { tool_calls: toolCalls } });
+    const parsed = parseText(
+      sse(
+        chunk({ delta: { content: "Let me " } }),
+        calls({ index: 0, id: "a" }),
+        calls({ index: 0, function: { name: "look" } }, { index: 1, id: "b", function: { name: "find", arguments: "[" } }),
+        chunk({ delta: { content: "see." } }),
+        calls({ index: 1, function: { arguments: "1]" } }, { index: 0, function: { arguments: "{}" } }),
+        chunk({ delta: {}, finish_reason: "tool_calls" }),
+        "[DONE]",
+      ),
+    );
+    expect(parsed.calling).to.deep.equal({
+      text: "Let me see.",
+      calls: [
+        { id: "a", name: "look", argumentsText: "{}" },
+        { id: "b", name: "find", argumentsText: "[1]" },
+      ],
+    });
+    expect(parsed.outputText).to.equal("Let me lookfind[see.1]{}");
+  });
 
   for (const [title, delta] of [
     ["with null content", { role: "assistant", content: null }],
