@@ -59,6 +59,7 @@ describe("a run against several targets", function () {
       urls: [{ weight: 3 }, { weight: 1 }],
       loads: new TargetLoads(2),
       random: () => random.next(),
+      orderOf: () => [0, 1],
     });
     const drawn = Array.from({ length: requests }, () => choose({ session: 0, conversation: 0 }));
     const { seen } = await playTwo(stage, "--url-strategy", "weighted", "--url-weights", "3,1");

@@ -14,6 +14,8 @@ export interface IssuingContext {
   readonly drop: () => void;
   /** How far ahead of its due time a credit of an open loop is issued, ns. */
   readonly horizonNs: number;
+  /** There are several targets: each worker is to meet all of them. */
+  readonly hasTargets: boolean;
 }
 
 /** Issues everything that may be issued now. */
@@ -91,26 +93,49 @@ function nextReadyTurn(draws: PhaseDraws, member: Member, time: number): Draft |
 
 function fillFreeSlots(context: IssuingContext, now: number): void {
   const { draws } = context;
-  const by = placeHolderOf(draws.spec.load);
+  const freeOf = freeShareBy(placeHolderOf(draws.spec.load));
   while (hasPrefill(context)) {
-    const member = emptiest(context.members, by);
-    if (member === undefined) return;
+    const member = freest(context.members, freeOf);
+    if (member === undefined || freeOf(member) <= 0) return;
     const draft = draws.firstTurn(now);
     if (draft === undefined) return;
-    context.issue(member, draft);
+    context.issue(leastMet(context, member, draft, freeOf), draft);
   }
 }
 
-/** The reachable worker with the largest share of its slots free; undefined when none has one. */
-function emptiest(members: readonly Member[], by: PlaceHolder): Member | undefined {
+/** How free a worker is, as far as that matters for who gets the next credit. */
+type Freedom = (member: Member) => number;
+
+/** The share of its slots that is free. */
+function freeShareBy(by: PlaceHolder): Freedom {
+  return (member) => (member.limit - member.occupancy(by)) / member.limit;
+}
+
+/** The more, the fewer credits it has out. */
+const byFewest: Freedom = ({ issued }) => -issued;
+
+/** The freest of the workers that can be reached and have slots; of several the first. */
+function freest(members: readonly Member[], freeOf: Freedom): Member | undefined {
   let best: Member | undefined;
-  let bestShare = 0;
+  let most = Number.NEGATIVE_INFINITY;
   for (const member of members) {
     if (!member.isReachable || member.limit === 0) continue;
-    const share = (member.limit - member.occupancy(by)) / member.limit;
-    if (share <= bestShare) continue;
+    const free = freeOf(member);
+    if (free <= most) continue;
     best = member;
-    bestShare = share;
+    most = free;
+  }
+  return best;
+}
+
+/** Of the workers that are as free as this one, the one that has met the draft's target least. */
+function leastMet({ members, hasTargets }: IssuingContext, freest: Member, { targetIndex }: Draft, freeOf: Freedom): Member {
+  if (!hasTargets) return freest;
+  const free = freeOf(freest);
+  let best = freest;
+  for (const member of members) {
+    if (!member.isReachable || member.limit === 0 || freeOf(member) !== free) continue;
+    if (member.metTargets.shareOf(targetIndex) < best.metTargets.shareOf(targetIndex)) best = member;
   }
   return best;
 }
@@ -160,10 +185,10 @@ function issueAhead(context: IssuingContext, now: number): void {
     if (draws.nextDrawNs > until) return;
     const playing = draws.redrawCount === 0 ? earliestWaiting(context.members) : undefined;
     const next = playing && nextReadyTurn(draws, playing, draws.nextDueNs);
-    const member = next === undefined ? leastLoaded(context.members) : playing;
+    const member = next === undefined ? freest(context.members, byFewest) : playing;
     const draft = next ?? (member && draws.firstTurn(until));
     if (member === undefined || draft === undefined) return;
-    context.issue(member, draft);
+    context.issue(next === undefined ? leastMet(context, member, draft, byFewest) : member, draft);
   }
 }
 
@@ -180,10 +205,10 @@ function issueTimetable(context: IssuingContext, now: number): void {
     }
   }
   for (;;) {
-    const member = leastLoaded(members);
+    const member = freest(members, byFewest);
     const draft = member && draws.firstTurn(until);
     if (member === undefined || draft === undefined) return;
-    issue(member, draft);
+    issue(leastMet(context, member, draft, byFewest), draft);
   }
 }
 
@@ -198,15 +223,6 @@ function earliestWaiting(members: readonly Member[]): Member | undefined {
   for (const member of members) {
     if (!member.isReachable || member.waiting.count === 0) continue;
     if (best === undefined || member.waiting.nextReadyNs < best.waiting.nextReadyNs) best = member;
-  }
-  return best;
-}
-
-function leastLoaded(members: readonly Member[]): Member | undefined {
-  let best: Member | undefined;
-  for (const member of members) {
-    if (!member.isReachable || member.limit === 0) continue;
-    if (best === undefined || member.issued < best.issued) best = member;
   }
   return best;
 }

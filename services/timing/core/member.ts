@@ -4,6 +4,7 @@ import type { PlaceHolder } from "./phase.ts";
 import { WaitingSessions } from "./sessions.ts";
 import { type SlotShare, WorkerSlots } from "./slots.ts";
 import { Standby } from "./standby.ts";
+import { MetTargets } from "./targets.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 /** One worker incarnation that is not lost, and everything that timing knows of it. */
@@ -13,6 +14,7 @@ export class Member implements SlotShare {
   readonly holder: Holder = { issued: new Map(), settledCount: 0 };
   readonly waiting = new WaitingSessions();
   readonly standby = new Standby();
+  readonly metTargets = new MetTargets();
   /** Issued in this turn, to be sent as one message. */
   readonly toSend: Credit[] = [];
   /** As of the current turn; see `WorkerLink.isReachable`. */

@@ -9,7 +9,7 @@ import {
   type PhaseSpec as WirePhase,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../common/errors.ts";
-import { randomStream } from "../../common/random.ts";
+import { permutation, randomStream } from "../../common/random.ts";
 import { createSampler } from "../../common/sampler.ts";
 import { cancellationOf } from "./cancellation.ts";
 import type { DatasetShape } from "./dataset-shape.ts";
@@ -139,8 +139,11 @@ function conversationsOf(
 
 function targetChoiceOf({ target, randomSeed }: RunSpec, phase: number, loads: TargetLoads): TargetChoice | undefined {
   if (target === undefined) return undefined;
-  const random = randomStream(Number(randomSeed ?? 0n), "targets", phase);
-  return targetChoice({ strategy: target.urlStrategy, urls: target.urls, loads, random: () => random.next() });
+  const { urlStrategy: strategy, urls } = target;
+  const seed = Number(randomSeed ?? 0n);
+  const random = randomStream(seed, "targets", phase);
+  const orderOf = (round: number) => permutation(randomStream(seed, "targets", phase, round), urls.length);
+  return targetChoice({ strategy, urls, loads, random: () => random.next(), orderOf });
 }
 
 function cancellationDrawOf({ phases, randomSeed }: RunSpec, phase: number): ReturnType<typeof cancellationOf> | undefined {

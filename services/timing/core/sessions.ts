@@ -1,4 +1,5 @@
 import type { Credit } from "../../common/credits.ts";
+import { EarliestFirst } from "./earliest-first.ts";
 
 /** A turn above 0 that its worker may play next. */
 export interface WaitingTurn {
@@ -19,62 +20,50 @@ export function turnsLeft(waiting: WaitingTurn): number {
  * its history and nowhere else, and only after the turn before was sent.
  */
 export class WaitingSessions {
-  readonly #waiting: WaitingTurn[] = [];
-  #redraws = 0;
+  readonly #undrawn = new EarliestFirst<WaitingTurn>();
+  /** Those whose turn was drawn before and came back unused. */
+  readonly #redraws = new EarliestFirst<WaitingTurn>();
 
   get count(): number {
-    return this.#waiting.length;
+    return this.#undrawn.size + this.#redraws.size;
   }
 
   /** Those whose turn was drawn before and came back unused. */
   get redrawCount(): number {
-    return this.#redraws;
+    return this.#redraws.size;
   }
 
   /** When the earliest is ready; Infinity when none waits. */
   get nextReadyNs(): number {
-    return this.#waiting[0]?.readyNs ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#undrawn.nextAt, this.#redraws.nextAt);
   }
 
   add(waiting: WaitingTurn): void {
-    let at = this.#waiting.length;
-    while (at > 0 && (this.#waiting[at - 1] as WaitingTurn).readyNs > waiting.readyNs) at--;
-    this.#waiting.splice(at, 0, waiting);
-    if (waiting.isRedraw) this.#redraws++;
+    (waiting.isRedraw ? this.#redraws : this.#undrawn).add(waiting, waiting.readyNs);
   }
 
-  /** Takes the earliest if it is ready by `time`. */
+  /** Takes the earliest if it is ready by `time`; of several at one time those that were drawn before. */
   takeReady(time: number): WaitingTurn | undefined {
-    const first = this.#waiting[0];
-    if (first === undefined || first.readyNs > time) return undefined;
-    this.#waiting.shift();
-    if (first.isRedraw) this.#redraws--;
-    return first;
+    if (this.nextReadyNs > time) return undefined;
+    return (this.#redraws.nextAt <= this.#undrawn.nextAt ? this.#redraws : this.#undrawn).take();
   }
 
   /** Takes a turn that was drawn before; it is never waited for. */
   takeRedraw(): WaitingTurn | undefined {
-    const at = this.#waiting.findIndex((waiting) => waiting.isRedraw);
-    if (at < 0) return undefined;
-    this.#redraws--;
-    return this.#waiting.splice(at, 1)[0];
+    return this.#redraws.take();
   }
 
   /** Turns that were drawn before have other due times. */
   reschedule(move: (dueNs: number) => number): void {
-    for (const [at, waiting] of this.#waiting.entries()) {
-      if (!waiting.isRedraw) continue;
-      this.#waiting[at] = { ...waiting, credit: { ...waiting.credit, dueNs: move(waiting.credit.dueNs) } };
-    }
+    this.#redraws.replaceAll((waiting) => ({
+      ...waiting,
+      credit: { ...waiting.credit, dueNs: move(waiting.credit.dueNs) },
+    }));
   }
 
-  /** Ends sessions: all, or only those whose next turn has not been drawn yet. Returns what they were waiting for. */
+  /** Ends sessions: all, or only those whose next turn has not been drawn yet. Returns what they were waiting for, in no order. */
   end(which: "all" | "undrawn"): readonly WaitingTurn[] {
-    const ended = this.#waiting.filter((waiting) => which === "all" || !waiting.isRedraw);
-    const kept = this.#waiting.filter((waiting) => which !== "all" && waiting.isRedraw);
-    this.#waiting.length = 0;
-    this.#waiting.push(...kept);
-    this.#redraws = kept.length;
-    return ended;
+    const ended = this.#undrawn.takeAll();
+    return which === "all" ? [...ended, ...this.#redraws.takeAll()] : ended;
   }
 }

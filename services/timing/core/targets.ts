@@ -11,6 +11,22 @@ export interface TargetDraw {
 /** The target, by index in the spec, of a turn that is drawn for the first time. Asked once for each. */
 export type TargetChoice = (draw: TargetDraw) => number;
 
+/** How often a worker has met each target: what it was given, whatever became of that. */
+export class MetTargets {
+  readonly #counts: number[] = [];
+  #total = 0;
+
+  met(target: number): void {
+    this.#counts[target] = (this.#counts[target] ?? 0) + 1;
+    this.#total++;
+  }
+
+  /** Of all that it was given, 0 to 1; 0 before it was given anything. */
+  shareOf(target: number): number {
+    return this.#total === 0 ? 0 : (this.#counts[target] ?? 0) / this.#total;
+  }
+}
+
 /** How many credits for each target are out with workers, whatever their phase. One for a whole run. */
 export class TargetLoads {
   readonly #out: number[];
@@ -47,16 +63,18 @@ export interface TargetChoiceOptions {
   readonly loads: TargetLoads;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** The order of all targets in the n-th round; the same whenever it is asked for. */
+  readonly orderOf: (round: number) => ArrayLike<number>;
 }
 
 /**
- * - round robin: session n goes to target n mod count with all its turns, as AIPerf has it; where sessions have one turn, that is
- *   request after request.
+ * - round robin: round after round, each target once a round and a session with all its turns. The order within a round is drawn: a
+ *   fixed one would be in step with the dealing of credits to workers, so that a worker met one target alone.
  * - session: conversation n goes to target n mod count: all its turns, and again whenever it is played.
  * - least loaded: each turn goes where the fewest credits are out.
  * - weighted: each turn goes to a target drawn by weight.
  */
-export function targetChoice({ strategy, urls, loads, random }: TargetChoiceOptions): TargetChoice {
+export function targetChoice({ strategy, urls, loads, random, orderOf }: TargetChoiceOptions): TargetChoice {
   switch (strategy) {
     case UrlStrategy.LEAST_LOADED:
       return () => loads.least();
@@ -68,8 +86,17 @@ export function targetChoice({ strategy, urls, loads, random }: TargetChoiceOpti
     case UrlStrategy.SESSION:
       return ({ conversation }) => conversation % urls.length;
     default:
-      return ({ session }) => session % urls.length;
+      return inRounds(urls.length, orderOf);
   }
+}
+
+function inRounds(targets: number, orderOf: TargetChoiceOptions["orderOf"]): TargetChoice {
+  let known = { round: -1, order: orderOf(0) };
+  return ({ session }) => {
+    const round = Math.floor(session / targets);
+    if (round !== known.round) known = { round, order: orderOf(round) };
+    return known.order[session % targets] ?? 0;
+  };
 }
 
 function weighted(weights: readonly number[], random: () => number): TargetChoice {

@@ -538,17 +538,20 @@ class Timing implements TimingCore {
 
   #issue(phase: PhaseRun, members: readonly Member[], now: number): void {
     const { draws, prefill } = phase;
+    const hasTargets = this.#options.loads !== undefined;
     const isPrefillCounted = prefill !== undefined || this.#options.wantsFirstToken === true;
     if (!draws.canContinue) for (const member of members) member.waiting.end("undrawn");
     const issue = (member: Member, draft: Draft) => {
       const credit = this.#ledger.issue(member.holder, draft);
       if (hasNextTurn(credit)) member.continuing++;
       if (isPrefillCounted) this.#prefill.taken(credit.id);
+      if (hasTargets) member.metTargets.met(credit.targetIndex);
       member.toSend.push(credit);
     };
     const drop = () => void this.#ledger.drop(phase.spec.index);
     // A little further than needed, so that arrivals go out in groups and timing is not woken for each.
-    issueDue({ draws, members, prefill, issue, drop, horizonNs: this.#horizonNs * 1.1 }, now);
+    const horizonNs = this.#horizonNs * 1.1;
+    issueDue({ draws, members, prefill, issue, drop, horizonNs, hasTargets }, now);
     for (const member of members) {
       if (member.toSend.length > 0) member.link.send({ kind: "issue", credits: member.toSend.splice(0) });
     }

@@ -5,6 +5,7 @@
  */
 import { AssayError } from "../../common/errors.ts";
 import type { DatasetShape } from "./dataset-shape.ts";
+import { EarliestFirst } from "./earliest-first.ts";
 import type { Conversations, Load } from "./phase.ts";
 
 export interface UserCentricOptions {
@@ -40,7 +41,8 @@ export function userCentricLoad(dataset: DatasetShape, options: UserCentricOptio
   if (!(ratePerSec > 0)) throw new AssayError("invalid_argument", `rate must be > 0, got ${ratePerSec}`);
   const stepNs = 1e9 / ratePerSec;
   const initial = initialUsers(users, Math.round(meanTurns(dataset)));
-  const coming = new Coming(initial);
+  const coming = new EarliestFirst<User>();
+  for (const user of initial) coming.add(user, user.step);
   let arrived = initial.length;
   let current: ReturnType<Conversations["draw"]>;
   return {
@@ -48,11 +50,13 @@ export function userCentricLoad(dataset: DatasetShape, options: UserCentricOptio
       kind: "timetable",
       pacer: {
         nextDueNs: () => {
-          const { step, ordinal = arrived++, turnsLeft } = coming.take();
+          // Whoever comes is followed by a replacement, so there always is one.
+          const { step, ordinal = arrived++, turnsLeft } = coming.take() as User;
           const conversation = conversationOf(ordinal);
           const turns = Math.min(turnsLeft ?? Number.POSITIVE_INFINITY, dataset.turnsOf(conversation));
           current = { conversation, turns };
-          coming.add({ step: step + turns * users, ordinal: undefined, turnsLeft: undefined });
+          const next = step + turns * users;
+          coming.add({ step: next, ordinal: undefined, turnsLeft: undefined }, next);
           return step * stepNs;
         },
       },
@@ -99,56 +103,4 @@ function coprimeStep(n: number): number {
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-/** Users to come, by step; those of the same step in the order in which they were added. A binary heap. */
-class Coming {
-  readonly #heap: { readonly user: User; readonly added: number }[] = [];
-  #added = 0;
-
-  constructor(users: readonly User[]) {
-    for (const user of users) this.add(user);
-  }
-
-  add(user: User): void {
-    const heap = this.#heap;
-    const entry = { user, added: this.#added++ };
-    let at = heap.length;
-    heap.push(entry);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = heap[parent] as typeof entry;
-      if (!isBefore(entry, above)) break;
-      heap[at] = above;
-      at = parent;
-    }
-    heap[at] = entry;
-  }
-
-  /** Takes the first; there always is one, since whoever comes is followed by a replacement. */
-  take(): User {
-    const heap = this.#heap;
-    const first = heap[0] as (typeof heap)[number];
-    const last = heap.pop() as (typeof heap)[number];
-    if (heap.length === 0) return first.user;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      const right = child + 1;
-      if (right < heap.length && isBefore(heap[right] as typeof last, heap[child] as typeof last)) child = right;
-      const below = heap[child] as typeof last;
-      if (!isBefore(below, last)) break;
-      heap[at] = below;
-      at = child;
-    }
-    heap[at] = last;
-    return first.user;
-  }
-}
-
-type Entry = { readonly user: User; readonly added: number };
-
-function isBefore(one: Entry, other: Entry): boolean {
-  return one.user.step < other.user.step || (one.user.step === other.user.step && one.added < other.added);
 }

@@ -1,6 +1,7 @@
 import type { Credit, Envelope, LeaseTerms, TimingMessage, WorkerMessage } from "../../../services/common/credits.ts";
 import { LEASE_TERMS } from "../../../services/common/credits.ts";
 import type { PhaseSpec } from "../../../services/timing/core/phase.ts";
+import type { TargetLoads } from "../../../services/timing/core/targets.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type WorkerLoss } from "../../../services/timing/core/timing.ts";
 import { type CreditWorker, createCreditWorker } from "../../../services/worker/core/credit-worker.ts";
 
@@ -145,9 +146,10 @@ export class Bench {
   readonly #streams = new Map<number, BenchWorker>();
   #nextStream = 1;
 
-  constructor(terms: LeaseTerms = LEASE_TERMS) {
+  /** @param loads of several targets; default: there is one */
+  constructor(terms: LeaseTerms = LEASE_TERMS, loads?: TargetLoads) {
     this.timing = createTimingCore(
-      { runId: "run", incarnation: 77n, terms },
+      { runId: "run", incarnation: 77n, terms, loads },
       {
         send: (streamId, envelope) => {
           const worker = this.#streams.get(streamId);

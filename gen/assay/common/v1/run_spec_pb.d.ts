@@ -1556,7 +1556,7 @@ export enum UrlStrategy {
   UNSPECIFIED = 0,
 
   /**
-   * Session n of a phase goes to URL n mod count, with all its turns.
+   * Round after round, each URL once a round, in an order drawn from the run's seed; a session with all its turns.
    *
    * @generated from enum value: URL_STRATEGY_ROUND_ROBIN = 1;
    */

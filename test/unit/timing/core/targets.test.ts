@@ -1,13 +1,15 @@
 import { expect } from "chai";
 import { UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
-import { randomStream } from "../../../../services/common/random.ts";
+import { permutation, randomStream } from "../../../../services/common/random.ts";
 import { type TargetDraw, TargetLoads, targetChoice } from "../../../../services/timing/core/targets.ts";
 
 const seed = 7;
 
 function chooserOf(strategy: UrlStrategy, weights: readonly number[], loads = new TargetLoads(weights.length)) {
   const random = randomStream(seed, "targets", 0);
-  return targetChoice({ strategy, urls: weights.map((weight) => ({ weight })), loads, random: () => random.next() });
+  const urls = weights.map((weight) => ({ weight }));
+  const orderOf = (round: number): Uint32Array => permutation(randomStream(seed, "targets", 0, round), urls.length);
+  return targetChoice({ strategy, urls, loads, random: () => random.next(), orderOf });
 }
 
 const equal = [1, 1, 1];
@@ -15,9 +17,25 @@ const equal = [1, 1, 1];
 const turns: readonly TargetDraw[] = [0, 1, 2, 3, 0, 1, 2, 3].map((session) => ({ session, conversation: session % 3 }));
 
 describe("the choice among several targets", () => {
-  it("takes targets in turn, a session with all its turns", () => {
-    expect(turns.map(chooserOf(UrlStrategy.ROUND_ROBIN, equal))).to.deep.equal([0, 1, 2, 0, 0, 1, 2, 0]);
-    expect(turns.map(chooserOf(UrlStrategy.ROUND_ROBIN, [1, 1]))).to.deep.equal([0, 1, 0, 1, 0, 1, 0, 1]);
+  it("takes each target once a round, however long it goes on, and a session with all its turns", () => {
+    const choose = chooserOf(UrlStrategy.ROUND_ROBIN, equal);
+    const sessions = Array.from({ length: 3000 }, (_, session) => choose({ session, conversation: 0 }));
+    for (let first = 0; first < sessions.length; first += 3) {
+      expect(sessions.slice(first, first + 3).sort()).to.deep.equal([0, 1, 2]);
+    }
+    expect(sessions.map((_, session) => choose({ session, conversation: 1 }))).to.deep.equal(sessions);
+  });
+
+  it("is in step with nobody who takes every n-th session", () => {
+    const choose = chooserOf(UrlStrategy.ROUND_ROBIN, [1, 1, 1, 1]);
+    for (const every of [2, 3, 4, 8, 12]) {
+      const counts = [0, 0, 0, 0];
+      for (let taken = 0; taken < 4000; taken++) {
+        const target = choose({ session: taken * every, conversation: 0 });
+        counts[target] = (counts[target] ?? 0) + 1;
+      }
+      for (const count of counts) expect(count, `every ${every}`).to.be.closeTo(1000, 120);
+    }
   });
 
   it("keeps each conversation on one target, however often it is played", () => {
@@ -55,6 +73,7 @@ describe("the choice among several targets", () => {
       urls: [{ weight: 0.1 }, { weight: 0.2 }, { weight: 0 }],
       loads: new TargetLoads(3),
       random: () => 1,
+      orderOf: () => [0, 1, 2],
     });
     expect(choose({ session: 0, conversation: 0 })).to.equal(1);
   });
