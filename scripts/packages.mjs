@@ -24,6 +24,8 @@ export const bundled = [
   "convict",
   "csv-stringify",
   "hdr-histogram-js",
+  "hyparquet",
+  "hyparquet-compressors",
   "picocolors",
   "prom-client",
   "undici",

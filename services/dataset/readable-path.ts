@@ -26,7 +26,8 @@ export async function readablePath(path: string, root: string | undefined, field
   return found;
 }
 
-function isBelow(path: string, folder: string): boolean {
+/** Whether a path is that of a folder or of something below it; both absolute. */
+export function isBelow(path: string, folder: string): boolean {
   const way = relative(folder, path);
   return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
 }

@@ -8,7 +8,8 @@ import { didYouMean } from "../common/nearest.ts";
 import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
-import { formatNamed } from "./core/formats/catalog.ts";
+import { formatNamed, formats } from "./core/formats/catalog.ts";
+import { isOtherFormat } from "./core/formats/detection.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { loadProse } from "./corpus/load.ts";
@@ -104,9 +105,7 @@ async function loadFile(
   { dataset: spec, seed }: DatasetRequest,
   { limits, signal, onRows }: LoadOptions,
 ): Promise<LoadedDataset> {
-  if (format !== "" && formatNamed(format) === undefined) {
-    throw new AssayError("unimplemented", `dataset.file.format: ${format} is not supported by this version`);
-  }
+  if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
   const realPath = await readablePath(path, limits.root, "dataset.file.path");
   const load = {
     path,
@@ -117,7 +116,8 @@ async function loadFile(
     blockTokens: undefined,
   };
   const { runJob } = await import("./thread/run-job.ts");
-  const file = await runJob({ kind: "file", load, realPath, maxFileBytes: limits.maxFileBytes, maxRowBytes }, signal, onRows);
+  const { root = "", maxFileBytes } = limits;
+  const file = await runJob({ kind: "file", load, realPath, root, maxFileBytes, maxRowBytes }, signal, onRows);
   const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
   return loadedOf(fileDataset(file, options), summarizeFile(file, options), {
     description: `${basename(path)} (${file.format})`,
@@ -128,8 +128,20 @@ async function loadFile(
   });
 }
 
-function warningsOf(name: string, { format, usedRows, skippedRows, firstSkipped, unknownFields }: LoadedFile): string[] {
+function unknownFormat(name: string): AssayError {
+  const names = formats.map((format) => format.name);
+  const isOther = isOtherFormat(name);
+  const what = isOther ? `${name} is not supported by this version` : `there is no format ${name}${didYouMean(name, names)}`;
+  const description = `${what}; there are ${names.join(", ")}`;
+  return new AssayError(isOther ? "unimplemented" : "invalid_argument", `dataset.file.format: ${description}`, {
+    violations: [{ field: "dataset.file.format", description }],
+  });
+}
+
+function warningsOf(name: string, file: LoadedFile): string[] {
+  const { format, usedRows, skippedRows, firstSkipped, unknownFields, leftOut } = file;
   const warnings: string[] = [];
+  if (leftOut.length > 0) warnings.push(`${name}: not read were ${leftOut.join(", ")}`);
   if (skippedRows > 0) {
     warnings.push(
       `${name}: ${skippedRows} of ${usedRows + skippedRows} rows were left out: ${firstSkipped.join("; ")}${skippedRows > firstSkipped.length ? "; …" : ""}`,

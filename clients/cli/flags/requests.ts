@@ -98,7 +98,7 @@ export const requestsFlags = {
     completes: "file",
     paths: ["dataset.file.path"],
     group: "Requests",
-    doc: "prompts from a JSONL file instead of synthetic ones",
+    doc: "prompts from a file or folder instead of synthetic ones: JSON lines, JSON, CSV or Parquet, also in gzip or zstd",
   },
   datasetType: {
     flag: "--custom-dataset-type",

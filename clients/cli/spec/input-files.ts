@@ -1,5 +1,5 @@
 /** Files that a RunSpec names: named as the suite's processes find them, and looked at before anything is started. */
-import { open, stat } from "node:fs/promises";
+import { access, constants, open, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Complaint } from "../run-options.ts";
@@ -25,7 +25,7 @@ export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
   const path = inputFileOf(spec);
   const tokenizer = tokenizerOf(spec);
   const [ofFile, ofTokenizer] = await Promise.all([
-    path === undefined ? undefined : problemOf(path),
+    path === undefined ? undefined : problemOf(path, { mayBeFolder: true }),
     tokenizer === undefined || !isPath(tokenizer) ? undefined : tokenizerProblem(tokenizer),
   ]);
   return [
@@ -54,14 +54,18 @@ async function tokenizerProblem(path: string): Promise<string | undefined> {
     (found) => found.isDirectory(),
     () => false,
   );
-  const problem = await problemOf(isFolder ? join(path, "tokenizer.json") : path);
+  const problem = await problemOf(isFolder ? join(path, "tokenizer.json") : path, { mayBeFolder: false });
   return problem === undefined ? undefined : `${problem}; models are not fetched, a tokenizer.json is needed`;
 }
 
-async function problemOf(path: string): Promise<string | undefined> {
+async function problemOf(path: string, { mayBeFolder }: { readonly mayBeFolder: boolean }): Promise<string | undefined> {
   try {
     const found = await stat(path);
-    if (found.isDirectory()) return `${path} is a folder, expected a file`;
+    if (found.isDirectory() && !mayBeFolder) return `${path} is a folder, expected a file`;
+    if (found.isDirectory()) {
+      await access(path, constants.R_OK | constants.X_OK);
+      return undefined;
+    }
     // Opening a pipe would wait for whoever writes into it.
     if (!found.isFile()) return `${path} is no file`;
     await (await open(path)).close();

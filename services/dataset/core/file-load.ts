@@ -4,10 +4,11 @@
  */
 import type { JsonObject } from "../../../endpoints/json-body.ts";
 import { AssayError } from "../../common/errors.ts";
+import { typedCsv } from "./containers/csv-values.ts";
 import { type Mistake, mistakeText, type RowItem } from "./containers/row-item.ts";
 import { formatNamed } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
-import type { Format, ReaderOptions, RowReader, RowSource } from "./formats/format.ts";
+import type { ContainerName, Format, ReaderOptions, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
 
@@ -31,6 +32,14 @@ export interface LoadedFile extends LoadedTurns {
   readonly firstSkipped: readonly string[];
   /** Fields that the format does not have, and how many rows have them; the first hundred. */
   readonly unknownFields: ReadonlyMap<string, number>;
+  /** What the format was known by, for people: `its first row has text`; empty: somebody said it. */
+  readonly formatReason: string;
+  /** How the files are written, in the order in which they were seen. */
+  readonly containers: readonly ContainerName[];
+  /** Files that were read. */
+  readonly files: number;
+  /** What else is in the folder, for people. */
+  readonly leftOut: readonly string[];
 }
 
 const maxUnknownFields = 100;
@@ -44,6 +53,10 @@ export class FileLoad {
   #format: Format | undefined;
   #reader: RowReader | undefined;
   #source: Omit<RowSource, "index"> = { file: "", isInFolder: false, container: "jsonl" };
+  #formatReason = "";
+  readonly #containers = new Set<ContainerName>();
+  #files = 0;
+  #leftOut: readonly string[] = [];
   #index = 0;
   #used = 0;
   #skipped = 0;
@@ -69,6 +82,13 @@ export class FileLoad {
   enter(source: Omit<RowSource, "index">): void {
     this.#source = source;
     this.#index = 0;
+    this.#files++;
+    this.#containers.add(source.container);
+  }
+
+  /** What of a folder is not read, for people. */
+  leaveOut(what: readonly string[]): void {
+    this.#leftOut = what;
   }
 
   /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
@@ -96,6 +116,10 @@ export class FileLoad {
       skippedRows: this.#skipped,
       firstSkipped: this.#firstSkipped,
       unknownFields: this.#unknownFields,
+      formatReason: this.#formatReason,
+      containers: [...this.#containers],
+      files: this.#files,
+      leftOut: this.#leftOut,
     };
   }
 
@@ -124,9 +148,12 @@ export class FileLoad {
       const detected = detectFormat(value, source);
       if ("refusal" in detected) return { field: undefined, message: detected.refusal };
       this.#format = detected.format;
+      this.#formatReason = detected.reason;
     }
     this.#reader ??= this.#format.createReader(this.#options);
-    const read = this.#reader.read(value, source);
+    const { textFields } = this.#format;
+    const typed = source.container === "csv" && textFields !== undefined ? typedCsv(value, textFields) : value;
+    const read = this.#reader.read(typed, source);
     if ("problem" in read) return read.problem;
     if (read.row !== undefined) {
       const problem = this.#problemOfPlace(read.row);

@@ -160,14 +160,14 @@ describe("the dataset service and files", () => {
   const refused: readonly (readonly [what: string, code: string, message: RegExp, make: () => Promise<string>])[] = [
     ["a file that is not there", "not_found", /there is no such file/, async () => join(folder, "gone")],
     ["a file below a file", "not_found", /there is no such file/, async () => join(await write("p", "x"), "q")],
-    ["a folder", "invalid_argument", /is a folder, a file is needed/, async () => folder],
+    ["a folder without files", "invalid_argument", /holds no file that ends with .jsonl.*: it is empty/, async () => folder],
     ["an empty file", "invalid_argument", /the file holds no rows/, () => write("empty", "")],
     ["a file of another format", "invalid_argument", /looks like inputs_json/, () => write("m", lines({ data: [] }))],
     [
       "a file that is too large",
       "resource_exhausted",
       /has more than 1048576 bytes/,
-      () => write("l", " ".repeat((1 << 20) + 1)),
+      () => write("l", "\n".repeat((1 << 20) + 1)),
     ],
     [
       "a pipe that nobody writes into",

@@ -1,7 +1,7 @@
 /** What a container of rows gives, whatever it is: JSON lines, a CSV file, a Parquet file. */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
 
-/** A row, or what stands in a row's place. */
+/** A row, or what stands in a row's place. Of CSV all values are texts (see `Format.textFields`). */
 export type RowItem =
   | {
       readonly kind: "row";
@@ -15,6 +15,8 @@ export type RowItem =
 export interface Place {
   readonly line: number;
   readonly column: number;
+  /** The file has no lines: `line` counts its rows. */
+  readonly isRow?: boolean;
 }
 
 /** Why something in a file cannot be used. */
@@ -29,7 +31,8 @@ export interface RowContainer {
   readonly end: (take: (item: RowItem) => void) => void;
 }
 
-export function mistakeText({ line, column, message }: Mistake): string {
+export function mistakeText({ line, column, isRow, message }: Mistake): string {
   if (line === 0) return message;
-  return column === 0 ? `line ${line}: ${message}` : `line ${line}, column ${column}: ${message}`;
+  const place = isRow ? `row ${line}` : `line ${line}`;
+  return column === 0 ? `${place}: ${message}` : `${place}, column ${column}: ${message}`;
 }

@@ -9,7 +9,13 @@ import { isGiven } from "./row.ts";
 import { singleTurnFormat } from "./single-turn.ts";
 
 /** The format of a row, or why the file is refused. */
-export type Detected = { readonly format: Format } | { readonly refusal: string };
+export type Detected =
+  | {
+      readonly format: Format;
+      /** What it was known by, for people: `its first row has text`. */
+      readonly reason: string;
+    }
+  | { readonly refusal: string };
 
 /** By what AIPerf's own loaders look at, in its order. */
 const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
@@ -29,16 +35,21 @@ const otherNames: ReadonlySet<string> = new Set([
   "baseten_trace",
 ]);
 
+/** Whether a name is that of a format which other versions read. */
+export function isOtherFormat(name: string): boolean {
+  return otherNames.has(name);
+}
+
 /** The format of a file whose first row is this. */
 export function detectFormat(row: JsonObject, source: RowSource): Detected {
   // AIPerf takes an unknown type for a field of the row's own.
   if (typeof row.type === "string" && otherNames.has(row.type)) return unread(row.type);
   const own = typeof row.type === "string" ? formatNamed(row.type) : undefined;
-  if (own !== undefined) return { format: own };
+  if (own !== undefined) return { format: own, reason: `its first row has the type ${own.name}` };
   const other = others.find(([, isIt]) => isIt(row));
   if (other !== undefined && !singleTurnFormat.recognizes(row, source)) return unread(other[0]);
   const format = formats.find(({ recognizes }) => recognizes(row, source));
-  if (format !== undefined) return { format };
+  if (format !== undefined) return { format, reason: `its first row has ${knownFieldsOf(row, format)}` };
   const fields = Object.keys(row);
   const has = fields.length === 0 ? "no field" : `the fields ${fields.slice(0, 8).join(", ")}${fields.length > 8 ? ", …" : ""}`;
   return {
@@ -46,11 +57,10 @@ export function detectFormat(row: JsonObject, source: RowSource): Detected {
   };
 }
 
-/** What a file is whose beginning is no JSON; undefined: nothing that is known. */
-export function refusalOfText(firstLine: string): string | undefined {
-  if (firstLine.startsWith("PAR1")) return unread("baseten_trace").refusal;
-  if (/^Timestamp,Model,/i.test(firstLine)) return unread("burst_gpt_trace").refusal;
-  return undefined;
+/** The first fields of a row that its format has. */
+function knownFieldsOf(row: JsonObject, { fields }: Format): string {
+  const known = Object.keys(row).filter((field) => fields.includes(field));
+  return known.length === 0 ? "the shape of one" : known.slice(0, 3).join(", ");
 }
 
 function isDagTurn(turn: unknown): boolean {

@@ -7,6 +7,11 @@ export interface Format {
   readonly name: string;
   /** Every field that a row may have, those within it by their own names. */
   readonly fields: readonly string[];
+  /**
+   * In CSV, where every value is a text: the fields that stay texts. Values of others are read as JSON where they are JSON, as `12`
+   * or `{"seed": 7}`. Absent: all stay texts.
+   */
+  readonly textFields?: readonly string[];
   /** Whether a file is of this format whose first row this is; asked in the order of the catalog, where nobody said the format. */
   readonly recognizes: (row: JsonObject, source: RowSource) => boolean;
   /** For one load: what it keeps from row to row is its own. */

@@ -13,6 +13,7 @@ const rowFields: readonly string[] = ["type", "session_id", "turns"];
 export const multiTurnFormat: Format = {
   name: "multi_turn",
   fields: [...rowFields, ...turnFields],
+  textFields: ["session_id", "type"],
   recognizes: (row) => Array.isArray(row.turns),
   createReader: () => ({ read: readMultiTurn }),
 };

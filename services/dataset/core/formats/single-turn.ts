@@ -14,6 +14,7 @@ const modalities = ["text", "texts", "image", "images", "audio", "audios", "vide
 export const singleTurnFormat: Format = {
   name: "single_turn",
   fields,
+  textFields: ["text", "role", "model", "session_id", "type"],
   recognizes: (row) => modalities.some((field) => isGiven(row[field])) && row.turns === undefined,
   createReader: () => ({ read: readSingleTurn }),
 };

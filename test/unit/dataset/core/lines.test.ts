@@ -69,14 +69,26 @@ describe("LineReader", () => {
     }
   });
 
-  it("keeps nothing of a line that is too long", () => {
+  it("says that a line is too long before its end has come, once, and keeps nothing of it", () => {
     const reader = new LineReader(1000);
     const piece = Buffer.alloc(1 << 20, "x");
-    const before = process.memoryUsage().arrayBuffers;
-    for (let index = 0; index < 64; index++) reader.push(piece, () => expect.fail("no line has ended"));
-    expect(process.memoryUsage().arrayBuffers - before).to.be.lessThan(8 << 20);
     const seen: boolean[] = [];
-    reader.push(Buffer.from("x\nshort\n"), ({ isTooLong }) => seen.push(isTooLong));
+    const take: Parameters<LineReader["push"]>[1] = ({ isTooLong }) => seen.push(isTooLong);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let index = 0; index < 64; index++) reader.push(piece, take);
+    expect(process.memoryUsage().arrayBuffers - before).to.be.lessThan(8 << 20);
+    expect(seen).to.deep.equal([true]);
+    reader.push(Buffer.from("x\nshort\n"), take);
     expect(seen).to.deep.equal([true, false]);
+  });
+
+  it("says what ends a line", () => {
+    const ends: string[] = [];
+    const reader = new LineReader(1000);
+    const take: Parameters<LineReader["push"]>[1] = ({ end }) => ends.push(end);
+    reader.push(Buffer.from("a\r"), take);
+    reader.push(Buffer.from("\nb\nc"), take);
+    reader.end(take);
+    expect(ends).to.deep.equal(["\r\n", "\n", ""]);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { detectFormat, refusalOfText } from "../../../../../services/dataset/core/formats/detection.ts";
+import { detectFormat } from "../../../../../services/dataset/core/formats/detection.ts";
 import { rowSource } from "../loading.ts";
 
 /** The name of the format, or why there is none. */
@@ -57,9 +57,12 @@ describe("the format of a file", () => {
     expect(detected({})).to.contain("no field");
   });
 
-  it("is known by its beginning where that is no JSON", () => {
-    expect(refusalOfText("PAR1\u0015\u0004")).to.contain("baseten_trace");
-    expect(refusalOfText("Timestamp,Model,Request tokens")).to.contain("burst_gpt_trace");
-    expect(refusalOfText("hello")).to.equal(undefined);
-  });
+  const reasons: readonly (readonly [reason: string, row: Record<string, unknown>])[] = [
+    ["its first row has text, output_length", { text: "a", id: 1, output_length: 3 }],
+    ["its first row has the type single_turn", { text: "a", type: "single_turn" }],
+    ["its first row has session_id, turns", { session_id: "s", turns: [] }],
+  ];
+  for (const [reason, row] of reasons) {
+    it(`is told with its reason: ${reason}`, () => expect(detectFormat(row, rowSource)).to.include({ reason }));
+  }
 });

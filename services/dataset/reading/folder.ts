@@ -1,0 +1,73 @@
+/** Which files of a folder are a dataset's. */
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { containerOfName } from "../core/containers/kind.ts";
+import { isBelow } from "../readable-path.ts";
+import { fileError, readError } from "./file-errors.ts";
+
+export interface FolderFiles {
+  /** Names, in the order of their bytes. */
+  readonly names: readonly string[];
+  /** What else is in it, for people, one line each. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * @param realPath where it is
+ * @param path as errors name it
+ * @param realRoot what it names by links must be below this folder
+ * @throws where no file of it can be used
+ */
+export function folderFiles(realPath: string, path: string, realRoot: string): FolderFiles {
+  const names: string[] = [];
+  const others = { hidden: 0, folders: 0, strangers: [] as string[] };
+  for (const entry of entriesOf(realPath, path)) {
+    const { name } = entry;
+    if (name.startsWith(".")) others.hidden++;
+    else if (entry.isDirectory()) others.folders++;
+    else if (containerOfName(name) === undefined || !isUsable(join(realPath, name), entry.isSymbolicLink(), realRoot)) {
+      others.strangers.push(name);
+    } else names.push(name);
+  }
+  const leftOut = linesOf(others);
+  if (names.length > 0) {
+    names.sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+    return { names, leftOut };
+  }
+  const what = "holds no file that ends with .jsonl, .ndjson, .json, .csv or .parquet (.gz and .zst may follow)";
+  throw fileError("invalid_argument", path, leftOut.length === 0 ? `${what}: it is empty` : `${what}, but ${leftOut.join(", ")}`);
+}
+
+function entriesOf(realPath: string, path: string) {
+  try {
+    return readdirSync(realPath, { withFileTypes: true });
+  } catch (error) {
+    throw readError(path, error);
+  }
+}
+
+/** A file, and one that may be read. */
+function isUsable(realPath: string, isLink: boolean, realRoot: string): boolean {
+  try {
+    if (isLink && !isBelow(realpathSync(realPath), realRoot)) return false;
+    return statSync(realPath).isFile();
+  } catch {
+    // A link that leads nowhere.
+    return false;
+  }
+}
+
+function linesOf({ hidden, folders, strangers }: { hidden: number; folders: number; strangers: readonly string[] }): string[] {
+  const shown = strangers.slice(0, 3).join(", ");
+  return [
+    ...(hidden === 0 ? [] : [`${counted(hidden, "hidden file")}`]),
+    ...(folders === 0 ? [] : [`${counted(folders, "folder")}`]),
+    ...(strangers.length === 0
+      ? []
+      : [`${counted(strangers.length, "other file")} (${shown}${strangers.length > 3 ? ", …" : ""})`]),
+  ];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,154 @@
+/** The rows of all that a path names, a file or the files of a folder, given to a load. Everything here may block. */
+import { realpathSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { csvRows } from "../core/containers/csv-rows.ts";
+import { jsonLines } from "../core/containers/json-lines.ts";
+import { jsonValues } from "../core/containers/json-values.ts";
+import { type ContainerKind, containerKind, containerOfName, headBytes, shownContainers } from "../core/containers/kind.ts";
+import type { RowContainer, RowItem } from "../core/containers/row-item.ts";
+import type { FileLoad } from "../core/file-load.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { readError } from "./file-errors.ts";
+import { folderFiles } from "./folder.ts";
+import { OpenFile } from "./open-file.ts";
+import { uncompressedFile } from "./uncompressed-file.ts";
+
+export interface ReadOptions {
+  /** As errors name it. */
+  readonly path: string;
+  /** Where it really is. */
+  readonly realPath: string;
+  /** Folder that everything must be below, links followed; absolute. */
+  readonly root: string;
+  /** Of all files together, uncompressed. */
+  readonly maxFileBytes: number;
+  /** Longest row that is read. */
+  readonly maxRowBytes: number;
+  /** Whether every row is wanted: what is too large is then refused before it is read. */
+  readonly wantsAll: boolean;
+  /** Hears of the rows read so far, now and then. */
+  readonly onRows: (rows: number) => void;
+}
+
+/** A document is one row, which many turns are made of. */
+const maxDocumentBytes = 256 << 20;
+
+/** Until the load has enough, or throws. Throws what is wrong with a file as a whole, too; all of it names the file. */
+export async function readRows(load: FileLoad, options: ReadOptions): Promise<void> {
+  const { path, realPath, root, maxFileBytes } = options;
+  const reader = new FileReader(load, options, new ByteBudget(path, maxFileBytes));
+  if (!isFolder(realPath, path)) return reader.read(realPath, path, false);
+  const { names, leftOut } = folderFiles(realPath, path, realpathSync(root));
+  load.leaveOut(leftOut);
+  for (const name of names) {
+    if (load.isFull) return;
+    await reader.read(join(realPath, name), join(path, name), true);
+  }
+}
+
+function isFolder(realPath: string, path: string): boolean {
+  try {
+    return statSync(realPath).isDirectory();
+  } catch (error) {
+    throw readError(path, error);
+  }
+}
+
+class FileReader {
+  readonly #load: FileLoad;
+  readonly #options: ReadOptions;
+  readonly #budget: ByteBudget;
+
+  constructor(load: FileLoad, options: ReadOptions, budget: ByteBudget) {
+    this.#load = load;
+    this.#options = options;
+    this.#budget = budget;
+  }
+
+  async read(realPath: string, path: string, isInFolder: boolean): Promise<void> {
+    const file = new OpenFile(realPath, path);
+    const pieces = file.pieces();
+    try {
+      if (file.compression === undefined && this.#options.wantsAll) this.#budget.check(file.sizeBytes);
+      const begun = await beginningOf(pieces, this.#budget);
+      const name = basename(path);
+      const kind = containerKind(name, joined(begun));
+      const container = "refusal" in kind ? (containerOfName(name) ?? "jsonl") : kind.name;
+      this.#load.enter({ file: name, isInFolder, container });
+      if ("refusal" in kind) {
+        this.#load.take({ kind: "mistake", mistake: { line: 0, column: 0, message: kind.refusal } });
+      } else if (kind.form === "parquet") {
+        await this.#takeParquet(file);
+      } else await this.#takeText(kind, begun, pieces);
+    } finally {
+      await pieces.return(undefined);
+      file.close();
+    }
+  }
+
+  async #takeText(kind: ContainerKind, begun: readonly Uint8Array[], pieces: AsyncGenerator<Uint8Array>): Promise<void> {
+    const container = this.#containerOf(kind);
+    const take = this.#taker(kind);
+    for (const piece of begun) container.push(piece, take);
+    this.#options.onRows(this.#load.rows);
+    while (!this.#load.isFull) {
+      const { value: piece, done } = await pieces.next();
+      if (done) return container.end(take);
+      this.#budget.take(piece.length);
+      container.push(piece, take);
+      this.#options.onRows(this.#load.rows);
+    }
+  }
+
+  async #takeParquet(file: OpenFile): Promise<void> {
+    // What it brings takes a while to load.
+    const { parquetRows } = await import("./parquet-rows.ts");
+    const source = file.compression === undefined ? file : await uncompressedFile(file, this.#budget);
+    try {
+      for await (const item of parquetRows(source, this.#budget)) {
+        this.#load.take(item);
+        this.#options.onRows(this.#load.rows);
+        if (this.#load.isFull) return;
+      }
+    } finally {
+      if (source !== file) source.close();
+    }
+  }
+
+  #containerOf({ form }: ContainerKind): RowContainer {
+    const { maxRowBytes } = this.#options;
+    if (form === "csv") return csvRows(maxRowBytes);
+    return form === "values" ? jsonValues({ maxRowBytes, maxDocumentBytes }) : jsonLines(maxRowBytes);
+  }
+
+  /** Of a file that has not given a row yet, a mistake may be that it is read as what it is not. */
+  #taker({ name, by }: ContainerKind): (item: RowItem) => void {
+    let hasRow = false;
+    return (item) => {
+      hasRow ||= item.kind === "row";
+      if (hasRow || item.kind === "row") return this.#load.take(item);
+      const message = `${item.mistake.message} (read as ${shownContainers[name]}, by ${by})`;
+      this.#load.take({ kind: "mistake", mistake: { ...item.mistake, message } });
+    };
+  }
+}
+
+/** As many pieces as tell what a file is; all of it where that is less. */
+async function beginningOf(pieces: AsyncGenerator<Uint8Array>, budget: ByteBudget): Promise<Uint8Array[]> {
+  const begun: Uint8Array[] = [];
+  for (let bytes = 0; bytes < headBytes; ) {
+    const last = begun.at(-1);
+    // Asking for the next one takes it away.
+    if (last !== undefined) begun[begun.length - 1] = new Uint8Array(last);
+    const { value: piece, done } = await pieces.next();
+    if (done) break;
+    budget.take(piece.length);
+    bytes += piece.length;
+    begun.push(piece);
+  }
+  return begun;
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(pieces).subarray(0, headBytes);
+}
