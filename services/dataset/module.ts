@@ -18,7 +18,7 @@ export interface DatasetDeps {
   readonly limits: SourceLimits;
 }
 
-interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps"> {
+interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights"> {
   readonly runId: string;
   /** What it was made of. */
   readonly request: PrepareDatasetRequest;
@@ -51,11 +51,11 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
       ...(tokenizer === undefined ? {} : { tokenizer }),
     });
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
-    const { info, turnDelays, turnTimestamps } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { info, turnDelays, turnTimestamps, weights } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
     const { datasetId, conversations, turnsEach, turnCounts } = info;
     const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;
-    const times = { turnDelays, turnTimestamps };
-    const handle = { datasetId, conversations, turnsEach, turnCounts, ...times, sampling, samplingSeed: randomSeed };
+    const given = { turnDelays, turnTimestamps, weights: [...weights] };
+    const handle = { datasetId, conversations, turnsEach, turnCounts, ...given, sampling, samplingSeed: randomSeed };
     return { case: "dataset", value: create(DatasetHandleSchema, handle) };
   };
 

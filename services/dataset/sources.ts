@@ -52,6 +52,8 @@ export interface LoadedDataset {
   readonly turnDelays: Uint8Array;
   /** Moments of the turns, as `TimestampPacker` packs them; empty: none has any. */
   readonly turnTimestamps: Uint8Array;
+  /** Of the conversations in weighted draws; empty: all the same. */
+  readonly weights: Float64Array;
 }
 
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
@@ -170,17 +172,18 @@ interface OwnInfo {
 }
 
 function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): LoadedDataset {
-  const { turnCounts, turnsEach, turnDelays, schedule } = summary;
+  const { turnCounts, turnsEach, turnDelays, schedule, weights = new Float64Array(0) } = summary;
   const turnTimestamps = schedule?.turnTimestamps ?? new Uint8Array(0);
   // A count below 128 takes one byte.
-  const handleBytes = turnDelays.length + turnTimestamps.length + (turnsEach === undefined ? turnCounts.length : 0);
+  const handleBytes =
+    turnDelays.length + turnTimestamps.length + 4 * weights.length + (turnsEach === undefined ? turnCounts.length : 0);
   if (handleBytes > maxHandleBytes) {
     const description = `too many turns: when they follow each other takes ${handleBytes} bytes, at most ${maxHandleBytes} are told`;
     throw new AssayError("resource_exhausted", `dataset.entries: ${description}`, {
       violations: [{ field: "dataset.entries", description }],
     });
   }
-  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps };
+  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights };
 }
 
 function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {
@@ -194,6 +197,7 @@ function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): Dataset
     turnCounts: turnsEach === undefined ? [...turnCounts] : [],
     meanInputTokens: meanInputTokens ?? 0,
     meanOutputTokens: meanOutputTokens ?? 0,
+    hasWeights: summary.weights !== undefined,
     beginsWithTimestamp: schedule?.isBegun ?? false,
     timedConversations: BigInt(schedule?.timedConversations ?? 0),
     firstTimestampMs: schedule?.firstMs ?? 0,

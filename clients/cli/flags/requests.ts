@@ -118,11 +118,11 @@ export const requestsFlags = {
   },
   sampling: {
     flag: "--dataset-sampling-strategy",
-    kind: { is: "choice", of: ["sequential", "random", "shuffle"], wirePrefix: "SAMPLING_" },
+    kind: { is: "choice", of: ["sequential", "random", "shuffle", "weighted"], wirePrefix: "SAMPLING_" },
     value: "STRATEGY",
     paths: ["dataset.sampling"],
     group: "Requests",
-    doc: "order of the prompts: sequential, random (with replacement) or shuffle (default sequential)",
+    doc: "order of the prompts: sequential, random (with replacement), shuffle, or weighted by the rows (default sequential)",
   },
   tokenizer: {
     flag: "--tokenizer",

@@ -75,6 +75,7 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     turnsEach,
     turnCounts,
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
+    weights: file.weights,
     schedule: timestampsMs && scheduleOf(timestampsMs, conversations),
     meanInputTokens: undefined,
     meanOutputTokens: asked === 0 ? undefined : (named.sum + drawn * (outputTokens?.mean ?? 0)) / asked,

@@ -15,6 +15,8 @@ export interface LoadedTurns {
   readonly delaysMs: Float64Array<ArrayBuffer> | undefined;
   /** Moment of each turn in the file's own schedule, in the order of `turns`, NaN where it has none; undefined: none has any. */
   readonly timestampsMs: Float64Array<ArrayBuffer> | undefined;
+  /** Of each conversation in weighted draws; undefined: none says any. */
+  readonly weights: Float64Array<ArrayBuffer> | undefined;
   /** Of the turns that name an output length. */
   readonly outputTokens: { readonly sum: number; readonly count: number };
 }
@@ -25,6 +27,7 @@ export class TurnCollector {
   readonly #indexer = new ConversationIndexer();
   readonly #delaysMs = new NumberColumn(0);
   readonly #timestampsMs = new NumberColumn(Number.NaN);
+  readonly #weights = new NumberColumn(1);
   /** Conversations by their sessions' ids. */
   readonly #sessions = new Map<string, number>();
   readonly #outputTokens = { sum: 0, count: 0 };
@@ -53,10 +56,11 @@ export class TurnCollector {
     return sessionId !== undefined && this.#sessions.has(sessionId);
   }
 
-  add({ sessionId, turns }: Row): void {
+  add({ sessionId, turns, weight = 1 }: Row): void {
     const known = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
     if (known === undefined && this.hasAllConversations) return;
     const conversation = known ?? this.#indexer.size;
+    if (known === undefined) this.#weights.add(weight);
     if (sessionId !== undefined) this.#sessions.set(sessionId, conversation);
     for (const turn of turns) this.#addTurn(turn, conversation, sessionId);
   }
@@ -67,6 +71,7 @@ export class TurnCollector {
       conversations: this.#indexer.index(),
       delaysMs: this.#delaysMs.values(),
       timestampsMs: this.#timestampsMs.values(),
+      weights: this.#weights.values(),
       outputTokens: this.#outputTokens,
     };
   }
@@ -111,7 +116,7 @@ function wireOf({
 }
 
 /** The buffers of loaded turns that can be handed over to another thread; they are then gone here. */
-export function transferableTurns({ conversations, delaysMs, timestampsMs }: LoadedTurns): ArrayBuffer[] {
+export function transferableTurns({ conversations, delaysMs, timestampsMs, weights }: LoadedTurns): ArrayBuffer[] {
   const { firstTurnOf, rowOf } = conversations;
-  return [firstTurnOf, rowOf, delaysMs, timestampsMs].flatMap((array) => (array === undefined ? [] : [array.buffer]));
+  return [firstTurnOf, rowOf, delaysMs, timestampsMs, weights].flatMap((array) => (array === undefined ? [] : [array.buffer]));
 }

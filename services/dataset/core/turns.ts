@@ -92,6 +92,8 @@ export interface DatasetSummary {
   readonly turnCounts: Uint32Array;
   /** Pauses before the turns, as `DelayPacker` packs them; empty: no turn waits. */
   readonly turnDelays: Uint8Array;
+  /** Of the conversations in weighted draws; undefined: none says any. */
+  readonly weights: Float64Array | undefined;
   /** Moments of the turns in the dataset's own schedule; undefined: none has any. */
   readonly schedule: DatasetSchedule | undefined;
   /** Mean over the turns whose input length is known; undefined: none is. */
@@ -136,6 +138,7 @@ export function summarizeDataset(dataset: Dataset): DatasetSummary {
     turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined,
     turnCounts,
     turnDelays: delays.packed(),
+    weights: undefined,
     schedule: undefined,
     meanInputTokens: meanOf(input),
     meanOutputTokens: meanOf(output),

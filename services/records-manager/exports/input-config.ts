@@ -96,6 +96,7 @@ const samplingNames: Readonly<Partial<Record<Sampling, string>>> = {
   [Sampling.SEQUENTIAL]: "sequential",
   [Sampling.RANDOM]: "random",
   [Sampling.SHUFFLE]: "shuffle",
+  [Sampling.WEIGHTED]: "weighted",
 };
 
 function distribution(given: Distribution | undefined): JsonObject | undefined {

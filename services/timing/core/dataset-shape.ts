@@ -17,6 +17,8 @@ export interface DatasetShape {
   readonly timestampUs?: ((conversation: number, turn: number) => number) | undefined;
   readonly order: SamplingOrder;
   readonly samplingSeed: number;
+  /** Of the conversations, for weighted draws; absent or empty: all the same. */
+  readonly weights?: ArrayLike<number>;
 }
 
 /** Throws `data_loss` for pauses and timestamps that do not belong to the turns. */
@@ -37,6 +39,7 @@ export function shapeOf(dataset: DatasetHandle): DatasetShape {
     timestampUs: timestampsUs && ((conversation, turn) => timestampsUs[ordinalOf(conversation, turn)] ?? Number.NaN),
     order: orderOf(dataset.sampling),
     samplingSeed: Number(dataset.samplingSeed),
+    weights: dataset.weights,
   };
 }
 
@@ -55,6 +58,8 @@ function orderOf(sampling: Sampling): SamplingOrder {
       return "random";
     case Sampling.SHUFFLE:
       return "shuffle";
+    case Sampling.WEIGHTED:
+      return "weighted";
     default:
       return "sequential";
   }

@@ -122,7 +122,7 @@ function conversationsOf(
   sessionsBefore: number,
   loads: TargetLoads | undefined,
 ): Conversations {
-  const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed);
+  const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed, dataset.weights);
   const targetOf = loads === undefined ? undefined : targetChoiceOf(spec, phase, loads);
   const cancelAfterNs = cancellationDrawOf(spec, phase);
   return {

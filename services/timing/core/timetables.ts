@@ -31,7 +31,7 @@ export function timetableOf({ load }: WirePhase, dataset: DatasetShape, sessions
     }
     case "userCentric": {
       const { users, ratePerSec } = load.value;
-      const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed);
+      const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed, dataset.weights);
       const conversationOf = (user: number): number => sampler.draw(sessionsBefore + user);
       return userCentricLoad(dataset, { users, ratePerSec, conversationOf, ...ceilingOf(load.value) });
     }

@@ -671,7 +671,7 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--custom-dataset-type single_turn", ["--custom-dataset-type single_turn: needs --input-file beside it"]],
   ["--on-bad-row skip", ["--on-bad-row skip: needs --input-file beside it"]],
   ["--on-bad-row x --input-file p", ["--on-bad-row x: expected fail or skip"]],
-  ["--dataset-sampling-strategy x", ["--dataset-sampling-strategy x: expected sequential, random or shuffle"]],
+  ["--dataset-sampling-strategy x", ["--dataset-sampling-strategy x: expected sequential, random, shuffle or weighted"]],
   ["--model-selection-strategy best", ["--model-selection-strategy best: expected round_robin, random or weighted"]],
   ["--url-weights 1,2", ["--url-weights: needs --url-strategy beside it"]],
   ["--url-strategy best", ["--url-strategy best: expected round_robin, least_loaded, weighted or session"]],

@@ -33,6 +33,19 @@ describe("createSampler", () => {
     expect(new Set(draws("random", 5, 2, 5)).size).to.be.below(5);
   });
 
+  it("draws each entry as often as its weight", () => {
+    const sampler = createSampler("weighted", 3, 5, [1, 3, 6]);
+    const counts = [0, 0, 0];
+    for (let nth = 0; nth < 10_000; nth++) counts[sampler.draw(nth)] = (counts[sampler.draw(nth)] as number) + 1;
+    expect(counts[0]).to.be.within(900, 1100);
+    expect(counts[1]).to.be.within(2850, 3150);
+    expect(counts[2]).to.be.within(5850, 6150);
+  });
+
+  it("draws every entry about equally often where none has a weight", () => {
+    expect(draws("weighted", 5, 2, 50)).to.deep.equal(draws("random", 5, 2, 50));
+  });
+
   for (const order of ["sequential", "random", "shuffle"] as const) {
     it(`gives the same ${order} draw whatever was drawn before`, () => {
       const inOrder = draws(order, 7, 3, 50);

@@ -1662,6 +1662,13 @@ export enum Sampling {
    * @generated from enum value: SAMPLING_SHUFFLE = 3;
    */
   SHUFFLE = 3,
+
+  /**
+   * With replacement, each as often as its weight among all weights; rows of the file say it (`weight`), 1 where they do not.
+   *
+   * @generated from enum value: SAMPLING_WEIGHTED = 4;
+   */
+  WEIGHTED = 4,
 }
 
 /**

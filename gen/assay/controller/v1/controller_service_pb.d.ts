@@ -649,6 +649,13 @@ export declare type DatasetHandle = Message<"assay.controller.v1.DatasetHandle">
    * @generated from field: bytes turn_timestamps = 8;
    */
   turnTimestamps: Uint8Array;
+
+  /**
+   * Weight of each conversation in weighted draws, above 0; empty: all the same.
+   *
+   * @generated from field: repeated float weights = 25;
+   */
+  weights: number[];
 };
 
 /**

@@ -379,6 +379,13 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: double last_timestamp_ms = 16;
    */
   lastTimestampMs: number;
+
+  /**
+   * Rows of the file say weights.
+   *
+   * @generated from field: bool has_weights = 32;
+   */
+  hasWeights: boolean;
 };
 
 /**

@@ -32,6 +32,8 @@ function checkCeiling({ concurrencyCeiling }: Pick<ScheduleLoad, "concurrencyCei
 /** What such a load asks of the dataset's spec. */
 export function checkSessionData({ dataset, phases }: RunSpec, demand: Demand): void {
   const source = dataset?.source;
+  const isDrawnByWeight = dataset?.sampling === Sampling.WEIGHTED && source?.case !== "file";
+  demand(!isDrawnByWeight, "dataset.sampling", "weighted draws need the weights of a file's rows");
   phases.forEach(({ load }, index) => {
     const at = `phases[${index}]`;
     if (load.case === "schedule") {
@@ -47,7 +49,9 @@ export function checkSessionData({ dataset, phases }: RunSpec, demand: Demand): 
 }
 
 /** What such a load asks of the dataset itself. */
-export function checkSessionDataset({ phases }: RunSpec, info: DatasetInfo, demand: Demand): void {
+export function checkSessionDataset({ dataset, phases }: RunSpec, info: DatasetInfo, demand: Demand): void {
+  const isWeighted = dataset?.sampling === Sampling.WEIGHTED;
+  demand(!isWeighted || info.hasWeights, "dataset.sampling", "weighted draws need rows with a weight, and none has one");
   phases.forEach(({ load }, index) => {
     const at = `phases[${index}]`;
     if (load.case === "schedule") checkTimes(load.value, info, `${at}.schedule`, demand);

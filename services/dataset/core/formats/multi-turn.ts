@@ -5,10 +5,11 @@
  */
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import type { Format } from "./format.ts";
-import { isGiven, isName, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
+import { isGiven, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
+import { inContext, readContextMode, readSession, sessionFields } from "./session-fields.ts";
 import { readTurn, turnFields } from "./turn.ts";
 
-const rowFields: readonly string[] = ["type", "session_id", "turns"];
+const rowFields: readonly string[] = ["type", ...sessionFields, "context_mode", "turns"];
 
 export const multiTurnFormat: Format = {
   name: "multi_turn",
@@ -23,11 +24,12 @@ const ownFields = ["timestamp", "delay", "output_length", "extra", "model"] as c
 
 /** Reads one row. Pure, never throws. */
 export function readMultiTurn(row: JsonObject): ReadRow {
-  const { type, session_id: sessionId, turns } = row;
+  const { type, turns } = row;
   if (isGiven(type) && type !== "multi_turn") return wrong("type", `expected "multi_turn", got ${shownValue(type)}`);
-  if (isGiven(sessionId) && !isName(sessionId)) {
-    return wrong("session_id", `expected a text that is not empty, got ${shownValue(sessionId)}`);
-  }
+  const session = readSession(row);
+  if ("problem" in session) return session;
+  const mode = readContextMode(row);
+  if (typeof mode !== "string") return { problem: mode };
   if (!Array.isArray(turns)) return wrong("turns", `expected a list of turns, got ${shownValue(turns)}`);
   const unknownFields = new Set(Object.keys(row).filter((field) => !rowFields.includes(field)));
   const read: RowTurn[] = [];
@@ -42,7 +44,9 @@ export function readMultiTurn(row: JsonObject): ReadRow {
   const kept: Row["turns"] = isPreface
     ? [{ ...second, messages: [...first.messages, ...second.messages] }, ...rest]
     : [first, ...read.slice(1)];
-  return { row: { sessionId: isName(sessionId) ? sessionId : undefined, turns: kept, unknownFields: [...unknownFields] } };
+  const requests = inContext(kept, mode);
+  if (requests === undefined) return wrong("turns", "expected a question, got answers alone");
+  return { row: { ...session, turns: requests, unknownFields: [...unknownFields] } };
 }
 
 function wrong(field: string, message: string): { readonly problem: RowProblem } {

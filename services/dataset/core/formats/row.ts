@@ -7,6 +7,8 @@ export interface Row {
   /** Rows of the same session are one conversation, in the order of the file; undefined: the row is one by itself. */
   readonly sessionId: string | undefined;
   readonly turns: readonly [RowTurn, ...RowTurn[]];
+  /** How often its conversation is drawn beside others, above 0; absent: 1. The first row of a session says it. */
+  readonly weight?: number;
   /** Fields that the format does not have. */
   readonly unknownFields: readonly string[];
 }

@@ -4,10 +4,11 @@
  */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import type { Format } from "./format.ts";
-import { isGiven, isName, type ReadRow, shownValue } from "./row.ts";
+import { isGiven, type ReadRow, shownValue } from "./row.ts";
+import { readSession, sessionFields } from "./session-fields.ts";
 import { readTurn, turnFields } from "./turn.ts";
 
-const fields: readonly string[] = ["type", "session_id", ...turnFields];
+const fields: readonly string[] = ["type", ...sessionFields, ...turnFields];
 
 const modalities = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
 
@@ -21,19 +22,18 @@ export const singleTurnFormat: Format = {
 
 /** Reads one row. Pure, never throws. */
 export function readSingleTurn(row: JsonObject): ReadRow {
-  const { type, session_id: sessionId } = row;
+  const { type } = row;
   if (isGiven(type) && type !== "single_turn") {
     return { problem: { field: "type", message: `expected "single_turn", got ${shownValue(type)}` } };
   }
-  if (isGiven(sessionId) && !isName(sessionId)) {
-    return { problem: { field: "session_id", message: `expected a text that is not empty, got ${shownValue(sessionId)}` } };
-  }
+  const session = readSession(row);
+  if ("problem" in session) return session;
   const read = readTurn(row);
   if ("problem" in read) return read;
   const unknownFields = Object.keys(row).filter((field) => !fields.includes(field));
   return {
     row: {
-      sessionId: isName(sessionId) ? sessionId : undefined,
+      ...session,
       turns: [{ ...read.turn, isSelfContained: true }],
       unknownFields,
     },

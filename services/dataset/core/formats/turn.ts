@@ -1,6 +1,6 @@
 /**
- * A turn as AIPerf's text formats write it. Fields that AIPerf has and this version does not carry out are refused by name. `model`
- * is Assay's own: AIPerf has no such field.
+ * A turn as AIPerf's text formats write it. Fields that AIPerf has and this version does not carry out are refused by name. `model`,
+ * `headers` and `reset_context` are Assay's own: AIPerf's rows have no such fields.
  */
 import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
@@ -8,12 +8,27 @@ import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.t
 import { maxTimestampMs } from "../../../common/turn-timestamps.ts";
 import { isGiven, isName, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 
-const carriedOut = ["text", "texts", "role", "output_length", "timestamp", "delay", "extra", "model"] as const;
+const carriedOut = [
+  "text",
+  "texts",
+  "role",
+  "output_length",
+  "timestamp",
+  "delay",
+  "extra",
+  "model",
+  "headers",
+  "reset_context",
+] as const;
 const refused = ["image", "images", "image_uuids", "audio", "audios", "video", "videos"] as const;
 
 /** Every field of a turn. */
 export const turnFields: readonly string[] = [...carriedOut, ...refused];
 
+/** RFC 9110 §5.6.2 and §5.5, without what is not ASCII. */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const transportHeader = /^(connection|content-length|host|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
+const headerValue = /^[\t -~]*$/;
 const maxTokens = 10_000_000;
 /** A week. */
 const maxDelayMs = 604_800_000;
@@ -34,6 +49,8 @@ export function readTurn(fields: JsonObject): { readonly turn: RowTurn } | { rea
       extraInputs: isJsonObject(fields.extra) ? (fields.extra as JsonFields) : undefined,
       delayMs: numberOf(fields.delay) ?? 0,
       timestampMs: numberOf(fields.timestamp),
+      ...(isHeaders(fields.headers) ? { headers: fields.headers } : {}),
+      ...(fields.reset_context === true ? { resetsHistory: true } : {}),
     },
   };
 }
@@ -75,11 +92,20 @@ const rules: readonly Rule[] = [
     (value) => typeof value === "number" && value >= 0 && value <= maxTimestampMs,
   ],
   ["delay", `a number from 0 to ${maxDelayMs}`, (value) => typeof value === "number" && value >= 0 && value <= maxDelayMs],
+  ["headers", "an object of texts by header names, none about the body's length or the connection", isHeaders],
+  ["reset_context", "true or false", (value) => typeof value === "boolean"],
   ["extra", `an object of at most ${maxExtraChars} characters`, isExtra],
 ];
 
 function isLength(value: unknown): boolean {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxTokens;
+}
+
+function isHeaders(value: unknown): value is Readonly<Record<string, string>> {
+  if (!isJsonObject(value)) return false;
+  return Object.entries(value).every(
+    ([name, text]) => headerName.test(name) && !transportHeader.test(name) && typeof text === "string" && headerValue.test(text),
+  );
 }
 
 function isExtra(value: unknown): boolean {

@@ -67,7 +67,7 @@ phases:
     ["random_seed: 18446744073709551616", "1:14: random_seed: expected an integer from 0 to 2^64 − 1, got 18446744073709551616"],
     ["target: [a]", "1:9: target: expected an object, got a list"],
     ["endpoint: { extra_inputs: 5 }", "1:27: endpoint.extra_inputs: expected an object, got 5"],
-    ["dataset: { sampling: sorted }", '1:22: dataset.sampling: expected sequential, random or shuffle, got "sorted"'],
+    ["dataset: { sampling: sorted }", '1:22: dataset.sampling: expected sequential, random, shuffle or weighted, got "sorted"'],
     [
       "phases:\n  - rate: { rate_per_sec: 5 }\n    concurrency: { limit: 1 }",
       "3:5: phases[0].concurrency: not together with rate",

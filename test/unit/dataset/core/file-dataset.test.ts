@@ -90,7 +90,7 @@ describe("a file as a dataset", () => {
 
   it("is summed up without reading its rows again", () => {
     const empty = { ...file, turns: { ...file.turns, arenas: [] } };
-    const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0), schedule: undefined };
+    const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0), weights: undefined, schedule: undefined };
     const equal = { conversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
     const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>
       summarizeFile(empty, { seed: 1, outputTokens });

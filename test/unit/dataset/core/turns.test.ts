@@ -43,6 +43,7 @@ describe("summarizeDataset", () => {
       turnsEach: undefined,
       turnCounts: Uint32Array.of(1, 2),
       turnDelays: Uint8Array.of(0, 0, 200, 1),
+      weights: undefined,
       schedule: undefined,
       meanInputTokens: 15,
       meanOutputTokens: 5,
