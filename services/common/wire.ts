@@ -60,6 +60,12 @@ export class WireWriter {
     this.buffer[this.end++] = 1;
   }
 
+  /** As `bool` with false, written: it takes back what an earlier field of that number says. */
+  falseValue(number: number): void {
+    this.tag(number, 0);
+    this.buffer[this.end++] = 0;
+  }
+
   double(number: number, value: number): void {
     if (value !== 0) this.optionalDouble(number, value);
   }
@@ -96,6 +102,12 @@ export class WireWriter {
     this.varint(value.length);
     this.buffer.set(value, this.end);
     this.end += value.length;
+  }
+
+  /** Bytes that are fields already. */
+  fields(encoded: Uint8Array): void {
+    this.buffer.set(encoded, this.end);
+    this.end += encoded.length;
   }
 
   /** Writes a name or an id, for which a call into native code costs more than its characters; false, nothing written: another text. */

@@ -1,10 +1,8 @@
 /** RPCs of the dataset service. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   DatasetService,
   type FetchTurnsRequest,
-  type FetchTurnsResponseSchema,
   type PrepareDatasetRequest,
   type TurnRef,
 } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
@@ -12,6 +10,7 @@ import { wireMessageOf } from "../common/chat-messages.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement, type MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import { TurnResponse } from "./core/turn-response.ts";
 import { type Dataset, lookUpTurn } from "./core/turns.ts";
 
 export interface PreparedDataset {
@@ -46,10 +45,12 @@ export interface TurnCounts {
 
 /** Bytes of turns in one message, about. */
 const messageBytes = 256 * 1024;
-/** What a reference and the numbers of its turn take. */
-const refBytes = 32;
+/** Room for the turn that goes beyond it. */
+const spareBytes = 32 * 1024;
+/** Responses are bytes when they are sent. */
+const codecs = { fetchTurns: { responseSerialize: (bytes: Uint8Array) => bytes } };
 
-type TurnStream = MessageStream<FetchTurnsRequest, MessageInitShape<typeof FetchTurnsResponseSchema>>;
+type TurnStream = MessageStream<FetchTurnsRequest, Uint8Array>;
 
 export function createDatasetService(deps: DatasetServiceDeps): Implementation {
   const { find, prepare, remove, counts = { served: 0, missing: 0, streams: 0 } } = deps;
@@ -59,6 +60,7 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
     return found;
   };
   return implement(DatasetService, {
+    codecs,
     role: "operator",
     roles: { getDataset: "viewer", fetchTurns: "member" },
     handlers: {
@@ -116,16 +118,10 @@ function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): v
   const serve = (): void => {
     let hasRoom = true;
     while (hasRoom && next < refs.length) {
-      const turns: ReturnType<typeof fetchTurn>[] = [];
-      for (let bytes = 0; bytes < messageBytes && next < refs.length; next++) {
-        const { conversation, turn } = refs[next] as TurnRef;
-        const fetched = fetchTurn(dataset, Number(conversation), turn);
-        turns.push(fetched);
-        if (fetched.turn === undefined) counts.missing++;
-        else counts.served++;
-        bytes += refBytes + sizeOf(fetched);
-      }
-      hasRoom = stream.send({ turns });
+      const response = new TurnResponse(messageBytes + spareBytes);
+      for (; response.sizeBytes < messageBytes && next < refs.length; next++)
+        addTurn(response, dataset, refs[next] as TurnRef, counts);
+      hasRoom = stream.send(response.bytes());
     }
     if (next < refs.length || !hasRoom) stream.pause();
     else if (hasEnded) stream.end();
@@ -146,16 +142,18 @@ function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): v
   });
 }
 
-/** Characters that it brings. */
-function sizeOf({ turn }: ReturnType<typeof fetchTurn>): number {
-  if (turn === undefined) return 0;
-  const extra = turn.extraInputs === undefined ? 0 : JSON.stringify(turn.extraInputs).length;
-  const { rawBody = new Uint8Array(0), toolsJson = "" } = turn;
-  return turn.messages.reduce((sum, message) => sum + messageChars(message), extra + rawBody.length + toolsJson.length);
-}
-
-function messageChars({ content = "", parts = [], json = "" }: ReturnType<typeof wireMessageOf>): number {
-  return parts.reduce((sum, part) => sum + (part.content ?? "").length, content.length + json.length);
+function addTurn(response: TurnResponse, dataset: Dataset, ref: TurnRef, counts: TurnCounts): void {
+  const conversation = Number(ref.conversation);
+  const packed = dataset.packed?.(conversation, ref.turn);
+  if (packed !== undefined) {
+    response.addPacked(conversation, ref.turn, packed);
+    counts.served++;
+    return;
+  }
+  const fetched = fetchTurn(dataset, conversation, ref.turn);
+  response.add(fetched);
+  if (fetched.turn === undefined) counts.missing++;
+  else counts.served++;
 }
 
 function fetchTurn(dataset: Dataset, conversation: number, index: number) {

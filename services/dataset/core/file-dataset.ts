@@ -7,6 +7,7 @@ import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
 import type { LoadedFile } from "./file-load.ts";
 import { rowAt } from "./packed-rows.ts";
+import { amendmentsOf, fieldsOf } from "./packed-turn.ts";
 import { type Distribution, drawLengths } from "./synthesis.ts";
 import type { Dataset, DatasetSchedule, DatasetSummary, TurnDetails, TurnPlan } from "./turns.ts";
 
@@ -18,8 +19,10 @@ export interface FileDatasetOptions {
   readonly turnDelayRatio?: number;
 }
 
-export function fileDataset({ turns, conversations }: LoadedFile, options: FileDatasetOptions): Dataset {
+export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, options: FileDatasetOptions): Dataset {
   const { seed, outputTokens, turnDelayRatio = 1 } = options;
+  const exists = (conversation: number, turn: number): boolean =>
+    conversation >= 0 && conversation < conversations.size && turn >= 0 && turn < turnsOf(conversations, conversation);
   // A turn is asked for its plan, its messages and its details one after the other.
   let last: { readonly row: number; readonly turn: WireTurn } | undefined;
   const turnOf = (conversation: number, turn: number): WireTurn => {
@@ -40,11 +43,30 @@ export function fileDataset({ turns, conversations }: LoadedFile, options: FileD
       };
     });
   };
+  const drawnLength = (conversation: number, turn: number): number | undefined => {
+    const draw = outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation);
+    for (let before = 0; before < turn; before++) draw?.();
+    return draw?.();
+  };
   return {
     size: conversations.size,
     plan,
     messages: (conversation, turn) => turnOf(conversation, turn).messages.map(chatMessageOf),
     details: (conversation, turn) => detailsOf(turnOf(conversation, turn), turnsOf(conversations, conversation) > 1),
+    packed(conversation, turn) {
+      if (!exists(conversation, turn)) return undefined;
+      const row = rowOfTurn(conversations, conversation, turn);
+      const bytes = rowAt(turns, row);
+      const fields = fieldsOf(bytes);
+      if (fields.has("recipe")) return undefined;
+      const isAlone = turnsOf(conversations, conversation) === 1;
+      const amendments = amendmentsOf({
+        maxOutputTokens: fields.has("maxOutputTokens") ? undefined : drawnLength(conversation, turn),
+        delayMs: turnDelayRatio !== 1 && delaysMs !== undefined ? (delaysMs[row] ?? 0) * turnDelayRatio : undefined,
+        isSelfContained: isAlone && fields.has("isSelfContained") ? false : undefined,
+      });
+      return { bytes, amendments };
+    },
   };
 }
 

@@ -54,6 +54,16 @@ export interface Dataset {
   readonly messages: (conversation: number, turn: number) => readonly ChatMessage[];
   /** Absent: no turn has any. */
   readonly details?: (conversation: number, turn: number) => TurnDetails;
+  /** A turn as bytes; undefined: there is none, or it has to be made. Absent: no turn is kept as bytes. */
+  readonly packed?: (conversation: number, turn: number) => PackedTurn | undefined;
+}
+
+/** A `Turn` as bytes, conversation and turn unset. */
+export interface PackedTurn {
+  /** A view, not to be changed. */
+  readonly bytes: Uint8Array;
+  /** More fields of it, which have the last word; mostly none. */
+  readonly amendments: Uint8Array;
 }
 
 /** A dataset held in memory, one array of turns a conversation. */
