@@ -53,6 +53,7 @@ export type WorkerTotals = Readonly<Record<"sent" | "opened" | "replaced" | "rec
 
 const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
 const keptTurnBytes = 64 << 20;
+const aheadTurnBytes = 64 << 20;
 const timeoutCheckMs = 25;
 const openAheadMs = 10_000;
 
@@ -111,6 +112,7 @@ export class WorkerRun {
         return stream;
       },
       keptBytes: keptTurnBytes,
+      aheadBytes: aheadTurnBytes,
       onBroken: (error) => log.warn("the stream to the dataset service broke; dialling again", { error: error.message }),
     });
     this.credits = new CreditClient({

@@ -18,7 +18,7 @@ describe("turn source", () => {
   let broken: string[];
   let source: TurnSource;
 
-  function open(keptBytes = 1 << 20): void {
+  function open(keptBytes = 1 << 20, aheadBytes = 1 << 24): void {
     source = new TurnSource({
       dial() {
         const stream: Stream = new FakeStream();
@@ -26,6 +26,7 @@ describe("turn source", () => {
         return stream;
       },
       keptBytes,
+      aheadBytes,
       onBroken: (error) => broken.push(error.message),
     });
   }
@@ -37,14 +38,14 @@ describe("turn source", () => {
   });
   afterEach(() => source.close());
 
-  it("asks for what is wanted in one message a turn of the loop, each once", async () => {
+  it("asks for what is wanted in one message a turn of the loop, each once, what is due first", async () => {
     source.prefetch(1, 0);
     source.prefetch(2, 0);
     source.prefetch(1, 0);
     source.take(2, 0, () => {});
     expect(asked(streams[0])).to.deep.equal([]);
     await Promise.resolve();
-    expect(asked(streams[0])).to.deep.equal([["1/0", "2/0"]]);
+    expect(asked(streams[0])).to.deep.equal([["2/0", "1/0"]]);
   });
 
   it("gives a turn at once when it is here, and else when it comes, to everybody who waits", async () => {
@@ -77,25 +78,100 @@ describe("turn source", () => {
     expect(got).to.deep.equal([]);
   });
 
-  it("keeps no more than its bound, least recently used out first", async () => {
+  const isHere = (conversation: number): boolean => {
+    let got = false;
+    source.take(conversation, 0, (turn) => {
+      got = turn !== undefined;
+    });
+    return got;
+  };
+
+  it("keeps no more of what was used than its bound, least recently used out first", async () => {
     source.close();
     open(3 * 300);
     for (const conversation of [1, 2, 3]) source.prefetch(conversation, 0);
     await Promise.resolve();
     for (const conversation of [1, 2, 3]) answer(streams[1], conversation);
-    const isHere = (conversation: number): boolean => {
-      let got = false;
-      source.take(conversation, 0, (turn) => {
-        got = turn !== undefined;
-      });
-      return got;
-    };
-    expect(isHere(1)).to.equal(true);
+    expect([1, 2, 3, 1].map(isHere)).to.deep.equal([true, true, true, true]);
     source.prefetch(4, 0);
     await Promise.resolve();
     answer(streams[1], 4);
-    expect([1, 3, 4].map(isHere)).to.deep.equal([true, true, true]);
+    expect([4, 1, 3].map(isHere)).to.deep.equal([true, true, true]);
     expect(isHere(2)).to.equal(false);
+  });
+
+  describe("with room for four turns ahead of their use", () => {
+    /** The size of turns has been learnt. */
+    beforeEach(async () => {
+      source.close();
+      open(3 * 300, 4 * 310);
+      for (let conversation = 1000; conversation < 1200; conversation++) {
+        source.take(conversation, 0, () => {});
+        await Promise.resolve();
+        answer(streams[1], conversation);
+      }
+    });
+    const askedAhead = (): string[] => asked(streams[1]).slice(200).flat();
+
+    it("asks for no more than that, what is on its way included, and for the next as one is used", async () => {
+      for (let conversation = 1; conversation <= 8; conversation++) source.prefetch(conversation, 0);
+      await Promise.resolve();
+      expect(askedAhead()).to.deep.equal(["1/0", "2/0", "3/0", "4/0"]);
+      for (const conversation of [1, 2, 3, 4]) answer(streams[1], conversation);
+      await Promise.resolve();
+      expect(askedAhead()).to.have.lengthOf(4);
+      expect(source.heldBytes).to.equal(3 * 300 + 4 * 300);
+      expect(isHere(1)).to.equal(true);
+      await Promise.resolve();
+      expect(askedAhead().slice(4)).to.deep.equal(["5/0"]);
+      expect(source.heldBytes).to.equal(3 * 300 + 3 * 300);
+    });
+
+    it("never lets go of one that is not used yet for those that are", async () => {
+      for (const conversation of [1, 2, 3, 4]) source.prefetch(conversation, 0);
+      await Promise.resolve();
+      for (const conversation of [1, 2, 3, 4]) answer(streams[1], conversation);
+      for (let conversation = 50; conversation < 60; conversation++) {
+        source.prefetch(conversation, 0);
+        isHere(1);
+      }
+      expect([2, 3, 4].map(isHere)).to.deep.equal([true, true, true]);
+    });
+
+    it("asks at once for what is due, whatever else is ahead", async () => {
+      for (let conversation = 1; conversation <= 8; conversation++) source.prefetch(conversation, 0);
+      await Promise.resolve();
+      source.take(8, 0, () => {});
+      source.take(9, 0, () => {});
+      await Promise.resolve();
+      expect(askedAhead().slice(4)).to.deep.equal(["8/0", "9/0"]);
+    });
+
+    it("goes on when turns ahead belong to credits that are gone", async () => {
+      for (const conversation of [1, 2, 3, 4]) source.prefetch(conversation, 0);
+      await Promise.resolve();
+      for (const conversation of [1, 2, 3, 4]) answer(streams[1], conversation);
+      for (let conversation = 10; conversation < 16; conversation++) source.prefetch(conversation, 0);
+      await Promise.resolve();
+      for (let conversation = 10; conversation < 16; conversation++) {
+        source.take(conversation, 0, () => {});
+        await Promise.resolve();
+      }
+      for (let conversation = 10; conversation < 16; conversation++) answer(streams[1], conversation);
+      for (let conversation = 20; conversation < 26; conversation++) source.prefetch(conversation, 0);
+      await Promise.resolve();
+      expect(askedAhead().slice(-4)).to.deep.equal(["20/0", "21/0", "22/0", "23/0"]);
+    });
+
+    it("asks again for all that fits when the stream breaks", async () => {
+      for (let conversation = 1; conversation <= 8; conversation++) source.prefetch(conversation, 0);
+      source.take(7, 0, () => {});
+      await Promise.resolve();
+      streams[1]?.break(new AssayError("unavailable", "gone"));
+      await until("another dial", () => streams.length === 3);
+      await Promise.resolve();
+      expect(asked(streams[2])).to.deep.equal([["7/0", "1/0", "2/0", "3/0"]]);
+    });
   });
 
   it("dials again when the stream breaks, and asks again for what was not answered", async () => {
