@@ -20,7 +20,7 @@ import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
-import { loadLimits, workerHost } from "./core/load-limits.ts";
+import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
 import { withDataset } from "./core/spec/dataset-choice.ts";
@@ -72,7 +72,7 @@ export class Runs {
   compile(spec: RunSpec): CompiledSpec {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
-    const hosts = this.options.members.serving(ServiceKind.WORKER_MANAGER).map(({ member }) => workerHost(member));
+    const hosts = this.workerHosts();
     if (hosts.length === 0) return compiled;
     const limits = loadLimits(compiled.spec, hosts, workersFor(compiled.spec, hosts));
     if (limits.violations.length > 0) throw specError(limits.violations);
@@ -83,11 +83,11 @@ export class Runs {
   /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */
   async validate(spec: RunSpec, signal: AbortSignal): Promise<CompiledSpec> {
     const compiled = this.compile(spec);
-    if (!isPreparedAhead(compiled.spec)) return decided(compiled, undefined);
+    if (!isPreparedAhead(compiled.spec)) return this.decided(compiled, undefined);
     const { addresses } = this.options;
     const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), signal);
     await forgetDataset(info.datasetId, addresses);
-    return decided(compiled, info);
+    return this.decided(compiled, info);
   }
 
   /** Accepts a run: its spec is right, what it names is there, and its folder is made. */
@@ -105,7 +105,7 @@ export class Runs {
     this.preparing.add(runId);
     try {
       const info = isAhead ? await this.prepare(compiled.spec, runId, signal) : undefined;
-      const { spec: effective, warnings } = decided(compiled, info);
+      const { spec: effective, warnings } = this.decided(compiled, info);
       const { name, output } = effective;
       const { artifactDir = "", exportPrefix = "" } = output ?? {};
       const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
@@ -255,6 +255,19 @@ export class Runs {
     return floor && hostFloorOf(floor, Date.now() * 1e6);
   }
 
+  /** A spec with what its dataset decides; undefined: it is not looked at before the run. Throws where the two do not fit. */
+  private decided({ spec, warnings }: CompiledSpec, info: DatasetInfo | undefined): CompiledSpec {
+    const made = withDataset(spec, info);
+    const hosts = this.workerHosts();
+    const isKnown = info !== undefined && hosts.length > 0;
+    const limits = isKnown ? loadLimits(made.spec, hosts, workersFor(made.spec, hosts), info).warnings : [];
+    return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...made.warnings, ...limits] };
+  }
+
+  private workerHosts(): WorkerHost[] {
+    return this.options.members.serving(ServiceKind.WORKER_MANAGER).map(({ member }) => workerHost(member));
+  }
+
   private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<DatasetInfo> {
     const info = await prepareAhead(spec, runId, this.options.addresses, this.timeouts(), signal);
     if (this.isClosed) throw new AssayError("unavailable", "the controller is ending");
@@ -353,12 +366,6 @@ export class Runs {
     this.changed = Promise.withResolvers<void>();
     wake.resolve();
   }
-}
-
-/** A spec with what its dataset decides; undefined: it is not looked at before the run. Throws where the two do not fit. */
-function decided({ spec, warnings }: CompiledSpec, info: DatasetInfo | undefined): CompiledSpec {
-  const made = withDataset(spec, info);
-  return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...made.warnings] };
 }
 
 /** Sortable by time, and unique: `20261124-153012-1f3a`. */

@@ -23,6 +23,7 @@ import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
 import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
+import { firstTurnsUs } from "./core/schedule-start.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { startPrecisePacing } from "./precise-pacing.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
@@ -55,7 +56,9 @@ const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
 const keptTurnBytes = 64 << 20;
 const aheadTurnBytes = 64 << 20;
 const timeoutCheckMs = 25;
+/** How long opening connections ahead may take: what a target may need that answers late, and so much more for each. */
 const openAheadMs = 10_000;
+const openOneMs = 1;
 
 export class WorkerRun {
   private readonly options: WorkerRunOptions;
@@ -152,7 +155,7 @@ export class WorkerRun {
     await Promise.all([
       within(signal, this.records.ready, "the record-processor"),
       within(signal, this.credits.ready, "timing"),
-      ...this.connectionsAhead().map((count, target) => this.openAhead(target, count, signal)),
+      this.openAhead(signal),
       within(signal, warm, "the worker's own warm-up"),
     ]);
   }
@@ -203,8 +206,7 @@ export class WorkerRun {
   private fire(credit: Credit): void {
     this.awaitingTurn.set(credit.id, credit);
     this.turns.take(credit.conversation, credit.turn, (turn, missing) => {
-      if (this.slices.mustWait()) this.slices.postpone(() => this.begin(credit, turn, missing));
-      else this.begin(credit, turn, missing);
+      this.slices.do(() => this.begin(credit, turn, missing));
     });
   }
 
@@ -270,15 +272,27 @@ export class WorkerRun {
     this.credits.setPaused(false);
   }
 
-  private connectionsAhead(): number[] {
-    const { target, phases } = this.spec;
-    const { maxFds } = readHostLimits();
-    const most = maxFds === 0 ? Number.POSITIVE_INFINITY : Math.max(0, maxFds - workerFds);
-    return target === undefined ? [] : connectionsAhead(target, phases, this.options.configure.plannedWorkers, most);
+  /** What takes longer is left to the requests. */
+  private async openAhead(signal: AbortSignal): Promise<void> {
+    const counts = this.connectionsAhead();
+    const limitMs = counts.reduce((sum, count) => sum + count * openOneMs, openAheadMs);
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+    await Promise.all(counts.map((count, target) => this.path.transport.open(target, count, ending)));
   }
 
-  /** What takes longer is left to the requests. */
-  private openAhead(target: number, count: number, signal: AbortSignal): Promise<void> {
-    return this.path.transport.open(target, count, AbortSignal.any([signal, AbortSignal.timeout(openAheadMs)]));
+  private connectionsAhead(): number[] {
+    const { target, phases } = this.spec;
+    const { dataset, plannedWorkers: workers } = this.options.configure;
+    if (target === undefined) return [];
+    const { maxFds } = readHostLimits();
+    const most = maxFds === 0 ? Number.POSITIVE_INFINITY : Math.max(0, maxFds - workerFds);
+    const isScheduled = dataset !== undefined && phases.some(({ load }) => load.case === "schedule");
+    return connectionsAhead({
+      target,
+      phases,
+      workers,
+      most,
+      firstTurnsUs: isScheduled ? firstTurnsUs(dataset) : new Float64Array(0),
+    });
   }
 }

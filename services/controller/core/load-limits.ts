@@ -3,10 +3,12 @@ import {
   ConcurrencyUnit,
   type PhaseSpec,
   type RunSpec,
+  type ScheduleLoad,
   type TargetUrl,
   UrlStrategy,
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { Member } from "../../../gen/assay/controller/v1/controller_pb.js";
+import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { FieldViolation } from "../../common/errors.ts";
 import { workerFds } from "../../common/host-limits.ts";
 
@@ -44,12 +46,19 @@ export interface LoadLimits {
   readonly warnings: readonly string[];
 }
 
-/** @param workers that the run will have, shared evenly among the hosts, the first of them a worker more where it does not come out */
-export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers: number): LoadLimits {
+/** What of a dataset tells when its conversations begin. */
+export type DatasetTimes = Pick<DatasetInfo, "timedConversations" | "firstTimestampMs" | "lastTimestampMs">;
+
+/**
+ * Of the phases whose load the spec alone decides or, with `times`, of those that the dataset decides.
+ * @param workers that the run will have, shared evenly among the hosts, the first of them a worker more where it does not come out
+ */
+export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers: number, times?: DatasetTimes): LoadLimits {
   const violations: FieldViolation[] = [];
   const warnings: string[] = [];
   spec.phases.forEach((phase, index) => {
-    const connections = connectionsOf(phase, spec);
+    const isByDataset = phase.load.case === "schedule";
+    const connections = isByDataset === (times !== undefined) ? connectionsOf(phase, spec, times) : undefined;
     if (connections === undefined) return;
     const { count, isCertain, field } = connections;
     const perWorker = Math.ceil(count / workers);
@@ -138,7 +147,7 @@ interface Connections {
 }
 
 /** Most connections at once; undefined: not known beforehand. */
-function connectionsOf({ load, stop }: PhaseSpec, spec: RunSpec): Connections | undefined {
+function connectionsOf({ load, stop }: PhaseSpec, spec: RunSpec, times?: DatasetTimes): Connections | undefined {
   const asked = Number(stop?.requestCount ?? Number.POSITIVE_INFINITY);
   switch (load.case) {
     case "concurrency": {
@@ -147,13 +156,34 @@ function connectionsOf({ load, stop }: PhaseSpec, spec: RunSpec): Connections | 
       return { count: Math.min(limit, asked), isCertain, field: "concurrency.limit" };
     }
     case "rate": {
+      const { concurrencyCeiling, bursts } = load.value;
+      // Bursts that find slow answers add up; one of them is the least that is open at once.
+      const most = concurrencyCeiling ?? bursts?.size;
+      const field = concurrencyCeiling === undefined ? "rate.bursts.size" : "rate.concurrency_ceiling";
+      return most === undefined ? undefined : { count: Math.min(most, asked), isCertain: false, field };
+    }
+    case "userCentric": {
+      const { users, concurrencyCeiling = users } = load.value;
+      return { count: Math.min(users, concurrencyCeiling, asked), isCertain: false, field: "user_centric.users" };
+    }
+    case "schedule": {
       const { concurrencyCeiling } = load.value;
-      if (concurrencyCeiling === undefined) return undefined;
-      return { count: Math.min(concurrencyCeiling, asked), isCertain: false, field: "rate.concurrency_ceiling" };
+      if (concurrencyCeiling !== undefined) {
+        return { count: Math.min(concurrencyCeiling, asked), isCertain: false, field: "schedule.concurrency_ceiling" };
+      }
+      const count = times === undefined ? 0 : sessionsOfSecond(load.value, times);
+      return count === 0 ? undefined : { count: Math.min(count, asked), isCertain: false, field: "schedule" };
     }
     default:
       return undefined;
   }
+}
+
+/** How many sessions of a schedule begin in a second, in the mean; all of them where it takes no longer. */
+function sessionsOfSecond({ speedup = 1 }: ScheduleLoad, times: DatasetTimes): number {
+  const { timedConversations, firstTimestampMs, lastTimestampMs } = times;
+  const tookSec = (lastTimestampMs - firstTimestampMs) / 1e3 / speedup;
+  return Math.ceil(Number(timedConversations) / Math.max(1, tookSec));
 }
 
 /** Whether sessions may hold their place without a request. */

@@ -3,6 +3,7 @@
  * have been. Taken last in, first out, so that as few as needed stay warm.
  */
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
+import { BurstSlices } from "../burst-slices.ts";
 import type { TargetOptions } from "./transport.ts";
 
 /** What a connection must be to be kept. */
@@ -53,9 +54,12 @@ export class KeptConnections<C extends Keepable> {
   private readonly idleNs: number[];
   private readonly keepAlive: KeepAlive[];
   private readonly all = new Set<C>();
+  private readonly opening: BurstSlices;
   private closed = false;
 
-  constructor(targets: readonly TargetOptions[]) {
+  /** @param opening cuts the opening of many connections ahead, at which the kernel may take milliseconds for each */
+  constructor(targets: readonly TargetOptions[], opening = new BurstSlices({ atOnceNs: 0 })) {
+    this.opening = opening;
     this.free = targets.map(() => []);
     this.owned = targets.map(() => new Map());
     this.idleNs = targets.map(({ idleMs = defaultIdleMs }) => 1e6 * idleMs);
@@ -152,12 +156,15 @@ export class KeptConnections<C extends Keepable> {
     connection.close();
   }
 
-  /** Opens connections until `count` stand free, or the signal aborts. `openOne` adds what it opened. */
+  /** Opens connections until `count` stand free, or the signal aborts. `openOne` adds what it opened, and does not reject. */
   async openAhead(target: number, count: number, signal: AbortSignal, openOne: () => Promise<void>): Promise<void> {
-    const missing = count - (this.free[target]?.length ?? 0);
-    for (let left = missing; left > 0 && !signal.aborted; left -= openedAtOnce) {
-      await Promise.all(Array.from({ length: Math.min(left, openedAtOnce) }, openOne));
-    }
+    let left = count - (this.free[target]?.length ?? 0);
+    const openNext = (): Promise<void> =>
+      new Promise((resolve) => this.opening.do(() => resolve(signal.aborted ? undefined : openOne())));
+    const openSome = async (): Promise<void> => {
+      while (left-- > 0 && !signal.aborted) await openNext();
+    };
+    await Promise.all(Array.from({ length: Math.min(Math.max(0, left), openedAtOnce) }, openSome));
   }
 
   /** Throws all away; what comes back later is thrown away too. */

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { ConcurrencyUnit, RunSpecSchema, UrlStrategy } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { loadLimits, type WorkerHost } from "../../../services/controller/core/load-limits.ts";
+import { type DatasetTimes, loadLimits, type WorkerHost } from "../../../services/controller/core/load-limits.ts";
 import { workersFor } from "../../../services/controller/core/run-plan.ts";
 
 type SpecInit = Exclude<MessageInitShape<typeof RunSpecSchema>, { $typeName: string }>;
@@ -23,6 +23,12 @@ function limitsOf(limit: number, change: SpecInit = {}, hosts: readonly WorkerHo
   const spec = specOf(limit, change);
   return loadLimits(spec, hosts, workersFor(spec, hosts));
 }
+
+const timesOf = (sessions: number, spanMs: number): DatasetTimes => ({
+  timedConversations: BigInt(sessions),
+  firstTimestampMs: 1_000,
+  lastTimestampMs: 1_000 + spanMs,
+});
 
 const one = (url: string): SpecInit => ({ target: { urls: [{ url }] } });
 
@@ -117,5 +123,32 @@ describe("the limits of a host", () => {
     const { violations, warnings } = limitsOf(0, { workers: { maxWorkers: 1 }, phases: [{ name: "p", load }] });
     expect(violations).to.deep.equal([]);
     expect(warnings[0]).to.contain("25000 connections on 1 worker need 25064");
+  });
+
+  it("warn of what bursts, users or a schedule may have open at once, by the field that says so", () => {
+    const rate = { case: "rate" as const, value: { bursts: { size: 25_000, intervalSec: 60 } } };
+    const users = { case: "userCentric" as const, value: { users: 25_000, ratePerSec: 10 } };
+    const replay = { case: "schedule" as const, value: { concurrencyCeiling: 25_000 } };
+    const workers = { maxWorkers: 1 };
+    for (const [load, times] of [[rate], [users], [replay, timesOf(10, 0)]] as const) {
+      const spec = specOf(0, { workers, phases: [{ name: "p", load }] });
+      const { violations, warnings } = loadLimits(spec, [host], workersFor(spec, [host]), times);
+      expect(violations).to.deep.equal([]);
+      expect(warnings[0]).to.match(/^phase p: 25000 connections on 1 worker need 25064 file descriptors/);
+    }
+    const capped = { ...users, value: { ...users.value, concurrencyCeiling: 100 } };
+    expect(limitsOf(0, { workers, phases: [{ name: "p", load: capped }] }).warnings).to.deep.equal([]);
+  });
+
+  it("take a schedule by the sessions that begin in a second of it, once the dataset is known", () => {
+    const load = (speedup?: number) => ({ case: "schedule" as const, value: speedup === undefined ? {} : { speedup } });
+    const of = (speedup: number | undefined, times: DatasetTimes | undefined) =>
+      loadLimits(specOf(0, { workers: { maxWorkers: 1 }, phases: [{ name: "p", load: load(speedup) }] }), [host], 1, times);
+    expect(of(undefined, undefined).warnings).to.deep.equal([]);
+    expect(of(undefined, timesOf(30_000, 0)).warnings[0]).to.contain("30000 connections on 1 worker");
+    expect(of(undefined, timesOf(30_000, 60_000)).warnings).to.deep.equal([]);
+    expect(of(60, timesOf(30_000, 60_000)).warnings[0]).to.contain("30000 connections on 1 worker");
+    // What the spec alone decides has been looked at before.
+    expect(loadLimits(specOf(25_000, { workers: { maxWorkers: 1 } }), [host], 1, timesOf(1, 0)).violations).to.deep.equal([]);
   });
 });

@@ -1,44 +1,76 @@
 import { expect } from "chai";
 import { BurstSlices } from "../../../services/worker/burst-slices.ts";
 
-/** Does `count` things as a burst does them; returns what was done, in order. */
-function burst(slices: BurstSlices, count: number, from = 0, done: number[] = []): number[] {
-  for (let index = from; index < from + count; index++) {
-    if (slices.mustWait()) slices.postpone(() => done.push(index));
-    else done.push(index);
-  }
-  return done;
-}
-
-describe("a burst of sends", () => {
+describe("a burst of work", () => {
   let rounds: (() => void)[];
-  let slices: BurstSlices;
+  let nowNs: number;
+  let done: number[];
   beforeEach(() => {
     rounds = [];
-    slices = new BurstSlices((work) => rounds.push(work));
+    nowNs = 1e9;
+    done = [];
   });
 
-  it("goes out at once up to a size, again and again as the loop comes round", () => {
+  const slicesOf = (atOnceNs?: number): BurstSlices =>
+    new BurstSlices({
+      ...(atOnceNs === undefined ? {} : { atOnceNs }),
+      later: (work) => rounds.push(work),
+      now: () => nowNs,
+    });
+  /** Work from `from` on, each of which takes so long. */
+  const burst = (slices: BurstSlices, count: number, eachNs: number, from = 0): void => {
+    for (let index = from; index < from + count; index++) {
+      slices.do(() => {
+        nowNs += eachNs;
+        done.push(index);
+      });
+    }
+  };
+  /** How much is done after each round of the loop. */
+  const counts = (): number[] => {
+    const found: number[] = [];
+    for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
+      round();
+      found.push(done.length);
+    }
+    return found;
+  };
+
+  it("is done at once as far as it takes 20 ms, again and again as the loop comes round", () => {
+    const slices = slicesOf();
     for (let round = 0; round < 3; round++) {
-      expect(burst(slices, 2048)).to.have.lengthOf(2048);
+      burst(slices, 1000, 20_000);
       slices.cameRound();
     }
+    expect(done).to.have.lengthOf(3000);
     expect(rounds).to.deep.equal([]);
   });
 
-  it("beyond it goes out in slices, in its order, with a round of the loop between them", () => {
-    const done = burst(slices, 2500);
-    expect(done).to.have.lengthOf(2048);
+  it("beyond it is done in slices of 5 ms, in its order, with a round of the loop between them", () => {
+    const slices = slicesOf();
+    burst(slices, 25, 1e6);
+    expect(done).to.have.lengthOf(20);
     // What comes while others wait, waits behind them.
     slices.cameRound();
-    burst(slices, 100, 2500, done);
-    const lengths: number[] = [];
-    while (rounds.length > 0) {
-      rounds.shift()?.();
-      lengths.push(done.length);
-    }
-    expect(lengths).to.deep.equal([2176, 2304, 2432, 2560, 2600]);
-    expect(done).to.deep.equal(Array.from({ length: 2600 }, (_, index) => index));
-    expect(burst(slices, 10)).to.have.lengthOf(10);
+    burst(slices, 3, 1e6, 25);
+    expect(counts()).to.deep.equal([25, 28]);
+    expect(done).to.deep.equal(Array.from({ length: 28 }, (_, index) => index));
+    burst(slices, 10, 1e6, 28);
+    expect(done).to.have.lengthOf(38);
+  });
+
+  it("holds the loop no longer than a piece of it where each takes long", () => {
+    const slices = slicesOf();
+    burst(slices, 6, 15e6);
+    expect(done).to.have.lengthOf(2);
+    expect(counts()).to.deep.equal([3, 4, 5, 6]);
+  });
+
+  it("is done in slices alone where nothing may be done at once, and forgets what is done", () => {
+    const slices = slicesOf(0);
+    burst(slices, 30_000, 1000);
+    expect(done).to.deep.equal([]);
+    expect(counts()).to.deep.equal([5000, 10_000, 15_000, 20_000, 25_000, 30_000]);
+    expect(done).to.deep.equal(Array.from({ length: 30_000 }, (_, index) => index));
   });
 });
