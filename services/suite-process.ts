@@ -270,7 +270,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       const { createDatasetModule } = await loaders.dataset();
       const { keptDatasets, root, maxFileBytes } = config.dataset;
       const limits = { root: root === null ? undefined : resolve(root), maxFileBytes };
-      return createDatasetModule({ keptDatasets, limits });
+      return createDatasetModule({ keptDatasets, limits, endpoints });
     }
     case "timing": {
       const { createTimingModule } = await loaders.timing();

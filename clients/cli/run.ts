@@ -1,5 +1,6 @@
 /** `assay run`: from options to an exit code. */
 import { resolve } from "node:path";
+import type { Readable } from "node:stream";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
@@ -11,6 +12,7 @@ import { MockServer } from "./mock-server.ts";
 import type { LiveFigures } from "./progress.ts";
 import { complaintLine } from "./run-options.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
+import { type InputFile, readsInput, spoolInput, withInputFile } from "./spec/standard-input.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
@@ -25,6 +27,8 @@ export interface RunContext {
   readonly cliCommand: string;
   /** How long a run may take to end after a process of the local suite died. Default 30 000. */
   readonly deathWaitMs?: number;
+  /** What `--input-file -` reads. Default: standard input. */
+  readonly input?: Readable;
 }
 
 /** Runs one benchmark from sources that were checked. Resolves with the exit code when everything that it started has ended. */
@@ -46,6 +50,7 @@ export async function run(sources: RunSources, context: RunContext): Promise<num
 }
 
 async function drive(session: Session, interrupts: Interrupts): Promise<number> {
+  if (!(await session.readInput(interrupts.stop))) return exitCodes.usage;
   const client = await unlessAborted(session.connect(), interrupts.stop);
   if (client === undefined) return exitCodes.interrupted;
   // From here on there may be a run: a Ctrl-C waits for its name, to stop it.
@@ -76,6 +81,7 @@ class Session {
   #deathTimer: NodeJS.Timeout | undefined;
   #mockUrl: string | undefined;
   #artifactDir: string | undefined;
+  #inputFile: InputFile | undefined;
 
   /** Starts the processes, before anything slow is loaded. */
   constructor(sources: RunSources, spec: JsonObject, context: RunContext) {
@@ -105,6 +111,23 @@ class Session {
     this.#note(`${this.#context.name}: ${text}`);
   }
 
+  /** Takes in what comes on standard input where the dataset is that. False: it cannot be used, and why has been said. */
+  async readInput(signal: AbortSignal): Promise<boolean> {
+    const { spec } = await specOf(this.#sources, undefined);
+    if (!readsInput(spec)) return true;
+    const { terminal, input = process.stdin } = this.#context;
+    try {
+      this.#inputFile = await spoolInput({ input, env: terminal.env, signal });
+      return true;
+    } catch (error) {
+      // The rest of the way finds that out by itself.
+      if (signal.aborted) return true;
+      if (!(error instanceof AssayError)) throw error;
+      this.say(`--input-file -: ${error.message}`);
+      return false;
+    }
+  }
+
   /** Waits for what was started, and connects. */
   async connect(): Promise<SuiteClient> {
     const loading = import("./suite-client.ts");
@@ -125,6 +148,9 @@ class Session {
       const complaints = error.violations.length > 0 ? error.violations : [{ field: "", description: error.message }];
       for (const line of new Set(complaints.map((complaint) => complaintLine(complaint, this.#sources)))) this.say(line);
       return "refused";
+    } finally {
+      // A run is created when its dataset has been read.
+      await this.#inputFile?.remove();
     }
   }
 
@@ -207,13 +233,13 @@ class Session {
   /** Lets what was started here end by itself. */
   async stop(): Promise<void> {
     this.#client?.close();
-    await Promise.all([this.#suite?.stop(), this.#mock?.stop()]);
+    await Promise.all([this.#suite?.stop(), this.#mock?.stop(), this.#inputFile?.remove()]);
   }
 
   /** Ends what was started here now. */
   async kill(): Promise<void> {
     this.#client?.close();
-    await Promise.all([this.#suite?.kill(), this.#mock?.kill()]);
+    await Promise.all([this.#suite?.kill(), this.#mock?.kill(), this.#inputFile?.remove()]);
   }
 
   async #findSuite(): Promise<SuiteAddress> {
@@ -228,7 +254,8 @@ class Session {
 
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
   async #spec(): Promise<JsonObject> {
-    const { spec } = await specOf(this.#sources, this.#mockUrl);
+    const { spec: asked } = await specOf(this.#sources, this.#mockUrl);
+    const spec = withInputFile(asked, this.#inputFile);
     const given = typeof spec.output === "object" && spec.output !== null && !Array.isArray(spec.output) ? spec.output : {};
     const { artifact_dir: folder, ...rest } = given;
     const output: JsonObject = { ...rest, cli_command: this.#context.cliCommand };

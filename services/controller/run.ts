@@ -41,6 +41,8 @@ export interface RunExecutionOptions {
   readonly folder: string;
   /** For the run's events: legal but suspect, one line each. */
   readonly warnings: readonly string[];
+  /** For the run's events: what was found out about the dataset, one line each. Default: nothing. */
+  readonly datasetNotes?: readonly string[];
   readonly members: Members;
   readonly log: Logger;
   /** Default: `RUN_TIMEOUTS`. */
@@ -143,6 +145,7 @@ export class RunExecution {
       noted: (message) => this.note("note", message),
     });
     this.machine = machine;
+    for (const line of this.options.datasetNotes ?? []) this.note("dataset", line);
     for (const warning of this.options.warnings) this.note("warning", warning);
     this.tell(() => machine.start(monotonicNs()));
     await this.ended.promise;

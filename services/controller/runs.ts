@@ -24,10 +24,11 @@ import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
 import { withDataset } from "./core/spec/dataset-choice.ts";
+import { datasetNotes } from "./core/spec/dataset-notes.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
-import { RunExecution } from "./run.ts";
+import { RunExecution, type RunExecutionOptions } from "./run.ts";
 import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
 
 export interface RunsOptions {
@@ -109,7 +110,7 @@ export class Runs {
       const { name, output } = effective;
       const { artifactDir = "", exportPrefix = "" } = output ?? {};
       const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
-      const execution = this.execution(runId, effective, folder, warnings);
+      const execution = this.execution(runId, effective, folder, { warnings, datasetNotes: datasetNotes(info) });
       this.executions.set(runId, execution);
       this.created++;
       this.queue.push(execution);
@@ -291,13 +292,18 @@ export class Runs {
     return { ...RUN_TIMEOUTS, ...this.options.timeouts };
   }
 
-  private execution(runId: string, spec: RunSpec, folder: string, warnings: readonly string[]): RunExecution {
+  private execution(
+    runId: string,
+    spec: RunSpec,
+    folder: string,
+    said: Pick<RunExecutionOptions, "warnings" | "datasetNotes">,
+  ): RunExecution {
     const { members, addresses, log, timeouts, tracer, channelTo } = this.options;
     return new RunExecution({
       runId,
       spec,
       folder,
-      warnings,
+      ...said,
       members,
       log,
       timeouts,

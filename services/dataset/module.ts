@@ -1,5 +1,6 @@
 /** The dataset service as a module of its process: the datasets that are prepared here. */
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { Sampling } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type ConfigureRun, DatasetHandleSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { type PrepareDatasetRequest, PrepareDatasetRequestSchema } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
@@ -16,6 +17,8 @@ export interface DatasetDeps {
   /** Prepared datasets that belong to no run and are kept; the oldest go first. */
   readonly keptDatasets: number;
   readonly limits: SourceLimits;
+  /** Endpoints that bodies are shown for. Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
 }
 
 interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights"> {
@@ -24,7 +27,7 @@ interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "tur
   readonly request: PrepareDatasetRequest;
 }
 
-export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): ServiceModule {
+export function createDatasetModule({ keptDatasets, limits, endpoints }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, Entry>();
   const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
@@ -70,6 +73,7 @@ export function createDatasetModule({ keptDatasets, limits }: DatasetDeps): Serv
       createDatasetService({
         find: (datasetId) => prepared.get(datasetId),
         prepare,
+        limits: { root: limits.root, endpoints },
         counts,
         remove(datasetId) {
           const owner = prepared.get(datasetId)?.runId ?? "";

@@ -6,12 +6,13 @@ import {
   type PrepareDatasetRequest,
   type TurnRef,
 } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
-import { wireMessageOf } from "../common/chat-messages.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement, type MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { TurnResponse } from "./core/turn-response.ts";
 import { type Dataset, lookUpTurn } from "./core/turns.ts";
+import { type DescriptionLimits, describe } from "./describe.ts";
+import { wireTurn } from "./wire-turn.ts";
 
 export interface PreparedDataset {
   readonly info: DatasetInfo;
@@ -31,6 +32,8 @@ export interface DatasetServiceDeps {
   prepare(request: PrepareDatasetRequest, options: PrepareOptions): Promise<PreparedDataset>;
   /** Throws `failed_precondition` while a run uses it. */
   remove(datasetId: string): void;
+  /** What a description may read. Default: no file of this host. */
+  readonly limits?: DescriptionLimits;
   /** Counted up as turns are served. Default: nobody reads it. */
   readonly counts?: TurnCounts;
 }
@@ -53,7 +56,7 @@ const codecs = { fetchTurns: { responseSerialize: (bytes: Uint8Array) => bytes }
 type TurnStream = MessageStream<FetchTurnsRequest, Uint8Array>;
 
 export function createDatasetService(deps: DatasetServiceDeps): Implementation {
-  const { find, prepare, remove, counts = { served: 0, missing: 0, streams: 0 } } = deps;
+  const { find, prepare, remove, limits = { root: undefined }, counts = { served: 0, missing: 0, streams: 0 } } = deps;
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
     if (found === undefined) throw new AssayError("not_found", `there is no dataset ${datasetId}`);
@@ -83,6 +86,7 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
       uploadDataset: async () => {
         throw new AssayError("unimplemented", "datasets cannot be uploaded in this version");
       },
+      describeDataset: (request, { signal }) => describe(get(request.datasetId), request, { limits, signal }),
       getDataset: ({ datasetId }) => ({ dataset: get(datasetId).info }),
       deleteDataset: ({ datasetId }) => {
         get(datasetId);
@@ -159,18 +163,5 @@ function addTurn(response: TurnResponse, dataset: Dataset, ref: TurnRef, counts:
 function fetchTurn(dataset: Dataset, conversation: number, index: number) {
   const ref = { conversation: BigInt(conversation), turn: index };
   const found = lookUpTurn(dataset, conversation, index);
-  if ("missing" in found) return { ref, missing: found.missing };
-  const { messages, maxOutputTokens, inputTokens, conversationId, model, ...turn } = found.turn;
-  return {
-    ref,
-    turn: {
-      ...turn,
-      ...ref,
-      messages: messages.map(wireMessageOf),
-      maxOutputTokens: maxOutputTokens ?? 0,
-      inputTokens: inputTokens ?? 0,
-      conversationId: conversationId ?? "",
-      model: model ?? "",
-    },
-  };
+  return "missing" in found ? { ref, missing: found.missing } : { ref, turn: wireTurn(found.turn, ref) };
 }

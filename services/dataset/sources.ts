@@ -1,8 +1,8 @@
 /** From what a spec says of a dataset to the dataset. What takes long is done in a thread. */
 import { basename } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { DatasetSpec, FileDataset, SyntheticDataset } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../common/errors.ts";
 import { didYouMean } from "../common/nearest.ts";
 import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
@@ -103,14 +103,15 @@ function synthesize(
 }
 
 async function loadFile(
-  { path, format, onBadRow, outputTokens }: FileDataset,
+  { path, name: givenName, format, onBadRow, outputTokens }: FileDataset,
   { dataset: spec, seed }: DatasetRequest,
   { limits, signal, onRows }: LoadOptions,
 ): Promise<LoadedDataset> {
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
   const realPath = await readablePath(path, limits.root, "dataset.file.path");
+  const name = givenName === "" ? basename(path) : givenName;
   const load = {
-    path,
+    path: givenName === "" ? path : givenName,
     format: format === "" ? undefined : format,
     isSkipping: onBadRow === "skip",
     seed,
@@ -122,11 +123,20 @@ async function loadFile(
   const file = await runJob({ kind: "file", load, realPath, root, maxFileBytes, maxRowBytes }, signal, onRows);
   const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
   return loadedOf(fileDataset(file, options), summarizeFile(file, options), {
-    description: `${basename(path)} (${file.format})`,
+    description: `${name} (${file.format})`,
     format: file.format,
     sizeBytes: BigInt(file.turns.sizeBytes),
     skippedRows: BigInt(file.skippedRows),
-    warnings: warningsOf(basename(path), file),
+    warnings: warningsOf(name, file),
+    file: {
+      name,
+      containers: [...file.containers],
+      formatReason: file.formatReason,
+      rows: BigInt(file.usedRows + file.skippedRows),
+      firstSkipped: [...file.firstSkipped],
+      files: BigInt(file.files),
+      leftOut: [...file.leftOut],
+    },
   });
 }
 
@@ -145,9 +155,10 @@ function warningsOf(name: string, file: LoadedFile): string[] {
   const warnings: string[] = [];
   if (leftOut.length > 0) warnings.push(`${name}: not read were ${leftOut.join(", ")}`);
   if (skippedRows > 0) {
-    warnings.push(
-      `${name}: ${skippedRows} of ${usedRows + skippedRows} rows were left out: ${firstSkipped.join("; ")}${skippedRows > firstSkipped.length ? "; …" : ""}`,
-    );
+    const more = skippedRows - firstSkipped.length;
+    warnings.push(`${name}: ${skippedRows} of ${usedRows + skippedRows} rows were left out`);
+    warnings.push(...firstSkipped.map((line) => `${name}, ${line}`));
+    if (more > 0) warnings.push(`${name}: and ${more} more`);
   }
   if (unknownFields.size > 0) {
     const known = formatNamed(format)?.fields ?? [];
@@ -169,6 +180,7 @@ interface OwnInfo {
   readonly format?: string;
   readonly sizeBytes?: bigint;
   readonly skippedRows?: bigint;
+  readonly file?: MessageInitShape<typeof DatasetFileSchema>;
 }
 
 function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): LoadedDataset {

@@ -98,7 +98,7 @@ export const requestsFlags = {
     completes: "file",
     paths: ["dataset.file.path"],
     group: "Requests",
-    doc: "prompts from a file or folder instead of synthetic ones: JSON lines, JSON, CSV or Parquet, also in gzip or zstd",
+    doc: "prompts from a file or folder instead of synthetic ones, JSON lines, JSON, CSV or Parquet, also in gzip or zstd; - reads standard input",
   },
   datasetType: {
     flag: "--custom-dataset-type",
@@ -106,7 +106,7 @@ export const requestsFlags = {
     value: "TYPE",
     paths: ["dataset.file.format"],
     group: "Requests",
-    doc: "format of the file: single_turn or multi_turn (default: found from its first row)",
+    doc: "name of the file's format (default: found from its first row)",
   },
   onBadRow: {
     flag: "--on-bad-row",

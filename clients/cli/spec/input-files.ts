@@ -3,6 +3,7 @@ import { access, constants, open, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Complaint } from "../run-options.ts";
+import { standardInput } from "./standard-input.ts";
 
 /** A RunSpec in proto JSON whose paths are absolute, relative to `cwd` before. */
 export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
@@ -11,7 +12,7 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
   const { dataset } = spec;
   return {
     ...spec,
-    ...(path === undefined || !isObject(dataset)
+    ...(path === undefined || path === standardInput || !isObject(dataset)
       ? {}
       : { dataset: { ...dataset, file: { ...(dataset.file as JsonObject), path: resolve(cwd, path) } } }),
     ...(tokenizer === undefined || !isPath(tokenizer)
@@ -25,7 +26,7 @@ export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
   const path = inputFileOf(spec);
   const tokenizer = tokenizerOf(spec);
   const [ofFile, ofTokenizer] = await Promise.all([
-    path === undefined ? undefined : problemOf(path, { mayBeFolder: true }),
+    path === undefined || path === standardInput ? undefined : problemOf(path, { mayBeFolder: true }),
     tokenizer === undefined || !isPath(tokenizer) ? undefined : tokenizerProblem(tokenizer),
   ]);
   return [

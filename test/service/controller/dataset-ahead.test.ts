@@ -91,7 +91,8 @@ describe("a run whose spec names files", () => {
     const path = await write("p.jsonl", '{"text":"a","id":1}\n{"text":"b"\n{"text":"c"}\n');
     const { run, warnings } = await suite.runs.createRun({ spec: fileSpec(path, { onBadRow: "skip" }) });
     expect(warnings).to.deep.equal([
-      "p.jsonl: 1 of 3 rows were left out: line 2, column 12: expected a comma or }, got the end of the line",
+      "p.jsonl: 1 of 3 rows were left out",
+      "p.jsonl, line 2, column 12: expected a comma or }, got the end of the line",
       "p.jsonl: fields that single_turn does not have were left out: id (1 rows)",
     ]);
     await rm(path);

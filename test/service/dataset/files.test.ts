@@ -147,7 +147,9 @@ describe("the dataset service and files", () => {
     const info = await prepare(fileSpec(path, { onBadRow: "skip" }));
     expect(info).to.include({ conversations: 2n, skippedRows: 2n });
     expect(info.warnings).to.deep.equal([
-      "p.jsonl: 2 of 4 rows were left out: line 2, column 12: expected a comma or }, got the end of the line; line 3, column 2: image: not supported by this version",
+      "p.jsonl: 2 of 4 rows were left out",
+      "p.jsonl, line 2, column 12: expected a comma or }, got the end of the line",
+      "p.jsonl, line 3, column 2: image: not supported by this version",
       "p.jsonl: fields that single_turn does not have were left out: id (2 rows), output_lenght (1 rows, did you mean output_length?)",
     ]);
     const error = await failureOf(prepare(fileSpec(path)));
@@ -155,6 +157,45 @@ describe("the dataset service and files", () => {
     expect(error).to.include({ code: "invalid_argument", reason: "BAD_DATASET" });
     expect(error.metadata).to.deep.equal({ file: path, line: "2", column: "12" });
     expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.path"]);
+  });
+
+  it("shows the first ten rows that were left out, a line each, and how the file was read", async () => {
+    const rows = Array.from({ length: 14 }, (_, n) => (n === 3 ? '{"text":"a"}' : "{"));
+    const info = await prepare(fileSpec(await write("p.jsonl", rows.join("\n")), { onBadRow: "skip" }));
+    expect(info.warnings).to.have.lengthOf(12);
+    expect(info.warnings.slice(0, 2)).to.deep.equal([
+      "p.jsonl: 13 of 14 rows were left out",
+      "p.jsonl, line 1, column 2: expected a name in double quotes, or }, got the end of the line (read as JSON lines, by its name)",
+    ]);
+    expect(info.warnings.at(-1)).to.equal("p.jsonl: and 3 more");
+    expect(info.file).to.deep.include({
+      name: "p.jsonl",
+      containers: ["jsonl"],
+      formatReason: "its first row has text",
+      rows: 14n,
+      files: 1n,
+      leftOut: [],
+    });
+    expect(info.file?.firstSkipped).to.have.lengthOf(10);
+  });
+
+  it("calls the file as it is asked to", async () => {
+    const path = await write("p.jsonl", lines({ text: "a" }));
+    const info = await prepare(fileSpec(path, { name: "standard input" }));
+    expect(info).to.include({ description: "standard input (single_turn)" });
+    const error = await failureOf(prepare(fileSpec(await write("p.jsonl", "{"), { name: "standard input" })));
+    expect(error.message).to.match(/^standard input, line 1, column 2: expected a name/);
+  });
+
+  it("refuses a format that there is not by its name, with those that there are", async () => {
+    const path = await write("p.jsonl", lines({ text: "a" }));
+    const error = await failureOf(prepare(fileSpec(path, { format: "single_trun" })));
+    expect(error).to.include({ code: "invalid_argument" });
+    expect(error.message).to.match(
+      /there is no format single_trun, did you mean single_turn\?; there are single_turn, multi_turn/,
+    );
+    expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.format"]);
+    expect((await prepare(fileSpec(path, { format: "single_turn" }))).file).to.include({ formatReason: "" });
   });
 
   const refused: readonly (readonly [what: string, code: string, message: RegExp, make: () => Promise<string>])[] = [

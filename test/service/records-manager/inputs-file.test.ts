@@ -87,6 +87,7 @@ describe("inputs.json", () => {
           prepareDataset: unused,
           uploadDataset: unused,
           getDataset: unused,
+          describeDataset: unused,
           deleteDataset: unused,
           fetchTurns: {
             onStream(stream) {

@@ -715,15 +715,15 @@ export declare const LengthMixSchema: GenMessage<LengthMix>;
  */
 export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
   /**
-   * Absolute path on the dataset service's host, of a file below the folder that this service was told it may read from
-   * (`--dataset-root`); PERMISSION_DENIED for any other. The suite of a local run may read what its operator may.
+   * Absolute path on the dataset service's host, of a file or a folder of files below the folder that this service was told it may
+   * read from (`--dataset-root`); PERMISSION_DENIED for any other. The suite of a local run may read what its operator may.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * `single_turn` or `multi_turn`; unset: found from the content.
+   * Name of a format (docs/datasets.md); unset: found from the content.
    *
    * @generated from field: string format = 2;
    */
@@ -742,6 +742,13 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
    * @generated from field: assay.common.v1.Distribution output_tokens = 4;
    */
   outputTokens?: Distribution | undefined;
+
+  /**
+   * What messages call the file; at most 255 characters. Unset: its path.
+   *
+   * @generated from field: string name = 5;
+   */
+  name: string;
 };
 
 /**

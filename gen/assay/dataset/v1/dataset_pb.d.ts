@@ -386,6 +386,13 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: bool has_weights = 32;
    */
   hasWeights: boolean;
+
+  /**
+   * What was read of the file or folder; unset: the dataset is from neither.
+   *
+   * @generated from field: assay.dataset.v1.DatasetFile file = 17;
+   */
+  file?: DatasetFile | undefined;
 };
 
 /**
@@ -393,4 +400,288 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
  * Use `create(DatasetInfoSchema)` to create a new message.
  */
 export declare const DatasetInfoSchema: GenMessage<DatasetInfo>;
+
+/**
+ * How a dataset's file or folder was read.
+ *
+ * @generated from message assay.dataset.v1.DatasetFile
+ */
+export declare type DatasetFile = Message<"assay.dataset.v1.DatasetFile"> & {
+  /**
+   * What messages call it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How its files are written: `jsonl`, `json`, `csv`, `parquet`; in the order in which they were met.
+   *
+   * @generated from field: repeated string containers = 2;
+   */
+  containers: string[];
+
+  /**
+   * What the format was known by, as `its first row has text`; empty: it was asked for.
+   *
+   * @generated from field: string format_reason = 3;
+   */
+  formatReason: string;
+
+  /**
+   * Rows read, those left out among them.
+   *
+   * @generated from field: uint64 rows = 4;
+   */
+  rows: bigint;
+
+  /**
+   * Places and reasons of rows that were left out, the first ten.
+   *
+   * @generated from field: repeated string first_skipped = 5;
+   */
+  firstSkipped: string[];
+
+  /**
+   * Files read.
+   *
+   * @generated from field: uint64 files = 6;
+   */
+  files: bigint;
+
+  /**
+   * What else is in the folder and was not read, as `2 hidden files`.
+   *
+   * @generated from field: repeated string left_out = 7;
+   */
+  leftOut: string[];
+};
+
+/**
+ * Describes the message assay.dataset.v1.DatasetFile.
+ * Use `create(DatasetFileSchema)` to create a new message.
+ */
+export declare const DatasetFileSchema: GenMessage<DatasetFile>;
+
+/**
+ * A dataset looked at: what its requests will be like.
+ *
+ * @generated from message assay.dataset.v1.DatasetDescription
+ */
+export declare type DatasetDescription = Message<"assay.dataset.v1.DatasetDescription"> & {
+  /**
+   * What it is.
+   *
+   * @generated from field: assay.dataset.v1.DatasetInfo info = 1;
+   */
+  info?: DatasetInfo | undefined;
+
+  /**
+   * Tokens of each turn's own messages, as the tokenizer counts them; unset: it counts nothing.
+   *
+   * @generated from field: assay.dataset.v1.LengthDistribution input_tokens = 2;
+   */
+  inputTokens?: LengthDistribution | undefined;
+
+  /**
+   * Output lengths asked for; unset: none is.
+   *
+   * @generated from field: assay.dataset.v1.LengthDistribution output_tokens = 3;
+   */
+  outputTokens?: LengthDistribution | undefined;
+
+  /**
+   * Turns of the conversations.
+   *
+   * @generated from field: assay.dataset.v1.LengthDistribution turns = 4;
+   */
+  turns?: LengthDistribution | undefined;
+
+  /**
+   * What prompts have in common.
+   *
+   * @generated from field: assay.dataset.v1.PrefixSharing prefixes = 5;
+   */
+  prefixes?: PrefixSharing | undefined;
+
+  /**
+   * The first turns of the first conversations as they will be sent.
+   *
+   * @generated from field: repeated assay.dataset.v1.RequestPreview first_requests = 6;
+   */
+  firstRequests: RequestPreview[];
+};
+
+/**
+ * Describes the message assay.dataset.v1.DatasetDescription.
+ * Use `create(DatasetDescriptionSchema)` to create a new message.
+ */
+export declare const DatasetDescriptionSchema: GenMessage<DatasetDescription>;
+
+/**
+ * How lengths are distributed.
+ *
+ * @generated from message assay.dataset.v1.LengthDistribution
+ */
+export declare type LengthDistribution = Message<"assay.dataset.v1.LengthDistribution"> & {
+  /**
+   * How many were measured: of a large dataset a part, evenly taken.
+   *
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * Their mean.
+   *
+   * @generated from field: double mean = 2;
+   */
+  mean: number;
+
+  /**
+   * The shortest.
+   *
+   * @generated from field: double min = 3;
+   */
+  min: number;
+
+  /**
+   * Half are no longer.
+   *
+   * @generated from field: double p50 = 4;
+   */
+  p50: number;
+
+  /**
+   * Nine in ten are no longer.
+   *
+   * @generated from field: double p90 = 5;
+   */
+  p90: number;
+
+  /**
+   * 99 in 100 are no longer.
+   *
+   * @generated from field: double p99 = 6;
+   */
+  p99: number;
+
+  /**
+   * The longest.
+   *
+   * @generated from field: double max = 7;
+   */
+  max: number;
+};
+
+/**
+ * Describes the message assay.dataset.v1.LengthDistribution.
+ * Use `create(LengthDistributionSchema)` to create a new message.
+ */
+export declare const LengthDistributionSchema: GenMessage<LengthDistribution>;
+
+/**
+ * What prompts have in common at their beginnings, as a target's prefix cache without end sees it: each prompt is cut into blocks, and
+ * a block is shared where a prompt before had the same beginning up to its end. Answers are not among the prompts.
+ *
+ * @generated from message assay.dataset.v1.PrefixSharing
+ */
+export declare type PrefixSharing = Message<"assay.dataset.v1.PrefixSharing"> & {
+  /**
+   * Requests that were looked at, from the first on.
+   *
+   * @generated from field: uint64 requests = 1;
+   */
+  requests: bigint;
+
+  /**
+   * Their full blocks.
+   *
+   * @generated from field: uint64 blocks = 2;
+   */
+  blocks: bigint;
+
+  /**
+   * Blocks that a request before had: `shared_blocks / blocks` is the hit rate of such a cache.
+   *
+   * @generated from field: uint64 shared_blocks = 3;
+   */
+  sharedBlocks: bigint;
+
+  /**
+   * Characters of a block.
+   *
+   * @generated from field: uint32 block_chars = 4;
+   */
+  blockChars: number;
+};
+
+/**
+ * Describes the message assay.dataset.v1.PrefixSharing.
+ * Use `create(PrefixSharingSchema)` to create a new message.
+ */
+export declare const PrefixSharingSchema: GenMessage<PrefixSharing>;
+
+/**
+ * A request as it will be sent.
+ *
+ * @generated from message assay.dataset.v1.RequestPreview
+ */
+export declare type RequestPreview = Message<"assay.dataset.v1.RequestPreview"> & {
+  /**
+   * Conversation, from 0.
+   *
+   * @generated from field: uint64 conversation = 1;
+   */
+  conversation: bigint;
+
+  /**
+   * Turn, from 0.
+   *
+   * @generated from field: uint32 turn = 2;
+   */
+  turn: number;
+
+  /**
+   * `POST`.
+   *
+   * @generated from field: string method = 3;
+   */
+  method: string;
+
+  /**
+   * Path below the target's base URL.
+   *
+   * @generated from field: string path = 4;
+   */
+  path: string;
+
+  /**
+   * Headers that the turn brings.
+   *
+   * @generated from field: map<string, string> headers = 5;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * The body. Media in it (`data:` URLs, base64) are cut where they are long, with a note of their length; so is what is left behind
+   * 256 KiB.
+   *
+   * @generated from field: bytes body = 6;
+   */
+  body: Uint8Array;
+
+  /**
+   * Bytes of the body as it will be sent.
+   *
+   * @generated from field: uint64 body_bytes = 7;
+   */
+  bodyBytes: bigint;
+};
+
+/**
+ * Describes the message assay.dataset.v1.RequestPreview.
+ * Use `create(RequestPreviewSchema)` to create a new message.
+ */
+export declare const RequestPreviewSchema: GenMessage<RequestPreview>;
 

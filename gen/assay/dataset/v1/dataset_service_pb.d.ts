@@ -6,8 +6,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { DatasetSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
-import type { DatasetInfo, Turn } from "./dataset_pb.js";
+import type { DatasetSpec, EndpointSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
+import type { DatasetDescription, DatasetInfo, Turn } from "./dataset_pb.js";
 
 /**
  * Describes the file assay/dataset/v1/dataset_service.proto.
@@ -405,6 +405,88 @@ export declare type GetDatasetResponse = Message<"assay.dataset.v1.GetDatasetRes
 export declare const GetDatasetResponseSchema: GenMessage<GetDatasetResponse>;
 
 /**
+ * Request of DescribeDataset.
+ *
+ * @generated from message assay.dataset.v1.DescribeDatasetRequest
+ */
+export declare type DescribeDatasetRequest = Message<"assay.dataset.v1.DescribeDatasetRequest"> & {
+  /**
+   * The dataset.
+   *
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+
+  /**
+   * How tokens are counted.
+   *
+   * @generated from field: assay.common.v1.TokenizerSpec tokenizer = 2;
+   */
+  tokenizer?: TokenizerSpec | undefined;
+
+  /**
+   * What bodies are shaped by.
+   *
+   * @generated from field: assay.common.v1.EndpointSpec endpoint = 3;
+   */
+  endpoint?: EndpointSpec | undefined;
+
+  /**
+   * Models to ask for, as in a run.
+   *
+   * @generated from field: repeated string models = 4;
+   */
+  models: string[];
+
+  /**
+   * First requests to give, at most 1000. Default: none.
+   *
+   * @generated from field: uint32 requests = 5;
+   */
+  requests: number;
+};
+
+/**
+ * Describes the message assay.dataset.v1.DescribeDatasetRequest.
+ * Use `create(DescribeDatasetRequestSchema)` to create a new message.
+ */
+export declare const DescribeDatasetRequestSchema: GenMessage<DescribeDatasetRequest>;
+
+/**
+ * Response of DescribeDataset.
+ *
+ * @generated from message assay.dataset.v1.DescribeDatasetResponse
+ */
+export declare type DescribeDatasetResponse = Message<"assay.dataset.v1.DescribeDatasetResponse"> & {
+  /**
+   * Conversations looked at so far.
+   *
+   * @generated from field: uint64 done = 1;
+   */
+  done: bigint;
+
+  /**
+   * Conversations to look at.
+   *
+   * @generated from field: uint64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * Last message: what was seen.
+   *
+   * @generated from field: assay.dataset.v1.DatasetDescription description = 3;
+   */
+  description?: DatasetDescription | undefined;
+};
+
+/**
+ * Describes the message assay.dataset.v1.DescribeDatasetResponse.
+ * Use `create(DescribeDatasetResponseSchema)` to create a new message.
+ */
+export declare const DescribeDatasetResponseSchema: GenMessage<DescribeDatasetResponse>;
+
+/**
  * Request of DeleteDataset.
  *
  * @generated from message assay.dataset.v1.DeleteDatasetRequest
@@ -490,6 +572,17 @@ export declare const DatasetService: GenService<{
     methodKind: "unary";
     input: typeof GetDatasetRequestSchema;
     output: typeof GetDatasetResponseSchema;
+  },
+  /**
+   * Looks at a prepared dataset: lengths, sharing, the first requests. Progress, then the description in the last message. NOT_FOUND
+   * for an unknown id; INVALID_ARGUMENT for a tokenizer or an endpoint that there is not. Ending the call ends the work.
+   *
+   * @generated from rpc assay.dataset.v1.DatasetService.DescribeDataset
+   */
+  describeDataset: {
+    methodKind: "server_streaming";
+    input: typeof DescribeDatasetRequestSchema;
+    output: typeof DescribeDatasetResponseSchema;
   },
   /**
    * Forgets a prepared dataset. FAILED_PRECONDITION while a run uses it.

@@ -19,10 +19,9 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
       return;
     }
     case "file": {
-      const { path, format, onBadRow, outputTokens } = dataset.source.value;
+      const { path, name, onBadRow, outputTokens } = dataset.source.value;
       demand(isAbsolutePath(path), "dataset.file.path", `must be an absolute path, got ${JSON.stringify(path)}`);
-      const isFormat = format === "" || fileFormats.includes(format);
-      demand(isFormat, "dataset.file.format", `must be ${fileFormats.join(" or ")}, got ${format}`);
+      demand(name.length <= maxNameLength, "dataset.file.name", `must have at most ${maxNameLength} characters`);
       const isChoice = onBadRow === "fail" || onBadRow === "skip";
       demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
       checkLength(outputTokens, "dataset.file.output_tokens", demand);
@@ -50,7 +49,7 @@ function checkDistribution(
 }
 
 /** What the dataset service reads. */
-const fileFormats = ["single_turn", "multi_turn"];
+const maxNameLength = 255;
 const maxTokens = 10_000_000;
 const maxTurns = 10_000;
 /** A week. */

@@ -51,6 +51,7 @@ const supportedFields: readonly string[] = [
   "dataset.synthetic.turn_delay_ms.stddev",
   "dataset.file.path",
   "dataset.file.format",
+  "dataset.file.name",
   "dataset.file.on_bad_row",
   "dataset.file.output_tokens.mean",
   "dataset.file.output_tokens.stddev",

@@ -1,0 +1,95 @@
+/** `DescribeDataset`: looks at a prepared dataset in slices, so that the event loop goes on. */
+import { setImmediate as nextRound } from "node:timers/promises";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { EndpointCatalog } from "../../endpoints/catalog.ts";
+import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import type { DescribeDatasetRequest, DescribeDatasetResponseSchema } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { AssayError } from "../common/errors.ts";
+import { loadTokenizer } from "../common/tokenizer/load.ts";
+import { expectedTokenizer, tokenizerSource } from "../common/tokenizer/source.ts";
+import { bodyOptionsOf } from "../common/turn-body.ts";
+import { describeDataset } from "./core/description/describe.ts";
+import type { LengthSummary } from "./core/description/length-summary.ts";
+import { blockChars } from "./core/description/prefix-sharing.ts";
+import type { Dataset } from "./core/turns.ts";
+import { readablePath } from "./readable-path.ts";
+import { requestPreviews } from "./request-preview.ts";
+
+export interface DescriptionLimits {
+  /** Folder that a tokenizer may be read from; undefined: from none. */
+  readonly root: string | undefined;
+  /** Default: the built-in ones. */
+  readonly endpoints?: EndpointCatalog | undefined;
+}
+
+interface DescribeContext {
+  readonly limits: DescriptionLimits;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+}
+
+const sliceMs = 20;
+const maxRequests = 1000;
+
+type Response = MessageInitShape<typeof DescribeDatasetResponseSchema>;
+
+/** Throws as the proto says. */
+export async function* describe(
+  { dataset, info }: { readonly dataset: Dataset; readonly info: DatasetInfo },
+  { tokenizer, endpoint, models, requests }: DescribeDatasetRequest,
+  { limits, signal }: DescribeContext,
+): AsyncGenerator<Response> {
+  if (requests > maxRequests) throw new AssayError("invalid_argument", `requests: at most ${maxRequests}, got ${requests}`);
+  const spec = create(RunSpecSchema, { models, ...(endpoint === undefined ? {} : { endpoint }) });
+  const bodies = bodyOptionsOf(spec, limits.endpoints);
+  const count = await counterOf(tokenizer?.name ?? "", limits.root);
+  const total = BigInt(dataset.size);
+  const steps = describeDataset(dataset, { count });
+  let sliceEnd = performance.now() + sliceMs;
+  for (;;) {
+    const { value, done } = steps.next();
+    if (done) {
+      const { inputTokens, outputTokens, turns, prefixes } = value;
+      const firstRequests = requestPreviews(dataset, { bodies, path: endpoint?.path ?? "", requests });
+      const lengths = { ...wireLengths("inputTokens", inputTokens), ...wireLengths("outputTokens", outputTokens) };
+      const { sharedBlocks, ...sharing } = prefixes;
+      yield {
+        done: total,
+        total,
+        description: {
+          info,
+          ...lengths,
+          ...wireLengths("turns", turns),
+          prefixes: {
+            requests: BigInt(sharing.requests),
+            blocks: BigInt(sharing.blocks),
+            sharedBlocks: BigInt(sharedBlocks),
+            blockChars,
+          },
+          firstRequests,
+        },
+      };
+      return;
+    }
+    if (performance.now() < sliceEnd) continue;
+    yield { done: BigInt(value), total };
+    await nextRound();
+    signal.throwIfAborted();
+    sliceEnd = performance.now() + sliceMs;
+  }
+}
+
+function wireLengths<Name extends string>(name: Name, lengths: LengthSummary | undefined) {
+  return lengths === undefined ? {} : { [name]: { ...lengths, count: BigInt(lengths.count) } };
+}
+
+async function counterOf(name: string, root: string | undefined) {
+  const source = tokenizerSource(name);
+  if (source === undefined) {
+    throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${name}`, {
+      violations: [{ field: "tokenizer.name", description: `must be ${expectedTokenizer}, got ${name}` }],
+    });
+  }
+  return loadTokenizer(source, (path) => readablePath(path, root, "tokenizer.name"));
+}
