@@ -268,9 +268,11 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "dataset": {
       const { createDatasetModule } = await loaders.dataset();
-      const { keptDatasets, root, maxFileBytes } = config.dataset;
-      const limits = { root: root === null ? undefined : resolve(root), maxFileBytes };
-      return createDatasetModule({ keptDatasets, limits, endpoints });
+      const { keptDatasets, root, maxFileBytes, cacheDir, cacheBytes, maxUploadBytes } = config.dataset;
+      const folder = cacheDir === null ? datasetCacheDir() : cacheDir === "" ? undefined : resolve(cacheDir);
+      const store = folder === undefined ? undefined : { folder, maxBytes: cacheBytes };
+      const limits = { root: root === null ? undefined : resolve(root), maxFileBytes, store };
+      return createDatasetModule({ keptDatasets, limits, endpoints, maxUploadBytes });
     }
     case "timing": {
       const { createTimingModule } = await loaders.timing();
@@ -465,6 +467,11 @@ function levelOf(text: string): "debug" | "info" | "warn" | "error" {
 /** Where a person's own files of the suite lie. */
 function stateDir(): string {
   return process.env.XDG_RUNTIME_DIR ?? join(homedir(), ".cache");
+}
+
+/** Where what takes long to make is kept. */
+function datasetCacheDir(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "assay", "datasets");
 }
 
 function runsDirOf(config: SuiteConfig): string {

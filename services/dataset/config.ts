@@ -18,10 +18,31 @@ export const datasetConfig = defineConfig({
     arg: "dataset-root",
   },
   maxFileBytes: {
-    doc: "Bytes of a dataset file at most: what is loaded is kept in memory.",
+    doc: "Bytes of a dataset's files at most, uncompressed.",
     default: 2 ** 31,
     format: "nat",
     env: "ASSAY_MAX_DATASET_BYTES",
     arg: "max-dataset-bytes",
+  },
+  cacheDir: {
+    doc: "Folder where prepared datasets, uploads and public datasets are kept; unset: assay/datasets in XDG_CACHE_HOME or ~/.cache; empty: nowhere.",
+    default: null,
+    format: "string",
+    env: "ASSAY_DATASET_CACHE_DIR",
+    arg: "dataset-cache-dir",
+  },
+  cacheBytes: {
+    doc: "Bytes of that folder at most: what was not used for longest goes first, what is in use stays.",
+    default: 20 * 2 ** 30,
+    format: "nat",
+    env: "ASSAY_DATASET_CACHE_BYTES",
+    arg: "dataset-cache-bytes",
+  },
+  maxUploadBytes: {
+    doc: "Bytes of a file at most that a client uploads.",
+    default: 2 ** 31,
+    format: "nat",
+    env: "ASSAY_MAX_UPLOAD_BYTES",
+    arg: "max-upload-bytes",
   },
 });

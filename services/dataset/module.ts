@@ -19,9 +19,11 @@ export interface DatasetDeps {
   readonly limits: SourceLimits;
   /** Endpoints that bodies are shown for. Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
+  /** Bytes of an upload at most. Default: none is taken. */
+  readonly maxUploadBytes?: number;
 }
 
-interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights"> {
+interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights" | "close"> {
   readonly runId: string;
   /** What it was made of. */
   readonly request: PrepareDatasetRequest;
@@ -41,7 +43,7 @@ export function createDatasetModule({ keptDatasets, limits, endpoints }: Dataset
     release(runId);
     prepared.set(datasetId, entry);
     const idle = [...prepared].filter(([, { runId: owner }]) => owner === "");
-    for (const [id] of idle.slice(0, Math.max(0, idle.length - keptDatasets))) prepared.delete(id);
+    for (const [id] of idle.slice(0, Math.max(0, idle.length - keptDatasets))) forget(id);
     return entry;
   };
 
@@ -64,7 +66,15 @@ export function createDatasetModule({ keptDatasets, limits, endpoints }: Dataset
 
   const release = (runId: string): void => {
     if (runId === "") return;
-    for (const [id, entry] of prepared) if (entry.runId === runId) prepared.delete(id);
+    for (const [id, entry] of prepared) if (entry.runId === runId) forget(id);
+  };
+
+  const forget = (datasetId: string): void => {
+    prepared.get(datasetId)?.close();
+    prepared.delete(datasetId);
+  };
+  const forgetAll = (): void => {
+    for (const id of [...prepared.keys()]) forget(id);
   };
 
   return {
@@ -78,7 +88,7 @@ export function createDatasetModule({ keptDatasets, limits, endpoints }: Dataset
         remove(datasetId) {
           const owner = prepared.get(datasetId)?.runId ?? "";
           if (owner !== "") throw new AssayError("failed_precondition", `run ${owner} uses dataset ${datasetId}`);
-          prepared.delete(datasetId);
+          forget(datasetId);
         },
       }),
     ],
@@ -93,7 +103,7 @@ export function createDatasetModule({ keptDatasets, limits, endpoints }: Dataset
           return undefined;
       }
     },
-    onSuiteChanged: () => prepared.clear(),
+    onSuiteChanged: forgetAll,
     counters: () => ({ datasets: prepared.size }),
     families: () =>
       familiesOf(datasetInstruments, {
@@ -102,7 +112,7 @@ export function createDatasetModule({ keptDatasets, limits, endpoints }: Dataset
         assay_dataset_served_turns_total: counts.served,
         assay_dataset_missing_turns_total: counts.missing,
       }),
-    stop: async () => prepared.clear(),
+    stop: async () => forgetAll(),
   };
 }
 

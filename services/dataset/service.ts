@@ -148,16 +148,23 @@ function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): v
 
 function addTurn(response: TurnResponse, dataset: Dataset, ref: TurnRef, counts: TurnCounts): void {
   const conversation = Number(ref.conversation);
-  const packed = dataset.packed?.(conversation, ref.turn);
-  if (packed !== undefined) {
-    response.addPacked(conversation, ref.turn, packed);
-    counts.served++;
-    return;
+  try {
+    const packed = dataset.packed?.(conversation, ref.turn);
+    if (packed !== undefined) {
+      response.addPacked(conversation, ref.turn, packed);
+      counts.served++;
+      return;
+    }
+    const fetched = fetchTurn(dataset, conversation, ref.turn);
+    response.add(fetched);
+    if (fetched.turn === undefined) counts.missing++;
+    else counts.served++;
+  } catch (error) {
+    // What is damaged stays so, however often it is asked for.
+    if (!(error instanceof AssayError) || error.code !== "data_loss") throw error;
+    response.add({ ref, missing: error.message });
+    counts.missing++;
   }
-  const fetched = fetchTurn(dataset, conversation, ref.turn);
-  response.add(fetched);
-  if (fetched.turn === undefined) counts.missing++;
-  else counts.served++;
 }
 
 function fetchTurn(dataset: Dataset, conversation: number, index: number) {

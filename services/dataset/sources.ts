@@ -14,6 +14,7 @@ import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { loadProse } from "./corpus/load.ts";
 import { readablePath } from "./readable-path.ts";
+import type { StoreOptions } from "./store/dataset-store.ts";
 import type { RecountedCorpus } from "./thread/jobs.ts";
 
 const defaultInputTokens = 550;
@@ -34,6 +35,8 @@ export interface SourceLimits {
   /** Folder below which files may be read, absolute; undefined: none may. */
   readonly root: string | undefined;
   readonly maxFileBytes: number;
+  /** Where prepared datasets, uploads and public datasets are kept; undefined: nowhere. */
+  readonly store?: StoreOptions | undefined;
 }
 
 export interface LoadOptions {
@@ -54,6 +57,8 @@ export interface LoadedDataset {
   readonly turnTimestamps: Uint8Array;
   /** Of the conversations in weighted draws; empty: all the same. */
   readonly weights: Float64Array;
+  /** It is not asked for turns any more. */
+  close(): void;
 }
 
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
@@ -118,26 +123,36 @@ async function loadFile(
     maxConversations: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
     blockTokens: undefined,
   };
-  const { runJob } = await import("./thread/run-job.ts");
-  const { root = "", maxFileBytes } = limits;
-  const file = await runJob({ kind: "file", load, realPath, root, maxFileBytes, maxRowBytes }, signal, onRows);
+  const { loadFileTurns } = await import("./file-turns.ts");
+  const { root = "", maxFileBytes, store } = limits;
+  const job = { kind: "file", load, realPath, root, maxFileBytes, maxRowBytes } as const;
+  const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows });
   const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
-  return loadedOf(fileDataset(file, options), summarizeFile(file, options), {
-    description: `${name} (${file.format})`,
-    format: file.format,
-    sizeBytes: BigInt(file.turns.sizeBytes),
-    skippedRows: BigInt(file.skippedRows),
-    warnings: warningsOf(name, file),
-    file: {
-      name,
-      containers: [...file.containers],
-      formatReason: file.formatReason,
-      rows: BigInt(file.usedRows + file.skippedRows),
-      firstSkipped: [...file.firstSkipped],
-      files: BigInt(file.files),
-      leftOut: [...file.leftOut],
-    },
-  });
+  try {
+    const loaded = loadedOf(fileDataset(file, options), summarizeFile(file, options), {
+      description: `${name} (${file.format})`,
+      format: file.format,
+      sizeBytes: BigInt(file.turns.sizeBytes),
+      skippedRows: BigInt(file.skippedRows),
+      warnings: [
+        ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
+        ...warningsOf(name, file),
+      ],
+      file: {
+        name,
+        containers: [...file.containers],
+        formatReason: file.formatReason,
+        rows: BigInt(file.usedRows + file.skippedRows),
+        firstSkipped: [...file.firstSkipped],
+        files: BigInt(file.files),
+        leftOut: [...file.leftOut],
+      },
+    });
+    return { ...loaded, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 function unknownFormat(name: string): AssayError {
@@ -195,7 +210,7 @@ function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): Load
       violations: [{ field: "dataset.entries", description }],
     });
   }
-  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights };
+  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights, close: () => {} };
 }
 
 function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {

@@ -10,6 +10,7 @@ import { formatNamed } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
 import type { ContainerName, Format, ReaderOptions, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
+import type { ArenaSink } from "./packed-rows.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
 
 export interface FileLoadOptions extends ReaderOptions {
@@ -62,10 +63,11 @@ export class FileLoad {
   #skipped = 0;
   #firstMistake: Mistake | undefined;
 
-  constructor(options: FileLoadOptions) {
+  /** @param sink where the turns go; default: memory */
+  constructor(options: FileLoadOptions, sink?: ArenaSink) {
     this.#options = options;
     this.#format = options.format === undefined ? undefined : formatNamed(options.format);
-    this.#turns = new TurnCollector(options.maxConversations);
+    this.#turns = new TurnCollector(options.maxConversations, sink);
   }
 
   /** All that is kept has been read. */

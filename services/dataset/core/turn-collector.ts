@@ -5,7 +5,7 @@ import { wireMessageOf } from "../../common/chat-messages.ts";
 import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
 import type { Row, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
-import { type PackedRows, RowPacker } from "./packed-rows.ts";
+import { type ArenaSink, type PackedRows, RowPacker } from "./packed-rows.ts";
 
 export interface LoadedTurns {
   /** Each a `Turn` as bytes, conversation and turn unset, in the order of the file. */
@@ -23,7 +23,7 @@ export interface LoadedTurns {
 
 export class TurnCollector {
   readonly #maxConversations: number;
-  readonly #packer = new RowPacker();
+  readonly #packer: RowPacker;
   readonly #indexer = new ConversationIndexer();
   readonly #delaysMs = new NumberColumn(0);
   readonly #timestampsMs = new NumberColumn(Number.NaN);
@@ -32,9 +32,13 @@ export class TurnCollector {
   readonly #sessions = new Map<string, number>();
   readonly #outputTokens = { sum: 0, count: 0 };
 
-  /** Of rows that begin more conversations than these nothing is kept. */
-  constructor(maxConversations: number) {
+  /**
+   * @param maxConversations of rows that begin more conversations than these nothing is kept
+   * @param sink where the turns go; default: memory
+   */
+  constructor(maxConversations: number, sink?: ArenaSink) {
     this.#maxConversations = maxConversations;
+    this.#packer = new RowPacker(sink);
   }
 
   get conversations(): number {

@@ -6,12 +6,14 @@ import { loadTokenizer } from "../../common/tokenizer/load.ts";
 import type { TokenizerSource } from "../../common/tokenizer/source.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../core/file-load.ts";
-import { transferableOf } from "../core/packed-rows.ts";
+import { type ArenaSink, transferableOf } from "../core/packed-rows.ts";
 import { cutsExactly, recountCorpus } from "../core/recount.ts";
 import { transferableTurns } from "../core/turn-collector.ts";
 import { loadProse } from "../corpus/load.ts";
 import { readablePath } from "../readable-path.ts";
 import { readRows } from "../reading/read-rows.ts";
+import type { StoreOptions } from "../store/dataset-store.ts";
+import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
 
 export interface FileJob {
   readonly kind: "file";
@@ -23,6 +25,8 @@ export interface FileJob {
   readonly maxFileBytes: number;
   /** Longest row that is read. */
   readonly maxRowBytes: number;
+  /** Where what is prepared is kept, and what its file is called until it is whole; undefined: in memory. */
+  readonly store?: (StoreOptions & { readonly temporary: string }) | undefined;
 }
 
 export interface CorpusJob {
@@ -42,7 +46,7 @@ export interface RecountedCorpus {
 }
 
 export interface JobResults {
-  readonly file: LoadedFile;
+  readonly file: PreparedTurns;
   readonly corpus: RecountedCorpus;
 }
 
@@ -56,16 +60,21 @@ export interface JobOutcome {
 export async function doJob(job: Job, onRows: (rows: number) => void): Promise<JobOutcome> {
   switch (job.kind) {
     case "file": {
-      const result = await loadFile(job, onRows);
-      return { result, transfer: [...transferableOf(result.turns), ...transferableTurns(result)] };
+      const result = await prepareTurns(job, (sink) => loadFile(job, sink, onRows));
+      if (result.kind === "stored") return { result, transfer: [] };
+      return { result, transfer: [...transferableOf(result.file.turns), ...transferableTurns(result.file)] };
     }
     case "corpus":
       return { result: await recount(job), transfer: [] };
   }
 }
 
-async function loadFile({ load: options, ...where }: FileJob, onRows: (rows: number) => void): Promise<LoadedFile> {
-  const load = new FileLoad(options);
+async function loadFile(
+  { load: options, ...where }: FileJob,
+  sink: ArenaSink | undefined,
+  onRows: (rows: number) => void,
+): Promise<LoadedFile> {
+  const load = new FileLoad(options, sink);
   const { path, maxConversations } = options;
   await readRows(load, { ...where, path, wantsAll: maxConversations === Number.POSITIVE_INFINITY, onRows });
   return load.end();

@@ -1,0 +1,87 @@
+/** The turns of a file, from the store where they have been prepared before, and else read and put there. Everything here may block. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { AssayError, messageOf } from "../../common/errors.ts";
+import type { LoadedFile } from "../core/file-load.ts";
+import type { ArenaSink } from "../core/packed-rows.ts";
+import type { FileJob } from "../thread/jobs.ts";
+import { DatasetStore } from "./dataset-store.ts";
+import { openPreparedFile, PreparedFileWriter, preparedFormat } from "./prepared-file.ts";
+import { readerVersion } from "./reader-version.ts";
+import { sourceDigest, sourceSize } from "./source-digest.ts";
+
+export type PreparedTurns =
+  | {
+      readonly kind: "memory";
+      readonly file: LoadedFile;
+      /** Why they are not in the store, for people; undefined: they need not be. */
+      readonly problem: string | undefined;
+    }
+  /** They are in the store. */
+  | { readonly kind: "stored"; readonly id: string };
+
+/** Less is read sooner than it is looked up. */
+const leastBytes = 1 << 20;
+/** What is looked through before it is used; of larger ones each page is when it is read. */
+const verifiedBytes = 256 << 20;
+
+/**
+ * A prepared dataset that is damaged is made anew; a store that cannot be written to is done without. Throws what `load` throws.
+ *
+ * @param load reads the file into a sink; undefined: into memory
+ */
+export async function prepareTurns(
+  job: FileJob,
+  load: (sink: ArenaSink | undefined) => Promise<LoadedFile>,
+): Promise<PreparedTurns> {
+  const { store: options } = job;
+  const where = { ...job, path: job.load.path };
+  if (options === undefined || sourceSize(where) < leastBytes)
+    return { kind: "memory", file: await load(undefined), problem: undefined };
+  const store = new DatasetStore(options);
+  const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
+  const id = `prepared-${keyOf(job, sha256)}`;
+  if (isWhole(store, id)) return { kind: "stored", id };
+  let created: ReturnType<DatasetStore["create"]>;
+  try {
+    created = store.create(id, options.temporary);
+  } catch (error) {
+    return { kind: "memory", file: await load(undefined), problem: messageOf(error) };
+  }
+  let isCommitted = false;
+  try {
+    const writer = new PreparedFileWriter(created.descriptor);
+    const file = await load(writer);
+    if (!writer.finish(file))
+      return { kind: "memory", file: { ...file, turns: { ...file.turns, arenas: writer.arenas } }, problem: writer.problem };
+    const { format, turns, conversations } = file;
+    isCommitted = true;
+    created.commit({ description: job.load.path, format, conversations: conversations.size, turns: turns.size });
+    return { kind: "stored", id };
+  } finally {
+    if (!isCommitted) created.discard();
+  }
+}
+
+/** Everything that decides what is in the prepared file. */
+function keyOf({ load: { path, ...options }, maxRowBytes }: FileJob, sha256: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const all = [preparedFormat, readerVersion(), sha256, name, maxRowBytes, ...Object.entries(options).sort().map(String)];
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 32);
+}
+
+function isWhole(store: DatasetStore, id: string): boolean {
+  if (!store.has(id)) return false;
+  try {
+    const { file, verify, close } = openPreparedFile(store.pathOf(id));
+    try {
+      if (file.turns.sizeBytes <= verifiedBytes) verify();
+    } finally {
+      close();
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof AssayError && error.code === "data_loss") store.discard(id);
+    return false;
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * `node prepare-file.ts FILE CACHE`: prepares a file of this machine in a process of its own, and prints what came of it as a line of
+ * JSON: where it is, what was wrong with the store, and a digest of all turns.
+ */
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { rowAt } from "../../services/dataset/core/packed-rows.ts";
+import { type FileTurns, loadFileTurns } from "../../services/dataset/file-turns.ts";
+import type { StoreOptions } from "../../services/dataset/store/dataset-store.ts";
+
+export interface Prepared {
+  readonly problem: string | undefined;
+  readonly turns: number;
+  readonly digest: string;
+}
+
+/** As the dataset service prepares a file for a run. */
+export function turnsOfFile(path: string, store: StoreOptions | undefined): Promise<FileTurns> {
+  const load = {
+    path,
+    format: undefined,
+    isSkipping: false,
+    seed: 1,
+    maxConversations: Number.POSITIVE_INFINITY,
+    blockTokens: undefined,
+  };
+  const job = { kind: "file", load, realPath: path, root: dirname(path), maxFileBytes: 2 ** 40, maxRowBytes: 1 << 20 } as const;
+  return loadFileTurns(job, store, { signal: new AbortController().signal, onRows: () => {} });
+}
+
+export async function prepareFile(path: string, store: StoreOptions | undefined): Promise<Prepared> {
+  const { file, problem, close } = await turnsOfFile(path, store);
+  const hash = createHash("sha256");
+  for (let row = 0; row < file.turns.size; row++) hash.update(rowAt(file.turns, row));
+  close();
+  return { problem, turns: file.turns.size, digest: hash.digest("hex") };
+}
+
+if (import.meta.main) {
+  const [path = "", folder = ""] = process.argv.slice(2);
+  console.log(JSON.stringify(await prepareFile(path, { folder, maxBytes: 2 ** 40 })));
+}
