@@ -14,7 +14,10 @@ import { buildProcesses } from "./build/processes.mjs";
 import { rootFolder } from "./setup.mjs";
 
 /** Read at run time, from beside the bundle that reads them. */
-const data = ["services/dataset/corpus/prose.txt", "services/dataset/corpus/prose.o200k.bin"];
+const data = ["prose", "code"].flatMap((name) => [
+  `services/dataset/corpus/${name}.txt`,
+  `services/dataset/corpus/${name}.o200k.bin`,
+]);
 
 await rm(distFolder, { recursive: true, force: true });
 await mkdir(distFolder, { recursive: true });

@@ -1,6 +1,7 @@
 /** What the value of a flag may be: from text to a value, or to what was expected instead. Pure. */
 import type { JsonValue } from "@bufbuild/protobuf";
 import { parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
+import { readDistribution, readLengthMix } from "./distribution-text.ts";
 
 export type FlagKind =
   /** Takes no value; `negation` is the spelling of its opposite. */
@@ -38,6 +39,10 @@ export type FlagKind =
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
   | { readonly is: "inputs" }
+  /** `uniform:min=1,max=9` and others: a distribution in the RunSpec's words. */
+  | { readonly is: "distribution" }
+  /** `256,128:40;512,256:60`: pairs of lengths, and how often. */
+  | { readonly is: "mix" }
   /** `path=value`, read no further: the value is YAML. */
   | { readonly is: "settings" };
 
@@ -52,11 +57,13 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
         ? readonly number[]
         : K extends { readonly is: "headers" }
           ? Readonly<Record<string, string>>
-          : K extends { readonly is: "inputs" }
+          : K extends { readonly is: "inputs" | "distribution" }
             ? Readonly<Record<string, JsonValue>>
-            : K extends { readonly is: "choice"; readonly of: readonly (infer Choice)[] }
-              ? Choice
-              : string;
+            : K extends { readonly is: "mix" }
+              ? readonly Readonly<Record<string, JsonValue>>[]
+              : K extends { readonly is: "choice"; readonly of: readonly (infer Choice)[] }
+                ? Choice
+                : string;
 
 /** A switch as a variable of the environment: `true`, `1`, `false` or `0`. */
 export function readSwitch(text: string): ReadResult {
@@ -109,6 +116,10 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return readHeaders(text);
     case "inputs":
       return readInputs(text);
+    case "distribution":
+      return readDistribution(text);
+    case "mix":
+      return readLengthMix(text);
     case "settings":
       return /^[^=\s]+=/.test(text) ? { value: [text] } : { expected: "PATH=VALUE" };
   }

@@ -19,6 +19,22 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["logFile", "controller"],
   ["endpointModule", "controller"],
   ["inputFile", "isl"],
+  ["inputFile", "lengthMix"],
+  ["inputFile", "islDistribution"],
+  ["inputFile", "promptCorpus"],
+  ["inputFile", "prefixCount"],
+  ["inputFile", "sharedSystemTokens"],
+  ["inputFile", "userContextTokens"],
+  ["isl", "islDistribution"],
+  ["isl", "lengthMix"],
+  ["islDistribution", "lengthMix"],
+  ["osl", "oslDistribution"],
+  ["osl", "lengthMix"],
+  ["oslDistribution", "lengthMix"],
+  ["rangeRatio", "islStddev"],
+  ["rangeRatio", "oslStddev"],
+  ["prefixCount", "sharedSystemTokens"],
+  ["prefixCount", "userContextTokens"],
   ["inputFile", "turnsMean"],
   ["inputFile", "turnDelayMean"],
   ["noProbe", "waitForModelTimeoutSec"],
@@ -100,6 +116,9 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
     needs("modelWeights", "modelSelection");
+    needs("prefixTokens", "prefixCount");
+    needs("prefixCount", "prefixTokens");
+    if (!has("mock")) needs("rangeRatio", "isl");
     needs("turnsStddev", "turnsMean");
     needs("turnDelayStddev", "turnDelayMean");
     needs("urlWeights", "urlStrategy");
@@ -188,6 +207,7 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
     if (path === undefined || path.startsWith("phases.") || path.startsWith("target.urls")) continue;
     put(spec, path.split("."), wireValue(name, value));
   }
+  for (const [path, distribution] of rangesOf(options, source)) put(spec, path.split("."), distribution);
   if (options.http2 === true) put(spec, ["target", "transport"], "TRANSPORT_KIND_HTTP2");
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
@@ -213,16 +233,43 @@ function isSyntheticAlone(dataset: JsonValue | undefined): boolean {
 const datasetSources = ["synthetic", "file", "public", "replay", "dataset_id"] as const;
 
 /** Options that only synthetic conversations have a use for. */
-const syntheticOptions = ["isl", "islStddev", "turnsMean", "turnsStddev", "turnDelayMean", "turnDelayStddev"] as const;
+const syntheticOptions = [
+  "isl",
+  "islStddev",
+  "islDistribution",
+  "lengthMix",
+  "promptCorpus",
+  "prefixCount",
+  "prefixTokens",
+  "sharedSystemTokens",
+  "userContextTokens",
+  "turnsMean",
+  "turnsStddev",
+  "turnDelayMean",
+  "turnDelayStddev",
+] as const;
 
 /** The source that options ask for, or say something of; undefined: they leave it as it is. */
 function sourceOf(options: RunOptions, dataset?: JsonValue) {
-  const { inputFile, osl, oslStddev, datasetType, onBadRow } = options;
+  const { inputFile, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
   if (inputFile !== undefined) return "file";
   if (syntheticOptions.some((name) => options[name] !== undefined)) return "synthetic";
   const isOfFile = isObject(dataset) && dataset.file !== undefined;
-  if (osl !== undefined || oslStddev !== undefined) return isOfFile ? "file" : "synthetic";
+  if (osl !== undefined || oslStddev !== undefined || oslDistribution !== undefined) return isOfFile ? "file" : "synthetic";
   return datasetType !== undefined || onBadRow !== undefined ? "file" : undefined;
+}
+
+/** Lengths around their means, as a ratio widens them; none: there is no ratio. */
+function rangesOf({ rangeRatio, isl, osl }: RunOptions, source: string | undefined): [path: string, uniform: JsonObject][] {
+  if (rangeRatio === undefined) return [];
+  const around = (mean: number): JsonObject => {
+    const least = Math.max(1, Math.floor(mean * (1 - rangeRatio)));
+    return { kind: "uniform", min: least, max: Math.max(least, Math.ceil(mean * (1 + rangeRatio))) };
+  };
+  return [
+    ...(isl === undefined ? [] : [["dataset.synthetic.input_tokens", around(isl)] as [string, JsonObject]]),
+    ...(osl === undefined ? [] : [[`dataset.${source ?? "synthetic"}.output_tokens`, around(osl)] as [string, JsonObject]]),
+  ];
 }
 
 /** Where a value goes: what may be said of several sources has a path for each. */

@@ -9,6 +9,7 @@ import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "./chat-messages.ts";
 import { AssayError } from "./errors.ts";
+import { forcedLength, type LengthDialect, lengthDialectOf } from "./forced-length.ts";
 import { createModelChoice, type ModelChoice } from "./model-choice.ts";
 import { answeringCalls } from "./session-history.ts";
 
@@ -19,6 +20,8 @@ export interface BodyOptions {
   readonly modelOf: ModelChoice;
   readonly isStreaming: boolean;
   readonly extraInputs: Readonly<Record<string, unknown>>;
+  /** Output lengths are forced in this spelling; undefined: they are asked for alone. */
+  readonly forcedLength?: LengthDialect | undefined;
 }
 
 export interface TurnBody {
@@ -47,6 +50,7 @@ export function bodyOptionsOf(
     modelOf: createModelChoice(choice),
     isStreaming: given?.streaming ?? false,
     extraInputs: given?.extraInputs ?? {},
+    forcedLength: lengthDialectOf(given?.forceOutputLength ?? ""),
   };
 }
 
@@ -59,13 +63,13 @@ export function formatTurn(
   turn: Turn,
   history: readonly ChatMessage[],
   maxOutputTokens: number | undefined,
-  { endpoint, modelOf, isStreaming, extraInputs: common }: BodyOptions,
+  { endpoint, modelOf, isStreaming, extraInputs: common, forcedLength: dialect }: BodyOptions,
 ): TurnBody {
-  const extraInputs: JsonObject = { ...common, ...turn.extraInputs };
+  const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
+  const extraInputs: JsonObject = { ...forcedLength(dialect, requested), ...common, ...turn.extraInputs };
   const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
   // Extra inputs have the last word in the body, and the record says what was asked for.
   const model = textOf(extraInputs.model) ?? chosen;
-  const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
   const messages = [...history, ...answeringCalls(messagesOf(turn), history)];
   const body =
     turn.rawBody.length > 0

@@ -12,7 +12,7 @@ import { formatNamed, formats } from "./core/formats/catalog.ts";
 import { isOtherFormat } from "./core/formats/detection.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
-import { loadProse } from "./corpus/load.ts";
+import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
 import { readablePath } from "./readable-path.ts";
 import type { StoreOptions } from "./store/dataset-store.ts";
 import type { RecountedCorpus } from "./thread/jobs.ts";
@@ -71,20 +71,35 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
   switch (source?.case) {
     case undefined:
     case "synthetic":
-      return synthesize(source?.value, request, await corpusOf(tokenizer, options));
+      return synthesize(
+        source?.value,
+        request,
+        await corpusOf(corpusNameOf(source?.case === "synthetic" ? source.value.corpus : ""), tokenizer, options),
+      );
     case "file":
       // It is not needed here, but by those who count: found out now, not when the run has begun.
-      if (tokenizer.kind === "path" || tokenizer.kind === "package") await corpusOf(tokenizer, options);
+      if (tokenizer.kind === "path" || tokenizer.kind === "package") await corpusOf("prose", tokenizer, options);
       return loadFile(source.value, request, options);
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
   }
 }
 
-async function corpusOf(tokenizer: TokenizerSource, { limits, signal, onRows }: LoadOptions): Promise<RecountedCorpus> {
-  if (tokenizer.kind === "none" || isCorpusEncoding(tokenizer)) return { corpus: loadProse(), isExact: true };
+/** The vocabulary of the random words is loaded in the thread, too. */
+async function corpusOf(
+  name: CorpusName,
+  tokenizer: TokenizerSource,
+  { limits, signal, onRows }: LoadOptions,
+): Promise<RecountedCorpus> {
+  const isReady = name !== "random" && (tokenizer.kind === "none" || isCorpusEncoding(tokenizer));
+  if (isReady) return { corpus: loadCorpus(name), isExact: true };
   const { runJob } = await import("./thread/run-job.ts");
-  return runJob({ kind: "corpus", tokenizer, root: limits.root }, signal, onRows);
+  return runJob({ kind: "corpus", name, tokenizer, root: limits.root }, signal, onRows);
+}
+
+/** The controller lets no other through. */
+function corpusNameOf(name = ""): CorpusName {
+  return corpusNames.find((known) => known === name) ?? "prose";
 }
 
 function synthesize(
@@ -97,13 +112,24 @@ function synthesize(
     seed,
     inputTokens: synthetic?.inputTokens ?? { mean: defaultInputTokens, stddev: 0 },
     outputTokens: synthetic?.outputTokens,
+    lengthMix: (synthetic?.lengthMix ?? []).map(({ inputTokens, outputTokens, weight }) => ({
+      inputTokens: inputTokens ?? { mean: defaultInputTokens, stddev: 0 },
+      outputTokens,
+      weight,
+    })),
+    preface: {
+      prefixes: synthetic?.prefixCount ?? 0,
+      prefixTokens: synthetic?.prefixTokens ?? 0,
+      systemTokens: synthetic?.sharedSystemTokens ?? 0,
+      contextTokens: synthetic?.userContextTokens ?? 0,
+    },
     turns: synthetic?.turns ?? { mean: 1, stddev: 0 },
     turnDelayMs: synthetic?.turnDelayMs ?? { mean: 0, stddev: 0 },
     turnDelayRatio: spec?.turnDelayRatio ?? 1,
     isExact,
   });
   const about = `tokenizer ${tokenizer}: prompts have about the length asked for, since it does not count a text as its words`;
-  const info = { description: "synthetic prose", warnings: isExact ? [] : [about] };
+  const info = { description: `synthetic ${corpusNameOf(synthetic?.corpus)}`, warnings: isExact ? [] : [about] };
   return loadedOf(dataset, summarizeDataset(dataset), info);
 }
 

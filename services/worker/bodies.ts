@@ -23,6 +23,15 @@ export interface BodyMakerOptions extends BodyOptions {
   readonly keptBytes: number;
 }
 
+/** What `make` gives; where a user's own endpoint fails, the error of the request's record. */
+export function tryMaking(make: () => RequestBody): { readonly body: RequestBody } | { readonly error: RequestError } {
+  try {
+    return { body: make() };
+  } catch (error) {
+    return { error: requestError("endpoint_module", "send", messageOf(error)) };
+  }
+}
+
 export class BodyMaker {
   private readonly options: BodyMakerOptions;
   private readonly kept = new Map<string, RequestBody>();
@@ -39,12 +48,12 @@ export class BodyMaker {
    * @param historyTokens what the dataset counted of the history; its answers are not among that
    */
   make(turn: Turn, history: readonly ChatMessage[], maxOutputTokens: number | undefined, historyTokens = 0): RequestBody {
-    if (history.length > 0) return this.format(turn, history, maxOutputTokens, historyTokens);
+    if (history.length > 0) return this.makeAlone(turn, history, maxOutputTokens, historyTokens);
     // A bigint is much slower to write out than a number.
     const key = `${Number(turn.conversation)}/${turn.turn}/${maxOutputTokens ?? ""}`;
     const known = this.kept.get(key);
     if (known !== undefined) return known;
-    const made = this.format(turn, history, maxOutputTokens, 0);
+    const made = this.makeAlone(turn, history, maxOutputTokens, 0);
     this.kept.set(key, made);
     this.keptBytes += made.body.length;
     for (const [oldest, entry] of this.kept) {
@@ -55,16 +64,12 @@ export class BodyMaker {
     return made;
   }
 
-  /** As `make`; where a user's own endpoint fails, the error of the request's record. */
-  tryMake(...given: Parameters<BodyMaker["make"]>): { readonly body: RequestBody } | { readonly error: RequestError } {
-    try {
-      return { body: this.make(...given) };
-    } catch (error) {
-      return { error: requestError("endpoint_module", "send", messageOf(error)) };
-    }
+  tryMake(...given: Parameters<BodyMaker["make"]>): ReturnType<typeof tryMaking> {
+    return tryMaking(() => this.make(...given));
   }
 
-  private format(turn: Turn, history: readonly ChatMessage[], override: number | undefined, historyTokens: number): RequestBody {
+  /** As `make`, for a turn that is a session's own: its body is not kept. */
+  makeAlone(turn: Turn, history: readonly ChatMessage[], override: number | undefined, historyTokens: number): RequestBody {
     const { body, model, requestedOutputTokens, messages } = formatTurn(turn, history, override, this.options);
     const isCounted = turn.inputTokens > 0;
     const uncounted = isCounted ? history.filter(({ role }) => role === "assistant") : messages;

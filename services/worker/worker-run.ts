@@ -8,6 +8,7 @@ import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { type CacheBust, cacheBustOf, sessionMarker, withMarker } from "../common/cache-bust.ts";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
@@ -21,6 +22,7 @@ import { answeringCalls } from "../common/session-history.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
+import { tryMaking } from "./bodies.ts";
 import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
@@ -63,6 +65,7 @@ const openOneMs = 1;
 export class WorkerRun {
   private readonly options: WorkerRunOptions;
   private readonly spec: RunSpec;
+  private readonly cacheBust: CacheBust;
   private readonly path: RequestPath;
   private readonly sender: Sender;
   private readonly turns: TurnSource;
@@ -84,6 +87,7 @@ export class WorkerRun {
     }
     this.options = options;
     this.spec = spec;
+    this.cacheBust = cacheBustOf(spec.dataset?.cacheBust ?? "");
     this.path = options.path;
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
@@ -226,13 +230,18 @@ export class WorkerRun {
     this.send(credit, turn);
   }
 
-  private send(credit: Credit, turn: Turn): void {
+  private send(credit: Credit, given: Turn): void {
     const { bodies } = this.path;
     const override = credit.maxOutputTokensOverride;
+    const turn = this.marked(credit, given);
     if (turn.resetsHistory) this.sender.forget(credit);
     const hasHistory = credit.turn > 0 && !turn.isSelfContained;
     const history = hasHistory ? this.sender.historyOf(credit) : [];
-    const made = bodies.tryMake(turn, history, override, hasHistory ? this.sender.historyTokensOf(credit) : 0);
+    const historyTokens = hasHistory ? this.sender.historyTokensOf(credit) : 0;
+    const made =
+      turn === given
+        ? bodies.tryMake(turn, history, override, historyTokens)
+        : tryMaking(() => bodies.makeAlone(turn, history, override, historyTokens));
     if ("error" in made) this.sender.failUnsent(credit, made.error);
     else {
       // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
@@ -240,6 +249,12 @@ export class WorkerRun {
       const messages = isRepeated ? answeringCalls(messagesOf(turn), history) : [];
       this.sender.send(credit, made.body, isRepeated ? { messages, hasAnswer: !turn.bringsAnswers } : undefined);
     }
+  }
+
+  /** With the session's marker where the run wants one and no history has it already. */
+  private marked(credit: Credit, turn: Turn): Turn {
+    if (this.cacheBust === "none" || (credit.turn > 0 && !turn.isSelfContained && !turn.resetsHistory)) return turn;
+    return withMarker(turn, this.cacheBust, sessionMarker(Number(this.spec.randomSeed ?? 0n), credit.phase, credit.sessionId));
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */

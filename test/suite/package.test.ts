@@ -219,6 +219,8 @@ const built = [
   ...["@grpc-proto-loader", "@huggingface-tokenizers", "convict", "hdr-histogram-js", "winston", "yaml"].map(
     (name) => `packages/${name}.cjs`,
   ),
+  "code.o200k.bin",
+  "code.txt",
   "prose.o200k.bin",
   "prose.txt",
 ];

@@ -5,10 +5,10 @@ import { chatMessageOf } from "../../common/chat-messages.ts";
 import { DelayPacker } from "../../common/turn-delays.ts";
 import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
+import { type Distribution, drawLengths, meanOf } from "./distributions.ts";
 import type { LoadedFile } from "./file-load.ts";
 import { rowAt } from "./packed-rows.ts";
 import { amendmentsOf, fieldsOf } from "./packed-turn.ts";
-import { type Distribution, drawLengths } from "./synthesis.ts";
 import type { Dataset, DatasetSchedule, DatasetSummary, TurnDetails, TurnPlan } from "./turns.ts";
 
 export interface FileDatasetOptions {
@@ -100,7 +100,8 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     weights: file.weights,
     schedule: timestampsMs && scheduleOf(timestampsMs, conversations),
     meanInputTokens: undefined,
-    meanOutputTokens: asked === 0 ? undefined : (named.sum + drawn * (outputTokens?.mean ?? 0)) / asked,
+    meanOutputTokens:
+      asked === 0 ? undefined : (named.sum + drawn * (outputTokens === undefined ? 0 : meanOf(outputTokens))) / asked,
   };
 }
 

@@ -3,7 +3,7 @@ import { AssayError } from "../../common/errors.ts";
 import { randomStream } from "../../common/random.ts";
 import type { TokenCounter } from "../../common/tokenizer/source.ts";
 import { type Corpus, measured } from "./corpus.ts";
-import { composePrompt } from "./synthesis.ts";
+import { composePrompt } from "./prompt-text.ts";
 
 const samples = 100;
 const longestSample = 400;
@@ -23,7 +23,8 @@ export function recountCorpus(corpus: Corpus, count: TokenCounter): Corpus {
     tokenStart[word + 1] = (tokenStart[word] as number) + tokensOf(wordAt(word), isLineStart);
   }
   const even = corpus.openings.filter((word) => {
-    return count(wordAt(word).trimStart()) === (tokenStart[word + 1] as number) - (tokenStart[word] as number);
+    const tokens = (tokenStart[word + 1] as number) - (tokenStart[word] as number);
+    return count(wordAt(word).trimStart()) === tokens;
   });
   // Without any opening that costs the same at the start of a text, prompts are not exact.
   const recounted = measured({ ...corpus, tokenStart, openings: even.length > 0 ? even : corpus.openings });

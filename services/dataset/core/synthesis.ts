@@ -4,14 +4,18 @@
  */
 import type { ChatMessage } from "../../../endpoints/endpoint.ts";
 import { permutation, type RandomStream, randomStream } from "../../common/random.ts";
-import { type Corpus, longestPiece, type Piece, textOf } from "./corpus.ts";
+import type { Corpus } from "./corpus.ts";
+import { type Distribution, drawLength, drawLengths, pick } from "./distributions.ts";
+import { noPreface, type PrefaceOptions, prefaceOf } from "./preface.ts";
+import { composePrompt, drawStarts, type PromptStarts } from "./prompt-text.ts";
 import type { Dataset, TurnPlan } from "./turns.ts";
 
-/** A normal distribution; what is drawn is rounded to whole numbers and raised to the least value that makes sense. */
-export interface Distribution {
-  readonly mean: number;
-  /** 0: always the mean. */
-  readonly stddev: number;
+/** One row of a joint length distribution. */
+export interface LengthPair {
+  readonly inputTokens: Distribution;
+  /** Undefined: none is asked for. */
+  readonly outputTokens: Distribution | undefined;
+  readonly weight: number;
 }
 
 export interface SyntheticOptions {
@@ -22,6 +26,10 @@ export interface SyntheticOptions {
   readonly inputTokens: Distribution;
   /** Output length to ask for, at least 1; undefined: none is asked for. */
   readonly outputTokens: Distribution | undefined;
+  /** Lengths that are drawn together, by weight, in place of the two above; empty or absent: they are not. */
+  readonly lengthMix?: readonly LengthPair[];
+  /** Text in front of a conversation's first prompt, besides its own length. Default: none. */
+  readonly preface?: PrefaceOptions;
   /** Turns of a conversation, at least 1. */
   readonly turns: Distribution;
   /** Pause before each turn but the first, at least 0. */
@@ -33,17 +41,12 @@ export interface SyntheticOptions {
 }
 
 /**
- * The prompt's first tokens come from the start of a sentence, what follows from elsewhere, so that two prompts part within the
- * smallest block that servers' prefix caches keep (16 tokens).
- */
-const openingTokens = 8;
-
-/**
  * A dataset that makes its text on demand, some microseconds a prompt. Conversations begin alike only after every opening has met every
  * continuation of the corpus: after 5.8 million conversations with the built-in prose, for prompts of 16 tokens or more.
  */
 export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dataset {
   const { size, seed, isExact = true } = options;
+  const preface = prefaceOf(corpus, seed, options.preface ?? noPreface);
   const openings = permutation(randomStream(seed, "dataset", "openings"), corpus.openings.length);
   const joins = permutation(randomStream(seed, "dataset", "joins"), corpus.joins.length);
   const startsOf = (conversation: number): PromptStarts => {
@@ -58,78 +61,56 @@ export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dat
   const plan = (conversation: number) => planConversation(options, conversation);
   return {
     size,
-    plan: isExact ? plan : (conversation) => plan(conversation).map((turn) => ({ ...turn, inputTokens: undefined })),
+    plan: (conversation) =>
+      plan(conversation).map(({ promptTokens, ...turn }, index) => ({
+        ...turn,
+        inputTokens: isExact ? promptTokens + (index === 0 ? preface.tokens : 0) : undefined,
+      })),
     messages: (conversation, turn): readonly ChatMessage[] => {
-      const tokens = plan(conversation)[turn]?.inputTokens;
+      const tokens = plan(conversation)[turn]?.promptTokens;
       if (tokens === undefined) return [];
       const random = randomStream(seed, "dataset", "text", conversation, turn);
       const starts = turn === 0 ? startsOf(conversation) : drawStarts(corpus, random);
-      return [{ role: "user", content: composePrompt(corpus, tokens, starts, random) }];
+      const prompt = composePrompt(corpus, tokens, starts, random);
+      return turn === 0 ? preface.messagesOf(conversation, prompt) : [{ role: "user", content: prompt }];
     },
   };
 }
 
-function planConversation(options: SyntheticOptions, conversation: number): readonly TurnPlan[] {
-  // A stream for each quantity: asking for other output lengths leaves the prompts as they are.
-  const lengths = (label: string, distribution: Distribution, least: number) =>
-    drawLengths(distribution, least, options.seed, label, conversation);
-  const inputTokens = lengths("input_tokens", options.inputTokens, 1);
-  const outputTokens = options.outputTokens && lengths("output_tokens", options.outputTokens, 1);
-  const delayMs = lengths("turn_delay_ms", options.turnDelayMs, 0);
-  const turns = lengths("turns", options.turns, 1)();
-  const { turnDelayRatio = 1 } = options;
+interface PromptPlan extends Omit<TurnPlan, "inputTokens"> {
+  /** Tokens of the prompt, without what stands in front of it. */
+  readonly promptTokens: number;
+}
+
+function planConversation(options: SyntheticOptions, conversation: number): readonly PromptPlan[] {
+  const { seed, turnDelayRatio = 1 } = options;
+  const lengths = pairDraws(options, conversation);
+  const delayMs = drawLengths(options.turnDelayMs, 0, seed, "turn_delay_ms", conversation);
+  const turns = drawLengths(options.turns, 1, seed, "turns", conversation)();
   return Array.from({ length: turns }, (_, turn) => ({
-    inputTokens: inputTokens(),
-    maxOutputTokens: outputTokens?.(),
+    ...lengths(),
     delayMs: turn === 0 ? 0 : delayMs() * turnDelayRatio,
   }));
 }
 
-/** Draws of one quantity of one conversation, rounded, at least `least`: a function of seed, label and conversation. */
-export function drawLengths(
-  { mean, stddev }: Distribution,
-  least: number,
-  seed: number,
-  label: string,
+/** Lengths of one turn after the other. A stream for each quantity: asking for other output lengths leaves the prompts as they are. */
+function pairDraws(
+  { seed, inputTokens, outputTokens, lengthMix = [] }: SyntheticOptions,
   conversation: number,
-): () => number {
-  if (stddev === 0) return () => Math.max(least, Math.round(mean));
-  const random = randomStream(seed, "dataset", label, conversation);
-  return () => Math.max(least, Math.round(mean + stddev * random.normal()));
-}
-
-/** The words of a corpus with which a prompt begins and goes on. */
-export interface PromptStarts {
-  readonly opening: number;
-  readonly continuation: number;
-}
-
-function drawStarts(corpus: Corpus, random: RandomStream): PromptStarts {
-  return { opening: drawFrom(corpus.openings, random), continuation: drawFrom(corpus.joins, random) };
-}
-
-/**
- * Text of `tokens` tokens, at least 1, that begins with a capital letter and no space. Pieces after the first two are drawn. It has
- * exactly that many where the corpus has pieces of one token; otherwise as near to it as pieces come.
- */
-export function composePrompt(corpus: Corpus, tokens: number, starts: PromptStarts, random: RandomStream): string {
-  let opening: Piece | undefined;
-  const limit = Math.max(corpus.leastOpening, Math.min(tokens, openingTokens));
-  // In a very short prompt the first word of the opening may not fit; then another one takes its place.
-  for (let first = starts.opening; opening === undefined; first = drawFrom(corpus.openings, random)) {
-    opening = longestPiece(corpus, first, limit);
+): () => Pick<PromptPlan, "promptTokens" | "maxOutputTokens"> {
+  if (lengthMix.length === 0) {
+    const input = drawLengths(inputTokens, 1, seed, "input_tokens", conversation);
+    const output = outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation);
+    return () => ({ promptTokens: input(), maxOutputTokens: output?.() });
   }
-  let text = textOf(corpus, opening).trimStart();
-  let left = tokens - opening.tokens;
-  for (let first = starts.continuation; left >= corpus.leastJoin; first = drawFrom(corpus.joins, random)) {
-    const piece = longestPiece(corpus, first, left);
-    if (piece === undefined) continue;
-    text += textOf(corpus, piece);
-    left -= piece.tokens;
-  }
-  return text;
-}
-
-function drawFrom(words: Uint32Array, random: RandomStream): number {
-  return words[random.below(words.length)] as number;
+  const [pairs, input, output] = ["length_mix", "input_tokens", "output_tokens"].map((label) =>
+    randomStream(seed, "dataset", label, conversation),
+  ) as [RandomStream, RandomStream, RandomStream];
+  return () => {
+    const pair = pick(lengthMix, pairs) ?? { inputTokens, outputTokens };
+    return {
+      promptTokens: drawLength(pair.inputTokens, 1, input),
+      maxOutputTokens: pair.outputTokens && drawLength(pair.outputTokens, 1, output),
+    };
+  };
 }

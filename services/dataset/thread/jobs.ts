@@ -3,13 +3,13 @@
  * ends with its thread.
  */
 import { loadTokenizer } from "../../common/tokenizer/load.ts";
-import type { TokenizerSource } from "../../common/tokenizer/source.ts";
+import { isCorpusEncoding, type TokenizerSource } from "../../common/tokenizer/source.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../core/file-load.ts";
 import { type ArenaSink, transferableOf } from "../core/packed-rows.ts";
 import { cutsExactly, recountCorpus } from "../core/recount.ts";
 import { transferableTurns } from "../core/turn-collector.ts";
-import { loadProse } from "../corpus/load.ts";
+import { type CorpusName, loadCorpus } from "../corpus/load.ts";
 import { readablePath } from "../readable-path.ts";
 import { readRows } from "../reading/read-rows.ts";
 import type { StoreOptions } from "../store/dataset-store.ts";
@@ -31,6 +31,7 @@ export interface FileJob {
 
 export interface CorpusJob {
   readonly kind: "corpus";
+  readonly name: CorpusName;
   readonly tokenizer: TokenizerSource;
   /** Folder that the tokenizer may be read from; undefined: from none. */
   readonly root: string | undefined;
@@ -38,7 +39,7 @@ export interface CorpusJob {
 
 export type Job = FileJob | CorpusJob;
 
-/** The built-in prose in a tokenizer's vocabulary. */
+/** A built-in corpus in a tokenizer's vocabulary. */
 export interface RecountedCorpus {
   readonly corpus: Corpus;
   /** Prompts cut from it have the length asked for to the token. */
@@ -80,10 +81,11 @@ async function loadFile(
   return load.end();
 }
 
-async function recount({ tokenizer, root }: CorpusJob): Promise<RecountedCorpus> {
-  const prose = loadProse();
+async function recount({ name, tokenizer, root }: CorpusJob): Promise<RecountedCorpus> {
+  const corpus = loadCorpus(name);
+  if (isCorpusEncoding(tokenizer)) return { corpus, isExact: true };
   const count = await loadTokenizer(tokenizer, (path) => readablePath(path, root, "tokenizer.name"));
-  if (count === undefined) return { corpus: prose, isExact: true };
-  const corpus = recountCorpus(prose, count);
-  return { corpus, isExact: cutsExactly(corpus, count) };
+  if (count === undefined) return { corpus, isExact: true };
+  const recounted = recountCorpus(corpus, count);
+  return { corpus: recounted, isExact: cutsExactly(recounted, count) };
 }

@@ -4,13 +4,14 @@ import fc from "fast-check";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { randomStream } from "../../../services/common/random.ts";
 import { longestPiece, textOf } from "../../../services/dataset/core/corpus.ts";
-import { composePrompt, syntheticDataset } from "../../../services/dataset/core/synthesis.ts";
+import { composePrompt } from "../../../services/dataset/core/prompt-text.ts";
+import { syntheticDataset } from "../../../services/dataset/core/synthesis.ts";
 import type { Dataset } from "../../../services/dataset/core/turns.ts";
-import { buildTable } from "../../../services/dataset/corpus/build.ts";
-import { loadProse } from "../../../services/dataset/corpus/load.ts";
+import { buildTable, openings } from "../../../services/dataset/corpus/build.ts";
+import { loadCorpus } from "../../../services/dataset/corpus/load.ts";
 
 describe("the built-in prose", () => {
-  const corpus = loadProse();
+  const corpus = loadCorpus("prose");
   const datasetOf = (tokens: number) =>
     syntheticDataset(corpus, {
       size: 10_000_000,
@@ -29,7 +30,7 @@ describe("the built-in prose", () => {
 
   it("has the table that the build script makes of it", () => {
     const committed = readFileSync(new URL("../../../services/dataset/corpus/prose.o200k.bin", import.meta.url));
-    expect(Buffer.compare(committed, buildTable(corpus.text))).to.equal(0);
+    expect(Buffer.compare(committed, buildTable(corpus.text, openings.prose))).to.equal(0);
   });
 
   it("has as many tokens as the tokenizer counts in it", () => {
@@ -59,7 +60,7 @@ describe("the built-in prose", () => {
 
   it("makes the same text on every machine", () => {
     expect(promptOf(datasetOf(24), 0)).to.equal(
-      "Experienced engineers therefore distrust whatever is too dull that begins at a temperature water can never reach, which explains why a wet steak",
+      "Tourists offer to buy them. They that begins at a temperature water can never reach, which explains why a wet steak",
     );
   });
 

@@ -438,6 +438,14 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
    * @generated from field: bool omit_stream_options = 9;
    */
   omitStreamOptions: boolean;
+
+  /**
+   * The output length that is asked for is forced (`ignore_eos`, `min_tokens`), in the spelling of a server: `auto` (what vLLM, SGLang and
+   * TensorRT-LLM all take), `vllm`, `sglang`, `trtllm` or `llamacpp`. Unset: the server may stop before.
+   *
+   * @generated from field: string force_output_length = 10;
+   */
+  forceOutputLength: string;
 };
 
 /**
@@ -556,6 +564,14 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
    * @generated from field: optional double turn_delay_ratio = 8;
    */
   turnDelayRatio?: number | undefined;
+
+  /**
+   * Where each session gets a text of its own, so that no cache knows what it begins with: `none`, `system_prefix`, `system_suffix`,
+   * `first_turn_prefix` or `first_turn_suffix`. Default: none.
+   *
+   * @generated from field: string cache_bust = 17;
+   */
+  cacheBust: string;
 };
 
 /**
@@ -565,24 +581,66 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
 export declare const DatasetSpecSchema: GenMessage<DatasetSpec>;
 
 /**
- * A length distribution: normal, rounded, at least 1 (lengths) or 0 (delays).
+ * Of a length, a count or a pause. What is drawn is rounded, at least 1 (lengths, counts) or 0 (pauses).
  *
  * @generated from message assay.common.v1.Distribution
  */
 export declare type Distribution = Message<"assay.common.v1.Distribution"> & {
   /**
-   * Mean.
+   * Mean of a normal or log-normal one. Of others unset.
    *
    * @generated from field: double mean = 1;
    */
   mean: number;
 
   /**
-   * Standard deviation. Default: 0.
+   * Standard deviation of a normal one. Default: 0, always the mean.
    *
    * @generated from field: double stddev = 2;
    */
   stddev: number;
+
+  /**
+   * `normal`, `lognormal`, `uniform`, `multimodal` or `empirical`. Default: normal.
+   *
+   * @generated from field: string kind = 3;
+   */
+  kind: string;
+
+  /**
+   * Least value. A normal one, or a peak, that falls below is drawn again; others are raised to it. Needed by a uniform one.
+   *
+   * @generated from field: optional double min = 4;
+   */
+  min?: number | undefined;
+
+  /**
+   * Greatest value, likewise; at least `min`. Needed by a uniform one.
+   *
+   * @generated from field: optional double max = 5;
+   */
+  max?: number | undefined;
+
+  /**
+   * Median of a log-normal one, above 0 and at most the mean: the further below, the longer the tail.
+   *
+   * @generated from field: double median = 6;
+   */
+  median: number;
+
+  /**
+   * Peaks of a multimodal one, each normal.
+   *
+   * @generated from field: repeated assay.common.v1.DistributionPeak peaks = 7;
+   */
+  peaks: DistributionPeak[];
+
+  /**
+   * Values of an empirical one.
+   *
+   * @generated from field: repeated assay.common.v1.DistributionPoint points = 8;
+   */
+  points: DistributionPoint[];
 };
 
 /**
@@ -592,13 +650,74 @@ export declare type Distribution = Message<"assay.common.v1.Distribution"> & {
 export declare const DistributionSchema: GenMessage<Distribution>;
 
 /**
+ * One peak of a multimodal distribution.
+ *
+ * @generated from message assay.common.v1.DistributionPeak
+ */
+export declare type DistributionPeak = Message<"assay.common.v1.DistributionPeak"> & {
+  /**
+   * Its mean.
+   *
+   * @generated from field: double mean = 1;
+   */
+  mean: number;
+
+  /**
+   * Its standard deviation. Default: 0.
+   *
+   * @generated from field: double stddev = 2;
+   */
+  stddev: number;
+
+  /**
+   * Weight, above 0; shares of the sum.
+   *
+   * @generated from field: double weight = 3;
+   */
+  weight: number;
+};
+
+/**
+ * Describes the message assay.common.v1.DistributionPeak.
+ * Use `create(DistributionPeakSchema)` to create a new message.
+ */
+export declare const DistributionPeakSchema: GenMessage<DistributionPeak>;
+
+/**
+ * One value of an empirical distribution.
+ *
+ * @generated from message assay.common.v1.DistributionPoint
+ */
+export declare type DistributionPoint = Message<"assay.common.v1.DistributionPoint"> & {
+  /**
+   * The value.
+   *
+   * @generated from field: double value = 1;
+   */
+  value: number;
+
+  /**
+   * Weight, above 0; shares of the sum.
+   *
+   * @generated from field: double weight = 2;
+   */
+  weight: number;
+};
+
+/**
+ * Describes the message assay.common.v1.DistributionPoint.
+ * Use `create(DistributionPointSchema)` to create a new message.
+ */
+export declare const DistributionPointSchema: GenMessage<DistributionPoint>;
+
+/**
  * Conversations made from a corpus.
  *
  * @generated from message assay.common.v1.SyntheticDataset
  */
 export declare type SyntheticDataset = Message<"assay.common.v1.SyntheticDataset"> & {
   /**
-   * `prose` or `code`. Default: prose.
+   * `prose`, `code`, or `random`: words in no order. Default: prose.
    *
    * @generated from field: string corpus = 1;
    */

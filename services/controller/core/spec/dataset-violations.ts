@@ -1,6 +1,8 @@
 import type { Distribution, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { isAbsolutePath } from "../../../common/absolute-path.ts";
 import type { Demand } from "./demand.ts";
+import { checkDistribution } from "./distribution-violations.ts";
+import { checkCacheBust, checkSynthetic } from "./synthetic-violations.ts";
 
 export function checkDataset(spec: RunSpec, demand: Demand): void {
   const dataset = spec.dataset;
@@ -8,14 +10,10 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
   demand(entries >= 1n && entries <= maxEntries, "dataset.entries", `must be from 1 to ${maxEntries}, got ${entries}`);
   const ratio = dataset?.turnDelayRatio ?? 1;
   demand(ratio >= 0 && Number.isFinite(ratio), "dataset.turn_delay_ratio", `must be at least 0, got ${ratio}`);
+  checkCacheBust(dataset?.cacheBust ?? "", demand);
   switch (dataset?.source.case) {
     case "synthetic": {
-      const { corpus, inputTokens, outputTokens, turns, turnDelayMs } = dataset.source.value;
-      demand(corpus === "prose", "dataset.synthetic.corpus", `must be prose, got ${corpus}`);
-      checkLength(inputTokens, "dataset.synthetic.input_tokens", demand);
-      checkLength(outputTokens, "dataset.synthetic.output_tokens", demand);
-      checkDistribution(turns, [1, maxTurns], "dataset.synthetic.turns", demand);
-      checkDistribution(turnDelayMs, [0, maxDelayMs], "dataset.synthetic.turn_delay_ms", demand);
+      checkSynthetic(dataset.source.value, demand);
       return;
     }
     case "file": {
@@ -36,22 +34,7 @@ function checkLength(length: Distribution | undefined, at: string, demand: Deman
   checkDistribution(length, [1, maxTokens], at, demand);
 }
 
-function checkDistribution(
-  given: Distribution | undefined,
-  [least, most]: readonly [least: number, most: number],
-  at: string,
-  demand: Demand,
-): void {
-  if (given === undefined) return;
-  const { mean, stddev } = given;
-  demand(mean >= least && mean <= most, `${at}.mean`, `must be from ${least} to ${most}, got ${mean}`);
-  demand(stddev >= 0 && Number.isFinite(stddev), `${at}.stddev`, `must be at least 0, got ${stddev}`);
-}
-
 /** What the dataset service reads. */
 const maxNameLength = 255;
 const maxTokens = 10_000_000;
-const maxTurns = 10_000;
-/** A week. */
-const maxDelayMs = 604_800_000;
 const maxEntries = 10_000_000n;

@@ -105,9 +105,10 @@ function addDatasetDefaults(spec: RunSpec): void {
   if (synthetic.corpus === "") synthetic.corpus = "prose";
   synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
   // A deviation alone: the mean is the default.
-  if (synthetic.inputTokens.mean === 0) synthetic.inputTokens.mean = defaultInputTokens;
+  const isNormal = synthetic.inputTokens.kind === "" || synthetic.inputTokens.kind === "normal";
+  if (isNormal && synthetic.inputTokens.mean === 0) synthetic.inputTokens.mean = defaultInputTokens;
   synthetic.turns ??= create(DistributionSchema, { mean: 1 });
-  if (synthetic.turns.mean === 0) synthetic.turns.mean = 1;
+  if (synthetic.turns.kind === "" && synthetic.turns.mean === 0) synthetic.turns.mean = 1;
   synthetic.turnDelayMs ??= create(DistributionSchema);
 }
 

@@ -1,8 +1,10 @@
 /** Everything that is wrong with a RunSpec that has its defaults. Pure. */
+
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { FieldViolation } from "../../../common/errors.ts";
 import { exportPrefixProblem } from "../../../common/export-files.ts";
+import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
 import { expectedTokenizer, tokenizerSource } from "../../../common/tokenizer/source.ts";
 import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
@@ -56,7 +58,9 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
 }
 
 function checkEndpoint({ endpoint }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
-  const { type = "", path = "", streaming = false } = endpoint ?? {};
+  const { type = "", path = "", streaming = false, forceOutputLength = "" } = endpoint ?? {};
+  const isDialect = forceOutputLength === "" || lengthDialectOf(forceOutputLength) !== undefined;
+  demand(isDialect, "endpoint.force_output_length", `must be ${lengthDialects.join(", ")}, got ${forceOutputLength}`);
   const known = createEndpoint(type);
   demand(known !== undefined, "endpoint.type", `must be ${names.join(" or ")}, got ${type}`);
   demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);

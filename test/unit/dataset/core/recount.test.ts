@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { AssayError } from "../../../../services/common/errors.ts";
 import { randomStream } from "../../../../services/common/random.ts";
+import { composePrompt } from "../../../../services/dataset/core/prompt-text.ts";
 import { cutsExactly, recountCorpus } from "../../../../services/dataset/core/recount.ts";
-import { composePrompt } from "../../../../services/dataset/core/synthesis.ts";
 import { toyCorpus, toyTokens } from "./toy-corpus.ts";
 
 const corpus = toyCorpus();

@@ -59,7 +59,8 @@ describe("syntheticDataset", () => {
     expect(Math.sqrt(mean(inputs.map((value) => (value - 60) ** 2)))).to.be.closeTo(10, 1);
     const outputs = plans.map((plan) => plan.maxOutputTokens ?? expect.fail());
     expect(outputs.every((value) => Number.isInteger(value) && value >= 1)).to.equal(true);
-    expect(outputs.filter((value) => value === 1).length).to.be.within(400, 500);
+    // Of what falls below 1, nothing gathers there: it is drawn again.
+    expect(outputs.filter((value) => value === 1).length).to.be.within(100, 200);
   });
 
   it("leaves prompts and input lengths as they are when other output lengths are asked for", () => {

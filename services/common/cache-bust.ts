@@ -1,0 +1,39 @@
+/** A text of a session's own in front of or behind what it begins with, so that no cache of the target knows it. Pure. */
+import { create } from "@bufbuild/protobuf";
+import { type ChatMessage, ChatMessageSchema, type Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { randomStream } from "./random.ts";
+
+export const cacheBustPlaces = ["none", "system_prefix", "system_suffix", "first_turn_prefix", "first_turn_suffix"] as const;
+
+export type CacheBust = (typeof cacheBustPlaces)[number];
+
+export function cacheBustOf(text: string): CacheBust {
+  return cacheBustPlaces.find((place) => place === text) ?? "none";
+}
+
+/** `[f00d0123]`: a function of the run's seed, the phase and the session. */
+export function sessionMarker(seed: number, phase: number, session: number): string {
+  const number = randomStream(seed, "cache_bust", phase, session).below(2 ** 32);
+  return `[${number.toString(16).padStart(8, "0")}]`;
+}
+
+/**
+ * A session's first turn with its marker. A system message that there is not is made; a turn without messages stays as it is. Its length
+ * in tokens is no longer known beforehand.
+ */
+export function withMarker(turn: Turn, place: CacheBust, marker: string): Turn {
+  if (place === "none" || turn.messages.length === 0) return turn;
+  const isSystem = place === "system_prefix" || place === "system_suffix";
+  const role = isSystem ? "system" : "user";
+  const at = turn.messages.findIndex((message) => message.role === role && message.json === "" && message.parts.length === 0);
+  if (at < 0 && !isSystem) return turn;
+  const marked = (message: ChatMessage): ChatMessage => ({
+    ...message,
+    content: place.endsWith("prefix") ? `${marker} ${message.content}` : `${message.content} ${marker}`,
+  });
+  const messages =
+    at < 0
+      ? [create(ChatMessageSchema, { role, content: marker }), ...turn.messages]
+      : turn.messages.map((message, index) => (index === at ? marked(message) : message));
+  return { ...turn, messages, inputTokens: 0 };
+}

@@ -1,0 +1,48 @@
+import type { SyntheticDataset } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { cacheBustPlaces } from "../../../common/cache-bust.ts";
+import type { Demand } from "./demand.ts";
+import { checkDistribution } from "./distribution-violations.ts";
+
+const corpora = ["prose", "code", "random"];
+const maxTokens = 10_000_000;
+const maxTurns = 10_000;
+/** A week. */
+const maxDelayMs = 604_800_000;
+const maxPrefixes = 1_000_000;
+const at = "dataset.synthetic";
+
+export function checkSynthetic(synthetic: SyntheticDataset, demand: Demand): void {
+  const { corpus, inputTokens, outputTokens, turns, turnDelayMs, lengthMix } = synthetic;
+  demand(corpora.includes(corpus), `${at}.corpus`, `must be ${corpora.join(", ")}, got ${corpus}`);
+  checkDistribution(inputTokens, [1, maxTokens], `${at}.input_tokens`, demand);
+  checkDistribution(outputTokens, [1, maxTokens], `${at}.output_tokens`, demand);
+  checkDistribution(turns, [1, maxTurns], `${at}.turns`, demand);
+  checkDistribution(turnDelayMs, [0, maxDelayMs], `${at}.turn_delay_ms`, demand);
+  lengthMix.forEach(({ inputTokens: input, outputTokens: output, weight }, index) => {
+    const row = `${at}.length_mix[${index}]`;
+    checkDistribution(input, [1, maxTokens], `${row}.input_tokens`, demand);
+    checkDistribution(output, [1, maxTokens], `${row}.output_tokens`, demand);
+    demand(input !== undefined, `${row}.input_tokens`, "is needed");
+    demand(weight > 0 && Number.isFinite(weight), `${row}.weight`, `must be above 0, got ${weight}`);
+  });
+  checkPreface(synthetic, demand);
+}
+
+function checkPreface(synthetic: SyntheticDataset, demand: Demand): void {
+  const { prefixCount, prefixTokens, sharedSystemTokens, userContextTokens } = synthetic;
+  demand(prefixCount <= maxPrefixes, `${at}.prefix_count`, `must be at most ${maxPrefixes}, got ${prefixCount}`);
+  demand(prefixCount === 0 || prefixTokens > 0, `${at}.prefix_tokens`, "is needed where there are prefixes");
+  demand(prefixTokens === 0 || prefixCount > 0, `${at}.prefix_count`, "is needed where prefixes have a length");
+  const others = { shared_system_tokens: sharedSystemTokens, user_context_tokens: userContextTokens };
+  for (const [field, tokens] of Object.entries(others)) {
+    demand(tokens === 0 || prefixCount === 0, `${at}.${field}`, "not together with a pool of prefixes");
+  }
+  for (const [field, tokens] of Object.entries({ prefix_tokens: prefixTokens, ...others })) {
+    demand(tokens <= maxTokens, `${at}.${field}`, `must be at most ${maxTokens}, got ${tokens}`);
+  }
+}
+
+export function checkCacheBust(place: string, demand: Demand): void {
+  const isPlace = place === "" || cacheBustPlaces.some((known) => known === place);
+  demand(isPlace, "dataset.cache_bust", `must be ${cacheBustPlaces.join(", ")}, got ${place}`);
+}
