@@ -5,6 +5,7 @@ import { EventTemplates } from "../event-template.ts";
 import { encodeJson } from "../json-body.ts";
 import { type BodyOptions, completeBody } from "./body.ts";
 import { readChatEvent } from "./chat-event.ts";
+import { chatMessage } from "./chat-messages.ts";
 
 export interface ChatOptions extends BodyOptions {
   /** Write `max_tokens`, for servers that do not know `max_completion_tokens`. Default false. */
@@ -23,7 +24,12 @@ export function createChatEndpoint(options: ChatOptions = {}): Endpoint {
 }
 
 function chatBody(turn: TurnInput, options: ChatOptions): Record<string, unknown> {
-  const body: Record<string, unknown> = { messages: turn.messages, model: turn.model, stream: turn.isStreaming };
+  const body: Record<string, unknown> = {
+    messages: turn.messages.map(chatMessage),
+    model: turn.model,
+    stream: turn.isStreaming,
+  };
+  if (turn.tools !== undefined) body.tools = turn.tools;
   if (turn.maxOutputTokens !== undefined) {
     body[options.useLegacyMaxTokens ? "max_tokens" : "max_completion_tokens"] = turn.maxOutputTokens;
   }

@@ -192,8 +192,8 @@ function unknownFormat(name: string): AssayError {
 }
 
 function warningsOf(name: string, file: LoadedFile): string[] {
-  const { format, usedRows, skippedRows, firstSkipped, unknownFields, leftOut } = file;
-  const warnings: string[] = [];
+  const { format, usedRows, skippedRows, firstSkipped, unknownFields, leftOut, notes } = file;
+  const warnings = notes.map((note) => `${name}: ${note}`);
   if (leftOut.length > 0) warnings.push(`${name}: not read were ${leftOut.join(", ")}`);
   if (skippedRows > 0) {
     const more = skippedRows - firstSkipped.length;

@@ -85,14 +85,14 @@ describe("what a run sends", function () {
     ];
     const refused = await stage.start(from()).exit();
     expect([refused.code, refused.stdout]).to.deep.equal([2, ""]);
-    const place = "--input-file prompts.jsonl: line 3, column 18: image: not supported by this version (dataset.file.path)";
-    expect(refused.stderr).to.equal(`assay run: ${place}\n`);
+    const place = `line 3, column 18: image: "x.png": there is no such file (looked for ${join(stage.folder, "x.png")})`;
+    expect(refused.stderr).to.equal(`assay run: --input-file prompts.jsonl: ${place} (dataset.file.path)\n`);
     expect(existsSync(join(stage.folder, "out"))).to.equal(false);
 
     const { code, stderr } = await stage.start(from("--on-bad-row", "skip", "--custom-dataset-type", "single_turn")).exit();
     expect(code, stderr).to.equal(0);
     const warnings = [
-      "prompts.jsonl: 1 of 5 rows were left out: line 3, column 18: image: not supported by this version",
+      `prompts.jsonl: 1 of 5 rows were left out: ${place}`,
       "prompts.jsonl: fields that single_turn does not have were left out: id (1 rows)",
     ];
     for (const warning of warnings) expect(stderr).to.include(`warning: ${warning}\n`);

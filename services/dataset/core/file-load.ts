@@ -8,7 +8,7 @@ import { typedCsv } from "./containers/csv-values.ts";
 import { type Mistake, mistakeText, type RowItem } from "./containers/row-item.ts";
 import { formatNamed } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
-import type { ContainerName, Format, ReaderOptions, RowReader, RowSource } from "./formats/format.ts";
+import type { ContainerName, Format, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import type { ArenaSink } from "./packed-rows.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
@@ -41,6 +41,10 @@ export interface LoadedFile extends LoadedTurns {
   readonly files: number;
   /** What else is in the folder, for people. */
   readonly leftOut: readonly string[];
+  /** What of the rows has no effect or was left out, for people, one line each. */
+  readonly notes: readonly string[];
+  /** What the file system said of each file that rows name, by its path. */
+  readonly beside: ReadonlyMap<string, string>;
 }
 
 const maxUnknownFields = 100;
@@ -48,6 +52,7 @@ const maxFirstSkipped = 10;
 
 export class FileLoad {
   readonly #options: FileLoadOptions;
+  readonly #tools: ReaderTools;
   readonly #turns: TurnCollector;
   readonly #unknownFields = new Map<string, number>();
   readonly #firstSkipped: string[] = [];
@@ -64,8 +69,9 @@ export class FileLoad {
   #firstMistake: Mistake | undefined;
 
   /** @param sink where the turns go; default: memory */
-  constructor(options: FileLoadOptions, sink?: ArenaSink) {
+  constructor(options: FileLoadOptions, tools: ReaderTools, sink?: ArenaSink) {
     this.#options = options;
+    this.#tools = tools;
     this.#format = options.format === undefined ? undefined : formatNamed(options.format);
     this.#turns = new TurnCollector(options.maxConversations, sink);
   }
@@ -122,6 +128,8 @@ export class FileLoad {
       containers: [...this.#containers],
       files: this.#files,
       leftOut: this.#leftOut,
+      notes: [...this.#turns.notes(), ...(this.#reader?.notes?.() ?? [])],
+      beside: new Map(),
     };
   }
 
@@ -152,27 +160,14 @@ export class FileLoad {
       this.#format = detected.format;
       this.#formatReason = detected.reason;
     }
-    this.#reader ??= this.#format.createReader(this.#options);
+    this.#reader ??= this.#format.createReader(this.#options, this.#tools);
     const { textFields } = this.#format;
     const typed = source.container === "csv" && textFields !== undefined ? typedCsv(value, textFields) : value;
     const read = this.#reader.read(typed, source);
     if ("problem" in read) return read.problem;
-    if (read.row !== undefined) {
-      const problem = this.#problemOfPlace(read.row);
-      if (problem !== undefined) return problem;
-      this.#keep(read.row);
-    }
+    if (read.row !== undefined) this.#keep(read.row);
     this.#used++;
     return undefined;
-  }
-
-  /** What is wrong with a row where it stands. */
-  #problemOfPlace({ sessionId, turns: [first] }: Row): RowProblem | undefined {
-    if (first.delayMs === 0 || this.#turns.knows(sessionId)) return undefined;
-    const message = "a pause before a session's first turn is not supported by this version";
-    return this.#format?.name === "multi_turn"
-      ? { field: "turns", shownField: "turns[0].delay", message }
-      : { field: "delay", message };
   }
 
   #keep(row: Row): void {

@@ -31,6 +31,7 @@ export class TurnCollector {
   /** Conversations by their sessions' ids. */
   readonly #sessions = new Map<string, number>();
   readonly #outputTokens = { sum: 0, count: 0 };
+  #idleDelays = 0;
 
   /**
    * @param maxConversations of rows that begin more conversations than these nothing is kept
@@ -66,7 +67,19 @@ export class TurnCollector {
     const conversation = known ?? this.#indexer.size;
     if (known === undefined) this.#weights.add(weight);
     if (sessionId !== undefined) this.#sessions.set(sessionId, conversation);
-    for (const turn of turns) this.#addTurn(turn, conversation, sessionId);
+    const [first, ...rest] = turns;
+    if (known === undefined && first.delayMs > 0) this.#idleDelays++;
+    this.#addTurn(known === undefined ? { ...first, delayMs: 0 } : first, conversation, sessionId);
+    for (const turn of rest) this.#addTurn(turn, conversation, sessionId);
+  }
+
+  /** What has no effect, for people, one line each. */
+  notes(): readonly string[] {
+    const count = this.#idleDelays;
+    if (count === 0) return [];
+    return [
+      `the delay before the first turn of ${count} conversation${count === 1 ? "" : "s"} has no effect: it follows nothing`,
+    ];
   }
 
   loaded(): LoadedTurns {

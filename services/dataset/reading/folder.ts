@@ -38,6 +38,15 @@ export function folderFiles(realPath: string, path: string, realRoot: string): F
   throw fileError("invalid_argument", path, leftOut.length === 0 ? `${what}: it is empty` : `${what}, but ${leftOut.join(", ")}`);
 }
 
+/** Throws what is wrong with the path, by the name that errors have for it. */
+export function isFolder(realPath: string, path: string): boolean {
+  try {
+    return statSync(realPath).isDirectory();
+  } catch (error) {
+    throw readError(path, error);
+  }
+}
+
 function entriesOf(realPath: string, path: string) {
   try {
     return readdirSync(realPath, { withFileTypes: true });

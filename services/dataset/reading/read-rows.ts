@@ -1,5 +1,5 @@
 /** The rows of all that a path names, a file or the files of a folder, given to a load. Everything here may block. */
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { csvRows } from "../core/containers/csv-rows.ts";
 import { jsonLines } from "../core/containers/json-lines.ts";
@@ -8,8 +8,7 @@ import { type ContainerKind, containerKind, containerOfName, headBytes, shownCon
 import type { RowContainer, RowItem } from "../core/containers/row-item.ts";
 import type { FileLoad } from "../core/file-load.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { readError } from "./file-errors.ts";
-import { folderFiles } from "./folder.ts";
+import { folderFiles, isFolder } from "./folder.ts";
 import { OpenFile } from "./open-file.ts";
 import { uncompressedFile } from "./uncompressed-file.ts";
 
@@ -43,14 +42,6 @@ export async function readRows(load: FileLoad, options: ReadOptions): Promise<vo
   for (const name of names) {
     if (load.isFull) return;
     await reader.read(join(realPath, name), join(path, name), true);
-  }
-}
-
-function isFolder(realPath: string, path: string): boolean {
-  try {
-    return statSync(realPath).isDirectory();
-  } catch (error) {
-    throw readError(path, error);
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { LoadedFile } from "../core/file-load.ts";
 import type { ArenaSink } from "../core/packed-rows.ts";
+import { looksOf } from "../reading/media-files.ts";
 import type { FileJob } from "../thread/jobs.ts";
 import { DatasetStore } from "./dataset-store.ts";
 import { openPreparedFile, PreparedFileWriter, preparedFormat } from "./prepared-file.ts";
@@ -41,7 +42,7 @@ export async function prepareTurns(
   const store = new DatasetStore(options);
   const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
   const id = `prepared-${keyOf(job, sha256)}`;
-  if (isWhole(store, id)) return { kind: "stored", id };
+  if (isWhole(store, id, job.root)) return { kind: "stored", id };
   let created: ReturnType<DatasetStore["create"]>;
   try {
     created = store.create(id, options.temporary);
@@ -70,7 +71,8 @@ function keyOf({ load: { path, ...options }, maxRowBytes }: FileJob, sha256: str
   return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 32);
 }
 
-function isWhole(store: DatasetStore, id: string): boolean {
+/** It is there and not damaged, and the files that its rows name are as they were. */
+function isWhole(store: DatasetStore, id: string, root: string): boolean {
   if (!store.has(id)) return false;
   try {
     const { file, verify, close } = openPreparedFile(store.pathOf(id));
@@ -79,7 +81,9 @@ function isWhole(store: DatasetStore, id: string): boolean {
     } finally {
       close();
     }
-    return true;
+    if ([...file.beside].every(([path, looks]) => looksOf(path, root) === looks)) return true;
+    store.discard(id);
+    return false;
   } catch (error) {
     if (error instanceof AssayError && error.code === "data_loss") store.discard(id);
     return false;

@@ -2,6 +2,7 @@
  * Work that would hold up an event loop, as a thread does it: reading a file, loading a tokenizer. Everything here may block, and
  * ends with its thread.
  */
+import { dirname, resolve } from "node:path";
 import { loadTokenizer } from "../../common/tokenizer/load.ts";
 import { isCorpusEncoding, type TokenizerSource } from "../../common/tokenizer/source.ts";
 import type { Corpus } from "../core/corpus.ts";
@@ -11,6 +12,9 @@ import { cutsExactly, recountCorpus } from "../core/recount.ts";
 import { transferableTurns } from "../core/turn-collector.ts";
 import { type CorpusName, loadCorpus } from "../corpus/load.ts";
 import { readablePath } from "../readable-path.ts";
+import { ByteBudget } from "../reading/byte-budget.ts";
+import { isFolder } from "../reading/folder.ts";
+import { MediaFiles } from "../reading/media-files.ts";
 import { readRows } from "../reading/read-rows.ts";
 import type { StoreOptions } from "../store/dataset-store.ts";
 import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
@@ -75,10 +79,13 @@ async function loadFile(
   sink: ArenaSink | undefined,
   onRows: (rows: number) => void,
 ): Promise<LoadedFile> {
-  const load = new FileLoad(options, sink);
   const { path, maxConversations } = options;
+  const { root, maxFileBytes, realPath } = where;
+  const folder = resolve(isFolder(realPath, path) ? path : dirname(path));
+  const media = new MediaFiles({ folder, root, budget: new ByteBudget(path, maxFileBytes) });
+  const load = new FileLoad(options, { readMedia: (file, medium) => media.read(file, medium) }, sink);
   await readRows(load, { ...where, path, wantsAll: maxConversations === Number.POSITIVE_INFINITY, onRows });
-  return load.end();
+  return { ...load.end(), beside: media.looks };
 }
 
 async function recount({ name, tokenizer, root }: CorpusJob): Promise<RecountedCorpus> {

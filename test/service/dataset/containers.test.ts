@@ -10,7 +10,7 @@ import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { FileLoad, type LoadedFile } from "../../../services/dataset/core/file-load.ts";
 import { rowAt } from "../../../services/dataset/core/packed-rows.ts";
 import { type ReadOptions, readRows } from "../../../services/dataset/reading/read-rows.ts";
-import { readerOptions } from "../../unit/dataset/core/loading.ts";
+import { readerOptions, readerTools } from "../../unit/dataset/core/loading.ts";
 import { failureOf } from "../rpc/harness.ts";
 
 describe("reading a dataset's files", () => {
@@ -28,7 +28,7 @@ describe("reading a dataset's files", () => {
   async function load(name: string, changes: Changes = {}): Promise<LoadedFile> {
     const { isSkipping = false, maxConversations = Number.POSITIVE_INFINITY, ...options } = changes;
     const path = name === "" ? folder : name.startsWith("/") ? name : join(folder, name);
-    const loading = new FileLoad({ ...readerOptions, path, format: undefined, isSkipping, maxConversations });
+    const loading = new FileLoad({ ...readerOptions, path, format: undefined, isSkipping, maxConversations }, readerTools);
     const where = { path, realPath: path, root: folder, maxFileBytes: 1 << 24, maxRowBytes: 1 << 20, wantsAll: true };
     await readRows(loading, { ...where, onRows: () => {}, ...options });
     return loading.end();

@@ -141,6 +141,40 @@ describe("the dataset service and files", () => {
     expect((await turnsOf(info.datasetId, [0, 1])).map(({ turn }) => turn?.maxOutputTokens)).to.deep.equal([40, 9]);
   });
 
+  const pixel = Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+    "base64",
+  );
+
+  it("reads media that rows name beside the file, and not from elsewhere", async () => {
+    await mkdir(join(folder, "in/pictures"), { recursive: true });
+    await write("in/pictures/a.png", pixel);
+    await write("in/note.txt", "no picture");
+    await write("outside.png", pixel);
+    await symlink(join(folder, "outside.png"), join(folder, "in/link.png"));
+    const path = await write("in/p.jsonl", '{"text":"what?","image":"pictures/a.png"}\n{"images":["./pictures/a.png"]}\n');
+    await open(join(folder, "in"));
+    const info = await prepare(fileSpec(path));
+    const [first, second] = await turnsOf(info.datasetId, [0, 1]);
+    const url = `data:image/png;base64,${pixel.toString("base64")}`;
+    expect(first?.turn?.messages[0]?.parts.map(({ content }) => content)).to.deep.equal(["what?", url]);
+    expect(second?.turn?.messages[0]?.parts.map(({ content }) => content)).to.deep.equal([url]);
+
+    const outside = `is not below ${join(folder, "in")}, the folder that this suite may read from`;
+    for (const [image, problem] of [
+      ["../outside.png", outside],
+      ["link.png", outside],
+      ["/etc/passwd", outside],
+      ["note.txt", "expected a file of png, jpeg, gif, webp, got something else"],
+      ["pictures", "is no file"],
+      ["gone.png", `there is no such file (looked for ${join(folder, "in/gone.png")})`],
+    ] as const) {
+      const bad = await write("in/bad.jsonl", `{"text":"a"}\n${JSON.stringify({ text: "b", image })}\n`);
+      const error = await failureOf(prepare(fileSpec(bad)));
+      expect(error.message).to.equal(`${bad}, line 2, column 13: image: ${JSON.stringify(image)}: ${problem}`);
+    }
+  });
+
   it("says what it left out, and what it does not know", async () => {
     const rows = `{"text":"a","id":1}\n{"text":"b"\n{"image":"x"}\n{"text":"c","id":2,"output_lenght":3}\n`;
     const path = await write("p.jsonl", rows);
@@ -149,7 +183,7 @@ describe("the dataset service and files", () => {
     expect(info.warnings).to.deep.equal([
       "p.jsonl: 2 of 4 rows were left out",
       "p.jsonl, line 2, column 12: expected a comma or }, got the end of the line",
-      "p.jsonl, line 3, column 2: image: not supported by this version",
+      `p.jsonl, line 3, column 2: image: "x": there is no such file (looked for ${folder}/x)`,
       "p.jsonl: fields that single_turn does not have were left out: id (2 rows), output_lenght (1 rows, did you mean output_length?)",
     ]);
     const error = await failureOf(prepare(fileSpec(path)));

@@ -59,6 +59,19 @@ describe("the store of prepared datasets", () => {
     expect(prepared()).to.have.lengthOf(2);
   });
 
+  it("makes one anew whose rows name a file that has changed", async () => {
+    const wave = (sample: string) => Buffer.from(`RIFF....WAVEfmt ${sample}`);
+    await writeFile(path, `{"text":"a","audio":"a.wav"}\n`.repeat(40_000));
+    await writeFile(join(root, "a.wav"), wave("one"));
+    const first = await prepareFile(path, options());
+    expect(await prepareFile(path, options())).to.deep.equal(first);
+    await writeFile(join(root, "a.wav"), wave("two"));
+    const second = await prepareFile(path, options());
+    expect(second.digest).to.not.equal(first.digest);
+    expect(second).to.deep.equal(await prepareFile(path, undefined));
+    expect(prepared()).to.have.lengthOf(1);
+  });
+
   it("keeps no small file", async () => {
     await writePrompts(path, 10, 100);
     expect(await prepareFile(path, options())).to.include({ turns: 10, problem: undefined });

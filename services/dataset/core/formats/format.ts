@@ -1,5 +1,6 @@
 /** What a format of dataset files is: which rows are its own, and what they say. One format a file; `catalog.ts` lists them. */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { ReadMedia } from "./media.ts";
 import type { ReadRow, Row } from "./row.ts";
 
 export interface Format {
@@ -15,7 +16,7 @@ export interface Format {
   /** Whether a file is of this format whose first row this is; asked in the order of the catalog, where nobody said the format. */
   readonly recognizes: (row: JsonObject, source: RowSource) => boolean;
   /** For one load: what it keeps from row to row is its own. */
-  readonly createReader: (options: ReaderOptions) => RowReader;
+  readonly createReader: (options: ReaderOptions, tools: ReaderTools) => RowReader;
 }
 
 /** Pure but for what it keeps. */
@@ -24,6 +25,8 @@ export interface RowReader {
   readonly read: (row: JsonObject, source: RowSource) => ReadRow;
   /** What only the whole of the rows tells, once they are over. Absent: nothing. */
   readonly finish?: () => readonly Row[];
+  /** Asked at the end: what was left out and is no mistake of a row, for people, one line each. Absent: nothing. */
+  readonly notes?: () => readonly string[];
 }
 
 /** Where a row comes from. */
@@ -50,4 +53,9 @@ export interface ReaderOptions {
   readonly maxConversations: number;
   /** Tokens of a block of a trace; undefined: the format's own. */
   readonly blockTokens: number | undefined;
+}
+
+/** What a reader may use of the world. */
+export interface ReaderTools {
+  readonly readMedia: ReadMedia;
 }

@@ -1,9 +1,10 @@
 /**
  * AIPerf's `multi_turn`: a row is a conversation, `{"session_id": "a", "turns": [{"text": "…"}, {"text": "…", "delay": 500}]}`, each
  * turn sent with what was said before. A system text at its beginning that says nothing else is no turn of its own: it goes in front
- * of the first one.
+ * of the first one, unless that is one of the system, too.
  */
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import type { ContentOptions } from "./content.ts";
 import type { Format } from "./format.ts";
 import { isGiven, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 import { inContext, readContextMode, readSession, sessionFields } from "./session-fields.ts";
@@ -16,14 +17,13 @@ export const multiTurnFormat: Format = {
   fields: [...rowFields, ...turnFields],
   textFields: ["session_id", "type"],
   recognizes: (row) => Array.isArray(row.turns),
-  createReader: () => ({ read: readMultiTurn }),
+  createReader: (_options, { readMedia }) => ({ read: (row) => readMultiTurn(row, { readMedia }) }),
 };
 
 /** What a system text may not say to belong to the turn after it. */
-const ownFields = ["timestamp", "delay", "output_length", "extra", "model"] as const;
+const ownFields = ["timestamp", "delay", "output_length", "extra", "model", "headers", "reset_context"] as const;
 
-/** Reads one row. Pure, never throws. */
-export function readMultiTurn(row: JsonObject): ReadRow {
+function readMultiTurn(row: JsonObject, options: ContentOptions): ReadRow {
   const { type, turns } = row;
   if (isGiven(type) && type !== "multi_turn") return wrong("type", `expected "multi_turn", got ${shownValue(type)}`);
   const session = readSession(row);
@@ -34,16 +34,17 @@ export function readMultiTurn(row: JsonObject): ReadRow {
   const unknownFields = new Set(Object.keys(row).filter((field) => !rowFields.includes(field)));
   const read: RowTurn[] = [];
   for (const [index, fields] of turns.entries()) {
-    const one = readOne(fields, index, unknownFields);
+    const one = readOne(fields, `turns[${index}]`, { ...options, unknownFields });
     if ("problem" in one) return one;
     read.push(one.turn);
   }
   const [first, second, ...rest] = read;
   if (first === undefined) return wrong("turns", "expected at least one turn, got []");
-  const isPreface = second !== undefined && first.messages[0]?.role === "system" && saysNothingElse(turns[0]);
-  const kept: Row["turns"] = isPreface
-    ? [{ ...second, messages: [...first.messages, ...second.messages] }, ...rest]
-    : [first, ...read.slice(1)];
+  const isPreface = second?.messages[0]?.role !== "system" && isSystemText(first) && saysNothingElse(turns[0]);
+  const kept: Row["turns"] =
+    isPreface && second !== undefined
+      ? [{ ...second, messages: [...prefaceOf(first), ...second.messages] }, ...rest]
+      : [first, ...read.slice(1)];
   const requests = inContext(kept, mode);
   if (requests === undefined) return wrong("turns", "expected a question, got answers alone");
   return { row: { ...session, turns: requests, unknownFields: [...unknownFields] } };
@@ -54,18 +55,30 @@ function wrong(field: string, message: string): { readonly problem: RowProblem }
 }
 
 /** Reads one turn, and notes the fields of it that there are not. */
-function readOne(fields: unknown, index: number, unknownFields: Set<string>): ReturnType<typeof readTurn> {
-  const at = `turns[${index}]`;
+function readOne(
+  fields: unknown,
+  at: string,
+  { unknownFields, ...options }: ContentOptions & { readonly unknownFields: Set<string> },
+): ReturnType<typeof readTurn> {
   if (!isJsonObject(fields)) {
     return { problem: { field: "turns", shownField: at, message: `expected an object, got ${shownValue(fields)}` } };
   }
-  const read = readTurn(fields);
+  const read = readTurn(fields, options);
   if ("problem" in read) {
     const { field, message } = read.problem;
     return { problem: { field: "turns", shownField: field === undefined ? at : `${at}.${field}`, message } };
   }
   for (const field of Object.keys(fields)) if (!turnFields.includes(field)) unknownFields.add(`turns.${field}`);
   return read;
+}
+
+function isSystemText({ messages: [message] }: RowTurn): boolean {
+  return message?.role === "system" && (message.parts ?? []).every(({ modality }) => modality === "text");
+}
+
+/** As one text, whatever number of texts it was. */
+function prefaceOf({ messages }: RowTurn): RowTurn["messages"] {
+  return messages.map(({ role, content }) => ({ role, content }));
 }
 
 function saysNothingElse(fields: unknown): boolean {

@@ -3,6 +3,7 @@
  * alone: what was said before is not put in front of it.
  */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import { type ContentOptions, contentNames } from "./content.ts";
 import type { Format } from "./format.ts";
 import { isGiven, type ReadRow, shownValue } from "./row.ts";
 import { readSession, sessionFields } from "./session-fields.ts";
@@ -10,25 +11,22 @@ import { readTurn, turnFields } from "./turn.ts";
 
 const fields: readonly string[] = ["type", ...sessionFields, ...turnFields];
 
-const modalities = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
-
 export const singleTurnFormat: Format = {
   name: "single_turn",
   fields,
-  textFields: ["text", "role", "model", "session_id", "type"],
-  recognizes: (row) => modalities.some((field) => isGiven(row[field])) && row.turns === undefined,
-  createReader: () => ({ read: readSingleTurn }),
+  textFields: ["text", "image", "audio", "video", "role", "model", "session_id", "type"],
+  recognizes: (row) => contentNames.some((field) => isGiven(row[field])) && row.turns === undefined,
+  createReader: (_options, { readMedia }) => ({ read: (row) => readSingleTurn(row, { readMedia }) }),
 };
 
-/** Reads one row. Pure, never throws. */
-export function readSingleTurn(row: JsonObject): ReadRow {
+function readSingleTurn(row: JsonObject, options: ContentOptions): ReadRow {
   const { type } = row;
   if (isGiven(type) && type !== "single_turn") {
     return { problem: { field: "type", message: `expected "single_turn", got ${shownValue(type)}` } };
   }
   const session = readSession(row);
   if ("problem" in session) return session;
-  const read = readTurn(row);
+  const read = readTurn(row, options);
   if ("problem" in read) return read;
   const unknownFields = Object.keys(row).filter((field) => !fields.includes(field));
   return {

@@ -1,29 +1,18 @@
 /**
- * A turn as AIPerf's text formats write it. Fields that AIPerf has and this version does not carry out are refused by name. `model`,
- * `headers` and `reset_context` are Assay's own: AIPerf's rows have no such fields.
+ * A turn as AIPerf's text formats write it: what it says (`content.ts`) and how it is sent. `model`, `headers` and `reset_context` are
+ * Assay's own: AIPerf's rows have no such fields.
  */
 import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import { maxTimestampMs } from "../../../common/turn-timestamps.ts";
+import { type ContentOptions, contentFields, readContent } from "./content.ts";
 import { isGiven, isName, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 
-const carriedOut = [
-  "text",
-  "texts",
-  "role",
-  "output_length",
-  "timestamp",
-  "delay",
-  "extra",
-  "model",
-  "headers",
-  "reset_context",
-] as const;
-const refused = ["image", "images", "image_uuids", "audio", "audios", "video", "videos"] as const;
+const sendingFields = ["role", "output_length", "timestamp", "delay", "extra", "model", "headers", "reset_context"] as const;
 
 /** Every field of a turn. */
-export const turnFields: readonly string[] = [...carriedOut, ...refused];
+export const turnFields: readonly string[] = [...contentFields, ...sendingFields];
 
 /** RFC 9110 §5.6.2 and §5.5, without what is not ASCII. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -35,14 +24,18 @@ const maxDelayMs = 604_800_000;
 /** A turn and its copies fit into a message of the suite. */
 const maxExtraChars = 1 << 20;
 
-/** Reads one turn. Pure, never throws. */
-export function readTurn(fields: JsonObject): { readonly turn: RowTurn } | { readonly problem: RowProblem } {
+/** Reads one turn. Never throws but as `readMedia` does. */
+export function readTurn(
+  fields: JsonObject,
+  options: ContentOptions,
+): { readonly turn: RowTurn } | { readonly problem: RowProblem } {
   const problem = problemOf(fields);
   if (problem !== undefined) return { problem };
-  const [text = ""] = textsOf(fields) ?? [];
+  const read = readContent(fields, options);
+  if ("problem" in read) return read;
   return {
     turn: {
-      messages: [{ role: (fields.role ?? "user") as ChatMessage["role"], content: text }],
+      messages: [{ role: (fields.role ?? "user") as ChatMessage["role"], ...read.content }],
       maxOutputTokens: numberOf(fields.output_length),
       model: typeof fields.model === "string" ? fields.model : undefined,
       // Parsed from JSON, so that nothing else can be in it.
@@ -56,29 +49,17 @@ export function readTurn(fields: JsonObject): { readonly turn: RowTurn } | { rea
 }
 
 function problemOf(fields: JsonObject): RowProblem | undefined {
-  const other = refused.find((field) => isGiven(fields[field]));
-  if (other !== undefined) return { field: other, message: "not supported by this version" };
   for (const [field, expected, isRight] of rules) {
     const value = fields[field];
     if (isGiven(value) && !isRight(value)) return { field, message: `expected ${expected}, got ${shownValue(value)}` };
   }
   if (fields.timestamp && fields.delay) return { field: "delay", message: "timestamp and delay cannot be set together" };
-  if (fields.text && isGiven(fields.texts)) return { field: "texts", message: "text and texts cannot be set together" };
-  const texts = textsOf(fields);
-  if (texts === undefined) return { field: "texts", message: `expected texts, got ${shownValue(fields.texts)}` };
-  if (texts.length > 1) {
-    return { field: "texts", message: `${texts.length} texts in one turn are not supported by this version, one is` };
-  }
-  const [text] = texts;
-  if (text === undefined) return { field: undefined, message: "expected a text that is not empty in the field text" };
-  if (!text.isWellFormed()) return { field: fields.text ? "text" : "texts", message: "half of a surrogate pair is no text" };
   return undefined;
 }
 
-type Rule = readonly [field: (typeof carriedOut)[number], expected: string, isRight: (value: unknown) => boolean];
+type Rule = readonly [field: (typeof sendingFields)[number], expected: string, isRight: (value: unknown) => boolean];
 
 const rules: readonly Rule[] = [
-  ["text", "a text", (value) => typeof value === "string"],
   [
     "role",
     "system, user, assistant or tool",
@@ -113,15 +94,6 @@ function isExtra(value: unknown): boolean {
   const text = JSON.stringify(value);
   // What is not well-formed is written as an escape, and would be another text on the wire.
   return text.length <= maxExtraChars && !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(text);
-}
-
-/** The texts that are not empty, out of `text` or `texts`; undefined: these are none. */
-function textsOf({ text, texts }: JsonObject): string[] | undefined {
-  const given = isGiven(texts) && !text ? texts : [text];
-  if (!Array.isArray(given)) return undefined;
-  const parts = given.flatMap((part: unknown) => (isJsonObject(part) && Array.isArray(part.contents) ? part.contents : [part]));
-  if (parts.some((part: unknown) => typeof part !== "string" && isGiven(part))) return undefined;
-  return parts.filter((part): part is string => typeof part === "string" && part !== "");
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -145,8 +145,19 @@ describe("loading a file", () => {
     expect(refusalOf(rows, { format: "multi_turn" }).message).to.equal(
       "/data/p.jsonl, line 1, column 19: turns[1].delay: expected a number from 0 to 604800000, got -1",
     );
-    const late = lines({ turns: [{ text: "a", delay: 1 }] });
-    expect(refusalOf(late, { format: "multi_turn" }).message).to.contain("column 2: turns[0].delay: a pause before a session's");
+  });
+
+  it("says that a pause before a session's first turn has no effect, and drops it", () => {
+    const rows = lines(
+      { text: "a", session_id: "s", delay: 7 },
+      { text: "b", session_id: "s", delay: 5 },
+      { text: "c", delay: 3 },
+    );
+    const loaded = load(rows, { format: "single_turn" });
+    expect([...(loaded.delaysMs ?? [])]).to.deep.equal([0, 5, 0]);
+    expect(turnsOf(loaded).map(({ delayMs }) => delayMs)).to.deep.equal([0, 5, 0]);
+    expect(loaded.notes).to.deep.equal(["the delay before the first turn of 2 conversations has no effect: it follows nothing"]);
+    expect(load(lines({ text: "a" })).notes).to.deep.equal([]);
   });
 
   it("finds the format out from the first row, and counts fields that the format does not have", () => {
@@ -175,8 +186,8 @@ describe("loading a file", () => {
       14,
       "output_length: expected a whole number from 1 to 10000000, got 0",
     ],
-    ["a field that is not carried out", '{"image":"x.png","text":"b"}', 1, 2, "image: not supported by this version"],
-    ["a row without a text", ` {"role":"user"}`, 1, 2, "expected a text that is not empty in the field text"],
+    ["a picture that there is not", '{"text":"b","image":"missing.png"}', 1, 13, 'image: "missing.png": there is no such file'],
+    ["a row without a text", ` {"role":"user"}`, 1, 2, "expected a text that is not empty in the field text, or a medium"],
     [
       "a byte that is no UTF-8",
       Buffer.from([...Buffer.from('{"text":"ü'), 0xff, 0x22, 0x7d]),
@@ -185,13 +196,6 @@ describe("loading a file", () => {
       "expected UTF-8, got a byte that belongs to no character",
     ],
     ["a line that is too long", `${good}{"text":"${"x".repeat(1000)}"}\n`, 2, 1, "a line has 1000 bytes at most"],
-    [
-      "a pause before a session begins",
-      `${lines({ text: "a" }, { text: "b", session_id: "s", delay: 5 })}`,
-      2,
-      30,
-      "delay: a pause before a session's first turn is not supported by this version",
-    ],
   ];
   for (const [what, file, line, column, message] of bad) {
     it(`says where and what for ${what}`, () => {
@@ -219,7 +223,7 @@ describe("loading a file", () => {
   }
 
   it("refuses a file of which no row can be used, with the first reason", () => {
-    const error = refusalOf(`x\n${lines({ image: "a" }, { image: "b" })}`, { isSkipping: true });
+    const error = refusalOf(`x\n${lines({ image: "missing" }, { image: 7 })}`, { isSkipping: true });
     expect(error.message).to.equal(
       '/data/p.jsonl, line 1, column 1: expected a JSON object, got "x" (none of its 3 rows can be used, the first)',
     );

@@ -2,10 +2,18 @@
 import { expect } from "chai";
 import { jsonLines } from "../../../../services/dataset/core/containers/json-lines.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
-import type { Format, ReaderOptions, RowSource } from "../../../../services/dataset/core/formats/format.ts";
+import type { Format, ReaderOptions, ReaderTools, RowSource } from "../../../../services/dataset/core/formats/format.ts";
 import type { ReadRow, Row } from "../../../../services/dataset/core/formats/row.ts";
 
 export const readerOptions: ReaderOptions = { seed: 1, maxConversations: Number.POSITIVE_INFINITY, blockTokens: undefined };
+
+/** Files of the dataset's folder: what ends with .png is an image, and so on; `missing` is none. */
+export const readerTools: ReaderTools = {
+  readMedia(path, medium) {
+    if (path.startsWith("missing")) return { problem: "there is no such file" };
+    return { url: `data:${medium}/${path.slice(path.lastIndexOf(".") + 1)};base64,${path}` };
+  },
+};
 
 export const rowSource: RowSource = { file: "p.jsonl", isInFolder: false, container: "jsonl", index: 0 };
 
@@ -19,7 +27,7 @@ export interface Loading {
 
 /** JSON lines that come in pieces; a line has 1 000 bytes at most. */
 export function loadingOf(changes: Partial<FileLoadOptions> = {}): Loading {
-  const load = new FileLoad({ ...loadOptions, ...changes });
+  const load = new FileLoad({ ...loadOptions, ...changes }, readerTools);
   const lines = jsonLines(1000);
   return {
     load,
@@ -33,7 +41,7 @@ export function loadingOf(changes: Partial<FileLoadOptions> = {}): Loading {
 
 /** One row of a format by itself, or its reason against it. */
 export function readOne(format: Format, row: Record<string, unknown>, source: Partial<RowSource> = {}): ReadRow {
-  return format.createReader(readerOptions).read(row, { ...rowSource, ...source });
+  return format.createReader(readerOptions, readerTools).read(row, { ...rowSource, ...source });
 }
 
 export function rowOf(format: Format, row: Record<string, unknown>, source?: Partial<RowSource>): Row {

@@ -44,11 +44,17 @@ describe("a row of multi_turn", () => {
     ]);
   });
 
+  it("joins several system texts, a line each", () => {
+    const [turn] = rowOf({ turns: [{ role: "system", texts: ["s", "t"] }, { text: "a" }] }).turns;
+    expect(turn.messages[0]).to.deep.equal({ role: "system", content: "s\nt" });
+  });
+
   for (const [what, first, rest] of [
     ["it is all there is", {}, []],
     ["it names an output length", { output_length: 5 }, [{ text: "a" }]],
     ["it has extra inputs", { extra: {} }, [{ text: "a" }]],
     ["it has a timestamp", { timestamp: 0 }, [{ text: "a" }]],
+    ["it shows a picture", { image: "x.png" }, [{ text: "a" }]],
     ["it has a pause, even none", { delay: 0 }, [{ text: "a" }]],
   ] as const) {
     it(`has it as a turn of its own where ${what}`, () => {
@@ -58,9 +64,9 @@ describe("a row of multi_turn", () => {
     });
   }
 
-  it("has no second system text in front, nor one of a later turn", () => {
+  it("has none of two system texts in front, nor one of a later turn", () => {
     const [system, question] = [{ role: "system", text: "s" }, { text: "a" }];
-    expect(saidIn({ turns: [system, system, question] })).to.deep.equal([["system: s", "system: s"], ["user: a"]]);
+    expect(saidIn({ turns: [system, system, question] })).to.deep.equal([["system: s"], ["system: s"], ["user: a"]]);
     expect(saidIn({ turns: [question, system] })).to.deep.equal([["user: a"], ["system: s"]]);
   });
 
@@ -81,8 +87,8 @@ describe("a row of multi_turn", () => {
     [{ turns: {} }, "turns: expected a list of turns, got {}"],
     [{ turns: [] }, "turns: expected at least one turn, got []"],
     [{ turns: ["a"] }, 'turns/turns[0]: expected an object, got "a"'],
-    [{ turns: [{ text: "a" }, { image: "x" }] }, "turns/turns[1].image: not supported by this version"],
-    [{ turns: [{ text: "a" }, {}] }, "turns/turns[1]: expected a text that is not empty in the field text"],
+    [{ turns: [{ text: "a" }, { image: "missing" }] }, 'turns/turns[1].image: "missing": there is no such file'],
+    [{ turns: [{ text: "a" }, {}] }, "turns/turns[1]: expected a text that is not empty in the field text, or a medium"],
     [{ turns: [{ text: "a", delay: "1" }] }, 'turns/turns[0].delay: expected a number from 0 to 604800000, got "1"'],
     [{ session_id: 7, turns: [{ text: "a" }] }, "session_id: expected a text that is not empty, got 7"],
     [{ type: "single_turn", turns: [{ text: "a" }] }, 'type: expected "multi_turn", got "single_turn"'],
