@@ -54,12 +54,12 @@ export class KeptConnections<C extends Keepable> {
   private readonly idleNs: number[];
   private readonly keepAlive: KeepAlive[];
   private readonly all = new Set<C>();
-  private readonly opening: BurstSlices;
+  private readonly slices: BurstSlices;
   private closed = false;
 
-  /** @param opening cuts the opening of many connections ahead, at which the kernel may take milliseconds for each */
-  constructor(targets: readonly TargetOptions[], opening = new BurstSlices({ atOnceNs: 0 })) {
-    this.opening = opening;
+  /** @param slices in which many are opened ahead, or closed after they were idle: the kernel may take milliseconds for each */
+  constructor(targets: readonly TargetOptions[], slices = new BurstSlices({ atOnceNs: 0 })) {
+    this.slices = slices;
     this.free = targets.map(() => []);
     this.owned = targets.map(() => new Map());
     this.idleNs = targets.map(({ idleMs = defaultIdleMs }) => 1e6 * idleMs);
@@ -160,7 +160,7 @@ export class KeptConnections<C extends Keepable> {
   async openAhead(target: number, count: number, signal: AbortSignal, openOne: () => Promise<void>): Promise<void> {
     let left = count - (this.free[target]?.length ?? 0);
     const openNext = (): Promise<void> =>
-      new Promise((resolve) => this.opening.do(() => resolve(signal.aborted ? undefined : openOne())));
+      new Promise((resolve) => this.slices.do(() => resolve(signal.aborted ? undefined : openOne())));
     const openSome = async (): Promise<void> => {
       while (left-- > 0 && !signal.aborted) await openNext();
     };
@@ -180,7 +180,8 @@ export class KeptConnections<C extends Keepable> {
       const isIdle = nowNs > connection.freeUntilNs;
       if (connection.isUsable && !isIdle) return connection;
       if (!connection.isUsable) this.replaced++;
-      this.discard(connection);
+      const left = connection;
+      this.slices.do(() => this.discard(left));
     }
     return undefined;
   }

@@ -3,10 +3,12 @@ import { BurstSlices } from "../../../services/worker/burst-slices.ts";
 
 describe("a burst of work", () => {
   let rounds: (() => void)[];
+  let ticks: (() => void)[];
   let nowNs: number;
   let done: number[];
   beforeEach(() => {
     rounds = [];
+    ticks = [];
     nowNs = 1e9;
     done = [];
   });
@@ -15,22 +17,31 @@ describe("a burst of work", () => {
     new BurstSlices({
       ...(atOnceNs === undefined ? {} : { atOnceNs }),
       later: (work) => rounds.push(work),
+      afterTicks: (work) => ticks.push(work),
       now: () => nowNs,
     });
-  /** Work from `from` on, each of which takes so long. */
-  const burst = (slices: BurstSlices, count: number, eachNs: number, from = 0): void => {
+  const tick = (): void => {
+    for (let work = ticks.shift(); work !== undefined; work = ticks.shift()) work();
+  };
+  /** Work from `from` on, each of which takes so long in the tick after it; `together` of it between two ticks. */
+  const burst = (slices: BurstSlices, count: number, eachNs: number, { from = 0, together = 1 } = {}): void => {
     for (let index = from; index < from + count; index++) {
       slices.do(() => {
-        nowNs += eachNs;
         done.push(index);
+        ticks.push(() => {
+          nowNs += eachNs;
+        });
       });
+      if ((index + 1 - from) % together === 0) tick();
     }
+    tick();
   };
   /** How much is done after each round of the loop. */
   const counts = (): number[] => {
     const found: number[] = [];
     for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
       round();
+      tick();
       found.push(done.length);
     }
     return found;
@@ -39,7 +50,7 @@ describe("a burst of work", () => {
   it("is done at once as far as it takes 20 ms, again and again as the loop comes round", () => {
     const slices = slicesOf();
     for (let round = 0; round < 3; round++) {
-      burst(slices, 1000, 20_000);
+      burst(slices, 1000, 19_000);
       slices.cameRound();
     }
     expect(done).to.have.lengthOf(3000);
@@ -52,18 +63,38 @@ describe("a burst of work", () => {
     expect(done).to.have.lengthOf(20);
     // What comes while others wait, waits behind them.
     slices.cameRound();
-    burst(slices, 3, 1e6, 25);
+    burst(slices, 3, 1e6, { from: 25 });
     expect(counts()).to.deep.equal([25, 28]);
     expect(done).to.deep.equal(Array.from({ length: 28 }, (_, index) => index));
-    burst(slices, 10, 1e6, 28);
+    burst(slices, 10, 1e6, { from: 28 });
     expect(done).to.have.lengthOf(38);
   });
 
-  it("holds the loop no longer than a piece of it where each takes long", () => {
+  it("is not begun all at once where its cost has not shown yet", () => {
     const slices = slicesOf();
-    burst(slices, 6, 15e6);
-    expect(done).to.have.lengthOf(2);
-    expect(counts()).to.deep.equal([3, 4, 5, 6]);
+    burst(slices, 70, 10e6, { together: 70 });
+    expect(done).to.have.lengthOf(64);
+    expect(counts()).to.deep.equal([65, 66, 67, 68, 69, 70]);
+  });
+
+  it("counts the ticks of all that was done together", () => {
+    const slices = slicesOf();
+    burst(slices, 10, 3e6, { together: 10 });
+    burst(slices, 1, 3e6, { from: 10 });
+    expect(done).to.have.lengthOf(10);
+    expect(counts()).to.deep.equal([11]);
+  });
+
+  it("takes what comes out of a slice's last piece in its turn", () => {
+    const slices = slicesOf(0);
+    slices.do(() => {
+      done.push(0);
+      burst(slices, 1, 1000, { from: 2 });
+    });
+    burst(slices, 1, 1000, { from: 1 });
+    expect(counts()).to.deep.equal([3]);
+    expect(done).to.deep.equal([0, 1, 2]);
+    expect(rounds).to.deep.equal([]);
   });
 
   it("is done in slices alone where nothing may be done at once, and forgets what is done", () => {

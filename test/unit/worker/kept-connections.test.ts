@@ -20,10 +20,13 @@ function connection(): Keepable {
 function opening(eachNs: number) {
   const rounds: (() => void)[] = [];
   let nowNs = 0;
-  const kept = new KeptConnections<Keepable>(
-    [target],
-    new BurstSlices({ atOnceNs: 0, later: (work) => rounds.push(work), now: () => nowNs }),
-  );
+  const slices = new BurstSlices({
+    atOnceNs: 0,
+    later: (work) => rounds.push(work),
+    afterTicks: (work) => work(),
+    now: () => nowNs,
+  });
+  const kept = new KeptConnections<Keepable>([target], slices);
   const stand: (() => void)[] = [];
   const openOne = async (): Promise<void> => {
     nowNs += eachNs;
@@ -31,7 +34,10 @@ function opening(eachNs: number) {
     kept.addFree(connection());
   };
   const comeRound = (): void => rounds.shift()?.();
-  return { kept, stand, openOne, comeRound };
+  const passed = (ns: number): void => {
+    nowNs += ns;
+  };
+  return { kept, stand, openOne, comeRound, passed };
 }
 
 /** Lets everything go on that has been resolved. */
@@ -81,5 +87,32 @@ describe("connections that are opened ahead", () => {
     await all;
     expect(kept.spare).to.equal(2);
     await kept.openAhead(0, 2, new AbortController().signal, () => Promise.reject(new Error("one was opened")));
+  });
+});
+
+describe("connections that were idle for too long", () => {
+  it("are closed in slices, by whoever comes next and needs a new one", () => {
+    const { kept, comeRound, passed } = opening(0);
+    let closed = 0;
+    for (let n = 0; n < 12; n++) {
+      const idle: Keepable = {
+        ...connection(),
+        freeUntilNs: 0,
+        close() {
+          closed++;
+          passed(1e6);
+        },
+      };
+      kept.add(idle);
+      kept.addFree(idle);
+    }
+    expect(kept.take(0)).to.equal(undefined);
+    const after = [closed];
+    for (let round = 0; round < 3; round++) {
+      comeRound();
+      after.push(closed);
+    }
+    expect(after).to.deep.equal([0, 5, 10, 12]);
+    expect(kept.connections.size).to.equal(0);
   });
 });
