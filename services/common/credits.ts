@@ -36,6 +36,12 @@ export interface Credit {
   readonly parentSession?: number | undefined;
   /** The outermost of those. */
   readonly rootSession?: number | undefined;
+  /** How many sessions there are above this one. Absent: none. */
+  readonly agentDepth?: number | undefined;
+  /** Only of a first turn: the session begins with what its parent has said up to this turn, with the answer to it. Absent: with nothing. */
+  readonly forkedAt?: number | undefined;
+  /** How many sessions will begin with what has been said when this turn is over. Absent: none. */
+  readonly forks?: number | undefined;
   /** False for requests that a scenario adds beside the asked ones; they use up no request count. */
   readonly countsTowardTarget: boolean;
   /** When to send, ns on the suite's clock (the worker's edge translates it to its own); 0 = as soon as a slot is free. */
@@ -128,7 +134,7 @@ export type TimingMessage =
       readonly recallId: number;
       readonly phase: number;
       readonly scope: RecallScope;
-      /** Leave turns above 0 with the worker, since only it can play them. */
+      /** Leave turns above 0 with the worker, and those of sessions that another one began, since only it can play them. */
       readonly firstTurnsOnly: boolean;
     }
   /** Ends the phase's requests in flight and gives back what is not sent. */

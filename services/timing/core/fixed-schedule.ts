@@ -1,6 +1,6 @@
 /** The dataset's own timestamps as a timetable: every conversation once, at its time, faster or with idle gaps cut where that is asked for. */
 import { AssayError } from "../../common/errors.ts";
-import type { DatasetShape } from "./dataset-shape.ts";
+import { type DatasetShape, rootAt, rootCount } from "./dataset-shape.ts";
 import type { Conversations, Load } from "./phase.ts";
 
 export interface ScheduleOptions {
@@ -33,7 +33,8 @@ export function fixedSchedule(dataset: DatasetShape, options: ScheduleOptions): 
   if (timestampUs === undefined) throw new AssayError("invalid_argument", "a fixed schedule needs a dataset with timestamps");
   const { startMs = Number.NEGATIVE_INFINITY, endMs = Number.POSITIVE_INFINITY, speedup = 1, concurrency, unit } = options;
   const firstUs = (conversation: number): number => timestampUs(conversation, 0);
-  const order = Uint32Array.from({ length: dataset.conversations }, (_, conversation) => conversation).filter((conversation) => {
+  const drawn = Uint32Array.from({ length: rootCount(dataset) }, (_, nth) => rootAt(dataset, nth));
+  const order = drawn.filter((conversation) => {
     const atUs = firstUs(conversation);
     if (Number.isNaN(atUs)) {
       throw new AssayError("invalid_argument", `conversation ${conversation} has no timestamp at its first turn`);

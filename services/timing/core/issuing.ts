@@ -1,3 +1,4 @@
+import type { Credit } from "../../common/credits.ts";
 import type { Draft } from "./ledger.ts";
 import type { Member } from "./member.ts";
 import { isIssuedAhead, type PhaseDraws, type PlaceHolder, placeHolderOf } from "./phase.ts";
@@ -12,6 +13,8 @@ export interface IssuingContext {
   readonly prefill: PrefillSlots | undefined;
   readonly issue: (member: Member, draft: Draft) => void;
   readonly drop: () => void;
+  /** A session began at the member together with another one; given as the turn before its first. */
+  readonly begun: (member: Member, child: Credit) => void;
   /** How far ahead of its due time a credit of an open loop is issued, ns. */
   readonly horizonNs: number;
   /** There are several targets: each worker is to meet all of them. */
@@ -56,6 +59,8 @@ export function issueDue(context: IssuingContext, now: number): void {
  */
 function hasStandby({ draws, prefill }: IssuingContext): boolean {
   const { isMultiTurn, isByLoad = false } = draws.spec.conversations;
+  // A session that sends nothing is in no queue, so that any number would be drawn for one.
+  if (draws.trees !== undefined) return false;
   const isPlaceFree = !isMultiTurn || placeHolderOf(draws.spec.load) === "request";
   return isPlaceFree && !isByLoad && prefill === undefined;
 }
@@ -92,15 +97,33 @@ function nextReadyTurn(draws: PhaseDraws, member: Member, time: number): Draft |
 }
 
 function fillFreeSlots(context: IssuingContext, now: number): void {
-  const { draws } = context;
-  const freeOf = freeShareBy(placeHolderOf(draws.spec.load));
+  const freeOf = freeShareBy(placeHolderOf(context.draws.spec.load));
   while (hasPrefill(context)) {
     const member = freest(context.members, freeOf);
-    if (member === undefined || freeOf(member) <= 0) return;
-    const draft = draws.firstTurn(now);
-    if (draft === undefined) return;
-    context.issue(leastMet(context, member, draft, freeOf), draft);
+    if (member === undefined || freeOf(member) <= 0 || !beginSession(context, member, { freeOf, time: now, now })) return;
   }
+}
+
+interface Beginning {
+  readonly freeOf: Freedom;
+  /** Sessions due by then may begin. */
+  readonly time: number;
+  readonly now: number;
+}
+
+/** Begins the next session at a member, or at one that is as free; false when none may begin. */
+function beginSession(context: IssuingContext, member: Member, { freeOf, time, now }: Beginning): boolean {
+  const { draws, issue, begun } = context;
+  let at = member;
+  if (draws.isSilentNext(time)) member.waiting.add(draws.silentSession(now));
+  else {
+    const draft = draws.firstTurn(time);
+    if (draft === undefined) return false;
+    at = leastMet(context, member, draft, freeOf);
+    issue(at, draft);
+  }
+  if (draws.trees !== undefined) for (const child of draws.takeBegun()) begun(at, child);
+  return true;
 }
 
 /** How free a worker is, as far as that matters for who gets the next credit. */
@@ -185,10 +208,12 @@ function issueAhead(context: IssuingContext, now: number): void {
     if (draws.nextDrawNs > until) return;
     const playing = draws.redrawCount === 0 ? earliestWaiting(context.members) : undefined;
     const next = playing && nextReadyTurn(draws, playing, draws.nextDueNs);
-    const member = next === undefined ? freest(context.members, byFewest) : playing;
-    const draft = next ?? (member && draws.firstTurn(until));
-    if (member === undefined || draft === undefined) return;
-    context.issue(next === undefined ? leastMet(context, member, draft, byFewest) : member, draft);
+    if (playing !== undefined && next !== undefined) {
+      context.issue(playing, next);
+      continue;
+    }
+    const member = freest(context.members, byFewest);
+    if (member === undefined || !beginSession(context, member, { freeOf: byFewest, time: until, now })) return;
   }
 }
 
@@ -206,9 +231,7 @@ function issueTimetable(context: IssuingContext, now: number): void {
   }
   for (;;) {
     const member = freest(members, byFewest);
-    const draft = member && draws.firstTurn(until);
-    if (member === undefined || draft === undefined) return;
-    issue(leastMet(context, member, draft, byFewest), draft);
+    if (member === undefined || !beginSession(context, member, { freeOf: byFewest, time: until, now })) return;
   }
 }
 

@@ -19,7 +19,9 @@ export class Member implements SlotShare {
   readonly toSend: Credit[] = [];
   /** As of the current turn; see `WorkerLink.isReachable`. */
   isReachable = false;
-  /** How many issued credits have a turn after them. */
+  /** Declared lost: nothing is played on it any more. */
+  isLost = false;
+  /** How many issued credits lead to further turns. */
   continuing = 0;
   /** The recall that has not been answered. */
   recall: { readonly id: number; readonly count: number } | undefined;
@@ -40,9 +42,13 @@ export class Member implements SlotShare {
     return this.holder.issued.size;
   }
 
-  /** Places in use: credits that are out and, where sessions hold places, sessions between two turns. */
+  /**
+   * Places in use: credits that are out and, where sessions hold places, sessions between two turns. One that sends nothing holds a
+   * request's place while it waits, so that it is not taken for none at all.
+   */
   occupancy(by: PlaceHolder): number {
-    return by === "request" ? this.holder.issued.size : this.holder.issued.size + this.waiting.count;
+    const waiting = by === "request" ? this.waiting.silentCount : this.waiting.count;
+    return this.holder.issued.size + waiting;
   }
 
   get openSessions(): number {

@@ -10,9 +10,8 @@ import {
 } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../common/errors.ts";
 import { permutation, randomStream } from "../../common/random.ts";
-import { createSampler } from "../../common/sampler.ts";
 import { cancellationOf } from "./cancellation.ts";
-import type { DatasetShape } from "./dataset-shape.ts";
+import { type DatasetShape, rootSampler } from "./dataset-shape.ts";
 import type { Pacer } from "./pacers/pacer.ts";
 import type { Conversations, Load, PhaseSpec, PlaceHolder } from "./phase.ts";
 import type { Ramp } from "./ramp.ts";
@@ -122,15 +121,16 @@ function conversationsOf(
   sessionsBefore: number,
   loads: TargetLoads | undefined,
 ): Conversations {
-  const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed, dataset.weights);
+  const conversationOf = rootSampler(dataset);
   const targetOf = loads === undefined ? undefined : targetChoiceOf(spec, phase, loads);
   const cancelAfterNs = cancellationDrawOf(spec, phase);
   return {
     isMultiTurn: dataset.isMultiTurn,
     isByLoad: loads !== undefined && spec.target?.urlStrategy === UrlStrategy.LEAST_LOADED,
     ...(dataset.delayNs === undefined ? {} : { delayNs: dataset.delayNs }),
+    branches: dataset.branches,
     draw: (session) => {
-      const conversation = sampler.draw(sessionsBefore + session);
+      const conversation = conversationOf(sessionsBefore + session);
       return { conversation, turns: dataset.turnsOf(conversation) };
     },
     turn: (turn) => ({ targetIndex: targetOf?.(turn) ?? 0, cancelAfterNs: cancelAfterNs?.(turn.index) }),

@@ -1,3 +1,4 @@
+import type { Credit } from "../../common/credits.ts";
 import { AssayError } from "../../common/errors.ts";
 import { PhaseDraws, type PhaseSpec, type PhaseStage, type Reschedule } from "./phase.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
@@ -90,6 +91,11 @@ export class PhaseRun {
   /** Whoever sets a limit by hand ends its ramp. */
   endRamp(of: "concurrency" | "prefill"): void {
     this.#ramps = { ...this.#ramps, [of]: undefined };
+  }
+
+  /** Whether what comes back of it may lead to further turns, of its own session or of another one. */
+  leadsOn({ turn, turns }: Pick<Credit, "turn" | "turns">): boolean {
+    return turn + 1 < turns || this.draws.trees !== undefined;
   }
 
   get stage(): PhaseStage {

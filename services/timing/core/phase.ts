@@ -2,23 +2,24 @@ import type { Credit } from "../../common/credits.ts";
 import type { Draft } from "./ledger.ts";
 import type { Pacer } from "./pacers/pacer.ts";
 import type { Ramp } from "./ramp.ts";
+import { type SessionBranches, SessionTrees } from "./session-trees.ts";
+import type { WaitingTurn } from "./sessions.ts";
 
 /** A conversation to be played as one session. */
 export interface ConversationDraw {
   /** Index into the dataset. */
   readonly conversation: number;
   readonly turns: number;
-  readonly parentSession?: number | undefined;
-  readonly rootSession?: number | undefined;
   /** Default true. Requests that do not count use up no `requestCount`. */
   readonly countsTowardTarget?: boolean;
 }
 
 /** A turn that is drawn for the first time. */
 export interface TurnDraw {
+  /** Of that session. */
   readonly conversation: number;
   readonly turn: number;
-  /** Ordinals within the phase: of its session, and of the draw. */
+  /** Ordinals within the phase: of its session, or of the one whose target it shares, and of the draw. */
   readonly session: number;
   readonly index: number;
 }
@@ -38,8 +39,10 @@ export interface Conversations {
   readonly isMultiTurn: boolean;
   /** What a turn is drawn as depends on how many are out: in a closed loop nothing is drawn before it has its slot. Default: false. */
   readonly isByLoad?: boolean;
-  /** How long a turn above 0 waits after the previous one came back. Default: not at all. */
-  readonly delayNs?: (conversation: number, turn: number) => number;
+  /** How long a turn waits after the previous one came back, or what else it waited for. Default: not at all. */
+  readonly delayNs?: (conversation: number, turn: number, session?: number) => number;
+  /** Absent: no conversation begins others. */
+  readonly branches?: SessionBranches | undefined;
   /** Asked once for each turn that is drawn for the first time. Default: no options. */
   readonly turn?: (draw: TurnDraw) => TurnOptions;
 }
@@ -144,6 +147,8 @@ export type Reschedule = (dueNs: number) => number;
 export class PhaseDraws {
   readonly spec: PhaseSpec;
   readonly startNs: number;
+  /** Of sessions that begin others; undefined: none does. */
+  readonly trees: SessionTrees | undefined;
   readonly #pacer: Pacer | undefined;
   readonly #redraws: Draft[] = [];
   #redrawsFrom = 0;
@@ -152,7 +157,10 @@ export class PhaseDraws {
   #heldNs = 0;
   #index = 0;
   #sessions = 0;
+  #sessionIds = 0;
   #counted = 0;
+  /** Begun together with the session that was drawn last. */
+  #begun: Credit[] = [];
   #next: ConversationDraw | undefined;
   #isExhausted = false;
   #isStopped = false;
@@ -167,6 +175,8 @@ export class PhaseDraws {
   constructor(spec: PhaseSpec, startNs: number) {
     this.spec = spec;
     this.startNs = startNs;
+    const { branches } = spec.conversations;
+    this.trees = branches && new SessionTrees(branches, spec.index, () => this.#sessionIds++);
     this.#pacer = spec.load.kind === "closed" ? undefined : spec.load.pacer;
     if (this.#pacer !== undefined) this.#dueNs = startNs + this.#pacer.nextDueNs();
   }
@@ -230,17 +240,46 @@ export class PhaseDraws {
   readyNs(previous: Credit, now: number): number {
     const { load, conversations } = this.spec;
     if (load.kind === "timetable") return load.laterDueNs(previous, { startNs: this.startNs + this.#heldNs, returnedNs: now });
-    return now + (conversations.delayNs?.(previous.conversation, previous.turn + 1) ?? 0);
+    return now + (conversations.delayNs?.(previous.conversation, previous.turn + 1, previous.sessionId) ?? 0);
   }
 
-  /** The first turn of the next session, redraws before new ones; undefined when none is left or, with a pacer, due by `time`. */
+  /**
+   * The first turn of the next session, redraws before new ones; undefined when none is left, none has a place or, with a pacer, none
+   * is due by `time`. Not to be asked where `isSilentNext`.
+   */
   firstTurn(time: number): Draft | undefined {
     if (this.redrawCount > 0) return this.nextDrawNs <= time ? this.#takeRedraw() : undefined;
-    if (this.#freshLeft() <= 0 || this.nextDueNs > time) return undefined;
-    const draw = this.#next as ConversationDraw;
-    this.#next = undefined;
-    const sessionId = this.#sessions++;
-    return this.#draft({ ...draw, turn: 0, sessionId }, this.#takeDue());
+    if (!this.#mayBegin(time)) return undefined;
+    const { draw, sessionId, dueNs } = this.#beginNext();
+    return this.#draft({ ...draw, turn: 0, sessionId }, dueNs);
+  }
+
+  /** Whether the next session that may begin by `time` is one whose turns send nothing. */
+  isSilentNext(time: number): boolean {
+    const { trees } = this;
+    if (trees === undefined || this.redrawCount > 0 || !this.#mayBegin(time)) return false;
+    return trees.isSilent((this.#next as ConversationDraw).conversation);
+  }
+
+  /** Begins that session, which uses its arrival up all the same; what it waits for, from `now` or the arrival on. */
+  silentSession(now: number): WaitingTurn {
+    const { draw, sessionId, dueNs } = this.#beginNext();
+    const before = { phase: this.spec.index, ...draw, turn: -1, sessionId, countsTowardTarget: true };
+    const credit = { ...before, id: 0, dueNs: Number.NEGATIVE_INFINITY, targetIndex: 0, index: 0 };
+    return this.waitingAfter(credit, Math.max(now, dueNs));
+  }
+
+  /** The sessions that began together with the one drawn last, as turns before first ones; once. */
+  takeBegun(): readonly Credit[] {
+    const begun = this.#begun;
+    this.#begun = [];
+    return begun;
+  }
+
+  /** What may be played after a turn has come back or, where nothing is to be waited for any more, later. */
+  waitingAfter(previous: Credit, now: number): WaitingTurn {
+    const isSilent = this.trees?.isSilent(previous.conversation) ?? false;
+    return { readyNs: this.readyNs(previous, now), credit: previous, isRedraw: false, isSilent };
   }
 
   /**
@@ -288,6 +327,7 @@ export class PhaseDraws {
     if (this.#freshLeft() <= 0) return false;
     this.#next = undefined;
     this.#sessions++;
+    this.#sessionIds++;
     this.#counted++;
     this.#index++;
     this.#takeDue();
@@ -309,11 +349,11 @@ export class PhaseDraws {
     while (this.nextDueNs < beforeNs) this.#takeDue();
   }
 
-  /** A session ended early with so many turns unplayed, of which `drawn` had used up count and never will be sent. */
-  abandon(turns: number, drawn: number): void {
+  /** `sessions` ended early with so many turns unplayed, of which `drawn` had used up count and never will be sent. */
+  abandon(turns: number, drawn: number, sessions = 1): void {
     if (this.#isStopped) return;
     this.abandonedTurns += turns;
-    this.abandonedSessions++;
+    this.abandonedSessions += sessions;
     this.#counted -= drawn;
   }
 
@@ -337,6 +377,20 @@ export class PhaseDraws {
     return !this.#isExhausted;
   }
 
+  #mayBegin(time: number): boolean {
+    return this.#freshLeft() > 0 && this.nextDueNs <= time && this.trees?.isFull !== true;
+  }
+
+  /** Draws the session that may begin. */
+  #beginNext(): { readonly draw: ConversationDraw; readonly sessionId: number; readonly dueNs: number } {
+    const draw = this.#next as ConversationDraw;
+    this.#next = undefined;
+    this.#sessions++;
+    const sessionId = this.#sessionIds++;
+    this.#begun = this.trees?.begin(draw.conversation, draw.turns, sessionId) ?? this.#begun;
+    return { draw, sessionId, dueNs: this.#takeDue() };
+  }
+
   #takeRedraw(): Draft {
     const draft = this.#redraws[this.#redrawsFrom++] as Draft;
     if (this.#redrawsFrom === this.#redraws.length) {
@@ -352,15 +406,16 @@ export class PhaseDraws {
     return dueNs;
   }
 
-  #draft(of: ConversationDraw & { readonly turn: number; readonly sessionId: number }, dueNs: number): Draft {
+  #draft(of: ConversationDraw & SessionTurn, dueNs: number): Draft {
     const index = this.#index++;
     const countsTowardTarget = of.countsTowardTarget ?? true;
     if (countsTowardTarget) this.#counted++;
     if (dueNs <= this.#queueEndNs && !(of.turn > 0 && this.#hasTimetable)) this.queuedArrivals++;
+    const home = this.trees?.homeOf(of.sessionId);
     const options = this.spec.conversations.turn?.({
-      conversation: of.conversation,
+      conversation: home?.conversation ?? of.conversation,
       turn: of.turn,
-      session: of.sessionId,
+      session: home?.session ?? of.sessionId,
       index,
     });
     return {
@@ -376,8 +431,15 @@ export class PhaseDraws {
       index,
       parentSession: of.parentSession,
       rootSession: of.rootSession,
+      agentDepth: of.agentDepth,
+      forkedAt: of.turn === 0 ? of.forkedAt : undefined,
+      forks: this.trees?.forksAfter(of.conversation, of.turn) || undefined,
       cancelAfterNs: options?.cancelAfterNs,
       maxOutputTokensOverride: options?.maxOutputTokensOverride,
     };
   }
 }
+
+/** What a draft takes from its session. */
+type SessionTurn = Pick<Credit, "turn" | "sessionId"> &
+  Partial<Pick<Credit, "parentSession" | "rootSession" | "agentDepth" | "forkedAt">>;

@@ -8,11 +8,8 @@ export interface WaitingTurn {
   /** The credit to draw again if `isRedraw`, otherwise the one of the previous turn. */
   readonly credit: Credit;
   readonly isRedraw: boolean;
-}
-
-/** How many turns a session that ends here leaves unplayed. */
-export function turnsLeft(waiting: WaitingTurn): number {
-  return waiting.credit.turns - waiting.credit.turn - (waiting.isRedraw ? 0 : 1);
+  /** The turn sends nothing. Absent: it does. */
+  readonly isSilent?: boolean;
 }
 
 /**
@@ -23,9 +20,15 @@ export class WaitingSessions {
   readonly #undrawn = new EarliestFirst<WaitingTurn>();
   /** Those whose turn was drawn before and came back unused. */
   readonly #redraws = new EarliestFirst<WaitingTurn>();
+  readonly #silent = new EarliestFirst<WaitingTurn>();
 
   get count(): number {
-    return this.#undrawn.size + this.#redraws.size;
+    return this.#undrawn.size + this.#redraws.size + this.#silent.size;
+  }
+
+  /** Those whose turn sends nothing. */
+  get silentCount(): number {
+    return this.#silent.size;
   }
 
   /** Those whose turn was drawn before and came back unused. */
@@ -33,16 +36,27 @@ export class WaitingSessions {
     return this.#redraws.size;
   }
 
-  /** When the earliest is ready; Infinity when none waits. */
+  /** When the earliest that sends something is ready; Infinity when none waits. */
   get nextReadyNs(): number {
     return Math.min(this.#undrawn.nextAt, this.#redraws.nextAt);
   }
 
-  add(waiting: WaitingTurn): void {
-    (waiting.isRedraw ? this.#redraws : this.#undrawn).add(waiting, waiting.readyNs);
+  /** As `nextReadyNs`, of those that send nothing. */
+  get nextSilentNs(): number {
+    return this.#silent.nextAt;
   }
 
-  /** Takes the earliest if it is ready by `time`; of several at one time those that were drawn before. */
+  add(waiting: WaitingTurn): void {
+    const queue = waiting.isSilent === true ? this.#silent : waiting.isRedraw ? this.#redraws : this.#undrawn;
+    queue.add(waiting, waiting.readyNs);
+  }
+
+  /** Takes the earliest that sends nothing if it is ready by `time`. */
+  takeSilent(time: number): WaitingTurn | undefined {
+    return this.nextSilentNs <= time ? this.#silent.take() : undefined;
+  }
+
+  /** Takes the earliest that sends something if it is ready by `time`; of several at one time those that were drawn before. */
   takeReady(time: number): WaitingTurn | undefined {
     if (this.nextReadyNs > time) return undefined;
     return (this.#redraws.nextAt <= this.#undrawn.nextAt ? this.#redraws : this.#undrawn).take();
@@ -63,7 +77,7 @@ export class WaitingSessions {
 
   /** Ends sessions: all, or only those whose next turn has not been drawn yet. Returns what they were waiting for, in no order. */
   end(which: "all" | "undrawn"): readonly WaitingTurn[] {
-    const ended = this.#undrawn.takeAll();
+    const ended = [...this.#undrawn.takeAll(), ...this.#silent.takeAll()];
     return which === "all" ? [...ended, ...this.#redraws.takeAll()] : ended;
   }
 }

@@ -1,7 +1,6 @@
 /** From a phase whose sessions have times of their own to its timetable. Pure. */
 import { ConcurrencyUnit, type ScheduleLoad, type PhaseSpec as WirePhase } from "../../../gen/assay/common/v1/run_spec_pb.js";
-import { createSampler } from "../../common/sampler.ts";
-import type { DatasetShape } from "./dataset-shape.ts";
+import { type DatasetShape, rootSampler } from "./dataset-shape.ts";
 import { fixedSchedule } from "./fixed-schedule.ts";
 import type { Conversations, Load } from "./phase.ts";
 import { userCentricLoad } from "./user-centric.ts";
@@ -31,8 +30,8 @@ export function timetableOf({ load }: WirePhase, dataset: DatasetShape, sessions
     }
     case "userCentric": {
       const { users, ratePerSec } = load.value;
-      const sampler = createSampler(dataset.order, dataset.conversations, dataset.samplingSeed, dataset.weights);
-      const conversationOf = (user: number): number => sampler.draw(sessionsBefore + user);
+      const rootOf = rootSampler(dataset);
+      const conversationOf = (user: number): number => rootOf(sessionsBefore + user);
       return userCentricLoad(dataset, { users, ratePerSec, conversationOf, ...ceilingOf(load.value) });
     }
     default:

@@ -30,7 +30,6 @@ import { isIssuedAhead, type PhaseSpec, type PhaseStage, placeHolderOf, type Res
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
 import { planTailRecall } from "./recall.ts";
-import { turnsLeft } from "./sessions.ts";
 import { distributeSlots } from "./slots.ts";
 import type { TargetLoads } from "./targets.ts";
 import { type StreamId, WorkerLink } from "./worker-link.ts";
@@ -269,7 +268,7 @@ class Timing implements TimingCore {
       // No session of an earlier phase goes on.
       member.continuing = 0;
     }
-    this.#concurrency = spec.load.kind === "open" ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(spec.load.concurrency));
+    this.#limitTo(spec.load.kind === "open" ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(spec.load.concurrency)));
     this.#pump(now);
   }
 
@@ -278,7 +277,7 @@ class Timing implements TimingCore {
     const phase = checkChange(change, this.#phase);
     const { concurrency, prefill, ratePerSec, isPaused } = change;
     if (concurrency !== undefined) {
-      this.#concurrency = concurrency;
+      this.#limitTo(concurrency);
       phase.endRamp("concurrency");
     }
     if (prefill !== undefined && phase.prefill !== undefined) {
@@ -328,9 +327,10 @@ class Timing implements TimingCore {
     const aheadNs = isIssuedAhead(phase.spec) ? this.#horizonNs : 0;
     // A turn of a timetable is issued ahead; elsewhere turns take arrivals, and those are.
     const turnAheadNs = phase.spec.load.kind === "timetable" ? aheadNs : 0;
-    for (const member of this.#members.values()) {
-      const turnNs = member.waiting.nextReadyNs - turnAheadNs;
-      if (member.isReachable && turnNs > this.#now) wakeNs = Math.min(wakeNs, turnNs);
+    for (const { waiting, isReachable } of this.#members.values()) {
+      const turnNs = waiting.nextReadyNs - turnAheadNs;
+      if (isReachable && turnNs > this.#now) wakeNs = Math.min(wakeNs, turnNs);
+      if (waiting.nextSilentNs > this.#now) wakeNs = Math.min(wakeNs, waiting.nextSilentNs);
     }
     if (phase.isPaused) return wakeNs;
     const issueNs = phase.draws.nextDrawNs - aheadNs;
@@ -440,39 +440,63 @@ class Timing implements TimingCore {
       if (use === "sent") completed++;
       // What a phase that issues nothing more had in flight leads to nothing.
       if (credit.phase !== this.#phase?.spec.index) continue;
-      if (hasNextTurn(credit)) member.continuing--;
-      if (use === "unused") this.#givenBack(member, credit);
-      else if (hasNextTurn(credit)) this.#turnSent(member, credit, sessionOver, now);
+      const leadsOn = this.#phase.leadsOn(credit);
+      if (leadsOn) member.continuing--;
+      if (use === "unused") this.#givenBack(member, credit, now);
+      else if (leadsOn) this.#turnSent(member, credit, sessionOver, now);
     }
     if (completed > 0) member.standby.completed(completed, now);
   }
 
   #turnSent(member: Member, credit: Credit, sessionOver: boolean, now: number): void {
-    const phase = this.#phase as PhaseRun;
+    const { draws } = this.#phase as PhaseRun;
     if (sessionOver || member.limit === 0) {
-      phase.draws.abandon(credit.turns - credit.turn - 1, 0);
+      this.#endSession(member, { credit, unplayed: credit.turn + 1, unbegun: credit.turn }, now);
       return;
     }
-    if (!phase.draws.canContinue) return;
-    member.waiting.add({ readyNs: phase.draws.readyNs(credit, now), credit, isRedraw: false });
+    if (draws.trees !== undefined) for (const previous of draws.trees.played(credit)) this.#goOn(member, previous, now);
+    else if (draws.canContinue) member.waiting.add(draws.waitingAfter(credit, now));
   }
 
-  #givenBack(member: Member, credit: Credit): void {
+  #givenBack(member: Member, credit: Credit, now: number): void {
     const { draws } = this.#phase as PhaseRun;
     if (draws.isStopped) return;
-    if (credit.turn === 0) draws.redraw(credit);
-    else if (member.limit === 0) this.#abandonRedraw(credit);
+    if (credit.turn === 0 && credit.parentSession === undefined) draws.redraw(credit);
+    else if (member.limit === 0) this.#abandonRedraw(member, credit, now);
     else member.waiting.add({ readyNs: 0, credit, isRedraw: true });
   }
 
-  #abandonRedraw(credit: Credit): void {
-    this.#phase?.draws.abandon(credit.turns - credit.turn, credit.countsTowardTarget ? 1 : 0);
+  /** The turn after this one may be played at the member, where its session is. */
+  #goOn(member: Member, previous: Credit, now: number): void {
+    const { draws } = this.#phase as PhaseRun;
+    const hasPlace = !member.isLost && member.limit > 0;
+    if (!hasPlace || !draws.canContinue) this.#endSession(member, { ...afterPlayed(previous), isWanted: !hasPlace }, now);
+    else member.waiting.add(draws.waitingAfter(previous, now));
   }
 
-  #abandonWaiting(member: Member): void {
-    for (const waiting of member.waiting.end("all")) {
-      if (waiting.isRedraw) this.#abandonRedraw(waiting.credit);
-      else this.#phase?.draws.abandon(turnsLeft(waiting), 0);
+  #endSession(member: Member, { credit, unplayed, unbegun, drawn = 0, isWanted = true }: SessionEnd, now: number): void {
+    const { draws } = this.#phase as PhaseRun;
+    if (draws.trees === undefined) {
+      if (isWanted && credit.turns > unplayed) draws.abandon(credit.turns - unplayed, drawn);
+      return;
+    }
+    const { turns, sessions, released } = draws.trees.end(credit.sessionId, unplayed, unbegun);
+    if (isWanted && sessions > 0) draws.abandon(turns, drawn, sessions);
+    if (released !== undefined) this.#goOn(member, released, now);
+  }
+
+  #abandonRedraw(member: Member, credit: Credit, now: number): void {
+    const { turn } = credit;
+    this.#endSession(member, { credit, unplayed: turn, unbegun: turn, drawn: credit.countsTowardTarget ? 1 : 0 }, now);
+  }
+
+  /** Ends the sessions that wait at a member, and those that only waited for them. */
+  #endWaiting(member: Member, which: "all" | "undrawn", now: number): void {
+    for (let ended = member.waiting.end(which); ended.length > 0; ended = member.waiting.end(which)) {
+      for (const { credit, isRedraw } of ended) {
+        if (isRedraw) this.#abandonRedraw(member, credit, now);
+        else this.#endSession(member, { ...afterPlayed(credit), isWanted: which === "all" }, now);
+      }
     }
   }
 
@@ -481,13 +505,14 @@ class Timing implements TimingCore {
     const { workerId, incarnation } = member.link;
     this.#members.delete(workerId);
     this.#lostIncarnations.add(incarnation);
+    member.isLost = true;
     const lost = this.#ledger.lose(member.holder);
     for (const credit of lost) {
       this.#prefill.freed(credit.id);
       if (credit.phase !== this.#phase?.spec.index) continue;
-      if (hasNextTurn(credit)) this.#phase.draws.abandon(credit.turns - credit.turn - 1, 0);
+      this.#endSession(member, { credit, unplayed: credit.turn + 1, unbegun: credit.turn }, now);
     }
-    this.#abandonWaiting(member);
+    this.#endWaiting(member, "all", now);
     const streamId = member.link.fence(reason);
     if (streamId !== undefined) {
       this.#streams.delete(streamId);
@@ -503,19 +528,23 @@ class Timing implements TimingCore {
     const members = [...this.#members.values()];
     for (const member of members) member.isReachable = member.link.isReachable(now);
     const phase = this.#phase;
-    if (phase !== undefined) this.#concurrency = phase.followRamps(now) ?? this.#concurrency;
-    this.#distribute(members);
-    for (const finishing of this.#finishing) this.#goOn(finishing, now);
+    const level = phase?.followRamps(now);
+    if (level !== undefined) this.#limitTo(level);
+    this.#distribute(members, now);
+    for (const finishing of this.#finishing) this.#takeSteps(finishing, now);
     if (this.#finishing.length > 0) this.#finishing = this.#finishing.filter(({ stage }) => stage !== "returned");
     if (phase === undefined) return;
     const isIssuing = !phase.isSent && !phase.draws.isStopped && !phase.isTimeUp(now);
-    if (isIssuing && !phase.isPaused) this.#issue(phase, members, now);
-    this.#goOn(phase, now);
+    if (isIssuing && !phase.isPaused) {
+      do this.#issue(phase, members, now);
+      while (this.#passSilent(phase, members, now));
+    }
+    this.#takeSteps(phase, now);
     for (const member of members) if (member.wantedRecall !== undefined) this.#recallWanted(phase, member, member.wantedRecall);
   }
 
   /** Takes the steps of a phase that are due. */
-  #goOn(phase: PhaseRun, now: number): void {
+  #takeSteps(phase: PhaseRun, now: number): void {
     for (let step = this.#nextStep(phase, now); step !== undefined; step = this.#nextStep(phase, now)) {
       this.#take(step, phase, now);
       if (step.kind === "shun_holders" || step.kind === "shun_busy") break;
@@ -523,11 +552,33 @@ class Timing implements TimingCore {
     this.#stages.set(phase.spec.index, phase.stage);
   }
 
-  #distribute(members: readonly Member[]): void {
+  /** What the load bounds: trees where sessions that begin others hold places, since a place says nothing of how many go on in it. */
+  #limitTo(concurrency: number): void {
+    const { spec, draws } = this.#phase as PhaseRun;
+    const isOfTrees = draws.trees !== undefined && placeHolderOf(spec.load) === "session";
+    if (isOfTrees && draws.trees !== undefined) draws.trees.limit = concurrency;
+    this.#concurrency = isOfTrees ? Number.POSITIVE_INFINITY : concurrency;
+  }
+
+  /** Passes the turns that send nothing and are due. Returns whether there were any. */
+  #passSilent({ draws: { trees } }: PhaseRun, members: readonly Member[], now: number): boolean {
+    if (trees === undefined) return false;
+    let hasPassed = false;
+    for (const member of members) {
+      for (let silent = member.waiting.takeSilent(now); silent !== undefined; silent = member.waiting.takeSilent(now)) {
+        hasPassed = true;
+        for (const previous of trees.played({ ...silent.credit, turn: silent.credit.turn + 1 }))
+          this.#goOn(member, previous, now);
+      }
+    }
+    return hasPassed;
+  }
+
+  #distribute(members: readonly Member[], now: number): void {
     const isUnlimited = this.#concurrency === Number.POSITIVE_INFINITY;
     const tell = (member: Member, limit: number) => {
       member.link.send({ kind: "slots", limit, epoch: member.slots.tell(limit) });
-      if (limit === 0) this.#abandonWaiting(member);
+      if (limit === 0) this.#endWaiting(member, "all", now);
     };
     if (!isUnlimited) {
       distributeSlots(this.#concurrency, members, tell);
@@ -540,10 +591,11 @@ class Timing implements TimingCore {
     const { draws, prefill } = phase;
     const hasTargets = this.#options.loads !== undefined;
     const isPrefillCounted = prefill !== undefined || this.#options.wantsFirstToken === true;
-    if (!draws.canContinue) for (const member of members) member.waiting.end("undrawn");
+    if (!draws.canContinue) for (const member of members) this.#endWaiting(member, "undrawn", now);
+    const begun = (member: Member, child: Credit) => this.#goOn(member, child, now);
     const issue = (member: Member, draft: Draft) => {
       const credit = this.#ledger.issue(member.holder, draft);
-      if (hasNextTurn(credit)) member.continuing++;
+      if (phase.leadsOn(credit)) member.continuing++;
       if (isPrefillCounted) this.#prefill.taken(credit.id);
       if (hasTargets) member.metTargets.met(credit.targetIndex);
       member.toSend.push(credit);
@@ -551,7 +603,7 @@ class Timing implements TimingCore {
     const drop = () => void this.#ledger.drop(phase.spec.index);
     // A little further than needed, so that arrivals go out in groups and timing is not woken for each.
     const horizonNs = this.#horizonNs * 1.1;
-    issueDue({ draws, members, prefill, issue, drop, horizonNs, hasTargets }, now);
+    issueDue({ draws, members, prefill, issue, drop, begun, horizonNs, hasTargets }, now);
     for (const member of members) {
       if (member.toSend.length > 0) member.link.send({ kind: "issue", credits: member.toSend.splice(0) });
     }
@@ -559,7 +611,7 @@ class Timing implements TimingCore {
   }
 
   #recallIdle(phase: PhaseRun, members: readonly Member[]): void {
-    if (phase.spec.load.kind !== "closed") return;
+    if (phase.spec.load.kind !== "closed" || this.#concurrency === Number.POSITIVE_INFINITY) return;
     let freeSlots = 0;
     const by = placeHolderOf(phase.spec.load);
     for (const member of members) if (member.isReachable) freeSlots += Math.max(0, member.limit - member.occupancy(by));
@@ -706,6 +758,20 @@ function hasIssued({ holder }: Member, { spec }: PhaseRun): boolean {
   return false;
 }
 
-function hasNextTurn(credit: Credit): boolean {
-  return credit.turn + 1 < credit.turns;
+/** From where on a session does not go on. */
+interface SessionEnd {
+  readonly credit: Credit;
+  /** The first turn that is not played. */
+  readonly unplayed: number;
+  /** The first turn after which nothing is begun. */
+  readonly unbegun: number;
+  /** Of its turns that have used up count and will not be sent. Default 0. */
+  readonly drawn?: number;
+  /** Without this end more would have been played. Default true; false when the count is used up. */
+  readonly isWanted?: boolean;
+}
+
+/** The end of a session whose turn came back, and nothing after it is played. */
+function afterPlayed(credit: Credit): SessionEnd {
+  return { credit, unplayed: credit.turn + 1, unbegun: credit.turn + 1 };
 }

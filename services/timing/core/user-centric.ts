@@ -4,7 +4,7 @@
  * Whoever is done is replaced on an absolute schedule, whatever the answers did.
  */
 import { AssayError } from "../../common/errors.ts";
-import type { DatasetShape } from "./dataset-shape.ts";
+import { type DatasetShape, rootAt, rootCount } from "./dataset-shape.ts";
 import { EarliestFirst } from "./earliest-first.ts";
 import type { Conversations, Load } from "./phase.ts";
 
@@ -89,10 +89,11 @@ export function initialUsers(users: number, turns: number): readonly User[] {
   return initial.sort((a, b) => a.step - b.step);
 }
 
-function meanTurns({ conversations, turnsOf }: DatasetShape): number {
+function meanTurns(dataset: DatasetShape): number {
+  const count = rootCount(dataset);
   let turns = 0;
-  for (let conversation = 0; conversation < conversations; conversation++) turns += turnsOf(conversation);
-  return turns / conversations;
+  for (let nth = 0; nth < count; nth++) turns += dataset.turnsOf(rootAt(dataset, nth));
+  return turns / count;
 }
 
 /** Smallest step above 1 that meets every one of n places, going round; 1 where there is none. */

@@ -49,7 +49,7 @@ export class Holdings {
   /** Gives back what of the phase is in scope and not fired; returns it. */
   recall(phase: number, scope: RecallScope, firstTurnsOnly: boolean): Credit[] {
     const candidates = this.#credits().filter((credit) => {
-      if (credit.phase !== phase || (firstTurnsOnly && credit.turn > 0)) return false;
+      if (credit.phase !== phase || (firstTurnsOnly && isUnderWay(credit))) return false;
       return scope.kind !== "due_after" || credit.dueNs > scope.dueAfterNs;
     });
     // Latest due first; of those that are due at the same time, the latest drawn.
@@ -74,7 +74,7 @@ export class Holdings {
   }
 
   #queueReady(credit: Credit): void {
-    const queue = credit.turn > 0 ? this.#continuing : this.#starting;
+    const queue = isUnderWay(credit) ? this.#continuing : this.#starting;
     queue.push(credit);
   }
 
@@ -86,4 +86,9 @@ export class Holdings {
     const isHeld = (credit: Credit) => !returned.has(credit);
     for (const queue of [this.#continuing, this.#starting, this.#due]) queue.keep(isHeld);
   }
+}
+
+/** Only this worker can play it. */
+function isUnderWay({ turn, parentSession }: Credit): boolean {
+  return turn > 0 || parentSession !== undefined;
 }

@@ -10,7 +10,7 @@ import { PhaseDraws, type PhaseSpec } from "../../../services/timing/core/phase.
 import { PhaseRun } from "../../../services/timing/core/phase-run.ts";
 import { PrefillSlots } from "../../../services/timing/core/prefill-slots.ts";
 import { planTailRecall } from "../../../services/timing/core/recall.ts";
-import { turnsLeft, WaitingSessions } from "../../../services/timing/core/sessions.ts";
+import { WaitingSessions } from "../../../services/timing/core/sessions.ts";
 import { distributeSlots, WorkerSlots } from "../../../services/timing/core/slots.ts";
 import { planStandby, Standby } from "../../../services/timing/core/standby.ts";
 import { TargetLoads } from "../../../services/timing/core/targets.ts";
@@ -266,9 +266,7 @@ describe("waiting sessions", () => {
     expect(waiting.nextReadyNs).to.equal(20);
   });
 
-  it("tell how many turns are left when they end: a turn that came back unused is one of them", () => {
-    expect(turnsLeft({ readyNs: 0, credit: credit(1), isRedraw: false })).to.equal(3);
-    expect(turnsLeft({ readyNs: 0, credit: credit(1), isRedraw: true })).to.equal(4);
+  it("keep what was drawn before where only what was not is to end", () => {
     const waiting = new WaitingSessions();
     waiting.add({ readyNs: 0, credit: credit(1), isRedraw: true });
     waiting.add({ readyNs: 0, credit: credit(2), isRedraw: false });

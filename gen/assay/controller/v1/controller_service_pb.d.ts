@@ -651,6 +651,16 @@ export declare type DatasetHandle = Message<"assay.controller.v1.DatasetHandle">
   turnTimestamps: Uint8Array;
 
   /**
+   * Conversations that begin others, varints: for each the conversation, flags (1: its turns send nothing; 2: its pauses are drawn
+   * anew for each session, and 3 varints say how: sigma in 1e-6, least and greatest in microseconds plus 1, 0 for none), the number of
+   * branches, and for each of these the turn after which it begins plus 1, twice the turn that waits for it (0: none) plus 1 for a
+   * fork, the number of children, and their conversations. Empty: none branches. Whoever is no child is drawn.
+   *
+   * @generated from field: bytes branches = 20;
+   */
+  branches: Uint8Array;
+
+  /**
    * Weight of each conversation in weighted draws, above 0; empty: all the same.
    *
    * @generated from field: repeated float weights = 25;

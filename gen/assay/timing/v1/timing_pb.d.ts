@@ -97,7 +97,7 @@ export declare type Credit = Message<"assay.timing.v1.Credit"> & {
   maxOutputTokens: number;
 
   /**
-   * Session that this one was forked from or joins, plus 1; 0: none.
+   * Session that began this one, plus 1; 0: none.
    *
    * @generated from field: uint64 parent_session = 12;
    */
@@ -123,6 +123,27 @@ export declare type Credit = Message<"assay.timing.v1.Credit"> & {
    * @generated from field: double issued_ns = 15;
    */
   issuedNs: number;
+
+  /**
+   * Sessions above this one; 0: it was drawn itself.
+   *
+   * @generated from field: uint32 agent_depth = 16;
+   */
+  agentDepth: number;
+
+  /**
+   * Of a first turn: turn of the parent, plus 1, up to which the session begins with what was said, the answer included; 0: with nothing.
+   *
+   * @generated from field: uint32 forked_at = 17;
+   */
+  forkedAt: number;
+
+  /**
+   * Sessions that begin with what has been said when this turn is over: the worker keeps it for so many; 0: none.
+   *
+   * @generated from field: uint32 forks = 18;
+   */
+  forks: number;
 };
 
 /**

@@ -610,7 +610,7 @@ export declare type Recall = Message<"assay.timing.v1.Recall"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Only first turns of their sessions.
+   * Only first turns, of sessions that no other one began.
    *
    * @generated from field: bool is_first_turns_only = 6;
    */

@@ -23,6 +23,8 @@ export interface PlannedPhase {
   /** Conversations have 1 to so many turns. */
   readonly maxTurns: number;
   readonly turnDelayMs: number;
+  /** Conversations begin others. */
+  readonly isBranching: boolean;
   readonly isSeamless: boolean;
 }
 
@@ -159,6 +161,10 @@ export function isSchedule(load: PlannedPhase["load"]): boolean {
   return load === "schedule" || load === "schedule_ceiling";
 }
 
+export function isTimetable({ load }: Pick<PlannedPhase, "load">): boolean {
+  return timetables.some((timetable) => timetable === load);
+}
+
 /** Arrivals by a rate that can be changed. */
 export function hasRate(load: PlannedPhase["load"] | undefined): boolean {
   return load === "open" || load === "ceiling_queue" || load === "ceiling_drop";
@@ -167,6 +173,11 @@ export function hasRate(load: PlannedPhase["load"] | undefined): boolean {
 /** Requests at once are bounded. */
 export function isBounded(load: PlannedPhase["load"]): boolean {
   return load !== "open" && load !== "schedule" && load !== "users";
+}
+
+/** And so the target sees no more; trees of sessions do not bound it. */
+export function isBoundedAtTarget({ load, isBranching, unit }: PlannedPhase): boolean {
+  return isBounded(load) && !(isBranching && unit === "session");
 }
 
 function randomPhase(random: Random): PlannedPhase {
@@ -190,6 +201,7 @@ function randomPhase(random: Random): PlannedPhase {
     graceMs: pick([0, 300, 4_000]),
     maxTurns,
     turnDelayMs: pick([0, 0, 30]),
+    isBranching: random() < 0.3,
     isSeamless: random() < 0.5,
   };
 }

@@ -26,8 +26,18 @@ import { createTimingCore, type PhaseReport, type TimingCore } from "../../../..
 import { userCentricLoad } from "../../../../services/timing/core/user-centric.ts";
 import { type CreditWorker, createCreditWorker } from "../../../../services/worker/core/credit-worker.ts";
 import { Outbox } from "../../../../services/worker/core/outbox.ts";
+import { type Branching, randomBranching } from "./branching.ts";
 import { Connection, MS, Process, type Random, Scheduler, SEC, seededRandom } from "./clockwork.ts";
-import { type Fault, hasRate, isBounded, isSchedule, type Plan, type PlannedPhase } from "./plan.ts";
+import {
+  type Fault,
+  hasRate,
+  isBounded,
+  isBoundedAtTarget,
+  isSchedule,
+  isTimetable,
+  type Plan,
+  type PlannedPhase,
+} from "./plan.ts";
 
 const RUN = "run-1";
 /** Longest that a request's socket takes to close after the worker wants it closed; with the way to the target below the lease terms' 0.9 s. */
@@ -105,6 +115,10 @@ interface PhaseTruth {
   readonly startNs: number;
   readonly wire: Set<number>;
   readonly fired: Set<number>;
+  /** Undefined: no conversation begins others. */
+  readonly branching: Branching | undefined;
+  /** Sessions that another one began, by the latter and the conversation: whether all of them are over. */
+  readonly children: Map<string, Map<number, boolean>>;
   askedTurns: number;
   concurrency: number;
   stoppedNs: number;
@@ -333,6 +347,8 @@ class World {
       startNs: this.#scheduler.nowNs,
       wire: new Set(),
       fired: new Set(),
+      branching: planned.isBranching ? randomBranching(this.#random, isTimetable(planned) ? 10 : 7, planned.maxTurns) : undefined,
+      children: new Map(),
       askedTurns: 0,
       concurrency: planned.concurrency,
       stoppedNs: Number.POSITIVE_INFINITY,
@@ -347,7 +363,7 @@ class World {
       this.#phases.push(truth);
       this.#log(() => `T: phase ${index} starts, ${JSON.stringify(planned)}`);
       if (planned.durationMs !== undefined) truth.stoppedNs = this.#timingProcess.trueAt(now + planned.durationMs * MS);
-      this.#wantAllowed(isBounded(planned.load) ? planned.concurrency : Number.POSITIVE_INFINITY);
+      this.#wantAllowed(isBoundedAtTarget(planned) ? planned.concurrency : Number.POSITIVE_INFINITY);
       this.#timing.startPhase(this.#specOf(index, planned, truth), now);
     });
   }
@@ -356,7 +372,8 @@ class World {
     const rate = planned.ratePerSec;
     const pacer = () =>
       index % 2 === 0 ? constantPacer(rate) : poissonPacer(rate, { exponential: () => -Math.log(1 - this.#random()) });
-    const timetable = this.#timetableOf(planned);
+    const { branching } = truth;
+    const timetable = this.#timetableOf(planned, branching);
     const { prefill } = planned;
     return {
       index,
@@ -372,10 +389,13 @@ class World {
       },
       graceNs: planned.durationMs === undefined ? Number.POSITIVE_INFINITY : planned.graceMs * MS,
       conversations: {
-        isMultiTurn: planned.maxTurns > 1,
+        isMultiTurn: planned.maxTurns > 1 || branching !== undefined,
+        branches: branching,
         draw: (session) => {
-          const drawn = timetable === undefined ? this.#drawnOf(planned, session) : timetable.draw(session);
-          truth.askedTurns += drawn?.turns ?? 0;
+          const drawn = timetable === undefined ? this.#drawnOf(planned, branching, session) : timetable.draw(session);
+          if (drawn !== undefined) {
+            truth.askedTurns += branching?.requestsOf(drawn.conversation, drawn.turns) ?? drawn.turns;
+          }
           return drawn;
         },
         delayNs: () => planned.turnDelayMs * MS,
@@ -383,7 +403,8 @@ class World {
     };
   }
 
-  #drawnOf(planned: PlannedPhase, session: number): ConversationDraw {
+  #drawnOf(planned: PlannedPhase, branching: Branching | undefined, session: number): ConversationDraw {
+    if (branching !== undefined) return { conversation: session % 7, turns: branching.turnsOf(session % 7) };
     return { conversation: session % 7, turns: 1 + Math.floor(this.#random() * planned.maxTurns) };
   }
 
@@ -406,10 +427,14 @@ class World {
   }
 
   /** Sessions with times of their own; undefined: the load has none. */
-  #timetableOf(planned: PlannedPhase): Pick<FixedSchedule, "load" | "draw"> | undefined {
+  #timetableOf(planned: PlannedPhase, branching: Branching | undefined): Pick<FixedSchedule, "load" | "draw"> | undefined {
     const { load, concurrency: limit, unit, ratePerSec, turnDelayMs, maxTurns } = planned;
-    if (!isSchedule(load) && load !== "users" && load !== "users_ceiling") return undefined;
-    const turns = Array.from({ length: 10 }, () => 1 + Math.floor(this.#random() * maxTurns));
+    if (!isTimetable(planned)) return undefined;
+    const roots = 10;
+    const turns = Array.from(
+      { length: branching?.size ?? roots },
+      (_, conversation) => branching?.turnsOf(conversation) ?? 1 + Math.floor(this.#random() * maxTurns),
+    );
     // Times out of order, some of them equal, and later turns with a time or a pause.
     const timesUs = turns.map((count) =>
       Array.from({ length: count }, (_, turn) => (turn > 0 && this.#random() < 0.5 ? Number.NaN : this.#timeUs())),
@@ -417,7 +442,9 @@ class World {
     const dataset: DatasetShape = {
       conversations: turns.length,
       turnsOf: (conversation) => turns[conversation]!,
-      isMultiTurn: maxTurns > 1,
+      isMultiTurn: maxTurns > 1 || branching !== undefined,
+      branches: branching,
+      roots: Uint32Array.from({ length: roots }, (_, conversation) => conversation),
       delayNs: () => turnDelayMs * MS,
       timestampUs: (conversation, turn) => timesUs[conversation]![turn]!,
       order: "sequential",
@@ -425,7 +452,7 @@ class World {
     };
     const concurrency = isBounded(load) ? limit : Number.POSITIVE_INFINITY;
     if (isSchedule(load)) return fixedSchedule(dataset, { isAutoOffset: this.#random() < 0.5, concurrency, unit });
-    const conversationOf = (user: number): number => user % turns.length;
+    const conversationOf = (user: number): number => user % roots;
     return userCentricLoad(dataset, { users: 1 + (limit % 4), ratePerSec, conversationOf, concurrency, unit });
   }
 
@@ -682,6 +709,7 @@ class World {
     if (truth.sentNs < Number.POSITIVE_INFINITY) this.#fail(`P6 credit ${id} sent after sending complete`);
     if (credit.dueNs > worker.process.now() + 1) this.#fail(`P6 credit ${id} sent before it was due`);
     this.#checkTurn(worker, credit);
+    this.#checkTrees(truth, credit);
     const request: Request = {
       credit,
       worker,
@@ -705,12 +733,59 @@ class World {
       );
   }
 
-  #checkTurn(worker: SimWorker, { phase, sessionId, turn }: Credit): void {
+  #checkTurn(worker: SimWorker, credit: Credit): void {
+    const { phase, sessionId, turn, parentSession, forkedAt } = credit;
     const key = `${phase}/${sessionId}`;
+    if (parentSession !== undefined && turn === 0) {
+      const parent = `${phase}/${parentSession}`;
+      if (forkedAt !== undefined && (worker.history.get(parent) ?? -1) < forkedAt) {
+        this.#fail(`P7 ${worker.id} forks session ${key} from turn ${forkedAt} of ${parent}, which it does not have`);
+      }
+      this.#childrenOf(credit)?.set(sessionId, false);
+    }
+    this.#checkJoin(credit);
     if (turn > 0 && worker.history.get(key) !== turn - 1) {
       this.#fail(`P7 ${worker.id} plays turn ${turn} of session ${key}, its history ends at ${worker.history.get(key)}`);
     }
     if (turn === 0 && worker.history.has(key)) this.#fail(`P7 session ${key} begins twice`);
+  }
+
+  /** Trees that have requests out are as many as the concurrency at most. */
+  #checkTrees({ branching, planned }: PhaseTruth, { phase, rootSession, sessionId }: Credit): void {
+    if (branching === undefined || this.#hasFaults || planned.unit === "request" || !isBounded(planned.load)) return;
+    const roots = new Set([rootSession ?? sessionId]);
+    for (const { requests } of this.#workers.values()) {
+      for (const { credit } of requests.values()) if (credit.phase === phase) roots.add(credit.rootSession ?? credit.sessionId);
+    }
+    if (roots.size > planned.concurrency) this.#fail(`P2 ${roots.size} trees at once, limit ${planned.concurrency}`);
+  }
+
+  /** Sessions that the parent of this credit's session began with its conversation. */
+  #childrenOf({ phase, parentSession, conversation }: Credit): Map<number, boolean> | undefined {
+    if (parentSession === undefined) return undefined;
+    const { children } = this.#phases[phase]!;
+    const key = `${parentSession}/${conversation}`;
+    const known = children.get(key) ?? new Map<number, boolean>();
+    children.set(key, known);
+    return known;
+  }
+
+  /** A turn that waits for sessions is played when all of them are over, and where nothing goes wrong there have been all. */
+  #checkJoin({ phase, conversation, sessionId, turn }: Credit): void {
+    const { branching, children } = this.#phases[phase]!;
+    const branches = branching?.of(conversation) ?? [];
+    // Of a conversation that is begun at two places a credit does not tell which one it was.
+    const isNamedOnce = (child: number) => branches.filter((branch) => branch.children.includes(child)).length === 1;
+    for (const branch of branches) {
+      if (branch.joinAt !== turn) continue;
+      for (const child of branch.children.filter(isNamedOnce)) {
+        const begun = children.get(`${sessionId}/${child}`) ?? new Map<number, boolean>();
+        const isMissing = begun.size === 0 && !this.#hasFaults && this.#plan.failureRatio === 0 && !branching?.isSilent(child);
+        if (isMissing || [...begun.values()].includes(false)) {
+          this.#fail(`P7 turn ${turn} of session ${phase}/${sessionId} does not wait for conversation ${child}`);
+        }
+      }
+    }
   }
 
   /** Its turn had to be fetched first; meanwhile the lease may have ended, or the phase. */
@@ -810,6 +885,7 @@ class World {
     const { worker, credit } = request;
     worker.requests.delete(credit.id);
     if (!sessionOver) worker.history.set(`${credit.phase}/${credit.sessionId}`, credit.turn);
+    if (sessionOver || credit.turn + 1 === credit.turns) this.#childrenOf(credit)?.set(credit.sessionId, true);
     worker.outbox.add([{ phase: credit.phase, creditId: credit.id, worker: worker.id }], 1 + Math.floor(this.#random() * 12));
     worker.core.requestEnded(credit.id, { sessionOver }, worker.process.now());
     if (worker.isFlushing) return;
@@ -1058,7 +1134,7 @@ class World {
           const truth = this.#phases.at(-1);
           if (truth === undefined || !isBounded(truth.planned.load) || truth.returnedNs < Number.POSITIVE_INFINITY) return;
           if (!this.#adjust({ concurrency: fault.concurrency }, now)) return;
-          this.#wantAllowed(fault.concurrency);
+          if (isBoundedAtTarget(truth.planned)) this.#wantAllowed(fault.concurrency);
         });
         return;
       case "set_rate":
