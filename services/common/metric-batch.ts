@@ -43,10 +43,13 @@ const field = {
   finishReason: 32,
   tokenSource: 33,
   recordProcessorId: 34,
+  parentSession: 36,
+  rootSession: 37,
   hasUsageMismatch: 38,
   isStreamIgnored: 39,
   requestedOutputTokens: 40,
   raw: 41,
+  agentDepth: 42,
 } as const;
 
 /** Field numbers of RawAnswer. */
@@ -110,6 +113,9 @@ function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: 
   wire.uint(field.turn, record.turn);
   wire.uint(field.session, record.sessionId);
   wire.uint(field.index, record.sessionNum);
+  wire.uint(field.parentSession, record.parentSession === undefined ? 0 : record.parentSession + 1);
+  wire.uint(field.rootSession, record.rootSession === undefined ? 0 : record.rootSession + 1);
+  wire.uint(field.agentDepth, record.agentDepth);
   wire.uint(field.target, record.targetIndex);
   wire.double(field.dueNs, record.dueNs);
   wire.double(field.issuedNs, record.issuedNs);
@@ -172,6 +178,9 @@ export class MetricBatchReader {
     let turn = 0;
     let sessionId = 0;
     let sessionNum = 0;
+    let parentSession = 0;
+    let rootSession = 0;
+    let agentDepth = 0;
     let targetIndex = 0;
     let dueNs = 0;
     let issuedNs = 0;
@@ -223,6 +232,15 @@ export class MetricBatchReader {
           break;
         case field.index:
           sessionNum = reader.varint();
+          break;
+        case field.parentSession:
+          parentSession = reader.varint();
+          break;
+        case field.rootSession:
+          rootSession = reader.varint();
+          break;
+        case field.agentDepth:
+          agentDepth = reader.varint();
           break;
         case field.target:
           targetIndex = reader.varint();
@@ -329,6 +347,9 @@ export class MetricBatchReader {
       turn,
       sessionId,
       sessionNum,
+      parentSession: parentSession === 0 ? undefined : parentSession - 1,
+      rootSession: rootSession === 0 ? undefined : rootSession - 1,
+      agentDepth,
       requestId,
       correlationId,
       workerId,

@@ -38,6 +38,12 @@ export interface RecordIdentity {
   readonly sessionId: number;
   /** Ordinal of the draw within its phase, from 0. */
   readonly sessionNum: number;
+  /** The session that began this one; undefined: it was drawn itself. */
+  readonly parentSession: number | undefined;
+  /** The first one of those above it; undefined: there are none. */
+  readonly rootSession: number | undefined;
+  /** How many there are above it. */
+  readonly agentDepth: number;
   /** `X-Request-ID` of the request. */
   readonly requestId: string;
   /** `X-Correlation-ID` of the request: the same for all turns of a session. */

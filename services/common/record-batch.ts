@@ -41,8 +41,11 @@ const field = {
   reads: 29,
   payload: 30,
   parts: 31,
+  parentSession: 33,
+  rootSession: 34,
   workerId: 36,
   inputText: 37,
+  agentDepth: 38,
 } as const;
 
 /** A record's numbers and short strings take less than this; its strings, stamps and payload come on top. */
@@ -96,6 +99,9 @@ function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
   wire.uint(field.turn, record.turn);
   wire.uint(field.session, record.sessionId);
   wire.uint(field.index, record.sessionNum);
+  wire.uint(field.parentSession, record.parentSession === undefined ? 0 : record.parentSession + 1);
+  wire.uint(field.rootSession, record.rootSession === undefined ? 0 : record.rootSession + 1);
+  wire.uint(field.agentDepth, record.agentDepth);
   wire.uint(field.target, record.targetIndex);
   wire.double(field.dueNs, record.dueNs);
   wire.double(field.issuedNs, record.issuedNs);
@@ -155,6 +161,9 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   let turn = 0;
   let sessionId = 0;
   let sessionNum = 0;
+  let parentSession = 0;
+  let rootSession = 0;
+  let agentDepth = 0;
   let targetIndex = 0;
   let dueNs = 0;
   let issuedNs = 0;
@@ -202,6 +211,15 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
         break;
       case field.index:
         sessionNum = reader.varint();
+        break;
+      case field.parentSession:
+        parentSession = reader.varint();
+        break;
+      case field.rootSession:
+        rootSession = reader.varint();
+        break;
+      case field.agentDepth:
+        agentDepth = reader.varint();
         break;
       case field.target:
         targetIndex = reader.varint();
@@ -295,6 +313,9 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
     turn,
     sessionId,
     sessionNum,
+    parentSession: parentSession === 0 ? undefined : parentSession - 1,
+    rootSession: rootSession === 0 ? undefined : rootSession - 1,
+    agentDepth,
     requestId,
     correlationId,
     workerId: workerId === "" ? origin.workerId : workerId,

@@ -108,6 +108,9 @@ export const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
   turn: ["turn"],
   session: ["session_id"],
   index: ["session_num"],
+  parent_session: ["parent_session"],
+  root_session: ["root_session"],
+  agent_depth: ["agent_depth"],
   target: ["target"],
   due_ns: ["due_ns"],
   issued_ns: ["issued_ns"],
@@ -147,6 +150,8 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
   const count = (column: string): bigint => BigInt(number(column));
   const isSet = (column: string): boolean => number(column) === 1;
   const maybe = (column: string): number | undefined => (typeof row[column] === "number" ? row[column] : undefined);
+  // Of a session, plus 1; 0: there is none.
+  const above = (column: string): bigint => BigInt((maybe(column) ?? -1) + 1);
   const firstByteNs = maybe("first_byte_ns");
   const connectNs = maybe("connect_ns");
   const cancelledNs = maybe("cancelled_ns");
@@ -158,6 +163,9 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
     turn: number("turn"),
     session: count("session_id"),
     index: count("session_num"),
+    parentSession: above("parent_session"),
+    rootSession: above("root_session"),
+    agentDepth: number("agent_depth"),
     target: number("target"),
     dueNs: number("due_ns"),
     issuedNs: number("issued_ns"),

@@ -13,6 +13,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { replyOf } from "../common/session-history.ts";
 import type { RequestBody } from "./bodies.ts";
+import { ForkPoints, type Said } from "./fork-points.ts";
 import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
 import type { ConnectionFacts, Exchange, ResponseHandler, Transport } from "./transport/transport.ts";
@@ -40,6 +41,8 @@ export interface SenderOptions {
   onEnded(creditId: number, outcome: { readonly sessionOver: boolean }): void;
   /** Asked right before a request is written, which may be long after `send`: its connection had to be opened. Absent: always. */
   mayWrite?(creditId: number): boolean;
+  /** The id of a session that others build on or that builds on others, which these can tell, too. Absent: any id. */
+  readonly correlationIdOf?: ((phase: number, session: number) => string) | undefined;
   /** For whoever wants to know when the first content of an answer has come. Absent: nobody does. */
   readonly firstContent?: {
     /** Asked once for each request, when it is made. */
@@ -67,12 +70,11 @@ export interface Legacy {
 }
 
 const nothing: readonly string[] = [];
+const nothingSaid: Said = { history: [], historyTokens: 0 };
 
-/** What a session has said so far. */
-interface Session {
+interface Session extends Said {
   readonly correlationId: string;
   history: ChatMessage[];
-  /** What the dataset counted of the history. */
   historyTokens: number;
 }
 
@@ -81,6 +83,7 @@ export class Sender {
   private readonly slabs = new SlabPool();
   private readonly open = new Map<number, Request>();
   private readonly sessions = new Map<string, Session>();
+  private readonly forkPoints = new ForkPoints();
   private sent = 0;
 
   constructor(options: SenderOptions) {
@@ -98,12 +101,21 @@ export class Sender {
 
   /** Messages of the session before a turn. */
   historyOf(credit: Credit): readonly ChatMessage[] {
-    return this.sessions.get(sessionKey(credit))?.history ?? [];
+    return this.saidBefore(credit)?.history ?? [];
   }
 
   /** Tokens of the history as the dataset counted them; the answers are not among them. */
   historyTokensOf(credit: Credit): number {
-    return this.sessions.get(sessionKey(credit))?.historyTokens ?? 0;
+    return this.saidBefore(credit)?.historyTokens ?? 0;
+  }
+
+  /** Whether there is what the session of a first turn is to begin with. */
+  hasForkPoint(credit: Credit): boolean {
+    return credit.forkedAt === undefined || this.forkPoints.find(credit) !== undefined;
+  }
+
+  private saidBefore(credit: Credit): Said | undefined {
+    return credit.forkedAt === undefined ? this.sessions.get(sessionKey(credit)) : this.forkPoints.find(credit);
   }
 
   /** The session begins anew. */
@@ -170,13 +182,22 @@ export class Sender {
   }
 
   sessionOf(credit: Credit): Session {
-    if (credit.turns === 1) return { correlationId: randomUUID(), history: [], historyTokens: 0 };
     const key = sessionKey(credit);
-    const known = this.sessions.get(key);
+    const known = credit.turns === 1 ? undefined : this.sessions.get(key);
     if (known !== undefined) return known;
-    const made: Session = { correlationId: randomUUID(), history: [], historyTokens: 0 };
-    this.sessions.set(key, made);
+    const { history, historyTokens } = this.takeForkPoint(credit);
+    const correlationId = this.options.correlationIdOf?.(credit.phase, credit.sessionId) ?? randomUUID();
+    const made: Session = { correlationId, history: [...history], historyTokens };
+    if (credit.turns > 1) this.sessions.set(key, made);
     return made;
+  }
+
+  /** What a session begins with; nothing where it is no fork. */
+  private takeForkPoint(credit: Credit): Said {
+    const said = credit.forkedAt === undefined ? undefined : this.forkPoints.find(credit);
+    if (said === undefined) return nothingSaid;
+    this.forkPoints.begun(credit);
+    return said;
   }
 
   get clock(): SuiteClock {
@@ -224,6 +245,9 @@ export class Sender {
       turn: credit.turn,
       sessionId: credit.sessionId,
       sessionNum: credit.index,
+      parentSession: credit.parentSession,
+      rootSession: credit.rootSession,
+      agentDepth: credit.agentDepth ?? 0,
       requestId: request.requestId,
       correlationId: request.session.correlationId,
       workerId,
@@ -254,7 +278,9 @@ export class Sender {
     });
     const isGood = error === undefined && request.status >= 200 && request.status < 300;
     const goesOn = request.legacy === undefined || this.extendHistory(request, request.legacy, isGood);
-    const sessionOver = credit.turn + 1 < credit.turns ? !goesOn : !isGood;
+    const { forks = 0 } = credit;
+    const sessionOver = credit.turn + 1 < credit.turns || forks > 0 ? !goesOn : !isGood;
+    if (forks > 0 && !sessionOver) this.forkPoints.keep(credit, request.session);
     if (sessionOver || credit.turn + 1 >= credit.turns) this.endSession(credit);
     this.slabs.giveBack(slab);
     this.options.onEnded(credit.id, { sessionOver });

@@ -19,6 +19,7 @@ import type { PhaseHistograms } from "../common/observe/counting.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { readHostLimits } from "../common/read-host-limits.ts";
 import { answeringCalls } from "../common/session-history.ts";
+import { sessionUuid } from "../common/session-uuid.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
@@ -104,6 +105,7 @@ export class WorkerRun {
       workerId,
       clock,
       wallOffsetNs,
+      ...(dataset.branches.length > 0 && { correlationIdOf: (...session) => sessionUuid(runId, ...session) }),
       onRecord: (record) => this.keep(record),
       onEnded: (creditId, outcome) => this.credits.ended(creditId, outcome),
       mayWrite: (creditId) => this.credits.mayWrite(creditId),
@@ -234,8 +236,15 @@ export class WorkerRun {
     const { bodies } = this.path;
     const override = credit.maxOutputTokensOverride;
     const turn = this.marked(credit, given);
-    if (turn.resetsHistory) this.sender.forget(credit);
-    const hasHistory = credit.turn > 0 && !turn.isSelfContained;
+    const hasForks = (credit.forks ?? 0) > 0;
+    // Who builds on a turn that was sent alone builds on it alone.
+    if (turn.resetsHistory || (turn.isSelfContained && hasForks)) this.sender.forget(credit);
+    if (!this.sender.hasForkPoint(credit)) {
+      const message = `what session ${credit.parentSession} has said up to turn ${credit.forkedAt} is not known to this worker`;
+      this.sender.failUnsent(credit, requestError("unsendable", "send", message));
+      return;
+    }
+    const hasHistory = hasPast(credit) && !turn.isSelfContained;
     const history = hasHistory ? this.sender.historyOf(credit) : [];
     const historyTokens = hasHistory ? this.sender.historyTokensOf(credit) : 0;
     const made =
@@ -245,16 +254,17 @@ export class WorkerRun {
     if ("error" in made) this.sender.failUnsent(credit, made.error);
     else {
       // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
-      const isRepeated = !turn.isSelfContained && credit.turn + 1 < credit.turns;
+      const isRepeated = hasForks || (!turn.isSelfContained && credit.turn + 1 < credit.turns);
       const messages = isRepeated ? answeringCalls(messagesOf(turn), history) : [];
       this.sender.send(credit, made.body, isRepeated ? { messages, hasAnswer: !turn.bringsAnswers } : undefined);
     }
   }
 
-  /** With the session's marker where the run wants one and no history has it already. */
+  /** With the marker of the session, and of those that it began, where the run wants one and no history has it already. */
   private marked(credit: Credit, turn: Turn): Turn {
-    if (this.cacheBust === "none" || (credit.turn > 0 && !turn.isSelfContained && !turn.resetsHistory)) return turn;
-    return withMarker(turn, this.cacheBust, sessionMarker(Number(this.spec.randomSeed ?? 0n), credit.phase, credit.sessionId));
+    if (this.cacheBust === "none" || (hasPast(credit) && !turn.isSelfContained && !turn.resetsHistory)) return turn;
+    const { phase, sessionId, rootSession = sessionId } = credit;
+    return withMarker(turn, this.cacheBust, sessionMarker(Number(this.spec.randomSeed ?? 0n), phase, rootSession));
   }
 
   /** Ends requests in flight, and fired credits whose request has not been made. */
@@ -310,4 +320,9 @@ export class WorkerRun {
       firstTurnsUs: isScheduled ? firstTurnsUs(dataset) : new Float64Array(0),
     });
   }
+}
+
+/** Something was said before the turn. */
+function hasPast({ turn, forkedAt }: Credit): boolean {
+  return turn > 0 || forkedAt !== undefined;
 }

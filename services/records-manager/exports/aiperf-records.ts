@@ -6,6 +6,7 @@
 import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
 import type { ListMetric, MetricUnit, RecordMetric } from "../../../metrics/metric.ts";
 import { decodeStamps } from "../../common/chunk-stamps.ts";
+import { sessionUuid } from "../../common/session-uuid.ts";
 import type { PhaseRow } from "../store/run-reader.ts";
 import { aiperfError } from "./aiperf-error.ts";
 import type { Exporter } from "./exporter.ts";
@@ -15,11 +16,13 @@ import { sessionId } from "./session-id.ts";
 export const aiperfRecords: Exporter = ({ reader }, text) => {
   const ends = phaseEnds(reader.phases());
   const names = reader.conversationNames();
+  const { runId } = reader.run();
   for (const page of reader.pages([...COLUMNS, ...METRICS.map((metric) => metric.tag)], { pageRows: PAGE_ROWS })) {
     for (const values of page) {
       const row = rowOf(values);
       const phase = ends.get(row.phase);
-      if (phase !== undefined) text(lineOf(row, sessionId(row.conversation, names), phase, values));
+      const place = { conversationId: sessionId(row.conversation, names), runId };
+      if (phase !== undefined) text(lineOf(row, place, phase, values));
     }
   }
 };
@@ -39,6 +42,9 @@ const COLUMNS = [
   "conversation",
   "turn",
   "session_num",
+  "parent_session",
+  "root_session",
+  "agent_depth",
   "request_id",
   "correlation_id",
   "worker_id",
@@ -64,6 +70,9 @@ interface RequestRow {
   readonly conversation: number;
   readonly turn: number;
   readonly sessionNum: number;
+  readonly parentSession: number | null;
+  readonly rootSession: number | null;
+  readonly agentDepth: number;
   readonly requestId: string;
   readonly correlationId: string;
   readonly workerId: string;
@@ -88,22 +97,25 @@ function rowOf(values: readonly unknown[]): RequestRow {
     conversation: values[2] as number,
     turn: values[3] as number,
     sessionNum: values[4] as number,
-    requestId: values[5] as string,
-    correlationId: values[6] as string,
-    workerId: values[7] as string,
-    recordProcessorId: values[8] as string,
-    issuedNs: values[9] as number,
-    sentNs: values[10] as number,
-    wallOffsetNs: values[11] as number,
-    firstByteNs: values[12] as number | null,
-    endNs: values[13] as number,
-    status: values[14] as number,
-    errorCode: values[15] as string | null,
-    errorPhase: values[16] as string | null,
-    errorMessage: values[17] as string | null,
-    isCancelled: values[18] === 1,
-    cancelledNs: values[19] as number | null,
-    contentStamps: values[20] as Uint8Array,
+    parentSession: values[5] as number | null,
+    rootSession: values[6] as number | null,
+    agentDepth: values[7] as number,
+    requestId: values[8] as string,
+    correlationId: values[9] as string,
+    workerId: values[10] as string,
+    recordProcessorId: values[11] as string,
+    issuedNs: values[12] as number,
+    sentNs: values[13] as number,
+    wallOffsetNs: values[14] as number,
+    firstByteNs: values[15] as number | null,
+    endNs: values[16] as number,
+    status: values[17] as number,
+    errorCode: values[18] as string | null,
+    errorPhase: values[19] as string | null,
+    errorMessage: values[20] as string | null,
+    isCancelled: values[21] === 1,
+    cancelledNs: values[22] as number | null,
+    contentStamps: values[23] as Uint8Array,
   };
 }
 
@@ -126,13 +138,22 @@ function phaseEnds(phases: readonly PhaseRow[]): ReadonlyMap<number, string> {
 }
 
 /** Written by hand, from parts that many lines share: a run may have millions of them. */
-function lineOf(row: RequestRow, conversationId: string, phase: string, values: readonly unknown[]): string {
+function lineOf(row: RequestRow, place: Place, phase: string, values: readonly unknown[]): string {
   const error = row.errorCode === null && !row.isCancelled ? "" : `,"error":${errorOf(row)}`;
-  return `{"metadata":${metadataOf(row, conversationId, phase)},"metrics":${metricsOf(row, values)}${error}}\n`;
+  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values)}${error}}\n`;
 }
 
-function metadataOf(row: RequestRow, conversationId: string, phase: string): string {
+/** What a line says beside its row. */
+interface Place {
+  readonly conversationId: string;
+  readonly runId: string;
+}
+
+function metadataOf(row: RequestRow, { conversationId, runId }: Place, phase: string): string {
   const correlationId = JSON.stringify(row.correlationId);
+  const idOf = (session: number): string => JSON.stringify(sessionUuid(runId, row.phase, session));
+  const parent = row.parentSession === null ? "" : `,"parent_correlation_id":${idOf(row.parentSession)}`;
+  const root = row.rootSession === null ? correlationId : idOf(row.rootSession);
   // A wall time in ns has more digits than a JS number keeps.
   const moment = (key: string, afterSentNs: number | null): string =>
     afterSentNs === null ? "" : `,"${key}":${wallText(row.sentNs + afterSentNs, row.wallOffsetNs)}`;
@@ -146,7 +167,7 @@ function metadataOf(row: RequestRow, conversationId: string, phase: string): str
     `,"worker_id":${JSON.stringify(row.workerId)},"record_processor_id":${JSON.stringify(row.recordProcessorId)},${phase}`,
     `,"was_cancelled":${row.isCancelled}`,
     moment("cancellation_time_ns", row.cancelledNs),
-    `,"context_overflow_skip":false,"agent_depth":0,"root_correlation_id":${correlationId}}`,
+    `,"context_overflow_skip":false,"agent_depth":${row.agentDepth}${parent},"root_correlation_id":${root}}`,
   ].join("");
 }
 

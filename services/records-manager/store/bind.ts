@@ -28,6 +28,9 @@ export function bindRecord(row: unknown[], record: MetricRecord, recordProcessor
   row[at++] = record.turn;
   row[at++] = record.sessionId;
   row[at++] = record.sessionNum;
+  row[at++] = record.parentSession ?? null;
+  row[at++] = record.rootSession ?? null;
+  row[at++] = record.agentDepth;
   row[at++] = record.requestId;
   row[at++] = record.correlationId;
   row[at++] = record.workerId;

@@ -318,6 +318,50 @@ describe("sender", () => {
       expect(sender.historyOf(creditOf({ turn: 2, turns, sessionId: 8 }))).to.deep.equal([]);
     });
 
+    it("is what its forks begin with, as it was at that turn, until all of them have begun", () => {
+      const sender = senderWith();
+      const parent = creditOf({ turns: 3, sessionId: 8, forks: 2 });
+      const fork = (sessionId: number) =>
+        creditOf({ id: sessionId, turns: 2, sessionId, parentSession: 8, rootSession: 8, agentDepth: 1, forkedAt: 0 });
+      expect(sender.hasForkPoint(fork(9))).to.equal(false);
+      sender.send(parent, body, legacyOf(...question));
+      transport.last.answer(chatAnswer("because"));
+      sender.send({ ...parent, id: 2, turn: 1, forks: undefined }, body, legacyOf({ role: "user", content: "go on" }));
+      transport.last.answer(chatAnswer("no"));
+      const said = [...question, { role: "assistant", content: "because" }];
+      for (const session of [9, 10]) {
+        const first = fork(session);
+        expect(sender.hasForkPoint(first)).to.equal(true);
+        expect(sender.historyOf(first)).to.deep.equal(said);
+        expect(sender.historyTokensOf(first)).to.equal(5);
+        sender.send(first, body, legacyOf({ role: "user", content: "fork" }));
+        transport.last.answer(chatAnswer(`${session}`));
+        const next = { ...first, turn: 1, forkedAt: undefined };
+        expect(sender.historyOf(next).slice(2)).to.deep.equal([
+          { role: "user", content: "fork" },
+          { role: "assistant", content: `${session}` },
+        ]);
+      }
+      expect(sender.hasForkPoint(fork(11)), "both have begun").to.equal(false);
+      expect(sender.historyOf({ ...parent, turn: 2 })).to.have.lengthOf(4);
+      expect(records.at(-1)).to.include({ parentSession: 8, rootSession: 8, agentDepth: 1 });
+    });
+
+    it("is over where its last turn failed and others were to begin with it", () => {
+      const sender = senderWith();
+      sender.send(creditOf({ turns: 1, forks: 1 }), body, legacyOf(...question));
+      transport.last.answer("no answer at all");
+      expect(ended).to.deep.equal([[1, true]]);
+      expect(sender.hasForkPoint(creditOf({ parentSession: 0, forkedAt: 0 }))).to.equal(false);
+    });
+
+    it("has an id that others can tell, where that is asked for", () => {
+      const sender = senderWith({ correlationIdOf: (phase, session) => `${phase}-${session}` });
+      sender.send(creditOf({ sessionId: 4, phase: 1 }), body, legacyOf());
+      transport.last.answer(chatAnswer("a"));
+      expect(onlyRecord().correlationId).to.equal("1-4");
+    });
+
     it("holds what was said, in order", () => {
       const sender = senderWith();
       const credit = creditOf({ turns: 2 });

@@ -247,7 +247,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   conversationId: string;
 
   /**
-   * Session that this one was forked from, plus 1; 0: none.
+   * Session that began this one, plus 1; 0: none.
    *
    * @generated from field: uint64 parent_session = 33;
    */
@@ -273,6 +273,13 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: string worker_id = 36;
    */
   workerId: string;
+
+  /**
+   * Sessions above this one; 0: it was drawn itself.
+   *
+   * @generated from field: uint32 agent_depth = 38;
+   */
+  agentDepth: number;
 
   /**
    * Text of the prompt that the dataset has no count of (all of it, or the answers of earlier turns), to count its tokens by.

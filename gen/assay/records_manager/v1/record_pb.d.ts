@@ -265,7 +265,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   turns: number;
 
   /**
-   * Session that this one was forked from, plus 1; 0: none.
+   * Session that began this one, plus 1; 0: none.
    *
    * @generated from field: uint64 parent_session = 36;
    */
@@ -306,6 +306,13 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
    * @generated from field: optional assay.records_manager.v1.RawAnswer raw = 41;
    */
   raw?: RawAnswer | undefined;
+
+  /**
+   * Sessions above this one; 0: it was drawn itself.
+   *
+   * @generated from field: uint32 agent_depth = 42;
+   */
+  agentDepth: number;
 };
 
 /**
