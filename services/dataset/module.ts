@@ -10,6 +10,7 @@ import { familiesOf } from "../common/observe/counting.ts";
 import { datasetInstruments } from "./instruments.ts";
 import { createDatasetService, type PreparedDataset, type PrepareOptions } from "./service.ts";
 import { type LoadedDataset, loadDataset, type SourceLimits } from "./sources.ts";
+import { DatasetStore } from "./store/dataset-store.ts";
 
 const done = { case: undefined } as const;
 
@@ -29,7 +30,7 @@ interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "tur
   readonly request: PrepareDatasetRequest;
 }
 
-export function createDatasetModule({ keptDatasets, limits, endpoints }: DatasetDeps): ServiceModule {
+export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endpoints }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, Entry>();
   const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
@@ -83,6 +84,8 @@ export function createDatasetModule({ keptDatasets, limits, endpoints }: Dataset
       createDatasetService({
         find: (datasetId) => prepared.get(datasetId),
         prepare,
+        store: limits.store && new DatasetStore(limits.store),
+        ...(maxUploadBytes === undefined ? {} : { maxUploadBytes }),
         limits: { root: limits.root, endpoints },
         counts,
         remove(datasetId) {

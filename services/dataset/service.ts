@@ -1,4 +1,5 @@
 /** RPCs of the dataset service. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   DatasetService,
@@ -12,6 +13,8 @@ import { protocolVersion } from "../common/version.ts";
 import { TurnResponse } from "./core/turn-response.ts";
 import { type Dataset, lookUpTurn } from "./core/turns.ts";
 import { type DescriptionLimits, describe } from "./describe.ts";
+import type { DatasetStore } from "./store/dataset-store.ts";
+import { takeUpload } from "./store/upload.ts";
 import { wireTurn } from "./wire-turn.ts";
 
 export interface PreparedDataset {
@@ -34,6 +37,10 @@ export interface DatasetServiceDeps {
   remove(datasetId: string): void;
   /** What a description may read. Default: no file of this host. */
   readonly limits?: DescriptionLimits;
+  /** Where uploads and prepared datasets are kept. Default: nowhere. */
+  readonly store?: DatasetStore | undefined;
+  /** Bytes of an upload at most. Default: none is taken. */
+  readonly maxUploadBytes?: number;
   /** Counted up as turns are served. Default: nobody reads it. */
   readonly counts?: TurnCounts;
 }
@@ -56,7 +63,8 @@ const codecs = { fetchTurns: { responseSerialize: (bytes: Uint8Array) => bytes }
 type TurnStream = MessageStream<FetchTurnsRequest, Uint8Array>;
 
 export function createDatasetService(deps: DatasetServiceDeps): Implementation {
-  const { find, prepare, remove, limits = { root: undefined }, counts = { served: 0, missing: 0, streams: 0 } } = deps;
+  const { find, prepare, remove, store, maxUploadBytes = 0 } = deps;
+  const { limits = { root: undefined }, counts = { served: 0, missing: 0, streams: 0 } } = deps;
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
     if (found === undefined) throw new AssayError("not_found", `there is no dataset ${datasetId}`);
@@ -65,7 +73,7 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
   return implement(DatasetService, {
     codecs,
     role: "operator",
-    roles: { getDataset: "viewer", fetchTurns: "member" },
+    roles: { getDataset: "viewer", listDatasets: "viewer", fetchTurns: "member" },
     handlers: {
       async *prepareDataset(request, { signal }) {
         let rows = Promise.withResolvers<number>();
@@ -83,14 +91,19 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
           }
         }
       },
-      uploadDataset: async () => {
-        throw new AssayError("unimplemented", "datasets cannot be uploaded in this version");
+      async uploadDataset(requests) {
+        if (store === undefined)
+          throw new AssayError("failed_precondition", "this suite keeps no datasets (--dataset-cache-dir)");
+        return takeUpload(requests, store, maxUploadBytes);
       },
       describeDataset: (request, { signal }) => describe(get(request.datasetId), request, { limits, signal }),
       getDataset: ({ datasetId }) => ({ dataset: get(datasetId).info }),
+      listDatasets: () => (store === undefined ? {} : listing(store)),
       deleteDataset: ({ datasetId }) => {
-        get(datasetId);
-        remove(datasetId);
+        if (find(datasetId) !== undefined || store === undefined) {
+          get(datasetId);
+          remove(datasetId);
+        } else store.remove(datasetId);
         return {};
       },
       fetchTurns: {
@@ -112,6 +125,21 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
       },
     },
   });
+}
+
+function listing(store: DatasetStore) {
+  const datasets = store.list().map(({ id, lastUseMs, isInUse, ...dataset }) => ({
+    description: dataset.description,
+    format: dataset.format,
+    datasetId: id,
+    sizeBytes: BigInt(dataset.sizeBytes),
+    conversations: BigInt(dataset.conversations),
+    turns: BigInt(dataset.turns),
+    lastUseTime: timestampFromMs(Math.round(lastUseMs)),
+    isInUse,
+  }));
+  const sizeBytes = datasets.reduce((sum, dataset) => sum + dataset.sizeBytes, 0n);
+  return { datasets, sizeBytes, maxBytes: BigInt(store.maxBytes), folder: store.folder };
 }
 
 /** Answers in the order asked, no faster than the worker reads: what is asked meanwhile waits with the worker. */

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { DatasetSpec, FileDataset, SyntheticDataset } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { asFileSource } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
 import { didYouMean } from "../common/nearest.ts";
 import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
@@ -13,7 +14,7 @@ import { isOtherFormat } from "./core/formats/detection.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
-import { readablePath } from "./readable-path.ts";
+import { placeOf } from "./source-place.ts";
 import type { StoreOptions } from "./store/dataset-store.ts";
 import type { RecountedCorpus } from "./thread/jobs.ts";
 
@@ -63,7 +64,7 @@ export interface LoadedDataset {
 
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
 export async function loadDataset(request: DatasetRequest, options: LoadOptions): Promise<LoadedDataset> {
-  const source = request.dataset?.source;
+  const source = request.dataset && asFileSource(request.dataset.source);
   const tokenizer = tokenizerSource(request.tokenizer);
   if (tokenizer === undefined) {
     throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${request.tokenizer}`);
@@ -139,20 +140,22 @@ async function loadFile(
   { limits, signal, onRows }: LoadOptions,
 ): Promise<LoadedDataset> {
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
-  const realPath = await readablePath(path, limits.root, "dataset.file.path");
-  const name = givenName === "" ? basename(path) : givenName;
+  const place = await placeOf(path, limits);
+  const shownName = givenName === "" ? place.name : givenName;
+  const shownFormat = format === "" ? place.format : format;
+  const name = shownName === "" ? basename(path) : shownName;
   const load = {
-    path: givenName === "" ? path : givenName,
-    format: format === "" ? undefined : format,
+    path: shownName === "" ? path : shownName,
+    format: formatNamed(shownFormat)?.name,
     isSkipping: onBadRow === "skip",
     seed,
     maxConversations: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
     blockTokens: undefined,
   };
   const { loadFileTurns } = await import("./file-turns.ts");
-  const { root = "", maxFileBytes, store } = limits;
-  const job = { kind: "file", load, realPath, root, maxFileBytes, maxRowBytes } as const;
-  const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows });
+  const { maxFileBytes, store } = limits;
+  const job = { kind: "file", load, realPath: place.realPath, root: place.root, maxFileBytes, maxRowBytes } as const;
+  const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows }).finally(place.release);
   const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
   try {
     const loaded = loadedOf(fileDataset(file, options), summarizeFile(file, options), {

@@ -49,6 +49,13 @@ export interface StoreOptions {
   readonly maxBytes: number;
 }
 
+/** A file that will be a dataset. */
+export interface NewDataset {
+  readonly descriptor: number;
+  commit(id: string, about: StoredAbout): void;
+  discard(): void;
+}
+
 /** `prepared-0123…`: a kind and what tells it from others of its kind. */
 const idShape = /^(prepared|upload|public)-[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 const markShape = /^(.+)\.use-(\d+)-\d+$/;
@@ -71,6 +78,14 @@ export class DatasetStore {
 
   constructor(options: StoreOptions) {
     this.#options = options;
+  }
+
+  get folder(): string {
+    return this.#options.folder;
+  }
+
+  get maxBytes(): number {
+    return this.#options.maxBytes;
   }
 
   has(id: string): boolean {
@@ -102,17 +117,17 @@ export class DatasetStore {
   }
 
   /**
-   * A new file, open to be read and written, for what will be `id`: `commit` puts it in its place and makes room for it, `discard`
-   * leaves nothing of it. One of them is called; both close it. Throws what the file system says.
+   * A new file, open to be read and written: `commit` puts it in its place and makes room for it, `discard` leaves nothing of it. One
+   * of them is called; both close it. Throws what the file system says.
    */
-  create(id: string, name = temporaryName()): { readonly descriptor: number; commit(about: StoredAbout): void; discard(): void } {
+  create(name = temporaryName()): NewDataset {
     mkdirSync(this.#options.folder, { recursive: true, mode: 0o700 });
-    const path = this.pathOf(id);
     const temporary = join(this.#options.folder, name);
     const descriptor = openSync(temporary, "wx+", 0o600);
     return {
       descriptor,
-      commit: (about) => {
+      commit: (id, about) => {
+        const path = this.pathOf(id);
         try {
           fsyncSync(descriptor);
         } finally {

@@ -6,7 +6,7 @@ import type { LoadedFile } from "../core/file-load.ts";
 import type { ArenaSink } from "../core/packed-rows.ts";
 import { looksOf } from "../reading/media-files.ts";
 import type { FileJob } from "../thread/jobs.ts";
-import { DatasetStore } from "./dataset-store.ts";
+import { DatasetStore, type NewDataset } from "./dataset-store.ts";
 import { openPreparedFile, PreparedFileWriter, preparedFormat } from "./prepared-file.ts";
 import { readerVersion } from "./reader-version.ts";
 import { sourceDigest, sourceSize } from "./source-digest.ts";
@@ -43,9 +43,9 @@ export async function prepareTurns(
   const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
   const id = `prepared-${keyOf(job, sha256)}`;
   if (isWhole(store, id, job.root)) return { kind: "stored", id };
-  let created: ReturnType<DatasetStore["create"]>;
+  let created: NewDataset;
   try {
-    created = store.create(id, options.temporary);
+    created = store.create(options.temporary);
   } catch (error) {
     return { kind: "memory", file: await load(undefined), problem: messageOf(error) };
   }
@@ -57,7 +57,7 @@ export async function prepareTurns(
       return { kind: "memory", file: { ...file, turns: { ...file.turns, arenas: writer.arenas } }, problem: writer.problem };
     const { format, turns, conversations } = file;
     isCommitted = true;
-    created.commit({ description: job.load.path, format, conversations: conversations.size, turns: turns.size });
+    created.commit(id, { description: job.load.path, format, conversations: conversations.size, turns: turns.size });
     return { kind: "stored", id };
   } finally {
     if (!isCommitted) created.discard();
@@ -67,8 +67,12 @@ export async function prepareTurns(
 /** Everything that decides what is in the prepared file. */
 function keyOf({ load: { path, ...options }, maxRowBytes }: FileJob, sha256: string): string {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const all = [preparedFormat, readerVersion(), sha256, name, maxRowBytes, ...Object.entries(options).sort().map(String)];
-  return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 32);
+  const all = [preparedFormat, readerVersion(), sha256, name, maxRowBytes, ...Object.entries(options).sort()];
+  // JSON has neither infinite nor large numbers.
+  const text = JSON.stringify(all, (_, value) =>
+    typeof value === "number" || typeof value === "bigint" ? String(value) : value,
+  );
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
 /** It is there and not damaged, and the files that its rows name are as they were. */

@@ -173,9 +173,9 @@ describe("the store of prepared datasets", () => {
     const about = { description: "", format: "", conversations: 0, turns: 0 };
 
     function put(store: DatasetStore, id: string, secondsAgo: number): void {
-      const file = store.create(id);
+      const file = store.create();
       writeFileSync(file.descriptor, Buffer.alloc(1000));
-      file.commit(about);
+      file.commit(id, about);
       const then = new Date(Date.now() - secondsAgo * 1000);
       utimesSync(store.pathOf(id), then, then);
     }

@@ -87,6 +87,7 @@ describe("inputs.json", () => {
           prepareDataset: unused,
           uploadDataset: unused,
           getDataset: unused,
+          listDatasets: () => ({}),
           describeDataset: unused,
           deleteDataset: unused,
           fetchTurns: {

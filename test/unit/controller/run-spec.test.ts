@@ -668,6 +668,10 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.file.output_tokens.peaks.weight",
   "dataset.file.output_tokens.points.value",
   "dataset.file.output_tokens.points.weight",
+  "dataset.dataset_id",
+  "dataset.public.name",
+  "dataset.public.subset",
+  "dataset.public.filters",
   "dataset.sampling",
   "dataset.entries",
   "dataset.turn_delay_ratio",
@@ -776,6 +780,18 @@ function setLeaf(message: ReflectMessage, field: DescField, number = 2): void {
   else if (field.fieldKind === "map") message.get(field).set("x", "x");
   else message.set(field, field.fieldKind === "enum" ? number : scalar(field.scalar));
 }
+
+describe("an upload and a public dataset", () => {
+  it("are files from the spec's defaults on, at paths of their own", () => {
+    const sourceOf = (dataset: Parameters<typeof specOf>[0]) => compileRunSpec(specOf(dataset), () => 1n).spec.dataset?.source;
+    const upload = sourceOf({ dataset: { source: { case: "datasetId", value: "upload-1" } } });
+    expect(upload).to.deep.include({ case: "file" });
+    expect(upload?.value).to.deep.include({ path: "upload:upload-1", onBadRow: "fail" });
+    const filters = { lang: "de & at" };
+    const set = sourceOf({ dataset: { source: { case: "public", value: { name: "sharegpt", subset: "x", filters } } } });
+    expect(set?.value).to.deep.include({ path: "public:sharegpt?lang=de+%26+at&subset=x" });
+  });
+});
 
 describe("a field that this version does not carry out", () => {
   const places = placesOf(RunSpecSchema);

@@ -536,7 +536,7 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
     case: "replay";
   } | {
     /**
-     * Uploaded before with UploadDataset.
+     * Uploaded before with UploadDataset, and read as it finds best; `file` with the path `upload:ID` can say more of how.
      *
      * @generated from field: string dataset_id = 5;
      */
@@ -836,6 +836,7 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
   /**
    * Absolute path on the dataset service's host, of a file or a folder of files below the folder that this service was told it may
    * read from (`--dataset-root`); PERMISSION_DENIED for any other. The suite of a local run may read what its operator may.
+   * Or `upload:ID`, a file that a client uploaded with UploadDataset; or `public:NAME`, a public dataset, `?subset=S&KEY=VALUE` behind it.
    *
    * @generated from field: string path = 1;
    */
@@ -883,18 +884,25 @@ export declare const FileDatasetSchema: GenMessage<FileDataset>;
  */
 export declare type PublicDataset = Message<"assay.common.v1.PublicDataset"> & {
   /**
-   * Its name.
+   * Its name (docs/datasets.md).
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Subset.
+   * Subset; empty: the one that its name stands for.
    *
    * @generated from field: string subset = 2;
    */
   subset: string;
+
+  /**
+   * Only rows whose fields have these values; a field must be one that the dataset declares for that.
+   *
+   * @generated from field: map<string, string> filters = 3;
+   */
+  filters: { [key: string]: string };
 };
 
 /**

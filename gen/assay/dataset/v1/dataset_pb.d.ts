@@ -6,6 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file assay/dataset/v1/dataset.proto.
@@ -684,4 +685,73 @@ export declare type RequestPreview = Message<"assay.dataset.v1.RequestPreview"> 
  * Use `create(RequestPreviewSchema)` to create a new message.
  */
 export declare const RequestPreviewSchema: GenMessage<RequestPreview>;
+
+/**
+ * A dataset in the service's cache.
+ *
+ * @generated from message assay.dataset.v1.StoredDataset
+ */
+export declare type StoredDataset = Message<"assay.dataset.v1.StoredDataset"> & {
+  /**
+   * `prepared-…`, `upload-…` or `public-…`.
+   *
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+
+  /**
+   * Where it came from, for people.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * Format; empty: not known before it is read.
+   *
+   * @generated from field: string format = 3;
+   */
+  format: string;
+
+  /**
+   * Size in bytes.
+   *
+   * @generated from field: uint64 size_bytes = 4;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Conversations; 0: not known.
+   *
+   * @generated from field: uint64 conversations = 5;
+   */
+  conversations: bigint;
+
+  /**
+   * Turns; 0: not known.
+   *
+   * @generated from field: uint64 turns = 6;
+   */
+  turns: bigint;
+
+  /**
+   * When it was made or used last.
+   *
+   * @generated from field: google.protobuf.Timestamp last_use_time = 7;
+   */
+  lastUseTime?: Timestamp | undefined;
+
+  /**
+   * Whether a process uses it: it is not removed then.
+   *
+   * @generated from field: bool is_in_use = 8;
+   */
+  isInUse: boolean;
+};
+
+/**
+ * Describes the message assay.dataset.v1.StoredDataset.
+ * Use `create(StoredDatasetSchema)` to create a new message.
+ */
+export declare const StoredDatasetSchema: GenMessage<StoredDataset>;
 

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { DatasetSpec, EndpointSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
-import type { DatasetDescription, DatasetInfo, Turn } from "./dataset_pb.js";
+import type { DatasetDescription, DatasetInfo, StoredDataset, Turn } from "./dataset_pb.js";
 
 /**
  * Describes the file assay/dataset/v1/dataset_service.proto.
@@ -116,6 +116,14 @@ export declare type UploadDatasetRequest = Message<"assay.dataset.v1.UploadDatas
      */
     value: Uint8Array;
     case: "data";
+  } | {
+    /**
+     * Last message: SHA-256 of the file, 32 bytes. Unset: what comes is not checked but for its size.
+     *
+     * @generated from field: bytes sha256 = 3;
+     */
+    value: Uint8Array;
+    case: "sha256";
   } | { case: undefined; value?: undefined };
 };
 
@@ -146,7 +154,7 @@ export declare type UploadStart = Message<"assay.dataset.v1.UploadStart"> & {
   format: string;
 
   /**
-   * Size in bytes; refused with RESOURCE_EXHAUSTED above the service's limit.
+   * Size in bytes; refused with RESOURCE_EXHAUSTED above the service's limit. 0: not known.
    *
    * @generated from field: uint64 size_bytes = 3;
    */
@@ -166,7 +174,7 @@ export declare const UploadStartSchema: GenMessage<UploadStart>;
  */
 export declare type UploadDatasetResponse = Message<"assay.dataset.v1.UploadDatasetResponse"> & {
   /**
-   * For `DatasetSpec.dataset_id`.
+   * For `DatasetSpec.dataset_id`: `upload-` and the beginning of the file's SHA-256, the same for the same bytes.
    *
    * @generated from field: string dataset_id = 1;
    */
@@ -487,13 +495,68 @@ export declare type DescribeDatasetResponse = Message<"assay.dataset.v1.Describe
 export declare const DescribeDatasetResponseSchema: GenMessage<DescribeDatasetResponse>;
 
 /**
+ * Request of ListDatasets.
+ *
+ * @generated from message assay.dataset.v1.ListDatasetsRequest
+ */
+export declare type ListDatasetsRequest = Message<"assay.dataset.v1.ListDatasetsRequest"> & {
+};
+
+/**
+ * Describes the message assay.dataset.v1.ListDatasetsRequest.
+ * Use `create(ListDatasetsRequestSchema)` to create a new message.
+ */
+export declare const ListDatasetsRequestSchema: GenMessage<ListDatasetsRequest>;
+
+/**
+ * Response of ListDatasets.
+ *
+ * @generated from message assay.dataset.v1.ListDatasetsResponse
+ */
+export declare type ListDatasetsResponse = Message<"assay.dataset.v1.ListDatasetsResponse"> & {
+  /**
+   * All of them.
+   *
+   * @generated from field: repeated assay.dataset.v1.StoredDataset datasets = 1;
+   */
+  datasets: StoredDataset[];
+
+  /**
+   * Size of all of them, in bytes.
+   *
+   * @generated from field: uint64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * What they may have together, in bytes.
+   *
+   * @generated from field: uint64 max_bytes = 3;
+   */
+  maxBytes: bigint;
+
+  /**
+   * Folder on the service's host; empty: it has no cache.
+   *
+   * @generated from field: string folder = 4;
+   */
+  folder: string;
+};
+
+/**
+ * Describes the message assay.dataset.v1.ListDatasetsResponse.
+ * Use `create(ListDatasetsResponseSchema)` to create a new message.
+ */
+export declare const ListDatasetsResponseSchema: GenMessage<ListDatasetsResponse>;
+
+/**
  * Request of DeleteDataset.
  *
  * @generated from message assay.dataset.v1.DeleteDatasetRequest
  */
 export declare type DeleteDatasetRequest = Message<"assay.dataset.v1.DeleteDatasetRequest"> & {
   /**
-   * Its id.
+   * Its id, as PrepareDataset or ListDatasets gives it.
    *
    * @generated from field: string dataset_id = 1;
    */
@@ -541,7 +604,10 @@ export declare const DatasetService: GenService<{
     output: typeof PrepareDatasetResponseSchema;
   },
   /**
-   * Takes a file from a client. First message `start`, then data in order, at most 1 MiB a message; half-close ends it.
+   * Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
+   * last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
+   * nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
+   * checksum or another size; FAILED_PRECONDITION where the service has no cache.
    *
    * @generated from rpc assay.dataset.v1.DatasetService.UploadDataset
    */
@@ -585,7 +651,17 @@ export declare const DatasetService: GenService<{
     output: typeof DescribeDatasetResponseSchema;
   },
   /**
-   * Forgets a prepared dataset. FAILED_PRECONDITION while a run uses it.
+   * What the service's cache holds: prepared datasets, uploads, public datasets; the one that was used last first.
+   *
+   * @generated from rpc assay.dataset.v1.DatasetService.ListDatasets
+   */
+  listDatasets: {
+    methodKind: "unary";
+    input: typeof ListDatasetsRequestSchema;
+    output: typeof ListDatasetsResponseSchema;
+  },
+  /**
+   * Forgets a prepared dataset, or removes one of the cache for good. FAILED_PRECONDITION while a run uses it, NOT_FOUND for an unknown id.
    *
    * @generated from rpc assay.dataset.v1.DatasetService.DeleteDataset
    */

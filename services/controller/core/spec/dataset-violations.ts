@@ -18,7 +18,8 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
     }
     case "file": {
       const { path, name, onBadRow, outputTokens } = dataset.source.value;
-      demand(isAbsolutePath(path), "dataset.file.path", `must be an absolute path, got ${JSON.stringify(path)}`);
+      const isPlace = isAbsolutePath(path) || /^(upload|public):./.test(path);
+      demand(isPlace, "dataset.file.path", `must be an absolute path, got ${JSON.stringify(path)}`);
       demand(name.length <= maxNameLength, "dataset.file.name", `must have at most ${maxNameLength} characters`);
       const isChoice = onBadRow === "fail" || onBadRow === "skip";
       demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);

@@ -28,6 +28,7 @@ import {
   type WaitForModel,
   WorkerSpecSchema,
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { asFileSource } from "../../../common/dataset-source.ts";
 import { defaultEncoding } from "../../../common/tokenizer/source.ts";
 import { runName } from "./run-name.ts";
 
@@ -96,6 +97,7 @@ function addDatasetDefaults(spec: RunSpec): void {
   const dataset = spec.dataset ?? create(DatasetSpecSchema);
   spec.dataset = dataset;
   if (dataset.source.case === undefined) dataset.source = { case: "synthetic", value: create(SyntheticDatasetSchema) };
+  dataset.source = asFileSource(dataset.source);
   if (dataset.sampling === Sampling.UNSPECIFIED) dataset.sampling = Sampling.SEQUENTIAL;
   dataset.turnDelayRatio ??= 1;
   if (dataset.source.case === "file" && dataset.source.value.onBadRow === "") dataset.source.value.onBadRow = "fail";

@@ -1,0 +1,177 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { DatasetService, type UploadDatasetRequestSchema } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { silentLogger } from "../../../services/common/logger.ts";
+import { createChannel } from "../../../services/common/rpc/channel.ts";
+import { type Client, createClient } from "../../../services/common/rpc/client.ts";
+import { createRpcServer } from "../../../services/common/rpc/server.ts";
+import { createDatasetModule } from "../../../services/dataset/module.ts";
+import { failureOf, Harness, until } from "../rpc/harness.ts";
+
+type Message = NonNullable<MessageInitShape<typeof UploadDatasetRequestSchema>["message"]>;
+
+const rows = (count: number): Buffer => Buffer.from(Array.from({ length: count }, (_, n) => `{"text":"prompt ${n}"}\n`).join(""));
+const sha256 = (bytes: Buffer): Buffer => createHash("sha256").update(bytes).digest();
+const idOf = (bytes: Buffer): string => `upload-${sha256(bytes).toString("hex").slice(0, 32)}`;
+
+describe("uploads", () => {
+  const harness = new Harness();
+  let folder: string;
+  let client: Client<typeof DatasetService>;
+
+  beforeEach(async () => {
+    const root = await mkdtemp(join(tmpdir(), "assay-upload-"));
+    harness.onClose(() => rm(root, { recursive: true, force: true }));
+    folder = join(root, "cache");
+    client = await serve(folder);
+  });
+  afterEach(() => harness.close());
+
+  async function serve(place: string | undefined): Promise<Client<typeof DatasetService>> {
+    const store = place === undefined ? undefined : { folder: place, maxBytes: 1 << 24 };
+    const limits = { root: undefined, maxFileBytes: 1 << 24, store };
+    const module = createDatasetModule({ keptDatasets: 2, limits, maxUploadBytes: 100_000 });
+    const services = [...module.implementations];
+    const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
+    const { address } = await server.start();
+    harness.onClose(() => server.stop(0));
+    const channel = createChannel({ address });
+    harness.onClose(() => channel.close());
+    return createClient(DatasetService, channel);
+  }
+
+  const left = (): string[] => {
+    try {
+      return readdirSync(folder).filter((name) => name !== "digests");
+    } catch {
+      return [];
+    }
+  };
+
+  /** `bytes` in pieces, then a checksum. */
+  function messagesOf(bytes: Buffer, { sizeBytes = bytes.length, checksum = sha256(bytes), name = "p.jsonl", format = "" } = {}) {
+    const messages: Message[] = [{ case: "start", value: { name, format, sizeBytes: BigInt(sizeBytes) } }];
+    for (let at = 0; at < bytes.length; at += 1000) messages.push({ case: "data", value: bytes.subarray(at, at + 1000) });
+    return [...messages, { case: "sha256", value: checksum } as Message];
+  }
+
+  async function upload(messages: readonly Message[]) {
+    async function* all() {
+      for (const message of messages) yield { message };
+    }
+    return client.uploadDataset(all());
+  }
+
+  async function infoOf(source: { case: "datasetId"; value: string } | { case: "file"; value: { path: string } }) {
+    for await (const { dataset } of client.prepareDataset({ dataset: { source }, randomSeed: 1n })) if (dataset) return dataset;
+    return undefined;
+  }
+
+  it("are datasets by their ids, and files whose reading can be told", async () => {
+    const bytes = rows(100);
+    const { datasetId, sizeBytes } = await upload(messagesOf(bytes));
+    expect(datasetId).to.equal(idOf(bytes));
+    expect(Number(sizeBytes)).to.equal(bytes.length);
+    expect(await infoOf({ case: "datasetId", value: datasetId })).to.deep.include({
+      conversations: 100n,
+      description: "p.jsonl (single_turn)",
+    });
+    const file = { path: `upload:${datasetId}`, name: "mine" };
+    expect(await infoOf({ case: "file", value: file })).to.deep.include({ description: "mine (single_turn)" });
+    expect(left()).to.have.members([datasetId, `${datasetId}.json`]);
+  });
+
+  it("need no checksum and no size", async () => {
+    const bytes = rows(10);
+    const [, data] = messagesOf(bytes);
+    const { datasetId } = await upload([{ case: "start", value: { name: "p" } }, data as Message]);
+    expect(await infoOf({ case: "datasetId", value: datasetId })).to.deep.include({ conversations: 10n });
+  });
+
+  it("name the file as its owner does where a row is wrong", async () => {
+    const { datasetId } = await upload(messagesOf(Buffer.from('{"text":"a"}\n{"text"\n')));
+    const error = await failureOf(infoOf({ case: "datasetId", value: datasetId }));
+    expect(error.message).to.match(/^p\.jsonl, line 2, column 8: /);
+  });
+
+  for (const [what, messages, code, text] of [
+    ["with another checksum", messagesOf(rows(10), { checksum: sha256(rows(11)) }), "data_loss", /checksum/],
+    ["cut short", messagesOf(rows(10), { sizeBytes: 5000 }), "data_loss", /5000 bytes were announced, 200 came/],
+    ["announced too large", messagesOf(rows(10), { sizeBytes: 100_001 }), "resource_exhausted", /--max-upload-bytes/],
+    ["that grow too large", messagesOf(rows(10_000), { sizeBytes: 0 }), "resource_exhausted", /100000 bytes at most/],
+    ["without a name", messagesOf(rows(1), { name: "" }), "invalid_argument", /start\.name/],
+    ["without a start", messagesOf(rows(1)).slice(1), "invalid_argument", /begin with start/],
+    ["without anything", [], "invalid_argument", /begin with start/],
+    ["that start twice", [...messagesOf(rows(1)).slice(0, 1), ...messagesOf(rows(1))], "invalid_argument", /second start/],
+    ["that go on after their checksum", [...messagesOf(rows(1)), ...messagesOf(rows(1)).slice(1)], "invalid_argument", /follow/],
+  ] as const) {
+    it(`${what} are refused, and nothing of them is kept`, async () => {
+      const error = await failureOf(upload(messages));
+      expect(error.code).to.equal(code);
+      expect(error.message).to.match(text);
+      expect(left()).to.deep.equal([]);
+    });
+  }
+
+  it("that break off leave nothing", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const broken = new AbortController();
+    const [start, data] = messagesOf(rows(100));
+    async function* some() {
+      yield { message: start as Message };
+      yield { message: data as Message };
+      resolve();
+      await new Promise(() => {});
+    }
+    const uploading = failureOf(client.uploadDataset(some(), { signal: broken.signal }));
+    await promise;
+    await until("the file that is written", () => left().length === 1);
+    broken.abort();
+    expect((await uploading).code).to.equal("cancelled");
+    await until("nothing left", () => left().length === 0);
+  });
+
+  it("at the same time do not meet, whether they are the same or not", async () => {
+    const [one, other] = [rows(2000), rows(2001)];
+    const ids = await Promise.all([one, other, one, other].map(async (bytes) => (await upload(messagesOf(bytes))).datasetId));
+    expect(ids).to.deep.equal([one, other, one, other].map(idOf));
+    expect(left()).to.have.lengthOf(4);
+    for (const [id, count] of [
+      [idOf(one), 2000n],
+      [idOf(other), 2001n],
+    ] as const) {
+      expect(await infoOf({ case: "datasetId", value: id })).to.deep.include({ conversations: count });
+    }
+  });
+
+  it("are listed, and deleted for good", async () => {
+    const { datasetId } = await upload(messagesOf(rows(3), { format: "single_turn" }));
+    const { datasets, sizeBytes, maxBytes, folder: place } = await client.listDatasets({});
+    expect(datasets).to.have.lengthOf(1);
+    expect(datasets[0]).to.deep.include({ datasetId, description: "p.jsonl", format: "single_turn", sizeBytes, isInUse: false });
+    expect([maxBytes, place]).to.deep.equal([1n << 24n, folder]);
+    await client.deleteDataset({ datasetId });
+    expect((await failureOf(client.deleteDataset({ datasetId }))).code).to.equal("not_found");
+    const error = await failureOf(infoOf({ case: "datasetId", value: datasetId }));
+    expect(error).to.include({ code: "not_found" });
+    expect(error.violations[0]?.description).to.match(/upload it again/);
+  });
+
+  it("lead to no other file of the host", async () => {
+    await writeFile(join(folder, "../secret.jsonl"), rows(1));
+    for (const id of ["../secret.jsonl", "upload-../../secret.jsonl", "/etc/passwd", "prepared-1", ""]) {
+      expect((await failureOf(infoOf({ case: "file", value: { path: `upload:${id}` } }))).code, id).to.equal("not_found");
+    }
+  });
+
+  it("are refused where nothing is kept", async () => {
+    client = await serve(undefined);
+    expect((await failureOf(upload(messagesOf(rows(1))))).code).to.equal("failed_precondition");
+    expect((await client.listDatasets({})).datasets).to.deep.equal([]);
+  });
+});
