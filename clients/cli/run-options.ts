@@ -119,6 +119,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("prefixTokens", "prefixCount");
     needs("prefixCount", "prefixTokens");
     if (!has("mock")) needs("rangeRatio", "isl");
+    needs("tokenizerRevision", "tokenizer");
     needs("turnsStddev", "turnsMean");
     needs("turnDelayStddev", "turnDelayMean");
     needs("urlWeights", "urlStrategy");

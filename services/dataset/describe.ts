@@ -43,7 +43,7 @@ export async function* describe(
   if (requests > maxRequests) throw new AssayError("invalid_argument", `requests: at most ${maxRequests}, got ${requests}`);
   const spec = create(RunSpecSchema, { models, ...(endpoint === undefined ? {} : { endpoint }) });
   const bodies = bodyOptionsOf(spec, limits.endpoints);
-  const count = await counterOf(tokenizer?.name ?? "", limits.root);
+  const count = await counterOf(tokenizer?.name ?? "", tokenizer?.revision ?? "", limits.root);
   const total = BigInt(dataset.size);
   const steps = describeDataset(dataset, { count });
   let sliceEnd = performance.now() + sliceMs;
@@ -84,8 +84,8 @@ function wireLengths<Name extends string>(name: Name, lengths: LengthSummary | u
   return lengths === undefined ? {} : { [name]: { ...lengths, count: BigInt(lengths.count) } };
 }
 
-async function counterOf(name: string, root: string | undefined) {
-  const source = tokenizerSource(name);
+async function counterOf(name: string, revision: string, root: string | undefined) {
+  const source = tokenizerSource(name, revision);
   if (source === undefined) {
     throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${name}`, {
       violations: [{ field: "tokenizer.name", description: `must be ${expectedTokenizer}, got ${name}` }],

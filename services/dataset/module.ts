@@ -37,7 +37,12 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
 
   const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
     const { dataset: spec, tokenizer, randomSeed, runId } = request;
-    const wanted = { dataset: spec, tokenizer: tokenizer?.name ?? "", seed: Number(randomSeed) };
+    const wanted = {
+      dataset: spec,
+      tokenizer: tokenizer?.name ?? "",
+      tokenizerRevision: tokenizer?.revision ?? "",
+      seed: Number(randomSeed),
+    };
     const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onRows });
     const datasetId = `dataset-${++made}`;
     const entry = { dataset, info: { ...info, datasetId }, ...times, runId, request };

@@ -29,6 +29,8 @@ export interface DatasetRequest {
   readonly dataset: DatasetSpec | undefined;
   /** `tokenizer.name` of the spec. */
   readonly tokenizer: string;
+  /** `tokenizer.revision` of the spec. Default: none. */
+  readonly tokenizerRevision?: string;
   readonly seed: number;
 }
 
@@ -65,7 +67,7 @@ export interface LoadedDataset {
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
 export async function loadDataset(request: DatasetRequest, options: LoadOptions): Promise<LoadedDataset> {
   const source = request.dataset && asFileSource(request.dataset.source);
-  const tokenizer = tokenizerSource(request.tokenizer);
+  const tokenizer = tokenizerSource(request.tokenizer, request.tokenizerRevision);
   if (tokenizer === undefined) {
     throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${request.tokenizer}`);
   }
@@ -79,7 +81,8 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       );
     case "file":
       // It is not needed here, but by those who count: found out now, not when the run has begun.
-      if (tokenizer.kind === "path" || tokenizer.kind === "package") await corpusOf("prose", tokenizer, options);
+      if (tokenizer.kind === "path" || tokenizer.kind === "package" || tokenizer.kind === "hub")
+        await corpusOf("prose", tokenizer, options);
       return loadFile(source.value, request, options);
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);

@@ -9,6 +9,7 @@ import type { ServiceModule } from "../common/module.ts";
 import { familiesOf, RunTotals } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { loadTokenizer } from "../common/tokenizer/load.ts";
+import { rememberingCounter } from "../common/tokenizer/remembering.ts";
 import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
 import { recordProcessorInstruments } from "./instruments.ts";
@@ -93,7 +94,11 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
 async function counterOf({ endpoint, tokenizer }: RunSpec): Promise<TokenCounter | undefined> {
   if (endpoint?.useServerTokenCount === true) return undefined;
   const name = tokenizer?.name ?? "";
-  const source = tokenizerSource(name);
+  const source = tokenizerSource(name, tokenizer?.revision);
   if (source === undefined) throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${name}`);
-  return loadTokenizer(source);
+  const count = await loadTokenizer(source);
+  return count && rememberingCounter(count, rememberedChars);
 }
+
+/** Prompts are used again and again; answers seldom are, and push out the oldest. */
+const rememberedChars = 16 << 20;

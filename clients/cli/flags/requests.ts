@@ -221,7 +221,15 @@ export const requestsFlags = {
     completes: "file",
     paths: ["tokenizer.name"],
     group: "Requests",
-    doc: "what prompts are cut and tokens counted by: an OpenAI encoding, the path of a tokenizer.json or its folder, npm:PACKAGE, or none (default o200k_base)",
+    doc: "what prompts are cut and tokens counted by: an OpenAI encoding, the path of a tokenizer.json or its folder, a model's name as the Hugging Face Hub's cache has it, npm:PACKAGE, or none (default o200k_base)",
+  },
+  tokenizerRevision: {
+    flag: "--tokenizer-revision",
+    kind: { is: "text" },
+    value: "REVISION",
+    paths: ["tokenizer.revision"],
+    group: "Requests",
+    doc: "branch, tag or commit of a model on the Hugging Face Hub (default main)",
   },
   useServerTokenCount: {
     flag: "--use-server-token-count",

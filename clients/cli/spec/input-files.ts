@@ -1,6 +1,7 @@
 /** Files that a RunSpec names: named as the suite's processes find them, and looked at before anything is started. */
+import { existsSync } from "node:fs";
 import { access, constants, open, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Complaint } from "../run-options.ts";
 import { standardInput } from "./standard-input.ts";
@@ -15,7 +16,7 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
     ...(path === undefined || path === standardInput || !isObject(dataset)
       ? {}
       : { dataset: { ...dataset, file: { ...(dataset.file as JsonObject), path: resolve(cwd, path) } } }),
-    ...(tokenizer === undefined || !isPath(tokenizer)
+    ...(tokenizer === undefined || !isPath(tokenizer, cwd)
       ? {}
       : { tokenizer: { ...(spec.tokenizer as JsonObject), name: resolve(cwd, tokenizer) } }),
   };
@@ -27,7 +28,7 @@ export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
   const tokenizer = tokenizerOf(spec);
   const [ofFile, ofTokenizer] = await Promise.all([
     path === undefined || path === standardInput ? undefined : problemOf(path, { mayBeFolder: true }),
-    tokenizer === undefined || !isPath(tokenizer) ? undefined : tokenizerProblem(tokenizer),
+    tokenizer === undefined || !isAbsolute(tokenizer) ? undefined : tokenizerProblem(tokenizer),
   ]);
   return [
     ...(ofFile === undefined ? [] : [{ field: "dataset.file.path", description: ofFile }]),
@@ -45,9 +46,12 @@ function tokenizerOf({ tokenizer }: JsonObject): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-/** `meta-llama/Llama-2` is a path, too: models are not fetched. */
-function isPath(tokenizer: string): boolean {
-  return !tokenizer.startsWith("npm:") && (/[/\\]/.test(tokenizer) || /^\.|\.json$/.test(tokenizer));
+/** `meta-llama/Llama-2` is a name of the Hugging Face Hub, unless there is such a path. */
+function isPath(tokenizer: string, cwd: string): boolean {
+  if (tokenizer.startsWith("npm:")) return false;
+  const isHubName = /^\w[\w.-]*\/\w[\w.-]*$/.test(tokenizer) && !tokenizer.endsWith(".json");
+  if (isHubName) return existsSync(resolve(cwd, tokenizer));
+  return /[/\\]/.test(tokenizer) || /^\.|\.json$/.test(tokenizer);
 }
 
 async function tokenizerProblem(path: string): Promise<string | undefined> {

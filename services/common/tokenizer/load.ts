@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { AssayError, messageOf } from "../errors.ts";
 import { createEncodingCounter } from "./encodings.ts";
+import { type HubModel, hubSnapshot } from "./hub-cache.ts";
 import { createHuggingFaceCounter } from "./hugging-face.ts";
 import type { TokenCounter, TokenizerSource } from "./source.ts";
 
@@ -28,6 +29,9 @@ export async function loadTokenizer(source: TokenizerSource, resolve: ResolvePat
     case "path":
     case "package":
       return loadFile(await locateTokenizer(source, resolve), resolve);
+    case "hub":
+      // What the cache has is this host's own choice, wherever it is: no spec names its files.
+      return loadFile(await locateInHubCache(source), realpath);
   }
 }
 
@@ -50,6 +54,17 @@ async function resolved(path: string, resolve: ResolvePath, ifMissing: string): 
     if (error instanceof AssayError) throw error;
     throw refusal("invalid_argument", `${path} cannot be read: ${messageOf(error)}`, error);
   }
+}
+
+async function locateInHubCache(model: HubModel): Promise<string> {
+  const { name } = model;
+  const found = await hubSnapshot(model);
+  const advice = `models are not fetched: \`hf download ${name} ${fileName} tokenizer_config.json\` brings it, or give the path of a folder that has it`;
+  if ("missing" in found)
+    throw refusal("not_found", `${name} is not in the cache of the Hugging Face Hub: ${found.missing}; ${advice}`);
+  const path = join(found.folder, fileName);
+  if (await is("file", path)) return path;
+  throw refusal("not_found", `${name} has no ${fileName} in ${found.folder}; ${advice}`);
 }
 
 /** Beside whoever started this process, as npm finds packages, then beside this program. */

@@ -58,9 +58,9 @@ describe("files that a command line names", () => {
   it("are all complained of, with the path that was tried", async () => {
     execFileSync("mkfifo", [join(folder, "pipe")]);
     const notFetched = "; models are not fetched, a tokenizer.json is needed";
-    expect(await complaints("gone.jsonl", "meta-llama/Llama-3")).to.deep.equal([
+    expect(await complaints("gone.jsonl", "models/llama.v3/tokenizer")).to.deep.equal([
       `dataset.file.path: ${folder}/gone.jsonl is not there`,
-      `tokenizer.name: ${folder}/meta-llama/Llama-3 is not there${notFetched}`,
+      `tokenizer.name: ${folder}/models/llama.v3/tokenizer is not there${notFetched}`,
     ]);
     expect(await complaints(".", "./")).to.deep.equal([`tokenizer.name: ${folder}/tokenizer.json is not there${notFetched}`]);
     expect(await complaints("pipe")).to.deep.equal([`dataset.file.path: ${folder}/pipe is no file`]);

@@ -463,7 +463,7 @@ export declare type TokenizerSpec = Message<"assay.common.v1.TokenizerSpec"> & {
   /**
    * One of OpenAI's encodings (`o200k_base`, also `builtin`; `o200k_harmony`, `cl100k_base`, `p50k_base`, `r50k_base`); the
    * absolute path of a tokenizer.json, or of a folder with one, on the hosts of the dataset service and the record-processors,
-   * under the rule of `FileDataset.path`; `npm:PACKAGE`, installed there; `none`: nothing is counted, and lengths are what the
+   * under the rule of `FileDataset.path`; `npm:PACKAGE`, installed there; `organisation/model`, out of the Hugging Face Hub's cache there; `none`: nothing is counted, and lengths are what the
    * server's usage says. Default: o200k_base. Synthetic prompts are cut by it.
    *
    * @generated from field: string name = 1;
@@ -471,7 +471,7 @@ export declare type TokenizerSpec = Message<"assay.common.v1.TokenizerSpec"> & {
   name: string;
 
   /**
-   * Revision of a named tokenizer.
+   * Branch, tag or commit of a tokenizer by its name on the Hugging Face Hub. Default: main.
    *
    * @generated from field: string revision = 2;
    */

@@ -40,6 +40,7 @@ const supportedFields: readonly string[] = [
   "endpoint.extra_inputs",
   "endpoint.omit_stream_options",
   "tokenizer.name",
+  "tokenizer.revision",
   "dataset.synthetic.corpus",
   "dataset.synthetic.input_tokens.mean",
   "dataset.synthetic.input_tokens.stddev",

@@ -5,7 +5,7 @@ import { ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/ru
 import type { FieldViolation } from "../../../common/errors.ts";
 import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
-import { expectedTokenizer, tokenizerSource } from "../../../common/tokenizer/source.ts";
+import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
 import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
@@ -28,6 +28,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   checkEndpoint(spec, endpoints, demand);
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
+  checkRevision(spec, demand);
   checkDataset(spec, demand);
   checkSessionData(spec, demand);
   demand(spec.phases.length > 0, "phases", "at least one phase is needed");
@@ -55,6 +56,13 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
   demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
   return found;
+}
+
+function checkRevision({ tokenizer }: RunSpec, demand: Demand): void {
+  const { name = "", revision = "" } = tokenizer ?? {};
+  if (revision === "") return;
+  demand(isRevision(revision), "tokenizer.revision", `must be a branch, a tag or a commit, got ${revision}`);
+  demand(tokenizerSource(name)?.kind === "hub", "tokenizer.revision", "needs the tokenizer of a model on the Hugging Face Hub");
 }
 
 function checkEndpoint({ endpoint }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {

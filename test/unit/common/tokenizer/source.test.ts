@@ -1,5 +1,10 @@
 import { expect } from "chai";
-import { isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../../../../services/common/tokenizer/source.ts";
+import {
+  isCorpusEncoding,
+  isRevision,
+  type TokenizerSource,
+  tokenizerSource,
+} from "../../../../services/common/tokenizer/source.ts";
 
 describe("the name of a tokenizer", () => {
   const known: readonly (readonly [name: string, source: TokenizerSource])[] = [
@@ -11,16 +16,25 @@ describe("the name of a tokenizer", () => {
     ["/models/llama", { kind: "path", path: "/models/llama" }],
     ["C:\\models\\llama", { kind: "path", path: "C:\\models\\llama" }],
     ["npm:tokens", { kind: "package", name: "tokens" }],
+    ["meta-llama/Llama-3", { kind: "hub", name: "meta-llama/Llama-3", revision: "main" }],
     ["npm:@scope/tokens.v3", { kind: "package", name: "@scope/tokens.v3" }],
   ];
   for (const [name, source] of known) {
     it(`is known: ${JSON.stringify(name)}`, () => expect(tokenizerSource(name)).to.deep.equal(source));
   }
 
+  it("may have a revision on the Hub", () => {
+    expect(tokenizerSource("a/b", "refs/pr/1")).to.deep.equal({ kind: "hub", name: "a/b", revision: "refs/pr/1" });
+    expect(["v1.0", "refs/pr/1", "0".repeat(40)].every(isRevision)).to.equal(true);
+    expect(["", "../x", "a/../b", "/x", "a b", ".x"].some(isRevision)).to.equal(false);
+  });
+
   const unknown = [
     "gpt2",
     "O200K_BASE",
-    "meta-llama/Llama-3",
+    "meta-llama/../x",
+    "a/b/c",
+    "../x",
     "./x",
     "npm:",
     "npm:../x",
