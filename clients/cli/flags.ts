@@ -12,6 +12,7 @@ import { outputFlags } from "./flags/output.ts";
 import { requestsFlags } from "./flags/requests.ts";
 import { suiteFlags } from "./flags/suite.ts";
 import { targetFlags } from "./flags/target.ts";
+import { tracesFlags } from "./flags/traces.ts";
 import { warmUpFlags } from "./flags/warm-up.ts";
 import { workersFlags } from "./flags/workers.ts";
 
@@ -21,6 +22,7 @@ export const runFlags = {
   ...loadFlags,
   ...warmUpFlags,
   ...requestsFlags,
+  ...tracesFlags,
   ...workersFlags,
   ...outputFlags,
   ...suiteFlags,

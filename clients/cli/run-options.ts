@@ -4,6 +4,7 @@ import type { GivenOptions } from "./asked.ts";
 import { variableOf } from "./environment.ts";
 import type { FlagKind } from "./flag-kinds.ts";
 import type { Flag } from "./flags/flag.ts";
+import { tracesFlags } from "./flags/traces.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
@@ -46,6 +47,9 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["requestCount", "sessionCount"],
   ["warmupRequestCount", "warmupSessionCount"],
 ];
+
+/** What is said of a trace beside which file it is. Its keys are those of the table. */
+const traceOptions = Object.keys(tracesFlags) as readonly (keyof typeof tracesFlags)[];
 
 /** What is said of a warm-up beside that there is one. */
 const warmUpDetails = [
@@ -115,6 +119,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("endpointModule", "endpointType");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
+    for (const name of traceOptions) needs(name, "inputFile");
     needs("modelWeights", "modelSelection");
     needs("prefixTokens", "prefixCount");
     needs("prefixCount", "prefixTokens");

@@ -89,6 +89,14 @@ export class WireWriter {
     }
   }
 
+  /** A packed repeated field. */
+  uints(number: number, values: readonly number[]): void {
+    if (values.length === 0) return;
+    const opened = this.open(number);
+    for (const value of values) this.varint(value);
+    this.close(opened);
+  }
+
   text(number: number, value: string): void {
     if (value === "") return;
     const opened = this.open(number);

@@ -11,7 +11,9 @@ import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
 import { formatNamed, formats } from "./core/formats/catalog.ts";
 import { isOtherFormat } from "./core/formats/detection.ts";
+import type { TraceOptions } from "./core/formats/format.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
+import { promptMaker } from "./core/trace-prompt.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
 import { placeOf } from "./source-place.ts";
@@ -83,7 +85,7 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       // It is not needed here, but by those who count: found out now, not when the run has begun.
       if (tokenizer.kind === "path" || tokenizer.kind === "package" || tokenizer.kind === "hub")
         await corpusOf("prose", tokenizer, options);
-      return loadFile(source.value, request, options);
+      return loadFile(source.value, request, options, () => corpusOf("prose", tokenizer, options));
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
   }
@@ -132,16 +134,21 @@ function synthesize(
     turnDelayRatio: spec?.turnDelayRatio ?? 1,
     isExact,
   });
-  const about = `tokenizer ${tokenizer}: prompts have about the length asked for, since it does not count a text as its words`;
-  const info = { description: `synthetic ${corpusNameOf(synthetic?.corpus)}`, warnings: isExact ? [] : [about] };
+  const info = {
+    description: `synthetic ${corpusNameOf(synthetic?.corpus)}`,
+    warnings: isExact ? [] : [aboutLengths(tokenizer)],
+  };
   return loadedOf(dataset, summarizeDataset(dataset), info);
 }
 
+/** @param corpus asked for where prompts are made */
 async function loadFile(
-  { path, name: givenName, format, onBadRow, outputTokens }: FileDataset,
-  { dataset: spec, seed }: DatasetRequest,
+  given: FileDataset,
+  { dataset: spec, seed, tokenizer }: DatasetRequest,
   { limits, signal, onRows }: LoadOptions,
+  corpus: () => Promise<RecountedCorpus>,
 ): Promise<LoadedDataset> {
+  const { path, name: givenName, format, onBadRow, outputTokens } = given;
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
   const place = await placeOf(path, limits);
   const shownName = givenName === "" ? place.name : givenName;
@@ -153,14 +160,21 @@ async function loadFile(
     isSkipping: onBadRow === "skip",
     seed,
     maxConversations: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
-    blockTokens: undefined,
+    blockTokens: given.blockTokens,
+    trace: traceOptionsOf(given),
   };
   const { loadFileTurns } = await import("./file-turns.ts");
   const { maxFileBytes, store } = limits;
   const job = { kind: "file", load, realPath: place.realPath, root: place.root, maxFileBytes, maxRowBytes } as const;
   const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows }).finally(place.release);
-  const options = { seed, outputTokens, turnDelayRatio: spec?.turnDelayRatio ?? 1 };
   try {
+    const made = file.recipeTokens.count === 0 ? undefined : await corpus();
+    const options = {
+      seed,
+      outputTokens,
+      turnDelayRatio: spec?.turnDelayRatio ?? 1,
+      ...(made === undefined ? {} : { prompts: promptMaker(made.corpus, seed), isExact: made.isExact }),
+    };
     const loaded = loadedOf(fileDataset(file, options), summarizeFile(file, options), {
       description: `${name} (${file.format})`,
       format: file.format,
@@ -169,6 +183,7 @@ async function loadFile(
       warnings: [
         ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
         ...warningsOf(name, file),
+        ...(made?.isExact === false ? [aboutLengths(tokenizer)] : []),
       ],
       file: {
         name,
@@ -185,6 +200,23 @@ async function loadFile(
     close();
     throw error;
   }
+}
+
+function aboutLengths(tokenizer: string): string {
+  return `tokenizer ${tokenizer}: prompts have about the length asked for, since it does not count a text as its words`;
+}
+
+function traceOptionsOf(given: FileDataset): TraceOptions {
+  const { turnDelayCapSec } = given;
+  return {
+    ignoresDelays: given.ignoresTraceDelays,
+    ...(turnDelayCapSec === undefined ? {} : { maxDelayMs: turnDelayCapSec * 1e3 }),
+    isOpenLoop: given.isOpenLoop ?? true,
+    isStrict: given.isOpenLoopStrict,
+    omitsKvHints: given.omitsKvHints,
+    forcesMinTokens: given.forcesMinTokens ?? true,
+    sessionShare: given.sessionShare ?? 1,
+  };
 }
 
 function unknownFormat(name: string): AssayError {
@@ -207,6 +239,7 @@ function warningsOf(name: string, file: LoadedFile): string[] {
     warnings.push(...firstSkipped.map((line) => `${name}, ${line}`));
     if (more > 0) warnings.push(`${name}: and ${more} more`);
   }
+  if (file.cutDelays > 0) warnings.push(`${name}: ${file.cutDelays} pauses were cut (--inter-turn-delay-cap-seconds)`);
   if (unknownFields.size > 0) {
     const known = formatNamed(format)?.fields ?? [];
     const fields = [...unknownFields].slice(0, shownFields);

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
+import type { TraceOptions } from "../../services/dataset/core/formats/format.ts";
 import { rowAt } from "../../services/dataset/core/packed-rows.ts";
 import { type FileTurns, loadFileTurns } from "../../services/dataset/file-turns.ts";
 import type { StoreOptions } from "../../services/dataset/store/dataset-store.ts";
@@ -15,7 +16,7 @@ export interface Prepared {
 }
 
 /** As the dataset service prepares a file for a run. */
-export function turnsOfFile(path: string, store: StoreOptions | undefined): Promise<FileTurns> {
+export function turnsOfFile(path: string, store: StoreOptions | undefined, trace: TraceOptions = {}): Promise<FileTurns> {
   const load = {
     path,
     format: undefined,
@@ -23,13 +24,14 @@ export function turnsOfFile(path: string, store: StoreOptions | undefined): Prom
     seed: 1,
     maxConversations: Number.POSITIVE_INFINITY,
     blockTokens: undefined,
+    trace,
   };
   const job = { kind: "file", load, realPath: path, root: dirname(path), maxFileBytes: 2 ** 40, maxRowBytes: 1 << 20 } as const;
   return loadFileTurns(job, store, { signal: new AbortController().signal, onRows: () => {} });
 }
 
-export async function prepareFile(path: string, store: StoreOptions | undefined): Promise<Prepared> {
-  const { file, problem, close } = await turnsOfFile(path, store);
+export async function prepareFile(path: string, store: StoreOptions | undefined, trace?: TraceOptions): Promise<Prepared> {
+  const { file, problem, close } = await turnsOfFile(path, store, trace);
   const hash = createHash("sha256");
   for (let row = 0; row < file.turns.size; row++) hash.update(rowAt(file.turns, row));
   close();

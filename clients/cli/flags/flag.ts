@@ -29,6 +29,7 @@ export const flagGroups = [
   "Load",
   "Warm-up",
   "Requests",
+  "Traces",
   "Workers and telemetry",
   "Output",
   "Suite",

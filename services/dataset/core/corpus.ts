@@ -87,7 +87,7 @@ export function measured(corpus: Tables): Corpus {
 type Tables = Omit<Corpus, "leastOpening" | "leastJoin">;
 
 /** Tokens of the shortest piece that begins with any of these words, at least 1; Infinity: none of them begins one. */
-function leastTokens({ tokenStart, canEnd }: Tables, words: Uint32Array): number {
+export function leastTokens({ tokenStart, canEnd }: Tables, words: Uint32Array): number {
   let least = Number.POSITIVE_INFINITY;
   for (const first of words) {
     let tokens = 0;

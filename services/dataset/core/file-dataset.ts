@@ -1,14 +1,16 @@
 /** A loaded file as a dataset: its turns are decoded when they are asked for. Pure. */
 import { fromBinary } from "@bufbuild/protobuf";
-import { TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { type PromptRecipe, TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "../../common/chat-messages.ts";
 import { DelayPacker } from "../../common/turn-delays.ts";
 import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
 import { type Distribution, drawLengths, meanOf } from "./distributions.ts";
 import type { LoadedFile } from "./file-load.ts";
+import type { PromptRecipe as Recipe } from "./formats/row.ts";
 import { rowAt } from "./packed-rows.ts";
 import { amendmentsOf, fieldsOf } from "./packed-turn.ts";
+import type { PromptMaker } from "./trace-prompt.ts";
 import type { Dataset, DatasetSchedule, DatasetSummary, TurnDetails, TurnPlan } from "./turns.ts";
 
 export interface FileDatasetOptions {
@@ -17,10 +19,14 @@ export interface FileDatasetOptions {
   readonly outputTokens: Distribution | undefined;
   /** Factor on every pause. Default 1. */
   readonly turnDelayRatio?: number;
+  /** Makes the prompts of recipes. Absent: there are none among the turns. */
+  readonly prompts?: PromptMaker;
+  /** Such prompts have the lengths that the recipes say to the token. Default true. */
+  readonly isExact?: boolean;
 }
 
 export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, options: FileDatasetOptions): Dataset {
-  const { seed, outputTokens, turnDelayRatio = 1 } = options;
+  const { seed, outputTokens, turnDelayRatio = 1, prompts, isExact = true } = options;
   const exists = (conversation: number, turn: number): boolean =>
     conversation >= 0 && conversation < conversations.size && turn >= 0 && turn < turnsOf(conversations, conversation);
   // A turn is asked for its plan, its messages and its details one after the other.
@@ -33,11 +39,11 @@ export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, opti
   const plan = (conversation: number): readonly TurnPlan[] => {
     const drawn = outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation);
     return Array.from({ length: turnsOf(conversations, conversation) }, (_, turn) => {
-      const { maxOutputTokens, delayMs } = turnOf(conversation, turn);
+      const { maxOutputTokens, delayMs, recipe } = turnOf(conversation, turn);
       // Drawn for every turn, so that what one row names leaves the others as they are.
       const length = drawn?.();
       return {
-        inputTokens: undefined,
+        inputTokens: isExact ? recipe?.inputTokens : undefined,
         maxOutputTokens: maxOutputTokens > 0 ? maxOutputTokens : length,
         delayMs: delayMs * turnDelayRatio,
       };
@@ -51,7 +57,12 @@ export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, opti
   return {
     size: conversations.size,
     plan,
-    messages: (conversation, turn) => turnOf(conversation, turn).messages.map(chatMessageOf),
+    messages: (conversation, turn) => {
+      const { messages, recipe } = turnOf(conversation, turn);
+      if (recipe === undefined) return messages.map(chatMessageOf);
+      if (prompts === undefined) throw new RangeError("a prompt of a recipe needs a maker of prompts");
+      return [{ role: "user", content: prompts.text(recipeOf(recipe), rowOfTurn(conversations, conversation, turn)) }];
+    },
     details: (conversation, turn) => detailsOf(turnOf(conversation, turn), turnsOf(conversations, conversation) > 1),
     packed(conversation, turn) {
       if (!exists(conversation, turn)) return undefined;
@@ -68,6 +79,10 @@ export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, opti
       return { bytes, amendments };
     },
   };
+}
+
+function recipeOf({ inputTokens, blockIds, blockTokens }: PromptRecipe): Recipe {
+  return { inputTokens, blockIds: blockIds.map(Number), blockTokens };
 }
 
 function detailsOf({ conversationId, model, extraInputs, timestampMs, ...turn }: WireTurn, hasOthers: boolean): TurnDetails {
@@ -87,7 +102,7 @@ function detailsOf({ conversationId, model, extraInputs, timestampMs, ...turn }:
 
 /** From what the loading has counted; no row is decoded. */
 export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio = 1 }: FileDatasetOptions): DatasetSummary {
-  const { turns, conversations, delaysMs, timestampsMs, outputTokens: named } = file;
+  const { turns, conversations, delaysMs, timestampsMs, outputTokens: named, recipeTokens: made } = file;
   const drawn = outputTokens === undefined ? 0 : turns.size - named.count;
   const asked = named.count + drawn;
   const { turnsEach, turnCounts } = countsOf(conversations);
@@ -99,7 +114,7 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
     weights: file.weights,
     schedule: timestampsMs && scheduleOf(timestampsMs, conversations),
-    meanInputTokens: undefined,
+    meanInputTokens: made.count === 0 ? undefined : made.sum / made.count,
     meanOutputTokens:
       asked === 0 ? undefined : (named.sum + drawn * (outputTokens === undefined ? 0 : meanOf(outputTokens))) / asked,
   };

@@ -73,7 +73,7 @@ export class FileLoad {
     this.#options = options;
     this.#tools = tools;
     this.#format = options.format === undefined ? undefined : formatNamed(options.format);
-    this.#turns = new TurnCollector(options.maxConversations, sink);
+    this.#turns = new TurnCollector(options.maxConversations, options.trace, sink);
   }
 
   /** All that is kept has been read. */

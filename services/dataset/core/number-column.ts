@@ -22,6 +22,11 @@ export class NumberColumn {
     this.#size++;
   }
 
+  /** Of a row that was added. */
+  at(row: number): number {
+    return this.#values?.[row] ?? this.#none;
+  }
+
   /** By row; undefined: all rows say nothing. */
   values(): Float64Array<ArrayBuffer> | undefined {
     return this.#values?.slice(0, this.#size);

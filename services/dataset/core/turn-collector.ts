@@ -6,6 +6,7 @@ import { type ConversationIndex, ConversationIndexer } from "./conversation-inde
 import type { Row, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
 import { type ArenaSink, type PackedRows, RowPacker } from "./packed-rows.ts";
+import { isRecipeAlone, RecipeWriter } from "./recipe-wire.ts";
 
 export interface LoadedTurns {
   /** Each a `Turn` as bytes, conversation and turn unset, in the order of the file. */
@@ -19,10 +20,24 @@ export interface LoadedTurns {
   readonly weights: Float64Array<ArrayBuffer> | undefined;
   /** Of the turns that name an output length. */
   readonly outputTokens: { readonly sum: number; readonly count: number };
+  /** Of the turns whose prompts are made of recipes. */
+  readonly recipeTokens: { readonly sum: number; readonly count: number };
+  /** Pauses that were cut to the longest that is taken. */
+  readonly cutDelays: number;
+}
+
+/** What becomes of the times that rows say. */
+export interface RowTimes {
+  /** They are left out. */
+  readonly ignoresDelays?: boolean;
+  /** Longest pause, ms. Default: as they are. */
+  readonly maxDelayMs?: number;
 }
 
 export class TurnCollector {
   readonly #maxConversations: number;
+  readonly #times: RowTimes;
+  readonly #recipes = new RecipeWriter();
   readonly #packer: RowPacker;
   readonly #indexer = new ConversationIndexer();
   readonly #delaysMs = new NumberColumn(0);
@@ -31,14 +46,18 @@ export class TurnCollector {
   /** Conversations by their sessions' ids. */
   readonly #sessions = new Map<string, number>();
   readonly #outputTokens = { sum: 0, count: 0 };
+  readonly #recipeTokens = { sum: 0, count: 0 };
+  #cutDelays = 0;
   #idleDelays = 0;
 
   /**
    * @param maxConversations of rows that begin more conversations than these nothing is kept
+   * @param times what becomes of the times that rows say; default: they are kept
    * @param sink where the turns go; default: memory
    */
-  constructor(maxConversations: number, sink?: ArenaSink) {
+  constructor(maxConversations: number, times: RowTimes = {}, sink?: ArenaSink) {
     this.#maxConversations = maxConversations;
+    this.#times = times;
     this.#packer = new RowPacker(sink);
   }
 
@@ -90,18 +109,38 @@ export class TurnCollector {
       timestampsMs: this.#timestampsMs.values(),
       weights: this.#weights.values(),
       outputTokens: this.#outputTokens,
+      recipeTokens: this.#recipeTokens,
+      cutDelays: this.#cutDelays,
     };
   }
 
-  #addTurn(turn: RowTurn, conversation: number, sessionId: string | undefined): void {
-    const { maxOutputTokens, delayMs, timestampMs } = turn;
-    this.#packer.add(toBinary(TurnSchema, create(TurnSchema, { ...wireOf(turn), conversationId: sessionId ?? "" })));
+  #addTurn(given: RowTurn, conversation: number, sessionId: string | undefined): void {
+    const turn = this.#timed(given);
+    const { maxOutputTokens, delayMs, timestampMs, recipe } = turn;
+    this.#packer.add(this.#bytesOf(turn, sessionId ?? ""));
+    if (recipe !== undefined) {
+      this.#recipeTokens.sum += recipe.inputTokens;
+      this.#recipeTokens.count++;
+    }
     this.#indexer.add(conversation);
     this.#delaysMs.add(delayMs);
     this.#timestampsMs.add(timestampMs ?? Number.NaN);
     if (maxOutputTokens === undefined) return;
     this.#outputTokens.sum += maxOutputTokens;
     this.#outputTokens.count++;
+  }
+
+  #timed(turn: RowTurn): RowTurn {
+    const { ignoresDelays = false, maxDelayMs = Number.POSITIVE_INFINITY } = this.#times;
+    if (ignoresDelays) return { ...turn, delayMs: 0, timestampMs: undefined };
+    if (turn.delayMs <= maxDelayMs) return turn;
+    this.#cutDelays++;
+    return { ...turn, delayMs: maxDelayMs };
+  }
+
+  #bytesOf(turn: RowTurn, conversationId: string): Uint8Array {
+    if (isRecipeAlone(turn)) return this.#recipes.turn(turn, conversationId);
+    return toBinary(TurnSchema, create(TurnSchema, { ...wireOf(turn), conversationId }));
   }
 }
 

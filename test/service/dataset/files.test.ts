@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import type { DatasetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { CommandSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
@@ -134,6 +135,23 @@ describe("the dataset service and files", () => {
     expect(await prepare(fileSpec(path, {}, { entries: 7n }))).to.include({ conversations: 7n });
   });
 
+  it("makes the prompts of a trace when they are fetched, and tells how long they are", async () => {
+    const rows = [
+      { timestamp: 0, input_length: 200, output_length: 4, hash_ids: [1, 2] },
+      { timestamp: 5, input_length: 256, output_length: 4, hash_ids: [1, 2] },
+      { timestamp: 9, payload: { prompt: "as it is" } },
+    ];
+    const info = await prepare(fileSpec(await write("t.jsonl", lines(...rows)), { blockTokens: 128 }));
+    expect(info).to.deep.include({ format: "mooncake_trace", meanInputTokens: 228, beginsWithTimestamp: true, warnings: [] });
+    const [one, other, payload] = (await turnsOf(info.datasetId, [0, 1, 2])).map(({ turn }) => turn);
+    expect(one).to.include({ inputTokens: 200, maxOutputTokens: 4, timestampMs: 0 });
+    expect(one?.recipe).to.equal(undefined);
+    const texts = [one, other].map((turn) => turn?.messages[0]?.content ?? "");
+    expect(texts.map((text) => countTokens(text))).to.deep.equal([200, 256]);
+    expect(texts[1]?.slice(0, 600)).to.equal(texts[0]?.slice(0, 600));
+    expect(Buffer.from(payload?.rawBody ?? []).toString()).to.equal('{"prompt":"as it is"}');
+  });
+
   it("asks for a drawn output length where a row names none", async () => {
     const path = await write("p.jsonl", lines({ text: "a" }, { text: "b", output_length: 9 }));
     const info = await prepare(fileSpec(path, { outputTokens: { mean: 40, stddev: 0 } }));
@@ -226,7 +244,7 @@ describe("the dataset service and files", () => {
     const error = await failureOf(prepare(fileSpec(path, { format: "single_trun" })));
     expect(error).to.include({ code: "invalid_argument" });
     expect(error.message).to.match(
-      /there is no format single_trun, did you mean single_turn\?; there are single_turn, multi_turn/,
+      /there is no format single_trun, did you mean single_turn\?; there are single_turn, multi_turn, /,
     );
     expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.format"]);
     expect((await prepare(fileSpec(path, { format: "single_turn" }))).file).to.include({ formatReason: "" });

@@ -72,6 +72,14 @@ describe("the store of prepared datasets", () => {
     expect(prepared()).to.have.lengthOf(1);
   });
 
+  it("makes one anew where its rows are to be read otherwise", async () => {
+    await writeFile(path, `{"input_length":5,"timestamp":1,"note":"${"x".repeat(40)}"}\n`.repeat(40_000));
+    const timed = await prepareFile(path, options());
+    const timeless = await prepareFile(path, options(), { ignoresDelays: true });
+    expect(timeless.digest).to.not.equal(timed.digest);
+    expect(prepared()).to.have.lengthOf(2);
+  });
+
   it("keeps no small file", async () => {
     await writePrompts(path, 10, 100);
     expect(await prepareFile(path, options())).to.include({ turns: 10, problem: undefined });

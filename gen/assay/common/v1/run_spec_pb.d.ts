@@ -869,6 +869,70 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
    * @generated from field: string name = 5;
    */
   name: string;
+
+  /**
+   * Tokens of a block of a trace, at least 1. Default: the format's own, 512 in mooncake_trace, 16 in bailian_trace.
+   *
+   * @generated from field: optional uint32 block_tokens = 10;
+   */
+  blockTokens?: number | undefined;
+
+  /**
+   * Timestamps and pauses of the rows are left out: what follows is sent at once.
+   *
+   * @generated from field: bool ignores_trace_delays = 11;
+   */
+  ignoresTraceDelays: boolean;
+
+  /**
+   * Longest pause before a turn, in seconds, before any speed-up; longer ones are cut to it. At least 0. Unset: as they are.
+   *
+   * @generated from field: optional double turn_delay_cap_sec = 12;
+   */
+  turnDelayCapSec?: number | undefined;
+
+  /**
+   * Of baseten_trace: later rows of a session are due at their own moments; false: after the answer before and the recorded pause.
+   * Default: true.
+   *
+   * @generated from field: optional bool is_open_loop = 13;
+   */
+  isOpenLoop?: boolean | undefined;
+
+  /**
+   * Of baseten_trace: every row is a conversation by itself. Only where `is_open_loop` is not false.
+   *
+   * @generated from field: bool is_open_loop_strict = 14;
+   */
+  isOpenLoopStrict: boolean;
+
+  /**
+   * Of baseten_trace: `hash_ids` and `block_size` stay out of the bodies.
+   *
+   * @generated from field: bool omits_kv_hints = 15;
+   */
+  omitsKvHints: boolean;
+
+  /**
+   * Of baseten_trace: the recorded length of an answer is the least that is asked for (`min_tokens`), too. Default: true.
+   *
+   * @generated from field: optional bool forces_min_tokens = 16;
+   */
+  forcesMinTokens?: boolean | undefined;
+
+  /**
+   * Of baseten_trace: share of the sessions that is kept, drawn. Above 0, at most 1. Default: 1.
+   *
+   * @generated from field: optional double session_share = 17;
+   */
+  sessionShare?: number | undefined;
+
+  /**
+   * How a trace is changed. Unset: not at all.
+   *
+   * @generated from field: assay.common.v1.TraceSynthesis synthesis = 18;
+   */
+  synthesis?: TraceSynthesis | undefined;
 };
 
 /**
@@ -876,6 +940,69 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
  * Use `create(FileDatasetSchema)` to create a new message.
  */
 export declare const FileDatasetSchema: GenMessage<FileDataset>;
+
+/**
+ * How a trace is changed before it is replayed. What its requests begin with in common is known by the names of their blocks: blocks
+ * that stand in two requests or more are a shared prefix, what follows them is a request's own.
+ *
+ * @generated from message assay.common.v1.TraceSynthesis
+ */
+export declare type TraceSynthesis = Message<"assay.common.v1.TraceSynthesis"> & {
+  /**
+   * Divides timestamps. Above 0. Default: 1.
+   *
+   * @generated from field: optional double speedup_ratio = 1;
+   */
+  speedupRatio?: number | undefined;
+
+  /**
+   * Factor on the blocks of shared prefixes; what was shared stays shared. Above 0. Default: 1.
+   *
+   * @generated from field: optional double prefix_len_multiplier = 2;
+   */
+  prefixLenMultiplier?: number | undefined;
+
+  /**
+   * Independent copies of the shared prefixes, over which the requests are spread by chance. At least 1. Default: 1.
+   *
+   * @generated from field: optional uint32 prefix_root_multiplier = 3;
+   */
+  prefixRootMultiplier?: number | undefined;
+
+  /**
+   * Factor on what of a prompt is its own. At least 0; of a prompt one token is left. Default: 1.
+   *
+   * @generated from field: optional double prompt_len_multiplier = 4;
+   */
+  promptLenMultiplier?: number | undefined;
+
+  /**
+   * Factor on the output lengths, which stay at least 1. Default: 1.
+   *
+   * @generated from field: optional double output_len_multiplier = 5;
+   */
+  outputLenMultiplier?: number | undefined;
+
+  /**
+   * Requests of longer prompts are left out; those that the other fields make longer are cut to it. In tokens. Unset: none is.
+   *
+   * @generated from field: optional uint32 max_input_tokens = 6;
+   */
+  maxInputTokens?: number | undefined;
+
+  /**
+   * Longer output lengths are cut to it. In tokens. Unset: none is.
+   *
+   * @generated from field: optional uint32 max_output_tokens = 7;
+   */
+  maxOutputTokens?: number | undefined;
+};
+
+/**
+ * Describes the message assay.common.v1.TraceSynthesis.
+ * Use `create(TraceSynthesisSchema)` to create a new message.
+ */
+export declare const TraceSynthesisSchema: GenMessage<TraceSynthesis>;
 
 /**
  * A public dataset.

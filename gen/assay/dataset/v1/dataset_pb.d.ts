@@ -394,6 +394,49 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: assay.dataset.v1.DatasetFile file = 17;
    */
   file?: DatasetFile | undefined;
+
+  /**
+   * Blocks of all prompts that name any; 0: none does.
+   *
+   * @generated from field: uint64 prefix_blocks = 20;
+   */
+  prefixBlocks: bigint;
+
+  /**
+   * Different ones among them.
+   *
+   * @generated from field: uint64 prefix_unique_blocks = 21;
+   */
+  prefixUniqueBlocks: bigint;
+
+  /**
+   * Tokens that a cache without bound would have had, requests in the order of their timestamps, else of the file: of each request the
+   * blocks from its start that were all named before.
+   *
+   * @generated from field: uint64 prefix_shared_tokens = 22;
+   */
+  prefixSharedTokens: bigint;
+
+  /**
+   * Share of `prefix_blocks` that such a cache would have had, 0 to 1.
+   *
+   * @generated from field: double prefix_hit_share = 23;
+   */
+  prefixHitShare: number;
+
+  /**
+   * Mean over the requests of the share of their blocks, 0 to 1.
+   *
+   * @generated from field: double prefix_mean_reuse = 24;
+   */
+  prefixMeanReuse: number;
+
+  /**
+   * Requests that name blocks.
+   *
+   * @generated from field: uint64 prefix_requests = 25;
+   */
+  prefixRequests: bigint;
 };
 
 /**

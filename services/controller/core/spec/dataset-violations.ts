@@ -3,6 +3,7 @@ import { isAbsolutePath } from "../../../common/absolute-path.ts";
 import type { Demand } from "./demand.ts";
 import { checkDistribution } from "./distribution-violations.ts";
 import { checkCacheBust, checkSynthetic } from "./synthetic-violations.ts";
+import { checkTrace } from "./trace-violations.ts";
 
 export function checkDataset(spec: RunSpec, demand: Demand): void {
   const dataset = spec.dataset;
@@ -24,6 +25,7 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
       const isChoice = onBadRow === "fail" || onBadRow === "skip";
       demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
       checkLength(outputTokens, "dataset.file.output_tokens", demand);
+      checkTrace(dataset.source.value, demand);
       return;
     }
     default:

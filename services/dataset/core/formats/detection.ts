@@ -5,8 +5,8 @@
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import { formatNamed, formats } from "./catalog.ts";
 import type { Format, RowSource } from "./format.ts";
+import { multiTurnFormat } from "./multi-turn.ts";
 import { isGiven } from "./row.ts";
-import { singleTurnFormat } from "./single-turn.ts";
 
 /** The format of a row, or why the file is refused. */
 export type Detected =
@@ -20,20 +20,13 @@ export type Detected =
 /** By what AIPerf's own loaders look at, in its order. */
 const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
   ["dag_jsonl", (row) => row.orchestrator === true || (Array.isArray(row.turns) && row.turns.some(isDagTurn))],
-  ["bailian_trace", (row) => isGiven(row.chat_id) && isGiven(row.parent_chat_id)],
-  ["mooncake_trace", (row) => ["input_length", "text_input", "hash_ids", "payload"].some((field) => isGiven(row[field]))],
   ["sagemaker_data_capture", (row) => isGiven(row.captureData)],
   ["inputs_json", (row) => Array.isArray(row.data)],
   ["weka_trace", (row) => Array.isArray(row.requests)],
   ["raw_payload", (row) => Array.isArray(row.messages)],
 ];
 
-const otherNames: ReadonlySet<string> = new Set([
-  ...others.map(([name]) => name),
-  "random_pool",
-  "burst_gpt_trace",
-  "baseten_trace",
-]);
+const otherNames: ReadonlySet<string> = new Set([...others.map(([name]) => name), "random_pool"]);
 
 /** Whether a name is that of a format which other versions read. */
 export function isOtherFormat(name: string): boolean {
@@ -47,8 +40,8 @@ export function detectFormat(row: JsonObject, source: RowSource): Detected {
   const own = typeof row.type === "string" ? formatNamed(row.type) : undefined;
   if (own !== undefined) return { format: own, reason: `its first row has the type ${own.name}` };
   const other = others.find(([, isIt]) => isIt(row));
-  if (other !== undefined && !singleTurnFormat.recognizes(row, source)) return unread(other[0]);
   const format = formats.find(({ recognizes }) => recognizes(row, source));
+  if (other !== undefined && (format === undefined || format === multiTurnFormat)) return unread(other[0]);
   if (format !== undefined) return { format, reason: `its first row has ${knownFieldsOf(row, format)}` };
   const fields = Object.keys(row);
   const has = fields.length === 0 ? "no field" : `the fields ${fields.slice(0, 8).join(", ")}${fields.length > 8 ? ", …" : ""}`;

@@ -24,7 +24,7 @@ export interface RowReader {
   /** Reads one row. Never throws. */
   readonly read: (row: JsonObject, source: RowSource) => ReadRow;
   /** What only the whole of the rows tells, once they are over. Absent: nothing. */
-  readonly finish?: () => readonly Row[];
+  readonly finish?: () => Iterable<Row>;
   /** Asked at the end: what was left out and is no mistake of a row, for people, one line each. Absent: nothing. */
   readonly notes?: () => readonly string[];
 }
@@ -53,6 +53,26 @@ export interface ReaderOptions {
   readonly maxConversations: number;
   /** Tokens of a block of a trace; undefined: the format's own. */
   readonly blockTokens: number | undefined;
+  /** Absent: the defaults of all. */
+  readonly trace?: TraceOptions;
+}
+
+/** How recorded traces are replayed. */
+export interface TraceOptions {
+  /** Later turns have their own moments; otherwise they follow the answer before and the recorded pause. Default: true. */
+  readonly isOpenLoop?: boolean;
+  /** Every row is a conversation by itself. */
+  readonly isStrict?: boolean;
+  /** The blocks' names stay out of the bodies. */
+  readonly omitsKvHints?: boolean;
+  /** The recorded length of an answer is the least that is asked for, too. Default: true. */
+  readonly forcesMinTokens?: boolean;
+  /** Share of the sessions that is kept, above 0. Default: 1. */
+  readonly sessionShare?: number;
+  /** Moments and pauses are left out. */
+  readonly ignoresDelays?: boolean;
+  /** Longest pause before a turn, ms; longer ones are cut to it. Default: as they are. */
+  readonly maxDelayMs?: number;
 }
 
 /** What a reader may use of the world. */

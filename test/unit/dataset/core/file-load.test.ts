@@ -231,9 +231,9 @@ describe("loading a file", () => {
   });
 
   it("refuses the format of a file by its name, also where rows are skipped", () => {
-    const mooncake = lines({ timestamp: 0, input_length: 5 });
-    expect(refusalOf(mooncake, { format: undefined }).message).to.contain("line 1, column 1: this looks like mooncake_trace");
-    expect(refusalOf(mooncake + mooncake, { format: undefined, isSkipping: true }).message).to.contain("mooncake_trace");
+    const weka = lines({ requests: [] });
+    expect(refusalOf(weka, { format: undefined }).message).to.contain("line 1, column 1: this looks like weka_trace");
+    expect(refusalOf(weka + weka, { format: undefined, isSkipping: true }).message).to.contain("weka_trace");
   });
 
   it("never fails in any other way, whatever bytes come", () => {

@@ -1,5 +1,6 @@
 /** Files and rows as the dataset service reads them, for tests. */
 import { expect } from "chai";
+import { csvRows } from "../../../../services/dataset/core/containers/csv-rows.ts";
 import { jsonLines } from "../../../../services/dataset/core/containers/json-lines.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
 import type { Format, ReaderOptions, ReaderTools, RowSource } from "../../../../services/dataset/core/formats/format.ts";
@@ -37,6 +38,24 @@ export function loadingOf(changes: Partial<FileLoadOptions> = {}): Loading {
       return load.end();
     },
   };
+}
+
+/** Rows of objects, as a file of them is loaded. */
+export function loadedRows(rows: readonly Record<string, unknown>[], changes: Partial<FileLoadOptions> = {}): LoadedFile {
+  const load = new FileLoad({ ...loadOptions, ...changes }, readerTools);
+  load.enter({ file: "p", isInFolder: false, container: "jsonl" });
+  for (const value of rows) load.take({ kind: "row", value, placeOf: () => ({ line: 1, column: 1 }) });
+  return load.end();
+}
+
+/** The text of a CSV file, as it is loaded. */
+export function loadedCsv(text: string): LoadedFile {
+  const load = new FileLoad(loadOptions, readerTools);
+  load.enter({ file: "p.csv", isInFolder: false, container: "csv" });
+  const rows = csvRows(1000);
+  rows.push(Buffer.from(text), (item) => load.take(item));
+  rows.end((item) => load.take(item));
+  return load.end();
 }
 
 /** One row of a format by itself, or its reason against it. */
