@@ -56,6 +56,11 @@ export class BurstSlices {
     work();
   }
 
+  /** Has everything done that waits: nobody will come back for it. */
+  doAll(): void {
+    while (this.next < this.waiting.length) this.waiting[this.next++]?.();
+  }
+
   /** The loop has come round. To be called every few tens of milliseconds. */
   cameRound(): void {
     this.spentNs = 0;
@@ -76,7 +81,8 @@ export class BurstSlices {
   }
 
   private doNext(endNs: MonotonicNs): void {
-    this.waiting[this.next++]?.();
+    // All of it may have been done meanwhile.
+    if (this.next < this.waiting.length) this.waiting[this.next++]?.();
     this.afterTicks(() => this.goOn(endNs));
   }
 

@@ -43,6 +43,11 @@ export interface SenderOptions {
   mayWrite?(creditId: number): boolean;
   /** The id of a session that others build on or that builds on others, which these can tell, too. Absent: any id. */
   readonly correlationIdOf?: ((phase: number, session: number) => string) | undefined;
+  /**
+   * Does the work, now or a little later, in order. Books of answers that came to their end are closed by it: where thousands end together, the
+   * chunks of others would lie unread meanwhile. Absent: at once.
+   */
+  readonly whenThereIsTime?: (work: () => void) => void;
   /** For whoever wants to know when the first content of an answer has come. Absent: nobody does. */
   readonly firstContent?: {
     /** Asked once for each request, when it is made. */
@@ -230,10 +235,17 @@ export class Sender {
     return true;
   }
 
-  /** Closes the books of a request: record out, credit back, slab back. */
+  /** A request is over; nothing more can become of it. */
   finish(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
     if (!this.open.delete(request.credit.id)) return;
     request.plannedCancel?.close();
+    const { whenThereIsTime } = this.options;
+    if (error === undefined && whenThereIsTime !== undefined) whenThereIsTime(() => this.closeBooks(request, atNs, error));
+    else this.closeBooks(request, atNs, error);
+  }
+
+  /** Record out, credit back, slab back. */
+  private closeBooks(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
     const { workerId, isStreaming, wallOffsetNs, clock } = this.options;
     const { credit, slab, body } = request;
     const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;

@@ -75,7 +75,8 @@ export class WorkerRun {
   private readonly timeouts: NodeJS.Timeout;
   /** Fired and not yet sent: their turn is on its way, or their slice of a burst has not come. */
   private readonly awaitingTurn = new Map<number, Credit>();
-  private readonly slices = new BurstSlices();
+  private readonly sends = new BurstSlices();
+  private readonly ends = new BurstSlices();
   private outboxStalls = 0;
   private isStalled = false;
 
@@ -109,6 +110,7 @@ export class WorkerRun {
       onRecord: (record) => this.keep(record),
       onEnded: (creditId, outcome) => this.credits.ended(creditId, outcome),
       mayWrite: (creditId) => this.credits.mayWrite(creditId),
+      whenThereIsTime: (work) => this.ends.do(work),
       firstContent: {
         isWanted: () => this.credits.wantsFirstToken,
         found: (creditId) => this.credits.firstToken(creditId),
@@ -143,7 +145,8 @@ export class WorkerRun {
         ),
     });
     this.timeouts = setInterval(() => {
-      this.slices.cameRound();
+      this.sends.cameRound();
+      this.ends.cameRound();
       this.sender.checkTimeouts(monotonicNs());
     }, timeoutCheckMs);
   }
@@ -200,6 +203,7 @@ export class WorkerRun {
 
   async close(): Promise<void> {
     clearInterval(this.timeouts);
+    this.ends.doAll();
     this.credits.close();
     this.sender.cancelAll(requestError("cancelled", "wait", "the run has ended"));
     this.cancel([...this.awaitingTurn.keys()], requestError("cancelled", "send", "the run has ended"));
@@ -212,7 +216,7 @@ export class WorkerRun {
   private fire(credit: Credit): void {
     this.awaitingTurn.set(credit.id, credit);
     this.turns.take(credit.conversation, credit.turn, (turn, missing) => {
-      this.slices.do(() => this.begin(credit, turn, missing));
+      this.sends.do(() => this.begin(credit, turn, missing));
     });
   }
 

@@ -97,6 +97,18 @@ describe("a burst of work", () => {
     expect(rounds).to.deep.equal([]);
   });
 
+  it("is done to its end, once, where nobody will come back for it", () => {
+    const slices = slicesOf(0);
+    burst(slices, 10, 2e6);
+    rounds.shift()?.();
+    tick();
+    slices.doAll();
+    expect(done).to.deep.equal(Array.from({ length: 10 }, (_, index) => index));
+    expect(counts()).to.deep.equal([10]);
+    burst(slices, 1, 1000, { from: 10 });
+    expect(counts()).to.deep.equal([11]);
+  });
+
   it("is done in slices alone where nothing may be done at once, and forgets what is done", () => {
     const slices = slicesOf(0);
     burst(slices, 30_000, 1000);

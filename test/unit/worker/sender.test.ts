@@ -104,6 +104,30 @@ describe("sender", () => {
       expect([sender.inFlight, sender.total]).to.deep.equal([0, 1]);
     });
 
+    it("of an answer that came to its end is made when there is time, in order, with the moments of the end; of a failure at once", () => {
+      const later: (() => void)[] = [];
+      const sender = senderWith({ whenThereIsTime: (work) => later.push(work) });
+      const ends = [1, 2, 3].map((id) => {
+        sender.send(creditOf({ id }), body, undefined);
+        const { handler, write } = transport.last;
+        const sentNs = write(500);
+        handler.onHead(sentNs, 200, "text/plain");
+        return () =>
+          id === 2 ? handler.onFailure(sentNs, requestError("reset", "stream", "cut")) : handler.onEnd(sentNs + id * 1e6);
+      });
+      for (const end of ends) end();
+      expect(sender.inFlight).to.equal(0);
+      sender.cancel([1, 3], requestError("cancelled", "wait", "too late"));
+      expect(ended.map(([id]) => id)).to.deep.equal([2]);
+      for (const work of later) work();
+      expect(records.map(({ creditId, error, endNs }) => [creditId, error?.code, endNs])).to.deep.equal([
+        [2, "reset", 0],
+        [1, undefined, 1e6],
+        [3, undefined, 3e6],
+      ]);
+      expect(ended.map(([id]) => id)).to.deep.equal([2, 1, 3]);
+    });
+
     it("has the same moment for all that came in one read, whatever its fraction of a microsecond", () => {
       for (const fractionNs of [499, 500, 501]) {
         records = [];
