@@ -3,10 +3,10 @@ import { type DescMessage, type JsonValue, ScalarType, toJson } from "@bufbuild/
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import type { Asked } from "./asked.ts";
+import { complaintLine } from "./complaints.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { configShowFlags, runFlags } from "./flags.ts";
 import { refuse } from "./refuse.ts";
-import { complaintLine } from "./run-options.ts";
 import { withSuite } from "./runs/session.ts";
 import { readSources, specOf } from "./spec/run-sources.ts";
 

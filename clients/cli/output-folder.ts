@@ -1,7 +1,7 @@
 /** The folder that a run on this machine writes into, looked at before anything is started. */
 import { access, constants, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { complaintLine } from "./run-options.ts";
+import { complaintLine } from "./complaints.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
 
 /** What keeps the run from writing its files, in one line, as far as it can be seen without making anything. */

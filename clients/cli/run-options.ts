@@ -6,7 +6,6 @@ import type { FlagKind } from "./flag-kinds.ts";
 import type { Flag } from "./flags/flag.ts";
 import { tracesFlags } from "./flags/traces.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
-import { maskedSetting } from "./parse.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
 import { urlsOf } from "./run-target.ts";
 import { besideSchedule, besideUsers, hasUsers } from "./session-loads.ts";
@@ -61,6 +60,7 @@ const warmUpDetails = [
   "warmupPrefillRampSec",
   "warmupRateRampSec",
   "warmupGraceSec",
+  "seamless",
 ] as const;
 
 /** Options without those of the environment that one on the command line excludes. */
@@ -306,53 +306,14 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A field of the RunSpec that a controller complains about. */
-export interface Complaint {
-  /** Path with indices, `phases[0].concurrency.limit`. */
-  readonly field: string;
-  readonly description: string;
-}
-
-/** Where a value of the spec may come from. */
-export interface SpecSources {
-  readonly given: GivenRun;
-  /** Name of the file of `--config`, and `line:column` of its fields by path with indices. */
-  readonly file?: { readonly name: string; readonly places: ReadonlyMap<string, string> } | undefined;
-  /** Paths of `--set`, by index of `options.settings`. */
-  readonly settingPaths: readonly string[];
-}
-
-/**
- * The complaint about where the value came from: `--set …`, `--concurrency 8`, `ASSAY_CONCURRENCY=8`, `run.yaml:7:5`. About the flag
- * for the field where nobody gave it, and about the field where there is no flag.
- */
-export function complaintLine({ field, description }: Complaint, { given, file, settingPaths }: SpecSources): string {
-  const isWithin = (path: string): boolean => path === field || field.startsWith(`${path}.`) || field.startsWith(`${path}[`);
-  const setting = settingPaths.findLastIndex(isWithin);
-  if (setting >= 0) return `--set ${maskedSetting(given.options.settings?.[setting] ?? "")}: ${description} (${field})`;
-  const path = field.replaceAll(/\[\d+\]/g, "");
-  const nearness = (key: keyof RunOptions): number =>
-    Math.max(0, ...pathsOf(key).map((own) => (path === own || path.startsWith(`${own}.`) ? own.length : 0)));
-  // Whoever says most about where it is.
-  const names = Object.keys(runFlags)
-    .filter(isRunOption)
-    .filter((key) => nearness(key) > 0)
-    .sort((one, other) => nearness(other) - nearness(one));
-  const name = names.find((key) => given.options[key] !== undefined);
-  if (name !== undefined) return `${shown(name, given)}: ${description} (${field})`;
-  const place = file?.places.get(field) ?? file?.places.get(field.replace(/\.[^.]+$/, ""));
-  if (file !== undefined && place !== undefined) return `${file.name}:${place}: ${field}: ${description}`;
-  const [own] = names;
-  if (own !== undefined) return `${shown(own, given)}: ${description} (${field})`;
-  return field === "" ? description : `${field}: ${description}`;
-}
-
-function pathsOf(name: string): readonly string[] {
+/** Where the value of an option goes, by names without indices; empty: it concerns the command line alone. */
+export function pathsOf(name: string): readonly string[] {
   if (!isRunOption(name)) return [];
   const flag: Flag = runFlags[name];
   return flag.paths ?? [];
 }
 
-function isRunOption(name: string): name is keyof RunOptions {
+/** Whether `assay run` has an option of this name. */
+export function isRunOption(name: string): name is keyof RunOptions {
   return Object.hasOwn(runFlags, name);
 }

@@ -37,7 +37,24 @@ export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): Js
   };
   const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
   const warmup = warmUpBefore(measured.find(isMeasured) ?? profiling, options);
-  return warmup === undefined ? measured : [warmup, ...measured.filter(({ name }) => name !== "warmup")];
+  return warmup === undefined ? measured : [warmup, ...measured.filter(isNoWarmUp)];
+}
+
+/** What a phase of the spec was made of: the options of the warm-up, a phase of the file by its index there, or options alone. */
+export type PhaseOrigin = "warmup" | "options" | number;
+
+/** Where the phase with this index comes from. */
+export function phaseOrigin(index: number, options: RunOptions, file: readonly JsonObject[]): PhaseOrigin {
+  const hasWarmUp = Object.keys(warmUpStop(options)).length > 0;
+  if (hasWarmUp && index === 0) return "warmup";
+  if (file.length === 0) return "options";
+  const kept = [...file.keys()].filter((at) => !hasWarmUp || isNoWarmUp(file[at] ?? {}));
+  return kept[hasWarmUp ? index - 1 : index] ?? "options";
+}
+
+/** One that the options of the warm-up do not take the place of. */
+function isNoWarmUp({ name }: JsonObject): boolean {
+  return name !== "warmup";
 }
 
 interface Stops {
@@ -54,10 +71,13 @@ function stopOf({ requestCount, sessionCount, durationSec }: Stops): JsonObject 
   };
 }
 
+function warmUpStop({ warmupRequestCount, warmupSessionCount, warmupDurationSec }: RunOptions): JsonObject {
+  return stopOf({ requestCount: warmupRequestCount, sessionCount: warmupSessionCount, durationSec: warmupDurationSec });
+}
+
 /** The warm-up that options ask for, under the load of the measured phase but for what they say of it; undefined: none. */
 function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject | undefined {
-  const { warmupRequestCount: requestCount, warmupSessionCount: sessionCount, warmupDurationSec: durationSec } = options;
-  const stop = stopOf({ requestCount, sessionCount, durationSec });
+  const stop = warmUpStop(options);
   if (Object.keys(stop).length === 0) return undefined;
   const { warmupRequestRate, warmupArrivalPattern, warmupConcurrency, warmupPrefillConcurrency, warmupGraceSec } = options;
   // A closed loop's bound is a ceiling where the warm-up alone has a rate.
@@ -80,6 +100,7 @@ function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject |
     ...load,
     ...given("prefill_concurrency", prefill_concurrency),
     ...given("ramps", ramps),
+    ...given("is_seamless", options.seamless),
     stop,
   };
   return loadOver(withExtras(phase, own), own);
@@ -89,7 +110,8 @@ function given<Name extends string, Value>(name: Name, value: Value | undefined)
   return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]: Value });
 }
 
-function isMeasured({ kind }: JsonObject): boolean {
+/** Whether it is one that load, stop and extras of the options are for. */
+export function isMeasured({ kind }: JsonObject): boolean {
   return kind === "PHASE_KIND_PROFILING";
 }
 

@@ -89,4 +89,11 @@ export const warmUpFlags = {
     group: "Warm-up",
     doc: "wait so long for answers before the measured phase begins (default: for all of them)",
   },
+  seamless: {
+    flag: "--seamless",
+    kind: { is: "switch" },
+    paths: ["phases.is_seamless"],
+    group: "Warm-up",
+    doc: "begin the measured phase when the last request of the warm-up is sent, while its answers still come (default: when all have come)",
+  },
 } as const satisfies FlagTable;

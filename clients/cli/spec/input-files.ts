@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { access, constants, open, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { Complaint } from "../run-options.ts";
+import type { Complaint } from "../complaints.ts";
 import { standardInput } from "./standard-input.ts";
 
 /** A RunSpec in proto JSON whose paths are absolute, relative to `cwd` before. */

@@ -4,16 +4,9 @@ import { resolve } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
+import { complaintLine, type SpecSources } from "../complaints.ts";
 import type { RunOptions, runFlags } from "../flags.ts";
-import {
-  complaintLine,
-  type GivenRun,
-  runSpecJson,
-  type SpecSources,
-  shown,
-  withMock,
-  withoutOverruled,
-} from "../run-options.ts";
+import { type GivenRun, runSpecJson, shown, withMock, withoutOverruled } from "../run-options.ts";
 import { weightsProblem } from "../run-target.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 import { type Pems, readPems } from "./pem-files.ts";
@@ -49,7 +42,7 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
     pems,
     options,
     fileSpec: file?.spec ?? {},
-    file: file === undefined ? undefined : { name: options.config ?? "", places: file.places },
+    file: file === undefined ? undefined : { name: options.config ?? "", places: file.places, phases: phasesIn(file.spec) },
     settingPaths: settings.length === 0 ? [] : settings.map((await import("./settings.ts")).pathOfSetting),
     cwd,
     ratePoints: series?.points,
@@ -132,4 +125,9 @@ async function readSpecFile(
   const { readSpecText } = await import("./spec-reader.ts");
   const read = readSpecText(text);
   return { ...read, problems: read.problems.map((problem) => `${name}:${problem}`) };
+}
+
+function phasesIn({ phases }: JsonObject): readonly JsonObject[] {
+  // A list of messages, as the reader of the file has checked.
+  return (phases ?? []) as readonly JsonObject[];
 }

@@ -1,16 +1,10 @@
 import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import fc from "fast-check";
+import { complaintLine } from "../../../clients/cli/complaints.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
 import { maskedCommand, parseFlags } from "../../../clients/cli/parse.ts";
-import {
-  complaintLine,
-  conflictsOf,
-  type GivenRun,
-  runSpecJson,
-  withMock,
-  withoutOverruled,
-} from "../../../clients/cli/run-options.ts";
+import { conflictsOf, type GivenRun, runSpecJson, withMock, withoutOverruled } from "../../../clients/cli/run-options.ts";
 import { urlsOf, weightsProblem } from "../../../clients/cli/run-target.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
@@ -244,6 +238,21 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
       phases: [
         { name: "warmup", kind: "PHASE_KIND_WARMUP", concurrency: { limit: 2 }, stop: { request_count: "4" } },
         profiling({ concurrency: { limit: 2 } }, { duration_sec: 9 }, { grace_sec: 3 }),
+      ],
+    },
+  ],
+  [
+    "--num-warmup-requests 4 --concurrency 2 --seamless",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          concurrency: { limit: 2 },
+          stop: { request_count: "4" },
+          is_seamless: true,
+        },
+        profiling({ concurrency: { limit: 2 } }, { request_count: "10" }),
       ],
     },
   ],
@@ -598,6 +607,7 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--request-rate 1 --arrival-smoothness 2", ["--arrival-smoothness 2: needs --arrival-pattern gamma beside it"]],
   ["--request-rate 1 --overload drop", ["--overload drop: needs --concurrency beside it"]],
   ["--concurrency 1 --overload drop", ["--overload drop: needs --request-rate beside it"]],
+  ["--seamless", ["--seamless: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it"]],
   [
     "--warmup-request-rate-ramp-duration 2",
     ["--warmup-request-rate-ramp-duration 2: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it"],
@@ -766,7 +776,11 @@ describe("a complaint of the controller", () => {
   it("names the variable, the setting or the place in the file that the value came from", () => {
     const complaint = { field: "phases[0].concurrency.limit", description: "is wrong" };
     const given = { options: { concurrency: 8 }, origins: new Map([["concurrency", "environment"] as const]) };
-    const file = { name: "r.yaml", places: new Map([["phases[0].concurrency", "3:5"]]) };
+    const file = {
+      name: "r.yaml",
+      places: new Map([["phases[0].concurrency", "3:5"]]),
+      phases: [{ kind: "PHASE_KIND_PROFILING" }],
+    };
     expect(complaintLine(complaint, { given, file, settingPaths: [] })).to.equal(
       "ASSAY_CONCURRENCY=8: is wrong (phases[0].concurrency.limit)",
     );
@@ -792,6 +806,58 @@ describe("a complaint of the controller", () => {
     expect(complaintLine(complaint, { given, settingPaths: [] })).to.equal(
       "--warmup-prefill-concurrency 9: is wrong (phases[0].prefill_concurrency)",
     );
+  });
+
+  const twins =
+    "-m m --warmup-request-count 4 --warmup-concurrency 2 --warmup-prefill-concurrency 9 --warmup-request-rate 3 " +
+    "--warmup-arrival-pattern constant --warmup-grace-period 1 --concurrency 8 --prefill-concurrency 7 --request-rate 5 " +
+    "--arrival-pattern gamma --benchmark-grace-period 6 --benchmark-duration 10 --request-count 20";
+  for (const [field, warmUp, measured] of [
+    ["prefill_concurrency", "--warmup-prefill-concurrency 9", "--prefill-concurrency 7"],
+    ["rate.concurrency_ceiling", "--warmup-concurrency 2", "--concurrency 8"],
+    ["rate.rate_per_sec", "--warmup-request-rate 3", "--request-rate 5"],
+    ["rate.pattern", "--warmup-arrival-pattern constant", "--arrival-pattern gamma"],
+    ["stop.request_count", "--warmup-request-count 4", "--request-count 20"],
+    ["grace_sec", "--warmup-grace-period 1", "--benchmark-grace-period 6"],
+  ] as const) {
+    it(`about ${field} names of an option and its twin of the warm-up the one whose phase it is`, () => {
+      const lineOf = (at: string) =>
+        complaintLine({ field: at, description: "is wrong" }, { given: parse(twins), settingPaths: [] });
+      expect(lineOf(`phases[0].${field}`)).to.equal(`${warmUp}: is wrong (phases[0].${field})`);
+      expect(lineOf(`phases[1].${field}`)).to.equal(`${measured}: is wrong (phases[1].${field})`);
+    });
+  }
+
+  it("names the option of the measured phase where the warm-up has its load", () => {
+    const given = parse("-m m --warmup-request-count 4 --concurrency 8");
+    expect(
+      complaintLine({ field: "phases[0].concurrency.limit", description: "is wrong" }, { given, settingPaths: [] }),
+    ).to.equal("--concurrency 8: is wrong (phases[0].concurrency.limit)");
+  });
+
+  it("finds a phase of the file where a warm-up is put before it, and blames no option for one that options leave alone", () => {
+    const phases = [
+      { name: "warmup", kind: "PHASE_KIND_WARMUP" },
+      { name: "soak", kind: "PHASE_KIND_WARMUP" },
+      { name: "steady", kind: "PHASE_KIND_PROFILING" },
+    ];
+    const places = new Map([
+      ["phases[0].concurrency.limit", "3:5"],
+      ["phases[1].concurrency.limit", "4:5"],
+      ["phases[2].concurrency.limit", "5:5"],
+    ]);
+    const lineOf = (argv: string, at: number): string => {
+      const sources = { given: parse(`-m m ${argv}`), file: { name: "r.yaml", places, phases }, settingPaths: [] };
+      return complaintLine({ field: `phases[${at}].concurrency.limit`, description: "is wrong" }, sources);
+    };
+    expect(lineOf("--concurrency 8", 1)).to.equal("r.yaml:4:5: phases[1].concurrency.limit: is wrong");
+    expect(lineOf("--concurrency 8", 2)).to.equal("--concurrency 8: is wrong (phases[2].concurrency.limit)");
+    expect(lineOf("--warmup-request-count 4", 0)).to.equal("r.yaml:5:5: phases[2].concurrency.limit: is wrong");
+    expect(lineOf("--warmup-request-count 4 --warmup-concurrency 2", 0)).to.equal(
+      "--warmup-concurrency 2: is wrong (phases[0].concurrency.limit)",
+    );
+    expect(lineOf("--warmup-request-count 4", 1)).to.equal("r.yaml:4:5: phases[1].concurrency.limit: is wrong");
+    expect(lineOf("--warmup-request-count 4", 2)).to.equal("r.yaml:5:5: phases[2].concurrency.limit: is wrong");
   });
 
   it("finds a flag for every field that a flag fills", () => {
