@@ -268,10 +268,8 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "dataset": {
       const { createDatasetModule } = await loaders.dataset();
-      const { keptDatasets, root, maxFileBytes, cacheDir, cacheBytes, maxUploadBytes } = config.dataset;
-      const folder = cacheDir === null ? datasetCacheDir() : cacheDir === "" ? undefined : resolve(cacheDir);
-      const store = folder === undefined ? undefined : { folder, maxBytes: cacheBytes };
-      const limits = { root: root === null ? undefined : resolve(root), maxFileBytes, store };
+      const { keptDatasets, maxUploadBytes } = config.dataset;
+      const limits = sourceLimitsOf(config.dataset);
       return createDatasetModule({ keptDatasets, limits, endpoints, maxUploadBytes });
     }
     case "timing": {
@@ -467,6 +465,21 @@ function levelOf(text: string): "debug" | "info" | "warn" | "error" {
 /** Where a person's own files of the suite lie. */
 function stateDir(): string {
   return process.env.XDG_RUNTIME_DIR ?? join(homedir(), ".cache");
+}
+
+function sourceLimitsOf({ root, maxFileBytes, cacheDir, cacheBytes, publicDir, publicUrl }: SuiteConfig["dataset"]) {
+  const { HF_HUB_OFFLINE: offline = "", HF_TOKEN: token } = process.env;
+  const folder = cacheDir === null ? datasetCacheDir() : cacheDir === "" ? undefined : resolve(cacheDir);
+  return {
+    root: root === null ? undefined : resolve(root),
+    maxFileBytes,
+    store: folder === undefined ? undefined : { folder, maxBytes: cacheBytes },
+    publicFiles: {
+      folder: publicDir === null ? undefined : resolve(publicDir),
+      baseUrl: publicUrl === "" || /^(1|on|yes|true)$/i.test(offline) ? undefined : publicUrl,
+      token,
+    },
+  };
 }
 
 /** Where what takes long to make is kept. */

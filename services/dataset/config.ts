@@ -38,6 +38,21 @@ export const datasetConfig = defineConfig({
     env: "ASSAY_DATASET_CACHE_BYTES",
     arg: "dataset-cache-bytes",
   },
+  publicDir: {
+    doc: "Folder where the files of public datasets are looked for before they are downloaded; unset: none.",
+    default: null,
+    format: "string",
+    env: "ASSAY_DATASET_DIR",
+    arg: "dataset-dir",
+  },
+  publicUrl: {
+    doc: "Where public datasets are downloaded from; empty: nothing is. HF_HUB_OFFLINE=1 is the same as empty; HF_TOKEN is sent there.",
+    default: "https://huggingface.co",
+    format: "string",
+    check: (url: string) => (url === "" || /^https?:\/\/[^/]/.test(url) ? undefined : "an http or https URL"),
+    env: "ASSAY_PUBLIC_DATASET_URL",
+    arg: "public-dataset-url",
+  },
   maxUploadBytes: {
     doc: "Bytes of a file at most that a client uploads.",
     default: 2 ** 31,

@@ -1,8 +1,11 @@
 /** Where what a spec names as its file is on this host: a file below the folder that may be read, an upload, a public dataset. */
-import { uploadPrefix } from "../common/dataset-source.ts";
+import { type PublicChoice, publicChoiceOf, uploadPrefix } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
+import { formatNamed } from "./core/formats/catalog.ts";
+import { publicSetOf } from "./core/public-sets.ts";
 import { readablePath } from "./readable-path.ts";
 import { DatasetStore, type StoreOptions } from "./store/dataset-store.ts";
+import { type PublicFileOptions, publicFile } from "./store/public-file.ts";
 
 export interface SourcePlace {
   readonly realPath: string;
@@ -19,30 +22,54 @@ export interface SourcePlace {
 export interface PlaceLimits {
   /** Folder below which files may be read, absolute; undefined: none may. */
   readonly root: string | undefined;
+  readonly maxFileBytes: number;
   /** Where uploads and public datasets are; undefined: nowhere. */
   readonly store?: StoreOptions | undefined;
+  /** Where the files of public datasets come from. Default: the store alone. */
+  readonly publicFiles?: Pick<PublicFileOptions, "folder" | "baseUrl" | "token"> | undefined;
 }
 
-/** Throws `not_found`, `permission_denied`, `invalid_argument`; each names the field. */
-export async function placeOf(path: string, { root, store }: PlaceLimits): Promise<SourcePlace> {
+/** Rejects with what is wrong with the path, which names the field. @param signal ends a download */
+export async function placeOf(path: string, limits: PlaceLimits, signal: AbortSignal): Promise<SourcePlace> {
+  const { root, store } = limits;
   if (path.startsWith(uploadPrefix)) return uploadPlace(path.slice(uploadPrefix.length), store);
+  const choice = publicChoiceOf(path);
+  if (choice !== undefined) return publicPlace(choice, limits, signal);
   const realPath = await readablePath(path, root, "dataset.file.path");
   return { realPath, root: root ?? "", name: "", format: "", release: () => {} };
 }
 
 function uploadPlace(id: string, options: StoreOptions | undefined): SourcePlace {
-  const missing = (description: string, cause?: unknown): AssayError =>
-    new AssayError("not_found", `dataset.file.path: ${description}`, {
-      cause,
-      violations: [{ field: "dataset.file.path", description }],
-    });
-  if (options === undefined || !id.startsWith("upload-")) throw missing(`there is no upload ${id}`);
+  if (options === undefined || !id.startsWith("upload-")) throw placeError("not_found", `there is no upload ${id}`);
   const store = new DatasetStore(options);
   try {
     const release = store.use(id);
     const { description: name, format } = store.about(id);
     return { realPath: store.pathOf(id), root: store.folder, name, format, release };
   } catch (error) {
-    throw missing(`there is no upload ${id}; it may have made room for others: upload it again`, error);
+    throw placeError("not_found", `there is no upload ${id}; it may have made room for others: upload it again`, error);
   }
+}
+
+async function publicPlace(choice: PublicChoice, limits: PlaceLimits, signal: AbortSignal): Promise<SourcePlace> {
+  const { store: options, publicFiles = { folder: undefined, baseUrl: undefined }, maxFileBytes } = limits;
+  const found = publicSetOf(choice);
+  if ("problem" in found) throw placeError(found.code, found.problem);
+  const { set } = found;
+  if (formatNamed(set.format) === undefined) {
+    throw placeError("unimplemented", `public dataset ${set.name}: its format ${set.format} is not read by this version`);
+  }
+  const store = options && new DatasetStore(options);
+  const file = await publicFile(set, { ...publicFiles, store, maxBytes: maxFileBytes, signal });
+  const { file: name, format } = set;
+  if ("path" in file) return { realPath: file.path, root: publicFiles.folder ?? "", name, format, release: () => {} };
+  if (store === undefined) throw new AssayError("internal", "a public dataset was stored without a store");
+  return { realPath: store.pathOf(file.storedId), root: store.folder, name, format, release: store.use(file.storedId) };
+}
+
+function placeError(code: "invalid_argument" | "unimplemented" | "not_found", description: string, cause?: unknown): AssayError {
+  return new AssayError(code, `dataset.file.path: ${description}`, {
+    cause,
+    violations: [{ field: "dataset.file.path", description }],
+  });
 }

@@ -16,8 +16,7 @@ import { syntheticDataset } from "./core/synthesis.ts";
 import { promptMaker } from "./core/trace-prompt.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
-import { placeOf } from "./source-place.ts";
-import type { StoreOptions } from "./store/dataset-store.ts";
+import { type PlaceLimits, placeOf } from "./source-place.ts";
 import type { RecountedCorpus } from "./thread/jobs.ts";
 
 const defaultInputTokens = 550;
@@ -36,13 +35,7 @@ export interface DatasetRequest {
   readonly seed: number;
 }
 
-export interface SourceLimits {
-  /** Folder below which files may be read, absolute; undefined: none may. */
-  readonly root: string | undefined;
-  readonly maxFileBytes: number;
-  /** Where prepared datasets, uploads and public datasets are kept; undefined: nowhere. */
-  readonly store?: StoreOptions | undefined;
-}
+export type SourceLimits = PlaceLimits;
 
 export interface LoadOptions {
   readonly limits: SourceLimits;
@@ -150,7 +143,7 @@ async function loadFile(
 ): Promise<LoadedDataset> {
   const { path, name: givenName, format, onBadRow, outputTokens } = given;
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
-  const place = await placeOf(path, limits);
+  const place = await placeOf(path, limits, signal);
   const shownName = givenName === "" ? place.name : givenName;
   const shownFormat = format === "" ? place.format : format;
   const name = shownName === "" ? basename(path) : shownName;

@@ -188,13 +188,13 @@ describe("dataset service", () => {
   });
 
   it("refuses sources that it cannot read, by name", async () => {
-    const source = { case: "public", value: {} } as never;
+    const source = { case: "replay", value: {} } as never;
     const failure = await failureOf(
       (async () => {
         for await (const _ of client.prepareDataset({ dataset: { source } }));
       })(),
     );
     expect(failure.code).to.equal("unimplemented");
-    expect(failure.message).to.contain("dataset.public");
+    expect(failure.message).to.contain("dataset.replay");
   });
 });

@@ -3,6 +3,7 @@ import { azureLlmTraceFormat } from "./azure-llm-trace.ts";
 import { bailianTraceFormat } from "./bailian-trace.ts";
 import { basetenTraceFormat } from "./baseten-trace.ts";
 import { burstGptTraceFormat } from "./burst-gpt-trace.ts";
+import { columnFormat } from "./column.ts";
 import type { Format } from "./format.ts";
 import { mooncakeTraceFormat } from "./mooncake-trace.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
@@ -19,5 +20,5 @@ export const formats: readonly Format[] = [
 ];
 
 export function formatNamed(name: string): Format | undefined {
-  return formats.find((format) => format.name === name);
+  return formats.find((format) => format.name === name) ?? columnFormat(name);
 }

@@ -1,0 +1,217 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { asFileSource } from "../../../services/common/dataset-source.ts";
+import { columnFormat } from "../../../services/dataset/core/formats/column.ts";
+import { publicSetOf, publicSets } from "../../../services/dataset/core/public-sets.ts";
+import { loadDataset } from "../../../services/dataset/sources.ts";
+import { problemOf, rowOf } from "../../unit/dataset/core/loading.ts";
+import { failureOf, Harness } from "../rpc/harness.ts";
+
+type Respond = (request: IncomingMessage, response: ServerResponse) => void;
+
+const parquet = (column: string): Buffer => {
+  const answers = { name: "answer", data: [2, 4] };
+  return Buffer.from(parquetWriteBuffer({ columnData: [{ name: column, data: ["1 + 1?", "2 + 2?"] }, answers] }));
+};
+const rows = parquet("problem");
+const digest = createHash("sha256").update(rows).digest("hex");
+
+describe("public datasets", () => {
+  const harness = new Harness();
+  let root: string;
+  let asked: string[];
+  let respond: Respond;
+  let baseUrl: string;
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), "assay-public-"));
+    harness.onClose(() => rm(root, { recursive: true, force: true }));
+    asked = [];
+    respond = (_, response) => response.end(rows);
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? "");
+      respond(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    harness.onClose(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterEach(() => harness.close());
+
+  interface Options {
+    readonly name?: string;
+    readonly subset?: string;
+    readonly filters?: Record<string, string>;
+    readonly folder?: string | undefined;
+    readonly baseUrl?: string | undefined;
+    readonly token?: string;
+    readonly hasStore?: boolean;
+    readonly signal?: AbortSignal;
+    readonly maxFileBytes?: number;
+  }
+
+  async function load({ name = "aimo_aime", subset = "", filters = {}, ...options }: Options = {}): Promise<DatasetInfo> {
+    const { hasStore = true, signal = new AbortController().signal, maxFileBytes = 1 << 20 } = options;
+    const { folder, token } = options;
+    const url = "baseUrl" in options ? options.baseUrl : baseUrl;
+    const limits = {
+      root: undefined,
+      maxFileBytes,
+      store: hasStore ? { folder: join(root, "cache"), maxBytes: 1 << 30 } : undefined,
+      publicFiles: { folder, baseUrl: url, token },
+    };
+    const source = asFileSource({ case: "public", value: { name, subset, filters } } as never);
+    const request = { dataset: { source, turnDelayRatio: 1 } as never, tokenizer: "none", seed: 1 };
+    const loaded = await loadDataset(request, { limits, signal, onRows: () => {} });
+    loaded.close();
+    return loaded.info;
+  }
+
+  const stored = (): string[] => {
+    try {
+      return readdirSync(join(root, "cache")).filter((name) => !name.endsWith(".json") && name !== "digests");
+    } catch {
+      return [];
+    }
+  };
+
+  it("are downloaded once, and come from the cache then", async () => {
+    for (let run = 0; run < 2; run++) {
+      const info = await load();
+      expect(info).to.deep.include({
+        conversations: 2n,
+        format: "column:problem",
+        description: "aimo_aime.parquet (column:problem)",
+      });
+    }
+    const path = "/datasets/AI-MO/aimo-validation-aime/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet";
+    expect(asked).to.deep.equal([path]);
+    expect(stored()).to.deep.equal(["public-aimo_aime.parquet"]);
+  });
+
+  it("have subsets where they say so", async () => {
+    respond = (_, response) => response.end(parquet("question"));
+    await load({ name: "spec_al_gsm8k" });
+    await load({ name: "spec_al_gsm8k", subset: "socratic" });
+    expect(asked.map((path) => path.split("/").slice(-3).join("/"))).to.deep.equal([
+      "main/test/0000.parquet",
+      "socratic/test/0000.parquet",
+    ]);
+    expect(stored()).to.have.lengthOf(2);
+  });
+
+  it("come from a folder of one's own before anything else, without a network or a cache", async () => {
+    const folder = join(root, "sets");
+    await mkdir(folder);
+    await writeFile(join(folder, "aimo_aime.parquet"), rows);
+    expect(await load({ folder, baseUrl: undefined, hasStore: false })).to.deep.include({ conversations: 2n });
+    expect(asked).to.deep.equal([]);
+  });
+
+  it("follow a host that keeps its files elsewhere, whose token it alone gets and whose checksum counts", async () => {
+    const tokens: (string | undefined)[] = [];
+    respond = (request, response) => {
+      tokens.push(request.headers.authorization);
+      const elsewhere = `${baseUrl.replace("127.0.0.1", "localhost")}/blob`;
+      if (request.url !== "/blob") response.writeHead(302, { location: elsewhere, "x-linked-etag": `"${digest}"` }).end();
+      else response.end(rows);
+    };
+    expect(await load({ token: "secret" })).to.deep.include({ conversations: 2n });
+    expect(tokens).to.deep.equal(["Bearer secret", undefined]);
+    respond = (request, response) => {
+      if (request.url !== "/blob") response.writeHead(302, { location: "/blob", "x-linked-etag": `"${digest}"` }).end();
+      else response.end("something else");
+    };
+    expect(await failureOf(load({ name: "aimo" }))).to.include({ code: "data_loss" });
+    expect(stored()).to.deep.equal(["public-aimo_aime.parquet"]);
+  });
+
+  it("say which file is wanted and where to put it when they cannot be had", async () => {
+    const cases: readonly (readonly [Options, RegExp])[] = [
+      [
+        { baseUrl: undefined },
+        /aimo_aime\.parquet is not in the cache, and cannot be downloaded: nothing is downloaded here; put it into a folder/,
+      ],
+      [{ baseUrl: "http://127.0.0.1:1" }, /http:\/\/127\.0\.0\.1:1: .*(ECONNREFUSED|bad port)/],
+      [{ hasStore: false, folder: "/data/sets" }, /not in \/data\/sets, .* no cache .* put it into \/data\/sets/],
+    ];
+    for (const [options, text] of cases) {
+      const error = await failureOf(load(options));
+      expect(error.code).to.equal("unavailable");
+      expect(error.message)
+        .to.match(text)
+        .and.match(/--custom-dataset-type column:problem/);
+      expect(error.violations[0]?.field).to.equal("dataset.file.path");
+    }
+  });
+
+  it("leave nothing of a download that fails", async () => {
+    const cases: readonly (readonly [Respond, Options, RegExp])[] = [
+      [(_, response) => response.writeHead(404).end(), {}, /HTTP 404/],
+      [(_, response) => response.writeHead(401).end(), {}, /HTTP 401 \(HF_TOKEN may be needed\)/],
+      [(_, response) => response.writeHead(302, { location: "/again" }).end(), {}, /more than 5 redirects/],
+      [
+        (_, response) =>
+          response.writeHead(200, { "content-length": "100" }).write("half") && setTimeout(() => response.destroy(), 20),
+        {},
+        /aimo_aime/,
+      ],
+      [(_, response) => response.end(rows), { maxFileBytes: 10 }, /more than 10 bytes/],
+    ];
+    for (const [answer, options, text] of cases) {
+      respond = answer;
+      expect((await failureOf(load(options))).message).to.match(text);
+      expect(stored(), String(text)).to.deep.equal([]);
+    }
+    respond = () => {};
+    const stopped = new AbortController();
+    setTimeout(() => stopped.abort(new Error("nobody waits")), 50);
+    expect((await failureOf(load({ signal: stopped.signal }))).message).to.equal("nobody waits");
+    expect(stored()).to.deep.equal([]);
+  });
+
+  it("are refused by name where they are not read, do not exist, or have no such subset or field", async () => {
+    const cases: readonly (readonly [Options, string, RegExp])[] = [
+      [{ name: "mmvu" }, "unimplemented", /mmvu is not read by this version: its videos/],
+      [{ name: "semianalysis_cc_traces_weka_061326" }, "unimplemented", /--input-file/],
+      [{ name: "aimo_aima" }, "invalid_argument", /there is no public dataset aimo_aima.*aimo_aime/],
+      [{ filters: { level: "5" } }, "invalid_argument", /declares no field to filter by, got level/],
+      [{ name: "sharegpt", subset: "x" }, "invalid_argument", /no subsets/],
+      [{ subset: "../x" }, "invalid_argument", /cannot have a subset/],
+    ];
+    for (const [options, code, text] of cases) {
+      const error = await failureOf(load(options));
+      expect(error.code).to.equal(code);
+      expect(error.message).to.match(text);
+    }
+    expect(asked).to.deep.equal([]);
+  });
+
+  it("have names of their own, and files that can lie in one folder", () => {
+    const found = publicSets.map(({ name }) => publicSetOf({ name, subset: "", filters: {} }));
+    const files = found.map((each) => ("set" in each ? each.set.file : expect.fail(each.problem)));
+    expect(new Set(files).size).to.equal(publicSets.length);
+    for (const file of files) expect(`public-${file}`).to.match(/^[\w.-]+$/);
+  });
+
+  it("may be lists of texts: conversations of so many turns", () => {
+    const format = columnFormat("column:prompt") ?? expect.fail("no format");
+    const turns = rowOf(format, { prompt: ["one", "two"] }).turns.map(({ messages }) => messages[0]?.content);
+    expect(turns).to.deep.equal(["one", "two"]);
+    for (const prompt of [undefined, "", 5, [], ["a", 1], null]) {
+      expect(problemOf(format, { prompt, other: "x" })).to.match(/expected a text or a list of texts/);
+    }
+    expect(columnFormat("column:")).to.equal(undefined);
+  });
+});
