@@ -8,8 +8,20 @@ import { decodeDuration } from "./decode-duration.ts";
 import { e2eOutputTokenThroughput } from "./e2e-output-token-throughput.ts";
 import { errorIsl } from "./error-isl.ts";
 import { errorRequestCount } from "./error-request-count.ts";
+import { httpReqBlocked } from "./http-req-blocked.ts";
+import { httpReqChunksReceived } from "./http-req-chunks-received.ts";
+import { httpReqChunksSent } from "./http-req-chunks-sent.ts";
+import { httpReqConnecting } from "./http-req-connecting.ts";
+import { httpReqConnectionOverhead } from "./http-req-connection-overhead.ts";
+import { httpReqConnectionReused } from "./http-req-connection-reused.ts";
 import { httpReqDataReceived } from "./http-req-data-received.ts";
 import { httpReqDataSent } from "./http-req-data-sent.ts";
+import { httpReqDnsLookup } from "./http-req-dns-lookup.ts";
+import { httpReqDuration } from "./http-req-duration.ts";
+import { httpReqReceiving } from "./http-req-receiving.ts";
+import { httpReqSending } from "./http-req-sending.ts";
+import { httpReqTotal } from "./http-req-total.ts";
+import { httpReqWaiting } from "./http-req-waiting.ts";
 import { inputSequenceLength } from "./input-sequence-length.ts";
 import { inputTokenThroughput } from "./input-token-throughput.ts";
 import { interChunkLatency } from "./inter-chunk-latency.ts";
@@ -75,6 +87,18 @@ export const recordMetrics: readonly RecordMetric[] = [
   httpReqDataSent,
   httpReqDataReceived,
   errorIsl,
+  httpReqBlocked,
+  httpReqDnsLookup,
+  httpReqConnecting,
+  httpReqSending,
+  httpReqWaiting,
+  httpReqReceiving,
+  httpReqConnectionReused,
+  httpReqChunksSent,
+  httpReqChunksReceived,
+  httpReqConnectionOverhead,
+  httpReqDuration,
+  httpReqTotal,
 ];
 
 /** Several values per request. */

@@ -32,6 +32,20 @@ export interface RequestFacts {
   readonly requestBytes: number;
   /** As read from the connection, head included. */
   readonly responseBytes: number;
+  /** Before it was sent: waiting for a connection, without what opening one took. Undefined: it was not sent. */
+  readonly blockedNs: number | undefined;
+  /** Opening its connection, before it was sent; undefined: it stood. */
+  readonly connectNs: number | undefined;
+  /** Part of `connectNs`: resolving the name. */
+  readonly dnsNs: number | undefined;
+  readonly isConnectionReused: boolean;
+  /** The whole request was with the kernel; undefined: it never was. */
+  readonly writtenNs: number | undefined;
+  /** First and last read that carried body; undefined: none did. */
+  readonly firstReadNs: number | undefined;
+  readonly lastReadNs: number | undefined;
+  /** Such reads. */
+  readonly bodyReads: number;
 }
 
 /** Token counts as the server reported them. */

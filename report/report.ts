@@ -8,6 +8,7 @@ import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { targetLines } from "./targets.ts";
 import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";
+import { stepMetrics } from "./trace.ts";
 import { clientLines, isTold, marked, sendLines, steadyLines } from "./validity.ts";
 
 export interface Report {
@@ -31,7 +32,7 @@ export function reportLines({ run, summary, folder, files }: Report, { width, pa
   const blocks: string[][] = [clientLines(summary, style)];
   for (const phase of summary.phases) {
     const progress = run.phases.find(({ index }) => index === phase.index);
-    if (phase.kind === PhaseKind.PROFILING) blocks.push(...measuredBlocks(phase, progress, hasSeveral(summary), style));
+    if (phase.kind === PhaseKind.PROFILING) blocks.push(...measuredBlocks(phase, progress, shownOf(run, summary), style));
     else blocks.push(warmupLines(phase, progress, style));
   }
   const ending = summary.hostFloor === undefined ? [] : wrap(floorLine(summary.hostFloor), style.width).map(paint.dim);
@@ -40,8 +41,18 @@ export function reportLines({ run, summary, folder, files }: Report, { width, pa
   return blocks.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
 }
 
-function hasSeveral({ phases }: SummarizeRecordsResponse): boolean {
-  return phases.filter(({ kind }) => kind === PhaseKind.PROFILING).length > 1;
+interface Shown {
+  /** Tables name their phase. */
+  readonly isNamed: boolean;
+  /** The steps of the requests have a table. */
+  readonly hasSteps: boolean;
+}
+
+function shownOf({ spec }: Run, { phases }: SummarizeRecordsResponse): Shown {
+  return {
+    isNamed: phases.filter(({ kind }) => kind === PhaseKind.PROFILING).length > 1,
+    hasSteps: spec?.output?.showTraceTiming ?? false,
+  };
 }
 
 function warmupLines(phase: PhaseSummary, progress: PhaseProgress | undefined, style: ReportStyle): string[] {
@@ -53,15 +64,15 @@ function warmupLines(phase: PhaseSummary, progress: PhaseProgress | undefined, s
 function measuredBlocks(
   phase: PhaseSummary,
   progress: PhaseProgress | undefined,
-  isNamed: boolean,
+  { isNamed, hasSteps }: Shown,
   style: ReportStyle,
 ): string[][] {
-  const title = isNamed ? `Assay | LLM Metrics: ${phase.name}` : "Assay | LLM Metrics";
+  const titleOf = (what: string): string => `Assay | ${what}${isNamed ? `: ${phase.name}` : ""}`;
   const { width } = style;
   return [
     metricLines(
       phase.metrics.filter((metric) => isTold(metric, phase)),
-      title,
+      titleOf("LLM Metrics"),
       style,
     ),
     [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
@@ -69,6 +80,7 @@ function measuredBlocks(
     targetLines(phase.targets, style),
     noteLines(phase, style),
     errorLines(phase, style),
+    hasSteps ? metricLines(stepMetrics(phase.metrics), titleOf("HTTP Trace"), style) : [],
     identityLines(phase, progress, style),
   ];
 }

@@ -50,6 +50,13 @@ const field = {
   requestedOutputTokens: 40,
   raw: 41,
   agentDepth: 42,
+  blockedNs: 43,
+  dnsNs: 44,
+  tcpNs: 45,
+  tlsNs: 46,
+  writtenNs: 47,
+  localAddress: 48,
+  remoteAddress: 49,
 } as const;
 
 /** Field numbers of RawAnswer. */
@@ -92,8 +99,9 @@ export class MetricBatchWriter {
 
 /** A character takes three bytes at most. */
 function mostBytesOf(record: MetricRecord, recordProcessorId: string, raw: RawAnswer | undefined): number {
-  const { model, requestId, correlationId, workerId, finishReason, tokenSource } = record;
-  const names = model.length + requestId.length + correlationId.length + workerId.length;
+  const { model, requestId, correlationId, workerId, finishReason, tokenSource, localAddress, remoteAddress } = record;
+  const addresses = localAddress.length + remoteAddress.length;
+  const names = model.length + requestId.length + correlationId.length + workerId.length + addresses;
   const characters = names + (finishReason?.length ?? 0) + tokenSource.length + recordProcessorId.length;
   const rawBytes = raw === undefined ? 0 : raw.reads.length + raw.payload.length;
   return (
@@ -124,6 +132,13 @@ function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: 
   wire.optionalDouble(field.firstByteNs, record.firstByteNs);
   wire.double(field.endNs, record.endNs);
   wire.optionalDouble(field.connectNs, record.connectNs);
+  wire.optionalDouble(field.blockedNs, record.blockedNs);
+  wire.optionalDouble(field.dnsNs, record.dnsNs);
+  wire.optionalDouble(field.tcpNs, record.tcpNs);
+  wire.optionalDouble(field.tlsNs, record.tlsNs);
+  wire.optionalDouble(field.writtenNs, record.writtenNs);
+  wire.text(field.localAddress, record.localAddress);
+  wire.text(field.remoteAddress, record.remoteAddress);
   wire.uint(field.status, record.status);
   if (record.error !== undefined) writeError(wire, field.error, record.error);
   wire.bool(field.isCancelled, record.isCancelled);
@@ -162,6 +177,8 @@ export class MetricBatchReader {
   private finishReason = "";
   private tokenSource = "";
   private recordProcessorId = "";
+  private localAddress = "";
+  private remoteAddress = "";
 
   /**
    * Reads a serialized `IngestRecordsRequest` that holds a batch; stamps and answers are views into it. Throws
@@ -189,6 +206,13 @@ export class MetricBatchReader {
     let firstByteNs: number | undefined;
     let endNs = 0;
     let connectNs: number | undefined;
+    let blockedNs: number | undefined;
+    let dnsNs: number | undefined;
+    let tcpNs: number | undefined;
+    let tlsNs: number | undefined;
+    let writtenNs: number | undefined;
+    let localAddress = "";
+    let remoteAddress = "";
     let status = 0;
     let error: RequestError | undefined;
     let isCancelled = false;
@@ -265,6 +289,27 @@ export class MetricBatchReader {
           break;
         case field.connectNs:
           connectNs = reader.double();
+          break;
+        case field.blockedNs:
+          blockedNs = reader.double();
+          break;
+        case field.dnsNs:
+          dnsNs = reader.double();
+          break;
+        case field.tcpNs:
+          tcpNs = reader.double();
+          break;
+        case field.tlsNs:
+          tlsNs = reader.double();
+          break;
+        case field.writtenNs:
+          writtenNs = reader.double();
+          break;
+        case field.localAddress:
+          localAddress = this.localAddress = reader.textLike(this.localAddress);
+          break;
+        case field.remoteAddress:
+          remoteAddress = this.remoteAddress = reader.textLike(this.remoteAddress);
           break;
         case field.status:
           status = reader.varint();
@@ -363,6 +408,13 @@ export class MetricBatchReader {
       firstByteNs,
       endNs,
       connectNs,
+      blockedNs,
+      dnsNs,
+      tcpNs,
+      tlsNs,
+      writtenNs,
+      localAddress,
+      remoteAddress,
       isConnectionReused,
       isStreaming,
       isCancelled,

@@ -7,7 +7,7 @@ type WireRecordInit = Exclude<MessageInitShape<typeof MetricRecordSchema>, { $ty
 
 /** The proto of a record. */
 export function wireRecordOf(record: MetricRecord, recordProcessorId: string): WireRecordInit {
-  const { firstByteNs, connectNs, cancelledNs, error } = record;
+  const { firstByteNs, connectNs, blockedNs, dnsNs, tcpNs, tlsNs, writtenNs, cancelledNs, error } = record;
   return {
     creditId: BigInt(record.creditId),
     phase: record.phase,
@@ -35,6 +35,8 @@ export function wireRecordOf(record: MetricRecord, recordProcessorId: string): W
     requestId: record.requestId,
     correlationId: record.correlationId,
     workerId: record.workerId,
+    localAddress: record.localAddress,
+    remoteAddress: record.remoteAddress,
     wallOffsetNs: record.wallOffsetNs,
     values: Array.from(record.values),
     contentStamps: record.contentStamps,
@@ -46,6 +48,11 @@ export function wireRecordOf(record: MetricRecord, recordProcessorId: string): W
     isStreamIgnored: record.isStreamIgnored,
     ...(firstByteNs === undefined ? {} : { firstByteNs }),
     ...(connectNs === undefined ? {} : { connectNs }),
+    ...(blockedNs === undefined ? {} : { blockedNs }),
+    ...(dnsNs === undefined ? {} : { dnsNs }),
+    ...(tcpNs === undefined ? {} : { tcpNs }),
+    ...(tlsNs === undefined ? {} : { tlsNs }),
+    ...(writtenNs === undefined ? {} : { writtenNs }),
     ...(cancelledNs === undefined ? {} : { cancelledNs }),
     ...(error === undefined ? {} : { error: { code: error.code, phase: error.phase, message: error.message } }),
   };

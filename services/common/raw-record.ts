@@ -71,6 +71,17 @@ export interface RecordTimes {
   readonly endNs: number;
   /** What it took to connect, ns; before `sentNs` and no part of any latency. Undefined: the connection was open already. */
   readonly connectNs: number | undefined;
+  /** Before `sentNs`, waiting for a connection, without what opening one took, ns; undefined: not sent. */
+  readonly blockedNs: number | undefined;
+  /** Parts of `connectNs`: name, TCP and TLS, ns. Undefined: no such step was waited for. */
+  readonly dnsNs: number | undefined;
+  readonly tcpNs: number | undefined;
+  readonly tlsNs: number | undefined;
+  /** The kernel had taken the whole request, ns after sent; undefined: it never had. */
+  readonly writtenNs: number | undefined;
+  /** Ends of the connection, `address:port`; empty: none known, or the run keeps no traces. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
   readonly isConnectionReused: boolean;
   /** A stream was asked for. */
   readonly isStreaming: boolean;

@@ -46,6 +46,13 @@ const field = {
   workerId: 36,
   inputText: 37,
   agentDepth: 38,
+  blockedNs: 39,
+  dnsNs: 40,
+  tcpNs: 41,
+  tlsNs: 42,
+  writtenNs: 43,
+  localAddress: 44,
+  remoteAddress: 45,
 } as const;
 
 /** A record's numbers and short strings take less than this; its strings, stamps and payload come on top. */
@@ -86,9 +93,16 @@ export class RecordBatchWriter {
 
 /** A character takes three bytes at most. */
 function mostBytesOf(record: RawRecord): number {
-  const { model, requestId, correlationId, contentType, workerId, inputText } = record;
+  const { model, requestId, correlationId, contentType, workerId, inputText, localAddress, remoteAddress } = record;
   const characters =
-    model.length + requestId.length + correlationId.length + contentType.length + workerId.length + (inputText?.length ?? 0);
+    model.length +
+    requestId.length +
+    correlationId.length +
+    contentType.length +
+    workerId.length +
+    (inputText?.length ?? 0) +
+    localAddress.length +
+    remoteAddress.length;
   return fixedRecordBytes + record.payload.length + record.stamps.length + 3 * characters + errorBytes(record.error);
 }
 
@@ -110,6 +124,13 @@ function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
   wire.optionalDouble(field.firstByteNs, record.firstByteNs);
   wire.double(field.endNs, record.endNs);
   wire.optionalDouble(field.connectNs, record.connectNs);
+  wire.optionalDouble(field.blockedNs, record.blockedNs);
+  wire.optionalDouble(field.dnsNs, record.dnsNs);
+  wire.optionalDouble(field.tcpNs, record.tcpNs);
+  wire.optionalDouble(field.tlsNs, record.tlsNs);
+  wire.optionalDouble(field.writtenNs, record.writtenNs);
+  wire.text(field.localAddress, record.localAddress);
+  wire.text(field.remoteAddress, record.remoteAddress);
   wire.uint(field.status, record.status);
   if (record.error !== undefined) writeError(wire, field.error, record.error);
   wire.bool(field.isCancelled, record.isCancelled);
@@ -172,6 +193,13 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   let firstByteNs: number | undefined;
   let endNs = 0;
   let connectNs: number | undefined;
+  let blockedNs: number | undefined;
+  let dnsNs: number | undefined;
+  let tcpNs: number | undefined;
+  let tlsNs: number | undefined;
+  let writtenNs: number | undefined;
+  let localAddress = "";
+  let remoteAddress = "";
   let status = 0;
   let error: RequestError | undefined;
   let isCancelled = false;
@@ -244,6 +272,27 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
         break;
       case field.connectNs:
         connectNs = reader.double();
+        break;
+      case field.blockedNs:
+        blockedNs = reader.double();
+        break;
+      case field.dnsNs:
+        dnsNs = reader.double();
+        break;
+      case field.tcpNs:
+        tcpNs = reader.double();
+        break;
+      case field.tlsNs:
+        tlsNs = reader.double();
+        break;
+      case field.writtenNs:
+        writtenNs = reader.double();
+        break;
+      case field.localAddress:
+        localAddress = reader.text();
+        break;
+      case field.remoteAddress:
+        remoteAddress = reader.text();
         break;
       case field.status:
         status = reader.varint();
@@ -329,6 +378,13 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
     firstByteNs,
     endNs,
     connectNs,
+    blockedNs,
+    dnsNs,
+    tcpNs,
+    tlsNs,
+    writtenNs,
+    localAddress,
+    remoteAddress,
     isConnectionReused,
     isStreaming,
     isCancelled,

@@ -21,6 +21,7 @@ import { isBatch } from "../common/batch-wire.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { MetricBatchWriter } from "../common/metric-batch.ts";
+import type { RawAnswer } from "../common/metric-record.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
@@ -57,6 +58,7 @@ interface Source {
   parts: Uint8Array[];
 }
 
+const noBytes = new Uint8Array(0);
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
 
@@ -65,6 +67,8 @@ export class ProcessorRun {
   private readonly measurer: Measurer;
   /** Answers are kept as they came. */
   private readonly isRaw: boolean;
+  /** Of answers the reads are kept. */
+  private readonly isTraced: boolean;
   private readonly sources = new Map<number, Source>();
   private readonly relay: Relay;
   private readonly buffers = new BatchBuffers({ sizeBytes: 96 * 1024, kept: 16, keptBytes: 512 * 1024 });
@@ -83,6 +87,7 @@ export class ProcessorRun {
     this.options = options;
     this.measurer = createMeasurer(options.spec, options.countTokens, options.endpoints);
     this.isRaw = options.spec.output?.exportLevel === "raw";
+    this.isTraced = options.spec.output?.exportHttpTrace ?? false;
     this.relay = new Relay({
       ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
       endWorkerStream: (streamId, reason) => this.endSource(streamId, reason),
@@ -132,6 +137,12 @@ export class ProcessorRun {
     this.manager?.end();
   }
 
+  /** What is kept of an answer as it came; undefined: nothing. */
+  private answerOf({ stamps, payload }: RawRecord): RawAnswer | undefined {
+    if (!this.isRaw && !this.isTraced) return undefined;
+    return { reads: stamps, payload: this.isRaw ? payload : noBytes };
+  }
+
   private receive(streamId: number, message: Buffer): void {
     const source = this.sources.get(streamId);
     if (source === undefined) return;
@@ -163,7 +174,7 @@ export class ProcessorRun {
       const whole = parts === 0 ? record : this.join(streamId, source, record, parts);
       const measured = this.measurer.measure(whole);
       if (measured.error !== undefined) this.failed++;
-      batch.add(measured, this.options.memberId, this.isRaw ? { reads: whole.stamps, payload: whole.payload } : undefined);
+      batch.add(measured, this.options.memberId, this.answerOf(whole));
     }
     this.measured += records.length;
     const seq = ++this.managerSeq;

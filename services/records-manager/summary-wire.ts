@@ -119,6 +119,13 @@ export const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
   first_byte_ns: ["first_byte_ns"],
   end_ns: ["end_ns"],
   connect_ns: ["connect_ns"],
+  blocked_ns: ["blocked_ns"],
+  dns_ns: ["dns_ns"],
+  tcp_ns: ["tcp_ns"],
+  tls_ns: ["tls_ns"],
+  written_ns: ["written_ns"],
+  local_address: ["local_address"],
+  remote_address: ["remote_address"],
   status: ["status"],
   error: ["error_code", "error_phase", "error_message"],
   is_cancelled: ["is_cancelled"],
@@ -155,6 +162,11 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
   const firstByteNs = maybe("first_byte_ns");
   const connectNs = maybe("connect_ns");
   const cancelledNs = maybe("cancelled_ns");
+  const blockedNs = maybe("blocked_ns");
+  const dnsNs = maybe("dns_ns");
+  const tcpNs = maybe("tcp_ns");
+  const tlsNs = maybe("tls_ns");
+  const writtenNs = maybe("written_ns");
   const stamps = row.content_stamps;
   return {
     creditId: count("credit_id"),
@@ -182,6 +194,8 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
     requestId: text("request_id"),
     correlationId: text("correlation_id"),
     workerId: text("worker_id"),
+    localAddress: text("local_address"),
+    remoteAddress: text("remote_address"),
     wallOffsetNs: number("wall_offset_ns"),
     values: hasValues ? recordMetrics.map(({ tag }) => maybe(tag) ?? Number.NaN) : [],
     contentStamps: stamps instanceof Float64Array ? encodeStamps(stamps) : new Uint8Array(0),
@@ -194,6 +208,11 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
     requestedOutputTokens: number("requested_output_tokens"),
     ...(firstByteNs === undefined ? {} : { firstByteNs }),
     ...(connectNs === undefined ? {} : { connectNs }),
+    ...(blockedNs === undefined ? {} : { blockedNs }),
+    ...(dnsNs === undefined ? {} : { dnsNs }),
+    ...(tcpNs === undefined ? {} : { tcpNs }),
+    ...(tlsNs === undefined ? {} : { tlsNs }),
+    ...(writtenNs === undefined ? {} : { writtenNs }),
     ...(cancelledNs === undefined ? {} : { cancelledNs }),
     ...(text("error_code") === ""
       ? {}

@@ -107,6 +107,9 @@ class BodyKeeper implements ResponseHandler {
     this.#isSent = true;
   }
 
+  /** Nobody asks. */
+  onWritten(): void {}
+
   onHead(_atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void {
     this.#status = status;
     this.#contentType = contentType;

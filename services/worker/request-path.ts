@@ -14,7 +14,7 @@ import type { ConnectionWatcher, TargetOptions, Transport } from "./transport/tr
 /** The part of a sender's options that comes from the spec. */
 export type PathOptions = Pick<
   SenderOptions,
-  "endpoint" | "paths" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts"
+  "endpoint" | "paths" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts" | "isTraced"
 >;
 
 export interface RequestPath {
@@ -98,6 +98,7 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
     sessionHeader: target.sessionHeader === "" ? "x-correlation-id" : target.sessionHeader,
     hasOwnConnections: target.connectionReuse === ConnectionReuse.STICKY_USER_SESSIONS,
     timeouts,
+    isTraced: spec.output?.exportHttpTrace ?? false,
   };
 }
 

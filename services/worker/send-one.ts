@@ -123,6 +123,7 @@ function keepingHead(transport: Transport, head: { headers?: ResponseHeaders }):
       const keeping: ResponseHandler = {
         mayWrite: () => handler.mayWrite(),
         onSent: (atNs, connection) => handler.onSent(atNs, connection),
+        onWritten: (atNs) => handler.onWritten(atNs),
         onHead: (atNs, status, contentType, answer) => {
           handler.onHead(atNs, status, contentType);
           if (answer !== undefined) head.headers = { ...answer.headers() };

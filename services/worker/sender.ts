@@ -16,7 +16,14 @@ import type { RequestBody } from "./bodies.ts";
 import { ForkPoints, type Said } from "./fork-points.ts";
 import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
-import type { ConnectionFacts, Exchange, ResponseHandler, Transport } from "./transport/transport.ts";
+import type {
+  ConnectionEnds,
+  ConnectionFacts,
+  Exchange,
+  OpeningSteps,
+  ResponseHandler,
+  Transport,
+} from "./transport/transport.ts";
 
 export interface SenderOptions {
   readonly transport: Transport;
@@ -31,6 +38,8 @@ export interface SenderOptions {
   /** Each session has connections of its own, closed after its last turn. */
   readonly hasOwnConnections: boolean;
   readonly timeouts: Timeouts;
+  /** Records name the ends of their connections. Default: false. */
+  readonly isTraced?: boolean;
   readonly workerId: string;
   readonly clock: SuiteClock;
   /** Wall time minus suite time, for labels. */
@@ -246,7 +255,7 @@ export class Sender {
 
   /** Record out, credit back, slab back. */
   private closeBooks(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
-    const { workerId, isStreaming, wallOffsetNs, clock } = this.options;
+    const { workerId, isStreaming, wallOffsetNs, clock, isTraced = false } = this.options;
     const { credit, slab, body } = request;
     const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;
     const isCancelled = error?.code === "cancelled";
@@ -273,6 +282,13 @@ export class Sender {
       firstByteNs: request.firstByteNs === 0 ? undefined : wholeUs(request.firstByteNs - sentNs),
       endNs: wholeUs(atNs - sentNs),
       connectNs: request.connectNs,
+      blockedNs: request.blockedNs,
+      dnsNs: request.steps?.dnsNs,
+      tcpNs: request.steps?.tcpNs,
+      tlsNs: request.steps?.tlsNs,
+      writtenNs: request.writtenNs === 0 ? undefined : wholeUs(request.writtenNs - sentNs),
+      localAddress: isTraced ? request.ends.local : "",
+      remoteAddress: isTraced ? request.ends.remote : "",
       isConnectionReused: request.isReused,
       isStreaming,
       isCancelled,
@@ -333,6 +349,8 @@ function sessionKey({ phase, sessionId }: Credit): string {
   return `${phase}/${sessionId}`;
 }
 
+const noEnds: ConnectionEnds = { local: "", remote: "" };
+
 /** One request in flight; what the transport reports lands here. */
 class Request implements ResponseHandler {
   readonly requestId: string = randomUUID();
@@ -343,11 +361,14 @@ class Request implements ResponseHandler {
   plannedCancel: PlannedCancel | undefined;
   /** 0: not yet. */
   sentNs = 0;
+  writtenNs = 0;
   firstByteNs = 0;
   status = 0;
   contentType = "";
   isReused = false;
   connectNs: number | undefined;
+  steps: OpeningSteps | undefined;
+  ends: ConnectionEnds = noEnds;
   /** When it would have been written, had its connection been open. */
   readonly startNs: MonotonicNs = monotonicNs();
   private lastNs: MonotonicNs = this.startNs;
@@ -375,12 +396,23 @@ class Request implements ResponseHandler {
     return this.sender.mayWrite(this.credit.id);
   }
 
+  /** What of the time before it was sent went into no connection of its own. */
+  get blockedNs(): number | undefined {
+    return this.sentNs === 0 ? undefined : Math.max(0, this.sentNs - this.startNs - (this.connectNs ?? 0));
+  }
+
   onSent(atNs: MonotonicNs, connection: ConnectionFacts): void {
     this.sentNs = atNs;
     this.lastNs = atNs;
     this.isReused = connection.isReused;
     this.connectNs = connection.connectNs;
+    this.steps = connection.steps;
+    this.ends = connection.ends;
     if (this.credit.cancelAfterNs !== undefined) this.planCancel(this.credit.cancelAfterNs);
+  }
+
+  onWritten(atNs: MonotonicNs): void {
+    this.writtenNs = atNs;
   }
 
   onHead(atNs: MonotonicNs, status: number, contentType: string): void {

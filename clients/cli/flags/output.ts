@@ -29,6 +29,20 @@ export const outputFlags = {
     group: "Output",
     doc: "begins the names of the exported files: NAME.json, NAME.csv, NAME.jsonl, NAME_console.txt (default profile_export_aiperf.json, …)",
   },
+  exportHttpTrace: {
+    flag: "--export-http-trace",
+    kind: { is: "switch" },
+    paths: ["output.export_http_trace"],
+    group: "Output",
+    doc: "profile_export.jsonl has every request's moments on its connection, as trace_data; the http_req_* metrics are there in any case",
+  },
+  showTraceTiming: {
+    flag: "--show-trace-timing",
+    kind: { is: "switch" },
+    paths: ["output.show_trace_timing"],
+    group: "Output",
+    doc: "a table of the requests' steps (http_req_*) behind the metrics",
+  },
   ui: {
     flag: "--ui",
     aliases: ["--ui-type"],

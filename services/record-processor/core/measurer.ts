@@ -6,7 +6,7 @@ import type { Endpoint, ParsedResponse } from "../../../endpoints/endpoint.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { recordMetrics } from "../../../metrics/catalog.ts";
 import type { RequestFacts, Usage } from "../../../metrics/metric.ts";
-import { decodeReads, encodeStamps } from "../../common/chunk-stamps.ts";
+import { decodeReads, encodeStamps, type ReadStamps } from "../../common/chunk-stamps.ts";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { MetricRecord, TokenSource } from "../../common/metric-record.ts";
 import type { RawRecord } from "../../common/raw-record.ts";
@@ -57,11 +57,12 @@ export class Measurer {
    */
   measure(record: RawRecord): MetricRecord {
     try {
-      const parsed = parse(record, this.#options.endpoint);
+      const reads = decodeReads(record.stamps);
+      const parsed = parse(record, reads, this.#options.endpoint);
       const hasFailed = record.error !== undefined || parsed.error !== undefined;
       const { countTokens: count } = this.#options;
       const counts = hasFailed ? inputAlone(record, count) : countTokens(record, parsed, count);
-      return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, parsed, counts, hasFailed)));
+      return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, { parsed, reads, counts, hasFailed })));
     } catch (error) {
       this.#faults++;
       const fault = requestError("parse", "parse", `the record could not be measured: ${messageOf(error)}`);
@@ -70,13 +71,12 @@ export class Measurer {
   }
 }
 
-function parse(record: RawRecord, endpoint: Endpoint): ParsedResponse {
+function parse(record: RawRecord, { readEnds, readNs }: ReadStamps, endpoint: Endpoint): ParsedResponse {
   const { status, contentType, payload, isStreaming } = record;
   if (status === 0) {
     if (record.error === undefined) throw new AssayError("internal", "a record without response has no error");
     return nothing;
   }
-  const { readEnds, readNs } = decodeReads(record.stamps);
   const stamped = readEnds[readEnds.length - 1] ?? 0;
   if (stamped !== payload.length) {
     throw new AssayError("data_loss", `read stamps cover ${stamped} bytes of a payload of ${payload.length}`);
@@ -147,6 +147,13 @@ function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: To
     firstByteNs: record.firstByteNs,
     endNs: record.endNs,
     connectNs: record.connectNs,
+    blockedNs: record.blockedNs,
+    dnsNs: record.dnsNs,
+    tcpNs: record.tcpNs,
+    tlsNs: record.tlsNs,
+    writtenNs: record.writtenNs,
+    localAddress: record.localAddress,
+    remoteAddress: record.remoteAddress,
     isConnectionReused: record.isConnectionReused,
     isStreaming: record.isStreaming,
     isCancelled: record.isCancelled,
@@ -166,7 +173,15 @@ function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: To
   };
 }
 
-function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts, isFailed: boolean): RequestFacts {
+interface Findings {
+  readonly parsed: ParsedResponse;
+  readonly reads: ReadStamps;
+  readonly counts: TokenCounts;
+  readonly hasFailed: boolean;
+}
+
+function factsOf(record: RawRecord, { parsed, reads, counts, hasFailed }: Findings): RequestFacts {
+  const { readNs } = reads;
   return {
     dueNs: record.dueNs === 0 ? undefined : record.dueNs - record.sentNs,
     firstByteNs: record.firstByteNs,
@@ -174,7 +189,7 @@ function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts,
     firstOutputNs: parsed.firstOutputNs,
     endNs: record.endNs,
     isStreaming: record.isStreaming && !parsed.isStreamIgnored,
-    isFailed,
+    isFailed: hasFailed,
     inputTokens: counts.input,
     outputTokens: counts.output,
     reasoningTokens: counts.reasoning,
@@ -182,6 +197,14 @@ function factsOf(record: RawRecord, parsed: ParsedResponse, counts: TokenCounts,
     usage: parsed.usage,
     requestBytes: record.requestBytes,
     responseBytes: record.responseBytes,
+    blockedNs: record.blockedNs,
+    connectNs: record.connectNs,
+    dnsNs: record.dnsNs,
+    isConnectionReused: record.isConnectionReused,
+    writtenNs: record.writtenNs,
+    firstReadNs: readNs[0],
+    lastReadNs: readNs[readNs.length - 1],
+    bodyReads: readNs.length,
   };
 }
 

@@ -1,28 +1,31 @@
 /**
  * `profile_export.jsonl`: one line for each request, warm-up included, as AIPerf 0.13 writes it. Moments are wall time in ns, metrics as
  * `{"value", "unit"}`, durations in ms; the gaps of a stream are a list. What does not apply is left out; `error` is there only where
- * the request failed.
+ * the request failed, and `trace_data` only where the run asks for traces.
  */
 import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
 import type { ListMetric, MetricUnit, RecordMetric } from "../../../metrics/metric.ts";
 import { decodeStamps } from "../../common/chunk-stamps.ts";
 import { sessionUuid } from "../../common/session-uuid.ts";
-import type { PhaseRow } from "../store/run-reader.ts";
+import { type PhaseRow, READS_COLUMN } from "../store/run-reader.ts";
 import { aiperfError } from "./aiperf-error.ts";
 import type { Exporter } from "./exporter.ts";
 import { floatText, jsonText } from "./json-text.ts";
 import { sessionId } from "./session-id.ts";
+import { traceColumns, traceRowOf, traceText } from "./trace-data.ts";
 
-export const aiperfRecords: Exporter = ({ reader }, text) => {
+export const aiperfRecords: Exporter = ({ reader, spec }, text) => {
+  const traced = spec.output?.exportHttpTrace === true ? [...traceColumns, READS_COLUMN] : [];
   const ends = phaseEnds(reader.phases());
   const names = reader.conversationNames();
   const { runId } = reader.run();
-  for (const page of reader.pages([...COLUMNS, ...METRICS.map((metric) => metric.tag)], { pageRows: PAGE_ROWS })) {
+  for (const page of reader.pages([...COLUMNS, ...METRICS.map((metric) => metric.tag), ...traced], { pageRows: PAGE_ROWS })) {
     for (const values of page) {
       const row = rowOf(values);
       const phase = ends.get(row.phase);
-      const place = { conversationId: sessionId(row.conversation, names), runId };
-      if (phase !== undefined) text(lineOf(row, place, phase, values));
+      if (phase === undefined) continue;
+      const trace = traced.length === 0 ? "" : `,"trace_data":${traceOf(row, values)}`;
+      text(lineOf({ row, place: { conversationId: sessionId(row.conversation, names), runId }, phase, trace }, values));
     }
   }
 };
@@ -64,6 +67,8 @@ const COLUMNS = [
 ] as const;
 /** The credit id stands before them. */
 const METRICS_AT = COLUMNS.length + 1;
+const TRACE_AT = METRICS_AT + METRICS.length;
+const READS_AT = TRACE_AT + traceColumns.length;
 
 interface RequestRow {
   readonly phase: number;
@@ -137,10 +142,30 @@ function phaseEnds(phases: readonly PhaseRow[]): ReadonlyMap<number, string> {
   );
 }
 
+interface LineParts {
+  readonly row: RequestRow;
+  readonly place: Place;
+  /** The keys of its phase. */
+  readonly phase: string;
+  /** The key of its trace; empty: none. */
+  readonly trace: string;
+}
+
 /** Written by hand, from parts that many lines share: a run may have millions of them. */
-function lineOf(row: RequestRow, place: Place, phase: string, values: readonly unknown[]): string {
-  const error = row.errorCode === null && !row.isCancelled ? "" : `,"error":${errorOf(row)}`;
-  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values)}${error}}\n`;
+function lineOf({ row, place, phase, trace }: LineParts, values: readonly unknown[]): string {
+  const error = hasFailed(row) ? `,"error":${errorOf(row)}` : "";
+  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values)}${trace}${error}}\n`;
+}
+
+function hasFailed({ errorCode, isCancelled }: RequestRow): boolean {
+  return isCancelled || errorCode !== null;
+}
+
+function traceOf(row: RequestRow, values: readonly unknown[]): string {
+  const { sentNs, wallOffsetNs, firstByteNs, endNs, status } = row;
+  const reads = values[READS_AT] as Uint8Array | null;
+  const trace = traceRowOf(values.slice(TRACE_AT), { reads, firstByteNs, endNs, status, hasFailed: hasFailed(row) });
+  return traceText(trace, (afterSentNs) => wallText(sentNs + afterSentNs, wallOffsetNs));
 }
 
 /** What a line says beside its row. */
@@ -172,7 +197,7 @@ function metadataOf(row: RequestRow, { conversationId, runId }: Place, phase: st
 }
 
 function metricsOf(row: RequestRow, values: readonly unknown[]): string {
-  const isFailure = row.isCancelled || row.errorCode !== null;
+  const isFailure = hasFailed(row);
   let text = "";
   const add = (tag: string, value: string, unit: string): void => {
     text += `${text === "" ? "" : ","}"${tag}":{"value":${value},"unit":"${unit}"}`;

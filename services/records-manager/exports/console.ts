@@ -13,6 +13,7 @@ const WIDTH = 140;
 export const consoleReport: Exporter = ({ phases, spec, reader }, text) => {
   const summary = create(SummarizeRecordsResponseSchema, summaryResponseOf(phases(), [], reader.path));
   const run = create(RunSchema, {
+    spec,
     phases: spec.phases.map(({ name, stop }, index) => ({ index, name, asked: stop?.requestCount ?? 0n })),
   });
   const report = { run, summary, folder: undefined, files: [] };

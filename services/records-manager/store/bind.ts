@@ -63,6 +63,13 @@ export function bindRecord(row: unknown[], record: MetricRecord, recordProcessor
   row[at++] = record.hasUsageMismatch ? 1 : 0;
   row[at++] = record.isStreamIgnored ? 1 : 0;
   row[at++] = record.requestedOutputTokens ?? null;
+  row[at++] = wholeOrNull(record.blockedNs);
+  row[at++] = wholeOrNull(record.dnsNs);
+  row[at++] = wholeOrNull(record.tcpNs);
+  row[at++] = wholeOrNull(record.tlsNs);
+  row[at++] = wholeOrNull(record.writtenNs);
+  row[at++] = record.localAddress === "" ? null : record.localAddress;
+  row[at++] = record.remoteAddress === "" ? null : record.remoteAddress;
   const { values } = record;
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number;

@@ -7,7 +7,7 @@ import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../..
 import type { UsageReading } from "../core/client-usage.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
-import { metricColumnsOf, quoted, RUN_FILE, requestColumns, runFormat } from "./schema.ts";
+import { quoted, RUN_FILE, requestColumns, requestColumnsOf, runFormat } from "./schema.ts";
 
 export interface RunRow {
   readonly runId: string;
@@ -66,16 +66,21 @@ type Row = Readonly<Record<string, number | string | null>>;
 /** Rows fetched at a time: few enough to keep memory flat, many enough to make a call's cost vanish. */
 const PAGE_ROWS = 5_000;
 
+/** Stands in `pages` for the reads of the answer, packed as `chunk-stamps.ts` says; NULL where the run keeps none. */
+export const READS_COLUMN = "reads";
+
 export class RunReader {
   readonly path: string;
   readonly #db: SqliteDatabase;
+  readonly #columns: ReadonlySet<string>;
   /** Tags of the record metrics that the file has a column for. */
   readonly metricTags: readonly string[];
 
   private constructor(path: string, db: SqliteDatabase) {
     this.path = path;
     this.#db = db;
-    this.metricTags = metricColumnsOf(db);
+    this.#columns = new Set(requestColumnsOf(db));
+    this.metricTags = [...this.#columns].filter((name) => !requestColumns.includes(name));
   }
 
   /** Opens `<folder>/run.db`. Throws as `openSqlite`. */
@@ -213,8 +218,9 @@ export class RunReader {
   }
 
   #expressionOf(column: string): string {
-    if (requestColumns.includes(column)) return column;
-    return this.metricTags.includes(column) ? quoted(column) : "NULL";
+    if (column === READS_COLUMN) return "(SELECT reads FROM raw WHERE raw.credit_id = requests.credit_id)";
+    if (!this.#columns.has(column)) return "NULL";
+    return requestColumns.includes(column) ? column : quoted(column);
   }
 
   #read<Result>(work: () => Result): Result {

@@ -16,7 +16,7 @@ import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, Worke
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
 import { RowInserter } from "./row-insert.ts";
-import { addMissingMetricColumns, RUN_FILE, runFormat } from "./schema.ts";
+import { addMissingColumns, RUN_FILE, runFormat } from "./schema.ts";
 
 /** What is inserted of a request. */
 export type IngestRow = RecordKey & ProcessedRecord;
@@ -80,7 +80,7 @@ export class RunStore implements AccountStore<IngestRow> {
     const path = join(folder, RUN_FILE);
     const db = openSqlite(path, runFormat(options.metricTags), { mode: "write", ...limitOf(options) });
     try {
-      addMissingMetricColumns(db, options.metricTags);
+      addMissingColumns(db, options.metricTags);
       const store = new RunStore(path, db, options.metricTags);
       store.#loadKeys();
       return store;

@@ -55,10 +55,21 @@ const REQUEST_COLUMNS = {
   requested_output_tokens: "INTEGER",
 } as const;
 
+/** Nullable columns that older files lack, bound behind the others: NULL is read there, and a file that is written on gets them. */
+const LATER_COLUMNS = {
+  blocked_ns: "INTEGER",
+  dns_ns: "INTEGER",
+  tcp_ns: "INTEGER",
+  tls_ns: "INTEGER",
+  written_ns: "INTEGER",
+  local_address: "TEXT",
+  remote_address: "TEXT",
+} as const;
+
 /** Last in the row, so that a long one, which SQLite moves to pages of its own, leaves the numbers before it on the row's page. */
 export const STAMPS_COLUMN = "content_stamps";
 
-export const requestColumns: readonly string[] = [...Object.keys(REQUEST_COLUMNS), STAMPS_COLUMN];
+export const requestColumns: readonly string[] = [...Object.keys(REQUEST_COLUMNS), ...Object.keys(LATER_COLUMNS), STAMPS_COLUMN];
 
 const PHASE_COUNT_COLUMNS = `
   drawn INTEGER, unused INTEGER, dropped INTEGER, succeeded INTEGER, errored INTEGER, cancelled INTEGER,
@@ -176,7 +187,7 @@ CREATE TABLE log (
 /** The format of a run file whose requests have a column for each of `metricTags`. */
 export function runFormat(metricTags: readonly string[]): SqliteFormat {
   const columns = [
-    ...Object.entries(REQUEST_COLUMNS).map(([name, type]) => `${name} ${type}`),
+    ...Object.entries({ ...REQUEST_COLUMNS, ...LATER_COLUMNS }).map(([name, type]) => `${name} ${type}`),
     ...metricTags.map((tag) => `${quoted(tag)} REAL`),
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
@@ -184,16 +195,20 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
   return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + requests] };
 }
 
-/** Adds the columns of metrics that the program knows and an older program's file does not have. Their values stay NULL. */
-export function addMissingMetricColumns(db: SqliteDatabase, metricTags: readonly string[]): void {
-  const present = new Set(metricColumnsOf(db));
-  for (const tag of metricTags) if (!present.has(tag)) db.exec(`ALTER TABLE requests ADD COLUMN ${quoted(tag)} REAL`);
+/** Adds the columns that the program knows and an older program's file does not have. Their values stay NULL. */
+export function addMissingColumns(db: SqliteDatabase, metricTags: readonly string[]): void {
+  const present = new Set(requestColumnsOf(db));
+  const add = (name: string, type: string): void => {
+    if (!present.has(name)) db.exec(`ALTER TABLE requests ADD COLUMN ${name} ${type}`);
+  };
+  for (const [name, type] of Object.entries(LATER_COLUMNS)) add(name, type);
+  for (const tag of metricTags) if (!present.has(tag)) add(quoted(tag), "REAL");
 }
 
-/** Tags of the record metrics that the file has a column for. */
-export function metricColumnsOf(db: SqliteDatabase): string[] {
+/** The columns of `requests` that the file has. */
+export function requestColumnsOf(db: SqliteDatabase): string[] {
   const columns = db.pragma("table_info(requests)") as { readonly name: string }[];
-  return columns.map((column) => column.name).filter((name) => !requestColumns.includes(name));
+  return columns.map((column) => column.name);
 }
 
 /** A metric's tag as an SQL identifier. Tags are lower snake case; anything else is a mistake in the catalog. */

@@ -1,21 +1,71 @@
+/** How a socket that is being opened comes along: told to a watcher, and kept for the first request on it. */
 import type { Socket } from "node:net";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
-import type { ConnectionWatcher } from "./transport.ts";
+import type { ConnectionEnds, ConnectionWatcher, OpeningSteps } from "./transport.ts";
 
-/** Tells the watcher how a socket that is being opened comes along. */
-export function watchSteps(socket: Socket, startNs: MonotonicNs, watcher: ConnectionWatcher): void {
-  watcher.onStep("start", startNs, "");
-  // An address that needs no resolving says nothing; a name with several addresses says so for each.
-  socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
-    if (error === null || error === undefined) watcher.onStep("resolved", monotonicNs(), "");
-  });
-  const addressOf = (): string => {
-    const { remoteAddress = "", remotePort = 0 } = socket;
-    // A Unix socket has none.
-    if (remoteAddress === "") return "";
-    return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
-  };
-  // Before the transport's own listeners, which write the request.
-  socket.prependOnceListener("connect", () => watcher.onStep("connected", monotonicNs(), addressOf()));
-  socket.prependOnceListener("secureConnect", () => watcher.onStep("secured", monotonicNs(), addressOf()));
+/** Made right after the socket, before the transport's own listeners, which write the request. */
+export class OpeningStamps {
+  private readonly socket: Socket;
+  private readonly startNs: MonotonicNs;
+  private readonly watcher: ConnectionWatcher | undefined;
+  private resolvedNs: MonotonicNs | undefined;
+  private connectedNs: MonotonicNs | undefined;
+  private securedNs: MonotonicNs | undefined;
+  private knownEnds: ConnectionEnds | undefined;
+
+  constructor(socket: Socket, startNs: MonotonicNs, watcher: ConnectionWatcher | undefined) {
+    this.socket = socket;
+    this.startNs = startNs;
+    this.watcher = watcher;
+    watcher?.onStep("start", startNs, "");
+    // An address that needs no resolving says nothing; a name with several addresses says so for each.
+    socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
+      if (error === null || error === undefined) this.resolved(monotonicNs());
+    });
+    socket.prependOnceListener("connect", () => this.connected(monotonicNs()));
+    if ("encrypted" in socket) socket.prependOnceListener("secureConnect", () => this.secured(monotonicNs()));
+  }
+
+  /** As far as it came. */
+  get steps(): OpeningSteps {
+    const { startNs, resolvedNs, connectedNs, securedNs } = this;
+    const since = (fromNs: number | undefined, toNs: number | undefined): number | undefined =>
+      fromNs === undefined || toNs === undefined ? undefined : toNs - fromNs;
+    return {
+      dnsNs: since(startNs, resolvedNs),
+      tcpNs: since(resolvedNs ?? startNs, connectedNs),
+      tlsNs: since(connectedNs, securedNs),
+    };
+  }
+
+  /** Of a socket that stands. Asks the kernel once. */
+  get ends(): ConnectionEnds {
+    const { socket } = this;
+    this.knownEnds ??= {
+      local: addressOf(socket.localAddress, socket.localPort),
+      remote: addressOf(socket.remoteAddress, socket.remotePort),
+    };
+    return this.knownEnds;
+  }
+
+  private resolved(atNs: MonotonicNs): void {
+    this.resolvedNs = atNs;
+    this.watcher?.onStep("resolved", atNs, "");
+  }
+
+  private connected(atNs: MonotonicNs): void {
+    this.connectedNs = atNs;
+    this.watcher?.onStep("connected", atNs, this.ends.remote);
+  }
+
+  private secured(atNs: MonotonicNs): void {
+    this.securedNs = atNs;
+    this.watcher?.onStep("secured", atNs, this.ends.remote);
+  }
+}
+
+/** A Unix socket has none. */
+function addressOf(address = "", port = 0): string {
+  if (address === "") return "";
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

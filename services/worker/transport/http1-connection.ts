@@ -10,15 +10,15 @@ import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
 import type { ResponseHead } from "../core/http1-head.ts";
 import { ResponseParser, type ResponseSink } from "../core/http1-response.ts";
-import { watchSteps } from "./connection-steps.ts";
+import { OpeningStamps } from "./connection-steps.ts";
 import { closedByTarget, failureOf, fencedBeforeWrite } from "./failure.ts";
 import type { Keepable, KeptConnections } from "./kept-connections.ts";
 import { type ReadyHead, writeRequest } from "./request-writer.ts";
 import type { ConnectionFacts, ConnectionWatcher, Exchange, ResponseHandler, TargetOptions, WireRequest } from "./transport.ts";
+import { whenWritten } from "./written.ts";
 
 /** All sockets of this process read into it, one after the other; what is in it is handed on before the next read. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
-const reused: ConnectionFacts = { isReused: true, connectNs: undefined };
 const probeAfterMs = 60_000;
 
 export interface ConnectionOptions {
@@ -80,8 +80,11 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
   private exchange: Http1Exchange | undefined;
   /** Told once when it stands, has failed or was closed before. */
   private opener: (() => void) | undefined;
+  private readonly opening: OpeningStamps;
   private connectNs: number | undefined;
   private requests = 0;
+  /** The same for every request but the first. */
+  private reused: ConnectionFacts | undefined;
 
   constructor({ target, options, address, kept, watcher }: ConnectionOptions) {
     this.target = target;
@@ -94,7 +97,7 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
       keepAliveInitialDelay: probeAfterMs,
       onread: { buffer: readBuffer, callback: (sizeBytes) => this.onRead(sizeBytes) },
     });
-    if (watcher !== undefined) watchSteps(this.socket, this.startNs, watcher);
+    this.opening = new OpeningStamps(this.socket, this.startNs, watcher);
     this.socket.once("connect", () => this.onConnect());
     this.socket.on("end", () => this.onTargetEnd());
     this.socket.on("error", (error) => this.onError(error));
@@ -133,10 +136,13 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
     }
     exchange.phase = "wait";
     this.parser.begin();
-    const facts = this.requests++ > 0 ? reused : { isReused: false, connectNs: this.connectNs };
+    const facts = this.facts();
     const atNs = monotonicNs();
     writeRequest(this.socket, exchange.head, exchange.request.body);
     handler.onSent(atNs, facts);
+    whenWritten(this.socket, (writtenNs) => {
+      if (!exchange.hasEnded) handler.onWritten(writtenNs);
+    });
   }
 
   discard(): void {
@@ -169,6 +175,15 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
     this.exchange?.handler.onBody(this.heardNs, bytes, start, end);
+  }
+
+  private facts(): ConnectionFacts {
+    const { connectNs, opening } = this;
+    if (this.requests++ > 0) {
+      this.reused ??= { isReused: true, connectNs: undefined, steps: undefined, ends: opening.ends };
+      return this.reused;
+    }
+    return { isReused: false, connectNs, steps: connectNs === undefined ? undefined : opening.steps, ends: opening.ends };
   }
 
   private onConnect(): void {

@@ -6,7 +6,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { RequestError } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
-import { watchSteps } from "./connection-steps.ts";
+import { OpeningStamps } from "./connection-steps.ts";
 import type { Http2Exchange } from "./http2-exchange.ts";
 import type { ConnectionWatcher, TargetOptions } from "./transport.ts";
 
@@ -38,6 +38,7 @@ export class Http2Connection {
   private readonly settled = Promise.withResolvers<boolean>();
   private limit = usualStreams;
   private requests = 0;
+  private readonly opening: OpeningStamps;
   private connectNs: number | undefined;
   private isGone = false;
   private error: unknown;
@@ -47,7 +48,7 @@ export class Http2Connection {
     const { options, watcher } = given;
     this.url = new URL(options.origin);
     this.socket = openSocket(this.url, options);
-    if (watcher !== undefined) watchSteps(this.socket, this.startNs, watcher);
+    this.opening = new OpeningStamps(this.socket, this.startNs, watcher);
     this.session = connectHttp2(options.origin, {
       createConnection: () => this.socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
@@ -116,7 +117,10 @@ export class Http2Connection {
   private write(exchange: Http2Exchange): void {
     const isReused = this.requests++ > 0;
     const { protocol, host } = this.url;
-    exchange.write(this.session, protocol.slice(0, -1), host, { isReused, connectNs: isReused ? undefined : this.connectNs });
+    const connectNs = isReused ? undefined : this.connectNs;
+    const { steps, ends } = this.opening;
+    const facts = { isReused, connectNs, steps: connectNs === undefined ? undefined : steps, ends };
+    exchange.write(this.session, protocol.slice(0, -1), host, facts);
   }
 
   private onConnect(): void {

@@ -58,6 +58,8 @@ export class Http2Exchange implements Exchange, AnswerHead {
     const atNs = monotonicNs();
     try {
       const stream = session.request(headersOf(this.request, scheme, authority), { endStream: method === "GET" });
+      // Before `end`, which may finish the stream's writing at once.
+      stream.once("finish", () => this.onWritten(monotonicNs()));
       if (method !== "GET") stream.end(body);
       this.listen(stream);
     } catch (error) {
@@ -93,6 +95,10 @@ export class Http2Exchange implements Exchange, AnswerHead {
     // What is wrong with the whole connection its own events tell; `close` follows in any case.
     stream.on("error", ignoreError);
     stream.on("close", () => this.onClose(monotonicNs(), stream.rstCode ?? 0));
+  }
+
+  private onWritten(atNs: MonotonicNs): void {
+    if (!this.hasEnded) this.handler.onWritten(atNs);
   }
 
   private onHead(atNs: MonotonicNs, headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {

@@ -53,13 +53,16 @@ export interface TargetOptions {
 
 /**
  * What happens to one request, in this order: `mayWrite` and `onSent` once the request is handed to an open connection, `onHead`, any
- * number of `onBody`, then exactly one of `onEnd` and `onFailure`. `onFailure` may come at any point, also first.
+ * number of `onBody`, then exactly one of `onEnd` and `onFailure`. `onFailure` may come at any point, also first. `onWritten` comes
+ * between `onSent` and the end, once, where all of the request has left; a target may answer before.
  * Every method gets the moment, read before anything else was done with the event.
  */
 export interface ResponseHandler {
   /** Asked right before the write. False: the request is not written and fails with `fenced`. */
   mayWrite(): boolean;
   onSent(atNs: MonotonicNs, connection: ConnectionFacts): void;
+  /** The kernel has taken the whole request. */
+  onWritten(atNs: MonotonicNs): void;
   onHead(atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void;
   /** `bytes[start, end)`, by default all of it, is valid during the call only. Pieces of one read come with the same moment. */
   onBody(atNs: MonotonicNs, bytes: Buffer, start?: number, end?: number): void;
@@ -86,6 +89,22 @@ export interface ConnectionFacts {
   readonly isReused: boolean;
   /** How long opening it took; undefined when reused, or opened ahead: the request has not waited for it. */
   readonly connectNs: number | undefined;
+  /** What `connectNs` is made of; undefined with it. */
+  readonly steps: OpeningSteps | undefined;
+  readonly ends: ConnectionEnds;
+}
+
+/** How long each step of opening a connection took; undefined where there was none. */
+export interface OpeningSteps {
+  readonly dnsNs: number | undefined;
+  readonly tcpNs: number | undefined;
+  readonly tlsNs: number | undefined;
+}
+
+/** `address:port`; empty for a Unix socket. */
+export interface ConnectionEnds {
+  readonly local: string;
+  readonly remote: string;
 }
 
 /** Handle of a request in flight. */

@@ -7,11 +7,12 @@ import { buildConnector, Client, type Dispatcher } from "undici";
 import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
-import { watchSteps } from "./connection-steps.ts";
+import { OpeningStamps } from "./connection-steps.ts";
 import { failureOf, fencedBeforeWrite, isCut } from "./failure.ts";
 import { type Keepable, KeptConnections } from "./kept-connections.ts";
 import type {
   AnswerHead,
+  ConnectionFacts,
   ConnectionWatcher,
   Exchange,
   ResponseHandler,
@@ -21,6 +22,7 @@ import type {
   TransportStats,
   WireRequest,
 } from "./transport.ts";
+import { whenWritten } from "./written.ts";
 
 /** What an exchange needs of its transport. */
 interface Books {
@@ -48,6 +50,8 @@ class Connection implements Keepable {
   attempts = 0;
   isOpen = false;
   connectNs: number | undefined;
+  /** Of the socket that was opened last. */
+  opening: OpeningStamps | undefined;
   /** Requests that went out on the socket that is open now. */
   requests = 0;
   rest: NodeJS.Timeout | undefined;
@@ -87,8 +91,22 @@ class Connection implements Keepable {
     return { spare, wasOpen };
   }
 
-  connectingOn(socket: Socket): void {
+  connectingOn(socket: Socket, opening: OpeningStamps): void {
     this.connecting = socket;
+    this.opening = opening;
+  }
+
+  /** For the next request on it. */
+  facts(): ConnectionFacts {
+    const isReused = this.requests++ > 0;
+    const { opening } = this;
+    const connectNs = isReused ? undefined : this.connectNs;
+    return {
+      isReused,
+      connectNs,
+      steps: connectNs === undefined ? undefined : opening?.steps,
+      ends: opening?.ends ?? { local: "", remote: "" },
+    };
   }
 
   /** @param socket null: it has failed */
@@ -135,8 +153,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
       callback(...outcome);
     };
     const socket = connectorOf(connection.target)(options, done as buildConnector.Callback);
-    connection.connectingOn(socket);
-    if (watcher !== undefined) watchSteps(socket, startNs, watcher);
+    connection.connectingOn(socket, new OpeningStamps(socket, startNs, watcher));
   }
 
   function connectorOf(target: number): SocketConnector {
@@ -181,10 +198,12 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     if (options === undefined || kept.isClosed) return;
     const url = new URL(options.origin);
     const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
+    const startNs = monotonicNs();
     const making = connectorOf(target)(
       { hostname: url.hostname.replace(/^\[|\]$/g, ""), host: url.host, protocol: url.protocol, port: url.port },
       (error, made) => resolve(error === null ? made : undefined),
     );
+    const stamps = new OpeningStamps(making, startNs, undefined);
     const giveUp = (): void => {
       making.destroy(new Error(abortedByWorker));
     };
@@ -197,6 +216,7 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     kept.opened++;
     const connection = create(target);
     connection.spare = socket;
+    connection.opening = stamps;
     const forget = (): void => {
       if (connection.spare === socket) kept.discard(connection);
     };
@@ -287,9 +307,18 @@ class UndiciExchange implements Exchange, AnswerHead {
     }
     this.phase = "wait";
     const { connection } = this;
-    this.isReused = connection.requests > 0;
-    connection.requests++;
-    this.handler.onSent(atNs, { isReused: this.isReused, connectNs: this.isReused ? undefined : connection.connectNs });
+    const facts = connection.facts();
+    this.isReused = facts.isReused;
+    this.handler.onSent(atNs, facts);
+  }
+
+  /** undici has handed all of it to the socket. */
+  onRequestSent(): void {
+    const { socket } = this.connection;
+    if (this.hasEnded || socket === undefined) return;
+    whenWritten(socket, (atNs) => {
+      if (!this.hasEnded) this.handler.onWritten(atNs);
+    });
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {

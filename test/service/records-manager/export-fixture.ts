@@ -9,10 +9,12 @@ export interface FixedRunOptions {
   readonly exportLevel?: string;
   readonly exportPrefix?: string;
   readonly disableGpu?: boolean;
+  readonly isTraced?: boolean;
 }
 
 /** The spec of the fixed run as it is stored. */
-export function fixedSpec({ exportLevel = "records", exportPrefix = "", disableGpu = false }: FixedRunOptions = {}): string {
+export function fixedSpec(options: FixedRunOptions = {}): string {
+  const { exportLevel = "records", exportPrefix = "", disableGpu = false, isTraced = false } = options;
   const spec = create(RunSpecSchema, {
     name: "fixed",
     models: ["org/m"],
@@ -50,7 +52,7 @@ export function fixedSpec({ exportLevel = "records", exportPrefix = "", disableG
       },
     ],
     telemetry: { dcgmUrls: ["http://127.0.0.1:9400/metrics"], disableGpu },
-    output: { exportLevel, exportPrefix, cliCommand: "assay run -m org/m --api-key ***" },
+    output: { exportLevel, exportPrefix, cliCommand: "assay run -m org/m --api-key ***", exportHttpTrace: isTraced },
     randomSeed: 42n,
   });
   return toJsonString(RunSpecSchema, spec);

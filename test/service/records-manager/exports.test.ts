@@ -80,6 +80,18 @@ describe("exports", () => {
     ]);
   });
 
+  it("have the trace of every request where the run keeps them, and of none where it does not", () => {
+    written({ isTraced: true });
+    const traces = read("profile_export.jsonl")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).trace_data);
+    expect(traces).to.have.lengthOf(8);
+    expect(traces[1]).to.include({ trace_type: "assay", response_status_code: 200, duration_ns: 41_000_000 });
+    expect(traces[7]).to.have.keys("trace_type", "error_timestamp_ns");
+    expect(read("profile_export_aiperf.json")).not.to.include("trace_data");
+  });
+
   it("name the command that is given now in place of the one in the spec", () => {
     fixedRun(run.folder);
     exportRun({ folder: run.folder, names: ["aiperf-json"], cliCommand: "assay run --mock" });

@@ -276,6 +276,26 @@ describe("the store of a run", () => {
     store.close();
     expect(rowsOf(run.folder, "SELECT http_req_data_received AS kb FROM requests")).to.deep.equal([{ kb: 2 }]);
   });
+
+  it("reads a file from before the steps of a request were kept, and goes on writing it with them", () => {
+    const old = createStore(run.folder);
+    insertAll(old, [record(1)]);
+    old.close();
+    const db = new Database(join(run.folder, RUN_FILE));
+    for (const column of ["blocked_ns", "written_ns", "local_address"]) db.exec(`ALTER TABLE requests DROP COLUMN ${column}`);
+    db.close();
+    const reader = RunReader.open(run.folder);
+    expect([...reader.pages(["blocked_ns", "sent_ns"])].flat()).to.deep.equal([[1, null, record(1).sentNs]]);
+    reader.close();
+    const store = openStore(run.folder);
+    insertAll(store, [record(2, { blockedNs: 5, writtenNs: 7000, localAddress: "10.0.0.1:9" })]);
+    store.close();
+    const rows = rowsOf(run.folder, "SELECT blocked_ns, written_ns, local_address, content_stamps IS NULL AS bare FROM requests");
+    expect(rows).to.deep.equal([
+      { blocked_ns: null, written_ns: null, local_address: null, bare: 0 },
+      { blocked_ns: 5, written_ns: 7000, local_address: "10.0.0.1:9", bare: 0 },
+    ]);
+  });
 });
 
 describe("the store of a run in trouble", () => {

@@ -18,6 +18,8 @@ export interface Seen {
   /** How many different moments its reads had. */
   readonly moments: number;
   readonly connection: ConnectionFacts | undefined;
+  /** Moments of `onWritten`. */
+  readonly written: readonly number[];
   readonly error: RequestError | undefined;
 }
 
@@ -39,6 +41,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
   const { promise, resolve } = Promise.withResolvers<Seen>();
   const calls: string[] = [];
   const chunks: Buffer[] = [];
+  const written: number[] = [];
   let status = 0;
   let contentType = "";
   let reads = 0;
@@ -56,7 +59,17 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
     calls.push(name);
   };
   const settle = (error: RequestError | undefined): void =>
-    resolve({ calls, status, contentType, body: Buffer.concat(chunks), reads, moments: moments.size, connection, error });
+    resolve({
+      calls,
+      status,
+      contentType,
+      body: Buffer.concat(chunks),
+      reads,
+      moments: moments.size,
+      connection,
+      written,
+      error,
+    });
   exchange = transport.send(
     {
       target: options.target ?? 0,
@@ -72,6 +85,9 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
         note("sent", atNs);
         connection = facts;
         options.onSent?.(handle);
+      },
+      onWritten(atNs) {
+        written.push(atNs);
       },
       onHead(atNs, code, type) {
         note("head", atNs);

@@ -38,6 +38,7 @@ describe("transport over http1, and it alone,", () => {
           {
             mayWrite: () => true,
             onSent: () => {},
+            onWritten: () => {},
             onHead: (_atNs, status) => resolve(status),
             onBody: () => {},
             onEnd: () => {},

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
 import { requestError } from "../../../endpoints/target-error.ts";
+import { monotonicNs } from "../../../services/common/clock.ts";
 import type { Transport } from "../../../services/worker/transport/transport.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { Harness, until } from "../rpc/harness.ts";
@@ -393,6 +394,55 @@ for (const name of Object.keys(transports) as TransportName[])
       });
     });
 
+    describe("the steps of a request", () => {
+      it("are those of its connection where it had to be opened, with both ends", async () => {
+        const { origin, port } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+        const { connection, written } = await send(reach(origin.replace("127.0.0.1", "localhost")));
+        const { connectNs = 0, steps, ends } = connection ?? {};
+        expect(steps?.dnsNs).to.be.above(0);
+        expect(steps?.tcpNs).to.be.above(0);
+        expect(steps?.tlsNs).to.equal(undefined);
+        expect((steps?.dnsNs ?? 0) + (steps?.tcpNs ?? 0)).to.be.at.most(connectNs);
+        expect(ends?.remote).to.equal(`127.0.0.1:${port}`);
+        expect(ends?.local).to.match(/^127\.0\.0\.1:\d+$/);
+        expect(written).to.have.lengthOf(1);
+      });
+
+      it("have no name to resolve where the target is an address", async () => {
+        const { origin } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+        expect((await send(reach(origin))).connection?.steps).to.include({ dnsNs: undefined, tlsNs: undefined });
+      });
+
+      it("name the ends of a connection that is used again, too, and each request's writing", async () => {
+        const { origin } = await script(({ socket }) => socket.write(plainAnswer("ok")));
+        const transport = reach(origin);
+        const first = await send(transport);
+        const second = await send(transport);
+        expect(second.connection?.ends).to.deep.equal(first.connection?.ends);
+        expect(second.written).to.have.lengthOf(1);
+      });
+
+      it("do not have the request written before the target takes it", async () => {
+        const { promise: paused, resolve } = Promise.withResolvers<Socket>();
+        const { origin } = await script(({ socket }) => socket.write(plainAnswer("ok")), {
+          onConnection: (socket) => setImmediate(() => resolve(socket.pause())),
+        });
+        const transport = reach(origin);
+        await transport.open(0, 1, AbortSignal.timeout(10_000));
+        const server = await paused;
+        const request = send(transport, { body: Buffer.alloc(32 << 20) });
+        await until("the kernel to be full", () => request.exchange.isWritten === false);
+        for (let n = 0; n < 50; n++) await turn();
+        expect(request.exchange.isWritten).to.equal(false);
+        const resumedNs = monotonicNs();
+        server.resume();
+        const { written, error } = await request;
+        expect(error).to.equal(undefined);
+        expect(written).to.have.lengthOf(1);
+        expect(written[0]).to.be.above(resumedNs);
+      });
+    });
+
     describe("connections", () => {
       it("are used again, the warmest first", async () => {
         const { origin, connections } = await script(({ socket }) => socket.write(plainAnswer("ok")));
@@ -401,7 +451,7 @@ for (const name of Object.keys(transports) as TransportName[])
         expect(connections()).to.equal(3);
         for (let n = 0; n < 5; n++) {
           const { connection } = await send(transport);
-          expect(connection).to.deep.equal({ isReused: true, connectNs: undefined });
+          expect(connection).to.include({ isReused: true, connectNs: undefined, steps: undefined });
         }
         expect(connections()).to.equal(3);
         expect(transport.stats()).to.deep.equal({ connections: 3, opened: 3, replaced: 0 });
@@ -457,7 +507,7 @@ for (const name of Object.keys(transports) as TransportName[])
         for (const { error, connection } of seen) {
           expect(error).to.equal(undefined);
           // None has waited for its connection.
-          expect(connection).to.deep.equal({ isReused: false, connectNs: undefined });
+          expect(connection).to.include({ isReused: false, connectNs: undefined, steps: undefined });
         }
         expect(transport.spareConnections()).to.equal(0);
         expect(connections()).to.equal(70);
@@ -706,6 +756,18 @@ for (const name of Object.keys(transports) as TransportName[])
           await transport.open(0, 1, AbortSignal.timeout(10_000));
           for (let n = 0; n < 3; n++) expect((await send(transport)).body.toString()).to.equal("secret");
           expect(connections()).to.equal(1);
+        });
+
+        it("is a step of its own of opening a connection, and every request has its writing", async () => {
+          const { origin } = await script(({ socket }) => socket.write(plainAnswer("secret")), { tls: pair });
+          const transport = reach(origin, { tls: { ca: ca.cert, rejectUnauthorized: true } });
+          const { connection, written } = await send(transport);
+          const { connectNs = 0, steps } = connection ?? {};
+          expect(steps?.tlsNs).to.be.above(0);
+          expect((steps?.tcpNs ?? 0) + (steps?.tlsNs ?? 0)).to.be.at.most(connectNs);
+          expect(written).to.have.lengthOf(1);
+          const large = await send(transport, { body: Buffer.alloc(4 << 20) });
+          expect([large.error, large.written.length]).to.deep.equal([undefined, 1]);
         });
 
         it("replaces kept connections that the target closed", async () => {

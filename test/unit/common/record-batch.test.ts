@@ -44,6 +44,13 @@ const record: fc.Arbitrary<RawRecord> = fc.record({
   firstByteNs: maybe(double),
   endNs: double,
   connectNs: maybe(double),
+  blockedNs: maybe(double),
+  dnsNs: maybe(double),
+  tcpNs: maybe(double),
+  tlsNs: maybe(double),
+  writtenNs: maybe(double),
+  localAddress: text,
+  remoteAddress: text,
   isConnectionReused: fc.boolean(),
   isStreaming: fc.boolean(),
   isCancelled: fc.boolean(),
@@ -233,7 +240,7 @@ function generatedBytes(seq: bigint, records: WireRecord[]): Buffer {
 
 /** What the generated code calls a record. */
 function wireOf(raw: RawRecord, parts: number): WireRecord {
-  const { firstByteNs, connectNs, cancelledNs, error } = raw;
+  const { firstByteNs, connectNs, blockedNs, dnsNs, tcpNs, tlsNs, writtenNs, cancelledNs, error } = raw;
   return create(RawRecordSchema, {
     creditId: BigInt(raw.creditId),
     phase: raw.phase,
@@ -263,12 +270,19 @@ function wireOf(raw: RawRecord, parts: number): WireRecord {
     correlationId: raw.correlationId,
     contentType: raw.contentType,
     workerId: raw.workerId,
+    localAddress: raw.localAddress,
+    remoteAddress: raw.remoteAddress,
     inputText: raw.inputText ?? "",
     reads: Uint8Array.from(raw.stamps),
     payload: Uint8Array.from(raw.payload),
     parts,
     ...(firstByteNs === undefined ? {} : { firstByteNs }),
     ...(connectNs === undefined ? {} : { connectNs }),
+    ...(blockedNs === undefined ? {} : { blockedNs }),
+    ...(dnsNs === undefined ? {} : { dnsNs }),
+    ...(tcpNs === undefined ? {} : { tcpNs }),
+    ...(tlsNs === undefined ? {} : { tlsNs }),
+    ...(writtenNs === undefined ? {} : { writtenNs }),
     ...(cancelledNs === undefined ? {} : { cancelledNs }),
     ...(error === undefined ? {} : { error }),
   });

@@ -522,6 +522,7 @@ describe("a wrong spec", () => {
     ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
     ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
+    ["output.export_http_trace", "needs the file of records", { output: { exportLevel: "summary", exportHttpTrace: true } }],
     ["output.export_prefix", 'got ".."', { output: { exportPrefix: ".." } }],
     ["output.export_prefix", "the file of the requests' bodies", { output: { exportPrefix: "inputs.csv" } }],
   ];
@@ -745,6 +746,8 @@ const supported: ReadonlySet<string> = new Set([
   "output.export_level",
   "output.export_prefix",
   "output.cli_command",
+  "output.export_http_trace",
+  "output.show_trace_timing",
   "random_seed",
 ]);
 

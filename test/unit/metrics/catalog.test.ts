@@ -66,6 +66,18 @@ describe("the catalog of metrics", () => {
       "http_req_data_sent",
       "http_req_data_received",
       "error_isl",
+      "http_req_blocked",
+      "http_req_dns_lookup",
+      "http_req_connecting",
+      "http_req_sending",
+      "http_req_waiting",
+      "http_req_receiving",
+      "http_req_connection_reused",
+      "http_req_chunks_sent",
+      "http_req_chunks_received",
+      "http_req_connection_overhead",
+      "http_req_duration",
+      "http_req_total",
     ]);
   });
 

@@ -17,6 +17,14 @@ export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
     usage: { promptTokens: 50, completionTokens: 8, totalTokens: 58, reasoningTokens: 3, cachedPromptTokens: 32 },
     requestBytes: 2048,
     responseBytes: 5120,
+    blockedNs: 1e6,
+    connectNs: 7e6,
+    dnsNs: 2e6,
+    isConnectionReused: false,
+    writtenNs: 3e6,
+    firstReadNs: 95e6,
+    lastReadNs: 175e6,
+    bodyReads: 4,
     ...changes,
   };
 }

@@ -37,6 +37,18 @@ describe("metrics of a request", () => {
     ["http_req_data_sent", 2],
     ["http_req_data_received", 5],
     ["error_isl", 50, { isFailed: true }],
+    ["http_req_blocked", 1],
+    ["http_req_dns_lookup", 2],
+    ["http_req_connecting", 5],
+    ["http_req_sending", 3],
+    ["http_req_waiting", 92],
+    ["http_req_receiving", 80],
+    ["http_req_connection_reused", 0],
+    ["http_req_chunks_sent", 1],
+    ["http_req_chunks_received", 4],
+    ["http_req_connection_overhead", 8],
+    ["http_req_duration", 180],
+    ["http_req_total", 183],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {
@@ -74,6 +86,30 @@ describe("metrics of a request", () => {
     expect(value("output_sequence_length", { reasoningTokens: undefined })).to.equal(5);
     expect(value("output_sequence_length", { outputTokens: undefined })).to.equal(3);
     expect(value("output_sequence_length", { outputTokens: undefined, reasoningTokens: undefined })).to.equal(undefined);
+  });
+
+  it("steps of opening a connection are zero where it was open", () => {
+    const open = { connectNs: undefined, dnsNs: undefined, isConnectionReused: true };
+    const values = ["http_req_dns_lookup", "http_req_connecting", "http_req_connection_overhead", "http_req_connection_reused"];
+    expect(values.map((tag) => value(tag, open))).to.deep.equal([0, 0, 1, 1]);
+  });
+
+  it("an answer that begins before the request has left ends its sending", () => {
+    const early = { writtenNs: 150e6 };
+    const steps = ["http_req_sending", "http_req_waiting", "http_req_receiving"].map((tag) => value(tag, early));
+    expect(steps).to.deep.equal([95, 0, 80]);
+  });
+
+  it("a request that never left whole has no time of sending, and no total", () => {
+    const cut = { writtenNs: undefined };
+    for (const tag of ["http_req_sending", "http_req_waiting", "http_req_total"]) expect(value(tag, cut)).to.equal(undefined);
+    expect(value("http_req_duration", cut)).to.equal(180);
+  });
+
+  it("an answer without a body is received with its head", () => {
+    const empty = { firstReadNs: undefined, lastReadNs: undefined, bodyReads: 0 };
+    const steps = ["http_req_waiting", "http_req_receiving", "http_req_chunks_received"].map((tag) => value(tag, empty));
+    expect(steps).to.deep.equal([87, 0, 0]);
   });
 
   it("only metrics that do not depend on the answer are of failures too", () => {

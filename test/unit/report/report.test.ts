@@ -108,6 +108,16 @@ describe("the report of a run", () => {
     ]);
   });
 
+  it("has a table of the requests' steps, in AIPerf's order, where the run asks for it", () => {
+    const step = (tag: string, header: string, avg: number) => ({ tag, header, unit: "ms", count: 5n, avg });
+    const metrics = [step("http_req_total", "HTTP Total Time", 12), step("http_req_blocked", "HTTP Blocked", 0.5)];
+    expect(lines({ phase: { metrics } }).join()).not.to.contain("HTTP");
+    const shown = lines({ phase: { metrics }, run: { spec: { output: { showTraceTiming: true } } } });
+    expect(
+      shown.filter((line) => line.includes("HTTP")).map((line) => line.replace(/ +/g, " ").trim().slice(0, 22)),
+    ).to.deep.equal(["Assay | HTTP Trace", "│ HTTP Blocked (ms) │ 0.", "│ HTTP Total Time (ms) │ "]);
+  });
+
   it("shows failed requests by code, with nothing that steers a terminal", () => {
     const errors = [{ code: "http_5xx", phase: "wait", count: 1200n, example: "over\x1b[31mload\n", status: 503 }];
     const shown = lines({ phase: { errors, identity: { drawn: 1300n, succeeded: 100n, errored: 1200n } } });

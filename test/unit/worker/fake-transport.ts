@@ -29,11 +29,17 @@ export class FakeTransport implements Transport {
       aborted: undefined,
       isWritten: true,
       write(waitNs = 0) {
-        handler.onSent(madeNs + waitNs, { isReused: false, connectNs: waitNs });
+        handler.onSent(madeNs + waitNs, {
+          isReused: false,
+          connectNs: waitNs,
+          steps: { dnsNs: undefined, tcpNs: waitNs, tlsNs: undefined },
+          ends: { local: "10.0.0.1:40000", remote: "10.0.0.2:80" },
+        });
         return madeNs + waitNs;
       },
       answer(body, status = 200, contentType = "application/json") {
         const sentNs = this.write();
+        handler.onWritten(sentNs + 500);
         handler.onHead(sentNs + 1000, status, contentType);
         handler.onBody(sentNs + 2000, Buffer.from(body));
         handler.onEnd(sentNs + 3000);

@@ -88,6 +88,9 @@ describe("sender", () => {
       expect(record).to.include({ creditId: 9, phase: 2, conversation: 4, turn: 0, sessionId: 6, sessionNum: 7, targetIndex: 0 });
       expect(record).to.include({ workerId: "w1", model: "m", wallOffsetNs: 3, issuedNs: 44, receivedNs: 33 + offsetNs });
       expect(record).to.include({ sentNs: sentNs + offsetNs, firstByteNs: 1_000_000, endNs: 4_000_000, connectNs: 500 });
+      expect(record).to.include({ dnsNs: undefined, tcpNs: 500, tlsNs: undefined, writtenNs: undefined });
+      expect(record.blockedNs).to.be.at.least(0);
+      expect(record).to.include({ localAddress: "", remoteAddress: "" });
       expect(record).to.include({ status: 200, contentType: "text/plain", error: undefined, isCancelled: false });
       expect(record).to.include({ isStreaming: false, isConnectionReused: false, requestBytes: 2, responseBytes: 3 });
       expect(record).to.include({ requestedOutputTokens: 16, inputTokens: 5, inputText: undefined, cancelledNs: undefined });

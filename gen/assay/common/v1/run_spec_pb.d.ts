@@ -1681,6 +1681,21 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
    * @generated from field: string cli_command = 5;
    */
   cliCommand: string;
+
+  /**
+   * The file of records has the HTTP trace of every request (`trace_data`), and run.db the ends of its connection and the reads of its
+   * answer. Not at the summary level.
+   *
+   * @generated from field: bool export_http_trace = 6;
+   */
+  exportHttpTrace: boolean;
+
+  /**
+   * The results have a table of the steps of the requests (`http_req_*`), which are computed in any case.
+   *
+   * @generated from field: bool show_trace_timing = 7;
+   */
+  showTraceTiming: boolean;
 };
 
 /**

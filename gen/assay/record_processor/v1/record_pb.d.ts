@@ -287,6 +287,55 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: string input_text = 37;
    */
   inputText: string;
+
+  /**
+   * Time that it waited before `sent_ns` for a connection, without what opening one took (`connect_ns`), in ns; unset: it was not sent.
+   *
+   * @generated from field: optional double blocked_ns = 39;
+   */
+  blockedNs?: number | undefined;
+
+  /**
+   * Part of `connect_ns`: until the name was resolved, in ns; unset: no connection was opened for it, or its host is an address.
+   *
+   * @generated from field: optional double dns_ns = 40;
+   */
+  dnsNs?: number | undefined;
+
+  /**
+   * Part of `connect_ns`: the TCP handshake, to the proxy where there is one, in ns; unset: no connection was opened for it.
+   *
+   * @generated from field: optional double tcp_ns = 41;
+   */
+  tcpNs?: number | undefined;
+
+  /**
+   * Part of `connect_ns`: the TLS handshake, in ns; unset: no connection was opened for it, or it has no TLS.
+   *
+   * @generated from field: optional double tls_ns = 42;
+   */
+  tlsNs?: number | undefined;
+
+  /**
+   * The kernel had taken the whole request, ns after `sent_ns`; unset: it never had.
+   *
+   * @generated from field: optional double written_ns = 43;
+   */
+  writtenNs?: number | undefined;
+
+  /**
+   * This end of its connection, `address:port`; empty: a Unix socket, or the run keeps no traces (`OutputSpec.export_http_trace`).
+   *
+   * @generated from field: string local_address = 44;
+   */
+  localAddress: string;
+
+  /**
+   * The other end, likewise: the proxy where there is one.
+   *
+   * @generated from field: string remote_address = 45;
+   */
+  remoteAddress: string;
 };
 
 /**

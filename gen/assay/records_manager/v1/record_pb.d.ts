@@ -301,7 +301,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   requestedOutputTokens: number;
 
   /**
-   * The answer as it came, where the run asks for the raw level.
+   * The answer as it came, where the run asks for the raw level; its reads alone where the run asks for traces.
    *
    * @generated from field: optional assay.records_manager.v1.RawAnswer raw = 41;
    */
@@ -313,6 +313,55 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
    * @generated from field: uint32 agent_depth = 42;
    */
   agentDepth: number;
+
+  /**
+   * Time that it waited before `sent_ns` for a connection, without what opening one took (`connect_ns`), in ns; unset: it was not sent.
+   *
+   * @generated from field: optional double blocked_ns = 43;
+   */
+  blockedNs?: number | undefined;
+
+  /**
+   * Part of `connect_ns`: until the name was resolved, in ns; unset: no connection was opened for it, or its host is an address.
+   *
+   * @generated from field: optional double dns_ns = 44;
+   */
+  dnsNs?: number | undefined;
+
+  /**
+   * Part of `connect_ns`: the TCP handshake, to the proxy where there is one, in ns; unset: no connection was opened for it.
+   *
+   * @generated from field: optional double tcp_ns = 45;
+   */
+  tcpNs?: number | undefined;
+
+  /**
+   * Part of `connect_ns`: the TLS handshake, in ns; unset: no connection was opened for it, or it has no TLS.
+   *
+   * @generated from field: optional double tls_ns = 46;
+   */
+  tlsNs?: number | undefined;
+
+  /**
+   * The kernel had taken the whole request, ns after `sent_ns`; unset: it never had.
+   *
+   * @generated from field: optional double written_ns = 47;
+   */
+  writtenNs?: number | undefined;
+
+  /**
+   * This end of its connection, `address:port`; empty: a Unix socket, or the run keeps no traces (`OutputSpec.export_http_trace`).
+   *
+   * @generated from field: string local_address = 48;
+   */
+  localAddress: string;
+
+  /**
+   * The other end, likewise: the proxy where there is one.
+   *
+   * @generated from field: string remote_address = 49;
+   */
+  remoteAddress: string;
 };
 
 /**

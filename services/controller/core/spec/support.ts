@@ -202,6 +202,8 @@ const supportedFields: readonly string[] = [
   "output.export_level",
   "output.export_prefix",
   "output.cli_command",
+  "output.export_http_trace",
+  "output.show_trace_timing",
   "random_seed",
 ];
 

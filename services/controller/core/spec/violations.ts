@@ -53,6 +53,8 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   const level = spec.output?.exportLevel ?? "";
   const isLevel = level === "summary" || level === "records" || level === "raw";
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
+  const isKept = spec.output?.exportHttpTrace !== true || level !== "summary";
+  demand(isKept, "output.export_http_trace", "needs the file of records, which the level summary leaves out");
   const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
   demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
   return found;
