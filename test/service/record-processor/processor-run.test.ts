@@ -51,6 +51,25 @@ describe("a record-processor's run", () => {
     expect(scene.run.stats).to.include({ records: 3, streams: 1, faults: 0 });
   });
 
+  for (const [what, output, expected] of [
+    ["nothing of an answer", {}, undefined],
+    ["its reads where traces are asked for", { exportHttpTrace: true }, "reads"],
+    ["reads and payload at the raw level", { exportLevel: "raw" }, "all"],
+  ] as const)
+    it(`passes on, as it came, ${what}`, async () => {
+      const own = await startScene(harness, { output });
+      await own.run.ready;
+      const sent = answered(1, "one");
+      own.worker().batch(1, sent);
+      await until("it", () => own.manager[0]?.batches.length === 1);
+      const raw = own.manager[0]?.batches[0]?.records[0]?.raw;
+      if (expected === undefined) expect(raw).to.equal(undefined);
+      else {
+        expect([...(raw?.reads ?? [])]).to.deep.equal([...sent.stamps]);
+        expect(raw?.payload.length).to.equal(expected === "all" ? sent.payload.length : 0);
+      }
+    });
+
   it("acks a worker's batch when the manager has acked it, and not before", async () => {
     scene.managerState.isAcking = false;
     const first = await connected("w1");

@@ -1,5 +1,5 @@
 /** A record-processor's run over real gRPC, between workers and a records-manager that the test plays. */
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import {
   ProcessRecordsRequestSchema,
@@ -51,7 +51,7 @@ export interface Scene {
   readonly client: ReturnType<typeof clientOf>;
 }
 
-export async function startScene(harness: Harness): Promise<Scene> {
+export async function startScene(harness: Harness, spec: MessageInitShape<typeof RunSpecSchema> = {}): Promise<Scene> {
   const manager: ManagerSide[] = [];
   const managerState = { isAcking: true, isTaking: true };
   const managerAddress = await serve(harness, managerService(manager, managerState));
@@ -60,7 +60,7 @@ export async function startScene(harness: Harness): Promise<Scene> {
   const run = new ProcessorRun({
     runId: "run",
     memberId: "p1",
-    spec: create(RunSpecSchema, {}),
+    spec: create(RunSpecSchema, spec),
     countTokens: undefined,
     log: silentLogger,
     dial: () => createClient(RecordsManagerService, managerChannel, ingestCodecs).ingestRecords(),

@@ -7,6 +7,7 @@ import { IdRanges } from "../../../services/common/id-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts } from "../../../services/records-manager/core/accounts.ts";
 import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { RunStore } from "../../../services/records-manager/store/run-store.ts";
+import { RUN_FILE } from "../../../services/records-manager/store/schema.ts";
 import { cancelled, failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { createStore, header, insertAll, openStore, type RunFolder, temporaryFolder, writeUntilKilled } from "./run-fixture.ts";
 
@@ -292,8 +293,8 @@ describe("the store of a run", () => {
     store.close();
     const rows = rowsOf(run.folder, "SELECT blocked_ns, written_ns, local_address, content_stamps IS NULL AS bare FROM requests");
     expect(rows).to.deep.equal([
-      { blocked_ns: null, written_ns: null, local_address: null, bare: 0 },
-      { blocked_ns: 5, written_ns: 7000, local_address: "10.0.0.1:9", bare: 0 },
+      { blocked_ns: null, written_ns: null, local_address: null, bare: 0n },
+      { blocked_ns: 5n, written_ns: 7000n, local_address: "10.0.0.1:9", bare: 0n },
     ]);
   });
 });
