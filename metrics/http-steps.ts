@@ -14,7 +14,7 @@ export function dnsNs({ dnsNs: resolvingNs }: RequestFacts): number {
   return resolvingNs ?? 0;
 }
 
-/** What else opening the connection took: TCP, TLS, and what a proxy or HTTP/2 asks for. */
+/** What else opening the connection took: TCP, TLS, and HTTP/2's first exchange. */
 export function connectingNs(facts: RequestFacts): number {
   return (facts.connectNs ?? 0) - dnsNs(facts);
 }

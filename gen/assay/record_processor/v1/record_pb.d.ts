@@ -303,7 +303,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   dnsNs?: number | undefined;
 
   /**
-   * Part of `connect_ns`: the TCP handshake, to the proxy where there is one, in ns; unset: no connection was opened for it.
+   * Part of `connect_ns`: the TCP handshake, in ns; unset: no connection was opened for it.
    *
    * @generated from field: optional double tcp_ns = 41;
    */
@@ -331,7 +331,7 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   localAddress: string;
 
   /**
-   * The other end, likewise: the proxy where there is one.
+   * The other end, likewise.
    *
    * @generated from field: string remote_address = 45;
    */

@@ -329,7 +329,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   dnsNs?: number | undefined;
 
   /**
-   * Part of `connect_ns`: the TCP handshake, to the proxy where there is one, in ns; unset: no connection was opened for it.
+   * Part of `connect_ns`: the TCP handshake, in ns; unset: no connection was opened for it.
    *
    * @generated from field: optional double tcp_ns = 45;
    */
@@ -357,7 +357,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   localAddress: string;
 
   /**
-   * The other end, likewise: the proxy where there is one.
+   * The other end, likewise.
    *
    * @generated from field: string remote_address = 49;
    */
