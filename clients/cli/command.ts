@@ -1,7 +1,15 @@
 /** The command line client: everything that `assay` does besides serving. */
 import { nearest } from "../../services/common/nearest.ts";
 import type { Asked, Execute, Origin } from "./asked.ts";
-import { type CommandName, type CommandRow, commands, commandVariables, type OtherCommand, programs } from "./commands.ts";
+import {
+  type CommandName,
+  type CommandRow,
+  commands,
+  commandVariables,
+  type Operand,
+  type OtherCommand,
+  programs,
+} from "./commands.ts";
 import { readEnvironment, variablePrefix } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { FlagTable, OptionsOf } from "./flags/flag.ts";
@@ -117,7 +125,7 @@ async function warnOfVariables(terminal: Terminal, others: OtherCommands | undef
   }
 }
 
-function choicesOf(completes: "folder" | readonly string[] | undefined): string {
+function choicesOf(completes: Operand["completes"]): string {
   return typeof completes === "object" ? ` of ${completes.join(", ")}` : "";
 }
 

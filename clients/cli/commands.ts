@@ -3,6 +3,7 @@
  * manual and reference page are written. `serve` and `mock` read their own tables (`services/manual.ts` joins all of them).
  */
 import type { Execute, GivenOptions } from "./asked.ts";
+import { datasetShowFlags } from "./dataset/flags.ts";
 import { variableOf } from "./environment.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
 import type { Flag, FlagTable } from "./flags/flag.ts";
@@ -26,7 +27,7 @@ export interface Operand {
   /** As many as are given; the last operand only. */
   readonly isRepeated?: true;
   /** What a shell offers for it. */
-  readonly completes?: "folder" | readonly string[];
+  readonly completes?: "file" | "folder" | readonly string[];
 }
 
 export interface CommandRow<T extends FlagTable = FlagTable> {
@@ -144,6 +145,27 @@ export const commands = {
     exits: exits.ofQuestions,
     check: problemsOfWatch,
     load: async () => (await import("./watch.ts")).watch,
+  }),
+  datasetShow: command({
+    name: "dataset show",
+    operands: [{ name: "FILE", completes: "file" }],
+    summary: "shows what the requests of a dataset's file or folder will be like, and sends nothing",
+    flags: datasetShowFlags,
+    notes: [
+      "FILE is what assay run takes as --input-file; - reads standard input.",
+      "Lengths of a large dataset are those of a part of it, evenly taken; how many were measured stands beside them.",
+    ],
+    examples: [
+      "assay dataset show prompts.jsonl -m my-model --requests 1",
+      "assay dataset show trace.csv.gz --tokenizer none --json | jq .lengths",
+    ],
+    exits: [
+      exits.ofQuestions[0],
+      exits.ofQuestions[1],
+      `${exitCodes.usage} wrong options, or a file that cannot be used`,
+      exits.ofQuestions[3],
+    ],
+    load: async () => (await import("./dataset/show.ts")).datasetShow,
   }),
   runsList: command({
     name: "runs list",

@@ -37,7 +37,8 @@ export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[
       operands.push(...rest.splice(0));
       continue;
     }
-    if (!argument.startsWith("-") && operands.length < maxOperands) {
+    // By itself it means standard input.
+    if ((!argument.startsWith("-") || argument === "-") && operands.length < maxOperands) {
       operands.push(argument);
       continue;
     }

@@ -1,5 +1,5 @@
 /** A suite as a client sees it: one connection to the controller and one to the records-manager that it names. */
-import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { type DescService, fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
@@ -198,20 +198,28 @@ export class SuiteClient {
     this.#records?.client.close();
   }
 
-  /** Whoever is it at the moment. Throws `unavailable` where there is none that answers the controller. */
+  /** A service at whoever serves it at the moment; to be closed by the caller. Throws `unavailable` where there is none. */
+  async serviceOf<S extends DescService>(service: S, kind: ServiceKind): Promise<Client<S>> {
+    return createClient(service, { ...this.#suite, address: await this.#addressOf(kind) });
+  }
+
   async #recordsManager(): Promise<Client<typeof RecordsManagerService>> {
-    const { members } = await createClient(SuiteService, this.#channel).getSuite({}, { timeoutMs: suiteTimeoutMs });
-    // One that has died may still be listed beside its successor, and one that is frozen would never answer.
-    const member = members.find(
-      ({ services, address, isConnected }) => isConnected && services.includes(ServiceKind.RECORDS_MANAGER) && address !== "",
-    );
-    if (member === undefined) throw new AssayError("unavailable", `no records-manager in the suite at ${this.#suite.address}`);
-    const { address } = member;
+    const address = await this.#addressOf(ServiceKind.RECORDS_MANAGER);
     if (this.#records?.address !== address) {
       this.#records?.client.close();
       this.#records = { address, client: createClient(RecordsManagerService, { ...this.#suite, address }) };
     }
     return this.#records.client;
+  }
+
+  /** Of whoever is it at the moment. Throws `unavailable` where there is none that answers the controller. */
+  async #addressOf(kind: ServiceKind): Promise<string> {
+    const { members } = await createClient(SuiteService, this.#channel).getSuite({}, { timeoutMs: suiteTimeoutMs });
+    // One that has died may still be listed beside its successor, and one that is frozen would never answer.
+    const member = members.find(({ services, address, isConnected }) => isConnected && services.includes(kind) && address !== "");
+    if (member !== undefined) return member.address;
+    const name = ServiceKind[kind].toLowerCase().replaceAll("_", "-");
+    throw new AssayError("unavailable", `no ${name} in the suite at ${this.#suite.address}`);
   }
 }
 

@@ -64,7 +64,10 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
   const source = request.dataset && asFileSource(request.dataset.source);
   const tokenizer = tokenizerSource(request.tokenizer, request.tokenizerRevision);
   if (tokenizer === undefined) {
-    throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${request.tokenizer}`);
+    const description = `must be ${expectedTokenizer}, got ${request.tokenizer}`;
+    throw new AssayError("invalid_argument", `tokenizer.name: ${description}`, {
+      violations: [{ field: "tokenizer.name", description }],
+    });
   }
   switch (source?.case) {
     case undefined:

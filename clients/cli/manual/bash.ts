@@ -54,7 +54,9 @@ function pageCase({ name, aliases, options, operands }: CommandPage): string[] {
     ...(files.length === 0 ? [] : [`        ${pattern(files)}) COMPREPLY=($(compgen -f -- "$cur")); return ;;`]),
     ...(others.length === 0 ? [] : [`        ${pattern(others)}) return ;;`]),
     "      esac",
-    operand === "folder" ? '      case $cur in -*) ;; *) COMPREPLY=($(compgen -d -- "$cur")); return ;; esac' : "",
+    operand === "folder" || operand === "file"
+      ? `      case $cur in -*) ;; *) COMPREPLY=($(compgen ${operand === "file" ? "-f" : "-d"} -- "$cur")); return ;; esac`
+      : "",
     `      words=${quoted([...offered, ...options.flatMap(spellingsOf)].join(" "))} ;;`,
   ].filter((line) => line !== "");
 }

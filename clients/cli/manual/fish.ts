@@ -34,6 +34,7 @@ function pageLines(page: CommandPage): string[] {
   const when = text(seen.length === 1 ? (seen[0] ?? "") : seen.map((one) => `begin; ${one}; end`).join("; or "));
   const operands = page.operands.flatMap(({ completes }) => {
     if (completes === undefined) return [];
+    if (completes === "file") return [`complete -c assay -n ${when} -F`];
     return completes === "folder"
       ? [`complete -c assay -n ${when} -a '(__fish_complete_directories)'`]
       : [`complete -c assay -n ${when} -a ${text(completes.join(" "))}`];

@@ -50,7 +50,7 @@ function groupCase(first: string, pages: readonly CommandPage[]): string[] {
 function argumentsOf({ options, operands }: CommandPage): string {
   const specs = options.flatMap(optionSpecs);
   const places = operands.map(({ name, isOptional, isRepeated, completes }) => {
-    const action = completes === "folder" ? "_files -/" : completes === undefined ? " " : `(${completes.join(" ")})`;
+    const action = typeof completes === "object" ? `(${completes.join(" ")})` : filesOf(completes);
     return quoted(`${isRepeated ? "*" : isOptional ? ":" : ""}:${name}:${action}`);
   });
   return `_arguments ${[...specs, ...places].join(" ")}`;
@@ -67,5 +67,9 @@ function optionSpecs(row: OptionRow): string[] {
 
 function actionOf({ choices, completes }: OptionRow): string {
   if (choices !== undefined) return `(${choices.join(" ")})`;
+  return filesOf(completes);
+}
+
+function filesOf(completes: "file" | "folder" | undefined): string {
   return completes === "file" ? "_files" : completes === "folder" ? "_files -/" : " ";
 }

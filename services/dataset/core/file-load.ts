@@ -5,7 +5,7 @@
 import type { JsonObject } from "../../../endpoints/json-body.ts";
 import { AssayError } from "../../common/errors.ts";
 import { typedCsv } from "./containers/csv-values.ts";
-import { type Mistake, mistakeText, type RowItem } from "./containers/row-item.ts";
+import { type Mistake, mistakeText, type Place, type RowItem } from "./containers/row-item.ts";
 import { formatNamed } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
 import type { ContainerName, Format, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
@@ -107,7 +107,10 @@ export class FileLoad {
     const mistake = item.kind === "mistake" ? item.mistake : this.#read(item);
     this.#index++;
     if (mistake === undefined) return;
-    if (!this.#options.isSkipping) throw badDataset(this.#path, mistake);
+    if (!this.#options.isSkipping) {
+      const { path } = this.#options;
+      throw badDataset({ path, description: this.#textOf(mistake), place: mistake, file: this.#path });
+    }
     this.#skipped++;
     this.#firstMistake ??= mistake;
     if (this.#firstSkipped.length < maxFirstSkipped) this.#firstSkipped.push(this.#textOf(mistake));
@@ -141,7 +144,7 @@ export class FileLoad {
 
   #textOf(mistake: Mistake): string {
     const text = mistakeText(mistake);
-    return this.#source.isInFolder ? `${this.#source.file}, ${text}` : text;
+    return this.#source.isInFolder ? `${this.#source.file}${mistake.line === 0 ? ": " : ", "}${text}` : text;
   }
 
   /** Takes a row, or says why not. */
@@ -181,18 +184,30 @@ export class FileLoad {
   #emptiness(): AssayError {
     const { path } = this.#options;
     const first = this.#firstMistake;
-    if (first === undefined) return badDataset(path, { line: 0, column: 0, message: "the file holds no rows" });
+    if (first === undefined) return badDataset({ path, description: "the file holds no rows" });
+    const [firstText = ""] = this.#firstSkipped;
     const rows = this.#skipped === 1 ? "its row cannot be used" : `none of its ${this.#skipped} rows can be used, the first`;
-    return badDataset(path, { ...first, message: `${first.message} (${rows})` });
+    return badDataset({ path, description: `${firstText} (${rows})`, place: first });
   }
 }
 
-function badDataset(path: string, mistake: Mistake): AssayError {
-  const { line, column } = mistake;
-  const description = mistakeText(mistake);
-  return new AssayError("invalid_argument", `${path}${line === 0 ? ": " : ", "}${description}`, {
+interface BadDataset {
+  /** The path that was given. */
+  readonly path: string;
+  /** To whoever knows that path. */
+  readonly description: string;
+  /** Absent, or a line of 0: the file as a whole. */
+  readonly place?: Place;
+  /** The file that is wrong. Default: the path. */
+  readonly file?: string;
+}
+
+function badDataset({ path, description, place, file = path }: BadDataset): AssayError {
+  const hasPlace = place !== undefined && place.line > 0;
+  const at = hasPlace ? { line: `${place.line}`, column: `${place.column}` } : {};
+  return new AssayError("invalid_argument", `${path}${hasPlace || file !== path ? ", " : ": "}${description}`, {
     reason: "BAD_DATASET",
-    metadata: line === 0 ? { file: path } : { file: path, line: `${line}`, column: `${column}` },
+    metadata: { file, ...at },
     violations: [{ field: "dataset.file.path", description }],
   });
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { expect } from "chai";
 import { readsInput, spoolInput, withInputFile } from "../../../clients/cli/spec/standard-input.ts";
@@ -7,7 +8,16 @@ import { failureOf } from "../rpc/harness.ts";
 
 describe("a dataset on standard input", () => {
   const never = new AbortController().signal;
-  const left = async (): Promise<string[]> => (await readdir(tmpdir())).filter((name) => name.startsWith("assay-input-"));
+  const { TMPDIR = tmpdir() } = process.env;
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(TMPDIR, "assay-test-"));
+    process.env.TMPDIR = folder;
+  });
+  afterEach(async () => {
+    process.env.TMPDIR = TMPDIR;
+    await rm(folder, { recursive: true });
+  });
 
   it("is kept whole, for this user alone, until it is removed", async () => {
     const file = await spoolInput({ input: Readable.from([Buffer.from("a\n"), Buffer.from("b")]), env: {}, signal: never });
@@ -25,7 +35,6 @@ describe("a dataset on standard input", () => {
   });
 
   it("is refused above the limit, whose variable is named, and nothing of it stays", async () => {
-    const before = await left();
     function* endless(): Generator<Buffer> {
       for (;;) yield Buffer.alloc(1000);
     }
@@ -33,16 +42,15 @@ describe("a dataset on standard input", () => {
     const error = await failureOf(spoolInput({ input: Readable.from(endless()), env, signal: never }));
     expect(error).to.include({ code: "resource_exhausted" });
     expect(error.message).to.equal("standard input has more than 5000 bytes (ASSAY_MAX_DATASET_BYTES)");
-    expect(await left()).to.deep.equal(before);
+    expect(await readdir(folder)).to.deep.equal([]);
   });
 
   it("is given up at once, though nothing comes, and nothing of it stays", async () => {
-    const before = await left();
     const given = new AbortController();
     const spooling = failureOf(spoolInput({ input: new PassThrough(), env: {}, signal: given.signal }));
     given.abort();
     expect(await spooling).to.include({ code: "cancelled" });
-    expect(await left()).to.deep.equal(before);
+    expect(await readdir(folder)).to.deep.equal([]);
   });
 
   it("is not waited for at a terminal", async () => {

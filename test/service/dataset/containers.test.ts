@@ -138,14 +138,19 @@ describe("reading a dataset's files", () => {
   }
 
   it("leaves no file behind of what it uncompressed", async () => {
-    const left = async (): Promise<number> =>
-      (await readdir(tmpdir())).filter((name) => name.startsWith("assay-dataset-")).length;
-    const before = await left();
-    await write("p.parquet.gz", gzipSync(parquet()));
-    await load("p.parquet.gz");
-    await write("p.parquet.gz", gzipSync(Buffer.concat([parquet(), Buffer.from("x")])));
-    await failureOf(load("p.parquet.gz"));
-    expect(await left()).to.equal(before);
+    const temporary = join(folder, "temporary");
+    await mkdir(temporary);
+    const { TMPDIR = tmpdir() } = process.env;
+    process.env.TMPDIR = temporary;
+    try {
+      await write("p.parquet.gz", gzipSync(parquet()));
+      await load("p.parquet.gz");
+      await write("p.parquet.gz", gzipSync(Buffer.concat([parquet(), Buffer.from("x")])));
+      await failureOf(load("p.parquet.gz"));
+    } finally {
+      process.env.TMPDIR = TMPDIR;
+    }
+    expect(await readdir(temporary)).to.deep.equal([]);
   });
 
   it("names the row of a Parquet file in which something is wrong, and a file that is none", async () => {
@@ -188,8 +193,11 @@ describe("reading a dataset's files", () => {
       await write("a.jsonl", '{"text":"a"}\n');
       await write("b.jsonl", '{"text":"b"}\n{"text"\n');
       expect((await failureOf(load(""))).message).to.equal(
-        `${folder}/b.jsonl, line 2, column 8: expected a colon, got the end of the line`,
+        `${folder}, b.jsonl, line 2, column 8: expected a colon, got the end of the line`,
       );
+      await write("a.jsonl", "PK\u0003\u0004");
+      expect((await failureOf(load(""))).message).to.match(/, a\.jsonl: it is a ZIP archive/);
+      await write("a.jsonl", '{"text":"a"}\n');
       const { firstSkipped } = await load("", { isSkipping: true });
       expect(firstSkipped).to.deep.equal(["b.jsonl, line 2, column 8: expected a colon, got the end of the line"]);
     });

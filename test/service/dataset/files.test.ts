@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import type { DatasetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { CommandSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
-import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import type { DatasetDescription, DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   DatasetService,
   type FetchedTurn,
@@ -399,6 +399,68 @@ describe("the dataset service and files", () => {
     );
     expect((await seen).code).to.equal("cancelled");
     expect(module.counters?.().datasets).to.equal(0);
+  });
+
+  describe("described", () => {
+    const describeIt = async (datasetId: string, rest: object = {}): Promise<DatasetDescription> => {
+      let description: DatasetDescription | undefined;
+      for await (const message of client.describeDataset({ datasetId, models: ["m"], ...rest }))
+        description = message.description;
+      return description ?? expect.fail("no description");
+    };
+
+    it("says how long turns are, and what the first requests will be", async () => {
+      const rows = lines({ text: "Hello there", output_length: 5 }, { text: "b", extra: { seed: 1 } }, { text: "c" });
+      const { datasetId } = await prepare(fileSpec(await write("p.jsonl", rows)));
+      const seen = await describeIt(datasetId, { requests: 2, endpoint: { type: "completions", path: "/own" } });
+      expect(seen.info).to.include({ datasetId, conversations: 3n });
+      expect(seen.inputTokens).to.include({ count: 3n, min: 1, max: 2 });
+      expect(seen.outputTokens).to.include({ count: 1n, mean: 5 });
+      const bodies = seen.firstRequests.map(({ body }) => JSON.parse(new TextDecoder().decode(body)));
+      expect(bodies).to.deep.equal([
+        { model: "m", prompt: "Hello there", stream: false, max_tokens: 5 },
+        { model: "m", prompt: "b", stream: false, seed: 1 },
+      ]);
+      for (const { body, bodyBytes, method, path } of seen.firstRequests) {
+        expect([method, path, Number(bodyBytes)]).to.deep.equal(["POST", "/own", body.length]);
+      }
+      expect((await describeIt(datasetId, { tokenizer: { name: "none" } })).inputTokens).to.equal(undefined);
+    });
+
+    it("cuts media and what is long, and says how long the body is", async () => {
+      const url = `data:image/png;base64,${"A".repeat(100_000)}`;
+      const extra = { image: url, noise: "y".repeat(300_000), list: [{ inner: "B".repeat(5000) }] };
+      const { datasetId } = await prepare(fileSpec(await write("p.jsonl", lines({ text: "a", extra }))));
+      const [request] = (await describeIt(datasetId, { requests: 1 })).firstRequests;
+      const text = new TextDecoder().decode(request?.body);
+      expect(text).to.contain(`"image":"${url.slice(0, 48)}… (${url.length} characters)"`);
+      expect(text).to.contain("BBBB… (5000 characters)");
+      expect(text.length).to.be.lessThan(2000);
+      expect(Number(request?.bodyBytes)).to.be.greaterThan(400_000);
+    });
+
+    it("is refused by name where it cannot be", async () => {
+      const { datasetId } = await prepare(fileSpec(await write("p.jsonl", lines({ text: "a" }))));
+      expect(await failureOf(describeIt("gone"))).to.include({ code: "not_found" });
+      for (const rest of [{ endpoint: { type: "nothing" } }, { tokenizer: { name: "gpt2" } }, { requests: 1001 }]) {
+        expect(await failureOf(describeIt(datasetId, rest)), JSON.stringify(rest)).to.include({ code: "invalid_argument" });
+      }
+    });
+
+    it("lets others be served meanwhile, and ends when nobody waits any more", async () => {
+      const rows = Array.from({ length: 5000 }, (_, n) => `{"text":"${`word ${n} `.repeat(200)}"}\n`).join("");
+      const { datasetId } = await prepare(fileSpec(await write("many.jsonl", rows)));
+      const given = new AbortController();
+      const describing = failureOf(
+        (async () => {
+          for await (const _ of client.describeDataset({ datasetId }, { signal: given.signal })) {
+            expect((await client.getDataset({ datasetId })).dataset).to.include({ datasetId });
+            given.abort();
+          }
+        })(),
+      );
+      expect(await describing).to.include({ code: "cancelled" });
+    });
   });
 
   describe("and tokenizers", () => {

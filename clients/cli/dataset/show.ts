@@ -1,0 +1,143 @@
+/** `assay dataset show FILE`: what a file's requests will be like; nothing is sent. */
+import { resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { type RunSpec, RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetDescription } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { DatasetService } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { whole } from "../../../report/text.ts";
+import { AssayError } from "../../../services/common/errors.ts";
+import type { Asked } from "../asked.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { type Complaint, runSpecJson } from "../run-options.ts";
+import { type SuiteUse, withSuite } from "../runs/session.ts";
+import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
+import { type InputFile, readsInput, spoolInput, standardInput, withInputFile } from "../spec/standard-input.ts";
+import type { SuiteClient } from "../suite-client.ts";
+import type { Terminal } from "../terminal.ts";
+import { descriptionJson } from "./description-json.ts";
+import { descriptionLines } from "./description-lines.ts";
+import type { DatasetShowOptions, datasetShowFlags } from "./flags.ts";
+
+const defaultRequests = 2;
+const maxNameLength = 255;
+
+/** Exit code: see `commands.datasetShow`. `input`: what `-` reads. */
+export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: Readable = process.stdin): Promise<number> {
+  const { options, operands, terminal } = asked;
+  const [file = ""] = operands;
+  const spec = specOf(options, file, terminal.cwd);
+  const problems = await problemsOf(spec, options);
+  if (problems.length > 0) return say(problems, asked);
+  const own = { services: ["controller,dataset"], endpointModule: moduleOf(options, terminal.cwd) };
+  let inputFile: InputFile | undefined;
+  const look = async ({ client, signal }: SuiteUse): Promise<number> => {
+    try {
+      if (readsInput(spec)) inputFile = await spoolInput({ input, env: terminal.env, signal });
+      const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile));
+      const { requests = defaultRequests } = options;
+      const description = await describe(client, wanted, { requests, signal, progress: progressOn(terminal) });
+      show(description, options, terminal);
+      return exitCodes.ok;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AssayError) || !isAboutInput(error)) throw error;
+      const { violations, message } = error;
+      return say(violations.length === 0 ? [message] : violations.map((each) => complaint(each, file, options)), asked);
+    }
+  };
+  return withSuite(asked, look, own).finally(() => inputFile?.remove());
+}
+
+/** Complains of the file, or of how it is to be read: not of the command line, whose help would say nothing of it. */
+function say(lines: readonly string[], { name, terminal }: Asked<typeof datasetShowFlags>): number {
+  for (const line of lines) terminal.err(`${name}: ${line}\n`);
+  return exitCodes.usage;
+}
+
+function specOf(
+  { requests: _, json: __, models = ["model"], ...options }: DatasetShowOptions,
+  file: string,
+  cwd: string,
+): JsonObject {
+  const { controller, tokenFile, tls, tlsCa, tlsCert, tlsKey, endpointModule, ...ofRuns } = options;
+  const spec = runSpecJson({ ...ofRuns, models, inputFile: file });
+  const named = withAbsolutePaths(spec, cwd);
+  const { dataset } = named;
+  if (file === standardInput || file.length > maxNameLength || !isObject(dataset) || !isObject(dataset.file)) return named;
+  return { ...named, dataset: { ...dataset, file: { ...dataset.file, name: file } } };
+}
+
+function moduleOf({ endpointModule }: DatasetShowOptions, cwd: string): string | undefined {
+  return endpointModule === undefined ? undefined : resolve(cwd, endpointModule);
+}
+
+async function problemsOf(spec: JsonObject, { controller, tokenizer }: DatasetShowOptions): Promise<readonly string[]> {
+  if (controller !== undefined && readsInput(spec)) {
+    return [`${standardInput}: standard input is not sent to a suite elsewhere: name a file of its host`];
+  }
+  // On a suite elsewhere the paths are those of its hosts.
+  const found = controller === undefined ? await fileComplaints(spec) : [];
+  return found.map(({ field, description }) => (field === "tokenizer.name" ? `--tokenizer ${tokenizer}: ` : "") + description);
+}
+
+function complaint({ field, description }: Complaint, file: string, { datasetType, tokenizer }: DatasetShowOptions): string {
+  if (field === "dataset.file.format") return `--custom-dataset-type ${datasetType}: ${description}`;
+  if (field.startsWith("tokenizer.")) return `--tokenizer ${tokenizer}: ${description}`;
+  return field.startsWith("dataset.") ? `${file}: ${description}` : `${field}: ${description}`;
+}
+
+/** The file, or how it is to be read, is wrong. */
+function isAboutInput({ code, violations }: AssayError): boolean {
+  return violations.length > 0 || code === "invalid_argument" || code === "resource_exhausted";
+}
+
+interface DescribeOptions {
+  readonly requests: number;
+  readonly signal: AbortSignal;
+  /** Told what is done and how far it is; empty: nothing more is. */
+  readonly progress: (text: string) => void;
+}
+
+async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOptions): Promise<DatasetDescription> {
+  const { signal, progress, requests } = options;
+  const { dataset, tokenizer, endpoint, models, randomSeed = 0n } = spec;
+  const datasets = await client.serviceOf(DatasetService, ServiceKind.DATASET);
+  const counting = tokenizer === undefined ? {} : { tokenizer };
+  let datasetId = "";
+  try {
+    const prepared = datasets.prepareDataset({ ...(dataset && { dataset }), ...counting, randomSeed }, { signal });
+    for await (const { done, dataset: info } of prepared) {
+      progress(`reading  ${whole(done)} rows`);
+      datasetId = info?.datasetId ?? datasetId;
+    }
+    const request = { datasetId, models, requests, ...counting, ...(endpoint && { endpoint }) };
+    let description: DatasetDescription | undefined;
+    for await (const message of datasets.describeDataset(request, { signal })) {
+      progress(`measuring  ${whole(message.done)} of ${whole(message.total)} conversations`);
+      description = message.description;
+    }
+    if (description === undefined) throw new AssayError("internal", "the dataset service described nothing");
+    return description;
+  } finally {
+    progress("");
+    // Where it does not go through, the service forgets the dataset with its next ones.
+    if (datasetId !== "") await datasets.deleteDataset({ datasetId }, { timeoutMs: 2000 }).catch(() => {});
+    datasets.close();
+  }
+}
+
+function progressOn({ isErrTty, errWidth, err }: Terminal): (text: string) => void {
+  if (!isErrTty) return () => {};
+  return (text) => err(`\r\u001b[K${text.slice(0, errWidth - 1)}`);
+}
+
+function show(description: DatasetDescription, { json }: DatasetShowOptions, terminal: Terminal): void {
+  const { width, hasColour } = terminal;
+  if (json) terminal.out(`${JSON.stringify(descriptionJson(description), null, 2)}\n`);
+  else for (const line of descriptionLines(description, { width, hasColour })) terminal.out(`${line}\n`);
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
