@@ -22,7 +22,9 @@ import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
 export interface FileJob {
   readonly kind: "file";
   readonly load: FileLoadOptions;
-  /** Where `load.path` really is. */
+  /** The path that was given, absolute: what a row names by a relative path is found from there. Default: `load.path`. */
+  readonly givenPath?: string;
+  /** Where that really is. */
   readonly realPath: string;
   /** Folder that everything must be below, links followed. */
   readonly root: string;
@@ -80,8 +82,8 @@ async function loadFile(
   onRows: (rows: number) => void,
 ): Promise<LoadedFile> {
   const { path, maxConversations } = options;
-  const { root, maxFileBytes, realPath } = where;
-  const folder = resolve(isFolder(realPath, path) ? path : dirname(path));
+  const { root, maxFileBytes, realPath, givenPath = path } = where;
+  const folder = resolve(isFolder(realPath, path) ? givenPath : dirname(givenPath));
   const media = new MediaFiles({ folder, root, budget: new ByteBudget(path, maxFileBytes) });
   const load = new FileLoad(options, { readMedia: (file, medium) => media.read(file, medium) }, sink);
   await readRows(load, { ...where, path, wantsAll: maxConversations === Number.POSITIVE_INFINITY, onRows });

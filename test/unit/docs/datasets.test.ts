@@ -1,33 +1,50 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { LoadedFile } from "../../../services/dataset/core/file-load.ts";
+import { csvRows } from "../../../services/dataset/core/containers/csv-rows.ts";
+import { jsonLines } from "../../../services/dataset/core/containers/json-lines.ts";
+import { jsonValues } from "../../../services/dataset/core/containers/json-values.ts";
+import { containerKind } from "../../../services/dataset/core/containers/kind.ts";
+import type { RowContainer } from "../../../services/dataset/core/containers/row-item.ts";
 import { formats } from "../../../services/dataset/core/formats/catalog.ts";
-import { loadedCsv, loadingOf } from "../dataset/core/loading.ts";
+import type { ContainerName } from "../../../services/dataset/core/formats/format.ts";
+import { loadingOf } from "../dataset/core/loading.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/datasets.md"), "utf8");
-/** Rows of a format: a block that says `jsonl` or `csv` and the format's name. */
-const examples = [...page.matchAll(/^```(jsonl|csv) (\w+)\n(.*?)^```/gms)].map(([, language, format = "", rows = ""]) => ({
-  language,
-  format,
-  rows,
-}));
-
-function loadedOf(language: string | undefined, rows: string): LoadedFile {
-  if (language === "csv") return loadedCsv(rows);
-  const loading = loadingOf();
-  loading.push(Buffer.from(rows));
-  return loading.end();
-}
+/** Rows of a format: a block that says how it is written and the format's name. */
+const examples = [...page.matchAll(/^```(jsonl|json|csv) (\w+)\n(.*?)^```/gms)].map(
+  ([, container = "", format = "", rows = ""]) => ({
+    container,
+    format,
+    rows,
+  }),
+);
+const limit = 1 << 20;
+const containers: Readonly<Record<string, () => RowContainer>> = {
+  jsonl: () => jsonLines(limit),
+  json: () => jsonValues({ maxRowBytes: limit, maxDocumentBytes: limit }),
+  csv: () => csvRows(limit),
+};
 
 describe("the rows shown in docs/datasets.md", () => {
   it("are there", () => expect(examples).to.not.deep.equal([]));
 
-  for (const { language, format, rows } of examples) {
+  it("are of every container that is text", () => {
+    expect(new Set(examples.map(({ container }) => container))).to.have.keys("jsonl", "json", "csv");
+  });
+
+  for (const { container, format, rows } of examples) {
     it(`can all be carried out as ${format}, and are known as that: ${rows.slice(0, 40)}`, () => {
-      const loaded = loadedOf(language, rows);
+      const { load } = loadingOf();
+      const reader = containers[container]?.();
+      const kind = containerKind(`example.${container}`, Buffer.from(rows));
+      expect(kind).to.include({ name: container });
+      load.enter({ file: `example.${container}`, isInFolder: false, container: container as ContainerName });
+      reader?.push(Buffer.from(rows), (item) => load.take(item));
+      reader?.end((item) => load.take(item));
+      const loaded = load.end();
       expect(loaded.format).to.equal(format);
-      expect(loaded.usedRows).to.equal(rows.trimEnd().split("\n").length - (language === "csv" ? 1 : 0));
+      if (container === "jsonl") expect(loaded.usedRows).to.equal(rows.trimEnd().split("\n").length);
       expect([...loaded.unknownFields]).to.deep.equal([]);
     });
   }
