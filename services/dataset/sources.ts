@@ -161,7 +161,15 @@ async function loadFile(
   };
   const { loadFileTurns } = await import("./file-turns.ts");
   const { maxFileBytes, store } = limits;
-  const job = { kind: "file", load, givenPath: path, realPath: place.realPath, root: place.root, maxFileBytes, maxRowBytes } as const;
+  const job = {
+    kind: "file",
+    load,
+    givenPath: path,
+    realPath: place.realPath,
+    root: place.root,
+    maxFileBytes,
+    maxRowBytes,
+  } as const;
   const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows }).finally(place.release);
   try {
     const made = file.recipeTokens.count === 0 ? undefined : await corpus();

@@ -37,7 +37,9 @@ export async function prepareTurns(
 ): Promise<PreparedTurns> {
   const { store: options } = job;
   const where = { ...job, path: job.load.path };
-  if (options === undefined || sourceSize(where) < leastBytes)
+  const sizeBytes = options === undefined ? 0 : sourceSize(where);
+  // What is larger than may be read is refused or read in part: it is not worth looking through.
+  if (options === undefined || sizeBytes < leastBytes || sizeBytes > job.maxFileBytes)
     return { kind: "memory", file: await load(undefined), problem: undefined };
   const store = new DatasetStore(options);
   const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
