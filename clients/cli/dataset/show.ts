@@ -9,8 +9,9 @@ import { DatasetService } from "../../../gen/assay/dataset/v1/dataset_service_pb
 import { whole } from "../../../report/text.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
+import type { Complaint } from "../complaints.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { type Complaint, runSpecJson } from "../run-options.ts";
+import { runSpecJson } from "../run-options.ts";
 import { type SuiteUse, withSuite } from "../runs/session.ts";
 import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
 import { type InputFile, readsInput, spoolInput, standardInput, withInputFile } from "../spec/standard-input.ts";
