@@ -59,7 +59,7 @@ processor = new ProcessorRun({
   runId: "run",
   memberId: "record-processor-1",
   spec: create(RunSpecSchema, {}),
-  countTokens: undefined,
+  counters: { countTokens: undefined },
   log: silentLogger,
   dial: () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords(),
 });

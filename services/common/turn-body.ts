@@ -20,6 +20,8 @@ export interface BodyOptions {
   readonly modelOf: ModelChoice;
   readonly isStreaming: boolean;
   readonly extraInputs: Readonly<Record<string, unknown>>;
+  /** Input is counted in the model's chat template, and so with the roles of its messages. Default: as the text that it is. */
+  readonly isTemplated?: boolean;
   /** Output lengths are forced in this spelling; undefined: they are asked for alone. */
   readonly forcedLength?: LengthDialect | undefined;
 }
@@ -38,7 +40,7 @@ export interface TurnBody {
  * @throws `invalid_argument` for an endpoint that the controller refuses
  */
 export function bodyOptionsOf(
-  { endpoint: given, models, modelSelection, modelWeights, randomSeed }: RunSpec,
+  { endpoint: given, tokenizer, models, modelSelection, modelWeights, randomSeed }: RunSpec,
   endpoints: EndpointCatalog = builtInEndpoints,
 ): BodyOptions {
   const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = given ?? {};
@@ -50,6 +52,7 @@ export function bodyOptionsOf(
     modelOf: createModelChoice(choice),
     isStreaming: given?.streaming ?? false,
     extraInputs: given?.extraInputs ?? {},
+    isTemplated: tokenizer?.applyChatTemplate ?? false,
     forcedLength: lengthDialectOf(given?.forceOutputLength ?? ""),
   };
 }

@@ -41,6 +41,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
       dataset: spec,
       tokenizer: tokenizer?.name ?? "",
       tokenizerRevision: tokenizer?.revision ?? "",
+      isTemplated: tokenizer?.applyChatTemplate ?? false,
       seed: Number(randomSeed),
     };
     const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onRows });

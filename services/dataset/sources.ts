@@ -6,7 +6,7 @@ import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../
 import { asFileSource } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
 import { didYouMean } from "../common/nearest.ts";
-import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
+import { expectedTokenizer, isCorpusEncoding, tokenizerSource } from "../common/tokenizer/source.ts";
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
 import { formatNamed, formats } from "./core/formats/catalog.ts";
@@ -17,7 +17,7 @@ import { promptMaker } from "./core/trace-prompt.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
 import { type PlaceLimits, placeOf } from "./source-place.ts";
-import type { RecountedCorpus } from "./thread/jobs.ts";
+import type { CorpusJob, RecountedCorpus } from "./thread/jobs.ts";
 
 const defaultInputTokens = 550;
 const defaultEntries = 100;
@@ -32,6 +32,8 @@ export interface DatasetRequest {
   readonly tokenizer: string;
   /** `tokenizer.revision` of the spec. Default: none. */
   readonly tokenizerRevision?: string;
+  /** `tokenizer.apply_chat_template` of the spec. Default: false. */
+  readonly isTemplated?: boolean;
   readonly seed: number;
 }
 
@@ -62,6 +64,7 @@ export interface LoadedDataset {
 /** Throws an AssayError that names the field: see `PrepareDataset` in the proto. */
 export async function loadDataset(request: DatasetRequest, options: LoadOptions): Promise<LoadedDataset> {
   const source = request.dataset && asFileSource(request.dataset.source);
+  const { isTemplated = false } = request;
   const tokenizer = tokenizerSource(request.tokenizer, request.tokenizerRevision);
   if (tokenizer === undefined) {
     const description = `must be ${expectedTokenizer}, got ${request.tokenizer}`;
@@ -75,13 +78,16 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       return synthesize(
         source?.value,
         request,
-        await corpusOf(corpusNameOf(source?.case === "synthetic" ? source.value.corpus : ""), tokenizer, options),
+        await corpusOf(
+          { name: corpusNameOf(source?.case === "synthetic" ? source.value.corpus : ""), tokenizer, isTemplated },
+          options,
+        ),
       );
     case "file":
       // It is not needed here, but by those who count: found out now, not when the run has begun.
       if (tokenizer.kind === "path" || tokenizer.kind === "package" || tokenizer.kind === "hub")
-        await corpusOf("prose", tokenizer, options);
-      return loadFile(source.value, request, options, () => corpusOf("prose", tokenizer, options));
+        await corpusOf({ name: "prose", tokenizer, isTemplated }, options);
+      return loadFile(source.value, request, options, () => corpusOf({ name: "prose", tokenizer, isTemplated: false }, options));
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
   }
@@ -89,14 +95,13 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
 
 /** The vocabulary of the random words is loaded in the thread, too. */
 async function corpusOf(
-  name: CorpusName,
-  tokenizer: TokenizerSource,
+  { name, tokenizer, isTemplated }: Pick<CorpusJob, "name" | "tokenizer" | "isTemplated">,
   { limits, signal, onRows }: LoadOptions,
 ): Promise<RecountedCorpus> {
   const isReady = name !== "random" && (tokenizer.kind === "none" || isCorpusEncoding(tokenizer));
   if (isReady) return { corpus: loadCorpus(name), isExact: true };
   const { runJob } = await import("./thread/run-job.ts");
-  return runJob({ kind: "corpus", name, tokenizer, root: limits.root }, signal, onRows);
+  return runJob({ kind: "corpus", name, tokenizer, isTemplated, root: limits.root }, signal, onRows);
 }
 
 /** The controller lets no other through. */
@@ -106,8 +111,8 @@ function corpusNameOf(name = ""): CorpusName {
 
 function synthesize(
   synthetic: SyntheticDataset | undefined,
-  { dataset: spec, seed, tokenizer }: DatasetRequest,
-  { corpus, isExact }: RecountedCorpus,
+  { dataset: spec, seed, tokenizer, isTemplated = false }: DatasetRequest,
+  { corpus, isExact, template }: RecountedCorpus,
 ): LoadedDataset {
   const dataset = syntheticDataset(corpus, {
     size: Number(spec?.entries ?? defaultEntries),
@@ -129,10 +134,12 @@ function synthesize(
     turnDelayMs: synthetic?.turnDelayMs ?? { mean: 0, stddev: 0 },
     turnDelayRatio: spec?.turnDelayRatio ?? 1,
     isExact,
+    ...(template === undefined ? {} : { overhead: template }),
   });
+  const bare = `tokenizer ${tokenizer} has no chat template: inputs are counted as the text that they are`;
   const info = {
     description: `synthetic ${corpusNameOf(synthetic?.corpus)}`,
-    warnings: isExact ? [] : [aboutLengths(tokenizer)],
+    warnings: [...(isExact ? [] : [aboutLengths(tokenizer)]), ...(isTemplated && template === undefined ? [bare] : [])],
   };
   return loadedOf(dataset, summarizeDataset(dataset), info);
 }

@@ -1,5 +1,7 @@
 /** The record-processor as a module of its process: the runs that are configured here. */
+
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
+import { isJsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -8,10 +10,12 @@ import type { Addresses } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
 import { familiesOf, RunTotals } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
-import { loadTokenizer } from "../common/tokenizer/load.ts";
+import type { TemplateMessage } from "../common/tokenizer/chat-template.ts";
+import { loadChatCounter, loadTokenizer } from "../common/tokenizer/load.ts";
 import { rememberingCounter } from "../common/tokenizer/remembering.ts";
 import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
+import type { Counters } from "./core/measurer.ts";
 import { recordProcessorInstruments } from "./instruments.ts";
 import { ingestCodecs, ProcessorRun } from "./processor-run.ts";
 import { createRecordProcessorService } from "./service.ts";
@@ -51,13 +55,13 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
         case "configure": {
           const { spec } = action.value;
           if (spec === undefined) throw new AssayError("invalid_argument", "a record-processor needs a spec");
-          const [channel, countTokens] = await Promise.all([
+          const [channel, counters] = await Promise.all([
             addresses.channelTo("records-manager", signal),
-            within(signal, counterOf(spec), "the tokenizer"),
+            within(signal, countersOf(spec), "the tokenizer"),
           ]);
           close(runId);
           const dial = () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords();
-          const run = new ProcessorRun({ runId, memberId: id(), spec, countTokens, endpoints, log, dial });
+          const run = new ProcessorRun({ runId, memberId: id(), spec, counters, endpoints, log, dial });
           runs.set(runId, run);
           await within(signal, run.ready, "the records-manager");
           return done;
@@ -91,13 +95,31 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
 }
 
 /** Undefined where lengths are the server's usage alone. A tokenizer that is a file is loaded now: it may be missing on this host. */
-async function counterOf({ endpoint, tokenizer }: RunSpec): Promise<TokenCounter | undefined> {
-  if (endpoint?.useServerTokenCount === true) return undefined;
+async function countersOf({ endpoint, tokenizer }: RunSpec): Promise<Counters> {
+  if (endpoint?.useServerTokenCount === true) return { countTokens: undefined };
   const name = tokenizer?.name ?? "";
   const source = tokenizerSource(name, tokenizer?.revision);
   if (source === undefined) throw new AssayError("invalid_argument", `tokenizer.name: must be ${expectedTokenizer}, got ${name}`);
   const count = await loadTokenizer(source);
-  return count && rememberingCounter(count, rememberedChars);
+  const countTokens = count && rememberingCounter(count, rememberedChars);
+  if (tokenizer?.applyChatTemplate !== true || countTokens === undefined) return { countTokens };
+  const countChat = await loadChatCounter(source);
+  const countInput: TokenCounter = (text) => {
+    const messages = messagesIn(text);
+    return countChat === undefined ? countTokens(messages.map(({ content }) => content).join("\n")) : countChat(messages);
+  };
+  return { countTokens, countInput: rememberingCounter(countInput, rememberedChars) };
+}
+
+/** As workers write what is counted in a template. */
+function messagesIn(text: string): readonly TemplateMessage[] {
+  const messages = parseJson(text);
+  if (!Array.isArray(messages))
+    throw new AssayError("data_loss", "an input to be counted in a chat template is no list of messages");
+  return messages.map((message: unknown) => {
+    const { role, content } = isJsonObject(message) ? message : {};
+    return { role: textOf(role) ?? "user", content: textOf(content) ?? "" };
+  });
 }
 
 /** Prompts are used again and again; answers seldom are, and push out the oldest. */

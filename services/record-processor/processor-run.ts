@@ -25,10 +25,9 @@ import type { RawAnswer } from "../common/metric-record.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
-import type { TokenCounter } from "../common/tokenizer/source.ts";
 import { protocolVersion } from "../common/version.ts";
 import { BatchBuffers } from "./core/batch-buffers.ts";
-import { Measurer } from "./core/measurer.ts";
+import { type Counters, Measurer } from "./core/measurer.ts";
 import { Relay } from "./core/relay.ts";
 
 export type WorkerStream = MessageStream<Buffer, MessageInitShape<typeof ProcessRecordsResponseSchema>>;
@@ -45,7 +44,7 @@ export interface ProcessorRunOptions {
   /** Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
   /** The run's; undefined: lengths are what the target's usage says. */
-  readonly countTokens: TokenCounter | undefined;
+  readonly counters: Counters;
   readonly log: Logger;
   /** Opens a stream to the records-manager; hello not yet sent. */
   dial(): ManagerStream;
@@ -85,7 +84,7 @@ export class ProcessorRun {
   /** Throws `invalid_argument` for an endpoint that there is not. */
   constructor(options: ProcessorRunOptions) {
     this.options = options;
-    this.measurer = createMeasurer(options.spec, options.countTokens, options.endpoints);
+    this.measurer = createMeasurer(options.spec, options.counters, options.endpoints);
     this.isRaw = options.spec.output?.exportLevel === "raw";
     this.isTraced = options.spec.output?.exportHttpTrace ?? false;
     this.relay = new Relay({
@@ -247,13 +246,9 @@ export class ProcessorRun {
  * @param endpoints default: the built-in ones
  * @throws `invalid_argument` for an endpoint that there is not
  */
-export function createMeasurer(
-  spec: RunSpec,
-  countTokens: TokenCounter | undefined,
-  endpoints: EndpointCatalog = builtInEndpoints,
-): Measurer {
+export function createMeasurer(spec: RunSpec, counters: Counters, endpoints: EndpointCatalog = builtInEndpoints): Measurer {
   const type = spec.endpoint?.type ?? "";
   const endpoint = endpoints.create(type === "" ? "chat" : type);
   if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  return new Measurer({ endpoint, countTokens });
+  return new Measurer({ endpoint, ...counters });
 }

@@ -12,7 +12,7 @@ export interface RequestBody {
   readonly model: string;
   /** Of the messages whose length the dataset knows; undefined: of none. */
   readonly inputTokens: number | undefined;
-  /** Of all other messages; undefined: there are none. */
+  /** Of all other messages, as JSON with their roles where they are counted in a template; undefined: there are none. */
   readonly inputText: string | undefined;
   readonly requestedOutputTokens: number | undefined;
   /** The turn's own, over the run's: lower-case name, value, name, value; absent: none. */
@@ -71,13 +71,14 @@ export class BodyMaker {
   /** As `make`, for a turn that is a session's own: its body is not kept. */
   makeAlone(turn: Turn, history: readonly ChatMessage[], override: number | undefined, historyTokens: number): RequestBody {
     const { body, model, requestedOutputTokens, messages } = formatTurn(turn, history, override, this.options);
-    const isCounted = turn.inputTokens > 0;
+    const { isTemplated = false } = this.options;
+    const isCounted = turn.inputTokens > 0 && !isTemplated;
     const uncounted = isCounted ? history.filter(({ role }) => role === "assistant") : messages;
     return {
       body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       model,
       inputTokens: isCounted ? turn.inputTokens + historyTokens : undefined,
-      inputText: uncounted.length === 0 ? undefined : uncounted.map((message) => message.content).join("\n"),
+      inputText: uncounted.length === 0 ? undefined : isTemplated ? templatedText(uncounted) : plainText(uncounted),
       requestedOutputTokens,
       ...headersOf(turn),
     };
@@ -87,4 +88,12 @@ export class BodyMaker {
 function headersOf({ headers }: Turn): Pick<RequestBody, "headers"> {
   const all = Object.entries(headers);
   return all.length === 0 ? {} : { headers: all.flatMap(([name, value]) => [name.toLowerCase(), value]) };
+}
+
+function plainText(messages: readonly ChatMessage[]): string {
+  return messages.map(({ content }) => content).join("\n");
+}
+
+function templatedText(messages: readonly ChatMessage[]): string {
+  return JSON.stringify(messages.map(({ role, content }) => ({ role, content })));
 }

@@ -231,6 +231,13 @@ export const requestsFlags = {
     group: "Requests",
     doc: "branch, tag or commit of a model on the Hugging Face Hub (default main)",
   },
+  applyChatTemplate: {
+    flag: "--apply-chat-template",
+    kind: { is: "switch" },
+    paths: ["tokenizer.apply_chat_template"],
+    group: "Requests",
+    doc: "count inputs in the tokenizer's chat template, as the model gets them, and make synthetic prompts shorter by what it adds",
+  },
   useServerTokenCount: {
     flag: "--use-server-token-count",
     kind: { is: "switch" },

@@ -3,6 +3,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { AssayError, messageOf } from "../errors.ts";
+import { createChatTemplate, type TemplateMessage, templateText } from "./chat-template.ts";
 import { createEncodingCounter } from "./encodings.ts";
 import { type HubModel, hubSnapshot } from "./hub-cache.ts";
 import { createHuggingFaceCounter } from "./hugging-face.ts";
@@ -10,6 +11,9 @@ import type { TokenCounter, TokenizerSource } from "./source.ts";
 
 /** The real path of a file or folder that may be read; rejects where it may not. */
 export type ResolvePath = (path: string) => Promise<string>;
+
+/** Tokens of messages as a model is given them. */
+export type ChatCounter = (messages: readonly TemplateMessage[]) => number;
 
 /** Vocabularies have tens of MB. */
 const maxFileBytes = 256 << 20;
@@ -26,13 +30,51 @@ export async function loadTokenizer(source: TokenizerSource, resolve: ResolvePat
       return undefined;
     case "encoding":
       return createEncodingCounter(source.name);
-    case "path":
-    case "package":
-      return loadFile(await locateTokenizer(source, resolve), resolve);
-    case "hub":
-      // What the cache has is this host's own choice, wherever it is: no spec names its files.
-      return loadFile(await locateInHubCache(source), realpath);
+    default: {
+      const place = await placeOf(source, resolve);
+      return loadFile(place.path, place.resolve);
+    }
   }
+}
+
+/**
+ * Counts messages in the chat template of a tokenizer, as a model is given them. Undefined: it has none.
+ * @throws as `loadTokenizer`, and `invalid_argument` for what is no template
+ */
+export async function loadChatCounter(
+  source: TokenizerSource,
+  resolve: ResolvePath = realpath,
+): Promise<ChatCounter | undefined> {
+  if (source.kind === "none" || source.kind === "encoding") return undefined;
+  const place = await placeOf(source, resolve);
+  const config = await besideOf(place, "tokenizer_config.json", readJson);
+  const text = (await besideOf(place, "chat_template.jinja", readText)) ?? templateText(config);
+  if (text === undefined) return undefined;
+  const [template, count] = await Promise.all([createChatTemplate(text, config), loadFile(place.path, place.resolve)]);
+  return (messages) => count(template(messages));
+}
+
+/** A tokenizer.json, and how what stands beside it is resolved. */
+interface Place {
+  readonly path: string;
+  readonly resolve: ResolvePath;
+}
+
+async function placeOf(
+  source: Extract<TokenizerSource, { kind: "path" | "package" | "hub" }>,
+  resolve: ResolvePath,
+): Promise<Place> {
+  // What the Hub's cache has is this host's own choice, wherever it is: no spec names its files.
+  if (source.kind === "hub") return { path: await locateInHubCache(source), resolve: realpath };
+  return { path: await locateTokenizer(source, resolve), resolve };
+}
+
+/** A file beside a tokenizer.json that may be missing. */
+async function besideOf<T>({ path, resolve }: Place, name: string, read: (path: string) => Promise<T>): Promise<T | undefined> {
+  return resolve(join(dirname(path), name)).then(read, (error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
 }
 
 /** The tokenizer.json that a path or a package stands for. Throws as `loadTokenizer` does. */
@@ -86,11 +128,8 @@ async function locateInPackages(name: string): Promise<string> {
 
 async function loadFile(path: string, resolve: ResolvePath): Promise<TokenCounter> {
   const definition = await readJson(path);
-  const config = await resolve(join(dirname(path), "tokenizer_config.json")).then(readJson, (error: unknown) => {
-    // It is optional, and says little about how text is cut.
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
+  // It says little about how text is cut.
+  const config = await besideOf({ path, resolve }, "tokenizer_config.json", readJson);
   try {
     return await createHuggingFaceCounter(definition, config);
   } catch (error) {
@@ -99,16 +138,25 @@ async function loadFile(path: string, resolve: ResolvePath): Promise<TokenCounte
 }
 
 async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw refusal("invalid_argument", `${path} cannot be read as JSON: ${messageOf(error)}`, error);
+  }
+}
+
+async function readText(path: string): Promise<string> {
   try {
     const found = await stat(path);
     if (!found.isFile()) throw refusal("invalid_argument", `${path} is no file`);
     if (found.size > maxFileBytes) {
       throw refusal("invalid_argument", `${path} has ${found.size} bytes, the limit is ${maxFileBytes}`);
     }
-    return JSON.parse(await readFile(path, "utf8"));
+    return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof AssayError) throw error;
-    throw refusal("invalid_argument", `${path} cannot be read as JSON: ${messageOf(error)}`, error);
+    throw refusal("invalid_argument", `${path} cannot be read: ${messageOf(error)}`, error);
   }
 }
 

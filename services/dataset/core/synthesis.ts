@@ -8,6 +8,7 @@ import type { Corpus } from "./corpus.ts";
 import { type Distribution, drawLength, drawLengths, pick } from "./distributions.ts";
 import { noPreface, type PrefaceOptions, prefaceOf } from "./preface.ts";
 import { composePrompt, drawStarts, type PromptStarts } from "./prompt-text.ts";
+import type { TemplateTokens } from "./template-tokens.ts";
 import type { Dataset, TurnPlan } from "./turns.ts";
 
 /** One row of a joint length distribution. */
@@ -36,6 +37,8 @@ export interface SyntheticOptions {
   readonly turnDelayMs: Distribution;
   /** Factor on every drawn pause. Default 1. */
   readonly turnDelayRatio?: number;
+  /** What stands around prompts in the model's chat template, and is part of the lengths asked for. Default: nothing. */
+  readonly overhead?: TemplateTokens;
   /** Prompts have the planned length to the token, and need not be counted again. Default true. */
   readonly isExact?: boolean;
 }
@@ -83,14 +86,18 @@ interface PromptPlan extends Omit<TurnPlan, "inputTokens"> {
 }
 
 function planConversation(options: SyntheticOptions, conversation: number): readonly PromptPlan[] {
-  const { seed, turnDelayRatio = 1 } = options;
+  const { seed, turnDelayRatio = 1, overhead = { first: 0, later: 0 } } = options;
   const lengths = pairDraws(options, conversation);
   const delayMs = drawLengths(options.turnDelayMs, 0, seed, "turn_delay_ms", conversation);
   const turns = drawLengths(options.turns, 1, seed, "turns", conversation)();
-  return Array.from({ length: turns }, (_, turn) => ({
-    ...lengths(),
-    delayMs: turn === 0 ? 0 : delayMs() * turnDelayRatio,
-  }));
+  return Array.from({ length: turns }, (_, turn) => {
+    const { promptTokens, maxOutputTokens } = lengths();
+    return {
+      promptTokens: Math.max(1, promptTokens - (turn === 0 ? overhead.first : overhead.later)),
+      maxOutputTokens,
+      delayMs: turn === 0 ? 0 : delayMs() * turnDelayRatio,
+    };
+  });
 }
 
 /** Lengths of one turn after the other. A stream for each quantity: asking for other output lengths leaves the prompts as they are. */

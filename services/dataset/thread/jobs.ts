@@ -3,12 +3,13 @@
  * ends with its thread.
  */
 import { dirname, resolve } from "node:path";
-import { loadTokenizer } from "../../common/tokenizer/load.ts";
+import { loadChatCounter, loadTokenizer } from "../../common/tokenizer/load.ts";
 import { isCorpusEncoding, type TokenizerSource } from "../../common/tokenizer/source.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../core/file-load.ts";
 import { type ArenaSink, transferableOf } from "../core/packed-rows.ts";
 import { cutsExactly, recountCorpus } from "../core/recount.ts";
+import { type TemplateTokens, templateTokens } from "../core/template-tokens.ts";
 import { transferableTurns } from "../core/turn-collector.ts";
 import { type CorpusName, loadCorpus } from "../corpus/load.ts";
 import { readablePath } from "../readable-path.ts";
@@ -41,6 +42,8 @@ export interface CorpusJob {
   readonly tokenizer: TokenizerSource;
   /** Folder that the tokenizer may be read from; undefined: from none. */
   readonly root: string | undefined;
+  /** What the tokenizer's chat template adds is wanted. */
+  readonly isTemplated: boolean;
 }
 
 export type Job = FileJob | CorpusJob;
@@ -50,6 +53,8 @@ export interface RecountedCorpus {
   readonly corpus: Corpus;
   /** Prompts cut from it have the length asked for to the token. */
   readonly isExact: boolean;
+  /** What the chat template adds; absent: it was not asked for, or there is none. */
+  readonly template?: TemplateTokens;
 }
 
 export interface JobResults {
@@ -90,11 +95,17 @@ async function loadFile(
   return { ...load.end(), beside: media.looks };
 }
 
-async function recount({ name, tokenizer, root }: CorpusJob): Promise<RecountedCorpus> {
+async function recount({ name, tokenizer, root, isTemplated }: CorpusJob): Promise<RecountedCorpus> {
   const corpus = loadCorpus(name);
   if (isCorpusEncoding(tokenizer)) return { corpus, isExact: true };
-  const count = await loadTokenizer(tokenizer, (path) => readablePath(path, root, "tokenizer.name"));
+  const resolve = (path: string): Promise<string> => readablePath(path, root, "tokenizer.name");
+  const count = await loadTokenizer(tokenizer, resolve);
   if (count === undefined) return { corpus, isExact: true };
   const recounted = recountCorpus(corpus, count);
-  return { corpus: recounted, isExact: cutsExactly(recounted, count) };
+  const countChat = isTemplated ? await loadChatCounter(tokenizer, resolve) : undefined;
+  return {
+    corpus: recounted,
+    isExact: cutsExactly(recounted, count),
+    ...(countChat === undefined ? {} : { template: templateTokens(countChat, count) }),
+  };
 }

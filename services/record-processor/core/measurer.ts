@@ -12,10 +12,16 @@ import type { MetricRecord, TokenSource } from "../../common/metric-record.ts";
 import type { RawRecord } from "../../common/raw-record.ts";
 import type { TokenCounter } from "../../common/tokenizer/source.ts";
 
-export interface MeasurerOptions {
+export interface MeasurerOptions extends Counters {
   readonly endpoint: Endpoint;
+}
+
+/** How tokens are counted. */
+export interface Counters {
   /** Called only where the target sent no usage; undefined: lengths are what its usage says, and nothing where it sends none. */
   readonly countTokens: TokenCounter | undefined;
+  /** Counts what is sent, where that is not the text alone. Default: `countTokens`. */
+  readonly countInput?: TokenCounter | undefined;
 }
 
 interface TokenCounts {
@@ -60,8 +66,9 @@ export class Measurer {
       const reads = decodeReads(record.stamps);
       const parsed = parse(record, reads, this.#options.endpoint);
       const hasFailed = record.error !== undefined || parsed.error !== undefined;
-      const { countTokens: count } = this.#options;
-      const counts = hasFailed ? inputAlone(record, count) : countTokens(record, parsed, count);
+      const { countTokens: count, countInput: countSent = count } = this.#options;
+      const input = countInput(record, countSent);
+      const counts = hasFailed ? inputAlone(input) : countTokens(parsed, input, count);
       return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, { parsed, reads, counts, hasFailed })));
     } catch (error) {
       this.#faults++;
@@ -85,9 +92,9 @@ function parse(record: RawRecord, { readEnds, readNs }: ReadStamps, endpoint: En
 }
 
 /** By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. */
-function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCounter | undefined): TokenCounts {
+function countTokens(parsed: ParsedResponse, sent: () => number | undefined, count: TokenCounter | undefined): TokenCounts {
   const { usage } = parsed;
-  const input = usage?.promptTokens ?? countInput(record, count);
+  const input = usage?.promptTokens ?? sent();
   if (usage?.completionTokens !== undefined) {
     const reasoning = usage.reasoningTokens;
     return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
@@ -98,15 +105,17 @@ function countTokens(record: RawRecord, parsed: ParsedResponse, count: TokenCoun
 }
 
 /** Of a request that failed: its answer counts for nothing. */
-function inputAlone(record: RawRecord, count: TokenCounter | undefined): TokenCounts {
-  return { input: countInput(record, count), output: undefined, reasoning: undefined, source: "none" };
+function inputAlone(sent: () => number | undefined): TokenCounts {
+  return { input: sent(), output: undefined, reasoning: undefined, source: "none" };
 }
 
 /** The dataset's own count is by a tokenizer, too; what it does not cover, answers of earlier turns above all, is counted here. */
-function countInput({ inputTokens, inputText }: RawRecord, count: TokenCounter | undefined): number | undefined {
-  if (count === undefined) return undefined;
-  const counted = countText(inputText, count);
-  return inputTokens === undefined ? counted : inputTokens + (counted ?? 0);
+function countInput({ inputTokens, inputText }: RawRecord, count: TokenCounter | undefined): () => number | undefined {
+  return () => {
+    if (count === undefined) return undefined;
+    const counted = countText(inputText, count);
+    return inputTokens === undefined ? counted : inputTokens + (counted ?? 0);
+  };
 }
 
 function countText(text: string | undefined, count: TokenCounter | undefined): number | undefined {

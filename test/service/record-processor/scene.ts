@@ -61,7 +61,7 @@ export async function startScene(harness: Harness, spec: MessageInitShape<typeof
     runId: "run",
     memberId: "p1",
     spec: create(RunSpecSchema, spec),
-    countTokens: undefined,
+    counters: { countTokens: undefined },
     log: silentLogger,
     dial: () => createClient(RecordsManagerService, managerChannel, ingestCodecs).ingestRecords(),
   });

@@ -587,6 +587,7 @@ const supported: ReadonlySet<string> = new Set([
   "endpoint.omit_stream_options",
   "tokenizer.name",
   "tokenizer.revision",
+  "tokenizer.apply_chat_template",
   "dataset.synthetic.corpus",
   "dataset.synthetic.input_tokens.mean",
   "dataset.synthetic.input_tokens.stddev",

@@ -23,6 +23,15 @@ describe("body maker", () => {
     return new BodyMaker({ endpoint, modelOf: () => "m", isStreaming: true, extraInputs: {}, keptBytes: 1000, ...options });
   }
 
+  it("gives what is counted in a chat template with its roles, whatever the dataset knows of its length", () => {
+    const made = makerWith({ isTemplated: true }).make(turnOf({ inputTokens: 3 }), [{ role: "system", content: "s" }], undefined);
+    expect(made.inputTokens).to.equal(undefined);
+    expect(JSON.parse(made.inputText ?? "")).to.deep.equal([
+      { role: "system", content: "s" },
+      { role: "user", content: "hi" },
+    ]);
+  });
+
   it("serialises a turn once, and keeps it", () => {
     const maker = makerWith();
     const turn = turnOf({ conversation: 1n });

@@ -41,6 +41,7 @@ const supportedFields: readonly string[] = [
   "endpoint.omit_stream_options",
   "tokenizer.name",
   "tokenizer.revision",
+  "tokenizer.apply_chat_template",
   "dataset.synthetic.corpus",
   "dataset.synthetic.input_tokens.mean",
   "dataset.synthetic.input_tokens.stddev",

@@ -180,6 +180,19 @@ describe("Measurer", () => {
       expect(valuesOf(record).input_sequence_length).to.equal(10);
     });
 
+    it("counts what was sent by a counter of its own, and the answer by the other", () => {
+      const counted: string[] = [];
+      const countInput = (text: string): number => {
+        counted.push(text);
+        return 77;
+      };
+      const silent = reads.slice(0, 4).concat(sse("[DONE]"));
+      const record = measure(rawRecord({ inputText: "sent", inputTokens: undefined }, silent), { countInput });
+      expect(counted).to.deep.equal(["sent"]);
+      expect(record.values[recordMetrics.findIndex(({ tag }) => tag === "input_sequence_length")]).to.equal(77);
+      expect(record.values[recordMetrics.findIndex(({ tag }) => tag === "output_sequence_length")]).to.equal("Hello".length);
+    });
+
     it("not at all without a tokenizer, neither of what it sent nor of what came", () => {
       const record = measure(rawRecord({}, silent), { countTokens: undefined });
       expect(record.tokenSource).to.equal("none");
