@@ -4,6 +4,7 @@
  */
 import type { Execute, GivenOptions } from "./asked.ts";
 import { datasetShowFlags } from "./dataset/flags.ts";
+import { datasetDeleteFlags, datasetListFlags } from "./dataset/stored-flags.ts";
 import { variableOf } from "./environment.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
 import type { Flag, FlagTable } from "./flags/flag.ts";
@@ -152,7 +153,7 @@ export const commands = {
     summary: "shows what the requests of a dataset's file or folder will be like, and sends nothing",
     flags: datasetShowFlags,
     notes: [
-      "FILE is what assay run takes as --input-file; - reads standard input.",
+      "FILE is what assay run takes as --input-file; - reads standard input, upload:ID is an upload, public:NAME a public dataset.",
       "Lengths of a large dataset are those of a part of it, evenly taken; how many were measured stands beside them.",
     ],
     examples: [
@@ -166,6 +167,23 @@ export const commands = {
       exits.ofQuestions[3],
     ],
     load: async () => (await import("./dataset/show.ts")).datasetShow,
+  }),
+  datasetList: command({
+    name: "dataset list",
+    summary: "lists what is kept for later runs: prepared datasets, uploads, public datasets",
+    flags: datasetListFlags,
+    exits: exits.ofQuestions,
+    load: async () => (await import("./dataset/stored.ts")).datasetList,
+  }),
+  datasetDelete: command({
+    name: "dataset delete",
+    operands: [{ name: "ID", isOptional: true, isRepeated: true }],
+    summary: "removes datasets that are kept for later runs",
+    flags: datasetDeleteFlags,
+    notes: ["A dataset that is in use stays. What is wanted again is made, uploaded or downloaded again."],
+    examples: ["assay dataset delete --all"],
+    exits: exits.ofQuestions,
+    load: async () => (await import("./dataset/stored.ts")).datasetDelete,
   }),
   runsList: command({
     name: "runs list",

@@ -9,6 +9,7 @@ import { type RunOptions, runFlags } from "./flags.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
 import { urlsOf } from "./run-target.ts";
 import { besideSchedule, besideUsers, hasUsers } from "./session-loads.ts";
+import { publicPath } from "./spec/dataset-paths.ts";
 
 /** Options of `assay run`, and where each was given. */
 export type GivenRun = GivenOptions<typeof runFlags>;
@@ -18,6 +19,8 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["gpuTelemetry", "noGpuTelemetry"],
   ["logFile", "controller"],
   ["endpointModule", "controller"],
+  ["inputFile", "publicDataset"],
+  ["publicDataset", "isl"],
   ["inputFile", "isl"],
   ["inputFile", "lengthMix"],
   ["inputFile", "islDistribution"],
@@ -117,6 +120,8 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("graceSec", "durationSec");
     needs("cancellationDelaySec", "cancellationRate");
     needs("endpointModule", "endpointType");
+    needs("hfSubset", "publicDataset");
+    needs("datasetFilter", "publicDataset");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
     for (const name of traceOptions) needs(name, "inputFile");
@@ -189,7 +194,7 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
     ...(isAwaited ? {} : { noProbe: true }),
     ...(file.models === undefined ? { models: ["mock-model"] } : {}),
     ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
-    ...(dataset === undefined && options.inputFile === undefined ? { isl: 128 } : {}),
+    ...(dataset === undefined && options.inputFile === undefined && options.publicDataset === undefined ? { isl: 128 } : {}),
     ...(dataset === undefined ? { osl: 32 } : {}),
     ...(hasLoad ? {} : { concurrency: 8 }),
     ...(hasStop ? {} : { requestCount: 100 }),
@@ -214,6 +219,8 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
     put(spec, path.split("."), wireValue(name, value));
   }
   for (const [path, distribution] of rangesOf(options, source)) put(spec, path.split("."), distribution);
+  const { publicDataset, hfSubset, datasetFilter = [] } = options;
+  if (publicDataset !== undefined) put(spec, ["dataset", "file", "path"], publicPath(publicDataset, hfSubset, datasetFilter));
   if (options.http2 === true) put(spec, ["target", "transport"], "TRANSPORT_KIND_HTTP2");
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
@@ -257,8 +264,8 @@ const syntheticOptions = [
 
 /** The source that options ask for, or say something of; undefined: they leave it as it is. */
 function sourceOf(options: RunOptions, dataset?: JsonValue) {
-  const { inputFile, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
-  if (inputFile !== undefined) return "file";
+  const { inputFile, publicDataset, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
+  if (inputFile !== undefined || publicDataset !== undefined) return "file";
   if (syntheticOptions.some((name) => options[name] !== undefined)) return "synthetic";
   const isOfFile = isObject(dataset) && dataset.file !== undefined;
   if (osl !== undefined || oslStddev !== undefined || oslDistribution !== undefined) return isOfFile ? "file" : "synthetic";

@@ -54,7 +54,7 @@ async function drive(session: Session, interrupts: Interrupts): Promise<number> 
   const client = await unlessAborted(session.connect(), interrupts.stop);
   if (client === undefined) return exitCodes.interrupted;
   // From here on there may be a run: a Ctrl-C waits for its name, to stop it.
-  const created = await unlessAborted(session.create(client), interrupts.leave);
+  const created = await unlessAborted(session.create(client, interrupts.leave), interrupts.leave);
   if (created === "refused") return exitCodes.usage;
   if (created?.run === undefined) return exitCodes.interrupted;
   const ended = await session.follow(created.run, interrupts);
@@ -138,9 +138,9 @@ class Session {
   }
 
   /** Creates the run. `refused`: the spec is wrong, and why has been said. */
-  async create(client: SuiteClient): Promise<CreateRunResponse | "refused"> {
+  async create(client: SuiteClient, signal: AbortSignal): Promise<CreateRunResponse | "refused"> {
     try {
-      const created = await client.createRun(await this.#spec());
+      const created = await client.createRun(await this.#sentSpec(client, signal));
       if (!this.#options.quiet) for (const warning of created.warnings) this.#note(`warning: ${warning}`);
       return created;
     } catch (error) {
@@ -250,6 +250,17 @@ class Session {
   #connected(): SuiteClient {
     if (this.#client === undefined) throw new AssayError("internal", "not connected to a suite");
     return this.#client;
+  }
+
+  /** A file on this host is nothing to a suite elsewhere: it is uploaded. */
+  async #sentSpec(client: SuiteClient, signal: AbortSignal): Promise<JsonObject> {
+    const spec = await this.#spec();
+    if (this.#suite !== undefined) return spec;
+    const { withUploads } = await import("./spec/uploads.ts");
+    const say = (text: string): void => {
+      if (!this.#options.quiet) this.#note(text);
+    };
+    return withUploads(spec, client, { signal, say });
   }
 
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */

@@ -32,7 +32,7 @@ export interface ServedSuiteOptions {
 
 export async function startServedSuite({ assay = program, args = [] }: ServedSuiteOptions = {}): Promise<ServedSuite> {
   const folder = await mkdtemp(join(tmpdir(), "assay-served-"));
-  const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder };
+  const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder, XDG_CACHE_HOME: join(folder, "cache") };
   const [suite, mock] = [
     ["serve", "--services=all", ...args],
     ["mock", "--port", "0"],

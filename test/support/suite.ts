@@ -91,6 +91,7 @@ export class Command {
         ...process.env,
         [mark]: this.#mark,
         XDG_DATA_HOME: join(folder, "data"),
+        XDG_CACHE_HOME: join(folder, "cache"),
         XDG_RUNTIME_DIR: folder,
         NO_COLOR: "1",
         ...env,

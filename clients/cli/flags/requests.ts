@@ -190,6 +190,28 @@ export const requestsFlags = {
     group: "Requests",
     doc: "prompts from a file or folder instead of synthetic ones, JSON lines, JSON, CSV or Parquet, also in gzip or zstd; - reads standard input",
   },
+  publicDataset: {
+    flag: "--public-dataset",
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["dataset.file.path"],
+    group: "Requests",
+    doc: "prompts of a public dataset: sharegpt, aimo, spec_al_gsm8k, … (docs/datasets.md); from the cache, or downloaded into it",
+  },
+  hfSubset: {
+    flag: "--hf-subset",
+    kind: { is: "text" },
+    value: "NAME",
+    group: "Requests",
+    doc: "subset of the public dataset (default: its own)",
+  },
+  datasetFilter: {
+    flag: "--dataset-filter",
+    kind: { is: "settings" },
+    value: "KEY=VALUE",
+    group: "Requests",
+    doc: "only rows of the public dataset with that value; repeatable, where the dataset declares the field",
+  },
   datasetType: {
     flag: "--custom-dataset-type",
     kind: { is: "text" },

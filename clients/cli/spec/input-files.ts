@@ -4,6 +4,7 @@ import { access, constants, open, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Complaint } from "../complaints.ts";
+import { isStoredPath } from "./dataset-paths.ts";
 import { standardInput } from "./standard-input.ts";
 
 /** A RunSpec in proto JSON whose paths are absolute, relative to `cwd` before. */
@@ -13,7 +14,7 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
   const { dataset } = spec;
   return {
     ...spec,
-    ...(path === undefined || path === standardInput || !isObject(dataset)
+    ...(path === undefined || isNoPath(path) || !isObject(dataset)
       ? {}
       : { dataset: { ...dataset, file: { ...(dataset.file as JsonObject), path: resolve(cwd, path) } } }),
     ...(tokenizer === undefined || !isPath(tokenizer, cwd)
@@ -27,13 +28,18 @@ export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
   const path = inputFileOf(spec);
   const tokenizer = tokenizerOf(spec);
   const [ofFile, ofTokenizer] = await Promise.all([
-    path === undefined || path === standardInput ? undefined : problemOf(path, { mayBeFolder: true }),
+    path === undefined || isNoPath(path) ? undefined : problemOf(path, { mayBeFolder: true }),
     tokenizer === undefined || !isAbsolute(tokenizer) ? undefined : tokenizerProblem(tokenizer),
   ]);
   return [
     ...(ofFile === undefined ? [] : [{ field: "dataset.file.path", description: ofFile }]),
     ...(ofTokenizer === undefined ? [] : [{ field: "tokenizer.name", description: ofTokenizer }]),
   ];
+}
+
+/** Standard input, an upload, a public dataset. */
+function isNoPath(path: string): boolean {
+  return path === standardInput || isStoredPath(path);
 }
 
 function inputFileOf({ dataset }: JsonObject): string | undefined {

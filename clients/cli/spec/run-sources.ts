@@ -10,7 +10,6 @@ import { type GivenRun, runSpecJson, shown, withMock, withoutOverruled } from ".
 import { weightsProblem } from "../run-target.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 import { type Pems, readPems } from "./pem-files.ts";
-import { readsInput } from "./standard-input.ts";
 
 /** What was given and is right as far as the command line can tell. */
 export interface RunSources extends SpecSources {
@@ -53,10 +52,6 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   if (made.problems.length > 0) return { problems: made.problems };
   // On a suite elsewhere the paths are those of its hosts.
   const missing = options.controller === undefined ? await fileComplaints(made.spec) : [];
-  if (options.controller !== undefined && readsInput(made.spec)) {
-    const description = "standard input is not sent to a suite elsewhere: name a file of its hosts";
-    return { problems: [complaintLine({ field: "dataset.file.path", description }, sources)] };
-  }
   if (missing.length > 0) return { problems: missing.map((complaint) => complaintLine(complaint, sources)) };
   if (options.config !== undefined && made.spec.models === undefined && !options.mock) {
     return { problems: [`${options.config}: models: expected the name of the model to ask for, here or by --model`] };
