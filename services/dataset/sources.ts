@@ -1,7 +1,12 @@
 /** From what a spec says of a dataset to the dataset. What takes long is done in a thread. */
 import { basename } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { DatasetSpec, FileDataset, SyntheticDataset } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type {
+  DatasetSpec,
+  FileDataset,
+  SyntheticDataset,
+  TraceSynthesis as WireSynthesis,
+} from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { asFileSource } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
@@ -12,8 +17,10 @@ import type { LoadedFile } from "./core/file-load.ts";
 import { formatNamed, formats } from "./core/formats/catalog.ts";
 import { isOtherFormat } from "./core/formats/detection.ts";
 import type { TraceOptions } from "./core/formats/format.ts";
+import type { PrefixStats } from "./core/prefix-survey.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { promptMaker } from "./core/trace-prompt.ts";
+import type { TraceSynthesis } from "./core/trace-synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
 import { type PlaceLimits, placeOf } from "./source-place.ts";
@@ -191,6 +198,7 @@ async function loadFile(
       format: file.format,
       sizeBytes: BigInt(file.turns.sizeBytes),
       skippedRows: BigInt(file.skippedRows),
+      ...prefixInfoOf(file.prefixes),
       warnings: [
         ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
         ...warningsOf(name, file),
@@ -213,6 +221,18 @@ async function loadFile(
   }
 }
 
+function prefixInfoOf(prefixes: PrefixStats | undefined): PrefixInfo {
+  if (prefixes === undefined) return {};
+  return {
+    prefixRequests: BigInt(prefixes.requests),
+    prefixBlocks: BigInt(prefixes.blocks),
+    prefixUniqueBlocks: BigInt(prefixes.uniqueBlocks),
+    prefixSharedTokens: BigInt(prefixes.sharedTokens),
+    prefixHitShare: prefixes.sharedBlocks / prefixes.blocks,
+    prefixMeanReuse: prefixes.meanReuse,
+  };
+}
+
 function aboutLengths(tokenizer: string): string {
   return `tokenizer ${tokenizer}: prompts have about the length asked for, since it does not count a text as its words`;
 }
@@ -227,6 +247,19 @@ function traceOptionsOf(given: FileDataset): TraceOptions {
     omitsKvHints: given.omitsKvHints,
     forcesMinTokens: given.forcesMinTokens ?? true,
     sessionShare: given.sessionShare ?? 1,
+    ...(given.synthesis === undefined ? {} : { synthesis: synthesisOf(given.synthesis) }),
+  };
+}
+
+function synthesisOf(given: WireSynthesis): TraceSynthesis {
+  return {
+    speedupRatio: given.speedupRatio ?? 1,
+    prefixLenMultiplier: given.prefixLenMultiplier ?? 1,
+    prefixRootMultiplier: given.prefixRootMultiplier ?? 1,
+    promptLenMultiplier: given.promptLenMultiplier ?? 1,
+    outputLenMultiplier: given.outputLenMultiplier ?? 1,
+    maxInputTokens: given.maxInputTokens ?? Number.POSITIVE_INFINITY,
+    maxOutputTokens: given.maxOutputTokens ?? Number.POSITIVE_INFINITY,
   };
 }
 
@@ -265,7 +298,14 @@ function warningsOf(name: string, file: LoadedFile): string[] {
 
 const shownFields = 10;
 
-interface OwnInfo {
+type PrefixInfo = Partial<
+  Pick<
+    DatasetInfo,
+    "prefixRequests" | "prefixBlocks" | "prefixUniqueBlocks" | "prefixSharedTokens" | "prefixHitShare" | "prefixMeanReuse"
+  >
+>;
+
+interface OwnInfo extends PrefixInfo {
   readonly description: string;
   readonly warnings: readonly string[];
   readonly format?: string;

@@ -6,11 +6,12 @@ import type { JsonObject } from "../../../endpoints/json-body.ts";
 import { AssayError } from "../../common/errors.ts";
 import { typedCsv } from "./containers/csv-values.ts";
 import { type Mistake, mistakeText, type Place, type RowItem } from "./containers/row-item.ts";
-import { formatNamed } from "./formats/catalog.ts";
+import { formatNamed, formats } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
 import type { ContainerName, Format, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import type { ArenaSink } from "./packed-rows.ts";
+import { synthesizedReader } from "./trace-synthesis.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
 
 export interface FileLoadOptions extends ReaderOptions {
@@ -163,7 +164,7 @@ export class FileLoad {
       this.#format = detected.format;
       this.#formatReason = detected.reason;
     }
-    this.#reader ??= this.#format.createReader(this.#options, this.#tools);
+    this.#reader ??= this.#readerOf(this.#format);
     const { textFields } = this.#format;
     const typed = source.container === "csv" && textFields !== undefined ? typedCsv(value, textFields) : value;
     const read = this.#reader.read(typed, source);
@@ -171,6 +172,19 @@ export class FileLoad {
     if (read.row !== undefined) this.#keep(read.row);
     this.#used++;
     return undefined;
+  }
+
+  /** Throws `invalid_argument` where the format's rows cannot be changed as somebody wants. */
+  #readerOf(format: Format): RowReader {
+    const reader = format.createReader(this.#options, this.#tools);
+    const { seed, trace: { synthesis } = {} } = this.#options;
+    if (synthesis === undefined) return reader;
+    if (format.hasBlocks) return synthesizedReader(reader, synthesis, seed);
+    const names = formats.flatMap(({ name, hasBlocks }) => (hasBlocks ? [name] : [])).join(" or ");
+    const description = `needs a trace whose rows have hash_ids (${names}), this is ${format.name}`;
+    throw new AssayError("invalid_argument", `${this.#path}: ${description}`, {
+      violations: [{ field: "dataset.file.synthesis", description }],
+    });
   }
 
   #keep(row: Row): void {

@@ -24,7 +24,9 @@ export function promptMaker(corpus: Corpus, seed: number): PromptMaker {
   const kept = new KeptTexts(keptChars);
   const blockOf = (id: number, tokens: number): string => {
     // Names have up to 64 bits, the numbers of a stream 53.
-    const random = randomStream(seeds.blocks, Math.floor(id / 4_294_967_296), id % 4_294_967_296);
+    const random = Number.isSafeInteger(id)
+      ? randomStream(seeds.blocks, id)
+      : randomStream(seeds.blocks, Math.floor(id / 4_294_967_296), id % 4_294_967_296);
     return composeBlock(corpus, starts, tokens, (bound) => random.below(bound));
   };
   const wholeBlock = (id: number, tokens: number): string => {
@@ -94,10 +96,14 @@ function composeBlock(corpus: Corpus, starts: BlockStarts, tokens: number, draw:
   return text;
 }
 
-/** The texts that were asked for last, as many as there is room for. */
+/**
+ * The texts that were asked for last, as many as there is room for. In two generations: when the young one is full it takes the place of
+ * the old one, which costs nothing for each text, unlike taking out the oldest.
+ */
 class KeptTexts {
   readonly #maxChars: number;
-  readonly #texts = new Map<number, string>();
+  #young = new Map<number, string>();
+  #old = new Map<number, string>();
   #tokens = 0;
   #chars = 0;
 
@@ -106,26 +112,27 @@ class KeptTexts {
   }
 
   get(id: number, tokens: number): string | undefined {
-    const text = tokens === this.#tokens ? this.#texts.get(id) : undefined;
-    if (text === undefined) return undefined;
-    this.#texts.delete(id);
-    this.#texts.set(id, text);
-    return text;
+    if (tokens !== this.#tokens) return undefined;
+    const young = this.#young.get(id);
+    if (young !== undefined) return young;
+    const old = this.#old.get(id);
+    if (old !== undefined) this.add(id, tokens, old);
+    return old;
   }
 
   /** Blocks of another length take the place of those before. */
   add(id: number, tokens: number, text: string): void {
     if (tokens !== this.#tokens) {
-      this.#texts.clear();
+      this.#young = new Map();
+      this.#old = new Map();
       this.#tokens = tokens;
       this.#chars = 0;
     }
-    this.#texts.set(id, text);
+    this.#young.set(id, text);
     this.#chars += text.length;
-    for (const [oldest, { length }] of this.#texts) {
-      if (this.#chars <= this.#maxChars) return;
-      this.#texts.delete(oldest);
-      this.#chars -= length;
-    }
+    if (this.#chars <= this.#maxChars / 2) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#chars = 0;
   }
 }

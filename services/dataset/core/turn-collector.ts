@@ -6,6 +6,7 @@ import { type ConversationIndex, ConversationIndexer } from "./conversation-inde
 import type { Row, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
 import { type ArenaSink, type PackedRows, RowPacker } from "./packed-rows.ts";
+import { type PrefixStats, PrefixSurvey } from "./prefix-survey.ts";
 import { isRecipeAlone, RecipeWriter } from "./recipe-wire.ts";
 
 export interface LoadedTurns {
@@ -22,6 +23,8 @@ export interface LoadedTurns {
   readonly outputTokens: { readonly sum: number; readonly count: number };
   /** Of the turns whose prompts are made of recipes. */
   readonly recipeTokens: { readonly sum: number; readonly count: number };
+  /** What the turns' prompts have in common, turns in their order; undefined: none names blocks. */
+  readonly prefixes: PrefixStats | undefined;
   /** Pauses that were cut to the longest that is taken. */
   readonly cutDelays: number;
 }
@@ -47,6 +50,7 @@ export class TurnCollector {
   readonly #sessions = new Map<string, number>();
   readonly #outputTokens = { sum: 0, count: 0 };
   readonly #recipeTokens = { sum: 0, count: 0 };
+  readonly #prefixes = new PrefixSurvey();
   #cutDelays = 0;
   #idleDelays = 0;
 
@@ -110,6 +114,7 @@ export class TurnCollector {
       weights: this.#weights.values(),
       outputTokens: this.#outputTokens,
       recipeTokens: this.#recipeTokens,
+      prefixes: this.#prefixes.stats(),
       cutDelays: this.#cutDelays,
     };
   }
@@ -121,6 +126,7 @@ export class TurnCollector {
     if (recipe !== undefined) {
       this.#recipeTokens.sum += recipe.inputTokens;
       this.#recipeTokens.count++;
+      this.#prefixes.add(recipe);
     }
     this.#indexer.add(conversation);
     this.#delaysMs.add(delayMs);

@@ -143,6 +143,8 @@ describe("the dataset service and files", () => {
     ];
     const info = await prepare(fileSpec(await write("t.jsonl", lines(...rows)), { blockTokens: 128 }));
     expect(info).to.deep.include({ format: "mooncake_trace", meanInputTokens: 228, beginsWithTimestamp: true, warnings: [] });
+    expect(info).to.include({ prefixRequests: 2n, prefixBlocks: 4n, prefixUniqueBlocks: 2n, prefixSharedTokens: 256n });
+    expect(info).to.include({ prefixHitShare: 0.5, prefixMeanReuse: 0.5 });
     const [one, other, payload] = (await turnsOf(info.datasetId, [0, 1, 2])).map(({ turn }) => turn);
     expect(one).to.include({ inputTokens: 200, maxOutputTokens: 4, timestampMs: 0 });
     expect(one?.recipe).to.equal(undefined);

@@ -410,8 +410,8 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
   prefixUniqueBlocks: bigint;
 
   /**
-   * Tokens that a cache without bound would have had, requests in the order of their timestamps, else of the file: of each request the
-   * blocks from its start that were all named before.
+   * Tokens that a cache without bound would have had: of each request the blocks from its start that requests before it named, turns
+   * in the order of the dataset.
    *
    * @generated from field: uint64 prefix_shared_tokens = 22;
    */

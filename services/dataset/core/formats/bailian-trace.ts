@@ -39,6 +39,7 @@ const noParent = -1;
 export const bailianTraceFormat: Format = {
   name: "bailian_trace",
   fields: [...known],
+  hasBlocks: true,
   recognizes: (row) => isGiven(row.chat_id) && isGiven(row.timestamp),
   createReader: ({ blockTokens = defaultBlockTokens }) => {
     const chats = new Chats(blockTokens);

@@ -1,5 +1,6 @@
 /** What a format of dataset files is: which rows are its own, and what they say. One format a file; `catalog.ts` lists them. */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { TraceSynthesis } from "../trace-synthesis.ts";
 import type { ReadMedia } from "./media.ts";
 import type { ReadRow, Row } from "./row.ts";
 
@@ -15,6 +16,8 @@ export interface Format {
   readonly textFields?: readonly string[];
   /** Whether a file is of this format whose first row this is; asked in the order of the catalog, where nobody said the format. */
   readonly recognizes: (row: JsonObject, source: RowSource) => boolean;
+  /** Its prompts are made of blocks that rows name, so that what they share can be changed. Absent: no. */
+  readonly hasBlocks?: true;
   /** For one load: what it keeps from row to row is its own. */
   readonly createReader: (options: ReaderOptions, tools: ReaderTools) => RowReader;
 }
@@ -73,6 +76,8 @@ export interface TraceOptions {
   readonly ignoresDelays?: boolean;
   /** Longest pause before a turn, ms; longer ones are cut to it. Default: as they are. */
   readonly maxDelayMs?: number;
+  /** How the trace is changed. Default: not at all. */
+  readonly synthesis?: TraceSynthesis;
 }
 
 /** What a reader may use of the world. */

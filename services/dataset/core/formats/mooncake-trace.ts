@@ -49,6 +49,7 @@ export const mooncakeTraceFormat: Format = {
   name: "mooncake_trace",
   fields: [...known],
   textFields: ["type", "session_id", "text_input"],
+  hasBlocks: true,
   recognizes: (row) => ["input_length", "text_input", "payload"].some((field) => isGiven(row[field])) || isWhole(row),
   createReader: (options) => {
     const modes = new Map<string, Mode>();
