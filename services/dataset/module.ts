@@ -24,7 +24,7 @@ export interface DatasetDeps {
   readonly maxUploadBytes?: number;
 }
 
-interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights" | "close"> {
+interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights" | "branches" | "close"> {
   readonly runId: string;
   /** What it was made of. */
   readonly request: PrepareDatasetRequest;
@@ -63,10 +63,11 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
       ...(tokenizer === undefined ? {} : { tokenizer }),
     });
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
-    const { info, turnDelays, turnTimestamps, weights } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { info, weights, ...loaded } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { turnDelays, turnTimestamps, branches } = loaded;
     const { datasetId, conversations, turnsEach, turnCounts } = info;
     const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;
-    const given = { turnDelays, turnTimestamps, weights: [...weights] };
+    const given = { turnDelays, turnTimestamps, branches, weights: [...weights] };
     const handle = { datasetId, conversations, turnsEach, turnCounts, ...given, sampling, samplingSeed: randomSeed };
     return { case: "dataset", value: create(DatasetHandleSchema, handle) };
   };

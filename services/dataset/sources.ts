@@ -62,6 +62,8 @@ export interface LoadedDataset {
   readonly turnDelays: Uint8Array;
   /** Moments of the turns, as `TimestampPacker` packs them; empty: none has any. */
   readonly turnTimestamps: Uint8Array;
+  /** How conversations begin others, as `packBranches` packs it; empty: none does. */
+  readonly branches: Uint8Array;
   /** Of the conversations in weighted draws; empty: all the same. */
   readonly weights: Float64Array;
   /** It is not asked for turns any more. */
@@ -298,6 +300,8 @@ function warningsOf(name: string, file: LoadedFile): string[] {
 
 const shownFields = 10;
 
+const noBytes = new Uint8Array(0);
+
 type PrefixInfo = Partial<
   Pick<
     DatasetInfo,
@@ -315,18 +319,18 @@ interface OwnInfo extends PrefixInfo {
 }
 
 function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): LoadedDataset {
-  const { turnCounts, turnsEach, turnDelays, schedule, weights = new Float64Array(0) } = summary;
-  const turnTimestamps = schedule?.turnTimestamps ?? new Uint8Array(0);
+  const { turnCounts, turnsEach, turnDelays, schedule, weights = new Float64Array(0), branches = noBytes } = summary;
+  const turnTimestamps = schedule?.turnTimestamps ?? noBytes;
   // A count below 128 takes one byte.
-  const handleBytes =
-    turnDelays.length + turnTimestamps.length + 4 * weights.length + (turnsEach === undefined ? turnCounts.length : 0);
+  const times = turnDelays.length + turnTimestamps.length + branches.length;
+  const handleBytes = times + 4 * weights.length + (turnsEach === undefined ? turnCounts.length : 0);
   if (handleBytes > maxHandleBytes) {
     const description = `too many turns: when they follow each other takes ${handleBytes} bytes, at most ${maxHandleBytes} are told`;
     throw new AssayError("resource_exhausted", `dataset.entries: ${description}`, {
       violations: [{ field: "dataset.entries", description }],
     });
   }
-  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights, close: () => {} };
+  return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights, branches, close: () => {} };
 }
 
 function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {

@@ -2,6 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type PromptRecipe, TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "../../common/chat-messages.ts";
+import { packBranches } from "../../common/session-branches.ts";
 import { DelayPacker } from "../../common/turn-delays.ts";
 import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
@@ -113,6 +114,7 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     turnCounts,
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
     weights: file.weights,
+    ...(file.branching.length > 0 && { branches: packBranches(file.branching, turnDelayRatio) }),
     schedule: timestampsMs && scheduleOf(timestampsMs, conversations),
     meanInputTokens: made.count === 0 ? undefined : made.sum / made.count,
     meanOutputTokens:

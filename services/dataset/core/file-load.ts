@@ -8,7 +8,7 @@ import { typedCsv } from "./containers/csv-values.ts";
 import { type Mistake, mistakeText, type Place, type RowItem } from "./containers/row-item.ts";
 import { formatNamed, formats } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
-import type { ContainerName, Format, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
+import type { ContainerName, Format, PlaceOf, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import type { ArenaSink } from "./packed-rows.ts";
 import { synthesizedReader } from "./trace-synthesis.ts";
@@ -107,7 +107,10 @@ export class FileLoad {
     if (isOver && (item.kind === "mistake" || !this.#turns.knows(sessionOf(item.value)))) return;
     const mistake = item.kind === "mistake" ? item.mistake : this.#read(item);
     this.#index++;
-    if (mistake === undefined) return;
+    if (mistake !== undefined) this.#refuse(mistake);
+  }
+
+  #refuse(mistake: Mistake): void {
     if (!this.#options.isSkipping) {
       const { path } = this.#options;
       throw badDataset({ path, description: this.#textOf(mistake), place: mistake, file: this.#path });
@@ -119,7 +122,13 @@ export class FileLoad {
 
   /** There are no more rows. Throws as `take` does, and where no row can be used. */
   end(): LoadedFile {
-    for (const row of this.#reader?.finish?.() ?? []) this.#keep(row);
+    for (const row of this.#reader?.finish?.() ?? []) {
+      if ("turns" in row) this.#keep(row);
+      else {
+        this.#used--;
+        this.#refuse(mistakeOf(row.problem, row.placeOf));
+      }
+    }
     if (this.#used === 0 || this.#format === undefined || this.#turns.conversations === 0) throw this.#emptiness();
     return {
       ...this.#turns.loaded(),
@@ -150,13 +159,11 @@ export class FileLoad {
 
   /** Takes a row, or says why not. */
   #read({ value, placeOf }: Extract<RowItem, { kind: "row" }>): Mistake | undefined {
-    const problem = this.#readObject(value);
-    if (problem === undefined) return undefined;
-    const { field, shownField = field, message } = problem;
-    return { ...placeOf(field), message: shownField === undefined ? message : `${shownField}: ${message}` };
+    const problem = this.#readObject(value, placeOf);
+    return problem && mistakeOf(problem, placeOf);
   }
 
-  #readObject(value: JsonObject): RowProblem | undefined {
+  #readObject(value: JsonObject, placeOf: PlaceOf): RowProblem | undefined {
     const source = { ...this.#source, index: this.#index };
     if (this.#format === undefined) {
       const detected = detectFormat(value, source);
@@ -167,7 +174,7 @@ export class FileLoad {
     this.#reader ??= this.#readerOf(this.#format);
     const { textFields } = this.#format;
     const typed = source.container === "csv" && textFields !== undefined ? typedCsv(value, textFields) : value;
-    const read = this.#reader.read(typed, source);
+    const read = this.#reader.read(typed, source, placeOf);
     if ("problem" in read) return read.problem;
     if (read.row !== undefined) this.#keep(read.row);
     this.#used++;
@@ -203,6 +210,10 @@ export class FileLoad {
     const rows = this.#skipped === 1 ? "its row cannot be used" : `none of its ${this.#skipped} rows can be used, the first`;
     return badDataset({ path, description: `${firstText} (${rows})`, place: first });
   }
+}
+
+function mistakeOf({ field, shownField = field, message }: RowProblem, placeOf: PlaceOf): Mistake {
+  return { ...placeOf(field), message: shownField === undefined ? message : `${shownField}: ${message}` };
 }
 
 interface BadDataset {

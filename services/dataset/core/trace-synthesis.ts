@@ -40,14 +40,17 @@ export function synthesizedReader(reader: RowReader, synthesis: TraceSynthesis, 
     for (const { recipe } of row.turns) if (recipe !== undefined) blocks.add(recipe.blockIds);
   };
   return {
-    read(row, source) {
-      const read = reader.read(row, source);
+    read(row, source, placeOf) {
+      const read = reader.read(row, source, placeOf);
       if ("problem" in read || read.row === undefined) return read;
       keep(read.row);
       return { row: undefined };
     },
     *finish() {
-      for (const row of reader.finish?.() ?? []) keep(row);
+      for (const row of reader.finish?.() ?? []) {
+        if ("turns" in row) keep(row);
+        else yield row;
+      }
       const shaper = new RecipeShaper(blocks, synthesis, seed);
       for (const row of rows) {
         const [first, ...rest] = row.turns.map((turn) => changed(turn, synthesis, shaper));

@@ -2,8 +2,10 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { wireMessageOf } from "../../common/chat-messages.ts";
+import { AssayError } from "../../common/errors.ts";
+import type { BranchingConversation, PauseSpread } from "../../common/session-branches.ts";
 import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
-import type { Row, RowTurn } from "./formats/row.ts";
+import type { Row, RowBranching, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
 import { type ArenaSink, type PackedRows, RowPacker } from "./packed-rows.ts";
 import { type PrefixStats, PrefixSurvey } from "./prefix-survey.ts";
@@ -19,6 +21,8 @@ export interface LoadedTurns {
   readonly timestampsMs: Float64Array<ArrayBuffer> | undefined;
   /** Of each conversation in weighted draws; undefined: none says any. */
   readonly weights: Float64Array<ArrayBuffer> | undefined;
+  /** Conversations that begin others, or send nothing; empty: none does. */
+  readonly branching: readonly BranchingConversation[];
   /** Of the turns that name an output length. */
   readonly outputTokens: { readonly sum: number; readonly count: number };
   /** Of the turns whose prompts are made of recipes. */
@@ -48,6 +52,7 @@ export class TurnCollector {
   readonly #weights = new NumberColumn(1);
   /** Conversations by their sessions' ids. */
   readonly #sessions = new Map<string, number>();
+  readonly #branching = new Map<number, RowBranching>();
   readonly #outputTokens = { sum: 0, count: 0 };
   readonly #recipeTokens = { sum: 0, count: 0 };
   readonly #prefixes = new PrefixSurvey();
@@ -84,15 +89,17 @@ export class TurnCollector {
     return sessionId !== undefined && this.#sessions.has(sessionId);
   }
 
-  add({ sessionId, turns, weight = 1 }: Row): void {
+  add({ sessionId, turns, weight = 1, branching }: Row): void {
     const known = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
-    if (known === undefined && this.hasAllConversations) return;
+    if (known === undefined && branching === undefined && this.hasAllConversations) return;
     const conversation = known ?? this.#indexer.size;
     if (known === undefined) this.#weights.add(weight);
     if (sessionId !== undefined) this.#sessions.set(sessionId, conversation);
+    if (branching !== undefined) this.#branching.set(conversation, branching);
     const [first, ...rest] = turns;
-    if (known === undefined && first.delayMs > 0) this.#idleDelays++;
-    this.#addTurn(known === undefined ? { ...first, delayMs: 0 } : first, conversation, sessionId);
+    const isFirst = known === undefined && !branching?.isBegun && !branching?.isSilent;
+    if (isFirst && first.delayMs > 0) this.#idleDelays++;
+    this.#addTurn(isFirst ? { ...first, delayMs: 0 } : first, conversation, sessionId);
     for (const turn of rest) this.#addTurn(turn, conversation, sessionId);
   }
 
@@ -112,11 +119,36 @@ export class TurnCollector {
       delaysMs: this.#delaysMs.values(),
       timestampsMs: this.#timestampsMs.values(),
       weights: this.#weights.values(),
+      branching: this.#branchingConversations(),
       outputTokens: this.#outputTokens,
       recipeTokens: this.#recipeTokens,
       prefixes: this.#prefixes.stats(),
       cutDelays: this.#cutDelays,
     };
+  }
+
+  #branchingConversations(): BranchingConversation[] {
+    const all = [...this.#branching].map(([conversation, { branches, isSilent, spread }]) => ({
+      conversation,
+      isSilent,
+      spread: spread && this.#bounded(spread),
+      branches: branches.map((branch) => ({ ...branch, children: branch.children.map((child) => this.#sessionOf(child)) })),
+    }));
+    return all.filter(({ branches, isSilent }) => isSilent || branches.length > 0);
+  }
+
+  #bounded(spread: PauseSpread): PauseSpread {
+    const { maxDelayMs } = this.#times;
+    if (maxDelayMs === undefined) return spread;
+    const bound = (ms: number | undefined): number => Math.min(ms ?? maxDelayMs, maxDelayMs);
+    return { ...spread, minMs: spread.minMs && bound(spread.minMs), maxMs: bound(spread.maxMs) };
+  }
+
+  /** Throws for a session that no row has. */
+  #sessionOf(name: string): number {
+    const session = this.#sessions.get(name);
+    if (session === undefined) throw new AssayError("internal", `there is no session ${name}`);
+    return session;
   }
 
   #addTurn(given: RowTurn, conversation: number, sessionId: string | undefined): void {

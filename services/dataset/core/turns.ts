@@ -104,6 +104,8 @@ export interface DatasetSummary {
   readonly turnDelays: Uint8Array;
   /** Of the conversations in weighted draws; undefined: none says any. */
   readonly weights: Float64Array | undefined;
+  /** Conversations that begin others, as `packBranches` packs them; absent: none does. */
+  readonly branches?: Uint8Array;
   /** Moments of the turns in the dataset's own schedule; undefined: none has any. */
   readonly schedule: DatasetSchedule | undefined;
   /** Mean over the turns whose input length is known; undefined: none is. */

@@ -245,9 +245,7 @@ describe("the dataset service and files", () => {
     const path = await write("p.jsonl", lines({ text: "a" }));
     const error = await failureOf(prepare(fileSpec(path, { format: "single_trun" })));
     expect(error).to.include({ code: "invalid_argument" });
-    expect(error.message).to.match(
-      /there is no format single_trun, did you mean single_turn\?; there are single_turn, multi_turn, /,
-    );
+    expect(error.message).to.match(/there is no format single_trun, did you mean single_turn\?; there are single_turn, /);
     expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.format"]);
     expect((await prepare(fileSpec(path, { format: "single_turn" }))).file).to.include({ formatReason: "" });
   });

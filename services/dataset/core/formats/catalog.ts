@@ -4,6 +4,7 @@ import { bailianTraceFormat } from "./bailian-trace.ts";
 import { basetenTraceFormat } from "./baseten-trace.ts";
 import { burstGptTraceFormat } from "./burst-gpt-trace.ts";
 import { columnFormat } from "./column.ts";
+import { dagJsonlFormat } from "./dag-jsonl.ts";
 import type { Format } from "./format.ts";
 import { mooncakeTraceFormat } from "./mooncake-trace.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
@@ -11,6 +12,7 @@ import { singleTurnFormat } from "./single-turn.ts";
 
 export const formats: readonly Format[] = [
   singleTurnFormat,
+  dagJsonlFormat,
   multiTurnFormat,
   bailianTraceFormat,
   basetenTraceFormat,

@@ -2,7 +2,7 @@
  * Which format a file has, from its first row, as AIPerf's loaders find out (`can_load`). Formats that this version does not read
  * are known by name, so that a file of one is refused as what it is. Pure.
  */
-import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
+import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import { formatNamed, formats } from "./catalog.ts";
 import type { Format, RowSource } from "./format.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
@@ -19,7 +19,6 @@ export type Detected =
 
 /** By what AIPerf's own loaders look at, in its order. */
 const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
-  ["dag_jsonl", (row) => row.orchestrator === true || (Array.isArray(row.turns) && row.turns.some(isDagTurn))],
   ["sagemaker_data_capture", (row) => isGiven(row.captureData)],
   ["inputs_json", (row) => Array.isArray(row.data)],
   ["weka_trace", (row) => Array.isArray(row.requests)],
@@ -54,10 +53,6 @@ export function detectFormat(row: JsonObject, source: RowSource): Detected {
 function knownFieldsOf(row: JsonObject, { fields }: Format): string {
   const known = Object.keys(row).filter((field) => fields.includes(field));
   return known.length === 0 ? "the shape of one" : known.slice(0, 3).join(", ");
-}
-
-function isDagTurn(turn: unknown): boolean {
-  return isJsonObject(turn) && ["messages", "forks", "spawns"].some((field) => isGiven(turn[field]));
 }
 
 function unread(name: string): { readonly refusal: string } {

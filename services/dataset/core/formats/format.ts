@@ -1,8 +1,9 @@
 /** What a format of dataset files is: which rows are its own, and what they say. One format a file; `catalog.ts` lists them. */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { Place } from "../containers/row-item.ts";
 import type { TraceSynthesis } from "../trace-synthesis.ts";
 import type { ReadMedia } from "./media.ts";
-import type { ReadRow, Row } from "./row.ts";
+import type { ReadRow, Row, RowProblem } from "./row.ts";
 
 export interface Format {
   /** As users write it: `--custom-dataset-type`. */
@@ -24,12 +25,21 @@ export interface Format {
 
 /** Pure but for what it keeps. */
 export interface RowReader {
-  /** Reads one row. Never throws. */
-  readonly read: (row: JsonObject, source: RowSource) => ReadRow;
+  /** Reads one row. Never throws. `placeOf`: for what is told of it later; absent: its place is not known. */
+  readonly read: (row: JsonObject, source: RowSource, placeOf?: PlaceOf) => ReadRow;
   /** What only the whole of the rows tells, once they are over. Absent: nothing. */
-  readonly finish?: () => Iterable<Row>;
+  readonly finish?: () => Iterable<Row | LateProblem>;
   /** Asked at the end: what was left out and is no mistake of a row, for people, one line each. Absent: nothing. */
   readonly notes?: () => readonly string[];
+}
+
+/** Where a field of a row begins, or the row itself. */
+export type PlaceOf = (field: string | undefined) => Place;
+
+/** Why a row that was taken cannot be carried out beside the others. */
+export interface LateProblem {
+  readonly problem: RowProblem;
+  readonly placeOf: PlaceOf;
 }
 
 /** Where a row comes from. */

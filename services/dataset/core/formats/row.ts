@@ -1,6 +1,7 @@
 /** What a row of a dataset file may say, whatever its format. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
+import type { Branch, PauseSpread } from "../../../common/session-branches.ts";
 
 /** One row that can be carried out: a conversation, or a piece of one. */
 export interface Row {
@@ -9,8 +10,26 @@ export interface Row {
   readonly turns: readonly [RowTurn, ...RowTurn[]];
   /** How often its conversation is drawn beside others, above 0; absent: 1. The first row of a session says it. */
   readonly weight?: number;
+  /** Absent: a conversation by itself. */
+  readonly branching?: RowBranching;
   /** Fields that the format does not have. */
   readonly unknownFields: readonly string[];
+}
+
+/** How a conversation goes together with others. All of those are kept: whoever keeps a part of the rows has chosen before. */
+export interface RowBranching {
+  readonly branches: readonly RowBranch[];
+  /** Its turns send nothing. */
+  readonly isSilent: boolean;
+  /** Absent: its pauses are as its turns say. */
+  readonly spread?: PauseSpread | undefined;
+  /** Another one begins it, so that its first turn has something to wait for. */
+  readonly isBegun: boolean;
+}
+
+/** Children by the names of their sessions. */
+export interface RowBranch extends Omit<Branch, "children"> {
+  readonly children: readonly string[];
 }
 
 /** One turn of a row. */

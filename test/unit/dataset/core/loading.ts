@@ -60,7 +60,7 @@ export function loadedCsv(text: string): LoadedFile {
 
 /** One row of a format by itself, or its reason against it. */
 export function readOne(format: Format, row: Record<string, unknown>, source: Partial<RowSource> = {}): ReadRow {
-  return format.createReader(readerOptions, readerTools).read(row, { ...rowSource, ...source });
+  return format.createReader(readerOptions, readerTools).read(row, { ...rowSource, ...source }, () => ({ line: 1, column: 1 }));
 }
 
 export function rowOf(format: Format, row: Record<string, unknown>, source?: Partial<RowSource>): Row {

@@ -2,8 +2,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { Sampling } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { DatasetHandleSchema } from "../../../../gen/assay/controller/v1/controller_service_pb.js";
+import { packBranches } from "../../../../services/common/session-branches.ts";
 import { DelayPacker } from "../../../../services/common/turn-delays.ts";
-import { shapeOf } from "../../../../services/timing/core/dataset-shape.ts";
+import { rootSampler, shapeOf } from "../../../../services/timing/core/dataset-shape.ts";
 
 type HandleInit = Exclude<MessageInitShape<typeof DatasetHandleSchema>, { $typeName: string }>;
 
@@ -41,5 +42,23 @@ describe("the shape of a dataset", () => {
       (sampling) => shape({ sampling, samplingSeed: 9n }).order,
     );
     expect(orders).to.deep.equal(["sequential", "sequential", "random", "shuffle"]);
+  });
+
+  it("draws only conversations that no other one begins, by their own weights", () => {
+    const branches = packBranches([
+      { conversation: 1, isSilent: false, branches: [{ mode: "fork", afterTurn: 0, children: [0, 3], joinAt: undefined }] },
+      { conversation: 4, isSilent: true, branches: [{ mode: "spawn", afterTurn: 0, children: [3], joinAt: undefined }] },
+    ]);
+    const dataset = shape({ conversations: 5n, turnsEach: 1, branches, weights: [9, 1, 1, 9, 1] });
+    expect([...(dataset.roots ?? [])]).to.deep.equal([1, 2, 4]);
+    expect([0, 1, 2, 3].map(rootSampler(dataset))).to.deep.equal([1, 2, 4, 1]);
+    expect([dataset.isMultiTurn, dataset.branches?.isSilent(4), dataset.branches?.isSilent(1)]).to.deep.equal([
+      true,
+      true,
+      false,
+    ]);
+    expect(dataset.branches?.of(2)).to.deep.equal([]);
+    const weighted = rootSampler({ ...dataset, order: "weighted" });
+    expect(new Set(Array.from({ length: 60 }, (_, nth) => weighted(nth)))).to.deep.equal(new Set([1, 2, 4]));
   });
 });

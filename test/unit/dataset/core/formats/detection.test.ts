@@ -30,10 +30,16 @@ describe("the format of a file", () => {
     it(`is multi_turn for ${JSON.stringify(row)}`, () => expect(detected(row)).to.equal("multi_turn"));
   }
 
+  const trees: readonly Record<string, unknown>[] = [
+    { session_id: "root", turns: [{ messages: [], forks: ["a"] }] },
+    { session_id: "s", orchestrator: true, spawns: [] },
+  ];
+  for (const row of trees) {
+    it(`is dag_jsonl for ${JSON.stringify(row)}`, () => expect(detected(row)).to.equal("dag_jsonl"));
+  }
+
   const others: readonly (readonly [name: string, row: Record<string, unknown>])[] = [
     ["random_pool", { type: "random_pool", text: "a" }],
-    ["dag_jsonl", { session_id: "root", turns: [{ messages: [], forks: ["a"] }] }],
-    ["dag_jsonl", { session_id: "s", orchestrator: true, spawns: [] }],
     ["raw_payload", { model: "m", messages: [{ role: "user", content: "a" }] }],
     ["inputs_json", { data: [{ session_id: "s", payloads: [] }] }],
     ["sagemaker_data_capture", { captureData: {}, eventMetadata: {} }],

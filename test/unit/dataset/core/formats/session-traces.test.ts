@@ -14,7 +14,7 @@ function rowsOf(format: Format, rows: readonly Record<string, unknown>[], trace:
     const read = reader.read(row, rowSource);
     if ("problem" in read) expect.fail(read.problem.message);
   }
-  return [...(reader.finish?.() ?? [])];
+  return [...(reader.finish?.() ?? [])].filter((row): row is Row => "turns" in row);
 }
 
 describe("rows of bailian_trace", () => {
