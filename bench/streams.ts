@@ -1,8 +1,8 @@
 /**
- * Many streams from one host: `node bench/streams.ts [streams] [workers] [servers]`, 60 000 over 4 workers to 4 servers by default. The servers are
+ * Many streams from one host: `node bench/streams.ts [streams] [workers] [servers] [rounds]`, 60 000 over 4 workers to 4 servers by default, one round. The servers are
  * processes of their own on 127.0.0.1, 127.0.0.2 and so on, since a process has only so many descriptors and an address and port so
- * many local ports. Each stream is a trickle, its first token after 30 s and two more 10 s apart, so that all are open at once long before the first
- * ends and a machine of two cores has time. How many were open at once is counted from the rows, by send and end.
+ * many local ports. Each stream is a trickle, its first token after 12 s and two more 6 s apart, so that all are open at once long before the first
+ * ends and a machine of two cores has time; in a further round each is followed by another one, all of them within seconds. How many were open at once is counted from the rows, by send and end.
  */
 import { readHostLimits } from "../services/common/read-host-limits.ts";
 import { ensureBuilt, machineLine, openRun, pssOf, runAssay, startServer } from "./support/assay.ts";
@@ -11,8 +11,9 @@ import { type Figure, reportFigures } from "./support/figures.ts";
 const streams = Number(process.argv[2] ?? 60_000);
 const workers = Number(process.argv[3] ?? 4);
 const servers = Number(process.argv[4] ?? 4);
-const firstTokenSec = 30;
-const gapSec = 10;
+const rounds = Number(process.argv[5] ?? 1);
+const firstTokenSec = 12;
+const gapSec = 6;
 const tokens = 3;
 /** A reading of a large process's memory takes milliseconds, in which it stands still. */
 const sampleMs = 5000;
@@ -64,7 +65,7 @@ function startTrickle(host: string) {
 }
 
 function load(): string[] {
-  const asked = ["--concurrency", String(streams), "--request-count", String(streams), "--workers-max", String(workers)];
+  const asked = ["--concurrency", String(streams), "--request-count", String(rounds * streams), "--workers-max", String(workers)];
   return [...asked, "--streaming", "--isl", "16", "--osl", String(tokens), "--num-prompts", "1000", "--no-gpu-telemetry"];
 }
 
@@ -84,7 +85,7 @@ function report(folder: string, exitCode: number | null): void {
   db.close();
   const { atOnce, openingSec } = overlapOf(rows);
   const none = { of: "figure", atMost: 0 } as const;
-  const what = `${streams} streams, ${workers} workers, ${servers} servers`;
+  const what = `${streams} streams${rounds > 1 ? `, ${rounds} rounds` : ""}, ${workers} workers, ${servers} servers`;
   const figures: Figure[] = [
     { figure: `${what}: open at once`, measured: atOnce, unit: "", bar: { of: "figure", atLeast: streams } },
     { figure: `${what}: first to last send`, measured: openingSec, unit: "s" },
@@ -96,7 +97,7 @@ function report(folder: string, exitCode: number | null): void {
       figure: `${what}: streams of a worker to a server, fewest`,
       measured: shares.length < workers * servers ? 0 : Math.min(...shares),
       unit: "",
-      beside: { what: "even", value: streams / workers / servers },
+      beside: { what: "even", value: (rounds * streams) / workers / servers },
       bar: { of: "ratio", atLeast: 0.95 },
     },
     {
