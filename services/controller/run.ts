@@ -43,6 +43,8 @@ export interface RunExecutionOptions {
   readonly warnings: readonly string[];
   /** For the run's events: what was found out about the dataset, one line each. Default: nothing. */
   readonly datasetNotes?: readonly string[];
+  /** For the run's events and its results: what prompts share. Undefined: nothing is known. */
+  readonly prefixNote?: string | undefined;
   readonly members: Members;
   readonly log: Logger;
   /** Default: `RUN_TIMEOUTS`. */
@@ -146,6 +148,8 @@ export class RunExecution {
     });
     this.machine = machine;
     for (const line of this.options.datasetNotes ?? []) this.note("dataset", line);
+    const { prefixNote } = this.options;
+    if (prefixNote !== undefined) this.note("dataset_prefixes", prefixNote);
     for (const warning of this.options.warnings) this.note("warning", warning);
     this.tell(() => machine.start(monotonicNs()));
     await this.ended.promise;

@@ -24,7 +24,7 @@ import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
 import { withDataset } from "./core/spec/dataset-choice.ts";
-import { datasetNotes } from "./core/spec/dataset-notes.ts";
+import { datasetNotes, prefixNote } from "./core/spec/dataset-notes.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
@@ -110,7 +110,11 @@ export class Runs {
       const { name, output } = effective;
       const { artifactDir = "", exportPrefix = "" } = output ?? {};
       const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
-      const execution = this.execution(runId, effective, folder, { warnings, datasetNotes: datasetNotes(info) });
+      const execution = this.execution(runId, effective, folder, {
+        warnings,
+        datasetNotes: datasetNotes(info),
+        prefixNote: prefixNote(info),
+      });
       this.executions.set(runId, execution);
       this.created++;
       this.queue.push(execution);
@@ -296,7 +300,7 @@ export class Runs {
     runId: string,
     spec: RunSpec,
     folder: string,
-    said: Pick<RunExecutionOptions, "warnings" | "datasetNotes">,
+    said: Pick<RunExecutionOptions, "warnings" | "datasetNotes" | "prefixNote">,
   ): RunExecution {
     const { members, addresses, log, timeouts, tracer, channelTo } = this.options;
     return new RunExecution({

@@ -14,7 +14,7 @@ import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
 import type { PhaseFigures } from "./core/phase-figures.ts";
-import type { PhaseCounts } from "./core/rows.ts";
+import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { statisticsOf } from "./core/statistics.ts";
@@ -56,6 +56,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   const works = worksOf(reader, phases, options.isMerged === true);
   readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
+  noteShared(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(distinct);
@@ -242,6 +243,15 @@ function phaseSummary(
     sends: work.sends(),
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
   };
+}
+
+/** What prompts share concerns the figures of every phase that sends them for its own sake. */
+function noteShared(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
+  const message = reader.eventText(PREFIXES_EVENT);
+  if (message === undefined) return;
+  for (const { head, notes } of new Set(works.values())) {
+    if (head.kind === "profiling") notes.push({ code: "prefix_sharing", tag: undefined, message });
+  }
 }
 
 function phaseNotes({ figures, statistics, sends }: PhaseWork): WorkloadNote[] {

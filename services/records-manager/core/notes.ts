@@ -13,6 +13,7 @@ export const NOTE_CODES = [
   "stream_ignored",
   "output_length",
   "burst_spread",
+  "prefix_sharing",
 ] as const;
 export type NoteCode = (typeof NOTE_CODES)[number];
 

@@ -99,6 +99,8 @@ export const PROTOCOL_VIOLATION_EVENT = "protocol_violation";
 export const OUTBOX_FULL_EVENT = "outbox_full";
 /** The load of the phase that ran then was changed: it is no more what the spec says. */
 export const LOAD_CHANGED_EVENT = "load_changed";
+/** Kind of the event that says what the prompts of a run share. */
+export const PREFIXES_EVENT = "dataset_prefixes";
 
 export interface EventRow {
   readonly ns: number;

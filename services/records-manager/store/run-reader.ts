@@ -151,6 +151,14 @@ export class RunReader {
     return this.#read(() => this.#db.prepare("SELECT count(*) FROM events WHERE kind = ?").pluck().get(kind) as number);
   }
 
+  /** What the first event of `kind` says; undefined: there was none. */
+  eventText(kind: string): string | undefined {
+    return this.#read(() => {
+      const sql = "SELECT message FROM events WHERE kind = ? ORDER BY ns LIMIT 1";
+      return this.#db.prepare(sql).pluck().get(kind) as string | undefined;
+    });
+  }
+
   /** When events of `kind` happened, suite time, in their order. */
   eventTimes(kind: string): number[] {
     return this.#read(() => this.#db.prepare("SELECT ns FROM events WHERE kind = ? ORDER BY ns").pluck().all(kind) as number[]);

@@ -287,6 +287,16 @@ describe("the summary of a long phase", () => {
     expect(summarizeRun(run.folder).phases[0]?.asked).to.include({ loop: "open", ratePerSec: undefined, dispersion: undefined });
   });
 
+  it("notes what its prompts share, where the run's dataset says it", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0), record(1)]);
+    store.startPhase(0, START_NS - 1e6);
+    const message = "prompts of 11 blocks, 5 of them different";
+    store.addEvents([{ ns: START_NS, service: "controller", kind: "dataset_prefixes", message }]);
+    store.close();
+    expect(summarizeRun(run.folder).phases[0]?.notes).to.deep.include({ code: "prefix_sharing", tag: undefined, message });
+  });
+
   it("tells how its requests were sent, and what was asked", () => {
     insertRamp({ phases: [{ rate: { ratePerSec: 10, pattern: "ARRIVAL_PATTERN_CONSTANT" } }] });
     const [phase] = summarizeRun(run.folder).phases;
