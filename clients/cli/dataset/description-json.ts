@@ -26,6 +26,7 @@ export function descriptionJson(description: DatasetDescription): object {
       shared_blocks: numberOf(prefixes.sharedBlocks),
       block_chars: prefixes.blockChars,
     },
+    named_blocks: namedBlocksOf(info),
     warnings: info?.warnings ?? [],
     requests: firstRequests.map(requestOf),
   };
@@ -38,6 +39,18 @@ function timesOf(info: DatasetDescription["info"]): object {
     timed_conversations: Number(timedConversations),
     first_timestamp_ms: firstTimestampMs,
     last_timestamp_ms: lastTimestampMs,
+  };
+}
+
+function namedBlocksOf(info: DatasetDescription["info"]): object | undefined {
+  if (info === undefined || info.prefixBlocks === 0n) return undefined;
+  return {
+    requests: numberOf(info.prefixRequests),
+    blocks: numberOf(info.prefixBlocks),
+    unique_blocks: numberOf(info.prefixUniqueBlocks),
+    shared_tokens: numberOf(info.prefixSharedTokens),
+    hit_share: info.prefixHitShare,
+    mean_reuse: info.prefixMeanReuse,
   };
 }
 

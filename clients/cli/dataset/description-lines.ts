@@ -38,7 +38,7 @@ function factLines({ info, prefixes }: DatasetDescription): string[] {
     ["Conversations", whole(info.conversations)],
     ["Turns", `${whole(info.turns)}${each}`],
     ...timeRows(info),
-    ...(prefixes === undefined || prefixes.blocks === 0n ? [] : ([["Prefixes", sharedText(prefixes)]] as const)),
+    ...prefixRows(info, prefixes),
     ["Kept in", `${figure(Number(info.sizeBytes) / 2 ** 20)} MiB`],
   ];
   const width = Math.max(...rows.map(([label]) => label.length)) + 2;
@@ -52,13 +52,26 @@ function writtenAs(containers: readonly string[], files: bigint): string {
   return files === 1n ? names : `${names}, in ${whole(files)} files`;
 }
 
-function timeRows(info: NonNullable<DatasetDescription["info"]>): (readonly [string, string])[] {
+type Info = NonNullable<DatasetDescription["info"]>;
+
+function timeRows(info: Info): (readonly [string, string])[] {
   const { timedConversations, firstTimestampMs, lastTimestampMs, conversations } = info;
   if (timedConversations === 0n) return [];
   const seconds = (lastTimestampMs - firstTimestampMs) / 1000;
   const rate = seconds === 0 ? "" : `, ${figure((Number(timedConversations) - 1) / seconds)} conversations/s`;
   const some = timedConversations === conversations ? "" : `; ${whole(conversations - timedConversations)} have none`;
   return [["Timestamps", `${figure(firstTimestampMs)} to ${figure(lastTimestampMs)} ms: ${figure(seconds)} s${rate}${some}`]];
+}
+
+/** Blocks that the file itself names tell more than those of the texts that are made for them. */
+function prefixRows(info: Info, prefixes: DatasetDescription["prefixes"]): (readonly [string, string])[] {
+  const { prefixBlocks, prefixUniqueBlocks, prefixHitShare, prefixSharedTokens } = info;
+  if (prefixBlocks > 0n) {
+    const named = `${whole(prefixBlocks)} named blocks, ${whole(prefixUniqueBlocks)} of them different`;
+    const saved = `a prefix cache has ${figure(100 * prefixHitShare)} % of them at best, ${whole(prefixSharedTokens)} tokens`;
+    return [["Prefixes", `${named}; ${saved}`]];
+  }
+  return prefixes === undefined || prefixes.blocks === 0n ? [] : [["Prefixes", sharedText(prefixes)]];
 }
 
 function sharedText({ blocks, sharedBlocks, blockChars, requests }: NonNullable<DatasetDescription["prefixes"]>): string {

@@ -110,6 +110,7 @@ export class FileLoad {
     if (mistake !== undefined) this.#refuse(mistake);
   }
 
+  /** Throws where nothing may be left out. */
   #refuse(mistake: Mistake): void {
     if (!this.#options.isSkipping) {
       const { path } = this.#options;
@@ -123,8 +124,10 @@ export class FileLoad {
   /** There are no more rows. Throws as `take` does, and where no row can be used. */
   end(): LoadedFile {
     for (const row of this.#reader?.finish?.() ?? []) {
-      if ("turns" in row) this.#keep(row);
-      else {
+      if ("turns" in row) {
+        const message = this.#keep(row);
+        if (message !== undefined) this.#refuse({ line: 0, column: 0, message });
+      } else {
         this.#used--;
         this.#refuse(mistakeOf(row.problem, row.placeOf));
       }
@@ -176,7 +179,8 @@ export class FileLoad {
     const typed = source.container === "csv" && textFields !== undefined ? typedCsv(value, textFields) : value;
     const read = this.#reader.read(typed, source, placeOf);
     if ("problem" in read) return read.problem;
-    if (read.row !== undefined) this.#keep(read.row);
+    const message = read.row === undefined ? undefined : this.#keep(read.row);
+    if (message !== undefined) return { field: undefined, message };
     this.#used++;
     return undefined;
   }
@@ -194,12 +198,15 @@ export class FileLoad {
     });
   }
 
-  #keep(row: Row): void {
-    this.#turns.add(row);
+  /** Undefined: kept. Otherwise why not. */
+  #keep(row: Row): string | undefined {
+    const problem = this.#turns.add(row);
+    if (problem !== undefined) return problem;
     for (const field of row.unknownFields) {
       const rows = this.#unknownFields.get(field);
       if (rows !== undefined || this.#unknownFields.size < maxUnknownFields) this.#unknownFields.set(field, (rows ?? 0) + 1);
     }
+    return undefined;
   }
 
   #emptiness(): AssayError {

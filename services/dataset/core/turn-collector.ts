@@ -41,6 +41,9 @@ export interface RowTimes {
   readonly maxDelayMs?: number;
 }
 
+/** A turn fits into a message of the suite, beside others that are sent with it. */
+const maxTurnBytes = 15 << 20;
+
 export class TurnCollector {
   readonly #maxConversations: number;
   readonly #times: RowTimes;
@@ -89,9 +92,12 @@ export class TurnCollector {
     return sessionId !== undefined && this.#sessions.has(sessionId);
   }
 
-  add({ sessionId, turns, weight = 1, branching }: Row): void {
+  /** Undefined: taken, or none of those that are wanted. Otherwise why nothing of the row was taken. */
+  add({ sessionId, turns, weight = 1, branching }: Row): string | undefined {
     const known = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
-    if (known === undefined && branching === undefined && this.hasAllConversations) return;
+    if (known === undefined && branching === undefined && this.hasAllConversations) return undefined;
+    const tooLong = turns.findIndex((turn) => isLong(turn) && this.#bytesOf(turn, "").length > maxTurnBytes);
+    if (tooLong >= 0) return `turn ${tooLong + 1} of ${turns.length} is longer than the ${maxTurnBytes} bytes that are sent`;
     const conversation = known ?? this.#indexer.size;
     if (known === undefined) this.#weights.add(weight);
     if (sessionId !== undefined) this.#sessions.set(sessionId, conversation);
@@ -101,6 +107,7 @@ export class TurnCollector {
     if (isFirst && first.delayMs > 0) this.#idleDelays++;
     this.#addTurn(isFirst ? { ...first, delayMs: 0 } : first, conversation, sessionId);
     for (const turn of rest) this.#addTurn(turn, conversation, sessionId);
+    return undefined;
   }
 
   /** What has no effect, for people, one line each. */
@@ -213,4 +220,14 @@ function wireOf({
 export function transferableTurns({ conversations, delaysMs, timestampsMs, weights }: LoadedTurns): ArrayBuffer[] {
   const { firstTurnOf, rowOf } = conversations;
   return [firstTurnOf, rowOf, delaysMs, timestampsMs, weights].flatMap((array) => (array === undefined ? [] : [array.buffer]));
+}
+
+/** It may be too long; sure is what its bytes say, which take a while to make. */
+function isLong({ messages, rawBody = "", toolsJson = "" }: RowTurn): boolean {
+  const chars = ({ content, parts = [], json = "" }: RowTurn["messages"][number]): number =>
+    parts.reduce((sum, part) => sum + part.content.length, content.length + json.length);
+  // A UTF-16 unit takes three bytes at most; the rest of a turn is small beside its texts.
+  return (
+    3 * messages.reduce((sum, message) => sum + chars(message), rawBody.length + toolsJson.length) > maxTurnBytes - (1 << 20)
+  );
 }

@@ -57,6 +57,22 @@ describe("what assay dataset show prints", () => {
     expect(text, "no control characters of the file").to.not.contain("\u001b");
   });
 
+  it("says what blocks share that the file names, rather than the texts that are made for them", () => {
+    const blocks = {
+      prefixBlocks: 20n,
+      prefixUniqueBlocks: 8n,
+      prefixHitShare: 0.6,
+      prefixSharedTokens: 6144n,
+      prefixRequests: 5n,
+    };
+    const info = { ...(full.info as object), ...blocks };
+    expect(lines({ info })).to.contain(
+      "Prefixes       20 named blocks, 8 of them different; a prefix cache has 60.00 % of them at best, 6,144 tokens\n",
+    );
+    const json = JSON.parse(JSON.stringify(descriptionJson(create(DatasetDescriptionSchema, { ...full, info }))));
+    expect(json.named_blocks).to.include({ blocks: 20, unique_blocks: 8, shared_tokens: 6144, hit_share: 0.6, requests: 5 });
+  });
+
   it("keeps what is long to what a screen holds", () => {
     const body = bytes(JSON.stringify({ text: "y".repeat(9000), list: Array.from({ length: 500 }, () => 1) }));
     const text = lines({ firstRequests: [{ body, bodyBytes: BigInt(body.length) }] });

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { TurnSchema } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError } from "../../../../services/common/errors.ts";
+import type { RowItem } from "../../../../services/dataset/core/containers/row-item.ts";
 import { turnsOf as countOf, rowOfTurn } from "../../../../services/dataset/core/conversation-index.ts";
 import type { FileLoadOptions, LoadedFile } from "../../../../services/dataset/core/file-load.ts";
 import { rowAt } from "../../../../services/dataset/core/packed-rows.ts";
@@ -234,6 +235,23 @@ describe("loading a file", () => {
     const weka = lines({ requests: [] });
     expect(refusalOf(weka, { format: undefined }).message).to.contain("line 1, column 1: this looks like weka_trace");
     expect(refusalOf(weka + weka, { format: undefined, isSkipping: true }).message).to.contain("weka_trace");
+  });
+
+  it("takes no turn that is longer than what can be sent, which a document may have", () => {
+    const place = { line: 3, column: 5 };
+    const document = (...texts: readonly string[]): RowItem => ({
+      kind: "row",
+      value: { session_id: "s", turns: texts.map((text) => ({ text })) },
+      placeOf: () => place,
+    });
+    const long = "ü".repeat(8 << 20);
+    const { load } = loadingOf({ isSkipping: true });
+    load.take(document("a", long));
+    load.take(document("b", "x".repeat(9 << 20)));
+    const loaded = load.end();
+    expect(loaded.firstSkipped).to.deep.equal(["line 3, column 5: turn 2 of 2 is longer than the 15728640 bytes that are sent"]);
+    expect(textsOf(loaded).map((text) => text?.length)).to.deep.equal([1, 9 << 20]);
+    expect(() => loadingOf().load.take(document(long))).to.throw(AssayError, /line 3, column 5: turn 1 of 1 is longer/);
   });
 
   it("never fails in any other way, whatever bytes come", () => {
