@@ -92,7 +92,8 @@ describe("what a run sends", function () {
     const { code, stderr } = await stage.start(from("--on-bad-row", "skip", "--custom-dataset-type", "single_turn")).exit();
     expect(code, stderr).to.equal(0);
     const warnings = [
-      `prompts.jsonl: 1 of 5 rows were left out: ${place}`,
+      "prompts.jsonl: 1 of 5 rows were left out",
+      `prompts.jsonl, ${place}`,
       "prompts.jsonl: fields that single_turn does not have were left out: id (1 rows)",
     ];
     for (const warning of warnings) expect(stderr).to.include(`warning: ${warning}\n`);
