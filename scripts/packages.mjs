@@ -8,6 +8,7 @@ export const bundled = [
   "@connectrpc/connect",
   "@connectrpc/connect-node",
   "@grpc/grpc-js",
+  "@huggingface/jinja",
   "@huggingface/tokenizers",
   "@opentelemetry/api",
   "@opentelemetry/context-async-hooks",
