@@ -2,9 +2,10 @@
  * How a turn of a run becomes the body of its request. Workers send what this makes, and the records-manager writes it to a file:
  * the same turn of the same run gives the same bytes. Pure.
  */
+import { bodyFacts } from "../../endpoints/body-facts.ts";
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { ChatMessage, Endpoint, TurnInput } from "../../endpoints/endpoint.ts";
-import { type JsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
+import { decodeText, encodeJson, isJsonObject, type JsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "./chat-messages.ts";
@@ -31,6 +32,8 @@ export interface TurnBody {
   readonly model: string;
   /** Undefined: the model decides. */
   readonly requestedOutputTokens: number | undefined;
+  /** It asks for a stream. */
+  readonly isStreaming: boolean;
   /** The history and what the turn adds, oldest first. */
   readonly messages: readonly ChatMessage[];
 }
@@ -66,26 +69,45 @@ export function formatTurn(
   turn: Turn,
   history: readonly ChatMessage[],
   maxOutputTokens: number | undefined,
-  { endpoint, modelOf, isStreaming, extraInputs: common, forcedLength: dialect }: BodyOptions,
+  options: BodyOptions,
 ): TurnBody {
+  const { endpoint, modelOf, isStreaming, extraInputs: common, forcedLength: dialect } = options;
+  if (turn.rawBody.length > 0) return rawTurn(turn, maxOutputTokens, options);
   const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
   const extraInputs: JsonObject = { ...forcedLength(dialect, requested), ...common, ...turn.extraInputs };
   const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
   // Extra inputs have the last word in the body, and the record says what was asked for.
   const model = textOf(extraInputs.model) ?? chosen;
   const messages = [...history, ...answeringCalls(messagesOf(turn), history)];
-  const body =
-    turn.rawBody.length > 0
-      ? turn.rawBody
-      : endpoint.formatBody({
-          model,
-          messages,
-          maxOutputTokens: requested,
-          isStreaming,
-          extraInputs,
-          ...toolsOf(turn),
-        });
-  return { body, model, requestedOutputTokens: requested, messages };
+  const input = { model, messages, maxOutputTokens: requested, isStreaming, extraInputs, ...toolsOf(turn) };
+  const { stream } = extraInputs;
+  return {
+    body: endpoint.formatBody(input),
+    model,
+    requestedOutputTokens: requested,
+    isStreaming: typeof stream === "boolean" ? stream : isStreaming,
+    messages,
+  };
+}
+
+/** A body that the dataset has goes out as it is, whatever the run says of length, stream and extra inputs; it is read for the record. */
+function rawTurn({ rawBody, conversation }: Turn, maxOutputTokens: number | undefined, options: BodyOptions): TurnBody {
+  const facts = bodyFacts(rawBody);
+  return {
+    body: maxOutputTokens === undefined ? rawBody : withLength(rawBody, maxOutputTokens),
+    model: facts.model ?? options.modelOf(Number(conversation)),
+    requestedOutputTokens: maxOutputTokens ?? facts.maxOutputTokens,
+    isStreaming: facts.isStreaming ?? options.isStreaming,
+    messages: facts.texts.map((content) => ({ role: "user", content })),
+  };
+}
+
+/** With another output length in the field that has one. What is no JSON stays as it is. */
+function withLength(rawBody: Uint8Array, maxOutputTokens: number): Uint8Array {
+  const body = parseJson(decodeText(rawBody));
+  if (!isJsonObject(body)) return rawBody;
+  const field = ["max_completion_tokens", "max_output_tokens"].find((name) => name in body) ?? "max_tokens";
+  return encodeJson({ ...body, [field]: maxOutputTokens });
 }
 
 /** Where the text is no array, there are no tools. */

@@ -15,6 +15,8 @@ export interface RequestBody {
   /** Of all other messages, as JSON with their roles where they are counted in a template; undefined: there are none. */
   readonly inputText: string | undefined;
   readonly requestedOutputTokens: number | undefined;
+  /** It asks for a stream. */
+  readonly isStreaming: boolean;
   /** The turn's own, over the run's: lower-case name, value, name, value; absent: none. */
   readonly headers?: readonly string[];
 }
@@ -70,7 +72,7 @@ export class BodyMaker {
 
   /** As `make`, for a turn that is a session's own: its body is not kept. */
   makeAlone(turn: Turn, history: readonly ChatMessage[], override: number | undefined, historyTokens: number): RequestBody {
-    const { body, model, requestedOutputTokens, messages } = formatTurn(turn, history, override, this.options);
+    const { body, model, requestedOutputTokens, isStreaming, messages } = formatTurn(turn, history, override, this.options);
     const { isTemplated = false } = this.options;
     const isCounted = turn.inputTokens > 0 && !isTemplated;
     const uncounted = isCounted ? history.filter(({ role }) => role === "assistant") : messages;
@@ -80,6 +82,7 @@ export class BodyMaker {
       inputTokens: isCounted ? turn.inputTokens + historyTokens : undefined,
       inputText: uncounted.length === 0 ? undefined : isTemplated ? templatedText(uncounted) : plainText(uncounted),
       requestedOutputTokens,
+      isStreaming,
       ...headersOf(turn),
     };
   }

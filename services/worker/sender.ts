@@ -30,6 +30,7 @@ export interface SenderOptions {
   readonly endpoint: Endpoint;
   /** By target. */
   readonly paths: readonly string[];
+  /** Of requests that are never made. */
   readonly isStreaming: boolean;
   /** Headers of every request: name, value, name, value. */
   readonly headers: readonly string[];
@@ -173,6 +174,7 @@ export class Sender {
       inputTokens: undefined,
       inputText: undefined,
       requestedOutputTokens: undefined,
+      isStreaming: this.options.isStreaming,
     };
     const request = new Request(this, credit, body, { messages: [], hasAnswer: true }, this.slabs.take());
     this.open.set(credit.id, request);
@@ -228,8 +230,8 @@ export class Sender {
   }
 
   /** Looks for content in what has come of the answer; true: there is no need to look again. */
-  seekContent({ credit, slab, status, contentType }: Request): boolean {
-    const { endpoint, isStreaming, firstContent } = this.options;
+  seekContent({ credit, slab, status, contentType, body }: Request): boolean {
+    const { endpoint, firstContent } = this.options;
     if (slab.receivedBytes > soughtBytes) return true;
     // The worker's own parser, so that it is the content from which the time to first token is made.
     const { contentNs } = endpoint.parse({
@@ -237,7 +239,7 @@ export class Sender {
       contentType,
       payload: slab.payload,
       ...decodeReads(slab.reads),
-      isStreaming,
+      isStreaming: body.isStreaming,
     });
     if (contentNs.length === 0) return false;
     firstContent?.found(credit.id);
@@ -255,7 +257,7 @@ export class Sender {
 
   /** Record out, credit back, slab back. */
   private closeBooks(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
-    const { workerId, isStreaming, wallOffsetNs, clock, isTraced = false } = this.options;
+    const { workerId, wallOffsetNs, clock, isTraced = false } = this.options;
     const { credit, slab, body } = request;
     const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;
     const isCancelled = error?.code === "cancelled";
@@ -290,7 +292,7 @@ export class Sender {
       localAddress: isTraced ? request.ends.local : "",
       remoteAddress: isTraced ? request.ends.remote : "",
       isConnectionReused: request.isReused,
-      isStreaming,
+      isStreaming: body.isStreaming,
       isCancelled,
       cancelledNs: isCancelled ? wholeUs(atNs - sentNs) : undefined,
       requestBytes: body.body.length,
@@ -328,8 +330,9 @@ export class Sender {
       return true;
     }
     if (!isGood) return false;
-    const { endpoint, isStreaming } = this.options;
+    const { endpoint } = this.options;
     const { slab, status, contentType } = request;
+    const { isStreaming } = request.body;
     const parsed = endpoint.parse({ status, contentType, payload: slab.payload, ...decodeReads(slab.reads), isStreaming });
     if (parsed.error !== undefined) return false;
     session.history.push(...messages, replyOf(parsed));

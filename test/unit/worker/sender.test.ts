@@ -22,6 +22,7 @@ const body: RequestBody = {
   inputTokens: 5,
   inputText: undefined,
   requestedOutputTokens: 16,
+  isStreaming: false,
 };
 const question: ChatMessage[] = [{ role: "user", content: "why?" }];
 
