@@ -28,14 +28,20 @@ export function isPreparedAhead({ dataset, tokenizer }: RunSpec): boolean {
 
 /** Rejects with the dataset service's own error, which names the field, and with `deadline_exceeded`. `runId` empty: for no run. */
 export async function prepareAhead(
-  { dataset, tokenizer, randomSeed = 0n }: RunSpec,
+  { dataset, tokenizer, endpoint, randomSeed = 0n }: RunSpec,
   runId: string,
   addresses: Addresses,
   timeouts: AheadTimeouts,
   signal: AbortSignal,
 ): Promise<DatasetInfo> {
   const channel = await addresses.channelTo("dataset", AbortSignal.any([signal, AbortSignal.timeout(timeouts.joinMs)]));
-  const request = { runId, randomSeed, ...(dataset && { dataset }), ...(tokenizer && { tokenizer }) };
+  const request = {
+    runId,
+    randomSeed,
+    ...(dataset && { dataset }),
+    ...(tokenizer && { tokenizer }),
+    ...(endpoint && { endpoint: { type: endpoint.type, path: endpoint.path } }),
+  };
   const progress = createClient(DatasetService, channel).prepareDataset(request, { signal, timeoutMs: timeouts.datasetMs });
   let info: DatasetInfo | undefined;
   for await (const message of progress) info = message.dataset;

@@ -1,12 +1,13 @@
 /** The dataset service as a module of its process: the datasets that are prepared here. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
-import { Sampling } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type EndpointSpec, RunSpecSchema, Sampling } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type ConfigureRun, DatasetHandleSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { type PrepareDatasetRequest, PrepareDatasetRequestSchema } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/counting.ts";
+import { bodyOptionsOf } from "../common/turn-body.ts";
 import { datasetInstruments } from "./instruments.ts";
 import { createDatasetService, type PreparedDataset, type PrepareOptions } from "./service.ts";
 import { type LoadedDataset, loadDataset, type SourceLimits } from "./sources.ts";
@@ -36,12 +37,13 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
   let made = 0;
 
   const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
-    const { dataset: spec, tokenizer, randomSeed, runId } = request;
+    const { dataset: spec, tokenizer, endpoint, randomSeed, runId } = request;
     const wanted = {
       dataset: spec,
       tokenizer: tokenizer?.name ?? "",
       tokenizerRevision: tokenizer?.revision ?? "",
       isTemplated: tokenizer?.applyChatTemplate ?? false,
+      endpointPath: pathOf(endpoint, endpoints),
       seed: Number(randomSeed),
     };
     const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onRows });
@@ -55,12 +57,13 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
   };
 
   const configure = async (runId: string, { spec }: ConfigureRun, signal: AbortSignal): Promise<CommandOutcome> => {
-    const { dataset, tokenizer, randomSeed = 0n } = spec ?? {};
+    const { dataset, tokenizer, endpoint, randomSeed = 0n } = spec ?? {};
     const request = create(PrepareDatasetRequestSchema, {
       runId,
       randomSeed,
       ...(dataset === undefined ? {} : { dataset }),
       ...(tokenizer === undefined ? {} : { tokenizer }),
+      ...(endpoint === undefined ? {} : { endpoint: { type: endpoint.type, path: endpoint.path } }),
     });
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
     const { info, weights, ...loaded } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
@@ -129,4 +132,10 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
 function isSame(one: PrepareDatasetRequest, other: PrepareDatasetRequest): boolean {
   const bytes = (request: PrepareDatasetRequest): Uint8Array => toBinary(PrepareDatasetRequestSchema, request);
   return Buffer.compare(bytes(one), bytes(other)) === 0;
+}
+
+/** Where requests of an endpoint go. */
+function pathOf(endpoint: EndpointSpec | undefined, endpoints: EndpointCatalog | undefined): string {
+  if (endpoint !== undefined && endpoint.path !== "") return endpoint.path;
+  return bodyOptionsOf(create(RunSpecSchema, endpoint === undefined ? {} : { endpoint }), endpoints).endpoint.path;
 }

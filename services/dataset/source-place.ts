@@ -1,9 +1,11 @@
 /** Where what a spec names as its file is on this host: a file below the folder that may be read, an upload, a public dataset. */
+import { dirname, resolve } from "node:path";
 import { type PublicChoice, publicChoiceOf, uploadPrefix } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
 import { formatNamed } from "./core/formats/catalog.ts";
 import { publicSetOf } from "./core/public-sets.ts";
 import { readablePath } from "./readable-path.ts";
+import { isFolder } from "./reading/folder.ts";
 import { DatasetStore, type StoreOptions } from "./store/dataset-store.ts";
 import { type PublicFileOptions, publicFile } from "./store/public-file.ts";
 
@@ -11,6 +13,8 @@ export interface SourcePlace {
   readonly realPath: string;
   /** Folder that everything of it must be below. */
   readonly root: string;
+  /** Where files are that its rows name, absolute; undefined: nowhere. */
+  readonly folder: string | undefined;
   /** What people call it; empty: its path. */
   readonly name: string;
   /** Empty: found from the content. */
@@ -36,7 +40,8 @@ export async function placeOf(path: string, limits: PlaceLimits, signal: AbortSi
   const choice = publicChoiceOf(path);
   if (choice !== undefined) return publicPlace(choice, limits, signal);
   const realPath = await readablePath(path, root, "dataset.file.path");
-  return { realPath, root: root ?? "", name: "", format: "", release: () => {} };
+  const folder = resolve(isFolder(realPath, path) ? path : dirname(path));
+  return { realPath, root: root ?? "", folder, name: "", format: "", release: () => {} };
 }
 
 function uploadPlace(id: string, options: StoreOptions | undefined): SourcePlace {
@@ -45,7 +50,7 @@ function uploadPlace(id: string, options: StoreOptions | undefined): SourcePlace
   try {
     const release = store.use(id);
     const { description: name, format } = store.about(id);
-    return { realPath: store.pathOf(id), root: store.folder, name, format, release };
+    return { realPath: store.pathOf(id), root: store.folder, folder: undefined, name, format, release };
   } catch (error) {
     throw placeError("not_found", `there is no upload ${id}; it may have made room for others: upload it again`, error);
   }
@@ -62,9 +67,17 @@ async function publicPlace(choice: PublicChoice, limits: PlaceLimits, signal: Ab
   const store = options && new DatasetStore(options);
   const file = await publicFile(set, { ...publicFiles, store, maxBytes: maxFileBytes, signal });
   const { file: name, format } = set;
-  if ("path" in file) return { realPath: file.path, root: publicFiles.folder ?? "", name, format, release: () => {} };
+  if ("path" in file)
+    return { realPath: file.path, root: publicFiles.folder ?? "", folder: undefined, name, format, release: () => {} };
   if (store === undefined) throw new AssayError("internal", "a public dataset was stored without a store");
-  return { realPath: store.pathOf(file.storedId), root: store.folder, name, format, release: store.use(file.storedId) };
+  return {
+    realPath: store.pathOf(file.storedId),
+    root: store.folder,
+    folder: undefined,
+    name,
+    format,
+    release: store.use(file.storedId),
+  };
 }
 
 function placeError(code: "invalid_argument" | "unimplemented" | "not_found", description: string, cause?: unknown): AssayError {

@@ -11,7 +11,7 @@ import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../
 import { asFileSource } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
 import { didYouMean } from "../common/nearest.ts";
-import { expectedTokenizer, isCorpusEncoding, tokenizerSource } from "../common/tokenizer/source.ts";
+import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
 import { formatNamed, formats } from "./core/formats/catalog.ts";
@@ -37,6 +37,8 @@ export interface DatasetRequest {
   readonly dataset: DatasetSpec | undefined;
   /** `tokenizer.name` of the spec. */
   readonly tokenizer: string;
+  /** Where the run's requests go. */
+  readonly endpointPath: string;
   /** `tokenizer.revision` of the spec. Default: none. */
   readonly tokenizerRevision?: string;
   /** `tokenizer.apply_chat_template` of the spec. Default: false. */
@@ -96,7 +98,7 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       // It is not needed here, but by those who count: found out now, not when the run has begun.
       if (tokenizer.kind === "path" || tokenizer.kind === "package" || tokenizer.kind === "hub")
         await corpusOf({ name: "prose", tokenizer, isTemplated }, options);
-      return loadFile(source.value, request, options, () => corpusOf({ name: "prose", tokenizer, isTemplated: false }, options));
+      return loadFile(source.value, request, tokenizer, options);
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
   }
@@ -153,13 +155,13 @@ function synthesize(
   return loadedOf(dataset, summarizeDataset(dataset), info);
 }
 
-/** @param corpus asked for where prompts are made */
 async function loadFile(
   given: FileDataset,
-  { dataset: spec, seed, tokenizer }: DatasetRequest,
-  { limits, signal, onRows }: LoadOptions,
-  corpus: () => Promise<RecountedCorpus>,
+  { dataset: spec, seed, tokenizer, tokenizerRevision, endpointPath }: DatasetRequest,
+  source: TokenizerSource,
+  options: LoadOptions,
 ): Promise<LoadedDataset> {
+  const { limits, signal, onRows } = options;
   const { path, name: givenName, format, onBadRow, outputTokens } = given;
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
   const place = await placeOf(path, limits, signal);
@@ -173,29 +175,34 @@ async function loadFile(
     seed,
     maxConversations: Number(spec?.entries ?? Number.POSITIVE_INFINITY),
     blockTokens: given.blockTokens,
+    endpointPath,
+    namesOutputTokens: outputTokens !== undefined,
+    batchSizes: {
+      text: given.textBatchSize ?? 1,
+      image: given.imageBatchSize ?? 1,
+      audio: given.audioBatchSize ?? 1,
+      video: given.videoBatchSize ?? 1,
+    },
     trace: traceOptionsOf(given),
   };
   const { loadFileTurns } = await import("./file-turns.ts");
   const { maxFileBytes, store } = limits;
-  const job = {
-    kind: "file",
-    load,
-    givenPath: path,
-    realPath: place.realPath,
-    root: place.root,
-    maxFileBytes,
-    maxRowBytes,
-  } as const;
+  const { realPath, root, folder } = place;
+  const counting = { name: [tokenizer, tokenizerRevision].join(" "), source, root: limits.root };
+  const job = { kind: "file", load, realPath, root, folder, maxFileBytes, maxRowBytes, tokenizer: counting } as const;
   const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows }).finally(place.release);
   try {
-    const made = file.recipeTokens.count === 0 ? undefined : await corpus();
-    const options = {
+    const made =
+      file.recipeTokens.count === 0
+        ? undefined
+        : await corpusOf({ name: "prose", tokenizer: source, isTemplated: false }, options);
+    const how = {
       seed,
       outputTokens,
       turnDelayRatio: spec?.turnDelayRatio ?? 1,
       ...(made === undefined ? {} : { prompts: promptMaker(made.corpus, seed), isExact: made.isExact }),
     };
-    const loaded = loadedOf(fileDataset(file, options), summarizeFile(file, options), {
+    const loaded = loadedOf(fileDataset(file, how), summarizeFile(file, how), {
       description: `${name} (${file.format})`,
       format: file.format,
       sizeBytes: BigInt(file.turns.sizeBytes),

@@ -24,9 +24,15 @@ export function turnsOfFile(path: string, store: StoreOptions | undefined, trace
     seed: 1,
     maxConversations: Number.POSITIVE_INFINITY,
     blockTokens: undefined,
+    endpointPath: "/v1/chat/completions",
+    namesOutputTokens: false,
+    batchSizes: { text: 1, image: 1, audio: 1, video: 1 },
     trace,
   };
-  const job = { kind: "file", load, realPath: path, root: dirname(path), maxFileBytes: 2 ** 40, maxRowBytes: 1 << 20 } as const;
+  const folder = dirname(path);
+  const tokenizer = { name: "o200k_base", source: { kind: "encoding", name: "o200k_base" }, root: undefined } as const;
+  const limits = { root: folder, folder, maxFileBytes: 2 ** 40, maxRowBytes: 1 << 20 };
+  const job = { kind: "file", load, realPath: path, ...limits, tokenizer } as const;
   return loadFileTurns(job, store, { signal: new AbortController().signal, onRows: () => {} });
 }
 

@@ -23,6 +23,16 @@ export interface FileLoadOptions extends ReaderOptions {
   readonly isSkipping: boolean;
 }
 
+/** What a dataset was made of besides its own files. */
+export interface MadeOf {
+  /** Folder that rows name files of; undefined: they name none. */
+  readonly folder: string | undefined;
+  /** What the file system said of each of them, by its path. */
+  readonly looks: ReadonlyMap<string, string>;
+  /** What the rows were counted by: its name, and what the file system said of its file; undefined: they were not. */
+  readonly tokenizer: { readonly name: string; readonly file: string; readonly looks: string } | undefined;
+}
+
 /** At least one turn. */
 export interface LoadedFile extends LoadedTurns {
   /** Name of the format. */
@@ -44,8 +54,7 @@ export interface LoadedFile extends LoadedTurns {
   readonly leftOut: readonly string[];
   /** What of the rows has no effect or was left out, for people, one line each. */
   readonly notes: readonly string[];
-  /** What the file system said of each file that rows name, by its path. */
-  readonly beside: ReadonlyMap<string, string>;
+  readonly beside: MadeOf;
 }
 
 const maxUnknownFields = 100;
@@ -53,7 +62,9 @@ const maxFirstSkipped = 10;
 
 export class FileLoad {
   readonly #options: FileLoadOptions;
-  readonly #tools: ReaderTools;
+  readonly #tools: Pick<ReaderTools, "readMedia">;
+  #count: ReaderTools["countTokens"] | undefined;
+  readonly #waiting: RowItem[] = [];
   readonly #turns: TurnCollector;
   readonly #unknownFields = new Map<string, number>();
   readonly #firstSkipped: string[] = [];
@@ -70,7 +81,7 @@ export class FileLoad {
   #firstMistake: Mistake | undefined;
 
   /** @param sink where the turns go; default: memory */
-  constructor(options: FileLoadOptions, tools: ReaderTools, sink?: ArenaSink) {
+  constructor(options: FileLoadOptions, tools: Pick<ReaderTools, "readMedia">, sink?: ArenaSink) {
     this.#options = options;
     this.#tools = tools;
     this.#format = options.format === undefined ? undefined : formatNamed(options.format);
@@ -80,6 +91,17 @@ export class FileLoad {
   /** All that is kept has been read. */
   get isFull(): boolean {
     return this.#turns.isFull;
+  }
+
+  /** Rows wait until somebody says how tokens are counted: `countBy`. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Takes the rows that wait. Throws as `take` does. */
+  countBy(count: ReaderTools["countTokens"]): void {
+    this.#count = count;
+    for (const item of this.#waiting.splice(0)) this.take(item);
   }
 
   /** Rows read so far, those left out included. */
@@ -103,8 +125,12 @@ export class FileLoad {
   /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
   take(item: RowItem): void {
     if (this.isFull) return;
+    if (this.isWaiting || this.#needsCount(item)) {
+      this.#waiting.push(item);
+      return;
+    }
     const isOver = this.#turns.hasAllConversations;
-    if (isOver && (item.kind === "mistake" || !this.#turns.knows(sessionOf(item.value)))) return;
+    if (isOver && (item.kind === "mistake" || !this.#turns.knows(this.#sessionOf(item.value)))) return;
     const mistake = item.kind === "mistake" ? item.mistake : this.#read(item);
     this.#index++;
     if (mistake !== undefined) this.#refuse(mistake);
@@ -145,7 +171,7 @@ export class FileLoad {
       files: this.#files,
       leftOut: this.#leftOut,
       notes: [...this.#turns.notes(), ...(this.#reader?.notes?.() ?? [])],
-      beside: new Map(),
+      beside: { folder: undefined, tokenizer: undefined, looks: new Map() },
     };
   }
 
@@ -168,26 +194,27 @@ export class FileLoad {
 
   #readObject(value: JsonObject, placeOf: PlaceOf): RowProblem | undefined {
     const source = { ...this.#source, index: this.#index };
-    if (this.#format === undefined) {
-      const detected = detectFormat(value, source);
-      if ("refusal" in detected) return { field: undefined, message: detected.refusal };
-      this.#format = detected.format;
-      this.#formatReason = detected.reason;
-    }
-    this.#reader ??= this.#readerOf(this.#format);
-    const { textFields } = this.#format;
+    const format = this.#formatOf(value, source);
+    if ("refusal" in format) return { field: undefined, message: format.refusal };
+    this.#reader ??= this.#readerOf(format);
+    const { textFields } = format;
     const typed = source.container === "csv" && textFields !== undefined ? typedCsv(value, textFields) : value;
     const read = this.#reader.read(typed, source, placeOf);
     if ("problem" in read) return read.problem;
-    const message = read.row === undefined ? undefined : this.#keep(read.row);
-    if (message !== undefined) return { field: undefined, message };
+    for (const row of read.row === undefined ? [] : [read.row, ...(read.others ?? [])]) {
+      const message = this.#keep(row);
+      if (message !== undefined) return { field: undefined, message };
+    }
     this.#used++;
     return undefined;
   }
 
   /** Throws `invalid_argument` where the format's rows cannot be changed as somebody wants. */
   #readerOf(format: Format): RowReader {
-    const reader = format.createReader(this.#options, this.#tools);
+    const reader = format.createReader(this.#options, {
+      ...this.#tools,
+      countTokens: (text) => this.#count?.(text) ?? 0,
+    });
     const { seed, trace: { synthesis } = {} } = this.#options;
     if (synthesis === undefined) return reader;
     if (format.hasBlocks) return synthesizedReader(reader, synthesis, seed);
@@ -196,6 +223,28 @@ export class FileLoad {
     throw new AssayError("invalid_argument", `${this.#path}: ${description}`, {
       violations: [{ field: "dataset.file.synthesis", description }],
     });
+  }
+
+  /** That of the file; found out from this row where it is the first that can tell. */
+  #formatOf(value: JsonObject, source: RowSource): Format | { readonly refusal: string } {
+    if (this.#format !== undefined) return this.#format;
+    const detected = detectFormat(value, source);
+    if ("refusal" in detected) return detected;
+    this.#format = detected.format;
+    this.#formatReason = detected.reason;
+    return detected.format;
+  }
+
+  #needsCount(item: RowItem): boolean {
+    if (this.#count !== undefined || this.#reader !== undefined || item.kind === "mistake") return false;
+    const format = this.#formatOf(item.value, { ...this.#source, index: this.#index });
+    return "countsTokens" in format && format.countsTokens === true;
+  }
+
+  /** The session that a row names. */
+  #sessionOf(row: JsonObject): string | undefined {
+    if (this.#format?.sessionOf !== undefined) return this.#format.sessionOf(row, { ...this.#source, index: this.#index });
+    return isName(row.session_id) ? row.session_id : undefined;
   }
 
   /** Undefined: kept. Otherwise why not. */
@@ -212,7 +261,11 @@ export class FileLoad {
   #emptiness(): AssayError {
     const { path } = this.#options;
     const first = this.#firstMistake;
-    if (first === undefined) return badDataset({ path, description: "the file holds no rows" });
+    if (first === undefined) {
+      const notes = this.#used === 0 ? [] : (this.#reader?.notes?.() ?? []);
+      const nothing = this.#used === 0 ? "the file holds no rows" : "no row of the file makes a request";
+      return badDataset({ path, description: [nothing, ...notes].join(": ") });
+    }
     const [firstText = ""] = this.#firstSkipped;
     const rows = this.#skipped === 1 ? "its row cannot be used" : `none of its ${this.#skipped} rows can be used, the first`;
     return badDataset({ path, description: `${firstText} (${rows})`, place: first });
@@ -242,9 +295,4 @@ function badDataset({ path, description, place, file = path }: BadDataset): Assa
     metadata: { file, ...at },
     violations: [{ field: "dataset.file.path", description }],
   });
-}
-
-/** The session that a row names. */
-function sessionOf(row: JsonObject): string | undefined {
-  return isName(row.session_id) ? row.session_id : undefined;
 }

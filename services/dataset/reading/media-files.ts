@@ -7,8 +7,8 @@ import { isBelow } from "../readable-path.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 
 export interface MediaFilesOptions {
-  /** Paths of rows are relative to this one; absolute. */
-  readonly folder: string;
+  /** Paths of rows are relative to this one; absolute. Undefined: there are no files beside the dataset. */
+  readonly folder: string | undefined;
   /** Folder that everything must be below, links followed; absolute. */
   readonly root: string;
   /** Of all that is read for rows, each time that a row names it: it is kept as often. */
@@ -38,6 +38,7 @@ export class MediaFiles {
   /** Throws what the budget throws, and nothing else. */
   read(path: string, medium: Medium): MediaUrl {
     const { folder, root, budget } = this.#options;
+    if (folder === undefined) return { problem: "expected a URL: an uploaded dataset has no files beside it" };
     const key = `${medium}:${path}`;
     const known = this.#kept.get(key);
     const made = known ?? this.#readAnew(resolve(folder, path), root, medium);
@@ -55,6 +56,9 @@ export class MediaFiles {
     return readMedium(path, root, medium);
   }
 }
+
+/** As a root: whatever there is. */
+export const anywhere = "/";
 
 /** What tells whether a file has changed; empty where it cannot be had. */
 export function looksOf(path: string, root: string): string {

@@ -7,6 +7,7 @@ import { jsonValues } from "../core/containers/json-values.ts";
 import { type ContainerKind, containerKind, containerOfName, headBytes, shownContainers } from "../core/containers/kind.ts";
 import type { RowContainer, RowItem } from "../core/containers/row-item.ts";
 import type { FileLoad } from "../core/file-load.ts";
+import type { RowSource } from "../core/formats/format.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { folderFiles, isFolder } from "./folder.ts";
 import { OpenFile } from "./open-file.ts";
@@ -27,6 +28,8 @@ export interface ReadOptions {
   readonly wantsAll: boolean;
   /** Hears of the rows read so far, now and then. */
   readonly onRows: (rows: number) => void;
+  /** Asked where rows wait for it, once. */
+  readonly tokenCounter: () => Promise<(text: string) => number>;
 }
 
 /** A document is one row, which many turns are made of. */
@@ -36,12 +39,12 @@ const maxDocumentBytes = 256 << 20;
 export async function readRows(load: FileLoad, options: ReadOptions): Promise<void> {
   const { path, realPath, root, maxFileBytes } = options;
   const reader = new FileReader(load, options, new ByteBudget(path, maxFileBytes));
-  if (!isFolder(realPath, path)) return reader.read(realPath, path, false);
+  if (!isFolder(realPath, path)) return reader.read(realPath, path, { file: basename(path), isInFolder: false });
   const { names, leftOut } = folderFiles(realPath, path, realpathSync(root));
   load.leaveOut(leftOut);
   for (const name of names) {
     if (load.isFull) return;
-    await reader.read(join(realPath, name), join(path, name), true);
+    await reader.read(join(realPath, name), join(path, name), { file: name, isInFolder: true });
   }
 }
 
@@ -56,16 +59,15 @@ class FileReader {
     this.#budget = budget;
   }
 
-  async read(realPath: string, path: string, isInFolder: boolean): Promise<void> {
+  async read(realPath: string, path: string, source: Pick<RowSource, "file" | "isInFolder">): Promise<void> {
     const file = new OpenFile(realPath, path);
     const pieces = file.pieces();
     try {
       if (file.compression === undefined && this.#options.wantsAll) this.#budget.check(file.sizeBytes);
       const begun = await beginningOf(pieces, this.#budget);
-      const name = basename(path);
-      const kind = containerKind(name, joined(begun));
-      const container = "refusal" in kind ? (containerOfName(name) ?? "jsonl") : kind.name;
-      this.#load.enter({ file: name, isInFolder, container });
+      const kind = containerKind(source.file, joined(begun));
+      const container = "refusal" in kind ? (containerOfName(source.file) ?? "jsonl") : kind.name;
+      this.#load.enter({ ...source, container });
       if ("refusal" in kind) {
         this.#load.take({ kind: "mistake", mistake: { line: 0, column: 0, message: kind.refusal } });
       } else if (kind.form === "parquet") {
@@ -81,14 +83,22 @@ class FileReader {
     const container = this.#containerOf(kind);
     const take = this.#taker(kind);
     for (const piece of begun) container.push(piece, take);
-    this.#options.onRows(this.#load.rows);
+    await this.#settle();
     while (!this.#load.isFull) {
       const { value: piece, done } = await pieces.next();
-      if (done) return container.end(take);
+      if (done) {
+        container.end(take);
+        return this.#settle();
+      }
       this.#budget.take(piece.length);
       container.push(piece, take);
-      this.#options.onRows(this.#load.rows);
+      await this.#settle();
     }
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#load.isWaiting) this.#load.countBy(await this.#options.tokenCounter());
+    this.#options.onRows(this.#load.rows);
   }
 
   async #takeParquet(file: OpenFile): Promise<void> {
@@ -98,7 +108,7 @@ class FileReader {
     try {
       for await (const item of parquetRows(source, this.#budget)) {
         this.#load.take(item);
-        this.#options.onRows(this.#load.rows);
+        await this.#settle();
         if (this.#load.isFull) return;
       }
     } finally {

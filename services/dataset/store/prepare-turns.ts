@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
-import type { LoadedFile } from "../core/file-load.ts";
+import type { LoadedFile, MadeOf } from "../core/file-load.ts";
 import type { ArenaSink } from "../core/packed-rows.ts";
-import { looksOf } from "../reading/media-files.ts";
+import { anywhere, looksOf } from "../reading/media-files.ts";
 import type { FileJob } from "../thread/jobs.ts";
 import { DatasetStore, type NewDataset } from "./dataset-store.ts";
 import { openPreparedFile, PreparedFileWriter, preparedFormat } from "./prepared-file.ts";
@@ -44,7 +44,7 @@ export async function prepareTurns(
   const store = new DatasetStore(options);
   const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
   const id = `prepared-${keyOf(job, sha256)}`;
-  if (isWhole(store, id, job.root)) return { kind: "stored", id };
+  if (isWhole(store, id, job)) return { kind: "stored", id };
   let created: NewDataset;
   try {
     created = store.create(options.temporary);
@@ -77,8 +77,8 @@ function keyOf({ load: { path, ...options }, maxRowBytes }: FileJob, sha256: str
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
-/** It is there and not damaged, and the files that its rows name are as they were. */
-function isWhole(store: DatasetStore, id: string, root: string): boolean {
+/** It is there and not damaged, and what else it was made of is as it was. */
+function isWhole(store: DatasetStore, id: string, job: FileJob): boolean {
   if (!store.has(id)) return false;
   try {
     const { file, verify, close } = openPreparedFile(store.pathOf(id));
@@ -87,11 +87,22 @@ function isWhole(store: DatasetStore, id: string, root: string): boolean {
     } finally {
       close();
     }
-    if ([...file.beside].every(([path, looks]) => looksOf(path, root) === looks)) return true;
+    if (isMadeOf(file.beside, job)) return true;
     store.discard(id);
     return false;
   } catch (error) {
     if (error instanceof AssayError && error.code === "data_loss") store.discard(id);
     return false;
   }
+}
+
+function isMadeOf({ folder, looks, tokenizer }: MadeOf, job: FileJob): boolean {
+  if (folder !== undefined && folder !== job.folder) return false;
+  if (
+    tokenizer !== undefined &&
+    (tokenizer.name !== job.tokenizer.name || looksOf(tokenizer.file, anywhere) !== tokenizer.looks)
+  ) {
+    return false;
+  }
+  return [...looks].every(([path, look]) => looksOf(path, job.root) === look);
 }

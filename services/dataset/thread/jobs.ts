@@ -2,11 +2,11 @@
  * Work that would hold up an event loop, as a thread does it: reading a file, loading a tokenizer. Everything here may block, and
  * ends with its thread.
  */
-import { dirname, resolve } from "node:path";
-import { loadChatCounter, loadTokenizer } from "../../common/tokenizer/load.ts";
-import { isCorpusEncoding, type TokenizerSource } from "../../common/tokenizer/source.ts";
+import { AssayError } from "../../common/errors.ts";
+import { loadChatCounter, loadTokenizer, locateTokenizer } from "../../common/tokenizer/load.ts";
+import { isCorpusEncoding, type TokenCounter, type TokenizerSource } from "../../common/tokenizer/source.ts";
 import type { Corpus } from "../core/corpus.ts";
-import { FileLoad, type FileLoadOptions, type LoadedFile } from "../core/file-load.ts";
+import { FileLoad, type FileLoadOptions, type LoadedFile, type MadeOf } from "../core/file-load.ts";
 import { type ArenaSink, transferableOf } from "../core/packed-rows.ts";
 import { cutsExactly, recountCorpus } from "../core/recount.ts";
 import { type TemplateTokens, templateTokens } from "../core/template-tokens.ts";
@@ -14,8 +14,7 @@ import { transferableTurns } from "../core/turn-collector.ts";
 import { type CorpusName, loadCorpus } from "../corpus/load.ts";
 import { readablePath } from "../readable-path.ts";
 import { ByteBudget } from "../reading/byte-budget.ts";
-import { isFolder } from "../reading/folder.ts";
-import { MediaFiles } from "../reading/media-files.ts";
+import { anywhere, looksOf, MediaFiles } from "../reading/media-files.ts";
 import { readRows } from "../reading/read-rows.ts";
 import type { StoreOptions } from "../store/dataset-store.ts";
 import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
@@ -23,8 +22,6 @@ import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
 export interface FileJob {
   readonly kind: "file";
   readonly load: FileLoadOptions;
-  /** The path that was given, absolute: what a row names by a relative path is found from there. Default: `load.path`. */
-  readonly givenPath?: string;
   /** Where that really is. */
   readonly realPath: string;
   /** Folder that everything must be below, links followed. */
@@ -32,6 +29,16 @@ export interface FileJob {
   readonly maxFileBytes: number;
   /** Longest row that is read. */
   readonly maxRowBytes: number;
+  /** Folder that files which rows name are relative to; undefined: there are none beside the dataset. */
+  readonly folder: string | undefined;
+  /** For formats that count tokens. */
+  readonly tokenizer: {
+    /** As a user wrote it. */
+    readonly name: string;
+    readonly source: TokenizerSource;
+    /** Folder that it may be read from; undefined: from none. */
+    readonly root: string | undefined;
+  };
   /** Where what is prepared is kept, and what its file is called until it is whole; undefined: in memory. */
   readonly store?: (StoreOptions & { readonly temporary: string }) | undefined;
 }
@@ -82,17 +89,41 @@ export async function doJob(job: Job, onRows: (rows: number) => void): Promise<J
 }
 
 async function loadFile(
-  { load: options, ...where }: FileJob,
+  { load: options, tokenizer, folder, ...where }: FileJob,
   sink: ArenaSink | undefined,
   onRows: (rows: number) => void,
 ): Promise<LoadedFile> {
   const { path, maxConversations } = options;
-  const { root, maxFileBytes, realPath, givenPath = path } = where;
-  const folder = resolve(isFolder(realPath, path) ? givenPath : dirname(givenPath));
+  const { root, maxFileBytes } = where;
   const media = new MediaFiles({ folder, root, budget: new ByteBudget(path, maxFileBytes) });
   const load = new FileLoad(options, { readMedia: (file, medium) => media.read(file, medium) }, sink);
-  await readRows(load, { ...where, path, wantsAll: maxConversations === Number.POSITIVE_INFINITY, onRows });
-  return { ...load.end(), beside: media.looks };
+  let counter: NamedCounter | undefined;
+  const tokenCounter = async (): Promise<TokenCounter> => {
+    counter = await namedCounter(tokenizer);
+    return counter.count;
+  };
+  const wantsAll = maxConversations === Number.POSITIVE_INFINITY;
+  await readRows(load, { ...where, path, wantsAll, onRows, tokenCounter });
+  const { looks } = media;
+  return { ...load.end(), beside: { folder: looks.size === 0 ? undefined : folder, looks, tokenizer: counter?.about } };
+}
+
+interface NamedCounter {
+  readonly count: TokenCounter;
+  readonly about: MadeOf["tokenizer"];
+}
+
+async function namedCounter({ name, source, root }: FileJob["tokenizer"]): Promise<NamedCounter> {
+  const resolvePath = (path: string): Promise<string> => readablePath(path, root, "tokenizer.name");
+  const count = await loadTokenizer(source, resolvePath);
+  if (count === undefined) {
+    const description = `the dataset is measured in tokens, and ${name} counts none`;
+    throw new AssayError("invalid_argument", `tokenizer.name: ${description}`, {
+      violations: [{ field: "tokenizer.name", description }],
+    });
+  }
+  const file = source.kind === "path" ? await locateTokenizer(source, resolvePath) : "";
+  return { count, about: { name, file, looks: looksOf(file, anywhere) } };
 }
 
 async function recount({ name, tokenizer, root, isTemplated }: CorpusJob): Promise<RecountedCorpus> {

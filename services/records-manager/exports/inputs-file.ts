@@ -4,11 +4,12 @@
  * after the other, formatted as the workers do, and written as they come, so that memory does not grow with their number.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ChatMessage } from "../../../endpoints/endpoint.ts";
 import type { Turn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { FetchTurnsRequestSchema, FetchTurnsResponse } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { MessageStream } from "../../common/rpc/handler.ts";
-import { type BodyOptions, formatTurn } from "../../common/turn-body.ts";
+import { type BodyOptions, formatTurn, messagesOf } from "../../common/turn-body.ts";
 import { AtomicFile } from "./atomic-file.ts";
 import { type Json, jsonText } from "./json-text.ts";
 import { sessionId } from "./session-id.ts";
@@ -132,6 +133,7 @@ class SessionWriter {
   readonly #file: AtomicFile;
   readonly #bodies: BodyOptions;
   #isOpen = false;
+  #preface: readonly ChatMessage[] = [];
 
   constructor(file: AtomicFile, bodies: BodyOptions) {
     this.#file = file;
@@ -146,13 +148,15 @@ class SessionWriter {
   add(turn: Turn, isLast: boolean): number {
     const conversation = Number(turn.conversation);
     if (turn.conversationId !== "") this.names.set(conversation, turn.conversationId);
+    const before = this.#isOpen && !turn.isSelfContained ? this.#preface : [];
     if (!this.#isOpen) {
       const id = JSON.stringify(sessionId(conversation, this.names));
       const comma = this.written === 0 ? "" : ",";
       this.#file.write(`${comma}\n    {\n      "session_id": ${id},\n      "payloads": [\n        `);
+      this.#preface = prefaceOf(turn);
     } else this.#file.write(",\n        ");
     this.#isOpen = !isLast;
-    this.#file.write(payloadText(formatTurn(turn, [], undefined, this.#bodies).body));
+    this.#file.write(payloadText(formatTurn(turn, before, undefined, this.#bodies).body));
     if (isLast) {
       this.#file.write("\n      ]\n    }");
       this.written++;
@@ -163,6 +167,12 @@ class SessionWriter {
   end(): void {
     this.#file.write(this.written === 0 ? "]\n}" : "\n  ]\n}");
   }
+}
+
+/** What stands in front of a conversation's first question; AIPerf shows it with each of its turns, and no other history. */
+function prefaceOf(turn: Turn): readonly ChatMessage[] {
+  const before = messagesOf(turn).slice(0, -1);
+  return before.every(({ role }) => role === "system" || role === "user") ? before : [];
 }
 
 /** A body that is no JSON is a text. */

@@ -28,9 +28,11 @@ describe("reading a dataset's files", () => {
   async function load(name: string, changes: Changes = {}): Promise<LoadedFile> {
     const { isSkipping = false, maxConversations = Number.POSITIVE_INFINITY, ...options } = changes;
     const path = name === "" ? folder : name.startsWith("/") ? name : join(folder, name);
-    const loading = new FileLoad({ ...readerOptions, path, format: undefined, isSkipping, maxConversations }, readerTools);
+    // A folder of texts would be a random pool.
+    const format = name === "" ? "single_turn" : undefined;
+    const loading = new FileLoad({ ...readerOptions, path, format, isSkipping, maxConversations }, readerTools);
     const where = { path, realPath: path, root: folder, maxFileBytes: 1 << 24, maxRowBytes: 1 << 20, wantsAll: true };
-    await readRows(loading, { ...where, onRows: () => {}, ...options });
+    await readRows(loading, { ...where, onRows: () => {}, tokenCounter: async () => readerTools.countTokens, ...options });
     return loading.end();
   }
 
@@ -174,6 +176,21 @@ describe("reading a dataset's files", () => {
   });
 
   describe("in a folder", () => {
+    it("takes those of folders within it where it holds none itself", async () => {
+      await mkdir(join(folder, "2026/01/02"), { recursive: true });
+      await mkdir(join(folder, "2026/01/01"), { recursive: true });
+      await write("2026/01/02/b.jsonl", '{"text":"b"}\n');
+      await write("2026/01/01/a.jsonl", '{"text":"a"}\n{"text":7}\n');
+      expect(await failureOf(load(""))).to.have.property(
+        "message",
+        `${folder}, 2026/01/01/a.jsonl, line 2, column 2: text: expected a text, got 7`,
+      );
+      expect(textsOf(await load("", { isSkipping: true }))).to.deep.equal(["a", "b"]);
+      await write("c.jsonl", '{"text":"c"}\n');
+      const loaded = await load("");
+      expect([textsOf(loaded), loaded.leftOut]).to.deep.equal([["c"], ["1 folder"]]);
+    });
+
     it("takes them in the order of their names' bytes, whatever they are, and says what it leaves out", async () => {
       await write("b.csv", "text\nb\n");
       await write("B.jsonl", '{"text":"B"}\n');

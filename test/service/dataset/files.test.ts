@@ -241,11 +241,36 @@ describe("the dataset service and files", () => {
     expect(error.message).to.match(/^standard input, line 1, column 2: expected a name/);
   });
 
+  it("reads the requests of a batch to where the run sends them, and no others", async () => {
+    const batch = (url: string) => lines({ custom_id: "r", method: "POST", url, body: { prompt: "a", max_tokens: 3 } });
+    const path = await write("batch.jsonl", batch("/v1/completions"));
+    const info = await prepare(fileSpec(path), { endpoint: { type: "completions" } });
+    const [turn] = await turnsOf(info.datasetId, [0]);
+    expect(Buffer.from(turn?.turn?.rawBody ?? []).toString()).to.equal('{"prompt":"a","max_tokens":3}');
+    expect(turn?.turn).to.include({ conversationId: "r", maxOutputTokens: 3 });
+    const error = await failureOf(prepare(fileSpec(path)));
+    expect(error.message).to.contain("url: expected /v1/chat/completions, which the run sends to");
+    await prepare(fileSpec(path), { endpoint: { path: "/completions" } });
+  });
+
+  it("counts ShareGPT's texts by the run's tokenizer, and needs one", async () => {
+    const said = (from: string, value: string) => ({ from, value });
+    const conversations = [said("human", "The cat and the dog"), said("gpt", "The dog and the cat and the end")];
+    await open("/");
+    const path = await write("share.json", JSON.stringify([{ id: "a", conversations }]));
+    const info = await prepare(fileSpec(path), { tokenizer: { name: tiny } });
+    expect(info).to.include({ format: "sharegpt", conversations: 1n });
+    const count = await loadTokenizer(tokenizerSource(tiny) ?? { kind: "none" });
+    expect(info.meanOutputTokens).to.equal(count?.("The dog and the cat and the end"));
+    const error = await failureOf(prepare(fileSpec(path), { tokenizer: { name: "none" } }));
+    expect(error.message).to.contain("tokenizer.name: the dataset is measured in tokens");
+  });
+
   it("refuses a format that there is not by its name, with those that there are", async () => {
     const path = await write("p.jsonl", lines({ text: "a" }));
     const error = await failureOf(prepare(fileSpec(path, { format: "single_trun" })));
     expect(error).to.include({ code: "invalid_argument" });
-    expect(error.message).to.match(/there is no format single_trun, did you mean single_turn\?; there are single_turn, /);
+    expect(error.message).to.match(/there is no format single_trun, did you mean single_turn\?; there are random_pool, /);
     expect(error.violations.map(({ field }) => field)).to.deep.equal(["dataset.file.format"]);
     expect((await prepare(fileSpec(path, { format: "single_turn" }))).file).to.include({ formatReason: "" });
   });
@@ -255,7 +280,7 @@ describe("the dataset service and files", () => {
     ["a file below a file", "not_found", /there is no such file/, async () => join(await write("p", "x"), "q")],
     ["a folder without files", "invalid_argument", /holds no file that ends with .jsonl.*: it is empty/, async () => folder],
     ["an empty file", "invalid_argument", /the file holds no rows/, () => write("empty", "")],
-    ["a file of another format", "invalid_argument", /looks like inputs_json/, () => write("m", lines({ data: [] }))],
+    ["a file of another format", "invalid_argument", /looks like weka_trace/, () => write("m", lines({ requests: [] }))],
     [
       "a file that is too large",
       "resource_exhausted",

@@ -72,7 +72,12 @@ describe("public datasets", () => {
       publicFiles: { folder, baseUrl: url, token },
     };
     const source = asFileSource({ case: "public", value: { name, subset, filters } } as never);
-    const request = { dataset: { source, turnDelayRatio: 1 } as never, tokenizer: "none", seed: 1 };
+    const request = {
+      dataset: { source, turnDelayRatio: 1 } as never,
+      tokenizer: "none",
+      endpointPath: "/v1/chat/completions",
+      seed: 1,
+    };
     const loaded = await loadDataset(request, { limits, signal, onRows: () => {} });
     loaded.close();
     return loaded.info;

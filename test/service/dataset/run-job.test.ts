@@ -16,7 +16,8 @@ describe("a job in a thread", () => {
     const path = join(folder, "p.jsonl");
     await writeFile(path, Array.from({ length: 100_000 }, (_, n) => `{"text":"prompt ${n}"}\n`).join(""));
     const load = { path, format: undefined, isSkipping: false, ...readerOptions };
-    job = { kind: "file", load, realPath: path, root: folder, maxFileBytes: 1 << 30, maxRowBytes: 1000 };
+    const tokenizer = { name: "none", source: { kind: "none" }, root: undefined } as const;
+    job = { kind: "file", load, realPath: path, root: folder, folder, maxFileBytes: 1 << 30, maxRowBytes: 1000, tokenizer };
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 

@@ -8,7 +8,7 @@ import { containerKind } from "../../../services/dataset/core/containers/kind.ts
 import type { RowContainer } from "../../../services/dataset/core/containers/row-item.ts";
 import { formats } from "../../../services/dataset/core/formats/catalog.ts";
 import type { ContainerName } from "../../../services/dataset/core/formats/format.ts";
-import { loadingOf } from "../dataset/core/loading.ts";
+import { loadingOf, readerTools } from "../dataset/core/loading.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/datasets.md"), "utf8");
 /** Rows of a format: a block that says how it is written and the format's name. */
@@ -42,6 +42,7 @@ describe("the rows shown in docs/datasets.md", () => {
       load.enter({ file: `example.${container}`, isInFolder: false, container: container as ContainerName });
       reader?.push(Buffer.from(rows), (item) => load.take(item));
       reader?.end((item) => load.take(item));
+      if (load.isWaiting) load.countBy(readerTools.countTokens);
       const loaded = load.end();
       expect(loaded.format).to.equal(format);
       if (container === "jsonl") expect(loaded.usedRows).to.equal(rows.trimEnd().split("\n").length);

@@ -933,6 +933,35 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
    * @generated from field: assay.common.v1.TraceSynthesis synthesis = 18;
    */
   synthesis?: TraceSynthesis | undefined;
+
+  /**
+   * Texts of a request drawn from a random_pool, at most 10000. Another number than 1 of any kind that the pool has draws each kind by
+   * itself, from a single pool. Default: 1.
+   *
+   * @generated from field: optional uint32 text_batch_size = 25;
+   */
+  textBatchSize?: number | undefined;
+
+  /**
+   * Images, likewise. Default: 1.
+   *
+   * @generated from field: optional uint32 image_batch_size = 26;
+   */
+  imageBatchSize?: number | undefined;
+
+  /**
+   * Audio, likewise. Default: 1.
+   *
+   * @generated from field: optional uint32 audio_batch_size = 27;
+   */
+  audioBatchSize?: number | undefined;
+
+  /**
+   * Videos, likewise. Default: 1.
+   *
+   * @generated from field: optional uint32 video_batch_size = 28;
+   */
+  videoBatchSize?: number | undefined;
 };
 
 /**

@@ -47,6 +47,13 @@ export declare type PrepareDatasetRequest = Message<"assay.dataset.v1.PrepareDat
    * @generated from field: assay.common.v1.TokenizerSpec tokenizer = 5;
    */
   tokenizer?: TokenizerSpec | undefined;
+
+  /**
+   * Where the run's requests go, by `type` and `path`: batches and recordings hold requests to other paths, too.
+   *
+   * @generated from field: assay.common.v1.EndpointSpec endpoint = 6;
+   */
+  endpoint?: EndpointSpec | undefined;
 };
 
 /**

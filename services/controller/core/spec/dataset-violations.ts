@@ -1,4 +1,4 @@
-import type { Distribution, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { Distribution, FileDataset, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { isAbsolutePath } from "../../../common/absolute-path.ts";
 import type { Demand } from "./demand.ts";
 import { checkDistribution } from "./distribution-violations.ts";
@@ -26,10 +26,18 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
       demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
       checkLength(outputTokens, "dataset.file.output_tokens", demand);
       checkTrace(dataset.source.value, demand);
+      checkBatchSizes(dataset.source.value, demand);
       return;
     }
     default:
       return;
+  }
+}
+
+function checkBatchSizes(file: FileDataset, demand: Demand): void {
+  for (const kind of ["text", "image", "audio", "video"] as const) {
+    const size = file[`${kind}BatchSize`] ?? 1;
+    demand(size <= maxBatchSize, `dataset.file.${kind}_batch_size`, `must be at most ${maxBatchSize}, got ${size}`);
   }
 }
 
@@ -39,5 +47,6 @@ function checkLength(length: Distribution | undefined, at: string, demand: Deman
 
 /** What the dataset service reads. */
 const maxNameLength = 255;
+const maxBatchSize = 10_000;
 const maxTokens = 10_000_000;
 const maxEntries = 10_000_000n;

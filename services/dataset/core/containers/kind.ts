@@ -25,6 +25,7 @@ const endings: Readonly<Record<string, ContainerName>> = {
   jsonl: "jsonl",
   ndjson: "jsonl",
   json: "json",
+  har: "json",
   csv: "csv",
   tsv: "csv",
   parquet: "parquet",

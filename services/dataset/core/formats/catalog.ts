@@ -6,11 +6,19 @@ import { burstGptTraceFormat } from "./burst-gpt-trace.ts";
 import { columnFormat } from "./column.ts";
 import { dagJsonlFormat } from "./dag-jsonl.ts";
 import type { Format } from "./format.ts";
+import { harFormat } from "./har.ts";
+import { inputsJsonFormat } from "./inputs-json.ts";
 import { mooncakeTraceFormat } from "./mooncake-trace.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
+import { openaiBatchFormat } from "./openai-batch.ts";
+import { randomPoolFormat } from "./random-pool.ts";
+import { rawPayloadFormat } from "./raw-payload.ts";
+import { sagemakerFormat } from "./sagemaker-data-capture.ts";
+import { sharegptFormat } from "./sharegpt.ts";
 import { singleTurnFormat } from "./single-turn.ts";
 
 export const formats: readonly Format[] = [
+  randomPoolFormat,
   singleTurnFormat,
   dagJsonlFormat,
   multiTurnFormat,
@@ -19,6 +27,12 @@ export const formats: readonly Format[] = [
   burstGptTraceFormat,
   azureLlmTraceFormat,
   mooncakeTraceFormat,
+  sagemakerFormat,
+  inputsJsonFormat,
+  openaiBatchFormat,
+  rawPayloadFormat,
+  sharegptFormat,
+  harFormat,
 ];
 
 export function formatNamed(name: string): Format | undefined {

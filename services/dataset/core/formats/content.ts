@@ -19,21 +19,19 @@ export type Content = Pick<ChatMessage, "content" | "parts">;
 
 export interface ContentOptions {
   readonly readMedia: ReadMedia;
-  /** Of what the row does not name itself. */
-  readonly name?: string;
 }
 
 /** Reads the content of a turn. Never throws but as `readMedia` does. */
 export function readContent(
   fields: JsonObject,
-  { readMedia, name }: ContentOptions,
+  { readMedia }: ContentOptions,
 ): { readonly content: Content } | { readonly problem: RowProblem } {
   const parts: ContentPart[] = [];
   for (const modality of modalities) {
     const items = itemsOf(fields, modality);
     if ("problem" in items) return items;
     for (const item of items.items) {
-      const part = partOf({ name, ...item }, modality, readMedia);
+      const part = partOf(item, modality, readMedia);
       if (typeof part === "string") return { problem: { field: items.field, message: part } };
       parts.push(part);
     }
@@ -44,12 +42,12 @@ export function readContent(
       problem: { field: undefined, message: `its media have ${chars} characters as text, at most ${maxMediaChars} are sent` },
     };
   }
-  if (parts.length > 0) return { content: contentOf(parts) };
+  if (parts.length > 0) return { content: withParts(parts) };
   return { problem: { field: undefined, message: "expected a text that is not empty in the field text, or a medium" } };
 }
 
-/** One text without a name is all that most rows say. */
-function contentOf(parts: readonly ContentPart[]): Content {
+/** What a message has of its parts: of one text without a name the text alone. */
+export function withParts(parts: readonly ContentPart[]): Content {
   const texts = parts.filter(({ modality }) => modality === "text").map(({ content }) => content);
   const [only, second] = parts;
   const isPlain = only !== undefined && second === undefined && only.modality === "text" && only.name === undefined;

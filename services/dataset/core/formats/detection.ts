@@ -6,7 +6,6 @@ import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import { formatNamed, formats } from "./catalog.ts";
 import type { Format, RowSource } from "./format.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
-import { isGiven } from "./row.ts";
 
 /** The format of a row, or why the file is refused. */
 export type Detected =
@@ -19,13 +18,10 @@ export type Detected =
 
 /** By what AIPerf's own loaders look at, in its order. */
 const others: readonly (readonly [name: string, isIt: (row: JsonObject) => boolean])[] = [
-  ["sagemaker_data_capture", (row) => isGiven(row.captureData)],
-  ["inputs_json", (row) => Array.isArray(row.data)],
   ["weka_trace", (row) => Array.isArray(row.requests)],
-  ["raw_payload", (row) => Array.isArray(row.messages)],
 ];
 
-const otherNames: ReadonlySet<string> = new Set([...others.map(([name]) => name), "random_pool"]);
+const otherNames: ReadonlySet<string> = new Set(others.map(([name]) => name));
 
 /** Whether a name is that of a format which other versions read. */
 export function isOtherFormat(name: string): boolean {

@@ -19,6 +19,10 @@ export interface Format {
   readonly recognizes: (row: JsonObject, source: RowSource) => boolean;
   /** Its prompts are made of blocks that rows name, so that what they share can be changed. Absent: no. */
   readonly hasBlocks?: true;
+  /** It needs `ReaderTools.countTokens`. */
+  readonly countsTokens?: boolean;
+  /** The session of a row that is not read, where only rows of sessions that have begun are. Absent: its `session_id`. */
+  readonly sessionOf?: (row: JsonObject, source: RowSource) => string | undefined;
   /** For one load: what it keeps from row to row is its own. */
   readonly createReader: (options: ReaderOptions, tools: ReaderTools) => RowReader;
 }
@@ -44,7 +48,7 @@ export interface LateProblem {
 
 /** Where a row comes from. */
 export interface RowSource {
-  /** Name of its file, without folders. */
+  /** Name of its file; in a folder its path below that. */
   readonly file: string;
   /** The path that was given is a folder, and this is one of its files. */
   readonly isInFolder: boolean;
@@ -66,6 +70,12 @@ export interface ReaderOptions {
   readonly maxConversations: number;
   /** Tokens of a block of a trace; undefined: the format's own. */
   readonly blockTokens: number | undefined;
+  /** Of the run's requests: `/v1/chat/completions`. */
+  readonly endpointPath: string;
+  /** The run asks for an output length where a row names none. */
+  readonly namesOutputTokens: boolean;
+  /** Of random_pool; 1 of a kind unless a user said otherwise. */
+  readonly batchSizes: BatchSizes;
   /** Absent: the defaults of all. */
   readonly trace?: TraceOptions;
 }
@@ -90,7 +100,17 @@ export interface TraceOptions {
   readonly synthesis?: TraceSynthesis;
 }
 
+/** Items of a request that is drawn from a pool, of each kind. */
+export interface BatchSizes {
+  readonly text: number;
+  readonly image: number;
+  readonly audio: number;
+  readonly video: number;
+}
+
 /** What a reader may use of the world. */
 export interface ReaderTools {
   readonly readMedia: ReadMedia;
+  /** Only for formats that ask for it. */
+  readonly countTokens: (text: string) => number;
 }

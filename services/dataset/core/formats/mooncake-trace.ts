@@ -10,10 +10,9 @@
  *   whole: they are sent as they are, and all rows of such a session have the same one of the two.
  */
 import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
-import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import type { Format, ReaderOptions } from "./format.ts";
-import { isGiven, isName, type ReadRow, type Row, type RowTurn, shownValue } from "./row.ts";
+import { isGiven, isName, type ReadRow, type Row, type RowTurn } from "./row.ts";
 import {
   isWithin,
   maxDelayMs,
@@ -27,6 +26,7 @@ import {
   unknownFieldsOf,
   wrong,
 } from "./trace-fields.ts";
+import { readMessages } from "./whole-messages.ts";
 
 const inputs = ["input_length", "text_input", "messages", "payload"] as const;
 const known: ReadonlySet<string> = new Set([
@@ -129,7 +129,7 @@ function readInput(
       return { value: { messages: [{ role: "user", content: text }] } };
     }
     case "messages":
-      return readMessages(row);
+      return readWhole(row);
     case "payload": {
       const { payload } = row;
       if (!isJsonObject(payload) || Object.keys(payload).length === 0) {
@@ -149,41 +149,11 @@ function readLengths(row: JsonObject, blockTokens: number): Read<Input> {
   return "problem" in recipe ? recipe : { value: { recipe: recipe.value } };
 }
 
-function readMessages({ messages, tools }: JsonObject): Read<Input> {
-  if (!Array.isArray(messages) || messages.length === 0) {
-    return unexpected("messages", "a list of messages that is not empty", messages);
-  }
-  const read: ChatMessage[] = [];
-  for (const [index, message] of messages.entries()) {
-    const taken = messageOf(message);
-    if (taken === undefined) {
-      const expected = "expected an object with the role system, developer, user, assistant or tool";
-      return {
-        problem: { field: "messages", shownField: `messages[${index}]`, message: `${expected}, got ${shownValue(message)}` },
-      };
-    }
-    read.push(taken);
-  }
+function readWhole({ messages, tools }: JsonObject): Read<Input> {
+  const read = readMessages(messages, "messages");
+  if ("problem" in read) return read;
   if (isGiven(tools) && (!Array.isArray(tools) || tools.length === 0)) {
     return unexpected("tools", "a list of tools that is not empty", tools);
   }
-  return { value: { messages: read, isSelfContained: true, ...(isGiven(tools) ? { toolsJson: JSON.stringify(tools) } : {}) } };
-}
-
-/** A message as the API has it; what says more than a role and a text goes on the wire as it is. */
-function messageOf(message: unknown): ChatMessage | undefined {
-  if (!isJsonObject(message) || typeof message.role !== "string") return undefined;
-  const { role, content } = message;
-  const known = roles.find((name) => name === role);
-  if (known === undefined && role !== "developer") return undefined;
-  const isPlain = known !== undefined && typeof content === "string" && Object.keys(message).length === 2;
-  const text =
-    typeof content === "string" ? content : Array.isArray(content) ? content.map(textOfPart).filter(Boolean).join("\n") : "";
-  return { role: known ?? "system", content: text, ...(isPlain ? {} : { json: JSON.stringify(message) }) };
-}
-
-const roles = ["system", "user", "assistant", "tool"] as const;
-
-function textOfPart(part: unknown): string {
-  return isJsonObject(part) && typeof part.text === "string" ? part.text : "";
+  return { value: { ...read, isSelfContained: true, ...(isGiven(tools) ? { toolsJson: JSON.stringify(tools) } : {}) } };
 }

@@ -79,8 +79,11 @@ export interface RowProblem {
   readonly message: string;
 }
 
-/** `row` undefined: it was taken, and what comes of it is told later, by `RowReader.finish`. */
-export type ReadRow = { readonly row: Row | undefined } | { readonly problem: RowProblem };
+/**
+ * `row` undefined: it was taken, and what comes of it is told later, by `RowReader.finish`, or is nothing. `others`: what a document of
+ * several conversations says besides.
+ */
+export type ReadRow = { readonly row: Row | undefined; readonly others?: readonly Row[] } | { readonly problem: RowProblem };
 
 /** A row's value as an error names it, cut to what a line can hold. */
 export function shownValue(value: unknown): string {

@@ -3,10 +3,23 @@ import { expect } from "chai";
 import { csvRows } from "../../../../services/dataset/core/containers/csv-rows.ts";
 import { jsonLines } from "../../../../services/dataset/core/containers/json-lines.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
-import type { Format, ReaderOptions, ReaderTools, RowSource } from "../../../../services/dataset/core/formats/format.ts";
+import type {
+  Format,
+  ReaderOptions,
+  ReaderTools,
+  RowReader,
+  RowSource,
+} from "../../../../services/dataset/core/formats/format.ts";
 import type { ReadRow, Row } from "../../../../services/dataset/core/formats/row.ts";
 
-export const readerOptions: ReaderOptions = { seed: 1, maxConversations: Number.POSITIVE_INFINITY, blockTokens: undefined };
+export const readerOptions: ReaderOptions = {
+  seed: 1,
+  maxConversations: Number.POSITIVE_INFINITY,
+  blockTokens: undefined,
+  endpointPath: "/v1/chat/completions",
+  namesOutputTokens: false,
+  batchSizes: { text: 1, image: 1, audio: 1, video: 1 },
+};
 
 /** Files of the dataset's folder: what ends with .png is an image, and so on; `missing` is none. */
 export const readerTools: ReaderTools = {
@@ -14,6 +27,7 @@ export const readerTools: ReaderTools = {
     if (path.startsWith("missing")) return { problem: "there is no such file" };
     return { url: `data:${medium}/${path.slice(path.lastIndexOf(".") + 1)};base64,${path}` };
   },
+  countTokens: (text) => text.split(" ").length,
 };
 
 export const rowSource: RowSource = { file: "p.jsonl", isInFolder: false, container: "jsonl", index: 0 };
@@ -35,6 +49,7 @@ export function loadingOf(changes: Partial<FileLoadOptions> = {}): Loading {
     push: (piece) => lines.push(piece, (item) => load.take(item)),
     end() {
       lines.end((item) => load.take(item));
+      if (load.isWaiting) load.countBy(readerTools.countTokens);
       return load.end();
     },
   };
@@ -75,4 +90,9 @@ export function problemOf(format: Format, row: Record<string, unknown>, source?:
   if ("row" in read) expect.fail(`the row was taken: ${JSON.stringify(read.row)}`);
   const { field, shownField, message } = read.problem;
   return `${shownField === undefined ? field : `${field}/${shownField}`}: ${message}`;
+}
+
+/** What a reader tells once its rows are over. */
+export function finishedRows(finish: RowReader["finish"] | undefined): Row[] {
+  return [...(finish?.() ?? [])].map((row) => ("turns" in row ? row : expect.fail(JSON.stringify(row))));
 }

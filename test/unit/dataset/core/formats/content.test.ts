@@ -4,8 +4,8 @@ import { readerTools } from "../loading.ts";
 
 const { readMedia } = readerTools;
 
-function contentOf(fields: Record<string, unknown>, name?: string) {
-  const read = readContent(fields, { readMedia, ...(name === undefined ? {} : { name }) });
+function contentOf(fields: Record<string, unknown>) {
+  const read = readContent(fields, { readMedia });
   return "problem" in read ? expect.fail(read.problem.message) : read.content;
 }
 
@@ -43,13 +43,6 @@ describe("the content of a turn", () => {
       parts: [text("q", "query"), text("a", "passages"), text("b", "passages")],
     });
     expect(contentOf({ texts: [{ name: "query", contents: ["q"] }] }).parts).to.deep.equal([text("q", "query")]);
-  });
-
-  it("names what has no name of its own by its pool", () => {
-    expect(contentOf({ texts: ["a", { name: "own", contents: ["b"] }] }, "pool").parts).to.deep.equal([
-      text("a", "pool"),
-      text("b", "own"),
-    ]);
   });
 
   it("has texts, images, audio and video in this order, whatever the order of the fields", () => {
