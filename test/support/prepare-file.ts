@@ -16,12 +16,17 @@ export interface Prepared {
 }
 
 /** As the dataset service prepares a file for a run. */
-export function turnsOfFile(path: string, store: StoreOptions | undefined, trace: TraceOptions = {}): Promise<FileTurns> {
+export function turnsOfFile(
+  path: string,
+  store: StoreOptions | undefined,
+  trace: TraceOptions = {},
+  seed = 1,
+): Promise<FileTurns> {
   const load = {
     path,
     format: undefined,
     isSkipping: false,
-    seed: 1,
+    seed,
     maxConversations: Number.POSITIVE_INFINITY,
     blockTokens: undefined,
     endpointPath: "/v1/chat/completions",
@@ -36,8 +41,8 @@ export function turnsOfFile(path: string, store: StoreOptions | undefined, trace
   return loadFileTurns(job, store, { signal: new AbortController().signal, onRows: () => {} });
 }
 
-export async function prepareFile(path: string, store: StoreOptions | undefined, trace?: TraceOptions): Promise<Prepared> {
-  const { file, problem, close } = await turnsOfFile(path, store, trace);
+export async function prepareFile(...given: Parameters<typeof turnsOfFile>): Promise<Prepared> {
+  const { file, problem, close } = await turnsOfFile(...given);
   const hash = createHash("sha256");
   for (let row = 0; row < file.turns.size; row++) hash.update(rowAt(file.turns, row));
   close();

@@ -48,6 +48,8 @@ export interface LoadedFile extends LoadedTurns {
   readonly formatReason: string;
   /** How the files are written, in the order in which they were seen. */
   readonly containers: readonly ContainerName[];
+  /** What is kept depends on the seed: another one gives other turns. */
+  readonly isSeeded: boolean;
   /** Files that were read. */
   readonly files: number;
   /** What else is in the folder, for people. */
@@ -62,6 +64,7 @@ const maxFirstSkipped = 10;
 
 export class FileLoad {
   readonly #options: FileLoadOptions;
+  #isSeeded = false;
   readonly #tools: Pick<ReaderTools, "readMedia">;
   #count: ReaderTools["countTokens"] | undefined;
   readonly #waiting: RowItem[] = [];
@@ -163,6 +166,7 @@ export class FileLoad {
       ...this.#turns.loaded(),
       format: this.#format.name,
       usedRows: this.#used,
+      isSeeded: this.#isSeeded,
       skippedRows: this.#skipped,
       firstSkipped: this.#firstSkipped,
       unknownFields: this.#unknownFields,
@@ -211,13 +215,14 @@ export class FileLoad {
 
   /** Throws `invalid_argument` where the format's rows cannot be changed as somebody wants. */
   #readerOf(format: Format): RowReader {
-    const reader = format.createReader(this.#options, {
+    const options = this.#noticing();
+    const reader = format.createReader(options, {
       ...this.#tools,
       countTokens: (text) => this.#count?.(text) ?? 0,
     });
-    const { seed, trace: { synthesis } = {} } = this.#options;
+    const { trace: { synthesis } = {} } = options;
     if (synthesis === undefined) return reader;
-    if (format.hasBlocks) return synthesizedReader(reader, synthesis, seed);
+    if (format.hasBlocks) return synthesizedReader(reader, synthesis, options.seed);
     const names = formats.flatMap(({ name, hasBlocks }) => (hasBlocks ? [name] : [])).join(" or ");
     const description = `needs a trace whose rows have hash_ids (${names}), this is ${format.name}`;
     throw new AssayError("invalid_argument", `${this.#path}: ${description}`, {
@@ -245,6 +250,21 @@ export class FileLoad {
   #sessionOf(row: JsonObject): string | undefined {
     if (this.#format?.sessionOf !== undefined) return this.#format.sessionOf(row, { ...this.#source, index: this.#index });
     return isName(row.session_id) ? row.session_id : undefined;
+  }
+
+  /** The options, which tell that the seed has been asked for. */
+  #noticing(): ReaderOptions {
+    const { seed, ...others } = this.#options;
+    const notice = (): number => {
+      this.#isSeeded = true;
+      return seed;
+    };
+    return {
+      ...others,
+      get seed() {
+        return notice();
+      },
+    };
   }
 
   /** Undefined: kept. Otherwise why not. */

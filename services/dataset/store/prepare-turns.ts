@@ -21,6 +21,8 @@ export type PreparedTurns =
   /** They are in the store. */
   | { readonly kind: "stored"; readonly id: string };
 
+/** Seeds are from 0. */
+const anySeed = -1;
 /** Less is read sooner than it is looked up. */
 const leastBytes = 1 << 20;
 /** What is looked through before it is used; of larger ones each page is when it is read. */
@@ -43,8 +45,9 @@ export async function prepareTurns(
     return { kind: "memory", file: await load(undefined), problem: undefined };
   const store = new DatasetStore(options);
   const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
-  const id = `prepared-${keyOf(job, sha256)}`;
-  if (isWhole(store, id, job)) return { kind: "stored", id };
+  // Which of the two it is, only the reading tells.
+  const ids = { seeded: `prepared-${keyOf(job, sha256)}`, unseeded: `prepared-${keyOf(withoutSeed(job), sha256)}` };
+  for (const id of Object.values(ids)) if (isWhole(store, id, job)) return { kind: "stored", id };
   let created: NewDataset;
   try {
     created = store.create(options.temporary);
@@ -57,13 +60,18 @@ export async function prepareTurns(
     const file = await load(writer);
     if (!writer.finish(file))
       return { kind: "memory", file: { ...file, turns: { ...file.turns, arenas: writer.arenas } }, problem: writer.problem };
-    const { format, turns, conversations } = file;
+    const { format, turns, conversations, isSeeded } = file;
+    const id = isSeeded ? ids.seeded : ids.unseeded;
     isCommitted = true;
     created.commit(id, { description: job.load.path, format, conversations: conversations.size, turns: turns.size });
     return { kind: "stored", id };
   } finally {
     if (!isCommitted) created.discard();
   }
+}
+
+function withoutSeed(job: FileJob): FileJob {
+  return { ...job, load: { ...job.load, seed: anySeed } };
 }
 
 /** Everything that decides what is in the prepared file. */

@@ -47,6 +47,27 @@ describe("the store of prepared datasets", () => {
     });
   });
 
+  it("has one for all seeds where nothing is drawn, and one for each where something is", async () => {
+    for (const seed of [0, 1, 2]) expect(await prepareFile(path, options(), {}, seed)).to.deep.equal(expected);
+    expect(prepared()).to.have.lengthOf(1);
+    const row = (n: number) => ({ timestamp: n, input_length: 700, output_length: 5, hash_ids: [n, n + 1], session_id: `s${n}` });
+    await writeFile(path, Array.from({ length: 20_000 }, (_, n) => `${JSON.stringify(row(n))}\n`).join(""));
+    const synthesis = {
+      speedupRatio: 1,
+      prefixLenMultiplier: 1,
+      prefixRootMultiplier: 4,
+      promptLenMultiplier: 1,
+      outputLenMultiplier: 1,
+      maxInputTokens: 1e6,
+      maxOutputTokens: 1e6,
+    };
+    const digests = [];
+    for (const seed of [0, 1, 0]) digests.push((await prepareFile(path, options(), { synthesis }, seed)).digest);
+    expect(prepared()).to.have.lengthOf(3);
+    expect(new Set(digests).size).to.equal(2);
+    expect(digests[0]).to.equal(digests[2]);
+  });
+
   it("takes a file that says something else for another one, also where it looks the same", async () => {
     await prepareFile(path, options());
     const { atime, mtime } = statSync(path);

@@ -153,9 +153,10 @@ function compare(one: string, other: string): number {
 }
 
 /** A share of the sessions, at least one; which ones is a function of the seed and their order. */
-function sampled(sessions: readonly Session[], { seed, trace: { sessionShare = 1 } = {} }: ReaderOptions): readonly Session[] {
+function sampled(sessions: readonly Session[], options: ReaderOptions): readonly Session[] {
+  const { sessionShare = 1 } = options.trace ?? {};
   if (sessionShare >= 1) return sessions;
-  const random = randomStream(seed, "dataset", "trace", "sessions");
+  const random = randomStream(options.seed, "dataset", "trace", "sessions");
   const kept = sessions.filter(() => random.next() < sessionShare);
   return kept.length > 0 ? kept : sessions.slice(0, 1);
 }

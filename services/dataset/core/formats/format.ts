@@ -65,6 +65,7 @@ export type ContainerName = (typeof containerNames)[number];
 
 /** What a user said of the reading. */
 export interface ReaderOptions {
+  /** Read only where something is drawn: a file that is read without it is prepared once for all seeds. */
   readonly seed: number;
   /** Conversations to keep. */
   readonly maxConversations: number;
