@@ -15,7 +15,6 @@ import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSou
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
 import type { LoadedFile } from "./core/file-load.ts";
 import { formatNamed, formats } from "./core/formats/catalog.ts";
-import { isOtherFormat } from "./core/formats/detection.ts";
 import type { TraceOptions } from "./core/formats/format.ts";
 import type { PrefixStats } from "./core/prefix-survey.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
@@ -256,6 +255,8 @@ function traceOptionsOf(given: FileDataset): TraceOptions {
     omitsKvHints: given.omitsKvHints,
     forcesMinTokens: given.forcesMinTokens ?? true,
     sessionShare: given.sessionShare ?? 1,
+    usesThinkTimeOnly: given.usesThinkTimeOnly,
+    ...(given.maxContextTokens === undefined ? {} : { maxContextTokens: given.maxContextTokens }),
     ...(given.synthesis === undefined ? {} : { synthesis: synthesisOf(given.synthesis) }),
   };
 }
@@ -274,10 +275,8 @@ function synthesisOf(given: WireSynthesis): TraceSynthesis {
 
 function unknownFormat(name: string): AssayError {
   const names = formats.map((format) => format.name);
-  const isOther = isOtherFormat(name);
-  const what = isOther ? `${name} is not supported by this version` : `there is no format ${name}${didYouMean(name, names)}`;
-  const description = `${what}; there are ${names.join(", ")}`;
-  return new AssayError(isOther ? "unimplemented" : "invalid_argument", `dataset.file.format: ${description}`, {
+  const description = `there is no format ${name}${didYouMean(name, names)}; there are ${names.join(", ")}`;
+  return new AssayError("invalid_argument", `dataset.file.format: ${description}`, {
     violations: [{ field: "dataset.file.format", description }],
   });
 }

@@ -5,10 +5,9 @@ import { expect } from "chai";
 import { type RecordedRequest, startRecordingServer } from "../support/recording-server.ts";
 import { endsWithinMs, useStages } from "../support/suite.ts";
 
+const page = readFileSync(join(import.meta.dirname, "../../docs/datasets.md"), "utf8");
 /** The example of the documentation. */
-const rows = readFileSync(join(import.meta.dirname, "../../docs/datasets.md"), "utf8").match(
-  /```jsonl dag_jsonl\n(.*?)```/s,
-)?.[1];
+const rows = page.match(/```jsonl dag_jsonl\n(.*?)```/s)?.[1];
 
 /** A record as the export has it. */
 interface Line {
@@ -76,6 +75,42 @@ describe("sessions that begin others", function () {
         { depth: 0, count: 12, below: 0 },
         { depth: 1, count: 18, below: 18 },
       ]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("are replayed as they were recorded, each with its own prompt, blocks the same", async (stage) => {
+    const server = await startRecordingServer(["be", "cause"]);
+    try {
+      const trace = page.match(/```jsonl weka_trace\n(.*?)```/s)?.[1] ?? expect.fail("there is no example");
+      writeFileSync(join(stage.folder, "s1.json"), trace);
+      const command = stage.start([
+        ...["run", "-m", "mock", "-u", server.url, "--streaming", "--concurrency", "1", "--workers-max", "1", "--no-probe"],
+        ...[
+          "--input-file",
+          "s1.json",
+          "--num-sessions",
+          "1",
+          "--ignore-trace-delays",
+          "--no-gpu-telemetry",
+          "--artifact-dir",
+          "out",
+          "--json",
+        ],
+      ]);
+      const { code, stdout, stderr } = await command.exit();
+      expect(code, stderr).to.equal(0);
+      expect(JSON.parse(stdout).phases[0].identity).to.include({ drawn: 3, succeeded: 3 });
+      const [first, agent, second] = server.requests as [RecordedRequest, RecordedRequest, RecordedRequest];
+      expect([first, agent, second].map(({ body }) => body.max_completion_tokens)).to.deep.equal([20, 9, 30]);
+      expect(agent.receivedMs).to.be.at.least(first.answeredMs);
+      expect(second.receivedMs).to.be.at.least(agent.answeredMs);
+      const [one, other, two] = [first, agent, second].map(wordsOf) as [string, string, string];
+      // Two blocks are the same, and then each goes on with its own.
+      const shared = [...one].findIndex((character, at) => character !== two[at]);
+      expect(shared).to.be.greaterThan(0.9 * one.length);
+      expect(other.slice(0, 20)).not.to.equal(one.slice(0, 20));
     } finally {
       await server.close();
     }

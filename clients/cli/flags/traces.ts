@@ -9,7 +9,7 @@ export const tracesFlags = {
     value: "TOKENS",
     paths: ["dataset.file.block_tokens"],
     group: "Traces",
-    doc: "tokens of a block of hash_ids (default 512 in mooncake_trace, 16 in bailian_trace)",
+    doc: "tokens of a block of hash_ids (default 512 in mooncake_trace, 16 in bailian_trace, what each says in weka_trace)",
   },
   ignoreTraceDelays: {
     flag: "--ignore-trace-delays",
@@ -61,6 +61,21 @@ export const tracesFlags = {
     paths: ["dataset.file.session_share"],
     group: "Traces",
     doc: "baseten_trace: share of the sessions that is kept, drawn (default 1)",
+  },
+  useThinkTimeOnly: {
+    flag: "--use-think-time-only",
+    kind: { is: "switch" },
+    paths: ["dataset.file.uses_think_time_only"],
+    group: "Traces",
+    doc: "weka_trace: pause for the recorded think times alone, where there are any; not with --ignore-trace-delays",
+  },
+  maxContextLength: {
+    flag: "--max-context-length",
+    kind: { is: "integer", min: 1, max: tokens.max },
+    value: "TOKENS",
+    paths: ["dataset.file.max_context_tokens"],
+    group: "Traces",
+    doc: "weka_trace: leave out sessions with a longer prompt and answer together (default: none)",
   },
   synthesisSpeedupRatio: {
     flag: "--synthesis-speedup-ratio",

@@ -280,7 +280,7 @@ describe("the dataset service and files", () => {
     ["a file below a file", "not_found", /there is no such file/, async () => join(await write("p", "x"), "q")],
     ["a folder without files", "invalid_argument", /holds no file that ends with .jsonl.*: it is empty/, async () => folder],
     ["an empty file", "invalid_argument", /the file holds no rows/, () => write("empty", "")],
-    ["a file of another format", "invalid_argument", /looks like weka_trace/, () => write("m", lines({ requests: [] }))],
+    ["a file of no format", "invalid_argument", /no format that is known/, () => write("m", lines({ prompts: [] }))],
     [
       "a file that is too large",
       "resource_exhausted",

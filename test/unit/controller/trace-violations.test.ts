@@ -39,4 +39,12 @@ describe("what a spec says of a trace", () => {
       "dataset.file.synthesis.max_output_tokens: must be from 1 to 10000000, got 10000001",
     ]);
   });
+
+  it("refuses think times without times, and a context of nothing", () => {
+    expect(problemsOf({ usesThinkTimeOnly: true, maxContextTokens: 1 })).to.deep.equal([]);
+    expect(problemsOf({ usesThinkTimeOnly: true, ignoresTraceDelays: true, maxContextTokens: 0 })).to.deep.equal([
+      "dataset.file.uses_think_time_only: not together with ignores_trace_delays",
+      "dataset.file.max_context_tokens: must be at least 1, got 0",
+    ]);
+  });
 });

@@ -871,7 +871,8 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
   name: string;
 
   /**
-   * Tokens of a block of a trace, at least 1. Default: the format's own, 512 in mooncake_trace, 16 in bailian_trace.
+   * Tokens of a block of a trace, at least 1. Default: the format's own, 512 in mooncake_trace, 16 in bailian_trace, what each
+   * row says in weka_trace.
    *
    * @generated from field: optional uint32 block_tokens = 10;
    */
@@ -962,6 +963,21 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
    * @generated from field: optional uint32 video_batch_size = 28;
    */
   videoBatchSize?: number | undefined;
+
+  /**
+   * Of weka_trace: pauses are the recorded think times alone, where there are any; otherwise all that was between an answer and the
+   * request after it. Not together with `ignores_trace_delays`.
+   *
+   * @generated from field: bool uses_think_time_only = 30;
+   */
+  usesThinkTimeOnly: boolean;
+
+  /**
+   * Of weka_trace: sessions with a longer prompt and answer together are left out, in tokens, at least 1. Unset: none is.
+   *
+   * @generated from field: optional uint32 max_context_tokens = 31;
+   */
+  maxContextTokens?: number | undefined;
 };
 
 /**

@@ -132,6 +132,8 @@ const supportedFields: readonly string[] = [
   "dataset.file.omits_kv_hints",
   "dataset.file.forces_min_tokens",
   "dataset.file.session_share",
+  "dataset.file.uses_think_time_only",
+  "dataset.file.max_context_tokens",
   "dataset.file.synthesis.speedup_ratio",
   "dataset.file.synthesis.prefix_len_multiplier",
   "dataset.file.synthesis.prefix_root_multiplier",

@@ -16,6 +16,9 @@ export function checkTrace(file: FileDataset, demand: Demand): void {
   demand(isFromZero(turnDelayCapSec), `${at}.turn_delay_cap_sec`, `must be at least 0, got ${turnDelayCapSec}`);
   demand(sessionShare > 0 && sessionShare <= 1, `${at}.session_share`, `must be above 0 and at most 1, got ${sessionShare}`);
   demand(isOpenLoop || !isOpenLoopStrict, `${at}.is_open_loop_strict`, "needs an open loop");
+  const { usesThinkTimeOnly, ignoresTraceDelays, maxContextTokens = 1 } = file;
+  demand(!(usesThinkTimeOnly && ignoresTraceDelays), `${at}.uses_think_time_only`, "not together with ignores_trace_delays");
+  demand(maxContextTokens >= 1, `${at}.max_context_tokens`, `must be at least 1, got ${maxContextTokens}`);
   if (synthesis !== undefined) checkSynthesis(synthesis, demand);
 }
 

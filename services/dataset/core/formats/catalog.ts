@@ -16,6 +16,7 @@ import { rawPayloadFormat } from "./raw-payload.ts";
 import { sagemakerFormat } from "./sagemaker-data-capture.ts";
 import { sharegptFormat } from "./sharegpt.ts";
 import { singleTurnFormat } from "./single-turn.ts";
+import { wekaTraceFormat } from "./weka-trace.ts";
 
 export const formats: readonly Format[] = [
   randomPoolFormat,
@@ -33,6 +34,7 @@ export const formats: readonly Format[] = [
   rawPayloadFormat,
   sharegptFormat,
   harFormat,
+  wekaTraceFormat,
 ];
 
 export function formatNamed(name: string): Format | undefined {

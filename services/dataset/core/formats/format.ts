@@ -93,6 +93,10 @@ export interface TraceOptions {
   readonly forcesMinTokens?: boolean;
   /** Share of the sessions that is kept, above 0. Default: 1. */
   readonly sessionShare?: number;
+  /** Pauses are the recorded think times alone, where there are any. */
+  readonly usesThinkTimeOnly?: boolean;
+  /** Sessions with a longer prompt and answer together, in tokens, are left out. Default: none is. */
+  readonly maxContextTokens?: number;
   /** Moments and pauses are left out. */
   readonly ignoresDelays?: boolean;
   /** Longest pause before a turn, ms; longer ones are cut to it. Default: as they are. */

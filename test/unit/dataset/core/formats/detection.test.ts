@@ -38,50 +38,7 @@ describe("the format of a file", () => {
     it(`is dag_jsonl for ${JSON.stringify(row)}`, () => expect(detected(row)).to.equal("dag_jsonl"));
   }
 
-  const others: readonly (readonly [name: string, row: Record<string, unknown>])[] = [
-    ["weka_trace", { requests: [{ type: "n" }] }],
-  ];
-  for (const [name, row] of others) {
-    it(`is known as ${name}, which is refused by that name: ${JSON.stringify(row)}`, () => {
-      expect(detected(row)).to.contain(
-        `this looks like ${name}, which is not supported by this version; it reads random_pool, single_turn, `,
-      );
-    });
-  }
-
-  const known: readonly (readonly [name: string, row: Record<string, unknown>])[] = [
-    ["mooncake_trace", { timestamp: 0, input_length: 655, output_length: 52, hash_ids: [0] }],
-    ["mooncake_trace", { text_input: "a" }],
-    ["mooncake_trace", { payload: { prompt: "a" } }],
-    ["mooncake_trace", { messages: [{ role: "user", content: "a" }], output_length: 4 }],
-    ["bailian_trace", { chat_id: 159, parent_chat_id: -1, timestamp: 61.1, input_length: 521 }],
-    ["burst_gpt_trace", { Timestamp: "5", Model: "GPT-4", "Request tokens": "472", "Response tokens": "18" }],
-    ["azure_llm_trace", { TIMESTAMP: "2023-11-16 18:15:46.6805900", ContextTokens: "374", GeneratedTokens: "44" }],
-    ["baseten_trace", { timestamp_start_unix_ms: 1, prompt: "a", input_tokens: 1, output_tokens: 2 }],
-    ["random_pool", { type: "random_pool", text: "a" }],
-    ["raw_payload", { model: "m", messages: [{ role: "user", content: "a" }] }],
-    ["inputs_json", { data: [{ session_id: "s", payloads: [] }] }],
-    ["sagemaker_data_capture", { captureData: {}, eventMetadata: {} }],
-    ["openai_batch", { custom_id: "a", method: "POST", url: "/v1/chat/completions", body: { messages: [] } }],
-    ["sharegpt", { id: "a", conversations: [{ from: "human", value: "hi" }] }],
-    ["har", { log: { entries: [] } }],
-  ];
-  for (const [name, row] of known) it(`is ${name} for ${JSON.stringify(row)}`, () => expect(detected(row)).to.equal(name));
-
-  it("is random_pool in a folder of texts without sessions and times, as in AIPerf", () => {
-    const inFolder = (row: Record<string, unknown>) => {
-      const found = detectFormat(row, { ...rowSource, isInFolder: true });
-      return "format" in found && found.format.name;
-    };
-    expect(inFolder({ text: "a", images: [] })).to.equal("random_pool");
-    expect(inFolder({ text: "a", session_id: "s" })).to.equal("single_turn");
-    expect(inFolder({ turns: [{ text: "a" }] })).to.equal("multi_turn");
-    expect(inFolder({ messages: [] })).to.equal("raw_payload");
-  });
-
-  it("is no body where messages are those of an agent's trajectory", () => {
-    expect(detected({ conversation_id: "c", messages: [] })).to.contain("no format that is known");
-  });
+  it("is weka_trace where a row has requests", () => expect(detected({ requests: [{ type: "n" }] })).to.equal("weka_trace"));
 
   it("is not guessed: the fields of an unknown row are told", () => {
     expect(detected({ prompt: "a", id: 1 })).to.contain(
