@@ -1,0 +1,102 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { DatasetInfoSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { DatasetService } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { silentLogger } from "../../../services/common/logger.ts";
+import { createClient } from "../../../services/common/rpc/client.ts";
+import { createRpcServer } from "../../../services/common/rpc/server.ts";
+import { bodyOptionsOf } from "../../../services/common/turn-body.ts";
+import { protocolVersion } from "../../../services/common/version.ts";
+import { turnsOf } from "../../../services/dataset/core/conversation-index.ts";
+import { fileDataset } from "../../../services/dataset/core/file-dataset.ts";
+import { FileLoad, type LoadedFile } from "../../../services/dataset/core/file-load.ts";
+import { ByteBudget } from "../../../services/dataset/reading/byte-budget.ts";
+import { MediaFiles } from "../../../services/dataset/reading/media-files.ts";
+import { readRows } from "../../../services/dataset/reading/read-rows.ts";
+import { createDatasetService } from "../../../services/dataset/service.ts";
+import { writeInputs } from "../../../services/records-manager/exports/inputs-file.ts";
+import { readerOptions } from "../../unit/dataset/core/loading.ts";
+import { Harness } from "../rpc/harness.ts";
+
+const root = join(import.meta.dirname, "../../fixtures/aiperf-inputs");
+const spec = create(RunSpecSchema, { models: ["test-model"], endpoint: { type: "chat" } });
+
+interface Expected {
+  readonly payloads: readonly unknown[];
+  readonly timestamps: readonly (number | null)[];
+}
+
+describe("inputs.json and AIPerf's of the same file", () => {
+  const harness = new Harness();
+  afterEach(() => harness.close());
+
+  async function load(file: string, changes: object): Promise<LoadedFile> {
+    const path = join(root, file);
+    const media = new MediaFiles({ folder: root, root, budget: new ByteBudget(path, 1 << 20) });
+    const options = { ...readerOptions, ...changes, path, format: undefined, isSkipping: false };
+    const loading = new FileLoad(options, { readMedia: (name, medium) => media.read(name, medium) });
+    const limits = { maxFileBytes: 1 << 20, maxRowBytes: 1 << 20, wantsAll: true };
+    const tokenCounter = async () => (text: string) => text.split(/\s+/).filter((word) => word !== "").length;
+    await readRows(loading, { path, realPath: path, root, ...limits, onRows: () => {}, tokenCounter });
+    return loading.end();
+  }
+
+  /** The sessions of the `inputs.json` of a run that draws every conversation. */
+  async function inputsOf(file: LoadedFile): Promise<{ readonly payloads: unknown[] }[]> {
+    const dataset = fileDataset(file, { seed: 1, outputTokens: undefined });
+    const implementation = createDatasetService({
+      find: () => ({ info: create(DatasetInfoSchema), dataset }),
+      prepare: () => expect.fail("nobody prepares here"),
+      remove: () => {},
+    });
+    const server = createRpcServer({ services: [implementation], listen: {}, auth: { insecure: true }, log: silentLogger });
+    harness.onClose(() => server.stop(0));
+    const client = createClient(DatasetService, { address: (await server.start()).address });
+    harness.onClose(() => client.close());
+    const folder = mkdtempSync(join(tmpdir(), "assay-inputs-"));
+    harness.onClose(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "inputs.json");
+    await writeInputs({
+      path,
+      conversations: Array.from({ length: dataset.size }, (_, conversation) => conversation),
+      turnsOf: (conversation) => turnsOf(file.conversations, conversation),
+      bodies: bodyOptionsOf(spec),
+      dial: async () => {
+        const stream = client.fetchTurns();
+        stream.send({ message: { case: "hello", value: { protocolVersion, runId: "r", datasetId: "d", workerId: "w" } } });
+        return stream;
+      },
+      maxBytes: 1 << 24,
+      silenceMs: 5000,
+    });
+    return JSON.parse(readFileSync(path, "utf8")).data;
+  }
+
+  const files: readonly (readonly [expected: string, file: string, format: string, changes?: object])[] = [
+    ["single_turn", "single_turn.jsonl", "single_turn"],
+    ["multi_turn", "multi_turn.jsonl", "multi_turn"],
+    ["random_pool", "random_pool", "random_pool", { maxConversations: 3 }],
+    ["raw_payload", "raw_payload.jsonl", "raw_payload"],
+    ["raw_payload_folder", "raw_payload", "raw_payload"],
+    ["inputs_json", "inputs.json", "inputs_json"],
+    ["sagemaker", "sagemaker", "sagemaker_data_capture"],
+    ["sharegpt", "sharegpt.json", "sharegpt"],
+  ];
+  for (const [name, file, format, changes = {}] of files) {
+    it(`are the same, payload by payload: ${name}`, async () => {
+      const expected: Expected[] = JSON.parse(readFileSync(join(root, "expected", `${name}.json`), "utf8"));
+      const loaded = await load(file, changes);
+      expect(loaded.format).to.equal(format);
+      const sessions = await inputsOf(loaded);
+      // As texts, so that the order of the fields counts, too.
+      const lines = (payloads: readonly unknown[]) => payloads.map((payload) => JSON.stringify(payload));
+      expect(sessions.map(({ payloads }) => lines(payloads))).to.deep.equal(expected.map(({ payloads }) => lines(payloads)));
+      const moments = [...(loaded.timestampsMs ?? [])];
+      expect(moments).to.deep.equal(moments.length === 0 ? [] : expected.flatMap(({ timestamps }) => timestamps));
+    });
+  }
+});
