@@ -42,6 +42,8 @@ export interface FetchOutcome {
   /** Answers that were not the turn asked for, byte by byte. */
   readonly wrong: number;
   readonly checked: number;
+  /** From the first question to the last answer. */
+  readonly sec: number;
 }
 
 const blockTurns = 256;
@@ -49,10 +51,44 @@ const blockTurns = 256;
 /** Fetches over several connections at once. Rejects where a stream breaks. */
 export async function fetchAndCheck(what: Fetching): Promise<FetchOutcome> {
   const expected = digestsOf(what);
-  const channels = Array.from({ length: what.streams }, () => createChannel({ address: what.address }));
+  const outcome = { wrong: 0, checked: 0 };
+  const { address, datasetId, rows, turns, streams } = what;
+  const startMs = performance.now();
+  await overStreams({ address, streams }, (channel, number) => {
+    const random = randomStream(1, "fetch", number);
+    let left = Math.floor(turns / streams);
+    const next = (): number | undefined => (left-- > 0 ? random.below(rows) : undefined);
+    return fetchOver(channel, { datasetId, next }, (fetched, conversation) => {
+      outcome.checked++;
+      if (!isRight(fetched, conversation, expected)) outcome.wrong++;
+    });
+  });
+  return { ...outcome, sec: (performance.now() - startMs) / 1000 };
+}
+
+/** Fetches every conversation's first turn, each stream its share, and counts those that there are. */
+export async function fetchTurns({ address, datasetId, rows, streams }: Omit<Fetching, "chars" | "turns">): Promise<number> {
+  let got = 0;
+  await overStreams({ address, streams }, (channel, number) => {
+    let conversation = number - streams;
+    const next = (): number | undefined => {
+      conversation += streams;
+      return conversation < rows ? conversation : undefined;
+    };
+    return fetchOver(channel, { datasetId, next }, ({ turn }) => {
+      if (turn !== undefined) got++;
+    });
+  });
+  return got;
+}
+
+async function overStreams(
+  { address, streams }: Pick<Fetching, "address" | "streams">,
+  fetch: (channel: Channel, number: number) => Promise<void>,
+): Promise<void> {
+  const channels = Array.from({ length: streams }, () => createChannel({ address }));
   try {
-    const outcomes = await Promise.all(channels.map((channel, stream) => fetchOver(channel, stream, what, expected)));
-    return outcomes.reduce((all, one) => ({ wrong: all.wrong + one.wrong, checked: all.checked + one.checked }));
+    await Promise.all(channels.map(fetch));
   } finally {
     for (const channel of channels) channel.close();
   }
@@ -66,38 +102,37 @@ function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("base64");
 }
 
-async function fetchOver(
+interface Questions {
+  readonly datasetId: string;
+  /** The next conversation to ask for; undefined: there is none. */
+  next(): number | undefined;
+}
+
+/** Asks in blocks, two of which are on their way, and tells what comes in the order asked. */
+function fetchOver(
   channel: Channel,
-  number: number,
-  { datasetId, rows, turns, streams }: Fetching,
-  expected: readonly string[],
-): Promise<FetchOutcome> {
-  const random = randomStream(1, "fetch", number);
-  const total = Math.floor(turns / streams);
+  { datasetId, next }: Questions,
+  onTurn: (fetched: FetchedTurn, conversation: number) => void,
+): Promise<void> {
   const stream = createClient(DatasetService, channel).fetchTurns();
-  const { promise, resolve, reject } = Promise.withResolvers<FetchOutcome>();
-  const outcome = { wrong: 0, checked: 0 };
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   let asked: number[] = [];
-  let wanted = 0;
   const ask = (): void => {
-    const block = Array.from({ length: Math.min(blockTurns, total - wanted) }, () => random.below(rows));
-    wanted += block.length;
+    const block: number[] = [];
+    for (let each = next(); each !== undefined; each = block.length < blockTurns ? next() : undefined) block.push(each);
     asked.push(...block);
     if (block.length === 0) return;
     const refs = block.map((conversation) => ({ conversation: BigInt(conversation), turn: 0 }));
     stream.send({ message: { case: "turns", value: { refs } } });
   };
-  stream.onMessage((message) => {
-    message.turns.forEach((fetched, index) => {
-      if (!isRight(fetched, asked[index] ?? -1, expected)) outcome.wrong++;
-    });
-    asked = asked.slice(message.turns.length);
-    outcome.checked += message.turns.length;
+  stream.onMessage(({ turns }) => {
+    for (const [index, fetched] of turns.entries()) onTurn(fetched, asked[index] ?? -1);
+    asked = asked.slice(turns.length);
     if (asked.length < blockTurns) ask();
-    if (outcome.checked >= total) stream.end();
+    if (asked.length === 0) stream.end();
   });
-  stream.onClose((error) => (error === undefined ? resolve(outcome) : reject(error)));
-  stream.send({ message: { case: "hello", value: { protocolVersion: 1, datasetId, workerId: `w${number}`, runId: "r" } } });
+  stream.onClose((error) => (error === undefined ? resolve() : reject(error)));
+  stream.send({ message: { case: "hello", value: { protocolVersion: 1, datasetId, workerId: "w", runId: "r" } } });
   ask();
   ask();
   return promise;

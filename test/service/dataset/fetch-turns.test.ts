@@ -38,6 +38,6 @@ describe("turns fetched by many at once", () => {
       datasetId = message.dataset?.datasetId ?? "";
     }
     const outcome = await fetchAndCheck({ address, datasetId, ...prompts, turns: 200_000, streams: 4 });
-    expect(outcome).to.deep.equal({ wrong: 0, checked: 200_000 });
+    expect(outcome).to.deep.include({ wrong: 0, checked: 200_000 });
   }).timeout(120_000);
 });
