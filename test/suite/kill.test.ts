@@ -28,7 +28,8 @@ describe("a run whose process is killed", function () {
     // What is lost may have been sent, and is never drawn again.
     expect(file.rows + (phase?.missing_lost ?? 0) + (phase?.missing_record ?? 0)).to.equal(300);
     expect(file.verdict).to.be.oneOf(["suspect", "invalid"]);
-    expect(mock.stats().maxOpenStreams).to.be.at.most(8);
+    // The dead worker's four connections were closed by then, but the server may see that after the requests that take their places.
+    expect(mock.stats().maxOpenStreams).to.be.at.most(8 + 4);
     expectReconciled(file, mock.stats());
   });
 
