@@ -8,7 +8,7 @@ import { tracesFlags } from "./flags/traces.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
 import { urlsOf } from "./run-target.ts";
-import { besideSchedule, besideUsers, hasUsers } from "./session-loads.ts";
+import { besideSchedule, besideUsers, hasUsers, preferredSchedule } from "./session-loads.ts";
 import { publicPath } from "./spec/dataset-paths.ts";
 
 /** Options of `assay run`, and where each was given. */
@@ -20,6 +20,18 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["logFile", "controller"],
   ["endpointModule", "controller"],
   ["inputFile", "publicDataset"],
+  ["inputFile", "replay"],
+  ["publicDataset", "replay"],
+  ["replay", "isl"],
+  ["replay", "osl"],
+  ["replay", "islDistribution"],
+  ["replay", "oslDistribution"],
+  ["replay", "lengthMix"],
+  ["replay", "entries"],
+  ["replay", "turnsMean"],
+  ["replay", "prefixCount"],
+  ["replay", "sharedSystemTokens"],
+  ["replay", "userContextTokens"],
   ["publicDataset", "isl"],
   ["inputFile", "isl"],
   ["inputFile", "lengthMix"],
@@ -107,9 +119,11 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("scheduleAutoOffset", "fixedSchedule");
     needs("scheduleStartOffsetMs", "fixedSchedule");
     needs("scheduleEndOffsetMs", "fixedSchedule");
-    needs("replaySpeedup", "inputFile");
-    needs("idleGapCapSec", "inputFile");
-    if (given.options.fixedSchedule) needs("fixedSchedule", "inputFile");
+    if (!has("replay")) {
+      needs("replaySpeedup", "inputFile");
+      needs("idleGapCapSec", "inputFile");
+      if (given.options.fixedSchedule) needs("fixedSchedule", "inputFile");
+    }
     needs("userCentricRate", "numUsers");
     needs("numUsers", "userCentricRate");
     needs("concurrencyRampSec", "concurrency");
@@ -181,10 +195,12 @@ export function shown(name: keyof RunOptions, { options, origins }: GivenRun): s
 export function withMock(options: RunOptions, url: string, file: JsonObject = {}): RunOptions {
   const hasPhases = file.phases !== undefined;
   const { fixedSchedule, requestCount, sessionCount, durationSec } = options;
-  const hasTimes = fixedSchedule === true || hasUsers(options);
+  const isReplay = options.replay !== undefined;
+  const isTimed = fixedSchedule === true || (isReplay && preferredSchedule(options, isRated(options)) !== undefined);
+  const hasTimes = isTimed || hasUsers(options);
   const hasLoad = hasPhases || options.concurrency !== undefined || isRated(options) || hasTimes;
   const hasEnd = requestCount !== undefined || sessionCount !== undefined || durationSec !== undefined;
-  const hasStop = hasPhases || fixedSchedule === true || hasEnd;
+  const hasStop = hasPhases || isTimed || hasEnd;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
   const target = isObject(file.target) ? file.target : undefined;
@@ -194,8 +210,10 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
     ...(isAwaited ? {} : { noProbe: true }),
     ...(file.models === undefined ? { models: ["mock-model"] } : {}),
     ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
-    ...(dataset === undefined && options.inputFile === undefined && options.publicDataset === undefined ? { isl: 128 } : {}),
-    ...(dataset === undefined ? { osl: 32 } : {}),
+    ...(dataset === undefined && options.inputFile === undefined && options.publicDataset === undefined && !isReplay
+      ? { isl: 128 }
+      : {}),
+    ...(dataset === undefined && !isReplay ? { osl: 32 } : {}),
     ...(hasLoad ? {} : { concurrency: 8 }),
     ...(hasStop ? {} : { requestCount: 100 }),
     ...options,
@@ -264,7 +282,8 @@ const syntheticOptions = [
 
 /** The source that options ask for, or say something of; undefined: they leave it as it is. */
 function sourceOf(options: RunOptions, dataset?: JsonValue) {
-  const { inputFile, publicDataset, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
+  const { inputFile, publicDataset, replay, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
+  if (replay !== undefined) return "replay";
   if (inputFile !== undefined || publicDataset !== undefined) return "file";
   if (syntheticOptions.some((name) => options[name] !== undefined)) return "synthetic";
   const isOfFile = isObject(dataset) && dataset.file !== undefined;

@@ -40,9 +40,12 @@ function ceilingOf({ concurrency, concurrencyUnit }: RunOptions): JsonObject {
  * something else is asked for.
  */
 export function preferredSchedule(options: RunOptions, isRated: boolean): JsonObject | undefined {
-  const { inputFile, fixedSchedule, sampling, mock } = options;
-  const isOpen = inputFile !== undefined && fixedSchedule === undefined && sampling === undefined;
-  return isOpen && !isRated && !hasUsers(options) && !mock ? { ...scheduleOf(options), auto_offset: true } : undefined;
+  const { inputFile, replay, fixedSchedule, sampling, mock } = options;
+  const isOpen = (inputFile !== undefined || replay !== undefined) && fixedSchedule === undefined && sampling === undefined;
+  // The built-in server comes with a load of its own, but not beside a run that has one.
+  return isOpen && !isRated && !hasUsers(options) && (!mock || replay !== undefined)
+    ? { ...scheduleOf(options), auto_offset: true }
+    : undefined;
 }
 
 /** Options that a fixed schedule has no place for. */

@@ -21,7 +21,7 @@ const deleteTimeoutMs = 5_000;
 
 /** Whether a spec names anything that only looking tells of. All else is prepared when the run is configured, without a round trip. */
 export function isPreparedAhead({ dataset, tokenizer }: RunSpec): boolean {
-  if (dataset?.source.case === "file") return true;
+  if (dataset?.source.case === "file" || dataset?.source.case === "replay") return true;
   const source = tokenizerSource(tokenizer?.name ?? "", tokenizer?.revision);
   return source !== undefined && source.kind !== "none" && !isCorpusEncoding(source);
 }

@@ -102,6 +102,7 @@ export class Runs {
     if (floor !== undefined) compiled.spec.hostFloor = floor;
     const runId = wishedId === "" ? newRunId() : wishedId;
     this.checkPlace(runId);
+    this.findReplayed(compiled.spec);
     const isAhead = isPreparedAhead(compiled.spec);
     this.preparing.add(runId);
     try {
@@ -267,6 +268,20 @@ export class Runs {
     const isKnown = info !== undefined && hosts.length > 0;
     const limits = isKnown ? loadLimits(made.spec, hosts, workersFor(made.spec, hosts), info).warnings : [];
     return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...made.warnings, ...limits] };
+  }
+
+  /** Says where the run is that a spec replays, if the catalog knows it. Throws `not_found` where it does not. */
+  private findReplayed({ dataset }: RunSpec): void {
+    if (dataset?.source.case !== "replay" || dataset.source.value.path !== "") return;
+    const { runId } = dataset.source.value;
+    const folder = this.catalog.get(runId)?.folder;
+    if (folder === undefined) {
+      const description = `there is no run ${runId} in the catalog: name it by its folder`;
+      throw new AssayError("not_found", `dataset.replay.run_id: ${description}`, {
+        violations: [{ field: "dataset.replay.run_id", description }],
+      });
+    }
+    dataset.source.value.path = folder;
   }
 
   private workerHosts(): WorkerHost[] {

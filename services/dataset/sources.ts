@@ -1,11 +1,14 @@
 /** From what a spec says of a dataset to the dataset. What takes long is done in a thread. */
 import { basename } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  DatasetSpec,
-  FileDataset,
-  SyntheticDataset,
-  TraceSynthesis as WireSynthesis,
+import {
+  type DatasetSpec,
+  DatasetSpecSchema,
+  type FileDataset,
+  FileDatasetSchema,
+  type ReplayDataset,
+  type SyntheticDataset,
+  type TraceSynthesis as WireSynthesis,
 } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { asFileSource } from "../common/dataset-source.ts";
@@ -98,9 +101,47 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       if (tokenizer.kind === "path" || tokenizer.kind === "package" || tokenizer.kind === "hub")
         await corpusOf({ name: "prose", tokenizer, isTemplated }, options);
       return loadFile(source.value, request, tokenizer, options);
+    case "replay":
+      return replay(source.value, request, options);
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
   }
+}
+
+async function replay(given: ReplayDataset, request: DatasetRequest, options: LoadOptions): Promise<LoadedDataset> {
+  const { limits, signal, onRows } = options;
+  const { loadReplay } = await import("./replay/replay-source.ts");
+  const { runJob } = await import("./thread/run-job.ts");
+  const { summary, dataset, close, description, warnings } = await loadReplay(given, {
+    root: limits.root,
+    readRun: (folder) => runJob<"run">({ kind: "run", folder }, signal, onRows),
+    loadInputs(path) {
+      const file = create(FileDatasetSchema, { path, format: "inputs_json" });
+      return loadDataset({ ...request, dataset: fileSpec(file) }, options);
+    },
+    loadSpec: ({ dataset: spec, tokenizer, randomSeed = 0n }) =>
+      loadDataset(
+        {
+          ...request,
+          dataset: spec,
+          tokenizer: tokenizer?.name ?? "",
+          tokenizerRevision: tokenizer?.revision ?? "",
+          isTemplated: tokenizer?.applyChatTemplate ?? false,
+          seed: Number(randomSeed),
+        },
+        options,
+      ),
+  });
+  try {
+    return { ...loadedOf(dataset, summary, { description, warnings }), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function fileSpec(file: FileDataset): DatasetSpec {
+  return create(DatasetSpecSchema, { source: { case: "file", value: file } });
 }
 
 /** The vocabulary of the random words is loaded in the thread, too. */

@@ -11,6 +11,7 @@ import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { ProcessedRecord } from "../common/metric-batch.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
+import { RUN_FILE } from "../common/run-file.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
@@ -25,7 +26,6 @@ import type { QueryClient } from "./query-client.ts";
 import { type InputsSource, writeRunInputs } from "./run-inputs.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { type IngestRow, RunStore } from "./store/run-store.ts";
-import { RUN_FILE } from "./store/schema.ts";
 
 export interface RecordsRunOptions {
   readonly folder: string;

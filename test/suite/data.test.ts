@@ -68,6 +68,48 @@ describe("what a run sends", function () {
     }
   });
 
+  test("is bodies as they stand in a file, and those of an earlier run at its times", async (stage) => {
+    const message = (content: string) => [{ role: "user", content }];
+    const rows = [
+      { model: "a", messages: message("one"), max_tokens: 3, stream: true },
+      { model: "b", messages: message("two") },
+    ];
+    writeFileSync(join(stage.folder, "bodies.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    const mock = await stage.mock();
+    const common = ["-m", "run", "-u", mock.url, "--workers-max", "1", "--no-gpu-telemetry", "--no-probe"];
+    const load = ["--input-file", "bodies.jsonl", "--request-rate", "40", "--request-count", "6", "--osl", "9"];
+    const first = await stage.start(["run", ...common, ...load, "--artifact-dir", "first"]).exit();
+    expect(first.code, first.stderr).to.equal(0);
+    const again = await stage.start(["run", ...common, "--replay", "first", "--artifact-dir", "second"]).exit();
+    expect(again.code, again.stderr).to.equal(0);
+    expect(again.stderr).to.include("bodies are sent as they stand in its inputs.json");
+
+    const sent = (folder: string) => {
+      const db = new Database(join(stage.folder, folder, "run.db"), { readonly: true });
+      const sql =
+        "SELECT model, is_streaming AS stream, requested_output_tokens AS tokens, request_bytes AS bytes, error_code, due_ns - MIN(due_ns) OVER () AS at FROM requests ORDER BY due_ns";
+      const found = db.prepare(sql).all() as { readonly at: number }[];
+      db.close();
+      return found;
+    };
+    const bodies = rows.map((row) => JSON.stringify(row).length);
+    expect(sent("first").map(({ at, ...request }) => request)).to.deep.equal(
+      [0, 1, 0, 1, 0, 1].map((row) => ({
+        ...(row === 0 ? { model: "a", stream: 1, tokens: 3 } : { model: "b", stream: 0, tokens: null }),
+        bytes: bodies[row],
+        error_code: null,
+      })),
+    );
+    const [earlier, later] = [sent("first"), sent("second")];
+    for (const [index, { at, ...request }] of later.entries()) {
+      const { at: before = 0, ...was } = earlier[index] ?? {};
+      expect(request).to.deep.equal(was);
+      // Moments are told in whole microseconds.
+      expect(at).to.be.closeTo(before, 2000);
+    }
+    expect(later).to.have.lengthOf(6);
+  });
+
   test("comes from a file, for two models in turn, counted by a tokenizer of one's own", async (stage) => {
     const rows = [
       { text: "The cat" },

@@ -212,6 +212,15 @@ export const requestsFlags = {
     group: "Requests",
     doc: "only rows of the public dataset with that value; repeatable, where the dataset declares the field",
   },
+  replay: {
+    flag: "--replay",
+    kind: { is: "text" },
+    value: "RUN",
+    completes: "file",
+    paths: ["dataset.replay.run_id", "dataset.replay.path"],
+    group: "Requests",
+    doc: "the requests of an earlier run, at their own times: its id, or the path of its folder or run.db",
+  },
   datasetType: {
     flag: "--custom-dataset-type",
     kind: { is: "text" },

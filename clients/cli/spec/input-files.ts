@@ -12,8 +12,10 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
   const path = inputFileOf(spec);
   const tokenizer = tokenizerOf(spec);
   const { dataset } = spec;
+  const replay = isObject(dataset) ? replayOf(dataset, cwd) : undefined;
   return {
     ...spec,
+    ...(replay === undefined || !isObject(dataset) ? {} : { dataset: { ...dataset, replay } }),
     ...(path === undefined || isNoPath(path) || !isObject(dataset)
       ? {}
       : { dataset: { ...dataset, file: { ...(dataset.file as JsonObject), path: resolve(cwd, path) } } }),
@@ -40,6 +42,15 @@ export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
 /** Standard input, an upload, a public dataset. */
 function isNoPath(path: string): boolean {
   return path === standardInput || isStoredPath(path);
+}
+
+/** A run that is named by a path, with that; undefined: none is. An id has no slash, and no dot at its beginning. */
+function replayOf({ replay }: JsonObject, cwd: string): JsonObject | undefined {
+  if (!isObject(replay)) return undefined;
+  const { run_id: id, path = id } = replay;
+  if (typeof path !== "string") return undefined;
+  const isPath = replay.path !== undefined || /[/\\]|^\.|\.db$/.test(path) || existsSync(resolve(cwd, path, "run.db"));
+  return isPath ? { path: resolve(cwd, path) } : undefined;
 }
 
 function inputFileOf({ dataset }: JsonObject): string | undefined {

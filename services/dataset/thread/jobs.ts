@@ -16,6 +16,7 @@ import { readablePath } from "../readable-path.ts";
 import { ByteBudget } from "../reading/byte-budget.ts";
 import { anywhere, looksOf, MediaFiles } from "../reading/media-files.ts";
 import { readRows } from "../reading/read-rows.ts";
+import type { StoredRun } from "../replay/stored-run.ts";
 import type { StoreOptions } from "../store/dataset-store.ts";
 import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
 
@@ -53,7 +54,13 @@ export interface CorpusJob {
   readonly isTemplated: boolean;
 }
 
-export type Job = FileJob | CorpusJob;
+export interface RunJob {
+  readonly kind: "run";
+  /** Folder of a run that is over. */
+  readonly folder: string;
+}
+
+export type Job = FileJob | CorpusJob | RunJob;
 
 /** A built-in corpus in a tokenizer's vocabulary. */
 export interface RecountedCorpus {
@@ -66,6 +73,7 @@ export interface RecountedCorpus {
 
 export interface JobResults {
   readonly file: PreparedTurns;
+  readonly run: StoredRun;
   readonly corpus: RecountedCorpus;
 }
 
@@ -85,6 +93,11 @@ export async function doJob(job: Job, onRows: (rows: number) => void): Promise<J
     }
     case "corpus":
       return { result: await recount(job), transfer: [] };
+    case "run": {
+      // What it brings takes a while to load.
+      const { readStoredRun } = await import("../replay/stored-run.ts");
+      return { result: readStoredRun(job.folder), transfer: [] };
+    }
   }
 }
 

@@ -3,11 +3,12 @@
  * writer's WAL from shrinking, so it is opened for one question and closed.
  */
 import { join } from "node:path";
+import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
 import type { UsageReading } from "../core/client-usage.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
-import { quoted, RUN_FILE, requestColumns, requestColumnsOf, runFormat } from "./schema.ts";
+import { quoted, requestColumns, requestColumnsOf, runFormat } from "./schema.ts";
 
 export interface RunRow {
   readonly runId: string;

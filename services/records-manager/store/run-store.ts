@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import { type IdRange, IdRanges } from "../../common/id-ranges.ts";
 import type { ProcessedRecord } from "../../common/metric-batch.ts";
+import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EndedRequests } from "../core/failure-watch.ts";
@@ -16,7 +17,7 @@ import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, Worke
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
 import { RowInserter } from "./row-insert.ts";
-import { addMissingColumns, RUN_FILE, runFormat } from "./schema.ts";
+import { addMissingColumns, runFormat } from "./schema.ts";
 
 /** What is inserted of a request. */
 export type IngestRow = RecordKey & ProcessedRecord;

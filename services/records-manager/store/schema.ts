@@ -5,10 +5,8 @@
  * metric's unit.
  */
 import { AssayError } from "../../common/errors.ts";
+import { RUN_APPLICATION_ID } from "../../common/run-file.ts";
 import type { SqliteDatabase, SqliteFormat } from "../../common/sqlite.ts";
-
-export const RUN_FILE = "run.db";
-const RUN_APPLICATION_ID = 0x41737231; // "Asr1"
 
 /** Columns of `requests` that every run has, in the order in which `store/bind.ts` binds them. */
 const REQUEST_COLUMNS = {

@@ -4,10 +4,10 @@ import Database from "better-sqlite3";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import { IdRanges } from "../../../services/common/id-ranges.ts";
+import { RUN_FILE } from "../../../services/common/run-file.ts";
 import { ACCOUNTS_OPTIONS, Accounts } from "../../../services/records-manager/core/accounts.ts";
 import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { RunStore } from "../../../services/records-manager/store/run-store.ts";
-import { RUN_FILE } from "../../../services/records-manager/store/schema.ts";
 import { cancelled, failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { createStore, header, insertAll, openStore, type RunFolder, temporaryFolder, writeUntilKilled } from "./run-fixture.ts";
 

@@ -52,6 +52,7 @@ function refusalOf(spec: RunSpec): AssayError {
 }
 
 const file = (value: object) => ({ dataset: { source: { case: "file" as const, value } } });
+const replayOf = (value: object) => ({ dataset: { source: { case: "replay" as const, value } } });
 const rateLoad = (ratePerSec: number) => ({ case: "rate" as const, value: { ratePerSec } });
 const ramped = (...ramps: Exclude<MessageInitShape<typeof RampSpecSchema>, { $typeName: string }>[]): SpecInit => ({
   phases: [phaseOf({ ramps })],
@@ -316,6 +317,8 @@ describe("a wrong spec", () => {
     ["dataset.file.path", 'must be an absolute path, got "p.jsonl"', file({ path: "p.jsonl" })],
     ["dataset.file.path", 'must be an absolute path, got ""', file({})],
     ["dataset.file.name", "must have at most 255 characters", file({ path: "/p", name: "x".repeat(256) })],
+    ["dataset.replay.run_id", "must name a run, or path must name its folder", replayOf({})],
+    ["dataset.replay.path", 'must be an absolute path, got "runs/a"', replayOf({ path: "runs/a" })],
     ["dataset.file.image_batch_size", "must be at most 10000, got 10001", file({ path: "/p", imageBatchSize: 10001 })],
     ["dataset.file.on_bad_row", "must be fail or skip, got repair", file({ path: "/p", onBadRow: "repair" })],
     ["dataset.file.output_tokens.mean", "must be from 1 to 10000000, got 0", file({ path: "/p", outputTokens: { mean: 0 } })],
@@ -700,6 +703,8 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.file.output_tokens.points.value",
   "dataset.file.output_tokens.points.weight",
   "dataset.dataset_id",
+  "dataset.replay.run_id",
+  "dataset.replay.path",
   "dataset.public.name",
   "dataset.public.subset",
   "dataset.public.filters",

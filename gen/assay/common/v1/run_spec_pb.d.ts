@@ -1090,11 +1090,19 @@ export declare const PublicDatasetSchema: GenMessage<PublicDataset>;
  */
 export declare type ReplayDataset = Message<"assay.common.v1.ReplayDataset"> & {
   /**
-   * That run.
+   * That run, one of the controller's catalog. Unset: `path` names it.
    *
    * @generated from field: string run_id = 1;
    */
   runId: string;
+
+  /**
+   * Absolute path of its folder, or of its run.db, on the dataset service's host, below the folder that this service may read from.
+   * Default: where the catalog has the run.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
 };
 
 /**

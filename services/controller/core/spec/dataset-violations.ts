@@ -29,6 +29,12 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
       checkBatchSizes(dataset.source.value, demand);
       return;
     }
+    case "replay": {
+      const { runId, path } = dataset.source.value;
+      demand(runId !== "" || path !== "", "dataset.replay.run_id", "must name a run, or path must name its folder");
+      demand(path === "" || isAbsolutePath(path), "dataset.replay.path", `must be an absolute path, got ${JSON.stringify(path)}`);
+      return;
+    }
     default:
       return;
   }

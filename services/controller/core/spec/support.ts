@@ -156,6 +156,8 @@ const supportedFields: readonly string[] = [
   "dataset.public.name",
   "dataset.public.subset",
   "dataset.public.filters",
+  "dataset.replay.run_id",
+  "dataset.replay.path",
   "dataset.sampling",
   "dataset.entries",
   "dataset.turn_delay_ratio",

@@ -1,0 +1,4 @@
+/** What a run's file is called, and what tells it apart from a file of somebody else: whoever reads it need not know all of it. */
+
+export const RUN_FILE = "run.db";
+export const RUN_APPLICATION_ID = 0x41737231; // "Asr1"
