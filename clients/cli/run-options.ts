@@ -65,6 +65,9 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
 /** What is said of a trace beside which file it is. Its keys are those of the table. */
 const traceOptions = Object.keys(tracesFlags) as readonly (keyof typeof tracesFlags)[];
 
+/** What is said of a pool beside which file it is. */
+const batchSizes = ["textBatchSize", "imageBatchSize", "audioBatchSize", "videoBatchSize"] as const;
+
 /** What is said of a warm-up beside that there is one. */
 const warmUpDetails = [
   "warmupConcurrency",
@@ -138,6 +141,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetFilter", "publicDataset");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
+    for (const name of batchSizes) needs(name, "inputFile");
     for (const name of traceOptions) needs(name, "inputFile");
     needs("modelWeights", "modelSelection");
     needs("prefixTokens", "prefixCount");

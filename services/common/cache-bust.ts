@@ -25,15 +25,33 @@ export function withMarker(turn: Turn, place: CacheBust, marker: string): Turn {
   if (place === "none" || turn.messages.length === 0) return turn;
   const isSystem = place === "system_prefix" || place === "system_suffix";
   const role = isSystem ? "system" : "user";
-  const at = turn.messages.findIndex((message) => message.role === role && message.json === "" && message.parts.length === 0);
+  const at = turn.messages.findIndex((message) => message.role === role && hasText(message));
   if (at < 0 && !isSystem) return turn;
-  const marked = (message: ChatMessage): ChatMessage => ({
-    ...message,
-    content: place.endsWith("prefix") ? `${marker} ${message.content}` : `${message.content} ${marker}`,
-  });
+  const marked = (message: ChatMessage): ChatMessage => withText(message, place.endsWith("prefix"), marker);
   const messages =
     at < 0
       ? [create(ChatMessageSchema, { role, content: marker }), ...turn.messages]
       : turn.messages.map((message, index) => (index === at ? marked(message) : message));
   return { ...turn, messages, inputTokens: 0 };
+}
+
+/** One that only JSON can say, and one of media alone, have none to be marked. */
+function hasText({ json, parts }: ChatMessage): boolean {
+  return json === "" && (parts.length === 0 || parts.some(isText));
+}
+
+function isText({ modality }: ChatMessage["parts"][number]): boolean {
+  return modality === "text";
+}
+
+/** The marker stands in front of the first text, or behind the last one. */
+function withText(message: ChatMessage, isPrefix: boolean, marker: string): ChatMessage {
+  const { content, parts } = message;
+  const mark = (text: string): string => (isPrefix ? `${marker} ${text}` : `${text} ${marker}`);
+  const at = isPrefix ? parts.findIndex(isText) : parts.findLastIndex(isText);
+  return {
+    ...message,
+    content: mark(content),
+    parts: parts.map((part, index) => (index === at ? { ...part, content: mark(part.content) } : part)),
+  };
 }

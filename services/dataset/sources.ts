@@ -251,6 +251,9 @@ async function loadFile(
       warnings: [
         ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
         ...warningsOf(name, file),
+        ...(file.format !== "random_pool" && Object.values(load.batchSizes).some((size) => size !== 1)
+          ? [`${name}: batch sizes have no effect on ${file.format}, they are random_pool's`]
+          : []),
         ...(made?.isExact === false ? [aboutLengths(tokenizer)] : []),
       ],
       file: {

@@ -107,7 +107,8 @@ async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOpt
   const counting = tokenizer === undefined ? {} : { tokenizer };
   let datasetId = "";
   try {
-    const prepared = datasets.prepareDataset({ ...(dataset && { dataset }), ...counting, randomSeed }, { signal });
+    const place = endpoint && { endpoint: { type: endpoint.type, path: endpoint.path } };
+    const prepared = datasets.prepareDataset({ ...(dataset && { dataset }), ...counting, ...place, randomSeed }, { signal });
     for await (const { done, dataset: info } of prepared) {
       progress(`reading  ${whole(done)} rows`);
       datasetId = info?.datasetId ?? datasetId;

@@ -253,6 +253,15 @@ describe("the dataset service and files", () => {
     await prepare(fileSpec(path), { endpoint: { path: "/completions" } });
   });
 
+  it("says that batch sizes have no effect on what is no pool", async () => {
+    const path = await write("p.jsonl", lines({ text: "a" }));
+    expect((await prepare(fileSpec(path, { imageBatchSize: 2 }))).warnings).to.deep.equal([
+      "p.jsonl: batch sizes have no effect on single_turn, they are random_pool's",
+    ]);
+    const pool = await prepare(fileSpec(path, { format: "random_pool", textBatchSize: 2 }, { entries: 3n }));
+    expect([pool.conversations, pool.warnings]).to.deep.equal([3n, []]);
+  });
+
   it("counts ShareGPT's texts by the run's tokenizer, and needs one", async () => {
     const said = (from: string, value: string) => ({ from, value });
     const conversations = [said("human", "The cat and the dog"), said("gpt", "The dog and the cat and the end")];

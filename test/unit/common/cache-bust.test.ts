@@ -35,6 +35,20 @@ describe("a marker of a session's own", () => {
     expect(withMarker(turn, "none", "[m]")).to.equal(turn);
   });
 
+  it("stands in front of the first text of several, or behind the last one, media aside", () => {
+    const part = (modality: string, content: string) => ({ modality, content });
+    const parts = [part("image", "u"), part("text", "a"), part("text", "b")];
+    const turn = create(TurnSchema, { messages: [{ role: "user", content: "a\nb", parts }] });
+    const marked = (place: "first_turn_prefix" | "first_turn_suffix") => {
+      const [message] = withMarker(turn, place, "[m]").messages;
+      return [message?.content, ...(message?.parts.map(({ content }) => content) ?? [])];
+    };
+    expect(marked("first_turn_prefix")).to.deep.equal(["[m] a\nb", "u", "[m] a", "b"]);
+    expect(marked("first_turn_suffix")).to.deep.equal(["a\nb [m]", "u", "a", "b [m]"]);
+    const shown = create(TurnSchema, { messages: [{ role: "user", parts: parts.slice(0, 1) }] });
+    expect(withMarker(shown, "first_turn_prefix", "[m]")).to.equal(shown);
+  });
+
   it("is another for each session, phase and seed, and always the same for one", () => {
     const all = [sessionMarker(1, 0, 0), sessionMarker(1, 0, 1), sessionMarker(1, 1, 0), sessionMarker(2, 0, 0)];
     expect(new Set(all).size).to.equal(4);
