@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -63,7 +63,9 @@ describe("the workers of a host", () => {
 
   const spawnFor = async (runId: string, count: number) => (await client.spawnWorkers({ runId, count })).workers;
   const list = async () => (await client.listWorkers({})).workers;
-  const started = (count: number) => until(`${count} workers to be started`, () => readdirSync(folder).length >= count);
+  /** Of the workers that have written down what they were told, the whole of it. */
+  const notes = () => readdirSync(folder).filter((name) => statSync(join(folder, name)).size > 0);
+  const started = (count: number) => until(`${count} workers to be started`, () => notes().length >= count);
 
   it("are started and told everything over their pipe, nothing of it in arguments or environment", async () => {
     await open();
