@@ -187,14 +187,14 @@ describe("dataset service", () => {
     expect((await failureOf(client.getDataset({ datasetId: used }))).code).to.equal("not_found");
   });
 
-  it("refuses sources that it cannot read, by name", async () => {
-    const source = { case: "replay", value: {} } as never;
+  it("refuses to replay a run that there is not, by the field that named it", async () => {
+    const source = { case: "replay", value: { runId: "run-gone" } } as never;
     const failure = await failureOf(
       (async () => {
         for await (const _ of client.prepareDataset({ dataset: { source } }));
       })(),
     );
-    expect(failure.code).to.equal("unimplemented");
-    expect(failure.message).to.contain("dataset.replay");
+    expect(failure.code).to.equal("not_found");
+    expect(failure.message).to.contain("dataset.replay.path: there is no run run-gone");
   });
 });
