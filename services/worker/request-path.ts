@@ -26,7 +26,7 @@ export interface RequestPath {
 }
 
 const keptBodyBytes = 64 << 20;
-const connectionRestMs = 5;
+const connectionRestMs = 20;
 
 export interface PathExtras {
   /** Default: the built-in ones. */
