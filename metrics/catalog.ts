@@ -8,6 +8,9 @@ import { decodeDuration } from "./decode-duration.ts";
 import { e2eOutputTokenThroughput } from "./e2e-output-token-throughput.ts";
 import { errorIsl } from "./error-isl.ts";
 import { errorRequestCount } from "./error-request-count.ts";
+import { goodRequestCount } from "./good-request-count.ts";
+import { goodRequestFraction } from "./good-request-fraction.ts";
+import { goodput } from "./goodput.ts";
 import { httpReqBlocked } from "./http-req-blocked.ts";
 import { httpReqChunksReceived } from "./http-req-chunks-received.ts";
 import { httpReqChunksSent } from "./http-req-chunks-sent.ts";
@@ -28,7 +31,7 @@ import { interChunkLatency } from "./inter-chunk-latency.ts";
 import { interTokenLatency } from "./inter-token-latency.ts";
 import { lateness } from "./lateness.ts";
 import { maxResponseTimestamp } from "./max-response-timestamp.ts";
-import type { ListMetric, RecordMetric, RunMetric } from "./metric.ts";
+import type { ListMetric, Metric, RecordMetric, RunMetric } from "./metric.ts";
 import { minRequestTimestamp } from "./min-request-timestamp.ts";
 import { oslMismatchDiffPct } from "./osl-mismatch-diff-pct.ts";
 import { outputSequenceLength } from "./output-sequence-length.ts";
@@ -122,4 +125,12 @@ export const runMetrics: readonly RunMetric[] = [
   minRequestTimestamp,
   maxResponseTimestamp,
   totalErrorIsl,
+  goodRequestCount,
+  goodRequestFraction,
+  goodput,
 ];
+
+/** All of them by their tags. */
+export const metricsByTag: ReadonlyMap<string, Metric> = new Map(
+  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
+);

@@ -114,6 +114,8 @@ export interface RunFacts {
   readonly requestCount: number;
   /** Requests that failed, cancelled ones included. */
   readonly errorRequestCount: number;
+  /** Succeeded requests that met every objective for a request; undefined: the run has none. */
+  readonly goodRequestCount: number | undefined;
   /** First moment a request was sent, ns on the suite's clock; undefined: no request succeeded. */
   readonly firstSentNs: number | undefined;
   /** Last moment of a last chunk with content, ns on the suite's clock. */

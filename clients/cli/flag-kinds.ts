@@ -39,6 +39,8 @@ export type FlagKind =
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
   | { readonly is: "inputs" }
+  /** `tag:value tag:value …`: a bound for each metric. */
+  | { readonly is: "thresholds" }
   /** `uniform:min=1,max=9` and others: a distribution in the RunSpec's words. */
   | { readonly is: "distribution" }
   /** `256,128:40;512,256:60`: pairs of lengths, and how often. */
@@ -59,7 +61,7 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
           ? Readonly<Record<string, string>>
           : K extends { readonly is: "inputs" | "distribution" }
             ? Readonly<Record<string, JsonValue>>
-            : K extends { readonly is: "mix" }
+            : K extends { readonly is: "mix" | "thresholds" }
               ? readonly Readonly<Record<string, JsonValue>>[]
               : K extends { readonly is: "choice"; readonly of: readonly (infer Choice)[] }
                 ? Choice
@@ -84,7 +86,15 @@ export type ReadResult = { readonly value: unknown } | { readonly expected: stri
 
 /** Whether a flag of this kind gathers the values of all its uses; of the others the last use wins. */
 export function isGathering({ is }: FlagKind): boolean {
-  return is === "names" || is === "numbers" || is === "urls" || is === "headers" || is === "inputs" || is === "settings";
+  return (
+    is === "names" ||
+    is === "numbers" ||
+    is === "urls" ||
+    is === "headers" ||
+    is === "inputs" ||
+    is === "settings" ||
+    is === "thresholds"
+  );
 }
 
 /** Reads one text. */
@@ -116,6 +126,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return readHeaders(text);
     case "inputs":
       return readInputs(text);
+    case "thresholds":
+      return readThresholds(text);
     case "distribution":
       return readDistribution(text);
     case "mix":
@@ -203,6 +215,16 @@ function readInputs(text: string): ReadResult {
   if (colon < 1) return { expected: "key:value, or a JSON object" };
   const value = text.slice(colon + 1).trim();
   return { value: { [text.slice(0, colon).trim()]: parseJson(value) ?? value } };
+}
+
+function readThresholds(text: string): ReadResult {
+  const pairs = text
+    .trim()
+    .split(/\s+/)
+    .map((word) => /^([^\s:]+):([^\s:]+)$/.exec(word));
+  const values = pairs.map((pair) => ({ metric: pair?.[1] ?? "", threshold: Number(pair?.[2] ?? "x") }));
+  if (values.every(({ threshold }) => Number.isFinite(threshold) && threshold >= 0)) return { value: values };
+  return { expected: "tag:value of a metric, or several with spaces between them" };
 }
 
 /** Undefined where the text is no JSON. */

@@ -1,20 +1,15 @@
 /** Metrics as messages. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MetricStatisticsSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
-import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
-import type { Metric } from "../../metrics/metric.ts";
+import { metricsByTag } from "../../metrics/catalog.ts";
 import { thinPercentiles } from "./core/notes.ts";
 import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
 
 export type MetricInit = Exclude<MessageInitShape<typeof MetricStatisticsSchema>, { $typeName: string }>;
 
-const metricByTag = new Map<string, Metric>(
-  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
-);
-
 /** What is known of a metric by its tag, without a value. */
 export function headOf(tag: string): MetricInit {
-  const metric = metricByTag.get(tag);
+  const metric = metricsByTag.get(tag);
   if (metric === undefined) return { tag };
   const { header, unit, consoleOrder, isLargerBetter } = metric;
   return { tag, header, unit, isLargerBetter, ...(consoleOrder === undefined ? {} : { consoleOrder }) };

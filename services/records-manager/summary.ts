@@ -13,6 +13,7 @@ import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
+import { isGood, type RequestObjective, requestObjectives } from "./core/objectives.ts";
 import type { PhaseFigures } from "./core/phase-figures.ts";
 import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
@@ -54,7 +55,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   const run = reader.run();
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
   const works = worksOf(reader, phases, options.isMerged === true);
-  readMetrics(reader, works, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
+  readMetrics(reader, works, requestObjectives(run.spec), options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works);
   noteShared(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
@@ -105,28 +106,40 @@ const FIGURE_COLUMNS = [
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
 /** Reads rows once for each group of metrics whose columns fit in the budget; the first pass also takes the figures. */
-function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, budgetBytes: number): void {
+function readMetrics(
+  reader: RunReader,
+  works: ReadonlyMap<number, PhaseWork>,
+  objectives: readonly RequestObjective[],
+  budgetBytes: number,
+): void {
   const present = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
   const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
   const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
   for (let start = 0; start === 0 || start < present.length; start += perPass) {
-    readPass(reader, works, present.slice(start, start + perPass), start === 0);
+    readPass(reader, works, present.slice(start, start + perPass), start === 0 ? objectives : undefined);
   }
 }
 
+/** `objectives` are given to the first pass, which takes the figures of the rows, too. */
 function readPass(
   reader: RunReader,
   works: ReadonlyMap<number, PhaseWork>,
   metrics: readonly RecordMetric[],
-  isFirst: boolean,
+  objectives: readonly RequestObjective[] | undefined,
 ): void {
   const columns = new Map([...works.values()].map((work) => [work, metrics.map(() => new Column())]));
-  for (const page of reader.pages([...FIGURE_COLUMNS, ...metrics.map((metric) => metric.tag)])) {
+  const objectivesAt = METRICS_AT + metrics.length;
+  const wanted = [...metrics, ...(objectives ?? [])].map(({ tag }) => tag);
+  if (objectives !== undefined && objectives.length > 0) for (const { figures } of works.values()) figures.good = 0;
+  for (const page of reader.pages([...FIGURE_COLUMNS, ...wanted])) {
     for (const row of page) {
       const work = works.get(row[1] as number);
       if (work === undefined) continue;
       const isFailure = row[2] === 1 || row[3] !== null;
-      if (isFirst) addFigures(work.figures, row);
+      if (objectives !== undefined) addFigures(work.figures, row);
+      if (work.figures.good !== undefined && objectives !== undefined && !isFailure) {
+        work.figures.good += isGood(objectives, (index) => row[objectivesAt + index]) ? 1 : 0;
+      }
       pushValues(columns.get(work) ?? [], metrics, row, isFailure);
     }
   }

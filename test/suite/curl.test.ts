@@ -40,7 +40,7 @@ describe("a suite driven by curl", function () {
     expect(wrong.code).to.equal("invalid_argument");
     expect(wrong.message).to.contain("models: at least one model is needed");
     expect(unsupported.code).to.equal("unimplemented");
-    expect(unsupported.message).to.contain("slos");
+    expect(unsupported.message).to.contain("workers.record_processors");
     const exported = JSON.parse(await readFile(join(suite.folder, "profile_export_aiperf.json"), "utf8"));
     expect(exported.request_count.avg).to.equal(50);
   });

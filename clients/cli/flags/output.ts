@@ -59,6 +59,14 @@ export const outputFlags = {
     group: "Output",
     doc: "end the run early, and exit with 4, when a larger share of the measured requests fails, from 0 to 1 (default: exit with 0, the errors are shown)",
   },
+  goodput: {
+    flag: "--goodput",
+    kind: { is: "thresholds" },
+    value: "TAG:VALUE …",
+    paths: ["slos"],
+    group: "Output",
+    doc: "a request is good if it meets all of these, each a metric's tag and a bound in its unit, as 'request_latency:250 inter_token_latency:10': at most, at least where larger is better; goodput counts the good ones",
+  },
   requireValid: {
     flag: "--require-valid",
     kind: { is: "switch" },

@@ -60,6 +60,8 @@ export class PhaseFigures {
   lengthLimited = 0;
   usageMismatch = 0;
   streamIgnored = 0;
+  /** Succeeded requests that met every objective for a request; undefined: there are none to meet. */
+  good: number | undefined;
   /** First send and last end of any request; undefined while there is none. */
   firstNs: number | undefined;
   lastNs: number | undefined;
@@ -136,6 +138,7 @@ export class PhaseFigures {
     return {
       requestCount: this.succeeded,
       errorRequestCount: this.errored + this.cancelled,
+      goodRequestCount: this.good,
       firstSentNs: hasSuccess ? this.#firstSentNs : undefined,
       lastContentNs: hasSuccess ? this.#lastContentNs : undefined,
       wallOffsetNs,

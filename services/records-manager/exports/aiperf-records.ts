@@ -4,9 +4,11 @@
  * the request failed, and `trace_data` only where the run asks for traces.
  */
 import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
+import { goodRequestCount } from "../../../metrics/good-request-count.ts";
 import type { ListMetric, MetricUnit, RecordMetric } from "../../../metrics/metric.ts";
 import { decodeStamps } from "../../common/chunk-stamps.ts";
 import { sessionUuid } from "../../common/session-uuid.ts";
+import { isGood, requestObjectives } from "../core/objectives.ts";
 import { type PhaseRow, READS_COLUMN } from "../store/run-reader.ts";
 import { aiperfError } from "./aiperf-error.ts";
 import type { Exporter } from "./exporter.ts";
@@ -18,14 +20,19 @@ export const aiperfRecords: Exporter = ({ reader, spec }, text) => {
   const traced = spec.output?.exportHttpTrace === true ? [...traceColumns, READS_COLUMN] : [];
   const ends = phaseEnds(reader.phases());
   const names = reader.conversationNames();
-  const { runId } = reader.run();
-  for (const page of reader.pages([...COLUMNS, ...METRICS.map((metric) => metric.tag), ...traced], { pageRows: PAGE_ROWS })) {
+  const { runId, spec: stored } = reader.run();
+  const objectives = requestObjectives(stored);
+  const wanted = [...METRICS, ...objectives].map(({ tag }) => tag);
+  const objectivesAt = METRICS_AT + METRICS.length;
+  const tracesAt = METRICS_AT + wanted.length;
+  for (const page of reader.pages([...COLUMNS, ...wanted, ...traced], { pageRows: PAGE_ROWS })) {
     for (const values of page) {
       const row = rowOf(values);
       const phase = ends.get(row.phase);
       if (phase === undefined) continue;
-      const trace = traced.length === 0 ? "" : `,"trace_data":${traceOf(row, values)}`;
-      text(lineOf({ row, place: { conversationId: sessionId(row.conversation, names), runId }, phase, trace }, values));
+      const trace = traced.length === 0 ? "" : `,"trace_data":${traceOf(row, values.slice(tracesAt))}`;
+      const isMet = objectives.length === 0 ? undefined : isGood(objectives, (index) => values[objectivesAt + index]);
+      text(lineOf({ row, place: { conversationId: sessionId(row.conversation, names), runId }, phase, isMet, trace }, values));
     }
   }
 };
@@ -67,8 +74,6 @@ const COLUMNS = [
 ] as const;
 /** The credit id stands before them. */
 const METRICS_AT = COLUMNS.length + 1;
-const TRACE_AT = METRICS_AT + METRICS.length;
-const READS_AT = TRACE_AT + traceColumns.length;
 
 interface RequestRow {
   readonly phase: number;
@@ -147,24 +152,27 @@ interface LineParts {
   readonly place: Place;
   /** The keys of its phase. */
   readonly phase: string;
+  /** It met every objective for a request; undefined: there are none. */
+  readonly isMet: boolean | undefined;
   /** The key of its trace; empty: none. */
   readonly trace: string;
 }
 
 /** Written by hand, from parts that many lines share: a run may have millions of them. */
-function lineOf({ row, place, phase, trace }: LineParts, values: readonly unknown[]): string {
+function lineOf({ row, place, phase, isMet, trace }: LineParts, values: readonly unknown[]): string {
   const error = hasFailed(row) ? `,"error":${errorOf(row)}` : "";
-  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values)}${trace}${error}}\n`;
+  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values, isMet)}${trace}${error}}\n`;
 }
 
 function hasFailed({ errorCode, isCancelled }: RequestRow): boolean {
   return isCancelled || errorCode !== null;
 }
 
+/** `values`: the columns of traces alone. */
 function traceOf(row: RequestRow, values: readonly unknown[]): string {
   const { sentNs, wallOffsetNs, firstByteNs, endNs, status } = row;
-  const reads = values[READS_AT] as Uint8Array | null;
-  const trace = traceRowOf(values.slice(TRACE_AT), { reads, firstByteNs, endNs, status, hasFailed: hasFailed(row) });
+  const reads = values[traceColumns.length] as Uint8Array | null;
+  const trace = traceRowOf(values, { reads, firstByteNs, endNs, status, hasFailed: hasFailed(row) });
   return traceText(trace, (afterSentNs) => wallText(sentNs + afterSentNs, wallOffsetNs));
 }
 
@@ -196,7 +204,7 @@ function metadataOf(row: RequestRow, { conversationId, runId }: Place, phase: st
   ].join("");
 }
 
-function metricsOf(row: RequestRow, values: readonly unknown[]): string {
+function metricsOf(row: RequestRow, values: readonly unknown[], isMet: boolean | undefined): string {
   const isFailure = hasFailed(row);
   let text = "";
   const add = (tag: string, value: string, unit: string): void => {
@@ -212,6 +220,7 @@ function metricsOf(row: RequestRow, values: readonly unknown[]): string {
     const list = listOf(decodeStamps(row.contentStamps));
     if (list.length > 0) add(tag, `[${Array.from(list, floatText).join(",")}]`, unit);
   }
+  if (isMet !== undefined && !isFailure) add(goodRequestCount.tag, isMet ? "1" : "0", goodRequestCount.unit);
   return `{${text}}`;
 }
 

@@ -1,6 +1,5 @@
 /** The metrics of a phase as its summary files show them. */
-import { listMetrics, recordMetrics, runMetrics } from "../../../metrics/catalog.ts";
-import type { Metric } from "../../../metrics/metric.ts";
+import { metricsByTag } from "../../../metrics/catalog.ts";
 import type { MetricHead, PhaseSummary } from "../core/run-summary.ts";
 import type { Statistics } from "../core/statistics.ts";
 import { Float, type JsonObject } from "./json-text.ts";
@@ -13,10 +12,6 @@ export function fileMetrics(phase: PhaseSummary): FileMetric[] {
   const distributions = phase.metrics.filter(({ tag }) => isShown(tag, undefined));
   return [...distributions, ...phase.runMetrics.filter(({ tag, value }) => isShown(tag, value))];
 }
-
-const metricsByTag = new Map<string, Metric>(
-  [...recordMetrics, ...listMetrics, ...runMetrics].map((metric) => [metric.tag, metric]),
-);
 
 function isShown(tag: string, value: number | undefined): boolean {
   const flags = metricsByTag.get(tag)?.flags ?? [];

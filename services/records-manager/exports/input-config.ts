@@ -38,7 +38,13 @@ export function inputConfig(spec: RunSpec, folder: string): JsonObject {
       urls: listOf(telemetry?.dcgmUrls),
     },
     runtime: { workers: workers?.maxWorkers },
+    slos: slosConfig(spec),
   };
+}
+
+function slosConfig({ slos }: RunSpec): JsonObject | undefined {
+  if (slos.length === 0) return undefined;
+  return Object.fromEntries(slos.map(({ metric, threshold }) => [metric, new Float(threshold)]));
 }
 
 /** Round robin is what AIPerf does where nothing is said. */

@@ -581,7 +581,7 @@ describe("runs of a suite", () => {
     it("are refused with every violation, unsupported fields apart", async () => {
       const wrong = await failureOf(suite.runs.validateRun({ spec: specOf({ models: [], telemetry: { intervalMs: 1 } }) }));
       expect(wrong.violations.map(({ field }) => field)).to.deep.equal(["models", "telemetry.interval_ms"]);
-      const unsupported = await failureOf(suite.runs.createRun({ spec: specOf({ slos: [{ metric: "x" }] }) }));
+      const unsupported = await failureOf(suite.runs.createRun({ spec: specOf({ workers: { recordProcessors: 2 } }) }));
       expect(unsupported).to.include({ code: "unimplemented" });
       expect(await failureOf(suite.runs.validateRun({}))).to.include({ code: "invalid_argument" });
     });

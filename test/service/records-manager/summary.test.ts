@@ -54,6 +54,43 @@ describe("the summary of a run", () => {
     expect(phase?.startWallNs).to.equal(START_NS + WALL_OFFSET_NS);
   });
 
+  it("counts as good what meets every objective, at most or at least, and never a failure", () => {
+    const slos = [
+      { metric: "request_latency", threshold: 50 },
+      { metric: "output_token_throughput_per_user", threshold: 100 },
+    ];
+    const store = createStore(run.folder, { spec: JSON.stringify({ slos, phases: [{ name: "profiling" }] }) });
+    const of = (latency: number, rate?: number) => ({
+      metrics: { request_latency: latency, ...(rate === undefined ? {} : { output_token_throughput_per_user: rate }) },
+    });
+    insertAll(store, [
+      record(0, of(50, 100)),
+      record(1, of(50.1, 200)),
+      record(2, of(10, 99.9)),
+      record(3, of(10)),
+      failed(4, of(1, 500)),
+      record(5, of(0, 500)),
+    ]);
+    store.close();
+    const [phase] = summarizeRun(run.folder, { columnBudgetBytes: 1 }).phases;
+    expect(runMetricOf(phase, "good_request_count")).to.equal(2);
+    expect(runMetricOf(phase, "good_request_fraction")).to.be.closeTo(1 / 3, 1e-12);
+    const duration = runMetricOf(phase, "benchmark_duration") ?? 0;
+    expect(runMetricOf(phase, "goodput")).to.be.closeTo(2 / duration, 1e-9);
+    exportRun({ folder: run.folder, names: ["aiperf-jsonl"] });
+    const lines = readFileSync(`${run.folder}/profile_export.jsonl`, "utf8").trimEnd().split("\n");
+    const good = lines.map((line) => JSON.parse(line).metrics.good_request_count?.value);
+    expect(good).to.deep.equal([1, 0, 0, 0, undefined, 1]);
+  });
+
+  it("has no goodput without objectives", () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0)]);
+    store.close();
+    const [phase] = summarizeRun(run.folder).phases;
+    expect(phase?.runMetrics.filter(({ tag }) => tag.startsWith("good"))).to.deep.equal([]);
+  });
+
   it("includes failures in the distribution of a metric that is of failures too", () => {
     const store = createStore(run.folder);
     insertAll(store, [record(0, { metrics: { lateness: 1 } }), failed(1, { metrics: { lateness: 3 } })]);

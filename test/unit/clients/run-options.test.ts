@@ -400,6 +400,16 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     "--model-selection-strategy weighted --model-weights 3,1 --model-weights 0.5 2",
     { model_selection: "MODEL_SELECTION_WEIGHTED", model_weights: [3, 1, 0.5, 2] },
   ],
+  [
+    "--goodput request_latency:250.5 inter_token_latency:10 --goodput request_throughput:0",
+    {
+      slos: [
+        { metric: "request_latency", threshold: 250.5 },
+        { metric: "inter_token_latency", threshold: 10 },
+        { metric: "request_throughput", threshold: 0 },
+      ],
+    },
+  ],
   ["--use-legacy-max-tokens", { endpoint: { use_legacy_max_tokens: true } }],
   ["--workers-max 2", { workers: { max_workers: 2 } }],
   ["--max-workers 2", { workers: { max_workers: 2 } }],
@@ -656,6 +666,10 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--osl-stddev 5", ["--osl-stddev 5: needs --osl beside it"]],
   ["--isl 9 --isl-stddev -2", ["--isl-stddev -2: expected a number of at least 0"]],
   ["--random-seed 18446744073709551616", ["--random-seed 18446744073709551616: expected an integer from 0 to 2^64 − 1"]],
+  [
+    "--goodput request_latency",
+    ["--goodput request_latency: expected tag:value of a metric, or several with spaces between them"],
+  ],
   ["--random-seed -1", ["--random-seed -1: expected an integer from 0 to 2^64 − 1"]],
   ["--workers-max 0", ["--workers-max 0: expected an integer from 1 to 1024"]],
   ["-u ftp://x", ["-u ftp://x: expected an http or https URL, or unix:/PATH of a socket"]],
@@ -696,10 +710,10 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--xyzzy 5 6", ["--xyzzy: unknown option"]],
   ["stray", ["stray: unexpected argument"]],
   [
-    "--isl x --goodput --osl 0 --request-rte 3 --arrival-pattern constant",
+    "--isl x --quantiles --osl 0 --request-rte 3 --arrival-pattern constant",
     [
       "--isl x: expected a number from 1 to 10000000",
-      "--goodput: unknown option",
+      "--quantiles: unknown option",
       "--osl 0: expected a number from 1 to 10000000",
       "--request-rte: unknown option, did you mean --request-rate?",
     ],

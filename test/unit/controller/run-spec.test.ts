@@ -240,6 +240,7 @@ describe("a wrong spec", () => {
   });
   const secured = (tls: object) => ({ target: { urls: [{ url: "https://h" }], tls } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
+  const slo = (metric: string, threshold = 1): SpecInit => ({ slos: [{ metric, threshold }] });
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
     ["models[1]", "must not be empty", { models: ["m", "  "] }],
@@ -259,6 +260,20 @@ describe("a wrong spec", () => {
     ["target.connect_timeout_sec", "must be above 0, got -1", { target: { connectTimeoutSec: -1 } }],
     ["target.first_byte_timeout_sec", "must be above 0, got NaN", { target: { firstByteTimeoutSec: Number.NaN } }],
     ["target.idle_timeout_sec", "must be above 0, got Infinity", { target: { idleTimeoutSec: Number.POSITIVE_INFINITY } }],
+    [
+      "slos[0].metric",
+      'must be a metric of requests, got "request_latancy", did you mean request_latency?',
+      slo("request_latancy"),
+    ],
+    ["slos[0].metric", "time_to_first_token needs streaming", slo("time_to_first_token")],
+    ["slos[0].metric", "error_isl is of failed requests, which are never good", slo("error_isl")],
+    ["slos[0].metric", "must be a metric that each request has one value of, got goodput", slo("goodput")],
+    ["slos[0].threshold", "must be at least 0, got NaN", slo("request_latency", Number.NaN)],
+    [
+      "slos[1].metric",
+      "must be of different metrics, got request_latency again",
+      { slos: [1, 2].map((threshold) => ({ metric: "request_latency", threshold })) },
+    ],
     ["endpoint.type", "must be chat or completions, got nonsense", { endpoint: { type: "nonsense" } }],
     ["target.wait_for_model.timeout_sec", "must be at least 0, got -1", { target: { waitForModel: { timeoutSec: -1 } } }],
     ["target.wait_for_model.timeout_sec", "got NaN", { target: { waitForModel: { timeoutSec: Number.NaN } } }],
@@ -768,6 +783,8 @@ const supported: ReadonlySet<string> = new Set([
   "output.cli_command",
   "output.export_http_trace",
   "output.show_trace_timing",
+  "slos.metric",
+  "slos.threshold",
   "random_seed",
 ]);
 

@@ -32,6 +32,7 @@ describe("the catalog of metrics", () => {
       "output_token_throughput",
       "input_token_throughput",
       "request_throughput",
+      "goodput",
       "completed_request_count",
       "request_error_rate",
       "request_count",

@@ -13,7 +13,14 @@ const sums: Readonly<Record<string, number>> = {
 function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined {
   const metric = runMetrics.find((candidate) => candidate.tag === tag);
   if (metric === undefined) throw new Error(`no metric ${tag}`);
-  const base = { requestCount: 8, errorRequestCount: 2, firstSentNs: 1e9, lastContentNs: 5e9, wallOffsetNs: 7e9 };
+  const base = {
+    requestCount: 8,
+    errorRequestCount: 2,
+    goodRequestCount: 6,
+    firstSentNs: 1e9,
+    lastContentNs: 5e9,
+    wallOffsetNs: 7e9,
+  };
   return metric.value({ ...base, sum: (of) => sums[of], ...changes });
 }
 
@@ -35,6 +42,9 @@ describe("metrics of a run", () => {
     ["min_request_timestamp", 8e9],
     ["max_response_timestamp", 12e9],
     ["total_error_isl", 70],
+    ["good_request_count", 6],
+    ["good_request_fraction", 0.6],
+    ["goodput", 1.5],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {
@@ -47,7 +57,13 @@ describe("metrics of a run", () => {
   });
 
   it("has counts and an error rate of 100 % where every request failed, and nothing that needs a success", () => {
-    const failed = { requestCount: 0, firstSentNs: undefined, lastContentNs: undefined, sum: () => undefined };
+    const failed = {
+      requestCount: 0,
+      goodRequestCount: undefined,
+      firstSentNs: undefined,
+      lastContentNs: undefined,
+      sum: () => undefined,
+    };
     const known = runMetrics.filter(({ tag }) => value(tag, failed) !== undefined).map(({ tag }) => tag);
     expect(known).to.deep.equal(["request_count", "error_request_count", "completed_request_count", "request_error_rate"]);
     expect(value("request_error_rate", failed)).to.equal(100);

@@ -1764,14 +1764,14 @@ export declare const OutputSpecSchema: GenMessage<OutputSpec>;
  */
 export declare type SloSpec = Message<"assay.common.v1.SloSpec"> & {
   /**
-   * Metric tag.
+   * Tag of a metric that each request has one value of. A request without a value does not meet it.
    *
    * @generated from field: string metric = 1;
    */
   metric: string;
 
   /**
-   * Threshold in the metric's display unit: at most for latencies, at least where larger is better.
+   * Bound in the metric's unit, at least 0: at most this, or at least this where larger is better.
    *
    * @generated from field: double threshold = 2;
    */

@@ -12,6 +12,7 @@ import type { Demand } from "./demand.ts";
 import { checkPhase } from "./phase-violations.ts";
 import { checkPrefill } from "./prefill-violations.ts";
 import { checkSessionData } from "./session-load-violations.ts";
+import { checkSlos } from "./slo-violations.ts";
 import { checkTarget } from "./target-violations.ts";
 
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
@@ -31,6 +32,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   checkRevision(spec, demand);
   checkDataset(spec, demand);
   checkSessionData(spec, demand);
+  checkSlos(spec, demand);
   demand(spec.phases.length > 0, "phases", "at least one phase is needed");
   const names = new Set<string>();
   spec.phases.forEach((phase, index) => {
