@@ -4,6 +4,7 @@
  */
 import type { Execute, GivenOptions } from "./asked.ts";
 import { datasetShowFlags } from "./dataset/flags.ts";
+import { problemsOfPlaces } from "./dataset/places.ts";
 import { datasetDeleteFlags, datasetListFlags } from "./dataset/stored-flags.ts";
 import { variableOf } from "./environment.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
@@ -152,6 +153,7 @@ export const commands = {
     operands: [{ name: "FILE", completes: "file" }],
     summary: "shows what the requests of a dataset's file or folder will be like, and sends nothing",
     flags: datasetShowFlags,
+    check: problemsOfPlaces,
     notes: [
       "FILE is what assay run takes as --input-file; - reads standard input, upload:ID is an upload, public:NAME a public dataset.",
       "Lengths of a large dataset are those of a part of it, evenly taken; how many were measured stands beside them.",
@@ -172,6 +174,7 @@ export const commands = {
     name: "dataset list",
     summary: "lists what is kept for later runs: prepared datasets, uploads, public datasets",
     flags: datasetListFlags,
+    check: problemsOfPlaces,
     exits: exits.ofQuestions,
     load: async () => (await import("./dataset/stored.ts")).datasetList,
   }),
@@ -180,6 +183,7 @@ export const commands = {
     operands: [{ name: "ID", isOptional: true, isRepeated: true }],
     summary: "removes datasets that are kept for later runs",
     flags: datasetDeleteFlags,
+    check: problemsOfPlaces,
     notes: ["A dataset that is in use stays. What is wanted again is made, uploaded or downloaded again."],
     examples: ["assay dataset delete --all"],
     exits: exits.ofQuestions,

@@ -4,6 +4,7 @@ import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import type { Asked } from "./asked.ts";
 import { complaintLine } from "./complaints.ts";
+import { placesOf } from "./dataset/places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { configShowFlags, runFlags } from "./flags.ts";
 import { refuse } from "./refuse.ts";
@@ -60,6 +61,10 @@ export async function configShow(asked: Asked<typeof configShowFlags>): Promise<
       }
     },
     // The dataset service looks at the files that the spec names.
-    { services: ["controller,dataset"], endpointModule: sources.endpointModule },
+    {
+      services: ["controller,dataset"],
+      endpointModule: sources.endpointModule,
+      datasets: placesOf(options, terminal.cwd),
+    },
   );
 }

@@ -6,7 +6,8 @@ import { readDistribution, readLengthMix } from "./distribution-text.ts";
 export type FlagKind =
   /** Takes no value; `negation` is the spelling of its opposite. */
   | { readonly is: "switch"; readonly negation?: string }
-  | { readonly is: "text" }
+  /** `mayBeEmpty`: an empty one says something, too. */
+  | { readonly is: "text"; readonly mayBeEmpty?: true }
   /** As typed, from 1 on or not: within the bounds, both included; `isAbove`: `min` itself is refused. `mayBeInfinite`: `inf` is one. */
   | {
       readonly is: "integer" | "number";
@@ -101,7 +102,7 @@ export function isGathering({ is }: FlagKind): boolean {
 export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: string): ReadResult {
   switch (kind.is) {
     case "text":
-      return text === "" ? { expected: "a text" } : { value: text };
+      return text === "" && kind.mayBeEmpty !== true ? { expected: "a text" } : { value: text };
     case "integer":
     case "number":
       return readNumber(kind, text);

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { parse } from "node:path";
 import { AssayError } from "../../services/common/errors.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
+import type { DatasetPlaces } from "./dataset/places.ts";
 
 /** What a run needs. Services by process; the first process holds the controller, and its address is told to the others. */
 const runProcesses = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
@@ -24,6 +25,8 @@ export interface LocalSuiteOptions {
   readonly workersMax: number | undefined;
   /** File of the user's own endpoints, absolute; undefined: none. */
   readonly endpointModule?: string | undefined;
+  /** Where datasets are kept and looked for. Default: as the environment says. */
+  readonly datasets?: DatasetPlaces | undefined;
   readonly logLevel: string;
   readonly logFile: string | undefined;
   /** Every line that a process logs to stderr, as it comes; absent: kept and shown only if the process dies. */
@@ -127,13 +130,14 @@ export class LocalSuite {
   }
 
   #bootstrap(controller: string | null, process?: { readonly port: number }): object {
-    const { artifactBase, workersMax = Number.POSITIVE_INFINITY, endpointModule, logLevel, logFile = null } = this.#options;
+    const { artifactBase, workersMax = Number.POSITIVE_INFINITY, endpointModule, datasets } = this.#options;
+    const { logLevel, logFile = null } = this.#options;
     // One core is left to everything that is no worker.
     const prespawn = Math.min(workersMax, Math.max(1, availableParallelism() - 1));
     const config = {
       controller: { artifactBase },
       // Whoever runs this suite may read what it reads.
-      dataset: { root: parse(artifactBase).root },
+      dataset: { root: parse(artifactBase).root, ...datasets },
       "worker-manager": { prespawn },
       process: { ...process, ...(endpointModule === undefined ? {} : { endpointModule }) },
     };

@@ -1,6 +1,7 @@
 /** What the options of `assay run` mean together, and the RunSpec that they make. Pure. */
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { GivenOptions } from "./asked.ts";
+import { problemsOfPlaces } from "./dataset/places.ts";
 import { variableOf } from "./environment.ts";
 import type { FlagKind } from "./flag-kinds.ts";
 import type { Flag } from "./flags/flag.ts";
@@ -171,6 +172,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   for (const [one, other] of exclusive) {
     if (has(one) && has(other)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
   }
+  problems.push(...problemsOfPlaces(given));
   const refuse = (one: keyof RunOptions, others: readonly (keyof RunOptions)[]): void => {
     for (const other of others.filter(has)) problems.push(`${shown(one, given)}: not together with ${runFlags[other].flag}`);
   };

@@ -6,6 +6,7 @@ import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import { complaintLine } from "./complaints.ts";
+import { placesOf } from "./dataset/places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
@@ -97,6 +98,7 @@ class Session {
         artifactBase: terminal.cwd,
         workersMax: workersOf(spec),
         endpointModule: sources.endpointModule,
+        datasets: placesOf(options, terminal.cwd),
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),
         logFile: options.logFile === undefined ? undefined : resolve(terminal.cwd, options.logFile),
         onLog: isVerbose ? (line) => this.#note(line) : undefined,
@@ -115,9 +117,9 @@ class Session {
   async readInput(signal: AbortSignal): Promise<boolean> {
     const { spec } = await specOf(this.#sources, undefined);
     if (!readsInput(spec)) return true;
-    const { terminal, input = process.stdin } = this.#context;
+    const { input = process.stdin } = this.#context;
     try {
-      this.#inputFile = await spoolInput({ input, env: terminal.env, signal });
+      this.#inputFile = await spoolInput({ input, maxBytes: this.#options.maxDatasetBytes, signal });
       return true;
     } catch (error) {
       // The rest of the way finds that out by itself.

@@ -1,6 +1,7 @@
 /** Options of `assay dataset …`. */
 import type { FlagTable, OptionsOf } from "../flags/flag.ts";
 import { healthFlags, runFlags } from "../flags.ts";
+import { placeFlags } from "./places.ts";
 
 export const datasetShowFlags = {
   models: { ...runFlags.models, doc: "model that the requests ask for (default: model)" },
@@ -27,6 +28,7 @@ export const datasetShowFlags = {
     group: "Output",
     doc: "show the first N requests (default 2)",
   },
+  ...placeFlags,
   json: { ...runFlags.json, doc: "what was seen as JSON on stdout instead" },
   ...healthFlags,
   controller: { ...runFlags.controller, doc: "ask the dataset service of this suite (assay serve), on whose host the file is" },

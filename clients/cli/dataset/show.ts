@@ -20,6 +20,7 @@ import type { Terminal } from "../terminal.ts";
 import { descriptionJson } from "./description-json.ts";
 import { descriptionLines } from "./description-lines.ts";
 import type { DatasetShowOptions, datasetShowFlags } from "./flags.ts";
+import { placesOf } from "./places.ts";
 
 const defaultRequests = 2;
 const maxNameLength = 255;
@@ -31,11 +32,12 @@ export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: 
   const spec = specOf(options, file, terminal.cwd);
   const problems = await problemsOf(spec, options);
   if (problems.length > 0) return say(problems, asked);
-  const own = { services: ["controller,dataset"], endpointModule: moduleOf(options, terminal.cwd) };
+  const datasets = placesOf(options, terminal.cwd);
+  const own = { services: ["controller,dataset"], endpointModule: moduleOf(options, terminal.cwd), datasets };
   let inputFile: InputFile | undefined;
   const look = async ({ client, signal }: SuiteUse): Promise<number> => {
     try {
-      if (readsInput(spec)) inputFile = await spoolInput({ input, env: terminal.env, signal });
+      if (readsInput(spec)) inputFile = await spoolInput({ input, maxBytes: options.maxDatasetBytes, signal });
       const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile));
       const { requests = defaultRequests } = options;
       const description = await describe(client, wanted, { requests, signal, progress: progressOn(terminal) });

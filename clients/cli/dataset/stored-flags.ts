@@ -1,8 +1,10 @@
 /** Options of `assay dataset list` and `assay dataset delete`. */
 import type { FlagTable } from "../flags/flag.ts";
 import { healthFlags, runFlags } from "../flags.ts";
+import { cacheFlags } from "./places.ts";
 
 const suiteFlags = {
+  ...cacheFlags,
   ...healthFlags,
   controller: { ...runFlags.controller, doc: "ask this suite (assay serve) instead of the cache of this machine" },
 } as const satisfies FlagTable;

@@ -13,9 +13,10 @@ import { wallTimeOf } from "../runs/run-view.ts";
 import { withSuite } from "../runs/session.ts";
 import type { SuiteClient } from "../suite-client.ts";
 import type { Terminal } from "../terminal.ts";
+import { placesOf } from "./places.ts";
 import type { datasetDeleteFlags, datasetListFlags } from "./stored-flags.ts";
 
-const own = { services: ["controller,dataset"] };
+const services = ["controller,dataset"];
 const callTimeoutMs = 10_000;
 
 export async function datasetList(asked: Asked<typeof datasetListFlags>): Promise<number> {
@@ -28,7 +29,10 @@ export async function datasetList(asked: Asked<typeof datasetListFlags>): Promis
     else show(listed, terminal);
     return exitCodes.ok;
   };
-  return withSuite(asked, ({ client }) => withDatasets(client, list), own);
+  return withSuite(asked, ({ client }) => withDatasets(client, list), {
+    services,
+    datasets: placesOf(options, terminal.cwd),
+  });
 }
 
 /** Removes what can be removed; one that cannot is told and makes the exit code 1, unless all were meant and it is in use. */
@@ -52,7 +56,10 @@ export async function datasetDelete(asked: Asked<typeof datasetDeleteFlags>): Pr
     }
     return code;
   };
-  return withSuite(asked, ({ client }) => withDatasets(client, remove), own);
+  return withSuite(asked, ({ client }) => withDatasets(client, remove), {
+    services,
+    datasets: placesOf(options, terminal.cwd),
+  });
 }
 
 async function withDatasets(

@@ -1,4 +1,4 @@
-import { count, type FlagTable, fromZero, tokens } from "./flag.ts";
+import { count, type FlagTable, fromZero, many, tokens } from "./flag.ts";
 
 export const requestsFlags = {
   isl: {
@@ -211,6 +211,43 @@ export const requestsFlags = {
     value: "KEY=VALUE",
     group: "Requests",
     doc: "only rows of the public dataset with that value; repeatable, where the dataset declares the field",
+  },
+  datasetDir: {
+    flag: "--dataset-dir",
+    kind: { is: "text" },
+    value: "DIR",
+    completes: "folder",
+    group: "Requests",
+    doc: "folder where the files of public datasets are looked for before the cache and the network (default none)",
+  },
+  datasetCacheDir: {
+    flag: "--dataset-cache-dir",
+    kind: { is: "text", mayBeEmpty: true },
+    value: "DIR",
+    completes: "folder",
+    group: "Requests",
+    doc: "folder where prepared and public datasets are kept for later runs; empty: nowhere (default assay/datasets in $XDG_CACHE_HOME or ~/.cache)",
+  },
+  datasetCacheBytes: {
+    flag: "--dataset-cache-bytes",
+    kind: { is: "integer", min: 0, max: many },
+    value: "BYTES",
+    group: "Requests",
+    doc: "size of that folder at most: what was not used for longest goes first (default 21474836480)",
+  },
+  maxDatasetBytes: {
+    flag: "--max-dataset-bytes",
+    kind: { is: "integer", min: 1, max: many },
+    value: "BYTES",
+    group: "Requests",
+    doc: "uncompressed size of a dataset's files at most (default 2147483648)",
+  },
+  publicDatasetUrl: {
+    flag: "--public-dataset-url",
+    kind: { is: "text", mayBeEmpty: true },
+    value: "URL",
+    group: "Requests",
+    doc: "where public datasets are downloaded from; empty: nothing is (default https://huggingface.co)",
   },
   replay: {
     flag: "--replay",

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Run } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
+import type { DatasetPlaces } from "../dataset/places.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { FlagTable } from "../flags/flag.ts";
 import { Interrupts, unlessAborted } from "../interrupts.ts";
@@ -19,10 +20,11 @@ export interface SuiteUse {
   readonly signal: AbortSignal;
 }
 
-/** A suite of this machine's own: services by process, and the file of the user's own endpoints. */
+/** A suite of this machine's own: services by process, the file of the user's own endpoints, where datasets are. */
 export interface OwnSuite {
   readonly services: readonly string[];
   readonly endpointModule?: string | undefined;
+  readonly datasets?: DatasetPlaces | undefined;
 }
 
 /**
@@ -64,13 +66,14 @@ export async function withSuite<T extends FlagTable>(
   }
 }
 
-function startSuite({ services, endpointModule }: OwnSuite, cwd: string, onDeath: () => void): LocalSuite {
+function startSuite({ services, endpointModule, datasets }: OwnSuite, cwd: string, onDeath: () => void): LocalSuite {
   return new LocalSuite({
     processes: services,
     command: ownCommand(),
     artifactBase: cwd,
     workersMax: 0,
     endpointModule,
+    datasets,
     logLevel: "error",
     logFile: undefined,
     onDeath,

@@ -12,7 +12,6 @@ import { AssayError, messageOf } from "../../../services/common/errors.ts";
 export const standardInput = "-";
 /** What messages call it. */
 const shownName = "standard input";
-/** As the dataset service takes at most, unless it was told otherwise. */
 const defaultMaxBytes = 2 ** 31;
 
 export interface InputFile {
@@ -24,15 +23,15 @@ export interface InputFile {
 
 export interface SpoolOptions {
   readonly input: Readable & { readonly isTTY?: boolean };
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Default: as the dataset service takes at most, unless it was told otherwise. */
+  readonly maxBytes?: number | undefined;
   /** Ends the reading, and nothing is left behind. */
   readonly signal: AbortSignal;
 }
 
 /** All that comes, in a file that only this user may read. Throws `invalid_argument`, `resource_exhausted`, `cancelled`. */
-export async function spoolInput({ input, env, signal }: SpoolOptions): Promise<InputFile> {
+export async function spoolInput({ input, maxBytes = defaultMaxBytes, signal }: SpoolOptions): Promise<InputFile> {
   if (input.isTTY) throw new AssayError("invalid_argument", `${shownName} is a terminal: expected a file or a pipe`);
-  const maxBytes = Number(env.ASSAY_MAX_DATASET_BYTES) || defaultMaxBytes;
   const folder = await mkdtemp(join(tmpdir(), "assay-input-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const path = join(folder, "input");
@@ -53,7 +52,7 @@ function limited(maxBytes: number): Transform {
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       if (bytes <= maxBytes) return done(null, chunk);
-      done(new AssayError("resource_exhausted", `${shownName} has more than ${maxBytes} bytes (ASSAY_MAX_DATASET_BYTES)`));
+      done(new AssayError("resource_exhausted", `${shownName} has more than ${maxBytes} bytes (--max-dataset-bytes)`));
     },
   });
 }

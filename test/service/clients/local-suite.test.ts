@@ -89,6 +89,15 @@ describe("a local suite", () => {
     expect(records?.told).to.deep.equal({ ...told, controller: "127.0.0.1:7" });
   });
 
+  it("tells them where datasets are kept and found, and how large they may be, where that was said", async () => {
+    const datasets = { cacheDir: "/cache", cacheBytes: 5, publicDir: "/sets", maxFileBytes: 7 };
+    await start({}, { datasets }).ready();
+    const { told } = await noteOf("controller");
+    expect(told)
+      .to.have.nested.property("config.dataset")
+      .that.deep.equals({ root: "/", ...datasets });
+  });
+
   it("has as many workers started before as cores are free, and no log file unless asked", async () => {
     await start({}, { workersMax: 100 }).ready();
     const { told } = await noteOf("timing");

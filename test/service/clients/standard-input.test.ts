@@ -20,7 +20,7 @@ describe("a dataset on standard input", () => {
   });
 
   it("is kept whole, for this user alone, until it is removed", async () => {
-    const file = await spoolInput({ input: Readable.from([Buffer.from("a\n"), Buffer.from("b")]), env: {}, signal: never });
+    const file = await spoolInput({ input: Readable.from([Buffer.from("a\n"), Buffer.from("b")]), signal: never });
     expect(await readFile(file.path, "utf8")).to.equal("a\nb");
     expect((await stat(file.path)).mode & 0o077).to.equal(0);
     await file.remove();
@@ -29,25 +29,24 @@ describe("a dataset on standard input", () => {
   });
 
   it("may be empty", async () => {
-    const file = await spoolInput({ input: Readable.from([]), env: {}, signal: never });
+    const file = await spoolInput({ input: Readable.from([]), signal: never });
     expect((await stat(file.path)).size).to.equal(0);
     await file.remove();
   });
 
-  it("is refused above the limit, whose variable is named, and nothing of it stays", async () => {
+  it("is refused above the limit, whose option is named, and nothing of it stays", async () => {
     function* endless(): Generator<Buffer> {
       for (;;) yield Buffer.alloc(1000);
     }
-    const env = { ASSAY_MAX_DATASET_BYTES: "5000" };
-    const error = await failureOf(spoolInput({ input: Readable.from(endless()), env, signal: never }));
+    const error = await failureOf(spoolInput({ input: Readable.from(endless()), maxBytes: 5000, signal: never }));
     expect(error).to.include({ code: "resource_exhausted" });
-    expect(error.message).to.equal("standard input has more than 5000 bytes (ASSAY_MAX_DATASET_BYTES)");
+    expect(error.message).to.equal("standard input has more than 5000 bytes (--max-dataset-bytes)");
     expect(await readdir(folder)).to.deep.equal([]);
   });
 
   it("is given up at once, though nothing comes, and nothing of it stays", async () => {
     const given = new AbortController();
-    const spooling = failureOf(spoolInput({ input: new PassThrough(), env: {}, signal: given.signal }));
+    const spooling = failureOf(spoolInput({ input: new PassThrough(), signal: given.signal }));
     given.abort();
     expect(await spooling).to.include({ code: "cancelled" });
     expect(await readdir(folder)).to.deep.equal([]);
@@ -55,7 +54,7 @@ describe("a dataset on standard input", () => {
 
   it("is not waited for at a terminal", async () => {
     const input = Object.assign(new PassThrough(), { isTTY: true });
-    expect((await failureOf(spoolInput({ input, env: {}, signal: never }))).message).to.contain("is a terminal");
+    expect((await failureOf(spoolInput({ input, signal: never }))).message).to.contain("is a terminal");
   });
 
   it("takes the place of - in a spec, and of nothing else", () => {

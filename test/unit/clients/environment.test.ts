@@ -43,9 +43,14 @@ describe("options from the environment", () => {
     // Whoever sets these for a service means the same for a command.
     expect(shared.sort()).to.deep.equal([
       "ASSAY_CONTROLLER",
+      "ASSAY_DATASET_CACHE_BYTES",
+      "ASSAY_DATASET_CACHE_DIR",
+      "ASSAY_DATASET_DIR",
       "ASSAY_ENDPOINT_MODULE",
       "ASSAY_LOG_FILE",
       "ASSAY_LOG_LEVEL",
+      "ASSAY_MAX_DATASET_BYTES",
+      "ASSAY_PUBLIC_DATASET_URL",
       "ASSAY_TLS_CA",
       "ASSAY_TLS_CERT",
       "ASSAY_TLS_KEY",
