@@ -39,6 +39,11 @@ export interface BranchingConversation {
   readonly spread?: PauseSpread | undefined;
 }
 
+/** The conversations that others begin. */
+export function childrenOf(conversations: readonly BranchingConversation[]): ReadonlySet<number> {
+  return new Set(conversations.flatMap(({ branches }) => branches.flatMap(({ children }) => children)));
+}
+
 /** Empty for none. `pauseRatio`: factor on what is said of pauses. */
 export function packBranches(conversations: readonly BranchingConversation[], pauseRatio = 1): Uint8Array {
   const writer = new VarintWriter();

@@ -9,6 +9,7 @@ import { AssayError } from "../common/errors.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isCorpusEncoding, tokenizerSource } from "../common/tokenizer/source.ts";
+import { scheduleWindows } from "./core/spec/session-load-violations.ts";
 
 /** How long is waited, in ms. */
 export interface AheadTimeouts {
@@ -28,7 +29,7 @@ export function isPreparedAhead({ dataset, tokenizer }: RunSpec): boolean {
 
 /** Rejects with the dataset service's own error, which names the field, and with `deadline_exceeded`. `runId` empty: for no run. */
 export async function prepareAhead(
-  { dataset, tokenizer, endpoint, randomSeed = 0n }: RunSpec,
+  { dataset, tokenizer, endpoint, phases, randomSeed = 0n }: RunSpec,
   runId: string,
   addresses: Addresses,
   timeouts: AheadTimeouts,
@@ -41,6 +42,7 @@ export async function prepareAhead(
     ...(dataset && { dataset }),
     ...(tokenizer && { tokenizer }),
     ...(endpoint && { endpoint: { type: endpoint.type, path: endpoint.path } }),
+    windows: scheduleWindows(phases),
   };
   const progress = createClient(DatasetService, channel).prepareDataset(request, { signal, timeoutMs: timeouts.datasetMs });
   let info: DatasetInfo | undefined;

@@ -37,7 +37,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
   let made = 0;
 
   const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
-    const { dataset: spec, tokenizer, endpoint, randomSeed, runId } = request;
+    const { dataset: spec, tokenizer, endpoint, randomSeed, runId, windows } = request;
     const wanted = {
       dataset: spec,
       tokenizer: tokenizer?.name ?? "",
@@ -45,6 +45,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
       isTemplated: tokenizer?.applyChatTemplate ?? false,
       endpointPath: pathOf(endpoint, endpoints),
       seed: Number(randomSeed),
+      windows,
     };
     const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onRows });
     const datasetId = `dataset-${++made}`;
@@ -129,8 +130,10 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
   };
 }
 
+/** Whether both are prepared to the same. */
 function isSame(one: PrepareDatasetRequest, other: PrepareDatasetRequest): boolean {
-  const bytes = (request: PrepareDatasetRequest): Uint8Array => toBinary(PrepareDatasetRequestSchema, request);
+  const bytes = (request: PrepareDatasetRequest): Uint8Array =>
+    toBinary(PrepareDatasetRequestSchema, { ...request, windows: [] });
   return Buffer.compare(bytes(one), bytes(other)) === 0;
 }
 

@@ -10,7 +10,12 @@ import {
   type SyntheticDataset,
   type TraceSynthesis as WireSynthesis,
 } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type DatasetFileSchema, type DatasetInfo, DatasetInfoSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import {
+  type DatasetFileSchema,
+  type DatasetInfo,
+  DatasetInfoSchema,
+  type WindowSessionsSchema,
+} from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { asFileSource } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
 import { didYouMean } from "../common/nearest.ts";
@@ -21,6 +26,7 @@ import { formatNamed, formats } from "./core/formats/catalog.ts";
 import type { TraceOptions } from "./core/formats/format.ts";
 import type { PrefixStats } from "./core/prefix-survey.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
+import { countWithin, rangeOf, type TimeWindow } from "./core/time-windows.ts";
 import { promptMaker } from "./core/trace-prompt.ts";
 import type { TraceSynthesis } from "./core/trace-synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
@@ -46,6 +52,8 @@ export interface DatasetRequest {
   /** `tokenizer.apply_chat_template` of the spec. Default: false. */
   readonly isTemplated?: boolean;
   readonly seed: number;
+  /** Parts of the dataset's time whose sessions are counted. Default: none. */
+  readonly windows?: readonly TimeWindow[];
 }
 
 export type SourceLimits = PlaceLimits;
@@ -133,7 +141,7 @@ async function replay(given: ReplayDataset, request: DatasetRequest, options: Lo
       ),
   });
   try {
-    return { ...loadedOf(dataset, summary, { description, warnings }), close };
+    return { ...loadedOf(dataset, summary, { description, warnings, windows: request.windows ?? [] }), close };
   } catch (error) {
     close();
     throw error;
@@ -197,7 +205,7 @@ function synthesize(
 
 async function loadFile(
   given: FileDataset,
-  { dataset: spec, seed, tokenizer, tokenizerRevision, endpointPath }: DatasetRequest,
+  { dataset: spec, seed, tokenizer, tokenizerRevision, endpointPath, windows = [] }: DatasetRequest,
   source: TokenizerSource,
   options: LoadOptions,
 ): Promise<LoadedDataset> {
@@ -248,6 +256,7 @@ async function loadFile(
       sizeBytes: BigInt(file.turns.sizeBytes),
       skippedRows: BigInt(file.skippedRows),
       ...prefixInfoOf(file.prefixes),
+      windows,
       warnings: [
         ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
         ...warningsOf(name, file),
@@ -365,6 +374,7 @@ interface OwnInfo extends PrefixInfo {
   readonly format?: string;
   readonly sizeBytes?: bigint;
   readonly skippedRows?: bigint;
+  readonly windows?: readonly TimeWindow[];
   readonly file?: MessageInitShape<typeof DatasetFileSchema>;
 }
 
@@ -383,12 +393,15 @@ function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): Load
   return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights, branches, close: () => {} };
 }
 
-function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): DatasetInfo {
+function infoOf(summary: DatasetSummary, { warnings, windows = [], ...own }: OwnInfo): DatasetInfo {
   const { conversations, turns, turnsEach, turnCounts, meanInputTokens, meanOutputTokens, schedule } = summary;
+  const firstTurnsMs = schedule?.firstTurnsMs ?? new Float64Array(0);
+  const { firstMs, lastMs } = rangeOf(firstTurnsMs);
   return create(DatasetInfoSchema, {
     ...own,
     warnings: [...warnings],
     conversations: BigInt(conversations),
+    rootConversations: BigInt(summary.rootConversations),
     turns: BigInt(turns),
     turnsEach: turnsEach ?? 0,
     turnCounts: turnsEach === undefined ? [...turnCounts] : [],
@@ -396,8 +409,19 @@ function infoOf(summary: DatasetSummary, { warnings, ...own }: OwnInfo): Dataset
     meanOutputTokens: meanOutputTokens ?? 0,
     hasWeights: summary.weights !== undefined,
     beginsWithTimestamp: schedule?.isBegun ?? false,
-    timedConversations: BigInt(schedule?.timedConversations ?? 0),
-    firstTimestampMs: schedule?.firstMs ?? 0,
-    lastTimestampMs: schedule?.lastMs ?? 0,
+    timedConversations: BigInt(firstTurnsMs.length),
+    firstTimestampMs: firstMs,
+    lastTimestampMs: lastMs,
+    windows: windows.map((window) => windowInfoOf(window, firstTurnsMs)),
   });
+}
+
+function windowInfoOf({ startMs, endMs }: TimeWindow, firstTurnsMs: Float64Array): MessageInitShape<typeof WindowSessionsSchema> {
+  const { sessions, beforeMs, afterMs } = countWithin(firstTurnsMs, { startMs, endMs });
+  return {
+    window: { ...(startMs === undefined ? {} : { startMs }), ...(endMs === undefined ? {} : { endMs }) },
+    sessions: BigInt(sessions),
+    ...(beforeMs === undefined ? {} : { beforeMs }),
+    ...(afterMs === undefined ? {} : { afterMs }),
+  };
 }

@@ -149,6 +149,12 @@ describe("sessions of several turns", function () {
       expect(refused.stderr).to.equal(
         `assay run: --fixed-schedule-end-offset 5: the file's timestamps are from ${from} to ${from + 9000} ms, got 5 (phases[0].schedule.end_offset_ms)\n`,
       );
+      const gap = ["--fixed-schedule-start-offset", `${from + 3000}`, "--fixed-schedule-end-offset", `${from + 4000}`];
+      const empty = await play("--fixed-schedule", ...gap);
+      expect([empty.code, empty.requests.length]).to.deep.equal([2, 0]);
+      expect(empty.stderr).to.match(
+        /^assay run: --fixed-schedule-end-offset \d+: no conversation begins from .*, the nearest at .* ms .*\n$/,
+      );
     } finally {
       await server.close();
     }

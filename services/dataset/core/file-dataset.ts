@@ -2,7 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type PromptRecipe, TurnSchema, type Turn as WireTurn } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "../../common/chat-messages.ts";
-import { packBranches } from "../../common/session-branches.ts";
+import { childrenOf, packBranches } from "../../common/session-branches.ts";
 import { DelayPacker } from "../../common/turn-delays.ts";
 import { TimestampPacker } from "../../common/turn-timestamps.ts";
 import { type ConversationIndex, rowOfTurn, turnsOf } from "./conversation-index.ts";
@@ -107,15 +107,17 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
   const drawn = outputTokens === undefined ? 0 : turns.size - named.count;
   const asked = named.count + drawn;
   const { turnsEach, turnCounts } = countsOf(conversations);
+  const children = childrenOf(file.branching);
   return {
     conversations: conversations.size,
+    rootConversations: conversations.size - children.size,
     turns: turns.size,
     turnsEach,
     turnCounts,
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
     weights: file.weights,
     ...(file.branching.length > 0 && { branches: packBranches(file.branching, turnDelayRatio) }),
-    schedule: timestampsMs && scheduleOf(timestampsMs, conversations),
+    schedule: timestampsMs && scheduleOf(timestampsMs, conversations, children),
     meanInputTokens: made.count === 0 ? undefined : made.sum / made.count,
     meanOutputTokens:
       asked === 0 ? undefined : (named.sum + drawn * (outputTokens === undefined ? 0 : meanOf(outputTokens))) / asked,
@@ -137,25 +139,25 @@ function packDelays(delaysMs: Float64Array, conversations: ConversationIndex, ra
   return packer.packed();
 }
 
-function scheduleOf(timestampsMs: Float64Array, conversations: ConversationIndex): DatasetSchedule {
+function scheduleOf(
+  timestampsMs: Float64Array,
+  conversations: ConversationIndex,
+  children: ReadonlySet<number>,
+): DatasetSchedule {
   const packer = new TimestampPacker();
-  const timed = { conversations: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 };
+  const firstTurnsMs = new Float64Array(conversations.size);
+  let timed = 0;
   const timestampMs = (conversation: number, turn: number): number =>
     timestampsMs[rowOfTurn(conversations, conversation, turn)] ?? Number.NaN;
   for (let conversation = 0; conversation < conversations.size; conversation++) {
     const turns = turnsOf(conversations, conversation);
     for (let turn = 0; turn < turns; turn++) packer.add(timestampMs(conversation, turn));
     const firstMs = timestampMs(conversation, 0);
-    if (Number.isNaN(firstMs)) continue;
-    timed.conversations++;
-    timed.firstMs = Math.min(timed.firstMs, firstMs);
-    timed.lastMs = Math.max(timed.lastMs, firstMs);
+    if (!Number.isNaN(firstMs) && !children.has(conversation)) firstTurnsMs[timed++] = firstMs;
   }
   return {
     turnTimestamps: packer.packed(),
     isBegun: !Number.isNaN(timestampMs(0, 0)),
-    timedConversations: timed.conversations,
-    firstMs: timed.conversations === 0 ? 0 : timed.firstMs,
-    lastMs: timed.lastMs,
+    firstTurnsMs: firstTurnsMs.subarray(0, timed),
   };
 }

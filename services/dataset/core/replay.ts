@@ -45,9 +45,7 @@ export function summarizeReplay(dataset: Dataset, sessions: StoredSessions): Dat
     schedule: {
       turnTimestamps: packer.packed(),
       isBegun: true,
-      timedConversations: conversationOf.length,
-      firstMs: timestampsMs[0] ?? 0,
-      lastMs: timestampsMs[firstTurnOf[conversationOf.length - 1] ?? 0] ?? 0,
+      firstTurnsMs: Float64Array.from(conversationOf, (_, session) => timestampsMs[firstTurnOf[session] ?? 0] ?? 0),
     },
   };
 }

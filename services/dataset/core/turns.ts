@@ -95,6 +95,8 @@ export function lookUpTurn(dataset: Dataset, conversation: number, turn: number)
 /** A dataset in figures, for the handle that is given out. */
 export interface DatasetSummary {
   readonly conversations: number;
+  /** Conversations that no other one begins. */
+  readonly rootConversations: number;
   readonly turns: number;
   /** Turns of every conversation if they are equal; undefined otherwise. */
   readonly turnsEach: number | undefined;
@@ -120,11 +122,8 @@ export interface DatasetSchedule {
   readonly turnTimestamps: Uint8Array;
   /** Whether the first conversation begins with one. */
   readonly isBegun: boolean;
-  /** Conversations whose first turn has one. */
-  readonly timedConversations: number;
-  /** The least and the greatest of a first turn, ms. */
-  readonly firstMs: number;
-  readonly lastMs: number;
+  /** Of the first turns of the conversations that no other one begins, ms, in their order; those without one are left out. */
+  readonly firstTurnsMs: Float64Array;
 }
 
 /** Of a dataset that names no moments. Reads every plan and makes no text. */
@@ -146,6 +145,7 @@ export function summarizeDataset(dataset: Dataset): DatasetSummary {
   }
   return {
     conversations: dataset.size,
+    rootConversations: dataset.size,
     turns,
     turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined,
     turnCounts,

@@ -2,7 +2,7 @@
 import { Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetHandle } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { createSampler, type SamplingOrder } from "../../common/sampler.ts";
-import { type BranchingConversation, unpackBranches } from "../../common/session-branches.ts";
+import { type BranchingConversation, childrenOf, unpackBranches } from "../../common/session-branches.ts";
 import { unpackDelaysNs } from "../../common/turn-delays.ts";
 import { unpackTimestampsUs } from "../../common/turn-timestamps.ts";
 import { spreadPauses } from "./pause-spread.ts";
@@ -78,7 +78,7 @@ function branchesOf(
   turnsOf: (conversation: number) => number,
 ): Required<Pick<DatasetShape, "branches" | "roots">> {
   const byConversation = new Map(branching.map((one) => [one.conversation, one]));
-  const children = new Set(branching.flatMap(({ branches }) => branches.flatMap((branch) => branch.children)));
+  const children = childrenOf(branching);
   const roots = Uint32Array.from({ length: conversations }, (_, conversation) => conversation);
   return {
     branches: {

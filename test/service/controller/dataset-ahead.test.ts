@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
+import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { CommandSchema, RunService } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { silentLogger } from "../../../services/common/logger.ts";
@@ -105,10 +105,35 @@ describe("a run whose spec names files", () => {
     expect(datasets()).to.equal(0);
   });
 
+  const scheduled = (path: string, endOffsetMs: number): SpecInit => ({
+    ...fromFile(path),
+    phases: [
+      {
+        name: "profiling",
+        kind: PhaseKind.PROFILING,
+        load: { case: "schedule", value: { startOffsetMs: 200, endOffsetMs } },
+      },
+    ],
+  });
+  const timedRows = [0, 100, 900].map((timestamp) => `{"text":"a","timestamp":${timestamp}}\n`).join("");
+
+  it("uses what was prepared where it asked for the sessions of a window, too", async () => {
+    const path = await write("timed.jsonl", timedRows);
+    const runId = await suite.create(specOf(scheduled(path, 900)));
+    await rm(path);
+    expect((await suite.watch(runId).end).state).to.equal(RunState.COMPLETED);
+  });
+
   const refused: readonly (readonly [what: string, code: string, field: string, make: () => Promise<SpecInit>])[] = [
     ["a mistake in the file", "invalid_argument", "dataset.file.path", async () => fromFile(await write("p", '{"text":"a"}\n{'))],
     ["a file that is not there", "not_found", "dataset.file.path", async () => fromFile(join(folder, "gone"))],
     ["a file that may not be read", "permission_denied", "dataset.file.path", async () => fromFile("/etc/hostname")],
+    [
+      "a window of a schedule in which nothing begins",
+      "invalid_argument",
+      "phases[0].schedule.end_offset_ms",
+      async () => scheduled(await write("timed.jsonl", timedRows), 400),
+    ],
     [
       "a tokenizer that is none",
       "invalid_argument",

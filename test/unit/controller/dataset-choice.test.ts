@@ -21,6 +21,7 @@ function specOf(phase: PhaseInit) {
 const infoOf = (info: InfoInit = {}) =>
   create(DatasetInfoSchema, {
     conversations: 5n,
+    rootConversations: 5n,
     turns: 5n,
     beginsWithTimestamp: true,
     timedConversations: 5n,
@@ -85,6 +86,12 @@ describe("what the dataset decides of a spec", () => {
       "phases[0].schedule.end_offset_ms: the file's timestamps are from 10 to 900 ms, got 5",
     ],
     [
+      "a window between two timestamps",
+      schedule({ startOffsetMs: 200, endOffsetMs: 400 }),
+      { windows: [{ window: { startMs: 200, endMs: 400 }, beforeMs: 100, afterMs: 900 }] },
+      "phases[0].schedule.end_offset_ms: no conversation begins from 200 to 400 ms, the nearest at 100 and 900 ms",
+    ],
+    [
       "users of single requests",
       { load: { case: "userCentric", value: { users: 2, ratePerSec: 1 } }, stop: { requestCount: 5n } },
       { turns: 7n },
@@ -96,6 +103,15 @@ describe("what the dataset decides of a spec", () => {
       expect(() => withDataset(specOf(phase), infoOf(info))).to.throw(complaint);
     });
   }
+
+  it("takes a window in which one conversation begins, and trees whose children have no timestamps", () => {
+    const windows = [{ window: { startMs: 200, endMs: 400 }, sessions: 1n, beforeMs: 100, afterMs: 900 }];
+    const { spec } = withDataset(
+      specOf(schedule({ startOffsetMs: 200, endOffsetMs: 400 })),
+      infoOf({ conversations: 9n, windows }),
+    );
+    expect(spec.phases[0]?.load.case).to.equal("schedule");
+  });
 
   it("warns of a schedule that begins long after the phase", () => {
     const epoch = { firstTimestampMs: 1_700_000_000_000, lastTimestampMs: 1_700_000_001_000 };

@@ -361,7 +361,7 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
   beginsWithTimestamp: boolean;
 
   /**
-   * Conversations whose first turn has a timestamp.
+   * Conversations that no other one begins and whose first turn has a timestamp.
    *
    * @generated from field: uint64 timed_conversations = 14;
    */
@@ -437,6 +437,20 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: uint64 prefix_requests = 25;
    */
   prefixRequests: bigint;
+
+  /**
+   * Conversations that no other one begins: those that are drawn. The rest are children, which their parents begin.
+   *
+   * @generated from field: uint64 root_conversations = 26;
+   */
+  rootConversations: bigint;
+
+  /**
+   * The windows that were asked for, in that order.
+   *
+   * @generated from field: repeated assay.dataset.v1.WindowSessions windows = 27;
+   */
+  windows: WindowSessions[];
 };
 
 /**
@@ -444,6 +458,74 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
  * Use `create(DatasetInfoSchema)` to create a new message.
  */
 export declare const DatasetInfoSchema: GenMessage<DatasetInfo>;
+
+/**
+ * A part of a dataset's time, by the timestamps of first turns.
+ *
+ * @generated from message assay.dataset.v1.TimeWindow
+ */
+export declare type TimeWindow = Message<"assay.dataset.v1.TimeWindow"> & {
+  /**
+   * Its first moment, in ms, included; unset: no bound.
+   *
+   * @generated from field: optional double start_ms = 1;
+   */
+  startMs?: number | undefined;
+
+  /**
+   * Its last moment, in ms, included; unset: no bound.
+   *
+   * @generated from field: optional double end_ms = 2;
+   */
+  endMs?: number | undefined;
+};
+
+/**
+ * Describes the message assay.dataset.v1.TimeWindow.
+ * Use `create(TimeWindowSchema)` to create a new message.
+ */
+export declare const TimeWindowSchema: GenMessage<TimeWindow>;
+
+/**
+ * What begins within a window.
+ *
+ * @generated from message assay.dataset.v1.WindowSessions
+ */
+export declare type WindowSessions = Message<"assay.dataset.v1.WindowSessions"> & {
+  /**
+   * The window.
+   *
+   * @generated from field: assay.dataset.v1.TimeWindow window = 1;
+   */
+  window?: TimeWindow | undefined;
+
+  /**
+   * Conversations that no other one begins and whose first timestamp is within it.
+   *
+   * @generated from field: uint64 sessions = 2;
+   */
+  sessions: bigint;
+
+  /**
+   * The last first timestamp before it, in ms; unset: there is none.
+   *
+   * @generated from field: optional double before_ms = 3;
+   */
+  beforeMs?: number | undefined;
+
+  /**
+   * The next first timestamp after it, in ms; unset: there is none.
+   *
+   * @generated from field: optional double after_ms = 4;
+   */
+  afterMs?: number | undefined;
+};
+
+/**
+ * Describes the message assay.dataset.v1.WindowSessions.
+ * Use `create(WindowSessionsSchema)` to create a new message.
+ */
+export declare const WindowSessionsSchema: GenMessage<WindowSessions>;
 
 /**
  * How a dataset's file or folder was read.

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { DatasetSpec, EndpointSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
-import type { DatasetDescription, DatasetInfo, StoredDataset, Turn } from "./dataset_pb.js";
+import type { DatasetDescription, DatasetInfo, StoredDataset, TimeWindow, Turn } from "./dataset_pb.js";
 
 /**
  * Describes the file assay/dataset/v1/dataset_service.proto.
@@ -54,6 +54,13 @@ export declare type PrepareDatasetRequest = Message<"assay.dataset.v1.PrepareDat
    * @generated from field: assay.common.v1.EndpointSpec endpoint = 6;
    */
   endpoint?: EndpointSpec | undefined;
+
+  /**
+   * Parts of the dataset's time whose sessions are counted (`DatasetInfo.windows`). They change nothing of what is prepared.
+   *
+   * @generated from field: repeated assay.dataset.v1.TimeWindow windows = 7;
+   */
+  windows: TimeWindow[];
 };
 
 /**

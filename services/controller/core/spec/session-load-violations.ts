@@ -1,5 +1,11 @@
 /** Loads whose sessions have times of their own: the dataset's schedule, and users who wait between their turns. Pure. */
-import { type RunSpec, Sampling, type ScheduleLoad, type UserCentricLoad } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  type PhaseSpec,
+  type RunSpec,
+  Sampling,
+  type ScheduleLoad,
+  type UserCentricLoad,
+} from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { Demand } from "./demand.ts";
 
@@ -62,14 +68,32 @@ export function checkSessionDataset({ dataset, phases }: RunSpec, info: DatasetI
   });
 }
 
+/** What of the dataset's time the phases may replay: what `checkSessionDataset` needs counted. */
+export function scheduleWindows(phases: readonly PhaseSpec[]): { startMs?: number; endMs?: number }[] {
+  return phases
+    .flatMap(({ load, preferredSchedule }) => [load.case === "schedule" ? load.value : undefined, preferredSchedule])
+    .filter((schedule) => schedule !== undefined)
+    .map(({ startOffsetMs: startMs, endOffsetMs: endMs }) => ({
+      ...(startMs === undefined ? {} : { startMs }),
+      ...(endMs === undefined ? {} : { endMs }),
+    }));
+}
+
 function checkTimes({ startOffsetMs, endOffsetMs }: ScheduleLoad, info: DatasetInfo, at: string, demand: Demand): void {
-  const { conversations, timedConversations, firstTimestampMs, lastTimestampMs } = info;
-  const untimed = conversations - timedConversations;
-  const lacking = `needs a timestamp at the first turn of every conversation; ${untimed} of ${conversations} have none`;
+  const { rootConversations, timedConversations, firstTimestampMs, lastTimestampMs } = info;
+  const untimed = rootConversations - timedConversations;
+  const lacking = `needs a timestamp at the first turn of every conversation; ${untimed} of ${rootConversations} have none`;
   demand(untimed === 0n, at, lacking);
   if (untimed > 0n) return;
   const range = `the file's timestamps are from ${firstTimestampMs} to ${lastTimestampMs} ms`;
-  demand((startOffsetMs ?? 0) <= lastTimestampMs, `${at}.start_offset_ms`, `${range}, got ${startOffsetMs}`);
+  const isBegun = (startOffsetMs ?? 0) <= lastTimestampMs;
+  demand(isBegun, `${at}.start_offset_ms`, `${range}, got ${startOffsetMs}`);
   const isReached = endOffsetMs === undefined || endOffsetMs >= firstTimestampMs;
   demand(isReached, `${at}.end_offset_ms`, `${range}, got ${endOffsetMs}`);
+  const counted = info.windows.find(({ window }) => window?.startMs === startOffsetMs && window?.endMs === endOffsetMs);
+  if (counted === undefined || !isBegun || !isReached) return;
+  const { sessions, beforeMs, afterMs } = counted;
+  const nearest = [beforeMs, afterMs].filter((ms) => ms !== undefined).join(" and ");
+  const gap = `no conversation begins from ${startOffsetMs ?? 0} to ${endOffsetMs ?? lastTimestampMs} ms, the nearest at ${nearest} ms`;
+  demand(sessions > 0n, `${at}.${endOffsetMs === undefined ? "start_offset_ms" : "end_offset_ms"}`, gap);
 }

@@ -80,18 +80,27 @@ describe("a file as a dataset", () => {
     expect(lookUpTurn(dataset, 0, 1)).to.have.nested.property("turn.timestampMs", 900.5);
     expect(lookUpTurn(dataset, 1, 0)).to.not.have.nested.property("turn.timestampMs");
     const { schedule } = summarizeFile(timed, { seed: 1, outputTokens: undefined });
-    expect(schedule).to.deep.include({ isBegun: true, timedConversations: 2, firstMs: 20, lastMs: 500 });
+    expect(schedule).to.deep.include({ isBegun: true, firstTurnsMs: Float64Array.of(500, 20) });
     const times = unpackTimestampsUs(schedule?.turnTimestamps ?? new Uint8Array(0), 4);
     expect([...times]).to.deep.equal([500e3, 900.5e3, Number.NaN, 20e3]);
     const late = loaded({ text: "a" }, { text: "b", timestamp: 0 });
     const begun = summarizeFile(late, { seed: 1, outputTokens: undefined }).schedule;
-    expect(begun).to.deep.include({ isBegun: false, timedConversations: 1, firstMs: 0, lastMs: 0 });
+    expect(begun).to.deep.include({ isBegun: false, firstTurnsMs: Float64Array.of(0) });
+  });
+
+  it("counts children apart, whose parents begin them whatever their timestamps", () => {
+    const timed = loaded({ text: "root", timestamp: 5 }, { text: "child", timestamp: 7 }, { text: "root", timestamp: 9 });
+    const branches = [{ mode: "spawn", afterTurn: 0, children: [1], joinAt: undefined }] as const;
+    const tree = { ...timed, branching: [{ conversation: 0, isSilent: false, branches }] };
+    const { conversations, rootConversations, schedule } = summarizeFile(tree, { seed: 1, outputTokens: undefined });
+    expect([conversations, rootConversations]).to.deep.equal([3, 2]);
+    expect(schedule?.firstTurnsMs).to.deep.equal(Float64Array.of(5, 9));
   });
 
   it("is summed up without reading its rows again", () => {
     const empty = { ...file, turns: { ...file.turns, arenas: [] } };
     const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0), weights: undefined, schedule: undefined };
-    const equal = { conversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
+    const equal = { conversations: 3, rootConversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
     const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>
       summarizeFile(empty, { seed: 1, outputTokens });
     expect(summary(undefined)).to.deep.equal({ ...equal, meanOutputTokens: 30 });

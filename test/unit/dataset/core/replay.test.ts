@@ -77,6 +77,6 @@ describe("a run as a dataset", () => {
   it("has a schedule of its own", () => {
     const { conversations, turns, schedule, turnDelays } = summarizeReplay(dataset, sessions);
     expect([conversations, turns, turnDelays.length]).to.deep.equal([3, 4, 0]);
-    expect(schedule).to.include({ isBegun: true, timedConversations: 3, firstMs: 0, lastMs: 30 });
+    expect(schedule).to.deep.include({ isBegun: true, firstTurnsMs: Float64Array.of(0, 5, 30) });
   });
 });
