@@ -39,6 +39,7 @@ describe("summarizeDataset", () => {
     ]);
     expect(summarizeDataset(dataset)).to.deep.equal({
       conversations: 2,
+      rootConversations: 2,
       turns: 3,
       turnsEach: undefined,
       turnCounts: Uint32Array.of(1, 2),
