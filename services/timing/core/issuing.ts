@@ -42,9 +42,11 @@ export function issueDue(context: IssuingContext, now: number): void {
       if (isIssuedAhead(context.draws.spec)) issueTimetable(context, now);
       else {
         context.draws.leaveQueue(now);
+        for (const { waiting, queue } of context.members) queue.open(waiting.nextReadyNs, now);
         continueSessions(context, now);
         fillFreeSlots(context, now);
         context.draws.queueUntil(now);
+        for (const { isReachable, waiting, queue } of context.members) if (isReachable) queue.close(waiting.nextReadyNs, now);
       }
       return;
     case "open":
@@ -93,7 +95,9 @@ function redrawnTurn(member: Member): Draft | undefined {
 function nextReadyTurn(draws: PhaseDraws, member: Member, time: number): Draft | undefined {
   if (!draws.canContinueBy(time)) return undefined;
   const waiting = member.waiting.takeReady(time);
-  return waiting && draws.nextTurn(waiting.credit, waiting.readyNs, time);
+  if (waiting === undefined) return undefined;
+  const { credit, readyNs } = waiting;
+  return draws.nextTurn(credit, { readyNs, hasWaited: member.queue.held(readyNs) }, time);
 }
 
 function fillFreeSlots(context: IssuingContext, now: number): void {

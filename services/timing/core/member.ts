@@ -1,6 +1,7 @@
 import type { Credit, RecallScope } from "../../common/credits.ts";
 import type { Holder } from "./ledger.ts";
 import type { PlaceHolder } from "./phase.ts";
+import { PlaceQueue } from "./place-queue.ts";
 import { WaitingSessions } from "./sessions.ts";
 import { type SlotShare, WorkerSlots } from "./slots.ts";
 import { Standby } from "./standby.ts";
@@ -13,6 +14,8 @@ export class Member implements SlotShare {
   readonly slots = new WorkerSlots();
   readonly holder: Holder = { issued: new Map(), settledCount: 0 };
   readonly waiting = new WaitingSessions();
+  /** Turns of a timetable that are ready and find no place here. */
+  readonly queue = new PlaceQueue();
   readonly standby = new Standby();
   readonly metTargets = new MetTargets();
   /** Issued in this turn, to be sent as one message. */

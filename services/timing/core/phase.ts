@@ -1,6 +1,7 @@
 import type { Credit } from "../../common/credits.ts";
 import type { Draft } from "./ledger.ts";
 import type { Pacer } from "./pacers/pacer.ts";
+import { PlaceQueue } from "./place-queue.ts";
 import type { Ramp } from "./ramp.ts";
 import { type SessionBranches, SessionTrees } from "./session-trees.ts";
 import type { WaitingTurn } from "./sessions.ts";
@@ -167,10 +168,10 @@ export class PhaseDraws {
   /** Turns of sessions that ended early, not by a stop. */
   abandonedTurns = 0;
   abandonedSessions = 0;
-  /** Arrivals that were sent after they had waited for a place under the ceiling. */
-  queuedArrivals = 0;
-  /** Arrivals due by then that have not been drawn found no place. */
-  #queueEndNs = Number.NEGATIVE_INFINITY;
+  /** Requests that were drawn after they had waited for a place under the ceiling. */
+  queued = 0;
+  /** Arrivals that find no place. */
+  readonly #queue = new PlaceQueue();
 
   constructor(spec: PhaseSpec, startNs: number) {
     this.spec = spec;
@@ -251,7 +252,7 @@ export class PhaseDraws {
     if (this.redrawCount > 0) return this.nextDrawNs <= time ? this.#takeRedraw() : undefined;
     if (!this.#mayBegin(time)) return undefined;
     const { draw, sessionId, dueNs } = this.#beginNext();
-    return this.#draft({ ...draw, turn: 0, sessionId }, dueNs);
+    return this.#draft({ ...draw, turn: 0, sessionId }, dueNs, this.#queue.held(dueNs));
   }
 
   /** Whether the next session that may begin by `time` is one whose turns send nothing. */
@@ -284,11 +285,14 @@ export class PhaseDraws {
 
   /**
    * The turn after the given one, which is ready at `readyNs`. In a paced phase it takes an arrival, under a timetable it is due by
-   * itself. Undefined when the count is used up or no arrival is due by `time`.
+   * itself, and `hasWaited` says whether for a place. Undefined when the count is used up or no arrival is due by `time`.
    */
-  nextTurn(previous: Credit, readyNs: number, time: number): Draft | undefined {
+  nextTurn(previous: Credit, { readyNs, hasWaited }: ReadyTurn, time: number): Draft | undefined {
     if (!this.canContinueBy(time)) return undefined;
-    return this.#draft({ ...previous, turn: previous.turn + 1 }, this.#hasTimetable ? readyNs : this.#takeDue());
+    const turn = { ...previous, turn: previous.turn + 1 };
+    if (this.#hasTimetable) return this.#draft(turn, readyNs, hasWaited);
+    const dueNs = this.#takeDue();
+    return this.#draft(turn, dueNs, this.#queue.held(dueNs));
   }
 
   /** A first turn came back unused and is to be drawn again. */
@@ -336,12 +340,12 @@ export class PhaseDraws {
 
   /** Nobody has a place for another session: whatever is due by `now` waits. */
   queueUntil(now: number): void {
-    if (this.nextDueNs <= now) this.#queueEndNs = now;
+    this.#queue.close(this.nextDueNs, now);
   }
 
-  /** Places may have become free. Whatever was due behind somebody who waited has waited too. */
+  /** Places may have become free. */
   leaveQueue(now: number): void {
-    if (this.nextDueNs <= this.#queueEndNs) this.#queueEndNs = now;
+    this.#queue.open(this.nextDueNs, now);
   }
 
   /** Arrivals due before this time pass unused: there was nothing to send, neither a turn that was ready nor a new session. */
@@ -406,11 +410,11 @@ export class PhaseDraws {
     return dueNs;
   }
 
-  #draft(of: ConversationDraw & SessionTurn, dueNs: number): Draft {
+  #draft(of: ConversationDraw & SessionTurn, dueNs: number, hasWaited: boolean): Draft {
     const index = this.#index++;
     const countsTowardTarget = of.countsTowardTarget ?? true;
     if (countsTowardTarget) this.#counted++;
-    if (dueNs <= this.#queueEndNs && !(of.turn > 0 && this.#hasTimetable)) this.queuedArrivals++;
+    if (hasWaited) this.queued++;
     const home = this.trees?.homeOf(of.sessionId);
     const options = this.spec.conversations.turn?.({
       conversation: home?.conversation ?? of.conversation,
@@ -438,6 +442,12 @@ export class PhaseDraws {
       maxOutputTokensOverride: options?.maxOutputTokensOverride,
     };
   }
+}
+
+/** When a turn that waited for its own time became ready, and whether it waited for a place then. */
+export interface ReadyTurn {
+  readonly readyNs: number;
+  readonly hasWaited: boolean;
 }
 
 /** What a draft takes from its session. */

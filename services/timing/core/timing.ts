@@ -746,7 +746,7 @@ class Timing implements TimingCore {
       stopReason: phase.stopReason,
       abandonedSessions: phase.draws.abandonedSessions,
       abandonedTurns: phase.draws.abandonedTurns,
-      queued: phase.draws.queuedArrivals,
+      queued: phase.draws.queued,
     };
   }
 }

@@ -1,13 +1,13 @@
 import { expect } from "chai";
-import type { LaterDue, Load } from "../../../services/timing/core/phase.ts";
+import type { LaterDue, Load, PlaceHolder } from "../../../services/timing/core/phase.ts";
 import { Bench, conversationsOf, MS } from "./bench.ts";
 
 /** Sessions that begin at these times, ms after the start; a later turn is due 100 ms after the one before was, or when that returned. */
-function timetable(startsMs: readonly number[], concurrency = Number.POSITIVE_INFINITY): Load {
+function timetable(startsMs: readonly number[], concurrency = Number.POSITIVE_INFINITY, unit: PlaceHolder = "session"): Load {
   let next = 0;
   const laterDueNs: LaterDue = ({ dueNs }, { returnedNs }) => Math.max(returnedNs, dueNs + 100 * MS);
   const pacer = { nextDueNs: () => (startsMs[next++] ?? Number.POSITIVE_INFINITY) * MS };
-  return { kind: "timetable", pacer, laterDueNs, concurrency };
+  return { kind: "timetable", pacer, laterDueNs, concurrency, unit };
 }
 
 function sessionsOf(count: number, turns: number) {
@@ -86,6 +86,30 @@ describe("a timetable", () => {
     worker.end(4);
     bench.live(50 * MS);
     expect(bench.reports[0]).to.include({ queued: 1 });
+  });
+
+  it("with a ceiling of requests counts later turns that waited for a place, and none that had it at once", () => {
+    const bench = new Bench();
+    const worker = bench.join("W");
+    bench.start({ load: timetable([0, 50], 1, "request"), stop: {}, conversations: sessionsOf(2, 4) });
+    const endAfter = (ns: number): string => {
+      bench.live(ns);
+      worker.end(worker.firedIds.at(-1) ?? 0);
+      worker.talk();
+      return worker.fired.map(({ sessionId, turn }) => `${sessionId}.${turn}`).join(" ");
+    };
+    worker.talk();
+    // Session 1 waits from 50 to 80; turn 0.1 is due at 100, and waits until 180; turn 1.1 is due then, and waits until 280.
+    expect(endAfter(80 * MS)).to.equal("0.0 1.0");
+    expect(endAfter(100 * MS)).to.equal("0.0 1.0 0.1");
+    expect(endAfter(100 * MS)).to.equal("0.0 1.0 0.1 1.1");
+    // Turn 0.2 is due at 280, and waits until 320; turn 1.2 is due then, and waits until 330.
+    expect(endAfter(40 * MS)).to.equal("0.0 1.0 0.1 1.1 0.2");
+    expect(endAfter(10 * MS)).to.equal("0.0 1.0 0.1 1.1 0.2 1.2");
+    // The last ones are due at 380 and 420, and find the place free.
+    for (const ns of [10 * MS, 60 * MS, 50 * MS]) endAfter(ns);
+    bench.live(50 * MS);
+    expect(bench.reports.map(({ queued, counts }) => [queued, counts.sent])).to.deep.equal([[5, 8]]);
   });
 
   it("counts what a lost worker leaves unplayed, and goes on with the others", () => {

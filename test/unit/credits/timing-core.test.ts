@@ -348,7 +348,11 @@ describe("the draws of a phase", () => {
     const draws = new PhaseDraws(spec({ conversations: { ...conversationsOf(2), turn } }), 0);
     const first = draws.firstTurn(0) as Draft;
     expect(first).to.include({ cancelAfterNs: 9, targetIndex: 2, maxOutputTokensOverride: 1 });
-    expect(draws.nextTurn({ ...first, id: 1 }, 0, 0)).to.include({ turn: 1, index: 1, sessionId: first.sessionId });
+    expect(draws.nextTurn({ ...first, id: 1 }, { readyNs: 0, hasWaited: false }, 0)).to.include({
+      turn: 1,
+      index: 1,
+      sessionId: first.sessionId,
+    });
     draws.redraw({ ...first, id: 1 });
     draws.firstTurn(0);
     expect(asked).to.deep.equal([0, 1]);
@@ -589,6 +593,27 @@ describe("timing", () => {
     worker.end(worker.firedIds.at(-1)!);
     worker.talk();
     expect(bench.reports.map(({ queued, counts }) => [queued, counts.sent])).to.deep.equal([[3, 5]]);
+  });
+
+  it("counts later turns that waited for a place under a ceiling of requests as it does first ones", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const dues = [0, 100, 200, 600];
+    const pacer = { nextDueNs: () => (dues.shift() ?? 1e6) * MS };
+    bench.start({
+      load: { kind: "ceiling", pacer, concurrency: 1, unit: "request", overload: "queue" },
+      stop: { requestCount: 4 },
+      conversations: conversationsOf(2),
+    });
+    // The arrivals of 100 and 200 ms wait until 250 and 300 ms, and are later turns; that of 600 ms finds a free place.
+    bench.live(250 * MS);
+    for (const ns of [50 * MS, 50 * MS, 300 * MS, 50 * MS]) {
+      worker.end(worker.firedIds.at(-1)!);
+      worker.talk();
+      bench.live(ns);
+    }
+    expect(worker.fired.map(({ sessionId, turn }) => `${sessionId}.${turn}`)).to.deep.equal(["0.0", "0.1", "1.0", "1.1"]);
+    expect(bench.reports.map(({ queued, counts }) => [queued, counts.sent])).to.deep.equal([[2, 4]]);
   });
 
   it("in a closed loop plays as many sessions at once as the concurrency says, delays included", () => {
