@@ -81,6 +81,8 @@ export interface ParsedResponse {
   readonly finishReason: string | undefined;
   /** What the answer says and which tools it calls, where it calls any. */
   readonly calling?: Calling;
+  /** Pieces of an answer that is not text: vectors, ranked passages, images. Absent: it is text, or says nothing to count. */
+  readonly outputCount?: number;
   /** A stream was asked for and one JSON document came: its only content stamp is no first token's. */
   readonly isStreamIgnored: boolean;
 }
@@ -101,14 +103,41 @@ export interface ToolCall {
   readonly argumentsText: string;
 }
 
+/** What turns can be made of: one text or several, a query with passages, media. */
+export type Ingredient = "text" | "texts" | "ranking" | Exclude<Modality, "text">;
+
+/** What answers are. Figures about output tokens are of `text` alone; `data`: none of the others. */
+export type Product = "text" | "embeddings" | "ranking" | "images" | "video" | "audio" | "data";
+
 export interface Endpoint {
   /** As users write it: `--endpoint-type chat`. */
   readonly name: string;
   /** Appended to the base URL. */
   readonly path: string;
+  /** Instead of `path` where a stream is asked for. Absent: `path`. */
+  readonly streamPath?: string;
   readonly canStream: boolean;
-  /** The JSON body, UTF-8. */
+  /** Of the body. Absent: `application/json`. */
+  readonly contentType?: string;
+  /** Sent with every request, names in lower case; headers that the user gives take their place. Absent: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The header that carries an API key; `authorization` has `Bearer ` before it. Absent: `authorization`. */
+  readonly keyHeader?: "authorization" | "x-api-key";
+  /** Options that ask for anything else are refused. */
+  readonly takes: readonly Ingredient[];
+  readonly produces: Product;
+  /** The body: JSON in UTF-8 where `contentType` says nothing else. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;
   /** Never throws: what cannot be read is an `error`. */
   readonly parse: (response: RawResponse) => ParsedResponse;
+}
+
+/** Where a request goes, below the base URL. @param own takes the place of the endpoint's; empty: it does not */
+export function requestPathOf(
+  { path, streamPath }: Pick<Endpoint, "path" | "streamPath">,
+  isStreaming: boolean,
+  own = "",
+): string {
+  if (own !== "") return own;
+  return isStreaming ? (streamPath ?? path) : path;
 }

@@ -7,11 +7,12 @@ import { builtInEndpoints, type EndpointCatalog, type EndpointOptions } from "./
 import type { Endpoint, ParsedResponse } from "./endpoint.ts";
 import { isJsonObject } from "./json-body.ts";
 import { requestErrorCodes, requestErrorPhases } from "./outcome.ts";
+import { shapeOf, shapeProblem } from "./own-shape.ts";
 import { requestError } from "./target-error.ts";
 import { type EndpointTools, endpointTools } from "./tools.ts";
 
-/** An endpoint without its name, which is that of its factory. */
-export type OwnEndpoint = Omit<Endpoint, "name">;
+/** An endpoint without its name, which is that of its factory. It takes turns of all kinds and gives text where it says nothing else. */
+export type OwnEndpoint = Omit<Endpoint, "name" | "takes" | "produces"> & Partial<Pick<Endpoint, "takes" | "produces">>;
 
 /** Called once in each process and run, and once to check the module: it makes an endpoint and does nothing else. */
 export type OwnEndpointFactory = (options: EndpointOptions, tools: EndpointTools) => OwnEndpoint;
@@ -56,25 +57,19 @@ function checkedFactory(name: string, factory: unknown): (options: EndpointOptio
 
 function checkedEndpoint(name: string, made: unknown): Endpoint {
   if (!isJsonObject(made)) refuse(`endpoint ${name}: its function must return an object, got ${typeof made}`);
-  const { path, canStream } = made;
-  if (typeof path !== "string" || !path.startsWith("/")) {
-    refuse(`endpoint ${name}: path must be a text that begins with /, got ${JSON.stringify(path)}`);
-  }
-  if (typeof canStream !== "boolean") {
-    refuse(`endpoint ${name}: canStream must be true or false, got ${JSON.stringify(canStream)}`);
-  }
+  const problem = shapeProblem(made);
+  if (problem !== undefined) refuse(`endpoint ${name}: ${problem}`);
   for (const key of ["formatBody", "parse"] as const) {
     if (typeof made[key] !== "function") refuse(`endpoint ${name}: ${key} must be a function, got ${typeof made[key]}`);
   }
-  return guarded(made as unknown as OwnEndpoint, { name, path, canStream });
+  return guarded(made as unknown as OwnEndpoint, name);
 }
 
 /** `formatBody` throws AssayErrors alone, `parse` nothing. */
-function guarded(own: OwnEndpoint, { name, path, canStream }: Pick<Endpoint, "name" | "path" | "canStream">): Endpoint {
+function guarded(own: OwnEndpoint, name: string): Endpoint {
   return {
     name,
-    path,
-    canStream,
+    ...shapeOf(own),
     formatBody(turn) {
       const body: unknown = called(`formatBody of endpoint ${name}`, () => own.formatBody(turn));
       if (body instanceof Uint8Array) return body;
@@ -160,6 +155,7 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   }),
   finishReason: orAbsent(text),
   isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
+  outputCount: orAbsent(count),
   calling: orAbsent({ expected: "{ text, calls } with at least one call of { id, name, argumentsText }", isGood: isCalling }),
 };
 

@@ -18,6 +18,8 @@ export function createChatEndpoint(options: ChatOptions = {}): Endpoint {
     name: "chat",
     path: "/v1/chat/completions",
     canStream: true,
+    takes: ["text", "image", "audio", "video"],
+    produces: "text",
     formatBody: (turn) => encodeJson(chatBody(turn, options)),
     parse: (response) => parseAnswer(response, readChatEvent, templates),
   };

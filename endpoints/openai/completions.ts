@@ -16,6 +16,8 @@ export function createCompletionsEndpoint(options: BodyOptions = {}): Endpoint {
     name: "completions",
     path: "/v1/completions",
     canStream: true,
+    takes: ["text"],
+    produces: "text",
     formatBody: (turn) => encodeJson(completionsBody(turn, options)),
     parse: (response) => parseAnswer(response, readCompletionsEvent, templates),
   };

@@ -73,7 +73,8 @@ export function formatTurn(
 ): TurnBody {
   const { endpoint, modelOf, isStreaming, extraInputs: common, forcedLength: dialect } = options;
   if (turn.rawBody.length > 0) return rawTurn(turn, maxOutputTokens, options);
-  const requested = maxOutputTokens ?? (turn.maxOutputTokens === 0 ? undefined : turn.maxOutputTokens);
+  // What is not text has no length in tokens, whatever the dataset would have it be.
+  const requested = endpoint.produces === "text" ? (maxOutputTokens ?? (turn.maxOutputTokens || undefined)) : undefined;
   const extraInputs: JsonObject = { ...forcedLength(dialect, requested), ...common, ...turn.extraInputs };
   const chosen = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
   // Extra inputs have the last word in the body, and the record says what was asked for.

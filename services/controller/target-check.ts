@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { clone, create } from "@bufbuild/protobuf";
 import { createEndpoint } from "../../endpoints/catalog.ts";
+import { requestPathOf } from "../../endpoints/endpoint.ts";
 import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl } from "../../endpoints/target-url.ts";
 import { type RunSpec, type TargetSpec, TargetSpecSchema, type TargetUrl } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type AskTarget, AskTargetSchema, type TargetAnswer } from "../../gen/assay/controller/v1/controller_service_pb.js";
@@ -100,8 +101,9 @@ function modeOf(mode: string): "models" | "inference" | "both" {
 /** Undefined where the run names no endpoint that there is. */
 function requestPath({ endpoint }: RunSpec, { url }: TargetUrl): string | undefined {
   const base = parseBaseUrl(url);
-  const { path = "", type = "" } = endpoint ?? {};
-  const own = path === "" ? createEndpoint(type)?.path : path;
+  const { path = "", type = "", streaming = false } = endpoint ?? {};
+  const known = createEndpoint(type);
+  const own = path === "" ? known && requestPathOf(known, streaming) : path;
   return base === undefined || own === undefined ? undefined : pathBelow(base, own);
 }
 

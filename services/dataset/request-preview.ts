@@ -1,6 +1,7 @@
 /** Requests of a dataset as they will be sent, made fit to be looked at: media and what is long beyond use are cut. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
+import { requestPathOf } from "../../endpoints/endpoint.ts";
 import { decodeText, encodeJson, isJsonObject, parseJson } from "../../endpoints/json-body.ts";
 import { type RequestPreviewSchema, TurnSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
@@ -38,7 +39,7 @@ export function requestPreviews(
       conversation: BigInt(conversation),
       turn: 0,
       method: "POST",
-      path: path === "" ? bodies.endpoint.path : path,
+      path: requestPathOf(bodies.endpoint, bodies.isStreaming, path),
       headers: turn.headers,
       body: shown,
       bodyBytes: BigInt(body.length),

@@ -40,7 +40,7 @@ export async function askTarget(
   target.connectTimeoutSec = Math.min(target.connectTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
   switch (question.case) {
     case "getPath":
-      return create(TargetAnswerSchema, await get(target, question.value, limitMs, signal));
+      return create(TargetAnswerSchema, await get({ target, endpoint, endpoints }, question.value, limitMs, signal));
     case "model":
       target.requestTimeoutSec = Math.min(target.requestTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
       return create(TargetAnswerSchema, await request({ target, endpoint, model: question.value, endpoints }, workerId, signal));
@@ -49,8 +49,9 @@ export async function askTarget(
   }
 }
 
-async function get(target: TargetSpec, path: string, limitMs: number, signal: AbortSignal): Promise<Answer> {
-  const { transport, sender } = await createPath(create(RunSpecSchema, { target }));
+async function get({ target, endpoint, endpoints }: Place, path: string, limitMs: number, signal: AbortSignal): Promise<Answer> {
+  // The endpoint's: some APIs carry the key in a header of their own.
+  const { transport, sender } = await createPath(create(RunSpecSchema, { target, endpoint }), { endpoints });
   const headers = new Map(pairsOf(sender.headers));
   headers.delete("content-type");
   headers.set("accept", "application/json");
@@ -157,11 +158,14 @@ function wordsOf(status: number, body: Uint8Array, location: string): string {
 /** A target that refuses more tokens at least than at most would refuse this request for what it was asked on top. */
 const lengthInputs: ReadonlySet<string> = new Set(["min_tokens", "max_tokens", "max_completion_tokens"]);
 
-interface ModelQuestion {
+interface Place {
   readonly target: TargetSpec;
   readonly endpoint: EndpointSpec;
-  readonly model: string;
   readonly endpoints: EndpointCatalog | undefined;
+}
+
+interface ModelQuestion extends Place {
+  readonly model: string;
 }
 
 async function request(

@@ -1,6 +1,6 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
-import type { Endpoint } from "../../endpoints/endpoint.ts";
+import { type Endpoint, requestPathOf } from "../../endpoints/endpoint.ts";
 import { originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -75,13 +75,14 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
   const isStreaming = spec.endpoint?.streaming ?? false;
   // By lower-case name: what the spec gives takes the place of what is usual.
   const headers = new Map([
-    ["content-type", "application/json"],
+    ["content-type", endpoint.contentType ?? "application/json"],
     ["accept", isStreaming ? "text/event-stream" : "application/json"],
     ["user-agent", `assay/${version}`],
   ]);
-  if (target.apiKey !== "") headers.set("authorization", `Bearer ${target.apiKey}`);
+  for (const [name, value] of Object.entries(endpoint.headers ?? {})) headers.set(name.toLowerCase(), value);
+  if (target.apiKey !== "") headers.set(...keyHeader(endpoint, target.apiKey));
   for (const [name, value] of Object.entries(target.headers)) headers.set(name.toLowerCase(), value);
-  const ownPath = spec.endpoint?.path;
+  const path = requestPathOf(endpoint, isStreaming, spec.endpoint?.path);
   const limitNs = (seconds: number | undefined): number => (seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1e9);
   const timeouts: Timeouts = {
     requestNs: limitNs(target.requestTimeoutSec),
@@ -90,9 +91,7 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
   };
   return {
     endpoint,
-    paths: target.urls.map(({ url }) =>
-      pathBelow(parseUrl(url), ownPath === undefined || ownPath === "" ? endpoint.path : ownPath),
-    ),
+    paths: target.urls.map(({ url }) => pathBelow(parseUrl(url), path)),
     isStreaming,
     headers: [...headers].flat(),
     sessionHeader: target.sessionHeader === "" ? "x-correlation-id" : target.sessionHeader,
@@ -100,6 +99,10 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
     timeouts,
     isTraced: spec.output?.exportHttpTrace ?? false,
   };
+}
+
+function keyHeader({ keyHeader: name = "authorization" }: Endpoint, apiKey: string): [name: string, value: string] {
+  return [name, name === "authorization" ? `Bearer ${apiKey}` : apiKey];
 }
 
 /** A server on a Unix socket has no name but this one. */

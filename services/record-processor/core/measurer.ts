@@ -68,14 +68,40 @@ export class Measurer {
       const hasFailed = record.error !== undefined || parsed.error !== undefined;
       const { countTokens: count, countInput: countSent = count } = this.#options;
       const input = countInput(record, countSent);
+      if (this.#options.endpoint.produces !== "text") return measureData(record, parsed, { reads, hasFailed, input });
       const counts = hasFailed ? inputAlone(input) : countTokens(parsed, input, count);
-      return metricRecord(record, parsed, counts.source, valuesOf(factsOf(record, { parsed, reads, counts, hasFailed })));
+      const values = valuesOf(factsOf(record, { parsed, reads, counts, hasFailed }));
+      const hasUsageMismatch = contradicts(parsed.usage, parsed.contentNs.length);
+      return metricRecord(record, parsed, { tokenSource: counts.source, hasUsageMismatch }, values);
     } catch (error) {
       this.#faults++;
       const fault = requestError("parse", "parse", `the record could not be measured: ${messageOf(error)}`);
-      return metricRecord(record, { ...nothing, error: fault }, "none", new Array<number>(recordMetrics.length).fill(Number.NaN));
+      const none = new Array<number>(recordMetrics.length).fill(Number.NaN);
+      return metricRecord(record, { ...nothing, error: fault }, { tokenSource: "none", hasUsageMismatch: false }, none);
     }
   }
+}
+
+interface DataFindings {
+  readonly reads: ReadStamps;
+  readonly hasFailed: boolean;
+  readonly input: () => number | undefined;
+}
+
+/** Of an answer that is not text: what came last is its end, and no piece of it is a token. */
+function measureData(record: RawRecord, parsed: ParsedResponse, { reads, hasFailed, input }: DataFindings): MetricRecord {
+  const { contentNs, usage } = parsed;
+  const counts: TokenCounts = {
+    input: hasFailed ? input() : (usage?.promptTokens ?? input()),
+    output: undefined,
+    reasoning: undefined,
+    source: hasFailed ? "none" : usage?.promptTokens === undefined ? "counted" : "usage",
+  };
+  const whole = { ...parsed, contentNs: contentNs.subarray(-1), firstOutputNs: undefined, coalescedChunks: 0 };
+  const facts = factsOf(record, { parsed: whole, reads, counts, hasFailed });
+  const values = valuesOf({ ...facts, isStreaming: false, requestedOutputTokens: undefined });
+  const tokenSource = counts.input === undefined ? "none" : counts.source;
+  return metricRecord(record, whole, { tokenSource, hasUsageMismatch: false }, values);
 }
 
 function parse(record: RawRecord, { readEnds, readNs }: ReadStamps, endpoint: Endpoint): ParsedResponse {
@@ -131,7 +157,17 @@ function contradicts(usage: Usage | undefined, contentChunks: number): boolean {
   return promptTokens !== undefined && totalTokens !== undefined && totalTokens !== promptTokens + completionTokens;
 }
 
-function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: TokenSource, values: number[]): MetricRecord {
+interface UsageFindings {
+  readonly tokenSource: TokenSource;
+  readonly hasUsageMismatch: boolean;
+}
+
+function metricRecord(
+  record: RawRecord,
+  parsed: ParsedResponse,
+  { tokenSource, hasUsageMismatch }: UsageFindings,
+  values: number[],
+): MetricRecord {
   // One literal instead of a spread: an order of magnitude cheaper at this rate.
   return {
     creditId: record.creditId,
@@ -177,7 +213,7 @@ function metricRecord(record: RawRecord, parsed: ParsedResponse, tokenSource: To
     finishReason: parsed.finishReason,
     coalescedChunks: parsed.coalescedChunks,
     tokenSource,
-    hasUsageMismatch: contradicts(parsed.usage, parsed.contentNs.length),
+    hasUsageMismatch,
     isStreamIgnored: parsed.isStreamIgnored,
   };
 }

@@ -1,5 +1,6 @@
 /** Where the requests of a run went, from the spec (proto JSON) that its file keeps. Pure. */
 import { createEndpoint } from "../../../endpoints/catalog.ts";
+import { requestPathOf } from "../../../endpoints/endpoint.ts";
 import { isJsonObject, parseJson, textOf } from "../../../endpoints/json-body.ts";
 import { originOf, parseBaseUrl, pathBelow, shownUrl } from "../../../endpoints/target-url.ts";
 
@@ -17,7 +18,8 @@ export function targetEndpoint(spec: string, target: number): string {
   const url: unknown = value.target.urls[target];
   const base = isJsonObject(url) ? parseBaseUrl(textOf(url.url) ?? "") : undefined;
   const endpoint = isJsonObject(value.endpoint) ? value.endpoint : {};
-  const own = textOf(endpoint.path) ?? createEndpoint(textOf(endpoint.type) ?? "")?.path;
+  const known = createEndpoint(textOf(endpoint.type) ?? "");
+  const own = textOf(endpoint.path) ?? (known && requestPathOf(known, endpoint.streaming === true));
   if (base === undefined) return "";
   return own === undefined ? originOf(base) : shownUrl(base, pathBelow(base, own));
 }

@@ -50,6 +50,20 @@ describe("endpoints of a user's own", () => {
     expect(catalog.create("toString")).to.equal(undefined);
   });
 
+  it("say of their requests and answers what built-in ones can say, and take everything where they say nothing", () => {
+    const parts = {
+      streamPath: "/x/stream",
+      contentType: "application/x-ndjson",
+      headers: { "x-version": "2" },
+      keyHeader: "x-api-key",
+      takes: ["texts"],
+      produces: "embeddings",
+    };
+    expect(made(parts)).to.deep.include(parts);
+    expect(made({})).to.deep.include({ takes: ["text", "texts", "ranking", "image", "audio", "video"], produces: "text" });
+    expect(made({})).to.not.have.any.keys("streamPath", "contentType", "headers", "keyHeader");
+  });
+
   it("are made with the options of the run and the tools", () => {
     const seen: unknown[] = [];
     const catalog = withOwnEndpoints({
@@ -82,6 +96,32 @@ describe("endpoints of a user's own", () => {
     ["a function that returns nothing", { endpoints: { mine: () => undefined } }, /must return an object, got undefined/],
     ["an endpoint without a path", { endpoints: { mine: () => ({ ...good, path: "x" }) } }, /path must .*, got "x"$/],
     ["an unsaid canStream", { endpoints: { mine: () => ({ ...good, canStream: 1 }) } }, /canStream must be true or false, got 1/],
+    [
+      "a path of streams that is none",
+      { endpoints: { mine: () => ({ ...good, streamPath: "x" }) } },
+      /streamPath must .*, got "x"$/,
+    ],
+    [
+      "headers that are none",
+      { endpoints: { mine: () => ({ ...good, headers: { "X-A": "1" } }) } },
+      /headers must be names in lower case/,
+    ],
+    [
+      "a value of two lines",
+      { endpoints: { mine: () => ({ ...good, contentType: "a\nb" }) } },
+      /contentType must be the value of a header/,
+    ],
+    ["a key in the query", { endpoints: { mine: () => ({ ...good, keyHeader: "?key" }) } }, /keyHeader must be .*, got "\?key"$/],
+    [
+      "an ingredient that there is not",
+      { endpoints: { mine: () => ({ ...good, takes: ["smell"] }) } },
+      /takes must .*, got \["smell"\]$/,
+    ],
+    [
+      "a product that there is not",
+      { endpoints: { mine: () => ({ ...good, produces: "heat" }) } },
+      /produces must .*, got "heat"$/,
+    ],
     ["no formatBody", { endpoints: { mine: () => ({ ...good, formatBody: 1 }) } }, /formatBody must be a function, got number/],
     ["no parse", { endpoints: { mine: () => ({ ...good, parse: undefined }) } }, /parse must be a function, got undefined/],
   ];

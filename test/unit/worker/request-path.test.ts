@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { withOwnEndpoints } from "../../../endpoints/own-endpoints.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 import { createPath } from "../../../services/worker/request-path.ts";
@@ -52,6 +53,44 @@ describe("request path", async () => {
     expect(new Set(names).size).to.equal(names.length);
     expect(pairsOf(headers).get("authorization")).to.equal("own");
     expect(pairsOf(headers).get("user-agent")).to.equal("me");
+  });
+
+  describe("of an endpoint with ways of its own", () => {
+    const own = {
+      path: "/whole",
+      streamPath: "/pieces",
+      canStream: true,
+      contentType: "application/x-ndjson",
+      headers: { "x-version": "1", accept: "application/x-ndjson" },
+      keyHeader: "x-api-key",
+      formatBody: () => new Uint8Array(1),
+      parse: () => undefined,
+    };
+    const endpoints = withOwnEndpoints({ endpoints: { mine: () => own } });
+    const senderOf = async (streaming: boolean, path = "", headers: Record<string, string> = {}) => {
+      const target = { urls: [{ url: "h" }], apiKey: "k", headers };
+      const spec = create(RunSpecSchema, { models: ["m"], target, endpoint: { type: "mine", streaming, path } });
+      return (await createPath(spec, { endpoints })).sender;
+    };
+
+    it("leads streams elsewhere where it says so, and both where the spec says", async () => {
+      expect((await senderOf(false)).paths).to.deep.equal(["/whole"]);
+      expect((await senderOf(true)).paths).to.deep.equal(["/pieces"]);
+      expect((await senderOf(true, "/x")).paths).to.deep.equal(["/x"]);
+    });
+
+    it("has its headers, its content type and the key where it wants it, under those of the spec", async () => {
+      const usual = pairsOf((await senderOf(false)).headers);
+      expect(Object.fromEntries(usual)).to.include({
+        "content-type": "application/x-ndjson",
+        accept: "application/x-ndjson",
+        "x-version": "1",
+        "x-api-key": "k",
+      });
+      expect(usual.has("authorization")).to.equal(false);
+      const given = pairsOf((await senderOf(false, "", { "X-Version": "2", "Content-Type": "text/plain" })).headers);
+      expect(Object.fromEntries(given)).to.include({ "x-version": "2", "content-type": "text/plain" });
+    });
   });
 
   it("names the session as the spec says", async () => {

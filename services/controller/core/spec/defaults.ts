@@ -1,6 +1,7 @@
 /** The defaults of a RunSpec, applied once. Pure. */
 import { clone, create } from "@bufbuild/protobuf";
 import { builtInEndpoints, type EndpointCatalog } from "../../../../endpoints/catalog.ts";
+import { requestPathOf } from "../../../../endpoints/endpoint.ts";
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
@@ -66,7 +67,8 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   if (endpoint.type === "") endpoint.type = "chat";
   // Whoever reads the spec of the run later does not have the user's module.
   const isBuiltIn = builtInEndpoints.names.includes(endpoint.type);
-  if (!isBuiltIn && endpoint.path === "") endpoint.path = endpoints.create(endpoint.type)?.path ?? "";
+  const own = isBuiltIn ? undefined : endpoints.create(endpoint.type);
+  if (own !== undefined) endpoint.path = requestPathOf(own, endpoint.streaming, endpoint.path);
   const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
   spec.tokenizer = tokenizer;
   if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;

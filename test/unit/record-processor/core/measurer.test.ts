@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import type { RawResponse } from "../../../../endpoints/endpoint.ts";
 import { createChatEndpoint } from "../../../../endpoints/openai/chat.ts";
 import { recordMetrics } from "../../../../metrics/catalog.ts";
 import { decodeStamps, maxReadBytes, writeRead } from "../../../../services/common/chunk-stamps.ts";
@@ -251,6 +252,43 @@ describe("Measurer", () => {
     expect(record.error).to.equal(error);
     expect(record.contentStamps).to.have.lengthOf(0);
     expect(measurer.faults).to.equal(0);
+  });
+
+  describe("of an endpoint whose answers are not text", () => {
+    const usageOf = (promptTokens: number | undefined) => ({
+      promptTokens,
+      completionTokens: 0,
+      totalTokens: undefined,
+      reasoningTokens: undefined,
+      cachedPromptTokens: undefined,
+    });
+    const pictures = (promptTokens: number | undefined) => ({
+      ...endpoint,
+      produces: "images" as const,
+      parse: (response: RawResponse) => ({ ...endpoint.parse(response), outputText: "", usage: usageOf(promptTokens) }),
+    });
+
+    it("measures when it was whole and how long the input was, and nothing of tokens that there are none of", () => {
+      const record = measure(rawRecord(), { endpoint: pictures(12) });
+      const values = valuesOf(record);
+      expect(values).to.include({ request_latency: 30, input_sequence_length: 12, lateness: 1 });
+      expect(values).to.not.have.any.keys(
+        ...["time_to_first_token", "time_to_second_token", "time_to_first_output_token", "decode_duration"],
+        ...["inter_token_latency", "output_sequence_length", "output_token_count", "requested_osl", "osl_mismatch_diff_pct"],
+        ...["prefill_throughput_per_user", "e2e_output_token_throughput", "output_token_throughput_per_user"],
+      );
+      expect([...decodeStamps(record.contentStamps)]).to.deep.equal([30e6]);
+      expect(record).to.include({ tokenSource: "usage", hasUsageMismatch: false, coalescedChunks: 0 });
+    });
+
+    it("counts the input itself where the target does not, and has no count without a tokenizer", () => {
+      const counted = measure(rawRecord(), { endpoint: pictures(undefined) });
+      expect(valuesOf(counted)).to.include({ input_sequence_length: 30 });
+      expect(counted.tokenSource).to.equal("counted");
+      const uncounted = measure(rawRecord(), { endpoint: pictures(undefined), countTokens: undefined });
+      expect(valuesOf(uncounted)).to.not.have.property("input_sequence_length");
+      expect(uncounted.tokenSource).to.equal("none");
+    });
   });
 
   it("gives metrics of streams no value where the target ignored that a stream was asked for", () => {
