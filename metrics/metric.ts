@@ -48,13 +48,26 @@ export interface RequestFacts {
   readonly bodyReads: number;
 }
 
-/** Token counts as the server reported them. */
+/** Token counts as the server reported them. Those of `…prompt…` below the first three are parts of the prompt's, others of the completion's. */
 export interface Usage {
   readonly promptTokens: number | undefined;
+  /** Reasoning included. */
   readonly completionTokens: number | undefined;
   readonly totalTokens: number | undefined;
   readonly reasoningTokens: number | undefined;
+  /** Read from the server's cache. */
   readonly cachedPromptTokens: number | undefined;
+  readonly cacheWritePromptTokens?: number | undefined;
+  readonly cacheMissPromptTokens?: number | undefined;
+  readonly promptAudioTokens?: number | undefined;
+  /** Length of the prompt's audio. */
+  readonly promptAudioSeconds?: number | undefined;
+  readonly completionAudioTokens?: number | undefined;
+  /** What tools of the server's own added to the prompt. */
+  readonly toolUsePromptTokens?: number | undefined;
+  /** Of the prediction that the request brought, what the answer has and what it has not. */
+  readonly acceptedPredictionTokens?: number | undefined;
+  readonly rejectedPredictionTokens?: number | undefined;
 }
 
 export type MetricUnit =

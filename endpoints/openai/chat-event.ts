@@ -6,7 +6,7 @@
 import type { CallPiece, EventMeaning } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
-import { readUsage } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 /** Reads a `chat.completion.chunk` or a `chat.completion`; objects of other kinds mean nothing. */
 export function readChatEvent(event: JsonObject): EventMeaning {
@@ -21,7 +21,7 @@ export function readChatEvent(event: JsonObject): EventMeaning {
     outputText: pieces.reduce((all, { name, argumentsText }) => all + name + argumentsText, text),
     reasoningText: isJsonObject(message) ? (textOf(message.reasoning_content) ?? textOf(message.reasoning) ?? "") : "",
     finishReason: isJsonObject(choice) ? textOf(choice.finish_reason) : undefined,
-    usage: readUsage(event.usage),
+    usage: usageOf(event),
     errorWords: errorWords(event),
     ...(pieces.length === 0 ? {} : { calling: { text, pieces } }),
   };

@@ -2,7 +2,7 @@
 import type { EventMeaning } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
-import { readUsage } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 /** Reads a `text_completion`; objects of other kinds mean nothing. */
 export function readCompletionsEvent(event: JsonObject): EventMeaning {
@@ -13,7 +13,7 @@ export function readCompletionsEvent(event: JsonObject): EventMeaning {
     outputText: isJsonObject(choice) ? (textOf(choice.text) ?? "") : "",
     reasoningText: "",
     finishReason: isJsonObject(choice) ? textOf(choice.finish_reason) : undefined,
-    usage: readUsage(event.usage),
+    usage: usageOf(event),
     errorWords: errorWords(event),
   };
 }

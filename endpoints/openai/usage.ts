@@ -1,32 +1,91 @@
 /**
- * Token counts out of a `usage` object. OpenAI's names first, then those of the Responses API and of the vendors that
- * send their own through compatible endpoints (DeepSeek, Anthropic).
+ * Token counts out of what a target says of them. OpenAI's names first, then those of the Responses API and of Anthropic, and of
+ * vendors that send their own through compatible endpoints: DeepSeek, Mistral, Cohere, Google (Gemini), Amazon (Bedrock), IBM (watsonx).
  */
 import type { Usage } from "../../metrics/metric.ts";
 import { isJsonObject, type JsonObject } from "../json-body.ts";
 
-/** Undefined where there is no usage or it names no count: `"usage": null` stands in every chunk but the last. */
-export function readUsage(usage: unknown): Usage | undefined {
-  if (!isJsonObject(usage)) return undefined;
+/**
+ * Of an answer, wherever it says it: `usage`, Gemini's `usageMetadata`, Cohere's `meta`. Undefined where no count is named:
+ * `"usage": null` stands in every chunk but the last.
+ */
+export function usageOf({ usage, usageMetadata, meta }: JsonObject): Usage | undefined {
+  return readUsage(usage) ?? readUsage(usageMetadata) ?? readUsage(meta);
+}
+
+/** Undefined where there is no usage or it names no count. */
+export function readUsage(given: unknown): Usage | undefined {
+  if (!isJsonObject(given)) return undefined;
+  // Cohere counts in an object inside.
+  const usage: JsonObject = isJsonObject(given.tokens) ? { ...given.tokens, ...given } : given;
+  const promptTokens = firstCount(usage, promptNames);
+  const completionTokens = completionOf(usage);
+  const totalTokens = firstCount(usage, totalNames);
+  if (promptTokens === undefined && completionTokens === undefined && totalTokens === undefined) return undefined;
   const inputDetails = detailsOf(usage.prompt_tokens_details ?? usage.input_tokens_details);
   const outputDetails = detailsOf(usage.completion_tokens_details ?? usage.output_tokens_details);
-  const promptTokens = firstCount(usage.prompt_tokens, usage.input_tokens);
-  const completionTokens = firstCount(usage.completion_tokens, usage.output_tokens);
-  const totalTokens = firstCount(usage.total_tokens);
-  if (promptTokens === undefined && completionTokens === undefined && totalTokens === undefined) return undefined;
   return {
     promptTokens,
     completionTokens,
     totalTokens,
-    reasoningTokens: firstCount(outputDetails.reasoning_tokens, usage.reasoning_tokens),
-    cachedPromptTokens: firstCount(inputDetails.cached_tokens, usage.cache_read_input_tokens, usage.prompt_cache_hit_tokens),
+    reasoningTokens: count(outputDetails.reasoning_tokens) ?? firstCount(usage, reasoningNames),
+    cachedPromptTokens: count(inputDetails.cached_tokens) ?? firstCount(usage, cacheReadNames),
+    ...onlyGiven({
+      cacheWritePromptTokens: count(inputDetails.cache_write_tokens) ?? firstCount(usage, cacheWriteNames),
+      cacheMissPromptTokens: count(usage.prompt_cache_miss_tokens),
+      promptAudioTokens: count(inputDetails.audio_tokens),
+      // Mistral sends an empty object where there is no audio.
+      promptAudioSeconds: count(usage.prompt_audio_seconds),
+      completionAudioTokens: count(outputDetails.audio_tokens),
+      toolUsePromptTokens: count(usage.toolUsePromptTokenCount),
+      acceptedPredictionTokens: count(outputDetails.accepted_prediction_tokens),
+      rejectedPredictionTokens: count(outputDetails.rejected_prediction_tokens),
+    }),
   };
+}
+
+const promptNames = ["prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "input_token_count"];
+const completionNames = ["completion_tokens", "output_tokens", "outputTokens", "generated_token_count"];
+const totalNames = ["total_tokens", "totalTokenCount", "totalTokens"];
+const reasoningNames = ["reasoning_tokens", "thoughtsTokenCount"];
+const cacheReadNames = [
+  "cache_read_input_tokens",
+  "prompt_cache_hit_tokens",
+  "cachedContentTokenCount",
+  "cacheReadInputTokens",
+  "cached_tokens",
+];
+const cacheWriteNames = ["cache_creation_input_tokens", "cacheWriteInputTokens"];
+
+/** Reasoning included, as everybody but Gemini counts. */
+function completionOf(usage: JsonObject): number | undefined {
+  const candidates = count(usage.candidatesTokenCount);
+  if (candidates === undefined) return firstCount(usage, completionNames);
+  return candidates + (count(usage.thoughtsTokenCount) ?? 0);
 }
 
 function detailsOf(details: unknown): JsonObject {
   return isJsonObject(details) ? details : {};
 }
 
-function firstCount(...values: readonly unknown[]): number | undefined {
-  return values.find((value): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0);
+function firstCount(usage: JsonObject, names: readonly string[]): number | undefined {
+  for (const name of names) {
+    const value = count(usage[name]);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** Most usages have none of these: the fields are left out. */
+function onlyGiven<T extends Readonly<Record<string, number | undefined>>>(counts: T): { readonly [K in keyof T]?: number } {
+  const given: { [K in keyof T]?: number } = {};
+  for (const name of Object.keys(counts) as (keyof T)[]) {
+    const value = counts[name];
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
 }

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readUsage } from "../../../../endpoints/openai/usage.ts";
+import { readUsage, usageOf } from "../../../../endpoints/openai/usage.ts";
 
 describe("usage", () => {
   const rows: readonly (readonly [string, unknown, readonly (number | undefined)[]])[] = [
@@ -48,6 +48,79 @@ describe("usage", () => {
       });
     });
   }
+
+  const parts: readonly (readonly [title: string, usage: Record<string, unknown>, expected: Record<string, number>])[] = [
+    [
+      "OpenAI's of audio and predictions",
+      {
+        prompt_tokens: 9,
+        completion_tokens: 8,
+        prompt_tokens_details: { cached_tokens: 0, audio_tokens: 3 },
+        completion_tokens_details: { audio_tokens: 4, accepted_prediction_tokens: 5, rejected_prediction_tokens: 6 },
+      },
+      {
+        cachedPromptTokens: 0,
+        promptAudioTokens: 3,
+        completionAudioTokens: 4,
+        acceptedPredictionTokens: 5,
+        rejectedPredictionTokens: 6,
+      },
+    ],
+    [
+      "Anthropic's cache",
+      { input_tokens: 9, output_tokens: 1, cache_creation_input_tokens: 4, cache_read_input_tokens: 5 },
+      { cacheWritePromptTokens: 4, cachedPromptTokens: 5 },
+    ],
+    [
+      "Bedrock's",
+      { inputTokens: 9, outputTokens: 2, totalTokens: 11, cacheReadInputTokens: 3, cacheWriteInputTokens: 4 },
+      { promptTokens: 9, completionTokens: 2, totalTokens: 11, cachedPromptTokens: 3, cacheWritePromptTokens: 4 },
+    ],
+    [
+      "DeepSeek's misses",
+      { prompt_tokens: 9, completion_tokens: 1, prompt_cache_hit_tokens: 4, prompt_cache_miss_tokens: 5 },
+      { cachedPromptTokens: 4, cacheMissPromptTokens: 5 },
+    ],
+    ["Mistral's audio", { prompt_tokens: 9, completion_tokens: 1, prompt_audio_seconds: 12 }, { promptAudioSeconds: 12 }],
+    ["watsonx's", { input_token_count: 9, generated_token_count: 2 }, { promptTokens: 9, completionTokens: 2 }],
+    [
+      "Cohere's",
+      { billed_units: { input_tokens: 1 }, tokens: { input_tokens: 9, output_tokens: 2 }, cached_tokens: 3 },
+      { promptTokens: 9, completionTokens: 2, cachedPromptTokens: 3 },
+    ],
+  ];
+  for (const [title, usage, expected] of parts) {
+    it(`reads ${title}`, () => {
+      expect(readUsage(usage)).to.include(expected);
+    });
+  }
+
+  it("has no field for parts that nobody counted", () => {
+    expect(readUsage({ prompt_tokens: 1, completion_tokens: 1, prompt_audio_seconds: {} })).to.not.have.any.keys(
+      ...["cacheWritePromptTokens", "promptAudioTokens", "promptAudioSeconds", "completionAudioTokens", "toolUsePromptTokens"],
+    );
+  });
+
+  it("is found where vendors put it, and counts Gemini's thoughts as part of the answer", () => {
+    const usageMetadata = {
+      promptTokenCount: 9,
+      candidatesTokenCount: 5,
+      thoughtsTokenCount: 7,
+      totalTokenCount: 24,
+      cachedContentTokenCount: 4,
+      toolUsePromptTokenCount: 3,
+    };
+    expect(usageOf({ usageMetadata })).to.include({
+      promptTokens: 9,
+      completionTokens: 12,
+      reasoningTokens: 7,
+      totalTokens: 24,
+      cachedPromptTokens: 4,
+      toolUsePromptTokens: 3,
+    });
+    const meta = { api_version: { version: "1" }, tokens: { input_tokens: 6, output_tokens: 2 } };
+    expect(usageOf({ usage: null, meta })).to.include({ promptTokens: 6, completionTokens: 2 });
+  });
 
   it("is none where no count is named", () => {
     for (const usage of [null, undefined, {}, [], "3", { cost: 1 }]) expect(readUsage(usage)).to.equal(undefined);
