@@ -13,8 +13,9 @@ describe("body maker", () => {
   });
 
   /** Bodies of 100 bytes. */
-  function makerWith(options: Partial<BodyMakerOptions> = {}): BodyMaker {
+  function makerWith(options: Partial<BodyMakerOptions> = {}, produces = "text"): BodyMaker {
     const endpoint = {
+      produces,
       formatBody(turn: TurnInput) {
         formatted.push(turn);
         return new Uint8Array(100);
@@ -91,6 +92,12 @@ describe("body maker", () => {
       maker.make(turnOf({ maxOutputTokens: own, conversation: BigInt(own) }), [], override).requestedOutputTokens;
     expect([lengthOf(7, undefined), lengthOf(7, 9), lengthOf(0, undefined)]).to.deep.equal([7, 9, undefined]);
     expect(formatted.map(({ maxOutputTokens }) => maxOutputTokens)).to.deep.equal([7, 9, undefined]);
+  });
+
+  it("asks what gives no text for no length, and forces none", () => {
+    const maker = makerWith({ forcedLength: "vllm" }, "embeddings");
+    expect(maker.make(turnOf({ maxOutputTokens: 7 }), [], 9).requestedOutputTokens).to.equal(undefined);
+    expect(formatted[0]).to.deep.include({ maxOutputTokens: undefined, extraInputs: {} });
   });
 
   it("gives the prompt's text only where its tokens are not counted", () => {
