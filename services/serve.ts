@@ -1,11 +1,14 @@
 /** `assay serve`: one process of a suite, started by a person or by another process of it. */
+import { resolve } from "node:path";
 import { messageOf } from "./common/errors.ts";
 import { readParent } from "./common/parent.ts";
+import { listSuite } from "./common/suite-files.ts";
 import {
   configOfBootstrap,
   configSchemas,
   loadServices,
   parseServices,
+  type SuiteConfig,
   type SuiteProcess,
   startSuiteProcess,
 } from "./suite-process.ts";
@@ -30,15 +33,34 @@ export async function serve(argv: readonly string[]): Promise<number> {
     const suite = await startSuiteProcess({ services, config, bootstrap: undefined });
     // Before it says that it listens: whoever waits for that may ask for its end at once.
     const stopped = Promise.race([suite.ended, signalled("SIGTERM"), signalled("SIGINT")]);
+    const unlist = services.includes("controller") ? list(suite, config.process) : undefined;
     process.stdout.write(
       `listening on ${suite.address}${suite.tokenFile === undefined ? "" : `, token in ${suite.tokenFile}`}\n`,
     );
     await stopped;
+    unlist?.();
     await suite.stop();
     return 0;
   } catch (error) {
     process.stderr.write(`assay serve: ${messageOf(error)}\n`);
     return isUsageError(error) ? 2 : 1;
+  }
+}
+
+/** Has the suite found by the commands of this user; it does without where that cannot be. */
+function list({ address, tokenFile }: SuiteProcess, { tlsCert, tlsCa }: SuiteConfig["process"]): (() => void) | undefined {
+  const suite = {
+    address,
+    startedBy: "assay serve",
+    ...(tokenFile === undefined ? {} : { tokenFile: resolve(tokenFile) }),
+    ...(tlsCert === null ? {} : { isTls: true }),
+    ...(tlsCa === null ? {} : { tlsCa: resolve(tlsCa) }),
+  };
+  try {
+    return listSuite(suite, process.env);
+  } catch (error) {
+    process.stderr.write(`warning: assay watch will not find this suite without --controller: ${messageOf(error)}\n`);
+    return undefined;
   }
 }
 

@@ -29,6 +29,7 @@ import { readHostLimits } from "./common/read-host-limits.ts";
 import { isLoopbackAddress } from "./common/rpc/auth.ts";
 import type { Channel } from "./common/rpc/channel.ts";
 import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
+import { ownFolder } from "./common/suite-files.ts";
 import { within } from "./common/within.ts";
 import { controllerConfig } from "./controller/config.ts";
 import { datasetConfig } from "./dataset/config.ts";
@@ -462,11 +463,6 @@ function levelOf(text: string): "debug" | "info" | "warn" | "error" {
   return text === "debug" || text === "warn" || text === "error" ? text : "info";
 }
 
-/** Where a person's own files of the suite lie. */
-function stateDir(): string {
-  return process.env.XDG_RUNTIME_DIR ?? join(homedir(), ".cache");
-}
-
 function sourceLimitsOf({ root, maxFileBytes, cacheDir, cacheBytes, publicDir, publicUrl }: SuiteConfig["dataset"]) {
   const { HF_HUB_OFFLINE: offline = "", HF_TOKEN: token } = process.env;
   const folder = cacheDir === null ? datasetCacheDir() : cacheDir === "" ? undefined : resolve(cacheDir);
@@ -499,7 +495,7 @@ function tokenOf(
 ): { token: string | undefined; file: string | undefined } {
   if (bootstrap !== undefined) return { token: bootstrap.token, file: undefined };
   if (config.process.insecure) return { token: undefined, file: undefined };
-  const file = config.process.joinTokenFile ?? join(stateDir(), "assay", "token");
+  const file = config.process.joinTokenFile ?? join(ownFolder(process.env), "token");
   try {
     const token = readFileSync(file, "utf8").trim();
     if (token !== "") return { token, file };

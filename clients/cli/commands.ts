@@ -130,21 +130,29 @@ export const commands = {
   }),
   watch: command({
     name: "watch",
-    operands: [run],
-    summary: "follows a run of a suite, or changes its load while it runs",
+    operands: [{ ...run, isOptional: true }],
+    summary: "follows a run that goes on, or changes its load while it runs",
     flags: watchFlags,
     notes: [
-      whichRun,
+      "RUN is an id, the beginning of one, the folder of a run, or latest; without it the only run that goes on is meant, and several are listed.",
+      "Without --controller it is looked for in the suites that the same user has on this machine, those of assay run and of assay serve: each " +
+        "has a file that only its user can read, in $XDG_RUNTIME_DIR/assay/suites, else in ~/.cache/assay/suites.",
       "Without an option that changes something it follows the run to its end; on a terminal + and - change rate or concurrency by a " +
         "tenth, p pauses and goes on, s stops the run, q leaves it alone. With one it makes the change and ends; with --follow it goes on. " +
         "Each change is an event load_changed on the run's timeline.",
     ],
     examples: [
+      "assay watch",
+      "assay watch --set-rate 50",
+      "assay watch 20261124-1530 --pause",
       "assay watch latest --controller bench:9440",
-      "assay watch latest --controller bench:9440 --set-rate 50",
-      "assay watch latest --controller bench:9440 --pause",
     ],
-    exits: exits.ofQuestions,
+    exits: [
+      exits.ofQuestions[0],
+      exits.ofQuestions[1],
+      `${exitCodes.usage} wrong options, or several runs go on`,
+      exits.ofQuestions[3],
+    ],
     check: problemsOfWatch,
     load: async () => (await import("./watch.ts")).watch,
   }),

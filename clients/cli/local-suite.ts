@@ -5,7 +5,8 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parse } from "node:path";
-import { AssayError } from "../../services/common/errors.ts";
+import { AssayError, messageOf } from "../../services/common/errors.ts";
+import { listSuite } from "../../services/common/suite-files.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
 import type { DatasetPlaces } from "./dataset/places.ts";
 
@@ -31,10 +32,21 @@ export interface LocalSuiteOptions {
   readonly logFile: string | undefined;
   /** Every line that a process logs to stderr, as it comes; absent: kept and shown only if the process dies. */
   readonly onLog?: ((line: string) => void) | undefined;
+  /** Has the suite found by other commands of this user while it lives. Absent: it is nobody else's business. */
+  readonly listing?: SuiteListing | undefined;
   /** A process ended that nobody asked to. */
   readonly onDeath: (death: SuiteDeath) => void;
   /** How long all of them may take to be ready. Default 30 000: a busy machine starts processes slowly. */
   readonly readyTimeoutMs?: number;
+}
+
+export interface SuiteListing {
+  /** Command that started it: `assay run`. */
+  readonly startedBy: string;
+  /** Says where the list is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** It could not be listed, for this reason; it does without. */
+  readonly onProblem: (why: string) => void;
 }
 
 export interface SuiteDeath extends CompanionEnd {
@@ -53,6 +65,7 @@ export class LocalSuite {
   readonly #replaced = new Set<string>();
   readonly #processes: readonly string[];
   #isEnding = false;
+  #unlist: () => void = () => {};
 
   /** Starts the processes at once, all together. */
   constructor(options: LocalSuiteOptions) {
@@ -76,6 +89,7 @@ export class LocalSuite {
     try {
       const address = await Promise.race([this.#join(missing), late]);
       for (const companion of this.#companions) void this.#watch(companion);
+      if (!this.#isEnding) this.#list(address);
       return address;
     } catch (error) {
       await this.kill();
@@ -87,14 +101,30 @@ export class LocalSuite {
 
   /** Lets the processes end by themselves; whoever takes longer than 5 s is ended. */
   async stop(): Promise<void> {
-    this.#isEnding = true;
+    this.#end();
     await Promise.all(this.#companions.map((companion) => companion.stop(5000)));
   }
 
   /** Ends the processes now. */
   async kill(): Promise<void> {
-    this.#isEnding = true;
+    this.#end();
     await Promise.all(this.#companions.map((companion) => companion.kill()));
+  }
+
+  #list(address: string): void {
+    const { listing } = this.#options;
+    if (listing === undefined) return;
+    const { startedBy, env, onProblem } = listing;
+    try {
+      this.#unlist = listSuite({ address, startedBy, token: this.token }, env);
+    } catch (error) {
+      onProblem(messageOf(error));
+    }
+  }
+
+  #end(): void {
+    this.#isEnding = true;
+    this.#unlist();
   }
 
   #launch(services: string): Companion {

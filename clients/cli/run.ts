@@ -101,6 +101,13 @@ class Session {
         datasets: placesOf(options, terminal.cwd),
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),
         logFile: options.logFile === undefined ? undefined : resolve(terminal.cwd, options.logFile),
+        listing: {
+          startedBy: context.name,
+          env: terminal.env,
+          onProblem: (why) => {
+            if (!options.quiet) this.#note(`warning: assay watch will not find this run: ${why}`);
+          },
+        },
         onLog: isVerbose ? (line) => this.#note(line) : undefined,
         onDeath: (death) => this.#onDeath(death),
       });

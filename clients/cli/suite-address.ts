@@ -1,9 +1,9 @@
 /** How a suite that was not started here is reached: its token, and TLS. */
 import { readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { AssayError, messageOf } from "../../services/common/errors.ts";
 import type { ClientTls } from "../../services/common/rpc/channel.ts";
+import { type ListedSuite, ownFolder } from "../../services/common/suite-files.ts";
 
 export interface SuiteAddress {
   /** Of the controller, `host:port`. */
@@ -28,9 +28,23 @@ export async function suiteAddress(
   options: SuiteOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<SuiteAddress> {
-  const { tlsCa, tlsCert, tlsKey } = options;
-  const [token, ca, cert, key] = await Promise.all([
-    findToken(options.tokenFile, env),
+  const [token, tls] = await Promise.all([findToken(options.tokenFile, env), tlsOf(options)]);
+  return { address, token, tls };
+}
+
+/** Of a suite that listed itself on this host; `options` go before what it says of its TLS. Throws as `suiteAddress`. */
+export async function listedAddress(listed: ListedSuite, options: SuiteOptions): Promise<SuiteAddress> {
+  const { address, tokenFile, isTls, tlsCa } = listed;
+  const own = { ...(isTls === true ? { tls: true } : {}), ...(tlsCa === undefined ? {} : { tlsCa }) };
+  const [token, tls] = await Promise.all([
+    tokenFile === undefined ? listed.token : readToken(tokenFile),
+    tlsOf({ ...own, ...options }),
+  ]);
+  return { address, token, tls };
+}
+
+async function tlsOf({ tls: isAsked, tlsCa, tlsCert, tlsKey }: SuiteOptions): Promise<ClientTls | undefined> {
+  const [ca, cert, key] = await Promise.all([
     readPem("--tls-ca", tlsCa),
     readPem("--tls-cert", tlsCert),
     readPem("--tls-key", tlsKey),
@@ -40,7 +54,7 @@ export async function suiteAddress(
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   };
-  return { address, token, tls: options.tls || Object.keys(files).length > 0 ? files : undefined };
+  return isAsked || Object.keys(files).length > 0 ? files : undefined;
 }
 
 async function readPem(option: string, path: string | undefined): Promise<string | undefined> {
@@ -63,7 +77,7 @@ async function findToken(
   if (tokenFile !== undefined) return readToken(tokenFile);
   const given = env.ASSAY_TOKEN?.trim() ?? "";
   if (given !== "") return given;
-  const own = join(env.XDG_RUNTIME_DIR || join(env.HOME || homedir(), ".cache"), "assay", "token");
+  const own = join(ownFolder(env), "token");
   const found = await stat(own).catch(() => undefined); // No such file: nothing serves here, or without a token.
   if (found === undefined) return undefined;
   if ((found.mode & 0o077) !== 0) throw new AssayError("invalid_argument", `the token in ${own} is open to others: chmod 600 it`);

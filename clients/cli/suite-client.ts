@@ -92,6 +92,12 @@ export class SuiteClient {
     } while (pageToken !== "" && left > 0);
   }
 
+  /** Runs of this suite that wait or go on, in the order of their creation. */
+  async activeRuns(): Promise<Run[]> {
+    const { activeRunIds } = await createClient(SuiteService, this.#channel).getSuite({}, { timeoutMs: suiteTimeoutMs });
+    return Promise.all(activeRunIds.map((runId) => this.getRun(runId)));
+  }
+
   /** Throws `not_found`. */
   async getRun(runId: string): Promise<Run> {
     const { run } = await this.#runs.getRun({ runId }, { timeoutMs: suiteTimeoutMs });

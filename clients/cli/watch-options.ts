@@ -35,13 +35,15 @@ export const watchFlags = {
   follow: { flag: "--follow", kind: { is: "switch" }, group: "Output", doc: "follow the run after the change" },
   quiet: runFlags.quiet,
   ...healthFlags,
-  controller: { ...runFlags.controller, doc: "the suite that runs it (assay serve); needed" },
+  controller: { ...runFlags.controller, doc: "the suite that runs it (default: those of this user on this machine are asked)" },
 } as const satisfies FlagTable;
 
 /** What is wrong between options, one line each. */
-export function problemsOfWatch({ options }: GivenOptions<typeof watchFlags>): string[] {
+export function problemsOfWatch({ options, origins }: GivenOptions<typeof watchFlags>): string[] {
   const problems: string[] = [];
-  if (options.controller === undefined) problems.push("--controller: expected HOST:PORT of the suite that runs it");
+  if (options.controller === undefined && origins.get("tokenFile") === "argument") {
+    problems.push("--token-file: only with --controller; a suite of this machine says itself where its token is");
+  }
   if (options.pause && options.resume) problems.push("--pause: not together with --resume");
   const changes = ["setRate", "setConcurrency", "setPrefillConcurrency", "pause", "resume"] as const;
   for (const name of changes)

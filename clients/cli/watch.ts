@@ -1,11 +1,12 @@
-/** `assay watch RUN`: a run of a suite as it gets on, and changes of its load. */
+/** `assay watch [RUN]`: a run of a suite as it gets on, and changes of its load. */
 import { hostname, userInfo } from "node:os";
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { harmless } from "../../report/text.ts";
-import { messageOf } from "../../services/common/errors.ts";
+import { AssayError, messageOf } from "../../services/common/errors.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Progress, phaseThatRuns } from "./progress.ts";
+import { activeLines, findActiveRuns, meantRuns } from "./runs/active.ts";
 import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
@@ -23,16 +24,54 @@ type AskedWatch = Asked<typeof watchFlags>;
 
 export async function watch(asked: AskedWatch): Promise<number> {
   const { options, operands, terminal } = asked;
+  if (options.controller === undefined) return watchHere(asked);
   return withSuite(asked, async (suite) => {
-    const run = await findRun(suite.client, operands[0] ?? "", terminal.cwd);
-    const change = changeOf(options);
-    const isChange = Object.keys(change).length > 0;
-    if (isChange) await adjust(suite.client, run, change);
-    if (options.stop) await suite.client.cancelRun(run.runId, false, `assay watch --stop by ${whoAsks()}`);
-    if (!isChange && !options.stop) return follow(run, suite, asked);
-    if (!options.quiet) terminal.out(`${run.runId}: ${options.stop ? "stopping" : textOf(change)}\n`);
-    return options.follow ? follow(run, suite, asked) : exitCodes.ok;
+    const [text] = operands;
+    if (text !== undefined) return use(await findRun(suite.client, text, terminal.cwd), suite, asked);
+    const [run, ...others] = await suite.client.activeRuns();
+    if (run === undefined) throw new AssayError("not_found", `no run goes on in the suite at ${options.controller}`);
+    if (others.length === 0) return use(run, suite, asked);
+    return showSeveral(activeLines([run, ...others].map((each) => ({ run: each, where: "" }))), asked);
   });
+}
+
+/** A run of one of the suites that this user has on this machine. */
+async function watchHere(asked: AskedWatch): Promise<number> {
+  const { options, operands, terminal, name } = asked;
+  const [text] = operands;
+  const complain = (line: string): void => terminal.err(`${name}: ${line}\n`);
+  try {
+    const { active, silent, looked } = await findActiveRuns(options, terminal.env);
+    for (const line of silent) complain(line);
+    const [found, ...others] = meantRuns(active, text, terminal.cwd);
+    if (found !== undefined && others.length === 0) {
+      return await withSuite(asked, (suite) => use(found.run, suite, asked), { address: found.suite });
+    }
+    if (found !== undefined) return showSeveral(activeLines([found, ...others]), asked);
+    const isKnown = active.length > 0 && text !== undefined;
+    complain(isKnown ? `${text}: no such run goes on on this machine; assay runs show says what became of it` : looked);
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    complain(error.message);
+  }
+  return exitCodes.failed;
+}
+
+function showSeveral(lines: readonly string[], { name, terminal }: AskedWatch): number {
+  terminal.err(`${name}: ${lines.length} runs go on, name one of them:\n`);
+  for (const line of lines) terminal.err(`${line}\n`);
+  return exitCodes.usage;
+}
+
+async function use(run: Run, suite: SuiteUse, asked: AskedWatch): Promise<number> {
+  const { options, terminal } = asked;
+  const change = changeOf(options);
+  const isChange = Object.keys(change).length > 0;
+  if (isChange) await adjust(suite.client, run, change);
+  if (options.stop) await suite.client.cancelRun(run.runId, false, `assay watch --stop by ${whoAsks()}`);
+  if (!isChange && !options.stop) return follow(run, suite, asked);
+  if (!options.quiet) terminal.out(`${run.runId}: ${options.stop ? "stopping" : textOf(change)}\n`);
+  return options.follow ? follow(run, suite, asked) : exitCodes.ok;
 }
 
 function changeOf({ setRate, setConcurrency, setPrefillConcurrency, pause, resume }: AskedWatch["options"]): Change {

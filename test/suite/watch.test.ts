@@ -67,6 +67,38 @@ describe("assay watch", function () {
     expect(odd.length, odd.join()).to.be.at.most(4);
   });
 
+  it("finds a run that another terminal started by itself, and lowers its rate", async () => {
+    const mock = await suite.mock({ ttftMs: 1, itlMs: 0 });
+    const run = suite.start([
+      ...[
+        "run",
+        "-m",
+        "mock",
+        "-u",
+        mock.url,
+        "--request-rate",
+        "100",
+        "--arrival-pattern",
+        "constant",
+        "--request-count",
+        "400",
+      ],
+      ...["--workers-max", "1", "--isl", "16", "--osl", "4", "--no-gpu-telemetry", "--artifact-dir", "out"],
+    ]);
+    await run.until("requests", () => mock.stats().requests >= 10);
+    const slower = await suite.start(["watch", "--set-rate", "50"]).exit();
+    expect(slower.code, slower.stderr).to.equal(0);
+    const watcher = await suite.start(["watch", "latest"]).exit();
+    expect(watcher.stdout).to.match(/: completed \(/);
+    const { code, stderr } = await run.exit();
+    expect(code, stderr).to.equal(0);
+    const changes = runFile(join(suite.folder, "out")).events.filter(({ kind }) => kind === "load_changed");
+    expect(changes.map(({ message }) => message.split(";")[0])).to.deep.equal(["phase profiling: rate 50 per second"]);
+    const nobody = await suite.start(["watch"]).exit();
+    expect(nobody.stderr).to.include("no suite of yours runs on this machine");
+    expect(nobody.code).to.equal(1);
+  });
+
   /** Between two due times, in ms. */
   function gapsIn(folder: string): number[] {
     const db = new Database(join(folder, "run.db"), { readonly: true });

@@ -78,6 +78,7 @@ const fixtures: readonly Fixture[] = [
   { file: "services/records-manager/exports/a.ts", line: `import "../../../report/table.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/errors.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/rpc/client.ts";` },
+  { file: "clients/cli/a.ts", line: `import "../../services/common/suite-files.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/version.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/endpoint-module.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/clock.ts";`, refusedBy: imports },

@@ -9,7 +9,7 @@ import type { FlagTable } from "../flags/flag.ts";
 import { Interrupts, unlessAborted } from "../interrupts.ts";
 import { LocalSuite } from "../local-suite.ts";
 import { ownCommand } from "../own-command.ts";
-import { type SuiteOptions, suiteAddress } from "../suite-address.ts";
+import { type SuiteAddress, type SuiteOptions, suiteAddress } from "../suite-address.ts";
 import type { SuiteClient } from "../suite-client.ts";
 
 const processes = ["controller,records-manager"] as const;
@@ -18,6 +18,11 @@ export interface SuiteUse {
   readonly client: SuiteClient;
   /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal;
+}
+
+/** A suite that was found without being named. */
+export interface KnownSuite {
+  readonly address: SuiteAddress;
 }
 
 /** A suite of this machine's own: services by process, the file of the user's own endpoints, where datasets are. */
@@ -29,27 +34,27 @@ export interface OwnSuite {
 
 /**
  * Connects, carries `use` out and lets go again. What it throws is said in one line, exit code 1; Ctrl-C ends it at once.
- * @param own the suite that is started where none was named; default: enough to read the catalog and the files of runs
+ * @param own where none was named: the suite that is meant, or started; default: enough to read the catalog and the files of runs
  */
 export async function withSuite<T extends FlagTable>(
   { options, name, terminal }: Asked<T>,
   use: (suite: SuiteUse) => Promise<number>,
-  own: OwnSuite = { services: processes },
+  own: OwnSuite | KnownSuite = { services: processes },
 ): Promise<number> {
   // Every command of a suite has these.
   const given = options as SuiteOptions & { readonly controller?: string };
   const { controller } = given;
   const interrupts = new Interrupts(terminal);
   const signal = interrupts.stop;
-  const suite = controller === undefined ? startSuite(own, terminal.cwd, () => interrupts.close()) : undefined;
+  const suite =
+    controller === undefined && "services" in own ? startSuite(own, terminal.cwd, () => interrupts.close()) : undefined;
+  const named = async (): Promise<SuiteAddress> =>
+    controller === undefined && "address" in own ? own.address : suiteAddress(controller ?? "", given, terminal.env);
   let client: SuiteClient | undefined;
   try {
     const work = async (): Promise<number> => {
       const loading = import("../suite-client.ts");
-      const address =
-        suite === undefined
-          ? await suiteAddress(controller ?? "", given, terminal.env)
-          : { address: await suite.ready(), token: suite.token };
+      const address = await (suite === undefined ? named() : started(suite));
       client = new (await loading).SuiteClient(address);
       return use({ client, signal });
     };
@@ -64,6 +69,10 @@ export async function withSuite<T extends FlagTable>(
     await (signal.aborted ? suite?.kill() : suite?.stop());
     interrupts.close();
   }
+}
+
+async function started(suite: LocalSuite): Promise<SuiteAddress> {
+  return { address: await suite.ready(), token: suite.token };
 }
 
 function startSuite({ services, endpointModule, datasets }: OwnSuite, cwd: string, onDeath: () => void): LocalSuite {

@@ -3,6 +3,7 @@ import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { type Run, type RunEventSchema, RunSchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import {
+  type AdjustRunRequest,
   type CancelRunRequest,
   type CreateRunRequest,
   RunService,
@@ -30,6 +31,7 @@ const missing = (): never => {
 export class FakeSuite {
   readonly created: CreateRunRequest[] = [];
   readonly cancelled: CancelRunRequest[] = [];
+  readonly adjusted: AdjustRunRequest[] = [];
   readonly exported: ExportRunRequest[] = [];
   /** Thrown by CreateRun. */
   createError: AssayError | undefined;
@@ -118,10 +120,13 @@ export class FakeSuite {
           return { run: clone(RunSchema, this.#run) };
         },
         validateRun: missing,
-        getRun: missing,
+        getRun: () => ({ run: clone(RunSchema, this.#run) }),
         listRuns: missing,
         deleteRun: missing,
-        adjustRun: missing,
+        adjustRun: (request) => {
+          this.adjusted.push(request);
+          return { run: clone(RunSchema, this.#run) };
+        },
         driveRun: missing,
       },
     });
@@ -132,6 +137,7 @@ export class FakeSuite {
       role: "viewer",
       handlers: {
         getSuite: () => ({
+          activeRunIds: this.#run.state < RunState.COMPLETED ? [this.#run.runId] : [],
           members: [
             { memberId: "controller-1", services: [ServiceKind.CONTROLLER], address: this.address },
             ...(this.hasRecordsManager

@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { LocalSuite, type LocalSuiteOptions, type SuiteDeath } from "../../../clients/cli/local-suite.ts";
 import type { AssayError } from "../../../services/common/errors.ts";
+import { findSuites } from "../../../services/common/suite-files.ts";
 import type { ChildMode, ChildNote } from "./suite-child.ts";
 
 const script = join(import.meta.dirname, "suite-child.ts");
@@ -67,6 +68,26 @@ describe("a local suite", () => {
     await suite.stop();
     await expectNobodyLives();
     expect(deaths).to.deep.equal([]);
+  });
+
+  for (const end of ["stop", "kill"] as const) {
+    it(`is found by other commands while it lives, where that is asked for: until ${end}`, async () => {
+      const env = { XDG_RUNTIME_DIR: folder };
+      const suite = start({}, { listing: { startedBy: "assay run", env, onProblem: expect.fail } });
+      await suite.ready();
+      const { token } = suite;
+      expect(findSuites(env).suites).to.deep.equal([{ address: "127.0.0.1:7", startedBy: "assay run", token, pid: process.pid }]);
+      await suite[end]();
+      expect(findSuites(env).suites).to.deep.equal([]);
+    });
+  }
+
+  it("does without being found where its file cannot be written, and says why", async () => {
+    const said: string[] = [];
+    await writeFile(join(folder, "assay"), "");
+    const listing = { startedBy: "assay run", env: { XDG_RUNTIME_DIR: folder }, onProblem: (why: string) => said.push(why) };
+    expect(await start({}, { listing }).ready()).to.equal("127.0.0.1:7");
+    expect(said.join()).to.match(/^cannot write into .*assay\/suites: ENOTDIR/);
   });
 
   it("tells each process what it serves, its token and where the controller is, and nothing by arguments", async () => {

@@ -28,7 +28,7 @@ describe("assay run", () => {
     folder = await mkdtemp(join(tmpdir(), "assay-cli-"));
     suite = new FakeSuite();
     await suite.start();
-    terminal = new FakeTerminal({ cwd: folder });
+    terminal = new FakeTerminal({ cwd: folder, env: { XDG_RUNTIME_DIR: folder } });
   });
 
   afterEach(async () => {

@@ -8,6 +8,7 @@ import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { RunService, SuiteService } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import type { ClientTls } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
+import { findSuites } from "../../../services/common/suite-files.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { ServeFolder } from "../../support/served.ts";
 import { phaseOf, RunWatch, specOf } from "../controller/suite.ts";
@@ -49,6 +50,35 @@ describe("assay serve", function () {
     const { members } = await clientsTo(address, options).suites.getSuite({});
     return members.flatMap(({ services }) => services.map((service) => ServiceKind[service]));
   }
+
+  describe("towards other commands of its user", () => {
+    const listed = () => {
+      const { suites } = findSuites({ XDG_RUNTIME_DIR: join(place.folder, "run") });
+      return suites.map(({ address, startedBy, tokenFile }) => ({ address, startedBy, tokenFile }));
+    };
+
+    it("says where it is and where its token is, until it ends", async () => {
+      const suite = await place.start("--services=controller");
+      expect(listed()).to.deep.equal([{ address: suite.address, startedBy: "assay serve", tokenFile: place.tokenFile }]);
+      expect(await suite.terminate()).to.equal(0);
+      expect(listed()).to.deep.equal([]);
+    });
+
+    it("does without where that cannot be written, and says so", async () => {
+      mkdirSync(join(place.folder, "run/assay"), { recursive: true });
+      writeFileSync(join(place.folder, "run/assay/suites"), "");
+      const suite = await place.start("--services=controller", "--insecure");
+      expect(suite.stderr()).to.match(
+        /^warning: assay watch will not find this suite without --controller: cannot write into .*suites/m,
+      );
+    });
+
+    it("keeps quiet where it has no runs", async () => {
+      const controller = await place.start("--services=controller");
+      await place.start("--services=timing", `--controller=${controller.address}`);
+      expect(listed().map(({ address }) => address)).to.deep.equal([controller.address]);
+    });
+  });
 
   describe("with wrong arguments", () => {
     const rows: readonly [string, string[], string][] = [

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { parseFlags } from "../../../clients/cli/parse.ts";
+import { activeLines, meantRuns } from "../../../clients/cli/runs/active.ts";
 import { changeOfKey } from "../../../clients/cli/watch.ts";
 import { problemsOfWatch, watchFlags } from "../../../clients/cli/watch-options.ts";
 import type { PhaseSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
@@ -45,9 +46,47 @@ describe("keys at assay watch", () => {
   });
 });
 
+describe("the run that assay watch means", () => {
+  const active = (["run-a1", "run-a2", "run-b"] as const).map((runId, index) => ({
+    run: create(RunSchema, {
+      runId,
+      state: RunState.RUNNING,
+      folder: `/runs/${runId}`,
+      createTime: { seconds: BigInt([10, 30, 20][index] ?? 0), nanos: 0 },
+    }),
+    suite: { address: "h:1", token: undefined },
+    where: "h:1",
+  }));
+  const meant = (text: string | undefined) => meantRuns(active, text, "/runs").map(({ run }) => run.runId);
+
+  for (const [text, expected] of [
+    [undefined, ["run-a1", "run-a2", "run-b"]],
+    ["latest", ["run-a2"]],
+    ["run-b", ["run-b"]],
+    ["run-a", ["run-a2", "run-a1"]],
+    ["/runs/run-a1", ["run-a1"]],
+    ["./run-a1", ["run-a1"]],
+    ["run-c", []],
+  ] as const) {
+    it(`by ${text ?? "nothing"} is ${expected.join(", ") || "none"}`, () => {
+      expect(meant(text)).to.deep.equal(expected);
+    });
+  }
+
+  it("is shown with its state, its suite and its name, in columns", () => {
+    const run = create(RunSchema, { runId: "run-long-id", name: "mine", state: RunState.CONFIGURING });
+    expect(activeLines([...active.slice(0, 1), { run, where: "host:22" }])).to.deep.equal([
+      "  run-a1       running      h:1",
+      "  run-long-id  configuring  host:22  mine",
+    ]);
+  });
+});
+
 describe("options of assay watch", () => {
   for (const [line, problems] of [
-    ["--set-rate 5", ["--controller: expected HOST:PORT of the suite that runs it"]],
+    ["--set-rate 5", []],
+    ["--token-file f", ["--token-file: only with --controller; a suite of this machine says itself where its token is"]],
+    ["--controller h:1 --token-file f", []],
     ["--controller h:1 --pause --resume", ["--pause: not together with --resume"]],
     ["--controller h:1 --stop --set-rate 5", ["--stop: not together with --set-rate"]],
     ["--controller h:1 --set-rate 5 --pause --follow", []],
