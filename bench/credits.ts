@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { TimingService } from "../gen/assay/timing/v1/timing_service_pb.js";
+import { workerCreditsCodecs } from "../services/common/credit-codec.ts";
 import type { Credit } from "../services/common/credits.ts";
 import { silentLogger } from "../services/common/logger.ts";
 import { MeasuredSuiteClock } from "../services/common/member/suite-clock.ts";
@@ -38,7 +39,7 @@ class Player {
       workerId,
       clock,
       log: silentLogger,
-      dial: () => createClient(TimingService, channel).credits(),
+      dial: () => createClient(TimingService, channel, workerCreditsCodecs).credits(),
       onHeld: () => {},
       fire: (credit) => this.fire(credit),
       cancelInFlight: () => {},

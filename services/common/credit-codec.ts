@@ -2,15 +2,16 @@
  * The Credits stream between its proto and the domain words of `credits.ts`; the one place that converts. Suite time and a
  * host's own clock meet here: timing writes suite time, a worker reads its own.
  */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type CreditSchema, ReturnKind, type Credit as WireCredit } from "../../gen/assay/timing/v1/timing_pb.js";
-import type {
-  CreditsRequest,
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { ReturnKind, type Credit as WireCredit } from "../../gen/assay/timing/v1/timing_pb.js";
+import {
+  type CreditsRequest,
   CreditsRequestSchema,
-  CreditsResponse,
+  type CreditsResponse,
   CreditsResponseSchema,
-  Recall,
+  type Recall,
 } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { readIssue, readReturned, writeIssue, writeReturned } from "./credit-wire.ts";
 import type { Credit, CreditReturn, Envelope, RecallScope, TimingMessage, WorkerMessage } from "./credits.ts";
 import { AssayError } from "./errors.ts";
 import type { SuiteClock } from "./member/suite-clock.ts";
@@ -18,12 +19,24 @@ import type { SuiteClock } from "./member/suite-clock.ts";
 type RequestInit = MessageInitShape<typeof CreditsRequestSchema>;
 type ResponseInit = MessageInitShape<typeof CreditsResponseSchema>;
 
-/** Worker's envelope to the wire. */
-export function requestOf(envelope: Envelope<WorkerMessage>): RequestInit {
-  return { seq: BigInt(envelope.seq), ack: BigInt(envelope.ack), message: requestMessageOf(envelope.body) };
+/** How a worker's client speaks the stream: in bytes. */
+export const workerCreditsCodecs = {
+  credits: { requestSerialize: (bytes: Uint8Array) => bytes, responseDeserialize: (bytes: Buffer) => bytes },
+};
+
+/** How timing serves it. */
+export const timingCreditsCodecs = {
+  credits: { requestDeserialize: (bytes: Buffer) => bytes, responseSerialize: (bytes: Uint8Array) => bytes },
+};
+
+/** Worker's envelope to the bytes of a `CreditsRequest`. */
+export function requestBytes({ seq, ack, body }: Envelope<WorkerMessage>): Uint8Array {
+  if (body.kind === "returned") return writeReturned({ seq, ack, body });
+  const request: RequestInit = { seq: BigInt(seq), ack: BigInt(ack), message: requestMessageOf(body) };
+  return toBinary(CreditsRequestSchema, create(CreditsRequestSchema, request));
 }
 
-function requestMessageOf(body: WorkerMessage): NonNullable<RequestInit["message"]> {
+function requestMessageOf(body: Exclude<WorkerMessage, { kind: "returned" }>): NonNullable<RequestInit["message"]> {
   switch (body.kind) {
     case "hello":
       return {
@@ -41,18 +54,6 @@ function requestMessageOf(body: WorkerMessage): NonNullable<RequestInit["message
       };
     case "renew":
       return { case: "renew", value: { n: BigInt(body.n), unsent: BigInt(body.unsent) } };
-    case "returned":
-      return {
-        case: "returned",
-        value: {
-          unsent: BigInt(body.unsent),
-          returns: body.returns.map(({ creditId, use, sessionOver }) => ({
-            creditId: BigInt(creditId),
-            kind: use === "sent" ? ReturnKind.SENT : ReturnKind.UNUSED,
-            isSessionOver: sessionOver,
-          })),
-        },
-      };
     case "first_token":
       return { case: "firstToken", value: { creditIds: body.creditIds.map(BigInt) } };
     case "slots_ack":
@@ -62,8 +63,14 @@ function requestMessageOf(body: WorkerMessage): NonNullable<RequestInit["message
   }
 }
 
-/** Wire to worker's envelope, at timing. The token is the stream's metadata, checked before. Throws `invalid_argument` on an empty message. */
-export function envelopeOfRequest(request: CreditsRequest): Envelope<WorkerMessage> {
+/**
+ * Bytes of a `CreditsRequest` to worker's envelope, at timing. The token is the stream's metadata, checked before. Throws
+ * `invalid_argument` on an empty message and on bytes that are none.
+ */
+export function envelopeOfRequest(bytes: Buffer): Envelope<WorkerMessage> {
+  const returned = readReturned(bytes);
+  if (returned !== undefined) return returned;
+  const request = fromBinary(CreditsRequestSchema, bytes);
   return { seq: Number(request.seq), ack: Number(request.ack), body: workerMessageOf(request.message) };
 }
 
@@ -109,12 +116,17 @@ function workerMessageOf(message: CreditsRequest["message"]): WorkerMessage {
   }
 }
 
-/** Timing's envelope to the wire; times of timing's own clock become suite time. */
-export function responseOf(envelope: Envelope<TimingMessage>, clock: SuiteClock): ResponseInit {
-  return { seq: BigInt(envelope.seq), ack: BigInt(envelope.ack), message: responseMessageOf(envelope.body, clock) };
+/** Timing's envelope to the bytes of a `CreditsResponse`; times of timing's own clock become suite time. */
+export function responseBytes({ seq, ack, body }: Envelope<TimingMessage>, clock: SuiteClock): Uint8Array {
+  if (body.kind === "issue") return writeIssue({ seq, ack, body }, clock.now(), clock);
+  const response: ResponseInit = { seq: BigInt(seq), ack: BigInt(ack), message: responseMessageOf(body, clock) };
+  return toBinary(CreditsResponseSchema, create(CreditsResponseSchema, response));
 }
 
-function responseMessageOf(body: TimingMessage, clock: SuiteClock): NonNullable<ResponseInit["message"]> {
+function responseMessageOf(
+  body: Exclude<TimingMessage, { kind: "issue" }>,
+  clock: SuiteClock,
+): NonNullable<ResponseInit["message"]> {
   switch (body.kind) {
     case "welcome":
       return {
@@ -131,10 +143,6 @@ function responseMessageOf(body: TimingMessage, clock: SuiteClock): NonNullable<
       return { case: "lease", value: { n: BigInt(body.n) } };
     case "fenced":
       return { case: "fenced", value: { incarnation: body.incarnation, reason: body.reason } };
-    case "issue": {
-      const issuedNs = clock.now();
-      return { case: "issue", value: { credits: body.credits.map((credit) => wireCreditOf(credit, issuedNs, clock)) } };
-    }
     case "slots":
       return { case: "slots", value: { limit: body.limit, epoch: BigInt(body.epoch) } };
     case "recall":
@@ -163,31 +171,11 @@ function wireScopeOf(scope: RecallScope, clock: SuiteClock): Recall["what"] {
   }
 }
 
-function wireCreditOf(credit: Credit, issuedNs: number, clock: SuiteClock): MessageInitShape<typeof CreditSchema> {
-  return {
-    creditId: BigInt(credit.id),
-    phase: credit.phase,
-    conversation: BigInt(credit.conversation),
-    turn: credit.turn,
-    turns: credit.turns,
-    session: BigInt(credit.sessionId),
-    index: BigInt(credit.index),
-    dueNs: credit.dueNs === 0 ? 0 : clock.toSuite(credit.dueNs),
-    target: credit.targetIndex,
-    maxOutputTokens: credit.maxOutputTokensOverride ?? 0,
-    parentSession: BigInt(credit.parentSession === undefined ? 0 : credit.parentSession + 1),
-    rootSession: BigInt(credit.rootSession === undefined ? 0 : credit.rootSession + 1),
-    isUncounted: !credit.countsTowardTarget,
-    agentDepth: credit.agentDepth ?? 0,
-    forkedAt: credit.forkedAt === undefined ? 0 : credit.forkedAt + 1,
-    forks: credit.forks ?? 0,
-    issuedNs,
-    ...(credit.cancelAfterNs === undefined ? {} : { cancelAfterNs: credit.cancelAfterNs }),
-  };
-}
-
-/** Wire to timing's envelope, at a worker; suite times become the worker's own. Throws `invalid_argument` on an empty message. */
-export function envelopeOfResponse(response: CreditsResponse, clock: SuiteClock, receivedNs: number): Envelope<TimingMessage> {
+/** Bytes of a `CreditsResponse` to timing's envelope, at a worker; suite times become the worker's own. Throws as `envelopeOfRequest`. */
+export function envelopeOfResponse(bytes: Buffer, clock: SuiteClock, receivedNs: number): Envelope<TimingMessage> {
+  const issue = readIssue(bytes, clock, receivedNs);
+  if (issue !== undefined) return issue;
+  const response = fromBinary(CreditsResponseSchema, bytes);
   return { seq: Number(response.seq), ack: Number(response.ack), body: timingMessageOf(response.message, clock, receivedNs) };
 }
 

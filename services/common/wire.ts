@@ -260,7 +260,7 @@ export class WireReader {
 
 /** Why bytes are refused. */
 export function malformed(what: string): AssayError {
-  return new AssayError("invalid_argument", `record batch is malformed: ${what}`);
+  return new AssayError("invalid_argument", `message is malformed: ${what}`);
 }
 
 /** A varint of `width` bytes, whatever its value. */

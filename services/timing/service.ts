@@ -1,6 +1,7 @@
 /** RPCs of timing. */
 import { setTimeout as delay } from "node:timers/promises";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { envelopeOfRequest, timingCreditsCodecs } from "../common/credit-codec.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import type { TimingRun } from "./timing-run.ts";
@@ -18,17 +19,17 @@ export function createTimingService(runOf: (runId: string) => TimingRun | undefi
   return implement(TimingService, {
     role: "viewer",
     roles: { credits: "member" },
+    codecs: timingCreditsCodecs,
     handlers: {
       credits: {
         onStream(stream) {
           stream.onMessage((first) => {
-            if (first.message.case !== "hello")
-              throw new AssayError("invalid_argument", "a credits stream must begin with hello");
-            const run = runOf(first.message.value.runId);
+            const { body } = envelopeOfRequest(first);
+            if (body.kind !== "hello") throw new AssayError("invalid_argument", "a credits stream must begin with hello");
+            const run = runOf(body.runId);
             // A worker may be configured before timing is: it dials again.
-            if (run === undefined)
-              throw new AssayError("unavailable", `run ${first.message.value.runId} is not configured at timing`);
-            run.accept(stream, first);
+            if (run === undefined) throw new AssayError("unavailable", `run ${body.runId} is not configured at timing`);
+            run.accept(stream, body);
           });
         },
       },

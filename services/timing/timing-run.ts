@@ -3,7 +3,6 @@
  * `core/`; here are sockets, the clock, and the translation of words.
  */
 import { randomBytes } from "node:crypto";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -16,15 +15,10 @@ import {
   WorkerLostSchema,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { PhaseAccountSchema, type TimingProgress, TimingProgressSchema } from "../../gen/assay/timing/v1/timing_pb.js";
-import {
-  type CreditsRequest,
-  type CreditsResponseSchema,
-  type GetTimingStatsResponse,
-  GetTimingStatsResponseSchema,
-} from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { type GetTimingStatsResponse, GetTimingStatsResponseSchema } from "../../gen/assay/timing/v1/timing_service_pb.js";
 import { monotonicNs } from "../common/clock.ts";
-import { envelopeOfRequest, responseOf } from "../common/credit-codec.ts";
-import { type Credit, LEASE_TERMS } from "../common/credits.ts";
+import { envelopeOfRequest, responseBytes } from "../common/credit-codec.ts";
+import { type Credit, type Hello, LEASE_TERMS } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
@@ -40,7 +34,8 @@ import { planPhase } from "./core/phase-plan.ts";
 import { TargetLoads } from "./core/targets.ts";
 import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
 
-export type CreditsStream = MessageStream<CreditsRequest, MessageInitShape<typeof CreditsResponseSchema>>;
+/** Messages come and go as bytes. */
+export type CreditsStream = MessageStream<Buffer, Uint8Array>;
 
 export interface TimingRunOptions {
   readonly runId: string;
@@ -91,7 +86,7 @@ export class TimingRun {
   }
 
   /** Takes a worker's stream whose first message was this hello. */
-  accept(stream: CreditsStream, hello: CreditsRequest): void {
+  accept(stream: CreditsStream, hello: Hello): void {
     const streamId = this.nextStreamId++;
     this.streams.set(streamId, stream);
     stream.onMessage((request) => {
@@ -103,12 +98,10 @@ export class TimingRun {
       this.core.streamEnded(streamId, monotonicNs());
       this.arm();
     });
-    const { body } = envelopeOfRequest(hello);
-    if (body.kind !== "hello") throw new AssayError("invalid_argument", "a credits stream must begin with hello");
-    if (body.version !== protocolVersion) {
-      throw new AssayError("failed_precondition", `protocol version ${body.version} of the worker, ${protocolVersion} here`);
+    if (hello.version !== protocolVersion) {
+      throw new AssayError("failed_precondition", `protocol version ${hello.version} of the worker, ${protocolVersion} here`);
     }
-    this.core.helloReceived(streamId, body, monotonicNs());
+    this.core.helloReceived(streamId, hello, monotonicNs());
     this.arm();
   }
 
@@ -202,7 +195,7 @@ export class TimingRun {
     return {
       send: (streamId, envelope) => {
         if (envelope.body.kind === "issue") this.observeLateness(envelope.body.credits);
-        this.streams.get(streamId)?.send(responseOf(envelope, clock));
+        this.streams.get(streamId)?.send(responseBytes(envelope, clock));
       },
       endStream: (streamId, code, message) => {
         const stream = this.streams.get(streamId);

@@ -1,9 +1,7 @@
 /** The worker's Credits stream: the core of `core/credit-worker.ts` with its sockets and its timer. */
 import { randomBytes } from "node:crypto";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { CreditsRequestSchema, CreditsResponse } from "../../gen/assay/timing/v1/timing_service_pb.js";
 import { type MonotonicNs, monotonicNs, wallAheadNs } from "../common/clock.ts";
-import { envelopeOfResponse, requestOf } from "../common/credit-codec.ts";
+import { envelopeOfResponse, requestBytes } from "../common/credit-codec.ts";
 import { type Credit, LEASE_TERMS } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
@@ -13,7 +11,8 @@ import { protocolVersion } from "../common/version.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { type CreditWorker, type CreditWorkerStats, createCreditWorker, type EndReason } from "./core/credit-worker.ts";
 
-export type CreditsStream = MessageStream<CreditsResponse, MessageInitShape<typeof CreditsRequestSchema>>;
+/** Messages come and go as bytes. */
+export type CreditsStream = MessageStream<Buffer, Uint8Array>;
 
 export interface CreditClientOptions {
   readonly runId: string;
@@ -69,7 +68,7 @@ export class CreditClient {
         fire: (credit) => options.fire(credit),
         cancelInFlight: (creditIds, reason) => options.cancelInFlight(creditIds, reason),
         send: (envelope) => {
-          this.stream?.send(requestOf(envelope));
+          this.stream?.send(requestBytes(envelope));
         },
         wantDial: (dial) => this.dial(dial),
         endStream: () => this.endStream(),

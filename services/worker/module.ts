@@ -6,6 +6,7 @@ import type { AskTarget, ConfigureRun, MemberEvent } from "../../gen/assay/contr
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { workerCreditsCodecs } from "../common/credit-codec.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
@@ -90,7 +91,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       spillPath: join(deps.spillDir, `assay-${runId}-${workerId}.spill`),
       dial: {
         turns: () => createClient(DatasetService, dataset).fetchTurns(),
-        credits: () => createClient(TimingService, timing).credits(),
+        credits: () => createClient(TimingService, timing, workerCreditsCodecs).credits(),
         records: () => createClient(RecordProcessorService, records, recordsCodec).processRecords(),
       },
       note: (kind, message) =>

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { type RunSpec, RunSpecSchema, type TargetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { ConfigureRunSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
@@ -11,11 +11,7 @@ import {
 } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
 import type { ProcessRecordsResponse } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { ProcessRecordsResponseSchema } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
-import {
-  type CreditsRequestSchema,
-  type CreditsResponse,
-  CreditsResponseSchema,
-} from "../../../gen/assay/timing/v1/timing_service_pb.js";
+import { CreditsRequestSchema, CreditsResponseSchema } from "../../../gen/assay/timing/v1/timing_service_pb.js";
 import { isBatch } from "../../../services/common/batch-wire.ts";
 import { monotonicNs } from "../../../services/common/clock.ts";
 import { AssayError } from "../../../services/common/errors.ts";
@@ -31,9 +27,8 @@ import { Harness, until } from "../rpc/harness.ts";
 import { plainAnswer, type ScriptedServer, type SeenRequest, startScripted } from "./scripted-server.ts";
 
 type TurnStream = FakeStream<FetchTurnsResponse, MessageInitShape<typeof FetchTurnsRequestSchema>>;
-type CreditStream = FakeStream<CreditsResponse, MessageInitShape<typeof CreditsRequestSchema>>;
+type CreditStream = FakeStream<Buffer, Uint8Array>;
 type RecordStream = FakeStream<ProcessRecordsResponse, Uint8Array>;
-type Returned = Extract<NonNullable<MessageInitShape<typeof CreditsRequestSchema>["message"]>, { case: "returned" }>["value"];
 
 const clock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
 const longLeaseNs = 60e9;
@@ -120,7 +115,8 @@ class Scene {
 
   fromTiming(message: NonNullable<MessageInitShape<typeof CreditsResponseSchema>["message"]>, isSequenced = true): void {
     const seq = isSequenced ? BigInt(++this.seq) : 0n;
-    this.credits.at(-1)?.receive(create(CreditsResponseSchema, { seq, message }));
+    const response = create(CreditsResponseSchema, { seq, message });
+    this.credits.at(-1)?.receive(Buffer.from(toBinary(CreditsResponseSchema, response)));
   }
 
   /** The dataset service answers everything that it was asked and is named here. */
@@ -146,7 +142,8 @@ class Scene {
   get returned(): { readonly id: number; readonly isSessionOver: boolean }[] {
     const returns = this.credits
       .flatMap(({ sent }) => sent)
-      .flatMap(({ message }) => (message?.case === "returned" ? ((message.value as Returned).returns ?? []) : []));
+      .map((bytes) => fromBinary(CreditsRequestSchema, bytes))
+      .flatMap(({ message }) => (message.case === "returned" ? message.value.returns : []));
     return returns.map(({ creditId, isSessionOver }) => ({ id: Number(creditId), isSessionOver: isSessionOver ?? false }));
   }
 }
