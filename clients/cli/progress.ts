@@ -1,4 +1,5 @@
 /** How a run gets on, on stderr: one line drawn again and again on a terminal, elsewhere a line now and then. */
+import type { PhaseSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { clip, whole } from "../../report/text.ts";
 
@@ -87,13 +88,14 @@ export class Progress {
     const parts = [`${phase.name}${run.state === RunState.DRAINING ? " (draining)" : phase.isPaused ? " (paused)" : ""}`];
     parts.push(phase.asked > 0n ? `${whole(phase.sent)}/${whole(phase.asked)} requests` : `${whole(phase.sent)} requests`);
     const rate = this.#rate();
-    const asked = askedRateOf(run);
-    if (rate !== undefined) parts.push(`${rate.toFixed(1)}${asked === undefined ? "" : ` of ${asked}`} req/s`);
+    const asked = phase.askedRatePerSec;
+    if (rate !== undefined) parts.push(`${rate.toFixed(1)}${asked === undefined ? "" : ` of ${rateText(asked)}`} req/s`);
     parts.push(`${whole(inFlightOf(run))} in flight`);
     const { ttftP50, latenessP50, latenessP99 } = this.#live;
     if (ttftP50 !== undefined) parts.push(`TTFT p50 ${ttftP50.toFixed(1)} ms`);
-    if (latenessP50 !== undefined && latenessP99 !== undefined && !isHeldBack(run)) {
-      parts.push(`late p50 ${latenessP50.toFixed(1)} p99 ${latenessP99.toFixed(1)} ms`);
+    if (latenessP50 !== undefined && latenessP99 !== undefined) {
+      const what = isHeldBack(run) ? "held back" : "late";
+      parts.push(`${what} p50 ${latenessP50.toFixed(1)} p99 ${latenessP99.toFixed(1)} ms`);
     }
     parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
     return parts.join("  ");
@@ -141,19 +143,26 @@ export function inFlightOf(run: Run): bigint {
   return outstanding < limit ? outstanding : limit;
 }
 
-/** Requests per second that the phase asks for, where it is one rate. */
-function askedRateOf(run: Run): number | undefined {
-  const phase = run.spec?.phases.find(({ name }) => name === run.phase);
-  if (phase?.load.case !== "rate" || phase.ramps.length > 0 || phase.load.value.series.length > 0) return undefined;
-  const { ratePerSec } = phase.load.value;
-  return ratePerSec > 0 ? ratePerSec : undefined;
+/** As somebody would write it; a rate that changes has no more digits than say something. */
+function rateText(perSec: number): string {
+  return `${Number(perSec.toPrecision(4))}`;
 }
 
 /** Whether requests may wait for a slot, or for the first token of others: what they are late then is not the client's doing. */
 function isHeldBack({ spec, phase: name }: Run): boolean {
   const phase = spec?.phases.find((candidate) => candidate.name === name);
-  const hasCeiling = phase?.load.case === "rate" && phase.load.value.concurrencyCeiling !== undefined;
-  return hasCeiling || phase?.prefillConcurrency !== undefined;
+  return phase?.prefillConcurrency !== undefined || (phase !== undefined && hasCeiling(phase.load));
+}
+
+function hasCeiling(load: PhaseSpec["load"]): boolean {
+  switch (load.case) {
+    case "rate":
+    case "schedule":
+    case "userCentric":
+      return load.value.concurrencyCeiling !== undefined;
+    default:
+      return false;
+  }
 }
 
 function stageText(run: Run): string {

@@ -201,6 +201,8 @@ export class RunExecution {
       if (phase === undefined) continue;
       phase.drawn = progress.drawn;
       phase.sent = progress.sent;
+      if (progress.askedRatePerSec === undefined) delete phase.askedRatePerSec;
+      else phase.askedRatePerSec = progress.askedRatePerSec;
       phase.outstanding = progress.drawn - progress.sent - progress.unused - progress.lost - progress.dropped;
       this.machine?.timingHeartbeat(progress.phase, progress);
     }

@@ -134,7 +134,7 @@ export class TimingRun {
   }
 
   progress(): TimingProgress[] {
-    return this.core.stats().phases.map(({ phase, highestId, counts }) =>
+    return this.core.stats().phases.map(({ phase, highestId, counts, askedPerSec }) =>
       create(TimingProgressSchema, {
         phase,
         lastDrawn: BigInt(highestId),
@@ -143,6 +143,7 @@ export class TimingRun {
         unused: BigInt(counts.unused),
         lost: BigInt(counts.lost),
         dropped: BigInt(counts.dropped),
+        ...(askedPerSec === undefined ? {} : { askedRatePerSec: askedPerSec }),
         // One phase issues at a time and ids are dense, so a phase's ids are one range.
         ranges: counts.drawn === 0 ? [] : [{ first: BigInt(highestId - counts.drawn + 1), last: BigInt(highestId) }],
       }),

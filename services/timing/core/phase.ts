@@ -197,6 +197,12 @@ export class PhaseDraws {
     return this.#pacer?.setRate !== undefined;
   }
 
+  /** Requests per second that its schedule asks for; undefined: it has no rate, or draws nothing more. */
+  rateAt(now: number): number | undefined {
+    if (this.#isStopped || this.nextDueNs === Number.POSITIVE_INFINITY) return undefined;
+    return this.#pacer?.rateAt?.(now - this.startNs - this.#heldNs);
+  }
+
   /** How many requests the count still allows; Infinity without a count. */
   get budget(): number {
     return (this.spec.stop.requestCount ?? Number.POSITIVE_INFINITY) - this.#counted;

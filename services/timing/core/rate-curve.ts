@@ -18,6 +18,8 @@ export interface RateCurve {
   expectedBy(ns: number): number;
   /** The earliest moment by which so many are expected, ns after the start of the phase; Infinity: never. */
   reachedNs(expected: number): number;
+  /** Requests per second at this moment after the start of the phase. */
+  rateAt(ns: number): number;
   /** The same up to `ns`, from there on steady at another rate. */
   changedAt(ns: number, ratePerSec: number): RateCurve;
 }
@@ -64,6 +66,10 @@ export function rateCurve(stretches: readonly RateStretch[]): RateCurve {
       // Not by `<=`: what is expected by the end of a stretch is reached there, not after a pause that may follow.
       const part = lastPart(parts, (candidate) => candidate.expected < wanted);
       return part.atNs + reachedWithin(part.stretch, Math.max(0, wanted - part.expected));
+    },
+    rateAt: (ns) => {
+      const part = lastPart(parts, (candidate) => candidate.atNs <= ns);
+      return rateWithin(part.stretch, Math.max(0, ns - part.atNs));
     },
     changedAt: (ns, ratePerSec) => rateCurve([...stretchesUntil(parts, ns), steady(ratePerSec)]),
   };

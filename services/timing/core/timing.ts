@@ -99,6 +99,8 @@ export interface PhaseStats {
   /** Highest id drawn, 0 when none. With the counts and the committed rows it makes an account should timing die. */
   readonly highestId: number;
   readonly counts: CreditCounts;
+  /** Requests per second that its schedule asks for now; absent: it has no rate, is paused, or draws nothing more. */
+  readonly askedPerSec?: number;
 }
 
 export interface MemberStats {
@@ -344,6 +346,7 @@ class Timing implements TimingCore {
         stage: this.#stages.get(phase) as PhaseStage,
         highestId: this.#ledger.highestId(phase),
         counts: this.#ledger.counts(phase),
+        ...this.#askedOf(phase),
       })),
       members: [...this.#members.values()].map((member) => ({
         workerId: member.link.workerId,
@@ -357,6 +360,12 @@ class Timing implements TimingCore {
       lostWorkers: this.#lostWorkers,
       violations: this.#violations,
     };
+  }
+
+  #askedOf(index: number): Pick<PhaseStats, "askedPerSec"> {
+    const phase = this.#phase;
+    const askedPerSec = phase?.spec.index === index && !phase.isPaused ? phase.draws.rateAt(this.#now) : undefined;
+    return askedPerSec === undefined ? {} : { askedPerSec };
   }
 
   /**

@@ -59,6 +59,7 @@ export function userCentricLoad(dataset: DatasetShape, options: UserCentricOptio
           coming.add({ step: next, ordinal: undefined, turnsLeft: undefined }, next);
           return step * stepNs;
         },
+        rateAt: () => ratePerSec,
       },
       laterDueNs: ({ dueNs }, { returnedNs }) => Math.max(returnedNs, dueNs + users * stepNs),
       concurrency,

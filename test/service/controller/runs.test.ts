@@ -283,8 +283,9 @@ describe("runs of a suite", () => {
       const runId = await suite.create();
       const watch = suite.watch(runId);
       await watch.seen(RunState.RUNNING);
-      members.timing.beat([{ phase: 0, drawn: 3n, lastDrawn: 3n, ranges: [{ first: 1n, last: 3n }] }]);
+      members.timing.beat([{ phase: 0, drawn: 3n, lastDrawn: 3n, askedRatePerSec: 12.5, ranges: [{ first: 1n, last: 3n }] }]);
       await until("the heartbeat to be taken", () => watch.run?.phases[0]?.drawn === 3n);
+      expect(watch.run?.phases[0]?.askedRatePerSec).to.equal(12.5);
       members.timing.cut();
       const run = await watch.end;
       expect(run.state).to.equal(RunState.FAILED);

@@ -1,6 +1,8 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { Progress } from "../../../clients/cli/progress.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
+import type { PhaseSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { runOf } from "./summaries.ts";
 
@@ -47,37 +49,38 @@ describe("progress into a pipe", () => {
     expect(written).to.deep.equal(["profiling  7 requests  8 in flight  TTFT p50 12.3 ms  0/60 s\n"]);
   });
 
-  it("shows an open loop's rate beside the one asked for, and its lateness", () => {
-    const { progress, written, clock } = setUp(false);
-    const phases = [{ name: "profiling", load: { case: "rate" as const, value: { ratePerSec: 50 } } }];
-    const spec = { phases };
-    const at = (sent: bigint) =>
-      runOf({ state: RunState.RUNNING, phase: "profiling", phases: [{ name: "profiling", sent }], spec });
-    progress.setLive({ latenessP50: 0.31, latenessP99: 1.24 });
-    progress.update(at(0n));
-    clock.ms += 5000;
-    progress.update(at(249n));
-    expect(written.at(-1)).to.equal("profiling  249 requests  49.8 of 50 req/s  0 in flight  late p50 0.3 p99 1.2 ms  5 s\n");
-  });
+  type LoadInit = NonNullable<MessageInitShape<typeof PhaseSpecSchema>["load"]>;
 
-  it("names no rate where a load has none, as bursts", () => {
+  function linesOf(load: LoadInit, ...rates: readonly (number | undefined)[]): string[] {
     const { progress, written, clock } = setUp(false);
-    const value = { bursts: { size: 5, intervalSec: 1 } };
-    const spec = { phases: [{ name: "profiling", load: { case: "rate" as const, value } }] };
-    for (const sent of [0n, 25n]) {
-      progress.update(runOf({ state: RunState.RUNNING, phase: "profiling", phases: [{ name: "profiling", sent }], spec }));
+    const spec = { phases: [{ name: "profiling", load }] };
+    progress.setLive({ latenessP50: 0.31, latenessP99: 1.24 });
+    for (const [n, rate] of [undefined, ...rates].entries()) {
+      const phase = { name: "profiling", sent: BigInt(n * 249), ...(rate === undefined ? {} : { askedRatePerSec: rate }) };
+      progress.update(runOf({ state: RunState.RUNNING, phase: "profiling", phases: [phase], spec }));
       clock.ms += 5000;
     }
-    expect(written.at(-1)).to.equal("profiling  25 requests  5.0 req/s  0 in flight  5 s\n");
+    return written.slice(1);
+  }
+
+  it("shows the rate beside the one that is asked for now, however it changes, and the lateness", () => {
+    const rest = "req/s  0 in flight  late p50 0.3 p99 1.2 ms";
+    expect(linesOf({ case: "rate", value: { ratePerSec: 50 } }, 50, 66.66666, undefined)).to.deep.equal([
+      `profiling  249 requests  49.8 of 50 ${rest}  5 s\n`,
+      `profiling  498 requests  49.8 of 66.67 ${rest}  10 s\n`,
+      `profiling  747 requests  49.8 ${rest}  15 s\n`,
+    ]);
+    expect(linesOf({ case: "userCentric", value: { users: 9, ratePerSec: 50 } }, 50)[0]).to.contain(`49.8 of 50 ${rest}`);
+    expect(linesOf({ case: "schedule", value: {} }, undefined)[0]).to.contain(`49.8 ${rest}`);
   });
 
-  it("does not call late what a ceiling holds back", () => {
-    const { progress, written } = setUp(false);
-    const value = { ratePerSec: 50, concurrencyCeiling: 4 };
-    const spec = { phases: [{ name: "profiling", load: { case: "rate" as const, value } }] };
-    progress.setLive({ latenessP50: 310, latenessP99: 1240 });
-    progress.update(runOf({ state: RunState.RUNNING, phase: "profiling", phases: [{ name: "profiling", sent: 4n }], spec }));
-    expect(written).to.deep.equal(["profiling  4 requests  0 in flight  0 s\n"]);
+  it("does not call late what a ceiling or prefill slots hold back", () => {
+    const ceilings: readonly LoadInit[] = [
+      { case: "rate", value: { ratePerSec: 50, concurrencyCeiling: 4 } },
+      { case: "schedule", value: { concurrencyCeiling: 4 } },
+      { case: "userCentric", value: { users: 9, ratePerSec: 50, concurrencyCeiling: 4 } },
+    ];
+    for (const load of ceilings) expect(linesOf(load, undefined)[0]).to.contain("  held back p50 0.3 p99 1.2 ms  ");
   });
 
   it("does not count credits that wait for a slot as in flight", () => {

@@ -236,6 +236,13 @@ export declare type PhaseProgress = Message<"assay.controller.v1.PhaseProgress">
    * @generated from field: bool is_paused = 18;
    */
   isPaused: boolean;
+
+  /**
+   * Requests per second that its schedule asks for now, by what timing said last; unset: it has no rate, is paused, or draws nothing more.
+   *
+   * @generated from field: optional double asked_rate_per_sec = 19;
+   */
+  askedRatePerSec?: number | undefined;
 };
 
 /**

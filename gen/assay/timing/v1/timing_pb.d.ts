@@ -282,6 +282,13 @@ export declare type TimingProgress = Message<"assay.timing.v1.TimingProgress"> &
    * @generated from field: repeated assay.common.v1.IdRange ranges = 8;
    */
   ranges: IdRange[];
+
+  /**
+   * Requests per second that its schedule asks for now; unset: it has no rate, is paused, or draws nothing more.
+   *
+   * @generated from field: optional double asked_rate_per_sec = 9;
+   */
+  askedRatePerSec?: number | undefined;
 };
 
 /**

@@ -8,8 +8,10 @@ import { type Pacer, type Rate, ratedPacer } from "./pacer.ts";
 export function burstPacer(rate: Rate, size: number): Pacer {
   if (!(size >= 1)) throw new AssayError("invalid_argument", `size of bursts must be >= 1, got ${size}`);
   let n = 0;
-  return ratedPacer(rate, () => {
+  const { nextDueNs, setRate } = ratedPacer(rate, () => {
     const burst = Math.floor(n++ / size);
     return burst * size;
   });
+  // The mean is asked for at no moment.
+  return { nextDueNs, ...(setRate && { setRate }) };
 }

@@ -13,6 +13,8 @@ export interface Pacer {
    * becomes of due times after that moment, those that were read before included. Absent: the schedule has no rate.
    */
   readonly setRate?: (ratePerSec: number, atNs: number) => (dueNs: number) => number;
+  /** Requests per second that are asked for at this moment after the start of the phase. Absent: it has no rate that says anything. */
+  readonly rateAt?: (ns: number) => number;
 }
 
 /** A rate per second, or a curve of it. */
@@ -27,6 +29,7 @@ export function ratedPacer(rate: Rate, nextArrival: () => number): Pacer {
   let curve = typeof rate === "number" ? steadyRate(rate) : rate;
   return {
     nextDueNs: () => curve.reachedNs(nextArrival()),
+    rateAt: (ns) => curve.rateAt(ns),
     setRate: (ratePerSec, atNs) => {
       const before = curve;
       const after = curve.changedAt(atNs, ratePerSec);

@@ -1,5 +1,7 @@
 import { expect } from "chai";
+import { burstPacer } from "../../../../services/timing/core/pacers/bursts.ts";
 import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
+import { rateCurve, steady } from "../../../../services/timing/core/rate-curve.ts";
 import { Bench, MS, SEC } from "../../credits/bench.ts";
 
 const rate = (perSec: number) => ({
@@ -59,6 +61,42 @@ describe("the load of a phase under way", () => {
     worker.talk();
     bench.live(150 * MS);
     expect(duesOf(worker.fired, startNs)).to.deep.equal([0, 100, 200, 1275, 1325, 1375]);
+  });
+
+  it("says which rate is asked for now, and none while it is paused, over, or of a closed loop or bursts", () => {
+    const bench = new Bench();
+    bench.join("W1");
+    const asked = () => bench.timing.stats().phases.at(-1)?.askedPerSec;
+    bench.start(rate(10));
+    expect(asked()).to.equal(10);
+    bench.timing.adjustPhase({ phase: 0, isPaused: true, ratePerSec: 20 }, bench.now);
+    expect(asked()).to.equal(undefined);
+    bench.timing.adjustPhase({ phase: 0, isPaused: false }, bench.now);
+    bench.live(50 * MS);
+    expect(asked()).to.equal(20);
+    bench.timing.cancelPhase("enough", bench.now);
+    expect(asked()).to.equal(undefined);
+    for (const load of [
+      { kind: "closed", concurrency: 2 },
+      { kind: "open", pacer: burstPacer(10, 5) },
+    ] as const) {
+      const other = new Bench();
+      other.start({ load });
+      expect(other.timing.stats().phases[0]?.askedPerSec, load.kind).to.equal(undefined);
+    }
+  });
+
+  it("follows a rate that rises, by a clock that stands still with it", () => {
+    const bench = new Bench();
+    bench.join("W1");
+    const rising = rateCurve([{ durationNs: 10 * SEC, fromPerSec: 0, toPerSec: 100, shape: "linear" }, steady(100)]);
+    bench.start({ load: { kind: "open", pacer: constantPacer(rising) }, stop: { durationNs: 60 * SEC } });
+    bench.live(2 * SEC);
+    bench.timing.adjustPhase({ phase: 0, isPaused: true }, bench.now);
+    bench.live(5 * SEC);
+    bench.timing.adjustPhase({ phase: 0, isPaused: false }, bench.now);
+    bench.live(SEC);
+    expect(bench.timing.stats().phases[0]?.askedPerSec).to.equal(30);
   });
 
   it("of a closed loop is paused and goes on without losing a turn", () => {

@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type RateStretch, rateCurve, rateSeries, steady, steadyRate } from "../../../../services/timing/core/rate-curve.ts";
+import {
+  type RateCurve,
+  type RateStretch,
+  rateCurve,
+  rateSeries,
+  steady,
+  steadyRate,
+} from "../../../../services/timing/core/rate-curve.ts";
 
 const SEC = 1e9;
 
@@ -46,6 +53,15 @@ describe("a rate curve", () => {
     // What is expected before a pause is due before it.
     expect(curve.reachedNs(60)).to.be.closeTo(4 * SEC, 1);
     expect(curve.reachedNs(60.5)).to.be.closeTo(6.1 * SEC, 1);
+  });
+
+  it("says the rate of a moment, of two at a jump the later one", () => {
+    const rates = (curve: RateCurve, ...seconds: readonly number[]) => seconds.map((sec) => curve.rateAt(sec * SEC));
+    expect(rates(steadyRate(4), 0, 1e6)).to.deep.equal([4, 4]);
+    expect(rates(rateCurve([ramp(0, 20), steady(20)]), 0, 5, 10, 11)).to.deep.equal([0, 10, 20, 20]);
+    expect(rates(rateCurve([ramp(1, 16, "exponential"), steady(16)]), 0, 5, 10)).to.deep.equal([1, 4, 16]);
+    expect(rates(rateCurve([steady(1, SEC), steady(7)]), 0.5, 1)).to.deep.equal([1, 7]);
+    expect(rates(steadyRate(4).changedAt(SEC, 9), 0.5, 1, 2)).to.deep.equal([4, 9, 9]);
   });
 
   it("that ends at nothing is over", () => {

@@ -58,6 +58,7 @@ describe("user-centric load", () => {
 
   it("replaces whoever is done one gap after its last turn, for ever at the rate asked for", () => {
     const load = loadOf(4, 5, 2);
+    expect(load.load.pacer.rateAt?.(0)).to.equal(2);
     const due: number[] = [];
     for (const [atSec, turns = 0] of sessionsOf(load, 2000)) {
       // A user sends every users/rate = 2 s.
