@@ -4,6 +4,7 @@ import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/
 import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { floorLine } from "./floor.ts";
+import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { targetLines } from "./targets.ts";
@@ -77,6 +78,7 @@ function measuredBlocks(
     ),
     [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
     steadyLines(phase, style),
+    objectiveLines(phase.objectives, width, style.paint),
     targetLines(phase.targets, style),
     noteLines(phase, style),
     errorLines(phase, style),

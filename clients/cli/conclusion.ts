@@ -1,11 +1,9 @@
 /** The end of a run: its files, its figures, its exit code. */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
 import {
-  type PhaseSummary,
   type SummarizeRecordsResponse,
   SummarizeRecordsResponseSchema,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -13,8 +11,10 @@ import { createPaint } from "../../report/paint.ts";
 import { type Report, reportLines } from "../../report/report.ts";
 import { harmless } from "../../report/text.ts";
 import { messageOf } from "../../services/common/errors.ts";
+import { checksOf } from "./checks.ts";
 import { hintAtDoctor } from "./doctor-hint.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { junitXml } from "./junit.ts";
 import { filesIn, writeFiles } from "./run-files.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import { summaryJson } from "./summary-json.ts";
@@ -35,6 +35,8 @@ export interface ConclusionOptions {
   /** Largest share of measured requests that may fail; undefined: any. */
   readonly failedRequestThreshold: number | undefined;
   readonly isValidRequired: boolean;
+  /** Absolute; where the results of the checks go as JUnit XML. */
+  readonly junitPath: string | undefined;
   /** Ends the fetching of files. */
   readonly signal: AbortSignal;
   /** A complaint, on stderr. */
@@ -57,7 +59,26 @@ export async function conclude(client: SuiteClient, run: Run, options: Conclusio
     if (report.summary.hostFloor === undefined && options.isLocal && !options.isQuiet) hintAtDoctor(terminal);
   }
   if (report === undefined && written.folder !== undefined) say(`what was recorded is in ${written.folder}`);
-  return exitCodeOf(run, summary, options);
+  const isReported = await writeReport(run, summary, options);
+  const exitCode = exitCodeOf(run, summary, options);
+  return exitCode === exitCodes.ok && !isReported ? exitCodes.failed : exitCode;
+}
+
+/** False: it could not be written, which is said. */
+async function writeReport(
+  run: Run,
+  summary: SummarizeRecordsResponse | undefined,
+  { junitPath, say, ...asked }: ConclusionOptions,
+): Promise<boolean> {
+  if (junitPath === undefined) return true;
+  const checks = summary === undefined ? [] : checksOf(run, summary, asked);
+  try {
+    await writeFile(junitPath, junitXml(run, checks));
+    return true;
+  } catch (error) {
+    say(`--junit ${junitPath}: ${messageOf(error)}`);
+    return false;
+  }
 }
 
 async function summaryOf(
@@ -111,41 +132,9 @@ function exitCodeOf(run: Run, summary: SummarizeRecordsResponse | undefined, opt
   }
 }
 
-/** Why a phase stopped whose requests failed too often (`PhaseProgress.stop_reason`). */
-const endedByFailures = "failed_request_share";
-
-/** What a completed run was asked to hold beside. */
-function verdictOf(
-  run: Run,
-  { phases, verdict }: SummarizeRecordsResponse,
-  { failedRequestThreshold, isValidRequired, say }: ConclusionOptions,
-): number {
-  const { failed, all } = failuresOf(phases);
-  const early = run.phases.find(({ stopReason }) => stopReason === endedByFailures);
-  if (early !== undefined) {
-    say(`phase ${early.name} was ended early: too many of its requests failed; ${failed} of ${all} did in the end`);
-    return exitCodes.tooManyFailed;
-  }
-  if (failedRequestThreshold !== undefined && all > 0 && failed / all > failedRequestThreshold) {
-    const share = `${failed} of ${all} requests failed (${percent(failed / all)})`;
-    say(`${share}, more than --failed-request-threshold ${failedRequestThreshold} allows`);
-    return exitCodes.tooManyFailed;
-  }
-  if (isValidRequired && verdict?.verdict !== Verdict.VALID) {
-    say(`the client is ${(Verdict[verdict?.verdict ?? 0] ?? "unknown").toLowerCase()}, and --require-valid was given`);
-    return exitCodes.unmet;
-  }
-  return exitCodes.ok;
-}
-
-/** Of measured requests, those that succeeded and those that failed; of a run without measured phases, any request counts. */
-function failuresOf(phases: readonly PhaseSummary[]): { failed: number; all: number } {
-  const measured = phases.filter(({ kind }) => kind === PhaseKind.PROFILING);
-  const identities = (measured.length > 0 ? measured : phases).map(({ identity }) => identity);
-  const failed = identities.reduce((sum, identity) => sum + Number(identity?.errored ?? 0n), 0);
-  return { failed, all: identities.reduce((sum, identity) => sum + Number(identity?.succeeded ?? 0n), failed) };
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+/** What a completed run was asked to hold: what was missed is said, the first of it decides. */
+function verdictOf(run: Run, summary: SummarizeRecordsResponse, { say, ...asked }: ConclusionOptions): number {
+  const missed = checksOf(run, summary, asked).filter(({ problem }) => problem !== undefined);
+  for (const { problem = "" } of missed) say(problem);
+  return missed[0]?.exitCode ?? exitCodes.ok;
 }

@@ -6,7 +6,7 @@ export const exitCodes = {
   failed: 1,
   /** The command line or the run that it describes is wrong; nothing was sent. */
   usage: 2,
-  /** The run ended, and its figures do not hold what was asked of them: `--require-valid`. */
+  /** The run ended, and its figures do not hold what was asked of them: `--slo`, `--require-valid`. */
   unmet: 3,
   /** The run ended, and more of its requests failed than `--failed-request-threshold` allows. */
   tooManyFailed: 4,
@@ -21,7 +21,7 @@ export const exitMeanings: Readonly<Record<ExitCodeName, string>> = {
   ok: "done, at least one measured request succeeded",
   failed: "failed, or every request did",
   usage: "wrong options or a wrong run; nothing was sent",
-  unmet: "done, but the client is not valid (--require-valid)",
+  unmet: "done, but an objective was missed (--slo) or the client is not valid (--require-valid)",
   tooManyFailed: "done, but too many requests failed (--failed-request-threshold)",
   interrupted: "stopped by Ctrl-C",
 };

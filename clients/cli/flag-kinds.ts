@@ -1,6 +1,7 @@
 /** What the value of a flag may be: from text to a value, or to what was expected instead. Pure. */
 import type { JsonValue } from "@bufbuild/protobuf";
 import { parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
+import { readObjectives, shownProblem } from "../../services/common/objective.ts";
 import { readDistribution, readLengthMix } from "./distribution-text.ts";
 
 export type FlagKind =
@@ -42,6 +43,8 @@ export type FlagKind =
   | { readonly is: "inputs" }
   /** `tag:value tag:value …`: a bound for each metric. */
   | { readonly is: "thresholds" }
+  /** `ttft:p99 < 500ms; …`: bounds on figures of a run. */
+  | { readonly is: "objectives" }
   /** `uniform:min=1,max=9` and others: a distribution in the RunSpec's words. */
   | { readonly is: "distribution" }
   /** `256,128:40;512,256:60`: pairs of lengths, and how often. */
@@ -54,7 +57,7 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
   ? boolean
   : K extends { readonly is: "integer" | "number" }
     ? number
-    : K extends { readonly is: "names" | "urls" | "settings" }
+    : K extends { readonly is: "names" | "urls" | "settings" | "objectives" }
       ? readonly string[]
       : K extends { readonly is: "numbers" }
         ? readonly number[]
@@ -87,16 +90,19 @@ export type ReadResult = { readonly value: unknown } | { readonly expected: stri
 
 /** Whether a flag of this kind gathers the values of all its uses; of the others the last use wins. */
 export function isGathering({ is }: FlagKind): boolean {
-  return (
-    is === "names" ||
-    is === "numbers" ||
-    is === "urls" ||
-    is === "headers" ||
-    is === "inputs" ||
-    is === "settings" ||
-    is === "thresholds"
-  );
+  return gatheringKinds.has(is);
 }
+
+const gatheringKinds: ReadonlySet<FlagKind["is"]> = new Set([
+  "names",
+  "numbers",
+  "urls",
+  "headers",
+  "inputs",
+  "settings",
+  "thresholds",
+  "objectives",
+] as const);
 
 /** Reads one text. */
 export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: string): ReadResult {
@@ -127,6 +133,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return readHeaders(text);
     case "inputs":
       return readInputs(text);
+    case "objectives":
+      return readObjectiveText(text);
     case "thresholds":
       return readThresholds(text);
     case "distribution":
@@ -216,6 +224,12 @@ function readInputs(text: string): ReadResult {
   if (colon < 1) return { expected: "key:value, or a JSON object" };
   const value = text.slice(colon + 1).trim();
   return { value: { [text.slice(0, colon).trim()]: parseJson(value) ?? value } };
+}
+
+function readObjectiveText(text: string): ReadResult {
+  const read = readObjectives(text);
+  if ("objectives" in read) return { value: [text.trim()] };
+  return { expected: `bounds as 'ttft:p99 < 500ms; error_rate < 1%': ${shownProblem(text, read.problem)}` };
 }
 
 function readThresholds(text: string): ReadResult {

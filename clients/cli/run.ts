@@ -233,6 +233,7 @@ class Session {
       isInterrupted: interrupts.stop.aborted,
       failedRequestThreshold: this.#options.failedRequestThreshold,
       isValidRequired: this.#options.requireValid === true,
+      junitPath: this.#options.junit === undefined ? undefined : resolve(terminal.cwd, this.#options.junit),
       signal: interrupts.leave,
       say: (text) => this.say(text),
     });

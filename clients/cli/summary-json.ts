@@ -3,7 +3,11 @@ import { toJson } from "@bufbuild/protobuf";
 import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type PhaseIdentity, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
-import type { PhaseSummary, TargetSummary } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type {
+  ObjectiveOutcome,
+  PhaseSummary,
+  TargetSummary,
+} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Report } from "../../report/report.ts";
 
 /** What is not known is left out. Counts above 2^53 are rounded. */
@@ -54,7 +58,20 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
       metric: tag === "" ? undefined : tag,
       message,
     })),
+    objectives: phase.objectives.length === 0 ? undefined : phase.objectives.map(outcomeJson),
     targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
+  };
+}
+
+function outcomeJson({ text, tag, statistic, value, bound, unit, isKept }: ObjectiveOutcome): object {
+  return {
+    objective: text,
+    metric: tag,
+    statistic: statistic === "" ? undefined : statistic,
+    value,
+    bound,
+    unit,
+    is_kept: isKept,
   };
 }
 

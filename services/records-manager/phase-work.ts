@@ -14,6 +14,8 @@ export interface PhaseWork {
   readonly head: PhaseRow;
   readonly figures: PhaseFigures;
   readonly statistics: Map<string, Statistics>;
+  /** Percentiles that no table shows and an objective asks for: by tag, then by percentile. */
+  readonly further: Map<string, ReadonlyMap<number, number>>;
   readonly notes: WorkloadNote[];
   /** What the spec asked for, as long as nobody changed it. */
   readonly asked: AskedLoad;
@@ -49,6 +51,7 @@ function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly numb
     head,
     figures,
     statistics: new Map(),
+    further: new Map(),
     notes: [],
     asked,
     sends: () => (made ??= figures.sends.figures()),

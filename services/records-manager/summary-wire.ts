@@ -11,7 +11,7 @@ import type {
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { encodeStamps } from "../common/chunk-stamps.ts";
 import type { LivePhase } from "./core/live.ts";
-import type { PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
+import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
 import { distributionOf, headOf, runValueOf } from "./metric-wire.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { RecordsPage } from "./query-records.ts";
@@ -239,6 +239,7 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
     ...(phase.steadyState === undefined ? {} : { steadyState: steadyStateOf(phase.steadyState) }),
     workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
     targets: phase.targets.map(targetOf),
+    objectives: phase.objectives.map(outcomeOf),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
     ...(lateness === undefined
@@ -271,6 +272,15 @@ function targetOf({
     cancelled: BigInt(cancelled),
     metrics: metrics.map(distributionOf),
   };
+}
+
+function outcomeOf({
+  objective: { text, tag, statistic = "", bound },
+  unit,
+  value,
+  isKept,
+}: ObjectiveOutcome): NonNullable<PhaseInit["objectives"]>[number] {
+  return { text, tag, statistic, bound, unit, isKept, ...(value === undefined ? {} : { value }) };
 }
 
 function notesOf(phase: PhaseSummary, tag: string): string[] {

@@ -8,17 +8,25 @@ import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
+import type { Objective } from "../common/objective.ts";
 import { clientSummary } from "./client-summary.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
-import { isGood, type RequestObjective, requestObjectives } from "./core/objectives.ts";
+import {
+  furtherPercentiles,
+  isGood,
+  outcomesOf,
+  type RequestObjective,
+  requestObjectives,
+  runObjectives,
+} from "./core/objectives.ts";
 import type { PhaseFigures } from "./core/phase-figures.ts";
 import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
-import { statisticsOf } from "./core/statistics.ts";
+import { selectedPercentiles, statisticsOf } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
@@ -54,16 +62,22 @@ export function summarizeRun(folder: string, options: SummaryOptions = {}): RunS
 export function summarize(reader: RunReader, options: SummaryOptions = {}): RunSummary {
   const run = reader.run();
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
+  const objectives = runObjectives(run.spec);
   const works = worksOf(reader, phases, options.isMerged === true);
-  readMetrics(reader, works, requestObjectives(run.spec), options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
-  readGaps(reader, works);
+  readMetrics(
+    reader,
+    works,
+    { ofRequests: requestObjectives(run.spec), ofRun: objectives },
+    options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES,
+  );
+  readGaps(reader, works, objectives);
   noteShared(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(distinct);
   const steady = steadyStates(reader, windows);
   const summaries = distinct.map((work) => ({
-    ...phaseSummary(work, run, targets.get(work)),
+    ...phaseSummary(work, run, { targets: targets.get(work), objectives }),
     steadyState: steady.get(work.head.phase),
   }));
   return {
@@ -105,47 +119,53 @@ const FIGURE_COLUMNS = [
 ] as const;
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
+/** What the run is held to. */
+interface Objectives {
+  readonly ofRequests: readonly RequestObjective[];
+  readonly ofRun: readonly Objective[];
+}
+
 /** Reads rows once for each group of metrics whose columns fit in the budget; the first pass also takes the figures. */
 function readMetrics(
   reader: RunReader,
   works: ReadonlyMap<number, PhaseWork>,
-  objectives: readonly RequestObjective[],
+  objectives: Objectives,
   budgetBytes: number,
 ): void {
   const present = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
   const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
   const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
   for (let start = 0; start === 0 || start < present.length; start += perPass) {
-    readPass(reader, works, present.slice(start, start + perPass), start === 0 ? objectives : undefined);
+    readPass(reader, works, present.slice(start, start + perPass), { isFirst: start === 0, ...objectives });
   }
 }
 
-/** `objectives` are given to the first pass, which takes the figures of the rows, too. */
+/** The first pass takes the figures of the rows, too. */
 function readPass(
   reader: RunReader,
   works: ReadonlyMap<number, PhaseWork>,
   metrics: readonly RecordMetric[],
-  objectives: readonly RequestObjective[] | undefined,
+  { isFirst, ofRequests, ofRun }: Objectives & { readonly isFirst: boolean },
 ): void {
   const columns = new Map([...works.values()].map((work) => [work, metrics.map(() => new Column())]));
   const objectivesAt = METRICS_AT + metrics.length;
-  const wanted = [...metrics, ...(objectives ?? [])].map(({ tag }) => tag);
-  if (objectives !== undefined && objectives.length > 0) for (const { figures } of works.values()) figures.good = 0;
+  const wanted = [...metrics, ...(isFirst ? ofRequests : [])].map(({ tag }) => tag);
+  if (isFirst && ofRequests.length > 0) for (const { figures } of works.values()) figures.good = 0;
   for (const page of reader.pages([...FIGURE_COLUMNS, ...wanted])) {
     for (const row of page) {
       const work = works.get(row[1] as number);
       if (work === undefined) continue;
       const isFailure = row[2] === 1 || row[3] !== null;
-      if (objectives !== undefined) addFigures(work.figures, row);
-      if (work.figures.good !== undefined && objectives !== undefined && !isFailure) {
-        work.figures.good += isGood(objectives, (index) => row[objectivesAt + index]) ? 1 : 0;
+      if (isFirst) addFigures(work.figures, row);
+      if (work.figures.good !== undefined && isFirst && !isFailure) {
+        work.figures.good += isGood(ofRequests, (index) => row[objectivesAt + index]) ? 1 : 0;
       }
       pushValues(columns.get(work) ?? [], metrics, row, isFailure);
     }
   }
   for (const [work, workColumns] of columns) {
     for (const [index, metric] of metrics.entries())
-      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array());
+      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), ofRun);
   }
 }
 
@@ -186,12 +206,14 @@ function pushValues(
   }
 }
 
-function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array): void {
+function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array, objectives: readonly Objective[]): void {
   // Before the statistics, which reorder the values.
   const trend = metric.tag === requestLatency.tag ? driftNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
   if (statistics === undefined) return;
   work.statistics.set(metric.tag, statistics);
+  const further = furtherPercentiles(objectives, metric.tag);
+  if (further.length > 0) work.further.set(metric.tag, selectedPercentiles(values, further));
   // That few requests failed is no shortcoming of the measurement.
   const few = metric.flags?.includes("error_only") === true ? undefined : fewSamplesNote(metric.tag, statistics);
   if (few !== undefined) work.notes.push(few);
@@ -199,7 +221,7 @@ function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Arr
 }
 
 /** Gaps between chunks of succeeded requests, from their stamps. */
-function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
+function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, objectives: readonly Objective[]): void {
   const distributions = new Map<PhaseWork, GapDistribution>();
   for (const page of reader.pages(["phase", "is_cancelled", "error_code", "content_stamps"], { pageRows: 1000 })) {
     for (const [, phase, isCancelled, errorCode, stamps] of page as [number, number, number, string | null, Uint8Array][]) {
@@ -213,17 +235,26 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): voi
   for (const [work, distribution] of distributions) {
     const statistics = distribution.statistics();
     if (statistics !== undefined) work.statistics.set(interChunkLatency.tag, statistics);
+    work.further.set(interChunkLatency.tag, distribution.percentiles(furtherPercentiles(objectives, interChunkLatency.tag)));
   }
 }
 
 function phaseSummary(
   work: PhaseWork,
   { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
-  targets: TargetFigures | undefined,
+  { targets, objectives }: { readonly targets: TargetFigures | undefined; readonly objectives: readonly Objective[] },
 ): Omit<PhaseSummary, "steadyState"> {
   const { rows, head, figures, statistics } = work;
   const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
+  const metrics = [...recordMetrics, ...listMetrics].flatMap((metric): MetricStatistics[] => {
+    const found = statistics.get(metric.tag);
+    return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
+  });
+  const ofRun = runMetrics.flatMap((metric): MetricValue[] => {
+    const value = metric.value(facts);
+    return value === undefined ? [] : [{ ...headOf(metric), value }];
+  });
   const lastEndedNs = rows.at(-1)?.endedNs;
   return {
     phase: head.phase,
@@ -240,14 +271,8 @@ function phaseSummary(
     endWallNs: figures.lastNs === undefined ? undefined : figures.lastNs + wallOffsetNs,
     beginWallNs: head.startedNs === undefined ? undefined : head.startedNs + wallOffsetNs,
     finishWallNs: lastEndedNs === undefined ? undefined : lastEndedNs + wallOffsetNs,
-    metrics: [...recordMetrics, ...listMetrics].flatMap((metric): MetricStatistics[] => {
-      const found = statistics.get(metric.tag);
-      return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
-    }),
-    runMetrics: runMetrics.flatMap((metric): MetricValue[] => {
-      const value = metric.value(facts);
-      return value === undefined ? [] : [{ ...headOf(metric), value }];
-    }),
+    metrics,
+    runMetrics: ofRun,
     errors: figures.errors().map(({ target, ...group }) => ({ ...group, endpoint: targetEndpoint(spec, target) })),
     errorDetails: figures.errorDetails(),
     notes: [...work.notes, ...phaseNotes(work)],
@@ -255,6 +280,7 @@ function phaseSummary(
     asked: work.asked,
     sends: work.sends(),
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
+    objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],
   };
 }
 

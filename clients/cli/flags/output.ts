@@ -53,6 +53,7 @@ export const outputFlags = {
   },
   failedRequestThreshold: {
     flag: "--failed-request-threshold",
+    aliases: ["--max-error-rate"],
     paths: ["phases.stop.failed_request_share"],
     kind: { is: "number", min: 0, max: 1 },
     value: "SHARE",
@@ -66,6 +67,22 @@ export const outputFlags = {
     paths: ["slos"],
     group: "Output",
     doc: "a request is good if it meets all of these, each a metric's tag and a bound in its unit, as 'request_latency:250 inter_token_latency:10': at most, at least where larger is better; goodput counts the good ones",
+  },
+  slo: {
+    flag: "--slo",
+    kind: { is: "objectives" },
+    value: "BOUNDS",
+    paths: ["objectives"],
+    group: "Output",
+    doc: "exit with 3 unless every measured phase keeps these, as 'ttft:p99 < 500ms; error_rate < 1%': a metric's tag or short name, of a distribution a statistic (avg, min, max, std, p99), a bound and its unit",
+  },
+  junit: {
+    flag: "--junit",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Output",
+    doc: "write what became of the run, of --slo, --failed-request-threshold and --require-valid as JUnit XML, for CI",
   },
   requireValid: {
     flag: "--require-valid",

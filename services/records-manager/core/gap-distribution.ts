@@ -2,7 +2,7 @@
  * Exact distribution of whole numbers of µs, in memory that does not grow with how many there are: one counter for each
  * value below about a second, a map for the few above.
  */
-import { percentilesOf, type Statistics } from "./statistics.ts";
+import { percentileOf, percentilesOf, type Statistics } from "./statistics.ts";
 
 const DENSE_BELOW_US = 1 << 20;
 
@@ -41,6 +41,14 @@ export class GapDistribution {
       std: Math.sqrt(varianceUs) / 1000,
       ...percentilesOf(count, valueAt),
     };
+  }
+
+  /** Some further percentiles in ms; empty when nothing was counted. */
+  percentiles(percentiles: readonly number[]): Map<number, number> {
+    if (this.#count === 0) return new Map();
+    const { valuesUs, ends } = this.#cumulated();
+    const valueAt = (rank: number) => (valuesUs[firstAbove(ends, rank)] as number) / 1000;
+    return new Map(percentiles.map((each) => [each, percentileOf(this.#count, each, valueAt)]));
   }
 
   #grow(gapUs: number): void {

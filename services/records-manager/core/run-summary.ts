@@ -1,5 +1,6 @@
 /** The summary of a run: what reports, tables and exports show. Plain data, so that it can cross to another thread. */
 import type { Metric } from "../../../metrics/metric.ts";
+import type { Objective } from "../../common/objective.ts";
 import type { AskedLoad } from "./asked-load.ts";
 import type { ClientUsage } from "./client-usage.ts";
 import type { WorkloadNote } from "./notes.ts";
@@ -79,6 +80,18 @@ export interface PhaseSummary {
   readonly steadyState: SteadyState | undefined;
   /** In the order of the spec; empty where the run has one target. */
   readonly targets: readonly TargetSummary[];
+  /** What the run is held to, in the order of the spec; empty for a warm-up. */
+  readonly objectives: readonly ObjectiveOutcome[];
+}
+
+/** What became of one objective of the run. */
+export interface ObjectiveOutcome {
+  readonly objective: Objective;
+  /** Of the metric. */
+  readonly unit: string;
+  /** In that unit; undefined: there is no such figure. */
+  readonly value: number | undefined;
+  readonly isKept: boolean;
 }
 
 /** The figures of a phase in its steady window alone. */

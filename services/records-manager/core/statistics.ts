@@ -39,6 +39,20 @@ export function statisticsOf(values: Float64Array): Statistics | undefined {
   };
 }
 
+/** Some further percentiles of `values`, which are not empty and are reordered. */
+export function selectedPercentiles(values: Float64Array, percentiles: readonly number[]): Map<number, number> {
+  const last = values.length - 1;
+  const ranks = percentiles.flatMap((percentile) => {
+    const rank = Math.floor((last * percentile) / 100);
+    return [rank, Math.min(rank + 1, last)];
+  });
+  selectRanks(
+    values,
+    [...new Set(ranks)].sort((a, b) => a - b),
+  );
+  return new Map(percentiles.map((each) => [each, percentileOf(values.length, each, (rank) => values[rank] as number)]));
+}
+
 /** The nine percentiles of `count` ordered values. */
 export function percentilesOf(count: number, valueAt: ValueAtRank): { readonly [key in PercentileKey]: number } {
   const at = (percentile: number) => percentileOf(count, percentile, valueAt);

@@ -5,7 +5,7 @@
  */
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { PhaseCounts } from "../core/rows.ts";
-import type { PhaseSummary, RunSummary, TargetSummary } from "../core/run-summary.ts";
+import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "../core/run-summary.ts";
 import { aiperfError } from "./aiperf-error.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
 import { fileMetrics, metricJson } from "./file-metrics.ts";
@@ -115,6 +115,7 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       notes: phase.notes.map(({ code, tag, message }) => ({ code, metric: tag, message })),
       sends: sendsJson(phase),
       steady_state: steadyStateJson(phase.steadyState),
+      objectives: phase.objectives.length === 0 ? undefined : phase.objectives.map(outcomeJson),
       targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
     })),
     spec: JSON.parse(reader.run().spec) as Exclude<JsonValue, null>,
@@ -138,6 +139,20 @@ function targetJson({
     throughput_share: new Float(throughputShare),
     request_throughput: new Float(requestThroughput),
     ...Object.fromEntries(metrics.map((metric) => [metric.tag, metricJson(metric)])),
+  };
+}
+
+function outcomeJson({ objective, unit, value, isKept }: ObjectiveOutcome): JsonObject {
+  const { text, tag, statistic, comparison, bound } = objective;
+  return {
+    objective: text,
+    metric: tag,
+    statistic,
+    comparison,
+    bound: new Float(bound),
+    value: value === undefined ? undefined : new Float(value),
+    unit,
+    is_kept: isKept,
   };
 }
 

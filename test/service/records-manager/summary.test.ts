@@ -83,6 +83,26 @@ describe("the summary of a run", () => {
     expect(good).to.deep.equal([1, 0, 0, 0, undefined, 1]);
   });
 
+  it("says of every measured phase what became of the run's objectives, further percentiles among them", () => {
+    const objectives = ["latency:p99.5 < 41ms; icl:p75 <= 17.5ms", "itl:avg < 1", "error_rate <= 0%", "latency:p50 < 1"];
+    const phases = [{ name: "warmup" }, { name: "profiling" }];
+    const store = createStore(run.folder, { phases: TWO_PHASES, spec: JSON.stringify({ objectives, phases }) });
+    insertAll(store, [
+      record(0),
+      ...[40, 41].map((latency, at) => record(1 + at, { phase: 1, metrics: { request_latency: latency } })),
+    ]);
+    store.close();
+    const [warmup, measured] = summarizeRun(run.folder).phases;
+    expect(warmup?.objectives).to.deep.equal([]);
+    expect(measured?.objectives.map(({ value, unit, isKept }) => [value, unit, isKept])).to.deep.equal([
+      [40.995, "ms", true],
+      [20, "ms", false],
+      [undefined, "ms", false],
+      [0, "%", true],
+      [40.5, "ms", false],
+    ]);
+  });
+
   it("has no goodput without objectives", () => {
     const store = createStore(run.folder);
     insertAll(store, [record(0)]);

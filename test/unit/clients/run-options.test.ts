@@ -410,6 +410,8 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
       ],
     },
   ],
+  ["--slo ttft:p99<1s --slo error_rate<1%;latency:avg<2s", { objectives: ["ttft:p99<1s", "error_rate<1%;latency:avg<2s"] }],
+  ["--max-error-rate 0.1", { phases: [{ ...tenOneByOne[0], stop: { ...tenOneByOne[0]?.stop, failed_request_share: 0.1 } }] }],
   ["--use-legacy-max-tokens", { endpoint: { use_legacy_max_tokens: true } }],
   ["--workers-max 2", { workers: { max_workers: 2 } }],
   ["--max-workers 2", { workers: { max_workers: 2 } }],
@@ -669,6 +671,12 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   [
     "--goodput request_latency",
     ["--goodput request_latency: expected tag:value of a metric, or several with spaces between them"],
+  ],
+  [
+    "--slo ttft<1",
+    [
+      "--slo ttft<1: expected bounds as 'ttft:p99 < 500ms; error_rate < 1%': expected a statistic of ttft, as :p99 or :avg\n    ttft<1\n        ^",
+    ],
   ],
   ["--random-seed -1", ["--random-seed -1: expected an integer from 0 to 2^64 − 1"]],
   ["--workers-max 0", ["--workers-max 0: expected an integer from 1 to 1024"]],

@@ -106,6 +106,14 @@ export declare type RunSpec = Message<"assay.common.v1.RunSpec"> & {
   slos: SloSpec[];
 
   /**
+   * What every measured phase is held to: figures and their bounds, as `ttft:p99 < 500ms`; several in one text are told apart by `;`.
+   * The metric is a tag or a short name, the statistic `avg`, `min`, `max`, `std` or a percentile, none where the metric is of the whole run.
+   *
+   * @generated from field: repeated string objectives = 15;
+   */
+  objectives: string[];
+
+  /**
    * Seed of everything drawn at random. Unset: drawn by the controller and stored in the effective spec.
    *
    * @generated from field: optional uint64 random_seed = 13;

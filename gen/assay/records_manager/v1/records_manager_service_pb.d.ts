@@ -610,6 +610,13 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: repeated assay.records_manager.v1.TargetSummary targets = 23;
    */
   targets: TargetSummary[];
+
+  /**
+   * What the run is held to, in the order of the spec; empty for a warm-up.
+   *
+   * @generated from field: repeated assay.records_manager.v1.ObjectiveOutcome objectives = 24;
+   */
+  objectives: ObjectiveOutcome[];
 };
 
 /**
@@ -617,6 +624,68 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
  * Use `create(PhaseSummarySchema)` to create a new message.
  */
 export declare const PhaseSummarySchema: GenMessage<PhaseSummary>;
+
+/**
+ * What became of one objective of the run (`RunSpec.objectives`) over one phase.
+ *
+ * @generated from message assay.records_manager.v1.ObjectiveOutcome
+ */
+export declare type ObjectiveOutcome = Message<"assay.records_manager.v1.ObjectiveOutcome"> & {
+  /**
+   * As it was written.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Tag of the metric.
+   *
+   * @generated from field: string tag = 2;
+   */
+  tag: string;
+
+  /**
+   * Statistic of it; empty: the metric is one value of the whole run.
+   *
+   * @generated from field: string statistic = 3;
+   */
+  statistic: string;
+
+  /**
+   * The figure, in `unit`; unset: there is none, which keeps no objective.
+   *
+   * @generated from field: optional double value = 4;
+   */
+  value?: number | undefined;
+
+  /**
+   * The bound, in `unit`.
+   *
+   * @generated from field: double bound = 5;
+   */
+  bound: number;
+
+  /**
+   * Unit of the metric.
+   *
+   * @generated from field: string unit = 6;
+   */
+  unit: string;
+
+  /**
+   * The figure keeps the bound.
+   *
+   * @generated from field: bool is_kept = 7;
+   */
+  isKept: boolean;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.ObjectiveOutcome.
+ * Use `create(ObjectiveOutcomeSchema)` to create a new message.
+ */
+export declare const ObjectiveOutcomeSchema: GenMessage<ObjectiveOutcome>;
 
 /**
  * One of several targets over one phase.

@@ -1,7 +1,11 @@
 import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
-import { listMetrics, recordMetrics, runMetrics } from "../../../../metrics/catalog.ts";
+import { listMetrics, metricsByTag, recordMetrics, runMetrics } from "../../../../metrics/catalog.ts";
+import { goodRequestCount } from "../../../../metrics/good-request-count.ts";
+import { goodRequestFraction } from "../../../../metrics/good-request-fraction.ts";
+import { goodput } from "../../../../metrics/goodput.ts";
 import type { RecordMetric } from "../../../../metrics/metric.ts";
 import { didYouMean } from "../../../common/nearest.ts";
+import { readObjectives, shownProblem } from "../../../common/objective.ts";
 import type { Demand } from "./demand.ts";
 
 /** Objectives for single requests: metrics that requests of this run have, each once, with a threshold. */
@@ -37,3 +41,23 @@ function inapplicable({ flags = [] }: RecordMetric, { endpoint }: RunSpec): stri
   if (flags.includes("streaming") && endpoint?.streaming !== true) return "needs streaming";
   return undefined;
 }
+
+/** Objectives for the figures of the run: each can be read, and names figures that this run has. */
+export function checkObjectives({ objectives, endpoint, slos }: RunSpec, demand: Demand): void {
+  objectives.forEach((text, index) => {
+    const at = `objectives[${index}]`;
+    const read = readObjectives(text);
+    if ("problem" in read) {
+      demand(false, at, shownProblem(text, read.problem));
+      return;
+    }
+    for (const { tag } of read.objectives) {
+      const { flags = [] } = metricsByTag.get(tag) ?? {};
+      demand(!flags.includes("streaming") || endpoint?.streaming === true, at, `${tag} needs streaming`);
+      demand(!goodMetrics.has(tag) || slos.length > 0, at, `${tag} needs bounds for requests (slos)`);
+    }
+  });
+}
+
+/** There are good requests only where something says what is good. */
+const goodMetrics: ReadonlySet<string> = new Set([goodRequestCount.tag, goodRequestFraction.tag, goodput.tag]);

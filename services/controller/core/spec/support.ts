@@ -220,6 +220,7 @@ const supportedFields: readonly string[] = [
   "output.cli_command",
   "output.export_http_trace",
   "output.show_trace_timing",
+  "objectives",
   "slos.metric",
   "slos.threshold",
   "random_seed",

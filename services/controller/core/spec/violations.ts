@@ -12,7 +12,7 @@ import type { Demand } from "./demand.ts";
 import { checkPhase } from "./phase-violations.ts";
 import { checkPrefill } from "./prefill-violations.ts";
 import { checkSessionData } from "./session-load-violations.ts";
-import { checkSlos } from "./slo-violations.ts";
+import { checkObjectives, checkSlos } from "./slo-violations.ts";
 import { checkTarget } from "./target-violations.ts";
 
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
@@ -33,6 +33,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   checkDataset(spec, demand);
   checkSessionData(spec, demand);
   checkSlos(spec, demand);
+  checkObjectives(spec, demand);
   demand(spec.phases.length > 0, "phases", "at least one phase is needed");
   const names = new Set<string>();
   spec.phases.forEach((phase, index) => {
