@@ -5,6 +5,7 @@
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
+  type CancellationSpec,
   ConnectionReuse,
   type DatasetSpec,
   type Distribution,
@@ -12,6 +13,7 @@ import {
   ModelSelection,
   type OutputSpec,
   type PhaseSpec,
+  type RampSpec,
   type RateLoad,
   type RunSpec,
   Sampling,
@@ -110,7 +112,8 @@ function distribution(given: Distribution | undefined): JsonObject | undefined {
   return { mean: new Float(given.mean), stddev: given.stddev === 0 ? undefined : new Float(given.stddev) };
 }
 
-function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObject {
+function phaseConfig(phase: PhaseSpec, index: number, phases: readonly PhaseSpec[]): JsonObject {
+  const { name, kind, load, stop, graceSec, prefillConcurrency, cancellation, ramps } = phase;
   const durationSec = stop?.durationSec;
   return {
     name,
@@ -121,14 +124,33 @@ function phaseConfig({ name, kind, load, stop, graceSec }: PhaseSpec): JsonObjec
     sessions: stop?.sessionCount,
     duration: floatOf(durationSec),
     concurrency: load.case === "concurrency" ? load.value.limit : load.value?.concurrencyCeiling,
+    concurrency_ramp: rampConfig(ramps, "concurrency"),
+    prefill_concurrency: prefillConcurrency,
+    prefill_ramp: rampConfig(ramps, "prefill_concurrency"),
     // AIPerf has a grace period beside a duration only; JSON has no number without end.
     grace_period: durationSec === undefined || graceSec === Number.POSITIVE_INFINITY ? undefined : floatOf(graceSec),
+    cancellation: cancellationConfig(cancellation),
+    // AIPerf says it of the phase that does not wait, the spec of the one that is not waited for.
+    seamless: phases[index - 1]?.isSeamless === true ? true : undefined,
     rate: rateConfig(load),
+    rate_ramp: rampConfig(ramps, "rate"),
     users: load.case === "userCentric" ? load.value.users : undefined,
     smoothness: load.case === "rate" ? floatOf(load.value.smoothness) : undefined,
     rate_series: load.case === "rate" ? seriesConfig(load.value) : undefined,
     ...(load.case === "schedule" ? scheduleConfig(load.value) : {}),
   };
+}
+
+function rampConfig(ramps: readonly RampSpec[], wanted: string): JsonObject | undefined {
+  const ramp = ramps.find(({ quantity }) => quantity === wanted);
+  if (ramp === undefined) return undefined;
+  return { duration: new Float(ramp.durationSec), strategy: ramp.shape === "" ? "linear" : ramp.shape };
+}
+
+/** AIPerf counts in percent; a share's noise of the last digits is left out. */
+function cancellationConfig(given: CancellationSpec | undefined): JsonObject | undefined {
+  if (given === undefined) return undefined;
+  return { rate: new Float(Number((given.share * 100).toPrecision(12))), delay: new Float(given.delaySec) };
 }
 
 function typeOf(load: PhaseSpec["load"]): string | undefined {

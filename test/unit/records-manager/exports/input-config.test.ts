@@ -38,6 +38,32 @@ describe("a spec under the names of AIPerf's configuration", () => {
     ]);
   });
 
+  it("says what bounds prefill, what is given up, how limits rise, and which phase does not wait for the one before", () => {
+    const load = { case: "rate", value: { ratePerSec: 8, concurrencyCeiling: 40 } } as const;
+    const main = {
+      name: "main",
+      load,
+      prefillConcurrency: 4,
+      cancellation: { share: 0.07, delaySec: 0.5 },
+      ramps: [
+        { quantity: "concurrency", durationSec: 10 },
+        { quantity: "prefill_concurrency", durationSec: 5, shape: "exponential" },
+        { quantity: "rate", durationSec: 2.5, shape: "linear" },
+      ],
+    };
+    const { phases } = configOf({ phases: [{ name: "warm", load, isSeamless: true }, main] });
+    expect(phases[0]).to.not.have.any.keys("seamless", "cancellation", "prefill_concurrency", "rate_ramp");
+    expect(phases[1]).to.deep.include({
+      concurrency: 40,
+      concurrency_ramp: { duration: 10, strategy: "linear" },
+      prefill_concurrency: 4,
+      prefill_ramp: { duration: 5, strategy: "exponential" },
+      cancellation: { rate: 7, delay: 0.5 },
+      seamless: true,
+      rate_ramp: { duration: 2.5, strategy: "linear" },
+    });
+  });
+
   it("says where requests go and what is in them", () => {
     const config = configOf({
       models: ["a", "b"],
