@@ -5,13 +5,14 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
+import { newRunId } from "../../services/common/run-id.ts";
 import { complaintLine } from "./complaints.ts";
 import { placesOf } from "./dataset/places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
-import type { LiveFigures } from "./progress.ts";
+import type { LiveFigures, ProgressOptions } from "./progress.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
 import { type InputFile, readsInput, spoolInput, withInputFile } from "./spec/standard-input.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
@@ -148,8 +149,16 @@ class Session {
 
   /** Creates the run. `refused`: the spec is wrong, and why has been said. */
   async create(client: SuiteClient, signal: AbortSignal): Promise<CreateRunResponse | "refused"> {
+    const isCreated = new AbortController();
     try {
-      const created = await client.createRun(await this.#sentSpec(client, signal));
+      const spec = await this.#sentSpec(client, signal);
+      const runId = newRunId();
+      if (this.#isShown) void this.#watchPreparation(client, runId, AbortSignal.any([signal, isCreated.signal]));
+      const created = await client.createRun(spec, runId).finally(() => {
+        isCreated.abort();
+        this.#clear();
+        this.#clear = () => {};
+      });
       if (!this.#options.quiet) for (const warning of created.warnings) this.#note(`warning: ${warning}`);
       return created;
     } catch (error) {
@@ -168,15 +177,8 @@ class Session {
     const client = this.#connected();
     const { inFlightOf, Progress } = await import("./progress.ts");
     const { terminal } = this.#context;
-    const isShown = this.#options.ui !== "none" && !this.#options.quiet;
-    const progress = new Progress({
-      write: (text) => {
-        if (isShown) terminal.err(text);
-      },
-      isTty: terminal.isErrTty,
-      width: () => terminal.errWidth,
-      now: () => performance.now(),
-    });
+    const isShown = this.#isShown;
+    const progress = new Progress(progressOn(terminal, isShown));
     this.#clear = () => progress.clear();
     let last = created;
     const stop = (): void => {
@@ -285,6 +287,26 @@ class Session {
     return { ...spec, output: this.#suite === undefined ? output : { ...output, artifact_dir: folder } };
   }
 
+  get #isShown(): boolean {
+    return this.#options.ui !== "none" && !this.#options.quiet;
+  }
+
+  // A suite that does not say how far it is is waited for without.
+  async #watchPreparation(client: SuiteClient, runId: string, signal: AbortSignal): Promise<void> {
+    const { preparationText, StepLine } = await import("./preparation.ts");
+    if (signal.aborted) return;
+    const line = new StepLine(progressOn(this.#context.terminal, true));
+    this.#clear = () => line.clear();
+    try {
+      for await (const progress of client.watchPreparation(runId, signal)) {
+        if (signal.aborted) return;
+        line.update(preparationText(progress));
+      }
+    } catch {
+      line.clear();
+    }
+  }
+
   // The figures only decorate the progress line: a suite that does not give them is watched without.
   async #watchLive(runId: string, signal: AbortSignal, show: (figures: LiveFigures) => void): Promise<void> {
     try {
@@ -329,6 +351,17 @@ class Session {
     this.#clear();
     this.#context.terminal.err(`${text}\n`);
   }
+}
+
+function progressOn(terminal: Terminal, isShown: boolean): ProgressOptions {
+  return {
+    write: (text) => {
+      if (isShown) terminal.err(text);
+    },
+    isTty: terminal.isErrTty,
+    width: () => terminal.errWidth,
+    now: () => performance.now(),
+  };
 }
 
 /** Steps that every run takes. */

@@ -11,6 +11,7 @@ import {
   type ValidateRunResponse,
   type WatchRunResponse,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   type ExportRunResponse,
   type QueryRecordsResponse,
@@ -68,10 +69,17 @@ export class SuiteClient {
     this.#runs = createClient(RunService, this.#channel);
   }
 
-  /** `spec` in proto JSON. Fails with the controller's own errors, `violations` included. */
-  async createRun(spec: JsonObject): Promise<CreateRunResponse> {
+  /** `spec` in proto JSON, `runId` as wished for; empty: given. Fails with the controller's own errors, `violations` included. */
+  async createRun(spec: JsonObject, runId = ""): Promise<CreateRunResponse> {
     const message = fromJson(RunSpecSchema, spec);
-    return this.#runs.createRun({ spec: message }, { timeoutMs: acceptTimeoutMs(message) });
+    return this.#runs.createRun({ spec: message, runId }, { timeoutMs: acceptTimeoutMs(message) });
+  }
+
+  /** How far the dataset of a run is that `createRun` is creating by this id, until it is created or the signal aborts. */
+  async *watchPreparation(runId: string, signal: AbortSignal): AsyncGenerator<PreparationProgress> {
+    for await (const { progress } of this.#runs.watchPreparation({ runId }, { signal })) {
+      if (progress !== undefined) yield progress;
+    }
   }
 
   /** The effective spec of a spec in proto JSON, secrets masked, and what is suspect about it. Fails as `createRun`. */

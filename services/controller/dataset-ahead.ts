@@ -3,7 +3,7 @@
  * not a run that failed. What was prepared is what the run then uses.
  */
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
-import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import type { Addresses } from "../common/member/addresses.ts";
@@ -16,6 +16,13 @@ export interface AheadTimeouts {
   /** For the dataset service to join. */
   readonly joinMs: number;
   readonly datasetMs: number;
+}
+
+export interface AheadOptions {
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+  /** Hears how far it is. Default: nobody does. */
+  readonly onProgress?: ((progress: PreparationProgress) => void) | undefined;
 }
 
 const deleteTimeoutMs = 5_000;
@@ -33,7 +40,7 @@ export async function prepareAhead(
   runId: string,
   addresses: Addresses,
   timeouts: AheadTimeouts,
-  signal: AbortSignal,
+  { signal, onProgress }: AheadOptions,
 ): Promise<DatasetInfo> {
   const channel = await addresses.channelTo("dataset", AbortSignal.any([signal, AbortSignal.timeout(timeouts.joinMs)]));
   const request = {
@@ -46,7 +53,10 @@ export async function prepareAhead(
   };
   const progress = createClient(DatasetService, channel).prepareDataset(request, { signal, timeoutMs: timeouts.datasetMs });
   let info: DatasetInfo | undefined;
-  for await (const message of progress) info = message.dataset;
+  for await (const { progress: now, dataset: made } of progress) {
+    if (now !== undefined) onProgress?.(now);
+    info = made;
+  }
   if (info === undefined) throw new AssayError("internal", "the dataset service prepared nothing");
   return info;
 }

@@ -8,7 +8,7 @@ import { type HostFloor, ServiceKind } from "../../gen/assay/common/v1/common_pb
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type AdjustPhase, FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
-import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -18,6 +18,7 @@ import type { Addresses } from "../common/member/addresses.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
+import { newRunId } from "../common/run-id.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
 import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
@@ -52,8 +53,8 @@ export class Runs {
   private readonly options: RunsOptions;
   private readonly executions = new Map<string, RunExecution>();
   private readonly queue: RunExecution[] = [];
-  /** Ids of runs whose dataset is looked at. */
-  private readonly preparing = new Set<string>();
+  /** Runs whose dataset is looked at, by id, and how far that is where it takes a while. */
+  private readonly preparing = new Map<string, PreparationProgress | undefined>();
   private readonly catalog: RunCatalog;
   private current: RunExecution | undefined;
   private changed = Promise.withResolvers<void>();
@@ -86,7 +87,7 @@ export class Runs {
     const compiled = this.compile(spec);
     if (!isPreparedAhead(compiled.spec)) return this.decided(compiled, undefined);
     const { addresses } = this.options;
-    const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), signal);
+    const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), { signal });
     await forgetDataset(info.datasetId, addresses);
     return this.decided(compiled, info);
   }
@@ -104,7 +105,7 @@ export class Runs {
     this.checkPlace(runId);
     this.findReplayed(compiled.spec);
     const isAhead = isPreparedAhead(compiled.spec);
-    this.preparing.add(runId);
+    this.preparing.set(runId, undefined);
     try {
       const info = isAhead ? await this.prepare(compiled.spec, runId, signal) : undefined;
       const { spec: effective, warnings } = this.decided(compiled, info);
@@ -128,6 +129,11 @@ export class Runs {
     } finally {
       this.preparing.delete(runId);
     }
+  }
+
+  /** Where a run stands that is not accepted yet: not at all, or how far its dataset is as far as that is known. */
+  preparation(runId: string): { readonly progress: PreparationProgress | undefined } | undefined {
+    return this.preparing.has(runId) ? { progress: this.preparing.get(runId) } : undefined;
   }
 
   find(runId: string): RunExecution | undefined {
@@ -289,7 +295,10 @@ export class Runs {
   }
 
   private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<DatasetInfo> {
-    const info = await prepareAhead(spec, runId, this.options.addresses, this.timeouts(), signal);
+    const onProgress = (progress: PreparationProgress): void => {
+      if (this.preparing.has(runId)) this.preparing.set(runId, progress);
+    };
+    const info = await prepareAhead(spec, runId, this.options.addresses, this.timeouts(), { signal, onProgress });
     if (this.isClosed) throw new AssayError("unavailable", "the controller is ending");
     signal.throwIfAborted();
     return info;
@@ -391,12 +400,6 @@ export class Runs {
     this.changed = Promise.withResolvers<void>();
     wake.resolve();
   }
-}
-
-/** Sortable by time, and unique: `20261124-153012-1f3a`. */
-function newRunId(): string {
-  const now = new Date().toISOString();
-  return `${now.slice(0, 10).replaceAll("-", "")}-${now.slice(11, 19).replaceAll(":", "")}-${randomBytes(3).toString("hex")}`;
 }
 
 function runOfEntry(entry: {

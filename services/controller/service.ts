@@ -19,6 +19,7 @@ const defaultPageSize = 50;
 const maxPageSize = 1000;
 const defaultIntervalMs = 1000;
 const leastWatchMs = 50;
+const preparationMs = 200;
 const leastSuiteMs = 100;
 
 export function createControllerServices(members: Members, runs: Runs): Implementation[] {
@@ -45,7 +46,7 @@ function joinService(members: Members): Implementation {
 function runService(runs: Runs): Implementation {
   return implement(RunService, {
     role: "operator",
-    roles: { getRun: "viewer", listRuns: "viewer", watchRun: "viewer", validateRun: "viewer" },
+    roles: { getRun: "viewer", listRuns: "viewer", watchRun: "viewer", watchPreparation: "viewer", validateRun: "viewer" },
     handlers: {
       validateRun: async ({ spec }, { roles, signal }) => {
         if (spec === undefined) throw new AssayError("invalid_argument", "spec: needed");
@@ -58,6 +59,7 @@ function runService(runs: Runs): Implementation {
         const { execution, warnings } = await runs.create(spec, runId, signal);
         return { run: execution.run, warnings: [...warnings] };
       },
+      watchPreparation: ({ runId }, { signal }) => watchPreparation(runs, runId, signal),
       getRun: ({ runId }) => ({ run: runs.get(runId) }),
       listRuns: ({ pageSize, pageToken }) => {
         if (pageSize < 0) throw new AssayError("invalid_argument", `page_size: must be at least 0, got ${pageSize}`);
@@ -107,6 +109,18 @@ function suiteService(members: Members, runs: Runs): Implementation {
       },
     },
   });
+}
+
+/** How far the dataset of a run is, from when it is being created until it is; waits for that. */
+async function* watchPreparation(runs: Runs, runId: string, signal: AbortSignal) {
+  let hasBegun = false;
+  while (!signal.aborted && runs.find(runId) === undefined) {
+    const preparation = runs.preparation(runId);
+    if (hasBegun && preparation === undefined) return;
+    hasBegun ||= preparation !== undefined;
+    if (preparation?.progress !== undefined) yield { progress: preparation.progress };
+    await delay(preparationMs, undefined, { signal }).catch(() => {});
+  }
 }
 
 /** The run now, then at every change and at least every interval; ends after its last state. */

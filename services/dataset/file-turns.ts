@@ -1,6 +1,7 @@
 /** The turns of a file for a run: made ready in a thread, and read from the store where they are in it. */
 import { AssayError } from "../common/errors.ts";
 import type { LoadedFile } from "./core/file-load.ts";
+import type { OnProgress } from "./progress.ts";
 import { DatasetStore, type StoreOptions, temporaryName } from "./store/dataset-store.ts";
 import { type OpenedFile, openPreparedFile } from "./store/prepared-file.ts";
 import type { FileJob } from "./thread/jobs.ts";
@@ -23,14 +24,14 @@ const attempts = 3;
 export async function loadFileTurns(
   job: Omit<FileJob, "store">,
   options: StoreOptions | undefined,
-  { signal, onRows }: { readonly signal: AbortSignal; onRows(rows: number): void },
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: OnProgress },
 ): Promise<FileTurns> {
   const store = options && new DatasetStore(options);
   for (let attempt = 1; ; attempt++) {
     const temporary = temporaryName();
     const place = options === undefined || attempt === attempts ? undefined : { ...options, temporary };
     try {
-      const prepared = await runJob({ ...job, store: place }, signal, onRows);
+      const prepared = await runJob({ ...job, store: place }, signal, onProgress);
       if (prepared.kind === "memory") return { ...prepared, close: () => {} };
       const opened = store && openStored(store, prepared.id);
       if (opened !== undefined) return opened;

@@ -36,7 +36,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
   const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
 
-  const prepare = async (request: PrepareDatasetRequest, { signal, onRows }: PrepareOptions): Promise<Entry> => {
+  const prepare = async (request: PrepareDatasetRequest, { signal, onProgress }: PrepareOptions): Promise<Entry> => {
     const { dataset: spec, tokenizer, endpoint, randomSeed, runId, windows } = request;
     const wanted = {
       dataset: spec,
@@ -47,7 +47,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
       seed: Number(randomSeed),
       windows,
     };
-    const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onRows });
+    const { dataset, info, ...times } = await loadDataset(wanted, { limits, signal, onProgress });
     const datasetId = `dataset-${++made}`;
     const entry = { dataset, info: { ...info, datasetId }, ...times, runId, request };
     release(runId);
@@ -67,7 +67,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
       ...(endpoint === undefined ? {} : { endpoint: { type: endpoint.type, path: endpoint.path } }),
     });
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
-    const { info, weights, ...loaded } = ahead ?? (await prepare(request, { signal, onRows: () => {} }));
+    const { info, weights, ...loaded } = ahead ?? (await prepare(request, { signal, onProgress: () => {} }));
     const { turnDelays, turnTimestamps, branches } = loaded;
     const { datasetId, conversations, turnsEach, turnCounts } = info;
     const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;

@@ -1,6 +1,6 @@
 /** RPCs of the dataset service. */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { type DatasetInfo, PreparationStep } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   DatasetService,
   type FetchTurnsRequest,
@@ -13,6 +13,7 @@ import { protocolVersion } from "../common/version.ts";
 import { TurnResponse } from "./core/turn-response.ts";
 import { type Dataset, lookUpTurn } from "./core/turns.ts";
 import { type DescriptionLimits, describe } from "./describe.ts";
+import type { OnProgress, PrepareProgress } from "./progress.ts";
 import type { DatasetStore } from "./store/dataset-store.ts";
 import { takeUpload } from "./store/upload.ts";
 import { wireTurn } from "./wire-turn.ts";
@@ -25,8 +26,7 @@ export interface PreparedDataset {
 export interface PrepareOptions {
   /** Ends the work. */
   readonly signal: AbortSignal;
-  /** Hears of the rows read so far, now and then. */
-  onRows(rows: number): void;
+  readonly onProgress: OnProgress;
 }
 
 export interface DatasetServiceDeps {
@@ -76,19 +76,23 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
     roles: { getDataset: "viewer", listDatasets: "viewer", fetchTurns: "member" },
     handlers: {
       async *prepareDataset(request, { signal }) {
-        let rows = Promise.withResolvers<number>();
-        const prepared = prepare(request, { signal, onRows: (count) => rows.resolve(count) });
+        let told = Promise.withResolvers<void>();
+        let progress: PrepareProgress | undefined;
+        const onProgress = (now: PrepareProgress): void => {
+          progress = now;
+          told.resolve();
+        };
+        const prepared = prepare(request, { signal, onProgress });
         // A caller that has gone meanwhile does not hear of it.
         prepared.catch(() => {});
         for (;;) {
-          const next = await Promise.race([prepared, rows.promise]);
-          if (typeof next === "number") {
-            rows = Promise.withResolvers();
-            yield { done: BigInt(next) };
-          } else {
+          const next = await Promise.race([prepared, told.promise]);
+          if (next !== undefined) {
             yield { done: next.info.conversations, total: next.info.conversations, dataset: next.info };
             return;
           }
+          told = Promise.withResolvers();
+          if (progress !== undefined) yield { done: BigInt(progress.rows), progress: wireProgress(progress) };
         }
       },
       async uploadDataset(requests) {
@@ -125,6 +129,17 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
       },
     },
   });
+}
+
+const wireSteps = {
+  download: PreparationStep.DOWNLOAD,
+  check: PreparationStep.CHECK,
+  read: PreparationStep.READ,
+  tokenizer: PreparationStep.TOKENIZER,
+} as const;
+
+function wireProgress({ step, rows, doneBytes, totalBytes }: PrepareProgress) {
+  return { step: wireSteps[step], rows: BigInt(rows), doneBytes: BigInt(doneBytes), totalBytes: BigInt(totalBytes) };
 }
 
 function listing(store: DatasetStore) {

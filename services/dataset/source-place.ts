@@ -4,6 +4,7 @@ import { type PublicChoice, publicChoiceOf, uploadPrefix } from "../common/datas
 import { AssayError } from "../common/errors.ts";
 import { formatNamed } from "./core/formats/catalog.ts";
 import { publicSetOf } from "./core/public-sets.ts";
+import type { OnProgress } from "./progress.ts";
 import { readablePath } from "./readable-path.ts";
 import { isFolder } from "./reading/folder.ts";
 import { DatasetStore, type StoreOptions } from "./store/dataset-store.ts";
@@ -33,12 +34,18 @@ export interface PlaceLimits {
   readonly publicFiles?: Pick<PublicFileOptions, "folder" | "baseUrl" | "token"> | undefined;
 }
 
-/** Rejects with what is wrong with the path, which names the field. @param signal ends a download */
-export async function placeOf(path: string, limits: PlaceLimits, signal: AbortSignal): Promise<SourcePlace> {
+/** Whoever wants it. */
+interface Asked {
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+/** Rejects with what is wrong with the path, which names the field. @param asked by `signal` a download is ended */
+export async function placeOf(path: string, limits: PlaceLimits, asked: Asked): Promise<SourcePlace> {
   const { root, store } = limits;
   if (path.startsWith(uploadPrefix)) return uploadPlace(path.slice(uploadPrefix.length), store);
   const choice = publicChoiceOf(path);
-  if (choice !== undefined) return publicPlace(choice, limits, signal);
+  if (choice !== undefined) return publicPlace(choice, limits, asked);
   const realPath = await readablePath(path, root, "dataset.file.path");
   const folder = resolve(isFolder(realPath, path) ? path : dirname(path));
   return { realPath, root: root ?? "", folder, name: "", format: "", release: () => {} };
@@ -56,7 +63,7 @@ function uploadPlace(id: string, options: StoreOptions | undefined): SourcePlace
   }
 }
 
-async function publicPlace(choice: PublicChoice, limits: PlaceLimits, signal: AbortSignal): Promise<SourcePlace> {
+async function publicPlace(choice: PublicChoice, limits: PlaceLimits, { signal, onProgress }: Asked): Promise<SourcePlace> {
   const { store: options, publicFiles = { folder: undefined, baseUrl: undefined }, maxFileBytes } = limits;
   const found = publicSetOf(choice);
   if ("problem" in found) throw placeError(found.code, found.problem);
@@ -65,7 +72,9 @@ async function publicPlace(choice: PublicChoice, limits: PlaceLimits, signal: Ab
     throw placeError("unimplemented", `public dataset ${set.name}: its format ${set.format} is not read by this version`);
   }
   const store = options && new DatasetStore(options);
-  const file = await publicFile(set, { ...publicFiles, store, maxBytes: maxFileBytes, signal });
+  const onBytes = (doneBytes: number, totalBytes: number): void =>
+    onProgress({ step: "download", rows: 0, doneBytes, totalBytes });
+  const file = await publicFile(set, { ...publicFiles, store, maxBytes: maxFileBytes, signal, onBytes });
   const { file: name, format } = set;
   if ("path" in file)
     return { realPath: file.path, root: publicFiles.folder ?? "", folder: undefined, name, format, release: () => {} };

@@ -31,6 +31,7 @@ import { promptMaker } from "./core/trace-prompt.ts";
 import type { TraceSynthesis } from "./core/trace-synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
+import type { OnProgress } from "./progress.ts";
 import { type PlaceLimits, placeOf } from "./source-place.ts";
 import type { CorpusJob, RecountedCorpus } from "./thread/jobs.ts";
 
@@ -62,8 +63,7 @@ export interface LoadOptions {
   readonly limits: SourceLimits;
   /** Ends the work. */
   readonly signal: AbortSignal;
-  /** Hears of the rows read so far, now and then. */
-  onRows(rows: number): void;
+  readonly onProgress: OnProgress;
 }
 
 export interface LoadedDataset {
@@ -117,12 +117,12 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
 }
 
 async function replay(given: ReplayDataset, request: DatasetRequest, options: LoadOptions): Promise<LoadedDataset> {
-  const { limits, signal, onRows } = options;
+  const { limits, signal, onProgress } = options;
   const { loadReplay } = await import("./replay/replay-source.ts");
   const { runJob } = await import("./thread/run-job.ts");
   const { summary, dataset, close, description, warnings } = await loadReplay(given, {
     root: limits.root,
-    readRun: (folder) => runJob<"run">({ kind: "run", folder }, signal, onRows),
+    readRun: (folder) => runJob<"run">({ kind: "run", folder }, signal, onProgress),
     loadInputs(path) {
       const file = create(FileDatasetSchema, { path, format: "inputs_json" });
       return loadDataset({ ...request, dataset: fileSpec(file) }, options);
@@ -155,12 +155,12 @@ function fileSpec(file: FileDataset): DatasetSpec {
 /** The vocabulary of the random words is loaded in the thread, too. */
 async function corpusOf(
   { name, tokenizer, isTemplated }: Pick<CorpusJob, "name" | "tokenizer" | "isTemplated">,
-  { limits, signal, onRows }: LoadOptions,
+  { limits, signal, onProgress }: LoadOptions,
 ): Promise<RecountedCorpus> {
   const isReady = name !== "random" && (tokenizer.kind === "none" || isCorpusEncoding(tokenizer));
   if (isReady) return { corpus: loadCorpus(name), isExact: true };
   const { runJob } = await import("./thread/run-job.ts");
-  return runJob({ kind: "corpus", name, tokenizer, isTemplated, root: limits.root }, signal, onRows);
+  return runJob({ kind: "corpus", name, tokenizer, isTemplated, root: limits.root }, signal, onProgress);
 }
 
 /** The controller lets no other through. */
@@ -209,10 +209,10 @@ async function loadFile(
   source: TokenizerSource,
   options: LoadOptions,
 ): Promise<LoadedDataset> {
-  const { limits, signal, onRows } = options;
+  const { limits, signal, onProgress } = options;
   const { path, name: givenName, format, onBadRow, outputTokens } = given;
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
-  const place = await placeOf(path, limits, signal);
+  const place = await placeOf(path, limits, options);
   const shownName = givenName === "" ? place.name : givenName;
   const shownFormat = format === "" ? place.format : format;
   const name = shownName === "" ? basename(path) : shownName;
@@ -238,7 +238,7 @@ async function loadFile(
   const { realPath, root, folder } = place;
   const counting = { name: [tokenizer, tokenizerRevision].join(" "), source, root: limits.root };
   const job = { kind: "file", load, realPath, root, folder, maxFileBytes, maxRowBytes, tokenizer: counting } as const;
-  const { file, problem, close } = await loadFileTurns(job, store, { signal, onRows }).finally(place.release);
+  const { file, problem, close } = await loadFileTurns(job, store, { signal, onProgress }).finally(place.release);
   try {
     const made =
       file.recipeTokens.count === 0

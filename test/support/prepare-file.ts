@@ -38,7 +38,7 @@ export function turnsOfFile(
   const tokenizer = { name: "o200k_base", source: { kind: "encoding", name: "o200k_base" }, root: undefined } as const;
   const limits = { root: folder, folder, maxFileBytes: 2 ** 40, maxRowBytes: 1 << 20 };
   const job = { kind: "file", load, realPath: path, ...limits, tokenizer } as const;
-  return loadFileTurns(job, store, { signal: new AbortController().signal, onRows: () => {} });
+  return loadFileTurns(job, store, { signal: new AbortController().signal, onProgress: () => {} });
 }
 
 export async function prepareFile(...given: Parameters<typeof turnsOfFile>): Promise<Prepared> {

@@ -80,6 +80,7 @@ const fixtures: readonly Fixture[] = [
   { file: "clients/cli/a.ts", line: `import "../../services/common/rpc/client.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/suite-files.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/version.ts";` },
+  { file: "clients/cli/a.ts", line: `import "../../services/common/run-id.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/endpoint-module.ts";` },
   { file: "clients/cli/a.ts", line: `import "../../services/common/clock.ts";`, refusedBy: imports },
   { file: "clients/cli/a.ts", line: `import "../../gen/assay/common/v1/run_spec_pb.js";` },

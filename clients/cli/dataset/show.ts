@@ -11,6 +11,7 @@ import { AssayError } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import type { Complaint } from "../complaints.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { preparationText, StepLine } from "../preparation.ts";
 import { runSpecJson } from "../run-options.ts";
 import { type SuiteUse, withSuite } from "../runs/session.ts";
 import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
@@ -40,7 +41,7 @@ export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: 
       if (readsInput(spec)) inputFile = await spoolInput({ input, maxBytes: options.maxDatasetBytes, signal });
       const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile));
       const { requests = defaultRequests } = options;
-      const description = await describe(client, wanted, { requests, signal, progress: progressOn(terminal) });
+      const description = await describe(client, wanted, { requests, signal, line: lineOn(terminal) });
       show(description, options, terminal);
       return exitCodes.ok;
     } catch (error) {
@@ -98,12 +99,12 @@ function isAboutInput({ code, violations }: AssayError): boolean {
 interface DescribeOptions {
   readonly requests: number;
   readonly signal: AbortSignal;
-  /** Told what is done and how far it is; empty: nothing more is. */
-  readonly progress: (text: string) => void;
+  /** Says what is done and how far it is. */
+  readonly line: StepLine;
 }
 
 async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOptions): Promise<DatasetDescription> {
-  const { signal, progress, requests } = options;
+  const { signal, line, requests } = options;
   const { dataset, tokenizer, endpoint, models, randomSeed = 0n } = spec;
   const datasets = await client.serviceOf(DatasetService, ServiceKind.DATASET);
   const counting = tokenizer === undefined ? {} : { tokenizer };
@@ -111,29 +112,28 @@ async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOpt
   try {
     const place = endpoint && { endpoint: { type: endpoint.type, path: endpoint.path } };
     const prepared = datasets.prepareDataset({ ...(dataset && { dataset }), ...counting, ...place, randomSeed }, { signal });
-    for await (const { done, dataset: info } of prepared) {
-      progress(`reading  ${whole(done)} rows`);
+    for await (const { progress, dataset: info } of prepared) {
+      if (progress !== undefined) line.update(preparationText(progress));
       datasetId = info?.datasetId ?? datasetId;
     }
     const request = { datasetId, models, requests, ...counting, ...(endpoint && { endpoint }) };
     let description: DatasetDescription | undefined;
     for await (const message of datasets.describeDataset(request, { signal })) {
-      progress(`measuring  ${whole(message.done)} of ${whole(message.total)} conversations`);
+      line.update(`measuring the dataset: ${whole(message.done)} of ${whole(message.total)} conversations`);
       description = message.description;
     }
     if (description === undefined) throw new AssayError("internal", "the dataset service described nothing");
     return description;
   } finally {
-    progress("");
+    line.clear();
     // Where it does not go through, the service forgets the dataset with its next ones.
     if (datasetId !== "") await datasets.deleteDataset({ datasetId }, { timeoutMs: 2000 }).catch(() => {});
     datasets.close();
   }
 }
 
-function progressOn({ isErrTty, errWidth, err }: Terminal): (text: string) => void {
-  if (!isErrTty) return () => {};
-  return (text) => err(`\r\u001b[K${text.slice(0, errWidth - 1)}`);
+function lineOn({ isErrTty, errWidth, err }: Terminal): StepLine {
+  return new StepLine({ write: err, isTty: isErrTty, width: () => errWidth, now: () => performance.now() });
 }
 
 function show(description: DatasetDescription, { json }: DatasetShowOptions, terminal: Terminal): void {

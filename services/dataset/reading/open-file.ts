@@ -14,6 +14,7 @@ export class OpenFile {
   /** Undefined: none. */
   readonly compression: Compression | undefined;
   readonly #file: number;
+  #readBytes = 0;
 
   /**
    * @param realPath where it is
@@ -30,6 +31,11 @@ export class OpenFile {
     }
     this.sizeBytes = fstatSync(this.#file).size;
     this.compression = compressionOf(this.bytesAt(0, magicBytes));
+  }
+
+  /** Stored bytes that were read so far, each time that they were. */
+  get readBytes(): number {
+    return this.#readBytes;
   }
 
   /** Its bytes in order, uncompressed; a piece is valid until the next is asked for. Throws what is wrong with them. */
@@ -55,6 +61,7 @@ export class OpenFile {
     } catch (error) {
       throw readError(this.path, error);
     }
+    this.#readBytes += read;
     return bytes.subarray(0, read);
   }
 
@@ -66,6 +73,7 @@ export class OpenFile {
     const piece = new Uint8Array(pieceBytes);
     let at = 0;
     for (let read = readSync(this.#file, piece, 0, pieceBytes, at); read > 0; ) {
+      this.#readBytes += read;
       yield piece.subarray(0, read);
       at += read;
       read = readSync(this.#file, piece, 0, pieceBytes, at);

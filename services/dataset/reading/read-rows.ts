@@ -1,5 +1,5 @@
 /** The rows of all that a path names, a file or the files of a folder, given to a load. Everything here may block. */
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { csvRows } from "../core/containers/csv-rows.ts";
 import { jsonLines } from "../core/containers/json-lines.ts";
@@ -8,6 +8,7 @@ import { type ContainerKind, containerKind, containerOfName, headBytes, shownCon
 import type { RowContainer, RowItem } from "../core/containers/row-item.ts";
 import type { FileLoad } from "../core/file-load.ts";
 import type { RowSource } from "../core/formats/format.ts";
+import type { OnProgress } from "../progress.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { folderFiles, isFolder } from "./folder.ts";
 import { OpenFile } from "./open-file.ts";
@@ -26,8 +27,8 @@ export interface ReadOptions {
   readonly maxRowBytes: number;
   /** Whether every row is wanted: what is too large is then refused before it is read. */
   readonly wantsAll: boolean;
-  /** Hears of the rows read so far, now and then. */
-  readonly onRows: (rows: number) => void;
+  /** Hears of what was read so far, after each piece. */
+  readonly onProgress: OnProgress;
   /** Asked where rows wait for it, once. */
   readonly tokenCounter: () => Promise<(text: string) => number>;
 }
@@ -38,9 +39,14 @@ const maxDocumentBytes = 256 << 20;
 /** Until the load has enough, or throws. Throws what is wrong with a file as a whole, too; all of it names the file. */
 export async function readRows(load: FileLoad, options: ReadOptions): Promise<void> {
   const { path, realPath, root, maxFileBytes } = options;
-  const reader = new FileReader(load, options, new ByteBudget(path, maxFileBytes));
-  if (!isFolder(realPath, path)) return reader.read(realPath, path, { file: basename(path), isInFolder: false });
+  const budget = new ByteBudget(path, maxFileBytes);
+  if (!isFolder(realPath, path)) {
+    const reader = new FileReader(load, options, { budget, totalBytes: sizeOf(realPath) });
+    return reader.read(realPath, path, { file: basename(path), isInFolder: false });
+  }
   const { names, leftOut } = folderFiles(realPath, path, realpathSync(root));
+  const totalBytes = names.reduce((sum, name) => sum + sizeOf(join(realPath, name)), 0);
+  const reader = new FileReader(load, options, { budget, totalBytes });
   load.leaveOut(leftOut);
   for (const name of names) {
     if (load.isFull) return;
@@ -48,19 +54,31 @@ export async function readRows(load: FileLoad, options: ReadOptions): Promise<vo
   }
 }
 
+interface AllFiles {
+  readonly budget: ByteBudget;
+  /** Of all files, as they are stored. */
+  readonly totalBytes: number;
+}
+
 class FileReader {
   readonly #load: FileLoad;
   readonly #options: ReadOptions;
   readonly #budget: ByteBudget;
+  readonly #totalBytes: number;
+  /** Of the files before this one. */
+  #formerBytes = 0;
+  #file: OpenFile | undefined;
 
-  constructor(load: FileLoad, options: ReadOptions, budget: ByteBudget) {
+  constructor(load: FileLoad, options: ReadOptions, { budget, totalBytes }: AllFiles) {
     this.#load = load;
     this.#options = options;
     this.#budget = budget;
+    this.#totalBytes = totalBytes;
   }
 
   async read(realPath: string, path: string, source: Pick<RowSource, "file" | "isInFolder">): Promise<void> {
     const file = new OpenFile(realPath, path);
+    this.#file = file;
     const pieces = file.pieces();
     try {
       if (file.compression === undefined && this.#options.wantsAll) this.#budget.check(file.sizeBytes);
@@ -76,6 +94,8 @@ class FileReader {
     } finally {
       await pieces.return(undefined);
       file.close();
+      this.#formerBytes += file.sizeBytes;
+      this.#file = undefined;
     }
   }
 
@@ -98,7 +118,10 @@ class FileReader {
 
   async #settle(): Promise<void> {
     if (this.#load.isWaiting) this.#load.countBy(await this.#options.tokenCounter());
-    this.#options.onRows(this.#load.rows);
+    const { readBytes = 0, sizeBytes = 0 } = this.#file ?? {};
+    // What is read at any place may be read again.
+    const doneBytes = this.#formerBytes + Math.min(readBytes, sizeBytes);
+    this.#options.onProgress({ step: "read", rows: this.#load.rows, doneBytes, totalBytes: this.#totalBytes });
   }
 
   async #takeParquet(file: OpenFile): Promise<void> {
@@ -132,6 +155,11 @@ class FileReader {
       this.#load.take({ kind: "mistake", mistake: { ...item.mistake, message } });
     };
   }
+}
+
+/** 0 for what is not there: opening it says so. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** As many pieces as tell what a file is; all of it where that is less. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { LoadedFile, MadeOf } from "../core/file-load.ts";
 import type { ArenaSink } from "../core/packed-rows.ts";
+import type { OnProgress } from "../progress.ts";
 import { anywhere, looksOf } from "../reading/media-files.ts";
 import type { FileJob } from "../thread/jobs.ts";
 import { DatasetStore, type NewDataset } from "./dataset-store.ts";
@@ -32,10 +33,12 @@ const verifiedBytes = 256 << 20;
  * A prepared dataset that is damaged is made anew; a store that cannot be written to is done without. Throws what `load` throws.
  *
  * @param load reads the file into a sink; undefined: into memory
+ * @param onProgress hears of what is read before it
  */
 export async function prepareTurns(
   job: FileJob,
   load: (sink: ArenaSink | undefined) => Promise<LoadedFile>,
+  onProgress: OnProgress,
 ): Promise<PreparedTurns> {
   const { store: options } = job;
   const where = { ...job, path: job.load.path };
@@ -44,7 +47,12 @@ export async function prepareTurns(
   if (options === undefined || sizeBytes < leastBytes || sizeBytes > job.maxFileBytes)
     return { kind: "memory", file: await load(undefined), problem: undefined };
   const store = new DatasetStore(options);
-  const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests") }, Date.now());
+  let doneBytes = 0;
+  const onBytes = (bytes: number): void => {
+    doneBytes += bytes;
+    onProgress({ step: "check", rows: 0, doneBytes, totalBytes: sizeBytes });
+  };
+  const { sha256 } = sourceDigest({ ...where, memory: join(options.folder, "digests"), onBytes }, Date.now());
   // Which of the two it is, only the reading tells.
   const ids = { seeded: `prepared-${keyOf(job, sha256)}`, unseeded: `prepared-${keyOf(withoutSeed(job), sha256)}` };
   for (const id of Object.values(ids)) if (isWhole(store, id, job)) return { kind: "stored", id };

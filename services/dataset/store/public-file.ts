@@ -16,6 +16,8 @@ export interface PublicFileOptions {
   /** For files that not everybody may have; sent to that host alone. */
   readonly token?: string | undefined;
   readonly maxBytes: number;
+  /** Hears of the bytes that have come, and of all that will, 0: not known. */
+  readonly onBytes?: ((doneBytes: number, totalBytes: number) => void) | undefined;
   /** Ends the download. */
   readonly signal: AbortSignal;
   /** How long the host may be silent. Default 30 000. */
@@ -54,7 +56,7 @@ interface Download extends PublicFileOptions {
 }
 
 async function download(set: PublicSet, store: DatasetStore, options: Download): Promise<void> {
-  const { maxBytes, signal, silenceMs = defaultSilenceMs } = options;
+  const { maxBytes, signal, onBytes, silenceMs = defaultSilenceMs } = options;
   const silent = new AbortController();
   const silence = setTimeout(() => silent.abort(new Error(`nothing came for ${silenceMs / 1000} s`)), silenceMs);
   let file: NewDataset | undefined = store.create();
@@ -72,6 +74,7 @@ async function download(set: PublicSet, store: DatasetStore, options: Download):
         at += (await writeSome(file.descriptor, piece, at, piece.length - at, sizeBytes + at)).bytesWritten;
       }
       sizeBytes += piece.length;
+      onBytes?.(sizeBytes, Number.isNaN(announced) ? 0 : announced);
     }
     if (sha256 !== undefined && hash.digest("hex") !== sha256) {
       throw new AssayError("data_loss", `dataset.file.path: ${set.file}: what came has another checksum than its host says`);

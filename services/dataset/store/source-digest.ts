@@ -33,6 +33,8 @@ export interface SourceWhere {
   readonly root: string;
   /** Folder where digests are remembered. */
   readonly memory: string;
+  /** Hears of the bytes that were read, piece by piece. Default: nobody does. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 /** One that changed so lately could change again and look the same. */
@@ -77,25 +79,28 @@ function filesOf({ path, realPath, root }: Omit<SourceWhere, "memory">): SourceF
   }
 }
 
-function digestOf(realPath: string, { path, memory }: SourceWhere, stats: BigIntStats, nowMs: number): string {
+function digestOf(realPath: string, { path, memory, onBytes }: SourceWhere, stats: BigIntStats, nowMs: number): string {
   const { size, mtimeNs, ctimeNs, ino, dev } = stats;
   const looks = [realPath, size, mtimeNs, ctimeNs, ino, dev].join("\n");
   const note = join(memory, createHash("sha256").update(realPath).digest("hex").slice(0, 32));
   const known = readNote(note);
   const remembered = known?.startsWith(`${looks}\n`) ? known.slice(looks.length + 1) : "";
   if (digestShape.test(remembered)) return remembered;
-  const digest = hashOf(realPath, path);
+  const digest = hashOf(realPath, path, onBytes);
   if (nowMs - Number(mtimeNs / 1_000_000n) > settledMs) writeNote(memory, note, `${looks}\n${digest}`);
   return digest;
 }
 
-function hashOf(realPath: string, path: string): string {
+function hashOf(realPath: string, path: string, onBytes: SourceWhere["onBytes"]): string {
   const hash = createHash("sha256");
   try {
     const file = openSync(realPath, "r");
     try {
       const piece = new Uint8Array(pieceBytes);
-      for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read));
+      for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
+        hash.update(piece.subarray(0, read));
+        onBytes?.(read);
+      }
     } finally {
       closeSync(file);
     }

@@ -5,6 +5,7 @@ import { doJob, type Job } from "./jobs.ts";
 import type { ThreadMessage } from "./run-job.ts";
 
 const everyRows = 10_000;
+const everyMs = 100;
 
 function say(message: ThreadMessage, transfer: readonly ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
@@ -18,11 +19,13 @@ function sayFailure(error: unknown): void {
 }
 
 async function work(job: Job): Promise<void> {
-  let told = 0;
-  const { result, transfer } = await doJob(job, (rows) => {
-    if (rows < told + everyRows) return;
-    told = rows;
-    say({ kind: "rows", rows });
+  let told: { readonly step: string; readonly rows: number; readonly atMs: number } | undefined;
+  const { result, transfer } = await doJob(job, (progress) => {
+    const { step, rows } = progress;
+    const atMs = performance.now();
+    if (told?.step === step && rows < told.rows + everyRows && atMs < told.atMs + everyMs) return;
+    told = { step, rows, atMs };
+    say({ kind: "progress", progress });
   });
   say({ kind: "done", result }, transfer);
 }

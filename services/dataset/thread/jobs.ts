@@ -12,6 +12,7 @@ import { cutsExactly, recountCorpus } from "../core/recount.ts";
 import { type TemplateTokens, templateTokens } from "../core/template-tokens.ts";
 import { transferableTurns } from "../core/turn-collector.ts";
 import { type CorpusName, loadCorpus } from "../corpus/load.ts";
+import { loadingTokenizer, type OnProgress } from "../progress.ts";
 import { readablePath } from "../readable-path.ts";
 import { ByteBudget } from "../reading/byte-budget.ts";
 import { anywhere, looksOf, MediaFiles } from "../reading/media-files.ts";
@@ -83,15 +84,16 @@ export interface JobOutcome {
   readonly transfer: readonly ArrayBuffer[];
 }
 
-/** Does a job; `onRows` hears of the rows read so far. Throws an AssayError that names the field of the spec. */
-export async function doJob(job: Job, onRows: (rows: number) => void): Promise<JobOutcome> {
+/** Does a job; `onProgress` hears how far it is, often. Throws an AssayError that names the field of the spec. */
+export async function doJob(job: Job, onProgress: OnProgress): Promise<JobOutcome> {
   switch (job.kind) {
     case "file": {
-      const result = await prepareTurns(job, (sink) => loadFile(job, sink, onRows));
+      const result = await prepareTurns(job, (sink) => loadFile(job, sink, onProgress), onProgress);
       if (result.kind === "stored") return { result, transfer: [] };
       return { result, transfer: [...transferableOf(result.file.turns), ...transferableTurns(result.file)] };
     }
     case "corpus":
+      onProgress(loadingTokenizer);
       return { result: await recount(job), transfer: [] };
     case "run": {
       // What it brings takes a while to load.
@@ -104,7 +106,7 @@ export async function doJob(job: Job, onRows: (rows: number) => void): Promise<J
 async function loadFile(
   { load: options, tokenizer, folder, ...where }: FileJob,
   sink: ArenaSink | undefined,
-  onRows: (rows: number) => void,
+  onProgress: OnProgress,
 ): Promise<LoadedFile> {
   const { path, maxConversations } = options;
   const { root, maxFileBytes } = where;
@@ -112,11 +114,12 @@ async function loadFile(
   const load = new FileLoad(options, { readMedia: (file, medium) => media.read(file, medium) }, sink);
   let counter: NamedCounter | undefined;
   const tokenCounter = async (): Promise<TokenCounter> => {
+    onProgress(loadingTokenizer);
     counter = await namedCounter(tokenizer);
     return counter.count;
   };
   const wantsAll = maxConversations === Number.POSITIVE_INFINITY;
-  await readRows(load, { ...where, path, wantsAll, onRows, tokenCounter });
+  await readRows(load, { ...where, path, wantsAll, onProgress, tokenCounter });
   const { looks } = media;
   return { ...load.end(), beside: { folder: looks.size === 0 ? undefined : folder, looks, tokenizer: counter?.about } };
 }

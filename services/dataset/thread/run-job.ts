@@ -2,10 +2,11 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { AssayError, type ErrorCode, type FieldViolation } from "../../common/errors.ts";
+import type { OnProgress, PrepareProgress } from "../progress.ts";
 import type { Job, JobResults } from "./jobs.ts";
 
 export type ThreadMessage =
-  | { readonly kind: "rows"; readonly rows: number }
+  | { readonly kind: "progress"; readonly progress: PrepareProgress }
   | { readonly kind: "done"; readonly result: JobResults[Job["kind"]] }
   | {
       readonly kind: "failed";
@@ -23,7 +24,7 @@ export type ThreadMessage =
 export function runJob<Kind extends Job["kind"]>(
   job: Extract<Job, { kind: Kind }>,
   signal: AbortSignal,
-  onRows: (rows: number) => void,
+  onProgress: OnProgress,
 ): Promise<JobResults[Kind]> {
   const { promise, resolve, reject } = Promise.withResolvers<JobResults[Kind]>();
   if (signal.aborted) {
@@ -34,7 +35,7 @@ export function runJob<Kind extends Job["kind"]>(
   const onAbort = (): void => reject(reasonOf(signal));
   signal.addEventListener("abort", onAbort, { once: true });
   thread.on("message", (message: ThreadMessage) => {
-    if (message.kind === "rows") onRows(message.rows);
+    if (message.kind === "progress") onProgress(message.progress);
     // The thread answers a job with the result of its kind.
     else if (message.kind === "done") resolve(message.result as JobResults[Kind]);
     else reject(new AssayError(message.code, message.message, message));

@@ -8,7 +8,9 @@ import {
   type CreateRunRequest,
   RunService,
   SuiteService,
+  type WatchPreparationRequest,
 } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import type { PreparationProgressSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import {
   type ExportRunRequest,
   type ExportRunResponseSchema,
@@ -37,6 +39,10 @@ export class FakeSuite {
   createError: AssayError | undefined;
   /** Awaited by CreateRun. */
   createGate: Promise<void> | undefined;
+  /** How far its dataset is, one after the other, whatever run is asked for. */
+  preparation: MessageInitShape<typeof PreparationProgressSchema>[] = [];
+  /** Runs whose preparation was watched. */
+  readonly prepared: string[] = [];
   /** Awaited between the last state of a run and the end of whoever watches it. */
   endGate: Promise<void> | undefined;
   warnings: string[] = [];
@@ -119,6 +125,7 @@ export class FakeSuite {
           this.onCancel?.(request);
           return { run: clone(RunSchema, this.#run) };
         },
+        watchPreparation: (request) => this.#watchPreparation(request),
         validateRun: missing,
         getRun: () => ({ run: clone(RunSchema, this.#run) }),
         listRuns: missing,
@@ -130,6 +137,11 @@ export class FakeSuite {
         driveRun: missing,
       },
     });
+  }
+
+  async *#watchPreparation({ runId }: WatchPreparationRequest) {
+    this.prepared.push(runId);
+    for (const progress of this.preparation) yield { progress };
   }
 
   #suiteService() {

@@ -9,6 +9,7 @@ import { parseFlags } from "../../../clients/cli/parse.ts";
 import { run } from "../../../clients/cli/run.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { PreparationStep } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 import { profilingShape, summaryShape } from "../../unit/clients/summaries.ts";
@@ -380,6 +381,28 @@ describe("assay run", () => {
     expect(await exit).to.equal(exitCodes.interrupted);
     expect(suite.cancelled.map(({ now }) => now)).to.deep.equal([false, true]);
     expect(terminal.stdout).to.equal("");
+  });
+
+  it("shows on a terminal how far the dataset is while the run is being created, and takes that away", async () => {
+    terminal = new FakeTerminal({ isErrTty: true });
+    const gate = Promise.withResolvers<void>();
+    suite.createGate = gate.promise;
+    suite.preparation = [{ step: PreparationStep.READ, rows: 412_000n, doneBytes: 38n, totalBytes: 100n }];
+    suite.show(completed);
+    const exit = remote();
+    await terminal.seen("\r\u001b[2Kpreparing the dataset: 412,000 rows, 38 %, ");
+    gate.resolve();
+    expect(await exit).to.equal(exitCodes.ok);
+    expect(terminal.stderr).to.contain(" s\r\u001b[2K");
+    expect(suite.prepared).to.deep.equal([suite.created[0]?.runId]);
+    expect(suite.prepared[0]).to.match(/^\d{8}-\d{6}-[0-9a-f]{6}$/);
+  });
+
+  it("shows nothing of it where nothing is to be shown", async () => {
+    suite.preparation = [{ step: PreparationStep.READ, rows: 1n }];
+    suite.show(completed);
+    expect(await remote("--quiet")).to.equal(exitCodes.ok);
+    expect(suite.prepared).to.deep.equal([]);
   });
 
   it("stops a run that was being created when Ctrl-C came", async () => {

@@ -41,7 +41,7 @@ describe("inputs.json and AIPerf's of the same file", () => {
     const loading = new FileLoad(options, { readMedia: (name, medium) => media.read(name, medium) });
     const limits = { maxFileBytes: 1 << 20, maxRowBytes: 1 << 20, wantsAll: true };
     const tokenCounter = async () => (text: string) => text.split(/\s+/).filter((word) => word !== "").length;
-    await readRows(loading, { path, realPath: path, root, ...limits, onRows: () => {}, tokenCounter });
+    await readRows(loading, { path, realPath: path, root, ...limits, onProgress: () => {}, tokenCounter });
     return loading.end();
   }
 

@@ -32,7 +32,7 @@ describe("reading a dataset's files", () => {
     const format = name === "" ? "single_turn" : undefined;
     const loading = new FileLoad({ ...readerOptions, path, format, isSkipping, maxConversations }, readerTools);
     const where = { path, realPath: path, root: folder, maxFileBytes: 1 << 24, maxRowBytes: 1 << 20, wantsAll: true };
-    await readRows(loading, { ...where, onRows: () => {}, tokenCounter: async () => readerTools.countTokens, ...options });
+    await readRows(loading, { ...where, onProgress: () => {}, tokenCounter: async () => readerTools.countTokens, ...options });
     return loading.end();
   }
 

@@ -78,7 +78,7 @@ describe("public datasets", () => {
       endpointPath: "/v1/chat/completions",
       seed: 1,
     };
-    const loaded = await loadDataset(request, { limits, signal, onRows: () => {} });
+    const loaded = await loadDataset(request, { limits, signal, onProgress: () => {} });
     loaded.close();
     return loaded.info;
   }

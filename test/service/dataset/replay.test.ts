@@ -63,7 +63,7 @@ describe("a dataset that replays a run", () => {
 
   function replay(path = folder, root: string | undefined = run.folder): Promise<LoadedDataset> {
     const limits = { root, maxFileBytes: 1 << 20 };
-    return loadDataset(request(path), { limits, signal: new AbortController().signal, onRows: () => {} });
+    return loadDataset(request(path), { limits, signal: new AbortController().signal, onProgress: () => {} });
   }
 
   function turnsOf({ dataset }: LoadedDataset) {
@@ -129,7 +129,7 @@ describe("a dataset that replays a run", () => {
       entries: 4n,
       source: { case: "synthetic", value: { turns: { mean: 3 } } as never },
     });
-    const options = { limits, signal: new AbortController().signal, onRows: () => {} };
+    const options = { limits, signal: new AbortController().signal, onProgress: () => {} };
     const base = await loadDataset({ ...request(""), dataset: spec, tokenizer: "", seed: 7 }, options);
     expect(played?.map(({ messages }) => messages)).to.deep.equal([0, 1].map((turn) => base.dataset.messages(2, turn)));
   });

@@ -1,8 +1,10 @@
+import { statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
+import type { PrepareProgress } from "../../../services/dataset/progress.ts";
 import type { FileJob } from "../../../services/dataset/thread/jobs.ts";
 import { runJob } from "../../../services/dataset/thread/run-job.ts";
 import { readerOptions } from "../../unit/dataset/core/loading.ts";
@@ -24,8 +26,14 @@ describe("a job in a thread", () => {
   const never = new AbortController().signal;
 
   it("gives its result, and says how far it is", async () => {
-    const rows: number[] = [];
-    const made = await runJob<"file">(job, never, (count) => rows.push(count));
+    const told: PrepareProgress[] = [];
+    const made = await runJob<"file">(job, never, (progress) => told.push(progress));
+    const { size } = statSync(job.realPath);
+    for (const { step, doneBytes, totalBytes } of told) {
+      expect({ step, totalBytes }).to.deep.equal({ step: "read", totalBytes: size });
+      expect(doneBytes).to.be.within(1, size);
+    }
+    const rows = told.map(({ rows: count }) => count);
     expect(made.kind === "memory" && made.file.turns.size).to.equal(100_000);
     expect(rows.length).to.be.greaterThan(1);
     expect(rows).to.deep.equal([...rows].sort((one, other) => one - other));

@@ -10,6 +10,7 @@ import type { Directory, Member, PhaseIdentity, Run, RunEvent, RunState } from "
 import type { ClockIdentity, ClockOffset, ProcessUsage, RequestError, ServiceKind } from "../../common/v1/common_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../timing/v1/timing_pb.js";
 import type { EndpointSpec, RunSpec, Sampling, TargetSpec } from "../../common/v1/run_spec_pb.js";
+import type { PreparationProgress } from "../../dataset/v1/dataset_pb.js";
 
 /**
  * Describes the file assay/controller/v1/controller_service.proto.
@@ -1631,6 +1632,46 @@ export declare type ListRunsResponse = Message<"assay.controller.v1.ListRunsResp
 export declare const ListRunsResponseSchema: GenMessage<ListRunsResponse>;
 
 /**
+ * Request of WatchPreparation.
+ *
+ * @generated from message assay.controller.v1.WatchPreparationRequest
+ */
+export declare type WatchPreparationRequest = Message<"assay.controller.v1.WatchPreparationRequest"> & {
+  /**
+   * Id that CreateRun was given.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message assay.controller.v1.WatchPreparationRequest.
+ * Use `create(WatchPreparationRequestSchema)` to create a new message.
+ */
+export declare const WatchPreparationRequestSchema: GenMessage<WatchPreparationRequest>;
+
+/**
+ * Response of WatchPreparation.
+ *
+ * @generated from message assay.controller.v1.WatchPreparationResponse
+ */
+export declare type WatchPreparationResponse = Message<"assay.controller.v1.WatchPreparationResponse"> & {
+  /**
+   * How far it is.
+   *
+   * @generated from field: assay.dataset.v1.PreparationProgress progress = 1;
+   */
+  progress?: PreparationProgress | undefined;
+};
+
+/**
+ * Describes the message assay.controller.v1.WatchPreparationResponse.
+ * Use `create(WatchPreparationResponseSchema)` to create a new message.
+ */
+export declare const WatchPreparationResponseSchema: GenMessage<WatchPreparationResponse>;
+
+/**
  * Request of WatchRun.
  *
  * @generated from message assay.controller.v1.WatchRunRequest
@@ -2079,6 +2120,17 @@ export declare const RunService: GenService<{
     methodKind: "unary";
     input: typeof CreateRunRequestSchema;
     output: typeof CreateRunResponseSchema;
+  },
+  /**
+   * How far the dataset of a run is that CreateRun has not answered yet, by the id that was wished for there, five times a
+   * second. Waits for CreateRun; ends when that is answered.
+   *
+   * @generated from rpc assay.controller.v1.RunService.WatchPreparation
+   */
+  watchPreparation: {
+    methodKind: "server_streaming";
+    input: typeof WatchPreparationRequestSchema;
+    output: typeof WatchPreparationResponseSchema;
   },
   /**
    * One run as it stands. NOT_FOUND for an unknown id.

@@ -4,7 +4,7 @@
 
 // Nouns of the dataset service.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
@@ -261,6 +261,47 @@ export declare type ContentPart = Message<"assay.dataset.v1.ContentPart"> & {
  * Use `create(ContentPartSchema)` to create a new message.
  */
 export declare const ContentPartSchema: GenMessage<ContentPart>;
+
+/**
+ * How far the preparation of a dataset is.
+ *
+ * @generated from message assay.dataset.v1.PreparationProgress
+ */
+export declare type PreparationProgress = Message<"assay.dataset.v1.PreparationProgress"> & {
+  /**
+   * What is done at the moment.
+   *
+   * @generated from field: assay.dataset.v1.PreparationStep step = 1;
+   */
+  step: PreparationStep;
+
+  /**
+   * Rows read so far, those left out included.
+   *
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * Bytes that the step has read or fetched so far, as they are stored.
+   *
+   * @generated from field: uint64 done_bytes = 3;
+   */
+  doneBytes: bigint;
+
+  /**
+   * Bytes that there are; 0: not known.
+   *
+   * @generated from field: uint64 total_bytes = 4;
+   */
+  totalBytes: bigint;
+};
+
+/**
+ * Describes the message assay.dataset.v1.PreparationProgress.
+ * Use `create(PreparationProgressSchema)` to create a new message.
+ */
+export declare const PreparationProgressSchema: GenMessage<PreparationProgress>;
 
 /**
  * What a dataset is.
@@ -879,4 +920,51 @@ export declare type StoredDataset = Message<"assay.dataset.v1.StoredDataset"> & 
  * Use `create(StoredDatasetSchema)` to create a new message.
  */
 export declare const StoredDatasetSchema: GenMessage<StoredDataset>;
+
+/**
+ * What is done to prepare a dataset, in this order, as far as it is needed.
+ *
+ * @generated from enum assay.dataset.v1.PreparationStep
+ */
+export enum PreparationStep {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: PREPARATION_STEP_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The file of a public dataset is downloaded.
+   *
+   * @generated from enum value: PREPARATION_STEP_DOWNLOAD = 1;
+   */
+  DOWNLOAD = 1,
+
+  /**
+   * The file is read for its checksum, by which a prepared dataset is found.
+   *
+   * @generated from enum value: PREPARATION_STEP_CHECK = 2;
+   */
+  CHECK = 2,
+
+  /**
+   * Rows are read, looked at and kept.
+   *
+   * @generated from enum value: PREPARATION_STEP_READ = 3;
+   */
+  READ = 3,
+
+  /**
+   * A tokenizer is loaded, and the words that prompts are made of are counted by it.
+   *
+   * @generated from enum value: PREPARATION_STEP_TOKENIZER = 4;
+   */
+  TOKENIZER = 4,
+}
+
+/**
+ * Describes the enum assay.dataset.v1.PreparationStep.
+ */
+export declare const PreparationStepSchema: GenEnum<PreparationStep>;
 

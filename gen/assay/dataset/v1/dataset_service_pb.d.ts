@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { DatasetSpec, EndpointSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
-import type { DatasetDescription, DatasetInfo, StoredDataset, TimeWindow, Turn } from "./dataset_pb.js";
+import type { DatasetDescription, DatasetInfo, PreparationProgress, StoredDataset, TimeWindow, Turn } from "./dataset_pb.js";
 
 /**
  * Describes the file assay/dataset/v1/dataset_service.proto.
@@ -95,6 +95,13 @@ export declare type PrepareDatasetResponse = Message<"assay.dataset.v1.PrepareDa
    * @generated from field: assay.dataset.v1.DatasetInfo dataset = 3;
    */
   dataset?: DatasetInfo | undefined;
+
+  /**
+   * How far it is; unset in the last message.
+   *
+   * @generated from field: assay.dataset.v1.PreparationProgress progress = 4;
+   */
+  progress?: PreparationProgress | undefined;
 };
 
 /**
