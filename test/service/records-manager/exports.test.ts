@@ -114,6 +114,47 @@ describe("exports", () => {
     expect(read("profile_export_aiperf.csv").split("\r\n")[0]).to.equal("Metric,Value");
   });
 
+  it("have a table of the targets where there are several, and none of one", () => {
+    const urls = [{ url: "http://one:8000" }, { url: "http://two:8000" }];
+    const spec = { target: { urls }, telemetry: { disableGpu: true } };
+    const store = createStore(run.folder, { spec: JSON.stringify(spec) });
+    insertAll(store, [
+      record(1, { targetIndex: 0, metrics: { request_latency: 40 } }),
+      record(2, { targetIndex: 0, metrics: { request_latency: 50 } }),
+      record(3, { targetIndex: 1, metrics: { request_latency: 90 } }),
+      failed(4, { targetIndex: 1 }),
+    ]);
+    store.close();
+    exportRun({ folder: run.folder, names: ["aiperf-csv"] });
+    const lines = read("profile_export_aiperf.csv").split("\r\n");
+    const from = lines.findIndex((line) => line.startsWith("Target,"));
+    expect(lines.slice(from - 2, from + 1)).to.deep.equal([
+      "",
+      "",
+      "Target,Metric,avg,min,max,sum,p1,p5,p10,p25,p50,p75,p90,p95,p99,std",
+    ]);
+    const rows = lines.slice(from + 1).map((line) => line.split(",").slice(0, 6).join(","));
+    const perSec = rows.map((row) => Number(/Throughput \(requests\/sec\),([\d.]+)/.exec(row)?.[1])).filter(Number.isFinite);
+    expect(perSec).to.have.lengthOf(2);
+    expect(rows.filter((row) => !row.includes("Throughput"))).to.deep.equal([
+      "http://one:8000,Error Request Count,0.00,,,",
+      "http://one:8000,Request Count,2.00,,,",
+      "http://one:8000,Request Latency (ms),45.00,40.00,50.00,90.00",
+      "http://two:8000,Error Request Count,1.00,,,",
+      "http://two:8000,Request Count,1.00,,,",
+      "http://two:8000,Request Latency (ms),90.00,90.00,90.00,90.00",
+      "",
+    ]);
+    const lone = temporaryFolder();
+    try {
+      fixedRun(lone.folder);
+      const [file] = exportRun({ folder: lone.folder, names: ["aiperf-csv"] });
+      expect(readFileSync(file?.path ?? "", "utf8")).to.not.include("Target,");
+    } finally {
+      lone.remove();
+    }
+  });
+
   it("say that a run's figures are not whole, and why", () => {
     const store = createStore(run.folder);
     insertAll(store, [record(1)]);
