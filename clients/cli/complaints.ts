@@ -1,10 +1,10 @@
 /** What a controller says of a field, said of the option, variable, setting or line of a file that the value came from. Pure. */
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Flag } from "./flags/flag.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { maskedSetting } from "./parse.ts";
 import { type GivenRun, isRunOption, pathsOf, shown } from "./run-options.ts";
-import { isMeasured, phaseOrigin } from "./run-phases.ts";
+import { isMeasured, phaseOrigin, phasesOf } from "./run-phases.ts";
 
 /** A field of the RunSpec that a controller complains about. */
 export interface Complaint {
@@ -54,9 +54,14 @@ function optionsFor(field: string, { options }: GivenRun, phases: readonly JsonO
   const path = field.replaceAll(/\[\d+\]/g, "");
   const nearness = (key: keyof RunOptions): number =>
     Math.max(0, ...pathsOf(key).map((own) => (path === own || path.startsWith(`${own}.`) ? own.length : 0)));
+  const quantity = rampQuantity(field, options, phases);
+  const isOfRamp = (key: keyof RunOptions): boolean => {
+    const { ramp }: Flag = runFlags[key];
+    return quantity === undefined || ramp === undefined || ramp === quantity;
+  };
   const near = Object.keys(runFlags)
     .filter(isRunOption)
-    .filter((key) => nearness(key) > 0)
+    .filter((key) => nearness(key) > 0 && isOfRamp(key))
     .sort((one, other) => nearness(other) - nearness(one));
   const index = phaseIndex(field);
   if (index === undefined) return near;
@@ -68,6 +73,17 @@ function optionsFor(field: string, { options }: GivenRun, phases: readonly JsonO
   return isTouched ? measured : [];
 }
 
+/** The quantity of the ramp that a field is of, which is an item of a list; undefined: it is of none. */
+function rampQuantity(field: string, options: RunOptions, phases: readonly JsonObject[]): JsonValue | undefined {
+  const [, phase, ramp] = /^phases\[(\d+)\]\.ramps\[(\d+)\]/.exec(field) ?? [];
+  if (phase === undefined || ramp === undefined) return undefined;
+  return rampsOf(phasesOf(options, phases)[Number(phase)])[Number(ramp)]?.quantity;
+}
+
+function rampsOf(phase: JsonObject | undefined): readonly JsonObject[] {
+  return (phase?.ramps ?? []) as readonly JsonObject[];
+}
+
 function isOfWarmUp(name: keyof RunOptions): boolean {
   const flag: Flag = runFlags[name];
   return flag.group === "Warm-up";
@@ -75,14 +91,17 @@ function isOfWarmUp(name: keyof RunOptions): boolean {
 
 /**
  * A field of the spec as the file calls it: where options put a warm-up before the phases of the file, they have other indices there,
- * and what the options do not say of the warm-up is the load of the first measured phase.
+ * and what the options do not say of the warm-up is the load of the first measured phase. Ramps of options take the places of its own.
  */
 function fieldOfFile(field: string, { options }: GivenRun, phases: readonly JsonObject[]): string {
   const index = phaseIndex(field);
   if (index === undefined || phases.length === 0) return field;
   const origin = phaseOrigin(index, options, phases);
   const at = origin === "warmup" ? phases.findIndex(isMeasured) : origin;
-  return field.replace(/^phases\[\d+\]/, `phases[${at}]`);
+  const quantity = rampQuantity(field, options, phases);
+  const ramp = at === "options" ? -1 : rampsOf(phases[at]).findIndex((own) => own.quantity === quantity);
+  const inPhase = quantity === undefined || ramp < 0 ? field : field.replace(/\.ramps\[\d+\]/, `.ramps[${ramp}]`);
+  return inPhase.replace(/^phases\[\d+\]/, `phases[${at}]`);
 }
 
 function phaseIndex(field: string): number | undefined {

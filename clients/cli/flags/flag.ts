@@ -14,6 +14,8 @@ export interface Flag {
    * `target.urls` is written by `phasesOf` and `urlsOf`, since several flags make one load and one list.
    */
   readonly paths?: readonly [string, ...string[]] | undefined;
+  /** The value is of the ramp of this quantity, one of a list. */
+  readonly ramp?: "concurrency" | "prefill_concurrency" | "rate";
   /** Not repeated in any message. */
   readonly isSecret?: true;
   /** What a shell offers for the value, beside the choices of the kind. */

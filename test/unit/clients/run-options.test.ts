@@ -882,6 +882,37 @@ describe("a complaint of the controller", () => {
     expect(lineOf("--warmup-request-count 4", 2)).to.equal("r.yaml:5:5: phases[2].concurrency.limit: is wrong");
   });
 
+  it("about a ramp names the option of its quantity and phase, wherever it stands among the others", () => {
+    const argv =
+      "-m m --request-rate 9 --concurrency 8 --prefill-concurrency 4 --request-rate-ramp-duration 3 --concurrency-ramp-duration 1 " +
+      "--prefill-concurrency-ramp-duration 2 --request-count 9 --warmup-request-count 4 --warmup-request-rate-ramp-duration 7";
+    const lineOf = (field: string): string =>
+      complaintLine({ field, description: "is wrong" }, { given: parse(argv), settingPaths: [] }).split(":")[0] ?? "";
+    const ramps = (phase: number) => [0, 1, 2].map((ramp) => lineOf(`phases[${phase}].ramps[${ramp}].duration_sec`));
+    const concurrency = "--concurrency-ramp-duration 1";
+    const prefill = "--prefill-concurrency-ramp-duration 2";
+    expect(ramps(1)).to.deep.equal([concurrency, prefill, "--request-rate-ramp-duration 3"]);
+    expect(ramps(0)).to.deep.equal([concurrency, prefill, "--warmup-request-rate-ramp-duration 7"]);
+    expect(lineOf("phases[1].ramps[2]")).to.equal("--request-rate-ramp-duration 3");
+  });
+
+  it("finds a ramp of the file where those of options take the places of others", () => {
+    const ramps = [{ quantity: "concurrency" }, { quantity: "rate" }, { quantity: "speed" }];
+    const phases = [{ name: "steady", kind: "PHASE_KIND_PROFILING", rate: { rate_per_sec: 5 }, ramps }];
+    const places = new Map([0, 1, 2].map((ramp) => [`phases[0].ramps[${ramp}].duration_sec`, `${ramp + 3}:5`] as const));
+    const lineOf = (ramp: number): string => {
+      const sources = {
+        given: parse("-m m --concurrency-ramp-duration 4"),
+        file: { name: "r.yaml", places, phases },
+        settingPaths: [],
+      };
+      return complaintLine({ field: `phases[0].ramps[${ramp}].duration_sec`, description: "is wrong" }, sources);
+    };
+    expect(lineOf(0)).to.equal("r.yaml:4:5: phases[0].ramps[1].duration_sec: is wrong");
+    expect(lineOf(1)).to.equal("r.yaml:5:5: phases[0].ramps[2].duration_sec: is wrong");
+    expect(lineOf(2)).to.equal("--concurrency-ramp-duration 4: is wrong (phases[0].ramps[2].duration_sec)");
+  });
+
   it("finds a flag for every field that a flag fills", () => {
     const everything = parse(
       "-m m -u http://h --endpoint-type x --endpoint y --streaming --api-key k -H A:b --request-timeout-seconds 1 " +
