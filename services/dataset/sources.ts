@@ -309,6 +309,7 @@ function traceOptionsOf(given: FileDataset): TraceOptions {
     forcesMinTokens: given.forcesMinTokens ?? true,
     sessionShare: given.sessionShare ?? 1,
     usesThinkTimeOnly: given.usesThinkTimeOnly,
+    ...(given.traceIdleGapCapSec === undefined ? {} : { idleGapCapSec: given.traceIdleGapCapSec }),
     ...(given.maxContextTokens === undefined ? {} : { maxContextTokens: given.maxContextTokens }),
     ...(given.synthesis === undefined ? {} : { synthesis: synthesisOf(given.synthesis) }),
   };

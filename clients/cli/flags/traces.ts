@@ -26,6 +26,14 @@ export const tracesFlags = {
     group: "Traces",
     doc: "longest pause before a turn; longer ones are cut to it (default: none is)",
   },
+  traceIdleGapCapSec: {
+    flag: "--trace-idle-gap-cap-seconds",
+    kind: fromZero,
+    value: "SECONDS",
+    paths: ["dataset.file.trace_idle_gap_cap_sec"],
+    group: "Traces",
+    doc: "weka_trace: longest time from one request of a session and its agents to the next; later ones move with it (default: as recorded)",
+  },
   openLoopReplay: {
     flag: "--open-loop-replay",
     kind: { is: "switch", negation: "--no-open-loop-replay" },

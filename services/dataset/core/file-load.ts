@@ -11,7 +11,7 @@ import { detectFormat } from "./formats/detection.ts";
 import type { ContainerName, Format, PlaceOf, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import type { ArenaSink } from "./packed-rows.ts";
-import { synthesizedReader } from "./trace-synthesis.ts";
+import { changedFields, synthesizedReader } from "./trace-synthesis.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
 
 export interface FileLoadOptions extends ReaderOptions {
@@ -220,13 +220,26 @@ export class FileLoad {
       ...this.#tools,
       countTokens: (text) => this.#count?.(text) ?? 0,
     });
-    const { trace: { synthesis } = {} } = options;
+    const { trace: { synthesis, idleGapCapSec } = {} } = options;
+    if (idleGapCapSec !== undefined && !format.capsIdleGaps) {
+      const description = `needs recorded sessions with their agents (${namesOf("capsIdleGaps")}), this is ${format.name}`;
+      throw this.#misfit("trace_idle_gap_cap_sec", description);
+    }
     if (synthesis === undefined) return reader;
     if (format.hasBlocks) return synthesizedReader(reader, synthesis, options.seed);
-    const names = formats.flatMap(({ name, hasBlocks }) => (hasBlocks ? [name] : [])).join(" or ");
-    const description = `needs a trace whose rows have hash_ids (${names}), this is ${format.name}`;
-    throw new AssayError("invalid_argument", `${this.#path}: ${description}`, {
-      violations: [{ field: "dataset.file.synthesis", description }],
+    if (!format.boundsLengths) {
+      throw this.#misfit("synthesis", `needs a trace whose rows have hash_ids (${namesOf("hasBlocks")}), this is ${format.name}`);
+    }
+    const field = changedFields(synthesis).find((name) => name !== "max_input_tokens" && name !== "max_output_tokens");
+    if (field === undefined) return reader;
+    const why = "its prompts go on from one another, and its pauses are not moments";
+    throw this.#misfit(`synthesis.${field}`, `has no meaning for ${format.name}: ${why}; only lengths can be bounded`);
+  }
+
+  /** An option that the format has no use for. */
+  #misfit(field: string, description: string): AssayError {
+    return new AssayError("invalid_argument", `${this.#path}: ${description}`, {
+      violations: [{ field: `dataset.file.${field}`, description }],
     });
   }
 
@@ -290,6 +303,11 @@ export class FileLoad {
     const rows = this.#skipped === 1 ? "its row cannot be used" : `none of its ${this.#skipped} rows can be used, the first`;
     return badDataset({ path, description: `${firstText} (${rows})`, place: first });
   }
+}
+
+/** Names of the formats that have a property. */
+function namesOf(property: "hasBlocks" | "capsIdleGaps"): string {
+  return formats.flatMap((format) => (format[property] ? [format.name] : [])).join(" or ");
 }
 
 function mistakeOf({ field, shownField = field, message }: RowProblem, placeOf: PlaceOf): Mistake {

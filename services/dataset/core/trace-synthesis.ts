@@ -26,6 +26,23 @@ export interface TraceSynthesis {
   readonly maxOutputTokens: number;
 }
 
+/** What of a trace is changed, by the fields of the proto. */
+export function changedFields(synthesis: TraceSynthesis): string[] {
+  const { speedupRatio, prefixLenMultiplier, prefixRootMultiplier, promptLenMultiplier, outputLenMultiplier } = synthesis;
+  const factors = {
+    speedup_ratio: speedupRatio,
+    prefix_len_multiplier: prefixLenMultiplier,
+    prefix_root_multiplier: prefixRootMultiplier,
+    prompt_len_multiplier: promptLenMultiplier,
+    output_len_multiplier: outputLenMultiplier,
+  };
+  return [
+    ...Object.entries(factors).flatMap(([field, factor]) => (factor === 1 ? [] : [field])),
+    ...(synthesis.maxInputTokens === Number.POSITIVE_INFINITY ? [] : ["max_input_tokens"]),
+    ...(synthesis.maxOutputTokens === Number.POSITIVE_INFINITY ? [] : ["max_output_tokens"]),
+  ];
+}
+
 /** A reader whose rows are changed: they come when all have been read, since what is shared is known only then. */
 export function synthesizedReader(reader: RowReader, synthesis: TraceSynthesis, seed: number): RowReader {
   const rows: Row[] = [];

@@ -1,7 +1,12 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
-import { type PhaseSpecSchema, RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  DatasetSpecSchema,
+  EndpointSpecSchema,
+  type PhaseSpecSchema,
+  RunSpecSchema,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { DatasetInfoSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 import { withDataset } from "../../../services/controller/core/spec/dataset-choice.ts";
@@ -45,6 +50,24 @@ describe("what the dataset decides of a spec", () => {
     expect([phase?.preferredSchedule, phase?.stop]).to.deep.equal([undefined, undefined]);
     expect(spec.name).to.equal("m-openai-chat-fixed_schedule");
     expect(warnings).to.deep.equal(["phase profiling follows the timestamps of the file (--no-fixed-schedule does not)"]);
+  });
+
+  it("is what its rows put into every body, which nobody can ask for otherwise", () => {
+    const given = (file: object, extraInputs: JsonObject) => {
+      const spec = specOf(preferring);
+      spec.dataset = create(DatasetSpecSchema, { source: { case: "file", value: { path: "/f.parquet", ...file } } });
+      spec.endpoint = create(EndpointSpecSchema, { extraInputs });
+      return spec;
+    };
+    const info = infoOf({ format: "baseten_trace" });
+    expect(() => withDataset(given({}, { min_tokens: 5, block_size: 1, seed: 1 }), info)).to.throw(
+      "endpoint.extra_inputs: min_tokens is what each row of a baseten_trace says; --no-force-min-tokens sends yours instead; " +
+        "endpoint.extra_inputs: block_size is what each row of a baseten_trace says; --omit-kv-hints sends yours instead",
+    );
+    const all = { min_tokens: 5, hash_ids: [1], block_size: 1, max_tokens: 3 };
+    expect(withDataset(given({ forcesMinTokens: false, omitsKvHints: true }, all), info).warnings).to.have.length(1);
+    expect(withDataset(given({}, all), infoOf({ format: "single_turn" })).warnings).to.have.length(1);
+    expect(withDataset(given({}, { max_tokens: 3 }), info).warnings).to.have.length(1);
   });
 
   it("is the end of the other load where there is no such timestamp", () => {

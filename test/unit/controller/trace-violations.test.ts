@@ -47,4 +47,12 @@ describe("what a spec says of a trace", () => {
       "dataset.file.max_context_tokens: must be at least 1, got 0",
     ]);
   });
+
+  it("refuses a cap of gaps that is none, or beside one of pauses", () => {
+    expect(problemsOf({ traceIdleGapCapSec: 0 })).to.deep.equal([]);
+    expect(problemsOf({ traceIdleGapCapSec: -1, turnDelayCapSec: 1 })).to.deep.equal([
+      "dataset.file.trace_idle_gap_cap_sec: must be at least 0, got -1",
+      "dataset.file.trace_idle_gap_cap_sec: not together with turn_delay_cap_sec: pauses are then what is left of the gaps",
+    ]);
+  });
 });

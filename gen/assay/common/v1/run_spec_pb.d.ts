@@ -986,6 +986,14 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
    * @generated from field: optional uint32 max_context_tokens = 31;
    */
   maxContextTokens?: number | undefined;
+
+  /**
+   * Of weka_trace: longest time from one request to the next of a session and all agents of it, in seconds; what follows a longer one is
+   * sent earlier, all of it together. At least 0. Not together with `turn_delay_cap_sec`. Unset: as it was recorded.
+   *
+   * @generated from field: optional double trace_idle_gap_cap_sec = 41;
+   */
+  traceIdleGapCapSec?: number | undefined;
 };
 
 /**

@@ -9,8 +9,10 @@ import {
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError, type FieldViolation } from "../../../common/errors.ts";
+import type { Demand } from "./demand.ts";
 import { runName } from "./run-name.ts";
 import { checkSessionDataset } from "./session-load-violations.ts";
+import { checkTraceInputs } from "./trace-violations.ts";
 
 export interface DecidedSpec {
   readonly spec: RunSpec;
@@ -41,9 +43,11 @@ export function withDataset(given: RunSpec, info: DatasetInfo | undefined): Deci
   }
   if (info !== undefined) {
     const violations: FieldViolation[] = [];
-    checkSessionDataset(spec, info, (isGood, field, description) => {
+    const demand: Demand = (isGood, field, description) => {
       if (!isGood) violations.push({ field, description });
-    });
+    };
+    checkSessionDataset(spec, info, demand);
+    checkTraceInputs(spec, info, demand);
     if (violations.length > 0) {
       const lines = violations.map(({ field, description }) => `${field}: ${description}`);
       throw new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });

@@ -1,4 +1,5 @@
-import type { FileDataset, TraceSynthesis } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { FileDataset, RunSpec, TraceSynthesis } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { Demand } from "./demand.ts";
 
 const maxTokens = 10_000_000;
@@ -19,7 +20,26 @@ export function checkTrace(file: FileDataset, demand: Demand): void {
   const { usesThinkTimeOnly, ignoresTraceDelays, maxContextTokens = 1 } = file;
   demand(!(usesThinkTimeOnly && ignoresTraceDelays), `${at}.uses_think_time_only`, "not together with ignores_trace_delays");
   demand(maxContextTokens >= 1, `${at}.max_context_tokens`, `must be at least 1, got ${maxContextTokens}`);
+  const { traceIdleGapCapSec: gapSec = 0 } = file;
+  demand(isFromZero(gapSec), `${at}.trace_idle_gap_cap_sec`, `must be at least 0, got ${gapSec}`);
+  demand(
+    file.traceIdleGapCapSec === undefined || file.turnDelayCapSec === undefined,
+    `${at}.trace_idle_gap_cap_sec`,
+    "not together with turn_delay_cap_sec: pauses are then what is left of the gaps",
+  );
   if (synthesis !== undefined) checkSynthesis(synthesis, demand);
+}
+
+/** What a trace puts into every body cannot be asked for otherwise: the row's would win without a word. */
+export function checkTraceInputs({ dataset, endpoint }: RunSpec, { format }: DatasetInfo, demand: Demand): void {
+  if (dataset?.source.case !== "file" || format !== "baseten_trace") return;
+  const { forcesMinTokens = true, omitsKvHints } = dataset.source.value;
+  const ofRows = { min_tokens: forcesMinTokens, hash_ids: !omitsKvHints, block_size: !omitsKvHints };
+  for (const [name, isOfRow] of Object.entries(ofRows)) {
+    const isAsked = isOfRow && Object.hasOwn(endpoint?.extraInputs ?? {}, name);
+    const without = name === "min_tokens" ? "--no-force-min-tokens" : "--omit-kv-hints";
+    demand(!isAsked, "endpoint.extra_inputs", `${name} is what each row of a baseten_trace says; ${without} sends yours instead`);
+  }
 }
 
 function checkSynthesis(synthesis: TraceSynthesis, demand: Demand): void {

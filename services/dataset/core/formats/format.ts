@@ -19,6 +19,10 @@ export interface Format {
   readonly recognizes: (row: JsonObject, source: RowSource) => boolean;
   /** Its prompts are made of blocks that rows name, so that what they share can be changed. Absent: no. */
   readonly hasBlocks?: true;
+  /** Its reader leaves out longer prompts and cuts longer outputs itself, and nothing else of its prompts can be changed. Absent: no. */
+  readonly boundsLengths?: true;
+  /** Its reader caps the gaps of a session and its agents. Absent: no. */
+  readonly capsIdleGaps?: true;
   /** It needs `ReaderTools.countTokens`. */
   readonly countsTokens?: boolean;
   /** The session of a row that is not read, where only rows of sessions that have begun are. Absent: its `session_id`. */
@@ -97,6 +101,8 @@ export interface TraceOptions {
   readonly usesThinkTimeOnly?: boolean;
   /** Sessions with a longer prompt and answer together, in tokens, are left out. Default: none is. */
   readonly maxContextTokens?: number;
+  /** Longest time from one request of a session and its agents to the next, s; later ones move with it. Default: as it was recorded. */
+  readonly idleGapCapSec?: number;
   /** Moments and pauses are left out. */
   readonly ignoresDelays?: boolean;
   /** Longest pause before a turn, ms; longer ones are cut to it. Default: as they are. */

@@ -7,6 +7,8 @@ import { epsilonSec, type WekaCall, type WekaTrace } from "./weka-row.ts";
 export interface WekaOptions {
   /** Pauses are what was recorded as the client's wait alone, where that was. */
   readonly usesThinkTimeOnly: boolean;
+  /** Longest time from one request of the trace to the next, s; undefined: as it was recorded. */
+  readonly idleGapCapSec?: number | undefined;
   /** A name that no block has had before. */
   readonly nameBlock: () => number;
 }
@@ -70,9 +72,16 @@ function placeOf(
 
 function rowsOf(trace: WekaTrace, calls: readonly WekaCall[], agents: readonly Agent[], options: WekaOptions): Row[] {
   const recipeOf = recipes(trace.blockTokens, options.nameBlock);
+  const played = [...calls, ...agents.flatMap((agent) => agent.calls)];
+  const timeOf = cappedTime(
+    played.map(({ atSec }) => atSec),
+    options.idleGapCapSec,
+  );
+  // A request takes as long as it took, wherever it has moved.
+  const endOf = ({ atSec, endSec }: WekaCall): number => timeOf(atSec) + endSec - atSec;
   const pauseOf = (call: WekaCall, endSec: number): number => {
     const recorded = options.usesThinkTimeOnly ? call.thinkSec : undefined;
-    return 1e3 * (recorded ?? Math.max(0, call.atSec - endSec));
+    return 1e3 * (recorded ?? Math.max(0, timeOf(call.atSec) - endSec));
   };
   const turnsOf = (of: readonly WekaCall[], endBefore: (turn: number) => number): Row["turns"] => {
     const [first, ...rest] = of.map((call, turn) => turnOf(call, recipeOf(call), pauseOf(call, endBefore(turn))));
@@ -80,8 +89,9 @@ function rowsOf(trace: WekaTrace, calls: readonly WekaCall[], agents: readonly A
     return [first as RowTurn, ...rest];
   };
   const ends = calls.map((_, turn) => {
-    const joined = agents.filter(({ joinAt }) => joinAt === turn).map((agent) => lastEndSec(agent.calls));
-    return Math.max(calls[turn - 1]?.endSec ?? Number.POSITIVE_INFINITY, ...joined);
+    const joined = agents.filter(({ joinAt }) => joinAt === turn).map((agent) => timeOf(lastEndSec(agent.calls)));
+    const before = calls[turn - 1];
+    return Math.max(before === undefined ? Number.POSITIVE_INFINITY : endOf(before), ...joined);
   });
   const session: Row = {
     sessionId: trace.id,
@@ -90,10 +100,14 @@ function rowsOf(trace: WekaTrace, calls: readonly WekaCall[], agents: readonly A
     unknownFields: trace.unknownFields,
   };
   const begun = agents.map(({ sessionId, calls: own, afterTurn }): Row => {
-    const begunSec = calls[afterTurn]?.endSec ?? 0;
-    const [first, ...rest] = turnsOf(own, (turn) => own[turn - 1]?.endSec ?? begunSec);
+    const begin = calls[afterTurn];
+    const begunSec = begin === undefined ? 0 : endOf(begin);
+    const [first, ...rest] = turnsOf(own, (turn) => {
+      const before = own[turn - 1];
+      return before === undefined ? begunSec : endOf(before);
+    });
     // No client waited before an agent began: its first pause is the time since.
-    const delayMs = 1e3 * Math.max(0, (own[0]?.atSec ?? 0) - begunSec);
+    const delayMs = 1e3 * Math.max(0, timeOf(own[0]?.atSec ?? 0) - begunSec);
     return {
       sessionId,
       turns: [{ ...first, delayMs }, ...rest],
@@ -102,6 +116,27 @@ function rowsOf(trace: WekaTrace, calls: readonly WekaCall[], agents: readonly A
     };
   });
   return [session, ...begun];
+}
+
+/**
+ * From a recorded moment to one of a session whose gaps are capped: from one start to the next there is no more than so much, and what was
+ * in between and is behind that falls together with it. The rule is AIPerf's.
+ */
+function cappedTime(starts: readonly number[], capSec = Number.POSITIVE_INFINITY): (sec: number) => number {
+  if (capSec === Number.POSITIVE_INFINITY) return (sec) => sec;
+  const sorted = [...starts].sort((one, other) => one - other);
+  const moved: number[] = [];
+  for (const [nth, start] of sorted.entries()) {
+    const before = sorted[nth - 1];
+    moved.push(before === undefined ? start : (moved[nth - 1] ?? 0) + Math.min(capSec, start - before));
+  }
+  return (sec) => {
+    const nth = sorted.findLastIndex((start) => start <= sec);
+    if (nth < 0) return sec;
+    const isLast = nth === sorted.length - 1;
+    const since = sec - (sorted[nth] ?? 0);
+    return (moved[nth] ?? 0) + (isLast ? since : Math.min(capSec, since));
+  };
 }
 
 function branchesOf(agents: readonly Agent[]): RowBranch[] {

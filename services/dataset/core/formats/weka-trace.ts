@@ -14,6 +14,7 @@
  * - What is asked for is one of the run's models: the recorded ones have other names at the target.
  */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { TraceSynthesis } from "../trace-synthesis.ts";
 import type { Format, ReaderOptions, RowReader } from "./format.ts";
 import type { ReadRow, Row } from "./row.ts";
 import { readWekaRow, type WekaTrace, wekaFields } from "./weka-row.ts";
@@ -22,6 +23,8 @@ import { sessionsOf } from "./weka-sessions.ts";
 export const wekaTraceFormat: Format = {
   name: "weka_trace",
   fields: wekaFields,
+  boundsLengths: true,
+  capsIdleGaps: true,
   recognizes: (row) => Array.isArray(row.requests),
   createReader: (options) => new WekaReader(options),
 };
@@ -33,6 +36,7 @@ class WekaReader implements RowReader {
   #sessions = 0;
   #blocks = 0;
   #tooLong = 0;
+  #leftOut = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -50,8 +54,12 @@ class WekaReader implements RowReader {
       return { row: undefined };
     }
     if (this.#sessions >= maxConversations) return { row: undefined };
-    const options = { usesThinkTimeOnly: trace.usesThinkTimeOnly ?? false, nameBlock: () => this.#blocks++ };
-    const sessions = sessionsOf(read.value, options);
+    const bounded = withinBounds(read.value, trace.synthesis);
+    this.#leftOut += bounded.leftOut;
+    if (bounded.trace.calls.length === 0) return { row: undefined };
+    const { usesThinkTimeOnly = false, idleGapCapSec } = trace;
+    const options = { usesThinkTimeOnly, idleGapCapSec, nameBlock: () => this.#blocks++ };
+    const sessions = sessionsOf(bounded.trace, options);
     if ("problem" in sessions) return sessions;
     this.#sessions++;
     for (const session of sessions.rows) this.#rows.push(session);
@@ -63,11 +71,29 @@ class WekaReader implements RowReader {
   notes = (): readonly string[] => {
     const count = this.#tooLong;
     const most = this.#options.trace?.maxContextTokens;
-    if (count === 0) return [];
     const traces = count === 1 ? "1 trace was" : `${count} traces were`;
-    return [`${traces} left out: a prompt and its answer have more than ${most} tokens (--max-context-length)`];
+    const requests =
+      this.#leftOut === 1 ? "1 request of a longer prompt was" : `${this.#leftOut} requests of longer prompts were`;
+    return [
+      ...(count === 0
+        ? []
+        : [`${traces} left out: a prompt and its answer have more than ${most} tokens (--max-context-length)`]),
+      ...(this.#leftOut === 0 ? [] : [`${requests} left out (--synthesis-max-isl)`]),
+    ];
   };
 }
+
+/** Without the session's own requests of longer prompts, and with its answers cut; agents that were marked are left as they are, as in AIPerf. */
+function withinBounds(
+  trace: WekaTrace,
+  { maxInputTokens, maxOutputTokens }: Pick<TraceSynthesis, "maxInputTokens" | "maxOutputTokens"> = unbounded,
+): { readonly trace: WekaTrace; readonly leftOut: number } {
+  const kept = trace.calls.filter(({ inputTokens }) => inputTokens <= maxInputTokens);
+  const calls = kept.map((call) => ({ ...call, outputTokens: Math.min(call.outputTokens, maxOutputTokens) }));
+  return { trace: { ...trace, calls }, leftOut: trace.calls.length - calls.length };
+}
+
+const unbounded = { maxInputTokens: Number.POSITIVE_INFINITY, maxOutputTokens: Number.POSITIVE_INFINITY };
 
 /** Tokens of the longest prompt with its answer. */
 function peakTokens({ calls, subagents }: WekaTrace): number {

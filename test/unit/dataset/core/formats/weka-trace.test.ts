@@ -3,6 +3,7 @@ import type { FileLoadOptions, LoadedFile } from "../../../../../services/datase
 import type { TraceOptions } from "../../../../../services/dataset/core/formats/format.ts";
 import type { Row } from "../../../../../services/dataset/core/formats/row.ts";
 import { wekaTraceFormat } from "../../../../../services/dataset/core/formats/weka-trace.ts";
+import type { TraceSynthesis } from "../../../../../services/dataset/core/trace-synthesis.ts";
 import { loadingOf, problemOf, readerOptions, readerTools, rowSource } from "../loading.ts";
 
 interface Call {
@@ -41,6 +42,15 @@ const trace = (requests: readonly object[], more: object = {}) => ({
   requests,
   ...more,
 });
+const unchanged: TraceSynthesis = {
+  speedupRatio: 1,
+  prefixLenMultiplier: 1,
+  prefixRootMultiplier: 1,
+  promptLenMultiplier: 1,
+  outputLenMultiplier: 1,
+  maxInputTokens: Number.POSITIVE_INFINITY,
+  maxOutputTokens: Number.POSITIVE_INFINITY,
+};
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, nth) => nth);
 
 function rowsOf(rows: readonly object[], options: TraceOptions = {}, maxConversations = Number.POSITIVE_INFINITY): Row[] {
@@ -218,6 +228,55 @@ describe("weka_trace", () => {
     expect(file.notes.join()).to.contain("1 trace was left out");
     expect(file.branching).to.have.length(1);
     expect(() => loaded(rows, { trace: { maxContextTokens: 5 } })).to.throw("3 traces were left out");
+  });
+
+  it("caps the time from one request to the next of a session and its agents, and moves what is behind it", () => {
+    const requests = [
+      call(0, upTo(1)),
+      agent(1, "a", [call(20, [50], { api_time: 80 }), call(110, [50, 51])]),
+      call(220, upTo(2)),
+      call(300, upTo(3)),
+    ];
+    expect(shapesOf(rowsOf([trace(requests)]))).to.deep.equal([
+      ["s", 0, 109_000, 79_000],
+      ["s::sa:a", 19_000, 10_000],
+    ]);
+    // Starts at 0, 20, 80, 140, 200; the agent's first request still takes 80 s.
+    expect(shapesOf(rowsOf([trace(requests)], { idleGapCapSec: 60 }))).to.deep.equal([
+      ["s", 0, 59_000, 59_000],
+      ["s::sa:a", 19_000, 0],
+    ]);
+    expect(shapesOf(rowsOf([trace(requests)], { idleGapCapSec: 1e9 }))).to.deep.equal(shapesOf(rowsOf([trace(requests)])));
+    expect(shapesOf(rowsOf([trace(requests)], { idleGapCapSec: 0 }))[0]).to.deep.equal(["s", 0, 0, 0]);
+  });
+
+  it("leaves out a session's own requests of longer prompts, and cuts its answers", () => {
+    const rows = [
+      trace([call(0, upTo(2)), agent(2, "a", [call(3, upTo(9), { out: 8 })]), call(9, upTo(3), { out: 50 })]),
+      trace([call(0, upTo(9))], { id: "t" }),
+    ];
+    const synthesis = { ...unchanged, maxInputTokens: 30, maxOutputTokens: 7 };
+    const bounded = rowsOf(rows, { synthesis });
+    expect(bounded.map(({ sessionId, turns }) => [sessionId, ...turns.map((turn) => turn.maxOutputTokens)])).to.deep.equal([
+      ["s", 5, 7],
+      ["s::sa:a", 8],
+    ]);
+    expect(loaded(rows, { trace: { synthesis } }).notes.join()).to.contain(
+      "1 request of a longer prompt was left out (--synthesis-max-isl)",
+    );
+  });
+
+  it("is changed in nothing else, and says which option has no meaning", () => {
+    for (const [field, change] of [
+      ["speedup_ratio", { speedupRatio: 2 }],
+      ["prefix_root_multiplier", { prefixRootMultiplier: 2, maxOutputTokens: 5 }],
+    ] as const) {
+      const load = (): unknown => loaded([trace([call(0, [1])])], { trace: { synthesis: { ...unchanged, ...change } } });
+      expect(load)
+        .to.throw(/has no meaning for weka_trace/)
+        .with.nested.property("violations[0].field")
+        .that.equals(`dataset.file.synthesis.${field}`);
+    }
   });
 
   for (const [title, row, problem] of [
