@@ -1,15 +1,15 @@
 /** A suite as a client sees it: one connection to the controller and one to the records-manager that it names. */
-import { type DescService, fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { type DescService, fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
   type AdjustPhase,
   type CreateRunResponse,
+  type DriveRunRequestSchema,
   RunService,
   SuiteService,
   type ValidateRunResponse,
-  type WatchRunResponse,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import {
@@ -19,18 +19,20 @@ import {
   type SummarizeRecordsResponse,
   type WatchSummaryResponse,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
-import { AssayError, type ErrorCode } from "../../services/common/errors.ts";
+import { AssayError } from "../../services/common/errors.ts";
 import { type Channel, createChannel } from "../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../services/common/rpc/client.ts";
 import { asAssayError } from "../../services/common/rpc/status.ts";
+import {
+  type DrivenRun,
+  type DriveOptions,
+  isEnded,
+  messagesOf,
+  toItsEnd,
+  type WatchedRun,
+  type WatchOptions,
+} from "./follow-run.ts";
 import type { SuiteAddress } from "./suite-address.ts";
-
-export interface WatchOptions {
-  readonly signal: AbortSignal;
-  /** Longest pause between two messages, in ms. */
-  readonly intervalMs: number;
-  readonly onMessage: (message: WatchRunResponse) => void;
-}
 
 /** Statistics of a long run are made from all of its rows. */
 const summaryTimeoutMs = 300_000;
@@ -42,21 +44,6 @@ const suiteTimeoutMs = 5000;
 const recordsPageSize = 2000;
 /** Whoever wants this is leaving. */
 const cancelNowTimeoutMs = 1000;
-/** How long a suite may be silent, and how soon it is dialled again, doubling. */
-const maxSilenceMs = 15_000;
-const firstRedialMs = 100;
-const lastRedialMs = 1000;
-
-/** What dialling again does not mend. */
-const finalCodes: ReadonlySet<ErrorCode> = new Set([
-  "invalid_argument",
-  "not_found",
-  "permission_denied",
-  "unauthenticated",
-  "failed_precondition",
-  "unimplemented",
-]);
-
 export class SuiteClient {
   readonly #suite: SuiteAddress;
   readonly #channel: Channel;
@@ -136,38 +123,38 @@ export class SuiteClient {
     } while (pageToken !== "");
   }
 
-  /**
-   * The run in its last state, every message on the way told to `onMessage`. A broken stream is dialled again, for 15 s without
-   * a message at most; then, and on errors that dialling does not mend, it throws the last error. Throws `cancelled` on abort.
-   */
-  async watchRun(runId: string, { signal, intervalMs, onMessage }: WatchOptions): Promise<Run> {
-    let last: Run | undefined;
-    let silentSinceMs = performance.now();
-    let pauseMs = firstRedialMs;
-    for (;;) {
-      let failure: AssayError;
+  /** To its last state, as `toItsEnd`. */
+  async watchRun(runId: string, options: WatchOptions): Promise<Run> {
+    const { signal, intervalMs } = options;
+    return toItsEnd(() => this.#runs.watchRun({ runId, intervalMs }, { signal }), options);
+  }
+
+  /** Watches a run that goes on, and takes wishes about it. Its stream is dialled again as that of `watchRun`. */
+  driveRun(runId: string, { requestedBy, onRefusal, ...options }: DriveOptions): DrivenRun {
+    let stream: DriveStream | undefined;
+    const send = (request: MessageInitShape<typeof DriveRunRequestSchema>): boolean => {
+      stream?.send(request);
+      return stream !== undefined;
+    };
+    const open = async function* (this: SuiteClient): AsyncGenerator<WatchedRun> {
+      stream = this.#runs.driveRun({ signal: options.signal });
+      stream.send({ message: { case: "attach", value: { runId, requestedBy, intervalMs: options.intervalMs } } });
       try {
-        for await (const message of this.#runs.watchRun({ runId, intervalMs }, { signal })) {
-          silentSinceMs = performance.now();
-          pauseMs = firstRedialMs;
-          onMessage(message);
-          last = message.run ?? last;
-          // In its last state its members may still be writing its end into its file.
-          if (last !== undefined && isEnded(last) && last.endTime !== undefined) return last;
+        for await (const message of messagesOf(stream)) {
+          for (const refusal of message.refusals) onRefusal(refusal.message);
+          yield message;
         }
-        failure = new AssayError("unavailable", "the controller ended the stream before the run had ended");
       } catch (error) {
-        // What a client throws is an AssayError; anything else is a mistake in `onMessage`.
-        if (!(error instanceof AssayError)) throw error;
-        failure = error;
+        yield { run: await this.#endedMeanwhile(runId, error), events: [] };
+      } finally {
+        stream = undefined;
       }
-      // Whoever broke the stream then has nothing more to tell.
-      if (last !== undefined && isEnded(last) && !signal.aborted) return last;
-      const isOver = signal.aborted || finalCodes.has(failure.code) || performance.now() - silentSinceMs > maxSilenceMs;
-      if (isOver) throw failure;
-      await pause(pauseMs, signal);
-      pauseMs = Math.min(lastRedialMs, 2 * pauseMs);
-    }
+    };
+    return {
+      ended: toItsEnd(() => open.call(this), options),
+      adjust: (value) => send({ message: { case: "adjust", value } }),
+      cancel: (reason) => send({ message: { case: "cancel", value: { reason } } }),
+    };
   }
 
   /** Changes the load of the phase that runs. Throws `failed_precondition` where that does not fit. */
@@ -217,6 +204,14 @@ export class SuiteClient {
     return createClient(service, { ...this.#suite, address: await this.#addressOf(kind) });
   }
 
+  /** The run, where that it has ended is why it cannot be driven; else throws the error. */
+  async #endedMeanwhile(runId: string, error: unknown): Promise<Run> {
+    if (!(error instanceof AssayError) || error.code !== "failed_precondition") throw error;
+    const run = await this.getRun(runId);
+    if (!isEnded(run)) throw error;
+    return run;
+  }
+
   async #recordsManager(): Promise<Client<typeof RecordsManagerService>> {
     const address = await this.#addressOf(ServiceKind.RECORDS_MANAGER);
     if (this.#records?.address !== address) {
@@ -242,19 +237,4 @@ function acceptTimeoutMs({ dataset, tokenizer }: RunSpec): number {
   return dataset?.source.case === "file" || tokenizer !== undefined ? readWithinMs : acceptedWithinMs;
 }
 
-export function isEnded({ state }: Run): boolean {
-  return state === RunState.COMPLETED || state === RunState.FAILED || state === RunState.CANCELLED;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
-}
+type DriveStream = ReturnType<Client<typeof RunService>["driveRun"]>;

@@ -2,9 +2,10 @@
 import { hostname, userInfo } from "node:os";
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { harmless } from "../../report/text.ts";
-import { AssayError, messageOf } from "../../services/common/errors.ts";
+import { AssayError } from "../../services/common/errors.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { type DrivenRun, isEnded } from "./follow-run.ts";
 import { Progress, phaseThatRuns } from "./progress.ts";
 import { activeLines, findActiveRuns, meantRuns } from "./runs/active.ts";
 import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
@@ -94,9 +95,15 @@ function textOf({ ratePerSec, concurrency, prefillConcurrency, isPaused }: Chang
 }
 
 /** Of the phase that runs; where none does, the controller says so. */
-async function adjust(client: SuiteClient, { runId, phase, phases }: Run, change: Change): Promise<void> {
-  const index = phases.findIndex(({ name }) => name === phase);
-  await client.adjustRun(runId, { phase: Math.max(0, index), requestedBy: whoAsks(), ...change });
+async function adjust(client: SuiteClient, run: Run, change: Change): Promise<void> {
+  await client.adjustRun(run.runId, { phase: phaseIndexOf(run), requestedBy: whoAsks(), ...change });
+}
+
+function phaseIndexOf({ phase, phases }: Run): number {
+  return Math.max(
+    0,
+    phases.findIndex(({ name }) => name === phase),
+  );
 }
 
 /** `ann@laptop`, for the run's timeline. */
@@ -118,8 +125,9 @@ const expectedEvents: ReadonlySet<string> = new Set([
   "records_complete",
 ]);
 
-/** To the end of the run, whose state decides the exit code, or until somebody leaves it alone. */
-async function follow({ runId }: Run, { client, signal }: SuiteUse, { options, terminal, name }: AskedWatch): Promise<number> {
+/** To the end of the run, whose state decides the exit code, or until somebody leaves it alone. Keys change its load. */
+async function follow(run: Run, { client, signal }: SuiteUse, { options, terminal, name }: AskedWatch): Promise<number> {
+  if (isEnded(run)) return conclude(run, terminal);
   const left = new AbortController();
   const progress = new Progress({
     write: (text) => {
@@ -129,31 +137,29 @@ async function follow({ runId }: Run, { client, signal }: SuiteUse, { options, t
     width: () => terminal.errWidth,
     now: () => performance.now(),
   });
-  let last: Run | undefined;
+  let last = run;
   const say = (text: string): void => {
     progress.clear();
     terminal.err(`${text}\n`);
   };
-  const steer = async (key: string): Promise<void> => {
+  const driven = client.driveRun(run.runId, {
+    signal: AbortSignal.any([signal, left.signal]),
+    intervalMs: terminal.isErrTty ? 250 : 1000,
+    requestedBy: whoAsks(),
+    onRefusal: (why) => say(`${name}: ${harmless(why)}`),
+    onMessage: ({ run: now, events }) => {
+      for (const event of events) if (!expectedEvents.has(event.kind)) say(harmless(event.message));
+      if (now === undefined) return;
+      last = now;
+      progress.update(now);
+    },
+  });
+  const release = terminal.onKey?.((key) => {
     if (key === "q") left.abort();
-    else if (key === "s") await client.cancelRun(runId, false, `assay watch by ${whoAsks()}`);
-    else if (last !== undefined) {
-      const change = changeOfKey(key, last);
-      if (change !== undefined) await adjust(client, last, change);
-    }
-  };
-  const release = terminal.onKey?.((key) => void steer(key).catch((error: unknown) => say(`${name}: ${messageOf(error)}`)));
+    else if (!steer(key, driven, last)) say(`${name}: nothing was changed: the suite does not answer`);
+  });
   try {
-    const ended = await client.watchRun(runId, {
-      signal: AbortSignal.any([signal, left.signal]),
-      intervalMs: terminal.isErrTty ? 250 : 1000,
-      onMessage: ({ run, events }) => {
-        for (const event of events) if (!expectedEvents.has(event.kind)) say(harmless(event.message));
-        if (run === undefined) return;
-        last = run;
-        progress.update(run);
-      },
-    });
+    const ended = await driven.ended;
     progress.clear();
     return conclude(ended, terminal);
   } catch (error) {
@@ -163,6 +169,13 @@ async function follow({ runId }: Run, { client, signal }: SuiteUse, { options, t
   } finally {
     release?.();
   }
+}
+
+/** False: what the key means could not be asked for. */
+function steer(key: string, driven: DrivenRun, run: Run): boolean {
+  if (key === "s") return driven.cancel("assay watch");
+  const change = changeOfKey(key, run);
+  return change === undefined || driven.adjust({ phase: phaseIndexOf(run), requestedBy: "", ...change });
 }
 
 function conclude({ runId, state, reason, folder }: Run, terminal: Terminal): number {

@@ -95,6 +95,7 @@ export class RunExecution {
   private timer: NodeJS.Timeout | undefined;
   private readonly givenUp = new Set<string>();
   private liveWorkers = 0;
+  private lastChange: Promise<void> = Promise.resolve();
   private isClosed = false;
   private isLeft = false;
 
@@ -173,15 +174,14 @@ export class RunExecution {
   }
 
   /**
-   * Changes the load of the phase that runs; resolves when timing has done it. Rejects with `failed_precondition` where no phase or
+   * Changes the load of the phase that runs, after all changes asked for before; resolves when timing has done it. Rejects with `failed_precondition` where no phase or
    * another one runs, or it does not have what is to be changed.
    */
   async adjust(value: AdjustPhase): Promise<void> {
-    checkAdjustable(this.run, value);
-    await this.talk.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
-    const phase = this.run.phases[value.phase];
-    if (phase !== undefined) applyChange(phase, value);
-    this.note("load_changed", loadChangeText(this.run, value), value.phase);
+    // Whoever asks last is the one whose change holds, also in what clients are shown.
+    const changed = this.lastChange.then(() => this.change(value));
+    this.lastChange = changed.catch(() => {});
+    return changed;
   }
 
   /** The controller ends in the middle of it: nothing of the run keeps the process alive. */
@@ -313,6 +313,14 @@ export class RunExecution {
     if (this.talk.isWorker(memberId)) {
       this.awaitReturn(ServiceKind.WORKER, () => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
     }
+  }
+
+  private async change(value: AdjustPhase): Promise<void> {
+    checkAdjustable(this.run, value);
+    await this.talk.toService(ServiceKind.TIMING, { case: "adjustPhase", value }, this.timeouts.phaseMs);
+    const phase = this.run.phases[value.phase];
+    if (phase !== undefined) applyChange(phase, value);
+    this.note("load_changed", loadChangeText(this.run, value), value.phase);
   }
 
   /** Tells the machine when nobody serves this any more and nobody comes in time. */

@@ -6,6 +6,8 @@ import {
   type AdjustRunRequest,
   type CancelRunRequest,
   type CreateRunRequest,
+  type DriveRefusalSchema,
+  type DriveRunRequest,
   RunService,
   SuiteService,
   type WatchPreparationRequest,
@@ -34,6 +36,10 @@ export class FakeSuite {
   readonly created: CreateRunRequest[] = [];
   readonly cancelled: CancelRunRequest[] = [];
   readonly adjusted: AdjustRunRequest[] = [];
+  /** What came over DriveRun. */
+  readonly driven: DriveRunRequest["message"][] = [];
+  /** Answer to the next adjust or cancel of DriveRun. */
+  refusal: MessageInitShape<typeof DriveRefusalSchema> | undefined;
   readonly exported: ExportRunRequest[] = [];
   /** Thrown by CreateRun. */
   createError: AssayError | undefined;
@@ -80,6 +86,11 @@ export class FakeSuite {
     this.#wake();
   }
 
+  /** Resolves when something more has come over DriveRun, or the run stands otherwise. */
+  nextWish(): Promise<void> {
+    return this.#changed.promise;
+  }
+
   /** Every stream that watches breaks. */
   breakWatches(error: AssayError): void {
     this.#watchFailure = error;
@@ -109,6 +120,19 @@ export class FakeSuite {
     }
   }
 
+  async *#drive(requests: AsyncIterable<DriveRunRequest>, signal: AbortSignal) {
+    const refusals: MessageInitShape<typeof DriveRefusalSchema>[] = [];
+    void (async () => {
+      for await (const { message } of requests) {
+        this.driven.push(message);
+        if (this.refusal !== undefined) refusals.push(this.refusal);
+        this.refusal = undefined;
+        this.#wake();
+      }
+    })().catch(() => {});
+    for await (const message of this.#watch(signal)) yield { ...message, refusals: refusals.splice(0) };
+  }
+
   #runService() {
     return implement(RunService, {
       role: "operator",
@@ -134,7 +158,7 @@ export class FakeSuite {
           this.adjusted.push(request);
           return { run: clone(RunSchema, this.#run) };
         },
-        driveRun: missing,
+        driveRun: (requests, { signal }) => this.#drive(requests, signal),
       },
     });
   }

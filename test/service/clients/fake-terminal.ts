@@ -10,6 +10,8 @@ export class FakeTerminal implements Terminal {
   readonly hasColour = false;
   readonly env: Record<string, string | undefined>;
   readonly cwd: string;
+  readonly onKey: Terminal["onKey"];
+  #keys = new Set<(key: string) => void>();
   #listeners = new Set<(signal: StopSignal) => void>();
   #waiting: { readonly text: string; readonly resolve: () => void }[] = [];
 
@@ -17,11 +19,18 @@ export class FakeTerminal implements Terminal {
     cwd = "/nowhere",
     env = {},
     isErrTty = false,
-  }: { cwd?: string; env?: Record<string, string>; isErrTty?: boolean } = {}) {
+    hasKeys = false,
+  }: { cwd?: string; env?: Record<string, string>; isErrTty?: boolean; hasKeys?: boolean } = {}) {
     this.cwd = cwd;
     // Neither a token nor a home of whoever runs the tests.
     this.env = { HOME: "/nowhere", ...env };
     this.isErrTty = isErrTty;
+    this.onKey = hasKeys
+      ? (listener) => {
+          this.#keys.add(listener);
+          return () => this.#keys.delete(listener);
+        }
+      : undefined;
   }
 
   out(text: string): void {
@@ -42,6 +51,10 @@ export class FakeTerminal implements Terminal {
 
   press(signal: StopSignal = "SIGINT"): void {
     for (const listener of this.#listeners) listener(signal);
+  }
+
+  type(key: string): void {
+    for (const listener of this.#keys) listener(key);
   }
 
   get isTakingSignals(): boolean {

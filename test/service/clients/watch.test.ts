@@ -77,6 +77,40 @@ describe("assay watch, where no suite is named", () => {
     ]);
   });
 
+  it("follows it over one stream, on which keys change its load and stop it", async () => {
+    const suite = await suiteWith("run-a");
+    const terminal = new FakeTerminal({ cwd: folder, env, hasKeys: true });
+    suite.show({ ...running, runId: "run-a" }, [{ kind: "worker_lost", message: "worker w1 was lost" }]);
+    const exit = runCli(["watch"], terminal);
+    await terminal.seen("worker w1 was lost");
+    suite.refusal = { request: 1, message: "phase profiling has no pause" };
+    terminal.type("p");
+    await terminal.seen("assay watch: phase profiling has no pause\n");
+    terminal.type("x");
+    terminal.type("s");
+    while (suite.driven.length < 3) await suite.nextWish();
+    expect(suite.driven.map((message) => message.case)).to.deep.equal(["attach", "adjust", "cancel"]);
+    const [attach, adjust, cancel] = suite.driven;
+    expect(attach?.case === "attach" && attach.value).to.include({ runId: "run-a" });
+    expect(attach?.case === "attach" && attach.value.requestedBy).to.not.equal("");
+    expect(adjust?.case === "adjust" && adjust.value).to.include({ phase: 0, isPaused: true });
+    expect(cancel?.case === "cancel" && cancel.value.reason).to.equal("assay watch");
+    suite.show({ state: RunState.CANCELLED, runId: "run-a" });
+    expect(await exit).to.equal(exitCodes.failed);
+    expect(terminal.stdout).to.match(/^run-a: cancelled/);
+  });
+
+  it("leaves it alone at q", async () => {
+    const suite = await suiteWith("run-a");
+    const terminal = new FakeTerminal({ cwd: folder, env, hasKeys: true });
+    suite.show({ ...running, runId: "run-a" }, [{ kind: "worker_lost", message: "worker w1 was lost" }]);
+    const exit = runCli(["watch"], terminal);
+    await terminal.seen("worker w1 was lost");
+    terminal.type("q");
+    expect(await exit).to.equal(exitCodes.ok);
+    expect(suite.driven.map((message) => message.case)).to.deep.equal(["attach"]);
+  });
+
   it("says where it looked when there is no suite, and which suites have nothing to do", async () => {
     const nobody = await watch();
     expect(nobody.code).to.equal(exitCodes.failed);

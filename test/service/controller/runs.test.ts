@@ -597,19 +597,28 @@ describe("runs of a suite", () => {
       const states: RunState[] = [];
       const warnings: string[] = [];
       const changes: string[] = [];
+      const refusals: string[] = [];
+      const told = { handled: 0 };
       const closed = Promise.withResolvers<unknown>();
-      stream.onMessage(({ run, events, warnings: said }) => {
-        changes.push(...events.filter(({ kind }) => kind === "load_changed").map(({ message }) => message));
+      stream.onMessage(({ run, events, warnings: said, handled, refusals: refused }) => {
+        const asked = ["load_changed", "cancel_asked"];
+        changes.push(...events.filter(({ kind }) => asked.includes(kind)).map(({ message }) => message));
+        refusals.push(...refused.map(({ request, code, message }) => `${request}: ${code} ${message}`));
+        told.handled = handled;
         if (run !== undefined) states.push(run.state);
         warnings.push(...said);
       });
       stream.onClose((error) => closed.resolve(error));
       stream.send(create);
-      return { stream, states, warnings, changes, closed: closed.promise };
+      return { stream, states, warnings, changes, refusals, told, closed: closed.promise };
     }
     const createOf = (runId: string, cancelOnDisconnect = false): Request => ({
       message: { case: "create", value: { run: { runId, spec: specOf() }, cancelOnDisconnect, intervalMs: 50 } },
     });
+    const attachTo = (runId: string, requestedBy = ""): Request => ({
+      message: { case: "attach", value: { runId, intervalMs: 50, requestedBy } },
+    });
+    const adjustTo = (change: object): Request => ({ message: { case: "adjust", value: { phase: 0, ...change } } });
     const running = (states: readonly RunState[]) => until("the run", () => states.includes(RunState.RUNNING));
 
     it("are created, adjusted, and watched to their end", async () => {
@@ -693,19 +702,105 @@ describe("runs of a suite", () => {
       expect(await failureOf(suite.runs.adjustRun({ runId: "x", adjust: {} }))).to.include({ code: "not_found" });
     });
 
-    it("are refused without create, with a second one, and with what cannot be adjusted", async () => {
+    it("are refused without create or attach, and with a second one", async () => {
       holdPhases();
       expect(await drive({ message: { case: "cancel", value: {} } }).closed).to.include({ code: "invalid_argument" });
       expect(await drive({ message: { case: "create", value: {} } }).closed).to.include({ code: "invalid_argument" });
-      const twice = drive(createOf("d"));
-      await running(twice.states);
-      twice.stream.send(createOf("e"));
-      expect(await twice.closed).to.include({ code: "invalid_argument" });
-      const rate = drive(createOf("f", true));
-      rate.stream.send({ message: { case: "adjust", value: { phase: 0, ratePerSec: 3 } } });
-      expect(await rate.closed).to.include({ code: "failed_precondition" });
-      expect((await suite.runs.getRun({ runId: "f" })).run?.state).to.equal(RunState.CANCELLED);
+      for (const second of [createOf("e"), attachTo("d")]) {
+        const twice = drive(second.message?.case === "create" ? createOf("d") : attachTo("d"));
+        await running(twice.states);
+        twice.stream.send(second);
+        expect(await twice.closed).to.include({ code: "invalid_argument" });
+      }
       await suite.runs.cancelRun({ runId: "d", now: true });
+    });
+
+    it("are met on their way by another client, who hears all that has happened and changes and stops them", async () => {
+      holdPhases();
+      const owner = drive(createOf("d"));
+      await running(owner.states);
+      owner.stream.send(adjustTo({ concurrency: 9 }));
+      await until("the change", () => owner.changes.length === 1);
+      const guest = drive(attachTo("d", "ann@laptop"));
+      await until("the events so far", () => guest.changes.length === 1);
+      guest.stream.send(adjustTo({ isPaused: true }));
+      await until("both to hear of it", () => owner.changes.length === 2 && guest.changes.length === 2);
+      expect(guest.told.handled).to.equal(1);
+      guest.stream.send({ message: { case: "cancel", value: { reason: "enough" } } });
+      expect([await owner.closed, await guest.closed]).to.deep.equal([undefined, undefined]);
+      expect(owner.states.at(-1)).to.equal(RunState.CANCELLED);
+      const all = [
+        "phase profiling: concurrency 9; asked by a client",
+        "phase profiling: paused; asked by ann@laptop",
+        "enough; asked by ann@laptop",
+      ];
+      expect([owner.changes, guest.changes]).to.deep.equal([all, all]);
+    });
+
+    it("take changes of several clients one after the other: the last one wins, and each is an event", async () => {
+      holdPhases();
+      const gate = Promise.withResolvers<void>();
+      const play = members.timing.onCommand;
+      members.timing.onCommand = async (command, member) => {
+        const { action } = command;
+        if (action.case === "adjustPhase" && action.value.concurrency === 5) await gate.promise;
+        return play(command, member);
+      };
+      const clients = [drive(createOf("d"))];
+      await running(clients[0]!.states);
+      clients.push(drive(attachTo("d", "ann")));
+      await until("the second client", () => clients[1]!.states.length > 0);
+      clients[0]!.stream.send(adjustTo({ concurrency: 5, requestedBy: "bob" }));
+      await until("the first change", () => members.timing.commandsOf("adjustPhase").length === 1);
+      clients[1]!.stream.send(adjustTo({ concurrency: 7 }));
+      gate.resolve();
+      await until("both changes", () => clients.every(({ changes }) => changes.length === 2));
+      expect(clients[0]!.changes).to.deep.equal([
+        "phase profiling: concurrency 5; asked by bob",
+        "phase profiling: concurrency 7; asked by ann",
+      ]);
+      expect((await suite.runs.getRun({ runId: "d" })).run?.phases[0]?.concurrency).to.equal(7);
+      endPhase(members.timing, "d", 0);
+      await clients[0]!.closed;
+    });
+
+    it("tell what they refuse, by its place, and go on", async () => {
+      holdPhases();
+      const { stream, states, refusals, told, changes, closed } = drive(createOf("d", true));
+      await running(states);
+      stream.send(adjustTo({ phase: 1, concurrency: 3 }));
+      stream.send({ message: { case: "cancel", value: { runId: "e" } } });
+      stream.send(adjustTo({ concurrency: 3 }));
+      stream.send(adjustTo({ concurrency: 0 }));
+      await until("all four", () => told.handled === 4);
+      expect(refusals).to.deep.equal([
+        "1: 9 phase 1 of run d does not run: phase 0 (profiling) does",
+        "2: 3 cancel.run_id: this stream drives run d, got e",
+        "4: 3 concurrency: must be at least 1, got 0; to send nothing, pause",
+      ]);
+      expect(changes).to.deep.equal(["phase profiling: concurrency 3; asked by a client"]);
+      endPhase(members.timing, "d", 0);
+      expect(await closed).to.equal(undefined);
+      expect(states.at(-1)).to.equal(RunState.COMPLETED);
+    });
+
+    it("go on when a client that met them is gone", async () => {
+      holdPhases();
+      const runId = await suite.create(specOf(), "d");
+      const guest = drive(attachTo(runId));
+      await running(guest.states);
+      guest.stream.cancel();
+      await guest.closed;
+      endPhase(members.timing, runId, 0);
+      expect((await suite.watch(runId).end).state).to.equal(RunState.COMPLETED);
+    });
+
+    it("are not met when they are unknown or have ended", async () => {
+      const runId = await suite.create();
+      await suite.watch(runId).end;
+      const ended = await drive(attachTo(runId)).closed;
+      expect(ended).to.include({ code: "failed_precondition", message: `run ${runId} does not go on in this suite` });
+      expect(await drive(attachTo("x")).closed).to.include({ code: "not_found" });
     });
   });
 

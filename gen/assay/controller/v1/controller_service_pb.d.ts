@@ -1873,7 +1873,7 @@ export declare type DriveRunRequest = Message<"assay.controller.v1.DriveRunReque
    */
   message: {
     /**
-     * First message.
+     * First message: a new run.
      *
      * @generated from field: assay.controller.v1.DriveCreate create = 1;
      */
@@ -1881,7 +1881,7 @@ export declare type DriveRunRequest = Message<"assay.controller.v1.DriveRunReque
     case: "create";
   } | {
     /**
-     * Change the load of the phase that runs.
+     * Later: change the load of the phase that runs.
      *
      * @generated from field: assay.controller.v1.AdjustPhase adjust = 2;
      */
@@ -1889,12 +1889,20 @@ export declare type DriveRunRequest = Message<"assay.controller.v1.DriveRunReque
     case: "adjust";
   } | {
     /**
-     * Stop the run.
+     * Later: stop the run. Its `run_id` is empty or that of the run.
      *
      * @generated from field: assay.controller.v1.CancelRunRequest cancel = 3;
      */
     value: CancelRunRequest;
     case: "cancel";
+  } | {
+    /**
+     * First message: a run that goes on.
+     *
+     * @generated from field: assay.controller.v1.DriveAttach attach = 4;
+     */
+    value: DriveAttach;
+    case: "attach";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1925,11 +1933,18 @@ export declare type DriveCreate = Message<"assay.controller.v1.DriveCreate"> & {
   cancelOnDisconnect: boolean;
 
   /**
-   * Longest pause between two answers, in ms; 0: 1000.
+   * Longest pause between two answers, in ms; 0: 1000; at least 50.
    *
    * @generated from field: uint32 interval_ms = 3;
    */
   intervalMs: number;
+
+  /**
+   * Who drives, for the run's timeline, where a message does not say; empty: a client.
+   *
+   * @generated from field: string requested_by = 4;
+   */
+  requestedBy: string;
 };
 
 /**
@@ -1937,6 +1952,40 @@ export declare type DriveCreate = Message<"assay.controller.v1.DriveCreate"> & {
  * Use `create(DriveCreateSchema)` to create a new message.
  */
 export declare const DriveCreateSchema: GenMessage<DriveCreate>;
+
+/**
+ * The run to drive.
+ *
+ * @generated from message assay.controller.v1.DriveAttach
+ */
+export declare type DriveAttach = Message<"assay.controller.v1.DriveAttach"> & {
+  /**
+   * A run of this suite that waits or goes on.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Longest pause between two answers, in ms; 0: 1000; at least 50.
+   *
+   * @generated from field: uint32 interval_ms = 2;
+   */
+  intervalMs: number;
+
+  /**
+   * Who drives, for the run's timeline, where a message does not say; empty: a client.
+   *
+   * @generated from field: string requested_by = 3;
+   */
+  requestedBy: string;
+};
+
+/**
+ * Describes the message assay.controller.v1.DriveAttach.
+ * Use `create(DriveAttachSchema)` to create a new message.
+ */
+export declare const DriveAttachSchema: GenMessage<DriveAttach>;
 
 /**
  * Controller to client over DriveRun.
@@ -1964,6 +2013,20 @@ export declare type DriveRunResponse = Message<"assay.controller.v1.DriveRunResp
    * @generated from field: repeated string warnings = 3;
    */
   warnings: string[];
+
+  /**
+   * Adjusts and cancels of this stream that are done or refused, since it began. The run and the events show what was done.
+   *
+   * @generated from field: uint32 handled = 4;
+   */
+  handled: number;
+
+  /**
+   * What was refused since the message before, in the order of the requests.
+   *
+   * @generated from field: repeated assay.controller.v1.DriveRefusal refusals = 5;
+   */
+  refusals: DriveRefusal[];
 };
 
 /**
@@ -1971,6 +2034,40 @@ export declare type DriveRunResponse = Message<"assay.controller.v1.DriveRunResp
  * Use `create(DriveRunResponseSchema)` to create a new message.
  */
 export declare const DriveRunResponseSchema: GenMessage<DriveRunResponse>;
+
+/**
+ * An adjust or cancel that was not done. Nothing has changed by it.
+ *
+ * @generated from message assay.controller.v1.DriveRefusal
+ */
+export declare type DriveRefusal = Message<"assay.controller.v1.DriveRefusal"> & {
+  /**
+   * Which one: its place among the adjusts and cancels of the stream, from 1.
+   *
+   * @generated from field: uint32 request = 1;
+   */
+  request: number;
+
+  /**
+   * gRPC code, as in google.rpc.Code: what AdjustRun or CancelRun would have answered.
+   *
+   * @generated from field: uint32 code = 2;
+   */
+  code: number;
+
+  /**
+   * Why, one line.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message assay.controller.v1.DriveRefusal.
+ * Use `create(DriveRefusalSchema)` to create a new message.
+ */
+export declare const DriveRefusalSchema: GenMessage<DriveRefusal>;
 
 /**
  * Request of GetSuite.
@@ -2196,10 +2293,15 @@ export declare const RunService: GenService<{
     output: typeof DeleteRunResponseSchema;
   },
   /**
-   * Creates and drives a run over one stream. The client speaks first with `create`; then it may adjust, pause, resume
-   * and stop; the controller sends the run and its events as WatchRun does. What cannot be adjusted ends the stream with the error of
-   * AdjustRun. Half-close by the client leaves the run
-   * alone; a broken stream cancels it only if `create` said so. Ends after the run's last state.
+   * Drives a run over one stream: live control. The client speaks first, with `create` for a run of its own or with `attach` for one that
+   * goes on, whoever created it; then, in any order and as often as it likes, `adjust` (rate, concurrency, pause, resume) and `cancel`
+   * (stop). They are carried out one after the other. The controller answers at once with the run and all events so far, then as WatchRun
+   * does; `handled` says how many adjusts and cancels are behind it, and those that could not be done are `refusals`: the stream goes on. Any
+   * number of clients may drive a run, beside AdjustRun and CancelRun: the last change wins, and each is an event on the run's timeline
+   * that says who asked for it (`load_changed`, `cancel_asked`), sent to all of them. Half-close by the client leaves the run alone, and its
+   * messages before that are carried out; a broken stream cancels the run only if `create` said so. Ends after the run's last
+   * state. Errors: those of CreateRun after `create`; after `attach` NOT_FOUND for an unknown run and FAILED_PRECONDITION for one that does not
+   * go on in this suite; INVALID_ARGUMENT for any other first message and for a second `create` or `attach`.
    *
    * @generated from rpc assay.controller.v1.RunService.DriveRun
    */
