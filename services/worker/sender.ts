@@ -2,7 +2,7 @@
  * The hot path: one credit and its turn become one request, its answer becomes one raw record. It waits, sends, stamps and
  * copies, and interprets nothing, except where a later turn needs the answer's text.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
@@ -13,6 +13,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { replyOf } from "../common/session-history.ts";
 import type { RequestBody } from "./bodies.ts";
+import { UuidSeries } from "./core/uuid-series.ts";
 import { ForkPoints, type Said } from "./fork-points.ts";
 import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
@@ -97,6 +98,8 @@ export class Sender {
   private readonly options: SenderOptions;
   private readonly slabs = new SlabPool();
   private readonly open = new Map<number, Request>();
+  /** Of requests, and of sessions that have no id of their own. */
+  readonly ids = new UuidSeries(randomBytes(8).toString("hex"));
   private readonly sessions = new Map<string, Session>();
   private readonly forkPoints = new ForkPoints();
   private sent = 0;
@@ -198,13 +201,12 @@ export class Sender {
   }
 
   sessionOf(credit: Credit): Session {
-    const key = sessionKey(credit);
-    const known = credit.turns === 1 ? undefined : this.sessions.get(key);
+    const known = credit.turns === 1 ? undefined : this.sessions.get(sessionKey(credit));
     if (known !== undefined) return known;
     const { history, historyTokens } = this.takeForkPoint(credit);
-    const correlationId = this.options.correlationIdOf?.(credit.phase, credit.sessionId) ?? randomUUID();
+    const correlationId = this.options.correlationIdOf?.(credit.phase, credit.sessionId) ?? this.ids.next();
     const made: Session = { correlationId, history: [...history], historyTokens };
-    if (credit.turns > 1) this.sessions.set(key, made);
+    if (credit.turns > 1) this.sessions.set(sessionKey(credit), made);
     return made;
   }
 
@@ -356,7 +358,7 @@ const noEnds: ConnectionEnds = { local: "", remote: "" };
 
 /** One request in flight; what the transport reports lands here. */
 class Request implements ResponseHandler {
-  readonly requestId: string = randomUUID();
+  readonly requestId: string;
   readonly session: Session;
   readonly issuedNs: number;
   exchange: Exchange | undefined;
@@ -390,6 +392,7 @@ class Request implements ResponseHandler {
     this.body = body;
     this.legacy = legacy;
     this.slab = slab;
+    this.requestId = sender.ids.next();
     this.session = sender.sessionOf(credit);
     this.issuedNs = credit.issuedNs ?? 0;
     this.isContentAwaited = sender.isContentWanted;

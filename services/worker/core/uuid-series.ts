@@ -1,0 +1,21 @@
+/**
+ * UUIDs of version 8 (RFC 9562): 62 random bits that are those of the series, and a count. Two series share an id with the probability that
+ * two random numbers of 62 bits are equal, and an id costs no more than its text.
+ */
+export class UuidSeries {
+  private readonly start: string;
+  private count = 0;
+
+  /** @param randomHex 16 random hexadecimal digits, in lower case */
+  constructor(randomHex: string) {
+    const variant = (0x8 | (Number.parseInt(randomHex.charAt(12), 16) & 0x3)).toString(16);
+    const [first, second, third] = [randomHex.slice(0, 8), randomHex.slice(8, 12), randomHex.slice(13, 16)];
+    this.start = `${first}-${second}-8${third}-${variant}`;
+  }
+
+  /** Up to 2^60 of them are told apart. */
+  next(): string {
+    const count = (++this.count).toString(16).padStart(15, "0");
+    return `${this.start}${count.slice(0, 3)}-${count.slice(3)}`;
+  }
+}
