@@ -112,7 +112,7 @@ export type Product = "text" | "embeddings" | "ranking" | "images" | "video" | "
 export interface Endpoint {
   /** As users write it: `--endpoint-type chat`. */
   readonly name: string;
-  /** Appended to the base URL. */
+  /** Appended to the base URL; `{model}` in it becomes the request's model. Empty: requests go to the base URL as it is. */
   readonly path: string;
   /** Instead of `path` where a stream is asked for. Absent: `path`. */
   readonly streamPath?: string;
@@ -126,7 +126,7 @@ export interface Endpoint {
   /** Options that ask for anything else are refused. */
   readonly takes: readonly Ingredient[];
   readonly produces: Product;
-  /** The body: JSON in UTF-8 where `contentType` says nothing else. */
+  /** The body: JSON in UTF-8 where `contentType` says nothing else. Throws `invalid_argument` for a turn of which it can make none. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;
   /** Never throws: what cannot be read is an `error`. */
   readonly parse: (response: RawResponse) => ParsedResponse;

@@ -1,9 +1,9 @@
 /**
- * An answer out of its bytes, for endpoints of the OpenAI family: a stream of server-sent events that ends with `[DONE]`, or
- * one JSON document. What an event means is the endpoint's (`ReadEvent`); when it arrived and whether the answer is complete is
- * decided here.
+ * An answer out of its bytes: a stream of server-sent events or of lines, or one JSON document. What an event means is the
+ * endpoint's (`ReadEvent`); when it arrived and whether the answer is complete is decided here.
  *
- * A stream is complete if `[DONE]` came or a finish reason was seen (some servers and proxies send no `[DONE]`). Neither: `truncated`.
+ * A stream is complete if `[DONE]` came, an event said that it is the last, or a finish reason was seen (some servers and proxies send
+ * no `[DONE]`). None of these: `truncated`, unless the protocol marks no end (`isEndUnmarked`).
  */
 import type { Usage } from "../metrics/metric.ts";
 import type { ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
@@ -23,6 +23,10 @@ export interface EventMeaning {
   readonly usage: Usage | undefined;
   /** Set: the target reports an error, in these words. */
   readonly errorWords: string | undefined;
+  /** The answer is over by the protocol's own mark, whatever comes behind it. */
+  readonly isEnd?: boolean;
+  /** Vectors, ranked passages, images: content that is not text. */
+  readonly outputCount?: number;
   /** Pieces of tool calls, whose names and arguments are in `outputText`, too; absent: there are none. */
   readonly calling?: { readonly text: string; readonly pieces: readonly CallPiece[] };
 }
@@ -36,13 +40,68 @@ export interface CallPiece extends ToolCall {
 /** Reads one event's JSON object. Pure, never throws; must accept any object. */
 export type ReadEvent = (event: JsonObject) => EventMeaning;
 
+/** How a protocol differs from server-sent events that end with a mark. */
+export interface AnswerRules {
+  /** A stream is JSON objects, one a line. Default: server-sent events. */
+  readonly isLines?: boolean;
+  /**
+   * The protocol has no mark for the end of a stream: it is complete where its body is, whose end HTTP frames, and does not end inside
+   * an event. Default: false.
+   */
+  readonly isEndUnmarked?: boolean;
+  /**
+   * What of a document `read` is given; undefined: it is none of this API. Default: the document, which must be an object.
+   * @param document undefined where `text` is no JSON
+   */
+  readonly documentOf?: (document: unknown, text: string) => JsonObject | undefined;
+}
+
 /** An answer of any status. Never throws. With `templates`, events that fit one are read without parsing them; the result is the same. */
-export function parseAnswer(response: RawResponse, read: ReadEvent, templates?: EventTemplates): ParsedResponse {
+export function parseAnswer(
+  response: RawResponse,
+  read: ReadEvent,
+  templates?: EventTemplates,
+  rules: AnswerRules = {},
+): ParsedResponse {
   const answer = new Answer(response);
   if (response.status < 200 || response.status > 299) answer.fail(statusError(response.status, response.payload));
-  else if (isEventStream(response)) readStream(answer, read, templates);
-  else readDocument(answer, read);
+  else if (rules.isLines === true && isLineStream(response)) readLines(answer, read, rules);
+  else if (rules.isLines !== true && isEventStream(response)) readStream(answer, read, { templates, rules });
+  else readDocument(answer, read, rules);
   return answer.parsed();
+}
+
+/** By the content type; where that is another (proxies rewrite it), what was asked for as a stream and is more than one document. */
+function isLineStream({ contentType, payload, isStreaming }: RawResponse): boolean {
+  if (/ndjson|jsonl/i.test(contentType)) return true;
+  return isStreaming && payload[0] === 0x7b && parseJson(decodeText(payload)) === undefined;
+}
+
+const newline = 0x0a;
+
+function readLines(answer: Answer, read: ReadEvent, { isEndUnmarked = false }: AnswerRules): void {
+  const { payload } = answer.response;
+  let lines = 0;
+  for (let start = 0; start < payload.length; ) {
+    const at = payload.indexOf(newline, start);
+    const end = at < 0 ? payload.length : at + 1;
+    const line = decodeText(payload.subarray(start, end)).trim();
+    start = end;
+    if (line === "") continue;
+    const object = parseJson(line);
+    if (isJsonObject(object)) {
+      const meaning = read(object);
+      answer.add(meaning, end);
+      if (meaning.isEnd === true) answer.close(true);
+      if (answer.error !== undefined || meaning.isEnd === true) return;
+      lines++;
+    } else if (at >= 0) {
+      answer.fail(requestError("parse", "parse", `line is no JSON object: ${line}`));
+      return;
+      // A line that the end of the body cuts in two is not malformed, it is missing.
+    } else lines = 0;
+  }
+  answer.close(isEndUnmarked && lines > 0);
 }
 
 /** By the content type; where that names neither form, by what was asked and the first byte. */
@@ -53,57 +112,74 @@ function isEventStream({ contentType, payload, isStreaming }: RawResponse): bool
   return isStreaming && payload[0] !== 0x7b;
 }
 
-function readStream(answer: Answer, read: ReadEvent, templates: EventTemplates | undefined): void {
+interface StreamReading {
+  readonly templates: EventTemplates | undefined;
+  readonly rules: AnswerRules;
+}
+
+function readStream(answer: Answer, read: ReadEvent, { templates, rules }: StreamReading): void {
   const reader = new SseReader(answer.response.payload);
   let events = 0;
+  let wholeTo = 0;
   while (answer.error === undefined && reader.next()) {
     events++;
+    let what: EventFate = "whole";
     if (reader.eventType === "error") answer.fail(inBandError(errorEventWords(reader)));
     else if (templates !== undefined && reader.isSingleLine && templates.matches(reader.text, reader.dataStart, reader.dataEnd)) {
       answer.addText(reader.text.slice(templates.contentStart, templates.contentEnd), templates.isReasoning, reader.end);
-    } else {
-      const data = reader.data();
-      if (data === "[DONE]") {
-        answer.close(true);
-        return;
-      }
-      if (data !== "") readEvent(answer, data, reader, read, templates);
+    } else what = readEvent(answer, reader, read, templates);
+    if (what === "last") {
+      answer.close(true);
+      return;
     }
+    if (what === "whole") wholeTo = reader.end;
   }
   if (events === 0 && answer.response.payload.length > 0 && !answer.response.contentType.includes("event-stream")) {
     answer.fail(requestError("parse", "parse", `no event in an answer of type "${answer.response.contentType}"`));
   }
-  answer.close(false);
+  answer.close(rules.isEndUnmarked === true && events > 0 && isIdle(reader.text.slice(wholeTo)));
 }
 
-function readEvent(
-  answer: Answer,
-  data: string,
-  reader: SseReader,
-  read: ReadEvent,
-  templates: EventTemplates | undefined,
-): void {
+/** `cut`: by the end of the body. */
+type EventFate = "whole" | "last" | "cut";
+
+function readEvent(answer: Answer, reader: SseReader, read: ReadEvent, templates: EventTemplates | undefined): EventFate {
+  const data = reader.data();
+  if (data === "[DONE]") return "last";
+  if (data === "") return reader.isTerminated ? "whole" : "cut";
   const event = parseJson(data);
   if (!isJsonObject(event)) {
     // An event that the end of the body cuts in two is not malformed, it is missing.
-    if (reader.isTerminated) answer.fail(requestError("parse", "parse", `event is no JSON object: ${data}`));
-    return;
+    if (!reader.isTerminated) return "cut";
+    answer.fail(requestError("parse", "parse", `event is no JSON object: ${data}`));
+    return "whole";
   }
   const meaning = read(event);
   answer.add(meaning, reader.end);
+  if (meaning.isEnd === true) return "last";
   templates?.learn(data, meaning, read);
+  return "whole";
 }
 
-function readDocument(answer: Answer, read: ReadEvent): void {
+/** Blank lines and comments. */
+function isIdle(rest: string): boolean {
+  return rest.split(/[\r\n]/).every((line) => line === "" || line.startsWith(":"));
+}
+
+function readDocument(answer: Answer, read: ReadEvent, { documentOf }: AnswerRules): void {
   answer.isStreamIgnored = answer.response.isStreaming;
   const { payload } = answer.response;
   const text = decodeText(payload);
-  const document = parseJson(text);
+  const parsed = parseJson(text);
+  const document = documentOf === undefined ? parsed : documentOf(parsed, text);
   if (isJsonObject(document)) {
     answer.add(read(document), payload.length);
     answer.close(true);
   } else if (text.trim() === "") answer.close(true);
-  else answer.fail(requestError("parse", "parse", `answer is no JSON object: ${text}`));
+  else
+    answer.fail(
+      requestError("parse", "parse", `answer is ${isJsonObject(parsed) ? "not of this API" : "no JSON object"}: ${text}`),
+    );
 }
 
 /** JSON's own words, else the data as it is, else the comment (Dynamo says why only there). */
@@ -125,6 +201,7 @@ class Answer {
   #coalescedChunks = 0;
   #outputText = "";
   #reasoningText = "";
+  #outputCount: number | undefined;
   #usage: Usage | undefined;
   #finishReason: string | undefined;
   #read = 0;
@@ -152,8 +229,10 @@ class Answer {
     if (meaning.finishReason !== undefined) this.#finishReason = meaning.finishReason;
     if (meaning.calling !== undefined) this.#addCalls(meaning.calling);
     else if (this.#calls.size > 0) this.#spokenText += meaning.outputText;
-    if (meaning.reasoningText === "" && meaning.outputText === "") return;
-    this.#stamp(end, meaning.outputText !== "");
+    const { outputCount = 0 } = meaning;
+    if (meaning.reasoningText === "" && meaning.outputText === "" && outputCount === 0) return;
+    this.#stamp(end, meaning.outputText !== "" || outputCount > 0);
+    if (outputCount > 0) this.#outputCount = (this.#outputCount ?? 0) + outputCount;
     this.#reasoningText += meaning.reasoningText;
     this.#outputText += meaning.outputText;
   }
@@ -188,6 +267,7 @@ class Answer {
       usage: this.#usage,
       finishReason: this.#finishReason,
       isStreamIgnored: this.isStreamIgnored,
+      ...(this.#outputCount === undefined ? {} : { outputCount: this.#outputCount }),
       ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
     };
   }

@@ -32,26 +32,39 @@ export function originOf(url: URL): string {
   return url.protocol === unixScheme ? `${unixScheme}//${url.host}` : url.origin;
 }
 
-/** The path of an endpoint, `/v1/chat/completions`, below a base URL that may have one of its own; what both share is written once. */
+/**
+ * The path of an endpoint, `/v1/chat/completions`, below a base URL that may have one of its own; what both share is written once.
+ * An endpoint without a path has its requests sent to the base URL as it is.
+ */
 export function pathBelow(base: URL, own: string): string {
+  if (own === "") return base.pathname + base.search;
   const above = base.pathname.replace(/\/+$/, "");
   if (above === "" || own.startsWith(`${above}/`)) return own;
   const tail = above.slice(above.lastIndexOf("/"));
   return own.startsWith(`${tail}/`) ? above + own.slice(tail.length) : above + own;
 }
 
+const modelPlace = "{model}";
+
+/** A path that may have `{model}` in it, for requests of one model. */
+export function pathOfModel(path: string, model: string): string {
+  return path.includes(modelPlace) ? path.replaceAll(modelPlace, () => encodeURIComponent(model)) : path;
+}
+
 /** What stands behind the API's root in the paths of the OpenAI family. */
 const openaiTails = ["/chat/completions", "/completions", "/embeddings", "/responses", "/images/generations"];
 
 /**
- * Where a target of the OpenAI family lists its models, from the path that its requests go to: `/v1/models` beside
- * `/v1/chat/completions`. Undefined where the path has no such form.
+ * Where a target of the OpenAI family, or Ollama, lists its models, from the path that its requests go to: `/v1/models` beside
+ * `/v1/chat/completions`, `/api/tags` beside `/api/chat`. Undefined where the path has no such form.
  */
 export function modelsPathBeside(path: string): string | undefined {
   const [plain = ""] = path.split("?", 1);
   const query = path.slice(plain.length);
   const tail = openaiTails.find((candidate) => plain.endsWith(candidate));
   if (tail !== undefined) return `${plain.slice(0, -tail.length)}/models${query}`;
+  const ollama = /^(.*\/api)\/(?:chat|generate)$/.exec(plain)?.[1];
+  if (ollama !== undefined) return `${ollama}/tags${query}`;
   const root = /^.*\/v1(?=\/)/.exec(plain)?.[0];
   return root === undefined ? undefined : `${root}/models${query}`;
 }

@@ -27,6 +27,7 @@ export const bundled = [
   "hdr-histogram-js",
   "hyparquet",
   "hyparquet-compressors",
+  "jmespath",
   "picocolors",
   "prom-client",
   "undici",

@@ -18,6 +18,7 @@ import { runSpecJson } from "./run-options.ts";
 import { type SendReport, sendJson, sendLines } from "./send-report.ts";
 import type { SendSuite } from "./send-suite.ts";
 import { type Pems, readPems } from "./spec/pem-files.ts";
+import { withTemplateText } from "./spec/template-file.ts";
 import { suiteAddress } from "./suite-address.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -46,7 +47,7 @@ export async function send(asked: Asked<typeof sendFlags>, sources: SendSources 
     suite = await unlessAborted(connect(options, local, terminal), signal);
     if (suite === undefined) return exitCodes.interrupted;
     const input = sources.input ?? process.stdin;
-    const report = await unlessAborted(sendThrough(suite, options, { input, signal, pems }), signal);
+    const report = await unlessAborted(sendThrough(suite, options, { input, signal, pems, cwd: terminal.cwd }), signal);
     if (report === undefined) return exitCodes.interrupted;
     return show(report, options, asked);
   } catch (error) {
@@ -102,6 +103,8 @@ interface Sending {
   readonly input: Readable;
   readonly signal: AbortSignal;
   readonly pems: Pems;
+  /** Paths of the options are relative to it. */
+  readonly cwd: string;
 }
 
 async function sendThrough(suite: SendSuite, options: SendOptions, sending: Sending): Promise<SendReport> {
@@ -114,7 +117,9 @@ async function sendThrough(suite: SendSuite, options: SendOptions, sending: Send
     ...{ transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, ...pems },
   };
   const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));
-  const spec = fromJson(RunSpecSchema, runSpecJson({ ...given, urls, requestTimeoutSec: limitSec }));
+  const made = await withTemplateText(runSpecJson({ ...given, urls, requestTimeoutSec: limitSec }), sending.cwd);
+  if (made.problem !== undefined) throw new AssayError("invalid_argument", made.problem);
+  const spec = fromJson(RunSpecSchema, made.spec);
   const { target, endpoint } = spec;
   const turn = await turnOf(suite, options, sending);
   const request: MessageInitShape<typeof SendOneRequestSchema> = {

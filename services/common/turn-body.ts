@@ -9,9 +9,9 @@ import { decodeText, encodeJson, isJsonObject, type JsonObject, parseJson, textO
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "./chat-messages.ts";
-import { AssayError } from "./errors.ts";
 import { forcedLength, type LengthDialect, lengthDialectOf } from "./forced-length.ts";
 import { createModelChoice, type ModelChoice } from "./model-choice.ts";
+import { endpointOf, inputsOfBodies } from "./run-endpoint.ts";
 import { answeringCalls } from "./session-history.ts";
 
 /** What of a run shapes its bodies. */
@@ -46,15 +46,12 @@ export function bodyOptionsOf(
   { endpoint: given, tokenizer, models, modelSelection, modelWeights, randomSeed }: RunSpec,
   endpoints: EndpointCatalog = builtInEndpoints,
 ): BodyOptions {
-  const { type = "", omitStreamOptions = false, useLegacyMaxTokens = false } = given ?? {};
-  const endpoint = endpoints.create(type === "" ? "chat" : type, { includeUsage: !omitStreamOptions, useLegacyMaxTokens });
-  if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
   const choice = { models, selection: modelSelection, weights: modelWeights, seed: Number(randomSeed ?? 0n) };
   return {
-    endpoint,
+    endpoint: endpointOf(given, endpoints),
     modelOf: createModelChoice(choice),
     isStreaming: given?.streaming ?? false,
-    extraInputs: given?.extraInputs ?? {},
+    extraInputs: inputsOfBodies(given),
     isTemplated: tokenizer?.applyChatTemplate ?? false,
     forcedLength: lengthDialectOf(given?.forceOutputLength ?? ""),
   };

@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { requestPathOf } from "../../endpoints/endpoint.ts";
 import { decodeText, encodeJson, isJsonObject, parseJson } from "../../endpoints/json-body.ts";
+import { pathOfModel } from "../../endpoints/target-url.ts";
 import { type RequestPreviewSchema, TurnSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 import { type Dataset, lookUpTurn } from "./core/turns.ts";
@@ -32,14 +33,14 @@ export function requestPreviews(
     const found = lookUpTurn(dataset, conversation, 0);
     if ("missing" in found) continue;
     const turn = create(TurnSchema, wireTurn(found.turn, { conversation: BigInt(conversation), turn: 0 }));
-    const { body } = formatTurn(turn, [], undefined, bodies);
+    const { body, model } = formatTurn(turn, [], undefined, bodies);
     const shown = shownBody(body);
     bytes += shown.length;
     previews.push({
       conversation: BigInt(conversation),
       turn: 0,
       method: "POST",
-      path: requestPathOf(bodies.endpoint, bodies.isStreaming, path),
+      path: pathOfModel(requestPathOf(bodies.endpoint, bodies.isStreaming, path), model),
       headers: turn.headers,
       body: shown,
       bodyBytes: BigInt(body.length),

@@ -25,6 +25,7 @@ import type { RawAnswer } from "../common/metric-record.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
+import { endpointOf } from "../common/run-endpoint.ts";
 import { protocolVersion } from "../common/version.ts";
 import { BatchBuffers } from "./core/batch-buffers.ts";
 import { type Counters, Measurer } from "./core/measurer.ts";
@@ -247,8 +248,5 @@ export class ProcessorRun {
  * @throws `invalid_argument` for an endpoint that there is not
  */
 export function createMeasurer(spec: RunSpec, counters: Counters, endpoints: EndpointCatalog = builtInEndpoints): Measurer {
-  const type = spec.endpoint?.type ?? "";
-  const endpoint = endpoints.create(type === "" ? "chat" : type);
-  if (endpoint === undefined) throw new AssayError("invalid_argument", `there is no endpoint ${type}`);
-  return new Measurer({ endpoint, ...counters });
+  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), ...counters });
 }

@@ -1,6 +1,7 @@
 /** RPCs of the record-processor. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
+import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
   ProcessRecordsRequestSchema,
@@ -13,6 +14,7 @@ import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { readRecordBatch } from "../common/record-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
+import { endpointOf } from "../common/run-endpoint.ts";
 import { createEncodingCounter } from "../common/tokenizer/encodings.ts";
 import { defaultEncoding } from "../common/tokenizer/source.ts";
 import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
@@ -65,7 +67,7 @@ export function createRecordProcessorService(
           tags: recordMetrics.map(({ tag }) => tag),
           units: recordMetrics.map(({ unit }) => unit),
           contentNs: [...decodeStamps(measured.contentStamps)],
-          ...textsOf(raw, spec.endpoint?.type ?? "", endpoints),
+          ...textsOf(raw, endpointOf(spec.endpoint, endpoints)),
         };
       },
     },
@@ -73,14 +75,12 @@ export function createRecordProcessorService(
 }
 
 /** What an answer says, as far as it can be read. */
-function textsOf(raw: RawRecord, type: string, endpoints: EndpointCatalog): { outputText: string; reasoningText: string } {
-  const nothing = { outputText: "", reasoningText: "" };
+function textsOf(raw: RawRecord, endpoint: Endpoint): { outputText: string; reasoningText: string } {
   try {
-    const { outputText, reasoningText } =
-      endpoints.create(type === "" ? "chat" : type)?.parse({ ...raw, ...decodeReads(raw.stamps) }) ?? nothing;
+    const { outputText, reasoningText } = endpoint.parse({ ...raw, ...decodeReads(raw.stamps) });
     return { outputText, reasoningText };
   } catch {
     // Stamps that cannot be read: the record's own error says so.
-    return nothing;
+    return { outputText: "", reasoningText: "" };
   }
 }

@@ -3,7 +3,7 @@ import type { ChatMessage } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
-import { messageOf } from "../common/errors.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 
 /** What a request needs of its turn. */
@@ -25,12 +25,13 @@ export interface BodyMakerOptions extends BodyOptions {
   readonly keptBytes: number;
 }
 
-/** What `make` gives; where a user's own endpoint fails, the error of the request's record. */
+/** What `make` gives; where the endpoint cannot make a body of the turn, or a user's own one fails, the error of the request's record. */
 export function tryMaking(make: () => RequestBody): { readonly body: RequestBody } | { readonly error: RequestError } {
   try {
     return { body: make() };
   } catch (error) {
-    return { error: requestError("endpoint_module", "send", messageOf(error)) };
+    const isTurn = error instanceof AssayError && error.code === "invalid_argument";
+    return { error: requestError(isTurn ? "unsendable" : "endpoint_module", "send", messageOf(error)) };
   }
 }
 

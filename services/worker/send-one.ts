@@ -2,7 +2,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { requestError } from "../../endpoints/target-error.ts";
-import { shownUrl } from "../../endpoints/target-url.ts";
+import { pathOfModel, shownUrl } from "../../endpoints/target-url.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConnectionStepsSchema, SendOneRequest } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
@@ -72,7 +72,7 @@ export async function sendOne(
     const record = await promise;
     return {
       record,
-      url: shownUrl(parseUrl(url), path.sender.paths[0] ?? ""),
+      url: shownUrl(parseUrl(url), pathOfModel(path.sender.paths[0] ?? "", record.model)),
       connection: steps.steps,
       headers: joined(head.headers),
     };

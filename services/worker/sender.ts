@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
+import { pathOfModel } from "../../endpoints/target-url.ts";
 import { decodeReads, wholeUs } from "../common/chunk-stamps.ts";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
@@ -29,7 +30,7 @@ import type {
 export interface SenderOptions {
   readonly transport: Transport;
   readonly endpoint: Endpoint;
-  /** By target. */
+  /** By target; `{model}` in them becomes the model of each request. */
   readonly paths: readonly string[];
   /** Of requests that are never made. */
   readonly isStreaming: boolean;
@@ -153,7 +154,7 @@ export class Sender {
     request.exchange = this.options.transport.send(
       {
         target: credit.targetIndex,
-        path: paths[credit.targetIndex] ?? "",
+        path: pathOfModel(paths[credit.targetIndex] ?? "", body.model),
         headers: body.headers === undefined ? headers : headersUnder(headers, body.headers),
         ownHeaders: [
           "x-request-id",

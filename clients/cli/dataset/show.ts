@@ -16,6 +16,7 @@ import { runSpecJson } from "../run-options.ts";
 import { type SuiteUse, withSuite } from "../runs/session.ts";
 import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
 import { type InputFile, readsInput, spoolInput, standardInput, withInputFile } from "../spec/standard-input.ts";
+import { withTemplateText } from "../spec/template-file.ts";
 import type { SuiteClient } from "../suite-client.ts";
 import type { Terminal } from "../terminal.ts";
 import { descriptionJson } from "./description-json.ts";
@@ -30,7 +31,8 @@ const maxNameLength = 255;
 export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: Readable = process.stdin): Promise<number> {
   const { options, operands, terminal } = asked;
   const [file = ""] = operands;
-  const spec = specOf(options, file, terminal.cwd);
+  const { spec, problem } = await withTemplateText(specOf(options, file, terminal.cwd), terminal.cwd);
+  if (problem !== undefined) return say([problem], asked);
   const problems = await problemsOf(spec, options);
   if (problems.length > 0) return say(problems, asked);
   const datasets = placesOf(options, terminal.cwd);

@@ -361,9 +361,9 @@ export const requestsFlags = {
     flag: "--extra-inputs",
     kind: { is: "inputs" },
     value: "KEY:VALUE",
-    paths: ["endpoint.extra_inputs"],
+    paths: ["endpoint.extra_inputs", "endpoint.template"],
     group: "Requests",
-    doc: "put into every body, also as a JSON object; repeatable",
+    doc: "put into every body, also as a JSON object; repeatable; for the endpoint type template payload_template is a Jinja2 template, its file or nv-embedqa, and for template and raw response_field says in JMESPath where answers have their content",
   },
   useLegacyMaxTokens: {
     flag: "--use-legacy-max-tokens",

@@ -57,7 +57,7 @@ export const targetFlags = {
     value: "TYPE",
     paths: ["endpoint.type"],
     group: "Target",
-    doc: "shape of the server's API: chat or completions (default chat)",
+    doc: "shape of the server's API: chat, completions, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, solido_rag, template or raw (default chat)",
   },
   endpointModule: {
     flag: "--endpoint-module",

@@ -10,6 +10,7 @@ import { type GivenRun, runSpecJson, shown, withMock, withoutOverruled } from ".
 import { weightsProblem } from "../run-target.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 import { type Pems, readPems } from "./pem-files.ts";
+import { withTemplateText } from "./template-file.ts";
 
 /** What was given and is right as far as the command line can tell. */
 export interface RunSources extends SpecSources {
@@ -84,7 +85,9 @@ export async function specOf(
     options.settings === undefined
       ? { spec, problems: [] }
       : (await import("./settings.ts")).withSettings(spec, options.settings);
-  const absolute = withAbsolutePaths(made.spec, cwd);
+  const { spec: templated, problem: unreadable } = await withTemplateText(made.spec, cwd);
+  if (unreadable !== undefined) return { spec: {}, problems: [unreadable] };
+  const absolute = withAbsolutePaths(templated, cwd);
   const { output } = absolute;
   if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return { ...made, spec: absolute };
   const { artifact_dir: folder, ...rest } = output;

@@ -68,7 +68,8 @@ export class Measurer {
       const hasFailed = record.error !== undefined || parsed.error !== undefined;
       const { countTokens: count, countInput: countSent = count } = this.#options;
       const input = countInput(record, countSent);
-      if (this.#options.endpoint.produces !== "text") return measureData(record, parsed, { reads, hasFailed, input });
+      const isData = this.#options.endpoint.produces !== "text" || parsed.outputCount !== undefined;
+      if (isData) return measureData(record, parsed, { reads, hasFailed, input });
       const counts = hasFailed ? inputAlone(input) : countTokens(parsed, input, count);
       const values = valuesOf(factsOf(record, { parsed, reads, counts, hasFailed }));
       const hasUsageMismatch = contradicts(parsed.usage, parsed.contentNs.length);

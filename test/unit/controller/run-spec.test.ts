@@ -277,7 +277,21 @@ describe("a wrong spec", () => {
       "must be of different metrics, got request_latency again",
       { slos: [1, 2].map((threshold) => ({ metric: "request_latency", threshold })) },
     ],
-    ["endpoint.type", "must be chat or completions, got nonsense", { endpoint: { type: "nonsense" } }],
+    ["endpoint.type", "got nonsense", { endpoint: { type: "nonsense" } }],
+    ["endpoint.type", "raw sends bodies that a dataset has", { endpoint: { type: "raw" } }],
+    ["endpoint.template.body", "a template is needed", { endpoint: { type: "template" } }],
+    ["endpoint.template.body", "cannot be read", { endpoint: { type: "template", template: { body: "{{" } } }],
+    [
+      "endpoint.template.body",
+      "has more than 1000000 entries",
+      { endpoint: { type: "template", extraInputs: { payload_template: "{% for i in range(1000000000) %}{% endfor %}" } } },
+    ],
+    [
+      "endpoint.template.response_field",
+      "must be JMESPath, got a[: ",
+      { endpoint: { type: "template", extraInputs: { payload_template: "nv-embedqa", response_field: "a[" } } },
+    ],
+    ["endpoint.template", "is for the endpoints template and raw, got chat", { endpoint: { template: { body: "x" } } }],
     ["target.wait_for_model.timeout_sec", "must be at least 0, got -1", { target: { waitForModel: { timeoutSec: -1 } } }],
     ["target.wait_for_model.timeout_sec", "got NaN", { target: { waitForModel: { timeoutSec: Number.NaN } } }],
     ["target.wait_for_model.interval_sec", "must be above 0, got 0", waiting({ intervalSec: 0 })],
@@ -601,6 +615,8 @@ const supported: ReadonlySet<string> = new Set([
   "target.tls.server_name",
   "target.tls.skip_verify",
   "endpoint.type",
+  "endpoint.template.body",
+  "endpoint.template.response_field",
   "endpoint.path",
   "endpoint.streaming",
   "endpoint.use_legacy_max_tokens",
@@ -1018,7 +1034,7 @@ describe("a spec of an endpoint of the user's own", () => {
   });
 
   it("is refused where nobody gave that endpoint", () => {
-    expect(refusalOf(specOf({ endpoint: { type: "mine" } })).message).to.match(/^endpoint.type: must be chat .*, got mine$/);
+    expect(refusalOf(specOf({ endpoint: { type: "mine" } })).message).to.match(/^endpoint.type: must be one of chat, .*, got mine$/);
   });
 });
 

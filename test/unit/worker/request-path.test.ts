@@ -24,6 +24,12 @@ describe("request path", async () => {
     { url: "http://h:1/llm", own: "/ask", path: "/llm/ask" },
     { url: "http://h:1/llm", own: "/llm/ask", path: "/llm/ask" },
   ];
+  it("is the URL as it is for an endpoint without a path", async () => {
+    const urls = ["http://h:1", "http://h:1/llm/ask/?key=1"].map((url) => ({ url }));
+    const { paths } = await pathOf({ target: { urls }, endpoint: { type: "raw" } });
+    expect(paths).to.deep.equal(["/", "/llm/ask/?key=1"]);
+  });
+
   for (const { url, own, path } of rows) {
     it(`leads from ${url} ${own} to ${path}`, async () => {
       expect((await pathOf({ target: { urls: [{ url }] }, endpoint: { path: own } })).paths).to.deep.equal([path]);

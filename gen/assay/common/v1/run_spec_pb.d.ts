@@ -384,7 +384,7 @@ export declare const WaitForModelSchema: GenMessage<WaitForModel>;
  */
 export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
   /**
-   * `chat` or `completions`. Default: chat.
+   * `chat`, `completions` or another of the endpoints that `assay run --help` names. Default: chat.
    *
    * @generated from field: string type = 1;
    */
@@ -454,6 +454,14 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
    * @generated from field: string force_output_length = 10;
    */
   forceOutputLength: string;
+
+  /**
+   * Bodies and answers of an API that no other type speaks; for the types `template` and `raw` alone. `payload_template` and
+   * `response_field` among the extra inputs are taken for its fields where these are unset, and go into no body.
+   *
+   * @generated from field: assay.common.v1.TemplateSpec template = 11;
+   */
+  template?: TemplateSpec | undefined;
 };
 
 /**
@@ -461,6 +469,35 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
  * Use `create(EndpointSpecSchema)` to create a new message.
  */
 export declare const EndpointSpecSchema: GenMessage<EndpointSpec>;
+
+/**
+ * How bodies of an unknown API are made, and where its answers have their content.
+ *
+ * @generated from message assay.common.v1.TemplateSpec
+ */
+export declare type TemplateSpec = Message<"assay.common.v1.TemplateSpec"> & {
+  /**
+   * A Jinja2 template that renders a JSON object, or the name of a built-in one (`nv-embedqa`). Needed by the type `template`, unused by
+   * `raw`. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
+   *
+   * @generated from field: string body = 1;
+   */
+  body: string;
+
+  /**
+   * JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. Unset: vectors, a
+   * ranking or text are looked for, in this order.
+   *
+   * @generated from field: string response_field = 2;
+   */
+  responseField: string;
+};
+
+/**
+ * Describes the message assay.common.v1.TemplateSpec.
+ * Use `create(TemplateSpecSchema)` to create a new message.
+ */
+export declare const TemplateSpecSchema: GenMessage<TemplateSpec>;
 
 /**
  * How tokens are counted where the server does not say.

@@ -39,6 +39,8 @@ const supportedFields: readonly string[] = [
   "endpoint.use_server_token_count",
   "endpoint.extra_inputs",
   "endpoint.omit_stream_options",
+  "endpoint.template.body",
+  "endpoint.template.response_field",
   "tokenizer.name",
   "tokenizer.revision",
   "tokenizer.apply_chat_template",

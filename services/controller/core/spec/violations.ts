@@ -1,10 +1,12 @@
 /** Everything that is wrong with a RunSpec that has its defaults. Pure. */
 
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
-import { ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { responseFieldProblem, templateProblem } from "../../../../endpoints/custom/template.ts";
+import { type EndpointSpec, ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { FieldViolation } from "../../../common/errors.ts";
 import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
+import { endpointOptions } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
 import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
@@ -70,14 +72,32 @@ function checkRevision({ tokenizer }: RunSpec, demand: Demand): void {
   demand(tokenizerSource(name)?.kind === "hub", "tokenizer.revision", "needs the tokenizer of a model on the Hugging Face Hub");
 }
 
-function checkEndpoint({ endpoint }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
+function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
   const { type = "", path = "", streaming = false, forceOutputLength = "" } = endpoint ?? {};
   const isDialect = forceOutputLength === "" || lengthDialectOf(forceOutputLength) !== undefined;
   demand(isDialect, "endpoint.force_output_length", `must be ${lengthDialects.join(", ")}, got ${forceOutputLength}`);
   const known = createEndpoint(type);
-  demand(known !== undefined, "endpoint.type", `must be ${names.join(" or ")}, got ${type}`);
+  checkTemplate(endpoint, demand);
+  const hasBodies = type !== "raw" || dataset?.source.case !== "synthetic";
+  demand(hasBodies, "endpoint.type", "raw sends bodies that a dataset has, and synthetic conversations have none: name a file");
+  demand(known !== undefined, "endpoint.type", `must be one of ${names.join(", ")}, got ${type}`);
   demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
   demand(!streaming || known?.canStream !== false, "endpoint.streaming", `must be off: ${type} does not stream`);
+}
+
+/** A body is made for a turn that has one of everything: what a template cannot do is said before anything is sent. */
+function checkTemplate(endpoint: EndpointSpec | undefined, demand: Demand): void {
+  if (endpoint === undefined) return;
+  const { type } = endpoint;
+  const { template, responseField } = endpointOptions(endpoint);
+  if (type !== "template" && type !== "raw") {
+    demand(endpoint.template === undefined, "endpoint.template", `is for the endpoints template and raw, got ${type}`);
+    return;
+  }
+  const problem = type === "template" ? templateProblem(template) : undefined;
+  demand(problem === undefined, "endpoint.template.body", problem ?? "");
+  const pathProblem = responseFieldProblem(responseField);
+  demand(pathProblem === undefined, "endpoint.template.response_field", `must be JMESPath, got ${responseField}: ${pathProblem}`);
 }
 
 function checkModelWeights({ models, modelSelection, modelWeights }: RunSpec, demand: Demand): void {
