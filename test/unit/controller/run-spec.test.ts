@@ -1034,7 +1034,9 @@ describe("a spec of an endpoint of the user's own", () => {
   });
 
   it("is refused where nobody gave that endpoint", () => {
-    expect(refusalOf(specOf({ endpoint: { type: "mine" } })).message).to.match(/^endpoint.type: must be one of chat, .*, got mine$/);
+    expect(refusalOf(specOf({ endpoint: { type: "mine" } })).message).to.match(
+      /^endpoint.type: must be one of chat, .*, got mine$/,
+    );
   });
 });
 
