@@ -1,14 +1,23 @@
 /** Every endpoint by the name that users write. */
+import { createMessagesEndpoint } from "./anthropic/messages.ts";
+import { createCohereRankingsEndpoint } from "./cohere/rankings.ts";
 import { createRawEndpoint } from "./custom/raw.ts";
 import { createTemplateEndpoint, type TemplateOptions } from "./custom/template.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { createHuggingFaceGenerateEndpoint } from "./huggingface/generate.ts";
+import { createTeiRankingsEndpoint } from "./huggingface/tei-rankings.ts";
 import { createKserveGenerateEndpoint } from "./kserve/generate.ts";
 import { createKserveInferEndpoint } from "./kserve/infer.ts";
+import { createNimEmbeddingsEndpoint } from "./nim/embeddings.ts";
+import { createNimRankingsEndpoint } from "./nim/rankings.ts";
 import { createOllamaChatEndpoint } from "./ollama/chat.ts";
 import { createOllamaGenerateEndpoint } from "./ollama/generate.ts";
 import { type ChatOptions, createChatEndpoint } from "./openai/chat.ts";
+import { createChatEmbeddingsEndpoint } from "./openai/chat-embeddings.ts";
 import { createCompletionsEndpoint } from "./openai/completions.ts";
+import { createEmbeddingsEndpoint } from "./openai/embeddings.ts";
+import { createImageGenerationEndpoint } from "./openai/image-generation.ts";
+import { createResponsesEndpoint } from "./openai/responses.ts";
 import { createSglangGenerateEndpoint } from "./sglang/generate.ts";
 import { createSolidoRagEndpoint } from "./solido/rag.ts";
 
@@ -18,6 +27,15 @@ export type EndpointOptions = ChatOptions & TemplateOptions;
 const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>> = {
   chat: createChatEndpoint,
   completions: createCompletionsEndpoint,
+  responses: createResponsesEndpoint,
+  messages: createMessagesEndpoint,
+  embeddings: createEmbeddingsEndpoint,
+  chat_embeddings: createChatEmbeddingsEndpoint,
+  nim_embeddings: createNimEmbeddingsEndpoint,
+  nim_rankings: createNimRankingsEndpoint,
+  cohere_rankings: createCohereRankingsEndpoint,
+  hf_tei_rankings: createTeiRankingsEndpoint,
+  image_generation: createImageGenerationEndpoint,
   huggingface_generate: createHuggingFaceGenerateEndpoint,
   ollama_chat: createOllamaChatEndpoint,
   ollama_generate: createOllamaGenerateEndpoint,
@@ -32,9 +50,10 @@ const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>
 /** Names for `--endpoint-type`, those of a user's own module aside. */
 export const endpointNames: readonly string[] = Object.keys(factories);
 
-/** The endpoint of a name of `endpointNames`; undefined for any other. */
+/** The endpoint of a name of `endpointNames`, or of an older name of one; undefined for any other. */
 export function createEndpoint(name: string, options: EndpointOptions = {}): Endpoint | undefined {
-  return Object.hasOwn(factories, name) ? factories[name]?.(options) : undefined;
+  const own = name === "rankings" ? "nim_rankings" : name;
+  return Object.hasOwn(factories, own) ? factories[own]?.(options) : undefined;
 }
 
 /** The endpoints that a process knows. */

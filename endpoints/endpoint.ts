@@ -27,6 +27,8 @@ export interface ChatMessage {
   readonly parts?: readonly ContentPart[];
   /** The whole message as the target gets it, as JSON text, where it says what the fields above cannot; absent: it does not. */
   readonly json?: string;
+  /** Of an answer of the target's: what it calls it. Absent: it is none, or has no name. */
+  readonly answerId?: string;
 }
 
 /** A piece of a message. */
@@ -83,6 +85,8 @@ export interface ParsedResponse {
   readonly calling?: Calling;
   /** Pieces of an answer that is not text: vectors, ranked passages, images. Absent: it is text, or says nothing to count. */
   readonly outputCount?: number;
+  /** What the target calls the answer, where a later turn can build on it by that name. */
+  readonly answerId?: string;
   /** A stream was asked for and one JSON document came: its only content stamp is no first token's. */
   readonly isStreamIgnored: boolean;
 }

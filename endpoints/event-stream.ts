@@ -25,10 +25,20 @@ export interface EventMeaning {
   readonly errorWords: string | undefined;
   /** The answer is over by the protocol's own mark, whatever comes behind it. */
   readonly isEnd?: boolean;
-  /** Vectors, ranked passages, images: content that is not text. */
-  readonly outputCount?: number;
   /** Pieces of tool calls, whose names and arguments are in `outputText`, too; absent: there are none. */
   readonly calling?: { readonly text: string; readonly pieces: readonly CallPiece[] };
+  /** What its text is a piece of, in APIs that say a part of the answer again when it is whole. */
+  readonly part?: string;
+  /** Its text is the whole part, or without a `part` the whole answer: it counts only where none of that came before. */
+  readonly isWhole?: boolean;
+  /** How many vectors, ranked passages or images it brings, which are content that is not text. */
+  readonly outputCount?: number;
+  /** It brings content that is neither text nor counted: a piece of audio, a draft of an image. */
+  readonly hasOtherContent?: boolean;
+  /** Set: it is not what the API promises, in these words. */
+  readonly problem?: string;
+  /** What the target calls the answer. */
+  readonly answerId?: string;
 }
 
 /** What an event says of one tool call of the answer: what it leaves out is empty. */
@@ -37,7 +47,7 @@ export interface CallPiece extends ToolCall {
   readonly index: number;
 }
 
-/** Reads one event's JSON object. Pure, never throws; must accept any object. */
+/** Reads one event's JSON object. Never throws; must accept any object. What it remembers is of one answer, and of none of its texts. */
 export type ReadEvent = (event: JsonObject) => EventMeaning;
 
 /** How a protocol differs from server-sent events that end with a mark. */
@@ -126,7 +136,7 @@ function readStream(answer: Answer, read: ReadEvent, { templates, rules }: Strea
     let what: EventFate = "whole";
     if (reader.eventType === "error") answer.fail(inBandError(errorEventWords(reader)));
     else if (templates !== undefined && reader.isSingleLine && templates.matches(reader.text, reader.dataStart, reader.dataEnd)) {
-      answer.addText(reader.text.slice(templates.contentStart, templates.contentEnd), templates.isReasoning, reader.end);
+      answer.addText(reader.text.slice(templates.contentStart, templates.contentEnd), templates, reader.end);
     } else what = readEvent(answer, reader, read, templates);
     if (what === "last") {
       answer.close(true);
@@ -210,6 +220,9 @@ class Answer {
   readonly #calls = new Map<number, ToolCall>();
   /** The text without the calls, once there is one. */
   #spokenText = "";
+  /** Parts of which there is text. */
+  readonly #parts = new Set<string>();
+  #answerId: string | undefined;
 
   constructor(response: RawResponse) {
     this.response = response;
@@ -225,20 +238,33 @@ class Answer {
       this.fail(inBandError(meaning.errorWords));
       return;
     }
+    if (meaning.problem !== undefined) {
+      this.fail(requestError("parse", "parse", meaning.problem));
+      return;
+    }
     if (meaning.usage !== undefined) this.#usage = meaning.usage;
     if (meaning.finishReason !== undefined) this.#finishReason = meaning.finishReason;
+    if (meaning.answerId !== undefined) this.#answerId = meaning.answerId;
+    if (meaning.isWhole === true && this.#isKnown(meaning.part)) return;
     if (meaning.calling !== undefined) this.#addCalls(meaning.calling);
     else if (this.#calls.size > 0) this.#spokenText += meaning.outputText;
     const { outputCount = 0 } = meaning;
-    if (meaning.reasoningText === "" && meaning.outputText === "" && outputCount === 0) return;
-    this.#stamp(end, meaning.outputText !== "" || outputCount > 0);
+    const hasOther = meaning.hasOtherContent === true || outputCount > 0;
+    if (meaning.reasoningText === "" && meaning.outputText === "" && !hasOther) return;
+    if (meaning.part !== undefined) this.#parts.add(meaning.part);
+    this.#stamp(end, meaning.outputText !== "" || hasOther);
     if (outputCount > 0) this.#outputCount = (this.#outputCount ?? 0) + outputCount;
     this.#reasoningText += meaning.reasoningText;
     this.#outputText += meaning.outputText;
   }
 
   /** Takes an event that holds nothing but text, which is not empty. */
-  addText(text: string, isReasoning: boolean, end: number): void {
+  addText(
+    text: string,
+    { isReasoning, part }: { readonly isReasoning: boolean; readonly part: string | undefined },
+    end: number,
+  ): void {
+    if (part !== undefined) this.#parts.add(part);
     this.#stamp(end, !isReasoning);
     if (isReasoning) this.#reasoningText += text;
     else {
@@ -268,8 +294,13 @@ class Answer {
       finishReason: this.#finishReason,
       isStreamIgnored: this.isStreamIgnored,
       ...(this.#outputCount === undefined ? {} : { outputCount: this.#outputCount }),
+      ...(this.#answerId === undefined ? {} : { answerId: this.#answerId }),
       ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
     };
+  }
+
+  #isKnown(part: string | undefined): boolean {
+    return part === undefined ? this.#contentNs.length > 0 : this.#parts.has(part);
   }
 
   #addCalls({ text, pieces }: NonNullable<EventMeaning["calling"]>): void {

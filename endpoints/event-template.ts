@@ -27,6 +27,7 @@ interface Template {
   readonly literals: readonly string[];
   readonly holes: readonly HoleKind[];
   readonly isReasoning: boolean;
+  readonly part: string | undefined;
 }
 
 const maxTemplates = 4;
@@ -39,7 +40,7 @@ const plainText = /^[ !#-[\]-~]+$/;
 const asciiLine = /^[ -~]*$/;
 const numberValue = /:\s?(\d+(?:\.\d+)?)(?=[,}])/g;
 // Strings that vary from event to event or request to request; a reader of events gives none of them a meaning. The last is the built-in server's stamp.
-const idleString = /"(?:id|model|system_fingerprint|obfuscation|request_id|assay_sent_ns)":\s?"([ !#-[\]-~]*)"/g;
+const idleString = /"(?:id|item_id|model|system_fingerprint|obfuscation|request_id|assay_sent_ns)":\s?"([ !#-[\]-~]*)"/g;
 
 /** The templates of one endpoint. Fields describe the last event that `matches` accepted. */
 export class EventTemplates {
@@ -48,6 +49,8 @@ export class EventTemplates {
   contentEnd = 0;
   /** The text is reasoning. */
   isReasoning = false;
+  /** The part of the answer that the text belongs to; undefined where the API has no parts. */
+  part: string | undefined;
 
   readonly #templates: Template[] = [];
   #matches = 0;
@@ -58,6 +61,7 @@ export class EventTemplates {
     for (const template of this.#templates) {
       if (!this.#fits(template, text, start, end)) continue;
       this.isReasoning = template.isReasoning;
+      this.part = template.part;
       this.#matches++;
       return true;
     }
@@ -66,8 +70,7 @@ export class EventTemplates {
 
   /** Learns from the data of an event that fitted none, and the meaning that `read` gave it. */
   learn(data: string, meaning: EventMeaning, read: ReadEvent): void {
-    // A piece of a call is more than text.
-    if (meaning.calling !== undefined) return;
+    if (saysMoreThanText(meaning)) return;
     if (this.#matches < (this.#lessons - freeLessons) * matchesPerLesson) return;
     const template = templateOf(data, meaning, read);
     if (template === undefined) return;
@@ -133,8 +136,7 @@ function templateOf(data: string, meaning: EventMeaning, read: ReadEvent): Templ
   const { outputText, reasoningText } = meaning;
   const isReasoning = reasoningText !== "";
   const content = isReasoning ? reasoningText : outputText;
-  const saysMore = meaning.finishReason !== undefined || meaning.usage !== undefined || meaning.errorWords !== undefined;
-  if (saysMore || (isReasoning && outputText !== "") || !plainText.test(content) || !asciiLine.test(data)) return undefined;
+  if ((isReasoning && outputText !== "") || !plainText.test(content) || !asciiLine.test(data)) return undefined;
   const contentHole = findContent(data, content, (other) =>
     means(read, other, isReasoning ? { ...meaning, reasoningText: otherText } : { ...meaning, outputText: otherText }),
   );
@@ -146,7 +148,22 @@ function templateOf(data: string, meaning: EventMeaning, read: ReadEvent): Templ
     const values = hole.kind === "text" ? [otherText] : ["0", "123456789.5"];
     if (values.every((value) => isIdle(hole, value))) holes.push(hole);
   }
-  return { ...compile(data, holes), isReasoning };
+  return { ...compile(data, holes), isReasoning, part: meaning.part };
+}
+
+function saysMoreThanText(meaning: EventMeaning): boolean {
+  return (
+    meaning.finishReason !== undefined ||
+    meaning.usage !== undefined ||
+    meaning.errorWords !== undefined ||
+    meaning.calling !== undefined ||
+    meaning.isEnd !== undefined ||
+    meaning.isWhole !== undefined ||
+    meaning.outputCount !== undefined ||
+    meaning.hasOtherContent !== undefined ||
+    meaning.problem !== undefined ||
+    meaning.answerId !== undefined
+  );
 }
 
 const otherText = "~other text~";
@@ -180,9 +197,8 @@ function means(read: ReadEvent, data: string, expected: EventMeaning): boolean {
   return (
     meaning.outputText === expected.outputText &&
     meaning.reasoningText === expected.reasoningText &&
-    meaning.finishReason === expected.finishReason &&
-    meaning.usage === undefined &&
-    meaning.errorWords === undefined
+    meaning.part === expected.part &&
+    !saysMoreThanText(meaning)
   );
 }
 

@@ -156,6 +156,7 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   finishReason: orAbsent(text),
   isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
   outputCount: orAbsent(count),
+  answerId: orAbsent(text),
   calling: orAbsent({ expected: "{ text, calls } with at least one call of { id, name, argumentsText }", isGood: isCalling }),
 };
 

@@ -1,30 +1,36 @@
 /**
  * What a chat completion object says: a chunk of a stream (`delta`) or the whole answer (`message`). Only the first choice counts,
- * as in AIPerf. Content is text, reasoning (`reasoning_content`, or `reasoning` in newer vLLM), refusals, and the names and arguments of
- * tool calls; a first chunk with nothing but a role is none.
+ * as in AIPerf. Content is text, reasoning (`reasoning_content`, or `reasoning` in newer vLLM), refusals, audio with its transcript, and
+ * the names and arguments of tool calls; a first chunk with nothing but a role is none.
  */
 import type { CallPiece, EventMeaning } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
+import { firstChoice } from "./first-choice.ts";
 import { usageOf } from "./usage.ts";
 
 /** Reads a `chat.completion.chunk` or a `chat.completion`; objects of other kinds mean nothing. */
 export function readChatEvent(event: JsonObject): EventMeaning {
-  const choices = Array.isArray(event.choices) ? event.choices : [];
-  // The chunk that carries usage has no choices.
-  const choice: unknown = choices[0];
-  const message = isJsonObject(choice) ? (choice.delta ?? choice.message) : undefined;
-  const text = isJsonObject(message) ? contentText(message.content) + (textOf(message.refusal) ?? "") : "";
+  const choice = firstChoice(event);
+  const message = choice?.delta ?? choice?.message;
+  const text = isJsonObject(message) ? contentText(message.content) + (textOf(message.refusal) ?? "") + transcript(message) : "";
   const pieces = isJsonObject(message) ? callPieces(message) : [];
   return {
     // The text of calls counts as output: the model has made it token by token.
     outputText: pieces.reduce((all, { name, argumentsText }) => all + name + argumentsText, text),
     reasoningText: isJsonObject(message) ? (textOf(message.reasoning_content) ?? textOf(message.reasoning) ?? "") : "",
-    finishReason: isJsonObject(choice) ? textOf(choice.finish_reason) : undefined,
+    finishReason: textOf(choice?.finish_reason),
     usage: usageOf(event),
     errorWords: errorWords(event),
     ...(pieces.length === 0 ? {} : { calling: { text, pieces } }),
+    ...(isJsonObject(message) && isJsonObject(message.audio) && textOf(message.audio.data) !== undefined
+      ? { hasOtherContent: true }
+      : {}),
   };
+}
+
+function transcript({ audio }: JsonObject): string {
+  return isJsonObject(audio) ? (textOf(audio.transcript) ?? "") : "";
 }
 
 /** Of `tool_calls`, and of the form of before 2023, which wrappers still send. */

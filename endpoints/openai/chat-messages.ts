@@ -10,13 +10,17 @@ export function chatMessage(message: ChatMessage): Readonly<Record<string, unkno
   return { role, content: parts === undefined ? content : contentOf(parts) };
 }
 
-/** A text where there is nothing else: some servers take no list of one. */
 function contentOf(parts: readonly ContentPart[]): string | readonly Record<string, unknown>[] {
+  const said = saidParts(parts);
+  return typeof said === "string" ? said : said.map(contentPart);
+}
+
+/** Those that say something; a text where there is nothing else: some servers take no list of one. */
+export function saidParts(parts: readonly ContentPart[]): string | readonly ContentPart[] {
   const said = parts.filter(({ content, uuid }) => content !== "" || uuid !== undefined);
   const [first, second] = said;
   if (first === undefined) return "";
-  if (second === undefined && first.modality === "text") return first.content;
-  return said.map(contentPart);
+  return second === undefined && first.modality === "text" ? first.content : said;
 }
 
 function contentPart({ modality, content, uuid }: ContentPart): Record<string, unknown> {
@@ -34,7 +38,7 @@ function contentPart({ modality, content, uuid }: ContentPart): Record<string, u
 }
 
 /** OpenAI takes audio as base64 and nothing else; what lies elsewhere is vLLM's `audio_url`. */
-function audioPart(url: string): Record<string, unknown> {
+export function audioPart(url: string): Record<string, unknown> {
   const inline = /^data:audio\/([^;,]+)[^,]*,/.exec(url);
   if (inline === null) return { type: "audio_url", audio_url: { url } };
   const [head, subtype = ""] = inline;

@@ -2,9 +2,13 @@
 import type { ChatMessage, ParsedResponse } from "../../endpoints/endpoint.ts";
 import { isJsonObject, parseJson } from "../../endpoints/json-body.ts";
 
+/** What of an answer is kept. */
+export type Reply = Pick<ParsedResponse, "outputText" | "calling" | "answerId">;
+
 /** An answer as a later turn repeats it. Reasoning is not repeated: servers take none back. */
-export function replyOf({ outputText, calling }: Pick<ParsedResponse, "outputText" | "calling">): ChatMessage {
-  if (calling === undefined) return { role: "assistant", content: outputText };
+export function replyOf({ outputText, calling, answerId }: Reply): ChatMessage {
+  const named = answerId === undefined ? {} : { answerId };
+  if (calling === undefined) return { role: "assistant", content: outputText, ...named };
   const { text, calls } = calling;
   const toolCalls = calls.map(({ id, name, argumentsText }, index) => ({
     id: id === "" ? `call_${index}` : id,
@@ -13,7 +17,7 @@ export function replyOf({ outputText, calling }: Pick<ParsedResponse, "outputTex
   }));
   // A target takes null for "said nothing but called"; a text that is empty is refused by some.
   const json = JSON.stringify({ role: "assistant", content: text === "" ? null : text, tool_calls: toolCalls });
-  return { role: "assistant", content: outputText, json };
+  return { role: "assistant", content: outputText, json, ...named };
 }
 
 /**

@@ -8,11 +8,11 @@ import { bodyWords, requestError } from "../../endpoints/target-error.ts";
 import { shownUrl } from "../../endpoints/target-url.ts";
 import { type EndpointSpec, EndpointSpecSchema, RunSpecSchema, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type AskTarget, type TargetAnswer, TargetAnswerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
-import { TurnSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { SendOneRequestSchema } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import { decodeReads } from "../common/chunk-stamps.ts";
 import type { MonotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
+import { sampleTurn } from "../common/sample-turn.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import { sendOne } from "./send-one.ts";
@@ -173,16 +173,16 @@ async function request(
   workerId: string,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const { endpoint: shape } = bodyOptionsOf(create(RunSpecSchema, { endpoint }), endpoints);
   const extraInputs = Object.fromEntries(Object.entries(endpoint.extraInputs ?? {}).filter(([name]) => !lengthInputs.has(name)));
   const asked = create(SendOneRequestSchema, {
     target,
     endpoint: { ...endpoint, extraInputs },
     model,
-    turn: create(TurnSchema, { messages: [{ role: "user", content: "Hello" }], maxOutputTokens: 1, inputTokens: 1 }),
+    turn: sampleTurn(shape.takes, { maxOutputTokens: 1, inputTokens: 1 }),
   });
   const { record, url, headers } = await sendOne(asked, workerId, signal, endpoints);
   const { status, contentType, payload } = record;
-  const { endpoint: shape } = bodyOptionsOf(create(RunSpecSchema, { endpoint }), endpoints);
   const parsed = shape.parse({ ...record, ...decodeReads(record.stamps) });
   const error = record.error ?? parsed.error;
   return {

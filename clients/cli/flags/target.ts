@@ -57,7 +57,7 @@ export const targetFlags = {
     value: "TYPE",
     paths: ["endpoint.type"],
     group: "Target",
-    doc: "shape of the server's API: chat, completions, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, solido_rag, template or raw (default chat)",
+    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, solido_rag, template or raw (default chat)",
   },
   endpointModule: {
     flag: "--endpoint-module",
@@ -90,7 +90,7 @@ export const targetFlags = {
     paths: ["target.api_key"],
     isSecret: true,
     group: "Target",
-    doc: "sent as Authorization: Bearer KEY",
+    doc: "sent as Authorization: Bearer KEY, or as x-api-key to an API that wants it there (messages)",
   },
   headers: {
     flag: "--header",

@@ -51,6 +51,9 @@ export interface ErrorDetail extends Omit<ErrorGroup, "example" | "target"> {
 /** Different messages that are kept apart; of what comes beyond only code and status are. */
 const MAX_MESSAGES = 100;
 
+/** How the APIs say that an answer ended at the length that was asked for: OpenAI's, Anthropic's, the Responses API's. */
+const lengthReasons: ReadonlySet<string | null> = new Set(["length", "max_tokens", "max_output_tokens"]);
+
 export class PhaseFigures {
   succeeded = 0;
   errored = 0;
@@ -185,7 +188,7 @@ export class PhaseFigures {
   #addSuccess(row: FigureRow): void {
     this.succeeded++;
     this.coalescedChunks += row.coalescedChunks;
-    if (row.finishReason === "length") this.lengthLimited++;
+    if (lengthReasons.has(row.finishReason)) this.lengthLimited++;
     if (row.hasUsageMismatch) this.usageMismatch++;
     if (row.isStreamIgnored) this.streamIgnored++;
     this.#firstSentNs = Math.min(this.#firstSentNs, row.sentNs);

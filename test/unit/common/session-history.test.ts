@@ -22,6 +22,12 @@ describe("what a session repeats", () => {
     expect(replyOf({ outputText: "yes" })).to.deep.equal({ role: "assistant", content: "yes" });
   });
 
+  it("knows what the target calls an answer, where it has a name", () => {
+    expect(replyOf({ outputText: "yes", answerId: "resp_1" })).to.include({ content: "yes", answerId: "resp_1" });
+    const calling = { text: "", calls: [{ id: "a", name: "f", argumentsText: "" }] };
+    expect(replyOf({ outputText: "f", calling, answerId: "resp_2" })).to.include({ answerId: "resp_2" });
+  });
+
   it("is the calls of an answer apart from its text, each with an id", () => {
     expect(called.content).to.equal("Let me see.look{}find[1]");
     expect(JSON.parse(called.json ?? "")).to.deep.equal({

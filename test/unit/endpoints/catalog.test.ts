@@ -16,6 +16,10 @@ describe("the catalog of endpoints", () => {
     });
   }
 
+  it("knows what AIPerf called the rankings of NIM first", () => {
+    expect(createEndpoint("rankings")?.name).to.equal("nim_rankings");
+  });
+
   it("has nothing by another name", () => {
     expect(createEndpoint("nonsense")).to.equal(undefined);
     expect(createEndpoint("constructor")).to.equal(undefined);

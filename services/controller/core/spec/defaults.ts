@@ -64,7 +64,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   addWaitDefaults(target.waitForModel);
   const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
   spec.endpoint = endpoint;
-  if (endpoint.type === "") endpoint.type = "chat";
+  endpoint.type = endpoint.type === "" ? "chat" : (endpoints.create(endpoint.type)?.name ?? endpoint.type);
   // Whoever reads the spec of the run later does not have the user's module.
   const isBuiltIn = builtInEndpoints.names.includes(endpoint.type);
   const own = isBuiltIn ? undefined : endpoints.create(endpoint.type);
