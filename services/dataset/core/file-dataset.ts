@@ -37,27 +37,24 @@ export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, opti
     if (last?.row !== row) last = { row, turn: fromBinary(TurnSchema, rowAt(turns, row)) };
     return last.turn;
   };
-  const plan = (conversation: number): readonly TurnPlan[] => {
-    const drawn = outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation);
-    return Array.from({ length: turnsOf(conversations, conversation) }, (_, turn) => {
-      const { maxOutputTokens, delayMs, recipe } = turnOf(conversation, turn);
-      // Drawn for every turn, so that what one row names leaves the others as they are.
-      const length = drawn?.();
-      return {
-        inputTokens: isExact ? recipe?.inputTokens : undefined,
-        maxOutputTokens: maxOutputTokens > 0 ? maxOutputTokens : length,
-        delayMs: delayMs * turnDelayRatio,
-      };
-    });
+  const drawnLength = drawnInOrder(conversations, (conversation) =>
+    outputTokens === undefined ? () => undefined : drawLengths(outputTokens, 1, seed, "output_tokens", conversation),
+  );
+  const planOf = (conversation: number, turn: number): TurnPlan | undefined => {
+    if (!exists(conversation, turn)) return undefined;
+    const { maxOutputTokens, delayMs, recipe } = turnOf(conversation, turn);
+    return {
+      inputTokens: isExact ? recipe?.inputTokens : undefined,
+      maxOutputTokens: maxOutputTokens > 0 ? maxOutputTokens : drawnLength(conversation, turn),
+      delayMs: delayMs * turnDelayRatio,
+    };
   };
-  const drawnLength = (conversation: number, turn: number): number | undefined => {
-    const draw = outputTokens && drawLengths(outputTokens, 1, seed, "output_tokens", conversation);
-    for (let before = 0; before < turn; before++) draw?.();
-    return draw?.();
-  };
+  const plan = (conversation: number): readonly TurnPlan[] =>
+    Array.from({ length: turnsOf(conversations, conversation) }, (_, turn) => planOf(conversation, turn) as TurnPlan);
   return {
     size: conversations.size,
     plan,
+    planOf,
     messages: (conversation, turn) => {
       const { messages, recipe } = turnOf(conversation, turn);
       if (recipe === undefined) return messages.map(chatMessageOf);
@@ -79,6 +76,32 @@ export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, opti
       });
       return { bytes, amendments };
     },
+  };
+}
+
+/** Conversations whose draws are gone on with; of those before the draws begin again. */
+const drawnConversations = 4096;
+
+/** Draws for turns that come in order, as those of a session do: each is drawn once, whatever is asked for between them. */
+function drawnInOrder(
+  conversations: ConversationIndex,
+  begin: (conversation: number) => () => number | undefined,
+): (conversation: number, turn: number) => number | undefined {
+  interface Draws {
+    readonly draw: () => number | undefined;
+    turn: number;
+    value: number | undefined;
+  }
+  const going = new Map<number, Draws>();
+  return (conversation, turn) => {
+    const known = going.get(conversation);
+    const draws = known !== undefined && known.turn <= turn ? known : { draw: begin(conversation), turn: -1, value: undefined };
+    // Drawn for every turn, so that what one row names leaves the others as they are.
+    for (; draws.turn < turn; draws.turn++) draws.value = draws.draw();
+    going.delete(conversation);
+    if (turn < turnsOf(conversations, conversation) - 1) going.set(conversation, draws);
+    if (going.size > drawnConversations) going.delete(going.keys().next().value as number);
+    return draws.value;
   };
 }
 

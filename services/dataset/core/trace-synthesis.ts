@@ -7,7 +7,9 @@ import { AssayError } from "../../common/errors.ts";
 import { type RandomStream, randomStream } from "../../common/random.ts";
 import type { RowReader } from "./formats/format.ts";
 import type { PromptRecipe, Row, RowTurn } from "./formats/row.ts";
+import { heldRow, holdRow } from "./held-row.ts";
 import { IdSet } from "./id-set.ts";
+import { RowPacker, rowAt } from "./packed-rows.ts";
 
 export interface TraceSynthesis {
   /** Divides timestamps, above 0. */
@@ -43,9 +45,12 @@ export function changedFields(synthesis: TraceSynthesis): string[] {
   ];
 }
 
-/** A reader whose rows are changed: they come when all have been read, since what is shared is known only then. */
+/**
+ * A reader whose rows are changed: they come when all have been read, since what is shared is known only then. Until then they are
+ * held as bytes.
+ */
 export function synthesizedReader(reader: RowReader, synthesis: TraceSynthesis, seed: number): RowReader {
-  const rows: Row[] = [];
+  const rows = new RowPacker();
   const blocks = new BlockCounts();
   let leftOut = 0;
   const keep = (row: Row): void => {
@@ -53,7 +58,7 @@ export function synthesizedReader(reader: RowReader, synthesis: TraceSynthesis, 
       leftOut++;
       return;
     }
-    rows.push(row);
+    rows.add(holdRow(row));
     for (const { recipe } of row.turns) if (recipe !== undefined) blocks.add(recipe.blockIds);
   };
   return {
@@ -69,7 +74,9 @@ export function synthesizedReader(reader: RowReader, synthesis: TraceSynthesis, 
         else yield row;
       }
       const shaper = new RecipeShaper(blocks, synthesis, seed);
-      for (const row of rows) {
+      const packed = rows.packed();
+      for (let index = 0; index < packed.size; index++) {
+        const row = heldRow(rowAt(packed, index));
         const [first, ...rest] = row.turns.map((turn) => changed(turn, synthesis, shaper));
         if (first !== undefined) yield { ...row, turns: [first, ...rest] };
       }

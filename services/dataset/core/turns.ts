@@ -50,6 +50,8 @@ export interface Dataset {
   readonly size: number;
   /** Plans of the turns of a conversation that exists; cheap beside `messages`. */
   readonly plan: (conversation: number) => readonly TurnPlan[];
+  /** The plan of one turn, undefined where there is no such turn, at a cost that does not grow with the conversation. Absent: `plan` is asked. */
+  readonly planOf?: (conversation: number, turn: number) => TurnPlan | undefined;
   /** Messages of a turn that exists. */
   readonly messages: (conversation: number, turn: number) => readonly ChatMessage[];
   /** Absent: no turn has any. */
@@ -82,10 +84,10 @@ export function lookUpTurn(dataset: Dataset, conversation: number, turn: number)
   if (!(conversation >= 0 && conversation < dataset.size)) {
     return { missing: `dataset has ${dataset.size} conversations, asked for conversation ${conversation}` };
   }
-  const plans = dataset.plan(conversation);
-  const plan = plans[turn];
+  const plan = dataset.planOf === undefined ? dataset.plan(conversation)[turn] : dataset.planOf(conversation, turn);
   if (plan === undefined) {
-    return { missing: `conversation ${conversation} has ${plans.length} turns, asked for turn ${turn}` };
+    const { length } = dataset.plan(conversation);
+    return { missing: `conversation ${conversation} has ${length} turns, asked for turn ${turn}` };
   }
   const { inputTokens, maxOutputTokens, delayMs } = plan;
   const messages = dataset.messages(conversation, turn);

@@ -60,6 +60,37 @@ describe("a file as a dataset", () => {
     expect([...unpackDelaysNs(summary.turnDelays, 4)]).to.deep.equal([0, 40e6, 1e6, 0]);
   });
 
+  it("gives each turn the same length in whatever order turns are asked for", () => {
+    const count = 40;
+    const rows = Array.from({ length: 3 * count }, (_, row) => ({ text: "a", session_id: `s${row % 3}` }));
+    const fresh = () => fileDataset(loaded(...rows), { seed: 1, outputTokens: { mean: 100, stddev: 20 } });
+    const all = Array.from({ length: rows.length }, (_, row) => ({ conversation: row % 3, turn: Math.floor(row / 3) }));
+    const lengthOf = (dataset: ReturnType<typeof fresh>, { conversation, turn }: (typeof all)[number]) => {
+      const found = lookUpTurn(dataset, conversation, turn);
+      return "turn" in found ? found.turn.maxOutputTokens : undefined;
+    };
+    const planned = fresh();
+    const expected = all.map(({ conversation, turn }) => planned.plan(conversation)[turn]?.maxOutputTokens);
+    const dataset = fresh();
+    expect(all.map((at) => lengthOf(dataset, at))).to.deep.equal(expected);
+    expect(all.toReversed().map((at) => lengthOf(dataset, at))).to.deep.equal(expected.toReversed());
+    expect(new Set(expected).size).to.be.greaterThan(10);
+  });
+
+  it("reads one row for a turn, however long its conversation is", () => {
+    const whole = loaded(...Array.from({ length: 100 }, (_, turn) => ({ text: `${turn}`, session_id: "s" })));
+    let reads = 0;
+    const arenas = {
+      at(index: number) {
+        reads++;
+        return whole.turns.arenas.at(index);
+      },
+    };
+    const dataset = fileDataset({ ...whole, turns: { ...whole.turns, arenas } }, { seed: 1, outputTokens: undefined });
+    for (const turn of [99, 3, 50]) expect(lookUpTurn(dataset, 0, turn)).to.have.nested.property("turn.messages");
+    expect(reads).to.equal(3);
+  });
+
   it("plays conversations of several turns, each with what was said before, and draws lengths for each turn", () => {
     const chats = loaded({ turns: [{ text: "a" }, { text: "b", output_length: 9 }, { text: "c" }] });
     const dataset = fileDataset(chats, { seed: 1, outputTokens: { mean: 100, stddev: 20 } });
