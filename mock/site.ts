@@ -12,9 +12,14 @@ import { vllmPage } from "./pages/vllm.ts";
 import { asciiJson } from "./text/ascii-json.ts";
 import { chat } from "./text/chat.ts";
 import { completions } from "./text/completions.ts";
+import { embeddings } from "./text/embeddings.ts";
 import type { MockEndpoint } from "./text/endpoint.ts";
+import { images } from "./text/images.ts";
+import { messages } from "./text/messages.ts";
+import { cohereRankings, nimRankings, teiRankings } from "./text/rankings.ts";
 import { errorBody, isRefusal, type Refusal, refusal, unauthorized, unknownModel } from "./text/refusal.ts";
 import { type ReadDeps, readTextRequest } from "./text/request.ts";
+import { responses } from "./text/responses.ts";
 
 export interface SiteStats extends Readonly<AnswerStats> {
   /** Requests answered with a status of 400 or above, failures on purpose not counted. */
@@ -24,6 +29,18 @@ export interface SiteStats extends Readonly<AnswerStats> {
 const json = "application/json";
 const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 const modelPath = "/v1/models/";
+const endpoints: ReadonlyMap<string, MockEndpoint> = new Map([
+  ["/v1/chat/completions", chat],
+  ["/v1/completions", completions],
+  ["/v1/responses", responses],
+  ["/v1/messages", messages],
+  ["/v1/embeddings", embeddings],
+  ["/v1/ranking", nimRankings],
+  ["/v2/rerank", cohereRankings],
+  ["/v1/rerank", cohereRankings],
+  ["/rerank", teiRankings],
+  ["/v1/images/generations", images],
+]);
 
 export class Site {
   readonly #options: MockOptions;
@@ -57,13 +74,12 @@ export class Site {
   readonly route: Route = (request, connection) => {
     const { path } = request;
     if (this.#keys.size > 0 && path.startsWith("/v1/") && !this.#hasKey(request)) {
-      return this.#refuse(unauthorized(request.authorization !== undefined), connection, "www-authenticate: Bearer\r\n");
+      const why = unauthorized(request.authorization !== undefined || request.apiKey !== undefined);
+      return this.#refuse(why, connection, "www-authenticate: Bearer\r\n");
     }
+    const endpoint = endpoints.get(path);
+    if (endpoint !== undefined) return this.#answer(endpoint, request, connection);
     switch (path) {
-      case "/v1/chat/completions":
-        return this.#answer(chat, request, connection);
-      case "/v1/completions":
-        return this.#answer(completions, request, connection);
       case "/v1/models":
         return this.#get(request, connection, json, () => asciiJson({ object: "list", data: this.#models.map(this.#modelOf) }));
       case "/health":
@@ -106,7 +122,7 @@ export class Site {
       return;
     }
     const read = readTextRequest(endpoint, request.body.toString(), this.#reading);
-    if (isRefusal(read)) this.#refuse(read, connection);
+    if (isRefusal(read)) this.#refuse(read, connection, "", endpoint);
     // A chunked body is not for HTTP/1.0 (RFC 9112 §6.1).
     else if (read.isStreaming && request.minor === 0) this.#refuse(refusal(400, "streaming needs HTTP/1.1"), connection);
     else this.#answers.begin(read, connection);
@@ -122,8 +138,8 @@ export class Site {
 
   readonly #modelOf = (id: string): object => ({ id, object: "model", created: this.#startSec, owned_by: "assay" });
 
-  #hasKey({ authorization = "" }: HttpRequest): boolean {
-    const key = /^bearer +(.*)$/i.exec(authorization)?.[1];
+  #hasKey({ authorization = "", apiKey }: HttpRequest): boolean {
+    const key = /^bearer +(.*)$/i.exec(authorization)?.[1] ?? apiKey;
     return key !== undefined && this.#keys.has(key);
   }
 
@@ -149,9 +165,9 @@ export class Site {
     this.#refuse(refusal(405, `${method} is not allowed here, ${allowed} is`), connection, `allow: ${allowed}\r\n`);
   }
 
-  #refuse(why: Refusal, connection: Connection, headers = ""): void {
+  #refuse(why: Refusal, connection: Connection, headers = "", said: Pick<MockEndpoint, "errorBody"> = { errorBody }): void {
     this.#refused++;
-    connection.answer(why.status, json, errorBody(why), headers);
+    connection.answer(why.status, json, said.errorBody(why), headers);
   }
 }
 

@@ -2,7 +2,8 @@
 import type { Connection, OpenAnswer } from "../http/connection.ts";
 import type { MockOptions } from "../options.ts";
 import type { FinishedReason, Meter } from "../pages/meter.ts";
-import type { AnswerIdentity, StreamEvents } from "../text/events.ts";
+import type { AnswerIdentity } from "../text/event-template.ts";
+import type { StreamEvents } from "../text/events.ts";
 import type { TextRequest } from "../text/request.ts";
 import type { Failure } from "./failures.ts";
 import type { AnswerPace } from "./pace.ts";

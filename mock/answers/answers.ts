@@ -1,10 +1,11 @@
 /** Takes accepted requests for text, decides whether they fail and whether they have to wait, and answers them on one schedule. */
 
+import { AssayError } from "../../services/common/errors.ts";
 import type { Connection, OpenAnswer } from "../http/connection.ts";
 import type { MockOptions } from "../options.ts";
 import { type FinishedReason, Meter } from "../pages/meter.ts";
-import { type StreamEvents, streamEvents } from "../text/events.ts";
-import { errorBody, injected } from "../text/refusal.ts";
+import type { StreamEvents } from "../text/events.ts";
+import { injected } from "../text/refusal.ts";
 import type { TextRequest } from "../text/request.ts";
 import type { AnswerEnd, AnswerHost, AnswerStats, Arrival, ScheduledAnswer } from "./answer.ts";
 import { FailurePlan, isInstead } from "./failures.ts";
@@ -122,12 +123,13 @@ export class Answers implements AnswerHost {
   }
 
   eventsOf({ endpoint, model }: TextRequest): StreamEvents {
-    const key = endpoint.idPrefix + model;
+    const key = `${endpoint.name}/${model}`;
     const known = this.#events.get(key);
     if (known !== undefined) return known;
     const oldest = this.#events.keys().next();
     if (this.#events.size >= maxCachedModels && !oldest.done) this.#events.delete(oldest.value);
-    const events = streamEvents(endpoint, model, this.options.stamps);
+    const events = endpoint.streamEvents?.(model, this.options.stamps);
+    if (events === undefined) throw new AssayError("internal", `${endpoint.name} does not stream`);
     this.#events.set(key, events);
     return events;
   }
@@ -188,12 +190,12 @@ export class Answers implements AnswerHost {
     this.#isAdmitting = false;
   }
 
-  #failAtOnce({ connection, failure }: Arrival): void {
+  #failAtOnce({ connection, failure, request }: Arrival): void {
     this.stats.failed++;
     if (failure?.kind === "status") {
       const { status } = failure;
       const retry = status === 429 || status === 503 ? `retry-after: ${this.options.retryAfterSec}\r\n` : "";
-      connection.answer(status, "application/json", errorBody(injected(status)), retry);
+      connection.answer(status, "application/json", request.endpoint.errorBody(injected(status)), retry);
     } else if (failure?.kind === "reset") connection.reset();
     else {
       connection.write(noHttp);

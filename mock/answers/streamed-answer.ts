@@ -3,9 +3,10 @@
  * `coalesce`), and fails midway where that was decided.
  */
 
-import { bodyEnd, errorEvent, firstWordOf, garbageEvent, type StreamEvents, streamEnd } from "../text/events.ts";
+import { httpChunk } from "../text/event-template.ts";
+import { bodyEnd, doneEvent, garbageEvent, type StreamEvents } from "../text/events.ts";
 import { injectedInBand } from "../text/refusal.ts";
-import { vocabulary } from "../text/words.ts";
+import { firstWordOf, vocabulary } from "../text/words.ts";
 import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
 import { tokensBefore } from "./failures.ts";
 import type { AnswerPace } from "./pace.ts";
@@ -103,7 +104,8 @@ export class StreamedAnswer implements ScheduledAnswer {
     writer.text(this.#head);
     this.#head = "";
     const before = this.#sent;
-    if (before === 0 && this.#events.opening !== undefined) writer.event(this.#events.opening, identity);
+    const opening = before === 0 ? this.#events.opening(request) : undefined;
+    if (opening !== undefined) writer.event(opening, identity);
     while (!this.#isWhole && this.#sent < this.#failsAt) {
       this.#addChunk();
       if (!options.coalesce || this.dueNs > nowNs || writer.size >= maxCoalescedBytes) break;
@@ -140,10 +142,18 @@ export class StreamedAnswer implements ScheduledAnswer {
     const { writer } = this.#host;
     const { request, identity, failure } = this.#arrival;
     for (let choice = 0; choice < request.choices; choice++) {
-      writer.event(this.#events.finish(choice, request.finishReason), identity);
+      const finish = this.#events.finish(choice, request.finishReason);
+      if (finish !== undefined) writer.event(finish, identity);
     }
-    if (request.hasUsage) writer.event(this.#events.usage(request, identity.receivedNs), identity);
-    writer.bytes(failure?.kind === "no-done" ? bodyEnd : streamEnd);
+    const ending = this.#events.ending(request, identity.receivedNs);
+    if (ending !== undefined) writer.event(ending, identity);
+    this.#endBody(failure?.kind !== "no-done");
+  }
+
+  #endBody(isMarked: boolean): void {
+    const { writer } = this.#host;
+    if (isMarked && this.#arrival.request.endpoint.hasDone) writer.bytes(doneEvent);
+    writer.bytes(bodyEnd);
   }
 
   #complete(): void {
@@ -183,8 +193,8 @@ export class StreamedAnswer implements ScheduledAnswer {
         return true;
       case "error-event":
         this.#failed("error");
-        writer.bytes(errorEvent(injectedInBand()));
-        writer.bytes(streamEnd);
+        writer.bytes(httpChunk(this.#arrival.request.endpoint.errorEvents(injectedInBand())));
+        this.#endBody(true);
         writer.send(connection);
         connection.finish();
         return true;

@@ -1,7 +1,7 @@
 /** An answer that is not streamed: it waits until its last token would have been due, then goes out at once, or fails as was decided. */
 
-import { wholeBody } from "../text/events.ts";
-import { errorBody, injectedInBand } from "../text/refusal.ts";
+import { filledIn } from "../text/event-template.ts";
+import { injectedInBand } from "../text/refusal.ts";
 import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
 
 const json = "application/json";
@@ -14,7 +14,12 @@ export function sendWhole(host: AnswerHost, arrival: Arrival, startNs: number, f
   meter.further(request, request.tokens - 1, endNs - firstNs);
   meter.whole(request, { receivedNs: identity.receivedNs, startNs, firstNs, endNs });
   host.ended(arrival, "completed", heldBy(arrival), request.finishReason);
-  connection.answer(200, json, wholeBody(request, identity, host.options.stamps ? host.now() : undefined));
+  connection.answer(200, json, bodyOf(host, arrival));
+}
+
+function bodyOf(host: AnswerHost, { request, identity }: Arrival): string {
+  const hasStamps = host.options.stamps;
+  return filledIn(request.endpoint.wholeBody(request, hasStamps), identity, hasStamps ? host.now() : undefined);
 }
 
 /** What a whole answer holds of the KV cache from beginning to end. */
@@ -80,14 +85,14 @@ export class WholeAnswer implements ScheduledAnswer {
   /** A whole body under 200, which says the wrong thing. */
   #answerWrong(kind: "garbage" | "error-event" | "truncate"): void {
     this.#failed(kind === "error-event" ? "error" : "abort");
-    const { connection } = this.#arrival;
-    if (kind === "error-event") connection.answer(200, json, errorBody(injectedInBand()));
+    const { connection, request } = this.#arrival;
+    if (kind === "error-event") connection.answer(200, json, request.endpoint.errorBody(injectedInBand()));
     else if (kind === "garbage") connection.answer(200, json, "this is no JSON");
-    else connection.answer(200, json, half(this.#body()));
+    else connection.answer(200, json, half(bodyOf(this.#host, this.#arrival)));
   }
 
   #writeHalf(kind: "cut" | "reset-midway" | "stall-midway", nowNs: number): void {
-    const body = this.#body();
+    const body = bodyOf(this.#host, this.#arrival);
     const { connection } = this.#arrival;
     connection.write(connection.head(200, json, `content-length: ${body.length}\r\n`) + half(body));
     this.#isHalf = true;
@@ -99,11 +104,6 @@ export class WholeAnswer implements ScheduledAnswer {
     this.#failed("abort");
     if (kind === "reset-midway") this.#arrival.connection.reset();
     else this.#arrival.connection.cut();
-  }
-
-  #body(): string {
-    const { request, identity } = this.#arrival;
-    return wholeBody(request, identity, this.#host.options.stamps ? this.#host.now() : undefined);
   }
 
   #failed(reason: "abort" | "error"): void {

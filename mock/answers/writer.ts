@@ -1,6 +1,6 @@
 /** Assembles the writes of streams. */
 import type { Connection } from "../http/connection.ts";
-import { type AnswerIdentity, copyEvent, type EventTemplate, patchStamp } from "../text/events.ts";
+import { type AnswerIdentity, copyEvent, type EventTemplate, patchStamp } from "../text/event-template.ts";
 
 const firstBytes = 4096;
 
@@ -38,7 +38,7 @@ export class EventWriter {
   event(template: EventTemplate, identity: AnswerIdentity): void {
     this.#makeRoom(template.bytes.length);
     copyEvent(template, identity, this.#buffer, this.#size);
-    if (template.stampAt >= 0) this.#stampsAt.push(this.#size + template.stampAt);
+    for (const at of template.stampsAt) this.#stampsAt.push(this.#size + at);
     this.#size += template.bytes.length;
   }
 

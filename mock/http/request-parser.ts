@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly keepAlive: boolean;
   /** The header `authorization`. */
   readonly authorization: string | undefined;
+  /** The header `x-api-key`. */
+  readonly apiKey: string | undefined;
   readonly body: Buffer;
 }
 
@@ -45,6 +47,7 @@ interface Head {
   readonly minor: 0 | 1;
   readonly keepAlive: boolean;
   readonly authorization: string | undefined;
+  readonly apiKey: string | undefined;
   readonly isChunked: boolean;
   readonly contentLength: number;
   readonly expectsContinue: boolean;
@@ -65,6 +68,7 @@ const noHead: Head = {
   minor: 1,
   keepAlive: false,
   authorization: undefined,
+  apiKey: undefined,
   isChunked: false,
   contentLength: 0,
   expectsContinue: false,
@@ -241,8 +245,8 @@ export class RequestParser {
 }
 
 function requestOf(head: Head, body: Buffer): HttpRequest {
-  const { method, path, minor, keepAlive, authorization } = head;
-  return { kind: "request", method, path, minor, keepAlive, authorization, body };
+  const { method, path, minor, keepAlive, authorization, apiKey } = head;
+  return { kind: "request", method, path, minor, keepAlive, authorization, apiKey, body };
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -276,6 +280,7 @@ function readHead(text: string): Head | HttpFault {
     minor,
     keepAlive: minor === 1 ? !connection.includes("close") : connection.includes("keep-alive"),
     authorization: headers.get("authorization"),
+    apiKey: headers.get("x-api-key"),
     isChunked: coding !== undefined,
     contentLength,
     expectsContinue: expectation !== undefined,

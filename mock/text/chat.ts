@@ -3,36 +3,43 @@
  * the same write just before it. Pure.
  */
 import { isObject } from "./ascii-json.ts";
-import { type MockEndpoint, tokensOfBytes } from "./endpoint.ts";
+import { choiceEndpoint } from "./choices.ts";
+import { tokensOfTexts } from "./endpoint.ts";
 import { refusal } from "./refusal.ts";
 
-export const chat: MockEndpoint = {
+const form = {
+  name: "chat",
   idPrefix: "chatcmpl-",
   wholeObject: "chat.completion",
   eventObject: "chat.completion.chunk",
+  openingChoice: '{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}',
+  contentChoice: (index: number, text: string) =>
+    `{"index":${index},"delta":{"content":"${text}"},"logprobs":null,"finish_reason":null}`,
+  finishChoice: (index: number, reason: string) => `{"index":${index},"delta":{},"logprobs":null,"finish_reason":"${reason}"}`,
+  wholeChoice: (index: number, text: string, reason: string) =>
+    `{"index":${index},"message":{"role":"assistant","content":"${text}"},"logprobs":null,"finish_reason":"${reason}"}`,
+};
+
+export const chat = choiceEndpoint(form, {
   lengthFields: ["max_completion_tokens", "max_tokens"],
   readPrompt({ messages }) {
     if (!Array.isArray(messages) || messages.length === 0) {
       return refusal(400, "messages must be a list of one or more", "messages");
     }
-    let bytes = 0;
-    for (const message of messages) for (const text of textsIn(message)) bytes += Buffer.byteLength(text);
-    return { tokens: tokensOfBytes(bytes), choices: 1 };
+    return { tokens: tokensOfTexts(messages.flatMap(textsIn)), choices: 1 };
   },
-  textsOf({ messages }) {
-    return [(messages as readonly unknown[]).flatMap((message) => [roleOf(message), ...textsIn(message)]).join("\n")];
-  },
-  openingChoice: '{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}',
-  contentChoice: (index, text) => `{"index":${index},"delta":{"content":"${text}"},"logprobs":null,"finish_reason":null}`,
-  finishChoice: (index, reason) => `{"index":${index},"delta":{},"logprobs":null,"finish_reason":"${reason}"}`,
-  wholeChoice: (index, text, reason) =>
-    `{"index":${index},"message":{"role":"assistant","content":"${text}"},"logprobs":null,"finish_reason":"${reason}"}`,
-};
+  textsOf: ({ messages }) => [conversationText(messages)],
+});
+
+/** Roles and texts of messages, a line each. */
+export function conversationText(messages: unknown): string {
+  return (Array.isArray(messages) ? messages : []).flatMap((message) => [roleOf(message), ...textsIn(message)]).join("\n");
+}
 
 const none: readonly string[] = [];
 
 /** A message's texts: `content` as a text, or the `text` of its parts. */
-function textsIn(message: unknown): readonly string[] {
+export function textsIn(message: unknown): readonly string[] {
   if (!isObject(message)) return none;
   const { content } = message;
   if (typeof content === "string") return [content];

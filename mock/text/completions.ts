@@ -1,13 +1,23 @@
 /** `/v1/completions`, the older API: a prompt, or a list of prompts with a choice for each, as text or as tokens. Pure. */
-import { type MockEndpoint, tokensOfBytes } from "./endpoint.ts";
+import { choiceEndpoint } from "./choices.ts";
+import { tokensOfBytes } from "./endpoint.ts";
 import { refusal } from "./refusal.ts";
 
 const maxPrompts = 1024;
 
-export const completions: MockEndpoint = {
+const form = {
+  name: "completions",
   idPrefix: "cmpl-",
   wholeObject: "text_completion",
   eventObject: "text_completion",
+  openingChoice: undefined,
+  contentChoice: (index: number, text: string) => `{"index":${index},"text":"${text}","logprobs":null,"finish_reason":null}`,
+  finishChoice: (index: number, reason: string) => `{"index":${index},"text":"","logprobs":null,"finish_reason":"${reason}"}`,
+  wholeChoice: (index: number, text: string, reason: string) =>
+    `{"index":${index},"text":"${text}","logprobs":null,"finish_reason":"${reason}"}`,
+};
+
+export const completions = choiceEndpoint(form, {
   lengthFields: ["max_tokens"],
   readPrompt({ prompt, echo = false }) {
     const prompts = promptsOf(prompt);
@@ -20,11 +30,7 @@ export const completions: MockEndpoint = {
     return { tokens: prompts.reduce<number>((sum, one) => sum + tokensOf(one), 0), choices: prompts.length };
   },
   textsOf: ({ prompt }) => promptsOf(prompt).map(String),
-  openingChoice: undefined,
-  contentChoice: (index, text) => `{"index":${index},"text":"${text}","logprobs":null,"finish_reason":null}`,
-  finishChoice: (index, reason) => `{"index":${index},"text":"","logprobs":null,"finish_reason":"${reason}"}`,
-  wholeChoice: (index, text, reason) => `{"index":${index},"text":"${text}","logprobs":null,"finish_reason":"${reason}"}`,
-};
+});
 
 function promptsOf(prompt: unknown): readonly unknown[] {
   return Array.isArray(prompt) && !isTokens(prompt) ? prompt : [prompt];

@@ -44,6 +44,17 @@ export function errorBody({ message, type, param, code }: Refusal): string {
   return asciiJson({ error: { message, type, param, code } });
 }
 
+/** As Anthropic's API says it. */
+export function anthropicError({ status, message, type }: Refusal): string {
+  return asciiJson({ type: "error", error: { type: anthropicTypes[status] ?? (status >= 500 ? "api_error" : type), message } });
+}
+
+const anthropicTypes: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  404: "not_found_error",
+  529: "overloaded_error",
+};
+
 function typeOf(status: number): string {
   if (status === 429) return "rate_limit_error";
   return status >= 500 ? "server_error" : "invalid_request_error";

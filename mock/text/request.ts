@@ -3,7 +3,7 @@
 import { maxTokensOfAnswer } from "../options/table.ts";
 import type { UsageMode } from "../options.ts";
 import { isObject } from "./ascii-json.ts";
-import type { FinishReason, MockEndpoint } from "./endpoint.ts";
+import type { FinishReason, MockEndpoint, VectorForm } from "./endpoint.ts";
 import { isRefusal, type Refusal, refusal, unknownModel } from "./refusal.ts";
 
 /** A request that is going to be answered. */
@@ -20,6 +20,7 @@ export interface TextRequest {
   readonly promptTokens: number;
   /** How many of them were in the prefix cache; `undefined` without one. */
   readonly cachedTokens: number | undefined;
+  readonly vectors?: VectorForm;
 }
 
 export interface ReadDeps {
@@ -40,13 +41,17 @@ export function readTextRequest(endpoint: MockEndpoint, body: string, deps: Read
     return refusal(400, `request body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (!isObject(json)) return refusal(400, "request body must be a JSON object");
-  const { model, stream = false } = json;
+  const { stream = false } = json;
+  const model = endpoint.namesModel ? json.model : (deps.models[0] ?? "mock");
   if (typeof model !== "string" || model === "") return refusal(400, "model must be a text", "model");
   if (deps.models.length > 0 && !deps.models.includes(model)) return unknownModel(model);
   const prompt = endpoint.readPrompt(json);
   if (isRefusal(prompt)) return prompt;
   if (stream !== null && typeof stream !== "boolean") return refusal(400, "stream must be true or false", "stream");
-  if (json.n !== undefined && json.n !== null && json.n !== 1) return refusal(400, `n must be 1, got ${String(json.n)}`, "n");
+  if (stream === true && endpoint.streamEvents === undefined) return refusal(400, "stream must be false here", "stream");
+  if (prompt.pieces === undefined && json.n !== undefined && json.n !== null && json.n !== 1) {
+    return refusal(400, `n must be 1, got ${String(json.n)}`, "n");
+  }
   const lengthField = endpoint.lengthFields.find((field) => json[field] !== undefined && json[field] !== null);
   const longest = Math.floor(maxTokensOfAnswer / prompt.choices);
   const asked = lengthField === undefined ? undefined : json[lengthField];
@@ -54,17 +59,21 @@ export function readTextRequest(endpoint: MockEndpoint, body: string, deps: Read
     return refusal(400, `${lengthField} must be an integer from 1 to ${longest}, got ${String(asked)}`, lengthField);
   }
   const isStreaming = stream === true;
-  const isAsked = !isStreaming || (isObject(json.stream_options) && json.stream_options.include_usage === true);
+  const isAsked =
+    !isStreaming ||
+    endpoint.usageOfStreams === "always" ||
+    (isObject(json.stream_options) && json.stream_options.include_usage === true);
   return {
     endpoint,
     model,
     isStreaming,
     choices: prompt.choices,
-    tokens: typeof asked === "number" ? asked : Math.min(deps.ownLength(), longest),
+    tokens: prompt.pieces ?? (typeof asked === "number" ? asked : Math.min(deps.ownLength(), longest)),
     finishReason: lengthField === undefined ? "stop" : "length",
     hasUsage: deps.usage === "always" || (deps.usage === "asked" && isAsked),
     promptTokens: prompt.tokens,
     cachedTokens: deps.cachedTokens?.(endpoint.textsOf(json)),
+    ...(prompt.vectors === undefined ? {} : { vectors: prompt.vectors }),
   };
 }
 

@@ -14,6 +14,11 @@ const cycle = vocabulary.join("");
 const wordStarts = vocabulary.map((_, i) => vocabulary.slice(0, i).join("").length);
 const longRing = cycle.repeat(16);
 
+/** Where in the vocabulary a choice starts: its text depends on the prompt's size and its index alone. */
+export function firstWordOf({ promptTokens }: { readonly promptTokens: number }, choice: number): number {
+  return (promptTokens + choice) % vocabulary.length;
+}
+
 /** `count` words of the repetition, from a word of the vocabulary on. */
 export function wordsFrom(first: number, count: number): string {
   const start = wordStarts[first] ?? 0;

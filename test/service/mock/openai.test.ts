@@ -74,6 +74,31 @@ describe("OpenAI's client and the mock", () => {
     expect(final.usage).to.deep.equal(whole.usage);
   });
 
+  it("respond, whole and in a stream", async () => {
+    await start({ tokensPerChunk: 2 });
+    const request = { model: "mock", input: "hello there", max_output_tokens: 5 };
+    const whole = await openai.responses.create(request);
+    expect(whole.output_text.trim().split(" ")).to.have.length(5);
+    expect(whole).to.include({ object: "response", status: "incomplete" });
+    expect(whole.usage).to.include({ input_tokens: 3, output_tokens: 5, total_tokens: 8 });
+    const deltas: string[] = [];
+    const stream = openai.responses.stream(request);
+    for await (const event of stream) if (event.type === "response.output_text.delta") deltas.push(event.delta);
+    expect(deltas).to.have.length(3);
+    const final = await stream.finalResponse();
+    expect(final.output_text).to.equal(whole.output_text).and.equal(deltas.join(""));
+    expect(final.usage).to.deep.equal(whole.usage);
+  });
+
+  it("embed texts and make images", async () => {
+    await start();
+    const { data, usage } = await openai.embeddings.create({ model: "mock", input: ["hello", "there"], dimensions: 4 });
+    expect(data.map(({ embedding }) => embedding.length)).to.deep.equal([4, 4]);
+    expect(usage).to.deep.equal({ prompt_tokens: 3, total_tokens: 3 });
+    const images = await openai.images.generate({ model: "mock", prompt: "hello", n: 2 });
+    expect(images.data?.map(({ b64_json: image }) => image?.slice(0, 4))).to.deep.equal(["iVBO", "iVBO"]);
+  });
+
   it("complete, whole and in a stream, one prompt and several", async () => {
     await start();
     const request = { model: "mock", prompt: ["one", "two"], max_tokens: 4 };

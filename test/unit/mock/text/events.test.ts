@@ -1,16 +1,16 @@
 import { expect } from "chai";
 import { chat } from "../../../../mock/text/chat.ts";
 import { completions } from "../../../../mock/text/completions.ts";
+import type { MockEndpoint } from "../../../../mock/text/endpoint.ts";
 import {
   copyEvent,
   type EventTemplate,
-  errorEvent,
-  garbageEvent,
+  filledIn,
+  httpChunk,
   patchStamp,
   stampText,
-  streamEvents,
-  wholeBody,
-} from "../../../../mock/text/events.ts";
+} from "../../../../mock/text/event-template.ts";
+import { garbageEvent, type StreamEvents } from "../../../../mock/text/events.ts";
 import { injectedInBand } from "../../../../mock/text/refusal.ts";
 import type { TextRequest } from "../../../../mock/text/request.ts";
 import { vocabulary, wordsFrom } from "../../../../mock/text/words.ts";
@@ -35,11 +35,19 @@ function dataOf(bytes: Buffer): string {
   return data ?? "";
 }
 
+function streamEvents(endpoint: MockEndpoint, model: string, hasStamps: boolean): StreamEvents {
+  return endpoint.streamEvents?.(model, hasStamps) ?? expect.fail(`${endpoint.name} does not stream`);
+}
+
+function wholeBody(of: TextRequest, sentNs: number | undefined): string {
+  return filledIn(of.endpoint.wholeBody(of, sentNs !== undefined), identity, sentNs);
+}
+
 /** The JSON of a copied event. */
 function eventOf(template: EventTemplate | undefined, sentNs = 0): Record<string, any> {
   const target = Buffer.alloc((template?.bytes.length ?? 0) + 3);
   if (template !== undefined) copyEvent(template, identity, target, 3);
-  if (template !== undefined && template.stampAt >= 0) patchStamp(target, 3 + template.stampAt, sentNs);
+  for (const at of template?.stampsAt ?? []) patchStamp(target, 3 + at, sentNs);
   return JSON.parse(dataOf(target.subarray(3)));
 }
 
@@ -47,7 +55,7 @@ describe("the mock's chat events", () => {
   it("are JSON in frames of the right size, for any model name", () => {
     for (const model of ["m", 'q"uo\\te', "ünï\u{1f600}", "x".repeat(5000)]) {
       const events = streamEvents(chat, model, false);
-      expect(eventOf(events.opening)).to.deep.equal({
+      expect(eventOf(events.opening(request))).to.deep.equal({
         id: "chatcmpl-000000ab",
         object: "chat.completion.chunk",
         created: 1_700_000_000,
@@ -72,12 +80,12 @@ describe("the mock's chat events", () => {
 
   it("end with usage on an event without choices", () => {
     const usage = { prompt_tokens: 2, completion_tokens: 5, total_tokens: 7 };
-    expect(eventOf(streamEvents(chat, "m", true).usage(request, 42))).to.deep.include({
+    expect(eventOf(streamEvents(chat, "m", true).ending(request, 42))).to.deep.include({
       choices: [],
       usage,
       assay_received_ns: "0000000000000000042",
     });
-    const cached = eventOf(streamEvents(chat, "m", false).usage({ ...request, cachedTokens: 1 }, 0));
+    const cached = eventOf(streamEvents(chat, "m", false).ending({ ...request, cachedTokens: 1 }, 0));
     expect(cached.usage).to.deep.equal({ ...usage, prompt_tokens_details: { cached_tokens: 1 } });
   });
 });
@@ -85,7 +93,7 @@ describe("the mock's chat events", () => {
 describe("the mock's completions events", () => {
   it("carry text and index, and have no opening", () => {
     const events = streamEvents(completions, "m", false);
-    expect(events.opening).to.equal(undefined);
+    expect(events.opening(request)).to.equal(undefined);
     for (const choice of [0, 3]) {
       expect(eventOf(events.content(choice, 1, 1))).to.deep.include({
         id: "cmpl-000000ab",
@@ -103,7 +111,10 @@ describe("the mock's completions events", () => {
 
 describe("the mock's events of failures", () => {
   it("are an error object, and something that is not JSON, in right frames", () => {
-    expect(JSON.parse(dataOf(errorEvent(injectedInBand())))).to.have.nested.property("error.type", "server_error");
+    expect(JSON.parse(dataOf(httpChunk(chat.errorEvents(injectedInBand()))))).to.have.nested.property(
+      "error.type",
+      "server_error",
+    );
     expect(() => JSON.parse(dataOf(garbageEvent))).to.throw(SyntaxError);
   });
 });
@@ -111,7 +122,7 @@ describe("the mock's events of failures", () => {
 describe("the mock's whole answer", () => {
   it("holds as many words as tokens, with usage, and its length in characters is its size in bytes", () => {
     const tokens = 2 * vocabulary.length + 3;
-    const body = wholeBody({ ...request, model: "mödel", tokens }, identity, 42);
+    const body = wholeBody({ ...request, model: "mödel", tokens }, 42);
     const json = JSON.parse(body);
     expect(Buffer.byteLength(body)).to.equal(body.length);
     expect(json.choices[0].message.content.trim().split(" ")).to.have.length(tokens);
@@ -125,9 +136,7 @@ describe("the mock's whole answer", () => {
   });
 
   it("has a choice for each prompt of a completion, and counts them all", () => {
-    const { choices, usage, object } = JSON.parse(
-      wholeBody({ ...request, endpoint: completions, choices: 3 }, identity, undefined),
-    );
+    const { choices, usage, object } = JSON.parse(wholeBody({ ...request, endpoint: completions, choices: 3 }, undefined));
     expect(choices.map(({ index }: { index: number }) => index)).to.deep.equal([0, 1, 2]);
     expect(new Set(choices.map(({ text }: { text: string }) => text)).size).to.equal(3);
     expect([usage.completion_tokens, object]).to.deep.equal([15, "text_completion"]);
