@@ -9,20 +9,25 @@ import { createTeiRankingsEndpoint } from "./huggingface/tei-rankings.ts";
 import { createKserveGenerateEndpoint } from "./kserve/generate.ts";
 import { createKserveInferEndpoint } from "./kserve/infer.ts";
 import { createNimEmbeddingsEndpoint } from "./nim/embeddings.ts";
+import { createImageRetrievalEndpoint } from "./nim/image-retrieval.ts";
 import { createNimRankingsEndpoint } from "./nim/rankings.ts";
 import { createOllamaChatEndpoint } from "./ollama/chat.ts";
 import { createOllamaGenerateEndpoint } from "./ollama/generate.ts";
+import { createAudioSpeechEndpoint } from "./openai/audio-speech.ts";
+import { createAudioTranscriptionEndpoint } from "./openai/audio-transcription.ts";
 import { type ChatOptions, createChatEndpoint } from "./openai/chat.ts";
 import { createChatEmbeddingsEndpoint } from "./openai/chat-embeddings.ts";
 import { createCompletionsEndpoint } from "./openai/completions.ts";
 import { createEmbeddingsEndpoint } from "./openai/embeddings.ts";
+import { createImageEditEndpoint } from "./openai/image-edit.ts";
 import { createImageGenerationEndpoint } from "./openai/image-generation.ts";
 import { createResponsesEndpoint } from "./openai/responses.ts";
+import { createVideoGenerationEndpoint, type VideoOptions } from "./openai/video-generation.ts";
 import { createSglangGenerateEndpoint } from "./sglang/generate.ts";
 import { createSolidoRagEndpoint } from "./solido/rag.ts";
 
 /** What endpoints can be told; each takes what concerns it. */
-export type EndpointOptions = ChatOptions & TemplateOptions;
+export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions;
 
 const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>> = {
   chat: createChatEndpoint,
@@ -43,6 +48,11 @@ const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>
   kserve_generate: createKserveGenerateEndpoint,
   kserve_infer: createKserveInferEndpoint,
   solido_rag: createSolidoRagEndpoint,
+  image_edit: createImageEditEndpoint,
+  image_retrieval: createImageRetrievalEndpoint,
+  audio_transcription: createAudioTranscriptionEndpoint,
+  audio_speech: createAudioSpeechEndpoint,
+  video_generation: createVideoGenerationEndpoint,
   template: createTemplateEndpoint,
   raw: createRawEndpoint,
 };

@@ -129,11 +129,31 @@ export interface Endpoint {
   readonly keyHeader?: "authorization" | "x-api-key";
   /** Options that ask for anything else are refused. */
   readonly takes: readonly Ingredient[];
+  /** Media without which there is no request. Absent: none. */
+  readonly needs?: readonly Exclude<Modality, "text">[];
   readonly produces: Product;
   /** The body: JSON in UTF-8 where `contentType` says nothing else. Throws `invalid_argument` for a turn of which it can make none. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;
+  /**
+   * What is asked next of the target for the same request, after a whole answer with a 2xx status; undefined: that answer is the one. What
+   * `parse` gets is the last answer that is no download. Absent: there never is anything.
+   */
+  readonly next?: (answer: WholeResponse) => FollowUp | undefined;
   /** Never throws: what cannot be read is an `error`. */
   readonly parse: (response: RawResponse) => ParsedResponse;
+}
+
+/** An answer without its moments. */
+export type WholeResponse = Pick<RawResponse, "status" | "contentType" | "payload">;
+
+/** One more request of a turn, a GET. */
+export interface FollowUp {
+  /** Appended to the path of the first request. */
+  readonly below: string;
+  /** From the end of the answer before. */
+  readonly waitMs: number;
+  /** Its body is counted and not kept, it has to come with a 2xx status, and its end is that of the request. Default false. */
+  readonly isDownload?: boolean;
 }
 
 /** Where a request goes, below the base URL. @param own takes the place of the endpoint's; empty: it does not */

@@ -11,8 +11,9 @@ import { shapeOf, shapeProblem } from "./own-shape.ts";
 import { requestError } from "./target-error.ts";
 import { type EndpointTools, endpointTools } from "./tools.ts";
 
-/** An endpoint without its name, which is that of its factory. It takes turns of all kinds and gives text where it says nothing else. */
-export type OwnEndpoint = Omit<Endpoint, "name" | "takes" | "produces"> & Partial<Pick<Endpoint, "takes" | "produces">>;
+/** An endpoint of one request a turn, without its name, which is that of its factory. It takes turns of all kinds and gives text where it says nothing else. */
+export type OwnEndpoint = Omit<Endpoint, "name" | "takes" | "produces" | "needs" | "next"> &
+  Partial<Pick<Endpoint, "takes" | "produces">>;
 
 /** Called once in each process and run, and once to check the module: it makes an endpoint and does nothing else. */
 export type OwnEndpointFactory = (options: EndpointOptions, tools: EndpointTools) => OwnEndpoint;

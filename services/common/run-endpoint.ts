@@ -5,7 +5,10 @@ import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
 import type { EndpointSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "./errors.ts";
 
-export type EndpointChoice = Pick<EndpointSpec, "type" | "extraInputs" | "template" | "omitStreamOptions" | "useLegacyMaxTokens">;
+export type EndpointChoice = Pick<
+  EndpointSpec,
+  "type" | "extraInputs" | "template" | "omitStreamOptions" | "useLegacyMaxTokens" | "downloadVideoContent"
+>;
 
 /**
  * @param given undefined: chat
@@ -21,11 +24,12 @@ export function endpointOf(given: EndpointChoice | undefined, endpoints: Endpoin
 
 /** What an endpoint is told. Of `template` and `raw` it may stand among the extra inputs, as AIPerf has it. */
 export function endpointOptions(given: EndpointChoice): Required<EndpointOptions> {
-  const { omitStreamOptions, useLegacyMaxTokens, template, extraInputs = {} } = given;
+  const { omitStreamOptions, useLegacyMaxTokens, downloadVideoContent, template, extraInputs = {} } = given;
   const { payload_template: body, response_field: field } = isUnknownApi(given) ? extraInputs : {};
   return {
     includeUsage: !omitStreamOptions,
     useLegacyMaxTokens,
+    downloadVideoContent,
     template: textOf(template?.body) ?? textOf(body) ?? "",
     responseField: textOf(template?.responseField) ?? textOf(field) ?? "",
   };

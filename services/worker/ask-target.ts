@@ -179,7 +179,7 @@ async function request(
     target,
     endpoint: { ...endpoint, extraInputs },
     model,
-    turn: sampleTurn(shape.takes, { maxOutputTokens: 1, inputTokens: 1 }),
+    turn: sampleTurn(shape, { maxOutputTokens: 1, inputTokens: 1 }),
   });
   const { record, url, headers } = await sendOne(asked, workerId, signal, endpoints);
   const { status, contentType, payload } = record;

@@ -15,17 +15,11 @@ import type { RawRecord } from "../common/raw-record.ts";
 import { replyOf } from "../common/session-history.ts";
 import type { RequestBody } from "./bodies.ts";
 import { UuidSeries } from "./core/uuid-series.ts";
+import { afterWait, type Followed, followUpHandler } from "./follow-ups.ts";
 import { ForkPoints, type Said } from "./fork-points.ts";
 import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
-import type {
-  ConnectionEnds,
-  ConnectionFacts,
-  Exchange,
-  OpeningSteps,
-  ResponseHandler,
-  Transport,
-} from "./transport/transport.ts";
+import type { ConnectionEnds, ConnectionFacts, Exchange, OpeningSteps, Transport, WireRequest } from "./transport/transport.ts";
 
 export interface SenderOptions {
   readonly transport: Transport;
@@ -150,24 +144,37 @@ export class Sender {
     const request = new Request(this, credit, body, legacy, this.slabs.take());
     this.open.set(credit.id, request);
     this.sent++;
+    request.exchange = this.options.transport.send(this.wireRequest(request), request);
+  }
+
+  private wireRequest({ credit, body, requestId, session }: Request): WireRequest {
     const { paths, headers, sessionHeader, hasOwnConnections } = this.options;
-    request.exchange = this.options.transport.send(
-      {
-        target: credit.targetIndex,
-        path: pathOfModel(paths[credit.targetIndex] ?? "", body.model),
-        headers: body.headers === undefined ? headers : headersUnder(headers, body.headers),
-        ownHeaders: [
-          "x-request-id",
-          request.requestId,
-          sessionHeader,
-          request.session.correlationId,
-          ...(body.headers ?? nothing),
-        ],
-        body: body.body,
-        session: hasOwnConnections ? sessionKey(credit) : undefined,
-      },
-      request,
-    );
+    return {
+      target: credit.targetIndex,
+      path: pathOfModel(paths[credit.targetIndex] ?? "", body.model),
+      headers: body.headers === undefined ? headers : headersUnder(headers, body.headers),
+      ownHeaders: ["x-request-id", requestId, sessionHeader, session.correlationId, ...(body.headers ?? nothing)],
+      body: body.body,
+      session: hasOwnConnections ? sessionKey(credit) : undefined,
+    };
+  }
+
+  /** An answer is whole: the request is over, unless the endpoint has something more to ask for it. */
+  answered(request: Request, atNs: MonotonicNs): void {
+    const { status, contentType, slab } = request;
+    const isGood = status >= 200 && status < 300;
+    const step = isGood ? this.options.endpoint.next?.({ status, contentType, payload: slab.payload }) : undefined;
+    if (step === undefined) {
+      this.finish(request, atNs, undefined);
+      return;
+    }
+    request.exchange = afterWait(step, request, () => {
+      const first = this.wireRequest(request);
+      const [path = "", query] = first.path.split("?", 2);
+      const whole = `${path}${step.below}${query === undefined ? "" : `?${query}`}`;
+      const get = { ...first, method: "GET" as const, path: whole, headers: withoutBody(first.headers), body: noBody };
+      request.exchange = this.options.transport.send(get, followUpHandler(step, request));
+    });
   }
 
   /** The request cannot be made, or may not any more: used all the same, with a record that says why. */
@@ -299,7 +306,7 @@ export class Sender {
       isCancelled,
       cancelledNs: isCancelled ? wholeUs(atNs - sentNs) : undefined,
       requestBytes: body.body.length,
-      responseBytes: slab.receivedBytes,
+      responseBytes: slab.receivedBytes + request.passedBytes,
       requestedOutputTokens: body.requestedOutputTokens,
       status: request.status,
       contentType: request.contentType,
@@ -344,6 +351,11 @@ export class Sender {
   }
 }
 
+/** Those of a request that has a body, for one that has none. */
+function withoutBody(headers: readonly string[]): readonly string[] {
+  return headersUnder(headers, ["content-type", ""]);
+}
+
 /** The run's headers but those that the turn has, too; both name, value, name, value. */
 function headersUnder(headers: readonly string[], own: readonly string[]): readonly string[] {
   const names = new Set(own.filter((_, index) => index % 2 === 0));
@@ -355,10 +367,12 @@ function sessionKey({ phase, sessionId }: Credit): string {
   return `${phase}/${sessionId}`;
 }
 
+const noBody = Buffer.alloc(0);
+const lineEnd = Buffer.from("\n");
 const noEnds: ConnectionEnds = { local: "", remote: "" };
 
 /** One request in flight; what the transport reports lands here. */
-class Request implements ResponseHandler {
+class Request implements Followed {
   readonly requestId: string;
   readonly session: Session;
   readonly issuedNs: number;
@@ -371,6 +385,8 @@ class Request implements ResponseHandler {
   firstByteNs = 0;
   status = 0;
   contentType = "";
+  /** Of bodies that are not the answer's: those of a job that went on, and what was downloaded. */
+  passedBytes = 0;
   isReused = false;
   connectNs: number | undefined;
   steps: OpeningSteps | undefined;
@@ -436,6 +452,26 @@ class Request implements ResponseHandler {
   }
 
   onEnd(atNs: MonotonicNs): void {
+    this.sender.answered(this, atNs);
+  }
+
+  beginAgain(atNs: MonotonicNs, status: number, contentType: string): void {
+    this.passedBytes += this.slab.receivedBytes;
+    this.slab.reset();
+    this.lastNs = atNs;
+    this.status = status;
+    this.contentType = contentType;
+  }
+
+  heard(atNs: MonotonicNs, bytes: number): void {
+    this.lastNs = atNs;
+    this.passedBytes += bytes;
+  }
+
+  downloaded(atNs: MonotonicNs): void {
+    // A line end behind the JSON of the answer has the moment at which all is there.
+    this.slab.add(lineEnd, 0, lineEnd.length, atNs - this.sentNs);
+    this.passedBytes -= lineEnd.length;
     this.sender.finish(this, atNs, undefined);
   }
 

@@ -2,7 +2,7 @@
  * Runs the worker's own path hot before anything is measured: same sender, same endpoint, same encoder, against a target
  * inside this process. The code that the measured requests meet has then been compiled.
  */
-import type { Ingredient } from "../../endpoints/endpoint.ts";
+import type { Endpoint } from "../../endpoints/endpoint.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
@@ -31,7 +31,7 @@ const inertClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns
 /** Resolves after the duration, when the signal aborts, or at once where no body can be made. Failures of the path show in the first measured request, not here. */
 export async function warmUp({ durationMs, sender: options, bodies, signal, transportTo }: WarmUpOptions): Promise<void> {
   if (durationMs <= 0) return;
-  const made = bodies.tryMake(warmTurn(options.endpoint.takes), [], undefined);
+  const made = bodies.tryMake(warmTurn(options.endpoint), [], undefined);
   if ("error" in made) return;
   const loopback = await startLoopback(options.isStreaming);
   const transport = await transportTo({ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true });
@@ -84,6 +84,6 @@ function warmCredit(id: number): Credit {
 /** No dataset has this conversation, so its body is never taken for a measured one's. */
 const warmConversation = 2n ** 63n;
 
-function warmTurn(takes: readonly Ingredient[]): Turn {
-  return sampleTurn(takes, { conversation: warmConversation, maxOutputTokens: 16, inputTokens: 1, model: "warm-up" });
+function warmTurn(endpoint: Endpoint): Turn {
+  return sampleTurn(endpoint, { conversation: warmConversation, maxOutputTokens: 16, inputTokens: 1, model: "warm-up" });
 }

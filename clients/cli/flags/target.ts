@@ -57,7 +57,7 @@ export const targetFlags = {
     value: "TYPE",
     paths: ["endpoint.type"],
     group: "Target",
-    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, solido_rag, template or raw (default chat)",
+    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, image_edit, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, solido_rag, image_retrieval, audio_transcription, audio_speech, video_generation, template or raw (default chat)",
   },
   endpointModule: {
     flag: "--endpoint-module",
@@ -82,6 +82,13 @@ export const targetFlags = {
     paths: ["endpoint.streaming"],
     group: "Target",
     doc: "ask for streamed answers; TTFT and ITL need it (default off)",
+  },
+  downloadVideoContent: {
+    flag: "--download-video-content",
+    kind: { is: "switch" },
+    paths: ["endpoint.download_video_content"],
+    group: "Target",
+    doc: "of the endpoint type video_generation: fetch each video, too; its download then counts in the request's time",
   },
   apiKey: {
     flag: "--api-key",

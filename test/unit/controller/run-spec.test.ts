@@ -615,6 +615,7 @@ const supported: ReadonlySet<string> = new Set([
   "target.tls.server_name",
   "target.tls.skip_verify",
   "endpoint.type",
+  "endpoint.download_video_content",
   "endpoint.template.body",
   "endpoint.template.response_field",
   "endpoint.path",

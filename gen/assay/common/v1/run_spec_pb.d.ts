@@ -462,6 +462,13 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
    * @generated from field: assay.common.v1.TemplateSpec template = 11;
    */
   template?: TemplateSpec | undefined;
+
+  /**
+   * The type `video_generation` fetches each video, too, and its download counts in the request's time.
+   *
+   * @generated from field: bool download_video_content = 12;
+   */
+  downloadVideoContent: boolean;
 };
 
 /**

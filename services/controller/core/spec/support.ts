@@ -39,6 +39,7 @@ const supportedFields: readonly string[] = [
   "endpoint.use_server_token_count",
   "endpoint.extra_inputs",
   "endpoint.omit_stream_options",
+  "endpoint.download_video_content",
   "endpoint.template.body",
   "endpoint.template.response_field",
   "tokenizer.name",
