@@ -4,6 +4,7 @@ import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/
 import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { floorLine } from "./floor.ts";
+import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
@@ -47,12 +48,14 @@ interface Shown {
   readonly isNamed: boolean;
   /** The steps of the requests have a table. */
   readonly hasSteps: boolean;
+  readonly title: string;
 }
 
 function shownOf({ spec }: Run, { phases }: SummarizeRecordsResponse): Shown {
   return {
     isNamed: phases.filter(({ kind }) => kind === PhaseKind.PROFILING).length > 1,
     hasSteps: spec?.output?.showTraceTiming ?? false,
+    title: metricsTitle(spec?.endpoint?.type),
   };
 }
 
@@ -65,7 +68,7 @@ function warmupLines(phase: PhaseSummary, progress: PhaseProgress | undefined, s
 function measuredBlocks(
   phase: PhaseSummary,
   progress: PhaseProgress | undefined,
-  { isNamed, hasSteps }: Shown,
+  { isNamed, hasSteps, title }: Shown,
   style: ReportStyle,
 ): string[][] {
   const titleOf = (what: string): string => `Assay | ${what}${isNamed ? `: ${phase.name}` : ""}`;
@@ -73,7 +76,7 @@ function measuredBlocks(
   return [
     metricLines(
       phase.metrics.filter((metric) => isTold(metric, phase)),
-      titleOf("LLM Metrics"),
+      titleOf(title),
       style,
     ),
     [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],

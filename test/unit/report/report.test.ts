@@ -195,6 +195,16 @@ describe("the report of a run", () => {
     expect(titles).to.deep.equal(["Assay | LLM Metrics: profiling", "Assay | LLM Metrics: second"]);
   });
 
+  it("calls its table by what the answers are", () => {
+    const titles = ["chat", "my-api", "toString", "embeddings", "cohere_rankings", "image_generation"].map((type) => {
+      const shown = lines({ run: { spec: { endpoint: { type } } }, summary: { phases: [profilingShape()] } });
+      return shown.find((line) => line.includes("Assay |"))?.trim();
+    });
+    const text = "Assay | LLM Metrics";
+    const data = ["Embeddings", "Ranking", "Image Generation"].map((what) => `Assay | ${what} Metrics`);
+    expect(titles).to.deep.equal([text, text, text, ...data]);
+  });
+
   it("shows no table where nothing was measured", () => {
     expect(lines({ phase: { metrics: [] } })).to.deep.equal([
       "Client valid",
