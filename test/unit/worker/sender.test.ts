@@ -398,6 +398,23 @@ describe("sender", () => {
       expect(sender.historyOf({ ...credit, turn: 1 })).to.deep.equal([...question, { role: "assistant", content: "because" }]);
     });
 
+    it("holds what the target calls its answers, by which the next turn can go on", () => {
+      const endpoint = createEndpoint("responses") as Endpoint;
+      const sender = senderWith({ endpoint });
+      const credit = creditOf({ turns: 2 });
+      sender.send(credit, body, legacyOf(...question));
+      const output = [{ type: "message", content: [{ type: "output_text", text: "because" }] }];
+      transport.last.answer(JSON.stringify({ object: "response", id: "resp_1", status: "completed", output }));
+      const history = sender.historyOf({ ...credit, turn: 1 });
+      expect(history.at(-1)).to.deep.equal({ role: "assistant", content: "because", answerId: "resp_1" });
+      const messages = [...history, { role: "user", content: "and?" }] as const;
+      const next = { model: "m", messages, maxOutputTokens: undefined, isStreaming: false, extraInputs: { store: true } };
+      expect(JSON.parse(Buffer.from(endpoint.formatBody(next)).toString())).to.deep.include({
+        previous_response_id: "resp_1",
+        input: [{ type: "message", role: "user", content: "and?" }],
+      });
+    });
+
     it("knows how many of its tokens the dataset counted", () => {
       const sender = senderWith();
       const credit = creditOf({ turns: 3 });
