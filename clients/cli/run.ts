@@ -278,7 +278,7 @@ class Session {
   /** A folder on this host is nothing to a suite elsewhere: its files are fetched. */
   async #spec(): Promise<JsonObject> {
     const { spec: asked } = await specOf(this.#sources, this.#mockUrl);
-    const spec = withInputFile(asked, this.#inputFile);
+    const spec = withInputFile(asked, this.#inputFile, this.#context.terminal.cwd);
     const given = typeof spec.output === "object" && spec.output !== null && !Array.isArray(spec.output) ? spec.output : {};
     const { artifact_dir: folder, ...rest } = given;
     const output: JsonObject = { ...rest, cli_command: this.#context.cliCommand };

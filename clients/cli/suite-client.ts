@@ -234,7 +234,8 @@ export class SuiteClient {
 
 /** How long a controller may take to say what it thinks of a spec: files and tokenizers are read before. */
 function acceptTimeoutMs({ dataset, tokenizer }: RunSpec): number {
-  return dataset?.source.case === "file" || tokenizer !== undefined ? readWithinMs : acceptedWithinMs;
+  const isMade = dataset === undefined || dataset.source.case === undefined || dataset.source.case === "synthetic";
+  return isMade && tokenizer === undefined ? acceptedWithinMs : readWithinMs;
 }
 
 type DriveStream = ReturnType<Client<typeof RunService>["driveRun"]>;

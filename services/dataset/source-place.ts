@@ -34,6 +34,13 @@ export interface PlaceLimits {
   readonly publicFiles?: Pick<PublicFileOptions, "folder" | "baseUrl" | "token"> | undefined;
 }
 
+/** As a spec names them. */
+export interface SourcePaths {
+  readonly path: string;
+  /** Empty: the folder of the file. */
+  readonly mediaFolder: string;
+}
+
 /** Whoever wants it. */
 interface Asked {
   readonly signal: AbortSignal;
@@ -41,13 +48,14 @@ interface Asked {
 }
 
 /** Rejects with what is wrong with the path, which names the field. @param asked by `signal` a download is ended */
-export async function placeOf(path: string, limits: PlaceLimits, asked: Asked): Promise<SourcePlace> {
+export async function placeOf({ path, mediaFolder }: SourcePaths, limits: PlaceLimits, asked: Asked): Promise<SourcePlace> {
   const { root, store } = limits;
   if (path.startsWith(uploadPrefix)) return uploadPlace(path.slice(uploadPrefix.length), store);
   const choice = publicChoiceOf(path);
   if (choice !== undefined) return publicPlace(choice, limits, asked);
   const realPath = await readablePath(path, root, "dataset.file.path");
-  const folder = resolve(isFolder(realPath, path) ? path : dirname(path));
+  if (mediaFolder !== "") await readablePath(mediaFolder, root, "dataset.file.media_folder");
+  const folder = resolve(mediaFolder !== "" ? mediaFolder : isFolder(realPath, path) ? path : dirname(path));
   return { realPath, root: root ?? "", folder, name: "", format: "", release: () => {} };
 }
 

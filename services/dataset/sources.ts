@@ -212,7 +212,7 @@ async function loadFile(
   const { limits, signal, onProgress } = options;
   const { path, name: givenName, format, onBadRow, outputTokens } = given;
   if (format !== "" && formatNamed(format) === undefined) throw unknownFormat(format);
-  const place = await placeOf(path, limits, options);
+  const place = await placeOf(given, limits, options);
   const shownName = givenName === "" ? place.name : givenName;
   const shownFormat = format === "" ? place.format : format;
   const name = shownName === "" ? basename(path) : shownName;

@@ -41,7 +41,7 @@ export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: 
   const look = async ({ client, signal }: SuiteUse): Promise<number> => {
     try {
       if (readsInput(spec)) inputFile = await spoolInput({ input, maxBytes: options.maxDatasetBytes, signal });
-      const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile));
+      const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile, terminal.cwd));
       const { requests = defaultRequests } = options;
       const description = await describe(client, wanted, { requests, signal, line: lineOn(terminal) });
       show(description, options, terminal);

@@ -18,11 +18,17 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
     ...(replay === undefined || !isObject(dataset) ? {} : { dataset: { ...dataset, replay } }),
     ...(path === undefined || isNoPath(path) || !isObject(dataset)
       ? {}
-      : { dataset: { ...dataset, file: { ...(dataset.file as JsonObject), path: resolve(cwd, path) } } }),
+      : { dataset: { ...dataset, file: absoluteFile(dataset.file as JsonObject, path, cwd) } }),
     ...(tokenizer === undefined || !isPath(tokenizer, cwd)
       ? {}
       : { tokenizer: { ...(spec.tokenizer as JsonObject), name: resolve(cwd, tokenizer) } }),
   };
+}
+
+function absoluteFile(file: JsonObject, path: string, cwd: string): JsonObject {
+  const { media_folder: folder } = file;
+  const media = typeof folder === "string" && folder !== "" ? { media_folder: resolve(cwd, folder) } : {};
+  return { ...file, ...media, path: resolve(cwd, path) };
 }
 
 /** What is wrong with files that a suite on this host is going to read. Their paths are absolute. */

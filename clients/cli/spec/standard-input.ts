@@ -62,11 +62,11 @@ export function readsInput({ dataset }: JsonObject): boolean {
   return isObject(dataset) && isObject(dataset.file) && dataset.file.path === standardInput;
 }
 
-/** The same spec with a file in the place of standard input; unchanged where that is not meant. */
-export function withInputFile(spec: JsonObject, file: InputFile | undefined): JsonObject {
+/** The same spec with a file in the place of standard input, whose rows name files relative to `cwd`; unchanged where that is not meant. */
+export function withInputFile(spec: JsonObject, file: InputFile | undefined, cwd: string): JsonObject {
   const { dataset } = spec;
   if (file === undefined || !readsInput(spec) || !isObject(dataset) || !isObject(dataset.file)) return spec;
-  return { ...spec, dataset: { ...dataset, file: { ...dataset.file, path: file.path, name: shownName } } };
+  return { ...spec, dataset: { ...dataset, file: { media_folder: cwd, ...dataset.file, path: file.path, name: shownName } } };
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

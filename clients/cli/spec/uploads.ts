@@ -27,6 +27,8 @@ export async function withUploads(spec: JsonObject, client: SuiteClient, options
   const { dataset } = spec;
   const file = isObject(dataset) ? dataset.file : undefined;
   if (!isObject(dataset) || !isObject(file) || typeof file.path !== "string" || !isAbsolute(file.path)) return spec;
+  // Files beside it stay here.
+  const { media_folder: _, ...sent } = file;
   const { path, name = basename(file.path) } = file;
   const size = await stat(path).then(
     (found) => (found.isFile() ? found.size : undefined),
@@ -36,7 +38,7 @@ export async function withUploads(spec: JsonObject, client: SuiteClient, options
   if (size > saidBytes) options.say(`uploading ${path} (${Math.round(size / 2 ** 20)} MiB)`);
   try {
     const datasetId = await upload(client, { path, name: String(name), size }, options.signal);
-    return { ...spec, dataset: { ...dataset, file: { ...file, path: uploadPath(datasetId), name } } };
+    return { ...spec, dataset: { ...dataset, file: { ...sent, path: uploadPath(datasetId), name } } };
   } catch (error) {
     if (error instanceof AssayError && (error.code === "failed_precondition" || error.code === "unimplemented")) return spec;
     if (!(error instanceof AssayError) || error.code === "cancelled") throw error;

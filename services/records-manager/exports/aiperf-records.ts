@@ -109,7 +109,8 @@ function rowOf(values: readonly unknown[]): RequestRow {
     sessionNum: values[4] as number,
     parentSession: values[5] as number | null,
     rootSession: values[6] as number | null,
-    agentDepth: values[7] as number,
+    // Files from before sessions began others do not have it.
+    agentDepth: (values[7] as number | null) ?? 0,
     requestId: values[8] as string,
     correlationId: values[9] as string,
     workerId: values[10] as string,

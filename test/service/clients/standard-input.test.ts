@@ -61,13 +61,19 @@ describe("a dataset on standard input", () => {
     const file = { path: "/tmp/x", remove: async () => {} };
     const spec = { models: ["m"], dataset: { entries: 3, file: { path: "-", format: "single_turn" } } };
     expect(readsInput(spec)).to.equal(true);
-    expect(withInputFile(spec, file)).to.deep.equal({
+    const kept = { path: "/tmp/x", name: "standard input", format: "single_turn" };
+    expect(withInputFile(spec, file, "/work")).to.deep.equal({
       models: ["m"],
-      dataset: { entries: 3, file: { path: "/tmp/x", name: "standard input", format: "single_turn" } },
+      dataset: { entries: 3, file: { ...kept, media_folder: "/work" } },
+    });
+    const own = { ...spec, dataset: { file: { ...spec.dataset.file, media_folder: "/own" } } };
+    expect(withInputFile(own, file, "/work")).to.deep.equal({
+      models: ["m"],
+      dataset: { file: { ...kept, media_folder: "/own" } },
     });
     for (const other of [{}, { dataset: {} }, { dataset: { file: { path: "/-" } } }]) {
       expect(readsInput(other)).to.equal(false);
-      expect(withInputFile(other, file)).to.equal(other);
+      expect(withInputFile(other, file, "/work")).to.equal(other);
     }
   });
 });

@@ -195,6 +195,19 @@ describe("the dataset service and files", () => {
     }
   });
 
+  it("finds files that rows name in the folder that the spec says, below the one that may be read", async () => {
+    await mkdir(join(folder, "work"));
+    await mkdir(join(folder, "spool"));
+    await write("work/a.png", pixel);
+    const path = await write("spool/input", '{"text":"what?","image":"a.png"}\n');
+    const info = await prepare(fileSpec(path, { mediaFolder: join(folder, "work") }));
+    const [turn] = await turnsOf(info.datasetId, [0]);
+    expect(turn?.turn?.messages[0]?.parts[1]?.content).to.equal(`data:image/png;base64,${pixel.toString("base64")}`);
+    const elsewhere = await failureOf(prepare(fileSpec(path, { mediaFolder: "/" })));
+    expect([elsewhere.code, elsewhere.violations[0]?.field]).to.deep.equal(["permission_denied", "dataset.file.media_folder"]);
+    expect((await failureOf(prepare(fileSpec(path)))).message).to.contain("looked for");
+  });
+
   it("says what it left out, and what it does not know", async () => {
     const rows = `{"text":"a","id":1}\n{"text":"b"\n{"image":"x"}\n{"text":"c","id":2,"output_lenght":3}\n`;
     const path = await write("p.jsonl", rows);

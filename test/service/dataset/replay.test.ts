@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { DatasetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { lookUpTurn } from "../../../services/dataset/core/turns.ts";
@@ -132,6 +133,14 @@ describe("a dataset that replays a run", () => {
     const options = { limits, signal: new AbortController().signal, onProgress: () => {} };
     const base = await loadDataset({ ...request(""), dataset: spec, tokenizer: "", seed: 7 }, options);
     expect(played?.map(({ messages }) => messages)).to.deep.equal([0, 1].map((turn) => base.dataset.messages(2, turn)));
+  });
+
+  it("reads a run from before sessions could begin others", async () => {
+    store(once);
+    const db = new Database(join(folder, "run.db"));
+    for (const column of ["parent_session", "root_session", "agent_depth"]) db.exec(`ALTER TABLE requests DROP COLUMN ${column}`);
+    db.close();
+    expect((await replay()).info.conversations).to.equal(3n);
   });
 
   const tree = [{ session: 1, turn: 0, conversation: 0, sentMs: 0, parent: 0 }];

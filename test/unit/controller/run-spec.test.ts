@@ -720,6 +720,7 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.file.uses_think_time_only",
   "dataset.file.max_context_tokens",
   "dataset.file.trace_idle_gap_cap_sec",
+  "dataset.file.media_folder",
   "dataset.file.synthesis.speedup_ratio",
   "dataset.file.synthesis.prefix_len_multiplier",
   "dataset.file.synthesis.prefix_root_multiplier",

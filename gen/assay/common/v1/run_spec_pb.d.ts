@@ -1038,6 +1038,14 @@ export declare type FileDataset = Message<"assay.common.v1.FileDataset"> & {
    * @generated from field: optional double trace_idle_gap_cap_sec = 41;
    */
   traceIdleGapCapSec?: number | undefined;
+
+  /**
+   * Absolute path of the folder that files which rows name are relative to, on the dataset service's host, below the folder that it may
+   * read from. Unset: the folder of the file; rows of an upload or of a public dataset name no files.
+   *
+   * @generated from field: string media_folder = 42;
+   */
+  mediaFolder: string;
 };
 
 /**

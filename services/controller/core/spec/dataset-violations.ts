@@ -25,6 +25,10 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
       const isChoice = onBadRow === "fail" || onBadRow === "skip";
       demand(isChoice, "dataset.file.on_bad_row", `must be fail or skip, got ${onBadRow}`);
       checkLength(outputTokens, "dataset.file.output_tokens", demand);
+      const { mediaFolder } = dataset.source.value;
+      const isFolder = mediaFolder === "" || (isAbsolutePath(mediaFolder) && isAbsolutePath(path));
+      const expected = "must be an absolute path, beside a file that is named by one";
+      demand(isFolder, "dataset.file.media_folder", `${expected}, got ${JSON.stringify(mediaFolder)}`);
       checkTrace(dataset.source.value, demand);
       checkBatchSizes(dataset.source.value, demand);
       return;
