@@ -1,5 +1,5 @@
-/** What a body that somebody else wrote says of its request: bodies of OpenAI's APIs and those that resemble them. Pure. */
-import { decodeText, isJsonObject, parseJson, textOf } from "./json-body.ts";
+/** What a body that somebody else wrote says of its request: bodies of OpenAI's APIs and those that resemble them, and of rankings. Pure. */
+import { decodeText, isJsonObject, type JsonObject, parseJson, textOf } from "./json-body.ts";
 
 export interface BodyFacts {
   /** Undefined: it names none. */
@@ -21,15 +21,21 @@ export function bodyFacts(body: Uint8Array): BodyFacts {
 /** @param body as it was parsed */
 export function factsOfBody(body: unknown): BodyFacts {
   if (!isJsonObject(body)) return nothing;
-  const { model, messages, prompt, input, stream } = body;
-  const isKnown = messages !== undefined || prompt !== undefined || input !== undefined;
+  const { model, messages, prompt, input, query, stream } = body;
+  const isKnown = [messages, prompt, input, query].some((field) => field !== undefined);
   const length = [body.max_completion_tokens, body.max_tokens, body.max_output_tokens].find(isLength);
   return {
     model: textOf(model),
     maxOutputTokens: length,
     isStreaming: typeof stream === "boolean" ? stream : isKnown ? false : undefined,
-    texts: Array.isArray(messages) ? textsOfMessages(messages) : [...textsOf(prompt), ...textsOfMessages(input)],
+    texts: [...textsOf(body.system), ...textsOf(body.instructions), ...promptTexts(body)],
   };
+}
+
+function promptTexts({ messages, prompt, input, query, passages, documents, texts }: JsonObject): string[] {
+  if (Array.isArray(messages)) return textsOfMessages(messages);
+  if (query === undefined) return [...textsOf(prompt), ...textsOfMessages(input)];
+  return [...textsOf([query]), ...[passages, documents, texts].flatMap(textsOf)];
 }
 
 /** Texts of a message's content: one, or parts of which some are. */

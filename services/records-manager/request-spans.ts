@@ -16,7 +16,17 @@ interface PhaseSample {
 }
 
 /** How an endpoint's work is called there; an endpoint without a row goes by its own name. */
-const operations: Readonly<Record<string, string>> = { completions: "text_completion" };
+const operations: Readonly<Record<string, string>> = {
+  completions: "text_completion",
+  responses: "chat",
+  messages: "chat",
+  ollama_chat: "chat",
+  chat_embeddings: "embeddings",
+  nim_embeddings: "embeddings",
+};
+
+/** Whose API is spoken, where it is not OpenAI's or like it: who made the model is not known. */
+const providers: Readonly<Record<string, string>> = { messages: "anthropic", cohere_rankings: "cohere" };
 
 const indexOf = (tag: string): number => recordMetrics.findIndex((metric) => metric.tag === tag);
 const firstTokenIndex = indexOf("time_to_first_token");
@@ -60,8 +70,7 @@ export class RequestSpans {
       startWallNs,
       attributes: {
         "gen_ai.operation.name": operation,
-        // What is spoken: who made the model is not known.
-        "gen_ai.provider.name": "openai",
+        "gen_ai.provider.name": providers[type] ?? "openai",
         "gen_ai.request.model": model,
         ...this.#targets[targetIndex],
         ...outcomeOf(record),

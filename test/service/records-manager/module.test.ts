@@ -94,7 +94,7 @@ describe("the records-manager", () => {
     );
   }
 
-  async function configure(runId = "run-1", exportLevel = "records", more: object = {}): Promise<void> {
+  async function configure(runId = "run-1", exportLevel = "records", more: object = {}, type = ""): Promise<void> {
     const spec = create(RunSpecSchema, {
       models: ["m"],
       target: { apiKey: "s3cret", urls: [{ url: "https://h.example/v1" }] },
@@ -103,6 +103,7 @@ describe("the records-manager", () => {
         { name: "profiling", kind: PhaseKind.PROFILING },
       ],
       output: { exportLevel },
+      endpoint: { type },
     });
     await command({ case: "configure", value: { spec, folder: folderOf(runId), createWallNs: 1e18, ...more } }, runId);
   }
@@ -195,6 +196,22 @@ describe("the records-manager", () => {
       expect(second).to.include({ parent: "warmup-span" });
       expect(second!.attributes).to.not.have.any.keys("gen_ai.response.time_to_first_chunk", "assay.lateness");
     });
+
+    const spoken = [
+      { type: "messages", operation: "chat", provider: "anthropic" },
+      { type: "nim_embeddings", operation: "embeddings", provider: "openai" },
+      { type: "my-api", operation: "my-api", provider: "openai" },
+    ];
+    for (const { type, operation, provider } of spoken) {
+      it(`of the endpoint ${type} as ${operation} of ${provider}`, async () => {
+        await configure("run-1", "records", {}, type);
+        const processor = ingest();
+        processor.send([record(1)]);
+        await processor.acked(1);
+        const [span] = tracer.named(`${operation} m`);
+        expect(span!.attributes).to.include({ "gen_ai.operation.name": operation, "gen_ai.provider.name": provider });
+      });
+    }
 
     it("with the error of those that failed", async () => {
       await configure();

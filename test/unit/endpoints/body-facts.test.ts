@@ -32,6 +32,11 @@ describe("what a body says of its request", () => {
     [{ input: "a", max_output_tokens: 4 }, ["a"], 4],
     [{ input: ["a", "b"] }, ["a", "b"]],
     [{ input: [{ role: "user", content: [{ type: "input_text", text: "a" }] }] }, ["a"]],
+    [{ instructions: "be brief", input: "a" }, ["be brief", "a"]],
+    [{ system: [{ type: "text", text: "be brief" }], messages: [{ role: "user", content: "a" }] }, ["be brief", "a"]],
+    [{ query: { text: "q" }, passages: [{ text: "a" }, { text: "b" }] }, ["q", "a", "b"]],
+    [{ query: "q", documents: ["a", { text: "b" }] }, ["q", "a", "b"]],
+    [{ query: "q", texts: ["a"] }, ["q", "a"]],
     [{ messages: [], max_tokens: 0 }, []],
     [{ messages: [], max_tokens: "9" }, []],
   ];
