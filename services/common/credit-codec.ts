@@ -11,7 +11,7 @@ import {
   CreditsResponseSchema,
   type Recall,
 } from "../../gen/assay/timing/v1/timing_service_pb.js";
-import { readIssue, readReturned, writeIssue, writeReturned } from "./credit-wire.ts";
+import { missOf, readIssue, readReturned, writeIssue, writeReturned } from "./credit-wire.ts";
 import type { Credit, CreditReturn, Envelope, RecallScope, TimingMessage, WorkerMessage } from "./credits.ts";
 import { AssayError } from "./errors.ts";
 import type { SuiteClock } from "./member/suite-clock.ts";
@@ -97,13 +97,15 @@ function workerMessageOf(message: CreditsRequest["message"]): WorkerMessage {
       return {
         kind: "returned",
         unsent: Number(message.value.unsent),
-        returns: message.value.returns.map(
-          ({ creditId, kind, isSessionOver }): CreditReturn => ({
+        returns: message.value.returns.map(({ creditId, kind, isSessionOver, miss: wireMiss }): CreditReturn => {
+          const miss = missOf(wireMiss);
+          return {
             creditId: Number(creditId),
             use: kind === ReturnKind.SENT ? "sent" : "unused",
             sessionOver: isSessionOver,
-          }),
-        ),
+            ...(miss === undefined ? {} : { miss }),
+          };
+        }),
       };
     case "firstToken":
       return { kind: "first_token", creditIds: message.value.creditIds.map(Number) };

@@ -2,8 +2,8 @@
  * The two messages of the Credits stream of which there are as many as requests, by hand: credits to a worker, and their returns. Fields
  * and meanings are those of `assay/timing/v1`, the bytes what every protobuf library reads and writes.
  */
-import { ReturnKind } from "../../gen/assay/timing/v1/timing_pb.js";
-import type { Credit, CreditReturn, Envelope, TimingMessage, WorkerMessage } from "./credits.ts";
+import { ReturnKind, TargetMiss as WireMiss } from "../../gen/assay/timing/v1/timing_pb.js";
+import type { Credit, CreditReturn, Envelope, TargetMiss, TimingMessage, WorkerMessage } from "./credits.ts";
 import type { SuiteClock } from "./member/suite-clock.ts";
 import { WireReader, WireWriter } from "./wire.ts";
 
@@ -12,7 +12,7 @@ export type Issue = Extract<TimingMessage, { kind: "issue" }>;
 
 const envelopeField = { seq: 1, ack: 2, returned: 5, issue: 6 } as const;
 const returnedField = { returns: 1, unsent: 2 } as const;
-const returnField = { creditId: 1, kind: 2, isSessionOver: 3 } as const;
+const returnField = { creditId: 1, kind: 2, isSessionOver: 3, miss: 4 } as const;
 const creditsField = 1;
 const creditField = {
   creditId: 1,
@@ -35,6 +35,8 @@ const creditField = {
   forks: 18,
 } as const;
 
+const wireMisses = { unreached: WireMiss.UNREACHED, untried: WireMiss.UNTRIED } as const satisfies Record<TargetMiss, WireMiss>;
+
 /** Bytes of an envelope and of what it holds once. */
 const headBytes = 64;
 const mostReturnBytes = 24;
@@ -46,11 +48,12 @@ export function writeReturned({ seq, ack, body }: Envelope<Returned>): Buffer {
   wire.uint(envelopeField.seq, seq);
   wire.uint(envelopeField.ack, ack);
   const message = wire.open(envelopeField.returned);
-  for (const { creditId, use, sessionOver } of body.returns) {
+  for (const { creditId, use, sessionOver, miss } of body.returns) {
     const opened = wire.open(returnedField.returns);
     wire.uint(returnField.creditId, creditId);
     wire.uint(returnField.kind, use === "sent" ? ReturnKind.SENT : ReturnKind.UNUSED);
     wire.bool(returnField.isSessionOver, sessionOver);
+    if (miss !== undefined) wire.uint(returnField.miss, wireMisses[miss]);
     wire.close(opened);
   }
   wire.uint(returnedField.unsent, body.unsent);
@@ -133,16 +136,25 @@ function readReturn(reader: WireReader): CreditReturn {
   let creditId = 0;
   let kind = 0;
   let sessionOver = false;
+  let miss: TargetMiss | undefined;
   while (reader.at < end) {
     const tag = reader.tag();
     const number = tag >>> 3;
     if (number === returnField.creditId) creditId = reader.varint();
     else if (number === returnField.kind) kind = reader.varint();
     else if (number === returnField.isSessionOver) sessionOver = reader.varint() !== 0;
+    else if (number === returnField.miss) miss = missOf(reader.varint());
     else reader.skip(tag & 7);
   }
   reader.expectEnd(end);
-  return { creditId, use: kind === ReturnKind.SENT ? "sent" : "unused", sessionOver };
+  const use = kind === ReturnKind.SENT ? "sent" : "unused";
+  return miss === undefined ? { creditId, use, sessionOver } : { creditId, use, sessionOver, miss };
+}
+
+/** What the domain calls a value of the wire; one that is not known says nothing. */
+export function missOf(value: number): TargetMiss | undefined {
+  if (value === WireMiss.UNREACHED) return "unreached";
+  return value === WireMiss.UNTRIED ? "untried" : undefined;
 }
 
 function writeCredit(wire: WireWriter, credit: Credit, issuedNs: number, clock: SuiteClock): void {

@@ -63,11 +63,16 @@ export interface Credit {
 /** Names one life of a worker process towards timing: random 64 bits, new at process start and after every `fenced`. */
 export type Incarnation = bigint;
 
+/** Why a request had no connection to its target: the target's fault, or nobody's (it was given up before, or could not be made). */
+export type TargetMiss = "unreached" | "untried";
+
 /** How a credit came back. `sessionOver`: the worker has no usable history for a further turn. */
 export interface CreditReturn {
   readonly creditId: number;
   readonly use: "sent" | "unused";
   readonly sessionOver: boolean;
+  /** Of what was sent. Absent: there was a connection to the target. */
+  readonly miss?: TargetMiss;
 }
 
 /** What a recall takes: so many credits (latest due first), all due after a time, or everything not yet sent. */

@@ -9,7 +9,13 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
-import { type CreditWorker, type CreditWorkerStats, createCreditWorker, type EndReason } from "./core/credit-worker.ts";
+import {
+  type CreditWorker,
+  type CreditWorkerStats,
+  createCreditWorker,
+  type EndReason,
+  type RequestEnd,
+} from "./core/credit-worker.ts";
 
 /** Messages come and go as bytes. */
 export type CreditsStream = MessageStream<Buffer, Uint8Array>;
@@ -112,8 +118,8 @@ export class CreditClient {
   }
 
   /** A fired credit's request is over. Returns are told once per turn of the event loop. */
-  ended(creditId: number, outcome: { readonly sessionOver: boolean }): void {
-    this.core.requestEnded(creditId, outcome, monotonicNs());
+  ended(creditId: number, end: RequestEnd): void {
+    this.core.requestEnded(creditId, end, monotonicNs());
     this.flushSoon();
   }
 

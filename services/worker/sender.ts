@@ -14,6 +14,8 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { replyOf } from "../common/session-history.ts";
 import type { RequestBody } from "./bodies.ts";
+import type { RequestEnd } from "./core/credit-worker.ts";
+import { targetMissOf } from "./core/target-miss.ts";
 import { UuidSeries } from "./core/uuid-series.ts";
 import { afterWait, type Followed, followUpHandler } from "./follow-ups.ts";
 import { ForkPoints, type Said } from "./fork-points.ts";
@@ -43,8 +45,8 @@ export interface SenderOptions {
   readonly wallOffsetNs: number;
   /** The record's stamps and payload are valid during the call only. */
   onRecord(record: RawRecord): void;
-  /** The request is over, whatever came of it. `sessionOver`: no later turn can be built on it. */
-  onEnded(creditId: number, outcome: { readonly sessionOver: boolean }): void;
+  /** The request is over, whatever came of it. */
+  onEnded(creditId: number, end: RequestEnd): void;
   /** Asked right before a request is written, which may be long after `send`: its connection had to be opened. Absent: always. */
   mayWrite?(creditId: number): boolean;
   /** The id of a session that others build on or that builds on others, which these can tell, too. Absent: any id. */
@@ -323,7 +325,7 @@ export class Sender {
     if (forks > 0 && !sessionOver) this.forkPoints.keep(credit, request.session);
     if (sessionOver || credit.turn + 1 >= credit.turns) this.endSession(credit);
     this.slabs.giveBack(slab);
-    this.options.onEnded(credit.id, { sessionOver });
+    this.options.onEnded(credit.id, { sessionOver, miss: targetMissOf(error) });
   }
 
   private endSession(credit: Credit): void {

@@ -52,6 +52,30 @@ describe("a run against several targets", function () {
     expect(seen[1]).to.be.above(0);
   });
 
+  test("asks hardly anything of one that is not there, where load decides, though it answers fastest", async (stage) => {
+    const mock = await stage.mock({ ttftMs: 5, itlMs: 1 });
+    const gone = await stage.mock();
+    await gone.stop();
+    const command = stage.run(
+      mock,
+      "-u",
+      gone.url,
+      "--url-strategy",
+      "least_loaded",
+      "--request-count",
+      "400",
+      "--no-probe",
+      "--json",
+    );
+    const { code, stderr, stdout } = await command.exit();
+    expect(code, stderr).to.equal(0);
+    const told = JSON.parse(stdout) as Told;
+    const [good, bad] = told.phases[0]?.targets ?? [];
+    expect((good?.succeeded ?? 0) + (bad?.errored ?? 0)).to.equal(400);
+    // The first ones went out before any was back, and a try every 129 requests follows.
+    expect(bad?.errored).to.be.within(1, 40);
+  });
+
   test("draws them by weight, as the seed says", async (stage) => {
     const random = randomStream(seed, "targets", 0);
     const choose = targetChoice({

@@ -41,7 +41,7 @@ export const targetFlags = {
     value: "STRATEGY",
     paths: ["target.url_strategy"],
     group: "Target",
-    doc: "which of several URLs: in turn, a session with all its turns (round_robin); where fewest requests are out (least_loaded); at random by weight (weighted); always the same for a conversation (session; default round_robin)",
+    doc: "which of several URLs: in turn, a session with all its turns (round_robin); where fewest requests are out, hardly any where none connects (least_loaded); at random by weight (weighted); always the same for a conversation (session; default round_robin)",
   },
   urlWeights: {
     flag: "--url-weights",

@@ -1,4 +1,4 @@
-import type { Credit } from "../../common/credits.ts";
+import type { Credit, TargetMiss } from "../../common/credits.ts";
 import { IdRanges } from "../../common/id-ranges.ts";
 import type { TargetLoads } from "./targets.ts";
 
@@ -71,12 +71,12 @@ export class Ledger {
   }
 
   /** The holder gives a credit back. Undefined when the credit is not out with this holder: a bug of the worker, nothing changes. */
-  settle(holder: Holder, id: number, use: "sent" | "unused"): Credit | undefined {
+  settle(holder: Holder, id: number, use: "sent" | "unused", miss?: TargetMiss): Credit | undefined {
     const credit = holder.issued.get(id);
     if (credit === undefined) return undefined;
     holder.issued.delete(id);
     holder.settledCount++;
-    this.#loads?.ended(credit.targetIndex);
+    this.#loads?.ended(credit.targetIndex, use === "unused" ? "untried" : miss);
     const sets = this.#sets(credit.phase);
     sets.issuedCount--;
     if (use === "sent") sets.sentCount++;
@@ -92,7 +92,7 @@ export class Ledger {
       const sets = this.#sets(credit.phase);
       sets.issuedCount--;
       sets.lost.add(credit.id);
-      this.#loads?.ended(credit.targetIndex);
+      this.#loads?.ended(credit.targetIndex, "untried");
     }
     return lost;
   }

@@ -1,5 +1,6 @@
 /** Which of several targets a request goes to, and how many are out with each. Pure. */
 import { type TargetUrl, UrlStrategy } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { TargetMiss } from "../../common/credits.ts";
 
 /** What the choice may depend on. */
 export interface TargetDraw {
@@ -27,31 +28,80 @@ export class MetTargets {
   }
 }
 
-/** How many credits for each target are out with workers, whatever their phase. One for a whole run. */
+/** A target that could not be reached. */
+interface Down {
+  /** How many draws pass it over before it is tried again. */
+  readonly passes: number;
+  /** How many of these are left. */
+  left: number;
+  /** The request that tries it is out. */
+  isTried: boolean;
+}
+
+const firstPasses = 2;
+const mostPasses = 128;
+
+/**
+ * How many credits for each target are out with workers, whatever their phase, and which targets could not be reached. One for a whole run.
+ *
+ * A target is down from the first credit that comes back without a connection (refused, unanswered, no such name, TLS), and up again from
+ * the first that comes back with one, whatever the answer was. While it is down, draws pass it over: 2 of them, then one request tries it
+ * and no other goes there until that is back; after each try that fails twice as many as before, 128 at most. So a target that is
+ * dead gets at most one request in 129 in the long run, however fast it refuses, and one that has come back is found after 128 draws
+ * at most. Where every target is down, all are taken as if none were.
+ */
 export class TargetLoads {
   readonly #out: number[];
+  readonly #down: (Down | undefined)[];
 
   constructor(targets: number) {
     this.#out = new Array<number>(targets).fill(0);
+    this.#down = new Array<undefined>(targets).fill(undefined);
   }
 
   issued(target: number): void {
     this.#out[target] = this.out(target) + 1;
   }
 
-  /** Came back, or is lost. */
-  ended(target: number): void {
+  /** Came back, or is lost. `miss`: as credits come back; absent: there was a connection. */
+  ended(target: number, miss?: TargetMiss): void {
     this.#out[target] = this.out(target) - 1;
+    const down = this.#down[target];
+    if (miss === undefined) this.#down[target] = undefined;
+    else if (miss === "untried") {
+      // Whatever was to try it has not.
+      if (down?.isTried) this.#down[target] = { ...down, left: 0, isTried: false };
+    } else if (down === undefined || down.isTried) {
+      // Those that were on their way when it went down say nothing new.
+      const passes = down === undefined ? firstPasses : Math.min(mostPasses, 2 * down.passes);
+      this.#down[target] = { passes, left: passes, isTried: false };
+    }
   }
 
   out(target: number): number {
     return this.#out[target] ?? 0;
   }
 
-  /** The target with the fewest; of several the first. */
-  least(): number {
-    let least = 0;
-    for (let target = 1; target < this.#out.length; target++) if (this.out(target) < this.out(least)) least = target;
+  /** The target of the next draw: one that is to be tried again, else of those that are up the one with the fewest out; of several the first. */
+  draw(): number {
+    const least = this.#least((target) => this.#down[target] === undefined);
+    if (least === undefined) return this.#least(() => true) ?? 0;
+    for (const [target, down] of this.#down.entries()) {
+      if (down === undefined || down.isTried) continue;
+      if (down.left === 0) {
+        down.isTried = true;
+        return target;
+      }
+      down.left--;
+    }
+    return least;
+  }
+
+  #least(isMeant: (target: number) => boolean): number | undefined {
+    let least: number | undefined;
+    for (let target = 0; target < this.#out.length; target++) {
+      if (isMeant(target) && (least === undefined || this.out(target) < this.out(least))) least = target;
+    }
     return least;
   }
 }
@@ -71,13 +121,13 @@ export interface TargetChoiceOptions {
  * - round robin: round after round, each target once a round and a session with all its turns. The order within a round is drawn: a
  *   fixed one would be in step with the dealing of credits to workers, so that a worker met one target alone.
  * - session: conversation n goes to target n mod count: all its turns, and again whenever it is played.
- * - least loaded: each turn goes where the fewest credits are out.
+ * - least loaded: each turn goes where the fewest credits are out, of the targets that can be reached: `TargetLoads` has the rule.
  * - weighted: each turn goes to a target drawn by weight.
  */
 export function targetChoice({ strategy, urls, loads, random, orderOf }: TargetChoiceOptions): TargetChoice {
   switch (strategy) {
     case UrlStrategy.LEAST_LOADED:
-      return () => loads.least();
+      return () => loads.draw();
     case UrlStrategy.WEIGHTED:
       return weighted(
         urls.map(({ weight = 1 }) => weight),

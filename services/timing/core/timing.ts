@@ -438,8 +438,8 @@ class Timing implements TimingCore {
 
   #returned(member: Member, returns: readonly CreditReturn[], now: number): void {
     let completed = 0;
-    for (const { creditId, use, sessionOver } of returns) {
-      const credit = this.#ledger.settle(member.holder, creditId, use);
+    for (const { creditId, use, sessionOver, miss } of returns) {
+      const credit = this.#ledger.settle(member.holder, creditId, use, miss);
       if (credit === undefined) {
         this.#violations++;
         this.#out.violation(`worker ${member.link.workerId} returned credit ${creditId} (${use}), which it does not have`);

@@ -7,7 +7,15 @@
  * at the end of every turn of the event loop in which a request ended. All times are this process's CLOCK_MONOTONIC, ns; the edge
  * translates due times (of credits and of recalls) from the suite's clock before it hands a message in.
  */
-import type { Credit, CreditReturn, Envelope, Incarnation, TimingMessage, WorkerMessage } from "../../common/credits.ts";
+import type {
+  Credit,
+  CreditReturn,
+  Envelope,
+  Incarnation,
+  TargetMiss,
+  TimingMessage,
+  WorkerMessage,
+} from "../../common/credits.ts";
 import { CreditLink, type CreditLinkOptions, type LinkState } from "./credit-link.ts";
 import { Holdings } from "./holdings.ts";
 
@@ -25,6 +33,14 @@ export interface CreditWorkerOptions extends CreditLinkOptions {
 
 /** Why requests in flight are ended: `fenced` (the lease is over), or the reason that timing gave with its cancel. */
 export type EndReason = "fenced" | (string & {});
+
+/** As timing is told of it. */
+export interface RequestEnd {
+  /** The worker has no usable history for the conversation's next turn (failed, cancelled, last turn). */
+  readonly sessionOver: boolean;
+  /** Absent: there was a connection to the target. */
+  readonly miss?: TargetMiss | undefined;
+}
 
 /** What the worker wants done. `fire` may call `requestEnded` at once; none of the others may call back into the core. */
 export interface CreditWorkerOut {
@@ -63,8 +79,7 @@ export interface CreditWorker {
   connected(dial: number, now: number): void;
   messageReceived(dial: number, envelope: Envelope<TimingMessage>, now: number): void;
   streamEnded(dial: number, now: number): void;
-  /** `sessionOver`: the worker has no usable history for the conversation's next turn (failed, cancelled, last turn). */
-  requestEnded(creditId: number, end: { readonly sessionOver: boolean }, now: number): void;
+  requestEnded(creditId: number, end: RequestEnd, now: number): void;
   /**
    * For a request that is written later than in `fire`: whether it still may be, by a fresh look at the clock. False once the lease
    * is over or the request was to be ended; then it is never written.
@@ -145,7 +160,7 @@ class Worker implements CreditWorker {
     this.flushReturns();
   }
 
-  requestEnded(creditId: number, { sessionOver }: { readonly sessionOver: boolean }, now: number): void {
+  requestEnded(creditId: number, { sessionOver, miss }: RequestEnd, now: number): void {
     if (!this.#inFlight.has(creditId)) return;
     // A process that wakes may read its answers before its timers run: they too were in flight when the lease was over.
     this.#checkLease(now);
@@ -155,7 +170,9 @@ class Worker implements CreditWorker {
       this.#startAnew(now);
       return;
     }
-    this.#returns.push({ creditId, use: "sent", sessionOver });
+    this.#returns.push(
+      miss === undefined ? { creditId, use: "sent", sessionOver } : { creditId, use: "sent", sessionOver, miss },
+    );
     this.#ackSlots();
     if (this.#link.isRenewalDue(now)) this.#renew(now);
     if (!this.#isFiring) this.#fireReady(now);

@@ -32,7 +32,17 @@ const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ kind: fc.constant("renew" as const), n: id, unsent: id }),
   fc.record({
     kind: fc.constant("returned" as const),
-    returns: fc.array(fc.record({ creditId: id, use: fc.constantFrom("sent", "unused"), sessionOver: fc.boolean() } as const)),
+    returns: fc.array(
+      fc.record(
+        {
+          creditId: id,
+          use: fc.constantFrom("sent", "unused"),
+          sessionOver: fc.boolean(),
+          miss: fc.constantFrom("unreached", "untried"),
+        } as const,
+        { requiredKeys: ["creditId", "use", "sessionOver"] },
+      ),
+    ),
     unsent: id,
   }),
   fc.record({ kind: fc.constant("first_token" as const), creditIds: ids }),

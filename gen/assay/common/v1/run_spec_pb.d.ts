@@ -1960,7 +1960,8 @@ export enum UrlStrategy {
   ROUND_ROBIN = 1,
 
   /**
-   * Each request goes to the URL that has the fewest credits out, the first of those; credits that were issued ahead count too.
+   * Each request goes to the URL that has the fewest credits out, the first of those; credits that were issued ahead count too. One that
+   * could not be reached is passed over and tried again with one request after 2 draws, after each try that fails twice as many, 128 at most.
    *
    * @generated from enum value: URL_STRATEGY_LEAST_LOADED = 2;
    */

@@ -330,3 +330,36 @@ export enum ReturnKind {
  */
 export declare const ReturnKindSchema: GenEnum<ReturnKind>;
 
+/**
+ * Whether a request that was used had a connection to its target.
+ *
+ * @generated from enum assay.timing.v1.TargetMiss
+ */
+export enum TargetMiss {
+  /**
+   * It had one, whatever came of it.
+   *
+   * @generated from enum value: TARGET_MISS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * None could be had: refused, unanswered, no such name, TLS failed.
+   *
+   * @generated from enum value: TARGET_MISS_UNREACHED = 1;
+   */
+  UNREACHED = 1,
+
+  /**
+   * Nobody knows: it was given up before, or could not be made.
+   *
+   * @generated from enum value: TARGET_MISS_UNTRIED = 2;
+   */
+  UNTRIED = 2,
+}
+
+/**
+ * Describes the enum assay.timing.v1.TargetMiss.
+ */
+export declare const TargetMissSchema: GenEnum<TargetMiss>;
+

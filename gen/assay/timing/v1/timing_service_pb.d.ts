@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Credit, ReturnKind, TimingProgress } from "./timing_pb.js";
+import type { Credit, ReturnKind, TargetMiss, TimingProgress } from "./timing_pb.js";
 
 /**
  * Describes the file assay/timing/v1/timing_service.proto.
@@ -409,6 +409,13 @@ export declare type CreditReturn = Message<"assay.timing.v1.CreditReturn"> & {
    * @generated from field: bool is_session_over = 3;
    */
   isSessionOver: boolean;
+
+  /**
+   * Of one that was used: whether its target was there. Timing takes targets less that could not be reached (URL_STRATEGY_LEAST_LOADED).
+   *
+   * @generated from field: assay.timing.v1.TargetMiss miss = 4;
+   */
+  miss: TargetMiss;
 };
 
 /**

@@ -78,6 +78,104 @@ describe("the choice among several targets", () => {
     expect(choose({ session: 0, conversation: 0 })).to.equal(1);
   });
 
+  describe("where a target cannot be reached", () => {
+    /** Draws one request after the other, each back before the next; `isThere` says of each draw whether the second target is. */
+    function drawn(count: number, isThere: (draw: number) => boolean, loads = new TargetLoads(2)): number[] {
+      return Array.from({ length: count }, (_, draw) => {
+        const target = loads.draw();
+        loads.issued(target);
+        loads.ended(target, target === 1 && !isThere(draw) ? "unreached" : undefined);
+        return target;
+      });
+    }
+    /** The draws at which the second target was taken. */
+    const takenOf = (targets: readonly number[]): number[] => targets.flatMap((target, draw) => (target === 1 ? [draw] : []));
+
+    /** As `drawn`, beside one request that stays out with the first target, so that the second has the fewest out. */
+    function besideOne(count: number, isThere: (draw: number) => boolean): number[] {
+      const loads = new TargetLoads(2);
+      loads.issued(0);
+      return drawn(count, isThere, loads);
+    }
+
+    it("tries it again after 2 draws, then after twice as many each time, 128 at most", () => {
+      const taken = takenOf(besideOne(1000, () => false));
+      const pauses = taken.slice(1).map((draw, index) => draw - (taken[index] ?? 0) - 1);
+      expect(taken[0]).to.equal(0);
+      expect(pauses.slice(0, 9)).to.deep.equal([2, 4, 8, 16, 32, 64, 128, 128, 128]);
+    });
+
+    it("takes it as before once it has been there again, whatever it answered", () => {
+      const taken = takenOf(besideOne(300, (draw) => draw > 20));
+      const back = taken.findIndex((draw) => draw > 20);
+      expect(taken[back]).to.be.at.most(20 + 1 + 32);
+      expect(taken.slice(back)).to.deep.equal(Array.from({ length: 300 - (taken[back] ?? 0) }, (_, n) => (taken[back] ?? 0) + n));
+    });
+
+    it("sends one request there to try it, and no other until that is back", () => {
+      const loads = new TargetLoads(2);
+      loads.issued(1);
+      loads.ended(1, "unreached");
+      const draws = Array.from({ length: 50 }, () => {
+        const target = loads.draw();
+        loads.issued(target);
+        return target;
+      });
+      expect(takenOf(draws)).to.deep.equal([2]);
+      loads.ended(1);
+      expect(loads.draw()).to.equal(1);
+    });
+
+    it("does not take what was on its way when it went down for further tries", () => {
+      const loads = new TargetLoads(2);
+      for (let n = 0; n < 8; n++) loads.issued(1);
+      for (let n = 0; n < 8; n++) loads.ended(1, "unreached");
+      expect([loads.draw(), loads.draw(), loads.draw()]).to.deep.equal([0, 0, 1]);
+    });
+
+    it("tries it again at once where the request that was to try it never did", () => {
+      const loads = new TargetLoads(2);
+      loads.issued(1);
+      loads.ended(1, "unreached");
+      expect([loads.draw(), loads.draw(), loads.draw(), loads.draw()]).to.deep.equal([0, 0, 1, 0]);
+      loads.ended(1, "untried");
+      expect(loads.draw()).to.equal(1);
+    });
+
+    it("takes all of them where none can be reached", () => {
+      const loads = new TargetLoads(2);
+      const targets = Array.from({ length: 10 }, () => {
+        const target = loads.draw();
+        loads.issued(target);
+        if (loads.out(0) + loads.out(1) === 2) for (const each of [0, 1]) loads.ended(each, "unreached");
+        return target;
+      });
+      expect(targets.filter((target) => target === 1)).to.have.length(5);
+    });
+
+    it("gives a dead one next to nothing of a closed loop, though it answers fastest", () => {
+      const loads = new TargetLoads(2);
+      const serviceMs = [10, 0.1];
+      const ends: { readonly atMs: number; readonly target: number }[] = [];
+      const counts = [0, 0];
+      const send = (nowMs: number): void => {
+        const target = loads.draw();
+        loads.issued(target);
+        counts[target] = (counts[target] ?? 0) + 1;
+        ends.push({ atMs: nowMs + (serviceMs[target] ?? 0), target });
+      };
+      for (let slot = 0; slot < 8; slot++) send(0);
+      for (let request = 0; request < 4000; request++) {
+        ends.sort((a, b) => a.atMs - b.atMs);
+        const first = ends.shift();
+        if (first === undefined) break;
+        loads.ended(first.target, first.target === 1 ? "unreached" : undefined);
+        send(first.atMs);
+      }
+      expect(counts[1]).to.be.within(30, 45);
+    });
+  });
+
   // A server three times as slow holds its requests three times as long: by load it gets a quarter of them, in turn a half.
   for (const [title, strategy, share] of [
     ["gives a slow target what it can serve", UrlStrategy.LEAST_LOADED, 0.25],
