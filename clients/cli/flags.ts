@@ -8,6 +8,7 @@ import { configurationFlags } from "./flags/configuration.ts";
 import { connectionFlags } from "./flags/connection.ts";
 import type { FlagTable, OptionsOf } from "./flags/flag.ts";
 import { loadFlags } from "./flags/load.ts";
+import { mediaFlags } from "./flags/media.ts";
 import { outputFlags } from "./flags/output.ts";
 import { requestsFlags } from "./flags/requests.ts";
 import { suiteFlags } from "./flags/suite.ts";
@@ -22,6 +23,7 @@ export const runFlags = {
   ...loadFlags,
   ...warmUpFlags,
   ...requestsFlags,
+  ...mediaFlags,
   ...tracesFlags,
   ...workersFlags,
   ...outputFlags,

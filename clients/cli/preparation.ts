@@ -53,6 +53,8 @@ export function preparationText({ step, rows, doneBytes, totalBytes }: Preparati
       return `preparing the dataset: looking whether it was prepared before${share}`;
     case PreparationStep.TOKENIZER:
       return "preparing the dataset: loading the tokenizer";
+    case PreparationStep.MEDIA:
+      return `preparing the dataset: media of ${whole(rows)} turns`;
     case PreparationStep.READ:
     case PreparationStep.UNSPECIFIED:
       return `preparing the dataset: ${whole(rows)} rows${share}`;

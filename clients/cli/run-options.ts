@@ -5,6 +5,7 @@ import { problemsOfPlaces } from "./dataset/places.ts";
 import { variableOf } from "./environment.ts";
 import type { FlagKind } from "./flag-kinds.ts";
 import type { Flag } from "./flags/flag.ts";
+import { batchSizes, madeOptions, mediaNeeds } from "./flags/media.ts";
 import { tracesFlags } from "./flags/traces.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
@@ -41,6 +42,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "prefixCount"],
   ["inputFile", "sharedSystemTokens"],
   ["inputFile", "userContextTokens"],
+  ...madeOptions.flatMap((name) => (["inputFile", "publicDataset", "replay"] as const).map((other) => [other, name] as const)),
   ["isl", "islDistribution"],
   ["isl", "lengthMix"],
   ["islDistribution", "lengthMix"],
@@ -65,9 +67,6 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
 
 /** What is said of a trace beside which file it is. Its keys are those of the table. */
 const traceOptions = Object.keys(tracesFlags) as readonly (keyof typeof tracesFlags)[];
-
-/** What is said of a pool beside which file it is. */
-const batchSizes = ["textBatchSize", "imageBatchSize", "audioBatchSize", "videoBatchSize"] as const;
 
 /** What is said of a warm-up beside that there is one. */
 const warmUpDetails = [
@@ -142,7 +141,12 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetFilter", "publicDataset");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
-    for (const name of batchSizes) needs(name, "inputFile");
+    for (const [name, needed] of mediaNeeds) needs(name, needed);
+    if (!has("inputFile")) {
+      needs("imageBatchSize", "imageWidthMean");
+      needs("audioBatchSize", "audioLengthMean");
+      needs("videoBatchSize", "videoWidth");
+    }
     for (const name of traceOptions) needs(name, "inputFile");
     needs("modelWeights", "modelSelection");
     needs("prefixTokens", "prefixCount");
@@ -245,6 +249,9 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   for (const [path, distribution] of rangesOf(options, source)) put(spec, path.split("."), distribution);
   const { publicDataset, hfSubset, datasetFilter = [] } = options;
   if (publicDataset !== undefined) put(spec, ["dataset", "file", "path"], publicPath(publicDataset, hfSubset, datasetFilter));
+  const { videoAudioSampleRate: rate } = options;
+  if (rate !== undefined)
+    put(spec, ["dataset", "synthetic", "video", "audio_sample_rate_hz"], rate < 1000 ? Math.round(1000 * rate) : rate);
   if (options.http2 === true) put(spec, ["target", "transport"], "TRANSPORT_KIND_HTTP2");
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
@@ -284,6 +291,7 @@ const syntheticOptions = [
   "turnsStddev",
   "turnDelayMean",
   "turnDelayStddev",
+  ...madeOptions,
 ] as const;
 
 /** The source that options ask for, or say something of; undefined: they leave it as it is. */
@@ -293,6 +301,7 @@ function sourceOf(options: RunOptions, dataset?: JsonValue) {
   if (inputFile !== undefined || publicDataset !== undefined) return "file";
   if (syntheticOptions.some((name) => options[name] !== undefined)) return "synthetic";
   const isOfFile = isObject(dataset) && dataset.file !== undefined;
+  if (batchSizes.some((name) => options[name] !== undefined)) return isOfFile ? "file" : "synthetic";
   if (osl !== undefined || oslStddev !== undefined || oslDistribution !== undefined) return isOfFile ? "file" : "synthetic";
   return datasetType !== undefined || onBadRow !== undefined ? "file" : undefined;
 }

@@ -69,6 +69,7 @@ const threads = {
   "alarm-thread": "services/worker/alarm-thread.ts",
   "query-thread": "services/records-manager/query-thread.ts",
   "dataset-thread": "services/dataset/thread/dataset-thread.ts",
+  "media-thread": "services/dataset/media/media-thread.ts",
 };
 
 /**

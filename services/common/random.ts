@@ -22,12 +22,7 @@ export interface RandomStream {
  * Numbers are safe integers, negative ones included; anything else throws a RangeError.
  */
 export function randomStream(seed: number, ...path: readonly (string | number)[]): RandomStream {
-  const generator = new SmallFastCounting();
-  generator.absorbNumber(seed);
-  for (const part of path) {
-    if (typeof part === "number") generator.absorbNumber(part);
-    else generator.absorbText(part);
-  }
+  const generator = generatorOf(seed, path);
   const next = (): number => {
     const high = generator.next() >>> 5;
     const low = generator.next() >>> 6;
@@ -39,6 +34,32 @@ export function randomStream(seed: number, ...path: readonly (string | number)[]
     normal: () => polarNormal(next),
     exponential: () => 0 - ln(1 - next()),
   };
+}
+
+/** So many uniformly drawn bytes of a seed and a path, which takes what `randomStream` takes; about a nanosecond each. */
+export function randomBytes(size: number, seed: number, ...path: readonly (string | number)[]): Uint8Array<ArrayBuffer> {
+  const generator = generatorOf(seed, path);
+  const bytes = new Uint8Array(size);
+  const whole = size - (size % 4);
+  for (let at = 0; at < whole; at += 4) {
+    const word = generator.next();
+    bytes[at] = word;
+    bytes[at + 1] = word >>> 8;
+    bytes[at + 2] = word >>> 16;
+    bytes[at + 3] = word >>> 24;
+  }
+  for (let at = whole, word = generator.next(); at < size; at++, word >>>= 8) bytes[at] = word;
+  return bytes;
+}
+
+function generatorOf(seed: number, path: readonly (string | number)[]): SmallFastCounting {
+  const generator = new SmallFastCounting();
+  generator.absorbNumber(seed);
+  for (const part of path) {
+    if (typeof part === "number") generator.absorbNumber(part);
+    else generator.absorbText(part);
+  }
+  return generator;
 }
 
 /** A uniformly drawn order of 0 … size − 1 (Fisher–Yates), from the stream's next `size − 1` values. */

@@ -30,6 +30,9 @@ const deleteTimeoutMs = 5_000;
 /** Whether a spec names anything that only looking tells of. All else is prepared when the run is configured, without a round trip. */
 export function isPreparedAhead({ dataset, tokenizer }: RunSpec): boolean {
   if (dataset?.source.case === "file" || dataset?.source.case === "replay") return true;
+  // Pictures, ffmpeg and sizes are what may be wrong, and making media takes its time.
+  const { images, audio, video } = dataset?.source.case === "synthetic" ? dataset.source.value : {};
+  if (images !== undefined || audio !== undefined || video !== undefined) return true;
   const source = tokenizerSource(tokenizer?.name ?? "", tokenizer?.revision);
   return source !== undefined && source.kind !== "none" && !isCorpusEncoding(source);
 }

@@ -5,16 +5,19 @@ import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import type { DescribeDatasetRequest, DescribeDatasetResponseSchema } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { chatMessageOf } from "../common/chat-messages.ts";
 import { AssayError } from "../common/errors.ts";
 import { loadTokenizer } from "../common/tokenizer/load.ts";
 import { expectedTokenizer, tokenizerSource } from "../common/tokenizer/source.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { describeDataset } from "./core/description/describe.ts";
 import type { LengthSummary } from "./core/description/length-summary.ts";
+import { MediaCollector, type MediaSummary } from "./core/description/media-summary.ts";
 import { blockChars } from "./core/description/prefix-sharing.ts";
 import type { Dataset } from "./core/turns.ts";
 import { readablePath } from "./readable-path.ts";
 import { requestPreviews } from "./request-preview.ts";
+import { wholeTurn } from "./whole-turn.ts";
 
 export interface DescriptionLimits {
   /** Folder that a tokenizer may be read from; undefined: from none. */
@@ -31,6 +34,7 @@ interface DescribeContext {
 
 const sliceMs = 20;
 const maxRequests = 1000;
+const maxMadeTurns = 100;
 
 type Response = MessageInitShape<typeof DescribeDatasetResponseSchema>;
 
@@ -51,7 +55,8 @@ export async function* describe(
     const { value, done } = steps.next();
     if (done) {
       const { inputTokens, outputTokens, turns, prefixes } = value;
-      const firstRequests = requestPreviews(dataset, { bodies, path: endpoint?.path ?? "", requests });
+      const media = dataset.later === undefined ? value.media : await madeMedia(dataset, signal);
+      const firstRequests = await requestPreviews(dataset, { bodies, path: endpoint?.path ?? "", requests });
       const lengths = { ...wireLengths("inputTokens", inputTokens), ...wireLengths("outputTokens", outputTokens) };
       const { sharedBlocks, ...sharing } = prefixes;
       yield {
@@ -68,6 +73,12 @@ export async function* describe(
             blockChars,
           },
           firstRequests,
+          media: media.map(({ modality, turns: looked, count: found, bytes }) => ({
+            modality,
+            turns: BigInt(looked),
+            count: BigInt(found),
+            ...wireLengths("bytes", bytes),
+          })),
         },
       };
       return;
@@ -78,6 +89,19 @@ export async function* describe(
     signal.throwIfAborted();
     sliceEnd = performance.now() + sliceMs;
   }
+}
+
+/** Of the first turns: making media takes its time. */
+async function madeMedia(dataset: Dataset, signal: AbortSignal): Promise<MediaSummary[]> {
+  const media = new MediaCollector();
+  let left = maxMadeTurns;
+  for (let conversation = 0; conversation < dataset.size && left > 0; conversation++) {
+    for (let turn = 0; turn < dataset.plan(conversation).length && left > 0; turn++, left--) {
+      signal.throwIfAborted();
+      media.add((await wholeTurn(dataset, conversation, turn))?.messages.map(chatMessageOf) ?? []);
+    }
+  }
+  return media.summary();
 }
 
 function wireLengths<Name extends string>(name: Name, lengths: LengthSummary | undefined) {

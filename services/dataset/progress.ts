@@ -1,11 +1,11 @@
 /** How far preparing a dataset is. Pure. */
 
 /** What is done at the moment; `PreparationStep` in the proto says of each what it is. */
-export type PrepareStep = "download" | "check" | "read" | "tokenizer";
+export type PrepareStep = "download" | "check" | "read" | "tokenizer" | "media";
 
 export interface PrepareProgress {
   readonly step: PrepareStep;
-  /** Read so far, those left out included. */
+  /** Read so far, those left out included; of media the turns that have theirs. */
   readonly rows: number;
   /** That the step has read or fetched, as they are stored. */
   readonly doneBytes: number;

@@ -1,13 +1,12 @@
 /** Requests of a dataset as they will be sent, made fit to be looked at: media and what is long beyond use are cut. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
 import { requestPathOf } from "../../endpoints/endpoint.ts";
 import { decodeText, encodeJson, isJsonObject, parseJson } from "../../endpoints/json-body.ts";
 import { pathOfModel } from "../../endpoints/target-url.ts";
-import { type RequestPreviewSchema, TurnSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import type { RequestPreviewSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
-import { type Dataset, lookUpTurn } from "./core/turns.ts";
-import { wireTurn } from "./wire-turn.ts";
+import type { Dataset } from "./core/turns.ts";
+import { wholeTurn } from "./whole-turn.ts";
 
 export interface PreviewOptions {
   readonly bodies: BodyOptions;
@@ -23,16 +22,15 @@ const maxOpaqueChars = 400;
 const shownOpaqueChars = 48;
 
 /** The first turns of the first conversations. */
-export function requestPreviews(
+export async function requestPreviews(
   dataset: Dataset,
   { bodies, path, requests }: PreviewOptions,
-): MessageInitShape<typeof RequestPreviewSchema>[] {
+): Promise<MessageInitShape<typeof RequestPreviewSchema>[]> {
   const previews: MessageInitShape<typeof RequestPreviewSchema>[] = [];
   let bytes = 0;
   for (let conversation = 0; conversation < Math.min(requests, dataset.size) && bytes < maxAllBytes; conversation++) {
-    const found = lookUpTurn(dataset, conversation, 0);
-    if ("missing" in found) continue;
-    const turn = create(TurnSchema, wireTurn(found.turn, { conversation: BigInt(conversation), turn: 0 }));
+    const turn = await wholeTurn(dataset, conversation, 0);
+    if (turn === undefined) continue;
     const { body, model } = formatTurn(turn, [], undefined, bodies);
     const shown = shownBody(body);
     bytes += shown.length;

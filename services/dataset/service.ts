@@ -1,22 +1,16 @@
 /** RPCs of the dataset service. */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type DatasetInfo, PreparationStep } from "../../gen/assay/dataset/v1/dataset_pb.js";
-import {
-  DatasetService,
-  type FetchTurnsRequest,
-  type PrepareDatasetRequest,
-  type TurnRef,
-} from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { DatasetService, type PrepareDatasetRequest } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError } from "../common/errors.ts";
-import { type Implementation, implement, type MessageStream } from "../common/rpc/handler.ts";
+import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
-import { TurnResponse } from "./core/turn-response.ts";
-import { type Dataset, lookUpTurn } from "./core/turns.ts";
+import type { Dataset } from "./core/turns.ts";
 import { type DescriptionLimits, describe } from "./describe.ts";
 import type { OnProgress, PrepareProgress } from "./progress.ts";
+import { serveTurns, type TurnCounts } from "./serve-turns.ts";
 import type { DatasetStore } from "./store/dataset-store.ts";
 import { takeUpload } from "./store/upload.ts";
-import { wireTurn } from "./wire-turn.ts";
 
 export interface PreparedDataset {
   readonly info: DatasetInfo;
@@ -45,22 +39,8 @@ export interface DatasetServiceDeps {
   readonly counts?: TurnCounts;
 }
 
-/** Since the start of the process. */
-export interface TurnCounts {
-  served: number;
-  missing: number;
-  /** Open now. */
-  streams: number;
-}
-
-/** Bytes of turns in one message, about. */
-const messageBytes = 256 * 1024;
-/** Room for the turn that goes beyond it. */
-const spareBytes = 32 * 1024;
 /** Responses are bytes when they are sent. */
 const codecs = { fetchTurns: { responseSerialize: (bytes: Uint8Array) => bytes } };
-
-type TurnStream = MessageStream<FetchTurnsRequest, Uint8Array>;
 
 export function createDatasetService(deps: DatasetServiceDeps): Implementation {
   const { find, prepare, remove, store, maxUploadBytes = 0 } = deps;
@@ -121,8 +101,6 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
             const found = find(datasetId);
             // A restarted service has forgotten it; the worker dials again until the run ends.
             if (found === undefined) throw new AssayError("unavailable", `dataset ${datasetId} is not prepared here`);
-            counts.streams++;
-            stream.onClose(() => counts.streams--);
             serveTurns(stream, found.dataset, counts);
           });
         },
@@ -136,6 +114,7 @@ const wireSteps = {
   check: PreparationStep.CHECK,
   read: PreparationStep.READ,
   tokenizer: PreparationStep.TOKENIZER,
+  media: PreparationStep.MEDIA,
 } as const;
 
 function wireProgress({ step, rows, doneBytes, totalBytes }: PrepareProgress) {
@@ -155,63 +134,4 @@ function listing(store: DatasetStore) {
   }));
   const sizeBytes = datasets.reduce((sum, dataset) => sum + dataset.sizeBytes, 0n);
   return { datasets, sizeBytes, maxBytes: BigInt(store.maxBytes), folder: store.folder };
-}
-
-/** Answers in the order asked, no faster than the worker reads: what is asked meanwhile waits with the worker. */
-function serveTurns(stream: TurnStream, dataset: Dataset, counts: TurnCounts): void {
-  let refs: readonly TurnRef[] = [];
-  let next = 0;
-  let hasEnded = false;
-  const serve = (): void => {
-    let hasRoom = true;
-    while (hasRoom && next < refs.length) {
-      const response = new TurnResponse(messageBytes + spareBytes);
-      for (; response.sizeBytes < messageBytes && next < refs.length; next++)
-        addTurn(response, dataset, refs[next] as TurnRef, counts);
-      hasRoom = stream.send(response.bytes());
-    }
-    if (next < refs.length || !hasRoom) stream.pause();
-    else if (hasEnded) stream.end();
-    else stream.resume();
-  };
-  stream.onDrain(serve);
-  stream.onEnd(() => {
-    hasEnded = true;
-    if (next >= refs.length) stream.end();
-  });
-  stream.onMessage(({ message }) => {
-    if (message.case !== "turns")
-      throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
-    // A message that was read before the pause took hold.
-    refs = next < refs.length ? [...refs.slice(next), ...message.value.refs] : message.value.refs;
-    next = 0;
-    serve();
-  });
-}
-
-function addTurn(response: TurnResponse, dataset: Dataset, ref: TurnRef, counts: TurnCounts): void {
-  const conversation = Number(ref.conversation);
-  try {
-    const packed = dataset.packed?.(conversation, ref.turn);
-    if (packed !== undefined) {
-      response.addPacked(conversation, ref.turn, packed);
-      counts.served++;
-      return;
-    }
-    const fetched = fetchTurn(dataset, conversation, ref.turn);
-    response.add(fetched);
-    if (fetched.turn === undefined) counts.missing++;
-    else counts.served++;
-  } catch (error) {
-    // What is damaged stays so, however often it is asked for.
-    if (!(error instanceof AssayError) || error.code !== "data_loss") throw error;
-    response.add({ ref, missing: error.message });
-    counts.missing++;
-  }
-}
-
-function fetchTurn(dataset: Dataset, conversation: number, index: number) {
-  const ref = { conversation: BigInt(conversation), turn: index };
-  const found = lookUpTurn(dataset, conversation, index);
-  return "missing" in found ? { ref, missing: found.missing } : { ref, turn: wireTurn(found.turn, ref) };
 }

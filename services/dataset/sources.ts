@@ -25,12 +25,14 @@ import type { LoadedFile } from "./core/file-load.ts";
 import { formatNamed, formats } from "./core/formats/catalog.ts";
 import type { TraceOptions } from "./core/formats/format.ts";
 import type { PrefixStats } from "./core/prefix-survey.ts";
+import { rankingsDataset } from "./core/rankings.ts";
 import { syntheticDataset } from "./core/synthesis.ts";
 import { countWithin, rangeOf, type TimeWindow } from "./core/time-windows.ts";
 import { promptMaker } from "./core/trace-prompt.ts";
 import type { TraceSynthesis } from "./core/trace-synthesis.ts";
 import { type Dataset, type DatasetSummary, summarizeDataset } from "./core/turns.ts";
 import { type CorpusName, corpusNames, loadCorpus } from "./corpus/load.ts";
+import { addMedia, hasMedia } from "./media/synthetic-media.ts";
 import type { OnProgress } from "./progress.ts";
 import { type PlaceLimits, placeOf } from "./source-place.ts";
 import type { CorpusJob, RecountedCorpus } from "./thread/jobs.ts";
@@ -95,15 +97,10 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
   }
   switch (source?.case) {
     case undefined:
-    case "synthetic":
-      return synthesize(
-        source?.value,
-        request,
-        await corpusOf(
-          { name: corpusNameOf(source?.case === "synthetic" ? source.value.corpus : ""), tokenizer, isTemplated },
-          options,
-        ),
-      );
+    case "synthetic": {
+      const name = corpusNameOf(source?.case === "synthetic" ? source.value.corpus : "");
+      return synthesize(source?.value, request, await corpusOf({ name, tokenizer, isTemplated }, options), options);
+    }
     case "file":
       // It is not needed here, but by those who count: found out now, not when the run has begun.
       if (tokenizer.kind === "path" || tokenizer.kind === "package" || tokenizer.kind === "hub")
@@ -168,12 +165,52 @@ function corpusNameOf(name = ""): CorpusName {
   return corpusNames.find((known) => known === name) ?? "prose";
 }
 
-function synthesize(
+async function synthesize(
   synthetic: SyntheticDataset | undefined,
-  { dataset: spec, seed, tokenizer, isTemplated = false }: DatasetRequest,
+  request: DatasetRequest,
+  made: RecountedCorpus,
+  { limits, signal, onProgress }: LoadOptions,
+): Promise<LoadedDataset> {
+  const { seed, tokenizer, isTemplated = false } = request;
+  const { isExact, template } = made;
+  const dataset = synthetic?.rankings === undefined ? promptsOf(synthetic, request, made) : rankingsOf(synthetic, request, made);
+  const summary = summarizeDataset(dataset);
+  const bare = `tokenizer ${tokenizer} has no chat template: inputs are counted as the text that they are`;
+  const isBare = isTemplated && template === undefined;
+  const description = `synthetic ${synthetic?.rankings === undefined ? corpusNameOf(synthetic?.corpus) : "rankings"}`;
+  const warnings = [...(isExact ? [] : [aboutLengths(tokenizer)]), ...(isBare ? [bare] : [])];
+  if (synthetic === undefined || !hasMedia(synthetic)) return loadedOf(dataset, summary, { description, warnings });
+  const media = await addMedia(dataset, summary, synthetic, { seed, root: limits.root, signal, onProgress });
+  try {
+    const info = { description: `${description} with ${media.description}`, warnings: [...warnings, ...media.warnings] };
+    return { ...loadedOf(media.dataset, summary, info), close: media.close };
+  } catch (error) {
+    media.close();
+    throw error;
+  }
+}
+
+function rankingsOf(
+  { rankings }: SyntheticDataset,
+  { dataset: spec, seed }: DatasetRequest,
+  { corpus, isExact }: RecountedCorpus,
+): Dataset {
+  return rankingsDataset(corpus, {
+    size: Number(spec?.entries ?? defaultEntries),
+    seed,
+    passages: rankings?.passages ?? { mean: 1, stddev: 0 },
+    passageTokens: rankings?.passageTokens ?? { mean: defaultInputTokens, stddev: 0 },
+    queryTokens: rankings?.queryTokens ?? { mean: defaultInputTokens, stddev: 0 },
+    isExact,
+  });
+}
+
+function promptsOf(
+  synthetic: SyntheticDataset | undefined,
+  { dataset: spec, seed }: DatasetRequest,
   { corpus, isExact, template }: RecountedCorpus,
-): LoadedDataset {
-  const dataset = syntheticDataset(corpus, {
+): Dataset {
+  return syntheticDataset(corpus, {
     size: Number(spec?.entries ?? defaultEntries),
     seed,
     inputTokens: synthetic?.inputTokens ?? { mean: defaultInputTokens, stddev: 0 },
@@ -193,14 +230,9 @@ function synthesize(
     turnDelayMs: synthetic?.turnDelayMs ?? { mean: 0, stddev: 0 },
     turnDelayRatio: spec?.turnDelayRatio ?? 1,
     isExact,
+    textBatchSize: synthetic?.textBatchSize ?? 1,
     ...(template === undefined ? {} : { overhead: template }),
   });
-  const bare = `tokenizer ${tokenizer} has no chat template: inputs are counted as the text that they are`;
-  const info = {
-    description: `synthetic ${corpusNameOf(synthetic?.corpus)}`,
-    warnings: [...(isExact ? [] : [aboutLengths(tokenizer)]), ...(isTemplated && template === undefined ? [bare] : [])],
-  };
-  return loadedOf(dataset, summarizeDataset(dataset), info);
 }
 
 async function loadFile(

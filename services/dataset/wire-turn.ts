@@ -8,11 +8,13 @@ export interface TurnPlace {
 }
 
 export function wireTurn({ messages, ...rest }: Turn, place: TurnPlace) {
-  const { maxOutputTokens, inputTokens, conversationId, model, ...turn } = rest;
+  return { ...wireFields(rest), ...place, messages: messages.map(wireMessageOf) };
+}
+
+/** All but its place and its messages. */
+export function wireFields({ maxOutputTokens, inputTokens, conversationId, model, ...turn }: Omit<Turn, "messages">) {
   return {
     ...turn,
-    ...place,
-    messages: messages.map(wireMessageOf),
     maxOutputTokens: maxOutputTokens ?? 0,
     inputTokens: inputTokens ?? 0,
     conversationId: conversationId ?? "",

@@ -3,7 +3,7 @@ import type { DatasetDescription, LengthDistribution, RequestPreview } from "../
 
 /** What is not known is left out. */
 export function descriptionJson(description: DatasetDescription): object {
-  const { info, inputTokens, outputTokens, turns, prefixes, firstRequests } = description;
+  const { info, inputTokens, outputTokens, turns, prefixes, firstRequests, media } = description;
   const { file } = info ?? {};
   return {
     name: file?.name ?? info?.description,
@@ -27,6 +27,12 @@ export function descriptionJson(description: DatasetDescription): object {
       block_chars: prefixes.blockChars,
     },
     named_blocks: namedBlocksOf(info),
+    media: media.map(({ modality, turns: looked, count, bytes }) => ({
+      modality,
+      turns: numberOf(looked),
+      count: numberOf(count),
+      bytes: lengthsOf(bytes),
+    })),
     warnings: info?.warnings ?? [],
     requests: firstRequests.map(requestOf),
   };

@@ -24,25 +24,43 @@ export function descriptionLines(description: DatasetDescription, style: LineSty
   ];
 }
 
-function factLines({ info, prefixes }: DatasetDescription): string[] {
+function factLines({ info, prefixes, media }: DatasetDescription): string[] {
   if (info === undefined) return [];
   const { file, turnsEach } = info;
   const skipped = info.skippedRows === 0n ? "" : `, ${whole(info.skippedRows)} of them left out`;
   const each = turnsEach === 0 ? "" : `, ${turnsEach} each`;
   const reason = file === undefined || file.formatReason === "" ? "as asked for" : file.formatReason;
-  const rows: (readonly [label: string, text: string])[] = [
-    ["Dataset", harmless(file?.name ?? info.description)],
+  const ofFile: readonly (readonly [label: string, text: string])[] = [
     ["Format", `${info.format} (${reason})`],
     ["Written as", writtenAs(file?.containers ?? [], file?.files ?? 1n)],
     ["Rows", `${whole(file?.rows ?? 0n)}${skipped}`],
+  ];
+  const kept = info.sizeBytes === 0n ? "nowhere: made when it is asked for" : `${figure(Number(info.sizeBytes) / 2 ** 20)} MiB`;
+  const rows: readonly (readonly [label: string, text: string])[] = [
+    ["Dataset", harmless(file?.name ?? info.description)],
+    ...(file === undefined ? [] : ofFile),
     ["Conversations", whole(info.conversations)],
     ["Turns", `${whole(info.turns)}${each}`],
     ...timeRows(info),
     ...prefixRows(info, prefixes),
-    ["Kept in", `${figure(Number(info.sizeBytes) / 2 ** 20)} MiB`],
+    ...mediaRows(media, info),
+    ["Kept in", kept],
   ];
   const width = Math.max(...rows.map(([label]) => label.length)) + 2;
   return rows.map(([label, text]) => `${label.padEnd(width)}${text}`);
+}
+
+const mediaNames: Readonly<Record<string, string>> = { image: "Images", audio: "Audio", video: "Videos" };
+
+function mediaRows(media: DatasetDescription["media"], { turns: all }: Info): (readonly [string, string])[] {
+  return media.map(({ modality, turns, count, bytes }) => {
+    const where = turns === all ? "" : ` in ${whole(turns)} of the turns`;
+    const sizes =
+      bytes === undefined
+        ? "elsewhere"
+        : `${figure((bytes.mean * Number(bytes.count)) / 2 ** 20)} MiB together, ${figure(bytes.min / 1024)} to ${figure(bytes.max / 1024)} KiB each`;
+    return [mediaNames[modality] ?? modality, `${whole(count)}${where}, ${sizes}`];
+  });
 }
 
 const containerNames: Readonly<Record<string, string>> = { jsonl: "JSON lines", json: "JSON", csv: "CSV", parquet: "Parquet" };

@@ -31,6 +31,7 @@ export const flagGroups = [
   "Load",
   "Warm-up",
   "Requests",
+  "Synthetic media and rankings",
   "Traces",
   "Workers and telemetry",
   "Output",

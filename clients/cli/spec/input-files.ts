@@ -12,6 +12,7 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
   const path = inputFileOf(spec);
   const tokenizer = tokenizerOf(spec);
   const { dataset } = spec;
+  const images = picturesOf(spec);
   const replay = isObject(dataset) ? replayOf(dataset, cwd) : undefined;
   return {
     ...spec,
@@ -19,6 +20,14 @@ export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
     ...(path === undefined || isNoPath(path) || !isObject(dataset)
       ? {}
       : { dataset: { ...dataset, file: absoluteFile(dataset.file as JsonObject, path, cwd) } }),
+    ...(images === undefined || !isObject(dataset)
+      ? {}
+      : {
+          dataset: {
+            ...dataset,
+            synthetic: { ...(dataset.synthetic as JsonObject), images: { ...images, source: resolve(cwd, images.source) } },
+          },
+        }),
     ...(tokenizer === undefined || !isPath(tokenizer, cwd)
       ? {}
       : { tokenizer: { ...(spec.tokenizer as JsonObject), name: resolve(cwd, tokenizer) } }),
@@ -35,12 +44,15 @@ function absoluteFile(file: JsonObject, path: string, cwd: string): JsonObject {
 export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
   const path = inputFileOf(spec);
   const tokenizer = tokenizerOf(spec);
-  const [ofFile, ofTokenizer] = await Promise.all([
+  const pictures = picturesOf(spec)?.source;
+  const [ofFile, ofPictures, ofTokenizer] = await Promise.all([
     path === undefined || isNoPath(path) ? undefined : problemOf(path, { mayBeFolder: true }),
+    pictures === undefined ? undefined : folderProblem(pictures),
     tokenizer === undefined || !isAbsolute(tokenizer) ? undefined : tokenizerProblem(tokenizer),
   ]);
   return [
     ...(ofFile === undefined ? [] : [{ field: "dataset.file.path", description: ofFile }]),
+    ...(ofPictures === undefined ? [] : [{ field: "dataset.synthetic.images.source", description: ofPictures }]),
     ...(ofTokenizer === undefined ? [] : [{ field: "tokenizer.name", description: ofTokenizer }]),
   ];
 }
@@ -62,6 +74,21 @@ function replayOf({ replay }: JsonObject, cwd: string): JsonObject | undefined {
 function inputFileOf({ dataset }: JsonObject): string | undefined {
   const path = isObject(dataset) && isObject(dataset.file) ? dataset.file.path : undefined;
   return typeof path === "string" && path !== "" ? path : undefined;
+}
+
+/** Images that are made of the pictures of a folder; undefined: none are. */
+function picturesOf({ dataset }: JsonObject): (JsonObject & { readonly source: string }) | undefined {
+  const synthetic = isObject(dataset) ? dataset.synthetic : undefined;
+  const images = isObject(synthetic) ? synthetic.images : undefined;
+  if (!isObject(images) || typeof images.source !== "string") return undefined;
+  const { source } = images;
+  return ["", "noise", "assets"].includes(source) ? undefined : { ...images, source };
+}
+
+async function folderProblem(path: string): Promise<string | undefined> {
+  const problem = await problemOf(path, { mayBeFolder: true });
+  const isFolder = problem === undefined && (await stat(path)).isDirectory();
+  return problem ?? (isFolder ? undefined : `${path} is a file, expected a folder of pictures`);
 }
 
 function tokenizerOf({ tokenizer }: JsonObject): string | undefined {

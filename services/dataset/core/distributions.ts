@@ -66,6 +66,23 @@ export function drawLength(distribution: Distribution, least: number, random: Ra
   }
 }
 
+/** The same in another unit, of which there are `factor` to one. */
+export function scaled(distribution: Distribution, factor: number): Distribution {
+  const { mean, stddev, min, max, median, peaks, points, ...rest } = distribution;
+  return {
+    ...rest,
+    mean: mean * factor,
+    stddev: stddev * factor,
+    ...(min === undefined ? {} : { min: min * factor }),
+    ...(max === undefined ? {} : { max: max * factor }),
+    ...(median === undefined ? {} : { median: median * factor }),
+    ...(peaks === undefined
+      ? {}
+      : { peaks: peaks.map((peak) => ({ ...peak, mean: peak.mean * factor, stddev: peak.stddev * factor })) }),
+    ...(points === undefined ? {} : { points: points.map((point) => ({ ...point, value: point.value * factor })) }),
+  };
+}
+
 /** Of what is asked for, before bounds and rounding. */
 export function meanOf({ kind, mean, min = 0, max = 0, peaks = [], points = [] }: Distribution): number {
   switch (kind) {

@@ -6,6 +6,7 @@ import { WireReader, WireWriter } from "../../common/wire.ts";
 export interface TurnAmendments {
   readonly maxOutputTokens?: number | undefined;
   readonly delayMs?: number | undefined;
+  readonly timestampMs?: number | undefined;
   /** Only taken back. */
   readonly isSelfContained?: false | undefined;
 }
@@ -33,11 +34,12 @@ const none = new Uint8Array(0);
 const mostBytes = 32;
 
 /** What behind the bytes of a turn makes these its fields: the last one of a number wins. */
-export function amendmentsOf({ maxOutputTokens, delayMs, isSelfContained }: TurnAmendments): Uint8Array {
-  if (maxOutputTokens === undefined && delayMs === undefined && isSelfContained === undefined) return none;
+export function amendmentsOf({ maxOutputTokens, delayMs, timestampMs, isSelfContained }: TurnAmendments): Uint8Array {
+  if ([maxOutputTokens, delayMs, timestampMs, isSelfContained].every((value) => value === undefined)) return none;
   const writer = new WireWriter(Buffer.allocUnsafe(mostBytes));
   if (maxOutputTokens !== undefined) writer.uint(fields.maxOutputTokens.number, maxOutputTokens);
   writer.optionalDouble(fields.delayMs.number, delayMs);
+  writer.optionalDouble(fields.timestampMs.number, timestampMs);
   if (isSelfContained === false) writer.falseValue(fields.isSelfContained.number);
   return writer.buffer.subarray(0, writer.end);
 }

@@ -3,7 +3,8 @@
  * were due, or sent where nothing was due. What is said is said by the dataset that the run had. Pure.
  */
 import { TimestampPacker } from "../../common/turn-timestamps.ts";
-import { type Dataset, type DatasetSummary, summarizeDataset } from "./turns.ts";
+import { amendmentsOf } from "./packed-turn.ts";
+import { type Dataset, type DatasetSummary, type PackedTurn, summarizeDataset } from "./turns.ts";
 
 /** Sessions of the measured phases in the order of their first requests. */
 export interface StoredSessions {
@@ -20,6 +21,8 @@ export function replayDataset(base: Dataset, { conversationOf, firstTurnOf, time
   const first = (session: number): number => firstTurnOf[session] ?? 0;
   const turns = (session: number): number => first(session + 1) - first(session);
   const conversation = (session: number): number => conversationOf[session] ?? 0;
+  const timestampMs = (session: number, turn: number): number => timestampsMs[first(session) + turn] ?? 0;
+  const { later } = base;
   return {
     size: conversationOf.length,
     // Moments take the place of pauses.
@@ -31,7 +34,13 @@ export function replayDataset(base: Dataset, { conversationOf, firstTurnOf, time
     messages: (session, turn) => base.messages(conversation(session), turn),
     details: (session, turn) => ({
       ...base.details?.(conversation(session), turn),
-      timestampMs: timestampsMs[first(session) + turn] ?? 0,
+      timestampMs: timestampMs(session, turn),
+    }),
+    ...(later && {
+      async later(session, turn): Promise<PackedTurn> {
+        const { bytes } = await later(conversation(session), turn);
+        return { bytes, amendments: amendmentsOf({ delayMs: 0, timestampMs: timestampMs(session, turn) }) };
+      },
     }),
   };
 }

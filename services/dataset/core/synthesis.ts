@@ -2,12 +2,12 @@
  * Synthetic conversations: prompts of exact token counts cut from a corpus. Turn t of conversation i is a function of the options,
  * i and t alone, so turns are made when they are asked for, in any order, by any process, and are the same everywhere.
  */
-import type { ChatMessage } from "../../../endpoints/endpoint.ts";
+import type { ChatMessage, ContentPart } from "../../../endpoints/endpoint.ts";
 import { permutation, type RandomStream, randomStream } from "../../common/random.ts";
 import type { Corpus } from "./corpus.ts";
 import { type Distribution, drawLength, drawLengths, pick } from "./distributions.ts";
 import { noPreface, type PrefaceOptions, prefaceOf } from "./preface.ts";
-import { composePrompt, drawStarts, type PromptStarts } from "./prompt-text.ts";
+import { composePrompt, composeText, drawStarts, type PromptStarts } from "./prompt-text.ts";
 import type { TemplateTokens } from "./template-tokens.ts";
 import type { Dataset, TurnPlan } from "./turns.ts";
 
@@ -41,6 +41,8 @@ export interface SyntheticOptions {
   readonly overhead?: TemplateTokens;
   /** Prompts have the planned length to the token, and need not be counted again. Default true. */
   readonly isExact?: boolean;
+  /** Texts of a turn, each of a length of its own, but all of one where lengths are drawn together; 0: none. Default 1. Only with 1 is there text in front. */
+  readonly textBatchSize?: number;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface SyntheticOptions {
  * continuation of the corpus: after 5.8 million conversations with the built-in prose, for prompts of 16 tokens or more.
  */
 export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dataset {
-  const { size, seed, isExact = true } = options;
+  const { size, seed, isExact = true, textBatchSize = 1 } = options;
   const preface = prefaceOf(corpus, seed, options.preface ?? noPreface);
   const openings = permutation(randomStream(seed, "dataset", "openings"), corpus.openings.length);
   const joins = permutation(randomStream(seed, "dataset", "joins"), corpus.joins.length);
@@ -65,35 +67,58 @@ export function syntheticDataset(corpus: Corpus, options: SyntheticOptions): Dat
   return {
     size,
     plan: (conversation) =>
-      plan(conversation).map(({ promptTokens, ...turn }, index) => ({
+      plan(conversation).map(({ promptTokens, moreTokens, ...turn }, index) => ({
         ...turn,
-        inputTokens: isExact ? promptTokens + (index === 0 ? preface.tokens : 0) : undefined,
+        inputTokens:
+          isExact && textBatchSize > 0 ? promptTokens + sum(moreTokens) + (index === 0 ? preface.tokens : 0) : undefined,
       })),
     messages: (conversation, turn): readonly ChatMessage[] => {
-      const tokens = plan(conversation)[turn]?.promptTokens;
-      if (tokens === undefined) return [];
+      const planned = plan(conversation)[turn];
+      if (planned === undefined) return [];
+      if (textBatchSize === 0) return [{ role: "user", content: "" }];
       const random = randomStream(seed, "dataset", "text", conversation, turn);
       const starts = turn === 0 ? startsOf(conversation) : drawStarts(corpus, random);
-      const prompt = composePrompt(corpus, tokens, starts, random);
+      const prompt = composePrompt(corpus, planned.promptTokens, starts, random);
+      if (textBatchSize > 1) {
+        const more = planned.moreTokens.map((tokens, index) =>
+          composeText(corpus, tokens, randomStream(seed, "dataset", "more_text", conversation, turn, index)),
+        );
+        return [messageOfTexts([prompt, ...more])];
+      }
       return turn === 0 ? preface.messagesOf(conversation, prompt) : [{ role: "user", content: prompt }];
     },
   };
 }
 
+/** A message of several texts. */
+function messageOfTexts(texts: readonly string[]): ChatMessage {
+  const parts = texts.map((content): ContentPart => ({ modality: "text", content }));
+  return { role: "user", content: texts.join("\n"), parts };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 interface PromptPlan extends Omit<TurnPlan, "inputTokens"> {
   /** Tokens of the prompt, without what stands in front of it. */
   readonly promptTokens: number;
+  /** Of the texts beside it. */
+  readonly moreTokens: readonly number[];
 }
 
 function planConversation(options: SyntheticOptions, conversation: number): readonly PromptPlan[] {
-  const { seed, turnDelayRatio = 1, overhead = { first: 0, later: 0 } } = options;
+  const { seed, turnDelayRatio = 1, overhead = { first: 0, later: 0 }, inputTokens, textBatchSize = 1 } = options;
   const lengths = pairDraws(options, conversation);
   const delayMs = drawLengths(options.turnDelayMs, 0, seed, "turn_delay_ms", conversation);
   const turns = drawLengths(options.turns, 1, seed, "turns", conversation)();
+  const isMixed = (options.lengthMix ?? []).length > 0;
+  const moreTokens = textBatchSize > 1 && !isMixed ? drawLengths(inputTokens, 1, seed, "more_tokens", conversation) : undefined;
   return Array.from({ length: turns }, (_, turn) => {
     const { promptTokens, maxOutputTokens } = lengths();
     return {
       promptTokens: Math.max(1, promptTokens - (turn === 0 ? overhead.first : overhead.later)),
+      moreTokens: Array.from({ length: Math.max(0, textBatchSize - 1) }, () => moreTokens?.() ?? promptTokens),
       maxOutputTokens,
       delayMs: turn === 0 ? 0 : delayMs() * turnDelayRatio,
     };

@@ -58,6 +58,10 @@ export interface Dataset {
   readonly details?: (conversation: number, turn: number) => TurnDetails;
   /** A turn as bytes; undefined: there is none, or it has to be made. Absent: no turn is kept as bytes. */
   readonly packed?: (conversation: number, turn: number) => PackedTurn | undefined;
+  /**
+   * A turn with media that have to be made, which `messages` lacks; rejects with why they cannot be. Absent: no turn has such media.
+   */
+  readonly later?: (conversation: number, turn: number) => Promise<PackedTurn>;
 }
 
 /** A `Turn` as bytes, conversation and turn unset. */

@@ -84,8 +84,8 @@ function readMedium(path: string, root: string, medium: Medium): MediaUrl {
   }
 }
 
-/** What is not below the root is refused before it is looked at. */
-function realPathBelow(path: string, root: string): string {
+/** The real path of a file. What is not below the root is refused before it is looked at. */
+export function realPathBelow(path: string, root: string): string {
   const refusal = new AssayError("permission_denied", `is not below ${root}, the folder that this suite may read from`);
   if (!isBelow(path, root)) throw refusal;
   const real = realpathSync(path);

@@ -412,6 +412,78 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ],
   ["--slo ttft:p99<1s --slo error_rate<1%;latency:avg<2s", { objectives: ["ttft:p99<1s", "error_rate<1%;latency:avg<2s"] }],
   ["--max-error-rate 0.1", { phases: [{ ...tenOneByOne[0], stop: { ...tenOneByOne[0]?.stop, failed_request_share: 0.1 } }] }],
+  [
+    "--image-width-mean 640 --image-width-stddev 9 --image-height-mean 480 --image-height-stddev 3 --image-format JPEG --image-batch-size 2 --image-source pics --image-source-sampling shuffle-cycle",
+    {
+      dataset: {
+        synthetic: {
+          images: {
+            width: { mean: 640, stddev: 9 },
+            height: { mean: 480, stddev: 3 },
+            format: "jpeg",
+            batch_size: 2,
+            source: "pics",
+            source_sampling: "shuffle-cycle",
+          },
+        },
+      },
+    },
+  ],
+  [
+    "--audio-length-mean 2.5 --audio-length-stddev 0.5 --audio-format mp3 --audio-depths 16,24 --audio-sample-rates 16 --audio-sample-rates 44.1 --audio-num-channels 2 --batch-size-audio 3 --batch-size 0",
+    {
+      dataset: {
+        synthetic: {
+          text_batch_size: 0,
+          audio: {
+            length_sec: { mean: 2.5, stddev: 0.5 },
+            format: "mp3",
+            depths: [16, 24],
+            sample_rates_khz: [16, 44.1],
+            channels: 2,
+            batch_size: 3,
+          },
+        },
+      },
+    },
+  ],
+  [
+    "--video-width 64 --video-height 48 --video-duration 1.5 --video-fps 8 --video-synth-type grid_clock --video-format mp4 --video-codec libx264 --video-batch-size 1 --video-audio-num-channels 2 --video-audio-sample-rate 44.1 --video-audio-depth 24 --video-audio-codec aac",
+    {
+      dataset: {
+        synthetic: {
+          video: {
+            width: 64,
+            height: 48,
+            duration_sec: 1.5,
+            fps: 8,
+            synth_type: "grid_clock",
+            format: "mp4",
+            codec: "libx264",
+            batch_size: 1,
+            audio_channels: 2,
+            audio_sample_rate_hz: 44_100,
+            audio_depth: 24,
+            audio_codec: "aac",
+          },
+        },
+      },
+    },
+  ],
+  [
+    "--rankings-passages-mean 5 --rankings-passages-stddev 2 --rankings-passages-prompt-token-mean 100 --rankings-passages-prompt-token-stddev 9 --rankings-query-prompt-token-mean 20 --rankings-query-prompt-token-stddev 1",
+    {
+      dataset: {
+        synthetic: {
+          rankings: {
+            passages: { mean: 5, stddev: 2 },
+            passage_tokens: { mean: 100, stddev: 9 },
+            query_tokens: { mean: 20, stddev: 1 },
+          },
+        },
+      },
+    },
+  ],
   ["--use-legacy-max-tokens", { endpoint: { use_legacy_max_tokens: true } }],
   ["--workers-max 2", { workers: { max_workers: 2 } }],
   ["--max-workers 2", { workers: { max_workers: 2 } }],
@@ -573,6 +645,13 @@ describe("options over a file", () => {
     [{ file: { path: "f" } }, "--on-bad-row skip", { file: { path: "f", on_bad_row: "skip" } }],
     [{ file: { path: "f" } }, "--isl 9 --osl 3", { synthetic: { input_tokens: { mean: 9 }, output_tokens: { mean: 3 } } }],
     [{ file: { path: "f" } }, "--num-prompts 3", { file: { path: "f" }, entries: 3 }],
+    [{ file: { path: "f" } }, "--image-batch-size 2", { file: { path: "f", image_batch_size: 2 } }],
+    [
+      { synthetic: { images: { format: "jpeg" } } },
+      "--image-batch-size 2",
+      { synthetic: { images: { format: "jpeg", batch_size: 2 } } },
+    ],
+    [{ file: { path: "f" } }, "--rankings-passages-mean 2", { synthetic: { rankings: { passages: { mean: 2 } } } }],
     [{ dataset_id: "d" }, "", { dataset_id: "d" }],
   ];
   for (const [dataset, line, expected] of datasets) {
@@ -619,6 +698,14 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--request-rate 1 --arrival-smoothness 2", ["--arrival-smoothness 2: needs --arrival-pattern gamma beside it"]],
   ["--request-rate 1 --overload drop", ["--overload drop: needs --concurrency beside it"]],
   ["--concurrency 1 --overload drop", ["--overload drop: needs --request-rate beside it"]],
+  ["--image-width-mean 0 --image-height-mean 1", ["--image-width-mean 0: expected a number from 1 to 16384"]],
+  ["--image-width-mean 9", ["--image-width-mean 9: needs --image-height-mean beside it"]],
+  ["--image-format png", ["--image-format png: needs --image-width-mean beside it"]],
+  ["--image-batch-size 2", ["--image-batch-size 2: needs --image-width-mean beside it"]],
+  ["--audio-length-mean 1 --audio-format ogg", ["--audio-format ogg: expected wav or mp3"]],
+  ["--video-width 9", ["--video-width 9: needs --video-height beside it"]],
+  ["--audio-length-mean 1 --input-file p", ["--input-file p: not together with --audio-length-mean"]],
+  ["--rankings-passages-mean 2 --public-dataset aimo", ["--public-dataset aimo: not together with --rankings-passages-mean"]],
   ["--seamless", ["--seamless: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it"]],
   [
     "--warmup-request-rate-ramp-duration 2",

@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fromJson } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { runFlags } from "../../../clients/cli/flags.ts";
+import { parseFlags } from "../../../clients/cli/parse.ts";
+import { problemsOfRun, runSpecJson } from "../../../clients/cli/run-options.ts";
+import { withAbsolutePaths } from "../../../clients/cli/spec/input-files.ts";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 import { csvRows } from "../../../services/dataset/core/containers/csv-rows.ts";
 import { jsonLines } from "../../../services/dataset/core/containers/json-lines.ts";
 import { jsonValues } from "../../../services/dataset/core/containers/json-values.ts";
@@ -19,6 +26,13 @@ const examples = [...page.matchAll(/^```(jsonl|json|csv) (\w+)\n(.*?)^```/gms)].
     rows,
   }),
 );
+/** Words of every `assay run` that is shown on a line of its own. */
+const commands = [...page.matchAll(/^```sh\n(.*?)^```/gms)]
+  .flatMap(([, block = ""]) => block.split("\n"))
+  .filter((line) => line.startsWith("assay run "))
+  .map((line) =>
+    [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].slice(2).map(([, one, two, three]) => one ?? two ?? three ?? ""),
+  );
 const limit = 1 << 20;
 const containers: Readonly<Record<string, () => RowContainer>> = {
   jsonl: () => jsonLines(limit),
@@ -54,4 +68,18 @@ describe("the rows shown in docs/datasets.md", () => {
     const traces = formats.map(({ name }) => name).filter((name) => name.endsWith("_trace"));
     expect(examples.map(({ format }) => format)).to.include.members(traces);
   });
+});
+
+describe("the commands shown in docs/datasets.md", () => {
+  it("are there", () => expect(commands).to.have.length.above(9));
+
+  for (const words of commands) {
+    it(`are runs that the controller accepts: ${words.join(" ")}`, () => {
+      const { options, given, problems } = parseFlags(runFlags, words);
+      expect(problems).to.deep.equal([]);
+      const origins = new Map([...given].map((name) => [name, "argument"] as const));
+      expect(problemsOfRun({ options, origins })).to.deep.equal([]);
+      compileRunSpec(fromJson(RunSpecSchema, withAbsolutePaths(runSpecJson(options), "/data")), () => 1n);
+    });
+  }
 });

@@ -837,6 +837,42 @@ export declare type SyntheticDataset = Message<"assay.common.v1.SyntheticDataset
    * @generated from field: repeated assay.common.v1.LengthMix length_mix = 10;
    */
   lengthMix: LengthMix[];
+
+  /**
+   * Texts of a turn, each of its own `input_tokens`; at most 10000. 0: none, where there are media. More than 1 only for an endpoint that
+   * takes several. Default: 1.
+   *
+   * @generated from field: optional uint32 text_batch_size = 11;
+   */
+  textBatchSize?: number | undefined;
+
+  /**
+   * Images beside the texts of every turn. Unset: none.
+   *
+   * @generated from field: assay.common.v1.SyntheticImages images = 12;
+   */
+  images?: SyntheticImages | undefined;
+
+  /**
+   * Audio beside them. Unset: none.
+   *
+   * @generated from field: assay.common.v1.SyntheticAudio audio = 13;
+   */
+  audio?: SyntheticAudio | undefined;
+
+  /**
+   * Videos beside them. Unset: none.
+   *
+   * @generated from field: assay.common.v1.SyntheticVideo video = 14;
+   */
+  video?: SyntheticVideo | undefined;
+
+  /**
+   * A query and passages in place of the texts. Unset: none, and the defaults for an endpoint that takes nothing else.
+   *
+   * @generated from field: assay.common.v1.SyntheticRankings rankings = 15;
+   */
+  rankings?: SyntheticRankings | undefined;
 };
 
 /**
@@ -844,6 +880,249 @@ export declare type SyntheticDataset = Message<"assay.common.v1.SyntheticDataset
  * Use `create(SyntheticDatasetSchema)` to create a new message.
  */
 export declare const SyntheticDatasetSchema: GenMessage<SyntheticDataset>;
+
+/**
+ * Images that are made.
+ *
+ * @generated from message assay.common.v1.SyntheticImages
+ */
+export declare type SyntheticImages = Message<"assay.common.v1.SyntheticImages"> & {
+  /**
+   * Pixels of a row, from 1 to 16384. Needed.
+   *
+   * @generated from field: assay.common.v1.Distribution width = 1;
+   */
+  width?: Distribution | undefined;
+
+  /**
+   * Rows, likewise. Needed.
+   *
+   * @generated from field: assay.common.v1.Distribution height = 2;
+   */
+  height?: Distribution | undefined;
+
+  /**
+   * `png`, `jpeg` or `random`: one of the two, drawn for each image. Default: png.
+   *
+   * @generated from field: string format = 3;
+   */
+  format: string;
+
+  /**
+   * `noise`, every pixel drawn; or the absolute path, on the dataset service's host, of a folder below the one that this service may read
+   * from, with PNG and JPEG files that are scaled to width and height. Default: noise.
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+
+  /**
+   * Which file of the folder an image is of: `random-with-replacement`, `shuffle-cycle` (each once in a drawn order, then anew) or
+   * `sequential-cycle` (by their names). Of noise only the first. Default: random-with-replacement.
+   *
+   * @generated from field: string source_sampling = 5;
+   */
+  sourceSampling: string;
+
+  /**
+   * Images of a turn, at most 10000. Default: 1.
+   *
+   * @generated from field: optional uint32 batch_size = 6;
+   */
+  batchSize?: number | undefined;
+};
+
+/**
+ * Describes the message assay.common.v1.SyntheticImages.
+ * Use `create(SyntheticImagesSchema)` to create a new message.
+ */
+export declare const SyntheticImagesSchema: GenMessage<SyntheticImages>;
+
+/**
+ * Gaussian noise that is made.
+ *
+ * @generated from message assay.common.v1.SyntheticAudio
+ */
+export declare type SyntheticAudio = Message<"assay.common.v1.SyntheticAudio"> & {
+  /**
+   * Length in seconds, from 0.01 to 3600; what is drawn is rounded to ms. Needed.
+   *
+   * @generated from field: assay.common.v1.Distribution length_sec = 1;
+   */
+  lengthSec?: Distribution | undefined;
+
+  /**
+   * `wav`, or `mp3` where the dataset service's host has ffmpeg. Default: wav.
+   *
+   * @generated from field: string format = 2;
+   */
+  format: string;
+
+  /**
+   * Sample rates in kHz, from 1 to 384, one of which is drawn for each. Default: 16.
+   *
+   * @generated from field: repeated double sample_rates_khz = 3;
+   */
+  sampleRatesKhz: number[];
+
+  /**
+   * Bits of a sample, 8, 16, 24 or 32, one of which is drawn for each. Default: 16.
+   *
+   * @generated from field: repeated uint32 depths = 4;
+   */
+  depths: number[];
+
+  /**
+   * Channels, 1 or 2. Default: 1.
+   *
+   * @generated from field: optional uint32 channels = 5;
+   */
+  channels?: number | undefined;
+
+  /**
+   * Pieces of audio of a turn, at most 10000. Default: 1.
+   *
+   * @generated from field: optional uint32 batch_size = 6;
+   */
+  batchSize?: number | undefined;
+};
+
+/**
+ * Describes the message assay.common.v1.SyntheticAudio.
+ * Use `create(SyntheticAudioSchema)` to create a new message.
+ */
+export declare const SyntheticAudioSchema: GenMessage<SyntheticAudio>;
+
+/**
+ * Videos that are made, by ffmpeg on the dataset service's host; FAILED_PRECONDITION without it.
+ *
+ * @generated from message assay.common.v1.SyntheticVideo
+ */
+export declare type SyntheticVideo = Message<"assay.common.v1.SyntheticVideo"> & {
+  /**
+   * Pixels of a row, from 2 to 7680; most encoders want an even number.
+   *
+   * @generated from field: uint32 width = 1;
+   */
+  width: number;
+
+  /**
+   * Rows, likewise.
+   *
+   * @generated from field: uint32 height = 2;
+   */
+  height: number;
+
+  /**
+   * Length in seconds, above 0, at most 3600. Default: 5.
+   *
+   * @generated from field: optional double duration_sec = 3;
+   */
+  durationSec?: number | undefined;
+
+  /**
+   * Frames a second, from 1 to 240. Default: 4.
+   *
+   * @generated from field: optional uint32 fps = 4;
+   */
+  fps?: number | undefined;
+
+  /**
+   * `moving_shapes`, `grid_clock` or `noise`. The first two are the same in every turn. Default: moving_shapes.
+   *
+   * @generated from field: string synth_type = 5;
+   */
+  synthType: string;
+
+  /**
+   * `webm` or `mp4`. Default: webm.
+   *
+   * @generated from field: string format = 6;
+   */
+  format: string;
+
+  /**
+   * Name of an encoder of ffmpeg. Default: libvpx-vp9.
+   *
+   * @generated from field: string codec = 7;
+   */
+  codec: string;
+
+  /**
+   * Videos of a turn, at most 10000. Default: 1.
+   *
+   * @generated from field: optional uint32 batch_size = 8;
+   */
+  batchSize?: number | undefined;
+
+  /**
+   * Channels of an audio track of noise; 0: there is none. At most 2. Default: 0.
+   *
+   * @generated from field: optional uint32 audio_channels = 9;
+   */
+  audioChannels?: number | undefined;
+
+  /**
+   * Its sample rate in Hz, from 8000 to 96000. Default: 44100.
+   *
+   * @generated from field: optional double audio_sample_rate_hz = 10;
+   */
+  audioSampleRateHz?: number | undefined;
+
+  /**
+   * Its bits of a sample before it is encoded, 8, 16, 24 or 32. Default: 16.
+   *
+   * @generated from field: optional uint32 audio_depth = 11;
+   */
+  audioDepth?: number | undefined;
+
+  /**
+   * `aac`, `libvorbis` or `libopus`. Default: libvorbis in webm, libopus in mp4.
+   *
+   * @generated from field: string audio_codec = 12;
+   */
+  audioCodec: string;
+};
+
+/**
+ * Describes the message assay.common.v1.SyntheticVideo.
+ * Use `create(SyntheticVideoSchema)` to create a new message.
+ */
+export declare const SyntheticVideoSchema: GenMessage<SyntheticVideo>;
+
+/**
+ * Turns of a query and passages, named `query` and `passages`. Every conversation has one turn.
+ *
+ * @generated from message assay.common.v1.SyntheticRankings
+ */
+export declare type SyntheticRankings = Message<"assay.common.v1.SyntheticRankings"> & {
+  /**
+   * Passages of a turn, from 1 to 10000. Default mean: 1.
+   *
+   * @generated from field: assay.common.v1.Distribution passages = 1;
+   */
+  passages?: Distribution | undefined;
+
+  /**
+   * Length of a passage in tokens. Default mean: 550.
+   *
+   * @generated from field: assay.common.v1.Distribution passage_tokens = 2;
+   */
+  passageTokens?: Distribution | undefined;
+
+  /**
+   * Length of a query in tokens. Default mean: 550.
+   *
+   * @generated from field: assay.common.v1.Distribution query_tokens = 3;
+   */
+  queryTokens?: Distribution | undefined;
+};
+
+/**
+ * Describes the message assay.common.v1.SyntheticRankings.
+ * Use `create(SyntheticRankingsSchema)` to create a new message.
+ */
+export declare const SyntheticRankingsSchema: GenMessage<SyntheticRankings>;
 
 /**
  * One row of a joint length distribution.

@@ -677,6 +677,13 @@ export declare type DatasetDescription = Message<"assay.dataset.v1.DatasetDescri
    * @generated from field: repeated assay.dataset.v1.RequestPreview first_requests = 6;
    */
   firstRequests: RequestPreview[];
+
+  /**
+   * Media of the turns, by kind; empty: there are none.
+   *
+   * @generated from field: repeated assay.dataset.v1.MediaSummary media = 7;
+   */
+  media: MediaSummary[];
 };
 
 /**
@@ -684,6 +691,47 @@ export declare type DatasetDescription = Message<"assay.dataset.v1.DatasetDescri
  * Use `create(DatasetDescriptionSchema)` to create a new message.
  */
 export declare const DatasetDescriptionSchema: GenMessage<DatasetDescription>;
+
+/**
+ * Media of one kind.
+ *
+ * @generated from message assay.dataset.v1.MediaSummary
+ */
+export declare type MediaSummary = Message<"assay.dataset.v1.MediaSummary"> & {
+  /**
+   * `image`, `audio` or `video`.
+   *
+   * @generated from field: string modality = 1;
+   */
+  modality: string;
+
+  /**
+   * How many turns were looked at: of a dataset whose media are made the first 100 at most, of a large one a part, evenly taken.
+   *
+   * @generated from field: uint64 turns = 2;
+   */
+  turns: bigint;
+
+  /**
+   * How many media they have.
+   *
+   * @generated from field: uint64 count = 3;
+   */
+  count: bigint;
+
+  /**
+   * Bytes of each as a file; what is a URL elsewhere has none.
+   *
+   * @generated from field: assay.dataset.v1.LengthDistribution bytes = 4;
+   */
+  bytes?: LengthDistribution | undefined;
+};
+
+/**
+ * Describes the message assay.dataset.v1.MediaSummary.
+ * Use `create(MediaSummarySchema)` to create a new message.
+ */
+export declare const MediaSummarySchema: GenMessage<MediaSummary>;
 
 /**
  * How lengths are distributed.
@@ -961,6 +1009,13 @@ export enum PreparationStep {
    * @generated from enum value: PREPARATION_STEP_TOKENIZER = 4;
    */
   TOKENIZER = 4,
+
+  /**
+   * Media of synthetic turns are made, as many as are kept; `rows` are the turns that have theirs.
+   *
+   * @generated from enum value: PREPARATION_STEP_MEDIA = 5;
+   */
+  MEDIA = 5,
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The defaults of a RunSpec, applied once. Pure. */
 import { clone, create } from "@bufbuild/protobuf";
 import { builtInEndpoints, type EndpointCatalog } from "../../../../endpoints/catalog.ts";
-import { requestPathOf } from "../../../../endpoints/endpoint.ts";
+import { type Ingredient, requestPathOf } from "../../../../endpoints/endpoint.ts";
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import {
   ArrivalPattern,
@@ -9,6 +9,7 @@ import {
   ConcurrencyUnit,
   ConnectionReuse,
   DatasetSpecSchema,
+  type Distribution,
   DistributionSchema,
   EndpointSpecSchema,
   ModelSelection,
@@ -19,7 +20,9 @@ import {
   type RunSpec,
   RunSpecSchema,
   Sampling,
+  type SyntheticDataset,
   SyntheticDatasetSchema,
+  SyntheticRankingsSchema,
   TargetSpecSchema,
   TargetUrlSchema,
   TelemetrySpecSchema,
@@ -73,7 +76,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   spec.tokenizer = tokenizer;
   if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;
   if (spec.modelSelection === ModelSelection.UNSPECIFIED) spec.modelSelection = ModelSelection.ROUND_ROBIN;
-  addDatasetDefaults(spec);
+  addDatasetDefaults(spec, endpoints.create(endpoint.type)?.takes ?? []);
   for (const phase of spec.phases) addPhaseDefaults(phase, target.requestTimeoutSec);
   const workers = spec.workers ?? create(WorkerSpecSchema);
   spec.workers = workers;
@@ -95,7 +98,7 @@ function addWaitDefaults(wait: WaitForModel | undefined): void {
   if (wait.mode === "") wait.mode = defaultWaitMode;
 }
 
-function addDatasetDefaults(spec: RunSpec): void {
+function addDatasetDefaults(spec: RunSpec, takes: readonly Ingredient[]): void {
   const dataset = spec.dataset ?? create(DatasetSpecSchema);
   spec.dataset = dataset;
   if (dataset.source.case === undefined) dataset.source = { case: "synthetic", value: create(SyntheticDatasetSchema) };
@@ -107,13 +110,54 @@ function addDatasetDefaults(spec: RunSpec): void {
   dataset.entries ??= defaultEntries;
   const synthetic = dataset.source.value;
   if (synthetic.corpus === "") synthetic.corpus = "prose";
-  synthetic.inputTokens ??= create(DistributionSchema, { mean: defaultInputTokens });
-  // A deviation alone: the mean is the default.
-  const isNormal = synthetic.inputTokens.kind === "" || synthetic.inputTokens.kind === "normal";
-  if (isNormal && synthetic.inputTokens.mean === 0) synthetic.inputTokens.mean = defaultInputTokens;
+  synthetic.inputTokens = withMean(synthetic.inputTokens, defaultInputTokens);
   synthetic.turns ??= create(DistributionSchema, { mean: 1 });
   if (synthetic.turns.kind === "" && synthetic.turns.mean === 0) synthetic.turns.mean = 1;
   synthetic.turnDelayMs ??= create(DistributionSchema);
+  addMediaDefaults(synthetic);
+  const takesTexts = takes.includes("text") || takes.includes("texts");
+  if (takes.includes("ranking") && !takesTexts) synthetic.rankings ??= create(SyntheticRankingsSchema);
+  if (takes.length > 0 && !takesTexts) synthetic.textBatchSize ??= 0;
+  const { rankings } = synthetic;
+  if (rankings === undefined) return;
+  rankings.passages = withMean(rankings.passages, 1);
+  rankings.passageTokens = withMean(rankings.passageTokens, defaultInputTokens);
+  rankings.queryTokens = withMean(rankings.queryTokens, defaultInputTokens);
+}
+
+/** A deviation alone, or nothing: the mean is the default. */
+function withMean(given: Distribution | undefined, mean: number): Distribution {
+  const wanted = given ?? create(DistributionSchema);
+  if ((wanted.kind === "" || wanted.kind === "normal") && wanted.mean === 0) wanted.mean = mean;
+  return wanted;
+}
+
+function addMediaDefaults({ images, audio, video }: SyntheticDataset): void {
+  if (images !== undefined) {
+    if (images.format === "") images.format = "png";
+    if (images.source === "") images.source = "noise";
+    if (images.sourceSampling === "") images.sourceSampling = "random-with-replacement";
+    images.batchSize ??= 1;
+  }
+  if (audio !== undefined) {
+    if (audio.format === "") audio.format = "wav";
+    if (audio.sampleRatesKhz.length === 0) audio.sampleRatesKhz.push(16);
+    if (audio.depths.length === 0) audio.depths.push(16);
+    audio.channels ??= 1;
+    audio.batchSize ??= 1;
+  }
+  if (video === undefined) return;
+  video.durationSec ??= 5;
+  video.fps ??= 4;
+  if (video.synthType === "") video.synthType = "moving_shapes";
+  if (video.format === "") video.format = "webm";
+  if (video.codec === "") video.codec = "libvpx-vp9";
+  video.batchSize ??= 1;
+  video.audioChannels ??= 0;
+  if (video.audioChannels === 0) return;
+  video.audioSampleRateHz ??= 44_100;
+  video.audioDepth ??= 16;
+  if (video.audioCodec === "") video.audioCodec = video.format === "mp4" ? "libopus" : "libvorbis";
 }
 
 function addPhaseDefaults(phase: PhaseSpec, requestTimeoutSec: number): void {

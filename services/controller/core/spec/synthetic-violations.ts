@@ -2,6 +2,7 @@ import type { SyntheticDataset } from "../../../../gen/assay/common/v1/run_spec_
 import { cacheBustPlaces } from "../../../common/cache-bust.ts";
 import type { Demand } from "./demand.ts";
 import { checkDistribution } from "./distribution-violations.ts";
+import { checkMedia } from "./media-violations.ts";
 
 const corpora = ["prose", "code", "random"];
 const maxTokens = 10_000_000;
@@ -9,6 +10,8 @@ const maxTurns = 10_000;
 /** A week. */
 const maxDelayMs = 604_800_000;
 const maxPrefixes = 1_000_000;
+const maxBatchSize = 10_000;
+const maxPassages = 10_000;
 const at = "dataset.synthetic";
 
 export function checkSynthetic(synthetic: SyntheticDataset, demand: Demand): void {
@@ -26,6 +29,22 @@ export function checkSynthetic(synthetic: SyntheticDataset, demand: Demand): voi
     demand(weight > 0 && Number.isFinite(weight), `${row}.weight`, `must be above 0, got ${weight}`);
   });
   checkPreface(synthetic, demand);
+  checkTexts(synthetic, demand);
+  checkMedia(synthetic, demand);
+}
+
+function checkTexts(synthetic: SyntheticDataset, demand: Demand): void {
+  const { textBatchSize = 1, prefixCount, sharedSystemTokens, userContextTokens, rankings, turns } = synthetic;
+  demand(textBatchSize <= maxBatchSize, `${at}.text_batch_size`, `must be at most ${maxBatchSize}, got ${textBatchSize}`);
+  const hasText = prefixCount + sharedSystemTokens + userContextTokens > 0;
+  demand(textBatchSize === 1 || !hasText, `${at}.text_batch_size`, "must be 1 where text stands in front of prompts");
+  if (rankings === undefined) return;
+  checkDistribution(rankings.passages, [1, maxPassages], `${at}.rankings.passages`, demand);
+  checkDistribution(rankings.passageTokens, [1, maxTokens], `${at}.rankings.passage_tokens`, demand);
+  checkDistribution(rankings.queryTokens, [1, maxTokens], `${at}.rankings.query_tokens`, demand);
+  const isSingle = turns?.kind === "" && turns.mean === 1 && turns.stddev === 0;
+  demand(isSingle, `${at}.turns`, "must be 1 for rankings, which have a query each");
+  demand(!hasText, `${at}.rankings`, "no text stands in front of a query");
 }
 
 function checkPreface(synthetic: SyntheticDataset, demand: Demand): void {

@@ -11,6 +11,7 @@ import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/
 import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
+import { checkIngredients } from "./ingredient-violations.ts";
 import { checkPhase } from "./phase-violations.ts";
 import { checkPrefill } from "./prefill-violations.ts";
 import { checkSessionData } from "./session-load-violations.ts";
@@ -33,6 +34,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
   checkRevision(spec, demand);
   checkDataset(spec, demand);
+  checkIngredients(spec, endpoints, demand);
   checkSessionData(spec, demand);
   checkSlos(spec, demand);
   checkObjectives(spec, demand);

@@ -1,6 +1,7 @@
 /** A dataset looked at, in steps, so that whoever carries it out can do something else between. Pure but for its own progress. */
 import type { Dataset, Turn } from "../turns.ts";
 import { LengthCollector, type LengthSummary } from "./length-summary.ts";
+import { MediaCollector, type MediaSummary } from "./media-summary.ts";
 import { emptyPrompt, PrefixCounter, type Prompt, type SharingSummary } from "./prefix-sharing.ts";
 import { textsOfTurn } from "./turn-text.ts";
 
@@ -16,6 +17,8 @@ export interface Described {
   readonly outputTokens: LengthSummary | undefined;
   readonly turns: LengthSummary | undefined;
   readonly prefixes: SharingSummary;
+  /** Of media that do not have to be made. */
+  readonly media: readonly MediaSummary[];
 }
 
 const defaultMaxTurns = 20_000;
@@ -25,6 +28,7 @@ export function* describeDataset(dataset: Dataset, options: DescribeOptions): Ge
   const { count, maxTurns = defaultMaxTurns } = options;
   const lengths = { input: new LengthCollector(), output: new LengthCollector(), turns: new LengthCollector() };
   const prefixes = new PrefixCounter();
+  const media = new MediaCollector();
   // Whole conversations, so that their histories are known.
   const step = Math.max(1, Math.ceil(dataset.size / maxTurns));
   let sharedTurns = 0;
@@ -39,7 +43,10 @@ export function* describeDataset(dataset: Dataset, options: DescribeOptions): Ge
       for (const [index, plan] of plans.entries()) {
         const turn = { ...plan, messages: dataset.messages(conversation, index), ...dataset.details?.(conversation, index) };
         const texts = textsOfTurn(turn);
-        if (isMeasured) addLength(lengths.input, turn, texts, count);
+        if (isMeasured) {
+          addLength(lengths.input, turn, texts, count);
+          media.add(turn.messages);
+        }
         if (isShared) prompt = prefixes.add(beginningOf(turn, prompt), texts.map((text) => `${text}\n`).join(""));
       }
       if (isShared) sharedTurns += plans.length;
@@ -51,6 +58,7 @@ export function* describeDataset(dataset: Dataset, options: DescribeOptions): Ge
     outputTokens: lengths.output.summary(),
     turns: lengths.turns.summary(),
     prefixes: prefixes.summary(),
+    media: media.summary(),
   };
 }
 

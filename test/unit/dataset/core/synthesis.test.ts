@@ -99,4 +99,41 @@ describe("syntheticDataset", () => {
       { inputTokens: 20, maxOutputTokens: undefined, delayMs: 0 },
     ]);
   });
+
+  it("makes several texts of a turn, the first of which is the one that would be alone", () => {
+    const dataset = syntheticDataset(corpus, options({ textBatchSize: 3, turns: fixed(2) }));
+    for (const turn of [0, 1]) {
+      const [message] = dataset.messages(7, turn);
+      const texts = message?.parts?.map(({ content }) => content) ?? [];
+      expect(texts.map(toyTokens)).to.deep.equal([20, 20, 20]);
+      expect(new Set(texts).size).to.equal(3);
+      expect(texts[0]).to.equal(promptOf({ turns: fixed(2) }, 7, turn));
+      expect(message?.content).to.equal(texts.join("\n"));
+      expect(dataset.plan(7)[turn]?.inputTokens).to.equal(60);
+    }
+  });
+
+  it("draws a length for each text, and one for all where lengths are drawn together", () => {
+    const lengthsOf = (changes: Partial<SyntheticOptions>) =>
+      Array.from({ length: 50 }, (_, conversation) => {
+        const dataset = syntheticDataset(corpus, options({ textBatchSize: 2, ...changes }));
+        const lengths = dataset.messages(conversation, 0)[0]?.parts?.map(({ content }) => toyTokens(content)) ?? [];
+        expect(dataset.plan(conversation)[0]?.inputTokens).to.equal(
+          lengths[0] === undefined ? 0 : lengths[0] + (lengths[1] ?? 0),
+        );
+        return lengths;
+      });
+    expect(lengthsOf({ inputTokens: { mean: 60, stddev: 10 } }).some(([one, other]) => one !== other)).to.equal(true);
+    const lengthMix = [
+      { inputTokens: fixed(10), outputTokens: undefined, weight: 1 },
+      { inputTokens: fixed(30), outputTokens: undefined, weight: 1 },
+    ];
+    expect(new Set(lengthsOf({ lengthMix }).map(String))).to.deep.equal(new Set(["10,10", "30,30"]));
+  });
+
+  it("leaves the text out where there are to be none", () => {
+    const dataset = syntheticDataset(corpus, options({ textBatchSize: 0 }));
+    expect(dataset.messages(0, 0)).to.deep.equal([{ role: "user", content: "" }]);
+    expect(dataset.plan(0)[0]?.inputTokens).to.equal(undefined);
+  });
 });
