@@ -15,11 +15,29 @@ import { completions } from "./text/completions.ts";
 import { embeddings } from "./text/embeddings.ts";
 import type { MockEndpoint } from "./text/endpoint.ts";
 import { images } from "./text/images.ts";
+import {
+  detection,
+  edits,
+  formJson,
+  jobJson,
+  speech,
+  speechRequest,
+  transcription,
+  videoBytes,
+  videoPaths,
+  videos,
+} from "./text/media.ts";
 import { messages } from "./text/messages.ts";
+import { ollamaChat, ollamaGenerate, ollamaRequest } from "./text/ollama.ts";
 import { cohereRankings, nimRankings, teiRankings } from "./text/rankings.ts";
 import { errorBody, isRefusal, type Refusal, refusal, unauthorized, unknownModel } from "./text/refusal.ts";
-import { type ReadDeps, readTextRequest } from "./text/request.ts";
+import { type ReadDeps, readJson, readTextRequest } from "./text/request.ts";
 import { responses } from "./text/responses.ts";
+import { type MockRoute, routeTo } from "./text/route.ts";
+import { sglang, sglangRequest } from "./text/sglang.ts";
+import { solido, solidoRequest } from "./text/solido.ts";
+import { tgi, tgiRequest } from "./text/tgi.ts";
+import { modelPaths, tritonGenerate, tritonInfer, tritonRequest } from "./text/triton.ts";
 
 export interface SiteStats extends Readonly<AnswerStats> {
   /** Requests answered with a status of 400 or above, failures on purpose not counted. */
@@ -29,18 +47,44 @@ export interface SiteStats extends Readonly<AnswerStats> {
 const json = "application/json";
 const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 const modelPath = "/v1/models/";
-const endpoints: ReadonlyMap<string, MockEndpoint> = new Map([
-  ["/v1/chat/completions", chat],
-  ["/v1/completions", completions],
-  ["/v1/responses", responses],
-  ["/v1/messages", messages],
-  ["/v1/embeddings", embeddings],
-  ["/v1/ranking", nimRankings],
-  ["/v2/rerank", cohereRankings],
-  ["/v1/rerank", cohereRankings],
-  ["/rerank", teiRankings],
-  ["/v1/images/generations", images],
+/** Text Generation Inference and SGLang have the same path. */
+const generate: MockRoute = {
+  endpointOf: (json) => ("inputs" in json ? tgi : sglang),
+  adapt: (json) => ("inputs" in json ? tgiRequest(json, false) : sglangRequest(json)),
+};
+const routes: ReadonlyMap<string, MockRoute> = new Map([
+  ["/v1/chat/completions", routeTo(chat)],
+  ["/v1/completions", routeTo(completions)],
+  ["/v1/responses", routeTo(responses)],
+  ["/v1/messages", routeTo(messages)],
+  ["/v1/embeddings", routeTo(embeddings)],
+  ["/v1/ranking", routeTo(nimRankings)],
+  ["/v2/rerank", routeTo(cohereRankings)],
+  ["/v1/rerank", routeTo(cohereRankings)],
+  ["/rerank", routeTo(teiRankings)],
+  ["/v1/images/generations", routeTo(images)],
+  ["/v1/images/edits", routeTo(edits)],
+  ["/v1/infer", routeTo(detection)],
+  ["/v1/audio/transcriptions", routeTo(transcription)],
+  ["/v1/audio/speech", routeTo(speech, speechRequest)],
+  ["/v1/videos", routeTo(videos)],
+  ["/generate", generate],
+  ["/generate_stream", routeTo(tgi, (json) => tgiRequest(json, true))],
+  ["/api/chat", routeTo(ollamaChat, ollamaRequest)],
+  ["/api/generate", routeTo(ollamaGenerate, ollamaRequest)],
+  ["/rag/api/prompt", routeTo(solido, solidoRequest)],
 ]);
+
+/** What is at a path, those of a model included. */
+function routeOf(path: string): MockRoute | undefined {
+  const [, model, action] = modelPaths.exec(path) ?? [];
+  if (model === undefined || action === undefined) return routes.get(path);
+  const endpoint = action === "infer" ? tritonInfer : tritonGenerate;
+  return routeTo(endpoint, (json) => tritonRequest(json, decoded(model), action));
+}
+
+/** Jobs that have been asked for once; the oldest is forgotten beyond. */
+const maxSeenJobs = 65_536;
 
 export class Site {
   readonly #options: MockOptions;
@@ -51,6 +95,7 @@ export class Site {
   readonly #dcgm: DcgmModel;
   readonly #startSec: number;
   readonly #openConnections: () => number;
+  readonly #seenJobs = new Set<string>();
   #refused = 0;
 
   constructor(options: MockOptions, wall: WallSeconds, openConnections: () => number) {
@@ -77,8 +122,10 @@ export class Site {
       const why = unauthorized(request.authorization !== undefined || request.apiKey !== undefined);
       return this.#refuse(why, connection, "www-authenticate: Bearer\r\n");
     }
-    const endpoint = endpoints.get(path);
-    if (endpoint !== undefined) return this.#answer(endpoint, request, connection);
+    const route = routeOf(path);
+    if (route !== undefined) return this.#answer(route, request, connection);
+    const [, job, content] = videoPaths.exec(path) ?? [];
+    if (job !== undefined) return this.#answerJob(job, content !== undefined, request, connection);
     switch (path) {
       case "/v1/models":
         return this.#get(request, connection, json, () => asciiJson({ object: "list", data: this.#models.map(this.#modelOf) }));
@@ -116,12 +163,32 @@ export class Site {
     this.#answers.schedule.stop();
   }
 
-  #answer(endpoint: MockEndpoint, request: HttpRequest, connection: Connection): void {
+  /** Who asks for the first time is told that it goes on, and then that it is over. */
+  #answerJob(id: string, isContent: boolean, request: HttpRequest, connection: Connection): void {
+    if (isContent) {
+      this.#get(request, connection, "video/mp4", () => videoBytes);
+      return;
+    }
+    const isOver = this.#seenJobs.delete(id);
+    if (!isOver) this.#seenJobs.add(id);
+    const [oldest] = this.#seenJobs;
+    if (this.#seenJobs.size > maxSeenJobs && oldest !== undefined) this.#seenJobs.delete(oldest);
+    this.#get(request, connection, json, () => jobJson(id, isOver ? "completed" : "in_progress", undefined));
+  }
+
+  #answer(route: MockRoute, request: HttpRequest, connection: Connection): void {
     if (request.method !== "POST") {
       this.#refuseMethod(request.method, "POST", connection);
       return;
     }
-    const read = readTextRequest(endpoint, request.body.toString(), this.#reading);
+    const form = formJson(request.body);
+    const body = form === undefined ? readJson(request.body.toString()) : { json: form };
+    if (isRefusal(body)) {
+      this.#refuse(body, connection, "", route.endpointOf({}));
+      return;
+    }
+    const endpoint = route.endpointOf(body.json);
+    const read = readTextRequest(endpoint, route.adapt?.(body.json) ?? body.json, this.#reading);
     if (isRefusal(read)) this.#refuse(read, connection, "", endpoint);
     // A chunked body is not for HTTP/1.0 (RFC 9112 §6.1).
     else if (read.isStreaming && request.minor === 0) this.#refuse(refusal(400, "streaming needs HTTP/1.1"), connection);

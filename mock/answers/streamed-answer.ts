@@ -11,6 +11,7 @@ import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
 import { tokensBefore } from "./failures.ts";
 import type { AnswerPace } from "./pace.ts";
 
+const events = "text/event-stream; charset=utf-8";
 const streamHeaders = "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n";
 const maxCoalescedBytes = 16 * 1024;
 
@@ -46,7 +47,7 @@ export class StreamedAnswer implements ScheduledAnswer {
     this.#failsAt = tokensBefore(failure, request.tokens);
     this.#nextTokens = this.#pace.chunkTokens();
     this.dueNs = this.#pace.next(this.#nextTokens);
-    this.#head = connection.head(200, "text/event-stream; charset=utf-8", streamHeaders);
+    this.#head = connection.head(200, request.endpoint.streamType ?? events, streamHeaders);
     connection.open(this);
     host.stats.prefilling++;
     host.stats.maxPrefilling = Math.max(host.stats.maxPrefilling, host.stats.prefilling);
@@ -129,7 +130,8 @@ export class StreamedAnswer implements ScheduledAnswer {
     const { request, identity } = this.#arrival;
     const tokens = Math.min(this.#nextTokens, request.tokens - this.#sent);
     for (let choice = 0; choice < request.choices; choice++) {
-      writer.event(this.#events.content(choice, (this.#firstWord + choice + this.#sent) % vocabulary.length, tokens), identity);
+      const first = (this.#firstWord + choice + this.#sent) % vocabulary.length;
+      writer.event(this.#events.content(choice, first, tokens, this.#sent), identity);
     }
     stats.chunksWritten += request.choices;
     this.#sent += tokens;

@@ -35,6 +35,8 @@ export interface MockEndpoint {
   textsOf(json: RequestJson): string[];
   /** The events of a model's streams; undefined: there are no streams. */
   streamEvents: ((model: string, hasStamps: boolean) => StreamEvents) | undefined;
+  /** What a stream is. Absent: events. */
+  readonly streamType?: string;
   /** Whether a stream ends with `[DONE]`. */
   readonly hasDone: boolean;
   /** The body of an answer that is not streamed, with `marks` for what its identity says; a stamp only with `hasStamps`. */

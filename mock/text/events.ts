@@ -8,8 +8,8 @@ import type { TextRequest } from "./request.ts";
 export interface StreamEvents {
   /** Ahead of the first content, if anything is. */
   opening(request: TextRequest): EventTemplate | undefined;
-  /** `count` words of the vocabulary from `first` on. */
-  content(choice: number, first: number, count: number): EventTemplate;
+  /** `count` words of the vocabulary from `first` on, behind `before` words of the same answer. */
+  content(choice: number, first: number, count: number, before: number): EventTemplate;
   /** Behind the last content of a choice: why it ends, in APIs that say that of each. */
   finish(choice: number, reason: FinishReason): EventTemplate | undefined;
   /** What comes last, where anything does: the counts, if the request has them, with stamps also `assay_received_ns`, from which the server's own times count. */

@@ -3,7 +3,7 @@
 import { maxTokensOfAnswer } from "../options/table.ts";
 import type { UsageMode } from "../options.ts";
 import { isObject } from "./ascii-json.ts";
-import type { FinishReason, MockEndpoint, VectorForm } from "./endpoint.ts";
+import type { FinishReason, MockEndpoint, RequestJson, VectorForm } from "./endpoint.ts";
 import { isRefusal, type Refusal, refusal, unknownModel } from "./refusal.ts";
 
 /** A request that is going to be answered. */
@@ -33,14 +33,17 @@ export interface ReadDeps {
   readonly cachedTokens: ((texts: readonly string[]) => number) | undefined;
 }
 
-export function readTextRequest(endpoint: MockEndpoint, body: string, deps: ReadDeps): TextRequest | Refusal {
-  let json: unknown;
+/** The JSON object of a body, or why there is none. */
+export function readJson(body: string): { readonly json: RequestJson } | Refusal {
   try {
-    json = JSON.parse(body);
+    const json: unknown = JSON.parse(body);
+    return isObject(json) ? { json } : refusal(400, "request body must be a JSON object");
   } catch (error) {
     return refusal(400, `request body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!isObject(json)) return refusal(400, "request body must be a JSON object");
+}
+
+export function readTextRequest(endpoint: MockEndpoint, json: RequestJson, deps: ReadDeps): TextRequest | Refusal {
   const { stream = false } = json;
   const model = endpoint.namesModel ? json.model : (deps.models[0] ?? "mock");
   if (typeof model !== "string" || model === "") return refusal(400, "model must be a text", "model");

@@ -21,7 +21,7 @@ async function serve(options: Partial<MockOptions>): Promise<number> {
       new Connection(socket, {
         route(request, connection) {
           const deps = { usage: "asked", models: [], ownLength: () => 5, cachedTokens: undefined } as const;
-          const read = readTextRequest(chat, request.body.toString(), deps);
+          const read = readTextRequest(chat, JSON.parse(request.body.toString()), deps);
           if (!isRefusal(read)) answers.begin(read, connection);
         },
         faultBody: () => "",

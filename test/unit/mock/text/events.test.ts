@@ -63,8 +63,8 @@ describe("the mock's chat events", () => {
         choices: [{ index: 0, delta: { role: "assistant", content: "" }, logprobs: null, finish_reason: null }],
       });
       for (const [i, word] of vocabulary.entries())
-        expect(eventOf(events.content(0, i, 1)).choices[0].delta.content).to.equal(word);
-      expect(eventOf(events.content(0, 95, 4)).choices[0].delta.content).to.equal(wordsFrom(95, 4));
+        expect(eventOf(events.content(0, i, 1, 0)).choices[0].delta.content).to.equal(word);
+      expect(eventOf(events.content(0, 95, 4, 0)).choices[0].delta.content).to.equal(wordsFrom(95, 4));
       expect(eventOf(events.finish(0, "stop")).choices[0]).to.deep.include({ delta: {}, finish_reason: "stop" });
     }
   });
@@ -95,7 +95,7 @@ describe("the mock's completions events", () => {
     const events = streamEvents(completions, "m", false);
     expect(events.opening(request)).to.equal(undefined);
     for (const choice of [0, 3]) {
-      expect(eventOf(events.content(choice, 1, 1))).to.deep.include({
+      expect(eventOf(events.content(choice, 1, 1, 0))).to.deep.include({
         id: "cmpl-000000ab",
         object: "text_completion",
         choices: [{ index: choice, text: vocabulary[1], logprobs: null, finish_reason: null }],

@@ -4,13 +4,14 @@ import { chat } from "../../../../mock/text/chat.ts";
 import { completions } from "../../../../mock/text/completions.ts";
 import type { MockEndpoint } from "../../../../mock/text/endpoint.ts";
 import { isRefusal } from "../../../../mock/text/refusal.ts";
-import { type ReadDeps, readTextRequest, type TextRequest } from "../../../../mock/text/request.ts";
+import { type ReadDeps, readJson, readTextRequest, type TextRequest } from "../../../../mock/text/request.ts";
 
 const messages = [{ role: "user", content: "héllo" }];
 const deps: ReadDeps = { usage: "asked", models: [], ownLength: () => 64, cachedTokens: undefined };
 
 function read(endpoint: MockEndpoint, body: unknown, other: Partial<ReadDeps> = {}) {
-  return readTextRequest(endpoint, typeof body === "string" ? body : JSON.stringify(body), { ...deps, ...other });
+  const json = readJson(typeof body === "string" ? body : JSON.stringify(body));
+  return isRefusal(json) ? json : readTextRequest(endpoint, json.json, { ...deps, ...other });
 }
 
 function accepted(body: object, other: Partial<ReadDeps> = {}, endpoint = chat): TextRequest {
