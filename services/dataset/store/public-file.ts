@@ -38,7 +38,8 @@ export async function publicFile(set: PublicSet, options: PublicFileOptions): Pr
   if (own !== undefined && statSync(own, { throwIfNoEntry: false })?.isFile()) return { path: own };
   const storedId = `public-${set.file}`;
   if (store?.has(storedId)) return { storedId };
-  if (baseUrl === undefined) throw missing(set, options, "nothing is downloaded here");
+  if (baseUrl === undefined)
+    throw missing(set, options, "nothing is downloaded here (HF_HUB_OFFLINE, or an empty --public-dataset-url)");
   if (store === undefined) throw missing(set, options, "there is no cache to download it into");
   try {
     await download(set, store, { ...options, baseUrl, storedId });

@@ -146,7 +146,7 @@ describe("public datasets", () => {
     const cases: readonly (readonly [Options, RegExp])[] = [
       [
         { baseUrl: undefined },
-        /aimo_aime\.parquet is not in the cache, and cannot be downloaded: nothing is downloaded here; put it into a folder/,
+        /aimo_aime\.parquet is not in the cache, and cannot be downloaded: nothing is downloaded here \(HF_HUB_OFFLINE, or an empty --public-dataset-url\); put it into a folder/,
       ],
       [{ baseUrl: "http://127.0.0.1:1" }, /http:\/\/127\.0\.0\.1:1: .*(ECONNREFUSED|bad port)/],
       [{ hasStore: false, folder: "/data/sets" }, /not in \/data\/sets, .* no cache .* put it into \/data\/sets/],
@@ -160,6 +160,16 @@ describe("public datasets", () => {
       expect(error.violations[0]?.field).to.equal("dataset.file.path");
     }
   });
+
+  for (const { name } of publicSets) {
+    it(`say so of ${name}, too, by the name that its file has`, async () => {
+      const found = publicSetOf({ name, subset: "", filters: {} });
+      const { file, format } = "set" in found ? found.set : expect.fail(found.problem);
+      const { message } = await failureOf(load({ name, baseUrl: undefined }));
+      expect(message).to.contain(`public dataset ${name}: the file ${file} is not in the cache`);
+      expect(message).to.contain(`give it as --input-file with --custom-dataset-type ${format}`);
+    });
+  }
 
   it("leave nothing of a download that fails", async () => {
     const cases: readonly (readonly [Respond, Options, RegExp])[] = [

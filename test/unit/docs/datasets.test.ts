@@ -15,6 +15,7 @@ import { containerKind } from "../../../services/dataset/core/containers/kind.ts
 import type { RowContainer } from "../../../services/dataset/core/containers/row-item.ts";
 import { formats } from "../../../services/dataset/core/formats/catalog.ts";
 import type { ContainerName } from "../../../services/dataset/core/formats/format.ts";
+import { publicSetOf, publicSets } from "../../../services/dataset/core/public-sets.ts";
 import { loadingOf, readerTools } from "../dataset/core/loading.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/datasets.md"), "utf8");
@@ -39,6 +40,19 @@ const containers: Readonly<Record<string, () => RowContainer>> = {
   json: () => jsonValues({ maxRowBytes: limit, maxDocumentBytes: limit }),
   csv: () => csvRows(limit),
 };
+
+describe("the public datasets in docs/datasets.md", () => {
+  const rows = [...page.matchAll(/^\| `(\w+)` +\| `([^`]+)` +\| `[^`]+\/[^`]+`.*\| (?:conversations|`(\w+)`) +\|$/gm)];
+
+  it("are all that there are, with the names of their files and columns", () => {
+    const expected = publicSets.map(({ name }) => {
+      const found = publicSetOf({ name, subset: "", filters: {} });
+      const { file, format } = "set" in found ? found.set : expect.fail(found.problem);
+      return [name, file, format === "sharegpt" ? undefined : format.replace("column:", "")];
+    });
+    expect(rows.map(([, ...cells]) => cells)).to.deep.equal(expected);
+  });
+});
 
 describe("the rows shown in docs/datasets.md", () => {
   it("are there", () => expect(examples).to.not.deep.equal([]));
