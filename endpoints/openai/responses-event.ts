@@ -3,7 +3,7 @@
  * calls are content; what a stream says again of a part that is whole counts only where none of the part came before. The stream ends
  * with `response.completed` or `response.incomplete`; `[DONE]`, which some servers append, is not needed.
  */
-import type { CallPiece, EventMeaning } from "../event-stream.ts";
+import type { CallPiece, EventMeaning, ReadEvent } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
 import { usageOf } from "./usage.ts";
@@ -41,17 +41,32 @@ const wholes: Readonly<Record<string, readonly [kind: PartKind, field: string]>>
   "response.mcp_call_arguments.done": ["arguments", "arguments"],
 };
 
-/** Reads an event or a `response`; objects of other kinds mean nothing. */
-export function readResponsesEvent(event: JsonObject): EventMeaning {
+/** A reader of one answer: it remembers which calls of tools there are. Objects that are neither an event nor a `response` mean nothing. */
+export function responsesReader(): ReadEvent {
+  const calls: Calls = new Map();
+  return (event) => readEvent(event, calls);
+}
+
+/** Places of calls in the answer, by `output_index`, or by the item's id in streams without (llama.cpp's). */
+type Calls = Map<unknown, number>;
+
+function placeOf(key: unknown, calls: Calls): number {
+  const known = calls.get(key);
+  if (known !== undefined) return known;
+  calls.set(key, calls.size);
+  return calls.size - 1;
+}
+
+function readEvent(event: JsonObject, calls: Calls): EventMeaning {
   const { type } = event;
   if (typeof type !== "string") return readResponse(event);
   const delta = Object.hasOwn(deltas, type) ? deltas[type] : undefined;
-  if (delta !== undefined) return readPart(event, delta, event.delta);
+  if (delta !== undefined) return readPart(event, delta, event.delta, calls);
   const whole = Object.hasOwn(wholes, type) ? wholes[type] : undefined;
-  if (whole !== undefined) return { ...readPart(event, whole[0], event[whole[1]]), isWhole: true };
+  if (whole !== undefined) return { ...readPart(event, whole[0], event[whole[1]], calls), isWhole: true };
   switch (type) {
     case "response.output_item.added":
-      return readItemStart(event);
+      return readItemStart(event, calls);
     case "response.audio.delta":
       return { ...nothing, hasOtherContent: true };
     case "response.created":
@@ -65,24 +80,21 @@ export function readResponsesEvent(event: JsonObject): EventMeaning {
   }
 }
 
-function readPart(event: JsonObject, kind: PartKind, said: unknown): EventMeaning {
+function readPart(event: JsonObject, kind: PartKind, said: unknown, calls: Calls): EventMeaning {
   const text = textOf(said) ?? "";
-  const index = indexOf(event);
-  const part = `${kind}/${index}/${String(event.content_index ?? event.summary_index ?? "")}`;
-  if (kind === "reasoning") return { ...nothing, reasoningText: text, part };
-  if (kind === "text" || text === "") return { ...nothing, outputText: text, part };
-  return { ...calling([{ index, id: "", name: "", argumentsText: text }]), part };
+  if (kind === "arguments" && text !== "") {
+    const index = placeOf(event.output_index ?? event.item_id, calls);
+    return { ...calling([{ index, id: "", name: "", argumentsText: text }]), part: `${kind}/${index}` };
+  }
+  const part = `${kind}/${String(event.output_index)}/${String(event.content_index ?? event.summary_index)}`;
+  return { ...nothing, [kind === "reasoning" ? "reasoningText" : "outputText"]: text, part };
 }
 
 /** A tool's name comes ahead of its arguments. */
-function readItemStart(event: JsonObject): EventMeaning {
-  const { item } = event;
+function readItemStart({ item, output_index: given }: JsonObject, calls: Calls): EventMeaning {
   if (!isJsonObject(item) || textOf(item.name) === undefined) return nothing;
-  return calling([{ ...callOf(item, indexOf(event)), argumentsText: "" }]);
-}
-
-function indexOf({ output_index: index }: JsonObject): number {
-  return typeof index === "number" ? index : 0;
+  const index = placeOf(given ?? item.id ?? item.call_id, calls);
+  return calling([{ ...callOf(item, index), argumentsText: "" }]);
 }
 
 function calling(pieces: readonly CallPiece[], text = ""): EventMeaning {

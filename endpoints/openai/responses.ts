@@ -7,7 +7,7 @@ import type { ChatMessage, Endpoint, TurnInput } from "../endpoint.ts";
 import { parseAnswer } from "../event-stream.ts";
 import { EventTemplates } from "../event-template.ts";
 import { encodeJson } from "../json-body.ts";
-import { readResponsesEvent } from "./responses-event.ts";
+import { responsesReader } from "./responses-event.ts";
 import { inputItems } from "./responses-input.ts";
 
 export function createResponsesEndpoint(): Endpoint {
@@ -19,7 +19,7 @@ export function createResponsesEndpoint(): Endpoint {
     takes: ["text", "image", "audio"],
     produces: "text",
     formatBody: (turn) => encodeJson({ ...responsesBody(turn), ...turn.extraInputs }),
-    parse: (response) => parseAnswer(response, readResponsesEvent, templates),
+    parse: (response) => parseAnswer(response, responsesReader(), templates),
   };
 }
 

@@ -129,6 +129,35 @@ const responses: readonly AnswerFixture[] = [
   },
   {
     endpoint: "responses",
+    title: "llama.cpp's stream, which numbers nothing, of a text and two calls",
+    isStreaming: true,
+    body: typedEvents(
+      { type: "response.created", response: { id: "resp_1", object: "response", status: "in_progress" } },
+      { type: "response.output_item.added", item: { content: [], id: "msg_1", role: "assistant", type: "message" } },
+      { type: "response.output_text.delta", item_id: "msg_1", delta: "H" },
+      { type: "response.output_text.delta", item_id: "msg_1", delta: "ai" },
+      { type: "response.output_text.done", item_id: "msg_1", text: "Hai" },
+      { type: "response.output_item.added", item: { type: "function_call", call_id: "fc_1", name: "f", arguments: "" } },
+      { type: "response.function_call_arguments.delta", item_id: "fc_1", delta: "{}" },
+      { type: "response.output_item.added", item: { type: "function_call", call_id: "fc_2", name: "g", arguments: "" } },
+      { type: "response.function_call_arguments.delta", item_id: "fc_2", delta: "[" },
+      { type: "response.function_call_arguments.delta", item_id: "fc_2", delta: "]" },
+      completed({}),
+    ),
+    says: {
+      outputText: "Haif{}g[]",
+      calling: {
+        text: "Hai",
+        calls: [
+          { id: "fc_1", name: "f", argumentsText: "{}" },
+          { id: "fc_2", name: "g", argumentsText: "[]" },
+        ],
+      },
+    },
+    chunks: 7,
+  },
+  {
+    endpoint: "responses",
     title: "an answer that ran into its length",
     isStreaming: true,
     body: numbered(
