@@ -2,7 +2,7 @@
  * What a target's API looks like: how a turn becomes a request and what its answer says. Pure: bytes and objects in, values out.
  * One implementation a file, `endpoints/<family>/<name>.ts`.
  */
-import type { Usage } from "../metrics/metric.ts";
+import type { SpecDecode, Usage } from "../metrics/metric.ts";
 import type { RequestError } from "./outcome.ts";
 
 /** One turn as the dataset gives it. */
@@ -81,6 +81,10 @@ export interface ParsedResponse {
   /** The last usage that was sent. */
   readonly usage: Usage | undefined;
   readonly finishReason: string | undefined;
+  /** What the target says of its speculative decoding, and of the making of a video; absent: nothing. */
+  readonly specDecode?: SpecDecode;
+  readonly videoInferenceSec?: number;
+  readonly videoPeakMemoryMb?: number;
   /** What the answer says and which tools it calls, where it calls any. */
   readonly calling?: Calling;
   /** Pieces of an answer that is not text: vectors, ranked passages, images. Absent: it is text, or says nothing to count. */

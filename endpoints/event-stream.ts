@@ -5,7 +5,7 @@
  * A stream is complete if `[DONE]` came, an event said that it is the last, or a finish reason was seen (some servers and proxies send
  * no `[DONE]`). None of these: `truncated`, unless the protocol marks no end (`isEndUnmarked`).
  */
-import type { Usage } from "../metrics/metric.ts";
+import type { SpecDecode, Usage } from "../metrics/metric.ts";
 import type { ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
 import type { EventTemplates } from "./event-template.ts";
 import { decodeText, isJsonObject, type JsonObject, parseJson } from "./json-body.ts";
@@ -21,6 +21,8 @@ export interface EventMeaning {
   readonly finishReason: string | undefined;
   /** Undefined where none was sent or it names no count. */
   readonly usage: Usage | undefined;
+  /** What the target says of its speculative decoding; absent: nothing. */
+  readonly specDecode?: SpecDecode;
   /** Set: the target reports an error, in these words. */
   readonly errorWords: string | undefined;
   /** The answer is over by the protocol's own mark, whatever comes behind it. */
@@ -214,6 +216,7 @@ class Answer {
   #outputCount: number | undefined;
   #usage: Usage | undefined;
   #finishReason: string | undefined;
+  #specDecode: SpecDecode | undefined;
   #read = 0;
   #lastContentRead = -1;
   /** By their places in the answer; empty: it calls no tools. */
@@ -243,6 +246,7 @@ class Answer {
       return;
     }
     if (meaning.usage !== undefined) this.#usage = meaning.usage;
+    if (meaning.specDecode !== undefined) this.#specDecode = meaning.specDecode;
     if (meaning.finishReason !== undefined) this.#finishReason = meaning.finishReason;
     if (meaning.answerId !== undefined) this.#answerId = meaning.answerId;
     if (meaning.isWhole === true && this.#isKnown(meaning.part)) return;
@@ -295,6 +299,7 @@ class Answer {
       isStreamIgnored: this.isStreamIgnored,
       ...(this.#outputCount === undefined ? {} : { outputCount: this.#outputCount }),
       ...(this.#answerId === undefined ? {} : { answerId: this.#answerId }),
+      ...(this.#specDecode === undefined ? {} : { specDecode: this.#specDecode }),
       ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
     };
   }

@@ -158,6 +158,9 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
   outputCount: orAbsent(count),
   answerId: orAbsent(text),
+  specDecode: orAbsent({ expected: "{ steps, accepted, drafted }", isGood: isSpecDecode }),
+  videoInferenceSec: orAbsent(count),
+  videoPeakMemoryMb: orAbsent(count),
   calling: orAbsent({ expected: "{ text, calls } with at least one call of { id, name, argumentsText }", isGood: isCalling }),
 };
 
@@ -166,6 +169,10 @@ function isCalling(value: unknown): boolean {
   return value.calls.every(
     (call: unknown) => isJsonObject(call) && [call.id, call.name, call.argumentsText].every((one) => isText(one)),
   );
+}
+
+function isSpecDecode(value: unknown): boolean {
+  return isJsonObject(value) && [value.steps, value.accepted, value.drafted].every((one) => count.isGood(one));
 }
 
 function isRequestError(value: unknown): boolean {

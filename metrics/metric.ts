@@ -28,6 +28,17 @@ export interface RequestFacts {
   /** Output length asked for. */
   readonly requestedOutputTokens: number | undefined;
   readonly usage: Usage | undefined;
+  /** Tokens as Assay counts them, whatever the server's usage says; undefined: they were not counted beside it. */
+  readonly counted: CountedTokens | undefined;
+  /** What the server says of its speculative decoding. */
+  readonly specDecode: SpecDecode | undefined;
+  /** Images that the request holds; undefined: none, or it is not known. */
+  readonly images: number | undefined;
+  /** Length of the audio that the request holds. */
+  readonly audioSeconds: number | undefined;
+  /** What the server says of the making of a video: how long it took, and its largest use of memory. */
+  readonly videoInferenceSec: number | undefined;
+  readonly videoPeakMemoryMb: number | undefined;
   /** As written to the connection, head included. */
   readonly requestBytes: number;
   /** As read from the connection, head included. */
@@ -46,6 +57,21 @@ export interface RequestFacts {
   readonly lastReadNs: number | undefined;
   /** Such reads. */
   readonly bodyReads: number;
+}
+
+/** Token counts of Assay's tokenizer; undefined: it had no text to count. */
+export interface CountedTokens {
+  readonly input: number | undefined;
+  /** Reasoning included. */
+  readonly completion: number | undefined;
+  readonly reasoning: number | undefined;
+}
+
+/** Speculative decoding of one request: verification steps, and draft tokens that were accepted and proposed. */
+export interface SpecDecode {
+  readonly steps: number;
+  readonly accepted: number;
+  readonly drafted: number;
 }
 
 /** Token counts as the server reported them. Those of `…prompt…` below the first three are parts of the prompt's, others of the completion's. */
@@ -82,7 +108,11 @@ export type MetricUnit =
   | "count"
   | "ratio"
   | "%"
-  | "KB";
+  | "KB"
+  | "MB"
+  | "images"
+  | "images/sec"
+  | "ms/image";
 
 /** What every metric has, of whatever kind. */
 export interface Metric {
@@ -94,9 +124,14 @@ export interface Metric {
   /** Order of the row in the console table; undefined: not shown. */
   readonly consoleOrder: number | undefined;
   readonly isLargerBetter: boolean;
+  /** Where the console has it; absent: in the table of all, or a line below it. */
+  readonly group?: MetricGroup;
   /** AIPerf's flags that concern who sees the metric; absent: none. */
   readonly flags?: readonly MetricFlag[];
 }
+
+/** `hidden`: in files alone. `spec_decode`: in a table of its own. */
+export type MetricGroup = "hidden" | "spec_decode";
 
 /**
  * - `streaming`: only where a stream was asked for.
@@ -121,6 +156,12 @@ export interface ListMetric extends Metric {
   readonly values: (contentNs: Float64Array) => Float64Array;
 }
 
+/** A distribution that is made of that of another metric. */
+export interface DerivedMetric extends Metric {
+  /** Tag of that one, which has a value for each request. */
+  readonly of: string;
+}
+
 /** What the metrics of a whole run, or of one phase of it, are made of. Only succeeded requests count where nothing else is said. */
 export interface RunFacts {
   /** Requests that succeeded. */
@@ -129,6 +170,16 @@ export interface RunFacts {
   readonly errorRequestCount: number;
   /** Succeeded requests that met every objective for a request; undefined: the run has none. */
   readonly goodRequestCount: number | undefined;
+  /** Succeeded requests whose token counts differ from the server's by more than 10 %; undefined: none were compared. */
+  readonly usageDiscrepancies: number | undefined;
+  /** Succeeded requests whose output is not of the length that was asked for; undefined: none was asked for. */
+  readonly lengthMismatches: number | undefined;
+  /** Failed requests of a code. */
+  readonly errorCount: (code: string) => number;
+  /** Round trip of the network; undefined: nobody asked for it, or it is not known. */
+  readonly networkRttMs: number | undefined;
+  /** A schedule was replayed. */
+  readonly isReplay: boolean;
   /** First moment a request was sent, ns on the suite's clock; undefined: no request succeeded. */
   readonly firstSentNs: number | undefined;
   /** Last moment of a last chunk with content, ns on the suite's clock. */
@@ -137,6 +188,16 @@ export interface RunFacts {
   readonly wallOffsetNs: number;
   /** Sum of a record metric's values over the requests that have one; undefined: none has. */
   readonly sum: (tag: string) => number | undefined;
+  /** Statistics of a record metric, in its unit; undefined: no request has a value. */
+  readonly statistics: (tag: string) => MetricFigures | undefined;
+}
+
+/** Of a distribution. */
+export interface MetricFigures {
+  readonly min: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
 }
 
 /** One value of a whole run. */

@@ -16,3 +16,22 @@ export function kilobytes(sizeBytes: number): number {
 export function ratePerSec(amount: number | undefined, timeMs: number | undefined): number | undefined {
   return amount === undefined || timeMs === undefined || timeMs <= 0 ? undefined : (amount * 1000) / timeMs;
 }
+
+/** One amount by another; undefined where one of them is, or the other is 0. */
+export function ratioOf(amount: number | undefined, by: number | undefined): number | undefined {
+  return amount === undefined || by === undefined || by === 0 ? undefined : amount / by;
+}
+
+/** As `ratioOf`, in percent. */
+export function percentOf(amount: number | undefined, by: number | undefined): number | undefined {
+  return ratioOf(amount === undefined ? undefined : 100 * amount, by);
+}
+
+/** How far a count is from another one, in percent of that. */
+export function differencePct(count: number | undefined, from: number | undefined): number | undefined {
+  return count === undefined || from === undefined ? undefined : percentOf(Math.abs(count - from), from);
+}
+
+export function plusOne(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : value + 1;
+}

@@ -9,5 +9,6 @@ export const usagePromptCacheReadTokens: RecordMetric = {
   unit: "tokens",
   consoleOrder: undefined,
   isLargerBetter: true,
+  group: "hidden",
   value: ({ usage }) => usage?.cachedPromptTokens,
 };

@@ -75,8 +75,13 @@ function measuredBlocks(
   const { width } = style;
   return [
     metricLines(
-      phase.metrics.filter((metric) => isTold(metric, phase)),
+      phase.metrics.filter((metric) => metric.group === "" && isTold(metric, phase)),
       titleOf(title),
+      style,
+    ),
+    metricLines(
+      phase.metrics.filter(({ group }) => group === "spec_decode"),
+      titleOf("Speculative Decoding"),
       style,
     ),
     [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
@@ -129,7 +134,7 @@ function nameOf({ header, unit }: MetricStatistics): string {
 /** Figures of the whole phase that have no row in the table. Moments are for files. */
 function runMetricLines(metrics: readonly MetricStatistics[], width: number): string[] {
   const parts = metrics
-    .filter(({ count, consoleOrder, unit }) => count === 0n && consoleOrder === undefined && unit !== "ns")
+    .filter(({ count, consoleOrder, unit, group }) => count === 0n && consoleOrder === undefined && unit !== "ns" && group === "")
     .map(({ header, unit, avg }) => `${header}: ${Number.isInteger(avg) ? whole(avg) : figure(avg)} ${unit}`);
   const lines: string[] = [];
   for (const part of parts) {

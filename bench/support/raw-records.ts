@@ -80,6 +80,8 @@ export function streamedRecord(shape: Shape, creditId: number, chunks: number): 
     error: undefined,
     inputTokens: 550,
     inputText: undefined,
+    images: undefined,
+    audioSeconds: undefined,
     stamps: stamps.slice(0, offset),
     payload,
   };

@@ -19,6 +19,7 @@ export type GivenRun = GivenOptions<typeof runFlags>;
 const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["mock", "urls"],
   ["gpuTelemetry", "noGpuTelemetry"],
+  ["networkLatencyMs", "measureNetworkLatency"],
   ["logFile", "controller"],
   ["endpointModule", "controller"],
   ["inputFile", "publicDataset"],

@@ -7,6 +7,7 @@ import type { CallPiece, EventMeaning } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
 import { firstChoice } from "./first-choice.ts";
+import { specDecodeOf } from "./spec-decode.ts";
 import { usageOf } from "./usage.ts";
 
 /** Reads a `chat.completion.chunk` or a `chat.completion`; objects of other kinds mean nothing. */
@@ -22,6 +23,7 @@ export function readChatEvent(event: JsonObject): EventMeaning {
     finishReason: textOf(choice?.finish_reason),
     usage: usageOf(event),
     errorWords: errorWords(event),
+    ...specDecodeOf(choice),
     ...(pieces.length === 0 ? {} : { calling: { text, pieces } }),
     ...(isJsonObject(message) && isJsonObject(message.audio) && textOf(message.audio.data) !== undefined
       ? { hasOtherContent: true }

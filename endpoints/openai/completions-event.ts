@@ -3,6 +3,7 @@ import type { EventMeaning } from "../event-stream.ts";
 import { type JsonObject, textOf } from "../json-body.ts";
 import { errorWords } from "../target-error.ts";
 import { firstChoice } from "./first-choice.ts";
+import { specDecodeOf } from "./spec-decode.ts";
 import { usageOf } from "./usage.ts";
 
 /** Reads a `text_completion`; objects of other kinds mean nothing. */
@@ -14,5 +15,6 @@ export function readCompletionsEvent(event: JsonObject): EventMeaning {
     finishReason: textOf(choice?.finish_reason),
     usage: usageOf(event),
     errorWords: errorWords(event),
+    ...specDecodeOf(choice),
   };
 }

@@ -19,6 +19,9 @@ export interface RawRecord extends RecordIdentity, RecordTimes {
   readonly inputTokens: number | undefined;
   /** Text of the prompt that the dataset has no count of, to count its tokens by; undefined: there is none. */
   readonly inputText: string | undefined;
+  /** Images in the request, and the length of its audio as far as that is known; undefined: none. */
+  readonly images: number | undefined;
+  readonly audioSeconds: number | undefined;
   /** Reads of the body, packed as `chunk-stamps.ts` says. */
   readonly stamps: Uint8Array;
   /** Body of the response, transfer encoding removed; as far as it came. */

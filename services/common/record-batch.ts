@@ -53,6 +53,8 @@ const field = {
   writtenNs: 43,
   localAddress: 44,
   remoteAddress: 45,
+  images: 46,
+  audioSec: 47,
 } as const;
 
 /** A record's numbers and short strings take less than this; its strings, stamps and payload come on top. */
@@ -147,6 +149,8 @@ function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
   wire.text(field.contentType, record.contentType);
   wire.text(field.workerId, record.workerId);
   wire.text(field.inputText, record.inputText ?? "");
+  wire.uint(field.images, record.images ?? 0);
+  wire.optionalDouble(field.audioSec, record.audioSeconds);
   wire.uint(field.parts, parts);
   wire.bytes(field.reads, record.stamps);
   wire.bytes(field.payload, record.payload);
@@ -216,6 +220,8 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   let contentType = "";
   let workerId = origin.workerId;
   let inputText = "";
+  let images = 0;
+  let audioSeconds: number | undefined;
   let parts = 0;
   let stamps: Uint8Array = empty;
   let payload: Uint8Array = empty;
@@ -342,6 +348,12 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
       case field.inputText:
         inputText = reader.text();
         break;
+      case field.images:
+        images = reader.varint();
+        break;
+      case field.audioSec:
+        audioSeconds = reader.double();
+        break;
       case field.parts:
         parts = reader.varint();
         break;
@@ -397,6 +409,8 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
     error,
     inputTokens: inputTokens === 0 ? undefined : inputTokens,
     inputText: inputText === "" ? undefined : inputText,
+    images: images === 0 ? undefined : images,
+    audioSeconds,
     stamps,
     payload,
   };

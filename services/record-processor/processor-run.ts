@@ -248,5 +248,6 @@ export class ProcessorRun {
  * @throws `invalid_argument` for an endpoint that there is not
  */
 export function createMeasurer(spec: RunSpec, counters: Counters, endpoints: EndpointCatalog = builtInEndpoints): Measurer {
-  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), ...counters });
+  const checksUsage = spec.tokenizer?.checkUsage ?? false;
+  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), checksUsage, ...counters });
 }

@@ -11,8 +11,8 @@ export type MetricInit = Exclude<MessageInitShape<typeof MetricStatisticsSchema>
 export function headOf(tag: string): MetricInit {
   const metric = metricsByTag.get(tag);
   if (metric === undefined) return { tag };
-  const { header, unit, consoleOrder, isLargerBetter } = metric;
-  return { tag, header, unit, isLargerBetter, ...(consoleOrder === undefined ? {} : { consoleOrder }) };
+  const { header, unit, consoleOrder, isLargerBetter, group = "" } = metric;
+  return { tag, header, unit, isLargerBetter, group, ...(consoleOrder === undefined ? {} : { consoleOrder }) };
 }
 
 /** A distribution, with the percentiles that too few values lie beyond. */

@@ -2,14 +2,19 @@
  * Computes a run's summary from its file: exact, from rows, a few columns at a time. Blocks the thread it runs on; whoever
  * must not be blocked asks `query-client.ts`.
  */
-import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
+import { adjustedMetrics, listMetrics, networkAdjustedMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
 import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
+import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
+import { usageCompletionTokensDiffPct } from "../../metrics/usage-completion-tokens-diff-pct.ts";
+import { usagePromptTokensDiffPct } from "../../metrics/usage-prompt-tokens-diff-pct.ts";
+import { usageReasoningTokensDiffPct } from "../../metrics/usage-reasoning-tokens-diff-pct.ts";
 import type { Objective } from "../common/objective.ts";
 import { clientSummary } from "./client-summary.ts";
+import { askedNetworkRtt } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
@@ -26,7 +31,7 @@ import type { PhaseFigures } from "./core/phase-figures.ts";
 import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
-import { selectedPercentiles, statisticsOf } from "./core/statistics.ts";
+import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
@@ -95,6 +100,8 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   };
 }
 
+const USAGE_DIFFS = [usagePromptTokensDiffPct.tag, usageCompletionTokensDiffPct.tag, usageReasoningTokensDiffPct.tag] as const;
+
 const FIGURE_COLUMNS = [
   "phase",
   "is_cancelled",
@@ -116,6 +123,10 @@ const FIGURE_COLUMNS = [
   "connect_ns",
   "worker_id",
   "turn",
+  "tcp_ns",
+  "requested_output_tokens",
+  outputSequenceLength.tag,
+  ...USAGE_DIFFS,
 ] as const;
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
@@ -132,9 +143,12 @@ function readMetrics(
   objectives: Objectives,
   budgetBytes: number,
 ): void {
-  const present = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
+  const known = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
   const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
   const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
+  // Most metrics apply to some kinds of endpoints alone: columns without a value need no pass.
+  const tags = known.length <= perPass ? undefined : reader.tagsWithValues(known.map(({ tag }) => tag));
+  const present = known.filter(({ tag }) => tags?.has(tag) ?? true);
   for (let start = 0; start === 0 || start < present.length; start += perPass) {
     readPass(reader, works, present.slice(start, start + perPass), { isFirst: start === 0, ...objectives });
   }
@@ -190,6 +204,10 @@ function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
     connectNs: row[18] as number | null,
     workerId: row[19] as string,
     turn: row[20] as number,
+    tcpNs: row[21] as number | null,
+    requestedTokens: row[22] as number | null,
+    outputTokens: row[23] as number | null,
+    usageDiffs: row.slice(24, 24 + USAGE_DIFFS.length) as (number | null)[],
   });
 }
 
@@ -214,6 +232,9 @@ function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Arr
   work.statistics.set(metric.tag, statistics);
   const further = furtherPercentiles(objectives, metric.tag);
   if (further.length > 0) work.further.set(metric.tag, selectedPercentiles(values, further));
+  const adjusted = adjustedMetrics.find(({ of }) => of === metric.tag);
+  const whole = adjusted && statisticsWithEndless(values, work.figures.errored + work.figures.cancelled);
+  if (adjusted !== undefined && whole !== undefined) work.statistics.set(adjusted.tag, whole);
   // That few requests failed is no shortcoming of the measurement.
   const few = metric.flags?.includes("error_only") === true ? undefined : fewSamplesNote(metric.tag, statistics);
   if (few !== undefined) work.notes.push(few);
@@ -245,12 +266,24 @@ function phaseSummary(
   { targets, objectives }: { readonly targets: TargetFigures | undefined; readonly objectives: readonly Objective[] },
 ): Omit<PhaseSummary, "steadyState"> {
   const { rows, head, figures, statistics } = work;
-  const facts = figures.runFacts(wallOffsetNs, (tag) => statistics.get(tag)?.sum);
-  const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
-  const metrics = [...recordMetrics, ...listMetrics].flatMap((metric): MetricStatistics[] => {
-    const found = statistics.get(metric.tag);
-    return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
+  const facts = figures.runFacts({
+    wallOffsetNs,
+    networkRtt: askedNetworkRtt(spec),
+    isReplay: work.asked.isReplay,
+    statistics: (tag) => statistics.get(tag),
   });
+  const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
+  const { networkRttMs } = facts;
+  for (const metric of networkRttMs === undefined ? [] : networkAdjustedMetrics) {
+    const found = statistics.get(metric.of);
+    if (found !== undefined) statistics.set(metric.tag, loweredStatistics(found, networkRttMs ?? 0));
+  }
+  const metrics = [...recordMetrics, ...listMetrics, ...adjustedMetrics, ...networkAdjustedMetrics].flatMap(
+    (metric): MetricStatistics[] => {
+      const found = statistics.get(metric.tag);
+      return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
+    },
+  );
   const ofRun = runMetrics.flatMap((metric): MetricValue[] => {
     const value = metric.value(facts);
     return value === undefined ? [] : [{ ...headOf(metric), value }];
@@ -294,13 +327,13 @@ function noteShared(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): v
 }
 
 function phaseNotes({ figures, statistics, sends }: PhaseWork): WorkloadNote[] {
-  const { completed, lengthLimited, usageMismatch, streamIgnored } = figures;
+  const { completed, lengthLimited, usageMismatch, usageDiscrepancies: usageDiscrepancy = 0, streamIgnored } = figures;
   const truncated = figures.errorCount("truncated");
   return [
     coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
     outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
     burstsNote(sends().bursts),
-    ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, streamIgnored }),
+    ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, usageDiscrepancy, streamIgnored }),
   ].filter((note) => note !== undefined);
 }
 

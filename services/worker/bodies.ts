@@ -4,6 +4,7 @@ import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
+import { mediaFacts } from "../common/media-facts.ts";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
 
 /** What a request needs of its turn. */
@@ -14,6 +15,9 @@ export interface RequestBody {
   readonly inputTokens: number | undefined;
   /** Of all other messages, as JSON with their roles where they are counted in a template; undefined: there are none. */
   readonly inputText: string | undefined;
+  /** Images in it, and the length of its audio as far as that is known; absent: none. */
+  readonly images?: number | undefined;
+  readonly audioSeconds?: number | undefined;
   readonly requestedOutputTokens: number | undefined;
   /** It asks for a stream. */
   readonly isStreaming: boolean;
@@ -84,6 +88,7 @@ export class BodyMaker {
       inputText: uncounted.length === 0 ? undefined : isTemplated ? templatedText(uncounted) : plainText(uncounted),
       requestedOutputTokens,
       isStreaming,
+      ...mediaFacts(messages),
       ...headersOf(turn),
     };
   }

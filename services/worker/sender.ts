@@ -315,6 +315,8 @@ export class Sender {
       error,
       inputTokens: body.inputTokens,
       inputText: body.inputText,
+      images: body.images,
+      audioSeconds: body.audioSeconds,
       stamps: slab.reads,
       payload: slab.payload,
     });

@@ -1,4 +1,4 @@
-import type { FlagTable } from "./flag.ts";
+import { type FlagTable, fromZero } from "./flag.ts";
 
 export const outputFlags = {
   artifactDir: {
@@ -67,6 +67,21 @@ export const outputFlags = {
     paths: ["slos"],
     group: "Output",
     doc: "a request is good if it meets all of these, each a metric's tag and a bound in its unit, as 'request_latency:250 inter_token_latency:10': at most, at least where larger is better; goodput counts the good ones",
+  },
+  networkLatencyMs: {
+    flag: "--network-latency-mean",
+    kind: fromZero,
+    value: "MS",
+    paths: ["output.network_latency_ms"],
+    group: "Output",
+    doc: "round trip of the network: latencies without it are shown beside the others (network_adjusted_*)",
+  },
+  measureNetworkLatency: {
+    flag: "--network-latency-automatic",
+    kind: { is: "switch" },
+    paths: ["output.measure_network_latency"],
+    group: "Output",
+    doc: "the same, with the mean TCP handshake of the connections that requests open; connections that are opened ahead tell nothing of it",
   },
   slo: {
     flag: "--slo",

@@ -315,6 +315,13 @@ export const requestsFlags = {
     group: "Requests",
     doc: "count inputs in the tokenizer's chat template, as the model gets them, and make synthetic prompts shorter by what it adds",
   },
+  checkUsage: {
+    flag: "--check-usage",
+    kind: { is: "switch" },
+    paths: ["tokenizer.check_usage"],
+    group: "Requests",
+    doc: "count the tokens of every answer beside the server's usage: usage_*_diff_pct, and a note where they are more than 10 % apart",
+  },
   useServerTokenCount: {
     flag: "--use-server-token-count",
     kind: { is: "switch" },

@@ -5,7 +5,7 @@
 import type { Endpoint, ParsedResponse } from "../../../endpoints/endpoint.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { recordMetrics } from "../../../metrics/catalog.ts";
-import type { RequestFacts, Usage } from "../../../metrics/metric.ts";
+import type { CountedTokens, RequestFacts, Usage } from "../../../metrics/metric.ts";
 import { decodeReads, encodeStamps, type ReadStamps } from "../../common/chunk-stamps.ts";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { MetricRecord, TokenSource } from "../../common/metric-record.ts";
@@ -22,6 +22,8 @@ export interface Counters {
   readonly countTokens: TokenCounter | undefined;
   /** Counts what is sent, where that is not the text alone. Default: `countTokens`. */
   readonly countInput?: TokenCounter | undefined;
+  /** Tokens are counted where the target sent a usage, too, to be held against it. Default: not. */
+  readonly checksUsage?: boolean;
 }
 
 interface TokenCounts {
@@ -71,7 +73,8 @@ export class Measurer {
       const isData = this.#options.endpoint.produces !== "text" || parsed.outputCount !== undefined;
       if (isData) return measureData(record, parsed, { reads, hasFailed, input });
       const counts = hasFailed ? inputAlone(input) : countTokens(parsed, input, count);
-      const values = valuesOf(factsOf(record, { parsed, reads, counts, hasFailed }));
+      const counted = hasFailed || this.#options.checksUsage !== true ? undefined : countedTokens(parsed, input, count);
+      const values = valuesOf(factsOf(record, { parsed, reads, counts, counted, hasFailed }));
       const hasUsageMismatch = contradicts(parsed.usage, parsed.contentNs.length);
       return metricRecord(record, parsed, { tokenSource: counts.source, hasUsageMismatch }, values);
     } catch (error) {
@@ -129,6 +132,19 @@ function countTokens(parsed: ParsedResponse, sent: () => number | undefined, cou
   const output = countText(parsed.outputText, count);
   const reasoning = countText(parsed.reasoningText, count);
   return { input, output, reasoning, source: output === undefined && reasoning === undefined ? "none" : "counted" };
+}
+
+/** What there is a usage to hold against; undefined: there is none. */
+function countedTokens(
+  { usage, outputText, reasoningText }: ParsedResponse,
+  sent: () => number | undefined,
+  count: TokenCounter | undefined,
+): CountedTokens | undefined {
+  if (usage === undefined || count === undefined) return undefined;
+  const reasoning = countText(reasoningText, count);
+  const output = countText(outputText, count);
+  const completion = output === undefined && reasoning === undefined ? undefined : (output ?? 0) + (reasoning ?? 0);
+  return { input: sent(), completion, reasoning };
 }
 
 /** Of a request that failed: its answer counts for nothing. */
@@ -223,10 +239,12 @@ interface Findings {
   readonly parsed: ParsedResponse;
   readonly reads: ReadStamps;
   readonly counts: TokenCounts;
+  /** Beside the usage; undefined: not asked for. */
+  readonly counted?: CountedTokens | undefined;
   readonly hasFailed: boolean;
 }
 
-function factsOf(record: RawRecord, { parsed, reads, counts, hasFailed }: Findings): RequestFacts {
+function factsOf(record: RawRecord, { parsed, reads, counts, counted, hasFailed }: Findings): RequestFacts {
   const { readNs } = reads;
   return {
     dueNs: record.dueNs === 0 ? undefined : record.dueNs - record.sentNs,
@@ -241,6 +259,12 @@ function factsOf(record: RawRecord, { parsed, reads, counts, hasFailed }: Findin
     reasoningTokens: counts.reasoning,
     requestedOutputTokens: record.requestedOutputTokens,
     usage: parsed.usage,
+    counted,
+    specDecode: parsed.specDecode,
+    images: record.images,
+    audioSeconds: record.audioSeconds ?? parsed.usage?.promptAudioSeconds,
+    videoInferenceSec: parsed.videoInferenceSec,
+    videoPeakMemoryMb: parsed.videoPeakMemoryMb,
     requestBytes: record.requestBytes,
     responseBytes: record.responseBytes,
     blockedNs: record.blockedNs,

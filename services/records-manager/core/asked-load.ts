@@ -6,6 +6,8 @@ export interface AskedLoad {
   readonly loop: "open" | "closed" | undefined;
   /** A closed loop whose slots are to be used again at once: no limit of prefills and no ramp holds them back. */
   readonly fillsSlots: boolean;
+  /** Every request at its time of the dataset. */
+  readonly isReplay: boolean;
   /** Many requests are due together, again and again. */
   readonly hasBursts: boolean;
   /** Undefined where it is not one rate, or none was asked for. */
@@ -14,7 +16,14 @@ export interface AskedLoad {
   readonly dispersion: number | undefined;
 }
 
-const NOTHING: AskedLoad = { loop: undefined, fillsSlots: false, hasBursts: false, ratePerSec: undefined, dispersion: undefined };
+const NOTHING: AskedLoad = {
+  loop: undefined,
+  fillsSlots: false,
+  isReplay: false,
+  hasBursts: false,
+  ratePerSec: undefined,
+  dispersion: undefined,
+};
 
 /** `phase`: by index. */
 export function askedLoad(spec: string, phase: number): AskedLoad {
@@ -24,13 +33,22 @@ export function askedLoad(spec: string, phase: number): AskedLoad {
   if (isJsonObject(found.concurrency)) {
     return { ...NOTHING, loop: "closed", fillsSlots: found.prefillConcurrency === undefined && !hasEntries(found.ramps) };
   }
-  if (isJsonObject(found.schedule) || isJsonObject(found.userCentric)) return { ...NOTHING, loop: "open" };
+  if (isJsonObject(found.schedule)) return { ...NOTHING, loop: "open", isReplay: true };
+  if (isJsonObject(found.userCentric)) return { ...NOTHING, loop: "open" };
   const { rate } = found;
   if (!isJsonObject(rate)) return NOTHING;
   if (isJsonObject(rate.bursts)) return { ...NOTHING, loop: "open", hasBursts: true };
   const isOneRate = !hasEntries(rate.series) && !hasEntries(found.ramps) && rate.pattern !== "ARRIVAL_PATTERN_CONCURRENCY_BURST";
   if (!isOneRate || typeof rate.ratePerSec !== "number") return { ...NOTHING, loop: "open" };
   return { ...NOTHING, loop: "open", ratePerSec: rate.ratePerSec, dispersion: dispersionOf(rate.pattern, rate.smoothness) };
+}
+
+/** The round trip of the network that latencies are shown without, ms; `measured`: by handshakes. Undefined: nobody asked for it. */
+export function askedNetworkRtt(spec: string): number | "measured" | undefined {
+  const value = parseJson(spec);
+  const output = isJsonObject(value) && isJsonObject(value.output) ? value.output : {};
+  if (typeof output.networkLatencyMs === "number") return output.networkLatencyMs;
+  return output.measureNetworkLatency === true ? "measured" : undefined;
 }
 
 /** Every request has a connection of its own. */

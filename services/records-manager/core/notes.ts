@@ -10,6 +10,7 @@ export const NOTE_CODES = [
   "truncated_answers",
   "length_limited_answers",
   "usage_mismatch",
+  "usage_discrepancy",
   "stream_ignored",
   "output_length",
   "burst_spread",
@@ -100,6 +101,8 @@ export interface AnswerCounts {
   readonly lengthLimited: number;
   /** Came with a usage that contradicts what was sent. */
   readonly usageMismatch: number;
+  /** Came with a usage that is more than 10 % off what was counted. */
+  readonly usageDiscrepancy: number;
   /** Came whole although a stream was asked for. */
   readonly streamIgnored: number;
 }
@@ -109,6 +112,7 @@ export function answerNotes(counts: AnswerCounts): WorkloadNote[] {
     ["truncated_answers", counts.truncated, "broke off before their end"],
     ["length_limited_answers", counts.lengthLimited, "ended at their length limit"],
     ["usage_mismatch", counts.usageMismatch, "came with token counts that contradict what was sent"],
+    ["usage_discrepancy", counts.usageDiscrepancy, "came with token counts more than 10 % off what Assay counts"],
     ["stream_ignored", counts.streamIgnored, "came whole although a stream was asked for"],
   ];
   return rows

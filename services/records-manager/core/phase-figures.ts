@@ -3,6 +3,7 @@ import type { RunFacts } from "../../../metrics/metric.ts";
 import { Column } from "./column.ts";
 import { type Arrivals, INVALID_LATENESS_NS, type LatenessEvidence, SUSPECT_LATENESS_NS } from "./phase-rules.ts";
 import { SendLog, type SendLogOptions, type Spans, spansOf } from "./send-log.ts";
+import type { Statistics } from "./statistics.ts";
 
 /** What is read of every row. Times on the suite's clock, except `lastContentNs` and `endNs`: after `sentNs`. */
 export interface FigureRow {
@@ -27,7 +28,18 @@ export interface FigureRow {
   readonly finishReason: string | null;
   readonly hasUsageMismatch: boolean;
   readonly isStreamIgnored: boolean;
+  readonly tcpNs: number | null;
+  readonly requestedTokens: number | null;
+  readonly outputTokens: number | null;
+  /** How far the server's usage is from what was counted beside it, in percent, by kinds of tokens; all null: nothing was counted. */
+  readonly usageDiffs: readonly (number | null)[];
 }
+
+/** Above this a server's count and our own contradict each other, in percent: AIPerf's bound. */
+const MAX_USAGE_DIFF_PERCENT = 10;
+/** Output may be off by the less of these two: AIPerf's bounds. */
+const MAX_LENGTH_SHARE_OFF = 0.05;
+const MAX_TOKENS_OFF = 50;
 
 /** Failed and cancelled requests of one code. */
 export interface ErrorGroup {
@@ -54,6 +66,16 @@ const MAX_MESSAGES = 100;
 /** How the APIs say that an answer ended at the length that was asked for: OpenAI's, Anthropic's, the Responses API's. */
 const lengthReasons: ReadonlySet<string | null> = new Set(["length", "max_tokens", "max_output_tokens"]);
 
+/** What the metrics of a phase need beside its rows. */
+export interface RunFactsGiven {
+  readonly wallOffsetNs: number;
+  /** As `askedNetworkRtt` has it. */
+  readonly networkRtt: number | "measured" | undefined;
+  readonly isReplay: boolean;
+  /** Of record metrics. */
+  readonly statistics: (tag: string) => Statistics | undefined;
+}
+
 export class PhaseFigures {
   succeeded = 0;
   errored = 0;
@@ -65,6 +87,11 @@ export class PhaseFigures {
   streamIgnored = 0;
   /** Succeeded requests that met every objective for a request; undefined: there are none to meet. */
   good: number | undefined;
+  /** Succeeded requests whose output is off what was asked for, and whose usage is off what was counted; undefined: no such thing was there. */
+  lengthMismatches: number | undefined;
+  usageDiscrepancies: number | undefined;
+  /** TCP handshakes that requests waited for. */
+  #handshakes = { count: 0, sumNs: 0 };
   /** First send and last end of any request; undefined while there is none. */
   firstNs: number | undefined;
   lastNs: number | undefined;
@@ -94,6 +121,7 @@ export class PhaseFigures {
     this.lastNs = Math.max(this.lastNs ?? 0, row.sentNs + row.endNs);
     this.#addArrival(row);
     this.sends.add(row);
+    if (row.tcpNs !== null) this.#handshakes = { count: this.#handshakes.count + 1, sumNs: this.#handshakes.sumNs + row.tcpNs };
     if (row.errorCode !== null || row.isCancelled) this.#addFailure(row);
     else this.#addSuccess(row);
   }
@@ -135,8 +163,8 @@ export class PhaseFigures {
     return { count, scheduledNs: this.#due.lastNs - this.#due.firstNs, sentNs: this.#sent.lastNs - this.#sent.firstNs };
   }
 
-  /** What the metrics of the phase are made of; `sum` looks up the sums of its record metrics. */
-  runFacts(wallOffsetNs: number, sum: (tag: string) => number | undefined): RunFacts {
+  /** What the metrics of the phase are made of. */
+  runFacts({ wallOffsetNs, networkRtt, isReplay, statistics }: RunFactsGiven): RunFacts {
     const hasSuccess = this.succeeded > 0;
     return {
       requestCount: this.succeeded,
@@ -145,8 +173,19 @@ export class PhaseFigures {
       firstSentNs: hasSuccess ? this.#firstSentNs : undefined,
       lastContentNs: hasSuccess ? this.#lastContentNs : undefined,
       wallOffsetNs,
-      sum,
+      usageDiscrepancies: this.usageDiscrepancies,
+      lengthMismatches: this.lengthMismatches,
+      errorCount: (code) => this.errorCount(code),
+      networkRttMs: networkRtt === "measured" ? this.#handshakeMs() : networkRtt,
+      isReplay,
+      sum: (tag) => statistics(tag)?.sum,
+      statistics,
     };
+  }
+
+  #handshakeMs(): number | undefined {
+    const { count, sumNs } = this.#handshakes;
+    return count === 0 ? undefined : sumNs / count / 1e6;
   }
 
   #addArrival(row: FigureRow): void {
@@ -191,7 +230,18 @@ export class PhaseFigures {
     if (lengthReasons.has(row.finishReason)) this.lengthLimited++;
     if (row.hasUsageMismatch) this.usageMismatch++;
     if (row.isStreamIgnored) this.streamIgnored++;
+    this.#addCounts(row);
     this.#firstSentNs = Math.min(this.#firstSentNs, row.sentNs);
     this.#lastContentNs = Math.max(this.#lastContentNs, row.sentNs + (row.lastContentNs ?? row.endNs));
+  }
+
+  #addCounts({ requestedTokens, outputTokens, usageDiffs }: FigureRow): void {
+    if (requestedTokens !== null && requestedTokens > 0 && outputTokens !== null) {
+      const most = Math.min(MAX_LENGTH_SHARE_OFF * requestedTokens, MAX_TOKENS_OFF);
+      this.lengthMismatches = (this.lengthMismatches ?? 0) + (Math.abs(outputTokens - requestedTokens) > most ? 1 : 0);
+    }
+    if (usageDiffs.every((diff) => diff === null)) return;
+    const isOff = usageDiffs.some((diff) => diff !== null && diff > MAX_USAGE_DIFF_PERCENT);
+    this.usageDiscrepancies = (this.usageDiscrepancies ?? 0) + (isOff ? 1 : 0);
   }
 }

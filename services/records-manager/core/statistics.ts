@@ -39,6 +39,43 @@ export function statisticsOf(values: Float64Array): Statistics | undefined {
   };
 }
 
+/** As `statisticsOf`, with so many values more that are endless: what they reach is `Infinity`, and so are mean, sum and deviation. */
+export function statisticsWithEndless(values: Float64Array, endless: number): Statistics | undefined {
+  const finite = statisticsOf(values);
+  if (finite === undefined || endless === 0) return finite;
+  const count = values.length + endless;
+  selectRanks(
+    values,
+    ranksNeeded(count).filter((rank) => rank < values.length),
+  );
+  const never = Number.POSITIVE_INFINITY;
+  const valueAt: ValueAtRank = (rank) => values[rank] ?? never;
+  return { count, min: finite.min, avg: never, max: never, sum: never, std: never, ...percentilesOf(count, valueAt) };
+}
+
+/** Statistics of the same values, each less by `by`, and none below 0 (of each statistic, as AIPerf has it). */
+export function loweredStatistics({ count, std, sum, ...statistics }: Statistics, by: number): Statistics {
+  const lowered = (value: number): number => Math.max(0, value - by);
+  const { avg, min, max, p1, p5, p10, p25, p50, p75, p90, p95, p99 } = statistics;
+  return {
+    count,
+    std,
+    sum: Math.max(0, sum - count * by),
+    avg: lowered(avg),
+    min: lowered(min),
+    max: lowered(max),
+    p1: lowered(p1),
+    p5: lowered(p5),
+    p10: lowered(p10),
+    p25: lowered(p25),
+    p50: lowered(p50),
+    p75: lowered(p75),
+    p90: lowered(p90),
+    p95: lowered(p95),
+    p99: lowered(p99),
+  };
+}
+
 /** Some further percentiles of `values`, which are not empty and are reordered. */
 export function selectedPercentiles(values: Float64Array, percentiles: readonly number[]): Map<number, number> {
   const last = values.length - 1;
@@ -64,9 +101,10 @@ export function percentileOf(count: number, percentile: number, valueAt: ValueAt
   const position = ((count - 1) * percentile) / 100;
   const rank = Math.floor(position);
   const low = valueAt(rank);
-  if (rank + 1 >= count) return low;
-  const high = valueAt(rank + 1);
   const share = position - rank;
+  if (rank + 1 >= count || share === 0) return low;
+  const high = valueAt(rank + 1);
+  if (high === Number.POSITIVE_INFINITY) return high;
   // numpy's lerp: from the nearer end, so that share 1 gives exactly `high`.
   return share < 0.5 ? low + (high - low) * share : high - (high - low) * (1 - share);
 }

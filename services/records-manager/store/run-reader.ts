@@ -102,6 +102,14 @@ export class RunReader {
     return this.#read(() => this.#db.prepare(bound).pluck().get() as number);
   }
 
+  /** Tags of those metrics that any request has a value of. One pass over the rows. */
+  tagsWithValues(tags: readonly string[]): Set<string> {
+    if (tags.length === 0) return new Set();
+    const counts = tags.map((tag) => `count(${this.#expressionOf(tag)})`).join(", ");
+    const row = this.#read(() => this.#db.prepare(`SELECT ${counts} FROM requests`).raw().get() as number[]);
+    return new Set(tags.filter((_, index) => (row[index] ?? 0) > 0));
+  }
+
   /** First send and last end, suite time, of a phase or of all; undefined where there is no request. */
   span(phase?: number): { readonly firstNs: number; readonly lastNs: number } | undefined {
     const where = phase === undefined ? "" : "WHERE phase = ?";

@@ -103,6 +103,46 @@ describe("the summary of a run", () => {
     ]);
   });
 
+  it("has distributions with failures as endless, and without the network's round trip", () => {
+    const spec = JSON.stringify({ output: { measureNetworkLatency: true }, phases: [{ name: "profiling" }] });
+    const store = createStore(run.folder, { spec });
+    insertAll(store, [
+      ...[10, 20, 30].map((latency, id) => record(id, { tcpNs: 4e6 * (id + 1), metrics: { request_latency: latency } })),
+      failed(3),
+      cancelled(4),
+    ]);
+    store.close();
+    const [phase] = summarizeRun(run.folder).phases;
+    const never = Number.POSITIVE_INFINITY;
+    expect(statisticsOf(phase, "adj_request_latency")).to.include({ count: 5, p25: 20, p50: 30, p75: never, avg: never });
+    expect(runMetricOf(phase, "network_rtt")).to.equal(8);
+    expect(statisticsOf(phase, "network_adjusted_request_latency")).to.include({ min: 2, p50: 12, max: 22 });
+    exportRun({ folder: run.folder, names: ["aiperf-json"] });
+    const file = JSON.parse(readFileSync(`${run.folder}/profile_export_aiperf.json`, "utf8"));
+    expect(file.adj_request_latency).to.include({ p50: 30, p99: null, count: 5 });
+  });
+
+  it("counts answers of a wrong length, and usages that contradict what was counted", () => {
+    const store = createStore(run.folder);
+    const of = (asked: number | undefined, output_sequence_length: number, usage_prompt_tokens_diff_pct?: number) => ({
+      requestedOutputTokens: asked,
+      metrics: {
+        output_sequence_length,
+        ...(usage_prompt_tokens_diff_pct === undefined ? {} : { usage_prompt_tokens_diff_pct }),
+      },
+    });
+    const records = [of(100, 95, 10), of(100, 94, 10.5), of(2000, 1950), of(2000, 1949), of(undefined, 7)];
+    insertAll(
+      store,
+      records.map((overrides, id) => record(id, overrides)),
+    );
+    store.close();
+    const [phase] = summarizeRun(run.folder).phases;
+    expect(runMetricOf(phase, "osl_mismatch_count")).to.equal(2);
+    expect(runMetricOf(phase, "usage_discrepancy_count")).to.equal(1);
+    expect(phase?.notes.map(({ code }) => code)).to.include("usage_discrepancy");
+  });
+
   it("has no goodput without objectives", () => {
     const store = createStore(run.folder);
     insertAll(store, [record(0)]);

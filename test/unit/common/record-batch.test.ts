@@ -22,6 +22,8 @@ const positive = uint32.filter((value) => value > 0);
 
 /** Records that the wire carries whole: 0 tokens and an empty text are the same as none. */
 const record: fc.Arbitrary<RawRecord> = fc.record({
+  images: maybe(positive),
+  audioSeconds: maybe(double),
   creditId: id,
   phase: uint32,
   conversation: id,
@@ -240,7 +242,7 @@ function generatedBytes(seq: bigint, records: WireRecord[]): Buffer {
 
 /** What the generated code calls a record. */
 function wireOf(raw: RawRecord, parts: number): WireRecord {
-  const { firstByteNs, connectNs, blockedNs, dnsNs, tcpNs, tlsNs, writtenNs, cancelledNs, error } = raw;
+  const { firstByteNs, connectNs, blockedNs, dnsNs, tcpNs, tlsNs, writtenNs, cancelledNs, audioSeconds, error } = raw;
   return create(RawRecordSchema, {
     creditId: BigInt(raw.creditId),
     phase: raw.phase,
@@ -273,6 +275,8 @@ function wireOf(raw: RawRecord, parts: number): WireRecord {
     localAddress: raw.localAddress,
     remoteAddress: raw.remoteAddress,
     inputText: raw.inputText ?? "",
+    images: raw.images ?? 0,
+    ...(audioSeconds === undefined ? {} : { audioSec: audioSeconds }),
     reads: Uint8Array.from(raw.stamps),
     payload: Uint8Array.from(raw.payload),
     parts,

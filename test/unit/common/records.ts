@@ -43,6 +43,8 @@ export const plainRecord: RawRecord = {
   error: undefined,
   inputTokens: 12,
   inputText: undefined,
+  images: undefined,
+  audioSeconds: undefined,
   stamps: new Uint8Array(0),
   payload: new Uint8Array(0),
 };

@@ -1,12 +1,20 @@
 import { expect } from "chai";
-import { listMetrics, recordMetrics, runMetrics } from "../../../metrics/catalog.ts";
+import {
+  adjustedMetrics,
+  listMetrics,
+  metricsByTag,
+  networkAdjustedMetrics,
+  recordMetrics,
+  runMetrics,
+} from "../../../metrics/catalog.ts";
 import { facts } from "./facts.ts";
 
-const all = [...recordMetrics, ...listMetrics, ...runMetrics];
+const all = [...metricsByTag.values()];
 
 describe("the catalog of metrics", () => {
   it("has each tag once", () => {
-    expect(new Set(all.map(({ tag }) => tag)).size).to.equal(all.length);
+    const lists = [recordMetrics, listMetrics, runMetrics, adjustedMetrics, networkAdjustedMetrics];
+    expect(all.length).to.equal(lists.flat().length);
   });
 
   it("has tags that are names of columns", () => {
@@ -18,10 +26,16 @@ describe("the catalog of metrics", () => {
     const ordered = shown.sort((one, other) => (one.consoleOrder ?? 0) - (other.consoleOrder ?? 0)).map(({ tag }) => tag);
     expect(ordered).to.deep.equal([
       "time_to_first_token",
+      "network_adjusted_time_to_first_token",
       "time_to_second_token",
       "time_to_first_output_token",
+      "network_adjusted_time_to_first_output_token",
       "request_latency",
+      "network_adjusted_request_latency",
       "response_time",
+      "network_rtt",
+      "video_inference_time",
+      "video_peak_memory",
       "lateness",
       "decode_duration",
       "inter_token_latency",
@@ -31,11 +45,20 @@ describe("the catalog of metrics", () => {
       "input_sequence_length",
       "output_token_throughput",
       "input_token_throughput",
+      "rtfx",
+      "image_throughput",
+      "image_latency",
       "request_throughput",
       "goodput",
       "completed_request_count",
       "request_error_rate",
       "request_count",
+      "spec_decode_acceptance_length",
+      "spec_decode_token_weighted_acceptance_length",
+      "spec_decode_draft_acceptance_rate",
+      "spec_decode_overall_draft_acceptance_rate",
+      "spec_decode_accepted_per_verified",
+      "spec_decode_steps",
     ]);
   });
 
@@ -79,6 +102,32 @@ describe("the catalog of metrics", () => {
       "http_req_connection_overhead",
       "http_req_duration",
       "http_req_total",
+      "usage_prompt_cache_write_tokens",
+      "usage_prompt_cache_miss_tokens",
+      "usage_prompt_audio_tokens",
+      "usage_tool_use_prompt_tokens",
+      "usage_prompt_audio_seconds",
+      "usage_completion_audio_tokens",
+      "usage_accepted_prediction_tokens",
+      "usage_rejected_prediction_tokens",
+      "usage_prompt_tokens_diff_pct",
+      "usage_completion_tokens_diff_pct",
+      "usage_reasoning_tokens_diff_pct",
+      "stream_prefill_latency",
+      "thinking_efficiency",
+      "spec_decode_acceptance_length",
+      "spec_decode_draft_acceptance_rate",
+      "spec_decode_accepted_per_verified",
+      "spec_decode_steps",
+      "spec_decode_accepted_draft_tokens",
+      "spec_decode_draft_tokens",
+      "num_images",
+      "image_throughput",
+      "image_latency",
+      "audio_duration",
+      "rtfx",
+      "video_inference_time",
+      "video_peak_memory",
     ]);
   });
 
@@ -113,7 +162,7 @@ describe("the catalog of metrics", () => {
   it("gives no value of a stream to an answer in one document", () => {
     const document = facts({ isStreaming: false, contentNs: Float64Array.of(5e6) });
     const streaming = recordMetrics.filter(({ flags }) => flags?.includes("streaming"));
-    expect(streaming).to.have.lengthOf(8);
+    expect(streaming).to.have.lengthOf(9);
     for (const { tag, value } of streaming) expect(value(document), tag).to.equal(undefined);
   });
 });

@@ -49,6 +49,32 @@ describe("metrics of a request", () => {
     ["http_req_connection_overhead", 8],
     ["http_req_duration", 180],
     ["http_req_total", 183],
+    ["usage_prompt_cache_write_tokens", 18],
+    ["usage_prompt_cache_miss_tokens", 17],
+    ["usage_prompt_audio_tokens", 11],
+    ["usage_tool_use_prompt_tokens", 6],
+    ["usage_prompt_audio_seconds", 1.25],
+    ["usage_completion_audio_tokens", 4],
+    ["usage_accepted_prediction_tokens", 2],
+    ["usage_rejected_prediction_tokens", 1],
+    ["usage_prompt_tokens_diff_pct", 25],
+    ["usage_completion_tokens_diff_pct", 20],
+    ["usage_reasoning_tokens_diff_pct", 50],
+    ["stream_prefill_latency", 10],
+    ["thinking_efficiency", 0.6],
+    ["spec_decode_acceptance_length", 1.75],
+    ["spec_decode_draft_acceptance_rate", 25],
+    ["spec_decode_accepted_per_verified", 7 / 16],
+    ["spec_decode_steps", 4],
+    ["spec_decode_accepted_draft_tokens", 3],
+    ["spec_decode_draft_tokens", 12],
+    ["num_images", 2],
+    ["image_throughput", 2 / 0.17],
+    ["image_latency", 85],
+    ["audio_duration", 8.5],
+    ["rtfx", 50],
+    ["video_inference_time", 1500],
+    ["video_peak_memory", 900],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {
@@ -76,6 +102,16 @@ describe("metrics of a request", () => {
 
   it("output_token_throughput_per_user is none where all tokens came at once", () => {
     expect(value("output_token_throughput_per_user", { contentNs: Float64Array.of(1e6, 1e6) })).to.equal(undefined);
+  });
+
+  it("a rate of nothing proposed, and a difference from nothing counted, are none", () => {
+    const specDecode = { steps: 0, accepted: 0, drafted: 0 };
+    for (const tag of ["acceptance_length", "draft_acceptance_rate", "accepted_per_verified"]) {
+      expect(value(`spec_decode_${tag}`, { specDecode }), tag).to.equal(undefined);
+    }
+    expect(value("usage_prompt_tokens_diff_pct", { counted: undefined })).to.equal(undefined);
+    const counted = { input: 0, completion: undefined, reasoning: undefined };
+    expect(value("usage_prompt_tokens_diff_pct", { counted })).to.equal(undefined);
   });
 
   it("error_isl is of requests that failed alone", () => {

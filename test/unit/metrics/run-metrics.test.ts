@@ -8,7 +8,24 @@ const sums: Readonly<Record<string, number>> = {
   output_token_count: 300,
   reasoning_token_count: 100,
   error_isl: 70,
+  usage_prompt_tokens: 200,
+  usage_completion_tokens: 80,
+  usage_total_tokens: 280,
+  usage_reasoning_tokens: 20,
+  usage_prompt_cache_read_tokens: 50,
+  usage_prompt_cache_write_tokens: 30,
+  usage_prompt_cache_miss_tokens: 150,
+  usage_prompt_audio_tokens: 12,
+  usage_prompt_audio_seconds: 3.5,
+  usage_completion_audio_tokens: 6,
+  usage_tool_use_prompt_tokens: 9,
+  usage_accepted_prediction_tokens: 5,
+  usage_rejected_prediction_tokens: 4,
+  spec_decode_steps: 40,
+  spec_decode_accepted_draft_tokens: 30,
+  spec_decode_draft_tokens: 120,
 };
+const lateness = { min: -0.5, p50: 1, p90: 2, p99: 600 };
 
 function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined {
   const metric = runMetrics.find((candidate) => candidate.tag === tag);
@@ -17,6 +34,12 @@ function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined
     requestCount: 8,
     errorRequestCount: 2,
     goodRequestCount: 6,
+    usageDiscrepancies: 3,
+    lengthMismatches: 4,
+    networkRttMs: 0.75,
+    isReplay: true,
+    errorCount: (code: string) => (code === "context_overflow" ? 1 : 0),
+    statistics: (of: string) => (of === "lateness" ? lateness : undefined),
     firstSentNs: 1e9,
     lastContentNs: 5e9,
     wallOffsetNs: 7e9,
@@ -45,6 +68,34 @@ describe("metrics of a run", () => {
     ["good_request_count", 6],
     ["good_request_fraction", 0.6],
     ["goodput", 1.5],
+    ["total_usage_accepted_prediction_tokens", 5],
+    ["total_usage_completion_audio_tokens", 6],
+    ["total_usage_completion_tokens", 80],
+    ["total_usage_prompt_audio_seconds", 3.5],
+    ["total_usage_prompt_audio_tokens", 12],
+    ["total_usage_prompt_cache_miss_tokens", 150],
+    ["total_usage_prompt_cache_read_tokens", 50],
+    ["total_usage_prompt_cache_write_tokens", 30],
+    ["total_usage_prompt_tokens", 200],
+    ["total_usage_reasoning_tokens", 20],
+    ["total_usage_rejected_prediction_tokens", 4],
+    ["total_usage_tool_use_prompt_tokens", 9],
+    ["total_usage_total_tokens", 280],
+    ["overall_usage_prompt_cache_read_pct", 25],
+    ["usage_discrepancy_count", 3],
+    ["osl_mismatch_count", 4],
+    ["context_overflow_count", 1],
+    ["overall_thinking_efficiency", 100 / 300],
+    ["total_spec_decode_steps", 40],
+    ["total_accepted_draft_tokens", 30],
+    ["total_draft_tokens", 120],
+    ["spec_decode_token_weighted_acceptance_length", 1.75],
+    ["spec_decode_overall_draft_acceptance_rate", 25],
+    ["replay_sched_lag_p50", 1.5],
+    ["replay_sched_lag_p90", 2.5],
+    ["replay_sched_lag_p99", 600.5],
+    ["replay_sched_degraded", 1],
+    ["network_rtt", 0.75],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {
@@ -60,12 +111,22 @@ describe("metrics of a run", () => {
     const failed = {
       requestCount: 0,
       goodRequestCount: undefined,
+      usageDiscrepancies: undefined,
+      lengthMismatches: undefined,
+      networkRttMs: undefined,
+      isReplay: false,
       firstSentNs: undefined,
       lastContentNs: undefined,
       sum: () => undefined,
     };
     const known = runMetrics.filter(({ tag }) => value(tag, failed) !== undefined).map(({ tag }) => tag);
-    expect(known).to.deep.equal(["request_count", "error_request_count", "completed_request_count", "request_error_rate"]);
+    expect(known).to.deep.equal([
+      "request_count",
+      "error_request_count",
+      "completed_request_count",
+      "request_error_rate",
+      "context_overflow_count",
+    ]);
     expect(value("request_error_rate", failed)).to.equal(100);
   });
 

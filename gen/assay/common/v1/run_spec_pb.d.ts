@@ -535,6 +535,13 @@ export declare type TokenizerSpec = Message<"assay.common.v1.TokenizerSpec"> & {
    * @generated from field: bool apply_chat_template = 3;
    */
   applyChatTemplate: boolean;
+
+  /**
+   * Count tokens where the server sends a usage, too, so that the two can be held against each other.
+   *
+   * @generated from field: bool check_usage = 4;
+   */
+  checkUsage: boolean;
 };
 
 /**
@@ -2089,6 +2096,20 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
    * @generated from field: bool export_http_trace = 6;
    */
   exportHttpTrace: boolean;
+
+  /**
+   * Round trip of the network, in ms, at least 0: results have latencies without it beside the others. Unset: they have not.
+   *
+   * @generated from field: optional double network_latency_ms = 8;
+   */
+  networkLatencyMs?: number | undefined;
+
+  /**
+   * The same, with the mean TCP handshake of the connections that requests open. Not beside `network_latency_ms`.
+   *
+   * @generated from field: bool measure_network_latency = 9;
+   */
+  measureNetworkLatency: boolean;
 
   /**
    * The results have a table of the steps of the requests (`http_req_*`), which are computed in any case.

@@ -336,6 +336,20 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: string remote_address = 45;
    */
   remoteAddress: string;
+
+  /**
+   * Images in the request.
+   *
+   * @generated from field: uint32 images = 46;
+   */
+  images: number;
+
+  /**
+   * Length of the audio in the request, in seconds; unset: there is none, or its length is not known.
+   *
+   * @generated from field: optional double audio_sec = 47;
+   */
+  audioSec?: number | undefined;
 };
 
 /**

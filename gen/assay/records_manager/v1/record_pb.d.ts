@@ -556,6 +556,13 @@ export declare type MetricStatistics = Message<"assay.records_manager.v1.MetricS
    * @generated from field: repeated string thin_percentiles = 30;
    */
   thinPercentiles: string[];
+
+  /**
+   * Table of its own in the console, `spec_decode`; `hidden`: none of them. Empty: the table of all.
+   *
+   * @generated from field: string group = 31;
+   */
+  group: string;
 };
 
 /**

@@ -33,6 +33,8 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
   checkRevision(spec, demand);
+  const canCount = spec.tokenizer?.checkUsage !== true || tokenizer !== "none";
+  demand(canCount, "tokenizer.check_usage", "needs a tokenizer to count by");
   checkDataset(spec, demand);
   checkIngredients(spec, endpoints, demand);
   checkSessionData(spec, demand);
@@ -62,6 +64,11 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
   const isKept = spec.output?.exportHttpTrace !== true || level !== "summary";
   demand(isKept, "output.export_http_trace", "needs the file of records, which the level summary leaves out");
+  const { networkLatencyMs, measureNetworkLatency = false } = spec.output ?? {};
+  const isRtt = networkLatencyMs === undefined || (Number.isFinite(networkLatencyMs) && networkLatencyMs >= 0);
+  demand(isRtt, "output.network_latency_ms", `must be at least 0, got ${networkLatencyMs}`);
+  const isOneRtt = networkLatencyMs === undefined || !measureNetworkLatency;
+  demand(isOneRtt, "output.measure_network_latency", "not together with output.network_latency_ms");
   const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
   demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
   return found;

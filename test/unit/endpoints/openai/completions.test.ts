@@ -5,6 +5,7 @@ import type { ParsedResponse, RawResponse, TurnInput } from "../../../../endpoin
 import { parseAnswer } from "../../../../endpoints/event-stream.ts";
 import { EventTemplates } from "../../../../endpoints/event-template.ts";
 import type { BodyOptions } from "../../../../endpoints/openai/body.ts";
+import { readChatEvent } from "../../../../endpoints/openai/chat-event.ts";
 import { createCompletionsEndpoint } from "../../../../endpoints/openai/completions.ts";
 import { readCompletionsEvent } from "../../../../endpoints/openai/completions-event.ts";
 import { type ReadPart, responseOf, sse } from "./answers.ts";
@@ -204,5 +205,21 @@ describe("completions: an answer that went wrong", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("speculative decoding of a choice", () => {
+  const stats = { num_spec_steps: 43, num_accepted_draft_tokens: 10, num_draft_tokens: 129, num_spec_tokens: 3 };
+
+  it("is taken from chat and completions, where all three counts are there", () => {
+    const choice = (value: unknown) => ({
+      choices: [{ text: "x", message: { content: "x" }, speculative_decoding_stats: value }],
+    });
+    for (const read of [readChatEvent, readCompletionsEvent]) {
+      expect(read(choice(stats)).specDecode).to.deep.equal({ steps: 43, accepted: 10, drafted: 129 });
+      for (const wrong of [null, undefined, {}, { ...stats, num_spec_steps: "43" }, { ...stats, num_draft_tokens: -1 }]) {
+        expect(read(choice(wrong))).not.to.have.property("specDecode");
+      }
+    }
   });
 });

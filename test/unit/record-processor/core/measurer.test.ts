@@ -72,6 +72,8 @@ function rawRecord(changes: Partial<RawRecord> = {}, texts: readonly string[] = 
     error: undefined,
     inputTokens: 30,
     inputText: undefined,
+    images: undefined,
+    audioSeconds: undefined,
     ...received(texts),
     ...changes,
   };
@@ -132,13 +134,15 @@ describe("Measurer", () => {
       http_req_connection_overhead: 2.5,
       http_req_duration: 51,
       http_req_total: 52.5,
+      stream_prefill_latency: 11,
+      thinking_efficiency: 2 / 3,
     });
   });
 
   it("carries identity and times unchanged, and says what it found", () => {
     const raw = rawRecord();
     const { values, contentStamps, ...rest } = measure(raw);
-    const { stamps, payload, contentType, inputTokens, inputText, ...carried } = raw;
+    const { stamps, payload, contentType, inputTokens, inputText, images, audioSeconds, ...carried } = raw;
     expect(rest).to.deep.equal({
       ...carried,
       finishReason: "stop",
@@ -159,6 +163,17 @@ describe("Measurer", () => {
 
   describe("counts tokens", () => {
     const silent = [sse(chunk({ delta: { reasoning: "hmm" } })), sse(content("Hello")), sse(finish, "[DONE]")];
+
+    it("beside the target's usage where the two are to be compared, and of no failure", () => {
+      const options = { countTokens: (text: string) => text.length, checksUsage: true };
+      const diffs = (changes: Partial<RawRecord>) => {
+        const { values } = measure(rawRecord({ inputTokens: 50, inputText: undefined, ...changes }), options);
+        const at = (tag: string) => values[recordMetrics.findIndex((metric) => metric.tag === `usage_${tag}_tokens_diff_pct`)];
+        return [at("prompt"), at("completion"), at("reasoning")];
+      };
+      expect(diffs({})).to.deep.equal([20, 0, Number.NaN]);
+      expect(diffs({ status: 500 })).to.deep.equal([Number.NaN, Number.NaN, Number.NaN]);
+    });
 
     it("by the target's usage, without ever asking the tokenizer", () => {
       const refuse = (): number => {

@@ -1,7 +1,14 @@
 import { expect } from "chai";
-import { askedLoad, opensConnectionsAlways } from "../../../../services/records-manager/core/asked-load.ts";
+import { askedLoad, askedNetworkRtt, opensConnectionsAlways } from "../../../../services/records-manager/core/asked-load.ts";
 
-const unknown = { loop: undefined, fillsSlots: false, hasBursts: false, ratePerSec: undefined, dispersion: undefined };
+const unknown = {
+  loop: undefined,
+  fillsSlots: false,
+  isReplay: false,
+  hasBursts: false,
+  ratePerSec: undefined,
+  dispersion: undefined,
+};
 
 describe("the load that a phase asked for", () => {
   for (const [what, phase, expected] of [
@@ -16,7 +23,7 @@ describe("the load that a phase asked for", () => {
     ["bursts", { rate: { bursts: { size: 2, intervalSec: 1 } } }, { hasBursts: true }],
     ["a rate that changes", { rate: { ratePerSec: 5, series: [{ atSec: 0, ratePerSec: 1 }] } }, {}],
     ["a rate with a ramp", { rate: { ratePerSec: 5 }, ramps: [{ quantity: "rate" }] }, {}],
-    ["a trace", { schedule: {} }, {}],
+    ["a trace", { schedule: {} }, { isReplay: true }],
   ] as const) {
     it(`is known of ${what}`, () => {
       expect(askedLoad(JSON.stringify({ phases: [{}, phase] }), 1)).to.deep.equal({ ...unknown, loop: "open", ...expected });
@@ -34,6 +41,12 @@ describe("the load that a phase asked for", () => {
     for (const spec of ["", "[]", "{}", '{"phases":[{}]}', '{"phases":[null]}']) {
       expect(askedLoad(spec, 0)).to.deep.equal(unknown);
     }
+  });
+
+  it("may say what the network takes, or have it measured", () => {
+    expect(askedNetworkRtt('{"output":{"networkLatencyMs":2.5}}')).to.equal(2.5);
+    expect(askedNetworkRtt('{"output":{"measureNetworkLatency":true}}')).to.equal("measured");
+    for (const spec of ["", "{}", '{"output":{}}']) expect(askedNetworkRtt(spec)).to.equal(undefined);
   });
 
   it("may be one connection a request", () => {

@@ -62,7 +62,7 @@ describe("notes on the workload", () => {
   });
 
   it("count answers with a peculiarity, and only those there are", () => {
-    const counts = { completed: 10, truncated: 1, lengthLimited: 0, usageMismatch: 2, streamIgnored: 0 };
+    const counts = { completed: 10, truncated: 1, lengthLimited: 0, usageDiscrepancy: 0, usageMismatch: 2, streamIgnored: 0 };
     expect(answerNotes(counts).map((note) => note.message)).to.deep.equal([
       "1 of 10 answers broke off before their end",
       "2 of 10 answers came with token counts that contradict what was sent",

@@ -1,10 +1,12 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import {
+  loweredStatistics,
   PERCENTILES,
   type PercentileKey,
   selectRanks,
   statisticsOf,
+  statisticsWithEndless,
 } from "../../../../services/records-manager/core/statistics.ts";
 
 /** numpy.percentile(method="linear") and friends, the slow and obvious way. */
@@ -33,6 +35,21 @@ describe("statistics of a column", () => {
   it("of one value are that value, with no deviation", () => {
     const statistics = statisticsOf(Float64Array.of(7));
     expect(statistics).to.include({ count: 1, avg: 7, min: 7, max: 7, sum: 7, std: 0, p1: 7, p50: 7, p99: 7 });
+  });
+
+  it("with endless values have percentiles up to where these begin", () => {
+    const statistics = statisticsWithEndless(Float64Array.of(40, 10, 30, 20), 1);
+    expect(statistics).to.include({ count: 5, min: 10, p25: 20, p50: 30, p75: 40 });
+    const never = Number.POSITIVE_INFINITY;
+    expect(statistics).to.include({ avg: never, max: never, sum: never, std: never, p90: never, p99: never });
+    expect(statisticsWithEndless(Float64Array.of(1, 2), 0)).to.deep.equal(statisticsOf(Float64Array.of(1, 2)));
+    expect(statisticsWithEndless(new Float64Array(), 3)).to.equal(undefined);
+  });
+
+  it("lowered by an amount are none below 0, and as wide as before", () => {
+    const statistics = statisticsOf(Float64Array.of(1, 5, 9));
+    const lowered = statistics && loweredStatistics(statistics, 2);
+    expect(lowered).to.include({ count: 3, min: 0, avg: 3, p50: 3, max: 7, sum: 9, std: statistics?.std });
   });
 
   it("interpolate percentiles linearly, as numpy does", () => {
