@@ -2,7 +2,7 @@
  * Videos, `POST /v1/videos`, of OpenAI's form: the answer names a job, which is asked for every 0.1 s (`GET /v1/videos/{id}`) until it is
  * over; where it is wanted, the video is downloaded then (`GET /v1/videos/{id}/content`). All of it is one request.
  */
-import type { Endpoint, FollowUp, TurnInput, WholeResponse } from "../endpoint.ts";
+import type { Endpoint, FollowUp, ParsedResponse, TurnInput, WholeResponse } from "../endpoint.ts";
 import { type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { decodeText, encodeJson, isJsonObject, type JsonObject, parseJson, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
@@ -25,7 +25,7 @@ export function createVideoGenerationEndpoint({ downloadVideoContent = false }: 
     produces: "video",
     formatBody: (turn) => encodeJson({ ...videoBody(turn), ...turn.extraInputs }),
     next: (response) => nextStep(response, downloadVideoContent),
-    parse: (response) => parseAnswer(response, readVideo),
+    parse: (response) => ({ ...parseAnswer(response, readVideo), ...makingOf(response.payload) }),
   };
 }
 
@@ -60,4 +60,19 @@ function readVideo(job: JsonObject): EventMeaning {
     errorWords: failure ?? errorWords(job),
     ...(status === "completed" ? { outputCount: 1 } : {}),
   };
+}
+
+/** What servers of diffusion models say of the making: `inference_time_s` and `peak_memory_mb` of the job. */
+function makingOf(payload: Uint8Array): Pick<ParsedResponse, "videoInferenceSec" | "videoPeakMemoryMb"> {
+  const job = parseJson(decodeText(payload));
+  if (!isJsonObject(job)) return {};
+  const { inference_time_s: seconds, peak_memory_mb: megabytes } = job;
+  return {
+    ...(isAmount(seconds) ? { videoInferenceSec: seconds } : {}),
+    ...(isAmount(megabytes) ? { videoPeakMemoryMb: megabytes } : {}),
+  };
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
