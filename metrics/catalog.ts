@@ -11,8 +11,10 @@ import { audioDuration } from "./audio-duration.ts";
 import { benchmarkDuration } from "./benchmark-duration.ts";
 import { completedRequestCount } from "./completed-request-count.ts";
 import { contextOverflowCount } from "./context-overflow-count.ts";
+import { creditToStartLatency } from "./credit-to-start-latency.ts";
 import { decodeDuration } from "./decode-duration.ts";
 import { e2eOutputTokenThroughput } from "./e2e-output-token-throughput.ts";
+import { effectiveLatency } from "./effective-latency.ts";
 import { errorIsl } from "./error-isl.ts";
 import { errorRequestCount } from "./error-request-count.ts";
 import { goodRequestCount } from "./good-request-count.ts";
@@ -78,6 +80,7 @@ import { specDecodeSteps } from "./spec-decode-steps.ts";
 import { specDecodeTokenWeightedAcceptanceLength } from "./spec-decode-token-weighted-acceptance-length.ts";
 import { streamPrefillLatency } from "./stream-prefill-latency.ts";
 import { streamSetupLatency } from "./stream-setup-latency.ts";
+import { sweepMetrics } from "./sweep-line.ts";
 import { thinkingEfficiency } from "./thinking-efficiency.ts";
 import { timeToFirstOutputToken } from "./time-to-first-output-token.ts";
 import { timeToFirstToken } from "./time-to-first-token.ts";
@@ -190,6 +193,8 @@ export const recordMetrics: readonly RecordMetric[] = [
   rtfx,
   videoInferenceTime,
   videoPeakMemory,
+  creditToStartLatency,
+  effectiveLatency,
 ];
 
 /** Several values per request. */
@@ -263,8 +268,7 @@ export const networkAdjustedMetrics: readonly DerivedMetric[] = [
 
 /** All of them by their tags. */
 export const metricsByTag: ReadonlyMap<string, Metric> = new Map(
-  [...recordMetrics, ...listMetrics, ...adjustedMetrics, ...networkAdjustedMetrics, ...runMetrics].map((metric) => [
-    metric.tag,
-    metric,
-  ]),
+  [...recordMetrics, ...listMetrics, ...adjustedMetrics, ...networkAdjustedMetrics, ...sweepMetrics, ...runMetrics].map(
+    (metric) => [metric.tag, metric],
+  ),
 );

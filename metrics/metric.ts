@@ -7,6 +7,8 @@
 export interface RequestFacts {
   /** Moment the request was due, ns after it was sent: negative where it was sent late. Undefined for closed loops. */
   readonly dueNs: number | undefined;
+  /** Moment its credit was issued, ns after it was sent: negative. */
+  readonly issuedNs: number;
   /** First byte of the response (status line or headers). */
   readonly firstByteNs: number | undefined;
   /** Stamps of the chunks that carried content (text, reasoning or tool calls), ascending. Not streaming: one, the end. */
@@ -126,6 +128,8 @@ export interface Metric {
   readonly isLargerBetter: boolean;
   /** Where the console has it; absent: in the table of all, or a line below it. */
   readonly group?: MetricGroup;
+  /** Where it is not what heads the metric's file. */
+  readonly formula?: string;
   /** AIPerf's flags that concern who sees the metric; absent: none. */
   readonly flags?: readonly MetricFlag[];
 }

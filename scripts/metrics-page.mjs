@@ -1,7 +1,8 @@
 // Writes docs/metrics.md: every metric of the catalog, with the formula that heads its file.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { listMetrics, recordMetrics, runMetrics } from "../metrics/catalog.ts";
+import { adjustedMetrics, listMetrics, networkAdjustedMetrics, recordMetrics, runMetrics } from "../metrics/catalog.ts";
+import { sweepMetrics } from "../metrics/sweep-line.ts";
 import { rootFolder } from "./setup.mjs";
 
 const page = join(rootFolder, "docs/metrics.md");
@@ -20,6 +21,8 @@ function tables() {
   return [
     section("A value for each request", recordMetrics),
     section("Several values for each request", listMetrics),
+    section("Made of the distribution of another metric", [...adjustedMetrics, ...networkAdjustedMetrics]),
+    section("A distribution over time", sweepMetrics),
     section("A value for the whole run", runMetrics),
   ].join("\n");
 }
@@ -38,7 +41,7 @@ function section(title, metrics) {
       metric.isLargerBetter ? "larger" : "smaller",
       metric.consoleOrder === undefined ? "" : String(metric.consoleOrder),
       (metric.flags ?? []).map((flag) => `\`${flag}\``).join(", "),
-      formulaOf(metric.tag),
+      (metric.formula ?? formulaOf(metric.tag)).replaceAll("|", "\\|"),
     ]);
   return `### ${title}\n\n${aligned([["tag", "header", "unit", "better", "row", "flags", "formula"], ...rows])}\n`;
 }
@@ -55,8 +58,7 @@ function formulaOf(tag) {
     .split("\n")
     .map((line) => line.replace(/^\s*\*?\s?/, "").trim())
     .filter((line) => line !== "")
-    .join(" ")
-    .replaceAll("|", "\\|");
+    .join(" ");
 }
 
 /**

@@ -9,6 +9,7 @@ import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
+import { sweepMetrics } from "../../metrics/sweep-line.ts";
 import { usageCompletionTokensDiffPct } from "../../metrics/usage-completion-tokens-diff-pct.ts";
 import { usagePromptTokensDiffPct } from "../../metrics/usage-prompt-tokens-diff-pct.ts";
 import { usageReasoningTokensDiffPct } from "../../metrics/usage-reasoning-tokens-diff-pct.ts";
@@ -37,6 +38,7 @@ import type { TargetFigures } from "./core/target-figures.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
+import { readSweep } from "./sweep.ts";
 import { readTargetFigures } from "./target-figures.ts";
 
 export interface SummaryOptions {
@@ -76,6 +78,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
     options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES,
   );
   readGaps(reader, works, objectives);
+  readSweep(reader, works);
   noteShared(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];
@@ -278,7 +281,7 @@ function phaseSummary(
     const found = statistics.get(metric.of);
     if (found !== undefined) statistics.set(metric.tag, loweredStatistics(found, networkRttMs ?? 0));
   }
-  const metrics = [...recordMetrics, ...listMetrics, ...adjustedMetrics, ...networkAdjustedMetrics].flatMap(
+  const metrics = [...recordMetrics, ...listMetrics, ...adjustedMetrics, ...networkAdjustedMetrics, ...sweepMetrics].flatMap(
     (metric): MetricStatistics[] => {
       const found = statistics.get(metric.tag);
       return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];

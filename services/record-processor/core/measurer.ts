@@ -248,6 +248,7 @@ function factsOf(record: RawRecord, { parsed, reads, counts, counted, hasFailed 
   const { readNs } = reads;
   return {
     dueNs: record.dueNs === 0 ? undefined : record.dueNs - record.sentNs,
+    issuedNs: record.issuedNs - record.sentNs,
     firstByteNs: record.firstByteNs,
     contentNs: parsed.contentNs,
     firstOutputNs: parsed.firstOutputNs,

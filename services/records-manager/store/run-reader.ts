@@ -230,6 +230,17 @@ export class RunReader {
     }
   }
 
+  /** `sent_ns` and `columns` of every request, by ascending send time. SQLite sorts in its own files: memory is that of one row. */
+  *bySendTime(columns: readonly string[]): Generator<unknown[]> {
+    const selected = ["sent_ns", ...columns.map((column) => this.#expressionOf(column))].join(", ");
+    const statement = this.#read(() => this.#db.prepare(`SELECT ${selected} FROM requests ORDER BY sent_ns, credit_id`).raw());
+    try {
+      yield* statement.iterate() as IterableIterator<unknown[]>;
+    } catch (error) {
+      throw sqliteError(error, `cannot read run file "${this.path}"`);
+    }
+  }
+
   close(): void {
     closeSqlite(this.#db);
   }

@@ -7,13 +7,14 @@ import {
   recordMetrics,
   runMetrics,
 } from "../../../metrics/catalog.ts";
+import { sweepMetrics } from "../../../metrics/sweep-line.ts";
 import { facts } from "./facts.ts";
 
 const all = [...metricsByTag.values()];
 
 describe("the catalog of metrics", () => {
   it("has each tag once", () => {
-    const lists = [recordMetrics, listMetrics, runMetrics, adjustedMetrics, networkAdjustedMetrics];
+    const lists = [recordMetrics, listMetrics, runMetrics, adjustedMetrics, networkAdjustedMetrics, sweepMetrics];
     expect(all.length).to.equal(lists.flat().length);
   });
 
@@ -128,6 +129,8 @@ describe("the catalog of metrics", () => {
       "rtfx",
       "video_inference_time",
       "video_peak_memory",
+      "credit_to_start_latency",
+      "effective_latency",
     ]);
   });
 

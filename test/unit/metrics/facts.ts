@@ -4,6 +4,7 @@ import type { RequestFacts } from "../../../metrics/metric.ts";
 export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
   return {
     dueNs: -2e6,
+    issuedNs: -3e6,
     firstByteNs: 90e6,
     contentNs: Float64Array.of(100e6, 120e6, 120e6, 170e6),
     firstOutputNs: 120e6,

@@ -75,6 +75,8 @@ describe("metrics of a request", () => {
     ["rtfx", 50],
     ["video_inference_time", 1500],
     ["video_peak_memory", 900],
+    ["credit_to_start_latency", 2],
+    ["effective_latency", 182],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {
@@ -112,6 +114,12 @@ describe("metrics of a request", () => {
     expect(value("usage_prompt_tokens_diff_pct", { counted: undefined })).to.equal(undefined);
     const counted = { input: 0, completion: undefined, reasoning: undefined };
     expect(value("usage_prompt_tokens_diff_pct", { counted })).to.equal(undefined);
+  });
+
+  it("a request that was issued after it was due waited from then on", () => {
+    expect(value("credit_to_start_latency", { dueNs: -9e6 })).to.equal(3);
+    expect(value("effective_latency", { dueNs: -9e6 })).to.equal(183);
+    expect(value("effective_latency", { dueNs: undefined })).to.equal(undefined);
   });
 
   it("error_isl is of requests that failed alone", () => {

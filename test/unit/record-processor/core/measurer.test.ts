@@ -136,6 +136,8 @@ describe("Measurer", () => {
       http_req_total: 52.5,
       stream_prefill_latency: 11,
       thinking_efficiency: 2 / 3,
+      credit_to_start_latency: 1,
+      effective_latency: 52,
     });
   });
 
