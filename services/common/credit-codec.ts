@@ -50,6 +50,7 @@ function requestMessageOf(body: Exclude<WorkerMessage, { kind: "returned" }>): N
           dial: body.dial,
           recvSeq: BigInt(body.recvSeq),
           renew: BigInt(body.renew),
+          maxConnections: body.maxConnections,
         },
       };
     case "renew":
@@ -89,6 +90,7 @@ function workerMessageOf(message: CreditsRequest["message"]): WorkerMessage {
         dial: value.dial,
         recvSeq: Number(value.recvSeq),
         renew: Number(value.renew),
+        maxConnections: value.maxConnections,
       };
     }
     case "renew":

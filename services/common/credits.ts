@@ -100,6 +100,8 @@ export interface Hello {
   readonly recvSeq: number;
   /** Number of the lease renewal that this hello asks for. */
   readonly renew: number;
+  /** Connections that it can hold at once; 0: not known, or requests share connections. */
+  readonly maxConnections: number;
 }
 
 /** Messages of a worker to timing. */

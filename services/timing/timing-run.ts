@@ -213,6 +213,17 @@ export class TimingRun {
         log.warn("a worker is lost", { worker_id: workerId, reason, lost: lostCredits });
         report({ case: "workerLost", value: create(WorkerLostSchema, { workerId, reason, lost: BigInt(lostCredits) }) });
       },
+      slotsUnplaced: ({ phase, concurrency, unplaced }) => {
+        const name = this.options.spec.phases[phase]?.name ?? "";
+        const message =
+          `phase ${name}: ${unplaced} of ${concurrency} requests at once find no worker: those that are there ` +
+          `have file descriptors for ${concurrency - unplaced} connections (--workers-max, ulimit -n)`;
+        log.warn("a part of the load finds no worker", { phase: name, concurrency, unplaced });
+        report({
+          case: "note",
+          value: create(RunEventSchema, { atNs: clock.now(), kind: "slots_unplaced", message, phase }),
+        });
+      },
       violation: (message) => {
         this.violations++;
         log.error("a worker broke the credit protocol", { violation: message });

@@ -25,6 +25,8 @@ export interface CreditClientOptions {
   readonly workerId: string;
   readonly clock: SuiteClock;
   readonly log: Logger;
+  /** Connections that this worker can hold at once. Default: not known, or requests share connections. */
+  readonly maxConnections?: number | undefined;
   /** Wakes more precisely than a timer, beside the timer. Default: nothing does. */
   startAlarm?(wake: () => void): PacingAlarm;
   dial(): CreditsStream;
@@ -66,6 +68,7 @@ export class CreditClient {
         runId,
         workerId,
         renewEveryNs: LEASE_TERMS.renewEveryNs,
+        maxConnections: options.maxConnections,
         random: Math.random,
         newIncarnation: () => randomBytes(8).readBigUInt64LE() | 1n,
         clock: monotonicNs,

@@ -5,7 +5,7 @@
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
-import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConfigureRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { type CacheBust, cacheBustOf, sessionMarker, withMarker } from "../common/cache-bust.ts";
@@ -131,6 +131,7 @@ export class WorkerRun {
       workerId,
       clock,
       log,
+      maxConnections: spec.target?.transport === TransportKind.HTTP2 ? undefined : maxConnections(),
       ...(spec.workers?.pacing === "precise" ? { startAlarm: (wake: () => void) => startPrecisePacing(wake, log) } : {}),
       dial: dial.credits,
       onHeld: (credit) => this.turns.prefetch(credit.conversation, credit.turn),
@@ -313,17 +314,21 @@ export class WorkerRun {
     const { target, phases } = this.spec;
     const { dataset, plannedWorkers: workers } = this.options.configure;
     if (target === undefined) return [];
-    const { maxFds } = readHostLimits();
-    const most = maxFds === 0 ? Number.POSITIVE_INFINITY : Math.max(0, maxFds - workerFds);
     const isScheduled = dataset !== undefined && phases.some(({ load }) => load.case === "schedule");
     return connectionsAhead({
       target,
       phases,
       workers,
-      most,
+      most: maxConnections() ?? Number.POSITIVE_INFINITY,
       firstTurnsUs: isScheduled ? firstTurnsUs(dataset) : new Float64Array(0),
     });
   }
+}
+
+/** Connections that this process has file descriptors for; undefined: not known. */
+function maxConnections(): number | undefined {
+  const { maxFds } = readHostLimits();
+  return maxFds === 0 ? undefined : Math.max(1, maxFds - workerFds);
 }
 
 /** Something was said before the turn. */

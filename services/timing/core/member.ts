@@ -11,6 +11,7 @@ import type { WorkerLink } from "./worker-link.ts";
 /** One worker incarnation that is not lost, and everything that timing knows of it. */
 export class Member implements SlotShare {
   readonly link: WorkerLink;
+  readonly maxConnections: number;
   readonly slots = new WorkerSlots();
   readonly holder: Holder = { issued: new Map(), settledCount: 0 };
   readonly waiting = new WaitingSessions();
@@ -33,8 +34,10 @@ export class Member implements SlotShare {
   /** `settledCount` when a recall last found nothing; until more comes back another one would find nothing either. */
   barrenAt = -1;
 
-  constructor(link: WorkerLink) {
+  /** `maxConnections`: that it can hold at once; Infinity: not known. */
+  constructor(link: WorkerLink, maxConnections = Number.POSITIVE_INFINITY) {
     this.link = link;
+    this.maxConnections = maxConnections;
   }
 
   get limit(): number {

@@ -96,6 +96,12 @@ export function placeHolderOf(load: Load): PlaceHolder {
   return load.kind === "open" ? "session" : (load.unit ?? "session");
 }
 
+/** Whether a place is a connection for as long as it is held: no session keeps one while it waits for its next turn. */
+export function isPlaceConnection({ load, conversations }: Pick<PhaseSpec, "load" | "conversations">): boolean {
+  if (placeHolderOf(load) === "request" || !conversations.isMultiTurn) return true;
+  return load.kind === "closed" && conversations.delayNs === undefined;
+}
+
 /**
  * Whether workers get credits ahead of their due times and pace them: where nothing that all workers share has to be free when one is
  * sent.

@@ -53,22 +53,22 @@ export interface SlotShare {
  * Shares the concurrency evenly among the reachable workers and tells each that must change through `tell`: cuts at once,
  * raises only out of what is free by `counted`. To be called after every change, an ack in particular; it tells nothing new
  * when nothing changed. The sum of `counted` over all workers never rises above the concurrency by it.
+ * @param capacityOf most slots that a worker can do with; what is above goes to others. Default: no bound
+ * @returns slots that no reachable worker has room for; 0 where none can be reached
  */
 export function distributeSlots<Worker extends SlotShare>(
   concurrency: number,
   workers: readonly Worker[],
   tell: (worker: Worker, limit: number) => void,
-): void {
+  capacityOf: (worker: Worker) => number = () => Number.POSITIVE_INFINITY,
+): number {
   const reachable = workers.filter((worker) => worker.isReachable);
-  if (reachable.length === 0) return;
+  if (reachable.length === 0) return 0;
   const elsewhere = sum(workers, (worker) => (worker.isReachable ? 0 : worker.slots.counted));
   const pool = Math.max(0, concurrency - elsewhere);
-  const base = Math.floor(pool / reachable.length);
-  let remainder = pool - base * reachable.length;
   // Whoever has sessions or slots keeps them, so that nothing moves without need. The sort is stable.
   const ranked = [...reachable].sort((a, b) => rank(b) - rank(a));
-  const wanted = new Map<Worker, number>();
-  for (const worker of ranked) wanted.set(worker, remainder-- > 0 ? base + 1 : base);
+  const { shares: wanted, left } = evenShares(pool, ranked, capacityOf);
   for (const worker of reachable) {
     const limit = wanted.get(worker) as number;
     if (limit < worker.slots.limit) tell(worker, limit);
@@ -81,6 +81,33 @@ export function distributeSlots<Worker extends SlotShare>(
     free -= Math.max(0, raised - counted);
     tell(worker, raised);
   }
+  return left;
+}
+
+/** Equal parts, a slot more for the first where they do not come out; whoever cannot do with so much has what it can. */
+function evenShares<Worker>(
+  pool: number,
+  ranked: readonly Worker[],
+  capacityOf: (worker: Worker) => number,
+): { readonly shares: ReadonlyMap<Worker, number>; readonly left: number } {
+  const shares = new Map<Worker, number>();
+  let open = ranked;
+  let left = pool;
+  while (open.length > 0) {
+    const base = Math.floor(left / open.length);
+    const full = open.filter((worker) => capacityOf(worker) <= base);
+    if (full.length === 0) {
+      const more = left - base * open.length;
+      for (const [place, worker] of open.entries()) shares.set(worker, place < more ? base + 1 : base);
+      return { shares, left: 0 };
+    }
+    for (const worker of full) {
+      shares.set(worker, capacityOf(worker));
+      left -= capacityOf(worker);
+    }
+    open = open.filter((worker) => !full.includes(worker));
+  }
+  return { shares, left };
 }
 
 function rank(worker: SlotShare): number {

@@ -26,7 +26,7 @@ import { issueDue } from "./issuing.ts";
 import { type CreditCounts, type Draft, Ledger, type PhaseAccount } from "./ledger.ts";
 import { checkChange, type LoadChange } from "./load-change.ts";
 import { Member } from "./member.ts";
-import { isIssuedAhead, type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
+import { isIssuedAhead, isPlaceConnection, type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
 import { planTailRecall } from "./recall.ts";
@@ -39,6 +39,8 @@ const TICK_NS = 100e6;
 /** A gap between two calls beyond this is a stall of timing, and no worker's fault. */
 const STALL_NS = 200e6;
 const MIN_HORIZON_NS = 250e6;
+/** A worker that comes, or comes back, takes no longer. */
+const UNPLACED_NS = 1e9;
 
 export interface TimingOptions {
   readonly runId: string;
@@ -61,6 +63,8 @@ export interface TimingOut {
   /** Every credit of the phase came back or is lost. The account is final and goes to the records manager until that has answered. */
   readonly returningComplete: (report: PhaseReport, now: number) => void;
   readonly workerLost: (loss: WorkerLoss, now: number) => void;
+  /** For a while now no worker has had room for a part of the load; said once until all of it is placed again. */
+  readonly slotsUnplaced: (slots: UnplacedSlots, now: number) => void;
   /** A worker said something that it never may: a bug. To be logged; the run is invalid. */
   readonly violation: (message: string) => void;
 }
@@ -78,6 +82,14 @@ export interface WorkerLoss {
   readonly reason: string;
   /** How many credits are lost with it. */
   readonly lostCredits: number;
+}
+
+export interface UnplacedSlots {
+  /** Index of the phase. */
+  readonly phase: number;
+  /** Requests at once that are asked for, and how many of them no worker can hold. */
+  readonly concurrency: number;
+  readonly unplaced: number;
 }
 
 /** How a phase ended. Unless stopped: requests asked = sent + lost + dropped, and with a session count + abandoned turns. */
@@ -179,6 +191,7 @@ class Timing implements TimingCore {
   #lastCallNs = Number.POSITIVE_INFINITY;
   #needsSecondLook = false;
   #recallId = 0;
+  #unplaced: { readonly sinceNs: number; isTold: boolean } | undefined;
   #lostWorkers = 0;
   #violations = 0;
   #now = 0;
@@ -409,7 +422,7 @@ class Timing implements TimingCore {
       },
       now,
     );
-    const member = new Member(link);
+    const member = new Member(link, hello.maxConnections > 0 ? hello.maxConnections : Number.POSITIVE_INFINITY);
     this.#members.set(hello.workerId, member);
     return member;
   }
@@ -590,10 +603,26 @@ class Timing implements TimingCore {
       if (limit === 0) this.#endWaiting(member, "all", now);
     };
     if (!isUnlimited) {
-      distributeSlots(this.#concurrency, members, tell);
+      const phase = this.#phase;
+      const isBound = phase !== undefined && isPlaceConnection(phase.spec);
+      const capacityOf = ({ maxConnections }: Member) => (isBound ? maxConnections : Number.POSITIVE_INFINITY);
+      this.#noteUnplaced(distributeSlots(this.#concurrency, members, tell, capacityOf), now);
       return;
     }
     for (const member of members) if (member.isReachable && member.limit < UNLIMITED_SLOTS) tell(member, UNLIMITED_SLOTS);
+  }
+
+  #noteUnplaced(unplaced: number, now: number): void {
+    const phase = this.#phase;
+    const isIssuing = phase !== undefined && !phase.isSent && !phase.draws.isStopped;
+    if (unplaced === 0 || !isIssuing) {
+      this.#unplaced = undefined;
+      return;
+    }
+    this.#unplaced ??= { sinceNs: now, isTold: false };
+    if (this.#unplaced.isTold || now - this.#unplaced.sinceNs < UNPLACED_NS) return;
+    this.#unplaced.isTold = true;
+    this.#out.slotsUnplaced({ phase: phase.spec.index, concurrency: this.#concurrency, unplaced }, now);
   }
 
   #issue(phase: PhaseRun, members: readonly Member[], now: number): void {

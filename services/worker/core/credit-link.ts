@@ -15,6 +15,8 @@ export interface CreditLinkOptions {
   readonly runId: string;
   readonly workerId: string;
   readonly renewEveryNs: number;
+  /** Connections that this worker can hold at once. Default: not known. */
+  readonly maxConnections?: number | undefined;
   /** Uniform in [0, 1): the jitter of the backoff. */
   readonly random: () => number;
 }
@@ -96,6 +98,7 @@ export class CreditLink {
       dial: this.#dial,
       recvSeq: this.#receiver.recvSeq,
       renew: this.lease.asks(now),
+      maxConnections: this.#options.maxConnections ?? 0,
     };
     this.#out.send({ seq: 0, ack: this.#receiver.recvSeq, body: hello });
   }

@@ -312,6 +312,27 @@ describe("timing", () => {
     expect(complete?.account?.strayReturns).to.equal(1n);
   });
 
+  it("notes what of the load finds no worker, by the connections that they have said they can hold", async () => {
+    await configure(concurrency(5, { requestCount: 20n }));
+    const worker = new FakeWorker(client, "run-1", "w-1", { maxConnections: 3 });
+    workers.push(worker);
+    worker.holds = true;
+    await start();
+    await until("the note", () => kinds().includes("note"));
+    const note = events.find((event) => event.case === "note");
+    expect(note?.case === "note" && note.value).to.deep.include({
+      kind: "slots_unplaced",
+      phase: 0,
+      message:
+        "phase phase-0: 2 of 5 requests at once find no worker: those that are there have file descriptors for 3 connections " +
+        "(--workers-max, ulimit -n)",
+    });
+    expect(worker.slots.at(-1)?.limit).to.equal(3);
+    worker.holds = false;
+    worker.giveBack();
+    await returned();
+  });
+
   it("turns a worker of an unknown run away until it is configured", async () => {
     expect(await join("w-1", "nobody").closed).to.include({
       code: "unavailable",

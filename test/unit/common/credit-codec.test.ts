@@ -28,6 +28,7 @@ const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(
     dial: uint32,
     recvSeq: id,
     renew: id,
+    maxConnections: uint32,
   }),
   fc.record({ kind: fc.constant("renew" as const), n: id, unsent: id }),
   fc.record({

@@ -2,7 +2,13 @@ import type { Credit, Envelope, LeaseTerms, TimingMessage, WorkerMessage } from 
 import { LEASE_TERMS } from "../../../services/common/credits.ts";
 import type { PhaseSpec } from "../../../services/timing/core/phase.ts";
 import type { TargetLoads } from "../../../services/timing/core/targets.ts";
-import { createTimingCore, type PhaseReport, type TimingCore, type WorkerLoss } from "../../../services/timing/core/timing.ts";
+import {
+  createTimingCore,
+  type PhaseReport,
+  type TimingCore,
+  type UnplacedSlots,
+  type WorkerLoss,
+} from "../../../services/timing/core/timing.ts";
 import { type CreditWorker, createCreditWorker } from "../../../services/worker/core/credit-worker.ts";
 
 export const MS = 1e6;
@@ -13,6 +19,8 @@ export type TimingKind = TimingMessage["kind"];
 export interface BenchWorkerOptions {
   /** Every request fails at once, within `fire`. */
   readonly isUnsendable?: boolean;
+  /** Default: not known. */
+  readonly maxConnections?: number;
 }
 
 /** A worker core on the bench: what it says and is told lies in two lists until the test moves it. */
@@ -32,7 +40,7 @@ export class BenchWorker {
   isDialling = false;
   readonly #bench: Bench;
 
-  constructor(bench: Bench, id: string, { isUnsendable = false }: BenchWorkerOptions) {
+  constructor(bench: Bench, id: string, { isUnsendable = false, maxConnections }: BenchWorkerOptions) {
     this.#bench = bench;
     this.id = id;
     this.core = createCreditWorker(
@@ -42,6 +50,7 @@ export class BenchWorker {
         runId: "run",
         workerId: id,
         renewEveryNs: LEASE_TERMS.renewEveryNs,
+        maxConnections,
         random: () => 0.5,
         newIncarnation: () => bench.nextIncarnation++,
         clock: () => bench.now,
@@ -140,6 +149,7 @@ export class Bench {
   readonly sentPhases: number[] = [];
   readonly reports: PhaseReport[] = [];
   readonly losses: WorkerLoss[] = [];
+  readonly unplaced: UnplacedSlots[] = [];
   readonly violations: string[] = [];
   readonly ended: number[] = [];
   readonly onStream = new Map<number, Envelope<TimingMessage>[]>();
@@ -162,6 +172,7 @@ export class Bench {
         sendingComplete: (phase) => void this.sentPhases.push(phase),
         returningComplete: (report) => void this.reports.push(report),
         workerLost: (loss) => void this.losses.push(loss),
+        slotsUnplaced: (slots) => void this.unplaced.push(slots),
         violation: (message) => void this.violations.push(message),
       },
     );

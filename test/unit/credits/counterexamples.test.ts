@@ -449,6 +449,7 @@ describe("the lease", () => {
         dial: 9,
         recvSeq: 0,
         renew: 1,
+        maxConnections: 0,
       },
       bench.now,
     );

@@ -14,7 +14,7 @@ import { WaitingSessions } from "../../../services/timing/core/sessions.ts";
 import { distributeSlots, WorkerSlots } from "../../../services/timing/core/slots.ts";
 import { planStandby, Standby } from "../../../services/timing/core/standby.ts";
 import { TargetLoads } from "../../../services/timing/core/targets.ts";
-import { Bench, conversationsOf, MS, SEC } from "./bench.ts";
+import { Bench, type BenchWorker, conversationsOf, MS, SEC } from "./bench.ts";
 
 const draft = (over: Partial<Credit> = {}): Draft => ({
   id: 0,
@@ -164,6 +164,25 @@ describe("slots over several workers", () => {
         const limits = workers.map(({ slots }) => slots.limit);
         expect(limits.reduce((sum, limit) => sum + limit, 0)).to.equal(concurrency);
         expect(Math.max(...limits) - Math.min(...limits)).to.be.at.most(1);
+      }),
+    );
+  });
+
+  it("go to others where a worker cannot do with more, evenly still, and what nobody has room for is said", () => {
+    const capacities = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(capacities, fc.nat(50), (capacity, concurrency) => {
+        const workers = capacity.map((most) => ({ slots: new WorkerSlots(), isReachable: true, openSessions: 0, most }));
+        const tell = ({ slots }: (typeof workers)[number], limit: number) => slots.acked(slots.tell(limit));
+        const left = distributeSlots(concurrency, workers, tell, ({ most }) => most);
+        const limits = workers.map(({ slots }) => slots.limit);
+        expect(limits.reduce((sum, limit) => sum + limit, left)).to.equal(concurrency);
+        const bounded = workers.filter(({ slots, most }) => slots.limit === most);
+        for (const { slots, most } of workers) expect(slots.limit).to.be.at.most(most);
+        if (left > 0) expect(bounded).to.have.lengthOf(workers.length);
+        const free = workers.filter((worker) => !bounded.includes(worker)).map(({ slots }) => slots.limit);
+        if (free.length === 0) return;
+        expect(Math.max(...limits) - Math.min(...free)).to.be.at.most(1);
       }),
     );
   });
@@ -549,6 +568,52 @@ describe("timing", () => {
       fired.push(worker.fired.length);
     }
     expect(fired).to.deep.equal([1, 2, 3]);
+  });
+
+  describe("of workers that have said how many connections they can hold", () => {
+    const limits = ({ workers }: Bench) => workers.map(({ core }) => core.stats().limit);
+    const lossOf = (bench: Bench, worker: BenchWorker): void => {
+      bench.timing.workerReaped(worker.id, bench.now);
+      bench.live(500 * MS, { silent: [worker] });
+    };
+
+    it("gives a lost one's slots to others as far as they can hold them, and says once what finds no worker", () => {
+      const bench = new Bench();
+      const workers = [20, 12, 14].map((maxConnections, n) => bench.join(`W${n}`, { maxConnections }));
+      bench.closed(30, { stop: { requestCount: 1000 } });
+      for (const worker of workers) worker.talk();
+      expect(limits(bench)).to.deep.equal([10, 10, 10]);
+      const [first] = workers as [BenchWorker, ...BenchWorker[]];
+      lossOf(bench, first);
+      expect(limits(bench).slice(1)).to.deep.equal([12, 14]);
+      expect(bench.unplaced).to.deep.equal([]);
+      bench.live(3 * SEC, { silent: [first] });
+      expect(bench.unplaced).to.deep.equal([{ phase: 0, concurrency: 30, unplaced: 4 }]);
+      bench.join("W3", { maxConnections: 20 });
+      // Those that had more come down to their share first.
+      for (const worker of workers.slice(1)) {
+        worker.talk();
+        for (const id of worker.firedIds.slice(0, 4)) worker.end(id);
+        worker.talk();
+      }
+      bench.live(SEC, { silent: [first] });
+      expect(limits(bench).slice(1)).to.deep.equal([10, 10, 10]);
+    });
+
+    it("lets sessions that think be as many as they are, since only their requests hold connections", () => {
+      const bench = new Bench();
+      const worker = bench.join("W", { maxConnections: 5 });
+      const conversations = { ...conversationsOf(2), delayNs: () => SEC };
+      bench.closed(30, { stop: { sessionCount: 100 }, conversations });
+      worker.talk();
+      bench.live(3 * SEC);
+      expect([limits(bench), bench.unplaced]).to.deep.equal([[30], []]);
+      const requests = new Bench();
+      requests.join("W", { maxConnections: 5 });
+      requests.start({ load: { kind: "closed", concurrency: 30, unit: "request" }, stop: { sessionCount: 100 }, conversations });
+      requests.live(3 * SEC);
+      expect([limits(requests), requests.unplaced.length]).to.deep.equal([[5], 1]);
+    });
   });
 
   it("shares a ceiling evenly among the workers, and sends exactly what was asked for", () => {

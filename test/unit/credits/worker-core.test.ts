@@ -154,7 +154,15 @@ describe("holdings", () => {
 });
 
 describe("the worker's link", () => {
-  const options = { version: 1, token: "t", runId: "r", workerId: "W1", renewEveryNs: 400 * MS, random: () => 1 - 1e-9 };
+  const options = {
+    version: 1,
+    token: "t",
+    runId: "r",
+    workerId: "W1",
+    renewEveryNs: 400 * MS,
+    maxConnections: 7,
+    random: () => 1 - 1e-9,
+  };
   const started = () => {
     const dials: number[] = [];
     const ended: string[] = [];
@@ -205,6 +213,7 @@ describe("the worker's link", () => {
         dial: 1,
         recvSeq: 0,
         renew: 1,
+        maxConnections: 7,
       },
     });
     expect(link.accept(welcome, 20)).to.equal("welcomed");

@@ -253,6 +253,13 @@ export declare type CreditHello = Message<"assay.timing.v1.CreditHello"> & {
    * @generated from field: double overran_ns = 9;
    */
   overranNs: number;
+
+  /**
+   * Connections that the worker can hold at once, by the file descriptors of its process; 0: not known, or requests share connections.
+   *
+   * @generated from field: uint32 max_connections = 10;
+   */
+  maxConnections: number;
 };
 
 /**

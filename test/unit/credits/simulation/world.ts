@@ -269,6 +269,8 @@ class World {
             this.#fail(`P5 worker ${workerId} was declared lost (${reason}) and nothing was wrong with it`);
           this.#log(() => `T: worker ${workerId} lost, ${reason}, ${lostCredits} credits`);
         },
+        slotsUnplaced: ({ unplaced }) =>
+          this.#fail(`P5 ${unplaced} slots find no worker, and no worker has said that it is full`),
         violation: (message) => this.#fail(`P6 ${message}`),
       },
     );
