@@ -436,6 +436,7 @@ function infoOf(summary: DatasetSummary, { warnings, windows = [], ...own }: Own
     conversations: BigInt(conversations),
     rootConversations: BigInt(summary.rootConversations),
     turns: BigInt(turns),
+    rootTurns: BigInt(summary.rootTurns),
     turnsEach: turnsEach ?? 0,
     turnCounts: turnsEach === undefined ? [...turnCounts] : [],
     meanInputTokens: meanInputTokens ?? 0,

@@ -16,6 +16,8 @@ export function descriptionJson(description: DatasetDescription): object {
     first_skipped: file?.firstSkipped ?? [],
     left_out: file?.leftOut ?? [],
     conversations: numberOf(info?.conversations),
+    root_conversations: numberOf(info?.rootConversations),
+    child_conversations: numberOf(info && info.conversations - info.rootConversations),
     turns: numberOf(info?.turns),
     size_bytes: numberOf(info?.sizeBytes),
     ...timesOf(info),

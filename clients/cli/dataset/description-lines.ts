@@ -39,7 +39,7 @@ function factLines({ info, prefixes, media }: DatasetDescription): string[] {
   const rows: readonly (readonly [label: string, text: string])[] = [
     ["Dataset", harmless(file?.name ?? info.description)],
     ...(file === undefined ? [] : ofFile),
-    ["Conversations", whole(info.conversations)],
+    ["Conversations", conversationsText(info)],
     ["Turns", `${whole(info.turns)}${each}`],
     ...timeRows(info),
     ...prefixRows(info, prefixes),
@@ -72,12 +72,18 @@ function writtenAs(containers: readonly string[], files: bigint): string {
 
 type Info = NonNullable<DatasetDescription["info"]>;
 
+function conversationsText({ conversations, rootConversations }: Info): string {
+  const children = conversations - rootConversations;
+  if (children === 0n) return whole(conversations);
+  return `${whole(conversations)}: ${whole(rootConversations)} to be drawn, ${whole(children)} that these begin`;
+}
+
 function timeRows(info: Info): (readonly [string, string])[] {
-  const { timedConversations, firstTimestampMs, lastTimestampMs, conversations } = info;
+  const { timedConversations, firstTimestampMs, lastTimestampMs, rootConversations } = info;
   if (timedConversations === 0n) return [];
   const seconds = (lastTimestampMs - firstTimestampMs) / 1000;
   const rate = seconds === 0 ? "" : `, ${figure((Number(timedConversations) - 1) / seconds)} conversations/s`;
-  const some = timedConversations === conversations ? "" : `; ${whole(conversations - timedConversations)} have none`;
+  const some = timedConversations === rootConversations ? "" : `; ${whole(rootConversations - timedConversations)} have none`;
   return [["Timestamps", `${figure(firstTimestampMs)} to ${figure(lastTimestampMs)} ms: ${figure(seconds)} s${rate}${some}`]];
 }
 

@@ -135,6 +135,7 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     conversations: conversations.size,
     rootConversations: conversations.size - children.size,
     turns: turns.size,
+    rootTurns: [...children].reduce((left, child) => left - turnsOf(conversations, child), turns.size),
     turnsEach,
     turnCounts,
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),

@@ -104,6 +104,8 @@ export interface DatasetSummary {
   /** Conversations that no other one begins. */
   readonly rootConversations: number;
   readonly turns: number;
+  /** Of the conversations that no other one begins. */
+  readonly rootTurns: number;
   /** Turns of every conversation if they are equal; undefined otherwise. */
   readonly turnsEach: number | undefined;
   /** Turns of each conversation. */
@@ -153,6 +155,7 @@ export function summarizeDataset(dataset: Dataset): DatasetSummary {
     conversations: dataset.size,
     rootConversations: dataset.size,
     turns,
+    rootTurns: turns,
     turnsEach: turnCounts.every((count) => count === turnCounts[0]) ? turnCounts[0] : undefined,
     turnCounts,
     turnDelays: delays.packed(),

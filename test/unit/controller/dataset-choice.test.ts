@@ -117,7 +117,7 @@ describe("what the dataset decides of a spec", () => {
     [
       "users of single requests",
       { load: { case: "userCentric", value: { users: 2, ratePerSec: 1 } }, stop: { requestCount: 5n } },
-      { turns: 7n },
+      { turns: 30n, conversations: 20n, rootTurns: 7n },
       "phases[0].user_centric: needs conversations of at least 2 turns in the mean, got 1.40",
     ],
   ];

@@ -324,7 +324,7 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
   description: string;
 
   /**
-   * Conversations in it.
+   * Conversations in it, those that others begin included: `root_conversations` tells them apart.
    *
    * @generated from field: uint64 conversations = 3;
    */
@@ -492,6 +492,13 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: repeated assay.dataset.v1.WindowSessions windows = 27;
    */
   windows: WindowSessions[];
+
+  /**
+   * Turns of the root conversations.
+   *
+   * @generated from field: uint64 root_turns = 28;
+   */
+  rootTurns: bigint;
 };
 
 /**

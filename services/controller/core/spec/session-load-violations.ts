@@ -62,7 +62,7 @@ export function checkSessionDataset({ dataset, phases }: RunSpec, info: DatasetI
     const at = `phases[${index}]`;
     if (load.case === "schedule") checkTimes(load.value, info, `${at}.schedule`, demand);
     if (load.case !== "userCentric") return;
-    const mean = Number(info.turns) / Number(info.conversations);
+    const mean = Number(info.rootTurns) / Number(info.rootConversations);
     const isMultiTurn = Math.round(mean) >= 2;
     demand(isMultiTurn, `${at}.user_centric`, `needs conversations of at least 2 turns in the mean, got ${mean.toFixed(2)}`);
   });

@@ -13,6 +13,7 @@ const full: Given = {
   info: {
     format: "single_turn",
     conversations: 1234n,
+    rootConversations: 1234n,
     turns: 1234n,
     turnsEach: 1,
     skippedRows: 2n,
@@ -42,6 +43,7 @@ describe("what assay dataset show prints", () => {
       "Format         single_turn (its first row has text)",
       "Written as     JSON lines, CSV, in 3 files",
       "Rows           1,236, 2 of them left out",
+      "Conversations  1,234\n",
       "Turns          1,234, 1 each",
       "Timestamps     500.00 to 10,500.00 ms: 10.00 s, 99.90 conversations/s; 234 have none",
       "Prefixes       25.00 % of 40 blocks of 256 characters, in the first 10 requests",
@@ -55,6 +57,15 @@ describe("what assay dataset show prints", () => {
     }
     expect(text).to.not.contain("Output asked for");
     expect(text, "no control characters of the file").to.not.contain("\u001b");
+  });
+
+  it("tells the conversations that are drawn from those that they begin, of which timestamps are no matter", () => {
+    const info = { ...full.info, rootConversations: 1000n };
+    const text = lines({ info });
+    expect(text).to.contain("Conversations  1,234: 1,000 to be drawn, 234 that these begin\n");
+    expect(text).to.contain("99.90 conversations/s\n");
+    const json = JSON.parse(JSON.stringify(descriptionJson(create(DatasetDescriptionSchema, { ...full, info }))));
+    expect(json).to.include({ conversations: 1234, root_conversations: 1000, child_conversations: 234 });
   });
 
   it("says what blocks share that the file names, rather than the texts that are made for them", () => {

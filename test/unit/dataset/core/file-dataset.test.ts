@@ -123,15 +123,23 @@ describe("a file as a dataset", () => {
     const timed = loaded({ text: "root", timestamp: 5 }, { text: "child", timestamp: 7 }, { text: "root", timestamp: 9 });
     const branches = [{ mode: "spawn", afterTurn: 0, children: [1], joinAt: undefined }] as const;
     const tree = { ...timed, branching: [{ conversation: 0, isSilent: false, branches }] };
-    const { conversations, rootConversations, schedule } = summarizeFile(tree, { seed: 1, outputTokens: undefined });
-    expect([conversations, rootConversations]).to.deep.equal([3, 2]);
+    const { conversations, rootConversations, rootTurns, schedule } = summarizeFile(tree, { seed: 1, outputTokens: undefined });
+    expect([conversations, rootConversations, rootTurns]).to.deep.equal([3, 2, 2]);
     expect(schedule?.firstTurnsMs).to.deep.equal(Float64Array.of(5, 9));
   });
 
   it("is summed up without reading its rows again", () => {
     const empty = { ...file, turns: { ...file.turns, arenas: [] } };
     const none = { turnCounts: new Uint32Array(0), turnDelays: new Uint8Array(0), weights: undefined, schedule: undefined };
-    const equal = { conversations: 3, rootConversations: 3, turns: 3, turnsEach: 1, ...none, meanInputTokens: undefined };
+    const equal = {
+      conversations: 3,
+      rootConversations: 3,
+      turns: 3,
+      rootTurns: 3,
+      turnsEach: 1,
+      ...none,
+      meanInputTokens: undefined,
+    };
     const summary = (outputTokens: { mean: number; stddev: number } | undefined) =>
       summarizeFile(empty, { seed: 1, outputTokens });
     expect(summary(undefined)).to.deep.equal({ ...equal, meanOutputTokens: 30 });

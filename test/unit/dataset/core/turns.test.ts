@@ -41,6 +41,7 @@ describe("summarizeDataset", () => {
       conversations: 2,
       rootConversations: 2,
       turns: 3,
+      rootTurns: 3,
       turnsEach: undefined,
       turnCounts: Uint32Array.of(1, 2),
       turnDelays: Uint8Array.of(0, 0, 200, 1),
