@@ -29,7 +29,8 @@ import { Member } from "./member.ts";
 import { isIssuedAhead, isPlaceConnection, type PhaseSpec, type PhaseStage, placeHolderOf, type Reschedule } from "./phase.ts";
 import { PhaseRun, type PhaseStep } from "./phase-run.ts";
 import { PrefillSlots } from "./prefill-slots.ts";
-import { planTailRecall } from "./recall.ts";
+import { Recalls, wantRecall } from "./recalls.ts";
+import { endAfter, endWaiting, givenBack, goOn, passSilent, turnSent } from "./session-flow.ts";
 import { distributeSlots } from "./slots.ts";
 import type { TargetLoads } from "./targets.ts";
 import { type StreamId, WorkerLink } from "./worker-link.ts";
@@ -190,7 +191,7 @@ class Timing implements TimingCore {
   #lastAdvanceNs = -1;
   #lastCallNs = Number.POSITIVE_INFINITY;
   #needsSecondLook = false;
-  #recallId = 0;
+  readonly #recalls = new Recalls();
   #unplaced: { readonly sinceNs: number; isTold: boolean } | undefined;
   #lostWorkers = 0;
   #violations = 0;
@@ -464,62 +465,11 @@ class Timing implements TimingCore {
       if (credit.phase !== this.#phase?.spec.index) continue;
       const leadsOn = this.#phase.leadsOn(credit);
       if (leadsOn) member.continuing--;
-      if (use === "unused") this.#givenBack(member, credit, now);
-      else if (leadsOn) this.#turnSent(member, credit, sessionOver, now);
+      const playing = { draws: this.#phase.draws, member, now };
+      if (use === "unused") givenBack(playing, credit);
+      else if (leadsOn) turnSent(playing, credit, sessionOver);
     }
     if (completed > 0) member.standby.completed(completed, now);
-  }
-
-  #turnSent(member: Member, credit: Credit, sessionOver: boolean, now: number): void {
-    const { draws } = this.#phase as PhaseRun;
-    if (sessionOver || member.limit === 0) {
-      this.#endSession(member, { credit, unplayed: credit.turn + 1, unbegun: credit.turn }, now);
-      return;
-    }
-    if (draws.trees !== undefined) for (const previous of draws.trees.played(credit)) this.#goOn(member, previous, now);
-    else if (draws.canContinue) member.waiting.add(draws.waitingAfter(credit, now));
-  }
-
-  #givenBack(member: Member, credit: Credit, now: number): void {
-    const { draws } = this.#phase as PhaseRun;
-    if (draws.isStopped) return;
-    if (credit.turn === 0 && credit.parentSession === undefined) draws.redraw(credit);
-    else if (member.limit === 0) this.#abandonRedraw(member, credit, now);
-    else member.waiting.add({ readyNs: 0, credit, isRedraw: true });
-  }
-
-  /** The turn after this one may be played at the member, where its session is. */
-  #goOn(member: Member, previous: Credit, now: number): void {
-    const { draws } = this.#phase as PhaseRun;
-    const hasPlace = !member.isLost && member.limit > 0;
-    if (!hasPlace || !draws.canContinue) this.#endSession(member, { ...afterPlayed(previous), isWanted: !hasPlace }, now);
-    else member.waiting.add(draws.waitingAfter(previous, now));
-  }
-
-  #endSession(member: Member, { credit, unplayed, unbegun, drawn = 0, isWanted = true }: SessionEnd, now: number): void {
-    const { draws } = this.#phase as PhaseRun;
-    if (draws.trees === undefined) {
-      if (isWanted && credit.turns > unplayed) draws.abandon(credit.turns - unplayed, drawn);
-      return;
-    }
-    const { turns, sessions, released } = draws.trees.end(credit.sessionId, unplayed, unbegun);
-    if (isWanted && sessions > 0) draws.abandon(turns, drawn, sessions);
-    if (released !== undefined) this.#goOn(member, released, now);
-  }
-
-  #abandonRedraw(member: Member, credit: Credit, now: number): void {
-    const { turn } = credit;
-    this.#endSession(member, { credit, unplayed: turn, unbegun: turn, drawn: credit.countsTowardTarget ? 1 : 0 }, now);
-  }
-
-  /** Ends the sessions that wait at a member, and those that only waited for them. */
-  #endWaiting(member: Member, which: "all" | "undrawn", now: number): void {
-    for (let ended = member.waiting.end(which); ended.length > 0; ended = member.waiting.end(which)) {
-      for (const { credit, isRedraw } of ended) {
-        if (isRedraw) this.#abandonRedraw(member, credit, now);
-        else this.#endSession(member, { ...afterPlayed(credit), isWanted: which === "all" }, now);
-      }
-    }
   }
 
   /** The only place where a worker is declared lost, for one of three reasons: lease over, process reaped, new incarnation. */
@@ -531,8 +481,7 @@ class Timing implements TimingCore {
     const lost = this.#ledger.lose(member.holder);
     for (const credit of lost) {
       this.#prefill.freed(credit.id);
-      if (credit.phase !== this.#phase?.spec.index) continue;
-      this.#endSession(member, { credit, unplayed: credit.turn + 1, unbegun: credit.turn }, now);
+      if (credit.phase === this.#phase?.spec.index) endAfter({ draws: this.#phase.draws, member, now }, credit);
     }
     this.#endWaiting(member, "all", now);
     const streamId = member.link.fence(reason);
@@ -562,7 +511,7 @@ class Timing implements TimingCore {
       while (this.#passSilent(phase, members, now));
     }
     this.#takeSteps(phase, now);
-    for (const member of members) if (member.wantedRecall !== undefined) this.#recallWanted(phase, member, member.wantedRecall);
+    this.#recalls.recallWanted(phase, members);
   }
 
   /** Takes the steps of a phase that are due. */
@@ -583,17 +532,13 @@ class Timing implements TimingCore {
   }
 
   /** Passes the turns that send nothing and are due. Returns whether there were any. */
-  #passSilent({ draws: { trees } }: PhaseRun, members: readonly Member[], now: number): boolean {
-    if (trees === undefined) return false;
-    let hasPassed = false;
-    for (const member of members) {
-      for (let silent = member.waiting.takeSilent(now); silent !== undefined; silent = member.waiting.takeSilent(now)) {
-        hasPassed = true;
-        for (const previous of trees.played({ ...silent.credit, turn: silent.credit.turn + 1 }))
-          this.#goOn(member, previous, now);
-      }
-    }
-    return hasPassed;
+  #passSilent({ draws }: PhaseRun, members: readonly Member[], now: number): boolean {
+    return members.filter((member) => passSilent({ draws, member, now })).length > 0;
+  }
+
+  /** Before the first phase nobody waits. */
+  #endWaiting(member: Member, which: "all" | "undrawn", now: number): void {
+    if (this.#phase !== undefined) endWaiting({ draws: this.#phase.draws, member, now }, which);
   }
 
   #distribute(members: readonly Member[], now: number): void {
@@ -630,7 +575,7 @@ class Timing implements TimingCore {
     const hasTargets = this.#options.loads !== undefined;
     const isPrefillCounted = prefill !== undefined || this.#options.wantsFirstToken === true;
     if (!draws.canContinue) for (const member of members) this.#endWaiting(member, "undrawn", now);
-    const begun = (member: Member, child: Credit) => this.#goOn(member, child, now);
+    const begun = (member: Member, child: Credit) => goOn({ draws, member, now }, child);
     const issue = (member: Member, draft: Draft) => {
       const credit = this.#ledger.issue(member.holder, draft);
       if (phase.leadsOn(credit)) member.continuing++;
@@ -645,50 +590,20 @@ class Timing implements TimingCore {
     for (const member of members) {
       if (member.toSend.length > 0) member.link.send({ kind: "issue", credits: member.toSend.splice(0) });
     }
-    if (draws.firstTurnsLeft === 0) this.#recallIdle(phase, members);
-  }
-
-  #recallIdle(phase: PhaseRun, members: readonly Member[]): void {
-    if (phase.spec.load.kind !== "closed" || this.#concurrency === Number.POSITIVE_INFINITY) return;
-    let freeSlots = 0;
-    const by = placeHolderOf(phase.spec.load);
-    for (const member of members) if (member.isReachable) freeSlots += Math.max(0, member.limit - member.occupancy(by));
-    if (freeSlots === 0) return;
-    const candidates = members.map(({ limit, issued, recall, isRecallable }) => ({
-      limit,
-      issued,
-      recalling: recall?.count ?? 0,
-      isRecallable,
-    }));
-    const plan = planTailRecall(candidates, freeSlots);
-    if (plan === undefined) return;
-    const member = members[plan.at] as Member;
-    this.#recall(member, phase, { kind: "count", count: plan.count }, true, plan.count);
-  }
-
-  #recall(member: Member, phase: PhaseRun, scope: RecallScope, firstTurnsOnly: boolean, count: number): void {
-    const id = ++this.#recallId;
-    member.recall = { id, count };
-    member.link.send({ kind: "recall", recallId: id, phase: phase.spec.index, scope, firstTurnsOnly });
-  }
-
-  #recallWanted(phase: PhaseRun, member: Member, scope: RecallScope): void {
-    if (member.recall !== undefined) return;
-    member.wantedRecall = undefined;
-    this.#recall(member, phase, scope, false, 0);
+    if (draws.firstTurnsLeft === 0) this.#recalls.recallIdle(phase, members, this.#concurrency);
   }
 
   /** Nothing that could leave later than now leaves; the schedule stands still. */
   #pause(phase: PhaseRun, now: number): void {
     phase.pause(now);
-    this.#wantRecall(isIssuedAhead(phase.spec) ? { kind: "due_after", dueAfterNs: now } : { kind: "all" });
+    wantRecall(this.#members.values(), isIssuedAhead(phase.spec) ? { kind: "due_after", dueAfterNs: now } : { kind: "all" });
   }
 
   /** What was issued ahead by the old rate comes back, to be drawn again at its new time. */
   #setRate(phase: PhaseRun, ratePerSec: number, now: number): void {
     const fromNs = phase.scheduleNs(now);
     this.#reschedule(phase, phase.draws.setRate(ratePerSec, fromNs));
-    if (phase.spec.load.kind === "open") this.#wantRecall({ kind: "due_after", dueAfterNs: fromNs });
+    if (phase.spec.load.kind === "open") wantRecall(this.#members.values(), { kind: "due_after", dueAfterNs: fromNs });
   }
 
   /** The workers know the old times; what they send before they are asked for it is sent. */
@@ -697,11 +612,6 @@ class Timing implements TimingCore {
       this.#ledger.reschedule(member.holder, phase.spec.index, move);
       member.waiting.reschedule(move);
     }
-  }
-
-  /** A wish that waits already was earlier, and so takes more. */
-  #wantRecall(scope: RecallScope): void {
-    for (const member of this.#members.values()) member.wantedRecall ??= scope;
   }
 
   #stopScope({ spec, draws }: PhaseRun, reason: string): RecallScope {
@@ -794,22 +704,4 @@ const DURATION_OVER = "duration over";
 function hasIssued({ holder }: Member, { spec }: PhaseRun): boolean {
   for (const { phase } of holder.issued.values()) if (phase === spec.index) return true;
   return false;
-}
-
-/** From where on a session does not go on. */
-interface SessionEnd {
-  readonly credit: Credit;
-  /** The first turn that is not played. */
-  readonly unplayed: number;
-  /** The first turn after which nothing is begun. */
-  readonly unbegun: number;
-  /** Of its turns that have used up count and will not be sent. Default 0. */
-  readonly drawn?: number;
-  /** Without this end more would have been played. Default true; false when the count is used up. */
-  readonly isWanted?: boolean;
-}
-
-/** The end of a session whose turn came back, and nothing after it is played. */
-function afterPlayed(credit: Credit): SessionEnd {
-  return { credit, unplayed: credit.turn + 1, unbegun: credit.turn + 1 };
 }
