@@ -135,6 +135,8 @@ export interface Endpoint {
   readonly takes: readonly Ingredient[];
   /** Media without which there is no request. Absent: none. */
   readonly needs?: readonly Exclude<Modality, "text">[];
+  /** Extra inputs that are refused: the turn says what is in these fields. Absent: none. */
+  readonly reservedInputs?: readonly string[];
   readonly produces: Product;
   /** The body: JSON in UTF-8 where `contentType` says nothing else. Throws `invalid_argument` for a turn of which it can make none. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;

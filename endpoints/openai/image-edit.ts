@@ -17,6 +17,7 @@ export function createImageEditEndpoint(): Endpoint {
     contentType: formContentType,
     takes: ["text", "image"],
     needs: ["image"],
+    reservedInputs: reservedFields,
     produces: "images",
     formatBody: editForm,
     parse: (response) => parseAnswer(response, readImagesEvent),

@@ -286,6 +286,16 @@ describe("a wrong spec", () => {
     ],
     ["endpoint.type", "got nonsense", { endpoint: { type: "nonsense" } }],
     ["endpoint.type", "raw sends bodies that a dataset has", { endpoint: { type: "raw" } }],
+    ["dataset.synthetic.images", "endpoint image_edit needs images in each turn", { endpoint: { type: "image_edit" } }],
+    ["dataset.synthetic.audio", "needs audio in each turn", { endpoint: { type: "audio_transcription" } }],
+    [
+      "endpoint.extra_inputs",
+      "endpoint image_edit takes mask from the turn",
+      {
+        endpoint: { type: "image_edit", extraInputs: { mask: "x" } },
+        ...synthetic({ images: { width: { mean: 9 }, height: { mean: 9 } } }),
+      },
+    ],
     ["endpoint.template.body", "a template is needed", { endpoint: { type: "template" } }],
     ["endpoint.template.body", "cannot be read", { endpoint: { type: "template", template: { body: "{{" } } }],
     [

@@ -7,7 +7,7 @@ const at = "dataset.synthetic";
 /** What turns are made of must be what the endpoint takes. */
 export function checkIngredients({ endpoint, dataset }: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
   const type = endpoint?.type ?? "";
-  const takes = endpoints.create(type)?.takes;
+  const { takes, needs = [] } = endpoints.create(type) ?? {};
   // Of an endpoint that there is not, and of one that takes bodies alone, others complain.
   if (takes === undefined || takes.length === 0 || dataset?.source.case !== "synthetic") return;
   const { textBatchSize = 1, images, audio, video, rankings } = dataset.source.value;
@@ -25,5 +25,7 @@ export function checkIngredients({ endpoint, dataset }: RunSpec, endpoints: Endp
   for (const [ingredient, field, given] of media) {
     const isTaken = (given?.batchSize ?? 0) === 0 || takes.includes(ingredient);
     demand(isTaken, `${at}.${field}`, `endpoint ${type} takes no ${field}`);
+    const isThere = !needs.includes(ingredient) || (given?.batchSize ?? 0) > 0;
+    demand(isThere, `${at}.${field}`, `endpoint ${type} needs ${field} in each turn`);
   }
 }

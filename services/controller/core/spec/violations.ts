@@ -87,6 +87,10 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
   demand(isDialect, "endpoint.force_output_length", `must be ${lengthDialects.join(", ")}, got ${forceOutputLength}`);
   const known = createEndpoint(type);
   checkTemplate(endpoint, demand);
+  for (const name of known?.reservedInputs ?? []) {
+    const isFree = endpoint?.extraInputs === undefined || !Object.hasOwn(endpoint.extraInputs, name);
+    demand(isFree, "endpoint.extra_inputs", `endpoint ${type} takes ${name} from the turn`);
+  }
   const hasBodies = type !== "raw" || dataset?.source.case !== "synthetic";
   demand(hasBodies, "endpoint.type", "raw sends bodies that a dataset has, and synthetic conversations have none: name a file");
   demand(known !== undefined, "endpoint.type", `must be one of ${names.join(", ")}, got ${type}`);
