@@ -18,7 +18,7 @@ interface Message {
 }
 
 describe("sessions of several turns", function () {
-  this.timeout(4 * endsWithinMs);
+  this.timeout(6 * endsWithinMs);
   const test = useStages();
 
   test("send what was said before with every turn, under one session id, after a think time", async (stage) => {
@@ -78,6 +78,67 @@ describe("sessions of several turns", function () {
       const rows = [{ text: "a", session_id: "s" }, { text: "c" }, { text: "b", session_id: "s", delay: 9e6 }];
       const singles = await play("rows.jsonl", rows, "--request-count", "3", "--conversation-turn-delay-ratio", "0");
       expect(singles.map(textsOf)).to.deep.equal([["a", "b"], ["c"]]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("repeat the tool calls of an answer, and answer each by its id", async (stage) => {
+    const server = await startRecordingServer(["be", "cause"], undefined, ["weather", "time"]);
+    try {
+      const turns = [{ text: "How is it?" }, { role: "tool", texts: ["sunny"] }, { text: "And there?" }];
+      writeFileSync(join(stage.folder, "chat.jsonl"), JSON.stringify({ session_id: "s", turns }));
+      const command = stage.start([
+        ...["run", "-m", "mock", "-u", server.url, "--streaming", "--concurrency", "1", "--workers-max", "1", "--no-probe"],
+        ...["--input-file", "chat.jsonl", "--request-count", "3", "--no-gpu-telemetry", "--artifact-dir", "out"],
+      ]);
+      const { code, stderr } = await command.exit();
+      expect(code, stderr).to.equal(0);
+      const [, second, third] = server.requests.map(({ body }) => body.messages);
+      const call = (nth: number, name: string) => ({
+        id: `call-1-${nth}`,
+        type: "function",
+        function: { name, arguments: `{"of":"${name}"}` },
+      });
+      const answered = [
+        { role: "user", content: "How is it?" },
+        { role: "assistant", content: null, tool_calls: [call(0, "weather"), call(1, "time")] },
+        { role: "tool", tool_call_id: "call-1-0", content: "sunny" },
+      ];
+      expect(second).to.deep.equal(answered);
+      expect(third).to.deep.equal([
+        ...answered,
+        { role: "assistant", content: "because" },
+        { role: "user", content: "And there?" },
+      ]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("are drawn as often as their weights say", async (stage) => {
+    const server = await startRecordingServer(["be"]);
+    try {
+      const rows = Object.entries({ rare: 1, some: 3, most: 6 }).map(([text, weight]) => JSON.stringify({ text, weight }));
+      writeFileSync(join(stage.folder, "rows.jsonl"), rows.join("\n"));
+      const command = stage.start([
+        ...["run", "-m", "mock", "-u", server.url, "--streaming", "--concurrency", "8", "--workers-max", "1", "--no-probe"],
+        ...["--input-file", "rows.jsonl", "--dataset-sampling-strategy", "weighted", "--request-count", "400"],
+        ...["--random-seed", "1", "--no-gpu-telemetry", "--artifact-dir", "out"],
+      ]);
+      const { code, stderr } = await command.exit();
+      expect(code, stderr).to.equal(0);
+      const sent = Map.groupBy(server.requests, ({ body }) => (body.messages as readonly Message[])[0]?.content);
+      expect(server.requests).to.have.lengthOf(400);
+      // Three standard deviations of 400 draws: the seed is always the same.
+      for (const [text, share] of [
+        ["rare", 0.1],
+        ["some", 0.3],
+        ["most", 0.6],
+      ] as const) {
+        const expected = 400 * share;
+        expect(sent.get(text)?.length, text).to.be.closeTo(expected, 3 * Math.sqrt(expected * (1 - share)));
+      }
     } finally {
       await server.close();
     }

@@ -23,11 +23,13 @@ export interface RecordingServer {
 
 /**
  * Answers every POST with `words` as a stream of completions, or of a chat below `/chat/`, and with usage where that is asked for,
- * once `gate` has resolved.
+ * once `gate` has resolved. Where it has tools, a chat is answered with
+ * calls of them, until it brings a result.
  */
 export async function startRecordingServer(
   words: readonly string[],
   gate: Promise<void> = Promise.resolve(),
+  tools: readonly string[] = [],
 ): Promise<RecordingServer> {
   const requests: RecordedRequest[] = [];
   const server = createServer(async (request, response) => {
@@ -45,6 +47,22 @@ export async function startRecordingServer(
       );
     };
     const saying = (text: string): object => (isChat ? { delta: { content: text } } : { text });
+    const messages = Array.isArray(body.messages) ? (body.messages as readonly { readonly role: string }[]) : [];
+    if (isChat && tools.length > 0 && messages.at(-1)?.role !== "tool") {
+      for (const [index, name] of tools.entries()) {
+        const begun = { index, id: `call-${requests.length}-${index}`, type: "function", function: { name, arguments: "" } };
+        say({ choices: [{ index: 0, delta: { tool_calls: [begun] }, finish_reason: null }] });
+        for (const piece of ['{"of":', `"${name}"}`]) {
+          say({
+            choices: [{ index: 0, delta: { tool_calls: [{ index, function: { arguments: piece } }] }, finish_reason: null }],
+          });
+        }
+      }
+      say({ choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] });
+      recorded.answeredMs = performance.now();
+      response.end("data: [DONE]\n\n");
+      return;
+    }
     for (const word of words) say({ choices: [{ index: 0, ...saying(word), finish_reason: null }] });
     say({ choices: [{ index: 0, ...saying(""), finish_reason: "length" }] });
     const wanted = (body.stream_options ?? {}) as { include_usage?: boolean };
