@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import type { TraceOptions } from "../../services/dataset/core/formats/format.ts";
 import { rowAt } from "../../services/dataset/core/packed-rows.ts";
 import { type FileTurns, loadFileTurns } from "../../services/dataset/file-turns.ts";
+import type { OnProgress } from "../../services/dataset/progress.ts";
 import type { StoreOptions } from "../../services/dataset/store/dataset-store.ts";
 
 export interface Prepared {
@@ -21,6 +22,7 @@ export function turnsOfFile(
   store: StoreOptions | undefined,
   trace: TraceOptions = {},
   seed = 1,
+  onProgress: OnProgress = () => {},
 ): Promise<FileTurns> {
   const load = {
     path,
@@ -38,7 +40,7 @@ export function turnsOfFile(
   const tokenizer = { name: "o200k_base", source: { kind: "encoding", name: "o200k_base" }, root: undefined } as const;
   const limits = { root: folder, folder, maxFileBytes: 2 ** 40, maxRowBytes: 1 << 20 };
   const job = { kind: "file", load, realPath: path, ...limits, tokenizer } as const;
-  return loadFileTurns(job, store, { signal: new AbortController().signal, onProgress: () => {} });
+  return loadFileTurns(job, store, { signal: new AbortController().signal, onProgress });
 }
 
 export async function prepareFile(...given: Parameters<typeof turnsOfFile>): Promise<Prepared> {

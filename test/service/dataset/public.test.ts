@@ -11,6 +11,7 @@ import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { asFileSource } from "../../../services/common/dataset-source.ts";
 import { columnFormat } from "../../../services/dataset/core/formats/column.ts";
 import { publicSetOf, publicSets } from "../../../services/dataset/core/public-sets.ts";
+import type { PrepareProgress } from "../../../services/dataset/progress.ts";
 import { loadDataset } from "../../../services/dataset/sources.ts";
 import { problemOf, rowOf } from "../../unit/dataset/core/loading.ts";
 import { failureOf, Harness } from "../rpc/harness.ts";
@@ -30,6 +31,7 @@ describe("public datasets", () => {
   let asked: string[];
   let respond: Respond;
   let baseUrl: string;
+  let told: PrepareProgress[];
 
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "assay-public-"));
@@ -78,7 +80,8 @@ describe("public datasets", () => {
       endpointPath: "/v1/chat/completions",
       seed: 1,
     };
-    const loaded = await loadDataset(request, { limits, signal, onProgress: () => {} });
+    told = [];
+    const loaded = await loadDataset(request, { limits, signal, onProgress: (progress) => told.push(progress) });
     loaded.close();
     return loaded.info;
   }
@@ -103,6 +106,15 @@ describe("public datasets", () => {
     const path = "/datasets/AI-MO/aimo-validation-aime/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet";
     expect(asked).to.deep.equal([path]);
     expect(stored()).to.deep.equal(["public-aimo_aime.parquet"]);
+  });
+
+  it("tell how much of them has come", async () => {
+    respond = (_, response) => response.writeHead(200, { "content-length": rows.length }).end(rows);
+    await load();
+    const downloads = told.filter(({ step }) => step === "download");
+    expect(downloads.at(-1)).to.deep.equal({ step: "download", rows: 0, doneBytes: rows.length, totalBytes: rows.length });
+    await load();
+    expect(told.filter(({ step }) => step === "download")).to.deep.equal([]);
   });
 
   it("have subsets where they say so", async () => {

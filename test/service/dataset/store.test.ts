@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { rowAt } from "../../../services/dataset/core/packed-rows.ts";
+import type { PrepareProgress } from "../../../services/dataset/progress.ts";
 import { DatasetStore } from "../../../services/dataset/store/dataset-store.ts";
 import { openPreparedFile, PreparedFileWriter } from "../../../services/dataset/store/prepared-file.ts";
 import { writePrompts } from "../../support/many-turns.ts";
@@ -45,6 +46,19 @@ describe("the store of prepared datasets", () => {
       turns: 3000,
       isInUse: false,
     });
+  });
+
+  it("tells how far it is, looking the file up first and reading it then, and says no row of what was prepared before", async () => {
+    const { size } = statSync(path);
+    const steps = async () => {
+      const told: PrepareProgress[] = [];
+      await prepareFile(path, options(), {}, 1, (progress) => told.push(progress));
+      return told;
+    };
+    const first = await steps();
+    expect(new Set(first.map(({ step }) => step))).to.deep.equal(new Set(["check", "read"]));
+    for (const { doneBytes, totalBytes } of first) expect([doneBytes <= size, totalBytes]).to.deep.equal([true, size]);
+    expect((await steps()).filter(({ step }) => step === "read")).to.deep.equal([]);
   });
 
   it("has one for all seeds where nothing is drawn, and one for each where something is", async () => {
