@@ -4,7 +4,14 @@
  */
 
 /** The files by the names that this project has for them. */
-export type ExportName = "aiperf-json" | "aiperf-csv" | "aiperf-jsonl" | "console" | "inputs";
+export type ExportName =
+  | "aiperf-json"
+  | "aiperf-csv"
+  | "aiperf-jsonl"
+  | "console"
+  | "timeslices-json"
+  | "timeslices-csv"
+  | "inputs";
 
 interface ExportFile {
   /** Name without a prefix. */
@@ -18,6 +25,8 @@ const files: Readonly<Record<ExportName, ExportFile>> = {
   "aiperf-csv": { usual: "profile_export_aiperf.csv", suffix: ".csv" },
   "aiperf-jsonl": { usual: "profile_export.jsonl", suffix: ".jsonl" },
   console: { usual: "profile_export_console.txt", suffix: "_console.txt" },
+  "timeslices-json": { usual: "profile_export_aiperf_timeslices.json", suffix: "_timeslices.json" },
+  "timeslices-csv": { usual: "profile_export_aiperf_timeslices.csv", suffix: "_timeslices.csv" },
   inputs: { usual: "inputs.json", suffix: undefined },
 };
 

@@ -6,13 +6,9 @@ import { adjustedMetrics, listMetrics, networkAdjustedMetrics, recordMetrics, ru
 import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
-import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { sweepMetrics } from "../../metrics/sweep-line.ts";
-import { usageCompletionTokensDiffPct } from "../../metrics/usage-completion-tokens-diff-pct.ts";
-import { usagePromptTokensDiffPct } from "../../metrics/usage-prompt-tokens-diff-pct.ts";
-import { usageReasoningTokensDiffPct } from "../../metrics/usage-reasoning-tokens-diff-pct.ts";
 import type { Objective } from "../common/objective.ts";
 import { clientSummary } from "./client-summary.ts";
 import { askedNetworkRtt } from "./core/asked-load.ts";
@@ -35,6 +31,7 @@ import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
+import { addFigures, FIGURE_COLUMNS } from "./figure-rows.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
@@ -103,34 +100,6 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   };
 }
 
-const USAGE_DIFFS = [usagePromptTokensDiffPct.tag, usageCompletionTokensDiffPct.tag, usageReasoningTokensDiffPct.tag] as const;
-
-const FIGURE_COLUMNS = [
-  "phase",
-  "is_cancelled",
-  "error_code",
-  "error_phase",
-  "error_message",
-  "due_ns",
-  "issued_ns",
-  "sent_ns",
-  "last_content_ns",
-  "end_ns",
-  "coalesced_chunks",
-  "finish_reason",
-  "has_usage_mismatch",
-  "is_stream_ignored",
-  "status",
-  "target",
-  "received_ns",
-  "connect_ns",
-  "worker_id",
-  "turn",
-  "tcp_ns",
-  "requested_output_tokens",
-  outputSequenceLength.tag,
-  ...USAGE_DIFFS,
-] as const;
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
 /** What the run is held to. */
@@ -184,34 +153,6 @@ function readPass(
     for (const [index, metric] of metrics.entries())
       addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), ofRun);
   }
-}
-
-function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
-  figures.add({
-    isCancelled: row[2] === 1,
-    errorCode: row[3] as string | null,
-    errorPhase: row[4] as string | null,
-    errorMessage: row[5] as string | null,
-    dueNs: row[6] as number | null,
-    issuedNs: row[7] as number,
-    sentNs: row[8] as number,
-    lastContentNs: row[9] as number | null,
-    endNs: row[10] as number,
-    coalescedChunks: row[11] as number,
-    finishReason: row[12] as string | null,
-    hasUsageMismatch: row[13] === 1,
-    isStreamIgnored: row[14] === 1,
-    status: row[15] as number,
-    target: row[16] as number,
-    receivedNs: row[17] as number,
-    connectNs: row[18] as number | null,
-    workerId: row[19] as string,
-    turn: row[20] as number,
-    tcpNs: row[21] as number | null,
-    requestedTokens: row[22] as number | null,
-    outputTokens: row[23] as number | null,
-    usageDiffs: row.slice(24, 24 + USAGE_DIFFS.length) as (number | null)[],
-  });
 }
 
 function pushValues(

@@ -1,4 +1,4 @@
-import { type FlagTable, fromZero } from "./flag.ts";
+import { aboveZero, type FlagTable, fromZero } from "./flag.ts";
 
 export const outputFlags = {
   artifactDir: {
@@ -67,6 +67,14 @@ export const outputFlags = {
     paths: ["slos"],
     group: "Output",
     doc: "a request is good if it meets all of these, each a metric's tag and a bound in its unit, as 'request_latency:250 inter_token_latency:10': at most, at least where larger is better; goodput counts the good ones",
+  },
+  sliceSec: {
+    flag: "--slice-duration",
+    kind: aboveZero,
+    value: "SEC",
+    paths: ["output.slice_sec"],
+    group: "Output",
+    doc: "the metrics of each slice of so many seconds, in profile_export_aiperf_timeslices.json and .csv",
   },
   networkLatencyMs: {
     flag: "--network-latency-mean",

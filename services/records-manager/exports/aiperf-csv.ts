@@ -12,7 +12,7 @@ import { twoDecimals } from "../../../report/text.ts";
 import type { MetricHead } from "../core/run-summary.ts";
 import type { Statistics } from "../core/statistics.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
-import { type FileMetric, fileMetrics } from "./file-metrics.ts";
+import { type FileMetric, fileMetrics, STATISTICS } from "./file-metrics.ts";
 import { gpuSummaries } from "./gpu-telemetry.ts";
 
 type Row = readonly string[];
@@ -22,9 +22,6 @@ export const aiperfCsv: Exporter = (context, text) => {
   // Python's writer, which AIPerf uses, also quotes what holds half of a line end.
   text(stringify(rows as string[][], { record_delimiter: "\r\n", quoted_match: /[\r\n]/ }));
 };
-
-/** AIPerf's columns. */
-const STATISTICS = ["avg", "min", "max", "sum", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "std"] as const;
 
 function metricRows({ summary }: ExportContext): Row[] {
   const measured = summary().phases.find(({ kind }) => kind === "profiling");

@@ -40,9 +40,9 @@ export function exportRun(request: ExportRequest): ExportedFile[] {
   const written: ExportedFile[] = [];
   try {
     const context = contextOf(reader, request);
-    const { exportLevel = "", exportPrefix = "" } = context.spec.output ?? {};
+    const { exportPrefix = "" } = context.spec.output ?? {};
     makeFolder(outputFolder);
-    for (const name of request.names ?? exportersOf(exportLevel)) {
+    for (const name of request.names ?? exportersOf(context.spec)) {
       const path = join(outputFolder, exportFileName(name, exportPrefix));
       writeAtomically(path, (text) => exporters[name](context, text));
       written.push({ name, path });
@@ -69,8 +69,9 @@ export interface OfferedFile {
 export function offeredFiles({ folder }: { readonly folder: string }): OfferedFile[] {
   const reader = RunReader.open(folder);
   try {
-    const { exportLevel = "", exportPrefix = "" } = specOf(reader).output ?? {};
-    const usual = exportersOf(exportLevel);
+    const spec = specOf(reader);
+    const { exportPrefix = "" } = spec.output ?? {};
+    const usual = exportersOf(spec);
     const inputs = exportFileName("inputs", exportPrefix);
     return [
       ...exporterNames.map((exporter) => ({

@@ -1,10 +1,13 @@
 /** The files that are made from a run's database, by the names of `services/common/export-files.ts`. */
+import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { ExportName } from "../../common/export-files.ts";
 import { aiperfCsv } from "./aiperf-csv.ts";
 import { aiperfRecords } from "./aiperf-records.ts";
 import { aiperfSummary } from "./aiperf-summary.ts";
 import { consoleReport } from "./console.ts";
 import type { Exporter } from "./exporter.ts";
+import { timeSlicesCsv } from "./time-slices-csv.ts";
+import { timeSlicesJson } from "./time-slices-json.ts";
 
 /** The bodies of requests are not in the database: `inputs-file.ts` writes them while the dataset is there. */
 export type ExporterName = Exclude<ExportName, "inputs">;
@@ -14,12 +17,18 @@ export const exporters: Readonly<Record<ExporterName, Exporter>> = {
   "aiperf-csv": aiperfCsv,
   console: consoleReport,
   "aiperf-jsonl": aiperfRecords,
+  "timeslices-json": timeSlicesJson,
+  "timeslices-csv": timeSlicesCsv,
 };
 
 /** In the order in which they are written: the summary first, which is the one that a full disk should leave. */
 export const exporterNames = Object.keys(exporters) as readonly ExporterName[];
 
-/** What a run of this export level writes at its end. */
-export function exportersOf(exportLevel: string): ExporterName[] {
-  return exporterNames.filter((name) => exportLevel !== "summary" || name !== "aiperf-jsonl");
+/** What a run writes at its end. */
+export function exportersOf({ output }: RunSpec): ExporterName[] {
+  const left = new Set<ExporterName>([
+    ...(output?.exportLevel === "summary" ? (["aiperf-jsonl"] as const) : []),
+    ...(output?.sliceSec === undefined ? (["timeslices-json", "timeslices-csv"] as const) : []),
+  ]);
+  return exporterNames.filter((name) => !left.has(name));
 }

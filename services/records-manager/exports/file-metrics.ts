@@ -7,8 +7,26 @@ import { Float, type JsonObject } from "./json-text.ts";
 /** A distribution over requests, or one value of the whole phase. */
 export type FileMetric = MetricHead & ({ readonly statistics: Statistics } | { readonly value: number });
 
+/** AIPerf's columns of a table. */
+export const STATISTICS = [
+  "avg",
+  "min",
+  "max",
+  "sum",
+  "p1",
+  "p5",
+  "p10",
+  "p25",
+  "p50",
+  "p75",
+  "p90",
+  "p95",
+  "p99",
+  "std",
+] as const;
+
 /** Those that are shown, in the order of the catalog: distributions, then values. */
-export function fileMetrics(phase: PhaseSummary): FileMetric[] {
+export function fileMetrics(phase: Pick<PhaseSummary, "metrics" | "runMetrics">): FileMetric[] {
   const distributions = phase.metrics.filter(({ tag }) => isShown(tag, undefined));
   return [...distributions, ...phase.runMetrics.filter(({ tag, value }) => isShown(tag, value))];
 }

@@ -65,8 +65,9 @@ describe("exports", () => {
     expect(readdirSync(run.folder).sort()).to.deep.equal([...files, "run.db"]);
     writeFileSync(join(run.folder, "inputs.json"), "{}");
     const offered = offeredFiles({ folder: run.folder });
-    expect(offered.map(({ file }) => file)).to.have.members([...files, "inputs.json", "run.db"]);
-    expect(offered.every(({ isUsual }) => isUsual)).to.equal(true);
+    const slices = ["mine_timeslices.csv", "mine_timeslices.json"];
+    expect(offered.map(({ file }) => file)).to.have.members([...files, ...slices, "inputs.json", "run.db"]);
+    expect(offered.filter(({ isUsual }) => !isUsual).map(({ file }) => file)).to.have.members(slices);
   });
 
   it("are offered whatever the export level, and usual only as it says and where they are", () => {
@@ -96,6 +97,46 @@ describe("exports", () => {
     fixedRun(run.folder);
     exportRun({ folder: run.folder, names: ["aiperf-json"], cliCommand: "assay run --mock" });
     expect(document().run_info.cli_command).to.equal("assay run --mock");
+  });
+
+  it("have the metrics of each slice of time where the run has slices, by when requests were sent", () => {
+    const spec = JSON.stringify({ output: { sliceSec: 0.5 }, slos: [{ metric: "request_latency", threshold: 40 }] });
+    const phases = [
+      { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
+      { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
+    ] as const;
+    const store = createStore(run.folder, { phases, spec });
+    const of = (id: number, latency: number) =>
+      record(id, { phase: 1, metrics: { request_latency: latency, output_sequence_length: 3 } });
+    // Sent every 100 ms: five in the first half second, two in the second, none in the third, one in the fourth.
+    insertAll(store, [
+      record(0),
+      ...[1, 2, 3, 4].map((id) => of(id, 40)),
+      failed(5, { phase: 1 }),
+      of(6, 30),
+      of(7, 50),
+      of(16, 60),
+    ]);
+    store.close();
+    const names = exportRun({ folder: run.folder }).map(({ name }) => name);
+    expect(names).to.include.members(["timeslices-json", "timeslices-csv"]);
+    const { timeslices } = document("profile_export_aiperf_timeslices.json");
+    expect(timeslices.map((slice: Record<string, unknown>) => [slice.timeslice_index, slice.is_complete])).to.deep.equal([
+      [0, true],
+      [1, true],
+      [3, false],
+    ]);
+    expect(timeslices[0].end_ns - timeslices[0].start_ns).to.equal(0.5e9);
+    const values = (tag: string) => timeslices.map((slice: Record<string, { avg: number }>) => slice[tag]?.avg);
+    expect(values("request_count")).to.deep.equal([4, 2, 1]);
+    expect(values("error_request_count")).to.deep.equal([1, undefined, undefined]);
+    expect(values("request_latency")).to.deep.equal([40, 40, 60]);
+    expect(values("good_request_count")).to.deep.equal([4, 1, 0]);
+    expect(values("request_throughput").slice(0, 2)).to.deep.equal([8, 4]);
+    expect(values("output_token_throughput").slice(0, 2)).to.deep.equal([24, 12]);
+    const rows = read("profile_export_aiperf_timeslices.csv").split("\r\n");
+    expect(rows[0]).to.equal("Timeslice,Metric,Unit,Stat,Value");
+    expect(rows).to.include.members(["1,Request Latency,ms,max,50.00", "3,Request Count,requests,avg,1.00"]);
   });
 
   it("leave GPUs out where the run was told to", () => {

@@ -8,6 +8,8 @@ describe("the names of a run's files", () => {
       "profile_export_aiperf.csv",
       "profile_export.jsonl",
       "profile_export_console.txt",
+      "profile_export_aiperf_timeslices.json",
+      "profile_export_aiperf_timeslices.csv",
       "inputs.json",
     ]);
   });
@@ -18,6 +20,8 @@ describe("the names of a run's files", () => {
       "p.csv",
       "p.jsonl",
       "p_console.txt",
+      "p_timeslices.json",
+      "p_timeslices.csv",
       "inputs.json",
     ]);
   });

@@ -265,6 +265,7 @@ describe("a wrong spec", () => {
       'must be a metric of requests, got "request_latancy", did you mean request_latency?',
       slo("request_latancy"),
     ],
+    ["output.slice_sec", "must be above 0, got 0", { output: { sliceSec: 0 } }],
     ["output.network_latency_ms", "must be at least 0, got -1", { output: { networkLatencyMs: -1 } }],
     [
       "output.measure_network_latency",
@@ -886,6 +887,7 @@ const supported: ReadonlySet<string> = new Set([
   "output.cli_command",
   "output.export_http_trace",
   "output.show_trace_timing",
+  "output.slice_sec",
   "output.network_latency_ms",
   "output.measure_network_latency",
   "objectives",

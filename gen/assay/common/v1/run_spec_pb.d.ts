@@ -2068,7 +2068,7 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
   exportLevel: string;
 
   /**
-   * Width of a time slice, in seconds.
+   * Width of a time slice, in seconds, above 0: files have the metrics of each. Unset: no such files.
    *
    * @generated from field: optional double slice_sec = 3;
    */

@@ -1081,7 +1081,7 @@ export declare type ExportRunRequest = Message<"assay.records_manager.v1.ExportR
 
   /**
    * Which, by their names in the run's folder: `profile_export_aiperf.json`, `profile_export_aiperf.csv`, `profile_export.jsonl`,
-   * `profile_export_console.txt` (these under the run's own prefix, where it has one), `inputs.json`, `run.db`. Empty: all that the
+   * `profile_export_console.txt`, `profile_export_aiperf_timeslices.json`, `profile_export_aiperf_timeslices.csv` (these under the run's own prefix, where it has one), `inputs.json`, `run.db`. Empty: all that the
    * run's export level asks for, and that are there. NOT_FOUND: an `inputs.json` that was never written.
    *
    * @generated from field: repeated string files = 2;

@@ -184,6 +184,7 @@ const supportedFields: readonly string[] = [
   "output.cli_command",
   "output.export_http_trace",
   "output.show_trace_timing",
+  "output.slice_sec",
   "output.network_latency_ms",
   "output.measure_network_latency",
   "objectives",
