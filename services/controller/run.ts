@@ -10,7 +10,6 @@ import {
   type Run,
   type RunEvent,
   RunEventSchema,
-  RunSchema,
   RunState,
 } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
@@ -24,16 +23,17 @@ import { monotonicNs } from "../common/clock.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
-import { maskSecrets } from "../common/secrets.ts";
 import { applyChange, checkAdjustable, loadChangeText } from "./core/load-change.ts";
 import { workerHost } from "./core/load-limits.ts";
 import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, type RunMachine } from "./core/run-machine.ts";
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
+import { applyClosing, applyProgress, isUnderLoad, newRun, wireState } from "./core/run-view.ts";
+import { stepFailed } from "./core/step-failure.ts";
 import type { MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
 import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
+import { neededServices, RunPreparation } from "./run-preparation.ts";
 import { RunTrace } from "./run-trace.ts";
-import { checkTarget } from "./target-check.ts";
 
 export interface RunExecutionOptions {
   readonly runId: string;
@@ -60,25 +60,6 @@ export interface RunExecutionOptions {
 type Machine = RunMachine<PhaseAccount, TimingProgress>;
 type MachineCommand = RunCommand<PhaseAccount, TimingProgress>;
 
-/** Services that every run needs one of, beside workers and dataset. */
-const neededServices = [
-  ["timing", ServiceKind.TIMING],
-  ["records-manager", ServiceKind.RECORDS_MANAGER],
-  ["record-processor", ServiceKind.RECORD_PROCESSOR],
-] as const;
-
-const wireState = {
-  created: RunState.CREATED,
-  configuring: RunState.CONFIGURING,
-  ready: RunState.READY,
-  running: RunState.RUNNING,
-  draining: RunState.DRAINING,
-  processing: RunState.PROCESSING,
-  completed: RunState.COMPLETED,
-  failed: RunState.FAILED,
-  cancelled: RunState.CANCELLED,
-} as const;
-
 export class RunExecution {
   /** As clients see it; secrets masked. */
   readonly run: Run;
@@ -89,6 +70,7 @@ export class RunExecution {
   private readonly trace: RunTrace;
   private readonly ended = Promise.withResolvers<void>();
   private readonly talk: RunMembers;
+  private readonly preparation: RunPreparation;
   private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
   private readonly processes = new AbortController();
   private machine: Machine | undefined;
@@ -111,20 +93,15 @@ export class RunExecution {
     });
     this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
-    this.run = create(RunSchema, {
-      name: options.spec.name,
-      runId,
-      spec: maskSecrets(spec),
-      state: RunState.CREATED,
-      folder,
-      createTime: timestampNow(),
-      phases: spec.phases.map((phase, index) => ({
-        index,
-        name: phase.name,
-        kind: phase.kind,
-        asked: phase.stop?.requestCount ?? 0n,
-        durationSec: phase.stop?.durationSec ?? 0,
-      })),
+    this.run = newRun({ runId, spec, folder, createTime: timestampNow() });
+    this.preparation = new RunPreparation({
+      spec,
+      members: this.talk,
+      observer: this.observer,
+      over: this.processes.signal,
+      isPreparing: () => this.run.state < RunState.READY,
+      ready: (barrier, member) => this.ready(barrier, member),
+      note: (kind, message) => this.note(kind, message),
     });
   }
 
@@ -197,14 +174,7 @@ export class RunExecution {
   onHeartbeat(entry: MemberEntry): void {
     this.observer.heartbeat(entry);
     for (const progress of entry.heartbeat?.timing ?? []) {
-      const phase = this.run.phases[progress.phase];
-      if (phase === undefined) continue;
-      phase.drawn = progress.drawn;
-      phase.sent = progress.sent;
-      if (progress.askedRatePerSec === undefined) delete phase.askedRatePerSec;
-      else phase.askedRatePerSec = progress.askedRatePerSec;
-      phase.outstanding = progress.drawn - progress.sent - progress.unused - progress.lost - progress.dropped;
-      this.machine?.timingHeartbeat(progress.phase, progress);
+      if (applyProgress(this.run, progress)) this.machine?.timingHeartbeat(progress.phase, progress);
     }
   }
 
@@ -237,9 +207,7 @@ export class RunExecution {
         if (account === undefined) return;
         const phase = this.run.phases[account.phase];
         if (phase !== undefined) phase.returningCompleteNs = atNs;
-        this.observer.measuring(
-          this.run.phases.some(({ startNs, returningCompleteNs }) => startNs > 0 && returningCompleteNs === 0),
-        );
+        this.observer.measuring(isUnderLoad(this.run));
         this.note("returning_complete", `phase ${phase?.name}: every credit came back or is lost`, account.phase, atNs);
         this.tell(() => machine.returningComplete(account.phase, account, nowNs));
         return;
@@ -347,7 +315,7 @@ export class RunExecution {
     const machine = this.machine;
     switch (command.kind) {
       case "prepare":
-        await this.prepare(command.barrier, workers);
+        await this.preparation.prepare(command.barrier, workers);
         return;
       case "start_phase":
         await this.talk.startPhase(command.phase, (error) => this.note("note", messageOf(error)));
@@ -407,69 +375,9 @@ export class RunExecution {
     const nowNs = monotonicNs();
     this.options.log.warn("a step of the run failed", { run_id: this.options.runId, step: command.kind, error: message });
     this.tell(() => {
-      switch (command.kind) {
-        case "prepare":
-          machine.unready(command.barrier, command.barrier, message, nowNs);
-          return;
-        case "start_phase":
-        case "stop_phase":
-          machine.timingDied(message, nowNs);
-          return;
-        case "hand_over_account":
-        case "close_from_rows":
-          machine.recordsManagerDied(message, nowNs);
-          return;
-        case "process":
-          machine.processingFailed(message, nowNs);
-          return;
-        case "finish":
-          this.ended.resolve();
-          return;
-        default:
-          command satisfies never;
-      }
+      if (command.kind === "finish") this.ended.resolve();
+      else stepFailed(machine, command, message, nowNs);
     });
-  }
-
-  private async prepare(barrier: BarrierName, workers: number): Promise<void> {
-    switch (barrier) {
-      case "dataset": {
-        await this.talk.prepareDataset();
-        this.ready("dataset", "dataset");
-        return;
-      }
-      case "workers":
-        await Promise.all([
-          ...neededServices.map(([name, service]) => this.prepareService(name, service)),
-          this.talk.prepareWorkers(workers, () => this.run.state < RunState.READY),
-        ]);
-        return;
-      case "telemetry":
-        await this.talk.prepareTelemetry();
-        this.ready("telemetry", "telemetry");
-        return;
-      case "clocks":
-        await this.talk.clocksMeasured();
-        this.ready("clocks", "clocks");
-        return;
-      case "target":
-        await checkTarget({
-          spec: this.options.spec,
-          over: this.processes.signal,
-          ask: (question) => this.talk.askTarget(question),
-          note: (kind, message) => this.note(kind, message),
-        });
-        this.ready("target", "target");
-        return;
-      default:
-        barrier satisfies never;
-    }
-  }
-
-  private async prepareService(name: string, service: ServiceKind): Promise<void> {
-    await this.talk.prepareService(service);
-    if (service === ServiceKind.RECORDS_MANAGER) this.observer.start();
-    this.ready("workers", name);
   }
 
   private async closePhase(
@@ -478,21 +386,14 @@ export class RunExecution {
   ): Promise<void> {
     const value = { $typeName: "assay.controller.v1.ClosePhase" as const, source };
     const { outcome } = await this.talk.toWriter({ case: "closePhase", value }, this.timeouts.closeMs);
-    const progress = this.run.phases[phase];
-    if (progress !== undefined) {
-      progress.recordsCompleteNs = monotonicNs();
-      if (outcome.case === "identity") {
-        const abandoned = source.case === "account" ? source.value.abandoned : 0n;
-        progress.identity = { ...outcome.value, abandoned };
-        progress.drawn = outcome.value.drawn;
-        progress.sent = outcome.value.drawn - outcome.value.unused - outcome.value.dropped - outcome.value.missingLost;
-        progress.outstanding = 0n;
-      }
-    }
-    this.note("records_complete", `phase ${progress?.name}: its account is closed`, phase);
-    this.trace.phaseClosed(phase, progress?.identity);
-    const result = outcome.case === "identity" ? resultOf(outcome.value) : undefined;
-    this.tell(() => this.machine?.phaseClosed(phase, result, monotonicNs()));
+    const identity =
+      outcome.case === "identity"
+        ? { ...outcome.value, abandoned: source.case === "account" ? source.value.abandoned : 0n }
+        : undefined;
+    applyClosing(this.run, phase, identity, monotonicNs());
+    this.note("records_complete", `phase ${this.run.phases[phase]?.name}: its account is closed`, phase);
+    this.trace.phaseClosed(phase, identity);
+    this.tell(() => this.machine?.phaseClosed(phase, identity && resultOf(identity), monotonicNs()));
   }
 
   private async finish(state: "completed" | "failed" | "cancelled", reason: string): Promise<void> {

@@ -1,0 +1,75 @@
+/** What a run waits for before its first phase: each barrier of the machine, and who reports ready there. */
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { BarrierName } from "./core/run-machine.ts";
+import type { Observer } from "./observer.ts";
+import type { RunMembers } from "./run-members.ts";
+import { checkTarget } from "./target-check.ts";
+
+/** Services that every run needs one of, beside workers and dataset. */
+export const neededServices = [
+  ["timing", ServiceKind.TIMING],
+  ["records-manager", ServiceKind.RECORDS_MANAGER],
+  ["record-processor", ServiceKind.RECORD_PROCESSOR],
+] as const;
+
+export interface PreparationOptions {
+  readonly spec: RunSpec;
+  readonly members: RunMembers;
+  readonly observer: Observer;
+  /** The run is over. */
+  readonly over: AbortSignal;
+  /** The run is being made ready: workers that come now are waited for. */
+  isPreparing(): boolean;
+  /** A member of a barrier is ready; of workers, `members` says it. */
+  ready(barrier: BarrierName, member: string): void;
+  note(kind: string, message: string): void;
+}
+
+export class RunPreparation {
+  readonly #options: PreparationOptions;
+
+  constructor(options: PreparationOptions) {
+    this.#options = options;
+  }
+
+  /** Has everybody of a barrier made ready, so many workers among them. Rejects with the first that cannot be. */
+  async prepare(barrier: BarrierName, workers: number): Promise<void> {
+    const { members, ready } = this.#options;
+    switch (barrier) {
+      case "dataset":
+        await members.prepareDataset();
+        break;
+      case "workers":
+        await Promise.all([
+          ...neededServices.map(([name, service]) => this.#prepareService(name, service)),
+          members.prepareWorkers(workers, () => this.#options.isPreparing()),
+        ]);
+        return;
+      case "telemetry":
+        await members.prepareTelemetry();
+        break;
+      case "clocks":
+        await members.clocksMeasured();
+        break;
+      case "target":
+        await checkTarget({
+          spec: this.#options.spec,
+          over: this.#options.over,
+          ask: (question) => members.askTarget(question),
+          note: (kind, message) => this.#options.note(kind, message),
+        });
+        break;
+      default:
+        barrier satisfies never;
+    }
+    ready(barrier, barrier);
+  }
+
+  async #prepareService(name: string, service: ServiceKind): Promise<void> {
+    const { members, observer, ready } = this.#options;
+    await members.prepareService(service);
+    if (service === ServiceKind.RECORDS_MANAGER) observer.start();
+    ready("workers", name);
+  }
+}
