@@ -13,6 +13,8 @@ export const requestErrorCodes = [
   "connect_timeout",
   "connect_failed",
   "name_resolution",
+  "proxy_unreachable",
+  "proxy_refused",
   "tls",
   "send_failed",
   "first_byte_timeout",

@@ -68,6 +68,8 @@ export const sendFlags = {
   targetCert: runFlags.targetCert,
   targetKey: runFlags.targetKey,
   targetServerName: runFlags.targetServerName,
+  proxyUrl: runFlags.proxyUrl,
+  proxyCa: runFlags.proxyCa,
   prompt: {
     flag: "--prompt",
     kind: { is: "text" },

@@ -111,10 +111,10 @@ async function sendThrough(suite: SendSuite, options: SendOptions, sending: Send
   const { signal, pems } = sending;
   const { urls = [defaultUrl], requestTimeoutSec: limitSec = defaultTimeoutSec, osl = 0 } = options;
   const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens } = options;
-  const { transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName } = options;
+  const { transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, proxyUrl } = options;
   const ofRuns = {
     ...{ models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens },
-    ...{ transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, ...pems },
+    ...{ transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, proxyUrl, ...pems },
   };
   const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));
   const made = await withTemplateText(runSpecJson({ ...given, urls, requestTimeoutSec: limitSec }), sending.cwd);

@@ -1,5 +1,6 @@
 /** Secrets of a spec: what must never be stored, shown or logged. */
 import { clone } from "@bufbuild/protobuf";
+import { maskedProxyUrl } from "../../endpoints/proxy.ts";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 
 const mask = "***";
@@ -12,5 +13,6 @@ export function maskSecrets(spec: RunSpec): RunSpec {
   if (target.apiKey !== "") target.apiKey = mask;
   for (const name of Object.keys(target.headers)) target.headers[name] = mask;
   if (target.tls !== undefined && target.tls.keyPem !== "") target.tls.keyPem = mask;
+  if (target.proxyUrl !== "") target.proxyUrl = maskedProxyUrl(target.proxyUrl);
   return masked;
 }

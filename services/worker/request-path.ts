@@ -1,6 +1,7 @@
 /** What a spec says about requests: where they go, how they look, how long they may take. */
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { type Endpoint, requestPathOf } from "../../endpoints/endpoint.ts";
+import { parseProxyUrl } from "../../endpoints/proxy.ts";
 import { originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
@@ -9,7 +10,7 @@ import { version } from "../common/version.ts";
 import { BodyMaker } from "./bodies.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
 import { choiceOf, createTransport } from "./transport/choose.ts";
-import type { ConnectionWatcher, TargetOptions, Transport } from "./transport/transport.ts";
+import type { ConnectionWatcher, ProxyOptions, TargetOptions, Transport } from "./transport/transport.ts";
 
 /** The part of a sender's options that comes from the spec. */
 export type PathOptions = Pick<
@@ -52,8 +53,10 @@ export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtr
 
 function targetsOf(target: TargetSpec): TargetOptions[] {
   const { tls } = target;
+  const proxy = proxyOf(target);
   return target.urls.map(({ url }) => ({
     ...placeOf(parseUrl(url)),
+    ...(proxy === undefined ? {} : { proxy }),
     connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
     isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
     restMs: connectionRestMs,
@@ -69,6 +72,21 @@ function targetsOf(target: TargetSpec): TargetOptions[] {
           },
         }),
   }));
+}
+
+function proxyOf({ proxyUrl, proxyCaPem }: TargetSpec): ProxyOptions | undefined {
+  if (proxyUrl === "") return undefined;
+  const place = parseProxyUrl(proxyUrl);
+  // It may hold a password that cannot be told from the rest.
+  if (place === undefined)
+    throw new AssayError("invalid_argument", "target.proxy_url: an http or https URL without a path is needed");
+  const { user, password, ...reached } = place;
+  const credentials = Buffer.from(`${user}:${password}`).toString("base64");
+  return {
+    ...reached,
+    ...(user === undefined ? {} : { authorization: `Basic ${credentials}` }),
+    ...(proxyCaPem === "" ? {} : { ca: proxyCaPem }),
+  };
 }
 
 function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): PathOptions {

@@ -68,4 +68,22 @@ export const connectionFlags = {
     group: "Target",
     doc: "name to verify in the server's certificate instead of the URL's host",
   },
+  proxyUrl: {
+    flag: "--proxy",
+    kind: { is: "text" },
+    value: "URL",
+    paths: ["target.proxy_url"],
+    isSecret: true,
+    group: "Target",
+    doc: "reach the server through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT or https://…, by CONNECT (default: no proxy; HTTP_PROXY and the like are not looked at)",
+  },
+  proxyCa: {
+    flag: "--proxy-ca",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    paths: ["target.proxy_ca_pem"],
+    group: "Target",
+    doc: "PEM file of the authorities to trust for an https:// proxy instead of the system's",
+  },
 } as const satisfies FlagTable;

@@ -1,10 +1,10 @@
-/** Options that name a PEM file of the target's TLS: the RunSpec has what is in it. */
+/** Options that name a PEM file of TLS with the target or its proxy: the RunSpec has what is in it. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "../../../services/common/errors.ts";
 import { connectionFlags } from "../flags/connection.ts";
 
-const names = ["targetCa", "targetCert", "targetKey"] as const;
+const names = ["targetCa", "targetCert", "targetKey", "proxyCa"] as const;
 
 /** By name of the option. */
 export type Pems = { readonly [name in (typeof names)[number]]?: string };

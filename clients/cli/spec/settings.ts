@@ -1,6 +1,7 @@
 /** `--set PATH=VALUE`: one field of a RunSpec. Pure. */
 import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { maskedSetting } from "../parse.ts";
 import { fieldOf, nearestField, readSpecValue } from "./spec-reader.ts";
 
 /**
@@ -15,7 +16,7 @@ export function withSettings(
   const problems = settings.flatMap((setting) => {
     const equals = setting.indexOf("=");
     const problem = apply(changed, setting.slice(0, equals), setting.slice(equals + 1));
-    return problem === undefined ? [] : [`--set ${setting}: ${problem}`];
+    return problem === undefined ? [] : [`--set ${maskedSetting(setting)}: ${problem}`];
   });
   return { spec: changed, problems };
 }

@@ -1,4 +1,5 @@
 /** Whether the hosts of the workers let a load open its connections: file descriptors and local ports. Pure. */
+import { parseProxyUrl } from "../../../endpoints/proxy.ts";
 import {
   ConcurrencyUnit,
   type PhaseSpec,
@@ -105,12 +106,14 @@ function fdDemand(
   };
 }
 
-/** Of each address and port that the target has. */
+/** Of each address and port that connections go to: those of the target, or the proxy's. */
 function portDemands({ name, localPorts }: WorkerHost, onHost: number, { target }: RunSpec): (Demand | undefined)[] {
   if (localPorts === 0 || target === undefined) return [];
   const weightOf = ({ weight = 1 }: TargetUrl): number => (target.urlStrategy === UrlStrategy.WEIGHTED ? weight : 1);
   const total = target.urls.reduce((sum, url) => sum + weightOf(url), 0);
-  const places = Map.groupBy(target.urls, ({ url }) => placeOf(url));
+  const proxy = parseProxyUrl(target.proxyUrl);
+  const viaProxy = target.proxyUrl === "" || proxy === undefined ? undefined : placeOf(proxy.shown);
+  const places = Map.groupBy(target.urls, ({ url }) => viaProxy ?? placeOf(url));
   return [...places].map(([place, urls]) => {
     const share = urls.reduce((sum, url) => sum + weightOf(url), 0) / total;
     const needed = Math.ceil(onHost * share);
@@ -118,10 +121,10 @@ function portDemands({ name, localPorts }: WorkerHost, onHost: number, { target 
       needed,
       limit: localPorts,
       tightShare: tightPorts,
-      isCertain: isAddress(place) && target.urlStrategy !== UrlStrategy.LEAST_LOADED,
+      isCertain: isAddress(place) && (viaProxy !== undefined || target.urlStrategy !== UrlStrategy.LEAST_LOADED),
       words:
         `${needed} connections from ${name} to ${place} need as many local ports, there are ${localPorts}: ` +
-        "widen net.ipv4.ip_local_port_range there, give the target more addresses or ports (--url again), or take more hosts",
+        `widen net.ipv4.ip_local_port_range there, ${viaProxy === undefined ? "give the target more addresses or ports (--url again), " : ""}or take more hosts`,
     };
   });
 }

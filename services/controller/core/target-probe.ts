@@ -6,6 +6,7 @@
  * nothing, settle only what they can settle; what they leave open is asked by one request for one token, and what that leaves open
  * becomes a warning.
  */
+import { refusalStatus } from "../../../endpoints/proxy.ts";
 import { nearest } from "../../common/nearest.ts";
 
 export type Question =
@@ -173,7 +174,7 @@ function missingOf({ models }: ProbePlan, listed: readonly string[]): string[] {
 function unreachable(plan: ProbePlan, answer: Answer): Failure {
   const { error } = answer;
   const code = isSilent(error?.code ?? "") && error?.phase === "connect" ? "connect_timeout" : (error?.code ?? "");
-  const isLasting = code === "tls" || code === "parse" || code === "unsendable";
+  const isLasting = code === "tls" || code === "parse" || code === "unsendable" || isProxyFirm(error);
   return { ...failure(answer, undefined, unreachableHint(code, answer, waitHint(plan))), isLasting };
 }
 
@@ -186,6 +187,10 @@ function unreachableHint(code: string, { url, error }: Answer, wait: string): st
       return `is the address right, can it be reached from here${url.startsWith("https:") ? ", and is it spoken to in TLS" : ""}?`;
     case "name_resolution":
       return "is the host name right?";
+    case "proxy_unreachable":
+      return `is the URL of --proxy right, and is the proxy running?${wait}`;
+    case "proxy_refused":
+      return proxyHint(error, wait);
     case "tls":
       return error?.message.includes("wrong version number")
         ? "does the server speak http:// at this port?"
@@ -201,6 +206,19 @@ function unreachableHint(code: string, { url, error }: Answer, wait: string): st
     default:
       return "";
   }
+}
+
+function proxyHint(error: Answer["error"], wait: string): string {
+  const status = error === undefined ? undefined : refusalStatus(error);
+  if (status === 407) return "are user and password right in --proxy http://USER:PASSWORD@HOST:PORT?";
+  if (!isProxyFirm(error)) return `can the proxy reach the target?${wait}`;
+  return "does the proxy take CONNECT, and to this host and port?";
+}
+
+/** A proxy has refused for what time does not mend: not because it did not get through to the target. */
+function isProxyFirm(error: Answer["error"]): boolean {
+  const status = error === undefined ? undefined : refusalStatus(error);
+  return status !== undefined && (status < 500 || status === 501);
 }
 
 function refused(plan: ProbePlan, answer: Answer): Failure {

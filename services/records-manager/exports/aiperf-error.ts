@@ -18,6 +18,8 @@ const types: Readonly<Partial<Record<RequestErrorCode, string>>> = {
   connect_refused: "ClientConnectorError",
   connect_failed: "ClientConnectorError",
   name_resolution: "ClientConnectorDNSError",
+  proxy_unreachable: "ClientProxyConnectionError",
+  proxy_refused: "ClientHttpProxyError",
   tls: "ClientConnectorSSLError",
   send_failed: "ClientOSError",
   connect_timeout: "TimeoutError",

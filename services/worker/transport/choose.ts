@@ -7,10 +7,19 @@ import type { ConnectionWatcher, TargetOptions, Transport } from "./transport.ts
 /** Of one target. */
 type Choice = "http1" | "undici" | "http2";
 
-/** @throws `invalid_argument` for http1 towards a target that needs TLS */
-export function choiceOf({ origin }: TargetOptions, asked: TransportKind): Choice {
+/** @throws `invalid_argument` for http1 towards a target that needs TLS or through a proxy, and for a proxy towards a Unix socket */
+export function choiceOf({ origin, socketPath, proxy }: TargetOptions, asked: TransportKind): Choice {
+  if (proxy !== undefined && socketPath !== undefined) {
+    throw new AssayError("invalid_argument", `target.proxy_url: a proxy leads to no Unix socket, and ${socketPath} is one`);
+  }
   switch (asked) {
     case TransportKind.HTTP1:
+      if (proxy !== undefined) {
+        throw new AssayError(
+          "invalid_argument",
+          `target.transport: http1 goes through no proxy, and ${proxy.shown} is asked for`,
+        );
+      }
       if (!origin.startsWith("https:")) return "http1";
       throw new AssayError("invalid_argument", `target.transport: http1 speaks no TLS, and ${origin} needs it`);
     case TransportKind.UNDICI:
@@ -19,7 +28,7 @@ export function choiceOf({ origin }: TargetOptions, asked: TransportKind): Choic
       return "http2";
     case TransportKind.AUTO:
     case TransportKind.UNSPECIFIED:
-      return origin.startsWith("https:") ? "undici" : "http1";
+      return origin.startsWith("https:") || proxy !== undefined ? "undici" : "http1";
   }
 }
 

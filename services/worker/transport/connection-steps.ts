@@ -3,27 +3,37 @@ import type { Socket } from "node:net";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
 import type { ConnectionEnds, ConnectionWatcher, OpeningSteps } from "./transport.ts";
 
-/** Made right after the socket, before the transport's own listeners, which write the request. */
+/** Of one connection. Its sockets are followed right after they were made, before the transport's own listeners, which write the request. */
 export class OpeningStamps {
-  private readonly socket: Socket;
   private readonly startNs: MonotonicNs;
   private readonly watcher: ConnectionWatcher | undefined;
+  private socket: Socket | undefined;
   private resolvedNs: MonotonicNs | undefined;
   private connectedNs: MonotonicNs | undefined;
   private securedNs: MonotonicNs | undefined;
   private knownEnds: ConnectionEnds | undefined;
 
-  constructor(socket: Socket, startNs: MonotonicNs, watcher: ConnectionWatcher | undefined) {
-    this.socket = socket;
+  constructor(startNs: MonotonicNs, watcher: ConnectionWatcher | undefined) {
     this.startNs = startNs;
     this.watcher = watcher;
     watcher?.onStep("start", startNs, "");
-    // An address that needs no resolving says nothing; a name with several addresses says so for each.
-    socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
-      if (error === null || error === undefined) this.resolved(monotonicNs());
-    });
+  }
+
+  /** A socket to the target, with or without TLS. */
+  follow(socket: Socket): void {
+    this.followName(socket);
     socket.prependOnceListener("connect", () => this.connected(monotonicNs()));
-    if ("encrypted" in socket) socket.prependOnceListener("secureConnect", () => this.secured(monotonicNs()));
+    if ("encrypted" in socket) this.followTls(socket);
+  }
+
+  /** A socket to a proxy: the target is reached when `connected` says so, and the name resolved is the proxy's. */
+  followToProxy(socket: Socket): void {
+    this.followName(socket);
+  }
+
+  /** TLS with the target. */
+  followTls(socket: Socket): void {
+    socket.prependOnceListener("secureConnect", () => this.secured(monotonicNs()));
   }
 
   /** As far as it came. */
@@ -38,24 +48,33 @@ export class OpeningStamps {
     };
   }
 
-  /** Of a socket that stands. Asks the kernel once. */
+  /** Of a socket that stands; behind a proxy the far end is the proxy's. Asks the kernel once. */
   get ends(): ConnectionEnds {
     const { socket } = this;
     this.knownEnds ??= {
-      local: addressOf(socket.localAddress, socket.localPort),
-      remote: addressOf(socket.remoteAddress, socket.remotePort),
+      local: addressOf(socket?.localAddress, socket?.localPort),
+      remote: addressOf(socket?.remoteAddress, socket?.remotePort),
     };
     return this.knownEnds;
+  }
+
+  /** The target can be spoken to, in TLS where it wants that. */
+  connected(atNs: MonotonicNs): void {
+    this.connectedNs = atNs;
+    this.watcher?.onStep("connected", atNs, this.ends.remote);
+  }
+
+  private followName(socket: Socket): void {
+    this.socket = socket;
+    // An address that needs no resolving says nothing; a name with several addresses says so for each.
+    socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
+      if (error === null || error === undefined) this.resolved(monotonicNs());
+    });
   }
 
   private resolved(atNs: MonotonicNs): void {
     this.resolvedNs = atNs;
     this.watcher?.onStep("resolved", atNs, "");
-  }
-
-  private connected(atNs: MonotonicNs): void {
-    this.connectedNs = atNs;
-    this.watcher?.onStep("connected", atNs, this.ends.remote);
   }
 
   private secured(atNs: MonotonicNs): void {

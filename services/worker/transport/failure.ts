@@ -18,12 +18,31 @@ const parserCode = "HPE_ERROR";
 /** Answers that undici takes for an attack: they share a code with a connection that was cut. */
 const refusedAnswer = /^bad (response|upgrade)$/;
 
+/** Why there is no tunnel through a proxy, as an error: what hands it on passes it on. */
+export class ProxyFailure extends Error {
+  readonly failure: RequestError;
+
+  constructor(failure: RequestError) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** What a socket to a proxy reports. What this host has run out of stays what it is. @param proxy as messages name it */
+export function proxyFailure(error: Error, proxy: string): Error {
+  if (error instanceof ProxyFailure) return error;
+  const { code, message } = describe(error);
+  if (noMoreSockets.has(code)) return error;
+  return new ProxyFailure(requestError("proxy_unreachable", "connect", `the proxy ${proxy}: ${message.trim()}`));
+}
+
 /**
  * @param phase how far the request had come
  * @param isReused whether its connection had carried a request before: a cut without one byte of answer is then
  *   `stale_connection`, since the target may have closed it before the request came.
  */
 export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: boolean): RequestError {
+  if (error instanceof ProxyFailure) return error.failure;
   const { code, message } = describe(error);
   if (tlsCode.test(code)) return requestError("tls", "tls", message);
   if (noMoreSockets.has(code)) return requestError("unsendable", "connect", `no connection can be opened: ${message}`);

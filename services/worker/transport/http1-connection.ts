@@ -97,7 +97,8 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
       keepAliveInitialDelay: probeAfterMs,
       onread: { buffer: readBuffer, callback: (sizeBytes) => this.onRead(sizeBytes) },
     });
-    this.opening = new OpeningStamps(this.socket, this.startNs, watcher);
+    this.opening = new OpeningStamps(this.startNs, watcher);
+    this.opening.follow(this.socket);
     this.socket.once("connect", () => this.onConnect());
     this.socket.on("end", () => this.onTargetEnd());
     this.socket.on("error", (error) => this.onError(error));

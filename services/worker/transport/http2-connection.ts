@@ -2,13 +2,14 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { RequestError } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
 import { OpeningStamps } from "./connection-steps.ts";
 import type { Http2Exchange } from "./http2-exchange.ts";
 import type { ConnectionWatcher, TargetOptions } from "./transport.ts";
+import { openTunnel, silentProxy } from "./tunnel.ts";
 
 export interface Http2ConnectionOptions {
   readonly options: TargetOptions;
@@ -30,8 +31,10 @@ export class Http2Connection {
   isOpen = false;
   private readonly options: Http2ConnectionOptions;
   private readonly url: URL;
-  private readonly socket: Socket | TLSSocket;
-  private readonly session: ClientHttp2Session;
+  /** To the proxy, while there is no tunnel through it. */
+  private socket: Socket | TLSSocket;
+  /** Undefined: there is no tunnel through the proxy yet. */
+  private session: ClientHttp2Session | undefined;
   private readonly startNs: MonotonicNs = monotonicNs();
   private readonly connectTimer: NodeJS.Timeout;
   private readonly exchanges = new Set<Http2Exchange>();
@@ -47,29 +50,20 @@ export class Http2Connection {
     this.options = given;
     const { options, watcher } = given;
     this.url = new URL(options.origin);
-    this.socket = openSocket(this.url, options);
-    this.opening = new OpeningStamps(this.socket, this.startNs, watcher);
-    this.session = connectHttp2(options.origin, {
-      createConnection: () => this.socket,
-      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-      // In MB: what is on its way is bounded by the requests that there may be, not here.
-      maxSessionMemory: 4096,
-    });
-    this.session.on("connect", () => this.onConnect());
-    // The target's first word: it does speak HTTP/2, and says how many requests it takes.
-    this.session.on("remoteSettings", ({ maxConcurrentStreams = usualStreams }) => {
-      this.limit = Math.min(usualStreams, Math.max(1, maxConcurrentStreams));
-      if (!this.isOpen && !this.isGone) this.onReady();
-    });
-    this.session.on("error", (error) => {
-      this.error ??= error;
-    });
-    // The target takes no further request; those that are on their way it ends.
-    this.session.on("goaway", () => this.leave(true));
-    this.session.on("close", () => this.onClose());
-    const limitMs = options.connectTimeoutMs;
+    this.opening = new OpeningStamps(this.startNs, watcher);
+    const { origin, proxy, connectTimeoutMs: limitMs } = options;
+    if (proxy === undefined) {
+      this.socket = openSocket(this.url, options);
+      this.opening.follow(this.socket);
+      this.talk();
+    } else {
+      const tunnel = { proxy, origin, stamps: this.opening };
+      this.socket = openTunnel(tunnel, (error, socket) => (error === null ? this.onTunnel(socket) : this.onNoTunnel(error)));
+    }
     this.connectTimer = setTimeout(() => {
-      this.failAll(monotonicNs(), requestError("connect_timeout", "connect", `no connection after ${limitMs / 1000} s`));
+      const hasNoTunnel = proxy !== undefined && this.session === undefined;
+      const late = requestError("connect_timeout", "connect", `no connection after ${limitMs / 1000} s`);
+      this.failAll(monotonicNs(), hasNoTunnel ? silentProxy({ proxy, origin }, limitMs).failure : late);
       this.close(constants.NGHTTP2_CANCEL);
     }, limitMs);
   }
@@ -106,7 +100,8 @@ export class Http2Connection {
   close(code: number): void {
     this.leave(false);
     this.isOpen = false;
-    this.session.destroy(undefined, code);
+    if (this.session === undefined) this.socket.destroy(new Error("the connection was closed by this side"));
+    else this.session.destroy(undefined, code);
   }
 
   /** Resolves once nothing of it is left. */
@@ -114,7 +109,45 @@ export class Http2Connection {
     if (!this.socket.closed) await once(this.socket, "close");
   }
 
+  private onTunnel(socket: Socket): void {
+    this.socket = socket;
+    if (this.url.protocol === "https:") {
+      this.socket = connectTls({ socket, ...tlsOptions(this.url, this.options.options) });
+      this.opening.followTls(this.socket);
+    }
+    this.talk();
+  }
+
+  private onNoTunnel(error: Error): void {
+    this.error = error;
+    this.onClose();
+  }
+
+  /** HTTP/2 on a socket to the target, which may still be connecting. */
+  private talk(): void {
+    const session = connectHttp2(this.options.options.origin, {
+      createConnection: () => this.socket,
+      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+      // In MB: what is on its way is bounded by the requests that there may be, not here.
+      maxSessionMemory: 4096,
+    });
+    this.session = session;
+    session.on("connect", () => this.onConnect());
+    // The target's first word: it does speak HTTP/2, and says how many requests it takes.
+    session.on("remoteSettings", ({ maxConcurrentStreams = usualStreams }) => {
+      this.limit = Math.min(usualStreams, Math.max(1, maxConcurrentStreams));
+      if (!this.isOpen && !this.isGone) this.onReady(session);
+    });
+    session.on("error", (error) => {
+      this.error ??= error;
+    });
+    // The target takes no further request; those that are on their way it ends.
+    session.on("goaway", () => this.leave(true));
+    session.on("close", () => this.onClose());
+  }
+
   private write(exchange: Http2Exchange): void {
+    if (this.session === undefined) return;
     const isReused = this.requests++ > 0;
     const { protocol, host } = this.url;
     const connectNs = isReused ? undefined : this.connectNs;
@@ -124,17 +157,18 @@ export class Http2Connection {
   }
 
   private onConnect(): void {
-    if ("alpnProtocol" in this.socket && this.socket.alpnProtocol !== "h2") {
+    // A socket in TLS may be that of the tunnel.
+    if (this.url.protocol === "https:" && "alpnProtocol" in this.socket && this.socket.alpnProtocol !== "h2") {
       this.failAll(monotonicNs(), requestError("tls", "tls", "the target does not offer HTTP/2 (ALPN h2)"));
       this.close(constants.NGHTTP2_CANCEL);
     }
   }
 
-  private onReady(): void {
+  private onReady(session: ClientHttp2Session): void {
     clearTimeout(this.connectTimer);
     this.connectNs = monotonicNs() - this.startNs;
     this.isOpen = true;
-    this.session.setLocalWindowSize(connectionWindowBytes);
+    session.setLocalWindowSize(connectionWindowBytes);
     this.options.onOpen();
     this.settled.resolve(true);
     for (const [index, exchange] of [...this.exchanges].entries()) {
@@ -169,12 +203,22 @@ export class Http2Connection {
   }
 }
 
-function openSocket(url: URL, { socketPath, tls }: TargetOptions): Socket | TLSSocket {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+function openSocket(url: URL, options: TargetOptions): Socket | TLSSocket {
+  const { socketPath } = options;
   const isTls = url.protocol === "https:";
   const port = url.port === "" ? (isTls ? 443 : 80) : Number(url.port);
-  const place = socketPath === undefined ? { host, port } : { path: socketPath };
+  const place = socketPath === undefined ? { host: hostOf(url), port } : { path: socketPath };
   if (!isTls) return connectTcp({ ...place, noDelay: true });
+  return connectTls({ ...place, ...tlsOptions(url, options) }).setNoDelay(true);
+}
+
+function tlsOptions(url: URL, { tls }: TargetOptions): ConnectionOptions {
+  const host = hostOf(url);
   const isName = !/^[\d.]+$|:/.test(host);
-  return connectTls({ ...place, ALPNProtocols: ["h2"], ...(isName ? { servername: host } : {}), ...tls }).setNoDelay(true);
+  return { ALPNProtocols: ["h2"], host, ...(isName ? { servername: host } : {}), ...tls };
+}
+
+/** Without brackets. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "");
 }

@@ -30,6 +30,9 @@ export interface TargetOptions {
   readonly origin: string;
   /** The Unix socket to connect to instead of the origin's host. */
   readonly socketPath?: string;
+  /** What every connection goes through, by CONNECT. Only `undici` and `http2` know how, and to no Unix socket. */
+  readonly proxy?: ProxyOptions;
+  /** Of a connection until it can carry a request, its tunnel and TLS included. */
   readonly connectTimeoutMs: number;
   /** False: every request opens a connection of its own and closes it. */
   readonly isPooled: boolean;
@@ -49,6 +52,20 @@ export interface TargetOptions {
     readonly servername?: string;
     readonly rejectUnauthorized: boolean;
   };
+}
+
+/** An HTTP proxy, in TLS or not. */
+export interface ProxyOptions {
+  /** As messages name it. */
+  readonly shown: string;
+  readonly isSecure: boolean;
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** What it gets as `Proxy-Authorization`; a secret. */
+  readonly authorization?: string;
+  /** PEM of the authorities to trust instead of the system's. */
+  readonly ca?: string;
 }
 
 /**
@@ -94,14 +111,17 @@ export interface ConnectionFacts {
   readonly ends: ConnectionEnds;
 }
 
-/** How long each step of opening a connection took; undefined where there was none. */
+/**
+ * How long each step of opening a connection took; undefined where there was none. Through a proxy the name is the proxy's, and the
+ * tunnel counts as TCP.
+ */
 export interface OpeningSteps {
   readonly dnsNs: number | undefined;
   readonly tcpNs: number | undefined;
   readonly tlsNs: number | undefined;
 }
 
-/** `address:port`; empty for a Unix socket. */
+/** `address:port`; empty for a Unix socket. The remote end is the proxy's where there is one. */
 export interface ConnectionEnds {
   readonly local: string;
   readonly remote: string;

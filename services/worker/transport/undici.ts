@@ -1,9 +1,9 @@
 /**
  * HTTP/1.1 over undici: one `Client` per connection and `dispatch` with a raw handler, which is the cheapest path that
- * undici has. For TLS; `http1.ts` is the faster one where there is none.
+ * undici has. For TLS and proxies; `http1.ts` is the faster one where there is neither.
  */
 import type { Socket } from "node:net";
-import { buildConnector, Client, type Dispatcher } from "undici";
+import { type buildConnector, Client, type Dispatcher } from "undici";
 import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
@@ -22,6 +22,7 @@ import type {
   TransportStats,
   WireRequest,
 } from "./transport.ts";
+import { type Opener, type Opening, openerTo } from "./undici-openers.ts";
 import { whenWritten } from "./written.ts";
 
 /** What an exchange needs of its transport. */
@@ -34,8 +35,6 @@ interface Books {
 /** undici's own limits, which are to decide nothing. */
 const keptForMs = 600_000;
 const abortedByWorker = "aborted by the worker";
-
-type SocketConnector = (...call: Parameters<buildConnector.connector>) => Socket;
 
 class Connection implements Keepable {
   readonly target: number;
@@ -57,7 +56,7 @@ class Connection implements Keepable {
   rest: NodeJS.Timeout | undefined;
   freeUntilNs: MonotonicNs = Number.POSITIVE_INFINITY;
   /** On its way to being open. */
-  private connecting: Socket | undefined;
+  private connecting: Opening | undefined;
   /** It has had a socket. */
   private wasOpen = false;
 
@@ -91,9 +90,9 @@ class Connection implements Keepable {
     return { spare, wasOpen };
   }
 
-  connectingOn(socket: Socket, opening: OpeningStamps): void {
-    this.connecting = socket;
-    this.opening = opening;
+  connectingOn(connecting: Opening, stamps: OpeningStamps): void {
+    this.connecting = connecting;
+    this.opening = stamps;
   }
 
   /** For the next request on it. */
@@ -130,9 +129,7 @@ type ConnectCall = [options: buildConnector.Options, callback: buildConnector.Ca
 /** One transport for all HTTP targets of a run; `targets[i]` belongs to target index i. */
 export function createUndiciTransport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
   const kept = new KeptConnections<Connection>(targets);
-  const connectors = targets.map(({ connectTimeoutMs, socketPath = null, tls }) =>
-    buildConnector({ timeout: connectTimeoutMs, allowH2: false, socketPath, ...tls }),
-  );
+  const openers = targets.map(openerTo);
   /** Give up the connections that are being opened ahead. */
   const opening = new Set<() => void>();
 
@@ -152,15 +149,14 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
       if (outcome[0] === null) kept.opened++;
       callback(...outcome);
     };
-    const socket = connectorOf(connection.target)(options, done as buildConnector.Callback);
-    connection.connectingOn(socket, new OpeningStamps(socket, startNs, watcher));
+    const stamps = new OpeningStamps(startNs, watcher);
+    connection.connectingOn(openerOf(connection.target)(options, stamps, done as buildConnector.Callback), stamps);
   }
 
-  function connectorOf(target: number): SocketConnector {
-    const connector = connectors[target];
-    if (connector === undefined) throw new RangeError(`no target with index ${target}`);
-    // It returns the socket that it opens, which its types do not say.
-    return connector as unknown as SocketConnector;
+  function openerOf(target: number): Opener {
+    const opener = openers[target];
+    if (opener === undefined) throw new RangeError(`no target with index ${target}`);
+    return opener;
   }
 
   function create(target: number, session?: string): Connection {
@@ -198,12 +194,12 @@ export function createUndiciTransport(targets: readonly TargetOptions[], watcher
     if (options === undefined || kept.isClosed) return;
     const url = new URL(options.origin);
     const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
-    const startNs = monotonicNs();
-    const making = connectorOf(target)(
+    const stamps = new OpeningStamps(monotonicNs(), undefined);
+    const making = openerOf(target)(
       { hostname: url.hostname.replace(/^\[|\]$/g, ""), host: url.host, protocol: url.protocol, port: url.port },
+      stamps,
       (error, made) => resolve(error === null ? made : undefined),
     );
-    const stamps = new OpeningStamps(making, startNs, undefined);
     const giveUp = (): void => {
       making.destroy(new Error(abortedByWorker));
     };

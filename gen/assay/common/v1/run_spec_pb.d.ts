@@ -251,6 +251,22 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
    * @generated from field: assay.common.v1.TransportKind transport = 15;
    */
   transport: TransportKind;
+
+  /**
+   * HTTP proxy that every connection to the target goes through, by CONNECT, whatever the URLs' scheme and host:
+   * `http://[user:password@]host:port` or `https://…`, http assumed without a scheme. User and password are secrets. Not with the
+   * transport http1, not for Unix sockets. Unset: none; variables like HTTP_PROXY are not looked at.
+   *
+   * @generated from field: string proxy_url = 16;
+   */
+  proxyUrl: string;
+
+  /**
+   * PEM of the authorities to trust for an `https://` proxy instead of the system's.
+   *
+   * @generated from field: string proxy_ca_pem = 17;
+   */
+  proxyCaPem: string;
 };
 
 /**
@@ -2206,14 +2222,15 @@ export enum TransportKind {
   UNSPECIFIED = 0,
 
   /**
-   * `http1` for `http://` URLs and Unix sockets, `undici` for the others.
+   * `http1` for `http://` URLs and Unix sockets, `undici` for the others and through a proxy.
    *
    * @generated from enum value: TRANSPORT_KIND_AUTO = 1;
    */
   AUTO = 1,
 
   /**
-   * Assay's own HTTP/1.1, the one with the least work per request and per read. Not for `https://` URLs.
+   * Assay's own HTTP/1.1, the one with the least work per request and per read. Not for `https://` URLs, not through
+   * a proxy.
    *
    * @generated from enum value: TRANSPORT_KIND_HTTP1 = 2;
    */

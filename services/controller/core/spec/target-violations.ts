@@ -1,3 +1,4 @@
+import { parseProxyUrl } from "../../../../endpoints/proxy.ts";
 import { parseBaseUrl, socketPathOf } from "../../../../endpoints/target-url.ts";
 import { type RunSpec, type TargetSpec, TransportKind, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
@@ -30,6 +31,7 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
     );
   });
   checkTls(target, demand);
+  checkProxy(target, demand);
   checkLabels(target, demand);
   checkWeights(target, demand);
   const { sessionHeader } = target;
@@ -97,6 +99,27 @@ function checkTls({ tls, urls }: TargetSpec, demand: Demand): void {
   demand(certPem === "" || key !== "", `${at}.cert_pem`, "needs its key");
   demand(key === "" || certPem !== "", `${at}.key_pem`, "needs its certificate");
   demand(!skipVerify || caPem === "", `${at}.skip_verify`, "not together with authorities to trust");
+}
+
+function checkProxy({ proxyUrl, proxyCaPem, transport, urls }: TargetSpec, demand: Demand): void {
+  const place = parseProxyUrl(proxyUrl);
+  const ca = "target.proxy_ca_pem";
+  demand(proxyCaPem === "" || place?.isSecure === true, ca, "has no effect without an https proxy (target.proxy_url)");
+  demand(proxyCaPem === "" || certificatePem.test(proxyCaPem), ca, "is no certificate in PEM");
+  if (proxyUrl === "") return;
+  const at = "target.proxy_url";
+  demand(
+    place !== undefined,
+    at,
+    "must be http://[USER:PASSWORD@]HOST:PORT or https://…, special characters of user and password as %XX",
+  );
+  demand(transport !== TransportKind.HTTP1, "target.transport", "http1 goes through no proxy; use auto, undici or http2");
+  const socket = urls.find(({ url }) => isSocket(parseBaseUrl(url)));
+  demand(socket === undefined, at, `a proxy leads to no Unix socket, and ${socket?.url} is one`);
+}
+
+function isSocket(url: URL | undefined): boolean {
+  return url !== undefined && socketPathOf(url) !== undefined;
 }
 
 function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void {
