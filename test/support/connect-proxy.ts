@@ -21,6 +21,8 @@ export interface ConnectProxyOptions {
   readonly tls?: KeyPair;
   /** `user:password` that it wants. */
   readonly credentials?: string;
+  /** Asked for each tunnel: whether there is none, for the target cannot be reached. */
+  refuses?(): boolean;
   /** Instead of the tunnel. */
   instead?(client: Socket, head: string): void;
   /** What it says before the bytes of the target. Default: `HTTP/1.1 200 Connection established`. */
@@ -48,6 +50,7 @@ export async function startConnectProxy(options: ConnectProxyOptions = {}): Prom
       if (options.instead !== undefined) options.instead(client, head);
       else if (wanted !== undefined && /^proxy-authorization: (.*)$/im.exec(head)?.[1] !== wanted)
         refuse(client, 407, "who are you?");
+      else if (options.refuses?.() === true) refuse(client, 502, "nobody there");
       else tunnel(client, head, options);
     };
     client.on("data", listen);

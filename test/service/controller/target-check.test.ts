@@ -11,6 +11,7 @@ import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 import { checkTarget, TARGET_LIMITS } from "../../../services/controller/target-check.ts";
 import { askTarget } from "../../../services/worker/ask-target.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
+import { type ConnectProxy, type ConnectProxyOptions, startConnectProxy } from "../../support/connect-proxy.ts";
 import { Harness, until } from "../rpc/harness.ts";
 import {
   plainAnswer,
@@ -123,6 +124,64 @@ describe("the check of a target", () => {
       failure: undefined,
       notes: [],
       asked: [],
+    });
+  });
+
+  describe("through a proxy", () => {
+    async function proxyWith(options?: ConnectProxyOptions): Promise<ConnectProxy> {
+      const proxy = await startConnectProxy(options);
+      harness.onClose(() => proxy.stop());
+      return proxy;
+    }
+
+    it("asks nothing beside it", async () => {
+      const target = await mock();
+      const proxy = await proxyWith({ credentials: "me:s3cret" });
+      const proxyUrl = proxy.url.replace("://", "://me:s3cret@");
+      const { failure, asked } = await check(target.url, { target: { proxyUrl } });
+      expect(failure).to.equal(undefined);
+      expect(asked).to.have.lengthOf(2);
+      expect(proxy.heads).to.have.lengthOf(2);
+    });
+
+    for (const [what, pattern, options] of [
+      [
+        "a password that is wrong",
+        /^GET http:\S+: proxy_refused: the proxy http:\S+ refused CONNECT \S+ with status 407: who are you\?; are user and password right/,
+        { credentials: "me:other" },
+      ],
+      [
+        "a proxy that never answers",
+        /^GET http:\S+: proxy_unreachable: no tunnel through the proxy http:\S+ to \S+ after 0\.3 s; is the URL of --proxy right/,
+        { instead: () => {} },
+      ],
+      [
+        "a proxy that cuts connections",
+        /^GET http:\S+: proxy_unreachable: the proxy http:\S+ closed the connection before its answer/,
+        { instead: (client: Socket) => client.end() },
+      ],
+    ] as const) {
+      it(`finds ${what}, in one line without the password`, async () => {
+        const target = await mock();
+        const proxy = await proxyWith(options);
+        const { failure = "" } = await check(target.url, { target: { proxyUrl: proxy.url.replace("://", "://me:s3cret@") } });
+        expect(failure).to.match(pattern).and.not.contain("s3cret");
+        expect(target.stats().openConnections).to.equal(0);
+      });
+    }
+
+    it("waits for a target that the proxy does not reach yet, and not for a password", async () => {
+      const target = await mock();
+      let refusals = 0;
+      const late = await proxyWith({ refuses: () => refusals++ < 2 });
+      const waitForModel = { timeoutSec: 60, intervalSec: 0.01, mode: "models" };
+      const { failure, notes } = await check(target.url, { target: { proxyUrl: late.url, waitForModel } });
+      expect(failure).to.equal(undefined);
+      expect(notes.join("\n")).to.match(/waiting for the model at .*: GET .*proxy_refused: .* with status 502/);
+      const strict = await proxyWith({ credentials: "me:s3cret" });
+      const refused = await check(target.url, { target: { proxyUrl: strict.url, waitForModel } });
+      expect(refused.failure).to.match(/with status 407/);
+      expect(refused.notes).to.deep.equal([]);
     });
   });
 

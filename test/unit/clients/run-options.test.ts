@@ -3,7 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { complaintLine } from "../../../clients/cli/complaints.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
-import { maskedCommand, parseFlags } from "../../../clients/cli/parse.ts";
+import { maskedCommand, maskedSetting, parseFlags } from "../../../clients/cli/parse.ts";
 import { conflictsOf, type GivenRun, runSpecJson, withMock, withoutOverruled } from "../../../clients/cli/run-options.ts";
 import { urlsOf, weightsProblem } from "../../../clients/cli/run-target.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
@@ -50,6 +50,7 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["--streaming", { endpoint: { streaming: true } }],
   ["--streaming --no-streaming", { endpoint: { streaming: false } }],
   ["--api-key sk-1", { target: { api_key: "sk-1" } }],
+  ["--proxy http://me:s3cret@p:3128", { target: { proxy_url: "http://me:s3cret@p:3128" } }],
   ["-H A:b:c --header D:", { target: { headers: { A: "b:c", D: "" } } }],
   ['--header {"A":"b"}', { target: { headers: { A: "b" } } }],
   ["--request-timeout-seconds 2.5", { target: { request_timeout_sec: 2.5 } }],
@@ -860,13 +861,18 @@ describe("a command line that is wrong", () => {
 });
 
 describe("a complaint of the controller", () => {
-  const sources = { given: parse("-m m --concurrency 8 --request-rate 5 --api-key sk-1 -u http://h"), settingPaths: [] };
+  const sources = {
+    given: parse("-m m --concurrency 8 --request-rate 5 --api-key sk-1 --proxy http://me:s3cret@p -u http://h"),
+    settingPaths: [],
+  };
 
   for (const [field, line] of [
     ["phases[0].rate.concurrency_ceiling", "--concurrency 8: is wrong (phases[0].rate.concurrency_ceiling)"],
     ["phases[1].concurrency.limit", "--concurrency 8: is wrong (phases[1].concurrency.limit)"],
     ["phases[0].rate.rate_per_sec", "--request-rate 5: is wrong (phases[0].rate.rate_per_sec)"],
     ["target.urls[0].url", "--url: is wrong (target.urls[0].url)"],
+    ["target.proxy_url", "--proxy: is wrong (target.proxy_url)"],
+    ["target.proxy_ca_pem", "--proxy-ca: is wrong (target.proxy_ca_pem)"],
     ["target.api_key", "--api-key: is wrong (target.api_key)"],
     ["endpoint.type", "--endpoint-type: is wrong (endpoint.type)"],
     ["dataset.synthetic.input_tokens.mean", "--isl: is wrong (dataset.synthetic.input_tokens.mean)"],
@@ -1033,11 +1039,16 @@ describe("a command line for files", () => {
     expect(maskedCommand(runFlags, argv)).to.equal(
       "--set 'target.api_key=***' name=x '--set=target.headers.A=***' --set 'models=[a]'",
     );
+    for (const name of ["proxy_url", "proxyUrl"]) {
+      expect(maskedSetting(`target.${name}=http://me:s3cret@p:1`)).to.equal(`target.${name}=***`);
+    }
   });
 
   it("shows no secret, however it was given", () => {
     const argv = ["-m", "a b", "--api-key", "sk-1", "-H", "A: sk-2", "B: sk-3", "--header=C:sk-4", "--concurrency", "2"];
     expect(maskedCommand(runFlags, argv)).to.equal("-m 'a b' --api-key *** -H *** *** '--header=***' --concurrency 2");
+    expect(maskedCommand(runFlags, ["--proxy", "http://me:s3cret@p"])).to.equal("--proxy ***");
+    expect(maskedCommand(runFlags, ["--proxy=http://me:s3cret@p"])).to.equal("'--proxy=***'");
   });
 });
 

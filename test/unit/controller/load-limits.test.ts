@@ -79,6 +79,16 @@ describe("the limits of a host", () => {
     expect(limitsOf(30_000, one("http://127.0.0.1:8000"), [host, host]).violations).to.deep.equal([]);
   });
 
+  it("count all connections through a proxy as going to it", () => {
+    const urls = ["http://10.0.0.1", "http://10.0.0.2"].map((url) => ({ url }));
+    expect(limitsOf(30_000, { target: { urls } }).violations).to.deep.equal([]);
+    const [violation] = limitsOf(30_000, { target: { urls, proxyUrl: "http://me:s3cret@10.0.0.9:3128" } }).violations;
+    expect(violation?.description).to.equal(
+      "30000 connections from h1 to 10.0.0.9:3128 need as many local ports, there are 28232: widen net.ipv4.ip_local_port_range " +
+        "there, or take more hosts",
+    );
+  });
+
   it("count URLs of one address together, and by their weight", () => {
     const twice = ["a", "b"].map((path) => ({ url: `http://10.0.0.1/${path}` }));
     expect(limitsOf(30_000, { target: { urls: twice } }).violations).to.have.lengthOf(1);

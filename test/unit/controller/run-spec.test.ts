@@ -321,6 +321,15 @@ describe("a wrong spec", () => {
       "http1 speaks no TLS, and https://h needs it",
       { target: { urls: [{ url: "https://h" }], transport: TransportKind.HTTP1 } },
     ],
+    ["target.transport", "http1 goes through no proxy", { target: { transport: TransportKind.HTTP1, proxyUrl: "http://p:1" } }],
+    [
+      "target.proxy_url",
+      "a proxy leads to no Unix socket, and unix:/s is one",
+      { target: { urls: [{ url: "h" }, { url: "unix:/s" }], proxyUrl: "http://p:1" } },
+    ],
+    ["target.proxy_url", "must be http://[USER:PASSWORD@]HOST:PORT", { target: { proxyUrl: "socks5://me:s3cret@p:1" } }],
+    ["target.proxy_ca_pem", "has no effect without an https proxy", { target: { proxyUrl: "http://p:1", proxyCaPem: "x" } }],
+    ["target.proxy_ca_pem", "is no certificate in PEM", { target: { proxyUrl: "https://p:1", proxyCaPem: "x" } }],
     ["target.tls.skip_verify", "has no effect without an https URL", { target: { tls: { skipVerify: true } } }],
     ["target.tls.ca_pem", "is no certificate in PEM", secured({ caPem: "ca" })],
     ["target.tls.cert_pem", "is no certificate in PEM", secured({ certPem: "c", keyPem: "k" })],
@@ -642,6 +651,8 @@ const supported: ReadonlySet<string> = new Set([
   "target.idle_timeout_sec",
   "target.connection_reuse",
   "target.no_probe",
+  "target.proxy_url",
+  "target.proxy_ca_pem",
   "target.transport",
   "target.wait_for_model.timeout_sec",
   "target.wait_for_model.interval_sec",
@@ -1087,6 +1098,12 @@ describe("compiling a spec", () => {
 });
 
 describe("masking", () => {
+  it("hides user and password of a proxy, and leaves its place", () => {
+    const given = specOf({ target: { proxyUrl: "http://me:s3cret@p:3128" } });
+    expect(maskSecrets(given).target?.proxyUrl).to.equal("http://***@p:3128");
+    expect(maskSecrets(specOf({ target: { proxyUrl: "p:3128" } })).target?.proxyUrl).to.equal("p:3128");
+  });
+
   it("hides key, header values and TLS key, in a copy", () => {
     const given = specOf({
       target: { apiKey: "k3y", headers: { authorization: "b", "x-a": "" }, tls: { keyPem: "p3m", caPem: "ca" } },

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { proxyRefusal } from "../../../endpoints/proxy.ts";
 import {
   type Answer,
   nextStep,
@@ -42,6 +43,11 @@ const failed = (status: number, words = ""): Said => ({
 });
 const got = (status: number, words = ""): Said => ({ status, words });
 const refused: Said = { error: ["connect_refused", "connect", "connect ECONNREFUSED h:1"] };
+const noProxy: Said = { error: ["proxy_unreachable", "connect", "the proxy http://p: connect ECONNREFUSED p:1"] };
+const proxied = (status: number): Said => {
+  const { code, phase, message } = proxyRefusal("http://p", "h:1", status, "");
+  return { error: [code, phase, message] };
+};
 const silent: Said = { error: ["request_timeout", "wait", "no answer after 4 s"] };
 const unused: Said = { status: -1 };
 
@@ -165,6 +171,20 @@ describe("a target that cannot be used", () => {
       ["list"],
       "does the server speak http:// at this port?",
     ],
+    [
+      "is behind a proxy that is not there",
+      { list: noProxy },
+      ["list"],
+      "is the URL of --proxy right, and is the proxy running?",
+    ],
+    ["is behind a proxy that wants a password", { list: proxied(407) }, ["list"], "are user and password right in --proxy"],
+    [
+      "is behind a proxy that forbids it",
+      { list: proxied(403) },
+      ["list"],
+      "does the proxy take CONNECT, and to this host and port?",
+    ],
+    ["is out of the reach of its proxy", { list: proxied(502) }, ["list"], "with status 502; can the proxy reach the target?"],
     ["does not speak HTTP", { list: { error: ["parse", "parse", "x"] } }, ["list"], "is it the port of gRPC, of https://"],
     [
       "cuts every connection",
@@ -315,6 +335,10 @@ describe("a target that is waited for", () => {
     ["refuses the key", "inference", { request: failed(401) }, ["request m"], "failed", "status 401", true],
     ["speaks something else", "inference", { request: { error: ["parse", "parse", "x"] } }, ["request m"], "failed", "x", true],
     ["has a bad certificate", "models", { list: { error: ["tls", "tls", "x"] } }, ["list"], "failed", "x", true],
+    ["has a proxy that is not there yet", "models", { list: noProxy }, ["list"], "failed", "proxy_unreachable", false],
+    ["is not reached by its proxy yet", "inference", { request: proxied(503) }, ["request m"], "failed", "status 503", false],
+    ["has a proxy that wants a password", "models", { list: proxied(407) }, ["list"], "failed", "status 407", true],
+    ["has a proxy without CONNECT", "inference", { request: proxied(501) }, ["request m"], "failed", "status 501", true],
     ["refuses its list to this key", "models", { list: got(403) }, ["list"], "failed", "status 403", true],
     [
       "finds the probe's request wrong, so it is up",

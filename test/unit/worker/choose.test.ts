@@ -12,6 +12,20 @@ describe("the transport to a target", () => {
     { origin: "http://h:1", asked: TransportKind.HTTP2, is: "http2" },
     { origin: "http://h:1", asked: TransportKind.HTTP1, is: "http1" },
   ] as const;
+  const proxy = { shown: "http://p:1", isSecure: false, host: "p", port: 1 };
+
+  it("leads through a proxy by undici or http2, and never by http1", () => {
+    const target = { origin: "http://h:1", connectTimeoutMs: 1, isPooled: true, proxy };
+    expect(choiceOf(target, TransportKind.AUTO)).to.equal("undici");
+    expect(choiceOf(target, TransportKind.HTTP2)).to.equal("http2");
+    expect(() => choiceOf(target, TransportKind.HTTP1)).to.throw("http1 goes through no proxy, and http://p:1 is asked for");
+  });
+
+  it("leads through no proxy to a Unix socket", () => {
+    const target = { origin: "http://localhost", socketPath: "/run/s.sock", connectTimeoutMs: 1, isPooled: true, proxy };
+    expect(() => choiceOf(target, TransportKind.AUTO)).to.throw("a proxy leads to no Unix socket, and /run/s.sock is one");
+  });
+
   it("is not http1 where TLS is needed", () => {
     const target = { origin: "https://h:1", connectTimeoutMs: 1, isPooled: true };
     expect(() => choiceOf(target, TransportKind.HTTP1)).to.throw("http1 speaks no TLS, and https://h:1 needs it");

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failureOf, isCut } from "../../../services/worker/transport/failure.ts";
+import { failureOf, isCut, ProxyFailure, proxyFailure } from "../../../services/worker/transport/failure.ts";
 
 describe("failures of a transport", () => {
   const rows = [
@@ -36,6 +36,17 @@ describe("failures of a transport", () => {
     expect(failureOf(withCode("ECONNRESET"), "wait", true).code).to.equal("stale_connection");
     expect(failureOf(withCode("ECONNRESET"), "stream", true).code).to.equal("reset");
     expect(failureOf(withCode("HPE_INVALID_CONSTANT"), "wait", true).code).to.equal("parse");
+  });
+
+  it("are the proxy's own where there is no tunnel, but for what this host has run out of", () => {
+    const refused = proxyFailure(new AggregateError([withCode("ECONNREFUSED", "no")]), "http://p:1");
+    expect(failureOf(refused, "connect", false)).to.deep.equal({
+      code: "proxy_unreachable",
+      phase: "connect",
+      message: "the proxy http://p:1: no",
+    });
+    expect(proxyFailure(refused, "http://p:2")).to.equal(refused).and.be.instanceOf(ProxyFailure);
+    expect(failureOf(proxyFailure(withCode("EMFILE"), "http://p:1"), "connect", false).code).to.equal("unsendable");
   });
 
   it("look into the error that caused them, and into the first of several", () => {

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { withOwnEndpoints } from "../../../endpoints/own-endpoints.ts";
-import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { RunSpecSchema, TransportKind } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 import { createPath } from "../../../services/worker/request-path.ts";
 
@@ -114,12 +114,19 @@ describe("request path", async () => {
     { what: "a spec without a target", spec: {} },
     { what: "an endpoint that there is not", spec: { target: { urls: [{ url: "h" }] }, endpoint: { type: "telepathy" } } },
     { what: "a scheme that is not HTTP's", spec: { target: { urls: [{ url: "grpc://h:1" }] } } },
+    { what: "a proxy that is none", spec: { target: { urls: [{ url: "h" }], proxyUrl: "socks5://me:s3cret@p" } } },
+    {
+      what: "a proxy for http1",
+      spec: { target: { urls: [{ url: "h" }], proxyUrl: "p:1", transport: TransportKind.HTTP1 } },
+    },
+    { what: "a proxy for a Unix socket", spec: { target: { urls: [{ url: "unix:/s" }], proxyUrl: "p:1" } } },
     { what: "what is no URL", spec: { target: { urls: [{ url: "http://" }] } } },
   ];
   for (const { what, spec } of refused) {
     it(`refuses ${what}`, async () => {
       const error = await pathOf(spec).catch((thrown: unknown) => thrown);
       expect(error).to.be.instanceOf(AssayError).with.property("code", "invalid_argument");
+      expect(String(error)).to.not.contain("s3cret");
     });
   }
 });

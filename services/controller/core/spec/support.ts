@@ -23,6 +23,8 @@ const supportedFields: readonly string[] = [
   "target.connection_reuse",
   "target.url_strategy",
   "target.no_probe",
+  "target.proxy_url",
+  "target.proxy_ca_pem",
   "target.transport",
   "target.wait_for_model.timeout_sec",
   "target.wait_for_model.interval_sec",

@@ -14,6 +14,8 @@ describe("a failed request in AIPerf's words", () => {
     ["an error in the stream", { code: "in_band_error", status: 200 }, 502, "SSEResponseError"],
     ["a cancelled request", { code: "cancelled", status: 200, isCancelled: true }, 499, "RequestCancellationError"],
     ["a refused connection", { code: "connect_refused" }, undefined, "ClientConnectorError"],
+    ["a proxy that is not there", { code: "proxy_unreachable" }, undefined, "ClientProxyConnectionError"],
+    ["a proxy that refuses", { code: "proxy_refused" }, undefined, "ClientHttpProxyError"],
     ["a timeout", { code: "request_timeout" }, undefined, "TimeoutError"],
     ["a cut answer", { code: "truncated", status: 200 }, undefined, "ClientPayloadError"],
     ["an empty answer", { code: "empty", status: 200 }, undefined, "InvalidInferenceResultError"],
