@@ -87,17 +87,6 @@ describe("a run through a proxy", function () {
     });
   });
 
-  test("is refused by name with http1, and for a Unix socket", async (stage) => {
-    const proxy = ["--proxy", `http://${credentials}@127.0.0.1:1`];
-    const http1 = await stage.run({ url: "http://127.0.0.1:1" }, "--transport", "http1", ...proxy).exit();
-    expect(http1.code, http1.stderr).to.equal(2);
-    expect(http1.stderr).to.match(/^assay run: --transport http1: http1 goes through no proxy; use auto, undici or http2/);
-    const socket = await stage.run({ url: "unix:/run/none.sock" }, ...proxy).exit();
-    expect(socket.code, socket.stderr).to.equal(2);
-    expect(socket.stderr).to.match(/^assay run: --proxy: a proxy leads to no Unix socket, and unix:\/run\/none\.sock is one/);
-    for (const secret of secrets) expect(http1.stderr + socket.stderr).to.not.contain(secret);
-  });
-
   test("may be one request of assay send", async (stage) => {
     const mock = await stage.mock();
     await withProxy({ credentials }, async (proxy, url) => {
