@@ -27,7 +27,7 @@ const keepAliveMs = 60_000;
 
 /**
  * Begins to open a tunnel and returns the socket to the proxy; destroying it with an error gives up. `done` is called once, later:
- * with that socket, on which the target is spoken to from then on and whose errors are the caller's, or with the error. Has no limit of time: that is the caller's.
+ * with that socket, on which the target is spoken to from then on, or with the error. How long it may take is the caller's.
  */
 export function openTunnel(
   { proxy, origin, stamps }: TunnelOptions,
@@ -53,7 +53,8 @@ export function openTunnel(
   };
   const refuse = (): void => settle(new ProxyFailure(proxyRefusal(proxy.shown, authority, answer.status, answer.words)));
   const unreachable = (what: string): void => settle(unreachableProxy(`the proxy ${proxy.shown} ${what}`));
-  const onError = (error: Error): void => settle(proxyFailure(error, proxy.shown));
+  // A proxy that refuses may cut the connection behind its words.
+  const onError = (error: Error): void => (answer.status > 0 ? refuse() : settle(proxyFailure(error, proxy.shown)));
   const onEnd = (): void => {
     if (answer.status > 0) refuse();
     else unreachable(`closed the connection before its answer to CONNECT ${authority}`);
@@ -112,8 +113,9 @@ class ConnectAnswer {
   rest: Buffer = Buffer.alloc(0);
   /** It is no answer of HTTP/1.1. */
   isStranger = false;
-  /** Of the words of a refusal; infinite: up to the end of the connection. */
+  /** Of the body of a refusal; infinite: up to the end of the connection. */
   private lengthBytes = Number.POSITIVE_INFINITY;
+  private isChunked = false;
 
   get isConsent(): boolean {
     return this.status >= 200 && this.status < 300;
@@ -121,12 +123,14 @@ class ConnectAnswer {
 
   /** Of a refusal: nothing more is to be expected, or wanted. */
   get isWhole(): boolean {
-    return this.status > 0 && this.rest.length >= Math.min(this.lengthBytes, maxWordsBytes);
+    if (this.status === 0) return false;
+    return this.rest.length >= Math.min(this.lengthBytes, maxWordsBytes) || (this.isChunked && chunksOf(this.rest).isWhole);
   }
 
   /** What a refusal says, in one line. */
   get words(): string {
-    return bodyWords(this.rest.subarray(0, Math.min(this.lengthBytes, maxWordsBytes)));
+    const body = this.rest.subarray(0, Math.min(this.lengthBytes, maxWordsBytes));
+    return bodyWords(this.isChunked ? chunksOf(body).body : body);
   }
 
   add(bytes: Buffer): void {
@@ -151,9 +155,22 @@ class ConnectAnswer {
     this.rest = rest.subarray(end + 4);
     if (status < 200) return true;
     this.status = status;
+    this.isChunked = /\r\ntransfer-encoding:[ \t]*chunked/i.test(head);
     const length = /\r\ncontent-length:[ \t]*(\d+)/i.exec(head)?.[1];
     if (length !== undefined) this.lengthBytes = Number(length);
     return false;
+  }
+}
+
+/** What is there of a body in chunks, and whether that is all of it. */
+function chunksOf(bytes: Buffer): { readonly body: Buffer; readonly isWhole: boolean } {
+  const pieces: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const end = bytes.indexOf("\r\n", at);
+    const sizeBytes = end < 0 ? Number.NaN : Number.parseInt(bytes.toString("latin1", at, end), 16);
+    if (!(sizeBytes > 0)) return { body: Buffer.concat(pieces), isWhole: sizeBytes === 0 };
+    pieces.push(bytes.subarray(end + 2, end + 2 + sizeBytes));
+    at = end + sizeBytes + 4;
   }
 }
 

@@ -140,10 +140,13 @@ describe("transports through a proxy", () => {
           },
         },
         {
-          of: "a proxy that says no more after its head",
+          of: "a proxy that refuses in chunks",
           code: "proxy_refused",
-          words: /with status 502: some$/,
-          instead: (client) => client.write("HTTP/1.1 502 Bad Gateway\r\ntransfer-encoding: chunked\r\n\r\nsome"),
+          words: /with status 502: bad gateway$/,
+          instead: (client) => {
+            client.write("HTTP/1.1 502 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\nbad\r\n8\r\n gat");
+            setImmediate(() => client.write("eway\r\n0\r\n\r\n"));
+          },
         },
         {
           of: "a proxy with a long story, of which the beginning is kept",
@@ -304,6 +307,13 @@ describe("transports through a proxy", () => {
       expect((await send(await reach(kind, { origin, proxy: optionsOf(proxy.url) }))).body.toString()).to.equal("hello");
     });
   }
+
+  it("do not wait for the rest of what a proxy says when it refuses", async () => {
+    const proxy = await proxyWith({ instead: (client) => client.write("HTTP/1.1 502 Bad Gateway\r\n\r\nsome") });
+    const { origin } = await serveHttp1(false);
+    const { error } = await send(await reach(AUTO, { origin, proxy: optionsOf(proxy.url), connectTimeoutMs: 600_000 }));
+    expect(error?.message).to.match(/with status 502: some$/);
+  });
 
   it("take a consent with headers, after interim answers, of HTTP/1.0", async () => {
     const consent = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 201\r\nvia: x\r\ncontent-length: 7\r\n\r\n";
