@@ -3,6 +3,7 @@ import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
 import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { definitionLines } from "./definitions.ts";
 import { floorLine } from "./floor.ts";
 import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
@@ -37,6 +38,7 @@ export function reportLines({ run, summary, folder, files }: Report, { width, pa
     if (phase.kind === PhaseKind.PROFILING) blocks.push(...measuredBlocks(phase, progress, shownOf(run, summary), style));
     else blocks.push(warmupLines(phase, progress, style));
   }
+  blocks.push(definitionLines(summary.definitions, style.width, paint));
   const ending = summary.hostFloor === undefined ? [] : wrap(floorLine(summary.hostFloor), style.width).map(paint.dim);
   if (folder !== undefined) ending.push(`Files: ${folder}${files.length === 0 ? "" : `: ${files.join(", ")}`}`);
   blocks.push(ending);

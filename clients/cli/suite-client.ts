@@ -172,9 +172,9 @@ export class SuiteClient {
   }
 
   /** `phase`: by name; empty: every phase. */
-  async summarize(runId: string, phase = ""): Promise<SummarizeRecordsResponse> {
+  async summarize(runId: string, phase = "", definitions: readonly string[] = []): Promise<SummarizeRecordsResponse> {
     const records = await this.#recordsManager();
-    return records.summarizeRecords({ runId, phase }, { timeoutMs: summaryTimeoutMs });
+    return records.summarizeRecords({ runId, phase, definitions: [...definitions] }, { timeoutMs: summaryTimeoutMs });
   }
 
   /** Live figures until the run ends or the signal aborts. */

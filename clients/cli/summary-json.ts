@@ -25,6 +25,10 @@ export function summaryJson({ run, summary, folder, files }: Report): object {
     },
     host_floor:
       summary.hostFloor === undefined ? undefined : toJson(HostFloorSchema, summary.hostFloor, { useProtoFieldName: true }),
+    definitions:
+      summary.definitions.length === 0
+        ? undefined
+        : Object.fromEntries(summary.definitions.map(({ definition, figures }) => [definition, metricsJson(figures)])),
     phases: summary.phases.map((phase) => phaseJson(phase, run.phases.find(({ index }) => index === phase.index)?.asked)),
     folder,
     files,

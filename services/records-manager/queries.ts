@@ -2,6 +2,7 @@
 
 import type { RunSummary } from "./core/run-summary.ts";
 import { type ExportedFile, type ExportRequest, exportRun, type OfferedFile, offeredFiles } from "./exports/export-run.ts";
+import { type DefinitionSummary, type DefinitionsQuery, queryDefinitions } from "./query-definitions.ts";
 import { type GpusQuery, type GpuUse, queryGpus } from "./query-gpus.ts";
 import { queryRecords, type RecordsPage, type RecordsQuery } from "./query-records.ts";
 import { queryTimeline, type TimelineAnswer, type TimelineQuery } from "./query-timeline.ts";
@@ -24,6 +25,7 @@ export interface Queries {
   readonly timeline: (query: TimelineQuery) => TimelineAnswer;
   readonly export: (request: ExportRequest) => ExportedFile[];
   readonly exportFiles: (query: { readonly folder: string }) => OfferedFile[];
+  readonly definitions: (query: DefinitionsQuery) => DefinitionSummary[];
   readonly gpus: (query: GpusQuery) => GpuUse[];
   /** Conversations that the run drew, ascending, at most `limit`. */
   readonly conversations: (query: ConversationsQuery) => number[];
@@ -37,6 +39,7 @@ export const queries: Queries = {
   timeline: queryTimeline,
   export: exportRun,
   exportFiles: offeredFiles,
+  definitions: queryDefinitions,
   gpus: queryGpus,
   conversations: queryConversations,
 };

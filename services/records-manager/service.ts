@@ -116,14 +116,15 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
         };
       },
-      summarizeRecords: async ({ runId, phase }, { signal }) => {
+      summarizeRecords: async ({ runId, phase, definitions }, { signal }) => {
         const folder = await folderOf(runId);
         const [summary, gpus] = await Promise.all([
           queries.ask("summarize", { folder, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
           queries.ask("gpus", { folder }, signal),
         ]);
         if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);
-        return summaryResponseOf(summary, gpus, join(folder, "run.db"));
+        const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
+        return summaryResponseOf(summary, gpus, join(folder, "run.db"), defined);
       },
       getTimeline: async ({ runId, bucketMs, phase, workerId }, { signal }) =>
         timelineOf(

@@ -4,6 +4,7 @@ import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.
 import type { PhaseIdentitySchema } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type {
+  DefinitionSummarySchema,
   GetTimelineResponseSchema,
   PhaseSummarySchema,
   SummarizeRecordsResponseSchema,
@@ -13,17 +14,20 @@ import { encodeStamps } from "../common/chunk-stamps.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
 import { distributionOf, headOf, runValueOf } from "./metric-wire.ts";
+import type { DefinitionSummary } from "./query-definitions.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { RecordsPage } from "./query-records.ts";
 import type { TimelineAnswer } from "./query-timeline.ts";
 import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
+type DefinitionInit = Exclude<MessageInitShape<typeof DefinitionSummarySchema>, { $typeName: string }>;
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSummarySchema>, { $typeName: string }>;
 
 export function summaryResponseOf(
   summary: RunSummary,
   gpus: readonly GpuUse[],
   database: string,
+  definitions: readonly DefinitionSummary[] = [],
 ): MessageInitShape<typeof SummarizeRecordsResponseSchema> {
   return {
     runId: summary.runId,
@@ -36,6 +40,7 @@ export function summaryResponseOf(
     verdict: { verdict: verdictOf(summary.client.verdict), reasons: summary.client.reasons.map(({ message }) => message) },
     database,
     reasons: reasonsOf(summary.client),
+    definitions: definitions.map(definitionOf),
     client: clientUsageOf(summary.client.usage),
     ...(summary.hostFloor === undefined ? {} : { hostFloor: fromJson(HostFloorSchema, summary.hostFloor as JsonValue, lenient) }),
   };
@@ -60,6 +65,20 @@ export function identityOf(phase: PhaseSummary): MessageInitShape<typeof PhaseId
     queued: BigInt(phase.queued),
     late: BigInt(phase.late),
     conflicts: BigInt(phase.conflicts),
+  };
+}
+
+/** What another tool would say of a run. */
+function definitionOf({ definition, figures }: DefinitionSummary): DefinitionInit {
+  return {
+    definition,
+    figures: figures.map(({ figure, statistics: { count, ...values } }) => ({
+      tag: figure,
+      header: figure.toUpperCase(),
+      unit: "ms",
+      count: BigInt(count),
+      ...values,
+    })),
   };
 }
 

@@ -35,7 +35,18 @@ export const runsShowFlags = {
   ...suiteFlags,
 } as const satisfies FlagTable;
 
-export const runsSummaryFlags = { phase, json: runFlags.json, ...suiteFlags } as const satisfies FlagTable;
+export const runsSummaryFlags = {
+  phase,
+  definitions: {
+    flag: "--definitions",
+    kind: { is: "names" },
+    value: "TOOL",
+    group: "Output",
+    doc: "TTFT, TPOT, ITL and E2E by the formulas of other tools beside our own: aiperf, vllm, sglang, guidellm, inference-perf, genai-perf, llmperf or mlperf, with commas; vllm and sglang need a run with --export-level raw",
+  },
+  json: runFlags.json,
+  ...suiteFlags,
+} as const satisfies FlagTable;
 
 export const runsRecordsFlags = {
   phase,

@@ -70,6 +70,9 @@ const PAGE_ROWS = 5_000;
 /** Stands in `pages` for the reads of the answer, packed as `chunk-stamps.ts` says; NULL where the run keeps none. */
 export const READS_COLUMN = "reads";
 
+/** Stands in `pages` for the answer as it came; NULL where the run keeps none. */
+export const PAYLOAD_COLUMN = "payload";
+
 export class RunReader {
   readonly path: string;
   readonly #db: SqliteDatabase;
@@ -247,6 +250,7 @@ export class RunReader {
 
   #expressionOf(column: string): string {
     if (column === READS_COLUMN) return "(SELECT reads FROM raw WHERE raw.credit_id = requests.credit_id)";
+    if (column === PAYLOAD_COLUMN) return "(SELECT payload FROM raw WHERE raw.credit_id = requests.credit_id)";
     if (!this.#columns.has(column)) return "NULL";
     return requestColumns.includes(column) ? column : quoted(column);
   }

@@ -423,6 +423,14 @@ export declare type SummarizeRecordsRequest = Message<"assay.records_manager.v1.
    * @generated from field: string phase = 2;
    */
   phase: string;
+
+  /**
+   * Tools by whose formulas the measured phases are told, too: `aiperf`, `vllm`, `sglang`, `guidellm`, `inference-perf`, `genai-perf`,
+   * `llmperf`, `mlperf`. FAILED_PRECONDITION: a tool looks at moments that the run did not keep.
+   *
+   * @generated from field: repeated string definitions = 3;
+   */
+  definitions: string[];
 };
 
 /**
@@ -485,6 +493,13 @@ export declare type SummarizeRecordsResponse = Message<"assay.records_manager.v1
    * @generated from field: assay.common.v1.HostFloor host_floor = 20;
    */
   hostFloor?: HostFloor | undefined;
+
+  /**
+   * The figures by the formulas of other tools, in the order asked for.
+   *
+   * @generated from field: repeated assay.records_manager.v1.DefinitionSummary definitions = 21;
+   */
+  definitions: DefinitionSummary[];
 };
 
 /**
@@ -492,6 +507,33 @@ export declare type SummarizeRecordsResponse = Message<"assay.records_manager.v1
  * Use `create(SummarizeRecordsResponseSchema)` to create a new message.
  */
 export declare const SummarizeRecordsResponseSchema: GenMessage<SummarizeRecordsResponse>;
+
+/**
+ * What another tool would say of the measured phases, taken together.
+ *
+ * @generated from message assay.records_manager.v1.DefinitionSummary
+ */
+export declare type DefinitionSummary = Message<"assay.records_manager.v1.DefinitionSummary"> & {
+  /**
+   * The tool.
+   *
+   * @generated from field: string definition = 1;
+   */
+  definition: string;
+
+  /**
+   * `ttft`, `tpot`, `itl` and `e2e`, as far as the tool has them, in ms.
+   *
+   * @generated from field: repeated assay.records_manager.v1.MetricStatistics figures = 2;
+   */
+  figures: MetricStatistics[];
+};
+
+/**
+ * Describes the message assay.records_manager.v1.DefinitionSummary.
+ * Use `create(DefinitionSummarySchema)` to create a new message.
+ */
+export declare const DefinitionSummarySchema: GenMessage<DefinitionSummary>;
 
 /**
  * One phase in figures.
