@@ -67,6 +67,7 @@ export const bundles = {
 /** Programs of threads, by file name: their starters look for them beside themselves. */
 const threads = {
   "alarm-thread": "services/worker/alarm-thread.ts",
+  "lease-thread": "services/worker/lease-thread.ts",
   "query-thread": "services/records-manager/query-thread.ts",
   "dataset-thread": "services/dataset/thread/dataset-thread.ts",
   "media-thread": "services/dataset/media/media-thread.ts",

@@ -160,6 +160,10 @@ export const UNLIMITED_SLOTS = 0x7fff_ffff;
 /**
  * How long a worker may go on without timing's answer. Both leases are durations, each on its owner's clock:
  * the worker's counts from before it asked, timing's from when it answered, so no offset between clocks enters.
+ *
+ * While the worker's event loop is in one long turn, a thread of it asks in the loop's place (`LeaseGuard`), by the same rule, so nothing of the above changes. It
+ * does so until the loop has read nothing of timing's for 5 s, so that a turn of 9 s loses nothing and a loop that never comes round loses its
+ * lease. A process that stands still as a whole has no such thread either.
  */
 export interface LeaseTerms {
   /** The worker's lease, ns. */

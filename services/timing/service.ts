@@ -18,7 +18,8 @@ export function createTimingService(runOf: (runId: string) => TimingRun | undefi
   };
   return implement(TimingService, {
     role: "viewer",
-    roles: { credits: "member" },
+    untraced: ["extendLease"],
+    roles: { credits: "member", extendLease: "member" },
     codecs: timingCreditsCodecs,
     handlers: {
       credits: {
@@ -32,6 +33,10 @@ export function createTimingService(runOf: (runId: string) => TimingRun | undefi
             run.accept(stream, body);
           });
         },
+      },
+      extendLease: ({ runId, workerId, incarnation }) => {
+        find(runId).extendLease(workerId, incarnation);
+        return {};
       },
       getTimingStats: (request) => find(request.runId).stats(),
       async *watchTiming(request, context) {

@@ -105,6 +105,13 @@ export class TimingRun {
     this.arm();
   }
 
+  /** Throws `failed_precondition` where the lease may not be extended. */
+  extendLease(workerId: string, incarnation: bigint): void {
+    const isExtended = this.core.extendLease(workerId, incarnation, monotonicNs());
+    this.arm();
+    if (!isExtended) throw new AssayError("failed_precondition", `the lease of worker ${workerId} is not extended`);
+  }
+
   startPhase(phase: number): void {
     const nowNs = monotonicNs();
     const plan = planPhase(this.options.spec, phase, this.options.dataset, this.sessionsBefore, this.loads);

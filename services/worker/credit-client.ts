@@ -17,6 +17,8 @@ import {
   type RequestEnd,
 } from "./core/credit-worker.ts";
 
+import type { LeaseGuard } from "./core/lease.ts";
+
 /** Messages come and go as bytes. */
 export type CreditsStream = MessageStream<Buffer, Uint8Array>;
 
@@ -29,6 +31,8 @@ export interface CreditClientOptions {
   readonly maxConnections?: number | undefined;
   /** Wakes more precisely than a timer, beside the timer. Default: nothing does. */
   startAlarm?(wake: () => void): PacingAlarm;
+  /** Extends the lease while the loop is busy, and is closed with the client. Default: nobody does. */
+  readonly guard?: (LeaseGuard & { close(): void }) | undefined;
   dial(): CreditsStream;
   /** A credit has arrived; it will be fired later, or given back. */
   onHeld(credit: Credit): void;
@@ -72,6 +76,7 @@ export class CreditClient {
         random: Math.random,
         newIncarnation: () => randomBytes(8).readBigUInt64LE() | 1n,
         clock: monotonicNs,
+        guard: options.guard,
       },
       {
         fire: (credit) => options.fire(credit),
@@ -140,6 +145,7 @@ export class CreditClient {
     this.isClosed = true;
     this.timer.close();
     this.alarm?.close();
+    this.options.guard?.close();
     this.endStream();
   }
 

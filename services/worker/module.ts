@@ -94,6 +94,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
         credits: () => createClient(TimingService, timing, workerCreditsCodecs).credits(),
         records: () => createClient(RecordProcessorService, records, recordsCodec).processRecords(),
       },
+      leaseChannel: timing.reach,
       note: (kind, message) =>
         report(
           {

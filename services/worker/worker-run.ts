@@ -28,6 +28,7 @@ import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
+import { type LeaseChannel, LeaseKeeper } from "./lease-keeper.ts";
 import { startPrecisePacing } from "./precise-pacing.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import type { RequestPath } from "./request-path.ts";
@@ -45,6 +46,8 @@ export interface WorkerRunOptions {
   readonly log: Logger;
   /** Streams to the run's other services, hello not yet sent. */
   readonly dial: { credits(): CreditsStream; turns(): TurnStream; records(): RecordsStream };
+  /** How a thread beside the loop reaches timing, to keep the lease. Default: there is none. */
+  readonly leaseChannel?: LeaseChannel;
   readonly spillPath: string;
   readonly incarnation: bigint;
   /** Gets how late each request with a due time is sent. Default: nobody asks. */
@@ -133,6 +136,9 @@ export class WorkerRun {
       log,
       maxConnections: spec.target?.transport === TransportKind.HTTP2 ? undefined : maxConnections(),
       ...(spec.workers?.pacing === "precise" ? { startAlarm: (wake: () => void) => startPrecisePacing(wake, log) } : {}),
+      ...(options.leaseChannel && {
+        guard: new LeaseKeeper({ channel: options.leaseChannel, runId, workerId, log }),
+      }),
       dial: dial.credits,
       onHeld: (credit) => this.turns.prefetch(credit.conversation, credit.turn),
       fire: (credit) => this.fire(credit),

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
@@ -140,6 +141,72 @@ describe("a run whose process stands still", function () {
       expectReconciled(file, mock.stats());
     });
   }
+});
+
+/** Above a worker's lease and timing's for it (4 and 5 s), below what its guard can keep (9 s). */
+const busyMs = 6_000;
+
+describe("a run with a worker whose event loop is in one turn", function () {
+  this.timeout(3 * endsWithinMs);
+  const test = useStages();
+
+  /** An endpoint by which the first worker that makes a body after `busy` has come is in that turn for so long. */
+  const endpointOf = (ms: number, flag: string): string => `
+    import { renameSync } from "node:fs";
+    export const endpoints = {
+      "slow-chat": (_options, { encodeJson, parseAnswer, textOf }) => ({
+        path: "/v1/chat/completions",
+        canStream: true,
+        formatBody({ messages, model, maxOutputTokens }) {
+          try {
+            renameSync(${JSON.stringify(flag)}, ${JSON.stringify(`${flag}.taken`)});
+            for (const endMs = performance.now() + ${ms}; performance.now() < endMs; );
+          } catch {}
+          return encodeJson({ model, messages, max_tokens: maxOutputTokens, stream: true });
+        },
+        parse: (response) => parseAnswer(response, ({ choices = [] }) => ({
+          outputText: textOf(choices[0]?.delta?.content) ?? "", reasoningText: "", finishReason: undefined, usage: undefined, errorWords: undefined,
+        })),
+      }),
+    };`;
+
+  async function runWithBusyWorker(stage: Stage, ms: number) {
+    const mock = await stage.mock({ ttftMs: 20, itlMs: 5 });
+    const flag = join(stage.folder, "busy");
+    const file = join(stage.folder, "slow.mjs");
+    writeFileSync(file, endpointOf(ms, flag));
+    const command = stage.run(
+      mock,
+      "--request-count",
+      "800",
+      "--endpoint-module",
+      file,
+      "--endpoint-type",
+      "slow-chat",
+      "--no-probe",
+    );
+    await command.until("rows of a run under way", () => mock.stats().requests >= 60 && rowsIn(outOf(stage)) >= 20);
+    writeFileSync(flag, "");
+    const { code, stderr } = await command.exit();
+    expect(code, stderr).to.equal(0);
+    const run = runFile(outOf(stage));
+    expect(run).to.include({ state: "COMPLETED" });
+    expectReconciled(run, mock.stats());
+    return { run, stderr, mock };
+  }
+
+  test(`for ${busyMs / 1000} s loses neither the worker nor a request`, async (stage) => {
+    const { run, stderr, mock } = await runWithBusyWorker(stage, busyMs);
+    expect(stderr).to.not.include("lost");
+    expect(run).to.deep.include({ rows: 800, errors: { "": 800 } });
+    expect(mock.stats().maxOpenStreams).to.be.at.most(8);
+  });
+
+  test("for good loses it, and goes on with the other one", async (stage) => {
+    const { run, stderr } = await runWithBusyWorker(stage, Number.MAX_SAFE_INTEGER);
+    expect(stderr).to.match(/worker-\w+: lease over; \d+ credits lost/);
+    expect(run.phases[0]?.missing_lost).to.be.at.least(1);
+  });
 });
 
 function outOf({ folder }: Stage): string {

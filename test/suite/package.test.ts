@@ -211,8 +211,8 @@ const built = [
   "assay.1",
   "assay.cjs",
   ...[
-    ...["alarm-thread", "cli", "dataset-thread", "doctor", "metrics-page", "mock", "otel", "otel-grpc"],
-    ...["query-thread", "records", "serve", "suite", "timing", "worker"],
+    ...["alarm-thread", "cli", "dataset-thread", "doctor", "lease-thread", "metrics-page", "mock", "otel"],
+    ...["otel-grpc", "query-thread", "records", "serve", "suite", "timing", "worker"],
   ].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",
   "client.js",

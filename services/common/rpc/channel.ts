@@ -54,12 +54,16 @@ const DEFAULTS: GrpcChannelOptions = {
 /** A connection that clients share. It connects at the first call. */
 export class Channel {
   readonly address: string;
+  /** With which another thread, which cannot share the connection, reaches the same. */
+  readonly reach: Pick<ChannelOptions, "address" | "tls" | "token">;
   readonly grpc: Client;
   readonly tracer: Tracer;
   readonly #token: string | undefined;
 
   constructor(options: ChannelOptions) {
-    this.address = options.address;
+    const { address, tls, token } = options;
+    this.address = address;
+    this.reach = { address, tls, token };
     this.tracer = options.tracer ?? noTracer;
     this.#token = options.token;
     this.grpc = new Client(options.address, credentialsOf(options.tls), {

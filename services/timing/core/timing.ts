@@ -141,6 +141,8 @@ export interface TimingCore {
   /** Any further message. */
   messageReceived(streamId: StreamId, envelope: Envelope<WorkerMessage>, now: number): void;
   streamEnded(streamId: StreamId, now: number): void;
+  /** A worker whose loop is busy asks beside its stream. False: its lease is not extended, and it is not to believe so. */
+  extendLease(workerId: string, incarnation: Incarnation, now: number): boolean;
   /** The worker-manager has reaped this process: it certainly does nothing any more. */
   workerReaped(workerId: string, now: number): void;
   /** Measured round trip of a worker's connection; credits of an open loop are issued ahead by at least four of them. */
@@ -253,6 +255,12 @@ class Timing implements TimingCore {
     this.#streams.delete(streamId);
     member.link.streamEnded();
     this.#pump(now);
+  }
+
+  extendLease(workerId: string, incarnation: Incarnation, now: number): boolean {
+    this.#noticeStall(now);
+    const link = this.#members.get(workerId)?.link;
+    return link?.incarnation === incarnation && link.extendLease(now);
   }
 
   workerReaped(workerId: string, now: number): void {

@@ -109,6 +109,13 @@ export class WorkerLink {
     return this.#receiver.accept(envelope.seq);
   }
 
+  /** Asked beside the stream, which stands but is silent. False: nothing is extended. */
+  extendLease(now: number): boolean {
+    if (this.#streamId === undefined || !this.#isAnswering) return false;
+    this.lease.renewed(now);
+    return true;
+  }
+
   /** The worker said, with this ack, how many credits it holds unsent. To be called after what the message returned was handled. */
   reported(ack: number, unsent: number): void {
     this.#reportedAck = ack;

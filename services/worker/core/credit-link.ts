@@ -1,6 +1,6 @@
 import { SequencedReceiver, SequencedSender } from "../../common/credit-sequence.ts";
 import type { Envelope, Incarnation, TimingMessage, WorkerMessage } from "../../common/credits.ts";
-import { WorkerLease } from "./lease.ts";
+import { type LeaseGuard, WorkerLease } from "./lease.ts";
 
 /** A dial, or an answer to hello, that takes longer has failed. */
 const DIAL_TIMEOUT_NS = 500e6;
@@ -19,6 +19,8 @@ export interface CreditLinkOptions {
   readonly maxConnections?: number | undefined;
   /** Uniform in [0, 1): the jitter of the backoff. */
   readonly random: () => number;
+  /** Extends the lease while the loop is busy. Default: nobody does. */
+  readonly guard?: LeaseGuard | undefined;
 }
 
 export interface CreditLinkOut {
@@ -40,7 +42,7 @@ export type LinkState = "waiting" | "dialling" | "greeting" | "up";
 /** The worker's end of the `Credits` stream of one incarnation, over all its dials. */
 export class CreditLink {
   readonly incarnation: Incarnation;
-  readonly lease = new WorkerLease();
+  readonly lease: WorkerLease;
   readonly #options: CreditLinkOptions;
   readonly #out: CreditLinkOut;
   readonly #sender = new SequencedSender<WorkerMessage>();
@@ -55,6 +57,7 @@ export class CreditLink {
   /** `dial`: the last one of the incarnation before, since dials are counted over the life of the process. */
   constructor(options: CreditLinkOptions, out: CreditLinkOut, of: { incarnation: Incarnation; dial: number }, now: number) {
     this.incarnation = of.incarnation;
+    this.lease = new WorkerLease(options.guard);
     this.#options = options;
     this.#out = out;
     this.#dial = of.dial;
@@ -106,6 +109,7 @@ export class CreditLink {
   streamEnded(now: number): void {
     if (this.#state === "waiting") return;
     this.#state = "waiting";
+    this.lease.forgetAsked();
     this.#actAtNs = now + this.#backoffNs * (0.5 + 0.5 * this.#options.random());
     this.#backoffNs = Math.min(MAX_BACKOFF_NS, this.#backoffNs * 2);
   }
@@ -131,6 +135,7 @@ export class CreditLink {
         return "welcomed";
       case "lease":
         this.lease.answered(body.n);
+        this.#signLife(now);
         return "drop";
       case "fenced":
         return body.incarnation === this.incarnation ? "handle" : "drop";
@@ -179,6 +184,14 @@ export class CreditLink {
     }
   }
 
+  /**
+   * An answer was read, so the loop has come round since it was asked for. Asking alone says nothing: within one turn it is done again and
+   * again, and nothing of it leaves.
+   */
+  #signLife(now: number): void {
+    this.lease.signLife(this.incarnation, now);
+  }
+
   #welcomed(welcome: TimingMessage & { kind: "welcome" }, now: number): void {
     this.#state = "up";
     this.#backoffNs = MIN_BACKOFF_NS;
@@ -187,6 +200,7 @@ export class CreditLink {
     this.#wantsFirstToken = welcome.wantsFirstToken;
     this.lease.setLength(welcome.leaseNs);
     this.lease.answered(welcome.renew);
+    this.#signLife(now);
     this.#sender.acked(welcome.recvSeq);
     for (const envelope of this.#sender.unacked()) this.#out.send(envelope);
   }

@@ -10,6 +10,7 @@ import {
   type WorkerLoss,
 } from "../../../services/timing/core/timing.ts";
 import { type CreditWorker, createCreditWorker } from "../../../services/worker/core/credit-worker.ts";
+import type { LeaseGuard } from "../../../services/worker/core/lease.ts";
 
 export const MS = 1e6;
 export const SEC = 1e9;
@@ -21,6 +22,8 @@ export interface BenchWorkerOptions {
   readonly isUnsendable?: boolean;
   /** Default: not known. */
   readonly maxConnections?: number;
+  /** Of its lease. Default: nobody. */
+  readonly guard?: LeaseGuard;
 }
 
 /** A worker core on the bench: what it says and is told lies in two lists until the test moves it. */
@@ -40,7 +43,7 @@ export class BenchWorker {
   isDialling = false;
   readonly #bench: Bench;
 
-  constructor(bench: Bench, id: string, { isUnsendable = false, maxConnections }: BenchWorkerOptions) {
+  constructor(bench: Bench, id: string, { isUnsendable = false, maxConnections, guard }: BenchWorkerOptions) {
     this.#bench = bench;
     this.id = id;
     this.core = createCreditWorker(
@@ -54,6 +57,7 @@ export class BenchWorker {
         random: () => 0.5,
         newIncarnation: () => bench.nextIncarnation++,
         clock: () => bench.now,
+        guard,
       },
       {
         fire: (credit) => {

@@ -665,6 +665,54 @@ export declare type Cancel = Message<"assay.timing.v1.Cancel"> & {
 export declare const CancelSchema: GenMessage<Cancel>;
 
 /**
+ * Request of ExtendLease.
+ *
+ * @generated from message assay.timing.v1.ExtendLeaseRequest
+ */
+export declare type ExtendLeaseRequest = Message<"assay.timing.v1.ExtendLeaseRequest"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * The worker.
+   *
+   * @generated from field: string worker_id = 2;
+   */
+  workerId: string;
+
+  /**
+   * As in its hello.
+   *
+   * @generated from field: fixed64 incarnation = 3;
+   */
+  incarnation: bigint;
+};
+
+/**
+ * Describes the message assay.timing.v1.ExtendLeaseRequest.
+ * Use `create(ExtendLeaseRequestSchema)` to create a new message.
+ */
+export declare const ExtendLeaseRequestSchema: GenMessage<ExtendLeaseRequest>;
+
+/**
+ * Response of ExtendLease: the lease ends `CreditWelcome.lease_ns` after the moment before the request was sent, on the worker's clock.
+ *
+ * @generated from message assay.timing.v1.ExtendLeaseResponse
+ */
+export declare type ExtendLeaseResponse = Message<"assay.timing.v1.ExtendLeaseResponse"> & {
+};
+
+/**
+ * Describes the message assay.timing.v1.ExtendLeaseResponse.
+ * Use `create(ExtendLeaseResponseSchema)` to create a new message.
+ */
+export declare const ExtendLeaseResponseSchema: GenMessage<ExtendLeaseResponse>;
+
+/**
  * Request of GetTimingStats.
  *
  * @generated from message assay.timing.v1.GetTimingStatsRequest
@@ -832,7 +880,7 @@ export declare const TimingService: GenService<{
    * incarnation (0: not sequenced), `ack` is the highest seq handled. After a redial each side sends again, in order,
    * what lies above the other's `recv_seq`; the receiver handles seq = recv_seq + 1, drops lower ones, and a gap ends
    * the stream with INTERNAL. A broken stream ends nothing: credits stay the worker's until its lease is over.
-   * The worker renews its lease with `renew` (every 400 ms); only `lease` extends it, counted from when it was asked.
+   * The worker renews its lease with `renew` (every 400 ms); only `lease` extends it, counted from when it was asked, or ExtendLease.
    * `fenced` ends the stream: the worker discards what it holds and comes back under a new incarnation.
    * Flow: horizon and standby bound the messages in flight. Half-close by the worker: it leaves, holding nothing.
    *
@@ -842,6 +890,19 @@ export declare const TimingService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof CreditsRequestSchema;
     output: typeof CreditsResponseSchema;
+  },
+  /**
+   * Extends a worker's lease while its event loop is busy in one long turn, in which it neither sends `renew` nor reads `lease`: a thread
+   * beside the loop asks, four times a second while the loop's last answer of timing is between 1 and 5 s old. Counts as a `renew` whose answer has come, and says
+   * nothing of credits: timing issues none to a worker that it has not heard of for 1.2 s on its stream. FAILED_PRECONDITION: nothing is extended, since
+   * the incarnation is lost, another one has come, or timing wants to be rid of the worker. NOT_FOUND for an unknown run.
+   *
+   * @generated from rpc assay.timing.v1.TimingService.ExtendLease
+   */
+  extendLease: {
+    methodKind: "unary";
+    input: typeof ExtendLeaseRequestSchema;
+    output: typeof ExtendLeaseResponseSchema;
   },
   /**
    * The phases of a run as timing sees them.

@@ -52,6 +52,7 @@ export type Fault =
       readonly isSilent: boolean;
     }
   | { readonly kind: "slow_dials"; readonly atMs: number; readonly worker: number; readonly forMs: number }
+  | { readonly kind: "busy_worker"; readonly atMs: number; readonly worker: number; readonly forMs: number }
   | { readonly kind: "freeze_worker"; readonly atMs: number; readonly worker: number; readonly forMs: number }
   | { readonly kind: "stall_timing"; readonly atMs: number; readonly forMs: number }
   | { readonly kind: "kill_worker"; readonly atMs: number; readonly worker: number; readonly reapAfterMs: number }
@@ -104,6 +105,7 @@ function leasePlan(seed: number, random: Random): Plan {
       { kind: "hold", atMs, worker, forMs, direction: "to_client" },
       { kind: "slow_dials", atMs, worker, forMs },
       { kind: "freeze_worker", atMs, worker, forMs },
+      { kind: "busy_worker", atMs, worker, forMs: pick([3_000, 4_300, 8_000, 12_000]) },
       { kind: "stall_timing", atMs, forMs },
     ]),
     ...plan.faults.slice(0, 2),
@@ -222,6 +224,7 @@ function randomFault(random: Random, atMs: number): Fault {
     "slow_dials",
     "freeze_worker",
     "freeze_worker",
+    "busy_worker",
     "stall_timing",
     "kill_worker",
     "kill_worker",
@@ -252,6 +255,7 @@ function randomFault(random: Random, atMs: number): Fault {
       return { kind, atMs, worker, forMs, isSilent: random() < 0.5 };
     case "slow_dials":
     case "freeze_worker":
+    case "busy_worker":
       return { kind, atMs, worker, forMs };
     case "kill_worker":
       return { kind, atMs, worker, reapAfterMs: pick([1, 100, 9_000]) };

@@ -25,6 +25,8 @@ import type { ConversationDraw, Load, PhaseSpec } from "../../../../services/tim
 import { createTimingCore, type PhaseReport, type TimingCore } from "../../../../services/timing/core/timing.ts";
 import { userCentricLoad } from "../../../../services/timing/core/user-centric.ts";
 import { type CreditWorker, createCreditWorker } from "../../../../services/worker/core/credit-worker.ts";
+import type { LeaseGuard, LifeSign } from "../../../../services/worker/core/lease.ts";
+import { LeaseCell } from "../../../../services/worker/core/lease-cell.ts";
 import { Outbox } from "../../../../services/worker/core/outbox.ts";
 import { type Branching, randomBranching } from "./branching.ts";
 import { Connection, MS, Process, type Random, Scheduler, SEC, seededRandom } from "./clockwork.ts";
@@ -52,8 +54,13 @@ const WORKER_FAULTS: ReadonlySet<Fault["kind"]> = new Set([
   "partition",
   "slow_dials",
   "freeze_worker",
+  "busy_worker",
   "kill_worker",
 ]);
+
+/** As the thread that guards a lease has them. */
+const GUARD_LOOK_NS = 250 * MS;
+const GUARD_ANSWER_NS = 1_000 * MS;
 
 type CreditConnection = Connection<Envelope<WorkerMessage>, Envelope<TimingMessage>>;
 
@@ -78,6 +85,8 @@ type Upload = { readonly seq: number; readonly rows: readonly SimRecord[] };
 
 interface SimWorker {
   readonly process: Process;
+  /** The thread beside its loop: the same clock, and frozen with it, but not busy with it. */
+  readonly guard: Process;
   readonly id: string;
   readonly core: CreditWorker;
   readonly outbox: Outbox<readonly SimRecord[]>;
@@ -553,9 +562,13 @@ class World {
     const number = this.#workerCount++;
     const id = `W${number}`;
     const rate = 1 + (this.#plan.clockRates[1 + (number % 3)] ?? 0);
-    const process = new Process(this.#scheduler, id, { offsetNs: 3e12 + number * 1e12, rate });
+    const clock = { offsetNs: 3e12 + number * 1e12, rate };
+    const process = new Process(this.#scheduler, id, clock);
+    const guard = new Process(this.#scheduler, `${id}'s guard`, clock);
+    const leaseGuard = this.#guardLease(id, guard);
     const worker: SimWorker = {
       process,
+      guard,
       id,
       core: createCreditWorker(
         {
@@ -567,6 +580,7 @@ class World {
           random: this.#random,
           newIncarnation: () => this.#incarnation++,
           clock: () => process.now(),
+          guard: leaseGuard,
         },
         {
           fire: (credit) => this.#fire(worker, credit),
@@ -1095,7 +1109,10 @@ class World {
         worker.connection?.cut(MS, Number.POSITIVE_INFINITY);
         return;
       case "freeze_worker":
-        if (worker !== undefined) this.#freeze(worker, fault.forMs * MS);
+        if (worker !== undefined) this.#freeze(worker, fault.forMs * MS, "process");
+        return;
+      case "busy_worker":
+        if (worker !== undefined) this.#freeze(worker, fault.forMs * MS, "loop");
         return;
       case "stall_timing":
         if (this.#timingProcess.isFrozen) return;
@@ -1176,9 +1193,52 @@ class World {
     });
   }
 
-  #freeze(worker: SimWorker, forNs: number): void {
+  /** What `lease-thread.ts` does, over a network that delays and cuts. */
+  #guardLease(id: string, guard: Process): LeaseGuard {
+    const cell = new LeaseCell();
+    let told: LifeSign & { readonly term: number } = { term: -1, incarnation: 0n, leaseNs: 0, now: 0 };
+    let askedNs = Number.NEGATIVE_INFINITY;
+    const ask = (nowNs: number): void => {
+      const { term, incarnation, leaseNs } = told;
+      askedNs = nowNs;
+      const isCutOff = (): boolean => this.#workers.find((worker) => worker.id === id)?.isPartitioned !== false;
+      this.#scheduler.after(this.#delayNs(), () => {
+        if (isCutOff() || this.#isTimingDead) return;
+        this.#inTiming((now) => {
+          if (!this.#timing.extendLease(id, incarnation, now)) return;
+          guard.after(this.#delayNs(), () => {
+            if (isCutOff() || guard.now() - nowNs > GUARD_ANSWER_NS) return;
+            this.#log(() => `${id}'s guard extends its lease`);
+            cell.grant(term, nowNs + leaseNs);
+            askedNs = Number.NEGATIVE_INFINITY;
+          });
+        });
+      });
+    };
+    const look = (): void => {
+      const nowNs = guard.now();
+      if (nowNs - askedNs > GUARD_ANSWER_NS && cell.wantsExtension(told.term, nowNs)) ask(nowNs);
+      guard.after(GUARD_LOOK_NS, look);
+    };
+    guard.after(GUARD_LOOK_NS, look);
+    return {
+      get endNs() {
+        return cell.endNs;
+      },
+      alive: (sign) => {
+        told = { ...sign, term: cell.term };
+        cell.sign(sign.now);
+      },
+      rest: () => cell.rest(),
+      void: () => cell.void(),
+    };
+  }
+
+  /** `what` stands still: the whole process, or its event loop alone, which is in one long turn. */
+  #freeze(worker: SimWorker, forNs: number, what: "process" | "loop"): void {
     if (worker.process.isFrozen) return;
     worker.process.freeze();
+    if (what === "process") worker.guard.freeze();
     const affected = [...worker.requests.values()];
     const was = affected.map(({ isExempt }) => isExempt);
     for (const request of affected) request.isExempt = true;
@@ -1187,6 +1247,7 @@ class World {
       const leaseEndNs = worker.core.stats().leaseEndNs;
       if (worker.process.now() < leaseEndNs) for (const [i, request] of affected.entries()) request.isExempt = was[i]!;
       this.#log(() => `${worker.id} goes on`);
+      worker.guard.thaw(undefined);
       const isTimerFirst = this.#random() < 0.5;
       worker.process.thaw(isTimerFirst ? () => this.#inWorker(worker, (now) => worker.core.advance(now)) : undefined);
       this.#armWorker(worker);
@@ -1195,6 +1256,7 @@ class World {
 
   #killWorker(worker: SimWorker, reapAfterNs: number): void {
     worker.process.kill();
+    worker.guard.kill();
     worker.connection?.cut(Number.POSITIVE_INFINITY, this.#random() < 0.7 ? MS : Number.POSITIVE_INFINITY);
     worker.upload?.cut(Number.POSITIVE_INFINITY, MS);
     // The kernel closes its sockets.
