@@ -19,6 +19,7 @@ import { errorIsl } from "./error-isl.ts";
 import { errorRequestCount } from "./error-request-count.ts";
 import { goodRequestCount } from "./good-request-count.ts";
 import { goodRequestFraction } from "./good-request-fraction.ts";
+import { goodTokenThroughput } from "./good-token-throughput.ts";
 import { goodput } from "./goodput.ts";
 import { httpReqBlocked } from "./http-req-blocked.ts";
 import { httpReqChunksReceived } from "./http-req-chunks-received.ts";
@@ -249,6 +250,7 @@ export const runMetrics: readonly RunMetric[] = [
   replaySchedLagP99,
   replaySchedDegraded,
   networkRtt,
+  goodTokenThroughput,
 ];
 
 /** The distribution of another metric, with each failed request as one that takes for ever. */

@@ -174,6 +174,8 @@ export interface RunFacts {
   readonly errorRequestCount: number;
   /** Succeeded requests that met every objective for a request; undefined: the run has none. */
   readonly goodRequestCount: number | undefined;
+  /** Output tokens of these; undefined: the run has no such objectives, or none of them has a count. */
+  readonly goodOutputTokens: number | undefined;
   /** Succeeded requests whose token counts differ from the server's by more than 10 %; undefined: none were compared. */
   readonly usageDiscrepancies: number | undefined;
   /** Succeeded requests whose output is not of the length that was asked for; undefined: none was asked for. */

@@ -91,6 +91,7 @@ function measuredBlocks(
     objectiveLines(phase.objectives, width, style.paint),
     targetLines(phase.targets, style),
     noteLines(phase, style),
+    finishLines(phase, style),
     errorLines(phase, style),
     hasSteps ? metricLines(stepMetrics(phase.metrics), titleOf("HTTP Trace"), style) : [],
     identityLines(phase, progress, style),
@@ -145,6 +146,15 @@ function runMetricLines(metrics: readonly MetricStatistics[], width: number): st
     else lines.push(part);
   }
   return lines;
+}
+
+/** How answers ended, where they did not all end alike. */
+function finishLines({ finishReasons }: PhaseSummary, { width }: ReportStyle): string[] {
+  if (finishReasons.length < 2) return [];
+  const parts = finishReasons.map(
+    ({ reason, count }) => `${whole(count)} ${reason === "" ? "without a word" : harmless(reason)}`,
+  );
+  return wrap(`Answers ended: ${parts.join(", ")}`, width);
 }
 
 /** What is said of marked percentiles begins with their mark. */

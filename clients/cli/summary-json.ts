@@ -63,6 +63,10 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
       message,
     })),
     objectives: phase.objectives.length === 0 ? undefined : phase.objectives.map(outcomeJson),
+    finish_reasons:
+      phase.finishReasons.length === 0
+        ? undefined
+        : Object.fromEntries(phase.finishReasons.map(({ reason, count }) => [reason, Number(count)])),
     targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
   };
 }

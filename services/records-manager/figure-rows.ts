@@ -59,7 +59,12 @@ export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void
     turn: row[20] as number,
     tcpNs: row[21] as number | null,
     requestedTokens: row[22] as number | null,
-    outputTokens: row[23] as number | null,
+    outputTokens: outputTokensOf(row),
     usageDiffs: row.slice(24, 24 + USAGE_DIFFS.length) as (number | null)[],
   });
+}
+
+/** The output tokens of such a row. */
+export function outputTokensOf(row: readonly unknown[]): number | null {
+  return row[23] as number | null;
 }

@@ -259,6 +259,7 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
     workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
     targets: phase.targets.map(targetOf),
     objectives: phase.objectives.map(outcomeOf),
+    finishReasons: phase.finishReasons.map(({ reason, count }) => ({ reason, count: BigInt(count) })),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
     ...(lateness === undefined

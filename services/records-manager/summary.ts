@@ -31,7 +31,7 @@ import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
-import { addFigures, FIGURE_COLUMNS } from "./figure-rows.ts";
+import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
@@ -143,9 +143,8 @@ function readPass(
       if (work === undefined) continue;
       const isFailure = row[2] === 1 || row[3] !== null;
       if (isFirst) addFigures(work.figures, row);
-      if (work.figures.good !== undefined && isFirst && !isFailure) {
-        work.figures.good += isGood(ofRequests, (index) => row[objectivesAt + index]) ? 1 : 0;
-      }
+      const isCounted = isFirst && ofRequests.length > 0 && !isFailure;
+      if (isCounted && isGood(ofRequests, (index) => row[objectivesAt + index])) work.figures.addGood(outputTokensOf(row));
       pushValues(columns.get(work) ?? [], metrics, row, isFailure);
     }
   }
@@ -252,6 +251,7 @@ function phaseSummary(
     runMetrics: ofRun,
     errors: figures.errors().map(({ target, ...group }) => ({ ...group, endpoint: targetEndpoint(spec, target) })),
     errorDetails: figures.errorDetails(),
+    finishReasons: figures.finishReasons(),
     notes: [...work.notes, ...phaseNotes(work)],
     lateness: figures.lateness(),
     asked: work.asked,

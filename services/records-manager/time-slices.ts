@@ -14,7 +14,7 @@ import { PhaseFigures } from "./core/phase-figures.ts";
 import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
-import { addFigures, FIGURE_COLUMNS } from "./figure-rows.ts";
+import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
 import type { RunReader } from "./store/run-reader.ts";
 import { STAMPS_COLUMN } from "./store/schema.ts";
 
@@ -105,9 +105,8 @@ class Slice {
     }
     if (isFailure) return;
     const objectivesAt = METRICS_AT + this.#metrics.length;
-    if (this.#figures.good !== undefined) {
-      this.#figures.good += isGood(this.#objectives, (index) => row[objectivesAt + index]) ? 1 : 0;
-    }
+    const isCounted = this.#objectives.length > 0;
+    if (isCounted && isGood(this.#objectives, (index) => row[objectivesAt + index])) this.#figures.addGood(outputTokensOf(row));
     const stamps = row[objectivesAt + this.#objectives.length] as Uint8Array;
     if (stamps.length > 1) forEachGap(stamps, (gapUs) => this.#gaps.add(gapUs));
   }

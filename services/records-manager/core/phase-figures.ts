@@ -60,6 +60,15 @@ export interface ErrorDetail extends Omit<ErrorGroup, "example" | "target"> {
   readonly message: string;
 }
 
+/** Succeeded requests whose answer ended for the same reason. */
+export interface FinishReason {
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** Different reasons that are kept apart; the protocols have a handful. */
+const MAX_REASONS = 50;
+
 /** Different messages that are kept apart; of what comes beyond only code and status are. */
 const MAX_MESSAGES = 100;
 
@@ -87,6 +96,7 @@ export class PhaseFigures {
   streamIgnored = 0;
   /** Succeeded requests that met every objective for a request; undefined: there are none to meet. */
   good: number | undefined;
+  goodOutputTokens: number | undefined;
   /** Succeeded requests whose output is off what was asked for, and whose usage is off what was counted; undefined: no such thing was there. */
   lengthMismatches: number | undefined;
   usageDiscrepancies: number | undefined;
@@ -99,6 +109,7 @@ export class PhaseFigures {
   readonly sends: SendLog;
   readonly #hasCeiling: boolean;
   readonly #lateness = new Column();
+  readonly #finishReasons = new Map<string, number>();
   readonly #errors = new Map<string, { -readonly [K in keyof Omit<ErrorGroup, "code">]: ErrorGroup[K] }>();
   readonly #details = new Map<string, ErrorDetail & { count: number }>();
   // Of succeeded requests alone, as AIPerf counts the duration of a benchmark.
@@ -124,6 +135,17 @@ export class PhaseFigures {
     if (row.tcpNs !== null) this.#handshakes = { count: this.#handshakes.count + 1, sumNs: this.#handshakes.sumNs + row.tcpNs };
     if (row.errorCode !== null || row.isCancelled) this.#addFailure(row);
     else this.#addSuccess(row);
+  }
+
+  /** Counts a request that succeeded and met every objective; null: its tokens are not known. */
+  addGood(outputTokens: number | null): void {
+    this.good = (this.good ?? 0) + 1;
+    if (outputTokens !== null) this.goodOutputTokens = (this.goodOutputTokens ?? 0) + outputTokens;
+  }
+
+  /** How answers ended, in the targets' words, most frequent first; empty: the target did not say. */
+  finishReasons(): FinishReason[] {
+    return [...this.#finishReasons].map(([reason, count]) => ({ reason, count })).sort((one, other) => other.count - one.count);
   }
 
   /** Most frequent first. */
@@ -170,6 +192,7 @@ export class PhaseFigures {
       requestCount: this.succeeded,
       errorRequestCount: this.errored + this.cancelled,
       goodRequestCount: this.good,
+      goodOutputTokens: this.goodOutputTokens,
       firstSentNs: hasSuccess ? this.#firstSentNs : undefined,
       lastContentNs: hasSuccess ? this.#lastContentNs : undefined,
       wallOffsetNs,
@@ -227,6 +250,10 @@ export class PhaseFigures {
   #addSuccess(row: FigureRow): void {
     this.succeeded++;
     this.coalescedChunks += row.coalescedChunks;
+    const reason = row.finishReason ?? "";
+    const isKept = this.#finishReasons.has(reason) || this.#finishReasons.size < MAX_REASONS;
+    const kept = isKept ? reason : "other";
+    this.#finishReasons.set(kept, (this.#finishReasons.get(kept) ?? 0) + 1);
     if (lengthReasons.has(row.finishReason)) this.lengthLimited++;
     if (row.hasUsageMismatch) this.usageMismatch++;
     if (row.isStreamIgnored) this.streamIgnored++;

@@ -4,7 +4,7 @@ import type { Objective } from "../../common/objective.ts";
 import type { AskedLoad } from "./asked-load.ts";
 import type { ClientUsage } from "./client-usage.ts";
 import type { WorkloadNote } from "./notes.ts";
-import type { ErrorDetail, ErrorGroup } from "./phase-figures.ts";
+import type { ErrorDetail, ErrorGroup, FinishReason } from "./phase-figures.ts";
 import type { PhaseCounts, PhaseKind } from "./rows.ts";
 import type { SendFigures, Spans } from "./send-log.ts";
 import type { Statistics } from "./statistics.ts";
@@ -71,6 +71,8 @@ export interface PhaseSummary {
   readonly errors: readonly ErrorSummary[];
   /** The same, told apart by status and message. */
   readonly errorDetails: readonly ErrorDetail[];
+  /** How the answers of succeeded requests ended, most frequent first. */
+  readonly finishReasons: readonly FinishReason[];
   readonly notes: readonly WorkloadNote[];
   /** Undefined: no request had a due time. */
   readonly lateness: Spans | undefined;

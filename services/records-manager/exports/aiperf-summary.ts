@@ -116,6 +116,8 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       sends: sendsJson(phase),
       steady_state: steadyStateJson(phase.steadyState),
       objectives: phase.objectives.length === 0 ? undefined : phase.objectives.map(outcomeJson),
+      finish_reasons:
+        phase.finishReasons.length === 0 ? undefined : phase.finishReasons.map(({ reason, count }) => ({ reason, count })),
       targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
     })),
     spec: JSON.parse(reader.run().spec) as Exclude<JsonValue, null>,

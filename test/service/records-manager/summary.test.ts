@@ -60,11 +60,15 @@ describe("the summary of a run", () => {
       { metric: "output_token_throughput_per_user", threshold: 100 },
     ];
     const store = createStore(run.folder, { spec: JSON.stringify({ slos, phases: [{ name: "profiling" }] }) });
-    const of = (latency: number, rate?: number) => ({
-      metrics: { request_latency: latency, ...(rate === undefined ? {} : { output_token_throughput_per_user: rate }) },
+    const of = (latency: number, rate?: number, tokens?: number) => ({
+      metrics: {
+        request_latency: latency,
+        ...(tokens === undefined ? {} : { output_sequence_length: tokens }),
+        ...(rate === undefined ? {} : { output_token_throughput_per_user: rate }),
+      },
     });
     insertAll(store, [
-      record(0, of(50, 100)),
+      record(0, of(50, 100, 7)),
       record(1, of(50.1, 200)),
       record(2, of(10, 99.9)),
       record(3, of(10)),
@@ -77,6 +81,7 @@ describe("the summary of a run", () => {
     expect(runMetricOf(phase, "good_request_fraction")).to.be.closeTo(1 / 3, 1e-12);
     const duration = runMetricOf(phase, "benchmark_duration") ?? 0;
     expect(runMetricOf(phase, "goodput")).to.be.closeTo(2 / duration, 1e-9);
+    expect(runMetricOf(phase, "good_token_throughput")).to.be.closeTo(7 / duration, 1e-9);
     exportRun({ folder: run.folder, names: ["aiperf-jsonl"] });
     const lines = readFileSync(`${run.folder}/profile_export.jsonl`, "utf8").trimEnd().split("\n");
     const good = lines.map((line) => JSON.parse(line).metrics.good_request_count?.value);
@@ -141,6 +146,18 @@ describe("the summary of a run", () => {
     expect(runMetricOf(phase, "osl_mismatch_count")).to.equal(2);
     expect(runMetricOf(phase, "usage_discrepancy_count")).to.equal(1);
     expect(phase?.notes.map(({ code }) => code)).to.include("usage_discrepancy");
+  });
+
+  it("tells how the answers of succeeded requests ended", () => {
+    const store = createStore(run.folder);
+    const ends = ["stop", "length", undefined, "stop"].map((finishReason, id) => record(id, { finishReason }));
+    insertAll(store, [...ends, failed(4)]);
+    store.close();
+    expect(summarizeRun(run.folder).phases[0]?.finishReasons).to.deep.equal([
+      { reason: "stop", count: 2 },
+      { reason: "length", count: 1 },
+      { reason: "", count: 1 },
+    ]);
   });
 
   it("has no goodput without objectives", () => {

@@ -51,6 +51,7 @@ describe("the catalog of metrics", () => {
       "image_latency",
       "request_throughput",
       "goodput",
+      "good_token_throughput",
       "completed_request_count",
       "request_error_rate",
       "request_count",

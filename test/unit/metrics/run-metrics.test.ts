@@ -34,6 +34,7 @@ function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined
     requestCount: 8,
     errorRequestCount: 2,
     goodRequestCount: 6,
+    goodOutputTokens: 240,
     usageDiscrepancies: 3,
     lengthMismatches: 4,
     networkRttMs: 0.75,
@@ -96,6 +97,7 @@ describe("metrics of a run", () => {
     ["replay_sched_lag_p99", 600.5],
     ["replay_sched_degraded", 1],
     ["network_rtt", 0.75],
+    ["good_token_throughput", 60],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {
@@ -111,6 +113,7 @@ describe("metrics of a run", () => {
     const failed = {
       requestCount: 0,
       goodRequestCount: undefined,
+      goodOutputTokens: undefined,
       usageDiscrepancies: undefined,
       lengthMismatches: undefined,
       networkRttMs: undefined,

@@ -320,6 +320,36 @@ describe("the steady window in the report", () => {
   });
 });
 
+describe("what a run was asked and how it ended", () => {
+  it("is a line for each objective, with what was found", () => {
+    const objectives = [
+      { text: "ttft:p99 < 500ms", value: 512.25, unit: "ms", isKept: false },
+      { text: "itl:p50 < 1ms", unit: "ms", isKept: true },
+    ];
+    const shown = lines({ phase: { objectives } });
+    expect(shown).to.include("Objective missed: ttft:p99 < 500ms (512.25 ms)");
+    expect(shown).to.include("Objective kept: itl:p50 < 1ms (no value)");
+  });
+
+  it("tells how answers ended where they did not all end alike", () => {
+    const finishReasons = [
+      { reason: "stop", count: 8n },
+      { reason: "tool\u001bcalls", count: 1n },
+      { reason: "", count: 1n },
+    ];
+    expect(lines({ phase: { finishReasons } })).to.include("Answers ended: 8 stop, 1 tool\ufffdcalls, 1 without a word");
+    expect(lines({ phase: { finishReasons: finishReasons.slice(0, 1) } }).join()).not.to.contain("Answers ended");
+  });
+
+  it("has a table of the figures by the formulas of other tools, where it was asked for", () => {
+    const figures = [{ tag: "ttft", header: "TTFT", unit: "ms", count: 3n, avg: 100, p50: 99, p90: 120, p99: 130 }];
+    const shown = lines({ summary: { definitions: [{ definition: "vllm", figures }] } });
+    expect(shown.find((line) => line.includes("vllm"))).to.match(
+      /vllm │ TTFT \(ms\) │ 100\.00 │ 99\.00 │ 120\.00 │ 130\.00 │ +3 │/,
+    );
+  });
+});
+
 describe("percentiles that few samples lie beyond", () => {
   it("are marked, and the mark is explained", () => {
     const note = "100 samples: fewer than 10 lie beyond p99 (1000 needed)";

@@ -659,6 +659,13 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: repeated assay.records_manager.v1.ObjectiveOutcome objectives = 24;
    */
   objectives: ObjectiveOutcome[];
+
+  /**
+   * How the answers of succeeded requests ended, most frequent first.
+   *
+   * @generated from field: repeated assay.records_manager.v1.FinishReason finish_reasons = 25;
+   */
+  finishReasons: FinishReason[];
 };
 
 /**
@@ -666,6 +673,33 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
  * Use `create(PhaseSummarySchema)` to create a new message.
  */
 export declare const PhaseSummarySchema: GenMessage<PhaseSummary>;
+
+/**
+ * Answers that ended for the same reason.
+ *
+ * @generated from message assay.records_manager.v1.FinishReason
+ */
+export declare type FinishReason = Message<"assay.records_manager.v1.FinishReason"> & {
+  /**
+   * In the target's words; empty: it did not say. `other`: what is beyond 50 different ones.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.FinishReason.
+ * Use `create(FinishReasonSchema)` to create a new message.
+ */
+export declare const FinishReasonSchema: GenMessage<FinishReason>;
 
 /**
  * What became of one objective of the run (`RunSpec.objectives`) over one phase.
