@@ -158,17 +158,19 @@ export const commands = {
   }),
   datasetShow: command({
     name: "dataset show",
-    operands: [{ name: "FILE", completes: "file" }],
-    summary: "shows what the requests of a dataset's file or folder will be like, and sends nothing",
+    operands: [{ name: "FILE", completes: "file", isOptional: true }],
+    summary: "shows what the requests of a dataset's file or folder, or synthetic ones, will be like, and sends nothing",
     flags: datasetShowFlags,
     check: problemsOfPlaces,
     notes: [
+      "Without FILE the requests are the synthetic ones of assay run with the same options.",
       "FILE is what assay run takes as --input-file; - reads standard input, upload:ID is an upload, public:NAME a public dataset.",
       "Lengths of a large dataset are those of a part of it, evenly taken; how many were measured stands beside them.",
     ],
     examples: [
       "assay dataset show prompts.jsonl -m my-model --requests 1",
       "assay dataset show trace.csv.gz --tokenizer none --json | jq .lengths",
+      "assay dataset show --isl 100 --image-width-mean 512 --image-height-mean 512",
     ],
     exits: [
       exits.ofQuestions[0],

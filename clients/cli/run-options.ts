@@ -5,7 +5,7 @@ import { problemsOfPlaces } from "./dataset/places.ts";
 import { variableOf } from "./environment.ts";
 import type { FlagKind } from "./flag-kinds.ts";
 import type { Flag } from "./flags/flag.ts";
-import { batchSizes, madeOptions, mediaNeeds } from "./flags/media.ts";
+import { batchNeeds, batchSizes, madeOptions, mediaNeeds } from "./flags/media.ts";
 import { tracesFlags } from "./flags/traces.ts";
 import { type RunOptions, runFlags } from "./flags.ts";
 import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
@@ -44,6 +44,11 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "sharedSystemTokens"],
   ["inputFile", "userContextTokens"],
   ...madeOptions.flatMap((name) => (["inputFile", "publicDataset", "replay"] as const).map((other) => [other, name] as const)),
+  ...madeOptions
+    .filter((name) => name.startsWith("rankings"))
+    .flatMap((name) =>
+      (["isl", "islDistribution", "lengthMix", "textBatchSize", "turnsMean"] as const).map((other) => [name, other] as const),
+    ),
   ["isl", "islDistribution"],
   ["isl", "lengthMix"],
   ["islDistribution", "lengthMix"],
@@ -143,11 +148,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
     for (const [name, needed] of mediaNeeds) needs(name, needed);
-    if (!has("inputFile")) {
-      needs("imageBatchSize", "imageWidthMean");
-      needs("audioBatchSize", "audioLengthMean");
-      needs("videoBatchSize", "videoWidth");
-    }
+    if (!has("inputFile")) for (const [name, needed] of batchNeeds) needs(name, needed);
     for (const name of traceOptions) needs(name, "inputFile");
     needs("modelWeights", "modelSelection");
     needs("prefixTokens", "prefixCount");
@@ -278,7 +279,7 @@ function isSyntheticAlone(dataset: JsonValue | undefined): boolean {
 const datasetSources = ["synthetic", "file", "public", "replay", "dataset_id"] as const;
 
 /** Options that only synthetic conversations have a use for. */
-const syntheticOptions = [
+export const syntheticOptions = [
   "isl",
   "islStddev",
   "islDistribution",

@@ -21,6 +21,26 @@ describe("assay dataset show", function () {
   const show = (stage: Stage, ...args: readonly string[]): Promise<Exit> =>
     stage.start(["dataset", "show", ...args], stage.folder).exit();
 
+  test("shows synthetic requests with their media where no file is named, and what is wrong with options", async (stage) => {
+    const made = ["--isl", "20", "--image-width-mean", "16", "--image-height-mean", "8", "--num-prompts", "5"];
+    const json = JSON.parse((await show(stage, ...made, "--image-batch-size", "2", "--json", "--requests", "1")).stdout);
+    expect(json).to.deep.include({ name: "synthetic prose with 2 images a turn", conversations: 5 });
+    expect(json.lengths.input_tokens).to.include({ min: 20, max: 20 });
+    expect(json.media).to.have.length(1);
+    expect(json.media[0]).to.deep.include({ modality: "image", turns: 5, count: 10 });
+    expect(json.requests[0].body.messages[0].content).to.have.length(3);
+
+    const lonely = await show(stage, "--image-width-mean", "16");
+    expect(lonely).to.include({ code: 2, stdout: "" });
+    expect(lonely.stderr).to.equal("assay dataset show: --image-width-mean 16: needs --image-height-mean beside it\n");
+    writeFileSync(join(stage.folder, "p.jsonl"), row("Hello"));
+    const both = await show(stage, "p.jsonl", ...made);
+    expect(both.code).to.equal(2);
+    expect(both.stderr)
+      .to.include("--isl 20: not together with FILE")
+      .and.include("--image-width-mean 16: not together with FILE");
+  });
+
   test("shows a file, a folder and a trace without sending anything", async (stage) => {
     const path = join(stage.folder, "p.csv.gz");
     writeFileSync(path, gzipSync("text,output_length\r\nHello,12\r\nand then?,3\r\n"));

@@ -1,5 +1,6 @@
 /** Options of `assay dataset …`. */
 import type { FlagTable, OptionsOf } from "../flags/flag.ts";
+import { mediaFlags } from "../flags/media.ts";
 import { healthFlags, runFlags } from "../flags.ts";
 import { placeFlags } from "./places.ts";
 
@@ -10,9 +11,23 @@ export const datasetShowFlags = {
   streaming: runFlags.streaming,
   datasetType: runFlags.datasetType,
   onBadRow: runFlags.onBadRow,
-  entries: { ...runFlags.entries, doc: "the first conversations of the file alone (default: all)" },
+  entries: { ...runFlags.entries, doc: "conversations to make, or the first of the file alone (default 100, all of a file)" },
   osl: { ...runFlags.osl, doc: "mean output length to ask for where a row names none (default: the model decides)" },
   oslStddev: runFlags.oslStddev,
+  oslDistribution: runFlags.oslDistribution,
+  isl: runFlags.isl,
+  islStddev: runFlags.islStddev,
+  islDistribution: runFlags.islDistribution,
+  lengthMix: runFlags.lengthMix,
+  promptCorpus: runFlags.promptCorpus,
+  prefixCount: runFlags.prefixCount,
+  prefixTokens: runFlags.prefixTokens,
+  sharedSystemTokens: runFlags.sharedSystemTokens,
+  userContextTokens: runFlags.userContextTokens,
+  turnsMean: runFlags.turnsMean,
+  turnsStddev: runFlags.turnsStddev,
+  textBatchSize: runFlags.textBatchSize,
+  ...mediaFlags,
   tokenizer: {
     ...runFlags.tokenizer,
     doc: "what input lengths are counted by, as in assay run; none: nothing (default o200k_base)",

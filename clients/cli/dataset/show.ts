@@ -1,4 +1,4 @@
-/** `assay dataset show FILE`: what a file's requests will be like; nothing is sent. */
+/** `assay dataset show [FILE]`: what a file's requests, or synthetic ones, will be like; nothing is sent. */
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
@@ -8,11 +8,13 @@ import type { DatasetDescription } from "../../../gen/assay/dataset/v1/dataset_p
 import { DatasetService } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { whole } from "../../../report/text.ts";
 import { AssayError } from "../../../services/common/errors.ts";
-import type { Asked } from "../asked.ts";
-import type { Complaint } from "../complaints.ts";
+import type { Asked, GivenOptions } from "../asked.ts";
+import { type Complaint, complaintLine } from "../complaints.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { batchNeeds, mediaNeeds } from "../flags/media.ts";
+import { runFlags } from "../flags.ts";
 import { preparationText, StepLine } from "../preparation.ts";
-import { runSpecJson } from "../run-options.ts";
+import { runSpecJson, shown, syntheticOptions } from "../run-options.ts";
 import { type SuiteUse, withSuite } from "../runs/session.ts";
 import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
 import { type InputFile, readsInput, spoolInput, standardInput, withInputFile } from "../spec/standard-input.ts";
@@ -29,8 +31,12 @@ const maxNameLength = 255;
 
 /** Exit code: see `commands.datasetShow`. `input`: what `-` reads. */
 export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: Readable = process.stdin): Promise<number> {
-  const { options, operands, terminal } = asked;
-  const [file = ""] = operands;
+  const { operands, terminal } = asked;
+  const [file] = operands;
+  const wrong = optionProblems(asked, file);
+  if (wrong.length > 0) return say(wrong, asked);
+  // What the environment says of synthetic prompts is of other commands.
+  const options = file === undefined ? asked.options : withoutSynthetic(asked.options);
   const { spec, problem } = await withTemplateText(specOf(options, file, terminal.cwd), terminal.cwd);
   if (problem !== undefined) return say([problem], asked);
   const problems = await problemsOf(spec, options);
@@ -49,7 +55,10 @@ export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: 
     } catch (error) {
       if (signal.aborted || !(error instanceof AssayError) || !isAboutInput(error)) throw error;
       const { violations, message } = error;
-      return say(violations.length === 0 ? [message] : violations.map((each) => complaint(each, file, options)), asked);
+      return say(
+        violations.length === 0 ? [message] : violations.map((each) => complaint(each, file, { ...asked, options })),
+        asked,
+      );
     }
   };
   return withSuite(asked, look, own).finally(() => inputFile?.remove());
@@ -61,14 +70,29 @@ function say(lines: readonly string[], { name, terminal }: Asked<typeof datasetS
   return exitCodes.usage;
 }
 
+/** Between options, and of what is made beside a file. */
+function optionProblems({ options, origins }: Asked<typeof datasetShowFlags>, file: string | undefined): string[] {
+  const isArgued = (name: string): boolean => origins.get(name) === "argument";
+  if (file !== undefined) {
+    return syntheticOptions.filter(isArgued).map((name) => `${shown(name, { options, origins })}: not together with FILE`);
+  }
+  const needs = [...mediaNeeds, ...batchNeeds].filter(([name, needed]) => isArgued(name) && !origins.has(needed));
+  return needs.map(([name, needed]) => `${shown(name, { options, origins })}: needs ${runFlags[needed].flag} beside it`);
+}
+
+function withoutSynthetic(options: DatasetShowOptions): DatasetShowOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !syntheticOptions.some((known) => known === name)));
+}
+
 function specOf(
   { requests: _, json: __, models = ["model"], ...options }: DatasetShowOptions,
-  file: string,
+  file: string | undefined,
   cwd: string,
 ): JsonObject {
   const { controller, tokenFile, tls, tlsCa, tlsCert, tlsKey, endpointModule, ...ofRuns } = options;
-  const spec = runSpecJson({ ...ofRuns, models, inputFile: file });
+  const spec = runSpecJson({ ...ofRuns, models, ...(file === undefined ? {} : { inputFile: file }) });
   const named = withAbsolutePaths(spec, cwd);
+  if (file === undefined) return named;
   const { dataset } = named;
   if (file === standardInput || file.length > maxNameLength || !isObject(dataset) || !isObject(dataset.file)) return named;
   return { ...named, dataset: { ...dataset, file: { ...dataset.file, name: file } } };
@@ -78,16 +102,29 @@ function moduleOf({ endpointModule }: DatasetShowOptions, cwd: string): string |
   return endpointModule === undefined ? undefined : resolve(cwd, endpointModule);
 }
 
-async function problemsOf(spec: JsonObject, { controller, tokenizer }: DatasetShowOptions): Promise<readonly string[]> {
+async function problemsOf(
+  spec: JsonObject,
+  { controller, tokenizer, imageSource }: DatasetShowOptions,
+): Promise<readonly string[]> {
   if (controller !== undefined && readsInput(spec)) {
     return [`${standardInput}: standard input is not sent to a suite elsewhere: name a file of its host`];
   }
   // On a suite elsewhere the paths are those of its hosts.
   const found = controller === undefined ? await fileComplaints(spec) : [];
-  return found.map(({ field, description }) => (field === "tokenizer.name" ? `--tokenizer ${tokenizer}: ` : "") + description);
+  const flags: Readonly<Record<string, string>> = {
+    "tokenizer.name": `--tokenizer ${tokenizer}: `,
+    "dataset.synthetic.images.source": `--image-source ${imageSource}: `,
+  };
+  return found.map(({ field, description }) => (flags[field] ?? "") + description);
 }
 
-function complaint({ field, description }: Complaint, file: string, { datasetType, tokenizer }: DatasetShowOptions): string {
+function complaint(
+  { field, description }: Complaint,
+  file: string | undefined,
+  { options, origins }: GivenOptions<typeof datasetShowFlags>,
+): string {
+  const { datasetType, tokenizer } = options;
+  if (file === undefined) return complaintLine({ field, description }, { given: { options, origins }, settingPaths: [] });
   if (field === "dataset.file.format") return `--custom-dataset-type ${datasetType}: ${description}`;
   if (field.startsWith("tokenizer.")) return `--tokenizer ${tokenizer}: ${description}`;
   return field.startsWith("dataset.") ? `${file}: ${description}` : `${field}: ${description}`;

@@ -307,6 +307,13 @@ export const mediaNeeds: readonly (readonly [keyof typeof mediaFlags, keyof type
   ["videoAudioCodec", "videoAudioNumChannels"],
 ];
 
+/** What is made is said before how many of it are made; of a file's pools that is known. */
+export const batchNeeds = [
+  ["imageBatchSize", "imageWidthMean"],
+  ["audioBatchSize", "audioLengthMean"],
+  ["videoBatchSize", "videoWidth"],
+] as const;
+
 /** Those that only synthetic conversations have a use for. Keys of the table. */
 export const madeOptions = (Object.keys(mediaFlags) as (keyof typeof mediaFlags)[]).filter(
   (name) => !batchSizes.some((known) => known === name),

@@ -68,6 +68,27 @@ describe("what assay dataset show prints", () => {
     expect(json).to.include({ conversations: 1234, root_conversations: 1000, child_conversations: 234 });
   });
 
+  it("says how many media there are, of how many turns, and how large", () => {
+    const media = [
+      { modality: "image", turns: 1234n, count: 2468n, bytes: { ...lengths, count: 2468n, mean: 1024, min: 512, max: 2048 } },
+      { modality: "video", turns: 100n, count: 100n },
+    ];
+    const text = lines({ media });
+    expect(text).to.contain("Images         2,468, 2.41 MiB together, 0.50 to 2.00 KiB each\n");
+    expect(text).to.contain("Videos         100 in 100 of the turns, elsewhere\n");
+    expect(descriptionJson(create(DatasetDescriptionSchema, { ...full, media }))).to.deep.include({
+      media: [
+        {
+          modality: "image",
+          turns: 1234,
+          count: 2468,
+          bytes: { count: 2468, mean: 1024, min: 512, p50: 2, p90: 4, p99: 5, max: 2048 },
+        },
+        { modality: "video", turns: 100, count: 100, bytes: undefined },
+      ],
+    });
+  });
+
   it("says what blocks share that the file names, rather than the texts that are made for them", () => {
     const blocks = {
       prefixBlocks: 20n,
