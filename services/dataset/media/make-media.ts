@@ -8,13 +8,14 @@ import { randomBytes, randomStream } from "../../common/random.ts";
 import { maxMediaChars, mediaHeadBytes, mediaType } from "../core/formats/media.ts";
 import { type AudioPlan, wavNoise } from "../core/media/audio.ts";
 import type { ImagePlan } from "../core/media/images.ts";
+import { jpegFile } from "../core/media/jpeg.ts";
 import { type MediumPlan, sizeProblem } from "../core/media/media.ts";
 import { type Pixels, resized } from "../core/media/pixels.ts";
 import { compressedPng, storedPng } from "../core/media/png.ts";
 import { type VideoPlan, videoFrame } from "../core/media/video.ts";
 import { realPathBelow } from "../reading/media-files.ts";
 import { type Encoding, encode } from "./ffmpeg.ts";
-import { jpegOf, readJpeg } from "./jpeg.ts";
+import { readJpeg } from "./jpeg-file.ts";
 import { pngTools, readPng } from "./png-file.ts";
 
 export interface MediaTools {
@@ -73,10 +74,10 @@ export class MediaMaker {
   #image({ width, height, format, file, stream }: ImagePlan): Uint8Array {
     if (file !== undefined) {
       const picture = resized(this.#picture(file), width, height);
-      return format === "png" ? compressedPng(picture, pngTools) : jpegOf(picture);
+      return format === "png" ? compressedPng(picture, pngTools) : jpegFile(picture);
     }
     const noise = { width, height, rgb: randomBytes(3 * width * height, this.#tools.seed, "dataset", ...stream) };
-    return format === "png" ? storedPng(noise, pngTools) : jpegOf(noise);
+    return format === "png" ? storedPng(noise, pngTools) : jpegFile(noise);
   }
 
   #picture(file: string): Pixels {

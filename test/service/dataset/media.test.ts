@@ -24,9 +24,9 @@ import { silentLogger } from "../../../services/common/logger.ts";
 import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
+import { jpegFile } from "../../../services/dataset/core/media/jpeg.ts";
 import { compressedPng } from "../../../services/dataset/core/media/png.ts";
 import { encode, findFfmpeg } from "../../../services/dataset/media/ffmpeg.ts";
-import { jpegOf } from "../../../services/dataset/media/jpeg.ts";
 import { createDatasetModule } from "../../../services/dataset/module.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
 
@@ -158,7 +158,7 @@ describe("synthetic media of the dataset service", function () {
   it("are made of a folder's pictures, scaled", async () => {
     mkdirSync(join(root, "pics"));
     writeFileSync(join(root, "pics", "b.png"), compressedPng(picture(200), tools));
-    writeFileSync(join(root, "pics", "a.JPG"), jpegOf(picture(90)));
+    writeFileSync(join(root, "pics", "a.JPG"), jpegFile(picture(90)));
     writeFileSync(join(root, "pics", "notes.txt"), "not one");
     const source = { source: join(root, "pics"), sourceSampling: "sequential-cycle" };
     const { datasetId, warnings } = await prepare({ images: { ...images, ...source } });

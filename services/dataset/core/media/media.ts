@@ -37,7 +37,7 @@ export function mediaPlans(options: MediaOptions, conversation: number, turn: nu
 /** Pixels of an image that are held in memory. */
 const maxPixels = 64_000_000;
 /** A pixel of noise takes more than that in a JPEG file of our quality. */
-const leastJpegBytes = 1;
+const leastJpegBytes = 0.5;
 
 /** What is wrong with the media of a turn, as far as that is known before they are made; undefined: nothing. */
 export function problemAhead(media: readonly MediumPlan[]): string | undefined {

@@ -18,16 +18,6 @@ export function withoutAlpha(width: number, height: number, rgba: Uint8Array): P
   return { width, height, rgb };
 }
 
-export function withAlpha({ width, height, rgb }: Pixels): Uint8Array {
-  const rgba = new Uint8Array(4 * width * height).fill(255);
-  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    rgba[to] = rgb[from] as number;
-    rgba[to + 1] = rgb[from + 1] as number;
-    rgba[to + 2] = rgb[from + 2] as number;
-  }
-  return rgba;
-}
-
 /**
  * The picture in another size: each pixel is the mean of those that it covers, weighted by a triangle, as in most image libraries'
  * bilinear filter. What is made smaller does not flicker, what is made larger is smooth.

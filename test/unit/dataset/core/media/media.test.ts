@@ -30,7 +30,7 @@ describe("media beside the texts of a turn", () => {
     expect(problemAhead(plans(images(1024, 1024, 3)))).to.equal(
       "its media have 12588240 characters as text or more, at most 12582912 are sent",
     );
-    expect(problemAhead(plans(images(4000, 4000, 1, "jpeg")))).to.include("characters");
+    expect(problemAhead(plans(images(5000, 5000, 1, "jpeg")))).to.include("characters");
     expect(problemAhead(plans(images(16_384, 16_384, 1, "jpeg")))).to.equal(
       "an image of 16384 × 16384 has more than 64000000 pixels",
     );

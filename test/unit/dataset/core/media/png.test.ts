@@ -1,10 +1,8 @@
 import { crc32, deflateSync } from "node:zlib";
 import { expect } from "chai";
-import { decode } from "jpeg-js";
 import { PNG } from "pngjs";
 import { randomBytes } from "../../../../../services/common/random.ts";
 import { compressedPng, storedPng, storedPngBytes } from "../../../../../services/dataset/core/media/png.ts";
-import { jpegOf, readJpeg } from "../../../../../services/dataset/media/jpeg.ts";
 import { readPng } from "../../../../../services/dataset/media/png-file.ts";
 
 const tools = { crc32: (bytes: Uint8Array) => crc32(bytes), deflate: (bytes: Uint8Array) => deflateSync(bytes) };
@@ -57,18 +55,5 @@ describe("PNG files", () => {
     file.writeUInt32BE(100_000, 20);
     expect(() => readPng(file)).to.throw("10000000000 pixels");
     expect(() => readPng(Buffer.from("PNG"))).to.throw();
-  });
-});
-
-describe("JPEG files", () => {
-  it("show the picture that they are made of, and are the same each time", () => {
-    const picture = slope(64, 48);
-    const file = jpegOf(picture);
-    expect(Buffer.from(file.subarray(0, 3)).toString("hex")).to.equal("ffd8ff");
-    expect(decode(file)).to.include({ width: 64, height: 48 });
-    const { rgb } = readJpeg(file);
-    const furthest = rgb.reduce((most, value, index) => Math.max(most, Math.abs(value - (picture.rgb[index] ?? 0))), 0);
-    expect(furthest).to.be.below(20);
-    expect(jpegOf(picture)).to.deep.equal(file);
   });
 });
