@@ -12,6 +12,7 @@ const titles: Readonly<Record<string, string>> = {
   image_retrieval: "Image Retrieval Metrics",
   video_generation: "Video Generation Metrics",
   audio_transcription: "Audio Transcription Metrics",
+  audio_speech: "Audio Speech Metrics",
 };
 
 /** @param endpointType as `--endpoint-type` takes it; one that is not known here, or none, answers with text */
