@@ -3,6 +3,7 @@ import { PhaseKind } from "../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentity, PhaseProgress, Run } from "../gen/assay/controller/v1/controller_pb.js";
 import type { ErrorGroup, MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { confidenceLines } from "./confidence.ts";
 import { definitionLines } from "./definitions.ts";
 import { floorLine } from "./floor.ts";
 import { metricsTitle } from "./metrics-title.ts";
@@ -87,6 +88,7 @@ function measuredBlocks(
       style,
     ),
     [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
+    confidenceLines(phase.metrics, titleOf("95 % Confidence"), width, style.paint),
     steadyLines(phase, style),
     objectiveLines(phase.objectives, width, style.paint),
     targetLines(phase.targets, style),

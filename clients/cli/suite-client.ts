@@ -44,6 +44,13 @@ const suiteTimeoutMs = 5000;
 const recordsPageSize = 2000;
 /** Whoever wants this is leaving. */
 const cancelNowTimeoutMs = 1000;
+/** What a summary may have beside the figures. */
+export interface SummaryWishes {
+  /** Tools by whose formulas the run is told, too. */
+  readonly definitions?: readonly string[] | undefined;
+  readonly withIntervals?: boolean | undefined;
+}
+
 export class SuiteClient {
   readonly #suite: SuiteAddress;
   readonly #channel: Channel;
@@ -172,9 +179,16 @@ export class SuiteClient {
   }
 
   /** `phase`: by name; empty: every phase. */
-  async summarize(runId: string, phase = "", definitions: readonly string[] = []): Promise<SummarizeRecordsResponse> {
+  async summarize(
+    runId: string,
+    phase = "",
+    { definitions = [], withIntervals = false }: SummaryWishes = {},
+  ): Promise<SummarizeRecordsResponse> {
     const records = await this.#recordsManager();
-    return records.summarizeRecords({ runId, phase, definitions: [...definitions] }, { timeoutMs: summaryTimeoutMs });
+    return records.summarizeRecords(
+      { runId, phase, definitions: [...definitions], withIntervals },
+      { timeoutMs: summaryTimeoutMs },
+    );
   }
 
   /** Live figures until the run ends or the signal aborts. */

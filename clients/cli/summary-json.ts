@@ -147,8 +147,28 @@ function targetJson({
 }
 
 function metricJson(metric: MetricStatistics): object {
-  const { header, unit, count, avg, min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99, notes, thinPercentiles } =
-    metric;
+  const {
+    header,
+    unit,
+    count,
+    avg,
+    min,
+    max,
+    sum,
+    std,
+    p1,
+    p5,
+    p10,
+    p25,
+    p50,
+    p75,
+    p90,
+    p95,
+    p99,
+    notes,
+    thinPercentiles,
+    intervals,
+  } = metric;
   const distribution = { count: Number(count), min, max, sum, std, p1, p5, p10, p25, p50, p75, p90, p95, p99 };
   return {
     header,
@@ -156,6 +176,10 @@ function metricJson(metric: MetricStatistics): object {
     avg,
     ...(count === 0n ? {} : distribution),
     thin_percentiles: thinPercentiles.length === 0 ? undefined : thinPercentiles,
+    confidence:
+      intervals.length === 0
+        ? undefined
+        : Object.fromEntries(intervals.map(({ statistic, low, high }) => [statistic, [low, high]])),
     notes: notes.length === 0 ? undefined : notes,
   };
 }

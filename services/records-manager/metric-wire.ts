@@ -2,6 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MetricStatisticsSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import { metricsByTag } from "../../metrics/catalog.ts";
+import type { Intervals } from "./core/confidence.ts";
 import { thinPercentiles } from "./core/notes.ts";
 import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
 
@@ -16,8 +17,20 @@ export function headOf(tag: string): MetricInit {
 }
 
 /** A distribution, with the percentiles that too few values lie beyond. */
-export function distributionOf({ tag, statistics: { count, ...values } }: MetricStatistics): MetricInit {
-  return { ...headOf(tag), count: BigInt(count), ...values, thinPercentiles: thinPercentiles(count) };
+export function distributionOf({ tag, statistics: { count, ...values }, intervals }: MetricStatistics): MetricInit {
+  return {
+    ...headOf(tag),
+    count: BigInt(count),
+    ...values,
+    thinPercentiles: thinPercentiles(count),
+    intervals: intervalsOf(intervals),
+  };
+}
+
+function intervalsOf(intervals: Intervals | undefined): NonNullable<MetricInit["intervals"]> {
+  return Object.entries(intervals ?? {}).flatMap(([statistic, interval]) =>
+    interval === undefined ? [] : [{ statistic, ...interval }],
+  );
 }
 
 /** A value of a whole phase. */

@@ -1,5 +1,6 @@
 /** What is gathered of each phase while a run's rows are read. */
 import { type AskedLoad, askedLoad } from "./core/asked-load.ts";
+import type { Intervals } from "./core/confidence.ts";
 import { steadyStateNote, type WorkloadNote } from "./core/notes.ts";
 import { PhaseFigures } from "./core/phase-figures.ts";
 import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
@@ -16,6 +17,8 @@ export interface PhaseWork {
   readonly statistics: Map<string, Statistics>;
   /** Percentiles that no table shows and an objective asks for: by tag, then by percentile. */
   readonly further: Map<string, ReadonlyMap<number, number>>;
+  /** By tag; only where they were asked for. */
+  readonly intervals: Map<string, Intervals>;
   readonly notes: WorkloadNote[];
   /** What the spec asked for, as long as nobody changed it. */
   readonly asked: AskedLoad;
@@ -52,6 +55,7 @@ function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly numb
     figures,
     statistics: new Map(),
     further: new Map(),
+    intervals: new Map(),
     notes: [],
     asked,
     sends: () => (made ??= figures.sends.figures()),

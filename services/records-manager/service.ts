@@ -116,10 +116,10 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
         };
       },
-      summarizeRecords: async ({ runId, phase, definitions }, { signal }) => {
+      summarizeRecords: async ({ runId, phase, definitions, withIntervals }, { signal }) => {
         const folder = await folderOf(runId);
         const [summary, gpus] = await Promise.all([
-          queries.ask("summarize", { folder, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
+          queries.ask("summarize", { folder, withIntervals, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
           queries.ask("gpus", { folder }, signal),
         ]);
         if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);

@@ -10,10 +10,12 @@ import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { sweepMetrics } from "../../metrics/sweep-line.ts";
 import type { Objective } from "../common/objective.ts";
+import { randomStream } from "../common/random.ts";
 import { clientSummary } from "./client-summary.ts";
 import { askedNetworkRtt } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
+import { intervalsOf } from "./core/confidence.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
 import {
@@ -43,6 +45,8 @@ export interface SummaryOptions {
   readonly phases?: readonly string[];
   /** Takes all phases of a kind together as one, named after the first. Default: each phase by itself. */
   readonly isMerged?: boolean;
+  /** Confidence intervals of the metrics of the console's table, too. Default: none. */
+  readonly withIntervals?: boolean;
   /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`. */
   readonly columnBudgetBytes?: number;
 }
@@ -71,7 +75,11 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   readMetrics(
     reader,
     works,
-    { ofRequests: requestObjectives(run.spec), ofRun: objectives },
+    {
+      ofRequests: requestObjectives(run.spec),
+      ofRun: objectives,
+      seed: options.withIntervals === true ? seedOf(run.spec) : undefined,
+    },
     options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES,
   );
   readGaps(reader, works, objectives);
@@ -102,19 +110,16 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
 
 const METRICS_AT = 1 + FIGURE_COLUMNS.length;
 
-/** What the run is held to. */
-interface Objectives {
+/** What the run is held to, and what is asked for beside. */
+interface Wanted {
   readonly ofRequests: readonly RequestObjective[];
   readonly ofRun: readonly Objective[];
+  /** Of the resamples for intervals; undefined: nobody asked for them. */
+  readonly seed: number | undefined;
 }
 
 /** Reads rows once for each group of metrics whose columns fit in the budget; the first pass also takes the figures. */
-function readMetrics(
-  reader: RunReader,
-  works: ReadonlyMap<number, PhaseWork>,
-  objectives: Objectives,
-  budgetBytes: number,
-): void {
+function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, objectives: Wanted, budgetBytes: number): void {
   const known = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
   const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
   const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
@@ -131,7 +136,7 @@ function readPass(
   reader: RunReader,
   works: ReadonlyMap<number, PhaseWork>,
   metrics: readonly RecordMetric[],
-  { isFirst, ofRequests, ofRun }: Objectives & { readonly isFirst: boolean },
+  { isFirst, ofRequests, ofRun, seed }: Wanted & { readonly isFirst: boolean },
 ): void {
   const columns = new Map([...works.values()].map((work) => [work, metrics.map(() => new Column())]));
   const objectivesAt = METRICS_AT + metrics.length;
@@ -150,7 +155,7 @@ function readPass(
   }
   for (const [work, workColumns] of columns) {
     for (const [index, metric] of metrics.entries())
-      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), ofRun);
+      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), { ofRun, seed });
   }
 }
 
@@ -167,7 +172,12 @@ function pushValues(
   }
 }
 
-function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array, objectives: readonly Objective[]): void {
+function addStatistics(
+  work: PhaseWork,
+  metric: RecordMetric,
+  values: Float64Array,
+  { ofRun: objectives, seed }: Pick<Wanted, "ofRun" | "seed">,
+): void {
   // Before the statistics, which reorder the values.
   const trend = metric.tag === requestLatency.tag ? driftNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
@@ -175,6 +185,9 @@ function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Arr
   work.statistics.set(metric.tag, statistics);
   const further = furtherPercentiles(objectives, metric.tag);
   if (further.length > 0) work.further.set(metric.tag, selectedPercentiles(values, further));
+  if (seed !== undefined && metric.consoleOrder !== undefined) {
+    work.intervals.set(metric.tag, intervalsOf(values, randomStream(seed, "intervals", metric.tag)));
+  }
   const adjusted = adjustedMetrics.find(({ of }) => of === metric.tag);
   const whole = adjusted && statisticsWithEndless(values, work.figures.errored + work.figures.cancelled);
   if (adjusted !== undefined && whole !== undefined) work.statistics.set(adjusted.tag, whole);
@@ -182,6 +195,13 @@ function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Arr
   const few = metric.flags?.includes("error_only") === true ? undefined : fewSamplesNote(metric.tag, statistics);
   if (few !== undefined) work.notes.push(few);
   if (trend !== undefined) work.notes.push(trend);
+}
+
+/** The run's own, as far as a double holds it. */
+function seedOf(spec: string): number {
+  const { randomSeed = 0 } = JSON.parse(spec) as { readonly randomSeed?: string | number };
+  const seed = Number(randomSeed);
+  return Number.isSafeInteger(seed) ? seed : 0;
 }
 
 /** Gaps between chunks of succeeded requests, from their stamps. */
@@ -224,7 +244,7 @@ function phaseSummary(
   const metrics = [...recordMetrics, ...listMetrics, ...adjustedMetrics, ...networkAdjustedMetrics, ...sweepMetrics].flatMap(
     (metric): MetricStatistics[] => {
       const found = statistics.get(metric.tag);
-      return found === undefined ? [] : [{ ...headOf(metric), statistics: found }];
+      return found === undefined ? [] : [{ ...headOf(metric), statistics: found, intervals: work.intervals.get(metric.tag) }];
     },
   );
   const ofRun = runMetrics.flatMap((metric): MetricValue[] => {

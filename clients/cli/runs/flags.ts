@@ -44,6 +44,12 @@ export const runsSummaryFlags = {
     group: "Output",
     doc: "TTFT, TPOT, ITL and E2E by the formulas of other tools beside our own: aiperf, vllm, sglang, guidellm, inference-perf, genai-perf, llmperf or mlperf, with commas; vllm and sglang need a run with --export-level raw",
   },
+  confidence: {
+    flag: "--confidence",
+    kind: { is: "switch" },
+    group: "Output",
+    doc: "95 % confidence intervals of means and percentiles, by a bootstrap from the run's seed",
+  },
   json: runFlags.json,
   ...suiteFlags,
 } as const satisfies FlagTable;

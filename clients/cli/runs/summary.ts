@@ -13,7 +13,10 @@ export async function runsSummary(asked: Asked<typeof runsSummaryFlags>): Promis
   const { options, operands, terminal } = asked;
   return withSuite(asked, async ({ client }) => {
     const run = await findRun(client, operands[0] ?? "", terminal.cwd);
-    const summary = await client.summarize(run.runId, options.phase, options.definitions);
+    const summary = await client.summarize(run.runId, options.phase, {
+      definitions: options.definitions,
+      withIntervals: options.confidence,
+    });
     const isLocal = options.controller === undefined;
     const report = {
       run,

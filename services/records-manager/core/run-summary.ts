@@ -3,6 +3,7 @@ import type { Metric } from "../../../metrics/metric.ts";
 import type { Objective } from "../../common/objective.ts";
 import type { AskedLoad } from "./asked-load.ts";
 import type { ClientUsage } from "./client-usage.ts";
+import type { Intervals } from "./confidence.ts";
 import type { WorkloadNote } from "./notes.ts";
 import type { ErrorDetail, ErrorGroup, FinishReason } from "./phase-figures.ts";
 import type { PhaseCounts, PhaseKind } from "./rows.ts";
@@ -16,6 +17,8 @@ export type MetricHead = Pick<Metric, "tag" | "header" | "unit">;
 export interface MetricStatistics extends MetricHead {
   /** In the metric's unit. */
   readonly statistics: Statistics;
+  /** Only where they were asked for. */
+  readonly intervals?: Intervals | undefined;
 }
 
 export interface MetricValue extends MetricHead {

@@ -160,6 +160,25 @@ describe("the summary of a run", () => {
     ]);
   });
 
+  it("has confidence intervals where these are asked for, the same each time", () => {
+    const store = createStore(run.folder, { spec: JSON.stringify({ randomSeed: "42", phases: [{ name: "profiling" }] }) });
+    insertAll(
+      store,
+      Array.from({ length: 40 }, (_, id) => record(id, { metrics: { request_latency: 10 + (id % 8) } })),
+    );
+    store.close();
+    const intervals = () => {
+      const [phase] = summarizeRun(run.folder, { withIntervals: true }).phases;
+      return phase?.metrics.find(({ tag }) => tag === "request_latency")?.intervals;
+    };
+    const first = intervals();
+    expect(first?.avg?.low).to.be.within(12.5, 13.4);
+    expect(first?.avg?.high).to.be.within(13.6, 14.5);
+    expect(first?.p99).to.equal(undefined);
+    expect(intervals()).to.deep.equal(first);
+    expect(summarizeRun(run.folder).phases[0]?.metrics[0]?.intervals).to.equal(undefined);
+  });
+
   it("has no goodput without objectives", () => {
     const store = createStore(run.folder);
     insertAll(store, [record(0)]);

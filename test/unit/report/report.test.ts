@@ -341,6 +341,17 @@ describe("what a run was asked and how it ended", () => {
     expect(lines({ phase: { finishReasons: finishReasons.slice(0, 1) } }).join()).not.to.contain("Answers ended");
   });
 
+  it("has a table of confidence intervals, where these were asked for", () => {
+    const intervals = [{ statistic: "avg", low: 9.5, high: 10.5 }];
+    const metrics = [
+      { tag: "request_latency", header: "Request Latency", unit: "ms", consoleOrder: 300, count: 12n, avg: 10, intervals },
+    ];
+    expect(lines({ phase: { metrics } }).find((line) => line.includes("9.50"))).to.match(
+      /Latency \(ms\) │ 9\.50 – 10\.50 │ too few │/,
+    );
+    expect(lines().join()).not.to.contain("Confidence");
+  });
+
   it("has a table of the figures by the formulas of other tools, where it was asked for", () => {
     const figures = [{ tag: "ttft", header: "TTFT", unit: "ms", count: 3n, avg: 100, p50: 99, p90: 120, p99: 130 }];
     const shown = lines({ summary: { definitions: [{ definition: "vllm", figures }] } });

@@ -563,6 +563,14 @@ export declare type MetricStatistics = Message<"assay.records_manager.v1.MetricS
    * @generated from field: string group = 31;
    */
   group: string;
+
+  /**
+   * 95 % intervals of the mean and of percentiles, by a bootstrap from the run's seed; of no percentile that too few values lie beyond.
+   * Only where they were asked for.
+   *
+   * @generated from field: repeated assay.records_manager.v1.ConfidenceInterval intervals = 32;
+   */
+  intervals: ConfidenceInterval[];
 };
 
 /**
@@ -570,6 +578,40 @@ export declare type MetricStatistics = Message<"assay.records_manager.v1.MetricS
  * Use `create(MetricStatisticsSchema)` to create a new message.
  */
 export declare const MetricStatisticsSchema: GenMessage<MetricStatistics>;
+
+/**
+ * Within which a figure would lie in 95 of 100 such runs.
+ *
+ * @generated from message assay.records_manager.v1.ConfidenceInterval
+ */
+export declare type ConfidenceInterval = Message<"assay.records_manager.v1.ConfidenceInterval"> & {
+  /**
+   * `avg` or a percentile.
+   *
+   * @generated from field: string statistic = 1;
+   */
+  statistic: string;
+
+  /**
+   * Lower end, in the metric's unit.
+   *
+   * @generated from field: double low = 2;
+   */
+  low: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double high = 3;
+   */
+  high: number;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.ConfidenceInterval.
+ * Use `create(ConfidenceIntervalSchema)` to create a new message.
+ */
+export declare const ConfidenceIntervalSchema: GenMessage<ConfidenceInterval>;
 
 /**
  * Failed requests of one code.

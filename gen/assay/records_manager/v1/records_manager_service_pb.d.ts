@@ -431,6 +431,13 @@ export declare type SummarizeRecordsRequest = Message<"assay.records_manager.v1.
    * @generated from field: repeated string definitions = 3;
    */
   definitions: string[];
+
+  /**
+   * Metrics of the console's table have confidence intervals, too.
+   *
+   * @generated from field: bool with_intervals = 4;
+   */
+  withIntervals: boolean;
 };
 
 /**
