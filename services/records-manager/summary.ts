@@ -45,6 +45,8 @@ export interface SummaryOptions {
   readonly phases?: readonly string[];
   /** Takes all phases of a kind together as one, named after the first. Default: each phase by itself. */
   readonly isMerged?: boolean;
+  /** False: without what was in flight over time, which takes a sort of all rows. Default: with it. */
+  readonly withSweep?: boolean;
   /** Confidence intervals of the metrics of the console's table, too. Default: none. */
   readonly withIntervals?: boolean;
   /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`. */
@@ -83,7 +85,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
     options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES,
   );
   readGaps(reader, works, objectives);
-  readSweep(reader, works);
+  if (options.withSweep !== false) readSweep(reader, works);
   noteShared(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];

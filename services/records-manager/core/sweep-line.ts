@@ -3,7 +3,7 @@
  * tokens and ends. Between two of these nothing changes, so that each stretch is one value with its length. What is kept is what is
  * in flight, so memory does not grow with the run. The formulas are those of AIPerf's sweep line.
  */
-import { sweepMetrics } from "../../../metrics/sweep-line.ts";
+import { type SweepMetric, sweepMetrics } from "../../../metrics/sweep-line.ts";
 import type { Statistics } from "./statistics.ts";
 import { WeightedDistribution } from "./weighted-distribution.ts";
 
@@ -34,7 +34,8 @@ interface Change extends Level {
 export class SweepLine {
   readonly #level: Level = { requests: 0, prefilling: 0, decoding: 0, prefillRate: 0, decodeRate: 0, tokens: 0 };
   readonly #changes = new ChangeQueue();
-  readonly #distributions = new Map(sweepMetrics.map(({ tag }) => [tag, new WeightedDistribution()]));
+  /** In the order of `sweepMetrics`. */
+  readonly #distributions = sweepMetrics.map(() => new WeightedDistribution());
   #atNs: number | undefined;
   #hasTokens = false;
   #hasStreams = false;
@@ -63,8 +64,8 @@ export class SweepLine {
   /** By tag, once all requests are there; nothing of what no request has. */
   finish(): Map<string, Statistics> {
     this.#advanceTo(Number.POSITIVE_INFINITY);
-    const found = [...this.#distributions].flatMap(([tag, distribution]): [string, Statistics][] => {
-      const statistics = distribution.statistics();
+    const found = sweepMetrics.flatMap(({ tag }, index): [string, Statistics][] => {
+      const statistics = this.#distributions[index]?.statistics();
       const isOfAll = tag === "effective_concurrency" || (tag === "tokens_in_flight" && this.#hasTokens);
       return statistics === undefined || !(isOfAll || this.#hasStreams) ? [] : [[tag, statistics]];
     });
@@ -87,8 +88,9 @@ export class SweepLine {
 
   #record(seconds: number): void {
     const level = this.#level;
-    for (const { tag, ofLevel, isActive } of sweepMetrics) {
-      if (isActive === undefined || isActive(level)) this.#distributions.get(tag)?.add(ofLevel(level), seconds);
+    for (let index = 0; index < sweepMetrics.length; index++) {
+      const { ofLevel, isActive } = sweepMetrics[index] as SweepMetric;
+      if (isActive === undefined || isActive(level)) this.#distributions[index]?.add(ofLevel(level), seconds);
     }
   }
 

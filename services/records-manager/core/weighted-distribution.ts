@@ -1,11 +1,11 @@
 /**
  * How long a quantity had which value: statistics weighted by time. Mean, extremes, deviation and integral are exact. Percentiles are
- * exact up to 65 536 different values; from then on values are told apart to one part in 1024, so that memory stays below 5 MB however long
+ * exact up to 4 096 different values; from then on values are told apart to one part in 1024, so that memory stays at half a MB however long
  * a run was.
  */
 import { PERCENTILES, type PercentileKey, type Statistics } from "./statistics.ts";
 
-const exactValues = 1 << 16;
+const exactValues = 1 << 12;
 /** Bins of a value of 2^-20 and more, up to 2^44: 64 powers of two in 1024 parts each. */
 const binCount = 1 << 16;
 const lowestExponent = -20;
