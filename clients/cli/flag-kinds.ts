@@ -1,7 +1,8 @@
 /** What the value of a flag may be: from text to a value, or to what was expected instead. Pure. */
 import type { JsonValue } from "@bufbuild/protobuf";
 import { parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
-import { readObjectives, shownProblem } from "../../services/common/objective.ts";
+import { readObjectives } from "../../services/common/objective.ts";
+import { shownProblem } from "../../services/common/text-cursor.ts";
 import { readDistribution, readLengthMix } from "./distribution-text.ts";
 
 export type FlagKind =

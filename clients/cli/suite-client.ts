@@ -34,6 +34,18 @@ import {
 } from "./follow-run.ts";
 import type { SuiteAddress } from "./suite-address.ts";
 
+/** What records are asked for; texts are empty where nothing is. */
+export interface RecordsWanted {
+  /** By name. */
+  readonly phase: string;
+  readonly filter: string;
+  readonly orderBy: string;
+  /** Of MetricRecord; empty: all. */
+  readonly fields: readonly string[];
+  /** At least 1; no page need have more than so many. */
+  readonly limit: number;
+}
+
 /** Statistics of a long run are made from all of its rows. */
 const summaryTimeoutMs = 300_000;
 const acceptedWithinMs = 10_000;
@@ -112,17 +124,18 @@ export class SuiteClient {
     await this.#runs.deleteRun({ runId }, { timeoutMs: suiteTimeoutMs });
   }
 
-  /**
-   * Pages of records in the order of their credits.
-   * @param fields of MetricRecord; empty: all
-   */
-  async *queryRecords(runId: string, phase: string, fields: readonly string[]): AsyncGenerator<QueryRecordsResponse> {
+  /** Pages of records. Throws `invalid_argument` for a filter or an order that cannot be read. */
+  async *queryRecords(
+    runId: string,
+    { phase, filter, orderBy, fields, limit }: RecordsWanted,
+  ): AsyncGenerator<QueryRecordsResponse> {
     const records = await this.#recordsManager();
+    const mask = fields.length === 0 ? {} : { fields: { paths: [...fields] } };
+    const pageSize = Math.min(recordsPageSize, limit);
     let pageToken = "";
     do {
-      const mask = fields.length === 0 ? {} : { fields: { paths: [...fields] } };
       const page = await records.queryRecords(
-        { runId, phase, pageToken, pageSize: recordsPageSize, ...mask },
+        { runId, phase, filter, orderBy, pageToken, pageSize, ...mask },
         { timeoutMs: summaryTimeoutMs },
       );
       yield page;

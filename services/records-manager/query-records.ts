@@ -2,14 +2,20 @@
 
 import { decodeStamps } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
+import { filterField, meantField } from "./core/filter-fields.ts";
 import { decodePageToken, encodePageToken } from "./core/page-token.ts";
-import { type PhaseRow, RunReader } from "./store/run-reader.ts";
+import { conditionOf } from "./record-filter.ts";
+import { type PhaseRow, type RowOrder, RunReader } from "./store/run-reader.ts";
 import { requestColumns, STAMPS_COLUMN } from "./store/schema.ts";
 
 export interface RecordsQuery {
   readonly folder: string;
   /** Name of a phase. Default: all. */
   readonly phase?: string;
+  /** As `core/filter.ts` has it. Default: every request. */
+  readonly filter?: string;
+  /** A field of filters, then ` asc` or ` desc`; requests without a value come last, equal ones by credit id. Default: by credit id. */
+  readonly orderBy?: string;
   /** Columns of `requests`, metrics by their tags. Default: all but `content_stamps`, which comes as ns after sent. */
   readonly fields?: readonly string[];
   /** 1 to `MAX_PAGE_SIZE`. Default: 100. */
@@ -21,7 +27,7 @@ export interface RecordsQuery {
 export type FieldValue = number | string | Float64Array;
 
 export interface RecordsPage {
-  /** By ascending credit id; a field without a value is absent. */
+  /** In the order asked for; a field without a value is absent. */
   readonly records: readonly Readonly<Record<string, FieldValue>>[];
   /** Undefined: this is the last page. */
   readonly nextPageToken: string | undefined;
@@ -30,7 +36,7 @@ export interface RecordsPage {
 export const MAX_PAGE_SIZE = 10_000;
 const DEFAULT_PAGE_SIZE = 100;
 
-/** Throws `invalid_argument` for an unknown phase or field, a page size out of bounds, or a token of another query. */
+/** Throws `invalid_argument` for an unknown phase or field, a filter or an order that cannot be read, a page size out of bounds, or a token of another query. */
 export function queryRecords(query: RecordsQuery): RecordsPage {
   const pageSize = query.pageSize ?? DEFAULT_PAGE_SIZE;
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
@@ -39,14 +45,16 @@ export function queryRecords(query: RecordsQuery): RecordsPage {
   const reader = RunReader.open(query.folder);
   try {
     const fields = fieldsOf(reader, query.fields);
-    const common = JSON.stringify([query.phase, fields]);
+    const common = JSON.stringify([query.phase, fields, query.filter, query.orderBy]);
     const options = {
       ...(query.pageToken === undefined ? {} : { after: decodePageToken(query.pageToken, common) }),
       ...(query.phase === undefined ? {} : { phase: phaseNamed(reader, query.phase).phase }),
+      ...(query.filter === undefined ? {} : { where: conditionOf(reader, query.filter) }),
+      ...(query.orderBy === undefined ? {} : { order: orderOf(query.orderBy) }),
       // One more than is shown tells whether there is a next page.
       pageRows: pageSize + 1,
     };
-    const rows: unknown[][] = reader.pages(fields, options).next().value ?? [];
+    const rows = reader.page(fields, options);
     const shown = rows.slice(0, pageSize);
     const lastId = shown.at(-1)?.[0] as number | undefined;
     return {
@@ -65,6 +73,14 @@ export function phaseNamed(reader: RunReader, name: string): PhaseRow {
   if (phase !== undefined) return phase;
   const names = phases.map((candidate) => candidate.name).join(", ");
   throw new AssayError("invalid_argument", `phase must be one of ${names}, got "${name}"`);
+}
+
+function orderOf(text: string): RowOrder {
+  const [, name = "", direction = "asc"] = /^\s*([\w.]+)(?:\s+(asc|desc))?\s*$/i.exec(text) ?? [];
+  if (name === "") throw new AssayError("invalid_argument", `order by must be a field, then asc or desc, got "${text}"`);
+  const field = filterField(name);
+  if (field === undefined) throw new AssayError("invalid_argument", `order by: unknown field ${name}${meantField(name)}`);
+  return { column: field.column, isDescending: direction.toLowerCase() === "desc" };
 }
 
 function fieldsOf(reader: RunReader, asked: readonly string[] | undefined): readonly string[] {

@@ -94,7 +94,6 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         },
       },
       queryRecords: async (request, { signal }) => {
-        if (request.filter !== "") throw new AssayError("unimplemented", "filter: not supported by this version");
         if (request.pageSize < 0)
           throw new AssayError("invalid_argument", `page_size: must be at least 0, got ${request.pageSize}`);
         const columns = columnsOf(request.fields?.paths);
@@ -105,6 +104,8 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
             fields: columns,
             pageSize: request.pageSize === 0 ? defaultPageSize : Math.min(request.pageSize, maxPageSize),
             ...(request.phase === "" ? {} : { phase: request.phase }),
+            ...(request.filter.trim() === "" ? {} : { filter: request.filter }),
+            ...(request.orderBy.trim() === "" ? {} : { orderBy: request.orderBy }),
             ...(request.pageToken === "" ? {} : { pageToken: request.pageToken }),
           },
           signal,

@@ -51,6 +51,24 @@ describe("runs of this machine", function () {
     const few = await succeeding(stage, ["runs", "records", "latest", "-n", "2", "--fields", "status", "--json"]);
     expect(few).to.match(/^\{"credit_id":\d+,"status":200\}\n\{"credit_id":\d+,"status":200\}\n$/);
 
+    const found = ["--where", 'osl = 32 tokens AND error = ""', "--order-by", "latency desc", "--fields", "latency,status"];
+    const csv = (await succeeding(stage, ["runs", "records", "latest", "-n", "5", ...found, "--format", "csv"]))
+      .trimEnd()
+      .split("\n");
+    expect(csv[0]).to.equal("credit_id,request_latency,status");
+    const latencies = csv.slice(1).map((line) => Number(line.split(",")[1]));
+    expect(latencies).to.deep.equal(
+      records
+        .map(({ metrics }) => metrics.request_latency)
+        .sort((a, b) => b - a)
+        .slice(0, 5),
+    );
+    expect(await succeeding(stage, ["runs", "records", "latest", "--where", "osl != 32"])).to.not.match(/200/);
+    expect(await stage.start(["runs", "records", "latest", "--where", "ttftt > 1"]).exit()).to.include({
+      code: 1,
+      stderr: "assay runs records: filter: unknown field ttftt, did you mean ttft?\n    ttftt > 1\n    ^\n",
+    });
+
     await succeeding(stage, ["runs", "export", "latest", "--output-artifact-dir", "copy"]);
     expect(rowsIn(join(stage.folder, "copy"))).to.equal(30);
     expect(readFileSync(join(stage.folder, "copy/profile_export.jsonl"), "utf8").trimEnd().split("\n")).to.have.lengthOf(30);

@@ -56,15 +56,36 @@ export const runsSummaryFlags = {
 
 export const runsRecordsFlags = {
   phase,
-  limit: { ...limit, doc: "at most so many, in the order of their credits (default: all)" },
+  where: {
+    flag: "--where",
+    kind: { is: "text" },
+    value: "FILTER",
+    group: "Output",
+    doc: "records that pass a filter alone, as 'ttft > 200ms AND error = \"\"' (docs/filters.md)",
+  },
+  orderBy: {
+    flag: "--order-by",
+    kind: { is: "text" },
+    value: "FIELD",
+    group: "Output",
+    doc: "by this field of filters, ascending or, as 'ttft desc', descending; records without a value come last (default: by their credits)",
+  },
+  limit: { ...limit, doc: "at most so many (default: all)" },
   fields: {
     flag: "--fields",
     kind: { is: "names" },
     value: "NAME",
     group: "Output",
-    doc: "fields of MetricRecord to ask for, with commas; credit_id is always there (default: all)",
+    doc: "fields of MetricRecord and metrics, by tag or short name, with commas; credit_id is always there (default: all; the table's own)",
   },
-  json: { ...runFlags.json, doc: "one JSON object a line instead of a table" },
+  format: {
+    flag: "--format",
+    kind: { is: "choice", of: ["table", "json", "csv"] },
+    value: "FORMAT",
+    group: "Output",
+    doc: "how records are printed: a table, one JSON object a line, or comma-separated values (default: table)",
+  },
+  json: { ...runFlags.json, doc: "the same as --format json" },
   ...suiteFlags,
 } as const satisfies FlagTable;
 

@@ -1,6 +1,9 @@
 /** A record for programs. Pure. */
 import { ScalarType, toJson } from "@bufbuild/protobuf";
+import { isJsonObject } from "../../../endpoints/json-body.ts";
 import { type MetricRecord, MetricRecordSchema } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { recordMetrics } from "../../../metrics/catalog.ts";
+import { tagNamed } from "../../../services/common/metric-names.ts";
 
 /** Value of a metric; undefined where it does not apply. `tags`: of the page that the record came in. */
 export function metricOf({ values }: MetricRecord, tags: readonly string[], tag: string): number | undefined {
@@ -8,23 +11,67 @@ export function metricOf({ values }: MetricRecord, tags: readonly string[], tag:
   return Number.isNaN(value) ? undefined : value;
 }
 
+/** What of a record is asked for. */
+export interface WantedFields {
+  /** Fields of MetricRecord; empty: all. */
+  readonly fields: readonly string[];
+  /** Tags of metrics, those alone; empty: all, where `fields` has the values. */
+  readonly tags: readonly string[];
+  /** In the order of the names that were given; empty: all. */
+  readonly columns: readonly string[];
+}
+
+/** What names mean: metrics by tag or short name; all others are left to the suite to know. */
+export function wantedFields(names: readonly string[]): WantedFields {
+  const isMetric = (column: string): boolean => recordMetrics.some(({ tag }) => tag === column);
+  const columns = names.map((name) => (isMetric(tagNamed(name)) ? tagNamed(name) : name));
+  const tags = columns.filter(isMetric);
+  return { fields: [...columns.filter((column) => !isMetric(column)), ...(tags.length > 0 ? ["values"] : [])], tags, columns };
+}
+
+export type RecordJson = Readonly<Record<string, unknown>>;
+
 /**
  * Names are the proto's; the values of metrics stand under their tags, those that do not apply left out.
- * @param fields that were asked for; empty: all, and then fields without a value are there as well
+ * Where all fields are wanted, those without a value are there as well.
  */
-export function recordJson(record: MetricRecord, tags: readonly string[], fields: readonly string[]): object {
-  const json = toJson(MetricRecordSchema, record, { useProtoFieldName: true, alwaysEmitImplicit: fields.length === 0 }) as object;
+export function recordJson(record: MetricRecord, tags: readonly string[], wanted: WantedFields): RecordJson {
+  const alwaysEmitImplicit = wanted.fields.length === 0;
+  const json = toJson(MetricRecordSchema, record, { useProtoFieldName: true, alwaysEmitImplicit });
   const { values, ...given } = json as { readonly values?: unknown };
   const rest = Object.fromEntries(
     Object.entries(given).map(([name, value]) => [name, wideFields.has(name) ? Number(value) : value]),
   );
   if (values === undefined || tags.length === 0) return rest;
-  const metrics = tags.flatMap((tag) => {
+  const shown = wanted.tags.length === 0 ? tags : wanted.tags;
+  const metrics = shown.flatMap((tag) => {
     const value = metricOf(record, tags, tag);
     return value === undefined ? [] : [[tag, value] as const];
   });
   return { ...rest, metrics: Object.fromEntries(metrics) };
 }
+
+/** Headers of the columns in which records are one line each: `error` is its code, beside `error_message`. */
+export function csvColumns({ columns }: WantedFields): readonly string[] {
+  const named = columns.length > 0 ? ["credit_id", ...columns.filter((column) => column !== "credit_id")] : allColumns;
+  return named.flatMap((column) => {
+    if (column === "error") return ["error", "error_message"];
+    return column === "values" ? recordMetrics.map(({ tag }) => tag) : [column];
+  });
+}
+
+/** The text of one of `csvColumns`; empty where there is no value. */
+export function csvValue(record: RecordJson, column: string): string {
+  const { error, metrics } = record;
+  if (column === "error") return isJsonObject(error) ? String(error.code) : "";
+  if (column === "error_message") return isJsonObject(error) ? String(error.message ?? "") : "";
+  return String(record[column] ?? (isJsonObject(metrics) ? metrics[column] : undefined) ?? "");
+}
+
+/** Without the answer and the stamps, which are bytes. */
+const allColumns: readonly string[] = MetricRecordSchema.fields
+  .map(({ name }) => name)
+  .filter((name) => name !== "raw" && name !== "content_stamps");
 
 /** Proto JSON writes 64 bits as text; ids and sizes are numbers to whoever reads these lines. */
 const wideFields: ReadonlySet<string> = new Set(

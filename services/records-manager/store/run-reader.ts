@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
 import type { UsageReading } from "../core/client-usage.ts";
+import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { quoted, requestColumns, requestColumnsOf, runFormat } from "./schema.ts";
@@ -60,6 +61,24 @@ export interface GpuSeries {
   readonly subject: string;
   /** As its page labels it: index, model, hostname, … */
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Rows without a value in the column come last, equal ones by ascending credit id. */
+export interface RowOrder {
+  readonly column: string;
+  readonly isDescending: boolean;
+}
+
+/** Which rows a page has, and in which order. */
+export interface PageOptions {
+  readonly pageRows: number;
+  /** Credit id of the last row of the page before. */
+  readonly after?: number;
+  /** This phase alone. */
+  readonly phase?: number;
+  readonly where?: SqlCondition;
+  /** Default: by ascending credit id. */
+  readonly order?: RowOrder;
 }
 
 type Row = Readonly<Record<string, number | string | null>>;
@@ -231,6 +250,50 @@ export class RunReader {
       yield rows;
       if (rows.length < pageRows) return;
     }
+  }
+
+  /** Whether `requests` has the column. */
+  hasColumn(column: string): boolean {
+    return this.#columns.has(column);
+  }
+
+  /** As a page of `pages`, of the rows that are asked for. With an order each page looks at every row. */
+  page(columns: readonly string[], { pageRows, after, phase, where, order }: PageOptions): unknown[][] {
+    const conditions: SqlCondition[] = [];
+    if (phase !== undefined) conditions.push({ sql: "phase = ?", parameters: [phase] });
+    if (where !== undefined) conditions.push(where);
+    if (after !== undefined) conditions.push(this.#behind(after, order));
+    const selected = ["credit_id", ...columns.map((column) => this.#expressionOf(column))].join(", ");
+    const kept = conditions.length === 0 ? "" : `WHERE ${conditions.map(({ sql }) => sql).join(" AND ")}`;
+    const sql = `SELECT ${selected} FROM requests ${kept} ORDER BY ${this.#orderSql(order)} LIMIT ?`;
+    const parameters = conditions.flatMap((condition) => condition.parameters);
+    return this.#read(
+      () =>
+        this.#db
+          .prepare(sql)
+          .raw()
+          .all(...parameters, pageRows) as unknown[][],
+    );
+  }
+
+  #orderSql(order: RowOrder | undefined): string {
+    if (order === undefined) return "credit_id";
+    const column = columnSql(order.column, this);
+    return `${column} IS NULL, ${column} ${order.isDescending ? "DESC" : "ASC"}, credit_id`;
+  }
+
+  /** The rows that come after that of a credit. */
+  #behind(creditId: number, order: RowOrder | undefined): SqlCondition {
+    if (order === undefined) return { sql: "credit_id > ?", parameters: [creditId] };
+    const column = columnSql(order.column, this);
+    const last = `SELECT ${column} FROM requests WHERE credit_id = ?`;
+    const value = this.#read(() => this.#db.prepare(last).pluck().get(creditId) as number | string | null | undefined);
+    if (value === null || value === undefined) return { sql: `(${column} IS NULL AND credit_id > ?)`, parameters: [creditId] };
+    const further = `${column} ${order.isDescending ? "<" : ">"} ?`;
+    return {
+      sql: `(${further} OR (${column} = ? AND credit_id > ?) OR ${column} IS NULL)`,
+      parameters: [value, value, creditId],
+    };
   }
 
   /** `sent_ns` and `columns` of every request, by ascending send time. SQLite sorts in its own files: memory is that of one row. */

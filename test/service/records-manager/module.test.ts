@@ -716,16 +716,30 @@ describe("the records-manager", () => {
       expect([records[0]?.values, tags]).to.deep.equal([[], []]);
     });
 
-    it("and refuses fields that are not stored, filters, sizes and tokens that are none", async () => {
+    it("and refuses fields that are not stored, filters, orders, sizes and tokens that are none", async () => {
       await played();
       const ask = (change: object) => failureOf(client.queryRecords({ runId: "run-1", ...change }));
       const field = await ask({ fields: { paths: ["status", "nonsense"] } });
       expect(field).to.include({ code: "invalid_argument" });
       expect(field.message).to.include("nonsense");
-      expect(await ask({ filter: "x = 1" })).to.include({ code: "unimplemented" });
+      expect((await ask({ filter: "turn = x" })).message).to.include("expected a number\n    turn = x\n           ^");
+      expect(await ask({ filter: "turn = x" })).to.include({ code: "invalid_argument" });
+      expect(await ask({ orderBy: "turn sideways" })).to.include({ code: "invalid_argument" });
       expect(await ask({ pageSize: -1 })).to.include({ code: "invalid_argument" });
       expect(await ask({ pageToken: "zzz" })).to.include({ code: "invalid_argument" });
       expect(await ask({ runId: "nobody" })).to.include({ code: "not_found" });
+    });
+
+    it("that pass a filter, in the order of a field", async () => {
+      await played();
+      const ask = { runId: "run-1", filter: "turn = 0 AND credit > 2", orderBy: "credit desc", pageSize: 3 };
+      const { records, nextPageToken: pageToken } = await client.queryRecords(ask);
+      const ids = records.map(({ creditId }) => Number(creditId));
+      expect(ids)
+        .to.deep.equal([...ids].sort((a, b) => b - a))
+        .and.have.length(3);
+      const next = await client.queryRecords({ ...ask, pageToken });
+      expect(Number(next.records[0]?.creditId)).to.be.lessThan(ids[2] ?? 0);
     });
 
     it("of the phase asked for, and of none that there is not", async () => {

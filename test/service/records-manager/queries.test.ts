@@ -70,6 +70,92 @@ describe("querying records", () => {
     expect(records.map((each) => each.credit_id)).to.deep.equal([3, 4, 5]);
   });
 
+  it("goes through pages of any order, those without a value last and equal ones by credit id", () => {
+    const ttfts = [30, 10, undefined, 20, 10, undefined, 30];
+    const folder = temporaryFolder();
+    const store = createStore(folder.folder);
+    insertAll(
+      store,
+      ttfts.map((ttft, id) => record(id, { metrics: ttft === undefined ? {} : { time_to_first_token: ttft } })),
+    );
+    store.close();
+    try {
+      const idsBy = (orderBy: string, pageSize: number): unknown[] => {
+        const ids: unknown[] = [];
+        let pageToken: string | undefined;
+        do {
+          const page = queryRecords({
+            folder: folder.folder,
+            fields: ["credit_id"],
+            orderBy,
+            pageSize,
+            ...(pageToken === undefined ? {} : { pageToken }),
+          });
+          ids.push(...page.records.map((each) => each.credit_id));
+          pageToken = page.nextPageToken;
+        } while (pageToken !== undefined);
+        return ids;
+      };
+      for (const pageSize of [1, 2, 3, 10]) {
+        expect(idsBy("ttft", pageSize)).to.deep.equal([1, 4, 3, 0, 6, 2, 5]);
+        expect(idsBy("time_to_first_token DESC", pageSize)).to.deep.equal([0, 6, 3, 1, 4, 2, 5]);
+      }
+    } finally {
+      folder.remove();
+    }
+  });
+
+  describe("with a filter", () => {
+    let mixed: RunFolder;
+    before(() => {
+      mixed = temporaryFolder();
+      const spec = JSON.stringify({
+        target: {
+          urls: [
+            { url: "http://x:1", label: "a" },
+            { url: "http://x:2", label: "b" },
+          ],
+        },
+      });
+      const store = createStore(mixed.folder, { phases: PHASES, spec });
+      insertAll(store, [
+        record(0, { metrics: { time_to_first_token: 500 }, phase: 1, targetIndex: 1 }),
+        record(1, { metrics: {}, turn: 2 }),
+        failed(2, { phase: 1 }),
+        record(3, { model: 'it\'s "quoted"; --', phase: 1 }),
+      ]);
+      store.close();
+    });
+    after(() => mixed.remove());
+
+    const rows: readonly [filter: string, ...ids: number[]][] = [
+      ["ttft > 200ms", 0],
+      ["NOT ttft > 200ms", 1, 2, 3],
+      ["ttft <= 0.2 s", 3],
+      ["ttft = none", 1, 2],
+      ["ttft != 500ms", 1, 2, 3],
+      ['error = ""', 0, 1, 3],
+      ['error != "" OR turn >= 1', 1, 2],
+      ['phase = "profiling" AND NOT (error != "")', 0, 3],
+      ['phase != "profiling"', 1],
+      ['phase = "nope"'],
+      ['target = "b" OR target = 7', 0],
+      ['NOT (target = "b")', 1, 2, 3],
+      ['target = "c"'],
+      ['model = "it\'s \\"quoted\\"; --"', 3],
+      ['model ~ "QUOTED"', 3],
+      ['conversation ~ "x"'],
+      ["cancelled = false AND status = 200 AND end_ns < 1 s", 0, 1, 3],
+      ["blocked_ns > 1ms"],
+    ];
+    for (const [filter, ...ids] of rows) {
+      it(`gives what passes it: ${filter}`, () => {
+        const { records } = queryRecords({ folder: mixed.folder, fields: ["credit_id"], filter });
+        expect(records.map((each) => each.credit_id)).to.deep.equal(ids);
+      });
+    }
+  });
+
   const wrong: [title: string, query: Partial<Parameters<typeof queryRecords>[0]>, message: RegExp][] = [
     ["an unknown phase", { phase: "nope" }, /^phase must be one of warmup, profiling, got "nope"$/],
     [
@@ -77,6 +163,13 @@ describe("querying records", () => {
       { fields: ["status", "a; DROP TABLE run"] },
       /^fields must be columns of requests, got "a; DROP TABLE run"$/,
     ],
+    [
+      "a filter of an unknown field",
+      { filter: "turn = 1 OR tttft > 1" },
+      /^filter: unknown field tttft, did you mean ttft\?\n.*\n {16}\^$/,
+    ],
+    ["an order of nothing", { orderBy: "ttft; DROP" }, /^order by must be a field, then asc or desc, got "ttft; DROP"$/],
+    ["an order by an unknown field", { orderBy: "modle desc" }, /^order by: unknown field modle, did you mean model\?$/],
     ["a page size of none", { pageSize: 0 }, /^page size must be from 1 to 10000, got 0$/],
     ["a token of nobody", { pageToken: "x" }, /^page token must come from the same query/],
   ];

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { isKept, readObjectives, shownProblem } from "../../../services/common/objective.ts";
+import { isKept, readObjectives } from "../../../services/common/objective.ts";
+import { shownProblem } from "../../../services/common/text-cursor.ts";
 
 function read(text: string) {
   const result = readObjectives(text);

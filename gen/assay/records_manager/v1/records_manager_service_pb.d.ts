@@ -350,7 +350,8 @@ export declare type QueryRecordsRequest = Message<"assay.records_manager.v1.Quer
   phase: string;
 
   /**
-   * Filter expression. Not supported by this version: must be empty.
+   * Filter over columns and metrics of requests, as `ttft > 200ms AND error = ""` (docs/filters.md); empty: every request.
+   * INVALID_ARGUMENT where it cannot be read, with a caret under what does not fit.
    *
    * @generated from field: string filter = 5;
    */
@@ -362,6 +363,14 @@ export declare type QueryRecordsRequest = Message<"assay.records_manager.v1.Quer
    * @generated from field: google.protobuf.FieldMask fields = 6;
    */
   fields?: FieldMask | undefined;
+
+  /**
+   * A field of filters, then `asc` (or nothing) or `desc`. Records without a value come last, equal ones by their credit ids; empty: by
+   * credit ids.
+   *
+   * @generated from field: string order_by = 7;
+   */
+  orderBy: string;
 };
 
 /**
@@ -377,7 +386,7 @@ export declare const QueryRecordsRequestSchema: GenMessage<QueryRecordsRequest>;
  */
 export declare type QueryRecordsResponse = Message<"assay.records_manager.v1.QueryRecordsResponse"> & {
   /**
-   * In the order of their credit ids.
+   * In the order asked for.
    *
    * @generated from field: repeated assay.records_manager.v1.MetricRecord records = 1;
    */
@@ -1311,7 +1320,7 @@ export declare const RecordsManagerService: GenService<{
     output: typeof IngestSamplesResponseSchema;
   },
   /**
-   * Rows of a run, in the order of their credit ids, by pages.
+   * Rows of a run by pages: those that pass a filter, in the order of their credit ids or of a field.
    *
    * @generated from rpc assay.records_manager.v1.RecordsManagerService.QueryRecords
    */

@@ -5,7 +5,8 @@ import { goodRequestFraction } from "../../../../metrics/good-request-fraction.t
 import { goodput } from "../../../../metrics/goodput.ts";
 import type { RecordMetric } from "../../../../metrics/metric.ts";
 import { didYouMean } from "../../../common/nearest.ts";
-import { readObjectives, shownProblem } from "../../../common/objective.ts";
+import { readObjectives } from "../../../common/objective.ts";
+import { shownProblem } from "../../../common/text-cursor.ts";
 import type { Demand } from "./demand.ts";
 
 /** Objectives for single requests: metrics that requests of this run have, each once, with a threshold. */
