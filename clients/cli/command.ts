@@ -87,7 +87,7 @@ function commandOf(argv: readonly string[]): Found | undefined {
 function read(row: CommandRow, { name, argv }: Found, terminal: Terminal): Asked<FlagTable> | number | undefined {
   const { operands: wanted = [] } = row;
   const most = wanted.at(-1)?.isRepeated ? Number.POSITIVE_INFINITY : wanted.length;
-  const line = parseFlags(row.flags, argv, most);
+  const line = parseFlags(row.flags, argv, most, row.missing);
   if (line.wantsHelp) return undefined;
   const environment = readEnvironment(row.flags, terminal.env);
   const options: OptionsOf<FlagTable> = { ...environment.options, ...line.options };

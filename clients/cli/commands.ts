@@ -2,6 +2,7 @@
  * The commands of `assay`, with their options and operands: from this table the command line is read, and help, completions,
  * manual and reference page are written. `serve` and `mock` read their own tables (`services/manual.ts` joins all of them).
  */
+import { missingHints } from "./aiperf-options.ts";
 import type { Execute, GivenOptions } from "./asked.ts";
 import { datasetShowFlags } from "./dataset/flags.ts";
 import { problemsOfPlaces } from "./dataset/places.ts";
@@ -41,6 +42,8 @@ export interface CommandRow<T extends FlagTable = FlagTable> {
   /** What it does, in one line without a full stop. */
   readonly summary: string;
   readonly flags: T;
+  /** Options of other programs, and what is said of each in place of that it is unknown. */
+  readonly missing?: ReadonlyMap<string, string>;
   /** Said below the options, a paragraph each. */
   readonly notes?: readonly string[];
   /** Whole command lines. */
@@ -79,7 +82,9 @@ export const commands = {
     aliases: ["profile"],
     summary: "sends requests to a server and measures its answers",
     flags: runFlags,
+    missing: missingHints,
     notes: [
+      "assay profile is the same command: it takes aiperf profile's options, also with underscores (--request_rate); docs/compat.md has a row for each.",
       "Without --request-rate the load is a number of requests at once; with it, requests start by the clock.",
       "What wins: --set over options, options over the environment (each option is ASSAY_ and its name: ASSAY_REQUEST_COUNT=200), " +
         "the environment over the file of --config, the file over the defaults. assay config show shows what comes of it.",
@@ -122,6 +127,7 @@ export const commands = {
     name: "config show",
     summary: "prints the run that options, environment and file make together, defaults included, and starts nothing",
     flags: configShowFlags,
+    missing: missingHints,
     notes: ["What it prints is a file for --config. Secrets are masked."],
     examples: ["assay config show -m my-model --concurrency 16 > run.yaml"],
     exits: exits.ofQuestions.slice(0, 3),

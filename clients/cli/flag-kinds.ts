@@ -36,8 +36,8 @@ export type FlagKind =
   | { readonly is: "names" }
   /** Of at least 0; also with commas between them. */
   | { readonly is: "numbers" }
-  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. */
-  | { readonly is: "urls"; readonly orSocket?: true }
+  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. */
+  | { readonly is: "urls"; readonly orSocket?: true; readonly not?: readonly string[] }
   /** `Name:Value`, or a JSON object of texts. */
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
@@ -129,6 +129,7 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
     case "numbers":
       return readNumbers(text);
     case "urls":
+      if (kind.not?.includes(text.trim())) return { expected: `an http or https URL: ${oneOf(kind.not)} is not there` };
       return readUrls(text, kind.orSocket === true);
     case "headers":
       return readHeaders(text);

@@ -18,9 +18,16 @@ export interface Parsed<T extends FlagTable> {
 
 /**
  * Reads `--flag value`, `--flag=value` and switches. Flags that gather take all values up to the next flag, and every use adds to
- * those before; of any other flag the last use holds. After `--` everything is an operand.
+ * those before; of any other flag the last use holds. After `--` everything is an operand. `--request_rate` is `--request-rate`.
+ *
+ * @param missing long spellings of options that people know from elsewhere, and what is said of each instead of that it is unknown
  */
-export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[], maxOperands = 0): Parsed<T> {
+export function parseFlags<T extends FlagTable>(
+  table: T,
+  argv: readonly string[],
+  maxOperands = 0,
+  missing: ReadonlyMap<string, string> = new Map(),
+): Parsed<T> {
   const bySpelling = spellingsOf(table);
   const options: Record<string, unknown> = {};
   const given = new Set<string>();
@@ -44,10 +51,12 @@ export function parseFlags<T extends FlagTable>(table: T, argv: readonly string[
     }
     const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
     const spelling = equals < 0 ? argument : argument.slice(0, equals);
-    const found = bySpelling.get(spelling);
+    const found = bySpelling.get(dashed(spelling));
     if (found === undefined) {
-      const meant = spelling.startsWith("-") ? nearest(spelling, [...bySpelling.keys(), "--help"]) : undefined;
-      problems.push(unknownProblem(spelling, meant));
+      const hint = missing.get(dashed(spelling));
+      const isLikely = hint === undefined && spelling.startsWith("-");
+      const meant = isLikely ? nearest(dashed(spelling), [...bySpelling.keys(), "--help"]) : undefined;
+      problems.push(hint === undefined ? unknownProblem(spelling, meant) : `${spelling}: ${hint}`);
       // Neither its value nor its absence is to be complained of, too.
       if (spelling.startsWith("-")) takeWhile(rest, isValue);
       given.add(bySpelling.get(meant ?? "")?.name ?? "");
@@ -80,7 +89,7 @@ export function maskedCommand(table: FlagTable, argv: readonly string[]): string
   let isSetting = false;
   const words = argv.map((argument) => {
     const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
-    const found = bySpelling.get(equals < 0 ? argument : argument.slice(0, equals));
+    const found = bySpelling.get(dashed(equals < 0 ? argument : argument.slice(0, equals)));
     if (found === undefined) return isHidden ? "***" : quoted(isSetting ? maskedSetting(argument) : argument);
     const isInline = equals >= 0;
     isHidden = found.flag.isSecret === true && !isInline;
@@ -122,6 +131,11 @@ function spellingsOf(table: FlagTable): Map<string, Found> {
   return found;
 }
 
+/** As the tables spell it. */
+function dashed(spelling: string): string {
+  return spelling.startsWith("--") ? spelling.replaceAll("_", "-") : spelling;
+}
+
 function unknownProblem(spelling: string, meant: string | undefined): string {
   if (!spelling.startsWith("-")) return `${spelling}: unexpected argument`;
   return `${spelling}: unknown option${meant === undefined ? "" : `, did you mean ${meant}?`}`;
@@ -129,7 +143,7 @@ function unknownProblem(spelling: string, meant: string | undefined): string {
 
 /** One value, or all up to the next flag. A value may begin with `-`, as negative numbers do, unless it is itself a flag. */
 function valuesOf(rest: string[], flag: Flag, bySpelling: ReadonlyMap<string, Found>): string[] {
-  const isFlag = (text: string): boolean => bySpelling.has(text.split("=", 1)[0] ?? "") || text === "--help";
+  const isFlag = (text: string): boolean => bySpelling.has(dashed(text.split("=", 1)[0] ?? "")) || text === "--help";
   const first = rest[0];
   if (first === undefined || isFlag(first)) return [];
   rest.shift();

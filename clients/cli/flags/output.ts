@@ -117,10 +117,14 @@ export const outputFlags = {
   quiet: { flag: "--quiet", kind: { is: "switch" }, group: "Output", doc: "nothing but results and errors" },
   logLevel: {
     flag: "--log-level",
-    kind: { is: "choice", of: ["debug", "info", "warn", "error"] },
+    kind: {
+      is: "choice",
+      of: ["debug", "info", "warn", "error"],
+      also: { trace: "debug", notice: "info", success: "info", warning: "warn", critical: "error" },
+    },
     value: "LEVEL",
     group: "Output",
-    doc: "debug, info, warn or error, for the log of the local suite (default info)",
+    doc: "debug (also trace), info (also notice, success), warn (also warning) or error (also critical), for the log of the local suite (default info)",
   },
   logFile: {
     flag: "--log-file",
@@ -132,7 +136,7 @@ export const outputFlags = {
   },
   verbose: {
     flag: "--verbose",
-    aliases: ["-v", "-vv"],
+    aliases: ["-v", "-vv", "--extra-verbose"],
     kind: { is: "switch" },
     group: "Output",
     doc: "log level debug, the log of the local suite and every event of the run on stderr",

@@ -276,7 +276,7 @@ export const requestsFlags = {
   },
   textBatchSize: {
     flag: "--prompt-batch-size",
-    aliases: ["--batch-size-text", "--batch-size"],
+    aliases: ["-b", "--batch-size-text", "--batch-size"],
     kind: { is: "integer", min: 0, max: 10_000 },
     value: "N",
     paths: ["dataset.synthetic.text_batch_size", "dataset.file.text_batch_size"],

@@ -20,7 +20,7 @@ export const workersFlags = {
   },
   gpuTelemetry: {
     flag: "--gpu-telemetry",
-    kind: { is: "urls" },
+    kind: { is: "urls", not: ["pynvml", "amdsmi", "dashboard"] },
     value: "URL",
     paths: ["telemetry.dcgm_urls"],
     group: "Workers and telemetry",
@@ -32,5 +32,12 @@ export const workersFlags = {
     paths: ["telemetry.disable_gpu"],
     group: "Workers and telemetry",
     doc: "scrape no GPU",
+  },
+  noServerMetrics: {
+    flag: "--no-server-metrics",
+    kind: { is: "switch" },
+    paths: ["telemetry.disable_server_metrics"],
+    group: "Workers and telemetry",
+    doc: "scrape no metrics of the server; this version never does",
   },
 } as const satisfies FlagTable;

@@ -1,9 +1,11 @@
 import { expect } from "chai";
+import { missingHints } from "../../../clients/cli/aiperf-options.ts";
 import { type CommandRow, commands, programs } from "../../../clients/cli/commands.ts";
 import { flagGroups } from "../../../clients/cli/flags/flag.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
 import { helpOf, overview } from "../../../clients/cli/help.ts";
 import { pageOf } from "../../../clients/cli/manual/page.ts";
+import { parseFlags } from "../../../clients/cli/parse.ts";
 
 const runHelp = (width: number): string => helpOf(pageOf(commands.run), width);
 
@@ -43,14 +45,51 @@ describe("the help of a command", () => {
   });
 });
 
+describe("an option of AIPerf that no run has", () => {
+  const read = (...argv: string[]) => parseFlags(runFlags, argv, 0, missingHints).problems;
+
+  it("is refused by name with what there is in its place, whatever its values", () => {
+    const problem = "an option of AIPerf that assay does not have: --slo 'ttft:p99 < 200ms'";
+    expect(read("--ttft-sla-ms", "200")).to.deep.equal([`--ttft-sla-ms: ${problem}`]);
+    expect(read("--ttft_sla_ms=200", "--concurrency", "2")).to.deep.equal([`--ttft_sla_ms: ${problem}`]);
+  });
+
+  it("is none that a run has", () => {
+    const table = new Set(spellingsOf(commands.run));
+    for (const spelling of missingHints.keys()) expect(table.has(spelling), spelling).to.equal(false);
+  });
+
+  it("is told of options that a run has", () => {
+    const table = new Set(spellingsOf(commands.run));
+    const elsewhere = /^--(confidence|services|host|port)$/;
+    for (const [spelling, hint] of missingHints) {
+      for (const [named] of hint.matchAll(/--[a-z-]+/g)) {
+        if (!elsewhere.test(named)) expect(table.has(named), `${spelling}: ${named}`).to.equal(true);
+      }
+    }
+  });
+
+  it("is told of bounds that --slo and --goodput take", () => {
+    for (const [spelling, hint] of missingHints) {
+      for (const [, flag = "", bound = ""] of hint.matchAll(/(--slo|--goodput) '([^']+)'/g)) {
+        expect(parseFlags(runFlags, [flag, bound]).problems, spelling).to.deep.equal([]);
+      }
+    }
+  });
+});
+
+function spellingsOf({ flags }: CommandRow): string[] {
+  return Object.values(flags).flatMap(({ flag, aliases = [], kind }) => [
+    flag,
+    ...aliases,
+    ...(kind.is === "switch" && kind.negation !== undefined ? [kind.negation] : []),
+  ]);
+}
+
 describe("the table of options", () => {
   for (const row of Object.values<CommandRow>(commands)) {
     it(`has each spelling of ${row.name} once`, () => {
-      const spellings = Object.values(row.flags).flatMap(({ flag, aliases = [], kind }) => [
-        flag,
-        ...aliases,
-        ...(kind.is === "switch" && kind.negation !== undefined ? [kind.negation] : []),
-      ]);
+      const spellings = spellingsOf(row);
       expect(new Set(spellings).size).to.equal(spellings.length);
     });
   }

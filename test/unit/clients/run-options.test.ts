@@ -494,6 +494,13 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["--max-workers 2", { workers: { max_workers: 2 } }],
   ["--gpu-telemetry a:9400/metrics,http://b", { telemetry: { dcgm_urls: ["http://a:9400/metrics", "http://b"] } }],
   ["--no-gpu-telemetry", { telemetry: { disable_gpu: true } }],
+  ["--no-server-metrics", { telemetry: { disable_server_metrics: true } }],
+  ["--max_workers=2", { workers: { max_workers: 2 } }],
+  [
+    "--no_gpu_telemetry --model_selection_strategy random",
+    { telemetry: { disable_gpu: true }, model_selection: "MODEL_SELECTION_RANDOM" },
+  ],
+  ["--log-level WARNING", {}],
   ["--artifact-dir /x/y", { output: { artifact_dir: "/x/y" } }],
   ["--ui none --json --quiet -vv --log-level INFO --log-file l", {}],
   ["--controller [::1]:5000 --token-file t", {}],
@@ -808,6 +815,8 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--streaming=yes", ["--streaming=yes: --streaming takes no value"]],
   ["--concurency 5", ["--concurency: unknown option, did you mean --concurrency?"]],
   ["--xyzzy 5 6", ["--xyzzy: unknown option"]],
+  ["--request_rte 5", ["--request_rte: unknown option, did you mean --request-rate?"]],
+  ["--gpu-telemetry pynvml", ["--gpu-telemetry pynvml: expected an http or https URL: pynvml, amdsmi or dashboard is not there"]],
   ["stray", ["stray: unexpected argument"]],
   [
     "--isl x --quantiles --osl 0 --request-rte 3 --arrival-pattern constant",
@@ -1047,6 +1056,7 @@ describe("a command line for files", () => {
   it("shows no secret, however it was given", () => {
     const argv = ["-m", "a b", "--api-key", "sk-1", "-H", "A: sk-2", "B: sk-3", "--header=C:sk-4", "--concurrency", "2"];
     expect(maskedCommand(runFlags, argv)).to.equal("-m 'a b' --api-key *** -H *** *** '--header=***' --concurrency 2");
+    expect(maskedCommand(runFlags, ["--api_key", "sk-1", "--api_key=sk-1"])).to.equal("--api_key *** '--api_key=***'");
     expect(maskedCommand(runFlags, ["--proxy", "http://me:s3cret@p"])).to.equal("--proxy ***");
     expect(maskedCommand(runFlags, ["--proxy=http://me:s3cret@p"])).to.equal("'--proxy=***'");
   });

@@ -891,6 +891,7 @@ const supported: ReadonlySet<string> = new Set([
   "workers.pacing",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
+  "telemetry.disable_server_metrics",
   "telemetry.interval_ms",
   "output.artifact_dir",
   "output.export_level",

@@ -179,6 +179,7 @@ const supportedFields: readonly string[] = [
   "workers.pacing",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
+  "telemetry.disable_server_metrics",
   "telemetry.interval_ms",
   "output.artifact_dir",
   "output.export_level",
