@@ -84,7 +84,7 @@ describe("the package", function () {
     expect(stderr).to.match(/^assay needs Node 22\.19 or newer, this is v\S+\n$/);
   });
 
-  it("runs a benchmark in processes that load one bundle each, and stores the version and the commit with it", async () => {
+  it("runs a benchmark in processes and a thread that load one bundle each, and stores the version and the commit with it", async () => {
     const env = { NODE_V8_COVERAGE: join(installed.folder, "coverage"), XDG_DATA_HOME: installed.folder };
     const args = [
       "run",
@@ -101,9 +101,8 @@ describe("the package", function () {
     ];
     await expectRun(installed.command, args, { cwd: installed.folder, env });
     const loaded = await loadedFiles(env.NODE_V8_COVERAGE, join(installed.packageFolder, "dist"));
-    expect(loaded).to.deep.equal(
-      ["cli", "mock", "records", "suite", "timing", "worker"].map((bundle) => `assay.cjs ${bundle}.cjs`),
-    );
+    const ofProcesses = ["cli", "mock", "records", "suite", "timing", "worker"].map((bundle) => `assay.cjs ${bundle}.cjs`);
+    expect(loaded).to.deep.equal([...ofProcesses, "lease-thread.cjs"]);
     const summary = JSON.parse(await readFile(join(installed.folder, "run/profile_export_aiperf.json"), "utf8"));
     expect(summary.request_count.avg).to.equal(10);
     expect(summary.assay_version).to.equal(manifest.version);
@@ -211,8 +210,8 @@ const built = [
   "assay.1",
   "assay.cjs",
   ...[
-    ...["alarm-thread", "cli", "dataset-thread", "doctor", "lease-thread", "metrics-page", "mock", "otel"],
-    ...["otel-grpc", "query-thread", "records", "serve", "suite", "timing", "worker"],
+    ...["alarm-thread", "cli", "dataset-thread", "doctor", "lease-thread", "media-thread", "metrics-page"],
+    ...["mock", "otel", "otel-grpc", "query-thread", "records", "serve", "suite", "timing", "worker"],
   ].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",
   "client.js",
