@@ -1,7 +1,7 @@
 /**
  * The records process alone: records per second from the worker's stream to a committed row, and CPU a record, for small JSON answers
  * and for streams of 16 chunks. `node bench/records.ts [records per row]`. This process plays a worker: it makes records, batches
- * them as one does, and keeps at most a few batches without an ack.
+ * them as one does, and keeps no more bytes without an ack than one.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
@@ -25,7 +25,8 @@ const warmUpCount = Math.min(30_000, count);
 const streamedBar = 30_000;
 const batchBytes = 64 * 1024;
 const batchRecords = 128;
-const unackedBatches = 16;
+/** A worker's window. */
+const unackedBytes = 16 << 20;
 const distinct = 1024;
 
 process.stdout.write(machineLine());
@@ -38,6 +39,9 @@ class Feeder {
   private creditId = 0;
   private seq = 0;
   private acked = 0;
+  /** Of the batches that are not acked, oldest first, and of all of them. */
+  private readonly sizes: number[] = [];
+  private unacked = 0;
   private isOver = false;
   private wake = (): void => {};
 
@@ -48,7 +52,7 @@ class Feeder {
     const message = create(ProcessRecordsRequestSchema, { message: { case: "hello", value: hello } });
     stream.send(toBinary(ProcessRecordsRequestSchema, message));
     stream.onMessage(({ ackedSeq }) => {
-      this.acked = Number(ackedSeq);
+      for (; this.acked < Number(ackedSeq); this.acked++) this.unacked -= this.sizes.shift() ?? 0;
       this.wake();
     });
     stream.onClose((error) => {
@@ -65,10 +69,16 @@ class Feeder {
   async feed(count: number): Promise<void> {
     const last = this.creditId + count;
     while (this.creditId < last) {
-      while (this.seq - this.acked < unackedBatches && this.creditId < last) this.stream.send(this.batch());
+      while (this.unacked < unackedBytes && this.creditId < last) this.send(this.batch());
       await this.nextAck();
     }
     while (this.acked < this.seq) await this.nextAck();
+  }
+
+  private send(batch: Buffer): void {
+    this.sizes.push(batch.length);
+    this.unacked += batch.length;
+    this.stream.send(batch);
   }
 
   private nextAck(): Promise<void> {
