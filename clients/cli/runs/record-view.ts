@@ -31,18 +31,17 @@ export function wantedFields(names: readonly string[]): WantedFields {
 
 export type RecordJson = Readonly<Record<string, unknown>>;
 
-/**
- * Names are the proto's; the values of metrics stand under their tags, those that do not apply left out.
- * Where all fields are wanted, those without a value are there as well.
- */
+/** Names are the proto's, a count of 0 is there as one; the values of metrics stand under their tags, those that do not apply left out. */
 export function recordJson(record: MetricRecord, tags: readonly string[], wanted: WantedFields): RecordJson {
-  const alwaysEmitImplicit = wanted.fields.length === 0;
-  const json = toJson(MetricRecordSchema, record, { useProtoFieldName: true, alwaysEmitImplicit });
-  const { values, ...given } = json as { readonly values?: unknown };
+  const json = toJson(MetricRecordSchema, record, { useProtoFieldName: true, alwaysEmitImplicit: true });
+  const { values: _, ...given } = json as { readonly values?: unknown };
+  const isWanted = (name: string): boolean => wanted.fields.length === 0 || name === "credit_id" || wanted.fields.includes(name);
   const rest = Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [name, wideFields.has(name) ? Number(value) : value]),
+    Object.entries(given).flatMap(([name, value]) =>
+      isWanted(name) ? [[name, wideFields.has(name) ? Number(value) : value]] : [],
+    ),
   );
-  if (values === undefined || tags.length === 0) return rest;
+  if (record.values.length === 0 || tags.length === 0) return rest;
   const shown = wanted.tags.length === 0 ? tags : wanted.tags;
   const metrics = shown.flatMap((tag) => {
     const value = metricOf(record, tags, tag);

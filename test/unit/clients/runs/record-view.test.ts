@@ -1,0 +1,29 @@
+import { create } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { recordJson, wantedFields } from "../../../../clients/cli/runs/record-view.ts";
+import { MetricRecordSchema } from "../../../../gen/assay/records_manager/v1/record_pb.js";
+
+describe("a record for programs", () => {
+  const tags = ["time_to_first_token", "request_latency"];
+  const record = create(MetricRecordSchema, { creditId: 7n, turn: 0, status: 200, values: [12.5, Number.NaN] });
+
+  it("says that a count is 0, of the fields that are asked for", () => {
+    const record = create(MetricRecordSchema, { creditId: 7n, turn: 0, status: 200 });
+    expect(recordJson(record, tags, wantedFields(["turn", "status"]))).to.deep.equal({
+      credit_id: 7,
+      turn: 0,
+      status: 200,
+    });
+  });
+
+  it("has metrics by their short names, and none that does not apply", () => {
+    expect(recordJson(record, tags, wantedFields(["ttft", "latency"]))).to.deep.equal({
+      credit_id: 7,
+      metrics: { time_to_first_token: 12.5 },
+    });
+  });
+
+  it("is whole where no field is named", () => {
+    expect(recordJson(record, tags, wantedFields([]))).to.include({ credit_id: 7, turn: 0, session: 0, model: "" });
+  });
+});
