@@ -215,13 +215,15 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
   const hasStop = hasPhases || isTimed || hasEnd;
   const dataset = isObject(file.dataset) ? file.dataset : undefined;
   const endpoint = isObject(file.endpoint) ? file.endpoint : undefined;
+  const { endpointType = endpoint?.type ?? "chat" } = options;
   const target = isObject(file.target) ? file.target : undefined;
   const isAwaited = options.waitForModelTimeoutSec !== undefined || target?.wait_for_model !== undefined;
   return {
     // It was started a moment ago, has said that it listens, and takes any name of a model.
     ...(isAwaited ? {} : { noProbe: true }),
     ...(file.models === undefined ? { models: ["mock-model"] } : {}),
-    ...(endpoint?.streaming === undefined ? { streaming: true } : {}),
+    // Not every endpoint can.
+    ...(endpoint?.streaming === undefined && endpointType === "chat" ? { streaming: true } : {}),
     ...(dataset === undefined && options.inputFile === undefined && options.publicDataset === undefined && !isReplay
       ? { isl: 128 }
       : {}),

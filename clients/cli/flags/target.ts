@@ -175,6 +175,6 @@ export const targetFlags = {
     flag: "--mock",
     kind: { is: "switch" },
     group: "Target",
-    doc: "start the built-in server and measure it: streaming, 100 requests, 8 at once, ISL 128, OSL 32 where you say nothing else",
+    doc: "start the built-in server and measure it: chat in streams, 100 requests, 8 at once, ISL 128, OSL 32 where you say nothing else",
   },
 } as const satisfies FlagTable;

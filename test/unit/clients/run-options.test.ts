@@ -532,6 +532,15 @@ describe("the run that a command line describes", () => {
     });
   });
 
+  it("asks the built-in server for streams where the endpoint is chat, and leaves others as they are", () => {
+    const streamingOf = (line: string, file = {}) => withMock(parse(line).options, "http://h", file).streaming;
+    expect(streamingOf("--mock")).to.equal(true);
+    expect(streamingOf("--mock --endpoint-type chat")).to.equal(true);
+    expect(streamingOf("--mock --endpoint-type embeddings")).to.equal(undefined);
+    expect(streamingOf("--mock --endpoint-type responses --streaming")).to.equal(true);
+    expect(streamingOf("--mock", { endpoint: { type: "nim_rankings" } })).to.equal(undefined);
+  });
+
   it("waits for the built-in server where the line says so, and else does not ask whether it is there", () => {
     const { target } = runSpecJson(withMock(parse("--mock --wait-for-model-timeout 5").options, "http://h"));
     expect(target).to.deep.equal({ urls: [{ url: "http://h" }], wait_for_model: { timeout_sec: 5 } });
