@@ -161,7 +161,9 @@ describe("a run with a worker whose event loop is in one turn", function () {
           try {
             renameSync(${JSON.stringify(flag)}, ${JSON.stringify(`${flag}.taken`)});
             for (const endMs = performance.now() + ${ms}; performance.now() < endMs; );
-          } catch {}
+          } catch {
+            // Not yet, or another one was.
+          }
           return encodeJson({ model, messages, max_tokens: maxOutputTokens, stream: true });
         },
         parse: (response) => parseAnswer(response, ({ choices = [] }) => ({

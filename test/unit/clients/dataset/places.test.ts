@@ -12,19 +12,19 @@ describe("where datasets are kept and found", () => {
       ...["--max-dataset-bytes", "2000", "--public-dataset-url", "http://mirror"],
     );
     expect(problems).to.deep.equal([]);
-    expect(placesOf(options, "/work")).to.deep.equal({
-      cacheDir: "/work/cache",
+    expect(placesOf(options, "/home/u")).to.deep.equal({
+      cacheDir: "/home/u/cache",
       cacheBytes: 1000,
       publicDir: "/sets/a",
       publicUrl: "http://mirror",
       maxFileBytes: 2000,
     });
-    expect(placesOf({}, "/work")).to.deep.equal({});
+    expect(placesOf({}, "/home/u")).to.deep.equal({});
   });
 
   it("may be nowhere", () => {
     const { options } = parse("--dataset-cache-dir", "", "--public-dataset-url=");
-    expect(placesOf(options, "/work")).to.deep.equal({ cacheDir: "", publicUrl: "" });
+    expect(placesOf(options, "/home/u")).to.deep.equal({ cacheDir: "", publicUrl: "" });
     expect(parse("--dataset-dir", "").problems).to.deep.equal(["--dataset-dir : expected a text"]);
   });
 
