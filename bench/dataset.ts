@@ -5,21 +5,21 @@
  * prompts of 550 tokens, made and fetched in the same way.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { DatasetSpecSchema } from "../gen/assay/common/v1/run_spec_pb.js";
 import { DatasetService } from "../gen/assay/dataset/v1/dataset_service_pb.js";
 import { silentLogger } from "../services/common/logger.ts";
-import { randomStream } from "../services/common/random.ts";
 import { createChannel } from "../services/common/rpc/channel.ts";
 import { createClient } from "../services/common/rpc/client.ts";
 import { createRpcServer } from "../services/common/rpc/server.ts";
 import { createDatasetModule } from "../services/dataset/module.ts";
 import { fetchAndCheck, fetchTurns, writePrompts } from "../test/support/many-turns.ts";
-import { ensureBuilt, machineLine, nowNs, openRun, runAssay, startServer, treeOf } from "./support/assay.ts";
+import { ensureBuilt, machineLine, nowNs, openRun, runAssay, startServer } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
+import { writeMooncakeTrace } from "./support/mooncake.ts";
+import { type Peaks, watchPeaks } from "./support/peaks.ts";
 
 const rows = Number(process.argv[2] ?? 1_000_000);
 const turns = Number(process.argv[3] ?? 1_000_000);
@@ -27,7 +27,6 @@ const prompts = Number(process.argv[4] ?? 100_000);
 const promptChars = 2500;
 const differentPrompts = 20_000;
 const streams = 4;
-const sampleMs = 100;
 
 ensureBuilt();
 process.stdout.write(machineLine());
@@ -44,7 +43,8 @@ reportFigures("dataset", figures);
 
 async function measureTrace(): Promise<void> {
   const path = join(folder, "trace.jsonl");
-  const sizeMb = await writeTrace(path);
+  const sizeMb =
+    (await writeMooncakeTrace(path, { rows, gapMs: 1, blockTokens: 512, maxBlocks: 24, maxOutputTokens: 500 })) / 1e6;
   const what = `${rows} mooncake rows (${Math.round(sizeMb)} MB)`;
   const first = await firstRequest(path);
   const second = await firstRequest(path);
@@ -67,38 +67,10 @@ async function measureTrace(): Promise<void> {
   );
 }
 
-/** A trace as that of Mooncake's paper: blocks of 512 tokens that a session shares. Returns its size in MB. */
-async function writeTrace(path: string): Promise<number> {
-  const random = randomStream(1, "trace");
-  const file = await open(path, "w");
-  for (let row = 0; row < rows; ) {
-    const lines: string[] = [];
-    for (const end = Math.min(rows, row + 10_000); row < end; row++) {
-      const blocks = 1 + random.below(24);
-      const shared = random.below(blocks);
-      const ids = Array.from({ length: blocks }, (_, block) =>
-        block < shared ? (row % 5000) * 32 + block : 1_000_000 + row * 32 + block,
-      );
-      const trace = {
-        timestamp: row,
-        input_length: blocks * 512 - random.below(512),
-        output_length: 1 + random.below(500),
-        hash_ids: ids,
-      };
-      lines.push(`${JSON.stringify(trace)}\n`);
-    }
-    await file.write(lines.join(""));
-  }
-  const { size } = await file.stat();
-  await file.close();
-  return size / 1e6;
-}
-
 /** One request of a run of the trace: when it was sent, from the start of the command on. */
 async function firstRequest(path: string): Promise<{ readonly sec: number; readonly peakMb: number }> {
   const server = await startServer(["--itl", "0", "--ttft", "0"]);
-  let peakMb = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let peaks: Peaks | undefined;
   const run = await runAssay(
     [
       ...["-m", "mock-model", "-u", server.url, "--input-file", path, "--custom-dataset-type", "mooncake_trace"],
@@ -106,27 +78,17 @@ async function firstRequest(path: string): Promise<{ readonly sec: number; reado
     ],
     {
       onStarted: (pid) => {
-        timer = setInterval(() => {
-          void Promise.all(treeOf(pid).map(peakOf)).then((peaks) => {
-            peakMb = Math.max(peakMb, ...peaks);
-          });
-        }, sampleMs);
+        peaks = watchPeaks(pid);
       },
     },
   );
-  clearInterval(timer);
+  peaks?.stop();
   await server.stop();
   const db = openRun(run.folder);
   const { ns } = db.prepare("SELECT min(sent_ns) AS ns FROM requests").get() as { ns: number };
   db.close();
   run.discard();
-  return { sec: (ns - run.startNs) / 1e9, peakMb };
-}
-
-/** The most that a process has held so far, in MB. */
-async function peakOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1000;
+  return { sec: (ns - run.startNs) / 1e9, peakMb: Math.max(...(peaks?.mbByProcess.values() ?? [])) };
 }
 
 type Spec = MessageInitShape<typeof DatasetSpecSchema>;

@@ -33,6 +33,8 @@ const benches = {
   small: { limitSec: 120, quick: ["1"] },
   // It needs the whole machine, 20 000 descriptors a process and minutes: it runs where it is named.
   streams: { limitSec: 420, quick: ["2000", "2", "2"], isNamedOnly: true },
+  // It takes as long as its trace.
+  replay: { limitSec: 900, quick: ["20000"], isNamedOnly: true },
 };
 
 /** @type {import("node:child_process").ChildProcess | undefined} */
