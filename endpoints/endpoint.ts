@@ -2,7 +2,7 @@
  * What a target's API looks like: how a turn becomes a request and what its answer says. Pure: bytes and objects in, values out.
  * One implementation a file, `endpoints/<family>/<name>.ts`.
  */
-import type { SpecDecode, Usage } from "../metrics/metric.ts";
+import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { RequestError } from "./outcome.ts";
 
 /** One turn as the dataset gives it. */
@@ -73,6 +73,8 @@ export interface ParsedResponse {
   readonly contentNs: Float64Array;
   /** Stamp of the first chunk with content other than reasoning. */
   readonly firstOutputNs: number | undefined;
+  /** Stamps of the first events of a stream, a comment being none; absent: it was no stream. */
+  readonly firsts?: FirstMoments;
   /** Content chunks that share their stamp with the chunk before (several events in one read). */
   readonly coalescedChunks: number;
   /** Text, names and arguments of tool calls included. */

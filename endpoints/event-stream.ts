@@ -5,7 +5,7 @@
  * A stream is complete if `[DONE]` came, an event said that it is the last, or a finish reason was seen (some servers and proxies send
  * no `[DONE]`). None of these: `truncated`, unless the protocol marks no end (`isEndUnmarked`).
  */
-import type { SpecDecode, Usage } from "../metrics/metric.ts";
+import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
 import type { EventTemplates } from "./event-template.ts";
 import { decodeText, isJsonObject, type JsonObject, parseJson } from "./json-body.ts";
@@ -37,6 +37,8 @@ export interface EventMeaning {
   readonly outputCount?: number;
   /** It brings content that is neither text nor counted: a piece of audio, a draft of an image. */
   readonly hasOtherContent?: boolean;
+  /** It says who speaks and nothing that is content. */
+  readonly isRole?: boolean;
   /** Set: it is not what the API promises, in these words. */
   readonly problem?: string;
   /** What the target calls the answer. */
@@ -102,6 +104,7 @@ function readLines(answer: Answer, read: ReadEvent, { isEndUnmarked = false }: A
     if (line === "") continue;
     const object = parseJson(line);
     if (isJsonObject(object)) {
+      if (lines === 0) answer.begin(end);
       const meaning = read(object);
       answer.add(meaning, end);
       if (meaning.isEnd === true) answer.close(true);
@@ -134,7 +137,7 @@ function readStream(answer: Answer, read: ReadEvent, { templates, rules }: Strea
   let events = 0;
   let wholeTo = 0;
   while (answer.error === undefined && reader.next()) {
-    events++;
+    if (events++ === 0) answer.begin(reader.end);
     let what: EventFate = "whole";
     if (reader.eventType === "error") answer.fail(inBandError(errorEventWords(reader)));
     else if (templates !== undefined && reader.isSingleLine && templates.matches(reader.text, reader.dataStart, reader.dataEnd)) {
@@ -210,6 +213,11 @@ class Answer {
 
   readonly #contentNs: number[] = [];
   #firstOutputNs: number | undefined;
+  #firstEventNs: number | undefined;
+  #firstRoleNs: number | undefined;
+  #firstReasoningNs: number | undefined;
+  #firstTextNs: number | undefined;
+  #firstCallNs: number | undefined;
   #coalescedChunks = 0;
   #outputText = "";
   #reasoningText = "";
@@ -229,6 +237,11 @@ class Answer {
 
   constructor(response: RawResponse) {
     this.response = response;
+  }
+
+  /** The first event of a stream ends at byte `end` of the payload. */
+  begin(end: number): void {
+    this.#firstEventNs ??= this.#arrivalOf(end);
   }
 
   fail(error: RequestError): void {
@@ -254,9 +267,16 @@ class Answer {
     else if (this.#calls.size > 0) this.#spokenText += meaning.outputText;
     const { outputCount = 0 } = meaning;
     const hasOther = meaning.hasOtherContent === true || outputCount > 0;
-    if (meaning.reasoningText === "" && meaning.outputText === "" && !hasOther) return;
+    if (meaning.reasoningText === "" && meaning.outputText === "" && !hasOther) {
+      if (meaning.isRole === true) this.#firstRoleNs ??= this.#arrivalOf(end);
+      return;
+    }
     if (meaning.part !== undefined) this.#parts.add(meaning.part);
-    this.#stamp(end, meaning.outputText !== "" || hasOther);
+    const ns = this.#stamp(end);
+    if (meaning.reasoningText !== "") this.#firstReasoningNs ??= ns;
+    if (meaning.outputText !== "" || hasOther) this.#firstOutputNs ??= ns;
+    if (meaning.calling !== undefined) this.#firstCallNs ??= ns;
+    if ((meaning.calling?.text ?? meaning.outputText) !== "") this.#firstTextNs ??= ns;
     if (outputCount > 0) this.#outputCount = (this.#outputCount ?? 0) + outputCount;
     this.#reasoningText += meaning.reasoningText;
     this.#outputText += meaning.outputText;
@@ -269,9 +289,13 @@ class Answer {
     end: number,
   ): void {
     if (part !== undefined) this.#parts.add(part);
-    this.#stamp(end, !isReasoning);
-    if (isReasoning) this.#reasoningText += text;
-    else {
+    const ns = this.#stamp(end);
+    if (isReasoning) {
+      this.#firstReasoningNs ??= ns;
+      this.#reasoningText += text;
+    } else {
+      this.#firstOutputNs ??= ns;
+      this.#firstTextNs ??= ns;
       this.#outputText += text;
       if (this.#calls.size > 0) this.#spokenText += text;
     }
@@ -297,10 +321,21 @@ class Answer {
       usage: this.#usage,
       finishReason: this.#finishReason,
       isStreamIgnored: this.isStreamIgnored,
+      ...(this.#firstEventNs === undefined ? {} : { firsts: this.#firsts(this.#firstEventNs) }),
       ...(this.#outputCount === undefined ? {} : { outputCount: this.#outputCount }),
       ...(this.#answerId === undefined ? {} : { answerId: this.#answerId }),
       ...(this.#specDecode === undefined ? {} : { specDecode: this.#specDecode }),
       ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
+    };
+  }
+
+  #firsts(eventNs: number): FirstMoments {
+    return {
+      eventNs,
+      roleNs: this.#firstRoleNs,
+      reasoningNs: this.#firstReasoningNs,
+      textNs: this.#firstTextNs,
+      callNs: this.#firstCallNs,
     };
   }
 
@@ -321,14 +356,19 @@ class Answer {
     return [...this.#calls].sort(([one], [other]) => one - other).map(([, call]) => call);
   }
 
-  #stamp(end: number, hasOutput: boolean): void {
+  /** The moment of the read that completed an event. Events come in order: it is never before that of the last one. */
+  #arrivalOf(end: number): number {
     const { readEnds, readNs } = this.response;
-    // Events come in order, so the read that completed this one is never before that of the last one.
     while (this.#read < readEnds.length - 1 && (readEnds[this.#read] as number) < end) this.#read++;
-    const ns = readNs[this.#read] ?? 0;
+    return readNs[this.#read] ?? 0;
+  }
+
+  /** Counts a chunk with content that ends there, and says when it came. */
+  #stamp(end: number): number {
+    const ns = this.#arrivalOf(end);
     if (this.#read === this.#lastContentRead) this.#coalescedChunks++;
     this.#lastContentRead = this.#read;
     this.#contentNs.push(ns);
-    if (hasOutput) this.#firstOutputNs ??= ns;
+    return ns;
   }
 }

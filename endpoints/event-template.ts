@@ -161,6 +161,7 @@ function saysMoreThanText(meaning: EventMeaning): boolean {
     meaning.isWhole !== undefined ||
     meaning.outputCount !== undefined ||
     meaning.hasOtherContent !== undefined ||
+    meaning.isRole !== undefined ||
     meaning.problem !== undefined ||
     meaning.answerId !== undefined
   );

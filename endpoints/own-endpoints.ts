@@ -147,13 +147,11 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   error: orAbsent({ expected: "{ code, phase, message } of the known codes and phases", isGood: isRequestError }),
   contentNs: { expected: "a Float64Array of ascending numbers", isGood: isAscending },
   firstOutputNs: orAbsent(count),
+  firsts: orAbsent({ expected: "an object of moments", isGood: isNumbers }),
   coalescedChunks: count,
   outputText: text,
   reasoningText: text,
-  usage: orAbsent({
-    expected: "an object of counts",
-    isGood: (value) => isJsonObject(value) && Object.values(value).every((one) => one === undefined || count.isGood(one)),
-  }),
+  usage: orAbsent({ expected: "an object of counts", isGood: isNumbers }),
   finishReason: orAbsent(text),
   isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
   outputCount: orAbsent(count),
@@ -163,6 +161,10 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   videoPeakMemoryMb: orAbsent(count),
   calling: orAbsent({ expected: "{ text, calls } with at least one call of { id, name, argumentsText }", isGood: isCalling }),
 };
+
+function isNumbers(value: unknown): boolean {
+  return isJsonObject(value) && Object.values(value).every((one) => one === undefined || count.isGood(one));
+}
 
 function isCalling(value: unknown): boolean {
   if (!isJsonObject(value) || !isText(value.text) || !Array.isArray(value.calls) || value.calls.length === 0) return false;

@@ -83,9 +83,15 @@ import { streamPrefillLatency } from "./stream-prefill-latency.ts";
 import { streamSetupLatency } from "./stream-setup-latency.ts";
 import { sweepMetrics } from "./sweep-line.ts";
 import { thinkingEfficiency } from "./thinking-efficiency.ts";
+import { timeToFirstEvent } from "./time-to-first-event.ts";
 import { timeToFirstOutputToken } from "./time-to-first-output-token.ts";
+import { timeToFirstReasoning } from "./time-to-first-reasoning.ts";
+import { timeToFirstRole } from "./time-to-first-role.ts";
+import { timeToFirstText } from "./time-to-first-text.ts";
 import { timeToFirstToken } from "./time-to-first-token.ts";
+import { timeToFirstToolCall } from "./time-to-first-tool-call.ts";
 import { timeToSecondToken } from "./time-to-second-token.ts";
+import { tokensPerChunk } from "./tokens-per-chunk.ts";
 import { totalAcceptedDraftTokens } from "./total-accepted-draft-tokens.ts";
 import { totalDraftTokens } from "./total-draft-tokens.ts";
 import { totalErrorIsl } from "./total-error-isl.ts";
@@ -196,6 +202,12 @@ export const recordMetrics: readonly RecordMetric[] = [
   videoPeakMemory,
   creditToStartLatency,
   effectiveLatency,
+  timeToFirstEvent,
+  timeToFirstRole,
+  timeToFirstReasoning,
+  timeToFirstText,
+  timeToFirstToolCall,
+  tokensPerChunk,
 ];
 
 /** Several values per request. */

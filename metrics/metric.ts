@@ -15,6 +15,8 @@ export interface RequestFacts {
   readonly contentNs: Float64Array;
   /** First chunk whose content is not reasoning. */
   readonly firstOutputNs: number | undefined;
+  /** First events of a stream, by what they brought. */
+  readonly firsts: FirstMoments | undefined;
   /** Last byte of the response. */
   readonly endNs: number;
   /** A stream was asked for and came. */
@@ -59,6 +61,18 @@ export interface RequestFacts {
   readonly lastReadNs: number | undefined;
   /** Such reads. */
   readonly bodyReads: number;
+}
+
+/** Each undefined where there was no such event. */
+export interface FirstMoments {
+  /** Of any kind. */
+  readonly eventNs: number | undefined;
+  /** The role without content. */
+  readonly roleNs: number | undefined;
+  readonly reasoningNs: number | undefined;
+  /** Text that is neither reasoning nor a piece of a tool call. */
+  readonly textNs: number | undefined;
+  readonly callNs: number | undefined;
 }
 
 /** Token counts of Assay's tokenizer; undefined: it had no text to count. */

@@ -11,6 +11,6 @@ export const streamSetupLatency: RecordMetric = {
   unit: "ms",
   consoleOrder: undefined,
   isLargerBetter: false,
-  flags: ["streaming", "experimental"],
+  flags: ["streaming"],
   value: ({ firstByteNs, isStreaming }) => (isStreaming ? milliseconds(firstByteNs) : undefined),
 };

@@ -36,7 +36,7 @@ function readEvent(event: JsonObject, fold: (usage: unknown) => Usage | undefine
     case "content_block_start":
       return readBlocks([event.content_block], index);
     case "message_start":
-      return { ...nothing, usage: fold(isJsonObject(event.message) ? event.message.usage : undefined) };
+      return { ...nothing, usage: fold(isJsonObject(event.message) ? event.message.usage : undefined), isRole: true };
     case "message_delta":
       return { ...nothing, finishReason: stopOf(event.delta), usage: fold(event.usage) };
     case "message_stop":

@@ -13,23 +13,30 @@ import { usageOf } from "./usage.ts";
 /** Reads a `chat.completion.chunk` or a `chat.completion`; objects of other kinds mean nothing. */
 export function readChatEvent(event: JsonObject): EventMeaning {
   const choice = firstChoice(event);
-  const message = choice?.delta ?? choice?.message;
-  const text = isJsonObject(message) ? contentText(message.content) + (textOf(message.refusal) ?? "") + transcript(message) : "";
-  const pieces = isJsonObject(message) ? callPieces(message) : [];
+  const said = choice?.delta ?? choice?.message;
+  const message = isJsonObject(said) ? said : nothing;
+  const text = contentText(message.content) + (textOf(message.refusal) ?? "") + transcript(message);
+  const pieces = callPieces(message);
+  // The text of calls counts as output: the model has made it token by token.
+  const outputText = pieces.reduce((all, { name, argumentsText }) => all + name + argumentsText, text);
+  const reasoningText = textOf(message.reasoning_content) ?? textOf(message.reasoning) ?? "";
+  const finishReason = textOf(choice?.finish_reason);
+  const hasAudio = isJsonObject(message.audio) && textOf(message.audio.data) !== undefined;
+  const hasContent = outputText !== "" || reasoningText !== "" || hasAudio;
   return {
-    // The text of calls counts as output: the model has made it token by token.
-    outputText: pieces.reduce((all, { name, argumentsText }) => all + name + argumentsText, text),
-    reasoningText: isJsonObject(message) ? (textOf(message.reasoning_content) ?? textOf(message.reasoning) ?? "") : "",
-    finishReason: textOf(choice?.finish_reason),
+    outputText,
+    reasoningText,
+    finishReason,
     usage: usageOf(event),
     errorWords: errorWords(event),
     ...specDecodeOf(choice),
     ...(pieces.length === 0 ? {} : { calling: { text, pieces } }),
-    ...(isJsonObject(message) && isJsonObject(message.audio) && textOf(message.audio.data) !== undefined
-      ? { hasOtherContent: true }
-      : {}),
+    ...(hasAudio ? { hasOtherContent: true } : {}),
+    ...(hasContent || finishReason !== undefined || textOf(message.role) === undefined ? {} : { isRole: true }),
   };
 }
+
+const nothing: JsonObject = {};
 
 function transcript({ audio }: JsonObject): string {
   return isJsonObject(audio) ? (textOf(audio.transcript) ?? "") : "";

@@ -92,7 +92,8 @@ function readPart(event: JsonObject, kind: PartKind, said: unknown, calls: Calls
 
 /** A tool's name comes ahead of its arguments. */
 function readItemStart({ item, output_index: given }: JsonObject, calls: Calls): EventMeaning {
-  if (!isJsonObject(item) || textOf(item.name) === undefined) return nothing;
+  if (!isJsonObject(item)) return nothing;
+  if (textOf(item.name) === undefined) return textOf(item.role) === undefined ? nothing : { ...nothing, isRole: true };
   const index = placeOf(given ?? item.id ?? item.call_id, calls);
   return calling([{ ...callOf(item, index), argumentsText: "" }]);
 }

@@ -252,6 +252,7 @@ function factsOf(record: RawRecord, { parsed, reads, counts, counted, hasFailed 
     firstByteNs: record.firstByteNs,
     contentNs: parsed.contentNs,
     firstOutputNs: parsed.firstOutputNs,
+    firsts: parsed.firsts,
     endNs: record.endNs,
     isStreaming: record.isStreaming && !parsed.isStreamIgnored,
     isFailed: hasFailed,

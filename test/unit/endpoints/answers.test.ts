@@ -14,8 +14,9 @@ function received({ isStreaming }: Pick<AnswerFixture, "isStreaming">, parts: re
 }
 
 /** Everything but when it came. */
-function said({ contentNs, firstOutputNs, coalescedChunks, ...rest }: ParsedResponse) {
-  return { ...rest, chunks: contentNs.length, hasOutput: firstOutputNs !== undefined };
+function said({ contentNs, firstOutputNs, firsts, coalescedChunks, ...rest }: ParsedResponse) {
+  const came = Object.entries(firsts ?? {}).flatMap(([kind, ns]) => (ns === undefined ? [] : [kind]));
+  return { ...rest, chunks: contentNs.length, hasOutput: firstOutputNs !== undefined, came };
 }
 
 /** The pieces of a payload between some offsets, a millisecond apart. */

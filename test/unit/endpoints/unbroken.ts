@@ -17,7 +17,7 @@ export const json: Partial<RawResponse> = { contentType: "application/json", isS
 export const lines: Partial<RawResponse> = { contentType: "application/x-ndjson" };
 
 /** Everything but the stamps. */
-function said({ contentNs, firstOutputNs: _, coalescedChunks: _chunks, ...rest }: ParsedResponse): unknown {
+function said({ contentNs, firstOutputNs: _, firsts: _firsts, coalescedChunks: _chunks, ...rest }: ParsedResponse): unknown {
   return { ...rest, chunks: contentNs.length };
 }
 

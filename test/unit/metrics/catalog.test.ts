@@ -31,6 +31,7 @@ describe("the catalog of metrics", () => {
       "time_to_second_token",
       "time_to_first_output_token",
       "network_adjusted_time_to_first_output_token",
+      "time_to_first_tool_call",
       "request_latency",
       "network_adjusted_request_latency",
       "response_time",
@@ -132,11 +133,17 @@ describe("the catalog of metrics", () => {
       "video_peak_memory",
       "credit_to_start_latency",
       "effective_latency",
+      "time_to_first_event",
+      "time_to_first_role",
+      "time_to_first_reasoning",
+      "time_to_first_text",
+      "time_to_first_tool_call",
+      "tokens_per_chunk",
     ]);
   });
 
   it("gives a finite value or none, whatever is missing from a record", () => {
-    const absent = { dueNs: undefined, firstByteNs: undefined, firstOutputNs: undefined, usage: undefined };
+    const absent = { dueNs: undefined, firstByteNs: undefined, firstOutputNs: undefined, firsts: undefined, usage: undefined };
     const uncounted = {
       inputTokens: undefined,
       outputTokens: undefined,
@@ -166,7 +173,7 @@ describe("the catalog of metrics", () => {
   it("gives no value of a stream to an answer in one document", () => {
     const document = facts({ isStreaming: false, contentNs: Float64Array.of(5e6) });
     const streaming = recordMetrics.filter(({ flags }) => flags?.includes("streaming"));
-    expect(streaming).to.have.lengthOf(9);
+    expect(streaming).to.have.lengthOf(15);
     for (const { tag, value } of streaming) expect(value(document), tag).to.equal(undefined);
   });
 });

@@ -8,6 +8,7 @@ export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
     firstByteNs: 90e6,
     contentNs: Float64Array.of(100e6, 120e6, 120e6, 170e6),
     firstOutputNs: 120e6,
+    firsts: { eventNs: 92e6, roleNs: 93e6, reasoningNs: 100e6, textNs: 120e6, callNs: 170e6 },
     endNs: 180e6,
     isStreaming: true,
     isFailed: false,

@@ -77,6 +77,12 @@ describe("metrics of a request", () => {
     ["video_peak_memory", 900],
     ["credit_to_start_latency", 2],
     ["effective_latency", 182],
+    ["time_to_first_event", 92],
+    ["time_to_first_role", 93],
+    ["time_to_first_reasoning", 100],
+    ["time_to_first_text", 120],
+    ["time_to_first_tool_call", 170],
+    ["tokens_per_chunk", 2],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {

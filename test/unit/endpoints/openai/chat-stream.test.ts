@@ -17,6 +17,7 @@ describe("chat: a streamed answer", () => {
       error: undefined,
       contentNs: Float64Array.of(20e6, 30e6),
       firstOutputNs: 20e6,
+      firsts: { eventNs: 10e6, roleNs: 10e6, reasoningNs: undefined, textNs: 20e6, callNs: undefined },
       coalescedChunks: 0,
       outputText: "Hello",
       reasoningText: "",
@@ -112,6 +113,32 @@ describe("chat: a streamed answer", () => {
       ],
     });
     expect(parsed.outputText).to.equal("Let me lookfind[see.1]{}");
+  });
+
+  it("knows when the first event, the role, reasoning, text and a tool call came, each by itself", () => {
+    const call = chunk({ delta: { tool_calls: [{ index: 0, function: { name: "find" } }] } });
+    const parsed = parseParts(
+      { text: ": working\n\n", ms: 5 },
+      { text: sse(chunk(undefined, { prompt_filter_results: [] })), ms: 8 },
+      { text: sse(role), ms: 10 },
+      { text: sse(call), ms: 20 },
+      { text: sse(chunk({ delta: { reasoning: "hm" } })), ms: 30 },
+      { text: sse(content("so"), role), ms: 40 },
+      { text: sse(content("!"), call, finish), ms: 50 },
+    );
+    expect(parsed.firsts).to.deep.equal({ eventNs: 8e6, roleNs: 10e6, callNs: 20e6, reasoningNs: 30e6, textNs: 40e6 });
+    expect(parsed.firstOutputNs).to.equal(20e6);
+  });
+
+  it("has no moment of a role that comes with the first content, or of what never comes", () => {
+    const parsed = parseText(sse(chunk({ delta: { role: "assistant", content: "a" } }), finish));
+    expect(parsed.firsts).to.deep.equal({
+      eventNs: 10e6,
+      roleNs: undefined,
+      callNs: undefined,
+      reasoningNs: undefined,
+      textNs: 10e6,
+    });
   });
 
   for (const [title, delta] of [

@@ -95,6 +95,7 @@ describe("completions: a streamed answer", () => {
       error: undefined,
       contentNs: Float64Array.of(20e6, 30e6),
       firstOutputNs: 20e6,
+      firsts: { eventNs: 20e6, roleNs: undefined, reasoningNs: undefined, textNs: 20e6, callNs: undefined },
       coalescedChunks: 0,
       outputText: "Hello",
       reasoningText: "",
