@@ -96,6 +96,7 @@ export class Site {
   readonly #startSec: number;
   readonly #openConnections: () => number;
   readonly #seenJobs = new Set<string>();
+  readonly #cache: PrefixCache | undefined;
   #refused = 0;
 
   constructor(options: MockOptions, wall: WallSeconds, openConnections: () => number) {
@@ -106,6 +107,7 @@ export class Site {
     this.#openConnections = openConnections;
     this.#answers = new Answers({ options, now: monotonicNs, createdSec: () => wall.sec() }, this.#models);
     const cache = options.prefixCache ? new PrefixCache(options.kvCacheTokens) : undefined;
+    this.#cache = cache;
     this.#reading = {
       usage: options.usage,
       models: options.models,
@@ -135,6 +137,9 @@ export class Site {
         return this.#get(request, connection, json, () => this.#statsBody());
       case "/metrics":
         return this.#get(request, connection, prometheusText, () => vllmPage(this.#answers.meters, this.#options));
+      case "/reset_prefix_cache":
+      case "/flush_cache":
+        return this.#resetCache(request, connection);
       case "/dcgm/metrics":
         return this.#get(request, connection, prometheusText, () => this.#dcgmPage());
       default:
@@ -193,6 +198,15 @@ export class Site {
     // A chunked body is not for HTTP/1.0 (RFC 9112 §6.1).
     else if (read.isStreaming && request.minor === 0) this.#refuse(refusal(400, "streaming needs HTTP/1.1"), connection);
     else this.#answers.begin(read, connection);
+  }
+
+  #resetCache({ method }: HttpRequest, connection: Connection): void {
+    if (method !== "POST") {
+      this.#refuseMethod(method, "POST", connection);
+      return;
+    }
+    this.#cache?.clear();
+    connection.answer(200, json, "");
   }
 
   #routeModel(request: HttpRequest, connection: Connection): void {

@@ -1,7 +1,9 @@
 /**
  * Options of `aiperf profile` that no run of Assay has, and what is said of each: the nearest thing that there is, or why there is
- * none. They are refused by name. `docs/compat.md` has the same spellings and texts, and a test compares them. Pure.
+ * none. They are refused by name, unless what they ask for is what happens anyway. `docs/compat.md` has the same spellings, values and
+ * texts, and a test compares them. Pure.
  */
+import type { MissingOption } from "./parse.ts";
 
 interface MissingOptions {
   /** Long, with dashes; all of them get the same answer. */
@@ -19,11 +21,7 @@ const otlp = "OTEL_EXPORTER_OTLP_ENDPOINT=URL sends traces and metrics by OTLP (
 const upload = "no results are uploaded: give the run's folder to that tool's own client";
 const noServerMetrics = "no metrics of the server are scraped by this version";
 
-export const missingOptions: readonly MissingOptions[] = [
-  {
-    spellings: ["--reset-kv-cache", "--reset-kv-cache-path", "--reset-kv-cache-timeout-seconds"],
-    instead: "POST /reset_prefix_cache with curl before the run, or keep caches out of it by --cache-bust",
-  },
+const missingOptions: readonly MissingOptions[] = [
   {
     spellings: [
       "--server-profiler",
@@ -38,7 +36,18 @@ export const missingOptions: readonly MissingOptions[] = [
     instead:
       "leave it away: --endpoint-type decides, multipart/form-data for image_edit and audio_transcription, JSON for others",
   },
-  { spellings: ["--session-header"], instead: "leave it away: every session's id is in X-Correlation-ID" },
+  {
+    spellings: ["--per-chunk-usage"],
+    instead: "leave it away: of a stream the last usage counts, and tokens of single chunks are in no metric",
+  },
+  {
+    spellings: ["--system-prompt", "--system-prompt-file"],
+    instead: "a turn of the role system in the rows of --input-file, or a synthetic one by --shared-system-prompt-length",
+  },
+  {
+    spellings: ["--random-corpus-style"],
+    instead: "--random-range-ratio is as in vLLM's bench; --isl-distribution uniform:min=A,max=B gives any other range",
+  },
   { spellings: ["--uuid-and-strip"], instead: "leave it away: images are sent whole in every turn" },
   {
     spellings: ["--tokenizer-trust-remote-code"],
@@ -217,9 +226,33 @@ export const missingOptions: readonly MissingOptions[] = [
   },
 ];
 
-/** What is said of each spelling, behind it. */
-export const missingHints: ReadonlyMap<string, string> = new Map(
+/** Values that ask for what a run does anyway: the option itself where it is a switch. Of a single run, and of one that is no sweep. */
+const asItIs: Readonly<Record<string, readonly string[]>> = {
+  "--allow-dataset-wrap": [""],
+  "--no-auto-plot": [""],
+  "--random-corpus-style": ["vllm"],
+  "--num-profile-runs": ["1"],
+  "--profile-run-cooldown-seconds": ["0"],
+  "--profile-run-disable-warmup-after-first": [""],
+  "--no-profile-run-disable-warmup-after-first": [""],
+  "--set-consistent-seed": [""],
+  "--no-set-consistent-seed": [""],
+  "--no-vary-seed-per-trial": [""],
+  "--confidence-level": ["0.95"],
+  "--parameter-sweep-cooldown-seconds": ["0"],
+  "--no-parameter-sweep-same-seed": [""],
+  "--parameter-sweep-mode": ["repeated", "independent"],
+  "--sweep-type": ["grid", "zip"],
+  "--no-sweep-table": [""],
+  "--accuracy-no-enable-cot": [""],
+};
+
+/** What is said of each spelling, behind it, and when it is taken all the same. */
+export const aiperfOptions: ReadonlyMap<string, MissingOption> = new Map(
   missingOptions.flatMap(({ spellings, instead }) =>
-    spellings.map((spelling) => [spelling, `an option of AIPerf that assay does not have: ${instead}`] as const),
+    spellings.map((spelling) => {
+      const hint = `an option of AIPerf that assay does not have: ${instead}`;
+      return [spelling, { hint, asItIs: asItIs[spelling] ?? [] }] as const;
+    }),
   ),
 );

@@ -2,7 +2,7 @@
  * The commands of `assay`, with their options and operands: from this table the command line is read, and help, completions,
  * manual and reference page are written. `serve` and `mock` read their own tables (`services/manual.ts` joins all of them).
  */
-import { missingHints } from "./aiperf-options.ts";
+import { aiperfOptions } from "./aiperf-options.ts";
 import type { Execute, GivenOptions } from "./asked.ts";
 import { datasetShowFlags } from "./dataset/flags.ts";
 import { problemsOfPlaces } from "./dataset/places.ts";
@@ -11,6 +11,7 @@ import { variableOf } from "./environment.ts";
 import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
 import type { Flag, FlagTable } from "./flags/flag.ts";
 import { configShowFlags, doctorFlags, healthFlags, runFlags, sendFlags } from "./flags.ts";
+import type { MissingOption } from "./parse.ts";
 import { problemsOfRun } from "./run-options.ts";
 import {
   runsDeleteFlags,
@@ -42,8 +43,8 @@ export interface CommandRow<T extends FlagTable = FlagTable> {
   /** What it does, in one line without a full stop. */
   readonly summary: string;
   readonly flags: T;
-  /** Options of other programs, and what is said of each in place of that it is unknown. */
-  readonly missing?: ReadonlyMap<string, string>;
+  /** Options of other programs, by spelling. */
+  readonly missing?: ReadonlyMap<string, MissingOption>;
   /** Said below the options, a paragraph each. */
   readonly notes?: readonly string[];
   /** Whole command lines. */
@@ -82,7 +83,7 @@ export const commands = {
     aliases: ["profile"],
     summary: "sends requests to a server and measures its answers",
     flags: runFlags,
-    missing: missingHints,
+    missing: aiperfOptions,
     notes: [
       "assay profile is the same command: it takes aiperf profile's options, also with underscores (--request_rate); docs/compat.md has a row for each.",
       "Without --request-rate the load is a number of requests at once; with it, requests start by the clock.",
@@ -127,7 +128,7 @@ export const commands = {
     name: "config show",
     summary: "prints the run that options, environment and file make together, defaults included, and starts nothing",
     flags: configShowFlags,
-    missing: missingHints,
+    missing: aiperfOptions,
     notes: ["What it prints is a file for --config. Secrets are masked."],
     examples: ["assay config show -m my-model --concurrency 16 > run.yaml"],
     exits: exits.ofQuestions.slice(0, 3),

@@ -35,6 +35,8 @@ export interface ConclusionOptions {
   /** Largest share of measured requests that may fail; undefined: any. */
   readonly failedRequestThreshold: number | undefined;
   readonly isValidRequired: boolean;
+  /** Tools by whose formulas figures are told, too. */
+  readonly definitions: readonly string[] | undefined;
   /** Absolute; where the results of the checks go as JUnit XML. */
   readonly junitPath: string | undefined;
   /** Ends the fetching of files. */
@@ -49,7 +51,7 @@ export async function conclude(client: SuiteClient, run: Run, options: Conclusio
   // A run that ended before its first request has no figures: what matters is why.
   const hasBegun = run.startTime !== undefined;
   const [summary, written] = hasBegun
-    ? await Promise.all([summaryOf(client, run, say), filesOf(client, run, options)])
+    ? await Promise.all([summaryOf(client, run, options), filesOf(client, run, options)])
     : [create(SummarizeRecordsResponseSchema), { folder: undefined, files: [] }];
   const report = summary === undefined ? undefined : ({ run, summary, ...written } satisfies Report);
   if (report !== undefined && isJson) terminal.out(`${JSON.stringify(summaryJson(report), null, 2)}\n`);
@@ -84,10 +86,10 @@ async function writeReport(
 async function summaryOf(
   client: SuiteClient,
   { runId }: Run,
-  say: (text: string) => void,
+  { definitions, say }: ConclusionOptions,
 ): Promise<SummarizeRecordsResponse | undefined> {
   try {
-    return await client.summarize(runId);
+    return await client.summarize(runId, "", { definitions });
   } catch (error) {
     say(`there is no summary: ${messageOf(error)}`);
     return undefined;

@@ -32,8 +32,8 @@ export type FlagKind =
     }
   /** `HOST:PORT`. */
   | { readonly is: "address" }
-  /** The kinds below may be given again and again. Names also with commas between them. */
-  | { readonly is: "names" }
+  /** The kinds below may be given again and again. Names also with commas between them, any or those of a list. */
+  | { readonly is: "names"; readonly of?: readonly string[] }
   /** Of at least 0; also with commas between them. */
   | { readonly is: "numbers" }
   /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. */
@@ -125,7 +125,7 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
     case "address":
       return isAddress(text) ? { value: text } : { expected: "HOST:PORT" };
     case "names":
-      return readNames(text);
+      return readNames(text, kind.of);
     case "numbers":
       return readNumbers(text);
     case "urls":
@@ -182,8 +182,11 @@ function isAddress(text: string): boolean {
   return port >= 1 && port <= 65_535;
 }
 
-function readNames(text: string): ReadResult {
+function readNames(text: string, of?: readonly string[]): ReadResult {
   const names = text.split(",").map((name) => name.trim());
+  if (of !== undefined && !names.every((name) => of.includes(name))) {
+    return { expected: `${oneOf(of)}, or several with commas between them` };
+  }
   return names.some((name) => name === "") ? { expected: "a name, or several with commas between them" } : { value: names };
 }
 

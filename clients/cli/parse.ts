@@ -16,17 +16,25 @@ export interface Parsed<T extends FlagTable> {
   readonly problems: readonly string[];
 }
 
+/** An option that people know from another program. */
+export interface MissingOption {
+  /** Said of it instead of that it is unknown. */
+  readonly hint: string;
+  /** Values of it that ask for what happens anyway, and are taken; the empty one is the option without a value. */
+  readonly asItIs: readonly string[];
+}
+
 /**
  * Reads `--flag value`, `--flag=value` and switches. Flags that gather take all values up to the next flag, and every use adds to
  * those before; of any other flag the last use holds. After `--` everything is an operand. `--request_rate` is `--request-rate`.
  *
- * @param missing long spellings of options that people know from elsewhere, and what is said of each instead of that it is unknown
+ * @param missing options of other programs, by long spelling
  */
 export function parseFlags<T extends FlagTable>(
   table: T,
   argv: readonly string[],
   maxOperands = 0,
-  missing: ReadonlyMap<string, string> = new Map(),
+  missing: ReadonlyMap<string, MissingOption> = new Map(),
 ): Parsed<T> {
   const bySpelling = spellingsOf(table);
   const options: Record<string, unknown> = {};
@@ -53,7 +61,9 @@ export function parseFlags<T extends FlagTable>(
     const spelling = equals < 0 ? argument : argument.slice(0, equals);
     const found = bySpelling.get(dashed(spelling));
     if (found === undefined) {
-      const hint = missing.get(dashed(spelling));
+      const option = missing.get(dashed(spelling));
+      if (option !== undefined && isAsItIs(option, equals < 0 ? undefined : argument.slice(equals + 1), rest)) continue;
+      const hint = option?.hint;
       const isLikely = hint === undefined && spelling.startsWith("-");
       const meant = isLikely ? nearest(dashed(spelling), [...bySpelling.keys(), "--help"]) : undefined;
       problems.push(hint === undefined ? unknownProblem(spelling, meant) : `${spelling}: ${hint}`);
@@ -80,6 +90,16 @@ export function parseFlags<T extends FlagTable>(
   }
   // Every value was read by the kind of its own row.
   return { options: options as OptionsOf<T>, given, operands, wantsHelp, problems };
+}
+
+/** Whether an option asks for what happens anyway; then its value is taken off the rest. */
+function isAsItIs({ asItIs }: MissingOption, inline: string | undefined, rest: string[]): boolean {
+  if (asItIs.includes("")) return inline === undefined;
+  const value = inline ?? rest[0] ?? "";
+  const isSame = (other: string): boolean => other === value || (value !== "" && Number(other) === Number(value));
+  if (!asItIs.some(isSame)) return false;
+  if (inline === undefined) rest.shift();
+  return true;
 }
 
 /** The command line with secret values replaced, to be written into files. */

@@ -256,6 +256,10 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   const { videoAudioSampleRate: rate } = options;
   if (rate !== undefined)
     put(spec, ["dataset", "synthetic", "video", "audio_sample_rate_hz"], rate < 1000 ? Math.round(1000 * rate) : rate);
+  const { resetKvCache, resetKvCachePath, resetKvCacheTimeoutSec } = options;
+  if (resetKvCachePath === undefined && (resetKvCache === true || resetKvCacheTimeoutSec !== undefined)) {
+    if (!hasResetPath(spec)) put(spec, ["target", "reset_kv_cache_path"], defaultResetPath);
+  }
   if (options.http2 === true) put(spec, ["target", "transport"], "TRANSPORT_KIND_HTTP2");
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
@@ -267,6 +271,14 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   }
   spec.phases = phasesOf(options, (file.phases ?? []) as readonly JsonObject[]);
   return spec;
+}
+
+/** Of vLLM. */
+const defaultResetPath = "/reset_prefix_cache";
+
+/** A file may name another. */
+function hasResetPath({ target }: JsonObject): boolean {
+  return isObject(target) && target.reset_kv_cache_path !== undefined;
 }
 
 /** Conversations are made, and nobody has said how many. */

@@ -234,6 +234,7 @@ class Session {
       artifactDir: this.#artifactDir,
       isInterrupted: interrupts.stop.aborted,
       failedRequestThreshold: this.#options.failedRequestThreshold,
+      definitions: this.#options.definitions,
       isValidRequired: this.#options.requireValid === true,
       junitPath: this.#options.junit === undefined ? undefined : resolve(terminal.cwd, this.#options.junit),
       signal: interrupts.leave,

@@ -24,6 +24,11 @@ export class PrefixCache {
     return found * blockTokens;
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#blocks.clear();
+  }
+
   #admitOne(prompt: string): number {
     const blocks = blocksOf(prompt);
     const missing = blocks.findIndex((block) => !this.#blocks.has(block));

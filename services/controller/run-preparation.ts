@@ -3,8 +3,9 @@ import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { BarrierName } from "./core/run-machine.ts";
 import type { Observer } from "./observer.ts";
+import { resetCache } from "./reset-cache.ts";
 import type { RunMembers } from "./run-members.ts";
-import { checkTarget } from "./target-check.ts";
+import { checkTarget, type TargetCheckOptions } from "./target-check.ts";
 
 /** Services that every run needs one of, beside workers and dataset. */
 export const neededServices = [
@@ -53,17 +54,20 @@ export class RunPreparation {
         await members.clocksMeasured();
         break;
       case "target":
-        await checkTarget({
-          spec: this.#options.spec,
-          over: this.#options.over,
-          ask: (question) => members.askTarget(question),
-          note: (kind, message) => this.#options.note(kind, message),
-        });
+        await this.#prepareTarget();
         break;
       default:
         barrier satisfies never;
     }
     ready(barrier, barrier);
+  }
+
+  async #prepareTarget(): Promise<void> {
+    const { spec, over, members, note } = this.#options;
+    const asking: TargetCheckOptions = { spec, over, ask: (question) => members.askTarget(question), note };
+    await checkTarget(asking);
+    // What the check has asked is forgotten, too.
+    await resetCache(asking);
   }
 
   async #prepareService(name: string, service: ServiceKind): Promise<void> {

@@ -157,7 +157,8 @@ function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Qu
   }
 }
 
-function answerOf(
+/** An answer as it is judged. */
+export function answerOf(
   question: Question,
   { method, url, status, error, contentType, words, isModelList, models }: TargetAnswer,
 ): Answer {

@@ -7,16 +7,9 @@ import { outputTokenCount } from "../../metrics/output-token-count.ts";
 import { timeToFirstOutputToken } from "../../metrics/time-to-first-output-token.ts";
 import { decodeReads, decodeStamps } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
+import { DEFINITIONS, type Definition, NEEDS_EVENTS } from "../common/tool-definitions.ts";
 import { Column } from "./core/column.ts";
-import {
-  DEFINITIONS,
-  type Definition,
-  definedFigures,
-  FIGURES,
-  isRanked,
-  NEEDS_EVENTS,
-  type StreamEvent,
-} from "./core/definitions.ts";
+import { definedFigures, FIGURES, isRanked, type StreamEvent } from "./core/definitions.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
 import { WeightedDistribution } from "./core/weighted-distribution.ts";
 import { specOf } from "./exports/export-run.ts";

@@ -40,7 +40,9 @@ export async function askTarget(
   target.connectTimeoutSec = Math.min(target.connectTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
   switch (question.case) {
     case "getPath":
-      return create(TargetAnswerSchema, await get({ target, endpoint, endpoints }, question.value, limitMs, signal));
+      return create(TargetAnswerSchema, await ask("GET", question.value, { target, endpoint, endpoints }, limitMs, signal));
+    case "postPath":
+      return create(TargetAnswerSchema, await ask("POST", question.value, { target, endpoint, endpoints }, limitMs, signal));
     case "model":
       target.requestTimeoutSec = Math.min(target.requestTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
       return create(TargetAnswerSchema, await request({ target, endpoint, model: question.value, endpoints }, workerId, signal));
@@ -49,14 +51,21 @@ export async function askTarget(
   }
 }
 
-async function get({ target, endpoint, endpoints }: Place, path: string, limitMs: number, signal: AbortSignal): Promise<Answer> {
+/** A question without a body. */
+async function ask(
+  method: "GET" | "POST",
+  path: string,
+  { target, endpoint, endpoints }: Place,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<Answer> {
   // The endpoint's: some APIs carry the key in a header of their own.
   const { transport, sender } = await createPath(create(RunSpecSchema, { target, endpoint }), { endpoints });
   const headers = new Map(pairsOf(sender.headers));
   headers.delete("content-type");
   headers.set("accept", "application/json");
   const body = new BodyKeeper();
-  const exchange = transport.send({ target: 0, method: "GET", path, headers: [...headers].flat(), body: Buffer.alloc(0) }, body);
+  const exchange = transport.send({ target: 0, method, path, headers: [...headers].flat(), body: Buffer.alloc(0) }, body);
   const giveUp = (error: RequestError): void => exchange.abort(error);
   const timer = setTimeout(() => giveUp(body.timeout(limitMs / 1000)), limitMs);
   const onAbort = (): void => giveUp(requestError("cancelled", "wait", "the question was withdrawn"));
@@ -64,7 +73,7 @@ async function get({ target, endpoint, endpoints }: Place, path: string, limitMs
   try {
     if (signal.aborted) onAbort();
     await body.ended;
-    return { method: "GET", url: shownUrl(parseUrl(target.urls[0]?.url ?? ""), path), ...body.answer() };
+    return { method, url: shownUrl(parseUrl(target.urls[0]?.url ?? ""), path), ...body.answer() };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);

@@ -1,3 +1,4 @@
+import { DEFINITIONS } from "../../../services/common/tool-definitions.ts";
 import { aboveZero, type FlagTable, fromZero } from "./flag.ts";
 
 export const outputFlags = {
@@ -98,6 +99,13 @@ export const outputFlags = {
     paths: ["objectives"],
     group: "Output",
     doc: "exit with 3 unless every measured phase keeps these, as 'ttft:p99 < 500ms; error_rate < 1%': a metric's tag or short name, of a distribution a statistic (avg, min, max, std, p99), a bound and its unit",
+  },
+  definitions: {
+    flag: "--definitions",
+    kind: { is: "names", of: DEFINITIONS },
+    value: "TOOL",
+    group: "Output",
+    doc: "TTFT, TPOT, ITL and E2E by the formulas of other tools beside our own: aiperf, vllm, sglang, guidellm, inference-perf, genai-perf, llmperf or mlperf, with commas; vllm and sglang need a run of chat or completions with --export-level raw",
   },
   junit: {
     flag: "--junit",

@@ -37,13 +37,7 @@ export const runsShowFlags = {
 
 export const runsSummaryFlags = {
   phase,
-  definitions: {
-    flag: "--definitions",
-    kind: { is: "names" },
-    value: "TOOL",
-    group: "Output",
-    doc: "TTFT, TPOT, ITL and E2E by the formulas of other tools beside our own: aiperf, vllm, sglang, guidellm, inference-perf, genai-perf, llmperf or mlperf, with commas; vllm and sglang need a run with --export-level raw",
-  },
+  definitions: runFlags.definitions,
   confidence: {
     flag: "--confidence",
     kind: { is: "switch" },

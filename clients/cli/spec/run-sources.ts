@@ -1,8 +1,9 @@
 /** From all that may describe a run to its RunSpec: defaults of `--mock` < file < environment < options < `--set`. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { messageOf } from "../../../services/common/errors.ts";
+import { NEEDS_EVENTS } from "../../../services/common/tool-definitions.ts";
 import type { Asked } from "../asked.ts";
 import { complaintLine, type SpecSources } from "../complaints.ts";
 import type { RunOptions, runFlags } from "../flags.ts";
@@ -57,8 +58,23 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   if (options.config !== undefined && made.spec.models === undefined && !options.mock) {
     return { problems: [`${options.config}: models: expected the name of the model to ask for, here or by --model`] };
   }
+  const undefinable = problemOfDefinitions(options, made.spec);
+  if (undefinable !== undefined) return { problems: [undefinable] };
   const problem = sources.endpointModule === undefined ? undefined : await problemOfModule(sources.endpointModule);
   return problem === undefined ? sources : { problems: [problem] };
+}
+
+/** The run would have no summary otherwise. */
+function problemOfDefinitions({ definitions = [] }: RunOptions, { output, endpoint }: JsonObject): string | undefined {
+  const named = definitions.find((name) => [...NEEDS_EVENTS].some((needy) => needy === name));
+  const level = isObject(output) ? output.export_level : undefined;
+  const type = isObject(endpoint) ? (endpoint.type ?? "chat") : "chat";
+  if (named === undefined || (level === "raw" && (type === "chat" || type === "completions"))) return undefined;
+  return `--definitions ${named}: needs --export-level raw beside it, and the endpoint type chat or completions`;
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The processes of the suite load it again: here it is refused before anything is started. */

@@ -247,8 +247,8 @@ function failure(answer: Answer, what: string | undefined, hint: string): Failur
   return { kind: "failed", message: described(answer, what), hint, isLasting: false };
 }
 
-/** `POST http://h:1/v1/chat/completions: status 404: The model does not exist`. */
-function described({ method, url, status, error, words, contentType }: Answer, what?: string): string {
+/** What was asked and what came of it: `POST http://h:1/v1/chat/completions: status 404: The model does not exist`. */
+export function described({ method, url, status, error, words, contentType }: Answer, what?: string): string {
   if (what !== undefined) return `${method} ${url} ${what}`;
   // OpenSSL's messages end with a line break.
   if (status === 0) return `${method} ${url}: ${error?.code}: ${error?.message.replaceAll(/\s+/g, " ").trim()}`;

@@ -3,11 +3,7 @@
  * same bytes give a TPOT of 12 ms here and of 33 ms there.
  */
 
-export const DEFINITIONS = ["aiperf", "vllm", "sglang", "guidellm", "inference-perf", "genai-perf", "llmperf", "mlperf"] as const;
-export type Definition = (typeof DEFINITIONS)[number];
-
-/** Those that look at events without content: their moments are kept at the raw level alone. */
-export const NEEDS_EVENTS: ReadonlySet<Definition> = new Set(["vllm", "sglang"]);
+import type { Definition } from "../../common/tool-definitions.ts";
 
 /** What an event of a stream carries. `role`: a choice without content; `finish`: the same with a finish reason; `end`: the last line of all. */
 export type EventKind = "role" | "reasoning" | "content" | "finish" | "usage" | "end";

@@ -10,7 +10,7 @@ export interface WireRequest {
   /** Target by index in the spec. */
   readonly target: number;
   /** Absent: POST. A GET has no body. */
-  readonly method?: "GET";
+  readonly method?: "GET" | "POST";
   readonly path: string;
   /** Name, value, name, value. Those that many requests share are one array, which is read once and never changes. */
   readonly headers: readonly string[];

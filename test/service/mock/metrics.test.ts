@@ -119,6 +119,18 @@ describe("the mock's metrics", () => {
     });
   });
 
+  for (const path of ["/reset_prefix_cache", "/flush_cache"]) {
+    it(`count prompts as new again after a POST of ${path}`, async () => {
+      await start({ prefixCache: true });
+      const messages = [{ role: "user", content: "The sea, the ships on it, and the wind. ".repeat(20) }];
+      await ask({ messages, max_tokens: 1 });
+      expect((await fetch(`${mock.url}${path}`)).status).to.equal(405);
+      expect((await fetch(`${mock.url}${path}`, { method: "POST" })).status).to.equal(200);
+      await ask({ messages, max_tokens: 1 });
+      expect(await scrape()).to.include({ prefix_cache_queries_total: 400, prefix_cache_hits_total: 0 });
+    });
+  }
+
   it("are served by GET alone, on the main port", async () => {
     await start({ dcgmPort: 0 });
     expect((await fetch(`${mock.url}/metrics`, { method: "POST" })).status).to.equal(405);

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { missingHints } from "../../../clients/cli/aiperf-options.ts";
+import { aiperfOptions } from "../../../clients/cli/aiperf-options.ts";
 import { type CommandRow, commands, programs } from "../../../clients/cli/commands.ts";
 import { flagGroups } from "../../../clients/cli/flags/flag.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
@@ -46,7 +46,7 @@ describe("the help of a command", () => {
 });
 
 describe("an option of AIPerf that no run has", () => {
-  const read = (...argv: string[]) => parseFlags(runFlags, argv, 0, missingHints).problems;
+  const read = (...argv: string[]) => parseFlags(runFlags, argv, 0, aiperfOptions).problems;
 
   it("is refused by name with what there is in its place, whatever its values", () => {
     const problem = "an option of AIPerf that assay does not have: --slo 'ttft:p99 < 200ms'";
@@ -56,13 +56,13 @@ describe("an option of AIPerf that no run has", () => {
 
   it("is none that a run has", () => {
     const table = new Set(spellingsOf(commands.run));
-    for (const spelling of missingHints.keys()) expect(table.has(spelling), spelling).to.equal(false);
+    for (const spelling of aiperfOptions.keys()) expect(table.has(spelling), spelling).to.equal(false);
   });
 
   it("is told of options that a run has", () => {
     const table = new Set(spellingsOf(commands.run));
     const elsewhere = /^--(confidence|services|host|port)$/;
-    for (const [spelling, hint] of missingHints) {
+    for (const [spelling, { hint }] of aiperfOptions) {
       for (const [named] of hint.matchAll(/--[a-z-]+/g)) {
         if (!elsewhere.test(named)) expect(table.has(named), `${spelling}: ${named}`).to.equal(true);
       }
@@ -70,7 +70,7 @@ describe("an option of AIPerf that no run has", () => {
   });
 
   it("is told of bounds that --slo and --goodput take", () => {
-    for (const [spelling, hint] of missingHints) {
+    for (const [spelling, { hint }] of aiperfOptions) {
       for (const [, flag = "", bound = ""] of hint.matchAll(/(--slo|--goodput) '([^']+)'/g)) {
         expect(parseFlags(runFlags, [flag, bound]).problems, spelling).to.deep.equal([]);
       }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { missingHints } from "../../../clients/cli/aiperf-options.ts";
+import { aiperfOptions } from "../../../clients/cli/aiperf-options.ts";
 import { type RunOptions, runFlags } from "../../../clients/cli/flags.ts";
 import { parseFlags } from "../../../clients/cli/parse.ts";
 import { problemsOfRun, runSpecJson } from "../../../clients/cli/run-options.ts";
@@ -38,7 +38,7 @@ const notYet = rows.filter(({ state }) => state === "not yet");
 /** What a command line comes to: its options, and the RunSpec as the controller completes it. */
 function read(words: readonly string[]) {
   const hasModel = parseFlags(runFlags, words).given.has("models");
-  const { options, given, problems } = parseFlags(runFlags, hasModel ? words : ["-m", "m", ...words]);
+  const { options, given, problems } = parseFlags(runFlags, hasModel ? words : ["-m", "m", ...words], 0, aiperfOptions);
   const origins = new Map([...given].map((name) => [name, "argument"] as const));
   const all = [...problems, ...problemsOfRun({ options, origins })];
   return {
@@ -106,12 +106,25 @@ describe("the options of aiperf profile in docs/compat.md", () => {
 
   it("that are not yet there are those that are refused by name, with what the page says", () => {
     const said = notYet.flatMap(({ spellings, text }) => spellings.map((spelling) => [spelling, text] as const));
-    expect(said.map(([spelling]) => spelling)).to.deep.equal([...missingHints.keys()]);
+    const refused = [...aiperfOptions].filter(([, { asItIs }]) => asItIs.length === 0);
+    expect(said.map(([spelling]) => spelling)).to.deep.equal(refused.map(([spelling]) => spelling));
     for (const [spelling, text] of said) {
       for (const word of spelled(spelling)) {
-        const { problems } = parseFlags(runFlags, ["-m", "m", word, "x"], 0, missingHints);
+        const { problems } = parseFlags(runFlags, ["-m", "m", word, "x"], 0, aiperfOptions);
         expect(problems).to.deep.equal([`${word}: an option of AIPerf that assay does not have: ${text}`]);
       }
+    }
+  });
+
+  it("that ask for what a run does anyway are taken and do nothing, other values of theirs are refused with what the page says", () => {
+    for (const [spelling, { asItIs, hint }] of aiperfOptions) {
+      if (asItIs.length === 0) continue;
+      const row = there.find(({ spellings }) => spellings.includes(spelling));
+      expect(row?.examples, spelling).to.deep.equal(asItIs);
+      for (const value of asItIs) expect(read(wordsOf(spelling, value)).options, spelling).to.deep.equal(read([]).options);
+      if (asItIs[0] === "") continue;
+      expect(read([spelling, "77"]).problems, spelling).to.deep.equal([`${spelling}: ${hint}`]);
+      expect(`${spelling}: ${hint}`).to.include(row?.text.replace(/^.*? alone: /, ""));
     }
   });
 });

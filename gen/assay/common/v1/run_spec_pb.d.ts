@@ -225,7 +225,8 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
   waitForModel?: WaitForModel | undefined;
 
   /**
-   * Path asked once before the run to empty the target's prefix cache. Unset: not asked.
+   * Path that is asked by POST, once at each host of `urls` before the first request, to empty the target's prefix cache; it is below
+   * the host, whatever path a URL has. Without a 2xx answer the run fails. Unset: not asked.
    *
    * @generated from field: optional string reset_kv_cache_path = 12;
    */
@@ -267,6 +268,14 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
    * @generated from field: string proxy_ca_pem = 17;
    */
   proxyCaPem: string;
+
+  /**
+   * Limit for one answer to the POST of `reset_kv_cache_path`, in seconds, above 0. Default, where that is set: 30. A target that is
+   * busy (409, 423, 429, 503) or cannot be reached is asked again for 60 s.
+   *
+   * @generated from field: optional double reset_kv_cache_timeout_sec = 18;
+   */
+  resetKvCacheTimeoutSec?: number | undefined;
 };
 
 /**

@@ -936,6 +936,14 @@ export declare type AskTarget = Message<"assay.controller.v1.AskTarget"> & {
      */
     value: string;
     case: "model";
+  } | {
+    /**
+     * POST of this path without a body.
+     *
+     * @generated from field: string post_path = 6;
+     */
+    value: string;
+    case: "postPath";
   } | { case: undefined; value?: undefined };
 
   /**

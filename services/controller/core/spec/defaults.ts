@@ -39,6 +39,7 @@ import { runName } from "./run-name.ts";
 const defaultUrl = "http://localhost:8000";
 const defaultRequestTimeoutSec = 21_600;
 const defaultConnectTimeoutSec = 30;
+const defaultResetTimeoutSec = 30;
 const defaultInputTokens = 550;
 const defaultEntries = 100n;
 const defaultGraceSec = 30;
@@ -65,6 +66,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   target.requestTimeoutSec ??= defaultRequestTimeoutSec;
   target.connectTimeoutSec ??= Math.min(defaultConnectTimeoutSec, target.requestTimeoutSec);
   addWaitDefaults(target.waitForModel);
+  if (target.resetKvCachePath !== undefined) target.resetKvCacheTimeoutSec ??= defaultResetTimeoutSec;
   const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
   spec.endpoint = endpoint;
   endpoint.type = endpoint.type === "" ? "chat" : (endpoints.create(endpoint.type)?.name ?? endpoint.type);

@@ -15,6 +15,8 @@ const supportedFields: readonly string[] = [
   "target.urls.label",
   "target.headers",
   "target.session_header",
+  "target.reset_kv_cache_path",
+  "target.reset_kv_cache_timeout_sec",
   "target.api_key",
   "target.request_timeout_sec",
   "target.connect_timeout_sec",

@@ -46,6 +46,7 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
   }
   demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
   checkWait(target, demand);
+  checkReset(target, demand);
   for (const [name, value] of [
     ["request_timeout_sec", target.requestTimeoutSec],
     ["connect_timeout_sec", target.connectTimeoutSec],
@@ -135,6 +136,22 @@ function checkWait({ noProbe, waitForModel }: TargetSpec, demand: Demand): void 
   const idle = `has no effect without ${at}.timeout_sec`;
   demand(intervalSec === defaultWaitIntervalSec, `${at}.interval_sec`, idle);
   demand(mode === "" || mode === defaultWaitMode, `${at}.mode`, idle);
+}
+
+function checkReset({ resetKvCachePath: path, resetKvCacheTimeoutSec: seconds }: TargetSpec, demand: Demand): void {
+  const at = "target.reset_kv_cache";
+  demand(path === undefined || isPath(path), `${at}_path`, `must be a path below the host, as /reset_prefix_cache, got ${path}`);
+  demand(seconds === undefined || path !== undefined, `${at}_timeout_sec`, `has no effect without ${at}_path`);
+  demand(
+    seconds === undefined || (seconds > 0 && Number.isFinite(seconds)),
+    `${at}_timeout_sec`,
+    `must be above 0, got ${seconds}`,
+  );
+}
+
+/** What can stand in the first line of a request, and leads to no other host. */
+function isPath(text: string): boolean {
+  return /^\/(?!\/)[\x21-\x7e]*$/.test(text);
 }
 
 function isHeaderName(name: string): boolean {

@@ -1,11 +1,6 @@
 import { expect } from "chai";
-import {
-  DEFINITIONS,
-  type Definition,
-  definedFigures,
-  FIGURES,
-  type StreamFacts,
-} from "../../../../services/records-manager/core/definitions.ts";
+import { DEFINITIONS, type Definition } from "../../../../services/common/tool-definitions.ts";
+import { definedFigures, FIGURES, type StreamFacts } from "../../../../services/records-manager/core/definitions.ts";
 
 /** Due at −50 ms, sent at 0; the usage says 6 tokens, of which one was reasoning. */
 const stream: StreamFacts = {
