@@ -39,9 +39,11 @@ import { imageLatency } from "./image-latency.ts";
 import { imageThroughput } from "./image-throughput.ts";
 import { inputSequenceLength } from "./input-sequence-length.ts";
 import { inputTokenThroughput } from "./input-token-throughput.ts";
+import { interChunkJitter } from "./inter-chunk-jitter.ts";
 import { interChunkLatency } from "./inter-chunk-latency.ts";
 import { interTokenLatency } from "./inter-token-latency.ts";
 import { lateness } from "./lateness.ts";
+import { longestInterChunkLatency } from "./longest-inter-chunk-latency.ts";
 import { maxResponseTimestamp } from "./max-response-timestamp.ts";
 import type { DerivedMetric, ListMetric, Metric, RecordMetric, RunMetric } from "./metric.ts";
 import { minRequestTimestamp } from "./min-request-timestamp.ts";
@@ -79,6 +81,9 @@ import { specDecodeDraftTokens } from "./spec-decode-draft-tokens.ts";
 import { specDecodeOverallDraftAcceptanceRate } from "./spec-decode-overall-draft-acceptance-rate.ts";
 import { specDecodeSteps } from "./spec-decode-steps.ts";
 import { specDecodeTokenWeightedAcceptanceLength } from "./spec-decode-token-weighted-acceptance-length.ts";
+import { stallCount } from "./stall-count.ts";
+import { stallThreshold } from "./stall-threshold.ts";
+import { stalledRequestCount } from "./stalled-request-count.ts";
 import { streamPrefillLatency } from "./stream-prefill-latency.ts";
 import { streamSetupLatency } from "./stream-setup-latency.ts";
 import { sweepMetrics } from "./sweep-line.ts";
@@ -208,6 +213,8 @@ export const recordMetrics: readonly RecordMetric[] = [
   timeToFirstText,
   timeToFirstToolCall,
   tokensPerChunk,
+  interChunkJitter,
+  longestInterChunkLatency,
 ];
 
 /** Several values per request. */
@@ -263,6 +270,9 @@ export const runMetrics: readonly RunMetric[] = [
   replaySchedDegraded,
   networkRtt,
   goodTokenThroughput,
+  stallThreshold,
+  stallCount,
+  stalledRequestCount,
 ];
 
 /** The distribution of another metric, with each failed request as one that takes for ever. */

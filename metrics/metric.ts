@@ -200,6 +200,8 @@ export interface RunFacts {
   readonly networkRttMs: number | undefined;
   /** A schedule was replayed. */
   readonly isReplay: boolean;
+  /** Of the gaps between chunks; undefined: there is none. */
+  readonly stalls: Stalls | undefined;
   /** First moment a request was sent, ns on the suite's clock; undefined: no request succeeded. */
   readonly firstSentNs: number | undefined;
   /** Last moment of a last chunk with content, ns on the suite's clock. */
@@ -210,6 +212,15 @@ export interface RunFacts {
   readonly sum: (tag: string) => number | undefined;
   /** Statistics of a record metric, in its unit; undefined: no request has a value. */
   readonly statistics: (tag: string) => MetricFigures | undefined;
+}
+
+/** Gaps between chunks that are too long for a reader not to notice. */
+export interface Stalls {
+  /** From there on a gap is one. */
+  readonly thresholdMs: number;
+  readonly gaps: number;
+  /** Requests that have one; undefined: the file is of a version that did not keep their longest gaps. */
+  readonly requests: number | undefined;
 }
 
 /** Of a distribution. */

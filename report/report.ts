@@ -6,6 +6,7 @@ import type { PhaseSummary, SummarizeRecordsResponse } from "../gen/assay/record
 import { confidenceLines } from "./confidence.ts";
 import { definitionLines } from "./definitions.ts";
 import { floorLine } from "./floor.ts";
+import { gapLines } from "./gaps.ts";
 import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
@@ -87,7 +88,7 @@ function measuredBlocks(
       titleOf("Speculative Decoding"),
       style,
     ),
-    [...runMetricLines(phase.metrics, width), ...sendLines(phase, width)],
+    [...runMetricLines(phase.metrics, width), ...gapLines(phase, width), ...sendLines(phase, width)],
     confidenceLines(phase.metrics, titleOf("95 % Confidence"), width, style.paint),
     steadyLines(phase, style),
     objectiveLines(phase.objectives, width, style.paint),

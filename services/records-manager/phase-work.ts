@@ -1,6 +1,7 @@
 /** What is gathered of each phase while a run's rows are read. */
 import { type AskedLoad, askedLoad } from "./core/asked-load.ts";
 import type { Intervals } from "./core/confidence.ts";
+import { GapDistribution } from "./core/gap-distribution.ts";
 import { steadyStateNote, type WorkloadNote } from "./core/notes.ts";
 import { PhaseFigures } from "./core/phase-figures.ts";
 import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
@@ -20,6 +21,9 @@ export interface PhaseWork {
   /** By tag; only where they were asked for. */
   readonly intervals: Map<string, Intervals>;
   readonly notes: WorkloadNote[];
+  /** Between the chunks of succeeded streams, and the longest one of each. */
+  readonly gaps: GapDistribution;
+  longestGaps: GapDistribution | undefined;
   /** What the spec asked for, as long as nobody changed it. */
   readonly asked: AskedLoad;
   /** Made at the first call, when all rows are read. */
@@ -57,6 +61,8 @@ function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly numb
     further: new Map(),
     intervals: new Map(),
     notes: [],
+    gaps: new GapDistribution(),
+    longestGaps: undefined,
     asked,
     sends: () => (made ??= figures.sends.figures()),
   };

@@ -4,6 +4,7 @@
  */
 import { adjustedMetrics, listMetrics, networkAdjustedMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
 import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
+import { longestInterChunkLatency } from "../../metrics/longest-inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
@@ -12,11 +13,10 @@ import { sweepMetrics } from "../../metrics/sweep-line.ts";
 import type { Objective } from "../common/objective.ts";
 import { randomStream } from "../common/random.ts";
 import { clientSummary } from "./client-summary.ts";
-import { askedNetworkRtt } from "./core/asked-load.ts";
+import { askedNetworkRtt, askedStallMs } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { intervalsOf } from "./core/confidence.ts";
-import { GapDistribution } from "./core/gap-distribution.ts";
 import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
 import {
   furtherPercentiles,
@@ -29,6 +29,7 @@ import {
 import type { PhaseFigures } from "./core/phase-figures.ts";
 import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
@@ -184,6 +185,7 @@ function addStatistics(
   const trend = metric.tag === requestLatency.tag ? driftNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
   if (statistics === undefined) return;
+  if (metric.tag === longestInterChunkLatency.tag) work.longestGaps = gapsOf(values);
   work.statistics.set(metric.tag, statistics);
   const further = furtherPercentiles(objectives, metric.tag);
   if (further.length > 0) work.further.set(metric.tag, selectedPercentiles(values, further));
@@ -208,20 +210,18 @@ function seedOf(spec: string): number {
 
 /** Gaps between chunks of succeeded requests, from their stamps. */
 function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, objectives: readonly Objective[]): void {
-  const distributions = new Map<PhaseWork, GapDistribution>();
   for (const page of reader.pages(["phase", "is_cancelled", "error_code", "content_stamps"], { pageRows: 1000 })) {
     for (const [, phase, isCancelled, errorCode, stamps] of page as [number, number, number, string | null, Uint8Array][]) {
       const work = works.get(phase);
       if (work === undefined || stamps.length < 2 || isCancelled === 1 || errorCode !== null) continue;
-      const distribution = distributions.get(work) ?? new GapDistribution();
-      distributions.set(work, distribution);
-      forEachGap(stamps, (gapUs) => distribution.add(gapUs));
+      forEachGap(stamps, (gapUs) => work.gaps.add(gapUs));
     }
   }
-  for (const [work, distribution] of distributions) {
-    const statistics = distribution.statistics();
-    if (statistics !== undefined) work.statistics.set(interChunkLatency.tag, statistics);
-    work.further.set(interChunkLatency.tag, distribution.percentiles(furtherPercentiles(objectives, interChunkLatency.tag)));
+  for (const { gaps, statistics, further } of new Set(works.values())) {
+    const found = gaps.statistics();
+    if (found === undefined) continue;
+    statistics.set(interChunkLatency.tag, found);
+    further.set(interChunkLatency.tag, gaps.percentiles(furtherPercentiles(objectives, interChunkLatency.tag)));
   }
 }
 
@@ -235,6 +235,7 @@ function phaseSummary(
     wallOffsetNs,
     networkRtt: askedNetworkRtt(spec),
     isReplay: work.asked.isReplay,
+    stalls: stallsOf(work.gaps, work.longestGaps, askedStallMs(spec)),
     statistics: (tag) => statistics.get(tag),
   });
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);

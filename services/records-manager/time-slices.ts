@@ -5,13 +5,15 @@
 
 import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
 import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
+import { longestInterChunkLatency } from "../../metrics/longest-inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
-import { askedLoad, askedNetworkRtt } from "./core/asked-load.ts";
+import { askedLoad, askedNetworkRtt, askedStallMs } from "./core/asked-load.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import { isGood, type RequestObjective, requestObjectives } from "./core/objectives.ts";
 import { PhaseFigures } from "./core/phase-figures.ts";
 import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
+import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
 import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
@@ -40,7 +42,8 @@ export function* timeSlices(reader: RunReader, sliceNs: number): Generator<TimeS
   const metrics = recordMetrics.filter(({ tag }) => reader.metricTags.includes(tag));
   const columns = [...FIGURE_COLUMNS, ...metrics.map(({ tag }) => tag), ...objectives.map(({ tag }) => tag), STAMPS_COLUMN];
   const isReplay = phases.some(({ phase }) => askedLoad(run.spec, phase).isReplay);
-  const given = { wallOffsetNs: run.suiteWallOffsetNs, networkRtt: askedNetworkRtt(run.spec), isReplay, sliceNs };
+  const asked = { networkRtt: askedNetworkRtt(run.spec), stallMs: askedStallMs(run.spec) };
+  const given = { wallOffsetNs: run.suiteWallOffsetNs, ...asked, isReplay, sliceNs };
   let slice: Slice | undefined;
   let originNs: number | undefined;
   for (const row of reader.bySendTime(columns)) {
@@ -68,6 +71,7 @@ interface SlicePlace {
 interface SliceFacts {
   readonly wallOffsetNs: number;
   readonly networkRtt: number | "measured" | undefined;
+  readonly stallMs: number | undefined;
   readonly isReplay: boolean;
   readonly sliceNs: number;
 }
@@ -111,7 +115,7 @@ class Slice {
     if (stamps.length > 1) forEachGap(stamps, (gapUs) => this.#gaps.add(gapUs));
   }
 
-  finish(isComplete: boolean, { wallOffsetNs, networkRtt, isReplay, sliceNs }: SliceFacts): TimeSlice {
+  finish(isComplete: boolean, { wallOffsetNs, networkRtt, stallMs, isReplay, sliceNs }: SliceFacts): TimeSlice {
     const { index, startNs } = this.#place;
     const statistics = new Map<string, Statistics>();
     const set = (tag: string, found: Statistics | undefined): void => {
@@ -121,7 +125,14 @@ class Slice {
       set(tag, statisticsOf(this.#columns[at]?.values() ?? new Float64Array()));
     });
     set(interChunkLatency.tag, this.#gaps.statistics());
-    const facts = this.#figures.runFacts({ wallOffsetNs, networkRtt, isReplay, statistics: (tag) => statistics.get(tag) });
+    const longest = this.#columns[this.#metrics.indexOf(longestInterChunkLatency)]?.values() ?? new Float64Array();
+    const facts = this.#figures.runFacts({
+      wallOffsetNs,
+      networkRtt,
+      isReplay,
+      stalls: stallsOf(this.#gaps, gapsOf(longest), stallMs),
+      statistics: (tag) => statistics.get(tag),
+    });
     const endNs = isComplete ? startNs + sliceNs : Math.max(startNs, this.#figures.lastNs ?? startNs);
     const own = facts.firstSentNs === undefined ? facts : { ...facts, firstSentNs: startNs, lastContentNs: endNs };
     return {

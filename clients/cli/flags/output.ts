@@ -77,6 +77,14 @@ export const outputFlags = {
     group: "Output",
     doc: "the metrics of each slice of so many seconds, in profile_export_aiperf_timeslices.json and .csv",
   },
+  stallMs: {
+    flag: "--stall-threshold",
+    kind: aboveZero,
+    value: "MS",
+    paths: ["output.stall_ms"],
+    group: "Output",
+    doc: "a gap between two chunks of an answer that counts as a stall (default: three times the median gap, at least 150 ms more than it)",
+  },
   networkLatencyMs: {
     flag: "--network-latency-mean",
     kind: fromZero,

@@ -51,6 +51,13 @@ export function askedNetworkRtt(spec: string): number | "measured" | undefined {
   return output.measureNetworkLatency === true ? "measured" : undefined;
 }
 
+/** The gap between chunks that is a stall, ms; undefined: nobody said. */
+export function askedStallMs(spec: string): number | undefined {
+  const value = parseJson(spec);
+  const output = isJsonObject(value) && isJsonObject(value.output) ? value.output : {};
+  return typeof output.stallMs === "number" ? output.stallMs : undefined;
+}
+
 /** Every request has a connection of its own. */
 export function opensConnectionsAlways(spec: string): boolean {
   const value = parseJson(spec);

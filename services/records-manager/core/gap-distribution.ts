@@ -51,6 +51,15 @@ export class GapDistribution {
     return new Map(percentiles.map((each) => [each, percentileOf(this.#count, each, valueAt)]));
   }
 
+  /** How many gaps are at least that long, a whole number of µs. */
+  countFrom(leastMs: number): number {
+    const leastUs = Math.round(leastMs * 1000);
+    let count = 0;
+    for (let gapUs = leastUs; gapUs < this.#dense.length; gapUs++) count += this.#dense[gapUs] as number;
+    for (const [gapUs, times] of this.#sparse) if (gapUs >= leastUs) count += times;
+    return count;
+  }
+
   #grow(gapUs: number): void {
     let length = this.#dense.length;
     while (length <= gapUs) length *= 2;

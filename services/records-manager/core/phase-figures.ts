@@ -1,5 +1,5 @@
 /** Everything about one phase that is told by its rows one at a time, except the distributions of its metrics. */
-import type { RunFacts } from "../../../metrics/metric.ts";
+import type { RunFacts, Stalls } from "../../../metrics/metric.ts";
 import { Column } from "./column.ts";
 import { type Arrivals, INVALID_LATENESS_NS, type LatenessEvidence, SUSPECT_LATENESS_NS } from "./phase-rules.ts";
 import { SendLog, type SendLogOptions, type Spans, spansOf } from "./send-log.ts";
@@ -81,6 +81,7 @@ export interface RunFactsGiven {
   /** As `askedNetworkRtt` has it. */
   readonly networkRtt: number | "measured" | undefined;
   readonly isReplay: boolean;
+  readonly stalls: Stalls | undefined;
   /** Of record metrics. */
   readonly statistics: (tag: string) => Statistics | undefined;
 }
@@ -186,7 +187,7 @@ export class PhaseFigures {
   }
 
   /** What the metrics of the phase are made of. */
-  runFacts({ wallOffsetNs, networkRtt, isReplay, statistics }: RunFactsGiven): RunFacts {
+  runFacts({ wallOffsetNs, networkRtt, isReplay, stalls, statistics }: RunFactsGiven): RunFacts {
     const hasSuccess = this.succeeded > 0;
     return {
       requestCount: this.succeeded,
@@ -201,6 +202,7 @@ export class PhaseFigures {
       errorCount: (code) => this.errorCount(code),
       networkRttMs: networkRtt === "measured" ? this.#handshakeMs() : networkRtt,
       isReplay,
+      stalls,
       sum: (tag) => statistics(tag)?.sum,
       statistics,
     };

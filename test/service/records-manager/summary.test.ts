@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { IdRanges } from "../../../services/common/id-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts } from "../../../services/records-manager/core/accounts.ts";
@@ -205,6 +206,30 @@ describe("the summary of a run", () => {
       max: 20,
       sum: 31,
     });
+  });
+
+  it("counts gaps and requests that stall, from the threshold on that the run asks for or the rule has", () => {
+    const streams = [
+      record(0, { contentMs: [10, 20, 30], metrics: { longest_inter_chunk_latency: 10 } }),
+      record(1, { contentMs: [10, 20, 220, 420], metrics: { longest_inter_chunk_latency: 200 } }),
+      failed(2, { contentMs: [10, 900] }),
+    ];
+    for (const [spec, threshold, gaps, requests] of [
+      ["{}", 160, 2, 1],
+      ['{"output":{"stallMs":10}}', 10, 5, 2],
+    ] as const) {
+      const folder = join(run.folder, String(threshold));
+      mkdirSync(folder);
+      const store = createStore(folder, { spec });
+      insertAll(store, streams);
+      store.close();
+      const found = new Map(summarizeRun(folder).phases[0]?.runMetrics.map(({ tag, value }) => [tag, value]));
+      expect(["stall_threshold", "stall_count", "stalled_request_count"].map((tag) => found.get(tag))).to.deep.equal([
+        threshold,
+        gaps,
+        requests,
+      ]);
+    }
   });
 
   it("keeps phases apart, and merges the measured ones on demand", () => {

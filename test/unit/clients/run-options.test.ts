@@ -486,6 +486,7 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     },
   ],
   ["--slice-duration 0.5", { output: { slice_sec: 0.5 } }],
+  ["--stall-threshold 200", { output: { stall_ms: 200 } }],
   ["--check-usage", { tokenizer: { check_usage: true } }],
   ["--network-latency-mean 2.5", { output: { network_latency_ms: 2.5 } }],
   ["--network-latency-automatic", { output: { measure_network_latency: true } }],

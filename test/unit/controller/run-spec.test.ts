@@ -270,6 +270,7 @@ describe("a wrong spec", () => {
       slo("request_latancy"),
     ],
     ["output.slice_sec", "must be above 0, got 0", { output: { sliceSec: 0 } }],
+    ["output.stall_ms", "must be above 0, got 0", { output: { stallMs: 0 } }],
     ["output.network_latency_ms", "must be at least 0, got -1", { output: { networkLatencyMs: -1 } }],
     [
       "output.measure_network_latency",
@@ -906,6 +907,7 @@ const supported: ReadonlySet<string> = new Set([
   "output.export_http_trace",
   "output.show_trace_timing",
   "output.slice_sec",
+  "output.stall_ms",
   "output.network_latency_ms",
   "output.measure_network_latency",
   "objectives",

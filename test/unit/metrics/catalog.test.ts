@@ -139,6 +139,8 @@ describe("the catalog of metrics", () => {
       "time_to_first_text",
       "time_to_first_tool_call",
       "tokens_per_chunk",
+      "inter_chunk_jitter",
+      "longest_inter_chunk_latency",
     ]);
   });
 
@@ -173,7 +175,7 @@ describe("the catalog of metrics", () => {
   it("gives no value of a stream to an answer in one document", () => {
     const document = facts({ isStreaming: false, contentNs: Float64Array.of(5e6) });
     const streaming = recordMetrics.filter(({ flags }) => flags?.includes("streaming"));
-    expect(streaming).to.have.lengthOf(15);
+    expect(streaming).to.have.lengthOf(17);
     for (const { tag, value } of streaming) expect(value(document), tag).to.equal(undefined);
   });
 });

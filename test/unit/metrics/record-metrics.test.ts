@@ -83,6 +83,8 @@ describe("metrics of a request", () => {
     ["time_to_first_text", 120],
     ["time_to_first_tool_call", 170],
     ["tokens_per_chunk", 2],
+    ["inter_chunk_jitter", 35],
+    ["longest_inter_chunk_latency", 50],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {

@@ -39,6 +39,7 @@ function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined
     lengthMismatches: 4,
     networkRttMs: 0.75,
     isReplay: true,
+    stalls: { thresholdMs: 160, gaps: 3, requests: 2 },
     errorCount: (code: string) => (code === "context_overflow" ? 1 : 0),
     statistics: (of: string) => (of === "lateness" ? lateness : undefined),
     firstSentNs: 1e9,
@@ -98,6 +99,9 @@ describe("metrics of a run", () => {
     ["replay_sched_degraded", 1],
     ["network_rtt", 0.75],
     ["good_token_throughput", 60],
+    ["stall_threshold", 160],
+    ["stall_count", 3],
+    ["stalled_request_count", 2],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {
@@ -118,6 +122,7 @@ describe("metrics of a run", () => {
       lengthMismatches: undefined,
       networkRttMs: undefined,
       isReplay: false,
+      stalls: undefined,
       firstSentNs: undefined,
       lastContentNs: undefined,
       sum: () => undefined,

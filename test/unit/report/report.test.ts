@@ -128,6 +128,27 @@ describe("the report of a run", () => {
     );
   });
 
+  it("tells in a line how streams came: gaps, jitter, stalls, tokens a chunk", () => {
+    const figures = [
+      { tag: "inter_chunk_latency", count: 90n, p50: 10, p90: 11.5, p99: 60, max: 1234.5 },
+      { tag: "inter_chunk_jitter", count: 10n, avg: 1.25 },
+      { tag: "tokens_per_chunk", count: 10n, avg: 1.5 },
+    ];
+    const stall = (threshold: number, gaps: number, requests: number) => [
+      { tag: "stall_threshold", avg: threshold, group: "hidden" },
+      { tag: "stall_count", avg: gaps, group: "hidden" },
+      { tag: "stalled_request_count", avg: requests, group: "hidden" },
+    ];
+    const line = (metrics: readonly object[]) => lines({ phase: { metrics }, width: 200 }).find((one) => one.startsWith("Gaps"));
+    const gaps = "Gaps between chunks: p50 10.00, p90 11.50, p99 60.00, max 1,234.50 ms";
+    expect(line([...figures, ...stall(160, 3, 1)])).to.equal(
+      `${gaps} · jitter 1.25 ms · 3 stalls (from 160.00 ms on) in 1 request · 1.50 tokens a chunk`,
+    );
+    expect(line([...figures, ...stall(2000, 0, 0)])).to.contain("· no stall (from 2,000.00 ms on) ·");
+    expect(line(figures.slice(0, 1))).to.equal(gaps);
+    expect(line(figures.slice(1))).to.equal(undefined);
+  });
+
   it("says a note on figures once, with the first of them", () => {
     const few = "20 samples are too few for p99";
     const metrics = ["A", "B", "C", "D", "E"].map((header) => ({ header, unit: "ms", count: 20n, notes: [few] }));

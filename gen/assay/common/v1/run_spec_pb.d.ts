@@ -2142,6 +2142,14 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
    * @generated from field: bool show_trace_timing = 7;
    */
   showTraceTiming: boolean;
+
+  /**
+   * A gap between two chunks of an answer that is a stall, in ms, above 0. Unset: the larger of three times the median gap of the phase and
+   * 150 ms more than it.
+   *
+   * @generated from field: optional double stall_ms = 11;
+   */
+  stallMs?: number | undefined;
 };
 
 /**

@@ -190,6 +190,7 @@ const supportedFields: readonly string[] = [
   "output.export_http_trace",
   "output.show_trace_timing",
   "output.slice_sec",
+  "output.stall_ms",
   "output.network_latency_ms",
   "output.measure_network_latency",
   "objectives",

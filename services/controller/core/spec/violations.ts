@@ -64,9 +64,10 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);
   const isKept = spec.output?.exportHttpTrace !== true || level !== "summary";
   demand(isKept, "output.export_http_trace", "needs the file of records, which the level summary leaves out");
-  const { sliceSec = 1, networkLatencyMs, measureNetworkLatency = false } = spec.output ?? {};
+  const { sliceSec = 1, stallMs = 1, networkLatencyMs, measureNetworkLatency = false } = spec.output ?? {};
   const isRtt = networkLatencyMs === undefined || (Number.isFinite(networkLatencyMs) && networkLatencyMs >= 0);
   demand(sliceSec > 0 && Number.isFinite(sliceSec), "output.slice_sec", `must be above 0, got ${sliceSec}`);
+  demand(stallMs > 0 && Number.isFinite(stallMs), "output.stall_ms", `must be above 0, got ${stallMs}`);
   demand(isRtt, "output.network_latency_ms", `must be at least 0, got ${networkLatencyMs}`);
   const isOneRtt = networkLatencyMs === undefined || !measureNetworkLatency;
   demand(isOneRtt, "output.measure_network_latency", "not together with output.network_latency_ms");
