@@ -120,7 +120,11 @@ function readLines(answer: Answer, read: ReadEvent, { isEndUnmarked = false }: A
 }
 
 /** By the content type; where that names neither form, by what was asked and the first byte. */
-function isEventStream({ contentType, payload, isStreaming }: RawResponse): boolean {
+export function isEventStream({
+  contentType,
+  payload,
+  isStreaming,
+}: Pick<RawResponse, "contentType" | "payload" | "isStreaming">): boolean {
   const type = contentType.toLowerCase();
   if (type.includes("text/event-stream")) return true;
   if (type.includes("json")) return false;

@@ -93,7 +93,6 @@ const missingOptions: readonly MissingOptions[] = [
     spellings: ["--auto-plot", "--no-auto-plot", "--plot-required"],
     instead: "leave it away: nothing is plotted; profile_export_aiperf.csv and --slice-duration have the figures",
   },
-  { spellings: ["--export-outputs-json"], instead: "--export-level raw keeps every answer in run.db" },
   {
     spellings: ["--otel-url", "--stream", "--otel-resource-attributes", "--gen-ai-provider"],
     instead: otlp,

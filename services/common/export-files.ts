@@ -11,6 +11,9 @@ export type ExportName =
   | "console"
   | "timeslices-json"
   | "timeslices-csv"
+  | "raw-jsonl"
+  | "outputs"
+  | "run-config"
   | "inputs";
 
 interface ExportFile {
@@ -27,6 +30,9 @@ const files: Readonly<Record<ExportName, ExportFile>> = {
   console: { usual: "profile_export_console.txt", suffix: "_console.txt" },
   "timeslices-json": { usual: "profile_export_aiperf_timeslices.json", suffix: "_timeslices.json" },
   "timeslices-csv": { usual: "profile_export_aiperf_timeslices.csv", suffix: "_timeslices.csv" },
+  "raw-jsonl": { usual: "profile_export_raw.jsonl", suffix: "_raw.jsonl" },
+  outputs: { usual: "outputs.json", suffix: undefined },
+  "run-config": { usual: "run_config.json", suffix: undefined },
   inputs: { usual: "inputs.json", suffix: undefined },
 };
 
@@ -76,5 +82,5 @@ export function exportPrefixProblem(prefix: string): string | undefined {
   if (/\p{Cc}/u.test(base)) return `must not hold control characters, got ${JSON.stringify(prefix)}`;
   if (new TextEncoder().encode(base).length > maxBaseBytes) return `must be at most ${maxBaseBytes} bytes long`;
   const taken = Object.values(files).find(({ suffix, usual }) => suffix === undefined && usual === `${base}.json`);
-  return taken === undefined ? undefined : `must not be ${base}: ${taken.usual} is the file of the requests' bodies`;
+  return taken === undefined ? undefined : `must not be ${base}: ${taken.usual} is another file of the run`;
 }

@@ -60,7 +60,7 @@ const field = {
 } as const;
 
 /** Field numbers of RawAnswer. */
-const rawField = { reads: 1, payload: 2 } as const;
+const rawField = { reads: 1, payload: 2, requestBody: 3, responseHeaders: 4 } as const;
 
 /** A record's numbers take less than this; its strings, values, stamps and answer come on top. */
 const fixedRecordBytes = 512;
@@ -102,8 +102,9 @@ function mostBytesOf(record: MetricRecord, recordProcessorId: string, raw: RawAn
   const { model, requestId, correlationId, workerId, finishReason, tokenSource, localAddress, remoteAddress } = record;
   const addresses = localAddress.length + remoteAddress.length;
   const names = model.length + requestId.length + correlationId.length + workerId.length + addresses;
-  const characters = names + (finishReason?.length ?? 0) + tokenSource.length + recordProcessorId.length;
-  const rawBytes = raw === undefined ? 0 : raw.reads.length + raw.payload.length;
+  const headers = raw?.responseHeaders?.length ?? 0;
+  const characters = names + headers + (finishReason?.length ?? 0) + tokenSource.length + recordProcessorId.length;
+  const rawBytes = raw === undefined ? 0 : raw.reads.length + raw.payload.length + (raw.requestBody?.length ?? 0);
   return (
     fixedRecordBytes +
     8 * record.values.length +
@@ -163,10 +164,12 @@ function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: 
   wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
 }
 
-function writeRaw(wire: WireWriter, { reads, payload }: RawAnswer): void {
+function writeRaw(wire: WireWriter, { reads, payload, requestBody = noBytes, responseHeaders = "" }: RawAnswer): void {
   const opened = wire.open(field.raw);
   wire.bytes(rawField.reads, reads);
   wire.bytes(rawField.payload, payload);
+  wire.bytes(rawField.requestBody, requestBody);
+  wire.text(rawField.responseHeaders, responseHeaders);
   wire.close(opened);
 }
 
@@ -440,14 +443,29 @@ function readRaw(reader: WireReader): RawAnswer {
   const end = reader.length();
   let reads = noBytes;
   let payload = noBytes;
+  let requestBody: Uint8Array | undefined;
+  let responseHeaders: string | undefined;
   while (reader.at < end) {
     const tag = reader.tag();
-    if (tag >>> 3 === rawField.reads) reads = reader.bytes();
-    else if (tag >>> 3 === rawField.payload) payload = reader.bytes();
-    else reader.skip(tag & 7);
+    switch (tag >>> 3) {
+      case rawField.reads:
+        reads = reader.bytes();
+        break;
+      case rawField.payload:
+        payload = reader.bytes();
+        break;
+      case rawField.requestBody:
+        requestBody = reader.bytes();
+        break;
+      case rawField.responseHeaders:
+        responseHeaders = reader.text();
+        break;
+      default:
+        reader.skip(tag & 7);
+    }
   }
   reader.expectEnd(end);
-  return { reads, payload };
+  return { reads, payload, requestBody, responseHeaders };
 }
 
 function tokenSourceOf(source: string): TokenSource {

@@ -28,8 +28,12 @@ export interface MetricRecord extends RecordIdentity, RecordTimes {
   readonly isStreamIgnored: boolean;
 }
 
-/** An answer as it came. `reads` are packed as `chunk-stamps.ts` says. */
+/** A request and its answer as they were. `reads` are packed as `chunk-stamps.ts` says. */
 export interface RawAnswer {
   readonly reads: Uint8Array;
   readonly payload: Uint8Array;
+  /** Undefined: the run does not keep it. */
+  readonly requestBody?: Uint8Array | undefined;
+  /** One JSON object, names in lower case; undefined: none came, or the run does not keep them. */
+  readonly responseHeaders?: string | undefined;
 }

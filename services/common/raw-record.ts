@@ -24,8 +24,25 @@ export interface RawRecord extends RecordIdentity, RecordTimes {
   readonly audioSeconds: number | undefined;
   /** Reads of the body, packed as `chunk-stamps.ts` says. */
   readonly stamps: Uint8Array;
-  /** Body of the response, transfer encoding removed; as far as it came. */
+  /** Body of the response, transfer encoding removed; as far as it came. Behind the body of the request where `hasRequestBody`. */
   readonly payload: Uint8Array;
+  /** `payload` begins with the body of the request, `requestBytes` long. */
+  readonly hasRequestBody?: boolean | undefined;
+  /** Headers of the response as one JSON object, names in lower case; undefined: none came, or the run does not keep them. */
+  readonly responseHeaders?: string | undefined;
+}
+
+/** A record whose payload is the response alone, and the body of its request; undefined: it did not come along. */
+export function withoutRequestBody(record: RawRecord): {
+  readonly record: RawRecord;
+  readonly requestBody: Uint8Array | undefined;
+} {
+  const { hasRequestBody, payload, requestBytes } = record;
+  if (hasRequestBody !== true) return { record, requestBody: undefined };
+  return {
+    record: { ...record, payload: payload.subarray(requestBytes), hasRequestBody: false },
+    requestBody: payload.subarray(0, requestBytes),
+  };
 }
 
 /** What names a request. Carried unchanged from the credit to the row. */

@@ -55,6 +55,8 @@ const field = {
   remoteAddress: 45,
   images: 46,
   audioSec: 47,
+  hasRequestBody: 48,
+  responseHeaders: 49,
 } as const;
 
 /** A record's numbers and short strings take less than this; its strings, stamps and payload come on top. */
@@ -95,7 +97,8 @@ export class RecordBatchWriter {
 
 /** A character takes three bytes at most. */
 function mostBytesOf(record: RawRecord): number {
-  const { model, requestId, correlationId, contentType, workerId, inputText, localAddress, remoteAddress } = record;
+  const { model, requestId, correlationId, contentType, workerId, inputText, localAddress, remoteAddress, responseHeaders } =
+    record;
   const characters =
     model.length +
     requestId.length +
@@ -103,6 +106,7 @@ function mostBytesOf(record: RawRecord): number {
     contentType.length +
     workerId.length +
     (inputText?.length ?? 0) +
+    (responseHeaders?.length ?? 0) +
     localAddress.length +
     remoteAddress.length;
   return fixedRecordBytes + record.payload.length + record.stamps.length + 3 * characters + errorBytes(record.error);
@@ -151,6 +155,8 @@ function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
   wire.text(field.inputText, record.inputText ?? "");
   wire.uint(field.images, record.images ?? 0);
   wire.optionalDouble(field.audioSec, record.audioSeconds);
+  wire.bool(field.hasRequestBody, record.hasRequestBody === true);
+  wire.text(field.responseHeaders, record.responseHeaders ?? "");
   wire.uint(field.parts, parts);
   wire.bytes(field.reads, record.stamps);
   wire.bytes(field.payload, record.payload);
@@ -222,6 +228,8 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   let inputText = "";
   let images = 0;
   let audioSeconds: number | undefined;
+  let hasRequestBody = false;
+  let responseHeaders = "";
   let parts = 0;
   let stamps: Uint8Array = empty;
   let payload: Uint8Array = empty;
@@ -354,6 +362,12 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
       case field.audioSec:
         audioSeconds = reader.double();
         break;
+      case field.hasRequestBody:
+        hasRequestBody = reader.varint() !== 0;
+        break;
+      case field.responseHeaders:
+        responseHeaders = reader.text();
+        break;
       case field.parts:
         parts = reader.varint();
         break;
@@ -413,6 +427,8 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
     audioSeconds,
     stamps,
     payload,
+    hasRequestBody,
+    responseHeaders: responseHeaders === "" ? undefined : responseHeaders,
   };
   return { record, parts };
 }

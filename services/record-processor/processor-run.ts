@@ -22,7 +22,7 @@ import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { MetricBatchWriter } from "../common/metric-batch.ts";
 import type { RawAnswer } from "../common/metric-record.ts";
-import type { RawRecord } from "../common/raw-record.ts";
+import { type RawRecord, withoutRequestBody } from "../common/raw-record.ts";
 import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { endpointOf } from "../common/run-endpoint.ts";
@@ -66,7 +66,7 @@ export class ProcessorRun {
   private readonly options: ProcessorRunOptions;
   private readonly measurer: Measurer;
   /** Answers are kept as they came. */
-  private readonly isRaw: boolean;
+  private readonly keepsAnswers: boolean;
   /** Of answers the reads are kept. */
   private readonly isTraced: boolean;
   private readonly sources = new Map<number, Source>();
@@ -86,8 +86,9 @@ export class ProcessorRun {
   constructor(options: ProcessorRunOptions) {
     this.options = options;
     this.measurer = createMeasurer(options.spec, options.counters, options.endpoints);
-    this.isRaw = options.spec.output?.exportLevel === "raw";
-    this.isTraced = options.spec.output?.exportHttpTrace ?? false;
+    const { exportLevel, exportOutputsJson = false, exportHttpTrace = false } = options.spec.output ?? {};
+    this.keepsAnswers = exportLevel === "raw" || exportOutputsJson;
+    this.isTraced = exportHttpTrace;
     this.relay = new Relay({
       ack: (streamId, workerSeq) => this.sources.get(streamId)?.stream.send({ ackedSeq: BigInt(workerSeq) }),
       endWorkerStream: (streamId, reason) => this.endSource(streamId, reason),
@@ -137,10 +138,12 @@ export class ProcessorRun {
     this.manager?.end();
   }
 
-  /** What is kept of an answer as it came; undefined: nothing. */
-  private answerOf({ stamps, payload }: RawRecord): RawAnswer | undefined {
-    if (!this.isRaw && !this.isTraced) return undefined;
-    return { reads: stamps, payload: this.isRaw ? payload : noBytes };
+  /** What is kept of a request and its answer as they were; undefined: nothing. */
+  private answerOf(record: RawRecord, requestBody: Uint8Array | undefined): RawAnswer | undefined {
+    const { stamps: reads, payload, contentType, responseHeaders } = record;
+    if (!this.keepsAnswers) return this.isTraced ? { reads, payload: noBytes } : undefined;
+    const typeAlone = contentType === "" ? undefined : JSON.stringify({ "content-type": contentType });
+    return { reads, payload, requestBody, responseHeaders: responseHeaders ?? typeAlone };
   }
 
   private receive(streamId: number, message: Buffer): void {
@@ -170,11 +173,12 @@ export class ProcessorRun {
     records: ReturnType<typeof readRecordBatch>["records"],
   ): void {
     const batch = new MetricBatchWriter(this.buffers.take());
-    for (const { record, parts } of records) {
-      const whole = parts === 0 ? record : this.join(streamId, source, record, parts);
-      const measured = this.measurer.measure(whole);
+    for (const { record: received, parts } of records) {
+      const whole = parts === 0 ? received : this.join(streamId, source, received, parts);
+      const { record, requestBody } = withoutRequestBody(whole);
+      const measured = this.measurer.measure(record);
       if (measured.error !== undefined) this.failed++;
-      batch.add(measured, this.options.memberId, this.answerOf(whole));
+      batch.add(measured, this.options.memberId, this.answerOf(record, requestBody));
     }
     this.measured += records.length;
     const seq = ++this.managerSeq;

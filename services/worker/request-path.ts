@@ -5,8 +5,8 @@ import { parseProxyUrl } from "../../endpoints/proxy.ts";
 import { originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
+import { requestHeaders, sessionHeaderOf } from "../common/request-headers.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
-import { version } from "../common/version.ts";
 import { BodyMaker } from "./bodies.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
 import { choiceOf, createTransport } from "./transport/choose.ts";
@@ -15,7 +15,7 @@ import type { ConnectionWatcher, ProxyOptions, TargetOptions, Transport } from "
 /** The part of a sender's options that comes from the spec. */
 export type PathOptions = Pick<
   SenderOptions,
-  "endpoint" | "paths" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts" | "isTraced"
+  "endpoint" | "paths" | "isStreaming" | "headers" | "sessionHeader" | "hasOwnConnections" | "timeouts" | "isTraced" | "isRaw"
 >;
 
 export interface RequestPath {
@@ -91,15 +91,6 @@ function proxyOf({ proxyUrl, proxyCaPem }: TargetSpec): ProxyOptions | undefined
 
 function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): PathOptions {
   const isStreaming = spec.endpoint?.streaming ?? false;
-  // By lower-case name: what the spec gives takes the place of what is usual.
-  const headers = new Map([
-    ["content-type", endpoint.contentType ?? "application/json"],
-    ["accept", isStreaming ? "text/event-stream" : "application/json"],
-    ["user-agent", `assay/${version}`],
-  ]);
-  for (const [name, value] of Object.entries(endpoint.headers ?? {})) headers.set(name.toLowerCase(), value);
-  if (target.apiKey !== "") headers.set(...keyHeader(endpoint, target.apiKey));
-  for (const [name, value] of Object.entries(target.headers)) headers.set(name.toLowerCase(), value);
   const path = requestPathOf(endpoint, isStreaming, spec.endpoint?.path);
   const limitNs = (seconds: number | undefined): number => (seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1e9);
   const timeouts: Timeouts = {
@@ -111,16 +102,13 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
     endpoint,
     paths: target.urls.map(({ url }) => pathBelow(parseUrl(url), path)),
     isStreaming,
-    headers: [...headers].flat(),
-    sessionHeader: target.sessionHeader === "" ? "x-correlation-id" : target.sessionHeader,
+    headers: [...requestHeaders(target, endpoint, isStreaming)].flat(),
+    sessionHeader: sessionHeaderOf(target),
     hasOwnConnections: target.connectionReuse === ConnectionReuse.STICKY_USER_SESSIONS,
     timeouts,
     isTraced: spec.output?.exportHttpTrace ?? false,
+    isRaw: spec.output?.exportLevel === "raw",
   };
-}
-
-function keyHeader({ keyHeader: name = "authorization" }: Endpoint, apiKey: string): [name: string, value: string] {
-  return [name, name === "authorization" ? `Bearer ${apiKey}` : apiKey];
 }
 
 /** A server on a Unix socket has no name but this one. */

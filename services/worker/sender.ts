@@ -12,6 +12,7 @@ import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { RawRecord } from "../common/raw-record.ts";
+import { requestIdHeader } from "../common/request-headers.ts";
 import { replyOf } from "../common/session-history.ts";
 import type { RequestBody } from "./bodies.ts";
 import type { RequestEnd } from "./core/credit-worker.ts";
@@ -21,7 +22,15 @@ import { afterWait, type Followed, followUpHandler } from "./follow-ups.ts";
 import { ForkPoints, type Said } from "./fork-points.ts";
 import { PlannedCancel } from "./planned-cancel.ts";
 import { type Slab, SlabPool } from "./slab.ts";
-import type { ConnectionEnds, ConnectionFacts, Exchange, OpeningSteps, Transport, WireRequest } from "./transport/transport.ts";
+import type {
+  AnswerHead,
+  ConnectionEnds,
+  ConnectionFacts,
+  Exchange,
+  OpeningSteps,
+  Transport,
+  WireRequest,
+} from "./transport/transport.ts";
 
 export interface SenderOptions {
   readonly transport: Transport;
@@ -39,6 +48,8 @@ export interface SenderOptions {
   readonly timeouts: Timeouts;
   /** Records name the ends of their connections. Default: false. */
   readonly isTraced?: boolean;
+  /** Records have the body of their request and the headers of its answer. Default: false. */
+  readonly isRaw?: boolean;
   readonly workerId: string;
   readonly clock: SuiteClock;
   /** Wall time minus suite time, for labels. */
@@ -155,7 +166,7 @@ export class Sender {
       target: credit.targetIndex,
       path: pathOfModel(paths[credit.targetIndex] ?? "", body.model),
       headers: body.headers === undefined ? headers : headersUnder(headers, body.headers),
-      ownHeaders: ["x-request-id", requestId, sessionHeader, session.correlationId, ...(body.headers ?? nothing)],
+      ownHeaders: [requestIdHeader, requestId, sessionHeader, session.correlationId, ...(body.headers ?? nothing)],
       body: body.body,
       session: hasOwnConnections ? sessionKey(credit) : undefined,
     };
@@ -232,6 +243,10 @@ export class Sender {
     return this.options.clock;
   }
 
+  get isRaw(): boolean {
+    return this.options.isRaw ?? false;
+  }
+
   mayWrite(creditId: number): boolean {
     return this.options.mayWrite?.(creditId) ?? true;
   }
@@ -269,7 +284,7 @@ export class Sender {
 
   /** Record out, credit back, slab back. */
   private closeBooks(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
-    const { workerId, wallOffsetNs, clock, isTraced = false } = this.options;
+    const { workerId, wallOffsetNs, clock, isTraced = false, isRaw = false } = this.options;
     const { credit, slab, body } = request;
     const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;
     const isCancelled = error?.code === "cancelled";
@@ -318,7 +333,9 @@ export class Sender {
       images: body.images,
       audioSeconds: body.audioSeconds,
       stamps: slab.reads,
-      payload: slab.payload,
+      payload: isRaw ? Buffer.concat([body.body, slab.payload]) : slab.payload,
+      hasRequestBody: isRaw,
+      responseHeaders: request.responseHeaders,
     });
     const isGood = error === undefined && request.status >= 200 && request.status < 300;
     const goesOn = request.legacy === undefined || this.extendHistory(request, request.legacy, isGood);
@@ -371,6 +388,11 @@ function sessionKey({ phase, sessionId }: Credit): string {
   return `${phase}/${sessionId}`;
 }
 
+/** Cookies are credentials that the target gave. */
+function withoutCookies(name: string, value: unknown): unknown {
+  return name === "set-cookie" ? "***" : value;
+}
+
 const noBody = Buffer.alloc(0);
 const lineEnd = Buffer.from("\n");
 const noEnds: ConnectionEnds = { local: "", remote: "" };
@@ -389,6 +411,8 @@ class Request implements Followed {
   firstByteNs = 0;
   status = 0;
   contentType = "";
+  /** Only where records have them. */
+  responseHeaders: string | undefined;
   /** Of bodies that are not the answer's: those of a job that went on, and what was downloaded. */
   passedBytes = 0;
   isReused = false;
@@ -442,11 +466,12 @@ class Request implements Followed {
     this.writtenNs = atNs;
   }
 
-  onHead(atNs: MonotonicNs, status: number, contentType: string): void {
+  onHead(atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void {
     this.firstByteNs = atNs;
     this.lastNs = atNs;
     this.status = status;
     this.contentType = contentType;
+    if (head !== undefined && this.sender.isRaw) this.responseHeaders = JSON.stringify(head.headers(), withoutCookies);
   }
 
   onBody(atNs: MonotonicNs, bytes: Buffer, start = 0, end = bytes.length): void {

@@ -34,6 +34,7 @@ describe("a whole run counts", function () {
       "profile_export_aiperf.json",
       "profile_export_console.txt",
       "run.db",
+      "run_config.json",
     ]);
     for (const name of files) expect(existsSync(join(folder, name)), name).to.equal(true);
     const lines = readFileSync(join(folder, "profile_export.jsonl"), "utf8").trimEnd().split("\n");

@@ -19,7 +19,7 @@ export const outputFlags = {
     value: "LEVEL",
     paths: ["output.export_level"],
     group: "Output",
-    doc: "summary: no file of records; raw: run.db keeps every answer as it came (default records)",
+    doc: "summary: no file of records; raw: profile_export_raw.jsonl and run.db have every request and its answer as they were (default records)",
   },
   exportPrefix: {
     flag: "--profile-export-prefix",
@@ -36,6 +36,13 @@ export const outputFlags = {
     paths: ["output.export_http_trace"],
     group: "Output",
     doc: "profile_export.jsonl has every request's moments on its connection, as trace_data; the http_req_* metrics are there in any case",
+  },
+  exportOutputsJson: {
+    flag: "--export-outputs-json",
+    kind: { is: "switch" },
+    paths: ["output.export_outputs_json"],
+    group: "Output",
+    doc: "outputs.json has the text of every answer, and run.db keeps every answer as it came",
   },
   showTraceTiming: {
     flag: "--show-trace-timing",

@@ -2,20 +2,20 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { AssayError, type ErrorCode, messageOf } from "../../common/errors.ts";
 
-/** Takes text; nothing of it can be read back. */
-export type WriteText = (text: string) => void;
+/** Takes text, or bytes, which are the caller's again afterwards; nothing of it can be read back. */
+export type Write = (piece: string | Uint8Array) => void;
 
 /** Bytes gathered before they are written. */
 const BUFFER_CHARS = 256 * 1024;
 
 /**
- * Writes `path` as `write` gives the text, in memory that does not grow with it. An older file there is replaced when all is
+ * Writes `path` as `fill` gives its pieces, in memory that does not grow with it. An older file there is replaced when all is
  * written; where anything fails it stays as it was, and AssayError names the path.
  */
-export function writeAtomically(path: string, write: (text: WriteText) => void): void {
+export function writeAtomically(path: string, fill: (write: Write) => void): void {
   const file = new AtomicFile(path);
   try {
-    write((text) => file.write(text));
+    fill((piece) => file.write(piece));
     file.commit();
   } catch (error) {
     file.discard();
@@ -24,7 +24,7 @@ export function writeAtomically(path: string, write: (text: WriteText) => void):
 }
 
 /**
- * The same for text that comes bit by bit. Whoever makes one ends it by `commit` or `discard`. Every method throws AssayError
+ * The same for pieces that come one by one. Whoever makes one ends it by `commit` or `discard`. Every method throws AssayError
  * naming the path where the file cannot be written.
  */
 export class AtomicFile {
@@ -48,9 +48,16 @@ export class AtomicFile {
     return this.#sizeBytes;
   }
 
-  write(text: string): void {
-    this.#buffered.push(text);
-    this.#bufferedChars += text.length;
+  write(piece: string | Uint8Array): void {
+    if (typeof piece !== "string") {
+      this.#try(() => {
+        this.#flush();
+        this.#writeBytes(piece);
+      });
+      return;
+    }
+    this.#buffered.push(piece);
+    this.#bufferedChars += piece.length;
     if (this.#bufferedChars >= BUFFER_CHARS) this.#try(() => this.#flush());
   }
 
@@ -75,9 +82,13 @@ export class AtomicFile {
   }
 
   #flush(): void {
-    const bytes = Buffer.from(this.#buffered.join(""), "utf8");
+    const text = this.#buffered.join("");
     this.#buffered = [];
     this.#bufferedChars = 0;
+    this.#writeBytes(Buffer.from(text, "utf8"));
+  }
+
+  #writeBytes(bytes: Uint8Array): void {
     for (let offset = 0; offset < bytes.length && this.#descriptor !== undefined; ) {
       offset += writeSync(this.#descriptor, bytes, offset);
     }

@@ -2,7 +2,7 @@
 import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { RunSummary } from "../core/run-summary.ts";
 import type { RunReader } from "../store/run-reader.ts";
-import type { WriteText } from "./atomic-file.ts";
+import type { Write } from "./atomic-file.ts";
 
 export interface ExportContext {
   readonly reader: RunReader;
@@ -18,5 +18,5 @@ export interface ExportContext {
   readonly cliCommand: string;
 }
 
-/** Writes one file as text, from start to end, in memory that does not grow with it. */
-export type Exporter = (context: ExportContext, text: WriteText) => void;
+/** Writes one file, from start to end, in memory that does not grow with it. */
+export type Exporter = (context: ExportContext, write: Write) => void;

@@ -6,6 +6,9 @@ import { aiperfRecords } from "./aiperf-records.ts";
 import { aiperfSummary } from "./aiperf-summary.ts";
 import { consoleReport } from "./console.ts";
 import type { Exporter } from "./exporter.ts";
+import { outputsFile } from "./outputs-file.ts";
+import { rawRecords } from "./raw-records.ts";
+import { runConfig } from "./run-config.ts";
 import { timeSlicesCsv } from "./time-slices-csv.ts";
 import { timeSlicesJson } from "./time-slices-json.ts";
 
@@ -19,6 +22,9 @@ export const exporters: Readonly<Record<ExporterName, Exporter>> = {
   "aiperf-jsonl": aiperfRecords,
   "timeslices-json": timeSlicesJson,
   "timeslices-csv": timeSlicesCsv,
+  "run-config": runConfig,
+  outputs: outputsFile,
+  "raw-jsonl": rawRecords,
 };
 
 /** In the order in which they are written: the summary first, which is the one that a full disk should leave. */
@@ -28,6 +34,8 @@ export const exporterNames = Object.keys(exporters) as readonly ExporterName[];
 export function exportersOf({ output }: RunSpec): ExporterName[] {
   const left = new Set<ExporterName>([
     ...(output?.exportLevel === "summary" ? (["aiperf-jsonl"] as const) : []),
+    ...(output?.exportLevel === "raw" ? [] : (["raw-jsonl"] as const)),
+    ...(output?.exportOutputsJson === true ? [] : (["outputs"] as const)),
     ...(output?.sliceSec === undefined ? (["timeslices-json", "timeslices-csv"] as const) : []),
   ]);
   return exporterNames.filter((name) => !left.has(name));

@@ -197,12 +197,13 @@ const patternNames: Readonly<Partial<Record<ArrivalPattern, string>>> = {
 };
 
 function artifactsConfig(output: OutputSpec | undefined, folder: string): JsonObject {
-  const { exportPrefix, exportLevel, sliceSec } = output ?? {};
+  const { exportPrefix, exportLevel, exportOutputsJson = false, sliceSec } = output ?? {};
   return {
     dir: folder,
     prefix: textOf(exportPrefix),
     records: exportLevel === "summary" ? false : ["jsonl"],
     raw: exportLevel === "raw" ? true : undefined,
+    export_outputs_json: exportOutputsJson ? true : undefined,
     slice_duration: floatOf(sliceSec),
   };
 }

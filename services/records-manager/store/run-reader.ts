@@ -3,13 +3,14 @@
  * writer's WAL from shrinking, so it is opened for one question and closed.
  */
 import { join } from "node:path";
+import type { RawAnswer } from "../../common/metric-record.ts";
 import { RUN_FILE } from "../../common/run-file.ts";
-import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
+import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { UsageReading } from "../core/client-usage.ts";
 import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
-import { quoted, requestColumns, requestColumnsOf, runFormat } from "./schema.ts";
+import { columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
 
 export interface RunRow {
   readonly runId: string;
@@ -96,13 +97,16 @@ export class RunReader {
   readonly path: string;
   readonly #db: SqliteDatabase;
   readonly #columns: ReadonlySet<string>;
+  readonly #rawColumns: readonly string[];
+  #rawStatement: SqliteStatement | undefined;
   /** Tags of the record metrics that the file has a column for. */
   readonly metricTags: readonly string[];
 
   private constructor(path: string, db: SqliteDatabase) {
     this.path = path;
     this.#db = db;
-    this.#columns = new Set(requestColumnsOf(db));
+    this.#columns = new Set(columnsOf(db, "requests"));
+    this.#rawColumns = columnsOf(db, "raw");
     this.metricTags = [...this.#columns].filter((name) => !requestColumns.includes(name));
   }
 
@@ -298,8 +302,29 @@ export class RunReader {
 
   /** `sent_ns` and `columns` of every request, by ascending send time. SQLite sorts in its own files: memory is that of one row. */
   *bySendTime(columns: readonly string[]): Generator<unknown[]> {
-    const selected = ["sent_ns", ...columns.map((column) => this.#expressionOf(column))].join(", ");
-    const statement = this.#read(() => this.#db.prepare(`SELECT ${selected} FROM requests ORDER BY sent_ns, credit_id`).raw());
+    yield* this.#ordered(["sent_ns", ...columns], "sent_ns, credit_id");
+  }
+
+  /** The credit id and `columns` of every request, by session and turn; likewise. */
+  *bySession(columns: readonly string[]): Generator<unknown[]> {
+    yield* this.#ordered(["credit_id", ...columns], "session_num, turn, credit_id");
+  }
+
+  /** What is kept of a request and its answer as they were; undefined: nothing. */
+  raw(creditId: number): RawAnswer | undefined {
+    const later = ["request_body", "response_headers"].map((name) => (this.#rawColumns.includes(name) ? name : "NULL"));
+    const sql = `SELECT reads, payload, ${later.join(", ")} FROM raw WHERE credit_id = ?`;
+    this.#rawStatement ??= this.#read(() => this.#db.prepare(sql).raw());
+    const statement = this.#rawStatement;
+    const row = this.#read(() => statement.get(creditId) as RawColumns | undefined);
+    if (row === undefined) return undefined;
+    const [reads, payload, requestBody, responseHeaders] = row;
+    return { reads, payload, requestBody: requestBody ?? undefined, responseHeaders: responseHeaders ?? undefined };
+  }
+
+  *#ordered(columns: readonly string[], order: string): Generator<unknown[]> {
+    const selected = columns.map((column) => this.#expressionOf(column)).join(", ");
+    const statement = this.#read(() => this.#db.prepare(`SELECT ${selected} FROM requests ORDER BY ${order}`).raw());
     try {
       yield* statement.iterate() as IterableIterator<unknown[]>;
     } catch (error) {
@@ -326,6 +351,8 @@ export class RunReader {
     }
   }
 }
+
+type RawColumns = [reads: Uint8Array, payload: Uint8Array, requestBody: Uint8Array | null, responseHeaders: string | null];
 
 type UsageColumns = [workerId: string, ns: number, ...(number | null)[]];
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import { type IdRange, IdRanges } from "../../common/id-ranges.ts";
 import type { ProcessedRecord } from "../../common/metric-batch.ts";
+import type { RawAnswer } from "../../common/metric-record.ts";
 import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
@@ -120,12 +121,17 @@ export class RunStore implements AccountStore<IngestRow> {
   #insert({ record, recordProcessorId, raw }: IngestRow): boolean {
     bindRecord(this.#row, record, recordProcessorId);
     if (!this.#rows.insert(this.#row)) return false;
-    if (raw !== undefined) this.#statement("INSERT INTO raw VALUES (?, ?, ?)").run(record.creditId, raw.reads, raw.payload);
+    if (raw !== undefined) this.#insertRaw(record.creditId, raw);
     const phase = this.#phase(record.phase);
     phase.ids.add(record.creditId);
     phase[outcomeOf(record.isCancelled, record.error !== undefined)]++;
     this.#pendingRows++;
     return true;
+  }
+
+  #insertRaw(creditId: number, { reads, payload, requestBody, responseHeaders }: RawAnswer): void {
+    const sql = "INSERT INTO raw (credit_id, reads, payload, request_body, response_headers) VALUES (?, ?, ?, ?, ?)";
+    this.#statement(sql).run(creditId, reads, payload, requestBody ?? null, responseHeaders ?? null);
   }
 
   has(creditId: number): boolean {

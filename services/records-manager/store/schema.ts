@@ -64,6 +64,9 @@ const LATER_COLUMNS = {
   remote_address: "TEXT",
 } as const;
 
+/** Columns of `raw` that older files lack: NULL is read there, and a file that is written on gets them. */
+const LATER_RAW_COLUMNS = { request_body: "BLOB", response_headers: "TEXT" } as const;
+
 /** Last in the row, so that a long one, which SQLite moves to pages of its own, leaves the numbers before it on the row's page. */
 export const STAMPS_COLUMN = "content_stamps";
 
@@ -171,7 +174,10 @@ CREATE TABLE events (
 CREATE TABLE raw (
   credit_id INTEGER PRIMARY KEY,
   reads BLOB NOT NULL,
-  payload BLOB NOT NULL
+  payload BLOB NOT NULL,
+  ${Object.entries(LATER_RAW_COLUMNS)
+    .map(([name, type]) => `${name} ${type}`)
+    .join(", ")}
 ) STRICT;
 CREATE TABLE log (
   ns INTEGER NOT NULL,
@@ -195,17 +201,21 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
 
 /** Adds the columns that the program knows and an older program's file does not have. Their values stay NULL. */
 export function addMissingColumns(db: SqliteDatabase, metricTags: readonly string[]): void {
-  const present = new Set(requestColumnsOf(db));
+  const present = new Set(columnsOf(db, "requests"));
   const add = (name: string, type: string): void => {
     if (!present.has(name)) db.exec(`ALTER TABLE requests ADD COLUMN ${name} ${type}`);
   };
   for (const [name, type] of Object.entries(LATER_COLUMNS)) add(name, type);
   for (const tag of metricTags) if (!present.has(tag)) add(quoted(tag), "REAL");
+  const presentRaw = columnsOf(db, "raw");
+  for (const [name, type] of Object.entries(LATER_RAW_COLUMNS)) {
+    if (!presentRaw.includes(name)) db.exec(`ALTER TABLE raw ADD COLUMN ${name} ${type}`);
+  }
 }
 
-/** The columns of `requests` that the file has. */
-export function requestColumnsOf(db: SqliteDatabase): string[] {
-  const columns = db.pragma("table_info(requests)") as { readonly name: string }[];
+/** The columns that a table of the file has. */
+export function columnsOf(db: SqliteDatabase, table: "requests" | "raw"): string[] {
+  const columns = db.pragma(`table_info(${table})`) as { readonly name: string }[];
   return columns.map((column) => column.name);
 }
 

@@ -55,6 +55,7 @@ describe("a record-processor's run", () => {
     ["nothing of an answer", {}, undefined],
     ["its reads where traces are asked for", { exportHttpTrace: true }, "reads"],
     ["reads and payload at the raw level", { exportLevel: "raw" }, "all"],
+    ["reads and payload where texts are asked for", { exportOutputsJson: true }, "all"],
   ] as const)
     it(`passes on, as it came, ${what}`, async () => {
       const own = await startScene(harness, { output });
@@ -69,6 +70,30 @@ describe("a record-processor's run", () => {
         expect(raw?.payload.length).to.equal(expected === "all" ? sent.payload.length : 0);
       }
     });
+
+  it("tells the body of a request from its answer, in records of one message and of several", async () => {
+    const own = await startScene(harness, { output: { exportLevel: "raw" } });
+    await own.run.ready;
+    const worker = own.worker();
+    const body = Buffer.from('{"asked":true}');
+    const raw = (creditId: number): RawRecord => {
+      const answer = answered(creditId, "one");
+      const payload = Buffer.concat([body, answer.payload]);
+      return { ...answer, payload, hasRequestBody: true, requestBytes: body.length, responseHeaders: '{"server":"s"}' };
+    };
+    const { payload } = raw(2);
+    worker.batch(1, raw(1));
+    worker.part(2, 0, payload.subarray(0, 5));
+    worker.last(2, { ...raw(2), payload: payload.subarray(5) }, 1);
+    await until("them", () => own.manager[0]?.batches.length === 2);
+    for (const { records } of own.manager[0]?.batches ?? []) {
+      const kept = records[0]?.raw;
+      expect(Buffer.from(kept?.requestBody ?? []).toString()).to.equal(body.toString());
+      expect(Buffer.from(kept?.payload ?? []).toString()).to.equal(Buffer.from(answered(1, "one").payload).toString());
+      expect(kept?.responseHeaders).to.equal('{"server":"s"}');
+      expect(records[0]?.error).to.equal(undefined);
+    }
+  });
 
   it("acks a worker's batch when the manager has acked it, and not before", async () => {
     scene.managerState.isAcking = false;

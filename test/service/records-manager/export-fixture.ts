@@ -2,6 +2,8 @@
 import { create, toJsonString } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { ConnectionReuse, RunSpecSchema, Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import type { RawAnswer } from "../../../services/common/metric-record.ts";
+import { Slab } from "../../../services/worker/slab.ts";
 import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { createStore, insertAll } from "./run-fixture.ts";
 
@@ -74,7 +76,7 @@ export function fixedRun(folder: string, options: FixedRunOptions = {}): void {
     { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
   ] as const;
   const store = createStore(folder, { phases, spec: fixedSpec(options) });
-  insertAll(store, [
+  const records = [
     record(1, { metrics: { time_to_first_token: 999, request_latency: 999 } }),
     record(2, {
       phase,
@@ -126,7 +128,8 @@ export function fixedRun(folder: string, options: FixedRunOptions = {}): void {
       error: { code: "connect_refused", phase: "connect", message: "connect ECONNREFUSED 127.0.0.1:8000" },
       metrics: { error_isl: 12 },
     }),
-  ]);
+  ];
+  insertAll(store, records, options.exportLevel === "raw" ? keptAnswers() : undefined);
   store.startPhase(0, START_NS);
   store.endPhase(0, START_NS + 150e6);
   store.startPhase(1, START_NS + 160e6 + 123_456);
@@ -136,6 +139,46 @@ export function fixedRun(folder: string, options: FixedRunOptions = {}): void {
   store.endRun({ state: "COMPLETED", wasCancelled: false, verdict: "valid", endedWallNs: START_NS + WALL_OFFSET_NS + 1e9 });
   store.commit();
   store.close();
+}
+
+/** A stream with a comment, a character cut in two by reads and an unusual line; a document; a refusal; bytes that are no text. */
+function keptAnswers(): Map<number, RawAnswer> {
+  const requestBody = Buffer.from('{"model":"org/m","id":9007199254740993}');
+  const stream = Buffer.from(
+    ': ping\n\ndata: {"choices":[{"delta":{"content":"é"}}]}\n\nevent: note\ndata\n\n' +
+      'data: {"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+  );
+  const cut = stream.indexOf("é") + 1;
+  const answer = Buffer.from('{"choices":[{"message":{"content":"fine"},"finish_reason":"stop"}]}');
+  return new Map<number, RawAnswer>([
+    [
+      2,
+      {
+        reads: reads([cut, 10e6], [stream.length - cut, 40e6]),
+        payload: stream,
+        requestBody,
+        responseHeaders: '{"content-type":"text/event-stream","via":["a","b"]}',
+      },
+    ],
+    [
+      4,
+      {
+        reads: reads([answer.length, 22e6]),
+        payload: answer,
+        requestBody: Buffer.from('{\n  "model": "org/m"\n}'),
+        responseHeaders: '{"content-type":"application/json"}',
+      },
+    ],
+    [7, { reads: reads([4, 9e6]), payload: Buffer.from("slow"), requestBody: Buffer.from("no json") }],
+    [8, { reads: reads([2, 9e6]), payload: Buffer.from([0xff, 0xfe]), requestBody: Buffer.from([0xff]) }],
+  ]);
+}
+
+/** Reads by their bytes and moments, as they are kept. */
+function reads(...given: readonly (readonly [bytes: number, ns: number])[]): Uint8Array {
+  const slab = new Slab();
+  for (const [bytes, ns] of given) slab.add(Buffer.alloc(bytes), 0, bytes, ns);
+  return slab.reads.slice();
 }
 
 /** One GPU: power before and twice within the measured phase, and an energy counter that rose by 250 J in it. */

@@ -39,7 +39,7 @@ describe("exports", () => {
   for (const name of exporterNames) {
     const file = exportFileName(name, "");
     it(`write ${file} to the byte`, () => {
-      fixedRun(run.folder);
+      fixedRun(run.folder, name === "raw-jsonl" || name === "outputs" ? { exportLevel: "raw" } : {});
       expect(exportRun({ folder: run.folder, names: [name] })).to.deep.equal([{ name, path: join(run.folder, file) }]);
       // The one path in it is the test's own.
       const text = read(file).replaceAll(run.folder, "/folder/of/the/run");
@@ -56,18 +56,19 @@ describe("exports", () => {
       "profile_export_aiperf.csv",
       "profile_export_aiperf.json",
       "profile_export_console.txt",
+      "run_config.json",
     ]);
   });
 
   it("take their names from the run's prefix, and the offer of files with them", () => {
     written({ exportPrefix: "/some/where/mine.jsonl" });
-    const files = ["mine.csv", "mine.json", "mine.jsonl", "mine_console.txt"];
-    expect(readdirSync(run.folder).sort()).to.deep.equal([...files, "run.db"]);
+    const files = ["mine.csv", "mine.json", "mine.jsonl", "mine_console.txt", "run_config.json"];
+    expect(readdirSync(run.folder).sort()).to.have.members([...files, "run.db"]);
     writeFileSync(join(run.folder, "inputs.json"), "{}");
     const offered = offeredFiles({ folder: run.folder });
-    const slices = ["mine_timeslices.csv", "mine_timeslices.json"];
-    expect(offered.map(({ file }) => file)).to.have.members([...files, ...slices, "inputs.json", "run.db"]);
-    expect(offered.filter(({ isUsual }) => !isUsual).map(({ file }) => file)).to.have.members(slices);
+    const others = ["mine_timeslices.csv", "mine_timeslices.json", "mine_raw.jsonl", "outputs.json"];
+    expect(offered.map(({ file }) => file)).to.have.members([...files, ...others, "inputs.json", "run.db"]);
+    expect(offered.filter(({ isUsual }) => !isUsual).map(({ file }) => file)).to.have.members(others);
   });
 
   it("are offered whatever the export level, and usual only as it says and where they are", () => {
@@ -77,6 +78,7 @@ describe("exports", () => {
       "profile_export_aiperf.json",
       "profile_export_aiperf.csv",
       "profile_export_console.txt",
+      "run_config.json",
       "run.db",
     ]);
   });

@@ -474,6 +474,7 @@ describe("the records-manager", () => {
         "profile_export_aiperf.json",
         "profile_export_console.txt",
         "run.db",
+        "run_config.json",
       ]);
       expect(
         readFileSync(join(folderOf("run-1"), "profile_export.jsonl"), "utf8")
@@ -778,6 +779,7 @@ describe("the records-manager", () => {
         "profile_export_aiperf.csv",
         "profile_export_console.txt",
         "profile_export.jsonl",
+        "run_config.json",
         "run.db",
       ]);
       for (const file of ended) expect(readFileSync(join(folderOf("run-1"), file)).equals(bytes.get(file)!), file).to.equal(true);

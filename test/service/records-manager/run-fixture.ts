@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MetricRecord } from "../../../services/common/metric-record.ts";
+import type { MetricRecord, RawAnswer } from "../../../services/common/metric-record.ts";
 import type { RunHeader } from "../../../services/records-manager/core/rows.ts";
 import { RunStore, type RunStoreOptions } from "../../../services/records-manager/store/run-store.ts";
 import { METRIC_TAGS, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
@@ -43,10 +43,15 @@ export function openStore(folder: string): RunStore {
   return RunStore.open(folder, { metricTags: METRIC_TAGS });
 }
 
-/** Puts records in and commits them. Returns which were new. */
-export function insertAll(store: RunStore, records: readonly MetricRecord[]): boolean[] {
-  const inserted = records.map((each) => {
-    return store.insert({ phase: each.phase, creditId: each.creditId, record: each, recordProcessorId: "record-processor-1" });
+/** Puts records in and commits them, with what is kept of some by credit id. Returns which were new. */
+export function insertAll(
+  store: RunStore,
+  records: readonly MetricRecord[],
+  kept: ReadonlyMap<number, RawAnswer> = new Map(),
+): boolean[] {
+  const inserted = records.map((record) => {
+    const { phase, creditId } = record;
+    return store.insert({ phase, creditId, record, recordProcessorId: "record-processor-1", raw: kept.get(creditId) });
   });
   store.commit();
   return inserted;

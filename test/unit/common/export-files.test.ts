@@ -10,11 +10,14 @@ describe("the names of a run's files", () => {
       "profile_export_console.txt",
       "profile_export_aiperf_timeslices.json",
       "profile_export_aiperf_timeslices.csv",
+      "profile_export_raw.jsonl",
+      "outputs.json",
+      "run_config.json",
       "inputs.json",
     ]);
   });
 
-  it("begin with the prefix, except the bodies of the requests", () => {
+  it("begin with the prefix, but for those that AIPerf names without it", () => {
     expect(exportNames.map((name) => exportFileName(name, "p"))).to.have.members([
       "p.json",
       "p.csv",
@@ -22,6 +25,9 @@ describe("the names of a run's files", () => {
       "p_console.txt",
       "p_timeslices.json",
       "p_timeslices.csv",
+      "p_raw.jsonl",
+      "outputs.json",
+      "run_config.json",
       "inputs.json",
     ]);
   });
@@ -57,8 +63,10 @@ describe("the names of a run's files", () => {
     ["a/", "must name a file"],
     ["a\u0000b", "control characters"],
     ["x".repeat(201), "at most 200 bytes"],
-    ["inputs", "inputs.json is the file of the requests' bodies"],
-    ["somewhere/inputs.jsonl", "inputs.json is the file of the requests' bodies"],
+    ["inputs", "inputs.json is another file of the run"],
+    ["somewhere/inputs.jsonl", "inputs.json is another file of the run"],
+    ["outputs", "outputs.json is another file of the run"],
+    ["run_config", "run_config.json is another file of the run"],
   ] as const) {
     it(`cannot begin with ${JSON.stringify(prefix.slice(0, 30))}`, () => {
       expect(exportPrefixProblem(prefix)).to.include(problem);

@@ -1,12 +1,12 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import fc from "fast-check";
-import { MetricRecordSchema } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import { MetricRecordSchema, RawAnswerSchema } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { IngestRecordsRequestSchema } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { isBatch } from "../../../services/common/batch-wire.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { MetricBatchReader, MetricBatchWriter, type ProcessedRecord } from "../../../services/common/metric-batch.ts";
-import type { MetricRecord } from "../../../services/common/metric-record.ts";
+import type { MetricRecord, RawAnswer } from "../../../services/common/metric-record.ts";
 import { wireRecordOf } from "../../../services/common/metric-record-codec.ts";
 
 const id = fc.oneof(fc.nat(), fc.maxSafeNat());
@@ -65,7 +65,14 @@ const record: fc.Arbitrary<MetricRecord> = fc.record({
   isStreamIgnored: fc.boolean(),
 });
 
-const raw = maybe(fc.record({ reads: fc.uint8Array({ maxLength: 9 }), payload: fc.uint8Array({ maxLength: 300 }) }));
+const raw = maybe(
+  fc.record({
+    reads: fc.uint8Array({ maxLength: 9 }),
+    payload: fc.uint8Array({ maxLength: 300 }),
+    requestBody: maybe(fc.uint8Array({ minLength: 1, maxLength: 300 })),
+    responseHeaders: maybe(text.filter((value) => value !== "")),
+  }),
+);
 const processed: fc.Arbitrary<ProcessedRecord> = fc.record({ record, recordProcessorId: text, raw });
 const records = fc.array(processed, { maxLength: 5 });
 
@@ -129,7 +136,12 @@ describe("metric batch", () => {
 
   it("is refused wherever its bytes are cut, and never fails with anything but invalid_argument", () => {
     const error = { code: "reset", phase: "wait", message: "gone" } as const;
-    const answer = { reads: new Uint8Array(3), payload: new Uint8Array(5) };
+    const answer = {
+      reads: new Uint8Array(3),
+      payload: new Uint8Array(5),
+      requestBody: new Uint8Array(2),
+      responseHeaders: "{}",
+    };
     const message = written([{ record: { ...sample, error }, recordProcessorId: "p", raw: answer }], 1);
     const refused = (bytes: Buffer) => expect(() => new MetricBatchReader().read(bytes)).to.throw(AssayError);
     for (let end = 0; end < message.length; end++) refused(message.subarray(0, end)).with.property("code", "invalid_argument");
@@ -161,7 +173,14 @@ function written(records: readonly ProcessedRecord[], seq: number): Buffer {
 
 /** What the generated code calls a record. */
 function generated({ record, recordProcessorId, raw }: ProcessedRecord) {
-  return create(MetricRecordSchema, { ...wireRecordOf(record, recordProcessorId), ...(raw === undefined ? {} : { raw }) });
+  return create(MetricRecordSchema, {
+    ...wireRecordOf(record, recordProcessorId),
+    ...(raw === undefined ? {} : { raw: wireRaw(raw) }),
+  });
+}
+
+function wireRaw({ reads, payload, requestBody = new Uint8Array(0), responseHeaders = "" }: RawAnswer) {
+  return create(RawAnswerSchema, { reads, payload, requestBody, responseHeaders });
 }
 
 function generatedBytes(seq: bigint, records: readonly ProcessedRecord[]): Buffer {
@@ -170,7 +189,10 @@ function generatedBytes(seq: bigint, records: readonly ProcessedRecord[]): Buffe
 }
 
 function plain({ record, recordProcessorId, raw }: ProcessedRecord): object {
-  const answer = raw === undefined ? undefined : { reads: [...raw.reads], payload: [...raw.payload] };
+  const answer =
+    raw === undefined
+      ? undefined
+      : { ...raw, reads: [...raw.reads], payload: [...raw.payload], requestBody: [...(raw.requestBody ?? [])] };
   const values = Array.from(record.values);
   return { record: { ...record, values, contentStamps: [...record.contentStamps] }, recordProcessorId, raw: answer };
 }

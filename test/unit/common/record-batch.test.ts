@@ -69,6 +69,8 @@ const record: fc.Arbitrary<RawRecord> = fc.record({
   inputText: maybe(text.filter((value) => value !== "")),
   stamps: bytes,
   payload: bytes,
+  hasRequestBody: fc.boolean(),
+  responseHeaders: maybe(text.filter((value) => value !== "")),
 });
 
 describe("record batch", () => {
@@ -280,6 +282,8 @@ function wireOf(raw: RawRecord, parts: number): WireRecord {
     reads: Uint8Array.from(raw.stamps),
     payload: Uint8Array.from(raw.payload),
     parts,
+    hasRequestBody: raw.hasRequestBody ?? false,
+    responseHeaders: raw.responseHeaders ?? "",
     ...(firstByteNs === undefined ? {} : { firstByteNs }),
     ...(connectNs === undefined ? {} : { connectNs }),
     ...(blockedNs === undefined ? {} : { blockedNs }),

@@ -47,4 +47,6 @@ export const plainRecord: RawRecord = {
   audioSeconds: undefined,
   stamps: new Uint8Array(0),
   payload: new Uint8Array(0),
+  hasRequestBody: false,
+  responseHeaders: undefined,
 };

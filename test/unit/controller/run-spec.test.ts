@@ -611,7 +611,7 @@ describe("a wrong spec", () => {
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
     ["output.export_http_trace", "needs the file of records", { output: { exportLevel: "summary", exportHttpTrace: true } }],
     ["output.export_prefix", 'got ".."', { output: { exportPrefix: ".." } }],
-    ["output.export_prefix", "the file of the requests' bodies", { output: { exportPrefix: "inputs.csv" } }],
+    ["output.export_prefix", "another file of the run", { output: { exportPrefix: "inputs.csv" } }],
   ];
   for (const [field, description, change] of rows) {
     it(`is refused by field and value: ${field}, ${description}`, () => {
@@ -905,6 +905,7 @@ const supported: ReadonlySet<string> = new Set([
   "output.export_prefix",
   "output.cli_command",
   "output.export_http_trace",
+  "output.export_outputs_json",
   "output.show_trace_timing",
   "output.slice_sec",
   "output.stall_ms",

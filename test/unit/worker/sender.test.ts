@@ -65,6 +65,23 @@ describe("sender", () => {
   }
 
   describe("a record", () => {
+    it("has the body of its request and the headers of its answer at the raw level alone, without cookies", () => {
+      const head = { headers: () => ({ server: "s", "set-cookie": ["a=secret", "b=secret"] }) };
+      for (const isRaw of [true, false]) {
+        records = [];
+        senderWith({ isRaw }).send(creditOf({ id: 1 }), body, legacyOf());
+        const { handler, write } = transport.last;
+        const sentNs = write(500);
+        handler.onHead(sentNs + 1_000_000, 200, "text/plain", head);
+        handler.onBody(sentNs + 2_000_000, Buffer.from("answer"));
+        handler.onEnd(sentNs + 3_000_000);
+        const { payload, hasRequestBody, responseHeaders } = onlyRecord();
+        expect(Buffer.from(payload).toString()).to.equal(isRaw ? `${body.body.toString()}answer` : "answer");
+        expect(hasRequestBody).to.equal(isRaw);
+        expect(responseHeaders).to.equal(isRaw ? '{"server":"s","set-cookie":"***"}' : undefined);
+      }
+    });
+
     it("says what was asked and what came, in suite time", () => {
       const sender = senderWith();
       const credit = creditOf({

@@ -2086,7 +2086,7 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
   artifactDir: string;
 
   /**
-   * `summary`, `records` or `raw` (run.db keeps every answer as it came). Default: records.
+   * `summary`, `records` or `raw` (run.db and a file keep every request and its answer as they were). Default: records.
    *
    * @generated from field: string export_level = 2;
    */
@@ -2150,6 +2150,13 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
    * @generated from field: optional double stall_ms = 11;
    */
   stallMs?: number | undefined;
+
+  /**
+   * A file `outputs.json` has the text of every answer, and run.db keeps every answer as it came.
+   *
+   * @generated from field: bool export_outputs_json = 10;
+   */
+  exportOutputsJson: boolean;
 };
 
 /**

@@ -350,6 +350,20 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: optional double audio_sec = 47;
    */
   audioSec?: number | undefined;
+
+  /**
+   * `payload` begins with the body of the request, `request_bytes` long: the run asks for the raw level.
+   *
+   * @generated from field: bool has_request_body = 48;
+   */
+  hasRequestBody: boolean;
+
+  /**
+   * Headers of the answer as one JSON object, names in lower case; empty: none came, or the run does not ask for the raw level.
+   *
+   * @generated from field: string response_headers = 49;
+   */
+  responseHeaders: string;
 };
 
 /**

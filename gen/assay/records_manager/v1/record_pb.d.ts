@@ -371,7 +371,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
 export declare const MetricRecordSchema: GenMessage<MetricRecord>;
 
 /**
- * An answer as it came.
+ * A request and its answer as they were.
  *
  * @generated from message assay.records_manager.v1.RawAnswer
  */
@@ -389,6 +389,21 @@ export declare type RawAnswer = Message<"assay.records_manager.v1.RawAnswer"> & 
    * @generated from field: bytes payload = 2;
    */
   payload: Uint8Array;
+
+  /**
+   * Body of the request; empty: the run does not ask for the raw level.
+   *
+   * @generated from field: bytes request_body = 3;
+   */
+  requestBody: Uint8Array;
+
+  /**
+   * Headers of the answer as one JSON object, names in lower case, below the raw level the content type alone; empty: none came, or
+   * the run does not keep answers.
+   *
+   * @generated from field: string response_headers = 4;
+   */
+  responseHeaders: string;
 };
 
 /**

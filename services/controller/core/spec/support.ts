@@ -188,6 +188,7 @@ const supportedFields: readonly string[] = [
   "output.export_prefix",
   "output.cli_command",
   "output.export_http_trace",
+  "output.export_outputs_json",
   "output.show_trace_timing",
   "output.slice_sec",
   "output.stall_ms",

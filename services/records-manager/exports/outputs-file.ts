@@ -1,0 +1,64 @@
+/**
+ * `outputs.json`: the texts of the answers, as AIPerf writes them: by session and turn, of the measured phases. A text is what the
+ * answer said, reasoning in front; null where nothing came, or the endpoint is a user's own, which cannot be asked any more.
+ */
+import type { Endpoint } from "../../../endpoints/endpoint.ts";
+import { outputSequenceLength } from "../../../metrics/output-sequence-length.ts";
+import { outputTokenCount } from "../../../metrics/output-token-count.ts";
+import { requestLatency } from "../../../metrics/request-latency.ts";
+import { decodeReads } from "../../common/chunk-stamps.ts";
+import type { RawAnswer } from "../../common/metric-record.ts";
+import type { Exporter } from "./exporter.ts";
+import { Float, type JsonObject, jsonText } from "./json-text.ts";
+import { knownEndpoint } from "./known-endpoint.ts";
+import { type RequestRow, ROW_COLUMNS, rowOf, wallNs } from "./request-row.ts";
+import { contentTypeOf, parsedHeaders } from "./response-headers.ts";
+import { sessionId } from "./session-id.ts";
+
+const SCHEMA_VERSION = "1.0";
+
+export const outputsFile: Exporter = ({ reader, spec }, write) => {
+  const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  const names = reader.conversationNames();
+  const endpoint = knownEndpoint(spec);
+  let isFirst = true;
+  write(`{\n  "schema_version": "${SCHEMA_VERSION}",\n  "data": [`);
+  for (const values of reader.bySession([...ROW_COLUMNS, ...COLUMNS])) {
+    const row = rowOf(values);
+    if (!measured.has(row.phase)) continue;
+    const [isStreaming, ...metrics] = values.slice(ROW_COLUMNS.length + 1) as (number | null)[];
+    const raw = reader.raw(values[0] as number);
+    const entry = {
+      session_num: row.sessionNum,
+      conversation_id: sessionId(row.conversation, names),
+      turn_index: row.turn,
+      x_request_id: row.requestId,
+      request_start_ns: wallNs(row.sentNs, row.wallOffsetNs),
+      request_end_ns: wallNs(row.sentNs + row.endNs, row.wallOffsetNs),
+      metrics: metricsOf(metrics),
+      response_text: raw === undefined || endpoint === undefined ? null : textOf(raw, row, endpoint, isStreaming === 1),
+    };
+    write(`${isFirst ? "" : ","}\n    ${jsonText(entry, 2, 2)}`);
+    isFirst = false;
+  }
+  write(isFirst ? "]\n}" : "\n  ]\n}");
+};
+
+const COLUMNS = ["is_streaming", outputTokenCount.tag, outputSequenceLength.tag, requestLatency.tag] as const;
+
+function metricsOf([tokens, length, latencyMs]: readonly (number | null | undefined)[]): JsonObject {
+  return {
+    [outputTokenCount.tag]: tokens ?? undefined,
+    [outputSequenceLength.tag]: length ?? undefined,
+    [requestLatency.tag]: typeof latencyMs === "number" ? new Float(latencyMs) : undefined,
+  };
+}
+
+function textOf(raw: RawAnswer, { status }: RequestRow, endpoint: Endpoint, isStreaming: boolean): string | null {
+  const { payload, reads, responseHeaders } = raw;
+  if (payload.length === 0) return null;
+  const contentType = contentTypeOf(parsedHeaders(responseHeaders));
+  const { outputText, reasoningText } = endpoint.parse({ status, contentType, payload, ...decodeReads(reads), isStreaming });
+  const text = reasoningText + outputText;
+  return text === "" ? null : text;
+}
