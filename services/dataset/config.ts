@@ -1,5 +1,6 @@
 /** What the dataset service may be configured with. */
 import { defineConfig } from "../common/config-schema.ts";
+import { defaultPublicUrl } from "./core/public-sets.ts";
 
 export const datasetConfig = defineConfig({
   keptDatasets: {
@@ -47,7 +48,7 @@ export const datasetConfig = defineConfig({
   },
   publicUrl: {
     doc: "Where public datasets are downloaded from; empty: nothing is. HF_HUB_OFFLINE=1 is the same as empty; HF_TOKEN is sent there.",
-    default: "https://huggingface.co",
+    default: defaultPublicUrl,
     format: "string",
     check: (url: string) => (url === "" || /^https?:\/\/[^/]/.test(url) ? undefined : "an http or https URL"),
     env: "ASSAY_PUBLIC_DATASET_URL",

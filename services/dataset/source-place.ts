@@ -1,5 +1,5 @@
 /** Where what a spec names as its file is on this host: a file below the folder that may be read, an upload, a public dataset. */
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { type PublicChoice, publicChoiceOf, uploadPrefix } from "../common/dataset-source.ts";
 import { AssayError } from "../common/errors.ts";
 import { formatNamed } from "./core/formats/catalog.ts";
@@ -84,8 +84,10 @@ async function publicPlace(choice: PublicChoice, limits: PlaceLimits, { signal, 
     onProgress({ step: "download", rows: 0, doneBytes, totalBytes });
   const file = await publicFile(set, { ...publicFiles, store, maxBytes: maxFileBytes, signal, onBytes });
   const { file: name, format } = set;
-  if ("path" in file)
-    return { realPath: file.path, root: publicFiles.folder ?? "", folder: undefined, name, format, release: () => {} };
+  if ("path" in file) {
+    const [own, root] = [basename(file.path), publicFiles.folder ?? ""];
+    return { realPath: file.path, root, folder: undefined, name: own, format, release: () => {} };
+  }
   if (store === undefined) throw new AssayError("internal", "a public dataset was stored without a store");
   return {
     realPath: store.pathOf(file.storedId),

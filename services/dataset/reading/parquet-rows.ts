@@ -29,7 +29,7 @@ export async function* parquetRows(source: ByteSource, budget: ByteBudget): Asyn
     budget.take(sizeBytes);
     const chunks: ColumnData[] = [];
     const onChunk = (chunk: ColumnData): unknown => chunks.push(chunk);
-    const read = await orMistake(parquetRead({ file, metadata, compressors, rowStart, rowEnd, onChunk }));
+    const read = await orMistake(parquetRead({ file, metadata, compressors, rowStart, rowEnd, onChunk, utf8: false }));
     if (read instanceof Damage) return yield read.item;
     yield* rowsOf(chunks, rowStart, rowEnd);
   }

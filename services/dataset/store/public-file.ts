@@ -4,7 +4,7 @@ import { fsync, statSync, write } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AssayError, messageOf } from "../../common/errors.ts";
-import type { PublicSet } from "../core/public-sets.ts";
+import { defaultPublicUrl, type PublicSet } from "../core/public-sets.ts";
 import type { DatasetStore, NewDataset } from "./dataset-store.ts";
 
 export interface PublicFileOptions {
@@ -26,6 +26,10 @@ export interface PublicFileOptions {
 
 export type PublicFile = { readonly path: string } | { readonly storedId: string };
 
+/** Endings under which a set may lie in a folder of one's own. */
+const ownEndings = [".parquet", ".jsonl", ".json", ".csv"].flatMap((ending) =>
+  ["", ".gz", ".zst"].map((packed) => ending + packed),
+);
 const maxRedirects = 5;
 const defaultSilenceMs = 30_000;
 const writeSome = promisify(write);
@@ -34,8 +38,8 @@ const flush = promisify(fsync);
 /** Rejects with `unavailable`, which says what file is wanted and where it may be put, `resource_exhausted`, `data_loss`, `cancelled`. */
 export async function publicFile(set: PublicSet, options: PublicFileOptions): Promise<PublicFile> {
   const { folder, store, baseUrl } = options;
-  const own = folder === undefined ? undefined : join(folder, set.file);
-  if (own !== undefined && statSync(own, { throwIfNoEntry: false })?.isFile()) return { path: own };
+  const own = folder === undefined ? undefined : ownFile(folder, set.file);
+  if (own !== undefined) return { path: own };
   const storedId = `public-${set.file}`;
   if (store?.has(storedId)) return { storedId };
   if (baseUrl === undefined)
@@ -49,6 +53,13 @@ export async function publicFile(set: PublicSet, options: PublicFileOptions): Pr
     if (error instanceof AssayError) throw error;
     throw missing(set, options, `${baseUrl}: ${reasonOf(error)}`, error);
   }
+}
+
+/** The file, or one of the same name that is written in another way. */
+function ownFile(folder: string, file: string): string | undefined {
+  const name = file.slice(0, file.lastIndexOf("."));
+  const others = ownEndings.map((ending) => name + ending);
+  return [file, ...others].map((each) => join(folder, each)).find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
 }
 
 interface Download extends PublicFileOptions {
@@ -90,10 +101,30 @@ async function download(set: PublicSet, store: DatasetStore, options: Download):
   }
 }
 
-/** Follows redirects by hand: the first answer names the checksum of what lies elsewhere. */
-async function request({ path }: PublicSet, { baseUrl, token }: Download, signal: AbortSignal) {
-  let url = new URL(path, baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`);
-  const { host } = url;
+interface Answered {
+  readonly response: Response;
+  readonly sha256: string | undefined;
+}
+
+/** Asks at the place of the set, and at its other place where there is nothing. Throws what the host says. */
+async function request(set: PublicSet, options: Download, signal: AbortSignal): Promise<Answered> {
+  const { path, otherPath, host } = set;
+  const { baseUrl } = options;
+  const base = host !== undefined && baseUrl === defaultPublicUrl ? host : baseUrl;
+  const urlOf = (of: string): URL => new URL(of, base.endsWith("/") ? base : `${base}/`);
+  const found = await follow(urlOf(path), options, signal);
+  if (found.response.ok) return found;
+  const other =
+    otherPath === undefined || found.response.status !== 404 ? found : await follow(urlOf(otherPath), options, signal);
+  if (other.response.ok) return other;
+  const { status } = found.response;
+  throw new Error(`HTTP ${status}${status === 401 || status === 403 ? " (HF_TOKEN may be needed)" : ""}`);
+}
+
+/** Follows redirects by hand: the first answer names the checksum of what lies elsewhere. The body of what is no success is gone. */
+async function follow(start: URL, { baseUrl, token }: Download, signal: AbortSignal): Promise<Answered> {
+  let url = start;
+  const { host } = new URL(baseUrl);
   let sha256: string | undefined;
   for (let hop = 0; hop <= maxRedirects; hop++) {
     const headers = token !== undefined && url.host === host ? { authorization: `Bearer ${token}` } : {};
@@ -103,11 +134,7 @@ async function request({ path }: PublicSet, { baseUrl, token }: Download, signal
     const location = response.headers.get("location");
     if (response.ok) return { response, sha256 };
     await response.body?.cancel();
-    if (response.status < 300 || response.status >= 400 || location === null) {
-      throw new Error(
-        `HTTP ${response.status}${response.status === 401 || response.status === 403 ? " (HF_TOKEN may be needed)" : ""}`,
-      );
-    }
+    if (response.status < 300 || response.status >= 400 || location === null) return { response, sha256 };
     url = new URL(location, url);
   }
   throw new Error(`more than ${maxRedirects} redirects`);

@@ -14,6 +14,7 @@ import { protocolVersion } from "../../../services/common/version.ts";
 import { turnsOf } from "../../../services/dataset/core/conversation-index.ts";
 import { fileDataset } from "../../../services/dataset/core/file-dataset.ts";
 import { FileLoad, type LoadedFile } from "../../../services/dataset/core/file-load.ts";
+import { publicSetOf } from "../../../services/dataset/core/public-sets.ts";
 import { ByteBudget } from "../../../services/dataset/reading/byte-budget.ts";
 import { MediaFiles } from "../../../services/dataset/reading/media-files.ts";
 import { readRows } from "../../../services/dataset/reading/read-rows.ts";
@@ -34,10 +35,10 @@ describe("inputs.json and AIPerf's of the same file", () => {
   const harness = new Harness();
   afterEach(() => harness.close());
 
-  async function load(file: string, changes: object): Promise<LoadedFile> {
+  async function load(file: string, changes: object, format?: string): Promise<LoadedFile> {
     const path = join(root, file);
     const media = new MediaFiles({ folder: root, root, budget: new ByteBudget(path, 1 << 20) });
-    const options = { ...readerOptions, ...changes, path, format: undefined, isSkipping: false };
+    const options = { ...readerOptions, ...changes, path, format, isSkipping: false };
     const loading = new FileLoad(options, { readMedia: (name, medium) => media.read(name, medium) });
     const limits = { maxFileBytes: 1 << 20, maxRowBytes: 1 << 20, wantsAll: true };
     const tokenCounter = async () => (text: string) => text.split(/\s+/).filter((word) => word !== "").length;
@@ -99,4 +100,25 @@ describe("inputs.json and AIPerf's of the same file", () => {
       expect(moments).to.deep.equal(moments.length === 0 ? [] : expected.flatMap(({ timestamps }) => timestamps));
     });
   }
+
+  const publicNames = [
+    ...["aimo_aime", "blazedit_5k", "exgentic", "librispeech", "llava_onevision", "mmstar", "mmvu", "spec_al_mtbench"],
+    ...["spec_bench", "vision_arena", "voxpopuli"],
+  ];
+  for (const name of publicNames) {
+    it(`are the same of the public dataset ${name}, but for how its media are written`, async () => {
+      const expected: Expected[] = JSON.parse(readFileSync(join(root, "expected", `public_${name}.json`), "utf8"));
+      const found = publicSetOf({ name, subset: "", filters: {} });
+      const { file, format } = "set" in found ? found.set : expect.fail(found.problem);
+      const sessions = await inputsOf(await load(join("public", file), {}, format));
+      const lines = (payloads: readonly unknown[]) => payloads.map((payload) => withoutMedia(JSON.stringify(payload)));
+      expect(sessions.map(({ payloads }) => lines(payloads))).to.deep.equal(expected.map(({ payloads }) => lines(payloads)));
+    });
+  }
 });
+
+/** AIPerf writes images anew as JPEG, and samples of audio by way of floats. */
+function withoutMedia(payload: string): string {
+  const isWav = /"data":"(UklGR[^"]*)"/g;
+  return payload.replaceAll(/data:image\/[^"]*/g, "image").replaceAll(isWav, (_, wav: string) => `"data":${wav.length}`);
+}

@@ -5,15 +5,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect } from "chai";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { asFileSource } from "../../../services/common/dataset-source.ts";
-import { columnFormat } from "../../../services/dataset/core/formats/column.ts";
 import { publicSetOf, publicSets } from "../../../services/dataset/core/public-sets.ts";
 import type { PrepareProgress } from "../../../services/dataset/progress.ts";
 import { loadDataset } from "../../../services/dataset/sources.ts";
-import { problemOf, rowOf } from "../../unit/dataset/core/loading.ts";
 import { failureOf, Harness } from "../rpc/harness.ts";
 
 type Respond = (request: IncomingMessage, response: ServerResponse) => void;
@@ -210,8 +209,13 @@ describe("public datasets", () => {
 
   it("are refused by name where they are not read, do not exist, or have no such subset or field", async () => {
     const cases: readonly (readonly [Options, string, RegExp])[] = [
-      [{ name: "mmvu" }, "unimplemented", /mmvu is not read by this version: its videos/],
-      [{ name: "semianalysis_cc_traces_weka_061326" }, "unimplemented", /--input-file/],
+      [{ name: "weka_hf" }, "unimplemented", /weka_hf is not read by this version: .*--input-file FILE/],
+      [
+        { name: "exgentic", filters: { benchmark: "swebench" } },
+        "invalid_argument",
+        /is filtered by harness, source_model, got benchmark/,
+      ],
+      [{ name: "exgentic_v2", filters: { benchmark: "swebensh" } }, "invalid_argument", /got swebensh, did you mean swebench/],
       [{ name: "aimo_aima" }, "invalid_argument", /there is no public dataset aimo_aima.*aimo_aime/],
       [{ filters: { level: "5" } }, "invalid_argument", /declares no field to filter by, got level/],
       [{ name: "sharegpt", subset: "x" }, "invalid_argument", /no subsets/],
@@ -232,13 +236,43 @@ describe("public datasets", () => {
     for (const file of files) expect(`public-${file}`).to.match(/^[\w.-]+$/);
   });
 
-  it("may be lists of texts: conversations of so many turns", () => {
-    const format = columnFormat("column:prompt") ?? expect.fail("no format");
-    const turns = rowOf(format, { prompt: ["one", "two"] }).turns.map(({ messages }) => messages[0]?.content);
-    expect(turns).to.deep.equal(["one", "two"]);
-    for (const prompt of [undefined, "", 5, [], ["a", 1], null]) {
-      expect(problemOf(format, { prompt, other: "x" })).to.match(/expected a text or a list of texts/);
-    }
-    expect(columnFormat("column:")).to.equal(undefined);
+  it("that are too large for their host to make them whole are taken as far as it has them", async () => {
+    respond = (request, response) => {
+      if (!request.url?.includes("/partial-")) response.writeHead(404).end();
+      else response.end(rows);
+    };
+    expect(await load()).to.deep.include({ conversations: 2n });
+    expect(asked.map((path) => path.split("/").slice(-3).join("/"))).to.deep.equal([
+      "default/train/0000.parquet",
+      "default/partial-train/0000.parquet",
+    ]);
+  });
+
+  it("come from the host that somebody chose, though another one serves them", async () => {
+    respond = (_, response) => response.end('{"question_id": 1, "turns": ["one", "two"]}\n');
+    expect(await load({ name: "spec_bench" })).to.deep.include({ conversations: 1n, turns: 1n });
+    expect(asked.join()).to.match(/^\/hemingkx\/Spec-Bench\/[0-9a-f]{40}\/data\/spec_bench\/question\.jsonl$/);
+  });
+
+  it("may be written in another way in a folder of one's own", async () => {
+    const folder = join(root, "sets");
+    await mkdir(folder);
+    await writeFile(join(folder, "aimo_aime.jsonl.gz"), gzipSync('{"problem": "1 + 1?"}\n'));
+    expect(await load({ folder, baseUrl: undefined, hasStore: false })).to.deep.include({ conversations: 1n });
+  });
+
+  it("of coding agents are read from the Parquet file of their rows, whose requests have gaps", async () => {
+    const folder = join(import.meta.dirname, "../../fixtures/aiperf-inputs/public");
+    const info = await load({ name: "semianalysis_cc_traces_weka_062126", folder, baseUrl: undefined, hasStore: false });
+    expect(info).to.deep.include({ format: "weka_trace", conversations: 3n, turns: 4n });
+  });
+
+  it("of agents are filtered by what recorded them", async () => {
+    const folder = join(import.meta.dirname, "../../fixtures/aiperf-inputs/public");
+    const of = { name: "exgentic", folder, baseUrl: undefined, hasStore: false };
+    expect(await load({ ...of, filters: { harness: "claude_code" } })).to.deep.include({ conversations: 1n, turns: 2n });
+    const { warnings, turns } = await load({ ...of, filters: { source_model: "Claude-Opus-4-5" } });
+    expect(turns).to.equal(1n);
+    expect(warnings).to.deep.equal(["exgentic.parquet: sessions that are not asked for (--dataset-filter) were left out: 1"]);
   });
 });

@@ -42,13 +42,13 @@ const containers: Readonly<Record<string, () => RowContainer>> = {
 };
 
 describe("the public datasets in docs/datasets.md", () => {
-  const rows = [...page.matchAll(/^\| `(\w+)` +\| `([^`]+)` +\| `[^`]+\/[^`]+`.*\| (?:conversations|`(\w+)`) +\|$/gm)];
+  const rows = [...page.matchAll(/^\| `(\w+)` +\| `([^`]+)` +\| `[^`]+\/[^`]+`.*\| `([^`]+)` +\|$/gm)];
 
-  it("are all that there are, with the names of their files and columns", () => {
+  it("are all that there are, with the names of their files and formats", () => {
     const expected = publicSets.map(({ name }) => {
       const found = publicSetOf({ name, subset: "", filters: {} });
       const { file, format } = "set" in found ? found.set : expect.fail(found.problem);
-      return [name, file, format === "sharegpt" ? undefined : format.replace("column:", "")];
+      return [name, file, format];
     });
     expect(rows.map(([, ...cells]) => cells)).to.deep.equal(expected);
   });

@@ -5,12 +5,14 @@ import { basetenTraceFormat } from "./baseten-trace.ts";
 import { burstGptTraceFormat } from "./burst-gpt-trace.ts";
 import { columnFormat } from "./column.ts";
 import { dagJsonlFormat } from "./dag-jsonl.ts";
+import { exgenticFormat } from "./exgentic.ts";
 import type { Format } from "./format.ts";
 import { harFormat } from "./har.ts";
 import { inputsJsonFormat } from "./inputs-json.ts";
 import { mooncakeTraceFormat } from "./mooncake-trace.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
 import { openaiBatchFormat } from "./openai-batch.ts";
+import { publicTables } from "./public-tables.ts";
 import { randomPoolFormat } from "./random-pool.ts";
 import { rawPayloadFormat } from "./raw-payload.ts";
 import { sagemakerFormat } from "./sagemaker-data-capture.ts";
@@ -38,5 +40,5 @@ export const formats: readonly Format[] = [
 ];
 
 export function formatNamed(name: string): Format | undefined {
-  return formats.find((format) => format.name === name) ?? columnFormat(name);
+  return [...formats, ...publicTables].find((format) => format.name === name) ?? columnFormat(name) ?? exgenticFormat(name);
 }

@@ -1,11 +1,11 @@
 /**
  * What a turn says as AIPerf's rows write it: of each kind one (`text`, `image`, `audio`, `video`) or several (`texts`, …), these either
  * plain or named, `[{"name": "query", "contents": ["…"]}]`. `image_uuids` name plain images to the target's cache, `uuids` those of an
- * object; with them an image may be left out.
+ * object; with them an image may be left out. In the place of a medium's text its file may stand, `{"bytes": …}`, as in tables.
  */
 import type { ChatMessage, ContentPart, Modality } from "../../../../endpoints/endpoint.ts";
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
-import { maxMediaChars, mediaUrl, type ReadMedia } from "./media.ts";
+import { embeddedMedium, maxMediaChars, mediaUrl, type ReadMedia } from "./media.ts";
 import { isGiven, isName, type RowProblem, shownValue } from "./row.ts";
 
 const modalities: readonly Modality[] = ["text", "image", "audio", "video"];
@@ -28,7 +28,9 @@ export function readContent(
 ): { readonly content: Content } | { readonly problem: RowProblem } {
   const parts: ContentPart[] = [];
   for (const modality of modalities) {
-    const items = itemsOf(fields, modality);
+    const unpacked = withoutFiles(fields, modality, readMedia);
+    if ("problem" in unpacked) return unpacked;
+    const items = itemsOf(unpacked.fields, modality);
     if ("problem" in items) return items;
     for (const item of items.items) {
       const part = partOf(item, modality, readMedia);
@@ -77,6 +79,28 @@ function itemsOf(fields: JsonObject, modality: Modality): Items {
   const read = Array.isArray(many) ? listed(many, modality) : undefined;
   if (read === undefined) return problem(several, `expected ${expectedOf(modality)}, got ${shownValue(many)}`);
   return typeof read === "string" ? problem(several, read) : { field: several, items: read.filter(isSomething) };
+}
+
+/** Files that stand in the row as URLs, in the place of their objects. */
+function withoutFiles(
+  fields: JsonObject,
+  modality: Modality,
+  readMedia: ReadMedia,
+): { readonly fields: JsonObject } | { readonly problem: RowProblem } {
+  if (modality === "text") return { fields };
+  const changed: Record<string, unknown> = {};
+  for (const field of [modality, `${modality}s`]) {
+    const value = fields[field];
+    if (typeof value !== "object" || value === null) continue;
+    const made = (Array.isArray(value) ? value : [value]).map(
+      (item) => embeddedMedium(item, modality, readMedia) ?? { url: item },
+    );
+    const wrong = made.find((each) => "problem" in each);
+    if (wrong !== undefined) return { problem: { field, message: wrong.problem } };
+    const urls = made.flatMap((each) => ("problem" in each ? [] : [each.url]));
+    changed[field] = Array.isArray(value) ? urls : urls[0];
+  }
+  return { fields: { ...fields, ...changed } };
 }
 
 function expectedOf(modality: Modality): string {

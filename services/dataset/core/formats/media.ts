@@ -1,5 +1,12 @@
-/** Media as rows name them: a URL, `data:` among them, goes to the target as it is; anything else is the path of a file. Pure. */
+/**
+ * Media as rows name them: a URL, `data:` among them, goes to the target as it is; anything else is the path of a file. Tables have the
+ * files themselves, too: `{"bytes": "iVBOR…", "path": "cat.png"}`. Pure.
+ */
 import type { Modality } from "../../../../endpoints/endpoint.ts";
+import { isJsonObject } from "../../../../endpoints/json-body.ts";
+import { base64Of, bytesOfBase64 } from "../base64.ts";
+import { wavOfFlac } from "../media/flac.ts";
+import { isGiven, shownValue } from "./row.ts";
 
 export type Medium = Exclude<Modality, "text">;
 
@@ -23,6 +30,31 @@ export function mediaUrl(reference: string, medium: Medium, read: ReadMedia): Me
   if (scheme === null) return read(reference, medium);
   if (scheme[2] !== "" && scheme[2] !== "/") return { url: reference };
   return { problem: "expected a URL with a host, or the path of a file" };
+}
+
+/**
+ * A file within a row: its bytes in base64, or its path where it has none. FLAC, which targets hardly know, becomes WAV of the same
+ * samples. Undefined: the value is no such object.
+ */
+export function embeddedMedium(value: unknown, medium: Medium, read: ReadMedia): MediaUrl | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { bytes, path } = value;
+  if (!isGiven(bytes)) {
+    return typeof path === "string" && path !== "" ? mediaUrl(path, medium, read) : undefined;
+  }
+  if (typeof bytes !== "string" || !isBase64.test(bytes))
+    return { problem: `expected bytes in base64, got ${shownValue(bytes)}` };
+  const head = atob(bytes.slice(0, 24));
+  if (medium === "audio" && head.startsWith("fLaC")) return wavUrl(bytes);
+  const found = mediaType(head, medium);
+  return "problem" in found ? found : { url: `data:${found.type};base64,${bytes}` };
+}
+
+const isBase64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function wavUrl(flac: string): MediaUrl {
+  const wav = wavOfFlac(bytesOfBase64(flac) ?? new Uint8Array(), (maxMediaChars / 4) * 3);
+  return "problem" in wav ? wav : { url: `data:audio/wav;base64,${base64Of(wav.bytes)}` };
 }
 
 /** Beginnings of files by which their kind is known. */

@@ -61,16 +61,24 @@ export function wavBytes({ depth, channels, frames }: WavForm): number {
   return headBytes + data + (data % 2);
 }
 
-/** A RIFF file of PCM noise, normal with a deviation of 0.3 of the loudest and cut there. Samples of 8 bits are unsigned, others signed. */
+/** A RIFF file of PCM noise, normal with a deviation of 0.3 of the loudest and cut there. */
 export function wavNoise(form: WavForm, random: Pick<RandomStream, "normal">): Uint8Array<ArrayBuffer> {
+  const loudest = 2 ** (form.depth - 1) - 1;
+  return wavOf(form, () => Math.trunc(loudest * Math.max(-1, Math.min(1, amplitude * random.normal()))));
+}
+
+/**
+ * A RIFF file of PCM. Samples of 8 bits are unsigned, others signed.
+ * @param next the samples, of all channels in turn, each in the range of its depth
+ */
+export function wavOf(form: WavForm, next: () => number): Uint8Array<ArrayBuffer> {
   const { depth, channels, frames } = form;
   const file = new Uint8Array(wavBytes(form));
   const view = new DataView(file.buffer);
   writeHead(view, form);
   const size = depth / 8;
-  const loudest = 2 ** (depth - 1) - 1;
   for (let at = headBytes, end = headBytes + size * channels * frames; at < end; at += size) {
-    const sample = Math.trunc(loudest * Math.max(-1, Math.min(1, amplitude * random.normal())));
+    const sample = next();
     if (depth === 8) view.setUint8(at, sample + 128);
     else if (depth === 16) view.setInt16(at, sample, true);
     else if (depth === 32) view.setInt32(at, sample, true);

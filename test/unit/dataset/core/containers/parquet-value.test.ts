@@ -15,6 +15,11 @@ describe("a value of Parquet", () => {
     [new Date(0), "1970-01-01T00:00:00.000Z"],
     [new Date(Number.NaN), undefined],
     [new Uint8Array([1, 2, 255]), "AQL/"],
+    [new TextEncoder().encode("grün"), "grün"],
+    [
+      { bytes: new Uint8Array([65, 66, 67]), path: "a" },
+      { bytes: "QUJD", path: "a" },
+    ],
     [
       [1n, null, [2n]],
       [1, null, [2]],

@@ -125,4 +125,17 @@ describe("the content of a turn", () => {
   for (const [fields, problem] of refused) {
     it(`is refused by field: ${JSON.stringify(fields).slice(0, 80)}`, () => expect(problemOf(fields)).to.equal(problem));
   }
+
+  it("has files that stand in the row, as tables write them, in the place of a medium's text", () => {
+    const bytes = "iVBORw0KGgoAAAANSUhEUgAA";
+    const urlsOf = (fields: Record<string, unknown>) => contentOf(fields).parts?.map((part) => part.content);
+    expect(urlsOf({ image: { bytes, path: "x.png" } })).to.deep.equal([png(bytes)]);
+    expect(urlsOf({ images: [{ bytes }, "i.png", { path: "j.png", bytes: null }, { contents: ["k.png"] }] })).to.deep.equal(
+      [bytes, "i.png", "j.png", "k.png"].map(png),
+    );
+    expect(problemOf({ image: { bytes: "no base64" } })).to.equal('image: expected bytes in base64, got "no base64"');
+    expect(problemOf({ image: { bytes: "" } })).to.equal('image: expected bytes in base64, got ""');
+    expect(problemOf({ videos: [{ bytes }] })).to.equal("videos: expected a file of mp4, webm, got image/png");
+    expect(problemOf({ image: { path: "" } })).to.match(/^image: expected a text, got/);
+  });
 });
