@@ -3,10 +3,13 @@
  * (± 20 %) against the built-in server, of lengths that differ by a fifth, so that they do not all end at once; the error is when the client
  * saw a chunk, less when the server wrote it. Chunks of the first second, in which all streams begin, are left out. Rows named "waves" have
  * streams of one length: all end and begin together, every two seconds.
+ * Beside each error stands that of bare sockets, which stamp a read and keep it, with as many streams on the same server: what the machine and
+ * Node take by themselves.
  */
-import { ensureBuilt, machineLine, percentile, runAssay, sorted, startServer, transports } from "./support/assay.ts";
+import { ensureBuilt, machineLine, nowNs, percentile, runAssay, sorted, startServer, transports } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
-import { stampedStreams } from "./support/stamp-errors.ts";
+import { driveStreams } from "./support/raw-sockets.ts";
+import { stampedStreams, wroteOf } from "./support/stamp-errors.ts";
 
 const seconds = Number(process.argv[2] ?? 6);
 const chunksPerSecOfStream = 50;
@@ -23,6 +26,8 @@ ensureBuilt();
 process.stdout.write(machineLine());
 const server = await startServer(["--itl", String(1000 / chunksPerSecOfStream), "--jitter", "0.2", "--stamps"]);
 const figures: Figure[] = [];
+const bare = new Map<number, Float64Array>();
+for (const { chunksPerSec } of rates) bare.set(chunksPerSec, await bareErrors(chunksPerSec));
 for (const { name, args } of transports()) {
   for (const rate of rates) {
     const [seen, p50, p99] = await measured(name, args, rate.chunksPerSec, oslStddev);
@@ -64,9 +69,30 @@ async function measured(
   const ascending = sorted(errorsMs);
   const name = `${chunksPerSec} chunks/s, ${what}`;
   const rate = sawNs.length / (seconds - 1);
+  const error = (label: string, share: number): Figure => ({
+    figure: `${name}: error ${label}`,
+    measured: percentile(ascending, share),
+    unit: "ms",
+    beside: { what: "bare sockets", value: percentile(bare.get(chunksPerSec) ?? new Float64Array(), share) },
+  });
   return [
     { figure: `${name}: chunks seen`, measured: rate, unit: "/s", beside: { what: "asked", value: chunksPerSec } },
-    { figure: `${name}: error p50`, measured: percentile(ascending, 0.5), unit: "ms" },
-    { figure: `${name}: error p99`, measured: percentile(ascending, 0.99), unit: "ms" },
+    error("p50", 0.5),
+    error("p99", 0.99),
   ];
+}
+
+/** Errors of bare sockets with streams of the same length, whose first requests are spread over a stream's duration, in ms, ascending. */
+async function bareErrors(chunksPerSec: number): Promise<Float64Array> {
+  const reads: { readonly sawNs: number; readonly bytes: Buffer }[] = [];
+  const { port } = new URL(server.url);
+  const startNs = nowNs();
+  await driveStreams(Number(port), chunksPerSec / chunksPerSecOfStream, seconds, {
+    model: "mock-model",
+    outputTokens: streamSec * chunksPerSecOfStream,
+    spreadMs: streamSec * 1000,
+    read: (bytes) => reads.push({ sawNs: nowNs(), bytes }),
+  });
+  const counted = reads.filter(({ sawNs }) => sawNs > startNs + (streamSec + 1) * 1e9);
+  return sorted(counted.flatMap(({ sawNs, bytes }) => wroteOf(bytes).map((wroteNs) => (sawNs - wroteNs) / 1e6)));
 }

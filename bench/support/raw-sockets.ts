@@ -4,28 +4,32 @@ import { connect, type Socket } from "node:net";
 const chatPath = "/v1/chat/completions";
 const endOfAnswer = Buffer.from("data: [DONE]\n\n\r\n0\r\n\r\n", "latin1");
 
-/** A small request for chat. */
-export function chatBody(isStreaming: boolean, model = "mock"): string {
+/** A small request for chat; without a number of tokens the server says how many come. */
+export function chatBody(isStreaming: boolean, model = "mock", outputTokens?: number): string {
   const messages = [{ role: "user", content: "Say one word about the sea and the ships on it." }];
-  return JSON.stringify({ model, messages, stream: isStreaming });
+  return JSON.stringify({ model, messages, stream: isStreaming, max_completion_tokens: outputTokens });
 }
 
 export interface DriveOptions {
+  /** Gets every read before anything else is done with it. */
+  readonly read?: ((bytes: Buffer) => void) | undefined;
   /** Gets each whole answer; without it the bytes are dropped. */
   readonly whole?: ((answer: Buffer) => void) | undefined;
   /** The first requests are spread evenly over this time, so that the streams' chunks are not due all at once. */
   readonly spreadMs?: number;
   /** Default: one that a server serves which was told of none. */
   readonly model?: string;
+  /** Tokens of an answer. Default: as many as the server gives. */
+  readonly outputTokens?: number;
 }
 
 /** Keeps `count` connections asking the server at this port for streams. */
 export async function driveStreams(port: number, count: number, forSec: number, options: DriveOptions = {}): Promise<void> {
-  const body = chatBody(true, options.model);
+  const body = chatBody(true, options.model, options.outputTokens);
   const head = `POST ${chatPath} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
   const request = Buffer.from(head + body, "latin1");
   const sockets = await Promise.all(Array.from({ length: count }, () => openSocket(port)));
-  for (const socket of sockets) againAfterEach(socket, request, options.whole);
+  for (const socket of sockets) againAfterEach(socket, request, options);
   const startMs = performance.now();
   for (let i = 0; i < count; ) {
     const isDue = performance.now() - startMs >= ((options.spreadMs ?? 0) * i) / count;
@@ -51,9 +55,10 @@ function closeSocket(socket: Socket): Promise<void> {
 }
 
 // The end of an answer is always the end of a write; only its last bytes are kept unless the answer is wanted.
-function againAfterEach(socket: Socket, request: Buffer, whole: ((answer: Buffer) => void) | undefined): void {
+function againAfterEach(socket: Socket, request: Buffer, { read, whole }: DriveOptions): void {
   let parts: Buffer[] = [];
   socket.on("data", (bytes: Buffer) => {
+    read?.(bytes);
     parts.push(bytes);
     const isCut = bytes.length < endOfAnswer.length;
     const tail = isCut ? Buffer.concat(parts.slice(-endOfAnswer.length)) : bytes;

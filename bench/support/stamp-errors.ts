@@ -39,6 +39,12 @@ export function* stampedStreams(folder: string, phase: string): Generator<Stampe
   }
 }
 
+/** What was written, of the stamped chunks with content that one read has whole. */
+export function wroteOf(read: Buffer): number[] {
+  const events = [...read.toString("latin1").matchAll(stampedEvent)];
+  return events.filter(([event]) => content.test(event)).map(([, wroteNs]) => Number(wroteNs));
+}
+
 function streamOf({ due_ns: dueNs, sent_ns: sentNs, first_content_ns: firstNs, reads, payload }: Row): StampedStream {
   const { readEnds, readNs } = decodeReads(reads);
   const text = payload.toString("latin1");
