@@ -12,6 +12,7 @@ import { MeasuredSuiteClock } from "../services/common/member/suite-clock.ts";
 import { createChannel } from "../services/common/rpc/channel.ts";
 import { createClient } from "../services/common/rpc/client.ts";
 import { CreditClient } from "../services/worker/credit-client.ts";
+import { startTimerPacing } from "../services/worker/pacing-alarms.ts";
 import { machineLine } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { Side } from "./support/side.ts";
@@ -35,6 +36,7 @@ class Player {
     this.channel = createChannel({ address });
     const { channel } = this;
     this.client = new CreditClient({
+      startAlarm: startTimerPacing,
       runId: "run",
       workerId,
       clock,

@@ -29,8 +29,8 @@ export interface CreditClientOptions {
   readonly log: Logger;
   /** Connections that this worker can hold at once. Default: not known, or requests share connections. */
   readonly maxConnections?: number | undefined;
-  /** Wakes more precisely than a timer, beside the timer. Default: nothing does. */
-  startAlarm?(wake: () => void): PacingAlarm;
+  /** Wakes more precisely than a timer, beside the timer. */
+  startAlarm(wake: () => void): PacingAlarm;
   /** Extends the lease while the loop is busy, and is closed with the client. Default: nobody does. */
   readonly guard?: (LeaseGuard & { close(): void }) | undefined;
   dial(): CreditsStream;
@@ -57,14 +57,14 @@ export class CreditClient {
   private readonly leased = Promise.withResolvers<void>();
   private stream: CreditsStream | undefined;
   private readonly timer = new WakeTimer(() => this.wake());
-  private readonly alarm: PacingAlarm | undefined;
+  private readonly alarm: PacingAlarm;
   private isFlushing = false;
   private isClosed = false;
 
   constructor(options: CreditClientOptions) {
     this.options = options;
     const { runId, workerId, log } = options;
-    this.alarm = options.startAlarm?.(() => this.wake());
+    this.alarm = options.startAlarm(() => this.wake());
     this.core = createCreditWorker(
       {
         version: protocolVersion,
@@ -96,7 +96,7 @@ export class CreditClient {
 
   /** Resolves once timing has given a lease and the alarm stands. */
   get ready(): Promise<unknown> {
-    return Promise.all([this.leased.promise, this.alarm?.ready]);
+    return Promise.all([this.leased.promise, this.alarm.ready]);
   }
 
   stats(): CreditWorkerStats {
@@ -144,7 +144,7 @@ export class CreditClient {
   close(): void {
     this.isClosed = true;
     this.timer.close();
-    this.alarm?.close();
+    this.alarm.close();
     this.options.guard?.close();
     this.endStream();
   }
@@ -185,7 +185,7 @@ export class CreditClient {
 
   private arm(): void {
     this.timer.at(this.core.nextWakeNs());
-    this.alarm?.at(this.core.nextDueNs());
+    this.alarm.at(this.core.nextDueNs());
   }
 
   private wake(): void {

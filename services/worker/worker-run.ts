@@ -29,7 +29,7 @@ import { connectionsAhead } from "./core/connections-ahead.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { type LeaseChannel, LeaseKeeper } from "./lease-keeper.ts";
-import { startPrecisePacing } from "./precise-pacing.ts";
+import { startPrecisePacing, startTimerPacing } from "./pacing-alarms.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import type { RequestPath } from "./request-path.ts";
 import { Sender } from "./sender.ts";
@@ -135,7 +135,7 @@ export class WorkerRun {
       clock,
       log,
       maxConnections: spec.target?.transport === TransportKind.HTTP2 ? undefined : maxConnections(),
-      ...(spec.workers?.pacing === "precise" ? { startAlarm: (wake: () => void) => startPrecisePacing(wake, log) } : {}),
+      startAlarm: (wake) => (spec.workers?.pacing === "precise" ? startPrecisePacing(wake, log) : startTimerPacing(wake)),
       ...(options.leaseChannel && {
         guard: new LeaseKeeper({ channel: options.leaseChannel, runId, workerId, log }),
       }),

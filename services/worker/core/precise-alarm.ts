@@ -1,13 +1,22 @@
 /**
- * Wakes a worker at given moments to some microseconds, where a timer of the event loop is up to a millisecond late. A sleeping
- * thread is woken tens of microseconds late itself, and a loop that sleeps is woken by it as late again; so the thread rings a
- * little before the moment, and from there on the loop turns without sleeping, sockets served at every turn. Where that does not help,
- * since others want the cores and whoever turns is made to wait for longer than whoever sleeps, the loop sleeps until the bell for a
- * while. Pure: clock, turns and the thread's bell come in.
+ * Wakes a worker at given moments to some microseconds, where a timer of the event loop is up to a millisecond late. A bell (a
+ * thread's, or a timer) rings a little before the moment, since whoever sleeps is woken late, and from there on the loop turns without
+ * sleeping, sockets served at every turn. Where that does not help, since others want the cores and whoever turns is made to wait for
+ * longer than whoever sleeps, the loop sleeps until the bell for a while. Pure: clock, turns and the bell come in.
  */
 
-/** The bell rings so long before the moment: longer than a thread and then a loop usually take to wake, as short as that allows. */
-export const leadNs = 250e3;
+/** How much a loop may turn. */
+export interface TurningTerms {
+  /** The bell rings so long before the moment, at most. */
+  readonly leadNs: number;
+  /** And no longer than this share of the time from when the moment was asked for until it is there. */
+  readonly leadShare: number;
+}
+
+/** For a thread's bell: longer than a thread and then a loop usually take to wake, as short as that allows. The loop may turn all the time. */
+export const threadTerms: TurningTerms = { leadNs: 250e3, leadShare: 1 };
+/** For a timer, which is late by up to 1 ms: the loop turns for a fifth of the time at most. */
+export const timerTerms: TurningTerms = { leadNs: 1.1e6, leadShare: 0.2 };
 /** A turn that took less than this found nothing to do. */
 const idleTurnNs = 10e3;
 /** Whoever turned towards a moment and was so late has missed it. */
@@ -19,6 +28,7 @@ export const missesInRow = 4;
 export const restNs = 1e9;
 
 export interface PreciseAlarmOptions {
+  readonly terms: TurningTerms;
   readonly clock: () => number;
   /** Calls at the next turn of the event loop, sockets served in between. */
   readonly defer: (turn: () => void) => void;
@@ -34,6 +44,7 @@ export class PreciseAlarm {
   readonly #options: PreciseAlarmOptions;
   readonly #turn: () => void = () => this.#look();
   #atNs = Number.POSITIVE_INFINITY;
+  #leadNs = 0;
   #turnNs = 0;
   #misses = 0;
   #restUntilNs = Number.NEGATIVE_INFINITY;
@@ -52,7 +63,9 @@ export class PreciseAlarm {
   /** Wakes at this moment, in place of any earlier wish; past: at the next turn. Infinity: nothing to wake for. */
   at(ns: number): void {
     if (this.#isClosed || ns === this.#atNs) return;
+    const { clock, terms } = this.#options;
     this.#atNs = ns;
+    this.#leadNs = Math.min(terms.leadNs, terms.leadShare * Math.max(0, ns - clock()));
     if (!this.#isTurning) this.#sleepOrTurn();
   }
 
@@ -69,7 +82,7 @@ export class PreciseAlarm {
 
   #sleepOrTurn(): void {
     const now = this.#options.clock();
-    const aheadNs = now < this.#restUntilNs ? 0 : leadNs;
+    const aheadNs = now < this.#restUntilNs ? 0 : this.#leadNs;
     this.#isTurning = this.#atNs - now <= aheadNs;
     if (this.#isTurning) {
       this.#turnNs = now;

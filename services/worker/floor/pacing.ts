@@ -5,7 +5,7 @@ import { silentLogger } from "../../common/logger.ts";
 import { WakeTimer } from "../../common/wake-timer.ts";
 import { within } from "../../common/within.ts";
 import { spreadOf } from "../core/spread.ts";
-import { startPrecisePacing } from "../precise-pacing.ts";
+import { startPrecisePacing, startTimerPacing } from "../pacing-alarms.ts";
 import { FloorPath } from "./path.ts";
 
 export interface PacingOptions {
@@ -47,13 +47,13 @@ export async function measurePacing({ url, isPrecise, ratePerSec, seconds, signa
   const arm = (): void => {
     if (sent === count) return;
     timer.at(dueNs(sent));
-    alarm?.at(dueNs(sent));
+    alarm.at(dueNs(sent));
   };
   const timer = new WakeTimer(wake);
-  const alarm = isPrecise ? startPrecisePacing(wake, silentLogger) : undefined;
+  const alarm = isPrecise ? startPrecisePacing(wake, silentLogger) : startTimerPacing(wake);
   let startNs = 0;
   try {
-    await Promise.all([alarm?.ready, path.open(connections, signal)]);
+    await Promise.all([alarm.ready, path.open(connections, signal)]);
     startNs = monotonicNs() + leadMs * 1e6;
     arm();
     await within(signal, over, "requests that are paced");
@@ -61,7 +61,7 @@ export async function measurePacing({ url, isPrecise, ratePerSec, seconds, signa
     return spreadOf(lateNs.slice(Math.ceil(recorded / 10), recorded));
   } finally {
     timer.close();
-    alarm?.close();
+    alarm.close();
     await path.close();
   }
 }

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { leadNs, missesInRow, PreciseAlarm, restNs } from "../../../../services/worker/core/precise-alarm.ts";
+import { missesInRow, PreciseAlarm, restNs, threadTerms, timerTerms } from "../../../../services/worker/core/precise-alarm.ts";
 
 const spinTurnNs = 3e3;
+const { leadNs } = threadTerms;
 
 /** A loop and a thread with a bell that the test plays; both know one clock. */
 class Stage {
@@ -13,21 +14,26 @@ class Stage {
   spunNs = 0;
   readonly woken: number[] = [];
   readonly wishes: number[] = [];
-  readonly alarm = new PreciseAlarm({
-    clock: () => this.now,
-    defer: (turn) => void this.turns.push(turn),
-    ringAt: (ns) => {
-      this.bellNs = ns;
-    },
-    onSpun: (ns) => {
-      this.spunNs += ns;
-    },
-    wake: () => {
-      this.woken.push(this.now);
-      const next = this.wishes.shift();
-      if (next !== undefined) this.alarm.at(next);
-    },
-  });
+  readonly alarm: PreciseAlarm;
+
+  constructor(terms = threadTerms) {
+    this.alarm = new PreciseAlarm({
+      terms,
+      clock: () => this.now,
+      defer: (turn) => void this.turns.push(turn),
+      ringAt: (ns) => {
+        this.bellNs = ns;
+      },
+      onSpun: (ns) => {
+        this.spunNs += ns;
+      },
+      wake: () => {
+        this.woken.push(this.now);
+        const next = this.wishes.shift();
+        if (next !== undefined) this.alarm.at(next);
+      },
+    });
+  }
 
   /** The thread rings so long after it was asked to. */
   ring(lateNs: number): void {
@@ -133,6 +139,25 @@ describe("the precise alarm", () => {
     expect(aim(20e6), "tried again").to.equal(leadNs);
     expect(aim(spinTurnNs), "after one stall").to.equal(0);
     expect(stage.woken).to.have.lengthOf(missesInRow + 4);
+  });
+
+  it("turns for no more than a share of the time that it was asked ahead", () => {
+    const stage = new Stage(timerTerms);
+    const { leadNs: mostNs, leadShare } = timerTerms;
+    for (const aheadNs of [100e6, 10e6, 2e6, 200e3]) {
+      const dueNs = stage.now + aheadNs;
+      const { spunNs } = stage;
+      stage.alarm.at(dueNs);
+      expect(dueNs - stage.bellNs, `${aheadNs} ns ahead`).to.be.closeTo(Math.min(mostNs, leadShare * aheadNs), 1);
+      stage.ring(0);
+      stage.turn();
+      expect(stage.spunNs - spunNs, `${aheadNs} ns ahead`).to.be.at.most(leadShare * aheadNs + spinTurnNs);
+    }
+    const dueNs = stage.now + 2e6;
+    stage.alarm.at(dueNs);
+    stage.ring(900e3);
+    stage.turn();
+    expect(stage.woken.at(-1), "rung too late to turn").to.be.within(dueNs, dueNs + 900e3);
   });
 
   it("goes on turning where moments are missed now and then, or were past when they were wished for", () => {
