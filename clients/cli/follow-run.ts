@@ -4,7 +4,7 @@ import type { AdjustPhase, WatchRunResponse } from "../../gen/assay/controller/v
 import { AssayError, type ErrorCode } from "../../services/common/errors.ts";
 import type { MessageStream } from "../../services/common/rpc/handler.ts";
 
-/** A run now, and what happened since the message before. */
+/** A run now, and what happened since the message before; in the first message of a stream, what happened so far. */
 export type WatchedRun = Pick<WatchRunResponse, "run" | "events">;
 
 export interface WatchOptions {
@@ -46,21 +46,25 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * The run in its last state, every message on the way told to `onMessage`. A broken stream is opened again, for 15 s without
+ * The run in its last state, every message on the way told to `onMessage`, every event once. A broken stream is opened again, for 15 s without
  * a message at most; then, and on errors that dialling does not mend, it throws the last error. Throws `cancelled` on abort.
  */
 export async function toItsEnd(open: () => AsyncIterable<WatchedRun>, { signal, onMessage }: WatchOptions): Promise<Run> {
   let last: Run | undefined;
   let silentSinceMs = performance.now();
   let pauseMs = firstRedialMs;
+  let toldEvents = 0;
   for (;;) {
     let failure: AssayError;
+    let heardEvents = 0;
     try {
-      for await (const message of open()) {
+      for await (const { run, events } of open()) {
         silentSinceMs = performance.now();
         pauseMs = firstRedialMs;
-        onMessage(message);
-        last = message.run ?? last;
+        onMessage({ run, events: events.slice(Math.max(0, toldEvents - heardEvents)) });
+        heardEvents += events.length;
+        toldEvents = Math.max(toldEvents, heardEvents);
+        last = run ?? last;
         // In its last state its members may still be writing its end into its file.
         if (last !== undefined && isEnded(last) && last.endTime !== undefined) return last;
       }

@@ -1,0 +1,50 @@
+import { create } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { toItsEnd, type WatchedRun } from "../../../clients/cli/follow-run.ts";
+import { RunEventSchema, RunSchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { AssayError } from "../../../services/common/errors.ts";
+
+const kinds = ["a", "b", "c", "d"];
+const events = kinds.map((kind) => create(RunEventSchema, { kind }));
+const running = create(RunSchema, { state: RunState.RUNNING });
+const ended = create(RunSchema, { state: RunState.COMPLETED, endTime: {} });
+
+/** One stream after the other: each tells its messages, all but the last one breaks then. */
+function streams(...told: readonly (readonly WatchedRun[])[]): () => AsyncIterable<WatchedRun> {
+  let dial = 0;
+  return async function* () {
+    const index = dial++;
+    yield* told[index] ?? [];
+    if (index < told.length - 1) throw new AssayError("unavailable", "cut");
+  };
+}
+
+async function toldKinds(open: () => AsyncIterable<WatchedRun>): Promise<string[]> {
+  const found: string[] = [];
+  const { signal } = new AbortController();
+  const onMessage = (message: WatchedRun): void => void found.push(...message.events.map(({ kind }) => kind));
+  await toItsEnd(open, { signal, intervalMs: 50, onMessage });
+  return found;
+}
+
+describe("following a run", () => {
+  it("tells every event once, though each stream begins with all so far", async () => {
+    const open = streams(
+      [
+        { run: running, events: events.slice(0, 1) },
+        { run: running, events: events.slice(1, 3) },
+      ],
+      [{ run: running, events: events.slice(0, 2) }],
+      [
+        { run: running, events: events.slice(0, 3) },
+        { run: ended, events: events.slice(3) },
+      ],
+    );
+    expect(await toldKinds(open)).to.deep.equal(kinds);
+  });
+
+  it("tells what happened while there was no stream", async () => {
+    const open = streams([{ run: running, events: events.slice(0, 1) }], [{ run: ended, events }]);
+    expect(await toldKinds(open)).to.deep.equal(kinds);
+  });
+});
