@@ -21,6 +21,7 @@ import {
   runsShowFlags,
   runsSummaryFlags,
 } from "./runs/flags.ts";
+import { problemsOfSummary } from "./runs/summary-options.ts";
 import { problemsOfSend } from "./send-options.ts";
 import { problemsOfWatch, watchFlags } from "./watch-options.ts";
 
@@ -69,6 +70,12 @@ const exits = {
     `${exitCodes.ok} done`,
     `${exitCodes.failed} failed`,
     `${exitCodes.usage} wrong options`,
+    `${exitCodes.interrupted} stopped by Ctrl-C`,
+  ],
+  ofRunsAsked: [
+    `${exitCodes.ok} done`,
+    `${exitCodes.failed} failed`,
+    `${exitCodes.usage} wrong options, or a filter, a field or a metric that there is not`,
     `${exitCodes.interrupted} stopped by Ctrl-C`,
   ],
 } as const;
@@ -225,11 +232,16 @@ export const commands = {
   runsSummary: command({
     name: "runs summary",
     operands: [run],
-    summary: "prints the tables of a run again",
+    summary: "prints the tables of a run again, or figures of groups of its requests",
     flags: runsSummaryFlags,
     notes: [whichRun],
-    examples: ["assay runs summary latest --json | jq .client.verdict"],
-    exits: exits.ofQuestions,
+    examples: [
+      "assay runs summary latest --json | jq .client.verdict",
+      "assay runs summary latest --by target,turn --metrics ttft,itl",
+      "assay runs summary latest --where 'isl > 2000' --confidence",
+    ],
+    exits: exits.ofRunsAsked,
+    check: problemsOfSummary,
     load: async () => (await import("./runs/summary.ts")).runsSummary,
   }),
   runsRecords: command({
@@ -238,8 +250,11 @@ export const commands = {
     summary: "prints the records of a run, one a request",
     flags: runsRecordsFlags,
     notes: [whichRun],
-    examples: ["assay runs records latest --json | jq -r 'select(.error != null) | .error.message'"],
-    exits: exits.ofQuestions,
+    examples: [
+      "assay runs records latest --json | jq -r 'select(.error != null) | .error.message'",
+      "assay runs records latest --where 'ttft > 200ms AND error = \"\"' --order-by 'ttft desc' --limit 20",
+    ],
+    exits: exits.ofRunsAsked,
     load: async () => (await import("./runs/records.ts")).runsRecords,
   }),
   runsExport: command({

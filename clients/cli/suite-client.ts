@@ -16,6 +16,7 @@ import {
   type ExportRunResponse,
   type QueryRecordsResponse,
   RecordsManagerService,
+  type StreamRecordsResponse,
   type SummarizeRecordsResponse,
   type WatchSummaryResponse,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -56,11 +57,17 @@ const suiteTimeoutMs = 5000;
 const recordsPageSize = 2000;
 /** Whoever wants this is leaving. */
 const cancelNowTimeoutMs = 1000;
-/** What a summary may have beside the figures. */
+
+/** What a summary is asked for; what is absent or empty is not. */
 export interface SummaryWishes {
   /** Tools by whose formulas the run is told, too. */
   readonly definitions?: readonly string[] | undefined;
   readonly withIntervals?: boolean | undefined;
+  /** With this or `groupBy` it is of groups of requests. */
+  readonly filter?: string | undefined;
+  readonly groupBy?: readonly string[];
+  readonly metrics?: readonly string[];
+  readonly statistics?: readonly string[];
 }
 
 export class SuiteClient {
@@ -195,13 +202,23 @@ export class SuiteClient {
   async summarize(
     runId: string,
     phase = "",
-    { definitions = [], withIntervals = false }: SummaryWishes = {},
+    { definitions = [], withIntervals = false, filter = "", groupBy = [], metrics = [], statistics = [] }: SummaryWishes = {},
   ): Promise<SummarizeRecordsResponse> {
     const records = await this.#recordsManager();
-    return records.summarizeRecords(
-      { runId, phase, definitions: [...definitions], withIntervals },
-      { timeoutMs: summaryTimeoutMs },
-    );
+    const names = { definitions: [...definitions], groupBy: [...groupBy], metrics: [...metrics], statistics: [...statistics] };
+    return records.summarizeRecords({ runId, phase, filter, withIntervals, ...names }, { timeoutMs: summaryTimeoutMs });
+  }
+
+  /** All records that are wanted, in messages of some, as fast as they are taken. Throws as `queryRecords`. */
+  async *streamRecords(
+    runId: string,
+    { phase, filter, orderBy, fields, limit }: RecordsWanted,
+    signal: AbortSignal,
+  ): AsyncGenerator<StreamRecordsResponse> {
+    const records = await this.#recordsManager();
+    const mask = fields.length === 0 ? {} : { fields: { paths: [...fields] } };
+    const most = Number.isFinite(limit) ? { limit: BigInt(limit) } : {};
+    yield* records.streamRecords({ runId, phase, filter, orderBy, ...mask, ...most }, { signal });
   }
 
   /** Live figures until the run ends or the signal aborts. */

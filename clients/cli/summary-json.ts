@@ -104,7 +104,8 @@ function fieldName(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function metricsJson(metrics: readonly MetricStatistics[]): object {
+/** By tag, in the order given. */
+export function metricsJson(metrics: readonly MetricStatistics[]): object {
   return Object.fromEntries(metrics.map((metric) => [metric.tag, metricJson(metric)]));
 }
 

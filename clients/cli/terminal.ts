@@ -5,6 +5,8 @@ export type StopSignal = "SIGINT" | "SIGTERM";
 export interface Terminal {
   /** Results. After a broken pipe writing does nothing. */
   out(text: string): void;
+  /** As `out`, of one of many texts: resolves when there is room for the next one, with false once nobody reads on. */
+  outNext(text: string): Promise<boolean>;
   /** Progress and complaints; likewise. */
   err(text: string): void;
   /** Of stdout; where that is no terminal, $COLUMNS or 140. */
@@ -26,12 +28,13 @@ const widthOfFiles = 140;
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;
-  const write = writerOf(stdout);
-  const writeError = writerOf(stderr);
+  const results = writerOf(stdout);
+  const complaints = writerOf(stderr);
   const columns = Number(env.COLUMNS);
   return {
-    out: write,
-    err: writeError,
+    out: results.write,
+    outNext: results.writeNext,
+    err: complaints.write,
     get width() {
       return stdout.columns ?? (columns > 0 ? columns : widthOfFiles);
     },
@@ -74,13 +77,31 @@ function keysOf(stdin: NodeJS.ReadStream): (listener: (key: string) => void) => 
   };
 }
 
-function writerOf(stream: NodeJS.WriteStream): (text: string) => void {
+interface Writer {
+  write(text: string): void;
+  writeNext(text: string): Promise<boolean>;
+}
+
+function writerOf(stream: NodeJS.WriteStream): Writer {
   let isBroken = false;
+  let wake: (() => void) | undefined;
   // The reader is gone (`| head`): there is nobody to tell, and the run goes on to its files.
   stream.on("error", () => {
     isBroken = true;
+    wake?.();
   });
-  return (text) => {
-    if (!isBroken) stream.write(text);
+  return {
+    write(text) {
+      if (!isBroken) stream.write(text);
+    },
+    async writeNext(text) {
+      if (isBroken || stream.write(text)) return !isBroken;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      stream.once("drain", resolve);
+      await promise;
+      stream.off("drain", resolve);
+      return !isBroken;
+    },
   };
 }

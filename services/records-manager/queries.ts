@@ -4,7 +4,16 @@ import type { RunSummary } from "./core/run-summary.ts";
 import { type ExportedFile, type ExportRequest, exportRun, type OfferedFile, offeredFiles } from "./exports/export-run.ts";
 import { type DefinitionSummary, type DefinitionsQuery, queryDefinitions } from "./query-definitions.ts";
 import { type GpusQuery, type GpuUse, queryGpus } from "./query-gpus.ts";
-import { queryRecords, type RecordsPage, type RecordsQuery } from "./query-records.ts";
+import { type GroupsAnswer, type GroupsQuery, queryGroups } from "./query-groups.ts";
+import {
+  type OrderQuery,
+  queryOrder,
+  queryRecords,
+  queryRecordsOf,
+  type RecordsOfQuery,
+  type RecordsPage,
+  type RecordsQuery,
+} from "./query-records.ts";
 import { queryTimeline, type TimelineAnswer, type TimelineQuery } from "./query-timeline.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { type SummaryOptions, summarizeRun } from "./summary.ts";
@@ -21,7 +30,10 @@ export interface ConversationsQuery {
 /** What is asked and answered. Plain data, so that it can cross to another thread. */
 export interface Queries {
   readonly summarize: (query: SummaryQuery) => RunSummary;
+  readonly groups: (query: GroupsQuery) => GroupsAnswer;
   readonly records: (query: RecordsQuery) => RecordsPage;
+  readonly order: (query: OrderQuery) => Float64Array;
+  readonly recordsOf: (query: RecordsOfQuery) => RecordsPage["records"];
   readonly timeline: (query: TimelineQuery) => TimelineAnswer;
   readonly export: (request: ExportRequest) => ExportedFile[];
   readonly exportFiles: (query: { readonly folder: string }) => OfferedFile[];
@@ -35,7 +47,10 @@ export type QueryName = keyof Queries;
 
 export const queries: Queries = {
   summarize: (query) => summarizeRun(query.folder, query),
+  groups: queryGroups,
   records: queryRecords,
+  order: queryOrder,
+  recordsOf: queryRecordsOf,
   timeline: queryTimeline,
   export: exportRun,
   exportFiles: offeredFiles,

@@ -5,7 +5,7 @@ import { AssayError } from "../common/errors.ts";
 import { filterField, meantField } from "./core/filter-fields.ts";
 import { decodePageToken, encodePageToken } from "./core/page-token.ts";
 import { conditionOf } from "./record-filter.ts";
-import { type PhaseRow, type RowOrder, RunReader } from "./store/run-reader.ts";
+import { type PageFilter, type PhaseRow, type RowOrder, RunReader } from "./store/run-reader.ts";
 import { requestColumns, STAMPS_COLUMN } from "./store/schema.ts";
 
 export interface RecordsQuery {
@@ -42,15 +42,12 @@ export function queryRecords(query: RecordsQuery): RecordsPage {
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
     throw new AssayError("invalid_argument", `page size must be from 1 to ${MAX_PAGE_SIZE}, got ${pageSize}`);
   }
-  const reader = RunReader.open(query.folder);
-  try {
+  return reading(query.folder, (reader) => {
     const fields = fieldsOf(reader, query.fields);
     const common = JSON.stringify([query.phase, fields, query.filter, query.orderBy]);
     const options = {
       ...(query.pageToken === undefined ? {} : { after: decodePageToken(query.pageToken, common) }),
-      ...(query.phase === undefined ? {} : { phase: phaseNamed(reader, query.phase).phase }),
-      ...(query.filter === undefined ? {} : { where: conditionOf(reader, query.filter) }),
-      ...(query.orderBy === undefined ? {} : { order: orderOf(query.orderBy) }),
+      ...wantedRows(reader, query),
       // One more than is shown tells whether there is a next page.
       pageRows: pageSize + 1,
     };
@@ -61,9 +58,62 @@ export function queryRecords(query: RecordsQuery): RecordsPage {
       records: shown.map((row) => recordOf(fields, row)),
       nextPageToken: rows.length > pageSize && lastId !== undefined ? encodePageToken(lastId, common) : undefined,
     };
+  });
+}
+
+export interface OrderQuery extends Omit<RecordsQuery, "fields" | "pageSize" | "pageToken"> {
+  /** Credit id of the last row before. Default: from the first one on. */
+  readonly after?: number;
+  readonly limit: number;
+}
+
+/** Credit ids of rows in an order. Throws as `queryRecords`. */
+export function queryOrder(query: OrderQuery): Float64Array {
+  return reading(query.folder, (reader) => {
+    const after = query.after === undefined ? {} : { after: query.after };
+    const rows = reader.page([], { ...wantedRows(reader, query), ...after, pageRows: query.limit });
+    return Float64Array.from(rows, ([id]) => id as number);
+  });
+}
+
+export interface RecordsOfQuery extends Pick<RecordsQuery, "folder" | "fields"> {
+  /** Credit ids. */
+  readonly ids: Float64Array;
+}
+
+/** Rows by their ids, in that order. Throws `invalid_argument` for an unknown field. */
+export function queryRecordsOf({ folder, fields: asked, ids }: RecordsOfQuery): RecordsPage["records"] {
+  return reading(folder, (reader) => {
+    const fields = fieldsOf(reader, asked);
+    const rows = new Map(reader.rowsOf(fields, ids).map((row) => [row[0], row]));
+    return Array.from(ids, (id) => rows.get(id)).flatMap((row) => (row === undefined ? [] : [recordOf(fields, row)]));
+  });
+}
+
+function reading<Result>(folder: string, work: (reader: RunReader) => Result): Result {
+  const reader = RunReader.open(folder);
+  try {
+    return work(reader);
   } finally {
     reader.close();
   }
+}
+
+type Wanted = Pick<RecordsQuery, "phase" | "filter" | "orderBy">;
+
+function wantedRows(reader: RunReader, { phase, filter, orderBy }: Wanted): PageFilter & { readonly order?: RowOrder } {
+  return { ...passingRows(reader, { phase, filter }), ...(orderBy === undefined ? {} : { order: orderOf(orderBy) }) };
+}
+
+/** Which rows are of a phase and pass a filter. Throws `invalid_argument` for an unknown phase, or a filter that cannot be read. */
+export function passingRows(
+  reader: RunReader,
+  { phase, filter }: { readonly phase?: string | undefined; readonly filter?: string | undefined },
+): PageFilter {
+  return {
+    ...(phase === undefined ? {} : { phase: phaseNamed(reader, phase).phase }),
+    ...(filter === undefined ? {} : { where: conditionOf(reader, filter) }),
+  };
 }
 
 /** Throws `invalid_argument` where the run has no such phase. */

@@ -3,8 +3,8 @@ import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
 import { timeToFirstToken } from "../../metrics/time-to-first-token.ts";
 import { AssayError } from "../common/errors.ts";
 import { Timeline, type TimelineBucket } from "./core/timeline.ts";
-import { phaseNamed } from "./query-records.ts";
-import { RunReader } from "./store/run-reader.ts";
+import { passingRows } from "./query-records.ts";
+import { type PageFilter, RunReader } from "./store/run-reader.ts";
 
 export interface TimelineQuery {
   readonly folder: string;
@@ -13,6 +13,8 @@ export interface TimelineQuery {
   readonly phase?: string;
   /** Only what this worker sent, and used. Default: all workers together. */
   readonly workerId?: string;
+  /** Only requests that pass, as `core/filter.ts` has it; the buckets are those of all of them. Default: every request. */
+  readonly filter?: string;
 }
 
 export interface TimelineAnswer {
@@ -24,13 +26,13 @@ export interface TimelineAnswer {
 /** More would be a picture nobody can draw. */
 const MAX_BUCKETS = 100_000;
 
-/** Throws `invalid_argument` for an unknown phase, or buckets that are not above 0 or too many for the run's length. */
+/** Throws `invalid_argument` for an unknown phase, a filter that cannot be read, or buckets that are not above 0 or too many for the run's length. */
 export function queryTimeline(query: TimelineQuery): TimelineAnswer {
   if (!(query.bucketMs > 0)) throw new AssayError("invalid_argument", `bucket must be > 0 ms, got ${query.bucketMs}`);
   const reader = RunReader.open(query.folder);
   try {
-    const phase = query.phase === undefined ? undefined : phaseNamed(reader, query.phase).phase;
-    const span = reader.span(phase);
+    const passing = passingRows(reader, query);
+    const span = reader.span(passing.phase);
     if (span === undefined) return { originWallNs: undefined, buckets: [] };
     const bucketNs = query.bucketMs * 1e6;
     const bucketCount = Math.max(1, Math.ceil((span.lastNs - span.firstNs) / bucketNs));
@@ -43,7 +45,7 @@ export function queryTimeline(query: TimelineQuery): TimelineAnswer {
     }
     const timeline = new Timeline(span.firstNs, bucketNs, bucketCount);
     const isAsked = (workerId: string): boolean => query.workerId === undefined || workerId === query.workerId;
-    readRequests(reader, phase, timeline, isAsked);
+    readRequests(reader, passing, timeline, isAsked);
     reader.forEachUsage((reading) => {
       if (isAsked(reading.workerId)) timeline.addUsage(reading);
     });
@@ -83,19 +85,14 @@ type TimelineRow = [
   phaseIndex: number,
 ];
 
-function readRequests(
-  reader: RunReader,
-  phase: number | undefined,
-  timeline: Timeline,
-  isAsked: (workerId: string) => boolean,
-): void {
+function readRequests(reader: RunReader, passing: PageFilter, timeline: Timeline, isAsked: (workerId: string) => boolean): void {
   const withCeiling = new Set(
     reader
       .phases()
       .filter(({ hasCeiling }) => hasCeiling)
       .map((row) => row.phase),
   );
-  for (const page of reader.pages(COLUMNS, phase === undefined ? {} : { phase })) {
+  for (const page of reader.pages(COLUMNS, passing)) {
     for (const row of page as TimelineRow[]) {
       const [, sentNs, endNs, firstContentNs, lastContentNs, isCancelled, errorCode, outputTokens, ...rest] = row;
       const [timeToFirstTokenMs, due, issuedNs, workerId, phaseIndex] = rest;

@@ -14,9 +14,11 @@ import { AssayError } from "../common/errors.ts";
 import { MetricBatchReader } from "../common/metric-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import { chosenMetrics, chosenStatistics, groupsResponseOf } from "./groups-wire.ts";
 import { type CpuMemory, observationsOf } from "./observations.ts";
 import type { QueryClient } from "./query-client.ts";
 import type { RecordsRun } from "./records-run.ts";
+import { type RecordRow, streamRecords } from "./records-stream.ts";
 import { columnsOfFields, livePhaseOf, recordOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
 
 export interface RecordsManagerServiceDeps {
@@ -110,24 +112,52 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           },
           signal,
         );
-        const hasValues = columns.some((column) => recordMetrics.some(({ tag }) => tag === column));
-        return {
-          records: page.records.map((row) => recordOf(row, hasValues)),
-          nextPageToken: page.nextPageToken ?? "",
-          tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
-        };
+        const { tags, messageOf } = recordMessages(columns);
+        return { records: page.records.map(messageOf), nextPageToken: page.nextPageToken ?? "", tags };
       },
-      summarizeRecords: async ({ runId, phase, definitions, withIntervals }, { signal }) => {
+      async *streamRecords({ runId, phase, filter, fields, orderBy, limit }, { signal }) {
+        const columns = columnsOf(fields?.paths);
+        const { tags, messageOf } = recordMessages(columns);
+        const rows = streamRecords(
+          queries,
+          {
+            folder: await folderOf(runId),
+            fields: columns,
+            ...(phase === "" ? {} : { phase }),
+            ...(filter.trim() === "" ? {} : { filter }),
+            ...(orderBy.trim() === "" ? {} : { orderBy }),
+            ...(limit === 0n ? {} : { limit: Number(limit) }),
+          },
+          signal,
+        );
+        for await (const page of rows) for (const part of partsOfPage(page)) yield { records: part.map(messageOf), tags };
+      },
+      summarizeRecords: async (request, { signal }) => {
+        const { runId, phase, definitions, withIntervals, filter, groupBy, metrics } = request;
         const folder = await folderOf(runId);
+        const database = join(folder, "run.db");
+        const choose = chosenStatistics(request.statistics);
+        if (filter.trim() !== "" || groupBy.length > 0) {
+          if (definitions.length > 0)
+            throw new AssayError(
+              "invalid_argument",
+              "definitions: are of whole phases, not of groups; leave them, or filter and group_by, out",
+            );
+          const inPhase = phase === "" ? {} : { phase };
+          const passing = filter.trim() === "" ? {} : { filter };
+          const query = { folder, groupBy, metrics, withIntervals, ...inPhase, ...passing };
+          return groupsResponseOf(await queries.ask("groups", query, signal), { runId, database, choose });
+        }
+        const told = chosenMetrics(metrics, choose);
         const [summary, gpus] = await Promise.all([
           queries.ask("summarize", { folder, withIntervals, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
           queries.ask("gpus", { folder }, signal),
         ]);
         if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);
         const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
-        return summaryResponseOf(summary, gpus, join(folder, "run.db"), defined);
+        return summaryResponseOf(summary, gpus, { database, definitions: defined, told });
       },
-      getTimeline: async ({ runId, bucketMs, phase, workerId }, { signal }) =>
+      getTimeline: async ({ runId, bucketMs, phase, workerId, filter }, { signal }) =>
         timelineOf(
           await queries.ask(
             "timeline",
@@ -136,6 +166,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
               bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
               ...(phase === "" ? {} : { phase }),
               ...(workerId === "" ? {} : { workerId }),
+              ...(filter.trim() === "" ? {} : { filter }),
             },
             signal,
           ),
@@ -198,6 +229,34 @@ function checkTags(tags: readonly string[]): void {
     "failed_precondition",
     `metric ${Math.max(0, wrong)} is ${tags[wrong] ?? "none"} at the sender, ${recordMetrics[wrong]?.tag ?? "none"} here`,
   );
+}
+
+/** How rows of these columns become messages, and the tags of their values. */
+function recordMessages(columns: readonly string[]) {
+  const hasValues = columns.some((column) => recordMetrics.some(({ tag }) => tag === column));
+  return {
+    tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
+    messageOf: (row: RecordRow) => recordOf(row, hasValues),
+  };
+}
+
+/** So many stamps make no message too long, at up to 5 bytes each. */
+const mostStamps = 500_000;
+
+/** A page in parts that each fit into a message, at least one row in each. */
+function* partsOfPage(page: readonly RecordRow[]): Generator<readonly RecordRow[]> {
+  let begin = 0;
+  let stamps = 0;
+  for (const [index, { content_stamps: own }] of page.entries()) {
+    const added = own instanceof Float64Array ? own.length : 0;
+    if (index > begin && stamps + added > mostStamps) {
+      yield page.slice(begin, index);
+      begin = index;
+      stamps = 0;
+    }
+    stamps += added;
+  }
+  if (begin < page.length) yield page.slice(begin);
 }
 
 function columnsOf(paths: readonly string[] | undefined): string[] {

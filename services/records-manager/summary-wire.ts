@@ -13,7 +13,7 @@ import { recordMetrics } from "../../metrics/catalog.ts";
 import { encodeStamps } from "../common/chunk-stamps.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
-import { distributionOf, headOf, runValueOf } from "./metric-wire.ts";
+import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { DefinitionSummary } from "./query-definitions.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { RecordsPage } from "./query-records.ts";
@@ -23,20 +23,30 @@ import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdic
 type DefinitionInit = Exclude<MessageInitShape<typeof DefinitionSummarySchema>, { $typeName: string }>;
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSummarySchema>, { $typeName: string }>;
 
+/** What a summary has beside its figures. */
+export interface SummaryExtras {
+  /** Path of the run's file. */
+  readonly database: string;
+  /** Default: none. */
+  readonly definitions?: readonly DefinitionSummary[];
+  /** What of a phase's metrics is told. Default: all. */
+  readonly told?: (metrics: readonly MetricInit[]) => MetricInit[];
+}
+
 export function summaryResponseOf(
   summary: RunSummary,
   gpus: readonly GpuUse[],
-  database: string,
-  definitions: readonly DefinitionSummary[] = [],
+  { database, definitions = [], told = (metrics) => [...metrics] }: SummaryExtras,
 ): MessageInitShape<typeof SummarizeRecordsResponseSchema> {
   return {
     runId: summary.runId,
-    phases: summary.phases.map((phase) =>
-      phaseOf(
+    phases: summary.phases.map((phase) => {
+      const whole = phaseOf(
         phase,
         gpus.filter((gpu) => gpu.phase === phase.phase),
-      ),
-    ),
+      );
+      return { ...whole, metrics: told(whole.metrics) };
+    }),
     verdict: { verdict: verdictOf(summary.client.verdict), reasons: summary.client.reasons.map(({ message }) => message) },
     database,
     reasons: reasonsOf(summary.client),
@@ -239,7 +249,7 @@ export function recordOf(row: RecordsPage["records"][number], hasValues: boolean
   };
 }
 
-function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit {
+function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { readonly metrics: MetricInit[] } {
   const { lateness, startWallNs, endWallNs } = phase;
   return {
     index: phase.phase,

@@ -201,8 +201,8 @@ function addStatistics(
   if (trend !== undefined) work.notes.push(trend);
 }
 
-/** The run's own, as far as a double holds it. */
-function seedOf(spec: string): number {
+/** The run's own seed, as far as a double holds it. */
+export function seedOf(spec: string): number {
   const { randomSeed = 0 } = JSON.parse(spec) as { readonly randomSeed?: string | number };
   const seed = Number(randomSeed);
   return Number.isSafeInteger(seed) ? seed : 0;

@@ -119,7 +119,7 @@ describe("a suite driven by grpcurl", function () {
     expect(answers[3]).to.have.nested.property("run.runId", "by-grpcurl");
     const watched = answers.filter((answer) => "run" in answer);
     expect(watched.at(-1)).to.have.nested.property("run.state", "RUN_STATE_COMPLETED");
-    const [summary, page1, timeline, list] = answers.slice(-4);
+    const [summary, page1, streamed, grouped, timeline, list] = answers.slice(-6);
     expect(summary).to.have.nested.property("phases[0].identity").that.deep.equals({ drawn: "50", succeeded: "50" });
     expect(summary).to.have.nested.property("verdict.verdict");
     // 8 credits went to the warm-up.
@@ -127,6 +127,11 @@ describe("a suite driven by grpcurl", function () {
     expect(page1).to.have.nested.property("records[0].creditId", "9");
     expect(page1).to.have.nested.property("records[1].status", 200);
     expect(page1?.nextPageToken).to.be.a("string");
+    expect(streamed?.records).to.have.length(50);
+    expect(streamed).to.have.nested.property("records[49].status", 200);
+    expect(grouped).to.have.nested.property("groups[0].succeeded", "50");
+    expect(grouped).to.have.nested.property("groups[0].keys[1]").that.deep.equals({ field: "turn", number: 0 });
+    expect(grouped).to.have.nested.property("groups[0].metrics[0].p50").that.is.a("number");
     const buckets = (timeline?.buckets ?? []) as { completed?: string }[];
     expect(buckets.reduce((sum, { completed = "0" }) => sum + Number(completed), 0)).to.equal(58);
     expect(list).to.have.nested.property("runs[0].runId", "by-grpcurl");

@@ -65,7 +65,7 @@ describe("runs of this machine", function () {
     );
     expect(await succeeding(stage, ["runs", "records", "latest", "--where", "osl != 32"])).to.not.match(/200/);
     expect(await stage.start(["runs", "records", "latest", "--where", "ttftt > 1"]).exit()).to.include({
-      code: 1,
+      code: 2,
       stderr: "assay runs records: filter: unknown field ttftt, did you mean ttft?\n    ttftt > 1\n    ^\n",
     });
 

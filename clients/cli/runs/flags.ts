@@ -35,8 +35,47 @@ export const runsShowFlags = {
   ...suiteFlags,
 } as const satisfies FlagTable;
 
+const where = {
+  flag: "--where",
+  kind: { is: "text" },
+  value: "FILTER",
+  group: "Output",
+} as const satisfies Partial<Flag>;
+
+const format = {
+  flag: "--format",
+  kind: { is: "choice", of: ["table", "json", "csv"] },
+  value: "FORMAT",
+  group: "Output",
+} as const satisfies Partial<Flag>;
+
 export const runsSummaryFlags = {
   phase,
+  where: {
+    ...where,
+    doc: "figures of the requests that pass a filter, as 'turn >= 1 AND error = \"\"' (docs/filters.md)",
+  },
+  by: {
+    flag: "--by",
+    kind: { is: "names" },
+    value: "FIELD",
+    group: "Output",
+    doc: "figures of each group of requests that are alike in these, as target,turn; with commas (docs/filters.md#groups)",
+  },
+  metrics: {
+    flag: "--metrics",
+    kind: { is: "names" },
+    value: "NAME",
+    group: "Output",
+    doc: "these metrics of the groups, by tag or short name, with commas (default: all; a table's own)",
+  },
+  statistics: {
+    flag: "--statistics",
+    kind: { is: "names" },
+    value: "NAME",
+    group: "Output",
+    doc: "these statistics of the groups, as avg,p50,p99, with commas (default: all; a table has avg, p50, p90 and p99)",
+  },
   definitions: runFlags.definitions,
   confidence: {
     flag: "--confidence",
@@ -44,17 +83,18 @@ export const runsSummaryFlags = {
     group: "Output",
     doc: "95 % confidence intervals of means and percentiles, by a bootstrap from the run's seed",
   },
-  json: runFlags.json,
+  format: {
+    ...format,
+    doc: "how the figures are printed: tables, one JSON object, or comma-separated values, a line for each group and metric (default: table)",
+  },
+  json: { ...runFlags.json, doc: "the same as --format json" },
   ...suiteFlags,
 } as const satisfies FlagTable;
 
 export const runsRecordsFlags = {
   phase,
   where: {
-    flag: "--where",
-    kind: { is: "text" },
-    value: "FILTER",
-    group: "Output",
+    ...where,
     doc: "records that pass a filter alone, as 'ttft > 200ms AND error = \"\"' (docs/filters.md)",
   },
   orderBy: {
@@ -73,10 +113,7 @@ export const runsRecordsFlags = {
     doc: "fields of MetricRecord and metrics, by tag or short name, with commas; credit_id is always there (default: all; the table's own)",
   },
   format: {
-    flag: "--format",
-    kind: { is: "choice", of: ["table", "json", "csv"] },
-    value: "FORMAT",
-    group: "Output",
+    ...format,
     doc: "how records are printed: a table, one JSON object a line, or comma-separated values (default: table)",
   },
   json: { ...runFlags.json, doc: "the same as --format json" },

@@ -5,6 +5,8 @@ import { type Column, tableLines } from "../../../report/table.ts";
 import { figure, harmless } from "../../../report/text.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
+import type { RecordsWanted, SuiteClient } from "../suite-client.ts";
+import { csvLine } from "./csv.ts";
 import type { runsRecordsFlags } from "./flags.ts";
 import { csvColumns, csvValue, metricOf, type RecordJson, recordJson, type WantedFields, wantedFields } from "./record-view.ts";
 import { findRun, withSuite } from "./session.ts";
@@ -17,47 +19,50 @@ export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promis
   const format = options.format ?? (options.json === true ? "json" : "table");
   const wanted = wantedFields(options.fields ?? []);
   return withSuite(asked, async ({ client, signal }) => {
-    const run = await findRun(client, operands[0] ?? "", terminal.cwd);
-    const { phase = "", where: filter = "", orderBy = "" } = options;
-    const isTable = format === "table";
-    const limit = Math.min(options.limit ?? Number.POSITIVE_INFINITY, isTable ? mostRowsOfTable : Number.POSITIVE_INFINITY);
-    const fields = isTable && wanted.fields.length === 0 ? tableFields : wanted.fields;
-    const rows: string[][] = [];
-    let seen = 0;
-    let hasMore = false;
-    if (format === "csv") terminal.out(`${csvLine(csvColumns(wanted))}\n`);
-    for await (const { records, tags, nextPageToken } of client.queryRecords(run.runId, {
-      phase,
-      filter,
-      orderBy,
-      fields,
-      limit,
-    })) {
-      if (signal.aborted) return exitCodes.interrupted;
-      const taken = records.slice(0, limit - seen);
-      seen += taken.length;
-      hasMore = taken.length < records.length || nextPageToken !== "";
-      const json = (record: MetricRecord) => recordJson(record, tags, wanted);
-      if (isTable)
-        rows.push(...taken.map((record) => (wanted.fields.length === 0 ? cellsOf(record, tags) : cells(json(record), wanted))));
-      else if (format === "csv") terminal.out(taken.map((record) => `${csvLine(cells(json(record), wanted))}\n`).join(""));
-      else terminal.out(taken.map((record) => `${JSON.stringify(json(record))}\n`).join(""));
-      if (seen >= limit) break;
+    const { runId } = await findRun(client, operands[0] ?? "", terminal.cwd);
+    const { phase = "", where: filter = "", orderBy = "", limit = Number.POSITIVE_INFINITY } = options;
+    const records = { phase, filter, orderBy, fields: wanted.fields, limit };
+    if (format === "table") {
+      const { rows, hasMore } = await tableRows(client, runId, records, wanted);
+      terminal.out(tableText(rows, wanted, terminal.width, terminal.hasColour));
+      if (hasMore) terminal.err(`the first ${mostRowsOfTable} records; --format json prints all of them\n`);
+      return exitCodes.ok;
     }
-    if (isTable) terminal.out(tableText(rows, wanted, terminal.width, terminal.hasColour));
-    if (isTable && hasMore && options.limit === undefined) {
-      terminal.err(`the first ${mostRowsOfTable} records; --format json prints all of them\n`);
+    if (format === "csv") terminal.out(`${csvLine(csvColumns(wanted))}\n`);
+    for await (const { records: some, tags } of client.streamRecords(runId, records, signal)) {
+      const lines = some.map((record) => {
+        const json = recordJson(record, tags, wanted);
+        return format === "csv" ? csvLine(cells(json, wanted)) : JSON.stringify(json);
+      });
+      if (!(await terminal.outNext(lines.map((line) => `${line}\n`).join("")))) break;
     }
     return exitCodes.ok;
   });
 }
 
-function cells(record: RecordJson, wanted: WantedFields): string[] {
-  return csvColumns(wanted).map((column) => harmless(csvValue(record, column)));
+/** `hasMore`: there are more than a table has, and nobody asked for fewer. */
+async function tableRows(
+  client: SuiteClient,
+  runId: string,
+  records: RecordsWanted,
+  wanted: WantedFields,
+): Promise<{ readonly rows: string[][]; readonly hasMore: boolean }> {
+  const isOwn = wanted.fields.length === 0;
+  const limit = Math.min(records.limit, mostRowsOfTable);
+  const rows: string[][] = [];
+  let hasMore = false;
+  const pages = client.queryRecords(runId, { ...records, fields: isOwn ? tableFields : wanted.fields, limit });
+  for await (const { records: page, tags, nextPageToken } of pages) {
+    const taken = page.slice(0, limit - rows.length);
+    hasMore = taken.length < page.length || nextPageToken !== "";
+    rows.push(...taken.map((record) => (isOwn ? cellsOf(record, tags) : cells(recordJson(record, tags, wanted), wanted))));
+    if (rows.length >= limit) break;
+  }
+  return { rows, hasMore: hasMore && records.limit === Number.POSITIVE_INFINITY };
 }
 
-function csvLine(values: readonly string[]): string {
-  return values.map((value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value)).join(",");
+function cells(record: RecordJson, wanted: WantedFields): string[] {
+  return csvColumns(wanted).map((column) => harmless(csvValue(record, column)));
 }
 
 const tableFields = ["credit_id", "session", "turn", "status", "error", "model", "finish_reason", "values"] as const;

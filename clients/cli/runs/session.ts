@@ -33,7 +33,8 @@ export interface OwnSuite {
 }
 
 /**
- * Connects, carries `use` out and lets go again. What it throws is said in one line, exit code 1; Ctrl-C ends it at once.
+ * Connects, carries `use` out and lets go again. What it throws is said in one line, exit code 1, or 2 for what
+ * was asked and makes no sense; Ctrl-C ends it at once.
  * @param own where none was named: the suite that is meant, or started; default: enough to read the catalog and the files of runs
  */
 export async function withSuite<T extends FlagTable>(
@@ -63,7 +64,7 @@ export async function withSuite<T extends FlagTable>(
     if (!(error instanceof AssayError)) throw error;
     if (signal.aborted) return exitCodes.interrupted;
     terminal.err(`${name}: ${error.message}\n`);
-    return exitCodes.failed;
+    return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     client?.close();
     await (signal.aborted ? suite?.kill() : suite?.stop());

@@ -1,6 +1,6 @@
 /** A column of numbers that grows as rows are read. */
 export class Column {
-  #values = new Float64Array(256);
+  #values = new Float64Array(16);
   #length = 0;
 
   push(value: number): void {

@@ -70,14 +70,18 @@ export interface RowOrder {
   readonly isDescending: boolean;
 }
 
-/** Which rows a page has, and in which order. */
-export interface PageOptions {
-  readonly pageRows: number;
-  /** Credit id of the last row of the page before. */
-  readonly after?: number;
+/** Which rows are read. */
+export interface PageFilter {
   /** This phase alone. */
   readonly phase?: number;
   readonly where?: SqlCondition;
+}
+
+/** Which rows a page has, and in which order. */
+export interface PageOptions extends PageFilter {
+  readonly pageRows: number;
+  /** Credit id of the last row of the page before. */
+  readonly after?: number;
   /** Default: by ascending credit id. */
   readonly order?: RowOrder;
 }
@@ -143,6 +147,14 @@ export class RunReader {
     const bound = phase === undefined ? [] : [phase];
     const span = this.#read(() => this.#db.prepare(sql).get(...bound) as { firstNs: number | null; lastNs: number | null });
     return span.firstNs === null || span.lastNs === null ? undefined : { firstNs: span.firstNs, lastNs: span.lastNs };
+  }
+
+  /** Of each phase with a success: the first send of one, and the last chunk with content of one, suite time. */
+  successSpans(): Map<number, { readonly firstSentNs: number; readonly lastContentNs: number }> {
+    const sql = `SELECT phase, min(sent_ns), max(sent_ns + ifnull(last_content_ns, end_ns)) FROM requests
+      WHERE error_code IS NULL AND is_cancelled = 0 GROUP BY phase`;
+    const rows = this.#read(() => this.#db.prepare(sql).raw().all() as [number, number, number][]);
+    return new Map(rows.map(([phase, firstSentNs, lastContentNs]) => [phase, { firstSentNs, lastContentNs }]));
   }
 
   run(): RunRow {
@@ -233,18 +245,19 @@ export class RunReader {
 
   /**
    * The rows of `requests` by ascending credit id, in pages of arrays: the credit id, then `columns` in order. A column that
-   * the file lacks is NULL in every row. Memory is that of one page. `after` skips ids up to and with it; `phase` keeps one phase.
+   * the file lacks is NULL in every row. Memory is that of one page. `after` skips ids up to and with it.
    */
   *pages(
     columns: readonly string[],
-    options: { after?: number; phase?: number; pageRows?: number } = {},
+    options: PageFilter & { readonly after?: number; readonly pageRows?: number } = {},
   ): Generator<unknown[][]> {
     const pageRows = options.pageRows ?? PAGE_ROWS;
-    const where = options.phase === undefined ? "" : "AND phase = ?";
+    const kept = conditionsOf(options);
+    const where = kept.map(({ sql }) => `AND ${sql}`).join(" ");
     const selected = ["credit_id", ...columns.map((column) => this.#expressionOf(column))].join(", ");
     const sql = `SELECT ${selected} FROM requests WHERE credit_id > ? ${where} ORDER BY credit_id LIMIT ?`;
     const statement = this.#read(() => this.#db.prepare(sql).raw());
-    const bound = options.phase === undefined ? [] : [options.phase];
+    const bound = kept.flatMap(({ parameters }) => parameters);
     let after = options.after ?? -1;
     for (;;) {
       const rows = this.#read(() => statement.all(after, ...bound, pageRows) as unknown[][]);
@@ -262,11 +275,8 @@ export class RunReader {
   }
 
   /** As a page of `pages`, of the rows that are asked for. With an order each page looks at every row. */
-  page(columns: readonly string[], { pageRows, after, phase, where, order }: PageOptions): unknown[][] {
-    const conditions: SqlCondition[] = [];
-    if (phase !== undefined) conditions.push({ sql: "phase = ?", parameters: [phase] });
-    if (where !== undefined) conditions.push(where);
-    if (after !== undefined) conditions.push(this.#behind(after, order));
+  page(columns: readonly string[], { pageRows, after, order, ...filter }: PageOptions): unknown[][] {
+    const conditions = [...conditionsOf(filter), ...(after === undefined ? [] : [this.#behind(after, order)])];
     const selected = ["credit_id", ...columns.map((column) => this.#expressionOf(column))].join(", ");
     const kept = conditions.length === 0 ? "" : `WHERE ${conditions.map(({ sql }) => sql).join(" AND ")}`;
     const sql = `SELECT ${selected} FROM requests ${kept} ORDER BY ${this.#orderSql(order)} LIMIT ?`;
@@ -277,6 +287,19 @@ export class RunReader {
           .prepare(sql)
           .raw()
           .all(...parameters, pageRows) as unknown[][],
+    );
+  }
+
+  /** As a page of `pages`, of the rows with these credit ids, in no order. */
+  rowsOf(columns: readonly string[], ids: Iterable<number>): unknown[][] {
+    const selected = ["credit_id", ...columns.map((column) => this.#expressionOf(column))].join(", ");
+    const sql = `SELECT ${selected} FROM requests WHERE credit_id IN (SELECT value FROM json_each(?))`;
+    return this.#read(
+      () =>
+        this.#db
+          .prepare(sql)
+          .raw()
+          .all(JSON.stringify([...ids])) as unknown[][],
     );
   }
 
@@ -353,6 +376,10 @@ export class RunReader {
 }
 
 type RawColumns = [reads: Uint8Array, payload: Uint8Array, requestBody: Uint8Array | null, responseHeaders: string | null];
+
+function conditionsOf({ phase, where }: PageFilter): SqlCondition[] {
+  return [...(phase === undefined ? [] : [{ sql: "phase = ?", parameters: [phase] }]), ...(where === undefined ? [] : [where])];
+}
 
 type UsageColumns = [workerId: string, ns: number, ...(number | null)[]];
 

@@ -206,6 +206,7 @@ export class FakeSuite {
         ingestRecords: missing,
         ingestSamples: missing,
         queryRecords: missing,
+        streamRecords: missing,
         getTimeline: missing,
       },
     });

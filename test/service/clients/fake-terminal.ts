@@ -37,6 +37,11 @@ export class FakeTerminal implements Terminal {
     this.stdout += text;
   }
 
+  async outNext(text: string): Promise<boolean> {
+    this.out(text);
+    return true;
+  }
+
   err(text: string): void {
     this.stderr += text;
     const seen = this.#waiting.filter((wait) => this.stderr.includes(wait.text));

@@ -116,6 +116,7 @@ function managerService(streams: ManagerSide[], state: Scene["managerState"]): I
       },
       ingestSamples: { onStream: none },
       queryRecords: none,
+      streamRecords: none,
       summarizeRecords: none,
       getTimeline: none,
       exportRun: none,

@@ -743,6 +743,52 @@ describe("the records-manager", () => {
       expect(Number(next.records[0]?.creditId)).to.be.lessThan(ids[2] ?? 0);
     });
 
+    it("one record after the other, of a run that goes on, too", async () => {
+      await played();
+      const messages = await gather(client.streamRecords({ runId: "run-1", orderBy: "credit desc", limit: 4n }));
+      expect(messages.flatMap(({ records }) => records.map(({ creditId }) => Number(creditId)))).to.deep.equal([10, 9, 8, 7]);
+    });
+
+    it("of groups of requests, with what was asked of them alone", async () => {
+      await played();
+      const ask = { runId: "run-1", groupBy: ["target", "error", "cancelled"], filter: "credit <= 4" };
+      const summary = await client.summarizeRecords({ ...ask, metrics: ["latency", "rps"], statistics: ["p50"] });
+      expect(summary).to.deep.include({ runId: "run-1", phases: [], leftOutRequests: 0n });
+      expect(summary.database).to.equal(join(folderOf("run-1"), "run.db"));
+      const [group] = summary.groups;
+      expect(summary.groups).to.have.length(1);
+      expect(group).to.include({ phase: "profiling", succeeded: 4n, errored: 0n, cancelled: 0n });
+      expect(group?.keys.map(({ field, name, value }) => [field, name, value.value])).to.deep.equal([
+        ["target", "https://h.example/v1", 0],
+        ["error", "", undefined],
+        ["cancelled", "", false],
+      ]);
+      expect(group?.metrics.map(({ tag }) => tag)).to.deep.equal(["request_latency", "request_throughput"]);
+      expect(group?.metrics[0]).to.include({ count: 4n, avg: 40, p50: 40 });
+      expect([group?.metrics[0]?.p99, group?.metrics[0]?.max]).to.deep.equal([undefined, undefined]);
+      const whole = await client.summarizeRecords({
+        runId: "run-1",
+        phase: "profiling",
+        metrics: ["rps", "ttft"],
+        statistics: ["max"],
+      });
+      expect(whole.groups).to.deep.equal([]);
+      expect(whole.phases[0]?.metrics.map(({ tag, max }) => [tag, max])).to.deep.equal([
+        ["time_to_first_token", 10],
+        ["request_throughput", undefined],
+      ]);
+      const refused = (change: object) => failureOf(client.summarizeRecords({ runId: "run-1", ...change }));
+      for (const change of [
+        { groupBy: ["ttft"] },
+        { filter: "x" },
+        { metrics: ["x"] },
+        { statistics: ["p51"] },
+        { groupBy: ["turn"], definitions: ["vllm"] },
+      ]) {
+        expect(await refused(change), JSON.stringify(change)).to.include({ code: "invalid_argument" });
+      }
+    });
+
     it("of the phase asked for, and of none that there is not", async () => {
       await played();
       const { phases, database } = await client.summarizeRecords({ runId: "run-1", phase: "profiling" });

@@ -100,6 +100,7 @@ describe("telemetry service", () => {
           },
         },
         queryRecords: none,
+        streamRecords: none,
         summarizeRecords: none,
         getTimeline: none,
         exportRun: none,

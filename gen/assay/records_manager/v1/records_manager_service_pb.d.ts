@@ -414,6 +414,88 @@ export declare type QueryRecordsResponse = Message<"assay.records_manager.v1.Que
 export declare const QueryRecordsResponseSchema: GenMessage<QueryRecordsResponse>;
 
 /**
+ * Request of StreamRecords.
+ *
+ * @generated from message assay.records_manager.v1.StreamRecordsRequest
+ */
+export declare type StreamRecordsRequest = Message<"assay.records_manager.v1.StreamRecordsRequest"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Phase by name; empty: all.
+   *
+   * @generated from field: string phase = 2;
+   */
+  phase: string;
+
+  /**
+   * As of QueryRecords.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * As of QueryRecords.
+   *
+   * @generated from field: google.protobuf.FieldMask fields = 4;
+   */
+  fields?: FieldMask | undefined;
+
+  /**
+   * As of QueryRecords.
+   *
+   * @generated from field: string order_by = 5;
+   */
+  orderBy: string;
+
+  /**
+   * At most so many; 0: all.
+   *
+   * @generated from field: uint64 limit = 6;
+   */
+  limit: bigint;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.StreamRecordsRequest.
+ * Use `create(StreamRecordsRequestSchema)` to create a new message.
+ */
+export declare const StreamRecordsRequestSchema: GenMessage<StreamRecordsRequest>;
+
+/**
+ * Response of StreamRecords.
+ *
+ * @generated from message assay.records_manager.v1.StreamRecordsResponse
+ */
+export declare type StreamRecordsResponse = Message<"assay.records_manager.v1.StreamRecordsResponse"> & {
+  /**
+   * The next ones, in the order asked for.
+   *
+   * @generated from field: repeated assay.records_manager.v1.MetricRecord records = 1;
+   */
+  records: MetricRecord[];
+
+  /**
+   * Tags of `values`; in every message.
+   *
+   * @generated from field: repeated string tags = 2;
+   */
+  tags: string[];
+};
+
+/**
+ * Describes the message assay.records_manager.v1.StreamRecordsResponse.
+ * Use `create(StreamRecordsResponseSchema)` to create a new message.
+ */
+export declare const StreamRecordsResponseSchema: GenMessage<StreamRecordsResponse>;
+
+/**
  * Request of SummarizeRecords.
  *
  * @generated from message assay.records_manager.v1.SummarizeRecordsRequest
@@ -442,11 +524,43 @@ export declare type SummarizeRecordsRequest = Message<"assay.records_manager.v1.
   definitions: string[];
 
   /**
-   * Metrics of the console's table have confidence intervals, too.
+   * Metrics of the console's table have confidence intervals, too; in groups those that are asked for.
    *
    * @generated from field: bool with_intervals = 4;
    */
   withIntervals: boolean;
+
+  /**
+   * As of QueryRecords: the figures are of the requests that pass.
+   *
+   * @generated from field: string filter = 5;
+   */
+  filter: string;
+
+  /**
+   * Fields of filters whose values many requests share, as `target`, `turn`, at most 8: requests of a phase that are alike in all of
+   * them are one group. With this or a filter the answer has `groups` in the place of `phases`. INVALID_ARGUMENT for another field, and
+   * where `definitions` are asked for, too, which are of whole phases.
+   *
+   * @generated from field: repeated string group_by = 6;
+   */
+  groupBy: string[];
+
+  /**
+   * Metrics by tag or short name, as `ttft`: these alone; empty: all that have a value. Groups have those of requests, gaps between
+   * chunks, throughputs and the error rate. INVALID_ARGUMENT for another.
+   *
+   * @generated from field: repeated string metrics = 7;
+   */
+  metrics: string[];
+
+  /**
+   * `min`, `max`, `sum`, `std`, `p1`, `p5`, `p10`, `p25`, `p50`, `p75`, `p90`, `p95`, `p99`: these alone beside `count` and `avg`; empty:
+   * all. INVALID_ARGUMENT for another.
+   *
+   * @generated from field: repeated string statistics = 8;
+   */
+  statistics: string[];
 };
 
 /**
@@ -516,6 +630,21 @@ export declare type SummarizeRecordsResponse = Message<"assay.records_manager.v1
    * @generated from field: repeated assay.records_manager.v1.DefinitionSummary definitions = 21;
    */
   definitions: DefinitionSummary[];
+
+  /**
+   * Groups of requests, where a filter or `group_by` was asked for: by phase, then by their keys, at most 1000. All other fields but
+   * `run_id` and `database` are then unset.
+   *
+   * @generated from field: repeated assay.records_manager.v1.RecordGroup groups = 22;
+   */
+  groups: RecordGroup[];
+
+  /**
+   * Requests that pass and are of further groups; 0: there are none.
+   *
+   * @generated from field: uint64 left_out_requests = 23;
+   */
+  leftOutRequests: bigint;
 };
 
 /**
@@ -523,6 +652,119 @@ export declare type SummarizeRecordsResponse = Message<"assay.records_manager.v1
  * Use `create(SummarizeRecordsResponseSchema)` to create a new message.
  */
 export declare const SummarizeRecordsResponseSchema: GenMessage<SummarizeRecordsResponse>;
+
+/**
+ * The requests of one phase that are alike.
+ *
+ * @generated from message assay.records_manager.v1.RecordGroup
+ */
+export declare type RecordGroup = Message<"assay.records_manager.v1.RecordGroup"> & {
+  /**
+   * Name of the phase.
+   *
+   * @generated from field: string phase = 1;
+   */
+  phase: string;
+
+  /**
+   * What is the same of them, in the order asked for.
+   *
+   * @generated from field: repeated assay.records_manager.v1.GroupKey keys = 2;
+   */
+  keys: GroupKey[];
+
+  /**
+   * Requests that succeeded.
+   *
+   * @generated from field: uint64 succeeded = 3;
+   */
+  succeeded: bigint;
+
+  /**
+   * Requests that failed.
+   *
+   * @generated from field: uint64 errored = 4;
+   */
+  errored: bigint;
+
+  /**
+   * Requests that were given up.
+   *
+   * @generated from field: uint64 cancelled = 5;
+   */
+  cancelled: bigint;
+
+  /**
+   * Metrics, in the order of the catalog. Throughputs are over the benchmark duration of the whole phase, so that those of groups add up.
+   *
+   * @generated from field: repeated assay.records_manager.v1.MetricStatistics metrics = 6;
+   */
+  metrics: MetricStatistics[];
+};
+
+/**
+ * Describes the message assay.records_manager.v1.RecordGroup.
+ * Use `create(RecordGroupSchema)` to create a new message.
+ */
+export declare const RecordGroupSchema: GenMessage<RecordGroup>;
+
+/**
+ * One value that a group's requests share.
+ *
+ * @generated from message assay.records_manager.v1.GroupKey
+ */
+export declare type GroupKey = Message<"assay.records_manager.v1.GroupKey"> & {
+  /**
+   * The field, as it was asked for.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * Unset: these requests have no such value.
+   *
+   * @generated from oneof assay.records_manager.v1.GroupKey.value
+   */
+  value: {
+    /**
+     * Of a field of texts.
+     *
+     * @generated from field: string text = 2;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * Of a number or an index.
+     *
+     * @generated from field: double number = 3;
+     */
+    value: number;
+    case: "number";
+  } | {
+    /**
+     * Of a field that is true or false.
+     *
+     * @generated from field: bool flag = 4;
+     */
+    value: boolean;
+    case: "flag";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * What the index is called in the run: phases, targets, conversations; empty: nothing.
+   *
+   * @generated from field: string name = 5;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.GroupKey.
+ * Use `create(GroupKeySchema)` to create a new message.
+ */
+export declare const GroupKeySchema: GenMessage<GroupKey>;
 
 /**
  * What another tool would say of the measured phases, taken together.
@@ -943,6 +1185,14 @@ export declare type GetTimelineRequest = Message<"assay.records_manager.v1.GetTi
    * @generated from field: string worker_id = 4;
    */
   workerId: string;
+
+  /**
+   * As of QueryRecords: buckets count the requests that pass; they begin and end with the phase all the same, and what workers used is of
+   * all of them. Empty: every request.
+   *
+   * @generated from field: string filter = 5;
+   */
+  filter: string;
 };
 
 /**
@@ -1330,7 +1580,18 @@ export declare const RecordsManagerService: GenService<{
     output: typeof QueryRecordsResponseSchema;
   },
   /**
-   * Exact statistics of a run, from its rows.
+   * The same rows one after the other, in messages of up to some hundred, as fast as they are read: nothing is read from the file ahead of
+   * a reader that waits. Of a run that goes on those that are committed by then. Ends with the last row.
+   *
+   * @generated from rpc assay.records_manager.v1.RecordsManagerService.StreamRecords
+   */
+  streamRecords: {
+    methodKind: "server_streaming";
+    input: typeof StreamRecordsRequestSchema;
+    output: typeof StreamRecordsResponseSchema;
+  },
+  /**
+   * Exact statistics of a run, from its rows: of its phases, or of groups of requests.
    *
    * @generated from rpc assay.records_manager.v1.RecordsManagerService.SummarizeRecords
    */

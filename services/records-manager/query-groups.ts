@@ -1,0 +1,281 @@
+/** Groups of a run's requests in figures: exact, from rows, a few columns at a time. */
+import { listMetrics } from "../../metrics/catalog.ts";
+import type { RecordMetric, RunFacts } from "../../metrics/metric.ts";
+import { randomStream } from "../common/random.ts";
+import { Column } from "./core/column.ts";
+import { intervalsOf } from "./core/confidence.ts";
+import type { FilterKind } from "./core/filter-fields.ts";
+import { GapDistribution } from "./core/gap-distribution.ts";
+import { type GroupField, readGroupFields } from "./core/group-fields.ts";
+import { type GroupMetrics, readGroupMetrics } from "./core/group-metrics.ts";
+import { compareGroups, type GroupTally, type KeyValue, RecordGroups } from "./core/record-groups.ts";
+import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
+import { forEachGap } from "./core/stamps.ts";
+import { statisticsOf } from "./core/statistics.ts";
+import { targetLabels } from "./core/target-endpoint.ts";
+import { passingRows } from "./query-records.ts";
+import { type PageFilter, RunReader } from "./store/run-reader.ts";
+import { seedOf } from "./summary.ts";
+
+export interface GroupsQuery {
+  readonly folder: string;
+  /** Name of a phase. Default: all, each by itself. */
+  readonly phase?: string;
+  /** As `core/filter.ts` has it. Default: every request. */
+  readonly filter?: string;
+  /** As `readGroupFields` takes them. Empty: one group a phase. */
+  readonly groupBy: readonly string[];
+  /** As `readGroupMetrics` takes them. Empty: all. */
+  readonly metrics: readonly string[];
+  /** Confidence intervals, too: of the metrics of the console's table, or of those that are named. Default: none. */
+  readonly withIntervals?: boolean;
+  /** Groups that are kept. Default: `MOST_GROUPS`. */
+  readonly mostGroups?: number;
+  /** Bytes that columns may take at a time. Default: `COLUMN_BUDGET_BYTES`. */
+  readonly columnBudgetBytes?: number;
+}
+
+export interface GroupKey {
+  /** As it was asked for. */
+  readonly field: string;
+  readonly value: KeyValue;
+  /** What an index is called in the run. */
+  readonly name: string | undefined;
+}
+
+export interface RecordGroup {
+  /** Its name. */
+  readonly phase: string;
+  readonly keys: readonly GroupKey[];
+  readonly succeeded: number;
+  readonly errored: number;
+  readonly cancelled: number;
+  /** Those that have a value, in the catalog's order. */
+  readonly metrics: readonly MetricStatistics[];
+  readonly ofGroup: readonly MetricValue[];
+}
+
+export interface GroupsAnswer {
+  /** By phase, then by keys. */
+  readonly groups: readonly RecordGroup[];
+  /** Requests of further groups than are kept. */
+  readonly leftOut: number;
+}
+
+export const MOST_GROUPS = 1000;
+const COLUMN_BUDGET_BYTES = 384 * 1024 * 1024;
+/** A growing column holds its old and its new half at once. */
+const BYTES_PER_VALUE = 8 * 3;
+/** Distributions of gaps at a time: one may take 8 MiB. */
+const DISTRIBUTIONS = 48;
+
+/** Throws `invalid_argument` for an unknown phase, key or metric, or a filter that cannot be read. */
+export function queryGroups(query: GroupsQuery): GroupsAnswer {
+  const reader = RunReader.open(query.folder);
+  try {
+    return readGroups(reader, query);
+  } finally {
+    reader.close();
+  }
+}
+
+/** What is gathered of one group. */
+interface Gathered {
+  readonly tally: GroupTally;
+  readonly metrics: Map<string, MetricStatistics>;
+}
+
+/** The rows that are looked at, and which group each is of. */
+interface GroupedRows {
+  readonly reader: RunReader;
+  readonly filter: PageFilter;
+  readonly keys: readonly GroupField[];
+  readonly groups: RecordGroups;
+}
+
+function readGroups(reader: RunReader, query: GroupsQuery): GroupsAnswer {
+  const keys = readGroupFields(query.groupBy);
+  const metrics = readGroupMetrics(query.metrics);
+  const filter = passingRows(reader, query);
+  const groups = new RecordGroups(
+    keys.map(({ field }) => field.kind),
+    query.mostGroups ?? MOST_GROUPS,
+  );
+  const rows: GroupedRows = { reader, filter, keys, groups };
+  const isEstimated = ({ consoleOrder }: RecordMetric): boolean => query.metrics.length > 0 || consoleOrder !== undefined;
+  const seed = query.withIntervals === true ? seedOf(reader.run().spec) : undefined;
+  const seedFor = (metric: RecordMetric): number | undefined => (isEstimated(metric) ? seed : undefined);
+  const parts = partsOf(reader, [...metrics.ofRequests, ...metrics.forSums], query.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
+  const gathered: Gathered[] = [];
+  for (const [index, part] of parts.entries()) readColumns(rows, part, gathered, { isFirst: index === 0, seedFor });
+  if (metrics.ofLists.length > 0) readGaps(rows, gathered);
+  return { groups: told(reader, keys, metrics, gathered), leftOut: groups.leftOut };
+}
+
+const HEAD_COLUMNS = ["phase", "is_cancelled", "error_code"] as const;
+/** A row has its credit id first. */
+const KEYS_AT = 1 + HEAD_COLUMNS.length;
+
+function* pagesOf({ reader, filter, keys }: GroupedRows, columns: readonly string[], pageRows?: number): Generator<unknown[][]> {
+  const options = pageRows === undefined ? filter : { ...filter, pageRows };
+  yield* reader.pages([...HEAD_COLUMNS, ...keys.map(({ field }) => field.column), ...columns], options);
+}
+
+/** Those metrics that have values, in parts whose columns fit in the budget; at least one part, if only to count. */
+function partsOf(reader: RunReader, metrics: readonly RecordMetric[], budgetBytes: number): RecordMetric[][] {
+  const known = metrics.map(({ tag }) => tag).filter((tag) => reader.metricTags.includes(tag));
+  const tags = reader.tagsWithValues(known);
+  const present = metrics.filter(({ tag }) => tags.has(tag));
+  const perPass = Math.max(1, Math.floor(budgetBytes / (BYTES_PER_VALUE * Math.max(1, reader.rowBound()))));
+  return Array.from({ length: Math.max(1, Math.ceil(present.length / perPass)) }, (_, part) =>
+    present.slice(part * perPass, (part + 1) * perPass),
+  );
+}
+
+interface ColumnsPass {
+  /** Requests are counted, too. */
+  readonly isFirst: boolean;
+  /** Seed of a metric's intervals; undefined: it has none. */
+  readonly seedFor: (metric: RecordMetric) => number | undefined;
+}
+
+/** One pass over the rows, for a few metrics of all groups. */
+function readColumns(
+  rows: GroupedRows,
+  metrics: readonly RecordMetric[],
+  gathered: Gathered[],
+  { isFirst, seedFor }: ColumnsPass,
+): void {
+  const at = KEYS_AT + rows.keys.length;
+  const columns: Column[][] = [];
+  const tags = metrics.map(({ tag }) => tag);
+  for (const page of pagesOf(rows, tags)) {
+    for (const row of page) {
+      const outcome = row[2] === 1 ? "cancelled" : row[3] === null ? "succeeded" : "errored";
+      const index = isFirst
+        ? rows.groups.count(row[1] as number, row, KEYS_AT, outcome)
+        : rows.groups.indexOf(row[1] as number, row, KEYS_AT);
+      if (index === undefined) continue;
+      columns[index] ??= metrics.map(() => new Column());
+      pushValues(columns[index], metrics, row, { at, isFailure: outcome !== "succeeded" });
+    }
+  }
+  if (isFirst) for (const tally of rows.groups.tallies) gathered.push({ tally, metrics: new Map() });
+  for (const [group, { metrics: found }] of gathered.entries()) {
+    for (const [index, metric] of metrics.entries()) {
+      const { tag, header, unit } = metric;
+      const values = columns[group]?.[index]?.values() ?? new Float64Array();
+      const statistics = statisticsOf(values);
+      if (statistics === undefined) continue;
+      const seed = seedFor(metric);
+      const intervals = seed === undefined ? undefined : intervalsOf(values, randomStream(seed, "intervals", tag));
+      found.set(tag, { tag, header, unit, statistics, intervals });
+    }
+  }
+}
+
+function pushValues(
+  columns: readonly Column[],
+  metrics: readonly RecordMetric[],
+  row: readonly unknown[],
+  { at, isFailure }: { readonly at: number; readonly isFailure: boolean },
+): void {
+  for (let index = 0; index < metrics.length; index++) {
+    const value = row[at + index];
+    if (typeof value === "number" && (!isFailure || metrics[index]?.isOfFailures === true)) columns[index]?.push(value);
+  }
+}
+
+/** Gaps between chunks of succeeded requests, a pass over the rows for some groups at a time. */
+function readGaps(rows: GroupedRows, gathered: readonly Gathered[]): void {
+  const at = KEYS_AT + rows.keys.length;
+  for (let from = 0; from < gathered.length; from += DISTRIBUTIONS) {
+    const distributions = gathered.slice(from, from + DISTRIBUTIONS).map(() => new GapDistribution());
+    for (const page of pagesOf(rows, ["content_stamps"], 1000)) {
+      for (const row of page) {
+        const index = rows.groups.indexOf(row[1] as number, row, KEYS_AT);
+        const distribution = index === undefined ? undefined : distributions[index - from];
+        const isFailure = row[2] === 1 || row[3] !== null;
+        if (distribution !== undefined && !isFailure) forEachGap(row[at] as Uint8Array, (gapUs) => distribution.add(gapUs));
+      }
+    }
+    for (const [index, distribution] of distributions.entries()) {
+      const statistics = distribution.statistics();
+      if (statistics === undefined) continue;
+      for (const { tag, header, unit } of listMetrics) {
+        gathered[from + index]?.metrics.set(tag, { tag, header, unit, statistics });
+      }
+    }
+  }
+}
+
+function told(
+  reader: RunReader,
+  keys: readonly GroupField[],
+  { ofRequests, ofLists, ofGroups }: GroupMetrics,
+  gathered: readonly Gathered[],
+): RecordGroup[] {
+  const phaseNames = new Map(reader.phases().map(({ phase, name }) => [phase, name]));
+  const names = keys.map(({ field }) => namesOf(reader, field.kind));
+  const spans = reader.successSpans();
+  const ordered = gathered.toSorted((one, other) => compareGroups(one.tally, other.tally));
+  return ordered.map(({ tally, metrics }) => {
+    const { phase, succeeded, errored, cancelled } = tally;
+    const facts = factsOf(tally, spans.get(phase), metrics);
+    return {
+      phase: phaseNames.get(phase) ?? String(phase),
+      keys: keys.map(({ name: field }, index): GroupKey => {
+        const value = tally.keys[index];
+        return { field, value, name: typeof value === "number" ? names[index]?.get(value) : undefined };
+      }),
+      succeeded,
+      errored,
+      cancelled,
+      metrics: [...ofRequests, ...ofLists].flatMap(({ tag }) => metrics.get(tag) ?? []),
+      ofGroup: ofGroups.flatMap((metric) => {
+        const value = metric.value(facts);
+        const { tag, header, unit } = metric;
+        return value === undefined ? [] : [{ tag, header, unit, value }];
+      }),
+    };
+  });
+}
+
+/** What indices of a field are called. */
+function namesOf(reader: RunReader, kind: FilterKind): ReadonlyMap<number, string> {
+  if (kind.is !== "named") return new Map();
+  switch (kind.by) {
+    case "phases":
+      return new Map(reader.phases().map(({ phase, name }) => [phase, name]));
+    case "targets":
+      return new Map(targetLabels(reader.run().spec).entries());
+    case "conversations":
+      return reader.conversationNames();
+  }
+}
+
+/** As far as `groupRunMetrics` look at them. */
+function factsOf(
+  { succeeded, errored, cancelled }: GroupTally,
+  span: { readonly firstSentNs: number; readonly lastContentNs: number } | undefined,
+  metrics: ReadonlyMap<string, MetricStatistics>,
+): RunFacts {
+  const statistics = (tag: string) => metrics.get(tag)?.statistics;
+  return {
+    requestCount: succeeded,
+    errorRequestCount: errored + cancelled,
+    goodRequestCount: undefined,
+    goodOutputTokens: undefined,
+    usageDiscrepancies: undefined,
+    lengthMismatches: undefined,
+    errorCount: () => 0,
+    networkRttMs: undefined,
+    isReplay: false,
+    stalls: undefined,
+    firstSentNs: span?.firstSentNs,
+    lastContentNs: span?.lastContentNs,
+    wallOffsetNs: 0,
+    sum: (tag) => statistics(tag)?.sum,
+    statistics,
+  };
+}
