@@ -33,13 +33,22 @@ export function originOf(url: URL): string {
 }
 
 /**
- * The path of an endpoint, `/v1/chat/completions`, below a base URL that may have one of its own; what both share is written once.
+ * The path of an endpoint, `/v1/chat/completions`, below a base URL that may have one of its own; what both share is written once, all
+ * of it where the base is the whole URL already. The query of the base stands before that of the path.
  * An endpoint without a path has its requests sent to the base URL as it is.
  */
 export function pathBelow(base: URL, own: string): string {
   if (own === "") return base.pathname + base.search;
-  const above = base.pathname.replace(/\/+$/, "");
+  const mark = own.indexOf("?");
+  const [path, query] = mark < 0 ? [own, ""] : [own.slice(0, mark), own.slice(mark + 1)];
+  const queries = [base.search.slice(1), query].filter((part) => part !== "");
+  return queries.length === 0 ? joined(base.pathname, path) : `${joined(base.pathname, path)}?${queries.join("&")}`;
+}
+
+function joined(basePath: string, own: string): string {
+  const above = basePath.replace(/\/+$/, "");
   if (above === "" || own.startsWith(`${above}/`)) return own;
+  if (above.endsWith(own)) return above;
   const tail = above.slice(above.lastIndexOf("/"));
   return own.startsWith(`${tail}/`) ? above + own.slice(tail.length) : above + own;
 }

@@ -8,7 +8,7 @@ export const configurationFlags = {
     value: "FILE",
     completes: "file",
     group: "Configuration",
-    doc: "YAML or JSON file with a RunSpec; environment, options and --set win over it",
+    doc: "YAML or JSON file with a RunSpec, or a file of AIPerf's (YAML v2); environment, options and --set win over it",
   },
   settings: {
     flag: "--set",

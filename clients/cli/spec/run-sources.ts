@@ -9,8 +9,10 @@ import { complaintLine, type SpecSources } from "../complaints.ts";
 import type { RunOptions, runFlags } from "../flags.ts";
 import { type GivenRun, runSpecJson, shown, withMock, withoutOverruled } from "../run-options.ts";
 import { weightsProblem } from "../run-target.ts";
+import type { AiperfContext } from "./aiperf/config.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 import { type Pems, readPems } from "./pem-files.ts";
+import type { ReadSpec } from "./spec-reader.ts";
 import { withTemplateText } from "./template-file.ts";
 
 /** What was given and is right as far as the command line can tell. */
@@ -30,9 +32,16 @@ export interface RunSources extends SpecSources {
 /** Reads the file of options that were checked, and makes the settings; one line for each problem. */
 export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSources | { readonly problems: readonly string[] }> {
   const given: GivenRun = withoutOverruled(asked);
-  const { options } = given;
-  const { cwd } = asked.terminal;
-  const file = options.config === undefined ? undefined : await readSpecFile(options.config, cwd);
+  const { cwd, env } = asked.terminal;
+  const { config } = given.options;
+  const file =
+    config === undefined
+      ? undefined
+      : await readSpecFile(config, cwd, {
+          env,
+          withoutServerMetrics: given.options.noServerMetrics === true,
+        });
+  const options = { ...file?.options, ...given.options };
   const settings = options.settings ?? [];
   const series = options.requestRateSeries === undefined ? undefined : await readRateSeriesFile(options.requestRateSeries, cwd);
   if (series !== undefined && series.problems.length > 0) return { problems: series.problems };
@@ -130,14 +139,11 @@ async function readText(name: string, cwd: string): Promise<string | { readonly 
   }
 }
 
-async function readSpecFile(
-  name: string,
-  cwd: string,
-): Promise<{ spec: JsonObject; places: ReadonlyMap<string, string>; problems: readonly string[] }> {
+async function readSpecFile(name: string, cwd: string, context: AiperfContext): Promise<ReadSpec> {
   const text = await readText(name, cwd);
   if (typeof text !== "string") return { spec: {}, places: new Map(), problems: [`--config ${name}: ${text.problem}`] };
   const { readSpecText } = await import("./spec-reader.ts");
-  const read = readSpecText(text);
+  const read = readSpecText(text, context);
   return { ...read, problems: read.problems.map((problem) => `${name}:${problem}`) };
 }
 

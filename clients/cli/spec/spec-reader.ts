@@ -3,7 +3,7 @@
  * name. Pure.
  *
  * More than proto JSON is taken: names in snake_case or camelCase, enum values without their prefix (`poisson`), a URL alone for
- * one of `target.urls`.
+ * one of `target.urls`. A file of AIPerf's becomes a RunSpec first.
  */
 import type { DescEnum, DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
@@ -21,6 +21,9 @@ import {
 } from "yaml";
 import { RunSpecSchema, TargetUrlSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { didYouMean } from "../../../services/common/nearest.ts";
+import { type AiperfContext, type FileOptions, isAiperfConfig, readAiperfConfig } from "./aiperf/config.ts";
+import { givenOf } from "./aiperf/given.ts";
+import { nodeOf } from "./aiperf/nodes.ts";
 
 export interface ReadSpec {
   /** Proto JSON with the proto's own names; what could not be read is missing. */
@@ -29,10 +32,14 @@ export interface ReadSpec {
   readonly places: ReadonlyMap<string, string>;
   /** One line each: place, path, what was expected. */
   readonly problems: readonly string[];
+  /** What a file of AIPerf's asks of the command line. */
+  readonly options?: FileOptions;
 }
 
+const noContext: AiperfContext = { env: {}, withoutServerMetrics: false };
+
 /** Reads a whole file. */
-export function readSpecText(text: string): ReadSpec {
+export function readSpecText(text: string, context: AiperfContext = noContext): ReadSpec {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true, merge: true });
   const reader = new SpecReader(document, (offset) => {
@@ -42,7 +49,10 @@ export function readSpecText(text: string): ReadSpec {
   for (const error of document.errors) reader.report(error.pos[0], "", `${error.message.split("\n")[0]}`);
   if (document.errors.length > 0) return reader.result({});
   if (document.contents === null) return reader.result({});
-  return reader.result(reader.message(document.contents, RunSpecSchema, ""));
+  const given = givenOf(document);
+  if (!isAiperfConfig(given)) return reader.result(reader.message(document.contents, RunSpecSchema, ""));
+  const { spec, options } = readAiperfConfig(given, context, (at, path, problem) => reader.report(at, path, problem));
+  return { ...reader.result(reader.message(nodeOf(spec), RunSpecSchema, "")), options };
 }
 
 /** A value for one field, as in `--set path=value`. Its problems have no place. */
@@ -223,6 +233,8 @@ class SpecReader {
       case ScalarType.DOUBLE:
       case ScalarType.FLOAT:
         if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value))) return Number(value);
+        // JSON has no number for it.
+        if (value === Number.POSITIVE_INFINITY) return "Infinity";
         this.#mismatch(node, path, "a number");
         return undefined;
       default:

@@ -32,6 +32,12 @@ describe("a target's URL", () => {
     ["http://h/openai/v1/", "/v1/chat/completions", "/openai/v1/chat/completions"],
     ["http://h/api", "/v1/chat/completions", "/api/v1/chat/completions"],
     ["http://h/api", "/api/chat", "/api/chat"],
+    ["http://h/v1/chat/completions", "/v1/chat/completions", "/v1/chat/completions"],
+    ["http://h/openai/v1/chat/completions/", "/v1/chat/completions", "/openai/v1/chat/completions"],
+    ["http://h/xv1", "/v1/models", "/xv1/v1/models"],
+    ["http://h/v1?api-version=2", "/v1/models", "/v1/models?api-version=2"],
+    ["http://h/?a=1", "/chat?b=2", "/chat?a=1&b=2"],
+    ["http://h", "/chat?b=2", "/chat?b=2"],
   ] as const) {
     it(`has requests at ${expected} below ${base}`, () => expect(pathBelow(new URL(base), own)).to.equal(expected));
   }
