@@ -20,8 +20,9 @@ export interface InFlight {
 /** A distribution over time. */
 export interface SweepMetric extends Metric {
   readonly formula: string;
+  /** The same function where metrics differ in nothing but the time that counts. */
   readonly ofLevel: (level: InFlight) => number;
-  /** Only time in which this holds counts; absent: all of the phase. */
+  /** Only time in which this holds counts; absent: all of the phase. Where it does not hold, `ofLevel` is 0. */
   readonly isActive?: (level: InFlight) => boolean;
 }
 
@@ -39,6 +40,8 @@ function per(rate: number, users: number): number {
   return users === 0 ? 0 : rate / users;
 }
 
+const decodeRateOf = ({ decodeRate }: InFlight): number => decodeRate;
+const prefillRateOf = ({ prefillRate }: InFlight): number => prefillRate;
 const totalRate = ({ prefillRate, decodeRate }: InFlight): number => prefillRate + decodeRate;
 const decodePerUser = ({ decodeRate, decoding }: InFlight): number => per(decodeRate, decoding);
 const prefillPerUser = ({ prefillRate, prefilling }: InFlight): number => per(prefillRate, prefilling);
@@ -52,11 +55,11 @@ export const sweepMetrics: readonly SweepMetric[] = [
   }),
   metric("effective_decode_throughput", "Effective Decode Throughput", "tokens/sec", {
     formula: "Σ (output tokens − 1) / (end − first token) over the streams after their first token, weighted by time.",
-    ofLevel: ({ decodeRate }) => decodeRate,
+    ofLevel: decodeRateOf,
   }),
   metric("effective_prefill_throughput", "Effective Prefill Throughput", "tokens/sec", {
     formula: "Σ input tokens / (first token − sent) over the streams before their first token, weighted by time.",
-    ofLevel: ({ prefillRate }) => prefillRate,
+    ofLevel: prefillRateOf,
   }),
   metric("effective_decode_concurrency", "Effective Decode Concurrency", "requests", {
     formula: "Streams in flight after their first token, weighted by time.",
@@ -85,12 +88,12 @@ export const sweepMetrics: readonly SweepMetric[] = [
   }),
   metric("active_decode_throughput", "Active Decode Throughput", "tokens/sec", {
     formula: "As `effective_decode_throughput`, of the time alone in which something decodes.",
-    ofLevel: ({ decodeRate }) => decodeRate,
+    ofLevel: decodeRateOf,
     isActive: isDecoding,
   }),
   metric("active_prefill_throughput", "Active Prefill Throughput", "tokens/sec", {
     formula: "As `effective_prefill_throughput`, of the time alone in which something prefills.",
-    ofLevel: ({ prefillRate }) => prefillRate,
+    ofLevel: prefillRateOf,
     isActive: isPrefilling,
   }),
   metric("active_decode_throughput_per_user", "Active Decode Throughput Per User", "tokens/sec/user", {

@@ -43,12 +43,12 @@ function unconnectedOf(details: PhaseSummary["errorDetails"]): number {
   return own.reduce((sum, { count }) => sum + count, 0);
 }
 
-function phaseEvidence({ figures, sends }: PhaseWork, opensAlways: boolean): PhaseEvidence {
-  const lateness = figures.lateness();
+function phaseEvidence({ figures }: PhaseWork, opensAlways: boolean): PhaseEvidence {
+  const { lateness, sends } = figures.moments();
   return {
     lateness: lateness && figures.latenessEvidence(lateness),
     arrivals: figures.arrivals(),
-    sends: sends(),
+    sends,
     opensAlways,
   };
 }

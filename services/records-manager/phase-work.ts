@@ -5,9 +5,8 @@ import { GapDistribution } from "./core/gap-distribution.ts";
 import { steadyStateNote, type WorkloadNote } from "./core/notes.ts";
 import { PhaseFigures } from "./core/phase-figures.ts";
 import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
-import type { SendFigures } from "./core/send-log.ts";
 import type { Statistics } from "./core/statistics.ts";
-import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
+import { type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
 import type { PhaseRow, RunReader } from "./store/run-reader.ts";
 
 /** What is gathered of one phase, or of several that are taken together. */
@@ -26,24 +25,33 @@ export interface PhaseWork {
   longestGaps: GapDistribution | undefined;
   /** What the spec asked for, as long as nobody changed it. */
   readonly asked: AskedLoad;
-  /** Made at the first call, when all rows are read. */
-  readonly sends: () => SendFigures;
 }
+
+/** Room for so many requests is taken at once where a file may have them; for more it grows. */
+const MOST_EXPECTED = 1 << 24;
 
 /** By phase index; phases that are taken together share one. */
 export function worksOf(reader: RunReader, phases: readonly PhaseRow[], isMerged: boolean): Map<number, PhaseWork> {
   const { spec } = reader.run();
+  const expectedRequests = Math.min(reader.rowBound(), MOST_EXPECTED);
   const changes = reader.eventTimes(LOAD_CHANGED_EVENT);
   const groups = isMerged ? [...Map.groupBy(phases, ({ kind }) => kind).values()] : phases.map((phase) => [phase]);
   return new Map(
     groups.flatMap((rows) => {
-      const work = newWork(rows, spec, changes);
+      const work = newWork(rows, { spec, changes, expectedRequests });
       return work === undefined ? [] : rows.map(({ phase }) => [phase, work] as const);
     }),
   );
 }
 
-function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly number[]): PhaseWork | undefined {
+interface RunGiven {
+  readonly spec: string;
+  /** When the load was changed by hand, suite time. */
+  readonly changes: readonly number[];
+  readonly expectedRequests: number;
+}
+
+function newWork(rows: readonly PhaseRow[], { spec, changes, expectedRequests }: RunGiven): PhaseWork | undefined {
   const head = rows[0];
   if (head === undefined) return undefined;
   const hasCeiling = rows.some((row) => row.hasCeiling);
@@ -51,8 +59,8 @@ function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly numb
   const given = askedLoad(spec, head.phase);
   // What was changed is neither one rate nor one limit; slots stay free while a phase is paused.
   const asked = isChanged ? { ...given, ratePerSec: undefined, dispersion: undefined, fillsSlots: false } : given;
-  const figures = new PhaseFigures({ hasCeiling, fillsSlots: asked.fillsSlots, hasBursts: asked.hasBursts });
-  let made: SendFigures | undefined;
+  const { fillsSlots, hasBursts } = asked;
+  const figures = new PhaseFigures({ hasCeiling, fillsSlots, hasBursts, expectedRequests });
   return {
     rows,
     head,
@@ -64,7 +72,6 @@ function newWork(rows: readonly PhaseRow[], spec: string, changes: readonly numb
     gaps: new GapDistribution(),
     longestGaps: undefined,
     asked,
-    sends: () => (made ??= figures.sends.figures()),
   };
 }
 
@@ -76,9 +83,8 @@ function isDuring({ startedNs, endedNs = Number.POSITIVE_INFINITY }: PhaseRow, n
 export function windowsOf(works: readonly PhaseWork[]): Map<number, SteadyWindow> {
   const windows = new Map<number, SteadyWindow>();
   for (const { rows, head, figures, notes } of works) {
-    const { completed, firstNs = 0, lastNs = 0, sends } = figures;
     if (rows.length > 1 || head.kind !== "profiling") continue;
-    const bins = phaseBins(completed, firstNs, lastNs, (add) => sends.forEach(add));
+    const { bins } = figures.moments();
     const window = bins && steadyWindow(bins);
     if (window !== undefined) windows.set(head.phase, window);
     const note = steadyStateNote(bins && window !== undefined);

@@ -1,4 +1,4 @@
-/** The figures of phases in their steady windows alone: one more pass over the rows. */
+/** The figures of phases in their steady windows alone: a pass over the rows for each metric. */
 import { interTokenLatency } from "../../metrics/inter-token-latency.ts";
 import type { RecordMetric, RunMetric } from "../../metrics/metric.ts";
 import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
@@ -9,6 +9,7 @@ import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { responseTime } from "../../metrics/response-time.ts";
 import { timeToFirstToken } from "../../metrics/time-to-first-token.ts";
 import { timeToSecondToken } from "../../metrics/time-to-second-token.ts";
+import { OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
 import { Column } from "./core/column.ts";
 import type { MetricStatistics, MetricValue, SteadyState } from "./core/run-summary.ts";
 import { statisticsOf } from "./core/statistics.ts";
@@ -25,50 +26,65 @@ const STEADY_METRICS: readonly RecordMetric[] = [
   outputTokenThroughputPerUser,
 ];
 
-/** By phase index, as `windows`. */
+/** By phase index, as `windows`. One metric at a time, so that one column is in memory. */
 export function steadyStates(reader: RunReader, windows: ReadonlyMap<number, SteadyWindow>): Map<number, SteadyState> {
   if (windows.size === 0) return new Map();
   const shown = STEADY_METRICS.filter(({ tag }) => reader.metricTags.includes(tag));
-  const works = new Map([...windows].map(([phase, window]) => [phase, newWork(window, shown.length)]));
-  const columns = ["phase", "sent_ns", "end_ns", "is_cancelled", "error_code", outputSequenceLength.tag];
-  const metricsAt = 1 + columns.length;
-  for (const page of reader.pages([...columns, ...shown.map(({ tag }) => tag)])) {
-    for (const row of page) {
-      const work = works.get(row[1] as number);
-      if (work === undefined) continue;
-      const sentNs = row[2] as number;
-      const isSuccess = row[4] === 0 && row[5] === null;
-      if (isSuccess && isWithin(work.window, sentNs + (row[3] as number))) {
-        work.ended++;
-        work.tokens += (row[6] as number | null) ?? 0;
+  const works = new Map([...windows].map(([phase, window]) => [phase, newWork(window)]));
+  readEnds(reader, works);
+  for (const { tag, header, unit } of shown) {
+    for (const chunk of reader.chunks([...OUTCOME_COLUMNS, "sent_ns", tag])) {
+      const isTaken = successesOf(chunk);
+      const [, , sentNs] = chunk.columns;
+      for (const [place, phase] of chunk.phases.entries()) {
+        const window = windows.get(phase);
+        if (window === undefined || !isWithin(window, sentNs?.[place] as number)) isTaken[place] = 0;
       }
-      if (!isSuccess || !isWithin(work.window, sentNs)) continue;
-      for (let index = 0; index < shown.length; index++) {
-        const value = row[metricsAt + index] as number | null;
-        if (value !== null) work.columns[index]?.push(value);
-      }
+      pushValues(chunk, OUTCOME_COLUMNS.length + 1, isTaken, (phase) => works.get(phase)?.values);
+    }
+    for (const work of works.values()) {
+      const statistics = statisticsOf(work.values.values());
+      if (statistics !== undefined) work.metrics.push({ tag, header, unit, statistics });
+      work.values = new Column(work.window.sends);
     }
   }
-  return new Map([...works].map(([phase, work]) => [phase, steadyState(work, shown)]));
+  return new Map([...works].map(([phase, work]) => [phase, steadyState(work)]));
+}
+
+/** Counts what ended in the windows. */
+function readEnds(reader: RunReader, works: ReadonlyMap<number, Work>): void {
+  for (const chunk of reader.chunks([...OUTCOME_COLUMNS, "sent_ns", "end_ns", outputSequenceLength.tag])) {
+    const isSuccess = successesOf(chunk);
+    const [, , sentNs, endNs, tokens] = chunk.columns;
+    for (const [place, phase] of chunk.phases.entries()) {
+      const work = works.get(phase);
+      if (work === undefined || isSuccess[place] === 0) continue;
+      if (!isWithin(work.window, (sentNs?.[place] as number) + (endNs?.[place] as number))) continue;
+      work.ended++;
+      work.tokens += tokens?.[place] || 0;
+    }
+  }
 }
 
 interface Work {
   readonly window: SteadyWindow;
-  readonly columns: readonly Column[];
+  /** Of the metric that is gathered now. */
+  values: Column;
+  readonly metrics: MetricStatistics[];
   /** Succeeded requests that ended in the window, and their output tokens. */
   ended: number;
   tokens: number;
 }
 
-function newWork(window: SteadyWindow, metrics: number): Work {
-  return { window, columns: Array.from({ length: metrics }, () => new Column()), ended: 0, tokens: 0 };
+function newWork(window: SteadyWindow): Work {
+  return { window, values: new Column(window.sends), metrics: [], ended: 0, tokens: 0 };
 }
 
 function isWithin({ startNs, endNs }: SteadyWindow, ns: number): boolean {
   return ns >= startNs && ns < endNs;
 }
 
-function steadyState({ window, columns, ended, tokens }: Work, shown: readonly RecordMetric[]): SteadyState {
+function steadyState({ window, metrics, ended, tokens }: Work): SteadyState {
   const { originNs, startNs, endNs, sends, inFlight } = window;
   const sec = (endNs - startNs) / 1e9;
   const rate = ({ tag, header, unit }: RunMetric, count: number): MetricValue[] => {
@@ -79,10 +95,7 @@ function steadyState({ window, columns, ended, tokens }: Work, shown: readonly R
     endNs: endNs - originNs,
     sends,
     inFlight,
-    metrics: shown.flatMap(({ tag, header, unit }, index): MetricStatistics[] => {
-      const statistics = statisticsOf(columns[index]?.values() ?? new Float64Array());
-      return statistics === undefined ? [] : [{ tag, header, unit, statistics }];
-    }),
+    metrics,
     runMetrics: [...rate(requestThroughput, ended), ...rate(outputTokenThroughput, tokens)],
   };
 }

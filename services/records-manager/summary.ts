@@ -12,11 +12,13 @@ import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { sweepMetrics } from "../../metrics/sweep-line.ts";
 import type { Objective } from "../common/objective.ts";
 import { randomStream } from "../common/random.ts";
+import { OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
 import { clientSummary } from "./client-summary.ts";
 import { askedNetworkRtt, askedStallMs } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { intervalsOf } from "./core/confidence.ts";
+import { addPackedGaps } from "./core/gap-counts.ts";
 import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
 import {
   furtherPercentiles,
@@ -34,7 +36,7 @@ import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
-import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
+import { addFigures, FIGURE_COLUMNS, fillRow, outputTokensOf } from "./figure-rows.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
@@ -46,7 +48,7 @@ export interface SummaryOptions {
   readonly phases?: readonly string[];
   /** Takes all phases of a kind together as one, named after the first. Default: each phase by itself. */
   readonly isMerged?: boolean;
-  /** False: without what was in flight over time, which takes a sort of all rows. Default: with it. */
+  /** False: without what was in flight over time, which takes two more passes over the rows. Default: with it. */
   readonly withSweep?: boolean;
   /** Confidence intervals of the metrics of the console's table, too. Default: none. */
   readonly withIntervals?: boolean;
@@ -54,10 +56,9 @@ export interface SummaryOptions {
   readonly columnBudgetBytes?: number;
 }
 
-/** One pass up to about a million requests; flat beyond. */
-const COLUMN_BUDGET_BYTES = 384 * 1024 * 1024;
-/** A growing column holds its old and its new half at once. */
-const BYTES_PER_VALUE = 8 * 3;
+/** All metrics at once up to some hundred thousand requests; one at a time from ten million on. */
+const COLUMN_BUDGET_BYTES = 160 * 1024 * 1024;
+const BYTES_PER_VALUE = 8;
 
 /** Summarises the run in `folder`, finished or not. Throws AssayError as `RunReader.open`. */
 export function summarizeRun(folder: string, options: SummaryOptions = {}): RunSummary {
@@ -75,16 +76,9 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
   const objectives = runObjectives(run.spec);
   const works = worksOf(reader, phases, options.isMerged === true);
-  readMetrics(
-    reader,
-    works,
-    {
-      ofRequests: requestObjectives(run.spec),
-      ofRun: objectives,
-      seed: options.withIntervals === true ? seedOf(run.spec) : undefined,
-    },
-    options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES,
-  );
+  readFigures(reader, works, requestObjectives(run.spec));
+  const seed = options.withIntervals === true ? seedOf(run.spec) : undefined;
+  readMetrics(reader, works, { ofRun: objectives, seed }, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
   readGaps(reader, works, objectives);
   if (options.withSweep !== false) readSweep(reader, works);
   noteShared(reader, works);
@@ -111,76 +105,73 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
   };
 }
 
-const METRICS_AT = 1 + FIGURE_COLUMNS.length;
-
 /** What the run is held to, and what is asked for beside. */
 interface Wanted {
-  readonly ofRequests: readonly RequestObjective[];
   readonly ofRun: readonly Objective[];
   /** Of the resamples for intervals; undefined: nobody asked for them. */
   readonly seed: number | undefined;
 }
 
-/** Reads rows once for each group of metrics whose columns fit in the budget; the first pass also takes the figures. */
-function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, objectives: Wanted, budgetBytes: number): void {
+const OBJECTIVES_AT = 1 + FIGURE_COLUMNS.length;
+
+/** Everything of the rows but distributions of metrics, and the figures of their moments, which take memory until they are made. */
+function readFigures(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, objectives: readonly RequestObjective[]): void {
+  if (objectives.length > 0) for (const { figures } of works.values()) figures.good = 0;
+  const columns = [...FIGURE_COLUMNS, ...objectives.map(({ tag }) => tag)];
+  const row = new Array<unknown>(1 + columns.length).fill(null);
+  for (const chunk of reader.chunks(columns)) {
+    for (const [place, phase] of chunk.phases.entries()) {
+      const work = works.get(phase);
+      if (work === undefined) continue;
+      fillRow(row, chunk, place);
+      addFigures(work.figures, row);
+      const isFailure = row[2] === 1 || row[3] !== null;
+      const isCounted = objectives.length > 0 && !isFailure;
+      if (isCounted && isGood(objectives, (index) => row[OBJECTIVES_AT + index])) work.figures.addGood(outputTokensOf(row));
+    }
+  }
+  for (const { figures } of works.values()) figures.moments();
+}
+
+/** Reads the metrics in groups whose columns fit in the budget. */
+function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, wanted: Wanted, budgetBytes: number): void {
   const known = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
   const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
   const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
   // Most metrics apply to some kinds of endpoints alone: columns without a value need no pass.
   const tags = known.length <= perPass ? undefined : reader.tagsWithValues(known.map(({ tag }) => tag));
   const present = known.filter(({ tag }) => tags?.has(tag) ?? true);
-  for (let start = 0; start === 0 || start < present.length; start += perPass) {
-    readPass(reader, works, present.slice(start, start + perPass), { isFirst: start === 0, ...objectives });
+  for (let start = 0; start < present.length; start += perPass) {
+    readPass(reader, works, present.slice(start, start + perPass), wanted);
   }
 }
 
-/** The first pass takes the figures of the rows, too. */
 function readPass(
   reader: RunReader,
   works: ReadonlyMap<number, PhaseWork>,
   metrics: readonly RecordMetric[],
-  { isFirst, ofRequests, ofRun, seed }: Wanted & { readonly isFirst: boolean },
+  wanted: Wanted,
 ): void {
-  const columns = new Map([...works.values()].map((work) => [work, metrics.map(() => new Column())]));
-  const objectivesAt = METRICS_AT + metrics.length;
-  const wanted = [...metrics, ...(isFirst ? ofRequests : [])].map(({ tag }) => tag);
-  if (isFirst && ofRequests.length > 0) for (const { figures } of works.values()) figures.good = 0;
-  for (const page of reader.pages([...FIGURE_COLUMNS, ...wanted])) {
-    for (const row of page) {
-      const work = works.get(row[1] as number);
-      if (work === undefined) continue;
-      const isFailure = row[2] === 1 || row[3] !== null;
-      if (isFirst) addFigures(work.figures, row);
-      const isCounted = isFirst && ofRequests.length > 0 && !isFailure;
-      if (isCounted && isGood(ofRequests, (index) => row[objectivesAt + index])) work.figures.addGood(outputTokensOf(row));
-      pushValues(columns.get(work) ?? [], metrics, row, isFailure);
+  const distinct = [...new Set(works.values())];
+  const columns = new Map(distinct.map((work) => [work, metrics.map(() => new Column(work.figures.completed))]));
+  const byPhase = new Map([...works].map(([phase, work]) => [phase, columns.get(work) ?? []]));
+  for (const chunk of reader.chunks([...OUTCOME_COLUMNS, ...metrics.map(({ tag }) => tag)])) {
+    const isSuccess = successesOf(chunk);
+    for (const [index, metric] of metrics.entries()) {
+      const isTaken = metric.isOfFailures === true ? undefined : isSuccess;
+      pushValues(chunk, OUTCOME_COLUMNS.length + index, isTaken, (phase) => byPhase.get(phase)?.[index]);
     }
   }
   for (const [work, workColumns] of columns) {
-    for (const [index, metric] of metrics.entries())
-      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), { ofRun, seed });
+    for (const [index, metric] of metrics.entries()) {
+      addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), wanted);
+      // Its memory is the next one's.
+      workColumns[index] = new Column();
+    }
   }
 }
 
-function pushValues(
-  columns: readonly Column[],
-  metrics: readonly RecordMetric[],
-  row: readonly unknown[],
-  isFailure: boolean,
-): void {
-  for (let index = 0; index < metrics.length; index++) {
-    const value = row[METRICS_AT + index];
-    if (value === null || (isFailure && metrics[index]?.isOfFailures !== true)) continue;
-    columns[index]?.push(value as number);
-  }
-}
-
-function addStatistics(
-  work: PhaseWork,
-  metric: RecordMetric,
-  values: Float64Array,
-  { ofRun: objectives, seed }: Pick<Wanted, "ofRun" | "seed">,
-): void {
+function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array, { ofRun: objectives, seed }: Wanted): void {
   // Before the statistics, which reorder the values.
   const trend = metric.tag === requestLatency.tag ? driftNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
@@ -208,14 +199,13 @@ export function seedOf(spec: string): number {
   return Number.isSafeInteger(seed) ? seed : 0;
 }
 
-/** Gaps between chunks of succeeded requests, from their stamps. */
+/** Gaps between chunks of succeeded requests. */
 function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, objectives: readonly Objective[]): void {
-  for (const page of reader.pages(["phase", "is_cancelled", "error_code", "content_stamps"], { pageRows: 1000 })) {
-    for (const [, phase, isCancelled, errorCode, stamps] of page as [number, number, number, string | null, Uint8Array][]) {
-      const work = works.get(phase);
-      if (work === undefined || stamps.length < 2 || isCancelled === 1 || errorCode !== null) continue;
-      forEachGap(stamps, (gapUs) => work.gaps.add(gapUs));
-    }
+  for (const gaps of reader.gaps([...works.keys()])) {
+    const work = works.get(gaps.phase);
+    if (work === undefined || ("stamps" in gaps && gaps.stamps.length < 2)) continue;
+    if ("counts" in gaps) addPackedGaps(work.gaps, gaps.counts);
+    else forEachGap(gaps.stamps, (gapUs) => work.gaps.add(gapUs));
   }
   for (const { gaps, statistics, further } of new Set(works.values())) {
     const found = gaps.statistics();
@@ -231,6 +221,7 @@ function phaseSummary(
   { targets, objectives }: { readonly targets: TargetFigures | undefined; readonly objectives: readonly Objective[] },
 ): Omit<PhaseSummary, "steadyState"> {
   const { rows, head, figures, statistics } = work;
+  const moments = figures.moments();
   const facts = figures.runFacts({
     wallOffsetNs,
     networkRtt: askedNetworkRtt(spec),
@@ -276,9 +267,9 @@ function phaseSummary(
     errorDetails: figures.errorDetails(),
     finishReasons: figures.finishReasons(),
     notes: [...work.notes, ...phaseNotes(work)],
-    lateness: figures.lateness(),
+    lateness: moments.lateness,
     asked: work.asked,
-    sends: work.sends(),
+    sends: moments.sends,
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
     objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],
   };
@@ -293,13 +284,13 @@ function noteShared(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): v
   }
 }
 
-function phaseNotes({ figures, statistics, sends }: PhaseWork): WorkloadNote[] {
+function phaseNotes({ figures, statistics }: PhaseWork): WorkloadNote[] {
   const { completed, lengthLimited, usageMismatch, usageDiscrepancies: usageDiscrepancy = 0, streamIgnored } = figures;
   const truncated = figures.errorCount("truncated");
   return [
     coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
     outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
-    burstsNote(sends().bursts),
+    burstsNote(figures.moments().sends.bursts),
     ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, usageDiscrepancy, streamIgnored }),
   ].filter((note) => note !== undefined);
 }

@@ -17,19 +17,20 @@ export function readTargetFigures<Work>(
   for (const work of works.values()) figures.set(work, new TargetFigures(labels));
   const metrics = targetMetrics.filter(({ tag }) => reader.metricTags.includes(tag));
   for (const [index, metric] of metrics.entries()) {
-    for (const page of reader.pages(["phase", "is_cancelled", "error_code", "target", metric.tag])) {
-      for (const [, phase, isCancelled, errorCode, target, value] of page as TargetRow[]) {
+    for (const chunk of reader.chunks(["is_cancelled", "error_code", "target", metric.tag])) {
+      const [isCancelled, errorCodes, targets, values] = chunk.columns;
+      for (const [place, phase] of chunk.phases.entries()) {
         const work = works.get(phase);
         const tally = work === undefined ? undefined : figures.get(work);
-        const outcome = isCancelled === 1 ? "cancelled" : errorCode === null ? "succeeded" : "errored";
-        if (index === 0) tally?.count(target, outcome);
-        if (outcome === "succeeded" && value !== null) tally?.add(target, value);
+        if (tally === undefined) continue;
+        const target = targets?.[place] as number;
+        const outcome = isCancelled?.[place] === 1 ? "cancelled" : Number.isNaN(errorCodes?.[place]) ? "succeeded" : "errored";
+        if (index === 0) tally.count(target, outcome);
+        const value = values?.[place] as number;
+        if (outcome === "succeeded" && !Number.isNaN(value)) tally.add(target, value);
       }
     }
     for (const tally of figures.values()) tally.endMetric(metric);
   }
   return figures;
 }
-
-/** Credit id, phase, is_cancelled, error_code, target, value. */
-type TargetRow = [number, number, number, string | null, number, number | null];

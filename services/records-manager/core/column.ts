@@ -1,7 +1,12 @@
 /** A column of numbers that grows as rows are read. */
 export class Column {
-  #values = new Float64Array(16);
+  #values: Float64Array;
   #length = 0;
+
+  /** `expected` values: no more memory is taken, and what is not used of it stays the system's. */
+  constructor(expected = 16) {
+    this.#values = new Float64Array(Math.max(1, expected));
+  }
 
   push(value: number): void {
     if (this.#length === this.#values.length) {

@@ -4,7 +4,8 @@
  */
 import { percentileOf, percentilesOf, type Statistics } from "./statistics.ts";
 
-const DENSE_BELOW_US = 1 << 20;
+/** Below it, about a second, every gap has a counter of its own. */
+export const DENSE_BELOW_US = 1 << 20;
 
 /** Filled with `add`, read with `statistics`; any number of times, in any order. */
 export class GapDistribution {
@@ -13,13 +14,13 @@ export class GapDistribution {
   readonly #sparse = new Map<number, number>();
   #count = 0;
 
-  /** Counts one gap: a whole number ≥ 0. */
-  add(gapUs: number): void {
-    this.#count++;
+  /** Counts a gap, a whole number ≥ 0, so many times. */
+  add(gapUs: number, times = 1): void {
+    this.#count += times;
     if (gapUs < DENSE_BELOW_US) {
       if (gapUs >= this.#dense.length) this.#grow(gapUs);
-      this.#dense[gapUs] = (this.#dense[gapUs] as number) + 1;
-    } else this.#sparse.set(gapUs, (this.#sparse.get(gapUs) ?? 0) + 1);
+      this.#dense[gapUs] = (this.#dense[gapUs] as number) + times;
+    } else this.#sparse.set(gapUs, (this.#sparse.get(gapUs) ?? 0) + times);
   }
 
   /** Statistics in ms; undefined when nothing was counted. */

@@ -2,8 +2,9 @@
 import type { RunFacts, Stalls } from "../../../metrics/metric.ts";
 import { Column } from "./column.ts";
 import { type Arrivals, INVALID_LATENESS_NS, type LatenessEvidence, SUSPECT_LATENESS_NS } from "./phase-rules.ts";
-import { SendLog, type SendLogOptions, type Spans, spansOf } from "./send-log.ts";
+import { type SendFigures, SendLog, type SendLogOptions, type Spans, spansOf } from "./send-log.ts";
 import type { Statistics } from "./statistics.ts";
+import { type PhaseBins, phaseBins } from "./steady-state.ts";
 
 /** What is read of every row. Times on the suite's clock, except `lastContentNs` and `endNs`: after `sentNs`. */
 export interface FigureRow {
@@ -75,6 +76,15 @@ const MAX_MESSAGES = 100;
 /** How the APIs say that an answer ended at the length that was asked for: OpenAI's, Anthropic's, the Responses API's. */
 const lengthReasons: ReadonlySet<string | null> = new Set(["length", "max_tokens", "max_output_tokens"]);
 
+/** What the moments of all requests of a phase say together. */
+export interface MomentFigures {
+  /** Sent − due of every request with a due time; where there is a ceiling, from when its slot was free. */
+  readonly lateness: Spans | undefined;
+  readonly sends: SendFigures;
+  /** Undefined: too few requests to look for a steady state. */
+  readonly bins: PhaseBins | undefined;
+}
+
 /** What the metrics of a phase need beside its rows. */
 export interface RunFactsGiven {
   readonly wallOffsetNs: number;
@@ -102,38 +112,46 @@ export class PhaseFigures {
   lengthMismatches: number | undefined;
   usageDiscrepancies: number | undefined;
   /** TCP handshakes that requests waited for. */
-  #handshakes = { count: 0, sumNs: 0 };
+  readonly #handshakes = { count: 0, sumNs: 0 };
   /** First send and last end of any request; undefined while there is none. */
   firstNs: number | undefined;
   lastNs: number | undefined;
-  /** When they were due, sent and over. */
-  readonly sends: SendLog;
-  readonly #hasCeiling: boolean;
-  readonly #lateness = new Column();
+  readonly #options: SendLogOptions;
+  /** Until `moments` is asked for. */
+  #gathered: { readonly sends: SendLog; readonly lateness: Column } | undefined;
+  #moments: MomentFigures | undefined;
+  readonly #latenessCounts = { count: 0, overSuspect: 0, overInvalid: 0 };
   readonly #finishReasons = new Map<string, number>();
   readonly #errors = new Map<string, { -readonly [K in keyof Omit<ErrorGroup, "code">]: ErrorGroup[K] }>();
   readonly #details = new Map<string, ErrorDetail & { count: number }>();
   // Of succeeded requests alone, as AIPerf counts the duration of a benchmark.
   #firstSentNs = Number.POSITIVE_INFINITY;
   #lastContentNs = Number.NEGATIVE_INFINITY;
-  #due = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
-  #sent = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
+  readonly #due = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
+  readonly #sent = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
 
   constructor(options: SendLogOptions) {
-    this.#hasCeiling = options.hasCeiling;
-    this.sends = new SendLog(options);
+    this.#options = options;
+    this.#gathered = {
+      sends: new SendLog(options),
+      lateness: new Column(options.fillsSlots ? undefined : options.expectedRequests),
+    };
   }
 
   get completed(): number {
     return this.succeeded + this.errored + this.cancelled;
   }
 
+  /** Not after `moments`. */
   add(row: FigureRow): void {
     this.firstNs = Math.min(this.firstNs ?? row.sentNs, row.sentNs);
     this.lastNs = Math.max(this.lastNs ?? 0, row.sentNs + row.endNs);
     this.#addArrival(row);
-    this.sends.add(row);
-    if (row.tcpNs !== null) this.#handshakes = { count: this.#handshakes.count + 1, sumNs: this.#handshakes.sumNs + row.tcpNs };
+    this.#gathered?.sends.add(row);
+    if (row.tcpNs !== null) {
+      this.#handshakes.count++;
+      this.#handshakes.sumNs += row.tcpNs;
+    }
     if (row.errorCode !== null || row.isCancelled) this.#addFailure(row);
     else this.#addSuccess(row);
   }
@@ -163,26 +181,23 @@ export class PhaseFigures {
     return this.#errors.get(code)?.count ?? 0;
   }
 
-  /** Sent − due of every request with a due time; where there is a ceiling, from when its slot was free. */
-  lateness(): Spans | undefined {
-    return spansOf(this.#lateness.values());
+  /** At the first call the moments themselves, most of what a phase takes of memory, are let go of: no row may follow. */
+  moments(): MomentFigures {
+    this.#moments ??= this.#summed();
+    this.#gathered = undefined;
+    return this.#moments;
   }
 
-  /** What `lateness` says to the verdict on the client. */
+  /** What the lateness says to the verdict on the client. */
   latenessEvidence({ count, p99Ns }: Spans): LatenessEvidence {
-    let overSuspect = 0;
-    let overInvalid = 0;
-    for (const value of this.#lateness.values()) {
-      if (value > SUSPECT_LATENESS_NS) overSuspect++;
-      if (value > INVALID_LATENESS_NS) overInvalid++;
-    }
+    const { overSuspect, overInvalid } = this.#latenessCounts;
     return { count, p99Ns, overSuspect, overInvalid };
   }
 
   /** Undefined where nothing had a due time, or a ceiling may rightly have held requests back. */
   arrivals(): Arrivals | undefined {
-    const count = this.#lateness.values().length;
-    if (count === 0 || this.#hasCeiling) return undefined;
+    const { count } = this.#latenessCounts;
+    if (count === 0 || this.#options.hasCeiling) return undefined;
     return { count, scheduledNs: this.#due.lastNs - this.#due.firstNs, sentNs: this.#sent.lastNs - this.#sent.firstNs };
   }
 
@@ -213,12 +228,22 @@ export class PhaseFigures {
     return count === 0 ? undefined : sumNs / count / 1e6;
   }
 
-  #addArrival(row: FigureRow): void {
-    if (row.dueNs === null) return;
-    const shouldNs = this.#hasCeiling ? Math.max(row.dueNs, row.issuedNs) : row.dueNs;
-    this.#lateness.push(row.sentNs - shouldNs);
-    this.#due = { firstNs: Math.min(this.#due.firstNs, row.dueNs), lastNs: Math.max(this.#due.lastNs, row.dueNs) };
-    this.#sent = { firstNs: Math.min(this.#sent.firstNs, row.sentNs), lastNs: Math.max(this.#sent.lastNs, row.sentNs) };
+  #summed(): MomentFigures {
+    const { sends, lateness } = this.#gathered ?? { sends: new SendLog(this.#options), lateness: new Column() };
+    // Before the log puts its moments in order.
+    const bins = phaseBins(this.completed, this.firstNs ?? 0, this.lastNs ?? 0, (add) => sends.forEach(add));
+    return { lateness: spansOf(lateness.values()), sends: sends.figures(), bins };
+  }
+
+  #addArrival({ dueNs, issuedNs, sentNs }: FigureRow): void {
+    if (dueNs === null) return;
+    const latenessNs = sentNs - (this.#options.hasCeiling ? Math.max(dueNs, issuedNs) : dueNs);
+    this.#gathered?.lateness.push(latenessNs);
+    this.#latenessCounts.count++;
+    if (latenessNs > SUSPECT_LATENESS_NS) this.#latenessCounts.overSuspect++;
+    if (latenessNs > INVALID_LATENESS_NS) this.#latenessCounts.overInvalid++;
+    widen(this.#due, dueNs);
+    widen(this.#sent, sentNs);
   }
 
   #addFailure(row: FigureRow): void {
@@ -269,8 +294,18 @@ export class PhaseFigures {
       const most = Math.min(MAX_LENGTH_SHARE_OFF * requestedTokens, MAX_TOKENS_OFF);
       this.lengthMismatches = (this.lengthMismatches ?? 0) + (Math.abs(outputTokens - requestedTokens) > most ? 1 : 0);
     }
-    if (usageDiffs.every((diff) => diff === null)) return;
-    const isOff = usageDiffs.some((diff) => diff !== null && diff > MAX_USAGE_DIFF_PERCENT);
-    this.usageDiscrepancies = (this.usageDiscrepancies ?? 0) + (isOff ? 1 : 0);
+    let hasDiff = false;
+    let isOff = false;
+    for (const diff of usageDiffs) {
+      if (diff === null) continue;
+      hasDiff = true;
+      isOff ||= diff > MAX_USAGE_DIFF_PERCENT;
+    }
+    if (hasDiff) this.usageDiscrepancies = (this.usageDiscrepancies ?? 0) + (isOff ? 1 : 0);
   }
+}
+
+function widen(span: { firstNs: number; lastNs: number }, ns: number): void {
+  if (ns < span.firstNs) span.firstNs = ns;
+  if (ns > span.lastNs) span.lastNs = ns;
 }

@@ -2,7 +2,7 @@
 import { type BurstFigures, Bursts } from "./bursts.ts";
 import { Column } from "./column.ts";
 import { BIN_MIN_NS, BIN_SENDS, dispersionOf, MIN_BINS, neighbourCorrelation } from "./evenness.ts";
-import { percentileOf } from "./statistics.ts";
+import { selectedPercentiles } from "./statistics.ts";
 
 /** A request's moments, on one clock but for `endNs`. */
 export interface SendMoments {
@@ -62,13 +62,17 @@ export interface SendLogOptions {
   readonly fillsSlots: boolean;
   /** An open loop of requests that are due together. */
   readonly hasBursts: boolean;
+  /** At most so many, or about as many; default: nobody knows. */
+  readonly expectedRequests?: number | undefined;
 }
 
 const SLOT_WAIT_NS = 1e6;
+const ALL_WORKERS = "";
 
 export class SendLog {
   readonly #options: SendLogOptions;
-  readonly #due = new Column();
+  readonly #due: Column;
+  /** Only a closed loop has to tell them apart. */
   readonly #workers = new Map<string, WorkerMoments>();
   readonly #slotWaits = new Column();
   readonly #connectionWaits = new Column();
@@ -78,12 +82,13 @@ export class SendLog {
 
   constructor(options: SendLogOptions) {
     this.#options = options;
+    this.#due = new Column(options.fillsSlots ? undefined : options.expectedRequests);
     this.#bursts = options.hasBursts ? new Bursts() : undefined;
   }
 
   /** Takes requests in the order in which they were drawn. */
   add({ dueNs, issuedNs, sentNs, endNs, connectNs, receivedNs, workerId, turn }: SendMoments): void {
-    const worker = this.#worker(workerId);
+    const worker = this.#worker(this.#options.fillsSlots ? workerId : ALL_WORKERS);
     worker.sent.push(sentNs);
     worker.end.push(sentNs + endNs);
     if (turn > 0) this.#hasLaterTurns = true;
@@ -95,17 +100,19 @@ export class SendLog {
     if (this.#options.hasCeiling && issuedNs - dueNs > SLOT_WAIT_NS) this.#slotWaits.push(issuedNs - dueNs);
   }
 
-  /** Calls `visit` with every request, worker by worker. */
+  /** Calls `visit` with every request, worker by worker. Not after `figures`. */
   forEach(visit: (sentNs: number, endNs: number) => void): void {
     for (const { sent, end } of this.#workers.values()) {
       const ends = end.values();
-      for (const [index, sentNs] of sent.values().entries()) visit(sentNs, ends[index] as number);
+      const sends = sent.values();
+      for (let index = 0; index < sends.length; index++) visit(sends[index] as number, ends[index] as number);
     }
   }
 
+  /** Puts what was gathered in order of time: nothing may be added any more. */
   figures(): SendFigures {
     const sent = this.#sends().sort();
-    const due = this.#due.values().slice().sort();
+    const due = this.#due.values().sort();
     const isScheduled = due.length > 0 && due.length === sent.length;
     const scheduledPerSec = isScheduled ? rateOf(due) : undefined;
     return {
@@ -128,10 +135,10 @@ export class SendLog {
   #turnarounds(): Float64Array {
     const gaps = new Column();
     for (const worker of this.#workers.values()) {
-      const ends = worker.end.values().slice().sort();
+      const ends = worker.end.values().sort();
       const free: number[] = [];
       let next = 0;
-      for (const sentNs of worker.sent.values().slice().sort()) {
+      for (const sentNs of worker.sent.values().sort()) {
         for (let endNs = ends[next]; endNs !== undefined && endNs <= sentNs; endNs = ends[++next]) free.push(endNs);
         const endNs = free.pop();
         if (endNs !== undefined) gaps.push(sentNs - endNs);
@@ -142,6 +149,7 @@ export class SendLog {
 
   #sends(): Float64Array {
     const columns = [...this.#workers.values()].map(({ sent }) => sent.values());
+    if (columns.length === 1 && columns[0] !== undefined) return columns[0];
     const sends = new Float64Array(columns.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
     for (const column of columns) {
@@ -154,7 +162,8 @@ export class SendLog {
   #worker(workerId: string): WorkerMoments {
     const known = this.#workers.get(workerId);
     if (known !== undefined) return known;
-    const worker = { sent: new Column(), end: new Column() };
+    const expected = this.#options.fillsSlots ? undefined : this.#options.expectedRequests;
+    const worker = { sent: new Column(expected), end: new Column(expected) };
     this.#workers.set(workerId, worker);
     return worker;
   }
@@ -166,13 +175,13 @@ interface WorkerMoments {
   readonly end: Column;
 }
 
-/** Distribution of `values`, whose order is not kept; undefined where there are none. */
+/** Distribution of `values`, which are reordered; undefined where there are none. */
 export function spansOf(values: Float64Array): Spans | undefined {
-  const ordered = values.slice().sort();
-  const count = ordered.length;
+  const count = values.length;
   if (count === 0) return undefined;
-  const at = (percentile: number) => percentileOf(count, percentile, (rank) => ordered[rank] as number);
-  return { count, p50Ns: at(50), p99Ns: at(99), maxNs: ordered[count - 1] as number };
+  const found = selectedPercentiles(values, [50, 99, 100]);
+  const at = (percentile: number): number => found.get(percentile) ?? Number.NaN;
+  return { count, p50Ns: at(50), p99Ns: at(99), maxNs: at(100) };
 }
 
 /** Rate of ascending moments; undefined where they are no two apart. */

@@ -1,95 +1,141 @@
 /**
  * How long a quantity had which value: statistics weighted by time. Mean, extremes, deviation and integral are exact. Percentiles are
- * exact up to 4 096 different values; from then on values are told apart to one part in 1024, so that memory stays at half a MB however long
- * a run was.
+ * exact of whole numbers below 65 536, and up to 4 096 different values of others; from then on those are told apart to one part in 1024, so that
+ * memory stays at a MB however long a run was.
  */
 import { PERCENTILES, type PercentileKey, type Statistics } from "./statistics.ts";
 
+const wholeBelow = 1 << 16;
 const exactValues = 1 << 12;
 /** Bins of a value of 2^-20 and more, up to 2^44: 64 powers of two in 1024 parts each. */
 const binCount = 1 << 16;
 const lowestExponent = -20;
 
+/** Time that is not to count, in which the quantity was 0. */
+export interface IdleTime {
+  readonly seconds: number;
+  /** In so many stretches. */
+  readonly pieces: number;
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+
 export class WeightedDistribution {
-  #weights: Map<number, number> | undefined = new Map();
+  /** Seconds of whole numbers, by the number. */
+  #whole = new Float64Array(256);
+  #others: Map<number, number> | undefined = new Map();
   #bins: Float64Array | undefined;
-  #zero = 0;
   #pieces = 0;
   #weight = 0;
+  #zeroPieces = 0;
   #sum = 0;
   #squares = 0;
+  /** Of values above 0. */
   #min = Number.POSITIVE_INFINITY;
-  #max = Number.NEGATIVE_INFINITY;
-  readonly #bits = new DataView(new ArrayBuffer(8));
+  #max = 0;
 
   /** The quantity was `value` (at least 0) for so many seconds (above 0). */
   add(value: number, seconds: number): void {
     this.#pieces++;
     this.#weight += seconds;
+    if (value === 0) {
+      this.#zeroPieces++;
+      this.#whole[0] = (this.#whole[0] as number) + seconds;
+      return;
+    }
     this.#sum += value * seconds;
     this.#squares += value * value * seconds;
     if (value < this.#min) this.#min = value;
     if (value > this.#max) this.#max = value;
-    const weights = this.#weights;
-    if (weights === undefined) this.#addToBin(value, seconds);
-    else {
-      weights.set(value, (weights.get(value) ?? 0) + seconds);
-      if (weights.size > exactValues) this.#fold(weights);
-    }
+    if (value < wholeBelow && value === Math.trunc(value)) {
+      if (value >= this.#whole.length) this.#grow(value);
+      this.#whole[value] = (this.#whole[value] as number) + seconds;
+    } else this.#addOther(value, seconds);
   }
 
-  /** `count` is that of stretches of time, `sum` the integral over time in seconds. A percentile is the least value that is not passed for that share of the time. */
-  statistics(): Statistics | undefined {
-    if (this.#weight <= 0) return undefined;
-    const avg = this.#sum / this.#weight;
-    const std = Math.sqrt(Math.max(0, this.#squares / this.#weight - avg * avg));
-    const head = { count: this.#pieces, avg, min: this.#min, max: this.#max, sum: this.#sum, std };
-    return { ...head, ...this.#percentiles() };
-  }
-
-  #percentiles(): { readonly [key in PercentileKey]: number } {
-    const rows = this.#rows();
-    const found = new Map<number, number>();
-    let index = 0;
-    let passed = rows[0]?.[1] ?? 0;
-    for (const percentile of PERCENTILES) {
-      // Sums of many parts miss the whole by their last digits.
-      const wanted = (this.#weight * percentile) / 100 - this.#weight * 1e-12;
-      while (passed < wanted && index < rows.length - 1) passed += rows[++index]?.[1] ?? 0;
-      found.set(percentile, Math.min(this.#max, Math.max(this.#min, rows[index]?.[0] ?? 0)));
-    }
-    const at = (percentile: number): number => found.get(percentile) ?? 0;
-    return { p1: at(1), p5: at(5), p10: at(10), p25: at(25), p50: at(50), p75: at(75), p90: at(90), p95: at(95), p99: at(99) };
+  /**
+   * `count` is that of stretches of time, `sum` the integral over time in seconds. A percentile is the least value that is not passed for
+   * that share of the time. `idle` does not count.
+   */
+  statistics(idle: IdleTime = { seconds: 0, pieces: 0 }): Statistics | undefined {
+    const count = this.#pieces - idle.pieces;
+    // What is left of sums that should be none is no time.
+    const zeroPieces = this.#zeroPieces - idle.pieces;
+    const zeroSeconds = zeroPieces === 0 ? 0 : (this.#whole[0] as number) - idle.seconds;
+    const weight = this.#weight - idle.seconds;
+    if (count <= 0 || !(weight > 0)) return undefined;
+    const avg = this.#sum / weight;
+    const std = Math.sqrt(Math.max(0, this.#squares / weight - avg * avg));
+    const min = zeroPieces > 0 ? 0 : this.#min;
+    const rows = this.#rows(zeroSeconds);
+    return { count, avg, min, max: this.#max, sum: this.#sum, std, ...percentilesOf(rows, { weight, min, max: this.#max }) };
   }
 
   /** Ascending: value and how long. */
-  #rows(): [number, number][] {
-    if (this.#weights !== undefined) return [...this.#weights].sort(([one], [other]) => one - other);
-    const rows: [number, number][] = this.#zero > 0 ? [[0, this.#zero]] : [];
+  #rows(zeroSeconds: number): [number, number][] {
+    const rows: [number, number][] = zeroSeconds > 0 ? [[0, zeroSeconds]] : [];
+    this.#whole.forEach((seconds, value) => {
+      if (value > 0 && seconds > 0) rows.push([value, seconds]);
+    });
+    for (const row of this.#others ?? []) rows.push(row);
     this.#bins?.forEach((seconds, bin) => {
       if (seconds > 0) rows.push([valueOfBin(bin), seconds]);
     });
-    return rows;
+    return rows.sort(([one], [other]) => one - other);
   }
 
-  #fold(weights: ReadonlyMap<number, number>): void {
-    this.#weights = undefined;
-    this.#bins = new Float64Array(binCount);
-    for (const [value, seconds] of weights) this.#addToBin(value, seconds);
+  #grow(value: number): void {
+    let { length } = this.#whole;
+    while (length <= value) length *= 2;
+    const grown = new Float64Array(length);
+    grown.set(this.#whole);
+    this.#whole = grown;
   }
 
-  #addToBin(value: number, seconds: number): void {
-    const bins = this.#bins as Float64Array;
-    if (value < 2 ** lowestExponent) {
-      this.#zero += seconds;
+  #addOther(value: number, seconds: number): void {
+    if (this.#bins !== undefined) {
+      addToBin(this.#bins, value, seconds);
       return;
     }
-    this.#bits.setFloat64(0, value);
-    // Exponent and the first ten bits of the fraction.
-    const bin = (this.#bits.getUint32(0) >>> 10) - ((1023 + lowestExponent) << 10);
-    const kept = Math.min(bin, binCount - 1);
-    bins[kept] = (bins[kept] as number) + seconds;
+    const others = this.#others;
+    if (others === undefined) return;
+    others.set(value, (others.get(value) ?? 0) + seconds);
+    if (others.size <= exactValues) return;
+    this.#bins = new Float64Array(binCount);
+    for (const [known, itsSeconds] of others) addToBin(this.#bins, known, itsSeconds);
+    this.#others = undefined;
   }
+}
+
+interface Bounds {
+  readonly weight: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+function percentilesOf(
+  rows: readonly [number, number][],
+  { weight, min, max }: Bounds,
+): { readonly [key in PercentileKey]: number } {
+  const found = new Map<number, number>();
+  let index = 0;
+  let passed = rows[0]?.[1] ?? 0;
+  for (const percentile of PERCENTILES) {
+    // Sums of many parts miss the whole by their last digits.
+    const wanted = (weight * percentile) / 100 - weight * 1e-12;
+    while (passed < wanted && index < rows.length - 1) passed += rows[++index]?.[1] ?? 0;
+    found.set(percentile, Math.min(max, Math.max(min, rows[index]?.[0] ?? 0)));
+  }
+  const at = (percentile: number): number => found.get(percentile) ?? 0;
+  return { p1: at(1), p5: at(5), p10: at(10), p25: at(25), p50: at(50), p75: at(75), p90: at(90), p95: at(95), p99: at(99) };
+}
+
+function addToBin(bins: Float64Array, value: number, seconds: number): void {
+  bits.setFloat64(0, value);
+  // Exponent and the first ten bits of the fraction.
+  const bin = (bits.getUint32(0) >>> 10) - ((1023 + lowestExponent) << 10);
+  const kept = Math.min(Math.max(bin, 0), binCount - 1);
+  bins[kept] = (bins[kept] as number) + seconds;
 }
 
 /** The middle of a bin. */

@@ -10,6 +10,11 @@ export function rowColumns(metricTags: readonly string[]): string[] {
   return [...requestColumns.slice(0, -1), ...metricTags.map(quoted), ...requestColumns.slice(-1)];
 }
 
+/** Their names. */
+export function rowNames(metricTags: readonly string[]): string[] {
+  return [...requestColumns.slice(0, -1), ...metricTags, ...requestColumns.slice(-1)];
+}
+
 /** Room for one row with `metricCount` metrics, to be filled by `bindRecord` again and again. */
 export function rowBuffer(metricCount: number): unknown[] {
   return new Array<unknown>(FIXED_BEFORE_METRICS + metricCount + 1).fill(null);

@@ -3,12 +3,14 @@
  * writer's WAL from shrinking, so it is opened for one question and closed.
  */
 import { join } from "node:path";
+import { AssayError } from "../../common/errors.ts";
 import type { RawAnswer } from "../../common/metric-record.ts";
 import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { UsageReading } from "../core/client-usage.ts";
 import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
+import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
 
@@ -132,12 +134,22 @@ export class RunReader {
     return this.#read(() => this.#db.prepare(bound).pluck().get() as number);
   }
 
-  /** Tags of those metrics that any request has a value of. One pass over the rows. */
+  /** Tags of those metrics that any request has a value of. */
   tagsWithValues(tags: readonly string[]): Set<string> {
-    if (tags.length === 0) return new Set();
-    const counts = tags.map((tag) => `count(${this.#expressionOf(tag)})`).join(", ");
-    const row = this.#read(() => this.#db.prepare(`SELECT ${counts} FROM requests`).raw().get() as number[]);
-    return new Set(tags.filter((_, index) => (row[index] ?? 0) > 0));
+    return this.#read(() => this.#chunkReader().namesWithValues(tags));
+  }
+
+  /**
+   * All requests by ascending credit id as columns, some thousand at a time: the way to go over millions of them. `names` are metrics' tags
+   * and columns of `chunkedColumns`; one that the file lacks has no value. Each chunk is good until the next one is asked for.
+   */
+  *chunks(names: readonly string[]): Generator<RowChunk> {
+    yield* this.#reading(this.#chunkReader().chunks(names));
+  }
+
+  /** Gaps between chunks of the succeeded requests of some phases, in no order. */
+  *gaps(phases: readonly number[]): Generator<Gaps> {
+    yield* this.#reading(this.#chunkReader().gaps(phases));
   }
 
   /** First send and last end, suite time, of a phase or of all; undefined where there is no request. */
@@ -364,6 +376,26 @@ export class RunReader {
     if (column === PAYLOAD_COLUMN) return "(SELECT payload FROM raw WHERE raw.credit_id = requests.credit_id)";
     if (!this.#columns.has(column)) return "NULL";
     return requestColumns.includes(column) ? column : quoted(column);
+  }
+
+  #chunkReader(): ChunkReader {
+    return new ChunkReader(this.#db, (column) => this.#expressionOf(column));
+  }
+
+  /** What goes wrong with reading names the file; errors of whoever takes the rows pass. */
+  *#reading<Row>(rows: Generator<Row>): Generator<Row> {
+    for (;;) {
+      const { done, value } = this.#read(() => {
+        try {
+          return rows.next();
+        } catch (error) {
+          if (!(error instanceof AssayError)) throw error;
+          throw new AssayError(error.code, `cannot read run file "${this.path}": ${error.message}`, { cause: error });
+        }
+      });
+      if (done === true) return;
+      yield value;
+    }
   }
 
   #read<Result>(work: () => Result): Result {

@@ -17,8 +17,9 @@ import type { EndedRequests } from "../core/failure-watch.ts";
 import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, WorkerUsage } from "../core/rows.ts";
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
+import { ColumnChunks } from "./column-chunks.ts";
 import { RowInserter } from "./row-insert.ts";
-import { addMissingColumns, runFormat } from "./schema.ts";
+import { addMissing, runFormat } from "./schema.ts";
 
 /** What is inserted of a request. */
 export type IngestRow = RecordKey & ProcessedRecord;
@@ -42,6 +43,7 @@ export class RunStore implements AccountStore<IngestRow> {
   readonly path: string;
   readonly #db: SqliteDatabase;
   readonly #rows: RowInserter;
+  readonly #chunks: ColumnChunks;
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #row: unknown[];
   readonly #phases = new Map<number, PhaseRows>();
@@ -55,6 +57,7 @@ export class RunStore implements AccountStore<IngestRow> {
     this.path = path;
     this.#db = db;
     this.#rows = new RowInserter(db, rowColumns(metricTags));
+    this.#chunks = new ColumnChunks(db, metricTags);
     this.#row = rowBuffer(metricTags.length);
   }
 
@@ -82,7 +85,7 @@ export class RunStore implements AccountStore<IngestRow> {
     const path = join(folder, RUN_FILE);
     const db = openSqlite(path, runFormat(options.metricTags), { mode: "write", ...limitOf(options) });
     try {
-      addMissingColumns(db, options.metricTags);
+      addMissing(db, options.metricTags);
       const store = new RunStore(path, db, options.metricTags);
       store.#loadKeys();
       return store;
@@ -122,9 +125,12 @@ export class RunStore implements AccountStore<IngestRow> {
     bindRecord(this.#row, record, recordProcessorId);
     if (!this.#rows.insert(this.#row)) return false;
     if (raw !== undefined) this.#insertRaw(record.creditId, raw);
+    const outcome = outcomeOf(record.isCancelled, record.error !== undefined);
+    const { creditId, contentStamps: stamps } = record;
+    this.#chunks.add(this.#row, { creditId, phase: record.phase, isSuccess: outcome === "succeeded", stamps });
     const phase = this.#phase(record.phase);
-    phase.ids.add(record.creditId);
-    phase[outcomeOf(record.isCancelled, record.error !== undefined)]++;
+    phase.ids.add(creditId);
+    phase[outcome]++;
     this.#pendingRows++;
     return true;
   }
@@ -162,6 +168,7 @@ export class RunStore implements AccountStore<IngestRow> {
       if (row === undefined) return;
       this.#statement(`INSERT INTO conflicts SELECT ${columns} FROM requests WHERE credit_id = ?`).run(creditId);
       this.#statement("DELETE FROM requests WHERE credit_id = ?").run(creditId);
+      this.#chunks.removed(creditId);
       const phase = this.#phase(row.phase);
       phase.ids.remove(creditId);
       phase[outcomeOf(row.is_cancelled === 1, row.has_error === 1)]--;
@@ -173,6 +180,7 @@ export class RunStore implements AccountStore<IngestRow> {
   writeClosed(closed: ClosedPhase): void {
     const { succeeded, errored, cancelled } = this.#phase(closed.phase);
     this.#write("close a phase in", () => {
+      this.#chunks.flush();
       this.#statement(
         "INSERT INTO phases (phase, name, kind, has_ceiling) VALUES (?, ?, 'profiling', 0) ON CONFLICT (phase) DO NOTHING",
       ).run(closed.phase, `phase-${closed.phase}`);
@@ -401,6 +409,7 @@ export class RunStore implements AccountStore<IngestRow> {
       const phase = this.#phase(index);
       phase.ids.add(creditId);
       phase[outcomeOf(isCancelled === 1, hasError === 1)]++;
+      this.#chunks.found(creditId);
       this.#committedRows++;
     }
   }

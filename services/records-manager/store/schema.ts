@@ -72,6 +72,51 @@ export const STAMPS_COLUMN = "content_stamps";
 
 export const requestColumns: readonly string[] = [...Object.keys(REQUEST_COLUMNS), ...Object.keys(LATER_COLUMNS), STAMPS_COLUMN];
 
+/** Columns of `requests` that chunks have beside the metrics: what summaries are made of. */
+export const chunkedColumns: ReadonlySet<string> = new Set([
+  "phase",
+  "turn",
+  "worker_id",
+  "target",
+  "due_ns",
+  "issued_ns",
+  "received_ns",
+  "sent_ns",
+  "last_content_ns",
+  "end_ns",
+  "status",
+  "error_code",
+  "error_phase",
+  "error_message",
+  "is_cancelled",
+  "connect_ns",
+  "coalesced_chunks",
+  "finish_reason",
+  "has_usage_mismatch",
+  "is_stream_ignored",
+  "requested_output_tokens",
+  "tcp_ns",
+]);
+
+/** Whether a column of `requests` holds texts. */
+export function isTextColumn(name: string): boolean {
+  const types: Readonly<Record<string, string>> = { ...REQUEST_COLUMNS, ...LATER_COLUMNS };
+  return types[name]?.startsWith("TEXT") === true;
+}
+
+/**
+ * Once more, column by column, what `requests` has of 4096 neighbouring credit ids (`chunk` × 4096 and up): a summary of millions of rows reads a few
+ * columns of them. `name` is a column of `requests`, or `gaps:` and the index of a phase. A chunk that is there has all rows of its ids;
+ * one that is not is read from `requests`. Made anew by whoever writes on in an older file.
+ */
+const CHUNKS_TABLE = `CREATE TABLE IF NOT EXISTS chunks (
+  chunk INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (chunk, name)
+) STRICT;
+`;
+
 const PHASE_COUNT_COLUMNS = `
   drawn INTEGER, unused INTEGER, dropped INTEGER, succeeded INTEGER, errored INTEGER, cancelled INTEGER,
   missing_record INTEGER, missing_lost INTEGER, unaccounted INTEGER`;
@@ -196,11 +241,12 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
   const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
-  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + requests] };
+  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + CHUNKS_TABLE + requests] };
 }
 
-/** Adds the columns that the program knows and an older program's file does not have. Their values stay NULL. */
-export function addMissingColumns(db: SqliteDatabase, metricTags: readonly string[]): void {
+/** Adds what the program knows and an older program's file does not have. Values of added columns stay NULL. */
+export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): void {
+  db.exec(CHUNKS_TABLE);
   const present = new Set(columnsOf(db, "requests"));
   const add = (name: string, type: string): void => {
     if (!present.has(name)) db.exec(`ALTER TABLE requests ADD COLUMN ${name} ${type}`);
