@@ -14,6 +14,23 @@ export function successesOf({ columns: [isCancelled, errorCode] }: RowChunk): Ui
   return successes;
 }
 
+/** Calls `visit` with every place of a chunk whose phase is known, and what is known of that. */
+export function forEachOf<Known>(
+  { phases }: RowChunk,
+  byPhase: ReadonlyMap<number, Known>,
+  visit: (place: number, known: Known) => void,
+): void {
+  let phase = Number.NaN;
+  let known: Known | undefined;
+  for (let place = 0; place < phases.length; place++) {
+    if (phases[place] !== phase) {
+      phase = phases[place] as number;
+      known = byPhase.get(phase);
+    }
+    if (known !== undefined) visit(place, known);
+  }
+}
+
 /** Adds the values of a chunk's column to those of their phases. `isTaken`: 1 for the places that count; undefined: all. */
 export function pushValues(
   { phases, columns }: RowChunk,

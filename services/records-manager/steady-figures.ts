@@ -9,7 +9,7 @@ import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { responseTime } from "../../metrics/response-time.ts";
 import { timeToFirstToken } from "../../metrics/time-to-first-token.ts";
 import { timeToSecondToken } from "../../metrics/time-to-second-token.ts";
-import { OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
+import { forEachOf, OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
 import { Column } from "./core/column.ts";
 import type { MetricStatistics, MetricValue, SteadyState } from "./core/run-summary.ts";
 import { statisticsOf } from "./core/statistics.ts";
@@ -36,10 +36,9 @@ export function steadyStates(reader: RunReader, windows: ReadonlyMap<number, Ste
     for (const chunk of reader.chunks([...OUTCOME_COLUMNS, "sent_ns", tag])) {
       const isTaken = successesOf(chunk);
       const [, , sentNs] = chunk.columns;
-      for (const [place, phase] of chunk.phases.entries()) {
-        const window = windows.get(phase);
-        if (window === undefined || !isWithin(window, sentNs?.[place] as number)) isTaken[place] = 0;
-      }
+      forEachOf(chunk, windows, (place, window) => {
+        if (!isWithin(window, sentNs?.[place] as number)) isTaken[place] = 0;
+      });
       pushValues(chunk, OUTCOME_COLUMNS.length + 1, isTaken, (phase) => works.get(phase)?.values);
     }
     for (const work of works.values()) {
@@ -56,13 +55,11 @@ function readEnds(reader: RunReader, works: ReadonlyMap<number, Work>): void {
   for (const chunk of reader.chunks([...OUTCOME_COLUMNS, "sent_ns", "end_ns", outputSequenceLength.tag])) {
     const isSuccess = successesOf(chunk);
     const [, , sentNs, endNs, tokens] = chunk.columns;
-    for (const [place, phase] of chunk.phases.entries()) {
-      const work = works.get(phase);
-      if (work === undefined || isSuccess[place] === 0) continue;
-      if (!isWithin(work.window, (sentNs?.[place] as number) + (endNs?.[place] as number))) continue;
+    forEachOf(chunk, works, (place, work) => {
+      if (isSuccess[place] === 0 || !isWithin(work.window, (sentNs?.[place] as number) + (endNs?.[place] as number))) return;
       work.ended++;
       work.tokens += tokens?.[place] || 0;
-    }
+    });
   }
 }
 

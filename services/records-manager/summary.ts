@@ -12,7 +12,7 @@ import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { sweepMetrics } from "../../metrics/sweep-line.ts";
 import type { Objective } from "../common/objective.ts";
 import { randomStream } from "../common/random.ts";
-import { OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
+import { forEachOf, OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
 import { clientSummary } from "./client-summary.ts";
 import { askedNetworkRtt, askedStallMs } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
@@ -120,15 +120,13 @@ function readFigures(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, o
   const columns = [...FIGURE_COLUMNS, ...objectives.map(({ tag }) => tag)];
   const row = new Array<unknown>(1 + columns.length).fill(null);
   for (const chunk of reader.chunks(columns)) {
-    for (const [place, phase] of chunk.phases.entries()) {
-      const work = works.get(phase);
-      if (work === undefined) continue;
+    forEachOf(chunk, works, (place, { figures }) => {
       fillRow(row, chunk, place);
-      addFigures(work.figures, row);
+      addFigures(figures, row);
       const isFailure = row[2] === 1 || row[3] !== null;
       const isCounted = objectives.length > 0 && !isFailure;
-      if (isCounted && isGood(objectives, (index) => row[OBJECTIVES_AT + index])) work.figures.addGood(outputTokensOf(row));
-    }
+      if (isCounted && isGood(objectives, (index) => row[OBJECTIVES_AT + index])) figures.addGood(outputTokensOf(row));
+    });
   }
   for (const { figures } of works.values()) figures.moments();
 }
@@ -172,7 +170,6 @@ function readPass(
 }
 
 function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Array, { ofRun: objectives, seed }: Wanted): void {
-  // Before the statistics, which reorder the values.
   const trend = metric.tag === requestLatency.tag ? driftNote(metric.tag, values) : undefined;
   const statistics = statisticsOf(values);
   if (statistics === undefined) return;
@@ -180,12 +177,13 @@ function addStatistics(work: PhaseWork, metric: RecordMetric, values: Float64Arr
   work.statistics.set(metric.tag, statistics);
   const further = furtherPercentiles(objectives, metric.tag);
   if (further.length > 0) work.further.set(metric.tag, selectedPercentiles(values, further));
-  if (seed !== undefined && metric.consoleOrder !== undefined) {
-    work.intervals.set(metric.tag, intervalsOf(values, randomStream(seed, "intervals", metric.tag)));
-  }
   const adjusted = adjustedMetrics.find(({ of }) => of === metric.tag);
   const whole = adjusted && statisticsWithEndless(values, work.figures.errored + work.figures.cancelled);
   if (adjusted !== undefined && whole !== undefined) work.statistics.set(adjusted.tag, whole);
+  if (seed !== undefined && metric.consoleOrder !== undefined) {
+    // Last, since it sorts the values.
+    work.intervals.set(metric.tag, intervalsOf(values, randomStream(seed, "intervals", metric.tag)));
+  }
   // That few requests failed is no shortcoming of the measurement.
   const few = metric.flags?.includes("error_only") === true ? undefined : fewSamplesNote(metric.tag, statistics);
   if (few !== undefined) work.notes.push(few);

@@ -10,10 +10,8 @@ import type { RunReader } from "./store/run-reader.ts";
 /** Adds the statistics to those of each work. */
 export function readSweep(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
   const lines = new Map([...new Set(works.values())].map((work) => [work, new SweepLine()]));
-  for (const request of requestsBySend(reader)) {
-    const work = works.get(request.phase);
-    if (work !== undefined) lines.get(work)?.add(request);
-  }
+  const byPhase = new Map([...works].map(([phase, work]) => [phase, lines.get(work)]));
+  forEachBySend(reader, (request) => byPhase.get(request.phase)?.add(request));
   for (const [work, line] of lines) {
     for (const [tag, statistics] of line.finish()) work.statistics.set(tag, statistics);
   }
@@ -29,7 +27,7 @@ const COLUMNS = ["sent_ns", "end_ns", timeToFirstToken.tag, inputSequenceLength.
  * Ids are given in about the order of sends: a request waits until nothing behind it can have been sent earlier. Memory is that of a
  * chunk and of what is out of order.
  */
-function* requestsBySend(reader: RunReader): Generator<SentRequest> {
+function forEachBySend(reader: RunReader, visit: (request: SentRequest) => void): void {
   const earliest = earliestBehind(reader);
   let waiting: SentRequest[] = [];
   let index = 0;
@@ -41,11 +39,11 @@ function* requestsBySend(reader: RunReader): Generator<SentRequest> {
     for (; sent < waiting.length; sent++) {
       const request = waiting[sent] as SentRequest;
       if (request.startNs > untilNs) break;
-      yield request;
+      visit(request);
     }
     waiting = waiting.slice(sent);
   }
-  yield* waiting;
+  waiting.forEach(visit);
 }
 
 /** For each chunk the earliest send in it and in all behind it. */
@@ -53,7 +51,8 @@ function earliestBehind(reader: RunReader): number[] {
   const earliest: number[] = [];
   for (const { columns } of reader.chunks(["sent_ns"])) {
     let least = Number.POSITIVE_INFINITY;
-    for (const sentNs of columns[0] ?? []) if (sentNs < least) least = sentNs;
+    const sentNs = columns[0] ?? new Float64Array();
+    for (let place = 0; place < sentNs.length; place++) if ((sentNs[place] as number) < least) least = sentNs[place] as number;
     earliest.push(least);
   }
   for (let index = earliest.length - 2; index >= 0; index--) {
@@ -64,7 +63,8 @@ function earliestBehind(reader: RunReader): number[] {
 
 function addRequests(waiting: SentRequest[], { phases, columns }: RowChunk): void {
   const [sentNs, endNs, ttftMs, inputTokens, outputTokens] = columns;
-  for (const [place, phase] of phases.entries()) {
+  for (let place = 0; place < phases.length; place++) {
+    const phase = phases[place] as number;
     if (Number.isNaN(phase)) continue;
     const startNs = sentNs?.[place] as number;
     const firstMs = numberAt(ttftMs, place);

@@ -1,4 +1,5 @@
 /** Reads the figures of each of several targets from a run's rows. */
+import { forEachOf } from "./chunk-values.ts";
 import { TargetFigures, targetMetrics } from "./core/target-figures.ts";
 import type { RunReader } from "./store/run-reader.ts";
 
@@ -15,20 +16,20 @@ export function readTargetFigures<Work>(
   const figures = new Map<Work, TargetFigures>();
   if (labels.length < 2) return figures;
   for (const work of works.values()) figures.set(work, new TargetFigures(labels));
+  const byPhase = new Map(
+    [...works].flatMap(([phase, work]) => [[phase, figures.get(work) ?? new TargetFigures(labels)] as const]),
+  );
   const metrics = targetMetrics.filter(({ tag }) => reader.metricTags.includes(tag));
   for (const [index, metric] of metrics.entries()) {
     for (const chunk of reader.chunks(["is_cancelled", "error_code", "target", metric.tag])) {
       const [isCancelled, errorCodes, targets, values] = chunk.columns;
-      for (const [place, phase] of chunk.phases.entries()) {
-        const work = works.get(phase);
-        const tally = work === undefined ? undefined : figures.get(work);
-        if (tally === undefined) continue;
+      forEachOf(chunk, byPhase, (place, tally) => {
         const target = targets?.[place] as number;
         const outcome = isCancelled?.[place] === 1 ? "cancelled" : Number.isNaN(errorCodes?.[place]) ? "succeeded" : "errored";
         if (index === 0) tally.count(target, outcome);
         const value = values?.[place] as number;
         if (outcome === "succeeded" && !Number.isNaN(value)) tally.add(target, value);
-      }
+      });
     }
     for (const tally of figures.values()) tally.endMetric(metric);
   }

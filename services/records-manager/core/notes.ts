@@ -1,5 +1,5 @@
 /** Notes on the workload: what a reader of a figure must know about it, without blame for the client. */
-import { PERCENTILES, type PercentileKey, percentileOf, type Statistics } from "./statistics.ts";
+import { PERCENTILES, type PercentileKey, type Statistics, selectedPercentiles } from "./statistics.ts";
 
 /** Stable, for programs; `docs/validity.md` says when each is given. */
 export const NOTE_CODES = [
@@ -55,8 +55,8 @@ const MAX_DRIFT = 0.2;
 export function driftNote(tag: string, values: Float64Array): WorkloadNote | undefined {
   if (values.length < MIN_TREND_SAMPLES) return undefined;
   const third = Math.floor(values.length / 3);
-  const early = medianOf(values.slice(0, third));
-  const late = medianOf(values.slice(-third));
+  const early = medianOf(values.subarray(0, third));
+  const late = medianOf(values.subarray(-third));
   const drift = Math.abs(late - early) / early;
   if (!(drift > MAX_DRIFT)) return undefined;
   const medians = `median ${early.toPrecision(4)} in the first third, ${late.toPrecision(4)} in the last`;
@@ -121,6 +121,5 @@ export function answerNotes(counts: AnswerCounts): WorkloadNote[] {
 }
 
 function medianOf(values: Float64Array): number {
-  values.sort();
-  return percentileOf(values.length, 50, (rank) => values[rank] as number);
+  return selectedPercentiles(values, [50]).get(50) ?? Number.NaN;
 }

@@ -175,7 +175,7 @@ interface WorkerMoments {
   readonly end: Column;
 }
 
-/** Distribution of `values`, which are reordered; undefined where there are none. */
+/** Distribution of `values`; undefined where there are none. */
 export function spansOf(values: Float64Array): Spans | undefined {
   const count = values.length;
   if (count === 0) return undefined;

@@ -3,6 +3,8 @@
  * `linear`, as AIPerf does), the standard deviation is that of the population (ddof = 0).
  */
 
+import { valuesAtRanks } from "./ranks.ts";
+
 export const PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99] as const;
 export type PercentileKey = `p${(typeof PERCENTILES)[number]}`;
 
@@ -19,15 +21,15 @@ export type Statistics = {
 /** Reads a value of an ascending order by its rank, 0 to count - 1. */
 export type ValueAtRank = (rank: number) => number;
 
-/** Statistics of `values`, which are reordered and must hold no NaN. Undefined when there are none. */
+/** Statistics of `values`, which must hold no NaN. Undefined when there are none. */
 export function statisticsOf(values: Float64Array): Statistics | undefined {
   const count = values.length;
   if (count === 0) return undefined;
-  const sum = compensatedSum(values, (value) => value);
+  const sum = compensatedSum(values);
   const avg = sum / count;
-  const variance = compensatedSum(values, (value) => (value - avg) * (value - avg)) / count;
-  selectRanks(values, ranksNeeded(count));
-  const valueAt: ValueAtRank = (rank) => values[rank] as number;
+  const variance = squaredDeviations(values, avg) / count;
+  const found = valuesAtRanks(values, ranksNeeded(count));
+  const valueAt: ValueAtRank = (rank) => found.get(rank) as number;
   return {
     count,
     avg,
@@ -41,16 +43,15 @@ export function statisticsOf(values: Float64Array): Statistics | undefined {
 
 /** As `statisticsOf`, with so many values more that are endless: what they reach is `Infinity`, and so are mean, sum and deviation. */
 export function statisticsWithEndless(values: Float64Array, endless: number): Statistics | undefined {
-  const finite = statisticsOf(values);
-  if (finite === undefined || endless === 0) return finite;
+  if (values.length === 0 || endless === 0) return statisticsOf(values);
   const count = values.length + endless;
-  selectRanks(
+  const found = valuesAtRanks(
     values,
     ranksNeeded(count).filter((rank) => rank < values.length),
   );
   const never = Number.POSITIVE_INFINITY;
-  const valueAt: ValueAtRank = (rank) => values[rank] ?? never;
-  return { count, min: finite.min, avg: never, max: never, sum: never, std: never, ...percentilesOf(count, valueAt) };
+  const valueAt: ValueAtRank = (rank) => found.get(rank) ?? never;
+  return { count, min: valueAt(0), avg: never, max: never, sum: never, std: never, ...percentilesOf(count, valueAt) };
 }
 
 /** Statistics of the same values, each less by `by`, and none below 0 (of each statistic, as AIPerf has it). */
@@ -76,18 +77,18 @@ export function loweredStatistics({ count, std, sum, ...statistics }: Statistics
   };
 }
 
-/** Some further percentiles of `values`, which are not empty and are reordered. */
+/** Some further percentiles of `values`, which are not empty. */
 export function selectedPercentiles(values: Float64Array, percentiles: readonly number[]): Map<number, number> {
   const last = values.length - 1;
   const ranks = percentiles.flatMap((percentile) => {
     const rank = Math.floor((last * percentile) / 100);
     return [rank, Math.min(rank + 1, last)];
   });
-  selectRanks(
+  const found = valuesAtRanks(
     values,
     [...new Set(ranks)].sort((a, b) => a - b),
   );
-  return new Map(percentiles.map((each) => [each, percentileOf(values.length, each, (rank) => values[rank] as number)]));
+  return new Map(percentiles.map((each) => [each, percentileOf(values.length, each, (rank) => found.get(rank) as number)]));
 }
 
 /** The nine percentiles of `count` ordered values. */
@@ -119,63 +120,31 @@ function ranksNeeded(count: number): number[] {
   return [...ranks].sort((a, b) => a - b);
 }
 
-/** Sum with Neumaier's compensation: exact to the last digit for any length that fits in memory. */
-function compensatedSum(values: Float64Array, term: (value: number) => number): number {
+/** Sum with what each addition loses (Knuth's two-sum): exact to the last digit for any length that fits in memory. */
+function compensatedSum(values: Float64Array): number {
   let sum = 0;
   let lost = 0;
-  for (const value of values) {
-    const next = term(value);
+  for (let index = 0; index < values.length; index++) {
+    const next = values[index] as number;
     const total = sum + next;
-    lost += Math.abs(sum) >= Math.abs(next) ? sum - total + next : next - total + sum;
+    const taken = total - sum;
+    lost += sum - (total - taken) + (next - taken);
     sum = total;
   }
   return sum + lost;
 }
 
-/** Below this length sorting a stretch is cheaper than partitioning it further. */
-const SORT_BELOW = 256;
-/** A partition deeper than this has met an order that defeats its pivots; sorting bounds the cost. */
-const MAX_DEPTH = 64;
-
-/**
- * Reorders `values` until each of the ascending `ranks` holds what it would hold if all were sorted.
- * Linear in the values for a few ranks, where a sort is not.
- */
-export function selectRanks(values: Float64Array, ranks: readonly number[]): void {
-  const select = (low: number, high: number, firstRank: number, endRank: number, depth: number): void => {
-    if (firstRank >= endRank || low >= high) return;
-    if (high - low < SORT_BELOW || depth > MAX_DEPTH) {
-      values.subarray(low, high + 1).sort();
-      return;
-    }
-    const { leftEnd, rightStart } = partition(values, low, high);
-    let split = firstRank;
-    while (split < endRank && (ranks[split] as number) <= leftEnd) split++;
-    let rest = split;
-    while (rest < endRank && (ranks[rest] as number) < rightStart) rest++;
-    select(low, leftEnd, firstRank, split, depth + 1);
-    select(rightStart, high, rest, endRank, depth + 1);
-  };
-  select(0, values.length - 1, 0, ranks.length, 0);
-}
-
-/** Hoare's partition around the median of three. What lies between `leftEnd` and `rightStart` equals the pivot. */
-function partition(values: Float64Array, low: number, high: number): { leftEnd: number; rightStart: number } {
-  const pivot = medianOfThree(values[low] as number, values[(low + high) >>> 1] as number, values[high] as number);
-  let left = low;
-  let right = high;
-  while (left <= right) {
-    while ((values[left] as number) < pivot) left++;
-    while ((values[right] as number) > pivot) right--;
-    if (left <= right) {
-      const swapped = values[left] as number;
-      values[left++] = values[right] as number;
-      values[right--] = swapped;
-    }
+/** The same of the squares of what values are above or below `avg`: apart from it, since a function for the term costs ten times the sum. */
+function squaredDeviations(values: Float64Array, avg: number): number {
+  let sum = 0;
+  let lost = 0;
+  for (let index = 0; index < values.length; index++) {
+    const off = (values[index] as number) - avg;
+    const next = off * off;
+    const total = sum + next;
+    const taken = total - sum;
+    lost += sum - (total - taken) + (next - taken);
+    sum = total;
   }
-  return { leftEnd: right, rightStart: left };
-}
-
-function medianOfThree(a: number, b: number, c: number): number {
-  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  return sum + lost;
 }

@@ -4,7 +4,6 @@ import {
   loweredStatistics,
   PERCENTILES,
   type PercentileKey,
-  selectRanks,
   statisticsOf,
   statisticsWithEndless,
 } from "../../../../services/records-manager/core/statistics.ts";
@@ -81,39 +80,6 @@ describe("statistics of a column", () => {
           const key: PercentileKey = `p${percentile}`;
           expect(actual[key]).to.be.closeTo(expected.at(percentile), 1e-6);
         }
-      }),
-      { numRuns: 100 },
-    );
-  });
-});
-
-describe("selecting ranks", () => {
-  const orders: Record<string, (length: number) => number[]> = {
-    ascending: (length) => Array.from({ length }, (_, index) => index),
-    descending: (length) => Array.from({ length }, (_, index) => length - index),
-    "all equal": (length) => Array.from({ length }, () => 5),
-    "two values": (length) => Array.from({ length }, (_, index) => index % 2),
-    "an organ pipe": (length) => Array.from({ length }, (_, index) => Math.min(index, length - index)),
-  };
-  for (const [name, values] of Object.entries(orders)) {
-    it(`puts each rank in its place for ${name}`, () => {
-      const column = Float64Array.from(values(20_000));
-      const sorted = column.slice().sort();
-      const ranks = [0, 1, 199, 200, 9_999, 10_000, 19_998, 19_999];
-      selectRanks(column, ranks);
-      for (const rank of ranks) expect(column[rank]).to.equal(sorted[rank]);
-    });
-  }
-
-  it("keeps every value, whatever the order", () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 2000 }), fc.nat(), (values, at) => {
-        const column = Float64Array.from(values);
-        const sorted = column.slice().sort();
-        const rank = at % values.length;
-        selectRanks(column, [rank]);
-        expect(column[rank]).to.equal(sorted[rank]);
-        expect([...column].sort((a, b) => a - b)).to.deep.equal([...sorted]);
       }),
       { numRuns: 100 },
     );
