@@ -2,11 +2,13 @@
 import { type DescMessage, type JsonValue, ScalarType, toJson } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
+import { newRunId } from "../../services/common/run-id.ts";
 import type { Asked } from "./asked.ts";
 import { complaintLine } from "./complaints.ts";
 import { placesOf } from "./dataset/places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { configShowFlags, runFlags } from "./flags.ts";
+import { showPreparation, stepLineOn } from "./preparation.ts";
 import { refuse } from "./refuse.ts";
 import { withSuite } from "./runs/session.ts";
 import { readSources, specOf } from "./spec/run-sources.ts";
@@ -44,9 +46,17 @@ export async function configShow(asked: Asked<typeof configShowFlags>): Promise<
   const { spec } = await specOf(sources, mockUrl);
   return withSuite(
     asked,
-    async ({ client }) => {
+    async ({ client, signal }) => {
+      const answered = new AbortController();
+      const line = stepLineOn(terminal);
+      const shownId = newRunId();
+      const until = AbortSignal.any([signal, answered.signal]);
+      void showPreparation(client.watchPreparation(shownId, until), line, until);
       try {
-        const { effectiveSpec, warnings } = await client.validateRun(spec);
+        const { effectiveSpec, warnings } = await client.validateRun(spec, shownId).finally(() => {
+          answered.abort();
+          line.clear();
+        });
         for (const warning of warnings) terminal.err(`warning: ${warning}\n`);
         if (effectiveSpec === undefined) throw new AssayError("internal", "the controller gave no effective spec");
         // A seed that nobody named is drawn anew for each run.

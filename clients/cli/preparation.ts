@@ -2,6 +2,7 @@
 import { type PreparationProgress, PreparationStep } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { clip, whole } from "../../report/text.ts";
 import type { ProgressOptions } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Elsewhere than on a terminal: between two lines. What takes less is not told of there. */
 const lineIntervalMs = 5000;
@@ -37,6 +38,27 @@ export class StepLine {
   clear(): void {
     if (this.#isDrawn) this.#options.write("\r\x1b[2K");
     this.#isDrawn = false;
+  }
+}
+
+/** On standard error. */
+export function stepLineOn({ isErrTty, errWidth, err }: Terminal): StepLine {
+  return new StepLine({ write: err, isTty: isErrTty, width: () => errWidth, now: () => performance.now() });
+}
+
+/** Draws how far a dataset is, until the signal aborts; then the line is whoever's drew it. A suite that does not say is waited for without. */
+export async function showPreparation(
+  steps: AsyncIterable<PreparationProgress>,
+  line: StepLine,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const progress of steps) {
+      if (signal.aborted) return;
+      line.update(preparationText(progress));
+    }
+  } catch {
+    line.clear();
   }
 }
 

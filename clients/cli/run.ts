@@ -292,20 +292,12 @@ class Session {
     return this.#options.ui !== "none" && !this.#options.quiet;
   }
 
-  // A suite that does not say how far it is is waited for without.
   async #watchPreparation(client: SuiteClient, runId: string, signal: AbortSignal): Promise<void> {
-    const { preparationText, StepLine } = await import("./preparation.ts");
+    const { showPreparation, stepLineOn } = await import("./preparation.ts");
     if (signal.aborted) return;
-    const line = new StepLine(progressOn(this.#context.terminal, true));
+    const line = stepLineOn(this.#context.terminal);
     this.#clear = () => line.clear();
-    try {
-      for await (const progress of client.watchPreparation(runId, signal)) {
-        if (signal.aborted) return;
-        line.update(preparationText(progress));
-      }
-    } catch {
-      line.clear();
-    }
+    await showPreparation(client.watchPreparation(runId, signal), line, signal);
   }
 
   // The figures only decorate the progress line: a suite that does not give them is watched without.

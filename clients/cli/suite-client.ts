@@ -88,7 +88,7 @@ export class SuiteClient {
     return this.#runs.createRun({ spec: message, runId }, { timeoutMs: acceptTimeoutMs(message) });
   }
 
-  /** How far the dataset of a run is that `createRun` is creating by this id, until it is created or the signal aborts. */
+  /** How far the dataset of a run is that `createRun` or `validateRun` looks at by this id, until they have or the signal aborts. */
   async *watchPreparation(runId: string, signal: AbortSignal): AsyncGenerator<PreparationProgress> {
     for await (const { progress } of this.#runs.watchPreparation({ runId }, { signal })) {
       if (progress !== undefined) yield progress;
@@ -96,9 +96,9 @@ export class SuiteClient {
   }
 
   /** The effective spec of a spec in proto JSON, secrets masked, and what is suspect about it. Fails as `createRun`. */
-  async validateRun(spec: JsonObject): Promise<ValidateRunResponse> {
+  async validateRun(spec: JsonObject, runId = ""): Promise<ValidateRunResponse> {
     const message = fromJson(RunSpecSchema, spec);
-    return this.#runs.validateRun({ spec: message }, { timeoutMs: acceptTimeoutMs(message) });
+    return this.#runs.validateRun({ spec: message, runId }, { timeoutMs: acceptTimeoutMs(message) });
   }
 
   /** Newest first, at most `limit`. */

@@ -31,15 +31,16 @@ export function processTerminal(): Terminal {
   const results = writerOf(stdout);
   const complaints = writerOf(stderr);
   const columns = Number(env.COLUMNS);
+  // A terminal without a size, as containers have them, says 0.
   return {
     out: results.write,
     outNext: results.writeNext,
     err: complaints.write,
     get width() {
-      return stdout.columns ?? (columns > 0 ? columns : widthOfFiles);
+      return stdout.columns || (columns > 0 ? columns : widthOfFiles);
     },
     get errWidth() {
-      return stderr.columns ?? widthOfFiles;
+      return stderr.columns || widthOfFiles;
     },
     isErrTty: stderr.isTTY === true,
     hasColour: stdout.isTTY === true && (env.NO_COLOR ?? "") === "",

@@ -19,6 +19,7 @@ import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { newRunId } from "../common/run-id.ts";
+import { untakenMedia } from "../common/untaken-media.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
 import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
@@ -82,14 +83,26 @@ export class Runs {
     return { ...compiled, warnings: [...compiled.warnings, ...limits.warnings, ...(pacing === undefined ? [] : [pacing])] };
   }
 
-  /** Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept. */
-  async validate(spec: RunSpec, signal: AbortSignal): Promise<CompiledSpec> {
+  /**
+   * Compiles a spec, and looks at the files that it names. Rejects as `create` does; nothing is kept.
+   * @param shownId by which `preparation` tells how far that is; empty, or the id of a run that is being created: it does not
+   */
+  async validate(spec: RunSpec, shownId: string, signal: AbortSignal): Promise<CompiledSpec> {
     const compiled = this.compile(spec);
     if (!isPreparedAhead(compiled.spec)) return this.decided(compiled, undefined);
     const { addresses } = this.options;
-    const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), { signal });
-    await forgetDataset(info.datasetId, addresses);
-    return this.decided(compiled, info);
+    const isShown = shownId !== "" && !this.preparing.has(shownId);
+    if (isShown) this.preparing.set(shownId, undefined);
+    const onProgress = (progress: PreparationProgress): void => {
+      if (isShown) this.preparing.set(shownId, progress);
+    };
+    try {
+      const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), { signal, onProgress });
+      await forgetDataset(info.datasetId, addresses);
+      return this.decided(compiled, info);
+    } finally {
+      if (isShown) this.preparing.delete(shownId);
+    }
   }
 
   /** Accepts a run: its spec is right, what it names is there, and its folder is made. */
@@ -273,7 +286,9 @@ export class Runs {
     const hosts = this.workerHosts();
     const isKnown = info !== undefined && hosts.length > 0;
     const limits = isKnown ? loadLimits(made.spec, hosts, workersFor(made.spec, hosts), info).warnings : [];
-    return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...made.warnings, ...limits] };
+    const type = spec.endpoint?.type ?? "";
+    const untaken = info === undefined ? [] : untakenMedia(info, type, this.options.endpoints);
+    return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...untaken, ...made.warnings, ...limits] };
   }
 
   /** Says where the run is that a spec replays, if the catalog knows it. Throws `not_found` where it does not. */

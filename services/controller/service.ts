@@ -42,10 +42,10 @@ function runService(runs: Runs): Implementation {
     role: "operator",
     roles: { getRun: "viewer", listRuns: "viewer", watchRun: "viewer", watchPreparation: "viewer", validateRun: "viewer" },
     handlers: {
-      validateRun: async ({ spec }, { roles, signal }) => {
+      validateRun: async ({ spec, runId }, { roles, signal }) => {
         if (spec === undefined) throw new AssayError("invalid_argument", "spec: needed");
         // Who may only look at runs may not look into files.
-        const compiled = roles.includes("operator") ? await runs.validate(spec, signal) : runs.compile(spec);
+        const compiled = roles.includes("operator") ? await runs.validate(spec, runId, signal) : runs.compile(spec);
         return { effectiveSpec: maskSecrets(compiled.spec), warnings: [...compiled.warnings] };
       },
       createRun: async ({ spec, runId }, { signal }) => {

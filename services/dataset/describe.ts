@@ -10,6 +10,7 @@ import { AssayError } from "../common/errors.ts";
 import { loadTokenizer } from "../common/tokenizer/load.ts";
 import { expectedTokenizer, tokenizerSource } from "../common/tokenizer/source.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
+import { untakenMedia } from "../common/untaken-media.ts";
 import { describeDataset } from "./core/description/describe.ts";
 import type { LengthSummary } from "./core/description/length-summary.ts";
 import { MediaCollector, type MediaSummary } from "./core/description/media-summary.ts";
@@ -63,7 +64,7 @@ export async function* describe(
         done: total,
         total,
         description: {
-          info,
+          info: { ...info, warnings: [...info.warnings, ...untakenMedia(info, bodies.endpoint.name, limits.endpoints)] },
           ...lengths,
           ...wireLengths("turns", turns),
           prefixes: {

@@ -288,6 +288,7 @@ async function loadFile(
       sizeBytes: BigInt(file.turns.sizeBytes),
       skippedRows: BigInt(file.skippedRows),
       ...prefixInfoOf(file.prefixes),
+      mediaTurns: Object.fromEntries(Object.entries(file.mediaTurns).map(([medium, turns]) => [medium, BigInt(turns)])),
       windows,
       warnings: [
         ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
@@ -407,6 +408,7 @@ interface OwnInfo extends PrefixInfo {
   readonly format?: string;
   readonly sizeBytes?: bigint;
   readonly skippedRows?: bigint;
+  readonly mediaTurns?: Readonly<Record<string, bigint>>;
   readonly windows?: readonly TimeWindow[];
   readonly file?: MessageInitShape<typeof DatasetFileSchema>;
 }
@@ -426,13 +428,14 @@ function loadedOf(dataset: Dataset, summary: DatasetSummary, own: OwnInfo): Load
   return { dataset, info: infoOf(summary, own), turnDelays, turnTimestamps, weights, branches, close: () => {} };
 }
 
-function infoOf(summary: DatasetSummary, { warnings, windows = [], ...own }: OwnInfo): DatasetInfo {
+function infoOf(summary: DatasetSummary, { warnings, windows = [], mediaTurns = {}, ...own }: OwnInfo): DatasetInfo {
   const { conversations, turns, turnsEach, turnCounts, meanInputTokens, meanOutputTokens, schedule } = summary;
   const firstTurnsMs = schedule?.firstTurnsMs ?? new Float64Array(0);
   const { firstMs, lastMs } = rangeOf(firstTurnsMs);
   return create(DatasetInfoSchema, {
     ...own,
     warnings: [...warnings],
+    mediaTurns: { ...mediaTurns },
     conversations: BigInt(conversations),
     rootConversations: BigInt(summary.rootConversations),
     turns: BigInt(turns),

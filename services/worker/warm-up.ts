@@ -2,12 +2,12 @@
  * Runs the worker's own path hot before anything is measured: same sender, same endpoint, same encoder, against a target
  * inside this process. The code that the measured requests meet has then been compiled.
  */
-import type { Endpoint } from "../../endpoints/endpoint.ts";
+import type { Endpoint, Modality } from "../../endpoints/endpoint.ts";
 import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import type { Credit } from "../common/credits.ts";
 import { RecordBatchWriter } from "../common/record-batch.ts";
-import { sampleTurn } from "../common/sample-turn.ts";
+import { sampleTurn, withMedia } from "../common/sample-turn.ts";
 import type { BodyMaker } from "./bodies.ts";
 import { startLoopback } from "./loopback.ts";
 import type { PathOptions } from "./request-path.ts";
@@ -19,6 +19,8 @@ export interface WarmUpOptions {
   readonly durationMs: number;
   readonly sender: PathOptions;
   readonly bodies: BodyMaker;
+  /** Kinds of media that the run's turns have, as far as the spec tells. Default: none. */
+  readonly media?: readonly Exclude<Modality, "text">[];
   readonly signal: AbortSignal;
   /** Makes a transport of the kind that the run's requests take. */
   transportTo(target: TargetOptions): Promise<Transport>;
@@ -26,12 +28,22 @@ export interface WarmUpOptions {
 
 const concurrency = 4;
 const batchRecords = 64;
+/** Of a medium as base64: a small picture. */
+const mediaChars = 128 * 1024;
 const inertClock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
 
 /** Resolves after the duration, when the signal aborts, or at once where no body can be made. Failures of the path show in the first measured request, not here. */
-export async function warmUp({ durationMs, sender: options, bodies, signal, transportTo }: WarmUpOptions): Promise<void> {
+export async function warmUp({
+  durationMs,
+  sender: options,
+  bodies,
+  media = [],
+  signal,
+  transportTo,
+}: WarmUpOptions): Promise<void> {
   if (durationMs <= 0) return;
-  const made = bodies.tryMake(warmTurn(options.endpoint), [], undefined);
+  const turn = withMedia(warmTurn(options.endpoint), options.endpoint, media, mediaChars);
+  const made = bodies.tryMake(turn, [], undefined);
   if ("error" in made) return;
   const loopback = await startLoopback(options.isStreaming);
   const transport = await transportTo({ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true });

@@ -165,6 +165,7 @@ export class WorkerRun {
       durationMs: configure.selfWarmUpMs,
       sender: this.path.sender,
       bodies: this.path.bodies,
+      media: syntheticMedia(this.spec),
       signal,
       transportTo: this.path.transportTo,
     });
@@ -340,4 +341,12 @@ function maxConnections(): number | undefined {
 /** Something was said before the turn. */
 function hasPast({ turn, forkedAt }: Credit): boolean {
   return turn > 0 || forkedAt !== undefined;
+}
+
+/** Kinds of media that are made for every turn; what a file's turns have the spec does not say. */
+function syntheticMedia({ dataset }: RunSpec): ("image" | "audio" | "video")[] {
+  if (dataset?.source.case !== "synthetic") return [];
+  const { images, audio, video } = dataset.source.value;
+  const given = { image: images, audio, video };
+  return (["image", "audio", "video"] as const).filter((medium) => (given[medium]?.batchSize ?? 0) > 0);
 }

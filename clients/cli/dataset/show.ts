@@ -13,7 +13,7 @@ import { type Complaint, complaintLine } from "../complaints.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { batchNeeds, mediaNeeds } from "../flags/media.ts";
 import { runFlags } from "../flags.ts";
-import { preparationText, StepLine } from "../preparation.ts";
+import { preparationText, type StepLine, stepLineOn } from "../preparation.ts";
 import { runSpecJson, shown, syntheticOptions } from "../run-options.ts";
 import { type SuiteUse, withSuite } from "../runs/session.ts";
 import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
@@ -49,7 +49,7 @@ export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: 
       if (readsInput(spec)) inputFile = await spoolInput({ input, maxBytes: options.maxDatasetBytes, signal });
       const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile, terminal.cwd));
       const { requests = defaultRequests } = options;
-      const description = await describe(client, wanted, { requests, signal, line: lineOn(terminal) });
+      const description = await describe(client, wanted, { requests, signal, line: stepLineOn(terminal) });
       show(description, options, terminal);
       return exitCodes.ok;
     } catch (error) {
@@ -169,10 +169,6 @@ async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOpt
     if (datasetId !== "") await datasets.deleteDataset({ datasetId }, { timeoutMs: 2000 }).catch(() => {});
     datasets.close();
   }
-}
-
-function lineOn({ isErrTty, errWidth, err }: Terminal): StepLine {
-  return new StepLine({ write: err, isTty: isErrTty, width: () => errWidth, now: () => performance.now() });
 }
 
 function show(description: DatasetDescription, { json }: DatasetShowOptions, terminal: Terminal): void {

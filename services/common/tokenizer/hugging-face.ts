@@ -2,6 +2,7 @@
  * Counting tokens by a Hugging Face tokenizer.json. Making one of a large vocabulary takes seconds and blocks: it belongs before a
  * run or into a thread of its own.
  */
+import { isJsonObject } from "../../../endpoints/json-body.ts";
 import type { TokenCounter } from "./source.ts";
 
 /**
@@ -12,8 +13,20 @@ import type { TokenCounter } from "./source.ts";
 export async function createHuggingFaceCounter(definition: unknown, config: unknown): Promise<TokenCounter> {
   const { Tokenizer } = await import("@huggingface/tokenizers");
   const tokenizer = new Tokenizer(Object(definition), Object(config ?? {}));
-  const count: TokenCounter = (text) => tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+  const bare: TokenCounter = (text) => tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+  const count: TokenCounter = lowerCases(Object(definition).normalizer) ? (text) => bare(text.replaceAll("Σ", "σ")) : bare;
   // A definition with a flaw in its parts fails at its first text, not before.
   count("a word, and 1 more");
   return count;
+}
+
+/**
+ * Whether texts are lower-cased before they are counted. The engine does that by words, in which a Σ at the end becomes ς, the original letter
+ * by letter, in which it becomes σ.
+ */
+function lowerCases(normalizer: unknown): boolean {
+  if (!isJsonObject(normalizer)) return false;
+  const { type, lowercase, normalizers } = normalizer;
+  if (type === "Sequence") return Array.isArray(normalizers) && normalizers.some(lowerCases);
+  return type === "Lowercase" || (type === "BertNormalizer" && lowercase !== false);
 }

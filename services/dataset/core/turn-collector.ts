@@ -5,6 +5,7 @@ import { wireMessageOf } from "../../common/chat-messages.ts";
 import { AssayError } from "../../common/errors.ts";
 import type { BranchingConversation, PauseSpread } from "../../common/session-branches.ts";
 import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
+import type { Medium } from "./formats/media.ts";
 import type { Row, RowBranching, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
 import { type ArenaSink, type PackedRows, RowPacker } from "./packed-rows.ts";
@@ -31,6 +32,8 @@ export interface LoadedTurns {
   readonly prefixes: PrefixStats | undefined;
   /** Pauses that were cut to the longest that is taken. */
   readonly cutDelays: number;
+  /** How many turns have a medium of each kind that there is. */
+  readonly mediaTurns: Readonly<Partial<Record<Medium, number>>>;
 }
 
 /** What becomes of the times that rows say. */
@@ -59,6 +62,7 @@ export class TurnCollector {
   readonly #outputTokens = { sum: 0, count: 0 };
   readonly #recipeTokens = { sum: 0, count: 0 };
   readonly #prefixes = new PrefixSurvey();
+  readonly #mediaTurns: Partial<Record<Medium, number>> = {};
   #cutDelays = 0;
   #idleDelays = 0;
 
@@ -131,6 +135,7 @@ export class TurnCollector {
       recipeTokens: this.#recipeTokens,
       prefixes: this.#prefixes.stats(),
       cutDelays: this.#cutDelays,
+      mediaTurns: this.#mediaTurns,
     };
   }
 
@@ -162,6 +167,7 @@ export class TurnCollector {
     const turn = this.#timed(given);
     const { maxOutputTokens, delayMs, timestampMs, recipe } = turn;
     this.#packer.add(this.#bytesOf(turn, sessionId ?? ""));
+    for (const medium of mediaOf(turn)) this.#mediaTurns[medium] = (this.#mediaTurns[medium] ?? 0) + 1;
     if (recipe !== undefined) {
       this.#recipeTokens.sum += recipe.inputTokens;
       this.#recipeTokens.count++;
@@ -187,6 +193,12 @@ export class TurnCollector {
     if (isRecipeAlone(turn)) return this.#recipes.turn(turn, conversationId);
     return toBinary(TurnSchema, create(TurnSchema, { ...wireOf(turn), conversationId }));
   }
+}
+
+function mediaOf({ messages }: RowTurn): ReadonlySet<Medium> {
+  const media = new Set<Medium>();
+  for (const { parts = [] } of messages) for (const { modality } of parts) if (modality !== "text") media.add(modality);
+  return media;
 }
 
 function wireOf({

@@ -68,4 +68,19 @@ describe("a run that is being created", () => {
     expect(told[0]).to.deep.include({ step: PreparationStep.READ, rows: 5n, doneBytes: 50n, totalBytes: 100n });
     expect((await refusal).message).to.contain("line 7 is wrong");
   });
+
+  it("says it of a spec that is only looked at, by an id that is no run's", async () => {
+    const told: unknown[] = [];
+    const watching = (async () => {
+      for await (const { progress } of suite.runs.watchPreparation({ runId: "shown" }, { timeoutMs: 10_000 })) {
+        told.push(progress);
+        gate.resolve();
+      }
+    })();
+    const dataset = { source: { case: "file" as const, value: { path: "/data/p.jsonl" } } };
+    const refusal = failureOf(suite.runs.validateRun({ spec: specOf({ dataset }), runId: "shown" }));
+    await watching;
+    expect(told[0]).to.deep.include({ step: PreparationStep.READ, rows: 5n });
+    expect((await refusal).message).to.contain("line 7 is wrong");
+  });
 });

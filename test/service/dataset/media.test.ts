@@ -143,6 +143,33 @@ describe("synthetic media of the dataset service", function () {
     expect(urls[0]).to.equal(partsOf(one)[1]?.content);
   });
 
+  it("keep nobody waiting who asks for something else while they are made", async () => {
+    // More than stays: the last ones are made when they are asked for.
+    const entries = 34;
+    const wanted = 10;
+    const large = await prepare({ images: { width: size(1200), height: size(1200), batchSize: 1 } }, BigInt(entries));
+    const plain = await prepare({});
+    const stream = client.fetchTurns();
+    let made = 0;
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    stream.onMessage(({ turns }) => {
+      made += turns.length;
+      resolve();
+    });
+    const { datasetId } = large;
+    stream.send({ message: { case: "hello", value: { protocolVersion: 1, runId: "r", datasetId, workerId: "w" } } });
+    const refs = Array.from({ length: wanted }, (_, index) => ({ conversation: BigInt(entries - wanted + index), turn: 0 }));
+    stream.send({ message: { case: "turns", value: { refs } } });
+    await begun;
+    const [turn] = await fetched(plain.datasetId, [[0, 0]]);
+    const { datasets } = await client.listDatasets({});
+    expect(turn?.turn?.messages).to.have.length(1);
+    expect(datasets).to.be.an("array");
+    expect(made).to.be.below(wanted);
+    await until("all media", () => made === wanted);
+    stream.end();
+  }).timeout(60_000);
+
   it("go without a text where there is to be none", async () => {
     const turn = await first({ images, textBatchSize: 0 });
     expect(partsOf(turn).map(({ modality }) => modality)).to.deep.equal(["image"]);

@@ -32,6 +32,35 @@ describe("the worker's warm-up", () => {
     });
   }
 
+  it("goes through bodies with media where the run's turns have some that the endpoint takes", async () => {
+    const sizes = async (type: string, media: readonly ("image" | "audio" | "video")[]): Promise<number> => {
+      const urls = [{ url: "http://127.0.0.1:1" }];
+      const path = await createPath(create(RunSpecSchema, { target: { urls }, endpoint: { type }, models: ["m"] }));
+      harness.onClose(() => path.transport.close());
+      const made: number[] = [];
+      const { bodies } = path;
+      const tryMake = bodies.tryMake.bind(bodies);
+      bodies.tryMake = (...given) => {
+        const found = tryMake(...given);
+        if ("body" in found) made.push(found.body.body.length);
+        return found;
+      };
+      const { sender, transportTo } = path;
+      await warmUp({ durationMs: 20, sender, bodies, media, transportTo, signal: AbortSignal.timeout(10_000) });
+      return made[0] ?? expect.fail("no body was made");
+    };
+    const [plain, image, all, other] = [
+      await sizes("chat", []),
+      await sizes("chat", ["image"]),
+      await sizes("chat", ["image", "audio", "video"]),
+      await sizes("completions", ["image"]),
+    ];
+    expect(plain).to.be.below(1000);
+    expect(image).to.be.above(100_000);
+    expect(all).to.be.above(300_000);
+    expect(other).to.be.below(1000);
+  });
+
   it("ends at once with its signal", async () => {
     const spec = create(RunSpecSchema, { target: { urls: [{ url: "http://127.0.0.1:1" }] }, models: ["m"] });
     const { sender, bodies, transport, transportTo } = await createPath(spec);

@@ -1456,6 +1456,13 @@ export declare type ValidateRunRequest = Message<"assay.controller.v1.ValidateRu
    * @generated from field: assay.common.v1.RunSpec spec = 1;
    */
   spec?: RunSpec | undefined;
+
+  /**
+   * An id that no run has, by which WatchPreparation tells meanwhile how far the dataset is; empty: nobody asks.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
 };
 
 /**
@@ -2227,8 +2234,8 @@ export declare const RunService: GenService<{
     output: typeof CreateRunResponseSchema;
   },
   /**
-   * How far the dataset of a run is that CreateRun has not answered yet, by the id that was wished for there, five times a
-   * second. Waits for CreateRun; ends when that is answered.
+   * How far the dataset of a run is that CreateRun or ValidateRun has not answered yet, by the id that was wished for there, five times a
+   * second. Waits for that call; ends when it is answered.
    *
    * @generated from rpc assay.controller.v1.RunService.WatchPreparation
    */

@@ -499,6 +499,14 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: uint64 root_turns = 28;
    */
   rootTurns: bigint;
+
+  /**
+   * Turns of a file that have a medium of their own, by its modality: `image`, `audio`, `video`. Bodies and messages that are sent as they
+   * are do not count. Empty: none has any, or the dataset is from no file.
+   *
+   * @generated from field: map<string, uint64> media_turns = 33;
+   */
+  mediaTurns: { [key: string]: bigint };
 };
 
 /**
