@@ -54,6 +54,7 @@ function recordOf(creditId: number): MetricRecord {
     writtenNs: undefined,
     localAddress: "",
     remoteAddress: "",
+    rowGroup: "",
     isConnectionReused: true,
     isStreaming: true,
     isCancelled: false,

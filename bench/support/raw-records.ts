@@ -68,6 +68,7 @@ export function streamedRecord(shape: Shape, creditId: number, chunks: number): 
     writtenNs: undefined,
     localAddress: "",
     remoteAddress: "",
+    rowGroup: "",
     isConnectionReused: true,
     isStreaming: true,
     isCancelled: false,

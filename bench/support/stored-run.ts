@@ -109,6 +109,7 @@ function recordOf(creditId: number, dueNs: number, random: RandomStream): Metric
     writtenNs: facts.writtenNs,
     localAddress: "",
     remoteAddress: "",
+    rowGroup: "",
     isConnectionReused: true,
     isStreaming: true,
     isCancelled: false,

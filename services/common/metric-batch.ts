@@ -57,6 +57,7 @@ const field = {
   writtenNs: 47,
   localAddress: 48,
   remoteAddress: 49,
+  rowGroup: 50,
 } as const;
 
 /** Field numbers of RawAnswer. */
@@ -99,9 +100,9 @@ export class MetricBatchWriter {
 
 /** A character takes three bytes at most. */
 function mostBytesOf(record: MetricRecord, recordProcessorId: string, raw: RawAnswer | undefined): number {
-  const { model, requestId, correlationId, workerId, finishReason, tokenSource, localAddress, remoteAddress } = record;
+  const { model, requestId, correlationId, workerId, finishReason, tokenSource, localAddress, remoteAddress, rowGroup } = record;
   const addresses = localAddress.length + remoteAddress.length;
-  const names = model.length + requestId.length + correlationId.length + workerId.length + addresses;
+  const names = rowGroup.length + model.length + requestId.length + correlationId.length + workerId.length + addresses;
   const headers = raw?.responseHeaders?.length ?? 0;
   const characters = names + headers + (finishReason?.length ?? 0) + tokenSource.length + recordProcessorId.length;
   const rawBytes = raw === undefined ? 0 : raw.reads.length + raw.payload.length + (raw.requestBody?.length ?? 0);
@@ -140,6 +141,7 @@ function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: 
   wire.optionalDouble(field.writtenNs, record.writtenNs);
   wire.text(field.localAddress, record.localAddress);
   wire.text(field.remoteAddress, record.remoteAddress);
+  wire.text(field.rowGroup, record.rowGroup);
   wire.uint(field.status, record.status);
   if (record.error !== undefined) writeError(wire, field.error, record.error);
   wire.bool(field.isCancelled, record.isCancelled);
@@ -182,6 +184,7 @@ export class MetricBatchReader {
   private recordProcessorId = "";
   private localAddress = "";
   private remoteAddress = "";
+  private rowGroup = "";
 
   /**
    * Reads a serialized `IngestRecordsRequest` that holds a batch; stamps and answers are views into it. Throws
@@ -216,6 +219,7 @@ export class MetricBatchReader {
     let writtenNs: number | undefined;
     let localAddress = "";
     let remoteAddress = "";
+    let rowGroup = "";
     let status = 0;
     let error: RequestError | undefined;
     let isCancelled = false;
@@ -313,6 +317,9 @@ export class MetricBatchReader {
           break;
         case field.remoteAddress:
           remoteAddress = this.remoteAddress = reader.textLike(this.remoteAddress);
+          break;
+        case field.rowGroup:
+          rowGroup = this.rowGroup = reader.textLike(this.rowGroup);
           break;
         case field.status:
           status = reader.varint();
@@ -418,6 +425,7 @@ export class MetricBatchReader {
       writtenNs,
       localAddress,
       remoteAddress,
+      rowGroup,
       isConnectionReused,
       isStreaming,
       isCancelled,

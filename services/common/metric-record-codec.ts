@@ -37,6 +37,7 @@ export function wireRecordOf(record: MetricRecord, recordProcessorId: string): W
     workerId: record.workerId,
     localAddress: record.localAddress,
     remoteAddress: record.remoteAddress,
+    rowGroup: record.rowGroup,
     wallOffsetNs: record.wallOffsetNs,
     values: Array.from(record.values),
     contentStamps: record.contentStamps,

@@ -102,6 +102,8 @@ export interface RecordTimes {
   /** Ends of the connection, `address:port`; empty: none known, or the run keeps no traces. */
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** That the dataset puts the turn into; empty: none. */
+  readonly rowGroup: string;
   readonly isConnectionReused: boolean;
   /** A stream was asked for. */
   readonly isStreaming: boolean;

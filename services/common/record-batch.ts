@@ -53,6 +53,7 @@ const field = {
   writtenNs: 43,
   localAddress: 44,
   remoteAddress: 45,
+  rowGroup: 50,
   images: 46,
   audioSec: 47,
   hasRequestBody: 48,
@@ -97,8 +98,18 @@ export class RecordBatchWriter {
 
 /** A character takes three bytes at most. */
 function mostBytesOf(record: RawRecord): number {
-  const { model, requestId, correlationId, contentType, workerId, inputText, localAddress, remoteAddress, responseHeaders } =
-    record;
+  const {
+    model,
+    requestId,
+    correlationId,
+    contentType,
+    workerId,
+    inputText,
+    localAddress,
+    remoteAddress,
+    responseHeaders,
+    rowGroup,
+  } = record;
   const characters =
     model.length +
     requestId.length +
@@ -108,7 +119,8 @@ function mostBytesOf(record: RawRecord): number {
     (inputText?.length ?? 0) +
     (responseHeaders?.length ?? 0) +
     localAddress.length +
-    remoteAddress.length;
+    remoteAddress.length +
+    rowGroup.length;
   return fixedRecordBytes + record.payload.length + record.stamps.length + 3 * characters + errorBytes(record.error);
 }
 
@@ -137,6 +149,7 @@ function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
   wire.optionalDouble(field.writtenNs, record.writtenNs);
   wire.text(field.localAddress, record.localAddress);
   wire.text(field.remoteAddress, record.remoteAddress);
+  wire.text(field.rowGroup, record.rowGroup);
   wire.uint(field.status, record.status);
   if (record.error !== undefined) writeError(wire, field.error, record.error);
   wire.bool(field.isCancelled, record.isCancelled);
@@ -210,6 +223,7 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   let writtenNs: number | undefined;
   let localAddress = "";
   let remoteAddress = "";
+  let rowGroup = "";
   let status = 0;
   let error: RequestError | undefined;
   let isCancelled = false;
@@ -307,6 +321,9 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
         break;
       case field.remoteAddress:
         remoteAddress = reader.text();
+        break;
+      case field.rowGroup:
+        rowGroup = reader.text();
         break;
       case field.status:
         status = reader.varint();
@@ -411,6 +428,7 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
     writtenNs,
     localAddress,
     remoteAddress,
+    rowGroup,
     isConnectionReused,
     isStreaming,
     isCancelled,

@@ -23,6 +23,8 @@ export interface RequestBody {
   readonly isStreaming: boolean;
   /** The turn's own, over the run's: lower-case name, value, name, value; absent: none. */
   readonly headers?: readonly string[];
+  /** That the dataset puts the turn into; absent: none. */
+  readonly rowGroup?: string;
 }
 
 export interface BodyMakerOptions extends BodyOptions {
@@ -90,6 +92,7 @@ export class BodyMaker {
       isStreaming,
       ...mediaFacts(messages),
       ...headersOf(turn),
+      ...(turn.rowGroup === "" ? {} : { rowGroup: turn.rowGroup }),
     };
   }
 }

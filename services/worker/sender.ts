@@ -191,7 +191,7 @@ export class Sender {
   }
 
   /** The request cannot be made, or may not any more: used all the same, with a record that says why. */
-  failUnsent(credit: Credit, error: RequestError): void {
+  failUnsent(credit: Credit, error: RequestError, rowGroup = ""): void {
     const body: RequestBody = {
       body: Buffer.alloc(0),
       model: "",
@@ -199,6 +199,7 @@ export class Sender {
       inputText: undefined,
       requestedOutputTokens: undefined,
       isStreaming: this.options.isStreaming,
+      rowGroup,
     };
     const request = new Request(this, credit, body, { messages: [], hasAnswer: true }, this.slabs.take());
     this.open.set(credit.id, request);
@@ -318,6 +319,7 @@ export class Sender {
       writtenNs: request.writtenNs === 0 ? undefined : wholeUs(request.writtenNs - sentNs),
       localAddress: isTraced ? request.ends.local : "",
       remoteAddress: isTraced ? request.ends.remote : "",
+      rowGroup: body.rowGroup ?? "",
       isConnectionReused: request.isReused,
       isStreaming: body.isStreaming,
       isCancelled,

@@ -238,7 +238,7 @@ export class WorkerRun {
       return;
     }
     if (!this.credits.mayWrite(credit.id)) {
-      this.sender.failUnsent(credit, leaseOver);
+      this.sender.failUnsent(credit, leaseOver, turn.rowGroup);
       return;
     }
     this.send(credit, turn);
@@ -253,7 +253,7 @@ export class WorkerRun {
     if (turn.resetsHistory || (turn.isSelfContained && hasForks)) this.sender.forget(credit);
     if (!this.sender.hasForkPoint(credit)) {
       const message = `what session ${credit.parentSession} has said up to turn ${credit.forkedAt} is not known to this worker`;
-      this.sender.failUnsent(credit, requestError("unsendable", "send", message));
+      this.sender.failUnsent(credit, requestError("unsendable", "send", message), turn.rowGroup);
       return;
     }
     const hasHistory = hasPast(credit) && !turn.isSelfContained;
@@ -263,7 +263,7 @@ export class WorkerRun {
       turn === given
         ? bodies.tryMake(turn, history, override, historyTokens)
         : tryMaking(() => bodies.makeAlone(turn, history, override, historyTokens));
-    if ("error" in made) this.sender.failUnsent(credit, made.error);
+    if ("error" in made) this.sender.failUnsent(credit, made.error, turn.rowGroup);
     else {
       // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
       const isRepeated = hasForks || (!turn.isSelfContained && credit.turn + 1 < credit.turns);

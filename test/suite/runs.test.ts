@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { type Exit, endsWithinMs, rowsIn, type Stage, useStages } from "../support/suite.ts";
 
@@ -78,6 +79,79 @@ describe("runs of this machine", function () {
     const gone = await stage.start(["runs", "show", runId]).exit();
     expect(gone).to.include({ code: 1, stdout: "", stderr: `assay runs show: there is no run ${runId}\n` });
     expect((await stage.start(["runs", "list"]).exit()).stderr).to.equal("no runs yet\n");
+  });
+
+  test("have figures by target, by turn and by the groups of a dataset", async (stage) => {
+    const rows = [
+      { group: "code", turns: [{ text: "one" }, { text: "two" }] },
+      { group: 'it\'s "prose"; --', turns: [{ text: "three" }] },
+      { turns: [{ text: "four" }] },
+    ];
+    writeFileSync(join(stage.folder, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    const mocks = [await stage.mock({ ttftMs: 2, itlMs: 1 }), await stage.mock({ ttftMs: 60, itlMs: 1 })];
+    const from = ["-m", "mock", ...mocks.flatMap(({ url }) => ["-u", url]), "--input-file", "rows.jsonl", "--streaming"];
+    const load = ["--concurrency", "4", "--request-count", "40", "--osl", "8", "--workers-max", "1", "--random-seed", "7"];
+    const rest = ["--no-gpu-telemetry", "--no-probe", "--quiet", "--artifact-dir", "out"];
+    const exit = await stage.start(["run", ...from, ...load, ...rest]).exit();
+    expect(exit.code, exit.stderr).to.equal(0);
+
+    const summary = async (...args: readonly string[]) =>
+      JSON.parse(await succeeding(stage, ["runs", "summary", "latest", "--format", "json", ...args]));
+    const { groups } = await summary("--by", "target,turn", "--metrics", "ttft,rps", "--confidence");
+    const found = groups.map(({ keys, succeeded }: { keys: object; succeeded: number }) => ({ ...keys, succeeded }));
+    const db = new Database(join(stage.folder, "out", "run.db"), { readonly: true });
+    const counted = db
+      .prepare("SELECT target, turn, count(*) AS succeeded FROM requests GROUP BY target, turn ORDER BY target, turn")
+      .all() as { readonly target: number }[];
+    db.close();
+    expect(found).to.deep.equal(counted.map(({ target, ...row }) => ({ target: mocks[target]?.url, ...row })));
+    for (const { keys, metrics } of groups) {
+      const { p50, thin_percentiles: thin } = metrics.time_to_first_token;
+      expect(p50, keys.target).to.be[keys.target === mocks[1]?.url ? "above" : "below"](50);
+      expect(thin).to.include("p99");
+    }
+
+    const byGroup = await summary("--by", "group", "--where", "osl > 0", "--metrics", "osl", "--statistics", "p50");
+    const names = byGroup.groups.map(({ keys }: { keys: { group: string | null } }) => keys.group);
+    expect(names).to.deep.equal(["code", rows[1]?.group, null]);
+    expect(byGroup.groups[0].metrics).to.have.all.keys("output_sequence_length");
+    const filter = `group = "it's \\"prose\\"; --"`;
+    const prose = (await succeeding(stage, ["runs", "records", "latest", "--where", filter, "--fields", "row_group", "--json"]))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).row_group);
+    expect(new Set(prose)).to.deep.equal(new Set([rows[1]?.group]));
+    expect(prose).to.have.length(byGroup.groups[1].succeeded);
+
+    const csv = await succeeding(stage, ["runs", "summary", "latest", "--by", "group", "--metrics", "ttft", "--format", "csv"]);
+    const [head = "", ...lines] = csv.trimEnd().split("\n");
+    expect(head).to.match(/^phase,group,succeeded,errored,cancelled,metric,unit,count,avg,/);
+    expect(lines.map((line) => line.split(/,(?=\d)/)[0])).to.deep.equal([
+      "profiling,code",
+      'profiling,"it\'s ""prose""; --"',
+      "profiling,",
+    ]);
+    const table = await succeeding(stage, ["runs", "summary", "latest", "--by", "turn", "--where", 'group = "code"']);
+    expect(table)
+      .to.match(/Time to First Token \(ms\)/)
+      .and.match(/│ 1 +│/);
+    expect(await succeeding(stage, ["runs", "summary", "latest", "--where", "turn > 9"])).to.equal("no request passes\n");
+
+    const bad: readonly (readonly [args: readonly string[], stderr: RegExp])[] = [
+      [["--where", "ttft > 1 AND ttftt > 1"], /^assay runs summary: filter: unknown field ttftt.*\n.*\n {4} {13}\^\n$/],
+      [
+        ["--by", "tagret"],
+        /^assay runs summary: group by: unknown field tagret, did you mean target\?\n {4}expected phase, target/,
+      ],
+      [["--metrics", "tftt"], /did you mean ttft\?/],
+      [["--by", "turn", "--statistics", "p51"], /^assay runs summary: statistics: unknown p51/],
+      [["--by", "turn", "--definitions", "vllm"], /^assay runs summary: --definitions: /],
+    ];
+    for (const [args, stderr] of bad) {
+      const refusal = await stage.start(["runs", "summary", "latest", ...args]).exit();
+      expect(refusal, args.join(" ")).to.include({ code: 2, stdout: "" });
+      expect(refusal.stderr).to.match(stderr);
+    }
   });
 
   test("that still go on are not failed by a look at them, nor deleted", async (stage) => {

@@ -120,6 +120,7 @@ function detailsOf({ conversationId, model, extraInputs, timestampMs, ...turn }:
     ...(turn.toolsJson === "" ? {} : { toolsJson: turn.toolsJson }),
     ...(turn.resetsHistory ? { resetsHistory: true } : {}),
     ...(turn.bringsAnswers ? { bringsAnswers: true } : {}),
+    ...(turn.rowGroup === "" ? {} : { rowGroup: turn.rowGroup }),
     ...(Object.keys(turn.headers).length === 0 ? {} : { headers: turn.headers }),
   };
 }

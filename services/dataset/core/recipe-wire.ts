@@ -29,7 +29,8 @@ export function isRecipeAlone(turn: RowTurn): turn is RowTurn & { readonly recip
     turn.toolsJson === undefined &&
     !turn.isSelfContained &&
     !turn.resetsHistory &&
-    !turn.bringsAnswers
+    !turn.bringsAnswers &&
+    turn.rowGroup === undefined
   );
 }
 

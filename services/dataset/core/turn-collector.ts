@@ -221,6 +221,7 @@ function wireOf({
     isSelfContained: turn.isSelfContained ?? false,
     resetsHistory: turn.resetsHistory ?? false,
     bringsAnswers: turn.bringsAnswers ?? false,
+    rowGroup: turn.rowGroup ?? "",
     ...(timestampMs === undefined ? {} : { timestampMs }),
     ...(extraInputs === undefined ? {} : { extraInputs }),
     ...(rawBody === undefined ? {} : { rawBody: new TextEncoder().encode(rawBody) }),

@@ -38,6 +38,8 @@ export interface TurnDetails {
   readonly resetsHistory?: boolean;
   /** The answer to it is among the messages of the turns that follow: the target's own does not join the history. */
   readonly bringsAnswers?: boolean;
+  /** That its figures are of. Absent: none. */
+  readonly rowGroup?: string;
 }
 
 export interface Turn extends TurnPlan, TurnDetails {

@@ -216,6 +216,7 @@ function metricRecord(
     writtenNs: record.writtenNs,
     localAddress: record.localAddress,
     remoteAddress: record.remoteAddress,
+    rowGroup: record.rowGroup,
     isConnectionReused: record.isConnectionReused,
     isStreaming: record.isStreaming,
     isCancelled: record.isCancelled,

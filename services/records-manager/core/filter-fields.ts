@@ -83,6 +83,7 @@ export const filterColumns: Readonly<Record<string, FilterKind>> = {
   written_ns: ns,
   local_address: text,
   remote_address: text,
+  row_group: text,
 };
 
 /** Names for columns that people ask for most, beside the columns' own. */
@@ -94,6 +95,7 @@ export const shortColumns: Readonly<Record<string, string>> = {
   cancelled: "is_cancelled",
   streaming: "is_streaming",
   reused: "is_connection_reused",
+  group: "row_group",
 };
 
 const fields: ReadonlyMap<string, FilterField> = allFields();

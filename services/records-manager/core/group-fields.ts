@@ -21,6 +21,7 @@ export const groupFields: readonly string[] = [
   "root_session",
   "agent_depth",
   "conversation",
+  "group",
   "worker",
   "record_processor_id",
   "error",

@@ -75,6 +75,7 @@ export function bindRecord(row: unknown[], record: MetricRecord, recordProcessor
   row[at++] = wholeOrNull(record.writtenNs);
   row[at++] = record.localAddress === "" ? null : record.localAddress;
   row[at++] = record.remoteAddress === "" ? null : record.remoteAddress;
+  row[at++] = record.rowGroup === "" ? null : record.rowGroup;
   const { values } = record;
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number;

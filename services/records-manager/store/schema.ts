@@ -62,6 +62,7 @@ const LATER_COLUMNS = {
   written_ns: "INTEGER",
   local_address: "TEXT",
   remote_address: "TEXT",
+  row_group: "TEXT",
 } as const;
 
 /** Columns of `raw` that older files lack: NULL is read there, and a file that is written on gets them. */

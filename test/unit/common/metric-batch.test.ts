@@ -45,6 +45,7 @@ const record: fc.Arbitrary<MetricRecord> = fc.record({
   writtenNs: maybe(double),
   localAddress: text,
   remoteAddress: text,
+  rowGroup: text,
   isConnectionReused: fc.boolean(),
   isStreaming: fc.boolean(),
   isCancelled: fc.boolean(),

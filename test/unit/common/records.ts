@@ -31,6 +31,7 @@ export const plainRecord: RawRecord = {
   writtenNs: undefined,
   localAddress: "",
   remoteAddress: "",
+  rowGroup: "",
   isConnectionReused: true,
   isStreaming: false,
   isCancelled: false,

@@ -50,6 +50,7 @@ export function record(creditId: number, overrides: RecordOverrides = {}): Metri
     writtenNs: undefined,
     localAddress: "",
     remoteAddress: "",
+    rowGroup: "",
     isConnectionReused: true,
     isStreaming: true,
     isCancelled: false,

@@ -137,6 +137,13 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
    * @generated from field: assay.dataset.v1.PromptRecipe recipe = 17;
    */
   recipe?: PromptRecipe | undefined;
+
+  /**
+   * Group that the dataset puts the turn into, for its figures; empty: none. No part of the request.
+   *
+   * @generated from field: string row_group = 18;
+   */
+  rowGroup: string;
 };
 
 /**

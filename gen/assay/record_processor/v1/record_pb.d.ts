@@ -364,6 +364,13 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: string response_headers = 49;
    */
   responseHeaders: string;
+
+  /**
+   * Group that the dataset puts the turn into; empty: none.
+   *
+   * @generated from field: string row_group = 50;
+   */
+  rowGroup: string;
 };
 
 /**

@@ -362,6 +362,13 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
    * @generated from field: string remote_address = 49;
    */
   remoteAddress: string;
+
+  /**
+   * Group that the dataset puts the turn into; empty: none.
+   *
+   * @generated from field: string row_group = 50;
+   */
+  rowGroup: string;
 };
 
 /**

@@ -7,7 +7,7 @@ import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.t
 import type { ContentOptions } from "./content.ts";
 import type { Format } from "./format.ts";
 import { isGiven, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
-import { inContext, readContextMode, readSession, sessionFields } from "./session-fields.ts";
+import { inContext, inGroup, readContextMode, readSession, sessionFields } from "./session-fields.ts";
 import { readTurn, turnFields } from "./turn.ts";
 
 const rowFields: readonly string[] = ["type", ...sessionFields, "context_mode", "turns"];
@@ -15,7 +15,7 @@ const rowFields: readonly string[] = ["type", ...sessionFields, "context_mode", 
 export const multiTurnFormat: Format = {
   name: "multi_turn",
   fields: [...rowFields, ...turnFields],
-  textFields: ["session_id", "type"],
+  textFields: ["session_id", "group", "type"],
   recognizes: (row) => Array.isArray(row.turns),
   createReader: (_options, { readMedia }) => ({ read: (row) => readMultiTurn(row, { readMedia }) }),
 };
@@ -47,7 +47,7 @@ function readMultiTurn(row: JsonObject, options: ContentOptions): ReadRow {
       : [first, ...read.slice(1)];
   const requests = inContext(kept, mode);
   if (requests === undefined) return wrong("turns", "expected a question, got answers alone");
-  return { row: { ...session, turns: requests, unknownFields: [...unknownFields] } };
+  return { row: { ...session, turns: inGroup(row, requests), unknownFields: [...unknownFields] } };
 }
 
 function wrong(field: string, message: string): { readonly problem: RowProblem } {

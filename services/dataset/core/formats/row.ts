@@ -56,6 +56,8 @@ export interface RowTurn {
   readonly resetsHistory?: boolean;
   /** The answer to it is among the messages of the turns that follow: the target's own does not join the history. */
   readonly bringsAnswers?: boolean;
+  /** That its figures are of. Absent: none. */
+  readonly rowGroup?: string;
   /** How the prompt is made when the turn is fetched; `messages` are then empty. */
   readonly recipe?: PromptRecipe;
 }

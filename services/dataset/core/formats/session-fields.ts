@@ -1,8 +1,8 @@
-/** What rows of texts say of their sessions. `weight` and `context_mode` are Assay's own: AIPerf's rows have no such fields. */
+/** What rows of texts say of their sessions. `weight`, `group` and `context_mode` are Assay's own: AIPerf's rows have no such fields. */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import { isGiven, isName, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 
-export const sessionFields: readonly string[] = ["session_id", "weight"];
+export const sessionFields: readonly string[] = ["session_id", "weight", "group"];
 
 const contextModes = ["deltas_without_responses", "deltas_with_responses", "message_array_with_responses"] as const;
 
@@ -12,11 +12,13 @@ const contextModes = ["deltas_without_responses", "deltas_with_responses", "mess
  */
 export type ContextMode = (typeof contextModes)[number];
 
-/** The session that a row names and its weight, or what is wrong with them. */
+const mostGroupChars = 256;
+
+/** The session that a row names and its weight, or what is wrong with these or with its group. */
 export function readSession(
   row: JsonObject,
 ): { readonly sessionId: string | undefined; readonly weight?: number } | { readonly problem: RowProblem } {
-  const { session_id: sessionId, weight } = row;
+  const { session_id: sessionId, weight, group } = row;
   if (isGiven(sessionId) && !isName(sessionId)) {
     return { problem: { field: "session_id", message: `expected a text that is not empty, got ${shownValue(sessionId)}` } };
   }
@@ -25,7 +27,18 @@ export function readSession(
       problem: { field: "weight", message: `expected a number above 0, at most ${maxWeight}, got ${shownValue(weight)}` },
     };
   }
+  if (isGiven(group) && !isGroup(group)) {
+    const message = `expected a text that is not empty, of at most ${mostGroupChars} characters, got ${shownValue(group)}`;
+    return { problem: { field: "group", message } };
+  }
   return { sessionId: isName(sessionId) ? sessionId : undefined, ...(isWeight(weight) ? { weight } : {}) };
+}
+
+/** The turns of a row, in the group that it names. */
+export function inGroup({ group }: JsonObject, turns: readonly [RowTurn, ...RowTurn[]]): readonly [RowTurn, ...RowTurn[]] {
+  if (!isGroup(group)) return turns;
+  const [first, ...rest] = turns;
+  return [{ ...first, rowGroup: group }, ...rest.map((turn) => ({ ...turn, rowGroup: group }))];
 }
 
 export function readContextMode({ context_mode: mode }: JsonObject): ContextMode | RowProblem {
@@ -69,6 +82,10 @@ function withAnswers(turns: readonly RowTurn[]): readonly [RowTurn, ...RowTurn[]
   }
   const [first, ...rest] = asked;
   return first && [first, ...rest];
+}
+
+function isGroup(value: unknown): value is string {
+  return isName(value) && value.length <= mostGroupChars;
 }
 
 function isWeight(value: unknown): value is number {

@@ -6,7 +6,7 @@ import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import { type ContentOptions, contentNames } from "./content.ts";
 import type { Format } from "./format.ts";
 import { isGiven, type ReadRow, shownValue } from "./row.ts";
-import { readSession, sessionFields } from "./session-fields.ts";
+import { inGroup, readSession, sessionFields } from "./session-fields.ts";
 import { readTurn, turnFields } from "./turn.ts";
 
 const fields: readonly string[] = ["type", ...sessionFields, ...turnFields];
@@ -14,7 +14,7 @@ const fields: readonly string[] = ["type", ...sessionFields, ...turnFields];
 export const singleTurnFormat: Format = {
   name: "single_turn",
   fields,
-  textFields: ["text", "image", "audio", "video", "role", "model", "session_id", "type"],
+  textFields: ["text", "image", "audio", "video", "role", "model", "session_id", "group", "type"],
   recognizes: (row) => contentNames.some((field) => isGiven(row[field])) && row.turns === undefined,
   createReader: (_options, { readMedia }) => ({ read: (row) => readSingleTurn(row, { readMedia }) }),
 };
@@ -32,7 +32,7 @@ function readSingleTurn(row: JsonObject, options: ContentOptions): ReadRow {
   return {
     row: {
       ...session,
-      turns: [{ ...read.turn, isSelfContained: true }],
+      turns: inGroup(row, [{ ...read.turn, isSelfContained: true }]),
       unknownFields,
     },
   };

@@ -60,6 +60,7 @@ function rawRecord(changes: Partial<RawRecord> = {}, texts: readonly string[] = 
     writtenNs: 1e6,
     localAddress: "",
     remoteAddress: "",
+    rowGroup: "",
     isConnectionReused: false,
     isStreaming: true,
     isCancelled: false,

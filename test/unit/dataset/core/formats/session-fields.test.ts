@@ -1,4 +1,7 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { TurnSchema } from "../../../../../gen/assay/dataset/v1/dataset_pb.js";
+import { fileDataset } from "../../../../../services/dataset/core/file-dataset.ts";
 import { multiTurnFormat } from "../../../../../services/dataset/core/formats/multi-turn.ts";
 import { singleTurnFormat } from "../../../../../services/dataset/core/formats/single-turn.ts";
 import { loadingOf, problemOf, rowOf } from "../loading.ts";
@@ -26,6 +29,32 @@ describe("what a row says of its session", () => {
   for (const weight of [0, -1, "2", 1e10]) {
     it(`is refused with the weight ${JSON.stringify(weight)}`, () => {
       expect(problemOf(singleTurnFormat, { text: "a", weight })).to.contain("weight: expected a number above 0");
+    });
+  }
+
+  it("may be the group that the figures of its turns are of, which is no part of their requests", () => {
+    const groupsOf = ({ turns }: ReturnType<typeof rowOf>) => turns.map(({ rowGroup }) => rowGroup);
+    expect(groupsOf(rowOf(singleTurnFormat, { text: "a", group: "code" }))).to.deep.equal(["code"]);
+    const conversation = { group: 'it\'s "x"; --', turns: [{ text: "a" }, { text: "b" }] };
+    expect(groupsOf(rowOf(multiTurnFormat, conversation))).to.deep.equal([conversation.group, conversation.group]);
+    expect(rowOf(singleTurnFormat, { text: "a", group: null }).turns[0]).to.not.have.property("rowGroup");
+    const loading = loadingOf();
+    const rows = [
+      { text: "a", session_id: "s", group: "one" },
+      { text: "b", session_id: "s" },
+    ];
+    loading.push(Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n")));
+    const dataset = fileDataset(loading.end(), { seed: 1, outputTokens: undefined });
+    expect([0, 1].map((turn) => dataset.details?.(0, turn).rowGroup)).to.deep.equal(["one", undefined]);
+    const packed = dataset.packed?.(0, 0);
+    expect(fromBinary(TurnSchema, packed?.bytes ?? new Uint8Array()).rowGroup).to.equal("one");
+  });
+
+  for (const group of ["", " ", 3, "x".repeat(257)]) {
+    it(`is refused with the group ${JSON.stringify(group).slice(0, 20)}`, () => {
+      const message = "group: expected a text that is not empty, of at most 256 characters, got ";
+      expect(problemOf(singleTurnFormat, { text: "a", group })).to.contain(message);
+      expect(problemOf(multiTurnFormat, { turns: [{ text: "a" }], group })).to.contain(message);
     });
   }
 
