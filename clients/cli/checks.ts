@@ -9,7 +9,7 @@ import { exitCodes } from "./exit-codes.ts";
 
 /** What the command line asks for; objectives are the run's own. */
 export interface ChecksAsked {
-  /** Largest share of measured requests that may fail; undefined: any. */
+  /** Largest share of measured requests that may fail; undefined: what the run says, or `usualFailedShare`. */
   readonly failedRequestThreshold: number | undefined;
   readonly isValidRequired: boolean;
 }
@@ -27,23 +27,30 @@ export function checksOf(run: Run, summary: SummarizeRecordsResponse, asked: Che
   return [...failureChecks(run, summary, asked), ...objectiveChecks(summary), ...validityChecks(summary, asked)];
 }
 
+/** Share of failed requests beyond which a run's figures are not those of the load that was asked for, whatever nobody said of it. */
+export const usualFailedShare = 0.1;
+
 /** Why a phase stopped whose requests failed too often (`PhaseProgress.stop_reason`). */
 const endedByFailures = "failed_request_share";
 
 function failureChecks(run: Run, { phases }: SummarizeRecordsResponse, { failedRequestThreshold: most }: ChecksAsked): Check[] {
   const { failed, all } = failuresOf(phases);
+  const isSaid = run.spec?.phases.some(({ stop }) => stop?.failedRequestShare !== undefined) === true;
+  const bound = most ?? (isSaid ? "what the run allows" : usualFailedShare);
   const check = (problem: string | undefined): Check[] => [
-    { name: `failed requests: a share of at most ${most ?? "what the run allows"}`, problem, exitCode: exitCodes.tooManyFailed },
+    { name: `failed requests: a share of at most ${bound}`, problem, exitCode: exitCodes.tooManyFailed },
   ];
   const early = run.phases.find(({ stopReason }) => stopReason === endedByFailures);
   if (early !== undefined) {
     const end = `${failed} of ${all} did in the end`;
     return check(`phase ${early.name} was ended early: too many of its requests failed; ${end}`);
   }
-  if (most === undefined) return [];
-  if (all === 0 || failed / all <= most) return check(undefined);
-  const share = `${failed} of ${all} requests failed (${percent(failed / all)})`;
-  return check(`${share}, more than --failed-request-threshold ${most} allows`);
+  const share = all === 0 ? 0 : failed / all;
+  const shown = `${failed} of ${all} requests failed (${percent(share)}), more than`;
+  if (most !== undefined) return check(share <= most ? undefined : `${shown} --failed-request-threshold ${most} allows`);
+  // Who has not asked for a bound is not told of one that holds.
+  if (isSaid || share <= usualFailedShare) return [];
+  return check(`${shown} the ${percent(usualFailedShare)} that a run may have without --failed-request-threshold`);
 }
 
 function objectiveChecks({ phases }: SummarizeRecordsResponse): Check[] {

@@ -8,7 +8,7 @@ export const exitCodes = {
   usage: 2,
   /** The run ended, and its figures do not hold what was asked of them: `--slo`, `--require-valid`. */
   unmet: 3,
-  /** The run ended, and more of its requests failed than `--failed-request-threshold` allows. */
+  /** The run ended, and more of its requests failed than `--failed-request-threshold` allows, or than a tenth where nobody said. */
   tooManyFailed: 4,
   /** Stopped by Ctrl-C or SIGTERM. */
   interrupted: 130,
@@ -22,6 +22,6 @@ export const exitMeanings: Readonly<Record<ExitCodeName, string>> = {
   failed: "failed, or every request did",
   usage: "wrong options or a wrong run; nothing was sent",
   unmet: "done, but an objective was missed (--slo) or the client is not valid (--require-valid)",
-  tooManyFailed: "done, but too many requests failed (--failed-request-threshold)",
+  tooManyFailed: "done, but too many requests failed (--failed-request-threshold, else more than 10 %)",
   interrupted: "stopped by Ctrl-C",
 };

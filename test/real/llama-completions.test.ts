@@ -57,6 +57,8 @@ describe("completions of llama.cpp's server", function () {
         { url: relay.url, model, requests },
         ...["--endpoint-type", "completions", "--concurrency", "2", "--isl", "16", "--osl", "8", "--export-level", "raw"],
         ...["--extra-inputs", 'stop:[".", ","]', "--extra-inputs", "temperature:0", ...flags],
+        // Answers that hold nothing are failures.
+        ...["--failed-request-threshold", "1"],
       );
       const after = await server.counted();
       expect(exit.code, exit.stderr).to.equal(0);

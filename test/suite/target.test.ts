@@ -18,7 +18,7 @@ describe("a run against a bad target", function () {
     await command.until("rows of a run under way", () => mock.stats().requests >= 60 && rowsIn(out) >= 20);
     await mock.stop();
     const { code, stderr } = await command.exit();
-    expect(code, stderr).to.equal(0);
+    expect(code, stderr).to.equal(4);
     const file = runFile(out);
     expect(file).to.include({ state: "COMPLETED", rows: 300 });
     const { "": succeeded = 0, ...errors } = file.errors;

@@ -126,7 +126,7 @@ describe("a run against several targets", function () {
     await command.until("rows of a run under way", () => rowsIn(out) >= 20);
     await mocks[1]?.stop();
     const { code, stdout, stderr } = await command.exit();
-    expect(code, stderr).to.equal(0);
+    expect(code, stderr).to.equal(4);
     const [alive, dead] = (JSON.parse(stdout) as Told).phases[0]?.targets ?? [];
     expect([alive?.succeeded, alive?.errored]).to.deep.equal([100, 0]);
     expect((dead?.succeeded ?? 0) + (dead?.errored ?? 0)).to.equal(100);

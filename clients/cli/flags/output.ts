@@ -66,7 +66,7 @@ export const outputFlags = {
     kind: { is: "number", min: 0, max: 1 },
     value: "SHARE",
     group: "Output",
-    doc: "end the run early, and exit with 4, when a larger share of the measured requests fails, from 0 to 1 (default: exit with 0, the errors are shown)",
+    doc: "end the run early, and exit with 4, when a larger share of the measured requests fails, from 0 to 1; 1: any may (default: the run goes on, and exits with 4 where more than 0.1 failed)",
   },
   goodput: {
     flag: "--goodput",

@@ -258,7 +258,9 @@ describe("assay run", () => {
       });
 
     for (const [what, summary, threshold, code] of [
-      ["no bound: errors are shown, and that is all", of(1n, 99n), undefined, exitCodes.ok],
+      ["no bound, and a tenth", of(90n, 10n), undefined, exitCodes.ok],
+      ["no bound, and more than a tenth", of(70n, 30n), undefined, exitCodes.tooManyFailed],
+      ["the bound that allows any", of(1n, 99n), "1", exitCodes.ok],
       ["as many as it allows", of(95n, 5n), "0.05", exitCodes.ok],
       ["one more", of(94n, 6n), "0.05", exitCodes.tooManyFailed],
       ["any, where none may", of(99n, 1n), "0", exitCodes.tooManyFailed],
@@ -273,7 +275,9 @@ describe("assay run", () => {
         if (code === exitCodes.ok) expect(terminal.stderr).to.equal("");
         else
           expect(terminal.stderr).to.match(
-            /^assay run: \d of 100 requests failed \(\d\.0 %\), more than --failed-request-threshold/,
+            threshold === undefined
+              ? /^assay run: 30 of 100 requests failed \(30\.0 %\), more than the 10\.0 % that a run may have without --failed-req/
+              : /^assay run: \d of 100 requests failed \(\d\.0 %\), more than --failed-request-threshold/,
           );
       });
     }

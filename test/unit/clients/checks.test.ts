@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { checksOf } from "../../../clients/cli/checks.ts";
 import { junitXml } from "../../../clients/cli/junit.ts";
@@ -24,6 +24,10 @@ const summary = create(SummarizeRecordsResponseSchema, {
   ],
 });
 
+/** The same with failures that nobody minds. */
+const few = clone(SummarizeRecordsResponseSchema, summary);
+for (const { identity } of few.phases) if (identity !== undefined) identity.errored = 0n;
+
 describe("what a run was asked to hold", () => {
   it("is judged in the order of its exit codes, each with what was found", () => {
     const checks = checksOf(run, summary, { failedRequestThreshold: 0.1, isValidRequired: true });
@@ -37,12 +41,24 @@ describe("what a run was asked to hold", () => {
   });
 
   it("is nothing but its objectives where the command line asks for no more", () => {
-    const checks = checksOf(run, summary, { failedRequestThreshold: undefined, isValidRequired: false });
+    const checks = checksOf(run, few, { failedRequestThreshold: undefined, isValidRequired: false });
     expect(checks.map(({ name }) => name)).to.deep.equal(["ttft:p99 < 500ms", "error_rate < 50%", "itl:p50 < 1ms"]);
   });
 
+  it("is that a tenth of the requests fail at most, where nobody says another share", () => {
+    const asked = { failedRequestThreshold: undefined, isValidRequired: false };
+    const [first] = checksOf(run, summary, asked);
+    expect(first).to.deep.equal({
+      name: "failed requests: a share of at most 0.1",
+      problem: "2 of 10 requests failed (20.0 %), more than the 10.0 % that a run may have without --failed-request-threshold",
+      exitCode: 4,
+    });
+    const said = create(RunSchema, { spec: { phases: [{ stop: { failedRequestShare: 0.5 } }] } });
+    expect(checksOf(said, summary, asked).map(({ exitCode }) => exitCode)).to.not.include(4);
+  });
+
   it("is a case each in the report for CI, with its failure", () => {
-    const checks = checksOf(run, summary, { failedRequestThreshold: undefined, isValidRequired: false });
+    const checks = checksOf(run, few, { failedRequestThreshold: undefined, isValidRequired: false });
     expect(junitXml(run, checks).split("\n")).to.deep.equal([
       '<?xml version="1.0" encoding="UTF-8"?>',
       '<testsuites tests="4" failures="2" errors="0">',
