@@ -19,7 +19,15 @@ import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { intervalsOf } from "./core/confidence.ts";
 import { addPackedGaps } from "./core/gap-counts.ts";
-import { answerNotes, coalescedNote, driftNote, fewSamplesNote, outputLengthNote, type WorkloadNote } from "./core/notes.ts";
+import {
+  answerNotes,
+  coalescedNote,
+  driftNote,
+  fewSamplesNote,
+  missedRateNote,
+  outputLengthNote,
+  type WorkloadNote,
+} from "./core/notes.ts";
 import {
   furtherPercentiles,
   isGood,
@@ -282,13 +290,16 @@ function noteShared(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): v
   }
 }
 
-function phaseNotes({ figures, statistics }: PhaseWork): WorkloadNote[] {
+function phaseNotes({ figures, statistics, asked, rows }: PhaseWork): WorkloadNote[] {
+  const { sends } = figures.moments();
   const { completed, lengthLimited, usageMismatch, usageDiscrepancies: usageDiscrepancy = 0, streamIgnored } = figures;
   const truncated = figures.errorCount("truncated");
   return [
     coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
     outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
-    burstsNote(figures.moments().sends.bursts),
+    burstsNote(sends.bursts),
+    // Of several phases taken together each has a rate of its own.
+    rows.length === 1 ? missedRateNote(asked.ratePerSec, sends) : undefined,
     ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, usageDiscrepancy, streamIgnored }),
   ].filter((note) => note !== undefined);
 }

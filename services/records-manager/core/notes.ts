@@ -14,6 +14,7 @@ export const NOTE_CODES = [
   "stream_ignored",
   "output_length",
   "burst_spread",
+  "missed_rate",
   "prefix_sharing",
 ] as const;
 export type NoteCode = (typeof NOTE_CODES)[number];
@@ -79,6 +80,24 @@ export function coalescedNote(gaps: number, coalesced: number): WorkloadNote | u
   const share = `${((100 * coalesced) / gaps).toFixed(1)} %`;
   const message = `${share} of the chunks arrived together with the one before: gaps between tokens are the network's, not the model's`;
   return { code: "coalesced_chunks", tag: "inter_chunk_latency", message };
+}
+
+/** How far the rate of the sends may be below the one that was asked for. */
+const MAX_MISSED_SHARE = 0.1;
+/** Arrivals by chance are off by their standard error; what is further off than three of them is not chance. */
+const STANDARD_ERRORS = 3;
+
+/** `askedPerSec`: of a load by one rate; undefined: it was none. `count` requests were sent at `sentPerSec`. */
+export function missedRateNote(
+  askedPerSec: number | undefined,
+  { count, sentPerSec }: { readonly count: number; readonly sentPerSec: number | undefined },
+): WorkloadNote | undefined {
+  if (askedPerSec === undefined || sentPerSec === undefined) return undefined;
+  const missed = 1 - sentPerSec / askedPerSec;
+  if (missed <= Math.max(MAX_MISSED_SHARE, STANDARD_ERRORS / Math.sqrt(count))) return undefined;
+  const [sent, asked] = [sentPerSec, askedPerSec].map((rate) => String(Number(rate.toPrecision(4))));
+  const message = `${sent} requests per second were sent, ${asked} were asked for: latencies are those of the lower rate`;
+  return { code: "missed_rate", tag: undefined, message };
 }
 
 /** How far the median output may be from the length that was asked for, in percent. */

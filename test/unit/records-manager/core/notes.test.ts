@@ -4,6 +4,7 @@ import {
   coalescedNote,
   driftNote,
   fewSamplesNote,
+  missedRateNote,
   outputLengthNote,
   steadyStateNote,
   thinPercentiles,
@@ -17,6 +18,25 @@ function statisticsOfCount(count: number): Statistics {
 }
 
 describe("notes on the workload", () => {
+  for (const [what, asked, count, sentPerSec, isNoted] of [
+    ["no rate was asked for", undefined, 1000, 5, false],
+    ["too few were sent to have one", 100, 1, undefined, false],
+    ["it is nine tenths", 100, 10_000, 90, false],
+    ["it is less", 100, 10_000, 89, true],
+    ["it is as chance has it with so few", 100, 25, 60, false],
+    ["it is less than chance has it", 100, 100, 65, true],
+    ["it is more", 100, 10_000, 150, false],
+  ] as const) {
+    it(`${isNoted ? "tell" : "do not tell"} of a missed rate where ${what}`, () => {
+      const note = missedRateNote(asked, { count, sentPerSec });
+      expect(note?.message).to.equal(
+        isNoted
+          ? `${sentPerSec} requests per second were sent, 100 were asked for: latencies are those of the lower rate`
+          : undefined,
+      );
+    });
+  }
+
   it("name the percentiles that fewer than ten samples lie beyond", () => {
     expect(fewSamplesNote("request_latency", statisticsOfCount(1000))).to.equal(undefined);
     expect(fewSamplesNote("request_latency", statisticsOfCount(999))?.message).to.equal(
