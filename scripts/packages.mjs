@@ -27,6 +27,7 @@ export const bundled = [
   "hdr-histogram-js",
   "hyparquet",
   "hyparquet-compressors",
+  "hyparquet-writer",
   "jmespath",
   "jpeg-js",
   "picocolors",

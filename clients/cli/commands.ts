@@ -13,6 +13,7 @@ import type { Flag, FlagTable } from "./flags/flag.ts";
 import { configShowFlags, doctorFlags, healthFlags, runFlags, sendFlags } from "./flags.ts";
 import type { MissingOption } from "./parse.ts";
 import { problemsOfRun } from "./run-options.ts";
+import { problemsOfExport } from "./runs/export-options.ts";
 import {
   runsDeleteFlags,
   runsExportFlags,
@@ -260,9 +261,17 @@ export const commands = {
   runsExport: command({
     name: "runs export",
     operands: [run],
-    summary: "writes the files of a run",
+    summary: "writes the files of a run, or the run in the formats of other tools",
     flags: runsExportFlags,
-    notes: [whichRun],
+    check: problemsOfExport,
+    notes: [
+      whichRun,
+      "Any format can be made of any stored run; raw and outputs need one that kept its answers (--export-level raw).",
+    ],
+    examples: [
+      "assay runs export latest --format parquet --output requests.parquet",
+      "assay runs export latest --format vllm --output - | jq .p99_ttft_ms",
+    ],
     exits: exits.ofQuestions,
     load: async () => (await import("./runs/export.ts")).runsExport,
   }),

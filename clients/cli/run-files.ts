@@ -1,6 +1,6 @@
 /** The files of a run: those that a local suite wrote, or those fetched from a remote one. */
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { ExportRunResponse } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { AssayError, messageOf } from "../../services/common/errors.ts";
 
@@ -47,6 +47,20 @@ export async function writeFiles(folder: string, parts: AsyncIterable<ExportRunR
     if (error instanceof AssayError) throw error;
     throw new AssayError("failed_precondition", `writing into ${folder}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** Writes the one file that the parts are of to a path, whose folder is made; likewise, `data_loss` for a second file. */
+export async function writeFile(path: string, parts: AsyncIterable<ExportRunResponse>): Promise<void> {
+  const name = basename(path);
+  const renamed = async function* (): AsyncGenerator<ExportRunResponse> {
+    let first: string | undefined;
+    for await (const part of parts) {
+      first ??= part.file;
+      if (part.file !== first) throw new AssayError("data_loss", `the suite sent ${part.file} beside ${first}`);
+      yield { ...part, file: name };
+    }
+  };
+  await writeFiles(dirname(path), renamed());
 }
 
 function partial(folder: string, name: string): string {

@@ -227,15 +227,15 @@ export class SuiteClient {
     yield* records.watchSummary({ runId, intervalMs: 1000 }, { signal });
   }
 
-  /** The bytes of the run's files, of those named or of all. `cliCommand`: secrets masked; empty: not known. */
+  /** The bytes of the run's files, of those named and of formats, or of all. `cliCommand`: secrets masked; empty: not known. */
   async *exportRun(
     runId: string,
     cliCommand: string,
     signal: AbortSignal,
-    files: readonly string[] = [],
+    { files = [], formats = [] }: { readonly files?: readonly string[]; readonly formats?: readonly string[] } = {},
   ): AsyncGenerator<ExportRunResponse> {
     const records = await this.#recordsManager();
-    yield* records.exportRun({ runId, cliCommand, files: [...files] }, { signal });
+    yield* records.exportRun({ runId, cliCommand, files: [...files], formats: [...formats] }, { signal });
   }
 
   close(): void {

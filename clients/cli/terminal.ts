@@ -5,8 +5,8 @@ export type StopSignal = "SIGINT" | "SIGTERM";
 export interface Terminal {
   /** Results. After a broken pipe writing does nothing. */
   out(text: string): void;
-  /** As `out`, of one of many texts: resolves when there is room for the next one, with false once nobody reads on. */
-  outNext(text: string): Promise<boolean>;
+  /** As `out`, of one of many texts, or pieces of a file: resolves when there is room for the next one, with false once nobody reads on. */
+  outNext(text: string | Uint8Array): Promise<boolean>;
   /** Progress and complaints; likewise. */
   err(text: string): void;
   /** Of stdout; where that is no terminal, $COLUMNS or 140. */
@@ -80,7 +80,7 @@ function keysOf(stdin: NodeJS.ReadStream): (listener: (key: string) => void) => 
 
 interface Writer {
   write(text: string): void;
-  writeNext(text: string): Promise<boolean>;
+  writeNext(text: string | Uint8Array): Promise<boolean>;
 }
 
 function writerOf(stream: NodeJS.WriteStream): Writer {

@@ -14,6 +14,9 @@ export type ExportName =
   | "raw-jsonl"
   | "outputs"
   | "run-config"
+  | "parquet"
+  | "vllm"
+  | "llm-d"
   | "inputs";
 
 interface ExportFile {
@@ -33,6 +36,9 @@ const files: Readonly<Record<ExportName, ExportFile>> = {
   "raw-jsonl": { usual: "profile_export_raw.jsonl", suffix: "_raw.jsonl" },
   outputs: { usual: "outputs.json", suffix: undefined },
   "run-config": { usual: "run_config.json", suffix: undefined },
+  parquet: { usual: "profile_export.parquet", suffix: ".parquet" },
+  vllm: { usual: "vllm_bench.json", suffix: "_vllm_bench.json" },
+  "llm-d": { usual: "benchmark_report_v0.2.json", suffix: "_benchmark_report_v0.2.json" },
   inputs: { usual: "inputs.json", suffix: undefined },
 };
 
@@ -44,6 +50,27 @@ export function exportFileName(name: ExportName, prefix: string): string {
   const { usual, suffix } = files[name];
   const base = exportBase(prefix);
   return suffix === undefined || base === "" ? usual : base + suffix;
+}
+
+/** What a run can be exported as, by the names of the command line: the files of each. `aiperf` are those that the run's level asks for. */
+export const exportFormats = {
+  aiperf: undefined,
+  json: ["aiperf-json"],
+  csv: ["aiperf-csv"],
+  jsonl: ["aiperf-jsonl"],
+  raw: ["raw-jsonl"],
+  outputs: ["outputs"],
+  config: ["run-config"],
+  console: ["console"],
+  parquet: ["parquet"],
+  vllm: ["vllm"],
+  "llm-d": ["llm-d"],
+} as const satisfies Readonly<Record<string, readonly ExportName[] | undefined>>;
+
+export type ExportFormat = keyof typeof exportFormats;
+
+export function isExportFormat(name: string): name is ExportFormat {
+  return Object.hasOwn(exportFormats, name);
 }
 
 /** Endings of AIPerf's files; the first that fits is cut off, as AIPerf does. */

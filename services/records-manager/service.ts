@@ -20,6 +20,7 @@ import type { QueryClient } from "./query-client.ts";
 import type { RecordsRun } from "./records-run.ts";
 import { type RecordRow, streamRecords } from "./records-stream.ts";
 import { columnsOfFields, livePhaseOf, recordOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
+import { wantedFiles } from "./wanted-files.ts";
 
 export interface RecordsManagerServiceDeps {
   /** The run that is written here; undefined: none of that id. */
@@ -171,22 +172,14 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
             signal,
           ),
         ),
-      async *exportRun({ runId, files, cliCommand }, { signal }) {
+      async *exportRun({ runId, files, formats, cliCommand }, { signal }) {
         const folder = await folderOf(runId);
         const offered = await queries.ask("exportFiles", { folder }, signal);
-        const known = offered.map(({ file }) => file);
-        const unknown = files.find((file) => !known.includes(file));
-        if (unknown !== undefined) {
-          throw new AssayError("invalid_argument", `files: must be of ${known.join(", ")}, got ${unknown}`);
-        }
+        const wanted = wantedFiles(offered, files, formats);
         if (runOf(runId) !== undefined) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
-        const wanted = offered.filter(({ file, isUsual }) => (files.length === 0 ? isUsual : files.includes(file)));
         const names = wanted.flatMap(({ exporter }) => exporter ?? []);
         await queries.ask("export", { folder, names, ...(cliCommand === "" ? {} : { cliCommand }) }, signal);
-        // In the order asked for.
-        for (const file of files.length === 0 ? wanted.map((entry) => entry.file) : files) {
-          yield* partsOf(folder, file, signal);
-        }
+        for (const { file } of wanted) yield* partsOf(folder, file, signal);
       },
       async *watchSummary({ runId, intervalMs }, { signal }) {
         const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);

@@ -71,6 +71,10 @@ describe("runs of this machine", function () {
     });
 
     await succeeding(stage, ["runs", "export", "latest", "--output-artifact-dir", "copy"]);
+    await succeeding(stage, ["runs", "export", "latest", "--format", "parquet", "--output", "copy/rows.parquet"]);
+    expect(readFileSync(join(stage.folder, "copy/rows.parquet")).toString("latin1", 0, 4)).to.equal("PAR1");
+    const bench = JSON.parse(await succeeding(stage, ["runs", "export", "latest", "--format", "vllm", "-o", "-"]));
+    expect(bench).to.include({ completed: 30, failed: 0 });
     expect(rowsIn(join(stage.folder, "copy"))).to.equal(30);
     expect(readFileSync(join(stage.folder, "copy/profile_export.jsonl"), "utf8").trimEnd().split("\n")).to.have.lengthOf(30);
 

@@ -129,6 +129,25 @@ export const runsExportFlags = {
     group: "Output",
     doc: "this file alone, as run.db; repeatable (default: every file)",
   },
+  format: {
+    flag: "--format",
+    kind: {
+      is: "choice",
+      of: ["aiperf", "json", "csv", "jsonl", "raw", "outputs", "config", "console", "parquet", "vllm", "llm-d"],
+    },
+    value: "FORMAT",
+    group: "Output",
+    doc: "the run as Parquet, as a result of vllm bench or as llm-d's benchmark report, or one of the files that runs write; aiperf: all of these (default: these and run.db)",
+  },
+  output: {
+    flag: "--output",
+    aliases: ["-o"],
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    group: "Output",
+    doc: "write the one file that is asked for to this path; - is standard output",
+  },
   quiet: runFlags.quiet,
   ...suiteFlags,
 } as const satisfies FlagTable;

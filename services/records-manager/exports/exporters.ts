@@ -6,11 +6,14 @@ import { aiperfRecords } from "./aiperf-records.ts";
 import { aiperfSummary } from "./aiperf-summary.ts";
 import { consoleReport } from "./console.ts";
 import type { Exporter } from "./exporter.ts";
+import { llmDReport } from "./llm-d-report.ts";
 import { outputsFile } from "./outputs-file.ts";
+import { parquetRecords } from "./parquet-records.ts";
 import { rawRecords } from "./raw-records.ts";
 import { runConfig } from "./run-config.ts";
 import { timeSlicesCsv } from "./time-slices-csv.ts";
 import { timeSlicesJson } from "./time-slices-json.ts";
+import { vllmBench } from "./vllm-bench.ts";
 
 /** The bodies of requests are not in the database: `inputs-file.ts` writes them while the dataset is there. */
 export type ExporterName = Exclude<ExportName, "inputs">;
@@ -25,6 +28,9 @@ export const exporters: Readonly<Record<ExporterName, Exporter>> = {
   "run-config": runConfig,
   outputs: outputsFile,
   "raw-jsonl": rawRecords,
+  parquet: parquetRecords,
+  vllm: vllmBench,
+  "llm-d": llmDReport,
 };
 
 /** In the order in which they are written: the summary first, which is the one that a full disk should leave. */
@@ -33,6 +39,9 @@ export const exporterNames = Object.keys(exporters) as readonly ExporterName[];
 /** What a run writes at its end. */
 export function exportersOf({ output }: RunSpec): ExporterName[] {
   const left = new Set<ExporterName>([
+    "parquet",
+    "vllm",
+    "llm-d",
     ...(output?.exportLevel === "summary" ? (["aiperf-jsonl"] as const) : []),
     ...(output?.exportLevel === "raw" ? [] : (["raw-jsonl"] as const)),
     ...(output?.exportOutputsJson === true ? [] : (["outputs"] as const)),

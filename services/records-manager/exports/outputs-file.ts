@@ -2,22 +2,21 @@
  * `outputs.json`: the texts of the answers, as AIPerf writes them: by session and turn, of the measured phases. A text is what the
  * answer said, reasoning in front; null where nothing came, or the endpoint is a user's own, which cannot be asked any more.
  */
-import type { Endpoint } from "../../../endpoints/endpoint.ts";
 import { outputSequenceLength } from "../../../metrics/output-sequence-length.ts";
 import { outputTokenCount } from "../../../metrics/output-token-count.ts";
 import { requestLatency } from "../../../metrics/request-latency.ts";
-import { decodeReads } from "../../common/chunk-stamps.ts";
-import type { RawAnswer } from "../../common/metric-record.ts";
+import { answerText } from "./answer-text.ts";
 import type { Exporter } from "./exporter.ts";
 import { Float, type JsonObject, jsonText } from "./json-text.ts";
+import { requireAnswers } from "./kept-answers.ts";
 import { knownEndpoint } from "./known-endpoint.ts";
-import { type RequestRow, ROW_COLUMNS, rowOf, wallNs } from "./request-row.ts";
-import { contentTypeOf, parsedHeaders } from "./response-headers.ts";
+import { ROW_COLUMNS, rowOf, wallNs } from "./request-row.ts";
 import { sessionId } from "./session-id.ts";
 
 const SCHEMA_VERSION = "1.0";
 
 export const outputsFile: Exporter = ({ reader, spec }, write) => {
+  requireAnswers(spec, "outputs.json", false);
   const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
   const names = reader.conversationNames();
   const endpoint = knownEndpoint(spec);
@@ -25,6 +24,7 @@ export const outputsFile: Exporter = ({ reader, spec }, write) => {
   write(`{\n  "schema_version": "${SCHEMA_VERSION}",\n  "data": [`);
   for (const values of reader.bySession([...ROW_COLUMNS, ...COLUMNS])) {
     const row = rowOf(values);
+    const { status } = row;
     if (!measured.has(row.phase)) continue;
     const [isStreaming, ...metrics] = values.slice(ROW_COLUMNS.length + 1) as (number | null)[];
     const raw = reader.raw(values[0] as number);
@@ -36,7 +36,7 @@ export const outputsFile: Exporter = ({ reader, spec }, write) => {
       request_start_ns: wallNs(row.sentNs, row.wallOffsetNs),
       request_end_ns: wallNs(row.sentNs + row.endNs, row.wallOffsetNs),
       metrics: metricsOf(metrics),
-      response_text: raw === undefined || endpoint === undefined ? null : textOf(raw, row, endpoint, isStreaming === 1),
+      response_text: (raw && endpoint && answerText(raw, { status, isStreaming: isStreaming === 1 }, endpoint)) ?? null,
     };
     write(`${isFirst ? "" : ","}\n    ${jsonText(entry, 2, 2)}`);
     isFirst = false;
@@ -52,13 +52,4 @@ function metricsOf([tokens, length, latencyMs]: readonly (number | null | undefi
     [outputSequenceLength.tag]: length ?? undefined,
     [requestLatency.tag]: typeof latencyMs === "number" ? new Float(latencyMs) : undefined,
   };
-}
-
-function textOf(raw: RawAnswer, { status }: RequestRow, endpoint: Endpoint, isStreaming: boolean): string | null {
-  const { payload, reads, responseHeaders } = raw;
-  if (payload.length === 0) return null;
-  const contentType = contentTypeOf(parsedHeaders(responseHeaders));
-  const { outputText, reasoningText } = endpoint.parse({ status, contentType, payload, ...decodeReads(reads), isStreaming });
-  const text = reasoningText + outputText;
-  return text === "" ? null : text;
 }

@@ -9,12 +9,14 @@ import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../../common/r
 import { answerJson, base64, utf8 } from "./answer-json.ts";
 import type { Exporter } from "./exporter.ts";
 import { type JsonObject, jsonText } from "./json-text.ts";
+import { requireAnswers } from "./kept-answers.ts";
 import { knownEndpoint } from "./known-endpoint.ts";
 import { errorOf, hasFailed, metadataOf, phaseEnds, type RequestRow, ROW_COLUMNS, rowOf } from "./request-row.ts";
 import { contentTypeOf, parsedHeaders } from "./response-headers.ts";
 import { sessionId } from "./session-id.ts";
 
 export const rawRecords: Exporter = ({ reader, spec }, write) => {
+  requireAnswers(spec, "profile_export_raw.jsonl", true);
   const ends = phaseEnds(reader.phases());
   const names = reader.conversationNames();
   const { runId, versions } = reader.run();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { filesIn, writeFiles } from "../../../clients/cli/run-files.ts";
+import { filesIn, writeFile as writeFileOf, writeFiles } from "../../../clients/cli/run-files.ts";
 import { ExportRunResponseSchema } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { AssayError } from "../../../services/common/errors.ts";
 
@@ -56,6 +56,14 @@ describe("files of a run that are fetched", () => {
       expect(await readdir(folder)).to.deep.equal([]);
     });
   }
+
+  it("go to a path of one's own where they are one", async () => {
+    const path = join(folder, "a/b.txt");
+    await writeFileOf(path, parts(["x.json", "ne", false], ["x.json", "w", true]));
+    expect(await readFile(path, "utf8")).to.equal("new");
+    const several = parts(["x.json", "other", true], ["y.json", "", true]);
+    expect((await failureOf(writeFileOf(path, several))).code).to.equal("data_loss");
+  });
 
   it("name the folder that cannot be written", async () => {
     await writeFile(join(folder, "file"), "");

@@ -36,10 +36,11 @@ describe("exports", () => {
     return exportRun({ folder: run.folder });
   };
 
-  for (const name of exporterNames) {
+  const isOfAnswers = (name: string) => name === "raw-jsonl" || name === "outputs" || name === "vllm";
+  for (const name of exporterNames.filter((each) => each !== "parquet")) {
     const file = exportFileName(name, "");
     it(`write ${file} to the byte`, () => {
-      fixedRun(run.folder, name === "raw-jsonl" || name === "outputs" ? { exportLevel: "raw" } : {});
+      fixedRun(run.folder, isOfAnswers(name) ? { exportLevel: "raw" } : {});
       expect(exportRun({ folder: run.folder, names: [name] })).to.deep.equal([{ name, path: join(run.folder, file) }]);
       // The one path in it is the test's own.
       const text = read(file).replaceAll(run.folder, "/folder/of/the/run");
@@ -66,7 +67,9 @@ describe("exports", () => {
     expect(readdirSync(run.folder).sort()).to.have.members([...files, "run.db"]);
     writeFileSync(join(run.folder, "inputs.json"), "{}");
     const offered = offeredFiles({ folder: run.folder });
-    const others = ["mine_timeslices.csv", "mine_timeslices.json", "mine_raw.jsonl", "outputs.json"];
+    const slices = ["mine_timeslices.csv", "mine_timeslices.json"];
+    const formats = ["mine.parquet", "mine_vllm_bench.json", "mine_benchmark_report_v0.2.json"];
+    const others = [...slices, ...formats, "mine_raw.jsonl", "outputs.json"];
     expect(offered.map(({ file }) => file)).to.have.members([...files, ...others, "inputs.json", "run.db"]);
     expect(offered.filter(({ isUsual }) => !isUsual).map(({ file }) => file)).to.have.members(others);
   });
@@ -93,6 +96,16 @@ describe("exports", () => {
     expect(traces[1]).to.include({ trace_type: "assay", response_status_code: 200, duration_ns: 41_000_000 });
     expect(traces[7]).to.have.keys("trace_type", "error_timestamp_ns");
     expect(read("profile_export_aiperf.json")).not.to.include("trace_data");
+  });
+
+  it("of answers are refused of a run that has not kept them", () => {
+    fixedRun(run.folder);
+    for (const name of ["raw-jsonl", "outputs"] as const) {
+      expect(() => exportRun({ folder: run.folder, names: [name] }))
+        .to.throw(AssayError, "--export-level raw")
+        .with.property("code", "failed_precondition");
+      expect(readdirSync(run.folder)).to.deep.equal(["run.db"]);
+    }
   });
 
   it("name the command that is given now in place of the one in the spec", () => {

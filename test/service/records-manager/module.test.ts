@@ -835,6 +835,19 @@ describe("the records-manager", () => {
       expect(other).to.include({ code: "invalid_argument" });
     });
 
+    it("with the run in the formats of other tools", async () => {
+      await played();
+      await command(finish());
+      const files = await gather(client.exportRun({ runId: "run-1", formats: ["vllm", "parquet"], files: ["run_config.json"] }));
+      const texts = Map.groupBy(files, ({ file }) => file);
+      expect([...texts.keys()]).to.deep.equal(["vllm_bench.json", "profile_export.parquet", "run_config.json"]);
+      const textOf = (file: string) => Buffer.concat((texts.get(file) ?? []).map(({ data }) => data)).toString("latin1");
+      expect(JSON.parse(textOf("vllm_bench.json"))).to.include({ completed: 10, failed: 0 });
+      expect(textOf("profile_export.parquet").slice(0, 4)).to.equal("PAR1");
+      const refused = gather(client.exportRun({ runId: "run-1", formats: ["xml"] }));
+      expect(await failureOf(refused)).to.include({ code: "invalid_argument" });
+    });
+
     it("of an ended run in a later process too, where it lies below the runs folder", async () => {
       await played();
       await command(finish());

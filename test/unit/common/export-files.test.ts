@@ -1,5 +1,12 @@
 import { expect } from "chai";
-import { exportBase, exportFileName, exportNames, exportPrefixProblem } from "../../../services/common/export-files.ts";
+import { runsExportFlags } from "../../../clients/cli/runs/flags.ts";
+import {
+  exportBase,
+  exportFileName,
+  exportFormats,
+  exportNames,
+  exportPrefixProblem,
+} from "../../../services/common/export-files.ts";
 
 describe("the names of a run's files", () => {
   it("are AIPerf's", () => {
@@ -13,6 +20,9 @@ describe("the names of a run's files", () => {
       "profile_export_raw.jsonl",
       "outputs.json",
       "run_config.json",
+      "profile_export.parquet",
+      "vllm_bench.json",
+      "benchmark_report_v0.2.json",
       "inputs.json",
     ]);
   });
@@ -28,8 +38,15 @@ describe("the names of a run's files", () => {
       "p_raw.jsonl",
       "outputs.json",
       "run_config.json",
+      "p.parquet",
+      "p_vllm_bench.json",
+      "p_benchmark_report_v0.2.json",
       "inputs.json",
     ]);
+  });
+
+  it("are asked for by the formats that the command line offers", () => {
+    expect(runsExportFlags.format.kind.of).to.deep.equal(Object.keys(exportFormats));
   });
 
   for (const [prefix, base] of [

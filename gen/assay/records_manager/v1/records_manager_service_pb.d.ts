@@ -1423,8 +1423,10 @@ export declare type ExportRunRequest = Message<"assay.records_manager.v1.ExportR
 
   /**
    * Which, by their names in the run's folder: `profile_export_aiperf.json`, `profile_export_aiperf.csv`, `profile_export.jsonl`,
-   * `profile_export_console.txt`, `profile_export_aiperf_timeslices.json`, `profile_export_aiperf_timeslices.csv` (these under the run's own prefix, where it has one), `inputs.json`, `run.db`. Empty: all that the
-   * run's export level asks for, and that are there. NOT_FOUND: an `inputs.json` that was never written.
+   * `profile_export_console.txt`, `profile_export_aiperf_timeslices.json`, `profile_export_aiperf_timeslices.csv`, `profile_export_raw.jsonl`, `profile_export.parquet`,
+   * `vllm_bench.json`, `benchmark_report_v0.2.json` (these under the run's own prefix, where it has one), `outputs.json`, `run_config.json`,
+   * `inputs.json`, `run.db`. Empty, and `formats` too: all that the run asks for, and that are there. NOT_FOUND: an `inputs.json` that was
+   * never written. FAILED_PRECONDITION: a file of answers of a run that has not kept them.
    *
    * @generated from field: repeated string files = 2;
    */
@@ -1436,6 +1438,14 @@ export declare type ExportRunRequest = Message<"assay.records_manager.v1.ExportR
    * @generated from field: string cli_command = 3;
    */
   cliCommand: string;
+
+  /**
+   * The files of these formats, before those of `files`: `aiperf` (all that the run asks for, but run.db), `json`, `csv`, `jsonl`, `raw`,
+   * `outputs`, `config`, `console`, `parquet`, `vllm`, `llm-d`.
+   *
+   * @generated from field: repeated string formats = 4;
+   */
+  formats: string[];
 };
 
 /**
