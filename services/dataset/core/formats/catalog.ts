@@ -18,6 +18,7 @@ import { rawPayloadFormat } from "./raw-payload.ts";
 import { sagemakerFormat } from "./sagemaker-data-capture.ts";
 import { sharegptFormat } from "./sharegpt.ts";
 import { singleTurnFormat } from "./single-turn.ts";
+import { speedBenchFormat, speedBenchNamed } from "./speed-bench.ts";
 import { wekaTraceFormat } from "./weka-trace.ts";
 
 export const formats: readonly Format[] = [
@@ -33,6 +34,7 @@ export const formats: readonly Format[] = [
   sagemakerFormat,
   inputsJsonFormat,
   openaiBatchFormat,
+  speedBenchFormat,
   rawPayloadFormat,
   sharegptFormat,
   harFormat,
@@ -40,5 +42,6 @@ export const formats: readonly Format[] = [
 ];
 
 export function formatNamed(name: string): Format | undefined {
-  return [...formats, ...publicTables].find((format) => format.name === name) ?? columnFormat(name) ?? exgenticFormat(name);
+  const known = [...formats, ...publicTables].find((format) => format.name === name);
+  return known ?? columnFormat(name) ?? exgenticFormat(name) ?? speedBenchNamed(name);
 }

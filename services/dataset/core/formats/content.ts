@@ -45,7 +45,8 @@ export function readContent(
     };
   }
   if (parts.length > 0) return { content: withParts(parts) };
-  return { problem: { field: undefined, message: "expected a text that is not empty in the field text, or a medium" } };
+  const message = `expected a text that is not empty in the field text, or a medium, got ${shownValue(fields)}`;
+  return { problem: { field: undefined, message } };
 }
 
 /** What a message has of its parts: of one text without a name the text alone. */

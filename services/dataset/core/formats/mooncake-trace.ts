@@ -12,7 +12,7 @@
 import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import type { Format, ReaderOptions } from "./format.ts";
-import { isGiven, isName, type ReadRow, type Row, type RowTurn } from "./row.ts";
+import { isGiven, isName, type ReadRow, type Row, type RowTurn, shownValue } from "./row.ts";
 import {
   isWithin,
   maxDelayMs,
@@ -68,7 +68,7 @@ function readMooncake(row: JsonObject, options: ReaderOptions, modes: Map<string
   if (isGiven(sessionId) && !isName(sessionId)) return unexpected("session_id", "a text that is not empty", sessionId);
   const given = inputs.filter((field) => isGiven(row[field]));
   const [input, second] = given;
-  if (input === undefined) return wrong(undefined, `expected one of ${inputs.join(", ")}`);
+  if (input === undefined) return wrong(undefined, `expected one of ${inputs.join(", ")}, got ${shownValue(row)}`);
   if (second !== undefined) return wrong(second, `${input} and ${second} cannot be set together`);
   if (isGiven(row.hash_ids) && input !== "input_length") return wrong("hash_ids", "needs input_length");
   if (isGiven(row.tools) && input !== "messages") return wrong("tools", "needs messages");

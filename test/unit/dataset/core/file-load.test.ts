@@ -188,7 +188,13 @@ describe("loading a file", () => {
       "output_length: expected a whole number from 1 to 10000000, got 0",
     ],
     ["a picture that there is not", '{"text":"b","image":"missing.png"}', 1, 13, 'image: "missing.png": there is no such file'],
-    ["a row without a text", ` {"role":"user"}`, 1, 2, "expected a text that is not empty in the field text, or a medium"],
+    [
+      "a row without a text",
+      ` {"role":"user"}`,
+      1,
+      2,
+      'expected a text that is not empty in the field text, or a medium, got {"role":"user"}',
+    ],
     [
       "a byte that is no UTF-8",
       Buffer.from([...Buffer.from('{"text":"ü'), 0xff, 0x22, 0x7d]),

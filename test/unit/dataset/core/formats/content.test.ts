@@ -118,9 +118,9 @@ describe("the content of a turn", () => {
       { image: `data:image/png;base64,${"A".repeat(12 << 20)}` },
       "undefined: its media have 12582934 characters as text, at most 12582912 are sent",
     ],
-    [{ text: "" }, "undefined: expected a text that is not empty in the field text, or a medium"],
-    [{ texts: [] }, "undefined: expected a text that is not empty in the field text, or a medium"],
-    [{}, "undefined: expected a text that is not empty in the field text, or a medium"],
+    [{ text: "" }, 'undefined: expected a text that is not empty in the field text, or a medium, got {"text":""}'],
+    [{ texts: [] }, 'undefined: expected a text that is not empty in the field text, or a medium, got {"texts":[]}'],
+    [{}, "undefined: expected a text that is not empty in the field text, or a medium, got {}"],
   ];
   for (const [fields, problem] of refused) {
     it(`is refused by field: ${JSON.stringify(fields).slice(0, 80)}`, () => expect(problemOf(fields)).to.equal(problem));

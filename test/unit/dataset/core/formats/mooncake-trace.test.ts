@@ -70,7 +70,7 @@ describe("a row of mooncake_trace", () => {
   });
 
   const wrong: readonly (readonly [row: Record<string, unknown>, problem: string])[] = [
-    [{ output_length: 4 }, "undefined: expected one of input_length, text_input, messages, payload"],
+    [{ output_length: 4 }, 'undefined: expected one of input_length, text_input, messages, payload, got {"output_length":4}'],
     [{ input_length: 4, text_input: "a" }, "text_input: input_length and text_input cannot be set together"],
     [{ text_input: "a", hash_ids: [1] }, "hash_ids: needs input_length"],
     [{ text_input: "a", tools: [{}] }, "tools: needs messages"],

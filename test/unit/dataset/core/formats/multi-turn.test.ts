@@ -88,7 +88,7 @@ describe("a row of multi_turn", () => {
     [{ turns: [] }, "turns: expected at least one turn, got []"],
     [{ turns: ["a"] }, 'turns/turns[0]: expected an object, got "a"'],
     [{ turns: [{ text: "a" }, { image: "missing" }] }, 'turns/turns[1].image: "missing": there is no such file'],
-    [{ turns: [{ text: "a" }, {}] }, "turns/turns[1]: expected a text that is not empty in the field text, or a medium"],
+    [{ turns: [{ text: "a" }, {}] }, "turns/turns[1]: expected a text that is not empty in the field text, or a medium, got {}"],
     [{ turns: [{ text: "a", delay: "1" }] }, 'turns/turns[0].delay: expected a number from 0 to 604800000, got "1"'],
     [{ session_id: 7, turns: [{ text: "a" }] }, "session_id: expected a text that is not empty, got 7"],
     [{ type: "single_turn", turns: [{ text: "a" }] }, 'type: expected "multi_turn", got "single_turn"'],

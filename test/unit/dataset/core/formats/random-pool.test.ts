@@ -105,7 +105,7 @@ describe("a random pool", () => {
 
   it("refuses a row that says nothing, or is of another type", () => {
     expect(problemOf(randomPoolFormat, {})).to.equal(
-      "undefined: expected a text that is not empty in the field text, or a medium",
+      "undefined: expected a text that is not empty in the field text, or a medium, got {}",
     );
     expect(problemOf(randomPoolFormat, { type: "single_turn", text: "a" })).to.equal(
       'type: expected "random_pool", got "single_turn"',
