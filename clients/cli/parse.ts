@@ -26,7 +26,7 @@ export interface MissingOption {
 
 /**
  * Reads `--flag value`, `--flag=value` and switches. Flags that gather take all values up to the next flag, and every use adds to
- * those before; of any other flag the last use holds. After `--` everything is an operand. `--request_rate` is `--request-rate`.
+ * those before; while operands may still come, they take one, as in `show -m a FILE`. Of any other flag the last use holds. After `--` everything is an operand. `--request_rate` is `--request-rate`.
  *
  * @param missing options of other programs, by long spelling
  */
@@ -80,7 +80,8 @@ export function parseFlags<T extends FlagTable>(
       options[name] = !isNegated;
       continue;
     }
-    const texts = equals >= 0 ? [argument.slice(equals + 1)] : valuesOf(rest, flag, bySpelling);
+    const texts =
+      equals >= 0 ? [argument.slice(equals + 1)] : valuesOf(rest, flag, { bySpelling, isAlone: operands.length < maxOperands });
     if (texts.length === 0) problems.push(`${spelling}: needs a value (${flag.value})`);
     for (const text of texts) {
       const result = readValue(kind, text);
@@ -162,12 +163,18 @@ function unknownProblem(spelling: string, meant: string | undefined): string {
 }
 
 /** One value, or all up to the next flag. A value may begin with `-`, as negative numbers do, unless it is itself a flag. */
-function valuesOf(rest: string[], flag: Flag, bySpelling: ReadonlyMap<string, Found>): string[] {
+interface Neighbours {
+  readonly bySpelling: ReadonlyMap<string, Found>;
+  /** What follows its first value may be an operand. */
+  readonly isAlone: boolean;
+}
+
+function valuesOf(rest: string[], flag: Flag, { bySpelling, isAlone }: Neighbours): string[] {
   const isFlag = (text: string): boolean => bySpelling.has(dashed(text.split("=", 1)[0] ?? "")) || text === "--help";
   const first = rest[0];
   if (first === undefined || isFlag(first)) return [];
   rest.shift();
-  return isGathering(flag.kind) ? [first, ...takeWhile(rest, isValue)] : [first];
+  return isGathering(flag.kind) && !isAlone ? [first, ...takeWhile(rest, isValue)] : [first];
 }
 
 function isValue(text: string): boolean {
