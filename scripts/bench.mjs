@@ -29,6 +29,7 @@ const benches = {
   mock: { limitSec: 120, quick: ["1"] },
   parse: { limitSec: 120, quick: ["0.3"] },
   store: { limitSec: 120, quick: ["10000"] },
+  summary: { limitSec: 240, quick: ["20000"] },
   dataset: { limitSec: 420, quick: ["20000", "20000", "2000"] },
   small: { limitSec: 120, quick: ["1"] },
   // It needs the whole machine, 20 000 descriptors a process and minutes: it runs where it is named.

@@ -4,7 +4,6 @@ import { usageCompletionTokensDiffPct } from "../../metrics/usage-completion-tok
 import { usagePromptTokensDiffPct } from "../../metrics/usage-prompt-tokens-diff-pct.ts";
 import { usageReasoningTokensDiffPct } from "../../metrics/usage-reasoning-tokens-diff-pct.ts";
 import type { PhaseFigures } from "./core/phase-figures.ts";
-import type { RowChunk } from "./store/chunk-reader.ts";
 
 const USAGE_DIFFS = [usagePromptTokensDiffPct.tag, usageCompletionTokensDiffPct.tag, usageReasoningTokensDiffPct.tag] as const;
 
@@ -68,12 +67,4 @@ export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void
 /** The output tokens of such a row. */
 export function outputTokensOf(row: readonly unknown[]): number | null {
   return row[23] as number | null;
-}
-
-/** A row of a chunk that begins with the columns of figures, as `addFigures` takes it. `row` is filled, one value behind its first. */
-export function fillRow(row: unknown[], { columns, texts }: RowChunk, place: number): void {
-  for (let index = 0; index < columns.length; index++) {
-    const value = columns[index]?.[place] ?? Number.NaN;
-    row[index + 1] = Number.isNaN(value) ? null : (texts[index]?.[value] ?? value);
-  }
 }

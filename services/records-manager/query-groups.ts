@@ -2,6 +2,7 @@
 import { listMetrics } from "../../metrics/catalog.ts";
 import type { RecordMetric, RunFacts } from "../../metrics/metric.ts";
 import { randomStream } from "../common/random.ts";
+import { OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
 import { Column } from "./core/column.ts";
 import { intervalsOf } from "./core/confidence.ts";
 import type { FilterKind } from "./core/filter-fields.ts";
@@ -73,7 +74,7 @@ const DISTRIBUTIONS = 48;
 export function queryGroups(query: GroupsQuery): GroupsAnswer {
   const reader = RunReader.open(query.folder);
   try {
-    return readGroups(reader, query);
+    return reader.atOneMoment(() => readGroups(reader, query));
   } finally {
     reader.close();
   }
@@ -146,20 +147,8 @@ function readColumns(
   gathered: Gathered[],
   { isFirst, seedFor }: ColumnsPass,
 ): void {
-  const at = KEYS_AT + rows.keys.length;
-  const columns: Column[][] = [];
-  const tags = metrics.map(({ tag }) => tag);
-  for (const page of pagesOf(rows, tags)) {
-    for (const row of page) {
-      const outcome = row[2] === 1 ? "cancelled" : row[3] === null ? "succeeded" : "errored";
-      const index = isFirst
-        ? rows.groups.count(row[1] as number, row, KEYS_AT, outcome)
-        : rows.groups.indexOf(row[1] as number, row, KEYS_AT);
-      if (index === undefined) continue;
-      columns[index] ??= metrics.map(() => new Column());
-      pushValues(columns[index], metrics, row, { at, isFailure: outcome !== "succeeded" });
-    }
-  }
+  const isOfPhases = rows.keys.length === 0 && rows.filter.where === undefined;
+  const columns = isOfPhases ? phaseColumns(rows, metrics, isFirst) : groupColumns(rows, metrics, isFirst);
   if (isFirst) for (const tally of rows.groups.tallies) gathered.push({ tally, metrics: new Map() });
   for (const [group, { metrics: found }] of gathered.entries()) {
     for (const [index, metric] of metrics.entries()) {
@@ -174,7 +163,51 @@ function readColumns(
   }
 }
 
-function pushValues(
+/** The values of every group, metric by metric; the rows are counted where they are read first. */
+function groupColumns(rows: GroupedRows, metrics: readonly RecordMetric[], isFirst: boolean): Column[][] {
+  const { groups } = rows;
+  const at = KEYS_AT + rows.keys.length;
+  const columns: Column[][] = [];
+  const tags = metrics.map(({ tag }) => tag);
+  for (const page of pagesOf(rows, tags)) {
+    for (const row of page) {
+      const outcome = row[2] === 1 ? "cancelled" : row[3] === null ? "succeeded" : "errored";
+      const phase = row[1] as number;
+      const index = isFirst ? groups.count(phase, row, KEYS_AT, outcome) : groups.indexOf(phase, row, KEYS_AT);
+      if (index === undefined) continue;
+      columns[index] ??= metrics.map(() => new Column());
+      pushRow(columns[index], metrics, row, { at, isFailure: outcome !== "succeeded" });
+    }
+  }
+  return columns;
+}
+
+/** The same of whole phases, for which no row has to be made of the columns. */
+function phaseColumns({ reader, filter, groups }: GroupedRows, metrics: readonly RecordMetric[], isFirst: boolean): Column[][] {
+  const columns: Column[][] = [];
+  for (const chunk of reader.chunks([...OUTCOME_COLUMNS, ...metrics.map(({ tag }) => tag)])) {
+    const isSuccess = successesOf(chunk);
+    const [isCancelled] = chunk.columns;
+    for (let place = 0; place < chunk.phases.length && isFirst; place++) {
+      const phase = chunk.phases[place] as number;
+      if (Number.isNaN(phase) || (filter.phase !== undefined && phase !== filter.phase)) continue;
+      const outcome = isCancelled?.[place] === 1 ? "cancelled" : isSuccess[place] === 1 ? "succeeded" : "errored";
+      groups.count(phase, [], 0, outcome);
+    }
+    for (const [index, metric] of metrics.entries()) {
+      const isTaken = metric.isOfFailures === true ? undefined : isSuccess;
+      pushValues(chunk, OUTCOME_COLUMNS.length + index, isTaken, (phase) => {
+        const group = groups.indexOf(phase, [], 0);
+        if (group === undefined) return undefined;
+        columns[group] ??= metrics.map(() => new Column());
+        return columns[group][index];
+      });
+    }
+  }
+  return columns;
+}
+
+function pushRow(
   columns: readonly Column[],
   metrics: readonly RecordMetric[],
   row: readonly unknown[],
@@ -217,7 +250,7 @@ function told(
 ): RecordGroup[] {
   const phaseNames = new Map(reader.phases().map(({ phase, name }) => [phase, name]));
   const names = keys.map(({ field }) => namesOf(reader, field.kind));
-  const spans = reader.successSpans();
+  const spans: ReturnType<RunReader["successSpans"]> = ofGroups.length === 0 ? new Map() : reader.successSpans();
   const ordered = gathered.toSorted((one, other) => compareGroups(one.tally, other.tally));
   return ordered.map(({ tally, metrics }) => {
     const { phase, succeeded, errored, cancelled } = tally;

@@ -44,9 +44,10 @@ import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
-import { addFigures, FIGURE_COLUMNS, fillRow, outputTokensOf } from "./figure-rows.ts";
+import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
 import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
+import { fillRow } from "./store/chunk-reader.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
 import { readSweep } from "./sweep.ts";
 import { readTargetFigures } from "./target-figures.ts";
@@ -80,6 +81,10 @@ export function summarizeRun(folder: string, options: SummaryOptions = {}): RunS
 
 /** As `summarizeRun`, of an open file. */
 export function summarize(reader: RunReader, options: SummaryOptions = {}): RunSummary {
+  return reader.atOneMoment(() => summarized(reader, options));
+}
+
+function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   const run = reader.run();
   const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
   const objectives = runObjectives(run.spec);

@@ -12,7 +12,7 @@ import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
-import { columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
+import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
 
 export interface RunRow {
   readonly runId: string;
@@ -105,6 +105,7 @@ export class RunReader {
   readonly #columns: ReadonlySet<string>;
   readonly #rawColumns: readonly string[];
   #rawStatement: SqliteStatement | undefined;
+  #chunks: ChunkReader | undefined;
   /** Tags of the record metrics that the file has a column for. */
   readonly metricTags: readonly string[];
 
@@ -130,8 +131,18 @@ export class RunReader {
 
   /** Highest minus lowest credit id, plus 1: at least as many as there are rows, and known without counting them. */
   rowBound(): number {
-    const bound = "SELECT coalesce(max(credit_id) - min(credit_id) + 1, 0) FROM requests";
+    // Each by itself: SQLite looks at every row where both are asked for at once.
+    const bound = `SELECT coalesce((SELECT max(credit_id) FROM requests) - (SELECT min(credit_id) FROM requests) + 1, 0)`;
     return this.#read(() => this.#db.prepare(bound).pluck().get() as number);
+  }
+
+  /** Does `work` with the file as it is at this moment, whatever is written meanwhile; the writer's WAL does not shrink until then. */
+  atOneMoment<Result>(work: () => Result): Result {
+    try {
+      return this.#db.transaction(work)();
+    } finally {
+      this.#chunks = undefined;
+    }
   }
 
   /** Tags of those metrics that any request has a value of. */
@@ -154,19 +165,41 @@ export class RunReader {
 
   /** First send and last end, suite time, of a phase or of all; undefined where there is no request. */
   span(phase?: number): { readonly firstNs: number; readonly lastNs: number } | undefined {
-    const where = phase === undefined ? "" : "WHERE phase = ?";
-    const sql = `SELECT min(sent_ns) AS firstNs, max(sent_ns + end_ns) AS lastNs FROM requests ${where}`;
-    const bound = phase === undefined ? [] : [phase];
-    const span = this.#read(() => this.#db.prepare(sql).get(...bound) as { firstNs: number | null; lastNs: number | null });
-    return span.firstNs === null || span.lastNs === null ? undefined : { firstNs: span.firstNs, lastNs: span.lastNs };
+    let firstNs = Number.POSITIVE_INFINITY;
+    let lastNs = Number.NEGATIVE_INFINITY;
+    for (const { phases, columns } of this.chunks(["sent_ns", "end_ns"])) {
+      const [sentNs, endNs] = columns;
+      for (let place = 0; place < phases.length; place++) {
+        const of = phases[place] as number;
+        if (Number.isNaN(of) || (phase !== undefined && of !== phase)) continue;
+        const ns = sentNs?.[place] as number;
+        if (ns < firstNs) firstNs = ns;
+        lastNs = Math.max(lastNs, ns + (endNs?.[place] as number));
+      }
+    }
+    return lastNs < firstNs ? undefined : { firstNs, lastNs };
   }
 
   /** Of each phase with a success: the first send of one, and the last chunk with content of one, suite time. */
   successSpans(): Map<number, { readonly firstSentNs: number; readonly lastContentNs: number }> {
-    const sql = `SELECT phase, min(sent_ns), max(sent_ns + ifnull(last_content_ns, end_ns)) FROM requests
-      WHERE error_code IS NULL AND is_cancelled = 0 GROUP BY phase`;
-    const rows = this.#read(() => this.#db.prepare(sql).raw().all() as [number, number, number][]);
-    return new Map(rows.map(([phase, firstSentNs, lastContentNs]) => [phase, { firstSentNs, lastContentNs }]));
+    const spans = new Map<number, { firstSentNs: number; lastContentNs: number }>();
+    for (const { phases, columns } of this.chunks(["is_cancelled", "error_code", "sent_ns", "last_content_ns", "end_ns"])) {
+      const [isCancelled, errorCodes, sentNs, contentNs, endNs] = columns;
+      for (let place = 0; place < phases.length; place++) {
+        const phase = phases[place] as number;
+        if (isCancelled?.[place] !== 0 || !Number.isNaN(errorCodes?.[place])) continue;
+        const firstSentNs = sentNs?.[place] as number;
+        const lastContentNs = firstSentNs + (contentNs?.[place] || (endNs?.[place] as number));
+        const span = spans.get(phase);
+        if (span === undefined) {
+          spans.set(phase, { firstSentNs, lastContentNs });
+          continue;
+        }
+        if (firstSentNs < span.firstSentNs) span.firstSentNs = firstSentNs;
+        if (lastContentNs > span.lastContentNs) span.lastContentNs = lastContentNs;
+      }
+    }
+    return spans;
   }
 
   run(): RunRow {
@@ -263,6 +296,14 @@ export class RunReader {
     columns: readonly string[],
     options: PageFilter & { readonly after?: number; readonly pageRows?: number } = {},
   ): Generator<unknown[][]> {
+    const { phase, where: condition, after: behind } = options;
+    if (condition === undefined && behind === undefined && columns.every((column) => this.#isChunked(column))) {
+      const chunks = this.#read(() => this.#chunkReader());
+      if (chunks.hasChunks) {
+        yield* this.#reading(chunks.pages(columns, phase));
+        return;
+      }
+    }
     const pageRows = options.pageRows ?? PAGE_ROWS;
     const kept = conditionsOf(options);
     const where = kept.map(({ sql }) => `AND ${sql}`).join(" ");
@@ -371,6 +412,10 @@ export class RunReader {
     closeSqlite(this.#db);
   }
 
+  #isChunked(column: string): boolean {
+    return chunkedColumns.has(column) || this.metricTags.includes(column);
+  }
+
   #expressionOf(column: string): string {
     if (column === READS_COLUMN) return "(SELECT reads FROM raw WHERE raw.credit_id = requests.credit_id)";
     if (column === PAYLOAD_COLUMN) return "(SELECT payload FROM raw WHERE raw.credit_id = requests.credit_id)";
@@ -378,8 +423,11 @@ export class RunReader {
     return requestColumns.includes(column) ? column : quoted(column);
   }
 
+  /** Kept while the file does not change under it. */
   #chunkReader(): ChunkReader {
-    return new ChunkReader(this.#db, (column) => this.#expressionOf(column));
+    if (!this.#db.inTransaction) return new ChunkReader(this.#db, (column) => this.#expressionOf(column));
+    this.#chunks ??= new ChunkReader(this.#db, (column) => this.#expressionOf(column));
+    return this.#chunks;
   }
 
   /** What goes wrong with reading names the file; errors of whoever takes the rows pass. */

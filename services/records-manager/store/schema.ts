@@ -83,6 +83,7 @@ export const chunkedColumns: ReadonlySet<string> = new Set([
   "issued_ns",
   "received_ns",
   "sent_ns",
+  "first_content_ns",
   "last_content_ns",
   "end_ns",
   "status",
