@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { requestLatency } from "../metrics/request-latency.ts";
 import { percentileOf } from "../services/records-manager/core/statistics.ts";
 import { QueryClient } from "../services/records-manager/query-client.ts";
+import { RunReader } from "../services/records-manager/store/run-reader.ts";
 import { machineLine } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { createRun, insertAll, plausibleRecords, type StoredRun } from "./support/stored-run.ts";
@@ -19,7 +20,7 @@ import { createRun, insertAll, plausibleRecords, type StoredRun } from "./suppor
 const rows = Number(process.argv[2] ?? 1_000_000);
 const scratch = mkdtempSync(join(tmpdir(), "assay-bench-summary-"));
 const folder = process.argv[3] ?? join(scratch, "run");
-/** The bars are those of ten million rows, in any number. */
+/** Of ten million rows. */
 const metricBarSec = 3;
 const summaryBarSec = 60;
 const memoryBarMb = 500;
@@ -71,6 +72,16 @@ async function storedRun(): Promise<StoredRun | undefined> {
   return JSON.parse(stdout) as StoredRun;
 }
 
+/** A folder that was given may hold more or fewer than were asked for. */
+function rowsIn(folder: string): number {
+  const reader = RunReader.open(folder);
+  try {
+    return reader.rowBound();
+  } finally {
+    reader.close();
+  }
+}
+
 /** Wall and CPU time of one question, in seconds. */
 async function timed(ask: () => Promise<unknown>): Promise<{ readonly sec: number; readonly cpuSec: number }> {
   const before = process.cpuUsage();
@@ -101,14 +112,15 @@ try {
   const summary = await timed(() => queries.ask("summarize", { folder }));
   const busy = delayFigures("meanwhile", ingestion.takeDelays());
   ingestion.end();
-  const of = `of ${rows} rows`;
+  const count = rowsIn(folder);
+  const of = `of ${count} rows`;
   const written: Figure[] =
     stored === undefined
       ? []
       : [{ figure: `CPU of insert and commit ${of}`, measured: stored.storeCpuUs / stored.rows, unit: "µs/row" }];
   reportFigures("summary", [
     ...written,
-    { figure: `size ${of}`, measured: sizeBytes / rows, unit: "B/row" },
+    { figure: `size ${of}`, measured: sizeBytes / count, unit: "B/row" },
     { figure: `one metric ${of}`, measured: metric.sec, unit: "s", bar: { of: "figure", atMost: metricBarSec } },
     { figure: `one metric ${of}: CPU`, measured: metric.cpuSec, unit: "s" },
     { figure: `whole summary ${of}`, measured: summary.sec, unit: "s", bar: { of: "figure", atMost: summaryBarSec } },
