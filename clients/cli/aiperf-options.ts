@@ -32,11 +32,6 @@ const missingOptions: readonly MissingOptions[] = [
     instead: "POST /start_profile and /stop_profile with curl before and after the run",
   },
   {
-    spellings: ["--request-content-type"],
-    instead:
-      "leave it away: --endpoint-type decides, multipart/form-data for image_edit and audio_transcription, JSON for others",
-  },
-  {
     spellings: ["--per-chunk-usage"],
     instead: "leave it away: of a stream the last usage counts, and tokens of single chunks are in no metric",
   },

@@ -90,6 +90,14 @@ export const targetFlags = {
     group: "Target",
     doc: "of the endpoint type video_generation: fetch each video, too; its download then counts in the request's time",
   },
+  requestContentType: {
+    flag: "--request-content-type",
+    kind: { is: "choice", of: ["application/json", "multipart/form-data"] },
+    value: "TYPE",
+    paths: ["endpoint.request_content_type"],
+    group: "Target",
+    doc: "make sure that bodies are application/json or multipart/form-data: the endpoint type decides, and another one is refused",
+  },
   apiKey: {
     flag: "--api-key",
     kind: { is: "text" },

@@ -254,7 +254,7 @@ function endpointRules({ spec, report }: Translation): Rules {
     headers: "target.headers",
     extra: "endpoint.extra_inputs",
     download_video_content: "endpoint.download_video_content",
-    request_content_type: { instead: "the type of the endpoint decides" },
+    request_content_type: "endpoint.request_content_type",
     session_header: "target.session_header",
     uuid_and_strip: { instead: "images are sent whole in every turn", asItIs: [false] },
     wait_for_model_timeout: (entry) => put(spec, "target.wait_for_model.timeout_sec", seconds(entry)),

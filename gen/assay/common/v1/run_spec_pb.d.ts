@@ -452,7 +452,8 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
   extraInputs?: JsonObject | undefined;
 
   /**
-   * Content type of the body. Default: application/json.
+   * Content type that the bodies of the endpoint have, `application/json` or `multipart/form-data`, for a client that wants to be sure;
+   * another than the endpoint's own is refused. Default: that one.
    *
    * @generated from field: string request_content_type = 7;
    */

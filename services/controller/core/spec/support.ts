@@ -42,6 +42,7 @@ const supportedFields: readonly string[] = [
   "endpoint.use_legacy_max_tokens",
   "endpoint.use_server_token_count",
   "endpoint.extra_inputs",
+  "endpoint.request_content_type",
   "endpoint.omit_stream_options",
   "endpoint.download_video_content",
   "endpoint.template.body",

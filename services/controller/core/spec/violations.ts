@@ -97,6 +97,10 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
   demand(hasBodies, "endpoint.type", "raw sends bodies that a dataset has, and synthetic conversations have none: name a file");
   demand(known !== undefined, "endpoint.type", `must be one of ${names.join(", ")}, got ${type}`);
   demand(path === "" || path.startsWith("/"), "endpoint.path", `must begin with /, got ${path}`);
+  const [contentType = ""] = (known?.contentType ?? "application/json").split(";");
+  const { requestContentType = "" } = endpoint ?? {};
+  const isOwn = requestContentType === "" || known === undefined || requestContentType === contentType;
+  demand(isOwn, "endpoint.request_content_type", `must be ${contentType}, which ${type} has, got ${requestContentType}`);
   demand(!streaming || known?.canStream !== false, "endpoint.streaming", `must be off: ${type} does not stream`);
 }
 
