@@ -1,5 +1,6 @@
 /** The command line client: everything that `assay` does besides serving. */
 import { nearest } from "../../services/common/nearest.ts";
+import { aiperfCommandHint } from "./aiperf-commands.ts";
 import type { Asked, Execute, Origin } from "./asked.ts";
 import {
   type CommandName,
@@ -132,12 +133,14 @@ function choicesOf(completes: Operand["completes"]): string {
 function unknownCommand(argv: readonly string[]): string {
   const [first = "", second = ""] = argv;
   if (first === "") return "expected a command";
+  const hint = aiperfCommandHint(argv);
+  if (hint !== undefined) return hint;
   const names = Object.values(commands).map(({ name }) => name);
   const below = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (below.length > 0) {
     const meant = nearest(second, below);
-    const hint = meant === undefined ? `, expected ${below.join(", ")}` : `, did you mean ${first} ${meant}?`;
-    return second === "" ? `${first}: expected ${below.join(", ")}` : `${first} ${second}: unknown command${hint}`;
+    const known = meant === undefined ? `, expected ${below.join(", ")}` : `, did you mean ${first} ${meant}?`;
+    return second === "" ? `${first}: expected ${below.join(", ")}` : `${first} ${second}: unknown command${known}`;
   }
   const words = [...names.map((name) => name.split(" ")[0] ?? ""), ...programs.map(({ name }) => name), "help"];
   const meant = nearest(first, words);

@@ -49,6 +49,21 @@ describe("the command line", () => {
     expect(terminal.stderr).to.include("assay: expected a command\n");
   });
 
+  for (const [line, words] of [
+    ["plot --paths out", "assay: plot: a command of AIPerf that assay does not have: nothing is plotted"],
+    [
+      "config validate --config-file x",
+      "assay: config validate: a command of AIPerf that assay does not have: assay config show -f",
+    ],
+    ["analyze swim-lane", "assay: analyze: a command of AIPerf"],
+    ["--install-completion", "assay: --install-completion: a command of AIPerf that assay does not have: assay completion SHELL"],
+  ] as const) {
+    it(`refuses a command of AIPerf by name, with the nearest thing: ${line}`, async () => {
+      expect(await runCli(line.split(" "), terminal)).to.equal(exitCodes.usage);
+      expect(terminal.stderr).to.include(words);
+    });
+  }
+
   it("says everything that is wrong under the name that was used, before anything is started", async () => {
     expect(await runCli(["profile", "--concurrency", "0", "--isk", "5"], terminal)).to.equal(exitCodes.usage);
     expect(terminal.stderr.split("\n")).to.deep.equal([
