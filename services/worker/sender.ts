@@ -248,6 +248,10 @@ export class Sender {
     return this.options.isRaw ?? false;
   }
 
+  get isTraced(): boolean {
+    return this.options.isTraced ?? false;
+  }
+
   mayWrite(creditId: number): boolean {
     return this.options.mayWrite?.(creditId) ?? true;
   }
@@ -285,7 +289,7 @@ export class Sender {
 
   /** Record out, credit back, slab back. */
   private closeBooks(request: Request, atNs: MonotonicNs, error: RequestError | undefined): void {
-    const { workerId, wallOffsetNs, clock, isTraced = false, isRaw = false } = this.options;
+    const { workerId, wallOffsetNs, clock, isRaw = false } = this.options;
     const { credit, slab, body } = request;
     const sentNs = request.sentNs === 0 ? request.startNs : request.sentNs;
     const isCancelled = error?.code === "cancelled";
@@ -317,8 +321,8 @@ export class Sender {
       tcpNs: request.steps?.tcpNs,
       tlsNs: request.steps?.tlsNs,
       writtenNs: request.writtenNs === 0 ? undefined : wholeUs(request.writtenNs - sentNs),
-      localAddress: isTraced ? request.ends.local : "",
-      remoteAddress: isTraced ? request.ends.remote : "",
+      localAddress: request.ends.local,
+      remoteAddress: request.ends.remote,
       rowGroup: body.rowGroup ?? "",
       isConnectionReused: request.isReused,
       isStreaming: body.isStreaming,
@@ -460,7 +464,7 @@ class Request implements Followed {
     this.isReused = connection.isReused;
     this.connectNs = connection.connectNs;
     this.steps = connection.steps;
-    this.ends = connection.ends;
+    if (this.sender.isTraced) this.ends = connection.opened.ends;
     if (this.credit.cancelAfterNs !== undefined) this.planCancel(this.credit.cancelAfterNs);
   }
 

@@ -6,6 +6,8 @@ import { maxReadBytes, writeRead } from "../common/chunk-stamps.ts";
 
 const firstBodyBytes = 2048;
 const firstReadsBytes = 256;
+/** No more than a third of a buffer that has grown is empty. */
+const growth = 1.5;
 /** A larger buffer is not kept: one huge answer must not hold its memory for the rest of the run. */
 const keptBytes = 1 << 20;
 const keptSlabs = 4096;
@@ -79,13 +81,13 @@ export class Slab {
   }
 
   private growBody(needed: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.body.length * 2));
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.ceil(this.body.length * growth)));
     this.body.copy(grown, 0, 0, this.bodyEnd);
     this.body = grown;
   }
 
   private growReads(): void {
-    const grown = new Uint8Array(this.readStamps.length * 2);
+    const grown = new Uint8Array(Math.ceil(this.readStamps.length * growth));
     grown.set(this.readStamps);
     this.readStamps = grown;
   }

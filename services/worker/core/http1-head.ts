@@ -11,6 +11,9 @@ const zero = 0x30;
 const nine = 0x39;
 /** A body of more bytes is not believed: 15 digits are exact in a double. */
 const maxLengthDigits = 15;
+/** Of a header, so many are remembered. */
+const maxKnownValues = 8;
+const maxKnownBytes = 256;
 
 /** Characters of a token (RFC 9110, 5.6.2), by code. */
 const isToken = tableOf("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
@@ -23,8 +26,7 @@ const keepAlive = bytesOf("keep-alive");
 const chunked = bytesOf("chunked");
 
 /**
- * One object serves all answers of a connection, one after the other: its fields hold until the next `read`. The texts of values
- * that come with every answer are made once.
+ * One object serves all answers of a connection, one after the other: its fields hold until the next `read`.
  */
 export class ResponseHead {
   status = 0;
@@ -39,9 +41,6 @@ export class ResponseHead {
   keptSec: number | undefined;
   private bytes: Uint8Array = new Uint8Array(0);
   private start = 0;
-  private readonly lastType = new RepeatedText();
-  private readonly lastKeepAlive = new RepeatedText();
-  private lastKeptSec: number | undefined;
 
   /**
    * Reads `bytes[start, end)`: whole lines, each ended by CR LF, with no other CR or LF in them, the last one empty. Returns what
@@ -114,7 +113,7 @@ export class ResponseHead {
     const { bytes } = this;
     switch (nameEnd - nameStart) {
       case contentType.length:
-        if (startsWith(bytes, nameStart, contentType)) this.contentType = this.lastType.of(bytes, start, end);
+        if (startsWith(bytes, nameStart, contentType)) this.contentType = contentTypes.of(bytes, start, end);
         return undefined;
       case contentLength.length:
         return startsWith(bytes, nameStart, contentLength) ? this.readLength(start, end) : undefined;
@@ -122,7 +121,7 @@ export class ResponseHead {
         return startsWith(bytes, nameStart, transferEncoding) ? this.readCoding(start, end) : undefined;
       case connection.length:
         if (startsWith(bytes, nameStart, connection)) this.readConnection(start, end);
-        else if (startsWith(bytes, nameStart, keepAlive)) this.readKeepAlive(start, end);
+        else if (startsWith(bytes, nameStart, keepAlive)) this.keptSec = keptTimes.of(bytes, start, end);
         return undefined;
       default:
         return undefined;
@@ -158,36 +157,39 @@ export class ResponseHead {
     if (options.includes("close")) this.isKept = false;
     else if (options.includes("keep-alive")) this.isKept = true;
   }
+}
 
-  private readKeepAlive(start: number, end: number): void {
-    const { text } = this.lastKeepAlive;
-    const now = this.lastKeepAlive.of(this.bytes, start, end);
-    if (now !== text) {
-      const sec = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,9})/i.exec(now)?.[1];
-      this.lastKeptSec = sec === undefined ? undefined : Number(sec);
+/** What values of a header mean that come again and again, on all connections: read once, and the same object each time. */
+class RepeatedValues<Value> {
+  private readonly read: (text: string) => Value;
+  private readonly known: { readonly bytes: Uint8Array; readonly value: Value }[] = [];
+  private next = 0;
+
+  constructor(read: (text: string) => Value) {
+    this.read = read;
+  }
+
+  of(bytes: Uint8Array, start: number, end: number): Value {
+    for (const { bytes: seen, value } of this.known) {
+      if (seen.length === end - start && isSame(bytes, start, seen)) return value;
     }
-    this.keptSec = this.lastKeptSec;
+    const value = this.read(textOf(bytes, start, end));
+    if (end - start > maxKnownBytes) return value;
+    this.known[this.next] = { bytes: bytes.slice(start, end), value };
+    this.next = (this.next + 1) % maxKnownValues;
+    return value;
   }
 }
 
-/** The text of bytes that are mostly those of the time before. */
-class RepeatedText {
-  text = "";
-  private bytes: Uint8Array = new Uint8Array(0);
-
-  of(bytes: Uint8Array, start: number, end: number): string {
-    if (end - start === this.bytes.length && isSame(bytes, start, this.bytes)) return this.text;
-    this.bytes = bytes.slice(start, end);
-    this.text = textOf(bytes, start, end);
-    return this.text;
-  }
-}
+const contentTypes = new RepeatedValues((text) => text);
+const keptTimes = new RepeatedValues((text) => {
+  const sec = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,9})/i.exec(text)?.[1];
+  return sec === undefined ? undefined : Number(sec);
+});
 
 /** Latin-1, as headers are. */
 function textOf(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at] as number);
-  return text;
+  return String.fromCharCode(...bytes.subarray(start, end));
 }
 
 function tokensOf(bytes: Uint8Array, start: number, end: number): string[] {

@@ -67,9 +67,11 @@ export class OpeningStamps {
   private followName(socket: Socket): void {
     this.socket = socket;
     // An address that needs no resolving says nothing; a name with several addresses says so for each.
-    socket.prependOnceListener("lookup", (error: Error | null | undefined) => {
+    const onLookup = (error: Error | null | undefined): void => {
       if (error === null || error === undefined) this.resolved(monotonicNs());
-    });
+    };
+    socket.prependOnceListener("lookup", onLookup);
+    socket.prependOnceListener("connect", () => socket.off("lookup", onLookup));
   }
 
   private resolved(atNs: MonotonicNs): void {

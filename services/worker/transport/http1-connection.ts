@@ -76,7 +76,7 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
   private readonly socket: Socket;
   private readonly parser: ResponseParser<Buffer> = new ResponseParser(this);
   private readonly startNs: MonotonicNs = monotonicNs();
-  private readonly connectTimer: NodeJS.Timeout;
+  private connectTimer: NodeJS.Timeout | undefined;
   private exchange: Http1Exchange | undefined;
   /** Told once when it stands, has failed or was closed before. */
   private opener: (() => void) | undefined;
@@ -181,15 +181,16 @@ export class Http1Connection implements Keepable, ResponseSink<Buffer> {
   private facts(): ConnectionFacts {
     const { connectNs, opening } = this;
     if (this.requests++ > 0) {
-      this.reused ??= { isReused: true, connectNs: undefined, steps: undefined, ends: opening.ends };
+      this.reused ??= { isReused: true, connectNs: undefined, steps: undefined, opened: opening };
       return this.reused;
     }
-    return { isReused: false, connectNs, steps: connectNs === undefined ? undefined : opening.steps, ends: opening.ends };
+    return { isReused: false, connectNs, steps: connectNs === undefined ? undefined : opening.steps, opened: opening };
   }
 
   private onConnect(): void {
     const atNs = monotonicNs();
     clearTimeout(this.connectTimer);
+    this.connectTimer = undefined;
     // Opened ahead, no request has waited for it.
     if (this.exchange !== undefined) this.connectNs = atNs - this.startNs;
     this.heardNs = atNs;

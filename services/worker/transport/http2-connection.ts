@@ -151,8 +151,8 @@ export class Http2Connection {
     const isReused = this.requests++ > 0;
     const { protocol, host } = this.url;
     const connectNs = isReused ? undefined : this.connectNs;
-    const { steps, ends } = this.opening;
-    const facts = { isReused, connectNs, steps: connectNs === undefined ? undefined : steps, ends };
+    const { opening } = this;
+    const facts = { isReused, connectNs, steps: connectNs === undefined ? undefined : opening.steps, opened: opening };
     exchange.write(this.session, protocol.slice(0, -1), host, facts);
   }
 

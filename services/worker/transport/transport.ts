@@ -108,7 +108,7 @@ export interface ConnectionFacts {
   readonly connectNs: number | undefined;
   /** What `connectNs` is made of; undefined with it. */
   readonly steps: OpeningSteps | undefined;
-  readonly ends: ConnectionEnds;
+  readonly opened: OpenedConnection;
 }
 
 /**
@@ -119,6 +119,12 @@ export interface OpeningSteps {
   readonly dnsNs: number | undefined;
   readonly tcpNs: number | undefined;
   readonly tlsNs: number | undefined;
+}
+
+/** Asked while it stands. */
+export interface OpenedConnection {
+  /** Of the kernel, the first time. */
+  readonly ends: ConnectionEnds;
 }
 
 /** `address:port`; empty for a Unix socket. The remote end is the proxy's where there is one. */

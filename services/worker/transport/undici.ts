@@ -35,6 +35,7 @@ interface Books {
 /** undici's own limits, which are to decide nothing. */
 const keptForMs = 600_000;
 const abortedByWorker = "aborted by the worker";
+const notOpened = { ends: { local: "", remote: "" } };
 
 class Connection implements Keepable {
   readonly target: number;
@@ -104,7 +105,7 @@ class Connection implements Keepable {
       isReused,
       connectNs,
       steps: connectNs === undefined ? undefined : opening?.steps,
-      ends: opening?.ends ?? { local: "", remote: "" },
+      opened: opening ?? notOpened,
     };
   }
 

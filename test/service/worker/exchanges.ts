@@ -1,7 +1,13 @@
 /** One request through a transport, written down as it happens. */
 import type { RequestError } from "../../../endpoints/outcome.ts";
 import { createHttp1Transport } from "../../../services/worker/transport/http1.ts";
-import type { ConnectionFacts, Exchange, TargetOptions, Transport } from "../../../services/worker/transport/transport.ts";
+import type {
+  ConnectionEnds,
+  ConnectionFacts,
+  Exchange,
+  TargetOptions,
+  Transport,
+} from "../../../services/worker/transport/transport.ts";
 import { createUndiciTransport } from "../../../services/worker/transport/undici.ts";
 
 /** The transports that there are, by what they are called in a spec. */
@@ -18,6 +24,8 @@ export interface Seen {
   /** How many different moments its reads had. */
   readonly moments: number;
   readonly connection: ConnectionFacts | undefined;
+  /** Of its connection, asked when it was sent. */
+  readonly ends: ConnectionEnds | undefined;
   /** Moments of `onWritten`. */
   readonly written: readonly number[];
   readonly error: RequestError | undefined;
@@ -47,6 +55,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
   let reads = 0;
   const moments = new Set<number>();
   let connection: ConnectionFacts | undefined;
+  let ends: ConnectionEnds | undefined;
   let exchange: Exchange | undefined;
   let lastNs = 0;
   const handle = (): Exchange => {
@@ -67,6 +76,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
       reads,
       moments: moments.size,
       connection,
+      ends,
       written,
       error,
     });
@@ -84,6 +94,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
       onSent(atNs, facts) {
         note("sent", atNs);
         connection = facts;
+        ends = facts.opened.ends;
         options.onSent?.(handle);
       },
       onWritten(atNs) {

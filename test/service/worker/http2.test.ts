@@ -81,7 +81,7 @@ describe("transport over http2", () => {
     expect(seen.connection?.isReused).to.equal(false);
     expect(seen.connection?.connectNs).to.be.greaterThan(0);
     expect(seen.connection?.steps?.tcpNs).to.be.greaterThan(0);
-    expect(seen.connection?.ends.remote).to.equal(new URL(origin).host);
+    expect(seen.ends?.remote).to.equal(new URL(origin).host);
     expect(seen.written).to.have.lengthOf(1);
     expect(seenHeaders).to.include({ ":method": "POST", ":path": "/v1/chat/completions", "x-own": "1", "content-length": "2" });
     expect(seenHeaders).to.include({ ":authority": new URL(origin).host });

@@ -33,7 +33,7 @@ export class FakeTransport implements Transport {
           isReused: false,
           connectNs: waitNs,
           steps: { dnsNs: undefined, tcpNs: waitNs, tlsNs: undefined },
-          ends: { local: "10.0.0.1:40000", remote: "10.0.0.2:80" },
+          opened: { ends: { local: "10.0.0.1:40000", remote: "10.0.0.2:80" } },
         });
         return madeNs + waitNs;
       },
