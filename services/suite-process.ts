@@ -358,9 +358,9 @@ async function folderInCatalog(runId: string, addresses: ReturnType<typeof creat
 
 /**
  * Workers start with a small young generation, collected by the one thread that needs it: helpers of the collector take the cores from the
- * target and the rest of the suite, and the worker waits for them.
+ * target and the rest of the suite, and the worker waits for them. They may collect before a run what would be collected within it.
  */
-const workerFlags = ["--max-semi-space-size=4", "--single-threaded-gc"];
+const workerFlags = ["--max-semi-space-size=4", "--single-threaded-gc", "--expose-gc"];
 
 function workerCommand(): string[] {
   return [

@@ -62,6 +62,8 @@ const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
 const keptTurnBytes = 64 << 20;
 const aheadTurnBytes = 64 << 20;
 const timeoutCheckMs = 25;
+/** A run that warms up for so long has the tens of ms that a collection takes. */
+const collectedWarmUpMs = 1000;
 /** How long opening connections ahead may take: what a target may need that answers late, and so much more for each. */
 const openAheadMs = 10_000;
 const openOneMs = 1;
@@ -175,6 +177,8 @@ export class WorkerRun {
       this.openAhead(signal),
       within(signal, warm, "the worker's own warm-up"),
     ]);
+    // What a long warm-up and many connections leave behind would be collected while something is measured.
+    if (configure.selfWarmUpMs >= collectedWarmUpMs) globalThis.gc?.();
   }
 
   get inFlight(): number {
