@@ -26,6 +26,14 @@ export function harmless(text: string): string {
     .trim();
 }
 
+/**
+ * A cell of CSV that no spreadsheet takes for a formula: what begins like one, and is no number, has an apostrophe in front. For texts
+ * from elsewhere.
+ */
+export function csvCell(text: string): string {
+  return /^[=+\-@\t\r]/.test(text) && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? `'${text}` : text;
+}
+
 /** Breaks at spaces, and inside of words that are longer than a line. No line is wider than `width` (at least 2). */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];

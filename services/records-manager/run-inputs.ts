@@ -37,7 +37,7 @@ export async function writeRunInputs(
   const { writeInputs } = await import("./exports/inputs-file.ts");
   const path = join(folder, exportFileName("inputs", ""));
   const conversations = await queries.ask("conversations", { folder, limit: maxConversations });
-  const { written, names, problem } = await writeInputs({
+  const { written, names, unsendable, problem } = await writeInputs({
     path,
     conversations,
     turnsOf: (conversation) => (dataset.turnsEach === 0 ? (dataset.turnCounts[conversation] ?? 0) : dataset.turnsEach),
@@ -46,6 +46,10 @@ export async function writeRunInputs(
     maxBytes,
     silenceMs,
   });
+  if (unsendable !== undefined) {
+    const { count, example } = unsendable;
+    note(`${path} has null in the place of ${count === 1 ? "a body" : `${count} bodies`} that could not be made: ${example}`);
+  }
   if (problem !== undefined) note(`${path} is not written: ${problem}`);
   else if (written < conversations.length) {
     note(`${path} has the first ${written} of ${conversations.length} conversations: it would grow too large`);

@@ -8,7 +8,7 @@ import { errorRequestCount } from "../../../metrics/error-request-count.ts";
 import type { RunMetric } from "../../../metrics/metric.ts";
 import { requestCount } from "../../../metrics/request-count.ts";
 import { requestThroughput } from "../../../metrics/request-throughput.ts";
-import { twoDecimals } from "../../../report/text.ts";
+import { csvCell, twoDecimals } from "../../../report/text.ts";
 import type { MetricHead } from "../core/run-summary.ts";
 import type { Statistics } from "../core/statistics.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
@@ -18,7 +18,7 @@ import { gpuSummaries } from "./gpu-telemetry.ts";
 type Row = readonly string[];
 
 export const aiperfCsv: Exporter = (context, text) => {
-  const rows = [...metricRows(context), ...gpuRows(context), ...targetRows(context)];
+  const rows = [...metricRows(context), ...gpuRows(context), ...targetRows(context)].map((row) => row.map(csvCell));
   // Python's writer, which AIPerf uses, also quotes what holds half of a line end.
   text(stringify(rows as string[][], { record_delimiter: "\r\n", quoted_match: /[\r\n]/ }));
 };

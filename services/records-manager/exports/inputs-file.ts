@@ -35,8 +35,16 @@ export interface InputsOutcome {
   readonly written: number;
   /** Those that the dataset names, by their indices. */
   readonly names: ReadonlyMap<number, string>;
+  /** Turns that no body can be made of: `null` stands in their places. Undefined: there are none. */
+  readonly unsendable: UnsendableTurns | undefined;
   /** Why there is no file: the dataset service did not give the turns. Undefined: there is one. */
   readonly problem: string | undefined;
+}
+
+export interface UnsendableTurns {
+  readonly count: number;
+  /** The first of them, and why. */
+  readonly example: string;
 }
 
 /** Writes the file whole or not at all. Throws AssayError naming the path where it cannot be written. */
@@ -50,14 +58,17 @@ export async function writeInputs(options: InputsOptions): Promise<InputsOutcome
       stream = await options.dial();
       await fetchAll(stream, options, (turn, isLast) => sessions.add(turn, isLast) < options.maxBytes || !isLast);
     }
+    if (sessions.turns > 0 && sessions.unsendable?.count === sessions.turns) {
+      throw new AssayError("data_loss", `no body could be made: ${sessions.unsendable.example}`);
+    }
     sessions.end();
     file.commit();
-    return { written: sessions.written, names: sessions.names, problem: undefined };
+    return { written: sessions.written, names: sessions.names, unsendable: sessions.unsendable, problem: undefined };
   } catch (error) {
     file.discard();
     // What concerns the file names it.
     if (error instanceof AssayError && error.metadata.path === options.path) throw error;
-    return { written: 0, names: sessions.names, problem: messageOf(error) };
+    return { written: 0, names: sessions.names, unsendable: undefined, problem: messageOf(error) };
   } finally {
     stream?.cancel();
   }
@@ -66,11 +77,19 @@ export async function writeInputs(options: InputsOptions): Promise<InputsOutcome
 /** Turns asked for at a time. */
 const blockTurns = 256;
 
-/** Hands every turn over in order, until `onTurn` says no. Rejects where the stream breaks, is silent too long, or lacks a turn. */
+/** A turn of the dataset, or why the service has none of that name. */
+interface FetchedTurn {
+  readonly conversation: number;
+  readonly index: number;
+  readonly turn: Turn | undefined;
+  readonly missing: string;
+}
+
+/** Hands every turn over in order, until `onTurn` says no. Rejects where the stream breaks or is silent too long. */
 async function fetchAll(
   stream: TurnStream,
   { conversations, turnsOf, silenceMs }: InputsOptions,
-  onTurn: (turn: Turn, isLast: boolean) => boolean,
+  onTurn: (turn: FetchedTurn, isLast: boolean) => boolean,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const silent = new AssayError("deadline_exceeded", `the dataset service sent no turn for ${silenceMs / 1000} s`);
@@ -88,9 +107,9 @@ async function fetchAll(
     silence.refresh();
     try {
       for (const { ref, turn, missing } of turns) {
-        if (turn === undefined) throw new AssayError("data_loss", `the dataset service lacks a turn: ${missing}`);
-        const isLast = (ref?.turn ?? 0) + 1 === turnsOf(Number(ref?.conversation ?? 0n));
-        if (!onTurn(turn, isLast)) return resolve();
+        const { turn: index = 0, conversation = 0n } = ref ?? {};
+        const isLast = index + 1 === turnsOf(Number(conversation));
+        if (!onTurn({ conversation: Number(conversation), index, turn, missing }, isLast)) return resolve();
       }
       waitingFor -= turns.length;
       if (waitingFor <= 0) ask();
@@ -130,6 +149,8 @@ function* take(refs: Generator<Ref, undefined>, count: number): Generator<Ref> {
 class SessionWriter {
   readonly names = new Map<number, string>();
   written = 0;
+  turns = 0;
+  unsendable: UnsendableTurns | undefined;
   readonly #file: AtomicFile;
   readonly #bodies: BodyOptions;
   #isOpen = false;
@@ -145,23 +166,39 @@ class SessionWriter {
   }
 
   /** Returns the size of the file so far, about. */
-  add(turn: Turn, isLast: boolean): number {
-    const conversation = Number(turn.conversation);
-    if (turn.conversationId !== "") this.names.set(conversation, turn.conversationId);
-    const before = this.#isOpen && !turn.isSelfContained ? this.#preface : [];
+  add(fetched: FetchedTurn, isLast: boolean): number {
+    const { conversation, turn } = fetched;
+    this.turns++;
+    if (turn !== undefined && turn.conversationId !== "") this.names.set(conversation, turn.conversationId);
+    const before = this.#isOpen && turn?.isSelfContained !== true ? this.#preface : [];
     if (!this.#isOpen) {
       const id = JSON.stringify(sessionId(conversation, this.names));
       const comma = this.written === 0 ? "" : ",";
       this.#file.write(`${comma}\n    {\n      "session_id": ${id},\n      "payloads": [\n        `);
-      this.#preface = prefaceOf(turn);
+      this.#preface = turn === undefined ? [] : prefaceOf(turn);
     } else this.#file.write(",\n        ");
     this.#isOpen = !isLast;
-    this.#file.write(payloadText(formatTurn(turn, before, undefined, this.#bodies).body));
+    this.#file.write(this.#payload(fetched, before));
     if (isLast) {
       this.#file.write("\n      ]\n    }");
       this.written++;
     }
     return this.#file.sizeBytes;
+  }
+
+  /** A turn that cannot be sent keeps its place: a record names its turn by it. */
+  #payload({ conversation, index, turn, missing }: FetchedTurn, before: readonly ChatMessage[]): string {
+    let why = missing;
+    if (turn !== undefined) {
+      try {
+        return payloadText(formatTurn(turn, before, undefined, this.#bodies).body);
+      } catch (error) {
+        why = messageOf(error);
+      }
+    }
+    const { count = 0, example = `turn ${index} of ${sessionId(conversation, this.names)}: ${why}` } = this.unsendable ?? {};
+    this.unsendable = { count: count + 1, example };
+    return "null";
   }
 
   end(): void {

@@ -6,7 +6,7 @@ import { exportFileName } from "../../../services/common/export-files.ts";
 import { writeAtomically } from "../../../services/records-manager/exports/atomic-file.ts";
 import { exportRun, offeredFiles } from "../../../services/records-manager/exports/export-run.ts";
 import { exporterNames } from "../../../services/records-manager/exports/exporters.ts";
-import { failed, record } from "../../unit/records-manager/records.ts";
+import { failed, record, START_NS } from "../../unit/records-manager/records.ts";
 import { type FixedRunOptions, fixedRun } from "./export-fixture.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
 
@@ -96,6 +96,25 @@ describe("exports", () => {
     expect(traces[1]).to.include({ trace_type: "assay", response_status_code: 200, duration_ns: 41_000_000 });
     expect(traces[7]).to.have.keys("trace_type", "error_timestamp_ns");
     expect(read("profile_export_aiperf.json")).not.to.include("trace_data");
+  });
+
+  it("hold no formula of a spreadsheet, whatever a target or a GPU is called", () => {
+    const label = '=HYPERLINK("http://x")';
+    const urls = [
+      { url: "http://127.0.0.1:8000", label },
+      { url: "http://127.0.0.1:8001", label: "-1+1" },
+    ];
+    const store = createStore(run.folder, { spec: JSON.stringify({ target: { urls } }) });
+    insertAll(store, [record(0), record(1, { targetIndex: 1 })]);
+    const gpu = { source: "http://h/metrics", gpuUuid: "@GPU", labels: { index: "0", model: "+cmd" }, scrapeStartNs: START_NS };
+    store.startPhase(0, START_NS);
+    store.addSamples([{ ...gpu, field: "nvidia_power_usage", unit: "W", value: -5, scrapeEndNs: START_NS + 1e6 }]);
+    store.commit();
+    store.close();
+    exportRun({ folder: run.folder, names: ["aiperf-csv"] });
+    const cells = read("profile_export_aiperf.csv").split(/[\r\n,]+/);
+    expect(cells).to.include.members(["'@GPU", "'+cmd", "'-1+1", "-5.00"]);
+    expect(cells.filter((cell) => /^"?[=+@]/.test(cell))).to.deep.equal([]);
   });
 
   it("of answers are refused of a run that has not kept them", () => {

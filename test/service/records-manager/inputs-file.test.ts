@@ -2,9 +2,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import type { TurnInput } from "../../../endpoints/endpoint.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { DatasetInfoSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { DatasetService } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { type Implementation, implement } from "../../../services/common/rpc/handler.ts";
@@ -117,7 +119,10 @@ describe("inputs.json", () => {
     ...changes,
   });
   const sessions = () =>
-    JSON.parse(readFileSync(path, "utf8")).data as { session_id: string; payloads: { messages: { content: string }[] }[] }[];
+    JSON.parse(readFileSync(path, "utf8")).data as {
+      session_id: string;
+      payloads: ({ messages: { content: string }[] } | null)[];
+    }[];
 
   it("has the body of every turn of the conversations that were drawn, each turn by itself", async () => {
     const outcome = await writeInputs(optionsOf(await real()));
@@ -182,6 +187,34 @@ describe("inputs.json", () => {
     expect(sessions()[0]?.session_id).to.equal("greeting");
   });
 
+  it("has null for a turn that cannot be sent, every other turn in its place, and says which and why", async () => {
+    const content = (text: string) => ({ messages: [{ role: "user", content: text }] });
+    const at = (conversation: bigint, index: number) => ({ conversation, turn: index });
+    const throwing = { ...bodyOptionsOf(spec) };
+    const endpoint = {
+      ...throwing.endpoint,
+      formatBody: (input: TurnInput) => {
+        if (input.messages.at(-1)?.content === "no") throw new AssayError("invalid_argument", "this one cannot be");
+        return throwing.endpoint.formatBody(input);
+      },
+    };
+    const dial = await faulty((send) =>
+      send({
+        turns: [
+          { ref: at(0n, 0), missing: "its picture is gone" },
+          { ref: at(1n, 0), turn: { ...content("yes"), conversation: 1n } },
+          { ref: at(1n, 1), turn: { ...content("no"), conversation: 1n, turn: 1 } },
+          { ref: at(3n, 0), turn: { ...content("yes"), conversation: 3n } },
+        ],
+      }),
+    );
+    const { unsendable, written, problem } = await writeInputs(optionsOf(dial, { bodies: { ...throwing, endpoint } }));
+    expect(unsendable).to.deep.equal({ count: 2, example: "turn 0 of session_000000: its picture is gone" });
+    expect({ written, problem }).to.deep.equal({ written: 3, problem: undefined });
+    const contents = sessions().map(({ payloads }) => payloads.map((payload) => payload?.messages[0]?.content ?? null));
+    expect(contents).to.deep.equal([[null], ["yes", null], ["yes"]]);
+  });
+
   it("has a body that is no JSON as a text", async () => {
     const rawBody = Buffer.from("--boundary");
     const dial = await faulty((send) => send({ turns: [{ ref: {}, turn: { rawBody } }] }));
@@ -192,7 +225,19 @@ describe("inputs.json", () => {
   for (const [what, answer, problem] of [
     ["breaks off", (_send: unknown, fail: () => void) => fail(), /./],
     ["is silent", () => {}, /sent no turn for 0.05 s/],
-    ["lacks a turn", (send: (message: object) => void) => send({ turns: [{ ref: {}, missing: "gone" }] }), /lacks a turn: gone/],
+    [
+      "has no turn any more",
+      (send: (message: object) => void) =>
+        send({
+          turns: [
+            [0, 0],
+            [1, 0],
+            [1, 1],
+            [3, 0],
+          ].map(([conversation, at]) => ({ ref: { conversation: BigInt(conversation ?? 0), turn: at }, missing: "gone" })),
+        }),
+      /no body could be made: turn 0 of session_000000: gone/,
+    ],
   ] as const) {
     it(`is not there, and an older one stays, where the dataset service ${what}`, async () => {
       writeFileSync(path, "old");

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { clip, figure, harmless, twoDecimals, whole, widthOf, wrap } from "../../../report/text.ts";
+import { clip, csvCell, figure, harmless, twoDecimals, whole, widthOf, wrap } from "../../../report/text.ts";
 
 describe("text in a terminal", () => {
   for (const [text, width] of [
@@ -21,6 +21,13 @@ describe("text in a terminal", () => {
 
   it("cannot steer the terminal when it comes from elsewhere", () => {
     expect(harmless("a\x1b[2J\nb\tc\x07 ")).to.equal("a�[2J b c�");
+  });
+
+  it("is no formula in a cell of CSV, and a number stays one", () => {
+    for (const text of ["=1+1", "+cmd|'/c calc'!A1", "-2+3", "@SUM(A1)", "\tx", "\r=1", "-", "-1-1"]) {
+      expect(csvCell(text)).to.equal(`'${text}`);
+    }
+    for (const text of ["", "-12.50", "+3", "-1e-7", "-.5", "text", "a=b", "http 429: -1"]) expect(csvCell(text)).to.equal(text);
   });
 
   it("is broken at spaces, and within words only where they are too long", () => {
