@@ -89,12 +89,25 @@ export interface ParsedResponse {
   readonly videoPeakMemoryMb?: number;
   /** What the answer says and which tools it calls, where it calls any. */
   readonly calling?: Calling;
+  /** Further answers to choose from (`n`), of which all the other fields but `contentNs` and `usage` say nothing; absent: there are none. */
+  readonly others?: OtherChoices;
   /** Pieces of an answer that is not text: vectors, ranked passages, images. Absent: it is text, or says nothing to count. */
   readonly outputCount?: number;
   /** What the target calls the answer, where a later turn can build on it by that name. */
   readonly answerId?: string;
   /** A stream was asked for and one JSON document came: its only content stamp is no first token's. */
   readonly isStreamIgnored: boolean;
+}
+
+/** What there is of answers beside the first, where a request asked for several. */
+export interface OtherChoices {
+  /** All of them, the first one included. */
+  readonly count: number;
+  /** Of the others, how many said why they ended. */
+  readonly ended: number;
+  /** All their texts, names and arguments of tool calls included. */
+  readonly outputText: string;
+  readonly reasoningText: string;
 }
 
 /** An answer that calls tools, as a later turn repeats it. */

@@ -6,10 +6,11 @@
  * no `[DONE]`). None of these: `truncated`, unless the protocol marks no end (`isEndUnmarked`).
  */
 import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
-import type { ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
+import type { OtherChoices, ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
 import type { EventTemplates } from "./event-template.ts";
 import { decodeText, isJsonObject, type JsonObject, parseJson } from "./json-body.ts";
 import type { RequestError } from "./outcome.ts";
+import { type ReasoningTags, type TagOptions, TagSplitter } from "./reasoning-tags.ts";
 import { SseReader } from "./sse.ts";
 import { errorWords, inBandError, requestError, statusError, wordsOf } from "./target-error.ts";
 
@@ -27,8 +28,10 @@ export interface EventMeaning {
   readonly errorWords: string | undefined;
   /** The answer is over by the protocol's own mark, whatever comes behind it. */
   readonly isEnd?: boolean;
-  /** Pieces of tool calls, whose names and arguments are in `outputText`, too; absent: there are none. */
+  /** Pieces of tool calls, whose names and arguments are in `outputText`, too, behind `text`; absent: there are none. */
   readonly calling?: { readonly text: string; readonly pieces: readonly CallPiece[] };
+  /** What it says of further answers to choose from; absent: nothing. `count` is of all that it shows there to be, the first one included. */
+  readonly others?: OtherChoices;
   /** What its text is a piece of, in APIs that say a part of the answer again when it is whole. */
   readonly part?: string;
   /** Its text is the whole part, or without a `part` the whole answer: it counts only where none of that came before. */
@@ -54,8 +57,8 @@ export interface CallPiece extends ToolCall {
 /** Reads one event's JSON object. Never throws; must accept any object. What it remembers is of one answer, and of none of its texts. */
 export type ReadEvent = (event: JsonObject) => EventMeaning;
 
-/** How a protocol differs from server-sent events that end with a mark. */
-export interface AnswerRules {
+/** How a protocol differs from server-sent events that end with a mark, and how its text is read. */
+export interface AnswerRules extends TagOptions {
   /** A stream is JSON objects, one a line. Default: server-sent events. */
   readonly isLines?: boolean;
   /**
@@ -77,7 +80,7 @@ export function parseAnswer(
   templates?: EventTemplates,
   rules: AnswerRules = {},
 ): ParsedResponse {
-  const answer = new Answer(response);
+  const answer = new Answer(response, rules.reasoningTags ?? "auto");
   if (response.status < 200 || response.status > 299) answer.fail(statusError(response.status, response.payload));
   else if (rules.isLines === true && isLineStream(response)) readLines(answer, read, rules);
   else if (rules.isLines !== true && isEventStream(response)) readStream(answer, read, { templates, rules });
@@ -226,6 +229,11 @@ class Answer {
   #outputText = "";
   #reasoningText = "";
   #outputCount: number | undefined;
+  /** Undefined once all text is output. */
+  #tags: TagSplitter | undefined;
+  /** When text came of which it is open whether it is reasoning. */
+  #unknownNs: number | undefined;
+  #others: OtherChoices | undefined;
   #usage: Usage | undefined;
   #finishReason: string | undefined;
   #specDecode: SpecDecode | undefined;
@@ -239,8 +247,9 @@ class Answer {
   readonly #parts = new Set<string>();
   #answerId: string | undefined;
 
-  constructor(response: RawResponse) {
+  constructor(response: RawResponse, tags: ReasoningTags) {
     this.response = response;
+    this.#tags = tags === "off" ? undefined : new TagSplitter(tags);
   }
 
   /** The first event of a stream ends at byte `end` of the payload. */
@@ -267,23 +276,27 @@ class Answer {
     if (meaning.finishReason !== undefined) this.#finishReason = meaning.finishReason;
     if (meaning.answerId !== undefined) this.#answerId = meaning.answerId;
     if (meaning.isWhole === true && this.#isKnown(meaning.part)) return;
-    if (meaning.calling !== undefined) this.#addCalls(meaning.calling);
-    else if (this.#calls.size > 0) this.#spokenText += meaning.outputText;
-    const { outputCount = 0 } = meaning;
+    if (meaning.calling !== undefined) this.#addCalls(meaning.calling.pieces);
+    if (meaning.others !== undefined) this.#addOthers(meaning.others);
+    const { outputCount = 0, outputText, reasoningText } = meaning;
     const hasOther = meaning.hasOtherContent === true || outputCount > 0;
-    if (meaning.reasoningText === "" && meaning.outputText === "" && !hasOther) {
+    const ofOthers = meaning.others !== undefined && meaning.others.outputText + meaning.others.reasoningText !== "";
+    if (reasoningText === "" && outputText === "" && !hasOther && !ofOthers) {
       if (meaning.isRole === true) this.#firstRoleNs ??= this.#arrivalOf(end);
       return;
     }
     if (meaning.part !== undefined) this.#parts.add(meaning.part);
     const ns = this.#stamp(end);
-    if (meaning.reasoningText !== "") this.#firstReasoningNs ??= ns;
-    if (meaning.outputText !== "" || hasOther) this.#firstOutputNs ??= ns;
-    if (meaning.calling !== undefined) this.#firstCallNs ??= ns;
-    if ((meaning.calling?.text ?? meaning.outputText) !== "") this.#firstTextNs ??= ns;
     if (outputCount > 0) this.#outputCount = (this.#outputCount ?? 0) + outputCount;
-    this.#reasoningText += meaning.reasoningText;
-    this.#outputText += meaning.outputText;
+    if (hasOther) this.#firstOutputNs ??= ns;
+    if (reasoningText !== "") this.#addReasoning(reasoningText, ns);
+    const text = meaning.calling?.text ?? outputText;
+    if (text !== "") this.#addOutput(text, ns);
+    if (meaning.calling === undefined) return;
+    this.#settleTags();
+    this.#firstOutputNs ??= ns;
+    this.#firstCallNs ??= ns;
+    this.#outputText += outputText.slice(text.length);
   }
 
   /** Takes an event that holds nothing but text, which is not empty. */
@@ -294,20 +307,14 @@ class Answer {
   ): void {
     if (part !== undefined) this.#parts.add(part);
     const ns = this.#stamp(end);
-    if (isReasoning) {
-      this.#firstReasoningNs ??= ns;
-      this.#reasoningText += text;
-    } else {
-      this.#firstOutputNs ??= ns;
-      this.#firstTextNs ??= ns;
-      this.#outputText += text;
-      if (this.#calls.size > 0) this.#spokenText += text;
-    }
+    if (isReasoning) this.#addReasoning(text, ns);
+    else this.#addOutput(text, ns);
   }
 
   /** The answer is over; `isMarked`: its end was marked as such. */
   close(isMarked: boolean): void {
-    if (!isMarked && this.#finishReason === undefined) {
+    const { count, ended } = this.#others ?? { count: 1, ended: 0 };
+    if (!isMarked && (this.#finishReason === undefined || ended < count - 1)) {
       this.fail(requestError("truncated", "stream", "the stream ended with neither a finish reason nor [DONE]"));
     } else if (this.#contentNs.length === 0) {
       this.fail(requestError("empty", "parse", "the answer is complete and holds no content"));
@@ -315,6 +322,7 @@ class Answer {
   }
 
   parsed(): ParsedResponse {
+    this.#settleTags();
     return {
       error: this.error,
       contentNs: new Float64Array(this.#contentNs),
@@ -327,6 +335,7 @@ class Answer {
       isStreamIgnored: this.isStreamIgnored,
       ...(this.#firstEventNs === undefined ? {} : { firsts: this.#firsts(this.#firstEventNs) }),
       ...(this.#outputCount === undefined ? {} : { outputCount: this.#outputCount }),
+      ...(this.#others === undefined ? {} : { others: this.#others }),
       ...(this.#answerId === undefined ? {} : { answerId: this.#answerId }),
       ...(this.#specDecode === undefined ? {} : { specDecode: this.#specDecode }),
       ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
@@ -347,9 +356,62 @@ class Answer {
     return part === undefined ? this.#contentNs.length > 0 : this.#parts.has(part);
   }
 
-  #addCalls({ text, pieces }: NonNullable<EventMeaning["calling"]>): void {
+  #addReasoning(text: string, ns: number): void {
+    // A server that tells reasoning apart leaves no tags in the text.
+    if (this.#tags !== undefined) this.#settleTags();
+    this.#firstReasoningNs ??= ns;
+    this.#reasoningText += text;
+  }
+
+  #addOutput(text: string, ns: number): void {
+    if (this.#tags === undefined) this.#addPlain(text, ns);
+    else this.#addTagged(this.#tags, text, ns);
+  }
+
+  #addPlain(text: string, ns: number): void {
+    this.#firstOutputNs ??= ns;
+    this.#firstTextNs ??= ns;
+    this.#outputText += text;
+    if (this.#calls.size > 0) this.#spokenText += text;
+  }
+
+  #addTagged(tags: TagSplitter, text: string, ns: number): void {
+    const { reasoning, output } = tags.add(text);
+    if (tags.isUnknown) {
+      this.#unknownNs ??= ns;
+      return;
+    }
+    const beginNs = this.#unknownNs ?? ns;
+    if (tags.isOver) this.#tags = undefined;
+    if (tags.hasReasoning) this.#firstReasoningNs ??= beginNs;
+    this.#reasoningText += reasoning;
+    if (output !== "") this.#addPlain(output, tags.hasReasoning ? ns : beginNs);
+  }
+
+  /** No tag comes any more. */
+  #settleTags(): void {
+    const tags = this.#tags;
+    if (tags === undefined) return;
+    this.#tags = undefined;
+    const { reasoning, output } = tags.end();
+    if (reasoning !== "") this.#firstReasoningNs ??= this.#unknownNs;
+    this.#reasoningText += reasoning;
+    if (output !== "") this.#addPlain(output, this.#unknownNs ?? 0);
+  }
+
+  /** Their text is counted and nothing else: what is told of an answer is told of the first. */
+  #addOthers({ count, ended, outputText, reasoningText }: OtherChoices): void {
+    const known = this.#others ?? { count: 1, ended: 0, outputText: "", reasoningText: "" };
+    this.#others = {
+      count: Math.max(known.count, count),
+      ended: known.ended + ended,
+      outputText: known.outputText + outputText,
+      reasoningText: known.reasoningText + reasoningText,
+    };
+  }
+
+  #addCalls(pieces: readonly CallPiece[]): void {
     if (this.#calls.size === 0) this.#spokenText = this.#outputText;
-    this.#spokenText += text;
     for (const { index, id, name, argumentsText } of pieces) {
       const known = this.#calls.get(index) ?? { id: "", name: "", argumentsText: "" };
       this.#calls.set(index, { id: known.id + id, name: known.name + name, argumentsText: known.argumentsText + argumentsText });

@@ -160,6 +160,7 @@ function saysMoreThanText(meaning: EventMeaning): boolean {
     meaning.isEnd !== undefined ||
     meaning.isWhole !== undefined ||
     meaning.outputCount !== undefined ||
+    meaning.others !== undefined ||
     meaning.hasOtherContent !== undefined ||
     meaning.isRole !== undefined ||
     meaning.problem !== undefined ||

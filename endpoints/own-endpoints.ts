@@ -155,6 +155,7 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   finishReason: orAbsent(text),
   isStreamIgnored: { expected: "true or false", isGood: (value) => typeof value === "boolean" },
   outputCount: orAbsent(count),
+  others: orAbsent({ expected: "{ count, ended, outputText, reasoningText }", isGood: isOthers }),
   answerId: orAbsent(text),
   specDecode: orAbsent({ expected: "{ steps, accepted, drafted }", isGood: isSpecDecode }),
   videoInferenceSec: orAbsent(count),
@@ -171,6 +172,11 @@ function isCalling(value: unknown): boolean {
   return value.calls.every(
     (call: unknown) => isJsonObject(call) && [call.id, call.name, call.argumentsText].every((one) => isText(one)),
   );
+}
+
+function isOthers(value: unknown): boolean {
+  if (!isJsonObject(value) || ![value.count, value.ended].every((one) => count.isGood(one))) return false;
+  return isText(value.outputText) && isText(value.reasoningText);
 }
 
 function isSpecDecode(value: unknown): boolean {

@@ -1,9 +1,9 @@
 /**
  * Server-sent events out of a whole response body, by the WHATWG HTML standard, §9.2.5 and §9.2.6: lines end with LF, CR or
  * CRLF in any mixture, a blank line completes an event, several data lines join with LF, one leading byte order mark is
- * ignored. On purpose it differs in two things: an event that the end of the body cuts off is given too, marked as
- * unterminated, and an event of a type but without data is given as well (some servers say `event: error` with the message
- * in a comment).
+ * ignored. On purpose it differs in three things: an event that the end of the body cuts off is given too, marked as
+ * unterminated, an event of a type but without data is given as well (some servers say `event: error` with the message
+ * in a comment), and a field `error` is the data of an event of that type.
  *
  * Offsets are byte offsets of the body. The scan runs over one Latin-1 string of it, in which characters and bytes have the same offsets.
  */
@@ -129,6 +129,11 @@ export class SseReader {
         return;
       case "event":
         this.eventType = this.#body.toString("utf8", valueStart, end);
+        return;
+      case "error":
+        // llama.cpp's server has written its errors so.
+        this.eventType = "error";
+        this.#takeData(valueStart, end);
         return;
       default:
         // `id` and `retry` concern reconnecting; unknown fields are ignored by the standard.

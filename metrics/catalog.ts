@@ -54,6 +54,7 @@ import { networkRtt } from "./network-rtt.ts";
 import { numImages } from "./num-images.ts";
 import { oslMismatchCount } from "./osl-mismatch-count.ts";
 import { oslMismatchDiffPct } from "./osl-mismatch-diff-pct.ts";
+import { outputCount } from "./output-count.ts";
 import { outputSequenceLength } from "./output-sequence-length.ts";
 import { outputTokenCount } from "./output-token-count.ts";
 import { outputTokenThroughput } from "./output-token-throughput.ts";
@@ -215,6 +216,7 @@ export const recordMetrics: readonly RecordMetric[] = [
   tokensPerChunk,
   interChunkJitter,
   longestInterChunkLatency,
+  outputCount,
 ];
 
 /** Several values per request. */

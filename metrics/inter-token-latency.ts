@@ -1,6 +1,7 @@
 /**
  * Inter-token latency: (request latency − time to first token) / (output sequence length − 1); needs two output tokens. A mean per
- * request, which other tools call TPOT. Formula and name: AIPerf, `inter_token_latency`.
+ * request, which other tools call TPOT. Formula and name: AIPerf, `inter_token_latency`. Of several choices (`n`) the length is that of the
+ * mean one: they are made side by side.
  */
 import { decodeDuration } from "./decode-duration.ts";
 import type { RecordMetric } from "./metric.ts";
@@ -16,6 +17,7 @@ export const interTokenLatency: RecordMetric = {
   value: (facts) => {
     const decodeMs = decodeDuration.value(facts);
     const tokens = outputSequenceLength.value(facts);
-    return decodeMs === undefined || tokens === undefined || tokens < 2 ? undefined : decodeMs / (tokens - 1);
+    const length = tokens === undefined ? undefined : tokens / facts.choices;
+    return decodeMs === undefined || length === undefined || length < 2 ? undefined : decodeMs / (length - 1);
   },
 };

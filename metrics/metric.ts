@@ -11,7 +11,7 @@ export interface RequestFacts {
   readonly issuedNs: number;
   /** First byte of the response (status line or headers). */
   readonly firstByteNs: number | undefined;
-  /** Stamps of the chunks that carried content (text, reasoning or tool calls), ascending. Not streaming: one, the end. */
+  /** Stamps of the chunks that carried content (text, reasoning or tool calls of any choice), ascending. Not streaming: one, the end. */
   readonly contentNs: Float64Array;
   /** First chunk whose content is not reasoning. */
   readonly firstOutputNs: number | undefined;
@@ -29,7 +29,11 @@ export interface RequestFacts {
   readonly outputTokens: number | undefined;
   /** Tokens of reasoning; undefined where there is none or the server's usage does not tell it apart. */
   readonly reasoningTokens: number | undefined;
-  /** Output length asked for. */
+  /** Answers to choose from: tokens are of all of them. 1: there is one, or it is no text. */
+  readonly choices: number;
+  /** What there is of them where it is more than one text; undefined: it is one. */
+  readonly outputs: number | undefined;
+  /** Output length asked for, of all choices together. */
   readonly requestedOutputTokens: number | undefined;
   readonly usage: Usage | undefined;
   /** Tokens as Assay counts them, whatever the server's usage says; undefined: they were not counted beside it. */

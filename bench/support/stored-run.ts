@@ -146,6 +146,8 @@ function factsOf(own: OwnFacts): RequestFacts {
     isStreaming: true,
     outputTokens: isFailed ? undefined : tokens,
     reasoningTokens: undefined,
+    choices: 1,
+    outputs: undefined,
     requestedOutputTokens: undefined,
     usage: isFailed ? undefined : { ...usage, reasoningTokens: undefined, cachedPromptTokens: undefined },
     counted: undefined,

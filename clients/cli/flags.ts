@@ -81,6 +81,7 @@ export const sendFlags = {
   osl: { ...runFlags.osl, doc: "output length to ask for (default: the model decides)" },
   extraInputs: runFlags.extraInputs,
   useLegacyMaxTokens: runFlags.useLegacyMaxTokens,
+  reasoningTags: runFlags.reasoningTags,
   json: { ...runFlags.json, doc: "everything that was seen as JSON on stdout instead" },
   controller: { ...runFlags.controller, doc: "send from a worker of this suite (assay serve) instead of from here" },
   tokenFile: runFlags.tokenFile,

@@ -110,10 +110,11 @@ interface Sending {
 async function sendThrough(suite: SendSuite, options: SendOptions, sending: Sending): Promise<SendReport> {
   const { signal, pems } = sending;
   const { urls = [defaultUrl], requestTimeoutSec: limitSec = defaultTimeoutSec, osl = 0 } = options;
-  const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens } = options;
+  const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens, reasoningTags } =
+    options;
   const { transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, proxyUrl } = options;
   const ofRuns = {
-    ...{ models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens },
+    ...{ models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens, reasoningTags },
     ...{ transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, proxyUrl, ...pems },
   };
   const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));

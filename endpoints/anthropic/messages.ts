@@ -2,18 +2,20 @@
  * Anthropic's Messages API, `POST /v1/messages`: bodies as AIPerf writes them. The system prompt is a field of its own, the output
  * length has to be given, and the key is a header of its own.
  */
+
 import { offeredFunction, withoutInstructions } from "../chat-calls.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { parseAnswer } from "../event-stream.ts";
 import { EventTemplates } from "../event-template.ts";
 import { encodeJson } from "../json-body.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { messagesReader } from "./messages-event.ts";
 import { anthropicMessages } from "./messages-input.ts";
 
 /** Asked for where the turn has no length: the API takes no request without one. */
 const defaultMaxTokens = 1024;
 
-export function createMessagesEndpoint(): Endpoint {
+export function createMessagesEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   const templates = new EventTemplates();
   return {
     name: "messages",
@@ -24,7 +26,7 @@ export function createMessagesEndpoint(): Endpoint {
     takes: ["text", "image"],
     produces: "text",
     formatBody: (turn) => encodeJson({ ...messagesBody(turn), ...turn.extraInputs }),
-    parse: (response) => parseAnswer(response, messagesReader(), templates),
+    parse: (response) => parseAnswer(response, messagesReader(), templates, { reasoningTags }),
   };
 }
 

@@ -6,16 +6,21 @@ import type { ParsedResponse, RawResponse } from "../endpoint.ts";
 import { type AnswerRules, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { isJsonObject, type JsonObject } from "../json-body.ts";
 import { usageOf } from "../openai/usage.ts";
+import type { ReasoningTags } from "../reasoning-tags.ts";
 import { errorWords, requestError } from "../target-error.ts";
 import { contentOf, detectContent } from "./detect.ts";
 import { found } from "./jmespath.ts";
 
 /** @param responseField JMESPath of the content; empty, or AIPerf's `text`: it is looked for */
-export function parseUnknown(response: RawResponse, responseField: string): ParsedResponse {
+export function parseUnknown(
+  response: RawResponse,
+  responseField: string,
+  reasoningTags: ReasoningTags | undefined,
+): ParsedResponse {
   const field = responseField === "text" ? "" : responseField;
   const { read, documentOf } = createReader(field, response.contentType);
   const isLines = /ndjson|jsonl/i.test(response.contentType);
-  const parsed = parseAnswer(response, read, undefined, { isLines, isEndUnmarked: true, documentOf });
+  const parsed = parseAnswer(response, read, undefined, { isLines, isEndUnmarked: true, documentOf, reasoningTags });
   if (field === "" || parsed.error?.code !== "empty") return parsed;
   return { ...parsed, error: requestError("parse", "parse", `the answer has nothing at ${field}`) };
 }

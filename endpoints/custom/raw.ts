@@ -5,7 +5,7 @@ import { parseUnknown } from "./answer.ts";
 import type { TemplateOptions } from "./template.ts";
 
 /** `formatBody` throws `invalid_argument`: a turn without a body of its own cannot be sent. */
-export function createRawEndpoint({ responseField = "" }: Pick<TemplateOptions, "responseField"> = {}): Endpoint {
+export function createRawEndpoint({ responseField = "", reasoningTags }: Omit<TemplateOptions, "template"> = {}): Endpoint {
   return {
     name: "raw",
     path: "",
@@ -15,6 +15,6 @@ export function createRawEndpoint({ responseField = "" }: Pick<TemplateOptions, 
     formatBody() {
       throw new AssayError("invalid_argument", "the endpoint raw sends bodies that the dataset has, and this turn has none");
     },
-    parse: (response) => parseUnknown(response, responseField),
+    parse: (response) => parseUnknown(response, responseField, reasoningTags),
   };
 }

@@ -2,15 +2,17 @@
  * Requests of any JSON API: a Jinja2 template makes the body out of the turn's last message, with AIPerf's variables. The values are
  * not escaped for HTML, as AIPerf's are; `tojson` makes JSON of them.
  */
+
 import { AssayError } from "../../services/common/errors.ts";
 import type { ChatMessage, ContentPart, Endpoint, Modality, TurnInput } from "../endpoint.ts";
 import { encodeJson, isJsonObject, type JsonObject, parseJson } from "../json-body.ts";
 import { partsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { parseUnknown } from "./answer.ts";
 import { compileJinja, type Jinja } from "./jinja.ts";
 import { pathProblem } from "./jmespath.ts";
 
-export interface TemplateOptions {
+export interface TemplateOptions extends TagOptions {
   /** Jinja2, or one of `namedTemplates`. Default: empty, and then no body can be made. */
   readonly template?: string;
   /** JMESPath of the content of an answer. Default: empty, it is looked for. */
@@ -23,7 +25,7 @@ export const namedTemplates: Readonly<Record<string, string>> = {
 };
 
 /** `formatBody` throws `invalid_argument` where the template makes no JSON object of the turn. */
-export function createTemplateEndpoint({ template = "", responseField = "" }: TemplateOptions = {}): Endpoint {
+export function createTemplateEndpoint({ template = "", responseField = "", reasoningTags }: TemplateOptions = {}): Endpoint {
   let render: Jinja | undefined;
   return {
     name: "template",
@@ -35,7 +37,7 @@ export function createTemplateEndpoint({ template = "", responseField = "" }: Te
       render ??= compileJinja(Object.hasOwn(namedTemplates, template) ? (namedTemplates[template] ?? "") : template);
       return encodeJson({ ...renderedBody(render, turn), ...turn.extraInputs });
     },
-    parse: (response) => parseUnknown(response, responseField),
+    parse: (response) => parseUnknown(response, responseField, reasoningTags),
   };
 }
 

@@ -2,14 +2,16 @@
  * Text Generation Inference's own API: `POST /generate`, and `/generate_stream` for a stream. Extra inputs are parameters, as in AIPerf.
  * A special token (an end of text) is no content: `generated_text` leaves it out, too.
  */
+
 import { countedUsage } from "../counts.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { type AnswerRules, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { errorWords } from "../target-error.ts";
 
-export function createHuggingFaceGenerateEndpoint(): Endpoint {
+export function createHuggingFaceGenerateEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   return {
     name: "huggingface_generate",
     path: "/generate",
@@ -18,7 +20,7 @@ export function createHuggingFaceGenerateEndpoint(): Endpoint {
     takes: ["text"],
     produces: "text",
     formatBody: (turn) => encodeJson(generateBody(turn)),
-    parse: (response) => parseAnswer(response, readGenerateEvent, undefined, rules),
+    parse: (response) => parseAnswer(response, readGenerateEvent, undefined, { ...rules, reasoningTags }),
   };
 }
 

@@ -3,17 +3,19 @@
  * model by name, at the top of the body. vLLM's backend takes `max_tokens` there as a parameter, TensorRT-LLM's as an input.
  * No event of a stream says that it is the last; an error comes as `{"error": "…"}` under status 200.
  */
+
 import { countedUsage, countOf } from "../counts.ts";
 import { createNewText } from "../cumulative.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { type AnswerRules, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, type JsonObject, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { errorWords } from "../target-error.ts";
 
 const rules: AnswerRules = { isEndUnmarked: true };
 
-export function createKserveGenerateEndpoint(): Endpoint {
+export function createKserveGenerateEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   return {
     name: "kserve_generate",
     path: "/v2/models/{model}/generate",
@@ -22,7 +24,7 @@ export function createKserveGenerateEndpoint(): Endpoint {
     takes: ["text"],
     produces: "text",
     formatBody: (turn) => encodeJson(generateBody(turn)),
-    parse: (response) => parseAnswer(response, createReader(), undefined, rules),
+    parse: (response) => parseAnswer(response, createReader(), undefined, { ...rules, reasoningTags }),
   };
 }
 

@@ -3,14 +3,16 @@
  * `max_tokens`, both `[1, 1]`: models with a batch dimension, as TensorRT-LLM's (vLLM's backend refuses this path, see `kserve_generate`).
  * Each extra input is one more tensor, typed by its value; `inputs`, `outputs`, `parameters` and `id` are fields of the body instead.
  */
+
 import { countedUsage } from "../counts.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, isJsonObject, type JsonObject, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { errorWords } from "../target-error.ts";
 
-export function createKserveInferEndpoint(): Endpoint {
+export function createKserveInferEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   return {
     name: "kserve_infer",
     path: "/v2/models/{model}/infer",
@@ -18,7 +20,7 @@ export function createKserveInferEndpoint(): Endpoint {
     takes: ["text"],
     produces: "text",
     formatBody: (turn) => encodeJson(inferBody(turn)),
-    parse: (response) => parseAnswer(response, readTensors),
+    parse: (response) => parseAnswer(response, readTensors, undefined, { reasoningTags }),
   };
 }
 

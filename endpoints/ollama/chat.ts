@@ -1,11 +1,13 @@
 /** Ollama's chat, `POST /api/chat`. */
+
 import type { ChatMessage, Endpoint } from "../endpoint.ts";
 import { type CallPiece, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, isJsonObject, type JsonObject, parseJson, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { imageOf, lineMeaning, lineRules, ollamaBody } from "./ollama.ts";
 
-export function createOllamaChatEndpoint(): Endpoint {
+export function createOllamaChatEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   return {
     name: "ollama_chat",
     path: "/api/chat",
@@ -16,7 +18,7 @@ export function createOllamaChatEndpoint(): Endpoint {
       const tools = turn.tools === undefined ? {} : { tools: turn.tools };
       return encodeJson(ollamaBody({ messages: turn.messages.map(ollamaMessage), ...tools }, turn));
     },
-    parse: (response) => parseAnswer(response, createChatReader(), undefined, lineRules),
+    parse: (response) => parseAnswer(response, createChatReader(), undefined, { ...lineRules, reasoningTags }),
   };
 }
 

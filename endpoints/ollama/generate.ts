@@ -1,11 +1,13 @@
 /** Ollama's completion of a prompt, `POST /api/generate`. A system message is the field `system`; there is no history. */
+
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, type JsonObject, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { imageOf, lineMeaning, lineRules, ollamaBody } from "./ollama.ts";
 
-export function createOllamaGenerateEndpoint(): Endpoint {
+export function createOllamaGenerateEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   return {
     name: "ollama_generate",
     path: "/api/generate",
@@ -13,7 +15,7 @@ export function createOllamaGenerateEndpoint(): Endpoint {
     takes: ["text", "image"],
     produces: "text",
     formatBody: (turn) => encodeJson(ollamaBody(promptOf(turn), turn)),
-    parse: (response) => parseAnswer(response, readLine, undefined, lineRules),
+    parse: (response) => parseAnswer(response, readLine, undefined, { ...lineRules, reasoningTags }),
   };
 }
 

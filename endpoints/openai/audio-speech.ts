@@ -43,7 +43,6 @@ function parseSpeech(response: RawResponse): ParsedResponse {
     reasoningText: "",
     usage: undefined,
     finishReason: undefined,
-    outputCount: 1,
     isStreamIgnored: false,
   };
 }
@@ -57,6 +56,6 @@ function readSpeechEvent(event: JsonObject): EventMeaning {
     usage: usageOf(event),
     errorWords: errorWords(event),
     isEnd: event.type === "speech.audio.done",
-    ...(isAudio ? { outputCount: 1 } : {}),
+    ...(isAudio ? { hasOtherContent: true } : {}),
   };
 }

@@ -1,8 +1,10 @@
 /** What the bodies of OpenAI's text endpoints have in common. */
+
 import type { TurnInput } from "../endpoint.ts";
 import { isJsonObject } from "../json-body.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 
-export interface BodyOptions {
+export interface BodyOptions extends TagOptions {
   /** Ask a stream for its token counts (`stream_options.include_usage`). Default true. */
   readonly includeUsage?: boolean;
 }

@@ -14,6 +14,7 @@ export interface ChatOptions extends BodyOptions {
 
 export function createChatEndpoint(options: ChatOptions = {}): Endpoint {
   const templates = new EventTemplates();
+  const rules = { reasoningTags: options.reasoningTags };
   return {
     name: "chat",
     path: "/v1/chat/completions",
@@ -21,7 +22,7 @@ export function createChatEndpoint(options: ChatOptions = {}): Endpoint {
     takes: ["text", "image", "audio", "video"],
     produces: "text",
     formatBody: (turn) => encodeJson(chatBody(turn, options)),
-    parse: (response) => parseAnswer(response, readChatEvent, templates),
+    parse: (response) => parseAnswer(response, readChatEvent, templates, rules),
   };
 }
 

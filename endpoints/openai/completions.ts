@@ -12,6 +12,7 @@ import { readCompletionsEvent } from "./completions-event.ts";
 
 export function createCompletionsEndpoint(options: BodyOptions = {}): Endpoint {
   const templates = new EventTemplates();
+  const rules = { reasoningTags: options.reasoningTags };
   return {
     name: "completions",
     path: "/v1/completions",
@@ -19,7 +20,7 @@ export function createCompletionsEndpoint(options: BodyOptions = {}): Endpoint {
     takes: ["text"],
     produces: "text",
     formatBody: (turn) => encodeJson(completionsBody(turn, options)),
-    parse: (response) => parseAnswer(response, readCompletionsEvent, templates),
+    parse: (response) => parseAnswer(response, readCompletionsEvent, templates, rules),
   };
 }
 

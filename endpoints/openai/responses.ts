@@ -2,15 +2,17 @@
  * OpenAI's Responses API, `POST /v1/responses`. System messages at the beginning are its `instructions`. Where the run asks the
  * target to keep answers (`store: true` among the extra inputs), a later turn names the answer before it and sends only what is new.
  */
+
 import { offeredFunction, withoutInstructions } from "../chat-calls.ts";
 import type { ChatMessage, Endpoint, TurnInput } from "../endpoint.ts";
 import { parseAnswer } from "../event-stream.ts";
 import { EventTemplates } from "../event-template.ts";
 import { encodeJson } from "../json-body.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { responsesReader } from "./responses-event.ts";
 import { inputItems } from "./responses-input.ts";
 
-export function createResponsesEndpoint(): Endpoint {
+export function createResponsesEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   const templates = new EventTemplates();
   return {
     name: "responses",
@@ -19,7 +21,7 @@ export function createResponsesEndpoint(): Endpoint {
     takes: ["text", "image", "audio"],
     produces: "text",
     formatBody: (turn) => encodeJson({ ...responsesBody(turn), ...turn.extraInputs }),
-    parse: (response) => parseAnswer(response, responsesReader(), templates),
+    parse: (response) => parseAnswer(response, responsesReader(), templates, { reasoningTags }),
   };
 }
 

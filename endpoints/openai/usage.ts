@@ -3,14 +3,24 @@
  * vendors that send their own through compatible endpoints: DeepSeek, Mistral, Cohere, Google (Gemini), Amazon (Bedrock), IBM (watsonx).
  */
 import type { Usage } from "../../metrics/metric.ts";
+import { countedUsage } from "../counts.ts";
 import { isJsonObject, type JsonObject } from "../json-body.ts";
 
 /**
- * Of an answer, wherever it says it: `usage`, Gemini's `usageMetadata`, Cohere's `meta`. Undefined where no count is named:
- * `"usage": null` stands in every chunk but the last.
+ * Of an answer, wherever it says it: `usage`, Gemini's `usageMetadata`, Cohere's `meta`, Groq's `x_groq.usage`, and llama.cpp's `timings`, which come
+ * without being asked for. Undefined where no count is named: `"usage": null` stands in every chunk but the last.
  */
-export function usageOf({ usage, usageMetadata, meta }: JsonObject): Usage | undefined {
-  return readUsage(usage) ?? readUsage(usageMetadata) ?? readUsage(meta);
+export function usageOf({ usage, usageMetadata, meta, x_groq: groq, timings }: JsonObject): Usage | undefined {
+  const said = readUsage(usage) ?? readUsage(usageMetadata) ?? readUsage(meta);
+  if (said !== undefined) return said;
+  if (isJsonObject(groq)) return readUsage(groq.usage);
+  return isJsonObject(timings) ? timedUsage(timings) : undefined;
+}
+
+/** `prompt_n` leaves out what came from the cache. */
+function timedUsage({ prompt_n: prompt, cache_n: cached, predicted_n: predicted }: JsonObject): Usage | undefined {
+  const inputTokens = count(prompt);
+  return countedUsage(inputTokens === undefined ? undefined : inputTokens + (count(cached) ?? 0), predicted, cached);
 }
 
 /** Undefined where there is no usage or it names no count. */

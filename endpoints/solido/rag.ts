@@ -1,13 +1,15 @@
 /** Solido's retrieval-augmented answers, `POST /rag/api/prompt`: bodies as AIPerf writes them. No event of a stream says that it is the last. */
+
 import type { Endpoint } from "../endpoint.ts";
 import { type AnswerRules, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, type JsonObject, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
+import type { TagOptions } from "../reasoning-tags.ts";
 import { errorWords } from "../target-error.ts";
 
 const rules: AnswerRules = { isEndUnmarked: true };
 
-export function createSolidoRagEndpoint(): Endpoint {
+export function createSolidoRagEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
   return {
     name: "solido_rag",
     path: "/rag/api/prompt",
@@ -21,7 +23,7 @@ export function createSolidoRagEndpoint(): Endpoint {
         inference_model: model,
         ...extraInputs,
       }),
-    parse: (response) => parseAnswer(response, readPiece, undefined, rules),
+    parse: (response) => parseAnswer(response, readPiece, undefined, { ...rules, reasoningTags }),
   };
 }
 

@@ -2,12 +2,13 @@
 import { builtInEndpoints, type EndpointCatalog, type EndpointOptions } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
+import { type ReasoningTags, reasoningTagModes } from "../../endpoints/reasoning-tags.ts";
 import type { EndpointSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "./errors.ts";
 
 export type EndpointChoice = Pick<
   EndpointSpec,
-  "type" | "extraInputs" | "template" | "omitStreamOptions" | "useLegacyMaxTokens" | "downloadVideoContent"
+  "type" | "extraInputs" | "template" | "omitStreamOptions" | "useLegacyMaxTokens" | "downloadVideoContent" | "reasoningTags"
 >;
 
 /**
@@ -24,15 +25,21 @@ export function endpointOf(given: EndpointChoice | undefined, endpoints: Endpoin
 
 /** What an endpoint is told. Of `template` and `raw` it may stand among the extra inputs, as AIPerf has it. */
 export function endpointOptions(given: EndpointChoice): Required<EndpointOptions> {
-  const { omitStreamOptions, useLegacyMaxTokens, downloadVideoContent, template, extraInputs = {} } = given;
+  const { omitStreamOptions, useLegacyMaxTokens, downloadVideoContent, reasoningTags, template, extraInputs = {} } = given;
   const { payload_template: body, response_field: field } = isUnknownApi(given) ? extraInputs : {};
   return {
     includeUsage: !omitStreamOptions,
     useLegacyMaxTokens,
     downloadVideoContent,
+    reasoningTags: reasoningTagsNamed(reasoningTags),
     template: textOf(template?.body) ?? textOf(body) ?? "",
     responseField: textOf(template?.responseField) ?? textOf(field) ?? "",
   };
+}
+
+/** Undefined for what is no mode; the controller refuses such a spec. */
+export function reasoningTagsNamed(name: string): ReasoningTags | undefined {
+  return reasoningTagModes.find((mode) => mode === name);
 }
 
 /** The extra inputs that go into bodies. */

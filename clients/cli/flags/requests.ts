@@ -345,6 +345,14 @@ export const requestsFlags = {
     group: "Requests",
     doc: "put into every body, also as a JSON object; repeatable; for the endpoint type template payload_template is a Jinja2 template, its file or nv-embedqa, and for template and raw response_field says in JMESPath where answers have their content",
   },
+  reasoningTags: {
+    flag: "--reasoning-tags",
+    kind: { is: "choice", of: ["auto", "open", "off"] },
+    value: "MODE",
+    paths: ["endpoint.reasoning_tags"],
+    group: "Requests",
+    doc: "reasoning in the text of answers, as <think>…</think> before the rest: auto (of a text that begins with the tag), open (every text begins inside of it, as the prompt's template ends with the tag) or off: it is text (default auto)",
+  },
   useLegacyMaxTokens: {
     flag: "--use-legacy-max-tokens",
     kind: { is: "switch" },

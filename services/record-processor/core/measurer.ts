@@ -126,25 +126,47 @@ function countTokens(parsed: ParsedResponse, sent: () => number | undefined, cou
   const { usage } = parsed;
   const input = usage?.promptTokens ?? sent();
   if (usage?.completionTokens !== undefined) {
-    const reasoning = usage.reasoningTokens;
+    const reasoning = usage.reasoningTokens ?? countReasoning(parsed, usage.completionTokens, count);
     return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
   }
-  const output = countText(parsed.outputText, count);
-  const reasoning = countText(parsed.reasoningText, count);
+  const { output, reasoning } = countTexts(parsed, count);
   return { input, output, reasoning, source: output === undefined && reasoning === undefined ? "none" : "counted" };
+}
+
+/**
+ * Of completion tokens that the target does not tell apart: the shorter one of its two texts is counted, and the other is the rest. Undefined
+ * where there is no reasoning, or nothing counts.
+ */
+function countReasoning({ outputText, reasoningText, others }: ParsedResponse, all: number, count: TokenCounter | undefined) {
+  if (reasoningText === "" || others !== undefined) return undefined;
+  if (outputText === "") return all;
+  const isShorter = reasoningText.length <= outputText.length;
+  const counted = countText(isShorter ? reasoningText : outputText, count);
+  return counted === undefined ? undefined : isShorter ? Math.min(all, counted) : Math.max(0, all - counted);
+}
+
+/** Of all choices, each text by itself. */
+function countTexts({ outputText, reasoningText, others }: ParsedResponse, count: TokenCounter | undefined) {
+  return {
+    output: sumOf(countText(outputText, count), countText(others?.outputText, count)),
+    reasoning: sumOf(countText(reasoningText, count), countText(others?.reasoningText, count)),
+  };
+}
+
+/** Undefined where both are. */
+function sumOf(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined && other === undefined ? undefined : (one ?? 0) + (other ?? 0);
 }
 
 /** What there is a usage to hold against; undefined: there is none. */
 function countedTokens(
-  { usage, outputText, reasoningText }: ParsedResponse,
+  parsed: ParsedResponse,
   sent: () => number | undefined,
   count: TokenCounter | undefined,
 ): CountedTokens | undefined {
-  if (usage === undefined || count === undefined) return undefined;
-  const reasoning = countText(reasoningText, count);
-  const output = countText(outputText, count);
-  const completion = output === undefined && reasoning === undefined ? undefined : (output ?? 0) + (reasoning ?? 0);
-  return { input: sent(), completion, reasoning };
+  if (parsed.usage === undefined || count === undefined) return undefined;
+  const { output, reasoning } = countTexts(parsed, count);
+  return { input: sent(), completion: sumOf(output, reasoning), reasoning };
 }
 
 /** Of a request that failed: its answer counts for nothing. */
@@ -223,7 +245,7 @@ function metricRecord(
     cancelledNs: record.cancelledNs,
     requestBytes: record.requestBytes,
     responseBytes: record.responseBytes,
-    requestedOutputTokens: record.requestedOutputTokens,
+    requestedOutputTokens: requestedOf(record, parsed),
     status: record.status,
     error: record.error ?? parsed.error,
     values,
@@ -234,6 +256,11 @@ function metricRecord(
     hasUsageMismatch,
     isStreamIgnored: parsed.isStreamIgnored,
   };
+}
+
+/** Each of several choices may be as long. */
+function requestedOf({ requestedOutputTokens: requested }: RawRecord, { others }: ParsedResponse): number | undefined {
+  return requested === undefined || others === undefined ? requested : requested * others.count;
 }
 
 interface Findings {
@@ -260,7 +287,9 @@ function factsOf(record: RawRecord, { parsed, reads, counts, counted, hasFailed 
     inputTokens: counts.input,
     outputTokens: counts.output,
     reasoningTokens: counts.reasoning,
-    requestedOutputTokens: record.requestedOutputTokens,
+    choices: parsed.others?.count ?? 1,
+    outputs: parsed.outputCount ?? parsed.others?.count,
+    requestedOutputTokens: requestedOf(record, parsed),
     usage: parsed.usage,
     counted,
     specDecode: parsed.specDecode,

@@ -485,6 +485,7 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
       },
     },
   ],
+  ["--reasoning-tags open", { endpoint: { reasoning_tags: "open" } }],
   ["--slice-duration 0.5", { output: { slice_sec: 0.5 } }],
   ["--stall-threshold 200", { output: { stall_ms: 200 } }],
   ["--check-usage", { tokenizer: { check_usage: true } }],

@@ -280,6 +280,7 @@ describe("a wrong spec", () => {
       slo("request_latancy"),
     ],
     ["output.slice_sec", "must be above 0, got 0", { output: { sliceSec: 0 } }],
+    ["endpoint.reasoning_tags", "must be auto, open, off, got on", { endpoint: { reasoningTags: "on" } }],
     ["output.stall_ms", "must be above 0, got 0", { output: { stallMs: 0 } }],
     ["output.network_latency_ms", "must be at least 0, got -1", { output: { networkLatencyMs: -1 } }],
     [
@@ -919,6 +920,7 @@ const supported: ReadonlySet<string> = new Set([
   "output.export_outputs_json",
   "output.show_trace_timing",
   "output.slice_sec",
+  "endpoint.reasoning_tags",
   "output.stall_ms",
   "output.network_latency_ms",
   "output.measure_network_latency",

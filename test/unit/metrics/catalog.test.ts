@@ -141,6 +141,7 @@ describe("the catalog of metrics", () => {
       "tokens_per_chunk",
       "inter_chunk_jitter",
       "longest_inter_chunk_latency",
+      "output_count",
     ]);
   });
 

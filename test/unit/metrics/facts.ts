@@ -15,6 +15,8 @@ export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
     inputTokens: 50,
     outputTokens: 5,
     reasoningTokens: 3,
+    choices: 1,
+    outputs: 4,
     requestedOutputTokens: 10,
     usage: {
       promptTokens: 50,

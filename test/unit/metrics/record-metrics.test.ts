@@ -85,6 +85,7 @@ describe("metrics of a request", () => {
     ["tokens_per_chunk", 2],
     ["inter_chunk_jitter", 35],
     ["longest_inter_chunk_latency", 50],
+    ["output_count", 4],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {
@@ -108,6 +109,22 @@ describe("metrics of a request", () => {
   it("inter_token_latency needs two output tokens", () => {
     expect(value("inter_token_latency", { outputTokens: 1, reasoningTokens: undefined })).to.equal(undefined);
     expect(value("inter_token_latency", { outputTokens: 2, reasoningTokens: undefined })).to.equal(70);
+  });
+
+  it("inter_token_latency of several choices is that of the mean one", () => {
+    expect(value("inter_token_latency", { choices: 2 })).to.be.closeTo(70 / 3, 1e-9);
+    expect(value("inter_token_latency", { choices: 5 })).to.equal(undefined);
+  });
+
+  it("jitter needs three chunks, the longest gap two", () => {
+    for (const [tag, chunks] of [
+      ["inter_chunk_jitter", 3],
+      ["longest_inter_chunk_latency", 2],
+    ] as const) {
+      const stamps = (count: number) => ({ contentNs: Float64Array.from({ length: count }, (_, index) => index * 1e6) });
+      expect(value(tag, stamps(chunks - 1)), tag).to.equal(undefined);
+      expect(value(tag, stamps(chunks)), tag).to.equal(tag === "inter_chunk_jitter" ? 0 : 1);
+    }
   });
 
   it("output_token_throughput_per_user is none where all tokens came at once", () => {

@@ -495,6 +495,14 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
    * @generated from field: bool download_video_content = 12;
    */
   downloadVideoContent: boolean;
+
+  /**
+   * Reasoning in the text of answers, as `<think>…</think>` before the rest: `auto` (where a text begins with the tag it is reasoning up to
+   * the closing one), `open` (every text begins inside of reasoning) or `off` (it is text). Default: auto.
+   *
+   * @generated from field: string reasoning_tags = 13;
+   */
+  reasoningTags: string;
 };
 
 /**

@@ -45,6 +45,7 @@ const supportedFields: readonly string[] = [
   "endpoint.request_content_type",
   "endpoint.omit_stream_options",
   "endpoint.download_video_content",
+  "endpoint.reasoning_tags",
   "endpoint.template.body",
   "endpoint.template.response_field",
   "tokenizer.name",

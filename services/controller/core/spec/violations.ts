@@ -2,11 +2,12 @@
 
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { responseFieldProblem, templateProblem } from "../../../../endpoints/custom/template.ts";
+import { reasoningTagModes } from "../../../../endpoints/reasoning-tags.ts";
 import { type EndpointSpec, ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { FieldViolation } from "../../../common/errors.ts";
 import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
-import { endpointOptions } from "../../../common/run-endpoint.ts";
+import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
 import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
@@ -84,9 +85,11 @@ function checkRevision({ tokenizer }: RunSpec, demand: Demand): void {
 }
 
 function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
-  const { type = "", path = "", streaming = false, forceOutputLength = "" } = endpoint ?? {};
+  const { type = "", path = "", streaming = false, forceOutputLength = "", reasoningTags = "" } = endpoint ?? {};
   const isDialect = forceOutputLength === "" || lengthDialectOf(forceOutputLength) !== undefined;
   demand(isDialect, "endpoint.force_output_length", `must be ${lengthDialects.join(", ")}, got ${forceOutputLength}`);
+  const isMode = reasoningTags === "" || reasoningTagsNamed(reasoningTags) !== undefined;
+  demand(isMode, "endpoint.reasoning_tags", `must be ${reasoningTagModes.join(", ")}, got ${reasoningTags}`);
   const known = createEndpoint(type);
   checkTemplate(endpoint, demand);
   for (const name of known?.reservedInputs ?? []) {

@@ -156,6 +156,18 @@ describe("chat: an answer that went wrong", () => {
     );
   });
 
+  it("is told in a field of its own by llama.cpp's server, and in the choice by a gateway", () => {
+    const own = parseText(
+      `${sse(chunk({ delta: { content: "a" } }))}error: {"code":500,"message":"out of slots","type":"server"}\n\n`,
+    );
+    expect(own.error).to.deep.include({ code: "in_band_error", message: "out of slots" });
+    const inChoice = { error: { code: 502, message: "upstream went away" }, delta: { content: "" }, finish_reason: "error" };
+    expect(parseText(sse(chunk(inChoice), "[DONE]")).error).to.deep.include({
+      code: "in_band_error",
+      message: "upstream went away",
+    });
+  });
+
   it("is not one where a chunk has fields of unexpected types", () => {
     const odd = [
       { choices: 5 },

@@ -180,7 +180,7 @@ describe("chat: a streamed answer", () => {
     ["with the text as parts", sse(chunk({ delta: { content: [{ type: "text", text: "a" }] } }), finish)],
     [
       "with several choices, of which the first counts",
-      sse({ choices: [{ delta: { content: "a" } }, { delta: { content: "b" } }] }, finish),
+      sse({ choices: [{ delta: { content: "a" } }, { delta: { content: "b" } }] }, finish, "[DONE]"),
     ],
   ];
   for (const [title, text] of complete) {

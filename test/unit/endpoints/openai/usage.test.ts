@@ -120,6 +120,16 @@ describe("usage", () => {
     });
     const meta = { api_version: { version: "1" }, tokens: { input_tokens: 6, output_tokens: 2 } };
     expect(usageOf({ usage: null, meta })).to.include({ promptTokens: 6, completionTokens: 2 });
+    const groq = { id: "req_1", usage: { prompt_tokens: 6, completion_tokens: 2, queue_time: 0.1 } };
+    expect(usageOf({ x_groq: groq })).to.include({ promptTokens: 6, completionTokens: 2 });
+    expect(usageOf({ x_groq: { id: "req_1" } })).to.equal(undefined);
+  });
+
+  it("is what llama.cpp says of its times where it sends none, the cache included", () => {
+    const timings = { cache_n: 4, prompt_n: 6, prompt_ms: 12.5, predicted_n: 3, predicted_ms: 30 };
+    expect(usageOf({ timings })).to.include({ promptTokens: 10, completionTokens: 3, cachedPromptTokens: 4, totalTokens: 13 });
+    expect(usageOf({ timings, usage: { prompt_tokens: 9, completion_tokens: 1 } })).to.include({ promptTokens: 9 });
+    for (const odd of [{}, { prompt_n: -1 }, "3", null]) expect(usageOf({ timings: odd })).to.equal(undefined);
   });
 
   it("is none where no count is named", () => {

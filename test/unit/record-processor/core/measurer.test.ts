@@ -237,6 +237,63 @@ describe("Measurer", () => {
       });
     });
 
+    const thinking = (reasoning: string, text: string, completion: number) => [
+      sse(chunk({ delta: { reasoning } })),
+      sse(content(text), finish),
+      sse(
+        chunk(undefined, { usage: { prompt_tokens: 40, completion_tokens: completion, total_tokens: 40 + completion } }),
+        "[DONE]",
+      ),
+    ];
+    for (const [title, reasoning, text, expected] of [
+      [
+        "a short reasoning",
+        "hm",
+        "long answer",
+        { reasoning_token_count: 2, output_token_count: 18, output_sequence_length: 20 },
+      ],
+      ["a short answer", "long thoughts", "so", { reasoning_token_count: 18, output_token_count: 2, output_sequence_length: 20 }],
+    ] as const) {
+      it(`tells ${title} apart in the target's count where the target does not, by counting the shorter text`, () => {
+        const counted: string[] = [];
+        const countTokens = (given: string): number => {
+          counted.push(given);
+          return given.length;
+        };
+        const record = measure(rawRecord({}, thinking(reasoning, text, 20)), { countTokens });
+        expect(valuesOf(record)).to.include(expected);
+        expect([record.tokenSource, counted]).to.deep.equal(["usage", [reasoning.length < text.length ? reasoning : text]]);
+      });
+    }
+
+    it("never tells more apart than the target counts, and nothing without a tokenizer", () => {
+      const few = valuesOf(measure(rawRecord({}, thinking("thoughts", "long answer", 3))));
+      expect(few).to.include({ reasoning_token_count: 3, output_token_count: 0, output_sequence_length: 3 });
+      const plain = valuesOf(measure(rawRecord({}, thinking("hm", "so", 9)), { countTokens: undefined }));
+      expect(plain).to.include({ output_token_count: 9, output_sequence_length: 9 });
+      expect(plain).to.not.have.property("reasoning_token_count");
+    });
+
+    it("of all choices, each of them as fast as the mean one, and each asked for as long", () => {
+      const other = (text: string) => chunk({ index: 1, delta: { content: text } });
+      const end = chunk({ index: 1, delta: {}, finish_reason: "stop" });
+      const texts = [sse(content("a")), sse(other("b")), sse(content("c")), sse(other("d")), sse(finish, end)];
+      const counts = { prompt_tokens: 40, completion_tokens: 8, total_tokens: 48 };
+      const values = valuesOf(measure(rawRecord({}, [...texts, sse(chunk(undefined, { usage: counts }), "[DONE]")])));
+      // Four tokens each from 10 to 40 ms.
+      expect(values).to.include({
+        time_to_first_token: 10,
+        request_latency: 40,
+        inter_token_latency: 10,
+        output_sequence_length: 8,
+        requested_osl: 20,
+        output_count: 2,
+        tokens_per_chunk: 2,
+      });
+      const uncounted = valuesOf(measure(rawRecord({}, [...texts, sse("[DONE]")])));
+      expect(uncounted).to.include({ output_sequence_length: 4 });
+    });
+
     for (const [title, counts, isMismatch] of [
       ["fewer tokens than chunks with content", { prompt_tokens: 40, completion_tokens: 1, total_tokens: 41 }, true],
       ["a total that is not the sum", { prompt_tokens: 40, completion_tokens: 5, total_tokens: 50 }, true],
