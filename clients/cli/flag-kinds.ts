@@ -36,8 +36,8 @@ export type FlagKind =
   | { readonly is: "names"; readonly of?: readonly string[] }
   /** Of at least 0; also with commas between them. */
   | { readonly is: "numbers" }
-  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. */
-  | { readonly is: "urls"; readonly orSocket?: true; readonly not?: readonly string[] }
+  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. `mayBeBare`: without a URL it asks for what happens anyway. */
+  | { readonly is: "urls"; readonly orSocket?: true; readonly not?: readonly string[]; readonly mayBeBare?: true }
   /** `Name:Value`, or a JSON object of texts. */
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
@@ -72,7 +72,7 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
                 ? Choice
                 : string;
 
-/** A switch as a variable of the environment: `true`, `1`, `false` or `0`. */
+/** A switch as a variable of the environment, or with its value: `true`, `1`, `false` or `0`. */
 export function readSwitch(text: string): ReadResult {
   switch (text.toLowerCase()) {
     case "true":

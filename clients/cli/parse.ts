@@ -1,7 +1,7 @@
 /** From arguments to options, by a table of flags. Pure; reports every problem, not the first. */
 
 import { nearest } from "../../services/common/nearest.ts";
-import { type FlagKind, gather, isGathering, readValue } from "./flag-kinds.ts";
+import { type FlagKind, gather, isGathering, readSwitch, readValue } from "./flag-kinds.ts";
 import type { Flag, FlagTable, OptionsOf } from "./flags/flag.ts";
 
 export interface Parsed<T extends FlagTable> {
@@ -25,7 +25,7 @@ export interface MissingOption {
 }
 
 /**
- * Reads `--flag value`, `--flag=value` and switches. Flags that gather take all values up to the next flag, and every use adds to
+ * Reads `--flag value`, `--flag=value` and switches, which may have `=true` or `=false` behind them. Flags that gather take all values up to the next flag, and every use adds to
  * those before; while operands may still come, they take one, as in `show -m a FILE`. Of any other flag the last use holds. After `--` everything is an operand. `--request_rate` is `--request-rate`.
  *
  * @param missing options of other programs, by long spelling
@@ -73,15 +73,25 @@ export function parseFlags<T extends FlagTable>(
       continue;
     }
     const { name, flag, isNegated } = found;
-    given.add(name);
     const kind: FlagKind = flag.kind;
     if (kind.is === "switch") {
-      if (equals >= 0) problems.push(`${argument}: ${spelling} takes no value`);
-      options[name] = !isNegated;
+      const result = readSwitch(equals < 0 ? "true" : argument.slice(equals + 1));
+      if ("expected" in result) problems.push(`${argument}: expected ${result.expected}, or ${spelling} alone`);
+      const isOn = "value" in result && result.value === true;
+      // Off is what a switch without an opposite is anyway.
+      if (!isOn && kind.negation === undefined) continue;
+      given.add(name);
+      options[name] = isOn !== isNegated;
       continue;
     }
+    const isFlag = (text: string): boolean => {
+      const word = dashed(text.split("=", 1)[0] ?? "");
+      return bySpelling.has(word) || missing.has(word) || text === "--help";
+    };
     const texts =
-      equals >= 0 ? [argument.slice(equals + 1)] : valuesOf(rest, flag, { bySpelling, isAlone: operands.length < maxOperands });
+      equals >= 0 ? [argument.slice(equals + 1)] : valuesOf(rest, flag, { isFlag, isAlone: operands.length < maxOperands });
+    if (texts.length === 0 && kind.is === "urls" && kind.mayBeBare === true) continue;
+    given.add(name);
     if (texts.length === 0) problems.push(`${spelling}: needs a value (${flag.value})`);
     for (const text of texts) {
       const result = readValue(kind, text);
@@ -162,15 +172,15 @@ function unknownProblem(spelling: string, meant: string | undefined): string {
   return `${spelling}: unknown option${meant === undefined ? "" : `, did you mean ${meant}?`}`;
 }
 
-/** One value, or all up to the next flag. A value may begin with `-`, as negative numbers do, unless it is itself a flag. */
 interface Neighbours {
-  readonly bySpelling: ReadonlyMap<string, Found>;
+  /** Of this program or of another one that people know. */
+  isFlag(text: string): boolean;
   /** What follows its first value may be an operand. */
   readonly isAlone: boolean;
 }
 
-function valuesOf(rest: string[], flag: Flag, { bySpelling, isAlone }: Neighbours): string[] {
-  const isFlag = (text: string): boolean => bySpelling.has(dashed(text.split("=", 1)[0] ?? "")) || text === "--help";
+/** One value, or all up to the next flag. A value may begin with `-`, as negative numbers do, unless it is itself a flag. */
+function valuesOf(rest: string[], flag: Flag, { isFlag, isAlone }: Neighbours): string[] {
   const first = rest[0];
   if (first === undefined || isFlag(first)) return [];
   rest.shift();

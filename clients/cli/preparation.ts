@@ -42,8 +42,13 @@ export class StepLine {
 }
 
 /** On standard error. */
-export function stepLineOn({ isErrTty, errWidth, err }: Terminal): StepLine {
-  return new StepLine({ write: err, isTty: isErrTty, width: () => errWidth, now: () => performance.now() });
+export function stepLineOn(terminal: Terminal): StepLine {
+  return new StepLine({
+    write: (text) => terminal.err(text),
+    isTty: terminal.isErrTty,
+    width: () => terminal.errWidth,
+    now: () => performance.now(),
+  });
 }
 
 /** Draws how far a dataset is, until the signal aborts; then the line is whoever's drew it. A suite that does not say is waited for without. */

@@ -20,7 +20,7 @@ export const workersFlags = {
   },
   gpuTelemetry: {
     flag: "--gpu-telemetry",
-    kind: { is: "urls", not: ["pynvml", "amdsmi", "dashboard"] },
+    kind: { is: "urls", not: ["pynvml", "amdsmi", "dashboard"], mayBeBare: true },
     value: "URL",
     paths: ["telemetry.dcgm_urls"],
     group: "Workers and telemetry",

@@ -823,7 +823,7 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
     ["--model-weights 1,x: expected a number of at least 0, or several with commas between them"],
   ],
   ["--mock -u a", ["--mock: not together with --url"]],
-  ["--streaming=yes", ["--streaming=yes: --streaming takes no value"]],
+  ["--streaming=yes", ["--streaming=yes: expected true, 1, false or 0, or --streaming alone"]],
   ["--concurency 5", ["--concurency: unknown option, did you mean --concurrency?"]],
   ["--xyzzy 5 6", ["--xyzzy: unknown option"]],
   ["--request_rte 5", ["--request_rte: unknown option, did you mean --request-rate?"]],

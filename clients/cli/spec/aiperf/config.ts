@@ -304,7 +304,7 @@ function artifactRules({ spec }: Translation): Rules {
     user_files: { instead: "write them beside the run's folder; run.db keeps the whole spec" },
     auto_plot: { instead: "nothing is plotted", asItIs: [false] },
     plot_required: { instead: "nothing is plotted", asItIs: [false] },
-    export_outputs_json: { instead: "raw keeps every answer in run.db", asItIs: [false] },
+    export_outputs_json: "output.export_outputs_json",
   };
 }
 
