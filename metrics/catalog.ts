@@ -95,6 +95,7 @@ import { timeToFirstReasoning } from "./time-to-first-reasoning.ts";
 import { timeToFirstRole } from "./time-to-first-role.ts";
 import { timeToFirstText } from "./time-to-first-text.ts";
 import { timeToFirstToken } from "./time-to-first-token.ts";
+import { timeToFirstTokenFromDue } from "./time-to-first-token-from-due.ts";
 import { timeToFirstToolCall } from "./time-to-first-tool-call.ts";
 import { timeToSecondToken } from "./time-to-second-token.ts";
 import { tokensPerChunk } from "./tokens-per-chunk.ts";
@@ -217,6 +218,7 @@ export const recordMetrics: readonly RecordMetric[] = [
   interChunkJitter,
   longestInterChunkLatency,
   outputCount,
+  timeToFirstTokenFromDue,
 ];
 
 /** Several values per request. */

@@ -11,7 +11,7 @@ export function gapLines({ metrics }: PhaseSummary, width: number): string[] {
   const tokens = named.get("tokens_per_chunk")?.avg;
   const jitterMs = named.get("inter_chunk_jitter")?.avg;
   const parts = [
-    `Gaps between chunks: p50 ${figure(gaps.p50)}, p90 ${figure(gaps.p90)}, p99 ${figure(gaps.p99)}, max ${figure(gaps.max)} ms`,
+    `Chunk gaps: p50 ${figure(gaps.p50)}, p90 ${figure(gaps.p90)}, p99 ${figure(gaps.p99)}, max ${figure(gaps.max)} ms`,
     ...(jitterMs === undefined ? [] : [`jitter ${figure(jitterMs)} ms`]),
     ...stallParts(named),
     ...(tokens === undefined ? [] : [`${figure(tokens)} tokens a chunk`]),

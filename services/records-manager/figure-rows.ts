@@ -33,6 +33,7 @@ export const FIGURE_COLUMNS = [
   "requested_output_tokens",
   outputSequenceLength.tag,
   ...USAGE_DIFFS,
+  "token_source",
 ] as const;
 
 /** Counts a row that begins with one value and has those of `FIGURE_COLUMNS` behind it. */
@@ -60,6 +61,7 @@ export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void
     tcpNs: row[21] as number | null,
     requestedTokens: row[22] as number | null,
     outputTokens: outputTokensOf(row),
+    tokenSource: (row[24 + USAGE_DIFFS.length] ?? null) as string | null,
     usageDiffs: row.slice(24, 24 + USAGE_DIFFS.length) as (number | null)[],
   });
 }

@@ -7,9 +7,11 @@ import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import { longestInterChunkLatency } from "../../metrics/longest-inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
 import { oslMismatchDiffPct } from "../../metrics/osl-mismatch-diff-pct.ts";
+import { outputSequenceLength } from "../../metrics/output-sequence-length.ts";
 import { requestLatency } from "../../metrics/request-latency.ts";
 import { requestThroughput } from "../../metrics/request-throughput.ts";
 import { sweepMetrics } from "../../metrics/sweep-line.ts";
+import { timeToFirstToken } from "../../metrics/time-to-first-token.ts";
 import type { Objective } from "../common/objective.ts";
 import { randomStream } from "../common/random.ts";
 import { forEachOf, OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
@@ -299,13 +301,25 @@ function phaseNotes({ figures, statistics, asked, rows }: PhaseWork): WorkloadNo
   const { sends } = figures.moments();
   const { completed, lengthLimited, usageMismatch, usageDiscrepancies: usageDiscrepancy = 0, streamIgnored } = figures;
   const truncated = figures.errorCount("truncated");
+  // Vectors and images have no tokens to count.
+  const isText = statistics.has(outputSequenceLength.tag) || statistics.has(timeToFirstToken.tag);
+  const { countedHere, uncounted } = isText ? figures : { countedHere: 0, uncounted: 0 };
   return [
     coalescedNote(statistics.get(interChunkLatency.tag)?.count ?? 0, figures.coalescedChunks),
     outputLengthNote(oslMismatchDiffPct.tag, statistics.get(oslMismatchDiffPct.tag)),
     burstsNote(sends.bursts),
     // Of several phases taken together each has a rate of its own.
     rows.length === 1 ? missedRateNote(asked.ratePerSec, sends) : undefined,
-    ...answerNotes({ completed, truncated, lengthLimited, usageMismatch, usageDiscrepancy, streamIgnored }),
+    ...answerNotes({
+      completed,
+      truncated,
+      lengthLimited,
+      usageMismatch,
+      usageDiscrepancy,
+      countedHere,
+      uncounted,
+      streamIgnored,
+    }),
   ].filter((note) => note !== undefined);
 }
 

@@ -11,6 +11,7 @@ export const NOTE_CODES = [
   "length_limited_answers",
   "usage_mismatch",
   "usage_discrepancy",
+  "usage_missing",
   "stream_ignored",
   "output_length",
   "burst_spread",
@@ -122,6 +123,9 @@ export interface AnswerCounts {
   readonly usageMismatch: number;
   /** Came with a usage that is more than 10 % off what was counted. */
   readonly usageDiscrepancy: number;
+  /** Came without a count of their tokens, which were counted here, or by nobody. */
+  readonly countedHere: number;
+  readonly uncounted: number;
   /** Came whole although a stream was asked for. */
   readonly streamIgnored: number;
 }
@@ -132,6 +136,8 @@ export function answerNotes(counts: AnswerCounts): WorkloadNote[] {
     ["length_limited_answers", counts.lengthLimited, "ended at their length limit"],
     ["usage_mismatch", counts.usageMismatch, "came with token counts that contradict what was sent"],
     ["usage_discrepancy", counts.usageDiscrepancy, "came with token counts more than 10 % off what Assay counts"],
+    ["usage_missing", counts.countedHere, "came without token counts: they are by Assay's tokenizer"],
+    ["usage_missing", counts.uncounted, "came without token counts, and nothing counts them: there are no figures of tokens"],
     ["stream_ignored", counts.streamIgnored, "came whole although a stream was asked for"],
   ];
   return rows

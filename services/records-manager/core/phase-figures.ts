@@ -29,6 +29,8 @@ export interface FigureRow {
   readonly finishReason: string | null;
   readonly hasUsageMismatch: boolean;
   readonly isStreamIgnored: boolean;
+  /** As records have it; null: not known. */
+  readonly tokenSource: string | null;
   readonly tcpNs: number | null;
   readonly requestedTokens: number | null;
   readonly outputTokens: number | null;
@@ -105,6 +107,9 @@ export class PhaseFigures {
   lengthLimited = 0;
   usageMismatch = 0;
   streamIgnored = 0;
+  /** Succeeded requests whose tokens the target did not count: we did, or nobody. */
+  countedHere = 0;
+  uncounted = 0;
   /** Succeeded requests that met every objective for a request; undefined: there are none to meet. */
   good: number | undefined;
   goodOutputTokens: number | undefined;
@@ -283,6 +288,8 @@ export class PhaseFigures {
     this.#finishReasons.set(kept, (this.#finishReasons.get(kept) ?? 0) + 1);
     if (lengthReasons.has(row.finishReason)) this.lengthLimited++;
     if (row.hasUsageMismatch) this.usageMismatch++;
+    if (row.tokenSource === "counted") this.countedHere++;
+    else if (row.tokenSource === "none") this.uncounted++;
     if (row.isStreamIgnored) this.streamIgnored++;
     this.#addCounts(row);
     this.#firstSentNs = Math.min(this.#firstSentNs, row.sentNs);

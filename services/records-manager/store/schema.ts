@@ -98,6 +98,7 @@ export const chunkedColumns: ReadonlySet<string> = new Set([
   "is_stream_ignored",
   "requested_output_tokens",
   "tcp_ns",
+  "token_source",
 ]);
 
 /** Whether a column of `requests` holds texts. */

@@ -208,6 +208,21 @@ describe("the summary of a run", () => {
     });
   });
 
+  it("notes answers of text whose tokens the target did not count, and no vectors", () => {
+    const told = (name: string, records: Parameters<typeof insertAll>[1]) => {
+      const folder = join(run.folder, name);
+      mkdirSync(folder);
+      const store = createStore(folder);
+      insertAll(store, records);
+      store.close();
+      const notes = summarizeRun(folder).phases[0]?.notes ?? [];
+      return notes.filter(({ code }) => code === "usage_missing").map(({ message }) => message);
+    };
+    const counted = [record(0), record(1, { tokenSource: "counted" }), failed(2), cancelled(3)];
+    expect(told("text", counted)).to.deep.equal(["1 of 4 answers came without token counts: they are by Assay's tokenizer"]);
+    expect(told("vectors", [record(0, { tokenSource: "none", metrics: { request_latency: 5 } })])).to.deep.equal([]);
+  });
+
   it("counts gaps and requests that stall, from the threshold on that the run asks for or the rule has", () => {
     const streams = [
       record(0, { contentMs: [10, 20, 30], metrics: { longest_inter_chunk_latency: 10 } }),

@@ -28,6 +28,7 @@ describe("the catalog of metrics", () => {
     expect(ordered).to.deep.equal([
       "time_to_first_token",
       "network_adjusted_time_to_first_token",
+      "time_to_first_token_from_due",
       "time_to_second_token",
       "time_to_first_output_token",
       "network_adjusted_time_to_first_output_token",
@@ -142,6 +143,7 @@ describe("the catalog of metrics", () => {
       "inter_chunk_jitter",
       "longest_inter_chunk_latency",
       "output_count",
+      "time_to_first_token_from_due",
     ]);
   });
 
@@ -176,7 +178,7 @@ describe("the catalog of metrics", () => {
   it("gives no value of a stream to an answer in one document", () => {
     const document = facts({ isStreaming: false, contentNs: Float64Array.of(5e6) });
     const streaming = recordMetrics.filter(({ flags }) => flags?.includes("streaming"));
-    expect(streaming).to.have.lengthOf(17);
+    expect(streaming).to.have.lengthOf(18);
     for (const { tag, value } of streaming) expect(value(document), tag).to.equal(undefined);
   });
 });

@@ -86,6 +86,7 @@ describe("metrics of a request", () => {
     ["inter_chunk_jitter", 35],
     ["longest_inter_chunk_latency", 50],
     ["output_count", 4],
+    ["time_to_first_token_from_due", 102],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {
@@ -99,6 +100,7 @@ describe("metrics of a request", () => {
 
   it("response_time is the request latency where nothing was due", () => {
     expect(value("response_time", { dueNs: undefined })).to.equal(170);
+    expect(value("time_to_first_token_from_due", { dueNs: undefined })).to.equal(undefined);
     expect(value("lateness", { dueNs: undefined })).to.equal(undefined);
   });
 

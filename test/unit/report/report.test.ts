@@ -139,8 +139,9 @@ describe("the report of a run", () => {
       { tag: "stall_count", avg: gaps, group: "hidden" },
       { tag: "stalled_request_count", avg: requests, group: "hidden" },
     ];
-    const line = (metrics: readonly object[]) => lines({ phase: { metrics }, width: 200 }).find((one) => one.startsWith("Gaps"));
-    const gaps = "Gaps between chunks: p50 10.00, p90 11.50, p99 60.00, max 1,234.50 ms";
+    const line = (metrics: readonly object[]) =>
+      lines({ phase: { metrics }, width: 200 }).find((one) => one.startsWith("Chunk gaps"));
+    const gaps = "Chunk gaps: p50 10.00, p90 11.50, p99 60.00, max 1,234.50 ms";
     expect(line([...figures, ...stall(160, 3, 1)])).to.equal(
       `${gaps} · jitter 1.25 ms · 3 stalls (from 160.00 ms on) in 1 request · 1.50 tokens a chunk`,
     );

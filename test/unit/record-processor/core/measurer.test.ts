@@ -126,6 +126,7 @@ describe("Measurer", () => {
       time_to_first_text: 20,
       tokens_per_chunk: 2.5,
       longest_inter_chunk_latency: 10,
+      time_to_first_token_from_due: 21,
       http_req_data_sent: 2,
       http_req_data_received: 4,
       http_req_blocked: 0.5,

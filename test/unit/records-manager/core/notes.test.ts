@@ -82,10 +82,16 @@ describe("notes on the workload", () => {
   });
 
   it("count answers with a peculiarity, and only those there are", () => {
-    const counts = { completed: 10, truncated: 1, lengthLimited: 0, usageDiscrepancy: 0, usageMismatch: 2, streamIgnored: 0 };
-    expect(answerNotes(counts).map((note) => note.message)).to.deep.equal([
+    const none = { lengthLimited: 0, usageDiscrepancy: 0, countedHere: 0, uncounted: 0, streamIgnored: 0 };
+    const counts = { completed: 10, truncated: 1, usageMismatch: 2 };
+    expect(answerNotes({ ...none, ...counts }).map((note) => note.message)).to.deep.equal([
       "1 of 10 answers broke off before their end",
       "2 of 10 answers came with token counts that contradict what was sent",
+    ]);
+    const silent = { ...none, completed: 10, truncated: 0, usageMismatch: 0, countedHere: 4, uncounted: 6 };
+    expect(answerNotes(silent).map(({ code, message }) => `${code}: ${message}`)).to.deep.equal([
+      "usage_missing: 4 of 10 answers came without token counts: they are by Assay's tokenizer",
+      "usage_missing: 6 of 10 answers came without token counts, and nothing counts them: there are no figures of tokens",
     ]);
   });
 });

@@ -25,6 +25,7 @@ const row: FigureRow = {
   finishReason: "stop",
   hasUsageMismatch: false,
   isStreamIgnored: false,
+  tokenSource: "usage",
 };
 
 describe("the figures of a phase", () => {
