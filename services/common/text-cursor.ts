@@ -1,4 +1,5 @@
 /** Reads small languages of flags (`--slo`, `--where`) from a text, and shows where it does not fit. Pure. */
+import { widthOf } from "../../report/text.ts";
 
 /** What is wrong with a text, and where: `at` is the place of the first character that does not fit. */
 export interface TextProblem {
@@ -47,7 +48,18 @@ export class TextCursor {
   }
 }
 
-/** The message with the text below it, and a caret under what does not fit. */
+/** So many characters of the text are shown on each side of what does not fit. */
+const mostShown = 72;
+
+/** The message with the text around what does not fit below it, and a caret under that. */
 export function shownProblem(text: string, { message, at }: TextProblem): string {
-  return `${message}\n    ${text.replaceAll(/\s/g, " ")}\n    ${" ".repeat(at)}^`;
+  const before = [...onOneLine(text.slice(0, at))];
+  const after = [...onOneLine(text.slice(at))];
+  const start = before.length > mostShown ? `… ${before.slice(-mostShown).join("")}` : before.join("");
+  const end = after.length > mostShown ? `${after.slice(0, mostShown).join("")} …` : after.join("");
+  return `${message}\n    ${start}${end}\n    ${" ".repeat(widthOf(start))}^`;
+}
+
+function onOneLine(text: string): string {
+  return text.replaceAll(/\s/g, " ").replaceAll(/\p{Cc}/gu, "\ufffd");
 }

@@ -1,5 +1,6 @@
 /** Rows of a run, a page at a time. */
 
+import { recordMetrics } from "../../metrics/catalog.ts";
 import { decodeStamps } from "../common/chunk-stamps.ts";
 import { AssayError } from "../common/errors.ts";
 import { filterField, meantField } from "./core/filter-fields.ts";
@@ -134,9 +135,11 @@ function orderOf(text: string): RowOrder {
 }
 
 function fieldsOf(reader: RunReader, asked: readonly string[] | undefined): readonly string[] {
-  const known = [...requestColumns, ...reader.metricTags];
-  if (asked === undefined) return known.filter((column) => column !== STAMPS_COLUMN);
-  const unknown = asked.filter((field) => !known.includes(field));
+  const own = [...requestColumns, ...reader.metricTags];
+  if (asked === undefined) return own.filter((column) => column !== STAMPS_COLUMN);
+  // Of metrics that the file is too old for no request has a value.
+  const known = new Set([...own, ...recordMetrics.map(({ tag }) => tag)]);
+  const unknown = asked.filter((field) => !known.has(field));
   if (unknown.length > 0)
     throw new AssayError("invalid_argument", `fields must be columns of requests, got "${unknown.join('", "')}"`);
   return asked;

@@ -1,10 +1,11 @@
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import { INLINE_ROWS, QueryClient } from "../../../services/records-manager/query-client.ts";
+import { queryGroups } from "../../../services/records-manager/query-groups.ts";
 import { queryRecords } from "../../../services/records-manager/query-records.ts";
 import { queryTimeline } from "../../../services/records-manager/query-timeline.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
-import { failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+import { failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
 
 const PHASES = [
@@ -63,6 +64,20 @@ describe("querying records", () => {
       request_latency: 40,
     });
     expect(first).not.to.have.property("content_stamps");
+  });
+
+  it("gives a file of before some metric was there without it", () => {
+    const older = temporaryFolder();
+    try {
+      const store = createStore(older.folder, {}, { metricTags: METRIC_TAGS.slice(0, 4) });
+      insertAll(store, [record(1, { values: Array.from(record(1).values).slice(0, 4) })]);
+      store.close();
+      const fields = ["credit_id", "time_to_first_token", METRIC_TAGS.at(-1) ?? ""];
+      expect(queryRecords({ folder: older.folder, fields }).records).to.deep.equal([{ credit_id: 1, time_to_first_token: 10 }]);
+      expect(queryGroups({ folder: older.folder, groupBy: ["group"], metrics: [] }).groups[0]).to.include({ succeeded: 1 });
+    } finally {
+      older.remove();
+    }
   });
 
   it("keeps to one phase", () => {

@@ -84,6 +84,23 @@ describe("filters of records", () => {
     });
   }
 
+  it("are shown around what does not fit where they are long, the caret under it whatever is wide before it", () => {
+    const shown = (text: string): string[] => {
+      const result = readFilter(text);
+      return "filter" in result ? [] : shownProblem(text, result.problem).split("\n");
+    };
+    const [message, line = "", caret = ""] = shown(`${"turn = 1 AND ".repeat(50)}foo = 1${" AND turn = 1".repeat(50)}`);
+    expect(message).to.equal("unknown field foo");
+    expect(line).to.match(/^ {4}… .*foo = 1 AND .* …$/);
+    expect(line.length).to.be.at.most(160);
+    expect(caret.indexOf("^")).to.equal(line.indexOf("foo"));
+    expect(shown('model = "日本🦊e\u0301\u001b\n" AND foo = 1')).to.deep.equal([
+      "unknown field foo",
+      '    model = "日本🦊e\u0301\ufffd " AND foo = 1',
+      `    ${" ".repeat('model = "xxxxxxe. " AND '.length)}^`,
+    ]);
+  });
+
   it("are bounded in depth and in length", () => {
     expect(readFilter(`${"NOT ".repeat(deepestFilter)}turn = 1`)).to.have.property("filter");
     expect(readFilter(`${"(".repeat(1e5)}turn = 1`)).to.deep.include({
