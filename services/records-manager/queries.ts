@@ -33,7 +33,7 @@ export interface Queries {
   readonly groups: (query: GroupsQuery) => GroupsAnswer;
   readonly records: (query: RecordsQuery) => RecordsPage;
   readonly order: (query: OrderQuery) => Float64Array;
-  readonly recordsOf: (query: RecordsOfQuery) => RecordsPage["records"];
+  readonly recordsOf: (query: RecordsOfQuery) => RecordsPage["rows"];
   readonly timeline: (query: TimelineQuery) => TimelineAnswer;
   readonly export: (request: ExportRequest) => ExportedFile[];
   readonly exportFiles: (query: { readonly folder: string }) => OfferedFile[];

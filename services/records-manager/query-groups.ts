@@ -32,7 +32,7 @@ export interface GroupsQuery {
   readonly withIntervals?: boolean;
   /** Groups that are kept. Default: `MOST_GROUPS`. */
   readonly mostGroups?: number;
-  /** Bytes that columns may take at a time. Default: `COLUMN_BUDGET_BYTES`. */
+  /** Bytes that columns, or distributions of gaps, may take at a time. Default: `COLUMN_BUDGET_BYTES`. */
   readonly columnBudgetBytes?: number;
 }
 
@@ -67,8 +67,6 @@ export const MOST_GROUPS = 1000;
 const COLUMN_BUDGET_BYTES = 384 * 1024 * 1024;
 /** A growing column holds its old and its new half at once. */
 const BYTES_PER_VALUE = 8 * 3;
-/** Distributions of gaps at a time: one may take 8 MiB. */
-const DISTRIBUTIONS = 48;
 
 /** Throws `invalid_argument` for an unknown phase, key or metric, or a filter that cannot be read. */
 export function queryGroups(query: GroupsQuery): GroupsAnswer {
@@ -106,10 +104,11 @@ function readGroups(reader: RunReader, query: GroupsQuery): GroupsAnswer {
   const isEstimated = ({ consoleOrder }: RecordMetric): boolean => query.metrics.length > 0 || consoleOrder !== undefined;
   const seed = query.withIntervals === true ? seedOf(reader.run().spec) : undefined;
   const seedFor = (metric: RecordMetric): number | undefined => (isEstimated(metric) ? seed : undefined);
-  const parts = partsOf(reader, [...metrics.ofRequests, ...metrics.forSums], query.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
+  const budgetBytes = query.columnBudgetBytes ?? COLUMN_BUDGET_BYTES;
+  const parts = partsOf(reader, [...metrics.ofRequests, ...metrics.forSums], budgetBytes);
   const gathered: Gathered[] = [];
   for (const [index, part] of parts.entries()) readColumns(rows, part, gathered, { isFirst: index === 0, seedFor });
-  if (metrics.ofLists.length > 0) readGaps(rows, gathered);
+  if (metrics.ofLists.length > 0) readGaps(rows, gathered, budgetBytes);
   return { groups: told(reader, keys, metrics, gathered), leftOut: groups.leftOut };
 }
 
@@ -219,19 +218,10 @@ function pushRow(
   }
 }
 
-/** Gaps between chunks of succeeded requests, a pass over the rows for some groups at a time. */
-function readGaps(rows: GroupedRows, gathered: readonly Gathered[]): void {
-  const at = KEYS_AT + rows.keys.length;
-  for (let from = 0; from < gathered.length; from += DISTRIBUTIONS) {
-    const distributions = gathered.slice(from, from + DISTRIBUTIONS).map(() => new GapDistribution());
-    for (const page of pagesOf(rows, ["content_stamps"], 1000)) {
-      for (const row of page) {
-        const index = rows.groups.indexOf(row[1] as number, row, KEYS_AT);
-        const distribution = index === undefined ? undefined : distributions[index - from];
-        const isFailure = row[2] === 1 || row[3] !== null;
-        if (distribution !== undefined && !isFailure) forEachGap(row[at] as Uint8Array, (gapUs) => distribution.add(gapUs));
-      }
-    }
+/** Gaps between chunks of succeeded requests: in one pass over the rows, or in several where distributions would take more than the budget. */
+function readGaps(rows: GroupedRows, gathered: readonly Gathered[], budgetBytes: number): void {
+  for (let from = 0; from < gathered.length; ) {
+    const distributions = gapsFrom(rows, from, gathered.length, budgetBytes);
     for (const [index, distribution] of distributions.entries()) {
       const statistics = distribution.statistics();
       if (statistics === undefined) continue;
@@ -239,7 +229,28 @@ function readGaps(rows: GroupedRows, gathered: readonly Gathered[]): void {
         gathered[from + index]?.metrics.set(tag, { tag, header, unit, statistics });
       }
     }
+    from += distributions.length;
   }
+}
+
+/** Of the groups from one on up to another, as many as fit in the budget, one at least. */
+function gapsFrom(rows: GroupedRows, from: number, to: number, budgetBytes: number): GapDistribution[] {
+  const at = KEYS_AT + rows.keys.length;
+  const distributions = Array.from({ length: to - from }, () => new GapDistribution());
+  let sizeBytes = distributions.reduce((sum, distribution) => sum + distribution.sizeBytes, 0);
+  for (const page of pagesOf(rows, ["content_stamps"], 1000)) {
+    for (const row of page) {
+      if (row[2] === 1 || row[3] !== null) continue;
+      const index = rows.groups.indexOf(row[1] as number, row, KEYS_AT);
+      const distribution = index === undefined ? undefined : distributions[index - from];
+      if (distribution === undefined) continue;
+      sizeBytes -= distribution.sizeBytes;
+      forEachGap(row[at] as Uint8Array, (gapUs) => distribution.add(gapUs));
+      sizeBytes += distribution.sizeBytes;
+      while (sizeBytes > budgetBytes && distributions.length > 1) sizeBytes -= distributions.pop()?.sizeBytes ?? 0;
+    }
+  }
+  return distributions;
 }
 
 function told(

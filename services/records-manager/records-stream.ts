@@ -1,8 +1,6 @@
 /** Rows of a run one after the other. They are read a page at a time, and no page before the one before it was taken. */
 import type { QueryClient } from "./query-client.ts";
-import type { RecordsPage, RecordsQuery } from "./query-records.ts";
-
-export type RecordRow = RecordsPage["records"][number];
+import type { RecordRow, RecordsQuery } from "./query-records.ts";
 
 export interface RecordsStreamOptions extends Omit<RecordsQuery, "pageSize" | "pageToken"> {
   /** At most so many. Default: all. */
@@ -32,8 +30,8 @@ export async function* streamRecords(
   do {
     const from = pageToken === undefined ? {} : { pageToken };
     const page = await queries.ask("records", { ...query, ...from, pageSize: Math.min(pageRows, left) }, signal);
-    if (page.records.length > 0) yield page.records;
-    left -= page.records.length;
+    if (page.rows.length > 0) yield page.rows;
+    left -= page.rows.length;
     pageToken = page.nextPageToken;
   } while (pageToken !== undefined && left > 0);
 }

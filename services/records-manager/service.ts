@@ -17,9 +17,10 @@ import { protocolVersion } from "../common/version.ts";
 import { chosenMetrics, chosenStatistics, groupsResponseOf } from "./groups-wire.ts";
 import { type CpuMemory, observationsOf } from "./observations.ts";
 import type { QueryClient } from "./query-client.ts";
+import { columnsOf, partsOfRows, recordMessages } from "./record-wire.ts";
 import type { RecordsRun } from "./records-run.ts";
-import { type RecordRow, streamRecords } from "./records-stream.ts";
-import { columnsOfFields, livePhaseOf, recordOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
+import { streamRecords } from "./records-stream.ts";
+import { livePhaseOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
 import { wantedFiles } from "./wanted-files.ts";
 
 export interface RecordsManagerServiceDeps {
@@ -114,7 +115,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           signal,
         );
         const { tags, messageOf } = recordMessages(columns);
-        return { records: page.records.map(messageOf), nextPageToken: page.nextPageToken ?? "", tags };
+        return { records: page.rows.map(messageOf), nextPageToken: page.nextPageToken ?? "", tags };
       },
       async *streamRecords({ runId, phase, filter, fields, orderBy, limit }, { signal }) {
         const columns = columnsOf(fields?.paths);
@@ -131,7 +132,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           },
           signal,
         );
-        for await (const page of rows) for (const part of partsOfPage(page)) yield { records: part.map(messageOf), tags };
+        for await (const page of rows) for (const part of partsOfRows(page)) yield { records: part.map(messageOf), tags };
       },
       summarizeRecords: async (request, { signal }) => {
         const { runId, phase, definitions, withIntervals, filter, groupBy, metrics } = request;
@@ -222,43 +223,4 @@ function checkTags(tags: readonly string[]): void {
     "failed_precondition",
     `metric ${Math.max(0, wrong)} is ${tags[wrong] ?? "none"} at the sender, ${recordMetrics[wrong]?.tag ?? "none"} here`,
   );
-}
-
-/** How rows of these columns become messages, and the tags of their values. */
-function recordMessages(columns: readonly string[]) {
-  const hasValues = columns.some((column) => recordMetrics.some(({ tag }) => tag === column));
-  return {
-    tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
-    messageOf: (row: RecordRow) => recordOf(row, hasValues),
-  };
-}
-
-/** So many stamps make no message too long, at up to 5 bytes each. */
-const mostStamps = 500_000;
-
-/** A page in parts that each fit into a message, at least one row in each. */
-function* partsOfPage(page: readonly RecordRow[]): Generator<readonly RecordRow[]> {
-  let begin = 0;
-  let stamps = 0;
-  for (const [index, { content_stamps: own }] of page.entries()) {
-    const added = own instanceof Float64Array ? own.length : 0;
-    if (index > begin && stamps + added > mostStamps) {
-      yield page.slice(begin, index);
-      begin = index;
-      stamps = 0;
-    }
-    stamps += added;
-  }
-  if (begin < page.length) yield page.slice(begin);
-}
-
-function columnsOf(paths: readonly string[] | undefined): string[] {
-  // A record without its key is of no use.
-  const wanted = paths === undefined || paths.length === 0 ? Object.keys(columnsOfFields) : new Set(["credit_id", ...paths]);
-  return [...wanted].flatMap((path) => {
-    const columns = columnsOfFields[path];
-    if (columns === undefined)
-      throw new AssayError("invalid_argument", `fields: MetricRecord has no field ${path} that is stored`);
-    return columns;
-  });
 }

@@ -1,22 +1,18 @@
-/** Summaries, timelines and rows of the domain as messages. */
+/** Summaries and timelines of the domain as messages. */
 import { fromJson, type JsonValue, type MessageInitShape } from "@bufbuild/protobuf";
 import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentitySchema } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type {
   DefinitionSummarySchema,
   GetTimelineResponseSchema,
   PhaseSummarySchema,
   SummarizeRecordsResponseSchema,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
-import { recordMetrics } from "../../metrics/catalog.ts";
-import { encodeStamps } from "../common/chunk-stamps.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
 import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { DefinitionSummary } from "./query-definitions.ts";
 import type { GpuUse } from "./query-gpus.ts";
-import type { RecordsPage } from "./query-records.ts";
 import type { TimelineAnswer } from "./query-timeline.ts";
 import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
@@ -126,128 +122,6 @@ export function timelineOf(answer: TimelineAnswer): MessageInitShape<typeof GetT
         ...(timeToFirstTokenP99Ms === undefined ? {} : { ttftP99Ms: timeToFirstTokenP99Ms }),
       }),
     ),
-  };
-}
-
-/** Columns of `requests` by the fields of MetricRecord that they fill. `values` stands for all metrics. */
-export const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
-  credit_id: ["credit_id"],
-  phase: ["phase"],
-  conversation: ["conversation"],
-  turn: ["turn"],
-  session: ["session_id"],
-  index: ["session_num"],
-  parent_session: ["parent_session"],
-  root_session: ["root_session"],
-  agent_depth: ["agent_depth"],
-  target: ["target"],
-  due_ns: ["due_ns"],
-  issued_ns: ["issued_ns"],
-  received_ns: ["received_ns"],
-  sent_ns: ["sent_ns"],
-  first_byte_ns: ["first_byte_ns"],
-  end_ns: ["end_ns"],
-  connect_ns: ["connect_ns"],
-  blocked_ns: ["blocked_ns"],
-  dns_ns: ["dns_ns"],
-  tcp_ns: ["tcp_ns"],
-  tls_ns: ["tls_ns"],
-  written_ns: ["written_ns"],
-  local_address: ["local_address"],
-  remote_address: ["remote_address"],
-  row_group: ["row_group"],
-  status: ["status"],
-  error: ["error_code", "error_phase", "error_message"],
-  is_cancelled: ["is_cancelled"],
-  cancelled_ns: ["cancelled_ns"],
-  is_streaming: ["is_streaming"],
-  is_connection_reused: ["is_connection_reused"],
-  request_bytes: ["request_bytes"],
-  response_bytes: ["response_bytes"],
-  model: ["model"],
-  request_id: ["request_id"],
-  correlation_id: ["correlation_id"],
-  worker_id: ["worker_id"],
-  wall_offset_ns: ["wall_offset_ns"],
-  values: recordMetrics.map(({ tag }) => tag),
-  content_stamps: ["content_stamps"],
-  coalesced_chunks: ["coalesced_chunks"],
-  finish_reason: ["finish_reason"],
-  token_source: ["token_source"],
-  record_processor_id: ["record_processor_id"],
-  has_usage_mismatch: ["has_usage_mismatch"],
-  is_stream_ignored: ["is_stream_ignored"],
-  requested_output_tokens: ["requested_output_tokens"],
-};
-
-/** A row as a message; absent columns leave their fields unset. */
-export function recordOf(row: RecordsPage["records"][number], hasValues: boolean): MessageInitShape<typeof MetricRecordSchema> {
-  const number = (column: string): number => (typeof row[column] === "number" ? row[column] : 0);
-  const text = (column: string): string => (typeof row[column] === "string" ? row[column] : "");
-  const count = (column: string): bigint => BigInt(number(column));
-  const isSet = (column: string): boolean => number(column) === 1;
-  const maybe = (column: string): number | undefined => (typeof row[column] === "number" ? row[column] : undefined);
-  // Of a session, plus 1; 0: there is none.
-  const above = (column: string): bigint => BigInt((maybe(column) ?? -1) + 1);
-  const firstByteNs = maybe("first_byte_ns");
-  const connectNs = maybe("connect_ns");
-  const cancelledNs = maybe("cancelled_ns");
-  const blockedNs = maybe("blocked_ns");
-  const dnsNs = maybe("dns_ns");
-  const tcpNs = maybe("tcp_ns");
-  const tlsNs = maybe("tls_ns");
-  const writtenNs = maybe("written_ns");
-  const stamps = row.content_stamps;
-  return {
-    creditId: count("credit_id"),
-    phase: number("phase"),
-    conversation: count("conversation"),
-    turn: number("turn"),
-    session: count("session_id"),
-    index: count("session_num"),
-    parentSession: above("parent_session"),
-    rootSession: above("root_session"),
-    agentDepth: number("agent_depth"),
-    target: number("target"),
-    dueNs: number("due_ns"),
-    issuedNs: number("issued_ns"),
-    receivedNs: number("received_ns"),
-    sentNs: number("sent_ns"),
-    endNs: number("end_ns"),
-    status: number("status"),
-    isCancelled: isSet("is_cancelled"),
-    isStreaming: isSet("is_streaming"),
-    isConnectionReused: isSet("is_connection_reused"),
-    requestBytes: count("request_bytes"),
-    responseBytes: count("response_bytes"),
-    model: text("model"),
-    requestId: text("request_id"),
-    correlationId: text("correlation_id"),
-    workerId: text("worker_id"),
-    localAddress: text("local_address"),
-    remoteAddress: text("remote_address"),
-    rowGroup: text("row_group"),
-    wallOffsetNs: number("wall_offset_ns"),
-    values: hasValues ? recordMetrics.map(({ tag }) => maybe(tag) ?? Number.NaN) : [],
-    contentStamps: stamps instanceof Float64Array ? encodeStamps(stamps) : new Uint8Array(0),
-    coalescedChunks: number("coalesced_chunks"),
-    finishReason: text("finish_reason"),
-    tokenSource: text("token_source"),
-    recordProcessorId: text("record_processor_id"),
-    hasUsageMismatch: isSet("has_usage_mismatch"),
-    isStreamIgnored: isSet("is_stream_ignored"),
-    requestedOutputTokens: number("requested_output_tokens"),
-    ...(firstByteNs === undefined ? {} : { firstByteNs }),
-    ...(connectNs === undefined ? {} : { connectNs }),
-    ...(blockedNs === undefined ? {} : { blockedNs }),
-    ...(dnsNs === undefined ? {} : { dnsNs }),
-    ...(tcpNs === undefined ? {} : { tcpNs }),
-    ...(tlsNs === undefined ? {} : { tlsNs }),
-    ...(writtenNs === undefined ? {} : { writtenNs }),
-    ...(cancelledNs === undefined ? {} : { cancelledNs }),
-    ...(text("error_code") === ""
-      ? {}
-      : { error: { code: text("error_code"), phase: text("error_phase"), message: text("error_message") } }),
   };
 }
 

@@ -23,6 +23,11 @@ export class GapDistribution {
     } else this.#sparse.set(gapUs, (this.#sparse.get(gapUs) ?? 0) + times);
   }
 
+  /** Memory that it takes, about. */
+  get sizeBytes(): number {
+    return this.#dense.byteLength + this.#sparse.size * 48;
+  }
+
   /** Statistics in ms; undefined when nothing was counted. */
   statistics(): Statistics | undefined {
     const count = this.#count;

@@ -5,12 +5,11 @@ import type { MetricRecord } from "../../../services/common/metric-record.ts";
 import { groupFields } from "../../../services/records-manager/core/group-fields.ts";
 import { statisticsOf } from "../../../services/records-manager/core/statistics.ts";
 import { type GroupsQuery, queryGroups, type RecordGroup } from "../../../services/records-manager/query-groups.ts";
-import { queryRecords } from "../../../services/records-manager/query-records.ts";
 import { queryTimeline } from "../../../services/records-manager/query-timeline.ts";
 import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { cancelled, failed, METRIC_TAGS, record } from "../../unit/records-manager/records.ts";
-import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
+import { createStore, insertAll, type RunFolder, recordsOf, temporaryFolder } from "./run-fixture.ts";
 
 const PHASES = [
   { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
@@ -123,6 +122,11 @@ describe("groups of requests", () => {
     } finally {
       many.remove();
     }
+  });
+
+  it("have the same figures, however little may be in memory at a time", () => {
+    const query = { groupBy: ["turn", "target", "session_num"], metrics: [] };
+    expect(groups({ ...query, columnBudgetBytes: 1 })).to.deep.equal(groups(query));
   });
 
   it("are bounded in number, and what is left out is counted", () => {
@@ -312,7 +316,7 @@ describe("filters and groups of any rows", function () {
   it("give the rows that pass, whatever texts they have and are compared with", () => {
     fc.assert(
       fc.property(examples, ({ text, passes }) => {
-        const { records } = queryRecords({ folder: run.folder, filter: text, fields: ["credit_id"], pageSize: 1000 });
+        const { records } = recordsOf({ folder: run.folder, filter: text, fields: ["credit_id"], pageSize: 1000 });
         expect(records.map((each) => each.credit_id)).to.deep.equal(rows.filter(passes).map(({ id }) => id));
       }),
       { numRuns: 500 },
@@ -373,8 +377,8 @@ describe("filters and groups of any rows", function () {
         const works: readonly (() => unknown)[] = [
           () => queryGroups({ folder, groupBy: [name], metrics: [] }),
           () => queryGroups({ folder, groupBy: [], metrics: [name] }),
-          () => queryRecords({ folder, orderBy: `${name} desc` }),
-          () => queryRecords({ folder, filter: `${name} = 1` }),
+          () => recordsOf({ folder, orderBy: `${name} desc` }),
+          () => recordsOf({ folder, filter: `${name} = 1` }),
         ];
         for (const work of works) expect(refusal(work).code).to.equal("invalid_argument");
       }),

@@ -2,11 +2,10 @@ import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import { INLINE_ROWS, QueryClient } from "../../../services/records-manager/query-client.ts";
 import { queryGroups } from "../../../services/records-manager/query-groups.ts";
-import { queryRecords } from "../../../services/records-manager/query-records.ts";
 import { queryTimeline } from "../../../services/records-manager/query-timeline.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
-import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
+import { createStore, insertAll, type RunFolder, recordsOf, temporaryFolder } from "./run-fixture.ts";
 
 const PHASES = [
   { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
@@ -37,15 +36,15 @@ describe("querying records", () => {
 
   it("gives pages by ascending credit id, until there are no more", () => {
     const fields = ["credit_id"];
-    const first = queryRecords({ folder: run.folder, fields, pageSize: 2 });
+    const first = recordsOf({ folder: run.folder, fields, pageSize: 2 });
     expect(first.records).to.deep.equal([{ credit_id: 1 }, { credit_id: 2 }]);
     const pageToken = first.nextPageToken ?? "";
-    const second = queryRecords({ folder: run.folder, fields, pageSize: 3, pageToken });
+    const second = recordsOf({ folder: run.folder, fields, pageSize: 3, pageToken });
     expect(second).to.deep.equal({ records: [{ credit_id: 3 }, { credit_id: 4 }, { credit_id: 5 }], nextPageToken: undefined });
   });
 
   it("gives the fields asked for, without those that have no value", () => {
-    const page = queryRecords({
+    const page = recordsOf({
       folder: run.folder,
       fields: ["status", "time_to_first_token", "error_code", "content_stamps"],
       pageSize: 1,
@@ -56,7 +55,7 @@ describe("querying records", () => {
   });
 
   it("gives every column but the stamps when nothing is asked for", () => {
-    const [first] = queryRecords({ folder: run.folder }).records;
+    const [first] = recordsOf({ folder: run.folder }).records;
     expect(first).to.include({
       credit_id: 1,
       request_id: "request-1",
@@ -73,7 +72,7 @@ describe("querying records", () => {
       insertAll(store, [record(1, { values: Array.from(record(1).values).slice(0, 4) })]);
       store.close();
       const fields = ["credit_id", "time_to_first_token", METRIC_TAGS.at(-1) ?? ""];
-      expect(queryRecords({ folder: older.folder, fields }).records).to.deep.equal([{ credit_id: 1, time_to_first_token: 10 }]);
+      expect(recordsOf({ folder: older.folder, fields }).records).to.deep.equal([{ credit_id: 1, time_to_first_token: 10 }]);
       expect(queryGroups({ folder: older.folder, groupBy: ["group"], metrics: [] }).groups[0]).to.include({ succeeded: 1 });
     } finally {
       older.remove();
@@ -81,7 +80,7 @@ describe("querying records", () => {
   });
 
   it("keeps to one phase", () => {
-    const { records } = queryRecords({ folder: run.folder, phase: "profiling", fields: ["credit_id"] });
+    const { records } = recordsOf({ folder: run.folder, phase: "profiling", fields: ["credit_id"] });
     expect(records.map((each) => each.credit_id)).to.deep.equal([3, 4, 5]);
   });
 
@@ -99,7 +98,7 @@ describe("querying records", () => {
         const ids: unknown[] = [];
         let pageToken: string | undefined;
         do {
-          const page = queryRecords({
+          const page = recordsOf({
             folder: folder.folder,
             fields: ["credit_id"],
             orderBy,
@@ -165,13 +164,13 @@ describe("querying records", () => {
     ];
     for (const [filter, ...ids] of rows) {
       it(`gives what passes it: ${filter}`, () => {
-        const { records } = queryRecords({ folder: mixed.folder, fields: ["credit_id"], filter });
+        const { records } = recordsOf({ folder: mixed.folder, fields: ["credit_id"], filter });
         expect(records.map((each) => each.credit_id)).to.deep.equal(ids);
       });
     }
   });
 
-  const wrong: [title: string, query: Partial<Parameters<typeof queryRecords>[0]>, message: RegExp][] = [
+  const wrong: [title: string, query: Partial<Parameters<typeof recordsOf>[0]>, message: RegExp][] = [
     ["an unknown phase", { phase: "nope" }, /^phase must be one of warmup, profiling, got "nope"$/],
     [
       "an unknown field",
@@ -190,15 +189,15 @@ describe("querying records", () => {
   ];
   for (const [title, query, message] of wrong) {
     it(`refuses ${title}`, () => {
-      expect(() => queryRecords({ folder: run.folder, ...query }))
+      expect(() => recordsOf({ folder: run.folder, ...query }))
         .to.throw(AssayError, message)
         .with.property("code", "invalid_argument");
     });
   }
 
   it("refuses the token of another query", () => {
-    const { nextPageToken: pageToken = "" } = queryRecords({ folder: run.folder, phase: "profiling", pageSize: 1 });
-    expect(() => queryRecords({ folder: run.folder, pageSize: 1, pageToken })).to.throw(/page token/);
+    const { nextPageToken: pageToken = "" } = recordsOf({ folder: run.folder, phase: "profiling", pageSize: 1 });
+    expect(() => recordsOf({ folder: run.folder, pageSize: 1, pageToken })).to.throw(/page token/);
   });
 });
 
@@ -287,7 +286,10 @@ describe("the query client", () => {
     expect(client.isThreadStarted).to.equal(true);
     const [summary, page, timeline] = await Promise.all(asked);
     expect(summary).to.deep.equal(summarizeRun(run.folder));
-    expect(page.records).to.deep.equal([{ credit_id: 0 }, { credit_id: 1 }]);
+    expect(page.rows).to.deep.equal([
+      [0, 0],
+      [1, 1],
+    ]);
     expect(timeline.buckets.reduce((sum, bucket) => sum + bucket.completed, 0)).to.equal(INLINE_ROWS);
   });
 
@@ -305,7 +307,7 @@ describe("the query client", () => {
     abort.abort();
     expect((await asked).code).to.equal("cancelled");
     expect((await rejection(client.ask("summarize", { folder: run.folder }, abort.signal))).code).to.equal("cancelled");
-    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).records).to.have.length(1);
+    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).rows).to.have.length(1);
   });
 
   it("refuses more queries than may wait", async () => {
@@ -322,7 +324,7 @@ describe("the query client", () => {
     await Promise.resolve();
     await client.close();
     expect((await asked).code).to.equal("unavailable");
-    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).records).to.have.length(1);
+    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).rows).to.have.length(1);
   });
 
   it("rejects when its thread cannot be started", async () => {

@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { decodeStamps } from "../../../services/common/chunk-stamps.ts";
 import type { MetricRecord, RawAnswer } from "../../../services/common/metric-record.ts";
 import type { RunHeader } from "../../../services/records-manager/core/rows.ts";
+import { queryRecords, type RecordsQuery } from "../../../services/records-manager/query-records.ts";
 import { RunStore, type RunStoreOptions } from "../../../services/records-manager/store/run-store.ts";
 import { METRIC_TAGS, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 
@@ -55,6 +57,17 @@ export function insertAll(
   });
   store.commit();
   return inserted;
+}
+
+/** As `queryRecords`, each row as an object of the fields that have a value; stamps in ns after sent. */
+export function recordsOf(query: RecordsQuery) {
+  const { fields, rows, nextPageToken } = queryRecords(query);
+  const records = rows.map((row) => {
+    const values = fields.map((field, index) => [field, row[index + 1] ?? null] as const);
+    const known = values.filter(([, value]) => value !== null);
+    return Object.fromEntries(known.map(([field, value]) => [field, value instanceof Uint8Array ? decodeStamps(value) : value]));
+  });
+  return { records, nextPageToken };
 }
 
 /** Has another process write a run, and kills it once it has committed `rows`. Returns how many it had said by then. */
