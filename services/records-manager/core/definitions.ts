@@ -71,8 +71,8 @@ export function definedFigures(
     case "vllm": {
       const chunks = of("role", "reasoning", "content", "finish");
       const [first, last] = [chunks[0]?.ns, chunks.at(-1)?.ns];
-      // A single token has a TPOT of 0 there.
-      const tpot = tokens !== undefined && tokens <= 1 && first !== undefined ? one(0) : perToken(first, last, tokens, 1);
+      // A single token has a TPOT of 0 in its goodput, and none in its statistics.
+      const tpot = perToken(first, last, tokens, 1);
       return { ttft: one(first), tpot, itl: gaps(chunks), e2e: one(last) };
     }
     case "sglang": {

@@ -38,9 +38,9 @@ export const parquetRecords: Exporter = (context, write) => {
 
 /** A page with the stamps of long answers still fits in a few MB. */
 const PAGE_ROWS = 500;
-/** A group is full at either of them: about 20 MB of the one, 8 MB of the other. */
+/** A group is full at either of them: each is some tens of MB while it is written. */
 const GROUP_ROWS = 20_000;
-const GROUP_LIST_VALUES = 1_000_000;
+const GROUP_LIST_VALUES = 500_000;
 
 /** What all rows share. */
 interface Source {

@@ -6,7 +6,7 @@
 import { errorIsl } from "../../../metrics/error-isl.ts";
 import { inputSequenceLength } from "../../../metrics/input-sequence-length.ts";
 import { Column } from "../core/column.ts";
-import { definedFigures } from "../core/definitions.ts";
+import { type DefinedFigures, definedFigures } from "../core/definitions.ts";
 import type { PhaseSummary } from "../core/run-summary.ts";
 import { type Statistics, statisticsOf } from "../core/statistics.ts";
 import { eventReader, STREAM_PAGE_ROWS, type StreamRow, streamColumns, streamFacts } from "../stream-facts.ts";
@@ -26,7 +26,7 @@ export const vllmBench: Exporter = (context, write) => {
   for (const [key, detailOf] of Object.entries(detailsOf(context))) {
     write(`,"${key}":[`);
     let isFirst = true;
-    for (const request of requestsOf(context)) {
+    for (const request of requestsOf(context, ofTimes.has(key))) {
       write((isFirst ? "" : ",") + jsonText(detailOf(request)));
       isFirst = false;
     }
@@ -56,17 +56,21 @@ interface BenchRequest {
 
 const OWN_COLUMNS = [inputSequenceLength.tag, errorIsl.tag, "error_message", "status"] as const;
 
-/** Of the measured phases, in the order of the credits. */
-function* requestsOf({ reader, spec }: ExportContext): Generator<BenchRequest> {
+/** Those of the details that take the moments of a stream, which are the most to read. */
+const ofTimes: ReadonlySet<string> = new Set(["ttfts", "itls", "latencies"]);
+
+/** Of the measured phases, in the order of the credits; with or without what its events say. */
+function* requestsOf({ reader, spec }: ExportContext, withTimes = true): Generator<BenchRequest> {
   const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
-  const readEvent = eventReader(spec);
+  const readEvent = withTimes ? eventReader(spec) : undefined;
   const columns = streamColumns(readEvent);
   for (const page of reader.pages([...columns, ...OWN_COLUMNS], { pageRows: STREAM_PAGE_ROWS })) {
     for (const values of page) {
       // The columns of a stream come first.
       const stream = values.slice(0, columns.length + 1) as unknown as StreamRow;
       const own = values.slice(columns.length + 1) as [number | null, number | null, string | null, number];
-      if (measured.has(stream[1])) yield requestOf(stream, own, readEvent);
+      if (measured.has(stream[1]))
+        yield requestOf(stream, own, withTimes ? (row) => definedFigures("vllm", streamFacts(row, readEvent)) : undefined);
     }
   }
 }
@@ -74,11 +78,11 @@ function* requestsOf({ reader, spec }: ExportContext): Generator<BenchRequest> {
 function requestOf(
   row: StreamRow,
   [inputLength, errorLength, message, status]: readonly [number | null, number | null, string | null, number],
-  readEvent: ReturnType<typeof eventReader>,
+  figuresOf: ((row: StreamRow) => DefinedFigures) | undefined,
 ): BenchRequest {
   const [creditId, , isCancelled, errorCode, isStreaming, dueNs, sentNs, endNs, tokens] = row;
   const isSuccess = isCancelled === 0 && errorCode === null;
-  const found = isSuccess && isStreaming === 1 ? definedFigures("vllm", streamFacts(row, readEvent)) : undefined;
+  const found = isSuccess && isStreaming === 1 ? figuresOf?.(row) : undefined;
   const seconds = (figures: readonly { readonly ms: number }[] | undefined): number[] =>
     (figures ?? []).map(({ ms }) => ms / 1e3);
   return {
@@ -146,8 +150,7 @@ function readFigures(context: ExportContext): Figures {
     outputTokens += request.outputLength;
     const { ttft, tpot, itls, latency, sentNs } = request;
     if (ttft !== undefined) times.ttft.push(ttft * 1e3);
-    // A single token has none in the statistics.
-    if (tpot !== undefined && request.outputLength > 1) times.tpot.push(tpot * 1e3);
+    if (tpot !== undefined) times.tpot.push(tpot * 1e3);
     for (const itl of itls) times.itl.push(itl * 1e3);
     times.e2el.push(latency * 1e3);
     starts.push(sentNs);

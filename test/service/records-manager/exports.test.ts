@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import { exportFileName } from "../../../services/common/export-files.ts";
@@ -115,6 +116,18 @@ describe("exports", () => {
     const cells = read("profile_export_aiperf.csv").split(/[\r\n,]+/);
     expect(cells).to.include.members(["'@GPU", "'+cmd", "'-1+1", "-5.00"]);
     expect(cells.filter((cell) => /^"?[=+@]/.test(cell))).to.deep.equal([]);
+  });
+
+  it("of answers are made of a file from before requests were kept, without them", () => {
+    fixedRun(run.folder, { exportLevel: "raw" });
+    const db = new Database(join(run.folder, "run.db"));
+    for (const column of ["request_body", "response_headers"]) db.exec(`ALTER TABLE raw DROP COLUMN ${column}`);
+    db.close();
+    exportRun({ folder: run.folder, names: ["raw-jsonl", "outputs"] });
+    const [, second] = lines("profile_export_raw.jsonl");
+    expect(second).to.not.have.any.keys("payload", "response_headers");
+    expect(second.responses).to.have.length(4);
+    expect(document("outputs.json").data[0].response_text).to.equal("é!");
   });
 
   it("of answers are refused of a run that has not kept them", () => {
