@@ -2,6 +2,7 @@
 import { monotonicNs } from "../services/common/clock.ts";
 import type { AnswerStats } from "./answers/answer.ts";
 import { Answers } from "./answers/answers.ts";
+import { HttpRecipient } from "./answers/http-recipient.ts";
 import { PrefixCache } from "./answers/prefix-cache.ts";
 import type { Connection, Route } from "./http/connection.ts";
 import type { HttpRequest } from "./http/request-parser.ts";
@@ -197,7 +198,7 @@ export class Site {
     if (isRefusal(read)) this.#refuse(read, connection, "", endpoint);
     // A chunked body is not for HTTP/1.0 (RFC 9112 §6.1).
     else if (read.isStreaming && request.minor === 0) this.#refuse(refusal(400, "streaming needs HTTP/1.1"), connection);
-    else this.#answers.begin(read, connection);
+    else this.#answers.begin(read, new HttpRecipient(connection, read, this.#options.retryAfterSec));
   }
 
   #resetCache({ method }: HttpRequest, connection: Connection): void {

@@ -1,22 +1,34 @@
 /** What every answer in progress is, and what it uses of the server. */
-import type { Connection, OpenAnswer } from "../http/connection.ts";
+import type { OpenAnswer } from "../http/connection.ts";
 import type { MockOptions } from "../options.ts";
 import type { FinishedReason, Meter } from "../pages/meter.ts";
 import type { AnswerIdentity } from "../text/event-template.ts";
 import type { StreamEvents } from "../text/events.ts";
-import type { TextRequest } from "../text/request.ts";
+import type { AnswerRequest, TextRequest } from "../text/request.ts";
 import type { Failure } from "./failures.ts";
 import type { AnswerPace } from "./pace.ts";
 import type { Due, Schedule } from "./schedule.ts";
 import type { EventWriter } from "./writer.ts";
 
-/** A request on its way to an answer. */
-export interface Arrival {
-  readonly request: TextRequest;
-  readonly connection: Connection;
+/** A request on its way to an answer, whatever protocol it came over. */
+export interface Arrival<R extends AnswerRequest = AnswerRequest> {
+  readonly request: R;
+  readonly recipient: Recipient<R>;
   readonly identity: AnswerIdentity;
   readonly failure: Failure | undefined;
   readonly meter: Meter;
+}
+
+/** Who gets the answer to one request. The answers decide when; how it looks is the recipient's. */
+export interface Recipient<R extends AnswerRequest> {
+  /** Keeps the request open; `answer` is told once when the client is gone. */
+  open(answer: OpenAnswer): void;
+  /** Begins the answer: its turn has come. `isAtOnce`: it is whole, has no delays and does not fail. */
+  start(host: AnswerHost, arrival: Arrival<R>, nowNs: number, isAtOnce: boolean): void;
+  /** Says a failure that leaves no answer. */
+  failAtOnce(failure: Failure): void;
+  /** Ends whatever carries the answer, without another byte. */
+  cut(): void;
 }
 
 /** An answer that waits for its due time. */

@@ -1,19 +1,17 @@
 /** Takes accepted requests for text, decides whether they fail and whether they have to wait, and answers them on one schedule. */
 
 import { AssayError } from "../../services/common/errors.ts";
-import type { Connection, OpenAnswer } from "../http/connection.ts";
+import type { OpenAnswer } from "../http/connection.ts";
 import type { MockOptions } from "../options.ts";
 import { type FinishedReason, Meter } from "../pages/meter.ts";
 import type { StreamEvents } from "../text/events.ts";
-import { injected } from "../text/refusal.ts";
-import type { TextRequest } from "../text/request.ts";
-import type { AnswerEnd, AnswerHost, AnswerStats, Arrival, ScheduledAnswer } from "./answer.ts";
+import type { AnswerRequest, TextRequest } from "../text/request.ts";
+import type { AnswerEnd, AnswerHost, AnswerStats, Arrival, Recipient, ScheduledAnswer } from "./answer.ts";
 import { FailurePlan, isInstead } from "./failures.ts";
 import { type AnswerPace, Pacing } from "./pace.ts";
 import { Schedule } from "./schedule.ts";
 import { StalledAnswer } from "./stalled-answer.ts";
-import { StreamedAnswer } from "./streamed-answer.ts";
-import { heldBy, sendWhole, WholeAnswer } from "./whole-answer.ts";
+import { heldBy } from "./whole-count.ts";
 import { EventWriter } from "./writer.ts";
 
 export interface AnswersDeps {
@@ -24,8 +22,13 @@ export interface AnswersDeps {
   readonly createdSec: () => number;
 }
 
+/** A request whose turn has not come. */
+interface WaitingAnswer extends OpenAnswer {
+  readonly meter: Meter;
+  start(): void;
+}
+
 const maxCachedModels = 64;
-const noHttp = "220 this is not HTTP\r\n\r\n";
 
 export class Answers implements AnswerHost {
   readonly options: MockOptions;
@@ -52,8 +55,8 @@ export class Answers implements AnswerHost {
   readonly #firstMeter: Meter;
   readonly #events = new Map<string, StreamEvents>();
   readonly #limit: number;
-  // In the order of arrival. Bounded by the connections: each has one request under way at most.
-  readonly #waiting = new Map<OpenAnswer, Arrival>();
+  // In the order of arrival. Over HTTP/1.1 each connection has one request under way; over gRPC a client bounds its own.
+  readonly #waiting = new Set<WaitingAnswer>();
   #isAdmitting = false;
   #busyNs = 0;
   #settledNs: number;
@@ -82,21 +85,24 @@ export class Answers implements AnswerHost {
     return this.#pacing.lengthOf(this.stats.requests);
   }
 
-  begin(request: TextRequest, connection: Connection): void {
+  /** Answers a request, now or when its turn has come. */
+  begin<R extends AnswerRequest>(request: R, recipient: Recipient<R>): void {
     const { stats } = this;
     const nowNs = this.now();
     const ordinal = stats.requests++;
     const failure = this.#plan.draw(ordinal);
-    const arrival: Arrival = {
+    const arrival: Arrival<R> = {
       request: failure?.kind === "no-usage" ? { ...request, hasUsage: false } : request,
-      connection,
+      recipient,
       identity: { ordinal, createdSec: this.#deps.createdSec(), receivedNs: nowNs },
       failure,
       meter: this.#meters.get(request.model) ?? this.#firstMeter,
     };
     if (failure !== undefined) stats.failures[failure.name] = (stats.failures[failure.name] ?? 0) + 1;
-    if (failure !== undefined && isInstead(failure)) this.#failAtOnce(arrival);
-    else if (stats.openStreams < this.#limit && this.#waiting.size === 0) this.#start(arrival, nowNs);
+    if (failure !== undefined && isInstead(failure)) {
+      stats.failed++;
+      recipient.failAtOnce(failure);
+    } else if (stats.openStreams < this.#limit && this.#waiting.size === 0) this.#start(arrival, nowNs);
     else this.#wait(arrival);
   }
 
@@ -142,9 +148,9 @@ export class Answers implements AnswerHost {
     return this.#pacing.slownessOf(ordinal);
   }
 
-  #start(arrival: Arrival, nowNs: number): void {
+  #start<R extends AnswerRequest>(arrival: Arrival<R>, nowNs: number): void {
     const { stats } = this;
-    const { request, failure, meter } = arrival;
+    const { request, recipient, failure, meter } = arrival;
     this.settle(nowNs);
     stats.openStreams++;
     stats.maxOpenStreams = Math.max(stats.maxOpenStreams, stats.openStreams);
@@ -152,54 +158,42 @@ export class Answers implements AnswerHost {
     const isAtOnce = this.#pacing.isImmediate && !request.isStreaming && failure === undefined;
     meter.heldTokens += request.isStreaming || failure?.kind === "stall" ? request.promptTokens : heldBy(arrival);
     if (failure?.kind === "stall") new StalledAnswer(this, arrival, nowNs);
-    else if (isAtOnce) sendWhole(this, arrival, nowNs, nowNs);
-    else if (request.isStreaming) new StreamedAnswer(this, arrival, nowNs);
-    else new WholeAnswer(this, arrival, nowNs);
+    else recipient.start(this, arrival, nowNs, isAtOnce);
   }
 
-  #wait(arrival: Arrival): void {
-    const waiting: OpenAnswer = {
+  #wait<R extends AnswerRequest>(arrival: Arrival<R>): void {
+    const { meter, recipient } = arrival;
+    const waiting: WaitingAnswer = {
+      meter,
+      start: () => this.#start(arrival, this.now()),
       flushed() {},
       aborted: () => {
-        this.#stopWaiting(waiting, arrival);
+        this.#stopWaiting(waiting);
         this.stats.aborted++;
-        arrival.meter.finished.abort++;
+        meter.finished.abort++;
       },
     };
-    this.#waiting.set(waiting, arrival);
+    this.#waiting.add(waiting);
     this.stats.waiting++;
-    arrival.meter.waiting++;
-    arrival.connection.open(waiting);
+    meter.waiting++;
+    recipient.open(waiting);
   }
 
-  #stopWaiting(waiting: OpenAnswer, { meter }: Arrival): void {
+  #stopWaiting(waiting: WaitingAnswer): void {
     this.#waiting.delete(waiting);
     this.stats.waiting--;
-    meter.waiting--;
+    waiting.meter.waiting--;
   }
 
   // An answer that is at once whole ends inside #start: the loop here admits the next, not the call inside it.
   #admit(): void {
     if (this.#isAdmitting) return;
     this.#isAdmitting = true;
-    for (const [waiting, arrival] of this.#waiting) {
+    for (const waiting of this.#waiting) {
       if (this.stats.openStreams >= this.#limit) break;
-      this.#stopWaiting(waiting, arrival);
-      this.#start(arrival, this.now());
+      this.#stopWaiting(waiting);
+      waiting.start();
     }
     this.#isAdmitting = false;
-  }
-
-  #failAtOnce({ connection, failure, request }: Arrival): void {
-    this.stats.failed++;
-    if (failure?.kind === "status") {
-      const { status } = failure;
-      const retry = status === 429 || status === 503 ? `retry-after: ${this.options.retryAfterSec}\r\n` : "";
-      connection.answer(status, "application/json", request.endpoint.errorBody(injected(status)), retry);
-    } else if (failure?.kind === "reset") connection.reset();
-    else {
-      connection.write(noHttp);
-      connection.cut();
-    }
   }
 }

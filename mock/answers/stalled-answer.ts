@@ -12,14 +12,14 @@ export class StalledAnswer implements ScheduledAnswer {
     this.#host = host;
     this.#arrival = arrival;
     this.dueNs = nowNs + host.options.stallMs * 1e6;
-    arrival.connection.open(this);
+    arrival.recipient.open(this);
     host.schedule.add(this);
   }
 
   visit(): void {
     if (this.#isGone) return;
     this.#host.ended(this.#arrival, "failed", this.#arrival.request.promptTokens, "abort");
-    this.#arrival.connection.cut();
+    this.#arrival.recipient.cut();
   }
 
   flushed(): void {}

@@ -3,9 +3,11 @@
  * `coalesce`), and fails midway where that was decided.
  */
 
+import type { Connection } from "../http/connection.ts";
 import { httpChunk } from "../text/event-template.ts";
 import { bodyEnd, doneEvent, garbageEvent, type StreamEvents } from "../text/events.ts";
 import { injectedInBand } from "../text/refusal.ts";
+import type { TextRequest } from "../text/request.ts";
 import { firstWordOf, vocabulary } from "../text/words.ts";
 import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
 import { tokensBefore } from "./failures.ts";
@@ -19,7 +21,8 @@ export class StreamedAnswer implements ScheduledAnswer {
   dueNs: number;
   heapIndex = -1;
   readonly #host: AnswerHost;
-  readonly #arrival: Arrival;
+  readonly #arrival: Arrival<TextRequest>;
+  readonly #connection: Connection;
   readonly #pace: AnswerPace;
   readonly #events: StreamEvents;
   readonly #startNs: number;
@@ -35,10 +38,11 @@ export class StreamedAnswer implements ScheduledAnswer {
   #isStalled = false;
   #isGone = false;
 
-  constructor(host: AnswerHost, arrival: Arrival, nowNs: number) {
-    const { request, connection, identity, failure } = arrival;
+  constructor(host: AnswerHost, arrival: Arrival<TextRequest>, connection: Connection, nowNs: number) {
+    const { request, identity, failure } = arrival;
     this.#host = host;
     this.#arrival = arrival;
+    this.#connection = connection;
     this.#startNs = nowNs;
     const isSlow = failure?.kind === "slow";
     this.#pace = host.paceOf(identity.ordinal, isSlow ? nowNs + host.slownessNsOf(identity.ordinal) : nowNs);
@@ -61,7 +65,7 @@ export class StreamedAnswer implements ScheduledAnswer {
 
   visit(nowNs: number): void {
     if (this.#isGone) return;
-    const { connection } = this.#arrival;
+    const connection = this.#connection;
     if (connection.unsentBytes > 0) {
       connection.waitForFlush();
       return;
@@ -101,7 +105,7 @@ export class StreamedAnswer implements ScheduledAnswer {
 
   #write(nowNs: number): void {
     const { writer, stats, options } = this.#host;
-    const { request, identity, connection, meter } = this.#arrival;
+    const { request, identity, meter } = this.#arrival;
     writer.text(this.#head);
     this.#head = "";
     const before = this.#sent;
@@ -112,7 +116,7 @@ export class StreamedAnswer implements ScheduledAnswer {
       if (!options.coalesce || this.dueNs > nowNs || writer.size >= maxCoalescedBytes) break;
     }
     if (this.#isWhole && this.#failsAt === Number.POSITIVE_INFINITY) this.#addTail();
-    const sentNs = writer.send(connection);
+    const sentNs = writer.send(this.#connection);
     const tokens = this.#sent - before;
     if (tokens === 0) return;
     stats.chunkWrites++;
@@ -168,7 +172,8 @@ export class StreamedAnswer implements ScheduledAnswer {
   /** True: the answer is over, or stalls. */
   #fail(nowNs: number): boolean {
     const { writer, schedule, options } = this.#host;
-    const { connection, failure } = this.#arrival;
+    const { failure } = this.#arrival;
+    const connection = this.#connection;
     switch (failure?.kind) {
       case "garbage":
         writer.bytes(garbageEvent);

@@ -1,59 +1,53 @@
 /** An answer that is not streamed: it waits until its last token would have been due, then goes out at once, or fails as was decided. */
 
+import type { Connection } from "../http/connection.ts";
 import { filledIn } from "../text/event-template.ts";
 import { injectedInBand } from "../text/refusal.ts";
+import type { TextRequest } from "../text/request.ts";
 import type { AnswerHost, Arrival, ScheduledAnswer } from "./answer.ts";
+import { type BeginTimes, countWhole, heldBy } from "./whole-count.ts";
 
 const json = "application/json";
 
-/** Sends a whole answer now. `startNs`: when its turn had come; `firstNs`: when its first token was due. */
-export function sendWhole(host: AnswerHost, arrival: Arrival, startNs: number, firstNs: number): void {
-  const { request, identity, connection, meter } = arrival;
-  const endNs = host.now();
-  meter.first(request, 1, firstNs - identity.receivedNs);
-  meter.further(request, request.tokens - 1, endNs - firstNs);
-  meter.whole(request, { receivedNs: identity.receivedNs, startNs, firstNs, endNs });
-  host.ended(arrival, "completed", heldBy(arrival), request.finishReason);
+/** Sends a whole answer now. */
+export function sendWhole(host: AnswerHost, arrival: Arrival<TextRequest>, connection: Connection, times: BeginTimes): void {
+  countWhole(host, arrival, times);
   connection.answer(200, json, bodyOf(host, arrival));
 }
 
-function bodyOf(host: AnswerHost, { request, identity }: Arrival): string {
+function bodyOf(host: AnswerHost, { request, identity }: Arrival<TextRequest>): string {
   const hasStamps = host.options.stamps;
   return filledIn(request.endpoint.wholeBody(request, hasStamps), identity, hasStamps ? host.now() : undefined);
-}
-
-/** What a whole answer holds of the KV cache from beginning to end. */
-export function heldBy({ request }: Arrival): number {
-  return request.promptTokens + request.tokens * request.choices;
 }
 
 export class WholeAnswer implements ScheduledAnswer {
   dueNs: number;
   heapIndex = -1;
   readonly #host: AnswerHost;
-  readonly #arrival: Arrival;
-  readonly #startNs: number;
-  readonly #firstNs: number;
+  readonly #arrival: Arrival<TextRequest>;
+  readonly #connection: Connection;
+  readonly #times: BeginTimes;
   /** Half of the answer is written; the failure is still to come. */
   #isHalf = false;
   #isGone = false;
 
-  constructor(host: AnswerHost, arrival: Arrival, nowNs: number) {
-    const { request, connection, identity, failure } = arrival;
+  constructor(host: AnswerHost, arrival: Arrival<TextRequest>, connection: Connection, nowNs: number) {
+    const { request, identity, failure } = arrival;
     this.#host = host;
     this.#arrival = arrival;
-    this.#startNs = nowNs;
+    this.#connection = connection;
     const slowNs = failure?.kind === "slow" ? host.slownessNsOf(identity.ordinal) : 0;
     const pace = host.paceOf(identity.ordinal, nowNs + slowNs);
-    this.#firstNs = pace.next(1);
-    this.dueNs = request.tokens > 1 ? pace.next(request.tokens - 1) : this.#firstNs;
+    const firstNs = pace.next(1);
+    this.#times = { startNs: nowNs, firstNs };
+    this.dueNs = request.tokens > 1 ? pace.next(request.tokens - 1) : firstNs;
     connection.open(this);
     host.schedule.add(this);
   }
 
   visit(nowNs: number): void {
     if (this.#isGone) return;
-    const { connection, failure } = this.#arrival;
+    const { failure } = this.#arrival;
     switch (failure?.kind) {
       case "garbage":
       case "error-event":
@@ -64,11 +58,11 @@ export class WholeAnswer implements ScheduledAnswer {
       case "reset-midway":
       case "stall-midway":
         if (!this.#isHalf) this.#writeHalf(failure.kind, nowNs);
-        else if (connection.unsentBytes > 0) connection.waitForFlush();
+        else if (this.#connection.unsentBytes > 0) this.#connection.waitForFlush();
         else this.#endHalf(failure.kind);
         break;
       default:
-        sendWhole(this.#host, this.#arrival, this.#startNs, this.#firstNs);
+        sendWhole(this.#host, this.#arrival, this.#connection, this.#times);
     }
   }
 
@@ -85,7 +79,8 @@ export class WholeAnswer implements ScheduledAnswer {
   /** A whole body under 200, which says the wrong thing. */
   #answerWrong(kind: "garbage" | "error-event" | "truncate"): void {
     this.#failed(kind === "error-event" ? "error" : "abort");
-    const { connection, request } = this.#arrival;
+    const { request } = this.#arrival;
+    const connection = this.#connection;
     if (kind === "error-event") connection.answer(200, json, request.endpoint.errorBody(injectedInBand()));
     else if (kind === "garbage") connection.answer(200, json, "this is no JSON");
     else connection.answer(200, json, half(bodyOf(this.#host, this.#arrival)));
@@ -93,7 +88,7 @@ export class WholeAnswer implements ScheduledAnswer {
 
   #writeHalf(kind: "cut" | "reset-midway" | "stall-midway", nowNs: number): void {
     const body = bodyOf(this.#host, this.#arrival);
-    const { connection } = this.#arrival;
+    const connection = this.#connection;
     connection.write(connection.head(200, json, `content-length: ${body.length}\r\n`) + half(body));
     this.#isHalf = true;
     this.dueNs = kind === "stall-midway" ? nowNs + this.#host.options.stallMs * 1e6 : nowNs;
@@ -102,8 +97,8 @@ export class WholeAnswer implements ScheduledAnswer {
 
   #endHalf(kind: "cut" | "reset-midway" | "stall-midway"): void {
     this.#failed("abort");
-    if (kind === "reset-midway") this.#arrival.connection.reset();
-    else this.#arrival.connection.cut();
+    if (kind === "reset-midway") this.#connection.reset();
+    else this.#connection.cut();
   }
 
   #failed(reason: "abort" | "error"): void {

@@ -1,5 +1,5 @@
 /** What one model has done, as plain numbers: cheap to count, read when somebody asks for the metrics page. Pure. */
-import type { TextRequest } from "../text/request.ts";
+import type { AnswerRequest } from "../text/request.ts";
 
 /** How an answer ended, in vLLM's words: whole (stop, length), the client or a failure cut it (abort), an error inside it. */
 export type FinishedReason = "stop" | "length" | "abort" | "error";
@@ -65,7 +65,7 @@ export class Meter {
   readonly generation = new Histogram(tokenCounts);
 
   /** The prompt is worked off, and each of the request's choices has its first `tokens` tokens. */
-  first(request: TextRequest, tokens: number, sinceReceivedNs: number): void {
+  first(request: AnswerRequest, tokens: number, sinceReceivedNs: number): void {
     this.promptTokens += request.promptTokens;
     if (request.cachedTokens !== undefined) {
       this.lookedUpTokens += request.promptTokens;
@@ -77,14 +77,14 @@ export class Meter {
   }
 
   /** Each choice has `tokens` more, `sinceNs` after the last ones. What comes together shares that time. */
-  further({ choices }: TextRequest, tokens: number, sinceNs: number): void {
+  further({ choices }: AnswerRequest, tokens: number, sinceNs: number): void {
     if (tokens === 0) return;
     this.generationTokens += tokens * choices;
     this.interToken.observe(sinceNs / 1e9 / tokens, tokens * choices);
   }
 
   /** An answer came whole. */
-  whole(request: TextRequest, { receivedNs, startNs, firstNs, endNs }: AnswerTimes): void {
+  whole(request: AnswerRequest, { receivedNs, startNs, firstNs, endNs }: AnswerTimes): void {
     this.finished[request.finishReason]++;
     const tokens = request.tokens * request.choices;
     this.latency.observe((endNs - receivedNs) / 1e9);

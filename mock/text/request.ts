@@ -6,9 +6,8 @@ import { isObject } from "./ascii-json.ts";
 import type { FinishReason, MockEndpoint, RequestJson, VectorForm } from "./endpoint.ts";
 import { isRefusal, type Refusal, refusal, unknownModel } from "./refusal.ts";
 
-/** A request that is going to be answered. */
-export interface TextRequest {
-  readonly endpoint: MockEndpoint;
+/** What there is to know of a request to give it an answer of the right length in the right time, and to count it. */
+export interface AnswerRequest {
   readonly model: string;
   readonly isStreaming: boolean;
   /** Answers asked for, with an index each. */
@@ -20,6 +19,11 @@ export interface TextRequest {
   readonly promptTokens: number;
   /** How many of them were in the prefix cache; `undefined` without one. */
   readonly cachedTokens: number | undefined;
+}
+
+/** A request of HTTP that is going to be answered. */
+export interface TextRequest extends AnswerRequest {
+  readonly endpoint: MockEndpoint;
   readonly vectors?: VectorForm;
 }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { expect } from "chai";
 import { Answers } from "../../../mock/answers/answers.ts";
+import { HttpRecipient } from "../../../mock/answers/http-recipient.ts";
 import { Connection } from "../../../mock/http/connection.ts";
 import { type MockOptions, withDefaults } from "../../../mock/options.ts";
 import { chat } from "../../../mock/text/chat.ts";
@@ -22,7 +23,7 @@ async function serve(options: Partial<MockOptions>): Promise<number> {
         route(request, connection) {
           const deps = { usage: "asked", models: [], ownLength: () => 5, cachedTokens: undefined } as const;
           const read = readTextRequest(chat, JSON.parse(request.body.toString()), deps);
-          if (!isRefusal(read)) answers.begin(read, connection);
+          if (!isRefusal(read)) answers.begin(read, new HttpRecipient(connection, read, 1));
         },
         faultBody: () => "",
         limits: { headBytes: 1000, bodyBytes: 1000 },
