@@ -4,8 +4,8 @@ import { parseArguments } from "./options/arguments.ts";
 import { createMock, type Mock } from "./server.ts";
 
 /**
- * Serves until SIGINT or SIGTERM, or the end of its input if asked to. The first line on stdout is `listening on http://HOST:PORT`, for programs; everything
- * else goes to stderr. Resolves with the exit code: 0 stopped by a signal or help shown, 1 could not listen, 2 wrong
+ * Serves until SIGINT or SIGTERM, or the end of its input if asked to. The first line on stdout is `listening on http://HOST:PORT`, the second
+ * `listening on grpc://HOST:PORT` if gRPC was asked for, for programs; everything else goes to stderr. Resolves with the exit code: 0 stopped by a signal or help shown, 1 could not listen, 2 wrong
  * arguments (all of them named).
  */
 export async function runMock(argv: readonly string[]): Promise<number> {
@@ -28,6 +28,7 @@ export async function runMock(argv: readonly string[]): Promise<number> {
     return 1;
   }
   process.stdout.write(`listening on ${mock.url}\n`);
+  if (mock.grpcAddress !== null) process.stdout.write(`listening on grpc://${mock.grpcAddress}\n`);
   process.stderr.write(`chat at ${mock.url}/v1/chat/completions, GPUs at ${mock.dcgmUrl}\n`);
   await (options.endsWithInput ? Promise.race([nextSignal(), inputEnd()]) : nextSignal());
   await mock.stop();

@@ -2,6 +2,7 @@
 import { AssayError } from "../services/common/errors.ts";
 import { type DistributionSpelling, readDistribution } from "./answers/distribution.ts";
 import type { FailureRates } from "./answers/failures.ts";
+import { modelKindNames, readModelOption } from "./models/kinds.ts";
 import { nonNegativeMs, problemOf, problemWith } from "./options/kinds.ts";
 import { optionTable } from "./options/table.ts";
 
@@ -55,6 +56,10 @@ export interface MockOptions {
   readonly maxBodyBytes: number;
   /** The command ends when its standard input does: for who starts it as a process of its own. */
   readonly endsWithInput: boolean;
+  /** The port of the gRPC service; 0 = any free port, null = none. */
+  readonly grpcPort: number | null;
+  /** What it serves, each `NAME:KIND`; empty: a model of every kind. */
+  readonly grpcModels: readonly string[];
 }
 
 export const defaultOptions: MockOptions = {
@@ -84,6 +89,8 @@ export const defaultOptions: MockOptions = {
   dcgmIntervalMs: 100,
   maxBodyBytes: 64 * 1024 * 1024,
   endsWithInput: false,
+  grpcPort: null,
+  grpcModels: [],
 };
 
 /** Completes given options with the defaults. Throws `invalid_argument` naming every value that is not allowed. */
@@ -103,6 +110,10 @@ export function problemsOf(options: MockOptions): string[] {
   ] as const) {
     const isDrawn = (readDistribution(value, nonNegativeMs)?.is ?? "fixed") !== "fixed";
     if (isDrawn && options.jitter > 0) problems.push(problemWith(flag, "a plain number beside --jitter", value));
+  }
+  for (const model of options.grpcModels) {
+    if (readModelOption(model) !== undefined) continue;
+    problems.push(problemWith("--grpc-model", `NAME:KIND with a kind of ${modelKindNames.join(", ")}`, model));
   }
   return problems;
 }

@@ -18,8 +18,17 @@ export interface Mock {
   readonly port: number;
   /** Where the DCGM page is: on its own port if one was asked for. */
   readonly dcgmUrl: string;
+  /** `host:port` of the gRPC service; null: none was asked for. */
+  readonly grpcAddress: string | null;
   stats(): MockStats;
   /** Closes the ports and cuts every connection; open answers count as aborted. Resolves once all are closed. */
+  stop(): Promise<void>;
+}
+
+interface OpenPort {
+  /** Connections that are open. */
+  readonly size: number;
+  /** Closes the port and cuts the connections; resolves when all are closed. */
   stop(): Promise<void>;
 }
 
@@ -29,7 +38,7 @@ const limitOfHeadBytes = 64 * 1024;
 export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock> {
   const options = withDefaults(given);
   const wall = new WallSeconds();
-  const listeners: Listener[] = [];
+  const listeners: OpenPort[] = [];
   const openConnections = () => listeners.reduce((sum, { size }) => sum + size, 0);
   const site = new Site(options, wall, openConnections);
   const listen = (port: number, route: Route): Promise<number> => {
@@ -39,6 +48,13 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
       limits: { headBytes: limitOfHeadBytes, bodyBytes: options.maxBodyBytes },
       date: () => wall.date(),
     });
+    listeners.push(listener);
+    return listener.listen(port, options.host);
+  };
+  const listenToGrpc = async (port: number): Promise<number> => {
+    // Loaded where it is asked for: most servers speak HTTP alone, and start the sooner.
+    const { createGrpcListener } = await import("./grpc/create-listener.ts");
+    const listener = createGrpcListener(options, site);
     listeners.push(listener);
     return listener.listen(port, options.host);
   };
@@ -53,7 +69,8 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
       options.dcgmPort === null
         ? `${url}/dcgm/metrics`
         : `${urlOf(options.host, await listen(options.dcgmPort, site.routeDcgm))}/metrics`;
-    return { url, port, dcgmUrl, stats: () => ({ ...site.stats(), openConnections: openConnections() }), stop };
+    const grpcAddress = options.grpcPort === null ? null : hostPort(options.host, await listenToGrpc(options.grpcPort));
+    return { url, port, dcgmUrl, grpcAddress, stats: () => ({ ...site.stats(), openConnections: openConnections() }), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -61,5 +78,9 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
 }
 
 function urlOf(host: string, port: number): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `http://${hostPort(host, port)}`;
+}
+
+function hostPort(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -90,7 +90,7 @@ const maxSeenJobs = 65_536;
 export class Site {
   readonly #options: MockOptions;
   readonly #models: readonly [string, ...string[]];
-  readonly #answers: Answers;
+  readonly answers: Answers;
   readonly #reading: ReadDeps;
   readonly #keys: ReadonlySet<string>;
   readonly #dcgm: DcgmModel;
@@ -106,13 +106,13 @@ export class Site {
     this.#models = [first, ...others];
     this.#startSec = wall.sec();
     this.#openConnections = openConnections;
-    this.#answers = new Answers({ options, now: monotonicNs, createdSec: () => wall.sec() }, this.#models);
+    this.answers = new Answers({ options, now: monotonicNs, createdSec: () => wall.sec() }, this.#models);
     const cache = options.prefixCache ? new PrefixCache(options.kvCacheTokens) : undefined;
     this.#cache = cache;
     this.#reading = {
       usage: options.usage,
       models: options.models,
-      ownLength: () => this.#answers.nextLength(),
+      ownLength: () => this.answers.nextLength(),
       cachedTokens: cache && ((texts) => cache.admit(texts)),
     };
     this.#keys = new Set(options.apiKeys);
@@ -137,7 +137,7 @@ export class Site {
       case "/stats":
         return this.#get(request, connection, json, () => this.#statsBody());
       case "/metrics":
-        return this.#get(request, connection, prometheusText, () => vllmPage(this.#answers.meters, this.#options));
+        return this.#get(request, connection, prometheusText, () => vllmPage(this.answers.meters, this.#options));
       case "/reset_prefix_cache":
       case "/flush_cache":
         return this.#resetCache(request, connection);
@@ -161,12 +161,22 @@ export class Site {
   }
 
   stats(): SiteStats {
-    return { ...this.#answers.stats, failures: { ...this.#answers.stats.failures }, refused: this.#refused };
+    return { ...this.answers.stats, failures: { ...this.answers.stats.failures }, refused: this.#refused };
   }
+
+  /** Looks prompts up in the prefix cache and remembers them; `undefined` without one. */
+  get cachedTokens(): ReadDeps["cachedTokens"] {
+    return this.#reading.cachedTokens;
+  }
+
+  /** Counts a request that was refused elsewhere. */
+  readonly refused = (): void => {
+    this.#refused++;
+  };
 
   /** To be called when no connection is left. */
   stop(): void {
-    this.#answers.schedule.stop();
+    this.answers.schedule.stop();
   }
 
   /** Who asks for the first time is told that it goes on, and then that it is over. */
@@ -198,7 +208,7 @@ export class Site {
     if (isRefusal(read)) this.#refuse(read, connection, "", endpoint);
     // A chunked body is not for HTTP/1.0 (RFC 9112 §6.1).
     else if (read.isStreaming && request.minor === 0) this.#refuse(refusal(400, "streaming needs HTTP/1.1"), connection);
-    else this.#answers.begin(read, new HttpRecipient(connection, read, this.#options.retryAfterSec));
+    else this.answers.begin(read, new HttpRecipient(connection, read, this.#options.retryAfterSec));
   }
 
   #resetCache({ method }: HttpRequest, connection: Connection): void {
@@ -234,8 +244,8 @@ export class Site {
 
   #dcgmPage(): string {
     const nowNs = monotonicNs();
-    const { requests, chunksWritten: chunks } = this.#answers.stats;
-    return this.#dcgm.page(nowNs, { busyNs: this.#answers.settle(nowNs), requests, chunks });
+    const { requests, chunksWritten: chunks } = this.answers.stats;
+    return this.#dcgm.page(nowNs, { busyNs: this.answers.settle(nowNs), requests, chunks });
   }
 
   #get({ method }: HttpRequest, connection: Connection, type: string, body: () => string): void {

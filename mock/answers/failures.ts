@@ -38,6 +38,8 @@ export const failureKinds = {
   },
   "no-usage": { place: "ending", doc: "usage is missing although it was asked for" },
   "no-done": { place: "ending", doc: "a stream without `[DONE]`; it has no effect on an answer that is not streamed" },
+  "no-answer": { place: "ending", doc: "over gRPC a stream ends without a response; it has no effect over HTTP" },
+  "after-final": { place: "ending", doc: "over gRPC a response after the last one; it has no effect over HTTP" },
 } as const satisfies Readonly<Record<string, FailureRow>>;
 
 export type NamedFailure = keyof typeof failureKinds;

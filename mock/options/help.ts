@@ -33,7 +33,8 @@ export function helpText(): string {
   return [
     "assay mock: an OpenAI-style inference server that is never the limit of a benchmark, and fails where it is told to",
     "",
-    "serves POST /v1/chat/completions and /v1/completions, GET /v1/models, /health, /metrics, /stats and /dcgm/metrics",
+    "serves POST /v1/chat/completions and /v1/completions, GET /v1/models, /health, /metrics, /stats and /dcgm/metrics;",
+    "with --grpc-port KServe's inference service, as Triton speaks it",
     ...lines,
     "",
     `  ${"--help".padEnd(width)}  this text`,

@@ -27,6 +27,13 @@ const on: OptionKind = { is: "switch" };
 
 const listening: readonly Omit<OptionRow, "group">[] = [
   { flag: "--port", key: "port", kind: port, value: "N", doc: "port to listen on; 0: any free one" },
+  {
+    flag: "--grpc-port",
+    key: "grpcPort",
+    kind: { ...port, mayBeNull: true },
+    value: "N",
+    doc: "serve KServe's gRPC service on this port; 0: any free one",
+  },
   { flag: "--host", key: "host", kind: { is: "text" }, value: "ADDRESS", doc: "address to listen on" },
   {
     flag: "--max-body",
@@ -95,6 +102,13 @@ const answering: readonly Omit<OptionRow, "group">[] = [
     kind: { is: "choice", of: ["always", "asked", "never"] },
     value: "MODE",
     doc: "usage of a stream: always, asked or never",
+  },
+  {
+    flag: "--grpc-model",
+    key: "grpcModels",
+    kind: { is: "names" },
+    value: "NAME:KIND",
+    doc: "model of the gRPC port; repeatable, or with commas. Without it one of every kind is served",
   },
   { flag: "--stamps", key: "stamps", kind: on, doc: "send stamps (CLOCK_MONOTONIC) as assay_sent_ns in every chunk" },
 ];

@@ -24,7 +24,8 @@ describe("the page of the mock", function () {
 
   it("has commands that do what it says", async () => {
     const script = (await shellBlocksOf(join(root, "docs/mock.md"))).join("\n");
-    const env = { PATH: `${folder}${delimiter}${process.env.PATH}` };
+    const tools = join(root, "node_modules/.bin");
+    const env = { PATH: [folder, process.env.PATH, tools].join(delimiter), protos: join(root, "proto") };
     const { code, stdout, stderr } = await runShell(script, env, folder);
     expect(code, `${stdout}${stderr}`).to.equal(0);
     const lines = stdout.split("\n").filter((line) => line !== "");
@@ -48,6 +49,11 @@ describe("the page of the mock", function () {
     expect(stats.requests).to.equal(6);
     expect(lines).to.include("curl: 18");
     expect(lines.filter((line) => /^vllm:generation_tokens_total\{.*\} 20$/.test(line))).to.have.length(1);
+    const finals = lines.filter((line) => line.trim().startsWith('"boolParam"')).map((line) => line.trim());
+    expect(finals).to.deep.equal(['"boolParam": false', '"boolParam": false', '"boolParam": true']);
+    const said = lines.find((line) => line.trim().startsWith('"errorMessage"'))?.trim();
+    expect(said).to.equal(`"errorMessage": "Request for unknown model: 'nobody' is not found",`);
+    expect(lines.map((line) => line.trim())).to.include('"inferenceCount": "1",');
     expect(lines.filter((line) => line.startsWith('"assay_received_ns"'))).to.have.length(1);
     expect(lines.filter((line) => line.startsWith('"assay_sent_ns"'))).to.have.length(5);
     expect(lines.filter((line) => /^\d+$/.test(line)).map(Number)[0]).to.be.within(2, 15);

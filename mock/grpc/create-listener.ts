@@ -1,0 +1,15 @@
+/** Makes the gRPC port of a site. */
+import { readModelOption, usualModels } from "../models/kinds.ts";
+import type { MockOptions } from "../options.ts";
+import type { Site } from "../site.ts";
+import { ModelRepository } from "./deployed-model.ts";
+import { InferenceService } from "./inference-service.ts";
+import { GrpcListener } from "./listener.ts";
+
+/** Its answers are the site's: one schedule, one limit, one count of both ports. The options must be checked. */
+export function createGrpcListener(options: MockOptions, site: Site): GrpcListener {
+  const models = options.grpcModels.length === 0 ? usualModels : options.grpcModels;
+  const repository = new ModelRepository(models.flatMap((model) => readModelOption(model) ?? []));
+  const { answers, cachedTokens, refused } = site;
+  return new GrpcListener(new InferenceService({ options, answers, repository, cachedTokens, refused }), options.maxBodyBytes);
+}

@@ -1,0 +1,46 @@
+/** Takes messages out of the bytes of a call: each behind a flag of compression and its length. Pure. */
+import { type GrpcStatus, status } from "./status.ts";
+
+const prefixBytes = 5;
+
+export class MessageReader {
+  readonly #maxBytes: number;
+  #pending: Buffer | undefined;
+
+  /** `maxBytes`: the largest message that is taken. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The messages that these bytes complete, as views of them, or why the call has to end. */
+  feed(bytes: Buffer): Buffer[] | GrpcStatus {
+    let left = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes]);
+    const messages: Buffer[] = [];
+    while (left.length >= prefixBytes) {
+      if (left[0] !== 0) return status("unimplemented", "compressed messages are not taken");
+      const size = left.readUInt32BE(1);
+      if (size > this.#maxBytes) {
+        return status("resourceExhausted", `a message must be of ${this.#maxBytes} bytes at most, got ${size}`);
+      }
+      const end = prefixBytes + size;
+      if (left.length < end) break;
+      messages.push(left.subarray(prefixBytes, end));
+      left = left.subarray(end);
+    }
+    this.#pending = left.length === 0 ? undefined : left;
+    return messages;
+  }
+
+  /** Bytes of a message that is not complete. */
+  get heldBytes(): number {
+    return this.#pending?.length ?? 0;
+  }
+}
+
+/** Room for one message with its prefix, which is written; the message goes behind `at`. */
+export function frame(size: number): { bytes: Buffer; at: number } {
+  const bytes = Buffer.allocUnsafe(prefixBytes + size);
+  bytes[0] = 0;
+  bytes.writeUInt32BE(size, 1);
+  return { bytes, at: prefixBytes };
+}

@@ -1,0 +1,513 @@
+/** The mock's gRPC port: what models answer, and what is said of requests that do not fit them. */
+import { once } from "node:events";
+import { connect } from "node:http2";
+import { status } from "@grpc/grpc-js";
+import { expect } from "chai";
+import { decodeElements, textsOf } from "../../../endpoints/kserve/tensor/elements.ts";
+import { DataType } from "../../../gen/inference/model_pb.js";
+import type { MockOptions } from "../../../mock/options.ts";
+import { createMock, type Mock } from "../../../mock/server.ts";
+import {
+  type Given,
+  InferenceClient,
+  type InferInit,
+  inferRequest,
+  isFinal,
+  rawOf,
+  textOf,
+  wantsEmptyFinal,
+} from "./grpc-client.ts";
+
+let mock: Mock;
+let client: InferenceClient;
+
+const start = async (options: Partial<MockOptions> = {}): Promise<void> => {
+  mock = await createMock({ grpcPort: 0, ...options });
+  client = new InferenceClient(mock.grpcAddress ?? expect.fail("there is no gRPC port"));
+};
+
+const vllm = (tokens: number | string, isStreaming: boolean, more: InferInit = {}, inputs: readonly Given[] = []): InferInit =>
+  inferRequest(
+    "vllm_model",
+    [
+      ["text_input", "BYTES", [1], ["Hello there"]],
+      ["stream", "BOOL", [1], [isStreaming]],
+      ["sampling_parameters", "BYTES", [1], [JSON.stringify({ max_tokens: tokens, temperature: 0 })]],
+      ...inputs,
+    ],
+    { id: "r", ...more },
+  );
+
+const trtllm = (
+  model: string,
+  tokens: number,
+  isStreaming: boolean,
+  more: InferInit = {},
+  inputs: readonly Given[] = [],
+): InferInit =>
+  inferRequest(
+    model,
+    [
+      ["text_input", "BYTES", [1, 1], ["Hello there"]],
+      ["max_tokens", "INT32", [1, 1], [tokens]],
+      ["stream", "BOOL", [1, 1], [isStreaming]],
+      ["end_id", "INT32", [1, 1], [2]],
+      ["temperature", "FP32", [1, 1], [0.5]],
+      ...inputs,
+    ],
+    { id: "r", ...more },
+  );
+
+const add = (more: InferInit = {}, shape: readonly number[] = [1, 4]): InferInit => {
+  const size = shape.reduce((product, one) => product * one, 1);
+  const numbers = Array.from({ length: size }, (_, i) => i);
+  return inferRequest(
+    "add_sub",
+    [
+      ["INPUT0", "FP32", shape, numbers],
+      ["INPUT1", "FP32", shape, numbers],
+    ],
+    { id: "r", ...more },
+  );
+};
+
+describe("the mock's gRPC port", () => {
+  afterEach(async () => {
+    client.close();
+    await mock.stop();
+  });
+
+  it("is not there unless it is asked for", async () => {
+    await start();
+    const other = await createMock();
+    expect(other.grpcAddress).to.equal(null);
+    await other.stop();
+  });
+
+  it("says what it is, and that it and its models are ready", async () => {
+    await start();
+    expect(await client.call("serverLive", {})).to.include({ live: true });
+    expect(await client.call("serverReady", {})).to.include({ ready: true });
+    expect((await client.call("serverMetadata", {})).extensions).to.include("statistics");
+    expect(await client.call("modelReady", { name: "vllm_model" })).to.include({ ready: true });
+    expect(await client.call("modelReady", { name: "nobody" })).to.include({ ready: false });
+    const { models } = await client.call("repositoryIndex", {});
+    expect(models.map(({ name, state }: { name: string; state: string }) => `${name} ${state}`)).to.deep.equal([
+      "add_sub READY",
+      "ensemble READY",
+      "ensemble_unary READY",
+      "identity READY",
+      "identity_bytes READY",
+      "vllm_model READY",
+    ]);
+  });
+
+  it("describes its models with and without the batch dimension", async () => {
+    await start({ grpcModels: ["a:trtllm", "b:identity-int64"] });
+    const { inputs, platform } = await client.call("modelMetadata", { name: "a" });
+    const named = new Map(inputs.map((input: { name: string }) => [input.name, input]));
+    expect(platform).to.equal("ensemble");
+    expect(named.get("max_tokens")).to.deep.include({ datatype: "INT32", shape: [-1n, 1n] });
+    const { config } = await client.call("modelConfig", { name: "a" });
+    expect(config.maxBatchSize).to.equal(64);
+    expect(config.modelTransactionPolicy).to.include({ decoupled: true });
+    const ofName = (name: string) => config.input.find((input: { name: string }) => input.name === name);
+    expect(ofName("text_input")).to.deep.include({ dataType: DataType.TYPE_STRING, dims: [1n], optional: false });
+    expect(ofName("temperature")).to.deep.include({ dataType: DataType.TYPE_FP32, optional: true });
+    const other = await client.call("modelConfig", { name: "b" });
+    expect(other.config).to.deep.include({ maxBatchSize: 0, backend: "identity" });
+    expect(other.config.modelTransactionPolicy).to.equal(undefined);
+    expect(other.config.output[0]).to.deep.include({ name: "OUTPUT0", dataType: DataType.TYPE_INT64, dims: [-1n] });
+  });
+
+  it("adds and subtracts, raw and typed contents alike, in batches", async () => {
+    await start();
+    const raw = await client.infer(add({}, [2, 4]));
+    expect(raw).to.include({ modelName: "add_sub", modelVersion: "1", id: "r" });
+    expect(raw.outputs.map(({ name, datatype, shape }) => [name, datatype, shape])).to.deep.equal([
+      ["OUTPUT0", "FP32", [2n, 4n]],
+      ["OUTPUT1", "FP32", [2n, 4n]],
+    ]);
+    expect(decodeElements("FP32", rawOf(raw, "OUTPUT0")!)).to.deep.equal([0, 2, 4, 6, 8, 10, 12, 14]);
+    expect(decodeElements("FP32", rawOf(raw, "OUTPUT1")!)).to.deep.equal(Array(8).fill(0));
+    const input = (name: string) => ({ name, datatype: "FP32", shape: [1n, 4n], contents: { fp32Contents: [1, 2, 3, 4] } });
+    const typed = await client.infer({ modelName: "add_sub", inputs: [input("INPUT0"), input("INPUT1")] });
+    expect(decodeElements("FP32", rawOf(typed, "OUTPUT0")!)).to.deep.equal([2, 4, 6, 8]);
+    const one = await client.infer(add({ outputs: [{ name: "OUTPUT1" }] }));
+    expect(one.outputs.map(({ name }) => name)).to.deep.equal(["OUTPUT1"]);
+    expect(one.rawOutputContents).to.have.length(1);
+  });
+
+  it("gives back what it gets, large and empty tensors too", async () => {
+    await start();
+    const words = Array.from({ length: 3000 }, (_, i) => "word".repeat(i % 50));
+    const large = await client.infer(inferRequest("identity_bytes", [["INPUT0", "BYTES", [3000], words]]));
+    expect(textsOf(rawOf(large, "OUTPUT0")!)).to.deep.equal(words);
+    const empty = await client.infer(inferRequest("identity_bytes", [["INPUT0", "BYTES", [0], []]]));
+    expect(empty.outputs.map(({ shape }) => shape)).to.deep.equal([[0n]]);
+    expect(empty.rawOutputContents).to.deep.equal([new Uint8Array()]);
+    const numbers = await client.infer(inferRequest("identity", [["INPUT0", "FP32", [200_000], Array(200_000).fill(1.5)]]));
+    expect(rawOf(numbers, "OUTPUT0")).to.have.length(800_000);
+  });
+
+  it("streams as vLLM's backend does: the last response says that it is the last", async () => {
+    await start({ tokensPerChunk: 2 });
+    const counts: Given[] = ["return_num_output_tokens", "return_num_input_tokens", "return_finish_reason"].map((name) => [
+      name,
+      "BOOL",
+      [1],
+      [true],
+    ]);
+    const { code, received } = await client.streamed([vllm("5", true, { parameters: wantsEmptyFinal }, counts)]);
+    expect(code).to.equal(status.OK);
+    expect(received.map(isFinal)).to.deep.equal([false, false, true]);
+    const responses = received.map(({ inferResponse }) => inferResponse!);
+    expect(responses.map(({ id, modelName, modelVersion }) => `${id} ${modelName} ${modelVersion}`)).to.deep.equal(
+      Array(3).fill("r vllm_model 1"),
+    );
+    const whole = await client.streamed([vllm(5, false, {}, [["exclude_input_in_output", "BOOL", [1], [true]]])]);
+    expect(whole.received.map(isFinal)).to.deep.equal([true]);
+    expect(responses.map(textOf).join("")).to.equal(textOf(whole.received[0]?.inferResponse));
+    expect(textOf(whole.received[0]?.inferResponse)?.trim().split(" ")).to.have.length(5);
+    const echoed = await client.streamed([vllm(1, false)]);
+    expect(textOf(echoed.received[0]?.inferResponse)).to.match(/^Hello there \w+$/);
+    const numbersOf = (name: string) => responses.map((response) => decodeElements("UINT32", rawOf(response, name)!)[0]);
+    expect(numbersOf("num_output_tokens")).to.deep.equal([2, 2, 1]);
+    expect(numbersOf("num_input_tokens")).to.deep.equal([3, 3, 3]);
+    const reasons = responses.map((response) =>
+      String(Buffer.from(decodeElements("BYTES", rawOf(response, "finish_reason")!)[0] as Uint8Array)),
+    );
+    expect(reasons).to.deep.equal(["None", "None", "length"]);
+  });
+
+  it("ends an ensemble's stream with a response without outputs, for those who ask for it", async () => {
+    await start();
+    const asked = await client.streamed([trtllm("ensemble", 3, true, { parameters: wantsEmptyFinal })]);
+    expect(asked.received.map(isFinal)).to.deep.equal([false, false, false, true]);
+    const [last] = asked.received.slice(-1);
+    expect(last?.inferResponse).to.deep.include({ id: "r", modelName: "ensemble", modelVersion: "", outputs: [] });
+    expect(last?.errorMessage).to.equal("");
+    const shapes = asked.received[0]?.inferResponse?.outputs.map(({ name, shape }) => `${name} ${shape}`);
+    expect(shapes).to.deep.equal(["text_output 1,1", "batch_index 1,1", "sequence_index 1,1"]);
+    const notAsked = await client.streamed([trtllm("ensemble", 3, true)]);
+    expect(notAsked.received.map(isFinal)).to.deep.equal([false, false, false]);
+    expect(notAsked.code).to.equal(status.OK);
+  });
+
+  it("answers an ensemble's request whole by ModelInfer where it is deployed so, with its times", async () => {
+    await start({ ttftMs: 2 });
+    const inputs: Given[] = [["return_perf_metrics", "BOOL", [1, 1], [true]]];
+    const answer = await client.infer(trtllm("ensemble_unary", 4, false, {}, inputs));
+    expect(textOf(answer)?.trim().split(" ")).to.have.length(4);
+    const times = ["arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns", "last_token_time_ns"].map((name) =>
+      Number(decodeElements("INT64", rawOf(answer, name)!)[0]),
+    );
+    expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+    expect(times[2]! - times[1]!).to.be.at.least(2e6);
+    const stream = await client.infer(trtllm("ensemble_unary", 4, true));
+    expect(stream).to.include({ code: status.INTERNAL });
+    expect(stream.details).to.contain("decoupled mode");
+  });
+
+  it("answers every request of a batch", async () => {
+    await start();
+    const batch = inferRequest("ensemble_unary", [
+      ["text_input", "BYTES", [3, 1], ["a", "b", "c"]],
+      ["max_tokens", "INT32", [3, 1], [2, 2, 2]],
+    ]);
+    const answer = await client.infer(batch);
+    expect(answer.outputs[0]?.shape).to.deep.equal([3n, 1n]);
+    const texts = textOf(answer)?.split("|") ?? [];
+    expect(texts.map((text) => text.trim().split(" ").length)).to.deep.equal([2, 2, 2]);
+    expect(new Set(texts).size).to.equal(3);
+    const { modelStats } = await client.call("modelStatistics", { name: "ensemble_unary" });
+    expect(modelStats[0]).to.include({ inferenceCount: 3n, executionCount: 1n });
+    expect(modelStats[0].batchStats.map(({ batchSize }: { batchSize: bigint }) => batchSize)).to.deep.equal([3n]);
+  });
+
+  const note =
+    " NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model configuration docs for more info on max_batch_size.";
+  const input = (name: string, shape: number[], datatype = "FP32") => ({ name, datatype, shape: shape.map(BigInt) });
+  const contents = { fp32Contents: [1, 2, 3, 4] };
+  /** As a real Triton 2.51 answers the same requests to a model of the same shape. */
+  const refusals: readonly [string, InferInit, number, string][] = [
+    ["an unknown model", add({ modelName: "nope" }), 5, "Request for unknown model: 'nope' is not found"],
+    ["an unknown version", add({ modelVersion: "7" }), 5, "Request for unknown model: 'add_sub' version 7 is not found"],
+    [
+      "a version that is no number",
+      add({ modelVersion: "x" }),
+      3,
+      "failed to get model version from specified version string 'x' (details: stol), version should be an integral value > 0",
+    ],
+    [
+      "a wrong shape",
+      add({ inputs: [input("INPUT0", [1, 4]), input("INPUT1", [1, 3])] }),
+      3,
+      `[request id: r] unexpected shape for input 'INPUT1' for model 'add_sub'. Expected [-1,4], got [1,3].${note}`,
+    ],
+    [
+      "a wrong shape without an id",
+      add({ id: "", inputs: [input("INPUT0", [1, 4]), input("INPUT1", [1, 3])] }),
+      3,
+      `[request id: <id_unknown>] unexpected shape for input 'INPUT1' for model 'add_sub'. Expected [-1,4], got [1,3].${note}`,
+    ],
+    [
+      "a wrong datatype",
+      add({ inputs: [input("INPUT0", [1, 4], "INT64"), input("INPUT1", [1, 4])] }),
+      3,
+      "[request id: r] inference input 'INPUT0' data-type is 'INT64', but model 'add_sub' expects 'FP32'",
+    ],
+    [
+      "an unknown datatype",
+      add({ inputs: [input("INPUT0", [1, 4], "FLOAT"), input("INPUT1", [1, 4])] }),
+      3,
+      "[request id: r] inference input 'INPUT0' data-type is '<invalid>', but model 'add_sub' expects 'FP32'",
+    ],
+    [
+      "a missing input",
+      add({ inputs: [input("INPUT0", [1, 4])] }),
+      3,
+      "[request id: r] expected 2 inputs but got 1 inputs for model 'add_sub'. Got input(s) ['INPUT0'], but missing required input(s) ['INPUT1']. Please provide all required input(s).",
+    ],
+    [
+      "an unknown input",
+      add({ inputs: [input("INPUT0", [1, 4]), input("WRONG", [1, 4])] }),
+      3,
+      "unexpected inference input 'WRONG' for model 'add_sub'",
+    ],
+    [
+      "an input given twice",
+      add({ inputs: [input("INPUT0", [1, 4]), input("INPUT0", [1, 4])] }),
+      3,
+      "[request id: r] input 'INPUT0' already exists in request",
+    ],
+    ["an unknown output", add({ outputs: [{ name: "WHAT" }] }), 3, "unexpected inference output 'WHAT' for model 'add_sub'"],
+    ["too large a batch", add({}, [9, 4]), 3, "[request id: r] inference request batch-size must be <= 8 for 'add_sub'"],
+    [
+      "contents that are too short",
+      add({ rawInputContents: [new Uint8Array(12), new Uint8Array(16)] }),
+      3,
+      "[request id: r] input byte size mismatch for input 'INPUT0' for model 'add_sub'. Expected 16, got 12",
+    ],
+    [
+      "contents for one input alone",
+      add({ rawInputContents: [new Uint8Array(16)] }),
+      3,
+      "unable to find data for input tensor 'INPUT1' for model 'add_sub' in request.",
+    ],
+    [
+      "raw and typed contents",
+      add({ inputs: [{ ...input("INPUT0", [1, 4]), contents }, input("INPUT1", [1, 4])] }),
+      3,
+      "contents field must not be specified when using raw_input_contents for 'INPUT0' for model 'add_sub'",
+    ],
+    [
+      "typed contents of another type",
+      add({ inputs: [{ ...input("INPUT0", [1, 4]), contents: { intContents: [1, 2, 3, 4] } }], rawInputContents: [] }),
+      3,
+      "unexpected explicit tensor data for input tensor 'INPUT0' for model 'add_sub' of type 'INT32', expected datatype 'FP32'",
+    ],
+    [
+      "a parameter that is the server's own",
+      add({ parameters: { triton_foo: { parameterChoice: { case: "boolParam", value: true } } } }),
+      3,
+      "parameter keys starting with 'triton_' are reserved for Triton usage. Only the following keys starting with 'triton_' are allowed: triton_enable_empty_final_response",
+    ],
+    [
+      "a decoupled model by ModelInfer",
+      trtllm("ensemble", 1, true),
+      12,
+      "ModelInfer RPC doesn't support models with decoupled transaction policy",
+    ],
+    [
+      "fewer texts than the shape says",
+      inferRequest("identity_bytes", [["INPUT0", "BYTES", [2], ["one"]]], { id: "r" }),
+      3,
+      "[request id: r] expected 2 string elements for inference input 'INPUT0' for model 'identity_bytes', got 1",
+    ],
+    [
+      "more texts than the shape says",
+      inferRequest("identity_bytes", [["INPUT0", "BYTES", [1], ["one", "two"]]], { id: "r" }),
+      3,
+      "[request id: r] unexpected number of string elements 2 for inference input 'INPUT0' for model 'identity_bytes', expecting 1",
+    ],
+    [
+      "a text that ends early",
+      inferRequest("identity_bytes", [["INPUT0", "BYTES", [1], []]], { rawInputContents: [Uint8Array.of(3, 0, 0, 0, 1)] }),
+      3,
+      "incomplete string data for inference input 'INPUT0', expecting string of length 3 but only 1 bytes available",
+    ],
+  ];
+  for (const [what, request, code, details] of refusals) {
+    it(`refuses ${what} as Triton does`, async () => {
+      await start();
+      expect(await client.infer(request)).to.deep.equal({ code, details });
+      if (code === 12) return;
+      const { received, code: ofStream } = await client.streamed([request, add({ id: "after" })]);
+      expect(ofStream).to.equal(status.OK);
+      expect(received[0]).to.deep.include({ errorMessage: details });
+      expect(received[0]?.inferResponse).to.deep.include({ id: request.id ?? "", modelName: "", parameters: {} });
+      expect(received[1]?.inferResponse?.id).to.equal("after");
+    });
+  }
+
+  it("says what is wrong with statistics that are asked for", async () => {
+    await start();
+    expect(await client.call("modelStatistics", { name: "nope" })).to.deep.equal({
+      code: status.INVALID_ARGUMENT,
+      details: "requested model 'nope' is not available",
+    });
+    expect((await client.call("modelStatistics", {})).modelStats).to.have.length(6);
+  });
+
+  it("says a model's own error as its last word, and ends the call with it where that is asked for", async () => {
+    await start();
+    const wrong = vllm(0, true);
+    const message = "Error generating stream: max_tokens must be an integer from 1 to 1000000, got 0";
+    const { code, received } = await client.streamed([wrong, vllm(1, true, { id: "after" })]);
+    expect(code).to.equal(status.OK);
+    expect(received[0]).to.deep.include({ errorMessage: message });
+    expect(received.map(isFinal)).to.deep.equal([true, true]);
+    expect(received[1]?.inferResponse?.id).to.equal("after");
+    const strict = await client.streamed([wrong], { triton_grpc_error: "true" });
+    expect(strict).to.deep.equal({ code: status.INTERNAL, details: message, received: [] });
+    const both = await client.streamed([vllm(1, true, {}, [["exclude_input_in_output", "BOOL", [1], [false]]])]);
+    expect(both.received[0]?.errorMessage).to.contain("`exclude_input_in_output` = False is not allowed");
+  });
+
+  it("answers requests of one stream at once, told apart by id", async () => {
+    await start({ itlMs: 3_600_000 });
+    const ids = ["a", "b", "c", "d"];
+    const stream = client.stream();
+    for (const id of ids) stream.send(trtllm("ensemble", 4, true, { id }));
+    const received = await stream.until(4);
+    expect(received.map(({ inferResponse }) => inferResponse?.id).sort()).to.deep.equal(ids);
+    expect(mock.stats()).to.include({ requests: 4, openStreams: 4, chunksWritten: 4 });
+    stream.cancel();
+    await stream.ended;
+  });
+
+  it("answers after the half-close what it has taken, then ends the stream", async () => {
+    await start({ ttftMs: 5, itlMs: 2 });
+    const ids = ["a", "b", "c", "d"];
+    const { code, received } = await client.streamed(
+      ids.map((id) => trtllm("ensemble", 4, true, { id, parameters: wantsEmptyFinal })),
+    );
+    expect(code).to.equal(status.OK);
+    for (const id of ids) {
+      const own = received.filter(({ inferResponse }) => inferResponse?.id === id);
+      expect(own.map(isFinal), id).to.deep.equal([false, false, false, false, true]);
+    }
+    expect(mock.stats()).to.include({ requests: 4, completed: 4, openStreams: 0, chunksWritten: 16 });
+  });
+
+  it("takes requests as long as the stream is open, and ends one without any", async () => {
+    await start();
+    const stream = client.stream();
+    stream.send(vllm(1, true, { id: "first" }));
+    await stream.until(1);
+    stream.send(vllm(1, true, { id: "second" }));
+    const received = await stream.until(2);
+    expect(received.map(({ inferResponse }) => inferResponse?.id)).to.deep.equal(["first", "second"]);
+    stream.halfClose();
+    expect(await stream.ended).to.include({ code: status.OK });
+    expect(await client.streamed([])).to.deep.equal({ code: status.OK, details: "", received: [] });
+  });
+
+  it("gives up the answers of a client that is gone", async () => {
+    await start({ ttftMs: 1, itlMs: 3_600_000, maxConcurrent: 2 });
+    const stream = client.stream();
+    for (const id of ["a", "b", "waiting"]) stream.send(vllm(5, true, { id }));
+    await stream.until(2);
+    expect(mock.stats()).to.include({ openStreams: 2, waiting: 1 });
+    stream.cancel();
+    await stream.ended;
+    while (mock.stats().aborted < 3) await new Promise((resolve) => setImmediate(resolve));
+    expect(mock.stats()).to.include({ requests: 3, aborted: 3, openStreams: 0, waiting: 0, completed: 0, prefilling: 0 });
+    const { modelStats } = await client.call("modelStatistics", { name: "vllm_model" });
+    expect(modelStats[0]).to.include({ inferenceCount: 0n });
+    expect(modelStats[0].responseStats["1"].cancel.count).to.equal(2n);
+  });
+
+  it("shares limit, lengths and counts with HTTP", async () => {
+    await start({ osl: 7, models: ["small"] });
+    const own = inferRequest("vllm_model", [["text_input", "BYTES", [1], ["Hi"]]], {
+      parameters: { max_tokens: { parameterChoice: { case: "int64Param", value: 2n } } },
+    });
+    const short = await client.streamed([own]);
+    expect(textOf(short.received[0]?.inferResponse)?.split(" ").slice(1)).to.have.length(2);
+    const long = await client.streamed([{ ...own, parameters: {} }]);
+    expect(textOf(long.received[0]?.inferResponse)?.split(" ").slice(1)).to.have.length(7);
+    await fetch(`${mock.url}/v1/chat/completions`, {
+      method: "POST",
+      body: '{"model":"small","messages":[{"role":"user","content":"x"}]}',
+    });
+    expect(mock.stats()).to.include({ requests: 3, completed: 3 });
+    const page = await (await fetch(`${mock.url}/metrics`)).text();
+    expect(page).to.contain('vllm:request_success_total{engine="0",model_name="small",finished_reason="stop"} 2');
+  });
+
+  it("counts what was served: requests, executions, responses one by one, and ends without outputs", async () => {
+    await start({ ttftMs: 3 });
+    await client.streamed([
+      trtllm("ensemble", 2, true, { id: "a", parameters: wantsEmptyFinal }),
+      trtllm("ensemble", 3, true, { id: "b" }),
+      trtllm("ensemble", 0, true, { id: "wrong" }),
+      trtllm("ensemble", 1, true, { id: "misfit", outputs: [{ name: "nothing" }] }),
+    ]);
+    const { modelStats } = await client.call("modelStatistics", { name: "ensemble" });
+    const [{ inferenceStats, responseStats, ...counts }] = modelStats;
+    expect(counts).to.include({ name: "ensemble", version: "1", inferenceCount: 2n, executionCount: 2n });
+    expect(Number(counts.lastInference)).to.be.closeTo(Date.now(), 60_000);
+    expect(inferenceStats.success.count).to.equal(2n);
+    expect(inferenceStats.fail.count).to.equal(1n);
+    const countsOf = (index: string) => {
+      const { success, emptyResponse } = responseStats[index];
+      return [success.count, emptyResponse.count];
+    };
+    expect(["0", "1", "2", "3"].map(countsOf)).to.deep.equal([
+      [2n, 0n],
+      [2n, 0n],
+      [1n, 1n],
+      [0n, 1n],
+    ]);
+    expect(Number(responseStats["0"].computeInfer.ns) / 2).to.be.at.least(3e6);
+    expect(Number(inferenceStats.success.ns)).to.be.at.least(Number(inferenceStats.computeInfer.ns));
+  });
+
+  it("stamps responses when they are sent, and says when the request had come", async () => {
+    await start({ stamps: true, ttftMs: 4 });
+    const before = process.hrtime.bigint();
+    const { received } = await client.streamed([vllm(2, true)]);
+    const after = process.hrtime.bigint();
+    const stampsOf = (name: string) =>
+      received.map(({ inferResponse }) => inferResponse?.parameters[name]?.parameterChoice.value as bigint);
+    const [came = 0n] = stampsOf("assay_received_ns");
+    const [first = 0n, second = 0n] = stampsOf("assay_sent_ns");
+    expect(before < came && came < first && first <= second && second < after).to.equal(true);
+    expect(first - came >= 4_000_000n).to.equal(true);
+    const whole = await client.infer(add());
+    expect(whole.parameters).to.have.all.keys("assay_received_ns", "assay_sent_ns");
+  });
+
+  it("has none of what it does not know, and no other protocol", async () => {
+    await start({ maxBodyBytes: 2000 });
+    const { code } = await client.call("serverLive", {}, "/inference.GRPCInferenceService/RepositoryModelLoad");
+    expect(code).to.equal(status.UNIMPLEMENTED);
+    const large = await client.infer(inferRequest("identity", [["INPUT0", "FP32", [1000], Array(1000).fill(0)]]));
+    expect(large.code).to.equal(status.RESOURCE_EXHAUSTED);
+    const session = connect(`http://${mock.grpcAddress}`);
+    const page = session.request({ ":path": "/" });
+    const [headers] = await once(page, "response");
+    expect(headers[":status"]).to.equal(415);
+    const nonsense = session.request({
+      ":method": "POST",
+      ":path": "/inference.GRPCInferenceService/ModelInfer",
+      "content-type": "application/grpc",
+    });
+    nonsense.end(Buffer.from([0, 0, 0, 0, 2, 0xff, 0xff]));
+    const [answer] = await once(nonsense, "response");
+    expect(answer["grpc-status"]).to.equal(String(status.INTERNAL));
+    session.close();
+  });
+});
