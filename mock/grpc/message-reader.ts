@@ -5,7 +5,10 @@ const prefixBytes = 5;
 
 export class MessageReader {
   readonly #maxBytes: number;
-  #pending: Buffer | undefined;
+  // Put together once there are enough of them: at every part it would be the whole message again and again.
+  #parts: Buffer[] = [];
+  #heldBytes = 0;
+  #neededBytes = prefixBytes;
 
   /** `maxBytes`: the largest message that is taken. */
   constructor(maxBytes: number) {
@@ -14,8 +17,12 @@ export class MessageReader {
 
   /** The messages that these bytes complete, as views of them, or why the call has to end. */
   feed(bytes: Buffer): Buffer[] | GrpcStatus {
-    let left = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes]);
+    this.#parts.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes < this.#neededBytes) return [];
+    let left = this.#parts.length === 1 ? bytes : Buffer.concat(this.#parts);
     const messages: Buffer[] = [];
+    this.#neededBytes = prefixBytes;
     while (left.length >= prefixBytes) {
       if (left[0] !== 0) return status("unimplemented", "compressed messages are not taken");
       const size = left.readUInt32BE(1);
@@ -23,17 +30,16 @@ export class MessageReader {
         return status("resourceExhausted", `a message must be of ${this.#maxBytes} bytes at most, got ${size}`);
       }
       const end = prefixBytes + size;
-      if (left.length < end) break;
+      if (left.length < end) {
+        this.#neededBytes = end;
+        break;
+      }
       messages.push(left.subarray(prefixBytes, end));
       left = left.subarray(end);
     }
-    this.#pending = left.length === 0 ? undefined : left;
+    this.#parts = left.length === 0 ? [] : [left];
+    this.#heldBytes = left.length;
     return messages;
-  }
-
-  /** Bytes of a message that is not complete. */
-  get heldBytes(): number {
-    return this.#pending?.length ?? 0;
   }
 }
 

@@ -10,13 +10,23 @@ export class Rpc {
   #hasHeaders = false;
   #isOver = false;
   #trailers: Record<string, string | number> | undefined;
+  #onDrain: (() => void)[] = [];
 
   constructor(stream: ServerHttp2Stream) {
     this.#stream = stream;
     // Trailers are wanted once the last message is with the kernel.
     stream.on("wantTrailers", () => {
       if (this.#trailers === undefined) stream.close(constants.NGHTTP2_NO_ERROR);
-      else stream.sendTrailers(this.#trailers);
+      else {
+        stream.sendTrailers(this.#trailers);
+        // A client that has more to send is told not to, after what it has been sent.
+        if (!stream.readableEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+      }
+    });
+    stream.on("drain", () => {
+      const calls = this.#onDrain;
+      this.#onDrain = [];
+      for (const call of calls) call();
     });
   }
 
@@ -32,7 +42,7 @@ export class Rpc {
 
   /** Called once when HTTP/2 has taken all there is. */
   onDrain(call: () => void): void {
-    this.#stream.once("drain", call);
+    this.#onDrain.push(call);
   }
 
   /** Says that the call is taken; at the latest the first message does. */

@@ -62,7 +62,7 @@ function read(request: ModelRequest, mayStream: boolean): ModelPlan | ModelFault
   const asks: Asking = {
     prompts,
     first: firstWordOf({ promptTokens }, 0),
-    echoesInput: flagIn(inputs, "exclude_input_in_output") === false && !isStreaming,
+    echoesInput: flagIn(inputs, "exclude_input_in_output") !== true && !isStreaming,
     hasTimes: flagIn(inputs, "return_perf_metrics") ?? false,
     inputTokens: flagIn(inputs, "return_num_input_tokens") ? promptTokens : undefined,
     hasOutputTokens: flagIn(inputs, "return_num_output_tokens") ?? false,

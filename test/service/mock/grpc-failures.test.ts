@@ -16,6 +16,7 @@ const start = async (failure: string, options: Partial<MockOptions> = {}): Promi
 const unary = inferRequest("ensemble_unary", [
   ["text_input", "BYTES", [1, 1], ["Hello"]],
   ["max_tokens", "INT32", [1, 1], [6]],
+  ["exclude_input_in_output", "BOOL", [1, 1], [true]],
 ]);
 
 const streamed = (model: "vllm_model" | "ensemble", id = "r"): InferInit =>

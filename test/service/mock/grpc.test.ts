@@ -1,10 +1,13 @@
 /** The mock's gRPC port: what models answer, and what is said of requests that do not fit them. */
 import { once } from "node:events";
 import { connect } from "node:http2";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { decodeElements, textsOf } from "../../../endpoints/kserve/tensor/elements.ts";
+import { ModelInferRequestSchema } from "../../../gen/inference/inference_service_pb.js";
 import { DataType } from "../../../gen/inference/model_pb.js";
+import { frame, MessageReader } from "../../../mock/grpc/message-reader.ts";
 import type { MockOptions } from "../../../mock/options.ts";
 import { createMock, type Mock } from "../../../mock/server.ts";
 import {
@@ -196,7 +199,7 @@ describe("the mock's gRPC port", () => {
 
   it("answers an ensemble's request whole by ModelInfer where it is deployed so, with its times", async () => {
     await start({ ttftMs: 2 });
-    const inputs: Given[] = [["return_perf_metrics", "BOOL", [1, 1], [true]]];
+    const inputs: Given[] = ["return_perf_metrics", "exclude_input_in_output"].map((name) => [name, "BOOL", [1, 1], [true]]);
     const answer = await client.infer(trtllm("ensemble_unary", 4, false, {}, inputs));
     expect(textOf(answer)?.trim().split(" ")).to.have.length(4);
     const times = ["arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns", "last_token_time_ns"].map((name) =>
@@ -204,6 +207,7 @@ describe("the mock's gRPC port", () => {
     );
     expect(times).to.deep.equal([...times].sort((a, b) => a - b));
     expect(times[2]! - times[1]!).to.be.at.least(2e6);
+    expect(textOf(await client.infer(trtllm("ensemble_unary", 1, false)))).to.match(/^Hello there \w+$/);
     const stream = await client.infer(trtllm("ensemble_unary", 4, true));
     expect(stream).to.include({ code: status.INTERNAL });
     expect(stream.details).to.contain("decoupled mode");
@@ -218,8 +222,8 @@ describe("the mock's gRPC port", () => {
     const answer = await client.infer(batch);
     expect(answer.outputs[0]?.shape).to.deep.equal([3n, 1n]);
     const texts = textOf(answer)?.split("|") ?? [];
-    expect(texts.map((text) => text.trim().split(" ").length)).to.deep.equal([2, 2, 2]);
-    expect(new Set(texts).size).to.equal(3);
+    for (const [i, text] of texts.entries()) expect(text).to.match(new RegExp(`^${"abc"[i]} \\w+ \\w+$`));
+    expect(texts).to.have.length(3);
     const { modelStats } = await client.call("modelStatistics", { name: "ensemble_unary" });
     expect(modelStats[0]).to.include({ inferenceCount: 3n, executionCount: 1n });
     expect(modelStats[0].batchStats.map(({ batchSize }: { batchSize: bigint }) => batchSize)).to.deep.equal([3n]);
@@ -399,6 +403,49 @@ describe("the mock's gRPC port", () => {
       expect(own.map(isFinal), id).to.deep.equal([false, false, false, false, true]);
     }
     expect(mock.stats()).to.include({ requests: 4, completed: 4, openStreams: 0, chunksWritten: 16 });
+  });
+
+  it("ends a stream that is still open on the client's side, and gives up what else is under way in it", async () => {
+    await start({ itlMs: 3_600_000 });
+    const stream = client.stream({ triton_grpc_error: "true" });
+    stream.send(vllm(5, true, { id: "open" }));
+    await stream.until(1);
+    stream.send(vllm(0, true, { id: "wrong" }));
+    const { code, received } = await stream.ended;
+    expect(code).to.equal(status.INTERNAL);
+    expect(received).to.have.length(1);
+    while (mock.stats().openStreams > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(mock.stats()).to.include({ aborted: 1 });
+  });
+
+  it("writes no more to a client that does not read, and goes on when it does", async () => {
+    await start();
+    const tokens = 30_000;
+    const session = connect(`http://${mock.grpcAddress}`);
+    const call = session.request({
+      ":method": "POST",
+      ":path": "/inference.GRPCInferenceService/ModelStreamInfer",
+      "content-type": "application/grpc",
+    });
+    const request = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, vllm(tokens, true)));
+    const { bytes, at } = frame(request.length);
+    bytes.set(request, at);
+    call.end(bytes);
+    await once(call, "response");
+    let before = -1;
+    while (mock.stats().chunksWritten !== before) {
+      before = mock.stats().chunksWritten;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(before).to.be.within(1, tokens - 1);
+    const reader = new MessageReader(1000);
+    let messages = 0;
+    call.on("data", (part: Buffer) => {
+      messages += (reader.feed(part) as Buffer[]).length;
+    });
+    await once(call, "end");
+    expect(messages).to.equal(tokens);
+    session.close();
   });
 
   it("takes requests as long as the stream is open, and ends one without any", async () => {
