@@ -522,6 +522,16 @@ describe("the mock's gRPC port", () => {
     expect(Number(inferenceStats.success.ns)).to.be.at.least(Number(inferenceStats.computeInfer.ns));
   });
 
+  it("counts waiting apart from the answer itself", async () => {
+    await start({ ttftMs: 3, maxConcurrent: 1 });
+    await client.streamed(["a", "b"].map((id) => trtllm("ensemble", 1, true, { id })));
+    const { modelStats } = await client.call("modelStatistics", { name: "ensemble" });
+    const { success, queue, computeInfer } = modelStats[0].inferenceStats;
+    expect([success.count, queue.count, computeInfer.count]).to.deep.equal([2n, 2n, 2n]);
+    expect(queue.ns > 0n).to.equal(true);
+    expect(Math.abs(Number(success.ns - queue.ns - computeInfer.ns))).to.be.below(10);
+  });
+
   it("stamps responses when they are sent, and says when the request had come", async () => {
     await start({ stamps: true, ttftMs: 4 });
     const before = process.hrtime.bigint();
