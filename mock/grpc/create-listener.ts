@@ -6,10 +6,14 @@ import { ModelRepository } from "./deployed-model.ts";
 import { InferenceService } from "./inference-service.ts";
 import { GrpcListener } from "./listener.ts";
 
+/** An answer can be as large as its request, and more than twice as much does not fit the lengths that responses are written with. */
+const maxMessageBytes = 128 * 1024 * 1024;
+
 /** Its answers are the site's: one schedule, one limit, one count of both ports. The options must be checked. */
 export function createGrpcListener(options: MockOptions, site: Site): GrpcListener {
   const models = options.grpcModels.length === 0 ? usualModels : options.grpcModels;
   const repository = new ModelRepository(models.flatMap((model) => readModelOption(model) ?? []));
   const { answers, cachedTokens, refused } = site;
-  return new GrpcListener(new InferenceService({ options, answers, repository, cachedTokens, refused }), options.maxBodyBytes);
+  const service = new InferenceService({ options, answers, repository, cachedTokens, refused });
+  return new GrpcListener(service, Math.min(options.maxBodyBytes, maxMessageBytes));
 }

@@ -33,8 +33,11 @@ const batchNote =
 export function fitRequest(request: ModelInferRequest, model: DeployedModel): FittingRequest | GrpcStatus {
   const parameters = readParameters(request.parameters);
   if (isStatus(parameters)) return parameters;
-  const twice = request.inputs.find(({ name }, i) => request.inputs.findIndex((other) => other.name === name) !== i);
-  if (twice !== undefined) return withId(request, `input '${twice.name}' already exists in request`);
+  const names = new Set<string>();
+  for (const { name } of request.inputs) {
+    if (names.has(name)) return withId(request, `input '${name}' already exists in request`);
+    names.add(name);
+  }
   const raws = contentsOf(request, model.name);
   if (isStatus(raws)) return raws;
   const described = request.inputs.map((input, i) => ({ input, raw: raws[i] ?? new Uint8Array() }));

@@ -32,7 +32,7 @@ export class Rpc {
 
   /** True once it has ended, or is gone: nothing can be written any more. */
   get isOver(): boolean {
-    return this.#isOver || this.#stream.destroyed;
+    return this.#isOver || this.#stream.closed || this.#stream.destroyed;
   }
 
   /** Bytes written that HTTP/2 has not taken. */

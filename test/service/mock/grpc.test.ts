@@ -547,6 +547,29 @@ describe("the mock's gRPC port", () => {
     expect(whole.parameters).to.have.all.keys("assay_received_ns", "assay_sent_ns");
   });
 
+  it("outlives calls that are reset at any moment", async () => {
+    await start({ ttftMs: 1, itlMs: 1 });
+    const session = connect(`http://${mock.grpcAddress}`);
+    const request = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, vllm(20, true)));
+    const { bytes, at } = frame(request.length);
+    bytes.set(request, at);
+    const closed = Array.from({ length: 60 }, (_, i) => {
+      const call = session.request({
+        ":method": "POST",
+        ":path": `/inference.GRPCInferenceService/${i % 3 === 0 ? "ModelInfer" : "ModelStreamInfer"}`,
+        "content-type": "application/grpc",
+      });
+      call.on("error", () => {});
+      call.write(i % 2 === 0 ? bytes : bytes.subarray(0, i));
+      setTimeout(() => call.close(8), i % 15);
+      return once(call, "close");
+    });
+    await Promise.all(closed);
+    while (mock.stats().openStreams > 0) await new Promise((resolve) => setImmediate(resolve));
+    session.destroy();
+    expect(await client.call("serverLive", {})).to.include({ live: true });
+  });
+
   it("has none of what it does not know, and no other protocol", async () => {
     await start({ maxBodyBytes: 2000 });
     const { code } = await client.call("serverLive", {}, "/inference.GRPCInferenceService/RepositoryModelLoad");
