@@ -71,6 +71,7 @@ function recordOf(creditId: number): MetricRecord {
     tokenSource: "usage",
     hasUsageMismatch: false,
     isStreamIgnored: false,
+    check: undefined,
   };
 }
 

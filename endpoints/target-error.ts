@@ -99,7 +99,8 @@ function statusCode(status: number): RequestErrorCode {
   return status >= 500 && status < 600 ? "http_5xx" : "http_other";
 }
 
-function cutMessage(message: string): string {
+/** A text cut to 1 KiB of UTF-8. */
+export function cutMessage(message: string): string {
   // A UTF-16 unit is at least one byte, so a longer text need not be encoded whole.
   const bytes = encoder.encode(message.slice(0, maxMessageBytes + 1));
   if (bytes.length <= maxMessageBytes) return message;

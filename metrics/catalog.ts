@@ -11,6 +11,8 @@ import { audioDuration } from "./audio-duration.ts";
 import { benchmarkDuration } from "./benchmark-duration.ts";
 import { completedRequestCount } from "./completed-request-count.ts";
 import { contextOverflowCount } from "./context-overflow-count.ts";
+import { correctRequestCount } from "./correct-request-count.ts";
+import { correctRequestRate } from "./correct-request-rate.ts";
 import { creditToStartLatency } from "./credit-to-start-latency.ts";
 import { decodeDuration } from "./decode-duration.ts";
 import { e2eOutputTokenThroughput } from "./e2e-output-token-throughput.ts";
@@ -37,6 +39,7 @@ import { httpReqTotal } from "./http-req-total.ts";
 import { httpReqWaiting } from "./http-req-waiting.ts";
 import { imageLatency } from "./image-latency.ts";
 import { imageThroughput } from "./image-throughput.ts";
+import { incorrectRequestCount } from "./incorrect-request-count.ts";
 import { inputSequenceLength } from "./input-sequence-length.ts";
 import { inputTokenThroughput } from "./input-token-throughput.ts";
 import { interChunkJitter } from "./inter-chunk-jitter.ts";
@@ -277,6 +280,9 @@ export const runMetrics: readonly RunMetric[] = [
   stallThreshold,
   stallCount,
   stalledRequestCount,
+  correctRequestCount,
+  incorrectRequestCount,
+  correctRequestRate,
 ];
 
 /** The distribution of another metric, with each failed request as one that takes for ever. */

@@ -198,6 +198,9 @@ export interface RunFacts {
   readonly usageDiscrepancies: number | undefined;
   /** Succeeded requests whose output is not of the length that was asked for; undefined: none was asked for. */
   readonly lengthMismatches: number | undefined;
+  /** Succeeded requests whose answers were checked, by what came of it; undefined: none was. */
+  readonly correctRequestCount: number | undefined;
+  readonly incorrectRequestCount: number | undefined;
   /** Failed requests of a code. */
   readonly errorCount: (code: string) => number;
   /** Round trip of the network; undefined: nobody asked for it, or it is not known. */

@@ -95,6 +95,7 @@ function measuredBlocks(
     targetLines(phase.targets, style),
     noteLines(phase, style),
     finishLines(phase, style),
+    wrongAnswerLines(phase, style),
     errorLines(phase, style),
     hasSteps ? metricLines(stepMetrics(phase.metrics), titleOf("HTTP Trace"), style) : [],
     identityLines(phase, progress, style),
@@ -206,6 +207,31 @@ function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): st
 function exampleOf({ example, status, endpoint }: ErrorGroup): string {
   const said = status === 0 || example.startsWith(`http status ${status}`) ? example : `${status}: ${example}`;
   return endpoint === "" ? said : `${said} (${endpoint})`;
+}
+
+/** The first wrong answers, and how many could not be checked. */
+function wrongAnswerLines({ wrongAnswers, unchecked, metrics }: PhaseSummary, { width, paint }: ReportStyle): string[] {
+  const note = `${whole(unchecked)} answers could not be checked: they are neither correct nor incorrect (check_reason says why)`;
+  const notes = unchecked === 0n ? [] : wrap(note, width).map(paint.yellow);
+  if (wrongAnswers.length === 0) return notes;
+  const rows = wrongAnswers.map(({ conversation, turn, reason, answer }) => [
+    `${conversation}/${turn}`,
+    clip(harmless(reason), 200),
+    clip(harmless(answer), 200),
+  ]);
+  const columns: Column[] = [
+    { header: "Conversation/Turn", align: "left" },
+    { header: "Why", align: "left", minWidth: 20 },
+    { header: "Answer", align: "left", minWidth: 20 },
+  ];
+  const all = BigInt(metrics.find(({ tag }) => tag === "incorrect_request_count")?.avg ?? 0);
+  const title = `Wrong Answers${all > BigInt(rows.length) ? ` (the first ${rows.length} of ${whole(all)})` : ""}`;
+  const table = tableLines({ title, columns, rows }, width, {
+    title: paint.bold,
+    header: paint.bold,
+    cell: (text, column) => (column === 1 ? paint.red(text) : text),
+  });
+  return [...table, ...notes];
 }
 
 /** What became of every request asked for; nothing where all were sent and recorded. */

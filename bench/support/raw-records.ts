@@ -83,6 +83,7 @@ export function streamedRecord(shape: Shape, creditId: number, chunks: number): 
     inputText: undefined,
     images: undefined,
     audioSeconds: undefined,
+    expectation: undefined,
     stamps: stamps.slice(0, offset),
     payload,
   };

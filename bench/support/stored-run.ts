@@ -128,6 +128,7 @@ function recordOf(creditId: number, dueNs: number, random: RandomStream): Metric
     tokenSource: isFailed ? "none" : "usage",
     hasUsageMismatch: false,
     isStreamIgnored: false,
+    check: undefined,
   };
 }
 

@@ -147,6 +147,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetFilter", "publicDataset");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
+    needs("checkValue", "check");
     for (const [name, needed] of mediaNeeds) needs(name, needed);
     if (!has("inputFile")) for (const [name, needed] of batchNeeds) needs(name, needed);
     for (const name of traceOptions) needs(name, "inputFile");

@@ -9,6 +9,7 @@ const loadedLater = ["@grpc/proto-loader", "@huggingface/tokenizers", "convict",
 
 /** Modules of the program with packages that only those load who ask for them, by file name: files of their own, for all bundles the same. */
 const askedFor = {
+  "compiled-checks": "services/common/checks/compiled-checks.ts",
   "metrics-page": "services/common/observe/page.ts",
   otel: "services/common/observe/otel/start.ts",
   "otel-grpc": "services/common/observe/otel/grpc-exporters.ts",

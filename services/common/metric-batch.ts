@@ -5,7 +5,7 @@
  */
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { BatchFrame, errorBytes, readBatch, readError, writeError } from "./batch-wire.ts";
-import type { MetricRecord, RawAnswer, TokenSource } from "./metric-record.ts";
+import type { CheckOutcome, MetricRecord, RawAnswer, TokenSource } from "./metric-record.ts";
 import type { WireReader, WireWriter } from "./wire.ts";
 
 /** Field numbers of MetricRecord. */
@@ -58,10 +58,14 @@ const field = {
   localAddress: 48,
   remoteAddress: 49,
   rowGroup: 50,
+  check: 51,
 } as const;
 
 /** Field numbers of RawAnswer. */
 const rawField = { reads: 1, payload: 2, requestBody: 3, responseHeaders: 4 } as const;
+
+/** Field numbers of CheckOutcome. */
+const checkField = { isCorrect: 1, reason: 2, answer: 3 } as const;
 
 /** A record's numbers take less than this; its strings, values, stamps and answer come on top. */
 const fixedRecordBytes = 512;
@@ -112,7 +116,8 @@ function mostBytesOf(record: MetricRecord, recordProcessorId: string, raw: RawAn
     record.contentStamps.length +
     rawBytes +
     3 * characters +
-    errorBytes(record.error)
+    errorBytes(record.error) +
+    checkBytes(record.check)
   );
 }
 
@@ -164,6 +169,20 @@ function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: 
   wire.bool(field.hasUsageMismatch, record.hasUsageMismatch);
   wire.bool(field.isStreamIgnored, record.isStreamIgnored);
   wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
+  if (record.check !== undefined) writeCheck(wire, record.check);
+}
+
+function checkBytes(check: CheckOutcome | undefined): number {
+  return check === undefined ? 0 : 3 * (check.reason.length + check.answer.length) + 64;
+}
+
+function writeCheck(wire: WireWriter, { isCorrect, reason, answer }: CheckOutcome): void {
+  const opened = wire.open(field.check);
+  if (isCorrect === true) wire.bool(checkField.isCorrect, true);
+  else if (isCorrect === false) wire.falseValue(checkField.isCorrect);
+  wire.text(checkField.reason, reason);
+  wire.text(checkField.answer, answer);
+  wire.close(opened);
 }
 
 function writeRaw(wire: WireWriter, { reads, payload, requestBody = noBytes, responseHeaders = "" }: RawAnswer): void {
@@ -243,6 +262,7 @@ export class MetricBatchReader {
     let isStreamIgnored = false;
     let requestedOutputTokens: number | undefined;
     let raw: RawAnswer | undefined;
+    let check: CheckOutcome | undefined;
     while (reader.at < end) {
       const tag = reader.tag();
       switch (tag >>> 3) {
@@ -391,6 +411,9 @@ export class MetricBatchReader {
         case field.raw:
           raw = readRaw(reader);
           break;
+        case field.check:
+          check = readCheck(reader);
+          break;
         default:
           reader.skip(tag & 7);
       }
@@ -442,6 +465,7 @@ export class MetricBatchReader {
       tokenSource,
       hasUsageMismatch,
       isStreamIgnored,
+      check,
     };
     return { record, recordProcessorId, raw };
   }
@@ -474,6 +498,22 @@ function readRaw(reader: WireReader): RawAnswer {
   }
   reader.expectEnd(end);
   return { reads, payload, requestBody, responseHeaders };
+}
+
+function readCheck(reader: WireReader): CheckOutcome {
+  const end = reader.length();
+  let isCorrect: boolean | undefined;
+  let reason = "";
+  let answer = "";
+  while (reader.at < end) {
+    const tag = reader.tag();
+    if (tag >>> 3 === checkField.isCorrect) isCorrect = reader.varint() !== 0;
+    else if (tag >>> 3 === checkField.reason) reason = reader.text();
+    else if (tag >>> 3 === checkField.answer) answer = reader.text();
+    else reader.skip(tag & 7);
+  }
+  reader.expectEnd(end);
+  return { isCorrect, reason, answer };
 }
 
 function tokenSourceOf(source: string): TokenSource {

@@ -17,6 +17,7 @@ export const shortNames: Readonly<Record<string, string>> = {
   isl: "input_sequence_length",
   osl: "output_sequence_length",
   error_rate: "request_error_rate",
+  correct_rate: "correct_request_rate",
   rps: "request_throughput",
   tps: "output_token_throughput",
 };

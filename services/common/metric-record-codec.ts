@@ -1,13 +1,13 @@
 /** A metric record as the generated code has it, for a person who asks for one; hot paths write it by `metric-batch.ts`. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
-import type { MetricRecord } from "./metric-record.ts";
+import type { CheckOutcomeSchema, MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
+import type { CheckOutcome, MetricRecord } from "./metric-record.ts";
 
 type WireRecordInit = Exclude<MessageInitShape<typeof MetricRecordSchema>, { $typeName: string }>;
 
 /** The proto of a record. */
 export function wireRecordOf(record: MetricRecord, recordProcessorId: string): WireRecordInit {
-  const { firstByteNs, connectNs, blockedNs, dnsNs, tcpNs, tlsNs, writtenNs, cancelledNs, error } = record;
+  const { firstByteNs, connectNs, blockedNs, dnsNs, tcpNs, tlsNs, writtenNs, cancelledNs, error, check } = record;
   return {
     creditId: BigInt(record.creditId),
     phase: record.phase,
@@ -55,6 +55,12 @@ export function wireRecordOf(record: MetricRecord, recordProcessorId: string): W
     ...(tlsNs === undefined ? {} : { tlsNs }),
     ...(writtenNs === undefined ? {} : { writtenNs }),
     ...(cancelledNs === undefined ? {} : { cancelledNs }),
+    ...(check === undefined ? {} : { check: wireCheckOf(check) }),
     ...(error === undefined ? {} : { error: { code: error.code, phase: error.phase, message: error.message } }),
   };
+}
+
+/** The proto of what came of a check. */
+export function wireCheckOf({ isCorrect, reason, answer }: CheckOutcome): MessageInitShape<typeof CheckOutcomeSchema> {
+  return { reason, answer, ...(isCorrect === undefined ? {} : { isCorrect }) };
 }

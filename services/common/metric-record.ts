@@ -26,6 +26,18 @@ export interface MetricRecord extends RecordIdentity, RecordTimes {
   readonly hasUsageMismatch: boolean;
   /** A stream was asked for and one JSON document came: metrics of streams do not apply. */
   readonly isStreamIgnored: boolean;
+  /** Undefined: the answer was not checked. */
+  readonly check: CheckOutcome | undefined;
+}
+
+/** An answer held against what is expected of it. */
+export interface CheckOutcome {
+  /** Undefined: the check could not be made, and `reason` says why. */
+  readonly isCorrect: boolean | undefined;
+  /** Why it is not correct; empty: it is. */
+  readonly reason: string;
+  /** The answer where it is not correct, cut to 1 KiB. */
+  readonly answer: string;
 }
 
 /** A request and its answer as they were. `reads` are packed as `chunk-stamps.ts` says. */

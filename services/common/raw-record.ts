@@ -22,6 +22,8 @@ export interface RawRecord extends RecordIdentity, RecordTimes {
   /** Images in the request, and the length of its audio as far as that is known; undefined: none. */
   readonly images: number | undefined;
   readonly audioSeconds: number | undefined;
+  /** What the answer is held against, an `Expectation` of the dataset's as bytes; undefined: nothing of its own. */
+  readonly expectation: Uint8Array | undefined;
   /** Reads of the body, packed as `chunk-stamps.ts` says. */
   readonly stamps: Uint8Array;
   /** Body of the response, transfer encoding removed; as far as it came. Behind the body of the request where `hasRequestBody`. */

@@ -58,6 +58,7 @@ const field = {
   audioSec: 47,
   hasRequestBody: 48,
   responseHeaders: 49,
+  expectation: 51,
 } as const;
 
 /** A record's numbers and short strings take less than this; its strings, stamps and payload come on top. */
@@ -121,7 +122,8 @@ function mostBytesOf(record: RawRecord): number {
     localAddress.length +
     remoteAddress.length +
     rowGroup.length;
-  return fixedRecordBytes + record.payload.length + record.stamps.length + 3 * characters + errorBytes(record.error);
+  const bytes = record.payload.length + record.stamps.length + (record.expectation?.length ?? 0);
+  return fixedRecordBytes + bytes + 3 * characters + errorBytes(record.error);
 }
 
 function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
@@ -170,6 +172,7 @@ function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
   wire.optionalDouble(field.audioSec, record.audioSeconds);
   wire.bool(field.hasRequestBody, record.hasRequestBody === true);
   wire.text(field.responseHeaders, record.responseHeaders ?? "");
+  if (record.expectation !== undefined) wire.bytes(field.expectation, record.expectation);
   wire.uint(field.parts, parts);
   wire.bytes(field.reads, record.stamps);
   wire.bytes(field.payload, record.payload);
@@ -244,6 +247,7 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
   let audioSeconds: number | undefined;
   let hasRequestBody = false;
   let responseHeaders = "";
+  let expectation: Uint8Array | undefined;
   let parts = 0;
   let stamps: Uint8Array = empty;
   let payload: Uint8Array = empty;
@@ -385,6 +389,9 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
       case field.responseHeaders:
         responseHeaders = reader.text();
         break;
+      case field.expectation:
+        expectation = reader.bytes();
+        break;
       case field.parts:
         parts = reader.varint();
         break;
@@ -443,6 +450,7 @@ function readRecord(reader: WireReader, end: number, origin: BatchOrigin): Recei
     inputText: inputText === "" ? undefined : inputText,
     images: images === 0 ? undefined : images,
     audioSeconds,
+    expectation,
     stamps,
     payload,
     hasRequestBody,

@@ -69,10 +69,10 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
     const ahead = [...prepared.values()].find((entry) => entry.runId === runId && isSame(entry.request, request));
     const { info, weights, ...loaded } = ahead ?? (await prepare(request, { signal, onProgress: () => {} }));
     const { turnDelays, turnTimestamps, branches } = loaded;
-    const { datasetId, conversations, turnsEach, turnCounts } = info;
+    const { datasetId, conversations, turnsEach, turnCounts, checks } = info;
     const sampling = dataset?.sampling ?? Sampling.SEQUENTIAL;
     const given = { turnDelays, turnTimestamps, branches, weights: [...weights] };
-    const handle = { datasetId, conversations, turnsEach, turnCounts, ...given, sampling, samplingSeed: randomSeed };
+    const handle = { datasetId, conversations, turnsEach, turnCounts, checks, ...given, sampling, samplingSeed: randomSeed };
     return { case: "dataset", value: create(DatasetHandleSchema, handle) };
   };
 

@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type CheckSpec,
   type DatasetSpec,
   DatasetSpecSchema,
   type FileDataset,
@@ -16,8 +17,10 @@ import {
   DatasetInfoSchema,
   type WindowSessionsSchema,
 } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { loadCompiler } from "../common/checks/compile.ts";
+import { checkKindNamed, isCompiled } from "../common/checks/expectation.ts";
 import { asFileSource } from "../common/dataset-source.ts";
-import { AssayError } from "../common/errors.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
 import { didYouMean } from "../common/nearest.ts";
 import { expectedTokenizer, isCorpusEncoding, type TokenizerSource, tokenizerSource } from "../common/tokenizer/source.ts";
 import { fileDataset, summarizeFile } from "./core/file-dataset.ts";
@@ -95,6 +98,7 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       violations: [{ field: "tokenizer.name", description }],
     });
   }
+  await proveCheck(request.dataset?.check);
   switch (source?.case) {
     case undefined:
     case "synthetic": {
@@ -110,6 +114,22 @@ export async function loadDataset(request: DatasetRequest, options: LoadOptions)
       return replay(source.value, request, options);
     default:
       throw new AssayError("unimplemented", `dataset.${source?.case}: not supported by this version`);
+  }
+}
+
+/** What is expected of all answers can be checked. Throws `invalid_argument` where it cannot. */
+async function proveCheck({ kind = "", value = "" }: Partial<CheckSpec> = {}): Promise<void> {
+  const check = checkKindNamed(kind);
+  if (check === undefined || value === "" || !isCompiled(check)) return;
+  const compile = await loadCompiler([check]);
+  try {
+    compile({ check, values: [value] });
+  } catch (error) {
+    const description = messageOf(error);
+    throw new AssayError("invalid_argument", `dataset.check.value: ${description}`, {
+      cause: error,
+      violations: [{ field: "dataset.check.value", description }],
+    });
   }
 }
 
@@ -263,6 +283,7 @@ async function loadFile(
       audio: given.audioBatchSize ?? 1,
       video: given.videoBatchSize ?? 1,
     },
+    check: checkKindNamed(spec?.check?.kind),
     trace: traceOptionsOf(given),
   };
   const { loadFileTurns } = await import("./file-turns.ts");
@@ -272,6 +293,7 @@ async function loadFile(
   const job = { kind: "file", load, realPath, root, folder, maxFileBytes, maxRowBytes, tokenizer: counting } as const;
   const { file, problem, close } = await loadFileTurns(job, store, { signal, onProgress }).finally(place.release);
   try {
+    if (load.check !== undefined && spec?.check?.value === "" && file.checks.length === 0) throw nothingExpected(name);
     const made =
       file.recipeTokens.count === 0
         ? undefined
@@ -391,6 +413,14 @@ function warningsOf(name: string, file: LoadedFile): string[] {
   return warnings;
 }
 
+/** A run that asks for a check means to have one. */
+function nothingExpected(name: string): AssayError {
+  const description = `no row of ${name} says what is expected of the answer, and nothing is expected of all (dataset.check.value)`;
+  return new AssayError("invalid_argument", `dataset.check.kind: ${description}`, {
+    violations: [{ field: "dataset.check.kind", description }],
+  });
+}
+
 const shownFields = 10;
 
 const noBytes = new Uint8Array(0);
@@ -444,6 +474,7 @@ function infoOf(summary: DatasetSummary, { warnings, windows = [], mediaTurns = 
     turnCounts: turnsEach === undefined ? [...turnCounts] : [],
     meanInputTokens: meanInputTokens ?? 0,
     meanOutputTokens: meanOutputTokens ?? 0,
+    checks: [...(summary.checks ?? [])],
     hasWeights: summary.weights !== undefined,
     beginsWithTimestamp: schedule?.isBegun ?? false,
     timedConversations: BigInt(firstTurnsMs.length),

@@ -4,6 +4,8 @@ import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { isJsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { loadCompiler } from "../common/checks/compile.ts";
+import { checkKindNamed, type Expectation } from "../common/checks/expectation.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
@@ -15,6 +17,7 @@ import { loadChatCounter, loadTokenizer } from "../common/tokenizer/load.ts";
 import { rememberingCounter } from "../common/tokenizer/remembering.ts";
 import { expectedTokenizer, type TokenCounter, tokenizerSource } from "../common/tokenizer/source.ts";
 import { within } from "../common/within.ts";
+import { AnswerChecker } from "./core/answer-checker.ts";
 import type { Counters } from "./core/measurer.ts";
 import { recordProcessorInstruments } from "./instruments.ts";
 import { ingestCodecs, ProcessorRun } from "./processor-run.ts";
@@ -53,15 +56,16 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
     async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure": {
-          const { spec } = action.value;
+          const { spec, dataset } = action.value;
           if (spec === undefined) throw new AssayError("invalid_argument", "a record-processor needs a spec");
-          const [channel, counters] = await Promise.all([
+          const [channel, counters, checker] = await Promise.all([
             addresses.channelTo("records-manager", signal),
             within(signal, countersOf(spec), "the tokenizer"),
+            checkerOf(spec, dataset?.checks ?? []),
           ]);
           close(runId);
           const dial = () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords();
-          const run = new ProcessorRun({ runId, memberId: id(), spec, counters, endpoints, log, dial });
+          const run = new ProcessorRun({ runId, memberId: id(), spec, counters, checker, endpoints, log, dial });
           runs.set(runId, run);
           await within(signal, run.ready, "the records-manager");
           return done;
@@ -109,6 +113,17 @@ async function countersOf({ endpoint, tokenizer }: RunSpec): Promise<Counters> {
     return countChat === undefined ? countTokens(messages.map(({ content }) => content).join("\n")) : countChat(messages);
   };
   return { countTokens, countInput: rememberingCounter(countInput, rememberedChars) };
+}
+
+/** Undefined where no answer is checked. @param asked kinds of checks that turns of the dataset ask for */
+async function checkerOf({ dataset }: RunSpec, asked: readonly string[]): Promise<AnswerChecker | undefined> {
+  const { kind = "", value = "" } = dataset?.check ?? {};
+  const check = checkKindNamed(kind);
+  const common: Expectation | undefined = check === undefined || value === "" ? undefined : { check, values: [value] };
+  const kinds = new Set(
+    [...asked, ...(common === undefined ? [] : [common.check])].flatMap((name) => checkKindNamed(name) ?? []),
+  );
+  return kinds.size === 0 ? undefined : new AnswerChecker(await loadCompiler(kinds), common);
 }
 
 /** As workers write what is counted in a template. */

@@ -27,6 +27,7 @@ import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { endpointOf } from "../common/run-endpoint.ts";
 import { protocolVersion } from "../common/version.ts";
+import type { AnswerChecker } from "./core/answer-checker.ts";
 import { BatchBuffers } from "./core/batch-buffers.ts";
 import { type Counters, Measurer } from "./core/measurer.ts";
 import { Relay } from "./core/relay.ts";
@@ -46,6 +47,8 @@ export interface ProcessorRunOptions {
   readonly endpoints?: EndpointCatalog | undefined;
   /** The run's; undefined: lengths are what the target's usage says. */
   readonly counters: Counters;
+  /** Undefined: no answer is checked. */
+  readonly checker?: AnswerChecker | undefined;
   readonly log: Logger;
   /** Opens a stream to the records-manager; hello not yet sent. */
   dial(): ManagerStream;
@@ -85,7 +88,7 @@ export class ProcessorRun {
   /** Throws `invalid_argument` for an endpoint that there is not. */
   constructor(options: ProcessorRunOptions) {
     this.options = options;
-    this.measurer = createMeasurer(options.spec, options.counters, options.endpoints);
+    this.measurer = createMeasurer(options.spec, options);
     const { exportLevel, exportOutputsJson = false, exportHttpTrace = false } = options.spec.output ?? {};
     this.keepsAnswers = exportLevel === "raw" || exportOutputsJson;
     this.isTraced = exportHttpTrace;
@@ -248,10 +251,12 @@ export class ProcessorRun {
 
 /**
  * A measurer for a spec's endpoint.
- * @param endpoints default: the built-in ones
  * @throws `invalid_argument` for an endpoint that there is not
  */
-export function createMeasurer(spec: RunSpec, counters: Counters, endpoints: EndpointCatalog = builtInEndpoints): Measurer {
+export function createMeasurer(
+  spec: RunSpec,
+  { counters, checker, endpoints = builtInEndpoints }: Pick<ProcessorRunOptions, "counters" | "checker" | "endpoints">,
+): Measurer {
   const checksUsage = spec.tokenizer?.checkUsage ?? false;
-  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), checksUsage, ...counters });
+  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), checksUsage, checker, ...counters });
 }

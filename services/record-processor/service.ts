@@ -57,11 +57,8 @@ export function createRecordProcessorService(
         const [received] = readRecordBatch(bytes, { workerId: record.workerId, wallOffsetNs: 0 }).records;
         if (received === undefined) throw new AssayError("internal", "the record did not decode");
         const raw = received.record;
-        const measured = createMeasurer(
-          spec,
-          { countTokens: spec.endpoint?.useServerTokenCount ? undefined : countTokens },
-          endpoints,
-        ).measure(raw);
+        const counters = { countTokens: spec.endpoint?.useServerTokenCount ? undefined : countTokens };
+        const measured = createMeasurer(spec, { counters, endpoints }).measure(raw);
         return {
           record: wireRecordOf(measured, memberId()),
           tags: recordMetrics.map(({ tag }) => tag),

@@ -34,7 +34,12 @@ export const FIGURE_COLUMNS = [
   outputSequenceLength.tag,
   ...USAGE_DIFFS,
   "token_source",
+  "is_correct",
+  "is_unchecked",
 ] as const;
+
+/** Behind the source of tokens. */
+const CHECK_AT = 25 + USAGE_DIFFS.length;
 
 /** Counts a row that begins with one value and has those of `FIGURE_COLUMNS` behind it. */
 export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
@@ -63,10 +68,17 @@ export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void
     outputTokens: outputTokensOf(row),
     tokenSource: (row[24 + USAGE_DIFFS.length] ?? null) as string | null,
     usageDiffs: row.slice(24, 24 + USAGE_DIFFS.length) as (number | null)[],
+    isCorrect: row[CHECK_AT] === null ? null : row[CHECK_AT] === 1,
+    isUnchecked: row[CHECK_AT + 1] === 1,
   });
 }
 
 /** The output tokens of such a row. */
 export function outputTokensOf(row: readonly unknown[]): number | null {
   return row[23] as number | null;
+}
+
+/** Whether the answer of such a row is known to be wrong. */
+export function isWrongAnswer(row: readonly unknown[]): boolean {
+  return row[CHECK_AT] === 0;
 }

@@ -25,7 +25,11 @@ export interface PhaseWork {
   longestGaps: GapDistribution | undefined;
   /** What the spec asked for, as long as nobody changed it. */
   readonly asked: AskedLoad;
+  /** Credits of the first requests whose answers are wrong, at most `MOST_WRONG`. */
+  readonly wrong: number[];
 }
+
+export const MOST_WRONG = 5;
 
 /** Room for so many requests is taken at once where a file may have them; for more it grows. */
 const MOST_EXPECTED = 1 << 24;
@@ -72,6 +76,7 @@ function newWork(rows: readonly PhaseRow[], { spec, changes, expectedRequests }:
     gaps: new GapDistribution(),
     longestGaps: undefined,
     asked,
+    wrong: [],
   };
 }
 

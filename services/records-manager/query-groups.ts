@@ -312,6 +312,8 @@ function factsOf(
     goodOutputTokens: undefined,
     usageDiscrepancies: undefined,
     lengthMismatches: undefined,
+    correctRequestCount: undefined,
+    incorrectRequestCount: undefined,
     errorCount: () => 0,
     networkRttMs: undefined,
     isReplay: false,

@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { AssayError } from "../common/errors.ts";
+import { wireCheckOf } from "../common/metric-record-codec.ts";
 import type { RecordRow } from "./query-records.ts";
 
 /** Columns of `requests` by the fields of MetricRecord that they fill. `values` stands for all metrics. */
@@ -54,6 +55,7 @@ const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
   has_usage_mismatch: ["has_usage_mismatch"],
   is_stream_ignored: ["is_stream_ignored"],
   requested_output_tokens: ["requested_output_tokens"],
+  check: ["is_correct", "check_reason", "answer"],
 };
 
 /** The columns that fill fields of MetricRecord; no field: all. Throws `invalid_argument` for one that is not stored. */
@@ -175,8 +177,18 @@ function recordOf(cellOf: (column: string) => unknown, hasValues: boolean): Mess
     ...(tlsNs === undefined ? {} : { tlsNs }),
     ...(writtenNs === undefined ? {} : { writtenNs }),
     ...(cancelledNs === undefined ? {} : { cancelledNs }),
+    ...checkOf(maybe("is_correct"), text("check_reason"), text("answer")),
     ...(text("error_code") === ""
       ? {}
       : { error: { code: text("error_code"), phase: text("error_phase"), message: text("error_message") } }),
   };
+}
+
+function checkOf(
+  isCorrect: number | undefined,
+  reason: string,
+  answer: string,
+): { readonly check?: ReturnType<typeof wireCheckOf> } {
+  if (isCorrect === undefined && reason === "") return {};
+  return { check: wireCheckOf({ isCorrect: isCorrect === undefined ? undefined : isCorrect === 1, reason, answer }) };
 }

@@ -146,6 +146,8 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { re
     targets: phase.targets.map(targetOf),
     objectives: phase.objectives.map(outcomeOf),
     finishReasons: phase.finishReasons.map(({ reason, count }) => ({ reason, count: BigInt(count) })),
+    wrongAnswers: phase.wrongAnswers.map((wrong) => ({ ...wrong, conversation: BigInt(wrong.conversation) })),
+    unchecked: BigInt(phase.unchecked),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
     ...(lateness === undefined

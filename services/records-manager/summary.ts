@@ -46,8 +46,8 @@ import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
-import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
-import { type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
+import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
+import { MOST_WRONG, type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { fillRow } from "./store/chunk-reader.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
@@ -103,6 +103,7 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   const steady = steadyStates(reader, windows);
   const summaries = distinct.map((work) => ({
     ...phaseSummary(work, run, { targets: targets.get(work), objectives }),
+    wrongAnswers: reader.wrongAnswers(work.wrong),
     steadyState: steady.get(work.head.phase),
   }));
   return {
@@ -135,11 +136,13 @@ function readFigures(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, o
   const columns = [...FIGURE_COLUMNS, ...objectives.map(({ tag }) => tag)];
   const row = new Array<unknown>(1 + columns.length).fill(null);
   for (const chunk of reader.chunks(columns)) {
-    forEachOf(chunk, works, (place, { figures }) => {
+    forEachOf(chunk, works, (place, { figures, wrong }) => {
       fillRow(row, chunk, place);
       addFigures(figures, row);
       const isFailure = row[2] === 1 || row[3] !== null;
-      const isCounted = objectives.length > 0 && !isFailure;
+      const isWrong = isWrongAnswer(row);
+      if (isWrong && wrong.length < MOST_WRONG) wrong.push(chunk.firstId + place);
+      const isCounted = objectives.length > 0 && !isFailure && !isWrong;
       if (isCounted && isGood(objectives, (index) => row[OBJECTIVES_AT + index])) figures.addGood(outputTokensOf(row));
     });
   }
@@ -232,7 +235,7 @@ function phaseSummary(
   work: PhaseWork,
   { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
   { targets, objectives }: { readonly targets: TargetFigures | undefined; readonly objectives: readonly Objective[] },
-): Omit<PhaseSummary, "steadyState"> {
+): Omit<PhaseSummary, "steadyState" | "wrongAnswers"> {
   const { rows, head, figures, statistics } = work;
   const moments = figures.moments();
   const facts = figures.runFacts({
@@ -279,6 +282,7 @@ function phaseSummary(
     errors: figures.errors().map(({ target, ...group }) => ({ ...group, endpoint: targetEndpoint(spec, target) })),
     errorDetails: figures.errorDetails(),
     finishReasons: figures.finishReasons(),
+    unchecked: figures.unchecked,
     notes: [...work.notes, ...phaseNotes(work)],
     lateness: moments.lateness,
     asked: work.asked,

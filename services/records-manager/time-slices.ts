@@ -16,7 +16,7 @@ import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
 import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
-import { addFigures, FIGURE_COLUMNS, outputTokensOf } from "./figure-rows.ts";
+import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
 import type { RunReader } from "./store/run-reader.ts";
 import { STAMPS_COLUMN } from "./store/schema.ts";
 
@@ -109,7 +109,7 @@ class Slice {
     }
     if (isFailure) return;
     const objectivesAt = METRICS_AT + this.#metrics.length;
-    const isCounted = this.#objectives.length > 0;
+    const isCounted = this.#objectives.length > 0 && !isWrongAnswer(row);
     if (isCounted && isGood(this.#objectives, (index) => row[objectivesAt + index])) this.#figures.addGood(outputTokensOf(row));
     const stamps = row[objectivesAt + this.#objectives.length] as Uint8Array;
     if (stamps.length > 1) forEachGap(stamps, (gapUs) => this.#gaps.add(gapUs));

@@ -1,8 +1,9 @@
 /** Turns made into request bodies: formatted by the endpoint and serialised once, then kept, bounded by bytes. */
+import { toBinary } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
-import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { ExpectationSchema, type Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { mediaFacts } from "../common/media-facts.ts";
 import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
@@ -18,6 +19,8 @@ export interface RequestBody {
   /** Images in it, and the length of its audio as far as that is known; absent: none. */
   readonly images?: number | undefined;
   readonly audioSeconds?: number | undefined;
+  /** What the answer is held against, an `Expectation` of the dataset's as bytes; absent: nothing of its own. */
+  readonly expectation?: Uint8Array | undefined;
   readonly requestedOutputTokens: number | undefined;
   /** It asks for a stream. */
   readonly isStreaming: boolean;
@@ -64,11 +67,11 @@ export class BodyMaker {
     if (known !== undefined) return known;
     const made = this.makeAlone(turn, history, maxOutputTokens, 0);
     this.kept.set(key, made);
-    this.keptBytes += made.body.length;
+    this.keptBytes += sizeOf(made);
     for (const [oldest, entry] of this.kept) {
       if (this.keptBytes <= this.options.keptBytes || oldest === key) break;
       this.kept.delete(oldest);
-      this.keptBytes -= entry.body.length;
+      this.keptBytes -= sizeOf(entry);
     }
     return made;
   }
@@ -93,6 +96,7 @@ export class BodyMaker {
       ...mediaFacts(messages),
       ...headersOf(turn),
       ...(turn.rowGroup === "" ? {} : { rowGroup: turn.rowGroup }),
+      ...expectationOf(turn),
     };
   }
 }
@@ -100,6 +104,15 @@ export class BodyMaker {
 function headersOf({ headers }: Turn): Pick<RequestBody, "headers"> {
   const all = Object.entries(headers);
   return all.length === 0 ? {} : { headers: all.flatMap(([name, value]) => [name.toLowerCase(), value]) };
+}
+
+function sizeOf({ body, expectation }: RequestBody): number {
+  return body.length + (expectation?.length ?? 0);
+}
+
+/** It goes with the record, never into the body. */
+function expectationOf({ expectation }: Turn): Pick<RequestBody, "expectation"> {
+  return expectation === undefined ? {} : { expectation: toBinary(ExpectationSchema, expectation) };
 }
 
 function plainText(messages: readonly ChatMessage[]): string {

@@ -114,8 +114,8 @@ export class RecordSender {
   /** Copies what it needs of the record. Never throws. */
   add(record: RawRecord): void {
     this.made++;
-    const { creditId, stamps, inputText = "" } = record;
-    if (stamps.length + inputText.length > maxAsideBytes) {
+    const { creditId, stamps, inputText = "", expectation } = record;
+    if (stamps.length + inputText.length + (expectation?.length ?? 0) > maxAsideBytes) {
       this.options.log.error("a record is too large for a message; it will be missing", { credit_id: creditId });
       return;
     }

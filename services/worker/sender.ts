@@ -338,6 +338,7 @@ export class Sender {
       inputText: body.inputText,
       images: body.images,
       audioSeconds: body.audioSeconds,
+      expectation: body.expectation,
       stamps: slab.reads,
       payload: isRaw ? Buffer.concat([body.body, slab.payload]) : slab.payload,
       hasRequestBody: isRaw,

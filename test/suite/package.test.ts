@@ -210,7 +210,7 @@ const built = [
   "assay.1",
   "assay.cjs",
   ...[
-    ...["alarm-thread", "cli", "dataset-thread", "doctor", "lease-thread", "media-thread", "metrics-page"],
+    ...["alarm-thread", "cli", "compiled-checks", "dataset-thread", "doctor", "lease-thread", "media-thread", "metrics-page"],
     ...["mock", "otel", "otel-grpc", "query-thread", "records", "serve", "suite", "timing", "worker"],
   ].map((bundle) => `${bundle}.cjs`),
   "client.d.ts",

@@ -360,4 +360,20 @@ export const requestsFlags = {
     group: "Requests",
     doc: "write max_tokens instead of max_completion_tokens",
   },
+  check: {
+    flag: "--check",
+    kind: { is: "choice", of: ["exact", "contains", "regex", "json-schema"] },
+    value: "KIND",
+    paths: ["dataset.check.kind"],
+    group: "Requests",
+    doc: "how answers are held against what rows expect of them (expected): exact, contains, regex (RE2's, anywhere in the answer) or json-schema (default: only those whose rows name a check)",
+  },
+  checkValue: {
+    flag: "--check-value",
+    kind: { is: "text" },
+    value: "TEXT",
+    paths: ["dataset.check.value"],
+    group: "Requests",
+    doc: "what is expected where a row says nothing: the text, the regular expression or the JSON schema of --check",
+  },
 } as const satisfies FlagTable;

@@ -24,10 +24,18 @@ export interface WantedFields {
 /** What names mean: metrics by tag or short name; all others are left to the suite to know. */
 export function wantedFields(names: readonly string[]): WantedFields {
   const isMetric = (column: string): boolean => recordMetrics.some(({ tag }) => tag === column);
-  const columns = names.map((name) => (isMetric(tagNamed(name)) ? tagNamed(name) : name));
+  const columns = names.map((name) => (isMetric(tagNamed(name)) ? tagNamed(name) : name === "correct" ? "is_correct" : name));
   const tags = columns.filter(isMetric);
-  return { fields: [...columns.filter((column) => !isMetric(column)), ...(tags.length > 0 ? ["values"] : [])], tags, columns };
+  const own = new Set(columns.flatMap((column) => (isMetric(column) ? [] : [checkColumns.has(column) ? "check" : column])));
+  return { fields: [...own, ...(tags.length > 0 ? ["values"] : [])], tags, columns };
 }
+
+/** As filters name them, what the field `check` has under names of its own. */
+const checkColumns: ReadonlyMap<string, string> = new Map([
+  ["is_correct", "is_correct"],
+  ["check_reason", "reason"],
+  ["answer", "answer"],
+]);
 
 export type RecordJson = Readonly<Record<string, unknown>>;
 
@@ -50,20 +58,23 @@ export function recordJson(record: MetricRecord, tags: readonly string[], wanted
   return { ...rest, metrics: Object.fromEntries(metrics) };
 }
 
-/** Headers of the columns in which records are one line each: `error` is its code, beside `error_message`. */
+/** Headers of the columns in which records are one line each: `error` is its code, beside `error_message`; `check` is three. */
 export function csvColumns({ columns }: WantedFields): readonly string[] {
   const named = columns.length > 0 ? ["credit_id", ...columns.filter((column) => column !== "credit_id")] : allColumns;
   return named.flatMap((column) => {
     if (column === "error") return ["error", "error_message"];
+    if (column === "check") return [...checkColumns.keys()];
     return column === "values" ? recordMetrics.map(({ tag }) => tag) : [column];
   });
 }
 
 /** The text of one of `csvColumns`; empty where there is no value. */
 export function csvValue(record: RecordJson, column: string): string {
-  const { error, metrics } = record;
+  const { error, metrics, check } = record;
   if (column === "error") return isJsonObject(error) ? String(error.code) : "";
   if (column === "error_message") return isJsonObject(error) ? String(error.message ?? "") : "";
+  const ofCheck = checkColumns.get(column);
+  if (ofCheck !== undefined) return isJsonObject(check) ? String(check[ofCheck] ?? "") : "";
   return String(record[column] ?? (isJsonObject(metrics) ? metrics[column] : undefined) ?? "");
 }
 

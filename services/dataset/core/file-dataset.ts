@@ -121,6 +121,7 @@ function detailsOf({ conversationId, model, extraInputs, timestampMs, ...turn }:
     ...(turn.resetsHistory ? { resetsHistory: true } : {}),
     ...(turn.bringsAnswers ? { bringsAnswers: true } : {}),
     ...(turn.rowGroup === "" ? {} : { rowGroup: turn.rowGroup }),
+    ...(turn.expectation === undefined ? {} : { expectation: turn.expectation }),
     ...(Object.keys(turn.headers).length === 0 ? {} : { headers: turn.headers }),
   };
 }
@@ -141,6 +142,7 @@ export function summarizeFile(file: LoadedFile, { outputTokens, turnDelayRatio =
     turnCounts,
     turnDelays: delaysMs === undefined ? new Uint8Array(0) : packDelays(delaysMs, conversations, turnDelayRatio),
     weights: file.weights,
+    ...(file.checks.length > 0 && { checks: file.checks }),
     ...(file.branching.length > 0 && { branches: packBranches(file.branching, turnDelayRatio) }),
     schedule: timestampsMs && scheduleOf(timestampsMs, conversations, children),
     meanInputTokens: made.count === 0 ? undefined : made.sum / made.count,

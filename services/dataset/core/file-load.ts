@@ -3,11 +3,13 @@
  * and counted. Pure but for what it keeps.
  */
 import type { JsonObject } from "../../../endpoints/json-body.ts";
+import type { CompileCheck } from "../../common/checks/compile.ts";
 import { AssayError } from "../../common/errors.ts";
 import { typedCsv } from "./containers/csv-values.ts";
 import { type Mistake, mistakeText, type Place, type RowItem } from "./containers/row-item.ts";
 import { formatNamed, formats } from "./formats/catalog.ts";
 import { detectFormat } from "./formats/detection.ts";
+import { expectsCompiled, problemsBy } from "./formats/expectation.ts";
 import type { ContainerName, Format, PlaceOf, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import type { ArenaSink } from "./packed-rows.ts";
@@ -67,6 +69,7 @@ export class FileLoad {
   #isSeeded = false;
   readonly #tools: Pick<ReaderTools, "readMedia">;
   #count: ReaderTools["countTokens"] | undefined;
+  #problemOf: ReaderTools["problemOf"] | undefined;
   readonly #waiting: RowItem[] = [];
   readonly #turns: TurnCollector;
   readonly #unknownFields = new Map<string, number>();
@@ -96,15 +99,22 @@ export class FileLoad {
     return this.#turns.isFull;
   }
 
-  /** Rows wait until somebody says how tokens are counted: `countBy`. */
-  get isWaiting(): boolean {
-    return this.#waiting.length > 0;
+  /** What rows wait for: `countBy` or `compileBy`; undefined: none waits. */
+  get awaited(): "counter" | "compiler" | undefined {
+    const [first] = this.#waiting;
+    return first && this.#needOf(first);
   }
 
   /** Takes the rows that wait. Throws as `take` does. */
   countBy(count: ReaderTools["countTokens"]): void {
     this.#count = count;
-    for (const item of this.#waiting.splice(0)) this.take(item);
+    this.#takeWaiting();
+  }
+
+  /** As `countBy`, for expectations of every kind. */
+  compileBy(compile: CompileCheck): void {
+    this.#problemOf = problemsBy(compile);
+    this.#takeWaiting();
   }
 
   /** Rows read so far, those left out included. */
@@ -128,7 +138,7 @@ export class FileLoad {
   /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
   take(item: RowItem): void {
     if (this.isFull) return;
-    if (this.isWaiting || this.#needsCount(item)) {
+    if (this.#waiting.length > 0 || this.#needOf(item) !== undefined) {
       this.#waiting.push(item);
       return;
     }
@@ -219,6 +229,7 @@ export class FileLoad {
     const reader = format.createReader(options, {
       ...this.#tools,
       countTokens: (text) => this.#count?.(text) ?? 0,
+      problemOf: (expectation) => this.#problemOf?.(expectation),
     });
     const { trace: { synthesis, idleGapCapSec } = {} } = options;
     if (idleGapCapSec !== undefined && !format.capsIdleGaps) {
@@ -253,10 +264,17 @@ export class FileLoad {
     return detected.format;
   }
 
-  #needsCount(item: RowItem): boolean {
-    if (this.#count !== undefined || this.#reader !== undefined || item.kind === "mistake") return false;
+  #takeWaiting(): void {
+    for (const item of this.#waiting.splice(0)) this.take(item);
+  }
+
+  /** What has to be there before the row can be read. */
+  #needOf(item: RowItem): "counter" | "compiler" | undefined {
+    if (item.kind === "mistake") return undefined;
+    if (this.#problemOf === undefined && expectsCompiled(item.value, this.#options.check)) return "compiler";
+    if (this.#count !== undefined || this.#reader !== undefined) return undefined;
     const format = this.#formatOf(item.value, { ...this.#source, index: this.#index });
-    return "countsTokens" in format && format.countsTokens === true;
+    return "countsTokens" in format && format.countsTokens === true ? "counter" : undefined;
   }
 
   /** The session that a row names. */

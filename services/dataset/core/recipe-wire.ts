@@ -27,6 +27,7 @@ export function isRecipeAlone(turn: RowTurn): turn is RowTurn & { readonly recip
     turn.rawBody === undefined &&
     turn.headers === undefined &&
     turn.toolsJson === undefined &&
+    turn.expectation === undefined &&
     !turn.isSelfContained &&
     !turn.resetsHistory &&
     !turn.bringsAnswers &&

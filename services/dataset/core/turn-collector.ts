@@ -2,6 +2,7 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { wireMessageOf } from "../../common/chat-messages.ts";
+import type { CheckKind } from "../../common/checks/expectation.ts";
 import { AssayError } from "../../common/errors.ts";
 import type { BranchingConversation, PauseSpread } from "../../common/session-branches.ts";
 import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
@@ -34,6 +35,8 @@ export interface LoadedTurns {
   readonly cutDelays: number;
   /** How many turns have a medium of each kind that there is. */
   readonly mediaTurns: Readonly<Partial<Record<Medium, number>>>;
+  /** Kinds of checks that turns ask for, in the order in which they came. */
+  readonly checks: readonly CheckKind[];
 }
 
 /** What becomes of the times that rows say. */
@@ -63,7 +66,9 @@ export class TurnCollector {
   readonly #recipeTokens = { sum: 0, count: 0 };
   readonly #prefixes = new PrefixSurvey();
   readonly #mediaTurns: Partial<Record<Medium, number>> = {};
+  readonly #checks = new Set<CheckKind>();
   #cutDelays = 0;
+  #lackingChecks = 0;
   #idleDelays = 0;
 
   /**
@@ -117,10 +122,10 @@ export class TurnCollector {
   /** What has no effect, for people, one line each. */
   notes(): readonly string[] {
     const count = this.#idleDelays;
-    if (count === 0) return [];
-    return [
-      `the delay before the first turn of ${count} conversation${count === 1 ? "" : "s"} has no effect: it follows nothing`,
-    ];
+    const idle = `the delay before the first turn of ${count} conversation${count === 1 ? "" : "s"} has no effect: it follows nothing`;
+    const lacking = this.#lackingChecks;
+    const unchecked = `${lacking} turn${lacking === 1 ? "" : "s"} expected something and named no check, and the run has none (--check): not checked`;
+    return [...(count === 0 ? [] : [idle]), ...(lacking === 0 ? [] : [unchecked])];
   }
 
   loaded(): LoadedTurns {
@@ -136,6 +141,7 @@ export class TurnCollector {
       prefixes: this.#prefixes.stats(),
       cutDelays: this.#cutDelays,
       mediaTurns: this.#mediaTurns,
+      checks: [...this.#checks],
     };
   }
 
@@ -165,7 +171,7 @@ export class TurnCollector {
 
   #addTurn(given: RowTurn, conversation: number, sessionId: string | undefined): void {
     const turn = this.#timed(given);
-    const { maxOutputTokens, delayMs, timestampMs, recipe } = turn;
+    const { maxOutputTokens, delayMs, timestampMs, recipe, expectation, lacksCheck } = turn;
     this.#packer.add(this.#bytesOf(turn, sessionId ?? ""));
     for (const medium of mediaOf(turn)) this.#mediaTurns[medium] = (this.#mediaTurns[medium] ?? 0) + 1;
     if (recipe !== undefined) {
@@ -173,6 +179,8 @@ export class TurnCollector {
       this.#recipeTokens.count++;
       this.#prefixes.add(recipe);
     }
+    if (expectation !== undefined) this.#checks.add(expectation.check);
+    if (lacksCheck) this.#lackingChecks++;
     this.#indexer.add(conversation);
     this.#delaysMs.add(delayMs);
     this.#timestampsMs.add(timestampMs ?? Number.NaN);
@@ -218,6 +226,7 @@ function wireOf({
     delayMs: turn.delayMs,
     headers: { ...turn.headers },
     toolsJson: turn.toolsJson ?? "",
+    ...(turn.expectation === undefined ? {} : { expectation: { ...turn.expectation, values: [...turn.expectation.values] } }),
     isSelfContained: turn.isSelfContained ?? false,
     resetsHistory: turn.resetsHistory ?? false,
     bringsAnswers: turn.bringsAnswers ?? false,

@@ -40,6 +40,8 @@ export interface TurnDetails {
   readonly bringsAnswers?: boolean;
   /** That its figures are of. Absent: none. */
   readonly rowGroup?: string;
+  /** What the answer is held against; absent: nothing of its own. */
+  readonly expectation?: { readonly check: string; readonly values: string[] };
 }
 
 export interface Turn extends TurnPlan, TurnDetails {
@@ -120,6 +122,8 @@ export interface DatasetSummary {
   readonly branches?: Uint8Array;
   /** Moments of the turns in the dataset's own schedule; undefined: none has any. */
   readonly schedule: DatasetSchedule | undefined;
+  /** Kinds of checks that turns ask for; absent: none does. */
+  readonly checks?: readonly string[];
   /** Mean over the turns whose input length is known; undefined: none is. */
   readonly meanInputTokens: number | undefined;
   /** Mean over the turns that ask for a length; undefined: none does. */

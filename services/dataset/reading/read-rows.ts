@@ -1,6 +1,8 @@
 /** The rows of all that a path names, a file or the files of a folder, given to a load. Everything here may block. */
 import { realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { loadCompiler } from "../../common/checks/compile.ts";
+import { checkKinds } from "../../common/checks/expectation.ts";
 import { csvRows } from "../core/containers/csv-rows.ts";
 import { jsonLines } from "../core/containers/json-lines.ts";
 import { jsonValues } from "../core/containers/json-values.ts";
@@ -117,7 +119,10 @@ class FileReader {
   }
 
   async #settle(): Promise<void> {
-    if (this.#load.isWaiting) this.#load.countBy(await this.#options.tokenCounter());
+    while (this.#load.awaited !== undefined) {
+      if (this.#load.awaited === "counter") this.#load.countBy(await this.#options.tokenCounter());
+      else this.#load.compileBy(await loadCompiler(checkKinds));
+    }
     const { readBytes = 0, sizeBytes = 0 } = this.#file ?? {};
     // What is read at any place may be read again.
     const doneBytes = this.#formerBytes + Math.min(readBytes, sizeBytes);

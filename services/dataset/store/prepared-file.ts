@@ -13,7 +13,7 @@ import { type ArenaSink, type Arenas, memorySink } from "../core/packed-rows.ts"
 import { PageCache } from "../core/page-cache.ts";
 
 /** Part of the key of every prepared dataset: raised where what is written changes. */
-export const preparedFormat = 3;
+export const preparedFormat = 4;
 
 const mark = "ASSAYDS1";
 const footerBytes = 56;

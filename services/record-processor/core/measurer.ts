@@ -8,12 +8,15 @@ import { recordMetrics } from "../../../metrics/catalog.ts";
 import type { CountedTokens, RequestFacts, Usage } from "../../../metrics/metric.ts";
 import { decodeReads, encodeStamps, type ReadStamps } from "../../common/chunk-stamps.ts";
 import { AssayError, messageOf } from "../../common/errors.ts";
-import type { MetricRecord, TokenSource } from "../../common/metric-record.ts";
+import type { CheckOutcome, MetricRecord, TokenSource } from "../../common/metric-record.ts";
 import type { RawRecord } from "../../common/raw-record.ts";
 import type { TokenCounter } from "../../common/tokenizer/source.ts";
+import type { AnswerChecker } from "./answer-checker.ts";
 
 export interface MeasurerOptions extends Counters {
   readonly endpoint: Endpoint;
+  /** Holds answers against what is expected of them; undefined: none is. */
+  readonly checker?: Pick<AnswerChecker, "check"> | undefined;
 }
 
 /** How tokens are counted. */
@@ -76,7 +79,8 @@ export class Measurer {
       const counted = hasFailed || this.#options.checksUsage !== true ? undefined : countedTokens(parsed, input, count);
       const values = valuesOf(factsOf(record, { parsed, reads, counts, counted, hasFailed }));
       const hasUsageMismatch = contradicts(parsed.usage, parsed.contentNs.length);
-      return metricRecord(record, parsed, { tokenSource: counts.source, hasUsageMismatch }, values);
+      const check = hasFailed ? undefined : this.#options.checker?.check(parsed.outputText, record.expectation);
+      return metricRecord(record, parsed, { tokenSource: counts.source, hasUsageMismatch, check }, values);
     } catch (error) {
       this.#faults++;
       const fault = requestError("parse", "parse", `the record could not be measured: ${messageOf(error)}`);
@@ -196,15 +200,16 @@ function contradicts(usage: Usage | undefined, contentChunks: number): boolean {
   return promptTokens !== undefined && totalTokens !== undefined && totalTokens !== promptTokens + completionTokens;
 }
 
-interface UsageFindings {
+interface AnswerFindings {
   readonly tokenSource: TokenSource;
   readonly hasUsageMismatch: boolean;
+  readonly check?: CheckOutcome | undefined;
 }
 
 function metricRecord(
   record: RawRecord,
   parsed: ParsedResponse,
-  { tokenSource, hasUsageMismatch }: UsageFindings,
+  { tokenSource, hasUsageMismatch, check }: AnswerFindings,
   values: number[],
 ): MetricRecord {
   // One literal instead of a spread: an order of magnitude cheaper at this rate.
@@ -255,6 +260,7 @@ function metricRecord(
     tokenSource,
     hasUsageMismatch,
     isStreamIgnored: parsed.isStreamIgnored,
+    check,
   };
 }
 

@@ -84,6 +84,10 @@ export const filterColumns: Readonly<Record<string, FilterKind>> = {
   local_address: text,
   remote_address: text,
   row_group: text,
+  is_correct: flag,
+  is_unchecked: flag,
+  check_reason: text,
+  answer: text,
 };
 
 /** Names for columns that people ask for most, beside the columns' own. */
@@ -96,6 +100,7 @@ export const shortColumns: Readonly<Record<string, string>> = {
   streaming: "is_streaming",
   reused: "is_connection_reused",
   group: "row_group",
+  correct: "is_correct",
 };
 
 const fields: ReadonlyMap<string, FilterField> = allFields();

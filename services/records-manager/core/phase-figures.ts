@@ -36,6 +36,10 @@ export interface FigureRow {
   readonly outputTokens: number | null;
   /** How far the server's usage is from what was counted beside it, in percent, by kinds of tokens; all null: nothing was counted. */
   readonly usageDiffs: readonly (number | null)[];
+  /** Null: not checked. */
+  readonly isCorrect: boolean | null;
+  /** Its check could not be made. */
+  readonly isUnchecked: boolean;
 }
 
 /** Above this a server's count and our own contradict each other, in percent: AIPerf's bound. */
@@ -113,6 +117,11 @@ export class PhaseFigures {
   /** Succeeded requests that met every objective for a request; undefined: there are none to meet. */
   good: number | undefined;
   goodOutputTokens: number | undefined;
+  /** Succeeded requests by what the check of their answers said; undefined: none was checked. */
+  correct: number | undefined;
+  incorrect: number | undefined;
+  /** Those whose check could not be made. */
+  unchecked = 0;
   /** Succeeded requests whose output is off what was asked for, and whose usage is off what was counted; undefined: no such thing was there. */
   lengthMismatches: number | undefined;
   usageDiscrepancies: number | undefined;
@@ -219,6 +228,8 @@ export class PhaseFigures {
       wallOffsetNs,
       usageDiscrepancies: this.usageDiscrepancies,
       lengthMismatches: this.lengthMismatches,
+      correctRequestCount: this.correct,
+      incorrectRequestCount: this.incorrect,
       errorCount: (code) => this.errorCount(code),
       networkRttMs: networkRtt === "measured" ? this.#handshakeMs() : networkRtt,
       isReplay,
@@ -292,8 +303,16 @@ export class PhaseFigures {
     else if (row.tokenSource === "none") this.uncounted++;
     if (row.isStreamIgnored) this.streamIgnored++;
     this.#addCounts(row);
+    this.#addCheck(row);
     this.#firstSentNs = Math.min(this.#firstSentNs, row.sentNs);
     this.#lastContentNs = Math.max(this.#lastContentNs, row.sentNs + (row.lastContentNs ?? row.endNs));
+  }
+
+  #addCheck({ isCorrect, isUnchecked }: FigureRow): void {
+    if (isUnchecked) this.unchecked++;
+    if (isCorrect === null) return;
+    this.correct = (this.correct ?? 0) + (isCorrect ? 1 : 0);
+    this.incorrect = (this.incorrect ?? 0) + (isCorrect ? 0 : 1);
   }
 
   #addCounts({ requestedTokens, outputTokens, usageDiffs }: FigureRow): void {

@@ -46,6 +46,16 @@ export interface TargetSummary {
   readonly metrics: readonly MetricStatistics[];
 }
 
+/** A request whose answer is not what was expected. */
+export interface WrongAnswer {
+  readonly conversation: number;
+  readonly turn: number;
+  /** Why. */
+  readonly reason: string;
+  /** Its first KiB. */
+  readonly answer: string;
+}
+
 export interface PhaseSummary {
   readonly phase: number;
   readonly name: string;
@@ -76,6 +86,10 @@ export interface PhaseSummary {
   readonly errorDetails: readonly ErrorDetail[];
   /** How the answers of succeeded requests ended, most frequent first. */
   readonly finishReasons: readonly FinishReason[];
+  /** The first requests whose answers are not what was expected. */
+  readonly wrongAnswers: readonly WrongAnswer[];
+  /** Requests whose answers could not be checked. */
+  readonly unchecked: number;
   readonly notes: readonly WorkloadNote[];
   /** Undefined: no request had a due time. */
   readonly lateness: Spans | undefined;

@@ -1,7 +1,7 @@
 /**
  * `profile_export.jsonl`: one line for each request, warm-up included, as AIPerf 0.13 writes it. Moments are wall time in ns, metrics as
  * `{"value", "unit"}`, durations in ms; the gaps of a stream are a list. What does not apply is left out; `error` is there only where
- * the request failed, and `trace_data` only where the run asks for traces.
+ * the request failed, `trace_data` only where the run asks for traces, and `check` only where the answer was held against something.
  */
 import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
 import { goodRequestCount } from "../../../metrics/good-request-count.ts";
@@ -40,7 +40,8 @@ export const aiperfRecords: Exporter = ({ reader, spec }, text) => {
       const phase = ends.get(row.phase);
       if (phase === undefined) continue;
       const trace = traced.length === 0 ? "" : `,"trace_data":${traceOf(row, values.slice(tracesAt))}`;
-      const isMet = objectives.length === 0 ? undefined : isGood(objectives, (index) => values[objectivesAt + index]);
+      const meetsAll = (): boolean => row.isCorrect !== false && isGood(objectives, (index) => values[objectivesAt + index]);
+      const isMet = objectives.length === 0 ? undefined : meetsAll();
       text(lineOf({ row, place: { conversationId: sessionId(row.conversation, names), runId }, phase, isMet, trace }, values));
     }
   }
@@ -64,7 +65,7 @@ interface LineParts {
   readonly place: Place;
   /** The keys of its phase. */
   readonly phase: string;
-  /** It met every objective for a request; undefined: there are none. */
+  /** It met every objective for a request, and its answer is not wrong; undefined: there are no objectives. */
   readonly isMet: boolean | undefined;
   /** The key of its trace; empty: none. */
   readonly trace: string;
@@ -73,7 +74,14 @@ interface LineParts {
 /** Written by hand, from parts that many lines share: a run may have millions of them. */
 function lineOf({ row, place, phase, isMet, trace }: LineParts, values: readonly unknown[]): string {
   const error = hasFailed(row) ? `,"error":${errorOf(row)}` : "";
-  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values, isMet)}${trace}${error}}\n`;
+  return `{"metadata":${metadataOf(row, place, phase)},"metrics":${metricsOf(row, values, isMet)}${checkOf(row)}${trace}${error}}\n`;
+}
+
+/** `is_correct` is null where the check could not be made. */
+function checkOf({ isCorrect, checkReason, answer }: RequestRow): string {
+  if (isCorrect === null && checkReason === null) return "";
+  const why = isCorrect === true ? {} : { reason: checkReason ?? "", answer: answer ?? "" };
+  return `,"check":${JSON.stringify({ is_correct: isCorrect, ...why })}`;
 }
 
 /** `values`: the columns of traces alone. */

@@ -29,6 +29,9 @@ export const ROW_COLUMNS = [
   "is_cancelled",
   "cancelled_ns",
   "content_stamps",
+  "is_correct",
+  "check_reason",
+  "answer",
 ] as const;
 
 export interface RequestRow {
@@ -55,6 +58,10 @@ export interface RequestRow {
   readonly isCancelled: boolean;
   readonly cancelledNs: number | null;
   readonly contentStamps: Uint8Array;
+  /** Null: not checked. */
+  readonly isCorrect: boolean | null;
+  readonly checkReason: string | null;
+  readonly answer: string | null;
 }
 
 /** @param values of a page of `ROW_COLUMNS`, more of them behind */
@@ -84,6 +91,9 @@ export function rowOf(values: readonly unknown[]): RequestRow {
     isCancelled: values[21] === 1,
     cancelledNs: values[22] as number | null,
     contentStamps: values[23] as Uint8Array,
+    isCorrect: values[24] === null ? null : values[24] === 1,
+    checkReason: values[25] as string | null,
+    answer: values[26] as string | null,
   };
 }
 

@@ -76,7 +76,11 @@ export function bindRecord(row: unknown[], record: MetricRecord, recordProcessor
   row[at++] = record.localAddress === "" ? null : record.localAddress;
   row[at++] = record.remoteAddress === "" ? null : record.remoteAddress;
   row[at++] = record.rowGroup === "" ? null : record.rowGroup;
-  const { values } = record;
+  const { check, values } = record;
+  row[at++] = check?.isCorrect === undefined ? null : Number(check.isCorrect);
+  row[at++] = check !== undefined && check.isCorrect === undefined ? 1 : null;
+  row[at++] = check === undefined || check.reason === "" ? null : check.reason;
+  row[at++] = check === undefined || check.answer === "" ? null : check.answer;
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number;
     row[at++] = Number.isNaN(value) ? null : value;

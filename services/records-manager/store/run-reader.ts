@@ -10,6 +10,7 @@ import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sql
 import type { UsageReading } from "../core/client-usage.ts";
 import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
+import type { WrongAnswer } from "../core/run-summary.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
@@ -274,6 +275,13 @@ export class RunReader {
       subject,
       labels: JSON.parse(labels) as Record<string, string>,
     }));
+  }
+
+  /** What is kept of the wrong answers to some credits, in their order. */
+  wrongAnswers(creditIds: readonly number[]): WrongAnswer[] {
+    const sql = `SELECT conversation, turn, coalesce(check_reason, '') AS reason, coalesce(answer, '') AS answer
+      FROM requests WHERE credit_id = ?`;
+    return this.#read(() => creditIds.map((creditId) => this.#db.prepare(sql).get(creditId) as WrongAnswer));
   }
 
   /** Conversations that were drawn, ascending, at most `limit`. */

@@ -63,6 +63,10 @@ const LATER_COLUMNS = {
   local_address: "TEXT",
   remote_address: "TEXT",
   row_group: "TEXT",
+  is_correct: "INTEGER",
+  is_unchecked: "INTEGER",
+  check_reason: "TEXT",
+  answer: "TEXT",
 } as const;
 
 /** Columns of `raw` that older files lack: NULL is read there, and a file that is written on gets them. */
@@ -99,6 +103,8 @@ export const chunkedColumns: ReadonlySet<string> = new Set([
   "requested_output_tokens",
   "tcp_ns",
   "token_source",
+  "is_correct",
+  "is_unchecked",
 ]);
 
 /** Whether a column of `requests` holds texts. */

@@ -1,11 +1,14 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { ExpectationSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { ProcessRecordsRequestSchema } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { recordMetrics } from "../../../metrics/catalog.ts";
+import { loadCompiler } from "../../../services/common/checks/compile.ts";
 import { writeRead } from "../../../services/common/chunk-stamps.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import { RecordBatchWriter } from "../../../services/common/record-batch.ts";
+import { AnswerChecker } from "../../../services/record-processor/core/answer-checker.ts";
 import { plainRecord } from "../../unit/common/records.ts";
 import { chatAnswer } from "../../unit/worker/fake-transport.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
@@ -93,6 +96,19 @@ describe("a record-processor's run", () => {
       expect(kept?.responseHeaders).to.equal('{"server":"s"}');
       expect(records[0]?.error).to.equal(undefined);
     }
+  });
+
+  it("says of answers whether they are what the record brings as expected, and of failures nothing", async () => {
+    const own = await startScene(harness, {}, new AnswerChecker(await loadCompiler([]), undefined));
+    await own.run.ready;
+    const expectation = toBinary(ExpectationSchema, create(ExpectationSchema, { check: "exact", values: ["one"] }));
+    const failed = { ...answered(3, "one"), status: 500, expectation };
+    own
+      .worker()
+      .batch(1, { ...answered(1, "one"), expectation }, { ...answered(2, "two"), expectation }, failed, answered(4, "x"));
+    await until("it", () => own.manager[0]?.batches.length === 1);
+    const checks = own.manager[0]?.batches[0]?.records.map(({ check }) => check && [check.isCorrect, check.reason, check.answer]);
+    expect(checks).to.deep.equal([[true, "", ""], [false, 'is not "one"', "two"], undefined, undefined]);
   });
 
   it("acks a worker's batch when the manager has acked it, and not before", async () => {

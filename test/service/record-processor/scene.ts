@@ -15,6 +15,7 @@ import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { type Implementation, implement, type MessageStream } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
+import type { AnswerChecker } from "../../../services/record-processor/core/answer-checker.ts";
 import { ingestCodecs, ProcessorRun } from "../../../services/record-processor/processor-run.ts";
 import { createRecordProcessorService } from "../../../services/record-processor/service.ts";
 import type { Harness } from "../rpc/harness.ts";
@@ -51,7 +52,11 @@ export interface Scene {
   readonly client: ReturnType<typeof clientOf>;
 }
 
-export async function startScene(harness: Harness, spec: MessageInitShape<typeof RunSpecSchema> = {}): Promise<Scene> {
+export async function startScene(
+  harness: Harness,
+  spec: MessageInitShape<typeof RunSpecSchema> = {},
+  checker?: AnswerChecker,
+): Promise<Scene> {
   const manager: ManagerSide[] = [];
   const managerState = { isAcking: true, isTaking: true };
   const managerAddress = await serve(harness, managerService(manager, managerState));
@@ -62,6 +67,7 @@ export async function startScene(harness: Harness, spec: MessageInitShape<typeof
     memberId: "p1",
     spec: create(RunSpecSchema, spec),
     counters: { countTokens: undefined },
+    checker,
     log: silentLogger,
     dial: () => createClient(RecordsManagerService, managerChannel, ingestCodecs).ingestRecords(),
   });

@@ -136,6 +136,9 @@ describe("querying records", () => {
         record(0, { metrics: { time_to_first_token: 500 }, phase: 1, targetIndex: 1 }),
         record(1, { metrics: {}, turn: 2 }),
         failed(2, { phase: 1 }),
+        record(4, { phase: 1, check: { isCorrect: true, reason: "", answer: "" } }),
+        record(5, { phase: 1, check: { isCorrect: false, reason: 'is not "a"', answer: "B" } }),
+        record(6, { phase: 1, check: { isCorrect: undefined, reason: "took longer", answer: "C" } }),
         record(3, { model: 'it\'s "quoted"; --', phase: 1 }),
       ]);
       store.close();
@@ -144,23 +147,28 @@ describe("querying records", () => {
 
     const rows: readonly [filter: string, ...ids: number[]][] = [
       ["ttft > 200ms", 0],
-      ["NOT ttft > 200ms", 1, 2, 3],
-      ["ttft <= 0.2 s", 3],
+      ["NOT ttft > 200ms", 1, 2, 3, 4, 5, 6],
+      ["ttft <= 0.2 s", 3, 4, 5, 6],
       ["ttft = none", 1, 2],
-      ["ttft != 500ms", 1, 2, 3],
-      ['error = ""', 0, 1, 3],
+      ["ttft != 500ms", 1, 2, 3, 4, 5, 6],
+      ['error = ""', 0, 1, 3, 4, 5, 6],
       ['error != "" OR turn >= 1', 1, 2],
-      ['phase = "profiling" AND NOT (error != "")', 0, 3],
+      ['phase = "profiling" AND NOT (error != "")', 0, 3, 4, 5, 6],
       ['phase != "profiling"', 1],
       ['phase = "nope"'],
       ['target = "b" OR target = 7', 0],
-      ['NOT (target = "b")', 1, 2, 3],
+      ['NOT (target = "b")', 1, 2, 3, 4, 5, 6],
       ['target = "c"'],
       ['model = "it\'s \\"quoted\\"; --"', 3],
       ['model ~ "QUOTED"', 3],
       ['conversation ~ "x"'],
-      ["cancelled = false AND status = 200 AND end_ns < 1 s", 0, 1, 3],
+      ["cancelled = false AND status = 200 AND end_ns < 1 s", 0, 1, 3, 4, 5, 6],
       ["blocked_ns > 1ms"],
+      ["correct = true", 4],
+      ["correct = false", 5],
+      ["correct = none AND turn = 2", 1],
+      ['is_unchecked = true AND check_reason ~ "longer"', 6],
+      ['is_correct = false AND answer ~ "b"', 5],
     ];
     for (const [filter, ...ids] of rows) {
       it(`gives what passes it: ${filter}`, () => {

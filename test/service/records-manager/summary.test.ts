@@ -89,6 +89,35 @@ describe("the summary of a run", () => {
     expect(good).to.deep.equal([1, 0, 0, 0, undefined, 1]);
   });
 
+  it("counts right and wrong answers of successes, and none as good that is wrong", () => {
+    const slos = [{ metric: "request_latency", threshold: 50 }];
+    const store = createStore(run.folder, { spec: JSON.stringify({ slos, phases: [{ name: "profiling" }] }) });
+    const wrong = { isCorrect: false, reason: 'is not "a"', answer: "b" };
+    insertAll(store, [
+      record(0, { check: { isCorrect: true, reason: "", answer: "" } }),
+      ...[1, 2, 3, 4, 5, 6, 7].map((id) => record(id, { check: wrong, turn: id })),
+      record(8, { check: { isCorrect: undefined, reason: "the check took longer than 1000 ms", answer: "c" } }),
+      record(9),
+      failed(10),
+    ]);
+    store.close();
+    const [phase] = summarizeRun(run.folder, { columnBudgetBytes: 1 }).phases;
+    expect(runMetricOf(phase, "correct_request_count")).to.equal(1);
+    expect(runMetricOf(phase, "incorrect_request_count")).to.equal(7);
+    expect(runMetricOf(phase, "correct_request_rate")).to.equal(12.5);
+    expect(runMetricOf(phase, "good_request_count")).to.equal(3);
+    expect(phase?.wrongAnswers).to.deep.equal(
+      [1, 2, 3, 4, 5].map((id) => ({ conversation: id, turn: id, reason: 'is not "a"', answer: "b" })),
+    );
+    expect(phase?.unchecked).to.equal(1);
+    exportRun({ folder: run.folder, names: ["aiperf-jsonl"] });
+    const lines = readFileSync(`${run.folder}/profile_export.jsonl`, "utf8").trimEnd().split("\n");
+    const rows = lines.map((line) => JSON.parse(line));
+    expect(rows.map(({ check }) => check?.is_correct)).to.deep.equal([true, ...Array(7).fill(false), null, undefined, undefined]);
+    expect(rows[1].check).to.deep.equal({ is_correct: false, reason: 'is not "a"', answer: "b" });
+    expect(rows.map(({ metrics }) => metrics.good_request_count?.value)).to.deep.equal([1, ...Array(7).fill(0), 1, 1, undefined]);
+  });
+
   it("says of every measured phase what became of the run's objectives, further percentiles among them", () => {
     const objectives = ["latency:p99.5 < 41ms; icl:p75 <= 17.5ms", "itl:avg < 1", "error_rate <= 0%", "latency:p50 < 1"];
     const phases = [{ name: "warmup" }, { name: "profiling" }];

@@ -64,6 +64,7 @@ const record: fc.Arbitrary<MetricRecord> = fc.record({
   tokenSource: fc.constantFrom("usage", "counted", "none"),
   hasUsageMismatch: fc.boolean(),
   isStreamIgnored: fc.boolean(),
+  check: maybe(fc.record({ isCorrect: maybe(fc.boolean()), reason: text, answer: text })),
 });
 
 const raw = maybe(

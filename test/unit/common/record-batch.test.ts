@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import fc from "fast-check";
+import { ExpectationSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { RawRecord as WireRecord } from "../../../gen/assay/record_processor/v1/record_pb.js";
 import { RawRecordSchema } from "../../../gen/assay/record_processor/v1/record_pb.js";
 import { ProcessRecordsRequestSchema } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
@@ -19,6 +20,10 @@ const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "héllo
 const bytes = fc.uint8Array({ maxLength: 300 });
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const positive = uint32.filter((value) => value > 0);
+
+const expectation = fc
+  .record({ check: fc.constantFrom("exact", "regex"), values: fc.array(text) })
+  .map((value) => toBinary(ExpectationSchema, create(ExpectationSchema, value)));
 
 /** Records that the wire carries whole: 0 tokens and an empty text are the same as none. */
 const record: fc.Arbitrary<RawRecord> = fc.record({
@@ -68,6 +73,7 @@ const record: fc.Arbitrary<RawRecord> = fc.record({
   ),
   inputTokens: maybe(positive),
   inputText: maybe(text.filter((value) => value !== "")),
+  expectation: maybe(expectation),
   stamps: bytes,
   payload: bytes,
   hasRequestBody: fc.boolean(),
@@ -281,6 +287,7 @@ function wireOf(raw: RawRecord, parts: number): WireRecord {
     inputText: raw.inputText ?? "",
     images: raw.images ?? 0,
     ...(audioSeconds === undefined ? {} : { audioSec: audioSeconds }),
+    ...(raw.expectation === undefined ? {} : { expectation: fromBinary(ExpectationSchema, raw.expectation) }),
     reads: Uint8Array.from(raw.stamps),
     payload: Uint8Array.from(raw.payload),
     parts,

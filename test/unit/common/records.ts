@@ -46,6 +46,7 @@ export const plainRecord: RawRecord = {
   inputText: undefined,
   images: undefined,
   audioSeconds: undefined,
+  expectation: undefined,
   stamps: new Uint8Array(0),
   payload: new Uint8Array(0),
   hasRequestBody: false,

@@ -240,6 +240,7 @@ describe("a wrong spec", () => {
   });
   const secured = (tls: object) => ({ target: { urls: [{ url: "https://h" }], tls } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
+  const checked = (kind: string, value: string): SpecInit => ({ dataset: { check: { kind, value } } });
   const slo = (metric: string, threshold = 1): SpecInit => ({ slos: [{ metric, threshold }] });
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
@@ -464,6 +465,21 @@ describe("a wrong spec", () => {
     ["dataset.synthetic.turns.mean", "must be from 1 to 10000, got 0.5", synthetic({ turns: { mean: 0.5 } })],
     ["dataset.synthetic.turns.stddev", "must be at least 0, got -1", synthetic({ turns: { mean: 2, stddev: -1 } })],
     ["dataset.synthetic.turn_delay_ms.mean", "must be from 0 to 604800000, got -1", synthetic({ turnDelayMs: { mean: -1 } })],
+    ["dataset.check.kind", 'must be exact, contains, regex, json-schema, got "fuzzy"', checked("fuzzy", "a")],
+    ["dataset.check.kind", 'must be exact, contains, regex, json-schema, got ""', checked("", "a")],
+    ["dataset.check.kind", "needs an answer to check by", checked("exact", "")],
+    ["dataset.check.value", "must be a text of at most 65536 characters", checked("exact", " ")],
+    ["dataset.check.value", "must be a text of at most 65536 characters", checked("exact", "a".repeat(65_537))],
+    [
+      "dataset.check.kind",
+      "needs answers that are text: those of embeddings are embeddings",
+      { ...checked("exact", "a"), endpoint: { type: "embeddings" } },
+    ],
+    [
+      "objectives[0]",
+      "correct_request_rate needs answers that are checked (dataset.check)",
+      { objectives: ["correct_rate > 99%"] },
+    ],
     ["dataset.turn_delay_ratio", "must be at least 0, got -0.5", { dataset: { turnDelayRatio: -0.5 } }],
     ["phases[0].schedule", "needs the timestamps of a file", { phases: [scheduled({})] }],
     ["phases[0].schedule.start_offset_ms", "must be at least 0, got -1", { phases: [scheduled({ startOffsetMs: -1 })] }],
@@ -768,6 +784,8 @@ const supported: ReadonlySet<string> = new Set([
   "dataset.synthetic.shared_system_tokens",
   "dataset.synthetic.user_context_tokens",
   "dataset.cache_bust",
+  "dataset.check.kind",
+  "dataset.check.value",
   "endpoint.force_output_length",
   "dataset.file.path",
   "dataset.file.format",

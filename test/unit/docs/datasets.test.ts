@@ -7,6 +7,8 @@ import { parseFlags } from "../../../clients/cli/parse.ts";
 import { problemsOfRun, runSpecJson } from "../../../clients/cli/run-options.ts";
 import { withAbsolutePaths } from "../../../clients/cli/spec/input-files.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { loadCompiler } from "../../../services/common/checks/compile.ts";
+import { checkKinds } from "../../../services/common/checks/expectation.ts";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 import { csvRows } from "../../../services/dataset/core/containers/csv-rows.ts";
 import { jsonLines } from "../../../services/dataset/core/containers/json-lines.ts";
@@ -35,6 +37,7 @@ const commands = [...page.matchAll(/^```sh\n(.*?)^```/gms)]
     [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].slice(2).map(([, one, two, three]) => one ?? two ?? three ?? ""),
   );
 const limit = 1 << 20;
+const compile = await loadCompiler(checkKinds);
 const containers: Readonly<Record<string, () => RowContainer>> = {
   jsonl: () => jsonLines(limit),
   json: () => jsonValues({ maxRowBytes: limit, maxDocumentBytes: limit }),
@@ -70,7 +73,8 @@ describe("the rows shown in docs/datasets.md", () => {
       load.enter({ file: `example.${container}`, isInFolder: false, container: container as ContainerName });
       reader?.push(Buffer.from(rows), (item) => load.take(item));
       reader?.end((item) => load.take(item));
-      if (load.isWaiting) load.countBy(readerTools.countTokens);
+      if (load.awaited === "counter") load.countBy(readerTools.countTokens);
+      if (load.awaited === "compiler") load.compileBy(compile);
       const loaded = load.end();
       expect(loaded.format).to.equal(format);
       if (container === "jsonl") expect(loaded.usedRows).to.equal(rows.trimEnd().split("\n").length);

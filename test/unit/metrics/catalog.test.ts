@@ -56,6 +56,7 @@ describe("the catalog of metrics", () => {
       "good_token_throughput",
       "completed_request_count",
       "request_error_rate",
+      "correct_request_rate",
       "request_count",
       "spec_decode_acceptance_length",
       "spec_decode_token_weighted_acceptance_length",

@@ -37,6 +37,8 @@ function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined
     goodOutputTokens: 240,
     usageDiscrepancies: 3,
     lengthMismatches: 4,
+    correctRequestCount: 6,
+    incorrectRequestCount: 2,
     networkRttMs: 0.75,
     isReplay: true,
     stalls: { thresholdMs: 160, gaps: 3, requests: 2 },
@@ -102,6 +104,9 @@ describe("metrics of a run", () => {
     ["stall_threshold", 160],
     ["stall_count", 3],
     ["stalled_request_count", 2],
+    ["correct_request_count", 6],
+    ["incorrect_request_count", 2],
+    ["correct_request_rate", 75],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {
@@ -120,6 +125,8 @@ describe("metrics of a run", () => {
       goodOutputTokens: undefined,
       usageDiscrepancies: undefined,
       lengthMismatches: undefined,
+      correctRequestCount: undefined,
+      incorrectRequestCount: undefined,
       networkRttMs: undefined,
       isReplay: false,
       stalls: undefined,

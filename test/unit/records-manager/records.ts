@@ -67,6 +67,7 @@ export function record(creditId: number, overrides: RecordOverrides = {}): Metri
     tokenSource: "usage",
     hasUsageMismatch: false,
     isStreamIgnored: false,
+    check: undefined,
     ...rest,
   };
 }

@@ -42,6 +42,18 @@ describe("the report of a run", () => {
     ]);
   });
 
+  it("shows the first wrong answers, and how many could not be checked", () => {
+    const wrongAnswers = [{ conversation: 3n, turn: 1, reason: 'is not "Paris"', answer: "Ly\x1b[31mon\n" }];
+    const metrics = [{ tag: "incorrect_request_count", header: "Incorrect Request Count", unit: "requests", avg: 1200 }];
+    const shown = lines({ phase: { wrongAnswers, unchecked: 2n, metrics } });
+    const at = shown.findIndex((line) => line.includes("Wrong Answers"));
+    expect(shown[at]?.trim()).to.equal("Wrong Answers (the first 1 of 1,200)");
+    expect(shown[at + 4])
+      .to.match(/^│ 3\/1 +│ is not "Paris" │ Ly.*on.*│$/)
+      .and.not.contain("\x1b");
+    expect(shown.join("\n")).to.contain("2 answers could not be checked: they are neither correct nor incorrect");
+  });
+
   it("tells of the machine's floor above the files, where it is known", () => {
     const spread = (p50Ms: number, p99Ms: number) => create(ErrorSpreadSchema, { p50Ms, p99Ms });
     const hostFloor = create(HostFloorSchema, {

@@ -1,7 +1,7 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import type { Endpoint, TurnInput } from "../../../endpoints/endpoint.ts";
-import { TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
+import { ExpectationSchema, TurnSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { messagesOf } from "../../../services/common/turn-body.ts";
 import { BodyMaker, type BodyMakerOptions } from "../../../services/worker/bodies.ts";
 
@@ -31,6 +31,15 @@ describe("body maker", () => {
       { role: "system", content: "s" },
       { role: "user", content: "hi" },
     ]);
+  });
+
+  it("has what is expected of the answer beside it, as bytes, and nothing of it within", () => {
+    const expectation = { check: "exact", values: ["Paris"] };
+    const made = makerWith().make(turnOf({ expectation }), [], undefined);
+    const bytes = made.expectation ?? new Uint8Array(0);
+    expect(fromBinary(ExpectationSchema, bytes)).to.deep.equal(create(ExpectationSchema, expectation));
+    expect(JSON.stringify(formatted)).not.to.contain("Paris");
+    expect(makerWith().make(turnOf({}), [], undefined)).not.to.have.property("expectation");
   });
 
   it("serialises a turn once, and keeps it", () => {

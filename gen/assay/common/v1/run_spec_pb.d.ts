@@ -665,6 +665,13 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
    * @generated from field: string cache_bust = 17;
    */
   cacheBust: string;
+
+  /**
+   * How answers are checked. Unset: only those to turns whose rows name a check themselves.
+   *
+   * @generated from field: assay.common.v1.CheckSpec check = 18;
+   */
+  check?: CheckSpec | undefined;
 };
 
 /**
@@ -672,6 +679,33 @@ export declare type DatasetSpec = Message<"assay.common.v1.DatasetSpec"> & {
  * Use `create(DatasetSpecSchema)` to create a new message.
  */
 export declare const DatasetSpecSchema: GenMessage<DatasetSpec>;
+
+/**
+ * How answers are held against what is expected of them.
+ *
+ * @generated from message assay.common.v1.CheckSpec
+ */
+export declare type CheckSpec = Message<"assay.common.v1.CheckSpec"> & {
+  /**
+   * `exact`, `contains`, `regex` or `json-schema`: the check of turns whose rows expect something (`expected`) and name none.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * What is expected of the answers to turns whose rows expect nothing: a text, a regular expression of RE2 or a JSON schema, by `kind`.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message assay.common.v1.CheckSpec.
+ * Use `create(CheckSpecSchema)` to create a new message.
+ */
+export declare const CheckSpecSchema: GenMessage<CheckSpec>;
 
 /**
  * Of a length, a count or a pause. What is drawn is rounded, at least 1 (lengths, counts) or 0 (pauses).

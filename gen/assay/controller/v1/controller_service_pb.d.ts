@@ -667,6 +667,13 @@ export declare type DatasetHandle = Message<"assay.controller.v1.DatasetHandle">
    * @generated from field: repeated float weights = 25;
    */
   weights: number[];
+
+  /**
+   * Kinds of checks that its turns ask for (`DatasetInfo.checks`).
+   *
+   * @generated from field: repeated string checks = 26;
+   */
+  checks: string[];
 };
 
 /**

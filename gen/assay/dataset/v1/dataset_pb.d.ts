@@ -144,6 +144,13 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
    * @generated from field: string row_group = 18;
    */
   rowGroup: string;
+
+  /**
+   * What the answer is held against; unset: nothing of its own. Never sent to the target: the worker hands it on with the record.
+   *
+   * @generated from field: assay.dataset.v1.Expectation expectation = 19;
+   */
+  expectation?: Expectation | undefined;
 };
 
 /**
@@ -151,6 +158,33 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export declare const TurnSchema: GenMessage<Turn>;
+
+/**
+ * What is expected of an answer.
+ *
+ * @generated from message assay.dataset.v1.Expectation
+ */
+export declare type Expectation = Message<"assay.dataset.v1.Expectation"> & {
+  /**
+   * `exact`, `contains`, `regex` or `json-schema`.
+   *
+   * @generated from field: string check = 1;
+   */
+  check: string;
+
+  /**
+   * At least one, any of which makes the answer right: a text, a regular expression of RE2 or a JSON schema, by `check`.
+   *
+   * @generated from field: repeated string values = 2;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message assay.dataset.v1.Expectation.
+ * Use `create(ExpectationSchema)` to create a new message.
+ */
+export declare const ExpectationSchema: GenMessage<Expectation>;
 
 /**
  * How a prompt is made of a corpus whose text the dataset does not have.
@@ -514,6 +548,13 @@ export declare type DatasetInfo = Message<"assay.dataset.v1.DatasetInfo"> & {
    * @generated from field: map<string, uint64> media_turns = 33;
    */
   mediaTurns: { [key: string]: bigint };
+
+  /**
+   * Kinds of checks that its turns ask for, each once; empty: none does.
+   *
+   * @generated from field: repeated string checks = 29;
+   */
+  checks: string[];
 };
 
 /**

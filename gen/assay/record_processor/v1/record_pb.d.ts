@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { RequestError } from "../../common/v1/common_pb.js";
+import type { Expectation } from "../../dataset/v1/dataset_pb.js";
 
 /**
  * Describes the file assay/record_processor/v1/record.proto.
@@ -371,6 +372,13 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
    * @generated from field: string row_group = 50;
    */
   rowGroup: string;
+
+  /**
+   * What the answer is held against, as the dataset has it; unset: nothing of its own.
+   *
+   * @generated from field: assay.dataset.v1.Expectation expectation = 51;
+   */
+  expectation?: Expectation | undefined;
 };
 
 /**

@@ -369,6 +369,13 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
    * @generated from field: string row_group = 50;
    */
   rowGroup: string;
+
+  /**
+   * What came of the check of its answer; unset: it was not checked.
+   *
+   * @generated from field: assay.records_manager.v1.CheckOutcome check = 51;
+   */
+  check?: CheckOutcome | undefined;
 };
 
 /**
@@ -376,6 +383,40 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
  * Use `create(MetricRecordSchema)` to create a new message.
  */
 export declare const MetricRecordSchema: GenMessage<MetricRecord>;
+
+/**
+ * An answer held against what is expected of it.
+ *
+ * @generated from message assay.records_manager.v1.CheckOutcome
+ */
+export declare type CheckOutcome = Message<"assay.records_manager.v1.CheckOutcome"> & {
+  /**
+   * Unset: the check could not be made, and `reason` says why.
+   *
+   * @generated from field: optional bool is_correct = 1;
+   */
+  isCorrect?: boolean | undefined;
+
+  /**
+   * Why it is not correct; empty: it is.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * The answer where it is not correct, cut to 1 KiB.
+   *
+   * @generated from field: string answer = 3;
+   */
+  answer: string;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.CheckOutcome.
+ * Use `create(CheckOutcomeSchema)` to create a new message.
+ */
+export declare const CheckOutcomeSchema: GenMessage<CheckOutcome>;
 
 /**
  * A request and its answer as they were.

@@ -924,6 +924,20 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: repeated assay.records_manager.v1.FinishReason finish_reasons = 25;
    */
   finishReasons: FinishReason[];
+
+  /**
+   * The first requests whose answers are not what was expected, at most five.
+   *
+   * @generated from field: repeated assay.records_manager.v1.WrongAnswer wrong_answers = 26;
+   */
+  wrongAnswers: WrongAnswer[];
+
+  /**
+   * Requests whose answers could not be checked.
+   *
+   * @generated from field: uint64 unchecked = 27;
+   */
+  unchecked: bigint;
 };
 
 /**
@@ -931,6 +945,47 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
  * Use `create(PhaseSummarySchema)` to create a new message.
  */
 export declare const PhaseSummarySchema: GenMessage<PhaseSummary>;
+
+/**
+ * A request whose answer is not what was expected.
+ *
+ * @generated from message assay.records_manager.v1.WrongAnswer
+ */
+export declare type WrongAnswer = Message<"assay.records_manager.v1.WrongAnswer"> & {
+  /**
+   * Conversation in the dataset.
+   *
+   * @generated from field: uint64 conversation = 1;
+   */
+  conversation: bigint;
+
+  /**
+   * Turn of the conversation.
+   *
+   * @generated from field: uint32 turn = 2;
+   */
+  turn: number;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The answer, cut to 1 KiB.
+   *
+   * @generated from field: string answer = 4;
+   */
+  answer: string;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.WrongAnswer.
+ * Use `create(WrongAnswerSchema)` to create a new message.
+ */
+export declare const WrongAnswerSchema: GenMessage<WrongAnswer>;
 
 /**
  * Answers that ended for the same reason.

@@ -1,8 +1,11 @@
 import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { listMetrics, metricsByTag, recordMetrics, runMetrics } from "../../../../metrics/catalog.ts";
+import { correctRequestCount } from "../../../../metrics/correct-request-count.ts";
+import { correctRequestRate } from "../../../../metrics/correct-request-rate.ts";
 import { goodRequestCount } from "../../../../metrics/good-request-count.ts";
 import { goodRequestFraction } from "../../../../metrics/good-request-fraction.ts";
 import { goodput } from "../../../../metrics/goodput.ts";
+import { incorrectRequestCount } from "../../../../metrics/incorrect-request-count.ts";
 import type { RecordMetric } from "../../../../metrics/metric.ts";
 import { didYouMean } from "../../../common/nearest.ts";
 import { readObjectives } from "../../../common/objective.ts";
@@ -44,7 +47,8 @@ function inapplicable({ flags = [] }: RecordMetric, { endpoint }: RunSpec): stri
 }
 
 /** Objectives for the figures of the run: each can be read, and names figures that this run has. */
-export function checkObjectives({ objectives, endpoint, slos }: RunSpec, demand: Demand): void {
+export function checkObjectives({ objectives, endpoint, slos, dataset }: RunSpec, demand: Demand): void {
+  const isChecked = dataset?.check !== undefined || dataset?.source.case === "file";
   objectives.forEach((text, index) => {
     const at = `objectives[${index}]`;
     const read = readObjectives(text);
@@ -56,9 +60,13 @@ export function checkObjectives({ objectives, endpoint, slos }: RunSpec, demand:
       const { flags = [] } = metricsByTag.get(tag) ?? {};
       demand(!flags.includes("streaming") || endpoint?.streaming === true, at, `${tag} needs streaming`);
       demand(!goodMetrics.has(tag) || slos.length > 0, at, `${tag} needs bounds for requests (slos)`);
+      demand(!checkMetrics.has(tag) || isChecked, at, `${tag} needs answers that are checked (dataset.check)`);
     }
   });
 }
 
 /** There are good requests only where something says what is good. */
 const goodMetrics: ReadonlySet<string> = new Set([goodRequestCount.tag, goodRequestFraction.tag, goodput.tag]);
+
+/** There are right and wrong answers only where something is expected of them. */
+const checkMetrics: ReadonlySet<string> = new Set([correctRequestCount.tag, incorrectRequestCount.tag, correctRequestRate.tag]);

@@ -131,6 +131,8 @@ const supportedFields: readonly string[] = [
   "dataset.sampling",
   "dataset.entries",
   "dataset.turn_delay_ratio",
+  "dataset.check.kind",
+  "dataset.check.value",
   "model_selection",
   "model_weights",
   "phases.name",

@@ -9,6 +9,7 @@ import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
 import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
+import { checkAnswerChecks } from "./check-violations.ts";
 import { checkDataset } from "./dataset-violations.ts";
 import { defaultScrapeMs } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
@@ -37,6 +38,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   const canCount = spec.tokenizer?.checkUsage !== true || tokenizer !== "none";
   demand(canCount, "tokenizer.check_usage", "needs a tokenizer to count by");
   checkDataset(spec, demand);
+  checkAnswerChecks(spec, endpoints, demand);
   checkIngredients(spec, endpoints, demand);
   checkSessionData(spec, demand);
   checkSlos(spec, demand);

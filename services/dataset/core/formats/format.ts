@@ -1,5 +1,6 @@
 /** What a format of dataset files is: which rows are its own, and what they say. One format a file; `catalog.ts` lists them. */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
+import type { CheckKind, Expectation } from "../../../common/checks/expectation.ts";
 import type { Place } from "../containers/row-item.ts";
 import type { TraceSynthesis } from "../trace-synthesis.ts";
 import type { ReadMedia } from "./media.ts";
@@ -81,6 +82,8 @@ export interface ReaderOptions {
   readonly namesOutputTokens: boolean;
   /** Of random_pool; 1 of a kind unless a user said otherwise. */
   readonly batchSizes: BatchSizes;
+  /** The check of rows that expect something and name none; absent: the run has none. */
+  readonly check?: CheckKind | undefined;
   /** Absent: the defaults of all. */
   readonly trace?: TraceOptions;
 }
@@ -124,4 +127,6 @@ export interface ReaderTools {
   readonly readMedia: ReadMedia;
   /** Only for formats that ask for it. */
   readonly countTokens: (text: string) => number;
+  /** What is wrong with an expectation whose values have to be compiled; undefined: nothing. */
+  readonly problemOf: (expectation: Expectation) => string | undefined;
 }

@@ -4,11 +4,10 @@
  * of the first one, unless that is one of the system, too.
  */
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
-import type { ContentOptions } from "./content.ts";
 import type { Format } from "./format.ts";
 import { isGiven, type ReadRow, type Row, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 import { inContext, inGroup, readContextMode, readSession, sessionFields } from "./session-fields.ts";
-import { readTurn, turnFields } from "./turn.ts";
+import { readTurn, type TurnOptions, turnFields } from "./turn.ts";
 
 const rowFields: readonly string[] = ["type", ...sessionFields, "context_mode", "turns"];
 
@@ -17,13 +16,15 @@ export const multiTurnFormat: Format = {
   fields: [...rowFields, ...turnFields],
   textFields: ["session_id", "group", "type"],
   recognizes: (row) => Array.isArray(row.turns),
-  createReader: (_options, { readMedia }) => ({ read: (row) => readMultiTurn(row, { readMedia }) }),
+  createReader: ({ check }, { readMedia, problemOf }) => ({
+    read: (row) => readMultiTurn(row, { readMedia, expectations: { check, problemOf } }),
+  }),
 };
 
 /** What a system text may not say to belong to the turn after it. */
-const ownFields = ["timestamp", "delay", "output_length", "extra", "model", "headers", "reset_context"] as const;
+const ownFields = ["timestamp", "delay", "output_length", "extra", "model", "headers", "reset_context", "expected"] as const;
 
-function readMultiTurn(row: JsonObject, options: ContentOptions): ReadRow {
+function readMultiTurn(row: JsonObject, options: TurnOptions): ReadRow {
   const { type, turns } = row;
   if (isGiven(type) && type !== "multi_turn") return wrong("type", `expected "multi_turn", got ${shownValue(type)}`);
   const session = readSession(row);
@@ -58,7 +59,7 @@ function wrong(field: string, message: string): { readonly problem: RowProblem }
 function readOne(
   fields: unknown,
   at: string,
-  { unknownFields, ...options }: ContentOptions & { readonly unknownFields: Set<string> },
+  { unknownFields, ...options }: TurnOptions & { readonly unknownFields: Set<string> },
 ): ReturnType<typeof readTurn> {
   if (!isJsonObject(fields)) {
     return { problem: { field: "turns", shownField: at, message: `expected an object, got ${shownValue(fields)}` } };

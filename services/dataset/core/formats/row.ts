@@ -1,6 +1,7 @@
 /** What a row of a dataset file may say, whatever its format. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
+import type { Expectation } from "../../../common/checks/expectation.ts";
 import type { Branch, PauseSpread } from "../../../common/session-branches.ts";
 
 /** One row that can be carried out: a conversation, or a piece of one. */
@@ -60,6 +61,10 @@ export interface RowTurn {
   readonly rowGroup?: string;
   /** How the prompt is made when the turn is fetched; `messages` are then empty. */
   readonly recipe?: PromptRecipe;
+  /** What the answer is held against; absent: nothing of its own. */
+  readonly expectation?: Expectation;
+  /** Something is expected of the answer, and neither the row nor the run says how that is checked. */
+  readonly lacksCheck?: true;
 }
 
 /** How a prompt is made of a corpus whose text the file does not have. */

@@ -3,23 +3,25 @@
  * alone: what was said before is not put in front of it.
  */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
-import { type ContentOptions, contentNames } from "./content.ts";
+import { contentNames } from "./content.ts";
 import type { Format } from "./format.ts";
 import { isGiven, type ReadRow, shownValue } from "./row.ts";
 import { inGroup, readSession, sessionFields } from "./session-fields.ts";
-import { readTurn, turnFields } from "./turn.ts";
+import { readTurn, type TurnOptions, turnFields } from "./turn.ts";
 
 const fields: readonly string[] = ["type", ...sessionFields, ...turnFields];
 
 export const singleTurnFormat: Format = {
   name: "single_turn",
   fields,
-  textFields: ["text", "image", "audio", "video", "role", "model", "session_id", "group", "type"],
+  textFields: ["text", "image", "audio", "video", "role", "model", "session_id", "group", "type", "expected", "check"],
   recognizes: (row) => contentNames.some((field) => isGiven(row[field])) && row.turns === undefined,
-  createReader: (_options, { readMedia }) => ({ read: (row) => readSingleTurn(row, { readMedia }) }),
+  createReader: ({ check }, { readMedia, problemOf }) => ({
+    read: (row) => readSingleTurn(row, { readMedia, expectations: { check, problemOf } }),
+  }),
 };
 
-function readSingleTurn(row: JsonObject, options: ContentOptions): ReadRow {
+function readSingleTurn(row: JsonObject, options: TurnOptions): ReadRow {
   const { type } = row;
   if (isGiven(type) && type !== "single_turn") {
     return { problem: { field: "type", message: `expected "single_turn", got ${shownValue(type)}` } };

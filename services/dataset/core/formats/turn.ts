@@ -1,18 +1,23 @@
 /**
- * A turn as AIPerf's text formats write it: what it says (`content.ts`) and how it is sent. `model`, `headers` and `reset_context` are
- * Assay's own: AIPerf's rows have no such fields.
+ * A turn as AIPerf's text formats write it: what it says (`content.ts`), how it is sent and what is expected of the answer
+ * (`expectation.ts`). `model`, `headers` and `reset_context` are Assay's own: AIPerf's rows have no such fields.
  */
 import type { JsonObject as JsonFields } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import { maxTimestampMs } from "../../../common/turn-timestamps.ts";
 import { type ContentOptions, contentFields, readContent } from "./content.ts";
+import { type ExpectationOptions, expectationFields, readExpectation } from "./expectation.ts";
 import { isGiven, isName, type RowProblem, type RowTurn, shownValue } from "./row.ts";
 
 const sendingFields = ["role", "output_length", "timestamp", "delay", "extra", "model", "headers", "reset_context"] as const;
 
 /** Every field of a turn. */
-export const turnFields: readonly string[] = [...contentFields, ...sendingFields];
+export const turnFields: readonly string[] = [...contentFields, ...sendingFields, ...expectationFields];
+
+export interface TurnOptions extends ContentOptions {
+  readonly expectations: ExpectationOptions;
+}
 
 /** RFC 9110 §5.6.2 and §5.5, without what is not ASCII. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -27,12 +32,14 @@ const maxExtraChars = 1 << 20;
 /** Reads one turn. Never throws but as `readMedia` does. */
 export function readTurn(
   fields: JsonObject,
-  options: ContentOptions,
+  options: TurnOptions,
 ): { readonly turn: RowTurn } | { readonly problem: RowProblem } {
   const problem = problemOf(fields);
   if (problem !== undefined) return { problem };
   const read = readContent(fields, options);
   if ("problem" in read) return read;
+  const expectation = readExpectation(fields, options.expectations);
+  if ("problem" in expectation) return expectation;
   return {
     turn: {
       messages: [{ role: (fields.role ?? "user") as ChatMessage["role"], ...read.content }],
@@ -44,6 +51,7 @@ export function readTurn(
       timestampMs: numberOf(fields.timestamp),
       ...(isHeaders(fields.headers) ? { headers: fields.headers } : {}),
       ...(fields.reset_context === true ? { resetsHistory: true } : {}),
+      ...expectation,
     },
   };
 }

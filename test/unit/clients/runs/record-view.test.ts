@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { recordJson, wantedFields } from "../../../../clients/cli/runs/record-view.ts";
+import { csvColumns, csvValue, recordJson, wantedFields } from "../../../../clients/cli/runs/record-view.ts";
 import { MetricRecordSchema } from "../../../../gen/assay/records_manager/v1/record_pb.js";
 
 describe("a record for programs", () => {
@@ -21,6 +21,21 @@ describe("a record for programs", () => {
       credit_id: 7,
       metrics: { time_to_first_token: 12.5 },
     });
+  });
+
+  it("has what came of its check, in lines under the names that filters have for it", () => {
+    const check = { isCorrect: false, reason: "is no JSON", answer: "{" };
+    const json = recordJson(create(MetricRecordSchema, { creditId: 7n, check }), tags, wantedFields(["check"]));
+    expect(json).to.deep.equal({ credit_id: 7, check: { is_correct: false, reason: "is no JSON", answer: "{" } });
+    const lineOf = (names: readonly string[]) => csvColumns(wantedFields(names)).map((name) => [name, csvValue(json, name)]);
+    expect(lineOf(["check"])).to.deep.equal([
+      ["credit_id", "7"],
+      ["is_correct", "false"],
+      ["check_reason", "is no JSON"],
+      ["answer", "{"],
+    ]);
+    expect(wantedFields(["correct", "answer"])).to.deep.include({ fields: ["check"], columns: ["is_correct", "answer"] });
+    expect(csvValue({ credit_id: 7 }, "is_correct")).to.equal("");
   });
 
   it("is whole where no field is named", () => {

@@ -1,8 +1,11 @@
 /** Files and rows as the dataset service reads them, for tests. */
 import { expect } from "chai";
+import { loadCompiler } from "../../../../services/common/checks/compile.ts";
+import { checkKinds } from "../../../../services/common/checks/expectation.ts";
 import { csvRows } from "../../../../services/dataset/core/containers/csv-rows.ts";
 import { jsonLines } from "../../../../services/dataset/core/containers/json-lines.ts";
 import { FileLoad, type FileLoadOptions, type LoadedFile } from "../../../../services/dataset/core/file-load.ts";
+import { problemsBy } from "../../../../services/dataset/core/formats/expectation.ts";
 import type {
   Format,
   ReaderOptions,
@@ -28,6 +31,7 @@ export const readerTools: ReaderTools = {
     return { url: `data:${medium}/${path.slice(path.lastIndexOf(".") + 1)};base64,${path}` };
   },
   countTokens: (text) => text.split(" ").length,
+  problemOf: problemsBy(await loadCompiler(checkKinds)),
 };
 
 export const rowSource: RowSource = { file: "p.jsonl", isInFolder: false, container: "jsonl", index: 0 };
@@ -49,7 +53,7 @@ export function loadingOf(changes: Partial<FileLoadOptions> = {}): Loading {
     push: (piece) => lines.push(piece, (item) => load.take(item)),
     end() {
       lines.end((item) => load.take(item));
-      if (load.isWaiting) load.countBy(readerTools.countTokens);
+      if (load.awaited === "counter") load.countBy(readerTools.countTokens);
       return load.end();
     },
   };

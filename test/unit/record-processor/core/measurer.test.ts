@@ -75,6 +75,7 @@ function rawRecord(changes: Partial<RawRecord> = {}, texts: readonly string[] = 
     inputText: undefined,
     images: undefined,
     audioSeconds: undefined,
+    expectation: undefined,
     ...received(texts),
     ...changes,
   };
@@ -151,9 +152,10 @@ describe("Measurer", () => {
   it("carries identity and times unchanged, and says what it found", () => {
     const raw = rawRecord();
     const { values, contentStamps, ...rest } = measure(raw);
-    const { stamps, payload, contentType, inputTokens, inputText, images, audioSeconds, ...carried } = raw;
+    const { stamps, payload, contentType, inputTokens, inputText, images, audioSeconds, expectation, ...carried } = raw;
     expect(rest).to.deep.equal({
       ...carried,
+      check: undefined,
       finishReason: "stop",
       coalescedChunks: 0,
       tokenSource: "usage",

@@ -26,6 +26,8 @@ const row: FigureRow = {
   hasUsageMismatch: false,
   isStreamIgnored: false,
   tokenSource: "usage",
+  isCorrect: null,
+  isUnchecked: false,
 };
 
 describe("the figures of a phase", () => {

@@ -81,7 +81,7 @@ describe("a conversation of sharegpt", () => {
     ];
     const { load, push, end } = loadingOf({ format: undefined });
     push(Buffer.from(rows.map((conversations) => `${JSON.stringify({ conversations })}\n`).join("")));
-    expect([load.isWaiting, load.rows]).to.deep.equal([true, 0]);
+    expect([load.awaited, load.rows]).to.deep.equal(["counter", 0]);
     load.countBy(readerTools.countTokens);
     const loaded = end();
     expect([loaded.format, loaded.turns.size, loaded.usedRows]).to.deep.equal(["sharegpt", 1, 2]);
