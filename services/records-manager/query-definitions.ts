@@ -50,7 +50,7 @@ function definitionNamed(name: string): Definition {
 }
 
 function read(reader: RunReader, asked: readonly Definition[], readEvent: ReadEvents | undefined): DefinitionSummary[] {
-  const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  const measured = reader.measuredPhases();
   const tallies = asked.map((definition) => ({
     definition,
     figures: FIGURES.map((figure) => ({ figure, tally: isRanked(definition) ? new WeightedDistribution() : new LinearTally() })),

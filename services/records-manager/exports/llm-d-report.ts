@@ -130,7 +130,7 @@ function aggregateOf(context: ExportContext, measured: PhaseSummary): JsonObject
 
 /** Latency over output length, of the requests that succeeded; one pass over the rows. */
 function normalizedTimePerToken({ reader }: ExportContext): Statistics | undefined {
-  const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  const measured = reader.measuredPhases();
   const values = new Column();
   const columns = ["phase", "is_cancelled", "error_code", requestLatency.tag, outputSequenceLength.tag];
   for (const page of reader.pages(columns))

@@ -17,7 +17,7 @@ const SCHEMA_VERSION = "1.0";
 
 export const outputsFile: Exporter = ({ reader, spec }, write) => {
   requireAnswers(spec, "outputs.json", false);
-  const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  const measured = reader.measuredPhases();
   const names = reader.conversationNames();
   const endpoint = knownEndpoint(spec);
   let isFirst = true;

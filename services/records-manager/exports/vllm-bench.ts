@@ -61,7 +61,7 @@ const ofTimes: ReadonlySet<string> = new Set(["ttfts", "itls", "latencies"]);
 
 /** Of the measured phases, in the order of the credits; with or without what its events say. */
 function* requestsOf({ reader, spec }: ExportContext, withTimes = true): Generator<BenchRequest> {
-  const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  const measured = reader.measuredPhases();
   const readEvent = withTimes ? eventReader(spec) : undefined;
   const columns = streamColumns(readEvent);
   for (const page of reader.pages([...columns, ...OWN_COLUMNS], { pageRows: STREAM_PAGE_ROWS })) {
@@ -171,7 +171,7 @@ function readFigures(context: ExportContext): Figures {
 
 /** What vLLM counts seconds from: the first send of a request that succeeded. */
 function firstSendNs({ reader }: ExportContext): number {
-  const measured = new Set(reader.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  const measured = reader.measuredPhases();
   let firstNs = Number.POSITIVE_INFINITY;
   for (const page of reader.pages(["phase", "is_cancelled", "error_code", "sent_ns"]))
     for (const [, phase, isCancelled, errorCode, sentNs] of page) {

@@ -230,6 +230,11 @@ export class RunReader {
     return this.#read(() => this.#db.prepare(sql).all() as Row[]).map(phaseOf);
   }
 
+  /** Those that are no warm-up, by index. */
+  measuredPhases(): Set<number> {
+    return new Set(this.phases().flatMap(({ phase, kind }) => (kind === "profiling" ? [phase] : [])));
+  }
+
   /** Calls `visit` with what workers reported, in the order of time. */
   forEachUsage(visit: (reading: UsageReading) => void): void {
     const sql = `SELECT worker_id, ns, loop_utilisation, loop_delay_max_ns, gc_ns, gc_count, gc_max_ns, open_fds / max_fds,
