@@ -4,7 +4,8 @@ import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { figure } from "./text.ts";
 
-const statistics = ["avg", "p50", "p90", "p95", "p99"] as const;
+/** What has an interval where enough values are there. */
+export const estimates = ["avg", "p50", "p90", "p95", "p99"] as const;
 
 /** A row for each metric that has intervals, in the console's order; nothing where none has. */
 export function confidenceLines(metrics: readonly MetricStatistics[], title: string, width: number, paint: Paint): string[] {
@@ -13,7 +14,7 @@ export function confidenceLines(metrics: readonly MetricStatistics[], title: str
     .sort((one, other) => (one.consoleOrder ?? 0) - (other.consoleOrder ?? 0))
     .map(({ header, unit, intervals }) => [
       `${header} (${unit})`,
-      ...statistics.map((name) => {
+      ...estimates.map((name) => {
         const interval = intervals.find(({ statistic }) => statistic === name);
         return interval === undefined ? "too few" : `${figure(interval.low)} – ${figure(interval.high)}`;
       }),
@@ -21,7 +22,7 @@ export function confidenceLines(metrics: readonly MetricStatistics[], title: str
   if (rows.length === 0) return [];
   const columns: Column[] = [
     { header: "Metric", align: "right", minWidth: 18 },
-    ...statistics.map((header) => ({ header, align: "right" as const })),
+    ...estimates.map((header) => ({ header, align: "right" as const })),
   ];
   return tableLines({ title, columns, rows }, width, {
     title: paint.bold,

@@ -1,6 +1,7 @@
 /** Tables of groups of requests. Pure. */
 import type { MetricStatistics } from "../gen/assay/records_manager/v1/record_pb.js";
 import type { GroupKey, RecordGroup } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { estimates } from "./confidence.ts";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
 import { clip, figure, harmless, whole } from "./text.ts";
@@ -47,7 +48,9 @@ export function groupLines(groups: readonly RecordGroup[], leftOut: bigint, styl
   if (groups.length === 0) return ["no request passes"];
   const hasKeys = groups.some((group) => keysOf(group).length > 0);
   const blocks = [countLines(groups, style), ...(hasKeys ? byMetric(groups, style) : byPhase(groups, style))];
-  const isThin = groups.some(({ metrics }) => metrics.some(({ thinPercentiles }) => thinPercentiles.length > 0));
+  const isThin = groups.some(({ metrics }) =>
+    metrics.some(({ thinPercentiles }) => style.statistics.some((name) => thinPercentiles.includes(name))),
+  );
   const notes = [
     ...(isThin ? ["* fewer than ten values lie beyond it: one or two requests' luck"] : []),
     ...(leftOut > 0n ? [`${whole(leftOut)} more requests are of further groups: only ${whole(groups.length)} are kept`] : []),
@@ -130,15 +133,19 @@ function figureColumns({ statistics }: GroupsStyle): Column[] {
   ];
 }
 
-/** `12.34 (12.10 – 12.60)` where there is an interval. */
+/** `12.34 (12.10 – 12.60)` where intervals were asked for. */
 function figureCells(metric: MetricStatistics, { statistics }: GroupsStyle): string[] {
   const cells = statistics.map((name) => {
     const mark = metric.thinPercentiles.includes(name) ? "*" : "";
-    const interval = metric.intervals.find(({ statistic }) => statistic === name);
-    const range = interval === undefined ? "" : ` (${figure(interval.low)} – ${figure(interval.high)})`;
-    return `${figure(metric[name])}${mark}${range}`;
+    return `${figure(metric[name])}${mark}${rangeOf(metric, name)}`;
   });
   return [whole(metric.count), ...cells];
+}
+
+function rangeOf({ intervals }: MetricStatistics, name: GroupStatistic): string {
+  const interval = intervals.find(({ statistic }) => statistic === name);
+  if (interval !== undefined) return ` (${figure(interval.low)} – ${figure(interval.high)})`;
+  return intervals.length > 0 && estimates.some((estimate) => estimate === name) ? " (too few)" : "";
 }
 
 /** Those that any group has, in the console's order. */

@@ -1,6 +1,7 @@
 /** Groups of requests for programs. Pure. */
 import type { MetricStatistics } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import type { GroupKey, RecordGroup } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { estimates } from "../../../report/confidence.ts";
 import { groupStatistics, keysOf, keyText } from "../../../report/groups.ts";
 import { harmless } from "../../../report/text.ts";
 import { metricsJson } from "../summary-json.ts";
@@ -25,8 +26,6 @@ export function groupsJson(runId: string, groups: readonly RecordGroup[], leftOu
 function keyValue({ name, value }: GroupKey): string | number | boolean | null {
   return name === "" ? (value.value ?? null) : name;
 }
-
-const estimates = ["avg", "p50", "p90", "p95", "p99"] as const;
 
 /** A line for each metric of each group; cells without a value are empty. */
 export function groupsCsv(groups: readonly RecordGroup[], withIntervals: boolean): string {

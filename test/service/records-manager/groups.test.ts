@@ -1,6 +1,5 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { AssayError } from "../../../services/common/errors.ts";
 import type { MetricRecord } from "../../../services/common/metric-record.ts";
 import { groupFields } from "../../../services/records-manager/core/group-fields.ts";
 import { statisticsOf } from "../../../services/records-manager/core/statistics.ts";
@@ -9,7 +8,7 @@ import { queryTimeline } from "../../../services/records-manager/query-timeline.
 import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { cancelled, failed, METRIC_TAGS, record } from "../../unit/records-manager/records.ts";
-import { createStore, insertAll, type RunFolder, recordsOf, temporaryFolder } from "./run-fixture.ts";
+import { createStore, errorOf, insertAll, type RunFolder, recordsOf, temporaryFolder } from "./run-fixture.ts";
 
 const PHASES = [
   { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
@@ -26,16 +25,6 @@ function targetsSpec(labels: readonly string[]): string {
 function shown({ phase, keys, succeeded, errored, cancelled: givenUp }: RecordGroup): string {
   const values = keys.map(({ field, value, name }) => `${field}=${name ?? value ?? "none"}`);
   return `${phase} ${values.join(",")}: ${succeeded}/${errored}/${givenUp}`;
-}
-
-function refusal(work: () => unknown): AssayError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AssayError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 describe("groups of requests", () => {
@@ -148,7 +137,7 @@ describe("groups of requests", () => {
       [{ phase: "main" }, /^phase must be one of warmup, profiling, got "main"$/],
     ];
     for (const [query, message] of rows) {
-      const error = refusal(() => groups(query));
+      const error = errorOf(() => groups(query));
       expect(error.code).to.equal("invalid_argument");
       expect(error.message).to.match(message);
     }
@@ -380,7 +369,7 @@ describe("filters and groups of any rows", function () {
           () => recordsOf({ folder, orderBy: `${name} desc` }),
           () => recordsOf({ folder, filter: `${name} = 1` }),
         ];
-        for (const work of works) expect(refusal(work).code).to.equal("invalid_argument");
+        for (const work of works) expect(errorOf(work).code).to.equal("invalid_argument");
       }),
       { numRuns: 300 },
     );

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeStamps } from "../../../services/common/chunk-stamps.ts";
+import { AssayError } from "../../../services/common/errors.ts";
 import type { MetricRecord, RawAnswer } from "../../../services/common/metric-record.ts";
 import type { RunHeader } from "../../../services/records-manager/core/rows.ts";
 import { queryRecords, type RecordsQuery } from "../../../services/records-manager/query-records.ts";
@@ -68,6 +69,17 @@ export function recordsOf(query: RecordsQuery) {
     return Object.fromEntries(known.map(([field, value]) => [field, value instanceof Uint8Array ? decodeStamps(value) : value]));
   });
   return { records, nextPageToken };
+}
+
+/** What work must throw. */
+export function errorOf(work: () => unknown): AssayError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AssayError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
 }
 
 /** Has another process write a run, and kills it once it has committed `rows`. Returns how many it had said by then. */

@@ -2,24 +2,22 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFil
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "chai";
-import { AssayError } from "../../../services/common/errors.ts";
 import { IdRanges } from "../../../services/common/id-ranges.ts";
 import { RUN_FILE } from "../../../services/common/run-file.ts";
 import { ACCOUNTS_OPTIONS, Accounts } from "../../../services/records-manager/core/accounts.ts";
 import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { RunStore } from "../../../services/records-manager/store/run-store.ts";
 import { cancelled, failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
-import { createStore, header, insertAll, openStore, type RunFolder, temporaryFolder, writeUntilKilled } from "./run-fixture.ts";
-
-function errorOf(work: () => unknown): AssayError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AssayError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
+import {
+  createStore,
+  errorOf,
+  header,
+  insertAll,
+  openStore,
+  type RunFolder,
+  temporaryFolder,
+  writeUntilKilled,
+} from "./run-fixture.ts";
 
 /** Without the rights of root, who may write anything. */
 function unprivileged<Result>(work: () => Result): Result {
