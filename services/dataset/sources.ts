@@ -42,8 +42,8 @@ import type { CorpusJob, RecountedCorpus } from "./thread/jobs.ts";
 
 const defaultInputTokens = 550;
 const defaultEntries = 100;
-/** A turn fits into a message of the suite, beside what its row says besides. */
-const maxRowBytes = 8 << 20;
+/** A recorded session of an agent, all of its requests in a row, has tens of MiB; what a turn may have is bounded where it is kept. */
+const maxRowBytes = 64 << 20;
 /** What members are told of the turns fits into a message of the suite, beside the spec. */
 const maxHandleBytes = 14 << 20;
 

@@ -330,13 +330,15 @@ describe("the dataset service and files", () => {
     });
   }
 
-  it("reads a line of several MiB, and none that would not fit into a message", async () => {
+  it("reads a line of many MiB, and no turn that would not fit into a message", async () => {
     const text = "x".repeat(7 << 20);
     const info = await prepare(fileSpec(await write("long.jsonl", lines({ text }, { text: "b" }))));
     const [turn] = await turnsOf(info.datasetId, [0]);
     expect(turn?.turn?.messages[0]?.content.length).to.equal(text.length);
-    const error = await failureOf(prepare(fileSpec(await write("longer.jsonl", lines({ text: "x".repeat(9 << 20) })))));
-    expect(error.message).to.contain("line 1, column 1: a line has 8388608 bytes at most");
+    const turns = Array.from({ length: 4 }, () => ({ text }));
+    expect(await prepare(fileSpec(await write("session.jsonl", lines({ turns }))))).to.deep.include({ turns: 4n });
+    const error = await failureOf(prepare(fileSpec(await write("longer.jsonl", lines({ text: "x".repeat(16 << 20) })))));
+    expect(error.message).to.contain("line 1, column 1: turn 1 of 1 is longer than the 15728640 bytes that are sent");
   });
 
   it("hands out large extra inputs a few at a time, each whole", async () => {

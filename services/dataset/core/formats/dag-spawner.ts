@@ -2,7 +2,7 @@
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import type { PauseSpread } from "../../../common/session-branches.ts";
 import { type DagRead, isPause, isWhole, notAField, readNames, wrong } from "./dag-values.ts";
-import { isGiven, type RowBranch, type RowTurn, shownValue } from "./row.ts";
+import { bareTurn, isGiven, type RowBranch, type RowTurn, shownValue } from "./row.ts";
 
 /** Fields that only such a row has. */
 export const spawnerFields = [
@@ -55,7 +55,7 @@ export function readSpawner(row: JsonObject): DagRead<Spawner> {
 }
 
 function silent(delayMs: number): RowTurn {
-  return { messages: [], maxOutputTokens: undefined, model: undefined, extraInputs: undefined, delayMs, timestampMs: undefined };
+  return { ...bareTurn, messages: [], delayMs };
 }
 
 function readPauses(row: JsonObject): DagRead<{ readonly medianMs: number; readonly spread: PauseSpread | undefined }> {

@@ -6,7 +6,7 @@ import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import { readContent } from "./content.ts";
 import type { Format, RowReader } from "./format.ts";
 import type { Medium, ReadMedia } from "./media.ts";
-import { isGiven, type ReadRow, type RowProblem, type RowTurn } from "./row.ts";
+import { bareTurn, isGiven, type ReadRow, type RowProblem, type RowTurn } from "./row.ts";
 
 /** The prompt of each turn; those that are blank are left out. */
 export type Texts = readonly string[] | { readonly problem: RowProblem };
@@ -76,7 +76,7 @@ class TableReader implements RowReader {
     for (const text of texts) {
       const read = readContent({ text, ...(turns.length === 0 ? media : {}) }, { readMedia: this.#readMedia });
       if ("problem" in read) return { problem: this.#inColumns(read.problem) };
-      turns.push({ messages: [{ role: "user", ...read.content }], delayMs: 0, ...nothing });
+      turns.push({ ...bareTurn, messages: [{ role: "user", ...read.content }] });
     }
     const [first, ...rest] = turns;
     return { row: first && { sessionId: undefined, turns: [first, ...rest], unknownFields: [] } };
@@ -113,5 +113,3 @@ class TableReader implements RowReader {
 function lacks(row: JsonObject, column: string): string {
   return `expected the field ${column}, got nothing; the row has ${Object.keys(row).slice(0, 8).join(", ")}`;
 }
-
-const nothing = { maxOutputTokens: undefined, model: undefined, extraInputs: undefined, timestampMs: undefined } as const;

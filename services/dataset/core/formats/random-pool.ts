@@ -10,7 +10,7 @@ import { AssayError } from "../../../common/errors.ts";
 import { type RandomStream, randomStream } from "../../../common/random.ts";
 import { contentFields, contentNames, readContent, withParts } from "./content.ts";
 import type { BatchSizes, Format, ReaderOptions } from "./format.ts";
-import { isGiven, type Row, shownValue } from "./row.ts";
+import { bareTurn, isGiven, type Row, shownValue } from "./row.ts";
 
 const fields: readonly string[] = ["type", ...contentFields];
 const defaultConversations = 100;
@@ -113,12 +113,8 @@ function rowOf(parts: readonly ContentPart[]): Row {
     sessionId: undefined,
     turns: [
       {
+        ...bareTurn,
         messages: [{ role: "user", ...withParts(parts) }],
-        maxOutputTokens: undefined,
-        model: undefined,
-        extraInputs: undefined,
-        delayMs: 0,
-        timestampMs: undefined,
         isSelfContained: true,
       },
     ],

@@ -67,6 +67,15 @@ export interface RowTurn {
   readonly lacksCheck?: true;
 }
 
+/** What a turn asks for that says no more than its messages. */
+export const bareTurn = {
+  maxOutputTokens: undefined,
+  model: undefined,
+  extraInputs: undefined,
+  delayMs: 0,
+  timestampMs: undefined,
+} as const;
+
 /** How a prompt is made of a corpus whose text the file does not have. */
 export interface PromptRecipe {
   /** Tokens of the prompt, from 1. */

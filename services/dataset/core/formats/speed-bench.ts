@@ -5,7 +5,7 @@
  */
 import { isJsonObject, type JsonObject } from "../../../../endpoints/json-body.ts";
 import type { Format } from "./format.ts";
-import { isName, type ReadRow, type RowTurn, shownValue } from "./row.ts";
+import { bareTurn, isName, type ReadRow, type RowTurn, shownValue } from "./row.ts";
 
 const fields = ["question_id", "category", "messages"];
 const roles = ["system", "user", "assistant", "tool"] as const;
@@ -58,7 +58,7 @@ function readQuestion({ question_id: id, category, messages, ...others }: JsonOb
       const expected = "expected a role and a text that is the benchmark's own";
       return wrong("messages", `${expected}, got ${shownValue(message)}`, `messages[${index}]`);
     }
-    turns.push({ messages: [{ role: known, content }], delayMs: 0, ...nothing });
+    turns.push({ ...bareTurn, messages: [{ role: known, content }] });
   }
   const [first, ...rest] = turns;
   if (first === undefined) return wrong("messages", "expected at least one message, got []");
@@ -68,5 +68,3 @@ function readQuestion({ question_id: id, category, messages, ...others }: JsonOb
 function isId(value: unknown): value is string {
   return isName(value) && value.length === idLength;
 }
-
-const nothing = { maxOutputTokens: undefined, model: undefined, extraInputs: undefined, timestampMs: undefined } as const;
