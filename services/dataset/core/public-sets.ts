@@ -99,9 +99,9 @@ export const publicSets: readonly PublicSet[] = [
 ];
 
 /** What AIPerf has besides, and why it is not read here. */
-const unread: readonly (readonly [names: RegExp, why: string])[] = [
-  [/^weka_hf$/, "download the dataset, and give its file: --input-file FILE --custom-dataset-type weka_trace"],
-];
+const unread: ReadonlyMap<string, string> = new Map([
+  ["weka_hf", "download the dataset, and give its file: --input-file FILE --custom-dataset-type weka_trace"],
+]);
 
 /** A set, or why there is none. */
 export type FoundSet =
@@ -121,7 +121,7 @@ export function publicSetOf({
   const set = publicSets.find((each) => each.name === name);
   const names = publicSets.map((each) => each.name);
   if (set === undefined) {
-    const why = unread.find(([shape]) => shape.test(name))?.[1];
+    const why = unread.get(name);
     if (why !== undefined) return { code: "unimplemented", problem: `${name} is not read by this version: ${why}` };
     const suggestion = didYouMean(name, names);
     return {

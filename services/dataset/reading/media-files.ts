@@ -2,7 +2,7 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
-import { type MediaUrl, type Medium, maxMediaChars, mediaHeadBytes, mediaType } from "../core/formats/media.ts";
+import { fileUrl, type MediaUrl, type Medium, maxMediaChars, mediaHeadBytes } from "../core/formats/media.ts";
 import { isBelow } from "../readable-path.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 
@@ -77,8 +77,8 @@ function readMedium(path: string, root: string, medium: Medium): MediaUrl {
     const { size } = statSync(real);
     if (size > maxFileBytes) return { problem: `has ${size} bytes, at most ${maxFileBytes} are sent` };
     const bytes = readFileSync(real);
-    const found = mediaType(bytes.toString("latin1", 0, mediaHeadBytes), medium);
-    return "problem" in found ? found : { url: `data:${found.type};base64,${bytes.toString("base64")}` };
+    const head = bytes.toString("latin1", 0, mediaHeadBytes);
+    return fileUrl({ head, base64: () => bytes.toString("base64"), bytes: () => bytes }, medium);
   } catch (error) {
     return { problem: problemOf(path, error) };
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -181,6 +181,11 @@ describe("the dataset service and files", () => {
     expect(second?.turn?.messages[0]?.parts.map(({ content }) => content)).to.deep.equal([url]);
 
     const outside = `is not below ${join(folder, "in")}, the folder that this suite may read from`;
+    const flac = await readFile(join(import.meta.dirname, "../../fixtures/flac/mono-8.flac"));
+    await write("in/speech.flac", flac);
+    const { datasetId: spoken } = await prepare(fileSpec(await write("in/s.jsonl", '{"text":"?","audio":"speech.flac"}\n')));
+    const [said] = await turnsOf(spoken, [0]);
+    expect(said?.turn?.messages[0]?.parts.at(-1)?.content).to.match(/^data:audio\/wav;base64,UklGR/);
     for (const [image, problem] of [
       ["../outside.png", outside],
       ["link.png", outside],

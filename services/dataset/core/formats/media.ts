@@ -32,29 +32,38 @@ export function mediaUrl(reference: string, medium: Medium, read: ReadMedia): Me
   return { problem: "expected a URL with a host, or the path of a file" };
 }
 
-/**
- * A file within a row: its bytes in base64, or its path where it has none. FLAC, which targets hardly know, becomes WAV of the same
- * samples. Undefined: the value is no such object.
- */
+/** A file within a row: its bytes in base64, or its path where it has none. Undefined: the value is no such object. */
 export function embeddedMedium(value: unknown, medium: Medium, read: ReadMedia): MediaUrl | undefined {
   if (!isJsonObject(value)) return undefined;
   const { bytes, path } = value;
   if (!isGiven(bytes)) {
     return typeof path === "string" && path !== "" ? mediaUrl(path, medium, read) : undefined;
   }
-  if (typeof bytes !== "string" || !isBase64.test(bytes))
+  if (typeof bytes !== "string" || bytes.length % 4 !== 0 || !base64Characters.test(bytes)) {
     return { problem: `expected bytes in base64, got ${shownValue(bytes)}` };
+  }
   const head = atob(bytes.slice(0, 24));
-  if (medium === "audio" && head.startsWith("fLaC")) return wavUrl(bytes);
-  const found = mediaType(head, medium);
-  return "problem" in found ? found : { url: `data:${found.type};base64,${bytes}` };
+  return fileUrl({ head, base64: () => bytes, bytes: () => bytesOfBase64(bytes) ?? new Uint8Array() }, medium);
 }
 
-const isBase64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** Of one class alone: a group that is repeated over megabytes is too much for the engine. */
+const base64Characters = /^[A-Za-z0-9+/]+={0,2}$/;
 
-function wavUrl(flac: string): MediaUrl {
-  const wav = wavOfFlac(bytesOfBase64(flac) ?? new Uint8Array(), (maxMediaChars / 4) * 3);
-  return "problem" in wav ? wav : { url: `data:audio/wav;base64,${base64Of(wav.bytes)}` };
+export interface MediaFile {
+  /** `mediaHeadBytes` of its beginning, a character a byte. */
+  readonly head: string;
+  base64(): string;
+  bytes(): Uint8Array;
+}
+
+/** A file as a `data:` URL, with the bytes that it has; of FLAC, which targets hardly know, WAV of the same samples. */
+export function fileUrl(file: MediaFile, medium: Medium): MediaUrl {
+  if (medium === "audio" && file.head.startsWith("fLaC")) {
+    const wav = wavOfFlac(file.bytes(), (maxMediaChars / 4) * 3);
+    return "problem" in wav ? wav : { url: `data:audio/wav;base64,${base64Of(wav.bytes)}` };
+  }
+  const found = mediaType(file.head, medium);
+  return "problem" in found ? found : { url: `data:${found.type};base64,${file.base64()}` };
 }
 
 /** Beginnings of files by which their kind is known. */

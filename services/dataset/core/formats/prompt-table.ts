@@ -53,10 +53,11 @@ class TableReader implements RowReader {
   }
 
   read = (row: JsonObject): ReadRow => {
-    const { textsOf, needsMedium = false, leavesOut } = this.#table;
+    const { texts: textColumns, textsOf, needsMedium = false, leavesOut } = this.#table;
     for (const column of this.#missing) {
-      if (!(column in row)) return { problem: { field: undefined, message: lacks(row, column) } };
-      this.#missing.delete(column);
+      if (column in row) this.#missing.delete(column);
+      // A medium may be missing here and there.
+      else if (textColumns.includes(column)) return { problem: { field: undefined, message: lacks(row, column) } };
     }
     const found = textsOf(row);
     if ("problem" in found) return found;
@@ -68,8 +69,10 @@ class TableReader implements RowReader {
     return why === undefined ? this.#turns(texts, media) : this.#leaveOut(why);
   };
 
-  notes = (): readonly string[] =>
-    [...this.#leftOut].map(([why, rows]) => `rows that ${why} were left out, as in AIPerf: ${rows}`);
+  notes = (): readonly string[] => [
+    ...[...this.#leftOut].map(([why, rows]) => `rows that ${why} were left out, as in AIPerf: ${rows}`),
+    ...[...this.#missing].map((column) => `no row has the field ${column}`),
+  ];
 
   #turns(texts: readonly string[], media: JsonObject): ReadRow {
     const turns: RowTurn[] = [];

@@ -51,7 +51,9 @@ describe("the prompts of a column", () => {
     expect(problemOf(format, { q: "what?", pictures: null, sound: { bytes: png } })).to.match(
       /^sound: expected a file of wav, mp3/,
     );
-    expect(problemOf(format, { q: "what?", pictures: null })).to.match(/expected the field sound/);
+    expect(loadedRows([{ q: "what?", pictures: null }, { q: "and?" }], { format: format.name }).notes).to.deep.equal([
+      "no row has the field sound",
+    ]);
   });
 
   it("give their media to the first turn of a conversation alone", () => {

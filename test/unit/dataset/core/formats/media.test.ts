@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Medium, mediaType } from "../../../../../services/dataset/core/formats/media.ts";
+import { embeddedMedium, type Medium, mediaType } from "../../../../../services/dataset/core/formats/media.ts";
 
 describe("the kind of a medium", () => {
   const known: readonly (readonly [Medium, head: string, type: string])[] = [
@@ -23,5 +23,25 @@ describe("the kind of a medium", () => {
       problem: "expected a file of png, jpeg, gif, webp, got something else",
     });
     expect(mediaType("", "video")).to.deep.equal({ problem: "expected a file of mp4, webm, got something else" });
+  });
+});
+
+describe("a file that stands in a row", () => {
+  const none = () => ({ problem: "nobody reads a file here" });
+
+  it("may be as large as a turn's media are", () => {
+    const bytes = `iVBORw0KGgoAAAANSUhEUgAA${"A".repeat(12 << 20)}`;
+    const made = embeddedMedium({ bytes }, "image", none);
+    expect(made)
+      .to.have.property("url")
+      .with.lengthOf(bytes.length + "data:image/png;base64,".length);
+  });
+
+  it("is base64 without anything else in it", () => {
+    for (const bytes of ["iVBORw0KGg", "iVBO Rw0KGgo", "iVB=Rw0KGgoA", "", 5, "data:image/png;base64,iVBO"]) {
+      expect(embeddedMedium({ bytes }, "image", none), String(bytes))
+        .to.have.property("problem")
+        .that.matches(/^expected bytes in base64/);
+    }
   });
 });
