@@ -1,6 +1,7 @@
 /**
  * The whole pipeline, 64 at once: `node bench/pipeline.ts [seconds]`. A figure is what was committed over the time from the first send to
- * the last commit of a real run, on a server process that it shares with its yardstick, in turn within the same minute.
+ * the last commit of the measured phase of a real run, behind a warm-up phase of 2 s, on a server process that it shares with its yardstick,
+ * in turn within the same minute.
  * - small JSON: requests, beside wrk (before and after, the mean);
  * - streams without pause, 200 chunks each: chunks, beside what raw sockets get from the same server.
  */
@@ -12,6 +13,7 @@ import { noWrk, runCannon, runWrk } from "./support/wrk.ts";
 
 const seconds = Number(process.argv[2] ?? 8);
 const connections = 64;
+const warmUpSec = Math.min(2, seconds);
 const yardstickSec = Math.min(3, seconds);
 const chunksPerStream = 200;
 const bars: Readonly<Record<string, number>> = { http1: 0.4, undici: 0.25 };
@@ -87,11 +89,12 @@ async function committed(
   args: readonly string[],
   countOf: (span: ReturnType<typeof spanOf>) => number,
 ): Promise<{ rate: number; cpuMs: number; note: string | undefined }> {
-  const load = ["--concurrency", String(connections), "--benchmark-duration", String(seconds), "--workers-max", "1"];
+  const times = ["--warmup-duration", String(warmUpSec), "--benchmark-duration", String(seconds)];
+  const load = ["--concurrency", String(connections), ...times, "--workers-max", "1"];
   const run = await runAssay(["-m", "mock-model", "-u", server.url, ...load, "--isl", "64", "--no-gpu-telemetry", ...args]);
   if (!existsSync(`${run.folder}/run.db`)) throw new Error("the run left no file");
   const span = spanOf(run.folder);
   run.discard();
   const note = span.failed === 0 ? undefined : `${span.failed} of ${span.rows} requests failed`;
-  return { rate: countOf(span) / span.sec, cpuMs: (run.cpuSec / span.rows) * 1e6, note };
+  return { rate: countOf(span) / span.sec, cpuMs: (run.cpuSec / span.sent) * 1e6, note };
 }

@@ -185,17 +185,20 @@ export function nowNs(): number {
   return Number(process.hrtime.bigint());
 }
 
-/** What a run's file says of its requests and of the time from the first send to the last commit. */
+/** What a run's file says of the requests of its measured phase, and of the time from their first send to the last commit. */
 export function spanOf(folder: string): {
+  /** Of all phases. */
+  readonly sent: number;
   readonly rows: number;
   readonly failed: number;
   readonly outputTokens: number;
   readonly sec: number;
 } {
   const db = openRun(folder);
-  const sql = `SELECT count(*) AS rows, count(error_code) AS failed, coalesce(sum(output_sequence_length), 0) AS outputTokens,
-    min(sent_ns) AS firstNs FROM requests`;
-  const found = db.prepare(sql).get() as { rows: number; failed: number; outputTokens: number; firstNs: number };
+  const sql = `SELECT (SELECT count(*) FROM requests) AS sent, count(*) AS rows, count(error_code) AS failed,
+    coalesce(sum(output_sequence_length), 0) AS outputTokens, min(sent_ns) AS firstNs
+    FROM requests JOIN phases USING (phase) WHERE kind = 'profiling'`;
+  const found = db.prepare(sql).get() as { sent: number; rows: number; failed: number; outputTokens: number; firstNs: number };
   const sqlOfEnd = "SELECT max(ns) AS ns FROM events WHERE kind = 'records_complete'";
   const { ns } = db.prepare(sqlOfEnd).get() as { ns: number };
   db.close();
