@@ -1,21 +1,55 @@
 /**
- * Where the bytes and stamps of one answer are kept while it comes: one growing buffer for the body, one for the stamps
- * of its reads. Both go back to the pool with their size, so that a run at a steady state allocates nothing per request.
+ * Where the bytes and stamps of one answer are kept while it comes: the body in pieces, one growing buffer for the stamps of its
+ * reads. All go back to a pool, so that a run at a steady state allocates nothing per request, and a stream that goes on for minutes
+ * costs what it has received and less than one piece.
  */
 import { maxReadBytes, writeRead } from "../common/chunk-stamps.ts";
 
-const firstBodyBytes = 2048;
+const firstPieceBytes = 2048;
+const pieceBytes = 4096;
 const firstReadsBytes = 256;
 /** No more than a third of a buffer that has grown is empty. */
 const growth = 1.5;
-/** A larger buffer is not kept: one huge answer must not hold its memory for the rest of the run. */
-const keptBytes = 1 << 20;
+/** A larger buffer for stamps is not kept. */
+const keptReadsBytes = 1 << 16;
+const keptPieces = 4096;
+const keptJoinedBytes = 1 << 20;
 const keptSlabs = 4096;
 
+/** Pieces that are not in use, 16 MiB at most, and room to put those of one answer together. */
+class PiecePool {
+  private readonly free: Buffer[] = [];
+  private joined: Buffer = Buffer.allocUnsafeSlow(0);
+
+  take(): Buffer {
+    return this.free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+  }
+
+  giveBack(pieces: readonly Buffer[]): void {
+    for (const piece of pieces) if (this.free.length < keptPieces) this.free.push(piece);
+  }
+
+  /** The first `sizeBytes` of these. Valid until the next call. */
+  join(pieces: readonly Buffer[], sizeBytes: number): Buffer {
+    if (this.joined.length < sizeBytes) this.joined = Buffer.allocUnsafeSlow(Math.ceil(sizeBytes * growth));
+    const { joined } = this;
+    let at = 0;
+    for (const piece of pieces) at += piece.copy(joined, at);
+    if (joined.length > keptJoinedBytes) this.joined = Buffer.allocUnsafeSlow(0);
+    return joined.subarray(0, sizeBytes);
+  }
+}
+
 export class Slab {
-  private body: Buffer = Buffer.allocUnsafeSlow(firstBodyBytes);
-  private readStamps: Uint8Array = new Uint8Array(firstReadsBytes);
+  private readonly pool: PiecePool;
+  private readonly firstPiece: Buffer = Buffer.allocUnsafeSlow(firstPieceBytes);
+  /** Behind the first one. */
+  private readonly pieces: Buffer[] = [];
+  /** The one that is filled, and how far. */
+  private piece = this.firstPiece;
+  private pieceEnd = 0;
   private bodyEnd = 0;
+  private readStamps: Uint8Array = new Uint8Array(firstReadsBytes);
   private readsEnd = 0;
   private lastNs = 0;
   /** The latest read: its stamp is written when the next one comes, since a read may come in pieces. */
@@ -24,20 +58,29 @@ export class Slab {
   /** Bytes that left in parts before this moment; not held here any more. */
   private leftBytes = 0;
 
-  /** Copies `bytes[start, end)`. `ns` counts from the moment the request was sent and does not descend; what comes with the same is one read. */
-  add(bytes: Buffer, start: number, end: number, ns: number): void {
-    const sizeBytes = end - start;
-    if (this.bodyEnd + sizeBytes > this.body.length) this.growBody(this.bodyEnd + sizeBytes);
-    bytes.copy(this.body, this.bodyEnd, start, end);
-    this.bodyEnd += sizeBytes;
-    if (ns !== this.readNs) this.endRead();
-    this.readNs = ns;
-    this.readBytes += sizeBytes;
+  constructor(pool = new PiecePool()) {
+    this.pool = pool;
   }
 
-  /** The body held; valid until `reset`, `takeBody` or the next `add`. */
+  /** Copies `bytes[start, end)`. `ns` counts from the moment the request was sent and does not descend; what comes with the same is one read. */
+  add(bytes: Buffer, start: number, end: number, ns: number): void {
+    for (let at = start; at < end; ) {
+      if (this.pieceEnd === this.piece.length) this.nextPiece();
+      const stop = Math.min(end, at + this.piece.length - this.pieceEnd);
+      bytes.copy(this.piece, this.pieceEnd, at, stop);
+      this.pieceEnd += stop - at;
+      at = stop;
+    }
+    this.bodyEnd += end - start;
+    if (ns !== this.readNs) this.endRead();
+    this.readNs = ns;
+    this.readBytes += end - start;
+  }
+
+  /** The body held, put together where it is in several pieces; valid until anything is asked of a slab of the same pool. */
   get payload(): Buffer {
-    return this.body.subarray(0, this.bodyEnd);
+    if (this.pieces.length === 0) return this.firstPiece.subarray(0, this.bodyEnd);
+    return this.pool.join([this.firstPiece, ...this.pieces], this.bodyEnd);
   }
 
   /** The packed stamps of all reads; valid until `reset` or the next `add`. */
@@ -58,18 +101,18 @@ export class Slab {
   /** Forgets the body held, which has left as a part; its stamps stay. */
   dropBody(): void {
     this.leftBytes += this.bodyEnd;
-    this.bodyEnd = 0;
+    this.emptyBody();
   }
 
   /** Ready for another answer. Returns whether it is worth keeping. */
   reset(): boolean {
-    this.bodyEnd = 0;
+    this.emptyBody();
     this.readsEnd = 0;
     this.lastNs = 0;
     this.readNs = 0;
     this.readBytes = 0;
     this.leftBytes = 0;
-    return this.body.length <= keptBytes && this.readStamps.length <= keptBytes;
+    return this.readStamps.length <= keptReadsBytes;
   }
 
   private endRead(): void {
@@ -80,10 +123,18 @@ export class Slab {
     this.readBytes = 0;
   }
 
-  private growBody(needed: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.ceil(this.body.length * growth)));
-    this.body.copy(grown, 0, 0, this.bodyEnd);
-    this.body = grown;
+  private nextPiece(): void {
+    this.piece = this.pool.take();
+    this.pieces.push(this.piece);
+    this.pieceEnd = 0;
+  }
+
+  private emptyBody(): void {
+    this.pool.giveBack(this.pieces);
+    this.pieces.length = 0;
+    this.piece = this.firstPiece;
+    this.pieceEnd = 0;
+    this.bodyEnd = 0;
   }
 
   private growReads(): void {
@@ -94,10 +145,11 @@ export class Slab {
 }
 
 export class SlabPool {
+  private readonly pieces = new PiecePool();
   private readonly free: Slab[] = [];
 
   take(): Slab {
-    return this.free.pop() ?? new Slab();
+    return this.free.pop() ?? new Slab(this.pieces);
   }
 
   giveBack(slab: Slab): void {
