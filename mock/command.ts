@@ -24,7 +24,7 @@ export async function runMock(argv: readonly string[]): Promise<number> {
   try {
     mock = await createMock(options);
   } catch (error) {
-    process.stderr.write(`assay mock: cannot listen on ${options.host}:${options.port}: ${messageOf(error)}\n`);
+    process.stderr.write(`assay mock: cannot listen on ${options.host}:${portOf(error) ?? options.port}: ${messageOf(error)}\n`);
     return 1;
   }
   process.stdout.write(`listening on ${mock.url}\n`);
@@ -33,6 +33,11 @@ export async function runMock(argv: readonly string[]): Promise<number> {
   await (options.endsWithInput ? Promise.race([nextSignal(), inputEnd()]) : nextSignal());
   await mock.stop();
   return 0;
+}
+
+/** The port of the system's error, as there may be several. */
+function portOf(error: unknown): number | undefined {
+  return error instanceof Error && "port" in error && typeof error.port === "number" ? error.port : undefined;
 }
 
 function nextSignal(): Promise<void> {

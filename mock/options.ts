@@ -111,6 +111,9 @@ export function problemsOf(options: MockOptions): string[] {
     const isDrawn = (readDistribution(value, nonNegativeMs)?.is ?? "fixed") !== "fixed";
     if (isDrawn && options.jitter > 0) problems.push(problemWith(flag, "a plain number beside --jitter", value));
   }
+  if (options.grpcModels.length > 0 && options.grpcPort === null) {
+    problems.push(problemWith("--grpc-model", "beside --grpc-port", options.grpcModels));
+  }
   for (const model of options.grpcModels) {
     if (readModelOption(model) !== undefined) continue;
     problems.push(problemWith("--grpc-model", `NAME:KIND with a kind of ${modelKindNames.join(", ")}`, model));

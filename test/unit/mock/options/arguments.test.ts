@@ -79,6 +79,8 @@ describe("mock options", () => {
     [["--max-concurrent", "-1"], /^--max-concurrent must be an integer from 0 to 1000000, got -1$/],
     [["--jitter", "0.5", "--ttft", "normal:5,1"], /^--ttft must be a plain number beside --jitter, got normal:5,1$/],
     [["--jitter", "0.5", "--itl", "exponential:5"], /^--itl must be a plain number beside --jitter, got exponential:5$/],
+    [["--grpc-model", "a:vllm"], /^--grpc-model must be beside --grpc-port, got a:vllm$/],
+    [["--grpc-port", "0", "--grpc-model", "a:b"], /^--grpc-model must be NAME:KIND with a kind of vllm, .*, got a:b$/],
     [["--port"], /^--port needs a value$/],
     [["--max-concurent", "1"], /^unknown option --max-concurent, did you mean --max-concurrent\?$/],
     [["surplus"], /^unknown option surplus$/],
