@@ -49,8 +49,8 @@ export function readSpecText(text: string, context: AiperfContext = noContext): 
   for (const error of document.errors) reader.report(error.pos[0], "", `${error.message.split("\n")[0]}`);
   if (document.errors.length > 0) return reader.result({});
   if (document.contents === null) return reader.result({});
-  const given = givenOf(document);
-  if (!isAiperfConfig(given)) return reader.result(reader.message(document.contents, RunSpecSchema, ""));
+  if (!isAiperfConfig(document.contents)) return reader.result(reader.message(document.contents, RunSpecSchema, ""));
+  const given = givenOf(document, (at, problem) => reader.report(at, "", problem));
   const { spec, options } = readAiperfConfig(given, context, (at, path, problem) => reader.report(at, path, problem));
   return { ...reader.result(reader.message(nodeOf(spec), RunSpecSchema, "")), options };
 }

@@ -1,4 +1,5 @@
 /** AIPerf's configuration file (its YAML v2) as a RunSpec. Pure. */
+import { isMap, isScalar, type ParsedNode } from "yaml";
 
 import { readDataset } from "./dataset.ts";
 import type { FillOptions, Given, GivenEntry, GivenObject } from "./given.ts";
@@ -10,6 +11,7 @@ import {
   type NotHere,
   notHere,
   objectAt,
+  own,
   put,
   type Rules,
   readSection,
@@ -40,9 +42,10 @@ export interface ReadAiperfConfig {
   readonly options: FileOptions;
 }
 
-/** Whether a document is one of AIPerf's. */
-export function isAiperfConfig(given: Given): boolean {
-  return given.is === "object" && [...given.entries.keys()].some((key) => key === "benchmark" || snake(key) === "schema_version");
+/** Whether a document is one of AIPerf's, by the names at its top. */
+export function isAiperfConfig(contents: ParsedNode | null): boolean {
+  const names = isMap(contents) ? contents.items.map(({ key }) => (isScalar(key) ? String(key.value) : "")) : [];
+  return names.some((name) => name === "benchmark" || snake(name) === "schema_version");
 }
 
 const sweeps = "start one run for each value, with a file or a folder (--output-artifact-dir) of its own";
@@ -135,7 +138,7 @@ function readBenchmark(
       runtime: section(runtimeRules(report, options)),
       logging: section({
         level: (entry, below) => {
-          const level = logLevels[(textIn(entry.given) ?? "").toUpperCase()];
+          const level = own(logLevels, (textIn(entry.given) ?? "").toUpperCase());
           if (level === undefined) report(entry.keyAt, below, `expected one of ${Object.keys(logLevels).join(", ")}`);
           else options.logLevel = level;
         },

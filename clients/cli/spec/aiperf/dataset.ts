@@ -6,6 +6,7 @@ import {
   isFalse,
   numberIn,
   objectAt,
+  own,
   put,
   type Rule,
   type Rules,
@@ -21,7 +22,7 @@ const systemPrompt = { instead: "a turn of the role system in the rows of a file
 /** The one dataset of a file. */
 export function readDataset(given: Given, path: string, translation: Translation): void {
   const type = given.is === "object" ? (textIn(given.entries.get("type")?.given ?? given) ?? "synthetic") : "synthetic";
-  const rules = { synthetic: syntheticRules, file: fileRules, public: publicRules }[type];
+  const rules = own(rulesOf, type);
   if (rules === undefined) {
     translation.report(given.at, `${path}.type`, "expected synthetic, file or public");
     return;
@@ -29,6 +30,8 @@ export function readDataset(given: Given, path: string, translation: Translation
   if (type !== "synthetic") put(translation.spec, `dataset.file`, { keyAt: given.at, given: objectAt(given.at) });
   readSection(given, path, { ...commonRules(translation), ...rules(translation, given) }, translation);
 }
+
+const rulesOf = { synthetic: syntheticRules, file: fileRules, public: publicRules };
 
 function commonRules(translation: Translation): Rules {
   return {
@@ -142,8 +145,8 @@ function syntheticRules(translation: Translation): Rules {
 }
 
 function corpusOf(entry: GivenEntry): GivenEntry {
-  const own = { sonnet: "prose", coding: "code" }[textIn(entry.given) ?? ""];
-  return own === undefined ? entry : valueAt(entry, own);
+  const corpus = own({ sonnet: "prose", coding: "code" }, textIn(entry.given) ?? "");
+  return corpus === undefined ? entry : valueAt(entry, corpus);
 }
 
 /** Pairs of lengths with their shares. */

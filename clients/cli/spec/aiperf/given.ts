@@ -37,12 +37,25 @@ export interface FillOptions {
   readonly report: (at: number, problem: string) => void;
 }
 
-/** The tree of a document, whatever it has merged in (`<<`) included. */
-export function givenOf(document: Document.Parsed): Given {
-  const read = (node: ParsedNode | null, at: number): Given => {
+/** More than any file has that somebody wrote. */
+const maxValues = 100_000;
+const maxDepth = 100;
+
+/**
+ * The tree of a document, whatever it has merged in (`<<`) included. References may make much of a small file, or have no end: beyond
+ * 100 000 values or a depth of 100 the rest is left out, and reported.
+ */
+export function givenOf(document: Document.Parsed, report: FillOptions["report"]): Given {
+  let values = 0;
+  const read = (node: ParsedNode | null, at: number, depth: number): Given => {
+    if (++values === maxValues || (depth > maxDepth && values < maxValues)) {
+      values = maxValues;
+      report(at, "the file has too many values, or its references have no end");
+    }
+    if (values >= maxValues) return { is: "scalar", at, value: null };
     const resolved = isAlias(node) ? (node.resolve(document) as ParsedNode | undefined) : node;
     if (isSeq(resolved)) {
-      return { is: "list", at: resolved.range[0], items: resolved.items.map((item) => read(item as ParsedNode, at)) };
+      return { is: "list", at: resolved.range[0], items: resolved.items.map((item) => read(item as ParsedNode, at, depth + 1)) };
     }
     if (!isMap(resolved)) {
       const { value = null, source } = isScalar(resolved) ? resolved : {};
@@ -54,7 +67,7 @@ export function givenOf(document: Document.Parsed): Given {
       const keyNode = key as ParsedNode;
       const name = isScalar(keyNode) ? String(keyNode.value) : "";
       const [keyAt] = keyNode.range;
-      const given = read(value as ParsedNode | null, keyAt);
+      const given = read(value as ParsedNode | null, keyAt, depth + 1);
       const isMerge = isScalar(keyNode) && (typeof keyNode.value === "symbol" || keyNode.value === "<<");
       if (!isMerge) own.set(name, { keyAt, given });
       else if (given.is === "object") for (const [merged, entry] of given.entries) entries.set(merged, entry);
@@ -62,7 +75,7 @@ export function givenOf(document: Document.Parsed): Given {
     for (const [name, entry] of own) entries.set(name, entry);
     return { is: "object", at: resolved.range[0], entries };
   };
-  return read(document.contents, 0);
+  return read(document.contents, 0, 0);
 }
 
 /** `${NAME}` and `${NAME:default}` with the values of the environment; a name that is not set is reported. */
@@ -124,13 +137,14 @@ function resolvedVariables(variables: GivenObject, around: object, report: FillO
 function isNamedIn(given: Given, name: string): boolean {
   if (given.is === "list") return given.items.some((item) => isNamedIn(item, name));
   if (given.is === "object") return [...given.entries.values()].some((entry) => isNamedIn(entry.given, name));
-  return typeof given.value === "string" && given.value.includes("{{") && new RegExp(`\\b${name}\\b`).test(given.value);
+  const isTemplate = typeof given.value === "string" && given.value.includes("{{");
+  return isTemplate && given.value.split(/\W+/).includes(name);
 }
 
 function rendered(scalar: GivenScalar, context: Record<string, unknown>, report: FillOptions["report"]): GivenScalar {
   const { value, at } = scalar;
   if (typeof value !== "string" || !/\{\{|\{%/.test(value)) return scalar;
-  const unknown = rootsIn(value).find((name) => !(name in context));
+  const unknown = rootsIn(value).find((name) => !Object.hasOwn(context, name));
   if (unknown !== undefined) {
     report(at, `${value}: there is no variable ${unknown}`);
     return { is: "scalar", at, value: null };

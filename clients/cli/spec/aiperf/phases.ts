@@ -4,6 +4,7 @@ import {
   isTrue,
   numberIn,
   objectAt,
+  own,
   put,
   type Rules,
   readSection,
@@ -42,7 +43,7 @@ function readPhase(ownName: string | undefined, given: Given, path: string, { re
   const type = given.is === "object" ? textIn(given.entries.get("type")?.given ?? given) : undefined;
   let seamless: GivenEntry | undefined;
   let excluded: GivenEntry | undefined;
-  const load = loads[type ?? ""];
+  const load = own(loads, type ?? "");
   if (load === undefined) {
     report(given.at, `${path}.type`, `expected ${Object.keys(loads).join(", ")}`);
     return { spec, seamless };

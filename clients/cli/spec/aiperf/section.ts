@@ -31,7 +31,7 @@ export function readSection(given: Given, path: string, rules: Rules, { spec: in
   }
   for (const [key, entry] of given.entries) {
     const name = snake(key);
-    const rule = rules[name];
+    const rule = own(rules, name);
     const below = path === "" ? key : `${path}.${key}`;
     if (rule === undefined) report(entry.keyAt, below, `unknown field of AIPerf's${didYouMean(name, Object.keys(rules))}`);
     else if (isNothing(entry.given)) continue;
@@ -43,6 +43,12 @@ export function readSection(given: Given, path: string, rules: Rules, { spec: in
   }
 }
 
+/** What a table has of this name itself: files name things as they like. */
+export function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** What is said of a field that is refused. */
 export function notHere(instead: string): string {
   return `a field of AIPerf's that assay does not have: ${instead}`;
 }

@@ -343,6 +343,20 @@ multiRun: {numRuns: 1, cooldownSeconds: 5}
     expect(read(circle).problems[0]).to.equal("1:13: variables a, b name each other in a circle");
   });
 
+  it("is refused where its references have no end, or make too much of it", () => {
+    const endless = `variables: &v {a: *v}\n${benchmark("")}`;
+    expect(read(endless).problems.join()).to.include("references have no end");
+    const levels = Array.from({ length: 9 }, (_, level) => `  l${level + 1}: &l${level + 1} [${Array(10).fill(`*l${level}`)}]`);
+    const bomb = `variables:\n  l0: &l0 [1, 2]\n${levels.join("\n")}\n${benchmark("")}`;
+    expect(read(bomb).problems.join()).to.include("too many values");
+  });
+
+  it("may name things as every object has them, or as no expression can", () => {
+    expect(problemsOf("constructor: 1")[0]).to.include("benchmark.constructor: unknown field");
+    expect(problemsOf("dataset: {type: toString}")[0]).to.include("expected synthetic, file or public");
+    expect(specOf(`variables: {"a(b": 1, c: '{{ 2 }}'}\n${benchmark("")}`)).to.deep.equal(specOf(benchmark("")));
+  });
+
   it("leaves the template of a body to the requests", () => {
     const { endpoint } = specOf(
       benchmark("endpoint: {url: h, type: template, template: {body: '{\"p\": {{ text | tojson }}}', responseField: text}}"),
