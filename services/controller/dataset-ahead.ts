@@ -5,6 +5,7 @@
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { checkKindNamed, isCompiled } from "../common/checks/expectation.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import { createClient } from "../common/rpc/client.ts";
@@ -30,6 +31,9 @@ const deleteTimeoutMs = 5_000;
 /** Whether a spec names anything that only looking tells of. All else is prepared when the run is configured, without a round trip. */
 export function isPreparedAhead({ dataset, tokenizer }: RunSpec): boolean {
   if (dataset?.source.case === "file" || dataset?.source.case === "replay") return true;
+  // Whether a regular expression or a schema can be used shows when it is compiled.
+  const check = checkKindNamed(dataset?.check?.kind);
+  if (check !== undefined && isCompiled(check)) return true;
   // Pictures, ffmpeg and sizes are what may be wrong, and making media takes its time.
   const { images, audio, video } = dataset?.source.case === "synthetic" ? dataset.source.value : {};
   if (images !== undefined || audio !== undefined || video !== undefined) return true;
