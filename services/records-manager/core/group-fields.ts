@@ -34,6 +34,7 @@ export const groupFields: readonly string[] = [
   "token_source",
   "has_usage_mismatch",
   "is_stream_ignored",
+  "correct",
   "requested_output_tokens",
   "local_address",
   "remote_address",
