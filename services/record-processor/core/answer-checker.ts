@@ -9,6 +9,8 @@ import type { CheckOutcome } from "../../common/metric-record.ts";
 
 /** Expectations that are kept compiled; of further ones the oldest goes. */
 const maxCompiled = 1024;
+/** Checks that may take too long before no other one is compiled: each of them holds up its thread. */
+const maxTimeouts = 10;
 
 /** Why the check cannot be made, or the check. */
 type Compiled = { readonly check: Check } | { readonly problem: string };
@@ -17,6 +19,7 @@ export class AnswerChecker {
   readonly #compile: CompileCheck;
   readonly #common: Expectation | undefined;
   readonly #compiled = new Map<string, Compiled>();
+  #timeouts = 0;
 
   /** @param common what is expected of answers to turns that expect nothing of their own; undefined: nothing */
   constructor(compile: CompileCheck, common: Expectation | undefined) {
@@ -25,7 +28,7 @@ export class AnswerChecker {
   }
 
   /**
-   * Undefined: nothing is expected. Never throws. A check that has once taken too long is not tried again.
+   * Undefined: nothing is expected. A check that has once taken too long is not tried again, and after ten of them no new one is.
    * @param own an `Expectation` of the dataset's as bytes; undefined: the turn has none
    */
   check(answer: string, own: Uint8Array | undefined): CheckOutcome | undefined {
@@ -39,7 +42,7 @@ export class AnswerChecker {
       return reason === undefined ? correct : { isCorrect: false, reason, answer: cutMessage(answer) };
     } catch (error) {
       const problem = `the check ${messageOf(error)}`;
-      if (error instanceof AssayError && error.code === "deadline_exceeded") this.#compiled.set(key, { problem });
+      if (this.#isTimeout(error)) this.#compiled.set(key, { problem });
       return unchecked(problem, answer);
     }
   }
@@ -54,11 +57,20 @@ export class AnswerChecker {
   }
 
   #tryCompiling(expectation: Expectation): Compiled {
+    if (this.#timeouts >= maxTimeouts) return { problem: `the check was not made: ${maxTimeouts} others took too long` };
     try {
       return { check: this.#compile(expectation) };
     } catch (error) {
+      this.#isTimeout(error);
       return { problem: `the check cannot be made: what is expected ${messageOf(error)}` };
     }
+  }
+
+  /** Counts it, if it is one. */
+  #isTimeout(error: unknown): boolean {
+    const isTimeout = error instanceof AssayError && error.code === "deadline_exceeded";
+    if (isTimeout) this.#timeouts++;
+    return isTimeout;
   }
 }
 

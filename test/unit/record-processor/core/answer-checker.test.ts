@@ -55,6 +55,16 @@ describe("a checker of answers", () => {
     expect(tries).to.equal(1);
   });
 
+  it("makes no new check after ten that took too long", () => {
+    const slow = () => () => {
+      throw new AssayError("deadline_exceeded", "took longer than 1 ms");
+    };
+    const checker = new AnswerChecker(slow, undefined);
+    const reasons = Array.from({ length: 11 }, (_, index) => checker.check("a", expectation("regex", `${index}`))?.reason);
+    expect(reasons.at(-2)).to.equal("the check took longer than 1 ms");
+    expect(reasons.at(-1)).to.equal("the check was not made: 10 others took too long");
+  });
+
   it("calls no answer wrong where the check cannot be made", () => {
     const outcome = new AnswerChecker(compile, undefined).check("a", expectation("regex", "(["));
     expect(outcome)
