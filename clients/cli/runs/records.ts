@@ -28,14 +28,18 @@ export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promis
       if (hasMore) terminal.err(`the first ${mostRowsOfTable} records; --format json prints all of them\n`);
       return exitCodes.ok;
     }
-    if (format === "csv") terminal.out(`${csvLine(csvColumns(wanted))}\n`);
+    // Not before the suite has taken what it is asked.
+    let header = format === "csv" ? `${csvLine(csvColumns(wanted))}\n` : "";
     for await (const { records: some, tags } of client.streamRecords(runId, records, signal)) {
       const lines = some.map((record) => {
         const json = recordJson(record, tags, wanted);
         return format === "csv" ? csvLine(cells(json, wanted)) : JSON.stringify(json);
       });
-      if (!(await terminal.outNext(lines.map((line) => `${line}\n`).join("")))) break;
+      const isRead = await terminal.outNext(header + lines.map((line) => `${line}\n`).join(""));
+      header = "";
+      if (!isRead) break;
     }
+    terminal.out(header);
     return exitCodes.ok;
   });
 }
