@@ -286,12 +286,10 @@ export const commands = {
   }),
   runsRecover: {
     name: "runs recover",
-    operands: [
-      { name: "FOLDER", completes: "folder" },
-      { name: "REASON", isOptional: true },
-    ],
-    summary: "finishes a run whose processes were all killed, from its file",
+    operands: [run, { name: "REASON", isOptional: true }],
+    summary: "finishes a run whose processes were all killed, from its file: accounts, verdict and files of what was committed",
     flags: {},
+    notes: [whichRun],
     exits: exits.ofQuestions.slice(0, 3),
   },
   health: command({

@@ -125,6 +125,8 @@ function isEmpty(db: SqliteDatabase): boolean {
 
 /** Throws where the file is not of `format`, or newer than this program. */
 function versionOf(db: SqliteDatabase, path: string, format: SqliteFormat): number {
+  if (isEmpty(db))
+    throw new AssayError("failed_precondition", `${format.what} "${path}" is empty: nothing was ever committed to it`);
   const applicationId = Number(db.pragma("application_id", { simple: true }));
   if (applicationId !== format.applicationId) {
     throw new AssayError("failed_precondition", `"${path}" is not an Assay ${format.what} (application id ${applicationId})`);

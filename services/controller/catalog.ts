@@ -1,5 +1,5 @@
 /** `catalog.db`: the runs that this installation knows, newest first, so that a list of them opens no run file. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { readClockIdentity } from "../common/member/suite-clock.ts";
@@ -39,10 +39,20 @@ export function isAlive(owner: CatalogOwner | undefined): boolean {
   const here = ownerHere();
   if (owner === undefined || owner.bootId !== here.bootId || owner.pid === here.pid) return false;
   try {
-    return process.kill(owner.pid, 0);
+    return process.kill(owner.pid, 0) && !isZombie(owner.pid);
   } catch (error) {
     // Somebody else's process is one, too.
     return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** A process that has ended and that nobody has asked about, which takes signals all the same. Only Linux says so. */
+function isZombie(pid: number): boolean {
+  try {
+    // Its state stands behind its name, which is in parentheses and may hold any of them.
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
   }
 }
 

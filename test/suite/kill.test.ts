@@ -1,5 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import type { Mock } from "../../mock/server.ts";
 import { type Command, endsWithinMs, expectReconciled, rowsIn, runFile, type Stage, useStages } from "../support/suite.ts";
@@ -156,6 +157,33 @@ describe("a run whose process is killed", function () {
     expect(mock.stats().requests, "requests of processes that are gone").to.equal(requests);
   });
 
+  const moments: readonly (readonly [string, (stage: Stage, mock: Mock) => boolean, number])[] = [
+    ["before the first request", (stage) => isBegun(outOf(stage)), 0],
+    ["among the first requests", (_, mock) => mock.stats().requests >= 1, 0],
+    ["in the warm-up", (stage) => rowsIn(outOf(stage)) >= 5, 5],
+    ["in the middle", (stage) => rowsIn(outOf(stage)) >= 150, 150],
+    ["when the last rows are there, or the files are written", (stage) => rowsIn(outOf(stage)) >= 240, 240],
+  ];
+  for (const [when, isReached, rows] of moments) {
+    test(`is finished from what was committed where all processes are killed at once ${when}`, async (stage) => {
+      const mock = await stage.mock();
+      const command = stage.run(mock, "--warmup-request-count", "40", "--request-count", "200");
+      await command.until(when, () => isReached(stage, mock));
+      command.signal("SIGKILL", ...command.processes().map(({ pid }) => pid));
+      await command.exit();
+      await command.gone();
+      const { code, stdout, stderr } = await stage.start(["runs", "recover", rows === 150 ? "latest" : "out"]).exit();
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.match(
+        /^(recovered|whole already): run \S+, (FAILED|COMPLETED); warmup: \d+ succeeded.*; profiling: \d+ succeeded/,
+      );
+      const file = runFile(outOf(stage));
+      expect(file.rows).to.be.at.least(rows);
+      expectReconciled(file, mock.stats());
+      expectToldInFiles(outOf(stage), file.state);
+    });
+  }
+
   test("ends with the command itself when that dies before the first request", async (stage) => {
     const mock = await stage.mock();
     const command = stage.run(mock);
@@ -176,6 +204,35 @@ async function runUnderWay(stage: Stage, mock: Mock, ...args: readonly string[])
   return command;
 }
 
+/** The run's file has its header. */
+function isBegun(folder: string): boolean {
+  try {
+    const db = new Database(join(folder, "run.db"), { readonly: true });
+    try {
+      return db.prepare("SELECT 1 FROM run").get() !== undefined;
+    } finally {
+      db.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** Files of a run that did not end by itself say so. */
+function expectToldInFiles(folder: string, state: string): void {
+  const {
+    is_complete: isComplete,
+    incomplete_reason: why,
+    assay,
+  } = JSON.parse(readFileSync(join(folder, "profile_export_aiperf.json"), "utf8"));
+  const [first] = readFileSync(join(folder, "profile_export_console.txt"), "utf8").split("\n");
+  expect(assay.state).to.equal(state);
+  expect(isComplete).to.equal(state === "COMPLETED");
+  if (state === "COMPLETED") return;
+  expect(why).to.equal("its processes were killed");
+  expect(first).to.equal("The run failed: its processes were killed. What follows is of what was recorded.");
+}
+
 /** Nobody has closed the run's accounts: `assay runs recover` does. */
 async function expectRecoverable(stage: Stage, mock: Mock): Promise<void> {
   const { code, stdout, stderr } = await stage.start(["runs", "recover", outOf(stage)]).exit();
@@ -185,4 +242,5 @@ async function expectRecoverable(stage: Stage, mock: Mock): Promise<void> {
   expect(file.state).to.equal("FAILED");
   expect(file.rows).to.be.at.least(20);
   expectReconciled(file, mock.stats());
+  expectToldInFiles(outOf(stage), "FAILED");
 }

@@ -4,6 +4,7 @@ import { RunSchema } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { SummarizeRecordsResponseSchema } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { createPaint } from "../../../report/paint.ts";
 import { reportLines } from "../../../report/report.ts";
+import { harmless } from "../../../report/text.ts";
 import { summaryResponseOf } from "../summary-wire.ts";
 import type { Exporter } from "./exporter.ts";
 
@@ -16,6 +17,9 @@ export const consoleReport: Exporter = ({ phases, spec, reader }, text) => {
     spec,
     phases: spec.phases.map(({ name, stop }, index) => ({ index, name, asked: stop?.requestCount ?? 0n })),
   });
+  const { state, reason } = phases();
+  if (state === "FAILED")
+    text(`The run failed: ${harmless(reason ?? "nobody said why")}. What follows is of what was recorded.\n\n`);
   const report = { run, summary, folder: undefined, files: [] };
   for (const line of reportLines(report, { width: WIDTH, paint: createPaint(false) })) text(`${line}\n`);
 };

@@ -126,6 +126,37 @@ const CHUNKS_TABLE = `CREATE TABLE IF NOT EXISTS chunks (
 ) STRICT;
 `;
 
+/** For people: names, wall time, milliseconds. A column that an older file lacks is missed by who reads the view, not before. */
+const VIEWS = `CREATE VIEW IF NOT EXISTS records AS
+  SELECT credit_id, phases.name AS phase, kind AS phase_kind, conversation, conversations.name AS conversation_name, turn,
+    session_num AS session, target, model, worker_id AS worker,
+    CASE WHEN is_cancelled = 1 THEN 'cancelled' WHEN error_code IS NULL THEN 'succeeded' ELSE 'errored' END AS outcome,
+    error_code AS error, status,
+    strftime('%Y-%m-%dT%H:%M:%fZ', (sent_ns + suite_wall_offset_ns) / 1e9, 'unixepoch') AS sent_at,
+    (sent_ns - started_ns) / 1e9 AS sent_sec,
+    (sent_ns - started_ns + end_ns) / 1e9 AS ended_sec,
+    end_ns / 1e6 AS duration_ms,
+    (sent_ns - due_ns) / 1e6 AS lateness_ms,
+    time_to_first_token AS ttft_ms,
+    inter_token_latency AS itl_ms,
+    request_latency AS latency_ms,
+    input_sequence_length AS input_tokens,
+    output_sequence_length AS output_tokens
+  FROM requests JOIN phases USING (phase) LEFT JOIN conversations USING (conversation) CROSS JOIN run;
+CREATE VIEW IF NOT EXISTS telemetry AS
+  SELECT source, gpu_uuid, json_extract(labels, '$.index') AS gpu, field, unit, value,
+    strftime('%Y-%m-%dT%H:%M:%fZ', (scrape_end_ns + suite_wall_offset_ns) / 1e9, 'unixepoch') AS scraped_at,
+    phases.name AS phase,
+    (scrape_end_ns - started_ns) / 1e9 AS scraped_sec
+  FROM samples JOIN series USING (series) CROSS JOIN run
+    LEFT JOIN phases ON scrape_end_ns BETWEEN started_ns AND coalesce(ended_ns, scrape_end_ns);
+CREATE VIEW IF NOT EXISTS timeline AS
+  SELECT strftime('%Y-%m-%dT%H:%M:%fZ', (ns + suite_wall_offset_ns) / 1e9, 'unixepoch') AS at,
+    (ns + suite_wall_offset_ns - coalesce(started_wall_ns, created_wall_ns)) / 1e9 AS sec,
+    service, events.kind AS kind, message
+  FROM events CROSS JOIN run;
+`;
+
 const PHASE_COUNT_COLUMNS = `
   drawn INTEGER, unused INTEGER, dropped INTEGER, succeeded INTEGER, errored INTEGER, cancelled INTEGER,
   missing_record INTEGER, missing_lost INTEGER, unaccounted INTEGER`;
@@ -250,7 +281,7 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
   const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
-  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + CHUNKS_TABLE + requests] };
+  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + CHUNKS_TABLE + requests + VIEWS] };
 }
 
 /** Adds what the program knows and an older program's file does not have. Values of added columns stay NULL. */
@@ -266,6 +297,7 @@ export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): v
   for (const [name, type] of Object.entries(LATER_RAW_COLUMNS)) {
     if (!presentRaw.includes(name)) db.exec(`ALTER TABLE raw ADD COLUMN ${name} ${type}`);
   }
+  db.exec(VIEWS);
 }
 
 /** The columns that a table of the file has. */

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
-import { type CatalogEntry, RunCatalog } from "../../../services/controller/catalog.ts";
+import { type CatalogEntry, isAlive, ownerHere, RunCatalog } from "../../../services/controller/catalog.ts";
 
 function entry(runId: string, createdSec: number, overrides: Partial<CatalogEntry> = {}): CatalogEntry {
   const createdWallNs = (1_767_225_600 + createdSec) * 1e9;
@@ -112,5 +113,27 @@ describe("the catalog of runs", () => {
     expect(() => RunCatalog.open(file))
       .to.throw(AssayError, file)
       .with.property("code", "data_loss");
+  });
+});
+
+describe("the owner of a run", () => {
+  const { bootId } = ownerHere();
+
+  it("is alive as long as its process is, and none that has ended unattended", async function () {
+    if (process.platform !== "linux") this.skip();
+    // The second program never asks after the child of the first.
+    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const [text] = await once(parent.stdout.setEncoding("utf8"), "data");
+      const ended = Number(text);
+      const isZombie = (): boolean => readFileSync(`/proc/${ended}/stat`, "latin1").includes(") Z ");
+      for (let tries = 0; !isZombie() && tries < 500; tries++) await delay(10);
+      expect(isAlive({ bootId, pid: ended })).to.equal(false);
+      expect(isAlive({ bootId, pid: Number(parent.pid) })).to.equal(true);
+      expect(isAlive({ bootId: "another boot", pid: Number(parent.pid) })).to.equal(false);
+      expect(isAlive(undefined)).to.equal(false);
+    } finally {
+      parent.kill("SIGKILL");
+    }
   });
 });

@@ -372,6 +372,15 @@ describe("the store of a run in trouble", () => {
     expect(errorOf(() => RunReader.open(run.folder)).code).to.equal("not_found");
   });
 
+  it("says of a file whose making was cut short that there is nothing in it", () => {
+    writeFileSync(join(run.folder, "run.db"), "");
+    for (const open of [openStore, RunReader.open]) {
+      const error = errorOf(() => open(run.folder));
+      expect(error.code).to.equal("failed_precondition");
+      expect(error.message).to.match(/run\.db" is empty: nothing was ever committed to it/);
+    }
+  });
+
   it("refuses a file that is no database", () => {
     writeFileSync(join(run.folder, "run.db"), "not a database, but long enough to be taken for one at first sight".repeat(50));
     for (const open of [() => openStore(run.folder), () => RunReader.open(run.folder)]) {
