@@ -6,7 +6,7 @@ import { steadyStateNote, type WorkloadNote } from "./core/notes.ts";
 import { PhaseFigures } from "./core/phase-figures.ts";
 import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
 import type { Statistics } from "./core/statistics.ts";
-import { type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
+import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
 import type { PhaseRow, RunReader } from "./store/run-reader.ts";
 
 /** What is gathered of one phase, or of several that are taken together. */
@@ -32,7 +32,7 @@ export interface PhaseWork {
 export const MOST_WRONG = 5;
 
 /** Room for so many requests is taken at once where a file may have them; for more it grows. */
-const MOST_EXPECTED = 1 << 24;
+export const MOST_EXPECTED = 1 << 24;
 
 /** By phase index; phases that are taken together share one. */
 export function worksOf(reader: RunReader, phases: readonly PhaseRow[], isMerged: boolean): Map<number, PhaseWork> {
@@ -85,15 +85,28 @@ function isDuring({ startedNs, endedNs = Number.POSITIVE_INFINITY }: PhaseRow, n
 }
 
 /** Where each measured phase was steady, by phase index; one that is of several phases together has no such stretch. */
-export function windowsOf(works: readonly PhaseWork[]): Map<number, SteadyWindow> {
+export function windowsOf(reader: RunReader, works: readonly PhaseWork[]): Map<number, SteadyWindow> {
   const windows = new Map<number, SteadyWindow>();
   for (const { rows, head, figures, notes } of works) {
     if (rows.length > 1 || head.kind !== "profiling") continue;
-    const { bins } = figures.moments();
+    const { completed, firstNs = 0, lastNs = 0 } = figures;
+    const bins = phaseBins(completed, firstNs, lastNs, (add) => forEachRequest(reader, head.phase, add));
     const window = bins && steadyWindow(bins);
     if (window !== undefined) windows.set(head.phase, window);
     const note = steadyStateNote(bins && window !== undefined);
     if (note !== undefined) notes.push(note);
   }
   return windows;
+}
+
+/** Moments of the requests of a phase. */
+function forEachRequest(reader: RunReader, phase: number, visit: (sentNs: number, endNs: number) => void): void {
+  for (const { phases, columns } of reader.chunks(["sent_ns", "end_ns"])) {
+    const [sentNs, endNs] = columns;
+    for (let place = 0; place < phases.length; place++) {
+      if (phases[place] !== phase) continue;
+      const ns = sentNs?.[place] as number;
+      visit(ns, ns + (endNs?.[place] as number));
+    }
+  }
 }

@@ -30,6 +30,8 @@ export interface ThreadAnswer {
  * short run has its summary at once.
  */
 export const INLINE_ROWS = 5_000;
+/** Columns come out of SQLite as buffers whose own objects are tiny: a large young generation would let gigabytes of them pile up. */
+const YOUNG_MB = 3;
 /** Queries that may wait for the thread; one more is refused. */
 const MAX_WAITING = 64;
 
@@ -106,7 +108,7 @@ export class QueryClient {
 
   #startedThread(): Worker {
     if (this.#thread !== undefined) return this.#thread;
-    const thread = new Worker(this.#threadUrl);
+    const thread = new Worker(this.#threadUrl, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     thread.on("message", (answer: ThreadAnswer) => this.#answer(answer));
     thread.on("error", (error) => {
       if (this.#thread === thread)

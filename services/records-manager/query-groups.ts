@@ -14,6 +14,7 @@ import type { MetricStatistics, MetricValue } from "./core/run-summary.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { statisticsOf } from "./core/statistics.ts";
 import { targetLabels } from "./core/target-endpoint.ts";
+import { MOST_EXPECTED } from "./phase-work.ts";
 import { passingRows } from "./query-records.ts";
 import { type PageFilter, RunReader } from "./store/run-reader.ts";
 import { seedOf } from "./summary.ts";
@@ -184,6 +185,7 @@ function groupColumns(rows: GroupedRows, metrics: readonly RecordMetric[], isFir
 /** The same of whole phases, for which no row has to be made of the columns. */
 function phaseColumns({ reader, filter, groups }: GroupedRows, metrics: readonly RecordMetric[], isFirst: boolean): Column[][] {
   const columns: Column[][] = [];
+  const expected = Math.min(reader.rowBound(), MOST_EXPECTED);
   for (const chunk of reader.chunks([...OUTCOME_COLUMNS, ...metrics.map(({ tag }) => tag)])) {
     const isSuccess = successesOf(chunk);
     const [isCancelled] = chunk.columns;
@@ -198,7 +200,7 @@ function phaseColumns({ reader, filter, groups }: GroupedRows, metrics: readonly
       pushValues(chunk, OUTCOME_COLUMNS.length + index, isTaken, (phase) => {
         const group = groups.indexOf(phase, [], 0);
         if (group === undefined) return undefined;
-        columns[group] ??= metrics.map(() => new Column());
+        columns[group] ??= metrics.map(() => new Column(expected));
         return columns[group][index];
       });
     }

@@ -44,7 +44,7 @@ export function steadyStates(reader: RunReader, windows: ReadonlyMap<number, Ste
     for (const work of works.values()) {
       const statistics = statisticsOf(work.values.values());
       if (statistics !== undefined) work.metrics.push({ tag, header, unit, statistics });
-      work.values = new Column(work.window.sends);
+      work.values.clear();
     }
   }
   return new Map([...works].map(([phase, work]) => [phase, steadyState(work)]));
@@ -66,7 +66,7 @@ function readEnds(reader: RunReader, works: ReadonlyMap<number, Work>): void {
 interface Work {
   readonly window: SteadyWindow;
   /** Of the metric that is gathered now. */
-  values: Column;
+  readonly values: Column;
   readonly metrics: MetricStatistics[];
   /** Succeeded requests that ended in the window, and their output tokens. */
   ended: number;

@@ -99,7 +99,7 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   noteShared(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];
-  const windows = windowsOf(distinct);
+  const windows = windowsOf(reader, distinct);
   const steady = steadyStates(reader, windows);
   const summaries = distinct.map((work) => ({
     ...phaseSummary(work, run, { targets: targets.get(work), objectives }),
@@ -157,19 +157,25 @@ function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, w
   // Most metrics apply to some kinds of endpoints alone: columns without a value need no pass.
   const tags = known.length <= perPass ? undefined : reader.tagsWithValues(known.map(({ tag }) => tag));
   const present = known.filter(({ tag }) => tags?.has(tag) ?? true);
+  // Each pass uses the memory of the one before: what is thrown away of this size is missed until it is collected.
+  const columns = new Map(
+    [...new Set(works.values())].map((work) => {
+      return [work, present.slice(0, perPass).map(() => new Column(work.figures.completed))];
+    }),
+  );
   for (let start = 0; start < present.length; start += perPass) {
-    readPass(reader, works, present.slice(start, start + perPass), wanted);
+    readPass({ reader, works, columns }, present.slice(start, start + perPass), wanted);
   }
 }
 
-function readPass(
-  reader: RunReader,
-  works: ReadonlyMap<number, PhaseWork>,
-  metrics: readonly RecordMetric[],
-  wanted: Wanted,
-): void {
-  const distinct = [...new Set(works.values())];
-  const columns = new Map(distinct.map((work) => [work, metrics.map(() => new Column(work.figures.completed))]));
+interface MetricPasses {
+  readonly reader: RunReader;
+  readonly works: ReadonlyMap<number, PhaseWork>;
+  /** As many of each as a pass has metrics. */
+  readonly columns: ReadonlyMap<PhaseWork, readonly Column[]>;
+}
+
+function readPass({ reader, works, columns }: MetricPasses, metrics: readonly RecordMetric[], wanted: Wanted): void {
   const byPhase = new Map([...works].map(([phase, work]) => [phase, columns.get(work) ?? []]));
   for (const chunk of reader.chunks([...OUTCOME_COLUMNS, ...metrics.map(({ tag }) => tag)])) {
     const isSuccess = successesOf(chunk);
@@ -181,8 +187,7 @@ function readPass(
   for (const [work, workColumns] of columns) {
     for (const [index, metric] of metrics.entries()) {
       addStatistics(work, metric, workColumns[index]?.values() ?? new Float64Array(), wanted);
-      // Its memory is the next one's.
-      workColumns[index] = new Column();
+      workColumns[index]?.clear();
     }
   }
 }

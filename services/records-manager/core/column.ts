@@ -17,6 +17,11 @@ export class Column {
     this.#values[this.#length++] = value;
   }
 
+  /** Begins anew in the memory that it has. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** What was pushed, in that order; a view that the next `push` may leave behind. */
   values(): Float64Array {
     return this.#values.subarray(0, this.#length);

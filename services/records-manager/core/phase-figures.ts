@@ -4,7 +4,6 @@ import { Column } from "./column.ts";
 import { type Arrivals, INVALID_LATENESS_NS, type LatenessEvidence, SUSPECT_LATENESS_NS } from "./phase-rules.ts";
 import { type SendFigures, SendLog, type SendLogOptions, type Spans, spansOf } from "./send-log.ts";
 import type { Statistics } from "./statistics.ts";
-import { type PhaseBins, phaseBins } from "./steady-state.ts";
 
 /** What is read of every row. Times on the suite's clock, except `lastContentNs` and `endNs`: after `sentNs`. */
 export interface FigureRow {
@@ -87,8 +86,6 @@ export interface MomentFigures {
   /** Sent − due of every request with a due time; where there is a ceiling, from when its slot was free. */
   readonly lateness: Spans | undefined;
   readonly sends: SendFigures;
-  /** Undefined: too few requests to look for a steady state. */
-  readonly bins: PhaseBins | undefined;
 }
 
 /** What the metrics of a phase need beside its rows. */
@@ -246,9 +243,7 @@ export class PhaseFigures {
 
   #summed(): MomentFigures {
     const { sends, lateness } = this.#gathered ?? { sends: new SendLog(this.#options), lateness: new Column() };
-    // Before the log puts its moments in order.
-    const bins = phaseBins(this.completed, this.firstNs ?? 0, this.lastNs ?? 0, (add) => sends.forEach(add));
-    return { lateness: spansOf(lateness.values()), sends: sends.figures(), bins };
+    return { lateness: spansOf(lateness.values()), sends: sends.figures() };
   }
 
   #addArrival({ dueNs, issuedNs, sentNs }: FigureRow): void {

@@ -9,6 +9,9 @@ const BIN_SHIFT = 32 - BIN_BITS;
 /** By rank, of ascending `ranks` from 0 to `values.length` − 1. No NaN. `values` stay as they are. */
 export function valuesAtRanks(values: Float64Array, ranks: readonly number[]): Map<number, number> {
   if (values.length < COUNT_FROM) return selected(values.slice(), ranks, 0);
+  // Such a column is one bin, which would be copied whole.
+  const [first = Number.NaN] = values;
+  if (values.every((value) => value === first)) return new Map(ranks.map((rank) => [rank, first]));
   const words = new Int32Array(values.buffer, values.byteOffset, 2 * values.length);
   const counts = countedBins(words);
   const stretches = stretchesOf(counts, ranks);

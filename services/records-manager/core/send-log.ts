@@ -90,7 +90,7 @@ export class SendLog {
   add({ dueNs, issuedNs, sentNs, endNs, connectNs, receivedNs, workerId, turn }: SendMoments): void {
     const worker = this.#worker(this.#options.fillsSlots ? workerId : ALL_WORKERS);
     worker.sent.push(sentNs);
-    worker.end.push(sentNs + endNs);
+    worker.end?.push(sentNs + endNs);
     if (turn > 0) this.#hasLaterTurns = true;
     if (connectNs !== null && sentNs - Math.max(dueNs ?? 0, receivedNs) >= connectNs) this.#connectionWaits.push(connectNs);
     if (dueNs === null) return;
@@ -98,15 +98,6 @@ export class SendLog {
     this.#bursts?.add(dueNs, sentNs);
     if (dueNs < this.#first.dueNs) this.#first = { dueNs, latenessNs: sentNs - dueNs };
     if (this.#options.hasCeiling && issuedNs - dueNs > SLOT_WAIT_NS) this.#slotWaits.push(issuedNs - dueNs);
-  }
-
-  /** Calls `visit` with every request, worker by worker. Not after `figures`. */
-  forEach(visit: (sentNs: number, endNs: number) => void): void {
-    for (const { sent, end } of this.#workers.values()) {
-      const ends = end.values();
-      const sends = sent.values();
-      for (let index = 0; index < sends.length; index++) visit(sends[index] as number, ends[index] as number);
-    }
   }
 
   /** Puts what was gathered in order of time: nothing may be added any more. */
@@ -135,7 +126,7 @@ export class SendLog {
   #turnarounds(): Float64Array {
     const gaps = new Column();
     for (const worker of this.#workers.values()) {
-      const ends = worker.end.values().sort();
+      const ends = worker.end?.values().sort() ?? new Float64Array();
       const free: number[] = [];
       let next = 0;
       for (const sentNs of worker.sent.values().sort()) {
@@ -162,8 +153,10 @@ export class SendLog {
   #worker(workerId: string): WorkerMoments {
     const known = this.#workers.get(workerId);
     if (known !== undefined) return known;
-    const expected = this.#options.fillsSlots ? undefined : this.#options.expectedRequests;
-    const worker = { sent: new Column(expected), end: new Column(expected) };
+    const { fillsSlots, expectedRequests } = this.#options;
+    const worker = fillsSlots
+      ? { sent: new Column(), end: new Column() }
+      : { sent: new Column(expectedRequests), end: undefined };
     this.#workers.set(workerId, worker);
     return worker;
   }
@@ -172,7 +165,8 @@ export class SendLog {
 /** Of one worker's requests, in the order of adding. */
 interface WorkerMoments {
   readonly sent: Column;
-  readonly end: Column;
+  /** Undefined: nobody asks for a turnaround. */
+  readonly end: Column | undefined;
 }
 
 /** Distribution of `values`; undefined where there are none. */
