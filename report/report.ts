@@ -189,7 +189,7 @@ const shownHeaders = 3;
 
 function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): string[] {
   if (errors.length === 0) return [];
-  const rows = errors.map((group) => [group.code, group.phase, whole(group.count), clip(harmless(exampleOf(group)), 400)]);
+  const rows = errors.map((group) => [group.code, group.phase, whole(group.count), saidBy(group)]);
   const columns: Column[] = [
     { header: "Code", align: "left" },
     { header: "Phase", align: "left", dropRank: 0 },
@@ -203,10 +203,23 @@ function errorLines({ errors }: PhaseSummary, { width, paint }: ReportStyle): st
   });
 }
 
-/** Status, message and endpoint. */
-function exampleOf({ example, status, endpoint }: ErrorGroup): string {
-  const said = status === 0 || example.startsWith(`http status ${status}`) ? example : `${status}: ${example}`;
-  return endpoint === "" ? said : `${said} (${endpoint})`;
+/** What they say: an example, or where they differ the most frequent ones, a line each. */
+function saidBy({ messages, endpoint, count, example, status }: ErrorGroup): string {
+  const where = endpoint === "" ? "" : ` (${endpoint})`;
+  if (messages.length < 2) return shortened(`${said(example, status)}${where}`);
+  const lines = messages.map((one, index) =>
+    shortened(`${whole(one.count)} × ${said(one.message, one.status)}${index === 0 ? where : ""}`),
+  );
+  const others = messages.reduce((left, one) => left - one.count, count);
+  return [...lines, ...(others > 0n ? [`${whole(others)} others`] : [])].join("\n");
+}
+
+function said(message: string, status: number): string {
+  return status === 0 || message.startsWith(`http status ${status}`) ? message : `${status}: ${message}`;
+}
+
+function shortened(text: string): string {
+  return clip(harmless(text), 400);
 }
 
 /** The first wrong answers, and how many could not be checked. */

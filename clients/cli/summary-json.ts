@@ -48,13 +48,14 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
       phase.steadyState === undefined
         ? undefined
         : { ...plainJson({ ...phase.steadyState, metrics: undefined }), metrics: metricsJson(phase.steadyState.metrics) },
-    errors: phase.errors.map(({ code, phase: where, count, status, example, endpoint }) => ({
+    errors: phase.errors.map(({ code, phase: where, count, status, example, endpoint, messages }) => ({
       code,
       phase: where,
       count: Number(count),
       status: status === 0 ? undefined : status,
       example,
       endpoint: endpoint === "" ? undefined : endpoint,
+      messages: messages.length < 2 ? undefined : messages.map((one) => ({ message: one.message, count: Number(one.count) })),
     })),
     notes: phase.notes,
     workload_notes: phase.workloadNotes.map(({ code, tag, message }) => ({

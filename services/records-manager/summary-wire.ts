@@ -137,7 +137,11 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { re
       ...phase.metrics.map((metric) => ({ ...distributionOf(metric), notes: notesOf(phase, metric.tag) })),
       ...phase.runMetrics.map((metric) => ({ ...runValueOf(metric), notes: notesOf(phase, metric.tag) })),
     ],
-    errors: phase.errors.map(({ count, ...group }) => ({ ...group, count: BigInt(count) })),
+    errors: phase.errors.map(({ count, ...group }) => ({
+      ...group,
+      count: BigInt(count),
+      messages: messagesOf(phase, group.code),
+    })),
     notes: phase.notes.filter(({ tag }) => tag === undefined).map(({ message }) => message),
     gpus: gpus.map(gpuOf),
     sends: sendsOf(phase),
@@ -164,6 +168,15 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { re
           },
         }),
   };
+}
+
+const shownMessages = 3;
+
+function messagesOf({ errorDetails }: PhaseSummary, code: string) {
+  return errorDetails
+    .filter((detail) => detail.code === code)
+    .slice(0, shownMessages)
+    .map(({ message, status, count }) => ({ message, status, count: BigInt(count) }));
 }
 
 function targetOf({

@@ -140,6 +140,24 @@ describe("the report of a run", () => {
     );
   });
 
+  it("shows what failures of one code say where they do not say the same", () => {
+    const messages = [
+      { message: "the stream ended", status: 200, count: 13n },
+      { message: "closed\x1b[2J", status: 200, count: 9n },
+      { message: "http status 503: no", status: 503, count: 1n },
+    ];
+    const error = { code: "truncated", phase: "stream", count: 25n, example: "closed", status: 200, endpoint: "http://h" };
+    const shown = lines({ phase: { errors: [{ ...error, messages }] } }).filter((line) => /×|others/.test(line));
+    expect(shown.map((line) => line.split("│")[4]?.trim())).to.deep.equal([
+      "13 × 200: the stream ended (http://h)",
+      "9 × 200: closed\ufffd[2J",
+      "1 × http status 503: no",
+      "2 others",
+    ]);
+    const alike = lines({ phase: { errors: [{ ...error, messages: messages.slice(0, 1) }] } }).join();
+    expect(alike).to.contain("200: closed (http://h)").and.not.to.contain("×");
+  });
+
   it("tells in a line how streams came: gaps, jitter, stalls, tokens a chunk", () => {
     const figures = [
       { tag: "inter_chunk_latency", count: 90n, p50: 10, p90: 11.5, p99: 60, max: 1234.5 },

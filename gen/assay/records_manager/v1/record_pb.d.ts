@@ -723,6 +723,13 @@ export declare type ErrorGroup = Message<"assay.records_manager.v1.ErrorGroup"> 
    * @generated from field: string endpoint = 6;
    */
   endpoint: string;
+
+  /**
+   * What they say, most frequent first, three messages at most.
+   *
+   * @generated from field: repeated assay.records_manager.v1.ErrorMessage messages = 7;
+   */
+  messages: ErrorMessage[];
 };
 
 /**
@@ -730,6 +737,40 @@ export declare type ErrorGroup = Message<"assay.records_manager.v1.ErrorGroup"> 
  * Use `create(ErrorGroupSchema)` to create a new message.
  */
 export declare const ErrorGroupSchema: GenMessage<ErrorGroup>;
+
+/**
+ * Failed requests of one code that say the same.
+ *
+ * @generated from message assay.records_manager.v1.ErrorMessage
+ */
+export declare type ErrorMessage = Message<"assay.records_manager.v1.ErrorMessage"> & {
+  /**
+   * The message.
+   *
+   * @generated from field: string message = 1;
+   */
+  message: string;
+
+  /**
+   * HTTP status; 0: none came.
+   *
+   * @generated from field: uint32 status = 2;
+   */
+  status: number;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint64 count = 3;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.ErrorMessage.
+ * Use `create(ErrorMessageSchema)` to create a new message.
+ */
+export declare const ErrorMessageSchema: GenMessage<ErrorMessage>;
 
 /**
  * The client's verdict, with its reasons.
