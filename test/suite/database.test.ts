@@ -39,7 +39,16 @@ async function measured(stage: Stage): Promise<string> {
     "0",
   ];
   const own = ["-m", "mock", "-u", good.url, "-u", bad.url, "--streaming", "--workers-max", "2", "--isl", "16", "--osl", "8"];
-  const kept = ["--gpu-telemetry", good.dcgmUrl, "--no-probe", "--artifact-dir", "out", "--quiet"];
+  const kept = [
+    "--gpu-telemetry",
+    good.dcgmUrl,
+    "--no-probe",
+    "--failed-request-threshold",
+    "1",
+    "--artifact-dir",
+    "out",
+    "--quiet",
+  ];
   const { code, stderr } = await stage.start(["run", ...own, ...load, ...kept]).exit();
   expect(code, stderr).to.equal(0);
   return join(stage.folder, "out", "run.db");
