@@ -55,8 +55,6 @@ export class Slab {
   /** The latest read: its stamp is written when the next one comes, since a read may come in pieces. */
   private readNs = 0;
   private readBytes = 0;
-  /** Bytes that left in parts before this moment; not held here any more. */
-  private leftBytes = 0;
 
   constructor(pool = new PiecePool()) {
     this.pool = pool;
@@ -89,29 +87,22 @@ export class Slab {
     return this.readStamps.subarray(0, this.readsEnd);
   }
 
-  get heldBytes(): number {
-    return this.bodyEnd;
-  }
-
-  /** Bytes of body received, those that left in parts included. */
+  /** Bytes of body received. */
   get receivedBytes(): number {
-    return this.leftBytes + this.bodyEnd;
-  }
-
-  /** Forgets the body held, which has left as a part; its stamps stay. */
-  dropBody(): void {
-    this.leftBytes += this.bodyEnd;
-    this.emptyBody();
+    return this.bodyEnd;
   }
 
   /** Ready for another answer. Returns whether it is worth keeping. */
   reset(): boolean {
-    this.emptyBody();
+    this.pool.giveBack(this.pieces);
+    this.pieces.length = 0;
+    this.piece = this.firstPiece;
+    this.pieceEnd = 0;
+    this.bodyEnd = 0;
     this.readsEnd = 0;
     this.lastNs = 0;
     this.readNs = 0;
     this.readBytes = 0;
-    this.leftBytes = 0;
     return this.readStamps.length <= keptReadsBytes;
   }
 
@@ -127,14 +118,6 @@ export class Slab {
     this.piece = this.pool.take();
     this.pieces.push(this.piece);
     this.pieceEnd = 0;
-  }
-
-  private emptyBody(): void {
-    this.pool.giveBack(this.pieces);
-    this.pieces.length = 0;
-    this.piece = this.firstPiece;
-    this.pieceEnd = 0;
-    this.bodyEnd = 0;
   }
 
   private growReads(): void {

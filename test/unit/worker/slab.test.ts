@@ -40,17 +40,6 @@ describe("slab", () => {
     slab.add(huge, 0, 10, 2);
     expect(slab.payload.equals(huge.subarray(0, 10))).to.equal(true);
   });
-
-  it("counts what left in parts, and keeps all its stamps", () => {
-    const slab = new Slab();
-    slab.add(Buffer.from("abc"), 0, 3, 1000);
-    slab.dropBody();
-    slab.add(Buffer.from("de"), 0, 2, 2000);
-    expect(slab.payload.toString()).to.equal("de");
-    expect(slab.heldBytes).to.equal(2);
-    expect(slab.receivedBytes).to.equal(5);
-    expect([...decodeReads(slab.reads).readEnds]).to.deep.equal([3, 5]);
-  });
 });
 
 describe("slab pool", () => {
