@@ -121,8 +121,8 @@ describe("the owner of a run", () => {
 
   it("is alive as long as its process is, and none that has ended unattended", async function () {
     if (process.platform !== "linux") this.skip();
-    // The second program never asks after the child of the first.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+    // The second program, which is there before the child of the first ends, never asks after it.
+    const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
     try {
       const [text] = await once(parent.stdout.setEncoding("utf8"), "data");
       const ended = Number(text);
