@@ -78,6 +78,14 @@ export function modelsPathBeside(path: string): string | undefined {
   return root === undefined ? undefined : `${root}/models${query}`;
 }
 
+/** What queries call a key or a token: `api-key`, `access_token`, `sig`. */
+const secretInQuery = /([?&][^=&#\s]*(?:key|token|secret|sig|pass|auth|credential)[^=&#\s]*=)[^&#\s"'\]]*/gi;
+
+/** A URL as people write it, for storing and showing: what its query has of keys and tokens is replaced, all else stays. */
+export function maskedUrl(text: string): string {
+  return text.replaceAll(secretInQuery, "$1***");
+}
+
 /** As messages show it: without a query, which may hold a key. */
 export function shownUrl(base: URL, path: string): string {
   return originOf(base) + (path.split("?", 1)[0] ?? "");

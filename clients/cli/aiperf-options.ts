@@ -15,7 +15,7 @@ interface MissingOptions {
 const oneRunEach = "start one run for each value, with a folder of its own (--output-artifact-dir)";
 const runsByHand = "start the run again, with a folder of its own (--output-artifact-dir) and a seed (--random-seed)";
 const search = "start runs at several loads, each with --slo for the bound: exit code 3 says that it was missed";
-const ungraded = "answers are not graded; --export-level raw keeps them in run.db";
+const ungraded = "accuracy benchmarks are not run; --check holds answers against what rows expect of them";
 const wholeAgents = "sessions of weka_trace are played from their beginning (--input-file FILE --custom-dataset-type weka_trace)";
 const otlp = "OTEL_EXPORTER_OTLP_ENDPOINT=URL sends traces and metrics by OTLP (docs/observability.md)";
 const upload = "no results are uploaded: give the run's folder to that tool's own client";

@@ -32,7 +32,7 @@ export interface ConclusionOptions {
   /** Absolute; where files of a suite elsewhere go. Default: `artifacts/<name of the run>`. */
   readonly artifactDir: string | undefined;
   readonly isInterrupted: boolean;
-  /** Largest share of measured requests that may fail; undefined: any. */
+  /** Largest share of measured requests that may fail; undefined: what the run says, or `usualFailedShare`. */
   readonly failedRequestThreshold: number | undefined;
   readonly isValidRequired: boolean;
   /** Tools by whose formulas figures are told, too. */

@@ -1,5 +1,6 @@
 /** From arguments to options, by a table of flags. Pure; reports every problem, not the first. */
 
+import { maskedUrl } from "../../endpoints/target-url.ts";
 import { nearest } from "../../services/common/nearest.ts";
 import { type FlagKind, gather, isGathering, readSwitch, readValue } from "./flag-kinds.ts";
 import type { Flag, FlagTable, OptionsOf } from "./flags/flag.ts";
@@ -78,8 +79,12 @@ export function parseFlags<T extends FlagTable>(
       const result = readSwitch(equals < 0 ? "true" : argument.slice(equals + 1));
       if ("expected" in result) problems.push(`${argument}: expected ${result.expected}, or ${spelling} alone`);
       const isOn = "value" in result && result.value === true;
-      // Off is what a switch without an opposite is anyway.
-      if (!isOn && kind.negation === undefined) continue;
+      // Off is what a switch without an opposite is anyway: whatever was said of it before is taken back.
+      if (!isOn && kind.negation === undefined) {
+        given.delete(name);
+        delete options[name];
+        continue;
+      }
       given.add(name);
       options[name] = isOn !== isNegated;
       continue;
@@ -121,13 +126,13 @@ export function maskedCommand(table: FlagTable, argv: readonly string[]): string
   const words = argv.map((argument) => {
     const equals = argument.startsWith("-") ? argument.indexOf("=") : -1;
     const found = bySpelling.get(dashed(equals < 0 ? argument : argument.slice(0, equals)));
-    if (found === undefined) return isHidden ? "***" : quoted(isSetting ? maskedSetting(argument) : argument);
+    if (found === undefined) return isHidden ? "***" : quoted(isSetting ? maskedSetting(argument) : maskedUrl(argument));
     const isInline = equals >= 0;
     isHidden = found.flag.isSecret === true && !isInline;
     isSetting = found.flag.kind.is === "settings" && !isInline;
     if (!isInline) return quoted(argument);
     const value = argument.slice(equals + 1);
-    const shown = found.flag.isSecret ? "***" : found.flag.kind.is === "settings" ? maskedSetting(value) : value;
+    const shown = found.flag.isSecret ? "***" : found.flag.kind.is === "settings" ? maskedSetting(value) : maskedUrl(value);
     return quoted(`${argument.slice(0, equals)}=${shown}`);
   });
   return words.join(" ");
@@ -139,7 +144,7 @@ const secretPaths = /^target\.(api_key|apiKey|headers|proxy_url|proxyUrl|tls\.(k
 /** `path=value`, the value masked where it is a secret. */
 export function maskedSetting(setting: string): string {
   const path = setting.split("=", 1)[0] ?? "";
-  return secretPaths.test(path) ? `${path}=***` : setting;
+  return secretPaths.test(path) ? `${path}=***` : maskedUrl(setting);
 }
 
 function quoted(word: string): string {

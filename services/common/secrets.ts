@@ -1,6 +1,7 @@
 /** Secrets of a spec: what must never be stored, shown or logged. */
 import { clone } from "@bufbuild/protobuf";
 import { maskedProxyUrl } from "../../endpoints/proxy.ts";
+import { maskedUrl } from "../../endpoints/target-url.ts";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 
 const mask = "***";
@@ -12,6 +13,11 @@ export function maskSecrets(spec: RunSpec): RunSpec {
   if (target === undefined) return masked;
   if (target.apiKey !== "") target.apiKey = mask;
   for (const name of Object.keys(target.headers)) target.headers[name] = mask;
+  for (const url of target.urls) {
+    url.url = maskedUrl(url.url);
+    // Where nobody names a target, its URL does.
+    url.label = maskedUrl(url.label);
+  }
   if (target.tls !== undefined && target.tls.keyPem !== "") target.tls.keyPem = mask;
   if (target.proxyUrl !== "") target.proxyUrl = maskedProxyUrl(target.proxyUrl);
   return masked;

@@ -16,6 +16,8 @@ describe("a switch", () => {
   it("that is off is not given, where it has no opposite", () => {
     const { options, given, problems } = read("--mock=false", "--json=0");
     expect([options, given.size, problems]).to.deep.equal([{}, 0, []]);
+    const last = read("--mock", "--mock=false");
+    expect([last.options, last.given.size]).to.deep.equal([{}, 0]);
   });
 });
 

@@ -1070,6 +1070,9 @@ describe("a command line for files", () => {
     expect(maskedCommand(runFlags, ["--api_key", "sk-1", "--api_key=sk-1"])).to.equal("--api_key *** '--api_key=***'");
     expect(maskedCommand(runFlags, ["--proxy", "http://me:s3cret@p"])).to.equal("--proxy ***");
     expect(maskedCommand(runFlags, ["--proxy=http://me:s3cret@p"])).to.equal("'--proxy=***'");
+    expect(maskedCommand(runFlags, ["-u", "h?v=1&key=s3cret"])).to.equal("-u 'h?v=1&key=***'");
+    expect(maskedCommand(runFlags, ["--url=h?sig=s3cret#a"])).to.equal("'--url=h?sig=***#a'");
+    expect(maskedSetting("target.urls=[h?access_token=s3cret]")).to.equal("target.urls=[h?access_token=***]");
   });
 });
 

@@ -468,8 +468,12 @@ describe("a wrong spec", () => {
     ["dataset.check.kind", 'must be exact, contains, regex, json-schema, got "fuzzy"', checked("fuzzy", "a")],
     ["dataset.check.kind", 'must be exact, contains, regex, json-schema, got ""', checked("", "a")],
     ["dataset.check.kind", "needs an answer to check by", checked("exact", "")],
-    ["dataset.check.value", "must be a text of at most 65536 characters", checked("exact", " ")],
-    ["dataset.check.value", "must be a text of at most 65536 characters", checked("exact", "a".repeat(65_537))],
+    ["dataset.check.value", "must be a text that is not blank, of at most 65536 characters", checked("exact", " ")],
+    [
+      "dataset.check.value",
+      "must be a text that is not blank, of at most 65536 characters",
+      checked("exact", "a".repeat(65_537)),
+    ],
     [
       "dataset.check.kind",
       "needs answers that are text: those of embeddings are embeddings",
@@ -1153,6 +1157,12 @@ describe("masking", () => {
     expect(target).to.deep.include({ apiKey: "***", headers: { authorization: "***", "x-a": "***" } });
     expect(target?.tls).to.include({ keyPem: "***", caPem: "ca" });
     expect(given.target?.apiKey).to.equal("k3y");
+  });
+
+  it("hides keys in the queries of URLs, and nothing else of them", () => {
+    const given = compiled({ target: { urls: [{ url: "http://h/v1?api-version=2&api-key=k3y" }] } });
+    const shown = "http://h/v1?api-version=2&api-key=***";
+    expect(maskSecrets(given).target?.urls[0]).to.include({ url: shown, label: shown });
   });
 
   it("leaves unset what was unset", () => {

@@ -144,7 +144,7 @@ function readBenchmark(
         },
       }),
       metrics: off("--goodput and --slo say what figures are held to"),
-      accuracy: off("answers are not graded; artifacts.raw keeps them in run.db"),
+      accuracy: off("accuracy benchmarks are not run; --check beside the file holds answers against what rows expect of them"),
       scenario: off("write the scenario's settings into the file"),
       unsafe_override: { instead: "", asItIs: [false] },
     },

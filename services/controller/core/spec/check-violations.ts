@@ -17,7 +17,7 @@ export function checkAnswerChecks({ dataset, endpoint }: RunSpec, endpoints: End
   demand(
     isText && value.length <= maxExpectedChars,
     "dataset.check.value",
-    `must be a text of at most ${maxExpectedChars} characters`,
+    `must be a text that is not blank, of at most ${maxExpectedChars} characters`,
   );
   const { produces = "text" } = endpoints.create(endpoint?.type ?? "") ?? {};
   demand(produces === "text", "dataset.check.kind", `needs answers that are text: those of ${endpoint?.type} are ${produces}`);

@@ -384,7 +384,10 @@ endpoint: {url: h, streaming: 'yes'}`),
       "scenario: inferencex-agentx-mvp",
       "benchmark.scenario: a field of AIPerf's that assay does not have: write the scenario's settings",
     ],
-    ["accuracy: {benchmark: mmlu}", "benchmark.accuracy: a field of AIPerf's that assay does not have: answers are not graded"],
+    [
+      "accuracy: {benchmark: mmlu}",
+      "benchmark.accuracy: a field of AIPerf's that assay does not have: accuracy benchmarks are not run",
+    ],
     [
       "dataset: {type: file, records: [{text: a}]}",
       "benchmark.dataset.records: a field of AIPerf's that assay does not have: write them into a file",
