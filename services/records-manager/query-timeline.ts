@@ -31,28 +31,33 @@ export function queryTimeline(query: TimelineQuery): TimelineAnswer {
   if (!(query.bucketMs > 0)) throw new AssayError("invalid_argument", `bucket must be > 0 ms, got ${query.bucketMs}`);
   const reader = RunReader.open(query.folder);
   try {
-    const passing = passingRows(reader, query);
-    const span = reader.span(passing.phase);
-    if (span === undefined) return { originWallNs: undefined, buckets: [] };
-    const bucketNs = query.bucketMs * 1e6;
-    const bucketCount = Math.max(1, Math.ceil((span.lastNs - span.firstNs) / bucketNs));
-    if (bucketCount > MAX_BUCKETS) {
-      const length = `${((span.lastNs - span.firstNs) / 1e9).toFixed(1)} s`;
-      throw new AssayError(
-        "invalid_argument",
-        `bucket of ${query.bucketMs} ms is too small for ${length}: over ${MAX_BUCKETS} buckets`,
-      );
-    }
-    const timeline = new Timeline(span.firstNs, bucketNs, bucketCount);
-    const isAsked = (workerId: string): boolean => query.workerId === undefined || workerId === query.workerId;
-    readRequests(reader, passing, timeline, isAsked);
-    reader.forEachUsage((reading) => {
-      if (isAsked(reading.workerId)) timeline.addUsage(reading);
-    });
-    return { originWallNs: span.firstNs + reader.run().suiteWallOffsetNs, buckets: timeline.buckets() };
+    // Requests that come behind the last bucket meanwhile would be counted in it.
+    return reader.atOneMoment(() => readTimeline(reader, query));
   } finally {
     reader.close();
   }
+}
+
+function readTimeline(reader: RunReader, query: TimelineQuery): TimelineAnswer {
+  const passing = passingRows(reader, query);
+  const span = reader.span(passing.phase);
+  if (span === undefined) return { originWallNs: undefined, buckets: [] };
+  const bucketNs = query.bucketMs * 1e6;
+  const bucketCount = Math.max(1, Math.ceil((span.lastNs - span.firstNs) / bucketNs));
+  if (bucketCount > MAX_BUCKETS) {
+    const length = `${((span.lastNs - span.firstNs) / 1e9).toFixed(1)} s`;
+    throw new AssayError(
+      "invalid_argument",
+      `bucket of ${query.bucketMs} ms is too small for ${length}: over ${MAX_BUCKETS} buckets`,
+    );
+  }
+  const timeline = new Timeline(span.firstNs, bucketNs, bucketCount);
+  const isAsked = (workerId: string): boolean => query.workerId === undefined || workerId === query.workerId;
+  readRequests(reader, passing, timeline, isAsked);
+  reader.forEachUsage((reading) => {
+    if (isAsked(reading.workerId)) timeline.addUsage(reading);
+  });
+  return { originWallNs: span.firstNs + reader.run().suiteWallOffsetNs, buckets: timeline.buckets() };
 }
 
 const COLUMNS = [

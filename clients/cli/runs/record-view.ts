@@ -21,10 +21,21 @@ export interface WantedFields {
   readonly columns: readonly string[];
 }
 
-/** What names mean: metrics by tag or short name; all others are left to the suite to know. */
+/** Names of fields that filters take beside these. */
+const fieldsNamed: ReadonlyMap<string, string> = new Map([
+  ["credit", "credit_id"],
+  ["worker", "worker_id"],
+  ["cancelled", "is_cancelled"],
+  ["streaming", "is_streaming"],
+  ["reused", "is_connection_reused"],
+  ["group", "row_group"],
+  ["correct", "is_correct"],
+]);
+
+/** What names mean: metrics by tag or short name, fields also as filters name them; all others are left to the suite to know. */
 export function wantedFields(names: readonly string[]): WantedFields {
   const isMetric = (column: string): boolean => recordMetrics.some(({ tag }) => tag === column);
-  const columns = names.map((name) => (isMetric(tagNamed(name)) ? tagNamed(name) : name === "correct" ? "is_correct" : name));
+  const columns = names.map((name) => (isMetric(tagNamed(name)) ? tagNamed(name) : (fieldsNamed.get(name) ?? name)));
   const tags = columns.filter(isMetric);
   const own = new Set(columns.flatMap((column) => (isMetric(column) ? [] : [checkColumns.has(column) ? "check" : column])));
   return { fields: [...own, ...(tags.length > 0 ? ["values"] : [])], tags, columns };

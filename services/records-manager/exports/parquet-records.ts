@@ -85,6 +85,7 @@ const passedColumns: readonly (readonly [column: string, type: Exclude<ParquetTy
   ["tls_ns", "INT64", "null"],
   ["local_address", "STRING", "null"],
   ["remote_address", "STRING", "null"],
+  ["row_group", "STRING", "null"],
 ];
 
 const OTHER_COLUMNS = ["due_ns", "received_ns", "written_ns", "first_content_ns", "last_content_ns", "target"] as const;
@@ -155,6 +156,9 @@ const columns: readonly RequestColumn[] = [
   { name: "error_code", type: "STRING", isNullable: true, value: ({ row }) => row.errorCode },
   { name: "error_phase", type: "STRING", isNullable: true, value: ({ row }) => row.errorPhase },
   { name: "error_message", type: "STRING", isNullable: true, value: ({ row }) => row.errorMessage },
+  { name: "is_correct", type: "BOOLEAN", isNullable: true, value: ({ row }) => row.isCorrect },
+  { name: "check_reason", type: "STRING", isNullable: true, value: ({ row }) => row.checkReason },
+  { name: "answer", type: "STRING", isNullable: true, value: ({ row }) => row.answer },
   ...METRICS.map(metricColumn),
   ...LISTS.map(({ tag, values }): RequestColumn => {
     const listOf = (request: Request) =>
@@ -213,12 +217,13 @@ function requestOf(values: readonly unknown[], source: Source): Request {
   const row = rowOf(values);
   const { objectives } = source;
   const objectivesAt = READ_COLUMNS.length + 1;
+  const meetsAll = (): boolean => row.isCorrect !== false && isGood(objectives, (index) => values[objectivesAt + index]);
   return {
     ...source,
     row,
     phase: source.phases.get(row.phase),
     read: (column) => values[placeOf.get(column) ?? 0],
-    isMet: objectives.length === 0 ? undefined : isGood(objectives, (index) => values[objectivesAt + index]),
+    isMet: objectives.length === 0 ? undefined : meetsAll(),
   };
 }
 

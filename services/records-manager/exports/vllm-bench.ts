@@ -7,6 +7,7 @@ import { errorIsl } from "../../../metrics/error-isl.ts";
 import { inputSequenceLength } from "../../../metrics/input-sequence-length.ts";
 import { Column } from "../core/column.ts";
 import { type DefinedFigures, definedFigures } from "../core/definitions.ts";
+import { GapDistribution } from "../core/gap-distribution.ts";
 import type { PhaseSummary } from "../core/run-summary.ts";
 import { type Statistics, statisticsOf } from "../core/statistics.ts";
 import { eventReader, STREAM_PAGE_ROWS, type StreamRow, streamColumns, streamFacts } from "../stream-facts.ts";
@@ -134,7 +135,8 @@ interface Figures {
 }
 
 function readFigures(context: ExportContext): Figures {
-  const times = { ttft: new Column(), tpot: new Column(), itl: new Column(), e2el: new Column() };
+  const times = { ttft: new Column(), tpot: new Column(), e2el: new Column() };
+  const gaps = new GapDistribution();
   const starts = new Column();
   const ends = new Column();
   const tokenSeconds = new TokenSeconds(firstSendNs(context));
@@ -151,7 +153,8 @@ function readFigures(context: ExportContext): Figures {
     const { ttft, tpot, itls, latency, sentNs } = request;
     if (ttft !== undefined) times.ttft.push(ttft * 1e3);
     if (tpot !== undefined) times.tpot.push(tpot * 1e3);
-    for (const itl of itls) times.itl.push(itl * 1e3);
+    // Stamps are whole µs.
+    for (const itl of itls) gaps.add(Math.round(itl * 1e6));
     times.e2el.push(latency * 1e3);
     starts.push(sentNs);
     ends.push(sentNs + latency * 1e9);
@@ -165,7 +168,12 @@ function readFigures(context: ExportContext): Figures {
     inputTokens,
     outputTokens,
     peaks: { max_output_tokens_per_s: new Float(tokenSeconds.most), max_concurrent_requests: inFlight, rtfx: new Float(0) },
-    statistics: Object.assign({}, ...Object.entries(times).map(([name, column]) => statisticsJson(name, column))),
+    statistics: {
+      ...statisticsJson("ttft", statisticsOf(times.ttft.values())),
+      ...statisticsJson("tpot", statisticsOf(times.tpot.values())),
+      ...statisticsJson("itl", gaps.statistics()),
+      ...statisticsJson("e2el", statisticsOf(times.e2el.values())),
+    },
   };
 }
 
@@ -183,8 +191,8 @@ function firstSendNs({ reader }: ExportContext): number {
 const none = { avg: 0, p50: 0, std: 0, p90: 0, p95: 0, p99: 0 } satisfies Partial<Statistics>;
 
 /** Where there is nothing, vLLM writes 0. */
-function statisticsJson(name: string, column: Column): JsonObject {
-  const { avg, p50, std, p90, p95, p99 } = statisticsOf(column.values()) ?? none;
+function statisticsJson(name: string, found: Statistics | undefined): JsonObject {
+  const { avg, p50, std, p90, p95, p99 } = found ?? none;
   return {
     [`mean_${name}_ms`]: new Float(avg),
     [`median_${name}_ms`]: new Float(p50),

@@ -4,8 +4,8 @@
  */
 import type { SqliteDatabase, SqliteStatement } from "../../common/sqlite.ts";
 import { unpackNumbers, unpackTexts } from "../core/packed-column.ts";
-import { CHUNK_ROWS, gapsName } from "./column-chunks.ts";
-import { isTextColumn, STAMPS_COLUMN } from "./schema.ts";
+import { CHUNK_ROWS, COLUMNS_NAME, gapsName } from "./column-chunks.ts";
+import { chunkedColumns, isTextColumn, STAMPS_COLUMN } from "./schema.ts";
 
 /** Rows as columns, in the order of the names asked for. Arrays are filled anew for the next chunk. */
 export interface RowChunk {
@@ -26,8 +26,9 @@ export type Gaps =
 
 const PHASE = "phase";
 /** What every pass over the rows needs: kept, as far as it is small. */
-const KEPT_NAMES: ReadonlySet<string> = new Set([PHASE, "is_cancelled", "error_code"]);
+const KEPT_NAMES: ReadonlySet<string> = new Set([PHASE, COLUMNS_NAME, "is_cancelled", "error_code"]);
 const KEPT_BYTES = 5_000;
+const utf8 = new TextDecoder();
 
 export class ChunkReader {
   readonly #db: SqliteDatabase;
@@ -36,6 +37,8 @@ export class ChunkReader {
   readonly #find: SqliteStatement | undefined;
   #numbers: readonly number[] | undefined;
   readonly #kept = new Map<string, Map<number, Uint8Array | undefined>>();
+  /** By the text that chunks have of them. */
+  readonly #columns = new Map<string, ReadonlySet<string>>();
 
   /** `expressionOf` gives a column as SQL. */
   constructor(db: SqliteDatabase, expressionOf: (column: string) => string) {
@@ -51,10 +54,11 @@ export class ChunkReader {
     const phases = new Float64Array(CHUNK_ROWS);
     const columns = names.map(() => new Float64Array(CHUNK_ROWS));
     const fromRows = this.#rowsReader(names);
+    const fixed = names.filter((name) => chunkedColumns.has(name));
     for (const number of this.#chunkNumbers()) {
       const firstId = number * CHUNK_ROWS;
       const phaseData = this.#data(number, PHASE);
-      if (phaseData === undefined) {
+      if (phaseData === undefined || !this.#isMadeOf(number, fixed)) {
         yield { firstId, phases, columns, texts: fromRows(number, phases, columns) };
         continue;
       }
@@ -155,6 +159,16 @@ export class ChunkReader {
     const data = this.#find?.get(number, name) as Uint8Array | undefined;
     if (data === undefined || data.length <= KEPT_BYTES) kept.set(number, data);
     return data;
+  }
+
+  /** Whether a chunk has what rows have of these columns: one that an older program made may lack some. */
+  #isMadeOf(number: number, columns: readonly string[]): boolean {
+    const data = this.#data(number, COLUMNS_NAME);
+    if (data === undefined) return false;
+    const text = utf8.decode(data);
+    const known = this.#columns.get(text) ?? new Set(JSON.parse(text) as string[]);
+    this.#columns.set(text, known);
+    return columns.every((column) => known.has(column));
   }
 
   /** Fills the arrays; gives the texts of those columns that have them. */

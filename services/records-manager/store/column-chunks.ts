@@ -14,6 +14,9 @@ export const CHUNK_ROWS = 4096;
 /** Chunks that wait in memory at a time, about a megabyte each; the oldest is written as it is when there are more. */
 const MAX_WAITING = 16;
 
+/** What `chunks` calls the columns that a chunk was made of, with a value or without: a JSON array, metrics left out, which rows have from the beginning. */
+export const COLUMNS_NAME = "columns";
+
 interface ColumnPlace {
   readonly name: string;
   /** In the row. */
@@ -42,6 +45,7 @@ export interface ChunkRow {
 
 export class ColumnChunks {
   readonly #places: readonly ColumnPlace[];
+  readonly #columns = new TextEncoder().encode(JSON.stringify([...chunkedColumns]));
   readonly #put: SqliteStatement;
   readonly #remove: SqliteStatement;
   readonly #waiting = new Map<number, WaitingChunk>();
@@ -111,6 +115,7 @@ export class ColumnChunks {
       const data = isText ? packTexts(column, [...(texts[place]?.keys() ?? [])]) : packNumbers(column);
       if (data !== undefined) this.#put.run(number, name, data);
     }
+    this.#put.run(number, COLUMNS_NAME, this.#columns);
     for (const [phase, bytes] of gaps) this.#put.run(number, gapsName(phase), this.#counter.packed(bytes.bytes()));
     this.#waiting.delete(number);
     this.#stored.add(number);

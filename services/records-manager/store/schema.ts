@@ -115,7 +115,7 @@ export function isTextColumn(name: string): boolean {
 
 /**
  * Once more, column by column, what `requests` has of 4096 neighbouring credit ids (`chunk` × 4096 and up): a summary of millions of rows reads a few
- * columns of them. `name` is a column of `requests`, or `gaps:` and the index of a phase. A chunk that is there has all rows of its ids;
+ * columns of them. `name` is a column of `requests`, `gaps:` and the index of a phase, or `columns`: which columns it was made of. A chunk that is there has all rows of its ids;
  * one that is not is read from `requests`. Made anew by whoever writes on in an older file.
  */
 const CHUNKS_TABLE = `CREATE TABLE IF NOT EXISTS chunks (

@@ -170,6 +170,25 @@ describe("rows stored once more as columns", () => {
     expectSameFromRows(run.folder);
   });
 
+  it("give way to the rows where an older program made them without a column that is asked for", () => {
+    const store = createStore(run.folder);
+    insertAll(store, arrivals(CHUNK_ROWS));
+    store.close();
+    const whole = summarizeRun(run.folder);
+    onFile(run.folder, (db) => {
+      const made = "SELECT CAST(data AS TEXT) FROM chunks WHERE name = 'columns'";
+      const columns = JSON.parse(db.prepare(made).pluck().get() as string) as string[];
+      const older = Buffer.from(JSON.stringify(columns.filter((column) => column !== "finish_reason")));
+      db.prepare("UPDATE chunks SET data = ? WHERE name = 'columns'").run(older);
+      db.exec("DELETE FROM chunks WHERE name = 'finish_reason'");
+    });
+    expect(whole.phases[0]?.finishReasons).to.have.length(1);
+    expect(whole.phases[0]?.finishReasons[0]?.reason).to.equal("stop");
+    expect(summarizeRun(run.folder)).to.deep.equal(whole);
+    onFile(run.folder, (db) => db.exec("DELETE FROM chunks WHERE name = 'columns'"));
+    expect(summarizeRun(run.folder)).to.deep.equal(whole);
+  });
+
   it("name the file where they are damaged", () => {
     const store = createStore(run.folder);
     insertAll(store, arrivals(CHUNK_ROWS));

@@ -4,8 +4,9 @@ import { expect } from "chai";
 import { parquetMetadata, parquetReadObjects, parquetSchema } from "hyparquet";
 import { exportRun } from "../../../services/records-manager/exports/export-run.ts";
 import { type ParquetColumn, ParquetFile } from "../../../services/records-manager/exports/parquet-file.ts";
+import { record } from "../../unit/records-manager/records.ts";
 import { fixedRun } from "./export-fixture.ts";
-import { createStore, type RunFolder, temporaryFolder } from "./run-fixture.ts";
+import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
 
 type Row = Record<string, unknown>;
 
@@ -57,6 +58,26 @@ describe("records as Parquet", () => {
     }
     // Wall time has more digits than a double keeps.
     expect(rows[3]?.request_start_ns).to.equal(1767225600400000007n);
+  });
+
+  it("say which answers are wrong, and that those are not good", async () => {
+    const spec = JSON.stringify({ phases: [{ name: "profiling" }], slos: [{ metric: "request_latency", threshold: 100 }] });
+    const store = createStore(run.folder, { spec });
+    insertAll(store, [
+      record(0, { check: { isCorrect: true, reason: "", answer: "" }, rowGroup: "easy" }),
+      record(1, { check: { isCorrect: false, reason: "not 4", answer: "5" } }),
+      record(2, { check: { isCorrect: undefined, reason: "too long", answer: "" } }),
+      record(3),
+    ]);
+    store.close();
+    const rows: Row[] = await parquetReadObjects({ file: exported() });
+    const names = ["good_request_count", "is_correct", "check_reason", "answer", "row_group"];
+    expect(rows.map((row) => names.map((name) => plain(row[name])))).to.deep.equal([
+      [1, true, null, null, "easy"],
+      [0, false, "not 4", "5", null],
+      [1, null, "too long", null, null],
+      [1, null, null, null, null],
+    ]);
   });
 
   it("have types that readers need not guess, and the units of the metrics", () => {

@@ -38,6 +38,18 @@ describe("a record for programs", () => {
     expect(csvValue({ credit_id: 7 }, "is_correct")).to.equal("");
   });
 
+  it("has fields by the names that filters have for them", () => {
+    const wanted = wantedFields(["group", "worker", "cancelled"]);
+    expect(wanted.columns).to.deep.equal(["row_group", "worker_id", "is_cancelled"]);
+    const some = create(MetricRecordSchema, { creditId: 7n, rowGroup: "easy", workerId: "w" });
+    expect(recordJson(some, tags, wanted)).to.deep.equal({
+      credit_id: 7,
+      row_group: "easy",
+      worker_id: "w",
+      is_cancelled: false,
+    });
+  });
+
   it("is whole where no field is named", () => {
     expect(recordJson(record, tags, wantedFields([]))).to.include({ credit_id: 7, turn: 0, session: 0, model: "" });
   });
