@@ -224,7 +224,8 @@ function shortened(text: string): string {
 
 /** The first wrong answers, and how many could not be checked. */
 function wrongAnswerLines({ wrongAnswers, unchecked, metrics }: PhaseSummary, { width, paint }: ReportStyle): string[] {
-  const note = `${whole(unchecked)} answers could not be checked: they are neither correct nor incorrect (check_reason says why)`;
+  const [answers, are] = unchecked === 1n ? ["answer", "it is"] : ["answers", "they are"];
+  const note = `${whole(unchecked)} ${answers} could not be checked: ${are} neither correct nor incorrect (check_reason says why)`;
   const notes = unchecked === 0n ? [] : wrap(note, width).map(paint.yellow);
   if (wrongAnswers.length === 0) return notes;
   const rows = wrongAnswers.map(({ conversation, turn, reason, answer }) => [

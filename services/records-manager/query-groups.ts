@@ -16,6 +16,7 @@ import { statisticsOf } from "./core/statistics.ts";
 import { targetLabels } from "./core/target-endpoint.ts";
 import { MOST_EXPECTED } from "./phase-work.ts";
 import { passingRows } from "./query-records.ts";
+import type { RowChunk } from "./store/chunk-reader.ts";
 import { type PageFilter, RunReader } from "./store/run-reader.ts";
 import { seedOf } from "./summary.ts";
 
@@ -113,7 +114,7 @@ function readGroups(reader: RunReader, query: GroupsQuery): GroupsAnswer {
   return { groups: told(reader, keys, metrics, gathered), leftOut: groups.leftOut };
 }
 
-const HEAD_COLUMNS = ["phase", "is_cancelled", "error_code"] as const;
+const HEAD_COLUMNS = ["phase", "is_cancelled", "error_code", "is_correct"] as const;
 /** A row has its credit id first. */
 const KEYS_AT = 1 + HEAD_COLUMNS.length;
 
@@ -175,6 +176,7 @@ function groupColumns(rows: GroupedRows, metrics: readonly RecordMetric[], isFir
       const phase = row[1] as number;
       const index = isFirst ? groups.count(phase, row, KEYS_AT, outcome) : groups.indexOf(phase, row, KEYS_AT);
       if (index === undefined) continue;
+      if (isFirst && outcome === "succeeded") groups.countCheck(index, row[4] === null ? null : row[4] === 1);
       columns[index] ??= metrics.map(() => new Column());
       pushRow(columns[index], metrics, row, { at, isFailure: outcome !== "succeeded" });
     }
@@ -186,18 +188,13 @@ function groupColumns(rows: GroupedRows, metrics: readonly RecordMetric[], isFir
 function phaseColumns({ reader, filter, groups }: GroupedRows, metrics: readonly RecordMetric[], isFirst: boolean): Column[][] {
   const columns: Column[][] = [];
   const expected = Math.min(reader.rowBound(), MOST_EXPECTED);
-  for (const chunk of reader.chunks([...OUTCOME_COLUMNS, ...metrics.map(({ tag }) => tag)])) {
+  const head = [...OUTCOME_COLUMNS, "is_correct"];
+  for (const chunk of reader.chunks([...head, ...metrics.map(({ tag }) => tag)])) {
     const isSuccess = successesOf(chunk);
-    const [isCancelled] = chunk.columns;
-    for (let place = 0; place < chunk.phases.length && isFirst; place++) {
-      const phase = chunk.phases[place] as number;
-      if (Number.isNaN(phase) || (filter.phase !== undefined && phase !== filter.phase)) continue;
-      const outcome = isCancelled?.[place] === 1 ? "cancelled" : isSuccess[place] === 1 ? "succeeded" : "errored";
-      groups.count(phase, [], 0, outcome);
-    }
+    if (isFirst) countPhases(chunk, isSuccess, filter.phase, groups);
     for (const [index, metric] of metrics.entries()) {
       const isTaken = metric.isOfFailures === true ? undefined : isSuccess;
-      pushValues(chunk, OUTCOME_COLUMNS.length + index, isTaken, (phase) => {
+      pushValues(chunk, head.length + index, isTaken, (phase) => {
         const group = groups.indexOf(phase, [], 0);
         if (group === undefined) return undefined;
         columns[group] ??= metrics.map(() => new Column(expected));
@@ -206,6 +203,19 @@ function phaseColumns({ reader, filter, groups }: GroupedRows, metrics: readonly
     }
   }
   return columns;
+}
+
+/** Of one phase, or of all. */
+function countPhases(chunk: RowChunk, isSuccess: Uint8Array, only: number | undefined, groups: RecordGroups): void {
+  const [isCancelled, , isCorrect] = chunk.columns;
+  for (let place = 0; place < chunk.phases.length; place++) {
+    const phase = chunk.phases[place] as number;
+    if (Number.isNaN(phase) || (only !== undefined && phase !== only)) continue;
+    const outcome = isCancelled?.[place] === 1 ? "cancelled" : isSuccess[place] === 1 ? "succeeded" : "errored";
+    const index = groups.count(phase, [], 0, outcome);
+    const checked = isCorrect?.[place] ?? Number.NaN;
+    if (index !== undefined && outcome === "succeeded") groups.countCheck(index, Number.isNaN(checked) ? null : checked === 1);
+  }
 }
 
 function pushRow(
@@ -302,11 +312,12 @@ function namesOf(reader: RunReader, kind: FilterKind): ReadonlyMap<number, strin
 
 /** As far as `groupRunMetrics` look at them. */
 function factsOf(
-  { succeeded, errored, cancelled }: GroupTally,
+  { succeeded, errored, cancelled, correct, incorrect }: GroupTally,
   span: { readonly firstSentNs: number; readonly lastContentNs: number } | undefined,
   metrics: ReadonlyMap<string, MetricStatistics>,
 ): RunFacts {
   const statistics = (tag: string) => metrics.get(tag)?.statistics;
+  const isChecked = correct + incorrect > 0;
   return {
     requestCount: succeeded,
     errorRequestCount: errored + cancelled,
@@ -314,8 +325,8 @@ function factsOf(
     goodOutputTokens: undefined,
     usageDiscrepancies: undefined,
     lengthMismatches: undefined,
-    correctRequestCount: undefined,
-    incorrectRequestCount: undefined,
+    correctRequestCount: isChecked ? correct : undefined,
+    incorrectRequestCount: isChecked ? incorrect : undefined,
     errorCount: () => 0,
     networkRttMs: undefined,
     isReplay: false,

@@ -1,5 +1,6 @@
 /** Which metrics groups of requests have, and those that were asked for. Pure. */
 import { listMetrics, recordMetrics } from "../../../metrics/catalog.ts";
+import { correctRequestRate } from "../../../metrics/correct-request-rate.ts";
 import { inputSequenceLength } from "../../../metrics/input-sequence-length.ts";
 import { inputTokenThroughput } from "../../../metrics/input-token-throughput.ts";
 import type { ListMetric, RecordMetric, RunMetric } from "../../../metrics/metric.ts";
@@ -19,6 +20,7 @@ export const groupRunMetrics: readonly RunMetric[] = [
   inputTokenThroughput,
   totalTokenThroughput,
   requestErrorRate,
+  correctRequestRate,
 ];
 
 export interface GroupMetrics {

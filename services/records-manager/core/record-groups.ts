@@ -10,6 +10,9 @@ export interface GroupTally {
   succeeded: number;
   errored: number;
   cancelled: number;
+  /** Succeeded requests whose answers were checked, by what came of it. */
+  correct: number;
+  incorrect: number;
 }
 
 type Branch = Map<KeyValue, Branch | number>;
@@ -44,6 +47,14 @@ export class RecordGroups {
     return index;
   }
 
+  /** Counts what came of the check of a succeeded request's answer; null: it was not checked. `index` as `count` has told it. */
+  countCheck(index: number, isCorrect: boolean | null): void {
+    const tally = this.tallies[index];
+    if (tally === undefined || isCorrect === null) return;
+    if (isCorrect) tally.correct++;
+    else tally.incorrect++;
+  }
+
   /** Index in `tallies`; undefined: its group is not kept, or was not counted. */
   indexOf(phase: number, values: readonly unknown[], at: number): number | undefined {
     let found = this.#root.get(phase);
@@ -64,7 +75,7 @@ export class RecordGroups {
       branch = below;
     }
     branch.set(path.at(-1), index);
-    this.tallies.push({ phase, keys, succeeded: 0, errored: 0, cancelled: 0 });
+    this.tallies.push({ phase, keys, succeeded: 0, errored: 0, cancelled: 0, correct: 0, incorrect: 0 });
     return index;
   }
 

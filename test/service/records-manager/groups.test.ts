@@ -89,6 +89,33 @@ describe("groups of requests", () => {
     }
   });
 
+  it("have a share of right answers, of the succeeded requests whose answers were checked", () => {
+    const checked = temporaryFolder();
+    try {
+      const store = createStore(checked.folder);
+      const check = (isCorrect: boolean | undefined) => ({ isCorrect, reason: isCorrect === true ? "" : "why", answer: "" });
+      insertAll(store, [
+        record(0, { check: check(true) }),
+        record(1, { check: check(true) }),
+        record(2, { check: check(false) }),
+        record(3, { check: check(undefined) }),
+        record(4, { check: check(false), turn: 1 }),
+        record(5, { turn: 2 }),
+        failed(6),
+      ]);
+      store.close();
+      const rates = (query: Partial<GroupsQuery>) =>
+        queryGroups({ folder: checked.folder, groupBy: [], metrics: ["correct_rate"], ...query }).groups.map(
+          ({ ofGroup }) => ofGroup[0]?.value,
+        );
+      expect(rates({ groupBy: ["turn"] })).to.deep.equal([(100 * 2) / 3, 0, undefined]);
+      expect(rates({})).to.deep.equal([50]);
+      expect(rates({ groupBy: ["correct"] })).to.deep.equal([0, 100, undefined]);
+    } finally {
+      checked.remove();
+    }
+  });
+
   it("that hold everything are the summary, with its confidence intervals", () => {
     const many = temporaryFolder();
     try {

@@ -52,6 +52,8 @@ describe("the report of a run", () => {
       .to.match(/^│ 3\/1 +│ is not "Paris" │ Ly.*on.*│$/)
       .and.not.contain("\x1b");
     expect(shown.join("\n")).to.contain("2 answers could not be checked: they are neither correct nor incorrect");
+    const one = lines({ phase: { unchecked: 1n } });
+    expect(one.join("\n")).to.contain("1 answer could not be checked: it is neither");
   });
 
   it("tells of the machine's floor above the files, where it is known", () => {
