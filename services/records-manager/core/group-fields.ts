@@ -40,7 +40,7 @@ export const groupFields: readonly string[] = [
   "remote_address",
 ];
 
-export const mostGroupFields = 8;
+const mostGroupFields = 8;
 
 const columns: ReadonlySet<string | undefined> = new Set(groupFields.map((name) => filterField(name)?.column));
 
