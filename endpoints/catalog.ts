@@ -8,6 +8,8 @@ import { createHuggingFaceGenerateEndpoint } from "./huggingface/generate.ts";
 import { createTeiRankingsEndpoint } from "./huggingface/tei-rankings.ts";
 import { createKserveGenerateEndpoint } from "./kserve/generate.ts";
 import { createKserveInferEndpoint } from "./kserve/infer.ts";
+import { createTritonGenerateEndpoint } from "./kserve/triton-generate.ts";
+import { createTrtllmEndpoint } from "./kserve/trtllm.ts";
 import { createNimEmbeddingsEndpoint } from "./nim/embeddings.ts";
 import { createImageRetrievalEndpoint } from "./nim/image-retrieval.ts";
 import { createNimRankingsEndpoint } from "./nim/rankings.ts";
@@ -47,6 +49,8 @@ const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>
   sglang_generate: createSglangGenerateEndpoint,
   kserve_generate: createKserveGenerateEndpoint,
   kserve_infer: createKserveInferEndpoint,
+  triton_generate: createTritonGenerateEndpoint,
+  trtllm: createTrtllmEndpoint,
   solido_rag: createSolidoRagEndpoint,
   image_edit: createImageEditEndpoint,
   image_retrieval: createImageRetrievalEndpoint,

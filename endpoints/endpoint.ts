@@ -140,6 +140,8 @@ export interface Endpoint {
   /** Instead of `path` where a stream is asked for. Absent: `path`. */
   readonly streamPath?: string;
   readonly canStream: boolean;
+  /** `grpc`: its requests are calls of gRPC, their bodies one message each, and the bytes of an answer its messages, each behind gRPC's prefix. Absent: HTTP. */
+  readonly protocol?: "grpc";
   /** Of the body. Absent: `application/json`. */
   readonly contentType?: string;
   /** Sent with every request, names in lower case; headers that the user gives take their place. Absent: none. */

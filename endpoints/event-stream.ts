@@ -213,7 +213,7 @@ function errorEventWords(reader: SseReader): string {
 }
 
 /** What has been read of one answer. */
-class Answer {
+export class Answer {
   readonly response: RawResponse;
   error: RequestError | undefined;
   isStreamIgnored = false;
@@ -311,11 +311,11 @@ class Answer {
     else this.#addOutput(text, ns);
   }
 
-  /** The answer is over; `isMarked`: its end was marked as such. */
-  close(isMarked: boolean): void {
+  /** The answer is over; `isMarked`: its end was marked as such. @param marks what would have marked it, for the message */
+  close(isMarked: boolean, marks = "neither a finish reason nor [DONE]"): void {
     const { count, ended } = this.#others ?? { count: 1, ended: 0 };
     if (!isMarked && (this.#finishReason === undefined || ended < count - 1)) {
-      this.fail(requestError("truncated", "stream", "the stream ended with neither a finish reason nor [DONE]"));
+      this.fail(requestError("truncated", "stream", `the stream ended with ${marks}`));
     } else if (this.#contentNs.length === 0) {
       this.fail(requestError("empty", "parse", "the answer is complete and holds no content"));
     }

@@ -90,7 +90,8 @@ const contextOverflow = new RegExp(
   "i",
 );
 
-function isContextOverflow(words: string): boolean {
+/** Whether a target says that a prompt is too long for its model. */
+export function isContextOverflow(words: string): boolean {
   return contextOverflow.test(words);
 }
 

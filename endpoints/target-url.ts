@@ -2,7 +2,8 @@
 
 /**
  * A base URL, `http://` assumed where there is no scheme. A server on a Unix socket is `unix:/run/server.sock`, or, with a base path
- * behind it, `http+unix://%2Frun%2Fserver.sock/base`, which both become. Undefined for anything else.
+ * behind it, `http+unix://%2Frun%2Fserver.sock/base`, which both become. A server of gRPC is `grpc://HOST:PORT`, in TLS `grpcs://HOST:PORT`,
+ * Triton's port where there is none. Undefined for anything else.
  */
 export function parseBaseUrl(text: string): URL | undefined {
   const socket = /^unix:(?:\/\/)?(\/.+)$/.exec(text)?.[1];
@@ -11,7 +12,24 @@ export function parseBaseUrl(text: string): URL | undefined {
   const url = URL.parse(whole);
   if (url === null) return undefined;
   if (url.protocol === unixScheme) return socketPathOf(url)?.startsWith("/") === true ? url : undefined;
+  if (isGrpcUrl(url)) {
+    if (url.hostname === "") return undefined;
+    if (url.port === "") url.port = tritonPort;
+    return url;
+  }
   return url.protocol === "http:" || url.protocol === "https:" ? url : undefined;
+}
+
+const tritonPort = "8001";
+
+/** Whether requests to this base URL go as calls of gRPC. */
+export function isGrpcUrl({ protocol }: Pick<URL, "protocol">): boolean {
+  return protocol === "grpc:" || protocol === "grpcs:";
+}
+
+/** Whether what is behind this base URL is reached in TLS. */
+export function isTlsUrl({ protocol }: Pick<URL, "protocol">): boolean {
+  return protocol === "https:" || protocol === "grpcs:";
 }
 
 const unixScheme = "http+unix:";
@@ -29,7 +47,7 @@ export function socketPathOf(url: URL): string | undefined {
 
 /** Scheme and host, of every base URL. */
 export function originOf(url: URL): string {
-  return url.protocol === unixScheme ? `${unixScheme}//${url.host}` : url.origin;
+  return url.protocol === unixScheme || isGrpcUrl(url) ? `${url.protocol}//${url.host}` : url.origin;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the value of a flag may be: from text to a value, or to what was expected instead. Pure. */
 import type { JsonValue } from "@bufbuild/protobuf";
-import { parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
+import { isGrpcUrl, parseBaseUrl, socketPathOf } from "../../endpoints/target-url.ts";
 import { readObjectives } from "../../services/common/objective.ts";
 import { shownProblem } from "../../services/common/text-cursor.ts";
 import { readDistribution, readLengthMix } from "./distribution-text.ts";
@@ -201,9 +201,11 @@ function readUrls(text: string, orSocket: boolean): ReadResult {
   const urls = text.split(",").map((part) => (/^unix:\/|:\/\//.test(part.trim()) ? part.trim() : `http://${part.trim()}`));
   const isRight = urls.every((url) => {
     const base = parseBaseUrl(url);
-    return base !== undefined && (orSocket || socketPathOf(base) === undefined);
+    return base !== undefined && (orSocket || (socketPathOf(base) === undefined && !isGrpcUrl(base)));
   });
-  return isRight ? { value: urls } : { expected: `an http or https URL${orSocket ? ", or unix:/PATH of a socket" : ""}` };
+  return isRight
+    ? { value: urls }
+    : { expected: `an http or https URL${orSocket ? ", grpc://HOST:PORT, or unix:/PATH of a socket" : ""}` };
 }
 
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -57,7 +57,7 @@ function firstOf(value: unknown): unknown {
 }
 
 /** vLLM's backend writes `None` until there is one. */
-function reasonOf(value: unknown): string | undefined {
+export function reasonOf(value: unknown): string | undefined {
   const reason = textOf(value);
   return reason === "None" || reason === "N/A" ? undefined : reason;
 }

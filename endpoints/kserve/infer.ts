@@ -47,7 +47,8 @@ function tensorOf(name: string, value: unknown): JsonObject {
   return { name, shape: [1, values.length], datatype, data };
 }
 
-function datatypeOf(values: readonly unknown[]): string {
+/** The datatype of a tensor whose elements are given as these values. */
+export function datatypeOf(values: readonly unknown[]): "BOOL" | "BYTES" | "INT32" | "FP32" {
   if (values.every((value) => typeof value === "boolean")) return "BOOL";
   if (!values.every((value) => typeof value === "number")) return "BYTES";
   return values.every((value) => Number.isInteger(value) && Math.abs(value) < 2 ** 31) ? "INT32" : "FP32";

@@ -16,12 +16,10 @@ export class Rpc {
     this.#stream = stream;
     // Trailers are wanted once the last message is with the kernel.
     stream.on("wantTrailers", () => {
-      if (this.#trailers === undefined) stream.close(constants.NGHTTP2_NO_ERROR);
-      else {
-        stream.sendTrailers(this.#trailers);
-        // A client that has more to send is told not to, after what it has been sent.
-        if (!stream.readableEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-      }
+      // Without any the stream ends all the same; closing it here would wait for them.
+      stream.sendTrailers(this.#trailers ?? {});
+      // A client that has more to send is told not to, after what it has been sent.
+      if (!stream.readableEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
     });
     stream.on("drain", () => {
       const calls = this.#onDrain;

@@ -1,5 +1,6 @@
 /** The headers that every request of a run has. Pure. */
 import type { Endpoint } from "../../endpoints/endpoint.ts";
+import { grpcContentType } from "../../endpoints/grpc-status.ts";
 import type { TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { version } from "./version.ts";
 
@@ -27,6 +28,8 @@ export function requestHeaders(
     ["accept", isStreaming ? "text/event-stream" : "application/json"],
     ["user-agent", `assay/${agentVersion}`],
   ]);
+  // A call of gRPC has one kind of answer.
+  if (contentType === grpcContentType) headers.delete("accept");
   for (const [name, value] of Object.entries(own)) headers.set(name.toLowerCase(), value);
   if (apiKey !== "") headers.set(keyHeader, keyHeader === "authorization" ? `Bearer ${apiKey}` : apiKey);
   for (const [name, value] of Object.entries(given)) headers.set(name.toLowerCase(), value);

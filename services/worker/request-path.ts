@@ -121,5 +121,5 @@ function placeOf(url: URL): Pick<TargetOptions, "origin" | "socketPath"> {
 export function parseUrl(text: string): URL {
   const url = parseBaseUrl(text);
   if (url !== undefined) return url;
-  throw new AssayError("invalid_argument", `target.urls: an http, https or unix URL is needed, got ${text}`);
+  throw new AssayError("invalid_argument", `target.urls: an http, https, grpc, grpcs or unix URL is needed, got ${text}`);
 }

@@ -33,7 +33,7 @@ export const targetFlags = {
     value: "URL",
     paths: ["target.urls"],
     group: "Target",
-    doc: "base URL of the server, or unix:/PATH of its socket; repeat for several, figures are then told for each (default http://localhost:8000)",
+    doc: "base URL of the server, grpc://HOST:PORT where the endpoint type is one of gRPC (grpcs:// in TLS), or unix:/PATH of its socket; repeat for several, figures are then told for each (default http://localhost:8000)",
   },
   urlStrategy: {
     flag: "--url-strategy",
@@ -57,7 +57,7 @@ export const targetFlags = {
     value: "TYPE",
     paths: ["endpoint.type"],
     group: "Target",
-    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, image_edit, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, solido_rag, image_retrieval, audio_transcription, audio_speech, video_generation, template or raw (default chat)",
+    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, image_edit, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, triton_generate, trtllm, solido_rag, image_retrieval, audio_transcription, audio_speech, video_generation, template or raw (default chat)",
   },
   endpointModule: {
     flag: "--endpoint-module",

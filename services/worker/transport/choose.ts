@@ -5,12 +5,19 @@ import { createHttp1Transport } from "./http1.ts";
 import type { ConnectionWatcher, TargetOptions, Transport } from "./transport.ts";
 
 /** Of one target. */
-type Choice = "http1" | "undici" | "http2";
+type Choice = "http1" | "undici" | "http2" | "grpc";
 
-/** @throws `invalid_argument` for http1 towards a target that needs TLS or through a proxy, and for a proxy towards a Unix socket */
+/**
+ * @throws `invalid_argument` for http1 towards a target that needs TLS or through a proxy, for a proxy towards a Unix socket, and for any
+ * transport of HTTP towards a target of gRPC
+ */
 export function choiceOf({ origin, socketPath, proxy }: TargetOptions, asked: TransportKind): Choice {
   if (proxy !== undefined && socketPath !== undefined) {
     throw new AssayError("invalid_argument", `target.proxy_url: a proxy leads to no Unix socket, and ${socketPath} is one`);
+  }
+  if (origin.startsWith("grpc")) {
+    if (asked === TransportKind.AUTO || asked === TransportKind.UNSPECIFIED) return "grpc";
+    throw new AssayError("invalid_argument", `target.transport: ${origin} is reached by gRPC alone; use auto`);
   }
   switch (asked) {
     case TransportKind.HTTP1:
@@ -39,6 +46,10 @@ export async function createTransport(
   watcher?: ConnectionWatcher,
 ): Promise<Transport> {
   const choices = targets.map((target) => choiceOf(target, asked));
+  if (choices.includes("grpc")) {
+    if (choices.every((choice) => choice === "grpc")) return (await import("./grpc.ts")).createGrpcTransport(targets, watcher);
+    throw new AssayError("invalid_argument", "target.urls: either all of them are of gRPC or none is");
+  }
   if (choices.includes("http2")) return (await import("./http2.ts")).createHttp2Transport(targets, watcher);
   if (!choices.includes("undici")) return createHttp1Transport(targets, watcher);
   const { createUndiciTransport } = await import("./undici.ts");

@@ -6,6 +6,7 @@ import type {
   OutgoingHttpHeaders,
 } from "node:http2";
 import { constants } from "node:http2";
+import { grpcContentType } from "../../../endpoints/grpc-status.ts";
 import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
@@ -23,6 +24,7 @@ export class Http2Exchange implements Exchange, AnswerHead {
   private isReused = false;
   private hasEnded = false;
   private seenHeaders: ResponseHeaders = {};
+  private trailers: ResponseHeaders | undefined;
 
   constructor(request: WireRequest, handler: ResponseHandler) {
     this.request = request;
@@ -91,6 +93,9 @@ export class Http2Exchange implements Exchange, AnswerHead {
     this.stream = stream;
     stream.on("response", (headers) => this.onHead(monotonicNs(), headers));
     stream.on("data", (chunk: Buffer) => this.onData(monotonicNs(), chunk));
+    stream.on("trailers", (trailers) => {
+      this.trailers = trailers;
+    });
     stream.on("end", () => this.onEnd(monotonicNs(), stream.rstCode ?? 0));
     // What is wrong with the whole connection its own events tell; `close` follows in any case.
     stream.on("error", ignoreError);
@@ -117,7 +122,7 @@ export class Http2Exchange implements Exchange, AnswerHead {
     // A reset ends the body, too: `close` tells of it. One without an error after the whole answer is none.
     if (this.hasEnded || this.phase !== "stream" || resetCode !== constants.NGHTTP2_NO_ERROR) return;
     this.end();
-    this.handler.onEnd(atNs);
+    this.handler.onEnd(atNs, this.trailers);
   }
 
   /** Alone, without its connection: the target has reset the stream. */
@@ -142,6 +147,8 @@ function headersOf(request: WireRequest, scheme: string, authority: string): Out
       else if (name !== "connection") all[name] = value;
     }
   }
-  if (method !== "GET") all["content-length"] = String(body.length);
+  // The messages of a call have lengths of their own.
+  if (all["content-type"] === grpcContentType) all.te = "trailers";
+  else if (method !== "GET") all["content-length"] = String(body.length);
   return all;
 }

@@ -83,7 +83,8 @@ export interface ResponseHandler {
   onHead(atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void;
   /** `bytes[start, end)`, by default all of it, is valid during the call only. Pieces of one read come with the same moment. */
   onBody(atNs: MonotonicNs, bytes: Buffer, start?: number, end?: number): void;
-  onEnd(atNs: MonotonicNs): void;
+  /** @param trailers what came behind the body; only `http2` reads it, absent: nothing */
+  onEnd(atNs: MonotonicNs, trailers?: ResponseHeaders): void;
   onFailure(atNs: MonotonicNs, error: RequestError): void;
 }
 

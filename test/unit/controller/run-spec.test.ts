@@ -238,6 +238,10 @@ describe("a wrong spec", () => {
   const weighed = (...weights: number[]): SpecInit => ({
     target: { urls: weights.map((weight, index) => ({ url: `http://${index}`, weight })), urlStrategy: UrlStrategy.WEIGHTED },
   });
+  const called = (target: object, ...more: string[]) => ({
+    target: { urls: ["grpc://g", ...more].map((url) => ({ url })), ...target },
+    endpoint: { type: "trtllm" },
+  });
   const secured = (tls: object) => ({ target: { urls: [{ url: "https://h" }], tls } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
   const checked = (kind: string, value: string): SpecInit => ({ dataset: { check: { kind, value } } });
@@ -245,13 +249,31 @@ describe("a wrong spec", () => {
   const rows: readonly [field: string, description: string, change: SpecInit][] = [
     ["models", "at least one model is needed", { models: [] }],
     ["models[1]", "must not be empty", { models: ["m", "  "] }],
-    ["target.urls[0].url", "must be an http, https or unix URL, got ftp://h", { target: { urls: [{ url: "ftp://h" }] } }],
+    [
+      "target.urls[0].url",
+      "must be an http, https, grpc, grpcs or unix URL, got ftp://h",
+      { target: { urls: [{ url: "ftp://h" }] } },
+    ],
     [
       "target.urls[0].url",
       `the path of a Unix socket has at most 107 bytes, got /${"x".repeat(107)}`,
       { target: { urls: [{ url: `unix:/${"x".repeat(107)}` }] } },
     ],
     ["target.urls[0].url", "got http://", { target: { urls: [{ url: "http://" }] } }],
+    [
+      "target.urls[0].url",
+      "endpoint chat speaks HTTP: the URL must be http or https, got grpc://h",
+      { target: { urls: [{ url: "grpc://h" }] } },
+    ],
+    ["target.urls[1].url", "endpoint trtllm speaks gRPC: the URL must be grpc://HOST:PORT or", called({}, "http://h")],
+    ["target.urls[1].url", "a server of gRPC has no path, got grpc://h/v2", called({}, "grpc://h/v2")],
+    ["target.transport", "must be auto: trtllm goes by gRPC alone", called({ transport: TransportKind.HTTP2 })],
+    ["target.reset_kv_cache_path", "trtllm is reached by gRPC alone", called({ resetKvCachePath: "/reset" })],
+    [
+      "endpoint.path",
+      "must not be given: trtllm calls /inference.",
+      { ...called({}), endpoint: { type: "trtllm", path: "/v2" } },
+    ],
     ["target.session_header", '"a b" is no header name', { target: { sessionHeader: "a b" } }],
     ["target.reset_kv_cache_path", "below the host", { target: { resetKvCachePath: "http://other/reset" } }],
     ["target.reset_kv_cache_path", "below the host", { target: { resetKvCachePath: "//other/reset" } }],
@@ -347,7 +369,7 @@ describe("a wrong spec", () => {
     ["target.proxy_url", "must be http://[USER:PASSWORD@]HOST:PORT", { target: { proxyUrl: "socks5://me:s3cret@p:1" } }],
     ["target.proxy_ca_pem", "has no effect without an https proxy", { target: { proxyUrl: "http://p:1", proxyCaPem: "x" } }],
     ["target.proxy_ca_pem", "is no certificate in PEM", { target: { proxyUrl: "https://p:1", proxyCaPem: "x" } }],
-    ["target.tls.skip_verify", "has no effect without an https URL", { target: { tls: { skipVerify: true } } }],
+    ["target.tls.skip_verify", "has no effect without an https or grpcs URL", { target: { tls: { skipVerify: true } } }],
     ["target.tls.ca_pem", "is no certificate in PEM", secured({ caPem: "ca" })],
     ["target.tls.cert_pem", "is no certificate in PEM", secured({ certPem: "c", keyPem: "k" })],
     ["target.tls.key_pem", "is no private key in PEM", secured({ certPem: "c", keyPem: "k" })],

@@ -11,6 +11,8 @@ describe("the transport to a target", () => {
     { origin: "https://h:1", asked: TransportKind.HTTP2, is: "http2" },
     { origin: "http://h:1", asked: TransportKind.HTTP2, is: "http2" },
     { origin: "http://h:1", asked: TransportKind.HTTP1, is: "http1" },
+    { origin: "grpc://h:1", asked: TransportKind.AUTO, is: "grpc" },
+    { origin: "grpcs://h:1", asked: TransportKind.UNSPECIFIED, is: "grpc" },
   ] as const;
   const proxy = { shown: "http://p:1", isSecure: false, host: "p", port: 1 };
 
@@ -29,6 +31,12 @@ describe("the transport to a target", () => {
   it("is not http1 where TLS is needed", () => {
     const target = { origin: "https://h:1", connectTimeoutMs: 1, isPooled: true };
     expect(() => choiceOf(target, TransportKind.HTTP1)).to.throw("http1 speaks no TLS, and https://h:1 needs it");
+  });
+
+  it("is gRPC's alone towards a server of gRPC", () => {
+    const target = { origin: "grpc://h:1", connectTimeoutMs: 1, isPooled: true };
+    const message = "target.transport: grpc://h:1 is reached by gRPC alone; use auto";
+    for (const kind of [TransportKind.HTTP1, TransportKind.HTTP2]) expect(() => choiceOf(target, kind)).to.throw(message);
   });
 
   for (const { origin, asked, is } of rows) {

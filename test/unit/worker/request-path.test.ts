@@ -113,7 +113,7 @@ describe("request path", async () => {
   const refused: { what: string; spec: Init }[] = [
     { what: "a spec without a target", spec: {} },
     { what: "an endpoint that there is not", spec: { target: { urls: [{ url: "h" }] }, endpoint: { type: "telepathy" } } },
-    { what: "a scheme that is not HTTP's", spec: { target: { urls: [{ url: "grpc://h:1" }] } } },
+    { what: "a scheme that is neither HTTP's nor gRPC's", spec: { target: { urls: [{ url: "ftp://h:1" }] } } },
     { what: "a proxy that is none", spec: { target: { urls: [{ url: "h" }], proxyUrl: "socks5://me:s3cret@p" } } },
     {
       what: "a proxy for http1",

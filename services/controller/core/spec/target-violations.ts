@@ -1,5 +1,6 @@
+import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { parseProxyUrl } from "../../../../endpoints/proxy.ts";
-import { parseBaseUrl, socketPathOf } from "../../../../endpoints/target-url.ts";
+import { isGrpcUrl, isTlsUrl, parseBaseUrl, socketPathOf } from "../../../../endpoints/target-url.ts";
 import { type RunSpec, type TargetSpec, TransportKind, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
@@ -7,12 +8,12 @@ import type { Demand } from "./demand.ts";
 /** What Linux takes. */
 const maxSocketPathBytes = 107;
 
-export function checkTarget(spec: RunSpec, demand: Demand): void {
+export function checkTarget(spec: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
   const target = spec.target;
   if (target === undefined) return;
   target.urls.forEach((entry, index) => {
     const url = parseBaseUrl(entry.url);
-    demand(url !== undefined, `target.urls[${index}].url`, `must be an http, https or unix URL, got ${entry.url}`);
+    demand(url !== undefined, `target.urls[${index}].url`, `must be an http, https, grpc, grpcs or unix URL, got ${entry.url}`);
     const socketPath = url === undefined ? undefined : socketPathOf(url);
     demand(
       socketPath === undefined || new TextEncoder().encode(socketPath).length <= maxSocketPathBytes,
@@ -30,6 +31,7 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
       "must not carry a password; use a header or the API key",
     );
   });
+  checkProtocol(spec, endpoints, demand);
   checkTls(target, demand);
   checkProxy(target, demand);
   checkLabels(target, demand);
@@ -55,6 +57,40 @@ export function checkTarget(spec: RunSpec, demand: Demand): void {
   ] as const) {
     demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
   }
+}
+
+const none = { protocol: "" };
+
+/** What an endpoint speaks must be what its URLs say, and what is HTTP's alone is not for calls of gRPC. */
+function checkProtocol({ target, endpoint }: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
+  const { type = "", path = "" } = endpoint ?? {};
+  const known = endpoints.create(type);
+  if (target === undefined || known === undefined) return;
+  const isGrpc = known.protocol === "grpc";
+  target.urls.forEach(({ url: text }, index) => {
+    const url = parseBaseUrl(text);
+    if (url === undefined) return;
+    const wanted = isGrpc
+      ? "speaks gRPC: the URL must be grpc://HOST:PORT or grpcs://HOST:PORT"
+      : "speaks HTTP: the URL must be http or https";
+    demand(isGrpcUrl(url) === isGrpc, `target.urls[${index}].url`, `endpoint ${type} ${wanted}, got ${text}`);
+    const hasPath = url.pathname !== "" && url.pathname !== "/";
+    demand(
+      !isGrpcUrl(url) || (!hasPath && url.search === ""),
+      `target.urls[${index}].url`,
+      `a server of gRPC has no path, got ${text}`,
+    );
+  });
+  if (!isGrpc) return;
+  const { transport } = target;
+  const isAuto = transport === TransportKind.AUTO || transport === TransportKind.UNSPECIFIED;
+  demand(isAuto, "target.transport", `must be auto: ${type} goes by gRPC alone`);
+  demand(path === "", "endpoint.path", `must not be given: ${type} calls ${known.path}`);
+  demand(
+    target.resetKvCachePath === undefined,
+    "target.reset_kv_cache_path",
+    `must not be given: ${type} is reached by gRPC alone`,
+  );
 }
 
 /** Figures are told by label. */
@@ -84,7 +120,7 @@ function checkTls({ tls, urls }: TargetSpec, demand: Demand): void {
   if (tls === undefined) return;
   const { caPem, certPem, keyPem: key, serverName, skipVerify } = tls;
   const at = "target.tls";
-  const hasTls = urls.some(({ url }) => parseBaseUrl(url)?.protocol === "https:");
+  const hasTls = urls.some(({ url }) => isTlsUrl(parseBaseUrl(url) ?? none));
   for (const [name, isSet] of [
     ["ca_pem", caPem !== ""],
     ["cert_pem", certPem !== ""],
@@ -92,7 +128,7 @@ function checkTls({ tls, urls }: TargetSpec, demand: Demand): void {
     ["server_name", serverName !== ""],
     ["skip_verify", skipVerify],
   ] as const) {
-    demand(!isSet || hasTls, `${at}.${name}`, "has no effect without an https URL");
+    demand(!isSet || hasTls, `${at}.${name}`, "has no effect without an https or grpcs URL");
   }
   demand(caPem === "" || certificatePem.test(caPem), `${at}.ca_pem`, "is no certificate in PEM");
   demand(certPem === "" || certificatePem.test(certPem), `${at}.cert_pem`, "is no certificate in PEM");

@@ -30,7 +30,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
     demand(model.trim() !== "", `models[${index}]`, "must not be empty");
   });
   checkModelWeights(spec, demand);
-  checkTarget(spec, demand);
+  checkTarget(spec, endpoints, demand);
   checkEndpoint(spec, endpoints, demand);
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);

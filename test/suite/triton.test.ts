@@ -1,0 +1,79 @@
+/** Runs over gRPC, against the built-in server as Triton speaks it. */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { runShell, shellBlocksOf } from "../support/shell-page.ts";
+import { endsWithinMs, expectReconciled, runFile, type Stage, useStages } from "../support/suite.ts";
+
+const root = join(import.meta.dirname, "../..");
+const requests = 6;
+
+interface Figures {
+  readonly [name: string]: { readonly avg: number; readonly count: number };
+}
+
+describe("a run over gRPC", function () {
+  this.timeout(8 * endsWithinMs);
+  const test = useStages();
+
+  async function start(stage: Stage, model: string, options: Parameters<Stage["mock"]>[0], ...args: readonly string[]) {
+    const mock = await stage.mock({ grpcPort: 0, ttftMs: 20, itlMs: 5, ...options });
+    const target = ["run", "-m", model, "-u", `grpc://${mock.grpcAddress}`, "--no-gpu-telemetry", "--artifact-dir", "out"];
+    const load = ["--isl", "20", "--osl", "8", "--request-count", String(requests), "--concurrency", "3"];
+    const { code, stderr } = await stage.start([...target, ...load, ...args]).exit();
+    const folder = join(stage.folder, "out");
+    const figures = (): Figures => JSON.parse(readFileSync(join(folder, "profile_export_aiperf.json"), "utf8"));
+    return { mock, code, stderr, run: () => runFile(folder), figures };
+  }
+
+  for (const [type, model] of [
+    ["triton_generate", "vllm_model"],
+    ["trtllm", "ensemble"],
+  ] as const) {
+    test(`of type ${type} has every token of its streams, with its moment`, async (stage) => {
+      const ran = await start(stage, model, {}, "--endpoint-type", type, "--streaming");
+      expect(ran.code, ran.stderr).to.equal(0);
+      expectReconciled(ran.run(), { requests });
+      expect(ran.run().errors).to.deep.equal({ "": requests });
+      const figures = ran.figures();
+      expect(figures.output_sequence_length?.avg).to.equal(8);
+      expect(figures.time_to_first_token?.avg).to.be.at.least(20);
+      expect(figures.inter_token_latency?.avg).to.be.at.least(4);
+      expect(figures.request_latency?.avg).to.be.at.least(20 + 7 * 5 - 2);
+    });
+  }
+
+  test("of whole answers has latencies and no TTFT", async (stage) => {
+    const counted = ["--extra-inputs", "return_num_output_tokens:true", "--extra-inputs", "return_num_input_tokens:true"];
+    const ran = await start(stage, "ensemble_unary", {}, "--endpoint-type", "trtllm", ...counted);
+    expect(ran.code, ran.stderr).to.equal(0);
+    expect(ran.figures()).to.include.keys("request_latency", "output_sequence_length");
+    expect(ran.figures()).to.not.include.keys("time_to_first_token");
+    expect(ran.figures().output_sequence_length?.avg).to.equal(8);
+  });
+
+  test("has the server's statuses and errors as those of its requests", async (stage) => {
+    const failing = { failures: { "503": 1 } };
+    const streamed = await start(stage, "vllm_model", failing, "--endpoint-type", "triton_generate", "--streaming", "--no-probe");
+    expect(streamed.run().errors).to.deep.equal({ in_band_error: requests });
+    const unary = await start(stage, "ensemble_unary", failing, "--endpoint-type", "trtllm", "--no-probe");
+    expect(unary.run().errors).to.deep.equal({ grpc_unavailable: requests });
+  });
+
+  test("is refused where URL and endpoint type do not go together", async (stage) => {
+    const { code, stderr } = await start(stage, "m", {}, "--endpoint-type", "chat");
+    expect(code).to.equal(2);
+    expect(stderr).to.contain("endpoint chat speaks HTTP: the URL must be http or https");
+  });
+
+  test("does what docs/triton.md says", async (stage) => {
+    const folder = join(stage.folder, "bin");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "assay"), `#!/bin/sh\nexec '${process.execPath}' '${join(root, "services/main.ts")}' "$@"\n`);
+    chmodSync(join(folder, "assay"), 0o755);
+    const script = (await shellBlocksOf(join(root, "docs/triton.md"))).join("\n");
+    const { code, stdout, stderr } = await runShell(script, { PATH: `${folder}:${process.env.PATH}` }, stage.folder);
+    expect(code, `${stdout}${stderr}`).to.equal(0);
+    expect(stdout.match(/Time to First Token/g)).to.have.lengthOf.at.least(2);
+  });
+});
