@@ -17,6 +17,15 @@ const runs: Readonly<Record<string, (folder: string) => void>> = {
   "with failures, a warm-up and a GPU": (folder) => fixedRun(folder),
   "with answers": (folder) => fixedRun(folder, { exportLevel: "raw" }),
   "with traces and without GPUs": (folder) => fixedRun(folder, { isTraced: true, disableGpu: true }),
+  "with answers that were checked": (folder) => {
+    const store = createStore(folder, { spec: JSON.stringify({ slos: [{ metric: "request_latency", threshold: 40 }] }) });
+    insertAll(store, [
+      record(0, { check: { isCorrect: true, reason: "", answer: "" } }),
+      record(1, { check: { isCorrect: false, reason: "is not 4", answer: "5" } }),
+      record(2, { check: { isCorrect: undefined, reason: "took longer than 1000 ms", answer: "" } }),
+    ]);
+    store.close();
+  },
   "without requests": (folder) => createStore(folder, { spec: JSON.stringify({ output: { exportLevel: "raw" } }) }).close(),
   "with targets, slices and objectives, that failed": (folder) => {
     const urls = [{ url: "http://a", label: "a" }, { url: "http://b" }];

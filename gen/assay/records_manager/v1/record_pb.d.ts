@@ -160,7 +160,7 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   isConnectionReused: boolean;
 
   /**
-   * Bytes of the request.
+   * Bytes of the request's body.
    *
    * @generated from field: uint64 request_bytes = 21;
    */

@@ -548,7 +548,7 @@ export declare type SummarizeRecordsRequest = Message<"assay.records_manager.v1.
 
   /**
    * Metrics by tag or short name, as `ttft`: these alone; empty: all that have a value. Groups have those of requests, gaps between
-   * chunks, throughputs and the error rate. INVALID_ARGUMENT for another.
+   * chunks, throughputs, the error rate and the rate of correct answers. INVALID_ARGUMENT for another.
    *
    * @generated from field: repeated string metrics = 7;
    */
