@@ -1,5 +1,5 @@
 /** The files of a run: those that a local suite wrote, or those fetched from a remote one. */
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ExportRunResponse } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { AssayError, messageOf } from "../../services/common/errors.ts";
@@ -49,8 +49,16 @@ export async function writeFiles(folder: string, parts: AsyncIterable<ExportRunR
   }
 }
 
-/** Writes the one file that the parts are of to a path, whose folder is made; likewise, `data_loss` for a second file. */
+/**
+ * Writes the one file that the parts are of to a path, whose folder is made; likewise, `data_loss` for a second file. What is there and
+ * no file, a folder or a device, is not replaced: `failed_precondition`.
+ */
 export async function writeFile(path: string, parts: AsyncIterable<ExportRunResponse>): Promise<void> {
+  const known = await stat(path).catch(() => undefined);
+  if (known !== undefined && !known.isFile()) {
+    const what = known.isDirectory() ? "a folder" : "no file";
+    throw new AssayError("failed_precondition", `${path} is ${what}: expected the path of a file`);
+  }
   const name = basename(path);
   const renamed = async function* (): AsyncGenerator<ExportRunResponse> {
     let first: string | undefined;

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -63,6 +63,20 @@ describe("files of a run that are fetched", () => {
     expect(await readFile(path, "utf8")).to.equal("new");
     const several = parts(["x.json", "other", true], ["y.json", "", true]);
     expect((await failureOf(writeFileOf(path, several))).code).to.equal("data_loss");
+  });
+
+  it("take the place of no folder and of no device", async () => {
+    for (const [path, what] of [
+      [folder, "a folder"],
+      ["/dev/null", "no file"],
+    ] as const) {
+      const error = await failureOf(writeFileOf(path, parts(["x.json", "", true])));
+      expect([error.code, error.message]).to.deep.equal([
+        "failed_precondition",
+        `${path} is ${what}: expected the path of a file`,
+      ]);
+    }
+    expect((await stat("/dev/null")).isFile()).to.equal(false);
   });
 
   it("name the folder that cannot be written", async () => {
