@@ -3,14 +3,22 @@
  * answers mean is decided in `core/target-probe.ts`.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { createEndpoint } from "../../endpoints/catalog.ts";
-import { requestPathOf } from "../../endpoints/endpoint.ts";
+import { type Endpoint, requestPathOf } from "../../endpoints/endpoint.ts";
 import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl } from "../../endpoints/target-url.ts";
 import { type RunSpec, type TargetSpec, TargetSpecSchema, type TargetUrl } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type AskTarget, AskTargetSchema, type TargetAnswer } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  type AskTarget,
+  AskTargetSchema,
+  type GrpcCall,
+  GrpcCallSchema,
+  type TargetAnswer,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { ModelMetadataRequestSchema } from "../../gen/inference/inference_service_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
+import { type CallPlan, nextCall } from "./core/call-probe.ts";
 import { type Answer, nextStep, type ProbePlan, type Question, type Step } from "./core/target-probe.ts";
 
 export interface TargetCheckOptions {
@@ -77,7 +85,32 @@ async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: Ta
   }
 }
 
-function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl): ProbePlan {
+type Plan = ProbePlan & ({ readonly isCalled: false } | (CallPlan & { readonly isCalled: true }));
+
+function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl): Plan {
+  const plan = probePlanOf(spec, target, url);
+  const { type = "", streaming: isStreaming = false } = spec.endpoint ?? {};
+  const endpoint = createEndpoint(type);
+  if (endpoint?.protocol !== "grpc") return { ...plan, isCalled: false };
+  return { ...plan, isCalled: true, endpointType: type, isStreaming, sample: sampleOf(spec, endpoint) };
+}
+
+/** Undefined: no request can be made without the run's data. */
+function sampleOf({ models, endpoint: given }: RunSpec, endpoint: Endpoint): Uint8Array | undefined {
+  try {
+    return endpoint.formatBody({
+      model: models[0] ?? "",
+      messages: [{ role: "user", content: "Hello" }],
+      maxOutputTokens: 1,
+      isStreaming: given?.streaming ?? false,
+      extraInputs: given?.extraInputs ?? {},
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+function probePlanOf(spec: RunSpec, target: TargetSpec, url: TargetUrl): ProbePlan {
   const { timeoutSec = 0, mode = "" } = target.waitForModel ?? {};
   return {
     models: spec.models,
@@ -117,13 +150,13 @@ async function attempt(
   options: TargetCheckOptions,
   target: TargetSpec,
   url: TargetUrl,
-  { plan, leftMs }: { readonly plan: ProbePlan; readonly leftMs: number },
+  { plan, leftMs }: { readonly plan: Plan; readonly leftMs: number },
 ): Promise<Exclude<Step, { kind: "ask" }>> {
   const answers: Answer[] = [];
   const one = clone(TargetSpecSchema, target);
   one.urls = [url];
   for (;;) {
-    const step = nextStep(plan, answers);
+    const step = plan.isCalled ? nextCall(plan, answers) : nextStep(plan, answers);
     if (step.kind !== "ask") return step;
     const { question } = step;
     const longestMs = longestOf(question, plan, options.limits ?? TARGET_LIMITS);
@@ -154,13 +187,26 @@ function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Qu
       return { case: "getPath", value: parseBaseUrl(url.url)?.pathname ?? "/" };
     case "request":
       return { case: "model", value: question.model };
+    case "call":
+      return { case: "call", value: callOf(question.method, question.model) };
   }
+}
+
+const service = "/inference.GRPCInferenceService";
+
+/** All but one of these requests say the same. */
+function callOf(method: string, name: string): GrpcCall {
+  const message =
+    method === "RepositoryIndex"
+      ? new Uint8Array()
+      : toBinary(ModelMetadataRequestSchema, create(ModelMetadataRequestSchema, { name }));
+  return create(GrpcCallSchema, { path: `${service}/${method}`, message });
 }
 
 /** An answer as it is judged. */
 export function answerOf(
   question: Question,
-  { method, url, status, error, contentType, words, isModelList, models }: TargetAnswer,
+  { method, url, status, error, contentType, words, isModelList, models, message }: TargetAnswer,
 ): Answer {
-  return { question, method, url, status, error, contentType, words, models: isModelList ? models : undefined };
+  return { question, method, url, status, error, contentType, words, models: isModelList ? models : undefined, message };
 }

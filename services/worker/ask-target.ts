@@ -2,6 +2,8 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
+import { grpcContentType } from "../../endpoints/grpc-status.ts";
+import { FrameReader } from "../../endpoints/kserve/frames.ts";
 import { readModelNames } from "../../endpoints/openai/models.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { bodyWords, requestError } from "../../endpoints/target-error.ts";
@@ -40,9 +42,15 @@ export async function askTarget(
   target.connectTimeoutSec = Math.min(target.connectTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
   switch (question.case) {
     case "getPath":
-      return create(TargetAnswerSchema, await ask("GET", question.value, { target, endpoint, endpoints }, limitMs, signal));
-    case "postPath":
-      return create(TargetAnswerSchema, await ask("POST", question.value, { target, endpoint, endpoints }, limitMs, signal));
+    case "postPath": {
+      const asked = { method: question.case === "getPath" ? "GET" : "POST", path: question.value } as const;
+      return create(TargetAnswerSchema, await ask(asked, { target, endpoint, endpoints }, limitMs, signal));
+    }
+    case "call": {
+      const { path, message } = question.value;
+      const asked = { method: "POST", path, message: Buffer.from(message) } as const;
+      return create(TargetAnswerSchema, await ask(asked, { target, endpoint, endpoints }, limitMs, signal));
+    }
     case "model":
       target.requestTimeoutSec = Math.min(target.requestTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
       return create(TargetAnswerSchema, await request({ target, endpoint, model: question.value, endpoints }, workerId, signal));
@@ -51,10 +59,16 @@ export async function askTarget(
   }
 }
 
-/** A question without a body. */
+interface Question {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Set: it is a call of gRPC. */
+  readonly message?: Buffer;
+}
+
+/** A question that is no request of a run. */
 async function ask(
-  method: "GET" | "POST",
-  path: string,
+  { method, path, message }: Question,
   { target, endpoint, endpoints }: Place,
   limitMs: number,
   signal: AbortSignal,
@@ -62,10 +76,15 @@ async function ask(
   // The endpoint's: some APIs carry the key in a header of their own.
   const { transport, sender } = await createPath(create(RunSpecSchema, { target, endpoint }), { endpoints });
   const headers = new Map(pairsOf(sender.headers));
-  headers.delete("content-type");
-  headers.set("accept", "application/json");
+  if (message === undefined) {
+    headers.delete("content-type");
+    headers.set("accept", "application/json");
+  }
   const body = new BodyKeeper();
-  const exchange = transport.send({ target: 0, method, path, headers: [...headers].flat(), body: Buffer.alloc(0) }, body);
+  const exchange = transport.send(
+    { target: 0, method, path, headers: [...headers].flat(), body: message ?? Buffer.alloc(0) },
+    body,
+  );
   const giveUp = (error: RequestError): void => exchange.abort(error);
   const timer = setTimeout(() => giveUp(body.timeout(limitMs / 1000)), limitMs);
   const onAbort = (): void => giveUp(requestError("cancelled", "wait", "the question was withdrawn"));
@@ -73,7 +92,11 @@ async function ask(
   try {
     if (signal.aborted) onAbort();
     await body.ended;
-    return { method, url: shownUrl(parseUrl(target.urls[0]?.url ?? ""), path), ...body.answer() };
+    return {
+      method,
+      url: shownUrl(parseUrl(target.urls[0]?.url ?? ""), path),
+      ...(message === undefined ? body.answer() : body.response()),
+    };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
@@ -141,6 +164,15 @@ class BodyKeeper implements ResponseHandler {
     this.#resolve();
   }
 
+  /** As of a call. */
+  response(): Omit<Answer, "method" | "url"> {
+    const message = new FrameReader(Buffer.concat(this.#chunks)).next() ?? new Uint8Array();
+    const isCall = this.#status === 200 && this.#contentType.startsWith(grpcContentType);
+    const foreign = isCall || this.#status === 0 ? undefined : requestError("parse", "parse", "the answer is not gRPC's");
+    const error = this.#error ?? foreign;
+    return { status: this.#status, contentType: this.#contentType, message, ...(error === undefined ? {} : { error }) };
+  }
+
   answer(): Omit<Answer, "method" | "url"> {
     const isWhole = this.#error === undefined && this.#sizeBytes <= maxBodyBytes;
     const body = Buffer.concat(this.#chunks);
@@ -194,12 +226,13 @@ async function request(
   const { status, contentType, payload } = record;
   const parsed = shape.parse({ ...record, ...decodeReads(record.stamps) });
   const error = record.error ?? parsed.error;
+  const isCall = contentType.startsWith(grpcContentType);
   return {
     method: "POST",
     url,
     status,
     contentType,
-    words: error === undefined || status === 0 ? "" : wordsOf(status, payload, headers.location ?? ""),
+    words: error === undefined || status === 0 ? "" : isCall ? error.message : wordsOf(status, payload, headers.location ?? ""),
     ...(error === undefined ? {} : { error }),
   };
 }

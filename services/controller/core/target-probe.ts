@@ -15,7 +15,13 @@ export type Question =
   | { readonly kind: "path" }
   /** The target's base URL: whether there is anybody. */
   | { readonly kind: "base" }
-  | { readonly kind: "request"; readonly model: string };
+  | { readonly kind: "request"; readonly model: string }
+  /** Of KServe's inference service, about a model. */
+  | {
+      readonly kind: "call";
+      readonly method: "ModelMetadata" | "ModelReady" | "ModelConfig" | "RepositoryIndex";
+      readonly model: string;
+    };
 
 /** What came of one question. */
 export interface Answer {
@@ -32,6 +38,8 @@ export interface Answer {
   readonly words: string;
   /** Names of models; undefined: the body is no list of them. */
   readonly models: readonly string[] | undefined;
+  /** Of a call, serialised; empty of others, and where none came. */
+  readonly message: Uint8Array;
 }
 
 export interface ProbePlan {
@@ -171,7 +179,8 @@ function missingOf({ models }: ProbePlan, listed: readonly string[]): string[] {
   return models.filter((model) => !listed.includes(model));
 }
 
-function unreachable(plan: ProbePlan, answer: Answer): Failure {
+/** Nobody can be asked there. */
+export function unreachable(plan: ProbePlan, answer: Answer): Failure {
   const { error } = answer;
   const code = isSilent(error?.code ?? "") && error?.phase === "connect" ? "connect_timeout" : (error?.code ?? "");
   const isLasting = code === "tls" || code === "parse" || code === "unsendable" || isProxyFirm(error);
@@ -184,6 +193,8 @@ function unreachableHint(code: string, { url, error }: Answer, wait: string): st
       return `is the server running, and is the port right?${wait}`;
     case "connect_timeout":
     case "connect_failed":
+      if (url.startsWith("grpc") && code === "connect_failed")
+        return "is the address right, and is it the port of gRPC (Triton's is 8001)?";
       return `is the address right, can it be reached from here${url.startsWith("https:") ? ", and is it spoken to in TLS" : ""}?`;
     case "name_resolution":
       return "is the host name right?";
@@ -193,7 +204,7 @@ function unreachableHint(code: string, { url, error }: Answer, wait: string): st
       return proxyHint(error, wait);
     case "tls":
       return error?.message.includes("wrong version number")
-        ? "does the server speak http:// at this port?"
+        ? `does the server speak ${url.startsWith("grpc") ? "grpc" : "http"}:// at this port?`
         : "target.tls of the run says which certificates to trust";
     case "parse":
       return "something answers there, but not in HTTP/1.1: is it the port of gRPC, of https:// or of another service?";
@@ -239,7 +250,8 @@ function refusedHint(plan: ProbePlan, { status, question }: Answer): string {
   return "";
 }
 
-function waitHint({ mode }: ProbePlan): string {
+/** How to wait for what is not there yet; empty: the run does. */
+export function waitHint({ mode }: ProbePlan): string {
   return mode === "probe" ? " --wait-for-model-timeout SEC waits for it" : "";
 }
 
@@ -251,7 +263,8 @@ function failure(answer: Answer, what: string | undefined, hint: string): Failur
 export function described({ method, url, status, error, words, contentType }: Answer, what?: string): string {
   if (what !== undefined) return `${method} ${url} ${what}`;
   // OpenSSL's messages end with a line break.
-  if (status === 0) return `${method} ${url}: ${error?.code}: ${error?.message.replaceAll(/\s+/g, " ").trim()}`;
+  if (status === 0 || error?.code.startsWith("grpc_") === true)
+    return `${method} ${url}: ${error?.code}: ${error?.message.replaceAll(/\s+/g, " ").trim()}`;
   const kind = isGood(status) && contentType !== "" ? ` (${contentType})` : "";
   return `${method} ${url}: status ${status}${kind}${words === "" ? "" : `: ${words}`}`;
 }
@@ -263,7 +276,8 @@ function shownNames(names: readonly string[]): string {
   return names.length === 0 ? "it lists none" : `${names.slice(0, shownModels).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-function modelHint(model: string, listed: readonly string[]): string {
+/** What is there in place of a model. */
+export function modelHint(model: string, listed: readonly string[]): string {
   const meant = likelyModel(model, listed);
   const question = meant === undefined ? "" : `did you mean ${meant}? `;
   return `${question}it lists: ${listed.length === 0 ? "nothing" : shownNames(listed)}`;

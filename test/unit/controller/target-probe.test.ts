@@ -31,6 +31,7 @@ function answerTo(question: Question, { error, ...said }: Said): Answer {
     contentType: "application/json",
     words: "",
     models: undefined,
+    message: new Uint8Array(),
     ...said,
   };
 }
@@ -52,7 +53,7 @@ const silent: Said = { error: ["request_timeout", "wait", "no answer after 4 s"]
 const unused: Said = { status: -1 };
 
 /** What comes of it when the target answers so: the questions that were asked, and the last step. */
-function play(plan: ProbePlan, said: { list?: Said; path?: Said; base?: Said; request?: Said }): { asked: string[]; step: Step } {
+function play(plan: ProbePlan, said: { readonly [kind in Question["kind"]]?: Said }): { asked: string[]; step: Step } {
   const answers: Answer[] = [];
   const asked: string[] = [];
   for (;;) {

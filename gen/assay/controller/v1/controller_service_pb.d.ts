@@ -951,6 +951,14 @@ export declare type AskTarget = Message<"assay.controller.v1.AskTarget"> & {
      */
     value: string;
     case: "postPath";
+  } | {
+    /**
+     * A unary call of gRPC.
+     *
+     * @generated from field: assay.controller.v1.GrpcCall call = 7;
+     */
+    value: GrpcCall;
+    case: "call";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -966,6 +974,33 @@ export declare type AskTarget = Message<"assay.controller.v1.AskTarget"> & {
  * Use `create(AskTargetSchema)` to create a new message.
  */
 export declare const AskTargetSchema: GenMessage<AskTarget>;
+
+/**
+ * A unary call of gRPC.
+ *
+ * @generated from message assay.controller.v1.GrpcCall
+ */
+export declare type GrpcCall = Message<"assay.controller.v1.GrpcCall"> & {
+  /**
+   * `/` service `/` method.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The request, serialised.
+   *
+   * @generated from field: bytes message = 2;
+   */
+  message: Uint8Array;
+};
+
+/**
+ * Describes the message assay.controller.v1.GrpcCall.
+ * Use `create(GrpcCallSchema)` to create a new message.
+ */
+export declare const GrpcCallSchema: GenMessage<GrpcCall>;
 
 /**
  * End the process.
@@ -1121,6 +1156,13 @@ export declare type TargetAnswer = Message<"assay.controller.v1.TargetAnswer"> &
    * @generated from field: repeated string models = 8;
    */
   models: string[];
+
+  /**
+   * Of a call: its response, serialised.
+   *
+   * @generated from field: bytes message = 9;
+   */
+  message: Uint8Array;
 };
 
 /**

@@ -1,0 +1,164 @@
+/**
+ * Whether a run can work against models of KServe's inference service, from what that says of them: answers in, the next question or
+ * the verdict out. Pure; `target-check.ts` asks. The calls compute nothing; what a server does not have of them (KServe's own have no
+ * `ModelConfig`) settles nothing. Only a run that waits for inference asks for a token.
+ */
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { matchesShape, shownShape } from "../../../endpoints/kserve/tensor/shape.ts";
+import {
+  ModelConfigResponseSchema,
+  type ModelInferRequest,
+  ModelInferRequestSchema,
+  ModelMetadataResponseSchema,
+  ModelReadyResponseSchema,
+  RepositoryIndexResponseSchema,
+} from "../../../gen/inference/inference_service_pb.js";
+import {
+  type Answer,
+  described,
+  type Failure,
+  modelHint,
+  type ProbePlan,
+  type Step,
+  unreachable,
+  waitHint,
+} from "./target-probe.ts";
+
+export interface CallPlan extends ProbePlan {
+  /** As users write it. */
+  readonly endpointType: string;
+  readonly isStreaming: boolean;
+  /** A request of the run as it goes out, a `ModelInferRequest`; undefined: none can be made without its data. */
+  readonly sample: Uint8Array | undefined;
+}
+
+/** What to do after these answers, in the order in which they were asked for. Asks no question twice. */
+export function nextCall(plan: CallPlan, answers: readonly Answer[]): Step {
+  const warnings: string[] = [];
+  for (const model of plan.models) {
+    const step = stepOf(plan, model, answers);
+    if (typeof step !== "string") return step;
+    if (step !== "") warnings.push(step);
+  }
+  return { kind: "passed", warnings };
+}
+
+/** Text: the model can be asked, with that warning; empty: without. */
+function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step | string {
+  const metadata = answerOf("ModelMetadata", model, answers);
+  if (metadata === undefined) return ask("ModelMetadata", model);
+  if (metadata.error?.code === "grpc_not_found") return unknownModel(metadata, model, answers);
+  const misfit = failureOf(plan, metadata) ?? misfitOf(plan, model, metadata);
+  if (misfit !== undefined) return misfit;
+  const ready = answerOf("ModelReady", model, answers);
+  if (ready === undefined) return ask("ModelReady", model);
+  const unready = failureOf(plan, ready) ?? unreadyOf(plan, model, ready);
+  if (unready !== undefined) return unready;
+  const config = answerOf("ModelConfig", model, answers);
+  if (config === undefined) return ask("ModelConfig", model);
+  const policy = failureOf(plan, config) ?? policyOf(plan, model, config);
+  if (typeof policy === "object") return policy;
+  if (plan.mode === "inference" || plan.mode === "both") {
+    const request = answers.find(({ question }) => question.kind === "request" && question.model === model);
+    if (request === undefined) return { kind: "ask", question: { kind: "request", model } };
+    // One token may be no text.
+    if (request.error?.code !== "empty" && request.error?.code !== "cancelled") {
+      const refused = failureOf(plan, request);
+      if (refused !== undefined) return refused;
+    }
+  }
+  return policy;
+}
+
+type CallName = "ModelMetadata" | "ModelReady" | "ModelConfig" | "RepositoryIndex";
+
+function ask(method: CallName, model: string): Step {
+  return { kind: "ask", question: { kind: "call", method, model } };
+}
+
+function answerOf(method: CallName, model: string, answers: readonly Answer[]): Answer | undefined {
+  return answers.find(({ question }) => question.kind === "call" && question.method === method && question.model === model);
+}
+
+/** Undefined: answered, or the server has no such call. */
+function failureOf(plan: CallPlan, answer: Answer): Failure | undefined {
+  const { error, status } = answer;
+  if (error === undefined || error.code === "grpc_unimplemented") return undefined;
+  if (status === 0) return unreachable(plan, answer);
+  const isLocked = error.code === "grpc_unauthenticated" || error.code === "grpc_permission_denied";
+  if (!isLocked) return failed(described(answer), waitHint(plan).trim(), false);
+  const hint = plan.hasCredentials
+    ? "is the key right, and may it use this model?"
+    : "give a key with --api-key or a header with -H";
+  return failed(described(answer), hint, true);
+}
+
+function unknownModel(metadata: Answer, model: string, answers: readonly Answer[]): Step {
+  const index = answerOf("RepositoryIndex", model, answers);
+  if (index === undefined) return ask("RepositoryIndex", model);
+  const models = read(RepositoryIndexResponseSchema, index)?.models ?? [];
+  const names = [...new Set(models.map(({ name }) => name))];
+  return failed(described(metadata), names.length === 0 ? "is the model's name right?" : modelHint(model, names), false);
+}
+
+/** What the run sends must be what the model takes. */
+function misfitOf({ sample, endpointType }: CallPlan, model: string, answer: Answer): Failure | undefined {
+  const metadata = read(ModelMetadataResponseSchema, answer);
+  const request = sample === undefined ? undefined : requestOf(sample);
+  // A server that does not describe the tensors of its models tells nothing.
+  if (metadata === undefined || metadata.inputs.length === 0 || request === undefined) return undefined;
+  const hint = "are --endpoint-type and --extra-inputs right for this model?";
+  for (const { name, datatype, shape } of request.inputs) {
+    const wanted = metadata.inputs.find((input) => input.name === name);
+    const sent = `${endpointType} sends ${datatype} ${shownShape(shape.map(Number))}`;
+    if (wanted === undefined) {
+      return failed(`model ${model} has no input ${name}, it has ${namesOf(metadata.inputs)}`, hint, true);
+    }
+    const taken = wanted.shape.map(Number);
+    if (wanted.datatype !== datatype || !matchesShape(shape.map(Number), taken)) {
+      return failed(`input ${name} of model ${model} is ${wanted.datatype} ${shownShape(taken)}, and ${sent}`, hint, true);
+    }
+  }
+  const missing = request.outputs.find(({ name }) => metadata.outputs.every((output) => output.name !== name));
+  if (missing === undefined) return undefined;
+  return failed(`model ${model} has no output ${missing.name}, it has ${namesOf(metadata.outputs)}`, hint, true);
+}
+
+function unreadyOf(plan: CallPlan, model: string, answer: Answer): Failure | undefined {
+  if (read(ModelReadyResponseSchema, answer)?.ready !== false) return undefined;
+  return failed(`model ${model} is not ready`, waitHint(plan).trim(), false);
+}
+
+/** Text: it can be asked, with that warning; empty: without. */
+function policyOf({ isStreaming, endpointType }: CallPlan, model: string, answer: Answer): Failure | string {
+  const config = read(ModelConfigResponseSchema, answer)?.config;
+  if (config === undefined) return "";
+  const isDecoupled = config.modelTransactionPolicy?.decoupled ?? false;
+  if (isDecoupled && !isStreaming) {
+    return failed(`model ${model} is decoupled, which a call without a stream cannot ask`, "add --streaming", true);
+  }
+  if (isDecoupled || !isStreaming) return "";
+  return `model ${model} is not decoupled: a stream of ${endpointType} has one response at most`;
+}
+
+function requestOf(sample: Uint8Array): ModelInferRequest | undefined {
+  return fromBinary(ModelInferRequestSchema, sample);
+}
+
+/** Undefined: the call has failed, or its answer is none. */
+function read<T extends DescMessage>(schema: T, { error, message }: Answer): MessageShape<T> | undefined {
+  if (error !== undefined) return undefined;
+  try {
+    return fromBinary(schema, message);
+  } catch {
+    return undefined; // what cannot be read settles nothing
+  }
+}
+
+function namesOf(tensors: readonly { readonly name: string }[]): string {
+  return tensors.length === 0 ? "none" : tensors.map(({ name }) => name).join(", ");
+}
+
+function failed(message: string, hint: string, isLasting: boolean): Failure {
+  return { kind: "failed", message, hint, isLasting };
+}

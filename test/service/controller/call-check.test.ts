@@ -1,0 +1,103 @@
+/** The look at a server of KServe's inference service before a run, against the built-in one. */
+import { expect } from "chai";
+import type { AskTarget } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import type { MockOptions } from "../../../mock/options.ts";
+import { createMock } from "../../../mock/server.ts";
+import { AssayError } from "../../../services/common/errors.ts";
+import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
+import { checkTarget } from "../../../services/controller/target-check.ts";
+import { askTarget } from "../../../services/worker/ask-target.ts";
+import { Harness } from "../rpc/harness.ts";
+import { type SpecInit, specOf } from "./suite.ts";
+
+describe("the look at a server of gRPC before a run", () => {
+  const harness = new Harness();
+  afterEach(() => harness.close());
+
+  async function serve(options: Partial<MockOptions> = {}): Promise<string> {
+    const mock = await createMock({ grpcPort: 0, ...options });
+    harness.onClose(() => mock.stop());
+    return `grpc://${mock.grpcAddress}`;
+  }
+
+  /** What stops the run, what it is told, and which calls were made. */
+  async function check(
+    url: string,
+    model: string,
+    endpoint: NonNullable<SpecInit["endpoint"]>,
+    waitForModel?: { timeoutSec: number; mode: string },
+  ) {
+    const given = specOf({ models: [model], target: { urls: [{ url }], ...(waitForModel && { waitForModel }) }, endpoint });
+    const asked: string[] = [];
+    const notes: string[] = [];
+    const over = new AbortController();
+    const failure = await checkTarget({
+      spec: compileRunSpec(given, () => 1n).spec,
+      over: over.signal,
+      ask: ({ question, ...rest }: AskTarget) => {
+        asked.push(question.case === "call" ? (question.value.path.split("/").at(-1) ?? "") : String(question.case));
+        return askTarget({ question, ...rest }, "w1", over.signal);
+      },
+      note: (_, message) => notes.push(message),
+    }).then(
+      () => undefined,
+      (error: unknown) => (error instanceof AssayError ? error.message : expect.fail(String(error))),
+    );
+    return { failure, notes, asked };
+  }
+
+  const streaming = { type: "triton_generate", streaming: true };
+
+  it("is three calls that compute nothing", async () => {
+    const asked = ["ModelMetadata", "ModelReady", "ModelConfig"];
+    const url = await serve();
+    expect(await check(url, "vllm_model", streaming)).to.deep.equal({ failure: undefined, notes: [], asked });
+    expect(await check(url, "ensemble_unary", { type: "trtllm" })).to.deep.equal({ failure: undefined, notes: [], asked });
+  });
+
+  it("asks for a token where inference is waited for", async () => {
+    const { failure, asked } = await check(await serve(), "vllm_model", streaming, { timeoutSec: 5, mode: "inference" });
+    expect(failure).to.equal(undefined);
+    expect(asked.at(-1)).to.equal("model");
+  });
+
+  it("names a model that is not there, and those that are", async () => {
+    const url = await serve();
+    expect((await check(url, "vllm_models", streaming)).failure).to.match(
+      /^POST grpc:.*\/ModelMetadata: grpc_not_found: .*unknown model: 'vllm_models' is not found; did you mean vllm_model\? it lists: .*ensemble/,
+    );
+  });
+
+  it("has one line for a decoupled model without a stream, and a note for a stream of one that is not", async () => {
+    const url = await serve();
+    expect((await check(url, "vllm_model", { type: "triton_generate" })).failure).to.equal(
+      "model vllm_model is decoupled, which a call without a stream cannot ask; add --streaming",
+    );
+    expect((await check(url, "ensemble_unary", { type: "trtllm", streaming: true })).notes).to.deep.equal([
+      "model ensemble_unary is not decoupled: a stream of trtllm has one response at most",
+    ]);
+  });
+
+  it("has one line for tensors that the model does not take", async () => {
+    const url = await serve();
+    const hint = "are --endpoint-type and --extra-inputs right for this model?";
+    expect((await check(url, "add_sub", streaming)).failure).to.equal(
+      `model add_sub has no input text_input, it has INPUT0, INPUT1; ${hint}`,
+    );
+    expect((await check(url, "ensemble", streaming)).failure).to.equal(
+      `input text_input of model ensemble is BYTES [-1,1], and triton_generate sends BYTES [1]; ${hint}`,
+    );
+    const odd = { type: "trtllm", streaming: true, extraInputs: { temprature: 0.5 } };
+    expect((await check(url, "ensemble", odd)).failure).to.contain("model ensemble has no input temprature, it has text_input");
+    const wrong = { type: "trtllm", streaming: true, extraInputs: { stop_words: 3 } };
+    expect((await check(url, "ensemble", wrong)).failure).to.contain("is BYTES [-1,-1], and trtllm sends INT32 [1,1]");
+  });
+
+  it("says what is there where nobody listens, and where something else does", async () => {
+    expect((await check("grpc://127.0.0.1:1", "m", streaming)).failure).to.match(/connect_refused.*is the server running/);
+    const mock = await createMock();
+    harness.onClose(() => mock.stop());
+    const other = await check(mock.url.replace("http", "grpc"), "m", streaming);
+    expect(other.failure).to.contain("is it the port of gRPC");
+  });
+});
