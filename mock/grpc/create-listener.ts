@@ -6,8 +6,8 @@ import { ModelRepository } from "./deployed-model.ts";
 import { InferenceService } from "./inference-service.ts";
 import { GrpcListener } from "./listener.ts";
 
-/** An answer can be as large as its request, and more than twice as much does not fit the lengths that responses are written with. */
-const maxMessageBytes = 128 * 1024 * 1024;
+/** Bytes that are no text come back as three each, and more than three times as much does not fit the lengths that responses are written with. */
+const maxMessageBytes = 80 * 1024 * 1024;
 
 /** Its answers are the site's: one schedule, one limit, one count of both ports. The options must be checked. */
 export function createGrpcListener(options: MockOptions, site: Site): GrpcListener {

@@ -170,7 +170,7 @@ function fitTensor(request: ModelInferRequest, { input, raw, spec, model }: Desc
   const misfit = spec.datatype === "BYTES" ? misfitOfBytes(raw, count) : undefined;
   if (misfit !== undefined) return misfit(request, name, model.name);
   const wantedBytes = count * elementBytes[spec.datatype];
-  if (spec.datatype === "BYTES" || raw.length === wantedBytes) return { name, datatype: spec.datatype, shape, raw };
+  if (spec.datatype === "BYTES" || raw.length === wantedBytes) return { name, datatype: spec.datatype, shape: sizes, raw };
   return withId(
     request,
     `input byte size mismatch for input '${name}' for model '${model.name}'. Expected ${wantedBytes}, got ${raw.length}`,

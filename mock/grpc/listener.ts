@@ -15,6 +15,8 @@ import { isStatus, ok, status } from "./status.ts";
 
 const windowBytes = 4 * 1024 * 1024;
 const maxCallsPerConnection = 65_536;
+/** So much of the calls of a connection is held by HTTP/2 itself, in MB; calls beyond are refused. */
+const maxSessionMemory = 4096;
 /** Requests of one stream that are under way at most; further ones are not read before. */
 const maxOpenRequests = 4096;
 
@@ -31,7 +33,8 @@ export class GrpcListener {
   constructor(service: InferenceService, maxMessageBytes: number) {
     this.#service = service;
     this.#maxMessageBytes = maxMessageBytes;
-    this.#server = createServer({ settings: { initialWindowSize: windowBytes, maxConcurrentStreams: maxCallsPerConnection } });
+    const settings = { initialWindowSize: windowBytes, maxConcurrentStreams: maxCallsPerConnection };
+    this.#server = createServer({ settings, maxSessionMemory });
     this.#server.on("session", (session) => {
       session.setLocalWindowSize(windowBytes);
       this.#sessions.add(session);
@@ -153,7 +156,10 @@ export class GrpcListener {
       if (rpc.isOver) return;
       const messages = reader.feed(bytes);
       if (isStatus(messages)) rpc.end(messages);
-      else for (const message of messages) take(message);
+      else for (const message of messages) if (!rpc.isOver) take(message);
+    });
+    stream.once("end", () => {
+      if (reader.isInside) rpc.end(status("internal", "the call ended inside a message"));
     });
   }
 }

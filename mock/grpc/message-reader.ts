@@ -15,6 +15,11 @@ export class MessageReader {
     this.#maxBytes = maxBytes;
   }
 
+  /** Bytes have come of a message that is not whole. */
+  get isInside(): boolean {
+    return this.#heldBytes > 0;
+  }
+
   /** The messages that these bytes complete, as views of them, or why the call has to end. */
   feed(bytes: Buffer): Buffer[] | GrpcStatus {
     this.#parts.push(bytes);

@@ -19,6 +19,8 @@ export interface InferResponse {
 const headBytes = 256;
 const tensorBytes = 64;
 const maxVarint = 10;
+/** An error can repeat the names and the id of its request, which are of any length. */
+const maxErrorCharacters = 64 * 1024;
 // One for all responses: each is copied into its frame before the next is begun.
 const writer = new WireWriter(Buffer.allocUnsafe(4096));
 
@@ -29,11 +31,12 @@ export function responseFrame(response: InferResponse): Buffer {
   return framed();
 }
 
-/** A `ModelStreamInferResponse`; an empty `error` is none. */
+/** A `ModelStreamInferResponse`; an empty `error` is none, a very long one is cut. */
 export function streamFrame(error: string, response: InferResponse): Buffer {
   writer.end = 0;
-  writer.reserve(3 * error.length + headBytes);
-  writer.text(1, error);
+  const said = error.slice(0, maxErrorCharacters);
+  writer.reserve(3 * said.length + headBytes);
+  writer.text(1, said);
   const opened = writer.open(2);
   writeResponse(response);
   writer.close(opened);

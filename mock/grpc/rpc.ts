@@ -81,7 +81,8 @@ export class Rpc {
     if (this.isOver) return;
     this.sendHeaders();
     this.#isOver = true;
-    const { bytes } = frame(cutBytes);
+    const { bytes, at } = frame(cutBytes);
+    bytes.fill(0, at);
     this.#stream.end(bytes.subarray(0, bytes.length / 2));
   }
 

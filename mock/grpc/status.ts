@@ -40,11 +40,19 @@ export function codeOfHttpStatus(httpStatus: number): number {
   return httpStatus < 500 ? grpcCodes.failedPrecondition : grpcCodes.unknown;
 }
 
-/** A message as a header carries it: what is not printable ASCII, and the percent sign, in percent and two digits for each byte. */
+/** Clients take 16 KiB of headers, and a character is of 9 bytes at most there. */
+const maxHeaderCharacters = 1500;
+
+/**
+ * A message as a header carries it, cut where it is too long: what is not printable ASCII, the percent sign, and spaces at the ends, which
+ * HTTP/2 does not have there, in percent and two digits for each byte.
+ */
 export function headerMessage(message: string): string {
-  return message.replace(/[^ -$&-~]+/gu, (part) =>
-    [...Buffer.from(part)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-  );
+  return message
+    .slice(0, maxHeaderCharacters)
+    .replace(/^ +| +$|[^ -$&-~]+/gu, (part) =>
+      [...Buffer.from(part)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+    );
 }
 
 const sameMeaning: Readonly<Record<number, keyof typeof grpcCodes>> = {

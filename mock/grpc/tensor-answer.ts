@@ -132,12 +132,13 @@ export class TensorAnswer implements ScheduledAnswer {
   #writeChunks(nowNs: number): void {
     const { options, schedule } = this.#host;
     const { tokens } = this.#arrival.request;
+    const { rpc } = this.#caller;
     do {
       this.#writeChunk(Math.min(this.#nextTokens, tokens - this.#sent));
       if (this.#isWhole) break;
       this.#nextTokens = this.#pace.chunkTokens();
       this.dueNs = this.#pace.next(Math.min(this.#nextTokens, tokens - this.#sent));
-    } while (options.coalesce && this.dueNs <= nowNs && this.#sent < this.#failsAt);
+    } while (options.coalesce && this.dueNs <= nowNs && this.#sent < this.#failsAt && rpc.unsentBytes <= maxUnsentBytes);
     if (!this.#isWhole || this.#failsAt !== Number.POSITIVE_INFINITY) schedule.add(this);
     else this.#completeStream();
   }

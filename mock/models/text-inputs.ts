@@ -2,6 +2,7 @@
 import { decodeElements, textsOf } from "../../endpoints/kserve/tensor/elements.ts";
 import type { Tensor } from "../../endpoints/kserve/tensor/tensor.ts";
 import { maxTokensOfAnswer } from "../options/table.ts";
+import { textOfValue } from "../text/ascii-json.ts";
 import type { ModelFault } from "./model.ts";
 
 type Inputs = ReadonlyMap<string, Tensor>;
@@ -30,5 +31,5 @@ export function integerIn(inputs: Inputs, name: string): number | undefined {
 export function lengthOf(name: string, asked: unknown, longest = maxTokensOfAnswer): number | ModelFault {
   const length = typeof asked === "string" ? Number(asked) : asked;
   if (typeof length === "number" && Number.isInteger(length) && length >= 1 && length <= longest) return length;
-  return { says: `${name} must be an integer from 1 to ${longest}, got ${String(asked)}` };
+  return { says: `${name} must be an integer from 1 to ${longest}, got ${textOfValue(asked)}` };
 }

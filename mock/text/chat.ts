@@ -2,7 +2,7 @@
  * `/v1/chat/completions`. TTFT of this server is the first *content* chunk. The role chunk, whose content is empty, goes out in
  * the same write just before it. Pure.
  */
-import { isObject } from "./ascii-json.ts";
+import { isObject, textOfValue } from "./ascii-json.ts";
 import { choiceEndpoint } from "./choices.ts";
 import { tokensOfTexts } from "./endpoint.ts";
 import { refusal } from "./refusal.ts";
@@ -48,5 +48,5 @@ export function textsIn(message: unknown): readonly string[] {
 }
 
 function roleOf(message: unknown): string {
-  return isObject(message) ? String(message.role) : "";
+  return isObject(message) ? textOfValue(message.role) : "";
 }

@@ -1,4 +1,5 @@
 /** `/v1/completions`, the older API: a prompt, or a list of prompts with a choice for each, as text or as tokens. Pure. */
+import { textOfValue } from "./ascii-json.ts";
 import { choiceEndpoint } from "./choices.ts";
 import { tokensOfBytes } from "./endpoint.ts";
 import { refusal } from "./refusal.ts";
@@ -26,7 +27,7 @@ export const completions = choiceEndpoint(form, {
     if (prompts.length === 0 || !prompts.every((one) => typeof one === "string" || isTokens(one))) {
       return refusal(400, "prompt must be a text, a list of tokens, or a list of one or more such", "prompt");
     }
-    if (echo !== null && echo !== false) return refusal(400, `echo must be false, got ${String(echo)}`, "echo");
+    if (echo !== null && echo !== false) return refusal(400, `echo must be false, got ${textOfValue(echo)}`, "echo");
     return { tokens: prompts.reduce<number>((sum, one) => sum + tokensOf(one), 0), choices: prompts.length };
   },
   textsOf: ({ prompt }) => promptsOf(prompt).map(String),

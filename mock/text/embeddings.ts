@@ -1,5 +1,5 @@
 /** `/v1/embeddings`: a vector for each input, or one for a chat. The TTFT is the time of all of them. Pure but for `Buffer`. */
-import { asciiJson } from "./ascii-json.ts";
+import { asciiJson, textOfValue } from "./ascii-json.ts";
 import { textsIn } from "./chat.ts";
 import { type MockEndpoint, type RequestJson, tokensOfTexts } from "./endpoint.ts";
 import { marks } from "./event-template.ts";
@@ -47,8 +47,8 @@ function inputsOf({ input, messages }: RequestJson): readonly string[] {
   if (!Array.isArray(input)) return [];
   // A list of numbers is one input of tokens.
   return typeof input[0] === "number"
-    ? [input.join(" ")]
-    : input.map((one) => (Array.isArray(one) ? one.join(" ") : String(one)));
+    ? [input.map(textOfValue).join(" ")]
+    : input.map((one) => (Array.isArray(one) ? one.map(textOfValue).join(" ") : textOfValue(one)));
 }
 
 function isDimension(value: unknown): value is number {

@@ -1,5 +1,5 @@
 /** Audio, edits of images, detections in them and jobs of videos. What is asked for by a form is read of it. Pure but for `Buffer`. */
-import { asciiJson, isObject } from "./ascii-json.ts";
+import { asciiJson, isObject, textOfValue } from "./ascii-json.ts";
 import { type MockEndpoint, type RequestJson, tokensOfTexts } from "./endpoint.ts";
 import { eventTemplate, marks } from "./event-template.ts";
 import { images } from "./images.ts";
@@ -17,7 +17,7 @@ export const transcription: MockEndpoint = {
   readPrompt: ({ file }) =>
     file === undefined
       ? refusal(400, "file must be a file of audio", "file")
-      : { tokens: tokensOfTexts([String(file)]), choices: 1 },
+      : { tokens: tokensOfTexts([textOfValue(file)]), choices: 1 },
   streamEvents: (_model, hasStamps) => {
     const stamp = hasStamps ? `,"assay_sent_ns":"${marks.stamp}"` : "";
     return {
@@ -74,7 +74,7 @@ export const detection: MockEndpoint = {
   namesModel: false,
   lengthFields: [],
   readPrompt: ({ input }) => {
-    const isGiven = Array.isArray(input) && input.every((one) => isObject(one) && String(one.url).startsWith("data:"));
+    const isGiven = Array.isArray(input) && input.every((one) => isObject(one) && textOfValue(one.url).startsWith("data:"));
     if (!isGiven || input.length === 0) return refusal(422, "input must be a list of images as data: URLs", "input");
     return { tokens: input.length, choices: input.length, pieces: 1 };
   },

@@ -1,5 +1,5 @@
 /** Ollama's `/api/chat` and `/api/generate`: streams of lines, of which the last is done. Pure. */
-import { asciiJson } from "./ascii-json.ts";
+import { asciiJson, textOfValue } from "./ascii-json.ts";
 import { conversationText, textsIn } from "./chat.ts";
 import { type MockEndpoint, type RequestJson, tokensOfTexts } from "./endpoint.ts";
 import { eventTemplate, marks } from "./event-template.ts";
@@ -19,8 +19,8 @@ export const ollamaChat = ollamaEndpoint({
 export const ollamaGenerate = ollamaEndpoint({
   name: "ollama_generate",
   contentOf: (text) => `"response":"${text}"`,
-  promptsOf: ({ prompt, system = "" }) => (typeof prompt === "string" ? [String(system), prompt] : undefined),
-  textOf: ({ prompt, system = "" }) => `${String(system)}\n${String(prompt)}`,
+  promptsOf: ({ prompt, system = "" }) => (typeof prompt === "string" ? [textOfValue(system), prompt] : undefined),
+  textOf: ({ prompt, system = "" }) => `${textOfValue(system)}\n${textOfValue(prompt)}`,
   expected: "prompt must be a text",
 });
 

@@ -2,7 +2,7 @@
 
 import { maxTokensOfAnswer } from "../options/table.ts";
 import type { UsageMode } from "../options.ts";
-import { isObject } from "./ascii-json.ts";
+import { isObject, textOfValue } from "./ascii-json.ts";
 import type { FinishReason, MockEndpoint, RequestJson, VectorForm } from "./endpoint.ts";
 import { isRefusal, type Refusal, refusal, unknownModel } from "./refusal.ts";
 
@@ -57,13 +57,13 @@ export function readTextRequest(endpoint: MockEndpoint, json: RequestJson, deps:
   if (stream !== null && typeof stream !== "boolean") return refusal(400, "stream must be true or false", "stream");
   if (stream === true && endpoint.streamEvents === undefined) return refusal(400, "stream must be false here", "stream");
   if (prompt.pieces === undefined && json.n !== undefined && json.n !== null && json.n !== 1) {
-    return refusal(400, `n must be 1, got ${String(json.n)}`, "n");
+    return refusal(400, `n must be 1, got ${textOfValue(json.n)}`, "n");
   }
   const lengthField = endpoint.lengthFields.find((field) => json[field] !== undefined && json[field] !== null);
   const longest = Math.floor(maxTokensOfAnswer / prompt.choices);
   const asked = lengthField === undefined ? undefined : json[lengthField];
   if (lengthField !== undefined && !isTokenCount(asked, longest)) {
-    return refusal(400, `${lengthField} must be an integer from 1 to ${longest}, got ${String(asked)}`, lengthField);
+    return refusal(400, `${lengthField} must be an integer from 1 to ${longest}, got ${textOfValue(asked)}`, lengthField);
   }
   const isStreaming = stream === true;
   const isAsked =

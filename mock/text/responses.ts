@@ -1,5 +1,5 @@
 /** `/v1/responses`: one message of one text, whole or in events with types. Nothing of an answer is kept for a later request. Pure. */
-import { asciiJson, isObject } from "./ascii-json.ts";
+import { asciiJson, isObject, textOfValue } from "./ascii-json.ts";
 import { conversationText, textsIn } from "./chat.ts";
 import { type MockEndpoint, type RequestJson, tokensOfTexts } from "./endpoint.ts";
 import { eventTemplate, marks, stampText } from "./event-template.ts";
@@ -20,7 +20,7 @@ export const responses: MockEndpoint = {
     return { tokens: tokensOfTexts(promptTexts(json)), choices: 1 };
   },
   textsOf: ({ instructions, input }) => [
-    `${String(instructions ?? "")}\n${typeof input === "string" ? input : conversationText(input)}`,
+    `${textOfValue(instructions ?? "")}\n${typeof input === "string" ? input : conversationText(input)}`,
   ],
   streamEvents,
   hasDone: false,

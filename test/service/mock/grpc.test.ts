@@ -74,6 +74,19 @@ const add = (more: InferInit = {}, shape: readonly number[] = [1, 4]): InferInit
   );
 };
 
+function framedRequest(request: InferInit): Buffer {
+  const message = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, request));
+  const { bytes, at } = frame(message.length);
+  bytes.set(message, at);
+  return bytes;
+}
+
+const headersOf = (method: string) => ({
+  ":method": "POST",
+  ":path": `/inference.GRPCInferenceService/${method}`,
+  "content-type": "application/grpc",
+});
+
 describe("the mock's gRPC port", () => {
   afterEach(async () => {
     client.close();
@@ -256,6 +269,12 @@ describe("the mock's gRPC port", () => {
       `[request id: <id_unknown>] unexpected shape for input 'INPUT1' for model 'add_sub'. Expected [-1,4], got [1,3].${note}`,
     ],
     [
+      "a wrong shape without a batch dimension",
+      inferRequest("identity", [["INPUT0", "FP32", [1, 1], [1]]], { id: "r" }),
+      3,
+      "[request id: r] unexpected shape for input 'INPUT0' for model 'identity'. Expected [-1], got [1,1]. ",
+    ],
+    [
       "a wrong datatype",
       add({ inputs: [input("INPUT0", [1, 4], "INT64"), input("INPUT1", [1, 4])] }),
       3,
@@ -418,19 +437,17 @@ describe("the mock's gRPC port", () => {
     expect(mock.stats()).to.include({ aborted: 1 });
   });
 
-  it("writes no more to a client that does not read, and goes on when it does", async () => {
-    await start();
+  for (const coalesce of [false, true]) {
+    it(`writes no more to a client that does not read, and goes on when it does${coalesce ? ": --coalesce" : ""}`, () =>
+      expectPatience(coalesce));
+  }
+
+  async function expectPatience(coalesce: boolean): Promise<void> {
+    await start({ coalesce });
     const tokens = 30_000;
     const session = connect(`http://${mock.grpcAddress}`);
-    const call = session.request({
-      ":method": "POST",
-      ":path": "/inference.GRPCInferenceService/ModelStreamInfer",
-      "content-type": "application/grpc",
-    });
-    const request = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, vllm(tokens, true)));
-    const { bytes, at } = frame(request.length);
-    bytes.set(request, at);
-    call.end(bytes);
+    const call = session.request(headersOf("ModelStreamInfer"));
+    call.end(framedRequest(vllm(tokens, true)));
     await once(call, "response");
     let before = -1;
     while (mock.stats().chunksWritten !== before) {
@@ -445,6 +462,65 @@ describe("the mock's gRPC port", () => {
     });
     await once(call, "end");
     expect(messages).to.equal(tokens);
+    session.close();
+  }
+
+  it("holds more calls of one connection at once than HTTP/2 takes by itself", async () => {
+    await start({ maxConcurrent: 1, ttftMs: 3_600_000 });
+    const session = connect(`http://${mock.grpcAddress}`, { maxSessionMemory: 1000 });
+    session.on("error", () => {});
+    const bytes = framedRequest(trtllm("ensemble_unary", 1, false));
+    for (let i = 0; i < 12_000; i++) {
+      const call = session.request(headersOf("ModelInfer"));
+      call.on("error", () => {});
+      call.end(bytes);
+    }
+    while (mock.stats().requests < 12_000 && !session.destroyed) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(mock.stats()).to.include({ requests: 12_000, openStreams: 1, waiting: 11_999 });
+    session.destroy();
+    while (mock.stats().aborted < 12_000) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(mock.stats()).to.include({ openStreams: 0, waiting: 0 });
+  });
+
+  it("outlives values of any form", async () => {
+    await start();
+    for (const asked of ['{"toString":1}', "[[]]", '"x"', "1e400", "null"]) {
+      const sampling: Given = ["sampling_parameters", "BYTES", [1], [`{"max_tokens":${asked}}`]];
+      const { code, received } = await client.streamed([
+        inferRequest("vllm_model", [["text_input", "BYTES", [1], ["Hi"]], sampling]),
+      ]);
+      expect(code, asked).to.equal(status.OK);
+      expect(received.map(isFinal), asked).to.deep.equal([true]);
+      expect(received[0]?.errorMessage === "", asked).to.equal(asked === "null");
+    }
+    const emptyBatch = (tokens: number) =>
+      inferRequest("ensemble_unary", [
+        ["text_input", "BYTES", [0, 1], ["Hi"]],
+        ["max_tokens", "INT32", [0, 1], [tokens]],
+      ]);
+    expect(await client.infer(emptyBatch(2 ** 31 - 1))).to.include({ code: status.INTERNAL });
+    expect((await client.infer(emptyBatch(1))).outputs[0]?.shape).to.deep.equal([1n, 1n]);
+    const named = await client.infer(inferRequest("n".repeat(100_000), []));
+    expect(named.code).to.equal(status.NOT_FOUND);
+  });
+
+  it("takes nothing after the message that ended its call, and no call that ends inside a message", async () => {
+    await start();
+    const session = connect(`http://${mock.grpcAddress}`);
+    const nonsense = Buffer.from([0, 0, 0, 0, 2, 0xff, 0xff]);
+    const request = framedRequest(vllm(1, true));
+    for (const bytes of [Buffer.concat([nonsense, request]), request.subarray(0, -1), request.subarray(0, 3)]) {
+      for (const method of ["ModelInfer", "ModelStreamInfer"]) {
+        const call = session.request(headersOf(method));
+        const trailers = new Promise((resolve) => call.once("trailers", resolve));
+        call.end(bytes);
+        call.resume();
+        const [headers] = await once(call, "response");
+        const ended = (headers["grpc-status"] === undefined ? await trailers : headers) as Record<string, string>;
+        expect(ended["grpc-status"], method).to.equal(String(status.INTERNAL));
+      }
+    }
+    expect(mock.stats()).to.include({ requests: 0 });
     session.close();
   });
 
@@ -550,15 +626,9 @@ describe("the mock's gRPC port", () => {
   it("outlives calls that are reset at any moment", async () => {
     await start({ ttftMs: 1, itlMs: 1 });
     const session = connect(`http://${mock.grpcAddress}`);
-    const request = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, vllm(20, true)));
-    const { bytes, at } = frame(request.length);
-    bytes.set(request, at);
+    const bytes = framedRequest(vllm(20, true));
     const closed = Array.from({ length: 60 }, (_, i) => {
-      const call = session.request({
-        ":method": "POST",
-        ":path": `/inference.GRPCInferenceService/${i % 3 === 0 ? "ModelInfer" : "ModelStreamInfer"}`,
-        "content-type": "application/grpc",
-      });
+      const call = session.request(headersOf(i % 3 === 0 ? "ModelInfer" : "ModelStreamInfer"));
       call.on("error", () => {});
       call.write(i % 2 === 0 ? bytes : bytes.subarray(0, i));
       setTimeout(() => call.close(8), i % 15);
@@ -580,11 +650,7 @@ describe("the mock's gRPC port", () => {
     const page = session.request({ ":path": "/" });
     const [headers] = await once(page, "response");
     expect(headers[":status"]).to.equal(415);
-    const nonsense = session.request({
-      ":method": "POST",
-      ":path": "/inference.GRPCInferenceService/ModelInfer",
-      "content-type": "application/grpc",
-    });
+    const nonsense = session.request(headersOf("ModelInfer"));
     nonsense.end(Buffer.from([0, 0, 0, 0, 2, 0xff, 0xff]));
     const [answer] = await once(nonsense, "response");
     expect(answer["grpc-status"]).to.equal(String(status.INTERNAL));

@@ -88,17 +88,35 @@ describe("the mock's messages over gRPC", () => {
       { numRuns: 200 },
     );
   });
+
+  it("have room for an error that repeats an id of half the longest message", () => {
+    const id = "i".repeat(40_000_000);
+    const response = { model: "", version: "", id, isFinal: undefined, stamps: undefined, outputs: [] };
+    const [message] = new MessageReader(2 ** 28).feed(streamFrame(`the request ${id}${id} is wrong`, response)) as Buffer[];
+    const { errorMessage, inferResponse } = fromBinary(ModelStreamInferResponseSchema, message!);
+    expect(inferResponse?.id.length).to.equal(id.length);
+    expect(errorMessage).to.match(/^the request i+$/);
+  });
 });
 
 describe("the mock's statuses over gRPC", () => {
   it("have messages that are ASCII", () => {
     expect(headerMessage("input 'é' is 100% wrong\n")).to.equal("input '%C3%A9' is 100%25 wrong%0A");
+    expect(headerMessage("  got [1,3]. ")).to.equal("%20%20got [1,3].%20");
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (message) => {
         const header = headerMessage(message);
         return /^[ -~]*$/.test(header) && decodeURIComponent(header) === message.toWellFormed();
       }),
     );
+  });
+
+  it("have messages that fit a header", () => {
+    for (const character of ["n", "%", "é", "語", "😀"]) {
+      const header = headerMessage(character.repeat(100_000));
+      expect(header.length, character).to.be.within(1000, 16_000);
+      expect(decodeURIComponent(header).startsWith(character.repeat(500))).to.equal(true);
+    }
   });
 
   it("mean what HTTP's mean", () => {

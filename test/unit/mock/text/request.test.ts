@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { UsageMode } from "../../../../mock/options.ts";
 import { chat } from "../../../../mock/text/chat.ts";
 import { completions } from "../../../../mock/text/completions.ts";
+import { embeddings } from "../../../../mock/text/embeddings.ts";
 import type { MockEndpoint } from "../../../../mock/text/endpoint.ts";
 import { isRefusal } from "../../../../mock/text/refusal.ts";
 import { type ReadDeps, readJson, readTextRequest, type TextRequest } from "../../../../mock/text/request.ts";
@@ -54,6 +55,16 @@ describe("a request for text", () => {
     expect(refused({ model: "m", messages, n: 2 })).to.deep.equal([400, "n", null]);
     expect(refused({ model: "m", messages, max_tokens: 0 })).to.deep.equal([400, "max_tokens", null]);
     expect(refused({ model: "m", messages, max_completion_tokens: 1e7 })).to.deep.equal([400, "max_completion_tokens", null]);
+  });
+
+  it("may have values of any form where it is wrong", () => {
+    const odd = { toString: 1 };
+    expect(refused({ model: "m", messages, max_tokens: odd })).to.deep.equal([400, "max_tokens", null]);
+    expect(refused({ model: "m", messages, n: odd })).to.deep.equal([400, "n", null]);
+    expect(refused({ model: "m", prompt: "x", echo: odd }, completions)).to.deep.equal([400, "echo", null]);
+    expect(accepted({ messages: [{ role: odd, content: odd }] })).to.include({ tokens: 64 });
+    for (const input of [[odd], [[odd]], [1, odd]])
+      expect(refused({ model: "m", input }, embeddings)).to.deep.equal(["accepted"]);
   });
 
   it("may name any model unless the server has its own", () => {
