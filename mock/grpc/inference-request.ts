@@ -7,7 +7,7 @@ import type { Tensor } from "../../endpoints/kserve/tensor/tensor.ts";
 import type { ModelInferRequest, ModelInferRequest_InferInputTensor } from "../../gen/inference/inference_service_pb.js";
 import type { InferParameter } from "../../gen/inference/tensor_pb.js";
 import { messageOf } from "../../services/common/errors.ts";
-import type { TensorSpec } from "../models/model.ts";
+import { isModelFault, type ModelFault, type TensorSpec } from "../models/model.ts";
 import type { DeployedModel } from "./deployed-model.ts";
 import { type GrpcStatus, isStatus, status } from "./status.ts";
 
@@ -30,7 +30,7 @@ const batchNote =
   " want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model" +
   " configuration docs for more info on max_batch_size.";
 
-export function fitRequest(request: ModelInferRequest, model: DeployedModel): FittingRequest | GrpcStatus {
+export function fitRequest(request: ModelInferRequest, model: DeployedModel): FittingRequest | GrpcStatus | ModelFault {
   const parameters = readParameters(request.parameters);
   if (isStatus(parameters)) return parameters;
   const names = new Set<string>();
@@ -50,7 +50,7 @@ export function fitRequest(request: ModelInferRequest, model: DeployedModel): Fi
     if (spec === undefined)
       return status("invalidArgument", `unexpected inference input '${input.name}' for model '${model.name}'`);
     const tensor = fitTensor(request, { input, raw, spec, model });
-    if (isStatus(tensor)) return tensor;
+    if (isStatus(tensor) || isModelFault(tensor)) return tensor;
     const [size = 1] = model.kind.maxBatchSize > 0 ? tensor.shape : [1];
     if (inputs.size > 0 && size !== batch) {
       return withId(request, `input '${input.name}' batch size does not match other inputs for '${model.name}'`);
@@ -148,7 +148,7 @@ interface DescribedInput {
   readonly model: DeployedModel;
 }
 
-function fitTensor(request: ModelInferRequest, { input, raw, spec, model }: DescribedInput): Tensor | GrpcStatus {
+function fitTensor(request: ModelInferRequest, { input, raw, spec, model }: DescribedInput): Tensor | GrpcStatus | ModelFault {
   const { name } = input;
   const { maxBatchSize } = model.kind;
   if (input.datatype !== spec.datatype) {
@@ -177,7 +177,7 @@ function fitTensor(request: ModelInferRequest, { input, raw, spec, model }: Desc
   );
 }
 
-type Misfit = (request: ModelInferRequest, input: string, model: string) => GrpcStatus;
+type Misfit = (request: ModelInferRequest, input: string, model: string) => GrpcStatus | ModelFault;
 
 function misfitOfBytes(raw: Uint8Array, wanted: number): Misfit | undefined {
   const count = countBytesElements(raw);
@@ -192,11 +192,10 @@ function misfitOfBytes(raw: Uint8Array, wanted: number): Misfit | undefined {
             ` ${available} bytes available. Please make sure the string length indicator is in one buffer.`,
         );
     }
-    return (_request, input) =>
-      status(
-        "invalidArgument",
-        `incomplete string data for inference input '${input}', expecting string of length ${bytes} but only ${available} bytes available`,
-      );
+    return (_request, input) => ({
+      says: `incomplete string data for inference input '${input}', expecting string of length ${bytes} but only ${available} bytes available`,
+      isInvalid: true,
+    });
   }
   if (count > wanted) {
     return (request, input, model) =>

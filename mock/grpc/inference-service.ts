@@ -89,7 +89,7 @@ export class InferenceService {
     if (isStatus(read)) this.#refuse(caller, read, undefined);
     else if (isModelFault(read)) {
       model.counts.failed(0);
-      this.#refuse(caller, status("internal", read.says), model.name);
+      this.#refuse(caller, status(read.isInvalid ? "invalidArgument" : "internal", read.says), model.name);
     } else answers.begin<TensorRequest>(read, new TensorRecipient(caller));
   }
 
@@ -101,7 +101,7 @@ export class InferenceService {
   #read(request: ModelInferRequest, deployed: DeployedModel) {
     const { options, answers, cachedTokens } = this.#deps;
     const fitting = fitRequest(request, deployed);
-    if (isStatus(fitting)) return fitting;
+    if (isStatus(fitting) || isModelFault(fitting)) return fitting;
     const { inputs, parameters, batch } = fitting;
     const plan = deployed.kind.read({ inputs, parameters, batch, ownLength: () => answers.nextLength() });
     if (isModelFault(plan)) return plan;

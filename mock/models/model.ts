@@ -74,6 +74,8 @@ export interface AnswerPart {
 /** What a model says of a request that it cannot answer. */
 export interface ModelFault {
   readonly says: string;
+  /** It is the request that is wrong, as the model's server has found when it read the inputs for it. */
+  readonly isInvalid?: true;
 }
 
 export function isModelFault(value: object): value is ModelFault {

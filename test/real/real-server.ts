@@ -17,10 +17,10 @@ export interface RealServer {
 }
 
 /**
- * Runs `<folder>/start.sh`, which says where it listens and answers `/health` with 200 when it is ready. Rejects with what it wrote
+ * Runs `<folder>/start.sh`, which says where it listens and answers `healthPath` with 200 when it is ready. Rejects with what it wrote
  * when it ends before, or is not ready in time.
  */
-export async function startRealServer(folder: string, env: NodeJS.ProcessEnv = {}): Promise<RealServer> {
+export async function startRealServer(folder: string, env: NodeJS.ProcessEnv = {}, healthPath = "/health"): Promise<RealServer> {
   const script = join(import.meta.dirname, folder, "start.sh");
   const child = spawn(script, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   let output = "";
@@ -28,7 +28,7 @@ export async function startRealServer(folder: string, env: NodeJS.ProcessEnv = {
   await once(child, "spawn");
   const deadlineMs = performance.now() + readyWithinMs;
   let url: string | undefined;
-  while (url === undefined || !(await answers(url))) {
+  while (url === undefined || !(await answers(url + healthPath))) {
     if (hasEnded(child) || performance.now() > deadlineMs) {
       child.kill("SIGKILL");
       throw new Error(`${script} has not started its server; has test/real/prepare run?\n${output}`);
@@ -58,6 +58,8 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
 }
 
 async function answers(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+  // A connection that is kept would be waited for when the server is told to end.
+  const options = { signal: AbortSignal.timeout(2000), headers: { connection: "close" } };
+  const response = await fetch(url, options).catch(() => undefined);
   return response?.ok === true;
 }

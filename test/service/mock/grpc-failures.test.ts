@@ -3,7 +3,7 @@ import { status } from "@grpc/grpc-js";
 import { expect } from "chai";
 import type { MockOptions } from "../../../mock/options.ts";
 import { createMock, type Mock } from "../../../mock/server.ts";
-import { InferenceClient, type InferInit, inferRequest, isFinal, textOf, wantsEmptyFinal } from "./grpc-client.ts";
+import { InferenceClient, type InferInit, inferRequest, isFinal, textOf, wantsEmptyFinal } from "../../support/kserve-client.ts";
 
 let mock: Mock;
 let client: InferenceClient;

@@ -1,14 +1,14 @@
 /** A client of KServe's inference service as anybody's is: grpc-js and the generated code, and nothing between. */
 import { create, type DescMethod, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
-import type { Datatype } from "../../../endpoints/kserve/tensor/datatypes.ts";
-import { type ElementInput, encodeElements, textsOf } from "../../../endpoints/kserve/tensor/elements.ts";
+import type { Datatype } from "../../endpoints/kserve/tensor/datatypes.ts";
+import { type ElementInput, encodeElements, textsOf } from "../../endpoints/kserve/tensor/elements.ts";
 import {
   GRPCInferenceService,
   type ModelInferRequestSchema,
   type ModelInferResponse,
   type ModelStreamInferResponse,
-} from "../../../gen/inference/inference_service_pb.js";
+} from "../../gen/inference/inference_service_pb.js";
 
 export type InferInit = MessageInitShape<typeof ModelInferRequestSchema>;
 export type Given = readonly [name: string, datatype: Datatype, shape: readonly number[], elements: readonly ElementInput[]];
