@@ -22,6 +22,7 @@ import {
   runsShowFlags,
   runsSummaryFlags,
 } from "./runs/flags.ts";
+import { problemsOfFormat } from "./runs/output-format.ts";
 import { problemsOfSummary } from "./runs/summary-options.ts";
 import { problemsOfSend } from "./send-options.ts";
 import { problemsOfWatch, watchFlags } from "./watch-options.ts";
@@ -256,6 +257,7 @@ export const commands = {
       "assay runs records latest --where 'ttft > 200ms AND error = \"\"' --order-by 'ttft desc' --limit 20",
     ],
     exits: exits.ofRunsAsked,
+    check: problemsOfFormat,
     load: async () => (await import("./runs/records.ts")).runsRecords,
   }),
   runsExport: command({

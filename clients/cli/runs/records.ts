@@ -8,6 +8,7 @@ import { exitCodes } from "../exit-codes.ts";
 import type { RecordsWanted, SuiteClient } from "../suite-client.ts";
 import { csvLine } from "./csv.ts";
 import type { runsRecordsFlags } from "./flags.ts";
+import { formatOf } from "./output-format.ts";
 import { csvColumns, csvValue, metricOf, type RecordJson, recordJson, type WantedFields, wantedFields } from "./record-view.ts";
 import { findRun, withSuite } from "./session.ts";
 
@@ -16,7 +17,7 @@ const mostRowsOfTable = 10_000;
 
 export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promise<number> {
   const { options, operands, terminal } = asked;
-  const format = options.format ?? (options.json === true ? "json" : "table");
+  const format = formatOf(options);
   const wanted = wantedFields(options.fields ?? []);
   return withSuite(asked, async ({ client, signal }) => {
     const { runId } = await findRun(client, operands[0] ?? "", terminal.cwd);

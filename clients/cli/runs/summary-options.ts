@@ -1,12 +1,9 @@
 /** What the options of `assay runs summary` ask for together. Pure. */
 import type { GivenOptions } from "../asked.ts";
 import type { runsSummaryFlags } from "./flags.ts";
+import { formatOf, problemsOfFormat } from "./output-format.ts";
 
 type Given = GivenOptions<typeof runsSummaryFlags>;
-
-export function formatOf({ format, json }: Given["options"]): "table" | "json" | "csv" {
-  return format ?? (json === true ? "json" : "table");
-}
 
 /** Figures are of groups of requests, not the tables of the run. */
 export function isGrouped(options: Given["options"]): boolean {
@@ -15,7 +12,10 @@ export function isGrouped(options: Given["options"]): boolean {
 }
 
 /** What is wrong between options. */
-export function problemsOfSummary({ options }: Given): string[] {
-  if (options.definitions === undefined || !isGrouped(options)) return [];
-  return ["--definitions: figures of other tools are of whole phases, not of groups of requests"];
+export function problemsOfSummary(given: Given): string[] {
+  const isPossible = given.options.definitions === undefined || !isGrouped(given.options);
+  return [
+    ...problemsOfFormat(given),
+    ...(isPossible ? [] : ["--definitions: figures of other tools are of whole phases, not of groups of requests"]),
+  ];
 }

@@ -10,8 +10,9 @@ import { filesIn } from "../run-files.ts";
 import { summaryJson } from "../summary-json.ts";
 import type { runsSummaryFlags } from "./flags.ts";
 import { groupsCsv, groupsJson } from "./group-view.ts";
+import { formatOf } from "./output-format.ts";
 import { findRun, type SuiteUse, withSuite } from "./session.ts";
-import { formatOf, isGrouped } from "./summary-options.ts";
+import { isGrouped } from "./summary-options.ts";
 
 type SummaryFlags = typeof runsSummaryFlags;
 
