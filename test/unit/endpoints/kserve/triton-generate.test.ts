@@ -70,7 +70,9 @@ describe("triton_generate: an answer", () => {
       message: "the stream ended with no response that says to be the last",
     });
     expect(parsed.outputText).to.equal("ab");
-    expect(parse(stream(response(text("a")), response(text("b")))).error).to.equal(undefined);
+    const unmarked = stream(response(text("a")), response(text("b")));
+    expect(parse(unmarked).error).to.equal(undefined);
+    expect(parse(unmarked.subarray(0, -1)).error?.message).to.equal("the answer ended inside a message");
   });
 
   it("is an error where a message is one, with what came before it", () => {
