@@ -806,8 +806,8 @@ export declare const GRPCInferenceService: GenService<{
   },
   /**
    * Any number of requests, each answered by none, one or many responses. The client dials and speaks first; requests may follow before
-   * others are answered, and are told apart by `id`. A response of a decoupled model has the parameter `triton_final_response`, true on the
-   * last one; with the request parameter `triton_enable_empty_final_response` a last response without outputs says so where the model
+   * others are answered, and are told apart by `id`. Each response has the parameter `triton_final_response`, true on the last one of its
+   * request; with the request parameter `triton_enable_empty_final_response` a last response without outputs says so where the model
    * ends without one. An error is a message with `error_message`, the end of the request whose id it has; the stream goes on. After the
    * client's half-close the server answers what it has taken, then ends with OK. There is no flow control but HTTP/2's.
    *

@@ -27,7 +27,7 @@ export const usualModels: readonly string[] = [
 export const modelKindNames: readonly string[] = [...Object.keys(kinds), "identity-DATATYPE"];
 
 /** The kind of this name: `vllm`, `identity-bytes`. */
-export function modelKindOf(name: string): ModelKind | undefined {
+function modelKindOf(name: string): ModelKind | undefined {
   const datatype = /^identity-(\w+)$/.exec(name)?.[1]?.toUpperCase() ?? "";
   if (isDatatype(datatype)) return identityOf(datatype);
   return Object.hasOwn(kinds, name) ? kinds[name] : undefined;
