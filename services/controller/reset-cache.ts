@@ -64,10 +64,17 @@ async function askOnce({ spec, ask }: TargetCheckOptions, url: TargetUrl): Promi
   const question = create(AskTargetSchema, {
     target: one,
     ...(endpoint === undefined ? {} : { endpoint }),
-    question: { case: "postPath", value: target.resetKvCachePath ?? "" },
+    question: { case: "postPath", value: pathAt(url.url, target.resetKvCachePath ?? "") },
     limitMs: Math.ceil((target.resetKvCacheTimeoutSec ?? 0) * 1000),
   });
   return answerOf({ kind: "base" }, await ask(question));
+}
+
+/** With the query of the target's URL, which may hold its key. */
+function pathAt(url: string, path: string): string {
+  const query = /\?(.+)$/.exec(url)?.[1];
+  if (query === undefined) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 
 function failureOf(answer: Answer): string {

@@ -60,6 +60,13 @@ describe("a target that is to empty its prefix cache", () => {
     }
   });
 
+  it("is asked with the query of its URL", async () => {
+    const server = await answering("200 OK");
+    const { failure } = await reset({ urls: [{ url: `${server.origin}/v1?api-key=k` }], resetKvCachePath: "/flush_cache?all=1" });
+    expect(failure).to.equal(undefined);
+    expect(server.requests.map(lineOf)).to.deep.equal(["POST /flush_cache?all=1&api-key=k HTTP/1.1"]);
+  });
+
   it("is not asked unless the run says so", async () => {
     const server = await answering("200 OK");
     expect(await reset({ urls: [{ url: server.origin }] })).to.deep.equal({ failure: undefined, notes: [] });

@@ -18,7 +18,9 @@ interface StreamInfo {
 /** In base64 the head of a file, which says what its stream is. */
 const headChars = 56;
 
-class Damaged extends Error {}
+/** Its message is what is wrong with the file. */
+class Unreadable extends Error {}
+const damaged = "is a FLAC file that is damaged or cut off";
 
 /**
  * Files of 8, 16, 24 or 32 bits a sample. What is damaged or cut off is a problem.
@@ -40,11 +42,11 @@ export function wavOfFlac(file: Uint8Array, mostBytes: number): MadeWav {
       frames += block[0]?.length ?? 0;
       if (frames * frameBytes > mostBytes) return { problem: `has more than ${mostBytes} bytes as WAV` };
     }
-    if (frames === 0 || frames < info.frames) throw new Damaged();
+    if (frames === 0 || frames < info.frames) throw new Unreadable(damaged);
     return { bytes: wavOf({ ...info, frames }, samplesOf(blocks, info.channels)) };
   } catch (error) {
-    if (!(error instanceof Damaged)) throw error;
-    return { problem: "is a FLAC file that is damaged or cut off" };
+    if (!(error instanceof Unreadable)) throw error;
+    return { problem: error.message };
   }
 }
 
@@ -54,7 +56,7 @@ export function flacSeconds(base64: string): number | undefined {
     const { frames, sampleRateHz } = readInfo(new BitReader(bytesOfBase64(base64.slice(0, headChars)) ?? new Uint8Array()));
     return frames === 0 || sampleRateHz === 0 ? undefined : frames / sampleRateHz;
   } catch (error) {
-    if (error instanceof Damaged) return undefined;
+    if (error instanceof Unreadable) return undefined;
     throw error;
   }
 }
@@ -72,10 +74,10 @@ function samplesOf(blocks: readonly Int32Array[][], channels: number): () => num
 
 /** Section 8. */
 function readInfo(bits: BitReader): StreamInfo {
-  if (bits.read(32) !== 0x664c6143) throw new Damaged();
+  if (bits.read(32) !== 0x664c6143) throw new Unreadable(damaged);
   // What the stream is always stands first.
   const isLast = bits.read(1) === 1;
-  if (bits.read(7) !== 0 || bits.read(24) !== 34) throw new Damaged();
+  if (bits.read(7) !== 0 || bits.read(24) !== 34) throw new Unreadable(damaged);
   bits.skipBytes(10);
   const [sampleRateHz, channels, depth] = [bits.read(20), bits.read(3) + 1, bits.read(5) + 1];
   const frames = bits.read(4) * 2 ** 32 + bits.read(32);
@@ -96,7 +98,7 @@ const depths: readonly number[] = [0, 8, 12, 0, 16, 20, 24, 32];
 
 /** Section 9: the samples of each channel. */
 function readFrame(bits: BitReader, info: StreamInfo): Int32Array[] {
-  if (bits.read(15) !== 0x7ffc) throw new Damaged();
+  if (bits.read(15) !== 0x7ffc) throw new Unreadable(damaged);
   bits.read(1);
   const [sizeCode, rateCode, layout, depthCode] = [bits.read(4), bits.read(4), bits.read(4), bits.read(3)];
   bits.read(1);
@@ -106,8 +108,10 @@ function readFrame(bits: BitReader, info: StreamInfo): Int32Array[] {
   bits.read(8);
   const depth = depthCode === 0 ? info.depth : depths[depthCode];
   const channels = layout < 8 ? layout + 1 : 2;
-  if (size === 0 || layout > 10 || channels !== info.channels || depth !== info.depth) throw new Damaged();
+  if (size === 0 || layout > 10 || channels !== info.channels || depth !== info.depth) throw new Unreadable(damaged);
   const side = layout === 8 || layout === 10 ? 1 : layout === 9 ? 0 : undefined;
+  // Differences of 32 bits have 33.
+  if (side !== undefined && depth === 32) throw new Unreadable("is FLAC of 32 bits a sample with differences, which is not read");
   const found = Array.from({ length: channels }, (_, channel) => readSubframe(bits, size, depth + (channel === side ? 1 : 0)));
   bits.align();
   bits.read(16);
@@ -132,17 +136,17 @@ function decorrelate(one: Int32Array, other: Int32Array, layout: number): void {
 
 /** Section 9.2. */
 function readSubframe(bits: BitReader, size: number, codedDepth: number): Int32Array {
-  if (bits.read(1) !== 0) throw new Damaged();
+  if (bits.read(1) !== 0) throw new Unreadable(damaged);
   const type = bits.read(6);
   const wasted = bits.read(1) === 0 ? 0 : bits.readUnary() + 1;
   const depth = codedDepth - wasted;
-  if (depth < 1) throw new Damaged();
+  if (depth < 1) throw new Unreadable(damaged);
   const samples = new Int32Array(size);
   if (type === 0) samples.fill(bits.readSigned(depth));
   else if (type === 1) for (let at = 0; at < size; at++) samples[at] = bits.readSigned(depth);
   else if (type >= 8 && type <= 12) readPredicted(bits, samples, { depth, order: type - 8, coefficients: fixed[type - 8] });
   else if (type >= 32) readPredicted(bits, samples, { depth, order: type - 31, coefficients: undefined });
-  else throw new Damaged();
+  else throw new Unreadable(damaged);
   if (wasted > 0) for (let at = 0; at < size; at++) samples[at] = (samples[at] as number) << wasted;
   return samples;
 }
@@ -158,7 +162,7 @@ interface Prediction {
 }
 
 function readPredicted(bits: BitReader, samples: Int32Array, { depth, order, coefficients: known }: Prediction): void {
-  if (order > samples.length) throw new Damaged();
+  if (order > samples.length) throw new Unreadable(damaged);
   for (let at = 0; at < order; at++) samples[at] = bits.readSigned(depth);
   let [coefficients, divisor] = [known ?? [], 1];
   if (known === undefined) {
@@ -178,12 +182,12 @@ function readPredicted(bits: BitReader, samples: Int32Array, { depth, order, coe
 /** Section 9.2.7: what the prediction misses, in the place of the samples. */
 function readResidual(bits: BitReader, samples: Int32Array, order: number): void {
   const method = bits.read(2);
-  if (method > 1) throw new Damaged();
+  if (method > 1) throw new Unreadable(damaged);
   const parameterBits = method === 0 ? 4 : 5;
   const escaped = 2 ** parameterBits - 1;
   const partitions = 2 ** bits.read(4);
   const partSize = samples.length / partitions;
-  if (!Number.isInteger(partSize) || partSize < order) throw new Damaged();
+  if (!Number.isInteger(partSize) || partSize < order) throw new Unreadable(damaged);
   let at = order;
   for (let part = 1; part <= partitions; part++) {
     const parameter = bits.read(parameterBits);
@@ -195,7 +199,7 @@ function readResidual(bits: BitReader, samples: Int32Array, order: number): void
 }
 
 function bad(): never {
-  throw new Damaged();
+  throw new Unreadable(damaged);
 }
 
 /** Bits of a file, the highest of each byte first. Throws `Damaged` behind its end. */
@@ -266,6 +270,6 @@ class BitReader {
 
   skipBytes(count: number): void {
     this.#byte += count;
-    if (count < 0 || this.#byte > this.#bytes.length) throw new Damaged();
+    if (count < 0 || this.#byte > this.#bytes.length) throw new Unreadable(damaged);
   }
 }
