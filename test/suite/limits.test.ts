@@ -49,7 +49,8 @@ describe("a host with few file descriptors", function () {
   test("fails the requests that find none left, and goes on", async ({ folder, mock }) => {
     const server = await mock({ ttftMs: 2000 });
     const load = ["--request-rate", "400", "--request-count", "400", "--arrival-pattern", "constant"];
-    const { code, stderr } = await runWithFewDescriptors(folder, "-m", "m", "-u", server.url, "--no-probe", ...load);
+    const taken = ["--no-probe", "--failed-request-threshold", "1"];
+    const { code, stderr } = await runWithFewDescriptors(folder, "-m", "m", "-u", server.url, ...taken, ...load);
     expect(code, stderr).to.equal(0);
     const file = runFile(join(folder, "out"));
     expect(file.events.filter(({ kind }) => kind === "worker_exited")).to.deep.equal([]);
