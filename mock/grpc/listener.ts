@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { GRPCInferenceService } from "../../gen/inference/inference_service_pb.js";
+import { listenOn } from "../listen.ts";
 import { StreamCaller, UnaryCaller } from "./infer-caller.ts";
 import { type InferenceService, readInferRequest, type UnaryHandler } from "./inference-service.ts";
 import { frame, MessageReader } from "./message-reader.ts";
@@ -52,14 +53,7 @@ export class GrpcListener {
 
   /** Resolves with the port; rejects with the system's error. */
   listen(port: number, host: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ port, host, backlog: 4096 }, () => {
-        this.#server.off("error", reject);
-        const address = this.#server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : port);
-      });
-    });
+    return listenOn(this.#server, port, host);
   }
 
   /** Closes the port and cuts the connections; resolves when all are closed. */

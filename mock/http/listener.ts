@@ -1,8 +1,7 @@
 /** A port and its connections. */
 import { createServer, type Server, type Socket } from "node:net";
+import { listenOn } from "../listen.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
-
-const backlog = 4096;
 
 export class Listener {
   readonly #server: Server;
@@ -23,14 +22,7 @@ export class Listener {
 
   /** Resolves with the port; rejects with the system's error. */
   listen(port: number, host: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ port, host, backlog }, () => {
-        this.#server.off("error", reject);
-        const address = this.#server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : port);
-      });
-    });
+    return listenOn(this.#server, port, host);
   }
 
   /** Closes the port and cuts the connections; resolves when all are closed. */

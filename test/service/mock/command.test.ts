@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
@@ -13,7 +14,11 @@ interface Run {
 }
 
 function run(...argv: string[]): Run {
-  const child = spawn(process.execPath, [main, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+  return runThis(process.execPath, main, ...argv);
+}
+
+function runThis(program: string, ...argv: string[]): Run {
+  const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let err = "";
   child.stdout.on("data", (piece) => {
@@ -44,6 +49,28 @@ describe("mock command", () => {
       expect(out().split("\n")).to.have.length(2);
     });
   }
+
+  it("goes on where it has no file descriptors left for a connection", async function () {
+    if (process.platform !== "linux") this.skip();
+    const command = `ulimit -n 64; exec "${process.execPath}" "${main}" --grpc-port 0`;
+    const { child, out, err, exit } = runThis("sh", "-c", command);
+    const sockets: Socket[] = [];
+    try {
+      while (out().split("\n").length < 3) await once(child.stdout ?? child, "data");
+      const [url = "", grpcUrl = ""] = out().match(/\w+:\/\/\S+/g) ?? [];
+      for (const { port } of [new URL(url), new URL(grpcUrl)]) {
+        for (let index = 0; index < 60; index++) sockets.push(connect(Number(port), "127.0.0.1").on("error", () => {}));
+        await Promise.all(sockets.map((socket) => (socket.connecting ? once(socket, "connect") : undefined)));
+        for (const socket of sockets.splice(0)) socket.destroy();
+      }
+      expect((await fetch(`${url}/v1/models`)).status).to.equal(200);
+      child.kill();
+      expect(await exit, err()).to.equal(0);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      child.kill("SIGKILL");
+    }
+  });
 
   it("exits with 2 and names every wrong argument", async () => {
     const { out, err, exit } = run("--osl", "0", "--nonsense");
