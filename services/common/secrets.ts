@@ -1,10 +1,33 @@
 /** Secrets of a spec: what must never be stored, shown or logged. */
 import { clone } from "@bufbuild/protobuf";
-import { maskedProxyUrl } from "../../endpoints/proxy.ts";
+import { maskedProxyUrl, parseProxyUrl } from "../../endpoints/proxy.ts";
 import { maskedUrl } from "../../endpoints/target-url.ts";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { Secrets } from "./log-line.ts";
 
 const mask = "***";
+
+/** Headers that say who asks; values of others (a content type) are words that messages need. */
+const credentialHeader = /auth|key|token|secret|cookie|password|signature/i;
+
+/** Replaces what a target was sent to know who asks, where it says it back. */
+export function secretsOf({ target }: RunSpec): Secrets {
+  const secrets = new Secrets();
+  if (target === undefined) return secrets;
+  secrets.add(target.apiKey);
+  for (const [name, value] of Object.entries(target.headers)) {
+    if (!credentialHeader.test(name)) continue;
+    secrets.add(value);
+    // `Bearer KEY`, of which a message may have the key alone.
+    secrets.add(value.slice(value.lastIndexOf(" ") + 1));
+  }
+  for (const { url } of target.urls) {
+    const found = URL.parse(url)?.searchParams ?? [];
+    for (const [name, value] of found) if (maskedUrl(`?${name}=x`) !== `?${name}=x`) secrets.add(value);
+  }
+  secrets.add(parseProxyUrl(target.proxyUrl)?.password ?? "");
+  return secrets;
+}
 
 /** A copy whose secrets are replaced, for storing, showing and logging. */
 export function maskSecrets(spec: RunSpec): RunSpec {

@@ -7,7 +7,7 @@ import { AskTargetSchema } from "../../gen/assay/controller/v1/controller_servic
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Answer, described } from "./core/target-probe.ts";
-import { answerOf, type TargetCheckOptions } from "./target-check.ts";
+import { answerTo, type TargetCheckOptions } from "./target-check.ts";
 
 /** How a target that is busy is asked again. */
 export interface ResetPatience {
@@ -57,8 +57,8 @@ async function resetHost(
   }
 }
 
-async function askOnce({ spec, ask }: TargetCheckOptions, url: TargetUrl): Promise<Answer> {
-  const { target = create(TargetSpecSchema), endpoint } = spec;
+async function askOnce(options: TargetCheckOptions, url: TargetUrl): Promise<Answer> {
+  const { target = create(TargetSpecSchema), endpoint } = options.spec;
   const one = clone(TargetSpecSchema, target);
   one.urls = [url];
   const question = create(AskTargetSchema, {
@@ -67,7 +67,7 @@ async function askOnce({ spec, ask }: TargetCheckOptions, url: TargetUrl): Promi
     question: { case: "postPath", value: pathAt(url.url, target.resetKvCachePath ?? "") },
     limitMs: Math.ceil((target.resetKvCacheTimeoutSec ?? 0) * 1000),
   });
-  return answerOf({ kind: "base" }, await ask(question));
+  return await answerTo(options, { kind: "base" }, question);
 }
 
 /** With the query of the target's URL, which may hold its key. */

@@ -18,6 +18,7 @@ import {
 import { ModelMetadataRequestSchema } from "../../gen/inference/inference_service_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
+import { secretsOf } from "../common/secrets.ts";
 import { type CallPlan, nextCall } from "./core/call-probe.ts";
 import { type Answer, nextStep, type ProbePlan, type Question, type Step } from "./core/target-probe.ts";
 
@@ -167,7 +168,7 @@ async function attempt(
       question: wireQuestion(options, url, question),
       limitMs,
     });
-    answers.push(answerOf(question, await options.ask(asked)));
+    answers.push(await answerTo(options, question, asked));
   }
 }
 
@@ -204,9 +205,19 @@ function callOf(method: string, name: string): GrpcCall {
 }
 
 /** An answer as it is judged. */
-export function answerOf(
-  question: Question,
-  { method, url, status, error, contentType, words, isModelList, models, message }: TargetAnswer,
-): Answer {
-  return { question, method, url, status, error, contentType, words, models: isModelList ? models : undefined, message };
+/** Has it asked. Where the target says the run's secrets back, they are taken out. */
+export async function answerTo({ spec, ask }: TargetCheckOptions, question: Question, asked: AskTarget): Promise<Answer> {
+  const { method, url, status, error, contentType, words, isModelList, models, message } = await ask(asked);
+  const secrets = secretsOf(spec);
+  return {
+    question,
+    method,
+    url,
+    status,
+    error: error === undefined ? undefined : { ...error, message: secrets.mask(error.message) },
+    contentType,
+    words: secrets.mask(words),
+    models: isModelList ? models : undefined,
+    message,
+  };
 }

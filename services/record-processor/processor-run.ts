@@ -26,6 +26,7 @@ import { type RawRecord, withoutRequestBody } from "../common/raw-record.ts";
 import { type BatchOrigin, readRecordBatch } from "../common/record-batch.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { endpointOf } from "../common/run-endpoint.ts";
+import { secretsOf } from "../common/secrets.ts";
 import { protocolVersion } from "../common/version.ts";
 import type { AnswerChecker } from "./core/answer-checker.ts";
 import { BatchBuffers } from "./core/batch-buffers.ts";
@@ -258,5 +259,7 @@ export function createMeasurer(
   { counters, checker, endpoints = builtInEndpoints }: Pick<ProcessorRunOptions, "counters" | "checker" | "endpoints">,
 ): Measurer {
   const checksUsage = spec.tokenizer?.checkUsage ?? false;
-  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), checksUsage, checker, ...counters });
+  const secrets = secretsOf(spec);
+  const mask = (message: string): string => secrets.mask(message);
+  return new Measurer({ endpoint: endpointOf(spec.endpoint, endpoints), checksUsage, checker, mask, ...counters });
 }

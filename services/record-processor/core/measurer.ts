@@ -27,6 +27,8 @@ export interface Counters {
   readonly countInput?: TokenCounter | undefined;
   /** Tokens are counted where the target sent a usage, too, to be held against it. Default: not. */
   readonly checksUsage?: boolean;
+  /** Takes the run's secrets out of what went wrong, which a target may have put there. Default: there are none. */
+  readonly mask?: (message: string) => string;
 }
 
 interface TokenCounts {
@@ -67,6 +69,14 @@ export class Measurer {
    * endpoint's. Failed requests have values only of metrics that are of failures too, and the content stamps of what came.
    */
   measure(record: RawRecord): MetricRecord {
+    const measured = this.#measure(record);
+    const { error } = measured;
+    const { mask } = this.#options;
+    if (error === undefined || mask === undefined) return measured;
+    return { ...measured, error: { ...error, message: mask(error.message) } };
+  }
+
+  #measure(record: RawRecord): MetricRecord {
     try {
       const reads = decodeReads(record.stamps);
       const parsed = parse(record, reads, this.#options.endpoint);

@@ -67,6 +67,15 @@ describe("a target that is to empty its prefix cache", () => {
     expect(server.requests.map(lineOf)).to.deep.equal(["POST /flush_cache?all=1&api-key=k HTTP/1.1"]);
   });
 
+  it("has the run's key taken out of what it says back", async () => {
+    const server = await startScripted(({ socket }) =>
+      socket.write(plainAnswer("no such key: sk-canary", "", "401 Unauthorized")),
+    );
+    harness.onClose(() => server.stop());
+    const { failure } = await reset({ urls: [{ url: server.origin }], apiKey: "sk-canary", resetKvCachePath: "/flush_cache" });
+    expect(failure).to.contain("no such key: ***").and.not.contain("canary");
+  });
+
   it("is not asked unless the run says so", async () => {
     const server = await answering("200 OK");
     expect(await reset({ urls: [{ url: server.origin }] })).to.deep.equal({ failure: undefined, notes: [] });

@@ -98,6 +98,15 @@ function valuesOf(record: MetricRecord): Record<string, number> {
 const ofFailures = ["requested_osl", "lateness", "http_req_data_sent", "http_req_data_received", "error_isl"];
 
 describe("Measurer", () => {
+  it("takes the run's secrets out of what a target says back", () => {
+    const said = Buffer.from('{"error":{"message":"no such key: sk-canary"}}');
+    const stamps = new Uint8Array(maxReadBytes);
+    const refused = { status: 401, contentType: "application/json", payload: said };
+    const raw = rawRecord({ ...refused, stamps: stamps.subarray(0, writeRead(stamps, 0, said.length, 0, 1e6)) });
+    const mask = (message: string): string => message.replaceAll("sk-canary", "***");
+    expect(measure(raw, { mask }).error?.message).to.equal("http status 401: no such key: ***");
+  });
+
   it("measures a streamed answer", () => {
     expect(valuesOf(measure(rawRecord()))).to.deep.equal({
       time_to_first_token: 20,
