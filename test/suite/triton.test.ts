@@ -37,9 +37,10 @@ describe("a run over gRPC", function () {
       expect(ran.run().errors).to.deep.equal({ "": requests });
       const figures = ran.figures();
       expect(figures.output_sequence_length?.avg).to.equal(8);
-      expect(figures.time_to_first_token?.avg).to.be.at.least(20);
-      expect(figures.inter_token_latency?.avg).to.be.at.least(4);
+      // The server waits for so long at least; what stands still in between makes gaps shorter.
+      expect(figures.time_to_first_token?.avg).to.be.at.least(20 - 2);
       expect(figures.request_latency?.avg).to.be.at.least(20 + 7 * 5 - 2);
+      expect(figures.inter_token_latency?.count).to.equal(requests);
     });
   }
 
