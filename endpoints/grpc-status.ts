@@ -1,30 +1,9 @@
 /** How calls of gRPC end, and which error of a request that is. Pure. */
-import type { RequestError, RequestErrorCode, RequestErrorPhase } from "./outcome.ts";
+import { grpcErrorCodes, type RequestError, type RequestErrorPhase } from "./outcome.ts";
 import { isContextOverflow, requestError } from "./target-error.ts";
 
 /** The content type of calls and of their answers; `+proto` may stand behind it. */
 export const grpcContentType = "application/grpc";
-
-/** By the number of the status, as gRPC's documents have them; 0 is none. */
-const codes: readonly (RequestErrorCode | undefined)[] = [
-  undefined,
-  "grpc_cancelled",
-  "grpc_unknown",
-  "grpc_invalid_argument",
-  "grpc_deadline_exceeded",
-  "grpc_not_found",
-  "grpc_already_exists",
-  "grpc_permission_denied",
-  "grpc_resource_exhausted",
-  "grpc_failed_precondition",
-  "grpc_aborted",
-  "grpc_out_of_range",
-  "grpc_unimplemented",
-  "grpc_internal",
-  "grpc_unavailable",
-  "grpc_data_loss",
-  "grpc_unauthenticated",
-];
 
 /**
  * The error of a call that ended with this status; undefined: it ended well.
@@ -34,7 +13,7 @@ const codes: readonly (RequestErrorCode | undefined)[] = [
 export function grpcError(status: string, words: string, phase: RequestErrorPhase): RequestError | undefined {
   if (status === "0") return undefined;
   const said = decodedWords(words);
-  const own = (/^\d+$/.test(status) ? codes[Number(status)] : undefined) ?? "grpc_unknown";
+  const own = (/^\d+$/.test(status) ? grpcErrorCodes[Number(status) - 1] : undefined) ?? "grpc_unknown";
   const code = isContextOverflow(said) ? "context_overflow" : own;
   return requestError(code, phase, said === "" ? `grpc status ${status}` : `grpc status ${status}: ${said}`);
 }

@@ -8,6 +8,26 @@ export const requestErrorPhases = ["connect", "tls", "send", "wait", "stream", "
 
 export type RequestErrorPhase = (typeof requestErrorPhases)[number];
 
+/** Statuses of gRPC in the order of their numbers, from 1 on. */
+export const grpcErrorCodes = [
+  "grpc_cancelled",
+  "grpc_unknown",
+  "grpc_invalid_argument",
+  "grpc_deadline_exceeded",
+  "grpc_not_found",
+  "grpc_already_exists",
+  "grpc_permission_denied",
+  "grpc_resource_exhausted",
+  "grpc_failed_precondition",
+  "grpc_aborted",
+  "grpc_out_of_range",
+  "grpc_unimplemented",
+  "grpc_internal",
+  "grpc_unavailable",
+  "grpc_data_loss",
+  "grpc_unauthenticated",
+] as const;
+
 export const requestErrorCodes = [
   "connect_refused",
   "connect_timeout",
@@ -29,22 +49,7 @@ export const requestErrorCodes = [
   "http_4xx",
   "http_5xx",
   "http_other",
-  "grpc_cancelled",
-  "grpc_unknown",
-  "grpc_invalid_argument",
-  "grpc_deadline_exceeded",
-  "grpc_not_found",
-  "grpc_already_exists",
-  "grpc_permission_denied",
-  "grpc_resource_exhausted",
-  "grpc_failed_precondition",
-  "grpc_aborted",
-  "grpc_out_of_range",
-  "grpc_unimplemented",
-  "grpc_internal",
-  "grpc_unavailable",
-  "grpc_data_loss",
-  "grpc_unauthenticated",
+  ...grpcErrorCodes,
   "context_overflow",
   "cancelled",
   "fenced",

@@ -106,8 +106,12 @@ function headersOf({ headers }: Turn): Pick<RequestBody, "headers"> {
   return all.length === 0 ? {} : { headers: all.flatMap(([name, value]) => [name.toLowerCase(), value]) };
 }
 
+/** Of a body without bytes: its objects, its buffer and its key. */
+const overheadBytes = 1024;
+
+/** About. */
 function sizeOf({ body, expectation }: RequestBody): number {
-  return body.length + (expectation?.length ?? 0);
+  return overheadBytes + body.length + (expectation?.length ?? 0);
 }
 
 /** It goes with the record, never into the body. */

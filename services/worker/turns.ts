@@ -253,8 +253,8 @@ function sizeOf({ extraInputs, rawBody, toolsJson, messages }: Turn): number {
   return rawBody.length + extra + toolsJson.length + ofMessages;
 }
 
-/** Of a turn without a text. */
-const overheadBytes = 256;
+/** Of a turn without a text: the objects of its message. */
+const overheadBytes = 2048;
 
 function messageChars({ content, parts, json }: Turn["messages"][number]): number {
   return parts.reduce((sum, part) => sum + part.content.length, content.length + json.length);

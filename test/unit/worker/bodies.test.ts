@@ -60,7 +60,7 @@ describe("body maker", () => {
   });
 
   it("keeps no more bytes than its bound, oldest out first, and always the newest", () => {
-    const maker = makerWith({ keptBytes: 300 });
+    const maker = makerWith({ keptBytes: 3 * 1150 });
     for (const conversation of [0n, 1n, 2n, 3n]) maker.make(turnOf({ conversation }), [], undefined);
     for (const conversation of [3n, 2n, 1n]) maker.make(turnOf({ conversation }), [], undefined);
     expect(formatted).to.have.lengthOf(4);

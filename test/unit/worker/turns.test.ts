@@ -88,7 +88,7 @@ describe("turn source", () => {
 
   it("keeps no more of what was used than its bound, least recently used out first", async () => {
     source.close();
-    open(3 * 300);
+    open(3 * 2092);
     for (const conversation of [1, 2, 3]) source.prefetch(conversation, 0);
     await Promise.resolve();
     for (const conversation of [1, 2, 3]) answer(streams[1], conversation);
@@ -104,7 +104,7 @@ describe("turn source", () => {
     /** The size of turns has been learnt. */
     beforeEach(async () => {
       source.close();
-      open(3 * 300, 4 * 310);
+      open(3 * 2092, 4 * 2102);
       for (let conversation = 1000; conversation < 1200; conversation++) {
         source.take(conversation, 0, () => {});
         await Promise.resolve();
@@ -120,11 +120,11 @@ describe("turn source", () => {
       for (const conversation of [1, 2, 3, 4]) answer(streams[1], conversation);
       await Promise.resolve();
       expect(askedAhead()).to.have.lengthOf(4);
-      expect(source.heldBytes).to.equal(3 * 300 + 4 * 300);
+      expect(source.heldBytes).to.equal(3 * 2092 + 4 * 2092);
       expect(isHere(1)).to.equal(true);
       await Promise.resolve();
       expect(askedAhead().slice(4)).to.deep.equal(["5/0"]);
-      expect(source.heldBytes).to.equal(3 * 300 + 3 * 300);
+      expect(source.heldBytes).to.equal(3 * 2092 + 3 * 2092);
     });
 
     it("never lets go of one that is not used yet for those that are", async () => {
@@ -207,7 +207,7 @@ function asked(stream: Stream | undefined): string[][] {
   );
 }
 
-/** A turn that counts as 300 bytes. */
+/** A turn that counts as 2092 bytes. */
 function answer(stream: Stream | undefined, conversation: number): void {
   const turn = create(TurnSchema, { conversationId: `c${conversation}`, messages: [{ role: "user", content: "x".repeat(44) }] });
   const ref = { conversation: BigInt(conversation), turn: 0 };
