@@ -3,12 +3,15 @@
  * `node bench/pacing.ts [seconds per rate] [seconds of the drift run]`. 100, 500, 2 000 and 5 000 requests/s, constant and Poisson, with
  * both ways of pacing. The schedule is the realised one, the due times of run.db, which the seed alone decides.
  * - error: received − due; the kernel, the server's loop and its parser are in it, the second row has the client's own part, sent − due;
+ * - bare sockets: the same error where a process turns in place until each due time and then writes a ready request, which is what
+ *   kernel and server take by themselves;
  * - drift: slope of the error over the run, between the medians of its first and last tenth;
  * - lost: due times without an arrival; bunched: arrivals less than a tenth of their scheduled gap after the one before, where that gap is
  *   2 ms or more (below that, timers of 1 ms send several at once by design).
  */
 import { ensureBuilt, hasOption, machineLine, openRun, percentile, runAssay, sorted, startServer } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
+import { pacedErrors } from "./support/raw-pacing.ts";
 import { stampedStreams } from "./support/stamp-errors.ts";
 
 const seconds = Number(process.argv[2] ?? 4);
@@ -33,6 +36,7 @@ ensureBuilt();
 process.stdout.write(machineLine());
 const server = await startServer(["--osl", "1", "--stamps"]);
 const figures: Figure[] = [];
+for (const rate of rates) figures.push(...(await bare(rate)));
 for (const pacing of hasOption("--pacing") ? ["normal", "precise"] : ["normal"]) {
   for (const pattern of ["constant", "poisson"]) {
     for (const rate of rates)
@@ -52,6 +56,20 @@ for (const pacing of hasOption("--pacing") ? ["normal", "precise"] : ["normal"])
 }
 await server.stop();
 reportFigures("pacing", figures);
+
+/** The same of bare sockets, whose sender does nothing but turn until each due time. */
+async function bare(rate: number): Promise<Figure[]> {
+  const offsetsNs = Array.from({ length: rate * seconds }, (_, index) => (index * 1e9) / rate);
+  const errorsMs = await pacedErrors(Number(new URL(server.url).port), offsetsNs);
+  return [
+    ["p50", 0.5],
+    ["p99", 0.99],
+  ].map(([label, share]) => ({
+    figure: `constant ${rate}/s, bare sockets: error ${label}`,
+    measured: percentile(errorsMs, Number(share)),
+    unit: "ms",
+  }));
+}
 
 async function arrivals(pacing: string, pattern: string, rate: number, forSec: number): Promise<Arrivals> {
   const load = ["--request-rate", String(rate), "--arrival-pattern", pattern, "--benchmark-duration", String(forSec)];
