@@ -49,10 +49,6 @@ const missingOptions: readonly MissingOptions[] = [
     instead: "leave it away: no code of a tokenizer is run; --tokenizer takes the path of a tokenizer.json",
   },
   {
-    spellings: ["--hf-weka-dataset"],
-    instead: "download the dataset, and give its file: --input-file FILE --custom-dataset-type weka_trace",
-  },
-  {
     spellings: ["--allow-dataset-wrap", "--no-allow-dataset-wrap"],
     instead: "conversations come again when all have been used; --num-sessions ends a run before, --cache-bust tells them apart",
   },

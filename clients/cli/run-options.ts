@@ -25,6 +25,9 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "publicDataset"],
   ["inputFile", "replay"],
   ["publicDataset", "replay"],
+  ["hfWekaDataset", "inputFile"],
+  ["hfWekaDataset", "publicDataset"],
+  ["hfWekaDataset", "replay"],
   ["replay", "isl"],
   ["replay", "osl"],
   ["replay", "islDistribution"],
@@ -36,6 +39,7 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["replay", "sharedSystemTokens"],
   ["replay", "userContextTokens"],
   ["publicDataset", "isl"],
+  ["hfWekaDataset", "isl"],
   ["inputFile", "isl"],
   ["inputFile", "lengthMix"],
   ["inputFile", "islDistribution"],
@@ -43,7 +47,9 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "prefixCount"],
   ["inputFile", "sharedSystemTokens"],
   ["inputFile", "userContextTokens"],
-  ...madeOptions.flatMap((name) => (["inputFile", "publicDataset", "replay"] as const).map((other) => [other, name] as const)),
+  ...madeOptions.flatMap((name) =>
+    (["inputFile", "publicDataset", "hfWekaDataset", "replay"] as const).map((other) => [other, name] as const),
+  ),
   ...madeOptions
     .filter((name) => name.startsWith("rankings"))
     .flatMap((name) =>
@@ -143,7 +149,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("graceSec", "durationSec");
     needs("cancellationDelaySec", "cancellationRate");
     needs("endpointModule", "endpointType");
-    needs("hfSubset", "publicDataset");
+    if (!has("hfWekaDataset")) needs("hfSubset", "publicDataset");
     needs("datasetFilter", "publicDataset");
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
@@ -225,7 +231,7 @@ export function withMock(options: RunOptions, url: string, file: JsonObject = {}
     ...(file.models === undefined ? { models: ["mock-model"] } : {}),
     // Not every endpoint can.
     ...(endpoint?.streaming === undefined && endpointType === "chat" ? { streaming: true } : {}),
-    ...(dataset === undefined && options.inputFile === undefined && options.publicDataset === undefined && !isReplay
+    ...(dataset === undefined && options.inputFile === undefined && publicNameOf(options) === undefined && !isReplay
       ? { isl: 128 }
       : {}),
     ...(dataset === undefined && !isReplay ? { osl: 32 } : {}),
@@ -252,7 +258,8 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
     put(spec, path.split("."), wireValue(name, value));
   }
   for (const [path, distribution] of rangesOf(options, source)) put(spec, path.split("."), distribution);
-  const { publicDataset, hfSubset, datasetFilter = [] } = options;
+  const { hfSubset, datasetFilter = [] } = options;
+  const publicDataset = publicNameOf(options);
   if (publicDataset !== undefined) put(spec, ["dataset", "file", "path"], publicPath(publicDataset, hfSubset, datasetFilter));
   const { videoAudioSampleRate: rate } = options;
   if (rate !== undefined)
@@ -313,14 +320,19 @@ export const syntheticOptions = [
 
 /** The source that options ask for, or say something of; undefined: they leave it as it is. */
 function sourceOf(options: RunOptions, dataset?: JsonValue) {
-  const { inputFile, publicDataset, replay, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
+  const { inputFile, replay, osl, oslStddev, oslDistribution, datasetType, onBadRow } = options;
   if (replay !== undefined) return "replay";
-  if (inputFile !== undefined || publicDataset !== undefined) return "file";
+  if (inputFile !== undefined || publicNameOf(options) !== undefined) return "file";
   if (syntheticOptions.some((name) => options[name] !== undefined)) return "synthetic";
   const isOfFile = isObject(dataset) && dataset.file !== undefined;
   if (batchSizes.some((name) => options[name] !== undefined)) return isOfFile ? "file" : "synthetic";
   if (osl !== undefined || oslStddev !== undefined || oslDistribution !== undefined) return isOfFile ? "file" : "synthetic";
   return datasetType !== undefined || onBadRow !== undefined ? "file" : undefined;
+}
+
+/** The public dataset that options ask for. */
+function publicNameOf({ publicDataset, hfWekaDataset }: RunOptions): string | undefined {
+  return hfWekaDataset === undefined ? publicDataset : `weka_hf:${hfWekaDataset}`;
 }
 
 /** Lengths around their means, as a ratio widens them; none: there is no ratio. */

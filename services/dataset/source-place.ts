@@ -74,7 +74,7 @@ function uploadPlace(id: string, options: StoreOptions | undefined): SourcePlace
 async function publicPlace(choice: PublicChoice, limits: PlaceLimits, { signal, onProgress }: Asked): Promise<SourcePlace> {
   const { store: options, publicFiles = { folder: undefined, baseUrl: undefined }, maxFileBytes } = limits;
   const found = publicSetOf(choice);
-  if ("problem" in found) throw placeError(found.code, found.problem);
+  if ("problem" in found) throw placeError("invalid_argument", found.problem);
   const { set } = found;
   if (formatNamed(set.format) === undefined) {
     throw placeError("unimplemented", `public dataset ${set.name}: its format ${set.format} is not read by this version`);

@@ -198,6 +198,14 @@ export const requestsFlags = {
     group: "Requests",
     doc: "prompts of a public dataset: sharegpt, aimo, spec_al_gsm8k, … (docs/datasets.md); from the cache, or downloaded into it",
   },
+  hfWekaDataset: {
+    flag: "--hf-weka-dataset",
+    kind: { is: "text" },
+    value: "OWNER/NAME",
+    paths: ["dataset.file.path"],
+    group: "Requests",
+    doc: "agent traces of any dataset of the public host that has them in the form of weka_trace: --public-dataset weka_hf:OWNER/NAME",
+  },
   hfSubset: {
     flag: "--hf-subset",
     kind: { is: "text" },

@@ -98,15 +98,11 @@ export const publicSets: readonly PublicSet[] = [
   ...exgentic,
 ];
 
-/** What AIPerf has besides, and why it is not read here. */
-const unread: ReadonlyMap<string, string> = new Map([
-  ["weka_hf", "download the dataset, and give its file: --input-file FILE --custom-dataset-type weka_trace"],
-]);
+/** The set that is whatever dataset of the host follows it and a colon. */
+const anyWeka = "weka_hf";
 
 /** A set, or why there is none. */
-export type FoundSet =
-  | { readonly set: PublicSet }
-  | { readonly code: "invalid_argument" | "unimplemented"; readonly problem: string };
+export type FoundSet = { readonly set: PublicSet } | { readonly problem: string };
 
 /** A set whose path and file have their subset. */
 export function publicSetOf({
@@ -118,23 +114,22 @@ export function publicSetOf({
   readonly subset: string;
   readonly filters: Readonly<Record<string, string>>;
 }): FoundSet {
-  const set = publicSets.find((each) => each.name === name);
+  const set = publicSets.find((each) => each.name === name) ?? anyWekaSet(name);
   const names = publicSets.map((each) => each.name);
   if (set === undefined) {
-    const why = unread.get(name);
-    if (why !== undefined) return { code: "unimplemented", problem: `${name} is not read by this version: ${why}` };
+    if (name === anyWeka || name.startsWith(`${anyWeka}:`)) {
+      return { problem: `expected ${anyWeka}:OWNER/NAME, a dataset of the host, got ${name}` };
+    }
     const suggestion = didYouMean(name, names);
     return {
-      code: "invalid_argument",
       problem: `there is no public dataset ${name}${suggestion}; there are ${names.join(", ")}`,
     };
   }
   const refusal = filterProblem(set, filters);
-  if (refusal !== undefined) return { code: "invalid_argument", problem: refusal };
-  if (subset !== "" && set.subset === undefined)
-    return { code: "invalid_argument", problem: `${name} has no subsets, got ${subset}` };
+  if (refusal !== undefined) return { problem: refusal };
+  if (subset !== "" && set.subset === undefined) return { problem: `${name} has no subsets, got ${subset}` };
   const chosen = subset === "" ? (set.subset ?? "") : subset;
-  if (!/^[\w.-]*$/.test(chosen)) return { code: "invalid_argument", problem: `${name} cannot have a subset ${chosen}` };
+  if (!/^[\w.-]*$/.test(chosen)) return { problem: `${name} cannot have a subset ${chosen}` };
   const inSubset = (text: string): string => text.replaceAll("{subset}", chosen);
   const { otherPath } = set;
   const other = otherPath === undefined ? {} : { otherPath: inSubset(otherPath) };
@@ -153,6 +148,13 @@ function filterProblem({ name, filters: fields = [] }: PublicSet, filters: Reado
     }
   }
   return undefined;
+}
+
+function anyWekaSet(name: string): PublicSet | undefined {
+  const [, owner, repository] = /^weka_hf:([\w.-]+)\/([\w.-]+)$/.exec(name) ?? [];
+  if (owner === undefined || repository === undefined || /^\.+$/.test(owner) || /^\.+$/.test(repository)) return undefined;
+  const set = tableSet([name, `${owner}/${repository}`, "default/train", "weka_trace"]);
+  return { ...set, file: `${owner}--${repository}-{subset}.parquet` };
 }
 
 function tableSet([name, repository, place, format]: (typeof tables)[number]): PublicSet {

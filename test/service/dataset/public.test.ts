@@ -209,7 +209,9 @@ describe("public datasets", () => {
 
   it("are refused by name where they are not read, do not exist, or have no such subset or field", async () => {
     const cases: readonly (readonly [Options, string, RegExp])[] = [
-      [{ name: "weka_hf" }, "unimplemented", /weka_hf is not read by this version: .*--input-file FILE/],
+      [{ name: "weka_hf" }, "invalid_argument", /expected weka_hf:OWNER\/NAME, .* got weka_hf$/],
+      [{ name: "weka_hf:../x" }, "invalid_argument", /expected weka_hf:OWNER\/NAME, .* got weka_hf:\.\.\/x$/],
+      [{ name: "weka_hf:one/two/three" }, "invalid_argument", /expected weka_hf:OWNER\/NAME/],
       [
         { name: "exgentic", filters: { benchmark: "swebench" } },
         "invalid_argument",
@@ -227,6 +229,13 @@ describe("public datasets", () => {
       expect(error.message).to.match(text);
     }
     expect(asked).to.deep.equal([]);
+  });
+
+  it("are any dataset of the host that has agents' traces, by its own name", async () => {
+    respond = (_, response) => response.writeHead(404).end();
+    const { message } = await failureOf(load({ name: "weka_hf:some-body/agent.traces" }));
+    expect(message).to.match(/the file some-body--agent\.traces-default\.parquet .*HTTP 404.*--custom-dataset-type weka_trace/);
+    expect(asked[0]).to.equal("/datasets/some-body/agent.traces/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet");
   });
 
   it("have names of their own, and files that can lie in one folder", () => {

@@ -728,6 +728,7 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--audio-length-mean 1 --audio-format ogg", ["--audio-format ogg: expected wav or mp3"]],
   ["--video-width 9", ["--video-width 9: needs --video-height beside it"]],
   ["--audio-length-mean 1 --input-file p", ["--input-file p: not together with --audio-length-mean"]],
+  ["--hf-weka-dataset a/b --public-dataset aimo", ["--hf-weka-dataset a/b: not together with --public-dataset"]],
   ["--rankings-passages-mean 2 --public-dataset aimo", ["--public-dataset aimo: not together with --rankings-passages-mean"]],
   ["--seamless", ["--seamless: needs --warmup-request-count, --num-warmup-sessions or --warmup-duration beside it"]],
   [

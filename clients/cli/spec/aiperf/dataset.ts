@@ -226,15 +226,17 @@ function fileRules(translation: Translation): Rules {
 function publicRules(translation: Translation, given: Given): Rules {
   const field = (name: string): GivenEntry | undefined => (given.is === "object" ? given.entries.get(name) : undefined);
   const name = field("dataset");
+  const repository = field("hfWekaDataset") ?? field("hf_weka_dataset");
   const subset = field("hfSubset") ?? field("hf_subset");
   const filters = field("filters")?.given;
   const pairs = filters?.is === "object" ? [...filters.entries] : [];
   const written = pairs.map(([key, entry]) => `${key}=${entry.given.is === "scalar" ? String(entry.given.value) : ""}`);
   if (name !== undefined) {
-    const path = publicPath(textIn(name.given) ?? "", subset === undefined ? undefined : textIn(subset.given), written);
+    const set = textIn(name.given) ?? "";
+    const asked = set === "weka_hf" && repository !== undefined ? `${set}:${textIn(repository.given) ?? ""}` : set;
+    const path = publicPath(asked, subset === undefined ? undefined : textIn(subset.given), written);
     put(translation.spec, "dataset.file.path", valueAt(name, path));
   }
   const taken = { instead: "", asItIs: "anything" } as const;
-  const weka = { instead: "download the dataset, and give its file as a dataset of the type file, format weka_trace" };
-  return { ...traceRules(translation), dataset: taken, hf_subset: taken, filters: taken, hf_weka_dataset: weka };
+  return { ...traceRules(translation), dataset: taken, hf_subset: taken, filters: taken, hf_weka_dataset: taken };
 }

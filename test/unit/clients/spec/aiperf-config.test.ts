@@ -263,6 +263,7 @@ multiRun: {numRuns: 1, cooldownSeconds: 5}
   it("takes a public dataset", () => {
     const given = dataset("type: public\ndataset: sharegpt\nhfSubset: x\nfilters: {lang: de}\nentries: 5");
     expect(given).to.deep.equal({ entries: "5", file: { path: "public:sharegpt?lang=de&subset=x" } });
+    expect(dataset("type: public\ndataset: weka_hf\nhfWekaDataset: a/b")).to.deep.equal({ file: { path: "public:weka_hf:a/b" } });
   });
 
   it("makes images, audio and videos with its own defaults", () => {
