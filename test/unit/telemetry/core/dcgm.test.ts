@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { gpuFields, readGpus } from "../../../../services/telemetry/core/dcgm.ts";
+import { readGpus } from "../../../../services/telemetry/core/dcgm.ts";
 import { parseMetricsPage } from "../../../../services/telemetry/core/prometheus.ts";
+import { gpuFields } from "../../../../services/telemetry/core/sources/dcgm-fields.ts";
 
 const read = (...lines: string[]) => readGpus(parseMetricsPage(lines.map((line) => `${line}\n`).join("")));
 const valuesOf = (reading: ReturnType<typeof readGpus>[number] | undefined) =>
@@ -84,9 +85,7 @@ describe("readGpus", () => {
   });
 
   it("leaves out what is no GPU and what it does not know", () => {
-    expect(read('DCGM_FI_DEV_GPU_UTIL{nvswitch="0"} 5', 'DCGM_FI_DEV_VGPU_LICENSE_STATUS{UUID="GPU-a"} 1', "up 1")).to.deep.equal(
-      [],
-    );
+    expect(read('DCGM_FI_DEV_GPU_UTIL{nvswitch="0"} 5', 'DCGM_FI_DEV_UNHEARD_OF{UUID="GPU-a"} 1', "up 1")).to.deep.equal([]);
   });
 });
 

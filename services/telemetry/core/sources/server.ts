@@ -1,0 +1,78 @@
+/** Lines of any Prometheus page, under their own names. */
+import type { FamilyText, FamilyType, PageLine } from "../exposition/page-reader.ts";
+import type { LineContext, LineMeaning } from "./page-view.ts";
+import type { SeriesType } from "./series.ts";
+import { unitOf } from "./unit.ts";
+
+/** Parts of a family have its name and one of these behind it. */
+const suffixes: Readonly<Record<string, readonly FamilyType[]>> = {
+  _bucket: ["histogram", "gaugehistogram"],
+  _sum: ["histogram", "summary"],
+  _count: ["histogram", "summary"],
+  _gsum: ["gaugehistogram"],
+  _gcount: ["gaugehistogram"],
+  _total: ["counter"],
+  _info: ["info"],
+  _created: ["counter", "histogram", "summary"],
+};
+
+export function describeServerLine(line: PageLine<unknown>, { families }: LineContext): LineMeaning | undefined {
+  const { family, text } = familyOf(line.name, families);
+  // The time at which counting began measures nothing.
+  if (line.name === `${family}_created`) return undefined;
+  const { type, help = "", unit } = text;
+  const facts = {
+    kind: "server" as const,
+    subject: "",
+    name: line.name,
+    family,
+    type: seriesTypeOf(type),
+    unit: unit || unitOf(family, help),
+    help,
+    labels: recordOf(line.labels),
+  };
+  return { facts, apart: sortedPairs(line.labels), scale: 1 };
+}
+
+/** The family that a name is of: its own, else the one whose part its ending makes it; without any it is a family by itself. */
+function familyOf(name: string, families: LineContext["families"]): { family: string; text: Partial<FamilyText> } {
+  const own = families.get(name);
+  if (own?.type !== undefined) return { family: name, text: own };
+  const at = name.lastIndexOf("_");
+  const family = at === -1 ? name : name.slice(0, at);
+  const text = families.get(family);
+  if (text?.type !== undefined && suffixes[name.slice(family.length)]?.includes(text.type)) return { family, text };
+  return { family: name, text: own ?? {} };
+}
+
+function seriesTypeOf(type: FamilyType | undefined): SeriesType {
+  switch (type) {
+    case "counter":
+    case "gauge":
+    case "histogram":
+    case "summary":
+      return type;
+    case "info":
+    case "stateset":
+    case "gaugehistogram":
+      return "gauge";
+    case "untyped":
+    case "unknown":
+    case undefined:
+      return "unknown";
+  }
+}
+
+export function recordOf(labels: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(pairsOf(labels));
+}
+
+function sortedPairs(labels: readonly string[]): string[] {
+  return pairsOf(labels)
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .flat();
+}
+
+function pairsOf(labels: readonly string[]): [string, string][] {
+  return Array.from({ length: labels.length / 2 }, (_, at) => [labels[2 * at] ?? "", labels[2 * at + 1] ?? ""]);
+}
