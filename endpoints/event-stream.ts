@@ -7,9 +7,10 @@
  */
 import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { OtherChoices, ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
-import type { EventTemplates } from "./event-template.ts";
+import { type EventTemplates, LikeEvent, type TextEvent } from "./event-template.ts";
 import { decodeText, isJsonObject, type JsonObject, parseJson } from "./json-body.ts";
 import type { RequestError } from "./outcome.ts";
+import { pooledDoubles } from "./pooled-numbers.ts";
 import { type ReasoningTags, type TagOptions, TagSplitter } from "./reasoning-tags.ts";
 import { SseReader } from "./sse.ts";
 import { errorWords, inBandError, requestError, statusError, wordsOf } from "./target-error.ts";
@@ -141,14 +142,25 @@ interface StreamReading {
 
 function readStream(answer: Answer, read: ReadEvent, { templates, rules }: StreamReading): void {
   const reader = new SseReader(answer.response.payload);
+  const { text } = reader;
+  const like = new LikeEvent();
   let events = 0;
   let wholeTo = 0;
-  while (answer.error === undefined && reader.next()) {
+  while (answer.error === undefined) {
+    if (like.isAt(text, reader.end)) {
+      reader.pass(like.end);
+      answer.addText(text.slice(like.contentStart, like.contentEnd), like, like.end);
+      wholeTo = like.end;
+      continue;
+    }
+    const start = reader.end;
+    if (!reader.next()) break;
     if (events++ === 0) answer.begin(reader.end);
     let what: EventFate = "whole";
     if (reader.eventType === "error") answer.fail(inBandError(errorEventWords(reader)));
-    else if (templates !== undefined && reader.isSingleLine && templates.matches(reader.text, reader.dataStart, reader.dataEnd)) {
-      answer.addText(reader.text.slice(templates.contentStart, templates.contentEnd), templates, reader.end);
+    else if (templates !== undefined && reader.isSingleLine && templates.matches(text, reader.dataStart, reader.dataEnd)) {
+      answer.addText(text.slice(templates.contentStart, templates.contentEnd), templates, reader.end);
+      if (reader.isPlain) like.keep(text, start, reader.end, templates);
     } else what = readEvent(answer, reader, read, templates);
     if (what === "last") {
       answer.close(true);
@@ -159,13 +171,18 @@ function readStream(answer: Answer, read: ReadEvent, { templates, rules }: Strea
   if (events === 0 && answer.response.payload.length > 0 && !answer.response.contentType.includes("event-stream")) {
     answer.fail(requestError("parse", "parse", `no event in an answer of type "${answer.response.contentType}"`));
   }
-  answer.close(rules.isEndUnmarked === true && events > 0 && isIdle(reader.text.slice(wholeTo)));
+  answer.close(rules.isEndUnmarked === true && events > 0 && isIdle(text.slice(wholeTo)));
 }
 
 /** `cut`: by the end of the body. */
 type EventFate = "whole" | "last" | "cut";
 
 function readEvent(answer: Answer, reader: SseReader, read: ReadEvent, templates: EventTemplates | undefined): EventFate {
+  const known = reader.isSingleLine ? templates?.meaningAt(reader.text, reader.dataStart, reader.dataEnd) : undefined;
+  if (known !== undefined) {
+    answer.add(known, reader.end);
+    return "whole";
+  }
   const data = reader.data();
   if (data === "[DONE]") return "last";
   if (data === "") return reader.isTerminated ? "whole" : "cut";
@@ -211,6 +228,8 @@ function errorEventWords(reader: SseReader): string {
   const words = isJsonObject(event) ? (errorWords(event) ?? wordsOf(event)) : data;
   return words === "" ? reader.comment : words;
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** What has been read of one answer. */
 export class Answer {
@@ -300,11 +319,7 @@ export class Answer {
   }
 
   /** Takes an event that holds nothing but text, which is not empty. */
-  addText(
-    text: string,
-    { isReasoning, part }: { readonly isReasoning: boolean; readonly part: string | undefined },
-    end: number,
-  ): void {
+  addText(text: string, { isReasoning, part }: Pick<TextEvent, "isReasoning" | "part">, end: number): void {
     if (part !== undefined) this.#parts.add(part);
     const ns = this.#stamp(end);
     if (isReasoning) this.#addReasoning(text, ns);
@@ -323,9 +338,9 @@ export class Answer {
 
   parsed(): ParsedResponse {
     this.#settleTags();
-    return {
+    const parsed: Writable<ParsedResponse> = {
       error: this.error,
-      contentNs: new Float64Array(this.#contentNs),
+      contentNs: this.#contentStamps(),
       firstOutputNs: this.#firstOutputNs,
       coalescedChunks: this.#coalescedChunks,
       outputText: this.#outputText,
@@ -333,13 +348,21 @@ export class Answer {
       usage: this.#usage,
       finishReason: this.#finishReason,
       isStreamIgnored: this.isStreamIgnored,
-      ...(this.#firstEventNs === undefined ? {} : { firsts: this.#firsts(this.#firstEventNs) }),
-      ...(this.#outputCount === undefined ? {} : { outputCount: this.#outputCount }),
-      ...(this.#others === undefined ? {} : { others: this.#others }),
-      ...(this.#answerId === undefined ? {} : { answerId: this.#answerId }),
-      ...(this.#specDecode === undefined ? {} : { specDecode: this.#specDecode }),
-      ...(this.#calls.size === 0 ? {} : { calling: { text: this.#spokenText, calls: this.#callsInOrder() } }),
     };
+    // Not spread into it, which costs more than all of the above.
+    if (this.#firstEventNs !== undefined) parsed.firsts = this.#firsts(this.#firstEventNs);
+    if (this.#outputCount !== undefined) parsed.outputCount = this.#outputCount;
+    if (this.#others !== undefined) parsed.others = this.#others;
+    if (this.#answerId !== undefined) parsed.answerId = this.#answerId;
+    if (this.#specDecode !== undefined) parsed.specDecode = this.#specDecode;
+    if (this.#calls.size > 0) parsed.calling = { text: this.#spokenText, calls: this.#callsInOrder() };
+    return parsed;
+  }
+
+  #contentStamps(): Float64Array {
+    const stamps = pooledDoubles(this.#contentNs.length);
+    for (let index = 0; index < stamps.length; index++) stamps[index] = this.#contentNs[index] as number;
+    return stamps;
   }
 
   #firsts(eventNs: number): FirstMoments {

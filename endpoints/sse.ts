@@ -29,6 +29,8 @@ export class SseReader {
   end = 0;
   /** A blank line completed the event; otherwise the body ended inside it. */
   isTerminated = true;
+  /** The event is one data line and a blank one, ended by LF, from the end of the event before it to `end`. */
+  isPlain = false;
 
   readonly #body: Buffer;
   readonly #hasCarriageReturns: boolean;
@@ -38,7 +40,7 @@ export class SseReader {
   #position: number;
 
   constructor(body: Uint8Array) {
-    this.#body = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    this.#body = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     this.text = this.#body.toString("latin1");
     this.#hasCarriageReturns = this.text.includes("\r");
     this.#position = this.text.startsWith(byteOrderMark) ? byteOrderMark.length : 0;
@@ -48,6 +50,12 @@ export class SseReader {
   next(): boolean {
     this.#reset();
     return this.#nextPlain() || this.#nextGeneral();
+  }
+
+  /** As `next`, over a plain event that begins where the last one, a plain one too, ended: the caller knows that it ends at `end`. */
+  pass(end: number): void {
+    this.end = end;
+    this.#position = end;
   }
 
   /** The event's data, decoded. */
@@ -70,6 +78,7 @@ export class SseReader {
     this.eventType = "";
     this.comment = "";
     this.isTerminated = true;
+    this.isPlain = false;
     this.#hasData = false;
     if (this.#moreLines.length > 0) this.#moreLines = [];
   }
@@ -83,6 +92,7 @@ export class SseReader {
     this.dataStart = this.#afterSpace(start + 5, lineEnd);
     this.dataEnd = lineEnd;
     this.end = lineEnd + 2;
+    this.isPlain = true;
     this.#position = this.end;
     return true;
   }

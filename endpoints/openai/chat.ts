@@ -13,7 +13,7 @@ export interface ChatOptions extends BodyOptions {
 }
 
 export function createChatEndpoint(options: ChatOptions = {}): Endpoint {
-  const templates = new EventTemplates();
+  const templates = new EventTemplates({ isStateless: true });
   const rules = { reasoningTags: options.reasoningTags };
   return {
     name: "chat",

@@ -11,7 +11,7 @@ import { type BodyOptions, completeBody } from "./body.ts";
 import { readCompletionsEvent } from "./completions-event.ts";
 
 export function createCompletionsEndpoint(options: BodyOptions = {}): Endpoint {
-  const templates = new EventTemplates();
+  const templates = new EventTemplates({ isStateless: true });
   const rules = { reasoningTags: options.reasoningTags };
   return {
     name: "completions",

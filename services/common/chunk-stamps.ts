@@ -7,6 +7,7 @@
  * What is rounded to µs is the time since the request was sent, and differences are taken of rounded values, so an error
  * never exceeds half a µs however long the stream is. Times must not descend.
  */
+import { pooledDoubles, pooledUints } from "../../endpoints/pooled-numbers.ts";
 import { AssayError } from "./errors.ts";
 import { maxVarintBytes, VarintReader, writeVarint } from "./varint.ts";
 
@@ -38,8 +39,8 @@ export function wholeUs(ns: number): number {
 export function decodeReads(stamps: Uint8Array): ReadStamps {
   const values = countVarints(stamps);
   if (values % 2 !== 0) throw new AssayError("data_loss", `read stamps have ${values} values, a size without its time`);
-  const readEnds = new Uint32Array(values / 2);
-  const readNs = new Float64Array(values / 2);
+  const readEnds = pooledUints(values / 2);
+  const readNs = pooledDoubles(values / 2);
   const reader = new VarintReader(stamps);
   let end = 0;
   let us = 0;
