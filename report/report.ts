@@ -10,6 +10,7 @@ import { gapLines } from "./gaps.ts";
 import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
+import { servedLines } from "./served.ts";
 import { type Column, tableLines } from "./table.ts";
 import { targetLines } from "./targets.ts";
 import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";
@@ -93,6 +94,7 @@ function measuredBlocks(
     steadyLines(phase, style),
     objectiveLines(phase.objectives, width, style.paint),
     targetLines(phase.targets, style),
+    servedLines(phase.served, style),
     noteLines(phase, style),
     finishLines(phase, style),
     wrongAnswerLines(phase, style),

@@ -8,6 +8,7 @@ import type {
   PhaseSummary,
   TargetSummary,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { ServedModel } from "../../gen/assay/records_manager/v1/served_pb.js";
 import type { Report } from "../../report/report.ts";
 
 /** What is not known is left out. Counts above 2^53 are rounded. */
@@ -69,6 +70,14 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
         ? undefined
         : Object.fromEntries(phase.finishReasons.map(({ reason, count }) => [reason, Number(count)])),
     targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
+    served: phase.served.length === 0 ? undefined : phase.served.map(servedJson),
+  };
+}
+
+function servedJson(model: ServedModel): object {
+  return {
+    ...plainJson({ ...model, phase: undefined, batches: undefined }),
+    batches: model.batches.map((batch) => plainJson(batch)),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the controller sees of a run on its way into the run's file: events, usage of its members, timing's heartbeat. Kept
+ * What the controller sees of a run on its way into the run's file: events, usage of its members, timing's heartbeat, what servers say that they served. Kept
  * until the records-manager has committed it; usage counts only while a phase issues, from its second reading on, since the
  * first covers time before the phase.
  */
@@ -15,6 +15,7 @@ import { monotonicNs } from "../common/clock.ts";
 import type { Logger } from "../common/logger.ts";
 import type { MessageStream } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import type { ServedModelInit } from "./core/served-models.ts";
 import type { MemberEntry } from "./members.ts";
 
 export type SamplesStream = MessageStream<IngestSamplesResponse, MessageInitShape<typeof IngestSamplesRequestSchema>>;
@@ -35,7 +36,7 @@ export class Observer {
   private readonly options: ObserverOptions;
   private readonly hasReading = new Set<string>();
   private readonly waiting: { readonly seq: bigint; readonly batch: Batch }[] = [];
-  private next: { events: RunEvent[]; usage: NonNullable<Batch["usage"]>; timing: NonNullable<Batch["timing"]> } = empty();
+  private next = empty();
   private stream: SamplesStream | undefined;
   private isTaken = false;
   private seq = 0n;
@@ -56,6 +57,11 @@ export class Observer {
 
   event(event: RunEvent): void {
     this.next.events.push(event);
+    this.flushSoon();
+  }
+
+  served(models: readonly ServedModelInit[]): void {
+    this.next.served.push(...models);
     this.flushSoon();
   }
 
@@ -109,11 +115,11 @@ export class Observer {
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { events, usage, timing } = this.next;
-    if (events.length === 0 && usage.length === 0 && timing.length === 0) return;
+    const { events, usage, timing, served } = this.next;
+    if ([events, usage, timing, served].every(({ length }) => length === 0)) return;
     this.next = empty();
     const seq = ++this.seq;
-    const batch: Batch = { seq, events, usage, timing };
+    const batch: Batch = { seq, events, usage, timing, served };
     this.waiting.push({ seq, batch });
     if (this.waiting.length > keptBatches) {
       this.waiting.shift();
@@ -155,6 +161,13 @@ export class Observer {
   }
 }
 
-function empty() {
-  return { events: [] as RunEvent[], usage: [], timing: [] };
+interface Next {
+  readonly events: RunEvent[];
+  readonly usage: NonNullable<Batch["usage"]>;
+  timing: NonNullable<Batch["timing"]>;
+  readonly served: ServedModelInit[];
+}
+
+function empty(): Next {
+  return { events: [], usage: [], timing: [], served: [] };
 }

@@ -34,6 +34,7 @@ import { Observer, type SamplesStream } from "./observer.ts";
 import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
 import { neededServices, RunPreparation } from "./run-preparation.ts";
 import { RunTrace } from "./run-trace.ts";
+import { ServedWatch } from "./served-watch.ts";
 
 export interface RunExecutionOptions {
   readonly runId: string;
@@ -71,6 +72,7 @@ export class RunExecution {
   private readonly ended = Promise.withResolvers<void>();
   private readonly talk: RunMembers;
   private readonly preparation: RunPreparation;
+  private readonly served: ServedWatch;
   private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
   private readonly processes = new AbortController();
   private machine: Machine | undefined;
@@ -93,6 +95,12 @@ export class RunExecution {
     });
     this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
+    this.served = new ServedWatch({
+      spec,
+      ask: (question) => this.talk.askTarget(question),
+      served: (models) => this.observer.served(models),
+      note: (message) => this.note("note", message),
+    });
     this.run = newRun({ runId, spec, folder, createTime: timestampNow() });
     this.preparation = new RunPreparation({
       spec,
@@ -318,6 +326,7 @@ export class RunExecution {
         await this.preparation.prepare(command.barrier, workers);
         return;
       case "start_phase":
+        await this.served.begins(command.phase);
         await this.talk.startPhase(command.phase, (error) => this.note("note", messageOf(error)));
         return;
       case "stop_phase": {
@@ -333,6 +342,7 @@ export class RunExecution {
         return;
       }
       case "hand_over_account":
+        this.served.ends(command.phase);
         await this.closePhase(command.phase, { case: "account", value: command.account });
         return;
       case "close_from_rows": {
@@ -352,6 +362,7 @@ export class RunExecution {
       }
       case "process": {
         // Whoever still has something for the file brings it before the file is closed.
+        await this.served.drained();
         await this.talk.endCollection();
         await this.observer.drained(AbortSignal.timeout(this.timeouts.observerMs));
         const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };

@@ -4,6 +4,7 @@ import type { TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
 import type { PhaseHeartbeat } from "./core/accounts.ts";
 import type { SampleRow, WorkerUsage } from "./core/rows.ts";
 import type { Observations } from "./records-run.ts";
+import { servedFrom } from "./served-wire.ts";
 
 /** CPU time of each member at its last sample; what is between two samples becomes a ratio. */
 export type CpuMemory = Map<string, { readonly atNs: number; readonly cpuSec: number }>;
@@ -24,6 +25,7 @@ export function observationsOf(batch: SampleBatch, memory: CpuMemory): Observati
         ...(sample.ageNs === undefined ? {} : { valueAgeNs: sample.ageNs }),
       }),
     ),
+    served: batch.served.map(servedFrom),
     usage: batch.usage.filter((sample) => sample.isWorker).map((sample) => usageOf(sample, memory)),
     events: batch.events.map(({ atNs, memberId, kind, message }) => ({
       ns: atNs,

@@ -19,6 +19,7 @@ import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-
 import { type FailureExcess, type FailureLimit, FailureWatch } from "./core/failure-watch.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
+import type { ServedModel } from "./core/served.ts";
 import { withSaved } from "./exports/saved.ts";
 import { createRecordsCounts, type RecordsCounts } from "./instruments.ts";
 import { LiveFeed } from "./live-feed.ts";
@@ -150,6 +151,7 @@ export class RecordsRun {
   addObservations(rows: Observations, onCommitted: () => void): void {
     this.writing(() => {
       this.store.addSamples(rows.samples);
+      this.store.addServed(rows.served);
       this.store.addWorkerUsage(rows.usage);
       this.store.addEvents(rows.events);
       for (const heartbeat of rows.heartbeats) this.store.setHeartbeat(heartbeat);
@@ -325,6 +327,7 @@ function holdsRun(folder: string, runId: string): boolean {
 /** What is kept beside records. Times are suite time, in ns. */
 export interface Observations {
   readonly samples: readonly SampleRow[];
+  readonly served: readonly ServedModel[];
   readonly usage: readonly WorkerUsage[];
   readonly events: readonly EventRow[];
   readonly heartbeats: readonly PhaseHeartbeat[];

@@ -14,6 +14,7 @@ import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wi
 import type { DefinitionSummary } from "./query-definitions.ts";
 import type { GpuUse } from "./query-gpus.ts";
 import type { TimelineAnswer } from "./query-timeline.ts";
+import { servedOf } from "./served-wire.ts";
 import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
 type DefinitionInit = Exclude<MessageInitShape<typeof DefinitionSummarySchema>, { $typeName: string }>;
@@ -149,6 +150,7 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { re
     workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
     targets: phase.targets.map(targetOf),
     objectives: phase.objectives.map(outcomeOf),
+    served: phase.served.map(servedOf),
     finishReasons: phase.finishReasons.map(({ reason, count }) => ({ reason, count: BigInt(count) })),
     wrongAnswers: phase.wrongAnswers.map((wrong) => ({ ...wrong, conversation: BigInt(wrong.conversation) })),
     unchecked: BigInt(phase.unchecked),

@@ -41,6 +41,7 @@ import {
 import type { PhaseFigures } from "./core/phase-figures.ts";
 import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
+import { type ServedModel, servedNote, servedTogether } from "./core/served.ts";
 import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
@@ -101,8 +102,9 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(reader, distinct);
   const steady = steadyStates(reader, windows);
+  const served = reader.served();
   const summaries = distinct.map((work) => ({
-    ...phaseSummary(work, run, { targets: targets.get(work), objectives }),
+    ...phaseSummary(work, run, { targets: targets.get(work), objectives, served }),
     wrongAnswers: reader.wrongAnswers(work.wrong),
     steadyState: steady.get(work.head.phase),
   }));
@@ -239,7 +241,15 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, obje
 function phaseSummary(
   work: PhaseWork,
   { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
-  { targets, objectives }: { readonly targets: TargetFigures | undefined; readonly objectives: readonly Objective[] },
+  {
+    targets,
+    objectives,
+    served: allServed,
+  }: {
+    readonly targets: TargetFigures | undefined;
+    readonly objectives: readonly Objective[];
+    readonly served: readonly ServedModel[];
+  },
 ): Omit<PhaseSummary, "steadyState" | "wrongAnswers"> {
   const { rows, head, figures, statistics } = work;
   const moments = figures.moments();
@@ -267,13 +277,20 @@ function phaseSummary(
     return value === undefined ? [] : [{ ...headOf(metric), value }];
   });
   const lastEndedNs = rows.at(-1)?.endedNs;
+  const counts = countsOf(rows, figures);
+  const { models = [] } = JSON.parse(spec) as { readonly models?: readonly string[] };
+  const served = servedTogether(
+    allServed.filter(({ phase }) => rows.some((row) => row.phase === phase)),
+    models,
+  );
+  const miscount = servedNote(served, models, counts);
   return {
     phase: head.phase,
     name: head.name,
     kind: head.kind,
     isClosed: rows.every((row) => row.isClosed),
     isAccountComplete: rows.every((row) => row.isAccountComplete),
-    counts: countsOf(rows, figures),
+    counts,
     abandoned: total((row) => row.abandoned),
     queued: total((row) => row.queued),
     late: total((row) => row.late),
@@ -288,11 +305,12 @@ function phaseSummary(
     errorDetails: figures.errorDetails(),
     finishReasons: figures.finishReasons(),
     unchecked: figures.unchecked,
-    notes: [...work.notes, ...phaseNotes(work)],
+    notes: [...work.notes, ...phaseNotes(work), ...(miscount === undefined ? [] : [miscount])],
     lateness: moments.lateness,
     asked: work.asked,
     sends: moments.sends,
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
+    served,
     objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],
   };
 }

@@ -61,6 +61,25 @@ describe("a run over gRPC", function () {
     expect(unary.run().errors).to.deep.equal({ grpc_unavailable: requests });
   });
 
+  test("has what the server counts of each phase beside its own", async (stage) => {
+    const warmUp = ["--warmup-request-count", "4"];
+    const ran = await start(stage, "ensemble", {}, "--endpoint-type", "trtllm", "--streaming", ...warmUp);
+    expect(ran.code, ran.stderr).to.equal(0);
+    const { assay } = ran.figures() as unknown as { assay: { phases: { server_statistics: object[]; notes: object[] }[] } };
+    for (const [index, count] of [4, requests].entries()) {
+      const { server_statistics: told, notes } = assay.phases[index] ?? expect.fail();
+      expect(told).to.have.lengthOf(1);
+      expect(told[0]).to.deep.include({
+        ...{ server: `grpc://${ran.mock.grpcAddress}`, model: "ensemble", version: "1" },
+        ...{ inferences: count, executions: count, batch_sizes: { "1": count } },
+      });
+      expect(JSON.stringify(notes)).to.not.contain("server_counts");
+    }
+    expect(readFileSync(join(stage.folder, "out/profile_export_console.txt"), "utf8")).to.contain(
+      "By the Server's Own Statistics",
+    );
+  });
+
   test("is refused where URL and endpoint type do not go together", async (stage) => {
     const { code, stderr } = await start(stage, "m", {}, "--endpoint-type", "chat");
     expect(code).to.equal(2);

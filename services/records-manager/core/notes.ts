@@ -17,6 +17,7 @@ export const NOTE_CODES = [
   "burst_spread",
   "missed_rate",
   "prefix_sharing",
+  "server_counts",
 ] as const;
 export type NoteCode = (typeof NOTE_CODES)[number];
 

@@ -8,6 +8,7 @@ import type { WorkloadNote } from "./notes.ts";
 import type { ErrorDetail, ErrorGroup, FinishReason } from "./phase-figures.ts";
 import type { PhaseCounts, PhaseKind } from "./rows.ts";
 import type { SendFigures, Spans } from "./send-log.ts";
+import type { ServedModel } from "./served.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Verdict, VerdictReason } from "./verdict-reason.ts";
 
@@ -99,6 +100,8 @@ export interface PhaseSummary {
   readonly steadyState: SteadyState | undefined;
   /** In the order of the spec; empty where the run has one target. */
   readonly targets: readonly TargetSummary[];
+  /** What servers say that their models did meanwhile, those of the run first; empty: nothing. */
+  readonly served: readonly ServedModel[];
   /** What the run is held to, in the order of the spec; empty for a warm-up. */
   readonly objectives: readonly ObjectiveOutcome[];
 }

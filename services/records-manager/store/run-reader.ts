@@ -11,6 +11,7 @@ import type { UsageReading } from "../core/client-usage.ts";
 import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import type { WrongAnswer } from "../core/run-summary.ts";
+import { type ServedModel, type ServedTimeName, timesOf } from "../core/served.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
@@ -89,6 +90,8 @@ export interface PageOptions extends PageFilter {
   readonly order?: RowOrder;
 }
 
+type ServedRow = Pick<ServedModel, "phase" | "server" | "model" | "version" | "inferences" | "executions"> &
+  Readonly<Record<`${ServedTimeName}_count` | `${ServedTimeName}_ns`, number>> & { readonly batches: string };
 type Row = Readonly<Record<string, number | string | null>>;
 
 /** Rows fetched at a time: few enough to keep memory flat, many enough to make a call's cost vanish. */
@@ -280,6 +283,28 @@ export class RunReader {
       subject,
       labels: JSON.parse(labels) as Record<string, string>,
     }));
+  }
+
+  /** What servers say that their models did, by phase; nothing in a file of before that. */
+  served(): ServedModel[] {
+    return this.#read(() => {
+      if (columnsOf(this.#db, "served_models").length === 0) return [];
+      const rows = this.#db.prepare("SELECT * FROM served_models ORDER BY phase, server, model, version").all() as ServedRow[];
+      return rows.map(({ phase, server, model, version, inferences, executions, batches, ...times }) => ({
+        phase,
+        server,
+        model,
+        version,
+        inferences,
+        executions,
+        times: timesOf((name) => ({ count: times[`${name}_count`], ns: times[`${name}_ns`] })),
+        batches: (JSON.parse(batches) as [number, number, number][]).map(([size, executions, computeInferNs]) => ({
+          size,
+          executions,
+          computeInferNs,
+        })),
+      }));
+    });
   }
 
   /** What is kept of the wrong answers to some credits, in their order. */

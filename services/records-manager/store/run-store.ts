@@ -15,6 +15,7 @@ import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sql
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EndedRequests } from "../core/failure-watch.ts";
 import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, WorkerUsage } from "../core/rows.ts";
+import { SERVED_TIMES, type ServedModel } from "../core/served.ts";
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
 import { ColumnChunks } from "./column-chunks.ts";
@@ -315,6 +316,21 @@ export class RunStore implements AccountStore<IngestRow> {
       Math.round(row.scrapeStartNs),
       Math.round(row.scrapeEndNs),
       row.valueAgeNs === undefined ? null : Math.round(row.valueAgeNs),
+    ]);
+  }
+
+  /** What servers say of a phase; the last word on a model counts. */
+  addServed(rows: readonly ServedModel[]): void {
+    const sql = `INSERT OR REPLACE INTO served_models VALUES (?${", ?".repeat(6 + 2 * SERVED_TIMES.length)})`;
+    this.#addAll(sql, rows, ({ phase, server, model, version, inferences, executions, times, batches }) => [
+      phase,
+      server,
+      model,
+      version,
+      inferences,
+      executions,
+      ...SERVED_TIMES.flatMap((name) => [times[name].count, Math.round(times[name].ns)]),
+      JSON.stringify(batches.map(({ size, executions, computeInferNs }) => [size, executions, Math.round(computeInferNs)])),
     ]);
   }
 

@@ -7,6 +7,7 @@
 import { AssayError } from "../../common/errors.ts";
 import { RUN_APPLICATION_ID } from "../../common/run-file.ts";
 import type { SqliteDatabase, SqliteFormat } from "../../common/sqlite.ts";
+import { SERVED_TIMES } from "../core/served.ts";
 
 /** Columns of `requests` that every run has, in the order in which `store/bind.ts` binds them. */
 const REQUEST_COLUMNS = {
@@ -123,6 +124,20 @@ const CHUNKS_TABLE = `CREATE TABLE IF NOT EXISTS chunks (
   name TEXT NOT NULL,
   data BLOB NOT NULL,
   PRIMARY KEY (chunk, name)
+) STRICT;
+`;
+
+/** What servers count of their models' work over a phase; a count and all durations together for each of `SERVED_TIMES`. */
+const SERVED_TABLE = `CREATE TABLE IF NOT EXISTS served_models (
+  phase INTEGER NOT NULL,
+  server TEXT NOT NULL,
+  model TEXT NOT NULL,
+  version TEXT NOT NULL,
+  inferences INTEGER NOT NULL,
+  executions INTEGER NOT NULL,
+  ${SERVED_TIMES.map((name) => `${name}_count INTEGER NOT NULL, ${name}_ns INTEGER NOT NULL`).join(",\n  ")},
+  batches TEXT NOT NULL,
+  PRIMARY KEY (phase, server, model, version)
 ) STRICT;
 `;
 
@@ -281,12 +296,16 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
   const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
-  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [OTHER_TABLES + CHUNKS_TABLE + requests + VIEWS] };
+  return {
+    what: "run file",
+    applicationId: RUN_APPLICATION_ID,
+    migrations: [OTHER_TABLES + SERVED_TABLE + CHUNKS_TABLE + requests + VIEWS],
+  };
 }
 
 /** Adds what the program knows and an older program's file does not have. Values of added columns stay NULL. */
 export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): void {
-  db.exec(CHUNKS_TABLE);
+  db.exec(SERVED_TABLE + CHUNKS_TABLE);
   const present = new Set(columnsOf(db, "requests"));
   const add = (name: string, type: string): void => {
     if (!present.has(name)) db.exec(`ALTER TABLE requests ADD COLUMN ${name} ${type}`);
@@ -301,7 +320,7 @@ export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): v
 }
 
 /** The columns that a table of the file has. */
-export function columnsOf(db: SqliteDatabase, table: "requests" | "raw"): string[] {
+export function columnsOf(db: SqliteDatabase, table: "requests" | "raw" | "served_models"): string[] {
   const columns = db.pragma(`table_info(${table})`) as { readonly name: string }[];
   return columns.map((column) => column.name);
 }

@@ -7,6 +7,7 @@ import { exportRun } from "../../../services/records-manager/exports/export-run.
 import { type ExporterName, exporterNames } from "../../../services/records-manager/exports/exporters.ts";
 import { schemaNames, violationsOf, violationsOfLines } from "../../support/schemas.ts";
 import { failed, record } from "../../unit/records-manager/records.ts";
+import { servedModel } from "../../unit/records-manager/served-models.ts";
 import { fixedRun } from "./export-fixture.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
 
@@ -24,6 +25,13 @@ const runs: Readonly<Record<string, (folder: string) => void>> = {
       record(1, { check: { isCorrect: false, reason: "is not 4", answer: "5" } }),
       record(2, { check: { isCorrect: undefined, reason: "took longer than 1000 ms", answer: "" } }),
     ]);
+    store.close();
+  },
+  "with statistics of servers": (folder) => {
+    const store = createStore(folder, { spec: JSON.stringify({ models: ["m"] }) });
+    insertAll(store, [record(0)]);
+    store.addServed([servedModel(), servedModel({ model: "another", batches: [], times: {} })]);
+    store.commit();
     store.close();
   },
   "without requests": (folder) => createStore(folder, { spec: JSON.stringify({ output: { exportLevel: "raw" } }) }).close(),

@@ -8,6 +8,7 @@ import { ACCOUNTS_OPTIONS, Accounts } from "../../../services/records-manager/co
 import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { RunStore } from "../../../services/records-manager/store/run-store.ts";
 import { cancelled, failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+import { servedModel } from "../../unit/records-manager/served-models.ts";
 import {
   createStore,
   errorOf,
@@ -223,6 +224,22 @@ describe("the store of a run", () => {
     copyFileSync(join(run.folder, "run.db"), join(copy, "run.db"));
     reader.close();
     expect(rowsOf(copy, "SELECT count(*) AS count FROM requests")).to.deep.equal([{ count: 2n }]);
+  });
+
+  it("keeps what servers say of a phase, the last word on each model", () => {
+    const store = createStore(run.folder);
+    const model = servedModel({ times: { success: { count: 5, ns: 5e9 + 0.4 } } });
+    store.addServed([model, servedModel({ version: "2" })]);
+    store.addServed([{ ...model, inferences: 40 }]);
+    store.close();
+    const columns = "version, inferences, success_count, success_ns, first_response_count, batches";
+    expect(rowsOf(run.folder, `SELECT ${columns} FROM served_models ORDER BY version`)).to.deep.equal([
+      {
+        ...{ version: "1", inferences: 40n, success_count: 5n, success_ns: 5_000_000_000n },
+        ...{ first_response_count: 0n, batches: "[[4,2,3000000]]" },
+      },
+      { version: "2", inferences: 8n, success_count: 2n, success_ns: 20n, first_response_count: 0n, batches: "[[4,2,3000000]]" },
+    ]);
   });
 
   it("keeps usage, samples, events and log", () => {

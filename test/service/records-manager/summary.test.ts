@@ -8,6 +8,7 @@ import { exportRun } from "../../../services/records-manager/exports/export-run.
 import { recoverRun } from "../../../services/records-manager/recover.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
+import { servedModel } from "../../unit/records-manager/served-models.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder, writeUntilKilled } from "./run-fixture.ts";
 
 function statisticsOf(phase: PhaseSummary | undefined, tag: string) {
@@ -497,6 +498,18 @@ describe("the summary of a long phase", () => {
     store.addEvents([{ ns: START_NS, service: "controller", kind: "dataset_prefixes", message }]);
     store.close();
     expect(summarizeRun(run.folder).phases[0]?.notes).to.deep.include({ code: "prefix_sharing", tag: undefined, message });
+  });
+
+  it("has what servers say of each phase, and a note where that cannot be", () => {
+    const store = createStore(run.folder, { spec: JSON.stringify({ models: ["m"] }) });
+    insertAll(store, [record(0), record(1)]);
+    store.startPhase(0, START_NS - 1e6);
+    const three = { success: { count: 3, ns: 30 } };
+    store.addServed([servedModel({ model: "a part" }), servedModel({ times: three }), servedModel({ phase: 1 })]);
+    store.close();
+    const [phase] = summarizeRun(run.folder).phases;
+    expect(phase?.served).to.deep.equal([servedModel({ times: three }), servedModel({ model: "a part" })]);
+    expect(phase?.notes.map(({ code }) => code)).to.include("server_counts");
   });
 
   it("tells how its requests were sent, and what was asked", () => {

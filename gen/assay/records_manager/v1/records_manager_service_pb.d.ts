@@ -9,6 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, Sample } from "./record_pb.js";
 import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
 import type { TimingProgress } from "../../timing/v1/timing_pb.js";
+import type { ServedModel } from "./served_pb.js";
 import type { HostFloor, PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { ClientUsage, Sends, SteadyState, VerdictReason, WorkloadNote } from "./validity_pb.js";
@@ -232,6 +233,13 @@ export declare type SampleBatch = Message<"assay.records_manager.v1.SampleBatch"
    * @generated from field: repeated assay.timing.v1.TimingProgress timing = 5;
    */
   timing: TimingProgress[];
+
+  /**
+   * What servers say that their models did over a phase; a later one of the same phase, server, model and version replaces it.
+   *
+   * @generated from field: repeated assay.records_manager.v1.ServedModel served = 20;
+   */
+  served: ServedModel[];
 };
 
 /**
@@ -938,6 +946,14 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: uint64 unchecked = 27;
    */
   unchecked: bigint;
+
+  /**
+   * What servers say that their models did meanwhile, those of the run first; empty: they do not say (`ModelStatistics` over gRPC), or the
+   * phase overlaps another.
+   *
+   * @generated from field: repeated assay.records_manager.v1.ServedModel served = 40;
+   */
+  served: ServedModel[];
 };
 
 /**
