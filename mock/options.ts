@@ -53,11 +53,17 @@ export interface MockOptions {
   readonly gpus: number;
   /** The shortest time between two readings of the GPUs; in between the page repeats, as the exporter's does. */
   readonly dcgmIntervalMs: number;
+  /** The last GPU is gone so many seconds after the start; null: it stays. */
+  readonly dcgmLoseGpuSec: number | null;
+  /** The GPUs' energy counters begin again at 0 so many seconds after the start; null: they do not. */
+  readonly dcgmResetSec: number | null;
   readonly maxBodyBytes: number;
   /** The command ends when its standard input does: for who starts it as a process of its own. */
   readonly endsWithInput: boolean;
   /** The port of the gRPC service; 0 = any free port, null = none. */
   readonly grpcPort: number | null;
+  /** A port of its own for the page of what is served over gRPC, at `/metrics`; 0 = any free port, null = none. */
+  readonly tritonMetricsPort: number | null;
   /** What it serves, each `NAME:KIND`; empty: a model of every kind. */
   readonly grpcModels: readonly string[];
 }
@@ -87,9 +93,12 @@ export const defaultOptions: MockOptions = {
   dcgmPort: null,
   gpus: 2,
   dcgmIntervalMs: 100,
+  dcgmLoseGpuSec: null,
+  dcgmResetSec: null,
   maxBodyBytes: 64 * 1024 * 1024,
   endsWithInput: false,
   grpcPort: null,
+  tritonMetricsPort: null,
   grpcModels: [],
 };
 
@@ -113,6 +122,9 @@ export function problemsOf(options: MockOptions): string[] {
   }
   if (options.grpcModels.length > 0 && options.grpcPort === null) {
     problems.push(problemWith("--grpc-model", "beside --grpc-port", options.grpcModels));
+  }
+  if (options.tritonMetricsPort !== null && options.grpcPort === null) {
+    problems.push(problemWith("--triton-metrics-port", "beside --grpc-port", options.tritonMetricsPort));
   }
   for (const model of options.grpcModels) {
     if (readModelOption(model) !== undefined) continue;

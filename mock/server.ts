@@ -20,6 +20,8 @@ export interface Mock {
   readonly dcgmUrl: string;
   /** `host:port` of the gRPC service; null: none was asked for. */
   readonly grpcAddress: string | null;
+  /** Where the page of what is served over gRPC is: on its own port if one was asked for. */
+  readonly tritonMetricsUrl: string;
   stats(): MockStats;
   /** Closes the ports and cuts every connection; open answers count as aborted. Resolves once all are closed. */
   stop(): Promise<void>;
@@ -65,12 +67,14 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
   try {
     const port = await listen(options.port, site.route);
     const url = urlOf(options.host, port);
-    const dcgmUrl =
-      options.dcgmPort === null
-        ? `${url}/dcgm/metrics`
-        : `${urlOf(options.host, await listen(options.dcgmPort, site.routeDcgm))}/metrics`;
+    /** On a port of its own, or below another path of the main one. */
+    const pageOf = async (own: number | null, route: Route, path: string): Promise<string> =>
+      own === null ? `${url}${path}` : `${urlOf(options.host, await listen(own, route))}/metrics`;
+    const dcgmUrl = await pageOf(options.dcgmPort, site.routeDcgm, "/dcgm/metrics");
+    const tritonMetricsUrl = await pageOf(options.tritonMetricsPort, site.routeTriton, "/triton/metrics");
     const grpcAddress = options.grpcPort === null ? null : hostPort(options.host, await listenToGrpc(options.grpcPort));
-    return { url, port, dcgmUrl, grpcAddress, stats: () => ({ ...site.stats(), openConnections: openConnections() }), stop };
+    const stats = () => ({ ...site.stats(), openConnections: openConnections() });
+    return { url, port, dcgmUrl, grpcAddress, tritonMetricsUrl, stats, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -9,6 +9,7 @@ import type { HttpRequest } from "./http/request-parser.ts";
 import type { WallSeconds } from "./http/wall-seconds.ts";
 import type { MockOptions } from "./options.ts";
 import { DcgmModel } from "./pages/dcgm.ts";
+import { type DeployedCounts, tritonPage } from "./pages/triton.ts";
 import { vllmPage } from "./pages/vllm.ts";
 import { asciiJson } from "./text/ascii-json.ts";
 import { chat } from "./text/chat.ts";
@@ -98,6 +99,7 @@ export class Site {
   readonly #openConnections: () => number;
   readonly #seenJobs = new Set<string>();
   readonly #cache: PrefixCache | undefined;
+  #deployed: readonly DeployedCounts[] = [];
   #refused = 0;
 
   constructor(options: MockOptions, wall: WallSeconds, openConnections: () => number) {
@@ -116,7 +118,13 @@ export class Site {
       cachedTokens: cache && ((texts) => cache.admit(texts)),
     };
     this.#keys = new Set(options.apiKeys);
-    this.#dcgm = new DcgmModel(options.gpus, monotonicNs(), options.dcgmIntervalMs * 1e6);
+    this.#dcgm = new DcgmModel({
+      gpuCount: options.gpus,
+      startNs: monotonicNs(),
+      intervalNs: options.dcgmIntervalMs * 1e6,
+      lostAfterNs: nsOf(options.dcgmLoseGpuSec),
+      resetAfterNs: nsOf(options.dcgmResetSec),
+    });
   }
 
   readonly route: Route = (request, connection) => {
@@ -143,16 +151,23 @@ export class Site {
         return this.#resetCache(request, connection);
       case "/dcgm/metrics":
         return this.#get(request, connection, prometheusText, () => this.#dcgmPage());
+      case "/triton/metrics":
+        return this.#get(request, connection, prometheusText, () => tritonPage(this.#deployed));
       default:
         return this.#routeModel(request, connection);
     }
   };
 
   /** The routes of a port for the DCGM page alone. */
-  readonly routeDcgm: Route = (request, connection) => {
-    if (request.path === "/metrics") return this.#get(request, connection, prometheusText, () => this.#dcgmPage());
-    return this.#refuse(nothingAt(request.path), connection);
-  };
+  readonly routeDcgm: Route = (request, connection) => this.#routePage(request, connection, () => this.#dcgmPage());
+
+  /** The routes of a port for the page of what is served over gRPC alone. */
+  readonly routeTriton: Route = (request, connection) => this.#routePage(request, connection, () => tritonPage(this.#deployed));
+
+  /** Models of the gRPC port, whose counts `/triton/metrics` shows. */
+  serves(models: readonly DeployedCounts[]): void {
+    this.#deployed = models;
+  }
 
   /** The body of the answer to bytes that are no acceptable request. */
   faultBody(status: number, message: string): string {
@@ -220,6 +235,11 @@ export class Site {
     connection.answer(200, json, "");
   }
 
+  #routePage(request: HttpRequest, connection: Connection, page: () => string): void {
+    if (request.path === "/metrics") this.#get(request, connection, prometheusText, page);
+    else this.#refuse(nothingAt(request.path), connection);
+  }
+
   #routeModel(request: HttpRequest, connection: Connection): void {
     const { path } = request;
     const name = path.startsWith(modelPath) ? decoded(path.slice(modelPath.length)) : undefined;
@@ -261,6 +281,10 @@ export class Site {
     this.#refused++;
     connection.answer(why.status, json, said.errorBody(why), headers);
   }
+}
+
+function nsOf(sec: number | null): number | undefined {
+  return sec === null ? undefined : sec * 1e9;
 }
 
 function nothingAt(path: string): Refusal {

@@ -13,6 +13,7 @@ const maxMessageBytes = 80 * 1024 * 1024;
 export function createGrpcListener(options: MockOptions, site: Site): GrpcListener {
   const models = options.grpcModels.length === 0 ? usualModels : options.grpcModels;
   const repository = new ModelRepository(models.flatMap((model) => readModelOption(model) ?? []));
+  site.serves(repository.models);
   const { answers, cachedTokens, refused } = site;
   const service = new InferenceService({ options, answers, repository, cachedTokens, refused });
   return new GrpcListener(service, Math.min(options.maxBodyBytes, maxMessageBytes));

@@ -1,6 +1,7 @@
 /** What a model has done, in the counts of `ModelStatistics`. Pure. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ModelStatisticsSchema } from "../../gen/inference/statistics_pb.js";
+import type { ServedTotals } from "../pages/triton.ts";
 
 /** Readings of the monotonic clock, in ns. */
 export interface ServedTimes {
@@ -40,6 +41,7 @@ export class ModelCounts {
   #lastMs = 0;
   #inferences = 0;
   #executions = 0;
+  #cancelled = 0;
   readonly #success = new Duration();
   readonly #fail = new Duration();
   readonly #queue = new Duration();
@@ -69,6 +71,11 @@ export class ModelCounts {
     this.#fail.add(ns);
   }
 
+  /** The client gave a request up. */
+  cancelled(): void {
+    this.#cancelled++;
+  }
+
   /** A response of a decoupled model. @param index of the request's responses, from 0 @param ns since the one before, or since the request's start */
   responded(index: number, how: "success" | "fail" | "empty" | "cancel", ns: number): void {
     const at = Math.min(index, maxResponses - 1);
@@ -85,6 +92,19 @@ export class ModelCounts {
     }
     counts[how].add(ns);
     if (how === "success" || how === "fail") counts.infer.add(ns);
+  }
+
+  totals(): ServedTotals {
+    return {
+      succeeded: this.#success.count,
+      failed: this.#fail.count,
+      cancelled: this.#cancelled,
+      inferences: this.#inferences,
+      executions: this.#executions,
+      requestNs: this.#success.ns,
+      queueNs: this.#queue.ns,
+      inferNs: this.#infer.ns,
+    };
   }
 
   message(name: string, version: string): MessageInitShape<typeof ModelStatisticsSchema> {

@@ -100,6 +100,7 @@ export class TensorAnswer implements ScheduledAnswer {
     this.#isGone = true;
     this.#host.schedule.remove(this);
     this.#leavePrefill();
+    this.#counts.cancelled();
     if (this.#isDecoupled) this.#counts.responded(this.#responses, "cancel", this.#host.now() - this.#lastNs);
     this.#host.ended(this.#arrival, "aborted", this.#heldTokens, "abort");
   }

@@ -19,8 +19,9 @@ export interface OptionRow {
   readonly doc: string;
 }
 
-const port: OptionKind = { is: "integer", min: 0, max: 65_535 };
+const port = { is: "integer", min: 0, max: 65_535 } as const;
 const milliseconds: OptionKind = { is: "number", ...nonNegativeMs };
+const seconds = { is: "number", min: 0, max: 86_400 } as const;
 const drawnMs: OptionKind = { is: "distribution", ...nonNegativeMs };
 const drawnTokens: OptionKind = { is: "distribution", min: 1, max: maxTokensOfAnswer, isInteger: true };
 const on: OptionKind = { is: "switch" };
@@ -159,13 +160,34 @@ const measuring: readonly Omit<OptionRow, "group">[] = [
     value: "N",
     doc: "serve the DCGM page on this port too, at /metrics",
   },
+  {
+    flag: "--triton-metrics-port",
+    key: "tritonMetricsPort",
+    kind: { ...port, mayBeNull: true },
+    value: "N",
+    doc: "serve the page of what is served over gRPC on this port too, at /metrics",
+  },
   { flag: "--gpus", key: "gpus", kind: { is: "integer", min: 0, max: 64 }, value: "N", doc: "GPUs of the DCGM page" },
   {
     flag: "--dcgm-interval",
     key: "dcgmIntervalMs",
     kind: milliseconds,
     value: "MS",
-    doc: "shortest time between two readings of the GPUs",
+    doc: "shortest time between two readings of the GPUs; dcgm-exporter's own default is 30000",
+  },
+  {
+    flag: "--dcgm-lose-gpu",
+    key: "dcgmLoseGpuSec",
+    kind: { ...seconds, mayBeNull: true },
+    value: "SEC",
+    doc: "the last GPU vanishes from the page so long after the start",
+  },
+  {
+    flag: "--dcgm-reset",
+    key: "dcgmResetSec",
+    kind: { ...seconds, mayBeNull: true },
+    value: "SEC",
+    doc: "the GPUs' energy counters begin again at 0 so long after the start",
   },
 ];
 

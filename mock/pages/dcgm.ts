@@ -81,19 +81,31 @@ const fields: readonly Field[] = [
   ),
 ];
 
+export interface DcgmOptions {
+  readonly gpuCount: number;
+  readonly startNs: number;
+  /** The shortest time between two readings; the page asked for in between is the same text. */
+  readonly intervalNs: number;
+  /** The last GPU is gone from the first reading on that is so long after the start. Default: it stays. */
+  readonly lostAfterNs?: number | undefined;
+  /** The counters of energy begin again at 0 with the first reading that is so long after the start. Default: they do not. */
+  readonly resetAfterNs?: number | undefined;
+}
+
 /** GPUs that have been running since `startNs`. */
 export class DcgmModel {
+  readonly #options: DcgmOptions;
   readonly #gpus: Gpu[];
   readonly #intervalNs: number;
   #readNs: number;
   #totals: LoadTotals = { busyNs: 0, requests: 0, chunks: 0 };
   #page: string;
 
-  /** `intervalNs`: the shortest time between two readings; the page asked for in between is the same text. */
-  constructor(gpuCount: number, startNs: number, intervalNs: number) {
-    this.#gpus = Array.from({ length: gpuCount }, (_, index) => newGpu(index));
-    this.#intervalNs = Math.max(intervalNs, 1);
-    this.#readNs = startNs;
+  constructor(options: DcgmOptions) {
+    this.#options = options;
+    this.#gpus = Array.from({ length: options.gpuCount }, (_, index) => newGpu(index));
+    this.#intervalNs = Math.max(options.intervalNs, 1);
+    this.#readNs = options.startNs;
     this.#page = render(this.#gpus);
   }
 
@@ -102,11 +114,19 @@ export class DcgmModel {
     const elapsedNs = nowNs - this.#readNs;
     if (elapsedNs < this.#intervalNs) return this.#page;
     const load = loadOf(this.#totals, totals, elapsedNs);
+    if (this.#passes(this.#options.lostAfterNs, nowNs)) this.#gpus.pop();
     for (const gpu of this.#gpus) advance(gpu, load, nowNs, elapsedNs);
+    if (this.#passes(this.#options.resetAfterNs, nowNs)) for (const gpu of this.#gpus) gpu.energyMj = 0;
     this.#readNs = nowNs;
     this.#totals = totals;
     this.#page = render(this.#gpus);
     return this.#page;
+  }
+
+  /** Whether this reading is the first so long after the start. */
+  #passes(afterNs = Number.POSITIVE_INFINITY, nowNs: number): boolean {
+    const dueNs = this.#options.startNs + afterNs;
+    return this.#readNs < dueNs && nowNs >= dueNs;
   }
 }
 

@@ -2,6 +2,7 @@
  * `/metrics`: a meter a model as vLLM shows its engine, in the Prometheus text format 0.0.4. Names, labels, and the bounds of
  * the histograms are vLLM's (0.32, `vllm/v1/metrics`), so that what reads vLLM's page reads this one. Pure.
  */
+import { escaped } from "./label.ts";
 import type { Histogram, Meter } from "./meter.ts";
 
 interface Family {
@@ -84,10 +85,6 @@ function histogramLines(name: string, { bounds, counts, sum }: Histogram, labels
 function boundText(bound: number | undefined): string {
   if (bound === undefined) return "+Inf";
   return Number.isInteger(bound) ? `${bound}.0` : `${bound}`;
-}
-
-function escaped(label: string): string {
-  return label.replace(/\\/g, "\\\\").replace(/\n/g, "\\n").replace(/"/g, '\\"');
 }
 
 function gauge(name: string, help: string, of: (meter: Meter, page: PageFacts) => number): Family {

@@ -451,6 +451,22 @@ describe("the mock's gRPC port", () => {
     expect(Number(inferenceStats.success.ns)).to.be.at.least(Number(inferenceStats.computeInfer.ns));
   });
 
+  it("shows what was served, failed and given up as Triton's page does, on the main port and on one of its own", async () => {
+    await start({ ttftMs: 1, itlMs: 3_600_000, tritonMetricsPort: 0 });
+    await client.call("modelInfer", add());
+    const stream = client.stream();
+    stream.send(vllm(5, true, { id: "a" }));
+    await stream.until(1);
+    stream.cancel();
+    await stream.ended;
+    while (mock.stats().aborted < 1) await new Promise((resolve) => setImmediate(resolve));
+    const page = await (await fetch(mock.tritonMetricsUrl)).text();
+    expect(page).to.match(/^nv_inference_request_success\{model="add_sub",version="1"\} 1$/m);
+    expect(page).to.match(/^nv_inference_request_failure\{model="vllm_model",version="1",reason="CANCELED"\} 1$/m);
+    expect(await (await fetch(`${mock.url}/triton/metrics`)).text()).to.equal(page);
+    expect((await fetch(mock.tritonMetricsUrl.replace("/metrics", "/"))).status).to.equal(404);
+  });
+
   it("counts waiting apart from the answer itself", async () => {
     await start({ ttftMs: 3, maxConcurrent: 1 });
     await client.streamed(["a", "b"].map((id) => trtllm("ensemble", 1, true, { id })));

@@ -62,6 +62,8 @@ describe("mock options", () => {
     [["--itl=-1"], /^--itl must be a number from 0 .*, got -1$/],
     [["--osl", "2.5"], /^--osl must be an integer .*, got 2\.5$/],
     [["--tokens-per-chunk", "uniform:0,3"], /^--tokens-per-chunk must be an integer from 1 .*, got uniform:0,3$/],
+    [["--triton-metrics-port", "0"], /^--triton-metrics-port must be beside --grpc-port, got 0$/],
+    [["--dcgm-reset", "soon"], /^--dcgm-reset must be a number from 0 to 86400, got soon$/],
     [["--fail", "nonsense:0.1"], /^--fail must be of the kinds 400 to 599, reset, .*after-final, got nonsense:0\.1$/],
     [["--fail", "200:0.1"], /^--fail must be of the kinds .*, got 200:0\.1$/],
     [["--fail", "429"], /^--fail must be KIND:RATE, several with commas and each kind once, got 429$/],

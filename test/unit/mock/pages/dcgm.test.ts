@@ -13,7 +13,7 @@ const energyOf = (page: string) => valuesOf(page, "DCGM_FI_DEV_TOTAL_ENERGY_CONS
 
 describe("mock DCGM page", () => {
   it("has HELP and TYPE before each field's lines, one line per GPU with the exporter's labels", () => {
-    const lines = new DcgmModel(3, 0, 0).page(sec, idle).trimEnd().split("\n");
+    const lines = new DcgmModel({ gpuCount: 3, startNs: 0, intervalNs: 0 }).page(sec, idle).trimEnd().split("\n");
     expect(lines.length % 5).to.equal(0);
     for (let i = 0; i < lines.length; i += 5) {
       const name = /^# HELP (\w+) \S/.exec(lines[i] ?? "")?.[1];
@@ -27,7 +27,7 @@ describe("mock DCGM page", () => {
   });
 
   it("counts exactly the energy of the power that it shows", () => {
-    const dcgm = new DcgmModel(2, 0, 0);
+    const dcgm = new DcgmModel({ gpuCount: 2, startNs: 0, intervalNs: 0 });
     let before = energyOf(dcgm.page(0, idle));
     for (let i = 1; i <= 20; i++) {
       const page = dcgm.page(i * 0.3 * sec, { busyNs: i * i * sec, requests: i * 7, chunks: i * 1000 });
@@ -40,7 +40,7 @@ describe("mock DCGM page", () => {
   });
 
   it("draws more power and shows more use under load, within the card's limit, and sways when idle", () => {
-    const dcgm = new DcgmModel(1, 0, 0);
+    const dcgm = new DcgmModel({ gpuCount: 1, startNs: 0, intervalNs: 0 });
     const first = dcgm.page(sec, idle);
     const second = dcgm.page(5 * sec, idle);
     const loaded = dcgm.page(6 * sec, { busyNs: 1000 * sec, requests: 100, chunks: 1e6 });
@@ -53,13 +53,27 @@ describe("mock DCGM page", () => {
   });
 
   it("repeats its text until the interval is over", () => {
-    const dcgm = new DcgmModel(1, 0, sec);
+    const dcgm = new DcgmModel({ gpuCount: 1, startNs: 0, intervalNs: sec });
     const page = dcgm.page(sec, idle);
     expect(dcgm.page(1.5 * sec, { ...idle, chunks: 1e6 })).to.equal(page);
     expect(dcgm.page(2 * sec, { ...idle, chunks: 1e6 })).to.not.equal(page);
   });
 
+  it("loses its last GPU once, when the time has come", () => {
+    const dcgm = new DcgmModel({ gpuCount: 3, startNs: 5 * sec, intervalNs: 0, lostAfterNs: 2 * sec });
+    const counts = [6, 7, 8].map((at) => powerOf(dcgm.page(at * sec, idle)).length);
+    expect(counts).to.deep.equal([3, 2, 2]);
+  });
+
+  it("counts energy from 0 again once, when the time has come", () => {
+    const dcgm = new DcgmModel({ gpuCount: 1, startNs: 0, intervalNs: 0, resetAfterNs: 2 * sec });
+    const [before = 0, reset = 0, after = 0] = [1, 2, 3].flatMap((at) => energyOf(dcgm.page(at * sec, idle)));
+    expect(before).to.be.above(1e9);
+    expect(reset).to.equal(0);
+    expect(after).to.be.within(60_000, 90_000);
+  });
+
   it("has only comments without GPUs", () => {
-    expect(new DcgmModel(0, 0, 0).page(sec, idle)).to.match(/^(# [^\n]*\n)+$/);
+    expect(new DcgmModel({ gpuCount: 0, startNs: 0, intervalNs: 0 }).page(sec, idle)).to.match(/^(# [^\n]*\n)+$/);
   });
 });
