@@ -8,6 +8,7 @@ import { createHuggingFaceGenerateEndpoint } from "./huggingface/generate.ts";
 import { createTeiRankingsEndpoint } from "./huggingface/tei-rankings.ts";
 import { createKserveGenerateEndpoint } from "./kserve/generate.ts";
 import { createKserveInferEndpoint } from "./kserve/infer.ts";
+import { createTensorEndpoint, type ModelOptions } from "./kserve/tensors.ts";
 import { createTritonGenerateEndpoint } from "./kserve/triton-generate.ts";
 import { createTrtllmEndpoint } from "./kserve/trtllm.ts";
 import { createNimEmbeddingsEndpoint } from "./nim/embeddings.ts";
@@ -29,7 +30,7 @@ import { createSglangGenerateEndpoint } from "./sglang/generate.ts";
 import { createSolidoRagEndpoint } from "./solido/rag.ts";
 
 /** What endpoints can be told; each takes what concerns it. */
-export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions;
+export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions & ModelOptions;
 
 const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>> = {
   chat: createChatEndpoint,
@@ -51,6 +52,7 @@ const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>
   kserve_infer: createKserveInferEndpoint,
   triton_generate: createTritonGenerateEndpoint,
   trtllm: createTrtllmEndpoint,
+  tensor: createTensorEndpoint,
   solido_rag: createSolidoRagEndpoint,
   image_edit: createImageEditEndpoint,
   image_retrieval: createImageRetrievalEndpoint,

@@ -3,6 +3,7 @@
  * One implementation a file, `endpoints/<family>/<name>.ts`.
  */
 import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
+import type { RandomStream } from "../services/common/random.ts";
 import type { RequestError } from "./outcome.ts";
 
 /** One turn as the dataset gives it. */
@@ -17,6 +18,8 @@ export interface TurnInput {
   readonly extraInputs: Readonly<Record<string, unknown>>;
   /** Tools that the request offers, as in the target's API; absent: none. */
   readonly tools?: readonly unknown[];
+  /** What is drawn for the turn, by what it is drawn for: the same for the same turn of the same run. Absent: nothing is drawn. */
+  readonly random?: (label: string) => RandomStream;
 }
 
 export interface ChatMessage {
@@ -126,11 +129,11 @@ export interface ToolCall {
   readonly argumentsText: string;
 }
 
-/** What turns can be made of: one text or several, a query with passages, media. */
-export type Ingredient = "text" | "texts" | "ranking" | Exclude<Modality, "text">;
+/** What turns can be made of: one text or several, a query with passages, media; tensors are made by the endpoint, or a file's. */
+export type Ingredient = "text" | "texts" | "ranking" | "tensors" | Exclude<Modality, "text">;
 
 /** What answers are. Figures about output tokens are of `text` alone; `data`: none of the others. */
-export type Product = "text" | "embeddings" | "ranking" | "images" | "video" | "audio" | "data";
+export type Product = "text" | "embeddings" | "ranking" | "images" | "video" | "audio" | "tensors" | "data";
 
 export interface Endpoint {
   /** As users write it: `--endpoint-type chat`. */
@@ -154,6 +157,8 @@ export interface Endpoint {
   readonly needs?: readonly Exclude<Modality, "text">[];
   /** Extra inputs that are refused: the turn says what is in these fields. Absent: none. */
   readonly reservedInputs?: readonly string[];
+  /** It is told before a run what the target's models take and give, without which it makes no request. Default: false. */
+  readonly needsModelTensors?: boolean;
   readonly produces: Product;
   /** The body: JSON in UTF-8 where `contentType` says nothing else. Throws `invalid_argument` for a turn of which it can make none. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;

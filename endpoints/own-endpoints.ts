@@ -12,7 +12,10 @@ import { requestError } from "./target-error.ts";
 import { type EndpointTools, endpointTools } from "./tools.ts";
 
 /** An endpoint of one request a turn, without its name, which is that of its factory. It takes turns of all kinds and gives text where it says nothing else. */
-export type OwnEndpoint = Omit<Endpoint, "name" | "takes" | "produces" | "needs" | "reservedInputs" | "next" | "protocol"> &
+export type OwnEndpoint = Omit<
+  Endpoint,
+  "name" | "takes" | "produces" | "needs" | "reservedInputs" | "needsModelTensors" | "next" | "protocol"
+> &
   Partial<Pick<Endpoint, "takes" | "produces">>;
 
 /** Called once in each process and run, and once to check the module: it makes an endpoint and does nothing else. */

@@ -3,7 +3,10 @@ import type { Endpoint, Ingredient, Product } from "./endpoint.ts";
 import { isJsonObject, type JsonObject } from "./json-body.ts";
 
 /** Everything of an endpoint that is no function. */
-export type EndpointShape = Omit<Endpoint, "name" | "needs" | "reservedInputs" | "protocol" | "formatBody" | "next" | "parse">;
+export type EndpointShape = Omit<
+  Endpoint,
+  "name" | "needs" | "reservedInputs" | "needsModelTensors" | "protocol" | "formatBody" | "next" | "parse"
+>;
 
 const ingredients: readonly Ingredient[] = ["text", "texts", "ranking", "image", "audio", "video"];
 const products: readonly Product[] = ["text", "embeddings", "ranking", "images", "video", "audio", "data"];

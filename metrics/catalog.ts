@@ -40,6 +40,7 @@ import { httpReqWaiting } from "./http-req-waiting.ts";
 import { imageLatency } from "./image-latency.ts";
 import { imageThroughput } from "./image-throughput.ts";
 import { incorrectRequestCount } from "./incorrect-request-count.ts";
+import { inferenceThroughput } from "./inference-throughput.ts";
 import { inputSequenceLength } from "./input-sequence-length.ts";
 import { inputTokenThroughput } from "./input-token-throughput.ts";
 import { interChunkJitter } from "./inter-chunk-jitter.ts";
@@ -55,6 +56,7 @@ import { networkAdjustedTimeToFirstOutputToken } from "./network-adjusted-time-t
 import { networkAdjustedTimeToFirstToken } from "./network-adjusted-time-to-first-token.ts";
 import { networkRtt } from "./network-rtt.ts";
 import { numImages } from "./num-images.ts";
+import { numInferences } from "./num-inferences.ts";
 import { oslMismatchCount } from "./osl-mismatch-count.ts";
 import { oslMismatchDiffPct } from "./osl-mismatch-diff-pct.ts";
 import { outputCount } from "./output-count.ts";
@@ -222,6 +224,7 @@ export const recordMetrics: readonly RecordMetric[] = [
   longestInterChunkLatency,
   outputCount,
   timeToFirstTokenFromDue,
+  numInferences,
 ];
 
 /** Several values per request. */
@@ -283,6 +286,7 @@ export const runMetrics: readonly RunMetric[] = [
   correctRequestCount,
   incorrectRequestCount,
   correctRequestRate,
+  inferenceThroughput,
 ];
 
 /** The distribution of another metric, with each failed request as one that takes for ever. */

@@ -40,6 +40,8 @@ export interface RequestFacts {
   readonly counted: CountedTokens | undefined;
   /** What the server says of its speculative decoding. */
   readonly specDecode: SpecDecode | undefined;
+  /** Inferences that it asks for, where it is of tensors. */
+  readonly inferences: number | undefined;
   /** Images that the request holds; undefined: none, or it is not known. */
   readonly images: number | undefined;
   /** Length of the audio that the request holds. */
@@ -132,6 +134,7 @@ export type MetricUnit =
   | "MB"
   | "images"
   | "images/sec"
+  | "inferences/sec"
   | "ms/image";
 
 /** What every metric has, of whatever kind. */

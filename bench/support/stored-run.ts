@@ -153,6 +153,7 @@ function factsOf(own: OwnFacts): RequestFacts {
     usage: isFailed ? undefined : { ...usage, reasoningTokens: undefined, cachedPromptTokens: undefined },
     counted: undefined,
     specDecode: undefined,
+    inferences: undefined,
     images: undefined,
     audioSeconds: undefined,
     videoInferenceSec: undefined,

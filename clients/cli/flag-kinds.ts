@@ -42,6 +42,10 @@ export type FlagKind =
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
   | { readonly is: "inputs" }
+  /** `NAME:3,224,224`: sizes of a tensor. */
+  | { readonly is: "shapes" }
+  /** `NAME:VALUE:TYPE`, as perf_analyzer has it: a parameter of requests. */
+  | { readonly is: "parameters" }
   /** `tag:value tag:value …`: a bound for each metric. */
   | { readonly is: "thresholds" }
   /** `ttft:p99 < 500ms; …`: bounds on figures of a run. */
@@ -64,7 +68,7 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
         ? readonly number[]
         : K extends { readonly is: "headers" }
           ? Readonly<Record<string, string>>
-          : K extends { readonly is: "inputs" | "distribution" }
+          : K extends { readonly is: "inputs" | "distribution" | "shapes" | "parameters" }
             ? Readonly<Record<string, JsonValue>>
             : K extends { readonly is: "mix" | "thresholds" }
               ? readonly Readonly<Record<string, JsonValue>>[]
@@ -101,6 +105,8 @@ const gatheringKinds: ReadonlySet<FlagKind["is"]> = new Set([
   "headers",
   "inputs",
   "settings",
+  "shapes",
+  "parameters",
   "thresholds",
   "objectives",
 ] as const);
@@ -135,6 +141,10 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return readHeaders(text);
     case "inputs":
       return readInputs(text);
+    case "shapes":
+      return readShape(text);
+    case "parameters":
+      return readParameter(text);
     case "objectives":
       return readObjectiveText(text);
     case "thresholds":
@@ -231,6 +241,30 @@ function readInputs(text: string): ReadResult {
   if (colon < 1) return { expected: "key:value, or a JSON object" };
   const value = text.slice(colon + 1).trim();
   return { value: { [text.slice(0, colon).trim()]: parseJson(value) ?? value } };
+}
+
+function readShape(text: string): ReadResult {
+  const [, name, sizes] = /^(.+):(\d{1,15}(?:,\d{1,15})*)$/.exec(text.trim()) ?? [];
+  if (name === undefined || sizes === undefined)
+    return { expected: "NAME:SIZE or NAME:SIZE,SIZE, each a whole number from 0 on" };
+  return { value: { [name]: { sizes: sizes.split(",").map(Number) } } };
+}
+
+function readParameter(text: string): ReadResult {
+  const [, name, value = "", type] = /^([^:]+):(.*):([a-z]+)$/s.exec(text) ?? [];
+  const read = name === undefined ? undefined : parameterValue(value, type ?? "");
+  return read === undefined
+    ? { expected: "NAME:VALUE:TYPE, as priority:1:int; types are bool, int, double and string" }
+    : { value: { [name as string]: read } };
+}
+
+/** Undefined: it is none of the type. */
+function parameterValue(value: string, type: string): string | number | boolean | undefined {
+  const number = value.trim() === "" ? Number.NaN : Number(value);
+  if (type === "string") return value;
+  if (type === "bool") return value === "true" || value === "1" ? true : value === "false" || value === "0" ? false : undefined;
+  if (type === "int") return Number.isSafeInteger(number) ? number : undefined;
+  return type === "double" && Number.isFinite(number) ? number : undefined;
 }
 
 function readObjectiveText(text: string): ReadResult {

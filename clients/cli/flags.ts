@@ -13,6 +13,7 @@ import { outputFlags } from "./flags/output.ts";
 import { requestsFlags } from "./flags/requests.ts";
 import { suiteFlags } from "./flags/suite.ts";
 import { targetFlags } from "./flags/target.ts";
+import { tensorsFlags } from "./flags/tensors.ts";
 import { tracesFlags } from "./flags/traces.ts";
 import { warmUpFlags } from "./flags/warm-up.ts";
 import { workersFlags } from "./flags/workers.ts";
@@ -24,6 +25,7 @@ export const runFlags = {
   ...warmUpFlags,
   ...requestsFlags,
   ...mediaFlags,
+  ...tensorsFlags,
   ...tracesFlags,
   ...workersFlags,
   ...outputFlags,

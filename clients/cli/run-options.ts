@@ -252,8 +252,9 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   if (source !== undefined && isObject(spec.dataset)) {
     for (const other of datasetSources) if (other !== source) delete spec.dataset[other];
   }
+  const type = options.endpointType ?? (isObject(file.endpoint) ? file.endpoint.type : undefined);
   for (const [name, value] of Object.entries(options)) {
-    const path = pathOf(name, source);
+    const path = pathOf(name, source, type);
     if (path === undefined || path.startsWith("phases.") || path.startsWith("target.urls")) continue;
     put(spec, path.split("."), wireValue(name, value));
   }
@@ -349,9 +350,10 @@ function rangesOf({ rangeRatio, isl, osl }: RunOptions, source: string | undefin
 }
 
 /** Where a value goes: what may be said of several sources has a path for each. */
-function pathOf(name: string, source: string | undefined): string | undefined {
+function pathOf(name: string, source: string | undefined, type: JsonValue | undefined): string | undefined {
   const paths = pathsOf(name);
-  return paths.find((path) => path.startsWith(`dataset.${source}.`)) ?? paths[0];
+  const ofTensors = type === "tensor" ? paths.find((path) => path.startsWith("endpoint.tensors.")) : undefined;
+  return ofTensors ?? paths.find((path) => path.startsWith(`dataset.${source}.`)) ?? paths[0];
 }
 
 function wireValue(name: string, value: unknown): unknown {

@@ -11,6 +11,7 @@ import {
   ModelInferResponseSchema,
   ModelStreamInferResponseSchema,
 } from "../../gen/inference/inference_service_pb.js";
+import type { InferParameter } from "../../gen/inference/tensor_pb.js";
 import { messageOf } from "../../services/common/errors.ts";
 import type { Endpoint, ParsedResponse, RawResponse } from "../endpoint.ts";
 import { Answer, type EventMeaning } from "../event-stream.ts";
@@ -36,21 +37,39 @@ export interface InferCall {
   /** Names of the outputs that are wanted; none: all that the model gives by itself. */
   readonly outputs?: readonly string[];
   readonly isStreaming: boolean;
+  /** Of the request, those of a sequence among them. Default: none. */
+  readonly parameters?: Readonly<Record<string, Parameter>>;
 }
 
+/** Whole numbers go as integers; a bigint must be of 64 bits. */
+export type Parameter = string | boolean | number | bigint;
+
 /** The `ModelInferRequest`. Of a stream it asks for a last response that says so, without which some backends' end cannot be seen. */
-export function inferMessage({ model, inputs, outputs = [], isStreaming }: InferCall): Uint8Array {
+export function inferMessage({ model, inputs, outputs = [], isStreaming, parameters = {} }: InferCall): Uint8Array {
   const { described, rawContents } = describeTensors(inputs);
-  const wantsEnd = { triton_enable_empty_final_response: { parameterChoice: { case: "boolParam" as const, value: true } } };
+  const all = isStreaming ? { ...parameters, triton_enable_empty_final_response: true } : parameters;
   const message = create(ModelInferRequestSchema, {
     modelName: model,
     inputs: described,
     outputs: outputs.map((name) => ({ name })),
     rawInputContents: rawContents,
-    ...(isStreaming ? { parameters: wantsEnd } : {}),
+    parameters: Object.fromEntries(
+      Object.entries(all).map(([name, value]) => [name, { parameterChoice: parameterChoice(value) }]),
+    ),
   });
   return toBinary(ModelInferRequestSchema, message);
 }
+
+function parameterChoice(value: Parameter): ParameterChoice {
+  if (typeof value === "string") return { case: "stringParam", value };
+  if (typeof value === "boolean") return { case: "boolParam", value };
+  if (typeof value === "bigint") return { case: value > maxInt64 ? "uint64Param" : "int64Param", value };
+  return Number.isSafeInteger(value) ? { case: "int64Param", value: BigInt(value) } : { case: "doubleParam", value };
+}
+
+type ParameterChoice = Exclude<InferParameter["parameterChoice"], { case: undefined }>;
+
+const maxInt64 = 2n ** 63n - 1n;
 
 /** The tensors of one response, by name. */
 export type Outputs = ReadonlyMap<string, Tensor>;

@@ -5,10 +5,19 @@ import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
 import { type ReasoningTags, reasoningTagModes } from "../../endpoints/reasoning-tags.ts";
 import type { EndpointSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "./errors.ts";
+import { readModelTensors, tensorOptions } from "./model-tensors-wire.ts";
 
 export type EndpointChoice = Pick<
   EndpointSpec,
-  "type" | "extraInputs" | "template" | "omitStreamOptions" | "useLegacyMaxTokens" | "downloadVideoContent" | "reasoningTags"
+  | "type"
+  | "extraInputs"
+  | "template"
+  | "omitStreamOptions"
+  | "useLegacyMaxTokens"
+  | "downloadVideoContent"
+  | "reasoningTags"
+  | "tensors"
+  | "modelTensors"
 >;
 
 /**
@@ -26,6 +35,7 @@ export function endpointOf(given: EndpointChoice | undefined, endpoints: Endpoin
 /** What an endpoint is told. Of `template` and `raw` it may stand among the extra inputs, as AIPerf has it. */
 export function endpointOptions(given: EndpointChoice): Required<EndpointOptions> {
   const { omitStreamOptions, useLegacyMaxTokens, downloadVideoContent, reasoningTags, template, extraInputs = {} } = given;
+  const { tensors, modelTensors } = given;
   const { payload_template: body, response_field: field } = isUnknownApi(given) ? extraInputs : {};
   return {
     includeUsage: !omitStreamOptions,
@@ -34,6 +44,9 @@ export function endpointOptions(given: EndpointChoice): Required<EndpointOptions
     reasoningTags: reasoningTagsNamed(reasoningTags),
     template: textOf(template?.body) ?? textOf(body) ?? "",
     responseField: textOf(template?.responseField) ?? textOf(field) ?? "",
+    tensors: tensorOptions(tensors),
+    requestParameters: tensors?.requestParameters ?? {},
+    modelTensors: modelTensors.map(readModelTensors),
   };
 }
 

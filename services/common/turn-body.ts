@@ -11,6 +11,7 @@ import type { Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { chatMessageOf } from "./chat-messages.ts";
 import { forcedLength, type LengthDialect, lengthDialectOf } from "./forced-length.ts";
 import { createModelChoice, type ModelChoice } from "./model-choice.ts";
+import { randomStream } from "./random.ts";
 import { endpointOf, inputsOfBodies } from "./run-endpoint.ts";
 import { answeringCalls } from "./session-history.ts";
 
@@ -25,6 +26,8 @@ export interface BodyOptions {
   readonly isTemplated?: boolean;
   /** Output lengths are forced in this spelling; undefined: they are asked for alone. */
   readonly forcedLength?: LengthDialect | undefined;
+  /** Of what is drawn for turns. Default: 0. */
+  readonly seed?: number;
 }
 
 export interface TurnBody {
@@ -46,7 +49,8 @@ export function bodyOptionsOf(
   { endpoint: given, tokenizer, models, modelSelection, modelWeights, randomSeed }: RunSpec,
   endpoints: EndpointCatalog = builtInEndpoints,
 ): BodyOptions {
-  const choice = { models, selection: modelSelection, weights: modelWeights, seed: Number(randomSeed ?? 0n) };
+  const seed = Number(randomSeed ?? 0n);
+  const choice = { models, selection: modelSelection, weights: modelWeights, seed };
   return {
     endpoint: endpointOf(given, endpoints),
     modelOf: createModelChoice(choice),
@@ -54,6 +58,7 @@ export function bodyOptionsOf(
     extraInputs: inputsOfBodies(given),
     isTemplated: tokenizer?.applyChatTemplate ?? false,
     forcedLength: lengthDialectOf(given?.forceOutputLength ?? ""),
+    seed,
   };
 }
 
@@ -77,7 +82,9 @@ export function formatTurn(
   // Extra inputs have the last word in the body, and the record says what was asked for.
   const model = textOf(extraInputs.model) ?? chosen;
   const messages = [...history, ...answeringCalls(messagesOf(turn), history)];
-  const input = { model, messages, maxOutputTokens: requested, isStreaming, extraInputs, ...toolsOf(turn) };
+  const { seed = 0 } = options;
+  const random = (label: string) => randomStream(seed, "tensors", Number(turn.conversation), turn.turn, label);
+  const input = { model, messages, maxOutputTokens: requested, isStreaming, extraInputs, random, ...toolsOf(turn) };
   const { stream } = extraInputs;
   return {
     body: endpoint.formatBody(input),

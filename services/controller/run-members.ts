@@ -3,6 +3,7 @@
  * rejects, naming who and what.
  */
 import { create } from "@bufbuild/protobuf";
+import { createEndpoint } from "../../endpoints/catalog.ts";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
@@ -81,13 +82,26 @@ export class RunMembers {
   /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
   private readonly writers = new Map<MemberEntry, Promise<unknown>>();
   private readonly dataset = Promise.withResolvers<DatasetHandle>();
+  /** The spec with what only the target can say. */
+  private readonly whole = Promise.withResolvers<RunSpec>();
 
   constructor(options: RunMembersOptions) {
     this.options = options;
     this.dataset.promise.catch(() => {});
-    options.over.addEventListener("abort", () => this.dataset.reject(new AssayError("cancelled", "the run is over")), {
-      once: true,
-    });
+    this.whole.promise.catch(() => {});
+    const { type = "" } = options.spec.endpoint ?? {};
+    if (createEndpoint(type)?.needsModelTensors !== true) this.whole.resolve(options.spec);
+    const giveUp = (): void => {
+      const over = new AssayError("cancelled", "the run is over");
+      this.dataset.reject(over);
+      this.whole.reject(over);
+    };
+    options.over.addEventListener("abort", giveUp, { once: true });
+  }
+
+  /** Whoever makes requests or reads answers is configured once the dataset and this are there, where the endpoint needs it. */
+  targetKnown(spec: RunSpec): void {
+    this.whole.resolve(spec);
   }
 
   /** Whether this member has worked for the run. */
@@ -167,8 +181,9 @@ export class RunMembers {
     service: ServiceKind,
     timeoutMs = this.options.timeouts.configureMs,
   ): Promise<CommandResult> {
-    const { runId, spec, folder, members } = this.options;
+    const { runId, folder, members } = this.options;
     const dataset = service === ServiceKind.DATASET ? undefined : await this.dataset.promise;
+    const spec = await (isAhead(service) ? this.options.spec : this.whole.promise);
     const value = create(ConfigureRunSchema, {
       spec,
       folder,
@@ -313,6 +328,11 @@ export class RunMembers {
       await Promise.race([members.change(), aborted(late)]);
     }
   }
+}
+
+/** They need nothing of what the target says, and telemetry has no time to wait for it. */
+function isAhead(service: ServiceKind): boolean {
+  return service === ServiceKind.DATASET || service === ServiceKind.TELEMETRY || service === ServiceKind.TIMING;
 }
 
 function startPhase(phase: number): Action {

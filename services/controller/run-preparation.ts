@@ -5,7 +5,7 @@ import type { BarrierName } from "./core/run-machine.ts";
 import type { Observer } from "./observer.ts";
 import { resetCache } from "./reset-cache.ts";
 import type { RunMembers } from "./run-members.ts";
-import { checkTarget, type TargetCheckOptions } from "./target-check.ts";
+import { checkTarget, type TargetCheckOptions, withModelTensors } from "./target-check.ts";
 
 /** Services that every run needs one of, beside workers and dataset. */
 export const neededServices = [
@@ -65,7 +65,7 @@ export class RunPreparation {
   async #prepareTarget(): Promise<void> {
     const { spec, over, members, note } = this.#options;
     const asking: TargetCheckOptions = { spec, over, ask: (question) => members.askTarget(question), note };
-    await checkTarget(asking);
+    members.targetKnown(withModelTensors(spec, await checkTarget(asking)));
     // What the check has asked is forgotten, too.
     await resetCache(asking);
   }

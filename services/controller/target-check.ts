@@ -5,9 +5,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { createEndpoint } from "../../endpoints/catalog.ts";
-import { type Endpoint, requestPathOf } from "../../endpoints/endpoint.ts";
+import { requestPathOf } from "../../endpoints/endpoint.ts";
+import type { ModelTensors } from "../../endpoints/kserve/model-tensors.ts";
 import { modelsPathBeside, parseBaseUrl, pathBelow, shownUrl } from "../../endpoints/target-url.ts";
-import { type RunSpec, type TargetSpec, TargetSpecSchema, type TargetUrl } from "../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  type EndpointSpec,
+  EndpointSpecSchema,
+  ModelTensorsSchema,
+  type RunSpec,
+  type TargetSpec,
+  TargetSpecSchema,
+  type TargetUrl,
+} from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
   type AskTarget,
   AskTargetSchema,
@@ -18,8 +27,10 @@ import {
 import { ModelMetadataRequestSchema } from "../../gen/inference/inference_service_pb.js";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
+import { writeModelTensors } from "../common/model-tensors-wire.ts";
+import { endpointOf, inputsOfBodies } from "../common/run-endpoint.ts";
 import { secretsOf } from "../common/secrets.ts";
-import { type CallPlan, nextCall } from "./core/call-probe.ts";
+import { type CallPlan, knownTensors, nextCall } from "./core/call-probe.ts";
 import { type Answer, nextStep, type ProbePlan, type Question, type Step } from "./core/target-probe.ts";
 
 export interface TargetCheckOptions {
@@ -52,14 +63,19 @@ export const TARGET_LIMITS: TargetLimits = { listMs: 4_000, pathMs: 2_000, reque
 /** The last try before a wait is over gets at least so long. */
 const leastMs = 1_000;
 
-/** Resolves when the target can be used. Rejects with `failed_precondition` saying what was asked, what came of it, and what to try. */
-export async function checkTarget(options: TargetCheckOptions): Promise<void> {
+/** Resolves when the target can be used, with what its models are, where the endpoint needs that. Rejects with `failed_precondition` saying what was asked, what came of it, and what to try. */
+export async function checkTarget(options: TargetCheckOptions): Promise<readonly ModelTensors[]> {
   const { target } = options.spec;
-  if (target === undefined || target.noProbe) return;
-  await Promise.all(target.urls.map((url) => checkUrl(options, target, url)));
+  if (target === undefined || target.noProbe) return [];
+  const found = await Promise.all(target.urls.map((url) => checkUrl(options, target, url)));
+  const [first = []] = found;
+  const other = found.findIndex((models) => JSON.stringify(models) !== JSON.stringify(first));
+  const [one, another] = [target.urls[0], target.urls[other]];
+  if (one === undefined || another === undefined) return first;
+  throw new AssayError("failed_precondition", `models have other tensors at ${shownBase(another)} than at ${shownBase(one)}`);
 }
 
-async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: TargetUrl): Promise<void> {
+async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: TargetUrl): Promise<readonly ModelTensors[]> {
   const { over, note } = options;
   const { timeoutSec = 0, intervalSec = 0 } = target.waitForModel ?? {};
   const plan = planOf(options, target, url);
@@ -67,10 +83,10 @@ async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: Ta
   for (;;) {
     const beforeSec = (monotonicNs() - startNs) / 1e9;
     const step = await attempt(options, target, url, { plan, leftMs: (timeoutSec - beforeSec) * 1000 });
-    if (over.aborted) return;
+    if (over.aborted) return [];
     if (step.kind === "passed") {
       for (const warning of step.warnings) note("target", warning);
-      return;
+      return step.modelTensors ?? [];
     }
     const elapsedSec = (monotonicNs() - startNs) / 1e9;
     const words = step.hint === "" ? step.message : `${step.message}; ${step.hint}`;
@@ -93,22 +109,37 @@ function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl
   const { type = "", streaming: isStreaming = false } = spec.endpoint ?? {};
   const endpoint = createEndpoint(type);
   if (endpoint?.protocol !== "grpc") return { ...plan, isCalled: false };
-  return { ...plan, isCalled: true, endpointType: type, isStreaming, sample: sampleOf(spec, endpoint) };
+  const { needsModelTensors: needsTensors = false } = endpoint;
+  const sample: CallPlan["sample"] = (model, tensors) => sampleOf(spec, model, tensors);
+  return { ...plan, isCalled: true, endpointType: type, isStreaming, needsTensors, sample };
 }
 
-/** Undefined: no request can be made without the run's data. */
-function sampleOf({ models, endpoint: given }: RunSpec, endpoint: Endpoint): Uint8Array | undefined {
+function sampleOf({ endpoint: given }: RunSpec, model: string, tensors: ModelTensors | undefined): Uint8Array | undefined {
+  const endpoint = endpointOf(withTensors(given, tensors === undefined ? [] : [tensors]));
   try {
     return endpoint.formatBody({
-      model: models[0] ?? "",
+      model,
       messages: [{ role: "user", content: "Hello" }],
       maxOutputTokens: 1,
       isStreaming: given?.streaming ?? false,
-      extraInputs: given?.extraInputs ?? {},
+      extraInputs: inputsOfBodies(given),
     });
-  } catch {
+  } catch (error) {
+    if (endpoint.needsModelTensors === true) throw error;
     return undefined;
   }
+}
+
+function withTensors(given: EndpointSpec | undefined, models: readonly ModelTensors[]): EndpointSpec {
+  const endpoint = given === undefined ? create(EndpointSpecSchema) : clone(EndpointSpecSchema, given);
+  endpoint.modelTensors = models.map((model) => create(ModelTensorsSchema, writeModelTensors(model)));
+  return endpoint;
+}
+
+/** The spec of a run whose endpoint is told what the models are. */
+export function withModelTensors(spec: RunSpec, models: readonly ModelTensors[]): RunSpec {
+  if (models.length === 0) return spec;
+  return { ...spec, endpoint: withTensors(spec.endpoint, models) };
 }
 
 function probePlanOf(spec: RunSpec, target: TargetSpec, url: TargetUrl): ProbePlan {
@@ -164,7 +195,7 @@ async function attempt(
     const limitMs = Math.ceil(plan.mode === "probe" ? longestMs : Math.min(longestMs, Math.max(leastMs, leftMs)));
     const asked = create(AskTargetSchema, {
       target: one,
-      ...(options.spec.endpoint === undefined ? {} : { endpoint: options.spec.endpoint }),
+      endpoint: withTensors(options.spec.endpoint, plan.isCalled ? knownTensors(plan, answers) : []),
       question: wireQuestion(options, url, question),
       limitMs,
     });

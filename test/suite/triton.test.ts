@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { InferenceClient } from "../support/kserve-client.ts";
 import { runShell, shellBlocksOf } from "../support/shell-page.ts";
 import { endsWithinMs, expectReconciled, runFile, type Stage, useStages } from "../support/suite.ts";
 
@@ -10,6 +11,17 @@ const requests = 6;
 
 interface Figures {
   readonly [name: string]: { readonly avg: number; readonly count: number };
+}
+
+/** As the server has counted them. */
+async function inferencesOf(address: string, name: string): Promise<bigint> {
+  const client = new InferenceClient(address);
+  try {
+    const { modelStats } = await client.call("modelStatistics", { name });
+    return modelStats[0].inferenceCount;
+  } finally {
+    client.close();
+  }
 }
 
 describe("a run over gRPC", function () {
@@ -51,6 +63,18 @@ describe("a run over gRPC", function () {
     expect(ran.figures()).to.include.keys("request_latency", "output_sequence_length");
     expect(ran.figures()).to.not.include.keys("time_to_first_token");
     expect(ran.figures().output_sequence_length?.avg).to.equal(8);
+  });
+
+  test("of bare tensors makes them as the model has them, and counts inferences", async (stage) => {
+    const ran = await start(stage, "add_sub", {}, "--endpoint-type", "tensor", "--batch-size", "4");
+    expect(ran.code, ran.stderr).to.equal(0);
+    expectReconciled(ran.run(), { requests });
+    expect(ran.run().errors).to.deep.equal({ "": requests });
+    const { request_throughput: requestRate, inference_throughput: inferenceRate, ...others } = ran.figures();
+    expect(inferenceRate?.avg).to.be.closeTo(4 * (requestRate?.avg ?? 0), 1e-6);
+    expect(others).to.include.keys("request_latency");
+    expect(others).to.not.include.keys("output_sequence_length", "input_sequence_length", "output_token_throughput");
+    expect(await inferencesOf(String(ran.mock.grpcAddress), "add_sub")).to.equal(BigInt(4 * requests));
   });
 
   test("has the server's statuses and errors as those of its requests", async (stage) => {

@@ -32,6 +32,7 @@ export const flagGroups = [
   "Warm-up",
   "Requests",
   "Synthetic media and rankings",
+  "Tensors",
   "Traces",
   "Workers and telemetry",
   "Output",

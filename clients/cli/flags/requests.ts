@@ -287,9 +287,9 @@ export const requestsFlags = {
     aliases: ["-b", "--batch-size-text", "--batch-size"],
     kind: { is: "integer", min: 0, max: 10_000 },
     value: "N",
-    paths: ["dataset.synthetic.text_batch_size", "dataset.file.text_batch_size"],
+    paths: ["dataset.synthetic.text_batch_size", "dataset.file.text_batch_size", "endpoint.tensors.batch_size"],
     group: "Requests",
-    doc: "texts of a request, made for an endpoint that takes several, or drawn from a random_pool; of a pool another number than 1 draws each kind by itself; 0: none, beside media (default 1)",
+    doc: "of the endpoint type tensor inferences of a request, in the batch dimension of every tensor; else texts of a request, made for an endpoint that takes several, or drawn from a random_pool; of a pool another number than 1 draws each kind by itself; 0: none, beside media (default 1)",
   },
   sampling: {
     flag: "--dataset-sampling-strategy",

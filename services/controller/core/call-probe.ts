@@ -4,6 +4,7 @@
  * `ModelConfig`) settles nothing. Only a run that waits for inference asks for a token.
  */
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { type ModelTensors, modelTensorsOf } from "../../../endpoints/kserve/model-tensors.ts";
 import { matchesShape, shownShape } from "../../../endpoints/kserve/tensor/shape.ts";
 import {
   ModelConfigResponseSchema,
@@ -13,6 +14,7 @@ import {
   ModelReadyResponseSchema,
   RepositoryIndexResponseSchema,
 } from "../../../gen/inference/inference_service_pb.js";
+import { messageOf } from "../../common/errors.ts";
 import {
   type Answer,
   described,
@@ -28,8 +30,14 @@ export interface CallPlan extends ProbePlan {
   /** As users write it. */
   readonly endpointType: string;
   readonly isStreaming: boolean;
-  /** A request of the run as it goes out, a `ModelInferRequest`; undefined: none can be made without its data. */
-  readonly sample: Uint8Array | undefined;
+  /** Requests are made of what the models say of their tensors. */
+  readonly needsTensors: boolean;
+  /**
+   * A request of the run as it goes out, a `ModelInferRequest`; undefined: none can be made without its data. Throws `invalid_argument`
+   * where what is needed of the model's tensors does not go together with what the run says.
+   * @param tensors undefined: the server does not describe them
+   */
+  sample(model: string, tensors: ModelTensors | undefined): Uint8Array | undefined;
 }
 
 /** What to do after these answers, in the order in which they were asked for. Asks no question twice. */
@@ -40,7 +48,21 @@ export function nextCall(plan: CallPlan, answers: readonly Answer[]): Step {
     if (typeof step !== "string") return step;
     if (step !== "") warnings.push(step);
   }
-  return { kind: "passed", warnings };
+  return { kind: "passed", warnings, ...(plan.needsTensors ? { modelTensors: knownTensors(plan, answers) } : {}) };
+}
+
+/** What the answers say of the tensors of models: nothing of one that has not been asked for its configuration. */
+export function knownTensors({ models }: ProbePlan, answers: readonly Answer[]): readonly ModelTensors[] {
+  return models.flatMap((model) => tensorsOf(model, answers) ?? []);
+}
+
+function tensorsOf(model: string, answers: readonly Answer[]): ModelTensors | undefined {
+  const metadata = answerOf("ModelMetadata", model, answers);
+  const config = answerOf("ModelConfig", model, answers);
+  const said = metadata && read(ModelMetadataResponseSchema, metadata);
+  // A server that does not describe the tensors of its models tells nothing.
+  if (said === undefined || said.inputs.length === 0 || config === undefined) return undefined;
+  return modelTensorsOf(model, said, read(ModelConfigResponseSchema, config)?.config);
 }
 
 /** Text: the model can be asked, with that warning; empty: without. */
@@ -48,15 +70,17 @@ function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step
   const metadata = answerOf("ModelMetadata", model, answers);
   if (metadata === undefined) return ask("ModelMetadata", model);
   if (metadata.error?.code === "grpc_not_found") return unknownModel(metadata, model, answers);
-  const misfit = failureOf(plan, metadata) ?? misfitOf(plan, model, metadata);
-  if (misfit !== undefined) return misfit;
+  const unknown = failureOf(plan, metadata);
+  if (unknown !== undefined) return unknown;
   const ready = answerOf("ModelReady", model, answers);
   if (ready === undefined) return ask("ModelReady", model);
   const unready = failureOf(plan, ready) ?? unreadyOf(plan, model, ready);
   if (unready !== undefined) return unready;
   const config = answerOf("ModelConfig", model, answers);
   if (config === undefined) return ask("ModelConfig", model);
-  const policy = failureOf(plan, config) ?? policyOf(plan, model, config);
+  const misfit = failureOf(plan, config) ?? misfitOf(plan, model, answers);
+  if (misfit !== undefined) return misfit;
+  const policy = policyOf(plan, model, config);
   if (typeof policy === "object") return policy;
   if (plan.mode === "inference" || plan.mode === "both") {
     const request = answers.find(({ question }) => question.kind === "request" && question.model === model);
@@ -102,11 +126,21 @@ function unknownModel(metadata: Answer, model: string, answers: readonly Answer[
 }
 
 /** What the run sends must be what the model takes. */
-function misfitOf({ sample, endpointType }: CallPlan, model: string, answer: Answer): Failure | undefined {
-  const metadata = read(ModelMetadataResponseSchema, answer);
-  const request = sample === undefined ? undefined : requestOf(sample);
-  // A server that does not describe the tensors of its models tells nothing.
-  if (metadata === undefined || metadata.inputs.length === 0 || request === undefined) return undefined;
+function misfitOf(plan: CallPlan, model: string, answers: readonly Answer[]): Failure | undefined {
+  const { endpointType, needsTensors } = plan;
+  const tensors = tensorsOf(model, answers);
+  if (needsTensors && tensors === undefined) {
+    return failed(
+      `the server does not say what tensors model ${model} has, of which ${endpointType} makes its requests`,
+      "",
+      true,
+    );
+  }
+  const metadataAnswer = answerOf("ModelMetadata", model, answers);
+  const metadata = metadataAnswer && read(ModelMetadataResponseSchema, metadataAnswer);
+  const request = requestOf(plan, model, tensors);
+  if (typeof request === "string") return failed(request, "", true);
+  if (tensors === undefined || metadata === undefined || request === undefined) return undefined;
   const hint = "are --endpoint-type and --extra-inputs right for this model?";
   for (const { name, datatype, shape } of request.inputs) {
     const wanted = metadata.inputs.find((input) => input.name === name);
@@ -141,8 +175,14 @@ function policyOf({ isStreaming, endpointType }: CallPlan, model: string, answer
   return `model ${model} is not decoupled: a stream of ${endpointType} has one response at most`;
 }
 
-function requestOf(sample: Uint8Array): ModelInferRequest | undefined {
-  return fromBinary(ModelInferRequestSchema, sample);
+/** Text: there can be none, in these words. */
+function requestOf(plan: CallPlan, model: string, tensors: ModelTensors | undefined): ModelInferRequest | string | undefined {
+  try {
+    const sample = plan.sample(model, tensors);
+    return sample === undefined ? undefined : fromBinary(ModelInferRequestSchema, sample);
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Undefined: the call has failed, or its answer is none. */

@@ -23,13 +23,14 @@ const processingNs = 600e9;
 const targetNs = 60e9;
 
 export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds = RUN_BOUNDS }: PlanOptions): RunPlan {
+  const awaitedNs = (spec.target?.waitForModel?.timeoutSec ?? 0) * 1e9;
   return {
     barriers: [
       { name: "dataset", members: ["dataset"], timeoutNs: datasetNs },
-      // Nobody is configured before the dataset is there. The edge has shorter deadlines, and knows who is late.
-      { name: "workers", members, count: members.length + workers, timeoutNs: datasetNs + configureNs },
+      // Nobody is configured before the dataset is there, some only when the target has answered. The edge has shorter deadlines, and knows who is late.
+      { name: "workers", members, count: members.length + workers, timeoutNs: datasetNs + configureNs + awaitedNs },
       { name: "clocks", members: ["clocks"], timeoutNs: clocksNs },
-      { name: "target", members: ["target"], timeoutNs: targetNs + (spec.target?.waitForModel?.timeoutSec ?? 0) * 1e9 },
+      { name: "target", members: ["target"], timeoutNs: targetNs + awaitedNs },
       ...(hasTelemetry ? [{ name: "telemetry" as const, members: ["telemetry"], timeoutNs: telemetryNs }] : []),
     ],
     phases: spec.phases.map(({ name, kind, stop, graceSec, cancellation, isSeamless }) => ({

@@ -6,6 +6,7 @@
  * nothing, settle only what they can settle; what they leave open is asked by one request for one token, and what that leaves open
  * becomes a warning.
  */
+import type { ModelTensors } from "../../../endpoints/kserve/model-tensors.ts";
 import { refusalStatus } from "../../../endpoints/proxy.ts";
 import { nearest } from "../../common/nearest.ts";
 
@@ -57,7 +58,8 @@ export interface ProbePlan {
 
 export type Step =
   | { readonly kind: "ask"; readonly question: Question }
-  | { readonly kind: "passed"; readonly warnings: readonly string[] }
+  /** `modelTensors`: what was found out of them, where the endpoint needs it. */
+  | { readonly kind: "passed"; readonly warnings: readonly string[]; readonly modelTensors?: readonly ModelTensors[] }
   | Failure;
 
 export interface Failure {

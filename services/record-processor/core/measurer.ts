@@ -83,8 +83,11 @@ export class Measurer {
       const hasFailed = record.error !== undefined || parsed.error !== undefined;
       const { countTokens: count, countInput: countSent = count } = this.#options;
       const input = countInput(record, countSent);
-      const isData = this.#options.endpoint.produces !== "text" || parsed.outputCount !== undefined;
-      if (isData) return measureData(record, parsed, { reads, hasFailed, input });
+      const { produces } = this.#options.endpoint;
+      if (produces === "tensors") return measureTensors(record, parsed, { reads, hasFailed, input });
+      if (produces !== "text" || parsed.outputCount !== undefined) {
+        return measureData(record, parsed, { reads, hasFailed, input });
+      }
       const counts = hasFailed ? inputAlone(input) : countTokens(parsed, input, count);
       const counted = hasFailed || this.#options.checksUsage !== true ? undefined : countedTokens(parsed, input, count);
       const values = valuesOf(factsOf(record, { parsed, reads, counts, counted, hasFailed }));
@@ -120,6 +123,14 @@ function measureData(record: RawRecord, parsed: ParsedResponse, { reads, hasFail
   const values = valuesOf({ ...facts, isStreaming: false, requestedOutputTokens: undefined });
   const tokenSource = counts.input === undefined ? "none" : counts.source;
   return metricRecord(record, whole, { tokenSource, hasUsageMismatch: false }, values);
+}
+
+/** Of an answer of tensors: each response of a stream is a chunk, and nothing has a length in tokens. */
+function measureTensors(record: RawRecord, parsed: ParsedResponse, { reads, hasFailed }: DataFindings): MetricRecord {
+  const counts: TokenCounts = { input: undefined, output: undefined, reasoning: undefined, source: "none" };
+  const facts = factsOf(record, { parsed, reads, counts, hasFailed });
+  const values = valuesOf({ ...facts, inferences: parsed.outputCount, requestedOutputTokens: undefined });
+  return metricRecord(record, parsed, { tokenSource: "none", hasUsageMismatch: false }, values);
 }
 
 function parse(record: RawRecord, { readEnds, readNs }: ReadStamps, endpoint: Endpoint): ParsedResponse {
@@ -309,6 +320,7 @@ function factsOf(record: RawRecord, { parsed, reads, counts, counted, hasFailed 
     usage: parsed.usage,
     counted,
     specDecode: parsed.specDecode,
+    inferences: undefined,
     images: record.images,
     audioSeconds: record.audioSeconds ?? parsed.usage?.promptAudioSeconds,
     videoInferenceSec: parsed.videoInferenceSec,

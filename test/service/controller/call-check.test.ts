@@ -1,5 +1,6 @@
 /** The look at a server of KServe's inference service before a run, against the built-in one. */
 import { expect } from "chai";
+import type { ModelTensors } from "../../../endpoints/kserve/model-tensors.ts";
 import type { AskTarget } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import type { MockOptions } from "../../../mock/options.ts";
 import { createMock } from "../../../mock/server.ts";
@@ -30,6 +31,7 @@ describe("the look at a server of gRPC before a run", () => {
     const given = specOf({ models: [model], target: { urls: [{ url }], ...(waitForModel && { waitForModel }) }, endpoint });
     const asked: string[] = [];
     const notes: string[] = [];
+    let tensors: readonly ModelTensors[] = [];
     const over = new AbortController();
     const failure = await checkTarget({
       spec: compileRunSpec(given, () => 1n).spec,
@@ -40,10 +42,13 @@ describe("the look at a server of gRPC before a run", () => {
       },
       note: (_, message) => notes.push(message),
     }).then(
-      () => undefined,
+      (models) => {
+        tensors = models;
+        return undefined;
+      },
       (error: unknown) => (error instanceof AssayError ? error.message : expect.fail(String(error))),
     );
-    return { failure, notes, asked };
+    return { failure, notes, asked, tensors };
   }
 
   const streaming = { type: "triton_generate", streaming: true };
@@ -51,8 +56,9 @@ describe("the look at a server of gRPC before a run", () => {
   it("is three calls that compute nothing", async () => {
     const asked = ["ModelMetadata", "ModelReady", "ModelConfig"];
     const url = await serve();
-    expect(await check(url, "vllm_model", streaming)).to.deep.equal({ failure: undefined, notes: [], asked });
-    expect(await check(url, "ensemble_unary", { type: "trtllm" })).to.deep.equal({ failure: undefined, notes: [], asked });
+    const passed = { failure: undefined, notes: [], asked, tensors: [] };
+    expect(await check(url, "vllm_model", streaming)).to.deep.equal(passed);
+    expect(await check(url, "ensemble_unary", { type: "trtllm" })).to.deep.equal(passed);
   });
 
   it("asks for a token where inference is waited for", async () => {
@@ -91,6 +97,25 @@ describe("the look at a server of gRPC before a run", () => {
     expect((await check(url, "ensemble", odd)).failure).to.contain("model ensemble has no input temprature, it has text_input");
     const wrong = { type: "trtllm", streaming: true, extraInputs: { stop_words: 3 } };
     expect((await check(url, "ensemble", wrong)).failure).to.contain("is BYTES [-1,-1], and trtllm sends INT32 [1,1]");
+  });
+
+  it("finds out what tensors a model has, and what of them a run leaves open or gets wrong", async () => {
+    const url = await serve();
+    const tensor = (more: object = {}) => ({ type: "tensor", tensors: more });
+    const { failure, tensors } = await check(url, "add_sub", tensor({ batchSize: 8 }));
+    expect(failure).to.equal(undefined);
+    expect(tensors).to.have.lengthOf(1);
+    expect(tensors[0]).to.deep.include({ model: "add_sub", maxBatchSize: 8 });
+    expect(tensors[0]?.inputs[0]).to.deep.equal({ name: "INPUT0", datatype: "FP32", shape: [4], isOptional: false });
+    const failureOf = async (model: string, more: object, extraInputs = {}) =>
+      (await check(url, model, { ...tensor(more), extraInputs })).failure;
+    expect(await failureOf("add_sub", { batchSize: 9 })).to.equal("model add_sub takes 8 in a batch, and --batch-size is 9");
+    expect(await failureOf("identity", {})).to.equal("the model leaves sizes of INPUT0 FP32 [-1] open: add --shape INPUT0:N");
+    expect(await failureOf("identity", { shapes: { INPUT0: { sizes: [2n, 2n] } } })).to.equal(
+      "the model has INPUT0 FP32 [-1], and --shape says [2,2]",
+    );
+    expect(await failureOf("add_sub", {}, { INPUT1: [1, 2, 3] })).to.contain("shape [1,4] needs 4 elements, got 3");
+    expect(await failureOf("vllm_model", {})).to.contain("add --streaming");
   });
 
   it("says what is there where nobody listens, and where something else does", async () => {

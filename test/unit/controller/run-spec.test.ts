@@ -965,6 +965,22 @@ const supported: ReadonlySet<string> = new Set([
   "output.show_trace_timing",
   "output.slice_sec",
   "endpoint.reasoning_tags",
+  "endpoint.tensors.shapes",
+  "endpoint.tensors.data",
+  "endpoint.tensors.batch_size",
+  "endpoint.tensors.string_length",
+  "endpoint.tensors.string_data",
+  "endpoint.tensors.request_parameters",
+  "endpoint.model_tensors.model",
+  "endpoint.model_tensors.max_batch_size",
+  "endpoint.model_tensors.inputs.name",
+  "endpoint.model_tensors.inputs.datatype",
+  "endpoint.model_tensors.inputs.shape",
+  "endpoint.model_tensors.inputs.is_optional",
+  "endpoint.model_tensors.outputs.name",
+  "endpoint.model_tensors.outputs.datatype",
+  "endpoint.model_tensors.outputs.shape",
+  "endpoint.model_tensors.outputs.is_optional",
   "output.stall_ms",
   "output.network_latency_ms",
   "output.measure_network_latency",
@@ -1018,7 +1034,8 @@ function setLeaf(message: ReflectMessage, field: DescField, number = 2): void {
     return number;
   };
   if (field.fieldKind === "list") message.get(field).add(field.listKind === "enum" ? number : scalar(field.scalar));
-  else if (field.fieldKind === "map") message.get(field).set("x", "x");
+  else if (field.fieldKind === "map")
+    message.get(field).set("x", field.mapKind === "message" ? reflect(field.message, create(field.message)) : "x");
   else message.set(field, field.fieldKind === "enum" ? number : scalar(field.scalar));
 }
 

@@ -52,6 +52,7 @@ describe("the catalog of metrics", () => {
       "image_throughput",
       "image_latency",
       "request_throughput",
+      "inference_throughput",
       "goodput",
       "good_token_throughput",
       "completed_request_count",
@@ -145,6 +146,7 @@ describe("the catalog of metrics", () => {
       "longest_inter_chunk_latency",
       "output_count",
       "time_to_first_token_from_due",
+      "num_inferences",
     ]);
   });
 

@@ -17,6 +17,7 @@ export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
     reasoningTokens: 3,
     choices: 1,
     outputs: 4,
+    inferences: 4,
     requestedOutputTokens: 10,
     usage: {
       promptTokens: 50,

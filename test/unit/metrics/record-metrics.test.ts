@@ -87,6 +87,7 @@ describe("metrics of a request", () => {
     ["longest_inter_chunk_latency", 50],
     ["output_count", 4],
     ["time_to_first_token_from_due", 102],
+    ["num_inferences", 4],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {

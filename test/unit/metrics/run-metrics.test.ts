@@ -24,6 +24,7 @@ const sums: Readonly<Record<string, number>> = {
   spec_decode_steps: 40,
   spec_decode_accepted_draft_tokens: 30,
   spec_decode_draft_tokens: 120,
+  num_inferences: 32,
 };
 const lateness = { min: -0.5, p50: 1, p90: 2, p99: 600 };
 
@@ -107,6 +108,7 @@ describe("metrics of a run", () => {
     ["correct_request_count", 6],
     ["incorrect_request_count", 2],
     ["correct_request_rate", 75],
+    ["inference_throughput", 8],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {

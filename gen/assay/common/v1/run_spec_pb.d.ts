@@ -503,6 +503,20 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
    * @generated from field: string reasoning_tags = 13;
    */
   reasoningTags: string;
+
+  /**
+   * Tensors of requests, for the type `tensor`; with `request_parameters` for `kserve`, too.
+   *
+   * @generated from field: assay.common.v1.TensorsSpec tensors = 14;
+   */
+  tensors?: TensorsSpec | undefined;
+
+  /**
+   * What the models of `tensor` and `kserve` are, as the target says before the run. Set by the controller; whatever a client sets is left out.
+   *
+   * @generated from field: repeated assay.common.v1.ModelTensors model_tensors = 15;
+   */
+  modelTensors: ModelTensors[];
 };
 
 /**
@@ -510,6 +524,164 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
  * Use `create(EndpointSpecSchema)` to create a new message.
  */
 export declare const EndpointSpecSchema: GenMessage<EndpointSpec>;
+
+/**
+ * How tensors of requests are made, where a turn has none of its own.
+ *
+ * @generated from message assay.common.v1.TensorsSpec
+ */
+export declare type TensorsSpec = Message<"assay.common.v1.TensorsSpec"> & {
+  /**
+   * Sizes of inputs, by their names and without a batch dimension: needed where the model says of more than one of them that it may be any.
+   *
+   * @generated from field: map<string, assay.common.v1.TensorShape> shapes = 1;
+   */
+  shapes: { [key: string]: TensorShape };
+
+  /**
+   * What elements are: `random` (numbers from 0 to 1, integers from 0 to 127, truth values, letters and digits; from the run's seed) or
+   * `zero` (zeros, false, empty texts). Default: random.
+   *
+   * @generated from field: string data = 2;
+   */
+  data: string;
+
+  /**
+   * Inferences of a request: the size of the dimension that every tensor of a model with a batch dimension has in front. Default: 1.
+   *
+   * @generated from field: optional uint32 batch_size = 3;
+   */
+  batchSize?: number | undefined;
+
+  /**
+   * Characters of a random text. Default: 128.
+   *
+   * @generated from field: optional uint32 string_length = 4;
+   */
+  stringLength?: number | undefined;
+
+  /**
+   * Text of every element of BYTES, in place of random ones. Empty: there is none.
+   *
+   * @generated from field: string string_data = 5;
+   */
+  stringData: string;
+
+  /**
+   * Parameters of every request: texts, truth values and numbers, of which whole ones go as integers.
+   *
+   * @generated from field: google.protobuf.Struct request_parameters = 6;
+   */
+  requestParameters?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message assay.common.v1.TensorsSpec.
+ * Use `create(TensorsSpecSchema)` to create a new message.
+ */
+export declare const TensorsSpecSchema: GenMessage<TensorsSpec>;
+
+/**
+ * Sizes of a tensor.
+ *
+ * @generated from message assay.common.v1.TensorShape
+ */
+export declare type TensorShape = Message<"assay.common.v1.TensorShape"> & {
+  /**
+   * Each at least 0; of what a model says -1, too: any.
+   *
+   * @generated from field: repeated int64 sizes = 1;
+   */
+  sizes: bigint[];
+};
+
+/**
+ * Describes the message assay.common.v1.TensorShape.
+ * Use `create(TensorShapeSchema)` to create a new message.
+ */
+export declare const TensorShapeSchema: GenMessage<TensorShape>;
+
+/**
+ * What a model takes and gives, out of its metadata and its configuration.
+ *
+ * @generated from message assay.common.v1.ModelTensors
+ */
+export declare type ModelTensors = Message<"assay.common.v1.ModelTensors"> & {
+  /**
+   * Name of the model.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Above 0, every tensor has a batch dimension in front, which is in no shape here.
+   *
+   * @generated from field: uint32 max_batch_size = 2;
+   */
+  maxBatchSize: number;
+
+  /**
+   * Its inputs, in its order.
+   *
+   * @generated from field: repeated assay.common.v1.TensorInfo inputs = 3;
+   */
+  inputs: TensorInfo[];
+
+  /**
+   * Its outputs.
+   *
+   * @generated from field: repeated assay.common.v1.TensorInfo outputs = 4;
+   */
+  outputs: TensorInfo[];
+};
+
+/**
+ * Describes the message assay.common.v1.ModelTensors.
+ * Use `create(ModelTensorsSchema)` to create a new message.
+ */
+export declare const ModelTensorsSchema: GenMessage<ModelTensors>;
+
+/**
+ * One tensor of a model.
+ *
+ * @generated from message assay.common.v1.TensorInfo
+ */
+export declare type TensorInfo = Message<"assay.common.v1.TensorInfo"> & {
+  /**
+   * Name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `FP32`, `BYTES` or another of KServe's.
+   *
+   * @generated from field: string datatype = 2;
+   */
+  datatype: string;
+
+  /**
+   * Its sizes; -1: any.
+   *
+   * @generated from field: repeated int64 shape = 3;
+   */
+  shape: bigint[];
+
+  /**
+   * A request may leave it out.
+   *
+   * @generated from field: bool is_optional = 4;
+   */
+  isOptional: boolean;
+};
+
+/**
+ * Describes the message assay.common.v1.TensorInfo.
+ * Use `create(TensorInfoSchema)` to create a new message.
+ */
+export declare const TensorInfoSchema: GenMessage<TensorInfo>;
 
 /**
  * How bodies of an unknown API are made, and where its answers have their content.

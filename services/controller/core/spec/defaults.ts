@@ -69,6 +69,8 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   if (target.resetKvCachePath !== undefined) target.resetKvCacheTimeoutSec ??= defaultResetTimeoutSec;
   const endpoint = spec.endpoint ?? create(EndpointSpecSchema);
   spec.endpoint = endpoint;
+  // They are the target's to say, and it may say something else today.
+  endpoint.modelTensors = [];
   endpoint.type = endpoint.type === "" ? "chat" : (endpoints.create(endpoint.type)?.name ?? endpoint.type);
   // Whoever reads the spec of the run later does not have the user's module.
   const isBuiltIn = builtInEndpoints.names.includes(endpoint.type);

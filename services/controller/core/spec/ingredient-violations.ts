@@ -8,9 +8,13 @@ const at = "dataset.synthetic";
 export function checkIngredients({ endpoint, dataset }: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
   const type = endpoint?.type ?? "";
   const { takes, needs = [] } = endpoints.create(type) ?? {};
-  // Of an endpoint that there is not, and of one that takes bodies alone, others complain.
-  if (takes === undefined || takes.length === 0 || dataset?.source.case !== "synthetic") return;
+  if (dataset?.source.case !== "synthetic") return;
   const { textBatchSize = 1, images, audio, video, rankings } = dataset.source.value;
+  const given = [images, audio, video].reduce((sum, medium) => sum + (medium?.batchSize ?? 0), 0);
+  const hasContent = textBatchSize !== 0 || rankings !== undefined || given > 0 || takes?.includes("tensors") === true;
+  demand(hasContent, `${at}.text_batch_size`, "a turn needs a text or a medium");
+  // Of an endpoint that there is not, and of one that takes bodies alone, others complain.
+  if (takes === undefined || takes.length === 0) return;
   const takesText = takes.includes("text") || takes.includes("texts");
   const isRanking = rankings !== undefined;
   demand(isRanking || textBatchSize === 0 || takesText, `${at}.text_batch_size`, `must be 0: endpoint ${type} takes no text`);

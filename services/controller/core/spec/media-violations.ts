@@ -18,13 +18,11 @@ const depths = [8, 16, 24, 32];
 const mp3RatesKhz = [8, 11.025, 12, 16, 22.05, 24, 32, 44.1, 48];
 
 /** Of images, audio and video that are made. */
-export function checkMedia({ images, audio, video, textBatchSize, rankings }: SyntheticDataset, demand: Demand): void {
+export function checkMedia({ images, audio, video, rankings }: SyntheticDataset, demand: Demand): void {
   if (images !== undefined) checkImages(images, demand);
   if (audio !== undefined) checkAudio(audio, demand);
   if (video !== undefined) checkVideo(video, demand);
   const media = [images, audio, video].reduce((sum, medium) => sum + (medium?.batchSize ?? 0), 0);
-  const hasContent = textBatchSize !== 0 || rankings !== undefined || media > 0;
-  demand(hasContent, `${at}.text_batch_size`, "a turn needs a text or a medium");
   demand(rankings === undefined || media === 0, `${at}.rankings`, "rankings have no media");
 }
 

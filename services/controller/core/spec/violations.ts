@@ -19,6 +19,7 @@ import { checkPrefill } from "./prefill-violations.ts";
 import { checkSessionData } from "./session-load-violations.ts";
 import { checkObjectives, checkSlos } from "./slo-violations.ts";
 import { checkTarget } from "./target-violations.ts";
+import { checkTensors } from "./tensor-violations.ts";
 
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
   const found: FieldViolation[] = [];
@@ -32,6 +33,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   checkModelWeights(spec, demand);
   checkTarget(spec, endpoints, demand);
   checkEndpoint(spec, endpoints, demand);
+  checkTensors(spec, endpoints, demand);
   const tokenizer = spec.tokenizer?.name ?? "";
   demand(tokenizerSource(tokenizer) !== undefined, "tokenizer.name", `must be ${expectedTokenizer}, got ${tokenizer}`);
   checkRevision(spec, demand);

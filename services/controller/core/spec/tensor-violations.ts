@@ -1,0 +1,31 @@
+import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
+import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { Demand } from "./demand.ts";
+
+const maxStringLength = 1 << 20;
+
+/** What is said of tensors, as far as it can be judged before the target has said what its models take. */
+export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
+  const { type = "", tensors } = endpoint ?? {};
+  const needsModels = endpoints.create(type)?.needsModelTensors === true;
+  demand(
+    !needsModels || target?.noProbe !== true,
+    "target.no_probe",
+    `must not be set: ${type} asks the target what its models take`,
+  );
+  if (tensors === undefined) return;
+  const { shapes, data, batchSize = 1, stringLength = 1, requestParameters = {} } = tensors;
+  demand(needsModels, "endpoint.tensors", `is for the endpoint types tensor and kserve, got ${type}`);
+  for (const [name, { sizes }] of Object.entries(shapes)) {
+    const isShape = sizes.every((size) => size >= 0n && size <= BigInt(Number.MAX_SAFE_INTEGER));
+    demand(isShape, `endpoint.tensors.shapes`, `sizes of ${name} must be at least 0, got ${sizes.join(",")}`);
+  }
+  demand(["", "random", "zero"].includes(data), "endpoint.tensors.data", `must be random or zero, got ${data}`);
+  demand(batchSize >= 1, "endpoint.tensors.batch_size", `must be at least 1, got ${batchSize}`);
+  const isLength = stringLength <= maxStringLength;
+  demand(isLength, "endpoint.tensors.string_length", `must be at most ${maxStringLength}, got ${stringLength}`);
+  for (const [name, value] of Object.entries(requestParameters)) {
+    const isPlain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+    demand(isPlain, "endpoint.tensors.request_parameters", `${name} must be a text, a number or a truth value`);
+  }
+}
