@@ -8,6 +8,7 @@ import { adjInterTokenLatency } from "./adj-inter-token-latency.ts";
 import { adjRequestLatency } from "./adj-request-latency.ts";
 import { adjTimeToFirstToken } from "./adj-time-to-first-token.ts";
 import { audioDuration } from "./audio-duration.ts";
+import { averageGpuPower } from "./average-gpu-power.ts";
 import { benchmarkDuration } from "./benchmark-duration.ts";
 import { completedRequestCount } from "./completed-request-count.ts";
 import { contextOverflowCount } from "./context-overflow-count.ts";
@@ -17,12 +18,18 @@ import { creditToStartLatency } from "./credit-to-start-latency.ts";
 import { decodeDuration } from "./decode-duration.ts";
 import { e2eOutputTokenThroughput } from "./e2e-output-token-throughput.ts";
 import { effectiveLatency } from "./effective-latency.ts";
+import { energyDelayProduct } from "./energy-delay-product.ts";
+import { energyPerOutputToken } from "./energy-per-output-token.ts";
+import { energyPerRequest } from "./energy-per-request.ts";
+import { energyPerTotalToken } from "./energy-per-total-token.ts";
+import { energyPerUser } from "./energy-per-user.ts";
 import { errorIsl } from "./error-isl.ts";
 import { errorRequestCount } from "./error-request-count.ts";
 import { goodRequestCount } from "./good-request-count.ts";
 import { goodRequestFraction } from "./good-request-fraction.ts";
 import { goodTokenThroughput } from "./good-token-throughput.ts";
 import { goodput } from "./goodput.ts";
+import { goodputPerWatt } from "./goodput-per-watt.ts";
 import { httpReqBlocked } from "./http-req-blocked.ts";
 import { httpReqChunksReceived } from "./http-req-chunks-received.ts";
 import { httpReqChunksSent } from "./http-req-chunks-sent.ts";
@@ -64,8 +71,11 @@ import { outputSequenceLength } from "./output-sequence-length.ts";
 import { outputTokenCount } from "./output-token-count.ts";
 import { outputTokenThroughput } from "./output-token-throughput.ts";
 import { outputTokenThroughputPerUser } from "./output-token-throughput-per-user.ts";
+import { outputTokensPerJoule } from "./output-tokens-per-joule.ts";
+import { outputTpsPerWatt } from "./output-tps-per-watt.ts";
 import { overallThinkingEfficiency } from "./overall-thinking-efficiency.ts";
 import { overallUsagePromptCacheReadPct } from "./overall-usage-prompt-cache-read-pct.ts";
+import { performancePerWatt } from "./performance-per-watt.ts";
 import { prefillThroughputPerUser } from "./prefill-throughput-per-user.ts";
 import { reasoningTokenCount } from "./reasoning-token-count.ts";
 import { replaySchedDegraded } from "./replay-sched-degraded.ts";
@@ -107,6 +117,8 @@ import { tokensPerChunk } from "./tokens-per-chunk.ts";
 import { totalAcceptedDraftTokens } from "./total-accepted-draft-tokens.ts";
 import { totalDraftTokens } from "./total-draft-tokens.ts";
 import { totalErrorIsl } from "./total-error-isl.ts";
+import { totalGpuEnergy } from "./total-gpu-energy.ts";
+import { totalGpuPower } from "./total-gpu-power.ts";
 import { totalIsl } from "./total-isl.ts";
 import { totalOsl } from "./total-osl.ts";
 import { totalOutputTokens } from "./total-output-tokens.ts";
@@ -287,6 +299,18 @@ export const runMetrics: readonly RunMetric[] = [
   incorrectRequestCount,
   correctRequestRate,
   inferenceThroughput,
+  ...totalGpuPower,
+  ...averageGpuPower,
+  ...totalGpuEnergy,
+  ...outputTokensPerJoule,
+  ...energyPerOutputToken,
+  ...energyPerTotalToken,
+  ...energyPerRequest,
+  ...energyPerUser,
+  ...energyDelayProduct,
+  ...performancePerWatt,
+  ...outputTpsPerWatt,
+  ...goodputPerWatt,
 ];
 
 /** The distribution of another metric, with each failed request as one that takes for ever. */

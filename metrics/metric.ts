@@ -135,7 +135,17 @@ export type MetricUnit =
   | "images"
   | "images/sec"
   | "inferences/sec"
-  | "ms/image";
+  | "ms/image"
+  | "J"
+  | "W"
+  | "J*s"
+  | "mJ/token"
+  | "joules/request"
+  | "joules/user"
+  | "tokens/J"
+  | "requests/sec/W"
+  | "goodput/W"
+  | "tokens/sec/W";
 
 /** What every metric has, of whatever kind. */
 export interface Metric {
@@ -155,8 +165,10 @@ export interface Metric {
   readonly flags?: readonly MetricFlag[];
 }
 
-/** `hidden`: in files alone. `spec_decode`: in a table of its own. */
-export type MetricGroup = "hidden" | "spec_decode";
+/** `hidden`: in files alone. The others: in a table of their own. */
+export type MetricGroup = "hidden" | "spec_decode" | `gpu_power_efficiency_${GpuVendor}`;
+
+export type GpuVendor = "nvidia" | "amd";
 
 /**
  * - `streaming`: only where a stream was asked for.
@@ -212,6 +224,10 @@ export interface RunFacts {
   readonly isReplay: boolean;
   /** Of the gaps between chunks; undefined: there is none. */
   readonly stalls: Stalls | undefined;
+  /** Requests or sessions at once that were asked for; undefined: the load is another one. */
+  readonly concurrency: number | undefined;
+  /** Of all requests, whatever came of them; undefined: none of the vendor's GPUs was sampled. */
+  readonly gpuEnergy: (vendor: GpuVendor) => GpuEnergy | undefined;
   /** First moment a request was sent, ns on the suite's clock; undefined: no request succeeded. */
   readonly firstSentNs: number | undefined;
   /** Last moment of a last chunk with content, ns on the suite's clock. */
@@ -233,8 +249,19 @@ export interface Stalls {
   readonly requests: number | undefined;
 }
 
+/** What the GPUs of a vendor used over a phase, all together. */
+export interface GpuEnergy {
+  /** Undefined: no energy is known, and no power over time. */
+  readonly joules: number | undefined;
+  /** `joules` over the time that they cover. */
+  readonly averageWatts: number | undefined;
+  /** Mean of the samples of power of each GPU, summed up; undefined: no power was sampled. */
+  readonly sampledWatts: number | undefined;
+}
+
 /** Of a distribution. */
 export interface MetricFigures {
+  readonly avg: number;
   readonly min: number;
   readonly p50: number;
   readonly p90: number;

@@ -89,6 +89,13 @@ function measuredBlocks(
       titleOf("Speculative Decoding"),
       style,
     ),
+    ...(["nvidia", "amd"] as const).map((vendor) =>
+      valueLines(
+        phase.metrics.filter(({ group }) => group === `gpu_power_efficiency_${vendor}`),
+        titleOf(`${vendor.toUpperCase()} GPU Power Efficiency`),
+        style,
+      ),
+    ),
     [...runMetricLines(phase.metrics, width), ...gapLines(phase, width), ...sendLines(phase, width)],
     confidenceLines(phase.metrics, titleOf("95 % Confidence"), width, style.paint),
     steadyLines(phase, style),
@@ -120,10 +127,7 @@ const longHeader = 30;
 
 /** The table of metrics that have a place in it; nothing where there are none. */
 export function metricLines(metrics: readonly MetricStatistics[], title: string, { width, paint }: ReportStyle): string[] {
-  const rows = metrics
-    .filter(({ consoleOrder }) => consoleOrder !== undefined)
-    .sort((a, b) => (a.consoleOrder ?? 0) - (b.consoleOrder ?? 0))
-    .map((metric) => [nameOf(metric), ...statistics.map(({ name }) => marked(metric, name))]);
+  const rows = inOrder(metrics).map((metric) => [nameOf(metric), ...statistics.map(({ name }) => marked(metric, name))]);
   if (rows.length === 0) return [];
   const columns: Column[] = [
     { header: "Metric", align: "right", minWidth: 18 },
@@ -134,6 +138,28 @@ export function metricLines(metrics: readonly MetricStatistics[], title: string,
     header: paint.bold,
     cell: (text, column) => (column === 0 ? paint.cyan(text) : text === "N/A" ? paint.dim(text) : paint.green(text)),
   });
+}
+
+/** The table of metrics that have one value each; nothing where there are none. */
+function valueLines(metrics: readonly MetricStatistics[], title: string, { width, paint }: ReportStyle): string[] {
+  const rows = inOrder(metrics).map((metric) => [nameOf(metric), figure(metric.avg)]);
+  if (rows.length === 0) return [];
+  const columns: Column[] = [
+    { header: "Metric", align: "right", minWidth: 18 },
+    { header: "Value", align: "right" },
+  ];
+  return tableLines({ title, columns, rows }, width, {
+    title: paint.bold,
+    header: paint.bold,
+    cell: (text, column) => (column === 0 ? paint.cyan(text) : paint.green(text)),
+  });
+}
+
+/** Those that have a place in a table. */
+function inOrder(metrics: readonly MetricStatistics[]): MetricStatistics[] {
+  return metrics
+    .filter(({ consoleOrder }) => consoleOrder !== undefined)
+    .sort((one, other) => (one.consoleOrder ?? 0) - (other.consoleOrder ?? 0));
 }
 
 function nameOf({ header, unit }: MetricStatistics): string {

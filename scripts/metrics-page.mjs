@@ -51,7 +51,7 @@ function section(title, metrics) {
  * @param {string} tag
  */
 function formulaOf(tag) {
-  const path = join(rootFolder, "metrics", `${tag.replaceAll("_", "-")}.ts`);
+  const path = join(rootFolder, "metrics", `${tag.replace(/^(nvidia|amd)_/, "").replaceAll("_", "-")}.ts`);
   const comment = /^\/\*\*([\s\S]*?)\*\//.exec(readFileSync(path, "utf8"))?.[1];
   if (comment === undefined) throw new Error(`${path} does not begin with its formula`);
   return comment

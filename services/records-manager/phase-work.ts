@@ -7,6 +7,7 @@ import { PhaseFigures } from "./core/phase-figures.ts";
 import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
 import type { Statistics } from "./core/statistics.ts";
 import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
+import type { GpuUse } from "./core/telemetry/gpu-use.ts";
 import type { PhaseRow, RunReader } from "./store/run-reader.ts";
 
 /** What is gathered of one phase, or of several that are taken together. */
@@ -25,6 +26,8 @@ export interface PhaseWork {
   longestGaps: GapDistribution | undefined;
   /** What the spec asked for, as long as nobody changed it. */
   readonly asked: AskedLoad;
+  /** Those that were sampled while it went on. */
+  gpus: readonly GpuUse[];
   /** Credits of the first requests whose answers are wrong, at most `MOST_WRONG`. */
   readonly wrong: number[];
 }
@@ -62,7 +65,9 @@ function newWork(rows: readonly PhaseRow[], { spec, changes, expectedRequests }:
   const isChanged = rows.some((row) => changes.some((ns) => isDuring(row, ns)));
   const given = askedLoad(spec, head.phase);
   // What was changed is neither one rate nor one limit; slots stay free while a phase is paused.
-  const asked = isChanged ? { ...given, ratePerSec: undefined, dispersion: undefined, fillsSlots: false } : given;
+  const asked = isChanged
+    ? { ...given, ratePerSec: undefined, concurrency: undefined, dispersion: undefined, fillsSlots: false }
+    : given;
   const { fillsSlots, hasBursts } = asked;
   const figures = new PhaseFigures({ hasCeiling, fillsSlots, hasBursts, expectedRequests });
   return {
@@ -76,6 +81,7 @@ function newWork(rows: readonly PhaseRow[], { spec, changes, expectedRequests }:
     gaps: new GapDistribution(),
     longestGaps: undefined,
     asked,
+    gpus: [],
     wrong: [],
   };
 }

@@ -3,7 +3,6 @@
 import type { RunSummary } from "./core/run-summary.ts";
 import { type ExportedFile, type ExportRequest, exportRun, type OfferedFile, offeredFiles } from "./exports/export-run.ts";
 import { type DefinitionSummary, type DefinitionsQuery, queryDefinitions } from "./query-definitions.ts";
-import { type GpusQuery, type GpuUse, queryGpus } from "./query-gpus.ts";
 import { type GroupsAnswer, type GroupsQuery, queryGroups } from "./query-groups.ts";
 import {
   type OrderQuery,
@@ -38,7 +37,6 @@ export interface Queries {
   readonly export: (request: ExportRequest) => ExportedFile[];
   readonly exportFiles: (query: { readonly folder: string }) => OfferedFile[];
   readonly definitions: (query: DefinitionsQuery) => DefinitionSummary[];
-  readonly gpus: (query: GpusQuery) => GpuUse[];
   /** Conversations that the run drew, ascending, at most `limit`. */
   readonly conversations: (query: ConversationsQuery) => number[];
 }
@@ -55,7 +53,6 @@ export const queries: Queries = {
   export: exportRun,
   exportFiles: offeredFiles,
   definitions: queryDefinitions,
-  gpus: queryGpus,
   conversations: queryConversations,
 };
 

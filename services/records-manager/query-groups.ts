@@ -331,6 +331,8 @@ function factsOf(
     networkRttMs: undefined,
     isReplay: false,
     stalls: undefined,
+    concurrency: undefined,
+    gpuEnergy: () => undefined,
     firstSentNs: span?.firstSentNs,
     lastContentNs: span?.lastContentNs,
     wallOffsetNs: 0,

@@ -151,13 +151,11 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           return groupsResponseOf(await queries.ask("groups", query, signal), { runId, database, choose });
         }
         const told = chosenMetrics(metrics, choose);
-        const [summary, gpus] = await Promise.all([
-          queries.ask("summarize", { folder, withIntervals, ...(phase === "" ? {} : { phases: [phase] }) }, signal),
-          queries.ask("gpus", { folder }, signal),
-        ]);
+        const inPhases = phase === "" ? {} : { phases: [phase] };
+        const summary = await queries.ask("summarize", { folder, withIntervals, ...inPhases }, signal);
         if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);
         const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
-        return summaryResponseOf(summary, gpus, { database, definitions: defined, told });
+        return summaryResponseOf(summary, { database, definitions: defined, told });
       },
       getTimeline: async ({ runId, bucketMs, phase, workerId, filter }, { signal }) =>
         timelineOf(

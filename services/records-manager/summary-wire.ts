@@ -10,9 +10,9 @@ import type {
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { LivePhase } from "./core/live.ts";
 import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
+import type { GpuUse } from "./core/telemetry/gpu-use.ts";
 import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { DefinitionSummary } from "./query-definitions.ts";
-import type { GpuUse } from "./query-gpus.ts";
 import type { TimelineAnswer } from "./query-timeline.ts";
 import { servedOf } from "./served-wire.ts";
 import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
@@ -32,16 +32,12 @@ export interface SummaryExtras {
 
 export function summaryResponseOf(
   summary: RunSummary,
-  gpus: readonly GpuUse[],
   { database, definitions = [], told = (metrics) => [...metrics] }: SummaryExtras,
 ): MessageInitShape<typeof SummarizeRecordsResponseSchema> {
   return {
     runId: summary.runId,
     phases: summary.phases.map((phase) => {
-      const whole = phaseOf(
-        phase,
-        gpus.filter((gpu) => gpu.phase === phase.phase),
-      );
+      const whole = phaseOf(phase);
       return { ...whole, metrics: told(whole.metrics) };
     }),
     verdict: { verdict: verdictOf(summary.client.verdict), reasons: summary.client.reasons.map(({ message }) => message) },
@@ -126,7 +122,7 @@ export function timelineOf(answer: TimelineAnswer): MessageInitShape<typeof GetT
   };
 }
 
-function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { readonly metrics: MetricInit[] } {
+function phaseOf(phase: PhaseSummary): PhaseInit & { readonly metrics: MetricInit[] } {
   const { lateness, startWallNs, endWallNs } = phase;
   return {
     index: phase.phase,
@@ -144,7 +140,7 @@ function phaseOf(phase: PhaseSummary, gpus: readonly GpuUse[]): PhaseInit & { re
       messages: messagesOf(phase, group.code),
     })),
     notes: phase.notes.filter(({ tag }) => tag === undefined).map(({ message }) => message),
-    gpus: gpus.map(gpuOf),
+    gpus: phase.gpus.map(gpuOf),
     sends: sendsOf(phase),
     ...(phase.steadyState === undefined ? {} : { steadyState: steadyStateOf(phase.steadyState) }),
     workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
@@ -210,12 +206,19 @@ function notesOf(phase: PhaseSummary, tag: string): string[] {
   return phase.notes.filter((note) => note.tag === tag).map(({ message }) => message);
 }
 
-function gpuOf({ subject, source, meanPowerW, energyJ, samples }: GpuUse): NonNullable<PhaseInit["gpus"]>[number] {
+function gpuOf(gpu: GpuUse): NonNullable<PhaseInit["gpus"]>[number] {
+  const { subject, source, name, index, vendor, energy, sampledWatts, samples } = gpu;
+  const meanPowerW = energy?.averageWatts ?? sampledWatts;
   return {
     subject,
     source,
+    name,
+    index,
+    vendor,
     samples: BigInt(samples),
     ...(meanPowerW === undefined ? {} : { meanPowerW }),
-    ...(energyJ === undefined ? {} : { energyJ }),
+    ...(energy === undefined
+      ? {}
+      : { energyJ: energy.joules, energyBy: energy.by, coveredSec: energy.coveredNs / 1e9, counterResets: energy.resets }),
   };
 }

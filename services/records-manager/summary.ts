@@ -48,6 +48,7 @@ import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEnd
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
 import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
+import { gpuEnergyOf, gpuNotes, readGpus } from "./gpu-figures.ts";
 import { MOST_WRONG, type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { fillRow } from "./store/chunk-reader.ts";
@@ -98,6 +99,7 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   readGaps(reader, works, objectives);
   if (options.withSweep !== false) readSweep(reader, works);
   noteShared(reader, works);
+  readGpus(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(reader, distinct);
@@ -258,6 +260,8 @@ function phaseSummary(
     networkRtt: askedNetworkRtt(spec),
     isReplay: work.asked.isReplay,
     stalls: stallsOf(work.gaps, work.longestGaps, askedStallMs(spec)),
+    concurrency: work.asked.concurrency,
+    gpuEnergy: (vendor) => gpuEnergyOf(work, vendor),
     statistics: (tag) => statistics.get(tag),
   });
   const total = (count: (row: PhaseRow) => number) => rows.reduce((sum, row) => sum + count(row), 0);
@@ -305,10 +309,11 @@ function phaseSummary(
     errorDetails: figures.errorDetails(),
     finishReasons: figures.finishReasons(),
     unchecked: figures.unchecked,
-    notes: [...work.notes, ...phaseNotes(work), ...(miscount === undefined ? [] : [miscount])],
+    notes: [...work.notes, ...phaseNotes(work), ...(miscount === undefined ? [] : [miscount]), ...gpuNotes(work, ofRun)],
     lateness: moments.lateness,
     asked: work.asked,
     sends: moments.sends,
+    gpus: work.gpus,
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
     served,
     objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],

@@ -130,6 +130,8 @@ class Slice {
       wallOffsetNs,
       networkRtt,
       isReplay,
+      concurrency: undefined,
+      gpuEnergy: () => undefined,
       stalls: stallsOf(this.#gaps, gapsOf(longest), stallMs),
       statistics: (tag) => statistics.get(tag),
     });

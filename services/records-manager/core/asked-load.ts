@@ -12,6 +12,8 @@ export interface AskedLoad {
   readonly hasBursts: boolean;
   /** Undefined where it is not one rate, or none was asked for. */
   readonly ratePerSec: number | undefined;
+  /** Requests or sessions at once; undefined where the load is another one. */
+  readonly concurrency: number | undefined;
   /** Index of dispersion of the arrivals that the pattern gives in the long run: constant 0, Poisson 1, gamma 1/smoothness. */
   readonly dispersion: number | undefined;
 }
@@ -22,6 +24,7 @@ const NOTHING: AskedLoad = {
   isReplay: false,
   hasBursts: false,
   ratePerSec: undefined,
+  concurrency: undefined,
   dispersion: undefined,
 };
 
@@ -31,7 +34,14 @@ export function askedLoad(spec: string, phase: number): AskedLoad {
   const found: unknown = isJsonObject(value) && Array.isArray(value.phases) ? value.phases[phase] : undefined;
   if (!isJsonObject(found)) return NOTHING;
   if (isJsonObject(found.concurrency)) {
-    return { ...NOTHING, loop: "closed", fillsSlots: found.prefillConcurrency === undefined && !hasEntries(found.ramps) };
+    const { limit } = found.concurrency;
+    const concurrency = typeof limit === "number" ? limit : undefined;
+    return {
+      ...NOTHING,
+      loop: "closed",
+      concurrency,
+      fillsSlots: found.prefillConcurrency === undefined && !hasEntries(found.ramps),
+    };
   }
   if (isJsonObject(found.schedule)) return { ...NOTHING, loop: "open", isReplay: true };
   if (isJsonObject(found.userCentric)) return { ...NOTHING, loop: "open" };

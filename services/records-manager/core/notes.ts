@@ -18,6 +18,7 @@ export const NOTE_CODES = [
   "missed_rate",
   "prefix_sharing",
   "server_counts",
+  "gpu_energy",
 ] as const;
 export type NoteCode = (typeof NOTE_CODES)[number];
 

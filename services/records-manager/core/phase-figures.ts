@@ -95,6 +95,8 @@ export interface RunFactsGiven {
   readonly networkRtt: number | "measured" | undefined;
   readonly isReplay: boolean;
   readonly stalls: Stalls | undefined;
+  readonly concurrency: number | undefined;
+  readonly gpuEnergy: RunFacts["gpuEnergy"];
   /** Of record metrics. */
   readonly statistics: (tag: string) => Statistics | undefined;
 }
@@ -213,7 +215,8 @@ export class PhaseFigures {
   }
 
   /** What the metrics of the phase are made of. */
-  runFacts({ wallOffsetNs, networkRtt, isReplay, stalls, statistics }: RunFactsGiven): RunFacts {
+  runFacts({ networkRtt, ...given }: RunFactsGiven): RunFacts {
+    const { statistics } = given;
     const hasSuccess = this.succeeded > 0;
     return {
       requestCount: this.succeeded,
@@ -222,17 +225,14 @@ export class PhaseFigures {
       goodOutputTokens: this.goodOutputTokens,
       firstSentNs: hasSuccess ? this.#firstSentNs : undefined,
       lastContentNs: hasSuccess ? this.#lastContentNs : undefined,
-      wallOffsetNs,
       usageDiscrepancies: this.usageDiscrepancies,
       lengthMismatches: this.lengthMismatches,
       correctRequestCount: this.correct,
       incorrectRequestCount: this.incorrect,
       errorCount: (code) => this.errorCount(code),
       networkRttMs: networkRtt === "measured" ? this.#handshakeMs() : networkRtt,
-      isReplay,
-      stalls,
       sum: (tag) => statistics(tag)?.sum,
-      statistics,
+      ...given,
     };
   }
 

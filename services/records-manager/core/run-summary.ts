@@ -10,6 +10,7 @@ import type { PhaseCounts, PhaseKind } from "./rows.ts";
 import type { SendFigures, Spans } from "./send-log.ts";
 import type { ServedModel } from "./served.ts";
 import type { Statistics } from "./statistics.ts";
+import type { GpuUse } from "./telemetry/gpu-use.ts";
 import type { Verdict, VerdictReason } from "./verdict-reason.ts";
 
 /** What a figure needs to be shown; the rest of a metric is its formula. */
@@ -102,6 +103,8 @@ export interface PhaseSummary {
   readonly targets: readonly TargetSummary[];
   /** What servers say that their models did meanwhile, those of the run first; empty: nothing. */
   readonly served: readonly ServedModel[];
+  /** Those that were sampled while it went on. */
+  readonly gpus: readonly GpuUse[];
   /** What the run is held to, in the order of the spec; empty for a warm-up. */
   readonly objectives: readonly ObjectiveOutcome[];
 }

@@ -12,7 +12,7 @@ import type { Exporter } from "./exporter.ts";
 const WIDTH = 140;
 
 export const consoleReport: Exporter = ({ phases, spec, reader }, text) => {
-  const summary = create(SummarizeRecordsResponseSchema, summaryResponseOf(phases(), [], { database: reader.path }));
+  const summary = create(SummarizeRecordsResponseSchema, summaryResponseOf(phases(), { database: reader.path }));
   const run = create(RunSchema, {
     spec,
     phases: spec.phases.map(({ name, stop }, index) => ({ index, name, asked: stop?.requestCount ?? 0n })),

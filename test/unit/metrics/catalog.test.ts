@@ -23,7 +23,7 @@ describe("the catalog of metrics", () => {
   });
 
   it("shows each metric on a row of its own, in AIPerf's order", () => {
-    const shown = all.filter(({ consoleOrder }) => consoleOrder !== undefined);
+    const shown = all.filter(({ consoleOrder, group }) => consoleOrder !== undefined && group?.startsWith("gpu") !== true);
     const ordered = shown.sort((one, other) => (one.consoleOrder ?? 0) - (other.consoleOrder ?? 0)).map(({ tag }) => tag);
     expect(ordered).to.deep.equal([
       "time_to_first_token",
@@ -66,6 +66,29 @@ describe("the catalog of metrics", () => {
       "spec_decode_accepted_per_verified",
       "spec_decode_steps",
     ]);
+  });
+
+  it("shows what GPUs of a vendor used in AIPerf's order", () => {
+    for (const vendor of ["nvidia", "amd"]) {
+      const rows = all.filter(({ group }) => group === `gpu_power_efficiency_${vendor}`);
+      const ordered = rows.sort((one, other) => (one.consoleOrder ?? 0) - (other.consoleOrder ?? 0)).map(({ tag }) => tag);
+      expect(ordered).to.deep.equal(
+        [
+          "energy_delay_product",
+          "performance_per_watt",
+          "output_tps_per_watt",
+          "goodput_per_watt",
+          "average_gpu_power",
+          "total_gpu_energy",
+          "total_gpu_power",
+          "energy_per_total_token",
+          "energy_per_output_token",
+          "energy_per_request",
+          "output_tokens_per_joule",
+          "energy_per_user",
+        ].map((tag) => `${vendor}_${tag}`),
+      );
+    }
   });
 
   it("has every value of a record at the place that files and the wire rely on", () => {

@@ -26,7 +26,8 @@ const sums: Readonly<Record<string, number>> = {
   spec_decode_draft_tokens: 120,
   num_inferences: 32,
 };
-const lateness = { min: -0.5, p50: 1, p90: 2, p99: 600 };
+const latency = { avg: 1500, min: 1, p50: 1, p90: 1, p99: 1 };
+const lateness = { avg: 1, min: -0.5, p50: 1, p90: 2, p99: 600 };
 
 function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined {
   const metric = runMetrics.find((candidate) => candidate.tag === tag);
@@ -43,8 +44,14 @@ function value(tag: string, changes: Partial<RunFacts> = {}): number | undefined
     networkRttMs: 0.75,
     isReplay: true,
     stalls: { thresholdMs: 160, gaps: 3, requests: 2 },
+    concurrency: 4,
+    gpuEnergy: (vendor: string) => ({
+      joules: vendor === "nvidia" ? 800 : 1600,
+      averageWatts: vendor === "nvidia" ? 200 : 400,
+      sampledWatts: vendor === "nvidia" ? 190 : 380,
+    }),
     errorCount: (code: string) => (code === "context_overflow" ? 1 : 0),
-    statistics: (of: string) => (of === "lateness" ? lateness : undefined),
+    statistics: (of: string) => ({ lateness, request_latency: latency })[of],
     firstSentNs: 1e9,
     lastContentNs: 5e9,
     wallOffsetNs: 7e9,
@@ -109,6 +116,30 @@ describe("metrics of a run", () => {
     ["incorrect_request_count", 2],
     ["correct_request_rate", 75],
     ["inference_throughput", 8],
+    ["nvidia_total_gpu_power", 190],
+    ["amd_total_gpu_power", 380],
+    ["nvidia_average_gpu_power", 200],
+    ["amd_average_gpu_power", 400],
+    ["nvidia_total_gpu_energy", 800],
+    ["amd_total_gpu_energy", 1600],
+    ["nvidia_output_tokens_per_joule", 0.5],
+    ["amd_output_tokens_per_joule", 0.25],
+    ["nvidia_energy_per_output_token", 2000],
+    ["amd_energy_per_output_token", 4000],
+    ["nvidia_energy_per_total_token", (800 / 1400) * 1000],
+    ["amd_energy_per_total_token", (1600 / 1400) * 1000],
+    ["nvidia_energy_per_request", 100],
+    ["amd_energy_per_request", 200],
+    ["nvidia_energy_per_user", 200],
+    ["amd_energy_per_user", 400],
+    ["nvidia_energy_delay_product", 150],
+    ["amd_energy_delay_product", 300],
+    ["nvidia_performance_per_watt", 0.01],
+    ["amd_performance_per_watt", 0.005],
+    ["nvidia_output_tps_per_watt", 0.5],
+    ["amd_output_tps_per_watt", 0.25],
+    ["nvidia_goodput_per_watt", 0.0075],
+    ["amd_goodput_per_watt", 0.00375],
   ];
   for (const [tag, result] of expected) {
     it(`${tag} is ${result} for the run of the example`, () => {
@@ -132,6 +163,8 @@ describe("metrics of a run", () => {
       networkRttMs: undefined,
       isReplay: false,
       stalls: undefined,
+      concurrency: undefined,
+      gpuEnergy: () => undefined,
       firstSentNs: undefined,
       lastContentNs: undefined,
       sum: () => undefined,
@@ -145,6 +178,23 @@ describe("metrics of a run", () => {
       "context_overflow_count",
     ]);
     expect(value("request_error_rate", failed)).to.equal(100);
+  });
+
+  it("has the power and energy of GPUs without a success, and nothing that divides by nothing", () => {
+    const idle = {
+      requestCount: 0,
+      goodRequestCount: undefined,
+      firstSentNs: undefined,
+      concurrency: undefined,
+      sum: () => undefined,
+    };
+    const known = runMetrics.filter(({ tag }) => tag.startsWith("amd_") && value(tag, idle) !== undefined);
+    expect(known.map(({ tag }) => tag)).to.deep.equal(["amd_total_gpu_power", "amd_average_gpu_power", "amd_total_gpu_energy"]);
+    const unknown = { joules: undefined, averageWatts: undefined, sampledWatts: undefined };
+    const ofUnknown = runMetrics.filter(
+      ({ tag }) => tag.startsWith("amd_") && value(tag, { gpuEnergy: () => unknown }) !== undefined,
+    );
+    expect(ofUnknown).to.deep.equal([]);
   });
 
   it("has no error rate of no requests and no rate over no time", () => {

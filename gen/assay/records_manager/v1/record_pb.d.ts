@@ -621,7 +621,7 @@ export declare type MetricStatistics = Message<"assay.records_manager.v1.MetricS
   thinPercentiles: string[];
 
   /**
-   * Table of its own in the console, `spec_decode`; `hidden`: none of them. Empty: the table of all.
+   * Table of its own in the console: `spec_decode`, `gpu_power_efficiency_nvidia`, `gpu_power_efficiency_amd`; `hidden`: none of them. Empty: the table of all.
    *
    * @generated from field: string group = 31;
    */

@@ -1215,6 +1215,34 @@ export declare type GpuSummary = Message<"assay.records_manager.v1.GpuSummary"> 
    * @generated from field: uint64 samples = 7;
    */
   samples: bigint;
+
+  /**
+   * `nvidia` or `amd`.
+   *
+   * @generated from field: string vendor = 8;
+   */
+  vendor: string;
+
+  /**
+   * What `energy_j` is made of: `counter`, what a counter of energy rose by; `power`, the area below the samples of power. Empty: there is none.
+   *
+   * @generated from field: string energy_by = 9;
+   */
+  energyBy: string;
+
+  /**
+   * Time that `energy_j` covers, in seconds: scrapes that failed and steps in which the counter fell are not in it.
+   *
+   * @generated from field: double covered_sec = 10;
+   */
+  coveredSec: number;
+
+  /**
+   * How often its counter of energy fell.
+   *
+   * @generated from field: uint32 counter_resets = 11;
+   */
+  counterResets: number;
 };
 
 /**

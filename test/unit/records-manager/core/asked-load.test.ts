@@ -7,6 +7,7 @@ const unknown = {
   isReplay: false,
   hasBursts: false,
   ratePerSec: undefined,
+  concurrency: undefined,
   dispersion: undefined,
 };
 
@@ -32,7 +33,7 @@ describe("the load that a phase asked for", () => {
 
   it("fills slots in a closed loop that nothing holds back", () => {
     const of = (phase: object) => askedLoad(JSON.stringify({ phases: [phase] }), 0);
-    expect(of({ concurrency: { limit: 8 } })).to.deep.equal({ ...unknown, loop: "closed", fillsSlots: true });
+    expect(of({ concurrency: { limit: 8 } })).to.deep.equal({ ...unknown, loop: "closed", concurrency: 8, fillsSlots: true });
     expect(of({ concurrency: { limit: 8 }, prefillConcurrency: 2 }).fillsSlots).to.equal(false);
     expect(of({ concurrency: { limit: 8 }, ramps: [{}] }).fillsSlots).to.equal(false);
   });

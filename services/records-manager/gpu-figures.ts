@@ -1,0 +1,42 @@
+/** What the GPUs of a run used while its phases went on. */
+import type { GpuEnergy, GpuVendor } from "../../metrics/metric.ts";
+import type { WorkloadNote } from "./core/notes.ts";
+import type { MetricValue } from "./core/run-summary.ts";
+import { gpuUse, vendorUse } from "./core/telemetry/gpu-use.ts";
+import type { Window } from "./core/telemetry/points.ts";
+import { gpuSamples } from "./gpu-samples.ts";
+import type { PhaseWork } from "./phase-work.ts";
+import type { RunReader } from "./store/run-reader.ts";
+
+/** Adds to each phase what was sampled of GPUs within it. */
+export function readGpus(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
+  const gpus = gpuSamples(reader);
+  for (const work of new Set(works.values())) {
+    const windows = windowsOf(work);
+    work.gpus = gpus.flatMap((gpu) => gpuUse(gpu, windows) ?? []);
+  }
+}
+
+export function gpuEnergyOf(work: PhaseWork, vendor: GpuVendor): GpuEnergy | undefined {
+  return vendorUse(work.gpus, vendor, durationNs(work))?.energy;
+}
+
+/** Why metrics of energy are to be taken with care, at each of those that the phase has. */
+export function gpuNotes(work: PhaseWork, metrics: readonly MetricValue[]): WorkloadNote[] {
+  return (["nvidia", "amd"] as const).flatMap((vendor) => {
+    const doubts = vendorUse(work.gpus, vendor, durationNs(work))?.doubts ?? [];
+    const doubtful = metrics.filter(({ tag }) => tag.startsWith(`${vendor}_`) && tag !== `${vendor}_total_gpu_power`);
+    return doubtful.flatMap(({ tag }) => doubts.map((message): WorkloadNote => ({ code: "gpu_energy", tag, message })));
+  });
+}
+
+/** From begin to end of each phase; one that goes on ends with the last of its requests. */
+function windowsOf({ rows, figures }: PhaseWork): Window[] {
+  return rows.flatMap(({ startedNs, endedNs }) => {
+    return startedNs === undefined ? [] : [{ startNs: startedNs, endNs: endedNs ?? figures.lastNs ?? startedNs }];
+  });
+}
+
+function durationNs(work: PhaseWork): number {
+  return windowsOf(work).reduce((sum, { startNs, endNs }) => sum + endNs - startNs, 0);
+}
