@@ -8,7 +8,8 @@ import { createHuggingFaceGenerateEndpoint } from "./huggingface/generate.ts";
 import { createTeiRankingsEndpoint } from "./huggingface/tei-rankings.ts";
 import { createKserveGenerateEndpoint } from "./kserve/generate.ts";
 import { createKserveInferEndpoint } from "./kserve/infer.ts";
-import { createTensorEndpoint, type ModelOptions } from "./kserve/tensors.ts";
+import { createTensorEndpoint } from "./kserve/tensors.ts";
+import { createKserveEndpoint, type TextModelOptions } from "./kserve/text-model.ts";
 import { createTritonGenerateEndpoint } from "./kserve/triton-generate.ts";
 import { createTrtllmEndpoint } from "./kserve/trtllm.ts";
 import { createNimEmbeddingsEndpoint } from "./nim/embeddings.ts";
@@ -30,7 +31,7 @@ import { createSglangGenerateEndpoint } from "./sglang/generate.ts";
 import { createSolidoRagEndpoint } from "./solido/rag.ts";
 
 /** What endpoints can be told; each takes what concerns it. */
-export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions & ModelOptions;
+export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions & TextModelOptions;
 
 const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>> = {
   chat: createChatEndpoint,
@@ -52,6 +53,7 @@ const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>
   kserve_infer: createKserveInferEndpoint,
   triton_generate: createTritonGenerateEndpoint,
   trtllm: createTrtllmEndpoint,
+  kserve: createKserveEndpoint,
   tensor: createTensorEndpoint,
   solido_rag: createSolidoRagEndpoint,
   image_edit: createImageEditEndpoint,

@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ModelTensors, TensorInfo } from "../../endpoints/kserve/model-tensors.ts";
 import type { TensorOptions } from "../../endpoints/kserve/tensor-inputs.ts";
 import { usualTensors } from "../../endpoints/kserve/tensors.ts";
+import type { TextTensors } from "../../endpoints/kserve/text-model.ts";
 import type * as wire from "../../gen/assay/common/v1/run_spec_pb.js";
 
 /** With its defaults. */
@@ -15,6 +16,11 @@ export function tensorOptions(given: wire.TensorsSpec | undefined): TensorOption
     stringLength: stringLength ?? usualTensors.stringLength,
     stringData,
   };
+}
+
+export function textTensorsOf(given: wire.TensorsSpec | undefined): TextTensors {
+  const { textInput = "", textOutput = "", lengthInput = "", streamInput = "" } = given ?? {};
+  return { textInput, textOutput, lengthInput, streamInput };
 }
 
 export function readModelTensors({ model, maxBatchSize, inputs, outputs }: wire.ModelTensors): ModelTensors {

@@ -5,7 +5,7 @@ import { type JsonObject, textOf } from "../../endpoints/json-body.ts";
 import { type ReasoningTags, reasoningTagModes } from "../../endpoints/reasoning-tags.ts";
 import type { EndpointSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "./errors.ts";
-import { readModelTensors, tensorOptions } from "./model-tensors-wire.ts";
+import { readModelTensors, tensorOptions, textTensorsOf } from "./model-tensors-wire.ts";
 
 export type EndpointChoice = Pick<
   EndpointSpec,
@@ -45,6 +45,7 @@ export function endpointOptions(given: EndpointChoice): Required<EndpointOptions
     template: textOf(template?.body) ?? textOf(body) ?? "",
     responseField: textOf(template?.responseField) ?? textOf(field) ?? "",
     tensors: tensorOptions(tensors),
+    textTensors: textTensorsOf(tensors),
     requestParameters: tensors?.requestParameters ?? {},
     modelTensors: modelTensors.map(readModelTensors),
   };

@@ -114,13 +114,15 @@ function planOf({ spec }: TargetCheckOptions, target: TargetSpec, url: TargetUrl
   return { ...plan, isCalled: true, endpointType: type, isStreaming, needsTensors, sample };
 }
 
-function sampleOf({ endpoint: given }: RunSpec, model: string, tensors: ModelTensors | undefined): Uint8Array | undefined {
+function sampleOf(spec: RunSpec, model: string, tensors: ModelTensors | undefined): Uint8Array | undefined {
+  const { endpoint: given } = spec;
   const endpoint = endpointOf(withTensors(given, tensors === undefined ? [] : [tensors]));
+  const hasLength = endpoint.needsModelTensors !== true || asksLengths(spec);
   try {
     return endpoint.formatBody({
       model,
       messages: [{ role: "user", content: "Hello" }],
-      maxOutputTokens: 1,
+      maxOutputTokens: hasLength ? 1 : undefined,
       isStreaming: given?.streaming ?? false,
       extraInputs: inputsOfBodies(given),
     });
@@ -128,6 +130,13 @@ function sampleOf({ endpoint: given }: RunSpec, model: string, tensors: ModelTen
     if (endpoint.needsModelTensors === true) throw error;
     return undefined;
   }
+}
+
+/** Whether requests ask for an output length, as far as it is known: rows of a file may. */
+function asksLengths({ dataset }: RunSpec): boolean {
+  if (dataset?.source.case !== "synthetic") return true;
+  const { outputTokens, lengthMix } = dataset.source.value;
+  return outputTokens !== undefined || lengthMix.some((pair) => pair.outputTokens !== undefined);
 }
 
 function withTensors(given: EndpointSpec | undefined, models: readonly ModelTensors[]): EndpointSpec {

@@ -41,6 +41,7 @@ describe("a run over gRPC", function () {
   for (const [type, model] of [
     ["triton_generate", "vllm_model"],
     ["trtllm", "ensemble"],
+    ["kserve", "ensemble"],
   ] as const) {
     test(`of type ${type} has every token of its streams, with its moment`, async (stage) => {
       const ran = await start(stage, model, {}, "--endpoint-type", type, "--streaming");

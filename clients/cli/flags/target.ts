@@ -57,7 +57,7 @@ export const targetFlags = {
     value: "TYPE",
     paths: ["endpoint.type"],
     group: "Target",
-    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, image_edit, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, triton_generate, trtllm, tensor, solido_rag, image_retrieval, audio_transcription, audio_speech, video_generation, template or raw (default chat)",
+    doc: "shape of the server's API: chat, completions, responses, messages, embeddings, chat_embeddings, nim_embeddings, nim_rankings, cohere_rankings, hf_tei_rankings, image_generation, image_edit, huggingface_generate, ollama_chat, ollama_generate, sglang_generate, kserve_generate, kserve_infer, triton_generate, trtllm, kserve, tensor, solido_rag, image_retrieval, audio_transcription, audio_speech, video_generation, template or raw (default chat)",
   },
   endpointModule: {
     flag: "--endpoint-module",

@@ -1,6 +1,38 @@
 import type { FlagTable } from "./flag.ts";
 
 export const tensorsFlags = {
+  textInputName: {
+    flag: "--text-input-name",
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["endpoint.tensors.text_input"],
+    group: "Tensors",
+    doc: "of the endpoint type kserve: the input that is the prompt (default: the only one of BYTES that the model needs)",
+  },
+  textOutputName: {
+    flag: "--text-output-name",
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["endpoint.tensors.text_output"],
+    group: "Tensors",
+    doc: "of kserve: the output that is the answer (default: the only one of BYTES)",
+  },
+  lengthInputName: {
+    flag: "--length-input-name",
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["endpoint.tensors.length_input"],
+    group: "Tensors",
+    doc: "of kserve: the input that is the output length (default: max_tokens, where there is no such input a parameter of the request)",
+  },
+  streamInputName: {
+    flag: "--stream-input-name",
+    kind: { is: "text" },
+    value: "NAME",
+    paths: ["endpoint.tensors.stream_input"],
+    group: "Tensors",
+    doc: "of kserve: the input that is true where a stream is asked for (default: stream, where there is one)",
+  },
   shapes: {
     flag: "--shape",
     kind: { is: "shapes" },

@@ -118,6 +118,20 @@ describe("the look at a server of gRPC before a run", () => {
     expect(await failureOf("vllm_model", {})).to.contain("add --streaming");
   });
 
+  it("finds the tensors of a model of text, and says what it has where they are not clear", async () => {
+    const url = await serve();
+    const failureOf = async (model: string, tensors: object, more: object = {}) =>
+      (await check(url, model, { type: "kserve", tensors, ...more })).failure;
+    expect(await failureOf("identity_bytes", {})).to.equal(undefined);
+    expect(await failureOf("identity", {})).to.contain(
+      "the text is not clear: name it by --text-input-name, it has INPUT0 FP32 [-1]",
+    );
+    expect(await failureOf("identity_bytes", { textOutput: "OUT" })).to.contain("has no output OUT, it has OUTPUT0 BYTES [-1]");
+    expect(await failureOf("ensemble_unary", {})).to.equal(
+      "model ensemble_unary needs max_tokens INT32 [1]: give it by --osl TOKENS",
+    );
+  });
+
   it("says what is there where nobody listens, and where something else does", async () => {
     expect((await check("grpc://127.0.0.1:1", "m", streaming)).failure).to.match(/connect_refused.*is the server running/);
     const mock = await createMock();

@@ -526,7 +526,7 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
 export declare const EndpointSpecSchema: GenMessage<EndpointSpec>;
 
 /**
- * How tensors of requests are made, where a turn has none of its own.
+ * How tensors of requests are made, where a turn has none of its own, and which are the text of `kserve`.
  *
  * @generated from message assay.common.v1.TensorsSpec
  */
@@ -573,6 +573,34 @@ export declare type TensorsSpec = Message<"assay.common.v1.TensorsSpec"> & {
    * @generated from field: google.protobuf.Struct request_parameters = 6;
    */
   requestParameters?: JsonObject | undefined;
+
+  /**
+   * For `kserve`: the input that is the prompt, of BYTES. Empty: the only one of BYTES that the model needs.
+   *
+   * @generated from field: string text_input = 7;
+   */
+  textInput: string;
+
+  /**
+   * For `kserve`: the output that is the answer, of BYTES. Empty: the only one.
+   *
+   * @generated from field: string text_output = 8;
+   */
+  textOutput: string;
+
+  /**
+   * For `kserve`: the input that is the output length. Empty: `max_tokens` where there is one, else the parameter of that name.
+   *
+   * @generated from field: string length_input = 9;
+   */
+  lengthInput: string;
+
+  /**
+   * For `kserve`: the input that is true where a stream is asked for. Empty: `stream`, where there is one.
+   *
+   * @generated from field: string stream_input = 10;
+   */
+  streamInput: string;
 };
 
 /**

@@ -4,6 +4,18 @@ import type { Demand } from "./demand.ts";
 
 const maxStringLength = 1 << 20;
 
+/** Fields that one of the two types has, and whether it is the one of text. */
+const fields = [
+  ["data", false],
+  ["batchSize", false],
+  ["stringLength", false],
+  ["stringData", false],
+  ["textInput", true],
+  ["textOutput", true],
+  ["lengthInput", true],
+  ["streamInput", true],
+] as const;
+
 /** What is said of tensors, as far as it can be judged before the target has said what its models take. */
 export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
   const { type = "", tensors } = endpoint ?? {};
@@ -15,7 +27,15 @@ export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointC
   );
   if (tensors === undefined) return;
   const { shapes, data, batchSize = 1, stringLength = 1, requestParameters = {} } = tensors;
-  demand(needsModels, "endpoint.tensors", `is for the endpoint types tensor and kserve, got ${type}`);
+  const isOwn = needsModels || Object.keys(requestParameters).length === 0;
+  demand(isOwn, "endpoint.tensors.request_parameters", `are for the endpoint types tensor and kserve, got ${type}`);
+  const hasShapes = Object.keys(shapes).length > 0;
+  demand(!hasShapes || type === "tensor", "endpoint.tensors.shapes", `are for the endpoint type tensor, got ${type}`);
+  for (const [field, isOfText] of fields) {
+    const isGiven = tensors[field] !== undefined && tensors[field] !== "";
+    const isOwn = !isGiven || type === (isOfText ? "kserve" : "tensor");
+    demand(isOwn, `endpoint.tensors.${snake(field)}`, `is for the endpoint type ${isOfText ? "kserve" : "tensor"}, got ${type}`);
+  }
   for (const [name, { sizes }] of Object.entries(shapes)) {
     const isShape = sizes.every((size) => size >= 0n && size <= BigInt(Number.MAX_SAFE_INTEGER));
     demand(isShape, `endpoint.tensors.shapes`, `sizes of ${name} must be at least 0, got ${sizes.join(",")}`);
@@ -28,4 +48,8 @@ export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointC
     const isPlain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
     demand(isPlain, "endpoint.tensors.request_parameters", `${name} must be a text, a number or a truth value`);
   }
+}
+
+function snake(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
