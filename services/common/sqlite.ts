@@ -20,7 +20,7 @@ export interface SqliteFormat {
 export interface OpenSqliteOptions {
   /**
    * `create`: the file must not exist. `write`: it must. `create_or_write`: made where it is missing, or where its making was
-   * cut short. `read`: it must exist, and nothing of it is changed.
+   * cut short. `read`: it must exist, and nothing of it is changed, unless it is of an older version: then it is brought to the newest first.
    */
   readonly mode: "create" | "write" | "create_or_write" | "read";
   /** Size in bytes that the file may not pass; reaching it is the error of a full disk. Default: no limit. */
@@ -35,7 +35,7 @@ const CHECKPOINT_PAGES = 4_000;
 
 /**
  * Opens or creates a file of `format` and brings it to the newest version. The caller closes it.
- * Throws AssayError: `already_exists`, `not_found`, `failed_precondition` (foreign file, newer or older version),
+ * Throws AssayError: `already_exists`, `not_found`, `failed_precondition` (foreign file, newer version),
  * `permission_denied`, `data_loss` (no database, or corrupt), each naming the path.
  */
 export function openSqlite(path: string, format: SqliteFormat, options: OpenSqliteOptions): SqliteDatabase {
@@ -49,7 +49,12 @@ export function openSqlite(path: string, format: SqliteFormat, options: OpenSqli
     // Looked at before anything is changed: a file of somebody else stays as it is.
     const isNew = options.mode === "create" || (options.mode === "create_or_write" && isEmpty(db));
     const version = isNew ? 0 : versionOf(db, path, format);
-    if (options.mode === "read") return requireNewest(db, path, format, version);
+    if (options.mode === "read") {
+      if (version === format.migrations.length) return db;
+      db.close();
+      closeSqlite(openSqlite(path, format, { mode: "write" }));
+      return openSqlite(path, format, options);
+    }
     prepareForWriting(db, options);
     migrate(db, format, version);
     return db;
@@ -138,13 +143,6 @@ function versionOf(db: SqliteDatabase, path: string, format: SqliteFormat): numb
     throw new AssayError("failed_precondition", `${format.what} "${path}" was written by a newer Assay (${versions})`);
   }
   return version;
-}
-
-function requireNewest(db: SqliteDatabase, path: string, format: SqliteFormat, version: number): SqliteDatabase {
-  const newest = format.migrations.length;
-  if (version === newest) return db;
-  const versions = `schema version ${version}, this one reads ${newest}`;
-  throw new AssayError("failed_precondition", `${format.what} "${path}" was written by an older Assay (${versions})`);
 }
 
 /** SQLite does not wait for a lock where the journal is changed: that of others who open or close the file is short. */

@@ -1,31 +1,23 @@
-/** Batches of samples, usage and events from the wire to rows. */
+/** Batches of scrapes, usage and events from the wire to rows. */
 import type { SampleBatch, UsageSample } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
 import type { PhaseHeartbeat } from "./core/accounts.ts";
-import type { SampleRow, WorkerUsage } from "./core/rows.ts";
+import type { WorkerUsage } from "./core/rows.ts";
 import type { Observations } from "./records-run.ts";
+import type { ScrapeStream } from "./scrape-stream.ts";
 import { servedFrom } from "./served-wire.ts";
 
 /** CPU time of each member at its last sample; what is between two samples becomes a ratio. */
 export type CpuMemory = Map<string, { readonly atNs: number; readonly cpuSec: number }>;
 
-export function observationsOf(batch: SampleBatch, memory: CpuMemory): Observations {
+export function observationsOf(batch: SampleBatch, memory: CpuMemory, scrapes: ScrapeStream): Observations {
   const withPhase = batch.events.filter((event) => event.phase !== undefined);
   return {
-    samples: batch.samples.map(
-      (sample): SampleRow => ({
-        source: sample.source,
-        gpuUuid: sample.subject,
-        field: sample.field,
-        unit: sample.unit,
-        labels: sample.labels,
-        value: sample.value,
-        scrapeStartNs: sample.scrapeStartNs,
-        scrapeEndNs: sample.scrapeEndNs,
-        ...(sample.ageNs === undefined ? {} : { valueAgeNs: sample.ageNs }),
-      }),
-    ),
     served: batch.served.map(servedFrom),
+    scrapes: (tables) => {
+      scrapes.declare(batch, tables);
+      return scrapes.rowsOf(batch);
+    },
     usage: batch.usage.filter((sample) => sample.isWorker).map((sample) => usageOf(sample, memory)),
     events: batch.events.map(({ atNs, memberId, kind, message }) => ({
       ns: atNs,

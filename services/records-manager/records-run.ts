@@ -18,13 +18,15 @@ import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } fro
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
 import { type FailureExcess, type FailureLimit, FailureWatch } from "./core/failure-watch.ts";
 import type { LivePhase } from "./core/live.ts";
-import type { EventRow, RunEnd, RunHeader, SampleRow, WorkerUsage } from "./core/rows.ts";
+import type { EventRow, RunEnd, RunHeader, WorkerUsage } from "./core/rows.ts";
 import type { ServedModel } from "./core/served.ts";
+import type { ScrapeRow } from "./core/telemetry-rows.ts";
 import { withSaved } from "./exports/saved.ts";
 import { createRecordsCounts, type RecordsCounts } from "./instruments.ts";
 import { LiveFeed } from "./live-feed.ts";
 import type { QueryClient } from "./query-client.ts";
 import { type InputsSource, writeRunInputs } from "./run-inputs.ts";
+import type { TelemetryTables } from "./scrape-stream.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { type IngestRow, RunStore } from "./store/run-store.ts";
 
@@ -147,10 +149,18 @@ export class RecordsRun {
     this.armAccounts();
   }
 
-  /** Samples, usage, events; `onCommitted` is called after their commit. */
-  addObservations(rows: Observations, onCommitted: () => void): void {
+  /**
+   * Scrapes, usage, events of a member, whose `seq` ascends; `onCommitted` is called after their commit. What the file has of the member already is
+   * not stored again.
+   */
+  addObservations({ memberId, seq }: ObservationsKey, rows: Observations, onCommitted: () => void): void {
     this.writing(() => {
-      this.store.addSamples(rows.samples);
+      const scrapes = rows.scrapes(this.store);
+      this.afterCommit.push(onCommitted);
+      this.commitSoon();
+      if (seq <= this.store.lastObservation(memberId)) return;
+      this.store.setLastObservation(memberId, seq);
+      this.store.addScrapes(scrapes);
       this.store.addServed(rows.served);
       this.store.addWorkerUsage(rows.usage);
       this.store.addEvents(rows.events);
@@ -158,8 +168,6 @@ export class RecordsRun {
       if (rows.clockUncertaintyNs > 0) this.store.setClockUncertainty(rows.clockUncertaintyNs);
       for (const { phase, startNs } of rows.phaseStarts) this.store.startPhase(phase, startNs);
       for (const { phase, endNs } of rows.phaseEnds) this.store.endPhase(phase, endNs);
-      this.afterCommit.push(onCommitted);
-      this.commitSoon();
     });
   }
 
@@ -324,9 +332,16 @@ function holdsRun(folder: string, runId: string): boolean {
   }
 }
 
+/** One batch of one sender. */
+export interface ObservationsKey {
+  readonly memberId: string;
+  readonly seq: number;
+}
+
 /** What is kept beside records. Times are suite time, in ns. */
 export interface Observations {
-  readonly samples: readonly SampleRow[];
+  /** Declares what the batch declares, then gives its scrapes. */
+  readonly scrapes: (tables: TelemetryTables) => readonly ScrapeRow[];
   readonly served: readonly ServedModel[];
   readonly usage: readonly WorkerUsage[];
   readonly events: readonly EventRow[];

@@ -20,6 +20,7 @@ import type { QueryClient } from "./query-client.ts";
 import { columnsOf, partsOfRows, recordMessages } from "./record-wire.ts";
 import type { RecordsRun } from "./records-run.ts";
 import { streamRecords } from "./records-stream.ts";
+import { ScrapeStream } from "./scrape-stream.ts";
 import { livePhaseOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
 import { wantedFiles } from "./wanted-files.ts";
 
@@ -85,13 +86,18 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
           stream.onMessage(({ message: first }) => {
             if (first.case !== "hello") throw new AssayError("invalid_argument", "a samples stream must begin with hello");
             checkVersion(first.value.protocolVersion);
-            const run = find(first.value.runId);
+            const { runId, memberId } = first.value;
+            if (memberId === "") throw new AssayError("invalid_argument", "hello: member_id must say who sends");
+            const run = find(runId);
             const memory: CpuMemory = new Map();
+            const scrapes = new ScrapeStream();
             stream.onMessage(({ message }) => {
               if (message.case !== "batch")
                 throw new AssayError("invalid_argument", `a second ${message.case ?? "empty message"} may not come`);
               const { seq } = message.value;
-              run.addObservations(observationsOf(message.value, memory), () => stream.send({ ackedSeq: seq }));
+              run.addObservations({ memberId, seq: Number(seq) }, observationsOf(message.value, memory, scrapes), () =>
+                stream.send({ ackedSeq: seq }),
+              );
             });
             stream.send({ ackedSeq: 0n });
           });

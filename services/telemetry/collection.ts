@@ -1,16 +1,11 @@
 /** Scraping for one run: a scraper a page, and one stream that brings their samples to the records-manager. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
 import { SampleSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
-import type {
-  IngestSamplesRequestSchema,
-  IngestSamplesResponse,
-} from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
-import type { MessageStream } from "../common/rpc/handler.ts";
-import { protocolVersion } from "../common/version.ts";
+import { SampleSender, type SamplesStream } from "../common/sample-sender.ts";
+import type { Gap } from "./core/collector.ts";
 import type { ScrapeCounts } from "./instruments.ts";
 import {
   createScraper,
@@ -22,8 +17,6 @@ import {
 } from "./scraper.ts";
 import type { PageFetcher } from "./sources/http.ts";
 
-export type SamplesStream = MessageStream<IngestSamplesResponse, MessageInitShape<typeof IngestSamplesRequestSchema>>;
-
 export interface CollectionOptions {
   readonly runId: string;
   readonly memberId: string;
@@ -34,6 +27,8 @@ export interface CollectionOptions {
   readonly log: Logger;
   /** Counted up; shared by the collections of a process. */
   readonly counts: ScrapeCounts;
+  /** Ascending over the collections of a process. */
+  nextSeq(): bigint;
   dial(): SamplesStream;
 }
 
@@ -43,25 +38,19 @@ export interface SampleWatcher {
   onEnd(): void;
 }
 
-const keptBatches = 1000;
-const redialMs = 250;
-
 export class Collection {
   private readonly options: CollectionOptions;
   private readonly abort = new AbortController();
   private readonly scrapers: Scraper[];
-  private readonly waiting: { readonly seq: bigint; readonly samples: Sample[] }[] = [];
+  private readonly sender: SampleSender;
+  private readonly sources = new Map<string, { readonly id: number; readonly series: Map<string, number> }>();
   private readonly watchers = new Set<SampleWatcher>();
-  private stream: SamplesStream | undefined;
-  private isTaken = false;
-  private seq = 0n;
-  private lostBatches = 0;
+  private hasLost = false;
   private isClosed = false;
-  private redial: NodeJS.Timeout | undefined;
-  private waiters: (() => void)[] = [];
 
   constructor(options: CollectionOptions) {
     this.options = options;
+    this.sender = new SampleSender({ ...options, onLost: () => this.lost() });
     this.scrapers = options.urls.map((url) =>
       createScraper({
         url,
@@ -70,6 +59,7 @@ export class Collection {
         fetchPage: (page, signal) => options.fetcher.fetch(page, signal),
         onSamples: (samples) => this.take(samples),
         onGap: (gap) => {
+          this.takeGap(gap);
           options.counts.failures++;
           options.log.debug("a scrape gave nothing", { run_id: options.runId, ...gap });
         },
@@ -80,22 +70,14 @@ export class Collection {
 
   /** Scrapes from now on; resolves after the first scrape of every page. */
   async start(): Promise<SourceReport[]> {
-    this.dial();
+    this.sender.start();
     return Promise.all(this.scrapers.map((scraper) => scraper.start()));
   }
 
   /** One last scrape, then no more; resolves when its samples are committed, or after the deadline. */
   async stop(timeoutMs: number): Promise<ScrapeTotals> {
     const each = await Promise.all(this.scrapers.map((scraper) => scraper.stop()));
-    let isLate = false;
-    const late = setTimeout(() => {
-      isLate = true;
-      this.wake();
-    }, timeoutMs);
-    while (this.waiting.length > 0 && !isLate && !this.isClosed) {
-      await new Promise<void>((resolve) => this.waiters.push(resolve));
-    }
-    clearTimeout(late);
+    await this.sender.drained(timeoutMs);
     this.close();
     return each.reduce(
       (sum, { samples, gaps, skipped }) => ({
@@ -111,9 +93,7 @@ export class Collection {
   close(): void {
     this.isClosed = true;
     this.abort.abort();
-    clearTimeout(this.redial);
-    this.stream?.end();
-    this.wake();
+    this.sender.close();
     for (const { onEnd } of this.watchers) onEnd();
     this.watchers.clear();
   }
@@ -123,7 +103,7 @@ export class Collection {
   }
 
   get queued(): number {
-    return this.waiting.length;
+    return this.sender.queued;
   }
 
   /** Calls back with the samples of every scrape until the returned function is called, or the collection ends. */
@@ -132,58 +112,52 @@ export class Collection {
     return () => this.watchers.delete(watcher);
   }
 
-  private wake(): void {
-    for (const resolve of this.waiters.splice(0)) resolve();
+  private lost(): void {
+    const { counts, log, runId } = this.options;
+    counts.lostBatches++;
+    if (!this.hasLost) log.warn("samples are lost: the records-manager does not take them", { run_id: runId });
+    this.hasLost = true;
   }
 
+  private sourceOf(name: string) {
+    const known = this.sources.get(name);
+    if (known !== undefined) return known;
+    const made = { id: this.sender.declareSource("dcgm", name), series: new Map<string, number>() };
+    this.sources.set(name, made);
+    return made;
+  }
+
+  private takeGap({ source, startNs, endNs, reason }: Gap & { readonly source: string }): void {
+    const { clock } = this.options;
+    const { id } = this.sourceOf(source);
+    this.sender.send({ source: id, startNs: clock.toSuite(startNs), endNs: clock.toSuite(endNs), gap: reason });
+  }
+
+  /** Of one scrape, at least one. */
   private take(scraped: readonly TelemetrySample[]): void {
-    const { clock, log, runId, counts } = this.options;
+    const { clock, counts } = this.options;
     counts.scrapes++;
     counts.samples += scraped.length;
-    const samples = scraped.map((sample) =>
-      create(SampleSchema, {
-        source: sample.source,
-        subject: sample.subject,
-        field: sample.field,
-        unit: sample.unit,
-        value: sample.value,
-        scrapeStartNs: clock.toSuite(sample.scrapeStartNs),
-        scrapeEndNs: clock.toSuite(sample.scrapeEndNs),
-        labels: sample.labels,
-        ...(sample.ageNs === undefined ? {} : { ageNs: sample.ageNs }),
-      }),
-    );
+    const [first] = scraped;
+    if (first === undefined) return;
+    const { id: source, series } = this.sourceOf(first.source);
+    const ids = scraped.map(({ subject, field: name, type, unit, labels }) => {
+      const key = `${subject} ${name}`;
+      const id = series.get(key) ?? this.sender.declareSeries(source, { subject, name, family: name, type, unit, labels });
+      series.set(key, id);
+      return id;
+    });
+    const values = new Array<number>(Math.max(...ids) + 1).fill(Number.NaN);
+    for (const [at, id] of ids.entries()) values[id] = scraped[at]?.value ?? Number.NaN;
+    const startNs = clock.toSuite(first.scrapeStartNs);
+    const endNs = clock.toSuite(first.scrapeEndNs);
+    const age = first.ageNs === undefined ? {} : { ageNs: first.ageNs };
+    this.sender.send({ source, startNs, endNs, values, ...age });
+    if (this.watchers.size === 0) return;
+    const samples = scraped.map(({ subject, field, unit, type, value, labels }) => {
+      const facts = { kind: "dcgm", source: first.source, subject, field, unit, type, labels };
+      return create(SampleSchema, { ...facts, value, scrapeStartNs: startNs, scrapeEndNs: endNs, ...age });
+    });
     for (const { onSamples } of this.watchers) onSamples(samples);
-    const seq = ++this.seq;
-    this.waiting.push({ seq, samples });
-    if (this.waiting.length > keptBatches) {
-      this.waiting.shift();
-      counts.lostBatches++;
-      if (this.lostBatches++ === 0) log.warn("samples are lost: the records-manager does not take them", { run_id: runId });
-    }
-    if (this.isTaken) this.stream?.send({ message: { case: "batch", value: { seq, samples } } });
-  }
-
-  private dial(): void {
-    if (this.isClosed) return;
-    const { runId, memberId } = this.options;
-    const stream = this.options.dial();
-    this.stream = stream;
-    stream.send({ message: { case: "hello", value: { protocolVersion, runId, memberId } } });
-    stream.onMessage(({ ackedSeq }) => {
-      if (ackedSeq === 0n) {
-        this.isTaken = true;
-        for (const { seq, samples } of this.waiting) stream.send({ message: { case: "batch", value: { seq, samples } } });
-        return;
-      }
-      while (this.waiting[0] !== undefined && this.waiting[0].seq <= ackedSeq) this.waiting.shift();
-      this.wake();
-    });
-    stream.onClose(() => {
-      if (this.stream !== stream) return;
-      this.stream = undefined;
-      this.isTaken = false;
-      if (!this.isClosed) this.redial = setTimeout(() => this.dial(), redialMs);
-    });
   }
 }

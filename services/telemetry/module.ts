@@ -28,6 +28,7 @@ const stopTimeoutMs = 2_000;
 export function createTelemetryModule({ id, log, clock, addresses, pageLimits }: TelemetryDeps): ServiceModule {
   const collections = new Map<string, Collection>();
   const fetcher = createPageFetcher(pageLimits);
+  let seq = 0n;
   const counts: ScrapeCounts = { scrapes: 0, failures: 0, samples: 0, lostBatches: 0 };
 
   const discover = (urls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<SourceReport[]> => {
@@ -44,7 +45,8 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
     collections.get(runId)?.close();
     const channel = await addresses.channelTo("records-manager", signal);
     const dial = () => createClient(RecordsManagerService, channel).ingestSamples();
-    const collection = new Collection({ runId, memberId: id(), urls, intervalMs, fetcher, clock, log, counts, dial });
+    const nextSeq = () => ++seq;
+    const collection = new Collection({ runId, memberId: id(), urls, intervalMs, fetcher, clock, log, counts, nextSeq, dial });
     collections.set(runId, collection);
     return collection.start();
   };

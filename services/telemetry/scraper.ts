@@ -15,6 +15,7 @@ export interface TelemetrySample {
   readonly subject: string;
   readonly field: string;
   readonly unit: string;
+  readonly type: "gauge" | "counter";
   readonly value: number;
   /** The value was taken before the end of the scrape, by `ageNs` and the exporter's own interval at most. */
   readonly scrapeStartNs: MonotonicNs;
@@ -185,6 +186,7 @@ function samplesOf(source: string, content: PageContent, scraped: Scrape, ageNs:
       subject: gpu.key,
       field: field.name,
       unit: field.unit,
+      type: field.kind,
       value,
       scrapeStartNs: scraped.startNs,
       scrapeEndNs: scraped.endNs,

@@ -84,7 +84,7 @@ describe("the file of a run", function () {
     );
     expect(Math.max(...of("in flight").map(({ in_flight: level }) => Number(level)))).to.equal(most);
     expect(sum(of("How late"), "requests")).to.be.above(0);
-    expect(new Set(of("Power").map(({ gpu_uuid: gpu }) => gpu)).size).to.equal(2);
+    expect(new Set(of("Power").map(({ subject }) => subject)).size).to.equal(2);
     for (const { watts } of of("Power")) expect(Number(watts)).to.be.above(0);
     expect(of("accounted")).to.have.lengthOf(1);
     expect(of("accounted")[0]).to.include({ adds_up: 1, succeeded });

@@ -77,22 +77,6 @@ export interface WorkerUsage {
   readonly replacedConnections: number;
 }
 
-/** One scraped telemetry value. */
-export interface SampleRow {
-  /** Address it was scraped from. */
-  readonly source: string;
-  readonly gpuUuid?: string;
-  readonly field: string;
-  readonly unit?: string;
-  /** Index, model and host of the GPU, where the page says them. */
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
-  readonly scrapeStartNs: number;
-  readonly scrapeEndNs: number;
-  /** How old the value was when it was scraped, where the source says so. */
-  readonly valueAgeNs?: number;
-}
-
 /** Event kinds that the client's verdict counts; each event is one occurrence. */
 export const FENCED_OVERRUN_EVENT = "fenced_overrun";
 export const PROTOCOL_VIOLATION_EVENT = "protocol_violation";

@@ -4,7 +4,8 @@
  * `run.db` has every sample.
  */
 import { type Statistics, statisticsOf } from "../core/statistics.ts";
-import type { GpuSeries, TelemetryValue } from "../store/run-reader.ts";
+import type { SeriesPoints, SeriesRow } from "../core/telemetry-rows.ts";
+import type { RunReader } from "../store/run-reader.ts";
 import type { ExportContext } from "./exporter.ts";
 import { distributionJson } from "./file-metrics.ts";
 import { Float, type JsonObject } from "./json-text.ts";
@@ -57,19 +58,30 @@ const exportFields: readonly ExportField[] = [
 /** In the order in which they were first seen; undefined: the run was told to leave GPUs alone. */
 export function gpuSummaries({ reader, spec }: ExportContext): GpuSummary[] | undefined {
   if (spec.telemetry?.disableGpu === true) return undefined;
-  const series = reader.gpuSeries();
+  const gpus = gpusOf(reader);
   const fromNs = reader.phases().find(({ kind }) => kind === "profiling")?.startedNs;
-  if (series.length === 0 || fromNs === undefined) return [];
+  if (gpus.length === 0 || fromNs === undefined) return [];
   const fields = new Map<string, GpuFieldSummary[]>();
   // One field at a time: all samples of a long run do not fit in memory.
   for (const field of exportFields) {
-    const samples = reader.samples([field.field], 0, Number.MAX_SAFE_INTEGER);
-    for (const [key, values] of Map.groupBy(samples, keyOf)) {
-      const summary = fieldSummary(field, values, fromNs);
-      if (summary !== undefined) fields.set(key, [...(fields.get(key) ?? []), summary]);
+    const series = reader.series({ names: [field.field] });
+    const points = reader.seriesPoints(
+      series.map((one) => one.series),
+      0,
+      Number.MAX_SAFE_INTEGER,
+    );
+    for (const one of series) {
+      const summary = fieldSummary(field, points.get(one.series), fromNs);
+      if (summary !== undefined) fields.set(keyOf(one), [...(fields.get(keyOf(one)) ?? []), summary]);
     }
   }
-  return series.map((gpu, place) => gpuSummary(gpu, place, fields.get(keyOf(gpu)) ?? []));
+  return gpus.map((gpu, place) => gpuSummary(gpu, place, fields.get(keyOf(gpu)) ?? []));
+}
+
+/** A series of each GPU, in the order in which they were first seen. */
+function gpusOf(reader: RunReader): SeriesRow[] {
+  const series = reader.series({ kinds: ["dcgm"] }).filter(({ subject }) => subject !== "");
+  return [...Map.groupBy(series, keyOf).values()].flatMap(([first]) => first ?? []);
 }
 
 /** `telemetry_data` of the summary; undefined: the run was told to leave GPUs alone. */
@@ -77,7 +89,7 @@ export function gpuTelemetry(context: ExportContext): JsonObject | undefined {
   const gpus = gpuSummaries(context);
   if (gpus === undefined) return undefined;
   const { reader, spec } = context;
-  const successful = [...new Set(reader.gpuSeries().map(({ source }) => source))];
+  const successful = [...new Set(gpusOf(reader).map(({ source }) => source))];
   const configured = [...new Set([...(spec.telemetry?.dcgmUrls ?? []), ...successful])];
   const { suiteWallOffsetNs } = reader.run();
   const measured = reader.phases().filter(({ kind }) => kind === "profiling");
@@ -119,16 +131,16 @@ function gpuJson({ index, name, uuid, platform, hostname, namespace, pod, fields
 
 function fieldSummary(
   { field, title, unit, scale = 1, isCounter }: ExportField,
-  samples: readonly TelemetryValue[],
+  points: SeriesPoints | undefined,
   fromNs: number,
 ): GpuFieldSummary | undefined {
-  const first = samples.findIndex(({ ns }) => ns >= fromNs);
-  if (first < 0) return undefined;
+  const first = points?.ns.findIndex((ns) => ns >= fromNs) ?? -1;
+  if (points === undefined || first < 0) return undefined;
   if (isCounter === true) {
     // What it was just before the measured phases is what it rose from.
-    return { field, title, unit, statistics: { value: riseOf(samples.slice(Math.max(0, first - 1))) * scale } };
+    return { field, title, unit, statistics: { value: riseOf(points.values.subarray(Math.max(0, first - 1))) * scale } };
   }
-  const values = Float64Array.from(samples.slice(first), ({ value }) => value * scale);
+  const values = points.values.subarray(first).map((value) => value * scale);
   const statistics = statisticsOf(values);
   if (statistics === undefined) return undefined;
   const { count, std } = statistics;
@@ -136,11 +148,11 @@ function fieldSummary(
 }
 
 /** Where a counter fell, its driver was loaded anew: what was counted in that step is not known and not guessed. */
-function riseOf(readings: readonly TelemetryValue[]): number {
-  return readings.reduce((sum, { value }, at) => sum + Math.max(0, value - (readings[at - 1]?.value ?? value)), 0);
+function riseOf(readings: Float64Array): number {
+  return readings.reduce((sum, value, at) => sum + Math.max(0, value - (readings[at - 1] ?? value)), 0);
 }
 
-function gpuSummary({ source, subject, labels }: GpuSeries, place: number, fields: readonly GpuFieldSummary[]): GpuSummary {
+function gpuSummary({ source, subject, labels }: SeriesRow, place: number, fields: readonly GpuFieldSummary[]): GpuSummary {
   const slash = subject.indexOf("/");
   const index = Number(labels.index);
   return {

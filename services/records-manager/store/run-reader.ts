@@ -12,9 +12,11 @@ import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import type { WrongAnswer } from "../core/run-summary.ts";
 import { type ServedModel, type ServedTimeName, timesOf } from "../core/served.ts";
+import type { GapRow, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
+import { readGaps, readPoints, readSeries, readSources, type SeriesFilter } from "./telemetry-reader.ts";
 
 export interface RunRow {
   readonly runId: string;
@@ -48,24 +50,6 @@ export interface PhaseRow {
   readonly queued: number;
   readonly late: number;
   readonly conflicts: number;
-}
-
-/** One telemetry sample. */
-export interface TelemetryValue {
-  readonly source: string;
-  readonly subject: string;
-  readonly field: string;
-  readonly value: number;
-  /** End of its scrape, suite time. */
-  readonly ns: number;
-}
-
-/** A GPU, or a MIG instance of one, that telemetry has samples of. */
-export interface GpuSeries {
-  readonly source: string;
-  readonly subject: string;
-  /** As its page labels it: index, model, hostname, … */
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Rows without a value in the column come last, equal ones by ascending credit id. */
@@ -265,24 +249,24 @@ export class RunReader {
     return this.#read(() => this.#db.prepare("SELECT ns FROM events WHERE kind = ? ORDER BY ns").pluck().all(kind) as number[]);
   }
 
-  /** Telemetry samples of some fields whose scrape ended within a span of suite time, in order of time. */
-  samples(fields: readonly string[], fromNs: number, toNs: number): TelemetryValue[] {
-    const sql = `SELECT source, gpu_uuid AS subject, field, value, scrape_end_ns AS ns FROM samples JOIN series USING (series)
-      WHERE field IN (${fields.map(() => "?").join(", ")}) AND scrape_end_ns BETWEEN ? AND ? AND value IS NOT NULL
-      ORDER BY scrape_end_ns`;
-    return this.#read(() => this.#db.prepare(sql).all(...fields, fromNs, toNs) as TelemetryValue[]);
+  /** Telemetry series, in the order in which they were first seen. */
+  series(filter: SeriesFilter = {}): SeriesRow[] {
+    return this.#read(() => readSeries(this.#db, filter));
   }
 
-  /** In the order in which they were first seen. */
-  gpuSeries(): GpuSeries[] {
-    const sql = `SELECT source, gpu_uuid AS subject, labels FROM series WHERE gpu_uuid <> ''
-      GROUP BY source, gpu_uuid ORDER BY min(series)`;
-    const rows = this.#read(() => this.#db.prepare(sql).all() as { source: string; subject: string; labels: string }[]);
-    return rows.map(({ source, subject, labels }) => ({
-      source,
-      subject,
-      labels: JSON.parse(labels) as Record<string, string>,
-    }));
+  /** Values of telemetry series by their numbers, of scrapes that ended within a span of suite time, both ends included. */
+  seriesPoints(series: readonly number[], fromNs: number, toNs: number): Map<number, SeriesPoints> {
+    return this.#read(() => readPoints(this.#db, series, fromNs, toNs));
+  }
+
+  /** Scrapes that gave nothing, in order of time. */
+  telemetryGaps(): GapRow[] {
+    return this.#read(() => readGaps(this.#db));
+  }
+
+  /** What was scraped, in the order in which it was first seen. */
+  telemetrySources(): SourceRow[] {
+    return this.#read(() => readSources(this.#db));
   }
 
   /** What servers say that their models did, by phase; nothing in a file of before that. */

@@ -14,13 +14,15 @@ import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EndedRequests } from "../core/failure-watch.ts";
-import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, SampleRow, WorkerUsage } from "../core/rows.ts";
+import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, WorkerUsage } from "../core/rows.ts";
 import { SERVED_TIMES, type ServedModel } from "../core/served.ts";
+import type { ScrapeRow, SeriesFacts, SourceFacts } from "../core/telemetry-rows.ts";
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
 import { ColumnChunks } from "./column-chunks.ts";
 import { RowInserter } from "./row-insert.ts";
 import { addMissing, runFormat } from "./schema.ts";
+import { TelemetryWriter } from "./telemetry-writer.ts";
 
 /** What is inserted of a request. */
 export type IngestRow = RecordKey & ProcessedRecord;
@@ -45,6 +47,7 @@ export class RunStore implements AccountStore<IngestRow> {
   readonly #db: SqliteDatabase;
   readonly #rows: RowInserter;
   readonly #chunks: ColumnChunks;
+  readonly #telemetry: TelemetryWriter;
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #row: unknown[];
   readonly #phases = new Map<number, PhaseRows>();
@@ -59,6 +62,7 @@ export class RunStore implements AccountStore<IngestRow> {
     this.#db = db;
     this.#rows = new RowInserter(db, rowColumns(metricTags));
     this.#chunks = new ColumnChunks(db, metricTags);
+    this.#telemetry = new TelemetryWriter(db);
     this.#row = rowBuffer(metricTags.length);
   }
 
@@ -309,14 +313,30 @@ export class RunStore implements AccountStore<IngestRow> {
     ]);
   }
 
-  addSamples(rows: readonly SampleRow[]): void {
-    this.#addAll("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", rows, (row) => [
-      this.#seriesOf(row),
-      row.value,
-      Math.round(row.scrapeStartNs),
-      Math.round(row.scrapeEndNs),
-      row.valueAgeNs === undefined ? null : Math.round(row.valueAgeNs),
-    ]);
+  /** Number of a telemetry source in this file, new or not. */
+  telemetrySource(facts: SourceFacts): number {
+    return this.#write("write a telemetry source to", () => this.#telemetry.sourceOf(facts));
+  }
+
+  /** Place of a series, new or not, among the values of its source's scrapes. */
+  telemetryPlace(source: number, facts: SeriesFacts): number {
+    return this.#write("write a telemetry series to", () => this.#telemetry.placeOf(source, facts));
+  }
+
+  addScrapes(rows: readonly ScrapeRow[]): void {
+    if (rows.length === 0) return;
+    this.#write("write samples to", () => {
+      for (const row of rows) this.#telemetry.addScrape(row);
+    });
+  }
+
+  /** Last batch of observations of a member that this file has; 0: none. */
+  lastObservation(memberId: string): number {
+    return this.#try("read", () => this.#telemetry.lastSeqOf(memberId));
+  }
+
+  setLastObservation(memberId: string, seq: number): void {
+    this.#write("write to", () => this.#telemetry.setLastSeq(memberId, seq));
   }
 
   /** What servers say of a phase; the last word on a model counts. */
@@ -380,15 +400,6 @@ export class RunStore implements AccountStore<IngestRow> {
     }
     this.commit();
     this.#try("finish", () => closeSqlite(this.#db));
-  }
-
-  #seriesOf(row: SampleRow): unknown {
-    const key = [row.source, row.gpuUuid ?? "", row.field] as const;
-    const add = "INSERT INTO series (source, gpu_uuid, field, unit, labels) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    this.#statement(add).run(...key, row.unit ?? "", JSON.stringify(row.labels ?? {}));
-    return this.#statement("SELECT series FROM series WHERE source = ? AND gpu_uuid = ? AND field = ?")
-      .pluck()
-      .get(...key);
   }
 
   #addAll<Row>(sql: string, rows: readonly Row[], valuesOf: (row: Row) => unknown[]): void {

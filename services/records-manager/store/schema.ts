@@ -8,6 +8,7 @@ import { AssayError } from "../../common/errors.ts";
 import { RUN_APPLICATION_ID } from "../../common/run-file.ts";
 import type { SqliteDatabase, SqliteFormat } from "../../common/sqlite.ts";
 import { SERVED_TIMES } from "../core/served.ts";
+import { FROM_VALUE_ROWS, VALUE_ROWS } from "./telemetry-tables.ts";
 
 /** Columns of `requests` that every run has, in the order in which `store/bind.ts` binds them. */
 const REQUEST_COLUMNS = {
@@ -158,13 +159,6 @@ const VIEWS = `CREATE VIEW IF NOT EXISTS records AS
     input_sequence_length AS input_tokens,
     output_sequence_length AS output_tokens
   FROM requests JOIN phases USING (phase) LEFT JOIN conversations USING (conversation) CROSS JOIN run;
-CREATE VIEW IF NOT EXISTS telemetry AS
-  SELECT source, gpu_uuid, json_extract(labels, '$.index') AS gpu, field, unit, value,
-    strftime('%Y-%m-%dT%H:%M:%fZ', (scrape_end_ns + suite_wall_offset_ns) / 1e9, 'unixepoch') AS scraped_at,
-    phases.name AS phase,
-    (scrape_end_ns - started_ns) / 1e9 AS scraped_sec
-  FROM samples JOIN series USING (series) CROSS JOIN run
-    LEFT JOIN phases ON scrape_end_ns BETWEEN started_ns AND coalesce(ended_ns, scrape_end_ns);
 CREATE VIEW IF NOT EXISTS timeline AS
   SELECT strftime('%Y-%m-%dT%H:%M:%fZ', (ns + suite_wall_offset_ns) / 1e9, 'unixepoch') AS at,
     (ns + suite_wall_offset_ns - coalesce(started_wall_ns, created_wall_ns)) / 1e9 AS sec,
@@ -244,22 +238,6 @@ CREATE TABLE worker_usage (
   opened_connections REAL,
   replaced_connections REAL
 ) STRICT;
-CREATE TABLE series (
-  series INTEGER PRIMARY KEY,
-  source TEXT NOT NULL,
-  gpu_uuid TEXT NOT NULL,
-  field TEXT NOT NULL,
-  unit TEXT NOT NULL,
-  labels TEXT NOT NULL DEFAULT '{}',
-  UNIQUE (source, gpu_uuid, field)
-) STRICT;
-CREATE TABLE samples (
-  series INTEGER NOT NULL REFERENCES series,
-  value REAL,
-  scrape_start_ns INTEGER NOT NULL,
-  scrape_end_ns INTEGER NOT NULL,
-  value_age_ns INTEGER
-) STRICT;
 CREATE TABLE conversations (
   conversation INTEGER PRIMARY KEY,
   name TEXT NOT NULL
@@ -296,11 +274,8 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
   const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
-  return {
-    what: "run file",
-    applicationId: RUN_APPLICATION_ID,
-    migrations: [OTHER_TABLES + SERVED_TABLE + CHUNKS_TABLE + requests + VIEWS],
-  };
+  const first = OTHER_TABLES + VALUE_ROWS + SERVED_TABLE + CHUNKS_TABLE + requests + VIEWS;
+  return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [first, FROM_VALUE_ROWS] };
 }
 
 /** Adds what the program knows and an older program's file does not have. Values of added columns stay NULL. */

@@ -3,9 +3,11 @@ import { create, toJsonString } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { ConnectionReuse, RunSpecSchema, Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { RawAnswer } from "../../../services/common/metric-record.ts";
+import type { RunStore } from "../../../services/records-manager/store/run-store.ts";
 import { Slab } from "../../../services/worker/slab.ts";
 import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { createStore, insertAll } from "./run-fixture.ts";
+import { addScrapes, gpuSeries } from "./scraped.ts";
 
 export interface FixedRunOptions {
   readonly exportLevel?: string;
@@ -135,7 +137,7 @@ export function fixedRun(folder: string, options: FixedRunOptions = {}): void {
   store.startPhase(1, START_NS + 160e6 + 123_456);
   store.endPhase(1, START_NS + 900e6);
   store.addConversations(new Map([[2, "greeting"]]));
-  store.addSamples(gpuSamples());
+  addGpuSamples(store);
   store.endRun({ state: "COMPLETED", wasCancelled: false, verdict: "valid", endedWallNs: START_NS + WALL_OFFSET_NS + 1e9 });
   store.commit();
   store.close();
@@ -182,21 +184,12 @@ function reads(...given: readonly (readonly [bytes: number, ns: number])[]): Uin
 }
 
 /** One GPU: power before and twice within the measured phase, and an energy counter that rose by 250 J in it. */
-function gpuSamples() {
-  const gpu = {
-    source: "http://127.0.0.1:9400/metrics",
-    gpuUuid: "GPU-1",
-    labels: { index: "0", model: "NVIDIA H100, 80GB", hostname: "node-1" },
-  };
-  const at = (ms: number) => ({ scrapeStartNs: START_NS + ms * 1e6 - 1e6, scrapeEndNs: START_NS + ms * 1e6 });
-  const power = { ...gpu, field: "nvidia_power_usage", unit: "W" };
-  const energy = { ...gpu, field: "nvidia_energy_consumption", unit: "J" };
-  return [
-    { ...power, value: 80, ...at(100) },
-    { ...energy, value: 1000, ...at(100) },
-    { ...power, value: 300, ...at(300) },
-    { ...energy, value: 1100, ...at(300) },
-    { ...power, value: 350.125, ...at(800) },
-    { ...energy, value: 1250, ...at(800) },
-  ];
+function addGpuSamples(store: RunStore): void {
+  const gpu = { subject: "GPU-1", labels: { index: "0", model: "NVIDIA H100, 80GB", hostname: "node-1" } };
+  const series = [gpuSeries("nvidia_power_usage", "W", gpu), gpuSeries("nvidia_energy_consumption", "J", gpu)];
+  addScrapes(store, { kind: "dcgm", name: "http://127.0.0.1:9400/metrics" }, series, [
+    [START_NS + 100e6, [80, 1000]],
+    [START_NS + 300e6, [300, 1100]],
+    [START_NS + 800e6, [350.125, 1250]],
+  ]);
 }

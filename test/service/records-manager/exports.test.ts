@@ -10,6 +10,7 @@ import { exporterNames } from "../../../services/records-manager/exports/exporte
 import { failed, record, START_NS } from "../../unit/records-manager/records.ts";
 import { type FixedRunOptions, fixedRun } from "./export-fixture.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
+import { addScrapes, gpuSeries } from "./scraped.ts";
 
 describe("exports", () => {
   let run: RunFolder;
@@ -107,9 +108,9 @@ describe("exports", () => {
     ];
     const store = createStore(run.folder, { spec: JSON.stringify({ target: { urls } }) });
     insertAll(store, [record(0), record(1, { targetIndex: 1 })]);
-    const gpu = { source: "http://h/metrics", gpuUuid: "@GPU", labels: { index: "0", model: "+cmd" }, scrapeStartNs: START_NS };
+    const power = gpuSeries("nvidia_power_usage", "W", { subject: "@GPU", labels: { index: "0", model: "+cmd" } });
     store.startPhase(0, START_NS);
-    store.addSamples([{ ...gpu, field: "nvidia_power_usage", unit: "W", value: -5, scrapeEndNs: START_NS + 1e6 }]);
+    addScrapes(store, { kind: "dcgm", name: "http://h/metrics" }, [power], [[START_NS + 1e6, [-5]]]);
     store.commit();
     store.close();
     exportRun({ folder: run.folder, names: ["aiperf-csv"] });

@@ -9,7 +9,10 @@ import { DirectorySchema, RunState } from "../../../gen/assay/controller/v1/cont
 import { CommandSchema, type MemberEvent } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetInfoSchema } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { Verdict } from "../../../gen/assay/records_manager/v1/record_pb.js";
-import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import {
+  RecordsManagerService,
+  type SampleBatchSchema,
+} from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { recordMetrics } from "../../../metrics/catalog.ts";
 import type { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
@@ -587,25 +590,22 @@ describe("the records-manager", () => {
       await configure();
       const { stream, acks } = samples();
       const phase = 1;
-      const at = (sec: number, joules: number, watts: number) =>
-        [["nvidia_energy_consumption", "J", joules] as const, ["nvidia_power_usage", "W", watts] as const].map(
-          ([field, unit, value]) => ({
-            source: "http://gpu:9400/metrics",
-            subject: "GPU-1",
-            field,
-            unit,
-            value,
-            scrapeStartNs: START_NS + sec * 1e9,
-            scrapeEndNs: START_NS + sec * 1e9 + 1e6,
-          }),
-        );
+      const at = (sec: number, joules: number, watts: number) => {
+        const startNs = START_NS + sec * 1e9;
+        return { source: 0, startNs, endNs: startNs + 1e6, values: [joules, watts] };
+      };
       stream.send({
         message: {
           case: "batch",
           value: {
             seq: 1n,
             events: [{ atNs: START_NS, kind: "phase_started", message: "begins", phase }],
-            samples: [...at(-5, 100, 900), ...at(1, 1000, 50), ...at(2, 1120, 60)],
+            sources: [{ id: 0, kind: "dcgm", name: "http://gpu:9400/metrics" }],
+            series: [
+              { source: 0, id: 0, subject: "GPU-1", name: "nvidia_energy_consumption", unit: "J" },
+              { source: 0, id: 1, subject: "GPU-1", name: "nvidia_power_usage", unit: "W" },
+            ],
+            scrapes: [at(-5, 100, 900), at(1, 1000, 50), at(2, 1120, 60)],
           },
         },
       });
@@ -614,7 +614,7 @@ describe("the records-manager", () => {
           case: "batch",
           value: {
             seq: 2n,
-            samples: [...at(3, 1300, 70), ...at(9, 9000, 900)],
+            scrapes: [at(3, 1300, 70), at(9, 9000, 900)],
             events: [{ atNs: START_NS + 5e9, kind: "returning_complete", message: "ends", phase }],
           },
         },
@@ -629,6 +629,72 @@ describe("the records-manager", () => {
         meanPowerW: 150,
         samples: 6n,
       });
+    });
+
+    /** What is stored of scrapes: their source, the first value of each or why there is none. */
+    function stored(): unknown[] {
+      const db = new Database(join(folderOf("run-1"), "run.db"), { readonly: true });
+      try {
+        const sql = "SELECT name, coalesce(readings, gap) FROM samples JOIN sources USING (source) ORDER BY end_ns";
+        return db.prepare(sql).raw().all();
+      } finally {
+        db.close();
+      }
+    }
+    const server = { id: 0, kind: "server", name: "http://h/metrics" };
+    const up = { source: 0, id: 0, name: "up", type: "gauge" };
+    const down = { source: 0, id: 1, name: "down", type: "gauge" };
+    const scraped = (startNs: number, values: number[]) => ({ source: 0, startNs, endNs: startNs + 1, values });
+
+    it("once, whatever a sender sends again on another stream, where it declares all anew, in whichever order", async () => {
+      await configure();
+      const first = samples();
+      const scrapes = [scraped(1, [1, 2])];
+      first.stream.send({ message: { case: "batch", value: { seq: 7n, sources: [server], series: [up, down], scrapes } } });
+      await until("the ack", () => first.acks.includes(7n));
+      first.stream.end();
+      const second = samples();
+      const swapped = [
+        { ...down, id: 0 },
+        { ...up, id: 1 },
+      ];
+      second.stream.send({ message: { case: "batch", value: { seq: 7n, sources: [server], series: swapped, scrapes } } });
+      second.stream.send({ message: { case: "batch", value: { seq: 8n, scrapes: [scraped(2, [20, 10]), scraped(3, [21])] } } });
+      second.stream.send({
+        message: { case: "batch", value: { seq: 9n, scrapes: [{ source: 0, startNs: 4, endNs: 5, gap: "no page" }] } },
+      });
+      await until("the last ack", () => second.acks.includes(9n));
+      expect(stored()).to.deep.equal([
+        [server.name, "[1,2]"],
+        [server.name, "[10,20]"],
+        [server.name, "[null,21]"],
+        [server.name, "no page"],
+      ]);
+    });
+
+    it("and refuses scrapes of what was not declared, and a sender without a name", async () => {
+      await configure();
+      const refusalOf = async (value: MessageInitShape<typeof SampleBatchSchema>) => {
+        const { stream } = samples();
+        const closed = new Promise((resolve) => stream.onClose(resolve));
+        stream.send({ message: { case: "batch", value } });
+        return closed;
+      };
+      const sources = [server];
+      const wrong = [
+        { scrapes: [scraped(1, [])] },
+        { sources, scrapes: [scraped(1, [1])] },
+        { sources: [{ ...server, id: 1 }] },
+        { sources, series: [down] },
+        { series: [up] },
+      ];
+      for (const value of wrong) expect(await refusalOf(value)).to.include({ code: "invalid_argument" });
+      expect(stored()).to.deep.equal([]);
+      const stream = client.ingestSamples();
+      const closed = new Promise((resolve) => stream.onClose(resolve));
+      stream.onMessage(() => {});
+      stream.send({ message: { case: "hello", value: { protocolVersion, runId: "run-1" } } });
+      expect(await closed).to.include({ code: "invalid_argument" });
     });
 
     it("of workers into their usage, and timing's last word for the case that it dies", async () => {
@@ -668,7 +734,7 @@ describe("the records-manager", () => {
       const stream = client.ingestSamples();
       const closed = new Promise((resolve) => stream.onClose(resolve));
       stream.onMessage(() => {});
-      stream.send({ message: { case: "hello", value: { protocolVersion, runId: "nobody" } } });
+      stream.send({ message: { case: "hello", value: { protocolVersion, runId: "nobody", memberId: "t" } } });
       expect(await closed).to.include({ code: "unavailable" });
     });
   });

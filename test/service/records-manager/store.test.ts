@@ -261,23 +261,12 @@ describe("the store of a run", () => {
     store.addWorkerUsage([
       { workerId: "w", ns: START_NS + 0.5, loopUtilisation: Number.NaN, openFds: 20, inFlight: 3, ...usage },
     ]);
-    const sample = { source: "http://gpu:9400/metrics", gpuUuid: "GPU-1", field: "DCGM_FI_DEV_POWER_USAGE", unit: "W" };
-    store.addSamples([
-      { ...sample, value: 200.5, scrapeStartNs: START_NS, scrapeEndNs: START_NS + 1e6 },
-      { ...sample, value: 201, scrapeStartNs: START_NS + 1e9, scrapeEndNs: START_NS + 1.001e9, valueAgeNs: 5e6 },
-    ]);
     store.addEvents([{ ns: START_NS, service: "worker", kind: "outbox_full", message: "full" }]);
     store.addLog([{ ns: START_NS, service: "timing", level: "warn", message: "late", detail: "{}" }]);
     store.close();
     expect(
       rowsOf(run.folder, "SELECT worker_id, loop_utilisation, open_fds, gc_max_ns, opened_connections FROM worker_usage"),
     ).to.deep.equal([{ worker_id: "w", loop_utilisation: null, open_fds: 20, gc_max_ns: 3e6, opened_connections: 5 }]);
-    const joined = "SELECT field, gpu_uuid, value, value_age_ns FROM samples JOIN series USING (series) ORDER BY scrape_start_ns";
-    expect(rowsOf(run.folder, joined)).to.deep.equal([
-      { field: sample.field, gpu_uuid: "GPU-1", value: 200.5, value_age_ns: null },
-      { field: sample.field, gpu_uuid: "GPU-1", value: 201, value_age_ns: 5_000_000n },
-    ]);
-    expect(rowsOf(run.folder, "SELECT count(*) AS count FROM series")).to.deep.equal([{ count: 1n }]);
     expect(rowsOf(run.folder, "SELECT kind FROM events UNION ALL SELECT level FROM log")).to.deep.equal([
       { kind: "outbox_full" },
       { kind: "warn" },

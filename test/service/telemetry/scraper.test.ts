@@ -110,6 +110,7 @@ describe("createScraper", () => {
       subject: uuid,
       field: "nvidia_memory_used",
       unit: "GB",
+      type: "gauge",
       value: 41.94304,
       scrapeStartNs: 1e9,
       scrapeEndNs: 1e9,

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Sample } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import type { SampleSeries, Scrape } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { TelemetryService } from "../../../gen/assay/telemetry/v1/telemetry_service_pb.js";
 import { createMock, type Mock } from "../../../mock/server.ts";
@@ -24,10 +24,17 @@ const clock = {
   offset: () => undefined,
 };
 
+/** One value of a scrape, with what was declared of it. */
+interface Value {
+  readonly subject: string;
+  readonly field: string;
+  readonly value: number;
+}
+
 /** A stream of samples as the records-manager sees it. */
 interface ManagerSide {
   readonly hello: { readonly runId: string; readonly memberId: string };
-  readonly batches: { readonly seq: number; readonly samples: readonly Sample[] }[];
+  readonly batches: { readonly seq: number; readonly scrapes: readonly Scrape[]; readonly samples: readonly Value[] }[];
   ack(seq: number): void;
   break(): void;
 }
@@ -89,10 +96,20 @@ describe("telemetry service", () => {
                 break: () => stream.fail(new AssayError("unavailable", "broken by the test")),
               };
               manager.push(side);
+              const declared: SampleSeries[] = [];
+              const valuesOf = ({ source, values }: Scrape): Value[] =>
+                declared
+                  .filter((series) => series.source === source)
+                  .flatMap(({ subject, name: field }, at) => {
+                    const value = values[at];
+                    return value === undefined || Number.isNaN(value) ? [] : [{ subject, field, value }];
+                  });
               stream.onMessage(({ message: next }) => {
                 if (next.case !== "batch") throw new AssayError("invalid_argument", `a ${next.case}`);
                 const seq = Number(next.value.seq);
-                side.batches.push({ seq, samples: next.value.samples });
+                const { series, scrapes } = next.value;
+                declared.push(...series);
+                side.batches.push({ seq, scrapes, samples: scrapes.flatMap(valuesOf) });
                 if (isAcking) side.ack(seq);
               });
               side.ack(0);
@@ -149,10 +166,10 @@ describe("telemetry service", () => {
     await until("some scrapes", () => (manager[0]?.batches.length ?? 0) >= 4);
     await client.stopCollection({ runId: "r" });
     const afterNs = clock.now();
-    for (const { samples } of manager[0]?.batches ?? []) {
-      for (const { scrapeStartNs, scrapeEndNs } of samples) {
-        expect(scrapeStartNs).to.be.within(beforeNs, afterNs);
-        expect(scrapeEndNs).to.be.within(scrapeStartNs, afterNs);
+    for (const { scrapes } of manager[0]?.batches ?? []) {
+      for (const { startNs, endNs } of scrapes) {
+        expect(startNs).to.be.within(beforeNs, afterNs);
+        expect(endNs).to.be.within(startNs, afterNs);
       }
     }
     const energy = energies();
@@ -180,6 +197,8 @@ describe("telemetry service", () => {
     await until("another stream with them", () => (manager[1]?.batches.length ?? 0) >= 2);
     await client.stopCollection({ runId: "r" });
     expect(seqsOf(manager[1])).to.deep.equal(seqsOf(manager[1]).map((_, index) => index + 2));
+    // Sources and series were declared anew: no value is without its series.
+    for (const { samples } of manager[1]?.batches ?? []) expect(new Set(samples.map(({ subject }) => subject)).size).to.equal(2);
   });
 
   it("shows samples as they come, to the last scrape, to everybody who watches", async () => {
@@ -222,8 +241,12 @@ describe("telemetry service", () => {
     expect(Number(gaps)).to.be.greaterThan(0);
     const families = module.families();
     const batches = manager[0]?.batches ?? [];
+    const scrapes = batches.flatMap((batch) => batch.scrapes);
+    const failed = scrapes.filter(({ gap }) => gap !== "");
+    expect(failed).to.have.lengthOf(Number(gaps));
+    expect(failed[0]?.gap).to.include("ECONNREFUSED");
     expect(countOf(families, "assay_telemetry_scrapes_total", { outcome: "failure" })).to.equal(Number(gaps));
-    expect(countOf(families, "assay_telemetry_scrapes_total", { outcome: "samples" })).to.equal(batches.length);
+    expect(countOf(families, "assay_telemetry_scrapes_total", { outcome: "samples" })).to.equal(scrapes.length - failed.length);
     const samples = batches.reduce((sum, batch) => sum + batch.samples.length, 0);
     expect(countOf(families, "assay_telemetry_samples_total")).to.equal(samples);
     expect(countOf(families, "assay_telemetry_lost_batches_total")).to.equal(0);

@@ -820,7 +820,7 @@ export declare type Sample = Message<"assay.records_manager.v1.Sample"> & {
   subject: string;
 
   /**
-   * Field in our naming, for example `gpu_power_usage`.
+   * Name as its page prints it; of GPUs AIPerf's name of the field, for example `nvidia_power_usage`.
    *
    * @generated from field: string field = 3;
    */
@@ -862,11 +862,25 @@ export declare type Sample = Message<"assay.records_manager.v1.Sample"> & {
   ageNs?: number | undefined;
 
   /**
-   * Index, name and host labels of the subject.
+   * Labels as the page prints them; of GPUs index, model, host and so on.
    *
    * @generated from field: map<string, string> labels = 9;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Kind of the source, as in SampleSource.
+   *
+   * @generated from field: string kind = 10;
+   */
+  kind: string;
+
+  /**
+   * `gauge`, `counter`, `histogram`, `summary` or `unknown`.
+   *
+   * @generated from field: string type = 11;
+   */
+  type: string;
 };
 
 /**
@@ -874,6 +888,178 @@ export declare type Sample = Message<"assay.records_manager.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export declare const SampleSchema: GenMessage<Sample>;
+
+/**
+ * What is scraped.
+ *
+ * @generated from message assay.records_manager.v1.SampleSource
+ */
+export declare type SampleSource = Message<"assay.records_manager.v1.SampleSource"> & {
+  /**
+   * Its number on this stream, dense from 0.
+   *
+   * @generated from field: uint32 id = 1;
+   */
+  id: number;
+
+  /**
+   * `dcgm`, `amd` and `nvidia-smi` tell about GPUs, `server` is a target's own page, `host` a machine, `latency` the network.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * URL of a page, or a name; unique within the kind.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.SampleSource.
+ * Use `create(SampleSourceSchema)` to create a new message.
+ */
+export declare const SampleSourceSchema: GenMessage<SampleSource>;
+
+/**
+ * What one value of every scrape of a source is of.
+ *
+ * @generated from message assay.records_manager.v1.SampleSeries
+ */
+export declare type SampleSeries = Message<"assay.records_manager.v1.SampleSeries"> & {
+  /**
+   * Number of its source.
+   *
+   * @generated from field: uint32 source = 1;
+   */
+  source: number;
+
+  /**
+   * Its number, dense from 0 for each source: its place among the values of a scrape.
+   *
+   * @generated from field: uint32 id = 2;
+   */
+  id: number;
+
+  /**
+   * What it belongs to: GPU UUID, with `/instance` for a MIG instance; a host; empty: the source itself.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * Name as the page prints it; of GPUs AIPerf's name of the field, for example `nvidia_power_usage`.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * Name on the TYPE line of a page, which `_bucket`, `_sum` and `_count` of a histogram share.
+   *
+   * @generated from field: string family = 5;
+   */
+  family: string;
+
+  /**
+   * `gauge`, `counter`, `histogram`, `summary` or `unknown`.
+   *
+   * @generated from field: string type = 6;
+   */
+  type: string;
+
+  /**
+   * Unit of the values; empty: none, or not known.
+   *
+   * @generated from field: string unit = 7;
+   */
+  unit: string;
+
+  /**
+   * What the page says about it.
+   *
+   * @generated from field: string help = 8;
+   */
+  help: string;
+
+  /**
+   * Labels as printed, `le` and `quantile` among them. A series is one subject's, name's, type's, unit's and set of labels'.
+   *
+   * @generated from field: map<string, string> labels = 9;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message assay.records_manager.v1.SampleSeries.
+ * Use `create(SampleSeriesSchema)` to create a new message.
+ */
+export declare const SampleSeriesSchema: GenMessage<SampleSeries>;
+
+/**
+ * One scrape of one source.
+ *
+ * @generated from message assay.records_manager.v1.Scrape
+ */
+export declare type Scrape = Message<"assay.records_manager.v1.Scrape"> & {
+  /**
+   * Number of the source.
+   *
+   * @generated from field: uint32 source = 1;
+   */
+  source: number;
+
+  /**
+   * Suite time it began, in ns.
+   *
+   * @generated from field: double start_ns = 2;
+   */
+  startNs: number;
+
+  /**
+   * Suite time it ended, in ns.
+   *
+   * @generated from field: double end_ns = 3;
+   */
+  endNs: number;
+
+  /**
+   * The source's own time of the values, in ns since the Unix epoch; unset: it says none.
+   *
+   * @generated from field: optional double source_wall_ns = 4;
+   */
+  sourceWallNs?: number | undefined;
+
+  /**
+   * How long the source had said the same when the scrape began, in ns; unset: not known.
+   *
+   * @generated from field: optional double age_ns = 5;
+   */
+  ageNs?: number | undefined;
+
+  /**
+   * Why there are no values; empty: there are.
+   *
+   * @generated from field: string gap = 6;
+   */
+  gap: string;
+
+  /**
+   * Values by the number of their series; NaN, or nothing at the end: the scrape has none of that series.
+   *
+   * @generated from field: repeated double values = 7;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message assay.records_manager.v1.Scrape.
+ * Use `create(ScrapeSchema)` to create a new message.
+ */
+export declare const ScrapeSchema: GenMessage<Scrape>;
 
 /**
  * Whether the client was good enough to be believed.

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, Sample } from "./record_pb.js";
+import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, SampleSeries, SampleSource, Scrape } from "./record_pb.js";
 import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
 import type { TimingProgress } from "../../timing/v1/timing_pb.js";
 import type { ServedModel } from "./served_pb.js";
@@ -194,24 +194,17 @@ export declare type IngestSamplesRequest = Message<"assay.records_manager.v1.Ing
 export declare const IngestSamplesRequestSchema: GenMessage<IngestSamplesRequest>;
 
 /**
- * Samples.
+ * What was observed.
  *
  * @generated from message assay.records_manager.v1.SampleBatch
  */
 export declare type SampleBatch = Message<"assay.records_manager.v1.SampleBatch"> & {
   /**
-   * From 1, per stream.
+   * Ascending from 1 or more for each member, over all its streams of a run. 0: only declares, and has nothing that is stored.
    *
    * @generated from field: uint64 seq = 1;
    */
   seq: bigint;
-
-  /**
-   * Telemetry values.
-   *
-   * @generated from field: repeated assay.records_manager.v1.Sample samples = 2;
-   */
-  samples: Sample[];
 
   /**
    * What members of the suite used, every second.
@@ -240,6 +233,27 @@ export declare type SampleBatch = Message<"assay.records_manager.v1.SampleBatch"
    * @generated from field: repeated assay.records_manager.v1.ServedModel served = 20;
    */
   served: ServedModel[];
+
+  /**
+   * Sources that this stream has not named yet.
+   *
+   * @generated from field: repeated assay.records_manager.v1.SampleSource sources = 6;
+   */
+  sources: SampleSource[];
+
+  /**
+   * Series that this stream has not named yet; each behind its source.
+   *
+   * @generated from field: repeated assay.records_manager.v1.SampleSeries series = 7;
+   */
+  series: SampleSeries[];
+
+  /**
+   * Scrapes of sources and series named here or before.
+   *
+   * @generated from field: repeated assay.records_manager.v1.Scrape scrapes = 8;
+   */
+  scrapes: Scrape[];
 };
 
 /**
@@ -1669,7 +1683,9 @@ export declare const RecordsManagerService: GenService<{
     output: typeof IngestRecordsResponseSchema;
   },
   /**
-   * Dialled by telemetry and by whoever has samples; first `hello`, then samples; acked as records are.
+   * Dialled by telemetry and by whoever has samples or observations; first `hello`, with the sender's member id, then batches; acked as records are.
+   * What is committed of a member is not stored again: batches of its seqs, from whichever stream, are acked alone. A stream declares
+   * sources and series before the first scrape that has them, and all of them anew after another dial.
    *
    * @generated from rpc assay.records_manager.v1.RecordsManagerService.IngestSamples
    */

@@ -1,0 +1,83 @@
+/** Reads what was scraped out of a run's file. */
+import type { SqliteDatabase } from "../../common/sqlite.ts";
+import type { GapRow, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
+
+/** Which series; what is left out is any. */
+export interface SeriesFilter {
+  readonly kinds?: readonly string[];
+  readonly names?: readonly string[];
+  readonly families?: readonly string[];
+  /** Names of sources. */
+  readonly sources?: readonly string[];
+}
+
+/** In the order in which they were first seen. */
+export function readSeries(db: SqliteDatabase, filter: SeriesFilter): SeriesRow[] {
+  const conditions: string[] = [];
+  const parameters: string[] = [];
+  const among = (column: string, allowed: readonly string[] | undefined): void => {
+    if (allowed === undefined) return;
+    conditions.push(`${column} IN (SELECT value FROM json_each(?))`);
+    parameters.push(JSON.stringify(allowed));
+  };
+  among("kind", filter.kinds);
+  among("series.name", filter.names);
+  among("family", filter.families);
+  among("sources.name", filter.sources);
+  const sql = `SELECT series, kind, sources.name AS source, subject, series.name AS name, family, type, unit, help, labels
+    FROM series JOIN sources USING (source) ${conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`} ORDER BY series`;
+  const rows = db.prepare(sql).all(...parameters) as (Omit<SeriesRow, "labels"> & { readonly labels: string })[];
+  return rows.map((row) => ({ ...row, labels: JSON.parse(row.labels) as Record<string, string> }));
+}
+
+/**
+ * Values of some series by their numbers, of scrapes that ended from `fromNs` to `toNs`, both included. Each scrape of their sources is read once,
+ * so that many series of one source cost little more than one; memory is 16 bytes a value.
+ */
+export function readPoints(
+  db: SqliteDatabase,
+  series: readonly number[],
+  fromNs: number,
+  toNs: number,
+): Map<number, SeriesPoints> {
+  const places = db
+    .prepare("SELECT source, place, series FROM series WHERE series IN (SELECT value FROM json_each(?))")
+    .raw()
+    .all(JSON.stringify(series)) as [source: number, place: number, series: number][];
+  const sql =
+    "SELECT end_ns, readings FROM samples WHERE source = ? AND end_ns BETWEEN ? AND ? AND readings IS NOT NULL ORDER BY end_ns";
+  const scrapes = db.prepare(sql).raw();
+  const points = new Map<number, SeriesPoints>();
+  for (const [source, wanted] of Map.groupBy(places, ([of]) => of)) {
+    const found = wanted.map(([, place, number]) => ({ place, number, ns: [] as number[], values: [] as number[] }));
+    for (const [endNs, text] of scrapes.iterate(source, fromNs, toNs) as IterableIterator<[number, string]>) {
+      const readings = JSON.parse(text) as (number | null)[];
+      for (const { place, ns, values } of found) {
+        const value = readings[place];
+        if (value === null || value === undefined) continue;
+        ns.push(endNs);
+        values.push(value);
+      }
+    }
+    for (const { number, ns, values } of found) {
+      points.set(number, { ns: Float64Array.from(ns), values: Float64Array.from(values) });
+    }
+  }
+  return points;
+}
+
+/** In order of time. */
+export function readGaps(db: SqliteDatabase): GapRow[] {
+  const sql = `SELECT kind, name, start_ns AS startNs, end_ns AS endNs, gap AS reason
+    FROM samples JOIN sources USING (source) WHERE gap IS NOT NULL ORDER BY end_ns`;
+  return db.prepare(sql).all() as GapRow[];
+}
+
+/** In the order in which they were first seen. */
+export function readSources(db: SqliteDatabase): SourceRow[] {
+  const sql = `SELECT kind, name, count(readings) AS scrapes, count(gap) AS gaps,
+      max(source_wall_ns - end_ns - suite_wall_offset_ns) AS skewNs
+    FROM sources LEFT JOIN samples USING (source) CROSS JOIN run GROUP BY source ORDER BY source`;
+  const rows = db.prepare(sql).all() as (Omit<SourceRow, "skewNs"> & { readonly skewNs: number | null })[];
+  return rows.map(({ skewNs, ...row }) => ({ ...row, skewNs: skewNs ?? undefined }));
+}
