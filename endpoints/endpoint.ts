@@ -2,7 +2,7 @@
  * What a target's API looks like: how a turn becomes a request and what its answer says. Pure: bytes and objects in, values out.
  * One implementation a file, `endpoints/<family>/<name>.ts`.
  */
-import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
+import type { FirstMoments, ServerTimes, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { RandomStream } from "../services/common/random.ts";
 import type { RequestError } from "./outcome.ts";
 
@@ -88,6 +88,8 @@ export interface ParsedResponse {
   readonly finishReason: string | undefined;
   /** What the target says of its speculative decoding, and of the making of a video; absent: nothing. */
   readonly specDecode?: SpecDecode;
+  /** What the target says of the request's moments on its own clock; absent: nothing. */
+  readonly serverTimes?: ServerTimes;
   readonly videoInferenceSec?: number;
   readonly videoPeakMemoryMb?: number;
   /** What the answer says and which tools it calls, where it calls any. */

@@ -5,7 +5,7 @@
  * A stream is complete if `[DONE]` came, an event said that it is the last, or a finish reason was seen (some servers and proxies send
  * no `[DONE]`). None of these: `truncated`, unless the protocol marks no end (`isEndUnmarked`).
  */
-import type { FirstMoments, SpecDecode, Usage } from "../metrics/metric.ts";
+import type { FirstMoments, ServerTimes, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { OtherChoices, ParsedResponse, RawResponse, ToolCall } from "./endpoint.ts";
 import { type EventTemplates, LikeEvent, type TextEvent } from "./event-template.ts";
 import { decodeText, isJsonObject, type JsonObject, parseJson } from "./json-body.ts";
@@ -25,6 +25,8 @@ export interface EventMeaning {
   readonly usage: Usage | undefined;
   /** What the target says of its speculative decoding; absent: nothing. */
   readonly specDecode?: SpecDecode;
+  /** What it says of the request's moments on its own clock; the last word counts. Absent: nothing. */
+  readonly serverTimes?: ServerTimes;
   /** Set: the target reports an error, in these words. */
   readonly errorWords: string | undefined;
   /** The answer is over by the protocol's own mark, whatever comes behind it. */
@@ -256,6 +258,7 @@ export class Answer {
   #usage: Usage | undefined;
   #finishReason: string | undefined;
   #specDecode: SpecDecode | undefined;
+  #serverTimes: ServerTimes | undefined;
   #read = 0;
   #lastContentRead = -1;
   /** By their places in the answer; empty: it calls no tools. */
@@ -292,6 +295,7 @@ export class Answer {
     }
     if (meaning.usage !== undefined) this.#usage = meaning.usage;
     if (meaning.specDecode !== undefined) this.#specDecode = meaning.specDecode;
+    if (meaning.serverTimes !== undefined) this.#serverTimes = meaning.serverTimes;
     if (meaning.finishReason !== undefined) this.#finishReason = meaning.finishReason;
     if (meaning.answerId !== undefined) this.#answerId = meaning.answerId;
     if (meaning.isWhole === true && this.#isKnown(meaning.part)) return;
@@ -355,6 +359,7 @@ export class Answer {
     if (this.#others !== undefined) parsed.others = this.#others;
     if (this.#answerId !== undefined) parsed.answerId = this.#answerId;
     if (this.#specDecode !== undefined) parsed.specDecode = this.#specDecode;
+    if (this.#serverTimes !== undefined) parsed.serverTimes = this.#serverTimes;
     if (this.#calls.size > 0) parsed.calling = { text: this.#spokenText, calls: this.#callsInOrder() };
     return parsed;
   }

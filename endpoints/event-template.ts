@@ -255,7 +255,8 @@ function saysMoreThanText(meaning: EventMeaning): boolean {
     meaning.hasOtherContent !== undefined ||
     meaning.problem !== undefined ||
     meaning.answerId !== undefined ||
-    meaning.specDecode !== undefined
+    meaning.specDecode !== undefined ||
+    meaning.serverTimes !== undefined
   );
 }
 

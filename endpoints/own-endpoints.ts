@@ -161,6 +161,7 @@ const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> 
   others: orAbsent({ expected: "{ count, ended, outputText, reasoningText }", isGood: isOthers }),
   answerId: orAbsent(text),
   specDecode: orAbsent({ expected: "{ steps, accepted, drafted }", isGood: isSpecDecode }),
+  serverTimes: orAbsent({ expected: "an object of times", isGood: isNumbers }),
   videoInferenceSec: orAbsent(count),
   videoPeakMemoryMb: orAbsent(count),
   calling: orAbsent({ expected: "{ text, calls } with at least one call of { id, name, argumentsText }", isGood: isCalling }),

@@ -89,6 +89,8 @@ import { requestThroughput } from "./request-throughput.ts";
 import { requestedOsl } from "./requested-osl.ts";
 import { responseTime } from "./response-time.ts";
 import { rtfx } from "./rtfx.ts";
+import { serverQueueTime } from "./server-queue-time.ts";
+import { serverTimeToFirstToken } from "./server-time-to-first-token.ts";
 import { specDecodeAcceptanceLength } from "./spec-decode-acceptance-length.ts";
 import { specDecodeAcceptedDraftTokens } from "./spec-decode-accepted-draft-tokens.ts";
 import { specDecodeAcceptedPerVerified } from "./spec-decode-accepted-per-verified.ts";
@@ -237,6 +239,8 @@ export const recordMetrics: readonly RecordMetric[] = [
   outputCount,
   timeToFirstTokenFromDue,
   numInferences,
+  serverTimeToFirstToken,
+  serverQueueTime,
 ];
 
 /** Several values per request. */

@@ -42,6 +42,8 @@ export interface RequestFacts {
   readonly specDecode: SpecDecode | undefined;
   /** Inferences that it asks for, where it is of tensors. */
   readonly inferences: number | undefined;
+  /** What the server says of the request's moments on its own clock. */
+  readonly serverTimes: ServerTimes | undefined;
   /** Images that the request holds; undefined: none, or it is not known. */
   readonly images: number | undefined;
   /** Length of the audio that the request holds. */
@@ -94,6 +96,14 @@ export interface SpecDecode {
   readonly steps: number;
   readonly accepted: number;
   readonly drafted: number;
+}
+
+/** Moments of a request on its server's clock, ns after it came there. */
+export interface ServerTimes {
+  /** It was first scheduled. */
+  readonly scheduledNs: number;
+  /** Its first token was made. */
+  readonly firstTokenNs: number;
 }
 
 /** Token counts as the server reported them. Those of `…prompt…` below the first three are parts of the prompt's, others of the completion's. */

@@ -154,6 +154,7 @@ function factsOf(own: OwnFacts): RequestFacts {
     counted: undefined,
     specDecode: undefined,
     inferences: undefined,
+    serverTimes: undefined,
     images: undefined,
     audioSeconds: undefined,
     videoInferenceSec: undefined,

@@ -12,6 +12,7 @@ import { type ExitCodeName, exitCodes, exitMeanings } from "./exit-codes.ts";
 import type { Flag, FlagTable } from "./flags/flag.ts";
 import { configShowFlags, doctorFlags, healthFlags, runFlags, sendFlags } from "./flags.ts";
 import type { MissingOption } from "./parse.ts";
+import { perfAnalyzerOptions } from "./perf-analyzer-options.ts";
 import { problemsOfRun } from "./run-options.ts";
 import { problemsOfExport } from "./runs/export-options.ts";
 import {
@@ -82,6 +83,8 @@ const exits = {
   ],
 } as const;
 
+/** Of the programs whose users come here; what AIPerf has is said of AIPerf. */
+const foreignOptions = new Map([...perfAnalyzerOptions, ...aiperfOptions]);
 const run = { name: "RUN" } as const satisfies Operand;
 const whichRun = "RUN is an id, the beginning of one, the folder of a run, or latest.";
 
@@ -92,7 +95,7 @@ export const commands = {
     aliases: ["profile"],
     summary: "sends requests to a server and measures its answers",
     flags: runFlags,
-    missing: aiperfOptions,
+    missing: foreignOptions,
     notes: [
       "assay profile is the same command: it takes aiperf profile's options, also with underscores (--request_rate); docs/compat.md has a row for each.",
       "Without --request-rate the load is a number of requests at once; with it, requests start by the clock.",
@@ -137,7 +140,7 @@ export const commands = {
     name: "config show",
     summary: "prints the run that options, environment and file make together, defaults included, and starts nothing",
     flags: configShowFlags,
-    missing: aiperfOptions,
+    missing: foreignOptions,
     notes: ["What it prints is a file for --config. Secrets are masked."],
     examples: ["assay config show -m my-model --concurrency 16 > run.yaml"],
     exits: exits.ofQuestions.slice(0, 3),

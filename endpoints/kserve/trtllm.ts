@@ -2,6 +2,7 @@
  * TensorRT-LLM behind Triton over gRPC, as its ensemble and its BLS model take requests: every tensor with a batch dimension of one,
  * `text_input`, `max_tokens` and `stream`. Extra inputs are further tensors. A stream needs a model that was deployed decoupled.
  */
+import type { ServerTimes } from "../../metrics/metric.ts";
 import { AssayError } from "../../services/common/errors.ts";
 import { countedUsage } from "../counts.ts";
 import { createNewText } from "../cumulative.ts";
@@ -65,10 +66,16 @@ function inputOf(name: string, value: unknown): Tensor {
 }
 
 const counts = ["num_input_tokens", "num_output_tokens"];
+/** With `return_perf_metrics`: moments of the request on the server's clock. */
+const times = ["arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns"];
 
 /** Some outputs are as large as the vocabulary: none is asked for that is not read. */
 function outputsOf({ extraInputs }: TurnInput): string[] {
-  return ["text_output", ...counts.filter((name) => extraInputs[`return_${name}`] === true)];
+  return [
+    "text_output",
+    ...counts.filter((name) => extraInputs[`return_${name}`] === true),
+    ...(extraInputs.return_perf_metrics === true ? times : []),
+  ];
 }
 
 /** With `accumulate_tokens` each response has the whole text so far, and each has the count of all tokens so far. */
@@ -79,6 +86,14 @@ function createReader(): (outputs: Outputs) => EventMeaning {
     reasoningText: "",
     finishReason: undefined,
     usage: countedUsage(countIn(outputs, "num_input_tokens"), countIn(outputs, "num_output_tokens")),
+    ...timesOf(outputs),
     errorWords: undefined,
   });
+}
+
+/** Nothing where a moment is missing, or before the one that comes before it: some responses do not know them yet. */
+function timesOf(outputs: Outputs): { readonly serverTimes?: ServerTimes } {
+  const [arrivalNs = 0, scheduledNs = 0, firstTokenNs = 0] = times.map((name) => countIn(outputs, name));
+  const isKnown = arrivalNs > 0 && scheduledNs >= arrivalNs && firstTokenNs >= scheduledNs;
+  return isKnown ? { serverTimes: { scheduledNs: scheduledNs - arrivalNs, firstTokenNs: firstTokenNs - arrivalNs } } : {};
 }

@@ -86,9 +86,9 @@ describe("a run over gRPC", function () {
     expect(unary.run().errors).to.deep.equal({ grpc_unavailable: requests });
   });
 
-  test("has what the server counts of each phase beside its own", async (stage) => {
-    const warmUp = ["--warmup-request-count", "4"];
-    const ran = await start(stage, "ensemble", {}, "--endpoint-type", "trtllm", "--streaming", ...warmUp);
+  test("has what the server counts of each phase beside its own, and its own times of each request", async (stage) => {
+    const extras = ["--warmup-request-count", "4", "--extra-inputs", "return_perf_metrics:true"];
+    const ran = await start(stage, "ensemble", {}, "--endpoint-type", "trtllm", "--streaming", ...extras);
     expect(ran.code, ran.stderr).to.equal(0);
     const { assay } = ran.figures() as unknown as { assay: { phases: { server_statistics: object[]; notes: object[] }[] } };
     for (const [index, count] of [4, requests].entries()) {
@@ -100,6 +100,9 @@ describe("a run over gRPC", function () {
       });
       expect(JSON.stringify(notes)).to.not.contain("server_counts");
     }
+    const { time_to_first_token: ours, server_time_to_first_token: theirs } = ran.figures();
+    expect(theirs?.count).to.equal(requests);
+    expect(theirs?.avg).to.be.within(20, ours?.avg ?? 0);
     expect(readFileSync(join(stage.folder, "out/profile_export_console.txt"), "utf8")).to.contain(
       "By the Server's Own Statistics",
     );

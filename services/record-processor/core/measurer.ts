@@ -321,6 +321,7 @@ function factsOf(record: RawRecord, { parsed, reads, counts, counted, hasFailed 
     counted,
     specDecode: parsed.specDecode,
     inferences: undefined,
+    serverTimes: parsed.serverTimes,
     images: record.images,
     audioSeconds: record.audioSeconds ?? parsed.usage?.promptAudioSeconds,
     videoInferenceSec: parsed.videoInferenceSec,

@@ -29,6 +29,8 @@ describe("the catalog of metrics", () => {
       "time_to_first_token",
       "network_adjusted_time_to_first_token",
       "time_to_first_token_from_due",
+      "server_time_to_first_token",
+      "server_queue_time",
       "time_to_second_token",
       "time_to_first_output_token",
       "network_adjusted_time_to_first_output_token",
@@ -170,6 +172,8 @@ describe("the catalog of metrics", () => {
       "output_count",
       "time_to_first_token_from_due",
       "num_inferences",
+      "server_time_to_first_token",
+      "server_queue_time",
     ]);
   });
 

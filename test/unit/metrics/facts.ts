@@ -36,6 +36,7 @@ export function facts(changes: Partial<RequestFacts> = {}): RequestFacts {
     },
     counted: { input: 40, completion: 10, reasoning: 2 },
     specDecode: { steps: 4, accepted: 3, drafted: 12 },
+    serverTimes: { scheduledNs: 4e6, firstTokenNs: 60e6 },
     images: 2,
     audioSeconds: 8.5,
     videoInferenceSec: 1.5,

@@ -88,6 +88,8 @@ describe("metrics of a request", () => {
     ["output_count", 4],
     ["time_to_first_token_from_due", 102],
     ["num_inferences", 4],
+    ["server_time_to_first_token", 60],
+    ["server_queue_time", 4],
   ];
   for (const [tag, result, changes] of expected) {
     it(`${tag} is ${result} for the answer of the example`, () => {

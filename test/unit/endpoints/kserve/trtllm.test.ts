@@ -29,6 +29,11 @@ describe("trtllm: the message of a request", () => {
     });
   });
 
+  it("asks for the moments on the server's clock where they are wanted", () => {
+    const { outputs } = requestOf(endpoint, { maxOutputTokens: 1, extraInputs: { return_perf_metrics: true } });
+    expect(outputs).to.deep.equal(["text_output", "arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns"]);
+  });
+
   it("needs a length, which an extra input may be, and leaves out what the model does not have", () => {
     expect(() => requestOf(endpoint)).to.throw("trtllm needs an output length: --osl, or --extra-inputs max_tokens:N");
     const { inputs } = requestOf(endpoint, { extraInputs: { max_tokens: 3, ignore_eos: true, min_tokens: 3 } });
@@ -52,6 +57,24 @@ describe("trtllm: an answer", () => {
   it("has what is new in each text where they have all before", () => {
     const said = ["a b", "a b c", "a b c d"].map((one) => response(text(one), false));
     expect(parse(stream(...said, response([], true))).outputText).to.equal("a b c d");
+  });
+
+  const moments = (...ns: readonly bigint[]): Output[] =>
+    ["arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns"].map((name, i) => [name, "INT64", [1, 1], [ns[i] ?? 0n]]);
+
+  it("has the server's own times from its arrival, the last that are whole and in order", () => {
+    const uptime = 30n * 86_400_000_000_000n;
+    const known = moments(uptime, uptime + 2_000_000n, uptime + 50_000_000n);
+    const parsed = parse(
+      stream(
+        response(text("a", ...moments(uptime, 0n, 0n)), false),
+        response(text(" b", ...known), false),
+        response(text(" c", ...moments(uptime, uptime + 9n, uptime + 1n)), false),
+        response([], true),
+      ),
+    );
+    expect(parsed.serverTimes).to.deep.equal({ scheduledNs: 2e6, firstTokenNs: 50e6 });
+    expect(parse(stream(response(text("a"), false), response([], true)))).to.not.have.property("serverTimes");
   });
 
   staysUnbroken(endpoint, [
