@@ -60,7 +60,12 @@ describe("trtllm: an answer", () => {
   });
 
   const moments = (...ns: readonly bigint[]): Output[] =>
-    ["arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns"].map((name, i) => [name, "INT64", [1, 1], [ns[i] ?? 0n]]);
+    ["arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns"].map((name, i) => [
+      name,
+      "INT64",
+      [1, 1],
+      [ns[i] ?? 0n],
+    ]);
 
   it("has the server's own times from its arrival, the last that are whole and in order", () => {
     const uptime = 30n * 86_400_000_000_000n;
