@@ -64,6 +64,11 @@ export interface MockOptions {
   readonly grpcPort: number | null;
   /** A port of its own for the page of what is served over gRPC, at `/metrics`; 0 = any free port, null = none. */
   readonly tritonMetricsPort: number | null;
+  /** PEM files of the certificate and the key with which every port speaks TLS; null = none does. */
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+  /** PEM file of the authorities of clients' certificates, without which none is let in; null = none is asked for. */
+  readonly tlsClientCa: string | null;
   /** What it serves, each `NAME:KIND`; empty: a model of every kind. */
   readonly grpcModels: readonly string[];
 }
@@ -100,6 +105,9 @@ export const defaultOptions: MockOptions = {
   grpcPort: null,
   tritonMetricsPort: null,
   grpcModels: [],
+  tlsCert: null,
+  tlsKey: null,
+  tlsClientCa: null,
 };
 
 /** Completes given options with the defaults. Throws `invalid_argument` naming every value that is not allowed. */
@@ -125,6 +133,13 @@ export function problemsOf(options: MockOptions): string[] {
   }
   if (options.tritonMetricsPort !== null && options.grpcPort === null) {
     problems.push(problemWith("--triton-metrics-port", "beside --grpc-port", options.tritonMetricsPort));
+  }
+  for (const [flag, value, needed, isThere] of [
+    ["--tls-cert", options.tlsCert, "--tls-key", options.tlsKey !== null],
+    ["--tls-key", options.tlsKey, "--tls-cert", options.tlsCert !== null],
+    ["--tls-client-ca", options.tlsClientCa, "--tls-cert", options.tlsCert !== null],
+  ] as const) {
+    if (value !== null && !isThere) problems.push(problemWith(flag, `beside ${needed}`, value));
   }
   for (const model of options.grpcModels) {
     if (readModelOption(model) !== undefined) continue;

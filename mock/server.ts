@@ -7,13 +7,14 @@ import { Listener } from "./http/listener.ts";
 import { WallSeconds } from "./http/wall-seconds.ts";
 import { type MockOptions, withDefaults } from "./options.ts";
 import { Site, type SiteStats } from "./site.ts";
+import { readTls } from "./tls.ts";
 
 export interface MockStats extends SiteStats {
   readonly openConnections: number;
 }
 
 export interface Mock {
-  /** `http://host:port`, without a trailing slash. */
+  /** `http://host:port`, or `https://…`, without a trailing slash. */
   readonly url: string;
   readonly port: number;
   /** Where the DCGM page is: on its own port if one was asked for. */
@@ -36,9 +37,13 @@ interface OpenPort {
 
 const limitOfHeadBytes = 64 * 1024;
 
-/** Starts a server. Throws `invalid_argument` for options that are not allowed, or the system's error of listening. */
+/**
+ * Starts a server. Throws `invalid_argument` for options that are not allowed and for files of TLS that are none, or the system's error of
+ * listening.
+ */
 export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock> {
   const options = withDefaults(given);
+  const tls = await readTls(options);
   const wall = new WallSeconds();
   const listeners: OpenPort[] = [];
   const openConnections = () => listeners.reduce((sum, { size }) => sum + size, 0);
@@ -49,6 +54,7 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
       faultBody: (status, message) => site.faultBody(status, message),
       limits: { headBytes: limitOfHeadBytes, bodyBytes: options.maxBodyBytes },
       date: () => wall.date(),
+      tls,
     });
     listeners.push(listener);
     return listener.listen(port, options.host);
@@ -56,7 +62,7 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
   const listenToGrpc = async (port: number): Promise<number> => {
     // Loaded where it is asked for: most servers speak HTTP alone, and start the sooner.
     const { createGrpcListener } = await import("./grpc/create-listener.ts");
-    const listener = createGrpcListener(options, site);
+    const listener = createGrpcListener(options, site, tls);
     listeners.push(listener);
     return listener.listen(port, options.host);
   };
@@ -64,12 +70,13 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
     await Promise.all(listeners.map((listener) => listener.stop()));
     site.stop();
   };
+  const urlOf = (port: number) => `${tls === undefined ? "http" : "https"}://${hostPort(options.host, port)}`;
   try {
     const port = await listen(options.port, site.route);
-    const url = urlOf(options.host, port);
+    const url = urlOf(port);
     /** On a port of its own, or below another path of the main one. */
     const pageOf = async (own: number | null, route: Route, path: string): Promise<string> =>
-      own === null ? `${url}${path}` : `${urlOf(options.host, await listen(own, route))}/metrics`;
+      own === null ? `${url}${path}` : `${urlOf(await listen(own, route))}/metrics`;
     const dcgmUrl = await pageOf(options.dcgmPort, site.routeDcgm, "/dcgm/metrics");
     const tritonMetricsUrl = await pageOf(options.tritonMetricsPort, site.routeTriton, "/triton/metrics");
     const grpcAddress = options.grpcPort === null ? null : hostPort(options.host, await listenToGrpc(options.grpcPort));
@@ -79,10 +86,6 @@ export async function createMock(given: Partial<MockOptions> = {}): Promise<Mock
     await stop();
     throw error;
   }
-}
-
-function urlOf(host: string, port: number): string {
-  return `http://${hostPort(host, port)}`;
 }
 
 function hostPort(host: string, port: number): string {

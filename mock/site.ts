@@ -129,7 +129,7 @@ export class Site {
 
   readonly route: Route = (request, connection) => {
     const { path } = request;
-    if (this.#keys.size > 0 && path.startsWith("/v1/") && !this.#hasKey(request)) {
+    if (path.startsWith("/v1/") && !this.hasKey(request)) {
       const why = unauthorized(request.authorization !== undefined || request.apiKey !== undefined);
       return this.#refuse(why, connection, "www-authenticate: Bearer\r\n");
     }
@@ -250,7 +250,9 @@ export class Site {
 
   readonly #modelOf = (id: string): object => ({ id, object: "model", created: this.#startSec, owned_by: "assay" });
 
-  #hasKey({ authorization = "", apiKey }: HttpRequest): boolean {
+  /** Whether a request shows one of the keys, where any is asked for. */
+  hasKey({ authorization = "", apiKey }: Pick<HttpRequest, "authorization" | "apiKey">): boolean {
+    if (this.#keys.size === 0) return true;
     const key = /^bearer +(.*)$/i.exec(authorization)?.[1] ?? apiKey;
     return key !== undefined && this.#keys.has(key);
   }

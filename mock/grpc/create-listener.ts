@@ -2,6 +2,7 @@
 import { readModelOption, usualModels } from "../models/kinds.ts";
 import type { MockOptions } from "../options.ts";
 import type { Site } from "../site.ts";
+import type { MockTls } from "../tls.ts";
 import { ModelRepository } from "./deployed-model.ts";
 import { InferenceService } from "./inference-service.ts";
 import { GrpcListener } from "./listener.ts";
@@ -10,11 +11,17 @@ import { GrpcListener } from "./listener.ts";
 const maxMessageBytes = 80 * 1024 * 1024;
 
 /** Its answers are the site's: one schedule, one limit, one count of both ports. The options must be checked. */
-export function createGrpcListener(options: MockOptions, site: Site): GrpcListener {
+export function createGrpcListener(options: MockOptions, site: Site, tls: MockTls | undefined): GrpcListener {
   const models = options.grpcModels.length === 0 ? usualModels : options.grpcModels;
   const repository = new ModelRepository(models.flatMap((model) => readModelOption(model) ?? []));
   site.serves(repository.models);
   const { answers, cachedTokens, refused } = site;
   const service = new InferenceService({ options, answers, repository, cachedTokens, refused });
-  return new GrpcListener(service, Math.min(options.maxBodyBytes, maxMessageBytes));
+  return new GrpcListener({
+    service,
+    maxMessageBytes: Math.min(options.maxBodyBytes, maxMessageBytes),
+    tls,
+    hasKey: (authorization) => site.hasKey({ authorization, apiKey: undefined }),
+    refused,
+  });
 }

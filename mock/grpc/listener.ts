@@ -1,18 +1,23 @@
-/** The gRPC port: HTTP/2 in clear, its calls, and what they carry. */
+/** The gRPC port: HTTP/2 in clear or in TLS, its calls, and what they carry. */
 import {
+  createSecureServer,
   createServer,
+  type Http2SecureServer,
   type Http2Server,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import { GRPCInferenceService } from "../../gen/inference/inference_service_pb.js";
+import { frameOf } from "../../services/common/grpc-frames.ts";
 import { listenOn } from "../listen.ts";
+import type { MockTls } from "../tls.ts";
 import { StreamCaller, UnaryCaller } from "./infer-caller.ts";
 import { type InferenceService, readInferRequest, type UnaryHandler } from "./inference-service.ts";
-import { frame, MessageReader } from "./message-reader.ts";
+import { type CallEncoding, encodingOf, MessageReader } from "./message-reader.ts";
+import { describesServices, ReflectionService } from "./reflection-service.ts";
 import { isGrpc, Rpc, unknownMethod } from "./rpc.ts";
-import { isStatus, ok, status } from "./status.ts";
+import { type GrpcStatus, isStatus, ok, status } from "./status.ts";
 
 const windowBytes = 4 * 1024 * 1024;
 const maxCallsPerConnection = 65_536;
@@ -21,21 +26,33 @@ const maxSessionMemory = 4096;
 /** Requests of one stream that are under way at most; further ones are not read before. */
 const maxOpenRequests = 4096;
 
-const inferPath = `/${GRPCInferenceService.typeName}/ModelInfer`;
-const streamPath = `/${GRPCInferenceService.typeName}/ModelStreamInfer`;
+export interface GrpcListenerDeps {
+  readonly service: InferenceService;
+  /** The largest message that is taken. */
+  readonly maxMessageBytes: number;
+  /** Undefined: in clear. */
+  readonly tls: MockTls | undefined;
+  /** Whether a call of the inference service shows a key that is asked for, by its `authorization`. */
+  hasKey(authorization: string | undefined): boolean;
+  /** A call has been refused for want of a key. */
+  refused(): void;
+}
+
+const servicePath = `/${GRPCInferenceService.typeName}/`;
+const inferPath = `${servicePath}ModelInfer`;
+const streamPath = `${servicePath}ModelStreamInfer`;
 
 export class GrpcListener {
-  readonly #service: InferenceService;
-  readonly #maxMessageBytes: number;
-  readonly #server: Http2Server;
+  readonly #deps: GrpcListenerDeps;
+  readonly #server: Http2Server | Http2SecureServer;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #reflection = new ReflectionService();
 
-  /** `maxMessageBytes`: the largest message that is taken. */
-  constructor(service: InferenceService, maxMessageBytes: number) {
-    this.#service = service;
-    this.#maxMessageBytes = maxMessageBytes;
+  constructor(deps: GrpcListenerDeps) {
+    this.#deps = deps;
     const settings = { initialWindowSize: windowBytes, maxConcurrentStreams: maxCallsPerConnection };
-    this.#server = createServer({ settings, maxSessionMemory });
+    const options = { settings, maxSessionMemory };
+    this.#server = deps.tls === undefined ? createServer(options) : createSecureServer({ ...options, ...deps.tls });
     this.#server.on("session", (session) => {
       session.setLocalWindowSize(windowBytes);
       this.#sessions.add(session);
@@ -69,41 +86,67 @@ export class GrpcListener {
       stream.respond({ ":status": 415 }, { endStream: true });
       return;
     }
-    const rpc = new Rpc(stream);
+    const encoding = encodingOf(headers);
     const path = headers[":path"] ?? "";
-    if (path === inferPath) this.#unaryInfer(stream, rpc);
-    else if (path === streamPath) this.#streamInfer(stream, rpc, headers.triton_grpc_error === "true");
-    else this.#unary(stream, rpc, this.#service.unary.get(path));
+    const call = { stream, rpc: new Rpc(stream, isStatus(encoding) ? "none" : encoding.ofAnswer), encoding };
+    const { authorization } = headers;
+    if (isStatus(encoding)) this.#refuse(call, encoding);
+    else if (path.startsWith(servicePath) && !this.#deps.hasKey(authorization)) {
+      this.#deps.refused();
+      this.#refuse(call, status("unauthenticated", authorization === undefined ? "a key is needed" : "the key is wrong"));
+    } else this.#begin({ ...call, encoding }, path, headers);
   }
 
-  #unary(stream: ServerHttp2Stream, rpc: Rpc, handle: UnaryHandler | undefined): void {
+  #refuse({ stream, rpc }: Pick<Call, "stream" | "rpc">, why: GrpcStatus): void {
+    stream.resume();
+    rpc.end(why);
+  }
+
+  #begin(call: Call, path: string, headers: IncomingHttpHeaders): void {
+    if (path === inferPath) this.#unaryInfer(call);
+    else if (path === streamPath) this.#streamInfer(call, headers.triton_grpc_error === "true");
+    else if (describesServices(path)) this.#describe(call, path);
+    else this.#unary(call, this.#deps.service.unary.get(path));
+  }
+
+  #unary(call: Call, handle: UnaryHandler | undefined): void {
+    const { rpc } = call;
     if (handle === undefined) {
-      stream.resume();
-      rpc.end(unknownMethod);
+      this.#refuse(call, unknownMethod);
       return;
     }
-    this.#onMessage(stream, rpc, (message) => {
+    this.#onMessage(call, (message) => {
       const answer = handle(message);
       if (isStatus(answer)) rpc.end(answer);
-      else {
-        const { bytes, at } = frame(answer.length);
-        bytes.set(answer, at);
-        rpc.end(ok, bytes);
-      }
+      else rpc.end(ok, frameOf(false, answer));
     });
   }
 
-  #unaryInfer(stream: ServerHttp2Stream, rpc: Rpc): void {
+  /** Reflection: each question is answered as it comes. */
+  #describe(call: Call, path: string): void {
+    const { stream, rpc } = call;
+    rpc.sendHeaders();
+    this.#onMessages(call, (message) => {
+      const answer = this.#reflection.answer(path, message);
+      if (isStatus(answer)) rpc.end(answer);
+      else rpc.write(frameOf(false, answer));
+    });
+    stream.once("end", () => rpc.end(ok));
+  }
+
+  #unaryInfer(call: Call): void {
+    const { stream, rpc } = call;
     const caller = new UnaryCaller(rpc);
     stream.once("close", () => caller.gone());
-    this.#onMessage(stream, rpc, (message) => {
+    this.#onMessage(call, (message) => {
       const request = readInferRequest(message);
       if (isStatus(request)) rpc.end(request);
-      else this.#service.infer(request, caller);
+      else this.#deps.service.infer(request, caller);
     });
   }
 
-  #streamInfer(stream: ServerHttp2Stream, rpc: Rpc, isStrict: boolean): void {
+  #streamInfer(call: Call, isStrict: boolean): void {
+    const { stream, rpc } = call;
     const open = new Set<StreamCaller>();
     let isHalfClosed = false;
     const over = (caller: StreamCaller): void => {
@@ -112,7 +155,7 @@ export class GrpcListener {
       if (stream.isPaused() && open.size < maxOpenRequests) stream.resume();
     };
     rpc.sendHeaders();
-    this.#onMessages(stream, rpc, (message) => {
+    this.#onMessages(call, (message) => {
       const request = readInferRequest(message);
       if (isStatus(request)) {
         rpc.end(request);
@@ -120,7 +163,7 @@ export class GrpcListener {
       }
       const caller = new StreamCaller(rpc, request.id, isStrict, over);
       open.add(caller);
-      this.#service.infer(request, caller);
+      this.#deps.service.infer(request, caller);
       if (open.size >= maxOpenRequests) stream.pause();
     });
     stream.once("end", () => {
@@ -133,9 +176,10 @@ export class GrpcListener {
   }
 
   /** Hands on the one message of a call. */
-  #onMessage(stream: ServerHttp2Stream, rpc: Rpc, take: (message: Buffer) => void): void {
+  #onMessage(call: Call, take: (message: Buffer) => void): void {
+    const { stream, rpc } = call;
     let messages = 0;
-    this.#onMessages(stream, rpc, (message) => {
+    this.#onMessages(call, (message) => {
       if (messages++ === 0) take(message);
       else rpc.end(status("unimplemented", "this call takes one message"));
     });
@@ -144,8 +188,8 @@ export class GrpcListener {
     });
   }
 
-  #onMessages(stream: ServerHttp2Stream, rpc: Rpc, take: (message: Buffer) => void): void {
-    const reader = new MessageReader(this.#maxMessageBytes);
+  #onMessages({ stream, rpc, encoding }: Call, take: (message: Buffer) => void): void {
+    const reader = new MessageReader(this.#deps.maxMessageBytes, encoding.encoding);
     stream.on("data", (bytes: Buffer) => {
       if (rpc.isOver) return;
       const messages = reader.feed(bytes);
@@ -156,4 +200,11 @@ export class GrpcListener {
       if (reader.isInside) rpc.end(status("internal", "the call ended inside a message"));
     });
   }
+}
+
+/** A call that has begun. */
+interface Call {
+  readonly stream: ServerHttp2Stream;
+  readonly rpc: Rpc;
+  readonly encoding: CallEncoding;
 }

@@ -1,6 +1,7 @@
 /** One call of a client, of whatever kind: an HTTP/2 stream on which messages go out and which ends with a status. */
 import { constants, type ServerHttp2Stream } from "node:http2";
-import { frame } from "./message-reader.ts";
+import { packedFrame } from "../../services/common/grpc-compression.ts";
+import { type CallEncoding, frame } from "./message-reader.ts";
 import { type GrpcStatus, grpcCodes, headerMessage } from "./status.ts";
 
 const contentType = "application/grpc";
@@ -11,9 +12,11 @@ export class Rpc {
   #isOver = false;
   #trailers: Record<string, string | number> | undefined;
   #onDrain: (() => void)[] = [];
+  readonly #compression: CallEncoding["ofAnswer"];
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, compression: CallEncoding["ofAnswer"]) {
     this.#stream = stream;
+    this.#compression = compression;
     // Trailers are wanted once the last message is with the kernel.
     stream.on("wantTrailers", () => {
       // Without any the stream ends all the same; closing it here would wait for them.
@@ -47,14 +50,15 @@ export class Rpc {
   sendHeaders(): void {
     if (this.#hasHeaders || this.isOver) return;
     this.#hasHeaders = true;
-    this.#stream.respond({ ":status": 200, "content-type": contentType }, { waitForTrailers: true });
+    const encoding = this.#compression === "none" ? {} : { "grpc-encoding": this.#compression };
+    this.#stream.respond({ ":status": 200, "content-type": contentType, ...encoding }, { waitForTrailers: true });
   }
 
   /** A message, framed. */
   write(framed: Buffer): void {
     if (this.isOver) return;
     this.sendHeaders();
-    this.#stream.write(framed);
+    this.#stream.write(this.#packed(framed));
   }
 
   /** Ends the call, after a last message where there is one. */
@@ -67,13 +71,18 @@ export class Rpc {
     this.#isOver = true;
     if (!hasBody) return;
     this.#trailers = trailers;
-    this.#stream.end(last);
+    this.#stream.end(last && this.#packed(last));
+  }
+
+  #packed(framed: Buffer): Buffer {
+    return this.#compression === "none" ? framed : packedFrame(this.#compression, framed);
   }
 
   /** Resets the call: the client gets no status. */
   reset(): void {
     this.#isOver = true;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // Behind headers that have not left yet Node sends an end of the stream, and its reset never.
+    setImmediate(() => this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR));
   }
 
   /** Ends the call inside a message, without a status. */

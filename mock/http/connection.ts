@@ -3,6 +3,7 @@
  * answer in progress when the client reads again or is gone.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { type HttpRequest, type ParserLimits, RequestParser } from "./request-parser.ts";
 
 /** An answer that is still being sent. */
@@ -123,11 +124,12 @@ export class Connection {
     this.#close();
   }
 
-  /** Resets the connection: the client sees an error, and may lose what it has not read. The current answer is over. */
+  /** Resets the connection, or cuts it in TLS: the client sees an error, and may lose what it has not read. The current answer is over. */
   reset(): void {
     this.#answer = undefined;
     this.#isClosing = true;
-    this.#socket.resetAndDestroy();
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   /** Cuts the connection; an open answer is aborted. */

@@ -4,7 +4,7 @@ import { type FailureRates, failureNames, isFailureName } from "../answers/failu
 
 export type OptionKind =
   | { readonly is: "switch" }
-  | { readonly is: "text" }
+  | { readonly is: "text"; readonly mayBeNull?: true }
   /** A list; the flag may be repeated. */
   | { readonly is: "names" }
   | { readonly is: "choice"; readonly of: readonly string[] }
@@ -67,6 +67,7 @@ function unmetExpectation(kind: OptionKind, value: unknown): string | undefined 
     case "switch":
       return typeof value === "boolean" ? undefined : "true or false";
     case "text":
+      if (value === null && kind.mayBeNull) return undefined;
       return typeof value === "string" && value !== "" ? undefined : "a text";
     case "names":
       return Array.isArray(value) && value.every((name) => typeof name === "string" && name !== "")

@@ -24,6 +24,7 @@ const milliseconds: OptionKind = { is: "number", ...nonNegativeMs };
 const seconds = { is: "number", min: 0, max: 86_400 } as const;
 const drawnMs: OptionKind = { is: "distribution", ...nonNegativeMs };
 const drawnTokens: OptionKind = { is: "distribution", min: 1, max: maxTokensOfAnswer, isInteger: true };
+const file: OptionKind = { is: "text", mayBeNull: true };
 const on: OptionKind = { is: "switch" };
 
 const listening: readonly Omit<OptionRow, "group">[] = [
@@ -42,6 +43,21 @@ const listening: readonly Omit<OptionRow, "group">[] = [
     kind: { is: "integer", min: 1, max: 1024 * 1024 * 1024 },
     value: "BYTES",
     doc: "largest request body; 413 beyond",
+  },
+  {
+    flag: "--tls-cert",
+    key: "tlsCert",
+    kind: file,
+    value: "FILE",
+    doc: "speak TLS on every port, with this certificate (PEM)",
+  },
+  { flag: "--tls-key", key: "tlsKey", kind: file, value: "FILE", doc: "its key (PEM)" },
+  {
+    flag: "--tls-client-ca",
+    key: "tlsClientCa",
+    kind: file,
+    value: "FILE",
+    doc: "let nobody in without a certificate of these authorities (PEM)",
   },
   { flag: "--end-with-input", key: "endsWithInput", kind: on, doc: "end when standard input ends, as well" },
 ];
@@ -88,7 +104,7 @@ const answering: readonly Omit<OptionRow, "group">[] = [
     key: "apiKeys",
     kind: { is: "names" },
     value: "KEY",
-    doc: "key to ask for below /v1, 401 without it; repeatable, or with commas",
+    doc: "key to ask for below /v1 and over gRPC, 401 or UNAUTHENTICATED without it; repeatable, or with commas",
   },
   {
     flag: "--max-concurrent",

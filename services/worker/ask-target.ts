@@ -39,6 +39,8 @@ export async function askTarget(
   const { target, endpoint = create(EndpointSpecSchema), question, limitMs } = command;
   if (target === undefined || target.urls.length === 0) throw new AssayError("invalid_argument", "target.urls: one is needed");
   if (limitMs === 0) throw new AssayError("invalid_argument", "limit_ms: must be above 0");
+  // A question is one call, and most are no streams.
+  if (target.grpc !== undefined) target.grpc.streamPer = "request";
   target.connectTimeoutSec = Math.min(target.connectTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
   switch (question.case) {
     case "getPath":

@@ -2,15 +2,15 @@
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { type Endpoint, requestPathOf } from "../../endpoints/endpoint.ts";
 import { parseProxyUrl } from "../../endpoints/proxy.ts";
-import { originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
+import { isGrpcUrl, originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError } from "../common/errors.ts";
-import { requestHeaders, sessionHeaderOf } from "../common/request-headers.ts";
+import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../common/request-headers.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { BodyMaker } from "./bodies.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
 import { choiceOf, createTransport } from "./transport/choose.ts";
-import type { ConnectionWatcher, ProxyOptions, TargetOptions, Transport } from "./transport/transport.ts";
+import type { ConnectionWatcher, GrpcOptions, ProxyOptions, TargetOptions, Transport } from "./transport/transport.ts";
 
 /** The part of a sender's options that comes from the spec. */
 export type PathOptions = Pick<
@@ -54,8 +54,11 @@ export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtr
 function targetsOf(target: TargetSpec): TargetOptions[] {
   const { tls } = target;
   const proxy = proxyOf(target);
+  const grpc = grpcOf(target);
+  const pingSec = target.grpc?.keepaliveSec ?? 0;
   return target.urls.map(({ url }) => ({
     ...placeOf(parseUrl(url)),
+    ...(isGrpcUrl(parseUrl(url)) ? { grpc, ...(pingSec > 0 ? { pingMs: pingSec * 1000 } : {}) } : {}),
     ...(proxy === undefined ? {} : { proxy }),
     connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
     isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
@@ -72,6 +75,16 @@ function targetsOf(target: TargetSpec): TargetOptions[] {
           },
         }),
   }));
+}
+
+function grpcOf(target: TargetSpec): GrpcOptions {
+  const { streamPer = "", compression = "" } = target.grpc ?? {};
+  return {
+    streamPer: streamPer === "slot" ? "slot" : "request",
+    compression: compression === "gzip" || compression === "deflate" ? compression : "none",
+    deadlineSec: target.requestTimeoutSec ?? Number.POSITIVE_INFINITY,
+    idHeaders: [requestIdHeader, sessionHeaderOf(target).toLowerCase()],
+  };
 }
 
 function proxyOf({ proxyUrl, proxyCaPem }: TargetSpec): ProxyOptions | undefined {

@@ -37,8 +37,9 @@ export interface OpenStream {
 export class InferenceClient {
   readonly #client: Client;
 
-  constructor(address: string) {
-    this.#client = new Client(address, credentials.createInsecure(), { "grpc.max_receive_message_length": -1 });
+  /** @param channel options of grpc-js */
+  constructor(address: string, creds = credentials.createInsecure(), channel: object = {}) {
+    this.#client = new Client(address, creds, { "grpc.max_receive_message_length": -1, ...channel });
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { aboveZero, type FlagTable } from "./flag.ts";
+import { aboveZero, type FlagTable, fromZero } from "./flag.ts";
 
 /** How connections to the target are opened, and how long each part of a request may take. */
 export const connectionFlags = {
@@ -31,7 +31,7 @@ export const connectionFlags = {
     kind: { is: "switch" },
     paths: ["target.tls.skip_verify"],
     group: "Target",
-    doc: "do not verify the certificate of an https:// server",
+    doc: "do not verify the certificate of an https:// or grpcs:// server",
   },
   targetCa: {
     flag: "--target-ca",
@@ -85,5 +85,30 @@ export const connectionFlags = {
     paths: ["target.proxy_ca_pem"],
     group: "Target",
     doc: "PEM file of the authorities to trust for an https:// proxy instead of the system's",
+  },
+  grpcStreamPer: {
+    flag: "--grpc-stream-per",
+    kind: { is: "choice", of: ["request", "slot"] },
+    value: "WHAT",
+    paths: ["target.grpc.stream_per"],
+    group: "Target",
+    doc: "over gRPC with --streaming: each request has a stream of its own (request), or streams stay open and carry one request after the other (slot; default request)",
+  },
+  grpcCompression: {
+    flag: "--grpc-compression",
+    aliases: ["--grpc-compression-algorithm"],
+    kind: { is: "choice", of: ["none", "gzip", "deflate"] },
+    value: "HOW",
+    paths: ["target.grpc.compression"],
+    group: "Target",
+    doc: "how requests over gRPC are compressed, and answers may be: none, gzip or deflate (default none)",
+  },
+  grpcKeepaliveSec: {
+    flag: "--grpc-keepalive",
+    kind: fromZero,
+    value: "SEC",
+    paths: ["target.grpc.keepalive_sec"],
+    group: "Target",
+    doc: "time between two pings on a connection over gRPC with requests on it; 0: none. Servers end connections that are pinged more often than they allow, usually every 300 s (default 360)",
   },
 } as const satisfies FlagTable;

@@ -26,6 +26,7 @@ const usualStreams = 100;
 /** Node's own 64 KiB make a fast target wait for every turn of a busy loop. */
 const streamWindowBytes = 4 << 20;
 const connectionWindowBytes = 64 << 20;
+const usualPingLimitMs = 20_000;
 
 export class Http2Connection {
   isOpen = false;
@@ -43,6 +44,7 @@ export class Http2Connection {
   private requests = 0;
   private readonly opening: OpeningStamps;
   private connectNs: number | undefined;
+  private pinging: NodeJS.Timeout | undefined;
   private isGone = false;
   private error: unknown;
 
@@ -144,6 +146,12 @@ export class Http2Connection {
     // The target takes no further request; those that are on their way it ends.
     session.on("goaway", () => this.leave(true));
     session.on("close", () => this.onClose());
+    // A target that refuses a client's certificate says so when TLS stands here already, and Node's session tells nobody.
+    this.socket.on("error", (error) => {
+      this.error ??= error;
+      this.onClose();
+      this.socket.destroy();
+    });
   }
 
   private write(exchange: Http2Exchange): void {
@@ -171,6 +179,8 @@ export class Http2Connection {
     session.setLocalWindowSize(connectionWindowBytes);
     this.options.onOpen();
     this.settled.resolve(true);
+    const { pingMs } = this.options.options;
+    if (pingMs !== undefined) this.pinging = setInterval(() => this.ping(session), pingMs);
     for (const [index, exchange] of [...this.exchanges].entries()) {
       if (index < this.limit) this.write(exchange);
       else {
@@ -178,6 +188,18 @@ export class Http2Connection {
         this.options.onOverflow(exchange);
       }
     }
+  }
+
+  /** Servers of gRPC count pings on a connection without calls against their client. */
+  private ping(session: ClientHttp2Session): void {
+    if (this.exchanges.size === 0 || session.destroyed) return;
+    const { pingLimitMs = usualPingLimitMs } = this.options.options;
+    const limit = setTimeout(() => {
+      const silent = new Error(`the target has not answered a ping for ${pingLimitMs / 1000} s`);
+      for (const exchange of [...this.exchanges]) exchange.connectionGone(monotonicNs(), silent);
+      this.close(constants.NGHTTP2_CANCEL);
+    }, pingLimitMs);
+    session.ping(() => clearTimeout(limit));
   }
 
   private onOver(exchange: Http2Exchange): void {
@@ -188,6 +210,7 @@ export class Http2Connection {
 
   private onClose(): void {
     clearTimeout(this.connectTimer);
+    clearInterval(this.pinging);
     const atNs = monotonicNs();
     this.leave(true);
     this.isOpen = false;

@@ -26,9 +26,13 @@ export class Http2Exchange implements Exchange, AnswerHead {
   private seenHeaders: ResponseHeaders = {};
   private trailers: ResponseHeaders | undefined;
 
-  constructor(request: WireRequest, handler: ResponseHandler) {
+  private readonly goesOn: boolean;
+
+  /** @param goesOn the body has no end: `more` adds to it */
+  constructor(request: WireRequest, handler: ResponseHandler, goesOn = false) {
     this.request = request;
     this.handler = handler;
+    this.goesOn = goesOn;
   }
 
   get isOver(): boolean {
@@ -60,15 +64,25 @@ export class Http2Exchange implements Exchange, AnswerHead {
     const atNs = monotonicNs();
     try {
       const stream = session.request(headersOf(this.request, scheme, authority), { endStream: method === "GET" });
-      // Before `end`, which may finish the stream's writing at once.
-      stream.once("finish", () => this.onWritten(monotonicNs()));
-      if (method !== "GET") stream.end(body);
       this.listen(stream);
+      if (this.goesOn) this.more(body);
+      else {
+        // Before `end`, which may finish the stream's writing at once.
+        stream.once("finish", () => this.onWritten(monotonicNs()));
+        if (method !== "GET") stream.end(body);
+      }
     } catch (error) {
       this.fail(atNs, requestError("unsendable", "send", error instanceof Error ? error.message : String(error)));
       return;
     }
     this.handler.onSent(atNs, facts);
+  }
+
+  /** Adds to a body that goes on; the handler's `onWritten` follows each time. Only once the request was sent. */
+  more(bytes: Buffer): void {
+    this.stream?.write(bytes, (error) => {
+      if (error === null || error === undefined) this.onWritten(monotonicNs());
+    });
   }
 
   /** The connection is gone. @param error why; undefined: the target closed it in good order */

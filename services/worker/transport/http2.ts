@@ -9,10 +9,15 @@ import { monotonicNs } from "../../common/clock.ts";
 import { Http2Connection } from "./http2-connection.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
 import { RequestWriter } from "./request-writer.ts";
-import type { ConnectionWatcher, Exchange, TargetOptions, Transport, TransportStats } from "./transport.ts";
+import type { ConnectionWatcher, ResponseHandler, TargetOptions, Transport, TransportStats, WireRequest } from "./transport.ts";
+
+export interface Http2Transport extends Transport {
+  /** As `send`, of a request whose body goes on: `more` of the exchange adds to it. */
+  begin(request: WireRequest, handler: ResponseHandler): Http2Exchange;
+}
 
 /** One transport for all targets of a run; `targets[i]` belongs to target index i. */
-export function createHttp2Transport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Transport {
+export function createHttp2Transport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Http2Transport {
   // What may not go out is the same as over HTTP/1.1.
   const writer = new RequestWriter(targets);
   /** By target; those that nobody owns. */
@@ -55,15 +60,18 @@ export function createHttp2Transport(targets: readonly TargetOptions[], watcher?
     return best ?? create(target);
   }
 
+  function carry(exchange: Http2Exchange): Http2Exchange {
+    const { request } = exchange;
+    const head = writer.headOf(request);
+    const why = isClosed ? "the run's connections are closed" : head;
+    if (typeof why === "string") queueMicrotask(() => exchange.abort(requestError("unsendable", "send", why)));
+    else pick(request.target, request.session).carry(exchange);
+    return exchange;
+  }
+
   return {
-    send(request, handler): Exchange {
-      const exchange = new Http2Exchange(request, handler);
-      const head = writer.headOf(request);
-      const why = isClosed ? "the run's connections are closed" : head;
-      if (typeof why === "string") queueMicrotask(() => exchange.abort(requestError("unsendable", "send", why)));
-      else pick(request.target, request.session).carry(exchange);
-      return exchange;
-    },
+    send: (request, handler) => carry(new Http2Exchange(request, handler)),
+    begin: (request, handler) => carry(new Http2Exchange(request, handler, true)),
     async open(target, count, signal) {
       if (targets[target] === undefined || isClosed) return;
       let room = 0;

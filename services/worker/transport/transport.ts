@@ -4,6 +4,7 @@
  */
 import type { RequestError } from "../../../endpoints/outcome.ts";
 import type { MonotonicNs } from "../../common/clock.ts";
+import type { GrpcCompression } from "../../common/grpc-compression.ts";
 
 /** One request, ready to go out. The transport does not change and does not keep it. */
 export interface WireRequest {
@@ -52,6 +53,23 @@ export interface TargetOptions {
     readonly servername?: string;
     readonly rejectUnauthorized: boolean;
   };
+  /** Only of targets of gRPC. Default: a call for each request, nothing compressed, no deadline. */
+  readonly grpc?: GrpcOptions;
+  /** How often a connection with requests on it is pinged; only over HTTP/2. Default: never. */
+  readonly pingMs?: number;
+  /** How long a ping may go unanswered before the connection is given up. Default: 20 s, as in gRPC's own clients. */
+  readonly pingLimitMs?: number;
+}
+
+/** How calls of gRPC are made. */
+export interface GrpcOptions {
+  /** `slot`: one call carries requests one after the other. */
+  readonly streamPer: "request" | "slot";
+  readonly compression: GrpcCompression;
+  /** What the target is told a call may take; a slot's is told nothing. Infinity: no end. */
+  readonly deadlineSec: number;
+  /** Names of headers by which requests are known. A slot's call goes without, and the first one's value is the id of the message. */
+  readonly idHeaders: readonly string[];
 }
 
 /** An HTTP proxy, in TLS or not. */

@@ -25,19 +25,20 @@ describe("the page of the mock", function () {
   it("has commands that do what it says", async () => {
     const script = (await shellBlocksOf(join(root, "docs/mock.md"))).join("\n");
     const tools = join(root, "node_modules/.bin");
-    const env = { PATH: [folder, process.env.PATH, tools].join(delimiter), protos: join(root, "proto") };
+    const env = { PATH: [folder, process.env.PATH, tools].join(delimiter) };
     const { code, stdout, stderr } = await runShell(script, env, folder);
     expect(code, `${stdout}${stderr}`).to.equal(0);
     const lines = stdout.split("\n").filter((line) => line !== "");
     const answers = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-    const [whole, completion, embeddings, ranking, models, unknown, unauthorized, stats] = answers;
-    expect(answers).to.have.length(8);
+    const [whole, completion, embeddings, ranking, models, unknown, unauthorized, stats, secured] = answers;
+    expect(answers).to.have.length(9);
     expect(whole.usage).to.deep.equal({ prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 });
     expect(completion.choices).to.have.length(2);
     expect(embeddings.data.map(({ embedding }: { embedding: number[] }) => embedding.length)).to.deep.equal([2, 2]);
     expect(ranking.results).to.have.length(2);
     expect(lines).to.include("event: message_stop");
     expect(models.data.map(({ id }: { id: string }) => id)).to.deep.equal(["small", "large"]);
+    expect(secured.object).to.equal("list");
     expect(unknown.error).to.deep.include({ type: "NotFoundError", code: 404 });
     expect(unauthorized.error).to.include({ code: "invalid_api_key" });
     const events = lines.filter((line) => line.startsWith("data: "));

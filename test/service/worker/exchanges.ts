@@ -34,6 +34,7 @@ export interface Seen {
 export interface SendOptions {
   readonly method?: "GET";
   readonly headers?: string[];
+  readonly ownHeaders?: string[];
   readonly path?: string;
   readonly body?: Buffer;
   readonly target?: number;
@@ -86,6 +87,7 @@ export function send(transport: Transport, options: SendOptions = {}): Promise<S
       ...(options.method === undefined ? {} : { method: options.method }),
       path: options.path ?? "/v1/chat/completions",
       headers: options.headers ?? ["content-type", "application/json"],
+      ...(options.ownHeaders === undefined ? {} : { ownHeaders: options.ownHeaders }),
       body: options.body ?? Buffer.from("{}"),
       session: options.session,
     },

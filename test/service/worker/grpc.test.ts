@@ -1,6 +1,6 @@
 /** The transport of gRPC against the built-in server's port of it, and against servers that keep to no rule. */
 import { once } from "node:events";
-import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { expect } from "chai";
 import { createTritonGenerateEndpoint } from "../../../endpoints/kserve/triton-generate.ts";
@@ -8,16 +8,20 @@ import { requestError } from "../../../endpoints/target-error.ts";
 import { TransportKind } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { MockOptions } from "../../../mock/options.ts";
 import { createMock } from "../../../mock/server.ts";
+import { plainFrame } from "../../../services/common/grpc-compression.ts";
+import { frameOf } from "../../../services/common/grpc-frames.ts";
 import { createTransport } from "../../../services/worker/transport/choose.ts";
-import type { TargetOptions, Transport } from "../../../services/worker/transport/transport.ts";
+import type { GrpcOptions, TargetOptions, Transport } from "../../../services/worker/transport/transport.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { plainTurn } from "../../unit/endpoints/turns.ts";
 import { Harness, until } from "../rpc/harness.ts";
 import { type Seen, type SendOptions, send } from "./exchanges.ts";
+import { type Answering, ends, serveHttp2, startRelay } from "./http2-server.ts";
 
 const endpoint = createTritonGenerateEndpoint();
 const { path, streamPath = "" } = endpoint;
 const headers = ["content-type", "application/grpc", "x-own", "1"];
+const usual: GrpcOptions = { streamPer: "request", compression: "none", deadlineSec: Number.POSITIVE_INFINITY, idHeaders: [] };
 
 describe("transport over gRPC", () => {
   const harness = new Harness();
@@ -39,26 +43,7 @@ describe("transport over gRPC", () => {
     return `grpc://${mock.grpcAddress}`;
   }
 
-  /** A server of HTTP/2 that answers as it is told; the stream's errors are its own. */
-  async function serve(
-    answer: (stream: ServerHttp2Stream, headers: Record<string, unknown>, body: Buffer) => void,
-    server: Http2Server = createServer(),
-  ): Promise<string> {
-    const sessions = new Set<ServerHttp2Session>();
-    server.on("session", (session) => sessions.add(session.on("error", () => {})));
-    server.on("stream", (stream, head) => {
-      const chunks: Buffer[] = [];
-      stream.on("error", () => {});
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("end", () => answer(stream, head, Buffer.concat(chunks)));
-    });
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    harness.onClose(() => {
-      for (const session of sessions) session.destroy();
-      server.close();
-    });
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  }
+  const serve = (answer: Answering, server?: Http2Server): Promise<string> => serveHttp2(harness, answer, server);
 
   const ask = (model: string, isStreaming: boolean, tokens = 4): SendOptions => ({
     path: isStreaming ? streamPath : path,
@@ -75,12 +60,6 @@ describe("transport over gRPC", () => {
       readNs: Float64Array.of(1),
       isStreaming,
     });
-
-  const ends = (stream: ServerHttp2Stream, trailers: Record<string, string>, body = Buffer.alloc(5)): void => {
-    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
-    stream.on("wantTrailers", () => stream.sendTrailers(trailers));
-    stream.end(body);
-  };
 
   it("makes a stream of a request, tells its messages as they come and ends where the call does", async () => {
     const transport = await reach(await startMock({ ttftMs: 5, itlMs: 5 }));
@@ -207,5 +186,118 @@ describe("transport over gRPC", () => {
     expect(seen.error).to.equal(undefined);
     expect(seen.connection?.steps?.tlsNs).to.be.greaterThan(0);
     expect((await send(await reach(`grpcs://${address}`), { path, headers: [...headers] })).error?.code).to.equal("tls");
+  });
+
+  it("shows its certificate to a server that asks for one", async () => {
+    const pair = ca.issue("localhost", "IP:127.0.0.1");
+    const secure = { tlsCert: pair.certPath, tlsKey: pair.keyPath, tlsClientCa: ca.certPath };
+    const origin = (await startMock(secure)).replace("grpc:", "grpcs:");
+    const { cert, key } = ca.issue("client");
+    const tls = { ca: ca.cert, rejectUnauthorized: true };
+    const known = await send(await reach(origin, { tls: { ...tls, cert, key } }), ask("vllm_model", true));
+    expect(known.error).to.equal(undefined);
+    expect(parse(known, true).contentNs).to.have.lengthOf(4);
+    const nobody = await send(await reach(origin, { tls }), ask("vllm_model", true));
+    expect(nobody.error).to.deep.include({ code: "tls", phase: "tls" });
+    expect(nobody.error?.message).to.contain("certificate required");
+  });
+
+  it("does not trust a certificate that has expired, unless it is not to look", async () => {
+    const pair = ca.issueExpired("localhost");
+    const origin = (await startMock({ tlsCert: pair.certPath, tlsKey: pair.keyPath })).replace("grpc:", "grpcs:");
+    const tls = { ca: ca.cert, rejectUnauthorized: true };
+    const { error } = await send(await reach(origin, { tls }), ask("vllm_model", true));
+    expect(error).to.deep.include({ code: "tls", phase: "tls" });
+    expect(error?.message).to.contain("expired");
+    const trusting = await send(await reach(origin, { tls: { rejectUnauthorized: false } }), ask("vllm_model", true));
+    expect(trusting.error).to.equal(undefined);
+  });
+
+  it("has a code for TLS where there is none, and for none where there is TLS", async () => {
+    const pair = ca.issue("localhost", "IP:127.0.0.1");
+    const plain = (await startMock()).replace("grpc:", "grpcs:");
+    const tls = { ca: ca.cert, rejectUnauthorized: true };
+    expect((await send(await reach(plain, { tls }), ask("vllm_model", true))).error?.code).to.be.oneOf(["tls", "connect_failed"]);
+    const secure = await startMock({ tlsCert: pair.certPath, tlsKey: pair.keyPath });
+    const { error } = await send(await reach(secure), ask("vllm_model", true));
+    expect(error?.phase).to.equal("connect");
+    expect(error?.code).to.equal("reset");
+  });
+
+  for (const compression of ["gzip", "deflate"] as const) {
+    it(`compresses by ${compression} where that is asked for, and hands responses on as they were`, async () => {
+      const origin = await startMock({ ttftMs: 2, itlMs: 2 });
+      const plain = await send(await reach(origin), ask("vllm_model", true));
+      const transport = await reach(origin, { grpc: { ...usual, compression } });
+      const seen = await send(transport, ask("vllm_model", true));
+      expect(seen.error).to.equal(undefined);
+      expect(seen.body).to.deep.equal(plain.body);
+      expect(seen.moments).to.be.greaterThan(1);
+      const unary = await send(transport, ask("ensemble_unary", false));
+      expect(unary.error?.code).to.equal("grpc_invalid_argument");
+    });
+  }
+
+  it("sends what does not become smaller as it is, and says what it takes", async () => {
+    let seenHead: Record<string, unknown> = {};
+    let seenBody: Buffer = Buffer.alloc(0);
+    const address = await serve((stream, head, body) => {
+      [seenHead, seenBody] = [head, body];
+      ends(stream, { "grpc-status": "0" });
+    });
+    const transport = await reach(`grpc://${address}`, { grpc: { ...usual, compression: "gzip" } });
+    await send(transport, { path, headers: [...headers], body: Buffer.from("a") });
+    expect(seenBody).to.deep.equal(frameOf(false, Buffer.from("a")));
+    expect(seenHead).to.include({ "grpc-encoding": "gzip", "grpc-accept-encoding": "gzip,deflate" });
+    const long = Buffer.alloc(5000, "word ");
+    await send(transport, { path, headers: [...headers], body: long });
+    expect(seenBody[0]).to.equal(1);
+    expect(plainFrame(seenBody, "gzip")).to.deep.equal(frameOf(false, long));
+  });
+
+  it("says what is wrong with a message that cannot be decompressed, and with one that ends early", async () => {
+    const gzip: Partial<TargetOptions> = { grpc: { ...usual, compression: "gzip" } };
+    const odd = await serve((stream) => ends(stream, { "grpc-status": "0" }, Buffer.of(1, 0, 0, 0, 1, 0)));
+    const { error } = await send(await reach(`grpc://${odd}`, gzip), { path, headers: [...headers] });
+    expect(error).to.deep.include({ code: "parse", phase: "parse" });
+    const cut = await serve((stream) => ends(stream, { "grpc-status": "0" }, Buffer.of(0, 0, 0, 0, 9, 0)));
+    const early = await send(await reach(`grpc://${cut}`, gzip), { path, headers: [...headers] });
+    expect(early.error?.code).to.equal("truncated");
+  });
+
+  it("tells the server how long a call may take, and takes its word for the limit of the request", async () => {
+    let timeout: unknown;
+    const address = await serve((stream, head) => {
+      timeout = head["grpc-timeout"];
+      setTimeout(() => ends(stream, { "grpc-status": "4", "grpc-message": "Deadline Exceeded" }), 30);
+    });
+    const late = await reach(`grpc://${address}`, { grpc: { ...usual, deadlineSec: 0.02 } });
+    expect((await send(late, { path, headers: [...headers] })).error).to.deep.include({
+      code: "request_timeout",
+      phase: "stream",
+    });
+    expect(timeout).to.equal("20000u");
+    // Its own limit, whatever that is.
+    const early = await reach(`grpc://${address}`, { grpc: { ...usual, deadlineSec: 60 } });
+    expect((await send(early, { path, headers: [...headers] })).error?.code).to.equal("grpc_deadline_exceeded");
+  });
+
+  it("pings a connection with requests on it, and gives up one that does not answer", async () => {
+    let pings = 0;
+    let held: ServerHttp2Stream | undefined;
+    const server = createServer();
+    server.on("session", (session) => session.on("ping", () => pings++));
+    const address = await serve((stream) => {
+      held = stream;
+    }, server);
+    const transport = await reach(`grpc://${address}`, { pingMs: 5 });
+    const asked = send(transport, { path, headers: [...headers] });
+    await until("a ping", () => pings > 1);
+    if (held !== undefined) ends(held, { "grpc-status": "0" });
+    expect((await asked).error).to.equal(undefined);
+    const relay = await startRelay(harness, address);
+    const cut = await reach(`grpc://${relay.address}`, { pingMs: 20, pingLimitMs: 50 });
+    const lost = send(cut, { path, headers: [...headers], onSent: () => setImmediate(relay.stop) });
+    expect((await lost).error).to.deep.include({ code: "reset", message: "the target has not answered a ping for 0.05 s" });
   });
 });

@@ -276,6 +276,13 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
    * @generated from field: optional double reset_kv_cache_timeout_sec = 18;
    */
   resetKvCacheTimeoutSec?: number | undefined;
+
+  /**
+   * How calls are made. For endpoints of gRPC alone.
+   *
+   * @generated from field: assay.common.v1.GrpcSpec grpc = 19;
+   */
+  grpc?: GrpcSpec | undefined;
 };
 
 /**
@@ -283,6 +290,44 @@ export declare type TargetSpec = Message<"assay.common.v1.TargetSpec"> & {
  * Use `create(TargetSpecSchema)` to create a new message.
  */
 export declare const TargetSpecSchema: GenMessage<TargetSpec>;
+
+/**
+ * How calls of gRPC are made.
+ *
+ * @generated from message assay.common.v1.GrpcSpec
+ */
+export declare type GrpcSpec = Message<"assay.common.v1.GrpcSpec"> & {
+  /**
+   * `request`: each request has a call of its own. `slot`: a call of a stream stays open and carries one request after the other, told apart
+   * by their ids; headers are those of the call then, without any of a request's own. Only for streams of endpoints whose responses say
+   * which is the last, and with pooled connections. Default: request.
+   *
+   * @generated from field: string stream_per = 1;
+   */
+  streamPer: string;
+
+  /**
+   * How requests are compressed, and responses may be: `none`, `gzip` or `deflate`. What does not become smaller goes as it is.
+   * Default: none, and compressed responses are errors.
+   *
+   * @generated from field: string compression = 2;
+   */
+  compression: string;
+
+  /**
+   * Seconds between two pings on a connection with requests on it, at least 0; 0: none. Servers of gRPC take a ping in 300 s, unless they are
+   * told otherwise, and end connections that have more. A ping without an answer for 20 s ends the connection. Default: 360.
+   *
+   * @generated from field: optional double keepalive_sec = 3;
+   */
+  keepaliveSec?: number | undefined;
+};
+
+/**
+ * Describes the message assay.common.v1.GrpcSpec.
+ * Use `create(GrpcSpecSchema)` to create a new message.
+ */
+export declare const GrpcSpecSchema: GenMessage<GrpcSpec>;
 
 /**
  * One base URL.

@@ -12,6 +12,7 @@ import {
   type Distribution,
   DistributionSchema,
   EndpointSpecSchema,
+  GrpcSpecSchema,
   ModelSelection,
   OutputSpecSchema,
   Overload,
@@ -40,6 +41,8 @@ const defaultUrl = "http://localhost:8000";
 const defaultRequestTimeoutSec = 21_600;
 const defaultConnectTimeoutSec = 30;
 const defaultResetTimeoutSec = 30;
+/** A minute more than servers of gRPC ask for between two pings. */
+const defaultKeepaliveSec = 360;
 const defaultInputTokens = 550;
 const defaultEntries = 100n;
 const defaultGraceSec = 30;
@@ -76,6 +79,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   const isBuiltIn = builtInEndpoints.names.includes(endpoint.type);
   const own = isBuiltIn ? undefined : endpoints.create(endpoint.type);
   if (own !== undefined) endpoint.path = requestPathOf(own, endpoint.streaming, endpoint.path);
+  addGrpcDefaults(spec, endpoints);
   const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
   spec.tokenizer = tokenizer;
   if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;
@@ -94,6 +98,16 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   spec.randomSeed ??= drawSeed();
   if (spec.name === "") spec.name = runName(spec);
   return spec;
+}
+
+/** Of runs that go by gRPC: others have no use for it. */
+function addGrpcDefaults({ target, endpoint }: RunSpec, endpoints: EndpointCatalog): void {
+  if (target === undefined || endpoints.create(endpoint?.type ?? "")?.protocol !== "grpc") return;
+  const grpc = target.grpc ?? create(GrpcSpecSchema);
+  target.grpc = grpc;
+  if (grpc.streamPer === "") grpc.streamPer = "request";
+  if (grpc.compression === "") grpc.compression = "none";
+  grpc.keepaliveSec ??= defaultKeepaliveSec;
 }
 
 function addWaitDefaults(wait: WaitForModel | undefined): void {

@@ -1,7 +1,13 @@
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { parseProxyUrl } from "../../../../endpoints/proxy.ts";
 import { isGrpcUrl, isTlsUrl, parseBaseUrl, socketPathOf } from "../../../../endpoints/target-url.ts";
-import { type RunSpec, type TargetSpec, TransportKind, UrlStrategy } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  ConnectionReuse,
+  type RunSpec,
+  type TargetSpec,
+  TransportKind,
+  UrlStrategy,
+} from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
 
@@ -81,6 +87,7 @@ function checkProtocol({ target, endpoint }: RunSpec, endpoints: EndpointCatalog
       `a server of gRPC has no path, got ${text}`,
     );
   });
+  checkCalls(target, { type, isGrpc, isStreaming: endpoint?.streaming ?? false }, demand);
   if (!isGrpc) return;
   const { transport } = target;
   const isAuto = transport === TransportKind.AUTO || transport === TransportKind.UNSPECIFIED;
@@ -90,6 +97,40 @@ function checkProtocol({ target, endpoint }: RunSpec, endpoints: EndpointCatalog
     target.resetKvCachePath === undefined,
     "target.reset_kv_cache_path",
     `must not be given: ${type} is reached by gRPC alone`,
+  );
+}
+
+interface Called {
+  readonly type: string;
+  readonly isGrpc: boolean;
+  readonly isStreaming: boolean;
+}
+
+/** How calls are made. */
+function checkCalls({ grpc, connectionReuse }: TargetSpec, { type, isGrpc, isStreaming }: Called, demand: Demand): void {
+  if (grpc === undefined) return;
+  const { streamPer, compression, keepaliveSec } = grpc;
+  const at = "target.grpc";
+  for (const [name, isSet] of [
+    ["stream_per", streamPer !== ""],
+    ["compression", compression !== ""],
+    ["keepalive_sec", keepaliveSec !== undefined],
+  ] as const) {
+    demand(!isSet || isGrpc, `${at}.${name}`, `has no effect: endpoint ${type} speaks HTTP`);
+  }
+  const isKnown = ["", "request", "slot"].includes(streamPer);
+  demand(isKnown, `${at}.stream_per`, `must be request or slot, got ${streamPer}`);
+  const isPacked = ["", "none", "gzip", "deflate"].includes(compression);
+  demand(isPacked, `${at}.compression`, `must be none, gzip or deflate, got ${compression}`);
+  const isRest = keepaliveSec === undefined || (keepaliveSec >= 0 && Number.isFinite(keepaliveSec));
+  demand(isRest, `${at}.keepalive_sec`, `must be at least 0, got ${keepaliveSec}`);
+  if (streamPer !== "slot") return;
+  demand(isStreaming, `${at}.stream_per`, "slot is of streams: needs endpoint.streaming");
+  const isPooled = connectionReuse === ConnectionReuse.POOLED || connectionReuse === ConnectionReuse.UNSPECIFIED;
+  demand(
+    isPooled,
+    `${at}.stream_per`,
+    "a slot's stream goes on from request to request: not with target.connection_reuse never or sticky-user-sessions",
   );
 }
 

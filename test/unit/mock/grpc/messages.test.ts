@@ -3,9 +3,10 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { tensorOf } from "../../../../endpoints/kserve/tensor/tensor.ts";
 import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from "../../../../gen/inference/inference_service_pb.js";
-import { frame, MessageReader } from "../../../../mock/grpc/message-reader.ts";
+import { encodingOf, frame, MessageReader } from "../../../../mock/grpc/message-reader.ts";
 import { type InferResponse, responseFrame, streamFrame } from "../../../../mock/grpc/response-frame.ts";
 import { codeOfHttpStatus, headerMessage } from "../../../../mock/grpc/status.ts";
+import { compressedFrame } from "../../../../services/common/grpc-compression.ts";
 
 function framed(message: Uint8Array): Buffer {
   const { bytes, at } = frame(message.length);
@@ -26,9 +27,27 @@ describe("the mock's messages over gRPC", () => {
     expect([...bytes].flatMap((byte) => slow.feed(Buffer.of(byte)) as Buffer[])).to.deep.equal(messages);
   });
 
-  it("are refused where they are too large or compressed", () => {
+  it("are refused where they are too large", () => {
     expect(new MessageReader(2).feed(framed(Buffer.from("one")))).to.include({ code: 8 });
-    expect(new MessageReader(2).feed(Buffer.of(1, 0, 0, 0, 0))).to.include({ code: 12 });
+  });
+
+  it("are read as they were before they were compressed, and refused where that is not said, or makes them too large", () => {
+    const message = Buffer.alloc(500, "word ");
+    for (const compression of ["gzip", "deflate"] as const) {
+      const packed = compressedFrame(compression, message);
+      expect(new MessageReader(500, compression).feed(packed)).to.deep.equal([message]);
+      expect(new MessageReader(499, compression).feed(packed)).to.include({ code: 8 });
+    }
+    expect(new MessageReader(500).feed(compressedFrame("gzip", message))).to.include({ code: 13 });
+    expect(new MessageReader(500, "gzip").feed(Buffer.of(1, 0, 0, 0, 1, 0))).to.include({ code: 13 });
+  });
+
+  it("come back as they were sent, where the client takes that", () => {
+    const accepted = { "grpc-encoding": "gzip", "grpc-accept-encoding": "identity, gzip" };
+    expect(encodingOf({})).to.deep.equal({ encoding: "identity", ofAnswer: "none" });
+    expect(encodingOf(accepted)).to.deep.equal({ encoding: "gzip", ofAnswer: "gzip" });
+    expect(encodingOf({ "grpc-encoding": "deflate" })).to.deep.equal({ encoding: "deflate", ofAnswer: "none" });
+    expect(encodingOf({ "grpc-encoding": "snappy" })).to.include({ code: 12 });
   });
 
   it("say what the generated code reads", () => {
