@@ -32,6 +32,7 @@ const benches = {
   summary: { limitSec: 240, quick: ["20000"] },
   dataset: { limitSec: 420, quick: ["20000", "20000", "2000"] },
   small: { limitSec: 120, quick: ["1"] },
+  telemetry: { limitSec: 120, quick: ["0.3"] },
   // It needs the whole machine, 20 000 descriptors a process and minutes: it runs where it is named.
   streams: { limitSec: 420, quick: ["2000", "2", "2"], isNamedOnly: true },
   // It takes as long as its trace.

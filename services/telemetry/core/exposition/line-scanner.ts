@@ -14,24 +14,38 @@ const space = 32;
 const quote = 34;
 const hash = 35;
 const comma = 44;
-const colon = 58;
 const equals = 61;
 const backslash = 92;
 const openBrace = 123;
 const closeBrace = 125;
 
+/** What stands before a value. */
+export interface SampleParts {
+  readonly name: string;
+  /** Name, value, name, value … in the order printed. */
+  readonly labels: readonly string[];
+}
+
+/** Of a text that `scanPrefix` has taken. */
+export function partsOf(prefix: string): SampleParts {
+  const scanner = new LineScanner(prefix);
+  scanner.skipBlanks();
+  scanner.scanPrefix();
+  return scanner.parts();
+}
+
 /** A place in the text, and what was scanned last. What is wrong is thrown by `fail`. */
 export class LineScanner {
   readonly text: string;
   at = 0;
-  /** Of the sample scanned last: where its name stands. Quotes are not part of it. */
+  /** Of the prefix scanned last: where its name stands. Quotes are not part of it. */
   nameStart = 0;
   nameEnd = 0;
-  /** Four numbers a label: begin and end of its name and of its value, without quotes. */
+  /** Four numbers a label of the labels scanned last: begin and end of its name and of its value, without quotes. */
   readonly spots: number[] = [];
   /** Whether there is a backslash in a quoted name or a label value. */
   hasEscapes = false;
-  /** Value of the sample; may be NaN or infinite. */
+  /** Value of the sample scanned last; may be NaN or infinite. */
   value = 0;
   /** As printed; NaN: none. */
   timestamp = Number.NaN;
@@ -99,6 +113,19 @@ export class LineScanner {
     return true;
   }
 
+  /** Of the prefix scanned last, before its rest is taken. */
+  parts(): SampleParts {
+    const { spots } = this;
+    const labels: string[] = [];
+    for (let at = 0; at < spots.length; at += 2) labels.push(this.#part(spots[at] ?? 0, spots[at + 1] ?? 0));
+    return { name: this.#part(this.nameStart, this.nameEnd), labels };
+  }
+
+  #part(from: number, to: number): string {
+    const printed = this.text.slice(from, to);
+    return this.hasEscapes ? unescaped(printed) : printed;
+  }
+
   /** A metric name as it stands in comments, bare or in quotes. */
   scanName(): string {
     const start = this.at;
@@ -155,9 +182,9 @@ export class LineScanner {
     const { timestamp } = this;
     this.skipBlanks();
     if (!this.take(openBrace)) this.fail("{");
-    const ofSample = this.spots.length;
+    // The sample's own name and labels stand in its prefix.
+    this.spots.length = 0;
     this.#scanLabels(false);
-    this.spots.length = ofSample;
     this.skipBlanks();
     const end = endOfNumber(this.text, this.at);
     if (end === this.at) this.fail("the exemplar's value");
@@ -189,6 +216,10 @@ export class LineScanner {
         this.skipBlanks();
         if (!this.take(quote)) this.fail('"');
         const valueStart = this.at;
+        if (this.#hasLabel(start, end)) {
+          this.at = valueStart - 1;
+          this.fail(`no second label ${text.slice(start, end)}`);
+        }
         this.spots.push(start, end, valueStart, this.#skipLabelValue());
       } else if (mayName && end !== bareEnd && this.nameStart === this.nameEnd) {
         this.nameStart = start;
@@ -199,6 +230,18 @@ export class LineScanner {
       this.skipBlanks();
       if (!this.take(comma) && text.charCodeAt(this.at) !== closeBrace) this.fail(", or }");
     }
+  }
+
+  #hasLabel(start: number, end: number): boolean {
+    const { spots, text } = this;
+    for (let at = 0; at < spots.length; at += 4) {
+      const from = spots[at] ?? 0;
+      if ((spots[at + 1] ?? 0) - from !== end - start) continue;
+      let same = 0;
+      while (same < end - start && text.charCodeAt(from + same) === text.charCodeAt(start + same)) same++;
+      if (same === end - start) return true;
+    }
+    return false;
   }
 
   /** A quoted name as the format wants it. */
@@ -223,34 +266,36 @@ export class LineScanner {
   /** To behind the quote that can end the value; returns where that stands. */
   #skipLabelValue(): number {
     const { text } = this;
+    let { at } = this;
     for (;;) {
-      const code = text.charCodeAt(this.at);
+      const code = text.charCodeAt(at);
       if (code === quote) {
-        if (this.#endsValue()) return this.at++;
-        this.at++;
+        if (this.#endsValue(at)) {
+          this.at = at + 1;
+          return at;
+        }
       } else if (code === backslash) {
         this.hasEscapes = true;
-        this.at++;
-        if (!this.isAtLineEnd()) this.at++;
-      } else if (this.isAtLineEnd()) {
+        if (text.charCodeAt(at + 1) !== newline) at++;
+      } else if (code === newline || at >= text.length) {
+        this.at = Math.min(at, text.length);
         this.fail('" at the end of the label value');
-      } else {
-        this.at++;
       }
+      at++;
     }
   }
 
-  /** Whether the quote here stands before a comma and the next label, or before the closing brace and a value or the end of the line. */
-  #endsValue(): boolean {
+  /** Whether a quote stands before a comma and the next label, or before the closing brace and a value or the end of the line. */
+  #endsValue(at: number): boolean {
     const { text } = this;
-    const next = text.charCodeAt(this.at + 1);
+    const next = text.charCodeAt(at + 1);
     if (next === comma) {
-      const end = endOfName(text, this.at + 2, false);
-      if (end > this.at + 2 && text.charCodeAt(end) === equals) return true;
-    } else if (next === closeBrace && text.charCodeAt(this.at + 2) === space && isDigit(text.charCodeAt(this.at + 3))) {
+      const end = endOfName(text, at + 2, false);
+      if (end > at + 2 && text.charCodeAt(end) === equals) return true;
+    } else if (next === closeBrace && text.charCodeAt(at + 2) === space && isDigit(text.charCodeAt(at + 3))) {
       return true;
     }
-    valueEnd.lastIndex = this.at;
+    valueEnd.lastIndex = at;
     return valueEnd.test(text);
   }
 }
@@ -263,19 +308,20 @@ export function unescaped(text: string): string {
   return text.replace(/\\([\\"n])/g, (_, escaped: string) => (escaped === "n" ? "\n" : escaped));
 }
 
+/** By character: 1 begins a name, 2 goes on with one, 3 is a colon. */
+const inNames = new Uint8Array(128);
+for (let code = 0; code < 128; code++) {
+  const character = String.fromCharCode(code);
+  if (/[a-zA-Z_]/.test(character)) inNames[code] = 1;
+  else if (/\d/.test(character)) inNames[code] = 2;
+  else if (character === ":") inNames[code] = 3;
+}
+
 /** The first place behind a name; `at` itself where none begins. */
 function endOfName(text: string, at: number, mayHaveColons: boolean): number {
-  let end = at;
-  for (;;) {
-    const code = text.charCodeAt(end);
-    const isPart =
-      (code >= 97 && code <= 122) ||
-      (code >= 65 && code <= 90) ||
-      code === 95 ||
-      (code === colon && mayHaveColons) ||
-      (end > at && isDigit(code));
-    if (!isPart) return end;
-    end++;
+  for (let end = at; ; end++) {
+    const kind = inNames[text.charCodeAt(end)] ?? 0;
+    if (kind !== 1 && !(kind === 2 && end > at) && !(kind === 3 && mayHaveColons)) return end;
   }
 }
 

@@ -2,7 +2,7 @@
  * Reads the same page again and again. What stands before a value (name and labels) is looked up, not read, where it was on the page
  * before: usually it follows on the same line as last time, which takes one comparison; else one look into a map.
  */
-import { LineScanner, unescaped } from "./line-scanner.ts";
+import { LineScanner, partsOf, type SampleParts, unescaped } from "./line-scanner.ts";
 
 /** `untyped` and `unknown` are both for values of which nobody says what they are. */
 export type FamilyType =
@@ -54,18 +54,39 @@ export interface PageReaderOptions {
 }
 
 /** One piece of a page as it stood there: what is before a value, or a whole comment with its line feed. */
-interface Known<Note> {
+class Piece<Note> implements PageLine<Note> {
   readonly text: string;
-  readonly line: PageLine<Note> | undefined;
+  /** undefined: it is a line with a value. */
   readonly comment: Comment | undefined;
+  note: Note | undefined;
   /** What followed last time. */
-  next: Known<Note> | undefined;
+  next: Piece<Note> | undefined;
+  #parts: SampleParts | undefined;
+
+  constructor(text: string, comment: Comment | undefined) {
+    this.text = text;
+    this.comment = comment;
+    this.note = undefined;
+    this.next = undefined;
+    this.#parts = undefined;
+  }
+
+  get name(): string {
+    this.#parts ??= partsOf(this.text);
+    return this.#parts.name;
+  }
+
+  get labels(): readonly string[] {
+    this.#parts ??= partsOf(this.text);
+    return this.#parts.labels;
+  }
 }
 
-type Comment = { readonly family: string } & (
-  | { readonly says: "type"; readonly type: FamilyType }
-  | { readonly says: "help" | "unit"; readonly text: string }
-);
+type Comment =
+  | { readonly says: "type"; readonly family: string; readonly type: FamilyType }
+  | { readonly says: "help" | "unit"; readonly family: string; readonly text: string }
+  /** For people. */
+  | { readonly says: "nothing" };
 
 const hash = 35;
 const newline = 10;
@@ -86,8 +107,10 @@ const spareLines = 1_000;
 export class PageReader<Note> {
   /** By the name that the comments use. Names of former pages stay. */
   readonly families = new Map<string, FamilyText>();
-  readonly #first: Known<Note> = { text: "", line: undefined, comment: undefined, next: undefined };
-  #known = new Map<string, Known<Note>>();
+  readonly #first = new Piece<Note>("", undefined);
+  /** Lines by what is before their values, made when a line first stands where another one was. */
+  #known: Map<string, Piece<Note>> | undefined;
+  #lines: readonly PageLine<Note>[] = [];
   #typed = new Set<string>();
   #isNew = false;
   #hasNewFamilies = false;
@@ -101,29 +124,31 @@ export class PageReader<Note> {
     this.#typed = new Set();
     this.#isNew = false;
     this.#hasNewFamilies = false;
-    const lines: PageLine<Note>[] = [];
+    const lines: Piece<Note>[] = [];
     const values: number[] = [];
     const timestamps: number[] = [];
-    let hasTimestamps = false;
     let isEnded = false;
     let before = this.#first;
     while (!scanner.isAtEnd && !isEnded) {
-      const known = this.#expected(scanner, before.next) ?? this.#scanned(scanner, before);
-      if (known === "end") isEnded = true;
-      else if (known !== undefined) {
-        before = known;
-        if (known.line === undefined) continue;
-        lines.push(known.line);
+      const piece = this.#expected(scanner, before.next) ?? this.#scanned(scanner, before);
+      if (piece === "end") isEnded = true;
+      else if (piece !== undefined) {
+        before = piece;
+        if (piece.comment !== undefined) continue;
+        lines.push(piece);
         values.push(scanner.value);
-        timestamps.push(scanner.timestamp);
-        hasTimestamps ||= !Number.isNaN(scanner.timestamp);
+        // Most pages have no times at all.
+        if (timestamps.length > 0 || !Number.isNaN(scanner.timestamp)) {
+          while (timestamps.length < lines.length - 1) timestamps.push(Number.NaN);
+          timestamps.push(scanner.timestamp);
+        }
       }
     }
     if (options.mustEnd && !isEnded) scanner.fail("# EOF");
     before.next = undefined;
-    this.#forget(lines.length);
+    this.#keep(lines);
     // OpenMetrics has seconds.
-    const timestampsMs = hasTimestamps ? Float64Array.from(timestamps, (time) => (isEnded ? time * 1000 : time)) : undefined;
+    const timestampsMs = timestamps.length > 0 ? Float64Array.from(timestamps, (time) => (isEnded ? time * 1000 : time)) : undefined;
     return {
       lines,
       values: new Float64Array(values),
@@ -134,83 +159,75 @@ export class PageReader<Note> {
   }
 
   /** What followed last time, where it stands here with a number behind it; undefined and nothing taken otherwise. */
-  #expected(scanner: LineScanner, known: Known<Note> | undefined): Known<Note> | undefined {
-    if (known === undefined || !scanner.text.startsWith(known.text, scanner.at)) return undefined;
-    if (known.line !== undefined) return this.#withValue(scanner, known);
-    if (known.comment !== undefined) this.#say(known.comment, scanner);
-    scanner.at += known.text.length;
-    return known;
+  #expected(scanner: LineScanner, piece: Piece<Note> | undefined): Piece<Note> | undefined {
+    if (piece === undefined || !scanner.text.startsWith(piece.text, scanner.at)) return undefined;
+    if (piece.comment === undefined) return this.#withValue(scanner, piece);
+    this.#say(piece.comment, scanner);
+    scanner.at += piece.text.length;
+    return piece;
   }
 
-  #withValue(scanner: LineScanner, known: Known<Note>): Known<Note> | undefined {
+  #withValue(scanner: LineScanner, piece: Piece<Note>): Piece<Note> | undefined {
     const start = scanner.at;
-    scanner.at = start + known.text.length;
-    if (scanner.takeRest()) return known;
+    scanner.at = start + piece.text.length;
+    if (scanner.takeRest()) return piece;
     scanner.at = start;
     return undefined;
   }
 
-  /** Reads a line; undefined: it says nothing. */
-  #scanned(scanner: LineScanner, before: Known<Note>): Known<Note> | "end" | undefined {
+  /** Reads a line that is not the expected one; undefined: it says nothing. */
+  #scanned(scanner: LineScanner, before: Piece<Note>): Piece<Note> | "end" | undefined {
     const start = scanner.at;
+    const known = this.#listed(scanner) ?? this.#scan(scanner, start);
+    if (known !== undefined && known !== "end") before.next = known;
+    return known;
+  }
+
+  /** A known line at another place than before. */
+  #listed(scanner: LineScanner): Piece<Note> | undefined {
+    if (this.#lines.length === 0) return undefined;
+    this.#known ??= new Map((this.#lines as readonly Piece<Note>[]).map((piece) => [piece.text, piece]));
     const blank = scanner.text.lastIndexOf(" ", scanner.lineEnd() - 1);
-    const listed = blank < start ? undefined : this.#known.get(scanner.text.slice(start, blank + 1));
-    const again = listed && this.#withValue(scanner, listed);
-    if (again !== undefined) {
-      before.next = again;
-      return again;
-    }
+    const piece = blank < scanner.at ? undefined : this.#known.get(scanner.text.slice(scanner.at, blank + 1));
+    return piece && this.#withValue(scanner, piece);
+  }
+
+  #scan(scanner: LineScanner, start: number): Piece<Note> | "end" | undefined {
     scanner.skipBlanks();
     if (scanner.isAtLineEnd()) {
       scanner.endLine();
       return undefined;
     }
-    const found = scanner.take(hash) ? this.#scanComment(scanner, start) : this.#scanSample(scanner, start);
-    if (found !== "end" && found !== undefined) before.next = found;
-    return found;
+    return scanner.take(hash) ? this.#scanComment(scanner, start) : this.#scanSample(scanner, start);
   }
 
-  #scanSample(scanner: LineScanner, start: number): Known<Note> {
+  #scanSample(scanner: LineScanner, start: number): Piece<Note> {
     scanner.scanPrefix();
     const prefixEnd = scanner.at;
     if (!scanner.takeRest()) scanner.fail("a value");
-    const known = this.#known.get(scanner.text.slice(start, prefixEnd));
+    const printed = scanner.text.slice(start, prefixEnd);
+    const known = this.#known?.get(printed);
     if (known !== undefined) return known;
     this.#isNew = true;
-    const text = ownCopy(scanner.text.slice(start, prefixEnd));
-    const part = (from: number, to: number): string => {
-      const printed = text.slice(from - start, to - start);
-      return scanner.hasEscapes ? unescaped(printed) : printed;
-    };
-    const { spots } = scanner;
-    const labels: string[] = [];
-    for (let at = 0; at < spots.length; at += 4) {
-      const [nameStart = 0, nameEnd = 0, valueStart = 0, valueEnd = 0] = spots.slice(at, at + 4);
-      const name = part(nameStart, nameEnd);
-      for (let label = 0; label < labels.length; label += 2) {
-        if (labels[label] !== name) continue;
-        scanner.at = valueStart - 1;
-        scanner.fail(`no second label ${name}`);
-      }
-      labels.push(name, part(valueStart, valueEnd));
-    }
-    const line = { name: part(scanner.nameStart, scanner.nameEnd), labels, note: undefined };
-    const added: Known<Note> = { text, line, comment: undefined, next: undefined };
-    this.#known.set(text, added);
-    return added;
+    // A slice keeps its page in memory: nothing is lost with the first, of which all lines are kept anyway.
+    const text = this.#lines.length === 0 ? printed : ownCopy(printed);
+    const piece = new Piece<Note>(text, undefined);
+    this.#known?.set(text, piece);
+    return piece;
   }
 
   /** `end`: it was the end mark of an OpenMetrics page, and nothing follows. */
-  #scanComment(scanner: LineScanner, start: number): Known<Note> | "end" {
+  #scanComment(scanner: LineScanner, start: number): Piece<Note> | "end" {
     scanner.skipBlanks();
     const comment = readComment(scanner);
     if (comment === "end") return "end";
-    if (comment !== undefined) this.#say(comment, scanner);
+    this.#say(comment, scanner);
     scanner.endLine();
-    return { text: ownCopy(scanner.text.slice(start, scanner.at)), line: undefined, comment, next: undefined };
+    return new Piece<Note>(ownCopy(scanner.text.slice(start, scanner.at)), comment);
   }
 
   #say(comment: Comment, scanner: LineScanner): void {
+    if (comment.says === "nothing") return;
     const { family } = comment;
     const said = this.families.get(family) ?? { type: undefined, help: undefined, unit: undefined };
     if (comment.says === "type") {
@@ -225,21 +242,15 @@ export class PageReader<Note> {
     this.#hasNewFamilies = true;
   }
 
-  /** Bounds what is kept of pages that are never the same: lines of this page stay, being the chain. */
-  #forget(lines: number): void {
-    if (this.#known.size <= 2 * lines + spareLines) return;
-    this.#known = new Map();
-    let left = lines;
-    for (let known = this.#first.next; known !== undefined && left > 0; known = known.next) {
-      if (known.line === undefined) continue;
-      this.#known.set(known.text, known);
-      left--;
-    }
+  /** Bounds what is kept of pages that are never the same. */
+  #keep(lines: readonly Piece<Note>[]): void {
+    this.#lines = lines;
+    if (this.#known !== undefined && this.#known.size > 2 * lines.length + spareLines) this.#known = undefined;
   }
 }
 
-/** What is behind `#` and blanks, to the end of the line; undefined: a comment for people. */
-function readComment(scanner: LineScanner): Comment | "end" | undefined {
+/** What is behind `#` and blanks, to the end of the line. */
+function readComment(scanner: LineScanner): Comment | "end" {
   if (scanner.takeWord("EOF")) {
     scanner.skipBlanks();
     if (scanner.isAtLineEnd()) {
@@ -257,7 +268,7 @@ function readComment(scanner: LineScanner): Comment | "end" | undefined {
         : undefined;
   if (says === undefined || !scanner.isAtBlank()) {
     scanner.skipLine();
-    return undefined;
+    return { says: "nothing" };
   }
   scanner.skipBlanks();
   const family = ownCopy(scanner.scanName());
