@@ -29,11 +29,15 @@ function cpuMsOf(work: (call: number) => void): number {
 /** A page like vLLM's with many engines: histograms above all. */
 function serverPage(bytes: number): Buffer {
   const parts: string[] = [];
-  const bounds = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560];
+  const bounds = [
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560,
+  ];
   let length = 0;
   for (let family = 0; length < bytes; family++) {
     const name = `vllm:request_stage_${family}_time_seconds`;
-    parts.push(`# HELP ${name} Histogram of the time that a request spends in this stage, in seconds.\n# TYPE ${name} histogram\n`);
+    parts.push(
+      `# HELP ${name} Histogram of the time that a request spends in this stage, in seconds.\n# TYPE ${name} histogram\n`,
+    );
     for (let engine = 0; engine < 16; engine++) {
       const labels = `engine="${engine}",model_name="meta-llama/Llama-3.1-70B-Instruct"`;
       for (const [at, bound] of bounds.entries()) parts.push(`${name}_bucket{${labels},le="${bound}"} ${at * 317}.0\n`);
@@ -42,7 +46,12 @@ function serverPage(bytes: number): Buffer {
     }
     length = parts.reduce((sum, part) => sum + part.length, 0);
   }
-  return Buffer.from(parts.join("").slice(0, bytes).replace(/[^\n]*$/, ""));
+  return Buffer.from(
+    parts
+      .join("")
+      .slice(0, bytes)
+      .replace(/[^\n]*$/, ""),
+  );
 }
 
 const fieldCount = 60;

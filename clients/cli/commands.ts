@@ -26,6 +26,7 @@ import {
 import { problemsOfFormat } from "./runs/output-format.ts";
 import { problemsOfSummary } from "./runs/summary-options.ts";
 import { problemsOfSend } from "./send-options.ts";
+import { telemetryProbeFlags } from "./telemetry/flags.ts";
 import { problemsOfWatch, watchFlags } from "./watch-options.ts";
 
 export interface Operand {
@@ -297,6 +298,23 @@ export const commands = {
     notes: [whichRun],
     exits: exits.ofQuestions.slice(0, 3),
   },
+  telemetryProbe: command({
+    name: "telemetry probe",
+    operands: [{ name: "URL", isOptional: true, isRepeated: true }],
+    summary: "shows what pages of metrics are there, of what, and how old their values get; without a run",
+    flags: telemetryProbeFlags,
+    notes: [
+      "URL is a page, HOST:PORT for its /metrics, or nvidia-smi for the GPUs of this machine; without one localhost:9400 and :9401 are looked at, where " +
+        "DCGM's exporter is expected.",
+      "What a page is of is seen from its content. Where /metrics is no page, /prometheus/metrics is tried. User and password may stand in the URL.",
+    ],
+    examples: [
+      "assay telemetry probe gpu-node:9400 http://localhost:8000/metrics",
+      "assay telemetry probe nvidia-smi --json | jq '.[0].subjects'",
+    ],
+    exits: [exits.ofQuestions[0], `${exitCodes.failed} a source is not there`, exits.ofQuestions[2], exits.ofQuestions[3]],
+    load: async () => (await import("./telemetry/probe.ts")).telemetryProbe,
+  }),
   health: command({
     name: "health",
     summary: "asks a suite which of its services serve, within 3 s",

@@ -7,10 +7,12 @@ import type { ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { Collection } from "./collection.ts";
+import { type DiscoveredSource, discoverSource } from "./discovery.ts";
 import { type ScrapeCounts, telemetryInstruments } from "./instruments.ts";
-import { probeSource, type SourceReport } from "./scraper.ts";
-import { createTelemetryService, usualUrls } from "./service.ts";
+import type { SourceReport } from "./scraper.ts";
+import { createTelemetryService, type DiscoveryWanted, usualUrls } from "./service.ts";
 import { createPageFetcher, type PageLimits } from "./sources/http.ts";
+import { openSource } from "./sources/open-source.ts";
 
 export interface TelemetryDeps {
   /** This process's id at the controller. */
@@ -31,9 +33,19 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
   let seq = 0n;
   const counts: ScrapeCounts = { scrapes: 0, failures: 0, samples: 0, lostBatches: 0 };
 
-  const discover = (urls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<SourceReport[]> => {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    return Promise.all(urls.map((url) => probeSource(url, (page, abort) => fetcher.fetch(page, abort), limited)));
+  const discover = async (
+    { urls, timeoutMs, watchMs, access }: DiscoveryWanted,
+    signal: AbortSignal,
+  ): Promise<DiscoveredSource[]> => {
+    const limits = { ...pageLimits, deadlineMs: timeoutMs };
+    const asking = createPageFetcher(limits, access);
+    const options = { watchMs, wallMs: Date.now, signal };
+    try {
+      const sources = urls.map((url) => openSource(url, { fetcher: asking, deadlineMs: timeoutMs }));
+      return await Promise.all(sources.map((source) => discoverSource(source, options)));
+    } finally {
+      await asking.close();
+    }
   };
 
   const start = async (
@@ -76,8 +88,10 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
           const named = dcgmUrls.length > 0;
           const present = named
             ? []
-            : (await discover(usualUrls, pageLimits.deadlineMs, signal)).filter(({ isPresent }) => isPresent);
-          const urls = named ? dcgmUrls : present.map(({ url }) => url);
+            : (await discover({ urls: usualUrls, timeoutMs: pageLimits.deadlineMs, watchMs: 0, access: {} }, signal)).filter(
+                ({ isPresent, kind }) => isPresent && kind !== "server",
+              );
+          const urls = named ? dcgmUrls : present.map(({ name }) => name);
           if (urls.length === 0) return done;
           const reports = await start(runId, urls, intervalMs, signal);
           for (const { url, isPresent, reason } of reports) {

@@ -90,11 +90,6 @@ export const systemClock: ScraperClock = {
 /** The only thing that a pause rejects with is the abort that it was given, and the loop around it looks at that. */
 function ignoreAbort(): void {}
 
-/** What the page is, by one fetch. A page that is not there is no error. */
-export async function probeSource(url: string, fetchPage: FetchPage, signal: AbortSignal): Promise<SourceReport> {
-  return reportOf(url, readPage(await fetchPage(url, signal)));
-}
-
 /** A scraper of one page; nothing happens before `start`. A page that is absent is tried again, ever less often. */
 export function createScraper(options: ScraperOptions): Scraper {
   const { url, clock, fetchPage, signal } = options;

@@ -4,11 +4,23 @@ import { TelemetryService } from "../../gen/assay/telemetry/v1/telemetry_service
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import type { Collection } from "./collection.ts";
+import type { DiscoveredSource } from "./discovery.ts";
 import type { SourceReport } from "./scraper.ts";
+import { accessOf } from "./sources/access.ts";
+import type { PageAccess } from "./sources/http.ts";
+
+/** What is to be looked at, and how. */
+export interface DiscoveryWanted {
+  readonly urls: readonly string[];
+  /** For each answer. */
+  readonly timeoutMs: number;
+  readonly watchMs: number;
+  readonly access: PageAccess;
+}
 
 export interface TelemetryServiceDeps {
   find(runId: string): Collection | undefined;
-  discover(urls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<SourceReport[]>;
+  discover(wanted: DiscoveryWanted, signal: AbortSignal): Promise<DiscoveredSource[]>;
   start(runId: string, urls: readonly string[], intervalMs: number, signal: AbortSignal): Promise<SourceReport[]>;
   stop(runId: string): Promise<{ readonly samples: number; readonly gaps: number }>;
 }
@@ -17,6 +29,7 @@ export interface TelemetryServiceDeps {
 export const usualUrls: readonly string[] = ["http://localhost:9400/metrics", "http://localhost:9401/metrics"];
 
 const defaultTimeoutMs = 1000;
+const longestWatchMs = 60_000;
 const defaultIntervalMs = 1000;
 const leastIntervalMs = 50;
 const keptForWatcher = 64;
@@ -26,11 +39,17 @@ export function createTelemetryService({ find, discover, start, stop }: Telemetr
     role: "operator",
     roles: { watchSamples: "viewer" },
     handlers: {
-      discoverSources: async ({ urls, timeoutMs }, { signal }) => ({
-        sources: (
-          await discover(urls.length === 0 ? usualUrls : urls, timeoutMs === 0 ? defaultTimeoutMs : timeoutMs, signal)
-        ).map(wireSourceOf),
-      }),
+      discoverSources: async ({ urls, timeoutMs, watchMs, headers, tls }, { signal }) => {
+        if (watchMs > longestWatchMs)
+          throw new AssayError("invalid_argument", `watch_ms: must be at most ${longestWatchMs}, got ${watchMs}`);
+        const wanted = {
+          urls: urls.length === 0 ? usualUrls : urls,
+          timeoutMs: timeoutMs === 0 ? defaultTimeoutMs : timeoutMs,
+          watchMs,
+          access: accessOf({ headers, tls }),
+        };
+        return { sources: (await discover(wanted, signal)).map(wireDiscovered) };
+      },
       startCollection: async ({ runId, urls, intervalMs }, { signal }) => {
         if (find(runId) !== undefined) throw new AssayError("already_exists", `run ${runId} is being collected for`);
         const everyMs = intervalMs === 0 ? defaultIntervalMs : intervalMs;
@@ -74,4 +93,19 @@ export function createTelemetryService({ find, discover, start, stop }: Telemetr
 
 function wireSourceOf({ url, isPresent, reason, subjects }: SourceReport) {
   return { url, kind: "dcgm", isPresent, reason: reason ?? "", subjects: [...subjects] };
+}
+
+function wireDiscovered({ name, scrapeNs, sizeBytes, ageNs, fields, ...source }: DiscoveredSource) {
+  return {
+    url: name,
+    kind: source.kind,
+    isPresent: source.isPresent,
+    reason: source.reason ?? "",
+    subjects: [...source.subjects],
+    sizeBytes: BigInt(sizeBytes),
+    scrapeNs: BigInt(Math.round(scrapeNs)),
+    ...(ageNs === undefined ? {} : { ageNs: BigInt(Math.round(ageNs)) }),
+    isAgeAtLeast: source.isAgeAtLeast,
+    fields: [...fields],
+  };
 }

@@ -145,6 +145,28 @@ describe("telemetry service", () => {
     for (const index of [1, 2]) expect(sources[index]?.reason).not.to.equal("");
   });
 
+  it("says what a source has values of, and that they change while it watches", async () => {
+    const [gpus] = (await client.discoverSources({ urls: [mock.dcgmUrl], watchMs: 8_000 })).sources;
+    const [server] = (await client.discoverSources({ urls: [`${mock.url}/metrics`] })).sources;
+    expect(gpus?.fields.find(({ name }) => name === "nvidia_power_usage")).to.deep.include({
+      unit: "W",
+      type: "gauge",
+      series: 2,
+    });
+    expect(gpus?.isAgeAtLeast).to.equal(false);
+    expect(Number(gpus?.sizeBytes)).to.be.above(1000);
+    expect(server?.kind).to.equal("server");
+    expect(server?.fields.find(({ commonName }) => commonName === "ttft")?.name).to.equal("vllm:time_to_first_token_seconds");
+  });
+
+  it("watches no longer than it may be told to", async () => {
+    const error = await client.discoverSources({ watchMs: 60_001 }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(AssayError).with.property("code", "invalid_argument");
+  });
+
   it("collects for a run until it is stopped, and every sample is committed then", async () => {
     const { sources } = await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
     expect(sources[0]?.isPresent).to.equal(true);

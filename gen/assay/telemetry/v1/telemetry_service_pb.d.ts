@@ -6,6 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { TargetTls } from "../../common/v1/run_spec_pb.js";
 import type { Sample } from "../../records_manager/v1/record_pb.js";
 
 /**
@@ -14,20 +15,20 @@ import type { Sample } from "../../records_manager/v1/record_pb.js";
 export declare const file_assay_telemetry_v1_telemetry_service: GenFile;
 
 /**
- * A page that can be scraped.
+ * A page that can be scraped, or the GPUs of the host.
  *
  * @generated from message assay.telemetry.v1.Source
  */
 export declare type Source = Message<"assay.telemetry.v1.Source"> & {
   /**
-   * Its URL.
+   * Its URL, without what is secret in it; `nvidia-smi` for the host's GPUs.
    *
    * @generated from field: string url = 1;
    */
   url: string;
 
   /**
-   * `dcgm`.
+   * What it is of, seen from its content: `dcgm`, `amd`, `nvidia-smi`, `server`. Empty: it says nothing that can be read.
    *
    * @generated from field: string kind = 2;
    */
@@ -53,6 +54,41 @@ export declare type Source = Message<"assay.telemetry.v1.Source"> & {
    * @generated from field: repeated string subjects = 5;
    */
   subjects: string[];
+
+  /**
+   * Size of its answer, in bytes as they were sent.
+   *
+   * @generated from field: uint64 size_bytes = 6;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * What the answer took, connecting included, in ns.
+   *
+   * @generated from field: uint64 scrape_ns = 7;
+   */
+  scrapeNs: bigint;
+
+  /**
+   * How long the values had been what they are, in ns: by the times of the page, else by having been watched. Unset: nothing says it.
+   *
+   * @generated from field: optional uint64 age_ns = 8;
+   */
+  ageNs?: bigint | undefined;
+
+  /**
+   * They are at least so old: they have not changed while they were watched.
+   *
+   * @generated from field: bool is_age_at_least = 9;
+   */
+  isAgeAtLeast: boolean;
+
+  /**
+   * What it has values of, in the order in which they stand there. Filled in by DiscoverSources.
+   *
+   * @generated from field: repeated assay.telemetry.v1.SourceField fields = 10;
+   */
+  fields: SourceField[];
 };
 
 /**
@@ -62,24 +98,100 @@ export declare type Source = Message<"assay.telemetry.v1.Source"> & {
 export declare const SourceSchema: GenMessage<Source>;
 
 /**
+ * All series of one name on a source; the parts of a histogram or summary are one field.
+ *
+ * @generated from message assay.telemetry.v1.SourceField
+ */
+export declare type SourceField = Message<"assay.telemetry.v1.SourceField"> & {
+  /**
+   * As printed for servers; AIPerf's `nvidia_…` and `amd_…` for GPUs.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of its values; empty: unknown.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * `gauge`, `counter`, `histogram`, `summary` or `unknown`.
+   *
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * What the source says of it; may be empty.
+   *
+   * @generated from field: string help = 4;
+   */
+  help: string;
+
+  /**
+   * Its word in the common vocabulary of servers (`running`, `ttft`); empty: none.
+   *
+   * @generated from field: string common_name = 5;
+   */
+  commonName: string;
+
+  /**
+   * Series: subjects and sets of labels, bounds of a histogram included.
+   *
+   * @generated from field: uint32 series = 6;
+   */
+  series: number;
+};
+
+/**
+ * Describes the message assay.telemetry.v1.SourceField.
+ * Use `create(SourceFieldSchema)` to create a new message.
+ */
+export declare const SourceFieldSchema: GenMessage<SourceField>;
+
+/**
  * Request of DiscoverSources.
  *
  * @generated from message assay.telemetry.v1.DiscoverSourcesRequest
  */
 export declare type DiscoverSourcesRequest = Message<"assay.telemetry.v1.DiscoverSourcesRequest"> & {
   /**
-   * Pages; empty: localhost:9400 and 9401.
+   * Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs; empty: localhost:9400 and 9401. User and password in them are secrets.
    *
    * @generated from field: repeated string urls = 1;
    */
   urls: string[];
 
   /**
-   * Limit for each, in ms; 0: 1000.
+   * Limit for each answer, in ms; 0: 1000.
    *
    * @generated from field: uint32 timeout_ms = 2;
    */
   timeoutMs: number;
+
+  /**
+   * Each source is asked again for so long, in ms, until its values have changed, which says how old they get; 0: once. At most 60000.
+   *
+   * @generated from field: uint32 watch_ms = 3;
+   */
+  watchMs: number;
+
+  /**
+   * Sent with every request for a page, for example `Authorization`. Values are secrets.
+   *
+   * @generated from field: map<string, string> headers = 4;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * TLS towards the pages.
+   *
+   * @generated from field: assay.common.v1.TargetTls tls = 5;
+   */
+  tls?: TargetTls | undefined;
 };
 
 /**

@@ -5,13 +5,14 @@
 // RPCs of telemetry.
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_assay_common_v1_run_spec } from "../../common/v1/run_spec_pb.js";
 import { file_assay_records_manager_v1_record } from "../../records_manager/v1/record_pb.js";
 
 /**
  * Describes the file assay/telemetry/v1/telemetry_service.proto.
  */
 export const file_assay_telemetry_v1_telemetry_service = /*@__PURE__*/
-  fileDesc("Ciphc3NheS90ZWxlbWV0cnkvdjEvdGVsZW1ldHJ5X3NlcnZpY2UucHJvdG8SEmFzc2F5LnRlbGVtZXRyeS52MSJZCgZTb3VyY2USCwoDdXJsGAEgASgJEgwKBGtpbmQYAiABKAkSEgoKaXNfcHJlc2VudBgDIAEoCBIOCgZyZWFzb24YBCABKAkSEAoIc3ViamVjdHMYBSADKAkiOgoWRGlzY292ZXJTb3VyY2VzUmVxdWVzdBIMCgR1cmxzGAEgAygJEhIKCnRpbWVvdXRfbXMYAiABKA0iRgoXRGlzY292ZXJTb3VyY2VzUmVzcG9uc2USKwoHc291cmNlcxgBIAMoCzIaLmFzc2F5LnRlbGVtZXRyeS52MS5Tb3VyY2UiSwoWU3RhcnRDb2xsZWN0aW9uUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEdXJscxgCIAMoCRITCgtpbnRlcnZhbF9tcxgDIAEoDSJGChdTdGFydENvbGxlY3Rpb25SZXNwb25zZRIrCgdzb3VyY2VzGAEgAygLMhouYXNzYXkudGVsZW1ldHJ5LnYxLlNvdXJjZSInChVTdG9wQ29sbGVjdGlvblJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIjcKFlN0b3BDb2xsZWN0aW9uUmVzcG9uc2USDwoHc2FtcGxlcxgBIAEoBBIMCgRnYXBzGAIgASgEIiUKE1dhdGNoU2FtcGxlc1JlcXVlc3QSDgoGcnVuX2lkGAEgASgJIkkKFFdhdGNoU2FtcGxlc1Jlc3BvbnNlEjEKB3NhbXBsZXMYASADKAsyIC5hc3NheS5yZWNvcmRzX21hbmFnZXIudjEuU2FtcGxlMrgDChBUZWxlbWV0cnlTZXJ2aWNlEmoKD0Rpc2NvdmVyU291cmNlcxIqLmFzc2F5LnRlbGVtZXRyeS52MS5EaXNjb3ZlclNvdXJjZXNSZXF1ZXN0GisuYXNzYXkudGVsZW1ldHJ5LnYxLkRpc2NvdmVyU291cmNlc1Jlc3BvbnNlEmoKD1N0YXJ0Q29sbGVjdGlvbhIqLmFzc2F5LnRlbGVtZXRyeS52MS5TdGFydENvbGxlY3Rpb25SZXF1ZXN0GisuYXNzYXkudGVsZW1ldHJ5LnYxLlN0YXJ0Q29sbGVjdGlvblJlc3BvbnNlEmcKDlN0b3BDb2xsZWN0aW9uEikuYXNzYXkudGVsZW1ldHJ5LnYxLlN0b3BDb2xsZWN0aW9uUmVxdWVzdBoqLmFzc2F5LnRlbGVtZXRyeS52MS5TdG9wQ29sbGVjdGlvblJlc3BvbnNlEmMKDFdhdGNoU2FtcGxlcxInLmFzc2F5LnRlbGVtZXRyeS52MS5XYXRjaFNhbXBsZXNSZXF1ZXN0GiguYXNzYXkudGVsZW1ldHJ5LnYxLldhdGNoU2FtcGxlc1Jlc3BvbnNlMAFiBnByb3RvMw", [file_assay_records_manager_v1_record]);
+  fileDesc("Ciphc3NheS90ZWxlbWV0cnkvdjEvdGVsZW1ldHJ5X3NlcnZpY2UucHJvdG8SEmFzc2F5LnRlbGVtZXRyeS52MSLqAQoGU291cmNlEgsKA3VybBgBIAEoCRIMCgRraW5kGAIgASgJEhIKCmlzX3ByZXNlbnQYAyABKAgSDgoGcmVhc29uGAQgASgJEhAKCHN1YmplY3RzGAUgAygJEhIKCnNpemVfYnl0ZXMYBiABKAQSEQoJc2NyYXBlX25zGAcgASgEEhMKBmFnZV9ucxgIIAEoBEgAiAEBEhcKD2lzX2FnZV9hdF9sZWFzdBgJIAEoCBIvCgZmaWVsZHMYCiADKAsyHy5hc3NheS50ZWxlbWV0cnkudjEuU291cmNlRmllbGRCCQoHX2FnZV9ucyJqCgtTb3VyY2VGaWVsZBIMCgRuYW1lGAEgASgJEgwKBHVuaXQYAiABKAkSDAoEdHlwZRgDIAEoCRIMCgRoZWxwGAQgASgJEhMKC2NvbW1vbl9uYW1lGAUgASgJEg4KBnNlcmllcxgGIAEoDSLvAQoWRGlzY292ZXJTb3VyY2VzUmVxdWVzdBIMCgR1cmxzGAEgAygJEhIKCnRpbWVvdXRfbXMYAiABKA0SEAoId2F0Y2hfbXMYAyABKA0SSAoHaGVhZGVycxgEIAMoCzI3LmFzc2F5LnRlbGVtZXRyeS52MS5EaXNjb3ZlclNvdXJjZXNSZXF1ZXN0LkhlYWRlcnNFbnRyeRInCgN0bHMYBSABKAsyGi5hc3NheS5jb21tb24udjEuVGFyZ2V0VGxzGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKF0Rpc2NvdmVyU291cmNlc1Jlc3BvbnNlEisKB3NvdXJjZXMYASADKAsyGi5hc3NheS50ZWxlbWV0cnkudjEuU291cmNlIksKFlN0YXJ0Q29sbGVjdGlvblJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEgwKBHVybHMYAiADKAkSEwoLaW50ZXJ2YWxfbXMYAyABKA0iRgoXU3RhcnRDb2xsZWN0aW9uUmVzcG9uc2USKwoHc291cmNlcxgBIAMoCzIaLmFzc2F5LnRlbGVtZXRyeS52MS5Tb3VyY2UiJwoVU3RvcENvbGxlY3Rpb25SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSI3ChZTdG9wQ29sbGVjdGlvblJlc3BvbnNlEg8KB3NhbXBsZXMYASABKAQSDAoEZ2FwcxgCIAEoBCIlChNXYXRjaFNhbXBsZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSJJChRXYXRjaFNhbXBsZXNSZXNwb25zZRIxCgdzYW1wbGVzGAEgAygLMiAuYXNzYXkucmVjb3Jkc19tYW5hZ2VyLnYxLlNhbXBsZTK4AwoQVGVsZW1ldHJ5U2VydmljZRJqCg9EaXNjb3ZlclNvdXJjZXMSKi5hc3NheS50ZWxlbWV0cnkudjEuRGlzY292ZXJTb3VyY2VzUmVxdWVzdBorLmFzc2F5LnRlbGVtZXRyeS52MS5EaXNjb3ZlclNvdXJjZXNSZXNwb25zZRJqCg9TdGFydENvbGxlY3Rpb24SKi5hc3NheS50ZWxlbWV0cnkudjEuU3RhcnRDb2xsZWN0aW9uUmVxdWVzdBorLmFzc2F5LnRlbGVtZXRyeS52MS5TdGFydENvbGxlY3Rpb25SZXNwb25zZRJnCg5TdG9wQ29sbGVjdGlvbhIpLmFzc2F5LnRlbGVtZXRyeS52MS5TdG9wQ29sbGVjdGlvblJlcXVlc3QaKi5hc3NheS50ZWxlbWV0cnkudjEuU3RvcENvbGxlY3Rpb25SZXNwb25zZRJjCgxXYXRjaFNhbXBsZXMSJy5hc3NheS50ZWxlbWV0cnkudjEuV2F0Y2hTYW1wbGVzUmVxdWVzdBooLmFzc2F5LnRlbGVtZXRyeS52MS5XYXRjaFNhbXBsZXNSZXNwb25zZTABYgZwcm90bzM", [file_assay_common_v1_run_spec, file_assay_records_manager_v1_record]);
 
 /**
  * Describes the message assay.telemetry.v1.Source.
@@ -21,60 +22,67 @@ export const SourceSchema = /*@__PURE__*/
   messageDesc(file_assay_telemetry_v1_telemetry_service, 0);
 
 /**
+ * Describes the message assay.telemetry.v1.SourceField.
+ * Use `create(SourceFieldSchema)` to create a new message.
+ */
+export const SourceFieldSchema = /*@__PURE__*/
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 1);
+
+/**
  * Describes the message assay.telemetry.v1.DiscoverSourcesRequest.
  * Use `create(DiscoverSourcesRequestSchema)` to create a new message.
  */
 export const DiscoverSourcesRequestSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 1);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 2);
 
 /**
  * Describes the message assay.telemetry.v1.DiscoverSourcesResponse.
  * Use `create(DiscoverSourcesResponseSchema)` to create a new message.
  */
 export const DiscoverSourcesResponseSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 2);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 3);
 
 /**
  * Describes the message assay.telemetry.v1.StartCollectionRequest.
  * Use `create(StartCollectionRequestSchema)` to create a new message.
  */
 export const StartCollectionRequestSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 3);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 4);
 
 /**
  * Describes the message assay.telemetry.v1.StartCollectionResponse.
  * Use `create(StartCollectionResponseSchema)` to create a new message.
  */
 export const StartCollectionResponseSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 4);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 5);
 
 /**
  * Describes the message assay.telemetry.v1.StopCollectionRequest.
  * Use `create(StopCollectionRequestSchema)` to create a new message.
  */
 export const StopCollectionRequestSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 5);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 6);
 
 /**
  * Describes the message assay.telemetry.v1.StopCollectionResponse.
  * Use `create(StopCollectionResponseSchema)` to create a new message.
  */
 export const StopCollectionResponseSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 6);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 7);
 
 /**
  * Describes the message assay.telemetry.v1.WatchSamplesRequest.
  * Use `create(WatchSamplesRequestSchema)` to create a new message.
  */
 export const WatchSamplesRequestSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 7);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 8);
 
 /**
  * Describes the message assay.telemetry.v1.WatchSamplesResponse.
  * Use `create(WatchSamplesResponseSchema)` to create a new message.
  */
 export const WatchSamplesResponseSchema = /*@__PURE__*/
-  messageDesc(file_assay_telemetry_v1_telemetry_service, 8);
+  messageDesc(file_assay_telemetry_v1_telemetry_service, 9);
 
 /**
  * GPUs and servers on the run's own clock.

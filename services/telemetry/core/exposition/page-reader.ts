@@ -148,7 +148,8 @@ export class PageReader<Note> {
     before.next = undefined;
     this.#keep(lines);
     // OpenMetrics has seconds.
-    const timestampsMs = timestamps.length > 0 ? Float64Array.from(timestamps, (time) => (isEnded ? time * 1000 : time)) : undefined;
+    const timestampsMs =
+      timestamps.length > 0 ? Float64Array.from(timestamps, (time) => (isEnded ? time * 1000 : time)) : undefined;
     return {
       lines,
       values: new Float64Array(values),

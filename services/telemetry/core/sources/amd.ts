@@ -53,7 +53,7 @@ const clocks: ReadonlyMap<string, AmdField> = new Map([
 const renamed: Readonly<Record<string, string>> = { gpu_id: "index", card_model: "model" };
 const dropped: ReadonlySet<string> = new Set(["gpu_uuid", "clock_type", "clock_index"]);
 
-/** The exporter's own names, which tell its pages even where all have a prefix. */
+/** The exporter's own names, which tell its pages even where all have a prefix; others (Triton) have some of them, too, without its labels. */
 const telling =
   /(?:^|_)(?:gpu_(?:package_power|average_package_power|power_usage|energy_consumed|gfx_activity|used_vram|total_vram))$/;
 
@@ -64,7 +64,7 @@ const telling =
 export function createAmdView(): PageView {
   return {
     kind: "amd",
-    isOwn: (line) => telling.test(line.name) && labelOf(line, "gpu_id", "gpu_uuid") !== undefined,
+    isOwn: (line) => telling.test(line.name) && labelOf(line, "gpu_id", "serial_number", "card_series") !== undefined,
     describe(line, context) {
       const { field, prefix } = fieldOfLine(line);
       const uuid = labelOf(line, "gpu_uuid", "serial_number");

@@ -65,7 +65,7 @@ describe("a page as a source", () => {
     const kinds = [
       'DCGM_FI_DEV_GPU_UTIL{UUID="GPU-a"} 1\n',
       "vllm:num_requests_running 1\n",
-      'gpu_package_power{gpu_uuid="a"} 9\n',
+      'gpu_package_power{gpu_uuid="a",gpu_id="0"} 9\n',
     ];
     expect(kinds.map((page) => reader.read(page).kind)).to.deep.equal(["dcgm", "server", "amd"]);
     expect(reader.series.map(({ kind }) => kind)).to.deep.equal(["dcgm", "server", "amd"]);
