@@ -1,6 +1,6 @@
 /**
  * Round trip of the network: what `--network-latency-mean` says, or with `--network-latency-automatic` the mean TCP handshake of
- * the connections that requests of the phase opened. Name: AIPerf, `network_rtt`.
+ * the probes (`services/worker-manager/latency-probe.ts`) while the phase ran. Name: AIPerf, `network_rtt`.
  */
 import type { RunMetric } from "./metric.ts";
 

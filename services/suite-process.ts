@@ -280,6 +280,9 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     case "worker-manager": {
       const { createWorkerManagerModule } = await loaders["worker-manager"]();
       return createWorkerManagerModule({
+        id: memberId,
+        clock,
+        addresses,
         log,
         command: workerCommand(),
         prespawn: config["worker-manager"].prespawn,

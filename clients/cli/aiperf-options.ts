@@ -105,10 +105,6 @@ const missingOptions: readonly MissingOptions[] = [
   },
   { spellings: ["--server-metrics", "--server-metrics-formats"], instead: noServerMetrics },
   {
-    spellings: ["--network-latency-ping-interval"],
-    instead: "leave it away: --network-latency-automatic takes the connections of requests, and opens none of its own",
-  },
-  {
     spellings: [
       "--num-profile-runs",
       "--profile-run-cooldown-seconds",

@@ -22,9 +22,11 @@ import {
   runsRecordsFlags,
   runsShowFlags,
   runsSummaryFlags,
+  runsTimelineFlags,
 } from "./runs/flags.ts";
 import { problemsOfFormat } from "./runs/output-format.ts";
 import { problemsOfSummary } from "./runs/summary-options.ts";
+import { problemsOfTimeline } from "./runs/timeline-options.ts";
 import { problemsOfSend } from "./send-options.ts";
 import { telemetryProbeFlags } from "./telemetry/flags.ts";
 import { problemsOfWatch, watchFlags } from "./watch-options.ts";
@@ -263,6 +265,24 @@ export const commands = {
     exits: exits.ofRunsAsked,
     check: problemsOfFormat,
     load: async () => (await import("./runs/records.ts")).runsRecords,
+  }),
+  runsTimeline: command({
+    name: "runs timeline",
+    operands: [run],
+    summary: "prints a run over time: its requests, and what was sampled of servers, GPUs and hosts, in the same buckets",
+    flags: runsTimelineFlags,
+    notes: [
+      whichRun,
+      "Of a series that only rises its rate per second is told, of another one the mean of what was scraped in a bucket (CSV and JSON have the least " +
+        "and the greatest, too). Where nothing is known a bucket is empty: nothing is made up over scrapes that failed and counters that fell.",
+    ],
+    examples: [
+      "assay runs timeline latest --step 500ms",
+      "assay runs timeline latest --metrics in_flight,ttft_p99_ms --series 'host_cpu_utilization; vllm:num_requests_*' --format csv",
+    ],
+    exits: exits.ofRunsAsked,
+    check: problemsOfTimeline,
+    load: async () => (await import("./runs/timeline.ts")).runsTimeline,
   }),
   runsExport: command({
     name: "runs export",

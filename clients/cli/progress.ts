@@ -2,6 +2,7 @@
 import type { PhaseSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { clip, whole } from "../../report/text.ts";
+import type { LiveLoad } from "./live-samples.ts";
 
 export interface ProgressOptions {
   readonly write: (text: string) => void;
@@ -18,7 +19,7 @@ const lineIntervalMs = 5000;
 const rateWindowMs = 3000;
 
 /** In ms; absent: there are none yet, or they do not apply. */
-export interface LiveFigures {
+export interface LiveFigures extends LiveLoad {
   readonly ttftP50?: number | undefined;
   /** Sent − due. */
   readonly latenessP50?: number | undefined;
@@ -62,9 +63,9 @@ export class Progress {
     }
   }
 
-  /** The latest figures of the phase that runs. */
+  /** The latest figures of the phase that runs; those that are absent stay as they are. */
   setLive(figures: LiveFigures): void {
-    this.#live = figures;
+    this.#live = { ...this.#live, ...figures };
   }
 
   /** Takes the drawn line away, so that something else can be written. */
@@ -91,12 +92,18 @@ export class Progress {
     const asked = phase.askedRatePerSec;
     if (rate !== undefined) parts.push(`${rate.toFixed(1)}${asked === undefined ? "" : ` of ${rateText(asked)}`} req/s`);
     parts.push(`${whole(inFlightOf(run))} in flight`);
-    const { ttftP50, latenessP50, latenessP99 } = this.#live;
+    const { ttftP50, latenessP50, latenessP99, powerW, gpuPercent, waiting } = this.#live;
     if (ttftP50 !== undefined) parts.push(`TTFT p50 ${ttftP50.toFixed(1)} ms`);
     if (latenessP50 !== undefined && latenessP99 !== undefined) {
       const what = isHeldBack(run) ? "held back" : "late";
       parts.push(`${what} p50 ${latenessP50.toFixed(1)} p99 ${latenessP99.toFixed(1)} ms`);
     }
+    if (waiting !== undefined) parts.push(`${whole(BigInt(Math.round(waiting)))} queued`);
+    const gpu = [
+      ...(powerW === undefined ? [] : [`${powerW.toFixed(0)} W`]),
+      ...(gpuPercent === undefined ? [] : [`${gpuPercent.toFixed(0)} %`]),
+    ];
+    if (gpu.length > 0) parts.push(`GPU ${gpu.join(" ")}`);
     parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
     return parts.join("  ");
   }

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
+import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import { newRunId } from "../../services/common/run-id.ts";
@@ -18,6 +18,7 @@ import { type InputFile, readsInput, spoolInput, withInputFile } from "./spec/st
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
+import { watchLoad } from "./watch-load.ts";
 
 export interface RunContext {
   readonly terminal: Terminal;
@@ -189,6 +190,7 @@ class Session {
     };
     const signal = AbortSignal.any([interrupts.leave, this.#lost.signal]);
     const live = new AbortController();
+    let loadWatch: Promise<void> | undefined;
     if (isShown) void this.#watchLive(created.runId, AbortSignal.any([signal, live.signal]), (seen) => progress.setLive(seen));
     interrupts.stop.addEventListener("abort", stop, { once: true });
     if (interrupts.stop.aborted) stop();
@@ -199,6 +201,10 @@ class Session {
         onMessage: ({ run: now, events }) => {
           if (now !== undefined) {
             last = now;
+            if (isShown && loadWatch === undefined && now.state === RunState.RUNNING) {
+              const watched = AbortSignal.any([signal, live.signal]);
+              loadWatch = watchLoad(client, created.runId, watched, (load) => progress.setLive(load));
+            }
             this.#folder = now.folder;
             progress.update(now);
           }
@@ -309,7 +315,7 @@ class Session {
         show({ ttftP50: metric("time_to_first_token")?.p50, latenessP50: lateness?.p50, latenessP99: lateness?.p99 });
       }
     } catch {
-      show({});
+      show({ ttftP50: undefined, latenessP50: undefined, latenessP99: undefined });
     }
   }
 

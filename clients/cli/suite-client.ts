@@ -12,14 +12,18 @@ import {
   type ValidateRunResponse,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
 import {
   type ExportRunResponse,
+  type GetTimelineRequestSchema,
+  type GetTimelineResponse,
   type QueryRecordsResponse,
   RecordsManagerService,
   type StreamRecordsResponse,
   type SummarizeRecordsResponse,
   type WatchSummaryResponse,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { TelemetryService } from "../../gen/assay/telemetry/v1/telemetry_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import { type Channel, createChannel } from "../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../services/common/rpc/client.ts";
@@ -209,6 +213,12 @@ export class SuiteClient {
     return records.summarizeRecords({ runId, phase, filter, withIntervals, ...names }, { timeoutMs: summaryTimeoutMs });
   }
 
+  /** A run in buckets of time. Throws `invalid_argument` for a filter or series that cannot be read, and for too many buckets. */
+  async timeline(asked: MessageInitShape<typeof GetTimelineRequestSchema>): Promise<GetTimelineResponse> {
+    const records = await this.#recordsManager();
+    return records.getTimeline(asked, { timeoutMs: summaryTimeoutMs });
+  }
+
   /** All records that are wanted, in messages of some, as fast as they are taken. Throws as `queryRecords`. */
   async *streamRecords(
     runId: string,
@@ -225,6 +235,16 @@ export class SuiteClient {
   async *watchSummary(runId: string, signal: AbortSignal): AsyncGenerator<WatchSummaryResponse> {
     const records = await this.#recordsManager();
     yield* records.watchSummary({ runId, intervalMs: 1000 }, { signal });
+  }
+
+  /** Samples as they are scraped, those of one source at a time, until the collection ends or the signal aborts. */
+  async *watchSamples(runId: string, signal: AbortSignal): AsyncGenerator<readonly Sample[]> {
+    const telemetry = await this.serviceOf(TelemetryService, ServiceKind.TELEMETRY);
+    try {
+      for await (const { samples } of telemetry.watchSamples({ runId }, { signal })) yield samples;
+    } finally {
+      telemetry.close();
+    }
   }
 
   /** The bytes of the run's files, of those named and of formats, or of all. `cliCommand`: secrets masked; empty: not known. */

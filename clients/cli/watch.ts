@@ -11,6 +11,7 @@ import { activeLines, findActiveRuns, meantRuns } from "./runs/active.ts";
 import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
+import { watchLoad } from "./watch-load.ts";
 import type { watchFlags } from "./watch-options.ts";
 
 /** What is to be changed of the load; absent: as it is. */
@@ -129,6 +130,7 @@ const expectedEvents: ReadonlySet<string> = new Set([
 async function follow(run: Run, { client, signal }: SuiteUse, { options, terminal, name }: AskedWatch): Promise<number> {
   if (isEnded(run)) return conclude(run, terminal);
   const left = new AbortController();
+  const over = new AbortController();
   const progress = new Progress({
     write: (text) => {
       if (!options.quiet) terminal.err(text);
@@ -138,6 +140,7 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
     now: () => performance.now(),
   });
   let last = run;
+  let loadWatch: Promise<void> | undefined;
   const say = (text: string): void => {
     progress.clear();
     terminal.err(`${text}\n`);
@@ -151,6 +154,10 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
       for (const event of events) if (!expectedEvents.has(event.kind)) say(harmless(event.message));
       if (now === undefined) return;
       last = now;
+      if (loadWatch === undefined && !options.quiet && now.state === RunState.RUNNING) {
+        const watched = AbortSignal.any([signal, left.signal, over.signal]);
+        loadWatch = watchLoad(client, run.runId, watched, (load) => progress.setLive(load));
+      }
       progress.update(now);
     },
   });
@@ -167,6 +174,8 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
     if (left.signal.aborted) return exitCodes.ok;
     throw error;
   } finally {
+    over.abort();
+    await loadWatch;
     release?.();
   }
 }

@@ -131,9 +131,15 @@ export class RunMembers {
 
   /** Nothing where there is none. */
   async prepareTelemetry(): Promise<void> {
-    const { members, timeouts } = this.options;
-    const [entry] = members.serving(ServiceKind.TELEMETRY);
-    if (entry !== undefined) await this.configure(entry, ServiceKind.TELEMETRY, timeouts.telemetryMs);
+    const { timeouts } = this.options;
+    await Promise.all(this.collectors().map(([entry, service]) => this.configure(entry, service, timeouts.telemetryMs)));
+  }
+
+  /** Who sends samples: one telemetry service, and the worker-manager of every host. */
+  private collectors(): (readonly [MemberEntry, ServiceKind])[] {
+    const { members } = this.options;
+    const serving = (service: ServiceKind) => members.serving(service).map((entry) => [entry, service] as const);
+    return [...serving(ServiceKind.TELEMETRY).slice(0, 1), ...serving(ServiceKind.WORKER_MANAGER)];
   }
 
   /** Has workers started and makes as many ready as are wanted; goes on, whoever ends meanwhile, as long as `isWanted`. */
@@ -231,8 +237,8 @@ export class RunMembers {
     const timeoutMs = timeouts.phaseMs;
     // The file knows of the phase before its first record can come.
     await this.toWriter(action, timeoutMs);
-    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
-      members.command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs }).catch(missed);
+    for (const [entry, service] of this.collectors()) {
+      members.command(entry, { runId, service, action, timeoutMs }).catch(missed);
     }
     await this.toService(ServiceKind.TIMING, action, timeoutMs);
   }
@@ -265,13 +271,14 @@ export class RunMembers {
   async endCollection(): Promise<void> {
     const { members, runId, log, timeouts } = this.options;
     const action = { case: "endCollection" as const, value: { $typeName: "assay.controller.v1.EndCollection" as const } };
-    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
-      await members
-        .command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: timeouts.telemetryMs })
-        .catch((error: unknown) => {
-          log.warn("telemetry did not end its collection", { run_id: runId, error: messageOf(error) });
-        });
-    }
+    await Promise.all(
+      this.collectors().map(([entry, service]) =>
+        members.command(entry, { runId, service, action, timeoutMs: timeouts.telemetryMs }).catch((error: unknown) => {
+          const member = entry.member.memberId;
+          log.warn("a member did not end its collection", { run_id: runId, member, error: messageOf(error) });
+        }),
+      ),
+    );
   }
 
   /** Everybody lets go of the run; whoever does not is logged. */

@@ -29,7 +29,6 @@ export const FIGURE_COLUMNS = [
   "connect_ns",
   "worker_id",
   "turn",
-  "tcp_ns",
   "requested_output_tokens",
   outputSequenceLength.tag,
   ...USAGE_DIFFS,
@@ -39,7 +38,7 @@ export const FIGURE_COLUMNS = [
 ] as const;
 
 /** Behind the source of tokens. */
-const CHECK_AT = 25 + USAGE_DIFFS.length;
+const CHECK_AT = 24 + USAGE_DIFFS.length;
 
 /** Counts a row that begins with one value and has those of `FIGURE_COLUMNS` behind it. */
 export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void {
@@ -63,11 +62,10 @@ export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void
     connectNs: row[18] as number | null,
     workerId: row[19] as string,
     turn: row[20] as number,
-    tcpNs: row[21] as number | null,
-    requestedTokens: row[22] as number | null,
+    requestedTokens: row[21] as number | null,
     outputTokens: outputTokensOf(row),
-    tokenSource: (row[24 + USAGE_DIFFS.length] ?? null) as string | null,
-    usageDiffs: row.slice(24, 24 + USAGE_DIFFS.length) as (number | null)[],
+    tokenSource: (row[23 + USAGE_DIFFS.length] ?? null) as string | null,
+    usageDiffs: row.slice(23, 23 + USAGE_DIFFS.length) as (number | null)[],
     isCorrect: row[CHECK_AT] === null ? null : row[CHECK_AT] === 1,
     isUnchecked: row[CHECK_AT + 1] === 1,
   });
@@ -75,7 +73,7 @@ export function addFigures(figures: PhaseFigures, row: readonly unknown[]): void
 
 /** The output tokens of such a row. */
 export function outputTokensOf(row: readonly unknown[]): number | null {
-  return row[23] as number | null;
+  return row[22] as number | null;
 }
 
 /** Whether the answer of such a row is known to be wrong. */

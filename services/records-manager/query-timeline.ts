@@ -5,6 +5,7 @@ import { AssayError } from "../common/errors.ts";
 import { Timeline, type TimelineBucket } from "./core/timeline.ts";
 import { passingRows } from "./query-records.ts";
 import { type PageFilter, RunReader } from "./store/run-reader.ts";
+import { readTimelineSeries, type TimelineSeries } from "./timeline-series.ts";
 
 export interface TimelineQuery {
   readonly folder: string;
@@ -15,18 +16,24 @@ export interface TimelineQuery {
   readonly workerId?: string;
   /** Only requests that pass, as `core/filter.ts` has it; the buckets are those of all of them. Default: every request. */
   readonly filter?: string;
+  /** Telemetry in the same buckets, as `core/series-selector.ts` has it. Default: none. */
+  readonly series?: readonly string[];
 }
 
 export interface TimelineAnswer {
   /** Wall time of the first send, where the first bucket starts; undefined: no request, no buckets. */
   readonly originWallNs: number | undefined;
   readonly buckets: readonly TimelineBucket[];
+  readonly series: readonly TimelineSeries[];
 }
 
 /** More would be a picture nobody can draw. */
 const MAX_BUCKETS = 100_000;
 
-/** Throws `invalid_argument` for an unknown phase, a filter that cannot be read, or buckets that are not above 0 or too many for the run's length. */
+/**
+ * Throws `invalid_argument` for an unknown phase, a filter or series that cannot be read, or buckets that are not above 0 or too many for the
+ * run's length.
+ */
 export function queryTimeline(query: TimelineQuery): TimelineAnswer {
   if (!(query.bucketMs > 0)) throw new AssayError("invalid_argument", `bucket must be > 0 ms, got ${query.bucketMs}`);
   const reader = RunReader.open(query.folder);
@@ -41,7 +48,7 @@ export function queryTimeline(query: TimelineQuery): TimelineAnswer {
 function readTimeline(reader: RunReader, query: TimelineQuery): TimelineAnswer {
   const passing = passingRows(reader, query);
   const span = reader.span(passing.phase);
-  if (span === undefined) return { originWallNs: undefined, buckets: [] };
+  if (span === undefined) return { originWallNs: undefined, buckets: [], series: [] };
   const bucketNs = query.bucketMs * 1e6;
   const bucketCount = Math.max(1, Math.ceil((span.lastNs - span.firstNs) / bucketNs));
   if (bucketCount > MAX_BUCKETS) {
@@ -57,7 +64,11 @@ function readTimeline(reader: RunReader, query: TimelineQuery): TimelineAnswer {
   reader.forEachUsage((reading) => {
     if (isAsked(reading.workerId)) timeline.addUsage(reading);
   });
-  return { originWallNs: span.firstNs + reader.run().suiteWallOffsetNs, buckets: timeline.buckets() };
+  return {
+    originWallNs: span.firstNs + reader.run().suiteWallOffsetNs,
+    buckets: timeline.buckets(),
+    series: readTimelineSeries(reader, query.series ?? [], { originNs: span.firstNs, bucketNs, bucketCount }),
+  };
 }
 
 const COLUMNS = [

@@ -21,7 +21,8 @@ import { columnsOf, partsOfRows, recordMessages } from "./record-wire.ts";
 import type { RecordsRun } from "./records-run.ts";
 import { streamRecords } from "./records-stream.ts";
 import { ScrapeStream } from "./scrape-stream.ts";
-import { livePhaseOf, summaryResponseOf, timelineOf } from "./summary-wire.ts";
+import { livePhaseOf, summaryResponseOf } from "./summary-wire.ts";
+import { timelineOf } from "./timeline-wire.ts";
 import { wantedFiles } from "./wanted-files.ts";
 
 export interface RecordsManagerServiceDeps {
@@ -163,7 +164,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
         return summaryResponseOf(summary, { database, definitions: defined, told });
       },
-      getTimeline: async ({ runId, bucketMs, phase, workerId, filter }, { signal }) =>
+      getTimeline: async ({ runId, bucketMs, phase, workerId, filter, series }, { signal }) =>
         timelineOf(
           await queries.ask(
             "timeline",
@@ -173,6 +174,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
               ...(phase === "" ? {} : { phase }),
               ...(workerId === "" ? {} : { workerId }),
               ...(filter.trim() === "" ? {} : { filter }),
+              series,
             },
             signal,
           ),

@@ -1,10 +1,9 @@
-/** Summaries and timelines of the domain as messages. */
+/** Summaries of the domain as messages. */
 import { fromJson, type JsonValue, type MessageInitShape } from "@bufbuild/protobuf";
 import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { PhaseIdentitySchema } from "../../gen/assay/controller/v1/controller_pb.js";
 import type {
   DefinitionSummarySchema,
-  GetTimelineResponseSchema,
   PhaseSummarySchema,
   SummarizeRecordsResponseSchema,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -13,9 +12,8 @@ import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "
 import type { GpuUse } from "./core/telemetry/gpu-use.ts";
 import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { DefinitionSummary } from "./query-definitions.ts";
-import type { TimelineAnswer } from "./query-timeline.ts";
 import { servedOf } from "./served-wire.ts";
-import { bucketUsageOf, clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
+import { clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
 type DefinitionInit = Exclude<MessageInitShape<typeof DefinitionSummarySchema>, { $typeName: string }>;
 type PhaseInit = Exclude<MessageInitShape<typeof PhaseSummarySchema>, { $typeName: string }>;
@@ -94,31 +92,6 @@ export function livePhaseOf(live: LivePhase, name: string, kind: PhaseKind): Pha
     isClosed: false,
     identity: { succeeded: BigInt(live.succeeded), errored: BigInt(live.errored), cancelled: BigInt(live.cancelled) },
     metrics: [...live.metrics].map(([tag, { count, ...values }]) => ({ ...headOf(tag), count: BigInt(count), ...values })),
-  };
-}
-
-export function timelineOf(answer: TimelineAnswer): MessageInitShape<typeof GetTimelineResponseSchema> {
-  return {
-    ...(answer.originWallNs === undefined ? {} : { originWallNs: answer.originWallNs }),
-    buckets: answer.buckets.map(
-      ({ completed, failed, timeToFirstTokenP50Ms, timeToFirstTokenP99Ms, due, sent, lateness, usage, ...rates }) => ({
-        ...rates,
-        completed: BigInt(completed),
-        failed: BigInt(failed),
-        due: BigInt(due),
-        sent: BigInt(sent),
-        ...(lateness === undefined
-          ? {}
-          : {
-              latenessP50Ms: lateness.p50Ns / 1e6,
-              latenessP99Ms: lateness.p99Ns / 1e6,
-              latenessMaxMs: lateness.maxNs / 1e6,
-            }),
-        ...(usage === undefined ? {} : { usage: bucketUsageOf(usage) }),
-        ...(timeToFirstTokenP50Ms === undefined ? {} : { ttftP50Ms: timeToFirstTokenP50Ms }),
-        ...(timeToFirstTokenP99Ms === undefined ? {} : { ttftP99Ms: timeToFirstTokenP99Ms }),
-      }),
-    ),
   };
 }
 

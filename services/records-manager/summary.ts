@@ -16,7 +16,7 @@ import type { Objective } from "../common/objective.ts";
 import { randomStream } from "../common/random.ts";
 import { forEachOf, OUTCOME_COLUMNS, pushValues, successesOf } from "./chunk-values.ts";
 import { clientSummary } from "./client-summary.ts";
-import { askedNetworkRtt, askedStallMs } from "./core/asked-load.ts";
+import { askedStallMs } from "./core/asked-load.ts";
 import { burstsNote } from "./core/bursts.ts";
 import { Column } from "./core/column.ts";
 import { intervalsOf } from "./core/confidence.ts";
@@ -49,6 +49,7 @@ import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
 import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
 import { gpuEnergyOf, gpuNotes, readGpus } from "./gpu-figures.ts";
+import { type NetworkRtt, readNetworkRtt } from "./network-rtt.ts";
 import { MOST_WRONG, type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { fillRow } from "./store/chunk-reader.ts";
@@ -101,12 +102,13 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   noteShared(reader, works);
   readGpus(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
+  const networkRtt = readNetworkRtt(reader, run.spec);
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(reader, distinct);
   const steady = steadyStates(reader, windows);
   const served = reader.served();
   const summaries = distinct.map((work) => ({
-    ...phaseSummary(work, run, { targets: targets.get(work), objectives, served }),
+    ...phaseSummary(work, run, { targets: targets.get(work), objectives, served, networkRtt }),
     wrongAnswers: reader.wrongAnswers(work.wrong),
     steadyState: steady.get(work.head.phase),
   }));
@@ -240,24 +242,23 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, obje
   }
 }
 
+interface PhaseGiven {
+  readonly targets: TargetFigures | undefined;
+  readonly objectives: readonly Objective[];
+  readonly served: readonly ServedModel[];
+  readonly networkRtt: NetworkRtt;
+}
+
 function phaseSummary(
   work: PhaseWork,
   { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
-  {
-    targets,
-    objectives,
-    served: allServed,
-  }: {
-    readonly targets: TargetFigures | undefined;
-    readonly objectives: readonly Objective[];
-    readonly served: readonly ServedModel[];
-  },
+  { targets, objectives, served: allServed, networkRtt }: PhaseGiven,
 ): Omit<PhaseSummary, "steadyState" | "wrongAnswers"> {
   const { rows, head, figures, statistics } = work;
   const moments = figures.moments();
   const facts = figures.runFacts({
     wallOffsetNs,
-    networkRtt: askedNetworkRtt(spec),
+    networkRttMs: networkRtt(figures.firstNs ?? 0, figures.lastNs ?? 0),
     isReplay: work.asked.isReplay,
     stalls: stallsOf(work.gaps, work.longestGaps, askedStallMs(spec)),
     concurrency: work.asked.concurrency,

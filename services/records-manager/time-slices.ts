@@ -7,7 +7,7 @@ import { listMetrics, recordMetrics, runMetrics } from "../../metrics/catalog.ts
 import { interChunkLatency } from "../../metrics/inter-chunk-latency.ts";
 import { longestInterChunkLatency } from "../../metrics/longest-inter-chunk-latency.ts";
 import type { RecordMetric } from "../../metrics/metric.ts";
-import { askedLoad, askedNetworkRtt, askedStallMs } from "./core/asked-load.ts";
+import { askedLoad, askedStallMs } from "./core/asked-load.ts";
 import { Column } from "./core/column.ts";
 import { GapDistribution } from "./core/gap-distribution.ts";
 import { isGood, type RequestObjective, requestObjectives } from "./core/objectives.ts";
@@ -17,6 +17,7 @@ import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
 import { type Statistics, statisticsOf } from "./core/statistics.ts";
 import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
+import { type NetworkRtt, readNetworkRtt } from "./network-rtt.ts";
 import type { RunReader } from "./store/run-reader.ts";
 import { STAMPS_COLUMN } from "./store/schema.ts";
 
@@ -42,7 +43,7 @@ export function* timeSlices(reader: RunReader, sliceNs: number): Generator<TimeS
   const metrics = recordMetrics.filter(({ tag }) => reader.metricTags.includes(tag));
   const columns = [...FIGURE_COLUMNS, ...metrics.map(({ tag }) => tag), ...objectives.map(({ tag }) => tag), STAMPS_COLUMN];
   const isReplay = phases.some(({ phase }) => askedLoad(run.spec, phase).isReplay);
-  const asked = { networkRtt: askedNetworkRtt(run.spec), stallMs: askedStallMs(run.spec) };
+  const asked = { networkRtt: readNetworkRtt(reader, run.spec), stallMs: askedStallMs(run.spec) };
   const given = { wallOffsetNs: run.suiteWallOffsetNs, ...asked, isReplay, sliceNs };
   let slice: Slice | undefined;
   let originNs: number | undefined;
@@ -70,7 +71,7 @@ interface SlicePlace {
 
 interface SliceFacts {
   readonly wallOffsetNs: number;
-  readonly networkRtt: number | "measured" | undefined;
+  readonly networkRtt: NetworkRtt;
   readonly stallMs: number | undefined;
   readonly isReplay: boolean;
   readonly sliceNs: number;
@@ -126,16 +127,16 @@ class Slice {
     });
     set(interChunkLatency.tag, this.#gaps.statistics());
     const longest = this.#columns[this.#metrics.indexOf(longestInterChunkLatency)]?.values() ?? new Float64Array();
+    const endNs = isComplete ? startNs + sliceNs : Math.max(startNs, this.#figures.lastNs ?? startNs);
     const facts = this.#figures.runFacts({
       wallOffsetNs,
-      networkRtt,
+      networkRttMs: networkRtt(startNs, endNs),
       isReplay,
       concurrency: undefined,
       gpuEnergy: () => undefined,
       stalls: stallsOf(this.#gaps, gapsOf(longest), stallMs),
       statistics: (tag) => statistics.get(tag),
     });
-    const endNs = isComplete ? startNs + sliceNs : Math.max(startNs, this.#figures.lastNs ?? startNs);
     const own = facts.firstSentNs === undefined ? facts : { ...facts, firstSentNs: startNs, lastContentNs: endNs };
     return {
       index,

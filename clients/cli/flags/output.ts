@@ -105,7 +105,15 @@ export const outputFlags = {
     kind: { is: "switch" },
     paths: ["output.measure_network_latency"],
     group: "Output",
-    doc: "the same, with the mean TCP handshake of the connections that requests open; connections that are opened ahead tell nothing of it",
+    doc: "the same, with the mean time that targets take to accept a TCP connection, which is opened now and then beside the requests",
+  },
+  networkLatencyPingIntervalSec: {
+    flag: "--network-latency-ping-interval",
+    kind: { is: "number", min: 0.05, max: Number.POSITIVE_INFINITY },
+    value: "SEC",
+    paths: ["output.network_latency_ping_interval_sec"],
+    group: "Output",
+    doc: "between two such connections to a target (default 1)",
   },
   slo: {
     flag: "--slo",

@@ -2,6 +2,7 @@
 
 import { type Flag, type FlagTable, many } from "../flags/flag.ts";
 import { healthFlags, runFlags } from "../flags.ts";
+import { timelineMetricNames } from "./timeline-view.ts";
 
 const suiteFlags = {
   ...healthFlags,
@@ -115,6 +116,39 @@ export const runsRecordsFlags = {
   format: {
     ...format,
     doc: "how records are printed: a table, one JSON object a line, or comma-separated values (default: table)",
+  },
+  json: { ...runFlags.json, doc: "the same as --format json" },
+  ...suiteFlags,
+} as const satisfies FlagTable;
+
+export const runsTimelineFlags = {
+  step: {
+    flag: "--step",
+    kind: { is: "text" },
+    value: "TIME",
+    group: "Output",
+    doc: "width of a bucket, as 1s, 250ms or 2m (default 1s)",
+  },
+  phase,
+  where: { ...where, doc: "requests that pass a filter alone (docs/filters.md); the buckets and the samples stay" },
+  metrics: {
+    flag: "--metrics",
+    aliases: ["--metric"],
+    kind: { is: "names", of: timelineMetricNames },
+    value: "NAME",
+    group: "Output",
+    doc: `of the requests these, with commas: ${timelineMetricNames.join(", ")} (default: all; the table's own)`,
+  },
+  series: {
+    flag: "--series",
+    kind: { is: "text" },
+    value: "SERIES",
+    group: "Output",
+    doc: 'samples beside them: names, as \'host_cpu_*; vllm:num_requests_*{model_name="m"}; {kind="dcgm"}\', * being any text (docs/telemetry.md)',
+  },
+  format: {
+    ...format,
+    doc: "how it is printed: a table, one JSON object, or comma-separated values, a line a bucket (default: table)",
   },
   json: { ...runFlags.json, doc: "the same as --format json" },
   ...suiteFlags,

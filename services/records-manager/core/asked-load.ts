@@ -53,7 +53,7 @@ export function askedLoad(spec: string, phase: number): AskedLoad {
   return { ...NOTHING, loop: "open", ratePerSec: rate.ratePerSec, dispersion: dispersionOf(rate.pattern, rate.smoothness) };
 }
 
-/** The round trip of the network that latencies are shown without, ms; `measured`: by handshakes. Undefined: nobody asked for it. */
+/** The round trip of the network that latencies are shown without, ms; `measured`: by probes. Undefined: nobody asked for it. */
 export function askedNetworkRtt(spec: string): number | "measured" | undefined {
   const value = parseJson(spec);
   const output = isJsonObject(value) && isJsonObject(value.output) ? value.output : {};

@@ -30,7 +30,6 @@ export interface FigureRow {
   readonly isStreamIgnored: boolean;
   /** As records have it; null: not known. */
   readonly tokenSource: string | null;
-  readonly tcpNs: number | null;
   readonly requestedTokens: number | null;
   readonly outputTokens: number | null;
   /** How far the server's usage is from what was counted beside it, in percent, by kinds of tokens; all null: nothing was counted. */
@@ -91,8 +90,8 @@ export interface MomentFigures {
 /** What the metrics of a phase need beside its rows. */
 export interface RunFactsGiven {
   readonly wallOffsetNs: number;
-  /** As `askedNetworkRtt` has it. */
-  readonly networkRtt: number | "measured" | undefined;
+  /** Round trip of the network, ms; undefined: nobody asked for it, or it is not known. */
+  readonly networkRttMs: number | undefined;
   readonly isReplay: boolean;
   readonly stalls: Stalls | undefined;
   readonly concurrency: number | undefined;
@@ -124,8 +123,6 @@ export class PhaseFigures {
   /** Succeeded requests whose output is off what was asked for, and whose usage is off what was counted; undefined: no such thing was there. */
   lengthMismatches: number | undefined;
   usageDiscrepancies: number | undefined;
-  /** TCP handshakes that requests waited for. */
-  readonly #handshakes = { count: 0, sumNs: 0 };
   /** First send and last end of any request; undefined while there is none. */
   firstNs: number | undefined;
   lastNs: number | undefined;
@@ -161,10 +158,6 @@ export class PhaseFigures {
     this.lastNs = Math.max(this.lastNs ?? 0, row.sentNs + row.endNs);
     this.#addArrival(row);
     this.#gathered?.sends.add(row);
-    if (row.tcpNs !== null) {
-      this.#handshakes.count++;
-      this.#handshakes.sumNs += row.tcpNs;
-    }
     if (row.errorCode !== null || row.isCancelled) this.#addFailure(row);
     else this.#addSuccess(row);
   }
@@ -215,7 +208,7 @@ export class PhaseFigures {
   }
 
   /** What the metrics of the phase are made of. */
-  runFacts({ networkRtt, ...given }: RunFactsGiven): RunFacts {
+  runFacts(given: RunFactsGiven): RunFacts {
     const { statistics } = given;
     const hasSuccess = this.succeeded > 0;
     return {
@@ -230,15 +223,9 @@ export class PhaseFigures {
       correctRequestCount: this.correct,
       incorrectRequestCount: this.incorrect,
       errorCount: (code) => this.errorCount(code),
-      networkRttMs: networkRtt === "measured" ? this.#handshakeMs() : networkRtt,
       sum: (tag) => statistics(tag)?.sum,
       ...given,
     };
-  }
-
-  #handshakeMs(): number | undefined {
-    const { count, sumNs } = this.#handshakes;
-    return count === 0 ? undefined : sumNs / count / 1e6;
   }
 
   #summed(): MomentFigures {

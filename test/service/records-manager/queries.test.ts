@@ -243,7 +243,11 @@ describe("the timeline of a run", () => {
 
   it("of a run without requests is empty", () => {
     createStore(run.folder).close();
-    expect(queryTimeline({ folder: run.folder, bucketMs: 100 })).to.deep.equal({ originWallNs: undefined, buckets: [] });
+    expect(queryTimeline({ folder: run.folder, bucketMs: 100 })).to.deep.equal({
+      originWallNs: undefined,
+      buckets: [],
+      series: [],
+    });
   });
 
   for (const bucketMs of [0, -1, Number.NaN, 1e-6]) {

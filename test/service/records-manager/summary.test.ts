@@ -10,6 +10,7 @@ import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { servedModel } from "../../unit/records-manager/served-models.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder, writeUntilKilled } from "./run-fixture.ts";
+import { addScrapes, gpuSeries } from "./scraped.ts";
 
 function statisticsOf(phase: PhaseSummary | undefined, tag: string) {
   return phase?.metrics.find((metric) => metric.tag === tag)?.statistics;
@@ -143,10 +144,24 @@ describe("the summary of a run", () => {
     const spec = JSON.stringify({ output: { measureNetworkLatency: true }, phases: [{ name: "profiling" }] });
     const store = createStore(run.folder, { spec });
     insertAll(store, [
-      ...[10, 20, 30].map((latency, id) => record(id, { tcpNs: 4e6 * (id + 1), metrics: { request_latency: latency } })),
+      ...[10, 20, 30].map((latency, id) => record(id, { metrics: { request_latency: latency } })),
       failed(3),
       cancelled(4),
     ]);
+    const handshake = { ...gpuSeries("tcp_handshake", "ms", { subject: "h", labels: { target: "a:1" } }) };
+    const at = (ms: number) => START_NS + ms * 1e6;
+    addScrapes(
+      store,
+      { kind: "latency", name: "a:1 from h" },
+      [handshake],
+      [
+        [at(-1000), [100]],
+        [at(50), [4]],
+        [at(100), "connect ECONNREFUSED"],
+        [at(200), [12]],
+        [at(60_000), [100]],
+      ],
+    );
     store.close();
     const [phase] = summarizeRun(run.folder).phases;
     const never = Number.POSITIVE_INFINITY;

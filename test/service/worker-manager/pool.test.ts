@@ -7,6 +7,8 @@ import { expect } from "chai";
 import type { MemberEvent, WorkerExited } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { WorkerManagerService, WorkerState } from "../../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { createAddresses } from "../../../services/common/member/addresses.ts";
+import { MeasuredSuiteClock } from "../../../services/common/member/suite-clock.ts";
 import type { ServiceModule } from "../../../services/common/module.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
@@ -29,6 +31,9 @@ describe("the workers of a host", () => {
 
   async function open(mode = "", maxWorkers = 4, prespawn = 0, command?: string[]): Promise<void> {
     manager = createWorkerManagerModule({
+      id: () => "worker-manager-1",
+      clock: new MeasuredSuiteClock(),
+      addresses: createAddresses({ token: undefined }),
       log: { ...silentLogger, warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`) },
       command: command ?? [process.execPath, program, folder, mode],
       bootstrap: async () => ({

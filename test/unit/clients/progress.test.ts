@@ -49,6 +49,20 @@ describe("progress into a pipe", () => {
     expect(written).to.deep.equal(["profiling  7 requests  8 in flight  TTFT p50 12.3 ms  0/60 s\n"]);
   });
 
+  it("tells what the GPUs draw and what waits at the servers, as long as that is sampled", () => {
+    const { progress, written, clock } = setUp(false);
+    progress.setLive({ ttftP50: 12 });
+    progress.setLive({ powerW: 1234.5, gpuPercent: 87.4, waiting: 3 });
+    progress.update(running(7, { asked: 0n, durationSec: 60 }));
+    progress.setLive({ powerW: undefined, gpuPercent: undefined, waiting: undefined });
+    clock.ms = 6000;
+    progress.update(running(7, { asked: 0n, durationSec: 60 }));
+    expect(written).to.deep.equal([
+      "profiling  7 requests  8 in flight  TTFT p50 12.0 ms  3 queued  GPU 1235 W 87 %  0/60 s\n",
+      "profiling  7 requests  0.0 req/s  8 in flight  TTFT p50 12.0 ms  6/60 s\n",
+    ]);
+  });
+
   type LoadInit = NonNullable<MessageInitShape<typeof PhaseSpecSchema>["load"]>;
 
   function linesOf(load: LoadInit, ...rates: readonly (number | undefined)[]): string[] {

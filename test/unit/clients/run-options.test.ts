@@ -490,7 +490,10 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
   ["--stall-threshold 200", { output: { stall_ms: 200 } }],
   ["--check-usage", { tokenizer: { check_usage: true } }],
   ["--network-latency-mean 2.5", { output: { network_latency_ms: 2.5 } }],
-  ["--network-latency-automatic", { output: { measure_network_latency: true } }],
+  [
+    "--network-latency-automatic --network-latency-ping-interval 0.5",
+    { output: { measure_network_latency: true, network_latency_ping_interval_sec: 0.5 } },
+  ],
   ["--use-legacy-max-tokens", { endpoint: { use_legacy_max_tokens: true } }],
   ["--workers-max 2", { workers: { max_workers: 2 } }],
   ["--max-workers 2", { workers: { max_workers: 2 } }],

@@ -2418,7 +2418,8 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
   networkLatencyMs?: number | undefined;
 
   /**
-   * The same, with the mean TCP handshake of the connections that requests open. Not beside `network_latency_ms`.
+   * The same, with the mean round trip that is measured: every host of workers opens a TCP connection to each target, on which nothing is
+   * said, now and then while phases run, and once before. Not beside `network_latency_ms`.
    *
    * @generated from field: bool measure_network_latency = 9;
    */
@@ -2445,6 +2446,13 @@ export declare type OutputSpec = Message<"assay.common.v1.OutputSpec"> & {
    * @generated from field: bool export_outputs_json = 10;
    */
   exportOutputsJson: boolean;
+
+  /**
+   * Between two such connections, in seconds, from 0.05. Needs `measure_network_latency`. Default: 1.
+   *
+   * @generated from field: optional double network_latency_ping_interval_sec = 12;
+   */
+  networkLatencyPingIntervalSec?: number | undefined;
 };
 
 /**

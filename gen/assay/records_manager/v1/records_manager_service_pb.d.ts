@@ -1306,6 +1306,15 @@ export declare type GetTimelineRequest = Message<"assay.records_manager.v1.GetTi
    * @generated from field: string filter = 5;
    */
   filter: string;
+
+  /**
+   * Telemetry to tell in the same buckets: each selects series as `NAME`, `NAME{label="value"}` or `{label="value"}`, `*` being any text;
+   * `kind`, `source` and `subject` (SampleSeries) count as labels. Empty: none. INVALID_ARGUMENT where one has another form or selects
+   * nothing, and where all of them select more than 1000 series, or more than 4 million values over the buckets.
+   *
+   * @generated from field: repeated string series = 6;
+   */
+  series: string[];
 };
 
 /**
@@ -1333,6 +1342,13 @@ export declare type GetTimelineResponse = Message<"assay.records_manager.v1.GetT
    * @generated from field: optional double origin_wall_ns = 2;
    */
   originWallNs?: number | undefined;
+
+  /**
+   * The series that were asked for, in the order of the selectors.
+   *
+   * @generated from field: repeated assay.records_manager.v1.TimelineSeries series = 3;
+   */
+  series: TimelineSeries[];
 };
 
 /**
@@ -1340,6 +1356,97 @@ export declare type GetTimelineResponse = Message<"assay.records_manager.v1.GetT
  * Use `create(GetTimelineResponseSchema)` to create a new message.
  */
 export declare const GetTimelineResponseSchema: GenMessage<GetTimelineResponse>;
+
+/**
+ * One series of telemetry over the buckets of a timeline. Buckets in which nothing is known of it are left out: no scrape gave a value, or
+ * of a counter no two that follow each other; what lies over a failed scrape, or over a counter that fell, is not made up.
+ *
+ * @generated from message assay.records_manager.v1.TimelineSeries
+ */
+export declare type TimelineSeries = Message<"assay.records_manager.v1.TimelineSeries"> & {
+  /**
+   * As in SampleSource.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Name of its source.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * As in SampleSeries.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * As in SampleSeries.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * Unit of its values; empty: none, or not known.
+   *
+   * @generated from field: string unit = 5;
+   */
+  unit: string;
+
+  /**
+   * Labels as printed.
+   *
+   * @generated from field: map<string, string> labels = 6;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * The values are rates per second of what a counter rose by; else they are of what was scraped.
+   *
+   * @generated from field: bool is_rate = 7;
+   */
+  isRate: boolean;
+
+  /**
+   * Buckets with values, ascending, from 0.
+   *
+   * @generated from field: repeated uint32 buckets = 8;
+   */
+  buckets: number[];
+
+  /**
+   * One for each of them: the rate, or the mean.
+   *
+   * @generated from field: repeated double mean = 9;
+   */
+  mean: number[];
+
+  /**
+   * The least of each; empty for rates.
+   *
+   * @generated from field: repeated double min = 10;
+   */
+  min: number[];
+
+  /**
+   * The greatest of each; empty for rates.
+   *
+   * @generated from field: repeated double max = 11;
+   */
+  max: number[];
+};
+
+/**
+ * Describes the message assay.records_manager.v1.TimelineSeries.
+ * Use `create(TimelineSeriesSchema)` to create a new message.
+ */
+export declare const TimelineSeriesSchema: GenMessage<TimelineSeries>;
 
 /**
  * One bucket of a timeline.

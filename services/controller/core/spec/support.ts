@@ -212,6 +212,7 @@ const supportedFields: readonly string[] = [
   "output.stall_ms",
   "output.network_latency_ms",
   "output.measure_network_latency",
+  "output.network_latency_ping_interval_sec",
   "objectives",
   "slos.metric",
   "slos.threshold",

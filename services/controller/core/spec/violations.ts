@@ -76,9 +76,21 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(isRtt, "output.network_latency_ms", `must be at least 0, got ${networkLatencyMs}`);
   const isOneRtt = networkLatencyMs === undefined || !measureNetworkLatency;
   demand(isOneRtt, "output.measure_network_latency", "not together with output.network_latency_ms");
+  checkPingInterval(spec, demand);
   const prefixProblem = exportPrefixProblem(spec.output?.exportPrefix ?? "");
   demand(prefixProblem === undefined, "output.export_prefix", prefixProblem ?? "");
   return found;
+}
+
+/** Between two connections that a target sees of a host beside the requests. */
+const leastPingSec = 0.05;
+
+function checkPingInterval({ output }: RunSpec, demand: Demand): void {
+  const { networkLatencyPingIntervalSec: sec, measureNetworkLatency = false } = output ?? {};
+  if (sec === undefined) return;
+  const field = "output.network_latency_ping_interval_sec";
+  demand(sec >= leastPingSec && Number.isFinite(sec), field, `must be at least ${leastPingSec}, got ${sec}`);
+  demand(measureNetworkLatency, field, "needs output.measure_network_latency");
 }
 
 function checkRevision({ tokenizer }: RunSpec, demand: Demand): void {

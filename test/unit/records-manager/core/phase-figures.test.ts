@@ -17,7 +17,6 @@ const row: FigureRow = {
   turn: 0,
   lastContentNs: 5,
   endNs: 9,
-  tcpNs: null,
   requestedTokens: null,
   outputTokens: null,
   usageDiffs: [],
