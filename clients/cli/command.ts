@@ -14,7 +14,7 @@ import {
 import { readEnvironment, variablePrefix } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { FlagTable, OptionsOf } from "./flags/flag.ts";
-import { parseFlags } from "./parse.ts";
+import { type Parsed, parseFlags } from "./parse.ts";
 import { refuse } from "./refuse.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -93,7 +93,8 @@ function read(row: CommandRow, { name, argv }: Found, terminal: Terminal): Asked
   const environment = readEnvironment(row.flags, terminal.env);
   const options: OptionsOf<FlagTable> = { ...environment.options, ...line.options };
   const origins = new Map<string, Origin>([
-    ...[...environment.given].map((option) => [option, "environment"] as const),
+    // Off on the command line takes back what the environment says.
+    ...[...environment.given].filter((option) => !isTakenBack(line, option)).map((option) => [option, "environment"] as const),
     ...[...line.given].map((option) => [option, "argument"] as const),
   ]);
   const missing = wanted.filter(({ isOptional }, index) => !isOptional && line.operands[index] === undefined);
@@ -110,6 +111,10 @@ function read(row: CommandRow, { name, argv }: Found, terminal: Terminal): Asked
   ];
   if (problems.length > 0) return refuse(terminal, name, problems);
   return { options, origins, operands: line.operands, name, argv, terminal };
+}
+
+function isTakenBack({ options, given }: Parsed<FlagTable>, option: string): boolean {
+  return options[option] === false && !given.has(option);
 }
 
 /** A misspelt variable would otherwise do nothing without a word; the environment is shared, so that it is no error. */

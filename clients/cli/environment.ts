@@ -4,7 +4,7 @@ import type { Flag, FlagTable, OptionsOf } from "./flags/flag.ts";
 
 export interface FromEnvironment<T extends FlagTable> {
   readonly options: OptionsOf<T>;
-  /** Names of the options that are set, readable or not. */
+  /** Names of the options that are set, readable or not; without switches that are off and have no opposite. */
   readonly given: ReadonlySet<string>;
   /** One line each, naming variable, value and what was expected. */
   readonly problems: readonly string[];
@@ -29,8 +29,9 @@ export function readEnvironment<T extends FlagTable>(
   for (const [name, flag] of Object.entries(table)) {
     const text = env[variableOf(flag)] ?? "";
     if (text === "") continue;
-    given.add(name);
     const result = flag.kind.is === "switch" ? readSwitch(text) : readValue(flag.kind, text);
+    const isOff = flag.kind.is === "switch" && flag.kind.negation === undefined && "value" in result && result.value === false;
+    if (!isOff) given.add(name);
     if ("value" in result) options[name] = result.value;
     else problems.push(`${variableOf(flag)}${flag.isSecret ? "" : `=${text}`}: expected ${result.expected}`);
   }

@@ -8,7 +8,7 @@ import type { Flag, FlagTable, OptionsOf } from "./flags/flag.ts";
 export interface Parsed<T extends FlagTable> {
   /** What was given and could be read. */
   readonly options: OptionsOf<T>;
-  /** Names of the options that were meant to be given, readable or not, slips of spelling included. */
+  /** Names of the options that were meant to be given, readable or not, slips of spelling included; without switches that are off and have no opposite. */
   readonly given: ReadonlySet<string>;
   /** Arguments that are no options, at most `maxOperands`. */
   readonly operands: readonly string[];
@@ -79,14 +79,10 @@ export function parseFlags<T extends FlagTable>(
       const result = readSwitch(equals < 0 ? "true" : argument.slice(equals + 1));
       if ("expected" in result) problems.push(`${argument}: expected ${result.expected}, or ${spelling} alone`);
       const isOn = "value" in result && result.value === true;
-      // Off is what a switch without an opposite is anyway: whatever was said of it before is taken back.
-      if (!isOn && kind.negation === undefined) {
-        given.delete(name);
-        delete options[name];
-        continue;
-      }
-      given.add(name);
       options[name] = isOn !== isNegated;
+      // Off asks a switch without an opposite for nothing: whatever was said of it before, there or elsewhere, is taken back.
+      if (isOn || kind.negation !== undefined) given.add(name);
+      else given.delete(name);
       continue;
     }
     const isFlag = (text: string): boolean => {

@@ -256,7 +256,8 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   for (const [name, value] of Object.entries(options)) {
     const path = pathOf(name, source, type);
     if (path === undefined || path.startsWith("phases.") || path.startsWith("target.urls")) continue;
-    put(spec, path.split("."), wireValue(name, value));
+    if (isOneWay(name) && value === false) remove(spec, path.split("."));
+    else put(spec, path.split("."), wireValue(name, value));
   }
   for (const [path, distribution] of rangesOf(options, source)) put(spec, path.split("."), distribution);
   const { hfSubset, datasetFilter = [] } = options;
@@ -265,11 +266,8 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   const { videoAudioSampleRate: rate } = options;
   if (rate !== undefined)
     put(spec, ["dataset", "synthetic", "video", "audio_sample_rate_hz"], rate < 1000 ? Math.round(1000 * rate) : rate);
-  const { resetKvCache, resetKvCachePath, resetKvCacheTimeoutSec } = options;
-  if (resetKvCachePath === undefined && (resetKvCache === true || resetKvCacheTimeoutSec !== undefined)) {
-    if (!hasResetPath(spec)) put(spec, ["target", "reset_kv_cache_path"], defaultResetPath);
-  }
-  if (options.http2 === true) put(spec, ["target", "transport"], "TRANSPORT_KIND_HTTP2");
+  putCacheReset(spec, options);
+  putHttp2(spec, options);
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
   const dataset = spec.dataset;
@@ -280,6 +278,21 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
   }
   spec.phases = phasesOf(options, (file.phases ?? []) as readonly JsonObject[]);
   return spec;
+}
+
+function putCacheReset(spec: JsonObject, { resetKvCache, resetKvCachePath, resetKvCacheTimeoutSec }: RunOptions): void {
+  if (resetKvCachePath !== undefined) return;
+  if (resetKvCache === false) remove(spec, ["target", "reset_kv_cache_path"]);
+  else if ((resetKvCache === true || resetKvCacheTimeoutSec !== undefined) && !hasResetPath(spec)) {
+    put(spec, ["target", "reset_kv_cache_path"], defaultResetPath);
+  }
+}
+
+function putHttp2(spec: JsonObject, { http2 }: RunOptions): void {
+  const path = ["target", "transport"];
+  const kind = "TRANSPORT_KIND_HTTP2";
+  if (http2 === true) put(spec, path, kind);
+  if (http2 === false && valueAt(spec, path) === kind) remove(spec, path);
 }
 
 /** Of vLLM. */
@@ -372,6 +385,22 @@ function put(object: JsonObject, path: readonly string[], value: unknown): void 
     object[name] = inner;
     put(inner, rest, value);
   } else object[name] = isObject(before) && isObject(given) ? { ...before, ...given } : given;
+}
+
+/** Takes away what a file says there. */
+function remove(object: JsonObject, path: readonly string[]): void {
+  const owner = valueAt(object, path.slice(0, -1));
+  if (isObject(owner)) delete owner[path.at(-1) ?? ""];
+}
+
+function valueAt(object: JsonObject, path: readonly string[]): JsonValue | undefined {
+  return path.reduce<JsonValue | undefined>((value, name) => (isObject(value) ? value[name] : undefined), object);
+}
+
+/** A switch that can only ask for something; off, it is as if it was never said. */
+function isOneWay(name: string): boolean {
+  const kind: FlagKind | undefined = isRunOption(name) ? runFlags[name].kind : undefined;
+  return kind?.is === "switch" && kind.negation === undefined;
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -35,7 +35,9 @@ export function phasesOf(options: PhaseOptions, file: readonly JsonObject[]): Js
     ...(preferred === undefined ? {} : { preferred_schedule: preferred }),
     ...(Object.keys(stop).length === 0 ? {} : { stop }),
   };
-  const measured = isNew ? [withExtras(profiling, options)] : file.map((phase) => phaseOver(phase, options, stop));
+  const measured = isNew
+    ? [withExtras(profiling, options)]
+    : file.map((phase) => phaseOver(seamless(phase, options), options, stop));
   const warmup = warmUpBefore(measured.find(isMeasured) ?? profiling, options);
   return warmup === undefined ? measured : [warmup, ...measured.filter(isNoWarmUp)];
 }
@@ -100,7 +102,7 @@ function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject |
     ...load,
     ...given("prefill_concurrency", prefill_concurrency),
     ...given("ramps", ramps),
-    ...given("is_seamless", options.seamless),
+    ...(options.seamless === true ? { is_seamless: true } : {}),
     stop,
   };
   return loadOver(withExtras(phase, own), own);
@@ -140,6 +142,11 @@ function rampsOver(ramps: readonly JsonObject[], options: RunOptions): JsonObjec
     return durationSec === undefined ? [] : [{ quantity, duration_sec: durationSec }];
   });
   return [...ramps.filter(({ quantity }) => !own.some((ramp) => ramp.quantity === quantity)), ...own];
+}
+
+/** `--seamless=false` is of all phases of a file. */
+function seamless({ is_seamless: isSeamless, ...phase }: JsonObject, options: RunOptions): JsonObject {
+  return { ...phase, ...(options.seamless === false ? {} : given("is_seamless", isSeamless)) };
 }
 
 /** A phase of a file with the load and the stop that options give; they say nothing about phases that are not measured. */

@@ -12,6 +12,16 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** Those of `candidates` that are the least different from `word`, the nearest first; those that hold it count as next to it. */
+export function nearestFew(word: string, candidates: Iterable<string>, most: number): string[] {
+  const distanceOf = (candidate: string): number => (candidate.includes(word) ? 0 : editDistance(word, candidate));
+  const found = [...new Set(candidates)].map((candidate) => ({ candidate, distance: distanceOf(candidate) }));
+  return found
+    .sort((one, other) => one.distance - other.distance)
+    .slice(0, most)
+    .map(({ candidate }) => candidate);
+}
+
 /** `, did you mean x?` to end a message about an unknown name with, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const match = nearest(word, candidates);

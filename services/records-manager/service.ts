@@ -160,7 +160,6 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         const told = chosenMetrics(metrics, choose);
         const inPhases = phase === "" ? {} : { phases: [phase] };
         const summary = await queries.ask("summarize", { folder, withIntervals, ...inPhases }, signal);
-        if (phase !== "" && summary.phases.length === 0) throw new AssayError("not_found", `run ${runId} has no phase ${phase}`);
         const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
         return summaryResponseOf(summary, { database, definitions: defined, told });
       },

@@ -51,6 +51,7 @@ import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./fig
 import { gpuEnergyOf, gpuNotes, readGpus } from "./gpu-figures.ts";
 import { type NetworkRtt, readNetworkRtt } from "./network-rtt.ts";
 import { MOST_WRONG, type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
+import { phaseNamed } from "./query-records.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { fillRow } from "./store/chunk-reader.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
@@ -74,7 +75,7 @@ export interface SummaryOptions {
 const COLUMN_BUDGET_BYTES = 160 * 1024 * 1024;
 const BYTES_PER_VALUE = 8;
 
-/** Summarises the run in `folder`, finished or not. Throws AssayError as `RunReader.open`. */
+/** Summarises the run in `folder`, finished or not. Throws AssayError as `RunReader.open`, and `invalid_argument` for a phase that it has not. */
 export function summarizeRun(folder: string, options: SummaryOptions = {}): RunSummary {
   const reader = RunReader.open(folder);
   try {
@@ -91,7 +92,7 @@ export function summarize(reader: RunReader, options: SummaryOptions = {}): RunS
 
 function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   const run = reader.run();
-  const phases = reader.phases().filter((phase) => options.phases?.includes(phase.name) ?? true);
+  const phases = options.phases?.map((name) => phaseNamed(reader, name)) ?? reader.phases();
   const objectives = runObjectives(run.spec);
   const works = worksOf(reader, phases, options.isMerged === true);
   readFigures(reader, works, requestObjectives(run.spec));

@@ -74,7 +74,7 @@ export const outputFlags = {
     value: "TAG:VALUE …",
     paths: ["slos"],
     group: "Output",
-    doc: "a request is good if it meets all of these, each a metric's tag and a bound in its unit, as 'request_latency:250 inter_token_latency:10': at most, at least where larger is better; goodput counts the good ones",
+    doc: "a request is good if it meets all of these, each a metric's tag or short name and a bound in its unit, as 'request_latency:250 itl:10': at most, at least where larger is better; goodput counts the good ones",
   },
   sliceSec: {
     flag: "--slice-duration",

@@ -11,7 +11,7 @@ import { requestThroughput } from "../../../metrics/request-throughput.ts";
 import { totalTokenThroughput } from "../../../metrics/total-token-throughput.ts";
 import { AssayError } from "../../common/errors.ts";
 import { shortNames, tagNamed } from "../../common/metric-names.ts";
-import { didYouMean } from "../../common/nearest.ts";
+import { didYouMean, nearestFew } from "../../common/nearest.ts";
 
 /** Values of a whole group. They need no more than counts, sums of lengths and the time of the phase. */
 export const groupRunMetrics: readonly RunMetric[] = [
@@ -22,6 +22,9 @@ export const groupRunMetrics: readonly RunMetric[] = [
   requestErrorRate,
   correctRequestRate,
 ];
+
+/** Names that are told of an unknown one. */
+const fewNames = 5;
 
 export interface GroupMetrics {
   readonly ofRequests: readonly RecordMetric[];
@@ -39,7 +42,8 @@ export function readGroupMetrics(names: readonly string[]): GroupMetrics {
     if (all.includes(tagNamed(name))) continue;
     const known = [...all, ...Object.keys(shortNames).filter((short) => all.includes(tagNamed(short)))];
     const meant = `groups have no ${name}${didYouMean(name, known)}`;
-    throw new AssayError("invalid_argument", `metrics: ${meant}\n    expected ${known.join(", ")}`);
+    const few = nearestFew(name, known, fewNames).join(", ");
+    throw new AssayError("invalid_argument", `metrics: ${meant}\n    nearest are ${few}; docs/metrics.md has all`);
   }
   const isWanted = ({ tag }: { readonly tag: string }): boolean => wanted.has(tag);
   const ofGroups = groupRunMetrics.filter(isWanted);

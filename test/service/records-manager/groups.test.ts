@@ -158,7 +158,10 @@ describe("groups of requests", () => {
       [{ groupBy: ["ttft"] }, /^group by: requests are hardly alike in ttft\n {4}expected phase/],
       [{ groupBy: ["worker", "worker_id"] }, /^group by: worker_id is named twice$/],
       [{ groupBy: Array(9).fill("turn") }, /^group by: at most 8 fields, got 9$/],
-      [{ metrics: ["tftt"] }, /^metrics: groups have no tftt, did you mean ttft\?/],
+      [
+        { metrics: ["tftt"] },
+        /^metrics: groups have no tftt, did you mean ttft\?\n {4}nearest are ttft(, \w+){4}; docs\/metrics\.md has all$/,
+      ],
       [{ metrics: ["benchmark_duration"] }, /^metrics: groups have no benchmark_duration/],
       [{ filter: "ttft >" }, /^filter: expected a number\n {4}ttft >\n {10}\^$/],
       [{ phase: "main" }, /^phase must be one of warmup, profiling, got "main"$/],

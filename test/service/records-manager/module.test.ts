@@ -862,7 +862,8 @@ describe("the records-manager", () => {
       expect(database).to.equal(join(folderOf("run-1"), "run.db"));
       const latency = phases[0]?.metrics.find(({ tag }) => tag === "request_latency");
       expect(latency).to.include({ count: 10n, avg: 40, unit: "ms", header: "Request Latency" });
-      expect(await failureOf(client.summarizeRecords({ runId: "run-1", phase: "none" }))).to.include({ code: "not_found" });
+      const failure = await failureOf(client.summarizeRecords({ runId: "run-1", phase: "none" }));
+      expect(failure).to.include({ code: "invalid_argument", message: 'phase must be one of warmup, profiling, got "none"' });
       expect(await failureOf(client.summarizeRecords({ runId: "nobody" }))).to.include({ code: "not_found" });
     });
 

@@ -24,7 +24,7 @@ describe("options from the environment", () => {
       headers: { A: "b", C: "d" },
       arrivalPattern: "constant",
     });
-    expect([...given].sort()).to.deep.equal(["arrivalPattern", "headers", "models", "quiet", "requestCount", "streaming"]);
+    expect([...given].sort()).to.deep.equal(["arrivalPattern", "headers", "models", "requestCount", "streaming"]);
     expect(problems).to.deep.equal([]);
   });
 

@@ -15,9 +15,10 @@ describe("a switch", () => {
 
   it("that is off is not given, where it has no opposite", () => {
     const { options, given, problems } = read("--mock=false", "--json=0");
-    expect([options, given.size, problems]).to.deep.equal([{}, 0, []]);
+    expect([options, given.size, problems]).to.deep.equal([{ mock: false, json: false }, 0, []]);
     const last = read("--mock", "--mock=false");
-    expect([last.options, last.given.size]).to.deep.equal([{}, 0]);
+    expect([last.options, last.given.size]).to.deep.equal([{ mock: false }, 0]);
+    expect(read("--mock=false", "--mock")).to.deep.include({ options: { mock: true }, given: new Set(["mock"]) });
   });
 });
 

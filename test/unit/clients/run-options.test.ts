@@ -2,6 +2,7 @@ import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/prot
 import { expect } from "chai";
 import fc from "fast-check";
 import { complaintLine } from "../../../clients/cli/complaints.ts";
+import type { Flag } from "../../../clients/cli/flags/flag.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
 import { maskedCommand, maskedSetting, parseFlags } from "../../../clients/cli/parse.ts";
 import { conflictsOf, type GivenRun, runSpecJson, withMock, withoutOverruled } from "../../../clients/cli/run-options.ts";
@@ -588,6 +589,22 @@ describe("options over a file", () => {
       target: { headers: { A: "1", B: "3", C: "4" }, idle_timeout_sec: 3 },
     });
     expect(file).to.deep.equal(before);
+  });
+
+  it("take back what a file asks for by a switch that has no opposite, and say nothing of it where there is no file", () => {
+    for (const { flag, kind, paths: [path = ""] = [] as readonly string[] } of Object.values<Flag>(runFlags)) {
+      if (kind.is !== "switch" || kind.negation !== undefined || path === "" || path.startsWith("phases.")) continue;
+      const [owner = "", name = "", inner] = path.split(".");
+      const asked = { [owner]: { other: 1, [name]: inner === undefined ? true : { [inner]: true, more: 2 } } };
+      const left = { [owner]: { other: 1, ...(inner === undefined ? {} : { [name]: { more: 2 } }) } };
+      const { options } = parse(`${flag}=false`);
+      expect(runSpecJson(options, asked), flag).to.deep.include(left);
+      expect(runSpecJson(options), flag).to.deep.equal(runSpecJson({}));
+    }
+    const cache = { target: { reset_kv_cache_path: "/flush", transport: "TRANSPORT_KIND_HTTP2" } };
+    expect(runSpecJson(parse("--reset-kv-cache=false --http2=false").options, cache).target).to.deep.equal({});
+    const seamless = { phases: [profiling(oneAtOnce, {}, { is_seamless: true })] };
+    expect(runSpecJson(parse("--seamless=false").options, seamless).phases).to.deep.equal([profiling(oneAtOnce, {})]);
   });
 
   it("change load and stop of measured phases alone", () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { didYouMean, nearest } from "../../../services/common/nearest.ts";
+import { didYouMean, nearest, nearestFew } from "../../../services/common/nearest.ts";
 
 describe("nearest", () => {
   for (const [word, expected] of [
@@ -18,6 +18,12 @@ describe("nearest", () => {
 
   it("prefers the nearer of two", () => {
     expect(nearest("timing-ports", ["timing-part", "timing-port"])).to.equal("timing-port");
+  });
+
+  it("has a few, those that hold the word first", () => {
+    const names = ["inter_token_latency", "latency", "goodput", "latencies"];
+    expect(nearestFew("latenci", names, 2)).to.deep.equal(["latencies", "latency"]);
+    expect(nearestFew("token", names, 1)).to.deep.equal(["inter_token_latency"]);
   });
 
   it("ends a message, or adds nothing to it", () => {

@@ -107,6 +107,14 @@ describe("the defaults of a spec", () => {
     expect(source?.case === "synthetic" && source.value.outputTokens).to.equal(undefined);
   });
 
+  it("name the metric that a short name means", () => {
+    expect(compiled({ slos: [{ metric: "latency", threshold: 9 }] }).slos).to.deep.include({
+      $typeName: "assay.common.v1.SloSpec",
+      metric: "request_latency",
+      threshold: 9,
+    });
+  });
+
   it("let synthetic conversations have one turn, and no pause", () => {
     const source = effective.dataset?.source;
     if (source?.case !== "synthetic") expect.fail("no synthetic data");
@@ -344,8 +352,10 @@ describe("a wrong spec", () => {
     [
       "slos[1].metric",
       "must be of different metrics, got request_latency again",
-      { slos: [1, 2].map((threshold) => ({ metric: "request_latency", threshold })) },
+      { slos: ["request_latency", "latency"].map((metric) => ({ metric, threshold: 1 })) },
     ],
+    ["slos[0].metric", "must be a metric that each request has one value of, got request_throughput", slo("rps")],
+    ["slos[0].metric", 'must be a metric of requests, got "latencey", did you mean latency?', slo("latencey")],
     ["endpoint.type", "got nonsense", { endpoint: { type: "nonsense" } }],
     ["endpoint.type", "raw sends bodies that a dataset has", { endpoint: { type: "raw" } }],
     ["dataset.synthetic.images", "endpoint image_edit needs images in each turn", { endpoint: { type: "image_edit" } }],

@@ -2468,7 +2468,7 @@ export declare const OutputSpecSchema: GenMessage<OutputSpec>;
  */
 export declare type SloSpec = Message<"assay.common.v1.SloSpec"> & {
   /**
-   * Tag of a metric that each request has one value of. A request without a value does not meet it.
+   * Tag or short name of a metric that each request has one value of. A request without a value does not meet it.
    *
    * @generated from field: string metric = 1;
    */

@@ -531,7 +531,7 @@ export declare type SummarizeRecordsRequest = Message<"assay.records_manager.v1.
   runId: string;
 
   /**
-   * Phase by name; empty: every phase.
+   * Phase by name; empty: every phase. INVALID_ARGUMENT, naming the phases: the run has none of that name.
    *
    * @generated from field: string phase = 2;
    */

@@ -34,6 +34,7 @@ import {
   WorkerSpecSchema,
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { asFileSource } from "../../../common/dataset-source.ts";
+import { tagNamed } from "../../../common/metric-names.ts";
 import { defaultEncoding } from "../../../common/tokenizer/source.ts";
 import { runName } from "./run-name.ts";
 
@@ -80,6 +81,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   const own = isBuiltIn ? undefined : endpoints.create(endpoint.type);
   if (own !== undefined) endpoint.path = requestPathOf(own, endpoint.streaming, endpoint.path);
   addGrpcDefaults(spec, endpoints);
+  for (const slo of spec.slos) slo.metric = tagNamed(slo.metric);
   const tokenizer = spec.tokenizer ?? create(TokenizerSpecSchema);
   spec.tokenizer = tokenizer;
   if (tokenizer.name === "" || tokenizer.name === "builtin") tokenizer.name = defaultEncoding;

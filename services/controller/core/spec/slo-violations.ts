@@ -7,12 +7,13 @@ import { goodRequestFraction } from "../../../../metrics/good-request-fraction.t
 import { goodput } from "../../../../metrics/goodput.ts";
 import { incorrectRequestCount } from "../../../../metrics/incorrect-request-count.ts";
 import type { RecordMetric } from "../../../../metrics/metric.ts";
+import { shortNames, tagNamed } from "../../../common/metric-names.ts";
 import { didYouMean } from "../../../common/nearest.ts";
 import { readObjectives } from "../../../common/objective.ts";
 import { shownProblem } from "../../../common/text-cursor.ts";
 import type { Demand } from "./demand.ts";
 
-/** Objectives for single requests: metrics that requests of this run have, each once, with a threshold. */
+/** Objectives for single requests, short names already made tags: metrics that requests of this run have, each once, with a threshold. */
 export function checkSlos(spec: RunSpec, demand: Demand): void {
   const seen = new Set<string>();
   spec.slos.forEach(({ metric, threshold }, index) => {
@@ -31,11 +32,8 @@ export function checkSlos(spec: RunSpec, demand: Demand): void {
 function unknownMetric(metric: string, spec: RunSpec): string {
   const isOfSeveral = [...listMetrics, ...runMetrics].some(({ tag }) => tag === metric);
   if (isOfSeveral) return `must be a metric that each request has one value of, got ${metric}`;
-  const fitting = recordMetrics.filter((candidate) => inapplicable(candidate, spec) === undefined);
-  const meant = didYouMean(
-    metric,
-    fitting.map(({ tag }) => tag),
-  );
+  const fitting = recordMetrics.filter((candidate) => inapplicable(candidate, spec) === undefined).map(({ tag }) => tag);
+  const meant = didYouMean(metric, [...fitting, ...Object.keys(shortNames).filter((name) => fitting.includes(tagNamed(name)))]);
   return `must be a metric of requests, got ${JSON.stringify(metric)}${meant}`;
 }
 
