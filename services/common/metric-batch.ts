@@ -62,7 +62,7 @@ const field = {
 } as const;
 
 /** Field numbers of RawAnswer. */
-const rawField = { reads: 1, payload: 2, requestBody: 3, responseHeaders: 4 } as const;
+const rawField = { reads: 1, payload: 2, requestBody: 3, responseHeaders: 4, cutBytes: 5 } as const;
 
 /** Field numbers of CheckOutcome. */
 const checkField = { isCorrect: 1, reason: 2, answer: 3 } as const;
@@ -185,12 +185,14 @@ function writeCheck(wire: WireWriter, { isCorrect, reason, answer }: CheckOutcom
   wire.close(opened);
 }
 
-function writeRaw(wire: WireWriter, { reads, payload, requestBody = noBytes, responseHeaders = "" }: RawAnswer): void {
+function writeRaw(wire: WireWriter, raw: RawAnswer): void {
+  const { reads, payload, requestBody = noBytes, responseHeaders = "", cutBytes = 0 } = raw;
   const opened = wire.open(field.raw);
   wire.bytes(rawField.reads, reads);
   wire.bytes(rawField.payload, payload);
   wire.bytes(rawField.requestBody, requestBody);
   wire.text(rawField.responseHeaders, responseHeaders);
+  wire.uint(rawField.cutBytes, cutBytes);
   wire.close(opened);
 }
 
@@ -477,6 +479,7 @@ function readRaw(reader: WireReader): RawAnswer {
   let payload = noBytes;
   let requestBody: Uint8Array | undefined;
   let responseHeaders: string | undefined;
+  let cutBytes: number | undefined;
   while (reader.at < end) {
     const tag = reader.tag();
     switch (tag >>> 3) {
@@ -492,12 +495,15 @@ function readRaw(reader: WireReader): RawAnswer {
       case rawField.responseHeaders:
         responseHeaders = reader.text();
         break;
+      case rawField.cutBytes:
+        cutBytes = reader.varint();
+        break;
       default:
         reader.skip(tag & 7);
     }
   }
   reader.expectEnd(end);
-  return { reads, payload, requestBody, responseHeaders };
+  return { reads, payload, requestBody, responseHeaders, cutBytes };
 }
 
 function readCheck(reader: WireReader): CheckOutcome {

@@ -48,4 +48,6 @@ export interface RawAnswer {
   readonly requestBody?: Uint8Array | undefined;
   /** One JSON object, names in lower case; undefined: none came, or the run does not keep them. */
   readonly responseHeaders?: string | undefined;
+  /** Bytes at the end of `payload`, or of `requestBody` before it, that are left out, since no message holds them; undefined: none are. */
+  readonly cutBytes?: number | undefined;
 }

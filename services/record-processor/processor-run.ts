@@ -31,6 +31,7 @@ import { protocolVersion } from "../common/version.ts";
 import type { AnswerChecker } from "./core/answer-checker.ts";
 import { BatchBuffers } from "./core/batch-buffers.ts";
 import { type Counters, Measurer } from "./core/measurer.ts";
+import { fittedRaw } from "./core/raw-fit.ts";
 import { Relay } from "./core/relay.ts";
 
 export type WorkerStream = MessageStream<Buffer, MessageInitShape<typeof ProcessRecordsResponseSchema>>;
@@ -182,7 +183,8 @@ export class ProcessorRun {
       const { record, requestBody } = withoutRequestBody(whole);
       const measured = this.measurer.measure(record);
       if (measured.error !== undefined) this.failed++;
-      batch.add(measured, this.options.memberId, this.answerOf(record, requestBody));
+      const raw = this.answerOf(record, requestBody);
+      batch.add(measured, this.options.memberId, raw && fittedRaw(raw, measured.contentStamps.length));
     }
     this.measured += records.length;
     const seq = ++this.managerSeq;

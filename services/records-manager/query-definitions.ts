@@ -1,10 +1,9 @@
 /** A run's figures by the formulas of other tools, from the moments that its file keeps. */
 import { AssayError } from "../common/errors.ts";
 import { DEFINITIONS, type Definition, NEEDS_EVENTS } from "../common/tool-definitions.ts";
-import { Column } from "./core/column.ts";
-import { definedFigures, FIGURES, isRanked } from "./core/definitions.ts";
-import { type Statistics, statisticsOf } from "./core/statistics.ts";
-import { WeightedDistribution } from "./core/weighted-distribution.ts";
+import { tallyOf } from "./core/defined-tally.ts";
+import { definedFigures, FIGURES } from "./core/definitions.ts";
+import type { Statistics } from "./core/statistics.ts";
 import { specOf } from "./exports/export-run.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { eventReader, type ReadEvents, STREAM_PAGE_ROWS, type StreamRow, streamColumns, streamFacts } from "./stream-facts.ts";
@@ -53,7 +52,7 @@ function read(reader: RunReader, asked: readonly Definition[], readEvent: ReadEv
   const measured = reader.measuredPhases();
   const tallies = asked.map((definition) => ({
     definition,
-    figures: FIGURES.map((figure) => ({ figure, tally: isRanked(definition) ? new WeightedDistribution() : new LinearTally() })),
+    figures: FIGURES.map((figure) => ({ figure, tally: tallyOf(definition, figure) })),
   }));
   for (const page of reader.pages(streamColumns(readEvent), { pageRows: STREAM_PAGE_ROWS }) as Iterable<StreamRow[]>) {
     for (const row of page) {
@@ -73,17 +72,4 @@ function read(reader: RunReader, asked: readonly Definition[], readEvent: ReadEv
       return statistics === undefined ? [] : [{ figure, statistics }];
     }),
   }));
-}
-
-/** Values of equal weight, whose percentiles interpolate. */
-class LinearTally {
-  readonly #values = new Column();
-
-  add(value: number, _weight: number): void {
-    this.#values.push(value);
-  }
-
-  statistics(): Statistics | undefined {
-    return statisticsOf(this.#values.values());
-  }
 }

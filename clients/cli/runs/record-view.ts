@@ -50,11 +50,17 @@ const checkColumns: ReadonlyMap<string, string> = new Map([
 
 export type RecordJson = Readonly<Record<string, unknown>>;
 
+/** What no record has any more. */
+const unsetFields: ReadonlySet<string> = new Set(
+  MetricRecordSchema.fields.filter(({ proto }) => proto.options?.deprecated === true).map(({ name }) => name),
+);
+
 /** Names are the proto's, a count of 0 is there as one; the values of metrics stand under their tags, those that do not apply left out. */
 export function recordJson(record: MetricRecord, tags: readonly string[], wanted: WantedFields): RecordJson {
   const json = toJson(MetricRecordSchema, record, { useProtoFieldName: true, alwaysEmitImplicit: true });
   const { values: _, ...given } = json as { readonly values?: unknown };
-  const isWanted = (name: string): boolean => wanted.fields.length === 0 || name === "credit_id" || wanted.fields.includes(name);
+  const isWanted = (name: string): boolean =>
+    (wanted.fields.length === 0 && !unsetFields.has(name)) || name === "credit_id" || wanted.fields.includes(name);
   const rest = Object.fromEntries(
     Object.entries(given).flatMap(([name, value]) =>
       isWanted(name) ? [[name, wideFields.has(name) ? Number(value) : value]] : [],
@@ -92,7 +98,7 @@ export function csvValue(record: RecordJson, column: string): string {
 /** Without the answer and the stamps, which are bytes. */
 const allColumns: readonly string[] = MetricRecordSchema.fields
   .map(({ name }) => name)
-  .filter((name) => name !== "raw" && name !== "content_stamps");
+  .filter((name) => name !== "raw" && name !== "content_stamps" && !unsetFields.has(name));
 
 /** Proto JSON writes 64 bits as text; ids and sizes are numbers to whoever reads these lines. */
 const wideFields: ReadonlySet<string> = new Set(

@@ -47,6 +47,11 @@ export function isRanked(definition: Definition): boolean {
   return definition === "guidellm" || definition === "mlperf";
 }
 
+/** Whether a request has a value of it for each of its chunks, a time between two stamps and so whole µs; of all others it has one at most. */
+export function isOfGaps(definition: Definition, figure: (typeof FIGURES)[number]): boolean {
+  return figure === "itl" && (definition === "vllm" || definition === "sglang" || definition === "inference-perf");
+}
+
 /** What a tool would say of a request that succeeded. A figure that it would not have is empty. */
 export function definedFigures(
   definition: Definition,

@@ -29,7 +29,10 @@ export class WeightedDistribution {
   #weight = 0;
   #zeroPieces = 0;
   #sum = 0;
-  #squares = 0;
+  /** Of values above 0, by Welford's method (West 1979, with weights): seconds, mean, and squared deviations from it times seconds. */
+  #seconds = 0;
+  #mean = 0;
+  #deviations = 0;
   /** Of values above 0. */
   #min = Number.POSITIVE_INFINITY;
   #max = 0;
@@ -44,7 +47,10 @@ export class WeightedDistribution {
       return;
     }
     this.#sum += value * seconds;
-    this.#squares += value * value * seconds;
+    this.#seconds += seconds;
+    const off = value - this.#mean;
+    this.#mean += (off * seconds) / this.#seconds;
+    this.#deviations += seconds * off * (value - this.#mean);
     if (value < this.#min) this.#min = value;
     if (value > this.#max) this.#max = value;
     if (value < wholeBelow && value === Math.trunc(value)) {
@@ -65,10 +71,16 @@ export class WeightedDistribution {
     const weight = this.#weight - idle.seconds;
     if (count <= 0 || !(weight > 0)) return undefined;
     const avg = this.#sum / weight;
-    const std = Math.sqrt(Math.max(0, this.#squares / weight - avg * avg));
+    const std = Math.sqrt(this.#deviationsWith(zeroSeconds) / weight);
     const min = zeroPieces > 0 ? 0 : this.#min;
     const rows = this.#rows(zeroSeconds);
     return { count, avg, min, max: this.#max, sum: this.#sum, std, ...percentilesOf(rows, { weight, min, max: this.#max }) };
+  }
+
+  /** Squared deviations from the mean of all, which was 0 for so long. */
+  #deviationsWith(zeroSeconds: number): number {
+    if (this.#seconds === 0 || zeroSeconds <= 0) return this.#deviations;
+    return this.#deviations + this.#mean ** 2 * ((this.#seconds * zeroSeconds) / (this.#seconds + zeroSeconds));
   }
 
   /** Ascending: value and how long. */

@@ -78,6 +78,7 @@ function answerParts({ status, sentNs }: RequestRow, raw: RawAnswer | undefined,
     ...(status === 0 ? [] : [`"status":${status}`]),
     ...(headers === undefined ? [] : [`"response_headers":${jsonText(headers)}`]),
     `"responses":${jsonText(answerJson(answer, sentNs))}`,
+    ...(raw?.cutBytes === undefined ? [] : [`"cut_bytes":${raw.cutBytes}`]),
   ];
 }
 

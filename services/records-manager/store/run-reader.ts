@@ -410,14 +410,17 @@ export class RunReader {
 
   /** What is kept of a request and its answer as they were; undefined: nothing. */
   raw(creditId: number): RawAnswer | undefined {
-    const later = ["request_body", "response_headers"].map((name) => (this.#rawColumns.includes(name) ? name : "NULL"));
+    const later = ["request_body", "response_headers", "cut_bytes"].map((name) =>
+      this.#rawColumns.includes(name) ? name : "NULL",
+    );
     const sql = `SELECT reads, payload, ${later.join(", ")} FROM raw WHERE credit_id = ?`;
     this.#rawStatement ??= this.#read(() => this.#db.prepare(sql).raw());
     const statement = this.#rawStatement;
     const row = this.#read(() => statement.get(creditId) as RawColumns | undefined);
     if (row === undefined) return undefined;
-    const [reads, payload, requestBody, responseHeaders] = row;
-    return { reads, payload, requestBody: requestBody ?? undefined, responseHeaders: responseHeaders ?? undefined };
+    const [reads, payload, requestBody, responseHeaders, cutBytes] = row;
+    const asked = { requestBody: requestBody ?? undefined, responseHeaders: responseHeaders ?? undefined };
+    return { reads, payload, ...asked, cutBytes: cutBytes ?? undefined };
   }
 
   *#ordered(columns: readonly string[], order: string): Generator<unknown[]> {
@@ -477,7 +480,13 @@ export class RunReader {
   }
 }
 
-type RawColumns = [reads: Uint8Array, payload: Uint8Array, requestBody: Uint8Array | null, responseHeaders: string | null];
+type RawColumns = [
+  reads: Uint8Array,
+  payload: Uint8Array,
+  requestBody: Uint8Array | null,
+  responseHeaders: string | null,
+  cutBytes: number | null,
+];
 
 function conditionsOf({ phase, where }: PageFilter): SqlCondition[] {
   return [...(phase === undefined ? [] : [{ sql: "phase = ?", parameters: [phase] }]), ...(where === undefined ? [] : [where])];

@@ -140,9 +140,10 @@ export class RunStore implements AccountStore<IngestRow> {
     return true;
   }
 
-  #insertRaw(creditId: number, { reads, payload, requestBody, responseHeaders }: RawAnswer): void {
-    const sql = "INSERT INTO raw (credit_id, reads, payload, request_body, response_headers) VALUES (?, ?, ?, ?, ?)";
-    this.#statement(sql).run(creditId, reads, payload, requestBody ?? null, responseHeaders ?? null);
+  #insertRaw(creditId: number, { reads, payload, requestBody, responseHeaders, cutBytes }: RawAnswer): void {
+    const columns = "credit_id, reads, payload, request_body, response_headers, cut_bytes";
+    const sql = `INSERT INTO raw (${columns}) VALUES (?, ?, ?, ?, ?, ?)`;
+    this.#statement(sql).run(creditId, reads, payload, requestBody ?? null, responseHeaders ?? null, cutBytes ?? null);
   }
 
   has(creditId: number): boolean {

@@ -72,7 +72,7 @@ const LATER_COLUMNS = {
 } as const;
 
 /** Columns of `raw` that older files lack: NULL is read there, and a file that is written on gets them. */
-const LATER_RAW_COLUMNS = { request_body: "BLOB", response_headers: "TEXT" } as const;
+const LATER_RAW_COLUMNS = { request_body: "BLOB", response_headers: "TEXT", cut_bytes: "INTEGER" } as const;
 
 /** Last in the row, so that a long one, which SQLite moves to pages of its own, leaves the numbers before it on the row's page. */
 export const STAMPS_COLUMN = "content_stamps";

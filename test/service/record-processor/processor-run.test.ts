@@ -98,6 +98,26 @@ describe("a record-processor's run", () => {
     }
   });
 
+  it("cuts the end off an answer that no message holds, says by how much, and goes on", async () => {
+    const own = await startScene(harness, { output: { exportLevel: "raw" } });
+    await own.run.ready;
+    const worker = own.worker();
+    const mib = 1 << 20;
+    const answer = answered(1, "one");
+    const payload = Buffer.concat([answer.payload, Buffer.alloc(17 * mib, " ")]);
+    const stamps = new Uint8Array(16);
+    const large = { ...answer, stamps: stamps.slice(0, writeRead(stamps, 0, payload.length, 0, 1e6)) };
+    for (let seq = 0; seq < 17; seq++) worker.part(1, seq, payload.subarray(seq * mib, (seq + 1) * mib));
+    worker.last(1, { ...large, payload: payload.subarray(17 * mib) }, 17);
+    worker.batch(2, answered(2, "two"));
+    await until("both", () => own.manager[0]?.batches.length === 2 && worker.acks.at(-1) === 2);
+    const [kept, next] = own.manager[0]?.batches.flatMap(({ records }) => records) ?? [];
+    expect(Number(kept?.raw?.cutBytes)).to.equal(payload.length - (kept?.raw?.payload.length ?? 0));
+    expect(kept?.raw?.payload.length).to.be.within(14 * mib, 15 * mib);
+    expect([kept?.error, next?.raw?.cutBytes]).to.deep.equal([undefined, 0n]);
+    expect(own.manager).to.have.length(1);
+  });
+
   it("says of answers whether they are what the record brings as expected, and of failures nothing", async () => {
     const own = await startScene(harness, {}, new AnswerChecker(await loadCompiler([]), undefined));
     await own.run.ready;

@@ -172,7 +172,7 @@ function keptAnswers(): Map<number, RawAnswer> {
       },
     ],
     [7, { reads: reads([4, 9e6]), payload: Buffer.from("slow"), requestBody: Buffer.from("no json") }],
-    [8, { reads: reads([2, 9e6]), payload: Buffer.from([0xff, 0xfe]), requestBody: Buffer.from([0xff]) }],
+    [8, { reads: reads([2, 9e6]), payload: Buffer.from([0xff, 0xfe]), requestBody: Buffer.from([0xff]), cutBytes: 3 }],
   ]);
 }
 

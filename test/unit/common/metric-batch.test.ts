@@ -73,6 +73,7 @@ const raw = maybe(
     payload: fc.uint8Array({ maxLength: 300 }),
     requestBody: maybe(fc.uint8Array({ minLength: 1, maxLength: 300 })),
     responseHeaders: maybe(text.filter((value) => value !== "")),
+    cutBytes: maybe(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
   }),
 );
 const processed: fc.Arbitrary<ProcessedRecord> = fc.record({ record, recordProcessorId: text, raw });
@@ -181,8 +182,8 @@ function generated({ record, recordProcessorId, raw }: ProcessedRecord) {
   });
 }
 
-function wireRaw({ reads, payload, requestBody = new Uint8Array(0), responseHeaders = "" }: RawAnswer) {
-  return create(RawAnswerSchema, { reads, payload, requestBody, responseHeaders });
+function wireRaw({ reads, payload, requestBody = new Uint8Array(0), responseHeaders = "", cutBytes = 0 }: RawAnswer) {
+  return create(RawAnswerSchema, { reads, payload, requestBody, responseHeaders, cutBytes: BigInt(cutBytes) });
 }
 
 function generatedBytes(seq: bigint, records: readonly ProcessedRecord[]): Buffer {

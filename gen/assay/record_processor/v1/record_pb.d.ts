@@ -241,9 +241,10 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   parts: number;
 
   /**
-   * Name of the conversation in the dataset.
+   * Never set: a record has the conversation's index, whose name is the dataset's.
    *
-   * @generated from field: string conversation_id = 32;
+   * @generated from field: string conversation_id = 32 [deprecated = true];
+   * @deprecated
    */
   conversationId: string;
 
@@ -262,9 +263,10 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   rootSession: bigint;
 
   /**
-   * Turns of the conversation.
+   * Never set: how many turns a conversation has is the dataset's.
    *
-   * @generated from field: uint32 turns = 35;
+   * @generated from field: uint32 turns = 35 [deprecated = true];
+   * @deprecated
    */
   turns: number;
 

@@ -195,9 +195,10 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   correlationId: string;
 
   /**
-   * Name of the conversation in the dataset.
+   * Never set: a record has the conversation's index, whose name is the dataset's (`conversations` in run.db).
    *
-   * @generated from field: string conversation_id = 26;
+   * @generated from field: string conversation_id = 26 [deprecated = true];
+   * @deprecated
    */
   conversationId: string;
 
@@ -258,9 +259,10 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   recordProcessorId: string;
 
   /**
-   * Turns of the conversation.
+   * Never set: how many turns a conversation has is the dataset's.
    *
-   * @generated from field: uint32 turns = 35;
+   * @generated from field: uint32 turns = 35 [deprecated = true];
+   * @deprecated
    */
   turns: number;
 
@@ -452,6 +454,13 @@ export declare type RawAnswer = Message<"assay.records_manager.v1.RawAnswer"> & 
    * @generated from field: string response_headers = 4;
    */
   responseHeaders: string;
+
+  /**
+   * Bytes that are left out at the end of the answer, or of the request's body before it, since no message holds more than 16 MiB.
+   *
+   * @generated from field: uint64 cut_bytes = 5;
+   */
+  cutBytes: bigint;
 };
 
 /**

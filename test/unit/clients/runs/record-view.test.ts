@@ -50,6 +50,13 @@ describe("a record for programs", () => {
     });
   });
 
+  it("has no field that no record has a value of", () => {
+    for (const name of ["turns", "conversation_id"]) {
+      expect(recordJson(record, tags, wantedFields([]))).not.to.have.property(name);
+      expect(csvColumns(wantedFields([]))).not.to.include(name);
+    }
+  });
+
   it("is whole where no field is named", () => {
     expect(recordJson(record, tags, wantedFields([]))).to.include({ credit_id: 7, turn: 0, session: 0, model: "" });
   });

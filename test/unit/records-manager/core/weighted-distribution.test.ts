@@ -21,6 +21,15 @@ describe("a distribution weighted by time", () => {
     expect(distribution.statistics()?.std).to.be.closeTo(Math.sqrt((8 * 0.25 + 0.5 * 0.25 + 1.5 * 6.25) / 10), 1e-12);
   });
 
+  it("has the deviation of levels that hardly differ, and of those with idle time beside them", () => {
+    const level = new WeightedDistribution();
+    for (let index = 0; index < 1000; index++) level.add(1e9 + (index % 2), 0.25);
+    expect(level.statistics()?.std).to.be.closeTo(0.5, 1e-9);
+    level.add(0, 250);
+    expect((level.statistics()?.std ?? 0) / (1e9 / 2)).to.be.closeTo(1, 1e-8);
+    expect(level.statistics({ seconds: 250, pieces: 1 })?.std).to.be.closeTo(0.5, 1e-9);
+  });
+
   it("tells many values apart to one part in 1024, and means and extremes exactly", () => {
     const distribution = new WeightedDistribution();
     const count = 200_000;
