@@ -31,6 +31,7 @@ const benches = {
   store: { limitSec: 120, quick: ["10000"] },
   summary: { limitSec: 240, quick: ["20000"] },
   dataset: { limitSec: 420, quick: ["20000", "20000", "2000"] },
+  grpc: { limitSec: 300, quick: ["1"] },
   small: { limitSec: 120, quick: ["1"] },
   telemetry: { limitSec: 120, quick: ["0.3"] },
   // It needs the whole machine, 20 000 descriptors a process and minutes: it runs where it is named.

@@ -59,6 +59,8 @@ function owned<Child extends ChildProcess>(child: Child): Child {
 
 export interface RunningServer {
   readonly url: string;
+  /** `host:port`; empty without `--grpc-port`. */
+  readonly grpcAddress: string;
   readonly pid: number;
   stats(): Promise<ServerStats>;
   stop(): Promise<void>;
@@ -81,9 +83,10 @@ export async function startServer(args: readonly string[]): Promise<RunningServe
       stdio: ["ignore", "pipe", "ignore"],
     }),
   );
-  const url = await firstUrl(child);
+  const [url, grpcUrl] = await urlsOf(child, args.includes("--grpc-port") ? 2 : 1);
   return {
     url,
+    grpcAddress: grpcUrl.replace("grpc://", ""),
     pid: child.pid ?? 0,
     stats: async () => (await fetch(`${url}/stats`)).json() as Promise<ServerStats>,
     stop: () =>
@@ -94,11 +97,14 @@ export async function startServer(args: readonly string[]): Promise<RunningServe
   };
 }
 
-async function firstUrl(child: ChildProcess): Promise<string> {
+/** What it says first: where it listens. */
+async function urlsOf(child: ChildProcess, count: 1 | 2): Promise<[http: string, grpc: string]> {
   if (child.stdout === null) throw new Error("the server has no standard output");
+  const urls: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
-    const url = /^listening on (http:\S+)/.exec(line)?.[1];
-    if (url !== undefined) return url;
+    const url = /^listening on (\S+)/.exec(line)?.[1];
+    if (url !== undefined) urls.push(url);
+    if (urls.length === count) return [urls[0] ?? "", urls[1] ?? ""];
   }
   throw new Error("the server did not start");
 }

@@ -1,4 +1,7 @@
 /** The client's stamps against those that the built-in server wrote into its chunks, from a run with `--export-level raw`. */
+import { fromBinary } from "@bufbuild/protobuf";
+import { FrameReader } from "../../endpoints/kserve/frames.ts";
+import { ModelStreamInferResponseSchema } from "../../gen/inference/inference_service_pb.js";
 import { decodeReads } from "../../services/common/chunk-stamps.ts";
 import { openRun } from "./assay.ts";
 
@@ -28,7 +31,16 @@ const stampedEvent = /data: \{[^\n]*"assay_sent_ns":"(\d+)"[^\n]*\n\n/g;
 const content = /"content":"[^"]/;
 
 /** The streams of one phase that ended well, in the order of their credits. */
-export function* stampedStreams(folder: string, phase: string): Generator<StampedStream> {
+export function stampedStreams(folder: string, phase: string): Generator<StampedStream> {
+  return streamsOf(folder, phase, streamOf);
+}
+
+/** The same of a run over gRPC, whose chunks are messages. */
+export function stampedCalls(folder: string, phase: string): Generator<StampedStream> {
+  return streamsOf(folder, phase, callOf);
+}
+
+function* streamsOf(folder: string, phase: string, streamOf: (row: Row) => StampedStream): Generator<StampedStream> {
   const db = openRun(folder);
   try {
     const sql = `SELECT due_ns, sent_ns, first_content_ns, reads, payload FROM requests JOIN raw USING (credit_id) JOIN phases USING (phase)
@@ -59,5 +71,23 @@ function streamOf({ due_ns: dueNs, sent_ns: sentNs, first_content_ns: firstNs, r
     sawNs.push(sentNs + (readNs[read] ?? Number.NaN));
   }
   const receivedNs = Number(/"assay_received_ns":"(\d+)"/.exec(text)?.[1]);
+  return { dueNs: dueNs ?? 0, sentNs, receivedNs, wroteNs, sawNs, firstContentNs: sentNs + firstNs };
+}
+
+function callOf({ due_ns: dueNs, sent_ns: sentNs, first_content_ns: firstNs, reads, payload }: Row): StampedStream {
+  const { readEnds, readNs } = decodeReads(reads);
+  const wroteNs: number[] = [];
+  const sawNs: number[] = [];
+  let receivedNs = Number.NaN;
+  let read = 0;
+  const messages = new FrameReader(payload);
+  for (let message = messages.next(); message !== undefined; message = messages.next()) {
+    const { outputs = [], parameters = {} } = fromBinary(ModelStreamInferResponseSchema, message).inferResponse ?? {};
+    if (outputs.length === 0) continue;
+    while ((readEnds[read] ?? Number.POSITIVE_INFINITY) < messages.end) read++;
+    wroteNs.push(Number(parameters.assay_sent_ns?.parameterChoice.value));
+    receivedNs = Number(parameters.assay_received_ns?.parameterChoice.value);
+    sawNs.push(sentNs + (readNs[read] ?? Number.NaN));
+  }
   return { dueNs: dueNs ?? 0, sentNs, receivedNs, wroteNs, sawNs, firstContentNs: sentNs + firstNs };
 }

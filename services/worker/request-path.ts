@@ -9,7 +9,7 @@ import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../common/requ
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { BodyMaker } from "./bodies.ts";
 import type { SenderOptions, Timeouts } from "./sender.ts";
-import { choiceOf, createTransport } from "./transport/choose.ts";
+import { type Choice, choiceOf, createTransport } from "./transport/choose.ts";
 import type { ConnectionWatcher, GrpcOptions, ProxyOptions, TargetOptions, Transport } from "./transport/transport.ts";
 
 /** The part of a sender's options that comes from the spec. */
@@ -45,10 +45,19 @@ export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtr
   const choice = targets[0] === undefined ? "http1" : choiceOf(targets[0], transport);
   return {
     transport: await createTransport(targets, transport, watcher),
-    transportTo: (target) => createTransport([target], choice === "undici" ? TransportKind.UNDICI : TransportKind.HTTP1),
+    transportTo: (target) => transportOf(choice, target, targets[0]?.grpc),
     bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),
     sender: senderOptions(spec, spec.target, options.endpoint),
   };
+}
+
+/** A stream that many requests share is answered by nobody who does not know them by their ids. */
+function transportOf(choice: Choice, target: TargetOptions, grpc: GrpcOptions | undefined): Promise<Transport> {
+  if (choice !== "grpc") return createTransport([target], choice === "undici" ? TransportKind.UNDICI : TransportKind.HTTP1);
+  return createTransport(
+    [{ ...target, ...(grpc === undefined ? {} : { grpc: { ...grpc, streamPer: "request" } }) }],
+    TransportKind.AUTO,
+  );
 }
 
 function targetsOf(target: TargetSpec): TargetOptions[] {

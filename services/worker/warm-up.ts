@@ -45,7 +45,9 @@ export async function warmUp({
   const turn = withMedia(warmTurn(options.endpoint), options.endpoint, media, mediaChars);
   const made = bodies.tryMake(turn, [], undefined);
   if ("error" in made) return;
-  const loopback = await startLoopback(options.isStreaming);
+  // What it does not need is not loaded.
+  const start = options.endpoint.protocol === "grpc" ? (await import("./grpc-loopback.ts")).startGrpcLoopback : startLoopback;
+  const loopback = await start(options.isStreaming);
   const transport = await transportTo({ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true });
   const endNs = monotonicNs() + durationMs * 1e6;
   const { promise, resolve } = Promise.withResolvers<void>();

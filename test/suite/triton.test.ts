@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { createCertWorkshop } from "../support/certs.ts";
 import { InferenceClient } from "../support/kserve-client.ts";
 import { runShell, shellBlocksOf } from "../support/shell-page.ts";
 import { endsWithinMs, expectReconciled, runFile, type Stage, useStages } from "../support/suite.ts";
@@ -56,6 +57,47 @@ describe("a run over gRPC", function () {
       expect(figures.inter_token_latency?.count).to.equal(requests);
     });
   }
+
+  test("goes on streams that stay open, compressed, in TLS with a certificate of its own, all the same", async (stage) => {
+    const workshop = createCertWorkshop();
+    try {
+      const ca = workshop.ca("Test CA");
+      const own = ca.issue("localhost", "IP:127.0.0.1");
+      const client = ca.issue("client");
+      const tls = { tlsCert: own.certPath, tlsKey: own.keyPath, tlsClientCa: ca.certPath };
+      const mock = await stage.mock({ grpcPort: 0, ttftMs: 5, itlMs: 2, ...tls });
+      const target = [
+        "run",
+        "-m",
+        "vllm_model",
+        "-u",
+        `grpcs://${mock.grpcAddress}`,
+        "--endpoint-type",
+        "triton_generate",
+        "--streaming",
+      ];
+      const calls = ["--grpc-stream-per", "slot", "--grpc-compression", "gzip", "--grpc-keepalive", "1"];
+      const secured = ["--target-ca", ca.certPath, "--target-cert", client.certPath, "--target-key", client.keyPath];
+      const load = [
+        "--isl",
+        "200",
+        "--osl",
+        "8",
+        "--request-count",
+        String(requests),
+        "--concurrency",
+        "2",
+        "--no-gpu-telemetry",
+      ];
+      const { code, stderr } = await stage.start([...target, ...calls, ...secured, ...load, "--artifact-dir", "out"]).exit();
+      expect(code, stderr).to.equal(0);
+      expect(runFile(join(stage.folder, "out")).errors).to.deep.equal({ "": requests });
+      const figures: Figures = JSON.parse(readFileSync(join(stage.folder, "out/profile_export_aiperf.json"), "utf8"));
+      expect(figures.output_sequence_length?.avg).to.equal(8);
+    } finally {
+      workshop.remove();
+    }
+  });
 
   test("of whole answers has latencies and no TTFT", async (stage) => {
     const counted = ["--extra-inputs", "return_num_output_tokens:true", "--extra-inputs", "return_num_input_tokens:true"];

@@ -65,6 +65,12 @@ function tensorsOf(model: string, answers: readonly Answer[]): ModelTensors | un
   return modelTensorsOf(model, said, read(ModelConfigResponseSchema, config)?.config);
 }
 
+/** Every server of the service has these two calls. */
+function foreignServer(...answers: readonly Answer[]): Failure | undefined {
+  if (answers.some(({ error }) => error?.code !== "grpc_unimplemented")) return undefined;
+  return failed("the server does not have KServe's inference service", "is it the port of gRPC of an inference server?", true);
+}
+
 /** Text: the model can be asked, with that warning; empty: without. */
 function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step | string {
   const metadata = answerOf("ModelMetadata", model, answers);
@@ -74,7 +80,7 @@ function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step
   if (unknown !== undefined) return unknown;
   const ready = answerOf("ModelReady", model, answers);
   if (ready === undefined) return ask("ModelReady", model);
-  const unready = failureOf(plan, ready) ?? unreadyOf(plan, model, ready);
+  const unready = foreignServer(metadata, ready) ?? failureOf(plan, ready) ?? unreadyOf(plan, model, ready);
   if (unready !== undefined) return unready;
   const config = answerOf("ModelConfig", model, answers);
   if (config === undefined) return ask("ModelConfig", model);

@@ -5,7 +5,7 @@ import { createHttp1Transport } from "./http1.ts";
 import type { ConnectionWatcher, TargetOptions, Transport } from "./transport.ts";
 
 /** Of one target. */
-type Choice = "http1" | "undici" | "http2" | "grpc";
+export type Choice = "http1" | "undici" | "http2" | "grpc";
 
 /**
  * @throws `invalid_argument` for http1 towards a target that needs TLS or through a proxy, for a proxy towards a Unix socket, and for any

@@ -32,6 +32,8 @@ export class Http2Connection {
   isOpen = false;
   private readonly options: Http2ConnectionOptions;
   private readonly url: URL;
+  private readonly scheme: string;
+  private readonly host: string;
   /** To the proxy, while there is no tunnel through it. */
   private socket: Socket | TLSSocket;
   /** Undefined: there is no tunnel through the proxy yet. */
@@ -52,6 +54,8 @@ export class Http2Connection {
     this.options = given;
     const { options, watcher } = given;
     this.url = new URL(options.origin);
+    this.scheme = this.url.protocol.slice(0, -1);
+    this.host = this.url.host;
     this.opening = new OpeningStamps(this.startNs, watcher);
     const { origin, proxy, connectTimeoutMs: limitMs } = options;
     if (proxy === undefined) {
@@ -157,11 +161,10 @@ export class Http2Connection {
   private write(exchange: Http2Exchange): void {
     if (this.session === undefined) return;
     const isReused = this.requests++ > 0;
-    const { protocol, host } = this.url;
     const connectNs = isReused ? undefined : this.connectNs;
     const { opening } = this;
     const facts = { isReused, connectNs, steps: connectNs === undefined ? undefined : opening.steps, opened: opening };
-    exchange.write(this.session, protocol.slice(0, -1), host, facts);
+    exchange.write(this.session, this.scheme, this.host, facts);
   }
 
   private onConnect(): void {

@@ -148,21 +148,34 @@ export class Http2Exchange implements Exchange, AnswerHead {
 
 function ignoreError(): void {}
 
+/** The headers that many requests share, as Node takes them; they are one array for all of them. */
+let known: { readonly given: readonly string[]; readonly made: OutgoingHttpHeaders } = { given: [], made: {} };
+
 function headersOf(request: WireRequest, scheme: string, authority: string): OutgoingHttpHeaders {
-  const { path, headers, ownHeaders = [], body } = request;
-  const method = request.method ?? "POST";
-  const all: OutgoingHttpHeaders = { ":method": method, ":scheme": scheme, ":authority": authority, ":path": path };
-  for (const pairs of [headers, ownHeaders]) {
-    for (let index = 0; index < pairs.length; index += 2) {
-      const name = (pairs[index] ?? "").toLowerCase();
-      const value = pairs[index + 1] ?? "";
-      if (name === "host") all[":authority"] = value;
-      // HTTP/2 has no use for it.
-      else if (name !== "connection") all[name] = value;
-    }
-  }
+  const { path, headers, ownHeaders = [], body, method = "POST" } = request;
+  if (known.given !== headers) known = { given: headers, made: withHeaders({}, headers) };
+  const all: OutgoingHttpHeaders = {
+    ":method": method,
+    ":scheme": scheme,
+    ":authority": authority,
+    ":path": path,
+    ...known.made,
+  };
+  withHeaders(all, ownHeaders);
   // The messages of a call have lengths of their own.
   if (all["content-type"] === grpcContentType) all.te = "trailers";
   else if (method !== "GET") all["content-length"] = String(body.length);
+  return all;
+}
+
+/** With these, name, value, name, value. */
+function withHeaders(all: OutgoingHttpHeaders, pairs: readonly string[]): OutgoingHttpHeaders {
+  for (let index = 0; index < pairs.length; index += 2) {
+    const name = (pairs[index] ?? "").toLowerCase();
+    const value = pairs[index + 1] ?? "";
+    if (name === "host") all[":authority"] = value;
+    // HTTP/2 has no use for it.
+    else if (name !== "connection") all[name] = value;
+  }
   return all;
 }

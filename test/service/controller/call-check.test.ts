@@ -8,7 +8,9 @@ import { AssayError } from "../../../services/common/errors.ts";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 import { checkTarget } from "../../../services/controller/target-check.ts";
 import { askTarget } from "../../../services/worker/ask-target.ts";
+import { createCertWorkshop } from "../../support/certs.ts";
 import { Harness } from "../rpc/harness.ts";
+import { ends, serveHttp2 } from "../worker/http2-server.ts";
 import { type SpecInit, specOf } from "./suite.ts";
 
 describe("the look at a server of gRPC before a run", () => {
@@ -138,5 +140,48 @@ describe("the look at a server of gRPC before a run", () => {
     harness.onClose(() => mock.stop());
     const other = await check(mock.url.replace("http", "grpc"), "m", streaming);
     expect(other.failure).to.contain("is it the port of gRPC");
+  });
+
+  it("says that a server of gRPC has not the service", async () => {
+    const address = await serveHttp2(harness, (stream) => ends(stream, { "grpc-status": "12" }, Buffer.alloc(0)));
+    const { failure, asked } = await check(`grpc://${address}`, "m", streaming);
+    expect(failure).to.equal(
+      "the server does not have KServe's inference service; is it the port of gRPC of an inference server?",
+    );
+    expect(asked).to.deep.equal(["ModelMetadata", "ModelReady"]);
+  });
+
+  it("says that a model is not ready", async () => {
+    const address = await serveHttp2(harness, (stream, head) => {
+      // `ready` is false, which is no byte; there is no other call.
+      const isReady = head[":path"] === "/inference.GRPCInferenceService/ModelReady";
+      ends(stream, { "grpc-status": isReady ? "0" : "12" }, isReady ? Buffer.alloc(5) : Buffer.alloc(0));
+    });
+    expect((await check(`grpc://${address}`, "m", streaming)).failure).to.match(
+      /^model m is not ready; .*--wait-for-model-timeout/,
+    );
+  });
+
+  it("asks for a key where the server wants one", async () => {
+    const { failure } = await check(await serve({ apiKeys: ["secret"] }), "vllm_model", streaming);
+    expect(failure).to.match(/grpc_unauthenticated: .*a key is needed; give a key with --api-key/);
+  });
+
+  it("has one line for TLS where there is none, none where there is, and a certificate that has expired", async () => {
+    const workshop = createCertWorkshop();
+    harness.onClose(() => workshop.remove());
+    const { certPath: tlsCert, keyPath: tlsKey } = workshop.ca("Test CA").issueExpired("localhost");
+    const secure = await serve({ tlsCert, tlsKey });
+    const plain = await serve();
+    const lines = {
+      "TLS to a plain port": [plain.replace("grpc:", "grpcs:"), /^POST grpcs:.*ModelMetadata: (tls|connect_failed): /],
+      "plain to a port of TLS": [secure, /^POST grpc:.*ModelMetadata: (reset|connect_failed): /],
+      "an expired certificate": [secure.replace("grpc:", "grpcs:"), /^POST grpcs:.*ModelMetadata: tls: /],
+    } as const;
+    for (const [what, [url, line]] of Object.entries(lines)) {
+      const { failure = "" } = await check(url, "vllm_model", streaming);
+      expect(failure, what).to.match(line);
+      expect(failure, what).to.not.contain("\n");
+    }
   });
 });

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { expect } from "chai";
+import { inferMessage } from "../../../endpoints/kserve/call.ts";
+import { tensorOf } from "../../../endpoints/kserve/tensor/tensor.ts";
 import { createTritonGenerateEndpoint } from "../../../endpoints/kserve/triton-generate.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { TransportKind } from "../../../gen/assay/common/v1/run_spec_pb.js";
@@ -237,6 +239,19 @@ describe("transport over gRPC", () => {
       expect(unary.error?.code).to.equal("grpc_invalid_argument");
     });
   }
+
+  it("sends and takes messages of any size, and has a code for one that is too large for the server", async () => {
+    const long = { ...plainTurn, model: "identity_bytes", isStreaming: false };
+    const text = "x".repeat(9 << 20);
+    const body = Buffer.from(inferMessage({ ...long, inputs: [tensorOf("INPUT0", "BYTES", [1], [text])] }));
+    const seen = await send(await reach(await startMock()), { ...ask("identity_bytes", false), body });
+    expect(seen.error).to.equal(undefined);
+    expect(seen.body.length).to.be.greaterThan(text.length);
+    const small = await reach(await startMock({ maxBodyBytes: 1000 }));
+    const { error } = await send(small, { ...ask("identity_bytes", false), body });
+    expect(error).to.deep.include({ code: "grpc_resource_exhausted" });
+    expect(error?.message).to.contain("a message must be of 1000 bytes at most");
+  });
 
   it("sends what does not become smaller as it is, and says what it takes", async () => {
     let seenHead: Record<string, unknown> = {};

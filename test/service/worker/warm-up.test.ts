@@ -32,6 +32,41 @@ describe("the worker's warm-up", () => {
     });
   }
 
+  for (const streamPer of ["request", "slot"] as const) {
+    it(`goes by gRPC where the run does, and leaves nothing (${streamPer})`, async () => {
+      const urls = [{ url: "grpc://127.0.0.1:1" }];
+      const endpoint = { type: "triton_generate", streaming: true };
+      const spec = create(RunSpecSchema, { target: { urls, grpc: { streamPer } }, endpoint, models: ["m"] });
+      const { sender, bodies, transport, transportTo } = await createPath(spec);
+      harness.onClose(() => transport.close());
+      const before = openHandles();
+      const ends: string[] = [];
+      const watched: typeof transportTo = async (target) => {
+        expect(target.origin).to.match(/^grpc:/);
+        const made = await transportTo(target);
+        return {
+          ...made,
+          send: (request, handler) =>
+            made.send(request, {
+              ...{ mayWrite: () => true, onSent: handler.onSent.bind(handler), onWritten: handler.onWritten.bind(handler) },
+              ...{ onHead: handler.onHead.bind(handler), onBody: handler.onBody.bind(handler) },
+              onEnd: (...given) => {
+                ends.push("end");
+                handler.onEnd(...given);
+              },
+              onFailure: (...given) => {
+                ends.push(given[1].message);
+                handler.onFailure(...given);
+              },
+            }),
+        };
+      };
+      await warmUp({ durationMs: 50, sender, bodies, transportTo: watched, signal: AbortSignal.timeout(10_000) });
+      expect(new Set(ends)).to.deep.equal(new Set(["end"]));
+      await until("all handles to close", () => openHandles() <= before);
+    });
+  }
+
   it("goes through bodies with media where the run's turns have some that the endpoint takes", async () => {
     const sizes = async (type: string, media: readonly ("image" | "audio" | "video")[]): Promise<number> => {
       const urls = [{ url: "http://127.0.0.1:1" }];
