@@ -235,12 +235,14 @@ function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Qu
 
 const service = "/inference.GRPCInferenceService";
 
-/** All but one of these requests say the same. */
+/** Of the server, and not of one of its models. */
+const ofServer: ReadonlySet<string> = new Set(["RepositoryIndex", "ServerMetadata"]);
+
+/** Requests about a model all say the same. */
 function callOf(method: string, name: string): GrpcCall {
-  const message =
-    method === "RepositoryIndex"
-      ? new Uint8Array()
-      : toBinary(ModelMetadataRequestSchema, create(ModelMetadataRequestSchema, { name }));
+  const message = ofServer.has(method)
+    ? new Uint8Array()
+    : toBinary(ModelMetadataRequestSchema, create(ModelMetadataRequestSchema, { name }));
   return create(GrpcCallSchema, { path: `${service}/${method}`, message });
 }
 

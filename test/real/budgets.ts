@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from "node:fs";
 
-const budgetsSec = { "llama.cpp": 240, aimock: 90, Triton: 60, Prometheus: 60 } as const;
+const budgetsSec = { "llama.cpp": 240, aimock: 90, Triton: 60, Prometheus: 60, MLServer: 60 } as const;
 
 const usedMs = new Map<keyof typeof budgetsSec, number>();
 

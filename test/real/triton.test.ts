@@ -3,7 +3,6 @@
  * outputs of the same shapes and mark the same responses as the last.
  */
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -19,6 +18,7 @@ import {
 } from "../support/kserve-client.ts";
 import { add, expectRefused, refusals, trtllm, vllm } from "../support/kserve-requests.ts";
 import { useBudget } from "./budgets.ts";
+import { freePorts } from "./free-ports.ts";
 import { type RealServer, startRealServer } from "./real-server.ts";
 
 const installed = join(process.env.ASSAY_SERVERS ?? join(homedir(), ".cache/assay-servers"), "triton/.installed");
@@ -173,18 +173,3 @@ describe("the built-in server beside Triton", function () {
     });
   }
 });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}

@@ -42,6 +42,10 @@ export function foreignContents(datatype: Datatype, contents: InferTensorContent
   return foreign && datatypeOfField[foreign];
 }
 
+export function hasElements(contents: InferTensorContents): boolean {
+  return (Object.keys(datatypeOfField) as ContentsField[]).some((field) => contents[field].length > 0);
+}
+
 /** Raw contents of typed ones. Throws `invalid_argument` for elements in another datatype's field, and for those too large for theirs. */
 export function rawOfContents(datatype: Datatype, contents: InferTensorContents): Uint8Array<ArrayBuffer> {
   const foreign = foreignContents(datatype, contents);

@@ -1,7 +1,7 @@
 /** Tensors as they are worked with here, and how they stand in requests and responses. */
 import type { InferTensorContents } from "../../../gen/inference/tensor_pb.js";
 import { AssayError, messageOf } from "../../../services/common/errors.ts";
-import { rawOfContents } from "./contents.ts";
+import { hasElements, rawOfContents } from "./contents.ts";
 import { type Datatype, datatypes, isDatatype } from "./datatypes.ts";
 import { countElements, type ElementInput, encodeElements } from "./elements.ts";
 import { elementCount, type Shape, shownShape } from "./shape.ts";
@@ -55,7 +55,8 @@ function readTensor({ name, datatype, shape: sizes, contents }: DescribedTensor,
   if (!isDatatype(datatype)) {
     throw new AssayError("invalid_argument", `datatype must be one of ${datatypes.join(", ")}, got ${datatype}`);
   }
-  if (given !== undefined && contents !== undefined) {
+  // MLServer has typed contents without elements beside raw ones.
+  if (given !== undefined && contents !== undefined && hasElements(contents)) {
     throw new AssayError("invalid_argument", "contents must be typed or raw, got both");
   }
   const shape = sizes.map(Number);

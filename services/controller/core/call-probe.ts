@@ -13,6 +13,7 @@ import {
   ModelMetadataResponseSchema,
   ModelReadyResponseSchema,
   RepositoryIndexResponseSchema,
+  ServerMetadataResponseSchema,
 } from "../../../gen/inference/inference_service_pb.js";
 import { messageOf } from "../../common/errors.ts";
 import {
@@ -21,6 +22,7 @@ import {
   type Failure,
   modelHint,
   type ProbePlan,
+  type Question,
   type Step,
   unreachable,
   waitHint,
@@ -86,6 +88,12 @@ function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step
   if (config === undefined) return ask("ModelConfig", model);
   const misfit = failureOf(plan, config) ?? misfitOf(plan, model, answers);
   if (misfit !== undefined) return misfit;
+  if (plan.isStreaming && config.error?.code === "grpc_unimplemented") {
+    const server = answerOf("ServerMetadata", model, answers);
+    if (server === undefined) return ask("ServerMetadata", model);
+    const foreign = failureOf(plan, server) ?? foreignStreams(server);
+    if (foreign !== undefined) return foreign;
+  }
   const policy = policyOf(plan, model, config);
   if (typeof policy === "object") return policy;
   if (plan.mode === "inference" || plan.mode === "both") {
@@ -100,7 +108,7 @@ function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step
   return policy;
 }
 
-type CallName = "ModelMetadata" | "ModelReady" | "ModelConfig" | "RepositoryIndex";
+type CallName = Extract<Question, { readonly kind: "call" }>["method"];
 
 function ask(method: CallName, model: string): Step {
   return { kind: "ask", question: { kind: "call", method, model } };
@@ -167,6 +175,13 @@ function misfitOf(plan: CallPlan, model: string, answers: readonly Answer[]): Fa
 function unreadyOf(plan: CallPlan, model: string, answer: Answer): Failure | undefined {
   if (read(ModelReadyResponseSchema, answer)?.ready !== false) return undefined;
   return failed(`model ${model} is not ready`, waitHint(plan).trim(), false);
+}
+
+/** MLServer has a call of the name and the path of Triton's, in which messages that stand for something else come back. */
+function foreignStreams(answer: Answer): Failure | undefined {
+  const { name = "", version = "" } = read(ServerMetadataResponseSchema, answer) ?? {};
+  if (name.toLowerCase() !== "mlserver") return undefined;
+  return failed(`${name} ${version} streams in messages of its own, not in Triton's`, "leave --streaming away", true);
 }
 
 /** Text: it can be asked, with that warning; empty: without. */

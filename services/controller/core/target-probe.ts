@@ -20,7 +20,7 @@ export type Question =
   /** Of KServe's inference service, about a model. */
   | {
       readonly kind: "call";
-      readonly method: "ModelMetadata" | "ModelReady" | "ModelConfig" | "RepositoryIndex";
+      readonly method: "ModelMetadata" | "ModelReady" | "ModelConfig" | "RepositoryIndex" | "ServerMetadata";
       readonly model: string;
     };
 

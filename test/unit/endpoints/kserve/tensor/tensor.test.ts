@@ -43,6 +43,12 @@ describe("tensors", () => {
     }
   });
 
+  it("are their raw contents where typed ones beside them hold nothing, as those of MLServer", () => {
+    const raw = encodeElements("FP32", [1, 2]);
+    const described = [{ name: "t", datatype: "FP32", shape: [2n], contents: contents({}) }];
+    expect(readTensors(described, [raw])).to.deep.equal([tensorOf("t", "FP32", [2], [1, 2])]);
+  });
+
   it("are refused, by name, where what is said of them does not fit together", () => {
     const raw = encodeElements("FP32", [1, 2]);
     const described = (changes: object) => [{ name: "t", datatype: "FP32", shape: [2n], ...changes }];
