@@ -1,8 +1,8 @@
 /** What a source has to say, by asking it once, or for a while. */
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicNs } from "../common/clock.ts";
+import { commonMeaning } from "../common/vocabulary/vocabulary.ts";
 import type { SeriesFacts, SourceReading } from "./core/sources/series.ts";
-import { commonMeaning } from "./core/sources/vocabulary/vocabulary.ts";
 import type { Source } from "./sources/source.ts";
 
 /** All series of one name. */

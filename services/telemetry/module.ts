@@ -41,6 +41,8 @@ export function createTelemetryModule({ id, log, clock, addresses, pageLimits }:
     const asking = createPageFetcher(limits, access);
     const options = { watchMs, wallMs: Date.now, signal };
     try {
+      // So that the first answer's time is the source's own.
+      await asking.load();
       const sources = urls.map((url) => openSource(url, { fetcher: asking, deadlineMs: timeoutMs }));
       return await Promise.all(sources.map((source) => discoverSource(source, options)));
     } finally {

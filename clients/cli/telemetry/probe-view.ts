@@ -19,10 +19,10 @@ function overviewOf(sources: readonly Source[]) {
     columns: [
       { header: "Source", align: "left" },
       { header: "Kind", align: "left" },
-      { header: "Size", align: "right", dropRank: 1 },
+      { header: "Size", align: "right", dropRank: 0 },
       { header: "Took", align: "right" },
-      { header: "Age of values", align: "left", dropRank: 0 },
-      { header: "Of", align: "left", minWidth: 12, dropRank: 2 },
+      { header: "Age of values", align: "left", dropRank: 2 },
+      { header: "Of", align: "left", minWidth: 12, dropRank: 1 },
     ],
     rows: sources.map((source) => [
       harmless(source.url),
@@ -42,8 +42,8 @@ function fieldsOf({ url, fields }: Source) {
       { header: "Name", align: "left" },
       { header: "Type", align: "left", dropRank: 1 },
       { header: "Unit", align: "left" },
-      { header: "Series", align: "right", dropRank: 2 },
-      { header: "Common name", align: "left", dropRank: 0 },
+      { header: "Series", align: "right", dropRank: 0 },
+      { header: "Common name", align: "left", dropRank: 2 },
     ],
     rows: fields.map(({ name, type, unit, series, commonName }: SourceField) => [
       harmless(name),

@@ -46,6 +46,8 @@ export interface PageTls {
 }
 
 export interface PageFetcher {
+  /** Loads what the first fetch would wait for. */
+  load(): Promise<void>;
   /** Never rejects. An aborted `signal` ends it at once, as `failed`. */
   fetch(url: string, signal: AbortSignal): Promise<FetchedPage>;
   /** Closes kept connections; what is in flight fails. */
@@ -57,13 +59,19 @@ const absentCodes: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "
 /** Keeps one connection a host and port between scrapes. undici is loaded with the first page. */
 export function createPageFetcher(limits: PageLimits, access: PageAccess = {}): PageFetcher {
   let agent: Promise<Agent> | undefined;
+  const load = (): Promise<Agent> => {
+    agent ??= createAgent(limits.deadlineMs, access);
+    return agent;
+  };
   return {
+    async load() {
+      await load();
+    },
     async fetch(url, signal) {
       const deadline = AbortSignal.timeout(limits.deadlineMs);
       try {
-        agent ??= createAgent(limits.deadlineMs, access);
         const request = { url, headers: access.headers ?? {}, maxBytes: limits.maxBytes };
-        return await readPage(await agent, request, AbortSignal.any([signal, deadline]));
+        return await readPage(await load(), request, AbortSignal.any([signal, deadline]));
       } catch (error) {
         if (signal.aborted) return notRead("failed", "cancelled");
         if (deadline.aborted) return notRead("failed", `no page within ${limits.deadlineMs} ms`);

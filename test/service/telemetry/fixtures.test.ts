@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
+import { type CommonName, commonSeries } from "../../../services/common/vocabulary/vocabulary.ts";
 import { createPageSource } from "../../../services/telemetry/core/sources/page.ts";
 import type { SeriesFacts } from "../../../services/telemetry/core/sources/series.ts";
-import { type CommonName, commonSeries } from "../../../services/telemetry/core/sources/vocabulary/vocabulary.ts";
 
 const bytesOf = (name: string) => readFileSync(new URL(`../../fixtures/${name}.prom`, import.meta.url));
 

@@ -26,6 +26,45 @@ describe("mock DCGM page", () => {
     }
   });
 
+  it("has the fields of the exporter's default list, in its order, with their types and units, and the labels in their order", () => {
+    const page = new DcgmModel({ gpuCount: 1, startNs: 0, intervalNs: 0 }).page(sec, idle);
+    const said = [...page.matchAll(/^# HELP (\w+) (.*)\n# TYPE \w+ (\w+)$/gm)].map(([, name, help = "", type]) => {
+      const unit = /\(in ([^)]+)\)/.exec(help)?.[1] ?? "";
+      return `${name} ${type} ${unit}`.trimEnd();
+    });
+    expect(said).to.deep.equal([
+      "DCGM_FI_DEV_SM_CLOCK gauge MHz",
+      "DCGM_FI_DEV_MEM_CLOCK gauge MHz",
+      "DCGM_FI_DEV_MEMORY_TEMP gauge C",
+      "DCGM_FI_DEV_GPU_TEMP gauge C",
+      "DCGM_FI_DEV_POWER_USAGE gauge W",
+      "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION counter mJ",
+      "DCGM_FI_DEV_PCIE_REPLAY_COUNTER counter",
+      "DCGM_FI_DEV_GPU_UTIL gauge %",
+      "DCGM_FI_DEV_MEM_COPY_UTIL gauge %",
+      "DCGM_FI_DEV_ENC_UTIL gauge %",
+      "DCGM_FI_DEV_DEC_UTIL gauge %",
+      "DCGM_FI_DEV_XID_ERRORS gauge",
+      "DCGM_FI_DEV_FB_FREE gauge MiB",
+      "DCGM_FI_DEV_FB_USED gauge MiB",
+      "DCGM_FI_DEV_FB_RESERVED gauge MiB",
+      "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL counter",
+      "DCGM_FI_DEV_VGPU_LICENSE_STATUS gauge",
+      "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS counter",
+      "DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS counter",
+      "DCGM_FI_DEV_ROW_REMAP_FAILURE gauge",
+      "DCGM_FI_PROF_GR_ENGINE_ACTIVE gauge",
+      "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE gauge",
+      "DCGM_FI_PROF_DRAM_ACTIVE gauge",
+      "DCGM_FI_PROF_PCIE_TX_BYTES gauge",
+      "DCGM_FI_PROF_PCIE_RX_BYTES gauge",
+    ]);
+    const labels = page.split("\n").flatMap((line) => /\{(.*)\}/.exec(line)?.[1] ?? []);
+    const names = new Set(labels.map((inner) => [...inner.matchAll(/(\w+)="/g)].map(([, name]) => name).join(" ")));
+    const own = "gpu UUID pci_bus_id device modelName Hostname DCGM_FI_DRIVER_VERSION";
+    expect([...names]).to.deep.equal([own, `${own} err_code err_msg`]);
+  });
+
   it("counts exactly the energy of the power that it shows", () => {
     const dcgm = new DcgmModel({ gpuCount: 2, startNs: 0, intervalNs: 0 });
     let before = energyOf(dcgm.page(0, idle));

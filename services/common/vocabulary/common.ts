@@ -1,5 +1,4 @@
 /** Words for what inference servers say of themselves, whatever each calls it. */
-import type { SeriesFacts } from "../series.ts";
 
 export type CommonName =
   /** Requests in work, and requests that wait for it. */
@@ -82,7 +81,14 @@ export function meaningIn({ server, bare, rows }: ServerWords, facts: NamedFacts
   return row && { name: row.name, server, of: row.of ?? "each", scale: row.scale ?? 1, rank: row.rank ?? 0 };
 }
 
-export type NamedFacts = Pick<SeriesFacts, "name" | "family" | "labels">;
+/** What a server prints of a series. */
+export interface NamedFacts {
+  /** `_bucket`, `_sum`, `_count` and `_total` included. */
+  readonly name: string;
+  /** What `# TYPE` names. */
+  readonly family: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 function withoutTotal(name: string | undefined): string | undefined {
   return name?.replace(/_total$/, "");
