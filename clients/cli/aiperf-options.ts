@@ -19,7 +19,6 @@ const ungraded = "accuracy benchmarks are not run; --check holds answers against
 const wholeAgents = "sessions of weka_trace are played from their beginning (--input-file FILE --custom-dataset-type weka_trace)";
 const otlp = "OTEL_EXPORTER_OTLP_ENDPOINT=URL sends traces and metrics by OTLP (docs/observability.md)";
 const upload = "no results are uploaded: give the run's folder to that tool's own client";
-const noServerMetrics = "no metrics of the server are scraped by this version";
 
 const missingOptions: readonly MissingOptions[] = [
   {
@@ -103,7 +102,6 @@ const missingOptions: readonly MissingOptions[] = [
     ],
     instead: upload,
   },
-  { spellings: ["--server-metrics", "--server-metrics-formats"], instead: noServerMetrics },
   {
     spellings: [
       "--num-profile-runs",

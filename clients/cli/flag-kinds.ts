@@ -36,8 +36,14 @@ export type FlagKind =
   | { readonly is: "names"; readonly of?: readonly string[] }
   /** Of at least 0; also with commas between them. */
   | { readonly is: "numbers" }
-  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. `mayBeBare`: without a URL it asks for what happens anyway. */
-  | { readonly is: "urls"; readonly orSocket?: true; readonly not?: readonly string[]; readonly mayBeBare?: true }
+  /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. `mayBeBare`: without a URL it asks for what happens anyway. `also`: words, and ends of names of files, that are taken as they are. */
+  | {
+      readonly is: "urls";
+      readonly orSocket?: true;
+      readonly not?: readonly string[];
+      readonly also?: readonly string[];
+      readonly mayBeBare?: true;
+    }
   /** `Name:Value`, or a JSON object of texts. */
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
@@ -135,8 +141,7 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
     case "numbers":
       return readNumbers(text);
     case "urls":
-      if (kind.not?.includes(text.trim())) return { expected: `an http or https URL: ${oneOf(kind.not)} is not there` };
-      return readUrls(text, kind.orSocket === true);
+      return readUrlsOf(kind, text);
     case "headers":
       return readHeaders(text);
     case "inputs":
@@ -205,6 +210,17 @@ function readNumbers(text: string): ReadResult {
   // Number(" ") is 0, and nobody means that.
   const isRight = parts.every((part) => part.trim() !== "" && Number.isFinite(Number(part)) && Number(part) >= 0);
   return isRight ? { value: parts.map(Number) } : { expected: "a number of at least 0, or several with commas between them" };
+}
+
+function readUrlsOf({ not = [], also = [], orSocket }: Extract<FlagKind, { is: "urls" }>, text: string): ReadResult {
+  if (not.includes(text.trim())) return { expected: `an http or https URL: ${oneOf(not)} is not there` };
+  const isAlso = (part: string): boolean => also.some((end) => part === end || (end.startsWith(".") && part.endsWith(end)));
+  const read = text
+    .split(",")
+    .map((part) => (isAlso(part.trim()) ? { value: [part.trim()] } : readUrls(part, orSocket === true)));
+  const wrong = read.find((result) => "expected" in result);
+  if (wrong !== undefined) return also.length === 0 ? wrong : { expected: `an http or https URL, ${also.join(", ")}` };
+  return { value: read.flatMap((result) => ("value" in result ? (result.value as string[]) : [])) };
 }
 
 function readUrls(text: string, orSocket: boolean): ReadResult {

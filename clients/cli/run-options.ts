@@ -19,6 +19,8 @@ export type GivenRun = GivenOptions<typeof runFlags>;
 const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["mock", "urls"],
   ["gpuTelemetry", "noGpuTelemetry"],
+  ["serverMetrics", "noServerMetrics"],
+  ["serverMetricsFormats", "noServerMetrics"],
   ["networkLatencyMs", "measureNetworkLatency"],
   ["logFile", "controller"],
   ["endpointModule", "controller"],
@@ -268,6 +270,7 @@ export function runSpecJson(options: RunOptions & PhaseOptions, file: JsonObject
     put(spec, ["dataset", "synthetic", "video", "audio_sample_rate_hz"], rate < 1000 ? Math.round(1000 * rate) : rate);
   putCacheReset(spec, options);
   putHttp2(spec, options);
+  putGpuMetrics(spec, options);
   const urls = urlsOf(options, file);
   if (urls !== undefined) put(spec, ["target", "urls"], urls);
   const dataset = spec.dataset;
@@ -293,6 +296,16 @@ function putHttp2(spec: JsonObject, { http2 }: RunOptions): void {
   const kind = "TRANSPORT_KIND_HTTP2";
   if (http2 === true) put(spec, path, kind);
   if (http2 === false && valueAt(spec, path) === kind) remove(spec, path);
+}
+
+/** A file among the sources is a list of fields, no source. */
+function putGpuMetrics(spec: JsonObject, { gpuTelemetry = [] }: RunOptions): void {
+  const isList = (text: string): boolean => text.endsWith(".csv") && !text.includes("://");
+  const list = gpuTelemetry.find(isList);
+  if (list === undefined) return;
+  put(spec, ["telemetry", "gpu_metrics_csv"], list);
+  const sources = gpuTelemetry.filter((text) => !isList(text));
+  put(spec, ["telemetry", "dcgm_urls"], sources);
 }
 
 /** Of vLLM. */

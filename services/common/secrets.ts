@@ -32,7 +32,12 @@ export function secretsOf({ target }: RunSpec): Secrets {
 /** A copy whose secrets are replaced, for storing, showing and logging. */
 export function maskSecrets(spec: RunSpec): RunSpec {
   const masked = clone(RunSpecSchema, spec);
-  const target = masked.target;
+  const { target, telemetry } = masked;
+  if (telemetry !== undefined) {
+    for (const name of Object.keys(telemetry.headers)) telemetry.headers[name] = mask;
+    telemetry.dcgmUrls = telemetry.dcgmUrls.map(withoutUser);
+    telemetry.serverMetricsUrls = telemetry.serverMetricsUrls.map(withoutUser);
+  }
   if (target === undefined) return masked;
   if (target.apiKey !== "") target.apiKey = mask;
   for (const name of Object.keys(target.headers)) target.headers[name] = mask;
@@ -44,4 +49,8 @@ export function maskSecrets(spec: RunSpec): RunSpec {
   if (target.tls !== undefined && target.tls.keyPem !== "") target.tls.keyPem = mask;
   if (target.proxyUrl !== "") target.proxyUrl = maskedProxyUrl(target.proxyUrl);
   return masked;
+}
+
+function withoutUser(text: string): string {
+  return maskedUrl(text).replace(/^(\w+:\/\/)[^/@]*@/, "$1***@");
 }

@@ -243,6 +243,15 @@ export class RunMembers {
     await this.toService(ServiceKind.TIMING, action, timeoutMs);
   }
 
+  /** Tells telemetry, which looks once more at what there is; nobody waits for it. */
+  endPhase(phase: number, missed: (error: unknown) => void): void {
+    const { members, runId, timeouts } = this.options;
+    const action = { case: "endPhase" as const, value: { $typeName: "assay.controller.v1.EndPhase" as const, phase } };
+    for (const entry of members.serving(ServiceKind.TELEMETRY)) {
+      members.command(entry, { runId, service: ServiceKind.TELEMETRY, action, timeoutMs: timeouts.phaseMs }).catch(missed);
+    }
+  }
+
   /**
    * One question to the target, by any worker, and by another one where that is gone meanwhile. Waits for a worker as long as the run
    * goes on: that workers come is for others to see to.

@@ -123,7 +123,8 @@ export class RunExecution {
     const managers = members.serving(ServiceKind.WORKER_MANAGER);
     const hosts = managers.map(({ member }) => workerHost(member));
     const workers = workersFor(spec, hosts);
-    const hasTelemetry = spec.telemetry?.disableGpu !== true && members.serving(ServiceKind.TELEMETRY).length > 0;
+    const { disableGpu = false, disableServerMetrics = false } = spec.telemetry ?? {};
+    const hasTelemetry = !(disableGpu && disableServerMetrics) && members.serving(ServiceKind.TELEMETRY).length > 0;
     const { bounds } = this.timeouts;
     const plan = planRun(spec, { workers, members: neededServices.map(([name]) => name), hasTelemetry, bounds });
     this.liveWorkers = workers;
@@ -216,6 +217,7 @@ export class RunExecution {
         const phase = this.run.phases[account.phase];
         if (phase !== undefined) phase.returningCompleteNs = atNs;
         this.observer.measuring(isUnderLoad(this.run));
+        this.talk.endPhase(account.phase, (error) => this.note("note", messageOf(error)));
         this.note("returning_complete", `phase ${phase?.name}: every credit came back or is lost`, account.phase, atNs);
         this.tell(() => machine.returningComplete(account.phase, account, nowNs));
         return;

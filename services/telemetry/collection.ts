@@ -1,4 +1,4 @@
-/** Scraping for one run: a scraper a page, and one stream that brings their samples to the records-manager. */
+/** Scraping for one run: a scraper a source, and one stream that brings their samples to the records-manager. */
 import { create } from "@bufbuild/protobuf";
 import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
 import { SampleSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
@@ -6,23 +6,15 @@ import type { Logger } from "../common/logger.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import { SampleSender, type SamplesStream } from "../common/sample-sender.ts";
 import type { Gap } from "./core/collector.ts";
+import type { SourceKind, SourceReading } from "./core/sources/series.ts";
 import type { ScrapeCounts } from "./instruments.ts";
-import {
-  createScraper,
-  type Scraper,
-  type ScrapeTotals,
-  type SourceReport,
-  systemClock,
-  type TelemetrySample,
-} from "./scraper.ts";
-import type { PageFetcher } from "./sources/http.ts";
+import { createScraper, type Scraper, type ScrapeTimes, type ScrapeTotals, type SourceReport, systemClock } from "./scraper.ts";
+import type { Source } from "./sources/source.ts";
 
 export interface CollectionOptions {
   readonly runId: string;
   readonly memberId: string;
-  readonly urls: readonly string[];
   readonly intervalMs: number;
-  readonly fetcher: PageFetcher;
   readonly clock: SuiteClock;
   readonly log: Logger;
   /** Counted up; shared by the collections of a process. */
@@ -38,46 +30,78 @@ export interface SampleWatcher {
   onEnd(): void;
 }
 
+/** A source as the stream has it. */
+interface SentSource {
+  readonly id: number;
+  /** Ids of the stream by those of the source's reader. */
+  readonly series: number[];
+}
+
 export class Collection {
   private readonly options: CollectionOptions;
   private readonly abort = new AbortController();
-  private readonly scrapers: Scraper[];
+  private readonly scrapers: Scraper[] = [];
   private readonly sender: SampleSender;
-  private readonly sources = new Map<string, { readonly id: number; readonly series: Map<string, number> }>();
   private readonly watchers = new Set<SampleWatcher>();
+  private isPhaseOver = false;
+  private isStopping = false;
   private hasLost = false;
   private isClosed = false;
 
   constructor(options: CollectionOptions) {
     this.options = options;
     this.sender = new SampleSender({ ...options, onLost: () => this.lost() });
-    this.scrapers = options.urls.map((url) =>
-      createScraper({
-        url,
-        intervalMs: options.intervalMs,
-        clock: systemClock,
-        fetchPage: (page, signal) => options.fetcher.fetch(page, signal),
-        onSamples: (samples) => this.take(samples),
-        onGap: (gap) => {
-          this.takeGap(gap);
-          options.counts.failures++;
-          options.log.debug("a scrape gave nothing", { run_id: options.runId, ...gap });
-        },
-        signal: this.abort.signal,
-      }),
-    );
   }
 
-  /** Scrapes from now on; resolves after the first scrape of every page. */
-  async start(): Promise<SourceReport[]> {
-    this.sender.start();
-    return Promise.all(this.scrapers.map((scraper) => scraper.start()));
+  /** Scrapes a source from now on; resolves after its first scrape. `expected`: what it is called as long as it says nothing. */
+  async add(source: Source, expected: SourceKind): Promise<SourceReport> {
+    const sent = new Map<string, SentSource>();
+    let kind = expected;
+    const sentAs = (): SentSource => {
+      const known = sent.get(kind);
+      if (known !== undefined) return known;
+      const made = { id: this.sender.declareSource(kind, source.name), series: [] };
+      sent.set(kind, made);
+      return made;
+    };
+    const scraper = createScraper({
+      source,
+      intervalMs: this.options.intervalMs,
+      clock: systemClock,
+      onReading: (reading, times) => {
+        kind = reading.kind;
+        this.take(source, sentAs(), reading, times);
+      },
+      onGap: (gap) => this.takeGap(source, sentAs(), gap),
+      signal: this.abort.signal,
+    });
+    if (this.isStopping) return { url: source.name, kind: undefined, isPresent: false, reason: "the run is over", subjects: [] };
+    if (this.scrapers.push(scraper) === 1) this.sender.start();
+    return scraper.start();
   }
 
-  /** One last scrape, then no more; resolves when its samples are committed, or after the deadline. */
+  /** Scrapes everything at once: what a phase begins with. */
+  phaseStarts(): void {
+    this.isPhaseOver = false;
+    for (const scraper of this.scrapers) scraper.scrapeNow();
+  }
+
+  /** Scrapes everything at once: what a phase ends with. */
+  phaseEnds(): void {
+    this.isPhaseOver = true;
+    for (const scraper of this.scrapers) scraper.scrapeNow();
+  }
+
+  /**
+   * Scrapes a last time, unless the phase's end has just had that done, then no more; resolves when all is committed. Slow sources and a slow
+   * manager have half of the time each.
+   */
   async stop(timeoutMs: number): Promise<ScrapeTotals> {
-    const each = await Promise.all(this.scrapers.map((scraper) => scraper.stop()));
-    await this.sender.drained(timeoutMs);
+    this.isStopping = true;
+    const late = setTimeout(() => this.abort.abort(), timeoutMs / 2);
+    const each = await Promise.all(this.scrapers.map((scraper) => scraper.stop(!this.isPhaseOver)));
+    clearTimeout(late);
+    await this.sender.drained(timeoutMs / 2);
     this.close();
     return each.reduce(
       (sum, { samples, gaps, skipped }) => ({
@@ -91,11 +115,17 @@ export class Collection {
 
   /** Ends at once, without a last scrape. */
   close(): void {
+    this.isStopping = true;
     this.isClosed = true;
     this.abort.abort();
     this.sender.close();
     for (const { onEnd } of this.watchers) onEnd();
     this.watchers.clear();
+  }
+
+  /** Aborts when there is no time left for anything. */
+  get signal(): AbortSignal {
+    return this.abort.signal;
   }
 
   get isOver(): boolean {
@@ -119,45 +149,62 @@ export class Collection {
     this.hasLost = true;
   }
 
-  private sourceOf(name: string) {
-    const known = this.sources.get(name);
-    if (known !== undefined) return known;
-    const made = { id: this.sender.declareSource("dcgm", name), series: new Map<string, number>() };
-    this.sources.set(name, made);
-    return made;
-  }
-
-  private takeGap({ source, startNs, endNs, reason }: Gap & { readonly source: string }): void {
-    const { clock } = this.options;
-    const { id } = this.sourceOf(source);
+  private takeGap({ name }: Source, { id }: SentSource, { startNs, endNs, reason, failures }: Gap): void {
+    const { clock, counts, log, runId } = this.options;
+    counts.failures++;
+    log.debug("a scrape gave nothing", { run_id: runId, source: name, reason, failures });
     this.sender.send({ source: id, startNs: clock.toSuite(startNs), endNs: clock.toSuite(endNs), gap: reason });
   }
 
-  /** Of one scrape, at least one. */
-  private take(scraped: readonly TelemetrySample[]): void {
+  private take(source: Source, sent: SentSource, reading: SourceReading, times: ScrapeTimes): void {
     const { clock, counts } = this.options;
+    const { ids, values, timestampMs } = reading;
     counts.scrapes++;
-    counts.samples += scraped.length;
-    const [first] = scraped;
-    if (first === undefined) return;
-    const { id: source, series } = this.sourceOf(first.source);
-    const ids = scraped.map(({ subject, field: name, type, unit, labels }) => {
-      const key = `${subject} ${name}`;
-      const id = series.get(key) ?? this.sender.declareSeries(source, { subject, name, family: name, type, unit, labels });
-      series.set(key, id);
-      return id;
-    });
-    const values = new Array<number>(Math.max(...ids) + 1).fill(Number.NaN);
-    for (const [at, id] of ids.entries()) values[id] = scraped[at]?.value ?? Number.NaN;
-    const startNs = clock.toSuite(first.scrapeStartNs);
-    const endNs = clock.toSuite(first.scrapeEndNs);
-    const age = first.ageNs === undefined ? {} : { ageNs: first.ageNs };
-    this.sender.send({ source, startNs, endNs, values, ...age });
-    if (this.watchers.size === 0) return;
-    const samples = scraped.map(({ subject, field, unit, type, value, labels }) => {
-      const facts = { kind: "dcgm", source: first.source, subject, field, unit, type, labels };
-      return create(SampleSchema, { ...facts, value, scrapeStartNs: startNs, scrapeEndNs: endNs, ...age });
-    });
+    counts.samples += ids.length;
+    const row: number[] = [];
+    for (let at = 0; at < ids.length; at++) {
+      const number = ids[at] as number;
+      const facts = source.series[number];
+      if (facts === undefined) continue;
+      let id = sent.series[number];
+      if (id === undefined) {
+        id = this.sender.declareSeries(sent.id, facts);
+        sent.series[number] = id;
+      }
+      while (row.length < id) row.push(Number.NaN);
+      row[id] = values[at] as number;
+    }
+    const scrape = {
+      startNs: clock.toSuite(times.startNs),
+      endNs: clock.toSuite(times.endNs),
+      ...(times.ageNs === undefined ? {} : { ageNs: times.ageNs }),
+    };
+    const own = timestampMs === undefined ? {} : { sourceWallNs: timestampMs * 1e6 };
+    this.sender.send({ source: sent.id, ...scrape, ...own, values: row });
+    if (this.watchers.size > 0) this.show(samplesOf(source, reading, scrape));
+  }
+
+  private show(samples: readonly Sample[]): void {
     for (const { onSamples } of this.watchers) onSamples(samples);
   }
+}
+
+function samplesOf(
+  { name, series }: Source,
+  { ids, values }: SourceReading,
+  { startNs, endNs, ...age }: { readonly startNs: number; readonly endNs: number; readonly ageNs?: number },
+): Sample[] {
+  return Array.from(ids, (id, at) => {
+    const { kind, subject, name: field, unit, type, labels } = series[id] ?? {};
+    const facts = {
+      source: name,
+      kind: kind ?? "",
+      subject: subject ?? "",
+      field: field ?? "",
+      unit: unit ?? "",
+      type: type ?? "",
+    };
+    const times = { scrapeStartNs: startNs, scrapeEndNs: endNs, ...age };
+    return create(SampleSchema, { ...facts, labels: { ...labels }, value: values[at] ?? Number.NaN, ...times });
+  });
 }

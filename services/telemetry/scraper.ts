@@ -1,35 +1,24 @@
-/** One GPU page scraped on a grid: ties the schedule, the clock and the fetch together. */
+/** One source scraped on a grid: ties the schedule, the clock and the source together. */
 import { setTimeout as delay } from "node:timers/promises";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
-import { messageOf } from "../common/errors.ts";
 import { afterScrape, firstScrapeState, type Gap, type Scrape } from "./core/collector.ts";
-import { type GpuReading, readGpus } from "./core/dcgm.ts";
-import { parseMetricsPage } from "./core/prometheus.ts";
-import type { FetchedPage } from "./sources/http.ts";
+import type { SourceKind, SourceReading } from "./core/sources/series.ts";
+import type { Source, SourceAnswer } from "./sources/source.ts";
 
-/** One value of one scrape. */
-export interface TelemetrySample {
-  /** The page's URL. */
-  readonly source: string;
-  /** GPU UUID, with `/instance` for a MIG instance. */
-  readonly subject: string;
-  readonly field: string;
-  readonly unit: string;
-  readonly type: "gauge" | "counter";
-  readonly value: number;
-  /** The value was taken before the end of the scrape, by `ageNs` and the exporter's own interval at most. */
-  readonly scrapeStartNs: MonotonicNs;
-  readonly scrapeEndNs: MonotonicNs;
-  /** How long the page had said the same when the scrape began; undefined: no change has been seen yet. */
+/** When a reading was taken. Its values were there before the end, by `ageNs` and the source's own interval at most. */
+export interface ScrapeTimes {
+  readonly startNs: MonotonicNs;
+  readonly endNs: MonotonicNs;
+  /** How long the source had said the same when the scrape began; undefined: no change has been seen yet. */
   readonly ageNs: number | undefined;
-  /** Index, model, host and so on, as the page gives them. */
-  readonly labels: Readonly<Record<string, string>>;
 }
 
-/** What a page is. */
+/** What a source is. */
 export interface SourceReport {
   readonly url: string;
-  /** It answered and has GPU values. */
+  /** Undefined: it said nothing. */
+  readonly kind: SourceKind | undefined;
+  /** It answered and has values. */
   readonly isPresent: boolean;
   /** Why not. */
   readonly reason: string | undefined;
@@ -51,29 +40,31 @@ export interface ScraperClock {
   waitUntil(ns: MonotonicNs, signal: AbortSignal): Promise<void>;
 }
 
-export type FetchPage = (url: string, signal: AbortSignal) => Promise<FetchedPage>;
-
 export interface ScraperOptions {
-  readonly url: string;
+  /** Must have a deadline of its own: it bounds every wait here. */
+  readonly source: Source;
   readonly intervalMs: number;
   /** Longest pause after failures. Default: 10 s, or the interval where that is longer. */
   readonly maxBackoffMs?: number;
   readonly clock: ScraperClock;
-  /** Must have a deadline of its own: it bounds every wait here. */
-  readonly fetchPage: FetchPage;
-  /** Samples of one scrape, at least one, in the page's order. Must not throw. */
-  readonly onSamples: (samples: readonly TelemetrySample[]) => void;
+  /** A scrape that gave values. Must not throw. */
+  readonly onReading: (reading: SourceReading, times: ScrapeTimes) => void;
   /** A scrape that gave nothing. Must not throw. */
-  readonly onGap: (gap: Gap & { readonly source: string }) => void;
+  readonly onGap: (gap: Gap) => void;
   /** Ends everything at once, without a last scrape. */
   readonly signal: AbortSignal;
 }
 
 export interface Scraper {
-  /** Scrapes from now on; to be called once. Resolves after the first scrape, whatever came of it, within the fetch's deadline. */
+  /** Scrapes from now on; to be called once. Resolves after the first scrape, whatever came of it, within the source's deadline. */
   start(): Promise<SourceReport>;
-  /** Ends the waiting, lets a scrape in flight end, scrapes once more (not after an abort), then resolves. */
-  stop(): Promise<ScrapeTotals>;
+  /** One scrape at once, or behind the one in flight, in the place of the due one. */
+  scrapeNow(): void;
+  /**
+   * Ends the waiting, lets a scrape in flight and one that was asked for end, scrapes once more where it is `withLast` and none was asked for
+   * (not after an abort), then resolves.
+   */
+  stop(withLast: boolean): Promise<ScrapeTotals>;
 }
 
 /** Real time. */
@@ -90,46 +81,49 @@ export const systemClock: ScraperClock = {
 /** The only thing that a pause rejects with is the abort that it was given, and the loop around it looks at that. */
 function ignoreAbort(): void {}
 
-/** A scraper of one page; nothing happens before `start`. A page that is absent is tried again, ever less often. */
+/** A scraper of one source; nothing happens before `start`. A source that is absent is tried again, ever less often. */
 export function createScraper(options: ScraperOptions): Scraper {
-  const { url, clock, fetchPage, signal } = options;
+  const { source, clock, signal } = options;
   const intervalNs = options.intervalMs * 1e6;
   const maxBackoffNs = Math.max(intervalNs, (options.maxBackoffMs ?? 10_000) * 1e6);
   const stopping = new AbortController();
-  const waitSignal = AbortSignal.any([stopping.signal, signal]);
+  const ending = AbortSignal.any([stopping.signal, signal]);
+  /** Aborted: a scrape was asked for that has not begun. */
+  let asked = new AbortController();
+  let isLastWanted = false;
   let grid = { originNs: 0, intervalNs, maxBackoffNs };
   let state = firstScrapeState(grid);
   const totals = { samples: 0, gaps: 0 };
   let loop: Promise<void> | undefined;
 
-  async function scrape(): Promise<PageContent> {
+  async function scrape(): Promise<SourceAnswer> {
+    asked = new AbortController();
     const startNs = clock.now();
-    const content = readPage(await fetchPage(url, signal));
+    const answer = await source.read(signal);
     const endNs = clock.now();
-    // What an abort cuts short is no gap in the page.
-    if (!signal.aborted) take({ startNs, endNs, outcome: outcomeOf(content) }, content);
-    return content;
+    // What an abort cuts short is no gap in the source.
+    if (!signal.aborted) take({ startNs, endNs, outcome: outcomeOf(answer) }, answer);
+    return answer;
   }
 
-  function take(scraped: Scrape, content: PageContent): void {
+  function take(scraped: Scrape, answer: SourceAnswer): void {
     const { state: next, verdict } = afterScrape(state, scraped, grid);
     state = next;
     if (verdict.kind === "gap") {
       totals.gaps += 1;
-      options.onGap({ source: url, ...verdict.gap });
-      return;
+      options.onGap(verdict.gap);
+    } else if (answer.kind === "reading") {
+      totals.samples += answer.reading.ids.length;
+      options.onReading(answer.reading, { startNs: scraped.startNs, endNs: scraped.endNs, ageNs: verdict.ageNs });
     }
-    const samples = samplesOf(url, content, scraped, verdict.ageNs);
-    totals.samples += samples.length;
-    options.onSamples(samples);
   }
 
   async function run(): Promise<void> {
-    while (!waitSignal.aborted) {
-      await clock.waitUntil(state.dueNs, waitSignal);
-      if (!waitSignal.aborted) await scrape();
+    while (!ending.aborted) {
+      await clock.waitUntil(state.dueNs, AbortSignal.any([ending, asked.signal]));
+      if (!ending.aborted) await scrape();
     }
-    if (!signal.aborted) await scrape();
+    if (!signal.aborted && (isLastWanted || asked.signal.aborted)) await scrape();
   }
 
   return {
@@ -138,9 +132,11 @@ export function createScraper(options: ScraperOptions): Scraper {
       state = firstScrapeState(grid);
       const first = scrape();
       loop = first.then(run);
-      return reportOf(url, await first);
+      return reportOf(source, await first);
     },
-    async stop() {
+    scrapeNow: () => asked.abort(),
+    async stop(withLast) {
+      isLastWanted = withLast;
       stopping.abort();
       await loop;
       return { ...totals, skipped: state.skipped };
@@ -148,45 +144,13 @@ export function createScraper(options: ScraperOptions): Scraper {
   };
 }
 
-/** What a page says about GPUs, or why it says nothing. */
-type PageContent = { readonly readings: readonly GpuReading[] } | { readonly reason: string };
-
-function readPage(page: FetchedPage): PageContent {
-  if (page.kind !== "page") return { reason: page.reason };
-  try {
-    const readings = readGpus(parseMetricsPage(page.text));
-    return readings.length > 0 ? { readings } : { reason: "page has no GPU values" };
-  } catch (error) {
-    return { reason: `page is not in the Prometheus text format: ${messageOf(error)}` };
-  }
+export function reportOf({ name, series }: Source, answer: SourceAnswer): SourceReport {
+  if (answer.kind !== "reading") return { url: name, kind: undefined, isPresent: false, reason: answer.reason, subjects: [] };
+  const subjects = [...new Set(series.map(({ subject }) => subject).filter((subject) => subject !== ""))];
+  return { url: name, kind: answer.reading.kind, isPresent: true, reason: undefined, subjects };
 }
 
-function reportOf(url: string, content: PageContent): SourceReport {
-  if ("reason" in content) return { url, isPresent: false, reason: content.reason, subjects: [] };
-  return { url, isPresent: true, reason: undefined, subjects: content.readings.map((reading) => reading.gpu.key) };
-}
-
-function outcomeOf(content: PageContent): Scrape["outcome"] {
-  if ("reason" in content) return { kind: "failed", reason: content.reason };
-  // Values only: other lines of the page, such as the exporter's own, may move while the GPUs' do not.
-  const said = content.readings.map(({ gpu, values }) => [gpu.key, values.map((entry) => [entry.field.name, entry.value])]);
-  return { kind: "page", content: JSON.stringify(said) };
-}
-
-function samplesOf(source: string, content: PageContent, scraped: Scrape, ageNs: number | undefined): TelemetrySample[] {
-  if ("reason" in content) return [];
-  return content.readings.flatMap(({ gpu, values }) =>
-    values.map(({ field, value }) => ({
-      source,
-      subject: gpu.key,
-      field: field.name,
-      unit: field.unit,
-      type: field.kind,
-      value,
-      scrapeStartNs: scraped.startNs,
-      scrapeEndNs: scraped.endNs,
-      ageNs,
-      labels: gpu.labels,
-    })),
-  );
+function outcomeOf(answer: SourceAnswer): Scrape["outcome"] {
+  if (answer.kind !== "reading") return { kind: "failed", reason: answer.reason };
+  return { kind: "page", isChanged: answer.reading.isChanged };
 }

@@ -5,6 +5,7 @@ import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import type { Collection } from "./collection.ts";
 import type { DiscoveredSource } from "./discovery.ts";
+import { usualUrls } from "./run-sources.ts";
 import type { SourceReport } from "./scraper.ts";
 import { accessOf } from "./sources/access.ts";
 import type { PageAccess } from "./sources/http.ts";
@@ -24,9 +25,6 @@ export interface TelemetryServiceDeps {
   start(runId: string, urls: readonly string[], intervalMs: number, signal: AbortSignal): Promise<SourceReport[]>;
   stop(runId: string): Promise<{ readonly samples: number; readonly gaps: number }>;
 }
-
-/** Tried quietly where nothing is named: dcgm-exporter's own port, and the one that it has beside Dynamo. */
-export const usualUrls: readonly string[] = ["http://localhost:9400/metrics", "http://localhost:9401/metrics"];
 
 const defaultTimeoutMs = 1000;
 const longestWatchMs = 60_000;
@@ -91,8 +89,8 @@ export function createTelemetryService({ find, discover, start, stop }: Telemetr
   });
 }
 
-function wireSourceOf({ url, isPresent, reason, subjects }: SourceReport) {
-  return { url, kind: "dcgm", isPresent, reason: reason ?? "", subjects: [...subjects] };
+function wireSourceOf({ url, kind, isPresent, reason, subjects }: SourceReport) {
+  return { url, kind: kind ?? "", isPresent, reason: reason ?? "", subjects: [...subjects] };
 }
 
 function wireDiscovered({ name, scrapeNs, sizeBytes, ageNs, fields, ...source }: DiscoveredSource) {

@@ -10,6 +10,7 @@ import type { RunOptions, runFlags } from "../flags.ts";
 import { type GivenRun, runSpecJson, shown, withMock, withoutOverruled } from "../run-options.ts";
 import { weightsProblem } from "../run-target.ts";
 import type { AiperfContext } from "./aiperf/config.ts";
+import { withGpuMetricsText } from "./gpu-metrics-file.ts";
 import { fileComplaints, withAbsolutePaths } from "./input-files.ts";
 import { type Pems, readPems } from "./pem-files.ts";
 import type { ReadSpec } from "./spec-reader.ts";
@@ -34,13 +35,7 @@ export async function readSources(asked: Asked<typeof runFlags>): Promise<RunSou
   const given: GivenRun = withoutOverruled(asked);
   const { cwd, env } = asked.terminal;
   const { config } = given.options;
-  const file =
-    config === undefined
-      ? undefined
-      : await readSpecFile(config, cwd, {
-          env,
-          withoutServerMetrics: given.options.noServerMetrics === true,
-        });
+  const file = config === undefined ? undefined : await readSpecFile(config, cwd, { env });
   const options = { ...file?.options, ...given.options };
   const settings = options.settings ?? [];
   const series = options.requestRateSeries === undefined ? undefined : await readRateSeriesFile(options.requestRateSeries, cwd);
@@ -112,7 +107,9 @@ export async function specOf(
       : (await import("./settings.ts")).withSettings(spec, options.settings);
   const { spec: templated, problem: unreadable } = await withTemplateText(made.spec, cwd);
   if (unreadable !== undefined) return { spec: {}, problems: [unreadable] };
-  const absolute = withAbsolutePaths(templated, cwd);
+  const { spec: listed, problem: unlisted } = await withGpuMetricsText(templated, cwd);
+  if (unlisted !== undefined) return { spec: {}, problems: [unlisted] };
+  const absolute = withAbsolutePaths(listed, cwd);
   const { output } = absolute;
   if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return { ...made, spec: absolute };
   const { artifact_dir: folder, ...rest } = output;

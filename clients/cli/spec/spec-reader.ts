@@ -36,7 +36,7 @@ export interface ReadSpec {
   readonly options?: FileOptions;
 }
 
-const noContext: AiperfContext = { env: {}, withoutServerMetrics: false };
+const noContext: AiperfContext = { env: {} };
 
 /** Reads a whole file. */
 export function readSpecText(text: string, context: AiperfContext = noContext): ReadSpec {

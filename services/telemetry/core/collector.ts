@@ -21,8 +21,8 @@ export interface Scrape {
   readonly outcome:
     | {
         readonly kind: "page";
-        /** What the page says, as text that is equal exactly when the page says the same. */
-        readonly content: string;
+        /** It says something else than the page before it; nothing is meant of the first. */
+        readonly isChanged: boolean;
       }
     | { readonly kind: "failed"; readonly reason: string };
 }
@@ -48,15 +48,13 @@ export interface ScrapeState {
   readonly skipped: number;
   /** Start of the last scrape that gave a page. */
   readonly lastGoodNs: number | undefined;
-  /** What the last page said. */
-  readonly content: string | undefined;
-  /** Start of the first scrape that showed `content`; undefined: it is the first page, whose age nobody knows. */
+  /** Start of the first scrape that showed what the last page said; undefined: that is the first page, whose age nobody knows. */
   readonly changedNs: number | undefined;
 }
 
 /** Before any scrape. */
 export function firstScrapeState(options: ScrapeOptions): ScrapeState {
-  return { dueNs: options.originNs, failures: 0, skipped: 0, lastGoodNs: undefined, content: undefined, changedNs: undefined };
+  return { dueNs: options.originNs, failures: 0, skipped: 0, lastGoodNs: undefined, changedNs: undefined };
 }
 
 /** `ageNs`: how long the page had said the same when the scrape began (0: it changed); undefined: no change has been seen yet. */
@@ -76,10 +74,9 @@ export function afterScrape(
     const gap = { sinceNs: state.lastGoodNs, startNs, endNs, reason: outcome.reason, failures };
     return { state: { ...state, failures, ...nextDue(state, scrape, failures, options) }, verdict: { kind: "gap", gap } };
   }
-  const isChanged = state.content !== undefined && state.content !== outcome.content;
-  const changedNs = isChanged ? startNs : state.changedNs;
+  const changedNs = state.lastGoodNs !== undefined && outcome.isChanged ? startNs : state.changedNs;
   return {
-    state: { ...nextDue(state, scrape, 0, options), failures: 0, lastGoodNs: startNs, content: outcome.content, changedNs },
+    state: { ...nextDue(state, scrape, 0, options), failures: 0, lastGoodNs: startNs, changedNs },
     verdict: { kind: "samples", ageNs: changedNs === undefined ? undefined : startNs - changedNs },
   };
 }
@@ -92,7 +89,8 @@ function nextDue(
 ): { dueNs: number; skipped: number } {
   const { originNs, intervalNs, maxBackoffNs } = options;
   const index = (ns: number): number => (ns - originNs) / intervalNs;
-  const started = Math.round(index(state.dueNs));
+  // One that began before it was due takes the place of the moment behind it, so that two in a row do not take two.
+  const started = Math.min(Math.round(index(state.dueNs)), Math.ceil(index(scrape.startNs)));
   const steps = Math.min(2 ** failures, Math.max(1, Math.floor(maxBackoffNs / intervalNs)));
   const free = Math.ceil(index(scrape.endNs));
   const next = Math.max(started + steps, free);

@@ -693,6 +693,11 @@ describe("a wrong spec", () => {
     ["workers.pacing", "must be normal or precise, got exact", { workers: { pacing: "exact" } }],
     ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
     ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
+    [
+      "telemetry.server_metrics_formats",
+      "must be json, csv, jsonl or parquet, got yaml",
+      { telemetry: { serverMetricsFormats: ["yaml"] } },
+    ],
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
     ["output.export_http_trace", "needs the file of records", { output: { exportLevel: "summary", exportHttpTrace: true } }],
     ["output.export_prefix", 'got ".."', { output: { exportPrefix: ".." } }],
@@ -989,8 +994,12 @@ const supported: ReadonlySet<string> = new Set([
   "workers.pacing",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
+  "telemetry.server_metrics_urls",
   "telemetry.disable_server_metrics",
   "telemetry.interval_ms",
+  "telemetry.server_metrics_formats",
+  "telemetry.gpu_metrics_csv",
+  "telemetry.headers",
   "output.artifact_dir",
   "output.export_level",
   "output.export_prefix",
@@ -1236,6 +1245,16 @@ describe("masking", () => {
     expect(target).to.deep.include({ apiKey: "***", headers: { authorization: "***", "x-a": "***" } });
     expect(target?.tls).to.include({ keyPem: "***", caPem: "ca" });
     expect(given.target?.apiKey).to.equal("k3y");
+  });
+
+  it("hides headers of scrapes, and users of their pages", () => {
+    const dcgmUrls = ["http://u:p@g:9400/metrics", "nvidia-smi", "g:9401"];
+    const { telemetry } = maskSecrets(
+      specOf({ telemetry: { headers: { authorization: "b" }, dcgmUrls, serverMetricsUrls: ["https://u@h/metrics"] } }),
+    );
+    expect(telemetry?.headers).to.deep.equal({ authorization: "***" });
+    expect(telemetry?.dcgmUrls).to.deep.equal(["http://***@g:9400/metrics", "nvidia-smi", "g:9401"]);
+    expect(telemetry?.serverMetricsUrls).to.deep.equal(["https://***@h/metrics"]);
   });
 
   it("hides keys in the queries of URLs, and nothing else of them", () => {

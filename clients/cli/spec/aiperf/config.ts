@@ -9,7 +9,6 @@ import {
   isFalse,
   isTrue,
   type NotHere,
-  notHere,
   objectAt,
   own,
   put,
@@ -32,8 +31,6 @@ export interface FileOptions {
 export interface AiperfContext {
   /** Variables that the file may name. */
   readonly env: FillOptions["env"];
-  /** `--no-server-metrics` is given: what the file says of them has no effect. */
-  readonly withoutServerMetrics: boolean;
 }
 
 export interface ReadAiperfConfig {
@@ -58,11 +55,7 @@ const kubernetes = "assay serve on each host makes a suite of many";
 const laterTemplates = new Set(["template", "body", "payload_template", "user_files", "userFiles"]);
 
 /** Reads it; everything that is wrong is reported with its place. */
-export function readAiperfConfig(
-  document: Given,
-  { env, withoutServerMetrics }: AiperfContext,
-  report: Translation["report"],
-): ReadAiperfConfig {
+export function readAiperfConfig(document: Given, { env }: AiperfContext, report: Translation["report"]): ReadAiperfConfig {
   const fill: FillOptions = { env, report: (at, problem) => report(at, "", problem) };
   const given = withVariables(withEnvironment(document, fill), laterTemplates, fill);
   const translation: Translation = { spec: objectAt(given.at), report };
@@ -72,7 +65,7 @@ export function readAiperfConfig(
     "",
     {
       schema_version: { instead: "2.0 is the version that is read", asItIs: ["2.0", 2] },
-      benchmark: (entry, path) => readBenchmark(entry.given, path, translation, { options, withoutServerMetrics }),
+      benchmark: (entry, path) => readBenchmark(entry.given, path, translation, options),
       random_seed: "random_seed",
       variables: { instead: "", asItIs: "anything" },
       multi_run: (entry, path) => readRepeats(entry.given, path, translation),
@@ -85,17 +78,7 @@ export function readAiperfConfig(
   return { spec: translation.spec, options };
 }
 
-interface BenchmarkContext {
-  readonly options: FileOptions;
-  readonly withoutServerMetrics: boolean;
-}
-
-function readBenchmark(
-  given: Given,
-  path: string,
-  translation: Translation,
-  { options, withoutServerMetrics }: BenchmarkContext,
-): void {
+function readBenchmark(given: Given, path: string, translation: Translation, options: FileOptions): void {
   const { spec, report } = translation;
   const off = (instead: string): NotHere => ({ instead });
   const models = (entry: GivenEntry, below: string): void => readModels(entry, below, translation);
@@ -128,9 +111,7 @@ function readBenchmark(
         apply_chat_template: "tokenizer.apply_chat_template",
       }),
       gpu_telemetry: (entry, below) => readGpuTelemetry(entry, below, translation),
-      server_metrics: (entry, below) => {
-        if (!withoutServerMetrics) readServerMetrics(entry, below, translation);
-      },
+      server_metrics: (entry, below) => readServerMetrics(entry, below, translation),
       network_latency: (entry, below) => readNetworkLatency(entry.given, below, translation),
       otel: off(otlp),
       mlflow: off(upload),
@@ -327,10 +308,7 @@ function slosOf(entry: GivenEntry): GivenEntry {
 /** One URL, or an object. */
 function readGpuTelemetry({ keyAt, given }: GivenEntry, path: string, translation: Translation): void {
   const { spec } = translation;
-  const urls = ({ given: named }: GivenEntry): void => {
-    const items = named.is === "list" ? named.items : [named];
-    put(spec, "telemetry.dcgm_urls", { keyAt, given: { is: "list", at: named.at, items } });
-  };
+  const urls = ({ given: named }: GivenEntry): void => put(spec, "telemetry.dcgm_urls", listOf({ keyAt, given: named }));
   if (given.is === "scalar") {
     urls({ keyAt, given });
     return;
@@ -344,18 +322,42 @@ function readGpuTelemetry({ keyAt, given }: GivenEntry, path: string, translatio
       },
       url: urls,
       urls,
-      collector: { instead: "pages of DCGM exporters alone are read", asItIs: ["dcgm"] },
+      collector: { instead: "pages of exporters are read, or nvidia-smi as one of the urls", asItIs: ["dcgm"] },
       mode: { instead: "figures of GPUs are in the results and in run.db", asItIs: ["summary"] },
-      metrics_file: { instead: "all of an exporter's fields that assay knows are kept" },
+      metrics_file: "telemetry.gpu_metrics_csv",
     },
     translation,
   );
 }
 
-function readServerMetrics({ keyAt, given }: GivenEntry, path: string, { spec, report }: Translation): void {
-  const isOff = given.is === "object" && isFalse(given.entries.get("enabled")?.given ?? given);
-  if (isOff) put(spec, "telemetry.disable_server_metrics", valueAt({ keyAt, given }, true));
-  else report(keyAt, path, notHere("no metrics of the server are scraped by this version; --no-server-metrics passes over them"));
+/** One URL, or an object. */
+function readServerMetrics({ keyAt, given }: GivenEntry, path: string, translation: Translation): void {
+  const { spec } = translation;
+  const urls = ({ given: named }: GivenEntry): void =>
+    put(spec, "telemetry.server_metrics_urls", listOf({ keyAt, given: named }));
+  if (given.is === "scalar") {
+    if (isFalse(given)) put(spec, "telemetry.disable_server_metrics", valueAt({ keyAt, given }, true));
+    else if (!isTrue(given)) urls({ keyAt, given });
+    return;
+  }
+  readSection(
+    given,
+    path,
+    {
+      enabled: (entry) => {
+        if (isFalse(entry.given)) put(spec, "telemetry.disable_server_metrics", valueAt(entry, true));
+      },
+      url: urls,
+      urls,
+      formats: (entry) => put(spec, "telemetry.server_metrics_formats", listOf(entry)),
+    },
+    translation,
+  );
+}
+
+/** One value is a list of one. */
+function listOf({ keyAt, given }: GivenEntry): GivenEntry {
+  return { keyAt, given: { is: "list", at: given.at, items: given.is === "list" ? given.items : [given] } };
 }
 
 function readNetworkLatency(given: Given, path: string, translation: Translation): void {

@@ -2319,7 +2319,8 @@ export declare const WorkerSpecSchema: GenMessage<WorkerSpec>;
  */
 export declare type TelemetrySpec = Message<"assay.common.v1.TelemetrySpec"> & {
   /**
-   * DCGM exporter pages. Unset and not disabled: localhost:9400 and 9401 are tried quietly.
+   * GPUs: pages of exporters as URLs or `host:port`, or `nvidia-smi` for those of telemetry's own host. User and password in a URL are secrets.
+   * Empty and not disabled: localhost:9400 and 9401 are tried quietly.
    *
    * @generated from field: repeated string dcgm_urls = 1;
    */
@@ -2333,7 +2334,7 @@ export declare type TelemetrySpec = Message<"assay.common.v1.TelemetrySpec"> & {
   disableGpu: boolean;
 
   /**
-   * Prometheus pages of the server, beside the target's own /metrics.
+   * Prometheus pages of servers, beside those that are tried quietly: `/metrics` of each target's server, port 8002 of one that is asked over gRPC.
    *
    * @generated from field: repeated string server_metrics_urls = 3;
    */
@@ -2347,11 +2348,32 @@ export declare type TelemetrySpec = Message<"assay.common.v1.TelemetrySpec"> & {
   disableServerMetrics: boolean;
 
   /**
-   * Between two scrapes, in ms. Default: 1000; at least 50.
+   * Between two scrapes of a source, in ms. Default: 1000; at least 50.
    *
    * @generated from field: optional double interval_ms = 5;
    */
   intervalMs?: number | undefined;
+
+  /**
+   * Files that the metrics of servers are written to: `json`, `csv`, `jsonl`, `parquet`. Default: json and csv.
+   *
+   * @generated from field: repeated string server_metrics_formats = 6;
+   */
+  serverMetricsFormats: string[];
+
+  /**
+   * Text of a list of dcgm-exporter's fields, a line each (`DCGM_FI_DEV_X, gauge, Help text (in W)`): those that are not known are kept, too.
+   *
+   * @generated from field: string gpu_metrics_csv = 7;
+   */
+  gpuMetricsCsv: string;
+
+  /**
+   * Sent with every request for a page, for example `Authorization`. Values are secrets. TLS is that of the target.
+   *
+   * @generated from field: map<string, string> headers = 8;
+   */
+  headers: { [key: string]: string };
 };
 
 /**

@@ -516,6 +516,14 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
      */
     value: AskTarget;
     case: "askTarget";
+  } | {
+    /**
+     * Every credit of a phase came back or is lost (telemetry).
+     *
+     * @generated from field: assay.controller.v1.EndPhase end_phase = 16;
+     */
+    value: EndPhase;
+    case: "endPhase";
   } | { case: undefined; value?: undefined };
 };
 
@@ -887,6 +895,26 @@ export declare type ReapWorker = Message<"assay.controller.v1.ReapWorker"> & {
  * Use `create(ReapWorkerSchema)` to create a new message.
  */
 export declare const ReapWorkerSchema: GenMessage<ReapWorker>;
+
+/**
+ * A phase is over: whatever shows how it ended is to be looked at now.
+ *
+ * @generated from message assay.controller.v1.EndPhase
+ */
+export declare type EndPhase = Message<"assay.controller.v1.EndPhase"> & {
+  /**
+   * Index of the phase.
+   *
+   * @generated from field: uint32 phase = 1;
+   */
+  phase: number;
+};
+
+/**
+ * Describes the message assay.controller.v1.EndPhase.
+ * Use `create(EndPhaseSchema)` to create a new message.
+ */
+export declare const EndPhaseSchema: GenMessage<EndPhase>;
 
 /**
  * The last phase is over.

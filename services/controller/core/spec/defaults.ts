@@ -94,6 +94,7 @@ export function withDefaults(given: RunSpec, drawSeed: () => bigint, endpoints: 
   const telemetry = spec.telemetry ?? create(TelemetrySpecSchema);
   spec.telemetry = telemetry;
   telemetry.intervalMs ??= defaultScrapeMs;
+  if (telemetry.serverMetricsFormats.length === 0) telemetry.serverMetricsFormats = ["json", "csv"];
   const output = spec.output ?? create(OutputSpecSchema);
   spec.output = output;
   if (output.exportLevel === "") output.exportLevel = "records";

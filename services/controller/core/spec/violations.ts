@@ -64,6 +64,10 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(seed <= BigInt(Number.MAX_SAFE_INTEGER), "random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}, got ${seed}`);
   const scrapeMs = spec.telemetry?.intervalMs ?? defaultScrapeMs;
   demand(scrapeMs >= 50, "telemetry.interval_ms", `must be at least 50, got ${scrapeMs}`);
+  for (const format of spec.telemetry?.serverMetricsFormats ?? []) {
+    const isKnown = ["json", "csv", "jsonl", "parquet"].includes(format);
+    demand(isKnown, "telemetry.server_metrics_formats", `must be json, csv, jsonl or parquet, got ${format}`);
+  }
   const level = spec.output?.exportLevel ?? "";
   const isLevel = level === "summary" || level === "records" || level === "raw";
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);

@@ -7,11 +7,9 @@ import { compileRunSpec } from "../../../../services/controller/core/run-spec.ts
 
 interface Context {
   readonly env?: Readonly<Record<string, string>>;
-  readonly withoutServerMetrics?: boolean;
 }
 
-const read = (text: string, { env = {}, withoutServerMetrics = false }: Context = {}) =>
-  readSpecText(text, { env, withoutServerMetrics });
+const read = (text: string, { env = {} }: Context = {}) => readSpecText(text, { env });
 
 /** The RunSpec of a file that is right, which the controller takes. */
 function specOf(text: string, context?: Context) {
@@ -393,7 +391,7 @@ endpoint: {url: h, streaming: 'yes'}`),
       "dataset: {type: file, records: [{text: a}]}",
       "benchmark.dataset.records: a field of AIPerf's that assay does not have: write them into a file",
     ],
-    ["serverMetrics: {enabled: true}", "--no-server-metrics passes over them"],
+    ["serverMetrics: {enabled: true, sliceDuration: 5}", "benchmark.serverMetrics.sliceDuration"],
     ["runtime: {ui: dashboard}", "expected none or simple"],
     ["phases: {type: concurrency, requests: 5, adaptiveScale: true}", "benchmark.phases.adaptiveScale"],
     ["phases: {type: waves, requests: 5}", "expected concurrency, constant, poisson, gamma, user_centric, fixed_schedule"],
@@ -428,9 +426,19 @@ runtime: {serviceRunType: multiprocessing, ui: simple}`;
     expect(specOf(benchmark(neutral))).to.deep.equal(specOf(benchmark("")));
   });
 
-  it("may have metrics of the server switched off, there or on the command line", () => {
-    expect(specOf(benchmark("serverMetrics: {enabled: false}")).telemetry).to.deep.equal({ disable_server_metrics: true });
-    const on = benchmark("serverMetrics: {enabled: true, urls: [h], formats: [json]}");
-    expect(specOf(on, { withoutServerMetrics: true })).to.deep.equal(specOf(benchmark("")));
+  it("says which metrics of servers and GPUs are scraped", () => {
+    const telemetryOf = (lines: string) => specOf(benchmark(lines)).telemetry;
+    expect(telemetryOf("serverMetrics: {enabled: false}")).to.deep.equal({ disable_server_metrics: true });
+    expect(telemetryOf("serverMetrics: false")).to.deep.equal({ disable_server_metrics: true });
+    expect(telemetryOf("serverMetrics: true")).to.deep.equal(telemetryOf(""));
+    expect(telemetryOf("serverMetrics: h:8000/metrics")).to.deep.equal({ server_metrics_urls: ["h:8000/metrics"] });
+    expect(telemetryOf("serverMetrics: {enabled: true, urls: [h, i], formats: [json, parquet]}")).to.deep.equal({
+      server_metrics_urls: ["h", "i"],
+      server_metrics_formats: ["json", "parquet"],
+    });
+    expect(telemetryOf("gpuTelemetry: {urls: [nvidia-smi], metricsFile: more.csv}")).to.deep.equal({
+      dcgm_urls: ["nvidia-smi"],
+      gpu_metrics_csv: "more.csv",
+    });
   });
 });

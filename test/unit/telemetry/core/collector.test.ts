@@ -9,17 +9,26 @@ import {
 } from "../../../../services/telemetry/core/collector.ts";
 
 const options = { originNs: 1000, intervalNs: 100, maxBackoffNs: 800 };
-const page = (startNs: number, endNs: number, content: string): Scrape => ({
+/** `content`: what the page says. */
+const page = (startNs: number, endNs: number, content: string): Scrape & { readonly content: string } => ({
   startNs,
   endNs,
-  outcome: { kind: "page", content },
+  outcome: { kind: "page", isChanged: true },
+  content,
 });
 const failure = (startNs: number, endNs: number): Scrape => ({ startNs, endNs, outcome: { kind: "failed", reason: "refused" } });
 
-function play(scrapes: readonly Scrape[]): { states: ScrapeState[]; verdicts: ScrapeVerdict[] } {
+function play(scrapes: readonly (Scrape & { readonly content?: string })[]): {
+  states: ScrapeState[];
+  verdicts: ScrapeVerdict[];
+} {
   const states = [firstScrapeState(options)];
   const verdicts: ScrapeVerdict[] = [];
-  for (const scrape of scrapes) {
+  let before: string | undefined;
+  for (const { content, ...given } of scrapes) {
+    const isChanged = content !== before;
+    before = content ?? before;
+    const scrape: Scrape = given.outcome.kind === "page" ? { ...given, outcome: { kind: "page", isChanged } } : given;
     const { state, verdict } = afterScrape(states.at(-1) as ScrapeState, scrape, options);
     states.push(state);
     verdicts.push(verdict);
@@ -74,6 +83,11 @@ describe("the schedule of scrapes", () => {
 
   it("lets a last scrape begin before its moment", () => {
     const { states } = play([page(1000, 1010, "a"), page(1040, 1050, "a")]);
+    expect(states.at(-1)).to.deep.include({ dueNs: 1200, skipped: 0 });
+  });
+
+  it("lets several before the same moment take its place alone", () => {
+    const { states } = play([page(1000, 1010, "a"), page(1040, 1050, "a"), page(1055, 1060, "a")]);
     expect(states.at(-1)).to.deep.include({ dueNs: 1200, skipped: 0 });
   });
 });
