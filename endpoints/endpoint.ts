@@ -4,6 +4,8 @@
  */
 import type { FirstMoments, ServerTimes, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { RandomStream } from "../services/common/random.ts";
+import type { GivenTensor } from "./kserve/tensor/given.ts";
+import type { Tensor } from "./kserve/tensor/tensor.ts";
 import type { RequestError } from "./outcome.ts";
 
 /** One turn as the dataset gives it. */
@@ -18,6 +20,8 @@ export interface TurnInput {
   readonly extraInputs: Readonly<Record<string, unknown>>;
   /** Tools that the request offers, as in the target's API; absent: none. */
   readonly tools?: readonly unknown[];
+  /** Inputs of a model of tensors that the dataset has. Absent: none. */
+  readonly tensors?: readonly GivenTensor[];
   /** What is drawn for the turn, by what it is drawn for: the same for the same turn of the same run. Absent: nothing is drawn. */
   readonly random?: (label: string) => RandomStream;
 }
@@ -98,6 +102,8 @@ export interface ParsedResponse {
   readonly others?: OtherChoices;
   /** Pieces of an answer that is not text: vectors, ranked passages, images. Absent: it is text, or says nothing to count. */
   readonly outputCount?: number;
+  /** The outputs of the last response that has any, where these are the answer: views of the payload. */
+  readonly tensors?: readonly Tensor[];
   /** What the target calls the answer, where a later turn can build on it by that name. */
   readonly answerId?: string;
   /** A stream was asked for and one JSON document came: its only content stamp is no first token's. */
@@ -165,12 +171,25 @@ export interface Endpoint {
   /** The body: JSON in UTF-8 where `contentType` says nothing else. Throws `invalid_argument` for a turn of which it can make none. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;
   /**
+   * A body as a turn of a session, where the target has to be told of its sessions; else the same body. Absent: it never has.
+   * @param model that the body is for
+   */
+  readonly ofSession?: (body: Uint8Array, model: string, place: SessionPlace) => Uint8Array;
+  /**
    * What is asked next of the target for the same request, after a whole answer with a 2xx status; undefined: that answer is the one. What
    * `parse` gets is the last answer that is no download. Absent: there never is anything.
    */
   readonly next?: (answer: WholeResponse) => FollowUp | undefined;
   /** Never throws: what cannot be read is an `error`. */
   readonly parse: (response: RawResponse) => ParsedResponse;
+}
+
+/** A turn of a session. */
+export interface SessionPlace {
+  /** Of one session of the run alone, above 0. */
+  readonly id: bigint;
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
 }
 
 /** An answer without its moments. */

@@ -14,7 +14,7 @@ import { type EndpointTools, endpointTools } from "./tools.ts";
 /** An endpoint of one request a turn, without its name, which is that of its factory. It takes turns of all kinds and gives text where it says nothing else. */
 export type OwnEndpoint = Omit<
   Endpoint,
-  "name" | "takes" | "produces" | "needs" | "reservedInputs" | "needsModelTensors" | "next" | "protocol"
+  "name" | "takes" | "produces" | "needs" | "reservedInputs" | "needsModelTensors" | "ofSession" | "next" | "protocol"
 > &
   Partial<Pick<Endpoint, "takes" | "produces">>;
 
@@ -146,7 +146,7 @@ const count: FieldRule = {
   isGood: (value) => typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY,
 };
 
-const parsedFields: Readonly<Record<keyof Required<ParsedResponse>, FieldRule>> = {
+const parsedFields: Readonly<Record<keyof Required<Omit<ParsedResponse, "tensors">>, FieldRule>> = {
   error: orAbsent({ expected: "{ code, phase, message } of the known codes and phases", isGood: isRequestError }),
   contentNs: { expected: "a Float64Array of ascending numbers", isGood: isAscending },
   firstOutputNs: orAbsent(count),

@@ -12,6 +12,7 @@ import { isRated, type PhaseOptions, phasesOf } from "./run-phases.ts";
 import { urlsOf } from "./run-target.ts";
 import { besideSchedule, besideUsers, hasUsers, preferredSchedule } from "./session-loads.ts";
 import { publicPath } from "./spec/dataset-paths.ts";
+import { endpointTypeOf, spelledOut } from "./spelled-out.ts";
 
 /** Options of `assay run`, and where each was given. */
 export type GivenRun = GivenOptions<typeof runFlags>;
@@ -95,8 +96,9 @@ const warmUpDetails = [
   "seamless",
 ] as const;
 
-/** Options without those of the environment that one on the command line excludes. */
-export function withoutOverruled({ options, origins }: GivenRun): GivenRun {
+/** Options as others spell them too, without those of the environment that one on the command line excludes. */
+export function withoutOverruled(asked: GivenRun): GivenRun {
+  const { options, origins } = spelledOut(asked);
   const overruled = new Set(
     exclusive.flatMap(([one, other]) => {
       if (!origins.has(one) || !origins.has(other) || origins.get(one) === origins.get(other)) return [];
@@ -156,6 +158,7 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     needs("datasetType", "inputFile");
     needs("onBadRow", "inputFile");
     needs("checkValue", "check");
+    needs("backend", "serviceKind");
     for (const [name, needed] of mediaNeeds) needs(name, needed);
     if (!has("inputFile")) for (const [name, needed] of batchNeeds) needs(name, needed);
     for (const name of traceOptions) needs(name, "inputFile");
@@ -193,6 +196,11 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
   };
   if (given.options.fixedSchedule) refuse("fixedSchedule", besideSchedule);
   if (has("userCentricRate")) refuse("userCentricRate", besideUsers);
+  const { serviceKind, backend, endpointType } = given.options;
+  const standsFor = endpointTypeOf(backend);
+  if (serviceKind === "triton" && endpointType !== standsFor) {
+    problems.push(`${shown("serviceKind", given)}: stands for --endpoint-type ${standsFor}, got ${endpointType}`);
+  }
   const rates = (["requestRate", "requestRateSeries", "burstSize"] as const).filter(has);
   if (given.options.arrivalPattern === "concurrency_burst" || has("burstSize")) {
     for (const rate of has("arrivalPattern") ? rates : [])

@@ -20,6 +20,8 @@ export interface ModelTensors {
   readonly maxBatchSize: number;
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
+  /** Its requests are of sequences, which it has to be told of. */
+  readonly hasSequences: boolean;
 }
 
 /** @param config undefined: the server says none, so that its tensors have no batch dimension and all inputs are needed */
@@ -36,7 +38,8 @@ export function modelTensorsOf(
     shape: shape.slice(maxBatchSize > 0 ? 1 : 0).map(Number),
     isOptional: optional.has(name),
   });
-  return { model, maxBatchSize, inputs: inputs.map(infoOf), outputs: outputs.map(infoOf) };
+  const hasSequences = config?.sequenceBatching !== undefined;
+  return { model, maxBatchSize, inputs: inputs.map(infoOf), outputs: outputs.map(infoOf), hasSequences };
 }
 
 /** The model of that name. Throws `invalid_argument` where nobody has asked what it takes. */

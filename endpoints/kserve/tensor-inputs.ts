@@ -4,7 +4,8 @@ import type { RandomStream } from "../../services/common/random.ts";
 import type { ModelTensors, TensorInfo } from "./model-tensors.ts";
 import { shownTensor } from "./model-tensors.ts";
 import { type Datatype, datatypes, isDatatype } from "./tensor/datatypes.ts";
-import type { ElementInput } from "./tensor/elements.ts";
+import { countElements, type ElementInput } from "./tensor/elements.ts";
+import { type GivenTensor, rawOfGiven, repeated, shapeOfGiven } from "./tensor/given.ts";
 import { type MadeData, makeContents } from "./tensor/made.ts";
 import { elementCount, matchesShape, type Shape, shownShape } from "./tensor/shape.ts";
 import { type Tensor, tensorOf } from "./tensor/tensor.ts";
@@ -45,6 +46,20 @@ export function givenInput(input: TensorInfo, batch: Shape, value: unknown, shap
   const shape = shapes.has(name) ? wholeShape(input, shapes) : closedShape(input, values.length);
   const repeats = elementCount(batch);
   return tensorOf(name, datatype, [...batch, ...shape], Array.from({ length: repeats }, () => values).flat());
+}
+
+/** An input that the turn has, the same for each of a batch. Throws `invalid_argument` for what does not fit the input. */
+export function turnInput(input: TensorInfo, batch: Shape, given: GivenTensor): Tensor {
+  const { name } = input;
+  const datatype = datatypeOf(input);
+  const one = rawOfGiven(given, datatype);
+  const shape = shapeOfGiven(given, datatype, one, input.shape);
+  const [wanted, got] = [elementCount(shape), countElements(datatype, one)];
+  if (wanted !== got) {
+    const why = `tensor ${name}: shape ${shownShape(shape)} needs ${wanted} elements, got ${got}`;
+    throw new AssayError("invalid_argument", why);
+  }
+  return { name, datatype, shape: [...batch, ...shape], raw: repeated(one, elementCount(batch)) };
 }
 
 /** The datatype that the model says, where it is one of KServe's. */

@@ -4,12 +4,12 @@
  * no output is text.
  */
 import { AssayError } from "../../services/common/errors.ts";
-import type { Endpoint, TurnInput } from "../endpoint.ts";
+import type { Endpoint, SessionPlace, TurnInput } from "../endpoint.ts";
 import type { EventMeaning } from "../event-stream.ts";
 import { callShape, inferMessage, noMeaning, type Outputs, type Parameter, parseCall } from "./call.ts";
 import { type ModelTensors, tensorsOfModel } from "./model-tensors.ts";
 import type { Tensor } from "./tensor/tensor.ts";
-import { batchOf, givenInput, madeInput, type TensorOptions } from "./tensor-inputs.ts";
+import { batchOf, givenInput, madeInput, type TensorOptions, turnInput } from "./tensor-inputs.ts";
 
 /** What endpoints of models that the server describes are told. */
 export interface ModelOptions {
@@ -32,6 +32,7 @@ export function createTensorEndpoint({
     takes: ["tensors"],
     needsModelTensors: true,
     produces: "tensors",
+    ofSession: (body, model, place) => (tensorsOfModel(modelTensors, model).hasSequences ? inSequence(body, place) : body),
     formatBody: (turn) => {
       const { model, isStreaming, extraInputs } = turn;
       const known = tensorsOfModel(modelTensors, model);
@@ -39,19 +40,28 @@ export function createTensorEndpoint({
       const parameters = parametersOf({ ...requestParameters, ...Object.fromEntries(others) });
       return inferMessage({ model, isStreaming, inputs: inputsOf(known, turn, tensors), parameters });
     },
-    parse: (response) => parseCall(response, createReader(tensors.batchSize)),
+    parse: (response) => {
+      const reader = createReader(tensors.batchSize);
+      const parsed = parseCall(response, reader.read);
+      return reader.outputs === undefined ? parsed : { ...parsed, tensors: [...reader.outputs.values()] };
+    },
   };
 }
 
-function inputsOf(model: ModelTensors, { extraInputs, random }: TurnInput, options: TensorOptions): Tensor[] {
+function inputsOf(model: ModelTensors, turn: TurnInput, options: TensorOptions): Tensor[] {
+  const { extraInputs, random, tensors = [] } = turn;
   const batch = batchOf(model, options.batchSize);
-  const stray = [...options.shapes.keys()].find((name) => model.inputs.every((input) => input.name !== name));
-  if (stray !== undefined) {
-    const names = model.inputs.map(({ name }) => name).join(", ");
-    throw new AssayError("invalid_argument", `model ${model.model} has no input ${stray}, which --shape names, it has ${names}`);
-  }
+  refuseStray(model, [...options.shapes.keys()], "--shape");
+  refuseStray(
+    model,
+    tensors.map(({ name }) => name),
+    "the dataset",
+  );
+  const own = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   return model.inputs.flatMap((input) => {
     const { name, isOptional } = input;
+    const given = own.get(name);
+    if (given !== undefined) return [turnInput(input, batch, given)];
     if (Object.hasOwn(extraInputs, name)) return [givenInput(input, batch, extraInputs[name], options.shapes)];
     if (isOptional && !options.shapes.has(name)) return [];
     return [madeInput(input, batch, options, random?.(name))];
@@ -68,12 +78,38 @@ export function parametersOf(given: Readonly<Record<string, unknown>>): Record<s
   );
 }
 
+function refuseStray({ model, inputs }: ModelTensors, names: readonly string[], whose: string): void {
+  const stray = names.find((name) => inputs.every((input) => input.name !== name));
+  if (stray === undefined) return;
+  const known = inputs.map(({ name }) => name).join(", ");
+  throw new AssayError("invalid_argument", `model ${model} has no input ${stray}, which ${whose} names, it has ${known}`);
+}
+
+/** Fields of a message may come in any order and in pieces: what is put behind a request belongs to it. */
+function inSequence(body: Uint8Array, { id, isFirst, isLast }: SessionPlace): Uint8Array {
+  const place = { sequence_id: id, sequence_start: isFirst, sequence_end: isLast };
+  const more = inferMessage({ model: "", inputs: [], isStreaming: false, parameters: place });
+  const whole = new Uint8Array(body.length + more.length);
+  whole.set(body);
+  whole.set(more, body.length);
+  return whole;
+}
+
+interface OutputsReader {
+  readonly read: (outputs: Outputs) => EventMeaning;
+  /** Of the last response that has any. */
+  readonly outputs: Outputs | undefined;
+}
+
 /** The inferences are counted once, however many responses there are. */
-function createReader(batchSize: number): (outputs: Outputs) => EventMeaning {
-  let isCounted = false;
-  return () => {
-    const meaning = { ...noMeaning, hasOtherContent: true, ...(isCounted ? {} : { outputCount: batchSize }) };
-    isCounted = true;
-    return meaning;
+function createReader(batchSize: number): OutputsReader {
+  const reader: { read: OutputsReader["read"]; outputs: Outputs | undefined } = {
+    outputs: undefined,
+    read: (outputs) => {
+      const count = reader.outputs === undefined ? { outputCount: batchSize } : {};
+      reader.outputs = outputs;
+      return { ...noMeaning, hasOtherContent: true, ...count };
+    },
   };
+  return reader;
 }

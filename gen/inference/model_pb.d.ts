@@ -108,6 +108,20 @@ export declare type ModelTransactionPolicy = Message<"inference.ModelTransaction
 export declare const ModelTransactionPolicySchema: GenMessage<ModelTransactionPolicy>;
 
 /**
+ * How requests of a sequence are put together; what of it is here is that there is one.
+ *
+ * @generated from message inference.ModelSequenceBatching
+ */
+export declare type ModelSequenceBatching = Message<"inference.ModelSequenceBatching"> & {
+};
+
+/**
+ * Describes the message inference.ModelSequenceBatching.
+ * Use `create(ModelSequenceBatchingSchema)` to create a new message.
+ */
+export declare const ModelSequenceBatchingSchema: GenMessage<ModelSequenceBatching>;
+
+/**
  * How a model is deployed.
  *
  * @generated from message inference.ModelConfig
@@ -147,6 +161,13 @@ export declare type ModelConfig = Message<"inference.ModelConfig"> & {
    * @generated from field: repeated inference.ModelOutput output = 6;
    */
   output: ModelOutput[];
+
+  /**
+   * Set: its requests are of sequences (`sequence_id`, `sequence_start`, `sequence_end`).
+   *
+   * @generated from field: inference.ModelSequenceBatching sequence_batching = 13;
+   */
+  sequenceBatching?: ModelSequenceBatching | undefined;
 
   /**
    * What runs it: `vllm`, `tensorrtllm`, `python` and so on.

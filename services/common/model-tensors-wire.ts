@@ -23,12 +23,12 @@ export function textTensorsOf(given: wire.TensorsSpec | undefined): TextTensors 
   return { textInput, textOutput, lengthInput, streamInput };
 }
 
-export function readModelTensors({ model, maxBatchSize, inputs, outputs }: wire.ModelTensors): ModelTensors {
-  return { model, maxBatchSize, inputs: inputs.map(readTensorInfo), outputs: outputs.map(readTensorInfo) };
+export function readModelTensors({ model, maxBatchSize, inputs, outputs, hasSequences }: wire.ModelTensors): ModelTensors {
+  return { model, maxBatchSize, inputs: inputs.map(readTensorInfo), outputs: outputs.map(readTensorInfo), hasSequences };
 }
 
-export function writeModelTensors({ model, maxBatchSize, inputs, outputs }: ModelTensors): ModelTensorsInit {
-  return { model, maxBatchSize, inputs: inputs.map(writeTensorInfo), outputs: outputs.map(writeTensorInfo) };
+export function writeModelTensors({ model, maxBatchSize, inputs, outputs, hasSequences }: ModelTensors): ModelTensorsInit {
+  return { model, maxBatchSize, inputs: inputs.map(writeTensorInfo), outputs: outputs.map(writeTensorInfo), hasSequences };
 }
 
 type ModelTensorsInit = MessageInitShape<typeof wire.ModelTensorsSchema>;

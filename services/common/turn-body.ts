@@ -14,6 +14,7 @@ import { createModelChoice, type ModelChoice } from "./model-choice.ts";
 import { randomStream } from "./random.ts";
 import { endpointOf, inputsOfBodies } from "./run-endpoint.ts";
 import { answeringCalls } from "./session-history.ts";
+import { readTurnTensor } from "./turn-tensors.ts";
 
 /** What of a run shapes its bodies. */
 export interface BodyOptions {
@@ -84,7 +85,16 @@ export function formatTurn(
   const messages = [...history, ...answeringCalls(messagesOf(turn), history)];
   const { seed = 0 } = options;
   const random = (label: string) => randomStream(seed, "tensors", Number(turn.conversation), turn.turn, label);
-  const input = { model, messages, maxOutputTokens: requested, isStreaming, extraInputs, random, ...toolsOf(turn) };
+  const input = {
+    model,
+    messages,
+    maxOutputTokens: requested,
+    isStreaming,
+    extraInputs,
+    random,
+    ...toolsOf(turn),
+    ...tensorsOf(turn),
+  };
   const { stream } = extraInputs;
   return {
     body: endpoint.formatBody(input),
@@ -119,6 +129,10 @@ function withLength(rawBody: Uint8Array, maxOutputTokens: number): Uint8Array {
 function toolsOf({ toolsJson }: Turn): Pick<TurnInput, "tools"> {
   const tools = toolsJson === "" ? undefined : parseJson(toolsJson);
   return Array.isArray(tools) ? { tools } : {};
+}
+
+function tensorsOf({ tensors }: Turn): Pick<TurnInput, "tensors"> {
+  return tensors.length === 0 ? {} : { tensors: tensors.map(readTurnTensor) };
 }
 
 /** The messages that a turn adds. */

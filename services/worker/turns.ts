@@ -247,10 +247,24 @@ function keyOf(conversation: number, turn: number): string {
 }
 
 /** About: a character of most texts takes a byte. */
-function sizeOf({ extraInputs, rawBody, toolsJson, messages }: Turn): number {
+function sizeOf({ extraInputs, rawBody, toolsJson, messages, tensors }: Turn): number {
   const extra = extraInputs === undefined ? 0 : JSON.stringify(extraInputs).length;
   const ofMessages = messages.reduce((sum, message) => sum + messageChars(message), overheadBytes);
-  return rawBody.length + extra + toolsJson.length + ofMessages;
+  const ofTensors = tensors.reduce((sum, { contents }) => sum + contentsBytes(contents), 0);
+  return rawBody.length + extra + toolsJson.length + ofMessages + ofTensors;
+}
+
+function contentsBytes(contents: Turn["tensors"][number]["contents"]): number {
+  switch (contents.case) {
+    case "raw":
+      return contents.value.length;
+    case "numbers":
+      return 8 * contents.value.values.length;
+    case "texts":
+      return contents.value.values.reduce((sum, text) => sum + text.length, 0);
+    default:
+      return 0;
+  }
 }
 
 /** Of a turn without a text: the objects of its message. */

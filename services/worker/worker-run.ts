@@ -23,7 +23,7 @@ import { sessionUuid } from "../common/session-uuid.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
-import { tryMaking } from "./bodies.ts";
+import { type RequestBody, tryMaking } from "./bodies.ts";
 import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
@@ -74,6 +74,7 @@ export class WorkerRun {
   private readonly cacheBust: CacheBust;
   private readonly path: RequestPath;
   private readonly sender: Sender;
+  private readonly hasTensors: boolean;
   private readonly turns: TurnSource;
   private readonly records: RecordSender;
   private readonly credits: CreditClient;
@@ -96,6 +97,7 @@ export class WorkerRun {
     this.spec = spec;
     this.cacheBust = cacheBustOf(spec.dataset?.cacheBust ?? "");
     this.path = options.path;
+    this.hasTensors = this.path.sender.endpoint.takes.includes("tensors");
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
     this.records = new RecordSender({
@@ -248,9 +250,11 @@ export class WorkerRun {
     this.send(credit, turn);
   }
 
-  private send(credit: Credit, given: Turn): void {
+  private send(credit: Credit, whole: Turn): void {
     const { bodies } = this.path;
     const override = credit.maxOutputTokensOverride;
+    // Tensors say nothing of what was said before.
+    const given = this.hasTensors && !whole.isSelfContained ? { ...whole, isSelfContained: true } : whole;
     const turn = this.marked(credit, given);
     const hasForks = (credit.forks ?? 0) > 0;
     // Who builds on a turn that was sent alone builds on it alone.
@@ -269,11 +273,22 @@ export class WorkerRun {
         : tryMaking(() => bodies.makeAlone(turn, history, override, historyTokens));
     if ("error" in made) this.sender.failUnsent(credit, made.error, turn.rowGroup);
     else {
+      const body = this.ofSession(credit, made.body);
       // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
       const isRepeated = hasForks || (!turn.isSelfContained && credit.turn + 1 < credit.turns);
       const messages = isRepeated ? answeringCalls(messagesOf(turn), history) : [];
-      this.sender.send(credit, made.body, isRepeated ? { messages, hasAnswer: !turn.bringsAnswers } : undefined);
+      this.sender.send(credit, body, isRepeated ? { messages, hasAnswer: !turn.bringsAnswers } : undefined);
     }
+  }
+
+  /** A target that has to be told of its sessions gets a body of each one's own. */
+  private ofSession(credit: Credit, made: RequestBody): RequestBody {
+    const { ofSession } = this.path.sender.endpoint;
+    if (ofSession === undefined) return made;
+    const { phase, sessionId, turn, turns } = credit;
+    const id = BigInt(phase + 1) * sessionsOfPhase + BigInt(sessionId);
+    const whole = ofSession(made.body, made.model, { id, isFirst: turn === 0, isLast: turn + 1 === turns });
+    return whole === made.body ? made : { ...made, body: Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength) };
   }
 
   /** With the marker of the session, and of those that it began, where the run wants one and no history has it already. */
@@ -341,6 +356,9 @@ function maxConnections(): number | undefined {
   const { maxFds } = readHostLimits();
   return maxFds === 0 ? undefined : Math.max(1, maxFds - workerFds);
 }
+
+/** More than a phase has: sessions are counted by phase. */
+const sessionsOfPhase = 2n ** 40n;
 
 /** Something was said before the turn. */
 function hasPast({ turn, forkedAt }: Credit): boolean {

@@ -120,6 +120,23 @@ describe("a run over gRPC", function () {
     expect(await inferencesOf(String(ran.mock.grpcAddress), "add_sub")).to.equal(BigInt(4 * requests));
   });
 
+  test("of tensors out of a file has its outputs held against what it expects", async (stage) => {
+    const numbers = (...values: number[]) => ({ INPUT0: values, INPUT1: { content: [1, 1, 1, 1], shape: [4] } });
+    const data = [[numbers(1, 2, 3, 4), numbers(5, 6, 7, 8)]];
+    const expected = [[{ OUTPUT0: [2, 3, 4, 5] }, { OUTPUT1: [4, 5, 6, 6] }]];
+    const file = join(stage.folder, "data.json");
+    writeFileSync(file, JSON.stringify({ data, validation_data: expected }));
+    const mock = await stage.mock({ grpcPort: 0 });
+    const target = ["run", "-m", "add_sub", "-u", `grpc://${mock.grpcAddress}`, "--no-gpu-telemetry", "--artifact-dir", "out"];
+    const { code, stderr } = await stage
+      .start([...target, "--endpoint-type", "tensor", "--input-data", file, "--request-count", "4", "--concurrency", "1"])
+      .exit();
+    expect(code, stderr).to.equal(0);
+    const figures: Figures = JSON.parse(readFileSync(join(stage.folder, "out/profile_export_aiperf.json"), "utf8"));
+    expect(runFile(join(stage.folder, "out")).errors).to.deep.equal({ "": 4 });
+    expect(figures.correct_request_rate?.avg).to.equal(50);
+  });
+
   test("has the server's statuses and errors as those of its requests", async (stage) => {
     const failing = { failures: { "503": 1 } };
     const streamed = await start(stage, "vllm_model", failing, "--endpoint-type", "triton_generate", "--streaming", "--no-probe");

@@ -43,11 +43,12 @@ export const tensorsFlags = {
   },
   tensorData: {
     flag: "--input-data",
-    kind: { is: "choice", of: ["random", "zero"] },
+    kind: { is: "text" },
     value: "WHAT",
+    completes: "file",
     paths: ["endpoint.tensors.data"],
     group: "Tensors",
-    doc: "elements of made inputs: random (numbers from 0 to 1, integers from 0 to 127, letters and digits) or zero (default random)",
+    doc: "elements of made inputs: random (numbers from 0 to 1, integers from 0 to 127, letters and digits) or zero; else a file as perf_analyzer has it, the same as --input-file FILE --custom-dataset-type input_data (default random)",
   },
   stringLength: {
     flag: "--string-length",
@@ -64,6 +65,20 @@ export const tensorsFlags = {
     paths: ["endpoint.tensors.string_data"],
     group: "Tensors",
     doc: "every element of inputs of BYTES, in place of random texts",
+  },
+  serviceKind: {
+    flag: "--service-kind",
+    kind: { is: "choice", of: ["triton", "openai"] },
+    value: "KIND",
+    group: "Tensors",
+    doc: "as GenAI-Perf has it: triton is the endpoint type trtllm, or with --backend vllm triton_generate; openai is what --endpoint-type says",
+  },
+  backend: {
+    flag: "--backend",
+    kind: { is: "choice", of: ["tensorrtllm", "vllm"] },
+    value: "BACKEND",
+    group: "Tensors",
+    doc: "of --service-kind triton: tensorrtllm or vllm (default tensorrtllm)",
   },
   requestParameters: {
     flag: "--request-parameter",

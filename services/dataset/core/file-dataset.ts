@@ -122,6 +122,7 @@ function detailsOf({ conversationId, model, extraInputs, timestampMs, ...turn }:
     ...(turn.bringsAnswers ? { bringsAnswers: true } : {}),
     ...(turn.rowGroup === "" ? {} : { rowGroup: turn.rowGroup }),
     ...(turn.expectation === undefined ? {} : { expectation: turn.expectation }),
+    ...(turn.tensors.length === 0 ? {} : { tensors: turn.tensors }),
     ...(Object.keys(turn.headers).length === 0 ? {} : { headers: turn.headers }),
   };
 }

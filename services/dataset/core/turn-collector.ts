@@ -5,6 +5,7 @@ import { wireMessageOf } from "../../common/chat-messages.ts";
 import type { CheckKind } from "../../common/checks/expectation.ts";
 import { AssayError } from "../../common/errors.ts";
 import type { BranchingConversation, PauseSpread } from "../../common/session-branches.ts";
+import { writeTurnTensor } from "../../common/turn-tensors.ts";
 import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
 import type { Medium } from "./formats/media.ts";
 import type { Row, RowBranching, RowTurn } from "./formats/row.ts";
@@ -217,6 +218,8 @@ function wireOf({
   timestampMs,
   rawBody,
   recipe,
+  tensors = [],
+  expectedTensors,
   ...turn
 }: RowTurn): MessageInitShape<typeof TurnSchema> {
   return {
@@ -227,6 +230,10 @@ function wireOf({
     headers: { ...turn.headers },
     toolsJson: turn.toolsJson ?? "",
     ...(turn.expectation === undefined ? {} : { expectation: { ...turn.expectation, values: [...turn.expectation.values] } }),
+    ...(expectedTensors === undefined
+      ? {}
+      : { expectation: { check: "tensors", tensors: expectedTensors.map(writeTurnTensor) } }),
+    tensors: tensors.map(writeTurnTensor),
     isSelfContained: turn.isSelfContained ?? false,
     resetsHistory: turn.resetsHistory ?? false,
     bringsAnswers: turn.bringsAnswers ?? false,
@@ -245,7 +252,8 @@ export function transferableTurns({ conversations, delaysMs, timestampsMs, weigh
 }
 
 /** It may be too long; sure is what its bytes say, which take a while to make. */
-function isLong({ messages, rawBody = "", toolsJson = "" }: RowTurn): boolean {
+function isLong({ messages, rawBody = "", toolsJson = "", tensors = [], expectedTensors = [] }: RowTurn): boolean {
+  if (tensors.length + expectedTensors.length > 0) return true;
   const chars = ({ content, parts = [], json = "" }: RowTurn["messages"][number]): number =>
     parts.reduce((sum, part) => sum + part.content.length, content.length + json.length);
   // A UTF-16 unit takes three bytes at most; the rest of a turn is small beside its texts.

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../endpoints/endpoint.ts";
+import type { Expectation, TurnTensor } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { DelayPacker } from "../../common/turn-delays.ts";
 
 /** What is known of a turn before its text is made. */
@@ -41,7 +42,9 @@ export interface TurnDetails {
   /** That its figures are of. Absent: none. */
   readonly rowGroup?: string;
   /** What the answer is held against; absent: nothing of its own. */
-  readonly expectation?: { readonly check: string; readonly values: string[] };
+  readonly expectation?: Pick<Expectation, "check" | "values" | "tensors">;
+  /** Inputs of a model of tensors. Absent: none. */
+  readonly tensors?: TurnTensor[];
 }
 
 export interface Turn extends TurnPlan, TurnDetails {

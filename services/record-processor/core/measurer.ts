@@ -12,6 +12,7 @@ import type { CheckOutcome, MetricRecord, TokenSource } from "../../common/metri
 import type { RawRecord } from "../../common/raw-record.ts";
 import type { TokenCounter } from "../../common/tokenizer/source.ts";
 import type { AnswerChecker } from "./answer-checker.ts";
+import { checkTensors } from "./tensor-check.ts";
 
 export interface MeasurerOptions extends Counters {
   readonly endpoint: Endpoint;
@@ -130,7 +131,8 @@ function measureTensors(record: RawRecord, parsed: ParsedResponse, { reads, hasF
   const counts: TokenCounts = { input: undefined, output: undefined, reasoning: undefined, source: "none" };
   const facts = factsOf(record, { parsed, reads, counts, hasFailed });
   const values = valuesOf({ ...facts, inferences: parsed.outputCount, requestedOutputTokens: undefined });
-  return metricRecord(record, parsed, { tokenSource: "none", hasUsageMismatch: false }, values);
+  const check = hasFailed ? undefined : checkTensors(parsed.tensors ?? [], record.expectation);
+  return metricRecord(record, parsed, { tokenSource: "none", hasUsageMismatch: false, check }, values);
 }
 
 function parse(record: RawRecord, { readEnds, readNs }: ReadStamps, endpoint: Endpoint): ParsedResponse {

@@ -1021,6 +1021,7 @@ const supported: ReadonlySet<string> = new Set([
   "endpoint.tensors.stream_input",
   "endpoint.model_tensors.model",
   "endpoint.model_tensors.max_batch_size",
+  "endpoint.model_tensors.has_sequences",
   "endpoint.model_tensors.inputs.name",
   "endpoint.model_tensors.inputs.datatype",
   "endpoint.model_tensors.inputs.shape",

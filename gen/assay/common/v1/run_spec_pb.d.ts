@@ -707,6 +707,13 @@ export declare type ModelTensors = Message<"assay.common.v1.ModelTensors"> & {
    * @generated from field: repeated assay.common.v1.TensorInfo outputs = 4;
    */
   outputs: TensorInfo[];
+
+  /**
+   * Its requests are of sequences, which it has to be told of.
+   *
+   * @generated from field: bool has_sequences = 5;
+   */
+  hasSequences: boolean;
 };
 
 /**

@@ -151,6 +151,13 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
    * @generated from field: assay.dataset.v1.Expectation expectation = 19;
    */
   expectation?: Expectation | undefined;
+
+  /**
+   * Inputs of a model of tensors, in place of those that would be made; empty: none.
+   *
+   * @generated from field: repeated assay.dataset.v1.TurnTensor tensors = 20;
+   */
+  tensors: TurnTensor[];
 };
 
 /**
@@ -160,24 +167,129 @@ export declare type Turn = Message<"assay.dataset.v1.Turn"> & {
 export declare const TurnSchema: GenMessage<Turn>;
 
 /**
+ * A tensor that a dataset has the elements of.
+ *
+ * @generated from message assay.dataset.v1.TurnTensor
+ */
+export declare type TurnTensor = Message<"assay.dataset.v1.TurnTensor"> & {
+  /**
+   * Name of the input.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its sizes, without a batch dimension; empty: as the model has them.
+   *
+   * @generated from field: repeated int64 shape = 2;
+   */
+  shape: bigint[];
+
+  /**
+   * Its elements; the model says their datatype.
+   *
+   * @generated from oneof assay.dataset.v1.TurnTensor.contents
+   */
+  contents: {
+    /**
+     * As they go: little-endian, elements of BYTES each behind its length, or one such element alone.
+     *
+     * @generated from field: bytes raw = 3;
+     */
+    value: Uint8Array;
+    case: "raw";
+  } | {
+    /**
+     * Numbers; truth values as 0 and 1.
+     *
+     * @generated from field: assay.dataset.v1.TensorNumbers numbers = 4;
+     */
+    value: TensorNumbers;
+    case: "numbers";
+  } | {
+    /**
+     * Texts.
+     *
+     * @generated from field: assay.dataset.v1.TensorTexts texts = 5;
+     */
+    value: TensorTexts;
+    case: "texts";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message assay.dataset.v1.TurnTensor.
+ * Use `create(TurnTensorSchema)` to create a new message.
+ */
+export declare const TurnTensorSchema: GenMessage<TurnTensor>;
+
+/**
+ * Elements that are numbers.
+ *
+ * @generated from message assay.dataset.v1.TensorNumbers
+ */
+export declare type TensorNumbers = Message<"assay.dataset.v1.TensorNumbers"> & {
+  /**
+   * In the order of the tensor's rows.
+   *
+   * @generated from field: repeated double values = 1;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message assay.dataset.v1.TensorNumbers.
+ * Use `create(TensorNumbersSchema)` to create a new message.
+ */
+export declare const TensorNumbersSchema: GenMessage<TensorNumbers>;
+
+/**
+ * Elements that are texts.
+ *
+ * @generated from message assay.dataset.v1.TensorTexts
+ */
+export declare type TensorTexts = Message<"assay.dataset.v1.TensorTexts"> & {
+  /**
+   * In the order of the tensor's rows.
+   *
+   * @generated from field: repeated string values = 1;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message assay.dataset.v1.TensorTexts.
+ * Use `create(TensorTextsSchema)` to create a new message.
+ */
+export declare const TensorTextsSchema: GenMessage<TensorTexts>;
+
+/**
  * What is expected of an answer.
  *
  * @generated from message assay.dataset.v1.Expectation
  */
 export declare type Expectation = Message<"assay.dataset.v1.Expectation"> & {
   /**
-   * `exact`, `contains`, `regex` or `json-schema`.
+   * `exact`, `contains`, `regex` or `json-schema`; of answers that are tensors `tensors`.
    *
    * @generated from field: string check = 1;
    */
   check: string;
 
   /**
-   * At least one, any of which makes the answer right: a text, a regular expression of RE2 or a JSON schema, by `check`.
+   * At least one, any of which makes the answer right: a text, a regular expression of RE2 or a JSON schema, by `check`. Empty for `tensors`.
    *
    * @generated from field: repeated string values = 2;
    */
   values: string[];
+
+  /**
+   * For `tensors`: outputs that the answer must have, with all their elements.
+   *
+   * @generated from field: repeated assay.dataset.v1.TurnTensor tensors = 3;
+   */
+  tensors: TurnTensor[];
 };
 
 /**

@@ -12,6 +12,7 @@ import { AssayError, type FieldViolation } from "../../../common/errors.ts";
 import type { Demand } from "./demand.ts";
 import { runName } from "./run-name.ts";
 import { checkSessionDataset } from "./session-load-violations.ts";
+import { checkTensorData } from "./tensor-violations.ts";
 import { checkTraceInputs } from "./trace-violations.ts";
 
 export interface DecidedSpec {
@@ -48,6 +49,7 @@ export function withDataset(given: RunSpec, info: DatasetInfo | undefined): Deci
     };
     checkSessionDataset(spec, info, demand);
     checkTraceInputs(spec, info, demand);
+    checkTensorData(spec, info, demand);
     if (violations.length > 0) {
       const lines = violations.map(({ field, description }) => `${field}: ${description}`);
       throw new AssayError("invalid_argument", lines.join("; "), { reason: "INVALID_RUN_SPEC", violations });

@@ -1,5 +1,6 @@
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { Demand } from "./demand.ts";
 
 const maxStringLength = 1 << 20;
@@ -48,6 +49,17 @@ export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointC
     const isPlain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
     demand(isPlain, "endpoint.tensors.request_parameters", `${name} must be a text, a number or a truth value`);
   }
+}
+
+/** Rows of tensors are for models of tensors, and no other rows are. */
+export function checkTensorData({ endpoint, dataset }: RunSpec, { format }: DatasetInfo, demand: Demand): void {
+  if (dataset?.source.case !== "file") return;
+  const { type = "" } = endpoint ?? {};
+  const hasTensors = format === "input_data";
+  const isTensor = type === "tensor";
+  const field = "dataset.file.format";
+  demand(hasTensors || !isTensor, field, `must be input_data: endpoint tensor takes tensors, got rows of ${format}`);
+  demand(!hasTensors || isTensor, field, `rows of input_data are tensors, which endpoint ${type} does not take`);
 }
 
 function snake(name: string): string {

@@ -8,6 +8,7 @@ import { dagJsonlFormat } from "./dag-jsonl.ts";
 import { exgenticFormat } from "./exgentic.ts";
 import type { Format } from "./format.ts";
 import { harFormat } from "./har.ts";
+import { inputDataFormat } from "./input-data.ts";
 import { inputsJsonFormat } from "./inputs-json.ts";
 import { mooncakeTraceFormat } from "./mooncake-trace.ts";
 import { multiTurnFormat } from "./multi-turn.ts";
@@ -33,6 +34,7 @@ export const formats: readonly Format[] = [
   mooncakeTraceFormat,
   sagemakerFormat,
   inputsJsonFormat,
+  inputDataFormat,
   openaiBatchFormat,
   speedBenchFormat,
   rawPayloadFormat,

@@ -1,6 +1,7 @@
 /** What a row of a dataset file may say, whatever its format. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ChatMessage } from "../../../../endpoints/endpoint.ts";
+import type { GivenTensor } from "../../../../endpoints/kserve/tensor/given.ts";
 import type { Expectation } from "../../../common/checks/expectation.ts";
 import type { Branch, PauseSpread } from "../../../common/session-branches.ts";
 
@@ -59,6 +60,10 @@ export interface RowTurn {
   readonly bringsAnswers?: boolean;
   /** That its figures are of. Absent: none. */
   readonly rowGroup?: string;
+  /** Inputs of a model of tensors. Absent: none. */
+  readonly tensors?: readonly GivenTensor[];
+  /** What its outputs have to be. Absent: nothing is expected. */
+  readonly expectedTensors?: readonly GivenTensor[];
   /** How the prompt is made when the turn is fetched; `messages` are then empty. */
   readonly recipe?: PromptRecipe;
   /** What the answer is held against; absent: nothing of its own. */

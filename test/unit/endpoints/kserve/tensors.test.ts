@@ -4,6 +4,7 @@ import type { TensorOptions } from "../../../../endpoints/kserve/tensor-inputs.t
 import { createTensorEndpoint, type ModelOptions, usualTensors } from "../../../../endpoints/kserve/tensors.ts";
 import { randomStream } from "../../../../services/common/random.ts";
 import { responseOf } from "../openai/answers.ts";
+import { plainTurn } from "../turns.ts";
 import { staysUnbroken } from "../unbroken.ts";
 import { requestOf, response, stream, streamed, whole, wholeAnswer } from "./calls.ts";
 
@@ -18,6 +19,7 @@ const model: ModelTensors = {
   maxBatchSize: 8,
   inputs: [input("IMAGE", "FP32", [3, -1]), input("IDS", "INT64", [2]), input("MASK", "BOOL", [-1], true)],
   outputs: [input("SCORES", "FP32", [-1])],
+  hasSequences: false,
 };
 const shapes = new Map([["IMAGE", [3, 1]]]);
 
@@ -72,6 +74,40 @@ describe("tensor: the message of a request", () => {
     expect(requestOf(given).inputs).to.deep.include({ "MASK BOOL [1,4]": [false, false, false, false] });
   });
 
+  it("has the turn's own tensors, each of a batch the same, in the datatypes of the model", () => {
+    const tensors = [
+      { name: "IMAGE", shape: [3, 2], contents: [1, 2, 3, 4, 5, 6.5] },
+      { name: "IDS", shape: [], contents: new Uint8Array(16) },
+      { name: "MASK", shape: [], contents: [1, 0] },
+    ];
+    expect(requestOf(endpointOf({ shapes, batchSize: 2 }), { tensors }).inputs).to.deep.equal({
+      "IMAGE FP32 [2,3,2]": [1, 2, 3, 4, 5, 6.5, 1, 2, 3, 4, 5, 6.5],
+      "IDS INT64 [2,2]": [0n, 0n, 0n, 0n],
+      "MASK BOOL [2,2]": [true, false, true, false],
+    });
+    const text = { name: "TEXT", shape: [1], contents: new TextEncoder().encode("zwölf") };
+    const texts = endpointOf({}, { inputs: [input("TEXT", "BYTES", [1])], maxBatchSize: 0 });
+    expect(requestOf(texts, { tensors: [text] }).inputs).to.deep.equal({ "TEXT BYTES [1]": ["zwölf"] });
+    expect(requestOf(texts, { tensors: [{ ...text, contents: ["a"] }] }).inputs).to.deep.equal({ "TEXT BYTES [1]": ["a"] });
+    expect(requestOf(texts, { tensors: [{ ...text, contents: Uint8Array.of(1, 0, 0, 0, 97) }] }).inputs).to.deep.equal({
+      "TEXT BYTES [1]": ["a"],
+    });
+  });
+
+  it("says where in a sequence it is, to models that have such", () => {
+    const endpoint = endpointOf({ shapes }, { hasSequences: true });
+    const ofSession = (body: Uint8Array) => endpoint.ofSession?.(body, "llama", { id: 7n, isFirst: true, isLast: false }) ?? body;
+    const parameters = { sequence_id: 7n, sequence_start: true, sequence_end: false };
+    const told = requestOf(
+      { ...endpoint, formatBody: (turn) => ofSession(endpoint.formatBody(turn)) },
+      { extraInputs: { a: 1 } },
+    );
+    expect(told.parameters).to.deep.equal({ a: 1n, ...parameters });
+    expect(Object.keys(told.inputs)).to.have.lengthOf(2);
+    const body = endpointOf().formatBody({ ...plainTurn });
+    expect(endpointOf().ofSession?.(body, "llama", { id: 7n, isFirst: true, isLast: true })).to.equal(body);
+  });
+
   it("has the run's parameters, and asks a stream for its end", () => {
     const endpoint = endpointOf({ shapes }, {}, { requestParameters: { timeout: 3 } });
     expect(requestOf(endpoint, { isStreaming: true }).parameters).to.deep.equal({
@@ -115,6 +151,21 @@ describe("tensor: the message of a request", () => {
       "a value of another datatype",
       () => requestOf(endpointOf(), { extraInputs: { IDS: [true, 2] } }),
       "tensor IDS: element 0 of INT64 must be an integer",
+    ],
+    [
+      "a tensor of the turn that the model does not have",
+      () => requestOf(endpointOf(), { tensors: [{ name: "X", shape: [], contents: [1] }] }),
+      "model llama has no input X, which the dataset names, it has IMAGE, IDS, MASK",
+    ],
+    [
+      "a tensor of the turn of another shape",
+      () => requestOf(endpointOf(), { tensors: [{ name: "IDS", shape: [3], contents: [1, 2, 3] }] }),
+      "the model has IDS as [2], got [3]",
+    ],
+    [
+      "a tensor of the turn with too few elements",
+      () => requestOf(endpointOf(), { tensors: [{ name: "IDS", shape: [], contents: [1] }] }),
+      "tensor IDS: shape [2] needs 2 elements, got 1",
     ],
     ["a datatype that nobody knows", () => requestOf(endpointOf({}, { inputs: [input("X", "FP8", [1])] })), "tensor X is of FP8"],
     [

@@ -16,6 +16,7 @@ const plain: ModelTensors = {
   maxBatchSize: 0,
   inputs: [tensor("PROMPT", "BYTES")],
   outputs: [tensor("ANSWER", "BYTES", [-1]), tensor("SCORE", "FP32")],
+  hasSequences: false,
 };
 const rich: ModelTensors = {
   model: "llama",
@@ -28,6 +29,7 @@ const rich: ModelTensors = {
     tensor("stream", "BOOL", [1], true),
   ],
   outputs: [tensor("ANSWER", "BYTES"), tensor("REASON", "BYTES")],
+  hasSequences: false,
 };
 const none: TextTensors = { textInput: "", textOutput: "", lengthInput: "", streamInput: "" };
 const names: Partial<TextTensors> = { textOutput: "ANSWER", lengthInput: "LENGTH" };
