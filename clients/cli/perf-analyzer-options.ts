@@ -21,11 +21,6 @@ const traces = "start tritonserver with its own options for traces";
 
 const missingOptions: readonly MissingOptions[] = [
   { spellings: ["-x"], instead: "requests name no version of their model: the server takes the one that its policy says" },
-  {
-    spellings: ["--service-kind", "--backend"],
-    instead:
-      "--endpoint-type triton_generate is Triton with vLLM's backend, trtllm Triton with TensorRT-LLM, chat and others OpenAI's API",
-  },
   { spellings: ["--triton-server-directory", "--model-repository"], instead: ownServer },
   { spellings: ["--model-signature-name"], instead: "TensorFlow Serving is not spoken" },
   {
@@ -74,7 +69,27 @@ const missingOptions: readonly MissingOptions[] = [
   { spellings: ["--session-concurrency"], instead: "--concurrency N counts sessions (--concurrency-unit session, the default)" },
   {
     spellings: ["--data-directory"],
-    instead: "--input-data zero or random makes tensors, and --extra-inputs NAME:VALUE gives one its elements",
+    instead: "--input-data FILE has tensors; zero or random makes them, and --extra-inputs NAME:VALUE gives one its elements",
+  },
+  {
+    spellings: ["--sequence-length"],
+    instead: "--session-turns-mean N: a model with sequences is told of its sessions (docs/triton.md)",
+  },
+  {
+    spellings: ["--sequence-length-variation"],
+    instead: "--session-turns-stddev N",
+  },
+  {
+    spellings: ["--num-of-sequences"],
+    instead: "--concurrency N counts sessions (--concurrency-unit session, the default)",
+  },
+  {
+    spellings: ["--serial-sequences"],
+    instead: "leave it away: the turns of a session follow one another",
+  },
+  {
+    spellings: ["--start-sequence-id", "--sequence-id-range"],
+    instead: "leave it away: each session of a run has an id of its own",
   },
   { spellings: ["-z", "--zero-input"], instead: "--input-data zero" },
   { spellings: ["--input-tensor-format", "--output-tensor-format"], instead: "leave it away: tensors go in their raw form" },
@@ -118,6 +133,7 @@ const missingOptions: readonly MissingOptions[] = [
 /** Values that ask for what a run does anyway: the option itself where it is a switch. */
 const asItIs: Readonly<Record<string, readonly string[]>> = {
   "--async": [""],
+  "--serial-sequences": [""],
   "-a": [""],
   "--shared-memory": ["none"],
   "--input-tensor-format": ["binary"],

@@ -1,6 +1,6 @@
 /**
- * Models of Triton's vLLM backend over gRPC: the tensors `text_input`, `stream`, `sampling_parameters` (JSON) and
- * `exclude_input_in_output`, without a batch dimension. Extra inputs that are inputs of the backend are tensors, all others sampling
+ * Models of Triton's vLLM backend over gRPC: the tensors `text_input`, `stream`, `sampling_parameters` (JSON),
+ * `exclude_input_in_output` and `image`, without a batch dimension. Extra inputs that are inputs of the backend are tensors, all others sampling
  * parameters. It always answers as a stream of responses, so that a call without `--streaming` is refused by it.
  */
 import { AssayError } from "../../services/common/errors.ts";
@@ -18,8 +18,8 @@ export function createTritonGenerateEndpoint({ reasoningTags }: TagOptions = {})
   return {
     ...callShape,
     name: "triton_generate",
-    takes: ["text"],
-    reservedInputs: ["text_input", "stream"],
+    takes: ["text", "image"],
+    reservedInputs: ["text_input", "stream", "image"],
     produces: "text",
     formatBody: (turn) => inferMessage({ model: turn.model, inputs: inputsOf(turn), isStreaming: turn.isStreaming }),
     parse: (response) => parseCall(response, createReader(), reasoningTags),
@@ -41,13 +41,22 @@ function inputsOf({ messages, maxOutputTokens, isStreaming, extraInputs }: TurnI
   const length = maxOutputTokens === undefined ? {} : { max_tokens: maxOutputTokens };
   const others = Object.fromEntries(entries.filter(([name]) => !flags.has(name)));
   const parameters = { ...length, ...others, ...samplingOf(given) };
+  const images = contentsOf(messages, "image").map(base64Of);
   const asked = new Map([["exclude_input_in_output", true as unknown], ...entries.filter(([name]) => flags.has(name))]);
   return [
     tensorOf("text_input", "BYTES", [1], [contentsOf(messages, "text").join("\n")]),
     tensorOf("stream", "BOOL", [1], [isStreaming]),
     tensorOf("sampling_parameters", "BYTES", [1], [JSON.stringify(parameters)]),
+    ...(images.length === 0 ? [] : [tensorOf("image", "BYTES", [images.length], images)]),
     ...[...asked].map(([name, value]) => tensorOf(name, "BOOL", [1], [value as boolean])),
   ];
+}
+
+/** The backend decodes base64, and fetches nothing. */
+function base64Of(url: string): string {
+  const [, data] = /^data:[^,]*;base64,(.*)$/s.exec(url) ?? [];
+  if (data !== undefined) return data;
+  throw new AssayError("invalid_argument", `triton_generate takes images as data: URLs in base64, got ${url.slice(0, 100)}`);
 }
 
 /** As an object, or as the JSON of one. */

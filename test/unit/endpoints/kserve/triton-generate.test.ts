@@ -24,6 +24,24 @@ describe("triton_generate: the message of a request", () => {
     expect(requestOf(endpoint).parameters).to.deep.equal({});
   });
 
+  it("has the turn's images in base64, one element each", () => {
+    const image = (content: string) => ({ modality: "image" as const, content });
+    const parts = [
+      { modality: "text" as const, content: "what?" },
+      image("data:image/png;base64,AAAA"),
+      image("data:;base64,BBBB"),
+    ];
+    const messages = [{ role: "user" as const, content: "what?", parts }];
+    expect(requestOf(endpoint, { messages }).inputs).to.deep.include({
+      "text_input BYTES [1]": ["what?"],
+      "image BYTES [2]": ["AAAA", "BBBB"],
+    });
+    const elsewhere = [{ ...messages[0], role: "user" as const, content: "", parts: [image("https://a/b.png")] }];
+    expect(() => requestOf(endpoint, { messages: elsewhere })).to.throw(
+      "takes images as data: URLs in base64, got https://a/b.png",
+    );
+  });
+
   it("has extra inputs of the backend as tensors, and sampling parameters as an object or as its JSON", () => {
     for (const given of [{ seed: 3 }, '{"seed":3}']) {
       const extraInputs = { return_num_output_tokens: true, exclude_input_in_output: false, sampling_parameters: given };
