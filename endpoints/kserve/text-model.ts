@@ -4,7 +4,6 @@
  * these, all others parameters of the request.
  */
 import { AssayError } from "../../services/common/errors.ts";
-import { createNewText } from "../cumulative.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import type { EventMeaning } from "../event-stream.ts";
 import { contentsOf } from "../parts.ts";
@@ -61,7 +60,7 @@ export function createKserveEndpoint({
         parameters: parametersOf({ ...requestParameters, ...parameters }),
       });
     },
-    parse: (response) => parseCall(response, createReader(), reasoningTags),
+    parse: (response) => parseCall(response, readText, reasoningTags),
   };
 }
 
@@ -144,11 +143,8 @@ function onesOf({ shape }: TensorInfo, batch: Shape): Shape {
   return [...batch, ...shape.map((size) => (size === -1 ? 1 : size))];
 }
 
-/** Only the text is asked for. Models that repeat what they have said are told by it. */
-function createReader(): (outputs: Outputs) => EventMeaning {
-  const newText = createNewText();
-  return (outputs) => {
-    const text = [...outputs.values()].find(({ datatype }) => datatype === "BYTES");
-    return { ...noMeaning, outputText: newText(text === undefined ? "" : textsOf(text.raw).join("")) };
-  };
+/** Only the text is asked for. */
+function readText(outputs: Outputs): EventMeaning {
+  const text = [...outputs.values()].find(({ datatype }) => datatype === "BYTES");
+  return { ...noMeaning, outputText: text === undefined ? "" : textsOf(text.raw).join("") };
 }
