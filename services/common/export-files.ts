@@ -17,6 +17,11 @@ export type ExportName =
   | "parquet"
   | "vllm"
   | "llm-d"
+  | "gpu-telemetry"
+  | "server-json"
+  | "server-csv"
+  | "server-jsonl"
+  | "server-parquet"
   | "inputs";
 
 interface ExportFile {
@@ -39,6 +44,11 @@ const files: Readonly<Record<ExportName, ExportFile>> = {
   parquet: { usual: "profile_export.parquet", suffix: ".parquet" },
   vllm: { usual: "vllm_bench.json", suffix: "_vllm_bench.json" },
   "llm-d": { usual: "benchmark_report_v0.2.json", suffix: "_benchmark_report_v0.2.json" },
+  "gpu-telemetry": { usual: "gpu_telemetry_export.jsonl", suffix: "_gpu_telemetry.jsonl" },
+  "server-json": { usual: "server_metrics_export.json", suffix: "_server_metrics.json" },
+  "server-csv": { usual: "server_metrics_export.csv", suffix: "_server_metrics.csv" },
+  "server-jsonl": { usual: "server_metrics_export.jsonl", suffix: "_server_metrics.jsonl" },
+  "server-parquet": { usual: "server_metrics_export.parquet", suffix: "_server_metrics.parquet" },
   inputs: { usual: "inputs.json", suffix: undefined },
 };
 
@@ -65,6 +75,11 @@ export const exportFormats = {
   parquet: ["parquet"],
   vllm: ["vllm"],
   "llm-d": ["llm-d"],
+  "gpu-telemetry": ["gpu-telemetry"],
+  "server-json": ["server-json"],
+  "server-csv": ["server-csv"],
+  "server-jsonl": ["server-jsonl"],
+  "server-parquet": ["server-parquet"],
 } as const satisfies Readonly<Record<string, readonly ExportName[] | undefined>>;
 
 export type ExportFormat = keyof typeof exportFormats;

@@ -45,6 +45,8 @@ export interface ScrapeRow {
 export interface SeriesRow extends SeriesFacts {
   /** Number in the file. */
   readonly series: number;
+  /** Its place among the values of a scrape. */
+  readonly place: number;
   readonly kind: string;
   /** Name of its source. */
   readonly source: string;
@@ -54,6 +56,14 @@ export interface SeriesRow extends SeriesFacts {
 export interface SeriesPoints {
   readonly ns: Float64Array;
   readonly values: Float64Array;
+}
+
+/** A scrape as it is read back. */
+export interface ScrapeReading {
+  readonly startNs: number;
+  readonly endNs: number;
+  /** By place of the series; null, or nothing at the end: none of that series. Undefined: it gave nothing. */
+  readonly values: readonly (number | null)[] | undefined;
 }
 
 /** A scrape that gave nothing. */

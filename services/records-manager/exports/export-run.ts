@@ -42,7 +42,7 @@ export function exportRun(request: ExportRequest): ExportedFile[] {
     const context = contextOf(reader, request);
     const { exportPrefix = "" } = context.spec.output ?? {};
     makeFolder(outputFolder);
-    for (const name of request.names ?? exportersOf(context.spec)) {
+    for (const name of request.names ?? exportersOf(context.spec, kindsOf(reader))) {
       const path = join(outputFolder, exportFileName(name, exportPrefix));
       writeAtomically(path, (text) => exporters[name](context, text));
       written.push({ name, path });
@@ -71,7 +71,7 @@ export function offeredFiles({ folder }: { readonly folder: string }): OfferedFi
   try {
     const spec = specOf(reader);
     const { exportPrefix = "" } = spec.output ?? {};
-    const usual = exportersOf(spec);
+    const usual = exportersOf(spec, kindsOf(reader));
     const inputs = exportFileName("inputs", exportPrefix);
     return [
       ...exporterNames.map((exporter) => ({
@@ -108,6 +108,12 @@ function contextOf(reader: RunReader, { folder, cliCommand }: ExportRequest): Ex
     folder,
     cliCommand: cliCommand ?? spec.output?.cliCommand ?? "",
   };
+}
+
+/** Kinds of the sources that gave anything. */
+function kindsOf(reader: RunReader): Set<string> {
+  const sources = reader.telemetrySources().filter(({ scrapes }) => scrapes > 0);
+  return new Set(sources.map(({ kind }) => kind));
 }
 
 function makeFolder(folder: string): void {

@@ -3,13 +3,18 @@
  * has the statistics of its samples (the deviation is that of a sample, ddof = 1), a counter what it rose by. Of the other fields
  * `run.db` has every sample.
  */
-import { type Statistics, statisticsOf } from "../core/statistics.ts";
+import type { Statistics } from "../core/statistics.ts";
+import { counterFigures } from "../core/telemetry/counter.ts";
+import { gaugeStatistics } from "../core/telemetry/gauge.ts";
+import type { Window } from "../core/telemetry/points.ts";
 import type { SeriesPoints, SeriesRow } from "../core/telemetry-rows.ts";
 import type { RunReader } from "../store/run-reader.ts";
+import { endpointName } from "./endpoint-name.ts";
 import type { ExportContext } from "./exporter.ts";
 import { distributionJson } from "./file-metrics.ts";
-import { Float, type JsonObject } from "./json-text.ts";
+import { Float, type Json, type JsonObject } from "./json-text.ts";
 import { localTime } from "./local-time.ts";
+import { windowsOfKind } from "./phase-windows.ts";
 
 export interface GpuSummary {
   /** Address of the page, as short as AIPerf shows it: `host:port/path`. */
@@ -40,6 +45,9 @@ interface ExportField {
   readonly isCounter?: true;
 }
 
+/** Kinds of sources that tell about GPUs. */
+export const GPU_KINDS: readonly string[] = ["dcgm", "amd", "nvidia-smi"];
+
 const exportFields: readonly ExportField[] = [
   { field: "nvidia_power_usage", title: "NVIDIA GPU Power Usage", unit: "W" },
   { field: "nvidia_energy_consumption", title: "NVIDIA Energy Consumption", unit: "MJ", scale: 1e-6, isCounter: true },
@@ -53,25 +61,39 @@ const exportFields: readonly ExportField[] = [
   // The code of an error; AIPerf shows how far it rose.
   { field: "nvidia_xid_errors", title: "NVIDIA XID Errors", unit: "count", isCounter: true },
   { field: "nvidia_power_violation", title: "NVIDIA Power Violation", unit: "us", isCounter: true },
+  { field: "amd_power", title: "AMD GPU Power", unit: "W" },
+  { field: "amd_energy_consumption", title: "AMD Energy Consumption", unit: "MJ", scale: 1e-6, isCounter: true },
+  { field: "amd_gfx_activity", title: "AMD GFX Activity", unit: "%" },
+  { field: "amd_umc_activity", title: "AMD UMC Activity", unit: "%" },
+  { field: "amd_mm_activity", title: "AMD MM Activity", unit: "%" },
+  { field: "amd_memory_used", title: "AMD GPU Memory Used", unit: "GB" },
+  { field: "amd_temperature", title: "AMD GPU Temperature", unit: "°C" },
+  { field: "amd_ecc_uncorrectable", title: "AMD ECC Uncorrectable", unit: "count", isCounter: true },
+  { field: "amd_throttle_status", title: "AMD Throttle Status", unit: "count" },
 ];
+
+/** A field's stored value × this = its value in AIPerf's unit. */
+export function exportScale(field: string): number {
+  return exportFields.find((known) => known.field === field)?.scale ?? 1;
+}
 
 /** In the order in which they were first seen; undefined: the run was told to leave GPUs alone. */
 export function gpuSummaries({ reader, spec }: ExportContext): GpuSummary[] | undefined {
   if (spec.telemetry?.disableGpu === true) return undefined;
   const gpus = gpusOf(reader);
-  const fromNs = reader.phases().find(({ kind }) => kind === "profiling")?.startedNs;
-  if (gpus.length === 0 || fromNs === undefined) return [];
+  const windows = windowsOfKind({ reader }, "profiling");
   const fields = new Map<string, GpuFieldSummary[]>();
   // One field at a time: all samples of a long run do not fit in memory.
   for (const field of exportFields) {
-    const series = reader.series({ names: [field.field] });
+    const series = reader.series({ kinds: GPU_KINDS, names: [field.field] });
     const points = reader.seriesPoints(
       series.map((one) => one.series),
       0,
       Number.MAX_SAFE_INTEGER,
     );
     for (const one of series) {
-      const summary = fieldSummary(field, points.get(one.series), fromNs);
+      const own = points.get(one.series);
+      const summary = own && fieldSummary(field, own, windows);
       if (summary !== undefined) fields.set(keyOf(one), [...(fields.get(keyOf(one)) ?? []), summary]);
     }
   }
@@ -80,7 +102,7 @@ export function gpuSummaries({ reader, spec }: ExportContext): GpuSummary[] | un
 
 /** A series of each GPU, in the order in which they were first seen. */
 function gpusOf(reader: RunReader): SeriesRow[] {
-  const series = reader.series({ kinds: ["dcgm"] }).filter(({ subject }) => subject !== "");
+  const series = reader.series({ kinds: GPU_KINDS }).filter(({ subject }) => subject !== "");
   return [...Map.groupBy(series, keyOf).values()].flatMap(([first]) => first ?? []);
 }
 
@@ -107,8 +129,17 @@ export function gpuTelemetry(context: ExportContext): JsonObject | undefined {
         { gpus: Object.fromEntries(found.map((gpu) => [`gpu_${gpu.index}${gpu.instance}`, gpuJson(gpu)])) },
       ]),
     ),
-    error_summary: [],
+    error_summary: errorsOf(reader),
   };
+}
+
+/** What scrapes of GPUs' pages failed with, most frequent first. */
+function errorsOf(reader: RunReader): Json[] {
+  const gaps = reader.telemetryGaps().filter(({ kind }) => GPU_KINDS.includes(kind));
+  const groups = [...Map.groupBy(gaps, ({ name, reason }) => `${name}: ${reason}`)];
+  return groups
+    .sort(([, one], [, other]) => other.length - one.length)
+    .map(([message, { length }]) => ({ error_details: { type: "TelemetryError", message }, count: length }));
 }
 
 function gpuJson({ index, name, uuid, platform, hostname, namespace, pod, fields }: GpuSummary): JsonObject {
@@ -131,47 +162,32 @@ function gpuJson({ index, name, uuid, platform, hostname, namespace, pod, fields
 
 function fieldSummary(
   { field, title, unit, scale = 1, isCounter }: ExportField,
-  points: SeriesPoints | undefined,
-  fromNs: number,
+  points: SeriesPoints,
+  windows: readonly Window[],
 ): GpuFieldSummary | undefined {
-  const first = points?.ns.findIndex((ns) => ns >= fromNs) ?? -1;
-  if (points === undefined || first < 0) return undefined;
   if (isCounter === true) {
-    // What it was just before the measured phases is what it rose from.
-    return { field, title, unit, statistics: { value: riseOf(points.values.subarray(Math.max(0, first - 1))) * scale } };
+    const counted = counterFigures(points, windows);
+    return counted && { field, title, unit, statistics: { value: counted.total * scale } };
   }
-  const values = points.values.subarray(first).map((value) => value * scale);
-  const statistics = statisticsOf(values);
-  if (statistics === undefined) return undefined;
-  const { count, std } = statistics;
-  return { field, title, unit, statistics: { ...statistics, std: count > 1 ? std * Math.sqrt(count / (count - 1)) : 0 } };
+  const statistics = gaugeStatistics({ ns: points.ns, values: points.values.map((value) => value * scale) }, windows);
+  return statistics && { field, title, unit, statistics };
 }
 
-/** Where a counter fell, its driver was loaded anew: what was counted in that step is not known and not guessed. */
-function riseOf(readings: Float64Array): number {
-  return readings.reduce((sum, value, at) => sum + Math.max(0, value - (readings[at - 1] ?? value)), 0);
-}
-
-function gpuSummary({ source, subject, labels }: SeriesRow, place: number, fields: readonly GpuFieldSummary[]): GpuSummary {
+function gpuSummary({ kind, source, subject, labels }: SeriesRow, place: number, fields: readonly GpuFieldSummary[]): GpuSummary {
   const slash = subject.indexOf("/");
   const index = Number(labels.index);
   return {
-    endpoint: endpointOf(source),
+    endpoint: endpointName(source),
     index: labels.index !== undefined && Number.isInteger(index) ? index : place,
     instance: slash < 0 ? "" : subject.slice(slash),
     name: labels.model ?? "",
     uuid: subject,
-    platform: "nvidia",
+    platform: kind === "amd" ? "amd" : "nvidia",
     hostname: labels.hostname,
     namespace: labels.namespace,
     pod: labels.pod,
     fields,
   };
-}
-
-function endpointOf(source: string): string {
-  const url = URL.parse(source);
-  return url === null ? source : url.host + url.pathname.replace(/\/metrics$/, "").replace(/^\/$/, "");
 }
 
 function keyOf({ source, subject }: { readonly source: string; readonly subject: string }): string {

@@ -12,11 +12,19 @@ import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
 import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import type { WrongAnswer } from "../core/run-summary.ts";
 import { type ServedModel, type ServedTimeName, timesOf } from "../core/served.ts";
-import type { GapRow, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
+import type { GapRow, ScrapeReading, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
-import { readGaps, readPoints, readSeries, readSources, type SeriesFilter } from "./telemetry-reader.ts";
+import {
+  readGaps,
+  readLastScrapeNs,
+  readPoints,
+  readScrapes,
+  readSeries,
+  readSources,
+  type SeriesFilter,
+} from "./telemetry-reader.ts";
 
 export interface RunRow {
   readonly runId: string;
@@ -257,6 +265,16 @@ export class RunReader {
   /** Values of telemetry series by their numbers, of scrapes that ended within a span of suite time, both ends included. */
   seriesPoints(series: readonly number[], fromNs: number, toNs: number): Map<number, SeriesPoints> {
     return this.#read(() => readPoints(this.#db, series, fromNs, toNs));
+  }
+
+  /** All scrapes of one source, in order of time. */
+  scrapes(kind: string, name: string): Generator<ScrapeReading> {
+    return this.#reading(readScrapes(this.#db, kind, name));
+  }
+
+  /** End of the last scrape of any source; undefined: there is none. */
+  lastScrapeNs(): number | undefined {
+    return this.#read(() => readLastScrapeNs(this.#db));
   }
 
   /** Scrapes that gave nothing, in order of time. */

@@ -1,6 +1,6 @@
 /** Reads what was scraped out of a run's file. */
 import type { SqliteDatabase } from "../../common/sqlite.ts";
-import type { GapRow, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
+import type { GapRow, ScrapeReading, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
 
 /** Which series; what is left out is any. */
 export interface SeriesFilter {
@@ -24,7 +24,7 @@ export function readSeries(db: SqliteDatabase, filter: SeriesFilter): SeriesRow[
   among("series.name", filter.names);
   among("family", filter.families);
   among("sources.name", filter.sources);
-  const sql = `SELECT series, kind, sources.name AS source, subject, series.name AS name, family, type, unit, help, labels
+  const sql = `SELECT series, place, kind, sources.name AS source, subject, series.name AS name, family, type, unit, help, labels
     FROM series JOIN sources USING (source) ${conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`} ORDER BY series`;
   const rows = db.prepare(sql).all(...parameters) as (Omit<SeriesRow, "labels"> & { readonly labels: string })[];
   return rows.map((row) => ({ ...row, labels: JSON.parse(row.labels) as Record<string, string> }));
@@ -64,6 +64,21 @@ export function readPoints(
     }
   }
   return points;
+}
+
+/** All scrapes of one source, in order of time. */
+export function* readScrapes(db: SqliteDatabase, kind: string, name: string): Generator<ScrapeReading> {
+  const sql = `SELECT start_ns, end_ns, readings FROM samples WHERE source = (SELECT source FROM sources WHERE kind = ? AND name = ?)
+    ORDER BY end_ns`;
+  const rows = db.prepare(sql).raw().iterate(kind, name) as IterableIterator<[number, number, string | null]>;
+  for (const [startNs, endNs, text] of rows) {
+    yield { startNs, endNs, values: text === null ? undefined : (JSON.parse(text) as (number | null)[]) };
+  }
+}
+
+/** End of the last scrape of any source; undefined: there is none. */
+export function readLastScrapeNs(db: SqliteDatabase): number | undefined {
+  return (db.prepare("SELECT max(end_ns) FROM samples").pluck().get() as number | null) ?? undefined;
 }
 
 /** In order of time. */

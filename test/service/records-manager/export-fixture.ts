@@ -3,6 +3,7 @@ import { create, toJsonString } from "@bufbuild/protobuf";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { ConnectionReuse, RunSpecSchema, Sampling } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { RawAnswer } from "../../../services/common/metric-record.ts";
+import type { SeriesFacts } from "../../../services/records-manager/core/telemetry-rows.ts";
 import type { RunStore } from "../../../services/records-manager/store/run-store.ts";
 import { Slab } from "../../../services/worker/slab.ts";
 import { cancelled, failed, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
@@ -138,6 +139,7 @@ export function fixedRun(folder: string, options: FixedRunOptions = {}): void {
   store.endPhase(1, START_NS + 900e6);
   store.addConversations(new Map([[2, "greeting"]]));
   addGpuSamples(store);
+  addServerScrapes(store);
   store.endRun({ state: "COMPLETED", wasCancelled: false, verdict: "valid", endedWallNs: START_NS + WALL_OFFSET_NS + 1e9 });
   store.commit();
   store.close();
@@ -191,5 +193,32 @@ function addGpuSamples(store: RunStore): void {
     [START_NS + 100e6, [80, 1000]],
     [START_NS + 300e6, [300, 1100]],
     [START_NS + 800e6, [350.125, 1250]],
+  ]);
+}
+
+/** A server's page around the measured phase: a metric of each type, a histogram among them, one of them born within the phase. */
+function addServerScrapes(store: RunStore): void {
+  const labels = { model_name: "m" };
+  const of = (name: string, type: SeriesFacts["type"], more: Partial<SeriesFacts> = {}): SeriesFacts => {
+    return { subject: "", name, family: name, type, unit: "", help: `of ${name}`, labels, ...more };
+  };
+  const ttft = { family: "vllm:time_to_first_token_seconds", unit: "seconds" };
+  const bucket = (le: string) => of(`${ttft.family}_bucket`, "histogram", { ...ttft, labels: { ...labels, le } });
+  const series = [
+    of("vllm:num_requests_running", "gauge", { unit: "requests" }),
+    of("vllm:generation_tokens_total", "counter", { unit: "tokens" }),
+    ...["0.1", "1.0", "+Inf"].map(bucket),
+    of(`${ttft.family}_sum`, "histogram", ttft),
+    of(`${ttft.family}_count`, "histogram", ttft),
+    of("vllm:cache_config_info", "gauge", { labels: { block_size: "16", gpu_memory_utilization: "0.9" } }),
+    of("process_threads", "unknown", { labels: {} }),
+    of("vllm:num_preemptions_total", "counter"),
+  ];
+  addScrapes(store, { kind: "server", name: "http://127.0.0.1:8000/metrics" }, series, [
+    [START_NS + 200e6, [0, 1000, 1, 4, 4, 2, 4, 1, 7]],
+    [START_NS + 500e6, [3, 1400, 1, 10, 10, 6, 10, 1, 7]],
+    [START_NS + 600e6, "503 Service Unavailable"],
+    [START_NS + 700e6, [5, 1900, 3, 12, 13, 9, 13, 1, 8, 2]],
+    [START_NS + 1100e6, [0, 2000, 3, 14, 15, 12, 15, 1, 8, 2]],
   ]);
 }

@@ -39,7 +39,7 @@ describe("exports", () => {
   };
 
   const isOfAnswers = (name: string) => name === "raw-jsonl" || name === "outputs" || name === "vllm";
-  for (const name of exporterNames.filter((each) => each !== "parquet")) {
+  for (const name of exporterNames.filter((each) => !each.endsWith("parquet"))) {
     const file = exportFileName(name, "");
     it(`write ${file} to the byte`, () => {
       fixedRun(run.folder, isOfAnswers(name) ? { exportLevel: "raw" } : {});
@@ -56,21 +56,26 @@ describe("exports", () => {
     const outputFolder = join(run.folder, "files", "of", "mine");
     exportRun({ folder: run.folder, outputFolder });
     expect(readdirSync(outputFolder).sort()).to.deep.equal([
+      "gpu_telemetry_export.jsonl",
       "profile_export_aiperf.csv",
       "profile_export_aiperf.json",
       "profile_export_console.txt",
       "run_config.json",
+      "server_metrics_export.csv",
+      "server_metrics_export.json",
     ]);
   });
 
   it("take their names from the run's prefix, and the offer of files with them", () => {
     written({ exportPrefix: "/some/where/mine.jsonl" });
-    const files = ["mine.csv", "mine.json", "mine.jsonl", "mine_console.txt", "run_config.json"];
+    const scraped = ["mine_gpu_telemetry.jsonl", "mine_server_metrics.csv", "mine_server_metrics.json"];
+    const files = ["mine.csv", "mine.json", "mine.jsonl", "mine_console.txt", ...scraped, "run_config.json"];
     expect(readdirSync(run.folder).sort()).to.have.members([...files, "run.db"]);
     writeFileSync(join(run.folder, "inputs.json"), "{}");
     const offered = offeredFiles({ folder: run.folder });
     const slices = ["mine_timeslices.csv", "mine_timeslices.json"];
-    const formats = ["mine.parquet", "mine_vllm_bench.json", "mine_benchmark_report_v0.2.json"];
+    const servers = ["mine_server_metrics.jsonl", "mine_server_metrics.parquet"];
+    const formats = [...servers, "mine.parquet", "mine_vllm_bench.json", "mine_benchmark_report_v0.2.json"];
     const others = [...slices, ...formats, "mine_raw.jsonl", "outputs.json"];
     expect(offered.map(({ file }) => file)).to.have.members([...files, ...others, "inputs.json", "run.db"]);
     expect(offered.filter(({ isUsual }) => !isUsual).map(({ file }) => file)).to.have.members(others);
@@ -84,6 +89,9 @@ describe("exports", () => {
       "profile_export_aiperf.csv",
       "profile_export_console.txt",
       "run_config.json",
+      "server_metrics_export.json",
+      "server_metrics_export.csv",
+      "gpu_telemetry_export.jsonl",
       "run.db",
     ]);
   });

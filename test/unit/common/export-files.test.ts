@@ -23,6 +23,11 @@ describe("the names of a run's files", () => {
       "profile_export.parquet",
       "vllm_bench.json",
       "benchmark_report_v0.2.json",
+      "gpu_telemetry_export.jsonl",
+      "server_metrics_export.json",
+      "server_metrics_export.csv",
+      "server_metrics_export.jsonl",
+      "server_metrics_export.parquet",
       "inputs.json",
     ]);
   });
@@ -41,6 +46,11 @@ describe("the names of a run's files", () => {
       "p.parquet",
       "p_vllm_bench.json",
       "p_benchmark_report_v0.2.json",
+      "p_gpu_telemetry.jsonl",
+      "p_server_metrics.json",
+      "p_server_metrics.csv",
+      "p_server_metrics.jsonl",
+      "p_server_metrics.parquet",
       "inputs.json",
     ]);
   });

@@ -34,6 +34,6 @@ describe("the files that are wanted of a run", () => {
         .to.throw(AssayError, words)
         .with.property("code", "invalid_argument");
     refusal(["p.xml"], [], "files: must be of p.json, p.csv, p.parquet, inputs.json, run.db, got p.xml");
-    for (const name of ["xml", "constructor", ""]) refusal([], [name], `vllm, llm-d, got ${name}`);
+    for (const name of ["xml", "constructor", ""]) refusal([], [name], `server-parquet, got ${name}`);
   });
 });
