@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect } from "chai";
@@ -13,6 +13,7 @@ import { createMock, type Mock } from "../../mock/server.ts";
 import { createSlots } from "../../services/records-manager/core/series-slots.ts";
 import { type PageSample, parseMetricsPage } from "../../services/telemetry/core/prometheus.ts";
 import { useBudget } from "./budgets.ts";
+import { freePorts } from "./free-ports.ts";
 import { type RealServer, startRealServer } from "./real-server.ts";
 
 const programs = ["prometheus", "promtool", "prometheus-node-exporter"];
@@ -53,7 +54,7 @@ describe("metrics pages beside Prometheus", function () {
   }
 
   async function nodeExporterPage(): Promise<string> {
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const child = spawn("prometheus-node-exporter", ["--log.level=error", `--web.listen-address=127.0.0.1:${port}`], {
       stdio: "ignore",
     });
@@ -65,7 +66,8 @@ describe("metrics pages beside Prometheus", function () {
   }
 
   async function startPrometheus(targets: readonly string[]): Promise<RealServer> {
-    const env = { PROMETHEUS_PORT: String(await freePort()), PROMETHEUS_TARGETS: targets.join(",") };
+    const [port] = await freePorts(1);
+    const env = { PROMETHEUS_PORT: String(port), PROMETHEUS_TARGETS: targets.join(",") };
     const prometheus = await startRealServer("prometheus", env, "/-/ready");
     stops.push(() => prometheus.stop());
     return prometheus;
@@ -184,14 +186,6 @@ async function textOf(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(within), headers: { connection: "close" } });
   expect(response.status).to.equal(200);
   return response.text();
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await closed(server);
-  return port;
 }
 
 async function closed(server: { close(done: () => void): unknown }): Promise<void> {

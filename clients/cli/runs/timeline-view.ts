@@ -122,7 +122,9 @@ export function titlesOf(series: readonly TimelineSeries[]): string[] {
     const facts = alike.get(one.name)?.map(factsOf) ?? [];
     const own = factsOf(one);
     const apart = Object.keys(own).filter((fact) => facts.some((other) => other[fact] !== own[fact]));
-    const text = apart.map((fact) => `${fact}="${own[fact]}"`).join(",");
+    // One that none shares is enough: a GPU's index, and not its bus and device besides.
+    const only = apart.find((fact) => new Set(facts.map((other) => other[fact])).size === facts.length);
+    const text = (only === undefined ? apart : [only]).map((fact) => `${fact}="${own[fact]}"`).join(",");
     return harmless(text === "" ? one.name : `${one.name}{${text}}`);
   });
 }

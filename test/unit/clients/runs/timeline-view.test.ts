@@ -97,11 +97,11 @@ describe("a timeline", () => {
   it("tells series of one name apart by what differs", () => {
     const other = { ...power, subject: "GPU-2", labels: { gpu: "1" } };
     const { series } = timeline([power, other, bytes]);
-    expect(titlesOf(series)).to.deep.equal([
-      'nvidia_power_usage{gpu="0",subject="GPU-1"}',
-      'nvidia_power_usage{gpu="1",subject="GPU-2"}',
-      "bytes_total",
-    ]);
+    expect(titlesOf(series)).to.deep.equal(['nvidia_power_usage{gpu="0"}', 'nvidia_power_usage{gpu="1"}', "bytes_total"]);
+    const third = { ...other, subject: "GPU-1", source: "http://b/metrics" };
+    expect(titlesOf(timeline([power, other, third]).series)[2]).to.equal(
+      'nvidia_power_usage{gpu="1",subject="GPU-1",source="http://b/metrics"}',
+    );
   });
 });
 
