@@ -5,10 +5,10 @@
  * Run: node bench/telemetry.ts [seconds per row]
  */
 import { PageReader } from "../services/telemetry/core/exposition/page-reader.ts";
-import { parseMetricsPage } from "../services/telemetry/core/prometheus.ts";
 import type { GpuField } from "../services/telemetry/core/sources/dcgm-fields.ts";
 import { gpuFields } from "../services/telemetry/core/sources/dcgm-fields.ts";
 import { createPageSource } from "../services/telemetry/core/sources/page.ts";
+import { parseMetricsPage } from "../test/support/metrics-page.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 
 const seconds = Number(process.argv[2] ?? 2);

@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { createMock, type Mock } from "../../mock/server.ts";
 import { createSlots } from "../../services/records-manager/core/series-slots.ts";
-import { type PageSample, parseMetricsPage } from "../../services/telemetry/core/prometheus.ts";
+import { type PageSample, parseMetricsPage } from "../support/metrics-page.ts";
 import { useBudget } from "./budgets.ts";
 import { freePorts } from "./free-ports.ts";
 import { type RealServer, startRealServer } from "./real-server.ts";

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createMock, type Mock } from "../../mock/server.ts";
-import { type MetricsPage, parseMetricsPage } from "../../services/telemetry/core/prometheus.ts";
+import { type MetricsPage, parseMetricsPage } from "../support/metrics-page.ts";
 import { useBudget } from "./budgets.ts";
 import { freePorts } from "./free-ports.ts";
 import { type RealServer, startRealServer } from "./real-server.ts";

@@ -10,7 +10,7 @@ import { RunService } from "../../gen/assay/controller/v1/controller_service_pb.
 import type { Instrument } from "../../services/common/observe/instrument.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
 import { instrumentTables } from "../../services/instruments.ts";
-import { type MetricsPage, parseMetricsPage } from "../../services/telemetry/core/prometheus.ts";
+import { type MetricsPage, parseMetricsPage } from "../support/metrics-page.ts";
 import { ServeFolder } from "../support/served.ts";
 import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
 

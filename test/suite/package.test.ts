@@ -2,8 +2,8 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { expect } from "chai";
-import { parseMetricsPage } from "../../services/telemetry/core/prometheus.ts";
 import { expectRun, type Installed, installPackage, root, runProgram } from "../support/installed.ts";
+import { parseMetricsPage } from "../support/metrics-page.ts";
 import { startCollector } from "../support/otlp-collector.ts";
 import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
 import { blocksOf } from "../support/shell-page.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { expect } from "chai";
 import type { MockOptions } from "../../../mock/options.ts";
 import { createMock, type Mock } from "../../../mock/server.ts";
-import { parseMetricsPage } from "../../../services/telemetry/core/prometheus.ts";
+import { parseMetricsPage } from "../../support/metrics-page.ts";
 import { askRaw, openSocket, rawRequest, statsReach } from "./raw-client.ts";
 
 let mock: Mock;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Histogram } from "../../../../services/common/observe/counting.ts";
 import type { Family } from "../../../../services/common/observe/instrument.ts";
 import { render } from "../../../../services/common/observe/page.ts";
-import { parseMetricsPage } from "../../../../services/telemetry/core/prometheus.ts";
+import { parseMetricsPage } from "../../../support/metrics-page.ts";
 
 const gauge = (points: Family["points"]): Family => ({
   name: "assay_x_things",

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { ModelCounts } from "../../../../mock/grpc/statistics.ts";
 import { tritonPage } from "../../../../mock/pages/triton.ts";
-import { parseMetricsPage } from "../../../../services/telemetry/core/prometheus.ts";
+import { parseMetricsPage } from "../../../support/metrics-page.ts";
 
 function served(name: string) {
   const counts = new ModelCounts();

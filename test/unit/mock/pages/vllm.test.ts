@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { Histogram, Meter } from "../../../../mock/pages/meter.ts";
 import { vllmPage } from "../../../../mock/pages/vllm.ts";
 import type { TextRequest } from "../../../../mock/text/request.ts";
-import { parseMetricsPage } from "../../../../services/telemetry/core/prometheus.ts";
+import { parseMetricsPage } from "../../../support/metrics-page.ts";
 
 const facts = { kvCacheTokens: 100 };
 const request = { choices: 2, tokens: 5, promptTokens: 7, cachedTokens: 3, finishReason: "length" } as TextRequest;

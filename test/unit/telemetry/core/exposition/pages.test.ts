@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { AssayError } from "../../../../services/common/errors.ts";
-import { type FamilyType, type PageSample, parseMetricsPage } from "../../../../services/telemetry/core/prometheus.ts";
+import { AssayError } from "../../../../../services/common/errors.ts";
+import { type FamilyType, type PageSample, parseMetricsPage } from "../../../../support/metrics-page.ts";
 
 const only = (text: string): PageSample => {
   const { samples } = parseMetricsPage(text);

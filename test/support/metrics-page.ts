@@ -1,7 +1,7 @@
-/** A metrics page as a whole: Prometheus text 0.0.4 and OpenMetrics 1.0. What scrapes again and again keeps a `PageReader`. */
-import { type FamilyType, PageReader, type PageReaderOptions } from "./exposition/page-reader.ts";
+/** A metrics page as a whole, by the reader that telemetry has. */
+import { type FamilyType, PageReader, type PageReaderOptions } from "../../services/telemetry/core/exposition/page-reader.ts";
 
-export type { FamilyType } from "./exposition/page-reader.ts";
+export type { FamilyType } from "../../services/telemetry/core/exposition/page-reader.ts";
 
 export interface PageSample {
   /** As printed, suffixes such as `_bucket` and `_total` included. */
