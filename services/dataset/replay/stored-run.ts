@@ -1,7 +1,7 @@
 /** What the file of a run says of its requests. Everything here may block. */
 import { basename, dirname, join } from "node:path";
 import { AssayError } from "../../common/errors.ts";
-import { RUN_APPLICATION_ID, RUN_FILE } from "../../common/run-file.ts";
+import { RUN_APPLICATION_ID, RUN_FILE, RUN_FILE_VERSIONS } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError } from "../../common/sqlite.ts";
 import { type StoredRequest, type StoredSessions, storedSessions } from "../core/replay.ts";
 
@@ -25,7 +25,8 @@ export function folderOfRun(path: string): string {
 export function readStoredRun(folder: string): StoredRun {
   const path = join(folder, RUN_FILE);
   // Only what every version of the file has is read.
-  const db = openSqlite(path, { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [""] }, { mode: "read" });
+  const migrations = Array.from({ length: RUN_FILE_VERSIONS }, () => "");
+  const db = openSqlite(path, { what: "run file", applicationId: RUN_APPLICATION_ID, migrations }, { mode: "read" });
   try {
     return readRun(db, path);
   } catch (error) {
