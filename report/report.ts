@@ -11,6 +11,7 @@ import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
 import { servedLines } from "./served.ts";
+import { serverFigureLines } from "./server-figures.ts";
 import { type Column, tableLines } from "./table.ts";
 import { targetLines } from "./targets.ts";
 import { clip, figure, harmless, whole, widthOf, wrap } from "./text.ts";
@@ -102,6 +103,7 @@ function measuredBlocks(
     objectiveLines(phase.objectives, width, style.paint),
     targetLines(phase.targets, style),
     servedLines(phase.served, style),
+    serverFigureLines(phase.serverFigures, style),
     noteLines(phase, style),
     finishLines(phase, style),
     wrongAnswerLines(phase, style),

@@ -3,16 +3,15 @@ import type { GpuEnergy, GpuVendor } from "../../metrics/metric.ts";
 import type { WorkloadNote } from "./core/notes.ts";
 import type { MetricValue } from "./core/run-summary.ts";
 import { gpuUse, vendorUse } from "./core/telemetry/gpu-use.ts";
-import type { Window } from "./core/telemetry/points.ts";
 import { gpuSamples } from "./gpu-samples.ts";
-import type { PhaseWork } from "./phase-work.ts";
+import { lifetimesOf, type PhaseWork } from "./phase-work.ts";
 import type { RunReader } from "./store/run-reader.ts";
 
 /** Adds to each phase what was sampled of GPUs within it. */
 export function readGpus(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
   const gpus = gpuSamples(reader);
   for (const work of new Set(works.values())) {
-    const windows = windowsOf(work);
+    const windows = lifetimesOf(work);
     work.gpus = gpus.flatMap((gpu) => gpuUse(gpu, windows) ?? []);
   }
 }
@@ -30,13 +29,6 @@ export function gpuNotes(work: PhaseWork, metrics: readonly MetricValue[]): Work
   });
 }
 
-/** From begin to end of each phase; one that goes on ends with the last of its requests. */
-function windowsOf({ rows, figures }: PhaseWork): Window[] {
-  return rows.flatMap(({ startedNs, endedNs }) => {
-    return startedNs === undefined ? [] : [{ startNs: startedNs, endNs: endedNs ?? figures.lastNs ?? startedNs }];
-  });
-}
-
 function durationNs(work: PhaseWork): number {
-  return windowsOf(work).reduce((sum, { startNs, endNs }) => sum + endNs - startNs, 0);
+  return lifetimesOf(work).reduce((sum, { startNs, endNs }) => sum + endNs - startNs, 0);
 }

@@ -8,6 +8,8 @@ import { LOAD_CHANGED_EVENT } from "./core/rows.ts";
 import type { Statistics } from "./core/statistics.ts";
 import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.ts";
 import type { GpuUse } from "./core/telemetry/gpu-use.ts";
+import type { Window } from "./core/telemetry/points.ts";
+import type { SaidSeries } from "./core/telemetry/server-said.ts";
 import type { PhaseRow, RunReader } from "./store/run-reader.ts";
 
 /** What is gathered of one phase, or of several that are taken together. */
@@ -28,6 +30,8 @@ export interface PhaseWork {
   readonly asked: AskedLoad;
   /** Those that were sampled while it went on. */
   gpus: readonly GpuUse[];
+  /** What the pages of servers said meanwhile. */
+  said: readonly SaidSeries[];
   /** Credits of the first requests whose answers are wrong, at most `MOST_WRONG`. */
   readonly wrong: number[];
 }
@@ -49,6 +53,13 @@ export function worksOf(reader: RunReader, phases: readonly PhaseRow[], isMerged
       return work === undefined ? [] : rows.map(({ phase }) => [phase, work] as const);
     }),
   );
+}
+
+/** From begin to end of each phase; one that goes on ends with the last of its requests. */
+export function lifetimesOf({ rows, figures }: PhaseWork): Window[] {
+  return rows.flatMap(({ startedNs, endedNs }) => {
+    return startedNs === undefined ? [] : [{ startNs: startedNs, endNs: endedNs ?? figures.lastNs ?? startedNs }];
+  });
 }
 
 interface RunGiven {
@@ -82,6 +93,7 @@ function newWork(rows: readonly PhaseRow[], { spec, changes, expectedRequests }:
     longestGaps: undefined,
     asked,
     gpus: [],
+    said: [],
     wrong: [],
   };
 }

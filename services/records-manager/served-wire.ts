@@ -4,8 +4,10 @@ import type {
   ServedModel as ServedModelMessage,
   ServedModelSchema,
   ServedTime,
+  ServerFigureSchema,
 } from "../../gen/assay/records_manager/v1/served_pb.js";
 import { type ServedModel, type ServedTimeName, timesOf } from "./core/served.ts";
+import type { SaidFigure } from "./core/telemetry/server-said.ts";
 
 export function servedFrom(message: ServedModelMessage): ServedModel {
   const { phase, server, model, version, inferences, executions, batches } = message;
@@ -34,6 +36,10 @@ export function servedFrom(message: ServedModelMessage): ServedModel {
       computeInferNs,
     })),
   };
+}
+
+export function saidOf({ name, unit, server, max, client }: SaidFigure): MessageInitShape<typeof ServerFigureSchema> {
+  return { name, unit, server, ...(max === undefined ? {} : { max }), ...(client === undefined ? {} : { client }) };
 }
 
 export function servedOf({

@@ -2,6 +2,7 @@
 import { bornAtZero, type MetricFigures, metricFigures, slicesOf, snapped } from "./core/telemetry/metric-figures.ts";
 import { type Points, pointsAround, type Window } from "./core/telemetry/points.ts";
 import { type MetricSeries, type ServerMetric, serverMetrics } from "./core/telemetry/server-metrics.ts";
+import type { SeriesRow } from "./core/telemetry-rows.ts";
 import type { RunReader } from "./store/run-reader.ts";
 
 /** Values that are in memory at a time, 16 bytes each. */
@@ -23,11 +24,12 @@ export interface FiguredSlice extends Window {
   readonly figures: MetricFigures;
 }
 
-/** Metrics of servers with their values, by name. */
+/** Metrics of servers with their values, by name. @param isWanted of which series */
 export function* serverPoints(
   reader: RunReader,
+  isWanted: (row: SeriesRow) => boolean = () => true,
 ): Generator<{ readonly metric: ServerMetric; readonly points: ReadonlyMap<number, Points> }> {
-  const metrics = serverMetrics(reader.series({ kinds: ["server"] }));
+  const metrics = serverMetrics(reader.series({ kinds: ["server"] }).filter(isWanted));
   const scrapes = scrapesBySource(reader);
   for (const batch of batchesOf(metrics, scrapes)) {
     const ids = batch.flatMap(({ series }) => series.flatMap(({ parts }) => parts.map((part) => part.series)));

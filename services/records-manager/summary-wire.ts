@@ -12,7 +12,7 @@ import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "
 import type { GpuUse } from "./core/telemetry/gpu-use.ts";
 import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { DefinitionSummary } from "./query-definitions.ts";
-import { servedOf } from "./served-wire.ts";
+import { saidOf, servedOf } from "./served-wire.ts";
 import { clientUsageOf, reasonsOf, sendsOf, steadyStateOf, verdictOf } from "./validity-wire.ts";
 
 type DefinitionInit = Exclude<MessageInitShape<typeof DefinitionSummarySchema>, { $typeName: string }>;
@@ -120,6 +120,7 @@ function phaseOf(phase: PhaseSummary): PhaseInit & { readonly metrics: MetricIni
     targets: phase.targets.map(targetOf),
     objectives: phase.objectives.map(outcomeOf),
     served: phase.served.map(servedOf),
+    serverFigures: phase.said.map(saidOf),
     finishReasons: phase.finishReasons.map(({ reason, count }) => ({ reason, count: BigInt(count) })),
     wrongAnswers: phase.wrongAnswers.map((wrong) => ({ ...wrong, conversation: BigInt(wrong.conversation) })),
     unchecked: BigInt(phase.unchecked),

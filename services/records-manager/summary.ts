@@ -44,14 +44,22 @@ import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummar
 import { type ServedModel, servedNote, servedTogether } from "./core/served.ts";
 import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
-import { loweredStatistics, selectedPercentiles, statisticsOf, statisticsWithEndless } from "./core/statistics.ts";
+import {
+  loweredStatistics,
+  type Statistics,
+  selectedPercentiles,
+  statisticsOf,
+  statisticsWithEndless,
+} from "./core/statistics.ts";
 import { targetEndpoint, targetLabels } from "./core/target-endpoint.ts";
 import type { TargetFigures } from "./core/target-figures.ts";
+import { type SeenFigures, saidFigures, saidNote } from "./core/telemetry/server-said.ts";
 import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
 import { gpuEnergyOf, gpuNotes, readGpus } from "./gpu-figures.ts";
 import { type NetworkRtt, readNetworkRtt } from "./network-rtt.ts";
 import { MOST_WRONG, type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { phaseNamed } from "./query-records.ts";
+import { readSaid } from "./server-said.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { fillRow } from "./store/chunk-reader.ts";
 import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
@@ -102,6 +110,7 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   if (options.withSweep !== false) readSweep(reader, works);
   noteShared(reader, works);
   readGpus(reader, works);
+  readSaid(reader, works);
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const networkRtt = readNetworkRtt(reader, run.spec);
   const distinct = [...new Set(works.values())];
@@ -289,7 +298,8 @@ function phaseSummary(
     allServed.filter(({ phase }) => rows.some((row) => row.phase === phase)),
     models,
   );
-  const miscount = servedNote(served, models, counts);
+  const said = saidFigures(work.said, seenFigures(counts.succeeded, statistics, ofRun));
+  const miscount = servedNote(served, models, counts) ?? saidNote(said);
   return {
     phase: head.phase,
     name: head.name,
@@ -318,7 +328,21 @@ function phaseSummary(
     gpus: work.gpus,
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
     served,
+    said,
     objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],
+  };
+}
+
+/** What the client saw of what servers count. Tokens are the server's usage where it sends one. */
+function seenFigures(succeeded: number, statistics: ReadonlyMap<string, Statistics>, ofRun: readonly MetricValue[]): SeenFigures {
+  const ofTag = (...tags: readonly string[]): number | undefined =>
+    tags.map((tag) => ofRun.find((metric) => metric.tag === tag)?.value).find((value) => value !== undefined);
+  return {
+    requests_succeeded: succeeded,
+    prompt_tokens: ofTag("total_usage_prompt_tokens", "total_isl"),
+    generation_tokens: ofTag("total_usage_completion_tokens", "total_osl"),
+    ttft: statistics.get(timeToFirstToken.tag)?.avg,
+    e2e: statistics.get(requestLatency.tag)?.avg,
   };
 }
 

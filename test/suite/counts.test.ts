@@ -35,6 +35,8 @@ describe("a whole run counts", function () {
       "profile_export_console.txt",
       "run.db",
       "run_config.json",
+      "server_metrics_export.csv",
+      "server_metrics_export.json",
     ]);
     for (const name of files) expect(existsSync(join(folder, name)), name).to.equal(true);
     const lines = readFileSync(join(folder, "profile_export.jsonl"), "utf8").trimEnd().split("\n");

@@ -15,6 +15,7 @@ function filesBelow(folder: string): string[] {
 function violationsIn(path: string, file: string): string[] | undefined {
   const text = readFileSync(path, "utf8");
   if (file === "logs/assay.log") return violationsOfLines("log", text);
+  if (file === "server_metrics_export.jsonl") return violationsOfLines("server_metrics_export_lines", text);
   if (file.endsWith(".jsonl")) return violationsOfLines(file.slice(0, -".jsonl".length), text);
   return file.endsWith(".json") ? violationsOf(file.slice(0, -".json".length), JSON.parse(text)) : undefined;
 }
@@ -65,6 +66,7 @@ describe("the files of a run", function () {
     }
     expect([...checked]).to.have.members([
       "benchmark_report_v0.2.json",
+      "gpu_telemetry_export.jsonl",
       "inputs.json",
       "logs/assay.log",
       "outputs.json",
@@ -73,6 +75,8 @@ describe("the files of a run", function () {
       "profile_export_aiperf_timeslices.json",
       "profile_export_raw.jsonl",
       "run_config.json",
+      "server_metrics_export.json",
+      "server_metrics_export.jsonl",
       "vllm_bench.json",
     ]);
     const raw = readFileSync(join(folder, "profile_export_raw.jsonl"), "utf8");

@@ -28,10 +28,8 @@ export function violationsOf(name: string, document: unknown): string[] {
   );
 }
 
-/** Of each line of a file, by the number of the line. */
+/** Of each line of a file, by the number of the line; an empty file has none. */
 export function violationsOfLines(name: string, text: string): string[] {
-  return text
-    .trimEnd()
-    .split("\n")
-    .flatMap((line, index) => violationsOf(name, JSON.parse(line)).map((violation) => `line ${index + 1}${violation}`));
+  const lines = text === "" ? [] : text.trimEnd().split("\n");
+  return lines.flatMap((line, index) => violationsOf(name, JSON.parse(line)).map((violation) => `line ${index + 1}${violation}`));
 }

@@ -11,6 +11,7 @@ import type { SendFigures, Spans } from "./send-log.ts";
 import type { ServedModel } from "./served.ts";
 import type { Statistics } from "./statistics.ts";
 import type { GpuUse } from "./telemetry/gpu-use.ts";
+import type { SaidFigure } from "./telemetry/server-said.ts";
 import type { Verdict, VerdictReason } from "./verdict-reason.ts";
 
 /** What a figure needs to be shown; the rest of a metric is its formula. */
@@ -103,6 +104,8 @@ export interface PhaseSummary {
   readonly targets: readonly TargetSummary[];
   /** What servers say that their models did meanwhile, those of the run first; empty: nothing. */
   readonly served: readonly ServedModel[];
+  /** What servers' pages say of it in common words, beside what the client saw; empty: no page was scraped. */
+  readonly said: readonly SaidFigure[];
   /** Those that were sampled while it went on. */
   readonly gpus: readonly GpuUse[];
   /** What the run is held to, in the order of the spec; empty for a warm-up. */

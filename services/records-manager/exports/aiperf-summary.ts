@@ -13,7 +13,7 @@ import { gpuTelemetry } from "./gpu-telemetry.ts";
 import { inputConfig } from "./input-config.ts";
 import { Float, type JsonObject, jsonText } from "./json-text.ts";
 import { localTime } from "./local-time.ts";
-import { servedJson } from "./served-json.ts";
+import { saidJson, servedJson } from "./served-json.ts";
 import { clientJson, sendsJson, steadyStateJson } from "./validity-json.ts";
 
 const SCHEMA_VERSION = "1.4";
@@ -120,6 +120,7 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       finish_reasons:
         phase.finishReasons.length === 0 ? undefined : phase.finishReasons.map(({ reason, count }) => ({ reason, count })),
       targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
+      server_figures: phase.said.length === 0 ? undefined : phase.said.map(saidJson),
       server_statistics: phase.served.length === 0 ? undefined : phase.served.map(servedJson),
     })),
     spec: JSON.parse(reader.run().spec) as Exclude<JsonValue, null>,

@@ -145,7 +145,7 @@ describe("pages of servers", () => {
     for (const [common, { meaning, series }] of commonSeries(read(name))) {
       const total = (ending: string) =>
         series.filter((each) => each.name.endsWith(ending)).reduce((sum, { value }) => sum + value, 0);
-      const isDistribution = series.some(({ name: printed }) => printed.endsWith("_count"));
+      const isDistribution = series.some(({ name: printed, type }) => printed.endsWith("_count") && type !== "gauge");
       const whole = Number((total("") * meaning.scale).toPrecision(12));
       found[common] = isDistribution ? [Number((total("_sum") * meaning.scale).toPrecision(12)), total("_count")] : whole;
     }

@@ -9,7 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, SampleSeries, SampleSource, Scrape } from "./record_pb.js";
 import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
 import type { TimingProgress } from "../../timing/v1/timing_pb.js";
-import type { ServedModel } from "./served_pb.js";
+import type { ServedModel, ServerFigure } from "./served_pb.js";
 import type { HostFloor, PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { ClientUsage, Sends, SteadyState, VerdictReason, WorkloadNote } from "./validity_pb.js";
@@ -968,6 +968,13 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: repeated assay.records_manager.v1.ServedModel served = 40;
    */
   served: ServedModel[];
+
+  /**
+   * What the metrics pages of servers say of the phase in common words, all pages together, beside what the client saw; empty: none was scraped.
+   *
+   * @generated from field: repeated assay.records_manager.v1.ServerFigure server_figures = 41;
+   */
+  serverFigures: ServerFigure[];
 };
 
 /**

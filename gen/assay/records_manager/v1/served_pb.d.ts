@@ -199,3 +199,53 @@ export declare type ServedBatch = Message<"assay.records_manager.v1.ServedBatch"
  */
 export declare const ServedBatchSchema: GenMessage<ServedBatch>;
 
+/**
+ * One thing that servers' metrics pages say of a phase, whatever each server calls it.
+ *
+ * @generated from message assay.records_manager.v1.ServerFigure
+ */
+export declare type ServerFigure = Message<"assay.records_manager.v1.ServerFigure"> & {
+  /**
+   * `requests_succeeded`, `requests_failed`, `prompt_tokens`, `generation_tokens`, `ttft`, `itl`, `e2e`, `queue`, `running`, `waiting`,
+   * `kv_cache_usage`, `prefix_cache_queries`, `prefix_cache_hits` or `preemptions`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `requests`, `tokens`, `ms`, `ratio` (0 to 1) or `count`.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * What was counted over the phase, the mean of times, or the mean of levels over the scrapes.
+   *
+   * @generated from field: double server = 3;
+   */
+  server: number;
+
+  /**
+   * Of levels the greatest that was scraped. Unset: it is no level.
+   *
+   * @generated from field: optional double max = 4;
+   */
+  max?: number | undefined;
+
+  /**
+   * The same as the client saw it, by the usage that servers send where it is of tokens. Unset: a client sees nothing of the kind, or a server
+   * was started anew meanwhile and has not counted all.
+   *
+   * @generated from field: optional double client = 5;
+   */
+  client?: number | undefined;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.ServerFigure.
+ * Use `create(ServerFigureSchema)` to create a new message.
+ */
+export declare const ServerFigureSchema: GenMessage<ServerFigure>;
+
