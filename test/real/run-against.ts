@@ -58,7 +58,14 @@ export async function runAgainst(
 ): Promise<Ended> {
   const command = stage.start([
     ...["run", "-m", model, "-u", url, "--request-count", String(requests), "--random-seed", "11"],
-    ...["--no-gpu-telemetry", "--output-artifact-dir", "out", ...(isLookedAt ? [] : ["--no-probe"]), ...flags],
+    ...[
+      "--no-gpu-telemetry",
+      "--no-server-metrics",
+      "--output-artifact-dir",
+      "out",
+      ...(isLookedAt ? [] : ["--no-probe"]),
+      ...flags,
+    ],
   ]);
   const exit = await command.exit(endsWithinMs);
   const folder = join(stage.folder, "out");
