@@ -10,10 +10,10 @@ import Table from "cli-table3";
 import { RunSpecSchema, TransportKind } from "../gen/assay/common/v1/run_spec_pb.js";
 import { TurnSchema } from "../gen/assay/dataset/v1/dataset_pb.js";
 import { monotonicNs } from "../services/common/clock.ts";
-import type { Credit } from "../services/common/credits.ts";
 import { createPath } from "../services/worker/request-path.ts";
 import { Sender } from "../services/worker/sender.ts";
 import { ensureBuilt, machineLine, startServer } from "./support/assay.ts";
+import { creditOf } from "./support/credit.ts";
 import { addFigures, type Figure } from "./support/figures.ts";
 import { noWrk, runCannon, runWrk } from "./support/wrk.ts";
 
@@ -137,21 +137,6 @@ async function runWorker(transport: TransportKind): Promise<number> {
   await path.transport.close();
   if (failures > 0) throw new Error(`${failures} of ${requests} requests failed`);
   return requests;
-}
-
-function creditOf(id: number): Credit {
-  return {
-    id,
-    phase: 0,
-    conversation: 0,
-    turn: 0,
-    turns: 1,
-    sessionId: id,
-    countsTowardTarget: true,
-    dueNs: 0,
-    targetIndex: 0,
-    index: id,
-  };
 }
 
 function wrk(): Client | undefined {

@@ -2,10 +2,10 @@
 import { create } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { monotonicNs } from "../../services/common/clock.ts";
-import type { Credit } from "../../services/common/credits.ts";
 import type { RequestBody } from "../../services/worker/bodies.ts";
 import { createPath } from "../../services/worker/request-path.ts";
 import { Sender } from "../../services/worker/sender.ts";
+import { creditOf } from "./credit.ts";
 
 export interface GrpcLoad {
   /** `grpc://host:port` */
@@ -76,19 +76,4 @@ export async function driveGrpc(load: GrpcLoad): Promise<Client> {
   await path.transport.close();
   if (failure !== "") throw new Error(`a request to ${url} failed: ${failure}`);
   return { requests, ratePerSec: requests / (elapsedNs / 1e9), cpuUs: (user + system) / requests };
-}
-
-function creditOf(id: number): Credit {
-  return {
-    id,
-    phase: 0,
-    conversation: 0,
-    turn: 0,
-    turns: 1,
-    sessionId: id,
-    countsTowardTarget: true,
-    dueNs: 0,
-    targetIndex: 0,
-    index: id,
-  };
 }
