@@ -105,12 +105,13 @@ export class InferenceService {
     const { inputs, parameters, batch } = fitting;
     const plan = deployed.kind.read({ inputs, parameters, batch, ownLength: () => answers.nextLength() });
     if (isModelFault(plan)) return plan;
-    const { isStreaming, choices, tokens, finishReason, promptTokens, texts } = plan;
+    const { isStreaming, choices, tokens, isData = false, finishReason, promptTokens, texts } = plan;
     return {
       model: deployed.name,
       isStreaming,
       choices,
       tokens,
+      isData,
       finishReason,
       hasUsage: options.usage !== "never",
       promptTokens,

@@ -47,6 +47,8 @@ export interface ModelPlan {
   /** Answers, of `tokens` each: one for each request of the batch. */
   readonly choices: number;
   readonly tokens: number;
+  /** As of any request. */
+  readonly isData?: boolean;
   readonly finishReason: FinishReason;
   /** Prompts, for the prefix cache. */
   readonly texts: readonly string[];

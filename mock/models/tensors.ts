@@ -53,6 +53,7 @@ function wholePlan(outputs: Tensor[]): ModelPlan {
     isStreaming: false,
     choices: 1,
     tokens: 1,
+    isData: true,
     finishReason: "stop",
     texts: [],
     promptTokens: 0,

@@ -71,14 +71,15 @@ export class Meter {
       this.lookedUpTokens += request.promptTokens;
       this.cachedTokens += request.cachedTokens;
     }
+    if (request.isData === true) return;
     this.firstToken.observe(sinceReceivedNs / 1e9);
     this.further(request, tokens - 1, 0);
     this.generationTokens += request.choices;
   }
 
   /** Each choice has `tokens` more, `sinceNs` after the last ones. What comes together shares that time. */
-  further({ choices }: AnswerRequest, tokens: number, sinceNs: number): void {
-    if (tokens === 0) return;
+  further({ choices, isData }: AnswerRequest, tokens: number, sinceNs: number): void {
+    if (tokens === 0 || isData === true) return;
     this.generationTokens += tokens * choices;
     this.interToken.observe(sinceNs / 1e9 / tokens, tokens * choices);
   }
@@ -92,8 +93,9 @@ export class Meter {
     this.prefill.observe((firstNs - startNs) / 1e9);
     this.decode.observe((endNs - firstNs) / 1e9);
     this.inference.observe((endNs - startNs) / 1e9);
-    if (request.tokens > 1) this.perOutputToken.observe((endNs - firstNs) / 1e9 / (request.tokens - 1));
     this.prompt.observe(request.promptTokens);
+    if (request.isData === true) return;
+    if (request.tokens > 1) this.perOutputToken.observe((endNs - firstNs) / 1e9 / (request.tokens - 1));
     this.generation.observe(tokens);
   }
 }

@@ -9,6 +9,8 @@ export interface Prompt {
   readonly choices: number;
   /** Length of an answer that is not made of tokens: how many pieces a stream of it comes in. Absent: tokens, as many as are asked for. */
   readonly pieces?: number;
+  /** What is answered is data, though it is as long as if it were tokens. Absent: so it is where there are `pieces`. */
+  readonly isData?: boolean;
   /** How vectors are to look. */
   readonly vectors?: VectorForm;
 }

@@ -44,7 +44,8 @@ export const speech: MockEndpoint = {
   lengthFields: [],
   readPrompt: ({ input, voice }) => {
     if (typeof input !== "string" || input === "") return refusal(400, "input must be a text that is not empty", "input");
-    return voice === undefined ? refusal(400, "voice must be given", "voice") : { tokens: tokensOfTexts([input]), choices: 1 };
+    if (voice === undefined) return refusal(400, "voice must be given", "voice");
+    return { tokens: tokensOfTexts([input]), choices: 1, isData: true };
   },
   streamType: "audio/mpeg",
   streamEvents: () => ({

@@ -19,6 +19,8 @@ export interface AnswerRequest {
   readonly promptTokens: number;
   /** How many of them were in the prefix cache; `undefined` without one. */
   readonly cachedTokens: number | undefined;
+  /** What is answered is data: `tokens` counts the pieces of it, and no token is generated. Absent: tokens. */
+  readonly isData?: boolean;
 }
 
 /** A request of HTTP that is going to be answered. */
@@ -76,6 +78,7 @@ export function readTextRequest(endpoint: MockEndpoint, json: RequestJson, deps:
     isStreaming,
     choices: prompt.choices,
     tokens: prompt.pieces ?? (typeof asked === "number" ? asked : Math.min(deps.ownLength(), longest)),
+    isData: prompt.isData ?? prompt.pieces !== undefined,
     finishReason: lengthField === undefined ? "stop" : "length",
     hasUsage: deps.usage === "always" || (deps.usage === "asked" && isAsked),
     promptTokens: prompt.tokens,

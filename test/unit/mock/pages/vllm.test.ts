@@ -84,6 +84,23 @@ describe("the mock's vLLM page", () => {
     expect(values.get("vllm:request_generation_tokens_sum")).to.equal(10);
   });
 
+  it("counts requests, prompts and times of answers that are data, and no tokens", () => {
+    const meter = new Meter();
+    const data = { ...request, isData: true };
+    meter.first(data, 1, 0.03e9);
+    meter.further(data, 3, 0.3e9);
+    meter.whole(data, { receivedNs: 0, startNs: 1e9, firstNs: 1.5e9, endNs: 3.5e9 });
+    const values = valuesOf(meter);
+    expect(values.get("vllm:prompt_tokens_total")).to.equal(7);
+    expect(values.get("vllm:request_success_total length")).to.equal(1);
+    expect(values.get("vllm:e2e_request_latency_seconds_count")).to.equal(1);
+    for (const name of ["time_to_first_token_seconds", "inter_token_latency_seconds", "request_time_per_output_token_seconds"]) {
+      expect(values.get(`vllm:${name}_count`), name).to.equal(0);
+    }
+    expect(values.get("vllm:generation_tokens_total")).to.equal(0);
+    expect(values.get("vllm:request_generation_tokens_count")).to.equal(0);
+  });
+
   it("never shows more than the whole KV cache, and does not count what no cache was asked for", () => {
     const meter = new Meter();
     meter.heldTokens = 1000;
