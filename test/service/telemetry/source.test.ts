@@ -106,4 +106,9 @@ describe("a page that is a source", () => {
     expect(await discoverSource(source, options)).to.deep.include({ ageNs: 2e9, isAgeAtLeast: false });
     expect(asked).to.have.lengthOf(1);
   });
+
+  it("is not older than now where its clock, or this one, has jumped", async () => {
+    const source = await open((_, response) => response.end("a 1 3603000\n"));
+    expect(await discoverSource(source, options)).to.deep.include({ ageNs: 0, isAgeAtLeast: false });
+  });
 });

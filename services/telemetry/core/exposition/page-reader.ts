@@ -42,8 +42,10 @@ export interface PageReading<Note> {
   readonly values: Float64Array;
   /** One a line, in ms since the Unix epoch, NaN where there is none; undefined: no line has one. */
   readonly timestampsMs: Float64Array | undefined;
-  /** A line, or what a comment says, is new since the page before. */
+  /** A line, or what a comment says, was on none of the pages that are remembered. */
   readonly isNew: boolean;
+  /** A line was not on the page before, and is not new. */
+  readonly hasReturned: boolean;
   /** A comment says something else of a family than it did, or something for the first time. */
   readonly hasNewFamilies: boolean;
 }
@@ -61,6 +63,8 @@ class Piece<Note> implements PageLine<Note> {
   note: Note | undefined;
   /** What followed last time. */
   next: Piece<Note> | undefined;
+  /** Number of the page that it was on last. */
+  page = 0;
   #parts: SampleParts | undefined;
 
   constructor(text: string, comment: Comment | undefined) {
@@ -112,7 +116,9 @@ export class PageReader<Note> {
   #known: Map<string, Piece<Note>> | undefined;
   #lines: readonly PageLine<Note>[] = [];
   #typed = new Set<string>();
+  #page = 0;
   #isNew = false;
+  #hasReturned = false;
   #hasNewFamilies = false;
 
   /**
@@ -122,7 +128,9 @@ export class PageReader<Note> {
   read(text: string, options: PageReaderOptions = {}): PageReading<Note> {
     const scanner = new LineScanner(text);
     this.#typed = new Set();
+    this.#page++;
     this.#isNew = false;
+    this.#hasReturned = false;
     this.#hasNewFamilies = false;
     const lines: Piece<Note>[] = [];
     const values: number[] = [];
@@ -135,6 +143,8 @@ export class PageReader<Note> {
       else if (piece !== undefined) {
         before = piece;
         if (piece.comment !== undefined) continue;
+        if (piece.page < this.#page - 1) this.#hasReturned = true;
+        piece.page = this.#page;
         lines.push(piece);
         values.push(scanner.value);
         // Most pages have no times at all.
@@ -155,6 +165,7 @@ export class PageReader<Note> {
       values: new Float64Array(values),
       timestampsMs,
       isNew: this.#isNew || this.#hasNewFamilies,
+      hasReturned: this.#hasReturned,
       hasNewFamilies: this.#hasNewFamilies,
     };
   }
@@ -213,6 +224,7 @@ export class PageReader<Note> {
     // A slice keeps its page in memory: nothing is lost with the first, of which all lines are kept anyway.
     const text = this.#lines.length === 0 ? printed : ownCopy(printed);
     const piece = new Piece<Note>(text, undefined);
+    piece.page = this.#page;
     this.#known?.set(text, piece);
     return piece;
   }

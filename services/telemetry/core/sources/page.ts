@@ -51,8 +51,8 @@ class PageSource implements SourceReader {
   }
 
   read(text: string, options: PageReaderOptions = {}): SourceReading {
-    const { lines, values, timestampsMs, isNew } = this.#pages.read(text, options);
-    if (isNew) this.#look(lines);
+    const { lines, values, timestampsMs, isNew, hasReturned } = this.#pages.read(text, options);
+    if (isNew || (hasReturned && this.#viewOf(lines) !== this.#view)) this.#look(lines);
     this.#book.open();
     let newestMs: number | undefined;
     for (let at = 0; at < lines.length; at++) {
@@ -70,8 +70,12 @@ class PageSource implements SourceReader {
 
   #look(lines: readonly PageLine<Note>[]): void {
     this.#age++;
-    this.#view = this.#views.find(({ isOwn }) => lines.some(isOwn)) ?? serverView;
+    this.#view = this.#viewOf(lines);
     this.#names = new Set(lines.map(({ name }) => name));
+  }
+
+  #viewOf(lines: readonly PageLine<Note>[]): PageView {
+    return this.#views.find(({ isOwn }) => lines.some(isOwn)) ?? serverView;
   }
 
   #noteOf(line: PageLine<Note>): Note {

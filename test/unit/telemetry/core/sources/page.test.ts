@@ -71,6 +71,31 @@ describe("a page as a source", () => {
     expect(reader.series.map(({ kind }) => kind)).to.deep.equal(["dcgm", "server", "amd"]);
   });
 
+  it("sees it, too, where a page comes back that was there before", () => {
+    const reader = createPageSource();
+    const gpus = 'DCGM_FI_DEV_GPU_UTIL{UUID="GPU-a"} 1\nDCGM_FI_DEV_GPU_UTIL{UUID="GPU-b"} 2\n';
+    const readings = [gpus, "up 1\n", gpus, "up 1\n", `up 1\n${gpus}`].map((page) => reader.read(page));
+    expect(readings.map(({ kind, ids }) => [kind, [...ids]])).to.deep.equal([
+      ["dcgm", [0, 1]],
+      ["server", [2]],
+      ["dcgm", [0, 1]],
+      ["server", [2]],
+      ["dcgm", [0, 1]],
+    ]);
+  });
+
+  it("does not take a clock that jumps for a value that changes", () => {
+    const reader = createPageSource();
+    const hour = 3_600_000;
+    const readings = [hour, 2 * hour, 1, 3 * hour].map((time, at) => reader.read(`a ${at < 3 ? 1 : 2} ${time}\n`));
+    expect(readings.map(({ isChanged, timestampMs }) => [isChanged, timestampMs])).to.deep.equal([
+      [true, hour],
+      [false, 2 * hour],
+      [false, 1],
+      [true, 3 * hour],
+    ]);
+  });
+
   it("puts the parts of a histogram into one family, with its type, help text and unit", () => {
     const { reading } = readOnce(
       pageOf(
