@@ -64,13 +64,18 @@ export function readTimelineSeries(reader: RunReader, selectors: readonly string
   return told.map(({ series, kind, slots }) => ({ series, kind, columns: slots.columns() }));
 }
 
-/** In order of time with the scrapes of the source that failed. @param passed how many of those lie behind, counted on */
-function addPoints(slots: SeriesSlots, { ns, values }: SeriesPoints, gaps: readonly GapRow[], passed: { gaps: number }): void {
+/** In order of time with the scrapes of the source that failed, or were without it. @param passed how many failed ones lie behind, counted on */
+function addPoints(slots: SeriesSlots, points: SeriesPoints, gaps: readonly GapRow[], passed: { gaps: number }): void {
+  const { ns, values, absentNs } = points;
+  let absences = 0;
   for (let at = 0; at < ns.length; at++) {
     const moment = ns[at] as number;
     for (; (gaps[passed.gaps]?.endNs ?? Number.POSITIVE_INFINITY) < moment; passed.gaps++) slots.gap();
+    for (; (absentNs[absences] ?? Number.POSITIVE_INFINITY) < moment; absences++) slots.gap();
     slots.add(moment, values[at] as number);
   }
+  // What comes next may be in the next part of the run.
+  if (absences < absentNs.length) slots.gap();
 }
 
 function selected(known: readonly SeriesRow[], selectors: readonly string[]): SeriesRow[] {

@@ -70,7 +70,9 @@ export class Collection {
       clock: systemClock,
       onReading: (reading, times) => {
         kind = reading.kind;
-        this.take(source, sentAs(), reading, times);
+        const taken = sentAs();
+        this.take(source, taken, reading, times);
+        for (const [other, former] of sent) if (former !== taken) this.takeOther(former, other, reading.kind, times);
       },
       onGap: (gap) => this.takeGap(source, sentAs(), gap),
       signal: this.abort.signal,
@@ -154,6 +156,14 @@ export class Collection {
     counts.failures++;
     log.debug("a scrape gave nothing", { run_id: runId, source: name, reason, failures });
     this.sender.send({ source: id, startNs: clock.toSuite(startNs), endNs: clock.toSuite(endNs), gap: reason });
+  }
+
+  /** The page was of something else before: of that it says nothing now, which is a gap as far as there was something. */
+  private takeOther({ id, series }: SentSource, kind: string, found: SourceKind, { startNs, endNs }: ScrapeTimes): void {
+    const { clock } = this.options;
+    if (series.length === 0) return;
+    const gap = `page of ${found} metrics, and of no ${kind} ones`;
+    this.sender.send({ source: id, startNs: clock.toSuite(startNs), endNs: clock.toSuite(endNs), gap });
   }
 
   private take(source: Source, sent: SentSource, reading: SourceReading, times: ScrapeTimes): void {

@@ -1,7 +1,7 @@
 /**
  * One series of telemetry in a row of equal buckets. A gauge has the mean, least and greatest of the values scraped in a bucket; a counter
  * its rate per second, from the steps between two scrapes that follow each other. Nothing is made up: a bucket without a value is absent, and
- * a step over a failed scrape or over a counter that fell, of which nobody knows what was in it, gives no rate.
+ * a step over a scrape that failed or was without it, or over a counter that fell, of which nobody knows what was in it, gives no rate.
  */
 
 /** What a series is told as. Parts of histograms and summaries that only rise are counters. */
@@ -26,7 +26,7 @@ export interface SlotColumns {
 export interface SeriesSlots {
   /** Takes the values in the order of time; those outside the grid count as far as a counter's step reaches into it. */
   add(ns: number, value: number): void;
-  /** A scrape of its source failed: what comes next does not follow what came before. */
+  /** A scrape of its source failed, or was without it: what comes next does not follow what came before. */
   gap(): void;
   columns(): SlotColumns;
 }

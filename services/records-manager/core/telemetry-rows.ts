@@ -56,6 +56,8 @@ export interface SeriesRow extends SeriesFacts {
 export interface SeriesPoints {
   readonly ns: Float64Array;
   readonly values: Float64Array;
+  /** Ends of scrapes of its source that gave no value of it, of several in a row the first, ascending. Failed scrapes are not among them. */
+  readonly absentNs: Float64Array;
 }
 
 /** A scrape as it is read back. */

@@ -124,10 +124,7 @@ export function gpuTelemetry(context: ExportContext): JsonObject | undefined {
       end_time: timeOf(measured.at(-1)?.endedNs),
     },
     endpoints: Object.fromEntries(
-      [...Map.groupBy(gpus, ({ endpoint }) => endpoint)].map(([endpoint, found]) => [
-        endpoint,
-        { gpus: Object.fromEntries(found.map((gpu) => [`gpu_${gpu.index}${gpu.instance}`, gpuJson(gpu)])) },
-      ]),
+      [...Map.groupBy(gpus, ({ endpoint }) => endpoint)].map(([endpoint, found]) => [endpoint, { gpus: gpusJson(found) }]),
     ),
     error_summary: errorsOf(reader),
   };
@@ -140,6 +137,16 @@ function errorsOf(reader: RunReader): Json[] {
   return groups
     .sort(([, one], [, other]) => other.length - one.length)
     .map(([message, { length }]) => ({ error_details: { type: "TelemetryError", message }, count: length }));
+}
+
+/** By index. One that has taken the place of another meanwhile has its UUID behind it. */
+function gpusJson(gpus: readonly GpuSummary[]): JsonObject {
+  const named: Record<string, JsonObject> = {};
+  for (const gpu of gpus) {
+    const key = `gpu_${gpu.index}${gpu.instance}`;
+    named[key in named ? `${key}_${gpu.uuid}` : key] = gpuJson(gpu);
+  }
+  return named;
 }
 
 function gpuJson({ index, name, uuid, platform, hostname, namespace, pod, fields }: GpuSummary): JsonObject {
@@ -169,7 +176,7 @@ function fieldSummary(
     const counted = counterFigures(points, windows);
     return counted && { field, title, unit, statistics: { value: counted.total * scale } };
   }
-  const statistics = gaugeStatistics({ ns: points.ns, values: points.values.map((value) => value * scale) }, windows);
+  const statistics = gaugeStatistics({ ...points, values: points.values.map((value) => value * scale) }, windows);
   return statistics && { field, title, unit, statistics };
 }
 

@@ -4,7 +4,7 @@
  * label, by name; one whose name is taken is left out. Counters that fall go on from where they were, without what is unknown.
  */
 
-import { alignedTo, type Points, pointsAround, pointsWithin, type Window } from "../core/telemetry/points.ts";
+import { alignedTo, type Points, pointsAround, pointsWithin, type Window, wasAbsent } from "../core/telemetry/points.ts";
 import type { MetricSeries, ServerMetric } from "../core/telemetry/server-metrics.ts";
 import { serverPoints } from "../server-figures.ts";
 import type { Exporter } from "./exporter.ts";
@@ -98,7 +98,7 @@ function* rowsOf(
     const { ns } = pointsAround(leading, window);
     const risen = parts.flatMap(({ series, is, bound }) => {
       const own = points.get(series);
-      return own === undefined || is === "quantile" ? [] : [{ is, bound, values: risenSince(alignedTo(ns, own)) }];
+      return own === undefined || is === "quantile" ? [] : [{ is, bound, values: risenSince(ns, own) }];
     });
     const one = (is: string) => risen.find((part) => part.is === is)?.values;
     const [value, sum, count] = [one("value"), one("sum"), one("count")];
@@ -116,12 +116,13 @@ function* rowsOf(
   }
 }
 
-/** What a counter has risen by since its first value, steps in which it fell left out. */
-function risenSince(values: Float64Array): Float64Array {
+/** What a counter has risen by since its first value, at the moments of `ns`; steps in which it fell or was absent are left out. */
+function risenSince(ns: Float64Array, points: Points): Float64Array {
+  const values = alignedTo(ns, points);
   let risen = 0;
   return values.map((value, at) => {
     const step = at === 0 ? 0 : value - (values[at - 1] as number);
-    if (step > 0) risen += step;
+    if (step > 0 && !wasAbsent(points, ns[at - 1] as number, ns[at] as number)) risen += step;
     return risen;
   });
 }

@@ -98,9 +98,10 @@ describe("telemetry in a run's file", () => {
     read((reader) => {
       const points = reader.seriesPoints([1, 2, 3, 99], 0, at(9));
       expect([...points.keys()]).to.have.members([1, 2, 3]);
-      expect(points.get(1)).to.deep.equal({ ns: Float64Array.of(at(1), at(2)), values: Float64Array.of(0.1 + 0.2, 7) });
+      const [first, second] = [Float64Array.of(at(1), at(2)), Float64Array.of(at(1), at(3))];
+      expect(points.get(1)).to.deep.equal({ ns: first, values: Float64Array.of(0.1 + 0.2, 7), absentNs: Float64Array.of(at(3)) });
       const infinite = Float64Array.of(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-      expect(points.get(2)).to.deep.equal({ ns: Float64Array.of(at(1), at(3)), values: infinite });
+      expect(points.get(2)).to.deep.equal({ ns: second, values: infinite, absentNs: Float64Array.of(at(2)) });
       expect(points.get(3)?.values).to.deep.equal(Float64Array.of(300));
       expect(reader.seriesPoints([1], at(1), at(1)).get(1)?.ns).to.deep.equal(Float64Array.of(at(1)));
       expect(reader.seriesPoints([1], at(3), at(9)).get(1)?.ns).to.have.lengthOf(0);
@@ -224,7 +225,8 @@ describe("telemetry in a run's file", () => {
         ]);
         expect(reader.series()[0]).to.deep.include({ unit: "W", labels: { index: "0" }, source: gpus.name });
         const points = reader.seriesPoints([1, 2, 3], 0, at(9));
-        expect(points.get(1)).to.deep.equal({ ns: Float64Array.of(at(1) + 5), values: Float64Array.of(100.5) });
+        const [ns, absentNs] = [Float64Array.of(at(1) + 5), Float64Array.of(at(2) + 5)];
+        expect(points.get(1)).to.deep.equal({ ns, values: Float64Array.of(100.5), absentNs });
         expect(points.get(2)?.values).to.deep.equal(Float64Array.of(9));
         expect(points.get(3)?.values).to.deep.equal(Float64Array.of(1000, 1100));
       });

@@ -35,6 +35,7 @@ describe("samples in the timeline of a run", () => {
       [at(80), [300, 200]],
       [at(450), [500, Number.NaN]],
     ]);
+
     addScrapes(
       store,
       server,
@@ -73,6 +74,37 @@ describe("samples in the timeline of a run", () => {
     const [only] = told("vllm:generation_tokens*");
     expect(only).to.deep.include({ kind: "counter", buckets: [0, 1, 4], min: [], max: [] });
     expect(only?.mean.map((rate) => Math.round(rate * 1e6) / 1e6)).to.deep.equal([200, 200, 100]);
+  });
+
+  it("have no rate over a scrape that a counter was absent from", () => {
+    const other = temporaryFolder();
+    try {
+      const store = createStore(other.folder);
+      insertAll(store, [record(0, { sentNs: START_NS }), record(1, { sentNs: START_NS + 500e6 })]);
+      const at = (ms: number) => START_NS + ms * 1e6;
+      const counters = ["n_total", "m_total"].map((name) => ({ ...tokens, name, family: name }));
+      addScrapes(store, server, counters, [
+        [at(0), [100, 1]],
+        [at(100), [140, 2]],
+        [at(200), [Number.NaN, 3]],
+        [at(300), [190, 4]],
+        [at(400), [200, 5]],
+      ]);
+      store.close();
+      const { series } = queryTimeline({ folder: other.folder, bucketMs: 100, series: ["n_total", "m_total"] });
+      expect(series.map(({ columns: { buckets, mean } }) => [buckets, mean.map(Math.round)])).to.deep.equal([
+        [
+          [0, 3],
+          [400, 100],
+        ],
+        [
+          [0, 1, 2, 3],
+          [10, 10, 10, 10],
+        ],
+      ]);
+    } finally {
+      other.remove();
+    }
   });
 
   it("are in the order asked for, each once, and none where none is asked for", () => {

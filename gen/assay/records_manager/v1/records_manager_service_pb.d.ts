@@ -1252,14 +1252,14 @@ export declare type GpuSummary = Message<"assay.records_manager.v1.GpuSummary"> 
   energyBy: string;
 
   /**
-   * Time that `energy_j` covers, in seconds: scrapes that failed and steps in which the counter fell are not in it.
+   * Time that `energy_j` covers, in seconds: power over scrapes that failed, and steps in which the counter fell or was absent, are not in it.
    *
    * @generated from field: double covered_sec = 10;
    */
   coveredSec: number;
 
   /**
-   * How often its counter of energy fell.
+   * How often its counter of energy fell, or was absent from a page and came back.
    *
    * @generated from field: uint32 counter_resets = 11;
    */

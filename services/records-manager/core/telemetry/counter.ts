@@ -1,10 +1,11 @@
 /**
- * What a counter rose by over windows, and how fast. A counter that falls was set back: what it counted in that step is not known, so the step
- * is in no figure, and how many there were is told.
+ * What a counter rose by over windows, and how fast. A counter that falls was set back, and one that was absent from a scrape of its page may have
+ * been (a GPU was taken away and given back, a process was started anew): what it counted in that step is not known, so the step is in no figure,
+ * and how many there were is told. A scrape that failed says nothing of the counter, which went on counting: a step over it is one as any other.
  */
 
 import { sampleStatistics } from "./gauge.ts";
-import { type Points, pointsAround, type Window } from "./points.ts";
+import { type Points, pointsAround, type Window, wasAbsent } from "./points.ts";
 
 export interface CounterFigures {
   /** Sum of the steps from the baseline of each window to its last scrape. */
@@ -19,11 +20,11 @@ export interface CounterFigures {
   readonly rateStd: number;
   /** Steps in which it rose. */
   readonly changes: number;
-  /** How often it fell. */
+  /** How often it fell, or was absent and came back. */
   readonly resets: number;
   /** Time of the steps that are in the figures, in ns. */
   readonly coveredNs: number;
-  /** Time of the steps in which it fell, in ns: what was counted there is unknown. */
+  /** Time of those steps, in ns: what was counted there is unknown. */
   readonly unknownNs: number;
 }
 
@@ -65,12 +66,13 @@ interface Sums {
   changedNs: number;
 }
 
-function addSteps({ ns, values }: Points, sums: Sums, rates: number[]): void {
+function addSteps(points: Points, sums: Sums, rates: number[]): void {
+  const { ns, values } = points;
   let changedAtNs = ns[0] as number;
   for (let at = 1; at < ns.length; at++) {
     const rise = (values[at] as number) - (values[at - 1] as number);
     const stepNs = (ns[at] as number) - (ns[at - 1] as number);
-    if (!(rise >= 0)) {
+    if (!(rise >= 0) || wasAbsent(points, ns[at - 1] as number, ns[at] as number)) {
       sums.resets++;
       sums.unknownNs += stepNs;
       changedAtNs = ns[at] as number;

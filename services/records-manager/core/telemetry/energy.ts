@@ -3,7 +3,7 @@
  * what happens between them, and is taken where there is no counter that moves.
  */
 import { counterFigures, perSecond } from "./counter.ts";
-import { firstAtOrAfter, type Points, pointsAround, type Window } from "./points.ts";
+import { firstAtOrAfter, type Points, pointsAround, type Window, wasAbsent } from "./points.ts";
 
 /** What there is of one GPU. */
 export interface EnergySource {
@@ -23,7 +23,7 @@ export interface EnergyUse {
   readonly by: "counter" | "power";
   /** Steps of the counter that changed it, or between samples of power: what the figure rests on. */
   readonly steps: number;
-  /** How often the counter fell: the driver was loaded anew. What was used in such a step is not known and not guessed. */
+  /** How often the counter fell, or was absent and came back: the driver was loaded anew. What was used in such a step is not known and not guessed. */
   readonly resets: number;
 }
 
@@ -43,10 +43,12 @@ function countedEnergy(energy: Points, windows: readonly Window[]): EnergyUse | 
 
 function poweredEnergy(power: Points, gapsNs: Float64Array, windows: readonly Window[]): EnergyUse | undefined {
   const sums = { joules: 0, coveredNs: 0, steps: 0 };
-  for (const { ns, values } of windows.map((window) => pointsAround(power, window))) {
+  for (const points of windows.map((window) => pointsAround(power, window))) {
+    const { ns, values } = points;
     for (let at = 1; at < ns.length; at++) {
       const [fromNs, toNs] = [ns[at - 1] as number, ns[at] as number];
-      if ((gapsNs[firstAtOrAfter(gapsNs, fromNs)] ?? Number.POSITIVE_INFINITY) <= toNs) continue;
+      if ((gapsNs[firstAtOrAfter(gapsNs, fromNs)] ?? Number.POSITIVE_INFINITY) <= toNs || wasAbsent(points, fromNs, toNs))
+        continue;
       const watts = ((values[at - 1] as number) + (values[at] as number)) / 2;
       sums.joules += (watts * (toNs - fromNs)) / 1e9;
       sums.coveredNs += toNs - fromNs;
@@ -79,7 +81,7 @@ export function energyDoubts(use: EnergyUse, phaseNs: number): string[] {
     const few = steps < FEWEST_POWERS ? `, of ${steps + 1} samples alone` : "";
     doubts.push(`there is no energy counter: energy is power over time${few}`);
   }
-  if (resets > 0) doubts.push(`the energy counter was set back ${resets} times: what was used meanwhile is not in it`);
+  if (resets > 0) doubts.push(`the energy counter was set back or absent ${resets} times: what was used meanwhile is not in it`);
   if (coveredNs < (1 - MOST_UNCOVERED) * phaseNs) {
     doubts.push(`samples cover ${seconds(coveredNs)} of ${seconds(phaseNs)}: the energy is of that part`);
   }

@@ -1,10 +1,11 @@
 /**
  * What a histogram or a summary counted over windows: observations, their sum, the observations of each bucket, quantiles. Its parts are read
- * together: a step in which any of them fell is a reset of all, and in no figure. After a reset nothing is said of buckets and quantiles.
+ * together: a step in which any of them fell, or was absent, is a reset of all, and in no figure. After a reset nothing is said of buckets and
+ * quantiles.
  */
 import { PERCENTILES, type PercentileKey } from "../statistics.ts";
 import { perSecond } from "./counter.ts";
-import { alignedTo, type Points, pointsAround, type Window } from "./points.ts";
+import { alignedTo, type Points, pointsAround, type Window, wasAbsent } from "./points.ts";
 import { type Bucket, histogramQuantile, type Quantile } from "./quantile.ts";
 
 /** The series of one histogram. */
@@ -76,13 +77,19 @@ interface Sums {
   unknownNs: number;
 }
 
-function addWindow({ buckets, sum }: HistogramParts, { ns, values: counts }: Points, sums: Sums): void {
+function addWindow({ buckets, sum }: HistogramParts, counted: Points, sums: Sums): void {
+  const { ns, values: counts } = counted;
   const sumValues = sum === undefined ? undefined : alignedTo(ns, sum);
   const bucketValues = buckets.map(({ points }) => alignedTo(ns, points));
+  const isCut = (at: number): boolean =>
+    wasAbsent(counted, ns[at - 1] as number, ns[at] as number) ||
+    (sum !== undefined && sumValues !== undefined && isMissing(sum, sumValues, ns, at)) ||
+    buckets.some(({ points }, place) => isMissing(points, bucketValues[place] as Float64Array, ns, at));
   for (let at = 1; at < ns.length; at++) {
     const stepNs = (ns[at] as number) - (ns[at - 1] as number);
     // The sum of observations that may be negative may fall without a reset.
-    if (riseAt(counts, at) < 0 || bucketValues.some((values) => riseAt(values, at) < 0)) {
+    const hasFallen = riseAt(counts, at) < 0 || bucketValues.some((values) => riseAt(values, at) < 0);
+    if (hasFallen || isCut(at)) {
       sums.resets++;
       sums.unknownNs += stepNs;
       continue;
@@ -92,6 +99,12 @@ function addWindow({ buckets, sum }: HistogramParts, { ns, values: counts }: Poi
     if (sumValues !== undefined) sums.sum += riseAt(sumValues, at);
     for (const [place, values] of bucketValues.entries()) sums.buckets[place] = (sums.buckets[place] ?? 0) + riseAt(values, at);
   }
+}
+
+/** Whether a part that had values is without one at either end of a step. Before its first one nothing is missing. */
+function isMissing(part: Points, values: Float64Array, ns: Float64Array, at: number): boolean {
+  const isKnown = !Number.isNaN((values[at] as number) - (values[at - 1] as number));
+  return !isKnown && (part.ns[0] ?? Number.POSITIVE_INFINITY) < (ns[at] as number);
 }
 
 /** 0 where one of the two is missing. */

@@ -66,7 +66,7 @@ export function bornAtZero(points: Points, scrapes: Float64Array): Points {
   const place = scrapes.indexOf(points.ns[0] ?? Number.NaN);
   const before = scrapes[place - 1];
   if (before === undefined) return points;
-  return { ns: Float64Array.of(before, ...points.ns), values: Float64Array.of(0, ...points.values) };
+  return { ...points, ns: Float64Array.of(before, ...points.ns), values: Float64Array.of(0, ...points.values) };
 }
 
 /**

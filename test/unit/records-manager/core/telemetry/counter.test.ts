@@ -39,6 +39,19 @@ describe("counterFigures", () => {
     expect(figures).to.deep.include({ total: 600, rate: 200, resets: 1, coveredNs: 3e9, unknownNs: 1e9 });
   });
 
+  it("leaves a step out over which the counter was absent, though it came back higher, and none over a scrape that failed", () => {
+    const absent = pointsOf([0, 100], [1, 110], [2, "absent"], [3, "absent"], [4, 200], [5, 210]);
+    expect(counterFigures(absent, [seconds(0, 5)])).to.deep.include({ total: 20, resets: 1, coveredNs: 2e9, unknownNs: 3e9 });
+    expect(counterFigures(absent, [seconds(2.5, 5)])).to.deep.include({ total: 10, resets: 1, coveredNs: 1e9 });
+    const failed = pointsOf([0, 100], [1, 110], [4, 200], [5, 210]);
+    expect(counterFigures(failed, [seconds(0, 5)])).to.deep.include({ total: 110, resets: 0, coveredNs: 5e9 });
+  });
+
+  it("knows all of a counter that was absent before it first came, or after it last did", () => {
+    const points = pointsOf([0, "absent"], [1, 110], [2, 120], [3, "absent"], [4, "absent"]);
+    expect(counterFigures(points, [seconds(0, 4)])).to.deep.include({ total: 10, resets: 0, coveredNs: 1e9, unknownNs: 0 });
+  });
+
   it("takes the average rate up to the last change, whenever the counter is renewed", () => {
     const points = pointsOf([0, 0], [1, 0], [2, 300], [3, 300], [4, 600], [5, 600]);
     expect(counterFigures(points, [seconds(0, 5)])).to.deep.include({ rate: 120, rateAvg: 150, rateMin: 0, rateMax: 300 });

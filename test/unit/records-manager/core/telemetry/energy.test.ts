@@ -34,6 +34,16 @@ describe("energyUse", () => {
     expect(use).to.deep.include({ joules: 600, coveredNs: 2e9, averageWatts: 300 });
   });
 
+  it("guesses nothing of a GPU that was absent from a page meanwhile", () => {
+    const away = (value: number) => pointsOf([0, value], [2, 3 * value], [3, "absent"], [4, 3 * value], [6, 3 * value]);
+    expect(energyUse({ ...nothing, power: away(100) }, [seconds(0, 6)])).to.deep.include({
+      joules: 1000,
+      coveredNs: 4e9,
+      steps: 2,
+    });
+    expect(energyUse({ ...nothing, energy: away(100) }, [seconds(0, 6)])).to.deep.include({ joules: 200, resets: 1 });
+  });
+
   it("leaves out the steps in which the counter fell", () => {
     const energy = pointsOf([0, 1000], [1, 1200], [2, 30], [4, 430]);
     expect(energyUse({ ...nothing, energy }, [seconds(0, 4)])).to.deep.include({ joules: 600, averageWatts: 200, resets: 1 });
@@ -61,7 +71,11 @@ describe("energyDoubts", () => {
       { by: "power", steps: 3 },
       ["there is no energy counter: energy is power over time, of 4 samples alone"],
     ],
-    ["that it was set back", { resets: 2 }, ["the energy counter was set back 2 times: what was used meanwhile is not in it"]],
+    [
+      "that it was set back",
+      { resets: 2 },
+      ["the energy counter was set back or absent 2 times: what was used meanwhile is not in it"],
+    ],
     ["which part is covered", { coveredNs: 30e9 }, ["samples cover 30 s of 60 s: the energy is of that part"]],
   ];
   for (const [what, use, said] of cases) {

@@ -61,6 +61,25 @@ describe("histogramFigures", () => {
     expect(histogramFigures(reset, [seconds(0, 1)])).to.deep.include({ count: 0, resets: 1 });
   });
 
+  it("leaves the steps out in which a part of it was absent, and says nothing of buckets then", () => {
+    const count = pointsOf([0, 10], [1, 20], [2, 30], [3, 40], [4, 50]);
+    const sum = pointsOf([0, 1], [1, 2], [2, 3], [3, 4], [4, 5]);
+    const bucket = pointsOf([0, 10], [1, "absent"], [2, "absent"], [3, 40], [4, 50]);
+    const cut = { count: 10, sum: 1, resets: 3, coveredNs: 1e9, unknownNs: 3e9, buckets: undefined, quantiles: undefined };
+    const whole = [{ le: endless, points: count }];
+    expect(histogramFigures({ buckets: [{ le: endless, points: bucket }], sum, count }, [seconds(0, 4)])).to.deep.include(cut);
+    expect(histogramFigures({ buckets: whole, sum: bucket, count }, [seconds(0, 4)])).to.deep.include({ ...cut, sum: 10 });
+    const { count: counted, resets, coveredNs } = histogramFigures({ buckets: [], sum, count: bucket }, [seconds(0, 4)]) ?? {};
+    expect([counted, resets, coveredNs]).to.deep.equal([10, 1, 1e9]);
+  });
+
+  it("has what a page prints later from then on, and lacks nothing before", () => {
+    const count = pointsOf([0, 0], [1, 0], [2, 4], [3, 6]);
+    const late = pointsOf([0, "absent"], [1, 0], [2, 4], [3, 6]);
+    const figures = histogramFigures({ buckets: [{ le: endless, points: late }], sum: undefined, count }, [seconds(0, 3)]);
+    expect(figures).to.deep.include({ count: 6, resets: 0, buckets: [{ le: endless, count: 6 }] });
+  });
+
   it("reads a summary as count and sum", () => {
     const summary = { buckets: [], sum: pointsOf([0, 1], [1, 5]), count: pointsOf([0, 2], [1, 4]) };
     expect(histogramFigures(summary, [seconds(0, 1)])).to.deep.include({ count: 2, sum: 4, avg: 2, buckets: undefined });

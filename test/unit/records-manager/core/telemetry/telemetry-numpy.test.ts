@@ -3,6 +3,7 @@ import { counterFigures } from "../../../../../services/records-manager/core/tel
 import { gaugeStatistics } from "../../../../../services/records-manager/core/telemetry/gauge.ts";
 import { histogramQuantile } from "../../../../../services/records-manager/core/telemetry/quantile.ts";
 import oracle from "../../../../fixtures/numpy/telemetry.json" with { type: "json" };
+import { pointsOf } from "./points.ts";
 
 const always = [{ startNs: 0, endNs: 1e15 }];
 
@@ -14,7 +15,7 @@ function expectNear(actual: number | undefined, expected: number, what: string):
 describe(`figures of samples beside those of numpy ${oracle.numpy}`, () => {
   for (const { name, values, numpy } of oracle.gauges) {
     it(`are the same for the gauge: ${name}`, () => {
-      const points = { ns: Float64Array.from(values, (_, at) => at * 1e9), values: Float64Array.from(values) };
+      const points = pointsOf(...values.map((value, at) => [at, value] as const));
       const statistics = gaugeStatistics(points, always);
       const { percentiles, ...others } = numpy;
       for (const [key, expected] of Object.entries({ ...others, ...percentiles })) {
@@ -25,7 +26,10 @@ describe(`figures of samples beside those of numpy ${oracle.numpy}`, () => {
 
   for (const { name, ns, values, numpy } of oracle.counters) {
     it(`are the same for the counter: ${name}`, () => {
-      const figures = counterFigures({ ns: Float64Array.from(ns), values: Float64Array.from(values) }, always);
+      const figures = counterFigures(
+        { ns: Float64Array.from(ns), values: Float64Array.from(values), absentNs: Float64Array.of() },
+        always,
+      );
       for (const [key, expected] of Object.entries(numpy)) expectNear(figures?.[key as "total"], expected, key);
     });
   }
