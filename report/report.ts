@@ -7,6 +7,7 @@ import { confidenceLines } from "./confidence.ts";
 import { definitionLines } from "./definitions.ts";
 import { floorLine } from "./floor.ts";
 import { gapLines } from "./gaps.ts";
+import { gpuLines } from "./gpus.ts";
 import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
@@ -90,6 +91,7 @@ function measuredBlocks(
       titleOf("Speculative Decoding"),
       style,
     ),
+    gpuLines(phase.gpus, titleOf("GPU Telemetry"), style),
     ...(["nvidia", "amd"] as const).map((vendor) =>
       valueLines(
         phase.metrics.filter(({ group }) => group === `gpu_power_efficiency_${vendor}`),

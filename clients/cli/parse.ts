@@ -135,7 +135,8 @@ export function maskedCommand(table: FlagTable, argv: readonly string[]): string
 }
 
 /** Paths of a RunSpec below which values are secrets. */
-const secretPaths = /^(target\.(api_key|apiKey|headers|proxy_url|proxyUrl|tls\.(key_pem|keyPem))|telemetry\.headers)/;
+const secretPaths =
+  /^(target\.(api_key|apiKey|headers|proxy_url|proxyUrl|tls\.(key_pem|keyPem))|telemetry\.(headers|tls\.(key_pem|keyPem)))/;
 
 /** `path=value`, the value masked where it is a secret. */
 export function maskedSetting(setting: string): string {

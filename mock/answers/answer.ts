@@ -21,6 +21,8 @@ export interface Arrival<R extends AnswerRequest = AnswerRequest> {
 
 /** Who gets the answer to one request. The answers decide when; how it looks is the recipient's. */
 export interface Recipient<R extends AnswerRequest> {
+  /** Keeps the request until its turn has come; `waiting` is told once when the client is gone before. */
+  wait(waiting: OpenAnswer): void;
   /** Keeps the request open; `answer` is told once when the client is gone. */
   open(answer: OpenAnswer): void;
   /** Begins the answer: its turn has come. `isAtOnce`: it is whole, has no delays and does not fail. */

@@ -176,7 +176,7 @@ export class Answers implements AnswerHost {
     this.#waiting.add(waiting);
     this.stats.waiting++;
     meter.waiting++;
-    recipient.open(waiting);
+    recipient.wait(waiting);
   }
 
   #stopWaiting(waiting: WaitingAnswer): void {

@@ -20,6 +20,10 @@ export class HttpRecipient implements Recipient<TextRequest> {
     this.#retryAfterSec = retryAfterSec;
   }
 
+  wait(waiting: OpenAnswer): void {
+    this.#connection.open(waiting);
+  }
+
   open(answer: OpenAnswer): void {
     this.#connection.open(answer);
   }

@@ -90,7 +90,7 @@ export class InferenceService {
     else if (isModelFault(read)) {
       model.counts.failed(0);
       this.#refuse(caller, status(read.isInvalid ? "invalidArgument" : "internal", read.says), model.name);
-    } else answers.begin<TensorRequest>(read, new TensorRecipient(caller));
+    } else answers.begin<TensorRequest>(read, new TensorRecipient(caller, model.counts));
   }
 
   #modelOf({ modelName, modelVersion }: ModelInferRequest, caller: InferCaller): DeployedModel | GrpcStatus {

@@ -42,6 +42,7 @@ export class ModelCounts {
   #inferences = 0;
   #executions = 0;
   #cancelled = 0;
+  #waiting = 0;
   readonly #success = new Duration();
   readonly #fail = new Duration();
   readonly #queue = new Duration();
@@ -76,6 +77,16 @@ export class ModelCounts {
     this.#cancelled++;
   }
 
+  /** A request has to wait for its turn. */
+  waits(): void {
+    this.#waiting++;
+  }
+
+  /** Its turn has come, or its client gave it up. */
+  waitedFor(): void {
+    this.#waiting--;
+  }
+
   /** A response of a decoupled model. @param index of the request's responses, from 0 @param ns since the one before, or since the request's start */
   responded(index: number, how: "success" | "fail" | "empty" | "cancel", ns: number): void {
     const at = Math.min(index, maxResponses - 1);
@@ -104,6 +115,7 @@ export class ModelCounts {
       requestNs: this.#success.ns,
       queueNs: this.#queue.ns,
       inferNs: this.#infer.ns,
+      waiting: this.#waiting,
     };
   }
 

@@ -8,6 +8,7 @@ import type { AnswerRequest } from "../text/request.ts";
 import type { DeployedModel } from "./deployed-model.ts";
 import type { InferCaller } from "./infer-caller.ts";
 import type { FittingRequest } from "./inference-request.ts";
+import type { ModelCounts } from "./statistics.ts";
 import { codeOfHttpStatus } from "./status.ts";
 import { TensorAnswer } from "./tensor-answer.ts";
 
@@ -20,16 +21,33 @@ export interface TensorRequest extends AnswerRequest {
 
 export class TensorRecipient implements Recipient<TensorRequest> {
   readonly #caller: InferCaller;
+  readonly #counts: ModelCounts;
+  #isWaiting = false;
 
-  constructor(caller: InferCaller) {
+  constructor(caller: InferCaller, counts: ModelCounts) {
     this.#caller = caller;
+    this.#counts = counts;
+  }
+
+  wait(waiting: OpenAnswer): void {
+    this.#isWaiting = true;
+    this.#counts.waits();
+    this.#caller.open({
+      flushed: () => waiting.flushed(),
+      aborted: () => {
+        this.#leaveQueue();
+        waiting.aborted();
+      },
+    });
   }
 
   open(answer: OpenAnswer): void {
+    this.#leaveQueue();
     this.#caller.open(answer);
   }
 
   start(host: AnswerHost, arrival: Arrival<TensorRequest>, nowNs: number): void {
+    this.#leaveQueue();
     new TensorAnswer(host, arrival, this.#caller, nowNs).begin();
   }
 
@@ -42,5 +60,10 @@ export class TensorRecipient implements Recipient<TensorRequest> {
 
   cut(): void {
     this.#caller.reset();
+  }
+
+  #leaveQueue(): void {
+    if (this.#isWaiting) this.#counts.waitedFor();
+    this.#isWaiting = false;
   }
 }

@@ -19,6 +19,8 @@ export interface ServedTotals {
   /** Until its turn had come. */
   readonly queueNs: number;
   readonly inferNs: number;
+  /** Whose turn has not come yet: at this moment. */
+  readonly waiting: number;
 }
 
 /** A model by its name. */
@@ -29,6 +31,8 @@ export interface DeployedCounts {
 
 interface Family {
   readonly name: string;
+  /** Default: counter. */
+  readonly type?: "counter" | "gauge";
   readonly help: string;
   /** Values by the label that tells them apart; the empty one has none. */
   readonly values: (totals: ServedTotals) => Readonly<Record<string, number>>;
@@ -55,6 +59,7 @@ const families: readonly Family[] = [
   one("nv_inference_compute_input_duration_us", "Time spent on inputs, in microseconds; none here.", () => 0),
   one("nv_inference_compute_infer_duration_us", "Time in the model, in microseconds.", (t) => us(t.inferNs)),
   one("nv_inference_compute_output_duration_us", "Time spent on outputs, in microseconds; none here.", () => 0),
+  { ...one("nv_inference_pending_request_count", "Requests that wait for their turn now.", (t) => t.waiting), type: "gauge" },
 ];
 
 /** The page of these models; empty where there is none. */
@@ -68,13 +73,13 @@ export function tritonPage(models: readonly DeployedCounts[]): string {
 }
 
 function familyText(
-  { name, help, values }: Family,
+  { name, type = "counter", help, values }: Family,
   served: readonly { readonly labels: string; readonly totals: ServedTotals }[],
 ): string {
   const lines = served.flatMap(({ labels, totals }) =>
     Object.entries(values(totals)).map(([extra, value]) => `${name}{${labels}${extra === "" ? "" : `,${extra}`}} ${value}\n`),
   );
-  return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${lines.join("")}`;
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }
 
 function one(name: string, help: string, value: (totals: ServedTotals) => number): Family {

@@ -2,7 +2,7 @@
 import { clone } from "@bufbuild/protobuf";
 import { maskedProxyUrl, parseProxyUrl } from "../../endpoints/proxy.ts";
 import { maskedUrl } from "../../endpoints/target-url.ts";
-import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, RunSpecSchema, type TargetTls } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { Secrets } from "./log-line.ts";
 
 const mask = "***";
@@ -37,6 +37,7 @@ export function maskSecrets(spec: RunSpec): RunSpec {
     for (const name of Object.keys(telemetry.headers)) telemetry.headers[name] = mask;
     telemetry.dcgmUrls = telemetry.dcgmUrls.map(withoutUser);
     telemetry.serverMetricsUrls = telemetry.serverMetricsUrls.map(withoutUser);
+    maskKey(telemetry.tls);
   }
   if (target === undefined) return masked;
   if (target.apiKey !== "") target.apiKey = mask;
@@ -46,9 +47,13 @@ export function maskSecrets(spec: RunSpec): RunSpec {
     // Where nobody names a target, its URL does.
     url.label = maskedUrl(url.label);
   }
-  if (target.tls !== undefined && target.tls.keyPem !== "") target.tls.keyPem = mask;
+  maskKey(target.tls);
   if (target.proxyUrl !== "") target.proxyUrl = maskedProxyUrl(target.proxyUrl);
   return masked;
+}
+
+function maskKey(tls: TargetTls | undefined): void {
+  if (tls !== undefined && tls.keyPem !== "") tls.keyPem = mask;
 }
 
 function withoutUser(text: string): string {

@@ -2,18 +2,21 @@
 import type { GpuEnergy, GpuVendor } from "../../metrics/metric.ts";
 import type { WorkloadNote } from "./core/notes.ts";
 import type { MetricValue } from "./core/run-summary.ts";
-import { gpuUse, vendorUse } from "./core/telemetry/gpu-use.ts";
+import { type GpuUse, gpuUse, vendorUse } from "./core/telemetry/gpu-use.ts";
 import { gpuSamples } from "./gpu-samples.ts";
 import { lifetimesOf, type PhaseWork } from "./phase-work.ts";
 import type { RunReader } from "./store/run-reader.ts";
 
 /** Adds to each phase what was sampled of GPUs within it. */
 export function readGpus(reader: RunReader, works: ReadonlyMap<number, PhaseWork>): void {
-  const gpus = gpuSamples(reader);
-  for (const work of new Set(works.values())) {
-    const windows = lifetimesOf(work);
-    work.gpus = gpus.flatMap((gpu) => gpuUse(gpu, windows) ?? []);
+  const phases = [...new Set(works.values())].map((work) => ({ work, windows: lifetimesOf(work), gpus: [] as GpuUse[] }));
+  for (const gpu of gpuSamples(reader)) {
+    for (const { windows, gpus } of phases) {
+      const use = gpuUse(gpu, windows);
+      if (use !== undefined) gpus.push(use);
+    }
   }
+  for (const { work, gpus } of phases) work.gpus = gpus;
 }
 
 export function gpuEnergyOf(work: PhaseWork, vendor: GpuVendor): GpuEnergy | undefined {

@@ -1,28 +1,38 @@
-/** Energy and power of the GPUs of a run, from its file. */
+/** What was sampled of the GPUs of a run, from its file. */
 import type { GpuSamples } from "./core/telemetry/gpu-use.ts";
 import type { SeriesPoints, SeriesRow } from "./core/telemetry-rows.ts";
 import type { RunReader } from "./store/run-reader.ts";
 
 const fieldsOf = {
-  nvidia: { energy: "nvidia_energy_consumption", power: "nvidia_power_usage" },
-  amd: { energy: "amd_energy_consumption", power: "amd_power" },
+  nvidia: {
+    energy: "nvidia_energy_consumption",
+    power: "nvidia_power_usage",
+    utilization: "nvidia_gpu_utilization",
+    memoryUsed: "nvidia_memory_used",
+    temperature: "nvidia_temperature",
+  },
+  amd: {
+    energy: "amd_energy_consumption",
+    power: "amd_power",
+    utilization: "amd_gfx_activity",
+    memoryUsed: "amd_memory_used",
+    temperature: "amd_temperature",
+  },
 } as const;
 
-/** Those with samples of either, in the order in which they were first seen. */
-export function gpuSamples(reader: RunReader): GpuSamples[] {
-  const names = Object.values(fieldsOf).flatMap(({ energy, power }) => [energy, power]);
-  const series = reader.series({ names });
-  if (series.length === 0) return [];
-  const points = reader.seriesPoints(
-    series.map((one) => one.series),
-    0,
-    Number.MAX_SAFE_INTEGER,
-  );
-  const gaps = Map.groupBy(reader.telemetryGaps(), ({ name }) => name);
-  return [...Map.groupBy(series, ({ source, subject }) => `${source} ${subject}`).values()].map((gpu) => {
-    const gapsNs = (gaps.get(gpu[0]?.source ?? "") ?? []).map(({ endNs }) => endNs);
-    return samplesOf(gpu, points, Float64Array.from(gapsNs));
-  });
+/** Those with samples of these fields, page by page in the order in which they were first seen: no more than one page's samples are in memory. */
+export function* gpuSamples(reader: RunReader): Generator<GpuSamples> {
+  const series = reader.series({ names: Object.values(fieldsOf).flatMap((fields) => Object.values(fields)) });
+  const gaps = Map.groupBy(series.length === 0 ? [] : reader.telemetryGaps(), ({ name }) => name);
+  for (const [source, ofSource] of Map.groupBy(series, (one) => one.source)) {
+    const points = reader.seriesPoints(
+      ofSource.map((one) => one.series),
+      0,
+      Number.MAX_SAFE_INTEGER,
+    );
+    const gapsNs = Float64Array.from(gaps.get(source) ?? [], ({ endNs }) => endNs);
+    for (const gpu of Map.groupBy(ofSource, ({ subject }) => subject).values()) yield samplesOf(gpu, points, gapsNs);
+  }
 }
 
 function samplesOf(
@@ -36,6 +46,7 @@ function samplesOf(
     const found = gpu.find(({ name }) => name === field);
     return found === undefined ? undefined : points.get(found.series);
   };
+  const fields = fieldsOf[vendor];
   return {
     vendor,
     subject,
@@ -43,8 +54,11 @@ function samplesOf(
     name: labels.model ?? "",
     index: labels.index ?? "",
     host: labels.hostname ?? URL.parse(source)?.hostname ?? source,
-    energy: pointsOf(fieldsOf[vendor].energy),
-    power: pointsOf(fieldsOf[vendor].power),
+    energy: pointsOf(fields.energy),
+    power: pointsOf(fields.power),
+    utilization: pointsOf(fields.utilization),
+    memoryUsed: pointsOf(fields.memoryUsed),
+    temperature: pointsOf(fields.temperature),
     gapsNs,
   };
 }

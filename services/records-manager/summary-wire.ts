@@ -181,18 +181,25 @@ function notesOf(phase: PhaseSummary, tag: string): string[] {
 }
 
 function gpuOf(gpu: GpuUse): NonNullable<PhaseInit["gpus"]>[number] {
-  const { subject, source, name, index, vendor, energy, sampledWatts, samples } = gpu;
+  const { subject, source, name, index, host, vendor, energy, sampledWatts, samples } = gpu;
+  const { maxWatts: maxPowerW, utilizationPercent, maxMemoryUsedGb, maxTemperatureC } = gpu;
   const meanPowerW = energy?.averageWatts ?? sampledWatts;
   return {
     subject,
     source,
     name,
     index,
+    host,
     vendor,
     samples: BigInt(samples),
-    ...(meanPowerW === undefined ? {} : { meanPowerW }),
+    ...known({ meanPowerW, maxPowerW, utilizationPercent, maxMemoryUsedGb, maxTemperatureC }),
     ...(energy === undefined
       ? {}
       : { energyJ: energy.joules, energyBy: energy.by, coveredSec: energy.coveredNs / 1e9, counterResets: energy.resets }),
   };
+}
+
+/** Without what is undefined, which a message takes for a mistake. */
+function known(values: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 }

@@ -17,26 +17,29 @@ export interface WantedSource {
   readonly kind: SourceKind;
   /** Scraped only where it is there and is what is meant. */
   readonly isQuiet: boolean;
+  /** The same object for all that are asked alike. */
+  readonly access: PageAccess;
 }
 
 export interface RunSources {
   readonly wanted: readonly WantedSource[];
   readonly intervalMs: number;
-  readonly access: PageAccess;
   readonly customFields: readonly GpuField[];
 }
 
 export function sourcesOf({ telemetry, target }: RunSpec): RunSources {
   const { dcgmUrls = [], disableGpu = false, serverMetricsUrls = [], disableServerMetrics = false } = telemetry ?? {};
-  const quiet = (kind: SourceKind) => (text: string) => ({ text, kind, isQuiet: true });
-  const named = (kind: SourceKind) => (text: string) => ({ text, kind, isQuiet: false });
-  const gpus = dcgmUrls.length > 0 ? dcgmUrls.map(named("dcgm")) : usualUrls.map(quiet("dcgm"));
-  const usualPages = usualServerPages(target?.urls.map(({ url }) => url) ?? []).map(quiet("server"));
+  const headers = telemetry?.headers ?? {};
+  const ofTarget = accessOf({ headers, tls: target?.tls });
+  const own = telemetry?.tls === undefined ? ofTarget : accessOf({ headers, tls: telemetry.tls });
+  const quiet = (kind: SourceKind, access: PageAccess) => (text: string) => ({ text, kind, isQuiet: true, access });
+  const named = (kind: SourceKind) => (text: string) => ({ text, kind, isQuiet: false, access: own });
+  const gpus = dcgmUrls.length > 0 ? dcgmUrls.map(named("dcgm")) : usualUrls.map(quiet("dcgm", own));
+  const usualPages = usualServerPages(target?.urls.map(({ url }) => url) ?? []).map(quiet("server", ofTarget));
   const servers = [...serverMetricsUrls.map(named("server")), ...usualPages];
   return {
     wanted: [...(disableGpu ? [] : gpus), ...(disableServerMetrics ? [] : servers)],
     intervalMs: telemetry?.intervalMs ?? 1000,
-    access: accessOf({ headers: telemetry?.headers ?? {}, tls: target?.tls }),
     customFields: readGpuFields(telemetry?.gpuMetricsCsv ?? ""),
   };
 }

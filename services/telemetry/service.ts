@@ -3,7 +3,7 @@ import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
 import { TelemetryService } from "../../gen/assay/telemetry/v1/telemetry_service_pb.js";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
-import type { Collection } from "./collection.ts";
+import type { Collections } from "./collections.ts";
 import type { DiscoveredSource } from "./discovery.ts";
 import { usualUrls } from "./run-sources.ts";
 import type { SourceReport } from "./scraper.ts";
@@ -20,10 +20,8 @@ export interface DiscoveryWanted {
 }
 
 export interface TelemetryServiceDeps {
-  find(runId: string): Collection | undefined;
+  readonly collections: Pick<Collections, "find" | "start" | "stop">;
   discover(wanted: DiscoveryWanted, signal: AbortSignal): Promise<DiscoveredSource[]>;
-  start(runId: string, urls: readonly string[], intervalMs: number, signal: AbortSignal): Promise<SourceReport[]>;
-  stop(runId: string): Promise<{ readonly samples: number; readonly gaps: number }>;
 }
 
 const defaultTimeoutMs = 1000;
@@ -32,7 +30,7 @@ const defaultIntervalMs = 1000;
 const leastIntervalMs = 50;
 const keptForWatcher = 64;
 
-export function createTelemetryService({ find, discover, start, stop }: TelemetryServiceDeps): Implementation {
+export function createTelemetryService({ collections, discover }: TelemetryServiceDeps): Implementation {
   return implement(TelemetryService, {
     role: "operator",
     roles: { watchSamples: "viewer" },
@@ -49,19 +47,21 @@ export function createTelemetryService({ find, discover, start, stop }: Telemetr
         return { sources: (await discover(wanted, signal)).map(wireDiscovered) };
       },
       startCollection: async ({ runId, urls, intervalMs }, { signal }) => {
-        if (find(runId) !== undefined) throw new AssayError("already_exists", `run ${runId} is being collected for`);
+        if (collections.find(runId) !== undefined) throw new AssayError("already_exists", `run ${runId} is being collected for`);
         const everyMs = intervalMs === 0 ? defaultIntervalMs : intervalMs;
         if (everyMs < leastIntervalMs)
           throw new AssayError("invalid_argument", `interval_ms: must be at least ${leastIntervalMs}, got ${everyMs}`);
-        return { sources: (await start(runId, urls.length === 0 ? usualUrls : urls, everyMs, signal)).map(wireSourceOf) };
+        return {
+          sources: (await collections.start(runId, urls.length === 0 ? usualUrls : urls, everyMs, signal)).map(wireSourceOf),
+        };
       },
       stopCollection: async ({ runId }) => {
-        if (find(runId) === undefined) throw new AssayError("not_found", `nothing is collected for run ${runId}`);
-        const { samples, gaps } = await stop(runId);
+        if (collections.find(runId) === undefined) throw new AssayError("not_found", `nothing is collected for run ${runId}`);
+        const { samples, gaps } = await collections.stop(runId);
         return { samples: BigInt(samples), gaps: BigInt(gaps) };
       },
       async *watchSamples({ runId }, { signal }) {
-        const collection = find(runId);
+        const collection = collections.find(runId);
         if (collection === undefined) throw new AssayError("not_found", `nothing is collected for run ${runId}`);
         const waiting: (readonly Sample[])[] = [];
         let wake = Promise.withResolvers<void>();

@@ -73,4 +73,20 @@ export const workersFlags = {
     group: "Workers and telemetry",
     doc: "header for every scrape, as Authorization:Bearer KEY; repeatable",
   },
+  telemetryCa: {
+    flag: "--telemetry-ca",
+    kind: { is: "text" },
+    value: "FILE",
+    completes: "file",
+    paths: ["telemetry.tls.ca_pem"],
+    group: "Workers and telemetry",
+    doc: "PEM file of the authorities to trust for https:// pages that are not the target's own (default: as for the target)",
+  },
+  telemetryInsecureSkipVerify: {
+    flag: "--telemetry-insecure-skip-verify",
+    kind: { is: "switch" },
+    paths: ["telemetry.tls.skip_verify"],
+    group: "Workers and telemetry",
+    doc: "do not verify the certificates of these pages",
+  },
 } as const satisfies FlagTable;

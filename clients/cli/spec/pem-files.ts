@@ -1,10 +1,12 @@
-/** Options that name a PEM file of TLS with the target or its proxy: the RunSpec has what is in it. */
+/** Options that name a PEM file of TLS with the target, its proxy or pages of metrics: the RunSpec has what is in it. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "../../../services/common/errors.ts";
 import { connectionFlags } from "../flags/connection.ts";
+import { workersFlags } from "../flags/workers.ts";
 
-const names = ["targetCa", "targetCert", "targetKey", "proxyCa"] as const;
+const flags = { ...connectionFlags, ...workersFlags };
+const names = ["targetCa", "targetCert", "targetKey", "proxyCa", "telemetryCa"] as const;
 
 /** By name of the option. */
 export type Pems = { readonly [name in (typeof names)[number]]?: string };
@@ -19,7 +21,7 @@ export async function readPems(options: Pems, cwd: string): Promise<Pems | { rea
     try {
       pems[name] = await readFile(resolve(cwd, path), "utf8");
     } catch (error) {
-      problems.push(`${connectionFlags[name].flag} ${path}: cannot be read: ${messageOf(error)}`);
+      problems.push(`${flags[name].flag} ${path}: cannot be read: ${messageOf(error)}`);
     }
   }
   return problems.length > 0 ? { problems } : pems;

@@ -107,8 +107,8 @@ export async function specOf(
       : (await import("./settings.ts")).withSettings(spec, options.settings);
   const { spec: templated, problem: unreadable } = await withTemplateText(made.spec, cwd);
   if (unreadable !== undefined) return { spec: {}, problems: [unreadable] };
-  const { spec: listed, problem: unlisted } = await withGpuMetricsText(templated, cwd);
-  if (unlisted !== undefined) return { spec: {}, problems: [unlisted] };
+  const { spec: listed, problems: unlisted } = await withGpuMetricsText(templated, cwd);
+  if (unlisted.length > 0) return { spec: {}, problems: unlisted };
   const absolute = withAbsolutePaths(listed, cwd);
   const { output } = absolute;
   if (typeof output !== "object" || output === null || !("artifact_dir" in output)) return { ...made, spec: absolute };

@@ -33,6 +33,12 @@ export const telemetryProbeFlags = {
     group: "Workers and telemetry",
     doc: "PEM file of the authorities to trust for https pages instead of the system's",
   },
+  skipVerify: {
+    flag: "--telemetry-insecure-skip-verify",
+    kind: { is: "switch" },
+    group: "Workers and telemetry",
+    doc: "do not verify the certificates of https pages",
+  },
   json: { ...runFlags.json, doc: "a JSON array of sources, with all that they have values of" },
   ...healthFlags,
   controller: { ...runFlags.controller, doc: "have this suite (assay serve) look instead of this machine" },

@@ -19,7 +19,7 @@ const callMs = 10_000;
 /** Exit code 0: every source that was asked for is there. */
 export async function telemetryProbe(asked: Asked<typeof telemetryProbeFlags>): Promise<number> {
   const { options, operands, terminal, name } = asked;
-  const { ca, watchSec = defaultWatchSec, timeoutSec = defaultTimeoutSec } = options;
+  const { ca, skipVerify = false, watchSec = defaultWatchSec, timeoutSec = defaultTimeoutSec } = options;
   let caPem: string | undefined;
   try {
     caPem = ca === undefined ? undefined : await readFile(resolve(terminal.cwd, ca), "utf8");
@@ -32,7 +32,7 @@ export async function telemetryProbe(asked: Asked<typeof telemetryProbeFlags>): 
     timeoutMs: Math.ceil(timeoutSec * 1000),
     watchMs: Math.round(watchSec * 1000),
     headers: headersOf(options),
-    ...(caPem === undefined ? {} : { tls: { caPem } }),
+    tls: { caPem: caPem ?? "", skipVerify },
   };
   const look = async ({ client, signal }: SuiteUse): Promise<number> => {
     const telemetry = await client.serviceOf(TelemetryService, ServiceKind.TELEMETRY);

@@ -38,6 +38,12 @@ function framedRequest(request: InferInit): Buffer {
   return bytes;
 }
 
+/** What the page says of a model's requests that wait. */
+async function pendingOf(model: string): Promise<string | undefined> {
+  const page = await (await fetch(mock.tritonMetricsUrl)).text();
+  return new RegExp(`^nv_inference_pending_request_count\\{model="${model}",version="1"\\} (\\d+)$`, "m").exec(page)?.[1];
+}
+
 const headersOf = (method: string) => ({
   ":method": "POST",
   ":path": `/inference.GRPCInferenceService/${method}`,
@@ -396,9 +402,11 @@ describe("the mock's gRPC port", () => {
     for (const id of ["a", "b", "waiting"]) stream.send(vllm(5, true, { id }));
     await stream.until(2);
     expect(mock.stats()).to.include({ openStreams: 2, waiting: 1 });
+    expect(await pendingOf("vllm_model")).to.equal("1");
     stream.cancel();
     await stream.ended;
     while (mock.stats().aborted < 3) await new Promise((resolve) => setImmediate(resolve));
+    expect(await pendingOf("vllm_model")).to.equal("0");
     expect(mock.stats()).to.include({ requests: 3, aborted: 3, openStreams: 0, waiting: 0, completed: 0, prefilling: 0 });
     const { modelStats } = await client.call("modelStatistics", { name: "vllm_model" });
     expect(modelStats[0]).to.include({ inferenceCount: 0n });
@@ -471,6 +479,7 @@ describe("the mock's gRPC port", () => {
     await start({ ttftMs: 3, maxConcurrent: 1 });
     await client.streamed(["a", "b"].map((id) => trtllm("ensemble", 1, true, { id })));
     const { modelStats } = await client.call("modelStatistics", { name: "ensemble" });
+    expect(await pendingOf("ensemble")).to.equal("0");
     const { success, queue, computeInfer } = modelStats[0].inferenceStats;
     expect([success.count, queue.count, computeInfer.count]).to.deep.equal([2n, 2n, 2n]);
     expect(queue.ns > 0n).to.equal(true);

@@ -592,7 +592,7 @@ describe("the records-manager", () => {
       const phase = 1;
       const at = (sec: number, joules: number, watts: number) => {
         const startNs = START_NS + sec * 1e9;
-        return { source: 0, startNs, endNs: startNs + 1e6, values: [joules, watts] };
+        return { source: 0, startNs, endNs: startNs + 1e6, values: [joules, watts, watts / 10, watts / 5, watts / 2] };
       };
       stream.send({
         message: {
@@ -604,6 +604,9 @@ describe("the records-manager", () => {
             series: [
               { source: 0, id: 0, subject: "GPU-1", name: "nvidia_energy_consumption", unit: "J" },
               { source: 0, id: 1, subject: "GPU-1", name: "nvidia_power_usage", unit: "W" },
+              { source: 0, id: 2, subject: "GPU-1", name: "nvidia_gpu_utilization", unit: "%" },
+              { source: 0, id: 3, subject: "GPU-1", name: "nvidia_memory_used", unit: "GB" },
+              { source: 0, id: 4, subject: "GPU-1", name: "nvidia_temperature", unit: "°C" },
             ],
             scrapes: [at(-5, 100, 900), at(1, 1000, 50), at(2, 1120, 60)],
           },
@@ -625,8 +628,13 @@ describe("the records-manager", () => {
       expect(phases[0]?.gpus[0]).to.deep.include({
         subject: "GPU-1",
         source: "http://gpu:9400/metrics",
+        host: "gpu",
         energyJ: 300,
         meanPowerW: 150,
+        maxPowerW: 70,
+        utilizationPercent: 6,
+        maxMemoryUsedGb: 14,
+        maxTemperatureC: 35,
         samples: 6n,
       });
     });

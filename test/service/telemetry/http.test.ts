@@ -1,6 +1,4 @@
 import type { RequestListener, ServerResponse } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { expect } from "chai";
 import { createPageFetcher, type PageFetcher } from "../../../services/telemetry/sources/http.ts";
@@ -195,17 +193,15 @@ describe("createPageFetcher", () => {
     const workshop = createCertWorkshop();
     const ca = workshop.ca("test");
     const { cert, key } = ca.issue("exporter", "IP:127.0.0.1");
-    const secure = createServer({ cert, key }, (_, response) => response.end("up 1\n"));
-    await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
-    const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}/metrics`;
+    const secure = await servePages((_, response) => response.end("up 1\n"), { cert, key });
+    const { url } = secure;
     const trusting = createPageFetcher(limits, { tls: { ca: ca.cert } });
     opened.push(trusting);
     try {
       expect((await trusting.fetch(url, never)).kind).to.equal("page");
       expect((await fetcher().fetch(url, never)).kind).to.equal("failed");
     } finally {
-      secure.closeAllConnections();
-      await new Promise((resolve) => secure.close(resolve));
+      await secure.close();
       workshop.remove();
     }
   });

@@ -1,4 +1,7 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { CommandSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import type { SampleSeries, Scrape } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { TelemetryService } from "../../../gen/assay/telemetry/v1/telemetry_service_pb.js";
@@ -13,8 +16,10 @@ import { type Client, createClient } from "../../../services/common/rpc/client.t
 import { type Implementation, implement } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { createTelemetryModule } from "../../../services/telemetry/module.ts";
+import { createCertWorkshop } from "../../support/certs.ts";
 import { countOf } from "../../support/families.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
+import { servePages } from "./page-server.ts";
 
 const offsetNs = 7e15;
 const clock = {
@@ -272,6 +277,59 @@ describe("telemetry service", () => {
     const samples = batches.reduce((sum, batch) => sum + batch.samples.length, 0);
     expect(countOf(families, "assay_telemetry_samples_total")).to.equal(samples);
     expect(countOf(families, "assay_telemetry_lost_batches_total")).to.equal(0);
+  });
+
+  describe("for a run", () => {
+    let workshop: ReturnType<typeof createCertWorkshop>;
+    before(() => {
+      workshop = createCertWorkshop();
+    });
+    after(() => workshop.remove());
+
+    /** A page behind TLS, and the authority to trust for it. */
+    async function secured(name: string, line: string): Promise<{ readonly url: string; readonly caPem: string }> {
+      const ca = workshop.ca(name);
+      const page = await servePages((_, response) => response.end(`${line}\n`), ca.issue(name, "IP:127.0.0.1"));
+      harness.onClose(() => page.close());
+      return { url: page.url, caPem: ca.cert };
+    }
+
+    async function configured(spec: MessageInitShape<typeof RunSpecSchema>): Promise<void> {
+      const value = { spec: create(RunSpecSchema, spec) };
+      const command = create(CommandSchema, { runId: "r", action: { case: "configure", value } });
+      await module.onCommand?.(command, AbortSignal.timeout(20_000));
+    }
+
+    const fieldsSeen = (): string[] =>
+      [...new Set(manager.flatMap(({ batches }) => batches.flatMap(({ samples }) => samples.map(({ field }) => field))))].sort();
+
+    it("asks the target's own page as the target is asked, and others as the run says for them", async () => {
+      const [target, other] = [await secured("target", "of_target 1"), await secured("other", "of_other 1")];
+      const urls = [{ url: target.url.replace("/metrics", "/v1") }];
+      const telemetry = { disableGpu: true, serverMetricsUrls: [other.url], intervalMs: 50 };
+      const tls = { caPem: target.caPem };
+      await configured({ target: { urls, tls }, telemetry: { ...telemetry, tls: { caPem: other.caPem } } });
+      await until("both", () => fieldsSeen().length === 2);
+      expect(fieldsSeen()).to.deep.equal(["of_other", "of_target"]);
+      await client.stopCollection({ runId: "r" });
+      manager.length = 0;
+      await configured({ target: { urls, tls }, telemetry });
+      const scrapes = () => manager.flatMap(({ batches }) => batches.flatMap((batch) => batch.scrapes));
+      await until("a scrape of each", () => fieldsSeen().length === 1 && scrapes().some(({ gap }) => gap !== ""));
+      expect(fieldsSeen()).to.deep.equal(["of_target"]);
+      await client.stopCollection({ runId: "r" });
+    });
+
+    it("asks a page once that is named and would be tried anyway", async () => {
+      const urls = [{ url: mock.url }];
+      await configured({ target: { urls }, telemetry: { disableGpu: true, serverMetricsUrls: [mock.url], intervalMs: 50 } });
+      await until("some scrapes", () => (manager[0]?.batches.length ?? 0) >= 4);
+      await client.stopCollection({ runId: "r" });
+      const sources = new Set(
+        manager.flatMap(({ batches }) => batches.flatMap(({ scrapes }) => scrapes.map(({ source }) => source))),
+      );
+      expect(sources.size).to.equal(1);
+    });
   });
 
   it("refuses what makes no sense", async () => {

@@ -250,6 +250,7 @@ describe("a wrong spec", () => {
     target: { urls: ["grpc://g", ...more].map((url) => ({ url })), ...target },
     endpoint: { type: "trtllm" },
   });
+  const pem = "-----BEGIN CERTIFICATE-----";
   const secured = (tls: object) => ({ target: { urls: [{ url: "https://h" }], tls } });
   const synthetic = (value: object) => ({ dataset: { source: { case: "synthetic" as const, value } } });
   const checked = (kind: string, value: string): SpecInit => ({ dataset: { check: { kind, value } } });
@@ -698,6 +699,27 @@ describe("a wrong spec", () => {
       "must be json, csv, jsonl or parquet, got yaml",
       { telemetry: { serverMetricsFormats: ["yaml"] } },
     ],
+    [
+      "telemetry.gpu_metrics_csv",
+      'line 2: expected the name of a field of DCGM, gauge or counter, and a help text, with commas between them, got "power"',
+      { telemetry: { gpuMetricsCsv: "# mine\npower\n" } },
+    ],
+    [
+      "telemetry.tls.ca_pem",
+      "has no effect without an https URL among telemetry.dcgm_urls",
+      { telemetry: { tls: { caPem: pem } } },
+    ],
+    ["telemetry.tls.skip_verify", "has no effect", { telemetry: { tls: { skipVerify: true }, dcgmUrls: ["http://g"] } }],
+    [
+      "telemetry.tls.ca_pem",
+      "is no certificate in PEM",
+      { telemetry: { tls: { caPem: "ca" }, serverMetricsUrls: ["https://g"] } },
+    ],
+    [
+      "telemetry.tls.skip_verify",
+      "not together with authorities",
+      { telemetry: { tls: { skipVerify: true, caPem: pem }, dcgmUrls: ["https://g"] } },
+    ],
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
     ["output.export_http_trace", "needs the file of records", { output: { exportLevel: "summary", exportHttpTrace: true } }],
     ["output.export_prefix", 'got ".."', { output: { exportPrefix: ".." } }],
@@ -1000,6 +1022,11 @@ const supported: ReadonlySet<string> = new Set([
   "telemetry.server_metrics_formats",
   "telemetry.gpu_metrics_csv",
   "telemetry.headers",
+  "telemetry.tls.ca_pem",
+  "telemetry.tls.cert_pem",
+  "telemetry.tls.key_pem",
+  "telemetry.tls.server_name",
+  "telemetry.tls.skip_verify",
   "output.artifact_dir",
   "output.export_level",
   "output.export_prefix",
@@ -1254,6 +1281,8 @@ describe("masking", () => {
       specOf({ telemetry: { headers: { authorization: "b" }, dcgmUrls, serverMetricsUrls: ["https://u@h/metrics"] } }),
     );
     expect(telemetry?.headers).to.deep.equal({ authorization: "***" });
+    const tls = { keyPem: "p3m", caPem: "ca" };
+    expect(maskSecrets(specOf({ telemetry: { tls } })).telemetry?.tls).to.include({ keyPem: "***", caPem: "ca" });
     expect(telemetry?.dcgmUrls).to.deep.equal(["http://***@g:9400/metrics", "nvidia-smi", "g:9401"]);
     expect(telemetry?.serverMetricsUrls).to.deep.equal(["https://***@h/metrics"]);
   });

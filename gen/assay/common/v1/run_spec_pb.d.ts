@@ -365,7 +365,7 @@ export declare type TargetUrl = Message<"assay.common.v1.TargetUrl"> & {
 export declare const TargetUrlSchema: GenMessage<TargetUrl>;
 
 /**
- * TLS towards the target.
+ * TLS towards the target, or towards pages of metrics.
  *
  * @generated from message assay.common.v1.TargetTls
  */
@@ -2376,11 +2376,18 @@ export declare type TelemetrySpec = Message<"assay.common.v1.TelemetrySpec"> & {
   gpuMetricsCsv: string;
 
   /**
-   * Sent with every request for a page, for example `Authorization`. Values are secrets. TLS is that of the target.
+   * Sent with every request for a page, for example `Authorization`. Values are secrets.
    *
    * @generated from field: map<string, string> headers = 8;
    */
   headers: { [key: string]: string };
+
+  /**
+   * TLS towards pages that are no target's own. Unset: as towards the target. The targets' own pages are always asked as the targets are.
+   *
+   * @generated from field: assay.common.v1.TargetTls tls = 9;
+   */
+  tls?: TargetTls | undefined;
 };
 
 /**

@@ -878,7 +878,7 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
   lateness?: MetricStatistics | undefined;
 
   /**
-   * Energy and power per GPU, where telemetry had a source.
+   * GPUs by themselves, where telemetry had a source.
    *
    * @generated from field: repeated assay.records_manager.v1.GpuSummary gpus = 9;
    */
@@ -1264,6 +1264,41 @@ export declare type GpuSummary = Message<"assay.records_manager.v1.GpuSummary"> 
    * @generated from field: uint32 counter_resets = 11;
    */
   counterResets: number;
+
+  /**
+   * The machine that it is in, as its page says, or as the page's address does.
+   *
+   * @generated from field: string host = 12;
+   */
+  host: string;
+
+  /**
+   * Greatest of the samples of power, in W.
+   *
+   * @generated from field: optional double max_power_w = 13;
+   */
+  maxPowerW?: number | undefined;
+
+  /**
+   * Mean use, 0 to 100.
+   *
+   * @generated from field: optional double utilization_percent = 14;
+   */
+  utilizationPercent?: number | undefined;
+
+  /**
+   * Greatest of the samples of its memory in use, in GB.
+   *
+   * @generated from field: optional double max_memory_used_gb = 15;
+   */
+  maxMemoryUsedGb?: number | undefined;
+
+  /**
+   * Greatest of the samples of its temperature, in °C.
+   *
+   * @generated from field: optional double max_temperature_c = 16;
+   */
+  maxTemperatureC?: number | undefined;
 };
 
 /**

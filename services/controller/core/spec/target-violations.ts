@@ -10,6 +10,7 @@ import {
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import { defaultWaitIntervalSec, defaultWaitMode } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
+import { checkTls, isCertificate } from "./tls-violations.ts";
 
 /** What Linux takes. */
 const maxSocketPathBytes = 107;
@@ -38,7 +39,8 @@ export function checkTarget(spec: RunSpec, endpoints: EndpointCatalog, demand: D
     );
   });
   checkProtocol(spec, endpoints, demand);
-  checkTls(target, demand);
+  const hasTls = target.urls.some(({ url }) => isTlsUrl(parseBaseUrl(url) ?? none));
+  checkTls(target.tls, { at: "target.tls", hasTls, needed: "an https or grpcs URL" }, demand);
   checkProxy(target, demand);
   checkLabels(target, demand);
   checkWeights(target, demand);
@@ -154,36 +156,11 @@ function checkWeights({ urls, urlStrategy }: TargetSpec, demand: Demand): void {
   demand(!isWeighted || urls.some(({ weight = 1 }) => weight > 0), "target.urls", "one of the weights must be above 0");
 }
 
-const certificatePem = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
-const keyPem = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/;
-
-function checkTls({ tls, urls }: TargetSpec, demand: Demand): void {
-  if (tls === undefined) return;
-  const { caPem, certPem, keyPem: key, serverName, skipVerify } = tls;
-  const at = "target.tls";
-  const hasTls = urls.some(({ url }) => isTlsUrl(parseBaseUrl(url) ?? none));
-  for (const [name, isSet] of [
-    ["ca_pem", caPem !== ""],
-    ["cert_pem", certPem !== ""],
-    ["key_pem", key !== ""],
-    ["server_name", serverName !== ""],
-    ["skip_verify", skipVerify],
-  ] as const) {
-    demand(!isSet || hasTls, `${at}.${name}`, "has no effect without an https or grpcs URL");
-  }
-  demand(caPem === "" || certificatePem.test(caPem), `${at}.ca_pem`, "is no certificate in PEM");
-  demand(certPem === "" || certificatePem.test(certPem), `${at}.cert_pem`, "is no certificate in PEM");
-  demand(key === "" || keyPem.test(key), `${at}.key_pem`, "is no private key in PEM");
-  demand(certPem === "" || key !== "", `${at}.cert_pem`, "needs its key");
-  demand(key === "" || certPem !== "", `${at}.key_pem`, "needs its certificate");
-  demand(!skipVerify || caPem === "", `${at}.skip_verify`, "not together with authorities to trust");
-}
-
 function checkProxy({ proxyUrl, proxyCaPem, transport, urls }: TargetSpec, demand: Demand): void {
   const place = parseProxyUrl(proxyUrl);
   const ca = "target.proxy_ca_pem";
   demand(proxyCaPem === "" || place?.isSecure === true, ca, "has no effect without an https proxy (target.proxy_url)");
-  demand(proxyCaPem === "" || certificatePem.test(proxyCaPem), ca, "is no certificate in PEM");
+  demand(proxyCaPem === "" || isCertificate(proxyCaPem), ca, "is no certificate in PEM");
   if (proxyUrl === "") return;
   const at = "target.proxy_url";
   demand(

@@ -11,7 +11,6 @@ import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoin
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
 import { checkAnswerChecks } from "./check-violations.ts";
 import { checkDataset } from "./dataset-violations.ts";
-import { defaultScrapeMs } from "./defaults.ts";
 import type { Demand } from "./demand.ts";
 import { checkIngredients } from "./ingredient-violations.ts";
 import { checkPhase } from "./phase-violations.ts";
@@ -19,6 +18,7 @@ import { checkPrefill } from "./prefill-violations.ts";
 import { checkSessionData } from "./session-load-violations.ts";
 import { checkObjectives, checkSlos } from "./slo-violations.ts";
 import { checkTarget } from "./target-violations.ts";
+import { checkTelemetry } from "./telemetry-violations.ts";
 import { checkTensors } from "./tensor-violations.ts";
 
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
@@ -62,12 +62,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(isPacing, "workers.pacing", `must be normal or precise, got ${pacing}`);
   const seed = spec.randomSeed ?? 0n;
   demand(seed <= BigInt(Number.MAX_SAFE_INTEGER), "random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}, got ${seed}`);
-  const scrapeMs = spec.telemetry?.intervalMs ?? defaultScrapeMs;
-  demand(scrapeMs >= 50, "telemetry.interval_ms", `must be at least 50, got ${scrapeMs}`);
-  for (const format of spec.telemetry?.serverMetricsFormats ?? []) {
-    const isKnown = ["json", "csv", "jsonl", "parquet"].includes(format);
-    demand(isKnown, "telemetry.server_metrics_formats", `must be json, csv, jsonl or parquet, got ${format}`);
-  }
+  checkTelemetry(spec, demand);
   const level = spec.output?.exportLevel ?? "";
   const isLevel = level === "summary" || level === "records" || level === "raw";
   demand(isLevel, "output.export_level", `must be summary, records or raw, got ${level}`);

@@ -2,7 +2,7 @@
 import type { GpuEnergy, GpuVendor } from "../../../../metrics/metric.ts";
 import { type EnergySource, type EnergyUse, energyDoubts, energyUse } from "./energy.ts";
 import { gaugeStatistics } from "./gauge.ts";
-import { pointsAround, type Window } from "./points.ts";
+import { type Points, pointsAround, type Window } from "./points.ts";
 
 /** A GPU, or an instance of one, with what was scraped of it. */
 export interface GpuSamples extends EnergySource {
@@ -15,15 +15,27 @@ export interface GpuSamples extends EnergySource {
   readonly index: string;
   /** As its page says, or as the page's address does. */
   readonly host: string;
+  /** 0 to 100. */
+  readonly utilization: Points | undefined;
+  /** In GB. */
+  readonly memoryUsed: Points | undefined;
+  /** In °C. */
+  readonly temperature: Points | undefined;
 }
 
 export interface GpuUse extends Pick<GpuSamples, "vendor" | "subject" | "source" | "name" | "index" | "host"> {
   /** Undefined: neither a counter of energy nor power over time. */
   readonly energy: EnergyUse | undefined;
-  /** Mean of the samples of power within the windows. */
+  /** Mean of the samples of power within the windows, and the greatest. */
   readonly sampledWatts: number | undefined;
-  /** Samples behind these figures. */
+  readonly maxWatts: number | undefined;
+  /** Samples behind the figures of energy and power. */
   readonly samples: number;
+  /** Mean of the samples within the windows. */
+  readonly utilizationPercent: number | undefined;
+  /** The greatest within the windows. */
+  readonly maxMemoryUsedGb: number | undefined;
+  readonly maxTemperatureC: number | undefined;
 }
 
 /** Undefined: nothing was scraped of it in these windows. */
@@ -32,9 +44,25 @@ export function gpuUse(gpu: GpuSamples, windows: readonly Window[]): GpuUse | un
   const samples = [energy, power].reduce((sum, points) => {
     return sum + (points === undefined ? 0 : windows.reduce((all, window) => all + pointsAround(points, window).ns.length, 0));
   }, 0);
-  const sampledWatts = power && gaugeStatistics(power, windows)?.avg;
-  if (samples === 0 && sampledWatts === undefined) return undefined;
-  return { vendor, subject, source, name, index, host, energy: energyUse(gpu, windows), sampledWatts, samples };
+  const gauge = (points: Points | undefined) => points && gaugeStatistics(points, windows);
+  const watts = gauge(power);
+  const [used, memory, temperature] = [gauge(gpu.utilization), gauge(gpu.memoryUsed), gauge(gpu.temperature)];
+  if (samples === 0 && [watts, used, memory, temperature].every((statistics) => statistics === undefined)) return undefined;
+  return {
+    vendor,
+    subject,
+    source,
+    name,
+    index,
+    host,
+    energy: energyUse(gpu, windows),
+    sampledWatts: watts?.avg,
+    maxWatts: watts?.max,
+    samples,
+    utilizationPercent: used?.avg,
+    maxMemoryUsedGb: memory?.max,
+    maxTemperatureC: temperature?.max,
+  };
 }
 
 /** The GPUs of one vendor together, and why their energy is to be taken with care. */

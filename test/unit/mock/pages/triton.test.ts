@@ -9,6 +9,8 @@ function served(name: string) {
   counts.succeeded(1, { receivedNs: 0, startNs: 3e6, endNs: 4e6 });
   counts.failed(7e6);
   counts.cancelled();
+  for (let request = 0; request < 3; request++) counts.waits();
+  counts.waitedFor();
   return { name, counts };
 }
 
@@ -22,7 +24,8 @@ describe("the mock's Triton page", () => {
           sample.labels.get("model") === model &&
           sample.labels.get("reason") === reason,
       )?.value;
-    expect([...types.values()].every((type) => type === "counter")).to.equal(true);
+    const gauges = [...types].filter(([, type]) => type !== "counter");
+    expect(gauges).to.deep.equal([["nv_inference_pending_request_count", "gauge"]]);
     expect(samples.every(({ labels }) => labels.get("version") === "1")).to.equal(true);
     expect(valueFor("request_success", "a")).to.equal(2);
     expect(valueFor("request_failure", "a", "BACKEND")).to.equal(1);
@@ -33,6 +36,7 @@ describe("the mock's Triton page", () => {
     expect(valueFor("request_duration_us", "a")).to.equal(9000);
     expect(valueFor("queue_duration_us", "a")).to.equal(4000);
     expect(valueFor("compute_infer_duration_us", "a")).to.equal(5000);
+    expect(valueFor("pending_request_count", "a")).to.equal(2);
     expect(valueFor("request_success", 'b"')).to.equal(0);
   });
 

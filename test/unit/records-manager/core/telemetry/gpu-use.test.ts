@@ -11,6 +11,9 @@ const base: GpuSamples = {
   host: "a",
   energy: pointsOf(...Array.from({ length: 61 }, (_, sec) => [sec, 1000 + sec * 100] as const)),
   power: pointsOf([0, 90], [30, 110], [60, 100]),
+  utilization: undefined,
+  memoryUsed: undefined,
+  temperature: undefined,
   gapsNs: Float64Array.of(),
 };
 const window = [seconds(0, 60)];
@@ -22,10 +25,22 @@ function together(...gpus: readonly Partial<GpuSamples>[]) {
 
 describe("gpuUse", () => {
   it("has energy, power and how many samples they rest on", () => {
-    const { energy, sampledWatts, samples } = gpuUse(base, window) ?? {};
+    const { energy, sampledWatts, maxWatts, samples } = gpuUse(base, window) ?? {};
     expect(energy).to.deep.include({ joules: 6000, averageWatts: 100, by: "counter" });
-    expect(sampledWatts).to.equal(100);
+    expect([sampledWatts, maxWatts]).to.deep.equal([100, 110]);
     expect(samples).to.equal(64);
+  });
+
+  it("has mean use, and the most memory and the highest temperature of the phase, also of a GPU that says nothing of its power", () => {
+    const points = pointsOf([-1, 999], [10, 40], [20, 60], [61, 999]);
+    const gauges = { utilization: points, memoryUsed: points, temperature: points };
+    const use = gpuUse({ ...base, energy: undefined, power: undefined, ...gauges }, window);
+    expect(use).to.deep.include({ utilizationPercent: 50, maxMemoryUsedGb: 60, maxTemperatureC: 60, samples: 0 });
+    expect(use?.energy).to.equal(undefined);
+    expect(gpuUse({ ...base, utilization: points }, window)).to.deep.include({
+      maxMemoryUsedGb: undefined,
+      maxTemperatureC: undefined,
+    });
   });
 
   it("is none where nothing was scraped in the phase", () => {
