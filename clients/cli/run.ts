@@ -13,8 +13,8 @@ import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
 import type { LiveFigures, ProgressOptions } from "./progress.ts";
+import { type InputFile, pipedInput, spoolInput, withInputFile } from "./spec/piped-input.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
-import { type InputFile, readsInput, spoolInput, withInputFile } from "./spec/standard-input.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
@@ -122,19 +122,20 @@ class Session {
     this.#note(`${this.#context.name}: ${text}`);
   }
 
-  /** Takes in what comes on standard input where the dataset is that. False: it cannot be used, and why has been said. */
+  /** Takes in what comes on standard input or by a pipe where the dataset is that. False: it cannot be used, and why has been said. */
   async readInput(signal: AbortSignal): Promise<boolean> {
     const { spec } = await specOf(this.#sources, undefined);
-    if (!readsInput(spec)) return true;
     const { input = process.stdin } = this.#context;
+    const piped = await pipedInput(spec, input);
+    if (piped === undefined) return true;
     try {
-      this.#inputFile = await spoolInput({ input, maxBytes: this.#options.maxDatasetBytes, signal });
+      this.#inputFile = await spoolInput(piped, { maxBytes: this.#options.maxDatasetBytes, signal });
       return true;
     } catch (error) {
       // The rest of the way finds that out by itself.
       if (signal.aborted) return true;
       if (!(error instanceof AssayError)) throw error;
-      this.say(`--input-file -: ${error.message}`);
+      this.say(`--input-file ${piped.path}: ${error.message}`);
       return false;
     }
   }

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -89,7 +89,6 @@ describe("assay dataset show", function () {
     writeFileSync(at("huge.jsonl"), row("a"));
     truncateSync(at("huge.jsonl"), 10 * 2 ** 30);
     mkdirSync(at("folder"));
-    execFileSync("mkfifo", [at("pipe")]);
     const bad: readonly (readonly [args: readonly string[], line: RegExp])[] = [
       [["gone.jsonl"], /gone\.jsonl is not there/],
       [["empty.jsonl"], /empty\.jsonl: the file holds no rows/],
@@ -102,7 +101,6 @@ describe("assay dataset show", function () {
       ],
       [["huge.jsonl"], /huge\.jsonl: has more than 2147483648 bytes \(--max-dataset-bytes\)/],
       [["folder"], /folder: holds no file that ends with/],
-      [["pipe"], /pipe is no file/],
       [["/dev/zero"], /\/dev\/zero is no file/],
       [["empty.jsonl", "--tokenizer", "gpt2"], /--tokenizer gpt2: must be /],
     ];
@@ -114,6 +112,18 @@ describe("assay dataset show", function () {
         .to.match(line)
         .and.match(/^assay dataset show: [^\n]*\n$/);
     }
+  });
+
+  test("reads what a shell passes on of another program, once", async (stage) => {
+    const env = { ...process.env, TMPDIR: stage.folder };
+    writeFileSync(join(stage.folder, "rows.jsonl.gz"), gzipSync(row("a") + row("b")));
+    const args = ["dataset", "show", "--json"].map((arg) => `'${arg}'`).join(" ");
+    const command = `'${process.execPath}' '${program}' ${args} <(zcat rows.jsonl.gz)`;
+    const shown = spawn("bash", ["-c", command], { cwd: stage.folder, stdio: ["ignore", "pipe", "inherit"], env });
+    const { name, ...said } = JSON.parse(await text(shown.stdout));
+    expect(name).to.match(/^\/dev\/fd\/\d+$/);
+    expect(said).to.include({ rows: 2, format: "single_turn" });
+    expect((await readdir(stage.folder)).filter((each) => each.startsWith("assay-input-"))).to.deep.equal([]);
   });
 
   test("reads standard input, gives it up at once at Ctrl-C, and leaves nothing of it behind", async (stage) => {

@@ -17,7 +17,7 @@ import { preparationText, type StepLine, stepLineOn } from "../preparation.ts";
 import { runSpecJson, shown, syntheticOptions } from "../run-options.ts";
 import { type SuiteUse, withSuite } from "../runs/session.ts";
 import { fileComplaints, withAbsolutePaths } from "../spec/input-files.ts";
-import { type InputFile, readsInput, spoolInput, standardInput, withInputFile } from "../spec/standard-input.ts";
+import { type InputFile, type PipedInput, pipedInput, spoolInput, standardInput, withInputFile } from "../spec/piped-input.ts";
 import { withTemplateText } from "../spec/template-file.ts";
 import type { SuiteClient } from "../suite-client.ts";
 import type { Terminal } from "../terminal.ts";
@@ -39,14 +39,15 @@ export async function datasetShow(asked: Asked<typeof datasetShowFlags>, input: 
   const options = file === undefined ? asked.options : withoutSynthetic(asked.options);
   const { spec, problem } = await withTemplateText(specOf(options, file, terminal.cwd), terminal.cwd);
   if (problem !== undefined) return say([problem], asked);
-  const problems = await problemsOf(spec, options);
+  const piped = await pipedInput(spec, input);
+  const problems = await problemsOf(spec, options, piped);
   if (problems.length > 0) return say(problems, asked);
   const datasets = placesOf(options, terminal.cwd);
   const own = { services: ["controller,dataset"], endpointModule: moduleOf(options, terminal.cwd), datasets };
   let inputFile: InputFile | undefined;
   const look = async ({ client, signal }: SuiteUse): Promise<number> => {
     try {
-      if (readsInput(spec)) inputFile = await spoolInput({ input, maxBytes: options.maxDatasetBytes, signal });
+      if (piped !== undefined) inputFile = await spoolInput(piped, { maxBytes: options.maxDatasetBytes, signal });
       const wanted = fromJson(RunSpecSchema, withInputFile(spec, inputFile, terminal.cwd));
       const { requests = defaultRequests } = options;
       const description = await describe(client, wanted, { requests, signal, line: stepLineOn(terminal) });
@@ -105,9 +106,12 @@ function moduleOf({ endpointModule }: DatasetShowOptions, cwd: string): string |
 async function problemsOf(
   spec: JsonObject,
   { controller, tokenizer, imageSource }: DatasetShowOptions,
+  piped: PipedInput | undefined,
 ): Promise<readonly string[]> {
-  if (controller !== undefined && readsInput(spec)) {
-    return [`${standardInput}: standard input is not sent to a suite elsewhere: name a file of its host`];
+  if (controller !== undefined && piped !== undefined) {
+    return [
+      `${piped.path}: ${piped.path === standardInput ? piped.name : "a pipe"} is not sent to a suite elsewhere: name a file of its host`,
+    ];
   }
   // On a suite elsewhere the paths are those of its hosts.
   const found = controller === undefined ? await fileComplaints(spec) : [];

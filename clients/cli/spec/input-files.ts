@@ -5,7 +5,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Complaint } from "../complaints.ts";
 import { isStoredPath } from "./dataset-paths.ts";
-import { standardInput } from "./standard-input.ts";
+import { standardInput } from "./piped-input.ts";
 
 /** A RunSpec in proto JSON whose paths are absolute, relative to `cwd` before. */
 export function withAbsolutePaths(spec: JsonObject, cwd: string): JsonObject {
@@ -46,7 +46,7 @@ export async function fileComplaints(spec: JsonObject): Promise<Complaint[]> {
   const tokenizer = tokenizerOf(spec);
   const pictures = picturesOf(spec)?.source;
   const [ofFile, ofPictures, ofTokenizer] = await Promise.all([
-    path === undefined || isNoPath(path) ? undefined : problemOf(path, { mayBeFolder: true }),
+    path === undefined || isNoPath(path) ? undefined : problemOf(path, { mayBeFolder: true, mayBePipe: true }),
     pictures === undefined ? undefined : folderProblem(pictures),
     tokenizer === undefined || !isAbsolute(tokenizer) ? undefined : tokenizerProblem(tokenizer),
   ]);
@@ -113,7 +113,12 @@ async function tokenizerProblem(path: string): Promise<string | undefined> {
   return problem === undefined ? undefined : `${problem}; models are not fetched, a tokenizer.json is needed`;
 }
 
-async function problemOf(path: string, { mayBeFolder }: { readonly mayBeFolder: boolean }): Promise<string | undefined> {
+interface MayBe {
+  readonly mayBeFolder: boolean;
+  readonly mayBePipe?: boolean;
+}
+
+async function problemOf(path: string, { mayBeFolder, mayBePipe = false }: MayBe): Promise<string | undefined> {
   try {
     const found = await stat(path);
     if (found.isDirectory() && !mayBeFolder) return `${path} is a folder, expected a file`;
@@ -122,6 +127,7 @@ async function problemOf(path: string, { mayBeFolder }: { readonly mayBeFolder: 
       return undefined;
     }
     // Opening a pipe would wait for whoever writes into it.
+    if (mayBePipe && found.isFIFO()) return undefined;
     if (!found.isFile()) return `${path} is no file`;
     await (await open(path)).close();
     return undefined;

@@ -50,20 +50,25 @@ describe("files that a command line names", () => {
   }
 
   it("are left alone where they can be read", async () => {
+    execFileSync("mkfifo", [join(folder, "open-pipe")]);
+    expect(await complaints("open-pipe")).to.deep.equal([]);
     expect(await complaints("p.jsonl", "llama/")).to.deep.equal([]);
     expect(await complaints(join(folder, "p.jsonl"), "llama/tokenizer.json")).to.deep.equal([]);
     expect(await complaints(undefined)).to.deep.equal([]);
   });
 
   it("are all complained of, with the path that was tried", async () => {
-    execFileSync("mkfifo", [join(folder, "pipe")]);
+    execFileSync("mkfifo", [join(folder, "pipe.json")]);
     const notFetched = "; models are not fetched, a tokenizer.json is needed";
     expect(await complaints("gone.jsonl", "models/llama.v3/tokenizer")).to.deep.equal([
       `dataset.file.path: ${folder}/gone.jsonl is not there`,
       `tokenizer.name: ${folder}/models/llama.v3/tokenizer is not there${notFetched}`,
     ]);
     expect(await complaints(".", "./")).to.deep.equal([`tokenizer.name: ${folder}/tokenizer.json is not there${notFetched}`]);
-    expect(await complaints("pipe")).to.deep.equal([`dataset.file.path: ${folder}/pipe is no file`]);
+    expect(await complaints("/dev/zero")).to.deep.equal(["dataset.file.path: /dev/zero is no file"]);
+    expect(await complaints(undefined, "pipe.json")).to.deep.equal([
+      `tokenizer.name: ${folder}/pipe.json is no file${notFetched}`,
+    ]);
   });
 
   const nothing = (path: string): string => `${path} is not there (dataset.file.path)`;
