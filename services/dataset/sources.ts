@@ -288,9 +288,9 @@ async function loadFile(
   };
   const { loadFileTurns } = await import("./file-turns.ts");
   const { maxFileBytes, store } = limits;
-  const { realPath, root, folder } = place;
+  const { realPath, root, folder, parts } = place;
   const counting = { name: [tokenizer, tokenizerRevision].join(" "), source, root: limits.root };
-  const job = { kind: "file", load, realPath, root, folder, maxFileBytes, maxRowBytes, tokenizer: counting } as const;
+  const job = { kind: "file", load, realPath, parts, root, folder, maxFileBytes, maxRowBytes, tokenizer: counting } as const;
   const { file, problem, close } = await loadFileTurns(job, store, { signal, onProgress }).finally(place.release);
   try {
     if (load.check !== undefined && spec?.check?.value === "" && file.checks.length === 0) throw nothingExpected(name);
@@ -313,6 +313,7 @@ async function loadFile(
       mediaTurns: Object.fromEntries(Object.entries(file.mediaTurns).map(([medium, turns]) => [medium, BigInt(turns)])),
       windows,
       warnings: [
+        ...place.notes.map((note) => `${name}: ${note}`),
         ...(problem === undefined ? [] : [`${name}: it is held in memory, and not kept for later runs: ${problem}`]),
         ...warningsOf(name, file),
         ...(file.format !== "random_pool" && Object.values(load.batchSizes).some((size) => size !== 1)

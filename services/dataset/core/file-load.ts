@@ -81,6 +81,7 @@ export class FileLoad {
   readonly #containers = new Set<ContainerName>();
   #files = 0;
   #leftOut: readonly string[] = [];
+  readonly #notes: string[] = [];
   #index = 0;
   #used = 0;
   #skipped = 0;
@@ -135,6 +136,11 @@ export class FileLoad {
     this.#leftOut = what;
   }
 
+  /** What else is to be known of what was read, for people, one line. */
+  note(line: string): void {
+    this.#notes.push(line);
+  }
+
   /** Throws `invalid_argument` with file, line and column for a row that ends the loading. */
   take(item: RowItem): void {
     if (this.isFull) return;
@@ -184,7 +190,7 @@ export class FileLoad {
       containers: [...this.#containers],
       files: this.#files,
       leftOut: this.#leftOut,
-      notes: [...this.#turns.notes(), ...(this.#reader?.notes?.() ?? [])],
+      notes: [...this.#notes, ...this.#turns.notes(), ...(this.#reader?.notes?.() ?? [])],
       beside: { folder: undefined, tokenizer: undefined, looks: new Map() },
     };
   }

@@ -7,7 +7,10 @@ export const defaultPublicUrl = "https://huggingface.co";
 
 export interface PublicSet {
   readonly name: string;
-  /** Of the host that serves public datasets, without a slash in front; `{subset}` stands for the subset. */
+  /**
+   * Of the host that serves public datasets, without a slash in front; `{subset}` stands for the subset, `{part}` for the number of a file, of four
+   * digits from 0000 on, where its rows may be in several.
+   */
   readonly path: string;
   /** Where it is if it is not there. */
   readonly otherPath?: string;
@@ -15,7 +18,7 @@ export interface PublicSet {
   readonly host?: string;
   /** Which subset it is, if nobody says another; undefined: it has none. */
   readonly subset?: string;
-  /** What the file is called in a folder of one's own; `{subset}` as in the path. */
+  /** What the file, or the first of several, is called in a folder of one's own; `{subset}` as in the path. */
   readonly file: string;
   /** Name of the format that reads it. */
   readonly format: string;
@@ -38,7 +41,7 @@ const specBench: PublicSet = {
   format: "spec_bench",
 };
 
-/** Sets that are read from the first Parquet file that their host makes of them. */
+/** Sets that are read from the Parquet files that their host makes of them. */
 const tables: readonly (readonly [name: string, repository: string, place: `${string}/${string}`, format: string])[] = [
   ["aimo", "AI-MO/NuminaMath-TIR", "default/train", "column:problem"],
   ["aimo_aime", "AI-MO/aimo-validation-aime", "default/train", "column:problem"],
@@ -134,7 +137,33 @@ export function publicSetOf({
   const { otherPath } = set;
   const other = otherPath === undefined ? {} : { otherPath: inSubset(otherPath) };
   const format = set.filters === undefined ? set.format : exgenticName(filters);
-  return { set: { ...set, path: inSubset(set.path), ...other, file: inSubset(set.file), format } };
+  const isNamed = chosen === (set.subset ?? "") || set.file.includes("{subset}");
+  const file = isNamed ? inSubset(set.file) : withSuffix(set.file, `-${chosen}`);
+  return { set: { ...set, path: inSubset(set.path), ...other, file, format } };
+}
+
+/** Whether the rows of a set may be in several files. */
+export function isInParts({ path }: PublicSet): boolean {
+  return path.includes("{part}");
+}
+
+/** Where one of a set's files is, by its path. */
+export function pathOfPart(path: string, part: number): string {
+  return path.replaceAll("{part}", numberOfPart(part));
+}
+
+/** What one of a set's files is called; the first has the name that the set says. */
+export function fileOfPart({ file }: PublicSet, part: number): string {
+  return part === 0 ? file : withSuffix(file, `-part-${numberOfPart(part)}`);
+}
+
+function numberOfPart(part: number): string {
+  return String(part).padStart(4, "0");
+}
+
+function withSuffix(file: string, suffix: string): string {
+  const end = file.lastIndexOf(".");
+  return `${file.slice(0, end)}${suffix}${file.slice(end)}`;
 }
 
 /** Undefined: rows can be chosen so. */
@@ -162,9 +191,9 @@ function tableSet([name, repository, place, format]: (typeof tables)[number]): P
   const folder = `datasets/${repository}/resolve/refs%2Fconvert%2Fparquet/{subset}`;
   return {
     name,
-    path: `${folder}/${split}/0000.parquet`,
+    path: `${folder}/${split}/{part}.parquet`,
     // Of what is too large its host makes the beginning.
-    otherPath: `${folder}/partial-${split}/0000.parquet`,
+    otherPath: `${folder}/partial-${split}/{part}.parquet`,
     subset,
     file: subset === "default" ? `${name}.parquet` : `${name}-{subset}.parquet`,
     format,

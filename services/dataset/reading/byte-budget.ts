@@ -11,6 +11,11 @@ export class ByteBudget {
     this.#maxBytes = maxBytes;
   }
 
+  /** More have been taken than there are. */
+  get isSpent(): boolean {
+    return this.#taken > this.#maxBytes;
+  }
+
   /** Throws `resource_exhausted` once more have been taken than there are. */
   take(bytes: number): void {
     this.#taken += bytes;

@@ -21,6 +21,8 @@ export interface ReadOptions {
   readonly path: string;
   /** Where it really is. */
   readonly realPath: string;
+  /** All of its files in the order of their rows, where they are several and no folder's: of these are read as many rows as the limit allows. */
+  readonly parts?: readonly SourcePart[] | undefined;
   /** Folder that everything must be below, links followed; absolute. */
   readonly root: string;
   /** Of all files together, uncompressed. */
@@ -35,13 +37,19 @@ export interface ReadOptions {
   readonly tokenCounter: () => Promise<(text: string) => number>;
 }
 
+export interface SourcePart {
+  readonly name: string;
+  readonly realPath: string;
+}
+
 /** A document is one row, which many turns are made of. */
 const maxDocumentBytes = 256 << 20;
 
 /** Until the load has enough, or throws. Throws what is wrong with a file as a whole, too; all of it names the file. */
 export async function readRows(load: FileLoad, options: ReadOptions): Promise<void> {
-  const { path, realPath, root, maxFileBytes } = options;
+  const { path, realPath, root, maxFileBytes, parts } = options;
   const budget = new ByteBudget(path, maxFileBytes);
+  if (parts !== undefined) return readParts(load, { ...options, parts }, budget);
   if (!isFolder(realPath, path)) {
     const reader = new FileReader(load, options, { budget, totalBytes: sizeOf(realPath) });
     return reader.read(realPath, path, { file: basename(path), isInFolder: false });
@@ -53,6 +61,25 @@ export async function readRows(load: FileLoad, options: ReadOptions): Promise<vo
   for (const name of names) {
     if (load.isFull) return;
     await reader.read(join(realPath, name), join(path, name), { file: name, isInFolder: true });
+  }
+}
+
+/** Nobody has chosen how large the set is that he named. What is too much of it is left out, and that is said. */
+async function readParts(
+  load: FileLoad,
+  { parts, ...options }: ReadOptions & { readonly parts: readonly SourcePart[] },
+  budget: ByteBudget,
+): Promise<void> {
+  const totalBytes = parts.reduce((sum, { realPath }) => sum + sizeOf(realPath), 0);
+  const reader = new FileReader(load, { ...options, wantsAll: false }, { budget, totalBytes });
+  try {
+    for (const { name, realPath } of parts) {
+      if (load.isFull) return;
+      await reader.read(realPath, `${options.path}/${name}`, { file: name, isInFolder: true });
+    }
+  } catch (error) {
+    if (!budget.isSpent || load.rows === 0) throw error;
+    load.note(`its first ${load.rows} rows were read, all have more than ${options.maxFileBytes} bytes (--max-dataset-bytes)`);
   }
 }
 
@@ -84,7 +111,7 @@ class FileReader {
     const pieces = file.pieces();
     try {
       if (file.compression === undefined && this.#options.wantsAll) this.#budget.check(file.sizeBytes);
-      const begun = await beginningOf(pieces, this.#budget);
+      const begun = await beginningOf(pieces);
       const kind = containerKind(source.file, joined(begun));
       const container = "refusal" in kind ? (containerOfName(source.file) ?? "jsonl") : kind.name;
       this.#load.enter({ ...source, container });
@@ -104,7 +131,10 @@ class FileReader {
   async #takeText(kind: ContainerKind, begun: readonly Uint8Array[], pieces: AsyncGenerator<Uint8Array>): Promise<void> {
     const container = this.#containerOf(kind);
     const take = this.#taker(kind);
-    for (const piece of begun) container.push(piece, take);
+    for (const piece of begun) {
+      this.#budget.take(piece.length);
+      container.push(piece, take);
+    }
     await this.#settle();
     while (!this.#load.isFull) {
       const { value: piece, done } = await pieces.next();
@@ -168,7 +198,7 @@ function sizeOf(path: string): number {
 }
 
 /** As many pieces as tell what a file is; all of it where that is less. */
-async function beginningOf(pieces: AsyncGenerator<Uint8Array>, budget: ByteBudget): Promise<Uint8Array[]> {
+async function beginningOf(pieces: AsyncGenerator<Uint8Array>): Promise<Uint8Array[]> {
   const begun: Uint8Array[] = [];
   for (let bytes = 0; bytes < headBytes; ) {
     const last = begun.at(-1);
@@ -176,7 +206,6 @@ async function beginningOf(pieces: AsyncGenerator<Uint8Array>, budget: ByteBudge
     if (last !== undefined) begun[begun.length - 1] = new Uint8Array(last);
     const { value: piece, done } = await pieces.next();
     if (done) break;
-    budget.take(piece.length);
     bytes += piece.length;
     begun.push(piece);
   }

@@ -32,6 +32,10 @@ export interface StoredAbout {
   /** 0: not known. */
   readonly conversations: number;
   readonly turns: number;
+  /** Of the first of a dataset's files: how many there are. Default: 1. */
+  readonly parts?: number;
+  /** By which limit others of its files were not taken; absent: these are all. */
+  readonly cutAtBytes?: number;
 }
 
 export interface StoredDataset extends StoredAbout {
@@ -168,6 +172,13 @@ export class DatasetStore {
     if (!this.has(id)) throw new AssayError("not_found", `there is no dataset ${id}`);
     if (this.#look().used.has(id)) throw new AssayError("failed_precondition", `dataset ${id} is in use`);
     this.discard(id);
+  }
+
+  /** Tells something else of one that is there. */
+  describe(id: string, about: StoredAbout): void {
+    const told = join(this.#options.folder, `${temporaryName()}-about`);
+    writeWhole(told, JSON.stringify(about));
+    renameSync(told, `${this.pathOf(id)}.json`);
   }
 
   /** Removes one that is damaged, whoever uses it. */

@@ -83,9 +83,11 @@ function withoutSeed(job: FileJob): FileJob {
 }
 
 /** Everything that decides what is in the prepared file. */
-function keyOf({ load: { path, ...options }, maxRowBytes }: FileJob, sha256: string): string {
+function keyOf({ load: { path, ...options }, maxRowBytes, maxFileBytes, parts }: FileJob, sha256: string): string {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const all = [preparedFormat, readerVersion(), sha256, name, maxRowBytes, ...Object.entries(options).sort()];
+  // Of what is read as far as the limit allows, the limit decides what that is.
+  const cut = parts === undefined ? [] : [maxFileBytes];
+  const all = [preparedFormat, readerVersion(), sha256, name, maxRowBytes, ...cut, ...Object.entries(options).sort()];
   // JSON has neither infinite nor large numbers.
   const text = JSON.stringify(all, (_, value) =>
     typeof value === "number" || typeof value === "bigint" ? String(value) : value,

@@ -17,6 +17,7 @@ import {
 import { join } from "node:path";
 import { readError } from "../reading/file-errors.ts";
 import { folderFiles } from "../reading/folder.ts";
+import type { SourcePart } from "../reading/read-rows.ts";
 
 export interface SourceDigest {
   /** Of the names and the contents of its files, hexadecimal. */
@@ -29,6 +30,8 @@ export interface SourceWhere {
   /** As errors name it. */
   readonly path: string;
   readonly realPath: string;
+  /** All of its files, where they are several and no folder's. */
+  readonly parts?: readonly SourcePart[] | undefined;
   /** Folder that everything must be below, links followed. */
   readonly root: string;
   /** Folder where digests are remembered. */
@@ -65,8 +68,9 @@ interface SourceFile {
   readonly stats: BigIntStats;
 }
 
-function filesOf({ path, realPath, root }: Omit<SourceWhere, "memory">): SourceFile[] {
+function filesOf({ path, realPath, parts, root }: Omit<SourceWhere, "memory">): SourceFile[] {
   try {
+    if (parts !== undefined) return parts.map((part) => ({ ...part, stats: statSync(part.realPath, { bigint: true }) }));
     const stats = statSync(realPath, { bigint: true });
     if (!stats.isDirectory()) return [{ name: "", realPath, stats }];
     const { names } = folderFiles(realPath, path, realpathSync(root));

@@ -16,7 +16,7 @@ import { loadingTokenizer, type OnProgress } from "../progress.ts";
 import { readablePath } from "../readable-path.ts";
 import { ByteBudget } from "../reading/byte-budget.ts";
 import { anywhere, looksOf, MediaFiles } from "../reading/media-files.ts";
-import { readRows } from "../reading/read-rows.ts";
+import { readRows, type SourcePart } from "../reading/read-rows.ts";
 import type { StoredRun } from "../replay/stored-run.ts";
 import type { StoreOptions } from "../store/dataset-store.ts";
 import { type PreparedTurns, prepareTurns } from "../store/prepare-turns.ts";
@@ -26,6 +26,8 @@ export interface FileJob {
   readonly load: FileLoadOptions;
   /** Where that really is. */
   readonly realPath: string;
+  /** All of its files in the order of their rows, where they are several and no folder's. */
+  readonly parts?: readonly SourcePart[] | undefined;
   /** Folder that everything must be below, links followed. */
   readonly root: string;
   readonly maxFileBytes: number;

@@ -17,17 +17,26 @@ import { failureOf, Harness } from "../rpc/harness.ts";
 
 type Respond = (request: IncomingMessage, response: ServerResponse) => void;
 
-const parquet = (column: string): Buffer => {
-  const answers = { name: "answer", data: [2, 4] };
-  return Buffer.from(parquetWriteBuffer({ columnData: [{ name: column, data: ["1 + 1?", "2 + 2?"] }, answers] }));
+const parquet = (column: string, questions = ["1 + 1?", "2 + 2?"]): Buffer => {
+  const answers = { name: "answer", data: questions.map((_, index) => index) };
+  return Buffer.from(parquetWriteBuffer({ columnData: [{ name: column, data: questions }, answers] }));
 };
+/** The files of a set whose rows are in several, and all of their rows. */
+const questions = [0, 1, 2].map((part) => Array.from({ length: 40 }, (_, row) => `${part} ${row} ${randomHex(part, row, 100)}`));
+const parts = questions.map((each) => parquet("problem", each));
+const partsBytes = parts.reduce((sum, { length }) => sum + length, 0);
+const partOf = (url = ""): number => Number(/\/(\d{4})\.parquet$/.exec(url)?.[1] ?? 0);
 const rows = parquet("problem");
 const digest = createHash("sha256").update(rows).digest("hex");
 
 describe("public datasets", () => {
   const harness = new Harness();
   let root: string;
+  /** Paths of what was downloaded, and of what was looked for. */
   let asked: string[];
+  let looked: string[];
+  /** How many files each set has. */
+  let hosted: number;
   let respond: Respond;
   let baseUrl: string;
   let told: PrepareProgress[];
@@ -36,10 +45,13 @@ describe("public datasets", () => {
     root = await mkdtemp(join(tmpdir(), "assay-public-"));
     harness.onClose(() => rm(root, { recursive: true, force: true }));
     asked = [];
+    looked = [];
+    hosted = 1;
     respond = (_, response) => response.end(rows);
     const server = createServer((request, response) => {
-      asked.push(request.url ?? "");
-      respond(request, response);
+      (request.method === "GET" ? asked : looked).push(request.url ?? "");
+      if (partOf(request.url) < hosted) respond(request, response);
+      else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     harness.onClose(() => {
@@ -49,6 +61,12 @@ describe("public datasets", () => {
     baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   afterEach(() => harness.close());
+
+  interface Loaded {
+    readonly info: DatasetInfo;
+    /** First messages of the conversations. */
+    readonly prompts: readonly unknown[];
+  }
 
   interface Options {
     readonly name?: string;
@@ -60,16 +78,21 @@ describe("public datasets", () => {
     readonly hasStore?: boolean;
     readonly signal?: AbortSignal;
     readonly maxFileBytes?: number;
+    readonly cacheBytes?: number;
   }
 
-  async function load({ name = "aimo_aime", subset = "", filters = {}, ...options }: Options = {}): Promise<DatasetInfo> {
+  async function load(options: Options = {}): Promise<DatasetInfo> {
+    return (await loadPrompts(options)).info;
+  }
+
+  async function loadPrompts({ name = "aimo_aime", subset = "", filters = {}, ...options }: Options = {}): Promise<Loaded> {
     const { hasStore = true, signal = new AbortController().signal, maxFileBytes = 1 << 20 } = options;
-    const { folder, token } = options;
+    const { folder, token, cacheBytes = 1 << 30 } = options;
     const url = "baseUrl" in options ? options.baseUrl : baseUrl;
     const limits = {
       root: undefined,
       maxFileBytes,
-      store: hasStore ? { folder: join(root, "cache"), maxBytes: 1 << 30 } : undefined,
+      store: hasStore ? { folder: join(root, "cache"), maxBytes: cacheBytes } : undefined,
       publicFiles: { folder, baseUrl: url, token },
     };
     const source = asFileSource({ case: "public", value: { name, subset, filters } } as never);
@@ -81,8 +104,13 @@ describe("public datasets", () => {
     };
     told = [];
     const loaded = await loadDataset(request, { limits, signal, onProgress: (progress) => told.push(progress) });
-    loaded.close();
-    return loaded.info;
+    try {
+      const { dataset, info } = loaded;
+      const firstOf = (conversation: number) => dataset.messages(conversation, 0).map(({ content }) => content);
+      return { info, prompts: Array.from({ length: dataset.size }, (_, conversation) => firstOf(conversation)).flat() };
+    } finally {
+      loaded.close();
+    }
   }
 
   const stored = (): string[] => {
@@ -116,6 +144,156 @@ describe("public datasets", () => {
     expect(told.filter(({ step }) => step === "download")).to.deep.equal([]);
   });
 
+  const respondParts: Respond = ({ url }, response) => {
+    const part = parts[partOf(url)] ?? Buffer.alloc(0);
+    response.writeHead(200, { "content-length": part.length }).end(part);
+  };
+  const respondUnsized: Respond = ({ url }, response) => response.end(parts[partOf(url)]);
+  const storedParts = ["public-aimo-part-0001.parquet", "public-aimo-part-0002.parquet", "public-aimo.parquet"];
+
+  it("of several files are all of them, their rows in order, each downloaded once, and the next time nothing is asked for", async () => {
+    hosted = 3;
+    respond = respondParts;
+    for (let run = 0; run < 2; run++) {
+      const { info, prompts } = await loadPrompts({ name: "aimo", baseUrl: run === 0 ? baseUrl : undefined });
+      expect(prompts).to.deep.equal(questions.flat());
+      expect(info).to.deep.include({ description: "aimo (column:problem)", warnings: [] });
+      expect(info.file).to.deep.include({ name: "aimo", files: 3n, rows: 120n });
+    }
+    expect(asked.map(partOf)).to.deep.equal([0, 1, 2]);
+    expect(stored()).to.have.members(storedParts);
+  });
+
+  it("of several files tell how much of all has come", async () => {
+    hosted = 3;
+    respond = respondParts;
+    await load({ name: "aimo" });
+    const downloads = told.filter(({ step }) => step === "download");
+    expect(new Set(downloads.map(({ totalBytes }) => totalBytes))).to.deep.equal(new Set([partsBytes]));
+    expect(downloads.map(({ doneBytes }) => doneBytes)).to.include(parts[0]?.length);
+    expect(downloads.at(-1)?.doneBytes).to.equal(partsBytes);
+  });
+
+  it("whose download was ended go on where it was, and are not taken for whole until then", async () => {
+    hosted = 3;
+    const digests = parts.map((part) => createHash("sha256").update(part).digest("hex"));
+    const linked = (url: string | undefined) => ({ "x-linked-etag": `"${digests[partOf(url)]}"` });
+    const failures: readonly (readonly [Respond, RegExp])[] = [
+      [
+        ({ url, method }, response) =>
+          partOf(url) === 2 && method === "GET" ? response.writeHead(500).end() : response.end(parts[partOf(url)]),
+        /the file aimo-part-0002\.parquet is not in the cache, .*HTTP 500/,
+      ],
+      [
+        ({ url }, response) => response.writeHead(200, linked(url)).end(parts[partOf(url)]?.toReversed()),
+        /aimo-part-0002\.parquet: what came has another checksum/,
+      ],
+      [
+        ({ url, method }, response) =>
+          method === "HEAD"
+            ? response.writeHead(302, { location: "/elsewhere", "x-linked-size": `${parts[partOf(url)]?.length}` }).end()
+            : response.end("less"),
+        /aimo-part-0002\.parquet: 4 bytes came, its host says that it has \d+/,
+      ],
+    ];
+    for (const [answer, text] of failures) {
+      respond = answer;
+      expect((await failureOf(load({ name: "aimo" }))).message).to.match(text);
+      expect(stored()).to.have.members(storedParts.filter((name) => !name.includes("0002")));
+    }
+    expect((await failureOf(load({ name: "aimo", baseUrl: undefined }))).message).to.match(
+      /the file aimo-part-0002\.parquet is not in the cache, .* nothing is downloaded here/,
+    );
+    respond = respondParts;
+    expect((await loadPrompts({ name: "aimo" })).prompts).to.deep.equal(questions.flat());
+    expect(asked.map(partOf)).to.deep.equal([0, 1, 2, 2, 2, 2]);
+  });
+
+  for (const [host, answer] of [
+    ["", respondParts],
+    [" of a host that does not say how large they are", respondUnsized],
+  ] as const) {
+    it(`are taken as far as the limit allows${host}, which is said, and further once it allows more`, async () => {
+      hosted = 3;
+      respond = answer;
+      const two = partsBytes - (parts[2]?.length ?? 0);
+      const cut = [`aimo: its first 2 files were taken, with the next they have more than ${two} bytes (--max-dataset-bytes)`];
+      for (const url of [baseUrl, undefined]) {
+        const { info, prompts } = await loadPrompts({ name: "aimo", maxFileBytes: two, baseUrl: url });
+        expect(prompts).to.deep.equal([questions[0], questions[1]].flat());
+        expect(info.warnings).to.deep.equal(cut);
+      }
+      expect((await load({ name: "aimo", baseUrl: undefined })).warnings).to.have.lengthOf(1);
+      expect((await loadPrompts({ name: "aimo" })).prompts).to.deep.equal(questions.flat());
+      expect(asked.map(partOf).filter((part) => part < 2)).to.deep.equal([0, 1]);
+      expect((await loadPrompts({ name: "aimo", maxFileBytes: two })).info.warnings).to.deep.equal(cut);
+      const one = { name: "aimo", maxFileBytes: parts[0]?.length ?? 0 };
+      expect((await loadPrompts(one)).prompts).to.deep.equal(questions[0]);
+      expect((await load(one)).warnings.join()).to.match(/^aimo\.parquet: its first file was taken, /);
+    });
+  }
+
+  it("are read as far as the limit allows where their rows are larger than their files", async () => {
+    hosted = 2;
+    const rowsOf = (part: number) => Array.from({ length: 100 }, (_, row) => `${part} ${row} ${"the same ".repeat(100)}`);
+    const packed = [0, 1].map((part) => parquet("problem", rowsOf(part)));
+    respond = ({ url }, response) => response.end(packed[partOf(url)]);
+    const maxFileBytes = 120_000;
+    const { info, prompts } = await loadPrompts({ name: "aimo", maxFileBytes });
+    expect(prompts).to.deep.equal(rowsOf(0));
+    expect(info.warnings).to.deep.equal([
+      `aimo: its first 100 rows were read, all have more than ${maxFileBytes} bytes (--max-dataset-bytes)`,
+    ]);
+    expect((await loadPrompts({ name: "aimo" })).prompts).to.deep.equal([rowsOf(0), rowsOf(1)].flat());
+  });
+
+  it("of several files are prepared for later runs, of each limit what it allows", async () => {
+    hosted = 4;
+    const rowsOf = (part: number) =>
+      Array.from({ length: 100 }, (_, row) => `${part} ${row} ${randomHex(part, row, 3500)} ${"the same ".repeat(400)}`);
+    const large = [0, 1, 2, 3].map((part) => parquet("problem", rowsOf(part)));
+    respond = ({ url }, response) => response.end(large[partOf(url)]);
+    const whole = [0, 1, 2, 3].flatMap(rowsOf);
+    const maxFileBytes = 2_200_000;
+    expect(large.reduce((sum, { length }) => sum + length, 0)).to.be.within(1 << 20, maxFileBytes);
+    for (let run = 0; run < 2; run++) {
+      expect((await loadPrompts({ name: "aimo", maxFileBytes })).prompts).to.deep.equal(whole.slice(0, 300));
+      expect((await loadPrompts({ name: "aimo", maxFileBytes: 1 << 24 })).prompts).to.deep.equal(whole);
+    }
+    expect(stored().filter((name) => name.startsWith("prepared-"))).to.have.lengthOf(2);
+  });
+
+  it("of several files name the one whose row cannot be used", async () => {
+    hosted = 2;
+    const broken = Buffer.from(parts[1] ?? []).fill(0xff, 8, 200);
+    respond = ({ url }, response) => response.end(partOf(url) === 1 ? broken : parts[0]);
+    const { message } = await failureOf(load({ name: "aimo" }));
+    expect(message).to.match(/^aimo, aimo-part-0001\.parquet: cannot be read as a Parquet file: /);
+  });
+
+  it("of several files may lie beside each other in a folder of one's own", async () => {
+    const folder = join(root, "sets");
+    await mkdir(folder);
+    const names = ["aimo.parquet", "aimo-part-0001.parquet", "aimo-part-0002.parquet"];
+    await Promise.all(names.map((name, part) => writeFile(join(folder, name), parts[part] ?? "")));
+    const { prompts } = await loadPrompts({ name: "aimo", folder, baseUrl: undefined, hasStore: false });
+    expect(prompts).to.deep.equal(questions.flat());
+  });
+
+  it("of several files are kept while they are read, though the cache has no room for them", async () => {
+    hosted = 3;
+    respond = respondParts;
+    const { prompts } = await loadPrompts({ name: "aimo", cacheBytes: 1 });
+    expect(prompts).to.deep.equal(questions.flat());
+    expect(stored()).to.deep.equal([]);
+  });
+
+  it("of another subset are another file, though the set has one by itself", async () => {
+    await load();
+    await load({ subset: "other" });
+    expect(stored()).to.have.members(["public-aimo_aime.parquet", "public-aimo_aime-other.parquet"]);
+  });
+
   it("have subsets where they say so", async () => {
     respond = (_, response) => response.end(parquet("question"));
     await load({ name: "spec_al_gsm8k" });
@@ -140,11 +318,12 @@ describe("public datasets", () => {
     respond = (request, response) => {
       tokens.push(request.headers.authorization);
       const elsewhere = `${baseUrl.replace("127.0.0.1", "localhost")}/blob`;
-      if (request.url !== "/blob") response.writeHead(302, { location: elsewhere, "x-linked-etag": `"${digest}"` }).end();
+      const linked = { "x-linked-etag": `"${digest}"`, "x-linked-size": rows.length };
+      if (request.url !== "/blob") response.writeHead(302, { location: elsewhere, ...linked }).end();
       else response.end(rows);
     };
     expect(await load({ token: "secret" })).to.deep.include({ conversations: 2n });
-    expect(tokens).to.deep.equal(["Bearer secret", undefined]);
+    expect(tokens).to.deep.equal(["Bearer secret", "Bearer secret", undefined]);
     respond = (request, response) => {
       if (request.url !== "/blob") response.writeHead(302, { location: "/blob", "x-linked-etag": `"${digest}"` }).end();
       else response.end("something else");
@@ -235,7 +414,7 @@ describe("public datasets", () => {
     respond = (_, response) => response.writeHead(404).end();
     const { message } = await failureOf(load({ name: "weka_hf:some-body/agent.traces" }));
     expect(message).to.match(/the file some-body--agent\.traces-default\.parquet .*HTTP 404.*--custom-dataset-type weka_trace/);
-    expect(asked[0]).to.equal("/datasets/some-body/agent.traces/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet");
+    expect(looked[0]).to.equal("/datasets/some-body/agent.traces/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet");
   });
 
   it("have names of their own, and files that can lie in one folder", () => {
@@ -251,10 +430,9 @@ describe("public datasets", () => {
       else response.end(rows);
     };
     expect(await load()).to.deep.include({ conversations: 2n });
-    expect(asked.map((path) => path.split("/").slice(-3).join("/"))).to.deep.equal([
-      "default/train/0000.parquet",
-      "default/partial-train/0000.parquet",
-    ]);
+    const ends = (paths: readonly string[]) => paths.map((path) => path.split("/").slice(-2).join("/"));
+    expect(ends(looked)).to.deep.equal(["train/0000.parquet", "partial-train/0000.parquet", "partial-train/0001.parquet"]);
+    expect(ends(asked)).to.deep.equal(["partial-train/0000.parquet"]);
   });
 
   it("come from the host that somebody chose, though another one serves them", async () => {
@@ -285,3 +463,10 @@ describe("public datasets", () => {
     expect(warnings).to.deep.equal(["exgentic.parquet: sessions that are not asked for (--dataset-filter) were left out: 1"]);
   });
 });
+
+/** Text that can hardly be compressed. */
+function randomHex(part: number, row: number, chars: number): string {
+  return createHash("shake256", { outputLength: chars / 2 })
+    .update(`${part} ${row}`)
+    .digest("hex");
+}
