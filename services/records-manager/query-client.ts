@@ -1,71 +1,66 @@
 /**
- * Asks queries without blocking an event loop that ingests: a thread answers them. It starts with the first query that
- * needs it (about 60 ms) and does not keep the process alive.
+ * Asks queries without blocking an event loop that ingests: threads answer them. One starts with the first query that needs it (about
+ * 60 ms), a second where the first is busy. Queries that go over all rows are answered one after the other, so that the memory of one of
+ * them is all that is taken, and those that look a few rows up wait for none of them.
  */
 import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
-import { AssayError, type ErrorCode } from "../common/errors.ts";
+import { AssayError } from "../common/errors.ts";
+import { AnsweringThread, type Asked } from "./answering-thread.ts";
+import { removeUnfinished } from "./exports/atomic-file.ts";
 import type { Queries, QueryName } from "./queries.ts";
+import type { RecordsQuery } from "./query-records.ts";
 import { RunReader } from "./store/run-reader.ts";
-
-export interface ThreadQuestion {
-  readonly id: number;
-  readonly name: QueryName;
-  readonly argument: unknown;
-}
-
-export interface ThreadAnswer {
-  readonly id: number;
-  readonly result?: unknown;
-  readonly error?: {
-    readonly code: ErrorCode;
-    readonly message: string;
-    readonly reason: string;
-    readonly metadata: Readonly<Record<string, string>>;
-  };
-}
 
 /**
  * A file with fewer rows than this is queried on the calling thread: it takes less time than to start another, so that a
  * short run has its summary at once.
  */
 export const INLINE_ROWS = 5_000;
-/** Columns come out of SQLite as buffers whose own objects are tiny: a large young generation would let gigabytes of them pile up. */
-const YOUNG_MB = 3;
-/** Queries that may wait for the thread; one more is refused. */
-const MAX_WAITING = 64;
+const MAX_THREADS = 2;
+/** Queries that may be under way or wait; one more is refused. */
+const MAX_ASKED = 64;
+/** Threads without a question for so long end. */
+const IDLE_MS = 30_000;
+/** Files of ten million rows take minutes. No query is waited for longer than this, whoever asks without a deadline. */
+const LONGEST_MS = 30 * 60_000;
 
-interface Waiting {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
+export interface QueryClientOptions {
+  /** The threads' program. Default: the one beside this file, a source or bundled as this file is. */
+  readonly program?: URL;
+  readonly idleMs?: number;
+  readonly longestMs?: number;
 }
 
 export class QueryClient {
-  readonly #threadUrl: URL;
-  readonly #waiting = new Map<number, Waiting>();
-  #thread: Worker | undefined;
-  #lastId = 0;
+  readonly #options: Required<QueryClientOptions>;
+  /** In the order in which they were asked. */
+  readonly #waiting = new Set<Asked>();
+  readonly #threads = new Set<AnsweringThread>();
 
-  /** `threadUrl` = the thread's program; by default the one beside this file, a source or bundled as this file is. */
-  constructor(threadUrl = new URL(`./query-thread${extname(import.meta.url)}`, import.meta.url)) {
-    this.#threadUrl = threadUrl;
+  constructor({
+    program = new URL(`./query-thread${extname(import.meta.url)}`, import.meta.url),
+    idleMs = IDLE_MS,
+    longestMs = LONGEST_MS,
+  }: QueryClientOptions = {}) {
+    this.#options = { program, idleMs, longestMs };
   }
 
-  /** Whether the thread runs. */
-  get isThreadStarted(): boolean {
-    return this.#thread !== undefined;
+  /** How many threads there are now. */
+  get threadCount(): number {
+    return this.#threads.size;
   }
 
   /**
-   * Asks one query. Rejects with what the query throws; with `cancelled` when `signal` aborts (the thread still finishes,
-   * unheard); `resource_exhausted` when too many wait; `unavailable` when the client is closed or the thread dies.
+   * Asks one query. Rejects with what the query throws; when `signal` aborts, with its reason where that is an AssayError and with
+   * `cancelled` where not: a long query ends with it, a short one is answered unheard; `deadline_exceeded` after half an hour;
+   * `resource_exhausted` when too many wait; `unavailable` when the client is closed or the thread dies.
    */
   async ask<Name extends QueryName>(
     name: Name,
     argument: Parameters<Queries[Name]>[0],
     signal?: AbortSignal,
   ): Promise<ReturnType<Queries[Name]>> {
-    throwIfAborted(signal, name);
+    if (signal?.aborted === true) throw abortErrorOf(signal, name);
     if (isSmall(argument.folder)) {
       const { queries } = await import("./queries.ts");
       const query = queries[name] as (argument: unknown) => ReturnType<Queries[Name]>;
@@ -74,72 +69,82 @@ export class QueryClient {
     return (await this.#askThread(name, argument, signal)) as ReturnType<Queries[Name]>;
   }
 
-  /** Ends the thread; queries that wait are rejected. */
+  /** Ends the threads; queries that are under way or wait are rejected. */
   async close(): Promise<void> {
-    const thread = this.#thread;
-    this.#fail(new AssayError("unavailable", "the query client was closed"));
-    await thread?.terminate();
+    const error = new AssayError("unavailable", "the query client was closed");
+    for (const { reject } of this.#waiting) reject(error);
+    this.#waiting.clear();
+    const ends = [...this.#threads].map((thread) => {
+      thread.question?.reject(error);
+      return thread.end();
+    });
+    await Promise.all(ends);
   }
 
-  #askThread(name: QueryName, argument: unknown, signal: AbortSignal | undefined): Promise<unknown> {
-    if (this.#waiting.size >= MAX_WAITING) {
-      throw new AssayError("resource_exhausted", `cannot ask ${name}: ${MAX_WAITING} queries are waiting already`);
+  #askThread(name: QueryName, argument: Asked["argument"], signal: AbortSignal | undefined): Promise<unknown> {
+    const underWay = [...this.#threads].filter((thread) => thread.question !== undefined);
+    if (this.#waiting.size + underWay.length >= MAX_ASKED) {
+      throw new AssayError("resource_exhausted", `cannot ask ${name}: ${MAX_ASKED} queries are waiting already`);
     }
-    const thread = this.#startedThread();
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      const onAbort = () => this.#settle(id)?.reject(cancelled(name));
-      signal?.addEventListener("abort", onAbort, { once: true });
-      const detach = () => signal?.removeEventListener("abort", onAbort);
-      this.#waiting.set(id, {
-        resolve: (result) => {
-          detach();
-          resolve(result);
-        },
-        reject: (error) => {
-          detach();
-          reject(error);
-        },
-      });
-      thread.ref();
-      thread.postMessage({ id, name, argument } satisfies ThreadQuestion);
+    const { longestMs } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const question: Asked = { name, argument, isLong: isLong(name, argument), resolve, reject };
+    const onAbort = (): void => this.#giveUp(question, abortErrorOf(signal, name));
+    const late = new AssayError("deadline_exceeded", `query ${name} was not answered in ${longestMs / 1000} s`);
+    const timer = setTimeout(() => this.#giveUp(question, late), longestMs).unref();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#waiting.add(question);
+    this.#giveOut();
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
     });
   }
 
-  #startedThread(): Worker {
-    if (this.#thread !== undefined) return this.#thread;
-    const thread = new Worker(this.#threadUrl, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
-    thread.on("message", (answer: ThreadAnswer) => this.#answer(answer));
-    thread.on("error", (error) => {
-      if (this.#thread === thread)
-        this.#fail(new AssayError("unavailable", `the query thread died: ${error.message}`, { cause: error }));
+  /** Nobody waits for it any more. What is short is answered before another thread would have started. */
+  #giveUp(question: Asked, error: AssayError): void {
+    question.reject(error);
+    if (this.#waiting.delete(question) || !question.isLong) return;
+    for (const thread of this.#threads) if (thread.question === question) void thread.end();
+  }
+
+  #giveOut(): void {
+    for (const question of this.#waiting) {
+      // One that is being ended counts, too: it has its memory until then.
+      if (question.isLong && [...this.#threads].some((thread) => thread.question?.isLong === true)) continue;
+      const thread = this.#freeThread();
+      if (thread === undefined) return;
+      this.#waiting.delete(question);
+      thread.ask(question);
+    }
+  }
+
+  /** Undefined: there are as many as may be, and all have something to do. */
+  #freeThread(): AnsweringThread | undefined {
+    const free = [...this.#threads].find((thread) => thread.isFree);
+    if (free !== undefined || this.#threads.size >= MAX_THREADS) return free;
+    const { program, idleMs } = this.#options;
+    const thread = new AnsweringThread({
+      program,
+      idleMs,
+      onFree: () => this.#giveOut(),
+      onEnd: (ended, question) => {
+        this.#threads.delete(ended);
+        if (question?.name === "export") removeUnfinished(question.argument.folder);
+        this.#giveOut();
+      },
     });
-    thread.on("exit", () => {
-      if (this.#thread === thread) this.#fail(new AssayError("unavailable", "the query thread ended"));
-    });
-    this.#thread = thread;
+    this.#threads.add(thread);
     return thread;
   }
+}
 
-  #answer({ id, result, error }: ThreadAnswer): void {
-    const waiting = this.#settle(id);
-    if (error === undefined) waiting?.resolve(result);
-    else waiting?.reject(new AssayError(error.code, error.message, { reason: error.reason, metadata: error.metadata }));
-  }
-
-  /** Takes a query off the list; without any left the thread may end with the process. */
-  #settle(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#thread?.unref();
-    return waiting;
-  }
-
-  /** The next query starts a new thread. */
-  #fail(error: AssayError): void {
-    this.#thread = undefined;
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(error);
-  }
+/** Whether its time grows with the run. A page without a condition reads its own rows alone. */
+function isLong(name: QueryName, argument: Asked["argument"]): boolean {
+  if (name === "recordsOf" || name === "exportFiles") return false;
+  if (name !== "records") return true;
+  const { phase, filter, orderBy } = argument as RecordsQuery;
+  return phase !== undefined || filter !== undefined || orderBy !== undefined;
 }
 
 function isSmall(folder: string): boolean {
@@ -151,10 +156,7 @@ function isSmall(folder: string): boolean {
   }
 }
 
-function throwIfAborted(signal: AbortSignal | undefined, name: QueryName): void {
-  if (signal?.aborted === true) throw cancelled(name);
-}
-
-function cancelled(name: QueryName): AssayError {
-  return new AssayError("cancelled", `query ${name} was cancelled`);
+function abortErrorOf(signal: AbortSignal | undefined, name: QueryName): AssayError {
+  const reason: unknown = signal?.reason;
+  return reason instanceof AssayError ? reason : new AssayError("cancelled", `query ${name} was cancelled`);
 }

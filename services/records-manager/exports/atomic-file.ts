@@ -1,9 +1,13 @@
 /** Files that are there whole or not at all: written beside their place, then renamed into it. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { AssayError, type ErrorCode, messageOf } from "../../common/errors.ts";
 
 /** Takes text, or bytes, which are the caller's again afterwards; nothing of it can be read back. */
 export type Write = (piece: string | Uint8Array) => void;
+
+/** Of the names of files that are not finished. */
+const temporaryEnd = `.${process.pid}.tmp`;
 
 /** Bytes gathered before they are written. */
 const BUFFER_CHARS = 256 * 1024;
@@ -23,6 +27,15 @@ export function writeAtomically(path: string, fill: (write: Write) => void): voi
   }
 }
 
+/** Removes from a folder what this process began and did not end, as a thread that was ended has it. Nobody may be writing there. Throws nothing. */
+export function removeUnfinished(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) if (name.endsWith(temporaryEnd)) rmSync(join(folder, name), { force: true });
+  } catch {
+    // A temporary file that stays does no harm.
+  }
+}
+
 /**
  * The same for pieces that come one by one. Whoever makes one ends it by `commit` or `discard`. Every method throws AssayError
  * naming the path where the file cannot be written.
@@ -37,7 +50,7 @@ export class AtomicFile {
 
   constructor(path: string) {
     this.#path = path;
-    this.#temporary = `${path}.${process.pid}.tmp`;
+    this.#temporary = `${path}${temporaryEnd}`;
     this.#try(() => {
       this.#descriptor = openSync(this.#temporary, "w", 0o644);
     });

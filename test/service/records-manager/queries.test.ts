@@ -1,9 +1,7 @@
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
-import { INLINE_ROWS, QueryClient } from "../../../services/records-manager/query-client.ts";
 import { queryGroups } from "../../../services/records-manager/query-groups.ts";
 import { queryTimeline } from "../../../services/records-manager/query-timeline.ts";
-import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { createStore, insertAll, type RunFolder, recordsOf, temporaryFolder } from "./run-fixture.ts";
 
@@ -11,15 +9,6 @@ const PHASES = [
   { phase: 0, name: "warmup", kind: "warmup", hasCeiling: false },
   { phase: 1, name: "profiling", kind: "profiling", hasCeiling: false },
 ] as const;
-
-async function rejection(promise: Promise<unknown>): Promise<AssayError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof AssayError) return error;
-  throw new Error(`no AssayError but ${String(error)}`);
-}
 
 describe("querying records", () => {
   let run: RunFolder;
@@ -258,90 +247,4 @@ describe("the timeline of a run", () => {
       expect(() => queryTimeline({ folder: run.folder, bucketMs })).to.throw(AssayError, /bucket/);
     });
   }
-});
-
-describe("the query client", () => {
-  let run: RunFolder;
-  let client: QueryClient;
-  beforeEach(() => {
-    run = temporaryFolder();
-    client = new QueryClient();
-  });
-  afterEach(async () => {
-    await client.close();
-    run.remove();
-  });
-
-  function fill(rows: number): void {
-    const store = createStore(run.folder);
-    insertAll(
-      store,
-      Array.from({ length: rows }, (_, id) => record(id)),
-    );
-    store.close();
-  }
-
-  it("answers for a small file without a thread", async () => {
-    fill(3);
-    const summary = await client.ask("summarize", { folder: run.folder });
-    expect(summary.phases[0]?.counts.succeeded).to.equal(3);
-    expect(client.isThreadStarted).to.equal(false);
-  });
-
-  it("answers for a large one on a thread, with the same answer", async () => {
-    fill(INLINE_ROWS);
-    const asked = [
-      client.ask("summarize", { folder: run.folder }),
-      client.ask("records", { folder: run.folder, pageSize: 2, fields: ["credit_id"] }),
-      client.ask("timeline", { folder: run.folder, bucketMs: 60_000 }),
-    ] as const;
-    expect(client.isThreadStarted).to.equal(true);
-    const [summary, page, timeline] = await Promise.all(asked);
-    expect(summary).to.deep.equal(summarizeRun(run.folder));
-    expect(page.rows).to.deep.equal([
-      [0, 0],
-      [1, 1],
-    ]);
-    expect(timeline.buckets.reduce((sum, bucket) => sum + bucket.completed, 0)).to.equal(INLINE_ROWS);
-  });
-
-  it("rejects with what the query threw, on either side", async () => {
-    fill(INLINE_ROWS);
-    const error = await rejection(client.ask("records", { folder: run.folder, phase: "nope" }));
-    expect(error).to.include({ code: "invalid_argument", message: 'phase must be one of profiling, got "nope"' });
-    expect((await rejection(client.ask("summarize", { folder: `${run.folder}/none` }))).code).to.equal("not_found");
-  });
-
-  it("rejects at once when it is aborted, and goes on answering", async () => {
-    fill(INLINE_ROWS);
-    const abort = new AbortController();
-    const asked = rejection(client.ask("summarize", { folder: run.folder }, abort.signal));
-    abort.abort();
-    expect((await asked).code).to.equal("cancelled");
-    expect((await rejection(client.ask("summarize", { folder: run.folder }, abort.signal))).code).to.equal("cancelled");
-    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).rows).to.have.length(1);
-  });
-
-  it("refuses more queries than may wait", async () => {
-    fill(INLINE_ROWS);
-    const asked = Array.from({ length: 65 }, () => client.ask("records", { folder: run.folder, pageSize: 1 }));
-    const settled = await Promise.allSettled(asked);
-    const refused = settled.filter((each) => each.status === "rejected").map((each) => each.reason.code);
-    expect(refused).to.deep.equal(["resource_exhausted"]);
-  });
-
-  it("rejects what waits when it is closed, and starts again when asked again", async () => {
-    fill(INLINE_ROWS);
-    const asked = rejection(client.ask("summarize", { folder: run.folder }));
-    await Promise.resolve();
-    await client.close();
-    expect((await asked).code).to.equal("unavailable");
-    expect((await client.ask("records", { folder: run.folder, pageSize: 1 })).rows).to.have.length(1);
-  });
-
-  it("rejects when its thread cannot be started", async () => {
-    fill(INLINE_ROWS);
-    const broken = new QueryClient(new URL("./no-such-thread.ts", import.meta.url));
-    expect((await rejection(broken.ask("summarize", { folder: run.folder }))).code).to.equal("unavailable");
-  });
 });
