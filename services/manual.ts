@@ -6,7 +6,7 @@ import { defaultOf } from "../mock/options/help.ts";
 import { optionTable } from "../mock/options/table.ts";
 import { describeConfig } from "./common/config-schema.ts";
 import { serviceNames } from "./common/module.ts";
-import { configSchemas } from "./suite-process.ts";
+import { configSchemas } from "./suite-config.ts";
 
 /** In the order of help. */
 export function manualPages(): CommandPage[] {

@@ -3,15 +3,8 @@ import { resolve } from "node:path";
 import { messageOf } from "./common/errors.ts";
 import { readParent } from "./common/parent.ts";
 import { listSuite } from "./common/suite-files.ts";
-import {
-  configOfBootstrap,
-  configSchemas,
-  loadServices,
-  parseServices,
-  type SuiteConfig,
-  type SuiteProcess,
-  startSuiteProcess,
-} from "./suite-process.ts";
+import { configOfBootstrap, configSchemas, parseServices, type SuiteConfig } from "./suite-config.ts";
+import { loadServices, type SuiteProcess, startSuiteProcess } from "./suite-process.ts";
 
 /** Exit code: 0 ended as asked, 1 failed, 2 wrong arguments. */
 export async function serve(argv: readonly string[]): Promise<number> {

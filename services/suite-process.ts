@@ -1,54 +1,28 @@
 /**
- * One process of a suite: which services it runs is data. The only file that knows every service: it loads those that are
- * asked for, gives them what they need, serves them on one port, and joins the controller.
+ * One process of a suite: which services it runs is data. The only file that knows every service (their config tables
+ * aside: `suite-config.ts`): it loads those that are asked for, gives them what they need, serves them on one port, and joins the controller.
  */
-
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { EndpointCatalog } from "../endpoints/catalog.ts";
 import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
 import { type Command, type MemberEvent, RunService } from "../gen/assay/controller/v1/controller_service_pb.js";
-import type { Config } from "./common/config-schema.ts";
-import { configOver } from "./common/config-schema.ts";
 import { AssayError, messageOf } from "./common/errors.ts";
-import { defaultRunsDir } from "./common/floor-store.ts";
 import { createLog, type Log } from "./common/log.ts";
 import { createAddresses, serviceKinds } from "./common/member/addresses.ts";
 import { createMember, type Member } from "./common/member/member.ts";
 import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
-import { serviceNames } from "./common/module.ts";
-import { didYouMean } from "./common/nearest.ts";
 import type { Tracer } from "./common/observe/tracing.ts";
 import type { Bootstrap } from "./common/parent.ts";
-import { processConfig } from "./common/process-config.ts";
 import { readHostLimits } from "./common/read-host-limits.ts";
 import { isLoopbackAddress } from "./common/rpc/auth.ts";
 import type { Channel } from "./common/rpc/channel.ts";
 import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
-import { ownFolder } from "./common/suite-files.ts";
 import { within } from "./common/within.ts";
-import { controllerConfig } from "./controller/config.ts";
-import { datasetConfig } from "./dataset/config.ts";
 import { startObservability } from "./observability.ts";
-import { telemetryConfig } from "./telemetry/config.ts";
-import { workerConfig } from "./worker/config.ts";
-import { workerManagerConfig } from "./worker-manager/config.ts";
-
-/** Every config table, by service; `process` is what all of them share. */
-export const configSchemas = {
-  process: processConfig,
-  controller: controllerConfig,
-  dataset: datasetConfig,
-  telemetry: telemetryConfig,
-  worker: workerConfig,
-  "worker-manager": workerManagerConfig,
-} as const;
-
-export type SuiteConfig = Config<typeof configSchemas>;
+import { endpointModuleOf, logFileOf, runsDirOf, type SuiteConfig, sourceLimitsOf, tlsOf, tokenOf } from "./suite-config.ts";
 
 export interface SuiteProcessOptions {
   readonly services: readonly ServiceName[];
@@ -67,25 +41,6 @@ export interface SuiteProcess {
   readonly ended: Promise<void>;
   /** Ends it in order; resolves within a few seconds. */
   stop(): Promise<void>;
-}
-
-/** Services as `--services` names them; `all` is one more row. Throws `invalid_argument` with the nearest names. */
-export function parseServices(text: string): ServiceName[] {
-  const names = text.split(",").map((name) => name.trim());
-  // Workers are processes of their own: their manager starts them.
-  if (names.includes("all")) return serviceNames.filter((name) => name !== "worker");
-  const wrong = names.filter((name) => !isServiceName(name));
-  const [first] = wrong;
-  if (first !== undefined) {
-    const known = ["all", ...serviceNames];
-    const got = wrong.join(", ") || "nothing";
-    throw new AssayError("invalid_argument", `--services: must be of ${known.join(", ")}, got ${got}${didYouMean(first, known)}`);
-  }
-  return [...new Set(names.filter(isServiceName))];
-}
-
-function isServiceName(name: string): name is ServiceName {
-  return serviceNames.some((known) => known === name);
 }
 
 const joinTimeoutMs = 15_000;
@@ -458,84 +413,8 @@ function createProcessLog(services: readonly ServiceName[], config: SuiteConfig,
   });
 }
 
-function logFileOf(config: SuiteConfig, bootstrap: Bootstrap | undefined): string | undefined {
-  return bootstrap?.logFile ?? config.process.logFile ?? undefined;
-}
-
 function levelOf(text: string): "debug" | "info" | "warn" | "error" {
   return text === "debug" || text === "warn" || text === "error" ? text : "info";
-}
-
-function sourceLimitsOf({ root, maxFileBytes, cacheDir, cacheBytes, publicDir, publicUrl }: SuiteConfig["dataset"]) {
-  const { HF_HUB_OFFLINE: offline = "", HF_TOKEN: token } = process.env;
-  const folder = cacheDir === null ? datasetCacheDir() : cacheDir === "" ? undefined : resolve(cacheDir);
-  return {
-    root: root === null ? undefined : resolve(root),
-    maxFileBytes,
-    store: folder === undefined ? undefined : { folder, maxBytes: cacheBytes },
-    publicFiles: {
-      folder: publicDir === null ? undefined : resolve(publicDir),
-      baseUrl: publicUrl === "" || /^(1|on|yes|true)$/i.test(offline) ? undefined : publicUrl,
-      token,
-    },
-  };
-}
-
-/** Where what takes long to make is kept. */
-function datasetCacheDir(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "assay", "datasets");
-}
-
-function runsDirOf(config: SuiteConfig): string {
-  return config.controller.runsDir ?? defaultRunsDir(process.env);
-}
-
-/** The suite's token: given by the parent, or read from its file; the controller's process makes that where it is missing. */
-function tokenOf(
-  config: SuiteConfig,
-  bootstrap: Bootstrap | undefined,
-  isController: boolean,
-): { token: string | undefined; file: string | undefined } {
-  if (bootstrap !== undefined) return { token: bootstrap.token, file: undefined };
-  if (config.process.insecure) return { token: undefined, file: undefined };
-  const file = config.process.joinTokenFile ?? join(ownFolder(process.env), "token");
-  try {
-    const token = readFileSync(file, "utf8").trim();
-    if (token !== "") return { token, file };
-    throw new AssayError("invalid_argument", `--join-token-file: ${file} is empty`);
-  } catch (error) {
-    if (error instanceof AssayError) throw error;
-    if (!isController) {
-      throw new AssayError("invalid_argument", `--join-token-file: the suite's token cannot be read: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  }
-  const token = randomBytes(32).toString("base64url");
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${token}\n`, { mode: 0o600 });
-  chmodSync(file, 0o600);
-  return { token, file };
-}
-
-function tlsOf({ process: { tlsCert, tlsKey, tlsCa, tlsClientCertificates } }: SuiteConfig) {
-  if (tlsCert === null && tlsKey === null) return undefined;
-  if (tlsCert === null || tlsKey === null) throw new AssayError("invalid_argument", "--tls-cert and --tls-key belong together");
-  const cert = readPem("--tls-cert", tlsCert);
-  const key = readPem("--tls-key", tlsKey);
-  const ca = tlsCa === null ? undefined : readPem("--tls-ca", tlsCa);
-  return {
-    server: { cert, key, ...(ca === undefined ? {} : { ca, clientCertificates: tlsClientCertificates }) },
-    client: { cert, key, ...(ca === undefined ? {} : { ca }) },
-  };
-}
-
-function readPem(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new AssayError("invalid_argument", `${option}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function isLoopbackHost(host: string): boolean {
@@ -550,13 +429,4 @@ async function endpointsOf(services: readonly ServiceName[], config: SuiteConfig
   if (path === undefined || !services.some((service) => servicesWithEndpoints.has(service))) return undefined;
   const { loadEndpointModule } = await import("./common/endpoint-module.ts");
   return loadEndpointModule(path);
-}
-
-function endpointModuleOf({ process: { endpointModule } }: SuiteConfig): string | undefined {
-  return endpointModule === null ? undefined : resolve(endpointModule);
-}
-
-/** The config of a process that another one of the suite started. */
-export function configOfBootstrap(bootstrap: Bootstrap): SuiteConfig {
-  return configOver(configSchemas, bootstrap.config);
 }

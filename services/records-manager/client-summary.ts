@@ -6,7 +6,8 @@ import { FENCED_OVERRUN_EVENT, OUTBOX_FULL_EVENT, PROTOCOL_VIOLATION_EVENT } fro
 import type { ClientSummary, PhaseSummary } from "./core/run-summary.ts";
 import { type ClientEvidence, clientVerdict } from "./core/verdict.ts";
 import type { PhaseWork } from "./phase-work.ts";
-import type { RunReader, RunRow } from "./store/run-reader.ts";
+import type { RunReader } from "./store/run-reader.ts";
+import type { RunRow } from "./store/run-rows.ts";
 
 /** `works` and `summaries` are of the same phases, all rows read. */
 export function clientSummary(

@@ -10,7 +10,8 @@ import { phaseBins, type SteadyWindow, steadyWindow } from "./core/steady-state.
 import type { GpuUse } from "./core/telemetry/gpu-use.ts";
 import type { Window } from "./core/telemetry/points.ts";
 import type { SaidSeries } from "./core/telemetry/server-said.ts";
-import type { PhaseRow, RunReader } from "./store/run-reader.ts";
+import type { RunReader } from "./store/run-reader.ts";
+import type { PhaseRow } from "./store/run-rows.ts";
 
 /** What is gathered of one phase, or of several that are taken together. */
 export interface PhaseWork {

@@ -5,7 +5,8 @@ import { AssayError } from "../common/errors.ts";
 import { filterField, meantField } from "./core/filter-fields.ts";
 import { decodePageToken, encodePageToken } from "./core/page-token.ts";
 import { conditionOf } from "./record-filter.ts";
-import { type PageFilter, type PhaseRow, type RowOrder, RunReader } from "./store/run-reader.ts";
+import { type PageFilter, type RowOrder, RunReader } from "./store/run-reader.ts";
+import type { PhaseRow } from "./store/run-rows.ts";
 import { requestColumns, STAMPS_COLUMN } from "./store/schema.ts";
 
 export interface RecordsQuery {

@@ -62,7 +62,8 @@ import { phaseNamed } from "./query-records.ts";
 import { readSaid } from "./server-said.ts";
 import { steadyStates } from "./steady-figures.ts";
 import { fillRow } from "./store/chunk-reader.ts";
-import { type PhaseRow, RunReader, type RunRow } from "./store/run-reader.ts";
+import { RunReader } from "./store/run-reader.ts";
+import type { PhaseRow, RunRow } from "./store/run-rows.ts";
 import { readSweep } from "./sweep.ts";
 import { readTargetFigures } from "./target-figures.ts";
 

@@ -28,11 +28,12 @@ import { protocolVersion } from "../common/version.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { wireRangesOf } from "../common/wire-ranges.ts";
 import type { DatasetShape } from "./core/dataset-shape.ts";
+import type { PhaseReport, TimingCore, TimingOut } from "./core/edge.ts";
 import type { CreditCounts } from "./core/ledger.ts";
 import type { LoadChange } from "./core/load-change.ts";
 import { planPhase } from "./core/phase-plan.ts";
 import { TargetLoads } from "./core/targets.ts";
-import { createTimingCore, type PhaseReport, type TimingCore, type TimingOut } from "./core/timing.ts";
+import { createTimingCore } from "./core/timing.ts";
 
 /** Messages come and go as bytes. */
 export type CreditsStream = MessageStream<Buffer, Uint8Array>;

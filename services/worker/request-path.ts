@@ -8,7 +8,8 @@ import { AssayError } from "../common/errors.ts";
 import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../common/request-headers.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { BodyMaker } from "./bodies.ts";
-import type { SenderOptions, Timeouts } from "./sender.ts";
+import type { Timeouts } from "./open-request.ts";
+import type { SenderOptions } from "./sender.ts";
 import { type Choice, choiceOf, createTransport } from "./transport/choose.ts";
 import type { ConnectionWatcher, GrpcOptions, ProxyOptions, TargetOptions, Transport } from "./transport/transport.ts";
 

@@ -5,7 +5,6 @@
 import { randomBytes } from "node:crypto";
 import type { ChatMessage, Endpoint } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
-import { requestError } from "../../endpoints/target-error.ts";
 import { pathOfModel } from "../../endpoints/target-url.ts";
 import { decodeReads, wholeUs } from "../common/chunk-stamps.ts";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
@@ -18,19 +17,11 @@ import type { RequestBody } from "./bodies.ts";
 import type { RequestEnd } from "./core/credit-worker.ts";
 import { targetMissOf } from "./core/target-miss.ts";
 import { UuidSeries } from "./core/uuid-series.ts";
-import { afterWait, type Followed, followUpHandler } from "./follow-ups.ts";
+import { afterWait, followUpHandler } from "./follow-ups.ts";
 import { ForkPoints, type Said } from "./fork-points.ts";
-import { PlannedCancel } from "./planned-cancel.ts";
-import { type Slab, SlabPool } from "./slab.ts";
-import type {
-  AnswerHead,
-  ConnectionEnds,
-  ConnectionFacts,
-  Exchange,
-  OpeningSteps,
-  Transport,
-  WireRequest,
-} from "./transport/transport.ts";
+import { type Legacy, Request, type RequestOwner, type Session, type Timeouts } from "./open-request.ts";
+import { SlabPool } from "./slab.ts";
+import type { Transport, WireRequest } from "./transport/transport.ts";
 
 export interface SenderOptions {
   readonly transport: Transport;
@@ -75,34 +66,13 @@ export interface SenderOptions {
   };
 }
 
-/** Limits, in ns; Infinity: none. */
-export interface Timeouts {
-  readonly requestNs: number;
-  readonly firstByteNs: number;
-  readonly idleNs: number;
-}
-
 /** Nothing is looked for behind so many bytes without content: what has begun like that frees its place when it ends. */
 const soughtBytes = 64 * 1024;
-
-/** What a turn leaves to those that build on it. */
-export interface Legacy {
-  /** Its own messages. */
-  readonly messages: readonly ChatMessage[];
-  /** The target's answer, too: without a good one the session is over. False: the dataset has the answer itself. */
-  readonly hasAnswer: boolean;
-}
 
 const nothing: readonly string[] = [];
 const nothingSaid: Said = { history: [], historyTokens: 0 };
 
-interface Session extends Said {
-  readonly correlationId: string;
-  history: ChatMessage[];
-  historyTokens: number;
-}
-
-export class Sender {
+export class Sender implements RequestOwner {
   private readonly options: SenderOptions;
   private readonly slabs = new SlabPool();
   private readonly open = new Map<number, Request>();
@@ -395,151 +365,4 @@ function sessionKey({ phase, sessionId }: Credit): string {
   return `${phase}/${sessionId}`;
 }
 
-/** Cookies are credentials that the target gave. */
-function withoutCookies(name: string, value: unknown): unknown {
-  return name === "set-cookie" ? "***" : value;
-}
-
 const noBody = Buffer.alloc(0);
-const lineEnd = Buffer.from("\n");
-const noEnds: ConnectionEnds = { local: "", remote: "" };
-
-/** One request in flight; what the transport reports lands here. */
-class Request implements Followed {
-  readonly requestId: string;
-  readonly session: Session;
-  readonly issuedNs: number;
-  exchange: Exchange | undefined;
-  /** Only of a request that is given up on purpose. */
-  plannedCancel: PlannedCancel | undefined;
-  /** 0: not yet. */
-  sentNs = 0;
-  writtenNs = 0;
-  firstByteNs = 0;
-  status = 0;
-  contentType = "";
-  /** Only where records have them. */
-  responseHeaders: string | undefined;
-  /** Of bodies that are not the answer's: those of a job that went on, and what was downloaded. */
-  passedBytes = 0;
-  isReused = false;
-  connectNs: number | undefined;
-  steps: OpeningSteps | undefined;
-  ends: ConnectionEnds = noEnds;
-  /** When it would have been written, had its connection been open. */
-  readonly startNs: MonotonicNs = monotonicNs();
-  private lastNs: MonotonicNs = this.startNs;
-  readonly credit: Credit;
-  readonly receivedNs: MonotonicNs;
-  readonly body: RequestBody;
-  readonly legacy: Legacy | undefined;
-  readonly slab: Slab;
-  private readonly sender: Sender;
-  private isContentAwaited: boolean;
-
-  constructor(sender: Sender, credit: Credit, body: RequestBody, legacy: Legacy | undefined, slab: Slab) {
-    this.sender = sender;
-    this.credit = credit;
-    this.receivedNs = credit.receivedNs ?? this.startNs;
-    this.body = body;
-    this.legacy = legacy;
-    this.slab = slab;
-    this.requestId = sender.ids.next();
-    this.session = sender.sessionOf(credit);
-    this.issuedNs = credit.issuedNs ?? 0;
-    this.isContentAwaited = sender.isContentWanted;
-  }
-
-  mayWrite(): boolean {
-    return this.sender.mayWrite(this.credit.id);
-  }
-
-  /** What of the time before it was sent went into no connection of its own. */
-  get blockedNs(): number | undefined {
-    return this.sentNs === 0 ? undefined : Math.max(0, this.sentNs - this.startNs - (this.connectNs ?? 0));
-  }
-
-  onSent(atNs: MonotonicNs, connection: ConnectionFacts): void {
-    this.sentNs = atNs;
-    this.lastNs = atNs;
-    this.isReused = connection.isReused;
-    this.connectNs = connection.connectNs;
-    this.steps = connection.steps;
-    if (this.sender.isTraced) this.ends = connection.opened.ends;
-    if (this.credit.cancelAfterNs !== undefined) this.planCancel(this.credit.cancelAfterNs);
-  }
-
-  onWritten(atNs: MonotonicNs): void {
-    this.writtenNs = atNs;
-  }
-
-  onHead(atNs: MonotonicNs, status: number, contentType: string, head?: AnswerHead): void {
-    this.firstByteNs = atNs;
-    this.lastNs = atNs;
-    this.status = status;
-    this.contentType = contentType;
-    if (head !== undefined && this.sender.isRaw) this.responseHeaders = JSON.stringify(head.headers(), withoutCookies);
-  }
-
-  onBody(atNs: MonotonicNs, bytes: Buffer, start = 0, end = bytes.length): void {
-    this.slab.add(bytes, start, end, atNs - this.sentNs);
-    this.lastNs = atNs;
-    if (this.isContentAwaited) this.isContentAwaited = !this.sender.seekContent(this);
-  }
-
-  onEnd(atNs: MonotonicNs): void {
-    this.sender.answered(this, atNs);
-  }
-
-  beginAgain(atNs: MonotonicNs, status: number, contentType: string): void {
-    this.passedBytes += this.slab.receivedBytes;
-    this.slab.reset();
-    this.lastNs = atNs;
-    this.status = status;
-    this.contentType = contentType;
-  }
-
-  heard(atNs: MonotonicNs, bytes: number): void {
-    this.lastNs = atNs;
-    this.passedBytes += bytes;
-  }
-
-  downloaded(atNs: MonotonicNs): void {
-    // A line end behind the JSON of the answer has the moment at which all is there.
-    this.slab.add(lineEnd, 0, lineEnd.length, atNs - this.sentNs);
-    this.passedBytes -= lineEnd.length;
-    this.sender.finish(this, atNs, undefined);
-  }
-
-  onFailure(atNs: MonotonicNs, error: RequestError): void {
-    this.sender.finish(this, atNs, error);
-  }
-
-  private planCancel(delayNs: number): void {
-    this.plannedCancel = new PlannedCancel({
-      delayNs,
-      sentNs: this.sentNs,
-      isWritten: () => this.exchange?.isWritten === true,
-      cancel: () => {
-        const phase = this.firstByteNs === 0 ? "wait" : "stream";
-        const message = `cancelled on purpose ${(delayNs / 1e9).toFixed(3)} s after it was written`;
-        this.exchange?.abort(requestError("cancelled", phase, message));
-      },
-    });
-  }
-
-  /** The error of a request that is over a limit now. */
-  timeout(nowNs: MonotonicNs, limits: Timeouts): RequestError | undefined {
-    const phase = this.sentNs === 0 ? "connect" : this.firstByteNs === 0 ? "wait" : "stream";
-    const over = (limitNs: number): string => `after ${(limitNs / 1e9).toFixed(3)} s`;
-    if (nowNs - this.startNs > limits.requestNs)
-      return requestError("request_timeout", phase, `not complete ${over(limits.requestNs)}`);
-    if (phase === "wait" && nowNs - this.sentNs > limits.firstByteNs) {
-      return requestError("first_byte_timeout", phase, `no byte of an answer ${over(limits.firstByteNs)}`);
-    }
-    if (phase === "stream" && nowNs - this.lastNs > limits.idleNs) {
-      return requestError("idle_timeout", phase, `no byte of the answer ${over(limits.idleNs)}`);
-    }
-    return undefined;
-  }
-}

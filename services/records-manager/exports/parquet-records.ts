@@ -9,7 +9,7 @@ import type { ListMetric, RecordMetric } from "../../../metrics/metric.ts";
 import { decodeStamps } from "../../common/chunk-stamps.ts";
 import { sessionUuid } from "../../common/session-uuid.ts";
 import { isGood, type RequestObjective, requestObjectives } from "../core/objectives.ts";
-import type { PhaseRow } from "../store/run-reader.ts";
+import type { PhaseRow } from "../store/run-rows.ts";
 import { COUNTED_UNITS } from "./aiperf-records.ts";
 import type { Write } from "./atomic-file.ts";
 import type { Exporter } from "./exporter.ts";

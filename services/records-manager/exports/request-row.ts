@@ -1,6 +1,6 @@
 /** One request as AIPerf's files of records describe it: its row, and the texts that are the same in each of them. */
 import { sessionUuid } from "../../common/session-uuid.ts";
-import type { PhaseRow } from "../store/run-reader.ts";
+import type { PhaseRow } from "../store/run-rows.ts";
 import { aiperfError } from "./aiperf-error.ts";
 import { jsonText } from "./json-text.ts";
 

@@ -9,12 +9,21 @@ import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { UsageReading } from "../core/client-usage.ts";
 import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
-import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
 import type { WrongAnswer } from "../core/run-summary.ts";
-import { type ServedModel, type ServedTimeName, timesOf } from "../core/served.ts";
+import type { ServedModel } from "../core/served.ts";
 import type { GapRow, ScrapeReading, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
-import { closedPhaseFrom } from "./closed-phase.ts";
+import {
+  type PhaseRow,
+  phaseOf,
+  type Row,
+  type RunRow,
+  readingOf,
+  runOf,
+  type ServedRow,
+  servedOf,
+  type UsageColumns,
+} from "./run-rows.ts";
 import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
 import {
   readGaps,
@@ -25,40 +34,6 @@ import {
   readSources,
   type SeriesFilter,
 } from "./telemetry-reader.ts";
-
-export interface RunRow {
-  readonly runId: string;
-  readonly spec: string;
-  readonly state: string;
-  readonly reason: string | undefined;
-  readonly wasCancelled: boolean;
-  readonly verdict: string | undefined;
-  readonly verdictReasons: readonly string[];
-  readonly createdWallNs: number;
-  readonly startedWallNs: number | undefined;
-  readonly endedWallNs: number | undefined;
-  readonly suiteWallOffsetNs: number;
-  readonly clockUncertaintyNs: number;
-  readonly versions: Readonly<Record<string, string>>;
-}
-
-export interface PhaseRow {
-  readonly phase: number;
-  readonly name: string;
-  readonly kind: PhaseKind;
-  readonly hasCeiling: boolean;
-  readonly startedNs: number | undefined;
-  readonly endedNs: number | undefined;
-  readonly isClosed: boolean;
-  readonly isAccountComplete: boolean;
-  /** Undefined until the phase is closed. */
-  readonly counts: PhaseCounts | undefined;
-  /** Turns never drawn, and requests that waited under a ceiling, by timing's account. */
-  readonly abandoned: number;
-  readonly queued: number;
-  readonly late: number;
-  readonly conflicts: number;
-}
 
 /** Rows without a value in the column come last, equal ones by ascending credit id. */
 export interface RowOrder {
@@ -81,10 +56,6 @@ export interface PageOptions extends PageFilter {
   /** Default: by ascending credit id. */
   readonly order?: RowOrder;
 }
-
-type ServedRow = Pick<ServedModel, "phase" | "server" | "model" | "version" | "inferences" | "executions"> &
-  Readonly<Record<`${ServedTimeName}_count` | `${ServedTimeName}_ns`, number>> & { readonly batches: string };
-type Row = Readonly<Record<string, number | string | null>>;
 
 /** Rows fetched at a time: few enough to keep memory flat, many enough to make a call's cost vanish. */
 const PAGE_ROWS = 5_000;
@@ -200,21 +171,7 @@ export class RunReader {
 
   run(): RunRow {
     const row = this.#read(() => this.#db.prepare("SELECT * FROM run").get() as Row);
-    return {
-      runId: String(row.run_id),
-      spec: String(row.spec),
-      state: String(row.state),
-      reason: textOf(row.reason),
-      wasCancelled: row.was_cancelled === 1,
-      verdict: textOf(row.verdict),
-      verdictReasons: typeof row.verdict_reasons === "string" ? (JSON.parse(row.verdict_reasons) as string[]) : [],
-      createdWallNs: Number(row.created_wall_ns),
-      startedWallNs: numberOf(row.started_wall_ns),
-      endedWallNs: numberOf(row.ended_wall_ns),
-      suiteWallOffsetNs: Number(row.suite_wall_offset_ns),
-      clockUncertaintyNs: Number(row.clock_uncertainty_ns),
-      versions: JSON.parse(String(row.versions)) as Record<string, string>,
-    };
+    return runOf(row);
   }
 
   /** Ascending. */
@@ -292,20 +249,7 @@ export class RunReader {
     return this.#read(() => {
       if (columnsOf(this.#db, "served_models").length === 0) return [];
       const rows = this.#db.prepare("SELECT * FROM served_models ORDER BY phase, server, model, version").all() as ServedRow[];
-      return rows.map(({ phase, server, model, version, inferences, executions, batches, ...times }) => ({
-        phase,
-        server,
-        model,
-        version,
-        inferences,
-        executions,
-        times: timesOf((name) => ({ count: times[`${name}_count`], ns: times[`${name}_ns`] })),
-        batches: (JSON.parse(batches) as [number, number, number][]).map(([size, executions, computeInferNs]) => ({
-          size,
-          executions,
-          computeInferNs,
-        })),
-      }));
+      return rows.map(servedOf);
     });
   }
 
@@ -508,67 +452,4 @@ type RawColumns = [
 
 function conditionsOf({ phase, where }: PageFilter): SqlCondition[] {
   return [...(phase === undefined ? [] : [{ sql: "phase = ?", parameters: [phase] }]), ...(where === undefined ? [] : [where])];
-}
-
-type UsageColumns = [workerId: string, ns: number, ...(number | null)[]];
-
-function readingOf([workerId, ns, ...values]: UsageColumns): UsageReading {
-  const at = (index: number): number => values[index] ?? Number.NaN;
-  return {
-    workerId,
-    ns,
-    loopUtilisation: at(0),
-    loopDelayMaxNs: at(1),
-    gcNs: at(2),
-    gcCount: at(3),
-    gcMaxNs: at(4),
-    fdShare: at(5),
-    openedConnections: at(6),
-    replacedConnections: at(7),
-    openFds: at(8),
-    connections: at(9),
-  };
-}
-
-function phaseOf(row: Row): PhaseRow {
-  const isClosed = row.closed === 1;
-  const closing = textOf(row.closing);
-  const { abandoned = 0, queued = 0 } = closing === undefined ? {} : closedPhaseFrom(closing);
-  return {
-    phase: Number(row.phase),
-    name: String(row.name),
-    kind: row.kind === "warmup" ? "warmup" : "profiling",
-    hasCeiling: row.has_ceiling === 1,
-    startedNs: numberOf(row.started_ns),
-    endedNs: numberOf(row.ended_ns),
-    isClosed,
-    isAccountComplete: row.is_account_complete === 1,
-    counts: isClosed ? countsOf(row) : undefined,
-    abandoned,
-    queued,
-    late: Number(row.late),
-    conflicts: Number(row.conflicts),
-  };
-}
-
-function countsOf(row: Row): PhaseCounts {
-  return {
-    drawn: Number(row.drawn),
-    unused: Number(row.unused),
-    dropped: Number(row.dropped),
-    succeeded: Number(row.succeeded),
-    errored: Number(row.errored),
-    cancelled: Number(row.cancelled),
-    missingRecord: Number(row.missing_record),
-    missingLost: Number(row.missing_lost),
-    unaccounted: Number(row.unaccounted),
-  };
-}
-
-function numberOf(value: number | string | null | undefined): number | undefined {
-  return typeof value === "number" ? value : undefined;
-}
-
-function textOf(value: number | string | null | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

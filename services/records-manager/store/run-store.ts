@@ -3,6 +3,8 @@
  * (`run-reader.ts`). Every write joins one open transaction, which `commit` ends: what was written since the last commit is
  * all there after the death of the process, or not at all. A write that fails (disk full) loses that transaction and ends
  * the store: it throws from then on, and everything committed before stays.
+ *
+ * Long, because it is one thing: every table of the file is written within that one transaction, or by none.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -498,9 +500,9 @@ const RUN_COUNTS_SQL = `UPDATE run SET
     sum(missing_lost), sum(unaccounted) FROM phases),
   late = (SELECT count(*) FROM late), conflicts = (SELECT count(*) FROM conflicts)`;
 
-/** The class of a finished request: exactly one of the three. */
 const noRequests: EndedRequests = { succeeded: 0, errored: 0 };
 
+/** The class of a finished request: exactly one of the three. */
 function outcomeOf(isCancelled: boolean, hasError: boolean): "succeeded" | "errored" | "cancelled" {
   if (isCancelled) return "cancelled";
   return hasError ? "errored" : "succeeded";

@@ -1,14 +1,9 @@
 import type { Credit, Envelope, LeaseTerms, TimingMessage, WorkerMessage } from "../../../services/common/credits.ts";
 import { LEASE_TERMS } from "../../../services/common/credits.ts";
+import type { PhaseReport, TimingCore, UnplacedSlots, WorkerLoss } from "../../../services/timing/core/edge.ts";
 import type { PhaseSpec } from "../../../services/timing/core/phase.ts";
 import type { TargetLoads } from "../../../services/timing/core/targets.ts";
-import {
-  createTimingCore,
-  type PhaseReport,
-  type TimingCore,
-  type UnplacedSlots,
-  type WorkerLoss,
-} from "../../../services/timing/core/timing.ts";
+import { createTimingCore } from "../../../services/timing/core/timing.ts";
 import { type CreditWorker, createCreditWorker } from "../../../services/worker/core/credit-worker.ts";
 import type { LeaseGuard } from "../../../services/worker/core/lease.ts";
 

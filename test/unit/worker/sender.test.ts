@@ -6,7 +6,8 @@ import { decodeReads } from "../../../services/common/chunk-stamps.ts";
 import { monotonicNs } from "../../../services/common/clock.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import type { RequestBody } from "../../../services/worker/bodies.ts";
-import { type Legacy, Sender, type SenderOptions } from "../../../services/worker/sender.ts";
+import type { Legacy } from "../../../services/worker/open-request.ts";
+import { Sender, type SenderOptions } from "../../../services/worker/sender.ts";
 import { chatAnswer, creditOf, FakeTransport } from "./fake-transport.ts";
 
 const offsetNs = 1e12;

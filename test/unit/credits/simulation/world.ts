@@ -16,13 +16,14 @@ import {
 } from "../../../../services/records-manager/core/accounts.ts";
 import { CommitAcks } from "../../../../services/records-manager/core/commit-acks.ts";
 import type { DatasetShape } from "../../../../services/timing/core/dataset-shape.ts";
+import type { PhaseReport, TimingCore } from "../../../../services/timing/core/edge.ts";
 import { type FixedSchedule, fixedSchedule } from "../../../../services/timing/core/fixed-schedule.ts";
 import type { LoadChange } from "../../../../services/timing/core/load-change.ts";
 import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
 import type { Pacer } from "../../../../services/timing/core/pacers/pacer.ts";
 import { poissonPacer } from "../../../../services/timing/core/pacers/poisson.ts";
 import type { ConversationDraw, Load, PhaseSpec } from "../../../../services/timing/core/phase.ts";
-import { createTimingCore, type PhaseReport, type TimingCore } from "../../../../services/timing/core/timing.ts";
+import { createTimingCore } from "../../../../services/timing/core/timing.ts";
 import { userCentricLoad } from "../../../../services/timing/core/user-centric.ts";
 import { type CreditWorker, createCreditWorker } from "../../../../services/worker/core/credit-worker.ts";
 import type { LeaseGuard, LifeSign } from "../../../../services/worker/core/lease.ts";
