@@ -71,6 +71,7 @@ export class ServeFolder {
     this.children.add(child);
     let stdout = "";
     let stderr = "";
+    let isOver = false;
     const ended = Promise.withResolvers<void>();
     let wake = Promise.withResolvers<void>();
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -82,7 +83,10 @@ export class ServeFolder {
       stderr += text;
     });
     child.once("exit", () => this.children.delete(child));
-    child.once("close", () => ended.resolve());
+    child.once("close", () => {
+      isOver = true;
+      ended.resolve();
+    });
     return {
       child,
       ended: ended.promise,
@@ -94,8 +98,8 @@ export class ServeFolder {
         for (;;) {
           const found = pattern.exec(stdout);
           if (found?.[1] !== undefined) return found[1];
-          if (late.aborted || child.exitCode !== null)
-            throw new Error(`assay ${args.join(" ")}: ${stderr || stdout || "says nothing"}`);
+          // However it ended: without an exit code, too, where it was killed.
+          if (late.aborted || isOver) throw new Error(`assay ${args.join(" ")}: ${stderr || stdout || "says nothing"}`);
           await Promise.race([wake.promise, ended.promise, timeout]);
         }
       },
