@@ -1,6 +1,6 @@
 /** Turns made into request bodies: formatted by the endpoint and serialised once, then kept, bounded by bytes. */
 import { toBinary } from "@bufbuild/protobuf";
-import type { ChatMessage } from "../../endpoints/endpoint.ts";
+import type { ChatMessage, Endpoint, SessionPlace } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { ExpectationSchema, type Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
@@ -42,6 +42,12 @@ export function tryMaking(make: () => RequestBody): { readonly body: RequestBody
     const isTurn = error instanceof AssayError && error.code === "invalid_argument";
     return { error: requestError(isTurn ? "unsendable" : "endpoint_module", "send", messageOf(error)) };
   }
+}
+
+/** As a turn of a session: a target that has to be told of its sessions gets a body of each one's own. */
+export function inSession(made: RequestBody, { ofSession }: Pick<Endpoint, "ofSession">, place: SessionPlace): RequestBody {
+  const whole = ofSession?.(made.body, made.model, place) ?? made.body;
+  return whole === made.body ? made : { ...made, body: Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength) };
 }
 
 export class BodyMaker {

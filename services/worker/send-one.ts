@@ -9,6 +9,7 @@ import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { messagesOf } from "../common/turn-body.ts";
+import { inSession } from "./bodies.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 import type { ConnectionWatcher, ResponseHandler, ResponseHeaders, Transport } from "./transport/transport.ts";
@@ -67,7 +68,11 @@ export async function sendOne(
   try {
     const made = path.bodies.tryMake(turn, [], undefined);
     if ("error" in made) sender.failUnsent(onlyCredit, made.error);
-    else sender.send(onlyCredit, made.body, { messages: messagesOf(turn), hasAnswer: true });
+    else
+      sender.send(onlyCredit, inSession(made.body, path.sender.endpoint, onlyPlace), {
+        messages: messagesOf(turn),
+        hasAnswer: true,
+      });
     if (signal.aborted) onAbort();
     const record = await promise;
     return {
@@ -95,6 +100,9 @@ const onlyCredit = {
   targetIndex: 0,
   index: 0,
 };
+
+/** A session of its own, of a number below those of any run. */
+const onlyPlace = { id: 1n, isFirst: true, isLast: true };
 
 /** Of the first connection: there is only one request. */
 class StepsKeeper implements ConnectionWatcher {

@@ -2,6 +2,7 @@
  * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
  * them. Ready when all of that stands, the connections are open and the path has been warmed.
  */
+import type { SessionPlace } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
@@ -23,7 +24,7 @@ import { sessionUuid } from "../common/session-uuid.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { protocolVersion } from "../common/version.ts";
 import { within } from "../common/within.ts";
-import { type RequestBody, tryMaking } from "./bodies.ts";
+import { inSession, tryMaking } from "./bodies.ts";
 import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
@@ -204,6 +205,8 @@ export class WorkerRun {
       credits,
       outbox,
       connections,
+      /** No request can begin, none is under way, and every record is committed: nothing more comes from here without a new lease. */
+      isAtRest: !credits.isLeaseValid && credits.inFlight === 0 && outbox.waiting === 0,
       inFlight: this.sender.inFlight,
       sent: this.sender.total,
       outboxStalls: this.outboxStalls,
@@ -273,22 +276,12 @@ export class WorkerRun {
         : tryMaking(() => bodies.makeAlone(turn, history, override, historyTokens));
     if ("error" in made) this.sender.failUnsent(credit, made.error, turn.rowGroup);
     else {
-      const body = this.ofSession(credit, made.body);
+      const body = inSession(made.body, this.path.sender.endpoint, placeOf(credit));
       // The answer is read here only where a later turn repeats it: parsing costs as much as receiving.
       const isRepeated = hasForks || (!turn.isSelfContained && credit.turn + 1 < credit.turns);
       const messages = isRepeated ? answeringCalls(messagesOf(turn), history) : [];
       this.sender.send(credit, body, isRepeated ? { messages, hasAnswer: !turn.bringsAnswers } : undefined);
     }
-  }
-
-  /** A target that has to be told of its sessions gets a body of each one's own. */
-  private ofSession(credit: Credit, made: RequestBody): RequestBody {
-    const { ofSession } = this.path.sender.endpoint;
-    if (ofSession === undefined) return made;
-    const { phase, sessionId, turn, turns } = credit;
-    const id = BigInt(phase + 1) * sessionsOfPhase + BigInt(sessionId);
-    const whole = ofSession(made.body, made.model, { id, isFirst: turn === 0, isLast: turn + 1 === turns });
-    return whole === made.body ? made : { ...made, body: Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength) };
   }
 
   /** With the marker of the session, and of those that it began, where the run wants one and no history has it already. */
@@ -359,6 +352,11 @@ function maxConnections(): number | undefined {
 
 /** More than a phase has: sessions are counted by phase. */
 const sessionsOfPhase = 2n ** 40n;
+
+function placeOf({ phase, sessionId, turn, turns }: Credit): SessionPlace {
+  const id = BigInt(phase + 1) * sessionsOfPhase + BigInt(sessionId);
+  return { id, isFirst: turn === 0, isLast: turn + 1 === turns };
+}
 
 /** Something was said before the turn. */
 function hasPast({ turn, forkedAt }: Credit): boolean {

@@ -10,6 +10,11 @@ export interface Row {
   readonly status: number;
   readonly error_code: string | null;
   readonly error_phase: string | null;
+  readonly session_id: number;
+  readonly turn: number;
+  readonly sent_ns: number;
+  /** Since it was sent. */
+  readonly end_ns: number;
   readonly error_message: string | null;
   readonly finish_reason: string | null;
   readonly token_source: string;
@@ -41,6 +46,8 @@ export interface Asked {
   readonly url: string;
   readonly model: string;
   readonly requests: number;
+  /** Sessions that are played whole, which have so many requests together. Default: the run ends by the number of requests. */
+  readonly sessions?: number;
   /** The target is asked before the run. Default: not, since what it sees is counted. */
   readonly isLookedAt?: boolean;
 }
@@ -53,11 +60,12 @@ const endsWithinMs = 150_000;
  */
 export async function runAgainst(
   stage: Stage,
-  { url, model, requests, isLookedAt = false }: Asked,
+  { url, model, requests, sessions, isLookedAt = false }: Asked,
   ...flags: readonly string[]
 ): Promise<Ended> {
   const command = stage.start([
-    ...["run", "-m", model, "-u", url, "--request-count", String(requests), "--random-seed", "11"],
+    ...["run", "-m", model, "-u", url, "--random-seed", "11"],
+    ...(sessions === undefined ? ["--request-count", String(requests)] : ["--num-sessions", String(sessions)]),
     ...[
       "--no-gpu-telemetry",
       "--no-server-metrics",

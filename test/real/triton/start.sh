@@ -2,6 +2,7 @@
 # Runs Triton with the models beside this script in the foreground on 127.0.0.1 until SIGTERM. It says where it listens; ready when
 # GET /v2/health/ready answers 200.
 #   TRITON_GRPC_PORT, TRITON_HTTP_PORT  ports, both needed
+#   TRITON_SEQUENCES                    file to which running_sum adds a line for each of its requests; only that model needs it
 #   TRITON_METRICS_PORT                 port of its page of metrics; without it there is none
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
