@@ -9,9 +9,11 @@ import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
 import { type Command, type MemberEvent, RunService } from "../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError, messageOf } from "./common/errors.ts";
+import { hostPort } from "./common/host-port.ts";
 import { createLog, type Log } from "./common/log.ts";
 import { createAddresses, serviceKinds } from "./common/member/addresses.ts";
 import { createMember, type Member } from "./common/member/member.ts";
+import { hostOf, isWildcard, ownHost } from "./common/member/own-address.ts";
 import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
 import type { Tracer } from "./common/observe/tracing.ts";
@@ -60,6 +62,12 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   }
   if (common.tlsCert === null && !common.insecure && !isLoopbackHost(common.host)) {
     throw new AssayError("invalid_argument", `--host ${common.host}: needs --tls-cert and --tls-key, or --insecure`);
+  }
+  if (common.advertise !== null && isWildcard(hostOf(common.advertise))) {
+    throw new AssayError(
+      "invalid_argument",
+      `--advertise ${common.advertise}: must be an address by which others reach this process`,
+    );
   }
   const endpoints = await endpointsOf(services, config);
   const log = createProcessLog(services, config, bootstrap);
@@ -110,13 +118,15 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     );
     for (const one of made) if (one.status === "fulfilled") modules.push(one.value);
     for (const one of made) if (one.status === "rejected") throw one.reason;
+    const signal = AbortSignal.timeout(joinTimeoutMs);
+    const host = await ownHost({ host: common.host, controller: controllerAddress, signal });
     server = createRpcServer({
       services: modules.flatMap(({ implementations }) => implementations),
       listen: {
         host: common.host,
         port: common.port,
         // Whoever reads a page goes by the name that others are given.
-        ...(common.advertise === null ? {} : { names: [common.advertise] }),
+        names: [common.advertise ?? host],
       },
       auth: secret.token === undefined ? { insecure: true } : { tokens: { [secret.token]: ["operator", "member"] } },
       log: log.child({ service: "rpc" }),
@@ -125,9 +135,11 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
       ...(tls === undefined ? {} : { tls: tls.server }),
     });
     observability.observe({ modules, server });
-    const started = await server.start();
-    address = common.advertise ?? started.address;
-    listening.resolve(controllerAddress ?? started.address);
+    const own = hostPort(host, (await server.start()).port);
+    address = common.advertise ?? own;
+    // A certificate is for the name that others are given.
+    const controller = controllerAddress ?? (tls !== undefined && isWildcard(common.host) ? address : own);
+    listening.resolve(controller);
     member = createMember({
       services: services.map((service) => serviceKinds[service]),
       address,
@@ -136,7 +148,7 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
       cores: common.cores,
       limits: services.includes("worker-manager") ? readHostLimits() : undefined,
       clock,
-      channel: addresses.channel(controllerAddress ?? started.address),
+      channel: addresses.channel(controller),
       log: log.child({ service: "member" }),
       ...(bootstrap?.memberId === undefined ? {} : { memberId: bootstrap.memberId }),
       listeners: { ...listenersOf(modules, addresses, log, ending), onUsage: observability.onUsage },

@@ -12,6 +12,11 @@ export interface Addresses {
    * the same for the same key and directory. Rejects with `deadline_exceeded`, naming the service, when the signal aborts first.
    */
   channelTo(service: ServiceName, signal: AbortSignal, key?: string): Promise<Channel>;
+  /**
+   * For who dials a service again and again in a run: waits as `channelTo` does, for a function that gives the channel by the directory
+   * of its moment, since a service that comes back may be at another address. While there is none, it gives the one before.
+   */
+  routeTo(service: ServiceName, signal: AbortSignal, key?: string): Promise<() => Channel>;
   /** The directory has changed. */
   update(directory: Directory): void;
   /** The channel to an address, shared by all who ask for it. */
@@ -55,19 +60,33 @@ export function createAddresses({ token, tls, tracer }: AddressesOptions): Addre
     return channel;
   };
 
+  const channelNow = (service: ServiceName, key: string): Channel | undefined => {
+    const found = entriesOf(service);
+    const entry = found[hash(key) % Math.max(1, found.length)];
+    return entry && open(entry.address);
+  };
+
+  const channelTo = async (service: ServiceName, signal: AbortSignal, key = ""): Promise<Channel> => {
+    const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => giveUp(), { once: true });
+    for (;;) {
+      const channel = channelNow(service, key);
+      if (channel !== undefined) return channel;
+      if (signal.aborted) throw new AssayError("deadline_exceeded", `no ${service} has joined the suite`);
+      await Promise.race([changed.promise, late]);
+    }
+  };
+
   return {
     entriesOf,
     channel: open,
-    async channelTo(service, signal, key = "") {
-      const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
-      signal.addEventListener("abort", () => giveUp(), { once: true });
-      for (;;) {
-        const found = entriesOf(service);
-        const entry = found[hash(key) % Math.max(1, found.length)];
-        if (entry !== undefined) return open(entry.address);
-        if (signal.aborted) throw new AssayError("deadline_exceeded", `no ${service} has joined the suite`);
-        await Promise.race([changed.promise, late]);
-      }
+    channelTo,
+    async routeTo(service, signal, key = "") {
+      let last = await channelTo(service, signal, key);
+      return () => {
+        last = channelNow(service, key) ?? last;
+        return last;
+      };
     },
     update(directory) {
       entries = directory.entries;

@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import { Server } from "@grpc/grpc-js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
 import { AssayError } from "../errors.ts";
+import { hostPort } from "../host-port.ts";
 import type { Logger } from "../logger.ts";
 import type { Tracer } from "../observe/tracing.ts";
 import { type AuthOptions, createAuthorizer, isLoopbackAddress } from "./auth.ts";
@@ -139,7 +140,7 @@ class OnePortServer implements RpcServer {
   async start(): Promise<{ port: number; address: string }> {
     const { host = "127.0.0.1" } = this.#options.listen;
     this.#boundPort = await this.#port.listen();
-    return { port: this.#boundPort, address: `${host.includes(":") ? `[${host}]` : host}:${this.#boundPort}` };
+    return { port: this.#boundPort, address: hostPort(host, this.#boundPort) };
   }
 
   stop(graceMs: number): Promise<void> {

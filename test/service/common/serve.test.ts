@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { RunService, SuiteService } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { hostOf } from "../../../services/common/member/own-address.ts";
 import type { ClientTls } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { findSuites } from "../../../services/common/suite-files.ts";
@@ -94,6 +95,16 @@ describe("assay serve", function () {
       ],
       ["half of a key pair", ["--services=controller", "--tls-cert=/x"], "--tls-cert and --tls-key belong together"],
       [
+        "a wildcard to be given to others",
+        ["--services=controller", "--advertise=0.0.0.0:7400"],
+        "--advertise 0.0.0.0:7400: must be an address by which others reach this process",
+      ],
+      [
+        "an address that does not lead to the controller",
+        ["--services=timing", "--insecure", "--host=0.0.0.0", "--controller=[2001:db8::7]:7400"],
+        "no address of this host that leads to the controller at [2001:db8::7]:7400; --advertise says one",
+      ],
+      [
         "files that are not there",
         ["--services=controller", "--tls-cert=/no/c", "--tls-key=/no/k"],
         "--tls-cert: cannot be read: ENOENT",
@@ -177,11 +188,20 @@ describe("assay serve", function () {
       expect([code, stderr.includes("is empty")]).to.deep.equal([2, true]);
     });
 
-    it("is not asked for with --insecure, on any address", async () => {
+    it("is not asked for with --insecure, on any address, of which others are given one that leads to them", async () => {
       const port = await freePort();
-      await place.start("--services=controller", "--insecure", "--host=0.0.0.0", `--port=${port}`);
+      const { address } = await place.start("--services=controller", "--insecure", "--host=0.0.0.0", `--port=${port}`);
       expect(existsSync(place.tokenFile)).to.equal(false);
       expect(await membersAt(`127.0.0.1:${port}`)).to.deep.equal(["CONTROLLER"]);
+      expect(address)
+        .to.match(new RegExp(`:${port}$`))
+        .and.not.match(/^0\.0\.0\.0/);
+      const controller = `--controller=127.0.0.1:${port}`;
+      const timing = await place.start("--services=timing", "--insecure", "--host=0.0.0.0", controller);
+      const named = await place.start("--services=telemetry", "--insecure", "--host=0.0.0.0", controller, "--advertise=bench:74");
+      const { members } = await clientsTo(address).suites.getSuite({});
+      expect(members.map((member) => member.address)).to.deep.equal([address, timing.address, named.address]);
+      expect([hostOf(timing.address), named.address]).to.deep.equal(["127.0.0.1", "bench:74"]);
     });
   });
 
@@ -205,6 +225,25 @@ describe("assay serve", function () {
       ]);
       expect((await failureOf(membersAt(controller.address, { token }))).code).to.equal("unavailable");
       expect(await member.terminate()).to.equal(0);
+    } finally {
+      workshop.remove();
+    }
+  });
+
+  it("serves TLS on any address, to itself by the name that its certificate is for", async () => {
+    const workshop = createCertWorkshop();
+    try {
+      const ca = workshop.ca("suite");
+      const { cert, key } = ca.issue("assay", "DNS:localhost");
+      const tlsArgs = Object.entries({ cert, key, ca: ca.cert }).map(([name, pem]) => {
+        writeFileSync(join(place.folder, `${name}.pem`), pem);
+        return `--tls-${name}=${join(place.folder, `${name}.pem`)}`;
+      });
+      const port = await freePort();
+      const listen = ["--host=0.0.0.0", `--port=${port}`, `--advertise=localhost:${port}`];
+      const { address } = await place.start("--services=controller,dataset", ...listen, ...tlsArgs);
+      expect(address).to.equal(`localhost:${port}`);
+      expect(await membersAt(address, { token: tokenOf(), tls: { ca: ca.cert } })).to.deep.equal(["CONTROLLER", "DATASET"]);
     } finally {
       workshop.remove();
     }
