@@ -145,7 +145,7 @@ export class Members {
     return create(DirectorySchema, {
       version: this.directoryVersion,
       entries: this.all()
-        .filter((entry) => entry.stream !== undefined)
+        .filter((entry) => this.isHeard(entry))
         .flatMap(({ member }) =>
           member.services.map((service) => ({ service, memberId: member.memberId, address: member.address })),
         ),
@@ -295,7 +295,7 @@ export class Members {
     entry.missedBeats = 0;
     if (this.lost.delete(entry)) {
       entry.member.isConnected = entry.stream !== undefined;
-      this.wake();
+      this.tellDirectory();
     }
     switch (message.case) {
       case "heartbeat":
@@ -372,6 +372,7 @@ export class Members {
       entry.member.isConnected = false;
       const reason = isBroken ? "its process is gone" : `it has said nothing for ${silentForNs / 1e9} s`;
       giveUpCommands(entry, reason);
+      this.tellDirectory();
       this.listeners.onLost(entry, reason);
     }
   }

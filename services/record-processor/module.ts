@@ -58,13 +58,13 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
         case "configure": {
           const { spec, dataset } = action.value;
           if (spec === undefined) throw new AssayError("invalid_argument", "a record-processor needs a spec");
-          const [channel, counters, checker] = await Promise.all([
-            addresses.channelTo("records-manager", signal),
+          const [route, counters, checker] = await Promise.all([
+            addresses.routeTo("records-manager", signal),
             within(signal, countersOf(spec), "the tokenizer"),
             checkerOf(spec, dataset?.checks ?? []),
           ]);
           close(runId);
-          const dial = () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords();
+          const dial = () => createClient(RecordsManagerService, route(), ingestCodecs).ingestRecords();
           const run = new ProcessorRun({ runId, memberId: id(), spec, counters, checker, endpoints, log, dial });
           runs.set(runId, run);
           await within(signal, run.ready, "the records-manager");

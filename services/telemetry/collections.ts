@@ -105,11 +105,11 @@ export class Collections {
   ): Promise<OpenedCollection> {
     this.#close(runId);
     const { id, clock, log, addresses, pageLimits } = this.#deps;
-    const channel = await addresses.channelTo("records-manager", signal);
+    const route = await addresses.routeTo("records-manager", signal);
     const collection = new Collection({
       ...{ runId, memberId: id(), intervalMs, clock, log, counts: this.counts },
       nextSeq: () => ++this.#seq,
-      dial: () => createClient(RecordsManagerService, channel).ingestSamples(),
+      dial: () => createClient(RecordsManagerService, route()).ingestSamples(),
     });
     const fetchers = new Map<PageAccess, PageFetcher>();
     const opened: OpenedCollection = {

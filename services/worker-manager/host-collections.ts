@@ -42,13 +42,13 @@ export function createHostCollections({ id, log, clock, addresses }: HostCollect
   return {
     async start(runId, spec, signal) {
       collections.get(runId)?.close();
-      const channel = await addresses.channelTo("records-manager", signal);
+      const route = await addresses.routeTo("records-manager", signal);
       const sender = new SampleSender({
         runId,
         // Telemetry may be in the same process, and numbers its batches by itself.
         memberId: `${id()}/host`,
         nextSeq: () => ++seq,
-        dial: () => createClient(RecordsManagerService, channel).ingestSamples(),
+        dial: () => createClient(RecordsManagerService, route()).ingestSamples(),
         onLost: () => log.debug("a reading of the host is lost", { run_id: runId }),
       });
       const collection = new HostCollection({

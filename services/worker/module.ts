@@ -77,7 +77,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       createPath(command.spec, { endpoints: deps.endpoints }),
       addresses.channelTo("dataset", signal),
       addresses.channelTo("timing", signal),
-      addresses.channelTo("record-processor", signal, workerId),
+      addresses.routeTo("record-processor", signal, workerId),
     ]);
     const run = new WorkerRun({
       runId,
@@ -92,7 +92,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       dial: {
         turns: () => createClient(DatasetService, dataset).fetchTurns(),
         credits: () => createClient(TimingService, timing, workerCreditsCodecs).credits(),
-        records: () => createClient(RecordProcessorService, records, recordsCodec).processRecords(),
+        records: () => createClient(RecordProcessorService, records(), recordsCodec).processRecords(),
       },
       leaseChannel: timing.reach,
       note: (kind, message) =>
@@ -137,6 +137,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       return {
         in_flight: status.inFlight,
         held: status.credits.held,
+        at_rest: status.isAtRest ? 1 : 0,
         outbox_bytes: status.outbox.bytes,
         spilled_bytes: status.outbox.spilledBytes,
         outbox_stalls: status.outboxStalls,

@@ -216,6 +216,17 @@ describe("the members of a suite", () => {
       expect([...versions].sort((a, b) => Number(a - b))).to.deep.equal(versions);
       expect(new Set(versions).size).to.equal(versions.length);
     });
+
+    it("by a directory without those that are taken for dead, until they are heard again", async () => {
+      const timing = await join([ServiceKind.TIMING]);
+      const records = await join([ServiceKind.RECORDS_MANAGER]);
+      await until("both", () => timing.directories.at(-1)?.entries.length === 2);
+      records.quiet();
+      await until("the directory without the silent one", () => timing.directories.at(-1)?.entries.length === 1);
+      expect(entryOf(records).stream).to.not.equal(undefined);
+      records.beatEvery(50);
+      await until("the directory with it", () => timing.directories.at(-1)?.entries.length === 2);
+    });
   });
 
   describe("are taken for dead", () => {

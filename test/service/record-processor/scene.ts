@@ -85,6 +85,11 @@ export async function startScene(
   return { run, manager, managerState, client, worker: (id = "w1", version = 1) => dialWorker(client, id, version) };
 }
 
+/** A records-manager whose streams are seen in `streams`; resolves with its address. */
+export function startManager(harness: Harness, streams: ManagerSide[]): Promise<string> {
+  return serve(harness, managerService(streams, { isAcking: true, isTaking: true }));
+}
+
 async function serve(harness: Harness, service: Implementation): Promise<string> {
   const server = createRpcServer({ services: [service], listen: {}, auth: { insecure: true }, log: silentLogger });
   const { address } = await server.start();

@@ -1,6 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { DirectorySchema } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { CommandSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import type { SampleSeries, Scrape } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -9,9 +11,8 @@ import { createMock, type Mock } from "../../../mock/server.ts";
 import { monotonicNs } from "../../../services/common/clock.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
-import type { Addresses } from "../../../services/common/member/addresses.ts";
+import { type Addresses, createAddresses } from "../../../services/common/member/addresses.ts";
 import type { ServiceModule } from "../../../services/common/module.ts";
-import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { type Implementation, implement } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
@@ -50,6 +51,7 @@ describe("telemetry service", () => {
   let module: ServiceModule;
   let client: Client<typeof TelemetryService>;
   let manager: ManagerSide[];
+  let addresses: Addresses;
   let isAcking: boolean;
   let isTaking: boolean;
 
@@ -59,13 +61,14 @@ describe("telemetry service", () => {
     isTaking = true;
     mock = await createMock({ gpus: 2, dcgmIntervalMs: 1 });
     harness.onClose(() => mock.stop());
-    const channel = createChannel({ address: await serve(managerService()) });
-    harness.onClose(() => channel.close());
+    addresses = createAddresses({ token: undefined });
+    harness.onClose(() => addresses.close());
+    managerIsAt(await serve(managerService(manager)));
     module = createTelemetryModule({
       id: () => "t1",
       log: silentLogger,
       clock,
-      addresses: { channelTo: async () => channel } as unknown as Addresses,
+      addresses,
       pageLimits: { deadlineMs: 2000, maxBytes: 1 << 20 },
     });
     harness.onClose(() => module.stop(0));
@@ -81,7 +84,13 @@ describe("telemetry service", () => {
     return address;
   }
 
-  function managerService(): Implementation {
+  function managerIsAt(address: string): void {
+    const entries = [{ service: ServiceKind.RECORDS_MANAGER, memberId: "records-manager-1", address }];
+    addresses.update(create(DirectorySchema, { version: 1n, entries }));
+  }
+
+  /** One whose streams are seen in `streams`. */
+  function managerService(streams: ManagerSide[]): Implementation {
     const none = () => {
       throw new AssayError("unimplemented", "not in this test");
     };
@@ -100,7 +109,7 @@ describe("telemetry service", () => {
                 ack: (seq) => stream.send({ ackedSeq: BigInt(seq) }),
                 break: () => stream.fail(new AssayError("unavailable", "broken by the test")),
               };
-              manager.push(side);
+              streams.push(side);
               const declared: SampleSeries[] = [];
               const valuesOf = ({ source, values }: Scrape): Value[] =>
                 declared
@@ -226,6 +235,16 @@ describe("telemetry service", () => {
     expect(seqsOf(manager[1])).to.deep.equal(seqsOf(manager[1]).map((_, index) => index + 2));
     // Sources and series were declared anew: no value is without its series.
     for (const { samples } of manager[1]?.batches ?? []) expect(new Set(samples.map(({ subject }) => subject)).size).to.equal(2);
+  });
+
+  it("sends to the manager where it is now, when it has come back at another address", async () => {
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    await until("a scrape", () => (manager[0]?.batches.length ?? 0) >= 1);
+    const moved: ManagerSide[] = [];
+    managerIsAt(await serve(managerService(moved)));
+    manager[0]?.break();
+    await until("scrapes at the new one", () => (moved[0]?.batches.length ?? 0) >= 2);
+    expect(manager).to.have.length(1);
   });
 
   it("shows samples as they come, to the last scrape, to everybody who watches", async () => {

@@ -41,6 +41,18 @@ describe("the addresses of a suite", () => {
     expect((await addresses.channelTo("timing", AbortSignal.abort())).address).to.equal("t:1");
   });
 
+  it("lead to a service where it is now, and while it is nowhere, to where it was", async () => {
+    const waiting = addresses.routeTo("records-manager", open);
+    addresses.update(directoryOf([ServiceKind.RECORDS_MANAGER, "r:1"]));
+    const route = await waiting;
+    expect(route().address).to.equal("r:1");
+    addresses.update(directoryOf([ServiceKind.TIMING, "t:1"]));
+    expect(route().address).to.equal("r:1");
+    addresses.update(directoryOf([ServiceKind.RECORDS_MANAGER, "r:2"]));
+    expect(route().address).to.equal("r:2");
+    expect(route()).to.equal(addresses.channel("r:2"));
+  });
+
   it("leave out members that nobody can reach", () => {
     addresses.update(directoryOf([ServiceKind.TIMING, ""], [ServiceKind.TIMING, "t:2"]));
     expect(addresses.entriesOf("timing").map(({ address }) => address)).to.deep.equal(["t:2"]);
