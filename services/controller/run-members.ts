@@ -109,6 +109,15 @@ export class RunMembers {
     return this.workers.has(memberId);
   }
 
+  /** Whether all workers that live say that nothing of the run will come from them; one that is not heard may have something. */
+  areWorkersAtRest(): boolean {
+    const { members } = this.options;
+    return [...this.workers].every((id) => {
+      const entry = members.find(id);
+      return entry === undefined || (members.isHeard(entry) && entry.heartbeat?.counters.at_rest === 1n);
+    });
+  }
+
   /** Everybody else is configured once this has resolved. */
   async prepareDataset(): Promise<void> {
     const entry = await this.oneServing(ServiceKind.DATASET);

@@ -185,6 +185,8 @@ export class RunExecution {
     for (const progress of entry.heartbeat?.timing ?? []) {
       if (applyProgress(this.run, progress)) this.machine?.timingHeartbeat(progress.phase, progress);
     }
+    const { machine } = this;
+    if (machine?.awaitsWorkers && this.talk.areWorkersAtRest()) this.tell(() => machine.workersAtRest(monotonicNs()));
   }
 
   onEvent(entry: MemberEntry, { event, runId }: MemberEvent): void {

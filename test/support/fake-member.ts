@@ -50,6 +50,8 @@ export class FakeMember {
   readonly pongs: ClockPong[] = [];
   readonly incarnation = randomBytes(8).readBigUInt64LE();
   onCommand: NonNullable<FakeMemberOptions["onCommand"]>;
+  /** Of its heartbeats. */
+  counters: Readonly<Record<string, bigint>> = { depth: 3n };
   welcome: Welcome | undefined;
   /** Why the stream ended, once it has; undefined: with OK. */
   closed: { readonly error: AssayError | undefined } | undefined;
@@ -138,7 +140,7 @@ export class FakeMember {
     this.stream?.send({
       message: {
         case: "heartbeat",
-        value: { usage: { cpuSec, loopUtilization: 0.1 }, clock: { offsetNs: 0 }, counters: { depth: 3n }, timing },
+        value: { usage: { cpuSec, loopUtilization: 0.1 }, clock: { offsetNs: 0 }, counters: this.counters, timing },
       },
     });
   }

@@ -72,7 +72,7 @@ export interface RunBounds {
   readonly marginNs: number;
   /** Longest that a stopped run waits for what is in flight, where the phase's own grace is longer. */
   readonly cancelGraceNs: number;
-  /** From timing's death until every worker has certainly stopped and its outbox has had time to empty. */
+  /** From timing's death until every worker has certainly stopped and its outbox has had time to empty; less where they say so themselves. */
   readonly leaseOverNs: number;
 }
 
@@ -119,6 +119,10 @@ export interface RunMachine<Account, Heartbeat> {
   /** A service that the run cannot do without is gone for good, with everything that only it knew. */
   timingDied(message: string, now: number): void;
   recordsManagerDied(message: string, now: number): void;
+  /** Whether timing is dead and workers may still have something for the rows, for so long as their leases may last. */
+  readonly awaitsWorkers: boolean;
+  /** No worker has a lease, a request or a record that is not committed: the rows are final where only these were waited for. */
+  workersAtRest(now: number): void;
   /** No worker is left and none will be started again. */
   workersExhausted(message: string, now: number): void;
   /** What the run is for has been decided: its phases stop, none follows, and it ends as completed with what there is. */
@@ -260,6 +264,14 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     if (this.#isOver || this.#isTimingDead) return;
     this.#isTimingDead = true;
     this.#failDraining(`timing is gone: ${message}`, now);
+  }
+
+  get awaitsWorkers(): boolean {
+    return !this.#isOver && this.#closeFromRowsNs < Number.POSITIVE_INFINITY;
+  }
+
+  workersAtRest(now: number): void {
+    if (this.awaitsWorkers) this.#closeFromRows(now);
   }
 
   recordsManagerDied(message: string, _now: number): void {

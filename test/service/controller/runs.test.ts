@@ -7,6 +7,7 @@ import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.j
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { writeFloor } from "../../../services/common/floor-store.ts";
+import { RUN_BOUNDS } from "../../../services/controller/core/run-machine.ts";
 import {
   closePhases,
   endPhase,
@@ -19,7 +20,7 @@ import {
 } from "../../support/fake-member.ts";
 import { goodFloor } from "../../unit/floors.ts";
 import { failureOf, gather, until } from "../rpc/harness.ts";
-import { phaseOf, specOf, TestSuite } from "./suite.ts";
+import { phaseOf, QUICK, specOf, TestSuite } from "./suite.ts";
 
 const done = { case: undefined } as const;
 
@@ -294,6 +295,38 @@ describe("runs of a suite", () => {
       expect(
         close?.case === "closePhase" && close.value.source.case === "heartbeat" && close.value.source.value.lastDrawn,
       ).to.equal(3n);
+    });
+
+    it("that has lost its timing is closed once its workers say that nothing more will come, and waits while one of them does not", async () => {
+      const bounds = { ...RUN_BOUNDS, ...QUICK.bounds, leaseOverNs: 600e9 };
+      const patient = await TestSuite.start({ timeouts: { ...QUICK, bounds } });
+      const played = await joinRunMembers(patient.address, 2);
+      try {
+        played.timing.onCommand = ({ runId, action }, member) => {
+          if (action.case === "startPhase") startPhase(member, runId, action.value.phase);
+          return done;
+        };
+        const watch = patient.watch(await patient.create(specOf({ workers: { maxWorkers: 2 } })));
+        await watch.seen(RunState.RUNNING);
+        const [first, ...rest] = played.workers;
+        for (const worker of rest) worker.counters = { at_rest: 1n };
+        played.timing.cut();
+        await watch.seen(RunState.DRAINING);
+        let beats = 0;
+        await until("many heartbeats", () => {
+          for (const worker of played.workers) worker.beat();
+          return ++beats > 50;
+        });
+        expect(played.records.commandsOf("closePhase")).to.deep.equal([]);
+        first!.counters = { at_rest: 1n };
+        first!.beat();
+        const run = await watch.end;
+        expect([run.state, played.records.commandsOf("closePhase").length]).to.deep.equal([RunState.FAILED, 1]);
+        expect(run.reason).to.match(/^timing is gone: /);
+      } finally {
+        played.close();
+        await patient.close();
+      }
     });
 
     it("fails when timing says nothing about its phase", async () => {

@@ -204,6 +204,19 @@ describe("a worker's run", () => {
     expect(profiling?.sum).to.be.at.least(0.5);
   });
 
+  it("is at rest once its lease is over, nothing is under way, and all that it recorded is committed", async () => {
+    const { target, scene: it } = await scene(() => {});
+    await it.begin(400e6);
+    it.issue({ id: 1 });
+    it.giveTurn(1);
+    await until("the request", () => target.requests.length === 1);
+    expect(it.run.status().isAtRest).to.equal(false);
+    await until("the record of a request that the lease has ended", () => it.recorded.length === 1);
+    expect(it.run.status()).to.deep.include({ isAtRest: false, inFlight: 0 });
+    it.records[0]?.receive(create(ProcessRecordsResponseSchema, { ackedSeq: 1n }));
+    expect(it.run.status().isAtRest).to.equal(true);
+  });
+
   for (const pacing of ["normal", "precise"]) {
     it(`sends what is due at its time and never before, and nothing that was recalled, with ${pacing} pacing`, async () => {
       const { target, scene: it } = await scene(reply, {}, pacing);

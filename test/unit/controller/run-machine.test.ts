@@ -175,6 +175,22 @@ describe("a run", () => {
     });
   }
 
+  it("whose timing died waits no longer for its workers than they have something, and for nothing of theirs otherwise", () => {
+    const { machine, log } = running(1);
+    machine.phaseClosed(0, undefined, 3 * SEC);
+    machine.workersAtRest(4 * SEC);
+    expect([machine.state, machine.awaitsWorkers]).to.deep.equal(["running", false]);
+    machine.timingDied("it fell", 5 * SEC);
+    expect(machine.awaitsWorkers).to.equal(true);
+    machine.workersAtRest(6 * SEC);
+    machine.workersAtRest(6.5 * SEC);
+    expect(log.filter((line) => line.startsWith("close_from_rows"))).to.have.length(1);
+    expect(machine.awaitsWorkers).to.equal(false);
+    machine.phaseClosed(1, undefined, 7 * SEC);
+    machine.processed(8 * SEC);
+    expect(log.at(-1)).to.equal("finish failed timing is gone: it fell");
+  });
+
   it("has no bound on the sending of a phase that ends by a count alone, until it is stopped", () => {
     const { machine } = running();
     expect(machine.nextWakeNs()).to.equal(Number.POSITIVE_INFINITY);
@@ -342,7 +358,7 @@ describe("a run", () => {
   });
 
   it("ends exactly once, and always ends, whatever comes in whatever order", () => {
-    const inputs = fc.array(fc.tuple(fc.nat(13), fc.nat(1), fc.nat(40)), { maxLength: 60 });
+    const inputs = fc.array(fc.tuple(fc.nat(14), fc.nat(1), fc.nat(40)), { maxLength: 60 });
     fc.assert(
       fc.property(inputs, (steps) => {
         const { machine, log } = opened();
@@ -360,7 +376,8 @@ describe("a run", () => {
           if (input === 9) machine.cancel(now);
           if (input === 10) machine.unready("telemetry", "telemetry", "x", now);
           if (input === 11) machine.endEarly("x", now);
-          if (input > 11) machine.advance(now);
+          if (input === 12) machine.workersAtRest(now);
+          if (input > 12) machine.advance(now);
         };
         for (const [input, phase, seconds] of steps) {
           now += seconds * SEC;
