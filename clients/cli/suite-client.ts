@@ -17,7 +17,6 @@ import {
   type ExportRunResponse,
   type GetTimelineRequestSchema,
   type GetTimelineResponse,
-  type QueryRecordsResponse,
   RecordsManagerService,
   type StreamRecordsResponse,
   type SummarizeRecordsResponse,
@@ -58,7 +57,6 @@ const acceptedWithinMs = 10_000;
 const readWithinMs = 330_000;
 const cancelTimeoutMs = 5000;
 const suiteTimeoutMs = 5000;
-const recordsPageSize = 2000;
 /** Whoever wants this is leaving. */
 const cancelNowTimeoutMs = 1000;
 
@@ -135,25 +133,6 @@ export class SuiteClient {
     await this.#runs.deleteRun({ runId }, { timeoutMs: suiteTimeoutMs });
   }
 
-  /** Pages of records. Throws `invalid_argument` for a filter or an order that cannot be read. */
-  async *queryRecords(
-    runId: string,
-    { phase, filter, orderBy, fields, limit }: RecordsWanted,
-  ): AsyncGenerator<QueryRecordsResponse> {
-    const records = await this.#recordsManager();
-    const mask = fields.length === 0 ? {} : { fields: { paths: [...fields] } };
-    const pageSize = Math.min(recordsPageSize, limit);
-    let pageToken = "";
-    do {
-      const page = await records.queryRecords(
-        { runId, phase, filter, orderBy, pageToken, pageSize, ...mask },
-        { timeoutMs: summaryTimeoutMs },
-      );
-      yield page;
-      pageToken = page.nextPageToken;
-    } while (pageToken !== "");
-  }
-
   /** To its last state, as `toItsEnd`. */
   async watchRun(runId: string, options: WatchOptions): Promise<Run> {
     const { signal, intervalMs } = options;
@@ -219,7 +198,7 @@ export class SuiteClient {
     return records.getTimeline(asked, { timeoutMs: summaryTimeoutMs });
   }
 
-  /** All records that are wanted, in messages of some, as fast as they are taken. Throws as `queryRecords`. */
+  /** All records that are wanted, in messages of some, as fast as they are taken. Throws `invalid_argument` for a filter or an order that cannot be read. */
   async *streamRecords(
     runId: string,
     { phase, filter, orderBy, fields, limit }: RecordsWanted,

@@ -1,8 +1,9 @@
 /**
  * What the two batches of records, worker's and record-processor's, have in common on the wire: field 2 of their request is
- * `{ seq = 1, records = 2 }`, and a failed request is a `RequestError`.
+ * `{ seq = 1, records = 2 }`, both records say of a request who asked what of whom and when, and a failed request is a `RequestError`.
  */
 import type { RequestError, RequestErrorCode, RequestErrorPhase } from "../../endpoints/outcome.ts";
+import type { RecordIdentity, RecordTimes } from "./raw-record.ts";
 import { lengthWidth, malformed, WireReader, WireWriter, writeFixedVarint } from "./wire.ts";
 
 const batchTag = (2 << 3) | 2;
@@ -85,13 +86,102 @@ export function readBatch<Record>(
   return { seq, records };
 }
 
+/** What both records say, by the names that both have for its fields. The numbers are each one's own. */
+type RequestField =
+  | "creditId"
+  | "phase"
+  | "conversation"
+  | "turn"
+  | "session"
+  | "index"
+  | "parentSession"
+  | "rootSession"
+  | "agentDepth"
+  | "target"
+  | "dueNs"
+  | "issuedNs"
+  | "receivedNs"
+  | "sentNs"
+  | "firstByteNs"
+  | "endNs"
+  | "connectNs"
+  | "blockedNs"
+  | "dnsNs"
+  | "tcpNs"
+  | "tlsNs"
+  | "writtenNs"
+  | "localAddress"
+  | "remoteAddress"
+  | "rowGroup"
+  | "status"
+  | "error"
+  | "isCancelled"
+  | "cancelledNs"
+  | "isStreaming"
+  | "isConnectionReused"
+  | "requestBytes"
+  | "responseBytes"
+  | "requestedOutputTokens"
+  | "model"
+  | "requestId"
+  | "correlationId"
+  | "workerId";
+
+/**
+ * Writes what both records say. Each reads its own: variables of one function are read into faster than fields of an object.
+ */
+export function writeRequest(
+  wire: WireWriter,
+  field: Readonly<Record<RequestField, number>>,
+  record: RecordIdentity & RecordTimes & { readonly status: number; readonly error: RequestError | undefined },
+): void {
+  wire.uint(field.creditId, record.creditId);
+  wire.uint(field.phase, record.phase);
+  wire.uint(field.conversation, record.conversation);
+  wire.uint(field.turn, record.turn);
+  wire.uint(field.session, record.sessionId);
+  wire.uint(field.index, record.sessionNum);
+  wire.uint(field.parentSession, record.parentSession === undefined ? 0 : record.parentSession + 1);
+  wire.uint(field.rootSession, record.rootSession === undefined ? 0 : record.rootSession + 1);
+  wire.uint(field.agentDepth, record.agentDepth);
+  wire.uint(field.target, record.targetIndex);
+  wire.double(field.dueNs, record.dueNs);
+  wire.double(field.issuedNs, record.issuedNs);
+  wire.double(field.receivedNs, record.receivedNs);
+  wire.double(field.sentNs, record.sentNs);
+  wire.optionalDouble(field.firstByteNs, record.firstByteNs);
+  wire.double(field.endNs, record.endNs);
+  wire.optionalDouble(field.connectNs, record.connectNs);
+  wire.optionalDouble(field.blockedNs, record.blockedNs);
+  wire.optionalDouble(field.dnsNs, record.dnsNs);
+  wire.optionalDouble(field.tcpNs, record.tcpNs);
+  wire.optionalDouble(field.tlsNs, record.tlsNs);
+  wire.optionalDouble(field.writtenNs, record.writtenNs);
+  wire.text(field.localAddress, record.localAddress);
+  wire.text(field.remoteAddress, record.remoteAddress);
+  wire.text(field.rowGroup, record.rowGroup);
+  wire.uint(field.status, record.status);
+  if (record.error !== undefined) writeError(wire, field.error, record.error);
+  wire.bool(field.isCancelled, record.isCancelled);
+  wire.optionalDouble(field.cancelledNs, record.cancelledNs);
+  wire.bool(field.isStreaming, record.isStreaming);
+  wire.bool(field.isConnectionReused, record.isConnectionReused);
+  wire.uint(field.requestBytes, record.requestBytes);
+  wire.uint(field.responseBytes, record.responseBytes);
+  wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
+  wire.text(field.model, record.model);
+  wire.text(field.requestId, record.requestId);
+  wire.text(field.correlationId, record.correlationId);
+  wire.text(field.workerId, record.workerId);
+}
+
 /** Bytes that `writeError` takes at most. */
 export function errorBytes(error: RequestError | undefined): number {
   return error === undefined ? 0 : 3 * error.message.length + 192;
 }
 
 /** Writes a failed request's error as field `number`. */
-export function writeError(wire: WireWriter, number: number, error: RequestError): void {
+function writeError(wire: WireWriter, number: number, error: RequestError): void {
   const opened = wire.open(number);
   wire.text(1, error.code);
   wire.text(2, error.phase);

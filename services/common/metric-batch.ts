@@ -4,7 +4,7 @@
  * `assay/records_manager/v1/record.proto` is the contract; a test holds this against the generated code.
  */
 import type { RequestError } from "../../endpoints/outcome.ts";
-import { BatchFrame, errorBytes, readBatch, readError, writeError } from "./batch-wire.ts";
+import { BatchFrame, errorBytes, readBatch, readError, writeRequest } from "./batch-wire.ts";
 import type { CheckOutcome, MetricRecord, RawAnswer, TokenSource } from "./metric-record.ts";
 import type { WireReader, WireWriter } from "./wire.ts";
 
@@ -122,43 +122,7 @@ function mostBytesOf(record: MetricRecord, recordProcessorId: string, raw: RawAn
 }
 
 function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: string): void {
-  wire.uint(field.creditId, record.creditId);
-  wire.uint(field.phase, record.phase);
-  wire.uint(field.conversation, record.conversation);
-  wire.uint(field.turn, record.turn);
-  wire.uint(field.session, record.sessionId);
-  wire.uint(field.index, record.sessionNum);
-  wire.uint(field.parentSession, record.parentSession === undefined ? 0 : record.parentSession + 1);
-  wire.uint(field.rootSession, record.rootSession === undefined ? 0 : record.rootSession + 1);
-  wire.uint(field.agentDepth, record.agentDepth);
-  wire.uint(field.target, record.targetIndex);
-  wire.double(field.dueNs, record.dueNs);
-  wire.double(field.issuedNs, record.issuedNs);
-  wire.double(field.receivedNs, record.receivedNs);
-  wire.double(field.sentNs, record.sentNs);
-  wire.optionalDouble(field.firstByteNs, record.firstByteNs);
-  wire.double(field.endNs, record.endNs);
-  wire.optionalDouble(field.connectNs, record.connectNs);
-  wire.optionalDouble(field.blockedNs, record.blockedNs);
-  wire.optionalDouble(field.dnsNs, record.dnsNs);
-  wire.optionalDouble(field.tcpNs, record.tcpNs);
-  wire.optionalDouble(field.tlsNs, record.tlsNs);
-  wire.optionalDouble(field.writtenNs, record.writtenNs);
-  wire.text(field.localAddress, record.localAddress);
-  wire.text(field.remoteAddress, record.remoteAddress);
-  wire.text(field.rowGroup, record.rowGroup);
-  wire.uint(field.status, record.status);
-  if (record.error !== undefined) writeError(wire, field.error, record.error);
-  wire.bool(field.isCancelled, record.isCancelled);
-  wire.optionalDouble(field.cancelledNs, record.cancelledNs);
-  wire.bool(field.isStreaming, record.isStreaming);
-  wire.bool(field.isConnectionReused, record.isConnectionReused);
-  wire.uint(field.requestBytes, record.requestBytes);
-  wire.uint(field.responseBytes, record.responseBytes);
-  wire.text(field.model, record.model);
-  wire.text(field.requestId, record.requestId);
-  wire.text(field.correlationId, record.correlationId);
-  wire.text(field.workerId, record.workerId);
+  writeRequest(wire, field, record);
   wire.double(field.wallOffsetNs, record.wallOffsetNs);
   wire.doubles(field.values, record.values);
   wire.bytes(field.contentStamps, record.contentStamps);
@@ -168,7 +132,6 @@ function writeRecord(wire: WireWriter, record: MetricRecord, recordProcessorId: 
   wire.text(field.recordProcessorId, recordProcessorId);
   wire.bool(field.hasUsageMismatch, record.hasUsageMismatch);
   wire.bool(field.isStreamIgnored, record.isStreamIgnored);
-  wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
   if (record.check !== undefined) writeCheck(wire, record.check);
 }
 

@@ -1,4 +1,4 @@
-/** A metric record as the generated code has it, for a person who asks for one; hot paths write it by `metric-batch.ts`. */
+/** A metric record as the generated code has it, for whoever asks for some; hot paths write it by `metric-batch.ts`. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CheckOutcomeSchema, MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type { CheckOutcome, MetricRecord } from "./metric-record.ts";
@@ -61,6 +61,6 @@ export function wireRecordOf(record: MetricRecord, recordProcessorId: string): W
 }
 
 /** The proto of what came of a check. */
-export function wireCheckOf({ isCorrect, reason, answer }: CheckOutcome): MessageInitShape<typeof CheckOutcomeSchema> {
+function wireCheckOf({ isCorrect, reason, answer }: CheckOutcome): MessageInitShape<typeof CheckOutcomeSchema> {
   return { reason, answer, ...(isCorrect === undefined ? {} : { isCorrect }) };
 }

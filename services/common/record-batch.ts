@@ -4,7 +4,7 @@
  * `assay/record_processor/v1/record.proto` is the contract; a test holds this against the generated code.
  */
 import type { RequestError } from "../../endpoints/outcome.ts";
-import { BatchFrame, errorBytes, readBatch, readError, writeError } from "./batch-wire.ts";
+import { BatchFrame, errorBytes, readBatch, readError, writeRequest } from "./batch-wire.ts";
 import type { RawRecord } from "./raw-record.ts";
 import type { WireReader, WireWriter } from "./wire.ts";
 
@@ -127,46 +127,9 @@ function mostBytesOf(record: RawRecord): number {
 }
 
 function writeRecord(wire: WireWriter, record: RawRecord, parts: number): void {
-  wire.uint(field.creditId, record.creditId);
-  wire.uint(field.phase, record.phase);
-  wire.uint(field.conversation, record.conversation);
-  wire.uint(field.turn, record.turn);
-  wire.uint(field.session, record.sessionId);
-  wire.uint(field.index, record.sessionNum);
-  wire.uint(field.parentSession, record.parentSession === undefined ? 0 : record.parentSession + 1);
-  wire.uint(field.rootSession, record.rootSession === undefined ? 0 : record.rootSession + 1);
-  wire.uint(field.agentDepth, record.agentDepth);
-  wire.uint(field.target, record.targetIndex);
-  wire.double(field.dueNs, record.dueNs);
-  wire.double(field.issuedNs, record.issuedNs);
-  wire.double(field.receivedNs, record.receivedNs);
-  wire.double(field.sentNs, record.sentNs);
-  wire.optionalDouble(field.firstByteNs, record.firstByteNs);
-  wire.double(field.endNs, record.endNs);
-  wire.optionalDouble(field.connectNs, record.connectNs);
-  wire.optionalDouble(field.blockedNs, record.blockedNs);
-  wire.optionalDouble(field.dnsNs, record.dnsNs);
-  wire.optionalDouble(field.tcpNs, record.tcpNs);
-  wire.optionalDouble(field.tlsNs, record.tlsNs);
-  wire.optionalDouble(field.writtenNs, record.writtenNs);
-  wire.text(field.localAddress, record.localAddress);
-  wire.text(field.remoteAddress, record.remoteAddress);
-  wire.text(field.rowGroup, record.rowGroup);
-  wire.uint(field.status, record.status);
-  if (record.error !== undefined) writeError(wire, field.error, record.error);
-  wire.bool(field.isCancelled, record.isCancelled);
-  wire.optionalDouble(field.cancelledNs, record.cancelledNs);
-  wire.bool(field.isStreaming, record.isStreaming);
-  wire.bool(field.isConnectionReused, record.isConnectionReused);
-  wire.uint(field.requestBytes, record.requestBytes);
-  wire.uint(field.responseBytes, record.responseBytes);
-  wire.uint(field.requestedOutputTokens, record.requestedOutputTokens ?? 0);
+  writeRequest(wire, field, record);
   wire.uint(field.inputTokens, record.inputTokens ?? 0);
-  wire.text(field.model, record.model);
-  wire.text(field.requestId, record.requestId);
-  wire.text(field.correlationId, record.correlationId);
   wire.text(field.contentType, record.contentType);
-  wire.text(field.workerId, record.workerId);
   wire.text(field.inputText, record.inputText ?? "");
   wire.uint(field.images, record.images ?? 0);
   wire.optionalDouble(field.audioSec, record.audioSeconds);

@@ -1,9 +1,9 @@
 /** Rows of `requests` as messages. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { MetricRecordSchema } from "../../gen/assay/records_manager/v1/record_pb.js";
+import type { RequestError, RequestErrorCode, RequestErrorPhase } from "../../endpoints/outcome.ts";
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { AssayError } from "../common/errors.ts";
-import { wireCheckOf } from "../common/metric-record-codec.ts";
+import type { CheckOutcome, MetricRecord, TokenSource } from "../common/metric-record.ts";
+import { wireRecordOf } from "../common/metric-record-codec.ts";
 import type { RecordRow } from "./query-records.ts";
 
 /** Columns of `requests` by the fields of MetricRecord that they fill. `values` stands for all metrics. */
@@ -77,7 +77,10 @@ export function recordMessages(columns: readonly string[]) {
   const places = new Map(columns.map((column, index) => [column, index + 1]));
   return {
     tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
-    messageOf: (row: RecordRow) => recordOf((column) => row[places.get(column) ?? -1], hasValues),
+    messageOf: (row: RecordRow) => {
+      const cellOf = (column: string) => row[places.get(column) ?? -1];
+      return wireRecordOf(recordOf(cellOf, hasValues), textOf(cellOf("record_processor_id")));
+    },
   };
 }
 
@@ -106,89 +109,77 @@ function sizeOf(row: RecordRow): number {
   return bytes;
 }
 
-/** Columns without a value leave their fields unset. */
-function recordOf(cellOf: (column: string) => unknown, hasValues: boolean): MessageInitShape<typeof MetricRecordSchema> {
+/** The record of a row. Columns without a value leave their fields unset. */
+function recordOf(cellOf: (column: string) => unknown, hasValues: boolean): MetricRecord {
   const maybe = (column: string): number | undefined => {
     const value = cellOf(column);
     return typeof value === "number" ? value : undefined;
   };
   const number = (column: string): number => maybe(column) ?? 0;
-  const text = (column: string): string => {
-    const value = cellOf(column);
-    return typeof value === "string" ? value : "";
-  };
-  const count = (column: string): bigint => BigInt(number(column));
+  const text = (column: string): string => textOf(cellOf(column));
   const isSet = (column: string): boolean => number(column) === 1;
-  // Of a session, plus 1; 0: there is none.
-  const above = (column: string): bigint => BigInt((maybe(column) ?? -1) + 1);
-  const firstByteNs = maybe("first_byte_ns");
-  const connectNs = maybe("connect_ns");
-  const cancelledNs = maybe("cancelled_ns");
-  const blockedNs = maybe("blocked_ns");
-  const dnsNs = maybe("dns_ns");
-  const tcpNs = maybe("tcp_ns");
-  const tlsNs = maybe("tls_ns");
-  const writtenNs = maybe("written_ns");
   const stamps = cellOf("content_stamps");
   return {
-    creditId: count("credit_id"),
+    creditId: number("credit_id"),
     phase: number("phase"),
-    conversation: count("conversation"),
+    conversation: number("conversation"),
     turn: number("turn"),
-    session: count("session_id"),
-    index: count("session_num"),
-    parentSession: above("parent_session"),
-    rootSession: above("root_session"),
+    sessionId: number("session_id"),
+    sessionNum: number("session_num"),
+    parentSession: maybe("parent_session"),
+    rootSession: maybe("root_session"),
     agentDepth: number("agent_depth"),
-    target: number("target"),
+    targetIndex: number("target"),
     dueNs: number("due_ns"),
     issuedNs: number("issued_ns"),
     receivedNs: number("received_ns"),
     sentNs: number("sent_ns"),
+    firstByteNs: maybe("first_byte_ns"),
     endNs: number("end_ns"),
+    connectNs: maybe("connect_ns"),
+    blockedNs: maybe("blocked_ns"),
+    dnsNs: maybe("dns_ns"),
+    tcpNs: maybe("tcp_ns"),
+    tlsNs: maybe("tls_ns"),
+    writtenNs: maybe("written_ns"),
+    localAddress: text("local_address"),
+    remoteAddress: text("remote_address"),
+    rowGroup: text("row_group"),
     status: number("status"),
+    error: errorOf(text("error_code"), text("error_phase"), text("error_message")),
     isCancelled: isSet("is_cancelled"),
+    cancelledNs: maybe("cancelled_ns"),
     isStreaming: isSet("is_streaming"),
     isConnectionReused: isSet("is_connection_reused"),
-    requestBytes: count("request_bytes"),
-    responseBytes: count("response_bytes"),
+    requestBytes: number("request_bytes"),
+    responseBytes: number("response_bytes"),
+    requestedOutputTokens: maybe("requested_output_tokens"),
     model: text("model"),
     requestId: text("request_id"),
     correlationId: text("correlation_id"),
     workerId: text("worker_id"),
-    localAddress: text("local_address"),
-    remoteAddress: text("remote_address"),
-    rowGroup: text("row_group"),
     wallOffsetNs: number("wall_offset_ns"),
     values: hasValues ? recordMetrics.map(({ tag }) => maybe(tag) ?? Number.NaN) : [],
     contentStamps: stamps instanceof Uint8Array ? stamps : new Uint8Array(0),
     coalescedChunks: number("coalesced_chunks"),
     finishReason: text("finish_reason"),
-    tokenSource: text("token_source"),
-    recordProcessorId: text("record_processor_id"),
+    tokenSource: text("token_source") as TokenSource,
     hasUsageMismatch: isSet("has_usage_mismatch"),
     isStreamIgnored: isSet("is_stream_ignored"),
-    requestedOutputTokens: number("requested_output_tokens"),
-    ...(firstByteNs === undefined ? {} : { firstByteNs }),
-    ...(connectNs === undefined ? {} : { connectNs }),
-    ...(blockedNs === undefined ? {} : { blockedNs }),
-    ...(dnsNs === undefined ? {} : { dnsNs }),
-    ...(tcpNs === undefined ? {} : { tcpNs }),
-    ...(tlsNs === undefined ? {} : { tlsNs }),
-    ...(writtenNs === undefined ? {} : { writtenNs }),
-    ...(cancelledNs === undefined ? {} : { cancelledNs }),
-    ...checkOf(maybe("is_correct"), text("check_reason"), text("answer")),
-    ...(text("error_code") === ""
-      ? {}
-      : { error: { code: text("error_code"), phase: text("error_phase"), message: text("error_message") } }),
+    check: checkOf(maybe("is_correct"), text("check_reason"), text("answer")),
   };
 }
 
-function checkOf(
-  isCorrect: number | undefined,
-  reason: string,
-  answer: string,
-): { readonly check?: ReturnType<typeof wireCheckOf> } {
-  if (isCorrect === undefined && reason === "") return {};
-  return { check: wireCheckOf({ isCorrect: isCorrect === undefined ? undefined : isCorrect === 1, reason, answer }) };
+function textOf(cell: unknown): string {
+  return typeof cell === "string" ? cell : "";
+}
+
+/** Words of a newer or an older version are shown as they were written. */
+function errorOf(code: string, phase: string, message: string): RequestError | undefined {
+  return code === "" ? undefined : { code: code as RequestErrorCode, phase: phase as RequestErrorPhase, message };
+}
+
+function checkOf(isCorrect: number | undefined, reason: string, answer: string): CheckOutcome | undefined {
+  if (isCorrect === undefined && reason === "") return undefined;
+  return { isCorrect: isCorrect === undefined ? undefined : isCorrect === 1, reason, answer };
 }

@@ -1,11 +1,11 @@
 /** `assay runs records RUN`: what was measured of each request. */
 import type { MetricRecord } from "../../../gen/assay/records_manager/v1/record_pb.js";
+import type { StreamRecordsResponse } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { createPaint } from "../../../report/paint.ts";
 import { type Column, tableLines } from "../../../report/table.ts";
 import { figure, harmless } from "../../../report/text.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
-import type { RecordsWanted, SuiteClient } from "../suite-client.ts";
 import { csvLine } from "./csv.ts";
 import type { runsRecordsFlags } from "./flags.ts";
 import { formatOf } from "./output-format.ts";
@@ -24,7 +24,11 @@ export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promis
     const { phase = "", where: filter = "", orderBy = "", limit = Number.POSITIVE_INFINITY } = options;
     const records = { phase, filter, orderBy, fields: wanted.fields, limit };
     if (format === "table") {
-      const { rows, hasMore } = await tableRows(client, runId, records, wanted);
+      const fields = wanted.fields.length === 0 ? tableFields : wanted.fields;
+      // One more than a table has tells whether there are more.
+      const most = limit === Number.POSITIVE_INFINITY ? mostRowsOfTable + 1 : Math.min(limit, mostRowsOfTable);
+      const pages = client.streamRecords(runId, { ...records, fields, limit: most }, signal);
+      const { rows, hasMore } = await tableRows(pages, wanted);
       terminal.out(tableText(rows, wanted, terminal.width, terminal.hasColour));
       if (hasMore) terminal.err(`the first ${mostRowsOfTable} records; --format json prints all of them\n`);
       return exitCodes.ok;
@@ -47,23 +51,15 @@ export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promis
 
 /** `hasMore`: there are more than a table has, and nobody asked for fewer. */
 async function tableRows(
-  client: SuiteClient,
-  runId: string,
-  records: RecordsWanted,
+  pages: AsyncIterable<StreamRecordsResponse>,
   wanted: WantedFields,
 ): Promise<{ readonly rows: string[][]; readonly hasMore: boolean }> {
   const isOwn = wanted.fields.length === 0;
-  const limit = Math.min(records.limit, mostRowsOfTable);
   const rows: string[][] = [];
-  let hasMore = false;
-  const pages = client.queryRecords(runId, { ...records, fields: isOwn ? tableFields : wanted.fields, limit });
-  for await (const { records: page, tags, nextPageToken } of pages) {
-    const taken = page.slice(0, limit - rows.length);
-    hasMore = taken.length < page.length || nextPageToken !== "";
-    rows.push(...taken.map((record) => (isOwn ? cellsOf(record, tags) : cells(recordJson(record, tags, wanted), wanted))));
-    if (rows.length >= limit) break;
+  for await (const { records, tags } of pages) {
+    rows.push(...records.map((record) => (isOwn ? cellsOf(record, tags) : cells(recordJson(record, tags, wanted), wanted))));
   }
-  return { rows, hasMore: hasMore && records.limit === Number.POSITIVE_INFINITY };
+  return { rows: rows.slice(0, mostRowsOfTable), hasMore: rows.length > mostRowsOfTable };
 }
 
 function cells(record: RecordJson, wanted: WantedFields): string[] {

@@ -130,6 +130,16 @@ describe("streaming records", () => {
       expect(page.records[0]).to.include({ status: 200, sentNs: 0 });
     });
 
+    it("gives many rows where QueryRecords gives pages of 250", async () => {
+      const fields = { paths: ["credit_id"] };
+      const first = await client.queryRecords({ runId: "wide", fields, pageSize: 10_000 });
+      expect(first.records).to.have.length(250);
+      const next = await client.queryRecords({ runId: "wide", fields, pageSize: 10_000, pageToken: first.nextPageToken });
+      expect(next.records.map(({ creditId }) => Number(creditId))).to.deep.equal(
+        Array.from({ length: 250 }, (_, at) => 250 + at),
+      );
+    });
+
     it("refuses what QueryRecords refuses", async () => {
       const refused = (change: object) => failureOf(gather(client.streamRecords({ runId: "run-1", ...change })));
       expect((await refused({ filter: "turn = x" })).message).to.include("\n    turn = x\n           ^");

@@ -351,7 +351,7 @@ export declare type QueryRecordsRequest = Message<"assay.records_manager.v1.Quer
   runId: string;
 
   /**
-   * At most so many; 0: 100; more than 10000 counts as 10000; negative is INVALID_ARGUMENT.
+   * At most so many; 0: 100; more than 250 counts as 250 (StreamRecords gives more, faster); negative is INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 2;
    */
