@@ -1,6 +1,8 @@
 /**
  * One run being carried out: the machine of `core/run-machine.ts` decides, this file has the members do it (`run-members.ts`) and
  * tells the machine what came of it.
+ *
+ * Long, because it is one thing: whatever a member says and whatever the machine commands meet here, about one run's state.
  */
 import { create } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
