@@ -12,6 +12,7 @@ import { createTensorEndpoint } from "./kserve/tensors.ts";
 import { createKserveEndpoint, type TextModelOptions } from "./kserve/text-model.ts";
 import { createTritonGenerateEndpoint } from "./kserve/triton-generate.ts";
 import { createTrtllmEndpoint } from "./kserve/trtllm.ts";
+import type { VersionOptions } from "./kserve/versions.ts";
 import { createNimEmbeddingsEndpoint } from "./nim/embeddings.ts";
 import { createImageRetrievalEndpoint } from "./nim/image-retrieval.ts";
 import { createNimRankingsEndpoint } from "./nim/rankings.ts";
@@ -31,7 +32,7 @@ import { createSglangGenerateEndpoint } from "./sglang/generate.ts";
 import { createSolidoRagEndpoint } from "./solido/rag.ts";
 
 /** What endpoints can be told; each takes what concerns it. */
-export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions & TextModelOptions;
+export type EndpointOptions = ChatOptions & TemplateOptions & VideoOptions & TextModelOptions & VersionOptions;
 
 const factories: Readonly<Record<string, (options: EndpointOptions) => Endpoint>> = {
   chat: createChatEndpoint,

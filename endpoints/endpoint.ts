@@ -4,6 +4,7 @@
  */
 import type { FirstMoments, ServerTimes, SpecDecode, Usage } from "../metrics/metric.ts";
 import type { RandomStream } from "../services/common/random.ts";
+import type { JsonObject } from "./json-body.ts";
 import type { GivenTensor } from "./kserve/tensor/given.ts";
 import type { Tensor } from "./kserve/tensor/tensor.ts";
 import type { RequestError } from "./outcome.ts";
@@ -165,11 +166,15 @@ export interface Endpoint {
   readonly needs?: readonly Exclude<Modality, "text">[];
   /** Extra inputs that are refused: the turn says what is in these fields. Absent: none. */
   readonly reservedInputs?: readonly string[];
+  /** Which version of a model is asked can be said. Default: false. */
+  readonly hasVersions?: boolean;
   /** It is told before a run what the target's models take and give, without which it makes no request. Default: false. */
   readonly needsModelTensors?: boolean;
   readonly produces: Product;
   /** The body: JSON in UTF-8 where `contentType` says nothing else. Throws `invalid_argument` for a turn of which it can make none. */
   readonly formatBody: (turn: TurnInput) => Uint8Array;
+  /** A body of `formatBody` as people read it, long tensors cut; undefined: it is none. Absent: a body is text. Never throws. */
+  readonly bodyJson?: (body: Uint8Array) => JsonObject | undefined;
   /**
    * A body as a turn of a session, where the target has to be told of its sessions; else the same body. Absent: it never has.
    * @param model that the body is for

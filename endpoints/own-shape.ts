@@ -5,7 +5,17 @@ import { isJsonObject, type JsonObject } from "./json-body.ts";
 /** Everything of an endpoint that is no function. */
 export type EndpointShape = Omit<
   Endpoint,
-  "name" | "needs" | "reservedInputs" | "needsModelTensors" | "protocol" | "formatBody" | "ofSession" | "next" | "parse"
+  | "name"
+  | "needs"
+  | "reservedInputs"
+  | "needsModelTensors"
+  | "hasVersions"
+  | "protocol"
+  | "formatBody"
+  | "bodyJson"
+  | "ofSession"
+  | "next"
+  | "parse"
 >;
 
 const ingredients: readonly Ingredient[] = ["text", "texts", "ranking", "image", "audio", "video"];

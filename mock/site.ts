@@ -79,10 +79,10 @@ const routes: ReadonlyMap<string, MockRoute> = new Map([
 
 /** What is at a path, those of a model included. */
 function routeOf(path: string): MockRoute | undefined {
-  const [, model, action] = modelPaths.exec(path) ?? [];
+  const [, model, version, action] = modelPaths.exec(path) ?? [];
   if (model === undefined || action === undefined) return routes.get(path);
   const endpoint = action === "infer" ? tritonInfer : tritonGenerate;
-  return routeTo(endpoint, (json) => tritonRequest(json, decoded(model), action));
+  return routeTo(endpoint, (json) => tritonRequest(json, { model: decoded(model), version, action }));
 }
 
 /** Jobs that have been asked for once; the oldest is forgotten beyond. */

@@ -130,7 +130,8 @@ function exitCodeOf(run: Run, summary: SummarizeRecordsResponse | undefined, opt
       return exitCodes.failed;
     default:
       say(`the run failed: ${harmless(reason)}`);
-      return isInterrupted ? exitCodes.interrupted : exitCodes.failed;
+      if (isInterrupted) return exitCodes.interrupted;
+      return run.isMisfit ? exitCodes.usage : exitCodes.failed;
   }
 }
 

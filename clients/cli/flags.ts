@@ -55,6 +55,7 @@ export const doctorFlags = {
 /** `assay send` takes what concerns one request. */
 export const sendFlags = {
   models: { ...runFlags.models, doc: "model to ask for; of several the first" },
+  modelVersion: runFlags.modelVersion,
   urls: { ...runFlags.urls, doc: "base URL of the server; of several the first (default http://localhost:8000)" },
   endpointType: runFlags.endpointType,
   endpointPath: runFlags.endpointPath,
@@ -82,6 +83,12 @@ export const sendFlags = {
   isl: { ...runFlags.isl, doc: "a synthetic prompt of so many tokens instead" },
   osl: { ...runFlags.osl, doc: "output length to ask for (default: the model decides)" },
   extraInputs: runFlags.extraInputs,
+  textInputName: runFlags.textInputName,
+  textOutputName: runFlags.textOutputName,
+  lengthInputName: runFlags.lengthInputName,
+  streamInputName: runFlags.streamInputName,
+  shapes: runFlags.shapes,
+  requestParameters: runFlags.requestParameters,
   useLegacyMaxTokens: runFlags.useLegacyMaxTokens,
   reasoningTags: runFlags.reasoningTags,
   json: { ...runFlags.json, doc: "everything that was seen as JSON on stdout instead" },

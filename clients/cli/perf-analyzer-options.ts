@@ -20,7 +20,6 @@ const pem = "leave it away: certificates and keys are PEM";
 const traces = "start tritonserver with its own options for traces";
 
 const missingOptions: readonly MissingOptions[] = [
-  { spellings: ["-x"], instead: "requests name no version of their model: the server takes the one that its policy says" },
   { spellings: ["--triton-server-directory", "--model-repository"], instead: ownServer },
   { spellings: ["--model-signature-name"], instead: "TensorFlow Serving is not spoken" },
   {

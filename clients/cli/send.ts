@@ -110,11 +110,24 @@ interface Sending {
 async function sendThrough(suite: SendSuite, options: SendOptions, sending: Sending): Promise<SendReport> {
   const { signal, pems } = sending;
   const { urls = [defaultUrl], requestTimeoutSec: limitSec = defaultTimeoutSec, osl = 0 } = options;
-  const { models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens, reasoningTags } =
-    options;
+  const { models, modelVersion, endpointType, endpointPath, streaming, apiKey, headers, extraInputs } = options;
+  const { useLegacyMaxTokens, reasoningTags, shapes, requestParameters } = options;
+  const { textInputName, textOutputName, lengthInputName, streamInputName } = options;
   const { transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, proxyUrl } = options;
   const ofRuns = {
-    ...{ models, endpointType, endpointPath, streaming, apiKey, headers, extraInputs, useLegacyMaxTokens, reasoningTags },
+    ...{
+      models,
+      modelVersion,
+      endpointType,
+      endpointPath,
+      streaming,
+      apiKey,
+      headers,
+      extraInputs,
+      useLegacyMaxTokens,
+      reasoningTags,
+    },
+    ...{ textInputName, textOutputName, lengthInputName, streamInputName, shapes, requestParameters },
     ...{ transport, http2, connectTimeoutSec, insecureSkipVerify, targetServerName, proxyUrl, ...pems },
   };
   const given = Object.fromEntries(Object.entries(ofRuns).filter(([, value]) => value !== undefined));

@@ -19,8 +19,10 @@ import { grpcContentType } from "../grpc-status.ts";
 import type { ReasoningTags } from "../reasoning-tags.ts";
 import { inBandError, requestError, statusError } from "../target-error.ts";
 import { FrameReader } from "./frames.ts";
+import { requestJson } from "./request-json.ts";
 import { decodeElements, textsOf } from "./tensor/elements.ts";
 import { describeTensors, readTensors, type Tensor } from "./tensor/tensor.ts";
+import type { VersionOptions } from "./versions.ts";
 
 /** Where the calls go, and how. */
 export const callShape = {
@@ -29,9 +31,11 @@ export const callShape = {
   protocol: "grpc",
   contentType: grpcContentType,
   canStream: true,
+  hasVersions: true,
+  bodyJson: requestJson,
 } as const satisfies Partial<Endpoint>;
 
-export interface InferCall {
+export interface InferCall extends VersionOptions {
   readonly model: string;
   readonly inputs: readonly Tensor[];
   /** Names of the outputs that are wanted; none: all that the model gives by itself. */
@@ -45,11 +49,13 @@ export interface InferCall {
 export type Parameter = string | boolean | number | bigint;
 
 /** The `ModelInferRequest`. Of a stream it asks for a last response that says so, without which some backends' end cannot be seen. */
-export function inferMessage({ model, inputs, outputs = [], isStreaming, parameters = {} }: InferCall): Uint8Array {
+export function inferMessage(call: InferCall): Uint8Array {
+  const { model, modelVersion = "", inputs, outputs = [], isStreaming, parameters = {} } = call;
   const { described, rawContents } = describeTensors(inputs);
   const all = isStreaming ? { ...parameters, triton_enable_empty_final_response: true } : parameters;
   const message = create(ModelInferRequestSchema, {
     modelName: model,
+    modelVersion,
     inputs: described,
     outputs: outputs.map((name) => ({ name })),
     rawInputContents: rawContents,

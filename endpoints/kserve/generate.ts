@@ -5,26 +5,29 @@
  */
 
 import { countedUsage, countOf } from "../counts.ts";
-import { createNewText } from "../cumulative.ts";
+import { type NewText, readTexts } from "../cumulative.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { type AnswerRules, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, type JsonObject, textOf } from "../json-body.ts";
 import { contentsOf } from "../parts.ts";
 import type { TagOptions } from "../reasoning-tags.ts";
 import { errorWords } from "../target-error.ts";
+import { modelPath, type VersionOptions } from "./versions.ts";
 
 const rules: AnswerRules = { isEndUnmarked: true };
 
-export function createKserveGenerateEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
+export function createKserveGenerateEndpoint({ reasoningTags, modelVersion }: TagOptions & VersionOptions = {}): Endpoint {
   return {
     name: "kserve_generate",
-    path: "/v2/models/{model}/generate",
-    streamPath: "/v2/models/{model}/generate_stream",
+    path: `${modelPath(modelVersion)}/generate`,
+    streamPath: `${modelPath(modelVersion)}/generate_stream`,
     canStream: true,
+    hasVersions: true,
     takes: ["text"],
     produces: "text",
     formatBody: (turn) => encodeJson(generateBody(turn)),
-    parse: (response) => parseAnswer(response, createReader(), undefined, { ...rules, reasoningTags }),
+    parse: (response) =>
+      readTexts("pieces", (next) => parseAnswer(response, createReader(next()), undefined, { ...rules, reasoningTags })),
   };
 }
 
@@ -34,8 +37,7 @@ function generateBody({ messages, maxOutputTokens, isStreaming, extraInputs }: T
 }
 
 /** vLLM's backend counts the output tokens of each event apart, where it was asked to (`return_num_output_tokens`). */
-function createReader(): (event: JsonObject) => EventMeaning {
-  const newText = createNewText();
+function createReader(newText: NewText): (event: JsonObject) => EventMeaning {
   let outputTokens: number | undefined;
   return (event) => {
     const { text_output: text, finish_reason: reason, num_input_tokens: input, num_output_tokens: output } = event;

@@ -11,12 +11,14 @@ import { encodeJson, isJsonObject, type JsonObject, textOf } from "../json-body.
 import { contentsOf } from "../parts.ts";
 import type { TagOptions } from "../reasoning-tags.ts";
 import { errorWords } from "../target-error.ts";
+import { modelPath, type VersionOptions } from "./versions.ts";
 
-export function createKserveInferEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
+export function createKserveInferEndpoint({ reasoningTags, modelVersion }: TagOptions & VersionOptions = {}): Endpoint {
   return {
     name: "kserve_infer",
-    path: "/v2/models/{model}/infer",
+    path: `${modelPath(modelVersion)}/infer`,
     canStream: false,
+    hasVersions: true,
     takes: ["text"],
     produces: "text",
     formatBody: (turn) => encodeJson(inferBody(turn)),

@@ -8,7 +8,7 @@ import { countElements, type ElementInput } from "./tensor/elements.ts";
 import { type GivenTensor, rawOfGiven, repeated, shapeOfGiven } from "./tensor/given.ts";
 import { type MadeData, makeContents } from "./tensor/made.ts";
 import { elementCount, matchesShape, type Shape, shownShape } from "./tensor/shape.ts";
-import { type Tensor, tensorOf } from "./tensor/tensor.ts";
+import { inTensor, type Tensor, tensorOf } from "./tensor/tensor.ts";
 
 /** What a run says of its tensors. */
 export interface TensorOptions extends MadeData {
@@ -52,14 +52,15 @@ export function givenInput(input: TensorInfo, batch: Shape, value: unknown, shap
 export function turnInput(input: TensorInfo, batch: Shape, given: GivenTensor): Tensor {
   const { name } = input;
   const datatype = datatypeOf(input);
-  const one = rawOfGiven(given, datatype);
-  const shape = shapeOfGiven(given, datatype, one, input.shape);
-  const [wanted, got] = [elementCount(shape), countElements(datatype, one)];
-  if (wanted !== got) {
-    const why = `tensor ${name}: shape ${shownShape(shape)} needs ${wanted} elements, got ${got}`;
-    throw new AssayError("invalid_argument", why);
-  }
-  return { name, datatype, shape: [...batch, ...shape], raw: repeated(one, elementCount(batch)) };
+  return inTensor(name, () => {
+    const one = rawOfGiven(given, datatype);
+    const shape = shapeOfGiven(given, datatype, one, input.shape);
+    const [wanted, got] = [elementCount(shape), countElements(datatype, one)];
+    if (wanted !== got) {
+      throw new AssayError("invalid_argument", `shape ${shownShape(shape)} needs ${wanted} elements, got ${got}`);
+    }
+    return { name, datatype, shape: [...batch, ...shape], raw: repeated(one, elementCount(batch)) };
+  });
 }
 
 /** The datatype that the model says, where it is one of KServe's. */

@@ -10,9 +10,10 @@ import { callShape, inferMessage, noMeaning, type Outputs, type Parameter, parse
 import { type ModelTensors, tensorsOfModel } from "./model-tensors.ts";
 import type { Tensor } from "./tensor/tensor.ts";
 import { batchOf, givenInput, madeInput, type TensorOptions, turnInput } from "./tensor-inputs.ts";
+import type { VersionOptions } from "./versions.ts";
 
 /** What endpoints of models that the server describes are told. */
-export interface ModelOptions {
+export interface ModelOptions extends VersionOptions {
   readonly tensors?: TensorOptions;
   readonly requestParameters?: Readonly<Record<string, unknown>>;
   /** What the run's models are. Absent: it is not known yet, so that there are no requests. */
@@ -25,6 +26,7 @@ export function createTensorEndpoint({
   tensors = usualTensors,
   requestParameters = {},
   modelTensors = [],
+  modelVersion = "",
 }: ModelOptions = {}): Endpoint {
   return {
     ...callShape,
@@ -38,7 +40,7 @@ export function createTensorEndpoint({
       const known = tensorsOfModel(modelTensors, model);
       const others = Object.entries(extraInputs).filter(([name]) => known.inputs.every((input) => input.name !== name));
       const parameters = parametersOf({ ...requestParameters, ...Object.fromEntries(others) });
-      return inferMessage({ model, isStreaming, inputs: inputsOf(known, turn, tensors), parameters });
+      return inferMessage({ model, modelVersion, isStreaming, inputs: inputsOf(known, turn, tensors), parameters });
     },
     parse: (response) => {
       const reader = createReader(tensors.batchSize);

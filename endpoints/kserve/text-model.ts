@@ -39,6 +39,7 @@ export function createKserveEndpoint({
   textTensors = noNames,
   requestParameters = {},
   modelTensors = [],
+  modelVersion = "",
   reasoningTags,
 }: TextModelOptions = {}): Endpoint {
   return {
@@ -54,6 +55,7 @@ export function createKserveEndpoint({
       const outputs = [places.textOutput.name];
       return inferMessage({
         model,
+        modelVersion,
         isStreaming,
         inputs,
         outputs,

@@ -13,15 +13,19 @@ import type { TagOptions } from "../reasoning-tags.ts";
 import { callShape, countIn, inferMessage, type Outputs, parseCall, textsIn } from "./call.ts";
 import { reasonOf } from "./generate.ts";
 import { type Tensor, tensorOf } from "./tensor/tensor.ts";
+import type { VersionOptions } from "./versions.ts";
 
-export function createTritonGenerateEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
+export function createTritonGenerateEndpoint({ reasoningTags, modelVersion = "" }: TagOptions & VersionOptions = {}): Endpoint {
   return {
     ...callShape,
     name: "triton_generate",
     takes: ["text", "image"],
     reservedInputs: ["text_input", "stream", "image"],
     produces: "text",
-    formatBody: (turn) => inferMessage({ model: turn.model, inputs: inputsOf(turn), isStreaming: turn.isStreaming }),
+    formatBody: (turn) => {
+      const { model, isStreaming } = turn;
+      return inferMessage({ model, modelVersion, isStreaming, inputs: inputsOf(turn) });
+    },
     parse: (response) => parseCall(response, createReader(), reasoningTags),
   };
 }

@@ -5,7 +5,7 @@
 import type { ServerTimes } from "../../metrics/metric.ts";
 import { AssayError } from "../../services/common/errors.ts";
 import { countedUsage } from "../counts.ts";
-import { createNewText } from "../cumulative.ts";
+import { type NewText, readTexts } from "../cumulative.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import type { EventMeaning } from "../event-stream.ts";
 import { contentsOf } from "../parts.ts";
@@ -15,8 +15,9 @@ import { datatypeOf } from "./infer.ts";
 import type { Datatype } from "./tensor/datatypes.ts";
 import type { ElementInput } from "./tensor/elements.ts";
 import { type Tensor, tensorOf } from "./tensor/tensor.ts";
+import type { VersionOptions } from "./versions.ts";
 
-export function createTrtllmEndpoint({ reasoningTags }: TagOptions = {}): Endpoint {
+export function createTrtllmEndpoint({ reasoningTags, modelVersion = "" }: TagOptions & VersionOptions = {}): Endpoint {
   return {
     ...callShape,
     name: "trtllm",
@@ -26,9 +27,9 @@ export function createTrtllmEndpoint({ reasoningTags }: TagOptions = {}): Endpoi
     produces: "text",
     formatBody: (turn) => {
       const { model, isStreaming } = turn;
-      return inferMessage({ model, isStreaming, inputs: inputsOf(turn), outputs: outputsOf(turn) });
+      return inferMessage({ model, modelVersion, isStreaming, inputs: inputsOf(turn), outputs: outputsOf(turn) });
     },
-    parse: (response) => parseCall(response, createReader(), reasoningTags),
+    parse: (response) => readTexts("pieces", (next) => parseCall(response, createReader(next()), reasoningTags)),
   };
 }
 
@@ -79,8 +80,7 @@ function outputsOf({ extraInputs }: TurnInput): string[] {
 }
 
 /** With `accumulate_tokens` each response has the whole text so far, and each has the count of all tokens so far. */
-function createReader(): (outputs: Outputs) => EventMeaning {
-  const newText = createNewText();
+function createReader(newText: NewText): (outputs: Outputs) => EventMeaning {
   return (outputs) => ({
     outputText: newText(textsIn(outputs, "text_output").join("")),
     reasoningText: "",

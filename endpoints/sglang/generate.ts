@@ -4,7 +4,7 @@
  */
 
 import { countedUsage, countOf } from "../counts.ts";
-import { createNewText } from "../cumulative.ts";
+import { type NewText, readTexts } from "../cumulative.ts";
 import type { Endpoint, TurnInput } from "../endpoint.ts";
 import { type AnswerRules, type EventMeaning, parseAnswer } from "../event-stream.ts";
 import { encodeJson, isJsonObject, type JsonObject, textOf } from "../json-body.ts";
@@ -21,7 +21,8 @@ export function createSglangGenerateEndpoint({ reasoningTags }: TagOptions = {})
     takes: ["text", "image"],
     produces: "text",
     formatBody: (turn) => encodeJson(generateBody(turn)),
-    parse: (response) => parseAnswer(response, createReader(), undefined, { ...rules, reasoningTags }),
+    parse: (response) =>
+      readTexts("cumulative", (next) => parseAnswer(response, createReader(next), undefined, { ...rules, reasoningTags })),
   };
 }
 
@@ -43,15 +44,15 @@ const rules: AnswerRules = {
 
 /** What is remembered of each answer of a stream. */
 interface Choice {
-  readonly newText: (text: string) => string;
+  readonly newText: NewText;
   outputTokens: unknown;
 }
 
-function createReader(): (event: JsonObject) => EventMeaning {
+function createReader(next: () => NewText): (event: JsonObject) => EventMeaning {
   const choices: Choice[] = [];
   const read = (event: JsonObject): EventMeaning => {
     const index = placeOf(event.index, choices.length);
-    while (choices.length <= index) choices.push({ newText: createNewText(), outputTokens: undefined });
+    while (choices.length <= index) choices.push({ newText: next(), outputTokens: undefined });
     const choice = choices[index] as Choice;
     const meta = isJsonObject(event.meta_info) ? event.meta_info : {};
     const { type, message } = isJsonObject(meta.finish_reason) ? meta.finish_reason : { type: meta.finish_reason };

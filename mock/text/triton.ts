@@ -6,11 +6,17 @@ import { type Refusal, refusal } from "./refusal.ts";
 import type { TextRequest } from "./request.ts";
 import { firstWordOf, wordsFrom } from "./words.ts";
 
+/** The one version that every model has. */
+const modelVersion = "1";
+
 const common = {
   namesModel: true,
   lengthFields: ["max_tokens"],
   usageOfStreams: "always",
-  readPrompt({ text_input: text }: RequestJson) {
+  readPrompt({ text_input: text, model, model_version: version = modelVersion }: RequestJson) {
+    if (version !== modelVersion) {
+      return refusal(404, `Request for unknown model: '${model}' version ${version} is not found`, "model");
+    }
     if (typeof text !== "string" || text === "") return refusal(400, "text_input must be a text that is not empty", "text_input");
     return { tokens: tokensOfTexts([text]), choices: 1 };
   },
@@ -46,18 +52,30 @@ export const tritonInfer: MockEndpoint = {
   },
 };
 
-/** The paths of a model. */
-export const modelPaths = /^\/v2\/models\/([^/]+)\/(generate|generate_stream|infer)$/;
+/** The paths of a model, with or without its version. */
+export const modelPaths = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/(generate|generate_stream|infer)$/;
 
-/** Tensors of one element become fields by their names. @param action the last part of the path */
-export function tritonRequest(json: RequestJson, model: string, action: string): RequestJson {
+/** Tensors of one element become fields by their names. @param place the parts of the path */
+export function tritonRequest(json: RequestJson, { model, version, action }: ModelPlace): RequestJson {
   const inputs = action === "infer" && Array.isArray(json.inputs) ? json.inputs.filter(isObject) : [];
   const fields = inputs.map(({ name, data }) => [String(name), Array.isArray(data) ? data.flat()[0] : undefined]);
-  return { ...(action === "infer" ? Object.fromEntries(fields) : json), model, stream: action === "generate_stream" };
+  return {
+    ...(action === "infer" ? Object.fromEntries(fields) : json),
+    ...(version === undefined ? {} : { model_version: version }),
+    model,
+    stream: action === "generate_stream",
+  };
+}
+
+export interface ModelPlace {
+  readonly model: string;
+  /** Undefined: none is named. */
+  readonly version: string | undefined;
+  readonly action: string;
 }
 
 function headOf(model: string, hasStamps: boolean): string {
-  return `"model_name":${asciiJson(model)},"model_version":"1",${hasStamps ? `"assay_sent_ns":"${marks.stamp}",` : ""}`;
+  return `"model_name":${asciiJson(model)},"model_version":"${modelVersion}",${hasStamps ? `"assay_sent_ns":"${marks.stamp}",` : ""}`;
 }
 
 function textOf(request: TextRequest): string {

@@ -18,6 +18,7 @@ export type EndpointChoice = Pick<
   | "reasoningTags"
   | "tensors"
   | "modelTensors"
+  | "modelVersion"
 >;
 
 /**
@@ -35,7 +36,7 @@ export function endpointOf(given: EndpointChoice | undefined, endpoints: Endpoin
 /** What an endpoint is told. Of `template` and `raw` it may stand among the extra inputs, as AIPerf has it. */
 export function endpointOptions(given: EndpointChoice): Required<EndpointOptions> {
   const { omitStreamOptions, useLegacyMaxTokens, downloadVideoContent, reasoningTags, template, extraInputs = {} } = given;
-  const { tensors, modelTensors } = given;
+  const { tensors, modelTensors, modelVersion } = given;
   const { payload_template: body, response_field: field } = isUnknownApi(given) ? extraInputs : {};
   return {
     includeUsage: !omitStreamOptions,
@@ -48,6 +49,7 @@ export function endpointOptions(given: EndpointChoice): Required<EndpointOptions
     textTensors: textTensorsOf(tensors),
     requestParameters: tensors?.requestParameters ?? {},
     modelTensors: modelTensors.map(readModelTensors),
+    modelVersion,
   };
 }
 

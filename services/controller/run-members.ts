@@ -126,6 +126,11 @@ export class RunMembers {
     this.dataset.resolve(outcome.value);
   }
 
+  /** Resolves once the dataset is prepared. */
+  async datasetId(): Promise<string> {
+    return (await this.dataset.promise).datasetId;
+  }
+
   /** Configures all members of a service: there may be several record-processors. */
   async prepareService(service: ServiceKind): Promise<void> {
     await this.oneServing(service);

@@ -1,6 +1,9 @@
 /** What a run waits for before its first phase: each barrier of the machine, and who reports ready there. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
-import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import type { CheckTurnsRequestSchema, CheckTurnsResponse } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
+import { AssayError } from "../common/errors.ts";
 import type { BarrierName } from "./core/run-machine.ts";
 import type { Observer } from "./observer.ts";
 import { resetCache } from "./reset-cache.ts";
@@ -22,6 +25,8 @@ export interface PreparationOptions {
   readonly over: AbortSignal;
   /** The run is being made ready: workers that come now are waited for. */
   isPreparing(): boolean;
+  /** Has the dataset service look at every turn of the run's dataset. */
+  checkTurns(request: MessageInitShape<typeof CheckTurnsRequestSchema>, signal: AbortSignal): Promise<CheckTurnsResponse>;
   /** A member of a barrier is ready; of workers, `members` says it. */
   ready(barrier: BarrierName, member: string): void;
   note(kind: string, message: string): void;
@@ -65,9 +70,23 @@ export class RunPreparation {
   async #prepareTarget(): Promise<void> {
     const { spec, over, members, note } = this.#options;
     const asking: TargetCheckOptions = { spec, over, ask: (question) => members.askTarget(question), note };
-    members.targetKnown(withModelTensors(spec, await checkTarget(asking)));
+    const whole = withModelTensors(spec, await checkTarget(asking));
+    await this.#checkTensors(whole);
+    members.targetKnown(whole);
     // What the check has asked is forgotten, too.
     await resetCache(asking);
+  }
+
+  /** Whether tensors of a file are what the models take shows when these are known. Rejects with `invalid_argument` where some are not. */
+  async #checkTensors({ endpoint, dataset, models, modelSelection, modelWeights, randomSeed = 0n }: RunSpec): Promise<void> {
+    if (endpoint?.type !== "tensor" || dataset?.source.case !== "file") return;
+    const { members, over, checkTurns } = this.#options;
+    const spec = create(RunSpecSchema, { endpoint, models, modelSelection, modelWeights, randomSeed });
+    const { turns, unsendable, problem } = await checkTurns({ datasetId: await members.datasetId(), spec }, over);
+    if (unsendable === 0n) return;
+    const { name, path } = dataset.source.value;
+    const others = unsendable === 1n ? "" : ` (and ${unsendable - 1n} more of ${turns} steps)`;
+    throw new AssayError("invalid_argument", `${name === "" ? path : name}: ${problem}${others}`);
   }
 
   async #prepareService(name: string, service: ServiceKind): Promise<void> {

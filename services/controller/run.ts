@@ -4,7 +4,7 @@
  *
  * Long, because it is one thing: whatever a member says and whatever the machine commands meet here, about one run's state.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
@@ -20,9 +20,10 @@ import {
   type MemberEvent,
   ReapWorkerSchema,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { CheckTurnsRequestSchema, CheckTurnsResponse } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
 import { monotonicNs } from "../common/clock.ts";
-import { messageOf } from "../common/errors.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import { applyChange, checkAdjustable, loadChangeText } from "./core/load-change.ts";
@@ -54,6 +55,8 @@ export interface RunExecutionOptions {
   readonly timeouts?: Partial<RunTimeouts> | undefined;
   readonly spawnWorkers: RunMembersOptions["spawnWorkers"];
   readonly tracer: Tracer;
+  /** Has the dataset service look at every turn of the run's dataset. */
+  checkTurns(request: MessageInitShape<typeof CheckTurnsRequestSchema>, signal: AbortSignal): Promise<CheckTurnsResponse>;
   /** Undefined: there is no records-manager at the moment. */
   dialSamples(): SamplesStream | undefined;
   /** Something about the run has changed. */
@@ -110,6 +113,7 @@ export class RunExecution {
       observer: this.observer,
       over: this.processes.signal,
       isPreparing: () => this.run.state < RunState.READY,
+      checkTurns: (request, signal) => options.checkTurns(request, signal),
       ready: (barrier, member) => this.ready(barrier, member),
       note: (kind, message) => this.note(kind, message),
     });
@@ -322,7 +326,13 @@ export class RunExecution {
   }
 
   private carryOut(command: MachineCommand, workers: number): void {
-    this.trace.step(command, () => this.act(command, workers)).catch((error: unknown) => this.failed(command, messageOf(error)));
+    this.trace
+      .step(command, () => this.act(command, workers))
+      .catch((error: unknown) => {
+        const isTarget = command.kind === "prepare" && command.barrier === "target";
+        if (isTarget && error instanceof AssayError && error.code === "invalid_argument") this.run.isMisfit = true;
+        this.failed(command, messageOf(error));
+      });
   }
 
   private async act(command: MachineCommand, workers: number): Promise<void> {

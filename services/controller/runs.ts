@@ -9,6 +9,7 @@ import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type AdjustPhase, FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -355,6 +356,11 @@ export class Runs {
         const client = createClient(WorkerManagerService, channelTo(manager.member.address));
         const { workers } = await client.spawnWorkers({ runId: id, count }, { timeoutMs: spawnTimeoutMs, waitForReady: true });
         return workers.map(({ workerId }) => workerId);
+      },
+      checkTurns: async (request, signal) => {
+        const { datasetMs, joinMs } = this.timeouts();
+        const channel = await addresses.channelTo("dataset", AbortSignal.any([signal, AbortSignal.timeout(joinMs)]));
+        return createClient(DatasetService, channel).checkTurns(request, { signal, timeoutMs: datasetMs });
       },
       dialSamples: () => {
         const [entry] = addresses.entriesOf("records-manager");

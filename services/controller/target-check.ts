@@ -158,6 +158,7 @@ function probePlanOf(spec: RunSpec, target: TargetSpec, url: TargetUrl): ProbePl
     mode: timeoutSec > 0 ? modeOf(mode) : "probe",
     hasList: listPath(spec, url) !== undefined,
     isPathGiven: (spec.endpoint?.path ?? "") !== "",
+    modelVersion: spec.endpoint?.modelVersion ?? "",
     hasCredentials: target.apiKey !== "" || Object.keys(target.headers).length > 0,
   };
 }
@@ -175,8 +176,8 @@ function modeOf(mode: string): "models" | "inference" | "both" {
 /** Undefined where the run names no endpoint that there is. */
 function requestPath({ endpoint }: RunSpec, { url }: TargetUrl): string | undefined {
   const base = parseBaseUrl(url);
-  const { path = "", type = "", streaming = false } = endpoint ?? {};
-  const known = createEndpoint(type);
+  const { path = "", type = "", streaming = false, modelVersion = "" } = endpoint ?? {};
+  const known = createEndpoint(type, { modelVersion });
   const own = path === "" ? known && requestPathOf(known, streaming) : path;
   return base === undefined || own === undefined ? undefined : pathBelow(base, own);
 }
@@ -229,7 +230,7 @@ function wireQuestion({ spec }: TargetCheckOptions, url: TargetUrl, question: Qu
     case "request":
       return { case: "model", value: question.model };
     case "call":
-      return { case: "call", value: callOf(question.method, question.model) };
+      return { case: "call", value: callOf(question.method, question.model, spec.endpoint?.modelVersion) };
   }
 }
 
@@ -239,15 +240,14 @@ const service = "/inference.GRPCInferenceService";
 const ofServer: ReadonlySet<string> = new Set(["RepositoryIndex", "ServerMetadata"]);
 
 /** Requests about a model all say the same. */
-function callOf(method: string, name: string): GrpcCall {
+function callOf(method: string, name: string, version = ""): GrpcCall {
   const message = ofServer.has(method)
     ? new Uint8Array()
-    : toBinary(ModelMetadataRequestSchema, create(ModelMetadataRequestSchema, { name }));
+    : toBinary(ModelMetadataRequestSchema, create(ModelMetadataRequestSchema, { name, version }));
   return create(GrpcCallSchema, { path: `${service}/${method}`, message });
 }
 
-/** An answer as it is judged. */
-/** Has it asked. Where the target says the run's secrets back, they are taken out. */
+/** Has it asked; the answer as it is judged. Where the target says the run's secrets back, they are taken out. */
 export async function answerTo({ spec, ask }: TargetCheckOptions, question: Question, asked: AskTarget): Promise<Answer> {
   const { method, url, status, error, contentType, words, isModelList, models, message } = await ask(asked);
   const secrets = secretsOf(spec);

@@ -1,10 +1,12 @@
 /** Requests of a dataset as they will be sent, made fit to be looked at: media and what is long beyond use are cut. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { requestPathOf } from "../../endpoints/endpoint.ts";
-import { decodeText, encodeJson, isJsonObject, parseJson } from "../../endpoints/json-body.ts";
+import { decodeText, encodeJson, isJsonObject, type JsonObject, parseJson } from "../../endpoints/json-body.ts";
+import type { GivenTensor } from "../../endpoints/kserve/tensor/given.ts";
 import { pathOfModel } from "../../endpoints/target-url.ts";
-import type { RequestPreviewSchema } from "../../gen/assay/dataset/v1/dataset_pb.js";
-import { type BodyOptions, formatTurn } from "../common/turn-body.ts";
+import type { RequestPreviewSchema, Turn } from "../../gen/assay/dataset/v1/dataset_pb.js";
+import { type BodyOptions, formatTurn, messagesOf, type TurnBody } from "../common/turn-body.ts";
+import { readTurnTensor } from "../common/turn-tensors.ts";
 import type { Dataset } from "./core/turns.ts";
 import { wholeTurn } from "./whole-turn.ts";
 
@@ -18,6 +20,7 @@ export interface PreviewOptions {
 /** All previews together fit into a message of the suite. */
 const maxBodyBytes = 256 * 1024;
 const maxAllBytes = 8 << 20;
+const maxElements = 256;
 const maxOpaqueChars = 400;
 const shownOpaqueChars = 48;
 
@@ -31,8 +34,9 @@ export async function requestPreviews(
   for (let conversation = 0; conversation < Math.min(requests, dataset.size) && bytes < maxAllBytes; conversation++) {
     const turn = await wholeTurn(dataset, conversation, 0);
     if (turn === undefined) continue;
-    const { body, model } = formatTurn(turn, [], undefined, bodies);
-    const shown = shownBody(body);
+    const isOpen = bodies.endpoint.needsModelTensors === true;
+    const { body, model } = isOpen ? draftOf(turn, bodies) : formatTurn(turn, [], undefined, bodies);
+    const shown = shownBody(body, isOpen ? undefined : bodies.endpoint.bodyJson?.(body));
     bytes += shown.length;
     previews.push({
       conversation: BigInt(conversation),
@@ -47,9 +51,30 @@ export async function requestPreviews(
   return previews;
 }
 
-/** What is no JSON is cut at its end. */
-function shownBody(body: Uint8Array): Uint8Array {
-  const value = parseJson(decodeText(body));
+/** What a dataset alone says of a request whose target has to be asked what its model takes: elements without their datatypes. */
+function draftOf(turn: Turn, { modelOf }: BodyOptions): Pick<TurnBody, "body" | "model"> {
+  const model = turn.model === "" ? modelOf(Number(turn.conversation)) : turn.model;
+  const tensors = turn.tensors.map(readTurnTensor).map(({ name, shape, contents }) => ({
+    name,
+    ...(shape.length === 0 ? {} : { shape }),
+    ...shownContents(contents),
+  }));
+  const texts = messagesOf(turn).map(({ content }) => content);
+  return {
+    model,
+    body: encodeJson({ model_name: model, inputs: tensors.length > 0 ? tensors : texts.map((text) => ({ data: [text] })) }),
+  };
+}
+
+function shownContents(contents: GivenTensor["contents"]): JsonObject {
+  if (contents instanceof Uint8Array) return { b64: Buffer.from(contents).toString("base64") };
+  const cut = contents.length - maxElements;
+  return { data: contents.slice(0, maxElements), ...(cut > 0 ? { cut_elements: cut } : {}) };
+}
+
+/** What is no JSON is cut at its end. @param read what its endpoint shows of it, where it shows anything else than its bytes */
+function shownBody(body: Uint8Array, read: JsonObject | undefined): Uint8Array {
+  const value = read ?? parseJson(decodeText(body));
   const cut = isJsonObject(value) ? encodeJson(Object.fromEntries(entriesOf(value))) : body;
   return cut.subarray(0, maxBodyBytes);
 }

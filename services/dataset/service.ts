@@ -5,6 +5,7 @@ import { DatasetService, type PrepareDatasetRequest } from "../../gen/assay/data
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import { checkTurns } from "./check-turns.ts";
 import type { Dataset } from "./core/turns.ts";
 import { type DescriptionLimits, describe } from "./describe.ts";
 import type { OnProgress, PrepareProgress } from "./progress.ts";
@@ -81,6 +82,10 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
         return takeUpload(requests, store, maxUploadBytes);
       },
       describeDataset: (request, { signal }) => describe(get(request.datasetId), request, { limits, signal }),
+      checkTurns: (request, { signal }) => {
+        const { dataset } = get(request.datasetId);
+        return checkTurns(dataset, request, { endpoints: limits.endpoints, signal });
+      },
       getDataset: ({ datasetId }) => ({ dataset: get(datasetId).info }),
       listDatasets: () => (store === undefined ? {} : listing(store)),
       deleteDataset: ({ datasetId }) => {

@@ -41,7 +41,7 @@ import {
 import type { PhaseFigures } from "./core/phase-figures.ts";
 import { type PhaseCounts, PREFIXES_EVENT } from "./core/rows.ts";
 import type { MetricHead, MetricStatistics, MetricValue, PhaseSummary, RunSummary } from "./core/run-summary.ts";
-import { type ServedModel, servedNote, servedTogether } from "./core/served.ts";
+import { type AskedModels, type ServedModel, servedNote, servedTogether } from "./core/served.ts";
 import { gapsOf, stallsOf } from "./core/stalls.ts";
 import { forEachGap } from "./core/stamps.ts";
 import {
@@ -294,13 +294,13 @@ function phaseSummary(
   });
   const lastEndedNs = rows.at(-1)?.endedNs;
   const counts = countsOf(rows, figures);
-  const { models = [] } = JSON.parse(spec) as { readonly models?: readonly string[] };
+  const asked = askedModels(spec);
   const served = servedTogether(
     allServed.filter(({ phase }) => rows.some((row) => row.phase === phase)),
-    models,
+    asked,
   );
   const said = saidFigures(work.said, seenFigures(counts.succeeded, statistics, ofRun));
-  const miscount = servedNote(served, models, counts) ?? saidNote(said);
+  const miscount = servedNote(served, asked, counts) ?? saidNote(said);
   return {
     phase: head.phase,
     name: head.name,
@@ -332,6 +332,14 @@ function phaseSummary(
     said,
     objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],
   };
+}
+
+function askedModels(spec: string): AskedModels {
+  const { models = [], endpoint } = JSON.parse(spec) as {
+    readonly models?: readonly string[];
+    readonly endpoint?: { readonly modelVersion?: string };
+  };
+  return { models, modelVersion: endpoint?.modelVersion ?? "" };
 }
 
 /** What the client saw of what servers count. Tokens are the server's usage where it sends one. */

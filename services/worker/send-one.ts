@@ -3,13 +3,16 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { pathOfModel, shownUrl } from "../../endpoints/target-url.ts";
-import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { ModelTensorsSchema, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { ConnectionStepsSchema, SendOneRequest } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
+import { writeModelTensors } from "../common/model-tensors-wire.ts";
 import type { RawRecord } from "../common/raw-record.ts";
+import { endpointOf } from "../common/run-endpoint.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { inSession } from "./bodies.ts";
+import { askModelTensors } from "./model-tensors.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 import type { ConnectionWatcher, ResponseHandler, ResponseHeaders, Transport } from "./transport/transport.ts";
@@ -33,7 +36,8 @@ const timeoutCheckMs = 25;
 const defaultTimeoutSec = 60;
 
 /**
- * Resolves whatever came of the request.
+ * Resolves whatever came of the request. The target is asked for the tensors of the model first, where the endpoint needs them and the
+ * request does not tell; rejects with `failed_precondition` where it does not say them.
  * @param endpoints default: the built-in ones
  * @throws `invalid_argument` without turn or target
  */
@@ -48,6 +52,14 @@ export async function sendOne(
   if (target === undefined || url === undefined) throw new AssayError("invalid_argument", "target.urls: one is needed");
   if (turn === undefined) throw new AssayError("invalid_argument", "turn: needed");
   target.requestTimeoutSec ??= defaultTimeoutSec;
+  if (
+    endpoint !== undefined &&
+    endpoint.modelTensors.length === 0 &&
+    endpointOf(endpoint, endpoints).needsModelTensors === true
+  ) {
+    const tensors = await askModelTensors({ target, endpoint, endpoints }, model, signal);
+    endpoint.modelTensors = [create(ModelTensorsSchema, writeModelTensors(tensors))];
+  }
   const spec = create(RunSpecSchema, { models: [model], target, ...(endpoint === undefined ? {} : { endpoint }) });
   const steps = new StepsKeeper();
   const path = await createPath(spec, { endpoints, watcher: steps });

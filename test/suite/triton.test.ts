@@ -1,5 +1,5 @@
 /** Runs over gRPC, against the built-in server as Triton speaks it. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createCertWorkshop } from "../support/certs.ts";
@@ -32,7 +32,8 @@ describe("a run over gRPC", function () {
   async function start(stage: Stage, model: string, options: Parameters<Stage["mock"]>[0], ...args: readonly string[]) {
     const mock = await stage.mock({ grpcPort: 0, ttftMs: 20, itlMs: 5, ...options });
     const target = ["run", "-m", model, "-u", `grpc://${mock.grpcAddress}`, "--no-gpu-telemetry", "--artifact-dir", "out"];
-    const load = ["--isl", "20", "--osl", "8", "--request-count", String(requests), "--concurrency", "3"];
+    const lengths = args.includes("tensor") ? [] : ["--isl", "20", "--osl", "8"];
+    const load = [...lengths, "--request-count", String(requests), "--concurrency", "3"];
     const { code, stderr } = await stage.start([...target, ...load, ...args]).exit();
     const folder = join(stage.folder, "out");
     const figures = (): Figures => JSON.parse(readFileSync(join(folder, "profile_export_aiperf.json"), "utf8"));
@@ -135,6 +136,70 @@ describe("a run over gRPC", function () {
     const figures: Figures = JSON.parse(readFileSync(join(stage.folder, "out/profile_export_aiperf.json"), "utf8"));
     expect(runFile(join(stage.folder, "out")).errors).to.deep.equal({ "": 4 });
     expect(figures.correct_request_rate?.avg).to.equal(50);
+  });
+
+  test("of tensors out of a file that the model does not take does not begin, and says which and what it takes", async (stage) => {
+    const mock = await stage.mock({ grpcPort: 0 });
+    const target = [
+      "run",
+      "-m",
+      "add_sub",
+      "-u",
+      `grpc://${mock.grpcAddress}`,
+      "--no-gpu-telemetry",
+      "--endpoint-type",
+      "tensor",
+    ];
+    const good = { INPUT0: [1, 2, 3, 4], INPUT1: [1, 2, 3, 4] };
+    const file = join(stage.folder, "data.json");
+    const refused = async (document: object): Promise<string> => {
+      writeFileSync(file, JSON.stringify(document));
+      const load = ["--input-data", "data.json", "--request-count", "1", "--artifact-dir", "out"];
+      const { code, stderr } = await stage.start([...target, ...load]).exit();
+      expect(code, stderr).to.equal(2);
+      expect(existsSync(join(stage.folder, "out/profile_export_aiperf.json"))).to.equal(false);
+      return stderr.split("\n").find((line) => line.includes("data.json")) ?? expect.fail(stderr);
+    };
+    const takes = "; model add_sub takes INPUT0 FP32 [4], INPUT1 FP32 [4]";
+    expect(await refused({ data: [[good], [good, { ...good, INPUT1: [1, 2, 3] }, { INPUT0: [1] }]] })).to.contain(
+      `data.json: stream 2, step 2: tensor INPUT1: shape [4] needs 4 elements, got 3${takes} (and 1 more of 4 steps)`,
+    );
+    expect(await refused({ data: [{ ...good, INPUT2: [1] }] })).to.contain(
+      `data.json: stream 1, step 1: model add_sub has no input INPUT2, which the dataset names, it has INPUT0, INPUT1${takes}`,
+    );
+    expect(await refused({ data: [good], validation_data: [{ OUTPUT7: [1] }] })).to.contain(
+      "data.json: stream 1, step 1: model add_sub has no output OUTPUT7, which is expected; model add_sub gives OUTPUT0 FP32 [4],",
+    );
+    expect(await inferencesOf(String(mock.grpcAddress), "add_sub")).to.equal(0n);
+  });
+
+  test("asks for the version of a model that it is told, and does not begin where there is none", async (stage) => {
+    const ran = await start(stage, "add_sub", {}, "--endpoint-type", "tensor", "-x", "1", "--export-level", "raw");
+    expect(ran.code, ran.stderr).to.equal(0);
+    expectReconciled(ran.run(), { requests });
+    const inputs = JSON.parse(readFileSync(join(stage.folder, "out/inputs.json"), "utf8"));
+    expect(inputs.data[0].payloads[0].model_version).to.equal("1");
+    const other = [
+      "run",
+      "-m",
+      "add_sub",
+      "-u",
+      `grpc://${ran.mock.grpcAddress}`,
+      "--no-gpu-telemetry",
+      "--endpoint-type",
+      "tensor",
+    ];
+    const { code, stderr } = await stage.start([...other, "--model-version", "7", "--request-count", "1"]).exit();
+    expect(code).to.equal(1);
+    expect(stderr).to.contain("version 7 is not found; --model-version: model add_sub has version 1");
+  });
+
+  test("of tensors is refused where texts are spoken of, by the names of the options", async (stage) => {
+    const target = ["run", "-m", "m", "-u", "grpc://localhost:1", "--endpoint-type", "tensor", "--request-count", "1"];
+    const { code, stderr } = await stage.start([...target, "--isl", "20", "--osl", "8"]).exit();
+    expect(code).to.equal(2);
+    expect(stderr).to.match(/--isl 20: must not be given: endpoint tensor sends and gets tensors/);
+    expect(stderr).to.match(/--osl 8: must not be given: endpoint tensor sends and gets tensors/);
   });
 
   test("has the server's statuses and errors as those of its requests", async (stage) => {

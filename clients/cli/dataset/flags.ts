@@ -6,6 +6,7 @@ import { placeFlags } from "./places.ts";
 
 export const datasetShowFlags = {
   models: { ...runFlags.models, doc: "model that the requests ask for (default: model)" },
+  modelVersion: runFlags.modelVersion,
   endpointType: runFlags.endpointType,
   endpointPath: runFlags.endpointPath,
   streaming: runFlags.streaming,

@@ -10,6 +10,15 @@ export const targetFlags = {
     group: "Target",
     doc: "model to ask for; repeatable, or with commas",
   },
+  modelVersion: {
+    flag: "--model-version",
+    aliases: ["-x"],
+    kind: { is: "text" },
+    value: "VERSION",
+    paths: ["endpoint.model_version"],
+    group: "Target",
+    doc: "version of every model, for the endpoint types kserve_infer, kserve_generate, triton_generate, trtllm, kserve and tensor (default: the server's policy decides)",
+  },
   modelSelection: {
     flag: "--model-selection-strategy",
     kind: { is: "choice", of: ["round_robin", "random", "weighted"], wirePrefix: "MODEL_SELECTION_" },

@@ -29,18 +29,15 @@ export function rawOfGiven({ contents, shape }: GivenTensor, datatype: Datatype)
  * The shape of contents in a tensor of a model, and how many elements they are. Of a shape with one open size it is what there are elements for.
  * Throws `invalid_argument` where they do not go together.
  */
-export function shapeOfGiven({ name, shape }: GivenTensor, datatype: Datatype, raw: Uint8Array, wanted: Shape): Shape {
+export function shapeOfGiven({ shape }: GivenTensor, datatype: Datatype, raw: Uint8Array, wanted: Shape): Shape {
   if (shape.length > 0) {
     if (matchesShape(shape, wanted)) return shape;
-    throw new AssayError("invalid_argument", `the model has ${name} as ${shownShape(wanted)}, got ${shownShape(shape)}`);
+    throw new AssayError("invalid_argument", `shape must be ${shownShape(wanted)}, got ${shownShape(shape)}`);
   }
   const open = wanted.indexOf(-1);
   if (open < 0) return wanted;
   if (wanted.lastIndexOf(-1) !== open) {
-    throw new AssayError(
-      "invalid_argument",
-      `the model leaves sizes of ${name} open: ${shownShape(wanted)}, and no shape is given`,
-    );
+    throw new AssayError("invalid_argument", `the model leaves sizes open: ${shownShape(wanted)}, and no shape is given`);
   }
   const known = elementCount(wanted.filter((size) => size !== -1));
   const count = countElements(datatype, raw);

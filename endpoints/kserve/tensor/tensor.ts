@@ -71,7 +71,8 @@ function wrongCount(shape: Shape, wanted: number, got: number): AssayError {
   return new AssayError("invalid_argument", `shape ${shownShape(shape)} needs ${wanted} elements, got ${got}`);
 }
 
-function inTensor<T>(name: string, read: () => T): T {
+/** What `read` throws, with the name of the tensor before it. */
+export function inTensor<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -77,7 +77,7 @@ function foreignServer(...answers: readonly Answer[]): Failure | undefined {
 function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step | string {
   const metadata = answerOf("ModelMetadata", model, answers);
   if (metadata === undefined) return ask("ModelMetadata", model);
-  if (metadata.error?.code === "grpc_not_found") return unknownModel(metadata, model, answers);
+  if (metadata.error?.code === "grpc_not_found") return unknownModel(plan, metadata, model, answers);
   const unknown = failureOf(plan, metadata);
   if (unknown !== undefined) return unknown;
   const ready = answerOf("ModelReady", model, answers);
@@ -105,7 +105,7 @@ function stepOf(plan: CallPlan, model: string, answers: readonly Answer[]): Step
       if (refused !== undefined) return refused;
     }
   }
-  return policy;
+  return [policy, otherVersion(plan, model, metadata)].filter((note) => note !== "").join("; ");
 }
 
 type CallName = Extract<Question, { readonly kind: "call" }>["method"];
@@ -124,6 +124,7 @@ function failureOf(plan: CallPlan, answer: Answer): Failure | undefined {
   if (error === undefined || error.code === "grpc_unimplemented") return undefined;
   if (status === 0) return unreachable(plan, answer);
   const isLocked = error.code === "grpc_unauthenticated" || error.code === "grpc_permission_denied";
+  if (error.code === "grpc_invalid_argument") return failed(described(answer), "", true);
   if (!isLocked) return failed(described(answer), waitHint(plan).trim(), false);
   const hint = plan.hasCredentials
     ? "is the key right, and may it use this model?"
@@ -131,12 +132,28 @@ function failureOf(plan: CallPlan, answer: Answer): Failure | undefined {
   return failed(described(answer), hint, true);
 }
 
-function unknownModel(metadata: Answer, model: string, answers: readonly Answer[]): Step {
+function unknownModel(plan: CallPlan, metadata: Answer, model: string, answers: readonly Answer[]): Step {
   const index = answerOf("RepositoryIndex", model, answers);
   if (index === undefined) return ask("RepositoryIndex", model);
   const models = read(RepositoryIndexResponseSchema, index)?.models ?? [];
   const names = [...new Set(models.map(({ name }) => name))];
-  return failed(described(metadata), names.length === 0 ? "is the model's name right?" : modelHint(model, names), false);
+  const isNamed = plan.modelVersion !== "" && (names.length === 0 || names.includes(model));
+  const hint = isNamed ? versionHint(model, models) : names.length === 0 ? "is the model's name right?" : modelHint(model, names);
+  return failed(described(metadata), hint, false);
+}
+
+function versionHint(model: string, listed: readonly { readonly name: string; readonly version: string }[]): string {
+  const versions = listed.filter(({ name, version }) => name === model && version !== "").map(({ version }) => version);
+  return versions.length === 0
+    ? "are the model's name and --model-version right?"
+    : `--model-version: model ${model} has ${versions.length === 1 ? "version" : "versions"} ${versions.join(", ")}`;
+}
+
+/** Some servers take any version and answer by the one that they have. Empty: it is the one that was asked for, as far as is known. */
+function otherVersion({ modelVersion }: CallPlan, model: string, metadata: Answer): string {
+  const { versions = [] } = read(ModelMetadataResponseSchema, metadata) ?? {};
+  if (modelVersion === "" || versions.length === 0 || versions.includes(modelVersion)) return "";
+  return `version ${modelVersion} of model ${model} is asked for, and the server says that it has ${versions.join(", ")}`;
 }
 
 /** What the run sends must be what the model takes. */

@@ -52,6 +52,8 @@ export interface ProbePlan {
   readonly hasList: boolean;
   /** The run names the path of its requests itself: the list tells nothing of it. */
   readonly isPathGiven: boolean;
+  /** Of every model; empty: the run names none. */
+  readonly modelVersion: string;
   /** The run carries a key or headers. */
   readonly hasCredentials: boolean;
 }
@@ -143,6 +145,9 @@ function judgeRequest(
   if (isMissing && isAboutModel(answer, model)) {
     const orPath = plan.isPathGiven ? "; or is the path of --endpoint wrong?" : "";
     return failure(answer, undefined, modelHint(model, names) + orPath);
+  }
+  if (plan.modelVersion !== "" && isAboutModel(answer, model)) {
+    return failure(answer, undefined, "is the model's name right, and --model-version?");
   }
   const isHopeless = isLocked(status) || hasNoSuchPath(status) || status >= 500 || (status >= 300 && status < 400);
   if (isHopeless || error.code === "parse") return refused(plan, answer);

@@ -43,11 +43,22 @@ export interface ServedModel {
   readonly batches: readonly ServedBatch[];
 }
 
-/** Of phases that are taken together, those of `models` first; the others keep their order. */
-export function servedTogether(rows: readonly ServedModel[], models: readonly string[]): ServedModel[] {
+/** What a run asks for. */
+export interface AskedModels {
+  readonly models: readonly string[];
+  /** Of each of them; empty: any. */
+  readonly modelVersion: string;
+}
+
+function isAsked({ models, modelVersion }: AskedModels, { model, version }: ServedModel): boolean {
+  return models.includes(model) && (modelVersion === "" || version === modelVersion);
+}
+
+/** Of phases that are taken together, those of the run's models first; the others keep their order. */
+export function servedTogether(rows: readonly ServedModel[], asked: AskedModels): ServedModel[] {
   const groups = Map.groupBy(rows, ({ server, model, version }) => JSON.stringify([server, model, version]));
   const summed = [...groups.values()].map((group) => group.reduce(sumOf));
-  const isOther = ({ model }: ServedModel): number => (models.includes(model) ? 0 : 1);
+  const isOther = (served: ServedModel): number => (isAsked(asked, served) ? 0 : 1);
   return summed.sort((one, other) => isOther(one) - isOther(other));
 }
 
@@ -80,10 +91,10 @@ export function timesOf<Value>(made: (name: ServedTimeName) => Value): Record<Se
  */
 export function servedNote(
   served: readonly ServedModel[],
-  models: readonly string[],
+  asked: AskedModels,
   { succeeded, errored, cancelled, missingRecord, missingLost, unaccounted }: PhaseCounts,
 ): WorkloadNote | undefined {
-  const ofRun = served.filter(({ model }) => models.includes(model));
+  const ofRun = served.filter((one) => isAsked(asked, one));
   if (served.length === 0) return undefined;
   const count = (name: ServedTimeName) => ofRun.reduce((sum, { times }) => sum + times[name].count, 0);
   const successes = count("success");

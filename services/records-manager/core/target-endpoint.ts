@@ -18,7 +18,7 @@ export function targetEndpoint(spec: string, target: number): string {
   const url: unknown = value.target.urls[target];
   const base = isJsonObject(url) ? parseBaseUrl(textOf(url.url) ?? "") : undefined;
   const endpoint = isJsonObject(value.endpoint) ? value.endpoint : {};
-  const known = createEndpoint(textOf(endpoint.type) ?? "");
+  const known = createEndpoint(textOf(endpoint.type) ?? "", { modelVersion: textOf(endpoint.modelVersion) ?? "" });
   const own = textOf(endpoint.path) ?? (known && requestPathOf(known, endpoint.streaming === true));
   if (base === undefined) return "";
   return own === undefined ? originOf(base) : shownUrl(base, pathBelow(base, own));

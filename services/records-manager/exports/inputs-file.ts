@@ -191,7 +191,9 @@ class SessionWriter {
     let why = missing;
     if (turn !== undefined) {
       try {
-        return payloadText(formatTurn(turn, before, undefined, this.#bodies).body);
+        const { endpoint } = this.#bodies;
+        const { body } = formatTurn(turn, before, undefined, this.#bodies);
+        return payloadText(body, endpoint.bodyJson?.(body));
       } catch (error) {
         why = messageOf(error);
       }
@@ -212,8 +214,9 @@ function prefaceOf(turn: Turn): readonly ChatMessage[] {
   return before.every(({ role }) => role === "system" || role === "user") ? before : [];
 }
 
-/** A body that is no JSON is a text. */
-function payloadText(body: Uint8Array): string {
+/** A body that is no JSON, and is not shown as one, is a text. */
+function payloadText(body: Uint8Array, shown: object | undefined): string {
+  if (shown !== undefined) return jsonText(shown as Json, 2, 4);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   return jsonText(parsed(text), 2, 4);
 }

@@ -124,6 +124,26 @@ describe("assay send", () => {
     expect(spawned()).to.equal(0);
   });
 
+  it("asks the target what its model takes, where requests are made of that", async () => {
+    const { address } = await serve();
+    const triton = await createMock({ grpcPort: 0 });
+    harness.onClose(() => triton.stop());
+    const ask = (...words: readonly string[]) =>
+      runCli(["send", "-u", `grpc://${triton.grpcAddress}`, "--controller", address, ...words], terminal);
+    expect(await ask("-m", "add_sub", "--endpoint-type", "tensor", "-x", "1"), terminal.stderr).to.equal(exitCodes.ok);
+    expect(await ask("-m", "identity", "--endpoint-type", "tensor", "--shape", "INPUT0:3"), terminal.stderr).to.equal(
+      exitCodes.ok,
+    );
+    expect(await ask("-m", "identity_bytes", "--endpoint-type", "kserve", "--prompt", "grüß dich")).to.equal(exitCodes.ok);
+    expect(terminal.stdout).to.contain("grüß dich");
+    expect(await ask("-m", "identity", "--endpoint-type", "tensor")).to.equal(exitCodes.failed);
+    expect(terminal.stderr).to.contain("the model leaves sizes of INPUT0 FP32 [-1] open: add --shape INPUT0:N");
+    expect(await ask("-m", "add_sub", "--endpoint-type", "tensor", "-x", "7")).to.equal(exitCodes.failed);
+    expect(terminal.stderr).to.contain(
+      "/ModelMetadata: grpc_not_found: grpc status 5: Request for unknown model: 'add_sub' version 7",
+    );
+  });
+
   it("gives all of it to programs, with moments in order", async () => {
     const { address } = await serve();
     const argv = ["send", "-m", "m", "-u", mock.url, "--streaming", "--osl", "3", "--json", "--controller", address];

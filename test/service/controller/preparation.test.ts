@@ -34,6 +34,7 @@ describe("a run that is being created", () => {
         },
         uploadDataset: missing,
         describeDataset: missing,
+        checkTurns: missing,
         getDataset: missing,
         listDatasets: missing,
         deleteDataset: missing,

@@ -455,6 +455,39 @@ describe("the dataset service and files", () => {
     expect(module.counters?.().datasets).to.equal(0);
   });
 
+  it("says of every turn whether a request can be made of it, once its model is known", async () => {
+    const step = { A: [1, 2], B: ["x"] };
+    const streams = [
+      [step],
+      [step, { ...step, A: { content: [1, 2, 3], shape: [3] } }, { ...step, A: [300, 1] }],
+      [{ B: ["y"] }],
+    ];
+    const expected = streams.map((steps) => steps.map(() => ({ OUT: [1] })));
+    const { datasetId } = await prepare(
+      fileSpec(await write("p.json", JSON.stringify({ data: streams, validation_data: expected }))),
+    );
+    const tensor = (name: string, datatype: string) => ({ name, datatype, shape: [2n], isOptional: false });
+    const check = (outputs: ReturnType<typeof tensor>[]) => {
+      const model = {
+        model: "m",
+        maxBatchSize: 0,
+        inputs: [tensor("A", "UINT8"), { ...tensor("B", "BYTES"), shape: [1n] }],
+        outputs,
+      };
+      return client.checkTurns({ datasetId, spec: { models: ["m"], endpoint: { type: "tensor", modelTensors: [model] } } });
+    };
+    expect(await check([{ ...tensor("OUT", "FP32"), shape: [1n] }])).to.deep.include({
+      turns: 5n,
+      unsendable: 2n,
+      problem: "stream 2, step 2: tensor A: shape must be [2], got [3]; model m takes A UINT8 [2], B BYTES [1]",
+    });
+    expect(await check([])).to.deep.include({
+      unsendable: 5n,
+      problem: "stream 1, step 1: model m has no output OUT, which is expected; model m gives none",
+    });
+    expect(await failureOf(client.checkTurns({ datasetId: "gone" }))).to.include({ code: "not_found" });
+  });
+
   describe("described", () => {
     const describeIt = async (datasetId: string, rest: object = {}): Promise<DatasetDescription> => {
       let description: DatasetDescription | undefined;
@@ -479,6 +512,32 @@ describe("the dataset service and files", () => {
         expect([method, path, Number(bodyBytes)]).to.deep.equal(["POST", "/own", body.length]);
       }
       expect((await describeIt(datasetId, { tokenizer: { name: "none" } })).inputTokens).to.equal(undefined);
+    });
+
+    it("shows tensors as the file has them, whose model nobody has asked", async () => {
+      const many = Array.from({ length: 300 }, (_, index) => index);
+      const data = [
+        { A: { content: [1, 2], shape: [2] }, B: ["x"] },
+        { A: { b64: "AACAPw==" }, B: many },
+      ];
+      const { datasetId } = await prepare(fileSpec(await write("p.json", JSON.stringify({ data }))));
+      const { firstRequests } = await describeIt(datasetId, { requests: 2, endpoint: { type: "tensor" } });
+      expect(firstRequests.map(({ body }) => JSON.parse(new TextDecoder().decode(body)))).to.deep.equal([
+        {
+          model_name: "m",
+          inputs: [
+            { name: "A", shape: [2], data: [1, 2] },
+            { name: "B", data: ["x"] },
+          ],
+        },
+        {
+          model_name: "m",
+          inputs: [
+            { name: "A", b64: "AACAPw==" },
+            { name: "B", data: many.slice(0, 256), cut_elements: 44 },
+          ],
+        },
+      ]);
     });
 
     it("cuts media and what is long, and says how long the body is", async () => {

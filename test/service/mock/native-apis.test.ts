@@ -92,6 +92,18 @@ describe("the mock as other servers", () => {
     expect(usage).to.deep.include({ promptTokens: 3, completionTokens: 5 });
   });
 
+  it("is a version of a model, and none that it does not have", async () => {
+    await start();
+    for (const name of ["kserve_infer", "kserve_generate"]) {
+      expect(await ask(name, {}, { options: { modelVersion: "1" } })).to.include({ error: undefined });
+      const { error } = await ask(name, {}, { options: { modelVersion: "7" } });
+      expect(error).to.deep.include({
+        code: "http_4xx",
+        message: "http status 404: Request for unknown model: 'm/1' version 7 is not found",
+      });
+    }
+  });
+
   it("is solido_rag, always in a stream", async () => {
     await start({ osl: 4 });
     const { outputText, error } = await ask("solido_rag", { isStreaming: true });

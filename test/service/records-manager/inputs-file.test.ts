@@ -91,6 +91,7 @@ describe("inputs.json", () => {
           getDataset: unused,
           listDatasets: () => ({}),
           describeDataset: unused,
+          checkTurns: unused,
           deleteDataset: unused,
           fetchTurns: {
             onStream(stream) {

@@ -13,6 +13,7 @@ const plan: CallPlan = {
   mode: "probe",
   hasList: false,
   isPathGiven: false,
+  modelVersion: "",
   hasCredentials: false,
   endpointType: "kserve",
   isStreaming: true,
@@ -36,9 +37,12 @@ function answerTo(question: Question, message: Uint8Array | "unimplemented"): An
 }
 
 /** What is asked of a server of this name that has no configuration of its models, and the verdict. */
-function played(name: string, change: Partial<CallPlan> = {}) {
+function played(name: string, change: Partial<CallPlan> = {}, versions: readonly string[] = []) {
   const messages: Readonly<Record<string, Uint8Array>> = {
-    ModelMetadata: toBinary(ModelMetadataResponseSchema, create(ModelMetadataResponseSchema, { name: "m" })),
+    ModelMetadata: toBinary(
+      ModelMetadataResponseSchema,
+      create(ModelMetadataResponseSchema, { name: "m", versions: [...versions] }),
+    ),
     ModelReady: toBinary(ModelReadyResponseSchema, create(ModelReadyResponseSchema, { ready: true })),
     ServerMetadata: toBinary(ServerMetadataResponseSchema, create(ServerMetadataResponseSchema, { name, version: "1.7.1" })),
   };
@@ -61,6 +65,16 @@ describe("the look at a server without Triton's extensions", () => {
       isLasting: true,
     });
     expect(asked).to.deep.equal(["ModelMetadata", "ModelReady", "ModelConfig", "ServerMetadata"]);
+  });
+
+  it("has a note where the server takes a version and says that it has others", () => {
+    const versions = ["1", "2"];
+    const noteOf = (modelVersion: string): readonly string[] => {
+      const { step } = played("triton", { modelVersion }, versions);
+      return step.kind === "passed" ? step.warnings : expect.fail(step.kind);
+    };
+    expect(noteOf("3")).to.deep.equal(["version 3 of model m is asked for, and the server says that it has 1, 2"]);
+    expect([...noteOf("2"), ...noteOf("")]).to.deep.equal([]);
   });
 
   it("lets streams of another one pass, and unary calls of any, which it does not ask for its name", () => {

@@ -52,6 +52,31 @@ function refusalOf(spec: RunSpec): AssayError {
 }
 
 const file = (value: object) => ({ dataset: { source: { case: "file" as const, value } } });
+
+/** What asks for a text of a run of tensors. */
+function tensorRows(): [field: string, description: string, change: SpecInit][] {
+  const url = { url: "grpc://localhost" };
+  const tensor = (change: SpecInit): SpecInit => ({ target: { urls: [url] }, endpoint: { type: "tensor" }, ...change });
+  const synthetic = (value: object) => tensor({ dataset: { source: { case: "synthetic", value } } });
+  const why = "must not be given: endpoint tensor sends and gets tensors";
+  const at = "dataset.synthetic";
+  return [
+    [`${at}.input_tokens.mean`, why, synthetic({ inputTokens: { mean: 20 } })],
+    [`${at}.output_tokens.stddev`, why, synthetic({ outputTokens: { stddev: 20 } })],
+    [`${at}.length_mix`, why, synthetic({ lengthMix: [{ inputTokens: { mean: 1 }, outputTokens: { mean: 1 }, weight: 1 }] })],
+    [`${at}.corpus`, why, synthetic({ corpus: "code" })],
+    [`${at}.prefix_count`, why, synthetic({ prefixCount: 1, prefixTokens: 5 })],
+    [`${at}.prefix_tokens`, why, synthetic({ prefixCount: 1, prefixTokens: 5 })],
+    [`${at}.shared_system_tokens`, why, synthetic({ sharedSystemTokens: 5 })],
+    [`${at}.user_context_tokens`, why, synthetic({ userContextTokens: 5 })],
+    ["dataset.file.output_tokens.mean", why, tensor(file({ path: "/f", outputTokens: { mean: 5 } }))],
+    ["dataset.cache_bust", why, tensor({ dataset: { cacheBust: "first_turn_prefix" } })],
+    ["endpoint.force_output_length", why, tensor({ endpoint: { type: "tensor", forceOutputLength: "auto" } })],
+    ["endpoint.reasoning_tags", why, tensor({ endpoint: { type: "tensor", reasoningTags: "off" } })],
+    ["tokenizer.apply_chat_template", why, tensor({ tokenizer: { applyChatTemplate: true } })],
+  ];
+}
+
 const replayOf = (value: object) => ({ dataset: { source: { case: "replay" as const, value } } });
 const rateLoad = (ratePerSec: number) => ({ case: "rate" as const, value: { ratePerSec } });
 const ramped = (...ramps: Exclude<MessageInitShape<typeof RampSpecSchema>, { $typeName: string }>[]): SpecInit => ({
@@ -214,6 +239,14 @@ describe("the defaults of a spec", () => {
 function concurrencyOf(phase: RunSpec["phases"][number] | undefined) {
   return phase?.load.case === "concurrency" ? phase.load.value : undefined;
 }
+
+describe("a spec of tensors", () => {
+  it("has no lengths of texts by itself, and compiles again as it is stored", () => {
+    const first = compiled({ target: { urls: [{ url: "grpc://localhost" }] }, endpoint: { type: "tensor", modelVersion: "2" } });
+    expect(first.dataset?.source.value).to.not.have.property("inputTokens");
+    expect(compileRunSpec(first, drawSeed).spec).to.deep.equal(first);
+  });
+});
 
 describe("the name of a run", () => {
   const rows: readonly [string, SpecInit, string][] = [
@@ -720,6 +753,18 @@ describe("a wrong spec", () => {
       "not together with authorities",
       { telemetry: { tls: { skipVerify: true, caPem: pem }, dcgmUrls: ["https://g"] } },
     ],
+    ["endpoint.model_version", "requests of chat name no version of their model", { endpoint: { modelVersion: "2" } }],
+    [
+      "endpoint.model_version",
+      "requests of raw name no version",
+      { endpoint: { type: "raw", modelVersion: "2" }, ...file({ path: "/f" }) },
+    ],
+    [
+      "endpoint.model_version",
+      "must not be given beside endpoint.path",
+      { endpoint: { type: "kserve_infer", path: "/v2/models/m/infer", modelVersion: "2" } },
+    ],
+    ...tensorRows(),
     ["output.export_level", "got all", { output: { exportLevel: "all" } }],
     ["output.export_http_trace", "needs the file of records", { output: { exportLevel: "summary", exportHttpTrace: true } }],
     ["output.export_prefix", 'got ".."', { output: { exportPrefix: ".." } }],
@@ -1036,6 +1081,7 @@ const supported: ReadonlySet<string> = new Set([
   "output.show_trace_timing",
   "output.slice_sec",
   "endpoint.reasoning_tags",
+  "endpoint.model_version",
   "endpoint.tensors.shapes",
   "endpoint.tensors.data",
   "endpoint.tensors.batch_size",

@@ -13,7 +13,7 @@ const listUrl = "http://h:1/v1/models";
 const chatUrl = "http://h:1/v1/chat/completions";
 
 function planOf(change: Partial<ProbePlan> = {}): ProbePlan {
-  return { models: ["m"], mode: "probe", hasList: true, isPathGiven: false, hasCredentials: false, ...change };
+  return { models: ["m"], mode: "probe", hasList: true, isPathGiven: false, modelVersion: "", hasCredentials: false, ...change };
 }
 
 type Said = Partial<Omit<Answer, "question" | "error">> & {
@@ -404,6 +404,7 @@ describe("whatever a target answers", () => {
     mode: fc.constantFrom("probe" as const, "models" as const, "inference" as const, "both" as const),
     hasList: fc.boolean(),
     isPathGiven: fc.boolean(),
+    modelVersion: fc.constantFrom("", "2"),
     hasCredentials: fc.boolean(),
   });
 

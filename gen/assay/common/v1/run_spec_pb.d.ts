@@ -562,6 +562,14 @@ export declare type EndpointSpec = Message<"assay.common.v1.EndpointSpec"> & {
    * @generated from field: repeated assay.common.v1.ModelTensors model_tensors = 15;
    */
   modelTensors: ModelTensors[];
+
+  /**
+   * Version of every model, for the types of KServe's protocol: `kserve_infer`, `kserve_generate`, `triton_generate`, `trtllm`, `kserve` and
+   * `tensor`. Empty: the server takes the one that its policy says.
+   *
+   * @generated from field: string model_version = 16;
+   */
+  modelVersion: string;
 };
 
 /**

@@ -97,6 +97,13 @@ export declare type Run = Message<"assay.controller.v1.Run"> & {
    * @generated from field: string name = 11;
    */
   name: string;
+
+  /**
+   * It failed before its first request, since its dataset does not fit what the target's models take: a wrong run, not a run that went wrong.
+   *
+   * @generated from field: bool is_misfit = 12;
+   */
+  isMisfit: boolean;
 };
 
 /**

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { DatasetSpec, EndpointSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
+import type { DatasetSpec, EndpointSpec, RunSpec, TokenizerSpec } from "../../common/v1/run_spec_pb.js";
 import type { DatasetDescription, DatasetInfo, PreparationProgress, StoredDataset, TimeWindow, Turn } from "./dataset_pb.js";
 
 /**
@@ -516,6 +516,67 @@ export declare type DescribeDatasetResponse = Message<"assay.dataset.v1.Describe
 export declare const DescribeDatasetResponseSchema: GenMessage<DescribeDatasetResponse>;
 
 /**
+ * Request of CheckTurns.
+ *
+ * @generated from message assay.dataset.v1.CheckTurnsRequest
+ */
+export declare type CheckTurnsRequest = Message<"assay.dataset.v1.CheckTurnsRequest"> & {
+  /**
+   * The dataset.
+   *
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+
+  /**
+   * What shapes the requests: `endpoint` with what its models are, `models`, how they are chosen, `random_seed`. All else is unused.
+   *
+   * @generated from field: assay.common.v1.RunSpec spec = 2;
+   */
+  spec?: RunSpec | undefined;
+};
+
+/**
+ * Describes the message assay.dataset.v1.CheckTurnsRequest.
+ * Use `create(CheckTurnsRequestSchema)` to create a new message.
+ */
+export declare const CheckTurnsRequestSchema: GenMessage<CheckTurnsRequest>;
+
+/**
+ * Response of CheckTurns.
+ *
+ * @generated from message assay.dataset.v1.CheckTurnsResponse
+ */
+export declare type CheckTurnsResponse = Message<"assay.dataset.v1.CheckTurnsResponse"> & {
+  /**
+   * Turns that were looked at: all of them.
+   *
+   * @generated from field: uint64 turns = 1;
+   */
+  turns: bigint;
+
+  /**
+   * Turns of which no request can be made, or whose expected outputs the model does not give.
+   *
+   * @generated from field: uint64 unsendable = 2;
+   */
+  unsendable: bigint;
+
+  /**
+   * The first of these, and why, as `stream 1, step 2: …`, both counted from 1; empty: there is none.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message assay.dataset.v1.CheckTurnsResponse.
+ * Use `create(CheckTurnsResponseSchema)` to create a new message.
+ */
+export declare const CheckTurnsResponseSchema: GenMessage<CheckTurnsResponse>;
+
+/**
  * Request of ListDatasets.
  *
  * @generated from message assay.dataset.v1.ListDatasetsRequest
@@ -670,6 +731,17 @@ export declare const DatasetService: GenService<{
     methodKind: "server_streaming";
     input: typeof DescribeDatasetRequestSchema;
     output: typeof DescribeDatasetResponseSchema;
+  },
+  /**
+   * Makes the requests of all turns of a prepared dataset as workers will, once what they are made of is known, and sends none. NOT_FOUND for
+   * an unknown id; INVALID_ARGUMENT for an endpoint that there is not. Ending the call ends the work.
+   *
+   * @generated from rpc assay.dataset.v1.DatasetService.CheckTurns
+   */
+  checkTurns: {
+    methodKind: "unary";
+    input: typeof CheckTurnsRequestSchema;
+    output: typeof CheckTurnsResponseSchema;
   },
   /**
    * What the service's cache holds: prepared datasets, uploads, public datasets; the one that was used last first.

@@ -131,7 +131,8 @@ function addDatasetDefaults(spec: RunSpec, takes: readonly Ingredient[]): void {
   dataset.entries ??= defaultEntries;
   const synthetic = dataset.source.value;
   if (synthetic.corpus === "") synthetic.corpus = "prose";
-  synthetic.inputTokens = withMean(synthetic.inputTokens, defaultInputTokens);
+  // Tensors have no length in tokens, and one that is given is refused.
+  if (!takes.includes("tensors")) synthetic.inputTokens = withMean(synthetic.inputTokens, defaultInputTokens);
   synthetic.turns ??= create(DistributionSchema, { mean: 1 });
   if (synthetic.turns.kind === "" && synthetic.turns.mean === 0) synthetic.turns.mean = 1;
   synthetic.turnDelayMs ??= create(DistributionSchema);

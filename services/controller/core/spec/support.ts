@@ -60,6 +60,7 @@ const supportedFields: readonly string[] = [
   "endpoint.tensors.length_input",
   "endpoint.tensors.stream_input",
   "endpoint.model_tensors",
+  "endpoint.model_version",
   "endpoint.template.body",
   "endpoint.template.response_field",
   "tokenizer.name",

@@ -1,5 +1,5 @@
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
-import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { Distribution, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { Demand } from "./demand.ts";
 
@@ -18,7 +18,8 @@ const fields = [
 ] as const;
 
 /** What is said of tensors, as far as it can be judged before the target has said what its models take. */
-export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
+export function checkTensors(spec: RunSpec, endpoints: EndpointCatalog, demand: Demand): void {
+  const { endpoint, target } = spec;
   const { type = "", tensors } = endpoint ?? {};
   const needsModels = endpoints.create(type)?.needsModelTensors === true;
   demand(
@@ -26,6 +27,7 @@ export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointC
     "target.no_probe",
     `must not be set: ${type} asks the target what its models take`,
   );
+  if (type === "tensor") checkNoText(spec, demand);
   if (tensors === undefined) return;
   const { shapes, data, batchSize = 1, stringLength = 1, requestParameters = {} } = tensors;
   const isOwn = needsModels || Object.keys(requestParameters).length === 0;
@@ -48,6 +50,32 @@ export function checkTensors({ endpoint, target }: RunSpec, endpoints: EndpointC
   for (const [name, value] of Object.entries(requestParameters)) {
     const isPlain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
     demand(isPlain, "endpoint.tensors.request_parameters", `${name} must be a text, a number or a truth value`);
+  }
+}
+
+/** What is asked of prompts and answers that are text has no effect on tensors. */
+function checkNoText({ endpoint, dataset, tokenizer }: RunSpec, demand: Demand): void {
+  const isUnset = (field: string, isGiven: boolean): void =>
+    demand(!isGiven, field, "must not be given: endpoint tensor sends and gets tensors, which have no text");
+  isUnset("endpoint.force_output_length", endpoint?.forceOutputLength !== "");
+  isUnset("endpoint.reasoning_tags", endpoint?.reasoningTags !== "");
+  isUnset("tokenizer.apply_chat_template", tokenizer?.applyChatTemplate === true);
+  isUnset("dataset.cache_bust", !["", "none"].includes(dataset?.cacheBust ?? ""));
+  const hasNoLength = (field: string, given: Distribution | undefined): void => {
+    // By the part of it that options have names for.
+    const part = given === undefined ? "" : given.mean > 0 ? ".mean" : given.stddev > 0 ? ".stddev" : "";
+    isUnset(`${field}${part}`, given !== undefined);
+  };
+  if (dataset?.source.case === "file") hasNoLength("dataset.file.output_tokens", dataset.source.value.outputTokens);
+  if (dataset?.source.case !== "synthetic") return;
+  const { corpus, inputTokens, outputTokens, lengthMix, ...prefixes } = dataset.source.value;
+  const at = "dataset.synthetic";
+  hasNoLength(`${at}.input_tokens`, inputTokens);
+  hasNoLength(`${at}.output_tokens`, outputTokens);
+  isUnset(`${at}.length_mix`, lengthMix.length > 0);
+  isUnset(`${at}.corpus`, corpus !== "prose");
+  for (const field of ["prefixCount", "prefixTokens", "sharedSystemTokens", "userContextTokens"] as const) {
+    isUnset(`${at}.${snake(field)}`, prefixes[field] > 0);
   }
 }
 

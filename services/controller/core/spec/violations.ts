@@ -100,7 +100,14 @@ function checkRevision({ tokenizer }: RunSpec, demand: Demand): void {
 }
 
 function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
-  const { type = "", path = "", streaming = false, forceOutputLength = "", reasoningTags = "" } = endpoint ?? {};
+  const {
+    type = "",
+    path = "",
+    streaming = false,
+    forceOutputLength = "",
+    reasoningTags = "",
+    modelVersion = "",
+  } = endpoint ?? {};
   const isDialect = forceOutputLength === "" || lengthDialectOf(forceOutputLength) !== undefined;
   demand(isDialect, "endpoint.force_output_length", `must be ${lengthDialects.join(", ")}, got ${forceOutputLength}`);
   const isMode = reasoningTags === "" || reasoningTagsNamed(reasoningTags) !== undefined;
@@ -120,6 +127,10 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
   const isOwn = requestContentType === "" || known === undefined || requestContentType === contentType;
   demand(isOwn, "endpoint.request_content_type", `must be ${contentType}, which ${type} has, got ${requestContentType}`);
   demand(!streaming || known?.canStream !== false, "endpoint.streaming", `must be off: ${type} does not stream`);
+  const hasVersions = modelVersion === "" || known === undefined || known.hasVersions === true;
+  demand(hasVersions, "endpoint.model_version", `must not be given: requests of ${type} name no version of their model`);
+  const isFree = modelVersion === "" || path === "" || known?.hasVersions !== true || known.protocol === "grpc";
+  demand(isFree, "endpoint.model_version", "must not be given beside endpoint.path, which says it");
 }
 
 /** A body is made for a turn that has one of everything: what a template cannot do is said before anything is sent. */

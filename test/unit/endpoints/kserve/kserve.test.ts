@@ -45,6 +45,11 @@ describe("kserve_generate: an answer", () => {
     expect([usage?.promptTokens, usage?.completionTokens, finishReason]).to.deep.equal([9, 4, "length"]);
   });
 
+  it("has every piece of a stream, alike or not", () => {
+    expect(parse(sse(event("ha"), event("ha"), event("ha!"))).outputText).to.equal("hahaha!");
+    expect(parse(sse(event("\n"), event("\n"))).contentNs).to.have.lengthOf(2);
+  });
+
   it("of TensorRT-LLM with accumulated tokens is what each event adds", () => {
     expect(parse(sse(event("Kö"), event("Köln"), event("Köln!"))).outputText).to.equal("Köln!");
   });

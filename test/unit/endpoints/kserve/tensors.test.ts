@@ -160,7 +160,7 @@ describe("tensor: the message of a request", () => {
     [
       "a tensor of the turn of another shape",
       () => requestOf(endpointOf(), { tensors: [{ name: "IDS", shape: [3], contents: [1, 2, 3] }] }),
-      "the model has IDS as [2], got [3]",
+      "tensor IDS: shape must be [2], got [3]",
     ],
     [
       "a tensor of the turn with too few elements",

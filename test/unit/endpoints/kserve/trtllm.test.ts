@@ -54,6 +54,18 @@ describe("trtllm: an answer", () => {
     expect(parsed.usage?.completionTokens).to.equal(3);
   });
 
+  it("has every piece where two are alike, and one begins with the one before", () => {
+    for (const pieces of [
+      ["ha", "ha"],
+      [" the", " the", " theory"],
+      ["a", "ab", "a"],
+    ]) {
+      const { outputText, contentNs } = parse(stream(...pieces.map((one) => response(text(one), false)), response([], true)));
+      expect(outputText).to.equal(pieces.join(""));
+      expect(contentNs).to.have.lengthOf(pieces.length);
+    }
+  });
+
   it("has what is new in each text where they have all before", () => {
     const said = ["a b", "a b c", "a b c d"].map((one) => response(text(one), false));
     expect(parse(stream(...said, response([], true))).outputText).to.equal("a b c d");

@@ -1,6 +1,4 @@
 import { expect } from "chai";
-import fc from "fast-check";
-import { createNewText } from "../../../../endpoints/cumulative.ts";
 import { createSglangGenerateEndpoint } from "../../../../endpoints/sglang/generate.ts";
 import { responseOf, sse } from "../openai/answers.ts";
 import { bodyOf, bodyText } from "../turns.ts";
@@ -62,27 +60,4 @@ describe("sglang_generate: an answer", () => {
     { title: "a stream", text: stream },
     { title: "a document", text: JSON.stringify(event("Köln", 2, length)), changes: json },
   ]);
-});
-
-describe("what is new in the texts of a stream", () => {
-  const all = (texts: readonly string[]): string[] => texts.map(createNewText());
-
-  it("is what each adds to the one before, where they are the whole so far", () => {
-    const pieces = fc.array(fc.string({ minLength: 1, unit: "grapheme" }), { minLength: 1 });
-    fc.assert(
-      fc.property(pieces, (given) => {
-        const texts = given.map((_, index) => given.slice(0, index + 1).join(""));
-        expect(all(texts)).to.deep.equal(given);
-      }),
-    );
-  });
-
-  it("is all of each where they are pieces, even if the first ones are the same", () => {
-    expect(all(["\n", "\n", "a", "a", "ab"]).join("")).to.equal("\n\naaab");
-    expect(all(["a", "", "b", ""])).to.deep.equal(["a", "", "b", ""]);
-  });
-
-  it("is nothing where the beginning of a stop sequence was taken back", () => {
-    expect(all(["a", "ab</", "ab"])).to.deep.equal(["a", "b</", ""]);
-  });
 });

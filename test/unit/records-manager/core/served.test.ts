@@ -15,7 +15,8 @@ const none = { drawn: 0, unused: 0, dropped: 0, missingRecord: 0, missingLost: 0
 const counts = (succeeded: number, errored = 0, cancelled = 0): PhaseCounts => ({ ...none, succeeded, errored, cancelled });
 
 describe("the note on a server's counts", () => {
-  const note = (rows: readonly ServedModel[], own: PhaseCounts, models = ["m"]) => servedNote(rows, models, own)?.message;
+  const note = (rows: readonly ServedModel[], own: PhaseCounts, models = ["m"], modelVersion = "") =>
+    servedNote(rows, { models, modelVersion }, own)?.message;
 
   for (const [what, rows, own] of [
     ["both count the same", [served(10)], counts(10)],
@@ -46,6 +47,13 @@ describe("the note on a server's counts", () => {
     expect(note([served(9, 0, { model: "another" })], counts(9))).to.contain("counts 0 requests");
   });
 
+  it("is about the version that the run asks for alone, where it names one", () => {
+    const rows = [served(10), served(7, 0, { version: "2" })];
+    expect(note(rows, counts(10), ["m"], "1")).to.equal(undefined);
+    expect(note(rows, counts(10), ["m"], "2")).to.contain("counts 7 requests");
+    expect(servedTogether(rows, { models: ["m"], modelVersion: "2" }).map(({ version }) => version)).to.deep.equal(["2", "1"]);
+  });
+
   it("counts requests without a record as sent", () => {
     expect(note([served(12)], { ...counts(9), missingRecord: 1, missingLost: 1, unaccounted: 1 })).to.equal(undefined);
   });
@@ -59,7 +67,7 @@ describe("servers' counts of phases that are taken together", () => {
       served(6, 0, { phase: 1, batches: [{ size: 1, executions: 6, computeInferNs: 6 }] }),
       served(1, 0, { version: "2" }),
     ];
-    const together = servedTogether(rows, ["m"]);
+    const together = servedTogether(rows, { models: ["m"], modelVersion: "" });
     expect(together.map(({ model, version }) => [model, version])).to.deep.equal([
       ["m", "1"],
       ["m", "2"],
