@@ -25,10 +25,8 @@ export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promis
     const records = { phase, filter, orderBy, fields: wanted.fields, limit };
     if (format === "table") {
       const fields = wanted.fields.length === 0 ? tableFields : wanted.fields;
-      // One more than a table has tells whether there are more.
-      const most = limit === Number.POSITIVE_INFINITY ? mostRowsOfTable + 1 : Math.min(limit, mostRowsOfTable);
-      const pages = client.streamRecords(runId, { ...records, fields, limit: most }, signal);
-      const { rows, hasMore } = await tableRows(pages, wanted);
+      const recordsTo = (most: number) => client.streamRecords(runId, { ...records, fields, limit: most }, signal);
+      const { rows, hasMore } = await tableRows(recordsTo, limit, wanted);
       terminal.out(tableText(rows, wanted, terminal.width, terminal.hasColour));
       if (hasMore) terminal.err(`the first ${mostRowsOfTable} records; --format json prints all of them\n`);
       return exitCodes.ok;
@@ -49,14 +47,20 @@ export async function runsRecords(asked: Asked<typeof runsRecordsFlags>): Promis
   });
 }
 
-/** `hasMore`: there are more than a table has, and nobody asked for fewer. */
-async function tableRows(
-  pages: AsyncIterable<StreamRecordsResponse>,
+/**
+ * The rows of a table, of which there are `limit` at most; `recordsTo` gives the first records, up to a number of them. `hasMore`: there
+ * are more than a table has, and nobody asked for fewer.
+ */
+export async function tableRows(
+  recordsTo: (limit: number) => AsyncIterable<Pick<StreamRecordsResponse, "records" | "tags">>,
+  limit: number,
   wanted: WantedFields,
 ): Promise<{ readonly rows: string[][]; readonly hasMore: boolean }> {
   const isOwn = wanted.fields.length === 0;
+  // One more than a table has tells whether there are more.
+  const most = limit === Number.POSITIVE_INFINITY ? mostRowsOfTable + 1 : Math.min(limit, mostRowsOfTable);
   const rows: string[][] = [];
-  for await (const { records, tags } of pages) {
+  for await (const { records, tags } of recordsTo(most)) {
     rows.push(...records.map((record) => (isOwn ? cellsOf(record, tags) : cells(recordJson(record, tags, wanted), wanted))));
   }
   return { rows: rows.slice(0, mostRowsOfTable), hasMore: rows.length > mostRowsOfTable };
