@@ -59,22 +59,20 @@ function list({ address, tokenFile }: SuiteProcess, { tlsCert, tlsCa }: SuiteCon
 
 /** A process that another one of the suite started; see `common/parent.ts`. */
 async function serveChild(argv: readonly string[]): Promise<number> {
-  // Ctrl-C reaches every process of a terminal; the parent alone decides what it means.
-  process.on("SIGINT", () => {});
-  const terminated = signalled("SIGTERM");
+  // Ctrl-C reaches every process of a terminal, and SIGTERM all of a group (timeout) or of a unit (systemd); the parent alone decides
+  // what they mean, and ends this one by its input.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
   let suite: SuiteProcess | undefined;
   try {
     const services = parseServices(optionOf(argv, "--services") ?? "");
     // Loaded while the parent still finds out where the controller is.
     const loaded = loadServices(services);
     loaded.catch(() => {});
-    const parent = await Promise.race([readParent(process.stdin), terminated]);
-    if (parent === undefined) return 0;
-    const { bootstrap, gone } = parent;
+    const { bootstrap, gone } = await readParent(process.stdin);
     await loaded;
     suite = await startSuiteProcess({ services, config: configOfBootstrap(bootstrap), bootstrap });
     answer({ ready: true, address: suite.address, memberId: suite.memberId });
-    await Promise.race([suite.ended, gone, terminated]);
+    await Promise.race([suite.ended, gone]);
     // Whatever keeps it from ending: nothing outlives the process that started it.
     setTimeout(() => process.exit(1), endsWithinMs).unref();
     await suite.stop();

@@ -67,8 +67,9 @@ export class Companion {
     else await this.kill();
   }
 
-  /** SIGTERM, and SIGKILL a second later. Resolves when it has ended. */
+  /** Ends its stdin and sends SIGTERM, and SIGKILL a second later. Resolves when it has ended. */
   async kill(): Promise<void> {
+    this.#child.stdin.end();
     this.#child.kill("SIGTERM");
     if (!(await endsWithin(this.ended, killDelayMs))) this.#child.kill("SIGKILL");
     await endsWithin(this.ended, killDelayMs);

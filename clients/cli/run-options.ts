@@ -72,6 +72,8 @@ const exclusive: readonly (readonly [keyof RunOptions, keyof RunOptions])[] = [
   ["inputFile", "turnDelayMean"],
   ["noProbe", "waitForModelTimeoutSec"],
   ["http2", "transport"],
+  ["useThinkTimeOnly", "ignoreTraceDelays"],
+  ["traceIdleGapCapSec", "turnDelayCapSec"],
   ["scheduleAutoOffset", "scheduleStartOffsetMs"],
   ["requestRate", "requestRateSeries"],
   ["requestRate", "burstSize"],

@@ -87,9 +87,10 @@ export class Collections {
 
   async stop(runId: string): Promise<{ readonly samples: number; readonly gaps: number }> {
     const opened = this.#byRun.get(runId);
-    this.#byRun.delete(runId);
     if (opened === undefined) return { samples: 0, gaps: 0 };
     const totals = await opened.collection.stop(stopTimeoutMs);
+    // Not before: what still waits for the records-manager is closed with all others.
+    if (this.#byRun.get(runId) === opened) this.#byRun.delete(runId);
     await Promise.all([...opened.fetchers.values()].map((fetcher) => fetcher.close()));
     return totals;
   }

@@ -28,7 +28,7 @@ export interface WorkerChild {
   readonly exited: Promise<ChildExit>;
   /** What the kernel says that it uses; undefined: it is gone. */
   usage(): { readonly cpuSec: number; readonly rssBytes: number } | undefined;
-  /** SIGTERM, and SIGKILL after the grace period. Resolves when it is reaped. */
+  /** Ends its stdin, and SIGKILL after the grace period. Resolves when it is reaped. */
   stop(graceMs: number): Promise<ChildExit>;
 }
 
@@ -56,7 +56,7 @@ export function startChild(
     exited,
     usage: () => (child.pid === undefined ? undefined : readUsage(child.pid)),
     async stop(graceMs) {
-      child.kill("SIGTERM");
+      child.stdin?.end();
       const kill = setTimeout(() => child.kill("SIGKILL"), graceMs);
       const exit = await exited;
       clearTimeout(kill);

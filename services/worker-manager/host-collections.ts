@@ -69,8 +69,9 @@ export function createHostCollections({ id, log, clock, addresses }: HostCollect
     },
     async stop(runId) {
       const collection = collections.get(runId);
-      collections.delete(runId);
       await collection?.stop(stopTimeoutMs);
+      // Not before: what still waits for the records-manager is closed with all others.
+      if (collections.get(runId) === collection) collections.delete(runId);
     },
     close() {
       for (const collection of collections.values()) collection.close();

@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { endsWithinMs, expectReconciled, runFile, useStage } from "../support/suite.ts";
+
+interface Sent {
+  readonly sent_ns: number;
+  readonly end_ns: number;
+  readonly first_content_ns: number;
+}
 
 describe("a closed loop", function () {
   this.timeout(2 * endsWithinMs);
@@ -35,6 +42,28 @@ describe("a closed loop", function () {
     const { requests, completed, maxPrefilling, maxOpenStreams } = mock.stats();
     expect({ requests, completed, maxPrefilling }).to.deep.equal({ requests: 120, completed: 120, maxPrefilling: 3 });
     expect(maxOpenStreams).to.be.within(6, 12);
+  });
+
+  it("rises with its ramps: never more at once, or before their first token, than the ramp has come to", async () => {
+    const mock = await suite.mock({ ttftMs: 30, itlMs: 2 });
+    const ramps = ["--concurrency-ramp-duration", "1.5", "--prefill-concurrency-ramp-duration", "1"];
+    const load = ["--concurrency", "8", "--prefill-concurrency", "4", "--benchmark-duration", "3"];
+    const { code, stderr } = await suite.run(mock, ...load, ...ramps).exit();
+    expect(code, stderr).to.equal(0);
+    const db = new Database(join(suite.folder, "out/run.db"), { readonly: true });
+    const beganNs = db.prepare("SELECT started_ns FROM phases").pluck().get() as number;
+    const rows = db.prepare("SELECT sent_ns, end_ns, first_content_ns FROM requests").all() as readonly Sent[];
+    db.close();
+    for (const { sent_ns: sentNs } of rows) {
+      const under = rows.filter((other) => other.sent_ns <= sentNs && other.sent_ns + other.end_ns > sentNs);
+      const waiting = under.filter((other) => other.sent_ns + other.first_content_ns > sentNs);
+      const sec = (sentNs - beganNs) / 1e9;
+      expect(under.length, `at ${sec} s`).to.be.at.most(1 + Math.min(7, Math.floor((7 * sec) / 1.5)));
+      expect(waiting.length, `before their first token at ${sec} s`).to.be.at.most(1 + Math.min(3, Math.floor(3 * sec)));
+    }
+    const { maxPrefilling, maxOpenStreams } = mock.stats();
+    expect({ maxPrefilling, maxOpenStreams }).to.deep.equal({ maxPrefilling: 4, maxOpenStreams: 8 });
+    expectReconciled(runFile(join(suite.folder, "out")), mock.stats());
   });
 
   it("keeps that bound under a rate too: what finds it reached waits", async () => {

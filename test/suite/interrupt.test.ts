@@ -16,6 +16,7 @@ describe("a run that is interrupted", function () {
     ["one Ctrl-C of a terminal", (command) => command.signalGroup("SIGINT")],
     ["SIGINT to the command alone", (command) => command.signal("SIGINT", command.pid)],
     ["SIGTERM", (command) => command.signal("SIGTERM", command.pid)],
+    ["SIGTERM to all of its processes, as timeout and systemd send it", (command) => command.signalGroup("SIGTERM")],
   ] as const satisfies readonly (readonly [string, (command: Command) => void])[]) {
     test(`ends in order by ${what}, with results of what was done`, async (stage) => {
       const mock = await stage.mock();

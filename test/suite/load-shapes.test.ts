@@ -86,6 +86,31 @@ describe("a load by rate", function () {
     expect(wide(both.map(({ sent_ns }) => sent_ns)), "index of dispersion of the stamps").to.be.closeTo(scheduled, 0.5);
   });
 
+  it("of gamma arrivals is as even as its smoothness says, at the server, too", async () => {
+    const mock = await suite.mock({ ttftMs: 1, itlMs: 0 });
+    const even = ["--arrival-pattern", "gamma", "--arrival-smoothness", "16"];
+    const { identity } = await play(mock.url, "--request-rate", "200", ...even, "--request-count", "400");
+    expect(identity).to.include({ drawn: 400, succeeded: 400, dropped: 0 });
+    const sent = sentIn(join(suite.folder, "out"));
+    const gaps = sent.slice(1).map(({ due_ns: dueNs }, index) => (dueNs - (sent[index]?.due_ns ?? 0)) / 1e6);
+    const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
+    const deviation = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length);
+    // Of shape 16 they vary by a quarter of their mean; Poisson arrivals by all of it. Three standard errors of 399 gaps.
+    expect(mean).to.be.closeTo(5, (3 * 1.25) / Math.sqrt(gaps.length));
+    expect(deviation / mean).to.be.closeTo(0.25, (3 * 0.25) / Math.sqrt(2 * gaps.length));
+    expect(sent.every(({ due_ns: dueNs, sent_ns: sentNs }) => sentNs >= dueNs)).to.equal(true);
+    expectReconciled(runFile(join(suite.folder, "out")), mock.stats());
+  });
+
+  it("that is as much at once as may be keeps its ceiling full, and never above it", async () => {
+    const mock = await suite.mock({ ttftMs: 40, itlMs: 0 });
+    const burst = ["--arrival-pattern", "concurrency_burst", "--concurrency", "5"];
+    const { identity } = await play(mock.url, ...burst, "--request-count", "40");
+    expect(identity).to.include({ drawn: 40, succeeded: 40, dropped: 0 });
+    expect(mock.stats()).to.include({ requests: 40, completed: 40, maxOpenStreams: 5 });
+    expectReconciled(runFile(join(suite.folder, "out")), mock.stats());
+  });
+
   it("comes in bursts, and says of those that took longer than 1 ms", async () => {
     const mock = await suite.mock({ ttftMs: 5, itlMs: 0 });
     const phase = await play(mock.url, "--burst-size", "20", "--burst-interval", "0.3", "--request-count", "60");

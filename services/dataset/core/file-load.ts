@@ -13,6 +13,7 @@ import { expectsCompiled, problemsBy } from "./formats/expectation.ts";
 import type { ContainerName, Format, PlaceOf, ReaderOptions, ReaderTools, RowReader, RowSource } from "./formats/format.ts";
 import { isName, type Row, type RowProblem } from "./formats/row.ts";
 import type { ArenaSink } from "./packed-rows.ts";
+import { askedFields, type TraceField } from "./trace-options.ts";
 import { changedFields, synthesizedReader } from "./trace-synthesis.ts";
 import { type LoadedTurns, TurnCollector } from "./turn-collector.ts";
 
@@ -237,15 +238,16 @@ export class FileLoad {
       countTokens: (text) => this.#count?.(text) ?? 0,
       problemOf: (expectation) => this.#problemOf?.(expectation),
     });
-    const { trace: { synthesis, idleGapCapSec } = {} } = options;
-    if (idleGapCapSec !== undefined && !format.capsIdleGaps) {
-      const description = `needs recorded sessions with their agents (${namesOf("capsIdleGaps")}), this is ${format.name}`;
-      throw this.#misfit("trace_idle_gap_cap_sec", description);
+    const { trace: { synthesis } = {} } = options;
+    for (const field of askedFields(options)) {
+      if (takes(format, field)) continue;
+      throw this.#misfit(field, `needs rows of ${namesOf((other) => takes(other, field))}, this is ${format.name}`);
     }
     if (synthesis === undefined) return reader;
     if (format.hasBlocks) return synthesizedReader(reader, synthesis, options.seed);
     if (!format.boundsLengths) {
-      throw this.#misfit("synthesis", `needs a trace whose rows have hash_ids (${namesOf("hasBlocks")}), this is ${format.name}`);
+      const known = namesOf(({ hasBlocks }) => hasBlocks === true);
+      throw this.#misfit("synthesis", `needs a trace whose rows have hash_ids (${known}), this is ${format.name}`);
     }
     const field = changedFields(synthesis).find((name) => name !== "max_input_tokens" && name !== "max_output_tokens");
     if (field === undefined) return reader;
@@ -329,9 +331,14 @@ export class FileLoad {
   }
 }
 
-/** Names of the formats that have a property. */
-function namesOf(property: "hasBlocks" | "capsIdleGaps"): string {
-  return formats.flatMap((format) => (format[property] ? [format.name] : [])).join(" or ");
+function namesOf(isMeant: (format: Format) => boolean): string {
+  const names = formats.filter(isMeant).map(({ name }) => name);
+  const last = names.pop() ?? "";
+  return names.length === 0 ? last : `${names.join(", ")} or ${last}`;
+}
+
+function takes(format: Format, field: TraceField): boolean {
+  return format.takes?.includes(field) === true;
 }
 
 function mistakeOf({ field, shownField = field, message }: RowProblem, placeOf: PlaceOf): Mistake {

@@ -373,4 +373,19 @@ describe("telemetry service", () => {
     await watching;
     expect(module.counters?.()).to.include({ collections: 0 });
   });
+
+  it("ends with its process what still waits for the manager, and dials nobody then", async () => {
+    isAcking = false;
+    await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
+    await until("a batch", () => (manager[0]?.batches.length ?? 0) >= 1);
+    const finish = create(CommandSchema, { runId: "r", action: { case: "finish", value: {} } });
+    const stopping = module.onCommand?.(finish, new AbortController().signal);
+    await module.stop(0);
+    manager[0]?.break();
+    await stopping;
+    // Longer than a stream is left alone before another is opened.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(manager).to.have.length(1);
+    expect(module.counters?.()).to.include({ collections: 0 });
+  });
 });

@@ -3,9 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { silentLogger } from "../../../services/common/logger.ts";
+import type { Addresses } from "../../../services/common/member/addresses.ts";
+import { createChannel } from "../../../services/common/rpc/channel.ts";
 import type { SentScrape, SentSeries } from "../../../services/common/sample-sender.ts";
 import { HostCollection, type SampleSink } from "../../../services/worker-manager/host-collection.ts";
+import { createHostCollections } from "../../../services/worker-manager/host-collections.ts";
 import { createHostReader } from "../../../services/worker-manager/host-reader.ts";
 
 /** What would be sent, and a wait for so much of it. */
@@ -142,5 +148,23 @@ describe("what a host shows while a run goes on", () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(sink.scrapes).to.have.length(count);
     expect(sink.isClosed).to.equal(true);
+  });
+});
+
+describe("what hosts show of their runs", () => {
+  it("is given up with its process while it waits for a records-manager, and nobody is dialled then", async () => {
+    // Nothing listens on port 1: no reading is ever committed.
+    const channel = createChannel({ address: "127.0.0.1:1" });
+    const addresses = { channelTo: async () => channel } as unknown as Addresses;
+    const collections = createHostCollections({ id: () => "m", log: silentLogger, clock, addresses });
+    await collections.start("r", create(RunSpecSchema), new AbortController().signal);
+    const stopping = collections.stop("r");
+    // The last reading comes first.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    collections.close();
+    channel.close();
+    await stopping;
+    // A sender that went on would dial the closed channel by now, which ends a process.
+    await new Promise((resolve) => setTimeout(resolve, 400));
   });
 });

@@ -791,6 +791,14 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
   ["--conversation-turn-mean 0", ["--conversation-turn-mean 0: expected a number from 1 to 10000"]],
   ["--input-file p --conversation-turn-mean 2", ["--input-file p: not together with --conversation-turn-mean"]],
   ["--input-file p --conversation-turn-delay-mean 2", ["--input-file p: not together with --conversation-turn-delay-mean"]],
+  [
+    "--input-file p --use-think-time-only --ignore-trace-delays",
+    ["--use-think-time-only: not together with --ignore-trace-delays"],
+  ],
+  [
+    "--input-file p --trace-idle-gap-cap-seconds 1 --inter-turn-delay-cap-seconds 2",
+    ["--trace-idle-gap-cap-seconds 1: not together with --inter-turn-delay-cap-seconds"],
+  ],
   ["--fixed-schedule", ["--fixed-schedule: needs --input-file beside it"]],
   ["--fixed-schedule --input-file p --request-rate 2", ["--fixed-schedule: not together with --request-rate"]],
   [

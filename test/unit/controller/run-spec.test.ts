@@ -545,6 +545,17 @@ describe("a wrong spec", () => {
     ["tokenizer.revision", "must be a branch, a tag or a commit, got ../x", { tokenizer: { name: "a/b", revision: "../x" } }],
     ["tokenizer.revision", "needs the tokenizer of a model", { tokenizer: { name: "none", revision: "v1" } }],
     ["dataset.cache_bust", "got middle", { dataset: { cacheBust: "middle" } }],
+    [
+      "dataset.cache_bust",
+      "has no effect: requests of endpoint embeddings have no system_prefix",
+      { dataset: { cacheBust: "system_prefix" }, endpoint: { type: "embeddings" } },
+    ],
+    [
+      "dataset.cache_bust",
+      "has no effect: requests of endpoint image_retrieval have no first_turn_suffix",
+      { dataset: { cacheBust: "first_turn_suffix" }, endpoint: { type: "image_retrieval" } },
+    ],
+    ["endpoint.download_video_content", "got chat", { endpoint: { type: "chat", downloadVideoContent: true } }],
     ["endpoint.force_output_length", "got tgi", { endpoint: { forceOutputLength: "tgi" } }],
     ["dataset.synthetic.input_tokens.mean", "must be from 1 to 10000000, got 0.5", synthetic({ inputTokens: { mean: 0.5 } })],
     ["dataset.synthetic.input_tokens.stddev", "got -1", synthetic({ inputTokens: { mean: 5, stddev: -1 } })],

@@ -2,7 +2,7 @@ import type { Distribution, FileDataset, RunSpec } from "../../../../gen/assay/c
 import { isAbsolutePath } from "../../../common/absolute-path.ts";
 import type { Demand } from "./demand.ts";
 import { checkDistribution } from "./distribution-violations.ts";
-import { checkCacheBust, checkSynthetic } from "./synthetic-violations.ts";
+import { checkSynthetic } from "./synthetic-violations.ts";
 import { checkTrace } from "./trace-violations.ts";
 
 export function checkDataset(spec: RunSpec, demand: Demand): void {
@@ -11,7 +11,6 @@ export function checkDataset(spec: RunSpec, demand: Demand): void {
   demand(entries >= 1n && entries <= maxEntries, "dataset.entries", `must be from 1 to ${maxEntries}, got ${entries}`);
   const ratio = dataset?.turnDelayRatio ?? 1;
   demand(ratio >= 0 && Number.isFinite(ratio), "dataset.turn_delay_ratio", `must be at least 0, got ${ratio}`);
-  checkCacheBust(dataset?.cacheBust ?? "", demand);
   switch (dataset?.source.case) {
     case "synthetic": {
       checkSynthetic(dataset.source.value, demand);

@@ -1,5 +1,4 @@
 import type { SyntheticDataset } from "../../../../gen/assay/common/v1/run_spec_pb.js";
-import { cacheBustPlaces } from "../../../common/cache-bust.ts";
 import type { Demand } from "./demand.ts";
 import { checkDistribution } from "./distribution-violations.ts";
 import { checkMedia } from "./media-violations.ts";
@@ -59,9 +58,4 @@ function checkPreface(synthetic: SyntheticDataset, demand: Demand): void {
   for (const [field, tokens] of Object.entries({ prefix_tokens: prefixTokens, ...others })) {
     demand(tokens <= maxTokens, `${at}.${field}`, `must be at most ${maxTokens}, got ${tokens}`);
   }
-}
-
-export function checkCacheBust(place: string, demand: Demand): void {
-  const isPlace = place === "" || cacheBustPlaces.some((known) => known === place);
-  demand(isPlace, "dataset.cache_bust", `must be ${cacheBustPlaces.join(", ")}, got ${place}`);
 }

@@ -9,6 +9,7 @@ import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
 import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
+import { checkCacheBust } from "./cache-bust-violations.ts";
 import { checkAnswerChecks } from "./check-violations.ts";
 import { checkDataset } from "./dataset-violations.ts";
 import type { Demand } from "./demand.ts";
@@ -40,6 +41,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   const canCount = spec.tokenizer?.checkUsage !== true || tokenizer !== "none";
   demand(canCount, "tokenizer.check_usage", "needs a tokenizer to count by");
   checkDataset(spec, demand);
+  checkCacheBust(spec, endpoints, demand);
   checkAnswerChecks(spec, endpoints, demand);
   checkIngredients(spec, endpoints, demand);
   checkSessionData(spec, demand);
@@ -114,6 +116,8 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
   demand(isMode, "endpoint.reasoning_tags", `must be ${reasoningTagModes.join(", ")}, got ${reasoningTags}`);
   const known = createEndpoint(type);
   checkTemplate(endpoint, demand);
+  const isVideo = type === "video_generation" || endpoint?.downloadVideoContent !== true;
+  demand(isVideo, "endpoint.download_video_content", `is for the endpoint video_generation, got ${type}`);
   for (const name of known?.reservedInputs ?? []) {
     const isFree = endpoint?.extraInputs === undefined || !Object.hasOwn(endpoint.extraInputs, name);
     demand(isFree, "endpoint.extra_inputs", `endpoint ${type} takes ${name} from the turn`);

@@ -19,17 +19,17 @@ export const azureLlmTraceFormat: Format = {
   fields: columns,
   textFields: ["TIMESTAMP"],
   recognizes: (row) => columns.every((column) => row[column] !== undefined),
-  createReader: ({ blockTokens = 1 }) => {
+  createReader: () => {
     let firstMs: number | undefined;
     const since = (ms: number): number => {
       firstMs ??= ms;
       return Math.max(0, ms - firstMs);
     };
-    return { read: (row) => readAzure(row, blockTokens, since) };
+    return { read: (row) => readAzure(row, since) };
   },
 };
 
-function readAzure(row: JsonObject, blockTokens: number, since: (ms: number) => number): ReadRow {
+function readAzure(row: JsonObject, since: (ms: number) => number): ReadRow {
   const ms = momentOf(row.TIMESTAMP);
   if (ms === undefined) return unexpected("TIMESTAMP", "a moment as 2023-11-16 18:15:46.6805900", row.TIMESTAMP);
   const inputTokens = readInputTokens(row, "ContextTokens");
@@ -40,7 +40,7 @@ function readAzure(row: JsonObject, blockTokens: number, since: (ms: number) => 
   return {
     row: rowOfRequest({
       sessionId: undefined,
-      recipe: { inputTokens: inputTokens.value, blockIds: [], blockTokens },
+      recipe: { inputTokens: inputTokens.value, blockIds: [], blockTokens: 1 },
       maxOutputTokens: output.value,
       timestampMs: since(ms),
       unknownFields: unknownFieldsOf(row, known),

@@ -40,6 +40,7 @@ export const bailianTraceFormat: Format = {
   name: "bailian_trace",
   fields: [...known],
   hasBlocks: true,
+  takes: ["block_tokens"],
   recognizes: (row) => isGiven(row.chat_id) && isGiven(row.timestamp),
   createReader: ({ blockTokens = defaultBlockTokens }) => {
     const chats = new Chats(blockTokens);

@@ -35,6 +35,7 @@ const known: ReadonlySet<string> = new Set([
 export const basetenTraceFormat: Format = {
   name: "baseten_trace",
   fields: [...known],
+  takes: ["is_open_loop", "is_open_loop_strict", "omits_kv_hints", "forces_min_tokens", "session_share"],
   recognizes: (row) => required.every((field) => row[field] !== undefined),
   createReader(options) {
     const requests: Recorded[] = [];

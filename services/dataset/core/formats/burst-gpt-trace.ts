@@ -18,10 +18,10 @@ export const burstGptTraceFormat: Format = {
   fields: [...known],
   textFields: ["Model", "Log Type", "Session ID"],
   recognizes: (row) => columns.every((column) => row[column] !== undefined),
-  createReader: ({ blockTokens = 1 }) => ({ read: (row) => readBurst(row, blockTokens) }),
+  createReader: () => ({ read: readBurst }),
 };
 
-function readBurst(row: JsonObject, blockTokens: number): ReadRow {
+function readBurst(row: JsonObject): ReadRow {
   const missing = columns.find((column) => !isGiven(row[column]));
   if (missing !== undefined) return unexpected(missing, "a number", row[missing]);
   const timestamp = readTimestamp(row, "Timestamp", 1000);
@@ -33,7 +33,7 @@ function readBurst(row: JsonObject, blockTokens: number): ReadRow {
   return {
     row: rowOfRequest({
       sessionId: undefined,
-      recipe: { inputTokens: inputTokens.value, blockIds: [], blockTokens },
+      recipe: { inputTokens: inputTokens.value, blockIds: [], blockTokens: 1 },
       maxOutputTokens: output.value,
       timestampMs: timestamp.value,
       unknownFields: unknownFieldsOf(row, known),

@@ -2,6 +2,7 @@
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
 import type { CheckKind, Expectation } from "../../../common/checks/expectation.ts";
 import type { Place } from "../containers/row-item.ts";
+import type { TraceField } from "../trace-options.ts";
 import type { TraceSynthesis } from "../trace-synthesis.ts";
 import type { ReadMedia } from "./media.ts";
 import type { ReadRow, Row, RowProblem } from "./row.ts";
@@ -22,8 +23,8 @@ export interface Format {
   readonly hasBlocks?: true;
   /** Its reader leaves out longer prompts and cuts longer outputs itself, and nothing else of its prompts can be changed. Absent: no. */
   readonly boundsLengths?: true;
-  /** Its reader caps the gaps of a session and its agents. Absent: no. */
-  readonly capsIdleGaps?: true;
+  /** What of the options of traces its reader has a use for, of those that not every format has. Absent: nothing. */
+  readonly takes?: readonly TraceField[];
   /** It needs `ReaderTools.countTokens`. */
   readonly countsTokens?: boolean;
   /** The session of a row that is not read, where only rows of sessions that have begun are. Absent: its `session_id`. */

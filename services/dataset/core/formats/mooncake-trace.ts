@@ -50,6 +50,7 @@ export const mooncakeTraceFormat: Format = {
   fields: [...known],
   textFields: ["type", "session_id", "text_input"],
   hasBlocks: true,
+  takes: ["block_tokens"],
   recognizes: (row) => ["input_length", "text_input", "payload"].some((field) => isGiven(row[field])) || isWhole(row),
   createReader: (options) => {
     const modes = new Map<string, Mode>();

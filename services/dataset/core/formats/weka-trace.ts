@@ -24,7 +24,7 @@ export const wekaTraceFormat: Format = {
   name: "weka_trace",
   fields: wekaFields,
   boundsLengths: true,
-  capsIdleGaps: true,
+  takes: ["block_tokens", "uses_think_time_only", "max_context_tokens", "trace_idle_gap_cap_sec"],
   recognizes: (row) => Array.isArray(row.requests),
   createReader: (options) => new WekaReader(options),
 };

@@ -168,9 +168,6 @@ describe("a trace that is changed", () => {
 
   it("is refused where its rows name no blocks, by the field and the format", () => {
     const burst = { Timestamp: 1, "Request tokens": 5, "Response tokens": 5 };
-    expect(() => loadedRows([burst], { trace: { idleGapCapSec: 1 } })).to.throw(
-      "needs recorded sessions with their agents (weka_trace), this is burst_gpt_trace",
-    );
     expect(() => loadedRows([burst], { trace: { synthesis: none } })).to.throw(
       "needs a trace whose rows have hash_ids (bailian_trace or mooncake_trace), this is burst_gpt_trace",
     );
