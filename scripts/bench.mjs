@@ -34,6 +34,7 @@ const benches = {
   grpc: { limitSec: 300, quick: ["1"] },
   small: { limitSec: 120, quick: ["1"] },
   telemetry: { limitSec: 120, quick: ["0.3"] },
+  "telemetry-summary": { limitSec: 180, quick: ["30"] },
   // It needs the whole machine, 20 000 descriptors a process and minutes: it runs where it is named.
   streams: { limitSec: 420, quick: ["2000", "2", "2"], isNamedOnly: true },
   // It takes as long as its trace.

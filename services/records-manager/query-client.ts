@@ -16,6 +16,8 @@ import { RunReader } from "./store/run-reader.ts";
  * short run has its summary at once.
  */
 export const INLINE_ROWS = 5_000;
+/** The same of scrapes, each of which may have hundreds of values. */
+export const INLINE_SCRAPES = 1_000;
 const MAX_THREADS = 2;
 /** Queries that may be under way or wait; one more is refused. */
 const MAX_ASKED = 64;
@@ -150,7 +152,7 @@ function isLong(name: QueryName, argument: Asked["argument"]): boolean {
 function isSmall(folder: string): boolean {
   const reader = RunReader.open(folder);
   try {
-    return reader.rowBound() < INLINE_ROWS;
+    return reader.rowBound() < INLINE_ROWS && reader.scrapeBound() < INLINE_SCRAPES;
   } finally {
     reader.close();
   }

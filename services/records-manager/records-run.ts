@@ -222,7 +222,7 @@ export class RecordsRun {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
       this.commit();
     });
-    const { client } = await queries.ask("summarize", { folder: this.folder, withSweep: false });
+    const { client } = await queries.ask("summarize", { folder: this.folder, withSweep: false, withTelemetry: false });
     this.writing(() => {
       this.store.endRun({ ...end, verdict: client.verdict, verdictReasons: client.reasons.map(({ message }) => message) });
       this.commit();

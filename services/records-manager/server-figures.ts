@@ -76,13 +76,7 @@ function slicesFor(
 /** When each page was scraped, by its URL. */
 function scrapesBySource(reader: RunReader): Map<string, Float64Array> {
   const servers = reader.telemetrySources().filter(({ kind }) => kind === "server");
-  return new Map(
-    servers.map(({ kind, name }) => {
-      const ends: number[] = [];
-      for (const { endNs, values } of reader.scrapes(kind, name)) if (values !== undefined) ends.push(endNs);
-      return [name, Float64Array.from(ends)];
-    }),
-  );
+  return new Map(servers.map(({ kind, name }) => [name, reader.scrapeEnds(kind, name)]));
 }
 
 function grown(

@@ -1,4 +1,5 @@
 /** RPCs of the records-manager. */
+
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,6 +16,7 @@ import { MetricBatchReader } from "../common/metric-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
 import { chosenMetrics, chosenStatistics, groupsResponseOf } from "./groups-wire.ts";
+import { KeptSummaries } from "./kept-summaries.ts";
 import { type CpuMemory, observationsOf } from "./observations.ts";
 import type { QueryClient } from "./query-client.ts";
 import { columnsOf, partsOfRows, recordMessages } from "./record-wire.ts";
@@ -48,6 +50,7 @@ const leastIntervalMs = 100;
 
 export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Implementation {
   const { runOf, folderOf, queries } = deps;
+  const summaries = new KeptSummaries(queries);
   const find = (runId: string): RecordsRun => {
     const run = runOf(runId);
     // Members may be configured in any order: they dial again.
@@ -160,7 +163,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         }
         const told = chosenMetrics(metrics, choose);
         const inPhases = phase === "" ? {} : { phases: [phase] };
-        const summary = await queries.ask("summarize", { folder, withIntervals, ...inPhases }, signal);
+        const summary = await summaries.ask({ folder, withIntervals, ...inPhases }, signal);
         const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
         return summaryResponseOf(summary, { database, definitions: defined, told });
       },

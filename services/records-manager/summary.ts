@@ -74,6 +74,8 @@ export interface SummaryOptions {
   readonly isMerged?: boolean;
   /** False: without what was in flight over time, which takes two more passes over the rows. Default: with it. */
   readonly withSweep?: boolean;
+  /** False: without what was scraped of GPUs and servers. Default: with it. */
+  readonly withTelemetry?: boolean;
   /** Confidence intervals of the metrics of the console's table, too. Default: none. */
   readonly withIntervals?: boolean;
   /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`. */
@@ -110,8 +112,10 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   readGaps(reader, works, objectives);
   if (options.withSweep !== false) readSweep(reader, works);
   noteShared(reader, works);
-  readGpus(reader, works);
-  readSaid(reader, works);
+  if (options.withTelemetry !== false) {
+    readGpus(reader, works);
+    readSaid(reader, works);
+  }
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
   const networkRtt = readNetworkRtt(reader, run.spec);
   const distinct = [...new Set(works.values())];

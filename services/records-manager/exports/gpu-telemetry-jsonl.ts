@@ -11,17 +11,20 @@ export const gpuTelemetryJsonl: Exporter = ({ reader }, text) => {
     const series = reader.series({ kinds: [kind], sources: [name] }).filter(({ subject }) => subject !== "");
     const gpus = [...Map.groupBy(series, ({ subject }) => subject).values()];
     const heads = gpus.map(headOf);
+    const fields = gpus.map((gpu) => gpu.map(({ name: field, place }) => ({ field, place, scale: exportScale(field) })));
     for (const { endNs, values } of reader.scrapes(kind, name)) {
-      for (const [at, gpu] of values === undefined ? [] : gpus.entries()) {
-        const data = gpu.flatMap(({ name: field, place }) => {
+      for (const [at, own] of values === undefined ? [] : fields.entries()) {
+        const data: Record<string, Float> = {};
+        let isEmpty = true;
+        for (const { field, place, scale } of own) {
           const value = values?.[place];
-          return value === null || value === undefined ? [] : [[field, new Float(value * exportScale(field))] as const];
-        });
-        if (data.length === 0) continue;
+          if (value === null || value === undefined) continue;
+          data[field] = new Float(value * scale);
+          isEmpty = false;
+        }
+        if (isEmpty) continue;
         const timestamp = { timestamp_ns: BigInt(Math.round(endNs + suiteWallOffsetNs)) };
-        text(
-          `${jsonText({ ...timestamp, telemetry_source_url: name, ...heads[at], telemetry_data: Object.fromEntries(data) })}\n`,
-        );
+        text(`${jsonText({ ...timestamp, telemetry_source_url: name, ...heads[at], telemetry_data: data })}\n`);
       }
     }
   }

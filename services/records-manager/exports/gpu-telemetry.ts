@@ -82,22 +82,40 @@ export function gpuSummaries({ reader, spec }: ExportContext): GpuSummary[] | un
   if (spec.telemetry?.disableGpu === true) return undefined;
   const gpus = gpusOf(reader);
   const windows = windowsOfKind({ reader }, "profiling");
-  const fields = new Map<string, GpuFieldSummary[]>();
-  // One field at a time: all samples of a long run do not fit in memory.
-  for (const field of exportFields) {
-    const series = reader.series({ kinds: GPU_KINDS, names: [field.field] });
-    const points = reader.seriesPoints(
-      series.map((one) => one.series),
-      0,
-      Number.MAX_SAFE_INTEGER,
-    );
-    for (const one of series) {
-      const own = points.get(one.series);
-      const summary = own && fieldSummary(field, own, windows);
-      if (summary !== undefined) fields.set(keyOf(one), [...(fields.get(keyOf(one)) ?? []), summary]);
+  const fields = new Map<string, Map<string, GpuFieldSummary>>();
+  for (const { series, points } of fieldPoints(reader)) {
+    const field = exportFields.find((known) => known.field === series.name);
+    const summary = field && fieldSummary(field, points, windows);
+    if (summary === undefined) continue;
+    const ofGpu = fields.get(keyOf(series)) ?? new Map<string, GpuFieldSummary>();
+    fields.set(keyOf(series), ofGpu.set(series.name, summary));
+  }
+  const inOrder = (gpu: SeriesRow) => exportFields.flatMap(({ field }) => fields.get(keyOf(gpu))?.get(field) ?? []);
+  return gpus.map((gpu, place) => gpuSummary(gpu, place, inOrder(gpu)));
+}
+
+/** Values that are in memory at a time, 16 bytes each. */
+const VALUES_AT_A_TIME = 1 << 20;
+
+/** All series of the fields, page by page: a scrape is read once for as many of them as have room, since those of a long run have it only bit by bit. */
+function* fieldPoints(reader: RunReader): Generator<{ readonly series: SeriesRow; readonly points: SeriesPoints }> {
+  const all = reader.series({ kinds: GPU_KINDS, names: exportFields.map(({ field }) => field) });
+  const scrapes = new Map(reader.telemetrySources().map((source) => [`${source.kind} ${source.name}`, source.scrapes]));
+  for (const [source, series] of Map.groupBy(all, ({ kind, source: name }) => `${kind} ${name}`)) {
+    const atATime = Math.max(1, Math.floor(VALUES_AT_A_TIME / Math.max(1, scrapes.get(source) ?? 0)));
+    for (let from = 0; from < series.length; from += atATime) {
+      const batch = series.slice(from, from + atATime);
+      const points = reader.seriesPoints(
+        batch.map((one) => one.series),
+        0,
+        Number.MAX_SAFE_INTEGER,
+      );
+      for (const one of batch) {
+        const own = points.get(one.series);
+        if (own !== undefined) yield { series: one, points: own };
+      }
     }
   }
-  return gpus.map((gpu, place) => gpuSummary(gpu, place, fields.get(keyOf(gpu)) ?? []));
 }
 
 /** A series of each GPU, in the order in which they were first seen. */

@@ -29,6 +29,8 @@ import {
   readGaps,
   readLastScrapeNs,
   readPoints,
+  readScrapeBound,
+  readScrapeEnds,
   readScrapes,
   readSeries,
   readSources,
@@ -227,6 +229,16 @@ export class RunReader {
   /** All scrapes of one source, in order of time. */
   scrapes(kind: string, name: string): Generator<ScrapeReading> {
     return this.#reading(readScrapes(this.#db, kind, name));
+  }
+
+  /** When the scrapes of one source ended that gave something, ascending. */
+  scrapeEnds(kind: string, name: string): Float64Array {
+    return this.#read(() => readScrapeEnds(this.#db, kind, name));
+  }
+
+  /** At least as many as there are scrapes, and known without counting them. */
+  scrapeBound(): number {
+    return this.#read(() => readScrapeBound(this.#db));
   }
 
   /** End of the last scrape of any source; undefined: there is none. */

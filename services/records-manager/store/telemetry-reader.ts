@@ -83,6 +83,18 @@ export function* readScrapes(db: SqliteDatabase, kind: string, name: string): Ge
   }
 }
 
+/** When the scrapes of one source ended that gave something, ascending. */
+export function readScrapeEnds(db: SqliteDatabase, kind: string, name: string): Float64Array {
+  const sql = `SELECT end_ns FROM samples WHERE source = (SELECT source FROM sources WHERE kind = ? AND name = ?) AND readings IS NOT NULL
+    ORDER BY end_ns`;
+  return Float64Array.from(db.prepare(sql).pluck().all(kind, name) as number[]);
+}
+
+/** At least as many as there are scrapes, and known without counting them. */
+export function readScrapeBound(db: SqliteDatabase): number {
+  return db.prepare("SELECT coalesce(max(rowid), 0) FROM samples").pluck().get() as number;
+}
+
 /** End of the last scrape of any source; undefined: there is none. */
 export function readLastScrapeNs(db: SqliteDatabase): number | undefined {
   return (db.prepare("SELECT max(end_ns) FROM samples").pluck().get() as number | null) ?? undefined;

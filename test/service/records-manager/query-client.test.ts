@@ -5,12 +5,13 @@ import { RecordsManagerService } from "../../../gen/assay/records_manager/v1/rec
 import { silentLogger } from "../../../services/common/logger.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
-import { INLINE_ROWS, QueryClient } from "../../../services/records-manager/query-client.ts";
+import { INLINE_ROWS, INLINE_SCRAPES, QueryClient } from "../../../services/records-manager/query-client.ts";
 import { createRecordsManagerService } from "../../../services/records-manager/service.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
-import { record } from "../../unit/records-manager/records.ts";
+import { record, START_NS } from "../../unit/records-manager/records.ts";
 import { failureOf, until } from "../rpc/harness.ts";
 import { createStore, insertAll, type RunFolder, temporaryFolder } from "./run-fixture.ts";
+import { addScrapes, gpuSeries } from "./scraped.ts";
 
 describe("the query client", () => {
   let run: RunFolder;
@@ -55,6 +56,17 @@ describe("the query client", () => {
       [1, 1],
     ]);
     expect(timeline.buckets.reduce((sum, bucket) => sum + bucket.completed, 0)).to.equal(INLINE_ROWS);
+  });
+
+  it("answers on a thread where few requests have many scrapes beside them", async () => {
+    const store = createStore(run.folder);
+    insertAll(store, [record(0)]);
+    const load = gpuSeries("host_cpu_utilization", "%", { subject: "", labels: {} });
+    const scrapes = Array.from({ length: INLINE_SCRAPES }, (_, at) => [START_NS + at * 1e6, [1]] as const);
+    addScrapes(store, { kind: "host", name: "h" }, [load], scrapes);
+    store.close();
+    expect((await client.ask("summarize", { folder: run.folder })).phases[0]?.counts.succeeded).to.equal(1);
+    expect(client.threadCount).to.equal(1);
   });
 
   it("rejects with what the query threw, on either side", async () => {
