@@ -6,11 +6,12 @@ import { checkKinds } from "../../common/checks/expectation.ts";
 import { csvRows } from "../core/containers/csv-rows.ts";
 import { jsonLines } from "../core/containers/json-lines.ts";
 import { jsonValues } from "../core/containers/json-values.ts";
-import { type ContainerKind, containerKind, containerOfName, headBytes, shownContainers } from "../core/containers/kind.ts";
+import { type ContainerKind, containerOfName, shownContainers } from "../core/containers/kind.ts";
 import type { RowContainer, RowItem } from "../core/containers/row-item.ts";
 import type { FileLoad } from "../core/file-load.ts";
 import type { RowSource } from "../core/formats/format.ts";
 import type { OnProgress } from "../progress.ts";
+import { beginningOf, kindOf } from "./beginning.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { folderFiles, isFolder } from "./folder.ts";
 import { OpenFile } from "./open-file.ts";
@@ -112,7 +113,7 @@ class FileReader {
     try {
       if (file.compression === undefined && this.#options.wantsAll) this.#budget.check(file.sizeBytes);
       const begun = await beginningOf(pieces);
-      const kind = containerKind(source.file, joined(begun));
+      const kind = kindOf(source.file, begun);
       const container = "refusal" in kind ? (containerOfName(source.file) ?? "jsonl") : kind.name;
       this.#load.enter({ ...source, container });
       if ("refusal" in kind) {
@@ -195,23 +196,4 @@ class FileReader {
 /** 0 for what is not there: opening it says so. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** As many pieces as tell what a file is; all of it where that is less. */
-async function beginningOf(pieces: AsyncGenerator<Uint8Array>): Promise<Uint8Array[]> {
-  const begun: Uint8Array[] = [];
-  for (let bytes = 0; bytes < headBytes; ) {
-    const last = begun.at(-1);
-    // Asking for the next one takes it away.
-    if (last !== undefined) begun[begun.length - 1] = new Uint8Array(last);
-    const { value: piece, done } = await pieces.next();
-    if (done) break;
-    bytes += piece.length;
-    begun.push(piece);
-  }
-  return begun;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(pieces).subarray(0, headBytes);
 }

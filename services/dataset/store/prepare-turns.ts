@@ -1,10 +1,11 @@
 /** The turns of a file, from the store where they have been prepared before, and else read and put there. Everything here may block. */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
 import type { LoadedFile, MadeOf } from "../core/file-load.ts";
 import type { ArenaSink } from "../core/packed-rows.ts";
 import type { OnProgress } from "../progress.ts";
+import { beginsWell } from "../reading/beginning.ts";
 import { anywhere, looksOf } from "../reading/media-files.ts";
 import type { FileJob } from "../thread/jobs.ts";
 import { DatasetStore, type NewDataset } from "./dataset-store.ts";
@@ -43,8 +44,8 @@ export async function prepareTurns(
   const { store: options } = job;
   const where = { ...job, path: job.load.path };
   const sizeBytes = options === undefined ? 0 : sourceSize(where);
-  // What is larger than may be read is refused or read in part: it is not worth looking through.
-  if (options === undefined || sizeBytes < leastBytes || sizeBytes > job.maxFileBytes)
+  // What is larger than may be read is refused or read in part, and what is no dataset is refused: neither is worth looking through.
+  if (options === undefined || sizeBytes < leastBytes || sizeBytes > job.maxFileBytes || !(await beginsAsDataset(job)))
     return { kind: "memory", file: await load(undefined), problem: undefined };
   const store = new DatasetStore(options);
   let doneBytes = 0;
@@ -76,6 +77,11 @@ export async function prepareTurns(
   } finally {
     if (!isCommitted) created.discard();
   }
+}
+
+function beginsAsDataset({ realPath, parts = [], load: { path } }: FileJob): Promise<boolean> {
+  const [{ name } = { name: basename(path) }] = parts;
+  return beginsWell(realPath, path, name);
 }
 
 function withoutSeed(job: FileJob): FileJob {

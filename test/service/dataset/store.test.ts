@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
+import { messageOf } from "../../../services/common/errors.ts";
 import { rowAt } from "../../../services/dataset/core/packed-rows.ts";
 import type { PrepareProgress } from "../../../services/dataset/progress.ts";
 import { DatasetStore } from "../../../services/dataset/store/dataset-store.ts";
@@ -59,6 +60,14 @@ describe("the store of prepared datasets", () => {
     expect(new Set(first.map(({ step }) => step))).to.deep.equal(new Set(["check", "read"]));
     for (const { doneBytes, totalBytes } of first) expect([doneBytes <= size, totalBytes]).to.deep.equal([true, size]);
     expect((await steps()).filter(({ step }) => step === "read")).to.deep.equal([]);
+  });
+
+  it("does not look through what does not begin as a dataset", async () => {
+    await writeFile(path, Buffer.alloc(2 << 20));
+    const told: PrepareProgress[] = [];
+    const preparing = prepareFile(path, options(), {}, 1, (progress) => told.push(progress));
+    expect(await preparing.catch(messageOf)).to.match(/expected text or a Parquet file, got a byte of zero$/);
+    expect(told.filter(({ step }) => step === "check")).to.deep.equal([]);
   });
 
   it("has one for all seeds where nothing is drawn, and one for each where something is", async () => {

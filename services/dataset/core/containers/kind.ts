@@ -43,6 +43,10 @@ const strangers: readonly (readonly [beginning: readonly number[], what: string]
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], "it is compressed by xz; gzip and zstd are read"],
   [[0x04, 0x22, 0x4d, 0x18], "it is compressed by lz4; gzip and zstd are read"],
   [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "it is an Arrow file; Parquet is read"],
+  [[0x89, 0x50, 0x4e, 0x47], "it is a picture (PNG); the file of a dataset names those that are to be sent"],
+  [[0xff, 0xd8, 0xff], "it is a picture (JPEG); the file of a dataset names those that are to be sent"],
+  [[0x25, 0x50, 0x44, 0x46, 0x2d], "it is a PDF; JSON lines, JSON, CSV and Parquet are read"],
+  [[0x53, 0x51, 0x4c, 0x69, 0x74, 0x65, 0x20, 0x66], "it is an SQLite database; one of a run is replayed by --replay"],
 ];
 
 /** The container that a name alone tells, an ending of compression aside; undefined: none. */
@@ -67,7 +71,8 @@ export function containerKind(name: string, head: Uint8Array): ContainerKind | {
   if (text.startsWith("PAR1")) return { name: "parquet", form: "parquet", ...byBytes };
   if (head.subarray(0, 4).includes(0)) {
     // Every other byte of a Latin text in UTF-16 is zero.
-    const isUtf16 = head.length > 1 && (head[0] === 0) !== (head[1] === 0);
+    const isZero = Array.from(head.subarray(0, 4), (byte) => byte === 0);
+    const isUtf16 = isZero[0] !== isZero[1] && isZero[0] === isZero[2] && isZero[1] === isZero[3];
     return { refusal: isUtf16 ? "expected UTF-8, got UTF-16" : "expected text or a Parquet file, got a byte of zero" };
   }
   if (named === "parquet") return { refusal: "expected a Parquet file, as its name says, but it does not begin as one" };
