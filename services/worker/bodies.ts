@@ -113,11 +113,11 @@ function headersOf({ headers }: Turn): Pick<RequestBody, "headers"> {
 }
 
 /** Of a body without bytes: its objects, its buffer and its key. */
-const overheadBytes = 1024;
+export const bodyOverheadBytes = 1024;
 
 /** About. */
 function sizeOf({ body, expectation }: RequestBody): number {
-  return overheadBytes + body.length + (expectation?.length ?? 0);
+  return bodyOverheadBytes + body.length + (expectation?.length ?? 0);
 }
 
 /** It goes with the record, never into the body. */

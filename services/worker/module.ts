@@ -16,8 +16,9 @@ import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf, PhaseHistograms, RunTotals } from "../common/observe/counting.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { askTarget } from "./ask-target.ts";
+import { worthKeepingBytes } from "./core/kept-bytes.ts";
 import { workerInstruments } from "./instruments.ts";
-import { createPath } from "./request-path.ts";
+import { createPath, keptBodies } from "./request-path.ts";
 import { createWorkerService } from "./service.ts";
 import { WorkerRun } from "./worker-run.ts";
 
@@ -73,8 +74,10 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
     await close();
     const workerId = deps.id();
     if (command.spec === undefined) throw new AssayError("invalid_argument", "a worker needs a spec");
+    const { spec, dataset: handle } = command;
+    const kept = handle === undefined ? {} : { keptBytes: worthKeepingBytes(spec, handle, keptBodies) };
     const [path, dataset, timing, records] = await Promise.all([
-      createPath(command.spec, { endpoints: deps.endpoints }),
+      createPath(spec, { endpoints: deps.endpoints, ...kept }),
       addresses.channelTo("dataset", signal),
       addresses.channelTo("timing", signal),
       addresses.routeTo("record-processor", signal, workerId),

@@ -7,7 +7,7 @@ import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from ".
 import { AssayError } from "../common/errors.ts";
 import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../common/request-headers.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
-import { BodyMaker } from "./bodies.ts";
+import { BodyMaker, bodyOverheadBytes } from "./bodies.ts";
 import type { Timeouts } from "./open-request.ts";
 import type { SenderOptions } from "./sender.ts";
 import { type Choice, choiceOf, createTransport } from "./transport/choose.ts";
@@ -27,7 +27,8 @@ export interface RequestPath {
   readonly sender: PathOptions;
 }
 
-const keptBodyBytes = 64 << 20;
+/** What bodies take that are kept, if it is worth it. */
+export const keptBodies = { mostBytes: 64 << 20, leastBytes: bodyOverheadBytes };
 const connectionRestMs = 20;
 
 export interface PathExtras {
@@ -35,10 +36,13 @@ export interface PathExtras {
   readonly endpoints?: EndpointCatalog | undefined;
   /** Told how connections are opened. */
   readonly watcher?: ConnectionWatcher | undefined;
+  /** Of bodies that are kept. Default: as many as `keptBodies` allows. */
+  readonly keptBytes?: number;
 }
 
 /** @throws `invalid_argument` for a spec that the controller refuses */
-export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtras = {}): Promise<RequestPath> {
+export async function createPath(spec: RunSpec, extras: PathExtras = {}): Promise<RequestPath> {
+  const { endpoints, watcher, keptBytes = keptBodies.mostBytes } = extras;
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
   const options = bodyOptionsOf(spec, endpoints);
   const { transport } = spec.target;
@@ -47,7 +51,7 @@ export async function createPath(spec: RunSpec, { endpoints, watcher }: PathExtr
   return {
     transport: await createTransport(targets, transport, watcher),
     transportTo: (target) => transportOf(choice, target, targets[0]?.grpc),
-    bodies: new BodyMaker({ ...options, keptBytes: keptBodyBytes }),
+    bodies: new BodyMaker({ ...options, keptBytes }),
     sender: senderOptions(spec, spec.target, options.endpoint),
   };
 }

@@ -249,7 +249,7 @@ function keyOf(conversation: number, turn: number): string {
 /** About: a character of most texts takes a byte. */
 function sizeOf({ extraInputs, rawBody, toolsJson, messages, tensors }: Turn): number {
   const extra = extraInputs === undefined ? 0 : JSON.stringify(extraInputs).length;
-  const ofMessages = messages.reduce((sum, message) => sum + messageChars(message), overheadBytes);
+  const ofMessages = messages.reduce((sum, message) => sum + messageChars(message), turnOverheadBytes);
   const ofTensors = tensors.reduce((sum, { contents }) => sum + contentsBytes(contents), 0);
   return rawBody.length + extra + toolsJson.length + ofMessages + ofTensors;
 }
@@ -268,7 +268,7 @@ function contentsBytes(contents: Turn["tensors"][number]["contents"]): number {
 }
 
 /** Of a turn without a text: the objects of its message. */
-const overheadBytes = 2048;
+export const turnOverheadBytes = 2048;
 
 function messageChars({ content, parts, json }: Turn["messages"][number]): number {
   return parts.reduce((sum, part) => sum + part.content.length, content.length + json.length);

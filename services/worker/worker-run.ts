@@ -27,6 +27,7 @@ import { within } from "../common/within.ts";
 import { inSession, tryMaking } from "./bodies.ts";
 import { BurstSlices } from "./burst-slices.ts";
 import { connectionsAhead } from "./core/connections-ahead.ts";
+import { worthKeepingBytes } from "./core/kept-bytes.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { type LeaseChannel, LeaseKeeper } from "./lease-keeper.ts";
@@ -34,7 +35,7 @@ import { startPrecisePacing, startTimerPacing } from "./pacing-alarms.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import type { RequestPath } from "./request-path.ts";
 import { Sender } from "./sender.ts";
-import { TurnSource, type TurnStream } from "./turns.ts";
+import { TurnSource, type TurnStream, turnOverheadBytes } from "./turns.ts";
 import { warmUp } from "./warm-up.ts";
 
 export interface WorkerRunOptions {
@@ -60,7 +61,7 @@ export interface WorkerRunOptions {
 export type WorkerTotals = Readonly<Record<"sent" | "opened" | "replaced" | "records" | "stalls" | "fencings", number>>;
 
 const leaseOver = requestError("fenced", "wait", "the worker's lease is over");
-const keptTurnBytes = 64 << 20;
+const keptTurns = { mostBytes: 64 << 20, leastBytes: turnOverheadBytes };
 const aheadTurnBytes = 64 << 20;
 const timeoutCheckMs = 25;
 /** A run that warms up for so long has the tens of ms that a collection takes. */
@@ -130,7 +131,7 @@ export class WorkerRun {
         stream.send({ message: { case: "hello", value: { protocolVersion, runId, workerId, datasetId: dataset.datasetId } } });
         return stream;
       },
-      keptBytes: keptTurnBytes,
+      keptBytes: worthKeepingBytes(spec, dataset, keptTurns),
       aheadBytes: aheadTurnBytes,
       onBroken: (error) => log.warn("the stream to the dataset service broke; dialling again", { error: error.message }),
     });

@@ -2,7 +2,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { type RunSpec, RunSpecSchema, type TargetSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import {
+  type PhaseSpecSchema,
+  type RunSpec,
+  RunSpecSchema,
+  type TargetSpecSchema,
+} from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { ConfigureRunSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import {
   type FetchTurnsRequestSchema,
@@ -49,9 +54,11 @@ class Scene {
     target: ScriptedServer,
     targetSpec: MessageInitShape<typeof TargetSpecSchema> = {},
     pacing = "normal",
+    load: MessageInitShape<typeof PhaseSpecSchema>["load"] = { case: undefined },
   ): Promise<Scene> {
     const urls = [{ url: target.origin }];
-    const spec = create(RunSpecSchema, { models: ["m"], target: { urls, ...targetSpec }, workers: { pacing } });
+    const where = { target: { urls, ...targetSpec }, workers: { pacing } };
+    const spec = create(RunSpecSchema, { models: ["m"], ...where, phases: [{ load }] });
     return new Scene(spec, await createPath(spec));
   }
 
@@ -162,10 +169,11 @@ describe("a worker's run", () => {
     answer: (request: SeenRequest) => void,
     targetSpec?: MessageInitShape<typeof TargetSpecSchema>,
     pacing?: string,
+    load?: MessageInitShape<typeof PhaseSpecSchema>["load"],
   ) {
     const target = await startScripted(answer);
     harness.onClose(() => target.stop());
-    const made = await Scene.to(target, targetSpec, pacing);
+    const made = await Scene.to(target, targetSpec, pacing, load);
     harness.onClose(() => made.run.close());
     return { target, scene: made };
   }
@@ -188,6 +196,27 @@ describe("a worker's run", () => {
       messages: [{ role: "user", content: "question 1/0" }],
     });
   });
+
+  for (const [what, load, asked] of [
+    ["keeps a turn that may be sent again", { case: "concurrency", value: {} }, [1, 2]],
+    ["keeps none where each is sent once", { case: "schedule", value: {} }, [1, 2, 1]],
+  ] as const) {
+    it(what, async () => {
+      const { scene: it } = await scene(reply, undefined, undefined, load);
+      await it.begin();
+      const refs = () =>
+        (it.turns[0]?.sent ?? []).flatMap(({ message }) => (message?.case === "turns" ? (message.value.refs ?? []) : []));
+      for (const [index, conversation] of [1, 2, 1].entries()) {
+        it.issue({ id: index + 1, conversation });
+        if (index < asked.length) {
+          await until("the turn to be asked for", () => refs().length === index + 1);
+          it.giveTurn(conversation);
+        }
+        await until("the return", () => it.returned.length === index + 1);
+      }
+      expect(refs().map((ref) => Number(ref.conversation))).to.deep.equal(asked);
+    });
+  }
 
   it("counts what it does, and how late it sends what was due", async () => {
     const { scene: it } = await scene(reply);
