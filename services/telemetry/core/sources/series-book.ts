@@ -26,7 +26,7 @@ export class SeriesBook {
   /** The series of these facts. `apart`: labels that tell it from others of its name, and their values. */
   of(facts: SeriesFacts, apart: readonly string[]): BookedSeries {
     const { kind, subject, name, type, unit } = facts;
-    const key = [kind, subject, name, type, unit, ...apart].join("\0");
+    const key = `${kind}\0${subject}\0${name}\0${type}\0${unit}\0${apart.join("\0")}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const added = { facts, id: -1, reading: 0 };

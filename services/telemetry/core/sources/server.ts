@@ -64,15 +64,29 @@ function seriesTypeOf(type: FamilyType | undefined): SeriesType {
 }
 
 export function recordOf(labels: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(pairsOf(labels));
+  const record: Record<string, string> = {};
+  for (let at = 0; at < labels.length; at += 2) {
+    const [name = "", value = ""] = [labels[at], labels[at + 1]];
+    // As an assignment it would set the prototype.
+    if (name === "__proto__")
+      Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+    else record[name] = value;
+  }
+  return record;
 }
 
+/** Names ascend. By insertion, since labels are few and there are tens of thousands of lines. */
 function sortedPairs(labels: readonly string[]): string[] {
-  return pairsOf(labels)
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .flat();
-}
-
-function pairsOf(labels: readonly string[]): [string, string][] {
-  return Array.from({ length: labels.length / 2 }, (_, at) => [labels[2 * at] ?? "", labels[2 * at + 1] ?? ""]);
+  const sorted = [...labels];
+  for (let from = 2; from < sorted.length; from += 2) {
+    const [name = "", value = ""] = [sorted[from], sorted[from + 1]];
+    let at = from;
+    for (; at > 0 && (sorted[at - 2] ?? "") > name; at -= 2) {
+      sorted[at] = sorted[at - 2] ?? "";
+      sorted[at + 1] = sorted[at - 1] ?? "";
+    }
+    sorted[at] = name;
+    sorted[at + 1] = value;
+  }
+  return sorted;
 }

@@ -33,6 +33,19 @@ describe("a page as a source", () => {
     expect(added).to.deep.equal([]);
   });
 
+  it("tells series apart by all their labels, whatever these are called", () => {
+    const reader = createPageSource();
+    const { added } = reader.read(pageOf('a{c="1",__proto__="2",b="3"} 1', 'a{c="1",__proto__="9",b="3"} 2', 'a{b="1",c="3"} 3'));
+    expect(added.map(({ labels }) => Object.entries(labels).flat().join(" "))).to.deep.equal([
+      "c 1 __proto__ 2 b 3",
+      "c 1 __proto__ 9 b 3",
+      "b 1 c 3",
+    ]);
+    expect([...reader.read(pageOf('a{b="3",c="1",__proto__="9"} 4', 'a{__proto__="2",b="3",c="1"} 5')).ids]).to.deep.equal([
+      1, 0,
+    ]);
+  });
+
   it("takes the first of two values of one series", () => {
     const { values } = readOnce(pageOf('a{x="1"} 1', 'a{x="1"} 2'));
     expect(values).to.deep.equal({ "a{x=1}": 1 });
