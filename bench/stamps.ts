@@ -9,7 +9,7 @@
 import { ensureBuilt, machineLine, nowNs, percentile, runAssay, sorted, startServer, transports } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { driveStreams } from "./support/raw-sockets.ts";
-import { stampedStreams, wroteOf } from "./support/stamp-errors.ts";
+import { chunkErrorsMs, wroteOf } from "./support/stamp-errors.ts";
 
 const seconds = Number(process.argv[2] ?? 6);
 const chunksPerSecOfStream = 50;
@@ -54,21 +54,11 @@ async function measured(
   const lengths = ["--isl", "64", "--osl", String(streamSec * chunksPerSecOfStream), "--osl-stddev", String(stddev)];
   const output = ["--export-level", "raw", "--no-gpu-telemetry", "--random-seed", "7"];
   const run = await runAssay(["-m", "mock-model", "-u", server.url, ...load, ...lengths, ...output, ...args]);
-  const errorsMs: number[] = [];
-  const sawNs: number[] = [];
-  let firstNs = Number.POSITIVE_INFINITY;
-  for (const stream of stampedStreams(run.folder, "profiling")) {
-    firstNs = Math.min(firstNs, stream.sentNs);
-    for (const [index, seen] of stream.sawNs.entries()) {
-      if (seen < firstNs + 1e9 || seen > firstNs + seconds * 1e9) continue;
-      sawNs.push(seen);
-      errorsMs.push((seen - (stream.wroteNs[index] ?? Number.NaN)) / 1e6);
-    }
-  }
+  const errorsMs = chunkErrorsMs(run.folder, seconds);
   run.discard();
   const ascending = sorted(errorsMs);
   const name = `${chunksPerSec} chunks/s, ${what}`;
-  const rate = sawNs.length / (seconds - 1);
+  const rate = errorsMs.length / (seconds - 1);
   const error = (label: string, share: number): Figure => ({
     figure: `${name}: error ${label}`,
     measured: percentile(ascending, share),

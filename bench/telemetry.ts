@@ -1,17 +1,36 @@
 /**
- * Telemetry from pages to values. `reading`: a page of a server with many series, 5 MB, read for the first time and again, as lines and as series; the bar
- * is 60 ms of a core. `scraping`: the pages of 32 exporters with 8 GPUs and 60 fields, read again and again with other values; the bar is 15 % of a core at one
- * scrape a second of each, what it costs to fetch and to send left out.
- * Run: node bench/telemetry.ts [seconds per row]
+ * Telemetry from pages to rows: `node bench/telemetry.ts [seconds per row]`.
+ * Reading alone: a page of a server with many series, 5 MB, for the first time and again, as lines and as series; the bar is 60 ms of a core. The pages of 32
+ * exporters with 8 GPUs and 60 fields, again and again with other values.
+ * The whole way: the same exporters in a process of their own, scraped over HTTP by a telemetry process, which sends to a records process, which commits to
+ * `run.db`; the bars are 15 % of a core at one scrape a second of each, 40 % at three, for either process.
+ * Beside a run: what a stamp of a chunk is off by (`bench/stamps.ts`) at 5 000 chunks/s while all that is scraped, beside runs that scrape nothing, before and
+ * after. On a machine of few cores the exporters and the server take part in it.
  */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { PageReader } from "../services/telemetry/core/exposition/page-reader.ts";
-import type { GpuField } from "../services/telemetry/core/sources/dcgm-fields.ts";
-import { gpuFields } from "../services/telemetry/core/sources/dcgm-fields.ts";
 import { createPageSource } from "../services/telemetry/core/sources/page.ts";
 import { parseMetricsPage } from "../test/support/metrics-page.ts";
+import { ensureBuilt, machineLine, percentile, runAssay, sorted, startServer } from "./support/assay.ts";
+import { customFields, customList, dcgmPage, exporterCount, fieldCount, gpuCount } from "./support/dcgm-pages.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
+import { Side } from "./support/side.ts";
+import { chunkErrorsMs } from "./support/stamp-errors.ts";
 
 const seconds = Number(process.argv[2] ?? 2);
+const rates = [
+  { perSec: 1, atMost: 15 },
+  { perSec: 3, atMost: 40 },
+] as const;
+const startsWithinMs = 20_000;
+const chunksPerSec = 5_000;
+const chunksPerSecOfStream = 50;
+const streamSec = 2;
+/** Chunks of the first second, in which all streams begin, are left out. */
+const stampSec = Math.max(2, 2 * seconds);
 
 /** CPU milliseconds (user and system, garbage collection's threads included) of one call, in the middle of those that fit into the time. */
 function cpuMsOf(work: (call: number) => void): number {
@@ -54,28 +73,6 @@ function serverPage(bytes: number): Buffer {
   );
 }
 
-const fieldCount = 60;
-const fields: readonly GpuField[] = Array.from({ length: fieldCount }, (_, at): GpuField => {
-  const known = gpuFields[at];
-  if (known !== undefined) return known;
-  const name = `DCGM_FI_PROF_BENCH_${at}`;
-  return { dcgm: name, name: name.toLowerCase(), unit: "", kind: "gauge", scale: 1, isPerInstance: false };
-});
-
-/** A page of an exporter with 8 GPUs; its values are others with each call. */
-function dcgmPage(exporter: number, call: number): Buffer {
-  const lines = fields.map(({ dcgm, kind }, field) => {
-    const gpus = Array.from({ length: 8 }, (_, gpu) => {
-      const uuid = `GPU-6d6f636b-0000-4000-80${String(exporter).padStart(2, "0")}-0000000000${String(gpu).padStart(2, "0")}`;
-      const labels = `gpu="${gpu}",UUID="${uuid}",pci_bus_id="00000000:0${gpu}:00.0",device="nvidia${gpu}",modelName="NVIDIA H100 80GB HBM3"`;
-      const value = ((call + 1) * (field + 3) * (gpu + 7)) / 8;
-      return `${dcgm}{${labels},Hostname="node-${exporter}",DCGM_FI_DRIVER_VERSION="550.54.15"} ${value.toFixed(6)}\n`;
-    });
-    return `# HELP ${dcgm} What this field says of a GPU (in units).\n# TYPE ${dcgm} ${kind}\n${gpus.join("")}`;
-  });
-  return Buffer.from(lines.join(""));
-}
-
 function readingFigures(): Figure[] {
   const page = serverPage(5_000_000);
   const bar = { of: "figure", atMost: 60 } as const;
@@ -95,9 +92,7 @@ function readingFigures(): Figure[] {
 }
 
 function scrapingFigures(): Figure[] {
-  const exporters = 32;
-  const custom = fields.filter((field) => !gpuFields.includes(field));
-  const readers = Array.from({ length: exporters }, () => createPageSource({ customFields: custom }));
+  const readers = Array.from({ length: exporterCount }, () => createPageSource({ customFields }));
   const pages = Array.from({ length: 2 }, (_, call) => readers.map((__, exporter) => dcgmPage(exporter, call)));
   const scrape = (call: number): void => {
     for (const [exporter, reader] of readers.entries()) reader.read(pages[call % 2]?.[exporter]?.toString() ?? "");
@@ -106,12 +101,98 @@ function scrapingFigures(): Figure[] {
   const ms = cpuMsOf(scrape);
   return [
     {
-      figure: `${exporters} exporters × 8 GPUs × ${fieldCount} fields at 1 Hz: part of a core for reading`,
+      figure: `${exporterCount} exporters × ${gpuCount} GPUs × ${fieldCount} fields at 1 Hz: part of a core for reading alone`,
       measured: ms / 10,
       unit: "%",
-      bar: { of: "figure", atMost: 15 },
     },
   ];
 }
 
-reportFigures("telemetry", [...readingFigures(), ...scrapingFigures()]);
+/** CPU of either process over the whole way, at one rate. */
+async function wholeFigures(urls: readonly string[], { perSec, atMost }: (typeof rates)[number]): Promise<Figure[]> {
+  const records = await Side.start("records-side");
+  const telemetry = await Side.start("telemetry-side", records.address, String(Math.round(1000 / perSec)), ...urls);
+  // Series are declared with their first values.
+  const untilMs = performance.now() + startsWithinMs;
+  while ((await telemetry.used()).count < 2 * urls.length && performance.now() < untilMs) await delay(100);
+  const before = [await telemetry.used(), await records.used()] as const;
+  const startMs = performance.now();
+  await delay(1000 * Math.max(2, 2.5 * seconds));
+  const after = [await telemetry.used(), await records.used()] as const;
+  const sec = (performance.now() - startMs) / 1000;
+  await telemetry.stop();
+  await records.stop();
+  const share = (side: 0 | 1): number => (after[side].cpuUs - before[side].cpuUs) / sec / 1e4;
+  const bar = { of: "figure", atMost } as const;
+  const scrapes = (after[0].count - before[0].count) / sec;
+  return [
+    {
+      figure: `the whole way at ${perSec} Hz: scrapes committed`,
+      measured: scrapes,
+      unit: "/s",
+      beside: { what: "asked", value: perSec * urls.length },
+    },
+    { figure: `the whole way at ${perSec} Hz: part of a core, telemetry`, measured: share(0), unit: "%", bar },
+    { figure: `the whole way at ${perSec} Hz: part of a core, records process`, measured: share(1), unit: "%", bar },
+  ];
+}
+
+/** What workers' stamps are off by in runs without telemetry, with it at each rate, and without it again. */
+async function stampFigures(urls: readonly string[]): Promise<Figure[]> {
+  ensureBuilt();
+  const folder = mkdtempSync(join(tmpdir(), "assay-bench-fields-"));
+  const list = join(folder, "fields.csv");
+  writeFileSync(list, customList);
+  const server = await startServer(["--itl", String(1000 / chunksPerSecOfStream), "--jitter", "0.2", "--stamps"]);
+  const none = ["--no-gpu-telemetry", "--no-server-metrics"];
+  const errorsWith = async (telemetry: readonly string[]): Promise<number[]> => {
+    const load = [
+      "--streaming",
+      "--concurrency",
+      String(chunksPerSec / chunksPerSecOfStream),
+      "--benchmark-duration",
+      String(stampSec),
+    ];
+    const osl = streamSec * chunksPerSecOfStream;
+    const lengths = ["--isl", "64", "--osl", String(osl), "--osl-stddev", String(0.2 * osl)];
+    const output = ["--export-level", "raw", "--random-seed", "7"];
+    const run = await runAssay(["-m", "mock-model", "-u", server.url, ...load, ...lengths, ...output, ...telemetry]);
+    const errors = chunkErrorsMs(run.folder, stampSec);
+    run.discard();
+    return errors;
+  };
+  const before = await errorsWith(none);
+  const scraped = new Map<number, number[]>();
+  for (const { perSec } of rates) {
+    const interval = ["--telemetry-interval", String(Math.round(1000 / perSec)), "--no-server-metrics"];
+    scraped.set(perSec, await errorsWith(["--gpu-telemetry", ...urls, list, ...interval]));
+  }
+  const without = sorted([...before, ...(await errorsWith(none))]);
+  await server.stop();
+  rmSync(folder, { recursive: true });
+  return [...scraped].flatMap(([perSec, errors]) =>
+    (
+      [
+        [0.5, 1.25],
+        [0.99, 1.5],
+      ] as const
+    ).map(([rank, atMost]): Figure => {
+      return {
+        figure: `a run of ${chunksPerSec} chunks/s, all of it scraped at ${perSec} Hz: stamp error p${100 * rank}`,
+        measured: percentile(sorted(errors), rank),
+        unit: "ms",
+        beside: { what: "nothing scraped", value: percentile(without, rank) },
+        bar: { of: "ratio", atMost },
+      };
+    }),
+  );
+}
+
+process.stdout.write(machineLine());
+const figures = [...readingFigures(), ...scrapingFigures()];
+const exporters = await Side.start("exporters-side");
+const urls = exporters.address.split(" ");
+for (const rate of rates) figures.push(...(await wholeFigures(urls, rate)));
+figures.push(...(await stampFigures(urls)));
+await exporters.stop();
+reportFigures("telemetry", figures);

@@ -51,6 +51,20 @@ function* streamsOf(folder: string, phase: string, streamOf: (row: Row) => Stamp
   }
 }
 
+/** What each chunk's stamp is off by, in ms, of the chunks that were seen in the seconds after the run's first one. */
+export function chunkErrorsMs(folder: string, seconds: number): number[] {
+  const errorsMs: number[] = [];
+  let firstNs = Number.POSITIVE_INFINITY;
+  for (const stream of stampedStreams(folder, "profiling")) {
+    firstNs = Math.min(firstNs, stream.sentNs);
+    for (const [index, seen] of stream.sawNs.entries()) {
+      if (seen < firstNs + 1e9 || seen > firstNs + seconds * 1e9) continue;
+      errorsMs.push((seen - (stream.wroteNs[index] ?? Number.NaN)) / 1e6);
+    }
+  }
+  return errorsMs;
+}
+
 /** What was written, of the stamped chunks with content that one read has whole. */
 export function wroteOf(read: Buffer): number[] {
   const events = [...read.toString("latin1").matchAll(stampedEvent)];
