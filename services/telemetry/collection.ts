@@ -24,6 +24,9 @@ export interface CollectionOptions {
   dial(): SamplesStream;
 }
 
+/** Multiples of it, whole parts left out, lie apart however many there are. */
+const goldenPart = (Math.sqrt(5) - 1) / 2;
+
 export interface SampleWatcher {
   onSamples(samples: readonly Sample[]): void;
   /** There will be no more. */
@@ -67,6 +70,8 @@ export class Collection {
     const scraper = createScraper({
       source,
       intervalMs: this.options.intervalMs,
+      // Sources that are added at once are not read at once ever after: that would be a burst of work beside the load, each interval anew.
+      shift: (this.scrapers.length * goldenPart) % 1,
       clock: systemClock,
       onReading: (reading, times) => {
         kind = reading.kind;

@@ -44,6 +44,8 @@ export interface ScraperOptions {
   /** Must have a deadline of its own: it bounds every wait here. */
   readonly source: Source;
   readonly intervalMs: number;
+  /** The first interval is shorter by this part of it, 0 or more and below 1. Default: 0. */
+  readonly shift?: number;
   /** Longest pause after failures. Default: 10 s, or the interval where that is longer. */
   readonly maxBackoffMs?: number;
   readonly clock: ScraperClock;
@@ -128,7 +130,7 @@ export function createScraper(options: ScraperOptions): Scraper {
 
   return {
     async start() {
-      grid = { ...grid, originNs: clock.now() };
+      grid = { ...grid, originNs: clock.now() - (options.shift ?? 0) * intervalNs };
       state = firstScrapeState(grid);
       const first = scrape();
       loop = first.then(run);

@@ -207,6 +207,16 @@ describe("createScraper", () => {
     expect(scrapes[0]?.startNs).to.equal(1.2e9);
   });
 
+  it("begins at once on a grid that is shifted, and stays on that", async () => {
+    const url = await serve((_, response) => response.end(template));
+    const { scraper, clock, scrapes } = watch(url, { shift: 0.75 });
+    await scraper.start();
+    await clock.step();
+    await clock.step();
+    expect(await scraper.stop(true)).to.include({ skipped: 0 });
+    expect(scrapes.map(({ startNs }) => startNs).slice(0, 3)).to.deep.equal([1e9, 1.025e9, 1.125e9]);
+  });
+
   it("never has two scrapes open at once, and counts the moments that a slow one takes", async () => {
     const clock = steppedClock();
     let open = 0;

@@ -265,6 +265,14 @@ describe("telemetry service", () => {
     expect(first).to.deep.equal(last);
   });
 
+  it("does not read sources at once that were added at once, but for the first time", async () => {
+    const urls = ["a", "b"].map((name) => `${mock.dcgmUrl}?${name}`);
+    await client.startCollection({ runId: "r", urls, intervalMs: 1000 });
+    const order = () => (manager[0]?.batches ?? []).flatMap(({ scrapes }) => scrapes.map(({ source }) => source));
+    await until("the third scrape of the second source", () => order().filter((source) => source === 1).length >= 3);
+    expect(order().slice(2)).to.deep.equal([1, 0, 1]);
+  });
+
   it("lets a watcher go before the collection ends", async () => {
     await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
     for await (const { samples } of client.watchSamples({ runId: "r" })) {
