@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 /** A page, or what is done to the connection instead. */
 export type Answer = string | ((response: ServerResponse, exporter: OddExporter) => void);
 
-/** What an exporter says to the n-th who asks since the load began; 0: to all before. */
+/** What an exporter says to the n-th who asks after the first one since the load began; 0: to that and all before. */
 export type Script = (asked: number) => Answer;
 
 const endlessBytes = 1e9;
@@ -16,13 +16,13 @@ export class OddExporter {
   readonly #server: Server;
   #port = 0;
   #isClosed = false;
-  asked = 0;
+  #sinceLoad = 0;
   /** Of each endless answer so many bytes went out. */
   readonly endless: number[] = [];
 
   private constructor(script: Script, isUnderLoad: () => boolean) {
     this.#server = createServer((_, response) => {
-      if (isUnderLoad()) this.asked++;
+      if (isUnderLoad()) this.#sinceLoad++;
       const answer = script(this.asked);
       if (typeof answer === "string") response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(answer);
       else answer(response, this);
@@ -33,6 +33,11 @@ export class OddExporter {
     const exporter = new OddExporter(script, isUnderLoad);
     await exporter.#listen();
     return exporter;
+  }
+
+  /** As its script has it. */
+  get asked(): number {
+    return Math.max(0, this.#sinceLoad - 1);
   }
 
   get url(): string {
