@@ -3,12 +3,13 @@
  * committed. Arguments: the address of that process, the interval in ms, URLs.
  */
 import { create } from "@bufbuild/protobuf";
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { DirectorySchema } from "../../gen/assay/controller/v1/controller_pb.js";
 import { CommandSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { silentLogger } from "../../services/common/logger.ts";
-import type { Addresses } from "../../services/common/member/addresses.ts";
+import { createAddresses } from "../../services/common/member/addresses.ts";
 import { MeasuredSuiteClock } from "../../services/common/member/suite-clock.ts";
-import { createChannel } from "../../services/common/rpc/channel.ts";
 import { createTelemetryModule } from "../../services/telemetry/module.ts";
 import { customList } from "./dcgm-pages.ts";
 import { serveParent } from "./side.ts";
@@ -16,14 +17,8 @@ import { serveParent } from "./side.ts";
 const [address = "", intervalMs, ...dcgmUrls] = process.argv.slice(2);
 const clock = new MeasuredSuiteClock();
 clock.share();
-const channel = createChannel({ address });
-const addresses: Addresses = {
-  channelTo: async () => channel,
-  channel: () => channel,
-  entriesOf: () => [],
-  update: () => {},
-  close: () => channel.close(),
-};
+const addresses = createAddresses({ token: undefined });
+addresses.update(create(DirectorySchema, { entries: [{ service: ServiceKind.RECORDS_MANAGER, address }] }));
 const module = createTelemetryModule({
   id: () => "telemetry-1",
   log: silentLogger,

@@ -104,7 +104,7 @@ function scrapesBy(scrapesOf: (at: number) => readonly ScrapedRow[]): Seen["scra
 
 /** Ends a run in order when it is done. */
 async function endWhen(command: Command, isDone: () => boolean): Promise<void> {
-  await command.until("every exporter to be at its end", isDone);
+  await command.until("every exporter to be at its end", isDone, 2 * endsWithinMs);
   command.signal("SIGINT", command.pid);
   const { code, stderr } = await command.exit();
   expect(code, stderr).to.equal(130);
