@@ -15,12 +15,14 @@ import { turnsOf } from "../../../services/dataset/core/conversation-index.ts";
 import { fileDataset } from "../../../services/dataset/core/file-dataset.ts";
 import { FileLoad, type LoadedFile } from "../../../services/dataset/core/file-load.ts";
 import { publicSetOf } from "../../../services/dataset/core/public-sets.ts";
+import { promptMaker } from "../../../services/dataset/core/trace-prompt.ts";
 import { ByteBudget } from "../../../services/dataset/reading/byte-budget.ts";
 import { MediaFiles } from "../../../services/dataset/reading/media-files.ts";
 import { readRows } from "../../../services/dataset/reading/read-rows.ts";
 import { createDatasetService } from "../../../services/dataset/service.ts";
 import { writeInputs } from "../../../services/records-manager/exports/inputs-file.ts";
 import { readerOptions } from "../../unit/dataset/core/loading.ts";
+import { toyCorpus } from "../../unit/dataset/core/toy-corpus.ts";
 import { Harness } from "../rpc/harness.ts";
 
 const root = join(import.meta.dirname, "../../fixtures/aiperf-inputs");
@@ -48,7 +50,7 @@ describe("inputs.json and AIPerf's of the same file", () => {
 
   /** The sessions of the `inputs.json` of a run that draws every conversation. */
   async function inputsOf(file: LoadedFile): Promise<{ readonly payloads: unknown[] }[]> {
-    const dataset = fileDataset(file, { seed: 1, outputTokens: undefined });
+    const dataset = fileDataset(file, { seed: 1, outputTokens: undefined, prompts: promptMaker(toyCorpus(), 1) });
     const implementation = createDatasetService({
       find: () => ({ info: create(DatasetInfoSchema), dataset }),
       prepare: () => expect.fail("nobody prepares here"),
@@ -86,6 +88,9 @@ describe("inputs.json and AIPerf's of the same file", () => {
     ["inputs_json", "inputs.json", "inputs_json"],
     ["sagemaker", "sagemaker", "sagemaker_data_capture"],
     ["sharegpt", "sharegpt.json", "sharegpt"],
+    ["mooncake", "mooncake.jsonl", "mooncake_trace"],
+    ["baseten", "baseten.parquet", "baseten_trace"],
+    ["speed_bench", "qualitative.jsonl", "speed_bench"],
   ];
   for (const [name, file, format, changes = {}] of files) {
     it(`are the same, payload by payload: ${name}`, async () => {
@@ -96,8 +101,38 @@ describe("inputs.json and AIPerf's of the same file", () => {
       // As texts, so that the order of the fields counts, too.
       const lines = (payloads: readonly unknown[]) => payloads.map((payload) => JSON.stringify(payload));
       expect(sessions.map(({ payloads }) => lines(payloads))).to.deep.equal(expected.map(({ payloads }) => lines(payloads)));
-      const moments = [...(loaded.timestampsMs ?? [])];
-      expect(moments).to.deep.equal(moments.length === 0 ? [] : expected.flatMap(({ timestamps }) => timestamps));
+      expectMoments(loaded, expected);
+    });
+  }
+
+  it("are the same of sessions that begin others, but for the system message, which later turns show, too", async () => {
+    const expected: Expected[] = JSON.parse(readFileSync(join(root, "expected", "dag.json"), "utf8"));
+    const loaded = await load("dag.jsonl", {});
+    expect(loaded.format).to.equal("dag_jsonl");
+    const sessions = await inputsOf(loaded);
+    const [first, later, ...none] = sessions[0]?.payloads ?? [];
+    expect(none).to.deep.equal([]);
+    const [system] = (first as { messages: unknown[] }).messages;
+    const [repeated, ...own] = (later as { messages: unknown[] }).messages;
+    expect(repeated).to.deep.equal(system);
+    const shown = [{ payloads: [first, { ...(later as object), messages: own }] }, ...sessions.slice(1)];
+    expect(shown.map(({ payloads }) => payloads)).to.deep.equal(expected.map(({ payloads }) => payloads));
+  });
+
+  const traces = [
+    ["mooncake_blocks", "mooncake_blocks.jsonl", "mooncake_trace"],
+    ["bailian", "bailian.jsonl", "bailian_trace"],
+    ["burst_gpt", "burst_gpt.csv", "burst_gpt_trace"],
+  ] as const;
+  for (const [name, file, format] of traces) {
+    it(`are the same but for the texts, which are made: ${name}`, async () => {
+      const expected: Expected[] = JSON.parse(readFileSync(join(root, "expected", `${name}.json`), "utf8"));
+      const loaded = await load(file, {});
+      expect(loaded.format).to.equal(format);
+      const sessions = await inputsOf(loaded);
+      const lines = (payloads: readonly unknown[]) => payloads.map((payload) => withoutTexts(JSON.stringify(payload)));
+      expect(sessions.map(({ payloads }) => lines(payloads))).to.deep.equal(expected.map(({ payloads }) => lines(payloads)));
+      expectMoments(loaded, expected);
     });
   }
 
@@ -116,6 +151,16 @@ describe("inputs.json and AIPerf's of the same file", () => {
     });
   }
 });
+
+function expectMoments({ timestampsMs }: LoadedFile, expected: readonly Expected[]): void {
+  const moments = [...(timestampsMs ?? [])].map((ms) => (Number.isNaN(ms) ? null : ms));
+  expect(moments).to.deep.equal(moments.length === 0 ? [] : expected.flatMap(({ timestamps }) => timestamps));
+}
+
+/** The content of messages that are one text each. */
+function withoutTexts(payload: string): string {
+  return payload.replaceAll(/"content":"[^"]*"/g, `"content":""`);
+}
 
 /** AIPerf writes images anew as JPEG, and samples of audio by way of floats. */
 function withoutMedia(payload: string): string {
