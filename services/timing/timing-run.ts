@@ -116,9 +116,10 @@ export class TimingRun {
   startPhase(phase: number): void {
     const nowNs = monotonicNs();
     const plan = planPhase(this.options.spec, phase, this.options.dataset, this.sessionsBefore, this.loads);
-    const startNs = this.options.clock.toSuite(nowNs);
+    const localStartNs = this.core.startOf(plan, nowNs);
+    const startNs = this.options.clock.toSuite(localStartNs);
     this.options.report({ case: "phaseStarted", value: create(PhaseStartedSchema, { phase, startNs }) });
-    this.core.startPhase(plan, nowNs);
+    this.core.startPhase(plan, nowNs, localStartNs);
     this.arm();
   }
 

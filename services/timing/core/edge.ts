@@ -119,11 +119,14 @@ export interface TimingCore {
   workerReaped(workerId: string, now: number): void;
   /** Measured round trip of a worker's connection; credits of an open loop are issued ahead by at least four of them. */
   roundTripMeasured(roundTripNs: number): void;
+  /** When the time of a phase that is started now begins: a little later where its credits go out ahead of their due times. */
+  startOf(spec: PhaseSpec, now: number): number;
   /**
    * Throws `failed_precondition` while the phase before has not come back, or, where that one is seamless, is not sent;
    * `invalid_argument` for a spec without stop condition.
+   * @param startNs as of `startOf`; default: now
    */
-  startPhase(spec: PhaseSpec, now: number): void;
+  startPhase(spec: PhaseSpec, now: number, startNs?: number): void;
   /** Another load from now on, under way. Throws as `checkChange`; then nothing has changed. */
   adjustPhase(change: LoadChange, now: number): void;
   /**

@@ -206,7 +206,7 @@ export class PhaseDraws {
   /** Requests per second that its schedule asks for; undefined: it has no rate, or draws nothing more. */
   rateAt(now: number): number | undefined {
     if (this.#isStopped || this.nextDueNs === Number.POSITIVE_INFINITY) return undefined;
-    return this.#pacer?.rateAt?.(now - this.startNs - this.#heldNs);
+    return this.#pacer?.rateAt?.(Math.max(0, now - this.startNs - this.#heldNs));
   }
 
   /** How many requests the count still allows; Infinity without a count. */
@@ -318,7 +318,7 @@ export class PhaseDraws {
   /** From `now` on the schedule goes by another rate. Says what becomes of due times after that, for those that are out. */
   setRate(ratePerSec: number, now: number): Reschedule {
     const zeroNs = this.startNs + this.#heldNs;
-    const move = this.#pacer?.setRate?.(ratePerSec, now - zeroNs);
+    const move = this.#pacer?.setRate?.(ratePerSec, Math.max(0, now - zeroNs));
     return this.#moved((dueNs) => (move === undefined ? dueNs : zeroNs + move(dueNs - zeroNs)));
   }
 

@@ -25,6 +25,8 @@ const TICK_NS = 100e6;
 /** A gap between two calls beyond this is a stall of timing, and no worker's fault. */
 const STALL_NS = 200e6;
 const MIN_HORIZON_NS = 250e6;
+/** Workers have credits, turns and bodies of a schedule's first requests when those are due, where nothing goes on meanwhile. */
+const START_LEAD_NS = 200e6;
 /** A worker that comes, or comes back, takes no longer. */
 const UNPLACED_NS = 1e9;
 
@@ -137,7 +139,12 @@ class Timing implements TimingCore {
     this.#horizonNs = Math.max(MIN_HORIZON_NS, 4 * roundTripNs);
   }
 
-  startPhase(spec: PhaseSpec, now: number): void {
+  startOf(spec: PhaseSpec, now: number): number {
+    const isAlone = this.#phase === undefined || this.#phase.stage === "returned";
+    return isIssuedAhead(spec) && isAlone ? now + START_LEAD_NS : now;
+  }
+
+  startPhase(spec: PhaseSpec, now: number, startNs = now): void {
     const before = this.#phase;
     const isOpen = before !== undefined && before.stage !== "returned";
     if (isOpen && !(before.spec.isSeamless === true && before.isSent)) {
@@ -146,7 +153,7 @@ class Timing implements TimingCore {
         `phase ${spec.name} cannot start: phase ${before.spec.name} is ${before.stage}`,
       );
     }
-    this.#phase = new PhaseRun(spec, now, this.#prefill);
+    this.#phase = new PhaseRun(spec, startNs, this.#prefill);
     if (isOpen) this.#finishing.push(before);
     for (const member of this.#members.values()) {
       member.wantedRecall = undefined;

@@ -224,19 +224,15 @@ export class Bench {
   }
 
   start(phase: Partial<PhaseSpec>): void {
-    this.timing.startPhase(
-      {
-        index: 0,
-        name: "profiling",
-        kind: "profiling",
-        load: { kind: "closed", concurrency: 1 },
-        stop: { requestCount: 1 },
-        graceNs: Number.POSITIVE_INFINITY,
-        conversations: { isMultiTurn: false, draw: (session) => ({ conversation: session, turns: 1 }) },
-        ...phase,
-      },
-      this.now,
-    );
+    this.timing.startPhase(specOf(phase), this.now);
+  }
+
+  /** As a process of timing starts it. Returns when its time begins. */
+  startInTime(phase: Partial<PhaseSpec>): number {
+    const spec = specOf(phase);
+    const startNs = this.timing.startOf(spec, this.now);
+    this.timing.startPhase(spec, this.now, startNs);
+    return startNs;
   }
 
   setConcurrency(concurrency: number): void {
@@ -246,6 +242,19 @@ export class Bench {
   get counts() {
     return this.timing.stats().phases[0]!.counts;
   }
+}
+
+function specOf(phase: Partial<PhaseSpec>): PhaseSpec {
+  return {
+    index: 0,
+    name: "profiling",
+    kind: "profiling",
+    load: { kind: "closed", concurrency: 1 },
+    stop: { requestCount: 1 },
+    graceNs: Number.POSITIVE_INFINITY,
+    conversations: { isMultiTurn: false, draw: (session) => ({ conversation: session, turns: 1 }) },
+    ...phase,
+  };
 }
 
 /** Conversations that all have so many turns. */

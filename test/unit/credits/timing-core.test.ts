@@ -451,6 +451,22 @@ describe("timing", () => {
     expect(worker.told("slots").at(-1)!.limit).to.equal(UNLIMITED_SLOTS);
   });
 
+  it("begins an open loop once its first credits are with the workers, and anything else, or what follows without a seam, at once", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const open = { load: { kind: "open", pacer: constantPacer(100) } as const, stop: { requestCount: 3 }, isSeamless: true };
+    const startNs = bench.startInTime(open);
+    expect(startNs).to.be.greaterThan(bench.now);
+    const credits = worker.told("issue").flatMap((message) => message.credits);
+    expect(credits.map(({ dueNs }) => dueNs - startNs)).to.deep.equal([0, 10 * MS, 20 * MS]);
+    bench.live(startNs + 50 * MS - bench.now);
+    expect(worker.fired).to.have.length(3);
+    expect(bench.startInTime({ ...open, index: 1 })).to.equal(bench.now);
+    const closed = new Bench();
+    closed.join("W1");
+    expect(closed.startInTime({})).to.equal(closed.now);
+  });
+
   it("wakes before the next credit of an open loop is within the horizon, and not for each one", () => {
     const bench = new Bench();
     bench.join("W1");

@@ -34,6 +34,18 @@ describe("the load of a phase under way", () => {
     expect(worker.fired.map((credit) => credit.index).sort((a, b) => a - b)).to.deep.equal([...Array(index + 1).keys()]);
   });
 
+  it("takes another rate before its time has begun: from its first moment on", () => {
+    const bench = new Bench();
+    const worker = bench.join("W1");
+    const startNs = bench.startInTime(rate(10));
+    expect(startNs).to.be.greaterThan(bench.now);
+    bench.live(50 * MS);
+    bench.timing.adjustPhase({ phase: 0, ratePerSec: 100 }, bench.now);
+    worker.talk();
+    bench.live(startNs + 45 * MS - bench.now);
+    expect(duesOf(worker.fired, startNs)).to.deep.equal([0, 10, 20, 30, 40]);
+  });
+
   it("keeps what comes back far ahead of its time until it is near", () => {
     const bench = new Bench();
     const worker = bench.join("W1");
