@@ -555,6 +555,11 @@ describe("a wrong spec", () => {
       "has no effect: requests of endpoint image_retrieval have no first_turn_suffix",
       { dataset: { cacheBust: "first_turn_suffix" }, endpoint: { type: "image_retrieval" } },
     ],
+    [
+      "endpoint.force_output_length",
+      "has no effect: answers of embeddings are embeddings",
+      { endpoint: { type: "embeddings", forceOutputLength: "vllm" } },
+    ],
     ["endpoint.download_video_content", "got chat", { endpoint: { type: "chat", downloadVideoContent: true } }],
     ["endpoint.force_output_length", "got tgi", { endpoint: { forceOutputLength: "tgi" } }],
     ["dataset.synthetic.input_tokens.mean", "must be from 1 to 10000000, got 0.5", synthetic({ inputTokens: { mean: 0.5 } })],

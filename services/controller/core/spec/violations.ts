@@ -2,6 +2,7 @@
 
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { responseFieldProblem, templateProblem } from "../../../../endpoints/custom/template.ts";
+import type { Endpoint, Product } from "../../../../endpoints/endpoint.ts";
 import { reasoningTagModes } from "../../../../endpoints/reasoning-tags.ts";
 import { type EndpointSpec, ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { FieldViolation } from "../../../common/errors.ts";
@@ -102,19 +103,11 @@ function checkRevision({ tokenizer }: RunSpec, demand: Demand): void {
 }
 
 function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEndpoint }: EndpointCatalog, demand: Demand): void {
-  const {
-    type = "",
-    path = "",
-    streaming = false,
-    forceOutputLength = "",
-    reasoningTags = "",
-    modelVersion = "",
-  } = endpoint ?? {};
-  const isDialect = forceOutputLength === "" || lengthDialectOf(forceOutputLength) !== undefined;
-  demand(isDialect, "endpoint.force_output_length", `must be ${lengthDialects.join(", ")}, got ${forceOutputLength}`);
+  const { type = "", path = "", streaming = false, reasoningTags = "", modelVersion = "" } = endpoint ?? {};
   const isMode = reasoningTags === "" || reasoningTagsNamed(reasoningTags) !== undefined;
   demand(isMode, "endpoint.reasoning_tags", `must be ${reasoningTagModes.join(", ")}, got ${reasoningTags}`);
   const known = createEndpoint(type);
+  checkForcedLength(endpoint, known, demand);
   checkTemplate(endpoint, demand);
   const isVideo = type === "video_generation" || endpoint?.downloadVideoContent !== true;
   demand(isVideo, "endpoint.download_video_content", `is for the endpoint video_generation, got ${type}`);
@@ -135,6 +128,21 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
   demand(hasVersions, "endpoint.model_version", `must not be given: requests of ${type} name no version of their model`);
   const isFree = modelVersion === "" || path === "" || known?.hasVersions !== true || known.protocol === "grpc";
   demand(isFree, "endpoint.model_version", "must not be given beside endpoint.path, which says it");
+}
+
+/** What a model of tensors makes has no length either; that is told with what else it has not. */
+const forcible: readonly (Product | undefined)[] = ["text", "tensors", undefined];
+
+function checkForcedLength(endpoint: EndpointSpec | undefined, known: Endpoint | undefined, demand: Demand): void {
+  const { type = "", forceOutputLength: dialect = "" } = endpoint ?? {};
+  if (dialect === "") return;
+  const at = "endpoint.force_output_length";
+  demand(lengthDialectOf(dialect) !== undefined, at, `must be ${lengthDialects.join(", ")}, got ${dialect}`);
+  demand(
+    forcible.includes(known?.produces),
+    at,
+    `has no effect: answers of ${type} are ${known?.produces}, and have no length in tokens`,
+  );
 }
 
 /** A body is made for a turn that has one of everything: what a template cannot do is said before anything is sent. */
