@@ -37,7 +37,7 @@ describe("turns fetched by many at once", () => {
     for await (const message of createClient(DatasetService, channel).prepareDataset({ dataset, randomSeed: 1n })) {
       datasetId = message.dataset?.datasetId ?? "";
     }
-    const outcome = await fetchAndCheck({ address, datasetId, ...prompts, turns: 200_000, streams: 4 });
-    expect(outcome).to.deep.include({ wrong: 0, checked: 200_000 });
-  }).timeout(120_000);
+    const outcome = await fetchAndCheck({ address, datasetId, ...prompts, turns: 1_000_000, streams: 4 });
+    expect(outcome).to.deep.include({ wrong: 0, checked: 1_000_000 });
+  }).timeout(600_000);
 });
