@@ -70,6 +70,15 @@ describe("what the dataset decides of a spec", () => {
     expect(withDataset(given({}, { max_tokens: 3 }), info).warnings).to.have.length(1);
   });
 
+  it("is bodies as they are, into which no marker goes", () => {
+    const spec = specOf(preferring);
+    spec.dataset = create(DatasetSpecSchema, { cacheBust: "first_turn_prefix" });
+    expect(() => withDataset(spec, infoOf({ format: "raw_payload" }))).to.throw(
+      "dataset.cache_bust: has no effect: the bodies of raw_payload are sent as they are",
+    );
+    expect(withDataset(spec, infoOf({ format: "multi_turn" })).warnings).to.have.length(1);
+  });
+
   it("is the end of the other load where there is no such timestamp", () => {
     for (const info of [infoOf({ beginsWithTimestamp: false }), undefined]) {
       const { spec, warnings } = withDataset(specOf(preferring), info);

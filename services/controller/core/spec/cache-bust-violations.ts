@@ -2,6 +2,7 @@ import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import type { Endpoint } from "../../../../endpoints/endpoint.ts";
 import { decodeText } from "../../../../endpoints/json-body.ts";
 import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import { type CacheBust, cacheBustOf, cacheBustPlaces, withMarker } from "../../../common/cache-bust.ts";
 import { AssayError } from "../../../common/errors.ts";
 import { endpointOptions } from "../../../common/run-endpoint.ts";
@@ -21,6 +22,15 @@ export function checkCacheBust({ dataset, endpoint }: RunSpec, endpoints: Endpoi
   if (place === "none" || endpoint === undefined) return;
   const makeEndpoint = (): Endpoint | undefined => endpoints.create(endpoint.type, endpointOptions(endpoint));
   demand(isSent(makeEndpoint, place), at, `has no effect: requests of endpoint ${endpoint.type} have no ${place}`);
+}
+
+/** Formats whose rows are bodies that are sent as they are. */
+const wholeBodies = ["raw_payload", "inputs_json", "openai_batch", "har"];
+
+/** What is sent as it is has no place for a marker. */
+export function checkMarkedData({ dataset }: RunSpec, { format }: DatasetInfo, demand: Demand): void {
+  const place = cacheBustOf(dataset?.cacheBust ?? "");
+  demand(place === "none" || !wholeBodies.includes(format), at, `has no effect: the bodies of ${format} are sent as they are`);
 }
 
 /** Whether a marker there stands in the body of a short turn. */

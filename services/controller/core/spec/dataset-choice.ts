@@ -9,6 +9,7 @@ import {
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
 import { AssayError, type FieldViolation } from "../../../common/errors.ts";
+import { checkMarkedData } from "./cache-bust-violations.ts";
 import type { Demand } from "./demand.ts";
 import { runName } from "./run-name.ts";
 import { checkSessionDataset } from "./session-load-violations.ts";
@@ -49,6 +50,7 @@ export function withDataset(given: RunSpec, info: DatasetInfo | undefined): Deci
     };
     checkSessionDataset(spec, info, demand);
     checkTraceInputs(spec, info, demand);
+    checkMarkedData(spec, info, demand);
     checkTensorData(spec, info, demand);
     if (violations.length > 0) {
       const lines = violations.map(({ field, description }) => `${field}: ${description}`);
