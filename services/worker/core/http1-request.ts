@@ -66,17 +66,22 @@ export function headRest(ownHeaders: readonly string[], lengthBytes: number | un
   for (let index = 0; index < ownHeaders.length; index += 2) {
     const name = ownHeaders[index] as string;
     const value = ownHeaders[index + 1] as string;
-    if (!goodNames.has(name)) {
-      if (headerFault(name, "") !== undefined || framingNames.has(name.toLowerCase())) return undefined;
-      if (goodNames.size < 100) goodNames.add(name);
-    }
-    if (!valuePattern.test(value)) return undefined;
+    if (!isOwnHeader(name, value)) return undefined;
     rest += `${name}: ${value}\r\n`;
   }
   return lengthBytes === undefined ? `${rest}\r\n` : `${rest}content-length: ${lengthBytes}\r\n\r\n`;
 }
 
-/** Why `headRest` gave nothing. */
+/** Whether a request may have it for itself; `ownHeadersFault` says why not. */
+export function isOwnHeader(name: string, value: string): boolean {
+  if (!goodNames.has(name)) {
+    if (headerFault(name, "") !== undefined || framingNames.has(name.toLowerCase())) return false;
+    if (goodNames.size < 100) goodNames.add(name);
+  }
+  return valuePattern.test(value);
+}
+
+/** Why `isOwnHeader` took one of them for none. */
 export function ownHeadersFault(ownHeaders: readonly string[]): string {
   for (let index = 0; index < ownHeaders.length; index += 2) {
     const name = ownHeaders[index] ?? "";

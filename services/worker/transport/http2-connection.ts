@@ -1,13 +1,14 @@
 /** One HTTP/2 connection to a target and the requests that share it. */
 import { once } from "node:events";
-import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { RequestError } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
+import { errorCode } from "../core/http2/frames.ts";
 import { OpeningStamps } from "./connection-steps.ts";
-import type { Http2Exchange } from "./http2-exchange.ts";
+import type { Carrier, Http2Exchange } from "./http2-exchange.ts";
+import { Http2Session, type SessionHandler } from "./http2-session.ts";
 import type { ConnectionWatcher, TargetOptions } from "./transport.ts";
 import { openTunnel, silentProxy } from "./tunnel.ts";
 
@@ -23,43 +24,41 @@ export interface Http2ConnectionOptions {
 
 /** Until the target has said how many requests it takes at once, and where it takes more. */
 const usualStreams = 100;
-/** Node's own 64 KiB make a fast target wait for every turn of a busy loop. */
-const streamWindowBytes = 4 << 20;
-const connectionWindowBytes = 64 << 20;
 const usualPingLimitMs = 20_000;
+/** All sockets of this process read into it, one after the other; what is in it is handed on before the next read. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-export class Http2Connection {
+export class Http2Connection implements SessionHandler {
   isOpen = false;
   private readonly options: Http2ConnectionOptions;
   private readonly url: URL;
-  private readonly scheme: string;
-  private readonly host: string;
   /** To the proxy, while there is no tunnel through it. */
   private socket: Socket | TLSSocket;
   /** Undefined: there is no tunnel through the proxy yet. */
-  private session: ClientHttp2Session | undefined;
+  private session: Http2Session | undefined;
   private readonly startNs: MonotonicNs = monotonicNs();
   private readonly connectTimer: NodeJS.Timeout;
   private readonly exchanges = new Set<Http2Exchange>();
   private readonly settled = Promise.withResolvers<boolean>();
   private limit = usualStreams;
-  private requests = 0;
+  /** Of the first request, and of all others. */
+  private first: Carrier | undefined;
+  private further: Carrier | undefined;
   private readonly opening: OpeningStamps;
   private connectNs: number | undefined;
   private pinging: NodeJS.Timeout | undefined;
   private isGone = false;
+  private hasBegun = false;
   private error: unknown;
 
   constructor(given: Http2ConnectionOptions) {
     this.options = given;
     const { options, watcher } = given;
     this.url = new URL(options.origin);
-    this.scheme = this.url.protocol.slice(0, -1);
-    this.host = this.url.host;
     this.opening = new OpeningStamps(this.startNs, watcher);
     const { origin, proxy, connectTimeoutMs: limitMs } = options;
     if (proxy === undefined) {
-      this.socket = openSocket(this.url, options);
+      this.socket = openSocket(this.url, options, (sizeBytes) => this.onRead(readBuffer, sizeBytes));
       this.opening.follow(this.socket);
       this.talk();
     } else {
@@ -70,7 +69,7 @@ export class Http2Connection {
       const hasNoTunnel = proxy !== undefined && this.session === undefined;
       const late = requestError("connect_timeout", "connect", `no connection after ${limitMs / 1000} s`);
       this.failAll(monotonicNs(), hasNoTunnel ? silentProxy({ proxy, origin }, limitMs).failure : late);
-      this.close(constants.NGHTTP2_CANCEL);
+      this.close(errorCode.cancel);
     }, limitMs);
   }
 
@@ -106,8 +105,8 @@ export class Http2Connection {
   close(code: number): void {
     this.leave(false);
     this.isOpen = false;
-    if (this.session === undefined) this.socket.destroy(new Error("the connection was closed by this side"));
-    else this.session.destroy(undefined, code);
+    if (this.session === undefined || !this.hasBegun) this.socket.destroy();
+    else this.session.close(code);
   }
 
   /** Resolves once nothing of it is left. */
@@ -121,7 +120,9 @@ export class Http2Connection {
       this.socket = connectTls({ socket, ...tlsOptions(this.url, this.options.options) });
       this.opening.followTls(this.socket);
     }
+    this.socket.on("data", (bytes: Buffer) => this.onRead(bytes, bytes.length));
     this.talk();
+    if (this.socket === socket) this.onConnect();
   }
 
   private onNoTunnel(error: Error): void {
@@ -131,59 +132,75 @@ export class Http2Connection {
 
   /** HTTP/2 on a socket to the target, which may still be connecting. */
   private talk(): void {
-    const session = connectHttp2(this.options.options.origin, {
-      createConnection: () => this.socket,
-      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-      // In MB: what is on its way is bounded by the requests that there may be, not here.
-      maxSessionMemory: 4096,
-    });
-    this.session = session;
-    session.on("connect", () => this.onConnect());
-    // The target's first word: it does speak HTTP/2, and says how many requests it takes.
-    session.on("remoteSettings", ({ maxConcurrentStreams = usualStreams }) => {
-      this.limit = Math.min(usualStreams, Math.max(1, maxConcurrentStreams));
-      if (!this.isOpen && !this.isGone) this.onReady(session);
-    });
-    session.on("error", (error) => {
-      this.error ??= error;
-    });
-    // The target takes no further request; those that are on their way it ends.
-    session.on("goaway", () => this.leave(true));
-    session.on("close", () => this.onClose());
-    // A target that refuses a client's certificate says so when TLS stands here already, and Node's session tells nobody.
-    this.socket.on("error", (error) => {
+    const { socket } = this;
+    this.session = new Http2Session(socket, this);
+    socket.once("encrypted" in socket ? "secureConnect" : "connect", () => this.onConnect());
+    socket.on("end", () => this.onClose());
+    socket.on("close", () => this.onClose());
+    socket.on("error", (error) => {
       this.error ??= error;
       this.onClose();
-      this.socket.destroy();
+      socket.destroy();
     });
-  }
-
-  private write(exchange: Http2Exchange): void {
-    if (this.session === undefined) return;
-    const isReused = this.requests++ > 0;
-    const connectNs = isReused ? undefined : this.connectNs;
-    const { opening } = this;
-    const facts = { isReused, connectNs, steps: connectNs === undefined ? undefined : opening.steps, opened: opening };
-    exchange.write(this.session, this.scheme, this.host, facts);
   }
 
   private onConnect(): void {
+    const { socket, session } = this;
     // A socket in TLS may be that of the tunnel.
-    if (this.url.protocol === "https:" && "alpnProtocol" in this.socket && this.socket.alpnProtocol !== "h2") {
+    if (this.url.protocol === "https:" && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
       this.failAll(monotonicNs(), requestError("tls", "tls", "the target does not offer HTTP/2 (ALPN h2)"));
-      this.close(constants.NGHTTP2_CANCEL);
+      this.close(errorCode.cancel);
+      return;
     }
+    this.hasBegun = true;
+    session?.begin();
   }
 
-  private onReady(session: ClientHttp2Session): void {
+  private onRead(bytes: Buffer, sizeBytes: number): boolean {
+    this.session?.read(monotonicNs(), bytes, 0, sizeBytes);
+    return true;
+  }
+
+  private write(exchange: Http2Exchange): void {
+    const { session, opening, connectNs } = this;
+    if (session === undefined) return;
+    if (this.first === undefined) {
+      const steps = connectNs === undefined ? undefined : opening.steps;
+      this.first = { session, facts: { isReused: false, connectNs, steps, opened: opening } };
+      exchange.write(this.first);
+      return;
+    }
+    this.further ??= { session, facts: { isReused: true, connectNs: undefined, steps: undefined, opened: opening } };
+    exchange.write(this.further);
+    if (session.isExhausted) this.leave(false);
+  }
+
+  /** The target's first word is its settings: it does speak HTTP/2, and says how many requests it takes. */
+  onSettings(maxStreams: number | undefined): void {
+    if (maxStreams !== undefined || !this.isOpen) this.limit = Math.min(usualStreams, Math.max(1, maxStreams ?? usualStreams));
+    if (!this.isOpen && !this.isGone) this.onReady();
+  }
+
+  /** Those that are on their way it ends. */
+  onGoaway(): void {
+    this.leave(true);
+  }
+
+  onWrong(atNs: MonotonicNs, message: string): void {
+    const words = `what the target says is not HTTP/2: ${message}`;
+    this.failAll(atNs, this.isOpen ? requestError("parse", "parse", words) : requestError("connect_failed", "connect", words));
+    this.leave(false);
+    this.isOpen = false;
+  }
+
+  private onReady(): void {
     clearTimeout(this.connectTimer);
     this.connectNs = monotonicNs() - this.startNs;
     this.isOpen = true;
-    session.setLocalWindowSize(connectionWindowBytes);
     this.options.onOpen();
     this.settled.resolve(true);
     const { pingMs } = this.options.options;
-    if (pingMs !== undefined) this.pinging = setInterval(() => this.ping(session), pingMs);
+    if (pingMs !== undefined) this.pinging = setInterval(() => this.ping(), pingMs);
     for (const [index, exchange] of [...this.exchanges].entries()) {
       if (index < this.limit) this.write(exchange);
       else {
@@ -194,21 +211,21 @@ export class Http2Connection {
   }
 
   /** Servers of gRPC count pings on a connection without calls against their client. */
-  private ping(session: ClientHttp2Session): void {
-    if (this.exchanges.size === 0 || session.destroyed) return;
+  private ping(): void {
+    if (this.exchanges.size === 0) return;
     const { pingLimitMs = usualPingLimitMs } = this.options.options;
     const limit = setTimeout(() => {
       const silent = new Error(`the target has not answered a ping for ${pingLimitMs / 1000} s`);
       for (const exchange of [...this.exchanges]) exchange.connectionGone(monotonicNs(), silent);
-      this.close(constants.NGHTTP2_CANCEL);
+      this.close(errorCode.cancel);
     }, pingLimitMs);
-    session.ping(() => clearTimeout(limit));
+    this.session?.ping(() => clearTimeout(limit));
   }
 
   private onOver(exchange: Http2Exchange): void {
     this.exchanges.delete(exchange);
     const isLast = this.exchanges.size === 0;
-    if (isLast && (this.isGone || !this.options.options.isPooled)) this.close(constants.NGHTTP2_NO_ERROR);
+    if (isLast && (this.isGone || !this.options.options.isPooled)) this.close(errorCode.none);
   }
 
   private onClose(): void {
@@ -229,13 +246,17 @@ export class Http2Connection {
   }
 }
 
-function openSocket(url: URL, options: TargetOptions): Socket | TLSSocket {
+/** @param read told of bytes in `readBuffer` */
+function openSocket(url: URL, options: TargetOptions, read: (sizeBytes: number) => boolean): Socket | TLSSocket {
   const { socketPath } = options;
   const isTls = url.protocol === "https:";
   const port = url.port === "" ? (isTls ? 443 : 80) : Number(url.port);
   const place = socketPath === undefined ? { host: hostOf(url), port } : { path: socketPath };
-  if (!isTls) return connectTcp({ ...place, noDelay: true });
-  return connectTls({ ...place, ...tlsOptions(url, options) }).setNoDelay(true);
+  const onread = { buffer: readBuffer, callback: read };
+  if (!isTls) return connectTcp({ ...place, noDelay: true, onread });
+  // Node's types do not know that TLS takes it, too.
+  const secure: ConnectionOptions & { onread: typeof onread } = { ...place, ...tlsOptions(url, options), onread };
+  return connectTls(secure).setNoDelay(true);
 }
 
 function tlsOptions(url: URL, { tls }: TargetOptions): ConnectionOptions {

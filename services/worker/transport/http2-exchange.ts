@@ -1,46 +1,44 @@
-import type {
-  ClientHttp2Session,
-  ClientHttp2Stream,
-  IncomingHttpHeaders,
-  IncomingHttpStatusHeader,
-  OutgoingHttpHeaders,
-} from "node:http2";
-import { constants } from "node:http2";
-import { grpcContentType } from "../../../endpoints/grpc-status.ts";
 import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
+import { errorCode } from "../core/http2/frames.ts";
+import type { DecodedHeaders } from "../core/http2/hpack-decoder.ts";
 import { closedByTarget, failureOf, fencedBeforeWrite } from "./failure.ts";
+import type { Http2Head } from "./http2-heads.ts";
+import type { Http2Session, Http2Stream, StreamHandler } from "./http2-session.ts";
 import type { AnswerHead, ConnectionFacts, Exchange, ResponseHandler, ResponseHeaders, WireRequest } from "./transport.ts";
 
+/** What the request and the connection that carries it have to do with each other. */
+export interface Carrier {
+  readonly session: Http2Session;
+  readonly facts: ConnectionFacts;
+}
+
 /** One request over HTTP/2, from `send` to its end. */
-export class Http2Exchange implements Exchange, AnswerHead {
+export class Http2Exchange implements Exchange, AnswerHead, StreamHandler {
   readonly request: WireRequest;
+  readonly head: Http2Head;
   /** Called once, when the request is over; set by the connection that carries it. */
   onOver: (() => void) | undefined;
+  isWritten = false;
   private readonly handler: ResponseHandler;
-  private stream: ClientHttp2Stream | undefined;
+  private readonly goesOn: boolean;
+  private carrier: Carrier | undefined;
+  private stream: Http2Stream | undefined;
   private phase: RequestErrorPhase = "connect";
-  private isReused = false;
   private hasEnded = false;
   private seenHeaders: ResponseHeaders = {};
   private trailers: ResponseHeaders | undefined;
-
-  private readonly goesOn: boolean;
+  /** Of the body; what the answer said, and what came. */
+  private saidBytes: number | undefined;
+  private seenBytes = 0;
 
   /** @param goesOn the body has no end: `more` adds to it */
-  constructor(request: WireRequest, handler: ResponseHandler, goesOn = false) {
+  constructor(request: WireRequest, head: Http2Head, handler: ResponseHandler, goesOn: boolean) {
     this.request = request;
+    this.head = head;
     this.handler = handler;
     this.goesOn = goesOn;
-  }
-
-  get isOver(): boolean {
-    return this.hasEnded;
-  }
-
-  get isWritten(): boolean {
-    return this.stream?.writableFinished === true;
   }
 
   headers(): ResponseHeaders {
@@ -52,130 +50,83 @@ export class Http2Exchange implements Exchange, AnswerHead {
     this.fail(monotonicNs(), error);
   }
 
-  /** Goes out on a connection that stands. @param authority host and port, unless the request has a host of its own */
-  write(session: ClientHttp2Session, scheme: string, authority: string, facts: ConnectionFacts): void {
+  /** Goes out on a connection that stands. */
+  write(carrier: Carrier): void {
     if (!this.handler.mayWrite()) {
       this.fail(monotonicNs(), fencedBeforeWrite);
       return;
     }
-    const { method = "POST", body } = this.request;
-    this.isReused = facts.isReused;
+    const { method, body } = this.request;
+    this.carrier = carrier;
     this.phase = "wait";
-    const atNs = monotonicNs();
-    try {
-      const stream = session.request(headersOf(this.request, scheme, authority), { endStream: method === "GET" });
-      this.listen(stream);
-      if (this.goesOn) this.more(body);
-      else {
-        // Before `end`, which may finish the stream's writing at once.
-        stream.once("finish", () => this.onWritten(monotonicNs()));
-        if (method !== "GET") stream.end(body);
-      }
-    } catch (error) {
-      this.fail(atNs, requestError("unsendable", "send", error instanceof Error ? error.message : String(error)));
-      return;
-    }
-    this.handler.onSent(atNs, facts);
+    this.stream = carrier.session.request(this, this.head, method === "GET" ? undefined : body, this.goesOn);
   }
 
   /** Adds to a body that goes on; the handler's `onWritten` follows each time. Only once the request was sent. */
   more(bytes: Buffer): void {
-    this.stream?.write(bytes, (error) => {
-      if (error === null || error === undefined) this.onWritten(monotonicNs());
-    });
+    if (this.stream !== undefined) this.carrier?.session.more(this.stream, bytes);
   }
 
   /** The connection is gone. @param error why; undefined: the target closed it in good order */
   connectionGone(atNs: MonotonicNs, error: unknown): void {
-    const failure = error === undefined ? closedByTarget(this.phase, this.isReused) : failureOf(error, this.phase, this.isReused);
-    this.fail(atNs, failure);
+    const isReused = this.carrier?.facts.isReused ?? false;
+    this.fail(atNs, error === undefined ? closedByTarget(this.phase, isReused) : failureOf(error, this.phase, isReused));
   }
 
   fail(atNs: MonotonicNs, error: RequestError): void {
     if (this.hasEnded) return;
     this.end();
-    this.stream?.close(constants.NGHTTP2_CANCEL);
+    if (this.stream !== undefined) this.carrier?.session.reset(this.stream);
     this.handler.onFailure(atNs, error);
+  }
+
+  onSent(atNs: MonotonicNs): void {
+    if (!this.hasEnded && this.carrier !== undefined) this.handler.onSent(atNs, this.carrier.facts);
+  }
+
+  onWritten(atNs: MonotonicNs): void {
+    this.isWritten = true;
+    if (!this.hasEnded) this.handler.onWritten(atNs);
+  }
+
+  onHeaders(atNs: MonotonicNs, { status, headers }: DecodedHeaders): void {
+    if (this.phase === "stream") {
+      this.trailers = headers;
+      return;
+    }
+    this.phase = "stream";
+    this.seenHeaders = headers;
+    const { "content-type": type, "content-length": length } = headers;
+    if (typeof length === "string" && /^\d{1,15}$/.test(length)) this.saidBytes = Number(length);
+    this.handler.onHead(atNs, status, typeof type === "string" ? type : "", this);
+  }
+
+  onData(atNs: MonotonicNs, bytes: Buffer, start: number, end: number): void {
+    this.seenBytes += end - start;
+    if (!this.hasEnded) this.handler.onBody(atNs, bytes, start, end);
+  }
+
+  onEnd(atNs: MonotonicNs): void {
+    if (this.hasEnded) return;
+    if (this.saidBytes !== undefined && this.seenBytes !== this.saidBytes) {
+      const cut = `the answer said ${this.saidBytes} bytes and has ${this.seenBytes}`;
+      this.fail(atNs, requestError("truncated", "stream", cut));
+      return;
+    }
+    this.end();
+    this.handler.onEnd(atNs, this.trailers);
+  }
+
+  onReset(atNs: MonotonicNs, code: number): void {
+    const { phase } = this;
+    // It has not looked at the request, on a connection that it was about to close.
+    if (code === errorCode.refusedStream && phase === "wait" && this.carrier?.facts.isReused === true) {
+      this.fail(atNs, requestError("stale_connection", "wait", "the target took no more requests on a kept connection"));
+    } else this.fail(atNs, requestError("reset", phase, `the target reset the stream with code ${code}`));
   }
 
   private end(): void {
     this.hasEnded = true;
     this.onOver?.();
   }
-
-  private listen(stream: ClientHttp2Stream): void {
-    this.stream = stream;
-    stream.on("response", (headers) => this.onHead(monotonicNs(), headers));
-    stream.on("data", (chunk: Buffer) => this.onData(monotonicNs(), chunk));
-    stream.on("trailers", (trailers) => {
-      this.trailers = trailers;
-    });
-    stream.on("end", () => this.onEnd(monotonicNs(), stream.rstCode ?? 0));
-    // What is wrong with the whole connection its own events tell; `close` follows in any case.
-    stream.on("error", ignoreError);
-    stream.on("close", () => this.onClose(monotonicNs(), stream.rstCode ?? 0));
-  }
-
-  private onWritten(atNs: MonotonicNs): void {
-    if (!this.hasEnded) this.handler.onWritten(atNs);
-  }
-
-  private onHead(atNs: MonotonicNs, headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
-    if (this.hasEnded) return;
-    this.phase = "stream";
-    const { ":status": status = 0, ...rest } = headers;
-    this.seenHeaders = rest;
-    this.handler.onHead(atNs, status, rest["content-type"] ?? "", this);
-  }
-
-  private onData(atNs: MonotonicNs, chunk: Buffer): void {
-    if (!this.hasEnded) this.handler.onBody(atNs, chunk);
-  }
-
-  private onEnd(atNs: MonotonicNs, resetCode: number): void {
-    // A reset ends the body, too: `close` tells of it. One without an error after the whole answer is none.
-    if (this.hasEnded || this.phase !== "stream" || resetCode !== constants.NGHTTP2_NO_ERROR) return;
-    this.end();
-    this.handler.onEnd(atNs, this.trailers);
-  }
-
-  /** Alone, without its connection: the target has reset the stream. */
-  private onClose(atNs: MonotonicNs, resetCode: number): void {
-    if (this.hasEnded) return;
-    this.fail(atNs, requestError("reset", this.phase, `the target reset the stream with code ${resetCode}`));
-  }
-}
-
-function ignoreError(): void {}
-
-/** The headers that many requests share, as Node takes them; they are one array for all of them. */
-let known: { readonly given: readonly string[]; readonly made: OutgoingHttpHeaders } = { given: [], made: {} };
-
-function headersOf(request: WireRequest, scheme: string, authority: string): OutgoingHttpHeaders {
-  const { path, headers, ownHeaders = [], body, method = "POST" } = request;
-  if (known.given !== headers) known = { given: headers, made: withHeaders({}, headers) };
-  const all: OutgoingHttpHeaders = {
-    ":method": method,
-    ":scheme": scheme,
-    ":authority": authority,
-    ":path": path,
-    ...known.made,
-  };
-  withHeaders(all, ownHeaders);
-  // The messages of a call have lengths of their own.
-  if (all["content-type"] === grpcContentType) all.te = "trailers";
-  else if (method !== "GET") all["content-length"] = String(body.length);
-  return all;
-}
-
-/** With these, name, value, name, value. */
-function withHeaders(all: OutgoingHttpHeaders, pairs: readonly string[]): OutgoingHttpHeaders {
-  for (let index = 0; index < pairs.length; index += 2) {
-    const name = (pairs[index] ?? "").toLowerCase();
-    const value = pairs[index + 1] ?? "";
-    if (name === "host") all[":authority"] = value;
-    // HTTP/2 has no use for it.
-    else if (name !== "connection") all[name] = value;
-  }
-  return all;
 }

@@ -1,14 +1,13 @@
 /**
- * HTTP/2 over node:http2: TLS with ALPN for https, prior knowledge for http. Requests share connections, as many as the target
- * lets on one; another connection is opened where all are full. Node writes what was asked for at the end of the loop's turn, so
- * that a request leaves up to a turn after its stamp.
+ * HTTP/2: TLS with ALPN for https, prior knowledge for http. Requests share connections, as many as the target lets on one; another
+ * connection is opened where all are full.
  */
-import { constants } from "node:http2";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { monotonicNs } from "../../common/clock.ts";
+import { errorCode } from "../core/http2/frames.ts";
 import { Http2Connection } from "./http2-connection.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
-import { RequestWriter } from "./request-writer.ts";
+import { Http2Heads } from "./http2-heads.ts";
 import type { ConnectionWatcher, ResponseHandler, TargetOptions, Transport, TransportStats, WireRequest } from "./transport.ts";
 
 export interface Http2Transport extends Transport {
@@ -16,10 +15,11 @@ export interface Http2Transport extends Transport {
   begin(request: WireRequest, handler: ResponseHandler): Http2Exchange;
 }
 
+const noHead = { shared: [], own: [] };
+
 /** One transport for all targets of a run; `targets[i]` belongs to target index i. */
 export function createHttp2Transport(targets: readonly TargetOptions[], watcher?: ConnectionWatcher): Http2Transport {
-  // What may not go out is the same as over HTTP/1.1.
-  const writer = new RequestWriter(targets);
+  const heads = new Http2Heads(targets);
   /** By target; those that nobody owns. */
   const shared: Set<Http2Connection>[] = targets.map(() => new Set());
   /** By target and session. */
@@ -60,25 +60,25 @@ export function createHttp2Transport(targets: readonly TargetOptions[], watcher?
     return best ?? create(target);
   }
 
-  function carry(exchange: Http2Exchange): Http2Exchange {
-    const { request } = exchange;
-    const head = writer.headOf(request);
+  function carry(request: WireRequest, handler: ResponseHandler, goesOn: boolean): Http2Exchange {
+    const head = heads.headOf(request);
     const why = isClosed ? "the run's connections are closed" : head;
+    const exchange = new Http2Exchange(request, typeof head === "string" ? noHead : head, handler, goesOn);
     if (typeof why === "string") queueMicrotask(() => exchange.abort(requestError("unsendable", "send", why)));
     else pick(request.target, request.session).carry(exchange);
     return exchange;
   }
 
   return {
-    send: (request, handler) => carry(new Http2Exchange(request, handler)),
-    begin: (request, handler) => carry(new Http2Exchange(request, handler, true)),
+    send: (request, handler) => carry(request, handler, false),
+    begin: (request, handler) => carry(request, handler, true),
     async open(target, count, signal) {
       if (targets[target] === undefined || isClosed) return;
       let room = 0;
       for (const connection of shared[target] ?? []) room += connection.room;
       while (room < count && !signal.aborted && !isClosed) {
         const connection = create(target);
-        const giveUp = (): void => connection.close(constants.NGHTTP2_CANCEL);
+        const giveUp = (): void => connection.close(errorCode.cancel);
         signal.addEventListener("abort", giveUp, { once: true });
         const isOpen = await connection.opened();
         signal.removeEventListener("abort", giveUp);
@@ -87,7 +87,7 @@ export function createHttp2Transport(targets: readonly TargetOptions[], watcher?
       }
     },
     endSession(session) {
-      for (const connections of owned) connections.get(session)?.close(constants.NGHTTP2_NO_ERROR);
+      for (const connections of owned) connections.get(session)?.close(errorCode.none);
     },
     // Requests share them: none is kept for one.
     spareConnections: () => 0,
@@ -102,7 +102,7 @@ export function createHttp2Transport(targets: readonly TargetOptions[], watcher?
       await Promise.all(
         [...all].map(async (connection) => {
           connection.failAll(monotonicNs(), failure);
-          connection.close(constants.NGHTTP2_CANCEL);
+          connection.close(errorCode.cancel);
           await connection.gone();
         }),
       );
