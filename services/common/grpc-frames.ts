@@ -26,6 +26,12 @@ export class FrameFeed {
     this.#heldBytes += bytes.length;
   }
 
+  /** What is left of what was added last is copied: its bytes are about to be overwritten. */
+  keep(): void {
+    const last = this.#parts.pop();
+    if (last !== undefined && last.length > 0) this.#parts.push(Buffer.from(last));
+  }
+
   /** The next frame, prefix included, a view of what was added; undefined: none is whole. */
   next(): Buffer | undefined {
     const { announcedBytes } = this;

@@ -1,4 +1,5 @@
 /** The head of an HTTP/1.1 answer, read in place. Pure. */
+import { copyOf } from "../../common/copy-of.ts";
 
 /** By name in lower case; a name that came several times has all its values. */
 export type HeaderTable = Record<string, string | string[]>;
@@ -175,7 +176,7 @@ class RepeatedValues<Value> {
     }
     const value = this.read(textOf(bytes, start, end));
     if (end - start > maxKnownBytes) return value;
-    this.known[this.next] = { bytes: bytes.slice(start, end), value };
+    this.known[this.next] = { bytes: copyOf(bytes, start, end), value };
     this.next = (this.next + 1) % maxKnownValues;
     return value;
   }

@@ -69,6 +69,7 @@ export function failureOf(error: unknown, phase: RequestErrorPhase, isReused: bo
 /** The target has closed a connection in good order, in the middle of what was asked. @param isReused as in `failureOf` */
 export function closedByTarget(phase: RequestErrorPhase, isReused: boolean): RequestError {
   if (phase === "stream") return requestError("truncated", "stream", "the target closed the connection within its answer");
+  if (phase === "connect") return requestError("connect_failed", "connect", "the target closed the connection before it stood");
   const code = isReused ? "stale_connection" : "reset";
   return requestError(code, phase, "the target closed the connection before its answer");
 }

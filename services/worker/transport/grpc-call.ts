@@ -78,6 +78,7 @@ export class CallHandler implements ResponseHandler {
       }
       this.handler.onBody(atNs, plain);
     }
+    feed.keep();
   }
 }
 

@@ -192,6 +192,7 @@ class SlotStream implements ResponseHandler {
     const { feed } = this;
     feed.add(bytes.subarray(start, end));
     for (let frame = feed.next(); frame !== undefined; frame = feed.next()) this.take(atNs, frame);
+    feed.keep();
   }
 
   onEnd(atNs: MonotonicNs, trailers: ResponseHeaders = this.head?.headers() ?? {}): void {

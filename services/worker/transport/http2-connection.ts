@@ -16,8 +16,10 @@ export interface Http2ConnectionOptions {
   readonly options: TargetOptions;
   readonly watcher: ConnectionWatcher | undefined;
   onOpen(): void;
-  /** It is of no use any more. `wasIdle`: the target closed it while no request was on it. */
+  /** It takes no further request. `wasIdle`: the target closed it while no request was on it. */
   onGone(wasIdle: boolean): void;
+  /** Nothing of it is left. */
+  onClosed(): void;
   /** The target takes fewer requests at once than wait here; this one needs another connection. */
   onOverflow(exchange: Http2Exchange): void;
 }
@@ -25,6 +27,8 @@ export interface Http2ConnectionOptions {
 /** Until the target has said how many requests it takes at once, and where it takes more. */
 const usualStreams = 100;
 const usualPingLimitMs = 20_000;
+/** For a target that does not take this side's goodbye. */
+const closesWithinMs = 1000;
 /** All sockets of this process read into it, one after the other; what is in it is handed on before the next read. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -47,6 +51,10 @@ export class Http2Connection implements SessionHandler {
   private readonly opening: OpeningStamps;
   private connectNs: number | undefined;
   private pinging: NodeJS.Timeout | undefined;
+  /** Runs while a ping is not answered. */
+  private silence: NodeJS.Timeout | undefined;
+  /** What the target had to say when it left. */
+  private farewell: string | undefined;
   private isGone = false;
   private hasBegun = false;
   private error: unknown;
@@ -111,7 +119,10 @@ export class Http2Connection implements SessionHandler {
 
   /** Resolves once nothing of it is left. */
   async gone(): Promise<void> {
-    if (!this.socket.closed) await once(this.socket, "close");
+    if (this.socket.closed) return;
+    const late = setTimeout(() => this.socket.destroy(), closesWithinMs);
+    await once(this.socket, "close");
+    clearTimeout(late);
   }
 
   private onTunnel(socket: Socket): void {
@@ -128,6 +139,7 @@ export class Http2Connection implements SessionHandler {
   private onNoTunnel(error: Error): void {
     this.error = error;
     this.onClose();
+    this.options.onClosed();
   }
 
   /** HTTP/2 on a socket to the target, which may still be connecting. */
@@ -135,8 +147,15 @@ export class Http2Connection implements SessionHandler {
     const { socket } = this;
     this.session = new Http2Session(socket, this);
     socket.once("encrypted" in socket ? "secureConnect" : "connect", () => this.onConnect());
-    socket.on("end", () => this.onClose());
-    socket.on("close", () => this.onClose());
+    socket.on("end", () => {
+      this.onClose();
+      // What it has not read yet it would keep this end open for.
+      socket.destroy();
+    });
+    socket.on("close", () => {
+      this.onClose();
+      this.options.onClosed();
+    });
     socket.on("error", (error) => {
       this.error ??= error;
       this.onClose();
@@ -182,8 +201,10 @@ export class Http2Connection implements SessionHandler {
   }
 
   /** Those that are on their way it ends. */
-  onGoaway(): void {
+  onGoaway(words: string | undefined): void {
+    this.farewell = words;
     this.leave(true);
+    if (this.exchanges.size === 0) this.close(errorCode.none);
   }
 
   onWrong(atNs: MonotonicNs, message: string): void {
@@ -212,14 +233,17 @@ export class Http2Connection implements SessionHandler {
 
   /** Servers of gRPC count pings on a connection without calls against their client. */
   private ping(): void {
-    if (this.exchanges.size === 0) return;
+    if (this.exchanges.size === 0 || this.silence !== undefined) return;
     const { pingLimitMs = usualPingLimitMs } = this.options.options;
-    const limit = setTimeout(() => {
+    this.silence = setTimeout(() => {
       const silent = new Error(`the target has not answered a ping for ${pingLimitMs / 1000} s`);
       for (const exchange of [...this.exchanges]) exchange.connectionGone(monotonicNs(), silent);
       this.close(errorCode.cancel);
     }, pingLimitMs);
-    this.session?.ping(() => clearTimeout(limit));
+    this.session?.ping(() => {
+      clearTimeout(this.silence);
+      this.silence = undefined;
+    });
   }
 
   private onOver(exchange: Http2Exchange): void {
@@ -231,10 +255,11 @@ export class Http2Connection implements SessionHandler {
   private onClose(): void {
     clearTimeout(this.connectTimer);
     clearInterval(this.pinging);
+    clearTimeout(this.silence);
     const atNs = monotonicNs();
     this.leave(true);
     this.isOpen = false;
-    for (const exchange of [...this.exchanges]) exchange.connectionGone(atNs, this.error);
+    for (const exchange of [...this.exchanges]) exchange.connectionGone(atNs, this.error, this.farewell);
   }
 
   /** Nobody takes it any more. */

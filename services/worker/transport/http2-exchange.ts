@@ -1,7 +1,6 @@
 import type { RequestError, RequestErrorPhase } from "../../../endpoints/outcome.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
-import { errorCode } from "../core/http2/frames.ts";
 import type { DecodedHeaders } from "../core/http2/hpack-decoder.ts";
 import { closedByTarget, failureOf, fencedBeforeWrite } from "./failure.ts";
 import type { Http2Head } from "./http2-heads.ts";
@@ -67,10 +66,12 @@ export class Http2Exchange implements Exchange, AnswerHead, StreamHandler {
     if (this.stream !== undefined) this.carrier?.session.more(this.stream, bytes);
   }
 
-  /** The connection is gone. @param error why; undefined: the target closed it in good order */
-  connectionGone(atNs: MonotonicNs, error: unknown): void {
+  /** The connection is gone. @param error why; undefined: the target closed it in good order @param words that it had for that */
+  connectionGone(atNs: MonotonicNs, error: unknown, words?: string): void {
     const isReused = this.carrier?.facts.isReused ?? false;
-    this.fail(atNs, error === undefined ? closedByTarget(this.phase, isReused) : failureOf(error, this.phase, isReused));
+    const { code, phase, message } =
+      error === undefined ? closedByTarget(this.phase, isReused) : failureOf(error, this.phase, isReused);
+    this.fail(atNs, requestError(code, phase, words === undefined ? message : `${message}: ${words}`));
   }
 
   fail(atNs: MonotonicNs, error: RequestError): void {
@@ -118,11 +119,13 @@ export class Http2Exchange implements Exchange, AnswerHead, StreamHandler {
   }
 
   onReset(atNs: MonotonicNs, code: number): void {
-    const { phase } = this;
-    // It has not looked at the request, on a connection that it was about to close.
-    if (code === errorCode.refusedStream && phase === "wait" && this.carrier?.facts.isReused === true) {
-      this.fail(atNs, requestError("stale_connection", "wait", "the target took no more requests on a kept connection"));
-    } else this.fail(atNs, requestError("reset", phase, `the target reset the stream with code ${code}`));
+    this.fail(atNs, requestError("reset", this.phase, `the target reset the stream with code ${code}`));
+  }
+
+  onRefused(atNs: MonotonicNs): void {
+    const isStale = this.phase === "wait" && this.carrier?.facts.isReused === true;
+    const words = "the target left the connection without looking at the request";
+    this.fail(atNs, requestError(isStale ? "stale_connection" : "reset", this.phase, words));
   }
 
   private end(): void {

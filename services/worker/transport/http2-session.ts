@@ -1,37 +1,24 @@
-/**
- * HTTP/2 on one socket, as a client has it (RFC 9113): its streams, windows, settings and pings. What is written within one turn of the loop
- * leaves in one write at the end of the callback that it was written in, and is stamped then.
- */
+/** HTTP/2 on one socket, as a client has it (RFC 9113): its streams, windows, settings and pings. */
 import type { Socket } from "node:net";
-import { type MonotonicNs, monotonicNs } from "../../common/clock.ts";
+import type { MonotonicNs } from "../../common/clock.ts";
 import { FrameReader, type FrameSink } from "../core/http2/frame-reader.ts";
-import {
-  errorCode,
-  frameFlag,
-  frameHeadBytes,
-  frameType,
-  maxStreamId,
-  maxWindowBytes,
-  preface,
-  putFrameHead,
-  putUint32,
-  setting,
-  usualFrameBytes,
-  usualWindowBytes,
-} from "../core/http2/frames.ts";
-import { type DecodedHeaders, HeaderDecoder, HpackError } from "../core/http2/hpack-decoder.ts";
+import { errorCode, maxStreamId, maxWindowBytes, setting, usualFrameBytes, usualWindowBytes } from "../core/http2/frames.ts";
+import { type DecodedHeaders, HeaderDecoder } from "../core/http2/hpack-decoder.ts";
 import { HeaderEncoder, type HeaderPairs } from "../core/http2/hpack-encoder.ts";
-import { whenWritten } from "./written.ts";
+import { HpackError } from "../core/http2/hpack-fields.ts";
+import { Http2Writer } from "./http2-writer.ts";
 
 /** The protocol's own 64 KiB make a fast target wait for every turn of a busy loop. */
 const streamWindowBytes = 4 << 20;
 const connectionWindowBytes = 64 << 20;
-/** A burst does not wait until all of it is written. */
-const maxHeldBytes = 16 * 1024;
-/** What a target may ask for without reading the answers. */
-const maxUnreadAnswers = 1000;
+/** A target that takes more in one frame is not given more: others have their turn in between. */
+const maxFrameBytes = 1 << 20;
+const settings = [
+  [setting.enablePush, 0],
+  [setting.initialWindowSize, streamWindowBytes],
+] as const;
 
-/** Told what happens to one stream. `onSent`, then the others; nothing after `onEnd` and `onReset`. */
+/** Told what happens to one stream. `onSent`, then the others; nothing after `onEnd`, `onReset` and `onRefused`. */
 export interface StreamHandler {
   /** It was written, as far as the target's windows let it. */
   onSent(atNs: MonotonicNs): void;
@@ -43,14 +30,16 @@ export interface StreamHandler {
   onData(atNs: MonotonicNs, bytes: Buffer, start: number, end: number): void;
   onEnd(atNs: MonotonicNs): void;
   onReset(atNs: MonotonicNs, code: number): void;
+  /** The target leaves the connection and has not looked at the request. */
+  onRefused(atNs: MonotonicNs): void;
 }
 
 /** Told what happens to all of it. */
 export interface SessionHandler {
   /** The target's settings are known. @param maxStreams how many requests it takes at once; undefined: it has not said */
   onSettings(maxStreams: number | undefined): void;
-  /** The target takes no further request; those that it has not looked at are told by `onReset`. */
-  onGoaway(): void;
+  /** The target takes no further request; those that it has not looked at are told by `onRefused`, afterwards. @param words of the target, where it has a complaint */
+  onGoaway(words: string | undefined): void;
   /** What the target says is not HTTP/2. The socket is of no use any more. */
   onWrong(atNs: MonotonicNs, message: string): void;
 }
@@ -64,7 +53,7 @@ export class Http2Stream {
   /** What its windows have not let through. */
   readonly waiting: Buffer[] = [];
   /** No more bytes of the body will be given. */
-  isWhole: boolean;
+  readonly isWhole: boolean;
   isAnswered = false;
   /** Bytes read since the target was last told. */
   unsaidBytes = 0;
@@ -78,7 +67,7 @@ export class Http2Stream {
 }
 
 export class Http2Session implements FrameSink<Buffer> {
-  private readonly socket: Socket;
+  private readonly out: Http2Writer;
   private readonly handler: SessionHandler;
   private readonly reader: FrameReader<Buffer> = new FrameReader(this);
   private readonly decoder = new HeaderDecoder();
@@ -88,24 +77,18 @@ export class Http2Session implements FrameSink<Buffer> {
   /** Of the whole connection, and of a stream that begins. */
   private sendWindow = usualWindowBytes;
   private initialWindow = usualWindowBytes;
-  private frameBytes = usualFrameBytes;
   private unsaidBytes = 0;
   /** Streams with bytes that wait for a window, in order. */
   private readonly blocked = new Set<Http2Stream>();
-  private held: Buffer[] = [];
-  private heldBytes = 0;
-  private isFlushDue = false;
-  /** Streams that began, and those of which all has been given, since the last write. */
-  private unsent: Http2Stream[] = [];
-  private unwritten: Http2Stream[] = [];
-  private unreadAnswers = 0;
   private readonly pings: (() => void)[] = [];
   private heardNs: MonotonicNs = 0;
+  /** The target has said that it takes no further request. */
+  private isLeft = false;
   private isOver = false;
 
   /** @param socket which may still be connecting: `begin` is for when it stands */
   constructor(socket: Socket, handler: SessionHandler) {
-    this.socket = socket;
+    this.out = new Http2Writer(socket, usualFrameBytes);
     this.handler = handler;
   }
 
@@ -116,20 +99,8 @@ export class Http2Session implements FrameSink<Buffer> {
 
   /** Says the first word. */
   begin(): void {
-    const settings = [
-      [setting.enablePush, 0],
-      [setting.initialWindowSize, streamWindowBytes],
-    ] as const;
-    const frame = Buffer.allocUnsafe(frameHeadBytes + settings.length * 6);
-    let at = putFrameHead(frame, 0, settings.length * 6, { type: frameType.settings });
-    for (const [id, value] of settings) {
-      frame[at] = 0;
-      frame[at + 1] = id;
-      at = putUint32(frame, at + 2, value);
-    }
-    this.put(Buffer.from(preface, "latin1"));
-    this.put(frame);
-    this.putWindow(0, connectionWindowBytes - usualWindowBytes);
+    this.out.begin(settings);
+    this.out.window(0, connectionWindowBytes - usualWindowBytes);
   }
 
   /** What the socket has said. */
@@ -154,14 +125,14 @@ export class Http2Session implements FrameSink<Buffer> {
     body: Buffer | undefined,
     goesOn: boolean,
   ): Http2Stream {
-    if (this.heldBytes > maxHeldBytes) this.flush();
+    this.out.relieve();
     const stream = new Http2Stream(this.nextId, handler, this.initialWindow, !goesOn);
     this.nextId += 2;
     this.streams.set(stream.id, stream);
     const isBare = body === undefined || (body.length === 0 && !goesOn);
-    this.putHeaders(stream.id, this.encoder.encode(shared, own), isBare);
-    this.unsent.push(stream);
-    if (isBare) this.unwritten.push(stream);
+    this.out.headers(stream.id, this.encoder.encode(shared, own), isBare);
+    this.out.sends(stream);
+    if (isBare) this.out.hasGiven(stream);
     else this.give(stream, body);
     return stream;
   }
@@ -173,31 +144,22 @@ export class Http2Session implements FrameSink<Buffer> {
 
   /** This side has no use for the rest of it; nothing more is told of it. */
   reset(stream: Http2Stream): void {
-    if (!this.forget(stream)) return;
-    const frame = Buffer.allocUnsafe(frameHeadBytes + 4);
-    putUint32(frame, putFrameHead(frame, 0, 4, { type: frameType.reset, stream: stream.id }), errorCode.cancel);
-    this.put(frame);
+    if (this.forget(stream)) this.out.reset(stream.id);
   }
 
   /** Calls `then` at the answer. */
   ping(then: () => void): void {
     this.pings.push(then);
-    this.putPing(Buffer.alloc(8), 0);
+    this.out.ping();
   }
 
   /** Says that it is over, with a code of RFC 9113, and closes the socket. Nothing more is told. */
   close(code: number): void {
     if (this.isOver) return;
-    const { socket } = this;
-    const frame = Buffer.allocUnsafe(frameHeadBytes + 8);
-    putUint32(frame, putUint32(frame, putFrameHead(frame, 0, 8, { type: frameType.goaway }), 0), code);
-    this.put(frame);
-    this.flush();
+    this.out.close(code);
     this.isOver = true;
     this.streams.clear();
-    // What the kernel does not take now the target does not read.
-    if (socket.writableLength === 0) socket.destroySoon();
-    else socket.destroy();
+    this.blocked.clear();
   }
 
   onData(id: number, bytes: Buffer, start: number, end: number): void {
@@ -209,9 +171,8 @@ export class Http2Session implements FrameSink<Buffer> {
 
   onDataEnd(id: number, sizeBytes: number, isLast: boolean): void {
     this.unsaidBytes += sizeBytes;
-    if (this.unsaidBytes > connectionWindowBytes) this.reader.fail(errorCode.flowControl, "it says more than its window");
     if (this.unsaidBytes >= connectionWindowBytes / 2) {
-      this.putWindow(0, this.unsaidBytes);
+      this.out.window(0, this.unsaidBytes);
       this.unsaidBytes = 0;
     }
     const stream = this.find(id);
@@ -221,9 +182,8 @@ export class Http2Session implements FrameSink<Buffer> {
       return;
     }
     stream.unsaidBytes += sizeBytes;
-    if (stream.unsaidBytes > streamWindowBytes) this.reader.fail(errorCode.flowControl, "it says more than its window");
     if (stream.unsaidBytes < streamWindowBytes / 2) return;
-    this.putWindow(id, stream.unsaidBytes);
+    this.out.window(id, stream.unsaidBytes);
     stream.unsaidBytes = 0;
   }
 
@@ -247,7 +207,8 @@ export class Http2Session implements FrameSink<Buffer> {
     const stream = this.find(id);
     if (stream === undefined) return;
     this.forget(stream);
-    stream.handler.onReset(this.heardNs, code);
+    if (this.isLeft && code === errorCode.refusedStream) stream.handler.onRefused(this.heardNs);
+    else stream.handler.onReset(this.heardNs, code);
   }
 
   onSettings(pairs: readonly (readonly [number, number])[]): void {
@@ -258,13 +219,11 @@ export class Http2Session implements FrameSink<Buffer> {
       else if (id === setting.initialWindowSize) this.moveWindows(value);
       else if (id === setting.maxFrameSize) {
         if (value < usualFrameBytes || value > 0xff_ffff) this.reader.fail(errorCode.protocol, `frames may have ${value} bytes`);
-        this.frameBytes = Math.min(value, 1 << 20);
+        this.out.frameBytes = Math.min(value, maxFrameBytes);
       }
     }
     if (this.reader.wrong !== undefined) return;
-    const frame = Buffer.allocUnsafe(frameHeadBytes);
-    putFrameHead(frame, 0, 0, { type: frameType.settings, flags: frameFlag.ack });
-    this.answer(frame);
+    if (!this.out.answerSettings()) this.neverReads();
     this.handler.onSettings(maxStreams);
     this.giveBlocked();
   }
@@ -273,14 +232,14 @@ export class Http2Session implements FrameSink<Buffer> {
 
   onPing(payload: Uint8Array, isAck: boolean): void {
     if (isAck) this.pings.shift()?.();
-    else this.putPing(payload, frameFlag.ack);
+    else if (!this.out.answerPing(payload)) this.neverReads();
   }
 
-  onGoaway(lastId: number): void {
-    this.handler.onGoaway();
+  onGoaway(lastId: number, code: number, words: string): void {
+    this.isLeft = true;
+    this.handler.onGoaway(code === errorCode.none ? undefined : `it left with code ${code} ${words}`.trimEnd());
     for (const stream of [...this.streams.values()]) {
-      if (stream.id <= lastId || !this.forget(stream)) continue;
-      stream.handler.onReset(this.heardNs, errorCode.refusedStream);
+      if (stream.id > lastId && this.forget(stream)) stream.handler.onRefused(this.heardNs);
     }
   }
 
@@ -327,6 +286,10 @@ export class Http2Session implements FrameSink<Buffer> {
     stream.handler.onEnd(this.heardNs);
   }
 
+  private neverReads(): void {
+    this.reader.fail(errorCode.enhanceYourCalm, "it asks and does not read");
+  }
+
   private forget(stream: Http2Stream): boolean {
     this.blocked.delete(stream);
     stream.waiting.length = 0;
@@ -340,7 +303,10 @@ export class Http2Session implements FrameSink<Buffer> {
     }
     const change = sizeBytes - this.initialWindow;
     this.initialWindow = sizeBytes;
-    for (const stream of this.streams.values()) stream.sendWindow += change;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > maxWindowBytes) this.reader.fail(errorCode.flowControl, "the window of a stream is too large");
+    }
   }
 
   /** Hands bytes of a body on, as far as the windows let them. */
@@ -360,8 +326,9 @@ export class Http2Session implements FrameSink<Buffer> {
   private giveWaiting(stream: Http2Stream): void {
     const { waiting } = stream;
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      const room = Math.min(this.sendWindow, stream.sendWindow, this.frameBytes);
-      if (room <= 0 && first.length > 0) {
+      // A window may have shrunk below what was sent already.
+      const room = Math.max(0, Math.min(this.sendWindow, stream.sendWindow, this.out.frameBytes));
+      if (room === 0 && first.length > 0) {
         this.blocked.add(stream);
         return;
       }
@@ -370,83 +337,9 @@ export class Http2Session implements FrameSink<Buffer> {
       else waiting[0] = first.subarray(room);
       this.sendWindow -= piece.length;
       stream.sendWindow -= piece.length;
-      this.putData(stream.id, piece, stream.isWhole && waiting.length === 0);
+      this.out.data(stream.id, piece, stream.isWhole && waiting.length === 0);
     }
     this.blocked.delete(stream);
-    this.unwritten.push(stream);
-  }
-
-  private putHeaders(stream: number, block: Uint8Array, isLast: boolean): void {
-    let start = 0;
-    let type: number = frameType.headers;
-    do {
-      const end = Math.min(block.length, start + this.frameBytes);
-      const frame = Buffer.allocUnsafe(frameHeadBytes + end - start);
-      const first = isLast && type === frameType.headers ? frameFlag.endStream : 0;
-      const flags = first | (end === block.length ? frameFlag.endHeaders : 0);
-      frame.set(block.subarray(start, end), putFrameHead(frame, 0, end - start, { type, flags, stream }));
-      this.put(frame);
-      type = frameType.continuation;
-      start = end;
-    } while (start < block.length);
-  }
-
-  private putData(stream: number, bytes: Buffer, isLast: boolean): void {
-    const head = Buffer.allocUnsafe(frameHeadBytes);
-    putFrameHead(head, 0, bytes.length, { type: frameType.data, flags: isLast ? frameFlag.endStream : 0, stream });
-    this.put(head);
-    this.put(bytes);
-  }
-
-  private putWindow(stream: number, addedBytes: number): void {
-    const frame = Buffer.allocUnsafe(frameHeadBytes + 4);
-    putUint32(frame, putFrameHead(frame, 0, 4, { type: frameType.windowUpdate, stream }), addedBytes);
-    this.put(frame);
-  }
-
-  private putPing(payload: Uint8Array, flags: number): void {
-    const frame = Buffer.allocUnsafe(frameHeadBytes + 8);
-    frame.set(payload, putFrameHead(frame, 0, 8, { type: frameType.ping, flags }));
-    if (flags === 0) this.put(frame);
-    else this.answer(frame);
-  }
-
-  /** What the target has asked for. One that never reads the answers is not answered for ever. */
-  private answer(frame: Buffer): void {
-    if (++this.unreadAnswers > maxUnreadAnswers) this.reader.fail(errorCode.enhanceYourCalm, "it asks and does not read");
-    else this.put(frame);
-  }
-
-  private put(bytes: Buffer): void {
-    if (this.isOver) return;
-    this.held.push(bytes);
-    this.heldBytes += bytes.length;
-    if (this.isFlushDue) return;
-    this.isFlushDue = true;
-    process.nextTick(() => this.flush());
-  }
-
-  private flush(): void {
-    this.isFlushDue = false;
-    const { held, heldBytes, unsent, unwritten, socket } = this;
-    if (held.length === 0 || this.isOver) return;
-    this.held = [];
-    this.heldBytes = 0;
-    this.unsent = [];
-    this.unwritten = [];
-    const atNs = monotonicNs();
-    if (heldBytes <= maxHeldBytes) socket.write(Buffer.concat(held, heldBytes));
-    else {
-      socket.cork();
-      for (const bytes of held) socket.write(bytes);
-      socket.uncork();
-    }
-    for (const stream of unsent) stream.handler.onSent(atNs);
-    if (socket.writableLength === 0) this.unreadAnswers = 0;
-    if (unwritten.length === 0) return;
-    whenWritten(socket, (writtenNs) => {
-      this.unreadAnswers = 0;
-      for (const stream of unwritten) stream.handler.onWritten(writtenNs);
-    });
+    this.out.hasGiven(stream);
   }
 }

@@ -39,10 +39,10 @@ export function createHttp2Transport(targets: readonly TargetOptions[], watcher?
       onOverflow: (exchange) => pick(target, session).carry(exchange),
       onGone(wasIdle) {
         if (wasIdle) replaced++;
-        all.delete(connection);
         shared[target]?.delete(connection);
         if (session !== undefined && owned[target]?.get(session) === connection) owned[target].delete(session);
       },
+      onClosed: () => all.delete(connection),
     });
     all.add(connection);
     if (session !== undefined) owned[target]?.set(session, connection);

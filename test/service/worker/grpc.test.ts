@@ -222,8 +222,7 @@ describe("transport over gRPC", () => {
     expect((await send(await reach(plain, { tls }), ask("vllm_model", true))).error?.code).to.be.oneOf(["tls", "connect_failed"]);
     const secure = await startMock({ tlsCert: pair.certPath, tlsKey: pair.keyPath });
     const { error } = await send(await reach(secure), ask("vllm_model", true));
-    expect(error?.phase).to.equal("connect");
-    expect(error?.code).to.equal("reset");
+    expect(error).to.include({ code: "connect_failed", phase: "connect" });
   });
 
   for (const compression of ["gzip", "deflate"] as const) {

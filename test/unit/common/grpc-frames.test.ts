@@ -36,6 +36,21 @@ describe("frames of gRPC", () => {
     expect([feed.announcedBytes, feed.isInside, feed.next()]).to.deep.equal([3, true, undefined]);
   });
 
+  it("are whole where what was added is overwritten, once what is left of it is kept", () => {
+    for (let at = 0; at <= bytes.length; at++) {
+      const feed = new FrameFeed();
+      const found: string[] = [];
+      const place = Buffer.alloc(bytes.length);
+      for (const part of [bytes.subarray(0, at), bytes.subarray(at)]) {
+        feed.add(place.subarray(0, part.copy(place)));
+        for (let frame = feed.next(); frame !== undefined; frame = feed.next()) found.push(frame.toString("latin1"));
+        feed.keep();
+      }
+      expect(found).to.deep.equal(frames.map((frame) => frame.toString("latin1")));
+      expect(feed.isInside).to.equal(false);
+    }
+  });
+
   it("put the parts of a message one behind the other", () => {
     expect(frameOf(false, Buffer.from("ab"), Buffer.from("c"))).to.deep.equal(frameOf(false, Buffer.from("abc")));
   });

@@ -2,6 +2,7 @@
  * Reads what a server of HTTP/2 says, cut anywhere. Payloads of DATA are handed on as they come, without a copy; other frames once they
  * are whole. What is against the protocol ends it: `wrong` says why, and nothing more is told. Pure.
  */
+import { copyOf } from "../../../common/copy-of.ts";
 import { errorCode, frameFlag, frameHeadBytes, frameType, maxStreamId, uint24At, uint32At, usualFrameBytes } from "./frames.ts";
 
 /** `bytes[start, end)` is valid during the call only. */
@@ -15,6 +16,7 @@ export interface FrameSink<Bytes extends Uint8Array> {
   /** Pairs of identifier and value. */
   onSettings(pairs: readonly (readonly [number, number])[]): void;
   onSettingsAck(): void;
+  /** @param payload valid during the call only */
   onPing(payload: Uint8Array, isAck: boolean): void;
   onGoaway(lastStream: number, code: number, words: string): void;
   onWindow(stream: number, addedBytes: number): void;
@@ -194,10 +196,11 @@ export class FrameReader<Bytes extends Uint8Array> {
       case frameType.ping:
         if (lengthBytes !== 8) this.fail(errorCode.frameSize, `a ping has ${lengthBytes} bytes`);
         else if (stream !== 0) this.fail(errorCode.protocol, "a ping belongs to a stream");
-        else this.sink.onPing(bytes.slice(start, end), isAck);
+        else this.sink.onPing(bytes.subarray(start, end), isAck);
         return;
       case frameType.goaway:
         if (lengthBytes < 8) this.fail(errorCode.frameSize, `a goaway has ${lengthBytes} bytes`);
+        else if (stream !== 0) this.fail(errorCode.protocol, "a goaway belongs to a stream");
         else {
           const words = shownText(bytes.subarray(start + 8, end));
           this.sink.onGoaway(uint32At(bytes, start) & maxStreamId, uint32At(bytes, start + 4), words);
@@ -244,7 +247,7 @@ export class FrameReader<Bytes extends Uint8Array> {
       this.fail(errorCode.enhanceYourCalm, `its headers are larger than ${maxBlockBytes / 1024} KiB`);
       return;
     }
-    if (end > start) this.block.push(bytes.slice(start, end));
+    if (end > start) this.block.push(copyOf(bytes, start, end));
     if (this.type === frameType.headers || (this.flags & frameFlag.endHeaders) === 0) return;
     const whole = new Uint8Array(this.blockBytes);
     let at = 0;
