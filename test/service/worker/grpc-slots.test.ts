@@ -117,6 +117,29 @@ describe("streams of slots", () => {
     ]);
   });
 
+  it("put responses together that come in pieces, whatever else comes between them", async () => {
+    const half = (id: string) => Math.ceil(reply(id, true).length / 2);
+    // Of nobody, and as large as what is read at once.
+    const other = frameOf(false, message({ inferResponse: { id: "?", rawOutputContents: [Buffer.alloc(200_000, 0xff)] } }));
+    let first: { readonly stream: ServerHttp2Stream; readonly id: string } | undefined;
+    const address = await serve((stream, id) => {
+      if (first === undefined) {
+        first = { stream, id };
+        stream.write(reply(id, true).subarray(0, half(id)));
+        return;
+      }
+      stream.write(Buffer.concat([other, reply(id, true)]));
+    });
+    const transport = await reach(address);
+    const cut = send(transport, ask());
+    await until("its first half to be on its way", () => first !== undefined);
+    for (let n = 0; n < 3; n++) expect((await send(transport, ask())).error).to.equal(undefined);
+    first?.stream.write(reply(first.id, true).subarray(half(first.id)));
+    const seen = await cut;
+    expect(seen.error).to.equal(undefined);
+    expect(seen.body.equals(reply(String(first?.id), true))).to.equal(true);
+  });
+
   it("have no deadline, and no header of a request alone", async () => {
     let seen: Record<string, unknown> = {};
     const address = await serve((stream, id, _, head) => {

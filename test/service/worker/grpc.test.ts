@@ -1,7 +1,9 @@
 /** The transport of gRPC against the built-in server's port of it, and against servers that keep to no rule. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { gzipSync } from "node:zlib";
 import { expect } from "chai";
 import { inferMessage } from "../../../endpoints/kserve/call.ts";
 import { tensorOf } from "../../../endpoints/kserve/tensor/tensor.ts";
@@ -267,6 +269,29 @@ describe("transport over gRPC", () => {
     await send(transport, { path, headers: [...headers], body: long });
     expect(seenBody[0]).to.equal(1);
     expect(plainFrame(seenBody, "gzip")).to.deep.equal(frameOf(false, long));
+  });
+
+  it("puts messages together that come in pieces, whatever else comes between them", async () => {
+    const message = randomBytes(300_000);
+    const address = await serve((stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-encoding": "gzip" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      const frame = Buffer.concat([frameOf(true, gzipSync(message)), frameOf(false, message)]);
+      let at = 0;
+      const more = (): void => {
+        stream.write(frame.subarray(at, at + 37_123));
+        at += 37_123;
+        if (at < frame.length) setTimeout(more, 1);
+        else stream.end();
+      };
+      more();
+    });
+    const transport = await reach(`grpc://${address}`, { grpc: { ...usual, compression: "gzip" } });
+    const all = await Promise.all([1, 2, 3].map(() => send(transport, { path, headers: [...headers] })));
+    for (const { error, body } of all) {
+      expect(error).to.equal(undefined);
+      expect(body.equals(Buffer.concat([frameOf(false, message), frameOf(false, message)]))).to.equal(true);
+    }
   });
 
   it("says what is wrong with a message that cannot be decompressed, and with one that ends early", async () => {

@@ -19,6 +19,9 @@ import { startConnectProxy } from "../../support/connect-proxy.ts";
 import { Harness, until } from "../rpc/harness.ts";
 import { send } from "./exchanges.ts";
 
+/** `PADDING_STRATEGY_ALIGNED`, which Node's types do not have. */
+const alignedPadding = 1;
+
 describe("transport over http2, against Node's servers", () => {
   const harness = new Harness();
   const workshop = createCertWorkshop();
@@ -73,7 +76,7 @@ describe("transport over http2, against Node's servers", () => {
     ["with windows of 10 bytes", { settings: { initialWindowSize: 10 } }],
     ["with large windows and frames", { settings: { initialWindowSize: 1 << 24, maxFrameSize: 100_000 } }],
     ["without a table of headers", { settings: { headerTableSize: 0 } }],
-    ["with padding up to the next 8 bytes", { paddingStrategy: constants.PADDING_STRATEGY_ALIGNED }],
+    ["with padding up to the next 8 bytes", { paddingStrategy: alignedPadding }],
     ["with as much padding as there may be", { paddingStrategy: constants.PADDING_STRATEGY_MAX }],
   ];
   for (const [what, options] of settings) {
@@ -109,7 +112,8 @@ describe("transport over http2, against Node's servers", () => {
   it("takes an answer that is larger than all windows", async () => {
     const piece = Buffer.alloc(1 << 20, "p");
     const { origin } = await serve((stream) => {
-      stream.respond({ ":status": 200 });
+      // Node resets a stream whose request nobody has read when its answer is over, before it has said so.
+      stream.resume().respond({ ":status": 200 });
       let left = 100;
       const more = (): void => {
         while (left-- > 0) if (!stream.write(piece)) return void stream.once("drain", more);
@@ -118,7 +122,7 @@ describe("transport over http2, against Node's servers", () => {
       more();
     });
     const seen = await send(reach(origin));
-    expect(seen.error).to.deep.equal(undefined);
+    expect(seen.error?.message).to.equal(undefined);
     expect(seen.body.length).to.equal(100 << 20);
   });
 

@@ -1,10 +1,13 @@
 /** HTTP/2 against servers that write their frames by hand, and keep to no rule. */
+import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
 import fc from "fast-check";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { errorCode, frameFlag, frameType, setting } from "../../../services/worker/core/http2/frames.ts";
 import { createHttp2Transport } from "../../../services/worker/transport/http2.ts";
-import type { TargetOptions, Transport } from "../../../services/worker/transport/transport.ts";
+import { Http2Connection } from "../../../services/worker/transport/http2-connection.ts";
+import { Http2Exchange } from "../../../services/worker/transport/http2-exchange.ts";
+import type { ResponseHandler, TargetOptions, Transport } from "../../../services/worker/transport/transport.ts";
 import { Harness, until } from "../rpc/harness.ts";
 import { send } from "./exchanges.ts";
 import {
@@ -518,6 +521,57 @@ describe("transport over http2, frame by frame", () => {
       expect(error?.message).to.match(/it asks and does not read/);
       await until("it to be left", () => open.size === 0);
     }
+  });
+
+  it("leaves a connection whose streams have no numbers any more, once the last of them is over", async () => {
+    const seen: number[] = [];
+    const server = await serveRaw(harness, {
+      onRequest: (stream, connection) => {
+        seen.push(stream);
+        // The first is under way while the last begins.
+        if (seen.length === 2) for (const each of seen) answerAll(each, connection);
+      },
+    });
+    const told: string[] = [];
+    const connection = new Http2Connection({
+      options: { origin: server.origin, connectTimeoutMs: 10_000, isPooled: true },
+      watcher: undefined,
+      onOpen: () => told.push("open"),
+      onGone: (wasIdle) => told.push(`gone ${wasIdle}`),
+      onClosed: () => told.push("closed"),
+      onOverflow: () => told.push("overflow"),
+    });
+    expect(await connection.opened()).to.equal(true);
+    // A thousand million requests ahead.
+    Reflect.set(Reflect.get(connection, "session"), "nextId", 0x7fff_fffd);
+    const handler: ResponseHandler = {
+      mayWrite: () => true,
+      onSent: () => told.push("sent"),
+      onWritten: () => {},
+      onHead: () => {},
+      onBody: () => {},
+      onEnd: () => told.push("end"),
+      onFailure: (_atNs, error) => told.push(error.message),
+    };
+    const request = { target: 0, path: "/", headers: [], body: Buffer.from("{}") };
+    for (const room of [99, 0]) {
+      connection.carry(new Http2Exchange(request, { shared: [":method", "POST"], own: [] }, handler, false));
+      expect(connection.room).to.equal(room);
+    }
+    await until("it to be closed", () => told.includes("closed"));
+    expect(told).to.deep.equal(["open", "gone false", "sent", "sent", "end", "end", "closed"]);
+    expect(seen).to.deep.equal([0x7fff_fffd, 0x7fff_ffff]);
+  });
+
+  it("leaves no timer behind, though a ping was never answered", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    // The test has one of its own from its first pause on.
+    await turn();
+    const before = timers();
+    const { transport } = await start({ onPing: ({ socket }) => socket.destroy() }, { pingMs: 5, pingLimitMs: 600_000 });
+    expect((await send(transport)).error).to.include({ code: "reset", phase: "wait" });
+    await transport.close();
+    await until("the timers to end", () => timers() <= before);
   });
 
   it("tells nothing after a request was given up, before or after it was written", async () => {

@@ -74,6 +74,8 @@ export interface RawScript {
   onWindow?(stream: number, addedBytes: number): void;
   onSettings?(pairs: readonly (readonly [number, number])[]): void;
   onGoaway?(code: number): void;
+  /** It is not answered. */
+  onPing?(connection: RawConnection): void;
   /** Nothing that a client says is read after its first word. */
   readonly isDeaf?: boolean;
 }
@@ -137,7 +139,7 @@ function sinkOf(script: RawScript, connection: RawConnection): FrameSink<Buffer>
       script.onSettings?.(pairs);
     },
     onSettingsAck: () => {},
-    onPing: () => {},
+    onPing: () => script.onPing?.(connection),
     onGoaway: (_last, code) => script.onGoaway?.(code),
     onWindow: (stream, addedBytes) => script.onWindow?.(stream, addedBytes),
   };
