@@ -90,7 +90,7 @@ async function unaryFigures(): Promise<Figure[]> {
       measured: perCpuSec(own),
       unit: "/s",
       beside: { what: "ghz", value: perCpuSec(ghz) },
-      bar: { of: "ratio", atLeast: 0.5 },
+      bar: { of: "ratio", atLeast: 1 },
       note: ghz === undefined ? noGhz : undefined,
     },
     {
