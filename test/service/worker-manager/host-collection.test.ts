@@ -155,7 +155,7 @@ describe("what hosts show of their runs", () => {
   it("is given up with its process while it waits for a records-manager, and nobody is dialled then", async () => {
     // Nothing listens on port 1: no reading is ever committed.
     const channel = createChannel({ address: "127.0.0.1:1" });
-    const addresses = { channelTo: async () => channel } as unknown as Addresses;
+    const addresses = { routeTo: async () => () => channel } as unknown as Addresses;
     const collections = createHostCollections({ id: () => "m", log: silentLogger, clock, addresses });
     await collections.start("r", create(RunSpecSchema), new AbortController().signal);
     const stopping = collections.stop("r");
