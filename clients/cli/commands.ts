@@ -4,6 +4,8 @@
  */
 import { aiperfOptions } from "./aiperf-options.ts";
 import type { Execute, GivenOptions } from "./asked.ts";
+import { certsFlags } from "./certs/flags.ts";
+import { problemsOfCerts } from "./certs/requests.ts";
 import { datasetShowFlags } from "./dataset/flags.ts";
 import { problemsOfPlaces } from "./dataset/places.ts";
 import { datasetDeleteFlags, datasetListFlags } from "./dataset/stored-flags.ts";
@@ -341,6 +343,23 @@ export const commands = {
     flags: healthFlags,
     exits: exits.ofQuestions.slice(0, 3),
     load: async () => (await import("./health.ts")).health,
+  }),
+  certs: command({
+    name: "certs",
+    summary: "makes an authority and certificates of it, with which a suite speaks TLS and knows its callers",
+    flags: certsFlags,
+    check: problemsOfCerts,
+    notes: [
+      "Each certificate has a key of its own, in a file that only its user can read. Whoever has ca.key can make certificates of any role: keep it, and " +
+        "give each host and each person ca.crt and one pair. docs/tls.md sets a suite up with them.",
+      "Certificates of processes name localhost and its addresses, too, and give the role member.",
+    ],
+    examples: [
+      "assay certs --server bench.example.com,10.0.0.1 --member gpu-1=10.0.0.2 --client ann:operator --client grafana:viewer",
+      "assay certs --client bob:operator --days 30",
+    ],
+    exits: exits.ofQuestions.slice(0, 3),
+    load: async () => (await import("./certs/certs.ts")).certs,
   }),
   completion: {
     name: "completion",

@@ -34,6 +34,8 @@ export type FlagKind =
   | { readonly is: "address" }
   /** The kinds below may be given again and again. Names also with commas between them, any or those of a list. */
   | { readonly is: "names"; readonly of?: readonly string[] }
+  /** As typed, one a use. */
+  | { readonly is: "texts" }
   /** Of at least 0; also with commas between them. */
   | { readonly is: "numbers" }
   /** http or https, with `orSocket` a Unix socket as `unix:/path`, too; `http://` is added where there is no scheme. `not`: words that mean something else to other programs. `mayBeBare`: without a URL it asks for what happens anyway. `also`: words, and ends of names of files, that are taken as they are. */
@@ -68,7 +70,7 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
   ? boolean
   : K extends { readonly is: "integer" | "number" }
     ? number
-    : K extends { readonly is: "names" | "urls" | "settings" | "objectives" }
+    : K extends { readonly is: "names" | "texts" | "urls" | "settings" | "objectives" }
       ? readonly string[]
       : K extends { readonly is: "numbers" }
         ? readonly number[]
@@ -106,6 +108,7 @@ export function isGathering({ is }: FlagKind): boolean {
 
 const gatheringKinds: ReadonlySet<FlagKind["is"]> = new Set([
   "names",
+  "texts",
   "numbers",
   "urls",
   "headers",
@@ -138,6 +141,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return isAddress(text) ? { value: text } : { expected: "HOST:PORT" };
     case "names":
       return readNames(text, kind.of);
+    case "texts":
+      return text === "" ? { expected: "a text" } : { value: [text] };
     case "numbers":
       return readNumbers(text);
     case "urls":

@@ -37,6 +37,7 @@ export const flagGroups = [
   "Workers and telemetry",
   "Output",
   "Suite",
+  "Certificates",
   "Configuration",
 ] as const;
 
