@@ -37,7 +37,6 @@ export const flagGroups = [
   "Workers and telemetry",
   "Output",
   "Suite",
-  "Certificates",
   "Configuration",
 ] as const;
 
