@@ -30,9 +30,12 @@ export async function serve(argv: readonly string[]): Promise<number> {
     process.stdout.write(
       `listening on ${suite.address}${suite.tokenFile === undefined ? "" : `, token in ${suite.tokenFile}`}\n`,
     );
-    await stopped;
-    unlist?.();
-    await suite.stop();
+    try {
+      await stopped;
+    } finally {
+      unlist?.();
+      await suite.stop();
+    }
     return 0;
   } catch (error) {
     process.stderr.write(`assay serve: ${messageOf(error)}\n`);
@@ -72,10 +75,13 @@ async function serveChild(argv: readonly string[]): Promise<number> {
     await loaded;
     suite = await startSuiteProcess({ services, config: configOfBootstrap(bootstrap), bootstrap });
     answer({ ready: true, address: suite.address, memberId: suite.memberId });
-    await Promise.race([suite.ended, gone]);
-    // Whatever keeps it from ending: nothing outlives the process that started it.
-    setTimeout(() => process.exit(1), endsWithinMs).unref();
-    await suite.stop();
+    try {
+      await Promise.race([suite.ended, gone]);
+    } finally {
+      // Whatever keeps it from ending: nothing outlives the process that started it.
+      setTimeout(() => process.exit(1), endsWithinMs).unref();
+      await suite.stop();
+    }
     return 0;
   } catch (error) {
     answer({ ready: false, error: messageOf(error) });

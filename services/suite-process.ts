@@ -18,6 +18,7 @@ import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
 import type { Tracer } from "./common/observe/tracing.ts";
 import type { Bootstrap } from "./common/parent.ts";
+import { labelsOf } from "./common/process-config.ts";
 import { readHostLimits } from "./common/read-host-limits.ts";
 import { isLoopbackAddress } from "./common/rpc/auth.ts";
 import type { Channel } from "./common/rpc/channel.ts";
@@ -39,7 +40,7 @@ export interface SuiteProcess {
   readonly memberId: string;
   /** File with the token that clients need; undefined: none was written. */
   readonly tokenFile: string | undefined;
-  /** Resolves when the controller asks this process to end. */
+  /** Resolves when the controller asks this process to end; rejects when a controller refuses it, which it joined before. */
   readonly ended: Promise<void>;
   /** Ends it in order; resolves within a few seconds. */
   stop(): Promise<void>;
@@ -89,6 +90,8 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   const addresses = createAddresses({ token: secret.token, tls: tls?.client, tracer });
   const clock = new MeasuredSuiteClock();
   const ending = Promise.withResolvers<void>();
+  // Whoever waits for the end may not be there yet.
+  ending.promise.catch(() => {});
   const listening = Promise.withResolvers<string>();
   let member: Member | undefined;
 
@@ -143,7 +146,8 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     member = createMember({
       services: services.map((service) => serviceKinds[service]),
       address,
-      labels: observability.labels,
+      host: common.hostName,
+      labels: { ...labelsOf(common.labels), ...observability.labels },
       tracer,
       cores: common.cores,
       limits: services.includes("worker-manager") ? readHostLimits() : undefined,
@@ -230,6 +234,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         runsDir: runsDirOf(config),
         artifactBase: artifactBase ?? undefined,
         maxQueued,
+        host: config.process.hostName,
         channelTo: context.channelTo,
         tracer: context.tracer,
       });
@@ -248,6 +253,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
       const { createWorkerManagerModule } = await loaders["worker-manager"]();
       return createWorkerManagerModule({
         id: memberId,
+        host: config.process.hostName,
         clock,
         addresses,
         log,
@@ -372,6 +378,7 @@ function listenersOf(
     onSuiteChanged(): void {
       for (const module of modules) module.onSuiteChanged?.();
     },
+    onRefused: (error: AssayError) => ending.reject(error),
     counters: () => Object.assign({}, ...modules.map((module) => module.counters?.() ?? {})) as Record<string, number>,
     timingProgress: () => modules.flatMap((module) => module.timingProgress?.() ?? []),
   };

@@ -50,6 +50,8 @@ export type FlagKind =
   | { readonly is: "headers" }
   /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
   | { readonly is: "inputs" }
+  /** `key=value`, also with commas between several. */
+  | { readonly is: "labels" }
   /** `NAME:3,224,224`: sizes of a tensor. */
   | { readonly is: "shapes" }
   /** `NAME:VALUE:TYPE`, as perf_analyzer has it: a parameter of requests. */
@@ -74,7 +76,7 @@ export type FlagValue<K> = K extends { readonly is: "switch" }
       ? readonly string[]
       : K extends { readonly is: "numbers" }
         ? readonly number[]
-        : K extends { readonly is: "headers" }
+        : K extends { readonly is: "headers" | "labels" }
           ? Readonly<Record<string, string>>
           : K extends { readonly is: "inputs" | "distribution" | "shapes" | "parameters" }
             ? Readonly<Record<string, JsonValue>>
@@ -114,6 +116,7 @@ const gatheringKinds: ReadonlySet<FlagKind["is"]> = new Set([
   "headers",
   "inputs",
   "settings",
+  "labels",
   "shapes",
   "parameters",
   "thresholds",
@@ -151,6 +154,8 @@ export function readValue(kind: Exclude<FlagKind, { is: "switch" }>, text: strin
       return readHeaders(text);
     case "inputs":
       return readInputs(text);
+    case "labels":
+      return readLabels(text);
     case "shapes":
       return readShape(text);
     case "parameters":
@@ -262,6 +267,12 @@ function readInputs(text: string): ReadResult {
   if (colon < 1) return { expected: "key:value, or a JSON object" };
   const value = text.slice(colon + 1).trim();
   return { value: { [text.slice(0, colon).trim()]: parseJson(value) ?? value } };
+}
+
+function readLabels(text: string): ReadResult {
+  const labels = text.split(",").map((label) => /^\s*([\w./:-]+)=([\w./:-]*)\s*$/.exec(label));
+  if (labels.includes(null)) return { expected: "KEY=VALUE, or several with commas between them" };
+  return { value: Object.fromEntries(labels.map((label) => [label?.[1] ?? "", label?.[2] ?? ""])) };
 }
 
 function readShape(text: string): ReadResult {

@@ -1,6 +1,16 @@
 /** What every process of a suite may be configured with, whichever services it runs. */
-import { cpus } from "node:os";
+import { cpus, hostname } from "node:os";
 import { defineConfig } from "./config-schema.ts";
+
+/** Of a host, as it is written. */
+function isLabel(text: string): boolean {
+  return /^[\w./:-]+=[\w./:-]*$/.test(text);
+}
+
+/** Labels as they are written, as a record. */
+export function labelsOf(labels: readonly string[]): Record<string, string> {
+  return Object.fromEntries(labels.map((label) => [label.slice(0, label.indexOf("=")), label.slice(label.indexOf("=") + 1)]));
+}
 
 export const processConfig = defineConfig({
   controller: {
@@ -88,6 +98,23 @@ export const processConfig = defineConfig({
     format: "string",
     env: "ASSAY_ENDPOINT_MODULE",
     arg: "endpoint-module",
+  },
+  hostName: {
+    doc: "Name of this host in runs and results, for a host whose own says nothing or is another's, too.",
+    default: hostname(),
+    format: "string",
+    env: "ASSAY_HOST_NAME",
+    arg: "host-name",
+    check: (name: string) => (/^[\w.:-]{1,253}$/.test(name) ? undefined : "1 to 253 letters, digits, . : - or _"),
+  },
+  labels: {
+    doc: "Labels of this host as KEY=VALUE, by which runs choose where their load comes from.",
+    default: [],
+    format: "list",
+    env: "ASSAY_LABELS",
+    arg: "labels",
+    check: (labels: readonly string[]) =>
+      labels.every(isLabel) ? undefined : "KEY=VALUE each, of letters, digits, . / : - and _",
   },
   cores: {
     doc: "Cores of this host that the suite may use.",

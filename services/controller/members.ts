@@ -181,9 +181,10 @@ export class Members {
 
   /** Takes a stream whose first message was this hello. */
   accept(stream: JoinStream, hello: Hello): void {
-    if (hello.protocolVersion !== protocolVersion) {
-      const versions = `member speaks protocol version ${hello.protocolVersion} (Assay ${hello.version}), the controller ${protocolVersion} (Assay ${version})`;
-      throw new AssayError("failed_precondition", versions);
+    if (hello.protocolVersion !== protocolVersion || hello.version !== version) {
+      const own = `the controller is Assay ${version} (protocol ${protocolVersion})`;
+      const theirs = `Assay ${hello.version} (protocol ${hello.protocolVersion}) on ${hello.host}`;
+      throw new AssayError("failed_precondition", `${own}, this member ${theirs}: all hosts need the same version`);
     }
     if (hello.services.length === 0) throw new AssayError("invalid_argument", "services: a member serves at least one");
     const known = this.known(hello);

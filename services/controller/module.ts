@@ -24,6 +24,8 @@ export interface ControllerDeps {
   /** Where runs of a suite of one person's own go; undefined: below `runsDir`. */
   readonly artifactBase: string | undefined;
   readonly maxQueued: number;
+  /** Name of this host among the members'. Default: that of the system. */
+  readonly host?: string;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts>;
   /** Default: `MEMBER_PATIENCE`. */

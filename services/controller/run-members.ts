@@ -17,6 +17,8 @@ import {
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import { type HostChoice, isChosen, shareWorkers } from "./core/load-hosts.ts";
+import { workerHost } from "./core/load-limits.ts";
 import { RUN_BOUNDS, type RunBounds } from "./core/run-machine.ts";
 import { selfWarmUpMs } from "./core/run-plan.ts";
 import type { Action, MemberEntry, Members } from "./members.ts";
@@ -72,6 +74,7 @@ export interface RunMembersOptions {
 }
 
 const clockPollMs = 20;
+const clockMs = 10_000;
 /** The target's own limit comes first. */
 const askMarginMs = 3_000;
 
@@ -79,6 +82,8 @@ export class RunMembers {
   private readonly options: RunMembersOptions;
   private readonly workers = new Set<string>();
   private plannedWorkers = 0;
+  /** Workers that each load host may have, by its name. */
+  private readonly quotas = new Map<string, number>();
   /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
   private readonly writers = new Map<MemberEntry, Promise<unknown>>();
   private readonly dataset = Promise.withResolvers<DatasetHandle>();
@@ -107,6 +112,41 @@ export class RunMembers {
   /** Whether this member has worked for the run. */
   isWorker(memberId: string): boolean {
     return this.workers.has(memberId);
+  }
+
+  /** Worker-managers of the hosts that the run may use, by the hosts' names: whoever joined first changes nothing. */
+  managers(): MemberEntry[] {
+    const { members, spec } = this.options;
+    const chosen = members
+      .serving(ServiceKind.WORKER_MANAGER)
+      .filter(({ member }) => isChosen(spec.workers ?? {}, workerHost(member)));
+    return chosen.toSorted(
+      ({ member: one }, { member: other }) => compareTexts(one.host, other.host) || compareTexts(one.memberId, other.memberId),
+    );
+  }
+
+  /** Workers of the run that can be spoken to. */
+  liveWorkers(): number {
+    return this.workersOf(undefined).length;
+  }
+
+  /** Whether a worker has a place in the run: one that its host's worker-manager was asked for, or one that nobody starts. */
+  private isWanted({ member }: MemberEntry): boolean {
+    const { members, spec } = this.options;
+    const isManaged = members.serving(ServiceKind.WORKER_MANAGER).some((manager) => manager.member.host === member.host);
+    const quota = this.quotas.get(member.host);
+    if (quota === undefined) return !isManaged && isChosen(spec.workers ?? {}, workerHost(member));
+    return this.workers.has(member.memberId) || this.workersOf(member.host).length < quota;
+  }
+
+  /** Of the run, heard, on one host or on all. */
+  private workersOf(host: string | undefined): MemberEntry[] {
+    const { members } = this.options;
+    return [...this.workers].flatMap((id) => {
+      const entry = members.find(id);
+      const isThere = entry !== undefined && members.isHeard(entry) && (host === undefined || entry.member.host === host);
+      return isThere ? [entry] : [];
+    });
   }
 
   /** Whether all workers that live say that nothing of the run will come from them; one that is not heard may have something. */
@@ -149,23 +189,29 @@ export class RunMembers {
     await Promise.all(this.collectors().map(([entry, service]) => this.configure(entry, service, timeouts.telemetryMs)));
   }
 
-  /** Who sends samples: one telemetry service, and the worker-manager of every host. */
+  /** Who sends samples: one telemetry service, and the worker-manager of every host of the run. */
   private collectors(): (readonly [MemberEntry, ServiceKind])[] {
     const { members } = this.options;
-    const serving = (service: ServiceKind) => members.serving(service).map((entry) => [entry, service] as const);
-    return [...serving(ServiceKind.TELEMETRY).slice(0, 1), ...serving(ServiceKind.WORKER_MANAGER)];
+    const pairs = (entries: readonly MemberEntry[], service: ServiceKind) => entries.map((entry) => [entry, service] as const);
+    const telemetry = members.serving(ServiceKind.TELEMETRY).slice(0, 1);
+    return [...pairs(telemetry, ServiceKind.TELEMETRY), ...pairs(this.managers(), ServiceKind.WORKER_MANAGER)];
   }
 
   /** Has workers started and makes as many ready as are wanted; goes on, whoever ends meanwhile, as long as `isWanted`. */
   async prepareWorkers(count: number, isWanted: () => boolean): Promise<void> {
-    const { members, runId, spawnWorkers, timeouts, over } = this.options;
+    const { members, spec, timeouts, over } = this.options;
     this.plannedWorkers = count;
-    const managers = members.serving(ServiceKind.WORKER_MANAGER);
+    const managers = this.managers();
     if (managers.length === 0 && members.serving(ServiceKind.WORKER).length < count) {
-      throw new AssayError("failed_precondition", "no worker-manager has joined, and too few workers");
+      const which = isRestricted(spec.workers ?? {}) ? "no worker-manager of a host that the run may use" : "no worker-manager";
+      throw new AssayError("failed_precondition", `${which} has joined, and too few workers`);
     }
-    const shares = managers.map((_, index) => Math.floor(count / managers.length) + (index < count % managers.length ? 1 : 0));
-    const spawned = await Promise.all(managers.map((manager, index) => spawnWorkers(manager, runId, shares[index] ?? 0)));
+    const shares = shareWorkers(
+      count,
+      managers.map(({ member }) => workerHost(member)),
+      spec.workers?.workersPerHost,
+    );
+    const spawned = await Promise.all(managers.map((manager, index) => this.spawnOn(manager, shares[index] ?? 0)));
     const late = AbortSignal.any([over, AbortSignal.timeout(timeouts.joinMs)]);
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => {});
@@ -174,7 +220,7 @@ export class RunMembers {
     while (isWanted() && !over.aborted) {
       for (const entry of chosen) if (!members.isHeard(entry)) chosen.delete(entry);
       for (const entry of members.serving(ServiceKind.WORKER)) {
-        if (chosen.size >= count || chosen.has(entry)) continue;
+        if (chosen.size >= count || chosen.has(entry) || !this.isWanted(entry)) continue;
         chosen.add(entry);
         this.configureWorker(entry).catch((error: unknown) => {
           if (members.isHeard(entry)) failure.reject(error);
@@ -190,8 +236,30 @@ export class RunMembers {
     }
   }
 
-  async configureWorker(entry: MemberEntry): Promise<void> {
+  /** Has a host that joined while the run goes on start workers, which take part once they have joined. Resolves with their ids. */
+  async spawnLate(manager: MemberEntry, count: number): Promise<readonly string[]> {
+    // What the host shows is sampled from here on, too.
+    const [ids] = await Promise.all([this.spawnOn(manager, count), this.configure(manager, ServiceKind.WORKER_MANAGER)]);
+    return ids;
+  }
+
+  private async spawnOn(manager: MemberEntry, count: number): Promise<readonly string[]> {
+    const { runId, spawnWorkers } = this.options;
+    const { host } = manager.member;
+    this.quotas.set(host, (this.quotas.get(host) ?? 0) + count);
+    return count === 0 ? [] : spawnWorkers(manager, runId, count);
+  }
+
+  /** One that joined while the run goes on takes part. False: the run has no place for it. */
+  async takeInWorker(entry: MemberEntry): Promise<boolean> {
+    if (!this.isWanted(entry)) return false;
+    await this.configureWorker(entry);
+    return true;
+  }
+
+  private async configureWorker(entry: MemberEntry): Promise<void> {
     this.workers.add(entry.member.memberId);
+    await this.clockOf(entry);
     await this.configure(entry, ServiceKind.WORKER);
     this.options.onWorkerReady(entry.member.memberId);
   }
@@ -230,6 +298,19 @@ export class RunMembers {
     // What was said of it may have died uncommitted.
     const action = startPhase(phase);
     await members.command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action, timeoutMs: timeouts.phaseMs });
+  }
+
+  /** Resolves once a member knows suite time: without it, due times would be read by another host's clock. */
+  private async clockOf(entry: MemberEntry): Promise<void> {
+    const late = AbortSignal.any([this.options.over, AbortSignal.timeout(clockMs)]);
+    while (entry.member.clock === undefined) {
+      if (late.aborted) {
+        throw new AssayError("deadline_exceeded", `${entry.member.memberId} did not measure its clock within ${clockMs} ms`);
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      setTimeout(resolve, clockPollMs);
+      await promise;
+    }
   }
 
   /** Resolves once every member that takes part knows suite time. */
@@ -367,6 +448,14 @@ function isAhead(service: ServiceKind): boolean {
 
 function startPhase(phase: number): Action {
   return { case: "startPhase", value: { $typeName: "assay.controller.v1.StartPhase", phase } };
+}
+
+function isRestricted({ hosts = [], hostLabels = {} }: HostChoice): boolean {
+  return hosts.length > 0 || Object.keys(hostLabels).length > 0;
+}
+
+function compareTexts(one: string, other: string): number {
+  return one === other ? 0 : one < other ? -1 : 1;
 }
 
 function isWriter({ member }: MemberEntry): boolean {

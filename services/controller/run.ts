@@ -80,6 +80,8 @@ export class RunExecution {
   private readonly served: ServedWatch;
   private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
   private readonly processes = new AbortController();
+  /** Load hosts that joined while the run was made ready. */
+  private readonly lateHosts: MemberEntry[] = [];
   private machine: Machine | undefined;
   private timer: NodeJS.Timeout | undefined;
   private readonly givenUp = new Set<string>();
@@ -126,8 +128,7 @@ export class RunExecution {
   /** Carries the run out; resolves when it is over, whatever became of it. */
   async execute(): Promise<void> {
     const { spec, members } = this.options;
-    const managers = members.serving(ServiceKind.WORKER_MANAGER);
-    const hosts = managers.map(({ member }) => workerHost(member));
+    const hosts = this.talk.managers().map(({ member }) => workerHost(member));
     const workers = workersFor(spec, hosts);
     const { disableGpu = false, disableServerMetrics = false } = spec.telemetry ?? {};
     const hasTelemetry = !(disableGpu && disableServerMetrics) && members.serving(ServiceKind.TELEMETRY).length > 0;
@@ -266,8 +267,9 @@ export class RunExecution {
     if (this.isOver || this.machine === undefined) return;
     const { members } = this.options;
     const { services, memberId } = entry.member;
+    if (services.includes(ServiceKind.WORKER_MANAGER)) this.takeInHost(entry);
     if (services.includes(ServiceKind.WORKER) && this.run.state >= RunState.READY) {
-      this.talk.configureWorker(entry).catch((error: unknown) => {
+      this.talk.takeInWorker(entry).catch((error: unknown) => {
         this.note("worker_unready", messageOf(error));
         // One that is gone again is reaped, or has a successor.
         if (members.isHeard(entry)) this.giveUpWorker(memberId, messageOf(error));
@@ -284,6 +286,33 @@ export class RunExecution {
     } else if (services.includes(ServiceKind.RECORD_PROCESSOR) && this.run.state >= RunState.READY) {
       this.talk.configure(entry, ServiceKind.RECORD_PROCESSOR).catch((error: unknown) => this.note("note", messageOf(error)));
     }
+  }
+
+  /** A load host that joined while the run goes on starts workers, as many as the run may still have; they take part as they join. */
+  private takeInHost(entry: MemberEntry): void {
+    if (this.run.state < RunState.READY) {
+      this.lateHosts.push(entry);
+      return;
+    }
+    const { members, spec } = this.options;
+    const { host, memberId } = entry.member;
+    const managers = this.talk.managers();
+    if (!members.isHeard(entry) || !managers.includes(entry) || this.run.state > RunState.RUNNING) return;
+    const most = workersFor(
+      spec,
+      managers.map(({ member }) => workerHost(member)),
+    );
+    const count = Math.min(most - this.talk.liveWorkers(), spec.workers?.workersPerHost ?? Number.POSITIVE_INFINITY);
+    if (count <= 0) {
+      this.note("host_joined", `${host} joined; the run has the ${most} workers that it may have`);
+      return;
+    }
+    this.note("host_joined", `${host} joined; ${count} ${count === 1 ? "worker" : "workers"} of it will take part`);
+    this.liveWorkers += count;
+    this.talk.spawnLate(entry, count).catch((error: unknown) => {
+      this.liveWorkers -= count;
+      this.note("worker_unready", `${memberId}: ${messageOf(error)}`);
+    });
   }
 
   onLost(entry: MemberEntry, reason: string): void {
@@ -478,7 +507,10 @@ export class RunExecution {
   private enter(state: RunState, phase: number | undefined): void {
     this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
-    if (state === RunState.READY) this.trace.prepared();
+    if (state === RunState.READY) {
+      this.trace.prepared();
+      for (const entry of this.lateHosts.splice(0)) this.takeInHost(entry);
+    }
     if (this.isOver) return;
     this.note("state", `state ${RunState[state]}`, phase);
   }

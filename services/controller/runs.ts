@@ -23,6 +23,7 @@ import { newRunId } from "../common/run-id.ts";
 import { untakenMedia } from "../common/untaken-media.ts";
 import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
+import { hostViolations, isChosen } from "./core/load-hosts.ts";
 import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
@@ -43,6 +44,8 @@ export interface RunsOptions {
   readonly runsDir: string;
   readonly artifactBase: string | undefined;
   readonly maxQueued: number;
+  /** Name of this host among the members'. Default: that of the system. */
+  readonly host?: string;
   /** Default: `RUN_TIMEOUTS`. */
   readonly timeouts?: Partial<RunTimeouts> | undefined;
   readonly tracer: Tracer;
@@ -76,7 +79,11 @@ export class Runs {
   compile(spec: RunSpec): CompiledSpec {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
-    const hosts = this.workerHosts();
+    const there = this.workerHosts();
+    const choice = compiled.spec.workers ?? {};
+    const misfits = hostViolations(choice, there);
+    if (misfits.length > 0) throw specError(misfits);
+    const hosts = there.filter((host) => isChosen(choice, host));
     if (hosts.length === 0) return compiled;
     const limits = loadLimits(compiled.spec, hosts, workersFor(compiled.spec, hosts));
     if (limits.violations.length > 0) throw specError(limits.violations);
@@ -273,9 +280,8 @@ export class Runs {
 
   /** That of this host, where all load comes from it. A person's own suite has no other host, even before its members have joined. */
   private floor(): HostFloor | undefined {
-    const { members, artifactBase, runsDir } = this.options;
+    const { members, artifactBase, runsDir, host: here = hostname() } = this.options;
     const sources = [ServiceKind.WORKER_MANAGER, ServiceKind.WORKER].flatMap((service) => members.serving(service));
-    const here = hostname();
     const isHere = sources.length > 0 ? sources.every(({ member }) => member.host === here) : artifactBase !== undefined;
     const floor = isHere ? readFloor(runsDir) : undefined;
     return floor && hostFloorOf(floor, Date.now() * 1e6);
@@ -284,7 +290,7 @@ export class Runs {
   /** A spec with what its dataset decides; undefined: it is not looked at before the run. Throws where the two do not fit. */
   private decided({ spec, warnings }: CompiledSpec, info: DatasetInfo | undefined): CompiledSpec {
     const made = withDataset(spec, info);
-    const hosts = this.workerHosts();
+    const hosts = this.workerHosts().filter((host) => isChosen(made.spec.workers ?? {}, host));
     const isKnown = info !== undefined && hosts.length > 0;
     const limits = isKnown ? loadLimits(made.spec, hosts, workersFor(made.spec, hosts), info).warnings : [];
     const type = spec.endpoint?.type ?? "";
@@ -306,8 +312,10 @@ export class Runs {
     dataset.source.value.path = folder;
   }
 
+  /** By their names, as a run has them. */
   private workerHosts(): WorkerHost[] {
-    return this.options.members.serving(ServiceKind.WORKER_MANAGER).map(({ member }) => workerHost(member));
+    const hosts = this.options.members.serving(ServiceKind.WORKER_MANAGER).map(({ member }) => workerHost(member));
+    return hosts.toSorted((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0));
   }
 
   private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<DatasetInfo> {

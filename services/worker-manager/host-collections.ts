@@ -1,5 +1,4 @@
 /** What this host shows, for each run that it takes part in: made of a run's spec, sent to the records-manager. */
-import { hostname } from "node:os";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Logger } from "../common/logger.ts";
@@ -14,6 +13,8 @@ import { createHostReader } from "./host-reader.ts";
 export interface HostCollectionsDeps {
   /** This process's id at the controller. */
   id(): string;
+  /** Name of this host. */
+  readonly host: string;
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
@@ -36,7 +37,7 @@ const pingLimitMs = 2_000;
 const defaultIntervalMs = 1000;
 const defaultPingSec = 1;
 
-export function createHostCollections({ id, log, clock, addresses }: HostCollectionsDeps): HostCollections {
+export function createHostCollections({ id, host, log, clock, addresses }: HostCollectionsDeps): HostCollections {
   const collections = new Map<string, HostCollection>();
   let seq = 0n;
   return {
@@ -52,7 +53,7 @@ export function createHostCollections({ id, log, clock, addresses }: HostCollect
         onLost: () => log.debug("a reading of the host is lost", { run_id: runId }),
       });
       const collection = new HostCollection({
-        host: hostname(),
+        host,
         reader: createHostReader(),
         intervalMs: spec.telemetry?.intervalMs ?? defaultIntervalMs,
         targets: targetsOf(spec),

@@ -27,6 +27,8 @@ export interface Ended {
 export class ServeFolder {
   readonly folder = mkdtempSync(join(tmpdir(), "assay-serve-"));
   readonly tokenFile = join(this.folder, "run", "assay", "token");
+  /** For processes started from now on, beside what all of them have. */
+  env: Readonly<Record<string, string>> = {};
   private readonly children = new Set<ChildProcess>();
 
   /** Starts a process and waits until it has joined; rejects with its standard error when it ends first. */
@@ -66,6 +68,7 @@ export class ServeFolder {
       HOME: this.folder,
       XDG_RUNTIME_DIR: join(this.folder, "run"),
       XDG_DATA_HOME: join(this.folder, "data"),
+      ...this.env,
     };
     const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
     this.children.add(child);

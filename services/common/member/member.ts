@@ -4,7 +4,6 @@
  * answered exactly once per id, repeated ones from memory; events are numbered and sent again until the controller has them.
  */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
@@ -41,6 +40,8 @@ export interface MemberOptions {
   readonly address: string;
   /** Wished for; a worker has its own from its worker-manager. */
   readonly memberId?: string;
+  /** Name of this host; the same for all its members. */
+  readonly host: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly channel: Channel;
   readonly log: Logger;
@@ -58,6 +59,8 @@ export interface MemberListeners {
   onCommand(command: Command, signal: AbortSignal): Promise<CommandOutcome>;
   onDirectory(directory: Directory): void;
   onSuiteChanged(): void;
+  /** The controller, or another one in its place, takes this process no more; it is not dialled again. Not called for the first dial: `join` rejects then. */
+  onRefused(error: AssayError): void;
   counters(): Readonly<Record<string, number>>;
   timingProgress(): TimingProgress[];
   /** What this process used since the last heartbeat. */
@@ -115,6 +118,7 @@ class JoinedMember implements Member {
   private dials = 0;
   private stream: Stream | undefined;
   private timers: NodeJS.Timeout[] = [];
+  private pongs = 0;
   private welcomed: PromiseWithResolvers<void> = Promise.withResolvers();
   private refused: AssayError | undefined;
 
@@ -214,7 +218,7 @@ class JoinedMember implements Member {
   }
 
   private hello() {
-    const { services, address, labels, cores, limits } = this.options;
+    const { services, address, host, labels, cores, limits } = this.options;
     return {
       protocolVersion,
       version,
@@ -222,7 +226,7 @@ class JoinedMember implements Member {
       address,
       incarnation: this.incarnation,
       pid: process.pid,
-      host: hostname(),
+      host,
       clock: this.identity,
       cores,
       maxFds: limits?.maxFds ?? 0,
@@ -278,6 +282,8 @@ class JoinedMember implements Member {
           remoteSentNs: message.value.sentNs,
           receivedNs: monotonicNs(),
         });
+        // Who waits for this clock need not wait for the next heartbeat.
+        if (++this.pongs === firstPings) this.beat(stream);
         return;
       case "command":
         this.carryOut(message.value).then(
@@ -340,6 +346,7 @@ class JoinedMember implements Member {
     beat();
     this.timers.push(setInterval(beat, heartbeatMs));
     if (!this.options.clock.needsPings) return;
+    this.pongs = 0;
     const ping = (): void => {
       stream.send({ message: { case: "clockPing", value: { memberSentNs: monotonicNs() } } });
     };
@@ -380,6 +387,7 @@ class JoinedMember implements Member {
       this.refused = error;
       this.welcomed.reject(error);
       this.options.log.error("the controller refuses this member", { error: error.message });
+      if (this.suiteId !== "") this.options.listeners.onRefused(error);
     } else if (this.suiteId !== "") {
       this.options.log.warn("the stream to the controller broke; dialling again", { error: error.message });
     }

@@ -12,10 +12,10 @@ import type { Member } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { DatasetInfo } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import type { FieldViolation } from "../../common/errors.ts";
 import { workerFds } from "../../common/host-limits.ts";
+import { type NamedHost, shareWorkers } from "./load-hosts.ts";
 
 /** A host on which workers are started. */
-export interface WorkerHost {
-  readonly name: string;
+export interface WorkerHost extends NamedHost {
   readonly cores: number;
   /** Descriptors that a process there may open; 0: not known. */
   readonly maxFds: number;
@@ -24,8 +24,8 @@ export interface WorkerHost {
 }
 
 /** The host of a worker-manager. */
-export function workerHost({ host, cores, maxFds, localPorts }: Member): WorkerHost {
-  return { name: host, cores: Math.max(1, cores), maxFds, localPorts };
+export function workerHost({ host, labels, cores, maxFds, localPorts }: Member): WorkerHost {
+  return { name: host, labels, cores: Math.max(1, cores), maxFds, localPorts };
 }
 
 /** Above this part of a process's descriptors a run is told so. */
@@ -52,11 +52,12 @@ export type DatasetTimes = Pick<DatasetInfo, "timedConversations" | "firstTimest
 
 /**
  * Of the phases whose load the spec alone decides or, with `times`, of those that the dataset decides.
- * @param workers that the run will have, shared evenly among the hosts, the first of them a worker more where it does not come out
+ * @param workers that the run will have, shared among the hosts as `shareWorkers` does
  */
 export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers: number, times?: DatasetTimes): LoadLimits {
   const violations: FieldViolation[] = [];
   const warnings: string[] = [];
+  const shares = shareWorkers(workers, hosts, spec.workers?.workersPerHost);
   spec.phases.forEach((phase, index) => {
     const isByDataset = phase.load.case === "schedule";
     const connections = isByDataset === (times !== undefined) ? connectionsOf(phase, spec, times) : undefined;
@@ -64,7 +65,7 @@ export function loadLimits(spec: RunSpec, hosts: readonly WorkerHost[], workers:
     const { count, isCertain, field } = connections;
     const perWorker = Math.ceil(count / workers);
     hosts.forEach((host, place) => {
-      const own = Math.floor(workers / hosts.length) + (place < workers % hosts.length ? 1 : 0);
+      const own = shares[place] ?? 0;
       if (own === 0) return;
       for (const demand of [fdDemand(host, perWorker, { count, workers }), ...portDemands(host, perWorker * own, spec)]) {
         if (demand === undefined || demand.needed <= demand.tightShare * demand.limit) continue;

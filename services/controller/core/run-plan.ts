@@ -53,7 +53,9 @@ export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds 
 export function workersFor(spec: RunSpec, hosts: readonly WorkerHost[]): number {
   const byCores = freeCores(hosts);
   const limits = spec.phases.map((phase) => atOnceOf(phase) ?? Number.POSITIVE_INFINITY);
-  const wanted = spec.workers?.maxWorkers ?? Math.max(byCores, workersForFds(spec, hosts));
+  const { maxWorkers, workersPerHost } = spec.workers ?? {};
+  const byHost = workersPerHost === undefined ? undefined : workersPerHost * Math.max(1, hosts.length);
+  const wanted = byHost ?? maxWorkers ?? Math.max(byCores, workersForFds(spec, hosts));
   return Math.max(1, Math.min(wanted, Math.max(...limits)));
 }
 

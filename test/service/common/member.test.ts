@@ -123,10 +123,11 @@ describe("a member of a suite", () => {
   const usages: ProcessUsage[] = [];
   let tracer: FakeTracer;
   let changes = 0;
+  const refusals: string[] = [];
   let carryOut: (command: Command, signal: AbortSignal) => Promise<CommandOutcome>;
 
   beforeEach(async () => {
-    for (const list of [directories, commands, usages]) list.length = 0;
+    for (const list of [directories, commands, usages, refusals]) list.length = 0;
     tracer = new FakeTracer();
     changes = 0;
     carryOut = async () => ({ case: undefined });
@@ -148,6 +149,7 @@ describe("a member of a suite", () => {
       },
       onDirectory: (directory) => directories.push(directory),
       onSuiteChanged: () => changes++,
+      onRefused: (error) => refusals.push(error.message),
       counters: () => ({ depth: 2.4 }),
       timingProgress: () => [],
       onUsage: (usage) => usages.push(usage),
@@ -158,6 +160,7 @@ describe("a member of a suite", () => {
       services: [ServiceKind.TIMING, ServiceKind.DATASET],
       address: "h:1",
       ...(memberId === undefined ? {} : { memberId }),
+      host: "h7",
       labels: { zone: "a" },
       channel,
       log: silentLogger,
@@ -247,6 +250,16 @@ describe("a member of a suite", () => {
     let rounds = 0;
     await until("time for another dial", () => ++rounds > 40);
     expect(controller.hellos).to.have.length(1);
+  });
+
+  it("tells its process when it is refused after it had joined, and dials no more", async () => {
+    await joined();
+    controller.refusal = new AssayError("failed_precondition", "the controller is Assay 9.9");
+    controller.stream?.fail(new AssayError("unavailable", "a cable was pulled"));
+    await until("the refusal", () => refusals.length > 0);
+    let rounds = 0;
+    await until("time for another dial", () => ++rounds > 40);
+    expect([refusals, controller.hellos.length]).to.deep.equal([["the controller is Assay 9.9"], 2]);
   });
 
   it("gives up at once where the address is no controller", async () => {

@@ -10,10 +10,13 @@ import { hostOf } from "../../../services/common/member/own-address.ts";
 import type { ClientTls } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { findSuites } from "../../../services/common/suite-files.ts";
+import { protocolVersion, version } from "../../../services/common/version.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { ServeFolder } from "../../support/served.ts";
 import { phaseOf, RunWatch, specOf } from "../controller/suite.ts";
 import { failureOf } from "../rpc/harness.ts";
+
+const otherVersion = join(import.meta.dirname, "../../support/other-version.mjs");
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -202,6 +205,34 @@ describe("assay serve", function () {
       const { members } = await clientsTo(address).suites.getSuite({});
       expect(members.map((member) => member.address)).to.deep.equal([address, timing.address, named.address]);
       expect([hostOf(timing.address), named.address]).to.deep.equal(["127.0.0.1", "bench:74"]);
+    });
+  });
+
+  it("does not join a controller of another version: both are said, and the process ends", async () => {
+    const controller = await place.start("--services=controller");
+    place.env = { NODE_OPTIONS: `--import ${otherVersion}`, ASSAY_TEST_VERSION: "9.9.9" };
+    const { code, stdout, stderr } = await place.run(
+      "--services=worker-manager",
+      `--controller=${controller.address}`,
+      "--host-name=h2",
+    );
+    expect([code, stdout]).to.deep.equal([1, ""]);
+    expect(stderr).to.include(
+      `assay serve: the controller is Assay ${version} (protocol ${protocolVersion}), this member Assay 9.9.9 (protocol ${protocolVersion}) on h2: all hosts need the same version`,
+    );
+  });
+
+  it("ends a member whose controller comes back as another version, and says why", async () => {
+    const port = await freePort();
+    const first = await place.start("--services=controller", `--port=${port}`);
+    const member = await place.start("--services=timing", `--controller=${first.address}`);
+    const exit = once(member.child, "exit");
+    await first.terminate();
+    place.env = { NODE_OPTIONS: `--import ${otherVersion}`, ASSAY_TEST_VERSION: "9.9.9" };
+    await place.start("--services=controller", `--port=${port}`);
+    const [code] = await exit;
+    expect([code, member.stderr()]).to.satisfy(([status, text]: [number, string]) => {
+      return status === 1 && text.includes("assay serve: the controller is Assay 9.9.9");
     });
   });
 

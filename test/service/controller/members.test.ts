@@ -4,7 +4,7 @@ import type { MemberEvent } from "../../../gen/assay/controller/v1/controller_se
 import { silentLogger } from "../../../services/common/logger.ts";
 import { noTracer } from "../../../services/common/observe/tracing.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
-import { protocolVersion } from "../../../services/common/version.ts";
+import { protocolVersion, version } from "../../../services/common/version.ts";
 import { type MemberEntry, type MemberPatience, Members } from "../../../services/controller/members.ts";
 import type { Runs } from "../../../services/controller/runs.ts";
 import { createControllerServices } from "../../../services/controller/service.ts";
@@ -88,8 +88,11 @@ describe("the members of a suite", () => {
       );
       expect(error).to.include({ code: "failed_precondition" });
       expect(error.message)
-        .to.include(`version ${protocolVersion + 1} (Assay 9.9)`)
-        .and.include(`the controller ${protocolVersion} `);
+        .to.include(`this member Assay 9.9 (protocol ${protocolVersion + 1}) on `)
+        .and.include(`the controller is Assay ${version} (protocol ${protocolVersion})`);
+      expect(await failureOf(join([ServiceKind.TIMING], { hello: { version: "9.9" } }))).to.include({
+        code: "failed_precondition",
+      });
     });
 
     it("only with a service to serve, and a hello to begin with", async () => {

@@ -156,7 +156,7 @@ describe("what hosts show of their runs", () => {
     // Nothing listens on port 1: no reading is ever committed.
     const channel = createChannel({ address: "127.0.0.1:1" });
     const addresses = { routeTo: async () => () => channel } as unknown as Addresses;
-    const collections = createHostCollections({ id: () => "m", log: silentLogger, clock, addresses });
+    const collections = createHostCollections({ id: () => "m", host: "h1", log: silentLogger, clock, addresses });
     await collections.start("r", create(RunSpecSchema), new AbortController().signal);
     const stopping = collections.stop("r");
     // The last reading comes first.

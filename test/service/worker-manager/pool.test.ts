@@ -31,6 +31,7 @@ describe("the workers of a host", () => {
 
   async function open(mode = "", maxWorkers = 4, prespawn = 0, command?: string[]): Promise<void> {
     manager = createWorkerManagerModule({
+      host: "h1",
       id: () => "worker-manager-1",
       clock: new MeasuredSuiteClock(),
       addresses: createAddresses({ token: undefined }),

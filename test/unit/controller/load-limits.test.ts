@@ -6,7 +6,7 @@ import { workersFor } from "../../../services/controller/core/run-plan.ts";
 
 type SpecInit = Exclude<MessageInitShape<typeof RunSpecSchema>, { $typeName: string }>;
 
-const host: WorkerHost = { name: "h1", cores: 3, maxFds: 20_000, localPorts: 28_232 };
+const host: WorkerHost = { labels: {}, name: "h1", cores: 3, maxFds: 20_000, localPorts: 28_232 };
 const many = Array.from({ length: 4 }, (_, index) => ({ url: `http://127.0.0.${index + 1}:8000` }));
 const file = { source: { case: "file" as const, value: {} } };
 

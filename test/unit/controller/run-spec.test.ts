@@ -740,6 +740,8 @@ describe("a wrong spec", () => {
       { phases: [phaseOf({ kind: PhaseKind.WARMUP, cancellation: { share: 0.5 } })] },
     ],
     ["workers.max_workers", "must be at least 1, got 0", { workers: { maxWorkers: 0 } }],
+    ["workers.workers_per_host", "must be at least 1, got 0", { workers: { workersPerHost: 0 } }],
+    ["workers.workers_per_host", "does not go with max_workers", { workers: { workersPerHost: 2, maxWorkers: 4 } }],
     ["workers.pacing", "must be normal or precise, got exact", { workers: { pacing: "exact" } }],
     ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
     ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
@@ -1075,6 +1077,9 @@ const supported: ReadonlySet<string> = new Set([
   "phases.cancellation.delay_sec",
   "workers.max_workers",
   "workers.pacing",
+  "workers.hosts",
+  "workers.host_labels",
+  "workers.workers_per_host",
   "telemetry.dcgm_urls",
   "telemetry.disable_gpu",
   "telemetry.server_metrics_urls",
@@ -1303,7 +1308,7 @@ describe("compiling a spec", () => {
     const warn = (maxWorkers: number, pacing: string, ...cores: number[]) =>
       pacingWarning(
         specOf({ workers: { maxWorkers, pacing }, phases: [phaseOf({ load: { case: "rate", value: { ratePerSec: 5 } } })] }),
-        cores.map((count) => ({ name: "h", cores: count, maxFds: 0, localPorts: 0 })),
+        cores.map((count) => ({ name: "h", labels: {}, cores: count, maxFds: 0, localPorts: 0 })),
       );
     expect(warn(4, "precise", 2, 3)).to.equal(
       "4 workers with precise pacing are more than the 3 that the cores can keep awake: requests may be late",

@@ -2306,7 +2306,7 @@ export declare type WorkerSpec = Message<"assay.common.v1.WorkerSpec"> & {
   recordProcessors?: number | undefined;
 
   /**
-   * Labels that a worker's host must carry.
+   * Labels that a load host must carry, all of them, to be one of the run's. Empty: whatever it carries.
    *
    * @generated from field: map<string, string> host_labels = 3;
    */
@@ -2319,6 +2319,21 @@ export declare type WorkerSpec = Message<"assay.common.v1.WorkerSpec"> & {
    * @generated from field: string pacing = 4;
    */
   pacing: string;
+
+  /**
+   * Load hosts that the run may use, by name; a name that no load host has is refused. Empty: all.
+   *
+   * @generated from field: repeated string hosts = 5;
+   */
+  hosts: string[];
+
+  /**
+   * Worker processes on each load host, at least 1, and over all no more than the load can use; not with `max_workers`. Unset: they are
+   * shared among the hosts by cores.
+   *
+   * @generated from field: optional uint32 workers_per_host = 6;
+   */
+  workersPerHost?: number | undefined;
 };
 
 /**

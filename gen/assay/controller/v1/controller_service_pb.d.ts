@@ -143,7 +143,7 @@ export declare type Hello = Message<"assay.controller.v1.Hello"> & {
   protocolVersion: number;
 
   /**
-   * Assay's version, for people.
+   * Assay's version; members of another one than the controller's are refused, too.
    *
    * @generated from field: string version = 2;
    */

@@ -60,6 +60,10 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   });
   const workers = spec.workers?.maxWorkers;
   demand(workers === undefined || workers >= 1, "workers.max_workers", `must be at least 1, got ${workers}`);
+  const perHost = spec.workers?.workersPerHost;
+  demand(perHost === undefined || perHost >= 1, "workers.workers_per_host", `must be at least 1, got ${perHost}`);
+  const isEither = perHost === undefined || workers === undefined;
+  demand(isEither, "workers.workers_per_host", "does not go with max_workers, which is of all hosts together");
   const pacing = spec.workers?.pacing ?? "";
   const isPacing = pacing === "normal" || pacing === "precise";
   demand(isPacing, "workers.pacing", `must be normal or precise, got ${pacing}`);
