@@ -1,7 +1,8 @@
 /**
- * The records process alone: records per second from the worker's stream to a committed row, and CPU a record, for small JSON answers
- * and for streams of 16 chunks. `node bench/records.ts [records per row]`. This process plays a worker: it makes records, batches
- * them as one does, and keeps no more bytes without an ack than one.
+ * Records per second from the worker's stream to a committed row, and CPU a record, for small JSON answers and for streams of 16
+ * chunks: through the records process of a local run, and with the record-processor in a process of its own
+ * (`--record-processors 1`). `node bench/records.ts [records per row]`. This process plays a worker: it makes records, batches them as
+ * one does, and keeps no more bytes without an ack than one.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
@@ -18,7 +19,7 @@ import { protocolVersion } from "../services/common/version.ts";
 import { machineLine } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { plainRecord, shapes, streamedRecord } from "./support/raw-records.ts";
-import { Side } from "./support/side.ts";
+import { Side, type Used } from "./support/side.ts";
 
 const count = Number(process.argv[2] ?? 100_000);
 const warmUpCount = Math.min(30_000, count);
@@ -98,32 +99,69 @@ class Feeder {
   }
 }
 
+/** Who takes the records, and who commits them. */
+interface Sides {
+  readonly processor: Side;
+  readonly manager: Side;
+}
+
+const arrangements: readonly (readonly [string, () => Promise<Sides>])[] = [
+  ["one records process", inOne],
+  ["two", apart],
+];
 const figures: Figure[] = [];
-for (const [name, recordOf, bar] of [
-  ["small JSON", plainRecord, undefined],
-  ["streams of 16 chunks", (id: number) => streamedRecord(shapes.vllm, id, 16), streamedBar],
-] as const) {
-  const { perSec, cpuUs } = await measure(Array.from({ length: distinct }, (_, index) => recordOf(index + 1)));
-  figures.push(
-    { figure: `${name}: committed`, measured: perSec, unit: "/s", bar: bar === undefined ? bar : { of: "figure", atLeast: bar } },
-    { figure: `${name}: CPU a record`, measured: cpuUs, unit: "µs" },
-  );
+for (const [where, start] of arrangements) {
+  for (const [name, recordOf, bar] of [
+    ["small JSON", plainRecord, undefined],
+    ["streams of 16 chunks", (id: number) => streamedRecord(shapes.vllm, id, 16), streamedBar],
+  ] as const) {
+    const { perSec, cpuUs } = await measure(
+      await start(),
+      Array.from({ length: distinct }, (_, index) => recordOf(index + 1)),
+    );
+    const title = `${where}, ${name}`;
+    figures.push(
+      {
+        figure: `${title}: committed`,
+        measured: perSec,
+        unit: "/s",
+        bar: bar === undefined ? bar : { of: "figure", atLeast: bar },
+      },
+      { figure: `${title}: CPU a record`, measured: cpuUs, unit: "µs" },
+    );
+  }
 }
 reportFigures("records", figures);
 
-async function measure(records: readonly RawRecord[]): Promise<{ perSec: number; cpuUs: number }> {
+async function inOne(): Promise<Sides> {
   const side = await Side.start("records-side");
-  const channel = createChannel({ address: side.address });
+  return { processor: side, manager: side };
+}
+
+async function apart(): Promise<Sides> {
+  const manager = await Side.start("records-side", "manager");
+  return { manager, processor: await Side.start("records-side", "processor", manager.address) };
+}
+
+async function measure({ processor, manager }: Sides, records: readonly RawRecord[]): Promise<{ perSec: number; cpuUs: number }> {
+  const sides = new Set([processor, manager]);
+  const channel = createChannel({ address: processor.address });
   const feeder = new Feeder(createClient(RecordProcessorService, channel, codecs).processRecords(), records);
   await feeder.feed(warmUpCount);
-  const before = await side.used();
+  const before = await usedBy(sides);
   const startMs = performance.now();
   await feeder.feed(count);
   const sec = (performance.now() - startMs) / 1000;
-  const after = await side.used();
+  const after = await usedBy(sides);
   feeder.end();
   channel.close();
-  await side.stop();
+  for (const side of sides) await side.stop();
   const committed = after.count - before.count;
   return { perSec: committed / sec, cpuUs: (after.cpuUs - before.cpuUs) / committed };
+}
+
+async function usedBy(sides: Iterable<Side>): Promise<Used> {
+  const used = await Promise.all([...sides].map((side) => side.used()));
+  const sum = (of: (one: Used) => number): number => used.reduce((total, one) => total + of(one), 0);
+  return { count: sum(({ count }) => count), cpuUs: sum(({ cpuUs }) => cpuUs) };
 }

@@ -1,6 +1,7 @@
 /**
- * A process that is a suite's records process without a suite: a record-processor and a records-manager with its file, over the
- * network as in a run. For `bench/records.ts`.
+ * A suite's records process without a suite: a record-processor and a records-manager with its file, over the network as in a run. With
+ * `manager` as its argument it serves that alone, with `processor ADDRESS` a record-processor alone for the manager there. For
+ * `bench/records.ts`.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,55 +21,67 @@ import { RecordsRun } from "../../services/records-manager/records-run.ts";
 import { createRecordsManagerService } from "../../services/records-manager/service.ts";
 import { serveParent } from "./side.ts";
 
+const [part = "both", managerAddress] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "assay-bench-records-"));
-const run = new RecordsRun({
-  folder: join(folder, "run"),
-  header: {
-    runId: "run",
-    spec: "{}",
-    createdWallNs: 1.7e18,
-    suiteWallOffsetNs: 1.7e18,
-    versions: { assay: "bench" },
-    phases: [{ phase: 1, name: "profiling", kind: "profiling", hasCeiling: false }],
-  },
-  queries: new QueryClient(),
-  log: silentLogger,
-  note: () => {},
-  onFailure: (error) => {
-    throw error;
-  },
-});
+const run = part === "processor" ? undefined : newRun();
 let processor: ProcessorRun | undefined;
-const manager = createRecordsManagerService({
-  runOf: () => run,
-  folderOf: async () => folder,
-  phaseOf: () => ({ name: "profiling", kind: PhaseKind.PROFILING }),
-  queries: new QueryClient(),
-});
-const services = [
-  createRecordProcessorService(
-    () => processor,
-    () => "record-processor-1",
-  ),
-  manager,
-];
+const ownProcessor = createRecordProcessorService(
+  () => processor,
+  () => "record-processor-1",
+);
+const services = [...(part === "manager" ? [] : [ownProcessor]), ...(run === undefined ? [] : [managerOf(run)])];
 const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
 const { address } = await server.start();
-const channel = createChannel({ address });
-processor = new ProcessorRun({
-  runId: "run",
-  memberId: "record-processor-1",
-  spec: create(RunSpecSchema, {}),
-  counters: { countTokens: undefined },
-  log: silentLogger,
-  dial: () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords(),
-});
-await processor.ready;
+if (part !== "manager") processor = await newProcessor(managerAddress ?? address);
 serveParent(
   address,
-  () => run.committedRows,
+  () => run?.committedRows ?? 0,
   () => {
-    run.close();
+    processor?.close();
+    run?.close();
     rmSync(folder, { recursive: true, force: true });
   },
 );
+
+function newRun(): RecordsRun {
+  return new RecordsRun({
+    folder: join(folder, "run"),
+    header: {
+      runId: "run",
+      spec: "{}",
+      createdWallNs: 1.7e18,
+      suiteWallOffsetNs: 1.7e18,
+      versions: { assay: "bench" },
+      phases: [{ phase: 1, name: "profiling", kind: "profiling", hasCeiling: false }],
+    },
+    queries: new QueryClient(),
+    log: silentLogger,
+    note: () => {},
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+}
+
+function managerOf(served: RecordsRun) {
+  return createRecordsManagerService({
+    runOf: () => served,
+    folderOf: async () => folder,
+    phaseOf: () => ({ name: "profiling", kind: PhaseKind.PROFILING }),
+    queries: new QueryClient(),
+  });
+}
+
+async function newProcessor(manager: string): Promise<ProcessorRun> {
+  const channel = createChannel({ address: manager });
+  const made = new ProcessorRun({
+    runId: "run",
+    memberId: "record-processor-1",
+    spec: create(RunSpecSchema, {}),
+    counters: { countTokens: undefined },
+    log: silentLogger,
+    dial: () => createClient(RecordsManagerService, channel, ingestCodecs).ingestRecords(),
+  });
+  await made.ready;
+  return made;
+}

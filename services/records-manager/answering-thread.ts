@@ -22,6 +22,8 @@ export interface ThreadAnswer {
 export interface Asked extends ThreadQuestion {
   /** Goes over all rows, however few it gives. */
   readonly isLong: boolean;
+  /** A run waits for it, and not a client. */
+  readonly isFirst: boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: AssayError) => void;
 }

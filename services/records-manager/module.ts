@@ -150,7 +150,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
   };
 
   const identity = async (run: RecordsRun, closed: ClosedPhase): Promise<CommandOutcome> => {
-    const { phases } = await queries.ask("summarize", { folder: run.folder, withSweep: false, withTelemetry: false });
+    const { phases } = await queries.askFirst("summarize", { folder: run.folder, withSweep: false, withTelemetry: false });
     const phase = phases.find((candidate) => candidate.phase === closed.phase);
     if (phase === undefined) throw new AssayError("internal", `phase ${closed.phase} was closed and is not in the file`);
     return {

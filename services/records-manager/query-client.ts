@@ -1,7 +1,7 @@
 /**
  * Asks queries without blocking an event loop that ingests: threads answer them. One starts with the first query that needs it (about
- * 60 ms), a second where the first is busy. Queries that go over all rows are answered one after the other, so that the memory of one of
- * them is all that is taken, and those that look a few rows up wait for none of them.
+ * 60 ms), others where it is busy. Queries that go over all rows are answered one after the other, so that the memory of one of them is
+ * all that is taken; those that look a few rows up wait for none of them, nor do those that a run cannot go on or end without.
  */
 import { extname } from "node:path";
 import { AssayError } from "../common/errors.ts";
@@ -18,7 +18,7 @@ import { RunReader } from "./store/run-reader.ts";
 export const INLINE_ROWS = 5_000;
 /** The same of scrapes, each of which may have hundreds of values. */
 export const INLINE_SCRAPES = 1_000;
-const MAX_THREADS = 2;
+const MAX_THREADS = 3;
 /** Queries that may be under way or wait; one more is refused. */
 const MAX_ASKED = 64;
 /** Threads without a question for so long end. */
@@ -33,10 +33,15 @@ export interface QueryClientOptions {
   readonly longestMs?: number;
 }
 
+interface AskOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly isFirst: boolean;
+}
+
 export class QueryClient {
   readonly #options: Required<QueryClientOptions>;
-  /** In the order in which they were asked. */
-  readonly #waiting = new Set<Asked>();
+  /** In the order in which they are to be answered. */
+  readonly #waiting: Asked[] = [];
   readonly #threads = new Set<AnsweringThread>();
 
   constructor({
@@ -63,19 +68,24 @@ export class QueryClient {
     signal?: AbortSignal,
   ): Promise<ReturnType<Queries[Name]>> {
     if (signal?.aborted === true) throw abortErrorOf(signal, name);
-    if (isSmall(argument.folder)) {
-      const { queries } = await import("./queries.ts");
-      const query = queries[name] as (argument: unknown) => ReturnType<Queries[Name]>;
-      return query(argument);
+    if (isSmall(argument.folder)) return answerHere(name, argument);
+    const underWay = [...this.#threads].filter((thread) => thread.question !== undefined);
+    if (this.#waiting.length + underWay.length >= MAX_ASKED) {
+      throw new AssayError("resource_exhausted", `cannot ask ${name}: ${MAX_ASKED} queries are waiting already`);
     }
-    return (await this.#askThread(name, argument, signal)) as ReturnType<Queries[Name]>;
+    return (await this.#askThread(name, argument, { signal, isFirst: false })) as ReturnType<Queries[Name]>;
+  }
+
+  /** The same for what a run cannot go on or end without: it waits for others of its kind alone, and is not refused however many wait. */
+  async askFirst<Name extends QueryName>(name: Name, argument: Parameters<Queries[Name]>[0]): Promise<ReturnType<Queries[Name]>> {
+    if (isSmall(argument.folder)) return answerHere(name, argument);
+    return (await this.#askThread(name, argument, { signal: undefined, isFirst: true })) as ReturnType<Queries[Name]>;
   }
 
   /** Ends the threads; queries that are under way or wait are rejected. */
   async close(): Promise<void> {
     const error = new AssayError("unavailable", "the query client was closed");
-    for (const { reject } of this.#waiting) reject(error);
-    this.#waiting.clear();
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
     const ends = [...this.#threads].map((thread) => {
       thread.question?.reject(error);
       return thread.end();
@@ -83,19 +93,16 @@ export class QueryClient {
     await Promise.all(ends);
   }
 
-  #askThread(name: QueryName, argument: Asked["argument"], signal: AbortSignal | undefined): Promise<unknown> {
-    const underWay = [...this.#threads].filter((thread) => thread.question !== undefined);
-    if (this.#waiting.size + underWay.length >= MAX_ASKED) {
-      throw new AssayError("resource_exhausted", `cannot ask ${name}: ${MAX_ASKED} queries are waiting already`);
-    }
+  #askThread(name: QueryName, argument: Asked["argument"], { signal, isFirst }: AskOptions): Promise<unknown> {
     const { longestMs } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const question: Asked = { name, argument, isLong: isLong(name, argument), resolve, reject };
+    const question: Asked = { name, argument, isLong: isLong(name, argument), isFirst, resolve, reject };
     const onAbort = (): void => this.#giveUp(question, abortErrorOf(signal, name));
     const late = new AssayError("deadline_exceeded", `query ${name} was not answered in ${longestMs / 1000} s`);
     const timer = setTimeout(() => this.#giveUp(question, late), longestMs).unref();
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.#waiting.add(question);
+    if (isFirst) this.#waiting.unshift(question);
+    else this.#waiting.push(question);
     this.#giveOut();
     return promise.finally(() => {
       clearTimeout(timer);
@@ -106,19 +113,27 @@ export class QueryClient {
   /** Nobody waits for it any more. What is short is answered before another thread would have started. */
   #giveUp(question: Asked, error: AssayError): void {
     question.reject(error);
-    if (this.#waiting.delete(question) || !question.isLong) return;
+    if (this.#takeOut(question) || !question.isLong) return;
     for (const thread of this.#threads) if (thread.question === question) void thread.end();
   }
 
   #giveOut(): void {
-    for (const question of this.#waiting) {
+    for (const question of [...this.#waiting]) {
       // One that is being ended counts, too: it has its memory until then.
-      if (question.isLong && [...this.#threads].some((thread) => thread.question?.isLong === true)) continue;
+      const isBeside = (other: Asked | undefined): boolean => other?.isLong === true && other.isFirst === question.isFirst;
+      if (question.isLong && [...this.#threads].some((thread) => isBeside(thread.question))) continue;
       const thread = this.#freeThread();
       if (thread === undefined) return;
-      this.#waiting.delete(question);
+      this.#takeOut(question);
       thread.ask(question);
     }
+  }
+
+  /** False: it does not wait. */
+  #takeOut(question: Asked): boolean {
+    const at = this.#waiting.indexOf(question);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    return at >= 0;
   }
 
   /** Undefined: there are as many as may be, and all have something to do. */
@@ -147,6 +162,15 @@ function isLong(name: QueryName, argument: Asked["argument"]): boolean {
   if (name !== "records") return true;
   const { phase, filter, orderBy } = argument as RecordsQuery;
   return phase !== undefined || filter !== undefined || orderBy !== undefined;
+}
+
+async function answerHere<Name extends QueryName>(
+  name: Name,
+  argument: Parameters<Queries[Name]>[0],
+): Promise<ReturnType<Queries[Name]>> {
+  const { queries } = await import("./queries.ts");
+  const query = queries[name] as (argument: unknown) => ReturnType<Queries[Name]>;
+  return query(argument);
 }
 
 function isSmall(folder: string): boolean {

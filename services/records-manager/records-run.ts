@@ -222,13 +222,13 @@ export class RecordsRun {
       for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
       this.commit();
     });
-    const { client } = await queries.ask("summarize", { folder: this.folder, withSweep: false, withTelemetry: false });
+    const { client } = await queries.askFirst("summarize", { folder: this.folder, withSweep: false, withTelemetry: false });
     this.writing(() => {
       this.store.endRun({ ...end, verdict: client.verdict, verdictReasons: client.reasons.map(({ message }) => message) });
       this.commit();
     });
     const inputsFailure = await this.writeInputs();
-    const exported = await queries.ask("export", { folder: this.folder });
+    const exported = await queries.askFirst("export", { folder: this.folder });
     if (inputsFailure !== undefined) throw withSaved(inputsFailure, [this.store.path, ...exported.map(({ path }) => path)]);
   }
 

@@ -36,7 +36,7 @@ export async function writeRunInputs(
 ): Promise<ReadonlyMap<number, string>> {
   const { writeInputs } = await import("./exports/inputs-file.ts");
   const path = join(folder, exportFileName("inputs", ""));
-  const conversations = await queries.ask("conversations", { folder, limit: maxConversations });
+  const conversations = await queries.askFirst("conversations", { folder, limit: maxConversations });
   const { written, names, unsendable, problem } = await writeInputs({
     path,
     conversations,

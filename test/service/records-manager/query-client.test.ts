@@ -165,6 +165,16 @@ describe("the query client while a long question is under way", () => {
     expect(settled).to.deep.equal(["long", "further"]);
   });
 
+  it("answers beside it what a run waits for, however many others wait", async () => {
+    const long = succeeded(run.folder);
+    const waiting = Array.from({ length: 63 }, () => succeeded(other.folder));
+    expect((await failureOf(succeeded(other.folder))).code).to.equal("resource_exhausted");
+    const { phases } = await client.askFirst("summarize", { folder: other.folder });
+    expect(phases[0]?.counts.succeeded).to.equal(INLINE_ROWS);
+    rmSync(join(run.folder, "held"));
+    expect(new Set(await Promise.all([long, ...waiting]))).to.deep.equal(new Set([INLINE_ROWS]));
+  });
+
   it("ends it when its signal aborts, and goes on to the next", async () => {
     const abort = new AbortController();
     const long = failureOf(succeeded(run.folder, abort.signal));
