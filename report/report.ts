@@ -8,6 +8,7 @@ import { definitionLines } from "./definitions.ts";
 import { floorLine } from "./floor.ts";
 import { gapLines } from "./gaps.ts";
 import { gpuLines } from "./gpus.ts";
+import { hostLines } from "./hosts.ts";
 import { metricsTitle } from "./metrics-title.ts";
 import { objectiveLines } from "./objectives.ts";
 import type { Paint } from "./paint.ts";
@@ -104,6 +105,7 @@ function measuredBlocks(
     steadyLines(phase, style),
     objectiveLines(phase.objectives, width, style.paint),
     targetLines(phase.targets, style),
+    hostLines(phase.hosts, style),
     servedLines(phase.served, style),
     serverFigureLines(phase.serverFigures, style),
     noteLines(phase, style),

@@ -4,6 +4,7 @@ import { HostFloorSchema, PhaseKind } from "../../gen/assay/common/v1/common_pb.
 import { type PhaseIdentity, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { type MetricStatistics, Verdict } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type {
+  HostSummary,
   ObjectiveOutcome,
   PhaseSummary,
   TargetSummary,
@@ -70,7 +71,16 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
         ? undefined
         : Object.fromEntries(phase.finishReasons.map(({ reason, count }) => [reason, Number(count)])),
     targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
+    hosts: phase.hosts.length === 0 ? undefined : phase.hosts.map(hostJson),
     served: phase.served.length === 0 ? undefined : phase.served.map(servedJson),
+  };
+}
+
+function hostJson({ metrics, lateness, ...host }: HostSummary): object {
+  return {
+    ...plainJson(host),
+    lateness: lateness === undefined ? undefined : metricJson(lateness),
+    metrics: metricsJson(metrics),
   };
 }
 

@@ -35,6 +35,8 @@ const redialMs = 250;
 export class Observer {
   private readonly options: ObserverOptions;
   private readonly hasReading = new Set<string>();
+  /** Members that the file has, by what was last told of their clocks. */
+  private readonly toldClocks = new Map<string, number | undefined>();
   private readonly waiting: { readonly seq: bigint; readonly batch: Batch }[] = [];
   private next = empty();
   private stream: SamplesStream | undefined;
@@ -71,7 +73,19 @@ export class Observer {
     this.hasReading.clear();
   }
 
-  heartbeat({ member, heartbeat }: MemberEntry): void {
+  /** A member takes part, or its clock is known anew. What the file has of it is not told again. */
+  member({ member }: MemberEntry): void {
+    const { memberId, clock } = member;
+    if (this.toldClocks.has(memberId) && this.toldClocks.get(memberId) === clock?.offsetNs) return;
+    this.toldClocks.set(memberId, clock?.offsetNs);
+    const { usage: _usage, ...lasting } = member;
+    this.next.members.push(lasting);
+    this.flushSoon();
+  }
+
+  heartbeat(entry: MemberEntry): void {
+    const { member, heartbeat } = entry;
+    this.member(entry);
     if (!this.isMeasuring || heartbeat?.usage === undefined) return;
     if (heartbeat.timing.length > 0) this.next.timing = heartbeat.timing;
     const isFirst = !this.hasReading.has(member.memberId);
@@ -115,11 +129,11 @@ export class Observer {
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { events, usage, timing, served } = this.next;
-    if ([events, usage, timing, served].every(({ length }) => length === 0)) return;
+    const { events, usage, timing, served, members } = this.next;
+    if ([events, usage, timing, served, members].every(({ length }) => length === 0)) return;
     this.next = empty();
     const seq = ++this.seq;
-    const batch: Batch = { seq, events, usage, timing, served };
+    const batch: Batch = { seq, events, usage, timing, served, members };
     this.waiting.push({ seq, batch });
     if (this.waiting.length > keptBatches) {
       this.waiting.shift();
@@ -166,8 +180,9 @@ interface Next {
   readonly usage: NonNullable<Batch["usage"]>;
   timing: NonNullable<Batch["timing"]>;
   readonly served: ServedModelInit[];
+  readonly members: NonNullable<Batch["members"]>;
 }
 
 function empty(): Next {
-  return { events: [], usage: [], timing: [], served: [] };
+  return { events: [], usage: [], timing: [], served: [], members: [] };
 }

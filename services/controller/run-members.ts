@@ -70,7 +70,7 @@ export interface RunMembersOptions {
   /** Asks a worker-manager for workers; resolves with their ids when their processes are started. */
   spawnWorkers(manager: MemberEntry, runId: string, count: number): Promise<readonly string[]>;
   /** A worker has been made ready; may be told of one again. */
-  onWorkerReady(memberId: string): void;
+  onWorkerReady(entry: MemberEntry): void;
 }
 
 const clockPollMs = 20;
@@ -123,6 +123,14 @@ export class RunMembers {
     return chosen.toSorted(
       ({ member: one }, { member: other }) => compareTexts(one.host, other.host) || compareTexts(one.memberId, other.memberId),
     );
+  }
+
+  /** Whether a member has to do with the run: of load hosts those that it may use, and of workers its own. */
+  takesPart(entry: MemberEntry): boolean {
+    const { services, memberId } = entry.member;
+    if (services.includes(ServiceKind.WORKER)) return this.workers.has(memberId);
+    const isOfHost = services.every((service) => service === ServiceKind.WORKER_MANAGER);
+    return !isOfHost || isChosen(this.options.spec.workers ?? {}, workerHost(entry.member));
   }
 
   /** Workers of the run that can be spoken to. */
@@ -261,7 +269,7 @@ export class RunMembers {
     this.workers.add(entry.member.memberId);
     await this.clockOf(entry);
     await this.configure(entry, ServiceKind.WORKER);
-    this.options.onWorkerReady(entry.member.memberId);
+    this.options.onWorkerReady(entry);
   }
 
   async configure(

@@ -98,7 +98,10 @@ export class RunExecution {
       ...options,
       timeouts: this.timeouts,
       over: this.processes.signal,
-      onWorkerReady: (memberId) => this.ready("workers", memberId),
+      onWorkerReady: (entry) => {
+        this.observer.member(entry);
+        this.ready("workers", entry.member.memberId);
+      },
     });
     this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
@@ -188,7 +191,7 @@ export class RunExecution {
   }
 
   onHeartbeat(entry: MemberEntry): void {
-    this.observer.heartbeat(entry);
+    if (this.talk.takesPart(entry)) this.observer.heartbeat(entry);
     for (const progress of entry.heartbeat?.timing ?? []) {
       if (applyProgress(this.run, progress)) this.machine?.timingHeartbeat(progress.phase, progress);
     }

@@ -1,8 +1,10 @@
 /** Batches of scrapes, usage and events from the wire to rows. */
+import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
+import type { Member } from "../../gen/assay/controller/v1/controller_pb.js";
 import type { SampleBatch, UsageSample } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
 import type { PhaseHeartbeat } from "./core/accounts.ts";
-import type { WorkerUsage } from "./core/rows.ts";
+import type { MemberRow, WorkerUsage } from "./core/rows.ts";
 import type { Observations } from "./records-run.ts";
 import type { ScrapeStream } from "./scrape-stream.ts";
 import { servedFrom } from "./served-wire.ts";
@@ -14,6 +16,7 @@ export function observationsOf(batch: SampleBatch, memory: CpuMemory, scrapes: S
   const withPhase = batch.events.filter((event) => event.phase !== undefined);
   return {
     served: batch.served.map(servedFrom),
+    members: batch.members.map(memberOf),
     scrapes: (tables) => {
       scrapes.declare(batch, tables);
       return scrapes.rowsOf(batch);
@@ -33,6 +36,19 @@ export function observationsOf(batch: SampleBatch, memory: CpuMemory, scrapes: S
       .filter(({ kind }) => kind === "returning_complete")
       .map(({ phase = 0, atNs }) => ({ phase, endNs: atNs })),
     clockUncertaintyNs: Math.max(0, ...batch.usage.map((sample) => sample.clockUncertaintyNs)),
+  };
+}
+
+function memberOf({ memberId, host, services, pid, cores, labels, version, clock }: Member): MemberRow {
+  return {
+    memberId,
+    host,
+    services: services.map((service) => ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? String(service)),
+    pid,
+    cores,
+    labels,
+    version,
+    clock: clock && { offsetNs: clock.offsetNs, uncertaintyNs: clock.uncertaintyNs, driftPpm: clock.driftPpm },
   };
 }
 

@@ -18,7 +18,7 @@ import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } fro
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
 import { type FailureExcess, type FailureLimit, FailureWatch } from "./core/failure-watch.ts";
 import type { LivePhase } from "./core/live.ts";
-import type { EventRow, RunEnd, RunHeader, WorkerUsage } from "./core/rows.ts";
+import type { EventRow, MemberRow, RunEnd, RunHeader, WorkerUsage } from "./core/rows.ts";
 import type { ServedModel } from "./core/served.ts";
 import type { ScrapeRow } from "./core/telemetry-rows.ts";
 import { withSaved } from "./exports/saved.ts";
@@ -162,6 +162,7 @@ export class RecordsRun {
       this.store.setLastObservation(memberId, seq);
       this.store.addScrapes(scrapes);
       this.store.addServed(rows.served);
+      this.store.addMembers(rows.members);
       this.store.addWorkerUsage(rows.usage);
       this.store.addEvents(rows.events);
       for (const heartbeat of rows.heartbeats) this.store.setHeartbeat(heartbeat);
@@ -343,6 +344,7 @@ export interface Observations {
   /** Declares what the batch declares, then gives its scrapes. */
   readonly scrapes: (tables: TelemetryTables) => readonly ScrapeRow[];
   readonly served: readonly ServedModel[];
+  readonly members: readonly MemberRow[];
   readonly usage: readonly WorkerUsage[];
   readonly events: readonly EventRow[];
   readonly heartbeats: readonly PhaseHeartbeat[];

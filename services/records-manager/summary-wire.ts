@@ -7,8 +7,10 @@ import type {
   PhaseSummarySchema,
   SummarizeRecordsResponseSchema,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { HostSummary } from "./core/host-figures.ts";
 import type { LivePhase } from "./core/live.ts";
 import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "./core/run-summary.ts";
+import type { Spans } from "./core/send-log.ts";
 import type { GpuUse } from "./core/telemetry/gpu-use.ts";
 import { distributionOf, headOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { DefinitionSummary } from "./query-definitions.ts";
@@ -118,6 +120,7 @@ function phaseOf(phase: PhaseSummary): PhaseInit & { readonly metrics: MetricIni
     ...(phase.steadyState === undefined ? {} : { steadyState: steadyStateOf(phase.steadyState) }),
     workloadNotes: phase.notes.map(({ code, tag = "", message }) => ({ code, tag, message })),
     targets: phase.targets.map(targetOf),
+    hosts: phase.hosts.map(hostOf),
     objectives: phase.objectives.map(outcomeOf),
     served: phase.served.map(servedOf),
     serverFigures: phase.said.map(saidOf),
@@ -126,19 +129,19 @@ function phaseOf(phase: PhaseSummary): PhaseInit & { readonly metrics: MetricIni
     unchecked: BigInt(phase.unchecked),
     ...(startWallNs === undefined ? {} : { firstSentWallNs: startWallNs }),
     ...(endWallNs === undefined ? {} : { lastEndWallNs: endWallNs }),
-    ...(lateness === undefined
-      ? {}
-      : {
-          lateness: {
-            tag: "lateness",
-            header: "Lateness",
-            unit: "ms",
-            count: BigInt(lateness.count),
-            p50: lateness.p50Ns / 1e6,
-            p99: lateness.p99Ns / 1e6,
-            max: lateness.maxNs / 1e6,
-          },
-        }),
+    ...(lateness === undefined ? {} : { lateness: latenessOf(lateness) }),
+  };
+}
+
+function latenessOf({ count, p50Ns, p99Ns, maxNs }: Spans): MetricInit {
+  return {
+    tag: "lateness",
+    header: "Lateness",
+    unit: "ms",
+    count: BigInt(count),
+    p50: p50Ns / 1e6,
+    p99: p99Ns / 1e6,
+    max: maxNs / 1e6,
   };
 }
 
@@ -164,6 +167,24 @@ function targetOf({
     errored: BigInt(errored),
     cancelled: BigInt(cancelled),
     metrics: metrics.map(distributionOf),
+  };
+}
+
+function hostOf({ lateness, loopUtilisationMax, clock, ...host }: HostSummary): NonNullable<PhaseInit["hosts"]>[number] {
+  const { name, workers, cores, throughputShare, requestThroughput } = host;
+  return {
+    name,
+    workers,
+    cores,
+    throughputShare,
+    requestThroughput,
+    succeeded: BigInt(host.succeeded),
+    errored: BigInt(host.errored),
+    cancelled: BigInt(host.cancelled),
+    metrics: host.metrics.map(distributionOf),
+    ...(lateness === undefined ? {} : { lateness: latenessOf(lateness) }),
+    ...(loopUtilisationMax === undefined ? {} : { loopUtilizationMax: loopUtilisationMax }),
+    ...(clock === undefined ? {} : { clock }),
   };
 }
 

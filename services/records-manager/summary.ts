@@ -56,6 +56,7 @@ import type { TargetFigures } from "./core/target-figures.ts";
 import { type SeenFigures, saidFigures, saidNote } from "./core/telemetry/server-said.ts";
 import { addFigures, FIGURE_COLUMNS, isWrongAnswer, outputTokensOf } from "./figure-rows.ts";
 import { gpuEnergyOf, gpuNotes, readGpus } from "./gpu-figures.ts";
+import { type HostsOfPhase, readHostFigures } from "./host-figures.ts";
 import { type NetworkRtt, readNetworkRtt } from "./network-rtt.ts";
 import { MOST_WRONG, type PhaseWork, windowsOf, worksOf } from "./phase-work.ts";
 import { phaseNamed } from "./query-records.ts";
@@ -117,13 +118,14 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
     readSaid(reader, works);
   }
   const targets = readTargetFigures(reader, works, targetLabels(run.spec));
+  const hosts = readHostFigures(reader, works);
   const networkRtt = readNetworkRtt(reader, run.spec);
   const distinct = [...new Set(works.values())];
   const windows = windowsOf(reader, distinct);
   const steady = steadyStates(reader, windows);
   const served = reader.served();
   const summaries = distinct.map((work) => ({
-    ...phaseSummary(work, run, { targets: targets.get(work), objectives, served, networkRtt }),
+    ...phaseSummary(work, run, { targets: targets.get(work), hosts: hosts.get(work), objectives, served, networkRtt }),
     wrongAnswers: reader.wrongAnswers(work.wrong),
     steadyState: steady.get(work.head.phase),
   }));
@@ -259,6 +261,7 @@ function readGaps(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, obje
 
 interface PhaseGiven {
   readonly targets: TargetFigures | undefined;
+  readonly hosts: HostsOfPhase | undefined;
   readonly objectives: readonly Objective[];
   readonly served: readonly ServedModel[];
   readonly networkRtt: NetworkRtt;
@@ -267,7 +270,7 @@ interface PhaseGiven {
 function phaseSummary(
   work: PhaseWork,
   { suiteWallOffsetNs: wallOffsetNs, spec }: RunRow,
-  { targets, objectives, served: allServed, networkRtt }: PhaseGiven,
+  { targets, hosts, objectives, served: allServed, networkRtt }: PhaseGiven,
 ): Omit<PhaseSummary, "steadyState" | "wrongAnswers"> {
   const { rows, head, figures, statistics } = work;
   const moments = figures.moments();
@@ -304,6 +307,7 @@ function phaseSummary(
     asked,
   );
   const said = saidFigures(work.said, seenFigures(counts.succeeded, statistics, ofRun));
+  const ofHosts = hosts?.summaries(requestThroughput.value(facts)) ?? { hosts: [], notes: [] };
   const miscount = servedNote(served, asked, counts) ?? saidNote(said);
   return {
     phase: head.phase,
@@ -326,12 +330,19 @@ function phaseSummary(
     errorDetails: figures.errorDetails(),
     finishReasons: figures.finishReasons(),
     unchecked: figures.unchecked,
-    notes: [...work.notes, ...phaseNotes(work), ...(miscount === undefined ? [] : [miscount]), ...gpuNotes(work, ofRun)],
+    notes: [
+      ...work.notes,
+      ...phaseNotes(work),
+      ...(miscount === undefined ? [] : [miscount]),
+      ...gpuNotes(work, ofRun),
+      ...ofHosts.notes,
+    ],
     lateness: moments.lateness,
     asked: work.asked,
     sends: moments.sends,
     gpus: work.gpus,
     targets: targets?.summaries(requestThroughput.value(facts)) ?? [],
+    hosts: ofHosts.hosts,
     served,
     said,
     objectives: head.kind === "profiling" ? outcomesOf(objectives, { metrics, runMetrics: ofRun, further: work.further }) : [],

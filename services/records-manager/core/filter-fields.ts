@@ -90,6 +90,9 @@ export const filterColumns: Readonly<Record<string, FilterKind>> = {
   answer: text,
 };
 
+/** What no column of `requests` is, and every request has all the same: by the table `members`. */
+export const HOST_FIELD = "host";
+
 /** Names for columns that people ask for most, beside the columns' own. */
 export const shortColumns: Readonly<Record<string, string>> = {
   credit: "credit_id",
@@ -118,6 +121,7 @@ export function meantField(name: string): string {
 function allFields(): Map<string, FilterField> {
   const found = new Map<string, FilterField>();
   for (const [column, kind] of Object.entries(filterColumns)) found.set(column, { column, kind, isMetric: false });
+  found.set(HOST_FIELD, { column: HOST_FIELD, kind: text, isMetric: false });
   for (const { tag, unit } of recordMetrics) found.set(tag, { column: tag, kind: { is: "number", unit }, isMetric: true });
   const also = (name: string, column: string): void => {
     const field = found.get(column);

@@ -3,7 +3,10 @@
  * wrote is in `parameters`, so that nothing of it can be taken for SQL. Pure.
  */
 import type { Filter, FilterOperator } from "./filter.ts";
-import type { NameSource } from "./filter-fields.ts";
+import { HOST_FIELD, type NameSource } from "./filter-fields.ts";
+
+/** Name of the host that a row of `requests` came from, as an expression; NULL where nobody told it. */
+const HOST_SQL = "(SELECT host FROM members WHERE member_id = worker_id)";
 
 export interface SqlCondition {
   readonly sql: string;
@@ -39,7 +42,8 @@ export function filterSql(filter: Filter, run: FilteredRun): SqlCondition {
 
 /** A column of `requests` in SQL. Columns come from the whitelist of fields; quotes keep a tag from being a word of SQL. */
 export function columnSql(column: string, run: Pick<FilteredRun, "hasColumn">): string {
-  return run.hasColumn(column) ? `"${column}"` : "NULL";
+  if (!run.hasColumn(column)) return "NULL";
+  return column === HOST_FIELD ? HOST_SQL : `"${column}"`;
 }
 
 function comparisonSql({ field, operator, value }: Filter & { is: "comparison" }, run: FilteredRun): SqlCondition {

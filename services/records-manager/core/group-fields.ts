@@ -23,6 +23,7 @@ export const groupFields: readonly string[] = [
   "conversation",
   "group",
   "worker",
+  "host",
   "record_processor_id",
   "error",
   "error_phase",

@@ -19,6 +19,7 @@ export const NOTE_CODES = [
   "prefix_sharing",
   "server_counts",
   "gpu_energy",
+  "slow_host",
 ] as const;
 export type NoteCode = (typeof NOTE_CODES)[number];
 

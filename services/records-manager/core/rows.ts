@@ -86,6 +86,27 @@ export const LOAD_CHANGED_EVENT = "load_changed";
 /** Kind of the event that says what the prompts of a run share. */
 export const PREFIXES_EVENT = "dataset_prefixes";
 
+export interface MemberRow {
+  readonly memberId: string;
+  /** Name of its host. */
+  readonly host: string;
+  readonly services: readonly string[];
+  readonly pid: number;
+  readonly cores: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+  /** Undefined: not measured. */
+  readonly clock: MemberClock | undefined;
+}
+
+/** A clock against suite time. */
+export interface MemberClock {
+  /** Suite time minus the member's. */
+  readonly offsetNs: number;
+  readonly uncertaintyNs: number;
+  readonly driftPpm: number;
+}
+
 export interface EventRow {
   readonly ns: number;
   readonly service: string;

@@ -4,6 +4,7 @@ import type { Objective } from "../../common/objective.ts";
 import type { AskedLoad } from "./asked-load.ts";
 import type { ClientUsage } from "./client-usage.ts";
 import type { Intervals } from "./confidence.ts";
+import type { HostSummary } from "./host-figures.ts";
 import type { WorkloadNote } from "./notes.ts";
 import type { ErrorDetail, ErrorGroup, FinishReason } from "./phase-figures.ts";
 import type { PhaseCounts, PhaseKind } from "./rows.ts";
@@ -102,6 +103,8 @@ export interface PhaseSummary {
   readonly steadyState: SteadyState | undefined;
   /** In the order of the spec; empty where the run has one target. */
   readonly targets: readonly TargetSummary[];
+  /** By name; empty where the load came from one host, by the suite's own clock. */
+  readonly hosts: readonly HostSummary[];
   /** What servers say that their models did meanwhile, those of the run first; empty: nothing. */
   readonly served: readonly ServedModel[];
   /** What servers' pages say of it in common words, beside what the client saw; empty: no page was scraped. */

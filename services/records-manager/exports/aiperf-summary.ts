@@ -3,7 +3,9 @@
  * per metric tag among the fixed keys. What AIPerf does not have comes on top: `assay_version` and `assay_commit` in the place of its own version, metrics of our
  * own beside its metrics, everything else under `assay`. Keys and units: `docs/files.md`.
  */
+
 import type { JsonValue } from "@bufbuild/protobuf";
+import type { HostSummary } from "../core/host-figures.ts";
 import type { PhaseCounts } from "../core/rows.ts";
 import type { ObjectiveOutcome, PhaseSummary, RunSummary, TargetSummary } from "../core/run-summary.ts";
 import { aiperfError } from "./aiperf-error.ts";
@@ -120,6 +122,7 @@ function ownPart({ reader, phases }: ExportContext, { state, reason, client }: R
       finish_reasons:
         phase.finishReasons.length === 0 ? undefined : phase.finishReasons.map(({ reason, count }) => ({ reason, count })),
       targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
+      hosts: phase.hosts.length === 0 ? undefined : phase.hosts.map(hostJson),
       server_figures: phase.said.length === 0 ? undefined : phase.said.map(saidJson),
       server_statistics: phase.served.length === 0 ? undefined : phase.served.map(servedJson),
     })),
@@ -144,6 +147,31 @@ function targetJson({
     throughput_share: new Float(throughputShare),
     request_throughput: new Float(requestThroughput),
     ...Object.fromEntries(metrics.map((metric) => [metric.tag, metricJson(metric)])),
+  };
+}
+
+function hostJson({ lateness, loopUtilisationMax, clock, ...host }: HostSummary): JsonObject {
+  return {
+    host: host.name,
+    cores: host.cores,
+    workers: host.workers,
+    succeeded: host.succeeded,
+    errored: host.errored,
+    cancelled: host.cancelled,
+    throughput_share: new Float(host.throughputShare),
+    request_throughput: new Float(host.requestThroughput),
+    lateness_p50_ms: lateness === undefined ? undefined : new Float(lateness.p50Ns / 1e6),
+    lateness_p99_ms: lateness === undefined ? undefined : new Float(lateness.p99Ns / 1e6),
+    loop_utilization_max: loopUtilisationMax === undefined ? undefined : new Float(loopUtilisationMax),
+    clock:
+      clock === undefined
+        ? undefined
+        : {
+            offset_ns: new Float(clock.offsetNs),
+            uncertainty_ns: new Float(clock.uncertaintyNs),
+            drift_ppm: new Float(clock.driftPpm),
+          },
+    ...Object.fromEntries(host.metrics.map((metric) => [metric.tag, metricJson(metric)])),
   };
 }
 

@@ -8,12 +8,15 @@ import type { RawAnswer } from "../../common/metric-record.ts";
 import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { UsageReading } from "../core/client-usage.ts";
+import { HOST_FIELD } from "../core/filter-fields.ts";
 import { columnSql, type SqlCondition } from "../core/filter-sql.ts";
+import type { MemberRow } from "../core/rows.ts";
 import type { WrongAnswer } from "../core/run-summary.ts";
 import type { ServedModel } from "../core/served.ts";
 import type { GapRow, ScrapeReading, SeriesPoints, SeriesRow, SourceRow } from "../core/telemetry-rows.ts";
 import { ChunkReader, type Gaps, type RowChunk } from "./chunk-reader.ts";
 import {
+  memberOf,
   type PhaseRow,
   phaseOf,
   type Row,
@@ -50,6 +53,11 @@ export interface PageFilter {
   readonly where?: SqlCondition;
 }
 
+interface PagesOptions extends PageFilter {
+  readonly after?: number;
+  readonly pageRows?: number;
+}
+
 /** Which rows a page has, and in which order. */
 export interface PageOptions extends PageFilter {
   readonly pageRows: number;
@@ -71,7 +79,7 @@ export const PAYLOAD_COLUMN = "payload";
 export class RunReader {
   readonly path: string;
   readonly #db: SqliteDatabase;
-  readonly #columns: ReadonlySet<string>;
+  readonly #columns: Set<string>;
   readonly #rawColumns: readonly string[];
   #rawStatement: SqliteStatement | undefined;
   #chunks: ChunkReader | undefined;
@@ -82,8 +90,9 @@ export class RunReader {
     this.path = path;
     this.#db = db;
     this.#columns = new Set(columnsOf(db, "requests"));
+    if (columnsOf(db, "members").length > 0) this.#columns.add(HOST_FIELD);
     this.#rawColumns = columnsOf(db, "raw");
-    this.metricTags = [...this.#columns].filter((name) => !requestColumns.includes(name));
+    this.metricTags = [...this.#columns].filter((name) => !requestColumns.includes(name) && name !== HOST_FIELD);
   }
 
   /** Opens `<folder>/run.db`. Throws as `openSqlite`. */
@@ -265,6 +274,15 @@ export class RunReader {
     });
   }
 
+  /** Processes of the suite that took part, by host and id; none in a file of before that. */
+  members(): MemberRow[] {
+    return this.#read(() => {
+      if (!this.#columns.has(HOST_FIELD)) return [];
+      const rows = this.#db.prepare("SELECT * FROM members ORDER BY host, member_id").all() as Row[];
+      return rows.map(memberOf);
+    });
+  }
+
   /** What is kept of the wrong answers to some credits, in their order. */
   wrongAnswers(creditIds: readonly number[]): WrongAnswer[] {
     const sql = `SELECT conversation, turn, coalesce(check_reason, '') AS reason, coalesce(answer, '') AS answer
@@ -288,10 +306,21 @@ export class RunReader {
    * The rows of `requests` by ascending credit id, in pages of arrays: the credit id, then `columns` in order. A column that
    * the file lacks is NULL in every row. Memory is that of one page. `after` skips ids up to and with it.
    */
-  *pages(
-    columns: readonly string[],
-    options: PageFilter & { readonly after?: number; readonly pageRows?: number } = {},
-  ): Generator<unknown[][]> {
+  *pages(columns: readonly string[], options: PagesOptions = {}): Generator<unknown[][]> {
+    const host = columns.indexOf(HOST_FIELD);
+    if (host < 0) {
+      yield* this.#pages(columns, options);
+      return;
+    }
+    // Chunks have workers, which are few.
+    const hosts = new Map(this.members().map((member) => [member.memberId, member.host]));
+    for (const rows of this.#pages(columns.with(host, "worker_id"), options)) {
+      for (const row of rows) row[1 + host] = hosts.get(String(row[1 + host])) ?? null;
+      yield rows;
+    }
+  }
+
+  *#pages(columns: readonly string[], options: PagesOptions): Generator<unknown[][]> {
     const { phase, where: condition, after: behind } = options;
     if (condition === undefined && behind === undefined && columns.every((column) => this.#isChunked(column))) {
       const chunks = this.#read(() => this.#chunkReader());
@@ -419,6 +448,7 @@ export class RunReader {
     if (column === READS_COLUMN) return "(SELECT reads FROM raw WHERE raw.credit_id = requests.credit_id)";
     if (column === PAYLOAD_COLUMN) return "(SELECT payload FROM raw WHERE raw.credit_id = requests.credit_id)";
     if (!this.#columns.has(column)) return "NULL";
+    if (column === HOST_FIELD) return columnSql(column, this);
     return requestColumns.includes(column) ? column : quoted(column);
   }
 

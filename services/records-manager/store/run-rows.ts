@@ -1,6 +1,6 @@
 /** Rows of a run's file, but those of requests and telemetry, as what they mean. */
 import type { UsageReading } from "../core/client-usage.ts";
-import type { PhaseCounts, PhaseKind } from "../core/rows.ts";
+import type { MemberRow, PhaseCounts, PhaseKind } from "../core/rows.ts";
 import { type ServedModel, type ServedTimeName, timesOf } from "../core/served.ts";
 import { closedPhaseFrom } from "./closed-phase.ts";
 
@@ -101,6 +101,24 @@ export function phaseOf(row: Row): PhaseRow {
     queued,
     late: Number(row.late),
     conflicts: Number(row.conflicts),
+  };
+}
+
+/** A row of `members`. */
+export function memberOf(row: Row): MemberRow {
+  const offsetNs = numberOf(row.clock_offset_ns);
+  return {
+    memberId: String(row.member_id),
+    host: String(row.host),
+    services: String(row.services).split(","),
+    pid: Number(row.pid),
+    cores: Number(row.cores),
+    labels: JSON.parse(String(row.labels)) as Record<string, string>,
+    version: String(row.version),
+    clock:
+      offsetNs === undefined
+        ? undefined
+        : { offsetNs, uncertaintyNs: Number(row.clock_uncertainty_ns), driftPpm: Number(row.clock_drift_ppm) },
   };
 }
 

@@ -16,7 +16,7 @@ import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EndedRequests } from "../core/failure-watch.ts";
-import type { EventRow, LogRow, PhaseHeader, RunEnd, RunHeader, WorkerUsage } from "../core/rows.ts";
+import type { EventRow, LogRow, MemberRow, PhaseHeader, RunEnd, RunHeader, WorkerUsage } from "../core/rows.ts";
 import { SERVED_TIMES, type ServedModel } from "../core/served.ts";
 import type { ScrapeRow, SeriesFacts, SourceFacts } from "../core/telemetry-rows.ts";
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
@@ -354,6 +354,27 @@ export class RunStore implements AccountStore<IngestRow> {
       executions,
       ...SERVED_TIMES.flatMap((name) => [times[name].count, Math.round(times[name].ns)]),
       JSON.stringify(batches.map(({ size, executions, computeInferNs }) => [size, executions, Math.round(computeInferNs)])),
+    ]);
+  }
+
+  /** Members of the run; of a clock the last offset and drift count, and the largest uncertainty. */
+  addMembers(rows: readonly MemberRow[]): void {
+    const sql = `INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (member_id) DO UPDATE SET
+      host = excluded.host, services = excluded.services, pid = excluded.pid, cores = excluded.cores, labels = excluded.labels,
+      version = excluded.version, clock_offset_ns = coalesce(excluded.clock_offset_ns, clock_offset_ns),
+      clock_uncertainty_ns = max(coalesce(excluded.clock_uncertainty_ns, clock_uncertainty_ns), coalesce(clock_uncertainty_ns, excluded.clock_uncertainty_ns)),
+      clock_drift_ppm = coalesce(excluded.clock_drift_ppm, clock_drift_ppm)`;
+    this.#addAll(sql, rows, ({ memberId, host, services, pid, cores, labels, version, clock }) => [
+      memberId,
+      host,
+      services.join(","),
+      pid,
+      cores,
+      JSON.stringify(labels),
+      version,
+      clock?.offsetNs ?? null,
+      clock?.uncertaintyNs ?? null,
+      clock?.driftPpm ?? null,
     ]);
   }
 

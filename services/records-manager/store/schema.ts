@@ -142,10 +142,26 @@ const SERVED_TABLE = `CREATE TABLE IF NOT EXISTS served_models (
 ) STRICT;
 `;
 
+/** Processes of the suite that took part, and their clocks against suite time. Written anew by whoever writes on in an older file. */
+const MEMBERS_TABLE = `CREATE TABLE IF NOT EXISTS members (
+  member_id TEXT PRIMARY KEY,
+  host TEXT NOT NULL,
+  services TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  cores INTEGER NOT NULL,
+  labels TEXT NOT NULL,
+  version TEXT NOT NULL,
+  clock_offset_ns REAL,
+  clock_uncertainty_ns REAL,
+  clock_drift_ppm REAL
+) STRICT;
+`;
+
 /** For people: names, wall time, milliseconds. A column that an older file lacks is missed by who reads the view, not before. */
 const VIEWS = `CREATE VIEW IF NOT EXISTS records AS
   SELECT credit_id, phases.name AS phase, kind AS phase_kind, conversation, conversations.name AS conversation_name, turn,
     session_num AS session, target, model, worker_id AS worker,
+    (SELECT host FROM members WHERE member_id = worker_id) AS host,
     CASE WHEN is_cancelled = 1 THEN 'cancelled' WHEN error_code IS NULL THEN 'succeeded' ELSE 'errored' END AS outcome,
     error_code AS error, status,
     strftime('%Y-%m-%dT%H:%M:%fZ', (sent_ns + suite_wall_offset_ns) / 1e9, 'unixepoch') AS sent_at,
@@ -274,13 +290,13 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
   const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
-  const first = OTHER_TABLES + VALUE_ROWS + SERVED_TABLE + CHUNKS_TABLE + requests + VIEWS;
+  const first = OTHER_TABLES + VALUE_ROWS + SERVED_TABLE + CHUNKS_TABLE + MEMBERS_TABLE + requests + VIEWS;
   return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [first, FROM_VALUE_ROWS] };
 }
 
 /** Adds what the program knows and an older program's file does not have. Values of added columns stay NULL. */
 export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): void {
-  db.exec(SERVED_TABLE + CHUNKS_TABLE);
+  db.exec(SERVED_TABLE + CHUNKS_TABLE + MEMBERS_TABLE);
   const present = new Set(columnsOf(db, "requests"));
   const add = (name: string, type: string): void => {
     if (!present.has(name)) db.exec(`ALTER TABLE requests ADD COLUMN ${name} ${type}`);
@@ -295,7 +311,7 @@ export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): v
 }
 
 /** The columns that a table of the file has. */
-export function columnsOf(db: SqliteDatabase, table: "requests" | "raw" | "served_models"): string[] {
+export function columnsOf(db: SqliteDatabase, table: "requests" | "raw" | "served_models" | "members"): string[] {
   const columns = db.pragma(`table_info(${table})`) as { readonly name: string }[];
   return columns.map((column) => column.name);
 }

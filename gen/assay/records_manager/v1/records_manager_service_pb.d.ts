@@ -7,10 +7,10 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { ClientVerdict, ErrorGroup, MetricRecord, MetricStatistics, SampleSeries, SampleSource, Scrape } from "./record_pb.js";
-import type { PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
+import type { Member, PhaseIdentity, RunEvent } from "../../controller/v1/controller_pb.js";
 import type { TimingProgress } from "../../timing/v1/timing_pb.js";
 import type { ServedModel, ServerFigure } from "./served_pb.js";
-import type { HostFloor, PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
+import type { ClockOffset, HostFloor, PhaseKind, ProcessUsage } from "../../common/v1/common_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { ClientUsage, Sends, SteadyState, VerdictReason, WorkloadNote } from "./validity_pb.js";
 
@@ -233,6 +233,13 @@ export declare type SampleBatch = Message<"assay.records_manager.v1.SampleBatch"
    * @generated from field: repeated assay.records_manager.v1.ServedModel served = 20;
    */
   served: ServedModel[];
+
+  /**
+   * Members of the run that are new, or whose clocks are known anew; a later one of the same id counts.
+   *
+   * @generated from field: repeated assay.controller.v1.Member members = 21;
+   */
+  members: Member[];
 
   /**
    * Sources that this stream has not named yet.
@@ -975,6 +982,13 @@ export declare type PhaseSummary = Message<"assay.records_manager.v1.PhaseSummar
    * @generated from field: repeated assay.records_manager.v1.ServerFigure server_figures = 41;
    */
   serverFigures: ServerFigure[];
+
+  /**
+   * Figures of each load host, by name; empty where one host sends, by the suite's own clock.
+   *
+   * @generated from field: repeated assay.records_manager.v1.HostSummary hosts = 42;
+   */
+  hosts: HostSummary[];
 };
 
 /**
@@ -1181,6 +1195,104 @@ export declare type TargetSummary = Message<"assay.records_manager.v1.TargetSumm
  * Use `create(TargetSummarySchema)` to create a new message.
  */
 export declare const TargetSummarySchema: GenMessage<TargetSummary>;
+
+/**
+ * One of the hosts that the load came from, over one phase.
+ *
+ * @generated from message assay.records_manager.v1.HostSummary
+ */
+export declare type HostSummary = Message<"assay.records_manager.v1.HostSummary"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Workers there that sent a request.
+   *
+   * @generated from field: uint32 workers = 2;
+   */
+  workers: number;
+
+  /**
+   * Its cores that the suite may use.
+   *
+   * @generated from field: uint32 cores = 3;
+   */
+  cores: number;
+
+  /**
+   * Requests that succeeded.
+   *
+   * @generated from field: uint64 succeeded = 4;
+   */
+  succeeded: bigint;
+
+  /**
+   * Requests that failed.
+   *
+   * @generated from field: uint64 errored = 5;
+   */
+  errored: bigint;
+
+  /**
+   * Requests that were given up.
+   *
+   * @generated from field: uint64 cancelled = 6;
+   */
+  cancelled: bigint;
+
+  /**
+   * Its part of the phase's succeeded requests, 0 to 1.
+   *
+   * @generated from field: double throughput_share = 7;
+   */
+  throughputShare: number;
+
+  /**
+   * Its succeeded requests per second, over the time that the phase's throughput is counted over; 0: none succeeded.
+   *
+   * @generated from field: double request_throughput = 8;
+   */
+  requestThroughput: number;
+
+  /**
+   * Request latency, TTFT and ITL of its succeeded requests, as far as they have values.
+   *
+   * @generated from field: repeated assay.records_manager.v1.MetricStatistics metrics = 9;
+   */
+  metrics: MetricStatistics[];
+
+  /**
+   * Sent minus due, in ms, as of the phase; unset: no request had a due time.
+   *
+   * @generated from field: assay.records_manager.v1.MetricStatistics lateness = 10;
+   */
+  lateness?: MetricStatistics | undefined;
+
+  /**
+   * Share of the busiest second in which the event loop of one of its workers was busy, 0 to 1; unset: too little was read to say.
+   *
+   * @generated from field: optional double loop_utilization_max = 11;
+   */
+  loopUtilizationMax?: number | undefined;
+
+  /**
+   * Its clock against suite time: offset and drift as they were last, the uncertainty at its largest; of several processes there the least
+   * certain one. Unset: not known.
+   *
+   * @generated from field: assay.common.v1.ClockOffset clock = 12;
+   */
+  clock?: ClockOffset | undefined;
+};
+
+/**
+ * Describes the message assay.records_manager.v1.HostSummary.
+ * Use `create(HostSummarySchema)` to create a new message.
+ */
+export declare const HostSummarySchema: GenMessage<HostSummary>;
 
 /**
  * One GPU over one phase.
