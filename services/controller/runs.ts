@@ -7,7 +7,12 @@ import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { type HostFloor, ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { type AdjustPhase, FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import {
+  type AdjustPhase,
+  FinishRunSchema,
+  type MemberEvent,
+  RecoverRunSchema,
+} from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -21,7 +26,7 @@ import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { newRunId } from "../common/run-id.ts";
 import { untakenMedia } from "../common/untaken-media.ts";
-import { isAlive, ownerHere, RunCatalog } from "./catalog.ts";
+import { type CatalogEntry, isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
 import { hostViolations, isChosen } from "./core/load-hosts.ts";
 import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
@@ -67,12 +72,14 @@ export class Runs {
   private readonly ended = new Map<RunState, number>();
   private readonly owner = ownerHere();
   private isClosed = false;
+  /** Unfinished runs of controllers that are gone, whose files nobody has closed yet. */
+  private readonly forgotten: readonly CatalogEntry[];
 
   /** Opens the catalog. Throws, naming its path, where it cannot be written. */
   constructor(options: RunsOptions) {
     this.options = options;
     this.catalog = RunCatalog.open(join(options.runsDir, "catalog.db"));
-    this.failForgotten();
+    this.forgotten = this.failForgotten();
   }
 
   /** Says what is wrong with a spec, by throwing, and gives the effective one. */
@@ -241,6 +248,7 @@ export class Runs {
   }
 
   onJoined(entry: MemberEntry): void {
+    if (entry.member.services.includes(ServiceKind.RECORDS_MANAGER)) for (const run of this.forgotten) this.recover(entry, run);
     this.current?.onJoined(entry);
   }
 
@@ -417,11 +425,21 @@ export class Runs {
   }
 
   /** Runs that a controller left behind which is gone are never taken up again. Other suites may use this catalog at this moment. */
-  private failForgotten(): void {
+  private failForgotten(): CatalogEntry[] {
     const unfinished = ["CREATED", "CONFIGURING", "READY", "RUNNING", "DRAINING", "PROCESSING"];
-    for (const entry of this.catalog.list({ limit: 1000, states: unfinished })) {
-      if (!isAlive(entry.owner)) this.catalog.put({ ...entry, state: "FAILED" });
-    }
+    const forgotten = this.catalog.list({ limit: 1000, states: unfinished }).filter(({ owner }) => !isAlive(owner));
+    for (const entry of forgotten) this.catalog.put({ ...entry, state: "FAILED" });
+    return forgotten;
+  }
+
+  /** Whoever wrote it, or has its folder, closes its accounts; a run that did not come to have a file has none. */
+  private recover(entry: MemberEntry, { runId, folder }: CatalogEntry): void {
+    const { members, log } = this.options;
+    const value = create(RecoverRunSchema, { folder, reason: "its controller ended before it did" });
+    const timeoutMs = this.timeouts().finishMs;
+    members
+      .command(entry, { runId, service: ServiceKind.RECORDS_MANAGER, action: { case: "recoverRun", value }, timeoutMs })
+      .catch((error: unknown) => log.warn("a forgotten run was not closed", { run_id: runId, error: messageOf(error) }));
   }
 
   private tell(): void {

@@ -1,5 +1,6 @@
 /** The record-processor as a module of its process: the runs that are configured here. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { isJsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -33,6 +34,10 @@ export interface RecordProcessorDeps {
 }
 
 const done = { case: undefined } as const;
+/** Above what the other members take to hear of a new controller. */
+const rejoinMs = 1_000;
+/** Above what workers take to bring what they have. */
+const silenceMs = 8_000;
 
 export function createRecordProcessorModule({ id, log, addresses, endpoints }: RecordProcessorDeps): ServiceModule {
   const runs = new Map<string, ProcessorRun>();
@@ -48,6 +53,13 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
 
   const closeAll = (): void => {
     for (const runId of [...runs.keys()]) close(runId);
+  };
+
+  /** A run that lost its controller: its workers may still bring something. */
+  const abandon = async (runId: string, run: ProcessorRun): Promise<void> => {
+    await delay(rejoinMs);
+    await run.silence(AbortSignal.timeout(silenceMs));
+    if (runs.get(runId) === run) close(runId);
   };
 
   return {
@@ -77,7 +89,11 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
           return undefined;
       }
     },
-    onSuiteChanged: closeAll,
+    onSuiteChanged() {
+      for (const [runId, run] of runs) {
+        abandon(runId, run).catch((error: unknown) => log.error("a run could not be closed", { run_id: runId, error }));
+      }
+    },
     counters() {
       const all = [...runs.values()].map((run) => run.stats);
       const sum = (pick: (stats: ProcessorRun["stats"]) => number): number =>

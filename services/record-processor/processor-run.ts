@@ -75,6 +75,7 @@ export class ProcessorRun {
   /** Of answers the reads are kept. */
   private readonly isTraced: boolean;
   private readonly sources = new Map<number, Source>();
+  private readonly silences = new Set<() => void>();
   private readonly relay: Relay;
   private readonly buffers = new BatchBuffers({ sizeBytes: 96 * 1024, kept: 16, keptBytes: 512 * 1024 });
   private readonly opened = Promise.withResolvers<void>();
@@ -129,10 +130,21 @@ export class ProcessorRun {
     stream.onClose(() => {
       this.sources.delete(streamId);
       this.relay.workerStreamEnded(streamId);
+      if (this.sources.size === 0) for (const resolve of this.silences) resolve();
     });
     if (!this.relay.workerConnected(streamId)) return;
     stream.onMessage((message) => this.receive(streamId, message));
     stream.send({ ackedSeq: 0n });
+  }
+
+  /** Resolves when no worker is connected, or when the signal aborts. */
+  async silence(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.silences.add(resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (this.sources.size === 0 || signal.aborted) resolve();
+    await promise;
+    this.silences.delete(resolve);
   }
 
   close(): void {

@@ -1,15 +1,16 @@
 /** The records-manager as a module of its process: the runs that are written here. */
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { toJsonString } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { ConfigureRun, FinishRun, MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { ConfigureRun, FinishRun, MemberEvent, RecoverRun } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
-import { AssayError } from "../common/errors.ts";
+import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
@@ -17,6 +18,7 @@ import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/counting.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import { createClient } from "../common/rpc/client.ts";
+import { RUN_FILE } from "../common/run-file.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
@@ -55,11 +57,18 @@ interface OpenRun {
 }
 
 const done = { case: undefined } as const;
+const controllerGone = "its controller ended before it did";
+/** Above what the other members take to hear of a new controller. */
+const rejoinMs = 1_000;
+/** Above what workers and processors take to bring what they have. */
+const silenceMs = 14_000;
 
 export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceModule {
   const { log, clock, addresses, runsDir, folderInCatalog, report, tracer } = deps;
   const open = new Map<string, OpenRun>();
   const folders = new Map<string, string>();
+  /** Ends of runs that lost their controller. */
+  const abandoned = new Map<string, Promise<void>>();
   const queries = new QueryClient();
   const counts = createRecordsCounts();
 
@@ -170,6 +179,23 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
     await found.finishing;
   };
 
+  /** A run that lost its controller: what its members still bring is taken, then its accounts are closed from the rows. */
+  const abandon = async (runId: string, { run, finishing }: OpenRun): Promise<void> => {
+    if (finishing !== undefined) return finishing;
+    await delay(rejoinMs);
+    await run.silence(AbortSignal.timeout(silenceMs));
+    if (open.get(runId)?.run === run) open.delete(runId);
+    run.close();
+    await queries.ask("recover", { folder: run.folder, reason: controllerGone });
+  };
+
+  const recover = async (runId: string, { folder, reason }: RecoverRun): Promise<void> => {
+    await abandoned.get(runId)?.catch(() => {});
+    if (open.has(runId)) throw new AssayError("failed_precondition", `run ${runId} is being written`);
+    // It may have ended before there was anything to write, or on another host.
+    if (existsSync(join(folder, RUN_FILE))) await queries.ask("recover", { folder, reason });
+  };
+
   const conclude = async (runId: string, found: OpenRun, { state, reason }: FinishRun): Promise<void> => {
     const name = state === RunState.COMPLETED ? "COMPLETED" : state === RunState.CANCELLED ? "CANCELLED" : "FAILED";
     try {
@@ -218,13 +244,21 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         case "finish":
           await finish(runId, action.value);
           return done;
+        case "recoverRun":
+          await recover(runId, action.value);
+          return done;
         default:
           return undefined;
       }
     },
     onSuiteChanged() {
-      for (const { run } of open.values()) run.close();
-      open.clear();
+      for (const [runId, found] of open) {
+        const ending = abandon(runId, found);
+        abandoned.set(runId, ending);
+        ending.catch((error: unknown) =>
+          log.error("a run whose controller is gone was not closed", { run_id: runId, error: messageOf(error) }),
+        );
+      }
     },
     counters() {
       const all = [...open.values()];

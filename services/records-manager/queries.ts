@@ -14,6 +14,7 @@ import {
   type RecordsQuery,
 } from "./query-records.ts";
 import { queryTimeline, type TimelineAnswer, type TimelineQuery } from "./query-timeline.ts";
+import { recoverRun } from "./recover.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { type SummaryOptions, summarizeRun } from "./summary.ts";
 
@@ -26,6 +27,12 @@ export interface ConversationsQuery {
   readonly limit: number;
 }
 
+export interface RecoverQuery {
+  readonly folder: string;
+  /** Why it is over. */
+  readonly reason: string;
+}
+
 /** What is asked and answered. Plain data, so that it can cross to another thread. */
 export interface Queries {
   readonly summarize: (query: SummaryQuery) => RunSummary;
@@ -35,6 +42,8 @@ export interface Queries {
   readonly recordsOf: (query: RecordsOfQuery) => RecordsPage["rows"];
   readonly timeline: (query: TimelineQuery) => TimelineAnswer;
   readonly export: (request: ExportRequest) => ExportedFile[];
+  /** Closes the accounts of a run that nobody writes any more, and writes its files; false: it had ended by itself, and nothing was done. */
+  readonly recover: (query: RecoverQuery) => boolean;
   readonly exportFiles: (query: { readonly folder: string }) => OfferedFile[];
   readonly definitions: (query: DefinitionsQuery) => DefinitionSummary[];
   /** Conversations that the run drew, ascending, at most `limit`. */
@@ -51,6 +60,7 @@ export const queries: Queries = {
   recordsOf: queryRecordsOf,
   timeline: queryTimeline,
   export: exportRun,
+  recover: recoverAndExport,
   exportFiles: offeredFiles,
   definitions: queryDefinitions,
   conversations: queryConversations,
@@ -63,4 +73,10 @@ function queryConversations({ folder, limit }: ConversationsQuery): number[] {
   } finally {
     reader.close();
   }
+}
+
+function recoverAndExport({ folder, reason }: RecoverQuery): boolean {
+  const { isRecovered } = recoverRun(folder, reason);
+  if (isRecovered) exportRun({ folder });
+  return isRecovered;
 }

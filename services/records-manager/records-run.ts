@@ -67,6 +67,7 @@ export class RecordsRun {
   private readonly counts: RecordsCounts;
   private readonly failures: FailureWatch;
   private readonly streams = new Map<IngestStream, (seq: number, outcome: BatchOutcome) => void>();
+  private readonly silences = new Set<() => void>();
   private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
   private inserted: MetricRecord[] = [];
   private commitTimer: NodeJS.Timeout | undefined;
@@ -127,6 +128,18 @@ export class RecordsRun {
   removeStream(stream: IngestStream): void {
     if (this.streams.delete(stream)) this.counts.streams--;
     this.acks.streamEnded(stream);
+    if (this.streams.size === 0) for (const resolve of this.silences) resolve();
+  }
+
+  /** Resolves when no record-processor is connected and everything that came is committed, or when the signal aborts. */
+  async silence(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.silences.add(resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (this.streams.size === 0 || signal.aborted) resolve();
+    await promise;
+    this.silences.delete(resolve);
+    this.writing(() => this.commit(), false);
   }
 
   /** Throws `resource_exhausted`, naming the file, once it cannot be written. */

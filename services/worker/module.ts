@@ -37,6 +37,8 @@ export interface WorkerDeps {
 }
 
 const done = { case: undefined } as const;
+/** What records of a run that lost its controller may take to be committed. */
+const outboxMs = 5_000;
 /** Bytes on their way out are made by the record sender itself. */
 const recordsCodec = { processRecords: { requestSerialize: (message: Uint8Array) => message } };
 
@@ -45,6 +47,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const incarnation = randomBytes(8).readBigUInt64LE();
   const totals = new RunTotals(["sent", "opened", "replaced", "records", "stalls", "fencings"]);
   const lateness = new PhaseHistograms(workerInstruments.assay_worker_lateness_seconds.bounds);
+  let abandoning: Promise<void> | undefined;
   let current: { readonly runId: string; readonly run: WorkerRun } | undefined;
   /** Questions to the target, until the run that wants to know is over. */
   const asking = new Map<string, AbortController>();
@@ -70,7 +73,14 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
     await closing?.run.close();
   };
 
+  /** The run lost its controller: nothing more is sent, and what was measured is brought in. */
+  const abandon = async (): Promise<void> => {
+    await current?.run.endRequests(AbortSignal.timeout(outboxMs));
+    await close();
+  };
+
   const configure = async (runId: string, command: ConfigureRun, signal: AbortSignal): Promise<void> => {
+    await abandoning;
     await close();
     const workerId = deps.id();
     if (command.spec === undefined) throw new AssayError("invalid_argument", "a worker needs a spec");
@@ -132,7 +142,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       }
     },
     onSuiteChanged() {
-      close().catch((error: unknown) => log.error("the run could not be closed", { error }));
+      abandoning = abandon().catch((error: unknown) => log.error("the run could not be closed", { error }));
     },
     counters() {
       const status = current?.run.status();

@@ -2,6 +2,7 @@
  * One run at a worker: streams to dataset, timing and record-processor, a transport to the target, and the sender between
  * them. Ready when all of that stands, the connections are open and the path has been warmed.
  */
+import { setImmediate as immediately } from "node:timers/promises";
 import type { SessionPlace } from "../../endpoints/endpoint.ts";
 import type { RequestError } from "../../endpoints/outcome.ts";
 import { requestError } from "../../endpoints/target-error.ts";
@@ -219,15 +220,27 @@ export class WorkerRun {
     return this.records.drained(signal);
   }
 
+  /** Ends what is in flight, for a run that is over, and waits until every record is committed, or for the signal. */
+  async endRequests(signal: AbortSignal): Promise<void> {
+    this.stopSending();
+    // A request that is ended has its record a turn of the loop later.
+    while (this.sender.inFlight > 0 && !signal.aborted) await immediately();
+    await this.records.drained(signal);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.timeouts);
+    this.stopSending();
+    this.turns.close();
+    await this.records.close();
+    await this.path.transport.close();
+  }
+
+  private stopSending(): void {
     this.ends.doAll();
     this.credits.close();
     this.sender.cancelAll(requestError("cancelled", "wait", "the run has ended"));
     this.cancel([...this.awaitingTurn.keys()], requestError("cancelled", "send", "the run has ended"));
-    this.turns.close();
-    await this.records.close();
-    await this.path.transport.close();
   }
 
   /** Permission to send is used now, whatever comes of it. */

@@ -14,6 +14,7 @@ import Database from "better-sqlite3";
 import { config, expect } from "chai";
 import type { MockOptions } from "../../mock/options.ts";
 import { createMock, type Mock, type MockStats } from "../../mock/server.ts";
+import { type LoggedTarget, logged } from "./logged-target.ts";
 
 // What a command wrote is all that tells why it failed.
 config.truncateThreshold = 0;
@@ -206,6 +207,8 @@ export class Command {
 export interface Stage {
   readonly folder: string;
   mock(options?: Partial<MockOptions>): Promise<Mock>;
+  /** The same, with a log of what it receives. */
+  target(options?: Partial<MockOptions>): Promise<LoggedTarget>;
   /** `assay` with these arguments, and these variables beside its own environment. */
   start(args: readonly string[], folder?: string, env?: Readonly<Record<string, string>>): Command;
   /** `assay run` against a server: two workers, 8 requests at once, streamed, files in `out`. Later arguments win. */
@@ -227,6 +230,7 @@ export function useStage(): Stage {
       return current.folder;
     },
     mock: (options) => current.mock(options),
+    target: (options) => current.target(options),
     start: (args, folder, env) => current.start(args, folder, env),
     run: (mock, ...args) => current.run(mock, ...args),
   };
@@ -276,19 +280,26 @@ interface OpenStage extends Stage {
 async function openStage(): Promise<OpenStage> {
   const folder = await mkdtemp(join(tmpdir(), "assay-suite-"));
   const mocks: Mock[] = [];
+  const targets: LoggedTarget[] = [];
   const commands: Command[] = [];
   const start = (args: readonly string[], cwd = folder, env: Readonly<Record<string, string>> = {}): Command => {
     const command = new Command(args, cwd, env);
     commands.push(command);
     return command;
   };
+  const openMock = async (options: Partial<MockOptions> = {}): Promise<Mock> => {
+    const mock = await createMock({ ttftMs: 20, itlMs: 5, ...options });
+    mocks.push(mock);
+    return mock;
+  };
   return {
     folder,
     start,
-    async mock(options = {}) {
-      const mock = await createMock({ ttftMs: 20, itlMs: 5, ...options });
-      mocks.push(mock);
-      return mock;
+    mock: openMock,
+    async target(options) {
+      const target = await logged(await openMock(options));
+      targets.push(target);
+      return target;
     },
     run: ({ url }, ...args) => start(["run", "-m", "mock", "-u", url, ...standard, ...args]),
     async close() {
@@ -296,6 +307,7 @@ async function openStage(): Promise<OpenStage> {
       const left = (await Promise.all(ended.map(leftOver))).flat();
       // A failed test leaves commands that still run.
       for (const command of commands) command.signal("SIGKILL", ...command.processes().map(({ pid }) => pid));
+      for (const target of targets) target.close();
       await Promise.all(mocks.map((mock) => mock.stop()));
       await rm(folder, { recursive: true, force: true });
       expect(left, "processes that the command left behind").to.deep.equal([]);

@@ -524,6 +524,14 @@ export declare type Command = Message<"assay.controller.v1.Command"> & {
      */
     value: EndPhase;
     case: "endPhase";
+  } | {
+    /**
+     * A run whose controller died is over: close its accounts from the rows (records-manager).
+     *
+     * @generated from field: assay.controller.v1.RecoverRun recover_run = 17;
+     */
+    value: RecoverRun;
+    case: "recoverRun";
   } | { case: undefined; value?: undefined };
 };
 
@@ -915,6 +923,34 @@ export declare type EndPhase = Message<"assay.controller.v1.EndPhase"> & {
  * Use `create(EndPhaseSchema)` to create a new message.
  */
 export declare const EndPhaseSchema: GenMessage<EndPhase>;
+
+/**
+ * Close the accounts of a run that a controller which is gone left unfinished, mark it as failed, and write its files. What members still
+ * bring is waited for. Nothing happens to a run that has ended.
+ *
+ * @generated from message assay.controller.v1.RecoverRun
+ */
+export declare type RecoverRun = Message<"assay.controller.v1.RecoverRun"> & {
+  /**
+   * Folder of the run on the records-manager's host, as the catalog has it.
+   *
+   * @generated from field: string folder = 1;
+   */
+  folder: string;
+
+  /**
+   * Why it is over, for its file. Needed.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message assay.controller.v1.RecoverRun.
+ * Use `create(RecoverRunSchema)` to create a new message.
+ */
+export declare const RecoverRunSchema: GenMessage<RecoverRun>;
 
 /**
  * The last phase is over.

@@ -2,21 +2,21 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "chai";
-import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import { RunService } from "../../gen/assay/controller/v1/controller_service_pb.js";
-import { createMock } from "../../mock/server.ts";
-import { createClient } from "../../services/common/rpc/client.ts";
-import { phaseOf, RunWatch, specOf } from "../service/controller/suite.ts";
-import { until } from "../service/rpc/harness.ts";
-import { ServeFolder } from "../support/served.ts";
-import { expectReconciled, rowsIn, runFile } from "../support/suite.ts";
+import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
+import { RunService } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { createMock } from "../../../mock/server.ts";
+import { createClient } from "../../../services/common/rpc/client.ts";
+import { phaseOf, RunWatch, specOf } from "../../service/controller/suite.ts";
+import { until } from "../../service/rpc/harness.ts";
+import { ServeFolder } from "../../support/served.ts";
+import { expectReconciled, rowsIn, runFile } from "../../support/suite.ts";
 
 const requests = 400;
 
-describe("a run whose services come back elsewhere", function () {
+describe("a service that comes back elsewhere", function () {
   this.timeout(120_000);
 
-  it("goes on with a records-manager and a record-processor at their new addresses, and loses nothing", async () => {
+  it("records-manager and record-processor are killed and come back at other addresses: what was not committed is sent again (accounts: complete; nothing is missing)", async () => {
     const place = new ServeFolder();
     const mock = await createMock({ ttftMs: 20, itlMs: 1 });
     try {

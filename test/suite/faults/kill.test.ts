@@ -2,19 +2,20 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "chai";
-import type { Mock } from "../../mock/server.ts";
-import { type Command, endsWithinMs, expectReconciled, rowsIn, runFile, type Stage, useStages } from "../support/suite.ts";
+import { expectAccounted } from "../../support/accounted.ts";
+import type { LoggedTarget } from "../../support/logged-target.ts";
+import { type Command, endsWithinMs, rowsIn, type Stage, useStages } from "../../support/suite.ts";
 
 /** Restarts of a worker before its place is given up. */
 const maxRestarts = 3;
 
-describe("a run whose process is killed", function () {
+describe("a process of `assay run` that is killed", function () {
   this.timeout(4 * endsWithinMs);
   const test = useStages();
 
-  test("goes on after the death of a worker, with another in its place, and counts what was lost with it", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock);
+  test("a worker is killed: another one takes its place, and the run completes (accounts: complete; what it held is lost)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target);
     const [victim = 0, survivor] = command.pids("worker");
     command.signal("SIGKILL", victim);
     await command.until("a worker in its place", () => command.pids("worker").filter((pid) => pid !== victim).length === 2);
@@ -22,7 +23,7 @@ describe("a run whose process is killed", function () {
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(0);
     expect(stderr).to.match(/worker-\w+ ended by SIGKILL; worker-\w+ takes its place/);
-    const file = runFile(outOf(stage));
+    const file = expectAccounted(outOf(stage), target, 300);
     expect(file.state).to.equal("COMPLETED");
     const [phase] = file.phases;
     expect(phase?.missing_lost).to.be.at.least(1);
@@ -30,8 +31,7 @@ describe("a run whose process is killed", function () {
     expect(file.rows + (phase?.missing_lost ?? 0) + (phase?.missing_record ?? 0)).to.equal(300);
     expect(file.verdict).to.be.oneOf(["suspect", "invalid"]);
     // The dead worker's four connections were closed by then, but the server may see that after the requests that take their places.
-    expect(mock.stats().maxOpenStreams).to.be.at.most(8 + 4);
-    expectReconciled(file, mock.stats());
+    expect(target.stats().maxOpenStreams).to.be.at.most(8 + 4);
   });
 
   const turns = ["--conversation-turn-mean", "3", "--conversation-turn-delay-mean", "20"];
@@ -49,32 +49,31 @@ describe("a run whose process is killed", function () {
   ];
   const traced = Array.from({ length: 240 }, (_, row) => JSON.stringify({ text: `row ${row}`, timestamp: row * 15 }));
   for (const [name, load] of loads) {
-    test(`accounts for every request of ${name} after the death of a worker`, async (stage) => {
-      const mock = await stage.mock();
+    test(`a worker is killed in ${name}: every request is sent, lost or dropped, none twice (accounts: complete; what it held is lost)`, async (stage) => {
+      const target = await stage.target();
       writeFileSync(join(stage.folder, "trace.jsonl"), traced.join("\n"));
-      const own = ["-m", "mock", "-u", mock.url, "--streaming", "--workers-max", "2", "--osl", "32"];
+      const own = ["-m", "mock", "-u", target.url, "--streaming", "--workers-max", "2", "--osl", "32"];
       const kept = ["--random-seed", "7", "--no-gpu-telemetry", "--artifact-dir", "out", "--quiet"];
       const command = stage.start(["run", ...own, ...kept, ...load]);
-      await command.until("rows of a run under way", () => mock.stats().requests >= 30 && rowsIn(outOf(stage)) >= 10);
+      await command.until("rows of a run under way", () => target.stats().requests >= 30 && rowsIn(outOf(stage)) >= 10);
       const [victim = 0] = command.pids("worker");
       command.signal("SIGKILL", victim);
       const { code, stderr } = await command.exit();
       expect(code, stderr).to.equal(0);
-      const file = runFile(outOf(stage));
-      expectReconciled(file, mock.stats());
+      const file = expectAccounted(outOf(stage), target);
       const [phase] = file.phases;
       if (phase === undefined) throw new Error("the file has no phase");
       expect(phase).to.include({ closed: 1, is_account_complete: 1 });
       // A request that was asked for is sent, lost or dropped; what came back unused was drawn again under another id.
       const asked = load.includes("--request-count") ? Number(load[load.indexOf("--request-count") + 1]) : traced.length;
       expect(phase.drawn - phase.unused, "requests sent, lost or dropped").to.equal(asked);
-      expect(mock.stats().requests, "at the server never more than were asked for").to.be.at.most(asked);
+      expect(target.stats().requests, "at the server never more than were asked for").to.be.at.most(asked);
     });
   }
 
-  test("fails when every worker has died too often, and says so", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock, "--request-count", "100000");
+  test("every worker is killed until none is started again: the run fails and says so (accounts: complete)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target, "--request-count", "100000");
     const killed = new Set<number>();
     await command.until("the last worker's death", () => {
       const alive = command.pids("worker").filter((pid) => !killed.has(pid));
@@ -85,45 +84,42 @@ describe("a run whose process is killed", function () {
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(1);
     expect(stderr).to.match(/the run failed: no worker left: worker-\w+ ended by SIGKILL/);
-    const file = runFile(outOf(stage));
+    const file = expectAccounted(outOf(stage), target);
     expect(file.state).to.equal("FAILED");
-    expectReconciled(file, mock.stats());
   });
 
-  test("fails with its timing process, and keeps every row", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock);
+  test("timing is killed: the run fails with everything committed so far (accounts: from the rows and timing's last heartbeat; no equality is claimed)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target);
     command.signal("SIGKILL", command.pidOf("timing"));
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(1);
     expect(stderr).to.match(/the process of timing ended unexpectedly: SIGKILL/);
     expect(stderr).to.match(/the run failed: timing is gone/);
-    const file = runFile(outOf(stage));
+    const file = expectAccounted(outOf(stage), target);
     expect(file.state).to.equal("FAILED");
     expect(file.phases[0]).to.include({ closed: 1, is_account_complete: 0 });
     expect(file.rows).to.be.at.least(20);
     expect(file.reasons.join()).to.match(/no complete account/);
-    expectReconciled(file, mock.stats());
   });
 
-  test("goes on after the death of the records process, with nothing lost", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock);
+  test("the process of records-manager and record-processor is killed: another one takes its place, and what was not committed is sent again (accounts: complete; nothing is missing)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target);
     command.signal("SIGKILL", command.pidOf("records"));
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(0);
     expect(stderr).to.match(
       /the process of records-manager,record-processor ended unexpectedly: SIGKILL; another one takes its place/,
     );
-    const file = runFile(outOf(stage));
+    const file = expectAccounted(outOf(stage), target);
     expect(file).to.deep.include({ state: "COMPLETED", rows: 300, late: 0, errors: { "": 300 } });
-    expect(mock.stats().requests).to.equal(300);
-    expectReconciled(file, mock.stats());
+    expect(target.stats().requests).to.equal(300);
   });
 
-  test("fails when the records process dies again, and its file can be recovered", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock, "--request-count", "100000");
+  test("that process is killed again: the run fails (accounts: by `assay runs recover`, from the rows)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target, "--request-count", "100000");
     const first = command.pidOf("records");
     command.signal("SIGKILL", first);
     const isThere = (pid: number): boolean => pid !== first;
@@ -132,43 +128,43 @@ describe("a run whose process is killed", function () {
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(1);
     expect(stderr).to.match(/the run failed: .*records-manager is gone/);
-    await expectRecoverable(stage, mock);
+    await expectRecoverable(stage, target);
   });
 
-  test("is lost with the process of its controller, and its file can be recovered", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock);
+  test("the controller of `assay run` is killed: the command says that the run is lost, and where its rows are (accounts: by `assay runs recover`, from the rows)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target);
     command.signal("SIGKILL", command.pidOf("suite"));
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(1);
     expect(stderr).to.match(/the process of controller,.* ended unexpectedly: SIGKILL/);
     expect(stderr).to.contain(`the run is lost with its controller; what was recorded is in ${outOf(stage)}`);
-    await expectRecoverable(stage, mock);
+    await expectRecoverable(stage, target);
   });
 
-  test("ends with the command itself, and its file can be recovered", async (stage) => {
-    const mock = await stage.mock();
-    const command = await runUnderWay(stage, mock);
+  test("the command itself is killed: all of its processes end (accounts: by `assay runs recover`, from the rows)", async (stage) => {
+    const target = await stage.target();
+    const command = await runUnderWay(stage, target);
     command.signal("SIGKILL", command.pid);
     expect((await command.exit()).signal).to.equal("SIGKILL");
     await command.gone();
-    const { requests } = mock.stats();
-    await expectRecoverable(stage, mock);
-    expect(mock.stats().requests, "requests of processes that are gone").to.equal(requests);
+    const { requests } = target.stats();
+    await expectRecoverable(stage, target);
+    expect(target.stats().requests, "requests of processes that are gone").to.equal(requests);
   });
 
-  const moments: readonly (readonly [string, (stage: Stage, mock: Mock) => boolean, number])[] = [
+  const moments: readonly (readonly [string, (stage: Stage, target: LoggedTarget) => boolean, number])[] = [
     ["before the first request", (stage) => isBegun(outOf(stage)), 0],
-    ["among the first requests", (_, mock) => mock.stats().requests >= 1, 0],
+    ["among the first requests", (_, target) => target.stats().requests >= 1, 0],
     ["in the warm-up", (stage) => rowsIn(outOf(stage)) >= 5, 5],
     ["in the middle", (stage) => rowsIn(outOf(stage)) >= 150, 150],
     ["when the last rows are there, or the files are written", (stage) => rowsIn(outOf(stage)) >= 240, 240],
   ];
   for (const [when, isReached, rows] of moments) {
-    test(`is finished from what was committed where all processes are killed at once ${when}`, async (stage) => {
-      const mock = await stage.mock();
-      const command = stage.run(mock, "--warmup-request-count", "40", "--request-count", "200");
-      await command.until(when, () => isReached(stage, mock));
+    test(`all processes are killed at once ${when}: every committed row is kept (accounts: by \`assay runs recover\`, from the rows)`, async (stage) => {
+      const target = await stage.target();
+      const command = stage.run(target, "--warmup-request-count", "40", "--request-count", "200");
+      await command.until(when, () => isReached(stage, target));
       command.signal("SIGKILL", ...command.processes().map(({ pid }) => pid));
       await command.exit();
       await command.gone();
@@ -177,16 +173,15 @@ describe("a run whose process is killed", function () {
       expect(stdout).to.match(
         /^(recovered|whole already): run \S+, (FAILED|COMPLETED); warmup: \d+ succeeded.*; profiling: \d+ succeeded/,
       );
-      const file = runFile(outOf(stage));
+      const file = expectAccounted(outOf(stage), target);
       expect(file.rows).to.be.at.least(rows);
-      expectReconciled(file, mock.stats());
       expectToldInFiles(outOf(stage), file.state);
     });
   }
 
-  test("ends with the command itself when that dies before the first request", async (stage) => {
-    const mock = await stage.mock();
-    const command = stage.run(mock);
+  test("the command is killed before the first request: all of its processes end (accounts: there are none)", async (stage) => {
+    const target = await stage.target();
+    const command = stage.run(target);
     await command.until("a worker", () => command.pids("worker").length > 0);
     command.signal("SIGKILL", command.pid);
     expect((await command.exit()).signal).to.equal("SIGKILL");
@@ -198,9 +193,9 @@ function outOf({ folder }: Stage): string {
 }
 
 /** A run that has sent and committed some of its requests, with most of its 300 still to come. */
-async function runUnderWay(stage: Stage, mock: Mock, ...args: readonly string[]): Promise<Command> {
-  const command = stage.run(mock, "--request-count", "300", ...args);
-  await command.until("rows of a run under way", () => mock.stats().requests >= 60 && rowsIn(outOf(stage)) >= 20);
+async function runUnderWay(stage: Stage, target: LoggedTarget, ...args: readonly string[]): Promise<Command> {
+  const command = stage.run(target, "--request-count", "300", ...args);
+  await command.until("rows of a run under way", () => target.stats().requests >= 60 && rowsIn(outOf(stage)) >= 20);
   return command;
 }
 
@@ -234,13 +229,12 @@ function expectToldInFiles(folder: string, state: string): void {
 }
 
 /** Nobody has closed the run's accounts: `assay runs recover` does. */
-async function expectRecoverable(stage: Stage, mock: Mock): Promise<void> {
+async function expectRecoverable(stage: Stage, target: LoggedTarget): Promise<void> {
   const { code, stdout, stderr } = await stage.start(["runs", "recover", outOf(stage)]).exit();
   expect(code, stderr).to.equal(0);
   expect(stdout).to.match(/^recovered: run \S+, FAILED; profiling: \d+ succeeded/);
-  const file = runFile(outOf(stage));
+  const file = expectAccounted(outOf(stage), target);
   expect(file.state).to.equal("FAILED");
   expect(file.rows).to.be.at.least(20);
-  expectReconciled(file, mock.stats());
   expectToldInFiles(outOf(stage), "FAILED");
 }

@@ -2,27 +2,28 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { AssayError } from "../../services/common/errors.ts";
-import { exportRun } from "../../services/records-manager/exports/export-run.ts";
-import { fixedRun } from "../service/records-manager/export-fixture.ts";
-import { endsWithinMs, runFile, useStage } from "../support/suite.ts";
+import { AssayError } from "../../../services/common/errors.ts";
+import { exportRun } from "../../../services/records-manager/exports/export-run.ts";
+import { fixedRun } from "../../service/records-manager/export-fixture.ts";
+import { expectAccounted } from "../../support/accounted.ts";
+import { endsWithinMs, useStage } from "../../support/suite.ts";
 
-describe("a run whose folder cannot be written", function () {
+describe("a disk", function () {
   this.timeout(2 * endsWithinMs);
   const stage = useStage();
 
-  it("is refused before anything is sent, naming the path", async () => {
-    const mock = await stage.mock();
+  it("the folder of a run cannot be written: the run is refused before anything is sent, and names the path (accounts: there are none)", async () => {
+    const target = await stage.target();
     const file = join(stage.folder, "a-file");
     writeFileSync(file, "");
-    const command = stage.run(mock, "--artifact-dir", join(file, "out"));
+    const command = stage.run(target, "--artifact-dir", join(file, "out"));
     const { code, stderr } = await command.exit();
     expect(code, stderr).to.equal(2);
     expect(stderr).to.contain(`--output-artifact-dir ${join(file, "out")}: ${file} is no folder`);
-    expect(mock.stats().requests).to.equal(0);
+    expect(target.stats().requests).to.equal(0);
   });
 
-  it("keeps the files that fitted when the disk fills up with them, and says which these are", function () {
+  it("the disk is full when the files are written: those that fitted are kept and named (accounts: as the run had closed them)", function () {
     const folder = join(stage.folder, "run");
     fixedRun(folder);
     const whole = join(stage.folder, "whole");
@@ -46,7 +47,7 @@ describe("a run whose folder cannot be written", function () {
     }
   });
 
-  it("fails when the disk is full, naming the file and what is saved in it", async function () {
+  it("the disk is full: the run fails, and names the file and how many records are saved in it (accounts: by `assay runs recover`, from the rows)", async function () {
     const disk = join(stage.folder, "disk");
     mkdirSync(disk);
     if (!mountTiny(disk)) {
@@ -54,17 +55,17 @@ describe("a run whose folder cannot be written", function () {
       this.skip();
     }
     try {
-      const mock = await stage.mock({ ttftMs: 1, itlMs: 0 });
+      const target = await stage.target({ ttftMs: 1, itlMs: 0 });
       const out = join(disk, "out");
-      const command = stage.run(mock, "--request-count", "100000", "--artifact-dir", out);
+      const command = stage.run(target, "--request-count", "100000", "--artifact-dir", out);
       const { code, stderr } = await command.exit();
       expect(code, stderr).to.equal(1);
       expect(stderr).to.match(new RegExp(`the run failed: .*${out}/run\\.db.*(full|disk).*; \\d+ records are saved in it`));
       await command.gone();
-      const file = runFile(out);
+      const file = expectAccounted(out, target);
       const saved = Number(/; (\d+) records are saved in it/.exec(stderr)?.[1]);
       expect(file.rows).to.equal(saved);
-      expect(saved).to.be.at.least(1).and.at.most(mock.stats().requests);
+      expect(saved).to.be.at.least(1).and.at.most(target.stats().requests);
     } finally {
       execFileSync("umount", [disk]);
     }

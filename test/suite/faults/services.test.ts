@@ -1,0 +1,94 @@
+/** Services in processes of their own that are killed under load. */
+import { expect } from "chai";
+import { until } from "../../service/rpc/harness.ts";
+import { expectAccounted } from "../../support/accounted.ts";
+import { Parts, stateOf } from "../../support/parts.ts";
+import { endsWithinMs } from "../../support/suite.ts";
+
+const base = "controller,dataset,timing,telemetry";
+
+describe("a service that is killed", function () {
+  this.timeout(4 * endsWithinMs);
+  let parts: Parts;
+
+  beforeEach(() => {
+    parts = new Parts();
+  });
+
+  afterEach(async () => {
+    await parts.close();
+  });
+
+  it("one of two worker-managers is killed: its workers end with it, and the run completes on the other host (accounts: complete; what its workers held is lost)", async () => {
+    const target = await parts.target();
+    await parts.start(`${base},records-manager,record-processor`);
+    const [, killed] = await Promise.all(["h1", "h2"].map((host) => parts.start("worker-manager", { host })));
+    if (killed === undefined) throw new Error("there is no second host");
+    const run = await parts.runUnderWay(target);
+    expect(parts.pidsOf("h2")).to.have.lengthOf(2);
+    await parts.kill(killed);
+    await until("the end of its worker", () => parts.pidsOf("h2").length === 0);
+    expect(stateOf(await run.end)).to.deep.equal(["COMPLETED", ""]);
+    const file = expectAccounted(run.folder, target, 400);
+    const [phase] = file.phases;
+    expect(phase).to.include({ closed: 1, is_account_complete: 1 });
+    expect(phase?.missing_lost).to.be.at.least(1);
+    expect(file.verdict).to.be.oneOf(["suspect", "invalid"]);
+  });
+
+  it("one of two record-processors is killed: its workers send to the other one what is not committed (accounts: complete; nothing is missing)", async () => {
+    const target = await parts.target();
+    await parts.start(`${base},records-manager,worker-manager`);
+    const [killed] = await Promise.all(Array.from({ length: 2 }, () => parts.start("record-processor")));
+    if (killed === undefined) throw new Error("there is no record-processor");
+    const run = await parts.runUnderWay(target);
+    await parts.kill(killed);
+    expect(stateOf(await run.end)).to.deep.equal(["COMPLETED", ""]);
+    expect(expectAccounted(run.folder, target, 400)).to.deep.include({ rows: 400, errors: { "": 400 } });
+  });
+
+  it("the controller is killed and comes back: its members end the run, and the new one knows it as failed (accounts: from the rows and timing's last heartbeat; nothing that was sent is missing)", async () => {
+    const target = await parts.target();
+    const controller = await parts.start("controller");
+    const others = ["dataset,timing,telemetry", "records-manager,record-processor", "worker-manager"];
+    await Promise.all(others.map((services) => parts.start(services)));
+    const run = await parts.runUnderWay(target, { requests: 100_000 });
+    run.end.catch(() => {});
+    await parts.kill(controller);
+    await parts.start("controller", { relay: controller.relay });
+    const client = parts.client();
+    await until("the run's file to be closed", () => expectable(() => expectAccounted(run.folder, target).state === "FAILED"));
+    const { run: shown } = await client.getRun({ runId: run.runId });
+    expect(shown && stateOf(shown)[0]).to.equal("FAILED");
+    const file = expectAccounted(run.folder, target);
+    expect(file.phases[0]).to.include({ closed: 1, is_account_complete: 0 });
+    expect(file.phases[0]?.unaccounted).to.equal(0);
+    expect(file.reason).to.match(/controller/);
+    // The suite has its members again: the next run is as any other.
+    const next = await parts.runUnderWay(target, { requests: 100 });
+    expect(stateOf(await next.end)).to.deep.equal(["COMPLETED", ""]);
+  });
+
+  it("a suite of one process is killed and comes back: it knows the run as failed, and closes its file (accounts: from the rows and timing's last heartbeat; no equality is claimed)", async () => {
+    const target = await parts.target();
+    const all = "controller,dataset,timing,worker-manager,record-processor,records-manager,telemetry";
+    const suite = await parts.start(all);
+    const run = await parts.runUnderWay(target, { requests: 100_000, workers: 1 });
+    run.end.catch(() => {});
+    await parts.kill(suite);
+    expect(expectable(() => expectAccounted(run.folder, target).state === "FAILED")).to.equal(false);
+    await parts.start(all, { relay: suite.relay });
+    await until("the run's file to be closed", () => expectable(() => expectAccounted(run.folder, target).state === "FAILED"));
+    const file = expectAccounted(run.folder, target);
+    expect(file.phases[0]).to.include({ closed: 1, is_account_complete: 0 });
+    expect(file.rows).to.be.at.least(20);
+  });
+});
+
+function expectable(is: () => boolean): boolean {
+  try {
+    return is();
+  } catch {
+    return false;
+  }
+}

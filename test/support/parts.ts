@@ -1,0 +1,212 @@
+/**
+ * A suite whose services are processes of their own, as on several hosts: each `assay serve --services=…` behind a relay of a network
+ * that can be disturbed, looked at from outside alone. Ended with the test, whatever became of it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import { RunService, SuiteService } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { createMock, type Mock } from "../../mock/server.ts";
+import { createClient } from "../../services/common/rpc/client.ts";
+import { phaseOf, RunWatch, type SpecInit, specOf } from "../service/controller/suite.ts";
+import { until } from "../service/rpc/harness.ts";
+import { type LoggedTarget, logged } from "./logged-target.ts";
+import { hostMark, listeningPortOf, Network, processesOf, type Relay } from "./network.ts";
+import { rowsIn } from "./suite.ts";
+
+const program = join(import.meta.dirname, "../../services/main.ts");
+/** Of a machine that has much else to do. */
+const startsWithinMs = 45_000;
+/** Longest that any run of these tests may take to end after its fault. */
+const endsWithinMs = 90_000;
+
+export interface Part {
+  readonly child: ChildProcess;
+  readonly relay: Relay;
+  stderr(): string;
+}
+
+export interface PartOptions {
+  /** Whose network and processes it shares. Default: `base`. */
+  readonly host?: string;
+  /** Of a part that is gone: others find this one where that was. Default: a port of its own. */
+  readonly relay?: Relay;
+  readonly args?: readonly string[];
+  /** What the shell does before the program takes its place, as `ulimit -n 64`. Default: nothing. */
+  readonly prelude?: string;
+}
+
+export class Parts {
+  readonly folder = mkdtempSync(join(tmpdir(), "assay-parts-"));
+  readonly network = new Network();
+  readonly runsDir = join(this.folder, "runs");
+  /** Name of a host in the environment of its processes: no other test's. */
+  private readonly mark = randomUUID().slice(0, 8);
+  private readonly children = new Set<ChildProcess>();
+  private readonly closers: (() => unknown)[] = [];
+  private controller: Relay | undefined;
+  private watched: RunWatch | undefined;
+
+  /** The controller's process first; all others join it. */
+  async start(services: string, { host = "base", relay, args = [], prelude }: PartOptions = {}): Promise<Part> {
+    const at = relay ?? (await this.network.relayTo(this.nameOf(host)));
+    if (services.split(",").includes("controller")) this.controller = at;
+    const words = [
+      ...["serve", `--services=${services}`, "--insecure", "--cores=2", `--advertise=${at.address}`, ...args],
+      ...(this.controller === at ? [`--runs-dir=${this.runsDir}`] : [`--controller=${this.controller?.address}`]),
+    ];
+    const env = {
+      PATH: process.env.PATH,
+      HOME: this.folder,
+      XDG_RUNTIME_DIR: join(this.folder, "run"),
+      XDG_DATA_HOME: join(this.folder, "data"),
+      ASSAY_RUNS_DIR: this.runsDir,
+      [hostMark]: this.nameOf(host),
+    };
+    const [command, own] =
+      prelude === undefined ? [process.execPath, []] : ["sh", ["-c", `${prelude}; exec "$0" "$@"`, process.execPath]];
+    const child = spawn(command, [...own, program, ...words], { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
+    this.children.add(child);
+    let [out, err] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    at.target = undefined;
+    // It is reached before it says that it listens: by its own workers, and by whoever has read the directory.
+    const says = (): boolean => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`serve ${services} ended: ${err}`);
+      at.target ??= listeningPortOf(child.pid ?? 0);
+      return out.startsWith("listening on ");
+    };
+    await until(`assay serve --services=${services} to listen`, says, startsWithinMs).catch((error: unknown) => {
+      throw new Error(`${error}\n${err}`);
+    });
+    return { child, relay: at, stderr: () => err };
+  }
+
+  /** As the processes of a host have it in their environment, and the network in its rules. */
+  nameOf(host: string): string {
+    return `${this.mark}-${host}`;
+  }
+
+  /** Processes of a host that live. */
+  pidsOf(host: string): number[] {
+    return processesOf(this.nameOf(host));
+  }
+
+  /** SIGKILL, and it is reaped. */
+  async kill({ child }: Part): Promise<void> {
+    const exit = once(child, "exit");
+    child.kill("SIGKILL");
+    await exit;
+    this.children.delete(child);
+  }
+
+  /** The built-in server, with a log of what it receives. */
+  async target(options: Parameters<typeof createMock>[0] = {}): Promise<LoggedTarget> {
+    const mock: Mock = await createMock({ ttftMs: 20, itlMs: 2, ...options });
+    const target = await logged(mock);
+    this.closers.push(
+      () => target.close(),
+      () => mock.stop(),
+    );
+    return target;
+  }
+
+  client() {
+    const client = createClient(RunService, { address: this.controller?.address ?? "" });
+    this.closers.push(() => client.close());
+    return client;
+  }
+
+  /** Waits until so many members serve a service each. */
+  async joined(count: number): Promise<void> {
+    const client = createClient(SuiteService, { address: this.controller?.address ?? "" });
+    let members = 0;
+    try {
+      await until(
+        `${count} members`,
+        () => {
+          void client.getSuite({}).then(
+            (suite) => (members = suite.members.length),
+            () => {},
+          );
+          return members >= count;
+        },
+        startsWithinMs,
+      );
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Starts a run and waits until `rows` of it are committed; 8 requests at once on as many workers as are said. */
+  async runUnderWay(
+    { url }: Pick<LoggedTarget, "url">,
+    { requests = 400, workers = 2, rows = 20, change = {} }: RunOptions = {},
+  ): Promise<RunUnderWay> {
+    const client = this.client();
+    const { run } = await client.createRun({ spec: this.spec(url, { requests, workers, change }) });
+    const { runId = "", folder = "" } = run ?? {};
+    const watch = new RunWatch(client.watchRun({ runId }, { timeoutMs: endsWithinMs + startsWithinMs }));
+    this.watched = watch;
+    await until(`${rows} rows of a run under way`, () => this.isOver(watch) || rowsIn(folder) >= rows, startsWithinMs);
+    if (this.isOver(watch)) throw new Error(`the run ended before: ${watch.run?.reason}`);
+    return { runId, folder, end: watch.end, watch };
+  }
+
+  spec(url: string, { requests = 400, workers = 2, change = {} }: RunOptions): RunSpec {
+    const load = { case: "concurrency" as const, value: { limit: 8 } };
+    return specOf({
+      target: { urls: [{ url }], noProbe: true },
+      phases: [{ ...phaseOf("profiling"), load, stop: { requestCount: BigInt(requests) }, graceSec: 5 }],
+      workers: { maxWorkers: workers },
+      dataset: { source: { case: "synthetic", value: { inputTokens: { mean: 64 }, outputTokens: { mean: 32 } } } },
+      endpoint: { streaming: true },
+      ...change,
+    });
+  }
+
+  private isOver({ run }: RunWatch): boolean {
+    return (run?.state ?? 0) >= RunState.COMPLETED;
+  }
+
+  /** Ends everything; what a failed test wants to know is in the processes' words. */
+  async close(): Promise<void> {
+    this.watched?.end.catch(() => {});
+    const ends = [...this.children].map(async (child) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    });
+    await Promise.all(ends);
+    this.network.close();
+    for (const close of this.closers) await close();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+export interface RunOptions {
+  readonly requests?: number;
+  readonly workers?: number;
+  readonly rows?: number;
+  readonly change?: SpecInit;
+}
+
+export interface RunUnderWay {
+  readonly runId: string;
+  readonly folder: string;
+  readonly end: Promise<Run>;
+  readonly watch: RunWatch;
+}
+
+export const stateOf = ({ state, reason }: Run): readonly [string, string] => [RunState[state] ?? "", reason];
