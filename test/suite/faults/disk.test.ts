@@ -62,7 +62,12 @@ describe("a disk", function () {
       expect(code, stderr).to.equal(1);
       expect(stderr).to.match(new RegExp(`the run failed: .*${out}/run\\.db.*(full|disk).*; \\d+ records are saved in it`));
       await command.gone();
+      // Whoever has made room has the accounts closed.
+      execFileSync("mount", ["-o", "remount,size=64m", disk]);
+      const recovery = await stage.start(["runs", "recover", out]).exit();
+      expect(recovery.code, recovery.stderr).to.equal(0);
       const file = expectAccounted(out, target);
+      expect(file.state).to.equal("FAILED");
       const saved = Number(/; (\d+) records are saved in it/.exec(stderr)?.[1]);
       expect(file.rows).to.equal(saved);
       expect(saved).to.be.at.least(1).and.at.most(target.stats().requests);
