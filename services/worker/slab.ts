@@ -4,50 +4,45 @@
  * costs what it has received and less than one piece.
  */
 import { maxReadBytes, writeRead } from "../common/chunk-stamps.ts";
+import { PiecePool, pieceBytes } from "./piece-pool.ts";
 
 const firstPieceBytes = 2048;
-const pieceBytes = 4096;
 const firstReadsBytes = 256;
 /** No more than a third of a buffer that has grown is empty. */
 const growth = 1.5;
 /** A larger buffer for stamps is not kept. */
 const keptReadsBytes = 1 << 16;
-const keptPieces = 4096;
 const keptJoinedBytes = 1 << 20;
 const keptSlabs = 4096;
 
-/** Pieces that are not in use, 16 MiB at most, and room to put those of one answer together. */
-class PiecePool {
-  private readonly free: Buffer[] = [];
+/** Pieces of bodies, and room to put those of one answer together. */
+class BodyPool {
+  readonly pieces = new PiecePool();
   private joined: Buffer = Buffer.allocUnsafeSlow(0);
 
-  take(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
-  }
-
-  giveBack(pieces: readonly Buffer[]): void {
-    for (const piece of pieces) if (this.free.length < keptPieces) this.free.push(piece);
-  }
-
-  /** The first `sizeBytes` of these. Valid until the next call. */
-  join(pieces: readonly Buffer[], sizeBytes: number): Buffer {
+  /** `first`, and behind it what is in these, `sizeBytes` together. Valid until the next call. */
+  join(first: Buffer, pieces: readonly number[], sizeBytes: number): Buffer {
     if (this.joined.length < sizeBytes) this.joined = Buffer.allocUnsafeSlow(Math.ceil(sizeBytes * growth));
     const { joined } = this;
-    let at = 0;
-    for (const piece of pieces) at += piece.copy(joined, at);
+    let at = first.copy(joined);
+    for (const piece of pieces) {
+      const start = this.pieces.startOf(piece);
+      at += this.pieces.bufferOf(piece).copy(joined, at, start, start + Math.min(pieceBytes, sizeBytes - at));
+    }
     if (joined.length > keptJoinedBytes) this.joined = Buffer.allocUnsafeSlow(0);
     return joined.subarray(0, sizeBytes);
   }
 }
 
 export class Slab {
-  private readonly pool: PiecePool;
+  private readonly pool: BodyPool;
   private readonly firstPiece: Buffer = Buffer.allocUnsafeSlow(firstPieceBytes);
   /** Behind the first one. */
-  private readonly pieces: Buffer[] = [];
-  /** The one that is filled, and how far. */
-  private piece = this.firstPiece;
-  private pieceEnd = 0;
+  private readonly pieces: number[] = [];
+  /** The memory that is filled, from where, and until where it may be. */
+  private memory = this.firstPiece;
+  private memoryAt = 0;
+  private memoryEnd = firstPieceBytes;
   private bodyEnd = 0;
   private readStamps: Uint8Array = new Uint8Array(firstReadsBytes);
   private readsEnd = 0;
@@ -56,17 +51,17 @@ export class Slab {
   private readNs = 0;
   private readBytes = 0;
 
-  constructor(pool = new PiecePool()) {
+  constructor(pool = new BodyPool()) {
     this.pool = pool;
   }
 
   /** Copies `bytes[start, end)`. `ns` counts from the moment the request was sent and does not descend; what comes with the same is one read. */
   add(bytes: Buffer, start: number, end: number, ns: number): void {
     for (let at = start; at < end; ) {
-      if (this.pieceEnd === this.piece.length) this.nextPiece();
-      const stop = Math.min(end, at + this.piece.length - this.pieceEnd);
-      bytes.copy(this.piece, this.pieceEnd, at, stop);
-      this.pieceEnd += stop - at;
+      if (this.memoryAt === this.memoryEnd) this.nextPiece();
+      const stop = Math.min(end, at + this.memoryEnd - this.memoryAt);
+      bytes.copy(this.memory, this.memoryAt, at, stop);
+      this.memoryAt += stop - at;
       at = stop;
     }
     this.bodyEnd += end - start;
@@ -78,7 +73,7 @@ export class Slab {
   /** The body held, put together where it is in several pieces; valid until anything is asked of a slab of the same pool. */
   get payload(): Buffer {
     if (this.pieces.length === 0) return this.firstPiece.subarray(0, this.bodyEnd);
-    return this.pool.join([this.firstPiece, ...this.pieces], this.bodyEnd);
+    return this.pool.join(this.firstPiece, this.pieces, this.bodyEnd);
   }
 
   /** The packed stamps of all reads; valid until `reset` or the next `add`. */
@@ -94,10 +89,11 @@ export class Slab {
 
   /** Ready for another answer. Returns whether it is worth keeping. */
   reset(): boolean {
-    this.pool.giveBack(this.pieces);
+    for (const piece of this.pieces) this.pool.pieces.giveBack(piece);
     this.pieces.length = 0;
-    this.piece = this.firstPiece;
-    this.pieceEnd = 0;
+    this.memory = this.firstPiece;
+    this.memoryAt = 0;
+    this.memoryEnd = firstPieceBytes;
     this.bodyEnd = 0;
     this.readsEnd = 0;
     this.lastNs = 0;
@@ -115,9 +111,12 @@ export class Slab {
   }
 
   private nextPiece(): void {
-    this.piece = this.pool.take();
-    this.pieces.push(this.piece);
-    this.pieceEnd = 0;
+    const { pieces } = this.pool;
+    const piece = pieces.take();
+    this.pieces.push(piece);
+    this.memory = pieces.bufferOf(piece);
+    this.memoryAt = pieces.startOf(piece);
+    this.memoryEnd = this.memoryAt + pieceBytes;
   }
 
   private growReads(): void {
@@ -128,11 +127,11 @@ export class Slab {
 }
 
 export class SlabPool {
-  private readonly pieces = new PiecePool();
+  private readonly bodies = new BodyPool();
   private readonly free: Slab[] = [];
 
   take(): Slab {
-    return this.free.pop() ?? new Slab(this.pieces);
+    return this.free.pop() ?? new Slab(this.bodies);
   }
 
   giveBack(slab: Slab): void {
