@@ -87,6 +87,8 @@ export class RunExecution {
   private readonly givenUp = new Set<string>();
   private liveWorkers = 0;
   private lastChange: Promise<void> = Promise.resolve();
+  /** The start of the phase that was started last. */
+  private begun: Promise<void> = Promise.resolve();
   private isClosed = false;
   private isLeft = false;
 
@@ -367,6 +369,11 @@ export class RunExecution {
       });
   }
 
+  private async begin(phase: number): Promise<void> {
+    await this.served.begins(phase);
+    await this.talk.startPhase(phase, (error) => this.note("note", messageOf(error)));
+  }
+
   private async act(command: MachineCommand, workers: number): Promise<void> {
     const machine = this.machine;
     switch (command.kind) {
@@ -374,10 +381,12 @@ export class RunExecution {
         await this.preparation.prepare(command.barrier, workers);
         return;
       case "start_phase":
-        await this.served.begins(command.phase);
-        await this.talk.startPhase(command.phase, (error) => this.note("note", messageOf(error)));
+        this.begun = this.begin(command.phase);
+        await this.begun;
         return;
       case "stop_phase": {
+        // Timing, which knows of no phase yet, would take a stop for one that is over, and start it then.
+        await this.begun.catch(() => {});
         const value = {
           $typeName: "assay.controller.v1.StopPhase" as const,
           phase: command.phase,

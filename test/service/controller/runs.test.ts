@@ -431,6 +431,24 @@ describe("runs of a suite", () => {
       expect(watch.states).to.include.members([RunState.DRAINING, RunState.PROCESSING]);
     });
 
+    it("once, while a phase is on its way to timing: it is stopped after it has begun, not before", async () => {
+      holdPhases();
+      const gate = Promise.withResolvers<void>();
+      members.records.onCommand = async (command) => {
+        if (command.action.case === "startPhase") await gate.promise;
+        return closePhases(command);
+      };
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      await suite.runs.cancelRun({ runId });
+      await watch.seen(RunState.DRAINING);
+      gate.resolve();
+      expect((await watch.end).state, watch.run?.reason).to.equal(RunState.CANCELLED);
+      const cases = members.timing.commands.map(({ action }) => action.case);
+      expect(cases.filter((each) => each === "startPhase" || each === "stopPhase")).to.deep.equal(["startPhase", "stopPhase"]);
+    });
+
     it("twice, while it drains: it ends without waiting for what is in flight", async () => {
       members.timing.onCommand = ({ runId, action }, member) => {
         if (action.case === "startPhase") startPhase(member, runId, action.value.phase);
