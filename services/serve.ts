@@ -73,7 +73,7 @@ async function serveChild(argv: readonly string[]): Promise<number> {
     loaded.catch(() => {});
     const { bootstrap, gone } = await readParent(process.stdin);
     await loaded;
-    suite = await startSuiteProcess({ services, config: configOfBootstrap(bootstrap), bootstrap });
+    suite = await startSuiteProcess({ services, config: configOfBootstrap(bootstrap, process.env), bootstrap });
     answer({ ready: true, address: suite.address, memberId: suite.memberId });
     try {
       await Promise.race([suite.ended, gone]);

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { type Config, configOver } from "./common/config-schema.ts";
+import { type Config, type ConfigSchema, configOver, valueOfText } from "./common/config-schema.ts";
 import { AssayError, messageOf } from "./common/errors.ts";
 import { defaultRunsDir } from "./common/floor-store.ts";
 import { type ServiceName, serviceNames } from "./common/module.ts";
@@ -29,9 +29,29 @@ export const configSchemas = {
 
 export type SuiteConfig = Config<typeof configSchemas>;
 
-/** The config of a process that another one of the suite started. */
-export function configOfBootstrap(bootstrap: Bootstrap): SuiteConfig {
-  return configOver(configSchemas, bootstrap.config);
+/** Services whose variables count in a local suite, too: none of theirs says where anything is or who may reach it. */
+const ownEnvironment: readonly (keyof typeof configSchemas)[] = ["telemetry"];
+
+/** The config of a process that another one of the suite started: what its parent names, over the environment of some services. Throws as `configOver` does. */
+export function configOfBootstrap(bootstrap: Bootstrap, env: Environment): SuiteConfig {
+  const given: Record<string, unknown> = { ...bootstrap.config };
+  for (const service of ownEnvironment)
+    given[service] = { ...valuesIn(env, configSchemas[service]), ...sectionOf(given[service]) };
+  return configOver(configSchemas, given);
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function valuesIn(env: Environment, schema: ConfigSchema): Record<string, unknown> {
+  const said = Object.entries(schema).flatMap(([name, { format, env: variable }]) => {
+    const text = env[variable] ?? "";
+    return text === "" ? [] : [[name, valueOfText(format, text)] as const];
+  });
+  return Object.fromEntries(said);
+}
+
+function sectionOf(given: unknown): object {
+  return typeof given === "object" && given !== null ? given : {};
 }
 
 /** Services as `--services` names them; `all` is one more row. Throws `invalid_argument` with the nearest names. */

@@ -241,7 +241,7 @@ function readUrls(text: string, orSocket: boolean): ReadResult {
   });
   return isRight
     ? { value: urls }
-    : { expected: `an http or https URL${orSocket ? ", grpc://HOST:PORT, or unix:/PATH of a socket" : ""}` };
+    : { expected: `an http or https URL${orSocket ? ", grpc://HOST:PORT, grpcs://HOST:PORT, or unix:/PATH of a socket" : ""}` };
 }
 
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -4,6 +4,7 @@
  * compared, since it is the same clock; readings of two hosts only through a measured offset.
  * Wall time is read once per process, for labels.
  */
+import { uptime } from "node:os";
 
 /** Nanoseconds on a host's CLOCK_MONOTONIC. */
 export type MonotonicNs = number;
@@ -42,7 +43,53 @@ export function wallOfMonotonic(ns: MonotonicNs): WallNs {
   return ns + wallMinusMonotonicNs;
 }
 
-/** How far the wall clock has run ahead of CLOCK_MONOTONIC since process start: a suspend, or a step of the wall clock. */
-export function wallAheadNs(): number {
-  return Date.now() * 1e6 - wallOfMonotonic(monotonicNs());
+/** What a `SuspendWatch` reads. */
+export interface SuspendClocks {
+  readonly monotonicNs: () => MonotonicNs;
+  readonly wallNs: () => WallNs;
+  /** Nanoseconds since the host was booted, the time that it was suspended included; some 50 µs, and exact to 10 ms. */
+  readonly uptimeNs: () => number;
+}
+
+/** The wall clock may run ahead by so much between two looks before the uptime is read, which costs more. */
+const SUSPECTED_NS = 0.1e9;
+
+/**
+ * Sees that the host was suspended, in which CLOCK_MONOTONIC stands still. The wall clock alone does not tell: somebody may have set it.
+ * A suspend during which it was set back by as much is not seen.
+ */
+export class SuspendWatch {
+  readonly #clocks: SuspendClocks;
+  readonly #uptimeMinusMonotonicNs: number;
+  #wallMinusMonotonicNs: number;
+  #suspendedNs = 0;
+
+  constructor(clocks: SuspendClocks) {
+    this.#clocks = clocks;
+    this.#uptimeMinusMonotonicNs = clocks.uptimeNs() - clocks.monotonicNs();
+    this.#wallMinusMonotonicNs = clocks.wallNs() - clocks.monotonicNs();
+  }
+
+  /** How long the host has been suspended since this watch was made, exact to some 10 ms. */
+  suspendedNs(): number {
+    const { monotonicNs, wallNs, uptimeNs } = this.#clocks;
+    const now = monotonicNs();
+    const wallMinusMonotonicNs = wallNs() - now;
+    if (wallMinusMonotonicNs - this.#wallMinusMonotonicNs > SUSPECTED_NS) {
+      this.#suspendedNs = Math.max(this.#suspendedNs, uptimeNs() - monotonicNs() - this.#uptimeMinusMonotonicNs);
+    }
+    this.#wallMinusMonotonicNs = wallMinusMonotonicNs;
+    return this.#suspendedNs;
+  }
+}
+
+const hostSuspends = new SuspendWatch({
+  monotonicNs,
+  wallNs: () => Date.now() * 1e6,
+  uptimeNs: () => uptime() * 1e9,
+});
+
+/** How long the host has been suspended since process start; setting the wall clock is no suspend. */
+export function suspendedNs(): number {
+  return hostSuspends.suspendedNs();
 }

@@ -1,6 +1,6 @@
 /** The worker's Credits stream: the core of `core/credit-worker.ts` with its sockets and its timer. */
 import { randomBytes } from "node:crypto";
-import { type MonotonicNs, monotonicNs, wallAheadNs } from "../common/clock.ts";
+import { type MonotonicNs, monotonicNs, suspendedNs } from "../common/clock.ts";
 import { envelopeOfResponse, requestBytes } from "../common/credit-codec.ts";
 import { type Credit, LEASE_TERMS } from "../common/credits.ts";
 import { AssayError } from "../common/errors.ts";
@@ -190,7 +190,7 @@ export class CreditClient {
 
   private wake(): void {
     if (this.isClosed) return;
-    this.core.advance(monotonicNs(), wallAheadNs());
+    this.core.advance(monotonicNs(), suspendedNs());
     this.arm();
   }
 }

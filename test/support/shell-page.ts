@@ -1,5 +1,5 @@
 /** Pages whose commands are run as they are written. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 
@@ -20,13 +20,30 @@ export function shellBlocksOf(path: string): Promise<string[]> {
   return blocksOf(path, "sh");
 }
 
-/** Runs a script with `bash`, which stops at the first command that fails. */
+/** Runs a script with `bash`, which stops at the first command that fails. What it has started ends with it, however it ends; after a minute all ends. */
 export async function runShell(script: string, env: NodeJS.ProcessEnv, cwd: string): Promise<ShellResult> {
-  const child = spawn("bash", ["-euo", "pipefail", "-c", script], { cwd, env: { ...process.env, ...env }, timeout: 60_000 });
+  const child = spawn("bash", ["-euo", "pipefail", "-c", script], { cwd, env: { ...process.env, ...env }, detached: true });
+  const late = setTimeout(() => endGroup(child), longestMs);
   child.stdin.end();
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-  const [code] = await once(child, "close");
+  const closed = once(child, "close");
+  const [code] = await once(child, "exit");
+  clearTimeout(late);
+  // What it left behind holds its pipes open.
+  endGroup(child);
+  await closed;
   return { code, stdout, stderr };
+}
+
+const longestMs = 60_000;
+
+function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nothing of it is left.
+  }
 }

@@ -76,24 +76,23 @@ function startsOf(corpus: Corpus): BlockStarts {
  * beginning of a longer one, but for its last words.
  */
 function composeBlock(corpus: Corpus, starts: BlockStarts, tokens: number, draw: (bound: number) => number): string {
-  let text = "";
+  // Joined at the end: what is put together piece by piece keeps its pieces for as long as it is kept itself, many times its own size.
+  const pieces: string[] = [];
   let left = tokens;
-  let pieces = 0;
   while (left >= corpus.leastJoin) {
-    const isStart = pieces === 0 && left >= starts.leastTokens;
+    const isStart = pieces.length === 0 && left >= starts.leastTokens;
     const words = isStart ? starts.words : corpus.joins;
     const most = isStart
       ? Math.max(firstTokens, starts.leastTokens)
-      : pieces === 1
+      : pieces.length === 1
         ? Math.max(secondTokens, corpus.leastJoin)
         : left;
     const piece = longestPiece(corpus, words[draw(words.length)] as number, Math.min(left, most));
     if (piece === undefined) continue;
-    text += textOf(corpus, piece);
+    pieces.push(textOf(corpus, piece));
     left -= piece.tokens;
-    pieces++;
   }
-  return text;
+  return pieces.join("");
 }
 
 /**

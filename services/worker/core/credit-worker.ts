@@ -19,7 +19,7 @@ import type {
 import { CreditLink, type CreditLinkOptions, type LinkState } from "./credit-link.ts";
 import { Holdings } from "./holdings.ts";
 
-/** Wall time running ahead of the monotonic clock by more than this between two renewals: the host was suspended. */
+/** The host was suspended for longer than this between two looks: nothing is known of the lease. */
 const SUSPEND_NS = 0.5e9;
 /** Before the next incarnation's first dial: a worker that is always fenced (a wrong run) does not dial in a tight loop. */
 const FENCED_PAUSE_NS = 250e6;
@@ -93,8 +93,8 @@ export interface CreditWorker {
   firstToken(creditId: number): void;
   /** Says what came back since the last call, as one message. */
   flushReturns(): void;
-  /** `wallAheadNs`: how far the wall clock is ahead of the monotonic clock, since process start. */
-  advance(now: number, wallAheadNs?: number): void;
+  /** `suspendedNs`: how long the host has been suspended so far, in which `now` stood still. */
+  advance(now: number, suspendedNs?: number): void;
   /** When to call `advance`; may be past. */
   nextWakeNs(): number;
   /** The part of it that is worth precision: when the next request is due that may be sent then; Infinity when none is. */
@@ -126,7 +126,7 @@ class Worker implements CreditWorker {
   #isFenced = false;
   #isFiring = false;
   #isPaused = false;
-  #wallAheadNs: number | undefined;
+  #suspendedNs: number | undefined;
   #fencings = 0;
 
   constructor(options: CreditWorkerOptions, out: CreditWorkerOut) {
@@ -208,8 +208,8 @@ class Worker implements CreditWorker {
     this.#link.send({ kind: "returned", returns, unsent });
   }
 
-  advance(now: number, wallAheadNs?: number): void {
-    this.#checkSuspend(now, wallAheadNs);
+  advance(now: number, suspendedNs?: number): void {
+    this.#checkSuspend(now, suspendedNs);
     this.#checkLease(now);
     if (this.#isFenced) return;
     if (this.#link.advance(now)) this.#renew(now);
@@ -342,11 +342,11 @@ class Worker implements CreditWorker {
     if (this.#isLeaseOver && this.#link.lease.isValid(now)) this.#isLeaseOver = false;
   }
 
-  #checkSuspend(now: number, wallAheadNs: number | undefined): void {
-    if (wallAheadNs === undefined) return;
-    const before = this.#wallAheadNs ?? wallAheadNs;
-    this.#wallAheadNs = wallAheadNs;
-    if (wallAheadNs - before > SUSPEND_NS) this.#link.lease.revoke(now);
+  #checkSuspend(now: number, suspendedNs: number | undefined): void {
+    if (suspendedNs === undefined) return;
+    const before = this.#suspendedNs ?? suspendedNs;
+    this.#suspendedNs = suspendedNs;
+    if (suspendedNs - before > SUSPEND_NS) this.#link.lease.revoke(now);
   }
 
   /** The incarnation is over. A new one begins only when the last request of the old one has ended. */
