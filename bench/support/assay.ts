@@ -9,7 +9,7 @@ import Database from "better-sqlite3";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The built command, as the package installs it. */
-const command = join(root, "dist", "assay.cjs");
+export const command = join(root, "dist", "assay.cjs");
 
 /** One line that says what machine the figures are of, and what else it was doing. */
 export function machineLine(): string {
@@ -51,7 +51,7 @@ process.once("exit", () => {
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
 
 /** A child that does not outlive this process. */
-function owned<Child extends ChildProcess>(child: Child): Child {
+export function owned<Child extends ChildProcess>(child: Child): Child {
   children.add(child);
   child.once("exit", () => children.delete(child));
   return child;

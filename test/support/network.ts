@@ -110,7 +110,7 @@ export class Network {
   }
 
   private accept(socket: Socket, to: string, relay: Relay): void {
-    const from = hostOfPort(socket.remotePort ?? 0);
+    const from = hostOf(socket);
     socket.on("error", () => {});
     const open = (): void => {
       if (relay.target === undefined) return;
@@ -202,9 +202,11 @@ export function processesOf(host: string): number[] {
     .map(Number);
 }
 
-/** Host of the process of this machine whose end of a connection has this port; empty: it belongs to none. */
-function hostOfPort(port: number): string {
-  const inode = tcpSockets().find(({ localPort, state }) => localPort === port && state !== listening)?.inode ?? "";
+/** Host of the process of this machine that has the other end of a connection; empty: it belongs to none. */
+function hostOf({ remotePort, localPort }: Socket): string {
+  // A port may be that of several connections to different ones.
+  const inode = tcpSockets().find((own) => own.localPort === remotePort && own.remotePort === localPort)?.inode;
+  if (inode === undefined) return "";
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const mark = textOf(`/proc/${name}/environ`)
@@ -217,17 +219,29 @@ function hostOfPort(port: number): string {
 
 const listening = "0A";
 
+interface TcpSocket {
+  readonly localPort: number;
+  readonly remotePort: number;
+  readonly state: string;
+  readonly inode: string;
+}
+
 /** proc(5): sl, local_address, rem_address, st, tx:rx, tr, retrnsmt, uid, timeout, inode. */
-function tcpSockets(): { readonly localPort: number; readonly state: string; readonly inode: string }[] {
+function tcpSockets(): readonly TcpSocket[] {
   return textOf("/proc/net/tcp")
     .split("\n")
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
-    .map(([, local = "", , state = "", , , , , , inode = ""]) => ({
-      localPort: Number.parseInt(local.split(":")[1] ?? "", 16),
+    .map(([, local = "", remote = "", state = "", , , , , , inode = ""]) => ({
+      localPort: portOf(local),
+      remotePort: portOf(remote),
       state,
       inode,
     }));
+}
+
+function portOf(address: string): number {
+  return Number.parseInt(address.split(":")[1] ?? "", 16);
 }
 
 function inodesOf(pid: number): Set<string> {

@@ -8,12 +8,13 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { RunService, SuiteService } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { createMock, type Mock } from "../../mock/server.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
-import { phaseOf, RunWatch, type SpecInit, specOf } from "../service/controller/suite.ts";
+import { phaseOf, type SpecInit, specOf } from "../service/controller/suite.ts";
 import { until } from "../service/rpc/harness.ts";
 import { type LoggedTarget, logged } from "./logged-target.ts";
 import { hostMark, listeningPortOf, Network, processesOf, type Relay } from "./network.ts";
@@ -23,7 +24,8 @@ const program = join(import.meta.dirname, "../../services/main.ts");
 /** Of a machine that has much else to do. */
 const startsWithinMs = 45_000;
 /** Longest that any run of these tests may take to end after its fault. */
-const endsWithinMs = 90_000;
+const endsWithinMs = 120_000;
+const pollMs = 200;
 
 export interface Part {
   readonly child: ChildProcess;
@@ -50,7 +52,6 @@ export class Parts {
   private readonly children = new Set<ChildProcess>();
   private readonly closers: (() => unknown)[] = [];
   private controller: Relay | undefined;
-  private watched: RunWatch | undefined;
 
   /** The controller's process first; all others join it. */
   async start(services: string, { host = "base", relay, args = [], prelude }: PartOptions = {}): Promise<Part> {
@@ -156,11 +157,8 @@ export class Parts {
     const client = this.client();
     const { run } = await client.createRun({ spec: this.spec(url, { requests, workers, change }) });
     const { runId = "", folder = "" } = run ?? {};
-    const watch = new RunWatch(client.watchRun({ runId }, { timeoutMs: endsWithinMs + startsWithinMs }));
-    this.watched = watch;
-    await until(`${rows} rows of a run under way`, () => this.isOver(watch) || rowsIn(folder) >= rows, startsWithinMs);
-    if (this.isOver(watch)) throw new Error(`the run ended before: ${watch.run?.reason}`);
-    return { runId, folder, end: watch.end, watch };
+    await until(`${rows} rows of a run under way`, () => rowsIn(folder) >= rows, startsWithinMs);
+    return { runId, folder, ended: () => this.ended(runId) };
   }
 
   spec(url: string, { requests = 400, workers = 2, change = {} }: RunOptions): RunSpec {
@@ -175,13 +173,26 @@ export class Parts {
     });
   }
 
-  private isOver({ run }: RunWatch): boolean {
-    return (run?.state ?? 0) >= RunState.COMPLETED;
+  /** Asks until the run is over: a stream might be of those that the fault breaks. */
+  private async ended(runId: string): Promise<Run> {
+    const client = this.client();
+    const deadlineMs = performance.now() + endsWithinMs;
+    let said = "";
+    while (performance.now() < deadlineMs) {
+      try {
+        const { run } = await client.getRun({ runId });
+        if (run !== undefined && run.state >= RunState.COMPLETED) return run;
+        said = `${RunState[run?.state ?? 0]} ${run?.reason}`;
+      } catch (error) {
+        said = String(error);
+      }
+      await delay(pollMs);
+    }
+    throw new Error(`the run did not end within ${endsWithinMs / 1000} s: ${said}`);
   }
 
   /** Ends everything; what a failed test wants to know is in the processes' words. */
   async close(): Promise<void> {
-    this.watched?.end.catch(() => {});
     const ends = [...this.children].map(async (child) => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, "exit");
@@ -205,8 +216,8 @@ export interface RunOptions {
 export interface RunUnderWay {
   readonly runId: string;
   readonly folder: string;
-  readonly end: Promise<Run>;
-  readonly watch: RunWatch;
+  /** The run as it ended. */
+  ended(): Promise<Run>;
 }
 
 export const stateOf = ({ state, reason }: Run): readonly [string, string] => [RunState[state] ?? "", reason];

@@ -28,7 +28,7 @@ describe("a service that is killed", function () {
     expect(parts.pidsOf("h2")).to.have.lengthOf(2);
     await parts.kill(killed);
     await until("the end of its worker", () => parts.pidsOf("h2").length === 0);
-    expect(stateOf(await run.end)).to.deep.equal(["COMPLETED", ""]);
+    expect(stateOf(await run.ended())).to.deep.equal(["COMPLETED", ""]);
     const file = expectAccounted(run.folder, target, 400);
     const [phase] = file.phases;
     expect(phase).to.include({ closed: 1, is_account_complete: 1 });
@@ -43,7 +43,7 @@ describe("a service that is killed", function () {
     if (killed === undefined) throw new Error("there is no record-processor");
     const run = await parts.runUnderWay(target);
     await parts.kill(killed);
-    expect(stateOf(await run.end)).to.deep.equal(["COMPLETED", ""]);
+    expect(stateOf(await run.ended())).to.deep.equal(["COMPLETED", ""]);
     expect(expectAccounted(run.folder, target, 400)).to.deep.include({ rows: 400, errors: { "": 400 } });
   });
 
@@ -53,7 +53,6 @@ describe("a service that is killed", function () {
     const others = ["dataset,timing,telemetry", "records-manager,record-processor", "worker-manager"];
     await Promise.all(others.map((services) => parts.start(services)));
     const run = await parts.runUnderWay(target, { requests: 100_000 });
-    run.end.catch(() => {});
     await parts.kill(controller);
     await parts.start("controller", { relay: controller.relay });
     const client = parts.client();
@@ -66,7 +65,7 @@ describe("a service that is killed", function () {
     expect(file.reason).to.match(/controller/);
     // The suite has its members again: the next run is as any other.
     const next = await parts.runUnderWay(target, { requests: 100 });
-    expect(stateOf(await next.end)).to.deep.equal(["COMPLETED", ""]);
+    expect(stateOf(await next.ended())).to.deep.equal(["COMPLETED", ""]);
   });
 
   it("a suite of one process is killed and comes back: it knows the run as failed, and closes its file (accounts: from the rows and timing's last heartbeat; no equality is claimed)", async () => {
@@ -74,7 +73,6 @@ describe("a service that is killed", function () {
     const all = "controller,dataset,timing,worker-manager,record-processor,records-manager,telemetry";
     const suite = await parts.start(all);
     const run = await parts.runUnderWay(target, { requests: 100_000, workers: 1 });
-    run.end.catch(() => {});
     await parts.kill(suite);
     expect(expectable(() => expectAccounted(run.folder, target).state === "FAILED")).to.equal(false);
     await parts.start(all, { relay: suite.relay });
