@@ -37,6 +37,8 @@ const benches = {
   "telemetry-summary": { limitSec: 180, quick: ["30"] },
   // It needs the whole machine, 20 000 descriptors a process and minutes: it runs where it is named.
   streams: { limitSec: 420, quick: ["2000", "2", "2"], isNamedOnly: true },
+  // It takes half an hour.
+  soak: { limitSec: 2700, quick: ["1", "20"], isNamedOnly: true },
   // It takes as long as its trace.
   replay: { limitSec: 900, quick: ["20000"], isNamedOnly: true },
 };
