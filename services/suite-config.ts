@@ -10,6 +10,7 @@ import { type ServiceName, serviceNames } from "./common/module.ts";
 import { didYouMean } from "./common/nearest.ts";
 import type { Bootstrap } from "./common/parent.ts";
 import { processConfig } from "./common/process-config.ts";
+import type { Pems, TlsPaths, WatchedPems } from "./common/rpc/tls-files.ts";
 import { ownFolder } from "./common/suite-files.ts";
 import { controllerConfig } from "./controller/config.ts";
 import { datasetConfig } from "./dataset/config.ts";
@@ -124,6 +125,10 @@ export function tokenOf(
     throw new AssayError("invalid_argument", `--join-token-file: ${file} is empty`);
   } catch (error) {
     if (error instanceof AssayError) throw error;
+    // Members that know each other by certificates need none.
+    const { joinTokenFile, tlsCert, tlsCa } = config.process;
+    if (!isController && joinTokenFile === null && tlsCert !== null && tlsCa !== null)
+      return { token: undefined, file: undefined };
     if (!isController) {
       throw new AssayError("invalid_argument", `--join-token-file: the suite's token cannot be read: ${messageOf(error)}`, {
         cause: error,
@@ -137,23 +142,20 @@ export function tokenOf(
   return { token, file };
 }
 
-/** Keys and certificates of both ends of its calls; undefined: it speaks without TLS. Throws `invalid_argument` for files that cannot be read. */
-export function tlsOf({ process: { tlsCert, tlsKey, tlsCa, tlsClientCertificates } }: SuiteConfig) {
-  if (tlsCert === null && tlsKey === null) return undefined;
-  if (tlsCert === null || tlsKey === null) throw new AssayError("invalid_argument", "--tls-cert and --tls-key belong together");
-  const cert = readPem("--tls-cert", tlsCert);
-  const key = readPem("--tls-key", tlsKey);
-  const ca = tlsCa === null ? undefined : readPem("--tls-ca", tlsCa);
-  return {
-    server: { cert, key, ...(ca === undefined ? {} : { ca, clientCertificates: tlsClientCertificates }) },
-    client: { cert, key, ...(ca === undefined ? {} : { ca }) },
-  };
+/** Files with the certificates of both ends of its calls; undefined: it speaks without TLS. Throws `invalid_argument` for a part of them. */
+export function tlsPathsOf({ process: { tlsCert, tlsKey, tlsCa } }: SuiteConfig): TlsPaths | undefined {
+  if (tlsCert === null && tlsKey === null && tlsCa === null) return undefined;
+  if (tlsCert === null && tlsKey === null) {
+    throw new AssayError("invalid_argument", "--tls-ca: needs --tls-cert and --tls-key, since this process is dialled, too");
+  }
+  return { cert: tlsCert ?? undefined, key: tlsKey ?? undefined, ca: tlsCa ?? undefined };
 }
 
-function readPem(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new AssayError("invalid_argument", `${option}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
+/** Both ends of a process's calls, by its certificates of the moment. */
+export function tlsEndsOf(watched: WatchedPems, { process: { tlsClientCertificates } }: SuiteConfig) {
+  const serverOf = ({ cert, key, ca }: Pems) => {
+    if (cert === undefined || key === undefined) throw new AssayError("internal", "a certificate was given up");
+    return { cert, key, ...(ca === undefined ? {} : { ca, clientCertificates: tlsClientCertificates }) };
+  };
+  return { server: () => serverOf(watched.current()), client: { watched } };
 }

@@ -20,12 +20,23 @@ import type { Tracer } from "./common/observe/tracing.ts";
 import type { Bootstrap } from "./common/parent.ts";
 import { labelsOf } from "./common/process-config.ts";
 import { readHostLimits } from "./common/read-host-limits.ts";
-import { isLoopbackAddress } from "./common/rpc/auth.ts";
+import { isLoopbackHost } from "./common/rpc/auth.ts";
 import type { Channel } from "./common/rpc/channel.ts";
 import { createRpcServer, type RpcServer } from "./common/rpc/server.ts";
+import { watchPems } from "./common/rpc/tls-files.ts";
+import { watchTokens } from "./common/rpc/tokens-file.ts";
 import { within } from "./common/within.ts";
 import { startObservability } from "./observability.ts";
-import { endpointModuleOf, logFileOf, runsDirOf, type SuiteConfig, sourceLimitsOf, tlsOf, tokenOf } from "./suite-config.ts";
+import {
+  endpointModuleOf,
+  logFileOf,
+  runsDirOf,
+  type SuiteConfig,
+  sourceLimitsOf,
+  tlsEndsOf,
+  tlsPathsOf,
+  tokenOf,
+} from "./suite-config.ts";
 
 export interface SuiteProcessOptions {
   readonly services: readonly ServiceName[];
@@ -74,7 +85,10 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   const log = createProcessLog(services, config, bootstrap);
   const secret = tokenOf(config, bootstrap, isController);
   if (secret.token !== undefined) log.addSecret(secret.token);
-  const tls = tlsOf(config);
+  const tlsPaths = tlsPathsOf(config);
+  const pems = tlsPaths === undefined ? undefined : watchPems(tlsPaths, { log });
+  const tls = pems === undefined ? undefined : tlsEndsOf(pems, config);
+  const tokens = common.tokensFile === null ? undefined : watchTokens(common.tokensFile, { log });
   const [observability] = await Promise.all([
     startObservability({
       services,
@@ -131,12 +145,26 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
         // Whoever reads a page goes by the name that others are given.
         names: [common.advertise ?? host],
       },
-      auth: secret.token === undefined ? { insecure: true } : { tokens: { [secret.token]: ["operator", "member"] } },
+      auth: common.insecure
+        ? { insecure: true }
+        : {
+            tokens: secret.token === undefined ? {} : { [secret.token]: ["operator", "member"] },
+            named: tokens?.current,
+            failures: { perMinute: common.maxFailedAuthentications },
+          },
+      limits: {
+        maxMessageBytes: common.maxMessageBytes,
+        maxMetadataBytes: common.maxMetadataBytes,
+        maxStreamsPerConnection: common.maxStreams,
+        maxConnections: common.maxConnections,
+      },
       log: log.child({ service: "rpc" }),
       tracer,
       pages: observability.pages(modules),
-      ...(tls === undefined ? {} : { tls: tls.server }),
+      ...(tls === undefined ? {} : { tls: tls.server() }),
     });
+    const served = server;
+    if (tls !== undefined) pems?.onChange(() => served.reloadTls(tls.server()));
     observability.observe({ modules, server });
     const own = hostPort(host, (await server.start()).port);
     address = common.advertise ?? own;
@@ -161,6 +189,8 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   } catch (error) {
     await stopAll(modules, server, member, log);
     addresses.close();
+    pems?.close();
+    tokens?.close();
     await observability.stop(lastExportMs);
     await log.close();
     throw error;
@@ -178,6 +208,8 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
       const flushed = observability.flush(exportMs);
       await stopAll(modules, server, joined, log);
       addresses.close();
+      pems?.close();
+      tokens?.close();
       await flushed;
       await observability.stop(Math.max(lastExportMs, deadlineMs - performance.now()));
       await log.close();
@@ -434,10 +466,6 @@ function createProcessLog(services: readonly ServiceName[], config: SuiteConfig,
 
 function levelOf(text: string): "debug" | "info" | "warn" | "error" {
   return text === "debug" || text === "warn" || text === "error" ? text : "info";
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || isLoopbackAddress(host);
 }
 
 /** Those that make bodies, read answers or refuse specs. */

@@ -31,6 +31,7 @@ import { problemsOfSummary } from "./runs/summary-options.ts";
 import { problemsOfTimeline } from "./runs/timeline-options.ts";
 import { problemsOfSend } from "./send-options.ts";
 import { telemetryProbeFlags } from "./telemetry/flags.ts";
+import { problemsOfCreate, problemsOfRevoke, tokenCreateFlags, tokenRevokeFlags } from "./token/flags.ts";
 import { problemsOfWatch, watchFlags } from "./watch-options.ts";
 
 export interface Operand {
@@ -360,6 +361,33 @@ export const commands = {
     ],
     exits: exits.ofQuestions.slice(0, 3),
     load: async () => (await import("./certs/certs.ts")).certs,
+  }),
+  tokenCreate: command({
+    name: "token create",
+    operands: [{ name: "NAME" }],
+    summary:
+      "makes a token for a person or a program, shows it once, and writes its name, roles and hash into a file of assay serve",
+    flags: tokenCreateFlags,
+    check: problemsOfCreate,
+    notes: [
+      "The file is what assay serve --tokens-file reads, again whenever it changes: the token can be used at once. Whose token made or cancelled a run stands in the suite's log.",
+    ],
+    examples: [
+      "assay token create ann --role operator --tokens-file tokens --output ann.token",
+      "assay run --controller bench:7400 --tls-ca ca.crt --token-file ann.token -m my-model",
+    ],
+    exits: exits.ofQuestions.slice(0, 3),
+    load: async () => (await import("./token/token.ts")).tokenCreate,
+  }),
+  tokenRevoke: command({
+    name: "token revoke",
+    operands: [{ name: "NAME" }],
+    summary: "takes a token out of a file of assay serve: new calls with it are refused",
+    flags: tokenRevokeFlags,
+    check: problemsOfRevoke,
+    examples: ["assay token revoke ann --tokens-file tokens"],
+    exits: exits.ofQuestions.slice(0, 3),
+    load: async () => (await import("./token/token.ts")).tokenRevoke,
   }),
   completion: {
     name: "completion",

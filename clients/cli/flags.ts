@@ -42,6 +42,7 @@ export const healthFlags = {
   tlsCa: runFlags.tlsCa,
   tlsCert: runFlags.tlsCert,
   tlsKey: runFlags.tlsKey,
+  insecure: runFlags.insecure,
 } as const satisfies FlagTable;
 
 /** `assay config show` takes the options of a run. */
@@ -98,6 +99,7 @@ export const sendFlags = {
   tlsCa: runFlags.tlsCa,
   tlsCert: runFlags.tlsCert,
   tlsKey: runFlags.tlsKey,
+  insecure: runFlags.insecure,
 } as const satisfies FlagTable;
 
 export type SendOptions = OptionsOf<typeof sendFlags>;

@@ -2,7 +2,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AssayError, messageOf } from "../../services/common/errors.ts";
+import { isLoopbackHost } from "../../services/common/rpc/auth.ts";
 import type { ClientTls } from "../../services/common/rpc/channel.ts";
+import { watchPems } from "../../services/common/rpc/tls-files.ts";
 import { type ListedSuite, ownFolder } from "../../services/common/suite-files.ts";
 
 export interface SuiteAddress {
@@ -11,6 +13,8 @@ export interface SuiteAddress {
   readonly token: string | undefined;
   /** Absent: in clear. */
   readonly tls?: ClientTls | undefined;
+  /** The token may go in clear to another host. */
+  readonly allowPlaintext?: boolean | undefined;
 }
 
 /** Options of commands that talk to a suite. */
@@ -20,6 +24,7 @@ export interface SuiteOptions {
   readonly tlsCa?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly insecure?: boolean;
 }
 
 /** Throws `invalid_argument` naming the file for one that cannot be read, and as `findToken`. */
@@ -28,55 +33,43 @@ export async function suiteAddress(
   options: SuiteOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<SuiteAddress> {
-  const [token, tls] = await Promise.all([findToken(options.tokenFile, env), tlsOf(options)]);
-  return { address, token, tls };
+  const tls = tlsOf(options);
+  const isPrivate = tls !== undefined || isLoopbackHost(address.replace(/:\d+$/, ""));
+  return { address, token: await findToken(options.tokenFile, env, isPrivate), tls, ...plaintextOf(options) };
 }
 
 /** Of a suite that listed itself on this host; `options` go before what it says of its TLS. Throws as `suiteAddress`. */
 export async function listedAddress(listed: ListedSuite, options: SuiteOptions): Promise<SuiteAddress> {
   const { address, tokenFile, isTls, tlsCa } = listed;
   const own = { ...(isTls === true ? { tls: true } : {}), ...(tlsCa === undefined ? {} : { tlsCa }) };
-  const [token, tls] = await Promise.all([
-    tokenFile === undefined ? listed.token : readToken(tokenFile),
-    tlsOf({ ...own, ...options }),
-  ]);
-  return { address, token, tls };
+  const token = tokenFile === undefined ? listed.token : await readToken(tokenFile);
+  return { address, token, tls: tlsOf({ ...own, ...options }), ...plaintextOf(options) };
 }
 
-async function tlsOf({ tls: isAsked, tlsCa, tlsCert, tlsKey }: SuiteOptions): Promise<ClientTls | undefined> {
-  const [ca, cert, key] = await Promise.all([
-    readPem("--tls-ca", tlsCa),
-    readPem("--tls-cert", tlsCert),
-    readPem("--tls-key", tlsKey),
-  ]);
-  const files = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
-  return isAsked || Object.keys(files).length > 0 ? files : undefined;
+function plaintextOf({ insecure }: SuiteOptions): Pick<SuiteAddress, "allowPlaintext"> {
+  return insecure === true ? { allowPlaintext: true } : {};
 }
 
-async function readPem(option: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new AssayError("invalid_argument", `${option} ${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
+function tlsOf({ tls: isAsked, tlsCa, tlsCert, tlsKey }: SuiteOptions): ClientTls | undefined {
+  const paths = { ca: tlsCa, cert: tlsCert, key: tlsKey };
+  // A run takes hours, and may have to connect again.
+  if (Object.values(paths).some((path) => path !== undefined)) return { watched: watchPems(paths) };
+  return isAsked ? {} : undefined;
 }
 
 /**
- * From the file named, else from $ASSAY_TOKEN, else from the file that `assay serve` wrote on this host, if there is one.
- * Throws `invalid_argument` for a file that cannot be read, is empty, or was not named and is open to others.
+ * From the file named, else from $ASSAY_TOKEN, else from the file that `assay serve` wrote on this host, if there is one, and if the way is
+ * `isPrivate`: nobody asked that it be sent anywhere. Throws `invalid_argument` for a file that cannot be read, is empty, or was not named and is open to others.
  */
 async function findToken(
   tokenFile: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
+  isPrivate: boolean,
 ): Promise<string | undefined> {
   if (tokenFile !== undefined) return readToken(tokenFile);
   const given = env.ASSAY_TOKEN?.trim() ?? "";
   if (given !== "") return given;
+  if (!isPrivate) return undefined;
   const own = join(ownFolder(env), "token");
   const found = await stat(own).catch(() => undefined); // No such file: nothing serves here, or without a token.
   if (found === undefined) return undefined;

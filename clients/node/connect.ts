@@ -43,13 +43,15 @@ export async function connect(options: types.ConnectOptions): Promise<types.Suit
 }
 
 /** One channel for each address. */
-function createChannels({ token, tls }: types.ConnectOptions) {
+function createChannels({ token, tls, allowPlaintext }: types.ConnectOptions) {
   const open = new Map<string, rpc.Channel>();
   let isClosed = false;
   return {
     to(address: string): rpc.Channel {
       if (isClosed) throw new AssayError("unavailable", `connecting to ${address}: the suite was closed by this client`);
-      const channel = open.get(address) ?? rpc.createChannel({ address, token, tls: tls === undefined ? undefined : tlsOf(tls) });
+      const channel =
+        open.get(address) ??
+        rpc.createChannel({ address, token, tls: tls === undefined ? undefined : tlsOf(tls), allowPlaintext });
       open.set(address, channel);
       return channel;
     },

@@ -17,6 +17,8 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
   /** Absent: plaintext. */
   readonly tls?: ClientTls | undefined;
+  /** Permits that the token goes in clear to another host, which is refused (`failed_precondition`) otherwise. Default false. */
+  readonly allowPlaintext?: boolean | undefined;
   /** How long connecting may take, in ms. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -49,7 +49,7 @@ export function createControllerModule(deps: ControllerDeps): ServiceModule {
   const runs = openRuns(members, deps);
   return {
     name: "controller",
-    implementations: createControllerServices(members, runs),
+    implementations: createControllerServices(members, runs, deps.log),
     counters: () => ({ members: members.all().length, active_runs: runs.activeIds().length }),
     metricsPages: { [scrapeTargetsPath]: createScrapeTargets(() => members.all()) },
     families: () => familiesOf(controllerInstruments, readingsOf(members, runs)),

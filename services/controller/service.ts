@@ -2,7 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ControllerService, RunService, SuiteService } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../common/errors.ts";
-import { type Implementation, implement } from "../common/rpc/handler.ts";
+import type { Logger } from "../common/logger.ts";
+import { nameOfCaller } from "../common/rpc/auth.ts";
+import { type CallContext, type Implementation, implement } from "../common/rpc/handler.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { version } from "../common/version.ts";
 import { driveRun } from "./driving.ts";
@@ -16,8 +18,8 @@ const defaultIntervalMs = 1000;
 const preparationMs = 200;
 const leastSuiteMs = 100;
 
-export function createControllerServices(members: Members, runs: Runs): Implementation[] {
-  return [joinService(members), runService(runs), suiteService(members, runs)];
+export function createControllerServices(members: Members, runs: Runs, log: Logger): Implementation[] {
+  return [joinService(members), runService(runs, log), suiteService(members, runs)];
 }
 
 function joinService(members: Members): Implementation {
@@ -37,7 +39,9 @@ function joinService(members: Members): Implementation {
   });
 }
 
-function runService(runs: Runs): Implementation {
+function runService(runs: Runs, log: Logger): Implementation {
+  const note = (what: string, runId: string, { peer }: CallContext): void =>
+    log.info(what, { run_id: runId, by: nameOfCaller(peer), peer: peer.address });
   return implement(RunService, {
     role: "operator",
     roles: { getRun: "viewer", listRuns: "viewer", watchRun: "viewer", watchPreparation: "viewer", validateRun: "viewer" },
@@ -48,9 +52,10 @@ function runService(runs: Runs): Implementation {
         const compiled = roles.includes("operator") ? await runs.validate(spec, runId, signal) : runs.compile(spec);
         return { effectiveSpec: maskSecrets(compiled.spec), warnings: [...compiled.warnings] };
       },
-      createRun: async ({ spec, runId }, { signal }) => {
+      createRun: async ({ spec, runId }, call) => {
         if (spec === undefined) throw new AssayError("invalid_argument", "spec: needed");
-        const { execution, warnings } = await runs.create(spec, runId, signal);
+        const { execution, warnings } = await runs.create(spec, runId, call.signal);
+        note("a run was created", execution.run.runId, call);
         return { run: execution.run, warnings: [...warnings] };
       },
       watchPreparation: ({ runId }, { signal }) => watchPreparation(runs, runId, signal),
@@ -69,13 +74,20 @@ function runService(runs: Runs): Implementation {
         }
         yield* watchRun(runs, execution, { intervalMs, signal });
       },
-      cancelRun: ({ runId, now, reason }) => ({ run: runs.cancel(runId, now, reason) }),
-      adjustRun: async ({ runId, adjust }) => {
-        if (adjust === undefined) throw new AssayError("invalid_argument", "adjust: needed");
-        return { run: await runs.adjust(runId, adjust) };
+      cancelRun: ({ runId, now, reason }, call) => {
+        const run = runs.cancel(runId, now, reason);
+        note("a run was cancelled", runId, call);
+        return { run };
       },
-      deleteRun: ({ runId }) => {
+      adjustRun: async ({ runId, adjust }, call) => {
+        if (adjust === undefined) throw new AssayError("invalid_argument", "adjust: needed");
+        const run = await runs.adjust(runId, adjust);
+        note("a run's load was changed", runId, call);
+        return { run };
+      },
+      deleteRun: ({ runId }, call) => {
         runs.delete(runId);
+        note("a run was deleted", runId, call);
         return {};
       },
       driveRun: (requests, { signal }) => driveRun(runs, requests, signal),

@@ -7,17 +7,14 @@ import { Worker } from "node:worker_threads";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ExtendLeaseRequestSchema } from "../../gen/assay/timing/v1/timing_service_pb.js";
 import type { Logger } from "../common/logger.ts";
-import type { ChannelOptions } from "../common/rpc/channel.ts";
+import type { Reach } from "../common/rpc/channel.ts";
 import type { LeaseGuard, LifeSign } from "./core/lease.ts";
 import { LeaseCell } from "./core/lease-cell.ts";
-
-/** How timing is reached. */
-export type LeaseChannel = Pick<ChannelOptions, "address" | "tls" | "token">;
 
 /** What the thread is started with. */
 export interface KeeperStart {
   readonly memory: SharedArrayBuffer;
-  readonly channel: LeaseChannel;
+  readonly channel: Reach;
 }
 
 /** What it is told: in this term it may send this request, for leases of this length. */
@@ -28,7 +25,7 @@ export interface KeeperTerm {
 }
 
 export interface LeaseKeeperOptions {
-  readonly channel: LeaseChannel;
+  readonly channel: Reach;
   readonly runId: string;
   readonly workerId: string;
   readonly log: Logger;

@@ -20,6 +20,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { PhaseHistograms } from "../common/observe/counting.ts";
 import type { RawRecord } from "../common/raw-record.ts";
 import { readHostLimits } from "../common/read-host-limits.ts";
+import type { Reach } from "../common/rpc/channel.ts";
 import { answeringCalls } from "../common/session-history.ts";
 import { sessionUuid } from "../common/session-uuid.ts";
 import { messagesOf } from "../common/turn-body.ts";
@@ -31,7 +32,7 @@ import { connectionsAhead } from "./core/connections-ahead.ts";
 import { worthKeepingBytes } from "./core/kept-bytes.ts";
 import { firstTurnsUs } from "./core/schedule-start.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
-import { type LeaseChannel, LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
 import { startPrecisePacing, startTimerPacing } from "./pacing-alarms.ts";
 import { RecordSender, type RecordsStream } from "./record-sender.ts";
 import type { RequestPath } from "./request-path.ts";
@@ -50,7 +51,7 @@ export interface WorkerRunOptions {
   /** Streams to the run's other services, hello not yet sent. */
   readonly dial: { credits(): CreditsStream; turns(): TurnStream; records(): RecordsStream };
   /** How a thread beside the loop reaches timing, to keep the lease. Default: there is none. */
-  readonly leaseChannel?: LeaseChannel;
+  readonly leaseChannel?: Reach;
   readonly spillPath: string;
   readonly incarnation: bigint;
   /** Gets how late each request with a due time is sent. Default: nobody asks. */

@@ -1,13 +1,14 @@
 /** `assay certs`: an authority and certificates of it, for tests and small teams. */
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { harmless } from "../../../report/text.ts";
 import { AssayError, messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { refuse } from "../refuse.ts";
+import { writeWhole } from "../whole-file.ts";
 import type { certsFlags } from "./flags.ts";
 import { wantedCertificates } from "./requests.ts";
 import { type Authority, createAuthority, issueCertificate, readAuthority } from "./x509.ts";
@@ -86,18 +87,6 @@ function ownAuthority(folder: string): DatedAuthority {
 function writePair(base: string, cert: string, key: string): void {
   writeWhole(`${base}.key`, key, 0o600);
   writeWhole(`${base}.crt`, cert, 0o644);
-}
-
-function writeWhole(path: string, text: string, mode: number): void {
-  const unfinished = `${path}.${randomBytes(4).toString("hex")}.new`;
-  try {
-    writeFileSync(unfinished, text, { mode, flag: "wx" });
-    chmodSync(unfinished, mode);
-    renameSync(unfinished, path);
-  } catch (error) {
-    rmSync(unfinished, { force: true });
-    throw error;
-  }
 }
 
 function dayOf(unixMs: number): string {

@@ -46,4 +46,10 @@ export const suiteFlags = {
     group: "Suite",
     doc: "PEM file of its key",
   },
+  insecure: {
+    flag: "--insecure",
+    kind: { is: "switch" },
+    group: "Suite",
+    doc: "permits that a token goes in clear to a suite on another host",
+  },
 } as const satisfies FlagTable;

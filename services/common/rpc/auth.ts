@@ -2,9 +2,11 @@
  * Who may call. A caller is known by a bearer token or by a verified client certificate; both give roles, and a method names the
  * least role it asks for, as does a page. Being on the same host proves nothing: any user of the machine is.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { AssayError } from "../errors.ts";
+import { type FailureLimit, FailureMeter } from "./failure-meter.ts";
 import type { Identity, Peer, Role } from "./handler.ts";
+import { digestOfToken, type NamedToken } from "./tokens-file.ts";
 
 /**
  * Roles by bearer token (may be empty where certificates decide), or no authentication at all: then everyone who can connect
@@ -12,7 +14,14 @@ import type { Identity, Peer, Role } from "./handler.ts";
  */
 export type AuthOptions =
   | { readonly insecure: true }
-  | { readonly insecure?: false; readonly tokens: Readonly<Record<string, Role | readonly Role[]>> };
+  | {
+      readonly insecure?: false;
+      readonly tokens: Readonly<Record<string, Role | readonly Role[]>>;
+      /** Further tokens, by name: asked at every call, so that another answer holds from then on. Default: none. */
+      readonly named?: (() => readonly NamedToken[]) | undefined;
+      /** Default: none. */
+      readonly failures?: FailureLimit | undefined;
+    };
 
 /** What is known of a connection and a request before anybody is believed. */
 export interface CallerFacts {
@@ -48,7 +57,10 @@ export interface Access {
 
 /** Decides for one server. */
 export interface Authorizer {
-  /** Who this is, if they may have what they ask for; else throws `unauthenticated` or `permission_denied`. */
+  /**
+   * Who this is, if they may have what they ask for; else throws `unauthenticated` or `permission_denied`, or `resource_exhausted` where
+   * their address has failed too often.
+   */
   admit(facts: CallerFacts, wanted: Access): Caller;
   /** Who this is, whatever they may do: for what has to be logged of a refused call. */
   peerOf(facts: CallerFacts): Peer;
@@ -58,7 +70,9 @@ const ALL_ROLES: readonly Role[] = ["viewer", "operator", "member"];
 const ROLE_URI = "URI:assay:role:";
 
 export function createAuthorizer(options: AuthOptions): Authorizer {
-  const tokens = options.insecure === true ? [] : knownTokens(options.tokens);
+  const own = options.insecure === true ? [] : knownTokens(options.tokens);
+  const named = (options.insecure === true ? undefined : options.named) ?? (() => []);
+  const meter = options.insecure === true || options.failures === undefined ? undefined : new FailureMeter(options.failures);
   const byCertificate = new WeakMap<VerifiedCertificate, { identity: Identity; roles: readonly Role[] }>();
 
   // One certificate object per connection: its roles are read once, not at every call.
@@ -74,13 +88,14 @@ export function createAuthorizer(options: AuthOptions): Authorizer {
   const identify = (facts: CallerFacts): Caller & { hasUnknownToken: boolean } => {
     const proved = facts.certificate === undefined ? undefined : certified(facts.certificate);
     const token = bearerTokenOf(facts.authorization);
-    const tokenRoles = token === undefined ? undefined : rolesOfToken(tokens, token);
-    const identity: Identity = proved?.identity ?? { kind: tokenRoles === undefined ? "anonymous" : "token" };
+    const known = token === undefined ? undefined : tokenOf([...own, ...named()], token);
+    const identity = proved?.identity ?? identityOfToken(known);
     const isLoopback = isLoopbackAddress(facts.remoteAddress);
     return {
       peer: { address: addressOf(facts), isLoopback, identity },
-      roles: options.insecure === true ? ALL_ROLES : [...new Set([...(proved?.roles ?? []), ...(tokenRoles ?? [])])],
-      hasUnknownToken: facts.authorization !== undefined && tokenRoles === undefined,
+      roles: options.insecure === true ? ALL_ROLES : [...new Set([...(proved?.roles ?? []), ...(known?.roles ?? [])])],
+      // A member that is known by its certificate sends the suite's token wherever it calls, also where none is known.
+      hasUnknownToken: facts.authorization !== undefined && known === undefined && proved?.roles.includes("member") !== true,
     };
   };
 
@@ -90,7 +105,9 @@ export function createAuthorizer(options: AuthOptions): Authorizer {
       const { peer, roles, hasUnknownToken } = identify(facts);
       const isOpen = options.insecure === true || (wanted.isOpenOnLoopback && peer.isLoopback);
       if (isOpen || (!hasUnknownToken && satisfies(roles, wanted.roles))) return { peer, roles };
-      throw refusalOf(wanted, peer, hasUnknownToken);
+      const refusal = refusalOf(wanted, peer, hasUnknownToken);
+      if (refusal.code === "unauthenticated") meter?.count(facts.remoteAddress);
+      throw refusal;
     },
   };
 }
@@ -129,7 +146,25 @@ function identityOfCertificate(certificate: VerifiedCertificate): Identity {
   return { kind: "certificate", name, fingerprint256: certificate.fingerprint256 ?? "" };
 }
 
+function identityOfToken(known: KnownToken | undefined): Identity {
+  if (known === undefined) return { kind: "anonymous" };
+  return { kind: "token", ...(known.name === undefined ? {} : { name: known.name }) };
+}
+
+/** Who calls, in a line of a log: `token ann`, `certificate "ann"`, `the suite's token`, `anybody`. */
+export function nameOfCaller({ identity }: Peer): string {
+  switch (identity.kind) {
+    case "anonymous":
+      return "anybody";
+    case "token":
+      return identity.name === undefined ? "the suite's token" : `token ${identity.name}`;
+    case "certificate":
+      return `certificate ${JSON.stringify(identity.name)}`;
+  }
+}
+
 interface KnownToken {
+  readonly name?: string;
   readonly digest: Buffer;
   readonly roles: readonly Role[];
 }
@@ -138,20 +173,16 @@ interface KnownToken {
 function knownTokens(tokens: Readonly<Record<string, Role | readonly Role[]>>): KnownToken[] {
   return Object.entries(tokens).map(([token, roles]) => {
     if (token === "") throw new AssayError("invalid_argument", "a bearer token must not be empty");
-    return { digest: digestOf(token), roles: typeof roles === "string" ? [roles] : roles };
+    return { digest: digestOfToken(token), roles: typeof roles === "string" ? [roles] : roles };
   });
 }
 
 // Compares with every known token whatever the outcome: the time taken tells nothing about them.
-function rolesOfToken(tokens: readonly KnownToken[], token: string): readonly Role[] | undefined {
-  const digest = digestOf(token);
-  let roles: readonly Role[] | undefined;
-  for (const known of tokens) if (timingSafeEqual(known.digest, digest)) roles = known.roles;
-  return roles;
-}
-
-function digestOf(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+function tokenOf(tokens: readonly KnownToken[], token: string): KnownToken | undefined {
+  const digest = digestOfToken(token);
+  let found: KnownToken | undefined;
+  for (const known of tokens) if (timingSafeEqual(known.digest, digest)) found = known;
+  return found;
 }
 
 function bearerTokenOf(authorization: string | undefined): string | undefined {
@@ -161,6 +192,11 @@ function bearerTokenOf(authorization: string | undefined): string | undefined {
 /** Whether an IP address is one of this host's loopback addresses (127.0.0.0/8, ::1, also mapped into IPv6). */
 export function isLoopbackAddress(address: string): boolean {
   return address === "::1" || /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/i.test(address);
+}
+
+/** Whether a host is this one: `localhost`, or one of its loopback addresses, in brackets or without. Of any other name that is not known. */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || isLoopbackAddress(host.replace(/^\[|\]$/g, ""));
 }
 
 function addressOf({ remoteAddress, remotePort }: CallerFacts): string {

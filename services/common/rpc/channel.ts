@@ -1,7 +1,17 @@
 /** The client's end of a connection: one HTTP/2 connection to one address, shared by any number of service clients. */
-import { Client, credentials, type ChannelOptions as GrpcChannelOptions, Metadata } from "@grpc/grpc-js";
+import { rootCertificates } from "node:tls";
+import {
+  type ChannelCredentials,
+  Client,
+  credentials,
+  experimental,
+  type ChannelOptions as GrpcChannelOptions,
+  Metadata,
+} from "@grpc/grpc-js";
 import { AssayError } from "../errors.ts";
 import { noTracer, type Tracer } from "../observe/tracing.ts";
+import { isLoopbackHost } from "./auth.ts";
+import type { Pems, WatchedPems } from "./tls-files.ts";
 
 /** PEM texts of a client. */
 export interface ClientTls {
@@ -12,6 +22,8 @@ export interface ClientTls {
   readonly key?: string | Buffer;
   /** The name that the server's certificate must have, if it is not the address dialled. */
   readonly serverName?: string;
+  /** In place of the texts above: files whose new versions new connections go by. */
+  readonly watched?: WatchedPems;
 }
 
 export interface ChannelOptions {
@@ -21,6 +33,8 @@ export interface ChannelOptions {
   readonly tls?: ClientTls | undefined;
   /** Sent as a bearer token with every call. */
   readonly token?: string | undefined;
+  /** Permits that a token goes in clear to another host. Default: false. */
+  readonly allowPlaintext?: boolean | undefined;
   /** Makes a span of every call, whose context goes along in the call's metadata. Default: none. */
   readonly tracer?: Tracer | undefined;
   /** Over the defaults below; names as in grpc-js. */
@@ -51,19 +65,27 @@ const DEFAULTS: GrpcChannelOptions = {
   "grpc.enable_channelz": 0,
 };
 
+/** With which another thread, which cannot share a connection, reaches the same: plain data, of certificates those of now. */
+export interface Reach {
+  readonly address: string;
+  readonly tls?: Omit<ClientTls, "watched"> | undefined;
+  readonly token?: string | undefined;
+}
+
 /** A connection that clients share. It connects at the first call. */
 export class Channel {
   readonly address: string;
-  /** With which another thread, which cannot share the connection, reaches the same. */
-  readonly reach: Pick<ChannelOptions, "address" | "tls" | "token">;
   readonly grpc: Client;
   readonly tracer: Tracer;
   readonly #token: string | undefined;
+  readonly #tls: ClientTls | undefined;
 
+  /** Throws `failed_precondition` where a token would go in clear to another host, unless that is permitted. */
   constructor(options: ChannelOptions) {
-    const { address, tls, token } = options;
+    const { address, tls, token, allowPlaintext = false } = options;
+    if (token !== undefined && tls === undefined && !allowPlaintext) checkIsHere(address);
     this.address = address;
-    this.reach = { address, tls, token };
+    this.#tls = tls;
     this.tracer = options.tracer ?? noTracer;
     this.#token = options.token;
     this.grpc = new Client(options.address, credentialsOf(options.tls), {
@@ -71,6 +93,12 @@ export class Channel {
       ...namesOf(options.tls),
       ...options.channelOptions,
     });
+  }
+
+  get reach(): Reach {
+    if (this.#tls === undefined) return { address: this.address, tls: undefined, token: this.#token };
+    const { watched, ...texts } = this.#tls;
+    return { address: this.address, tls: { ...texts, ...watched?.current() }, token: this.#token };
   }
 
   /** Fresh metadata of one call. */
@@ -103,9 +131,47 @@ export function createChannel(options: ChannelOptions): Channel {
   return new Channel(options);
 }
 
-function credentialsOf(tls: ClientTls | undefined) {
+// A name is not asked what it stands for: the answer may be another one by the time that it is dialled.
+function checkIsHere(address: string): void {
+  if (isLoopbackHost(address.replace(/:\d+$/, ""))) return;
+  throw new AssayError(
+    "failed_precondition",
+    `sending a token to ${address} in clear: it is another host, use TLS (--tls, --tls-ca FILE) or permit it (--insecure)`,
+  );
+}
+
+function credentialsOf(tls: ClientTls | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
+  if (tls.watched !== undefined) return watchedCredentials(tls.watched);
   return credentials.createSsl(bufferOf(tls.ca), bufferOf(tls.key), bufferOf(tls.cert));
+}
+
+/** Of files that may be replaced: a connection goes by those of the moment in which it is made. */
+function watchedCredentials(watched: WatchedPems): ChannelCredentials {
+  const ends = new Map<unknown, () => void>();
+  const listen = <Update>(listener: (update: Update) => void, updateOf: (pems: Pems) => Update): void => {
+    ends.set(
+      listener,
+      watched.onChange((pems) => listener(updateOf(pems))),
+    );
+    listener(updateOf(watched.current()));
+  };
+  const stop = (listener: unknown): void => {
+    ends.get(listener)?.();
+    ends.delete(listener);
+  };
+  const provider: experimental.CertificateProvider = {
+    addCaCertificateListener: (listener) =>
+      listen(listener, ({ ca = Buffer.from(rootCertificates.join("\n")) }) => ({ caCertificate: ca })),
+    removeCaCertificateListener: stop,
+    addIdentityCertificateListener: (listener) =>
+      listen(listener, ({ cert, key }) =>
+        cert === undefined || key === undefined ? null : { certificate: cert, privateKey: key },
+      ),
+    removeIdentityCertificateListener: stop,
+  };
+  const hasIdentity = watched.current().cert !== undefined;
+  return experimental.createCertificateProviderChannelCredentials(provider, hasIdentity ? provider : null);
 }
 
 function bufferOf(pem: string | Buffer | undefined): Buffer | null {

@@ -15,7 +15,7 @@ import {
   type UntypedHandleCall,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { AssayError } from "../errors.ts";
+import { AssayError } from "../errors.ts";
 import type { Authorizer, Caller, CallerFacts } from "./auth.ts";
 import { asBuffer, type MethodDefinition, methodDefinition } from "./bridge.ts";
 import { type Call, type CallBook, type CallStart, cancelledByCaller, outOfTime } from "./call.ts";
@@ -38,11 +38,15 @@ export interface GrpcHandlers {
   readonly services: readonly { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation }[];
 }
 
-export function createGrpcHandlers(
-  implementations: readonly Implementation[],
-  authorizer: Authorizer,
-  book: CallBook,
-): GrpcHandlers {
+export interface GrpcOptions {
+  readonly authorizer: Authorizer;
+  readonly book: CallBook;
+  /** Of names and values together. */
+  readonly maxMetadataBytes: number;
+}
+
+export function createGrpcHandlers(implementations: readonly Implementation[], options: GrpcOptions): GrpcHandlers {
+  const { book } = options;
   // Hands the caller from the interceptor to the handler, which gets this very metadata object. Metadata entries would not do:
   // a client can send any key itself.
   const callers = new WeakMap<Metadata, Caller>();
@@ -63,7 +67,7 @@ export function createGrpcHandlers(
     }
     return { definition, implementation: handlers };
   });
-  return { services, interceptor: admissionInterceptor(methods, authorizer, callers, book) };
+  return { services, interceptor: admissionInterceptor(methods, callers, options) };
 }
 
 function passThrough(bytes: unknown): Buffer {
@@ -88,9 +92,8 @@ function counted(definition: MethodDefinition, stats: MethodStats): MethodDefini
 
 function admissionInterceptor(
   methods: ReadonlyMap<string, ImplementedMethod>,
-  authorizer: Authorizer,
   callers: WeakMap<Metadata, Caller>,
-  book: CallBook,
+  { authorizer, book, maxMetadataBytes }: GrpcOptions,
 ): ServerInterceptor {
   return (definition, call) => {
     const method = methods.get(definition.path);
@@ -99,6 +102,7 @@ function admissionInterceptor(
     const admit: MetadataListener = (metadata, next) => {
       const facts = factsOf(call, metadata);
       try {
+        checkSize(metadata, maxMetadataBytes);
         callers.set(metadata, authorizer.admit(facts, method));
       } catch (thrown) {
         const error = asAssayError(thrown);
@@ -123,6 +127,15 @@ function admissionInterceptor(
     if (definition.requestStream) listener.withOnReceiveHalfClose(endRequests);
     return new ServerInterceptingCall(call, { start: (next) => next(listener.build()) });
   };
+}
+
+function checkSize(metadata: Metadata, maxBytes: number): void {
+  let bytes = 0;
+  for (const [key, values] of Object.entries(metadata.toJSON())) {
+    for (const value of values) bytes += key.length + value.length;
+  }
+  if (bytes <= maxBytes) return;
+  throw new AssayError("resource_exhausted", `metadata of ${bytes} bytes: at most ${maxBytes} are taken (--max-metadata-bytes)`);
 }
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];

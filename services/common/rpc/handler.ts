@@ -18,7 +18,8 @@ export const ANY_ROLE: readonly Role[] = ["viewer", "operator", "member"];
 /** Who calls, by what was proved. A name from metadata is never an identity. */
 export type Identity =
   | { readonly kind: "anonymous" }
-  | { readonly kind: "token" }
+  /** A bearer token; `name` is undefined for the suite's own. */
+  | { readonly kind: "token"; readonly name?: string | undefined }
   /** A client certificate of the server's own CA. `name` is its common name: for display, never for a decision. */
   | { readonly kind: "certificate"; readonly name: string; readonly fingerprint256: string };
 

@@ -20,6 +20,8 @@ export interface Http1Options {
   /** Values of Host that name this server. */
   readonly hosts: ReadonlySet<string>;
   readonly maxMessageBytes: number;
+  /** Of all headers of a request. */
+  readonly maxMetadataBytes: number;
   readonly handshakeTimeoutMs: number;
   readonly pages: HttpPages;
   /** Answers whatever is no RPC (a page, `/metrics`), once the guard has let it pass; without it that is 404. No role is asked for. */
@@ -58,6 +60,7 @@ export function createHttp1Gateway(options: Http1Options): Http1Gateway {
   const server = http.createServer(
     {
       headersTimeout: options.handshakeTimeoutMs,
+      maxHeaderSize: options.maxMetadataBytes,
       connectionsCheckingInterval: Math.min(options.handshakeTimeoutMs, 5_000),
       keepAliveTimeout: 30_000,
     },
@@ -134,13 +137,14 @@ function answerPage(page: HttpPage, request: Request, response: http.ServerRespo
 
 function refuseCaller(response: http.ServerResponse, error: AssayError): void {
   const isUnknown = error.code === "unauthenticated";
-  refuse(response, isUnknown ? 401 : 403, error, isUnknown ? { "www-authenticate": "Bearer" } : {});
+  const status = error.code === "resource_exhausted" ? 429 : 403;
+  refuse(response, isUnknown ? 401 : status, error, isUnknown ? { "www-authenticate": "Bearer" } : {});
 }
 
 // Refused before the body is read, in the shape of a Connect error; gRPC-web clients go by the HTTP status.
 function refuse(
   response: http.ServerResponse,
-  httpStatus: 401 | 403 | 405 | 500,
+  httpStatus: 401 | 403 | 405 | 429 | 500,
   error: AssayError,
   headers: Readonly<Record<string, string>> = {},
 ): void {

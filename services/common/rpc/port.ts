@@ -31,6 +31,8 @@ export interface PortOptions {
   readonly maxConnections: number;
   onHttp2(socket: net.Socket): void;
   onHttp1(socket: net.Socket): void;
+  /** A connection was closed at once, being one too many; at most once a minute. */
+  onFull(): void;
   /** Accepting a connection failed (no file descriptors left, say); the port goes on listening. */
   onError(error: Error): void;
 }
@@ -48,6 +50,12 @@ export class OnePort {
     this.#options = options;
     this.#server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls);
     this.#server.maxConnections = options.maxConnections;
+    let toldMs = Number.NEGATIVE_INFINITY;
+    this.#server.on("drop", () => {
+      if (performance.now() - toldMs < TELL_EVERY_MS) return;
+      toldMs = performance.now();
+      options.onFull();
+    });
   }
 
   /** Starts listening; the port found if 0 was asked. Throws `unavailable` with the address if that cannot be. */
@@ -171,6 +179,8 @@ export class OnePort {
 function endOf({ remoteAddress, remotePort }: net.Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
+
+const TELL_EVERY_MS = 60_000;
 
 const MIN_TLS_VERSION = "TLSv1.2";
 

@@ -21,6 +21,8 @@ import { createWideInjector } from "./windows.ts";
 export interface RpcLimits {
   /** Largest message received. Default 16 MiB. */
   readonly maxMessageBytes?: number;
+  /** Largest metadata of a call, names and values together, and headers over HTTP/1.1. Default 16 KiB. */
+  readonly maxMetadataBytes?: number;
   /** HTTP/2 receive window, per stream and per connection. Default 4 MiB. */
   readonly windowBytes?: number;
   /** Calls open at once on one connection; further ones wait at the client. Default 1024. */
@@ -78,6 +80,7 @@ export interface RpcServer {
 
 const DEFAULT_LIMITS: Required<RpcLimits> = {
   maxMessageBytes: 16 * 1024 * 1024,
+  maxMetadataBytes: 16 * 1024,
   windowBytes: 4 * 1024 * 1024,
   maxStreamsPerConnection: 1024,
   maxConnections: 4096,
@@ -131,6 +134,10 @@ class OnePortServer implements RpcServer {
       tls: options.tls,
       handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
       maxConnections: this.#limits.maxConnections,
+      onFull: () =>
+        options.log.warn("a connection was closed: there are as many as may be", {
+          limit: `--max-connections ${this.#limits.maxConnections}`,
+        }),
       onError: (error) => options.log.warn("accepting a connection failed", { error: error.message }),
       onHttp2: (socket) => injector.injectConnection(socket),
       onHttp1: (socket) => this.#http1().accept(socket),
@@ -174,7 +181,11 @@ class OnePortServer implements RpcServer {
   }
 
   #createGrpcServer(): Server {
-    const { interceptor, services } = createGrpcHandlers(this.#implementations, this.#authorizer, this.#book);
+    const { interceptor, services } = createGrpcHandlers(this.#implementations, {
+      authorizer: this.#authorizer,
+      book: this.#book,
+      maxMetadataBytes: this.#limits.maxMetadataBytes,
+    });
     const server = new Server({
       interceptors: [interceptor],
       "grpc.max_receive_message_length": this.#limits.maxMessageBytes,
@@ -197,6 +208,7 @@ class OnePortServer implements RpcServer {
       book: this.#book,
       hosts: hostsOf(names, this.#boundPort, tls !== undefined),
       maxMessageBytes: this.#limits.maxMessageBytes,
+      maxMetadataBytes: this.#limits.maxMetadataBytes,
       handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
       pages,
       fallback: httpFallback,

@@ -96,6 +96,8 @@ describe("assay serve", function () {
         ["--services=controller", "--host=0.0.0.0"],
         "--host 0.0.0.0: needs --tls-cert and --tls-key, or --insecure",
       ],
+      ["an authority alone", ["--services=controller", "--tls-ca=/x"], "--tls-ca: needs --tls-cert and --tls-key"],
+      ["tokens that are not there", ["--services=controller", "--tokens-file=/no/tokens"], "--tokens-file /no/tokens: ENOENT"],
       ["half of a key pair", ["--services=controller", "--tls-cert=/x"], "--tls-cert and --tls-key belong together"],
       [
         "a wildcard to be given to others",
@@ -110,7 +112,7 @@ describe("assay serve", function () {
       [
         "files that are not there",
         ["--services=controller", "--tls-cert=/no/c", "--tls-key=/no/k"],
-        "--tls-cert: cannot be read: ENOENT",
+        "--tls-cert /no/c: cannot be read: ENOENT",
       ],
     ];
     for (const [what, args, message] of rows) {

@@ -184,7 +184,7 @@ describe("a run whose spec names files", () => {
         return answer;
       },
     };
-    const services = createControllerServices({} as Members, runs as unknown as Runs);
+    const services = createControllerServices({} as Members, runs as unknown as Runs, silentLogger);
     const tokens = { "viewer-token": ["viewer"], "operator-token": ["operator"] } as const;
     const guarded = createRpcServer({ services, listen: {}, auth: { tokens }, log: silentLogger });
     const { address } = await guarded.start();

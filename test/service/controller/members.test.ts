@@ -38,7 +38,7 @@ describe("the members of a suite", () => {
       PATIENCE,
     );
     // Nobody asks for runs here.
-    const services = createControllerServices(members, {} as Runs);
+    const services = createControllerServices(members, {} as Runs, silentLogger);
     server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
     address = (await server.start()).address;
   });

@@ -3,10 +3,11 @@ import { type ExtendLeaseRequest, TimingService } from "../../../gen/assay/timin
 import { monotonicNs } from "../../../services/common/clock.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
+import type { Reach } from "../../../services/common/rpc/channel.ts";
 import { implement } from "../../../services/common/rpc/handler.ts";
 import type { TlsOptions } from "../../../services/common/rpc/port.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
-import { type LeaseChannel, LeaseKeeper } from "../../../services/worker/lease-keeper.ts";
+import { LeaseKeeper } from "../../../services/worker/lease-keeper.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 
 const leaseNs = 4e9;
@@ -52,7 +53,7 @@ describe("the thread that guards a worker's lease", function () {
   }
 
   /** A loop that has read its last answer so long ago. */
-  function keeperOf(channel: LeaseChannel, { workerId = "w1", silentNs = 1.2e9 } = {}): LeaseKeeper {
+  function keeperOf(channel: Reach, { workerId = "w1", silentNs = 1.2e9 } = {}): LeaseKeeper {
     const keeper = new LeaseKeeper({ channel, runId: "run", workerId, log: silentLogger });
     keepers.push(keeper);
     keeper.alive({ incarnation: 5n, leaseNs, now: monotonicNs() - silentNs });

@@ -47,6 +47,7 @@ describe("options from the environment", () => {
       "ASSAY_DATASET_CACHE_DIR",
       "ASSAY_DATASET_DIR",
       "ASSAY_ENDPOINT_MODULE",
+      "ASSAY_INSECURE",
       "ASSAY_LOG_FILE",
       "ASSAY_LOG_LEVEL",
       "ASSAY_MAX_DATASET_BYTES",
