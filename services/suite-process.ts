@@ -258,7 +258,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
   switch (service) {
     case "controller": {
       const { createControllerModule } = await loaders.controller();
-      const { artifactBase, maxQueued } = config.controller;
+      const { artifactBase, maxQueued, maxRuns } = config.controller;
       return createControllerModule({
         log,
         addresses,
@@ -266,6 +266,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         runsDir: runsDirOf(config),
         artifactBase: artifactBase ?? undefined,
         maxQueued,
+        maxRuns,
         host: config.process.hostName,
         channelTo: context.channelTo,
         tracer: context.tracer,
@@ -273,9 +274,9 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "dataset": {
       const { createDatasetModule } = await loaders.dataset();
-      const { keptDatasets, maxUploadBytes } = config.dataset;
+      const { keptDatasets, maxUploadBytes, maxUploads } = config.dataset;
       const limits = sourceLimitsOf(config.dataset);
-      return createDatasetModule({ keptDatasets, limits, endpoints, maxUploadBytes });
+      return createDatasetModule({ keptDatasets, limits, endpoints, maxUploadBytes, maxUploads });
     }
     case "timing": {
       const { createTimingModule } = await loaders.timing();

@@ -1,6 +1,7 @@
 /** A child process that this one starts, hears one line from, and ends: it lives no longer than its stdin is open. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { environmentOfChild } from "./environment.ts";
 
 export interface CompanionOptions {
   /** Who it is, in messages. */
@@ -40,7 +41,11 @@ export class Companion {
   constructor({ name, command, isDetached = false, onLog }: CompanionOptions) {
     this.name = name;
     const [program = "", ...args] = command;
-    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], detached: isDetached });
+    const child = spawn(program, args, {
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: isDetached,
+      env: environmentOfChild(process.env),
+    });
     this.#child = child;
     this.#keepTail(onLog);
     const { promise, resolve } = Promise.withResolvers<CompanionEnd>();

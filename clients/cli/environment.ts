@@ -18,6 +18,14 @@ export function variableOf({ flag }: Flag): string {
   return `${variablePrefix}${flag.replace(/^--/, "").replaceAll("-", "_").toUpperCase()}`;
 }
 
+/**
+ * What a process that this one starts is given: everything but this program's own variables, of which some hold keys. It is told what it
+ * needs over its pipe.
+ */
+export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith(variablePrefix)));
+}
+
 /** Reads the variables of a table. An empty one counts as unset. */
 export function readEnvironment<T extends FlagTable>(
   table: T,

@@ -33,6 +33,20 @@ export class Secrets {
   mask(text: string): string {
     return this.#spellings.reduce((masked, spelling) => masked.replaceAll(spelling, "***"), text);
   }
+
+  /** The same bytes, or where they hold a secret a copy with as many asterisks in its place: what counts bytes goes on to be right. */
+  maskBytes(bytes: Uint8Array): Uint8Array {
+    let masked: Buffer | undefined;
+    for (const spelling of this.#spellings) {
+      const wanted = Buffer.from(spelling);
+      let text = masked ?? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+        masked ??= Buffer.from(bytes);
+        text = masked.fill("*", at, at + wanted.length);
+      }
+    }
+    return masked ?? bytes;
+  }
 }
 
 /** One JSON object: `time`, `level`, `message`, then the fields; a field of one of these names does not replace them. */

@@ -138,6 +138,11 @@ export class RunCatalog {
     });
   }
 
+  /** How many runs it has. */
+  count(): number {
+    return this.#try("read", () => Number(this.#db.prepare<unknown[]>("SELECT count(*) FROM runs").pluck().get()));
+  }
+
   /** Undefined: no such run. */
   get(runId: string): CatalogEntry | undefined {
     return this.#try("read", () => {

@@ -17,10 +17,17 @@ export const controllerConfig = defineConfig({
     arg: "artifact-base",
   },
   maxQueued: {
-    doc: "Runs that may wait for their turn.",
+    doc: "Runs that may wait for their turn; one is carried out at a time.",
     default: 100,
     format: "nat",
     env: "ASSAY_MAX_QUEUED",
     arg: "max-queued",
+  },
+  maxRuns: {
+    doc: "Runs that the catalog may have; further ones are refused until some are deleted; 0: no limit.",
+    default: 0,
+    format: "nat",
+    env: "ASSAY_MAX_RUNS",
+    arg: "max-runs",
   },
 });

@@ -24,6 +24,8 @@ export interface ControllerDeps {
   /** Where runs of a suite of one person's own go; undefined: below `runsDir`. */
   readonly artifactBase: string | undefined;
   readonly maxQueued: number;
+  /** Runs in the catalog at most; 0: no limit. */
+  readonly maxRuns: number;
   /** Name of this host among the members'. Default: that of the system. */
   readonly host?: string;
   /** Default: `RUN_TIMEOUTS`. */

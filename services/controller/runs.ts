@@ -49,6 +49,8 @@ export interface RunsOptions {
   readonly runsDir: string;
   readonly artifactBase: string | undefined;
   readonly maxQueued: number;
+  /** Runs in the catalog at most; 0: no limit. */
+  readonly maxRuns: number;
   /** Name of this host among the members'. Default: that of the system. */
   readonly host?: string;
   /** Default: `RUN_TIMEOUTS`. */
@@ -283,7 +285,16 @@ export class Runs {
       throw new AssayError("already_exists", `run ${runId} exists already`);
     }
     const waiting = this.queue.length + this.preparing.size;
-    if (waiting >= this.options.maxQueued) throw new AssayError("resource_exhausted", `${waiting} runs are waiting already`);
+    const { maxQueued, maxRuns } = this.options;
+    if (waiting >= maxQueued) {
+      const most = `at most ${maxQueued} may (--max-queued)`;
+      throw new AssayError("resource_exhausted", `${waiting} runs are waiting already: ${most}`);
+    }
+    if (maxRuns === 0) return;
+    const kept = this.catalog.count();
+    if (kept < maxRuns) return;
+    const most = `at most ${maxRuns} may be (--max-runs), assay runs delete makes room`;
+    throw new AssayError("resource_exhausted", `${kept} runs are kept already: ${most}`);
   }
 
   /** That of this host, where all load comes from it. A person's own suite has no other host, even before its members have joined. */

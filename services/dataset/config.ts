@@ -61,4 +61,11 @@ export const datasetConfig = defineConfig({
     env: "ASSAY_MAX_UPLOAD_BYTES",
     arg: "max-upload-bytes",
   },
+  maxUploads: {
+    doc: "Uploads at once; with --max-upload-bytes and --dataset-cache-bytes they bound what clients can write here.",
+    default: 4,
+    format: "nat",
+    env: "ASSAY_MAX_UPLOADS",
+    arg: "max-uploads",
+  },
 });

@@ -23,6 +23,8 @@ export interface DatasetDeps {
   readonly endpoints?: EndpointCatalog | undefined;
   /** Bytes of an upload at most. Default: none is taken. */
   readonly maxUploadBytes?: number;
+  /** Uploads at once. Default: no limit. */
+  readonly maxUploads?: number;
 }
 
 interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights" | "branches" | "close"> {
@@ -31,7 +33,7 @@ interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "tur
   readonly request: PrepareDatasetRequest;
 }
 
-export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endpoints }: DatasetDeps): ServiceModule {
+export function createDatasetModule({ keptDatasets, maxUploadBytes, maxUploads, limits, endpoints }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, Entry>();
   const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
@@ -97,6 +99,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, limits, endp
         prepare,
         store: limits.store && new DatasetStore(limits.store),
         ...(maxUploadBytes === undefined ? {} : { maxUploadBytes }),
+        ...(maxUploads === undefined ? {} : { maxUploads }),
         limits: { root: limits.root, endpoints },
         counts,
         remove(datasetId) {

@@ -36,6 +36,8 @@ export interface DatasetServiceDeps {
   readonly store?: DatasetStore | undefined;
   /** Bytes of an upload at most. Default: none is taken. */
   readonly maxUploadBytes?: number;
+  /** Uploads at once. Default: no limit. */
+  readonly maxUploads?: number;
   /** Counted up as turns are served. Default: nobody reads it. */
   readonly counts?: TurnCounts;
 }
@@ -44,7 +46,8 @@ export interface DatasetServiceDeps {
 const codecs = { fetchTurns: { responseSerialize: (bytes: Uint8Array) => bytes } };
 
 export function createDatasetService(deps: DatasetServiceDeps): Implementation {
-  const { find, prepare, remove, store, maxUploadBytes = 0 } = deps;
+  const { find, prepare, remove, store, maxUploadBytes = 0, maxUploads = Number.POSITIVE_INFINITY } = deps;
+  let uploads = 0;
   const { limits = { root: undefined }, counts = { served: 0, missing: 0, streams: 0 } } = deps;
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
@@ -79,7 +82,14 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
       async uploadDataset(requests) {
         if (store === undefined)
           throw new AssayError("failed_precondition", "this suite keeps no datasets (--dataset-cache-dir)");
-        return takeUpload(requests, store, maxUploadBytes);
+        if (uploads >= maxUploads) {
+          throw new AssayError(
+            "resource_exhausted",
+            `${uploads} uploads go on: at most ${maxUploads} may at once (--max-uploads)`,
+          );
+        }
+        uploads++;
+        return takeUpload(requests, store, maxUploadBytes).finally(() => uploads--);
       },
       describeDataset: (request, { signal }) => describe(get(request.datasetId), request, { limits, signal }),
       checkTurns: (request, { signal }) => {

@@ -70,6 +70,8 @@ const lastBackoffMs = 500;
 export class ProcessorRun {
   private readonly options: ProcessorRunOptions;
   private readonly measurer: Measurer;
+  /** What a target was sent to know who asks: it may say it back in an answer that is kept. */
+  private readonly secrets: ReturnType<typeof secretsOf>;
   /** Answers are kept as they came. */
   private readonly keepsAnswers: boolean;
   /** Of answers the reads are kept. */
@@ -92,6 +94,7 @@ export class ProcessorRun {
   constructor(options: ProcessorRunOptions) {
     this.options = options;
     this.measurer = createMeasurer(options.spec, options);
+    this.secrets = secretsOf(options.spec);
     const { exportLevel, exportOutputsJson = false, exportHttpTrace = false } = options.spec.output ?? {};
     this.keepsAnswers = exportLevel === "raw" || exportOutputsJson;
     this.isTraced = exportHttpTrace;
@@ -160,7 +163,13 @@ export class ProcessorRun {
     const { stamps: reads, payload, contentType, responseHeaders } = record;
     if (!this.keepsAnswers) return this.isTraced ? { reads, payload: noBytes } : undefined;
     const typeAlone = contentType === "" ? undefined : JSON.stringify({ "content-type": contentType });
-    return { reads, payload, requestBody, responseHeaders: responseHeaders ?? typeAlone };
+    const headers = responseHeaders ?? typeAlone;
+    return {
+      reads,
+      payload: this.secrets.maskBytes(payload),
+      requestBody,
+      responseHeaders: headers && this.secrets.mask(headers),
+    };
   }
 
   private receive(streamId: number, message: Buffer): void {

@@ -43,7 +43,7 @@ export function startChild(
   onStderr: (line: string) => void,
 ): WorkerChild {
   const [program = process.execPath, ...args] = command;
-  const child = spawn(program, args, { stdio: ["pipe", "ignore", "pipe"] });
+  const child = spawn(program, args, { stdio: ["pipe", "ignore", "pipe"], env: environment() });
   const exited = exitOf(child);
   child.stdin?.on("error", ignoreBrokenPipe);
   bootstrap.then(
@@ -63,6 +63,11 @@ export function startChild(
       return exit;
     },
   };
+}
+
+/** Without this program's own variables, of which some hold keys and tokens. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ASSAY_")));
 }
 
 /** The child may end before it has read its pipe; its exit says so. */

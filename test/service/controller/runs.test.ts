@@ -887,8 +887,24 @@ describe("runs of a suite", () => {
       others.push(await FakeMember.join({ address: small.address, services: [ServiceKind.WORKER, ServiceKind.TIMING] }));
       await small.create(specOf(), "runs");
       await small.create(specOf(), "waits");
-      expect(await failureOf(small.create(specOf(), "refused"))).to.include({ code: "resource_exhausted" });
+      expect(await failureOf(small.create(specOf(), "refused"))).to.include({
+        code: "resource_exhausted",
+        message: "1 runs are waiting already: at most 1 may (--max-queued)",
+      });
       expect(await failureOf(small.runs.getRun({ runId: "refused" }))).to.include({ code: "not_found" });
+    } finally {
+      await small.close();
+    }
+  });
+
+  it("that are kept are bounded", async () => {
+    const small = await TestSuite.start({ maxRuns: 1 });
+    try {
+      await small.create(specOf(), "kept");
+      expect(await failureOf(small.create(specOf(), "refused"))).to.include({
+        code: "resource_exhausted",
+        message: "1 runs are kept already: at most 1 may be (--max-runs), assay runs delete makes room",
+      });
     } finally {
       await small.close();
     }

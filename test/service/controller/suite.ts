@@ -59,6 +59,7 @@ export class TestSuite {
       runsDir: this.folder,
       artifactBase: undefined,
       maxQueued: 100,
+      maxRuns: 0,
       channelTo: (address) => addresses.channel(address),
       timeouts: QUICK,
       patience: { brokenForNs: 0.3e9, silentForNs: 2e9 },

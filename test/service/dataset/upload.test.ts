@@ -35,7 +35,7 @@ describe("uploads", () => {
   async function serve(place: string | undefined): Promise<Client<typeof DatasetService>> {
     const store = place === undefined ? undefined : { folder: place, maxBytes: 1 << 24 };
     const limits = { root: undefined, maxFileBytes: 1 << 24, store };
-    const module = createDatasetModule({ keptDatasets: 2, limits, maxUploadBytes: 100_000 });
+    const module = createDatasetModule({ keptDatasets: 2, limits, maxUploadBytes: 100_000, maxUploads: 6 });
     const services = [...module.implementations];
     const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
     const { address } = await server.start();
@@ -91,6 +91,31 @@ describe("uploads", () => {
     const [, data] = messagesOf(bytes);
     const { datasetId } = await upload([{ case: "start", value: { name: "p" } }, data as Message]);
     expect(await infoOf({ case: "datasetId", value: datasetId })).to.deep.include({ conversations: 10n });
+  });
+
+  it("are as many at once as may be, and no more", async () => {
+    const gate = Promise.withResolvers<void>();
+    let begun = 0;
+    const held = (n: number) =>
+      client.uploadDataset(
+        (async function* () {
+          const [start, ...rest] = messagesOf(rows(n)) as [Message, ...Message[]];
+          yield { message: start };
+          begun++;
+          await gate.promise;
+          for (const message of rest) yield { message };
+        })(),
+      );
+    const under = [10, 11, 12, 13, 14, 15].map(held);
+    await until("six uploads", () => begun === 6 && left().length === 6);
+    const error = await failureOf(upload(messagesOf(rows(12))));
+    expect([error.code, error.message]).to.deep.equal([
+      "resource_exhausted",
+      "6 uploads go on: at most 6 may at once (--max-uploads)",
+    ]);
+    gate.resolve();
+    await Promise.all(under);
+    await upload(messagesOf(rows(12)));
   });
 
   it("name the file as its owner does where a row is wrong", async () => {

@@ -129,4 +129,17 @@ describe("a log line", () => {
     expect(humanLine(entryOf({ a: 1 }), secretsOf(), true)).to.include("\u001b[");
     expect(humanLine(entryOf({ a: 1 }), secretsOf(), false)).to.not.include("\u001b[");
   });
+
+  it("masks secrets among bytes, with as many asterisks, and copies nothing else", () => {
+    const own = new Secrets();
+    own.add("s3cret");
+    own.add("s3cret-and-more");
+    const bytes = Buffer.concat([Buffer.from([0xff, 0]), Buffer.from("a s3cret, s3cret-and-more s3cret"), Buffer.from([0xfe])]);
+    const before = Buffer.from(bytes);
+    const masked = Buffer.from(own.maskBytes(bytes));
+    expect(masked.toString("latin1")).to.equal("\xff\0a ******, *************** ******\xfe");
+    expect(bytes).to.deep.equal(before);
+    const clean = Buffer.from("nothing of it");
+    expect(own.maskBytes(clean)).to.equal(clean);
+  });
 });
