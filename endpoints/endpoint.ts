@@ -164,6 +164,8 @@ export interface Endpoint {
   readonly takes: readonly Ingredient[];
   /** Media without which there is no request. Absent: none. */
   readonly needs?: readonly Exclude<Modality, "text">[];
+  /** Its requests do not say how long an answer may be. Default: they do, where answers are texts. */
+  readonly asksNoLength?: true;
   /** Extra inputs that are refused: the turn says what is in these fields. Absent: none. */
   readonly reservedInputs?: readonly string[];
   /** Which version of a model is asked can be said. Default: false. */

@@ -9,6 +9,7 @@ export type EndpointShape = Omit<
   | "needs"
   | "reservedInputs"
   | "needsModelTensors"
+  | "asksNoLength"
   | "hasVersions"
   | "protocol"
   | "formatBody"

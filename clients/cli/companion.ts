@@ -10,6 +10,8 @@ export interface CompanionOptions {
   readonly command: readonly string[];
   /** Keeps the terminal's Ctrl-C from it. */
   readonly isDetached?: boolean;
+  /** Variables beside those of this process, which win. Default: none. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Every line that it writes to stderr, as it comes. */
   readonly onLog?: ((line: string) => void) | undefined;
 }
@@ -38,13 +40,13 @@ export class Companion {
   #tail = "";
 
   /** Starts it at once. */
-  constructor({ name, command, isDetached = false, onLog }: CompanionOptions) {
+  constructor({ name, command, isDetached = false, env = {}, onLog }: CompanionOptions) {
     this.name = name;
     const [program = "", ...args] = command;
     const child = spawn(program, args, {
       stdio: ["pipe", "pipe", "pipe"],
       detached: isDetached,
-      env: environmentOfChild(process.env),
+      env: { ...env, ...environmentOfChild(process.env) },
     });
     this.#child = child;
     this.#keepTail(onLog);

@@ -21,6 +21,7 @@ export function createAudioTranscriptionEndpoint(): Endpoint {
     takes: ["text", "audio"],
     needs: ["audio"],
     produces: "text",
+    asksNoLength: true,
     formatBody: transcriptionForm,
     parse: (response) => parseAnswer(response, createReader(), undefined, rulesFor(response.contentType)),
   };

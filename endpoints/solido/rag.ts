@@ -16,6 +16,7 @@ export function createSolidoRagEndpoint({ reasoningTags }: TagOptions = {}): End
     canStream: true,
     takes: ["text", "texts"],
     produces: "text",
+    asksNoLength: true,
     formatBody: ({ messages, model, extraInputs }) =>
       encodeJson({
         query: contentsOf(messages, "text"),

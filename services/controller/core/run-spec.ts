@@ -38,7 +38,7 @@ export function compileRunSpec(
   const spec = withDefaults(given, drawSeed, endpoints);
   const violations = violationsOf(spec, endpoints);
   if (violations.length > 0) throw specError(violations);
-  return { spec, warnings: warningsOf(spec) };
+  return { spec, warnings: warningsOf(spec, endpoints) };
 }
 
 /** `invalid_argument` with every violation. */

@@ -126,6 +126,18 @@ describe("a local suite", () => {
     expect(told).to.deep.include({ logFile: null }).and.have.nested.property("config.worker-manager.prespawn", prespawn);
   });
 
+  it("keeps its processes near the memory that they hold, unless the environment says otherwise", async () => {
+    process.env.MALLOC_ARENA_MAX = "7";
+    try {
+      await start().ready();
+    } finally {
+      delete process.env.MALLOC_ARENA_MAX;
+    }
+    const { nodeFlags, heap } = await noteOf("timing");
+    expect(nodeFlags).to.include("--max-semi-space-size=8");
+    expect(heap).to.deep.equal(["7", "262144"]);
+  });
+
   it("has a token of its own each time", () => {
     expect(start().token).to.not.equal(start().token);
   });

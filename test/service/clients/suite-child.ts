@@ -28,6 +28,9 @@ export interface ChildNote {
   readonly pid: number;
   readonly args: readonly string[];
   readonly told: unknown;
+  /** Node's own options, and what glibc's heap is told. */
+  readonly nodeFlags: readonly string[];
+  readonly heap: readonly (string | undefined)[];
 }
 
 if (process.argv[1] === import.meta.filename) {
@@ -36,7 +39,9 @@ if (process.argv[1] === import.meta.filename) {
   const service = /^--services=([\w-]+)/.exec(args[1] ?? "")?.[1] ?? args[0] ?? "";
   const mode = script.modes[service];
   const note = (told: unknown): void => {
-    writeFileSync(join(script.folder, `${service}.json`), JSON.stringify({ pid: process.pid, args, told }));
+    const { MALLOC_ARENA_MAX: arenas, MALLOC_MMAP_THRESHOLD_: threshold } = process.env;
+    const seen: ChildNote = { pid: process.pid, args, told, nodeFlags: process.execArgv, heap: [arenas, threshold] };
+    writeFileSync(join(script.folder, `${service}.json`), JSON.stringify(seen));
   };
   note(undefined);
   process.on("SIGINT", () => {});

@@ -380,6 +380,16 @@ describe("a wrong spec", () => {
     ["objectives[0]", "goodput needs bounds for requests (slos)", { objectives: ["goodput > 1"] }],
     ["objectives[1]", "unknown metric x\n    x < 1\n    ^", { objectives: ["error_rate < 1", "x < 1"] }],
     ["slos[0].metric", "time_to_first_token needs streaming", slo("time_to_first_token")],
+    [
+      "slos[0].metric",
+      "output_sequence_length is of answers' tokens: answers of embeddings are embeddings, and have none",
+      { endpoint: { type: "embeddings" }, ...slo("output_sequence_length") },
+    ],
+    [
+      "slos[0].metric",
+      "inter_token_latency is of answers' tokens: answers of nim_rankings are ranking, and have none",
+      { endpoint: { type: "nim_rankings" }, ...slo("inter_token_latency") },
+    ],
     ["slos[0].metric", "error_isl is of failed requests, which are never good", slo("error_isl")],
     ["slos[0].metric", "must be a metric that each request has one value of, got goodput", slo("goodput")],
     ["slos[0].threshold", "must be at least 0, got NaN", slo("request_latency", Number.NaN)],
@@ -1282,6 +1292,41 @@ describe("compiling a spec", () => {
       "no phase is measured: all are warm-up",
     ]);
     expect(compileRunSpec(specOf(), drawSeed).warnings).to.deep.equal([]);
+  });
+
+  describe("of an output length that has no effect", () => {
+    const warningsOf = (type: string, dataset: object): readonly string[] =>
+      compileRunSpec(specOf({ endpoint: { type }, dataset } as SpecInit), drawSeed).warnings;
+    const synthetic = (value: object): object => ({ source: { case: "synthetic", value } });
+    const osl = synthetic({ outputTokens: { mean: 20 } });
+    const rows: readonly [endpoint: string, reason: string][] = [
+      ["embeddings", "answers of embeddings are embeddings, and have no length in tokens"],
+      ["chat_embeddings", "answers of chat_embeddings are embeddings, and have no length in tokens"],
+      ["nim_rankings", "answers of nim_rankings are ranking, and have no length in tokens"],
+      ["cohere_rankings", "answers of cohere_rankings are ranking, and have no length in tokens"],
+      ["hf_tei_rankings", "answers of hf_tei_rankings are ranking, and have no length in tokens"],
+      ["image_generation", "answers of image_generation are images, and have no length in tokens"],
+      ["video_generation", "answers of video_generation are video, and have no length in tokens"],
+      ["audio_speech", "answers of audio_speech are audio, and have no length in tokens"],
+      ["audio_transcription", "requests of audio_transcription name no length"],
+      ["solido_rag", "requests of solido_rag name no length"],
+    ];
+    for (const [endpoint, reason] of rows) {
+      it(`says so for ${endpoint}`, () => {
+        const file = { source: { case: "file", value: { path: "/p.jsonl", outputTokens: { mean: 20 } } } };
+        expect(warningsOf(endpoint, file)).to.deep.equal([`the output length (--osl) has no effect: ${reason}`]);
+        const none = { source: { case: "file", value: { path: "/p.jsonl" } } };
+        expect(warningsOf(endpoint, none)).to.deep.equal([]);
+      });
+    }
+
+    it("names what asks for it, and says nothing where it is asked for", () => {
+      const mix = synthetic({ lengthMix: [{ inputTokens: { mean: 9 }, outputTokens: { mean: 5 }, weight: 1 }] });
+      const why = "has no effect: answers of embeddings are embeddings, and have no length in tokens";
+      expect(warningsOf("embeddings", osl)).to.deep.equal([`the output length (--osl) ${why}`]);
+      expect(warningsOf("embeddings", mix)).to.deep.equal([`the output length of --seq-dist ${why}`]);
+      for (const endpoint of ["chat", "completions", "messages"]) expect(warningsOf(endpoint, osl)).to.deep.equal([]);
+    });
   });
 
   it("has pauses between turns that there are not", () => {

@@ -2,7 +2,7 @@
 
 import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { responseFieldProblem, templateProblem } from "../../../../endpoints/custom/template.ts";
-import type { Endpoint, Product } from "../../../../endpoints/endpoint.ts";
+import type { Endpoint } from "../../../../endpoints/endpoint.ts";
 import { reasoningTagModes } from "../../../../endpoints/reasoning-tags.ts";
 import { type EndpointSpec, ModelSelection, type RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { FieldViolation } from "../../../common/errors.ts";
@@ -10,6 +10,7 @@ import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
 import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
+import { hasNoLength } from "./answer-length.ts";
 import { checkCacheBust } from "./cache-bust-violations.ts";
 import { checkAnswerChecks } from "./check-violations.ts";
 import { checkDataset } from "./dataset-violations.ts";
@@ -46,7 +47,7 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   checkAnswerChecks(spec, endpoints, demand);
   checkIngredients(spec, endpoints, demand);
   checkSessionData(spec, demand);
-  checkSlos(spec, demand);
+  checkSlos(spec, endpoints.create(spec.endpoint?.type ?? ""), demand);
   checkObjectives(spec, demand);
   demand(spec.phases.length > 0, "phases", "at least one phase is needed");
   const names = new Set<string>();
@@ -134,19 +135,14 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
   demand(isFree, "endpoint.model_version", "must not be given beside endpoint.path, which says it");
 }
 
-/** What a model of tensors makes has no length either; that is told with what else it has not. */
-const forcible: readonly (Product | undefined)[] = ["text", "tensors", undefined];
-
 function checkForcedLength(endpoint: EndpointSpec | undefined, known: Endpoint | undefined, demand: Demand): void {
   const { type = "", forceOutputLength: dialect = "" } = endpoint ?? {};
   if (dialect === "") return;
   const at = "endpoint.force_output_length";
   demand(lengthDialectOf(dialect) !== undefined, at, `must be ${lengthDialects.join(", ")}, got ${dialect}`);
-  demand(
-    forcible.includes(known?.produces),
-    at,
-    `has no effect: answers of ${type} are ${known?.produces}, and have no length in tokens`,
-  );
+  // What a model of tensors makes has no length either; that is told with what else it has not.
+  const isForcible = known === undefined || known.produces === "tensors" || !hasNoLength(known);
+  demand(isForcible, at, `has no effect: answers of ${type} are ${known?.produces}, and have no length in tokens`);
 }
 
 /** A body is made for a turn that has one of everything: what a template cannot do is said before anything is sent. */

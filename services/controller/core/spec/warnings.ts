@@ -1,8 +1,10 @@
+import type { EndpointCatalog } from "../../../../endpoints/catalog.ts";
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import type { PhaseSpec, RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { unaskedLength } from "./answer-length.ts";
 
 /** Legal but suspect, one line each. Pure. */
-export function warningsOf(spec: RunSpec): string[] {
+export function warningsOf(spec: RunSpec, endpoints: EndpointCatalog): string[] {
   const warnings: string[] = [];
   for (const phase of spec.phases) {
     const limit = phase.load.case === "concurrency" ? phase.load.value.limit : 0;
@@ -30,8 +32,21 @@ export function warningsOf(spec: RunSpec): string[] {
   if (hasPauses && spec.phases.some(({ load }) => load.case === "userCentric")) {
     warnings.push("pauses between turns have no effect on users: their number and rate say when a turn follows");
   }
+  const known = endpoints.create(spec.endpoint?.type ?? "");
+  const unasked = known && unaskedLength(known);
+  const asking = lengthFlag(spec);
+  if (unasked !== undefined && asking !== undefined) warnings.push(`${asking} has no effect: ${unasked}`);
   if (!spec.phases.some((phase) => phase.kind === PhaseKind.PROFILING)) warnings.push("no phase is measured: all are warm-up");
   return warnings;
+}
+
+/** What asks for an output length; undefined: nothing does. */
+function lengthFlag({ dataset }: RunSpec): string | undefined {
+  const { source } = dataset ?? {};
+  if (source?.case !== "file" && source?.case !== "synthetic") return undefined;
+  if (source.value.outputTokens !== undefined) return "the output length (--osl)";
+  const isMixed = source.case === "synthetic" && source.value.lengthMix.some(({ outputTokens }) => outputTokens !== undefined);
+  return isMixed ? "the output length of --seq-dist" : undefined;
 }
 
 /** Not where requests follow answers, and not where timing holds them back until a place is free. */
