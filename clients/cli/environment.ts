@@ -18,12 +18,15 @@ export function variableOf({ flag }: Flag): string {
   return `${variablePrefix}${flag.replace(/^--/, "").replaceAll("-", "_").toUpperCase()}`;
 }
 
+/** Variables of telemetry, which reads them wherever it runs: bounds of what it scrapes. */
+const passedOn: ReadonlySet<string> = new Set(["ASSAY_PAGE_DEADLINE_MS", "ASSAY_MAX_PAGE_BYTES"]);
+
 /**
- * What a process that this one starts is given: everything but this program's own variables, of which some hold keys. It is told what it
- * needs over its pipe.
+ * What a process that this one starts is given: everything but this program's own variables, of which some hold keys, those of telemetry
+ * aside. It is told what it needs over its pipe.
  */
 export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith(variablePrefix)));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.has(name) || !name.startsWith(variablePrefix)));
 }
 
 /** Reads the variables of a table. An empty one counts as unset. */

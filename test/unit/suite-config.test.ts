@@ -1,5 +1,7 @@
 import { expect } from "chai";
+import { environmentOfChild } from "../../clients/cli/environment.ts";
 import { configOfBootstrap } from "../../services/suite-config.ts";
+import { telemetryConfig } from "../../services/telemetry/config.ts";
 
 describe("the config of a process of a local suite", () => {
   const bootstrap = {
@@ -13,6 +15,11 @@ describe("the config of a process of a local suite", () => {
     expect(config.telemetry).to.deep.equal({ pageDeadlineMs: 750, maxPageBytes: 16_777_216 });
     expect(config["worker-manager"].prespawn).to.equal(2);
     expect(config.process.host).to.equal("127.0.0.1");
+  });
+
+  it("is given the variables that it looks at by whoever starts it, and none that may hold a key", () => {
+    const bounds = Object.fromEntries(Object.values(telemetryConfig).map(({ env }) => [env, "750"]));
+    expect(environmentOfChild({ ...bounds, ASSAY_API_KEY: "secret", PATH: "/bin" })).to.deep.equal({ ...bounds, PATH: "/bin" });
   });
 
   it("refuses a variable that is no value of its key", () => {

@@ -2,9 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromJson } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import { datasetShowFlags } from "../../../clients/cli/dataset/flags.ts";
+import { datasetDeleteFlags, datasetListFlags } from "../../../clients/cli/dataset/stored-flags.ts";
+import type { FlagTable } from "../../../clients/cli/flags/flag.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
 import { parseFlags } from "../../../clients/cli/parse.ts";
 import { problemsOfRun, runSpecJson } from "../../../clients/cli/run-options.ts";
+import { runsRecordsFlags, runsSummaryFlags } from "../../../clients/cli/runs/flags.ts";
 import { withAbsolutePaths } from "../../../clients/cli/spec/input-files.ts";
 import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { loadCompiler } from "../../../services/common/checks/compile.ts";
@@ -29,13 +33,12 @@ const examples = [...page.matchAll(/^```(jsonl|json|csv) (\w+)\n(.*?)^```/gms)].
     rows,
   }),
 );
-/** Words of every `assay run` that is shown on a line of its own. */
-const commands = [...page.matchAll(/^```sh\n(.*?)^```/gms)]
-  .flatMap(([, block = ""]) => block.split("\n"))
-  .filter((line) => line.startsWith("assay run "))
-  .map((line) =>
-    [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].slice(2).map(([, one, two, three]) => one ?? two ?? three ?? ""),
-  );
+/** Words of every command that is shown on a line of its own. */
+const lines = [...page.matchAll(/^```sh\n(.*?)^```/gms)]
+  .flatMap(([, block = ""]) => block.trimEnd().split("\n"))
+  .map((line) => [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, one, two, three]) => one ?? two ?? three ?? ""));
+const commands = lines.filter(([, command]) => command === "run").map((words) => words.slice(2));
+const others = lines.filter(([, command]) => command !== "run");
 const limit = 1 << 20;
 const compile = await loadCompiler(checkKinds);
 const containers: Readonly<Record<string, () => RowContainer>> = {
@@ -82,14 +85,34 @@ describe("the rows shown in docs/datasets.md", () => {
     });
   }
 
-  it("are of every trace", () => {
-    const traces = formats.map(({ name }) => name).filter((name) => name.endsWith("_trace"));
-    expect(examples.map(({ format }) => format)).to.include.members(traces);
+  it("are of every format", () => {
+    expect(examples.map(({ format }) => format)).to.include.members(formats.map(({ name }) => name));
+  });
+
+  it("are all blocks but those of commands", () => {
+    const fences = [...page.matchAll(/^```(.+)$/gm)].map(([, opening]) => opening);
+    expect(fences.filter((opening) => opening !== "sh")).to.deep.equal(
+      examples.map(({ container, format }) => `${container} ${format}`),
+    );
   });
 });
 
 describe("the commands shown in docs/datasets.md", () => {
   it("are there", () => expect(commands).to.have.length.above(9));
+
+  for (const [program, command, subcommand, ...words] of others) {
+    it(`have options that there are: ${[program, command, subcommand, ...words].join(" ")}`, () => {
+      const tables: Readonly<Record<string, FlagTable>> = {
+        "dataset show": datasetShowFlags,
+        "dataset list": datasetListFlags,
+        "dataset delete": datasetDeleteFlags,
+        "runs records": runsRecordsFlags,
+        "runs summary": runsSummaryFlags,
+      };
+      const table = tables[`${command} ${subcommand}`] ?? expect.fail(`assay ${command} ${subcommand} is no command`);
+      expect([program, parseFlags(table, words, 1).problems]).to.deep.equal(["assay", []]);
+    });
+  }
 
   for (const words of commands) {
     it(`are runs that the controller accepts: ${words.join(" ")}`, () => {
