@@ -6,7 +6,7 @@ import type { CheckKind } from "../../common/checks/expectation.ts";
 import { AssayError } from "../../common/errors.ts";
 import type { BranchingConversation, PauseSpread } from "../../common/session-branches.ts";
 import { writeTurnTensor } from "../../common/turn-tensors.ts";
-import { type ConversationIndex, ConversationIndexer } from "./conversation-index.ts";
+import { type ConversationIndex, ConversationIndexer, rowOfTurn, turnsOf } from "./conversation-index.ts";
 import type { Medium } from "./formats/media.ts";
 import type { Row, RowBranching, RowTurn } from "./formats/row.ts";
 import { NumberColumn } from "./number-column.ts";
@@ -126,7 +126,27 @@ export class TurnCollector {
     const idle = `the delay before the first turn of ${count} conversation${count === 1 ? "" : "s"} has no effect: it follows nothing`;
     const lacking = this.#lackingChecks;
     const unchecked = `${lacking} turn${lacking === 1 ? "" : "s"} expected something and named no check, and the run has none (--check): not checked`;
-    return [...(count === 0 ? [] : [idle]), ...(lacking === 0 ? [] : [unchecked])];
+    const early = this.#earlyTurns();
+    const turns = early === 1 ? "1 turn has a timestamp" : `${early} turns have timestamps`;
+    const backwards = `${turns} before that of the turn before: by the file's times they follow its answer at once`;
+    return [...(count === 0 ? [] : [idle]), ...(early === 0 ? [] : [backwards]), ...(lacking === 0 ? [] : [unchecked])];
+  }
+
+  /** Turns whose moment lies before that of their conversation's turn before, of those that have one. */
+  #earlyTurns(): number {
+    const timestampsMs = this.#timestampsMs.values();
+    const index = this.#indexer.index();
+    if (timestampsMs === undefined || index.firstTurnOf === undefined) return 0;
+    let early = 0;
+    for (let conversation = 0; conversation < index.size; conversation++) {
+      let beforeMs = Number.NEGATIVE_INFINITY;
+      for (let turn = 0; turn < turnsOf(index, conversation); turn++) {
+        const ms = timestampsMs[rowOfTurn(index, conversation, turn)] ?? Number.NaN;
+        if (ms < beforeMs) early++;
+        if (!Number.isNaN(ms)) beforeMs = ms;
+      }
+    }
+    return early;
   }
 
   loaded(): LoadedTurns {

@@ -27,6 +27,7 @@ export const randomPoolFormat: Format = {
     isInFolder && contentNames.some((field) => isGiven(row[field])) && Object.keys(row).every((field) => fields.includes(field)),
   createReader(options, { readMedia }) {
     const pools = new Map<string, Pool>();
+    const unknown: string[] = [];
     return {
       read(row, { file }) {
         const { type } = row;
@@ -38,9 +39,13 @@ export const randomPoolFormat: Format = {
         const pool = pools.get(file) ?? [];
         pool.push([...partsOf({ role: "user", ...read.content })]);
         pools.set(file, pool);
+        unknown.push(...Object.keys(row).filter((field) => !fields.includes(field)));
         return { row: undefined };
       },
-      finish: () => drawn(pools, options),
+      *finish() {
+        // Rows that are drawn are none of the file's: what those have is told with the first.
+        for (const row of drawn(pools, options)) yield { ...row, unknownFields: unknown.splice(0) };
+      },
     };
   },
 };

@@ -1,7 +1,7 @@
 /** A turn whose body the file has: it is sent as it is. Pure. */
 import { factsOfBody } from "../../../../endpoints/body-facts.ts";
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
-import type { RowTurn } from "./row.ts";
+import { type RowTurn, shownValue } from "./row.ts";
 
 /**
  * @param body as it was parsed
@@ -23,5 +23,5 @@ export function turnOfBody(body: JsonObject, text = JSON.stringify(body)): RowTu
 /** Why a body cannot be one of a text API, for people; undefined: it can. */
 export function bodyProblem(body: JsonObject): string | undefined {
   if (Array.isArray(body.messages) || body.prompt !== undefined || body.input !== undefined) return undefined;
-  return "expected a request's body, with messages, a prompt or an input";
+  return `expected a request's body, with a list of messages, a prompt or an input, got ${shownValue(body)}`;
 }

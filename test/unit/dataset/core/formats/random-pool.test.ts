@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { ChatMessage } from "../../../../../endpoints/endpoint.ts";
 import type { BatchSizes, ReaderOptions } from "../../../../../services/dataset/core/formats/format.ts";
 import { randomPoolFormat } from "../../../../../services/dataset/core/formats/random-pool.ts";
-import { finishedRows, problemOf, readerOptions, readerTools, rowSource } from "../loading.ts";
+import { finishedRows, loadedRows, problemOf, readerOptions, readerTools, rowSource } from "../loading.ts";
 
 type Rows = readonly Record<string, unknown>[];
 
@@ -28,6 +28,15 @@ describe("a random pool", () => {
     expect(drawn).to.have.lengthOf(100);
     expect(new Set(drawn.map(({ content }) => content)).size).to.equal(8);
     expect(drawnFrom({ "p.jsonl": letters }, { maxConversations: 7 })).to.deep.equal(drawn.slice(0, 7));
+  });
+
+  it("tells which fields of its rows it does not have, and of how many", () => {
+    const rows = [{ text: "a", output_length: 5 }, { text: "b", output_length: 5, delay: 1 }, { text: "c" }];
+    const { unknownFields } = loadedRows(rows, { format: "random_pool" });
+    expect([...unknownFields]).to.deep.equal([
+      ["output_length", 2],
+      ["delay", 1],
+    ]);
   });
 
   it("draws by the seed", () => {

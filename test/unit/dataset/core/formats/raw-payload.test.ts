@@ -35,8 +35,10 @@ describe("a row of raw_payload", () => {
   });
 
   it("is refused where it is no body", () => {
-    const problem = "undefined: expected a request's body, with messages, a prompt or an input";
-    for (const row of [{ model: "m" }, { messages: "hi" }, {}]) expect(problemOf(rawPayloadFormat, row)).to.equal(problem);
+    const problem = "undefined: expected a request's body, with a list of messages, a prompt or an input, got ";
+    for (const row of [{ model: "m" }, { messages: "hi" }, {}]) {
+      expect(problemOf(rawPayloadFormat, row)).to.equal(problem + JSON.stringify(row));
+    }
   });
 
   it("comes with all turns of the conversations that are kept of a folder", () => {
