@@ -32,6 +32,12 @@ export function isTlsUrl({ protocol }: Pick<URL, "protocol">): boolean {
   return protocol === "https:" || protocol === "grpcs:";
 }
 
+/** The port, the scheme's own where none is said. */
+export function portOf(url: URL): number {
+  if (url.port !== "") return Number(url.port);
+  return isTlsUrl(url) ? 443 : 80;
+}
+
 const unixScheme = "http+unix:";
 
 /** The path of the Unix socket that a base URL names; undefined: it names a host. */

@@ -8,6 +8,7 @@ import type { EndpointCatalog } from "../endpoints/catalog.ts";
 import { ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../gen/assay/controller/v1/controller_pb.js";
 import { type Command, type MemberEvent, RunService } from "../gen/assay/controller/v1/controller_service_pb.js";
+import { allowedTargets } from "./common/allowed-targets.ts";
 import { AssayError, messageOf } from "./common/errors.ts";
 import { hostPort } from "./common/host-port.ts";
 import { createLog, type Log } from "./common/log.ts";
@@ -255,6 +256,7 @@ export async function loadServices(services: readonly ServiceName[]): Promise<vo
 /** Loads a service and nothing of any other. */
 async function createModule(service: ServiceName, context: ModuleContext): Promise<ServiceModule> {
   const { log, config, addresses, endpoints, clock, report, memberId } = context;
+  const allowed = allowedTargets(config.process.allowTargets);
   switch (service) {
     case "controller": {
       const { createControllerModule } = await loaders.controller();
@@ -265,6 +267,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         endpoints,
         runsDir: runsDirOf(config),
         artifactBase: artifactBase ?? undefined,
+        allowed,
         maxQueued,
         maxRuns,
         host: config.process.hostName,
@@ -302,6 +305,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
             worker: config.worker,
           },
         }),
+        allowed,
         maxWorkers: config["worker-manager"].maxWorkers,
         report,
       });
@@ -316,6 +320,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         endpoints,
         usage: context.usage,
         report,
+        allowed,
         spillDir: config.worker.spillDir,
       });
     }
@@ -345,6 +350,7 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
         clock,
         addresses,
         pageLimits: { deadlineMs: pageDeadlineMs, maxBytes: maxPageBytes },
+        allowed,
       });
     }
   }

@@ -1,5 +1,6 @@
 /** What every process of a suite may be configured with, whichever services it runs. */
 import { cpus, hostname } from "node:os";
+import { targetForm, wrongTarget } from "./allowed-targets.ts";
 import { defineConfig } from "./config-schema.ts";
 
 /** Of a host, as it is written. */
@@ -87,6 +88,14 @@ export const processConfig = defineConfig({
     check: (connections: number) => (connections > 0 ? undefined : "above 0"),
     env: "ASSAY_MAX_CONNECTIONS",
     arg: "max-connections",
+  },
+  allowTargets: {
+    doc: "Where requests of runs go and whose pages of metrics are read, whoever asks: hosts, addresses and networks (10.0.0.0/8), each with :PORT or for any port, and unix:/PATH, with commas between them; checked again for each connection on the address that a name stands for; empty: anywhere.",
+    default: [],
+    format: "list",
+    check: (entries: readonly string[]) => (wrongTarget(entries) === undefined ? undefined : targetForm),
+    env: "ASSAY_ALLOW_TARGETS",
+    arg: "allow-targets",
   },
   insecure: {
     doc: "No token is asked for and none is needed to listen beyond loopback.",

@@ -1,6 +1,7 @@
 /** The controller as a module of its process. */
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import type { Logger } from "../common/logger.ts";
 import { type Addresses, serviceKinds } from "../common/member/addresses.ts";
 import type { ServiceModule } from "../common/module.ts";
@@ -23,6 +24,8 @@ export interface ControllerDeps {
   readonly runsDir: string;
   /** Where runs of a suite of one person's own go; undefined: below `runsDir`. */
   readonly artifactBase: string | undefined;
+  /** Where runs may send to. Default: anywhere. */
+  readonly allowed?: AllowedTargets | undefined;
   readonly maxQueued: number;
   /** Runs in the catalog at most; 0: no limit. */
   readonly maxRuns: number;

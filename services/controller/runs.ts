@@ -1,4 +1,5 @@
 /** The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog. */
+
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { readFloor } from "../common/floor-store.ts";
 import type { Logger } from "../common/logger.ts";
@@ -39,6 +41,7 @@ import { makeRunFolder, removeRunFiles } from "./folders.ts";
 import type { MemberEntry, Members } from "./members.ts";
 import { RunExecution, type RunExecutionOptions } from "./run.ts";
 import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
+import { checkTargets } from "./target-places.ts";
 
 export interface RunsOptions {
   readonly members: Members;
@@ -48,6 +51,8 @@ export interface RunsOptions {
   readonly log: Logger;
   readonly runsDir: string;
   readonly artifactBase: string | undefined;
+  /** Where runs may send to. Default: anywhere. */
+  readonly allowed?: AllowedTargets | undefined;
   readonly maxQueued: number;
   /** Runs in the catalog at most; 0: no limit. */
   readonly maxRuns: number;
@@ -88,6 +93,7 @@ export class Runs {
   compile(spec: RunSpec): CompiledSpec {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
+    if (this.options.allowed !== undefined) checkTargets(compiled.spec, this.options.allowed);
     const there = this.workerHosts();
     const choice = compiled.spec.workers ?? {};
     const misfits = hostViolations(choice, there);

@@ -1,7 +1,9 @@
 /** What is collected for which run: one collection a run, with the pages that it asks. */
+
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
@@ -25,6 +27,8 @@ export interface CollectionsDeps {
   readonly addresses: Addresses;
   /** Limits of one scrape. */
   readonly pageLimits: PageLimits;
+  /** Whose pages may be read. Default: anybody's. */
+  readonly allowed?: AllowedTargets | undefined;
 }
 
 const stopTimeoutMs = 3_000;
@@ -105,7 +109,7 @@ export class Collections {
     signal: AbortSignal,
   ): Promise<OpenedCollection> {
     this.#close(runId);
-    const { id, clock, log, addresses, pageLimits } = this.#deps;
+    const { id, clock, log, addresses, pageLimits, allowed } = this.#deps;
     const route = await addresses.routeTo("records-manager", signal);
     const collection = new Collection({
       ...{ runId, memberId: id(), intervalMs, clock, log, counts: this.counts },
@@ -117,7 +121,7 @@ export class Collections {
       collection,
       fetchers,
       source: ({ text, access }) => {
-        const fetcher = fetchers.get(access) ?? createPageFetcher(pageLimits, access);
+        const fetcher = fetchers.get(access) ?? createPageFetcher(pageLimits, access, allowed);
         fetchers.set(access, fetcher);
         return openSource(text, { fetcher, customFields, deadlineMs: pageLimits.deadlineMs });
       },

@@ -20,7 +20,7 @@ export function createTelemetryModule(deps: TelemetryDeps): ServiceModule {
     signal: AbortSignal,
   ): Promise<DiscoveredSource[]> => {
     const limits = { ...deps.pageLimits, deadlineMs: timeoutMs };
-    const asking = createPageFetcher(limits, access);
+    const asking = createPageFetcher(limits, access, deps.allowed);
     const options = { watchMs, wallMs: Date.now, signal };
     try {
       // So that the first answer's time is the source's own.

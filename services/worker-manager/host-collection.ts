@@ -1,5 +1,6 @@
 /** What this host shows while a run goes on: readings of itself, and round trips of the network to the run's targets. */
 
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { SampleSender, SentSeries } from "../common/sample-sender.ts";
@@ -22,6 +23,8 @@ export interface HostCollectionOptions {
   readonly intervalMs: number;
   /** Whose round trips are measured; none: none are. */
   readonly targets: readonly ProbedTarget[];
+  /** Which of them may be connected to. Default: all. */
+  readonly allowed?: AllowedTargets | undefined;
   readonly pingMs: number;
   /** For one handshake, the look-up of the name included. */
   readonly pingLimitMs: number;
@@ -94,7 +97,7 @@ export class HostCollection {
 
   #latencyTicker(target: ProbedTarget): Ticker {
     const { host, pingMs, pingLimitMs, sender } = this.#options;
-    const probe = createLatencyProbe(target, pingLimitMs);
+    const probe = createLatencyProbe(target, pingLimitMs, this.#options.allowed);
     const source = sender.declareSource("latency", `${target.name} from ${host}`);
     sender.declareSeries(source, { ...latencySeries, subject: host, labels: { target: target.name } });
     return new Ticker(pingMs, async () => {

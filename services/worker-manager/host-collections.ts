@@ -1,6 +1,8 @@
 /** What this host shows, for each run that it takes part in: made of a run's spec, sent to the records-manager. */
+
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import type { Logger } from "../common/logger.ts";
 import type { Addresses } from "../common/member/addresses.ts";
 import type { SuiteClock } from "../common/member/suite-clock.ts";
@@ -18,6 +20,8 @@ export interface HostCollectionsDeps {
   readonly log: Logger;
   readonly clock: SuiteClock;
   readonly addresses: Addresses;
+  /** Which targets may be connected to. Default: all. */
+  readonly allowed?: AllowedTargets | undefined;
 }
 
 export interface HostCollections {
@@ -37,7 +41,7 @@ const pingLimitMs = 2_000;
 const defaultIntervalMs = 1000;
 const defaultPingSec = 1;
 
-export function createHostCollections({ id, host, log, clock, addresses }: HostCollectionsDeps): HostCollections {
+export function createHostCollections({ id, host, log, clock, addresses, allowed }: HostCollectionsDeps): HostCollections {
   const collections = new Map<string, HostCollection>();
   let seq = 0n;
   return {
@@ -57,6 +61,7 @@ export function createHostCollections({ id, host, log, clock, addresses }: HostC
         reader: createHostReader(),
         intervalMs: spec.telemetry?.intervalMs ?? defaultIntervalMs,
         targets: targetsOf(spec),
+        allowed,
         pingMs: (spec.output?.networkLatencyPingIntervalSec ?? defaultPingSec) * 1000,
         pingLimitMs,
         clock,

@@ -1,6 +1,8 @@
 /** Round trips of the network: how long a host takes to accept a TCP connection, which says nothing and is closed at once. */
+import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
+import { type AllowedTargets, allowedTargets } from "../common/allowed-targets.ts";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 import { messageOf } from "../common/errors.ts";
 import { within } from "../common/within.ts";
@@ -19,13 +21,17 @@ export interface LatencyProbe {
 }
 
 /** @param limitMs for looking the name up and for all of its addresses together */
-export function createLatencyProbe({ host, port }: ProbedTarget, limitMs: number): LatencyProbe {
+export function createLatencyProbe(
+  { host, port }: ProbedTarget,
+  limitMs: number,
+  allowed: AllowedTargets = allowedTargets([]),
+): LatencyProbe {
   let address: string | undefined;
   const attempt = async (signal: AbortSignal): Promise<Handshake> => {
     let failed: unknown;
     // Of a name that has moved the address that answered is none any more.
     const addresses =
-      address === undefined ? await within(signal, lookup(host, { all: true }), `the look-up of ${host}`) : [{ address }];
+      address === undefined ? await within(signal, addressesOf(host, port, allowed), `the look-up of ${host}`) : [{ address }];
     address = undefined;
     for (const found of addresses) {
       try {
@@ -51,6 +57,15 @@ export function createLatencyProbe({ host, port }: ProbedTarget, limitMs: number
       }
     },
   };
+}
+
+/** Rejects for what may not be dialled. */
+async function addressesOf(host: string, port: number, allowed: AllowedTargets): Promise<readonly LookupAddress[]> {
+  const look = allowed.lookupFor(host, port);
+  if (look === undefined) return lookup(host, { all: true });
+  return new Promise((resolve, reject) => {
+    look(host, { all: true }, (error, found) => (error === null ? resolve(found as LookupAddress[]) : reject(error)));
+  });
 }
 
 function shakeHands(host: string, port: number, signal: AbortSignal): Promise<Handshake> {

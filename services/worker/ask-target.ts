@@ -1,7 +1,6 @@
 /** One question to the target outside any run's accounts, by the path that requests take; the controller judges the answer. */
 
 import { create } from "@bufbuild/protobuf";
-import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { grpcContentType } from "../../endpoints/grpc-status.ts";
 import { EndpointSpecSchema, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type AskTarget, type TargetAnswer, TargetAnswerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
@@ -11,6 +10,7 @@ import { AssayError } from "../common/errors.ts";
 import { sampleTurn } from "../common/sample-turn.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
 import { type Answer, askQuestion, type Place, wordsOf } from "./question.ts";
+import type { PathExtras } from "./request-path.ts";
 import { sendOne } from "./send-one.ts";
 
 /**
@@ -22,8 +22,9 @@ export async function askTarget(
   command: AskTarget,
   workerId: string,
   signal: AbortSignal,
-  endpoints?: EndpointCatalog,
+  extras: Pick<PathExtras, "endpoints" | "allowed"> = {},
 ): Promise<TargetAnswer> {
+  const { endpoints, allowed } = extras;
   const { target, endpoint = create(EndpointSpecSchema), question, limitMs } = command;
   if (target === undefined || target.urls.length === 0) throw new AssayError("invalid_argument", "target.urls: one is needed");
   if (limitMs === 0) throw new AssayError("invalid_argument", "limit_ms: must be above 0");
@@ -34,16 +35,19 @@ export async function askTarget(
     case "getPath":
     case "postPath": {
       const asked = { method: question.case === "getPath" ? "GET" : "POST", path: question.value } as const;
-      return create(TargetAnswerSchema, await askQuestion(asked, { target, endpoint, endpoints }, limitMs, signal));
+      return create(TargetAnswerSchema, await askQuestion(asked, { target, endpoint, endpoints, allowed }, limitMs, signal));
     }
     case "call": {
       const { path, message } = question.value;
       const asked = { method: "POST", path, message: Buffer.from(message) } as const;
-      return create(TargetAnswerSchema, await askQuestion(asked, { target, endpoint, endpoints }, limitMs, signal));
+      return create(TargetAnswerSchema, await askQuestion(asked, { target, endpoint, endpoints, allowed }, limitMs, signal));
     }
     case "model":
       target.requestTimeoutSec = Math.min(target.requestTimeoutSec ?? Number.POSITIVE_INFINITY, limitMs / 1000);
-      return create(TargetAnswerSchema, await request({ target, endpoint, model: question.value, endpoints }, workerId, signal));
+      return create(
+        TargetAnswerSchema,
+        await request({ target, endpoint, model: question.value, endpoints, allowed }, workerId, signal),
+      );
     default:
       throw new AssayError("invalid_argument", "question: needed");
   }
@@ -57,7 +61,7 @@ interface ModelQuestion extends Place {
 }
 
 async function request(
-  { target, endpoint, model, endpoints }: ModelQuestion,
+  { target, endpoint, model, endpoints, allowed }: ModelQuestion,
   workerId: string,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -69,7 +73,7 @@ async function request(
     model,
     turn: sampleTurn(shape, { maxOutputTokens: 1, inputTokens: 1 }),
   });
-  const { record, url, headers } = await sendOne(asked, workerId, signal, endpoints);
+  const { record, url, headers } = await sendOne(asked, workerId, signal, { endpoints, allowed });
   const { status, contentType, payload } = record;
   const parsed = shape.parse({ ...record, ...decodeReads(record.stamps) });
   const error = record.error ?? parsed.error;

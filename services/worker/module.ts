@@ -6,6 +6,7 @@ import type { AskTarget, ConfigureRun, MemberEvent } from "../../gen/assay/contr
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordProcessorService } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import { workerCreditsCodecs } from "../common/credit-codec.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
@@ -30,6 +31,8 @@ export interface WorkerDeps {
   readonly addresses: Addresses;
   /** Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
+  /** Where requests may go. Default: anywhere. */
+  readonly allowed?: AllowedTargets | undefined;
   /** Folder for records that do not fit the outbox's memory. */
   readonly spillDir: string;
   usage(): ProcessUsage | undefined;
@@ -57,7 +60,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
     asking.set(runId, over);
     return {
       case: "target",
-      value: await askTarget(question, deps.id(), AbortSignal.any([signal, over.signal]), deps.endpoints),
+      value: await askTarget(question, deps.id(), AbortSignal.any([signal, over.signal]), deps),
     };
   };
 
@@ -87,7 +90,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
     const { spec, dataset: handle } = command;
     const kept = handle === undefined ? {} : { keptBytes: worthKeepingBytes(spec, handle, keptBodies) };
     const [path, dataset, timing, records] = await Promise.all([
-      createPath(spec, { endpoints: deps.endpoints, ...kept }),
+      createPath(spec, { endpoints: deps.endpoints, allowed: deps.allowed, ...kept }),
       addresses.channelTo("dataset", signal),
       addresses.channelTo("timing", signal),
       addresses.routeTo("record-processor", signal, workerId),
@@ -124,7 +127,13 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   return {
     name: "worker",
     implementations: [
-      createWorkerService({ workerId: () => deps.id(), current: () => current, usage: deps.usage, endpoints: deps.endpoints }),
+      createWorkerService({
+        workerId: () => deps.id(),
+        current: () => current,
+        usage: deps.usage,
+        endpoints: deps.endpoints,
+        allowed: deps.allowed,
+      }),
     ],
     async onCommand({ runId, action }, signal) {
       switch (action.case) {

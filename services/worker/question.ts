@@ -1,4 +1,5 @@
 /** A question to a target that is no request of a run: one exchange by the path that requests take, and what came of it. */
+
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { grpcContentType } from "../../endpoints/grpc-status.ts";
@@ -9,6 +10,7 @@ import { bodyWords, requestError } from "../../endpoints/target-error.ts";
 import { shownUrl } from "../../endpoints/target-url.ts";
 import { type EndpointSpec, RunSpecSchema, type TargetSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { TargetAnswerSchema } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import type { MonotonicNs } from "../common/clock.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import type { AnswerHead, ResponseHandler } from "./transport/transport.ts";
@@ -20,6 +22,8 @@ export interface Place {
   readonly target: TargetSpec;
   readonly endpoint: EndpointSpec;
   readonly endpoints: EndpointCatalog | undefined;
+  /** Default: anywhere. */
+  readonly allowed?: AllowedTargets | undefined;
 }
 
 export interface Question {
@@ -35,12 +39,12 @@ const maxBodyBytes = 8 << 20;
 /** Resolves with an answer whatever came of it, after `limitMs` at most. */
 export async function askQuestion(
   { method, path, message }: Question,
-  { target, endpoint, endpoints }: Place,
+  { target, endpoint, ...extras }: Place,
   limitMs: number,
   signal: AbortSignal,
 ): Promise<Answer> {
   // The endpoint's: some APIs carry the key in a header of their own.
-  const { transport, sender } = await createPath(create(RunSpecSchema, { target, endpoint }), { endpoints });
+  const { transport, sender } = await createPath(create(RunSpecSchema, { target, endpoint }), extras);
   const headers = new Map(pairsOf(sender.headers));
   if (message === undefined) {
     headers.delete("content-type");

@@ -2,8 +2,9 @@
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { type Endpoint, requestPathOf } from "../../endpoints/endpoint.ts";
 import { parseProxyUrl } from "../../endpoints/proxy.ts";
-import { isGrpcUrl, originOf, parseBaseUrl, pathBelow, socketPathOf } from "../../endpoints/target-url.ts";
+import { isGrpcUrl, originOf, parseBaseUrl, pathBelow, portOf, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { type AllowedTargets, allowedTargets } from "../common/allowed-targets.ts";
 import { AssayError } from "../common/errors.ts";
 import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../common/request-headers.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
@@ -34,19 +35,21 @@ const connectionRestMs = 20;
 export interface PathExtras {
   /** Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
+  /** Where connections may go. Default: anywhere. */
+  readonly allowed?: AllowedTargets | undefined;
   /** Told how connections are opened. */
   readonly watcher?: ConnectionWatcher | undefined;
   /** Of bodies that are kept. Default: as many as `keptBodies` allows. */
   readonly keptBytes?: number;
 }
 
-/** @throws `invalid_argument` for a spec that the controller refuses */
+/** @throws `invalid_argument` for a spec that the controller refuses, `permission_denied` for a target that is not allowed */
 export async function createPath(spec: RunSpec, extras: PathExtras = {}): Promise<RequestPath> {
-  const { endpoints, watcher, keptBytes = keptBodies.mostBytes } = extras;
+  const { endpoints, allowed = allowedTargets([]), watcher, keptBytes = keptBodies.mostBytes } = extras;
   if (spec.target === undefined) throw new AssayError("invalid_argument", "target: needed");
   const options = bodyOptionsOf(spec, endpoints);
   const { transport } = spec.target;
-  const targets = targetsOf(spec.target);
+  const targets = targetsOf(spec.target, allowed);
   const choice = targets[0] === undefined ? "http1" : choiceOf(targets[0], transport);
   return {
     transport: await createTransport(targets, transport, watcher),
@@ -65,13 +68,13 @@ function transportOf(choice: Choice, target: TargetOptions, grpc: GrpcOptions | 
   );
 }
 
-function targetsOf(target: TargetSpec): TargetOptions[] {
+function targetsOf(target: TargetSpec, allowed: AllowedTargets): TargetOptions[] {
   const { tls } = target;
-  const proxy = proxyOf(target);
+  const proxy = proxyOf(target, allowed);
   const grpc = grpcOf(target);
   const pingSec = target.grpc?.keepaliveSec ?? 0;
   return target.urls.map(({ url }) => ({
-    ...placeOf(parseUrl(url)),
+    ...placeOf(parseUrl(url), allowed, proxy !== undefined),
     ...(isGrpcUrl(parseUrl(url)) ? { grpc, ...(pingSec > 0 ? { pingMs: pingSec * 1000 } : {}) } : {}),
     ...(proxy === undefined ? {} : { proxy }),
     connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
@@ -101,18 +104,20 @@ function grpcOf(target: TargetSpec): GrpcOptions {
   };
 }
 
-function proxyOf({ proxyUrl, proxyCaPem }: TargetSpec): ProxyOptions | undefined {
+function proxyOf({ proxyUrl, proxyCaPem }: TargetSpec, allowed: AllowedTargets): ProxyOptions | undefined {
   if (proxyUrl === "") return undefined;
   const place = parseProxyUrl(proxyUrl);
   // It may hold a password that cannot be told from the rest.
   if (place === undefined)
     throw new AssayError("invalid_argument", "target.proxy_url: an http or https URL without a path is needed");
   const { user, password, ...reached } = place;
+  const lookup = allowed.lookupFor(place.host, place.port);
   const credentials = Buffer.from(`${user}:${password}`).toString("base64");
   return {
     ...reached,
     ...(user === undefined ? {} : { authorization: `Basic ${credentials}` }),
     ...(proxyCaPem === "" ? {} : { ca: proxyCaPem }),
+    ...(lookup && { lookup }),
   };
 }
 
@@ -139,9 +144,20 @@ function senderOptions(spec: RunSpec, target: TargetSpec, endpoint: Endpoint): P
 }
 
 /** A server on a Unix socket has no name but this one. */
-function placeOf(url: URL): Pick<TargetOptions, "origin" | "socketPath"> {
+function placeOf(
+  url: URL,
+  allowed: AllowedTargets,
+  isBehindProxy: boolean,
+): Pick<TargetOptions, "origin" | "socketPath" | "lookup"> {
   const socketPath = socketPathOf(url);
-  return socketPath === undefined ? { origin: originOf(url) } : { origin: "http://localhost", socketPath };
+  if (socketPath !== undefined) {
+    allowed.checkSocket(socketPath);
+    return { origin: "http://localhost", socketPath };
+  }
+  const port = portOf(url);
+  if (isBehindProxy) allowed.checkBehindProxy(url.hostname, port);
+  const lookup = isBehindProxy ? undefined : allowed.lookupFor(url.hostname, port);
+  return { origin: originOf(url), ...(lookup && { lookup }) };
 }
 
 /** Throws `invalid_argument` for what is no URL of an HTTP server. */

@@ -1,6 +1,6 @@
 /** One request through the hot path, outside any run: for probes and debugging. */
+
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { requestError } from "../../endpoints/target-error.ts";
 import { pathOfModel, shownUrl } from "../../endpoints/target-url.ts";
 import { ModelTensorsSchema, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -13,6 +13,7 @@ import { endpointOf } from "../common/run-endpoint.ts";
 import { messagesOf } from "../common/turn-body.ts";
 import { inSession } from "./bodies.ts";
 import { askModelTensors } from "./model-tensors.ts";
+import type { PathExtras } from "./request-path.ts";
 import { createPath, parseUrl } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 import type { ConnectionWatcher, ResponseHandler, ResponseHeaders, Transport } from "./transport/transport.ts";
@@ -45,7 +46,7 @@ export async function sendOne(
   request: SendOneRequest,
   workerId: string,
   signal: AbortSignal,
-  endpoints?: EndpointCatalog,
+  { endpoints, allowed }: Pick<PathExtras, "endpoints" | "allowed"> = {},
 ): Promise<SentRequest> {
   const { target, endpoint, turn, model } = request;
   const url = target?.urls[0]?.url;
@@ -57,12 +58,12 @@ export async function sendOne(
     endpoint.modelTensors.length === 0 &&
     endpointOf(endpoint, endpoints).needsModelTensors === true
   ) {
-    const tensors = await askModelTensors({ target, endpoint, endpoints }, model, signal);
+    const tensors = await askModelTensors({ target, endpoint, endpoints, allowed }, model, signal);
     endpoint.modelTensors = [create(ModelTensorsSchema, writeModelTensors(tensors))];
   }
   const spec = create(RunSpecSchema, { models: [model], target, ...(endpoint === undefined ? {} : { endpoint }) });
   const steps = new StepsKeeper();
-  const path = await createPath(spec, { endpoints, watcher: steps });
+  const path = await createPath(spec, { endpoints, allowed, watcher: steps });
   const head: { headers?: ResponseHeaders } = {};
   const { promise, resolve } = Promise.withResolvers<RawRecord>();
   const sender = new Sender({

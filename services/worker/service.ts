@@ -4,6 +4,7 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { ProcessRecordsRequestSchema } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { GetStatusResponseSchema, WorkerService } from "../../gen/assay/worker/v1/worker_service_pb.js";
+import type { AllowedTargets } from "../common/allowed-targets.ts";
 import { AssayError } from "../common/errors.ts";
 import type { ProcessUsage } from "../common/member/usage.ts";
 import { RecordBatchWriter } from "../common/record-batch.ts";
@@ -18,13 +19,15 @@ export interface WorkerServiceDeps {
   current(): { readonly runId: string; readonly run: WorkerRun } | undefined;
   /** Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
+  /** Default: anywhere. */
+  readonly allowed?: AllowedTargets | undefined;
   usage(): ProcessUsage | undefined;
 }
 
 const defaultDrainMs = 30_000;
 const drainPollMs = 20;
 
-export function createWorkerService({ workerId, current, usage, endpoints }: WorkerServiceDeps): Implementation {
+export function createWorkerService({ workerId, current, usage, ...extras }: WorkerServiceDeps): Implementation {
   return implement(WorkerService, {
     role: "operator",
     roles: { getStatus: "viewer" },
@@ -61,7 +64,7 @@ export function createWorkerService({ workerId, current, usage, endpoints }: Wor
         return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.waiting) };
       },
       sendOne: async (request, context) => {
-        const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal, endpoints);
+        const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal, extras);
         const writer = new RecordBatchWriter(record.payload.length);
         writer.add(record);
         const message = fromBinary(ProcessRecordsRequestSchema, writer.finish(1)).message;

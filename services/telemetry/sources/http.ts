@@ -1,6 +1,8 @@
 /** Pages over HTTP. */
+
 import type { Transform } from "node:stream";
 import type { Agent, Dispatcher } from "undici";
+import { type AllowedTargets, allowedTargets } from "../../common/allowed-targets.ts";
 import { messageOf } from "../../common/errors.ts";
 
 /**
@@ -57,10 +59,14 @@ export interface PageFetcher {
 const absentCodes: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 
 /** Keeps one connection a host and port between scrapes. undici is loaded with the first page. */
-export function createPageFetcher(limits: PageLimits, access: PageAccess = {}): PageFetcher {
+export function createPageFetcher(
+  limits: PageLimits,
+  access: PageAccess = {},
+  allowed: AllowedTargets = allowedTargets([]),
+): PageFetcher {
   let agent: Promise<Agent> | undefined;
   const load = (): Promise<Agent> => {
-    agent ??= createAgent(limits.deadlineMs, access);
+    agent ??= createAgent(limits.deadlineMs, access, allowed);
     return agent;
   };
   return {
@@ -84,9 +90,19 @@ export function createPageFetcher(limits: PageLimits, access: PageAccess = {}): 
   };
 }
 
-async function createAgent(connectTimeoutMs: number, { tls }: PageAccess): Promise<Agent> {
-  const { Agent } = await import("undici");
-  return new Agent({ connections: 1, connect: { timeout: connectTimeoutMs, ...tls } });
+async function createAgent(connectTimeoutMs: number, { tls }: PageAccess, allowed: AllowedTargets): Promise<Agent> {
+  const { Agent, buildConnector } = await import("undici");
+  return new Agent({
+    connections: 1,
+    connect(place, done) {
+      try {
+        const lookup = allowed.lookupFor(place.hostname, Number(place.port) || (place.protocol === "https:" ? 443 : 80));
+        buildConnector({ timeout: connectTimeoutMs, ...(lookup && { lookup }), ...tls })(place, done);
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)), null);
+      }
+    },
+  });
 }
 
 interface PageRequest {

@@ -95,8 +95,8 @@ export function createHttp1Transport(targets: readonly TargetOptions[], watcher?
   };
 }
 
-function addressOf({ origin, socketPath }: TargetOptions): NetConnectOpts {
+function addressOf({ origin, socketPath, lookup }: TargetOptions): NetConnectOpts {
   if (socketPath !== undefined) return { path: socketPath };
   const { hostname, port } = new URL(origin);
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) };
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port), ...(lookup && { lookup }) };
 }

@@ -273,10 +273,10 @@ export class Http2Connection implements SessionHandler {
 
 /** @param read told of bytes in `readBuffer` */
 function openSocket(url: URL, options: TargetOptions, read: (sizeBytes: number) => boolean): Socket | TLSSocket {
-  const { socketPath } = options;
+  const { socketPath, lookup } = options;
   const isTls = url.protocol === "https:";
   const port = url.port === "" ? (isTls ? 443 : 80) : Number(url.port);
-  const place = socketPath === undefined ? { host: hostOf(url), port } : { path: socketPath };
+  const place = socketPath === undefined ? { host: hostOf(url), port, ...(lookup && { lookup }) } : { path: socketPath };
   const onread = { buffer: readBuffer, callback: read };
   if (!isTls) return connectTcp({ ...place, noDelay: true, onread });
   // Node's types do not know that TLS takes it, too.

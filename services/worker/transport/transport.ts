@@ -3,6 +3,7 @@
  * nothing of turns, chunks or tokens.
  */
 import type { RequestError } from "../../../endpoints/outcome.ts";
+import type { TargetLookup } from "../../common/allowed-targets.ts";
 import type { MonotonicNs } from "../../common/clock.ts";
 import type { GrpcCompression } from "../../common/grpc-compression.ts";
 
@@ -29,6 +30,8 @@ export interface WireRequest {
 export interface TargetOptions {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** How the origin's host is resolved. Default: as usual. */
+  readonly lookup?: TargetLookup;
   /** The Unix socket to connect to instead of the origin's host. */
   readonly socketPath?: string;
   /** What every connection goes through, by CONNECT. Only `undici` and `http2` know how, and to no Unix socket. */
@@ -84,6 +87,8 @@ export interface ProxyOptions {
   readonly authorization?: string;
   /** PEM of the authorities to trust instead of the system's. */
   readonly ca?: string;
+  /** How its host is resolved. Default: as usual. */
+  readonly lookup?: TargetLookup;
 }
 
 /**

@@ -86,8 +86,9 @@ function unreachableProxy(message: string): ProxyFailure {
   return new ProxyFailure(requestError("proxy_unreachable", "connect", message));
 }
 
-function connectTo({ host, port, isSecure, ca }: ProxyOptions): Socket {
-  const place = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
+function connectTo({ host, port, isSecure, ca, lookup }: ProxyOptions): Socket {
+  const alive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
+  const place = { host, port, ...alive, ...(lookup && { lookup }) };
   if (!isSecure) return connectTcp(place);
   const name = isIP(host) === 0 ? { servername: host } : {};
   return connectTls({ ...place, ...name, ALPNProtocols: ["http/1.1"], ...(ca === undefined ? {} : { ca }) }).setNoDelay(true);

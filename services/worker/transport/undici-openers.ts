@@ -21,9 +21,9 @@ export function openerTo(target: TargetOptions): Opener {
   return target.proxy === undefined ? straightTo(target) : throughProxy(target, target.proxy);
 }
 
-function straightTo({ connectTimeoutMs, socketPath, tls }: TargetOptions): Opener {
+function straightTo({ connectTimeoutMs, socketPath, lookup, tls }: TargetOptions): Opener {
   const socket = socketPath === undefined ? {} : { socketPath };
-  const connect = connectorOf({ timeout: connectTimeoutMs, allowH2: false, ...socket, ...tls });
+  const connect = connectorOf({ timeout: connectTimeoutMs, allowH2: false, ...socket, ...(lookup && { lookup }), ...tls });
   return (place, stamps, done) => {
     const socket = connect(place, done);
     stamps.follow(socket);

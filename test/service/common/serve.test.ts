@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { connect } from "node:tls";
 import { expect } from "chai";
 import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
@@ -14,7 +16,7 @@ import { protocolVersion, version } from "../../../services/common/version.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { ServeFolder } from "../../support/served.ts";
 import { phaseOf, RunWatch, specOf } from "../controller/suite.ts";
-import { failureOf } from "../rpc/harness.ts";
+import { failureOf, until } from "../rpc/harness.ts";
 
 const otherVersion = join(import.meta.dirname, "../../support/other-version.mjs");
 
@@ -25,6 +27,18 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Common name of the certificate that a new connection is shown. */
+function nameShownAt(address: string): Promise<string> {
+  const [, host, port] = /^(.+):(\d+)$/.exec(address) ?? [];
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: Number(port), host: host ?? "", rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
 }
 
 describe("assay serve", function () {
@@ -258,6 +272,90 @@ describe("assay serve", function () {
       ]);
       expect((await failureOf(membersAt(controller.address, { token }))).code).to.equal("unavailable");
       expect(await member.terminate()).to.equal(0);
+    } finally {
+      workshop.remove();
+    }
+  });
+
+  it("is joined by members that are known by their certificates, without a token", async () => {
+    const workshop = createCertWorkshop();
+    try {
+      const ca = workshop.ca("suite");
+      const loopback = ["DNS:localhost", "IP:127.0.0.1", "URI:assay:role:member"];
+      const argsOf = ({ certPath, keyPath }: { certPath: string; keyPath: string }) => [
+        `--tls-cert=${certPath}`,
+        `--tls-key=${keyPath}`,
+        `--tls-ca=${ca.certPath}`,
+      ];
+      const controller = await place.start("--services=controller,dataset", ...argsOf(ca.issue("server", ...loopback)));
+      // As on another host: nobody there has the suite's token.
+      place.env = { XDG_RUNTIME_DIR: join(place.folder, "elsewhere"), HOME: place.folder };
+      const to = `--controller=${controller.address}`;
+      await place.start("--services=timing", to, ...argsOf(ca.issue("gpu-1", ...loopback)));
+      expect(existsSync(join(place.folder, "elsewhere"))).to.equal(false);
+      const viewer = ca.issue("grafana", "URI:assay:role:viewer");
+      const tls = { ca: ca.cert, cert: viewer.cert, key: viewer.key };
+      expect((await membersAt(controller.address, { tls })).sort()).to.deep.equal(["CONTROLLER", "DATASET", "TIMING"]);
+      expect((await failureOf(clientsTo(controller.address, { tls: { ca: ca.cert } }).suites.getSuite({}))).code).to.equal(
+        "unauthenticated",
+      );
+      const stranger = await place.run("--services=timing", to, ...argsOf(ca.issue("guest", ...loopback.slice(0, 2))));
+      expect(stranger.code).to.equal(1);
+      expect(stranger.stderr).to.include('which the certificate "guest" does not give');
+    } finally {
+      workshop.remove();
+    }
+  });
+
+  it("reads certificates and tokens again, while what is open goes on", async () => {
+    const workshop = createCertWorkshop();
+    try {
+      const ca = workshop.ca("suite");
+      const at = (name: string) => join(place.folder, name);
+      const write = (name: string) => {
+        const { cert, key } = ca.issue(name, "DNS:localhost", "IP:127.0.0.1", "URI:assay:role:member");
+        writeFileSync(at("key"), key, { mode: 0o600 });
+        writeFileSync(at("cert"), cert);
+      };
+      const tokens = (...named: readonly (readonly [name: string, token: string])[]) => {
+        const lines = named.map(([name, token]) => `${name} operator sha256:${createHash("sha256").update(token).digest("hex")}`);
+        writeFileSync(at("tokens"), `${lines.join("\n")}\n`, { mode: 0o600 });
+      };
+      write("first");
+      tokens(["ann", "of-ann"]);
+      const args = [
+        `--tls-cert=${at("cert")}`,
+        `--tls-key=${at("key")}`,
+        `--tls-ca=${ca.certPath}`,
+        `--tokens-file=${at("tokens")}`,
+      ];
+      const controller = await place.start("--services=controller", ...args);
+      const member = await place.start("--services=timing", `--controller=${controller.address}`, ...args);
+      const tls = { ca: ca.cert };
+      const { suites } = clientsTo(controller.address, { tls, token: "of-ann" });
+      const watched = suites.watchSuite({ intervalMs: 100 })[Symbol.asyncIterator]();
+      const sizes = async () => (await watched.next()).value?.suite?.members.length;
+      expect(await sizes()).to.equal(2);
+      expect(await Promise.all([controller, member].map(({ address }) => nameShownAt(address)))).to.deep.equal([
+        "first",
+        "first",
+      ]);
+      write("second");
+      tokens(["bob", "of-bob"]);
+      await until("the new certificates and tokens", () =>
+        [controller, member].every(({ stderr }) => (stderr().match(/new (certificates|tokens) are used/g) ?? []).length >= 2),
+      );
+      expect(await Promise.all([controller, member].map(({ address }) => nameShownAt(address)))).to.deep.equal([
+        "second",
+        "second",
+      ]);
+      for (let message = 0; message < 5; message++) expect(await sizes()).to.equal(2);
+      await watched.return?.(undefined);
+      expect(await membersAt(controller.address, { tls, token: "of-bob" })).to.have.length(2);
+      expect((await failureOf(membersAt(controller.address, { tls, token: "of-ann" }))).code).to.equal("unauthenticated");
+      const { runs } = clientsTo(controller.address, { tls, token: "of-bob" });
+      await runs.createRun({ spec: specOf(), runId: "audited" });
+      await until("the line of the log", () => /a run was created.*audited.*token bob/.test(controller.stderr()));
     } finally {
       workshop.remove();
     }

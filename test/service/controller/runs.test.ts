@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { allowedTargets } from "../../../services/common/allowed-targets.ts";
 import { writeFloor } from "../../../services/common/floor-store.ts";
 import { RUN_BOUNDS } from "../../../services/controller/core/run-machine.ts";
 import {
@@ -907,6 +908,29 @@ describe("runs of a suite", () => {
       });
     } finally {
       await small.close();
+    }
+  });
+
+  it("are sent where the suite allows it, and nowhere else", async () => {
+    const narrow = await TestSuite.start({ allowed: allowedTargets(["gpu.example:8000", "10.0.0.0/8"]) });
+    const to = (url: string, proxyUrl = "") => narrow.create(specOf({ target: { urls: [{ url }], proxyUrl } }));
+    try {
+      for (const url of ["http://gpu.example:8000/v1", "http://10.1.2.3"]) await to(url);
+      const refused = await failureOf(to("http://169.254.169.254/latest/meta-data"));
+      expect([refused.code, refused.message, refused.violations.map(({ field }) => field)]).to.deep.equal([
+        "permission_denied",
+        "target.urls[0].url: 169.254.169.254:80 is not among the targets of this suite (--allow-targets)",
+        ["target.urls[0].url"],
+      ]);
+      for (const [url, proxy] of [
+        ["unix:/run/docker.sock"],
+        ["http://gpu.example:8000", "http://127.0.0.1:3128"],
+        ["http://other.example", "http://10.0.0.1:3128"],
+      ] as const) {
+        expect((await failureOf(to(url, proxy))).code, url).to.equal("permission_denied");
+      }
+    } finally {
+      await narrow.close();
     }
   });
 
