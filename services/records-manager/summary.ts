@@ -79,12 +79,14 @@ export interface SummaryOptions {
   readonly withTelemetry?: boolean;
   /** Confidence intervals of the metrics of the console's table, too. Default: none. */
   readonly withIntervals?: boolean;
-  /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`. */
+  /** Bytes that columns may take at a time; less means more passes over the rows. Default: `COLUMN_BUDGET_BYTES`, and what two take. */
   readonly columnBudgetBytes?: number;
 }
 
-/** All metrics at once up to some hundred thousand requests; one at a time from ten million on. */
-const COLUMN_BUDGET_BYTES = 160 * 1024 * 1024;
+/** All metrics at once up to a hundred thousand requests, six of a million. */
+const COLUMN_BUDGET_BYTES = 48 * 1024 * 1024;
+/** However many requests there are: a pass costs more than a column's memory is worth. */
+const LEAST_COLUMNS = 2;
 const BYTES_PER_VALUE = 8;
 
 /** Summarises the run in `folder`, finished or not. Throws AssayError as `RunReader.open`, and `invalid_argument` for a phase that it has not. */
@@ -109,7 +111,7 @@ function summarized(reader: RunReader, options: SummaryOptions): RunSummary {
   const works = worksOf(reader, phases, options.isMerged === true);
   readFigures(reader, works, requestObjectives(run.spec));
   const seed = options.withIntervals === true ? seedOf(run.spec) : undefined;
-  readMetrics(reader, works, { ofRun: objectives, seed }, options.columnBudgetBytes ?? COLUMN_BUDGET_BYTES);
+  readMetrics(reader, works, { ofRun: objectives, seed }, options.columnBudgetBytes);
   readGaps(reader, works, objectives);
   if (options.withSweep !== false) readSweep(reader, works);
   noteShared(reader, works);
@@ -173,9 +175,15 @@ function readFigures(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, o
 }
 
 /** Reads the metrics in groups whose columns fit in the budget. */
-function readMetrics(reader: RunReader, works: ReadonlyMap<number, PhaseWork>, wanted: Wanted, budgetBytes: number): void {
+function readMetrics(
+  reader: RunReader,
+  works: ReadonlyMap<number, PhaseWork>,
+  wanted: Wanted,
+  givenBytes: number | undefined,
+): void {
   const known = recordMetrics.filter((metric) => reader.metricTags.includes(metric.tag));
   const bytesPerColumn = BYTES_PER_VALUE * Math.max(1, reader.rowBound());
+  const budgetBytes = givenBytes ?? Math.max(COLUMN_BUDGET_BYTES, LEAST_COLUMNS * bytesPerColumn);
   const perPass = Math.max(1, Math.floor(budgetBytes / bytesPerColumn));
   // Most metrics apply to some kinds of endpoints alone: columns without a value need no pass.
   const tags = known.length <= perPass ? undefined : reader.tagsWithValues(known.map(({ tag }) => tag));

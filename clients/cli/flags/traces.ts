@@ -9,7 +9,7 @@ export const tracesFlags = {
     value: "TOKENS",
     paths: ["dataset.file.block_tokens"],
     group: "Traces",
-    doc: "tokens of a block of hash_ids (default 512 in mooncake_trace, 16 in bailian_trace, what each says in weka_trace)",
+    doc: "tokens of a block of hash_ids (default 512 in mooncake_trace, 16 in bailian_trace, 64 in tracelab, what each says in weka_trace)",
   },
   ignoreTraceDelays: {
     flag: "--ignore-trace-delays",
@@ -32,7 +32,7 @@ export const tracesFlags = {
     value: "SECONDS",
     paths: ["dataset.file.trace_idle_gap_cap_sec"],
     group: "Traces",
-    doc: "weka_trace: longest time from one request of a session and its agents to the next; later ones move with it (default: as recorded)",
+    doc: "weka_trace and tracelab: longest time from one request of a session and its agents to the next; later ones move with it (default: as recorded)",
   },
   openLoopReplay: {
     flag: "--open-loop-replay",
@@ -75,7 +75,7 @@ export const tracesFlags = {
     kind: { is: "switch" },
     paths: ["dataset.file.uses_think_time_only"],
     group: "Traces",
-    doc: "weka_trace: pause for the recorded think times alone, where there are any; not with --ignore-trace-delays",
+    doc: "weka_trace and tracelab: pause for the recorded think times alone, where there are any; not with --ignore-trace-delays",
   },
   maxContextLength: {
     flag: "--max-context-length",
@@ -83,7 +83,7 @@ export const tracesFlags = {
     value: "TOKENS",
     paths: ["dataset.file.max_context_tokens"],
     group: "Traces",
-    doc: "weka_trace: leave out sessions with a longer prompt and answer together (default: none)",
+    doc: "weka_trace and tracelab: leave out sessions with a longer prompt and answer together (default: none)",
   },
   synthesisSpeedupRatio: {
     flag: "--synthesis-speedup-ratio",

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Row } from "../../../services/dataset/core/formats/row.ts";
+import { tracelabFormat } from "../../../services/dataset/core/formats/tracelab.ts";
 import { wekaTraceFormat } from "../../../services/dataset/core/formats/weka-trace.ts";
-import { readerOptions, readerTools, rowSource } from "../../unit/dataset/core/loading.ts";
+import { finishedRows, readerOptions, readerTools, rowSource } from "../../unit/dataset/core/loading.ts";
 
 const folder = join(import.meta.dirname, "../../fixtures/aiperf-inputs/weka");
 const traces = readFileSync(join(folder, "rows.jsonl"), "utf8")
@@ -79,6 +80,29 @@ describe("weka_trace as AIPerf sends it", () => {
         expect(atSec - since - answerSec, `turn ${turn} there`).to.be.closeTo(theirs ?? pauseSec, 0.15);
         if (ours !== undefined) expect(pauseSec, `turn ${turn} here`).to.be.closeTo(ours, 1e-6);
       });
+    });
+  }
+});
+
+const corpus = join(folder, "../tracelab");
+const sentOfCorpus = JSON.parse(readFileSync(join(corpus, "sent.json"), "utf8")) as Record<string, readonly Sent[]>;
+
+describe("tracelab as AIPerf sends it", () => {
+  for (const [name, requests] of Object.entries(sentOfCorpus)) {
+    it(`has the same sessions, and each the same requests, by their lengths: ${name}`, () => {
+      const reader = tracelabFormat.createReader(readerOptions, readerTools);
+      for (const line of readFileSync(join(corpus, `${name}.jsonl`), "utf8")
+        .trim()
+        .split("\n")) {
+        expect(reader.read(JSON.parse(line), rowSource)).to.deep.equal({ row: undefined });
+      }
+      const ours = finishedRows(reader.finish).map(({ turns }) =>
+        turns.map(({ recipe, maxOutputTokens = 0 }) => [recipe?.inputTokens ?? 0, maxOutputTokens]),
+      );
+      const theirs = [...Map.groupBy(requests, ([session]) => session).values()].map((own) =>
+        own.map(([, inputTokens, outputTokens]) => [inputTokens, outputTokens]),
+      );
+      expect(sortedLengths(ours)).to.deep.equal(sortedLengths(theirs));
     });
   }
 });

@@ -20,6 +20,7 @@ import { sagemakerFormat } from "./sagemaker-data-capture.ts";
 import { sharegptFormat } from "./sharegpt.ts";
 import { singleTurnFormat } from "./single-turn.ts";
 import { speedBenchFormat, speedBenchNamed } from "./speed-bench.ts";
+import { tracelabFormat } from "./tracelab.ts";
 import { wekaTraceFormat } from "./weka-trace.ts";
 
 export const formats: readonly Format[] = [
@@ -40,6 +41,7 @@ export const formats: readonly Format[] = [
   rawPayloadFormat,
   sharegptFormat,
   harFormat,
+  tracelabFormat,
   wekaTraceFormat,
 ];
 

@@ -14,11 +14,10 @@
  * - What is asked for is one of the run's models: the recorded ones have other names at the target.
  */
 import type { JsonObject } from "../../../../endpoints/json-body.ts";
-import type { TraceSynthesis } from "../trace-synthesis.ts";
 import type { Format, ReaderOptions, RowReader } from "./format.ts";
 import type { ReadRow, Row } from "./row.ts";
-import { readWekaRow, type WekaTrace, wekaFields } from "./weka-row.ts";
-import { sessionsOf } from "./weka-sessions.ts";
+import { KeptTraces } from "./weka-kept.ts";
+import { readWekaRow, wekaFields } from "./weka-row.ts";
 
 export const wekaTraceFormat: Format = {
   name: "weka_trace",
@@ -30,76 +29,26 @@ export const wekaTraceFormat: Format = {
 };
 
 class WekaReader implements RowReader {
-  readonly #options: ReaderOptions;
-  readonly #rows: Row[] = [];
+  readonly #blockTokens: number | undefined;
   readonly #ids = new Set<string>();
-  #sessions = 0;
-  #blocks = 0;
-  #tooLong = 0;
-  #leftOut = 0;
+  readonly #kept: KeptTraces;
 
   constructor(options: ReaderOptions) {
-    this.#options = options;
+    this.#blockTokens = options.blockTokens;
+    this.#kept = new KeptTraces(options);
   }
 
   read = (row: JsonObject): ReadRow => {
-    const { blockTokens, maxConversations, trace = {} } = this.#options;
-    const read = readWekaRow(row, blockTokens);
+    const read = readWekaRow(row, this.#blockTokens);
     if ("problem" in read) return read;
     const { id } = read.value;
     if (this.#ids.has(id)) return { problem: { field: "id", message: `${id} is the id of an earlier trace` } };
     this.#ids.add(id);
-    if (peakTokens(read.value) > (trace.maxContextTokens ?? Number.POSITIVE_INFINITY)) {
-      this.#tooLong++;
-      return { row: undefined };
-    }
-    if (this.#sessions >= maxConversations) return { row: undefined };
-    const bounded = withinBounds(read.value, trace.synthesis);
-    this.#leftOut += bounded.leftOut;
-    if (bounded.trace.calls.length === 0) return { row: undefined };
-    const { usesThinkTimeOnly = false, idleGapCapSec } = trace;
-    const options = { usesThinkTimeOnly, idleGapCapSec, nameBlock: () => this.#blocks++ };
-    const sessions = sessionsOf(bounded.trace, options);
-    if ("problem" in sessions) return sessions;
-    this.#sessions++;
-    for (const session of sessions.rows) this.#rows.push(session);
-    return { row: undefined };
+    const problem = this.#kept.add(read.value);
+    return problem === undefined ? { row: undefined } : { problem };
   };
 
-  finish = (): readonly Row[] => this.#rows;
+  finish = (): readonly Row[] => this.#kept.rows;
 
-  notes = (): readonly string[] => {
-    const count = this.#tooLong;
-    const most = this.#options.trace?.maxContextTokens;
-    const traces = count === 1 ? "1 trace was" : `${count} traces were`;
-    const requests =
-      this.#leftOut === 1 ? "1 request of a longer prompt was" : `${this.#leftOut} requests of longer prompts were`;
-    return [
-      ...(count === 0
-        ? []
-        : [`${traces} left out: a prompt and its answer have more than ${most} tokens (--max-context-length)`]),
-      ...(this.#leftOut === 0 ? [] : [`${requests} left out (--synthesis-max-isl)`]),
-    ];
-  };
-}
-
-/** Without the session's own requests of longer prompts, and with its answers cut; agents that were marked are left as they are, as in AIPerf. */
-function withinBounds(
-  trace: WekaTrace,
-  { maxInputTokens, maxOutputTokens }: Pick<TraceSynthesis, "maxInputTokens" | "maxOutputTokens"> = unbounded,
-): { readonly trace: WekaTrace; readonly leftOut: number } {
-  const kept = trace.calls.filter(({ inputTokens }) => inputTokens <= maxInputTokens);
-  const calls = kept.map((call) => ({ ...call, outputTokens: Math.min(call.outputTokens, maxOutputTokens) }));
-  return { trace: { ...trace, calls }, leftOut: trace.calls.length - calls.length };
-}
-
-const unbounded = { maxInputTokens: Number.POSITIVE_INFINITY, maxOutputTokens: Number.POSITIVE_INFINITY };
-
-/** Tokens of the longest prompt with its answer. */
-function peakTokens({ calls, subagents }: WekaTrace): number {
-  let peak = 0;
-  for (const { inputTokens, outputTokens } of [...calls, ...subagents.flatMap((agent) => agent.calls)]) {
-    peak = Math.max(peak, inputTokens + outputTokens);
-  }
-  return peak;
+  notes = (): readonly string[] => this.#kept.notes();
 }

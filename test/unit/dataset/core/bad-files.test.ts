@@ -39,6 +39,7 @@ const entry = {
   time: 5,
   request: { method: "POST", url: "http://h/v1/chat/completions", headers: [], postData: { text: JSON.stringify(body) } },
 };
+const told = { event_type: "user_message", timestamp: "2026-04-29T00:03:18Z" };
 const call = { t: 0, type: "n", model: "m", in: 130, out: 20, hash_ids: [1, 2] };
 
 const table: Readonly<Record<string, Format>> = {
@@ -164,6 +165,13 @@ const table: Readonly<Record<string, Format>> = {
     missing: ["log", "log.entries: expected a list, got nothing"],
     wrong: ["log", { entries: 7 }, "log.entries: expected a list, got 7"],
     other: "log.entries: expected a list, got nothing",
+  },
+  tracelab: {
+    row: (nth) => ({ session_id: `s${nth}`, input_tokens_total: 100, timing_events: [told] }),
+    missing: ["input_tokens_total", `input_tokens_total: ${fromZero}, got nothing`],
+    wrong: ["timing_events", 7, "timing_events: expected a list of events, got 7"],
+    negative: ["input_tokens_total", -5, `input_tokens_total: ${fromZero}, got -5`],
+    other: "session_id: expected a text that is not empty, got nothing",
   },
   weka_trace: {
     row: (nth) => ({ id: `s${nth}`, block_size: 64, hash_id_scope: "local", requests: [call] }),

@@ -16,15 +16,15 @@ const agents = {
 
 /** What somebody asks of a file, the row that it fits, and the formats that have a use for it. */
 const options: readonly (readonly [string, Partial<FileLoadOptions>, object, string])[] = [
-  ["block_tokens", { blockTokens: 64 }, hashed, "bailian_trace, mooncake_trace or weka_trace"],
+  ["block_tokens", { blockTokens: 64 }, hashed, "bailian_trace, mooncake_trace, tracelab or weka_trace"],
   ["is_open_loop", { trace: { isOpenLoop: false } }, recorded, "baseten_trace"],
   ["is_open_loop_strict", { trace: { isStrict: true } }, recorded, "baseten_trace"],
   ["omits_kv_hints", { trace: { omitsKvHints: true } }, recorded, "baseten_trace"],
   ["forces_min_tokens", { trace: { forcesMinTokens: false } }, recorded, "baseten_trace"],
   ["session_share", { trace: { sessionShare: 0.5 } }, recorded, "baseten_trace"],
-  ["uses_think_time_only", { trace: { usesThinkTimeOnly: true } }, agents, "weka_trace"],
-  ["max_context_tokens", { trace: { maxContextTokens: 1000 } }, agents, "weka_trace"],
-  ["trace_idle_gap_cap_sec", { trace: { idleGapCapSec: 1 } }, agents, "weka_trace"],
+  ["uses_think_time_only", { trace: { usesThinkTimeOnly: true } }, agents, "tracelab or weka_trace"],
+  ["max_context_tokens", { trace: { maxContextTokens: 1000 } }, agents, "tracelab or weka_trace"],
+  ["trace_idle_gap_cap_sec", { trace: { idleGapCapSec: 1 } }, agents, "tracelab or weka_trace"],
 ];
 
 describe("an option of traces", () => {
