@@ -77,6 +77,7 @@ async function newProcessor(manager: string): Promise<ProcessorRun> {
   const made = new ProcessorRun({
     runId: "run",
     memberId: "record-processor-1",
+    shard: 0,
     spec: create(RunSpecSchema, {}),
     counters: { countTokens: undefined },
     log: silentLogger,

@@ -197,7 +197,8 @@ const missingOptions: readonly MissingOptions[] = [
   },
   {
     spellings: ["--record-processor-service-count", "--record-processors"],
-    instead: "leave it away: a local suite decides; assay serve --services record-processor adds one to a suite that stays",
+    instead:
+      "--record-managers N, if at all: a local run starts N processes that measure and store; assay serve --services record-processor adds one to a suite that stays",
   },
   {
     spellings: ["--api-port", "--api-host"],

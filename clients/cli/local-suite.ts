@@ -10,10 +10,16 @@ import { listSuite } from "../../services/common/suite-files.ts";
 import { Companion, type CompanionEnd } from "./companion.ts";
 import type { DatasetPlaces } from "./dataset/places.ts";
 
+const recordsProcess = "records-manager,record-processor";
+
 /** What a run needs. Services by process; the first process holds the controller, and its address is told to the others. */
-const runProcesses = ["controller,dataset,worker-manager,telemetry", "timing", "records-manager,record-processor"] as const;
+function runProcesses(recordsManagers: number): readonly string[] {
+  const records = Array.from({ length: recordsManagers }, () => recordsProcess);
+  return ["controller,dataset,worker-manager,telemetry", "timing", ...records];
+}
+
 /** All that these know is in the run's file, or is sent to them again. */
-const replaceable: ReadonlySet<string> = new Set(["records-manager,record-processor"]);
+const replaceable: ReadonlySet<string> = new Set([recordsProcess]);
 
 /** Node's own bound lets a young generation grow to 134 MB where a burst of objects outlives a collection or two, and it is not given back. */
 const nodeFlags = ["--max-semi-space-size=8"];
@@ -23,6 +29,8 @@ const heapVariables = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "262144" 
 export interface LocalSuiteOptions {
   /** Services by process, the controller in the first. Default: what a run needs. */
   readonly processes?: readonly string[];
+  /** Processes that share a run's rows, where `processes` does not say. Default 1. */
+  readonly recordsManagers?: number | undefined;
   /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
   readonly command: readonly string[];
   /** Folder that the runs' folders are made in. */
@@ -66,8 +74,9 @@ export class LocalSuite {
   readonly token = randomBytes(32).toString("base64url");
   readonly #options: LocalSuiteOptions;
   readonly #companions: Companion[];
-  readonly #addresses = new Map<string, string>();
-  readonly #replaced = new Set<string>();
+  /** By place among the processes: several may have the same services. */
+  readonly #addresses = new Map<number, string>();
+  readonly #replaced = new Set<number>();
   readonly #processes: readonly string[];
   #isEnding = false;
   #unlist: () => void = () => {};
@@ -75,7 +84,7 @@ export class LocalSuite {
   /** Starts the processes at once, all together. */
   constructor(options: LocalSuiteOptions) {
     this.#options = options;
-    this.#processes = options.processes ?? runProcesses;
+    this.#processes = options.processes ?? runProcesses(options.recordsManagers ?? 1);
     this.#companions = this.#processes.map((services) => this.#launch(services));
   }
 
@@ -84,11 +93,11 @@ export class LocalSuite {
    * `deadline_exceeded` naming who is missing; the processes are then ended already. To be called once.
    */
   async ready(): Promise<string> {
-    const missing = new Set<string>(this.#processes);
+    const missing = new Map(this.#processes.entries());
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timeoutMs = this.#options.readyTimeoutMs ?? 30_000;
     const timer = setTimeout(() => {
-      const who = [...missing].join(" · ");
+      const who = [...missing.values()].join(" · ");
       reject(new AssayError("deadline_exceeded", `the local suite is not ready after ${timeoutMs / 1000} s, missing: ${who}`));
     }, timeoutMs);
     try {
@@ -139,23 +148,28 @@ export class LocalSuite {
     return new Companion({ name: services, command: whole, env: heapVariables, onLog });
   }
 
-  async #join(missing: Set<string>): Promise<string> {
+  async #join(missing: Map<number, string>): Promise<string> {
     const [first, ...others] = this.#companions;
     if (first === undefined) throw new AssayError("internal", "a local suite without processes");
     // Those who die while they wait for their line would otherwise be noticed only when they do not answer it.
     const early = Promise.race(others.map(async (companion) => this.#throwDeath(await companion.ended)));
-    const address = await Promise.race([this.#joinOne(first, null, missing), early]);
-    await Promise.all(others.map((companion) => this.#joinOne(companion, address, missing)));
+    const address = await Promise.race([this.#joinOne(0, first, null), early]);
+    missing.delete(0);
+    await Promise.all(
+      others.map(async (companion, index) => {
+        await this.#joinOne(index + 1, companion, address);
+        missing.delete(index + 1);
+      }),
+    );
     return address;
   }
 
-  async #joinOne(companion: Companion, controller: string | null, missing: Set<string>): Promise<string> {
+  async #joinOne(index: number, companion: Companion, controller: string | null): Promise<string> {
     companion.tell(JSON.stringify(this.#bootstrap(controller)));
     const line = await companion.firstLine;
     if (line === undefined) return this.#throwDeath(await companion.ended);
     const address = addressOf(line, companion.name);
-    this.#addresses.set(companion.name, address);
-    missing.delete(companion.name);
+    this.#addresses.set(index, address);
     return address;
   }
 
@@ -186,18 +200,18 @@ export class LocalSuite {
     if (this.#isEnding) return;
     const index = this.#companions.indexOf(companion);
     const { name } = companion;
-    const isReplaced = replaceable.has(name) && !this.#replaced.has(name);
+    const isReplaced = replaceable.has(name) && !this.#replaced.has(index);
     if (isReplaced) this.#replace(index, name);
     this.#options.onDeath({ ...end, isController: index === 0, isReplaced });
   }
 
   /** Once, at the same address: whoever dials it again finds the same services. One that does not start ends by itself. */
   #replace(index: number, name: string): void {
-    this.#replaced.add(name);
+    this.#replaced.add(index);
     const successor = this.#launch(name);
     this.#companions[index] = successor;
-    const port = Number(this.#addresses.get(name)?.split(":").at(-1) ?? 0);
-    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(this.#processes[0] ?? "") ?? null, { port })));
+    const port = Number(this.#addresses.get(index)?.split(":").at(-1) ?? 0);
+    successor.tell(JSON.stringify(this.#bootstrap(this.#addresses.get(0) ?? null, { port })));
     void this.#watch(successor);
   }
 }

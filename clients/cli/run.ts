@@ -99,6 +99,7 @@ class Session {
         command,
         artifactBase: terminal.cwd,
         workersMax: workersOf(spec),
+        recordsManagers: typeof spec.record_managers === "number" ? spec.record_managers : undefined,
         endpointModule: sources.endpointModule,
         datasets: placesOf(options, terminal.cwd),
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),

@@ -267,8 +267,11 @@ export class SuiteClient {
   /** Of whoever is it at the moment. Throws `unavailable` where there is none that answers the controller. */
   async #addressOf(kind: ServiceKind): Promise<string> {
     const { members } = await createClient(SuiteService, this.#channel).getSuite({}, { timeoutMs: suiteTimeoutMs });
-    // One that has died may still be listed beside its successor, and one that is frozen would never answer.
-    const member = members.find(({ services, address, isConnected }) => isConnected && services.includes(kind) && address !== "");
+    // One that has died may still be listed beside its successor, and one that is frozen would never answer. Of several that of shard 0 answers for all.
+    const serving = members.filter(
+      ({ services, address, isConnected }) => isConnected && services.includes(kind) && address !== "",
+    );
+    const member = serving.sort((a, b) => a.shard - b.shard)[0];
     if (member !== undefined) return member.address;
     const name = ServiceKind[kind].toLowerCase().replaceAll("_", "-");
     throw new AssayError("unavailable", `no ${name} in the suite at ${this.#suite.address}`);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { exportFileName, exportNames } from "../common/export-files.ts";
+import { MAX_SHARDS, shardFolderName } from "../common/record-shard.ts";
 
 /** Files that every run writes; those of an earlier run in a folder that was named are replaced. */
 const runFiles = ["run.db", "run.db-wal", "run.db-shm", "logs/assay.log"];
@@ -71,6 +72,10 @@ function removeEmpty(folder: string): void {
 function removeFiles(folder: string, exportPrefix: string): void {
   const exported = exportNames.flatMap((name) => [exportFileName(name, exportPrefix), exportFileName(name, "")]);
   for (const file of [...runFiles, ...exported]) rmSync(join(folder, file), { force: true });
+  // Of a run whose processes were killed.
+  for (let shard = 1; shard < MAX_SHARDS; shard++) {
+    rmSync(join(folder, shardFolderName(shard)), { recursive: true, force: true });
+  }
 }
 
 function make(folder: string): string {

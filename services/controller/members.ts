@@ -97,6 +97,7 @@ export class Members {
   private readonly sweeper: NodeJS.Timeout;
   private readonly lost = new Set<MemberEntry>();
   private directoryVersion = 0n;
+  private toldDirectory = "";
   private nextCommandId = 1n;
   private nextNumber = new Map<string, number>();
   private changed = Promise.withResolvers<void>();
@@ -132,6 +133,14 @@ export class Members {
     return { missedHeartbeats: this.missedHeartbeats, lostMembers: this.lostMembers };
   }
 
+  /** Before a run begins: the shards of the records-managers that are there begin at 0, without gaps. */
+  arrangeShards(): void {
+    const managers = this.serving(ServiceKind.RECORDS_MANAGER).sort((a, b) => a.member.shard - b.member.shard);
+    if (managers.every(({ member }, place) => member.shard === place)) return;
+    for (const [place, { member }] of managers.entries()) member.shard = place;
+    this.tellDirectory();
+  }
+
   find(memberId: string): MemberEntry | undefined {
     return this.entries.get(memberId);
   }
@@ -147,7 +156,12 @@ export class Members {
       entries: this.all()
         .filter((entry) => this.isHeard(entry))
         .flatMap(({ member }) =>
-          member.services.map((service) => ({ service, memberId: member.memberId, address: member.address })),
+          member.services.filter(isDialled).map((service) => ({
+            service,
+            memberId: member.memberId,
+            address: member.address,
+            shard: service === ServiceKind.RECORDS_MANAGER ? member.shard : 0,
+          })),
         ),
     });
   }
@@ -192,6 +206,8 @@ export class Members {
       throw new AssayError("aborted", "a later dial of this member has arrived");
     const entry = known ?? this.enter(hello);
     const former = entry.stream;
+    // Another one may have taken its place meanwhile.
+    if (!this.isHeard(entry)) entry.member.shard = this.freeShard(entry);
     entry.stream = stream;
     entry.lastDial = hello.dial;
     entry.brokenNs = 0;
@@ -213,7 +229,7 @@ export class Members {
         },
       },
     });
-    this.tellDirectory();
+    this.tellDirectory(entry);
     for (const { command } of entry.commands.values()) stream.send({ message: { case: "command", value: command } });
     if (known === undefined) this.listeners.onJoined(entry);
   }
@@ -281,6 +297,26 @@ export class Members {
     return entry;
   }
 
+  /**
+   * Whoever comes in the place of a records-manager that is gone writes on what that one wrote: at the same address, or else on the same host, it has
+   * its file.
+   */
+  private freeShard(entry: MemberEntry): number {
+    const service = ServiceKind.RECORDS_MANAGER;
+    const { address, host, services } = entry.member;
+    if (!services.includes(service)) return 0;
+    const taken = new Set(this.serving(service).map(({ member }) => member.shard));
+    // It has no place yet where it has never dialled.
+    const holders = this.all().filter((other) => other !== entry || entry.lastDial > 0);
+    const left = holders.filter(({ member }) => member.services.includes(service) && !taken.has(member.shard));
+    const nearest =
+      left.find(({ member }) => member.address === address && address !== "") ?? left.find(({ member }) => member.host === host);
+    if (nearest !== undefined) return nearest.member.shard;
+    let shard = 0;
+    while (taken.has(shard)) shard++;
+    return shard;
+  }
+
   private nameOf(services: readonly ServiceKind[]): string {
     const name = services.map((service) => ServiceKind[service]?.toLowerCase().replaceAll("_", "-") ?? "service").join("+");
     for (;;) {
@@ -294,7 +330,9 @@ export class Members {
   private receive(entry: MemberEntry, { message }: JoinRequest): void {
     entry.member.lastSeenNs = monotonicNs();
     entry.missedBeats = 0;
-    if (this.lost.delete(entry)) {
+    if (this.lost.has(entry)) {
+      entry.member.shard = this.freeShard(entry);
+      this.lost.delete(entry);
       entry.member.isConnected = entry.stream !== undefined;
       this.tellDirectory();
     }
@@ -337,10 +375,19 @@ export class Members {
     this.tellDirectory();
   }
 
-  private tellDirectory(): void {
-    this.directoryVersion++;
-    const directory = this.directory();
-    for (const { stream } of this.entries.values()) stream?.send({ message: { case: "directory", value: directory } });
+  /** To everybody where it has changed, and to `newcomer` in any case. */
+  private tellDirectory(newcomer?: MemberEntry): void {
+    const { entries } = this.directory();
+    const told = JSON.stringify(entries);
+    const isChanged = told !== this.toldDirectory;
+    if (isChanged) {
+      this.directoryVersion++;
+      this.toldDirectory = told;
+    }
+    const value = { version: this.directoryVersion, entries };
+    for (const entry of isChanged ? this.entries.values() : newcomer === undefined ? [] : [newcomer]) {
+      entry.stream?.send({ message: { case: "directory", value } });
+    }
     this.wake();
   }
 
@@ -384,6 +431,11 @@ export class Members {
     this.missedHeartbeats += missed - entry.missedBeats;
     entry.missedBeats = missed;
   }
+}
+
+/** Nobody dials a worker by the directory: hundreds of them would be told to each other at every change. Clients find them by GetSuite. */
+function isDialled(service: ServiceKind): boolean {
+  return service !== ServiceKind.WORKER;
 }
 
 /** How late a heartbeat may be before it is a missed one, in heartbeats. */

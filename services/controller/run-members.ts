@@ -84,6 +84,8 @@ export class RunMembers {
   private plannedWorkers = 0;
   /** Workers that each load host may have, by its name. */
   private readonly quotas = new Map<string, number>();
+  /** Of the run's rows, each of which has a records-manager of its own. */
+  private readonly shards: readonly number[];
   /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
   private readonly writers = new Map<MemberEntry, Promise<unknown>>();
   private readonly dataset = Promise.withResolvers<DatasetHandle>();
@@ -92,6 +94,7 @@ export class RunMembers {
 
   constructor(options: RunMembersOptions) {
     this.options = options;
+    this.shards = Array.from({ length: options.spec.recordManagers ?? 1 }, (_, shard) => shard);
     this.dataset.promise.catch(() => {});
     this.whole.promise.catch(() => {});
     const { type = "" } = options.spec.endpoint ?? {};
@@ -179,16 +182,24 @@ export class RunMembers {
     return (await this.dataset.promise).datasetId;
   }
 
-  /** Configures all members of a service: there may be several record-processors. */
+  /** Configures all members of a service: there may be several record-processors. Of records-managers as many as share the rows. */
   async prepareService(service: ServiceKind): Promise<void> {
+    if (service === ServiceKind.RECORDS_MANAGER) {
+      await Promise.all(this.shards.map(async (shard) => this.prepareWriter(await this.writerOf(shard))));
+      return;
+    }
     await this.oneServing(service);
-    await Promise.all(
-      this.options.members.serving(service).map((entry) => {
-        const configured = this.configure(entry, service);
-        if (service === ServiceKind.RECORDS_MANAGER) this.writers.set(entry, configured);
-        return configured;
-      }),
-    );
+    await Promise.all(this.options.members.serving(service).map((entry) => this.configure(entry, service)));
+  }
+
+  /** Whether this member writes rows of the run, or would as things stand. */
+  isWriter({ member }: MemberEntry): boolean {
+    return member.services.includes(ServiceKind.RECORDS_MANAGER) && member.shard < this.shards.length;
+  }
+
+  /** Somebody who can be spoken to writes this shard. */
+  hasWriter(shard: number): boolean {
+    return this.writerNow(shard) !== undefined;
   }
 
   /** Nothing where there is none. */
@@ -287,17 +298,16 @@ export class RunMembers {
       plannedWorkers: this.plannedWorkers,
       selfWarmUpMs: selfWarmUpMs(spec),
       createWallNs: wallOfMonotonic(monotonicNs()),
+      shard: service === ServiceKind.RECORDS_MANAGER ? entry.member.shard : 0,
       ...(dataset === undefined ? {} : { dataset }),
     });
     return members.command(entry, { runId, service, action: { case: "configure", value }, timeoutMs });
   }
 
-  /** A records-manager in the place of one that is gone goes on writing the run's file. `phaseNow`: the one that runs, asked once it has the file. */
+  /** A records-manager in the place of one that is gone goes on writing its file. `phaseNow`: the one that runs, asked once it has the file. */
   async resume(entry: MemberEntry, phaseNow: () => number | undefined): Promise<void> {
     const { members, runId, timeouts } = this.options;
-    const configured = this.configure(entry, ServiceKind.RECORDS_MANAGER);
-    this.writers.set(entry, configured);
-    await configured;
+    await this.prepareWriter(entry);
     if (entry.member.services.includes(ServiceKind.RECORD_PROCESSOR)) {
       await this.configure(entry, ServiceKind.RECORD_PROCESSOR);
     }
@@ -333,13 +343,13 @@ export class RunMembers {
     }
   }
 
-  /** To the writer, telemetry and timing. Telemetry that does not take it is `missed`, and nothing more. */
+  /** To the writers, telemetry and timing. Telemetry that does not take it is `missed`, and nothing more. */
   async startPhase(phase: number, missed: (error: unknown) => void): Promise<void> {
     const { members, runId, timeouts } = this.options;
     const action = startPhase(phase);
     const timeoutMs = timeouts.phaseMs;
-    // The file knows of the phase before its first record can come.
-    await this.toWriter(action, timeoutMs);
+    // The files know of the phase before its first record can come.
+    await this.toWriters(action, timeoutMs);
     for (const [entry, service] of this.collectors()) {
       members.command(entry, { runId, service, action, timeoutMs }).catch(missed);
     }
@@ -397,15 +407,17 @@ export class RunMembers {
   async release(value: FinishRun): Promise<void> {
     const { members } = this.options;
     const rest = members.all().filter((entry) => members.isHeard(entry));
-    // Whoever writes ends last, so that what is on its way is still taken.
-    for (const group of [rest.filter((entry) => !isWriter(entry)), rest.filter(isWriter)]) {
+    // Whoever writes ends last, so that what is on its way is still taken, and whoever makes one file of all after the others.
+    const isLast = (entry: MemberEntry): boolean => isRecordsManager(entry) && entry.member.shard === 0;
+    const before = rest.filter((entry) => isRecordsManager(entry) && !isLast(entry));
+    for (const group of [rest.filter((entry) => !isRecordsManager(entry)), before, rest.filter(isLast)]) {
       await Promise.all(group.map((entry) => this.releaseOne(entry, value)));
     }
   }
 
   private async releaseOne(entry: MemberEntry, value: FinishRun): Promise<void> {
     const { members, runId, log, timeouts } = this.options;
-    const timeoutMs = isWriter(entry) ? timeouts.finishMs : timeouts.releaseMs;
+    const timeoutMs = isRecordsManager(entry) ? timeouts.finishMs : timeouts.releaseMs;
     const action = { case: "finish" as const, value };
     try {
       await members.command(entry, { runId, service: ServiceKind.UNSPECIFIED, action, timeoutMs });
@@ -421,12 +433,24 @@ export class RunMembers {
     return members.command(entry, { runId, service, action, timeoutMs });
   }
 
-  /** To whoever writes the run, and again to its successor where it dies over it: what it is asked may be asked twice. */
-  async toWriter(action: Action, timeoutMs: number): Promise<CommandResult> {
+  /** To everybody who writes the run, all at once. Results by shard. */
+  async toWriters(action: Action, timeoutMs: number): Promise<readonly CommandResult[]> {
+    return Promise.all(this.shards.map((shard) => this.toWriter(shard, action, timeoutMs)));
+  }
+
+  /** The files of the shards are whole before one is made of all. */
+  async finishWriters(value: FinishRun, timeoutMs: number): Promise<void> {
+    const action = { case: "finish" as const, value };
+    await Promise.all(this.shards.slice(1).map((shard) => this.toWriter(shard, action, timeoutMs)));
+    await this.toWriter(0, action, timeoutMs);
+  }
+
+  /** To whoever writes a shard, and again to its successor where it dies over it: what it is asked may be asked twice. */
+  private async toWriter(shard: number, action: Action, timeoutMs: number): Promise<CommandResult> {
     const { members, runId } = this.options;
     const service = ServiceKind.RECORDS_MANAGER;
     for (;;) {
-      const entry = await this.oneServing(service);
+      const entry = await this.writerOf(shard);
       try {
         await this.writers.get(entry);
         return await members.command(entry, { runId, service, action, timeoutMs });
@@ -436,14 +460,33 @@ export class RunMembers {
     }
   }
 
+  private prepareWriter(entry: MemberEntry): Promise<unknown> {
+    const configured = this.configure(entry, ServiceKind.RECORDS_MANAGER);
+    this.writers.set(entry, configured);
+    return configured;
+  }
+
+  private writerNow(shard: number): MemberEntry | undefined {
+    return this.options.members.serving(ServiceKind.RECORDS_MANAGER).find(({ member }) => member.shard === shard);
+  }
+
+  private writerOf(shard: number): Promise<MemberEntry> {
+    const which = this.shards.length === 1 ? "" : ` of shard ${shard}`;
+    return this.awaited(() => this.writerNow(shard), `no records-manager${which} is in the suite`);
+  }
+
   /** The first member that serves this; waits for one to join for so long. Rejects with `unavailable`, naming the service. */
-  private async oneServing(service: ServiceKind): Promise<MemberEntry> {
+  private oneServing(service: ServiceKind): Promise<MemberEntry> {
+    return this.awaited(() => this.options.members.serving(service)[0], `no ${serviceName(service)} is in the suite`);
+  }
+
+  private async awaited(find: () => MemberEntry | undefined, missing: string): Promise<MemberEntry> {
     const { members, over, timeouts } = this.options;
     const late = AbortSignal.any([over, AbortSignal.timeout(timeouts.joinMs)]);
     for (;;) {
-      const [entry] = members.serving(service);
+      const entry = find();
       if (entry !== undefined) return entry;
-      if (late.aborted) throw new AssayError("unavailable", `no ${serviceName(service)} is in the suite`);
+      if (late.aborted) throw new AssayError("unavailable", missing);
       await Promise.race([members.change(), aborted(late)]);
     }
   }
@@ -466,7 +509,7 @@ function compareTexts(one: string, other: string): number {
   return one === other ? 0 : one < other ? -1 : 1;
 }
 
-function isWriter({ member }: MemberEntry): boolean {
+function isRecordsManager({ member }: MemberEntry): boolean {
   return member.services.includes(ServiceKind.RECORDS_MANAGER);
 }
 

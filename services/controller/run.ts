@@ -32,6 +32,7 @@ import { type BarrierName, createRunMachine, type PhaseResult, type RunCommand, 
 import { cancelGraceSec, planRun, workersFor } from "./core/run-plan.ts";
 import { applyClosing, applyProgress, isUnderLoad, newRun, wireState } from "./core/run-view.ts";
 import { stepFailed } from "./core/step-failure.ts";
+import { wholeIdentity } from "./core/whole-identity.ts";
 import type { MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
 import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
@@ -78,7 +79,7 @@ export class RunExecution {
   private readonly talk: RunMembers;
   private readonly preparation: RunPreparation;
   private readonly served: ServedWatch;
-  private readonly returns = new Map<ServiceKind, NodeJS.Timeout>();
+  private readonly returns = new Map<string, NodeJS.Timeout>();
   private readonly processes = new AbortController();
   /** Load hosts that joined while the run was made ready. */
   private readonly lateHosts: MemberEntry[] = [];
@@ -133,6 +134,7 @@ export class RunExecution {
   /** Carries the run out; resolves when it is over, whatever became of it. */
   async execute(): Promise<void> {
     const { spec, members } = this.options;
+    members.arrangeShards();
     const hosts = this.talk.managers().map(({ member }) => workerHost(member));
     const workers = workersFor(spec, hosts);
     const { disableGpu = false, disableServerMetrics = false } = spec.telemetry ?? {};
@@ -280,7 +282,7 @@ export class RunExecution {
         if (members.isHeard(entry)) this.giveUpWorker(memberId, messageOf(error));
       });
     }
-    if (services.includes(ServiceKind.RECORDS_MANAGER) && this.run.state >= RunState.READY) {
+    if (this.talk.isWriter(entry) && this.run.state >= RunState.READY) {
       this.note("rejoined", `${memberId} takes over; what is not committed is sent again`);
       this.talk
         .resume(entry, () => this.runningPhase())
@@ -327,11 +329,14 @@ export class RunExecution {
     const nowNs = monotonicNs();
     this.note("member_lost", `${memberId}: ${reason}`);
     if (services.includes(ServiceKind.TIMING)) this.tell(() => machine.timingDied(`${memberId}: ${reason}`, nowNs));
-    if (services.includes(ServiceKind.RECORDS_MANAGER)) {
-      this.awaitReturn(ServiceKind.RECORDS_MANAGER, () => machine.recordsManagerDied(`${memberId}: ${reason}`, monotonicNs()));
+    if (this.talk.isWriter(entry)) {
+      const { shard } = entry.member;
+      const giveUp = (): void => machine.recordsManagerDied(`${memberId}: ${reason}`, monotonicNs());
+      this.awaitReturn(`shard ${shard}`, () => this.talk.hasWriter(shard), giveUp);
     }
     if (this.talk.isWorker(memberId)) {
-      this.awaitReturn(ServiceKind.WORKER, () => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
+      const isBack = (): boolean => this.options.members.serving(ServiceKind.WORKER).length > 0;
+      this.awaitReturn("workers", isBack, () => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
     }
   }
 
@@ -343,15 +348,14 @@ export class RunExecution {
     this.note("load_changed", loadChangeText(this.run, value), value.phase);
   }
 
-  /** Tells the machine when nobody serves this any more and nobody comes in time. */
-  private awaitReturn(service: ServiceKind, giveUp: () => void): void {
-    const { members } = this.options;
-    if (members.serving(service).length > 0 || this.returns.has(service)) return;
+  /** Tells the machine when nobody does this any more and nobody comes in time. */
+  private awaitReturn(what: string, isBack: () => boolean, giveUp: () => void): void {
+    if (isBack() || this.returns.has(what)) return;
     const timer = setTimeout(() => {
-      this.returns.delete(service);
-      if (members.serving(service).length === 0) this.tell(giveUp);
+      this.returns.delete(what);
+      if (!isBack()) this.tell(giveUp);
     }, this.timeouts.returnMs);
-    this.returns.set(service, timer);
+    this.returns.set(what, timer);
   }
 
   private runningPhase(): number | undefined {
@@ -423,8 +427,7 @@ export class RunExecution {
         await this.talk.endCollection();
         await this.observer.drained(AbortSignal.timeout(this.timeouts.observerMs));
         const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };
-        const value = create(FinishRunSchema, { state: wireState[state], reason });
-        await this.talk.toWriter({ case: "finish", value }, this.timeouts.finishMs);
+        await this.talk.finishWriters(create(FinishRunSchema, { state: wireState[state], reason }), this.timeouts.finishMs);
         this.tell(() => machine?.processed(monotonicNs()));
         return;
       }
@@ -453,11 +456,11 @@ export class RunExecution {
     source: { case: "account"; value: PhaseAccount } | { case: "heartbeat"; value: TimingProgress },
   ): Promise<void> {
     const value = { $typeName: "assay.controller.v1.ClosePhase" as const, source };
-    const { outcome } = await this.talk.toWriter({ case: "closePhase", value }, this.timeouts.closeMs);
-    const identity =
-      outcome.case === "identity"
-        ? { ...outcome.value, abandoned: source.case === "account" ? source.value.abandoned : 0n }
-        : undefined;
+    const results = await this.talk.toWriters({ case: "closePhase", value }, this.timeouts.closeMs);
+    const identity = wholeIdentity(
+      results.map(({ outcome }) => (outcome.case === "identity" ? outcome.value : undefined)),
+      source.case === "account" ? source.value.abandoned : 0n,
+    );
     applyClosing(this.run, phase, identity, monotonicNs());
     this.note("records_complete", `phase ${this.run.phases[phase]?.name}: its account is closed`, phase);
     this.trace.phaseClosed(phase, identity);

@@ -94,6 +94,7 @@ export class Runs {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
     if (this.options.allowed !== undefined) checkTargets(compiled.spec, this.options.allowed);
+    this.checkManagers(compiled.spec);
     const there = this.workerHosts();
     const choice = compiled.spec.workers ?? {};
     const misfits = hostViolations(choice, there);
@@ -279,6 +280,14 @@ export class Runs {
     this.catalog.close();
   }
 
+  /** Throws where the rows are to be shared by more than there are. */
+  private checkManagers({ recordManagers: wanted = 1 }: RunSpec): void {
+    const there = this.options.members.serving(ServiceKind.RECORDS_MANAGER).length;
+    if (wanted === 1 || wanted <= there) return;
+    const description = `must be at most ${there}, which is how many records-managers are in the suite, got ${wanted}`;
+    throw specError([{ field: "record_managers", description }]);
+  }
+
   /** Throws where a run of this id cannot be taken. */
   private checkPlace(runId: string): void {
     if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(runId)) {
@@ -396,7 +405,7 @@ export class Runs {
         return createClient(DatasetService, channel).checkTurns(request, { signal, timeoutMs: datasetMs });
       },
       dialSamples: () => {
-        const [entry] = addresses.entriesOf("records-manager");
+        const entry = addresses.entriesOf("records-manager").find(({ shard }) => shard === 0);
         return entry === undefined ? undefined : createClient(RecordsManagerService, channelTo(entry.address)).ingestSamples();
       },
       onChange: () => this.tell(),

@@ -40,14 +40,15 @@ const rejoinMs = 1_000;
 const silenceMs = 8_000;
 
 export function createRecordProcessorModule({ id, log, addresses, endpoints }: RecordProcessorDeps): ServiceModule {
-  const runs = new Map<string, ProcessorRun>();
+  /** By run: its shards. */
+  const runs = new Map<string, readonly ProcessorRun[]>();
   const totals = new RunTotals(["records", "faults", "failed", "streams", "queued"]);
 
   const close = (runId: string): void => {
-    const run = runs.get(runId);
-    if (run === undefined) return;
-    totals.ended({ ...run.stats, streams: 0, queued: 0 });
-    run.close();
+    for (const run of runs.get(runId) ?? []) {
+      totals.ended({ ...run.stats, streams: 0, queued: 0 });
+      run.close();
+    }
     runs.delete(runId);
   };
 
@@ -56,30 +57,34 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
   };
 
   /** A run that lost its controller: its workers may still bring something. */
-  const abandon = async (runId: string, run: ProcessorRun): Promise<void> => {
+  const abandon = async (runId: string, shards: readonly ProcessorRun[]): Promise<void> => {
     await delay(rejoinMs);
-    await run.silence(AbortSignal.timeout(silenceMs));
-    if (runs.get(runId) === run) close(runId);
+    const late = AbortSignal.timeout(silenceMs);
+    await Promise.all(shards.map((run) => run.silence(late)));
+    if (runs.get(runId) === shards) close(runId);
   };
 
   return {
     name: "record-processor",
-    implementations: [createRecordProcessorService((runId) => runs.get(runId), id, endpoints)],
+    implementations: [createRecordProcessorService((runId, shard) => runs.get(runId)?.[shard], id, endpoints)],
     async onCommand({ runId, action }, signal) {
       switch (action.case) {
         case "configure": {
           const { spec, dataset } = action.value;
           if (spec === undefined) throw new AssayError("invalid_argument", "a record-processor needs a spec");
-          const [route, counters, checker] = await Promise.all([
-            addresses.routeTo("records-manager", signal),
+          const shards = Array.from({ length: spec.recordManagers ?? 1 }, (_, shard) => shard);
+          const [routes, counters, checker] = await Promise.all([
+            Promise.all(shards.map((shard) => addresses.routeTo("records-manager", signal, { shard }))),
             within(signal, countersOf(spec), "the tokenizer"),
             checkerOf(spec, dataset?.checks ?? []),
           ]);
           close(runId);
-          const dial = () => createClient(RecordsManagerService, route(), ingestCodecs).ingestRecords();
-          const run = new ProcessorRun({ runId, memberId: id(), spec, counters, checker, endpoints, log, dial });
-          runs.set(runId, run);
-          await within(signal, run.ready, "the records-manager");
+          const made = routes.map((route, shard) => {
+            const dial = () => createClient(RecordsManagerService, route(), ingestCodecs).ingestRecords();
+            return new ProcessorRun({ runId, memberId: id(), shard, spec, counters, checker, endpoints, log, dial });
+          });
+          runs.set(runId, made);
+          await within(signal, Promise.all(made.map(({ ready }) => ready)), "the records-manager");
           return done;
         }
         case "finish":
@@ -90,18 +95,18 @@ export function createRecordProcessorModule({ id, log, addresses, endpoints }: R
       }
     },
     onSuiteChanged() {
-      for (const [runId, run] of runs) {
-        abandon(runId, run).catch((error: unknown) => log.error("a run could not be closed", { run_id: runId, error }));
+      for (const [runId, shards] of runs) {
+        abandon(runId, shards).catch((error: unknown) => log.error("a run could not be closed", { run_id: runId, error }));
       }
     },
     counters() {
-      const all = [...runs.values()].map((run) => run.stats);
+      const all = [...runs.values()].flat().map((run) => run.stats);
       const sum = (pick: (stats: ProcessorRun["stats"]) => number): number =>
         all.reduce((total, stats) => total + pick(stats), 0);
       return { processed: sum((s) => s.records), faults: sum((s) => s.faults), forward_queue: sum((s) => s.queued) };
     },
     families() {
-      const sums = totals.with([...runs.values()].map(({ stats }) => stats));
+      const sums = totals.with([...runs.values()].flat().map(({ stats }) => stats));
       return familiesOf(recordProcessorInstruments, {
         assay_record_processor_worker_streams: sums.streams,
         assay_record_processor_processed_records_total: sums.records,

@@ -1,5 +1,5 @@
 /**
- * One run at a record-processor: workers' streams on one side, one stream to the records-manager on the other, a measurer
+ * One shard of a run at a record-processor: workers' streams on one side, one stream to the records-manager on the other, a measurer
  * between them. Keeps nothing: an ack to a worker is always the manager's.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
@@ -44,6 +44,8 @@ export const ingestCodecs = { ingestRecords: { requestSerialize: (bytes: Uint8Ar
 export interface ProcessorRunOptions {
   readonly runId: string;
   readonly memberId: string;
+  /** Of which all records here are. */
+  readonly shard: number;
   readonly spec: RunSpec;
   /** Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
@@ -234,10 +236,10 @@ export class ProcessorRun {
 
   private dial(): void {
     if (this.isClosed) return;
-    const { runId, memberId, log } = this.options;
+    const { runId, memberId, shard, log } = this.options;
     const stream = this.options.dial();
     this.managerSeq = 0;
-    const hello = { protocolVersion, runId, memberId, tags: recordMetrics.map(({ tag }) => tag) };
+    const hello = { protocolVersion, runId, memberId, shard, tags: recordMetrics.map(({ tag }) => tag) };
     const first = create(IngestRecordsRequestSchema, { message: { case: "hello", value: hello } });
     stream.send(toBinary(IngestRecordsRequestSchema, first));
     stream.onMessage(({ ackedSeq }) => {

@@ -23,11 +23,11 @@ import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
 const codecs = { processRecords: { requestDeserialize: (bytes: Buffer) => bytes } };
 
 /**
- * `runOf` gives the run of an id, undefined while it is not configured here.
+ * `runOf` gives a shard of the run of an id, undefined while it is not configured here.
  * @param endpoints default: the built-in ones
  */
 export function createRecordProcessorService(
-  runOf: (runId: string) => ProcessorRun | undefined,
+  runOf: (runId: string, shard: number) => ProcessorRun | undefined,
   memberId: () => string,
   endpoints: EndpointCatalog = builtInEndpoints,
 ): Implementation {
@@ -42,9 +42,10 @@ export function createRecordProcessorService(
           stream.onMessage((bytes) => {
             const { message } = fromBinary(ProcessRecordsRequestSchema, bytes);
             if (message.case !== "hello") throw new AssayError("invalid_argument", "a records stream must begin with hello");
-            const run = runOf(message.value.runId);
+            const { runId, shard } = message.value;
+            const run = runOf(runId, shard);
             // A worker may be configured before its processor is: it dials again.
-            if (run === undefined) throw new AssayError("unavailable", `run ${message.value.runId} is not configured here`);
+            if (run === undefined) throw new AssayError("unavailable", `shard ${shard} of run ${runId} is not configured here`);
             run.accept(stream, message.value);
           });
         },

@@ -4,7 +4,7 @@
  */
 import { recordMetrics } from "../../metrics/catalog.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
-import { LiveFigures, type LiveMetric, type LivePhase } from "./core/live.ts";
+import { LiveFigures, type LiveHistogram, type LiveMetric, type LivePart, type LivePhase } from "./core/live.ts";
 import { RunReader } from "./store/run-reader.ts";
 
 /** What tables show. */
@@ -30,8 +30,8 @@ export class LiveFeed {
    * process included; `add` and `snapshot` may be called before.
    */
   async start(folder: string): Promise<void> {
-    const { build } = await import("hdr-histogram-js");
-    const figures = new LiveFigures(LIVE_METRICS, () => build(HISTOGRAM));
+    const hdr = await import("hdr-histogram-js");
+    const figures = new LiveFigures(LIVE_METRICS, () => liveHistogram(hdr));
     // In one turn of the loop: what is committed up to here is read, what is committed later is added.
     rebuild(figures, folder);
     this.#figures = figures;
@@ -43,16 +43,38 @@ export class LiveFeed {
     for (const record of records) this.#figures.add(record);
   }
 
-  /** By phase, ascending; undefined until the feed has started. */
-  snapshot(): LivePhase[] | undefined {
-    return this.#figures?.snapshot();
+  /** By phase, ascending, with the parts of others; undefined until the feed has started. */
+  snapshot(others: readonly LivePart[] = []): LivePhase[] | undefined {
+    return this.#figures?.snapshot(others);
   }
+
+  /** For whoever has the run's file; nothing until the feed has started. */
+  parts(): LivePart[] {
+    return this.#figures?.parts() ?? [];
+  }
+}
+
+function liveHistogram(hdr: typeof import("hdr-histogram-js")): LiveHistogram {
+  const histogram = hdr.build(HISTOGRAM);
+  return {
+    get totalCount() {
+      return histogram.totalCount;
+    },
+    get maxValue() {
+      return histogram.maxValue;
+    },
+    recordValue: (value) => histogram.recordValue(value),
+    getValueAtPercentile: (percentile) => histogram.getValueAtPercentile(percentile),
+    addEncoded: (encoded) => histogram.add(hdr.decodeFromCompressedBase64(encoded)),
+    encoded: () => hdr.encodeIntoCompressedBase64(histogram),
+  };
 }
 
 const METRICS_AT = 4;
 
 function rebuild(figures: LiveFigures, folder: string): void {
-  const reader = RunReader.open(folder);
+  // What other shards have they tell by themselves.
+  const reader = RunReader.open(folder, true);
   try {
     const places = new Map(LIVE_METRICS.map((metric, index) => [metric, METRICS_AT + index]));
     for (const page of reader.pages(["phase", "is_cancelled", "error_code", ...LIVE_METRICS.map((metric) => metric.tag)])) {

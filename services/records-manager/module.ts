@@ -17,6 +17,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf } from "../common/observe/counting.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
+import { shardFolderName } from "../common/record-shard.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { RUN_FILE } from "../common/run-file.ts";
 import { maskSecrets } from "../common/secrets.ts";
@@ -28,8 +29,12 @@ import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts
 import { heartbeatOf } from "./observations.ts";
 import { QueryClient } from "./query-client.ts";
 import { RecordsRun } from "./records-run.ts";
+import { RemoteShards } from "./remote-shards.ts";
 import { RequestSpans } from "./request-spans.ts";
 import { createRecordsManagerService } from "./service.ts";
+import { createShardService } from "./shard-service.ts";
+import { ShardWatch } from "./shard-watch.ts";
+import { shardsOf } from "./store/shard-files.ts";
 import { identityOf } from "./summary-wire.ts";
 
 export interface RecordsManagerDeps {
@@ -52,6 +57,8 @@ interface OpenRun {
   readonly spec: RunSpec;
   /** Undefined: nobody exports them. */
   readonly spans: RequestSpans | undefined;
+  /** Where it has the run's file, and others have rows of it. */
+  readonly files: RemoteShards | undefined;
   /** Set once its end has come; a second wish to end it waits for the first. */
   finishing: Promise<void> | undefined;
 }
@@ -69,6 +76,8 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
   const folders = new Map<string, string>();
   /** Ends of runs that lost their controller. */
   const abandoned = new Map<string, Promise<void>>();
+  /** Folders of files that are not those of runs. */
+  const shardFolders = new Map<string, string>();
   const queries = new QueryClient();
   const counts = createRecordsCounts();
 
@@ -99,16 +108,33 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
     return stream;
   };
 
-  const configure = (runId: string, { spec, folder, createWallNs, dataset }: ConfigureRun): void => {
+  const channelTo = (shard: number, signal: AbortSignal) => addresses.channelTo("records-manager", signal, { shard });
+
+  const remoteShards = (runId: string, folder: string, count: number) =>
+    new RemoteShards({ runId, folder, count, log, channelTo });
+
+  const configure = (runId: string, { spec, folder, createWallNs, dataset, shard }: ConfigureRun): void => {
     if (spec === undefined) throw new AssayError("invalid_argument", "the records-manager needs a spec");
+    const shards = spec.recordManagers ?? 1;
+    if (shard >= shards) throw new AssayError("invalid_argument", `shard: must be below ${shards}, got ${shard}`);
     open.get(runId)?.run.close();
+    const isFirst = shard === 0;
+    const files = isFirst && shards > 1 ? remoteShards(runId, folder, shards) : undefined;
     const spans = tracer?.isOn === true ? new RequestSpans(tracer, spec) : undefined;
-    const run = new RecordsRun({
-      folder,
+    const run: RecordsRun = new RecordsRun({
+      folder: isFirst ? folder : join(folder, shardFolderName(shard)),
+      shard: {
+        shard,
+        count: shards,
+        ...(files && {
+          others: new ShardWatch({ runId, shards, log, channelTo, onChange: () => run.shardsChanged() }),
+          files,
+        }),
+      },
       queries,
       log,
       inputs:
-        dataset === undefined
+        dataset === undefined || !isFirst
           ? undefined
           : { spec, endpoints: deps.endpoints, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
       counts,
@@ -119,6 +145,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         createdWallNs: createWallNs,
         suiteWallOffsetNs: wallOfMonotonic(0) - clock.toSuite(0),
         versions: { assay: version, commit: commit(), node: process.versions.node },
+        otherShards: isFirst ? shards - 1 : 0,
         phases: spec.phases.map((phase, index) => ({
           phase: index,
           name: phase.name,
@@ -139,7 +166,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         };
         report({ case: "note", value }, runId);
       },
-      failureLimits: failureLimitsOf(spec),
+      failureLimits: isFirst ? failureLimitsOf(spec) : [],
       onTooManyFailed: ({ phase, failed, ended }) => {
         const value = {
           $typeName: "assay.controller.v1.TooManyFailed" as const,
@@ -154,20 +181,22 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
         report({ case: "failed", value: { $typeName: "assay.controller.v1.MemberFailed", reason: error.message } }, runId);
       },
     });
-    open.set(runId, { run, spec, spans, finishing: undefined });
+    open.set(runId, { run, spec, spans, files, finishing: undefined });
     folders.set(runId, folder);
+    for (const [id, path] of shardFolders) if (!existsSync(path)) shardFolders.delete(id);
+    if (!isFirst) shardFolders.set(runId, run.folder);
   };
 
   const identity = async (run: RecordsRun, closed: ClosedPhase): Promise<CommandOutcome> => {
-    const { phases } = await queries.askFirst("summarize", { folder: run.folder, withSweep: false, withTelemetry: false });
-    const phase = phases.find((candidate) => candidate.phase === closed.phase);
-    if (phase === undefined) throw new AssayError("internal", `phase ${closed.phase} was closed and is not in the file`);
+    const phase = await queries.askFirst("closing", { folder: run.folder, phase: closed.phase });
+    if (phase?.counts === undefined) throw new AssayError("internal", `phase ${closed.phase} was closed and is not in the file`);
+    const { counts } = phase;
     return {
       case: "identity",
       value: {
         $typeName: "assay.controller.v1.PhaseIdentity",
         ...zeroIdentity,
-        ...identityOf(phase),
+        ...identityOf({ ...phase, counts }),
       },
     };
   };
@@ -180,12 +209,15 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
   };
 
   /** A run that lost its controller: what its members still bring is taken, then its accounts are closed from the rows. */
-  const abandon = async (runId: string, { run, finishing }: OpenRun): Promise<void> => {
+  const abandon = async (runId: string, { run, finishing, files }: OpenRun): Promise<void> => {
     if (finishing !== undefined) return finishing;
     await delay(rejoinMs);
     await run.silence(AbortSignal.timeout(silenceMs));
     if (open.get(runId)?.run === run) open.delete(runId);
     run.close();
+    // Whoever has the run's file makes one of all.
+    if (run.shard > 0) return;
+    await files?.abandoned();
     await queries.ask("recover", { folder: run.folder, reason: controllerGone });
   };
 
@@ -193,7 +225,9 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
     await abandoned.get(runId)?.catch(() => {});
     if (open.has(runId)) throw new AssayError("failed_precondition", `run ${runId} is being written`);
     // It may have ended before there was anything to write, or on another host.
-    if (existsSync(join(folder, RUN_FILE))) await queries.ask("recover", { folder, reason });
+    if (shardFolders.has(runId) || !existsSync(join(folder, RUN_FILE))) return;
+    await remoteShards(runId, folder, shardsOf(folder)).abandoned();
+    await queries.ask("recover", { folder, reason });
   };
 
   const conclude = async (runId: string, found: OpenRun, { state, reason }: FinishRun): Promise<void> => {
@@ -221,6 +255,11 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           return { name: phase?.name ?? String(index), kind: phase?.kind ?? PhaseKind.UNSPECIFIED };
         },
         queries,
+      }),
+      createShardService({
+        runOf: (runId) => open.get(runId)?.run,
+        folderOf: (runId) => shardFolders.get(runId),
+        dropped: (runId) => shardFolders.delete(runId),
       }),
     ],
     async onCommand({ runId, action, traceContext }) {

@@ -14,8 +14,10 @@ import {
   type RecordsQuery,
 } from "./query-records.ts";
 import { queryTimeline, type TimelineAnswer, type TimelineQuery } from "./query-timeline.ts";
-import { recoverRun } from "./recover.ts";
+import { gatherRun, recoverRun } from "./recover.ts";
+import type { ShardMerge } from "./store/merge-shards.ts";
 import { RunReader } from "./store/run-reader.ts";
+import type { PhaseRow } from "./store/run-rows.ts";
 import { type SummaryOptions, summarizeRun } from "./summary.ts";
 
 export interface SummaryQuery extends SummaryOptions {
@@ -48,6 +50,15 @@ export interface Queries {
   readonly definitions: (query: DefinitionsQuery) => DefinitionSummary[];
   /** Conversations that the run drew, ascending, at most `limit`. */
   readonly conversations: (query: ConversationsQuery) => number[];
+  /** What one file alone has of a closed phase; undefined: it is not closed there. */
+  readonly closing: (query: ClosingQuery) => PhaseRow | undefined;
+  /** Makes one file of the files of all shards of a run; what is open then is closed by its rows. */
+  readonly gather: (query: { readonly folder: string }) => ShardMerge;
+}
+
+export interface ClosingQuery {
+  readonly folder: string;
+  readonly phase: number;
 }
 
 export type QueryName = keyof Queries;
@@ -64,7 +75,18 @@ export const queries: Queries = {
   exportFiles: offeredFiles,
   definitions: queryDefinitions,
   conversations: queryConversations,
+  closing: queryClosing,
+  gather: ({ folder }) => gatherRun(folder),
 };
+
+function queryClosing({ folder, phase: wanted }: ClosingQuery): PhaseRow | undefined {
+  const reader = RunReader.open(folder, true);
+  try {
+    return reader.phases().find(({ phase, isClosed }) => isClosed && phase === wanted);
+  } finally {
+    reader.close();
+  }
+}
 
 function queryConversations({ folder, limit }: ConversationsQuery): number[] {
   const reader = RunReader.open(folder);

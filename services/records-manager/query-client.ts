@@ -158,7 +158,7 @@ export class QueryClient {
 
 /** Whether its time grows with the run. A page without a condition reads its own rows alone. */
 function isLong(name: QueryName, argument: Asked["argument"]): boolean {
-  if (name === "recordsOf" || name === "exportFiles") return false;
+  if (name === "recordsOf" || name === "exportFiles" || name === "closing") return false;
   if (name !== "records") return true;
   const { phase, filter, orderBy } = argument as RecordsQuery;
   return phase !== undefined || filter !== undefined || orderBy !== undefined;

@@ -8,16 +8,18 @@ import type { PhaseAccount as WireAccount } from "../../gen/assay/timing/v1/timi
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
+import type { IdRanges } from "../common/id-ranges.ts";
 import type { Logger } from "../common/logger.ts";
 import type { ProcessedRecord } from "../common/metric-batch.ts";
 import type { MetricRecord } from "../common/metric-record.ts";
+import { idsOfShard, shardOf } from "../common/record-shard.ts";
 import { RUN_FILE } from "../common/run-file.ts";
 import { WakeTimer } from "../common/wake-timer.ts";
 import { rangesOf } from "../common/wire-ranges.ts";
 import { ACCOUNTS_OPTIONS, Accounts, type ClosedPhase, type PhaseHeartbeat } from "./core/accounts.ts";
 import { type BatchOutcome, CommitAcks, type IngestStream } from "./core/commit-acks.ts";
-import { type FailureExcess, type FailureLimit, FailureWatch } from "./core/failure-watch.ts";
-import type { LivePhase } from "./core/live.ts";
+import { type EndedRequests, type FailureExcess, type FailureLimit, FailureWatch } from "./core/failure-watch.ts";
+import type { LivePart, LivePhase } from "./core/live.ts";
 import type { EventRow, MemberRow, RunEnd, RunHeader, WorkerUsage } from "./core/rows.ts";
 import type { ServedModel } from "./core/served.ts";
 import type { ScrapeRow } from "./core/telemetry-rows.ts";
@@ -25,13 +27,18 @@ import { withSaved } from "./exports/saved.ts";
 import { createRecordsCounts, type RecordsCounts } from "./instruments.ts";
 import { LiveFeed } from "./live-feed.ts";
 import type { QueryClient } from "./query-client.ts";
+import type { RemoteShards } from "./remote-shards.ts";
 import { type InputsSource, writeRunInputs } from "./run-inputs.ts";
 import type { TelemetryTables } from "./scrape-stream.ts";
+import type { ShardWatch } from "./shard-watch.ts";
 import { RunReader } from "./store/run-reader.ts";
 import { type IngestRow, RunStore } from "./store/run-store.ts";
 
 export interface RecordsRunOptions {
+  /** Of this file: that of the run, or of a shard of it. */
   readonly folder: string;
+  /** Which rows are written here. Default: all. */
+  readonly shard?: ShardPlace;
   readonly header: RunHeader;
   readonly queries: QueryClient;
   readonly log: Logger;
@@ -51,6 +58,16 @@ export interface RecordsRunOptions {
   readonly onTooManyFailed?: (excess: FailureExcess) => void;
   /** The file cannot be written any more: the run cannot go on. */
   onFailure(error: AssayError): void;
+}
+
+/** One of the records-managers that share the rows of a run. That of shard 0 has the run's file, and makes one of all in the end. */
+export interface ShardPlace {
+  readonly shard: number;
+  readonly count: number;
+  /** Of shard 0: what the others have. */
+  readonly others?: Pick<ShardWatch, "committed" | "queued" | "parts" | "endedRequests" | "close">;
+  /** Of shard 0: files of shards that are not on this host. */
+  readonly files?: Pick<RemoteShards, "fetch" | "drop">;
 }
 
 /** Rows and times that have waited are committed. */
@@ -105,6 +122,10 @@ export class RecordsRun {
     });
   }
 
+  get shard(): number {
+    return this.options.shard?.shard ?? 0;
+  }
+
   get committedRows(): number {
     return this.store.committedRows;
   }
@@ -113,8 +134,25 @@ export class RecordsRun {
     return this.store.pendingRows;
   }
 
+  /** Of all shards, as far as they have told. */
+  progress(): { readonly committed: number; readonly queued: number } {
+    const { committed = 0, queued = 0 } = this.options.shard?.others ?? {};
+    return { committed: this.committedRows + committed, queued: this.pendingRows + queued };
+  }
+
+  /** Of all shards, as far as they have told. */
   liveFigures(): LivePhase[] {
-    return this.live.snapshot() ?? [];
+    return this.live.snapshot(this.options.shard?.others?.parts()) ?? [];
+  }
+
+  /** Of this shard. */
+  liveParts(): LivePart[] {
+    return this.live.parts();
+  }
+
+  /** Another shard has told something new. */
+  shardsChanged(): void {
+    if (this.failure === undefined) this.lookForFailures();
   }
 
   /** A record-processor's stream; `ack` is called for every batch, in order, after its commit. */
@@ -149,6 +187,7 @@ export class RecordsRun {
       const now = monotonicNs();
       for (const { record, recordProcessorId, raw } of records) {
         const { creditId, phase } = record;
+        this.checkShard(creditId);
         const what = this.accounts.arrived({ creditId, phase, record, recordProcessorId, raw }, now);
         outcome[what]++;
         if (what === "inserted") this.inserted.push(record);
@@ -199,12 +238,11 @@ export class RecordsRun {
       this.accounts.accountReceived(
         {
           phase: account.phase,
-          drawn: rangesOf(account.drawn),
-          unused: rangesOf(account.unused),
-          dropped: rangesOf(account.dropped),
-          lost: rangesOf(account.lost),
-          abandoned: Number(account.abandoned),
-          queued: Number(account.queued),
+          drawn: this.ownIds(rangesOf(account.drawn)),
+          unused: this.ownIds(rangesOf(account.unused)),
+          dropped: this.ownIds(rangesOf(account.dropped)),
+          lost: this.ownIds(rangesOf(account.lost)),
+          ...(this.shard === 0 ? { abandoned: Number(account.abandoned), queued: Number(account.queued) } : {}),
         },
         monotonicNs(),
       );
@@ -216,7 +254,11 @@ export class RecordsRun {
   /** Closes a phase whose account will not come, from its rows and timing's last heartbeat. */
   async closeFromRows(heartbeat: PhaseHeartbeat): Promise<ClosedPhase> {
     const { promise } = this.closingOf(heartbeat.phase);
-    this.writing(() => this.accounts.closeFromRows(heartbeat));
+    this.writing(() => {
+      // What is closed again when all rows are in one file is closed by this.
+      if (this.isShared && this.shard === 0) this.store.setHeartbeat(heartbeat);
+      this.accounts.closeFromRows(this.shard === 0 ? heartbeat : { ...heartbeat, unused: 0, dropped: 0, lost: 0 });
+    });
     return promise;
   }
 
@@ -233,9 +275,11 @@ export class RecordsRun {
   private async conclude(end: Parameters<RecordsRun["finish"]>[0]): Promise<void> {
     const { queries } = this.options;
     this.writing(() => {
-      for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
+      if (!this.isShared) for (const heartbeat of this.store.openHeartbeats()) this.accounts.closeFromRows(heartbeat);
       this.commit();
     });
+    if (this.shard > 0) return;
+    if (this.isShared) await this.gather();
     const { client } = await queries.askFirst("summarize", { folder: this.folder, withSweep: false, withTelemetry: false });
     this.writing(() => {
       this.store.endRun({ ...end, verdict: client.verdict, verdictReasons: client.reasons.map(({ message }) => message) });
@@ -244,6 +288,34 @@ export class RecordsRun {
     const inputsFailure = await this.writeInputs();
     const exported = await queries.askFirst("export", { folder: this.folder });
     if (inputsFailure !== undefined) throw withSaved(inputsFailure, [this.store.path, ...exported.map(({ path }) => path)]);
+  }
+
+  /** Rows that go on being written elsewhere would be missing: by now every other shard has closed its file, or is gone. */
+  private async gather(): Promise<void> {
+    const { folder, queries, shard, log, note } = this.options;
+    shard?.others?.close();
+    await shard?.files?.fetch();
+    const startNs = monotonicNs();
+    const { rows, missing } = await queries.askFirst("gather", { folder });
+    log.info("the shards are in the run's file", { folder, rows, ms: Math.round((monotonicNs() - startNs) / 1e6) });
+    for (const which of missing) note(`rows of shard ${which} are missing: its file is not there`);
+    await shard?.files?.drop();
+  }
+
+  private get isShared(): boolean {
+    return (this.options.shard?.count ?? 1) > 1;
+  }
+
+  private ownIds(ids: IdRanges): IdRanges {
+    const { shard = 0, count = 1 } = this.options.shard ?? {};
+    return idsOfShard(ids, shard, count);
+  }
+
+  /** Throws where a credit's row belongs elsewhere, and would be there twice. */
+  private checkShard(creditId: number): void {
+    const { shard = 0, count = 1 } = this.options.shard ?? {};
+    const of = shardOf(creditId, count);
+    if (of !== shard) throw new AssayError("invalid_argument", `credit ${creditId} is of shard ${of}, this is shard ${shard}`);
   }
 
   /** Before the other files, which take the names of conversations from it; why it cannot be written is told after them. */
@@ -271,6 +343,7 @@ export class RecordsRun {
   /** What still comes is refused, and is nobody's failure. */
   private closeFile(): void {
     clearTimeout(this.commitTimer);
+    this.options.shard?.others?.close();
     this.failure ??= new AssayError("unavailable", "the run's file is closed");
     for (const { reject } of this.closings.values()) reject(this.failure);
     this.store.close();
@@ -306,8 +379,18 @@ export class RecordsRun {
     this.options.onCommitted?.(inserted);
     this.accounts.committed();
     this.acks.committed();
-    for (const excess of this.failures.look((phase) => this.store.endedRequests(phase))) this.options.onTooManyFailed?.(excess);
+    this.lookForFailures();
     for (const done of this.afterCommit.splice(0)) done();
+  }
+
+  private lookForFailures(): void {
+    const others = this.options.shard?.others;
+    const endedOf = (phase: number): EndedRequests => {
+      const own = this.store.endedRequests(phase);
+      const other = others?.endedRequests(phase) ?? { succeeded: 0, errored: 0 };
+      return { succeeded: own.succeeded + other.succeeded, errored: own.errored + other.errored };
+    };
+    for (const excess of this.failures.look(endedOf)) this.options.onTooManyFailed?.(excess);
   }
 
   private armAccounts(): void {

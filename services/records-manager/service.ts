@@ -51,11 +51,12 @@ const leastIntervalMs = 100;
 export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Implementation {
   const { runOf, folderOf, queries } = deps;
   const summaries = new KeptSummaries(queries);
-  const find = (runId: string): RecordsRun => {
+  const find = (runId: string, shard: number): RecordsRun => {
     const run = runOf(runId);
-    // Members may be configured in any order: they dial again.
+    // Members may be configured in any order: they dial again. So they do where the directory that they know is an old one.
     if (run === undefined) throw new AssayError("unavailable", `run ${runId} is not configured at the records-manager`);
-    return run;
+    if (run.shard === shard) return run;
+    throw new AssayError("unavailable", `shard ${shard} of run ${runId} is not written here, but shard ${run.shard}`);
   };
 
   return implement(RecordsManagerService, {
@@ -71,7 +72,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
             const hello = first.value;
             checkVersion(hello.protocolVersion);
             checkTags(hello.tags);
-            const run = find(hello.runId);
+            const run = find(hello.runId, hello.shard);
             const id = run.addStream((seq, { duplicate, late }) =>
               stream.send({ ackedSeq: BigInt(seq), duplicates: BigInt(duplicate), late: BigInt(late) }),
             );
@@ -93,7 +94,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
             checkVersion(first.value.protocolVersion);
             const { runId, memberId } = first.value;
             if (memberId === "") throw new AssayError("invalid_argument", "hello: member_id must say who sends");
-            const run = find(runId);
+            const run = find(runId, 0);
             const memory: CpuMemory = new Map();
             const scrapes = new ScrapeStream();
             stream.onMessage(({ message }) => {
@@ -196,11 +197,14 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         // Of a run that has ended nothing is live; one that has no folder yet is unknown here, whoever asks for it.
         if (runOf(runId) === undefined) await folderOf(runId);
         for (let run = runOf(runId); run !== undefined; run = runOf(runId)) {
+          if (run.shard > 0)
+            throw new AssayError("failed_precondition", `shard ${run.shard} is written here: shard 0 tells of all`);
+          const { committed, queued } = run.progress();
           const live = run.liveFigures().at(-1);
           const phase = live === undefined ? undefined : deps.phaseOf(runId, live.phase);
           yield {
-            committed: BigInt(run.committedRows),
-            queued: BigInt(run.pendingRows),
+            committed: BigInt(committed),
+            queued: BigInt(queued),
             ...(live === undefined || phase === undefined ? {} : { phase: livePhaseOf(live, phase.name, phase.kind) }),
           };
           await delay(everyMs, undefined, { signal });

@@ -52,7 +52,9 @@ export function summaryResponseOf(
 /** A later version may know more of a floor. */
 const lenient = { ignoreUnknownFields: true };
 
-export function identityOf(phase: PhaseSummary): MessageInitShape<typeof PhaseIdentitySchema> {
+export function identityOf(
+  phase: Pick<PhaseSummary, "counts" | "abandoned" | "queued" | "late" | "conflicts">,
+): MessageInitShape<typeof PhaseIdentitySchema> {
   const { counts } = phase;
   return {
     drawn: BigInt(counts.drawn),

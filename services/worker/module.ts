@@ -15,6 +15,7 @@ import type { SuiteClock } from "../common/member/suite-clock.ts";
 import type { ProcessUsage } from "../common/member/usage.ts";
 import type { CommandOutcome, ServiceModule } from "../common/module.ts";
 import { familiesOf, PhaseHistograms, RunTotals } from "../common/observe/counting.ts";
+import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { askTarget } from "./ask-target.ts";
 import { worthKeepingBytes } from "./core/kept-bytes.ts";
@@ -44,6 +45,12 @@ const done = { case: undefined } as const;
 const outboxMs = 5_000;
 /** Bytes on their way out are made by the record sender itself. */
 const recordsCodec = { processRecords: { requestSerialize: (message: Uint8Array) => message } };
+
+function routeIn(routes: readonly (() => Channel)[], shard: number): () => Channel {
+  const route = routes[shard];
+  if (route === undefined) throw new AssayError("internal", `there is no route to shard ${shard}`);
+  return route;
+}
 
 export function createWorkerModule(deps: WorkerDeps): ServiceModule {
   const { log, clock, addresses, report } = deps;
@@ -89,11 +96,13 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
     if (command.spec === undefined) throw new AssayError("invalid_argument", "a worker needs a spec");
     const { spec, dataset: handle } = command;
     const kept = handle === undefined ? {} : { keptBytes: worthKeepingBytes(spec, handle, keptBodies) };
+    const shards = Array.from({ length: spec.recordManagers ?? 1 }, (_, shard) => shard);
     const [path, dataset, timing, records] = await Promise.all([
       createPath(spec, { endpoints: deps.endpoints, allowed: deps.allowed, ...kept }),
       addresses.channelTo("dataset", signal),
       addresses.channelTo("timing", signal),
-      addresses.routeTo("record-processor", signal, workerId),
+      // A processor keeps nothing, so that any of them may have a record: each has a part of the workers, whatever shard is written at the moment.
+      Promise.all(shards.map((shard) => addresses.routeTo("record-processor", signal, { key: `${workerId}/${shard}` }))),
     ]);
     const run = new WorkerRun({
       runId,
@@ -108,7 +117,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       dial: {
         turns: () => createClient(DatasetService, dataset).fetchTurns(),
         credits: () => createClient(TimingService, timing, workerCreditsCodecs).credits(),
-        records: () => createClient(RecordProcessorService, records(), recordsCodec).processRecords(),
+        records: (shard) => createClient(RecordProcessorService, routeIn(records, shard)(), recordsCodec).processRecords(),
       },
       leaseChannel: timing.reach,
       note: (kind, message) =>

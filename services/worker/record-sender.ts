@@ -27,9 +27,11 @@ export interface RecordSenderOptions {
     readonly workerId: string;
     readonly incarnation: bigint;
     readonly wallOffsetNs: number;
+    /** Default: 0. */
+    readonly shard?: number;
   };
   readonly spillPath: string;
-  /** Absent: 64 MiB in memory, 1 GiB in all. */
+  /** Default: `outboxLimits`. */
   readonly limits?: OutboxLimits;
   readonly log: Logger;
   /** The outbox has room; said at every ack while it has. */
@@ -44,7 +46,8 @@ const partBytes = 1 << 20;
 const maxAsideBytes = 8 << 20;
 /** Sent in one turn of the event loop, about: many answers that end at once must not keep it from the others' chunks. */
 const turnBytes = 128 * 1024;
-const outboxLimits: OutboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
+/** 64 MiB in memory, 1 GiB in all. */
+export const outboxLimits: OutboxLimits = { windowBytes: 16 << 20, memoryBytes: 64 << 20, totalBytes: 1 << 30 };
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
 

@@ -34,7 +34,8 @@ import { firstTurnsUs } from "./core/schedule-start.ts";
 import { CreditClient, type CreditsStream } from "./credit-client.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { startPrecisePacing, startTimerPacing } from "./pacing-alarms.ts";
-import { RecordSender, type RecordsStream } from "./record-sender.ts";
+import type { RecordsStream } from "./record-sender.ts";
+import { RecordSenders } from "./record-senders.ts";
 import type { RequestPath } from "./request-path.ts";
 import { Sender } from "./sender.ts";
 import { TurnSource, type TurnStream, turnOverheadBytes } from "./turns.ts";
@@ -49,7 +50,7 @@ export interface WorkerRunOptions {
   readonly clock: SuiteClock;
   readonly log: Logger;
   /** Streams to the run's other services, hello not yet sent. */
-  readonly dial: { credits(): CreditsStream; turns(): TurnStream; records(): RecordsStream };
+  readonly dial: { credits(): CreditsStream; turns(): TurnStream; records(shard: number): RecordsStream };
   /** How a thread beside the loop reaches timing, to keep the lease. Default: there is none. */
   readonly leaseChannel?: Reach;
   readonly spillPath: string;
@@ -80,7 +81,7 @@ export class WorkerRun {
   private readonly sender: Sender;
   private readonly hasTensors: boolean;
   private readonly turns: TurnSource;
-  private readonly records: RecordSender;
+  private readonly records: RecordSenders;
   private readonly credits: CreditClient;
   private readonly timeouts: NodeJS.Timeout;
   /** Fired and not yet sent: their turn is on its way, or their slice of a burst has not come. */
@@ -104,7 +105,8 @@ export class WorkerRun {
     this.hasTensors = this.path.sender.endpoint.takes.includes("tensors");
     const wallOffsetNs = wallOfMonotonic(0) - clock.toSuite(0);
     const hello = { protocolVersion, runId, workerId, incarnation: options.incarnation, wallOffsetNs };
-    this.records = new RecordSender({
+    this.records = new RecordSenders({
+      shards: spec.recordManagers ?? 1,
       dial: dial.records,
       hello,
       spillPath: options.spillPath,

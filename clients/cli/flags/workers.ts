@@ -34,6 +34,14 @@ export const workersFlags = {
     group: "Workers and telemetry",
     doc: "labels that a load host must carry for the load to come from it, as assay serve --labels gave them; repeatable",
   },
+  recordManagers: {
+    flag: "--record-managers",
+    kind: { is: "integer", min: 1, max: 8 },
+    value: "N",
+    paths: ["record_managers"],
+    group: "Workers and telemetry",
+    doc: "records-managers that share the rows of the run by credit id; a local run starts them, each with a record-processor beside it (default 1)",
+  },
   pacing: {
     flag: "--pacing",
     kind: { is: "choice", of: ["normal", "precise"] },

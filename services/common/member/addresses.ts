@@ -6,17 +6,20 @@ import type { ServiceName } from "../module.ts";
 import type { Tracer } from "../observe/tracing.ts";
 import { type Channel, type ClientTls, createChannel } from "../rpc/channel.ts";
 
+/** Of several entries of a service: that of a shard, or one that is always the same for the same key and directory. Default: shard 0. */
+export type Which = { readonly shard: number } | { readonly key: string };
+
 export interface Addresses {
   /**
-   * A channel to a service, shared by all who ask for that address. Where there are several entries, `key` picks one, always
-   * the same for the same key and directory. Rejects with `deadline_exceeded`, naming the service, when the signal aborts first.
+   * A channel to a service, shared by all who ask for that address. Where there are several entries, `which` picks one. Rejects with
+   * `deadline_exceeded`, naming the service, when the signal aborts first.
    */
-  channelTo(service: ServiceName, signal: AbortSignal, key?: string): Promise<Channel>;
+  channelTo(service: ServiceName, signal: AbortSignal, which?: Which): Promise<Channel>;
   /**
    * For who dials a service again and again in a run: waits as `channelTo` does, for a function that gives the channel by the directory
    * of its moment, since a service that comes back may be at another address. While there is none, it gives the one before.
    */
-  routeTo(service: ServiceName, signal: AbortSignal, key?: string): Promise<() => Channel>;
+  routeTo(service: ServiceName, signal: AbortSignal, which?: Which): Promise<() => Channel>;
   /** The directory has changed. */
   update(directory: Directory): void;
   /** The channel to an address, shared by all who ask for it. */
@@ -25,6 +28,8 @@ export interface Addresses {
   entriesOf(service: ServiceName): readonly DirectoryEntry[];
   close(): void;
 }
+
+const firstShard: Which = { shard: 0 };
 
 export const serviceKinds: Readonly<Record<ServiceName, ServiceKind>> = {
   controller: ServiceKind.CONTROLLER,
@@ -60,19 +65,23 @@ export function createAddresses({ token, tls, tracer }: AddressesOptions): Addre
     return channel;
   };
 
-  const channelNow = (service: ServiceName, key: string): Channel | undefined => {
+  const channelNow = (service: ServiceName, which: Which): Channel | undefined => {
     const found = entriesOf(service);
-    const entry = found[hash(key) % Math.max(1, found.length)];
+    const entry =
+      "key" in which ? found[hash(which.key) % Math.max(1, found.length)] : found.find(({ shard }) => shard === which.shard);
     return entry && open(entry.address);
   };
 
-  const channelTo = async (service: ServiceName, signal: AbortSignal, key = ""): Promise<Channel> => {
+  const channelTo = async (service: ServiceName, signal: AbortSignal, which: Which = firstShard): Promise<Channel> => {
     const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => giveUp(), { once: true });
     for (;;) {
-      const channel = channelNow(service, key);
+      const channel = channelNow(service, which);
       if (channel !== undefined) return channel;
-      if (signal.aborted) throw new AssayError("deadline_exceeded", `no ${service} has joined the suite`);
+      if (signal.aborted) {
+        const of = "shard" in which && which.shard > 0 ? ` of shard ${which.shard}` : "";
+        throw new AssayError("deadline_exceeded", `no ${service}${of} has joined the suite`);
+      }
       await Promise.race([changed.promise, late]);
     }
   };
@@ -81,10 +90,10 @@ export function createAddresses({ token, tls, tracer }: AddressesOptions): Addre
     entriesOf,
     channel: open,
     channelTo,
-    async routeTo(service, signal, key = "") {
-      let last = await channelTo(service, signal, key);
+    async routeTo(service, signal, which = firstShard) {
+      let last = await channelTo(service, signal, which);
       return () => {
-        last = channelNow(service, key) ?? last;
+        last = channelNow(service, which) ?? last;
         return last;
       };
     },

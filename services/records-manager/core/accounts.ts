@@ -48,6 +48,30 @@ export interface ClosedPhase {
   readonly queued?: number;
 }
 
+/**
+ * A phase from its closings by shards, each over the ids of its own; undefined: one of them is missing, or was closed without timing's account, so that
+ * nothing adds up before all rows are together.
+ */
+export function wholeClosing(parts: readonly (ClosedPhase | undefined)[]): ClosedPhase | undefined {
+  const [first, ...others] = parts;
+  if (first === undefined || first.isIncomplete) return undefined;
+  let whole = first;
+  for (const part of others) {
+    if (part === undefined || part.isIncomplete) return undefined;
+    whole = {
+      ...whole,
+      drawn: whole.drawn + part.drawn,
+      recorded: whole.recorded + part.recorded,
+      unused: whole.unused + part.unused,
+      dropped: whole.dropped + part.dropped,
+      missingRecord: whole.missingRecord.union(part.missingRecord),
+      missingLost: whole.missingLost.union(part.missingLost),
+      conflicts: whole.conflicts.union(part.conflicts),
+    };
+  }
+  return whole;
+}
+
 export interface RecordKey {
   readonly phase: number;
   readonly creditId: number;

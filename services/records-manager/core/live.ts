@@ -10,6 +10,19 @@ export interface LiveHistogram {
   readonly maxValue: number;
   readonly recordValue: (value: number) => void;
   readonly getValueAtPercentile: (percentile: number) => number;
+  /** Takes in all values of another one, as if they had come here. */
+  readonly addEncoded: (encoded: string) => void;
+  readonly encoded: () => string;
+}
+
+/** What one records-manager of several has of a phase, to be added to what the others have. */
+export interface LivePart {
+  readonly phase: number;
+  readonly succeeded: number;
+  readonly errored: number;
+  readonly cancelled: number;
+  /** By tag. `sum` in thousandths of the metric's unit. */
+  readonly histograms: ReadonlyMap<string, { readonly sum: number; readonly encoded: string }>;
 }
 
 export interface LiveMetric {
@@ -76,8 +89,21 @@ export class LiveFigures {
     for (const [index, metric] of this.#metrics.entries()) this.#record(figures, index, readValue(metric));
   }
 
-  /** Figures of every phase that has a record, ascending. */
-  snapshot(): LivePhase[] {
+  /** What is here of every phase, for whoever adds it to others'. */
+  parts(): LivePart[] {
+    return [...this.#phases].map(([phase, { succeeded, errored, cancelled, histograms, sums }]) => {
+      const kept = new Map<string, { readonly sum: number; readonly encoded: string }>();
+      for (const [index, { tag }] of this.#metrics.entries()) {
+        const histogram = histograms[index];
+        if (histogram !== undefined) kept.set(tag, { sum: sums[index] ?? 0, encoded: histogram.encoded() });
+      }
+      return { phase, succeeded, errored, cancelled, histograms: kept };
+    });
+  }
+
+  /** Figures of every phase that has a record here or in one of the parts, ascending. */
+  snapshot(others: readonly LivePart[] = []): LivePhase[] {
+    if (others.length > 0) return this.#joined(others).snapshot();
     return [...this.#phases]
       .sort(([a], [b]) => a - b)
       .map(([phase, { succeeded, errored, cancelled, histograms, sums }]) => {
@@ -88,6 +114,27 @@ export class LiveFigures {
         }
         return { phase, succeeded, errored, cancelled, metrics };
       });
+  }
+
+  #joined(others: readonly LivePart[]): LiveFigures {
+    const all = new LiveFigures(this.#metrics, this.#newHistogram);
+    for (const part of [...this.parts(), ...others]) all.#addPart(part);
+    return all;
+  }
+
+  #addPart({ phase, succeeded, errored, cancelled, histograms }: LivePart): void {
+    const figures = this.#phase(phase);
+    figures.succeeded += succeeded;
+    figures.errored += errored;
+    figures.cancelled += cancelled;
+    for (const [index, { tag }] of this.#metrics.entries()) {
+      const part = histograms.get(tag);
+      if (part === undefined) continue;
+      const histogram = figures.histograms[index] ?? this.#newHistogram();
+      figures.histograms[index] = histogram;
+      histogram.addEncoded(part.encoded);
+      figures.sums[index] = (figures.sums[index] ?? 0) + part.sum;
+    }
   }
 
   /** Counts how a request ended; its phase's figures where it has values. */

@@ -22,6 +22,8 @@ export interface RunHeader {
   /** Name → version of the software that ran: `assay`, `node`, `sqlite`. */
   readonly versions: Readonly<Record<string, string>>;
   readonly phases: readonly PhaseHeader[];
+  /** Records-managers that have files of rows beside this one. Default: 0. */
+  readonly otherShards?: number;
 }
 
 /**

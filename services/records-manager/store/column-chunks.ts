@@ -3,14 +3,15 @@
  * chunk. Until all of them are there they wait in memory; credits that never come keep a chunk waiting until `flush`. What is written joins the transaction
  * of the rows, so that a chunk always has exactly the rows of its ids, or is not there.
  */
+import { SHARD_BLOCK } from "../../common/record-shard.ts";
 import type { SqliteDatabase, SqliteStatement } from "../../common/sqlite.ts";
 import { GapBytes, GapCounter } from "../core/gap-counts.ts";
 import { packNumbers, packTexts } from "../core/packed-column.ts";
 import { rowNames } from "./bind.ts";
 import { chunkedColumns, isTextColumn } from "./schema.ts";
 
-/** Credit ids of a chunk. */
-export const CHUNK_ROWS = 4096;
+/** Credit ids of a chunk: of one shard, so that it has all rows of its ids wherever it was made. */
+export const CHUNK_ROWS = SHARD_BLOCK;
 /** Chunks that wait in memory at a time, about a megabyte each; the oldest is written as it is when there are more. */
 const MAX_WAITING = 16;
 

@@ -28,6 +28,7 @@ import {
   type UsageColumns,
 } from "./run-rows.ts";
 import { chunkedColumns, columnsOf, quoted, requestColumns, runFormat } from "./schema.ts";
+import { attachShards } from "./shard-files.ts";
 import {
   readGaps,
   readLastScrapeNs,
@@ -95,11 +96,15 @@ export class RunReader {
     this.metricTags = [...this.#columns].filter((name) => !requestColumns.includes(name) && name !== HOST_FIELD);
   }
 
-  /** Opens `<folder>/run.db`. Throws as `openSqlite`. */
-  static open(folder: string): RunReader {
+  /**
+   * Opens `<folder>/run.db`, and with it the files of further shards that have rows which it has not. Throws as `openSqlite`.
+   * @param isAlone without those
+   */
+  static open(folder: string, isAlone = false): RunReader {
     const path = join(folder, RUN_FILE);
     const db = openSqlite(path, runFormat([]), { mode: "read" });
     try {
+      if (!isAlone) attachShards(db, folder);
       return new RunReader(path, db);
     } catch (error) {
       db.close();

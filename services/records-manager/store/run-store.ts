@@ -445,6 +445,9 @@ export class RunStore implements AccountStore<IngestRow> {
         JSON.stringify(header.versions),
       );
       for (const phase of header.phases) this.#addPhase(phase);
+      for (let shard = 1; shard <= (header.otherShards ?? 0); shard++) {
+        this.#statement("INSERT INTO shards (shard) VALUES (?)").run(shard);
+      }
     });
   }
 
@@ -515,7 +518,8 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 }
 
-const RUN_COUNTS_SQL = `UPDATE run SET
+/** Brings the counts of the run up to date with those of its phases. */
+export const RUN_COUNTS_SQL = `UPDATE run SET
   (drawn, unused, dropped, succeeded, errored, cancelled, missing_record, missing_lost, unaccounted) =
   (SELECT sum(drawn), sum(unused), sum(dropped), sum(succeeded), sum(errored), sum(cancelled), sum(missing_record),
     sum(missing_lost), sum(unaccounted) FROM phases),

@@ -128,6 +128,17 @@ const CHUNKS_TABLE = `CREATE TABLE IF NOT EXISTS chunks (
 ) STRICT;
 `;
 
+/**
+ * Files of other records-managers that have rows of the run, `shard-<n>/run.db` beside this one: whoever reads this file reads those, too, as far as their rows
+ * are not here. Empty where one records-manager writes all. `merged_to`: rows up to this credit id are here; `is_merged`: everything is.
+ */
+const SHARDS_TABLE = `CREATE TABLE IF NOT EXISTS shards (
+  shard INTEGER PRIMARY KEY,
+  merged_to INTEGER NOT NULL DEFAULT -1,
+  is_merged INTEGER NOT NULL DEFAULT 0
+) STRICT;
+`;
+
 /** What servers count of their models' work over a phase; a count and all durations together for each of `SERVED_TIMES`. */
 const SERVED_TABLE = `CREATE TABLE IF NOT EXISTS served_models (
   phase INTEGER NOT NULL,
@@ -290,13 +301,13 @@ export function runFormat(metricTags: readonly string[]): SqliteFormat {
     `${STAMPS_COLUMN} BLOB NOT NULL`,
   ];
   const requests = `CREATE TABLE requests (\n  ${columns.join(",\n  ")}\n) STRICT;`;
-  const first = OTHER_TABLES + VALUE_ROWS + SERVED_TABLE + CHUNKS_TABLE + MEMBERS_TABLE + requests + VIEWS;
+  const first = OTHER_TABLES + VALUE_ROWS + SERVED_TABLE + CHUNKS_TABLE + MEMBERS_TABLE + SHARDS_TABLE + requests + VIEWS;
   return { what: "run file", applicationId: RUN_APPLICATION_ID, migrations: [first, FROM_VALUE_ROWS] };
 }
 
 /** Adds what the program knows and an older program's file does not have. Values of added columns stay NULL. */
 export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): void {
-  db.exec(SERVED_TABLE + CHUNKS_TABLE + MEMBERS_TABLE);
+  db.exec(SERVED_TABLE + CHUNKS_TABLE + MEMBERS_TABLE + SHARDS_TABLE);
   const present = new Set(columnsOf(db, "requests"));
   const add = (name: string, type: string): void => {
     if (!present.has(name)) db.exec(`ALTER TABLE requests ADD COLUMN ${name} ${type}`);
@@ -310,9 +321,9 @@ export function addMissing(db: SqliteDatabase, metricTags: readonly string[]): v
   db.exec(VIEWS);
 }
 
-/** The columns that a table of the file has. */
-export function columnsOf(db: SqliteDatabase, table: "requests" | "raw" | "served_models" | "members"): string[] {
-  const columns = db.pragma(`table_info(${table})`) as { readonly name: string }[];
+/** The columns that a table of the file has. @param schema of an attached file; default: wherever the name is found first */
+export function columnsOf(db: SqliteDatabase, table: "requests" | "raw" | "served_models" | "members", schema = ""): string[] {
+  const columns = db.pragma(`${schema === "" ? "" : `${schema}.`}table_info(${table})`) as { readonly name: string }[];
   return columns.map((column) => column.name);
 }
 

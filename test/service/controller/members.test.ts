@@ -220,6 +220,54 @@ describe("the members of a suite", () => {
       expect(new Set(versions).size).to.equal(versions.length);
     });
 
+    it("by a directory that workers are not in, and that nobody is told anew when one comes", async () => {
+      const timing = await join([ServiceKind.TIMING]);
+      const worker = await join([ServiceKind.WORKER]);
+      await until("the worker's directory", () => worker.directories.length === 1);
+      expect(worker.directories[0]?.entries.map(({ service }) => service)).to.deep.equal([ServiceKind.TIMING]);
+      await join([ServiceKind.DATASET]);
+      await until("the next change", () => timing.directories.at(-1)?.entries.length === 2);
+      expect(timing.directories).to.have.lengthOf(2);
+    });
+
+    it("by shards of records-managers, whose places are taken by those who come in their place", async () => {
+      const timing = await join([ServiceKind.TIMING]);
+      const [, second] = [
+        await join([ServiceKind.RECORDS_MANAGER], { hello: { address: "h:1" } }),
+        await join([ServiceKind.RECORDS_MANAGER], { hello: { address: "h:2" } }),
+        await join([ServiceKind.RECORDS_MANAGER], { hello: { address: "h:3" } }),
+      ];
+      const shards = () =>
+        timing.directories
+          .at(-1)
+          ?.entries.filter(({ service }) => service === ServiceKind.RECORDS_MANAGER)
+          .map(({ address: at, shard }) => [at, shard]);
+      const whole = [
+        ["h:1", 0],
+        ["h:2", 1],
+        ["h:3", 2],
+      ];
+      await until("three", () => shards()?.length === 3);
+      expect(shards()).to.deep.equal(whole);
+      second?.leave();
+      await until("two", () => shards()?.length === 2);
+      await join([ServiceKind.RECORDS_MANAGER], { hello: { address: "h:4" } });
+      await until("three again", () => shards()?.length === 3);
+      expect(shards()).to.deep.equal([
+        ["h:1", 0],
+        ["h:3", 2],
+        ["h:4", 1],
+      ]);
+    });
+
+    it("by shards without gaps when a run begins", async () => {
+      const [first, second] = [await join([ServiceKind.RECORDS_MANAGER]), await join([ServiceKind.RECORDS_MANAGER])];
+      first?.leave();
+      await until("one", () => members.serving(ServiceKind.RECORDS_MANAGER).length === 1);
+      members.arrangeShards();
+      await until("its place", () => second?.directories.at(-1)?.entries[0]?.shard === 0);
+    });
+
     it("by a directory without those that are taken for dead, until they are heard again", async () => {
       const timing = await join([ServiceKind.TIMING]);
       const records = await join([ServiceKind.RECORDS_MANAGER]);

@@ -65,6 +65,7 @@ export async function startScene(
   const run = new ProcessorRun({
     runId: "run",
     memberId: "p1",
+    shard: 0,
     spec: create(RunSpecSchema, spec),
     counters: { countTokens: undefined },
     checker,

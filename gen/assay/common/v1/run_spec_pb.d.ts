@@ -133,6 +133,14 @@ export declare type RunSpec = Message<"assay.common.v1.RunSpec"> & {
    * @generated from field: assay.common.v1.HostFloor host_floor = 20;
    */
   hostFloor?: HostFloor | undefined;
+
+  /**
+   * Records-managers that share the rows of the run by credit id, 1 to 8; refused where fewer are in the suite. The run has one file
+   * and one report in the end, whatever the number. Unset: 1.
+   *
+   * @generated from field: optional uint32 record_managers = 50;
+   */
+  recordManagers?: number | undefined;
 };
 
 /**

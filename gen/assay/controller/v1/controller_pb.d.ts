@@ -479,6 +479,13 @@ export declare type Member = Message<"assay.controller.v1.Member"> & {
    * @generated from field: uint32 local_ports = 16;
    */
   localPorts: number;
+
+  /**
+   * Of a records-manager: the shard of a run's rows that it writes, from 0, if the run has so many; that of 0 answers for all. 0 for others.
+   *
+   * @generated from field: uint32 shard = 50;
+   */
+  shard: number;
 };
 
 /**
@@ -488,7 +495,8 @@ export declare type Member = Message<"assay.controller.v1.Member"> & {
 export declare const MemberSchema: GenMessage<Member>;
 
 /**
- * Where the services are. Several entries a service are allowed; who needs one of several takes it by shard.
+ * Where the services are, workers left out: nobody dials them by this, `GetSuite` has them. Several entries a service are allowed; who needs one of several
+ * takes it by shard.
  *
  * @generated from message assay.controller.v1.Directory
  */
@@ -542,7 +550,8 @@ export declare type DirectoryEntry = Message<"assay.controller.v1.DirectoryEntry
   address: string;
 
   /**
-   * Shard of a sharded service, from 0.
+   * Of a records-manager: the shard of a run's rows that it writes, from 0; whoever has samples, or asks for figures, goes to that of 0.
+   * 0 for other services.
    *
    * @generated from field: uint32 shard = 4;
    */

@@ -595,6 +595,14 @@ export declare type ConfigureRun = Message<"assay.controller.v1.ConfigureRun"> &
    * @generated from field: uint32 planned_workers = 7;
    */
   plannedWorkers: number;
+
+  /**
+   * Of a records-manager: which shard of the run's rows it writes, from 0, below `spec.record_managers`. That of 0 has the run's file,
+   * and everything but rows. 0 for everybody else.
+   *
+   * @generated from field: uint32 shard = 50;
+   */
+  shard: number;
 };
 
 /**

@@ -99,6 +99,13 @@ export declare type RecordsHello = Message<"assay.record_processor.v1.RecordsHel
    * @generated from field: double wall_offset_ns = 5;
    */
   wallOffsetNs: number;
+
+  /**
+   * Shard that all records of this stream are of: they go to the records-manager that writes it. Default: 0.
+   *
+   * @generated from field: uint32 shard = 6;
+   */
+  shard: number;
 };
 
 /**

@@ -88,6 +88,14 @@ export declare type IngestHello = Message<"assay.records_manager.v1.IngestHello"
    * @generated from field: repeated string tags = 4;
    */
   tags: string[];
+
+  /**
+   * Shard that the records are of. UNAVAILABLE where another one is written here: a directory on its way names who writes it. Samples go to
+   * shard 0. Default: 0.
+   *
+   * @generated from field: uint32 shard = 5;
+   */
+  shard: number;
 };
 
 /**
@@ -2007,7 +2015,8 @@ export declare const RecordsManagerService: GenService<{
     output: typeof ExportRunResponseSchema;
   },
   /**
-   * Live figures from histograms, now and every `interval_ms`; ends with the run.
+   * Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+   * writes shard 0; FAILED_PRECONDITION at the others.
    *
    * @generated from rpc assay.records_manager.v1.RecordsManagerService.WatchSummary
    */

@@ -196,6 +196,7 @@ const supportedFields: readonly string[] = [
   "phases.prefill_concurrency",
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
+  "record_managers",
   "workers.max_workers",
   "workers.pacing",
   "workers.hosts",

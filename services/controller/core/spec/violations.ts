@@ -8,6 +8,7 @@ import { type EndpointSpec, ModelSelection, type RunSpec } from "../../../../gen
 import type { FieldViolation } from "../../../common/errors.ts";
 import { exportPrefixProblem } from "../../../common/export-files.ts";
 import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.ts";
+import { MAX_SHARDS } from "../../../common/record-shard.ts";
 import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
 import { hasNoLength } from "./answer-length.ts";
@@ -65,6 +66,8 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(perHost === undefined || perHost >= 1, "workers.workers_per_host", `must be at least 1, got ${perHost}`);
   const isEither = perHost === undefined || workers === undefined;
   demand(isEither, "workers.workers_per_host", "does not go with max_workers, which is of all hosts together");
+  const managers = spec.recordManagers ?? 1;
+  demand(managers >= 1 && managers <= MAX_SHARDS, "record_managers", `must be 1 to ${MAX_SHARDS}, got ${managers}`);
   const pacing = spec.workers?.pacing ?? "";
   const isPacing = pacing === "normal" || pacing === "precise";
   demand(isPacing, "workers.pacing", `must be normal or precise, got ${pacing}`);

@@ -63,12 +63,25 @@ describe("the addresses of a suite", () => {
     addresses.update(directoryOf(...all.map((address): [ServiceKind, string] => [ServiceKind.RECORD_PROCESSOR, address])));
     const chosen = new Set<string>();
     for (let index = 0; index < 60; index++) {
-      const first = await addresses.channelTo("record-processor", open, `worker-${index}`);
-      const second = await addresses.channelTo("record-processor", open, `worker-${index}`);
+      const first = await addresses.channelTo("record-processor", open, { key: `worker-${index}` });
+      const second = await addresses.channelTo("record-processor", open, { key: `worker-${index}` });
       expect(second).to.equal(first);
       chosen.add(first.address);
     }
     expect([...chosen].sort()).to.deep.equal(all);
+  });
+
+  it("find the one of a shard, and the first where none is named", async () => {
+    const entries = ["r:2", "r:0", "r:1"].map((address, index) => {
+      return { service: ServiceKind.RECORDS_MANAGER, address, memberId: `m-${index}`, shard: Number(address.slice(2)) };
+    });
+    addresses.update(create(DirectorySchema, { version: 1n, entries }));
+    for (const shard of [0, 1, 2]) {
+      expect((await addresses.channelTo("records-manager", open, { shard })).address).to.equal(`r:${shard}`);
+    }
+    expect((await addresses.channelTo("records-manager", open)).address).to.equal("r:0");
+    const error = await addresses.channelTo("records-manager", AbortSignal.abort(), { shard: 3 }).catch((caught) => caught);
+    expect(error).to.include({ code: "deadline_exceeded", message: "no records-manager of shard 3 has joined the suite" });
   });
 
   it("share one channel an address", () => {

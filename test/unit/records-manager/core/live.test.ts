@@ -15,6 +15,8 @@ function exactHistogram(): LiveHistogram {
     recordValue: (value) => values.push(value),
     getValueAtPercentile: (percentile) =>
       values.sort((a, b) => a - b)[Math.ceil((percentile / 100) * values.length) - 1] as number,
+    addEncoded: (encoded) => values.push(...(JSON.parse(encoded) as number[])),
+    encoded: () => JSON.stringify(values),
   };
 }
 

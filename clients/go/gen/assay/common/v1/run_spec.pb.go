@@ -527,9 +527,12 @@ type RunSpec struct {
 	// Weights of `models`, in their order, for the weighted selection: shares of their sum. Empty otherwise.
 	ModelWeights []float64 `protobuf:"fixed64,14,rep,packed,name=model_weights,json=modelWeights,proto3" json:"model_weights,omitempty"`
 	// Floor of the host that the load comes from. Filled in by the controller where it is known; refused where a client sets it.
-	HostFloor     *HostFloor `protobuf:"bytes,20,opt,name=host_floor,json=hostFloor,proto3" json:"host_floor,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	HostFloor *HostFloor `protobuf:"bytes,20,opt,name=host_floor,json=hostFloor,proto3" json:"host_floor,omitempty"`
+	// Records-managers that share the rows of the run by credit id, 1 to 8; refused where fewer are in the suite. The run has one file
+	// and one report in the end, whatever the number. Unset: 1.
+	RecordManagers *uint32 `protobuf:"varint,50,opt,name=record_managers,json=recordManagers,proto3,oneof" json:"record_managers,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RunSpec) Reset() {
@@ -672,6 +675,13 @@ func (x *RunSpec) GetHostFloor() *HostFloor {
 		return x.HostFloor
 	}
 	return nil
+}
+
+func (x *RunSpec) GetRecordManagers() uint32 {
+	if x != nil && x.RecordManagers != nil {
+		return *x.RecordManagers
+	}
+	return 0
 }
 
 // The server or servers under test.
@@ -4663,7 +4673,7 @@ var File_assay_common_v1_run_spec_proto protoreflect.FileDescriptor
 
 const file_assay_common_v1_run_spec_proto_rawDesc = "" +
 	"\n" +
-	"\x1eassay/common/v1/run_spec.proto\x12\x0fassay.common.v1\x1a\x1cassay/common/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa7\x06\n" +
+	"\x1eassay/common/v1/run_spec.proto\x12\x0fassay.common.v1\x1a\x1cassay/common/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xe9\x06\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06models\x18\x02 \x03(\tR\x06models\x12H\n" +
@@ -4685,8 +4695,10 @@ const file_assay_common_v1_run_spec_proto_rawDesc = "" +
 	"randomSeed\x88\x01\x01\x12#\n" +
 	"\rmodel_weights\x18\x0e \x03(\x01R\fmodelWeights\x129\n" +
 	"\n" +
-	"host_floor\x18\x14 \x01(\v2\x1a.assay.common.v1.HostFloorR\thostFloorB\x0e\n" +
-	"\f_random_seed\"\xa3\t\n" +
+	"host_floor\x18\x14 \x01(\v2\x1a.assay.common.v1.HostFloorR\thostFloor\x12,\n" +
+	"\x0frecord_managers\x182 \x01(\rH\x01R\x0erecordManagers\x88\x01\x01B\x0e\n" +
+	"\f_random_seedB\x12\n" +
+	"\x10_record_managers\"\xa3\t\n" +
 	"\n" +
 	"TargetSpec\x12.\n" +
 	"\x04urls\x18\x01 \x03(\v2\x1a.assay.common.v1.TargetUrlR\x04urls\x12?\n" +

@@ -647,7 +647,9 @@ type Member struct {
 	// File descriptors that a process on its host may open; 0: not known.
 	MaxFds uint32 `protobuf:"varint,15,opt,name=max_fds,json=maxFds,proto3" json:"max_fds,omitempty"`
 	// Local ports that its host has for connections to one address and port; 0: not known.
-	LocalPorts    uint32 `protobuf:"varint,16,opt,name=local_ports,json=localPorts,proto3" json:"local_ports,omitempty"`
+	LocalPorts uint32 `protobuf:"varint,16,opt,name=local_ports,json=localPorts,proto3" json:"local_ports,omitempty"`
+	// Of a records-manager: the shard of a run's rows that it writes, from 0, if the run has so many; that of 0 answers for all. 0 for others.
+	Shard         uint32 `protobuf:"varint,50,opt,name=shard,proto3" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -794,7 +796,15 @@ func (x *Member) GetLocalPorts() uint32 {
 	return 0
 }
 
-// Where the services are. Several entries a service are allowed; who needs one of several takes it by shard.
+func (x *Member) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+// Where the services are, workers left out: nobody dials them by this, `GetSuite` has them. Several entries a service are allowed; who needs one of several
+// takes it by shard.
 type Directory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Grows by 1 at every change.
@@ -858,7 +868,8 @@ type DirectoryEntry struct {
 	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
 	// `host:port`.
 	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	// Shard of a sharded service, from 0.
+	// Of a records-manager: the shard of a run's rows that it writes, from 0; whoever has samples, or asks for figures, goes to that of 0.
+	// 0 for other services.
 	Shard         uint32 `protobuf:"varint,4,opt,name=shard,proto3" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1066,7 +1077,7 @@ const file_assay_controller_v1_controller_proto_rawDesc = "" +
 	" \x01(\x04R\tconflicts\x12\x1c\n" +
 	"\tabandoned\x18\v \x01(\x04R\tabandoned\x12 \n" +
 	"\vunaccounted\x18\f \x01(\x04R\vunaccounted\x12\x16\n" +
-	"\x06queued\x18\r \x01(\x04R\x06queued\"\xd9\x05\n" +
+	"\x06queued\x18\r \x01(\x04R\x06queued\"\xef\x05\n" +
 	"\x06Member\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x128\n" +
 	"\bservices\x18\x02 \x03(\x0e2\x1c.assay.common.v1.ServiceKindR\bservices\x12\x18\n" +
@@ -1086,7 +1097,8 @@ const file_assay_controller_v1_controller_proto_rawDesc = "" +
 	"\x06labels\x18\x0e \x03(\v2'.assay.controller.v1.Member.LabelsEntryR\x06labels\x12\x17\n" +
 	"\amax_fds\x18\x0f \x01(\rR\x06maxFds\x12\x1f\n" +
 	"\vlocal_ports\x18\x10 \x01(\rR\n" +
-	"localPorts\x1a;\n" +
+	"localPorts\x12\x14\n" +
+	"\x05shard\x182 \x01(\rR\x05shard\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a9\n" +

@@ -751,6 +751,7 @@ type Command struct {
 	//	*Command_EndCollection
 	//	*Command_AskTarget
 	//	*Command_EndPhase
+	//	*Command_RecoverRun
 	Action        isCommand_Action `protobuf_oneof:"action"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -927,6 +928,15 @@ func (x *Command) GetEndPhase() *EndPhase {
 	return nil
 }
 
+func (x *Command) GetRecoverRun() *RecoverRun {
+	if x != nil {
+		if x, ok := x.Action.(*Command_RecoverRun); ok {
+			return x.RecoverRun
+		}
+	}
+	return nil
+}
+
 type isCommand_Action interface {
 	isCommand_Action()
 }
@@ -986,6 +996,11 @@ type Command_EndPhase struct {
 	EndPhase *EndPhase `protobuf:"bytes,16,opt,name=end_phase,json=endPhase,proto3,oneof"`
 }
 
+type Command_RecoverRun struct {
+	// A run whose controller died is over: close its accounts from the rows (records-manager).
+	RecoverRun *RecoverRun `protobuf:"bytes,17,opt,name=recover_run,json=recoverRun,proto3,oneof"`
+}
+
 func (*Command_Configure) isCommand_Action() {}
 
 func (*Command_StartPhase) isCommand_Action() {}
@@ -1008,6 +1023,8 @@ func (*Command_AskTarget) isCommand_Action() {}
 
 func (*Command_EndPhase) isCommand_Action() {}
 
+func (*Command_RecoverRun) isCommand_Action() {}
+
 // Make ready for a run. Sent to every member of it; each takes what concerns it.
 type ConfigureRun struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1025,8 +1042,11 @@ type ConfigureRun struct {
 	CreateWallNs float64 `protobuf:"fixed64,6,opt,name=create_wall_ns,json=createWallNs,proto3" json:"create_wall_ns,omitempty"`
 	// Workers among which the load is shared, as the run was planned; 0: one.
 	PlannedWorkers uint32 `protobuf:"varint,7,opt,name=planned_workers,json=plannedWorkers,proto3" json:"planned_workers,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Of a records-manager: which shard of the run's rows it writes, from 0, below `spec.record_managers`. That of 0 has the run's file,
+	// and everything but rows. 0 for everybody else.
+	Shard         uint32 `protobuf:"varint,50,opt,name=shard,proto3" json:"shard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigureRun) Reset() {
@@ -1104,6 +1124,13 @@ func (x *ConfigureRun) GetCreateWallNs() float64 {
 func (x *ConfigureRun) GetPlannedWorkers() uint32 {
 	if x != nil {
 		return x.PlannedWorkers
+	}
+	return 0
+}
+
+func (x *ConfigureRun) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
 	}
 	return 0
 }
@@ -1702,6 +1729,62 @@ func (x *EndPhase) GetPhase() uint32 {
 	return 0
 }
 
+// Close the accounts of a run that a controller which is gone left unfinished, mark it as failed, and write its files. What members still
+// bring is waited for. Nothing happens to a run that has ended.
+type RecoverRun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Folder of the run on the records-manager's host, as the catalog has it.
+	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Why it is over, for its file. Needed.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverRun) Reset() {
+	*x = RecoverRun{}
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverRun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverRun) ProtoMessage() {}
+
+func (x *RecoverRun) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverRun.ProtoReflect.Descriptor instead.
+func (*RecoverRun) Descriptor() ([]byte, []int) {
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RecoverRun) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *RecoverRun) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // The last phase is over.
 type EndCollection struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1711,7 +1794,7 @@ type EndCollection struct {
 
 func (x *EndCollection) Reset() {
 	*x = EndCollection{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[17]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1806,7 @@ func (x *EndCollection) String() string {
 func (*EndCollection) ProtoMessage() {}
 
 func (x *EndCollection) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[17]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1819,7 @@ func (x *EndCollection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndCollection.ProtoReflect.Descriptor instead.
 func (*EndCollection) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{17}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{18}
 }
 
 // Ask the target one question, by the path that the requests of the run will take. The controller makes of the answer what it means.
@@ -1763,7 +1846,7 @@ type AskTarget struct {
 
 func (x *AskTarget) Reset() {
 	*x = AskTarget{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[18]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +1858,7 @@ func (x *AskTarget) String() string {
 func (*AskTarget) ProtoMessage() {}
 
 func (x *AskTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[18]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +1871,7 @@ func (x *AskTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskTarget.ProtoReflect.Descriptor instead.
 func (*AskTarget) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{18}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AskTarget) GetTarget() *v1.TargetSpec {
@@ -1900,7 +1983,7 @@ type GrpcCall struct {
 
 func (x *GrpcCall) Reset() {
 	*x = GrpcCall{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[19]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1995,7 @@ func (x *GrpcCall) String() string {
 func (*GrpcCall) ProtoMessage() {}
 
 func (x *GrpcCall) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[19]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2008,7 @@ func (x *GrpcCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrpcCall.ProtoReflect.Descriptor instead.
 func (*GrpcCall) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{19}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GrpcCall) GetPath() string {
@@ -1953,7 +2036,7 @@ type Shutdown struct {
 
 func (x *Shutdown) Reset() {
 	*x = Shutdown{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[20]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2048,7 @@ func (x *Shutdown) String() string {
 func (*Shutdown) ProtoMessage() {}
 
 func (x *Shutdown) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[20]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2061,7 @@ func (x *Shutdown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shutdown.ProtoReflect.Descriptor instead.
 func (*Shutdown) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{20}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Shutdown) GetReason() string {
@@ -2012,7 +2095,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[21]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2107,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[21]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2120,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{21}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CommandResult) GetCommandId() uint64 {
@@ -2163,7 +2246,7 @@ type TargetAnswer struct {
 
 func (x *TargetAnswer) Reset() {
 	*x = TargetAnswer{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[22]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +2258,7 @@ func (x *TargetAnswer) String() string {
 func (*TargetAnswer) ProtoMessage() {}
 
 func (x *TargetAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[22]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +2271,7 @@ func (x *TargetAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetAnswer.ProtoReflect.Descriptor instead.
 func (*TargetAnswer) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{22}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TargetAnswer) GetMethod() string {
@@ -2280,7 +2363,7 @@ type MemberEvent struct {
 
 func (x *MemberEvent) Reset() {
 	*x = MemberEvent{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[23]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2375,7 @@ func (x *MemberEvent) String() string {
 func (*MemberEvent) ProtoMessage() {}
 
 func (x *MemberEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[23]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2388,7 @@ func (x *MemberEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberEvent.ProtoReflect.Descriptor instead.
 func (*MemberEvent) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{23}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MemberEvent) GetRunId() string {
@@ -2474,7 +2557,7 @@ type PhaseStarted struct {
 
 func (x *PhaseStarted) Reset() {
 	*x = PhaseStarted{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[24]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2569,7 @@ func (x *PhaseStarted) String() string {
 func (*PhaseStarted) ProtoMessage() {}
 
 func (x *PhaseStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[24]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2582,7 @@ func (x *PhaseStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PhaseStarted.ProtoReflect.Descriptor instead.
 func (*PhaseStarted) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{24}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PhaseStarted) GetPhase() uint32 {
@@ -2531,7 +2614,7 @@ type SendingComplete struct {
 
 func (x *SendingComplete) Reset() {
 	*x = SendingComplete{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[25]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2626,7 @@ func (x *SendingComplete) String() string {
 func (*SendingComplete) ProtoMessage() {}
 
 func (x *SendingComplete) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[25]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2639,7 @@ func (x *SendingComplete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendingComplete.ProtoReflect.Descriptor instead.
 func (*SendingComplete) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{25}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SendingComplete) GetPhase() uint32 {
@@ -2593,7 +2676,7 @@ type ReturningComplete struct {
 
 func (x *ReturningComplete) Reset() {
 	*x = ReturningComplete{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[26]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2688,7 @@ func (x *ReturningComplete) String() string {
 func (*ReturningComplete) ProtoMessage() {}
 
 func (x *ReturningComplete) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[26]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2701,7 @@ func (x *ReturningComplete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReturningComplete.ProtoReflect.Descriptor instead.
 func (*ReturningComplete) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{26}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ReturningComplete) GetAtNs() float64 {
@@ -2654,7 +2737,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[27]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2666,7 +2749,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[27]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2679,7 +2762,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{27}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WorkerExited) GetWorkerId() string {
@@ -2732,7 +2815,7 @@ type WorkerLost struct {
 
 func (x *WorkerLost) Reset() {
 	*x = WorkerLost{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[28]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2827,7 @@ func (x *WorkerLost) String() string {
 func (*WorkerLost) ProtoMessage() {}
 
 func (x *WorkerLost) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[28]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2840,7 @@ func (x *WorkerLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerLost.ProtoReflect.Descriptor instead.
 func (*WorkerLost) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{28}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WorkerLost) GetWorkerId() string {
@@ -2792,7 +2875,7 @@ type MemberFailed struct {
 
 func (x *MemberFailed) Reset() {
 	*x = MemberFailed{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[29]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +2887,7 @@ func (x *MemberFailed) String() string {
 func (*MemberFailed) ProtoMessage() {}
 
 func (x *MemberFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[29]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +2900,7 @@ func (x *MemberFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberFailed.ProtoReflect.Descriptor instead.
 func (*MemberFailed) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{29}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MemberFailed) GetReason() string {
@@ -2842,7 +2925,7 @@ type TooManyFailed struct {
 
 func (x *TooManyFailed) Reset() {
 	*x = TooManyFailed{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[30]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2854,7 +2937,7 @@ func (x *TooManyFailed) String() string {
 func (*TooManyFailed) ProtoMessage() {}
 
 func (x *TooManyFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[30]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2867,7 +2950,7 @@ func (x *TooManyFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooManyFailed.ProtoReflect.Descriptor instead.
 func (*TooManyFailed) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{30}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TooManyFailed) GetPhase() uint32 {
@@ -2904,7 +2987,7 @@ type ValidateRunRequest struct {
 
 func (x *ValidateRunRequest) Reset() {
 	*x = ValidateRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[31]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +2999,7 @@ func (x *ValidateRunRequest) String() string {
 func (*ValidateRunRequest) ProtoMessage() {}
 
 func (x *ValidateRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[31]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +3012,7 @@ func (x *ValidateRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRunRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{31}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ValidateRunRequest) GetSpec() *v1.RunSpec {
@@ -2959,7 +3042,7 @@ type ValidateRunResponse struct {
 
 func (x *ValidateRunResponse) Reset() {
 	*x = ValidateRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[32]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3054,7 @@ func (x *ValidateRunResponse) String() string {
 func (*ValidateRunResponse) ProtoMessage() {}
 
 func (x *ValidateRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[32]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3067,7 @@ func (x *ValidateRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRunResponse.ProtoReflect.Descriptor instead.
 func (*ValidateRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{32}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ValidateRunResponse) GetEffectiveSpec() *v1.RunSpec {
@@ -3014,7 +3097,7 @@ type CreateRunRequest struct {
 
 func (x *CreateRunRequest) Reset() {
 	*x = CreateRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[33]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3026,7 +3109,7 @@ func (x *CreateRunRequest) String() string {
 func (*CreateRunRequest) ProtoMessage() {}
 
 func (x *CreateRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[33]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3039,7 +3122,7 @@ func (x *CreateRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRunRequest.ProtoReflect.Descriptor instead.
 func (*CreateRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{33}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CreateRunRequest) GetSpec() *v1.RunSpec {
@@ -3069,7 +3152,7 @@ type CreateRunResponse struct {
 
 func (x *CreateRunResponse) Reset() {
 	*x = CreateRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[34]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3081,7 +3164,7 @@ func (x *CreateRunResponse) String() string {
 func (*CreateRunResponse) ProtoMessage() {}
 
 func (x *CreateRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[34]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3094,7 +3177,7 @@ func (x *CreateRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRunResponse.ProtoReflect.Descriptor instead.
 func (*CreateRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{34}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CreateRunResponse) GetRun() *Run {
@@ -3122,7 +3205,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[35]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3134,7 +3217,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[35]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3147,7 +3230,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{35}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetRunRequest) GetRunId() string {
@@ -3168,7 +3251,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[36]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3180,7 +3263,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[36]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3193,7 +3276,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{36}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -3216,7 +3299,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[37]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3228,7 +3311,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[37]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +3324,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{37}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListRunsRequest) GetPageSize() int32 {
@@ -3271,7 +3354,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[38]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3283,7 +3366,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[38]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3296,7 +3379,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{38}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListRunsResponse) GetRuns() []*Run {
@@ -3324,7 +3407,7 @@ type WatchPreparationRequest struct {
 
 func (x *WatchPreparationRequest) Reset() {
 	*x = WatchPreparationRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[39]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3336,7 +3419,7 @@ func (x *WatchPreparationRequest) String() string {
 func (*WatchPreparationRequest) ProtoMessage() {}
 
 func (x *WatchPreparationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[39]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3349,7 +3432,7 @@ func (x *WatchPreparationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPreparationRequest.ProtoReflect.Descriptor instead.
 func (*WatchPreparationRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{39}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WatchPreparationRequest) GetRunId() string {
@@ -3370,7 +3453,7 @@ type WatchPreparationResponse struct {
 
 func (x *WatchPreparationResponse) Reset() {
 	*x = WatchPreparationResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[40]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3382,7 +3465,7 @@ func (x *WatchPreparationResponse) String() string {
 func (*WatchPreparationResponse) ProtoMessage() {}
 
 func (x *WatchPreparationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[40]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3395,7 +3478,7 @@ func (x *WatchPreparationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPreparationResponse.ProtoReflect.Descriptor instead.
 func (*WatchPreparationResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{40}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WatchPreparationResponse) GetProgress() *v12.PreparationProgress {
@@ -3418,7 +3501,7 @@ type WatchRunRequest struct {
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[41]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3430,7 +3513,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[41]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3443,7 +3526,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{41}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WatchRunRequest) GetRunId() string {
@@ -3473,7 +3556,7 @@ type WatchRunResponse struct {
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[42]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3485,7 +3568,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[42]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3498,7 +3581,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{42}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WatchRunResponse) GetRun() *Run {
@@ -3530,7 +3613,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[43]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3625,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[43]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3638,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{43}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CancelRunRequest) GetRunId() string {
@@ -3590,7 +3673,7 @@ type CancelRunResponse struct {
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[44]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3602,7 +3685,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[44]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3615,7 +3698,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{44}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -3638,7 +3721,7 @@ type AdjustRunRequest struct {
 
 func (x *AdjustRunRequest) Reset() {
 	*x = AdjustRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[45]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3650,7 +3733,7 @@ func (x *AdjustRunRequest) String() string {
 func (*AdjustRunRequest) ProtoMessage() {}
 
 func (x *AdjustRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[45]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3663,7 +3746,7 @@ func (x *AdjustRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdjustRunRequest.ProtoReflect.Descriptor instead.
 func (*AdjustRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{45}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AdjustRunRequest) GetRunId() string {
@@ -3691,7 +3774,7 @@ type AdjustRunResponse struct {
 
 func (x *AdjustRunResponse) Reset() {
 	*x = AdjustRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[46]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3703,7 +3786,7 @@ func (x *AdjustRunResponse) String() string {
 func (*AdjustRunResponse) ProtoMessage() {}
 
 func (x *AdjustRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[46]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3716,7 +3799,7 @@ func (x *AdjustRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdjustRunResponse.ProtoReflect.Descriptor instead.
 func (*AdjustRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{46}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AdjustRunResponse) GetRun() *Run {
@@ -3737,7 +3820,7 @@ type DeleteRunRequest struct {
 
 func (x *DeleteRunRequest) Reset() {
 	*x = DeleteRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[47]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3749,7 +3832,7 @@ func (x *DeleteRunRequest) String() string {
 func (*DeleteRunRequest) ProtoMessage() {}
 
 func (x *DeleteRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[47]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3762,7 +3845,7 @@ func (x *DeleteRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRunRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{47}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DeleteRunRequest) GetRunId() string {
@@ -3781,7 +3864,7 @@ type DeleteRunResponse struct {
 
 func (x *DeleteRunResponse) Reset() {
 	*x = DeleteRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[48]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3793,7 +3876,7 @@ func (x *DeleteRunResponse) String() string {
 func (*DeleteRunResponse) ProtoMessage() {}
 
 func (x *DeleteRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[48]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3806,7 +3889,7 @@ func (x *DeleteRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRunResponse.ProtoReflect.Descriptor instead.
 func (*DeleteRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{48}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{49}
 }
 
 // Client to controller over DriveRun.
@@ -3827,7 +3910,7 @@ type DriveRunRequest struct {
 
 func (x *DriveRunRequest) Reset() {
 	*x = DriveRunRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[49]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3839,7 +3922,7 @@ func (x *DriveRunRequest) String() string {
 func (*DriveRunRequest) ProtoMessage() {}
 
 func (x *DriveRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[49]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3852,7 +3935,7 @@ func (x *DriveRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRunRequest.ProtoReflect.Descriptor instead.
 func (*DriveRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{49}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DriveRunRequest) GetMessage() isDriveRunRequest_Message {
@@ -3947,7 +4030,7 @@ type DriveCreate struct {
 
 func (x *DriveCreate) Reset() {
 	*x = DriveCreate{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[50]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3959,7 +4042,7 @@ func (x *DriveCreate) String() string {
 func (*DriveCreate) ProtoMessage() {}
 
 func (x *DriveCreate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[50]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3972,7 +4055,7 @@ func (x *DriveCreate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCreate.ProtoReflect.Descriptor instead.
 func (*DriveCreate) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{50}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DriveCreate) GetRun() *CreateRunRequest {
@@ -4018,7 +4101,7 @@ type DriveAttach struct {
 
 func (x *DriveAttach) Reset() {
 	*x = DriveAttach{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[51]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4030,7 +4113,7 @@ func (x *DriveAttach) String() string {
 func (*DriveAttach) ProtoMessage() {}
 
 func (x *DriveAttach) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[51]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4043,7 +4126,7 @@ func (x *DriveAttach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveAttach.ProtoReflect.Descriptor instead.
 func (*DriveAttach) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{51}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DriveAttach) GetRunId() string {
@@ -4086,7 +4169,7 @@ type DriveRunResponse struct {
 
 func (x *DriveRunResponse) Reset() {
 	*x = DriveRunResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[52]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4098,7 +4181,7 @@ func (x *DriveRunResponse) String() string {
 func (*DriveRunResponse) ProtoMessage() {}
 
 func (x *DriveRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[52]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4111,7 +4194,7 @@ func (x *DriveRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRunResponse.ProtoReflect.Descriptor instead.
 func (*DriveRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{52}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DriveRunResponse) GetRun() *Run {
@@ -4164,7 +4247,7 @@ type DriveRefusal struct {
 
 func (x *DriveRefusal) Reset() {
 	*x = DriveRefusal{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[53]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4176,7 +4259,7 @@ func (x *DriveRefusal) String() string {
 func (*DriveRefusal) ProtoMessage() {}
 
 func (x *DriveRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[53]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4189,7 +4272,7 @@ func (x *DriveRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRefusal.ProtoReflect.Descriptor instead.
 func (*DriveRefusal) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{53}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *DriveRefusal) GetRequest() uint32 {
@@ -4222,7 +4305,7 @@ type GetSuiteRequest struct {
 
 func (x *GetSuiteRequest) Reset() {
 	*x = GetSuiteRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[54]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4234,7 +4317,7 @@ func (x *GetSuiteRequest) String() string {
 func (*GetSuiteRequest) ProtoMessage() {}
 
 func (x *GetSuiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[54]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4247,7 +4330,7 @@ func (x *GetSuiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuiteRequest.ProtoReflect.Descriptor instead.
 func (*GetSuiteRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{54}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{55}
 }
 
 // Response of GetSuite.
@@ -4267,7 +4350,7 @@ type GetSuiteResponse struct {
 
 func (x *GetSuiteResponse) Reset() {
 	*x = GetSuiteResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[55]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4279,7 +4362,7 @@ func (x *GetSuiteResponse) String() string {
 func (*GetSuiteResponse) ProtoMessage() {}
 
 func (x *GetSuiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[55]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4292,7 +4375,7 @@ func (x *GetSuiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuiteResponse.ProtoReflect.Descriptor instead.
 func (*GetSuiteResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{55}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetSuiteResponse) GetSuiteId() string {
@@ -4334,7 +4417,7 @@ type WatchSuiteRequest struct {
 
 func (x *WatchSuiteRequest) Reset() {
 	*x = WatchSuiteRequest{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[56]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4346,7 +4429,7 @@ func (x *WatchSuiteRequest) String() string {
 func (*WatchSuiteRequest) ProtoMessage() {}
 
 func (x *WatchSuiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[56]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4359,7 +4442,7 @@ func (x *WatchSuiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSuiteRequest.ProtoReflect.Descriptor instead.
 func (*WatchSuiteRequest) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{56}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WatchSuiteRequest) GetIntervalMs() uint32 {
@@ -4380,7 +4463,7 @@ type WatchSuiteResponse struct {
 
 func (x *WatchSuiteResponse) Reset() {
 	*x = WatchSuiteResponse{}
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[57]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4392,7 +4475,7 @@ func (x *WatchSuiteResponse) String() string {
 func (*WatchSuiteResponse) ProtoMessage() {}
 
 func (x *WatchSuiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[57]
+	mi := &file_assay_controller_v1_controller_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4405,7 +4488,7 @@ func (x *WatchSuiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSuiteResponse.ProtoReflect.Descriptor instead.
 func (*WatchSuiteResponse) Descriptor() ([]byte, []int) {
-	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{57}
+	return file_assay_controller_v1_controller_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *WatchSuiteResponse) GetSuite() *GetSuiteResponse {
@@ -4476,7 +4559,7 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\x0emember_sent_ns\x18\x01 \x01(\x01R\fmemberSentNs\x12\x1f\n" +
 	"\vreceived_ns\x18\x02 \x01(\x01R\n" +
 	"receivedNs\x12\x17\n" +
-	"\asent_ns\x18\x03 \x01(\x01R\x06sentNs\"\x90\b\n" +
+	"\asent_ns\x18\x03 \x01(\x01R\x06sentNs\"\xd4\b\n" +
 	"\aCommand\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\x04R\tcommandId\x12\x15\n" +
@@ -4501,11 +4584,13 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\x0eend_collection\x18\f \x01(\v2\".assay.controller.v1.EndCollectionH\x00R\rendCollection\x12?\n" +
 	"\n" +
 	"ask_target\x18\x0e \x01(\v2\x1e.assay.controller.v1.AskTargetH\x00R\taskTarget\x12<\n" +
-	"\tend_phase\x18\x10 \x01(\v2\x1d.assay.controller.v1.EndPhaseH\x00R\bendPhase\x1a?\n" +
+	"\tend_phase\x18\x10 \x01(\v2\x1d.assay.controller.v1.EndPhaseH\x00R\bendPhase\x12B\n" +
+	"\vrecover_run\x18\x11 \x01(\v2\x1f.assay.controller.v1.RecoverRunH\x00R\n" +
+	"recoverRun\x1a?\n" +
 	"\x11TraceContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06action\"\xa7\x02\n" +
+	"\x06action\"\xbd\x02\n" +
 	"\fConfigureRun\x12,\n" +
 	"\x04spec\x18\x01 \x01(\v2\x18.assay.common.v1.RunSpecR\x04spec\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\tR\x06folder\x12\x1d\n" +
@@ -4514,7 +4599,8 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\adataset\x18\x04 \x01(\v2\".assay.controller.v1.DatasetHandleR\adataset\x12%\n" +
 	"\x0fself_warm_up_ms\x18\x05 \x01(\rR\fselfWarmUpMs\x12$\n" +
 	"\x0ecreate_wall_ns\x18\x06 \x01(\x01R\fcreateWallNs\x12'\n" +
-	"\x0fplanned_workers\x18\a \x01(\rR\x0eplannedWorkers\"\x88\x03\n" +
+	"\x0fplanned_workers\x18\a \x01(\rR\x0eplannedWorkers\x12\x14\n" +
+	"\x05shard\x182 \x01(\rR\x05shard\"\x88\x03\n" +
 	"\rDatasetHandle\x12\x1d\n" +
 	"\n" +
 	"dataset_id\x18\x01 \x01(\tR\tdatasetId\x12$\n" +
@@ -4567,7 +4653,11 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\tworker_id\x18\x01 \x01(\tR\bworkerId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\" \n" +
 	"\bEndPhase\x12\x14\n" +
-	"\x05phase\x18\x01 \x01(\rR\x05phase\"\x0f\n" +
+	"\x05phase\x18\x01 \x01(\rR\x05phase\"<\n" +
+	"\n" +
+	"RecoverRun\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x0f\n" +
 	"\rEndCollection\"\xab\x02\n" +
 	"\tAskTarget\x123\n" +
 	"\x06target\x18\x01 \x01(\v2\x1b.assay.common.v1.TargetSpecR\x06target\x129\n" +
@@ -4765,7 +4855,7 @@ func file_assay_controller_v1_controller_service_proto_rawDescGZIP() []byte {
 	return file_assay_controller_v1_controller_service_proto_rawDescData
 }
 
-var file_assay_controller_v1_controller_service_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
+var file_assay_controller_v1_controller_service_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_assay_controller_v1_controller_service_proto_goTypes = []any{
 	(*JoinRequest)(nil),              // 0: assay.controller.v1.JoinRequest
 	(*JoinResponse)(nil),             // 1: assay.controller.v1.JoinResponse
@@ -4784,90 +4874,91 @@ var file_assay_controller_v1_controller_service_proto_goTypes = []any{
 	(*AdjustPhase)(nil),              // 14: assay.controller.v1.AdjustPhase
 	(*ReapWorker)(nil),               // 15: assay.controller.v1.ReapWorker
 	(*EndPhase)(nil),                 // 16: assay.controller.v1.EndPhase
-	(*EndCollection)(nil),            // 17: assay.controller.v1.EndCollection
-	(*AskTarget)(nil),                // 18: assay.controller.v1.AskTarget
-	(*GrpcCall)(nil),                 // 19: assay.controller.v1.GrpcCall
-	(*Shutdown)(nil),                 // 20: assay.controller.v1.Shutdown
-	(*CommandResult)(nil),            // 21: assay.controller.v1.CommandResult
-	(*TargetAnswer)(nil),             // 22: assay.controller.v1.TargetAnswer
-	(*MemberEvent)(nil),              // 23: assay.controller.v1.MemberEvent
-	(*PhaseStarted)(nil),             // 24: assay.controller.v1.PhaseStarted
-	(*SendingComplete)(nil),          // 25: assay.controller.v1.SendingComplete
-	(*ReturningComplete)(nil),        // 26: assay.controller.v1.ReturningComplete
-	(*WorkerExited)(nil),             // 27: assay.controller.v1.WorkerExited
-	(*WorkerLost)(nil),               // 28: assay.controller.v1.WorkerLost
-	(*MemberFailed)(nil),             // 29: assay.controller.v1.MemberFailed
-	(*TooManyFailed)(nil),            // 30: assay.controller.v1.TooManyFailed
-	(*ValidateRunRequest)(nil),       // 31: assay.controller.v1.ValidateRunRequest
-	(*ValidateRunResponse)(nil),      // 32: assay.controller.v1.ValidateRunResponse
-	(*CreateRunRequest)(nil),         // 33: assay.controller.v1.CreateRunRequest
-	(*CreateRunResponse)(nil),        // 34: assay.controller.v1.CreateRunResponse
-	(*GetRunRequest)(nil),            // 35: assay.controller.v1.GetRunRequest
-	(*GetRunResponse)(nil),           // 36: assay.controller.v1.GetRunResponse
-	(*ListRunsRequest)(nil),          // 37: assay.controller.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),         // 38: assay.controller.v1.ListRunsResponse
-	(*WatchPreparationRequest)(nil),  // 39: assay.controller.v1.WatchPreparationRequest
-	(*WatchPreparationResponse)(nil), // 40: assay.controller.v1.WatchPreparationResponse
-	(*WatchRunRequest)(nil),          // 41: assay.controller.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),         // 42: assay.controller.v1.WatchRunResponse
-	(*CancelRunRequest)(nil),         // 43: assay.controller.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),        // 44: assay.controller.v1.CancelRunResponse
-	(*AdjustRunRequest)(nil),         // 45: assay.controller.v1.AdjustRunRequest
-	(*AdjustRunResponse)(nil),        // 46: assay.controller.v1.AdjustRunResponse
-	(*DeleteRunRequest)(nil),         // 47: assay.controller.v1.DeleteRunRequest
-	(*DeleteRunResponse)(nil),        // 48: assay.controller.v1.DeleteRunResponse
-	(*DriveRunRequest)(nil),          // 49: assay.controller.v1.DriveRunRequest
-	(*DriveCreate)(nil),              // 50: assay.controller.v1.DriveCreate
-	(*DriveAttach)(nil),              // 51: assay.controller.v1.DriveAttach
-	(*DriveRunResponse)(nil),         // 52: assay.controller.v1.DriveRunResponse
-	(*DriveRefusal)(nil),             // 53: assay.controller.v1.DriveRefusal
-	(*GetSuiteRequest)(nil),          // 54: assay.controller.v1.GetSuiteRequest
-	(*GetSuiteResponse)(nil),         // 55: assay.controller.v1.GetSuiteResponse
-	(*WatchSuiteRequest)(nil),        // 56: assay.controller.v1.WatchSuiteRequest
-	(*WatchSuiteResponse)(nil),       // 57: assay.controller.v1.WatchSuiteResponse
-	nil,                              // 58: assay.controller.v1.Hello.LabelsEntry
-	nil,                              // 59: assay.controller.v1.Heartbeat.CountersEntry
-	nil,                              // 60: assay.controller.v1.Command.TraceContextEntry
-	(*Directory)(nil),                // 61: assay.controller.v1.Directory
-	(v1.ServiceKind)(0),              // 62: assay.common.v1.ServiceKind
-	(*v1.ClockIdentity)(nil),         // 63: assay.common.v1.ClockIdentity
-	(*v1.ProcessUsage)(nil),          // 64: assay.common.v1.ProcessUsage
-	(*v1.ClockOffset)(nil),           // 65: assay.common.v1.ClockOffset
-	(*v11.TimingProgress)(nil),       // 66: assay.timing.v1.TimingProgress
-	(*v1.RunSpec)(nil),               // 67: assay.common.v1.RunSpec
-	(v1.Sampling)(0),                 // 68: assay.common.v1.Sampling
-	(*v11.PhaseAccount)(nil),         // 69: assay.timing.v1.PhaseAccount
-	(RunState)(0),                    // 70: assay.controller.v1.RunState
-	(*v1.TargetSpec)(nil),            // 71: assay.common.v1.TargetSpec
-	(*v1.EndpointSpec)(nil),          // 72: assay.common.v1.EndpointSpec
-	(*PhaseIdentity)(nil),            // 73: assay.controller.v1.PhaseIdentity
-	(*structpb.Struct)(nil),          // 74: google.protobuf.Struct
-	(*v1.RequestError)(nil),          // 75: assay.common.v1.RequestError
-	(*RunEvent)(nil),                 // 76: assay.controller.v1.RunEvent
-	(*Run)(nil),                      // 77: assay.controller.v1.Run
-	(*v12.PreparationProgress)(nil),  // 78: assay.dataset.v1.PreparationProgress
-	(*Member)(nil),                   // 79: assay.controller.v1.Member
+	(*RecoverRun)(nil),               // 17: assay.controller.v1.RecoverRun
+	(*EndCollection)(nil),            // 18: assay.controller.v1.EndCollection
+	(*AskTarget)(nil),                // 19: assay.controller.v1.AskTarget
+	(*GrpcCall)(nil),                 // 20: assay.controller.v1.GrpcCall
+	(*Shutdown)(nil),                 // 21: assay.controller.v1.Shutdown
+	(*CommandResult)(nil),            // 22: assay.controller.v1.CommandResult
+	(*TargetAnswer)(nil),             // 23: assay.controller.v1.TargetAnswer
+	(*MemberEvent)(nil),              // 24: assay.controller.v1.MemberEvent
+	(*PhaseStarted)(nil),             // 25: assay.controller.v1.PhaseStarted
+	(*SendingComplete)(nil),          // 26: assay.controller.v1.SendingComplete
+	(*ReturningComplete)(nil),        // 27: assay.controller.v1.ReturningComplete
+	(*WorkerExited)(nil),             // 28: assay.controller.v1.WorkerExited
+	(*WorkerLost)(nil),               // 29: assay.controller.v1.WorkerLost
+	(*MemberFailed)(nil),             // 30: assay.controller.v1.MemberFailed
+	(*TooManyFailed)(nil),            // 31: assay.controller.v1.TooManyFailed
+	(*ValidateRunRequest)(nil),       // 32: assay.controller.v1.ValidateRunRequest
+	(*ValidateRunResponse)(nil),      // 33: assay.controller.v1.ValidateRunResponse
+	(*CreateRunRequest)(nil),         // 34: assay.controller.v1.CreateRunRequest
+	(*CreateRunResponse)(nil),        // 35: assay.controller.v1.CreateRunResponse
+	(*GetRunRequest)(nil),            // 36: assay.controller.v1.GetRunRequest
+	(*GetRunResponse)(nil),           // 37: assay.controller.v1.GetRunResponse
+	(*ListRunsRequest)(nil),          // 38: assay.controller.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),         // 39: assay.controller.v1.ListRunsResponse
+	(*WatchPreparationRequest)(nil),  // 40: assay.controller.v1.WatchPreparationRequest
+	(*WatchPreparationResponse)(nil), // 41: assay.controller.v1.WatchPreparationResponse
+	(*WatchRunRequest)(nil),          // 42: assay.controller.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),         // 43: assay.controller.v1.WatchRunResponse
+	(*CancelRunRequest)(nil),         // 44: assay.controller.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),        // 45: assay.controller.v1.CancelRunResponse
+	(*AdjustRunRequest)(nil),         // 46: assay.controller.v1.AdjustRunRequest
+	(*AdjustRunResponse)(nil),        // 47: assay.controller.v1.AdjustRunResponse
+	(*DeleteRunRequest)(nil),         // 48: assay.controller.v1.DeleteRunRequest
+	(*DeleteRunResponse)(nil),        // 49: assay.controller.v1.DeleteRunResponse
+	(*DriveRunRequest)(nil),          // 50: assay.controller.v1.DriveRunRequest
+	(*DriveCreate)(nil),              // 51: assay.controller.v1.DriveCreate
+	(*DriveAttach)(nil),              // 52: assay.controller.v1.DriveAttach
+	(*DriveRunResponse)(nil),         // 53: assay.controller.v1.DriveRunResponse
+	(*DriveRefusal)(nil),             // 54: assay.controller.v1.DriveRefusal
+	(*GetSuiteRequest)(nil),          // 55: assay.controller.v1.GetSuiteRequest
+	(*GetSuiteResponse)(nil),         // 56: assay.controller.v1.GetSuiteResponse
+	(*WatchSuiteRequest)(nil),        // 57: assay.controller.v1.WatchSuiteRequest
+	(*WatchSuiteResponse)(nil),       // 58: assay.controller.v1.WatchSuiteResponse
+	nil,                              // 59: assay.controller.v1.Hello.LabelsEntry
+	nil,                              // 60: assay.controller.v1.Heartbeat.CountersEntry
+	nil,                              // 61: assay.controller.v1.Command.TraceContextEntry
+	(*Directory)(nil),                // 62: assay.controller.v1.Directory
+	(v1.ServiceKind)(0),              // 63: assay.common.v1.ServiceKind
+	(*v1.ClockIdentity)(nil),         // 64: assay.common.v1.ClockIdentity
+	(*v1.ProcessUsage)(nil),          // 65: assay.common.v1.ProcessUsage
+	(*v1.ClockOffset)(nil),           // 66: assay.common.v1.ClockOffset
+	(*v11.TimingProgress)(nil),       // 67: assay.timing.v1.TimingProgress
+	(*v1.RunSpec)(nil),               // 68: assay.common.v1.RunSpec
+	(v1.Sampling)(0),                 // 69: assay.common.v1.Sampling
+	(*v11.PhaseAccount)(nil),         // 70: assay.timing.v1.PhaseAccount
+	(RunState)(0),                    // 71: assay.controller.v1.RunState
+	(*v1.TargetSpec)(nil),            // 72: assay.common.v1.TargetSpec
+	(*v1.EndpointSpec)(nil),          // 73: assay.common.v1.EndpointSpec
+	(*PhaseIdentity)(nil),            // 74: assay.controller.v1.PhaseIdentity
+	(*structpb.Struct)(nil),          // 75: google.protobuf.Struct
+	(*v1.RequestError)(nil),          // 76: assay.common.v1.RequestError
+	(*RunEvent)(nil),                 // 77: assay.controller.v1.RunEvent
+	(*Run)(nil),                      // 78: assay.controller.v1.Run
+	(*v12.PreparationProgress)(nil),  // 79: assay.dataset.v1.PreparationProgress
+	(*Member)(nil),                   // 80: assay.controller.v1.Member
 }
 var file_assay_controller_v1_controller_service_proto_depIdxs = []int32{
 	2,  // 0: assay.controller.v1.JoinRequest.hello:type_name -> assay.controller.v1.Hello
 	4,  // 1: assay.controller.v1.JoinRequest.heartbeat:type_name -> assay.controller.v1.Heartbeat
 	5,  // 2: assay.controller.v1.JoinRequest.clock_ping:type_name -> assay.controller.v1.ClockPing
-	21, // 3: assay.controller.v1.JoinRequest.result:type_name -> assay.controller.v1.CommandResult
-	23, // 4: assay.controller.v1.JoinRequest.event:type_name -> assay.controller.v1.MemberEvent
+	22, // 3: assay.controller.v1.JoinRequest.result:type_name -> assay.controller.v1.CommandResult
+	24, // 4: assay.controller.v1.JoinRequest.event:type_name -> assay.controller.v1.MemberEvent
 	3,  // 5: assay.controller.v1.JoinResponse.welcome:type_name -> assay.controller.v1.Welcome
-	61, // 6: assay.controller.v1.JoinResponse.directory:type_name -> assay.controller.v1.Directory
+	62, // 6: assay.controller.v1.JoinResponse.directory:type_name -> assay.controller.v1.Directory
 	6,  // 7: assay.controller.v1.JoinResponse.clock_pong:type_name -> assay.controller.v1.ClockPong
 	7,  // 8: assay.controller.v1.JoinResponse.command:type_name -> assay.controller.v1.Command
-	62, // 9: assay.controller.v1.Hello.services:type_name -> assay.common.v1.ServiceKind
-	63, // 10: assay.controller.v1.Hello.clock:type_name -> assay.common.v1.ClockIdentity
-	58, // 11: assay.controller.v1.Hello.labels:type_name -> assay.controller.v1.Hello.LabelsEntry
-	63, // 12: assay.controller.v1.Welcome.clock:type_name -> assay.common.v1.ClockIdentity
-	64, // 13: assay.controller.v1.Heartbeat.usage:type_name -> assay.common.v1.ProcessUsage
-	65, // 14: assay.controller.v1.Heartbeat.clock:type_name -> assay.common.v1.ClockOffset
-	59, // 15: assay.controller.v1.Heartbeat.counters:type_name -> assay.controller.v1.Heartbeat.CountersEntry
-	66, // 16: assay.controller.v1.Heartbeat.timing:type_name -> assay.timing.v1.TimingProgress
-	62, // 17: assay.controller.v1.Command.service:type_name -> assay.common.v1.ServiceKind
-	60, // 18: assay.controller.v1.Command.trace_context:type_name -> assay.controller.v1.Command.TraceContextEntry
+	63, // 9: assay.controller.v1.Hello.services:type_name -> assay.common.v1.ServiceKind
+	64, // 10: assay.controller.v1.Hello.clock:type_name -> assay.common.v1.ClockIdentity
+	59, // 11: assay.controller.v1.Hello.labels:type_name -> assay.controller.v1.Hello.LabelsEntry
+	64, // 12: assay.controller.v1.Welcome.clock:type_name -> assay.common.v1.ClockIdentity
+	65, // 13: assay.controller.v1.Heartbeat.usage:type_name -> assay.common.v1.ProcessUsage
+	66, // 14: assay.controller.v1.Heartbeat.clock:type_name -> assay.common.v1.ClockOffset
+	60, // 15: assay.controller.v1.Heartbeat.counters:type_name -> assay.controller.v1.Heartbeat.CountersEntry
+	67, // 16: assay.controller.v1.Heartbeat.timing:type_name -> assay.timing.v1.TimingProgress
+	63, // 17: assay.controller.v1.Command.service:type_name -> assay.common.v1.ServiceKind
+	61, // 18: assay.controller.v1.Command.trace_context:type_name -> assay.controller.v1.Command.TraceContextEntry
 	8,  // 19: assay.controller.v1.Command.configure:type_name -> assay.controller.v1.ConfigureRun
 	10, // 20: assay.controller.v1.Command.start_phase:type_name -> assay.controller.v1.StartPhase
 	11, // 21: assay.controller.v1.Command.stop_phase:type_name -> assay.controller.v1.StopPhase
@@ -4875,86 +4966,87 @@ var file_assay_controller_v1_controller_service_proto_depIdxs = []int32{
 	13, // 23: assay.controller.v1.Command.finish:type_name -> assay.controller.v1.FinishRun
 	14, // 24: assay.controller.v1.Command.adjust_phase:type_name -> assay.controller.v1.AdjustPhase
 	15, // 25: assay.controller.v1.Command.reap_worker:type_name -> assay.controller.v1.ReapWorker
-	20, // 26: assay.controller.v1.Command.shutdown:type_name -> assay.controller.v1.Shutdown
-	17, // 27: assay.controller.v1.Command.end_collection:type_name -> assay.controller.v1.EndCollection
-	18, // 28: assay.controller.v1.Command.ask_target:type_name -> assay.controller.v1.AskTarget
+	21, // 26: assay.controller.v1.Command.shutdown:type_name -> assay.controller.v1.Shutdown
+	18, // 27: assay.controller.v1.Command.end_collection:type_name -> assay.controller.v1.EndCollection
+	19, // 28: assay.controller.v1.Command.ask_target:type_name -> assay.controller.v1.AskTarget
 	16, // 29: assay.controller.v1.Command.end_phase:type_name -> assay.controller.v1.EndPhase
-	67, // 30: assay.controller.v1.ConfigureRun.spec:type_name -> assay.common.v1.RunSpec
-	9,  // 31: assay.controller.v1.ConfigureRun.dataset:type_name -> assay.controller.v1.DatasetHandle
-	68, // 32: assay.controller.v1.DatasetHandle.sampling:type_name -> assay.common.v1.Sampling
-	69, // 33: assay.controller.v1.ClosePhase.account:type_name -> assay.timing.v1.PhaseAccount
-	66, // 34: assay.controller.v1.ClosePhase.heartbeat:type_name -> assay.timing.v1.TimingProgress
-	70, // 35: assay.controller.v1.FinishRun.state:type_name -> assay.controller.v1.RunState
-	71, // 36: assay.controller.v1.AskTarget.target:type_name -> assay.common.v1.TargetSpec
-	72, // 37: assay.controller.v1.AskTarget.endpoint:type_name -> assay.common.v1.EndpointSpec
-	19, // 38: assay.controller.v1.AskTarget.call:type_name -> assay.controller.v1.GrpcCall
-	9,  // 39: assay.controller.v1.CommandResult.dataset:type_name -> assay.controller.v1.DatasetHandle
-	73, // 40: assay.controller.v1.CommandResult.identity:type_name -> assay.controller.v1.PhaseIdentity
-	74, // 41: assay.controller.v1.CommandResult.details:type_name -> google.protobuf.Struct
-	22, // 42: assay.controller.v1.CommandResult.target:type_name -> assay.controller.v1.TargetAnswer
-	75, // 43: assay.controller.v1.TargetAnswer.error:type_name -> assay.common.v1.RequestError
-	24, // 44: assay.controller.v1.MemberEvent.phase_started:type_name -> assay.controller.v1.PhaseStarted
-	25, // 45: assay.controller.v1.MemberEvent.sending_complete:type_name -> assay.controller.v1.SendingComplete
-	26, // 46: assay.controller.v1.MemberEvent.returning_complete:type_name -> assay.controller.v1.ReturningComplete
-	27, // 47: assay.controller.v1.MemberEvent.worker_exited:type_name -> assay.controller.v1.WorkerExited
-	28, // 48: assay.controller.v1.MemberEvent.worker_lost:type_name -> assay.controller.v1.WorkerLost
-	76, // 49: assay.controller.v1.MemberEvent.note:type_name -> assay.controller.v1.RunEvent
-	29, // 50: assay.controller.v1.MemberEvent.failed:type_name -> assay.controller.v1.MemberFailed
-	30, // 51: assay.controller.v1.MemberEvent.too_many_failed:type_name -> assay.controller.v1.TooManyFailed
-	69, // 52: assay.controller.v1.ReturningComplete.account:type_name -> assay.timing.v1.PhaseAccount
-	67, // 53: assay.controller.v1.ValidateRunRequest.spec:type_name -> assay.common.v1.RunSpec
-	67, // 54: assay.controller.v1.ValidateRunResponse.effective_spec:type_name -> assay.common.v1.RunSpec
-	67, // 55: assay.controller.v1.CreateRunRequest.spec:type_name -> assay.common.v1.RunSpec
-	77, // 56: assay.controller.v1.CreateRunResponse.run:type_name -> assay.controller.v1.Run
-	77, // 57: assay.controller.v1.GetRunResponse.run:type_name -> assay.controller.v1.Run
-	77, // 58: assay.controller.v1.ListRunsResponse.runs:type_name -> assay.controller.v1.Run
-	78, // 59: assay.controller.v1.WatchPreparationResponse.progress:type_name -> assay.dataset.v1.PreparationProgress
-	77, // 60: assay.controller.v1.WatchRunResponse.run:type_name -> assay.controller.v1.Run
-	76, // 61: assay.controller.v1.WatchRunResponse.events:type_name -> assay.controller.v1.RunEvent
-	77, // 62: assay.controller.v1.CancelRunResponse.run:type_name -> assay.controller.v1.Run
-	14, // 63: assay.controller.v1.AdjustRunRequest.adjust:type_name -> assay.controller.v1.AdjustPhase
-	77, // 64: assay.controller.v1.AdjustRunResponse.run:type_name -> assay.controller.v1.Run
-	50, // 65: assay.controller.v1.DriveRunRequest.create:type_name -> assay.controller.v1.DriveCreate
-	14, // 66: assay.controller.v1.DriveRunRequest.adjust:type_name -> assay.controller.v1.AdjustPhase
-	43, // 67: assay.controller.v1.DriveRunRequest.cancel:type_name -> assay.controller.v1.CancelRunRequest
-	51, // 68: assay.controller.v1.DriveRunRequest.attach:type_name -> assay.controller.v1.DriveAttach
-	33, // 69: assay.controller.v1.DriveCreate.run:type_name -> assay.controller.v1.CreateRunRequest
-	77, // 70: assay.controller.v1.DriveRunResponse.run:type_name -> assay.controller.v1.Run
-	76, // 71: assay.controller.v1.DriveRunResponse.events:type_name -> assay.controller.v1.RunEvent
-	53, // 72: assay.controller.v1.DriveRunResponse.refusals:type_name -> assay.controller.v1.DriveRefusal
-	79, // 73: assay.controller.v1.GetSuiteResponse.members:type_name -> assay.controller.v1.Member
-	55, // 74: assay.controller.v1.WatchSuiteResponse.suite:type_name -> assay.controller.v1.GetSuiteResponse
-	0,  // 75: assay.controller.v1.ControllerService.Join:input_type -> assay.controller.v1.JoinRequest
-	31, // 76: assay.controller.v1.RunService.ValidateRun:input_type -> assay.controller.v1.ValidateRunRequest
-	33, // 77: assay.controller.v1.RunService.CreateRun:input_type -> assay.controller.v1.CreateRunRequest
-	39, // 78: assay.controller.v1.RunService.WatchPreparation:input_type -> assay.controller.v1.WatchPreparationRequest
-	35, // 79: assay.controller.v1.RunService.GetRun:input_type -> assay.controller.v1.GetRunRequest
-	37, // 80: assay.controller.v1.RunService.ListRuns:input_type -> assay.controller.v1.ListRunsRequest
-	41, // 81: assay.controller.v1.RunService.WatchRun:input_type -> assay.controller.v1.WatchRunRequest
-	43, // 82: assay.controller.v1.RunService.CancelRun:input_type -> assay.controller.v1.CancelRunRequest
-	45, // 83: assay.controller.v1.RunService.AdjustRun:input_type -> assay.controller.v1.AdjustRunRequest
-	47, // 84: assay.controller.v1.RunService.DeleteRun:input_type -> assay.controller.v1.DeleteRunRequest
-	49, // 85: assay.controller.v1.RunService.DriveRun:input_type -> assay.controller.v1.DriveRunRequest
-	54, // 86: assay.controller.v1.SuiteService.GetSuite:input_type -> assay.controller.v1.GetSuiteRequest
-	56, // 87: assay.controller.v1.SuiteService.WatchSuite:input_type -> assay.controller.v1.WatchSuiteRequest
-	1,  // 88: assay.controller.v1.ControllerService.Join:output_type -> assay.controller.v1.JoinResponse
-	32, // 89: assay.controller.v1.RunService.ValidateRun:output_type -> assay.controller.v1.ValidateRunResponse
-	34, // 90: assay.controller.v1.RunService.CreateRun:output_type -> assay.controller.v1.CreateRunResponse
-	40, // 91: assay.controller.v1.RunService.WatchPreparation:output_type -> assay.controller.v1.WatchPreparationResponse
-	36, // 92: assay.controller.v1.RunService.GetRun:output_type -> assay.controller.v1.GetRunResponse
-	38, // 93: assay.controller.v1.RunService.ListRuns:output_type -> assay.controller.v1.ListRunsResponse
-	42, // 94: assay.controller.v1.RunService.WatchRun:output_type -> assay.controller.v1.WatchRunResponse
-	44, // 95: assay.controller.v1.RunService.CancelRun:output_type -> assay.controller.v1.CancelRunResponse
-	46, // 96: assay.controller.v1.RunService.AdjustRun:output_type -> assay.controller.v1.AdjustRunResponse
-	48, // 97: assay.controller.v1.RunService.DeleteRun:output_type -> assay.controller.v1.DeleteRunResponse
-	52, // 98: assay.controller.v1.RunService.DriveRun:output_type -> assay.controller.v1.DriveRunResponse
-	55, // 99: assay.controller.v1.SuiteService.GetSuite:output_type -> assay.controller.v1.GetSuiteResponse
-	57, // 100: assay.controller.v1.SuiteService.WatchSuite:output_type -> assay.controller.v1.WatchSuiteResponse
-	88, // [88:101] is the sub-list for method output_type
-	75, // [75:88] is the sub-list for method input_type
-	75, // [75:75] is the sub-list for extension type_name
-	75, // [75:75] is the sub-list for extension extendee
-	0,  // [0:75] is the sub-list for field type_name
+	17, // 30: assay.controller.v1.Command.recover_run:type_name -> assay.controller.v1.RecoverRun
+	68, // 31: assay.controller.v1.ConfigureRun.spec:type_name -> assay.common.v1.RunSpec
+	9,  // 32: assay.controller.v1.ConfigureRun.dataset:type_name -> assay.controller.v1.DatasetHandle
+	69, // 33: assay.controller.v1.DatasetHandle.sampling:type_name -> assay.common.v1.Sampling
+	70, // 34: assay.controller.v1.ClosePhase.account:type_name -> assay.timing.v1.PhaseAccount
+	67, // 35: assay.controller.v1.ClosePhase.heartbeat:type_name -> assay.timing.v1.TimingProgress
+	71, // 36: assay.controller.v1.FinishRun.state:type_name -> assay.controller.v1.RunState
+	72, // 37: assay.controller.v1.AskTarget.target:type_name -> assay.common.v1.TargetSpec
+	73, // 38: assay.controller.v1.AskTarget.endpoint:type_name -> assay.common.v1.EndpointSpec
+	20, // 39: assay.controller.v1.AskTarget.call:type_name -> assay.controller.v1.GrpcCall
+	9,  // 40: assay.controller.v1.CommandResult.dataset:type_name -> assay.controller.v1.DatasetHandle
+	74, // 41: assay.controller.v1.CommandResult.identity:type_name -> assay.controller.v1.PhaseIdentity
+	75, // 42: assay.controller.v1.CommandResult.details:type_name -> google.protobuf.Struct
+	23, // 43: assay.controller.v1.CommandResult.target:type_name -> assay.controller.v1.TargetAnswer
+	76, // 44: assay.controller.v1.TargetAnswer.error:type_name -> assay.common.v1.RequestError
+	25, // 45: assay.controller.v1.MemberEvent.phase_started:type_name -> assay.controller.v1.PhaseStarted
+	26, // 46: assay.controller.v1.MemberEvent.sending_complete:type_name -> assay.controller.v1.SendingComplete
+	27, // 47: assay.controller.v1.MemberEvent.returning_complete:type_name -> assay.controller.v1.ReturningComplete
+	28, // 48: assay.controller.v1.MemberEvent.worker_exited:type_name -> assay.controller.v1.WorkerExited
+	29, // 49: assay.controller.v1.MemberEvent.worker_lost:type_name -> assay.controller.v1.WorkerLost
+	77, // 50: assay.controller.v1.MemberEvent.note:type_name -> assay.controller.v1.RunEvent
+	30, // 51: assay.controller.v1.MemberEvent.failed:type_name -> assay.controller.v1.MemberFailed
+	31, // 52: assay.controller.v1.MemberEvent.too_many_failed:type_name -> assay.controller.v1.TooManyFailed
+	70, // 53: assay.controller.v1.ReturningComplete.account:type_name -> assay.timing.v1.PhaseAccount
+	68, // 54: assay.controller.v1.ValidateRunRequest.spec:type_name -> assay.common.v1.RunSpec
+	68, // 55: assay.controller.v1.ValidateRunResponse.effective_spec:type_name -> assay.common.v1.RunSpec
+	68, // 56: assay.controller.v1.CreateRunRequest.spec:type_name -> assay.common.v1.RunSpec
+	78, // 57: assay.controller.v1.CreateRunResponse.run:type_name -> assay.controller.v1.Run
+	78, // 58: assay.controller.v1.GetRunResponse.run:type_name -> assay.controller.v1.Run
+	78, // 59: assay.controller.v1.ListRunsResponse.runs:type_name -> assay.controller.v1.Run
+	79, // 60: assay.controller.v1.WatchPreparationResponse.progress:type_name -> assay.dataset.v1.PreparationProgress
+	78, // 61: assay.controller.v1.WatchRunResponse.run:type_name -> assay.controller.v1.Run
+	77, // 62: assay.controller.v1.WatchRunResponse.events:type_name -> assay.controller.v1.RunEvent
+	78, // 63: assay.controller.v1.CancelRunResponse.run:type_name -> assay.controller.v1.Run
+	14, // 64: assay.controller.v1.AdjustRunRequest.adjust:type_name -> assay.controller.v1.AdjustPhase
+	78, // 65: assay.controller.v1.AdjustRunResponse.run:type_name -> assay.controller.v1.Run
+	51, // 66: assay.controller.v1.DriveRunRequest.create:type_name -> assay.controller.v1.DriveCreate
+	14, // 67: assay.controller.v1.DriveRunRequest.adjust:type_name -> assay.controller.v1.AdjustPhase
+	44, // 68: assay.controller.v1.DriveRunRequest.cancel:type_name -> assay.controller.v1.CancelRunRequest
+	52, // 69: assay.controller.v1.DriveRunRequest.attach:type_name -> assay.controller.v1.DriveAttach
+	34, // 70: assay.controller.v1.DriveCreate.run:type_name -> assay.controller.v1.CreateRunRequest
+	78, // 71: assay.controller.v1.DriveRunResponse.run:type_name -> assay.controller.v1.Run
+	77, // 72: assay.controller.v1.DriveRunResponse.events:type_name -> assay.controller.v1.RunEvent
+	54, // 73: assay.controller.v1.DriveRunResponse.refusals:type_name -> assay.controller.v1.DriveRefusal
+	80, // 74: assay.controller.v1.GetSuiteResponse.members:type_name -> assay.controller.v1.Member
+	56, // 75: assay.controller.v1.WatchSuiteResponse.suite:type_name -> assay.controller.v1.GetSuiteResponse
+	0,  // 76: assay.controller.v1.ControllerService.Join:input_type -> assay.controller.v1.JoinRequest
+	32, // 77: assay.controller.v1.RunService.ValidateRun:input_type -> assay.controller.v1.ValidateRunRequest
+	34, // 78: assay.controller.v1.RunService.CreateRun:input_type -> assay.controller.v1.CreateRunRequest
+	40, // 79: assay.controller.v1.RunService.WatchPreparation:input_type -> assay.controller.v1.WatchPreparationRequest
+	36, // 80: assay.controller.v1.RunService.GetRun:input_type -> assay.controller.v1.GetRunRequest
+	38, // 81: assay.controller.v1.RunService.ListRuns:input_type -> assay.controller.v1.ListRunsRequest
+	42, // 82: assay.controller.v1.RunService.WatchRun:input_type -> assay.controller.v1.WatchRunRequest
+	44, // 83: assay.controller.v1.RunService.CancelRun:input_type -> assay.controller.v1.CancelRunRequest
+	46, // 84: assay.controller.v1.RunService.AdjustRun:input_type -> assay.controller.v1.AdjustRunRequest
+	48, // 85: assay.controller.v1.RunService.DeleteRun:input_type -> assay.controller.v1.DeleteRunRequest
+	50, // 86: assay.controller.v1.RunService.DriveRun:input_type -> assay.controller.v1.DriveRunRequest
+	55, // 87: assay.controller.v1.SuiteService.GetSuite:input_type -> assay.controller.v1.GetSuiteRequest
+	57, // 88: assay.controller.v1.SuiteService.WatchSuite:input_type -> assay.controller.v1.WatchSuiteRequest
+	1,  // 89: assay.controller.v1.ControllerService.Join:output_type -> assay.controller.v1.JoinResponse
+	33, // 90: assay.controller.v1.RunService.ValidateRun:output_type -> assay.controller.v1.ValidateRunResponse
+	35, // 91: assay.controller.v1.RunService.CreateRun:output_type -> assay.controller.v1.CreateRunResponse
+	41, // 92: assay.controller.v1.RunService.WatchPreparation:output_type -> assay.controller.v1.WatchPreparationResponse
+	37, // 93: assay.controller.v1.RunService.GetRun:output_type -> assay.controller.v1.GetRunResponse
+	39, // 94: assay.controller.v1.RunService.ListRuns:output_type -> assay.controller.v1.ListRunsResponse
+	43, // 95: assay.controller.v1.RunService.WatchRun:output_type -> assay.controller.v1.WatchRunResponse
+	45, // 96: assay.controller.v1.RunService.CancelRun:output_type -> assay.controller.v1.CancelRunResponse
+	47, // 97: assay.controller.v1.RunService.AdjustRun:output_type -> assay.controller.v1.AdjustRunResponse
+	49, // 98: assay.controller.v1.RunService.DeleteRun:output_type -> assay.controller.v1.DeleteRunResponse
+	53, // 99: assay.controller.v1.RunService.DriveRun:output_type -> assay.controller.v1.DriveRunResponse
+	56, // 100: assay.controller.v1.SuiteService.GetSuite:output_type -> assay.controller.v1.GetSuiteResponse
+	58, // 101: assay.controller.v1.SuiteService.WatchSuite:output_type -> assay.controller.v1.WatchSuiteResponse
+	89, // [89:102] is the sub-list for method output_type
+	76, // [76:89] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_assay_controller_v1_controller_service_proto_init() }
@@ -4988,6 +5080,7 @@ func file_assay_controller_v1_controller_service_proto_init() {
 		(*Command_EndCollection)(nil),
 		(*Command_AskTarget)(nil),
 		(*Command_EndPhase)(nil),
+		(*Command_RecoverRun)(nil),
 	}
 	file_assay_controller_v1_controller_service_proto_msgTypes[11].OneofWrappers = []any{}
 	file_assay_controller_v1_controller_service_proto_msgTypes[12].OneofWrappers = []any{
@@ -4995,19 +5088,19 @@ func file_assay_controller_v1_controller_service_proto_init() {
 		(*ClosePhase_Heartbeat)(nil),
 	}
 	file_assay_controller_v1_controller_service_proto_msgTypes[14].OneofWrappers = []any{}
-	file_assay_controller_v1_controller_service_proto_msgTypes[18].OneofWrappers = []any{
+	file_assay_controller_v1_controller_service_proto_msgTypes[19].OneofWrappers = []any{
 		(*AskTarget_GetPath)(nil),
 		(*AskTarget_Model)(nil),
 		(*AskTarget_PostPath)(nil),
 		(*AskTarget_Call)(nil),
 	}
-	file_assay_controller_v1_controller_service_proto_msgTypes[21].OneofWrappers = []any{
+	file_assay_controller_v1_controller_service_proto_msgTypes[22].OneofWrappers = []any{
 		(*CommandResult_Dataset)(nil),
 		(*CommandResult_Identity)(nil),
 		(*CommandResult_Details)(nil),
 		(*CommandResult_Target)(nil),
 	}
-	file_assay_controller_v1_controller_service_proto_msgTypes[23].OneofWrappers = []any{
+	file_assay_controller_v1_controller_service_proto_msgTypes[24].OneofWrappers = []any{
 		(*MemberEvent_PhaseStarted)(nil),
 		(*MemberEvent_SendingComplete)(nil),
 		(*MemberEvent_ReturningComplete)(nil),
@@ -5017,7 +5110,7 @@ func file_assay_controller_v1_controller_service_proto_init() {
 		(*MemberEvent_Failed)(nil),
 		(*MemberEvent_TooManyFailed)(nil),
 	}
-	file_assay_controller_v1_controller_service_proto_msgTypes[49].OneofWrappers = []any{
+	file_assay_controller_v1_controller_service_proto_msgTypes[50].OneofWrappers = []any{
 		(*DriveRunRequest_Create)(nil),
 		(*DriveRunRequest_Adjust)(nil),
 		(*DriveRunRequest_Cancel)(nil),
@@ -5029,7 +5122,7 @@ func file_assay_controller_v1_controller_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_controller_v1_controller_service_proto_rawDesc), len(file_assay_controller_v1_controller_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   61,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -141,7 +141,9 @@ type RecordsHello struct {
 	// Its incarnation.
 	Incarnation uint64 `protobuf:"fixed64,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	// Wall time minus suite time on the worker's host, in ns, for labels.
-	WallOffsetNs  float64 `protobuf:"fixed64,5,opt,name=wall_offset_ns,json=wallOffsetNs,proto3" json:"wall_offset_ns,omitempty"`
+	WallOffsetNs float64 `protobuf:"fixed64,5,opt,name=wall_offset_ns,json=wallOffsetNs,proto3" json:"wall_offset_ns,omitempty"`
+	// Shard that all records of this stream are of: they go to the records-manager that writes it. Default: 0.
+	Shard         uint32 `protobuf:"varint,6,opt,name=shard,proto3" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +209,13 @@ func (x *RecordsHello) GetIncarnation() uint64 {
 func (x *RecordsHello) GetWallOffsetNs() float64 {
 	if x != nil {
 		return x.WallOffsetNs
+	}
+	return 0
+}
+
+func (x *RecordsHello) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
 	}
 	return 0
 }
@@ -485,13 +494,14 @@ const file_assay_record_processor_v1_record_processor_service_proto_rawDesc = ""
 	"\x05hello\x18\x01 \x01(\v2'.assay.record_processor.v1.RecordsHelloH\x00R\x05hello\x12>\n" +
 	"\x05batch\x18\x02 \x01(\v2&.assay.record_processor.v1.RecordBatchH\x00R\x05batch\x12;\n" +
 	"\x04part\x18\x03 \x01(\v2%.assay.record_processor.v1.RecordPartH\x00R\x04partB\t\n" +
-	"\amessage\"\xb5\x01\n" +
+	"\amessage\"\xcb\x01\n" +
 	"\fRecordsHello\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x15\n" +
 	"\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x1b\n" +
 	"\tworker_id\x18\x03 \x01(\tR\bworkerId\x12 \n" +
 	"\vincarnation\x18\x04 \x01(\x06R\vincarnation\x12$\n" +
-	"\x0ewall_offset_ns\x18\x05 \x01(\x01R\fwallOffsetNs\"_\n" +
+	"\x0ewall_offset_ns\x18\x05 \x01(\x01R\fwallOffsetNs\x12\x14\n" +
+	"\x05shard\x18\x06 \x01(\rR\x05shard\"_\n" +
 	"\vRecordBatch\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12>\n" +
 	"\arecords\x18\x02 \x03(\v2$.assay.record_processor.v1.RawRecordR\arecords\"i\n" +

@@ -124,7 +124,10 @@ type IngestHello struct {
 	// The sender.
 	MemberId string `protobuf:"bytes,3,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
 	// Tags of the values of every record on this stream, in order.
-	Tags          []string `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags []string `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Shard that the records are of. UNAVAILABLE where another one is written here: a directory on its way names who writes it. Samples go to
+	// shard 0. Default: 0.
+	Shard         uint32 `protobuf:"varint,5,opt,name=shard,proto3" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +188,13 @@ func (x *IngestHello) GetTags() []string {
 		return x.Tags
 	}
 	return nil
+}
+
+func (x *IngestHello) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
 }
 
 // Records.
@@ -406,6 +416,8 @@ type SampleBatch struct {
 	Timing []*v11.TimingProgress `protobuf:"bytes,5,rep,name=timing,proto3" json:"timing,omitempty"`
 	// What servers say that their models did over a phase; a later one of the same phase, server, model and version replaces it.
 	Served []*ServedModel `protobuf:"bytes,20,rep,name=served,proto3" json:"served,omitempty"`
+	// Members of the run that are new, or whose clocks are known anew; a later one of the same id counts.
+	Members []*v1.Member `protobuf:"bytes,21,rep,name=members,proto3" json:"members,omitempty"`
 	// Sources that this stream has not named yet.
 	Sources []*SampleSource `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	// Series that this stream has not named yet; each behind its source.
@@ -477,6 +489,13 @@ func (x *SampleBatch) GetTiming() []*v11.TimingProgress {
 func (x *SampleBatch) GetServed() []*ServedModel {
 	if x != nil {
 		return x.Served
+	}
+	return nil
+}
+
+func (x *SampleBatch) GetMembers() []*v1.Member {
+	if x != nil {
+		return x.Members
 	}
 	return nil
 }
@@ -1509,6 +1528,8 @@ type PhaseSummary struct {
 	Served []*ServedModel `protobuf:"bytes,40,rep,name=served,proto3" json:"served,omitempty"`
 	// What the metrics pages of servers say of the phase in common words, all pages together, beside what the client saw; empty: none was scraped.
 	ServerFigures []*ServerFigure `protobuf:"bytes,41,rep,name=server_figures,json=serverFigures,proto3" json:"server_figures,omitempty"`
+	// Figures of each load host, by name; empty where one host sends, by the suite's own clock.
+	Hosts         []*HostSummary `protobuf:"bytes,42,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1693,6 +1714,13 @@ func (x *PhaseSummary) GetServed() []*ServedModel {
 func (x *PhaseSummary) GetServerFigures() []*ServerFigure {
 	if x != nil {
 		return x.ServerFigures
+	}
+	return nil
+}
+
+func (x *PhaseSummary) GetHosts() []*HostSummary {
+	if x != nil {
+		return x.Hosts
 	}
 	return nil
 }
@@ -2034,6 +2062,152 @@ func (x *TargetSummary) GetMetrics() []*MetricStatistics {
 	return nil
 }
 
+// One of the hosts that the load came from, over one phase.
+type HostSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Workers there that sent a request.
+	Workers uint32 `protobuf:"varint,2,opt,name=workers,proto3" json:"workers,omitempty"`
+	// Its cores that the suite may use.
+	Cores uint32 `protobuf:"varint,3,opt,name=cores,proto3" json:"cores,omitempty"`
+	// Requests that succeeded.
+	Succeeded uint64 `protobuf:"varint,4,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
+	// Requests that failed.
+	Errored uint64 `protobuf:"varint,5,opt,name=errored,proto3" json:"errored,omitempty"`
+	// Requests that were given up.
+	Cancelled uint64 `protobuf:"varint,6,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	// Its part of the phase's succeeded requests, 0 to 1.
+	ThroughputShare float64 `protobuf:"fixed64,7,opt,name=throughput_share,json=throughputShare,proto3" json:"throughput_share,omitempty"`
+	// Its succeeded requests per second, over the time that the phase's throughput is counted over; 0: none succeeded.
+	RequestThroughput float64 `protobuf:"fixed64,8,opt,name=request_throughput,json=requestThroughput,proto3" json:"request_throughput,omitempty"`
+	// Request latency, TTFT and ITL of its succeeded requests, as far as they have values.
+	Metrics []*MetricStatistics `protobuf:"bytes,9,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// Sent minus due, in ms, as of the phase; unset: no request had a due time.
+	Lateness *MetricStatistics `protobuf:"bytes,10,opt,name=lateness,proto3" json:"lateness,omitempty"`
+	// Share of the busiest second in which the event loop of one of its workers was busy, 0 to 1; unset: too little was read to say.
+	LoopUtilizationMax *float64 `protobuf:"fixed64,11,opt,name=loop_utilization_max,json=loopUtilizationMax,proto3,oneof" json:"loop_utilization_max,omitempty"`
+	// Its clock against suite time: offset and drift as they were last, the uncertainty at its largest; of several processes there the least
+	// certain one. Unset: not known.
+	Clock         *v12.ClockOffset `protobuf:"bytes,12,opt,name=clock,proto3" json:"clock,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostSummary) Reset() {
+	*x = HostSummary{}
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostSummary) ProtoMessage() {}
+
+func (x *HostSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostSummary.ProtoReflect.Descriptor instead.
+func (*HostSummary) Descriptor() ([]byte, []int) {
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *HostSummary) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HostSummary) GetWorkers() uint32 {
+	if x != nil {
+		return x.Workers
+	}
+	return 0
+}
+
+func (x *HostSummary) GetCores() uint32 {
+	if x != nil {
+		return x.Cores
+	}
+	return 0
+}
+
+func (x *HostSummary) GetSucceeded() uint64 {
+	if x != nil {
+		return x.Succeeded
+	}
+	return 0
+}
+
+func (x *HostSummary) GetErrored() uint64 {
+	if x != nil {
+		return x.Errored
+	}
+	return 0
+}
+
+func (x *HostSummary) GetCancelled() uint64 {
+	if x != nil {
+		return x.Cancelled
+	}
+	return 0
+}
+
+func (x *HostSummary) GetThroughputShare() float64 {
+	if x != nil {
+		return x.ThroughputShare
+	}
+	return 0
+}
+
+func (x *HostSummary) GetRequestThroughput() float64 {
+	if x != nil {
+		return x.RequestThroughput
+	}
+	return 0
+}
+
+func (x *HostSummary) GetMetrics() []*MetricStatistics {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *HostSummary) GetLateness() *MetricStatistics {
+	if x != nil {
+		return x.Lateness
+	}
+	return nil
+}
+
+func (x *HostSummary) GetLoopUtilizationMax() float64 {
+	if x != nil && x.LoopUtilizationMax != nil {
+		return *x.LoopUtilizationMax
+	}
+	return 0
+}
+
+func (x *HostSummary) GetClock() *v12.ClockOffset {
+	if x != nil {
+		return x.Clock
+	}
+	return nil
+}
+
 // One GPU over one phase.
 type GpuSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2075,7 +2249,7 @@ type GpuSummary struct {
 
 func (x *GpuSummary) Reset() {
 	*x = GpuSummary{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[22]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2261,7 @@ func (x *GpuSummary) String() string {
 func (*GpuSummary) ProtoMessage() {}
 
 func (x *GpuSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[22]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2274,7 @@ func (x *GpuSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GpuSummary.ProtoReflect.Descriptor instead.
 func (*GpuSummary) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{22}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GpuSummary) GetSubject() string {
@@ -2239,7 +2413,7 @@ type GetTimelineRequest struct {
 
 func (x *GetTimelineRequest) Reset() {
 	*x = GetTimelineRequest{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[23]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2251,7 +2425,7 @@ func (x *GetTimelineRequest) String() string {
 func (*GetTimelineRequest) ProtoMessage() {}
 
 func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[23]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2264,7 +2438,7 @@ func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{23}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetTimelineRequest) GetRunId() string {
@@ -2324,7 +2498,7 @@ type GetTimelineResponse struct {
 
 func (x *GetTimelineResponse) Reset() {
 	*x = GetTimelineResponse{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[24]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2510,7 @@ func (x *GetTimelineResponse) String() string {
 func (*GetTimelineResponse) ProtoMessage() {}
 
 func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[24]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2523,7 @@ func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{24}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetTimelineResponse) GetBuckets() []*TimelineBucket {
@@ -2405,7 +2579,7 @@ type TimelineSeries struct {
 
 func (x *TimelineSeries) Reset() {
 	*x = TimelineSeries{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[25]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2417,7 +2591,7 @@ func (x *TimelineSeries) String() string {
 func (*TimelineSeries) ProtoMessage() {}
 
 func (x *TimelineSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[25]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2430,7 +2604,7 @@ func (x *TimelineSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineSeries.ProtoReflect.Descriptor instead.
 func (*TimelineSeries) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{25}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TimelineSeries) GetKind() string {
@@ -2547,7 +2721,7 @@ type TimelineBucket struct {
 
 func (x *TimelineBucket) Reset() {
 	*x = TimelineBucket{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[26]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2733,7 @@ func (x *TimelineBucket) String() string {
 func (*TimelineBucket) ProtoMessage() {}
 
 func (x *TimelineBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[26]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2746,7 @@ func (x *TimelineBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineBucket.ProtoReflect.Descriptor instead.
 func (*TimelineBucket) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{26}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TimelineBucket) GetStartMs() float64 {
@@ -2698,7 +2872,7 @@ type BucketUsage struct {
 
 func (x *BucketUsage) Reset() {
 	*x = BucketUsage{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[27]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +2884,7 @@ func (x *BucketUsage) String() string {
 func (*BucketUsage) ProtoMessage() {}
 
 func (x *BucketUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[27]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +2897,7 @@ func (x *BucketUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BucketUsage.ProtoReflect.Descriptor instead.
 func (*BucketUsage) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{27}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *BucketUsage) GetWorkers() uint32 {
@@ -2804,7 +2978,7 @@ type ExportRunRequest struct {
 
 func (x *ExportRunRequest) Reset() {
 	*x = ExportRunRequest{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[28]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2816,7 +2990,7 @@ func (x *ExportRunRequest) String() string {
 func (*ExportRunRequest) ProtoMessage() {}
 
 func (x *ExportRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[28]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2829,7 +3003,7 @@ func (x *ExportRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRunRequest.ProtoReflect.Descriptor instead.
 func (*ExportRunRequest) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{28}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportRunRequest) GetRunId() string {
@@ -2875,7 +3049,7 @@ type ExportRunResponse struct {
 
 func (x *ExportRunResponse) Reset() {
 	*x = ExportRunResponse{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[29]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +3061,7 @@ func (x *ExportRunResponse) String() string {
 func (*ExportRunResponse) ProtoMessage() {}
 
 func (x *ExportRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[29]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +3074,7 @@ func (x *ExportRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRunResponse.ProtoReflect.Descriptor instead.
 func (*ExportRunResponse) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{29}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportRunResponse) GetFile() string {
@@ -2937,7 +3111,7 @@ type WatchSummaryRequest struct {
 
 func (x *WatchSummaryRequest) Reset() {
 	*x = WatchSummaryRequest{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[30]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2949,7 +3123,7 @@ func (x *WatchSummaryRequest) String() string {
 func (*WatchSummaryRequest) ProtoMessage() {}
 
 func (x *WatchSummaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[30]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2962,7 +3136,7 @@ func (x *WatchSummaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSummaryRequest.ProtoReflect.Descriptor instead.
 func (*WatchSummaryRequest) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{30}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchSummaryRequest) GetRunId() string {
@@ -2994,7 +3168,7 @@ type WatchSummaryResponse struct {
 
 func (x *WatchSummaryResponse) Reset() {
 	*x = WatchSummaryResponse{}
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[31]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3180,7 @@ func (x *WatchSummaryResponse) String() string {
 func (*WatchSummaryResponse) ProtoMessage() {}
 
 func (x *WatchSummaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[31]
+	mi := &file_assay_records_manager_v1_records_manager_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3193,7 @@ func (x *WatchSummaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSummaryResponse.ProtoReflect.Descriptor instead.
 func (*WatchSummaryResponse) Descriptor() ([]byte, []int) {
-	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{31}
+	return file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchSummaryResponse) GetPhase() *PhaseSummary {
@@ -3051,12 +3225,13 @@ const file_assay_records_manager_v1_records_manager_service_proto_rawDesc = "" +
 	"\x14IngestRecordsRequest\x12=\n" +
 	"\x05hello\x18\x01 \x01(\v2%.assay.records_manager.v1.IngestHelloH\x00R\x05hello\x12=\n" +
 	"\x05batch\x18\x02 \x01(\v2%.assay.records_manager.v1.MetricBatchH\x00R\x05batchB\t\n" +
-	"\amessage\"\x80\x01\n" +
+	"\amessage\"\x96\x01\n" +
 	"\vIngestHello\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x15\n" +
 	"\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x1b\n" +
 	"\tmember_id\x18\x03 \x01(\tR\bmemberId\x12\x12\n" +
-	"\x04tags\x18\x04 \x03(\tR\x04tags\"a\n" +
+	"\x04tags\x18\x04 \x03(\tR\x04tags\x12\x14\n" +
+	"\x05shard\x18\x05 \x01(\rR\x05shard\"a\n" +
 	"\vMetricBatch\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12@\n" +
 	"\arecords\x18\x02 \x03(\v2&.assay.records_manager.v1.MetricRecordR\arecords\"h\n" +
@@ -3069,13 +3244,14 @@ const file_assay_records_manager_v1_records_manager_service_proto_rawDesc = "" +
 	"\x14IngestSamplesRequest\x12=\n" +
 	"\x05hello\x18\x01 \x01(\v2%.assay.records_manager.v1.IngestHelloH\x00R\x05hello\x12=\n" +
 	"\x05batch\x18\x02 \x01(\v2%.assay.records_manager.v1.SampleBatchH\x00R\x05batchB\t\n" +
-	"\amessage\"\xd8\x03\n" +
+	"\amessage\"\x8f\x04\n" +
 	"\vSampleBatch\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12;\n" +
 	"\x05usage\x18\x03 \x03(\v2%.assay.records_manager.v1.UsageSampleR\x05usage\x125\n" +
 	"\x06events\x18\x04 \x03(\v2\x1d.assay.controller.v1.RunEventR\x06events\x127\n" +
 	"\x06timing\x18\x05 \x03(\v2\x1f.assay.timing.v1.TimingProgressR\x06timing\x12=\n" +
-	"\x06served\x18\x14 \x03(\v2%.assay.records_manager.v1.ServedModelR\x06served\x12@\n" +
+	"\x06served\x18\x14 \x03(\v2%.assay.records_manager.v1.ServedModelR\x06served\x125\n" +
+	"\amembers\x18\x15 \x03(\v2\x1b.assay.controller.v1.MemberR\amembers\x12@\n" +
 	"\asources\x18\x06 \x03(\v2&.assay.records_manager.v1.SampleSourceR\asources\x12>\n" +
 	"\x06series\x18\a \x03(\v2&.assay.records_manager.v1.SampleSeriesR\x06series\x12:\n" +
 	"\ascrapes\x18\b \x03(\v2 .assay.records_manager.v1.ScrapeR\ascrapesJ\x04\b\x02\x10\x03R\asamples\"\xd1\x02\n" +
@@ -3156,7 +3332,7 @@ const file_assay_records_manager_v1_records_manager_service_proto_rawDesc = "" +
 	"\n" +
 	"definition\x18\x01 \x01(\tR\n" +
 	"definition\x12D\n" +
-	"\afigures\x18\x02 \x03(\v2*.assay.records_manager.v1.MetricStatisticsR\afigures\"\x93\n" +
+	"\afigures\x18\x02 \x03(\v2*.assay.records_manager.v1.MetricStatisticsR\afigures\"\xd0\n" +
 	"\n" +
 	"\fPhaseSummary\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
@@ -3183,7 +3359,8 @@ const file_assay_records_manager_v1_records_manager_service_proto_rawDesc = "" +
 	"\rwrong_answers\x18\x1a \x03(\v2%.assay.records_manager.v1.WrongAnswerR\fwrongAnswers\x12\x1c\n" +
 	"\tunchecked\x18\x1b \x01(\x04R\tunchecked\x12=\n" +
 	"\x06served\x18( \x03(\v2%.assay.records_manager.v1.ServedModelR\x06served\x12M\n" +
-	"\x0eserver_figures\x18) \x03(\v2&.assay.records_manager.v1.ServerFigureR\rserverFiguresB\x15\n" +
+	"\x0eserver_figures\x18) \x03(\v2&.assay.records_manager.v1.ServerFigureR\rserverFigures\x12;\n" +
+	"\x05hosts\x18* \x03(\v2%.assay.records_manager.v1.HostSummaryR\x05hostsB\x15\n" +
 	"\x13_first_sent_wall_nsB\x13\n" +
 	"\x11_last_end_wall_ns\"u\n" +
 	"\vWrongAnswer\x12\"\n" +
@@ -3211,7 +3388,22 @@ const file_assay_records_manager_v1_records_manager_service_proto_rawDesc = "" +
 	"\tcancelled\x18\x05 \x01(\x04R\tcancelled\x12)\n" +
 	"\x10throughput_share\x18\x06 \x01(\x01R\x0fthroughputShare\x12-\n" +
 	"\x12request_throughput\x18\a \x01(\x01R\x11requestThroughput\x12D\n" +
-	"\ametrics\x18\b \x03(\v2*.assay.records_manager.v1.MetricStatisticsR\ametrics\"\x8b\x05\n" +
+	"\ametrics\x18\b \x03(\v2*.assay.records_manager.v1.MetricStatisticsR\ametrics\"\x93\x04\n" +
+	"\vHostSummary\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aworkers\x18\x02 \x01(\rR\aworkers\x12\x14\n" +
+	"\x05cores\x18\x03 \x01(\rR\x05cores\x12\x1c\n" +
+	"\tsucceeded\x18\x04 \x01(\x04R\tsucceeded\x12\x18\n" +
+	"\aerrored\x18\x05 \x01(\x04R\aerrored\x12\x1c\n" +
+	"\tcancelled\x18\x06 \x01(\x04R\tcancelled\x12)\n" +
+	"\x10throughput_share\x18\a \x01(\x01R\x0fthroughputShare\x12-\n" +
+	"\x12request_throughput\x18\b \x01(\x01R\x11requestThroughput\x12D\n" +
+	"\ametrics\x18\t \x03(\v2*.assay.records_manager.v1.MetricStatisticsR\ametrics\x12F\n" +
+	"\blateness\x18\n" +
+	" \x01(\v2*.assay.records_manager.v1.MetricStatisticsR\blateness\x125\n" +
+	"\x14loop_utilization_max\x18\v \x01(\x01H\x00R\x12loopUtilizationMax\x88\x01\x01\x122\n" +
+	"\x05clock\x18\f \x01(\v2\x1c.assay.common.v1.ClockOffsetR\x05clockB\x17\n" +
+	"\x15_loop_utilization_max\"\x8b\x05\n" +
 	"\n" +
 	"GpuSummary\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
@@ -3342,7 +3534,7 @@ func file_assay_records_manager_v1_records_manager_service_proto_rawDescGZIP() [
 	return file_assay_records_manager_v1_records_manager_service_proto_rawDescData
 }
 
-var file_assay_records_manager_v1_records_manager_service_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_assay_records_manager_v1_records_manager_service_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_assay_records_manager_v1_records_manager_service_proto_goTypes = []any{
 	(*IngestRecordsRequest)(nil),     // 0: assay.records_manager.v1.IngestRecordsRequest
 	(*IngestHello)(nil),              // 1: assay.records_manager.v1.IngestHello
@@ -3366,111 +3558,119 @@ var file_assay_records_manager_v1_records_manager_service_proto_goTypes = []any{
 	(*FinishReason)(nil),             // 19: assay.records_manager.v1.FinishReason
 	(*ObjectiveOutcome)(nil),         // 20: assay.records_manager.v1.ObjectiveOutcome
 	(*TargetSummary)(nil),            // 21: assay.records_manager.v1.TargetSummary
-	(*GpuSummary)(nil),               // 22: assay.records_manager.v1.GpuSummary
-	(*GetTimelineRequest)(nil),       // 23: assay.records_manager.v1.GetTimelineRequest
-	(*GetTimelineResponse)(nil),      // 24: assay.records_manager.v1.GetTimelineResponse
-	(*TimelineSeries)(nil),           // 25: assay.records_manager.v1.TimelineSeries
-	(*TimelineBucket)(nil),           // 26: assay.records_manager.v1.TimelineBucket
-	(*BucketUsage)(nil),              // 27: assay.records_manager.v1.BucketUsage
-	(*ExportRunRequest)(nil),         // 28: assay.records_manager.v1.ExportRunRequest
-	(*ExportRunResponse)(nil),        // 29: assay.records_manager.v1.ExportRunResponse
-	(*WatchSummaryRequest)(nil),      // 30: assay.records_manager.v1.WatchSummaryRequest
-	(*WatchSummaryResponse)(nil),     // 31: assay.records_manager.v1.WatchSummaryResponse
-	nil,                              // 32: assay.records_manager.v1.UsageSample.CountersEntry
-	nil,                              // 33: assay.records_manager.v1.TimelineSeries.LabelsEntry
-	(*MetricRecord)(nil),             // 34: assay.records_manager.v1.MetricRecord
-	(*v1.RunEvent)(nil),              // 35: assay.controller.v1.RunEvent
-	(*v11.TimingProgress)(nil),       // 36: assay.timing.v1.TimingProgress
-	(*ServedModel)(nil),              // 37: assay.records_manager.v1.ServedModel
-	(*SampleSource)(nil),             // 38: assay.records_manager.v1.SampleSource
-	(*SampleSeries)(nil),             // 39: assay.records_manager.v1.SampleSeries
-	(*Scrape)(nil),                   // 40: assay.records_manager.v1.Scrape
-	(*v12.ProcessUsage)(nil),         // 41: assay.common.v1.ProcessUsage
-	(*fieldmaskpb.FieldMask)(nil),    // 42: google.protobuf.FieldMask
-	(*ClientVerdict)(nil),            // 43: assay.records_manager.v1.ClientVerdict
-	(*VerdictReason)(nil),            // 44: assay.records_manager.v1.VerdictReason
-	(*ClientUsage)(nil),              // 45: assay.records_manager.v1.ClientUsage
-	(*v12.HostFloor)(nil),            // 46: assay.common.v1.HostFloor
-	(*MetricStatistics)(nil),         // 47: assay.records_manager.v1.MetricStatistics
-	(v12.PhaseKind)(0),               // 48: assay.common.v1.PhaseKind
-	(*v1.PhaseIdentity)(nil),         // 49: assay.controller.v1.PhaseIdentity
-	(*ErrorGroup)(nil),               // 50: assay.records_manager.v1.ErrorGroup
-	(*Sends)(nil),                    // 51: assay.records_manager.v1.Sends
-	(*SteadyState)(nil),              // 52: assay.records_manager.v1.SteadyState
-	(*WorkloadNote)(nil),             // 53: assay.records_manager.v1.WorkloadNote
-	(*ServerFigure)(nil),             // 54: assay.records_manager.v1.ServerFigure
+	(*HostSummary)(nil),              // 22: assay.records_manager.v1.HostSummary
+	(*GpuSummary)(nil),               // 23: assay.records_manager.v1.GpuSummary
+	(*GetTimelineRequest)(nil),       // 24: assay.records_manager.v1.GetTimelineRequest
+	(*GetTimelineResponse)(nil),      // 25: assay.records_manager.v1.GetTimelineResponse
+	(*TimelineSeries)(nil),           // 26: assay.records_manager.v1.TimelineSeries
+	(*TimelineBucket)(nil),           // 27: assay.records_manager.v1.TimelineBucket
+	(*BucketUsage)(nil),              // 28: assay.records_manager.v1.BucketUsage
+	(*ExportRunRequest)(nil),         // 29: assay.records_manager.v1.ExportRunRequest
+	(*ExportRunResponse)(nil),        // 30: assay.records_manager.v1.ExportRunResponse
+	(*WatchSummaryRequest)(nil),      // 31: assay.records_manager.v1.WatchSummaryRequest
+	(*WatchSummaryResponse)(nil),     // 32: assay.records_manager.v1.WatchSummaryResponse
+	nil,                              // 33: assay.records_manager.v1.UsageSample.CountersEntry
+	nil,                              // 34: assay.records_manager.v1.TimelineSeries.LabelsEntry
+	(*MetricRecord)(nil),             // 35: assay.records_manager.v1.MetricRecord
+	(*v1.RunEvent)(nil),              // 36: assay.controller.v1.RunEvent
+	(*v11.TimingProgress)(nil),       // 37: assay.timing.v1.TimingProgress
+	(*ServedModel)(nil),              // 38: assay.records_manager.v1.ServedModel
+	(*v1.Member)(nil),                // 39: assay.controller.v1.Member
+	(*SampleSource)(nil),             // 40: assay.records_manager.v1.SampleSource
+	(*SampleSeries)(nil),             // 41: assay.records_manager.v1.SampleSeries
+	(*Scrape)(nil),                   // 42: assay.records_manager.v1.Scrape
+	(*v12.ProcessUsage)(nil),         // 43: assay.common.v1.ProcessUsage
+	(*fieldmaskpb.FieldMask)(nil),    // 44: google.protobuf.FieldMask
+	(*ClientVerdict)(nil),            // 45: assay.records_manager.v1.ClientVerdict
+	(*VerdictReason)(nil),            // 46: assay.records_manager.v1.VerdictReason
+	(*ClientUsage)(nil),              // 47: assay.records_manager.v1.ClientUsage
+	(*v12.HostFloor)(nil),            // 48: assay.common.v1.HostFloor
+	(*MetricStatistics)(nil),         // 49: assay.records_manager.v1.MetricStatistics
+	(v12.PhaseKind)(0),               // 50: assay.common.v1.PhaseKind
+	(*v1.PhaseIdentity)(nil),         // 51: assay.controller.v1.PhaseIdentity
+	(*ErrorGroup)(nil),               // 52: assay.records_manager.v1.ErrorGroup
+	(*Sends)(nil),                    // 53: assay.records_manager.v1.Sends
+	(*SteadyState)(nil),              // 54: assay.records_manager.v1.SteadyState
+	(*WorkloadNote)(nil),             // 55: assay.records_manager.v1.WorkloadNote
+	(*ServerFigure)(nil),             // 56: assay.records_manager.v1.ServerFigure
+	(*v12.ClockOffset)(nil),          // 57: assay.common.v1.ClockOffset
 }
 var file_assay_records_manager_v1_records_manager_service_proto_depIdxs = []int32{
 	1,  // 0: assay.records_manager.v1.IngestRecordsRequest.hello:type_name -> assay.records_manager.v1.IngestHello
 	2,  // 1: assay.records_manager.v1.IngestRecordsRequest.batch:type_name -> assay.records_manager.v1.MetricBatch
-	34, // 2: assay.records_manager.v1.MetricBatch.records:type_name -> assay.records_manager.v1.MetricRecord
+	35, // 2: assay.records_manager.v1.MetricBatch.records:type_name -> assay.records_manager.v1.MetricRecord
 	1,  // 3: assay.records_manager.v1.IngestSamplesRequest.hello:type_name -> assay.records_manager.v1.IngestHello
 	5,  // 4: assay.records_manager.v1.IngestSamplesRequest.batch:type_name -> assay.records_manager.v1.SampleBatch
 	6,  // 5: assay.records_manager.v1.SampleBatch.usage:type_name -> assay.records_manager.v1.UsageSample
-	35, // 6: assay.records_manager.v1.SampleBatch.events:type_name -> assay.controller.v1.RunEvent
-	36, // 7: assay.records_manager.v1.SampleBatch.timing:type_name -> assay.timing.v1.TimingProgress
-	37, // 8: assay.records_manager.v1.SampleBatch.served:type_name -> assay.records_manager.v1.ServedModel
-	38, // 9: assay.records_manager.v1.SampleBatch.sources:type_name -> assay.records_manager.v1.SampleSource
-	39, // 10: assay.records_manager.v1.SampleBatch.series:type_name -> assay.records_manager.v1.SampleSeries
-	40, // 11: assay.records_manager.v1.SampleBatch.scrapes:type_name -> assay.records_manager.v1.Scrape
-	41, // 12: assay.records_manager.v1.UsageSample.usage:type_name -> assay.common.v1.ProcessUsage
-	32, // 13: assay.records_manager.v1.UsageSample.counters:type_name -> assay.records_manager.v1.UsageSample.CountersEntry
-	42, // 14: assay.records_manager.v1.QueryRecordsRequest.fields:type_name -> google.protobuf.FieldMask
-	34, // 15: assay.records_manager.v1.QueryRecordsResponse.records:type_name -> assay.records_manager.v1.MetricRecord
-	42, // 16: assay.records_manager.v1.StreamRecordsRequest.fields:type_name -> google.protobuf.FieldMask
-	34, // 17: assay.records_manager.v1.StreamRecordsResponse.records:type_name -> assay.records_manager.v1.MetricRecord
-	17, // 18: assay.records_manager.v1.SummarizeRecordsResponse.phases:type_name -> assay.records_manager.v1.PhaseSummary
-	43, // 19: assay.records_manager.v1.SummarizeRecordsResponse.verdict:type_name -> assay.records_manager.v1.ClientVerdict
-	44, // 20: assay.records_manager.v1.SummarizeRecordsResponse.reasons:type_name -> assay.records_manager.v1.VerdictReason
-	45, // 21: assay.records_manager.v1.SummarizeRecordsResponse.client:type_name -> assay.records_manager.v1.ClientUsage
-	46, // 22: assay.records_manager.v1.SummarizeRecordsResponse.host_floor:type_name -> assay.common.v1.HostFloor
-	16, // 23: assay.records_manager.v1.SummarizeRecordsResponse.definitions:type_name -> assay.records_manager.v1.DefinitionSummary
-	14, // 24: assay.records_manager.v1.SummarizeRecordsResponse.groups:type_name -> assay.records_manager.v1.RecordGroup
-	15, // 25: assay.records_manager.v1.RecordGroup.keys:type_name -> assay.records_manager.v1.GroupKey
-	47, // 26: assay.records_manager.v1.RecordGroup.metrics:type_name -> assay.records_manager.v1.MetricStatistics
-	47, // 27: assay.records_manager.v1.DefinitionSummary.figures:type_name -> assay.records_manager.v1.MetricStatistics
-	48, // 28: assay.records_manager.v1.PhaseSummary.kind:type_name -> assay.common.v1.PhaseKind
-	49, // 29: assay.records_manager.v1.PhaseSummary.identity:type_name -> assay.controller.v1.PhaseIdentity
-	47, // 30: assay.records_manager.v1.PhaseSummary.metrics:type_name -> assay.records_manager.v1.MetricStatistics
-	50, // 31: assay.records_manager.v1.PhaseSummary.errors:type_name -> assay.records_manager.v1.ErrorGroup
-	47, // 32: assay.records_manager.v1.PhaseSummary.lateness:type_name -> assay.records_manager.v1.MetricStatistics
-	22, // 33: assay.records_manager.v1.PhaseSummary.gpus:type_name -> assay.records_manager.v1.GpuSummary
-	51, // 34: assay.records_manager.v1.PhaseSummary.sends:type_name -> assay.records_manager.v1.Sends
-	52, // 35: assay.records_manager.v1.PhaseSummary.steady_state:type_name -> assay.records_manager.v1.SteadyState
-	53, // 36: assay.records_manager.v1.PhaseSummary.workload_notes:type_name -> assay.records_manager.v1.WorkloadNote
-	21, // 37: assay.records_manager.v1.PhaseSummary.targets:type_name -> assay.records_manager.v1.TargetSummary
-	20, // 38: assay.records_manager.v1.PhaseSummary.objectives:type_name -> assay.records_manager.v1.ObjectiveOutcome
-	19, // 39: assay.records_manager.v1.PhaseSummary.finish_reasons:type_name -> assay.records_manager.v1.FinishReason
-	18, // 40: assay.records_manager.v1.PhaseSummary.wrong_answers:type_name -> assay.records_manager.v1.WrongAnswer
-	37, // 41: assay.records_manager.v1.PhaseSummary.served:type_name -> assay.records_manager.v1.ServedModel
-	54, // 42: assay.records_manager.v1.PhaseSummary.server_figures:type_name -> assay.records_manager.v1.ServerFigure
-	47, // 43: assay.records_manager.v1.TargetSummary.metrics:type_name -> assay.records_manager.v1.MetricStatistics
-	26, // 44: assay.records_manager.v1.GetTimelineResponse.buckets:type_name -> assay.records_manager.v1.TimelineBucket
-	25, // 45: assay.records_manager.v1.GetTimelineResponse.series:type_name -> assay.records_manager.v1.TimelineSeries
-	33, // 46: assay.records_manager.v1.TimelineSeries.labels:type_name -> assay.records_manager.v1.TimelineSeries.LabelsEntry
-	27, // 47: assay.records_manager.v1.TimelineBucket.usage:type_name -> assay.records_manager.v1.BucketUsage
-	17, // 48: assay.records_manager.v1.WatchSummaryResponse.phase:type_name -> assay.records_manager.v1.PhaseSummary
-	0,  // 49: assay.records_manager.v1.RecordsManagerService.IngestRecords:input_type -> assay.records_manager.v1.IngestRecordsRequest
-	4,  // 50: assay.records_manager.v1.RecordsManagerService.IngestSamples:input_type -> assay.records_manager.v1.IngestSamplesRequest
-	8,  // 51: assay.records_manager.v1.RecordsManagerService.QueryRecords:input_type -> assay.records_manager.v1.QueryRecordsRequest
-	10, // 52: assay.records_manager.v1.RecordsManagerService.StreamRecords:input_type -> assay.records_manager.v1.StreamRecordsRequest
-	12, // 53: assay.records_manager.v1.RecordsManagerService.SummarizeRecords:input_type -> assay.records_manager.v1.SummarizeRecordsRequest
-	23, // 54: assay.records_manager.v1.RecordsManagerService.GetTimeline:input_type -> assay.records_manager.v1.GetTimelineRequest
-	28, // 55: assay.records_manager.v1.RecordsManagerService.ExportRun:input_type -> assay.records_manager.v1.ExportRunRequest
-	30, // 56: assay.records_manager.v1.RecordsManagerService.WatchSummary:input_type -> assay.records_manager.v1.WatchSummaryRequest
-	3,  // 57: assay.records_manager.v1.RecordsManagerService.IngestRecords:output_type -> assay.records_manager.v1.IngestRecordsResponse
-	7,  // 58: assay.records_manager.v1.RecordsManagerService.IngestSamples:output_type -> assay.records_manager.v1.IngestSamplesResponse
-	9,  // 59: assay.records_manager.v1.RecordsManagerService.QueryRecords:output_type -> assay.records_manager.v1.QueryRecordsResponse
-	11, // 60: assay.records_manager.v1.RecordsManagerService.StreamRecords:output_type -> assay.records_manager.v1.StreamRecordsResponse
-	13, // 61: assay.records_manager.v1.RecordsManagerService.SummarizeRecords:output_type -> assay.records_manager.v1.SummarizeRecordsResponse
-	24, // 62: assay.records_manager.v1.RecordsManagerService.GetTimeline:output_type -> assay.records_manager.v1.GetTimelineResponse
-	29, // 63: assay.records_manager.v1.RecordsManagerService.ExportRun:output_type -> assay.records_manager.v1.ExportRunResponse
-	31, // 64: assay.records_manager.v1.RecordsManagerService.WatchSummary:output_type -> assay.records_manager.v1.WatchSummaryResponse
-	57, // [57:65] is the sub-list for method output_type
-	49, // [49:57] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	36, // 6: assay.records_manager.v1.SampleBatch.events:type_name -> assay.controller.v1.RunEvent
+	37, // 7: assay.records_manager.v1.SampleBatch.timing:type_name -> assay.timing.v1.TimingProgress
+	38, // 8: assay.records_manager.v1.SampleBatch.served:type_name -> assay.records_manager.v1.ServedModel
+	39, // 9: assay.records_manager.v1.SampleBatch.members:type_name -> assay.controller.v1.Member
+	40, // 10: assay.records_manager.v1.SampleBatch.sources:type_name -> assay.records_manager.v1.SampleSource
+	41, // 11: assay.records_manager.v1.SampleBatch.series:type_name -> assay.records_manager.v1.SampleSeries
+	42, // 12: assay.records_manager.v1.SampleBatch.scrapes:type_name -> assay.records_manager.v1.Scrape
+	43, // 13: assay.records_manager.v1.UsageSample.usage:type_name -> assay.common.v1.ProcessUsage
+	33, // 14: assay.records_manager.v1.UsageSample.counters:type_name -> assay.records_manager.v1.UsageSample.CountersEntry
+	44, // 15: assay.records_manager.v1.QueryRecordsRequest.fields:type_name -> google.protobuf.FieldMask
+	35, // 16: assay.records_manager.v1.QueryRecordsResponse.records:type_name -> assay.records_manager.v1.MetricRecord
+	44, // 17: assay.records_manager.v1.StreamRecordsRequest.fields:type_name -> google.protobuf.FieldMask
+	35, // 18: assay.records_manager.v1.StreamRecordsResponse.records:type_name -> assay.records_manager.v1.MetricRecord
+	17, // 19: assay.records_manager.v1.SummarizeRecordsResponse.phases:type_name -> assay.records_manager.v1.PhaseSummary
+	45, // 20: assay.records_manager.v1.SummarizeRecordsResponse.verdict:type_name -> assay.records_manager.v1.ClientVerdict
+	46, // 21: assay.records_manager.v1.SummarizeRecordsResponse.reasons:type_name -> assay.records_manager.v1.VerdictReason
+	47, // 22: assay.records_manager.v1.SummarizeRecordsResponse.client:type_name -> assay.records_manager.v1.ClientUsage
+	48, // 23: assay.records_manager.v1.SummarizeRecordsResponse.host_floor:type_name -> assay.common.v1.HostFloor
+	16, // 24: assay.records_manager.v1.SummarizeRecordsResponse.definitions:type_name -> assay.records_manager.v1.DefinitionSummary
+	14, // 25: assay.records_manager.v1.SummarizeRecordsResponse.groups:type_name -> assay.records_manager.v1.RecordGroup
+	15, // 26: assay.records_manager.v1.RecordGroup.keys:type_name -> assay.records_manager.v1.GroupKey
+	49, // 27: assay.records_manager.v1.RecordGroup.metrics:type_name -> assay.records_manager.v1.MetricStatistics
+	49, // 28: assay.records_manager.v1.DefinitionSummary.figures:type_name -> assay.records_manager.v1.MetricStatistics
+	50, // 29: assay.records_manager.v1.PhaseSummary.kind:type_name -> assay.common.v1.PhaseKind
+	51, // 30: assay.records_manager.v1.PhaseSummary.identity:type_name -> assay.controller.v1.PhaseIdentity
+	49, // 31: assay.records_manager.v1.PhaseSummary.metrics:type_name -> assay.records_manager.v1.MetricStatistics
+	52, // 32: assay.records_manager.v1.PhaseSummary.errors:type_name -> assay.records_manager.v1.ErrorGroup
+	49, // 33: assay.records_manager.v1.PhaseSummary.lateness:type_name -> assay.records_manager.v1.MetricStatistics
+	23, // 34: assay.records_manager.v1.PhaseSummary.gpus:type_name -> assay.records_manager.v1.GpuSummary
+	53, // 35: assay.records_manager.v1.PhaseSummary.sends:type_name -> assay.records_manager.v1.Sends
+	54, // 36: assay.records_manager.v1.PhaseSummary.steady_state:type_name -> assay.records_manager.v1.SteadyState
+	55, // 37: assay.records_manager.v1.PhaseSummary.workload_notes:type_name -> assay.records_manager.v1.WorkloadNote
+	21, // 38: assay.records_manager.v1.PhaseSummary.targets:type_name -> assay.records_manager.v1.TargetSummary
+	20, // 39: assay.records_manager.v1.PhaseSummary.objectives:type_name -> assay.records_manager.v1.ObjectiveOutcome
+	19, // 40: assay.records_manager.v1.PhaseSummary.finish_reasons:type_name -> assay.records_manager.v1.FinishReason
+	18, // 41: assay.records_manager.v1.PhaseSummary.wrong_answers:type_name -> assay.records_manager.v1.WrongAnswer
+	38, // 42: assay.records_manager.v1.PhaseSummary.served:type_name -> assay.records_manager.v1.ServedModel
+	56, // 43: assay.records_manager.v1.PhaseSummary.server_figures:type_name -> assay.records_manager.v1.ServerFigure
+	22, // 44: assay.records_manager.v1.PhaseSummary.hosts:type_name -> assay.records_manager.v1.HostSummary
+	49, // 45: assay.records_manager.v1.TargetSummary.metrics:type_name -> assay.records_manager.v1.MetricStatistics
+	49, // 46: assay.records_manager.v1.HostSummary.metrics:type_name -> assay.records_manager.v1.MetricStatistics
+	49, // 47: assay.records_manager.v1.HostSummary.lateness:type_name -> assay.records_manager.v1.MetricStatistics
+	57, // 48: assay.records_manager.v1.HostSummary.clock:type_name -> assay.common.v1.ClockOffset
+	27, // 49: assay.records_manager.v1.GetTimelineResponse.buckets:type_name -> assay.records_manager.v1.TimelineBucket
+	26, // 50: assay.records_manager.v1.GetTimelineResponse.series:type_name -> assay.records_manager.v1.TimelineSeries
+	34, // 51: assay.records_manager.v1.TimelineSeries.labels:type_name -> assay.records_manager.v1.TimelineSeries.LabelsEntry
+	28, // 52: assay.records_manager.v1.TimelineBucket.usage:type_name -> assay.records_manager.v1.BucketUsage
+	17, // 53: assay.records_manager.v1.WatchSummaryResponse.phase:type_name -> assay.records_manager.v1.PhaseSummary
+	0,  // 54: assay.records_manager.v1.RecordsManagerService.IngestRecords:input_type -> assay.records_manager.v1.IngestRecordsRequest
+	4,  // 55: assay.records_manager.v1.RecordsManagerService.IngestSamples:input_type -> assay.records_manager.v1.IngestSamplesRequest
+	8,  // 56: assay.records_manager.v1.RecordsManagerService.QueryRecords:input_type -> assay.records_manager.v1.QueryRecordsRequest
+	10, // 57: assay.records_manager.v1.RecordsManagerService.StreamRecords:input_type -> assay.records_manager.v1.StreamRecordsRequest
+	12, // 58: assay.records_manager.v1.RecordsManagerService.SummarizeRecords:input_type -> assay.records_manager.v1.SummarizeRecordsRequest
+	24, // 59: assay.records_manager.v1.RecordsManagerService.GetTimeline:input_type -> assay.records_manager.v1.GetTimelineRequest
+	29, // 60: assay.records_manager.v1.RecordsManagerService.ExportRun:input_type -> assay.records_manager.v1.ExportRunRequest
+	31, // 61: assay.records_manager.v1.RecordsManagerService.WatchSummary:input_type -> assay.records_manager.v1.WatchSummaryRequest
+	3,  // 62: assay.records_manager.v1.RecordsManagerService.IngestRecords:output_type -> assay.records_manager.v1.IngestRecordsResponse
+	7,  // 63: assay.records_manager.v1.RecordsManagerService.IngestSamples:output_type -> assay.records_manager.v1.IngestSamplesResponse
+	9,  // 64: assay.records_manager.v1.RecordsManagerService.QueryRecords:output_type -> assay.records_manager.v1.QueryRecordsResponse
+	11, // 65: assay.records_manager.v1.RecordsManagerService.StreamRecords:output_type -> assay.records_manager.v1.StreamRecordsResponse
+	13, // 66: assay.records_manager.v1.RecordsManagerService.SummarizeRecords:output_type -> assay.records_manager.v1.SummarizeRecordsResponse
+	25, // 67: assay.records_manager.v1.RecordsManagerService.GetTimeline:output_type -> assay.records_manager.v1.GetTimelineResponse
+	30, // 68: assay.records_manager.v1.RecordsManagerService.ExportRun:output_type -> assay.records_manager.v1.ExportRunResponse
+	32, // 69: assay.records_manager.v1.RecordsManagerService.WatchSummary:output_type -> assay.records_manager.v1.WatchSummaryResponse
+	62, // [62:70] is the sub-list for method output_type
+	54, // [54:62] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_assay_records_manager_v1_records_manager_service_proto_init() }
@@ -3497,16 +3697,17 @@ func file_assay_records_manager_v1_records_manager_service_proto_init() {
 	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[17].OneofWrappers = []any{}
 	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[20].OneofWrappers = []any{}
 	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[22].OneofWrappers = []any{}
-	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[24].OneofWrappers = []any{}
-	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[26].OneofWrappers = []any{}
+	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[23].OneofWrappers = []any{}
+	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[25].OneofWrappers = []any{}
 	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[27].OneofWrappers = []any{}
+	file_assay_records_manager_v1_records_manager_service_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_records_manager_v1_records_manager_service_proto_rawDesc), len(file_assay_records_manager_v1_records_manager_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -58,7 +58,8 @@ type RecordsManagerServiceClient interface {
 	GetTimeline(ctx context.Context, in *GetTimelineRequest, opts ...grpc.CallOption) (*GetTimelineResponse, error)
 	// The files of a run: their bytes in order, file after file.
 	ExportRun(ctx context.Context, in *ExportRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportRunResponse], error)
-	// Live figures from histograms, now and every `interval_ms`; ends with the run.
+	// Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+	// writes shard 0; FAILED_PRECONDITION at the others.
 	WatchSummary(ctx context.Context, in *WatchSummaryRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSummaryResponse], error)
 }
 
@@ -210,7 +211,8 @@ type RecordsManagerServiceServer interface {
 	GetTimeline(context.Context, *GetTimelineRequest) (*GetTimelineResponse, error)
 	// The files of a run: their bytes in order, file after file.
 	ExportRun(*ExportRunRequest, grpc.ServerStreamingServer[ExportRunResponse]) error
-	// Live figures from histograms, now and every `interval_ms`; ends with the run.
+	// Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+	// writes shard 0; FAILED_PRECONDITION at the others.
 	WatchSummary(*WatchSummaryRequest, grpc.ServerStreamingServer[WatchSummaryResponse]) error
 	mustEmbedUnimplementedRecordsManagerServiceServer()
 }

@@ -286,12 +286,17 @@ class RunSpec(_message.Message):
     RANDOM_SEED_FIELD_NUMBER: _builtins.int
     MODEL_WEIGHTS_FIELD_NUMBER: _builtins.int
     HOST_FLOOR_FIELD_NUMBER: _builtins.int
+    RECORD_MANAGERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Label for people; unset: made from model, endpoint and load."""
     model_selection: Global___ModelSelection.ValueType
     """Which of several models a conversation uses. Default: round robin."""
     random_seed: _builtins.int
     """Seed of everything drawn at random. Unset: drawn by the controller and stored in the effective spec."""
+    record_managers: _builtins.int
+    """Records-managers that share the rows of the run by credit id, 1 to 8; refused where fewer are in the suite. The run has one file
+    and one report in the end, whatever the number. Unset: 1.
+    """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Models to ask for, at least one."""
@@ -365,14 +370,20 @@ class RunSpec(_message.Message):
         random_seed: _builtins.int | None = ...,
         model_weights: _abc.Iterable[_builtins.float] | None = ...,
         host_floor: _common_pb2.HostFloor | None = ...,
+        record_managers: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "dataset", b"dataset", "endpoint", b"endpoint", "host_floor", b"host_floor", "output", b"output", "random_seed", b"random_seed", "target", b"target", "telemetry", b"telemetry", "tokenizer", b"tokenizer", "workers", b"workers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "_record_managers", b"_record_managers", "dataset", b"dataset", "endpoint", b"endpoint", "host_floor", b"host_floor", "output", b"output", "random_seed", b"random_seed", "record_managers", b"record_managers", "target", b"target", "telemetry", b"telemetry", "tokenizer", b"tokenizer", "workers", b"workers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "dataset", b"dataset", "endpoint", b"endpoint", "host_floor", b"host_floor", "model_selection", b"model_selection", "model_weights", b"model_weights", "models", b"models", "name", b"name", "objectives", b"objectives", "output", b"output", "phases", b"phases", "random_seed", b"random_seed", "slos", b"slos", "target", b"target", "telemetry", b"telemetry", "tokenizer", b"tokenizer", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "_record_managers", b"_record_managers", "dataset", b"dataset", "endpoint", b"endpoint", "host_floor", b"host_floor", "model_selection", b"model_selection", "model_weights", b"model_weights", "models", b"models", "name", b"name", "objectives", b"objectives", "output", b"output", "phases", b"phases", "random_seed", b"random_seed", "record_managers", b"record_managers", "slos", b"slos", "target", b"target", "telemetry", b"telemetry", "tokenizer", b"tokenizer", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__random_seed: _TypeAlias = _typing.Literal["random_seed"]  # noqa: Y015
     _WhichOneofArgType__random_seed: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed"]  # noqa: Y015
+    _WhichOneofReturnType__record_managers: _TypeAlias = _typing.Literal["record_managers"]  # noqa: Y015
+    _WhichOneofArgType__record_managers: _TypeAlias = _typing.Literal["_record_managers", b"_record_managers"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__random_seed) -> _WhichOneofReturnType__random_seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__record_managers) -> _WhichOneofReturnType__record_managers | None: ...
 
 Global___RunSpec: _TypeAlias = RunSpec  # noqa: Y015
 

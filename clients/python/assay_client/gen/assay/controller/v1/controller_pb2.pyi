@@ -393,6 +393,7 @@ class Member(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     MAX_FDS_FIELD_NUMBER: _builtins.int
     LOCAL_PORTS_FIELD_NUMBER: _builtins.int
+    SHARD_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     """Given by the controller: `<service>-<n>`, or the worker's own id."""
     address: _builtins.str
@@ -415,6 +416,8 @@ class Member(_message.Message):
     """File descriptors that a process on its host may open; 0: not known."""
     local_ports: _builtins.int
     """Local ports that its host has for connections to one address and port; 0: not known."""
+    shard: _builtins.int
+    """Of a records-manager: the shard of a run's rows that it writes, from 0, if the run has so many; that of 0 answers for all. 0 for others."""
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.ServiceKind.ValueType]:
         """Services that it serves."""
@@ -454,10 +457,11 @@ class Member(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         max_fds: _builtins.int = ...,
         local_ports: _builtins.int = ...,
+        shard: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "clock", b"clock", "cores", b"cores", "counters", b"counters", "host", b"host", "incarnation", b"incarnation", "is_connected", b"is_connected", "labels", b"labels", "last_seen_ns", b"last_seen_ns", "local_ports", b"local_ports", "max_fds", b"max_fds", "member_id", b"member_id", "pid", b"pid", "services", b"services", "usage", b"usage", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "clock", b"clock", "cores", b"cores", "counters", b"counters", "host", b"host", "incarnation", b"incarnation", "is_connected", b"is_connected", "labels", b"labels", "last_seen_ns", b"last_seen_ns", "local_ports", b"local_ports", "max_fds", b"max_fds", "member_id", b"member_id", "pid", b"pid", "services", b"services", "shard", b"shard", "usage", b"usage", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -465,7 +469,9 @@ Global___Member: _TypeAlias = Member  # noqa: Y015
 
 @_typing.final
 class Directory(_message.Message):
-    """Where the services are. Several entries a service are allowed; who needs one of several takes it by shard."""
+    """Where the services are, workers left out: nobody dials them by this, `GetSuite` has them. Several entries a service are allowed; who needs one of several
+    takes it by shard.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -508,7 +514,9 @@ class DirectoryEntry(_message.Message):
     address: _builtins.str
     """`host:port`."""
     shard: _builtins.int
-    """Shard of a sharded service, from 0."""
+    """Of a records-manager: the shard of a run's rows that it writes, from 0; whoever has samples, or asks for figures, goes to that of 0.
+    0 for other services.
+    """
     def __init__(
         self,
         *,

@@ -418,6 +418,7 @@ class Command(_message.Message):
     END_COLLECTION_FIELD_NUMBER: _builtins.int
     ASK_TARGET_FIELD_NUMBER: _builtins.int
     END_PHASE_FIELD_NUMBER: _builtins.int
+    RECOVER_RUN_FIELD_NUMBER: _builtins.int
     command_id: _builtins.int
     """Unique in the suite."""
     run_id: _builtins.str
@@ -474,6 +475,10 @@ class Command(_message.Message):
     def end_phase(self) -> Global___EndPhase:
         """Every credit of a phase came back or is lost (telemetry)."""
 
+    @_builtins.property
+    def recover_run(self) -> Global___RecoverRun:
+        """A run whose controller died is over: close its accounts from the rows (records-manager)."""
+
     def __init__(
         self,
         *,
@@ -493,12 +498,13 @@ class Command(_message.Message):
         end_collection: Global___EndCollection | None = ...,
         ask_target: Global___AskTarget | None = ...,
         end_phase: Global___EndPhase | None = ...,
+        recover_run: Global___RecoverRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "adjust_phase", b"adjust_phase", "ask_target", b"ask_target", "close_phase", b"close_phase", "configure", b"configure", "end_collection", b"end_collection", "end_phase", b"end_phase", "finish", b"finish", "reap_worker", b"reap_worker", "shutdown", b"shutdown", "start_phase", b"start_phase", "stop_phase", b"stop_phase"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "adjust_phase", b"adjust_phase", "ask_target", b"ask_target", "close_phase", b"close_phase", "configure", b"configure", "end_collection", b"end_collection", "end_phase", b"end_phase", "finish", b"finish", "reap_worker", b"reap_worker", "recover_run", b"recover_run", "shutdown", b"shutdown", "start_phase", b"start_phase", "stop_phase", b"stop_phase"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "adjust_phase", b"adjust_phase", "ask_target", b"ask_target", "close_phase", b"close_phase", "command_id", b"command_id", "configure", b"configure", "end_collection", b"end_collection", "end_phase", b"end_phase", "finish", b"finish", "reap_worker", b"reap_worker", "run_id", b"run_id", "service", b"service", "shutdown", b"shutdown", "start_phase", b"start_phase", "stop_phase", b"stop_phase", "timeout_ms", b"timeout_ms", "trace_context", b"trace_context"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "adjust_phase", b"adjust_phase", "ask_target", b"ask_target", "close_phase", b"close_phase", "command_id", b"command_id", "configure", b"configure", "end_collection", b"end_collection", "end_phase", b"end_phase", "finish", b"finish", "reap_worker", b"reap_worker", "recover_run", b"recover_run", "run_id", b"run_id", "service", b"service", "shutdown", b"shutdown", "start_phase", b"start_phase", "stop_phase", b"stop_phase", "timeout_ms", b"timeout_ms", "trace_context", b"trace_context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["configure", "start_phase", "stop_phase", "close_phase", "finish", "adjust_phase", "reap_worker", "shutdown", "end_collection", "ask_target", "end_phase"]  # noqa: Y015
+    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["configure", "start_phase", "stop_phase", "close_phase", "finish", "adjust_phase", "reap_worker", "shutdown", "end_collection", "ask_target", "end_phase", "recover_run"]  # noqa: Y015
     _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_action) -> _WhichOneofReturnType_action | None: ...
 
@@ -517,6 +523,7 @@ class ConfigureRun(_message.Message):
     SELF_WARM_UP_MS_FIELD_NUMBER: _builtins.int
     CREATE_WALL_NS_FIELD_NUMBER: _builtins.int
     PLANNED_WORKERS_FIELD_NUMBER: _builtins.int
+    SHARD_FIELD_NUMBER: _builtins.int
     folder: _builtins.str
     """Folder of the run on the records-manager's host."""
     self_warm_up_ms: _builtins.int
@@ -525,6 +532,10 @@ class ConfigureRun(_message.Message):
     """Wall time at which the run was created, ns since the Unix epoch, for labels."""
     planned_workers: _builtins.int
     """Workers among which the load is shared, as the run was planned; 0: one."""
+    shard: _builtins.int
+    """Of a records-manager: which shard of the run's rows it writes, from 0, below `spec.record_managers`. That of 0 has the run's file,
+    and everything but rows. 0 for everybody else.
+    """
     @_builtins.property
     def spec(self) -> _run_spec_pb2.RunSpec:
         """Effective spec, secrets included; travels over the stream only."""
@@ -547,10 +558,11 @@ class ConfigureRun(_message.Message):
         self_warm_up_ms: _builtins.int = ...,
         create_wall_ns: _builtins.float = ...,
         planned_workers: _builtins.int = ...,
+        shard: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_wall_ns", b"create_wall_ns", "dataset", b"dataset", "folder", b"folder", "member_ids", b"member_ids", "planned_workers", b"planned_workers", "self_warm_up_ms", b"self_warm_up_ms", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_wall_ns", b"create_wall_ns", "dataset", b"dataset", "folder", b"folder", "member_ids", b"member_ids", "planned_workers", b"planned_workers", "self_warm_up_ms", b"self_warm_up_ms", "shard", b"shard", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -852,6 +864,34 @@ class EndPhase(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EndPhase: _TypeAlias = EndPhase  # noqa: Y015
+
+@_typing.final
+class RecoverRun(_message.Message):
+    """Close the accounts of a run that a controller which is gone left unfinished, mark it as failed, and write its files. What members still
+    bring is waited for. Nothing happens to a run that has ended.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """Folder of the run on the records-manager's host, as the catalog has it."""
+    reason: _builtins.str
+    """Why it is over, for its file. Needed."""
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folder", b"folder", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverRun: _TypeAlias = RecoverRun  # noqa: Y015
 
 @_typing.final
 class EndCollection(_message.Message):

@@ -27,7 +27,7 @@ from assay_client.gen.assay.record_processor.v1 import record_pb2 as assay_dot_r
 from assay_client.gen.assay.records_manager.v1 import record_pb2 as assay_dot_records__manager_dot_v1_dot_record__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n8assay/record_processor/v1/record_processor_service.proto\x12\x19\x61ssay.record_processor.v1\x1a\x1e\x61ssay/common/v1/run_spec.proto\x1a&assay/record_processor/v1/record.proto\x1a%assay/records_manager/v1/record.proto\"\xe0\x01\n\x15ProcessRecordsRequest\x12?\n\x05hello\x18\x01 \x01(\x0b\x32\'.assay.record_processor.v1.RecordsHelloH\x00R\x05hello\x12>\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32&.assay.record_processor.v1.RecordBatchH\x00R\x05\x62\x61tch\x12;\n\x04part\x18\x03 \x01(\x0b\x32%.assay.record_processor.v1.RecordPartH\x00R\x04partB\t\n\x07message\"\xb5\x01\n\x0cRecordsHello\x12)\n\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x15\n\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x1b\n\tworker_id\x18\x03 \x01(\tR\x08workerId\x12 \n\x0bincarnation\x18\x04 \x01(\x06R\x0bincarnation\x12$\n\x0ewall_offset_ns\x18\x05 \x01(\x01R\x0cwallOffsetNs\"_\n\x0bRecordBatch\x12\x10\n\x03seq\x18\x01 \x01(\x04R\x03seq\x12>\n\x07records\x18\x02 \x03(\x0b\x32$.assay.record_processor.v1.RawRecordR\x07records\"i\n\x16ProcessRecordsResponse\x12\x1b\n\tacked_seq\x18\x01 \x01(\x04R\x08\x61\x63kedSeq\x12\x1e\n\nduplicates\x18\x02 \x01(\x04R\nduplicates\x12\x12\n\x04late\x18\x03 \x01(\x04R\x04late\"\x8f\x01\n\x14ParseResponseRequest\x12\x39\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1d.assay.common.v1.EndpointSpecR\x08\x65ndpoint\x12<\n\x06record\x18\x02 \x01(\x0b\x32$.assay.record_processor.v1.RawRecordR\x06record\"\xe8\x01\n\x15ParseResponseResponse\x12>\n\x06record\x18\x01 \x01(\x0b\x32&.assay.records_manager.v1.MetricRecordR\x06record\x12\x12\n\x04tags\x18\x02 \x03(\tR\x04tags\x12\x1f\n\x0boutput_text\x18\x03 \x01(\tR\noutputText\x12%\n\x0ereasoning_text\x18\x04 \x01(\tR\rreasoningText\x12\x14\n\x05units\x18\x05 \x03(\tR\x05units\x12\x1d\n\ncontent_ns\x18\x06 \x03(\x01R\tcontentNs2\x87\x02\n\x16RecordProcessorService\x12y\n\x0eProcessRecords\x12\x30.assay.record_processor.v1.ProcessRecordsRequest\x1a\x31.assay.record_processor.v1.ProcessRecordsResponse(\x01\x30\x01\x12r\n\rParseResponse\x12/.assay.record_processor.v1.ParseResponseRequest\x1a\x30.assay.record_processor.v1.ParseResponseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n8assay/record_processor/v1/record_processor_service.proto\x12\x19\x61ssay.record_processor.v1\x1a\x1e\x61ssay/common/v1/run_spec.proto\x1a&assay/record_processor/v1/record.proto\x1a%assay/records_manager/v1/record.proto\"\xe0\x01\n\x15ProcessRecordsRequest\x12?\n\x05hello\x18\x01 \x01(\x0b\x32\'.assay.record_processor.v1.RecordsHelloH\x00R\x05hello\x12>\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32&.assay.record_processor.v1.RecordBatchH\x00R\x05\x62\x61tch\x12;\n\x04part\x18\x03 \x01(\x0b\x32%.assay.record_processor.v1.RecordPartH\x00R\x04partB\t\n\x07message\"\xcb\x01\n\x0cRecordsHello\x12)\n\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x15\n\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x1b\n\tworker_id\x18\x03 \x01(\tR\x08workerId\x12 \n\x0bincarnation\x18\x04 \x01(\x06R\x0bincarnation\x12$\n\x0ewall_offset_ns\x18\x05 \x01(\x01R\x0cwallOffsetNs\x12\x14\n\x05shard\x18\x06 \x01(\rR\x05shard\"_\n\x0bRecordBatch\x12\x10\n\x03seq\x18\x01 \x01(\x04R\x03seq\x12>\n\x07records\x18\x02 \x03(\x0b\x32$.assay.record_processor.v1.RawRecordR\x07records\"i\n\x16ProcessRecordsResponse\x12\x1b\n\tacked_seq\x18\x01 \x01(\x04R\x08\x61\x63kedSeq\x12\x1e\n\nduplicates\x18\x02 \x01(\x04R\nduplicates\x12\x12\n\x04late\x18\x03 \x01(\x04R\x04late\"\x8f\x01\n\x14ParseResponseRequest\x12\x39\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32\x1d.assay.common.v1.EndpointSpecR\x08\x65ndpoint\x12<\n\x06record\x18\x02 \x01(\x0b\x32$.assay.record_processor.v1.RawRecordR\x06record\"\xe8\x01\n\x15ParseResponseResponse\x12>\n\x06record\x18\x01 \x01(\x0b\x32&.assay.records_manager.v1.MetricRecordR\x06record\x12\x12\n\x04tags\x18\x02 \x03(\tR\x04tags\x12\x1f\n\x0boutput_text\x18\x03 \x01(\tR\noutputText\x12%\n\x0ereasoning_text\x18\x04 \x01(\tR\rreasoningText\x12\x14\n\x05units\x18\x05 \x03(\tR\x05units\x12\x1d\n\ncontent_ns\x18\x06 \x03(\x01R\tcontentNs2\x87\x02\n\x16RecordProcessorService\x12y\n\x0eProcessRecords\x12\x30.assay.record_processor.v1.ProcessRecordsRequest\x1a\x31.assay.record_processor.v1.ProcessRecordsResponse(\x01\x30\x01\x12r\n\rParseResponse\x12/.assay.record_processor.v1.ParseResponseRequest\x1a\x30.assay.record_processor.v1.ParseResponseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSRECORDSREQUEST']._serialized_start=199
   _globals['_PROCESSRECORDSREQUEST']._serialized_end=423
   _globals['_RECORDSHELLO']._serialized_start=426
-  _globals['_RECORDSHELLO']._serialized_end=607
-  _globals['_RECORDBATCH']._serialized_start=609
-  _globals['_RECORDBATCH']._serialized_end=704
-  _globals['_PROCESSRECORDSRESPONSE']._serialized_start=706
-  _globals['_PROCESSRECORDSRESPONSE']._serialized_end=811
-  _globals['_PARSERESPONSEREQUEST']._serialized_start=814
-  _globals['_PARSERESPONSEREQUEST']._serialized_end=957
-  _globals['_PARSERESPONSERESPONSE']._serialized_start=960
-  _globals['_PARSERESPONSERESPONSE']._serialized_end=1192
-  _globals['_RECORDPROCESSORSERVICE']._serialized_start=1195
-  _globals['_RECORDPROCESSORSERVICE']._serialized_end=1458
+  _globals['_RECORDSHELLO']._serialized_end=629
+  _globals['_RECORDBATCH']._serialized_start=631
+  _globals['_RECORDBATCH']._serialized_end=726
+  _globals['_PROCESSRECORDSRESPONSE']._serialized_start=728
+  _globals['_PROCESSRECORDSRESPONSE']._serialized_end=833
+  _globals['_PARSERESPONSEREQUEST']._serialized_start=836
+  _globals['_PARSERESPONSEREQUEST']._serialized_end=979
+  _globals['_PARSERESPONSERESPONSE']._serialized_start=982
+  _globals['_PARSERESPONSERESPONSE']._serialized_end=1214
+  _globals['_RECORDPROCESSORSERVICE']._serialized_start=1217
+  _globals['_RECORDPROCESSORSERVICE']._serialized_end=1480
 # @@protoc_insertion_point(module_scope)

@@ -70,6 +70,7 @@ class RecordsHello(_message.Message):
     WORKER_ID_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
     WALL_OFFSET_NS_FIELD_NUMBER: _builtins.int
+    SHARD_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """Version of this protocol."""
     run_id: _builtins.str
@@ -80,6 +81,8 @@ class RecordsHello(_message.Message):
     """Its incarnation."""
     wall_offset_ns: _builtins.float
     """Wall time minus suite time on the worker's host, in ns, for labels."""
+    shard: _builtins.int
+    """Shard that all records of this stream are of: they go to the records-manager that writes it. Default: 0."""
     def __init__(
         self,
         *,
@@ -88,10 +91,11 @@ class RecordsHello(_message.Message):
         worker_id: _builtins.str = ...,
         incarnation: _builtins.int = ...,
         wall_offset_ns: _builtins.float = ...,
+        shard: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "protocol_version", b"protocol_version", "run_id", b"run_id", "wall_offset_ns", b"wall_offset_ns", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "protocol_version", b"protocol_version", "run_id", b"run_id", "shard", b"shard", "wall_offset_ns", b"wall_offset_ns", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

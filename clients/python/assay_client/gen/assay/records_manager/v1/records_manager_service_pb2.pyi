@@ -67,12 +67,17 @@ class IngestHello(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     MEMBER_ID_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    SHARD_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """Version of this protocol."""
     run_id: _builtins.str
     """The run."""
     member_id: _builtins.str
     """The sender."""
+    shard: _builtins.int
+    """Shard that the records are of. UNAVAILABLE where another one is written here: a directory on its way names who writes it. Samples go to
+    shard 0. Default: 0.
+    """
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags of the values of every record on this stream, in order."""
@@ -84,10 +89,11 @@ class IngestHello(_message.Message):
         run_id: _builtins.str = ...,
         member_id: _builtins.str = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        shard: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "protocol_version", b"protocol_version", "run_id", b"run_id", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "protocol_version", b"protocol_version", "run_id", b"run_id", "shard", b"shard", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -194,6 +200,7 @@ class SampleBatch(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
     SERVED_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     SERIES_FIELD_NUMBER: _builtins.int
     SCRAPES_FIELD_NUMBER: _builtins.int
@@ -216,6 +223,10 @@ class SampleBatch(_message.Message):
         """What servers say that their models did over a phase; a later one of the same phase, server, model and version replaces it."""
 
     @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[_controller_pb2.Member]:
+        """Members of the run that are new, or whose clocks are known anew; a later one of the same id counts."""
+
+    @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.SampleSource]:
         """Sources that this stream has not named yet."""
 
@@ -235,13 +246,14 @@ class SampleBatch(_message.Message):
         events: _abc.Iterable[_controller_pb2.RunEvent] | None = ...,
         timing: _abc.Iterable[_timing_pb2.TimingProgress] | None = ...,
         served: _abc.Iterable[_served_pb2.ServedModel] | None = ...,
+        members: _abc.Iterable[_controller_pb2.Member] | None = ...,
         sources: _abc.Iterable[_record_pb2.SampleSource] | None = ...,
         series: _abc.Iterable[_record_pb2.SampleSeries] | None = ...,
         scrapes: _abc.Iterable[_record_pb2.Scrape] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "scrapes", b"scrapes", "seq", b"seq", "series", b"series", "served", b"served", "sources", b"sources", "timing", b"timing", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "members", b"members", "scrapes", b"scrapes", "seq", b"seq", "series", b"series", "served", b"served", "sources", b"sources", "timing", b"timing", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -778,6 +790,7 @@ class PhaseSummary(_message.Message):
     UNCHECKED_FIELD_NUMBER: _builtins.int
     SERVED_FIELD_NUMBER: _builtins.int
     SERVER_FIGURES_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Index in the spec."""
     name: _builtins.str
@@ -854,6 +867,10 @@ class PhaseSummary(_message.Message):
     def server_figures(self) -> _containers.RepeatedCompositeFieldContainer[_served_pb2.ServerFigure]:
         """What the metrics pages of servers say of the phase in common words, all pages together, beside what the client saw; empty: none was scraped."""
 
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostSummary]:
+        """Figures of each load host, by name; empty where one host sends, by the suite's own clock."""
+
     def __init__(
         self,
         *,
@@ -879,10 +896,11 @@ class PhaseSummary(_message.Message):
         unchecked: _builtins.int = ...,
         served: _abc.Iterable[_served_pb2.ServedModel] | None = ...,
         server_figures: _abc.Iterable[_served_pb2.ServerFigure] | None = ...,
+        hosts: _abc.Iterable[Global___HostSummary] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_sent_wall_ns", b"_first_sent_wall_ns", "_last_end_wall_ns", b"_last_end_wall_ns", "first_sent_wall_ns", b"first_sent_wall_ns", "identity", b"identity", "last_end_wall_ns", b"last_end_wall_ns", "lateness", b"lateness", "sends", b"sends", "steady_state", b"steady_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_sent_wall_ns", b"_first_sent_wall_ns", "_last_end_wall_ns", b"_last_end_wall_ns", "errors", b"errors", "finish_reasons", b"finish_reasons", "first_sent_wall_ns", b"first_sent_wall_ns", "gpus", b"gpus", "identity", b"identity", "index", b"index", "is_closed", b"is_closed", "kind", b"kind", "last_end_wall_ns", b"last_end_wall_ns", "lateness", b"lateness", "metrics", b"metrics", "name", b"name", "notes", b"notes", "objectives", b"objectives", "sends", b"sends", "served", b"served", "server_figures", b"server_figures", "steady_state", b"steady_state", "targets", b"targets", "unchecked", b"unchecked", "workload_notes", b"workload_notes", "wrong_answers", b"wrong_answers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_sent_wall_ns", b"_first_sent_wall_ns", "_last_end_wall_ns", b"_last_end_wall_ns", "errors", b"errors", "finish_reasons", b"finish_reasons", "first_sent_wall_ns", b"first_sent_wall_ns", "gpus", b"gpus", "hosts", b"hosts", "identity", b"identity", "index", b"index", "is_closed", b"is_closed", "kind", b"kind", "last_end_wall_ns", b"last_end_wall_ns", "lateness", b"lateness", "metrics", b"metrics", "name", b"name", "notes", b"notes", "objectives", b"objectives", "sends", b"sends", "served", b"served", "server_figures", b"server_figures", "steady_state", b"steady_state", "targets", b"targets", "unchecked", b"unchecked", "workload_notes", b"workload_notes", "wrong_answers", b"wrong_answers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_sent_wall_ns: _TypeAlias = _typing.Literal["first_sent_wall_ns"]  # noqa: Y015
     _WhichOneofArgType__first_sent_wall_ns: _TypeAlias = _typing.Literal["_first_sent_wall_ns", b"_first_sent_wall_ns"]  # noqa: Y015
@@ -1054,6 +1072,82 @@ class TargetSummary(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TargetSummary: _TypeAlias = TargetSummary  # noqa: Y015
+
+@_typing.final
+class HostSummary(_message.Message):
+    """One of the hosts that the load came from, over one phase."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
+    CORES_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    ERRORED_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    THROUGHPUT_SHARE_FIELD_NUMBER: _builtins.int
+    REQUEST_THROUGHPUT_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    LATENESS_FIELD_NUMBER: _builtins.int
+    LOOP_UTILIZATION_MAX_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    workers: _builtins.int
+    """Workers there that sent a request."""
+    cores: _builtins.int
+    """Its cores that the suite may use."""
+    succeeded: _builtins.int
+    """Requests that succeeded."""
+    errored: _builtins.int
+    """Requests that failed."""
+    cancelled: _builtins.int
+    """Requests that were given up."""
+    throughput_share: _builtins.float
+    """Its part of the phase's succeeded requests, 0 to 1."""
+    request_throughput: _builtins.float
+    """Its succeeded requests per second, over the time that the phase's throughput is counted over; 0: none succeeded."""
+    loop_utilization_max: _builtins.float
+    """Share of the busiest second in which the event loop of one of its workers was busy, 0 to 1; unset: too little was read to say."""
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.MetricStatistics]:
+        """Request latency, TTFT and ITL of its succeeded requests, as far as they have values."""
+
+    @_builtins.property
+    def lateness(self) -> _record_pb2.MetricStatistics:
+        """Sent minus due, in ms, as of the phase; unset: no request had a due time."""
+
+    @_builtins.property
+    def clock(self) -> _common_pb2.ClockOffset:
+        """Its clock against suite time: offset and drift as they were last, the uncertainty at its largest; of several processes there the least
+        certain one. Unset: not known.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        workers: _builtins.int = ...,
+        cores: _builtins.int = ...,
+        succeeded: _builtins.int = ...,
+        errored: _builtins.int = ...,
+        cancelled: _builtins.int = ...,
+        throughput_share: _builtins.float = ...,
+        request_throughput: _builtins.float = ...,
+        metrics: _abc.Iterable[_record_pb2.MetricStatistics] | None = ...,
+        lateness: _record_pb2.MetricStatistics | None = ...,
+        loop_utilization_max: _builtins.float | None = ...,
+        clock: _common_pb2.ClockOffset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_loop_utilization_max", b"_loop_utilization_max", "clock", b"clock", "lateness", b"lateness", "loop_utilization_max", b"loop_utilization_max"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_loop_utilization_max", b"_loop_utilization_max", "cancelled", b"cancelled", "clock", b"clock", "cores", b"cores", "errored", b"errored", "lateness", b"lateness", "loop_utilization_max", b"loop_utilization_max", "metrics", b"metrics", "name", b"name", "request_throughput", b"request_throughput", "succeeded", b"succeeded", "throughput_share", b"throughput_share", "workers", b"workers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__loop_utilization_max: _TypeAlias = _typing.Literal["loop_utilization_max"]  # noqa: Y015
+    _WhichOneofArgType__loop_utilization_max: _TypeAlias = _typing.Literal["_loop_utilization_max", b"_loop_utilization_max"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loop_utilization_max) -> _WhichOneofReturnType__loop_utilization_max | None: ...
+
+Global___HostSummary: _TypeAlias = HostSummary  # noqa: Y015
 
 @_typing.final
 class GpuSummary(_message.Message):

@@ -138,7 +138,8 @@ class RecordsManagerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchSummary(self, request, context):
-        """Live figures from histograms, now and every `interval_ms`; ends with the run.
+        """Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+        writes shard 0; FAILED_PRECONDITION at the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,9 @@ class RecordsManagerServiceStub:
     ExportRun: _grpc.UnaryStreamMultiCallable[_records_manager_service_pb2.ExportRunRequest, _records_manager_service_pb2.ExportRunResponse]
     """The files of a run: their bytes in order, file after file."""
     WatchSummary: _grpc.UnaryStreamMultiCallable[_records_manager_service_pb2.WatchSummaryRequest, _records_manager_service_pb2.WatchSummaryResponse]
-    """Live figures from histograms, now and every `interval_ms`; ends with the run."""
+    """Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+    writes shard 0; FAILED_PRECONDITION at the others.
+    """
 
 @_typing.type_check_only
 class RecordsManagerServiceAsyncStub(RecordsManagerServiceStub):
@@ -90,7 +92,9 @@ class RecordsManagerServiceAsyncStub(RecordsManagerServiceStub):
     ExportRun: _aio.UnaryStreamMultiCallable[_records_manager_service_pb2.ExportRunRequest, _records_manager_service_pb2.ExportRunResponse]  # type: ignore[assignment]
     """The files of a run: their bytes in order, file after file."""
     WatchSummary: _aio.UnaryStreamMultiCallable[_records_manager_service_pb2.WatchSummaryRequest, _records_manager_service_pb2.WatchSummaryResponse]  # type: ignore[assignment]
-    """Live figures from histograms, now and every `interval_ms`; ends with the run."""
+    """Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+    writes shard 0; FAILED_PRECONDITION at the others.
+    """
 
 class RecordsManagerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Rows, statistics, exports. One run is one SQLite file."""
@@ -167,6 +171,8 @@ class RecordsManagerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _records_manager_service_pb2.WatchSummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_records_manager_service_pb2.WatchSummaryResponse], _abc.AsyncIterator[_records_manager_service_pb2.WatchSummaryResponse]]:
-        """Live figures from histograms, now and every `interval_ms`; ends with the run."""
+        """Live figures from histograms, now and every `interval_ms`; ends with the run. Of a run of several records-managers those of all, from the one that
+        writes shard 0; FAILED_PRECONDITION at the others.
+        """
 
 def add_RecordsManagerServiceServicer_to_server(servicer: RecordsManagerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
