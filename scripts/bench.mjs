@@ -25,6 +25,8 @@ const benches = {
   "closed-loop": { limitSec: 120, quick: ["2"] },
   memory: { limitSec: 420, quick: ["5", "500"] },
   credits: { limitSec: 120, quick: ["1"] },
+  hosts: { limitSec: 240, quick: ["1"] },
+  shards: { limitSec: 180, quick: ["15000"] },
   records: { limitSec: 120, quick: ["10000"] },
   mock: { limitSec: 120, quick: ["1"] },
   parse: { limitSec: 120, quick: ["0.3"] },

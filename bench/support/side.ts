@@ -33,6 +33,10 @@ export class Side {
     return new Side(child, message.address);
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   async used(): Promise<Used> {
     this.child.send("?");
     const message = await messageOf(this.child);

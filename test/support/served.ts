@@ -25,11 +25,17 @@ export interface Ended {
 }
 
 export class ServeFolder {
+  private readonly program: string;
   readonly folder = mkdtempSync(join(tmpdir(), "assay-serve-"));
   readonly tokenFile = join(this.folder, "run", "assay", "token");
   /** For processes started from now on, beside what all of them have. */
   env: Readonly<Record<string, string>> = {};
   private readonly children = new Set<ChildProcess>();
+
+  /** @param assay what is started; default: from its sources */
+  constructor(assay = program) {
+    this.program = assay;
+  }
 
   /** Starts a process and waits until it has joined; rejects with its standard error when it ends first. */
   async start(...args: string[]): Promise<Served> {
@@ -70,7 +76,7 @@ export class ServeFolder {
       XDG_DATA_HOME: join(this.folder, "data"),
       ...this.env,
     };
-    const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
+    const child = spawn(process.execPath, [this.program, ...args], { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
     this.children.add(child);
     let stdout = "";
     let stderr = "";

@@ -753,6 +753,8 @@ describe("a wrong spec", () => {
     ["workers.workers_per_host", "must be at least 1, got 0", { workers: { workersPerHost: 0 } }],
     ["workers.workers_per_host", "does not go with max_workers", { workers: { workersPerHost: 2, maxWorkers: 4 } }],
     ["workers.pacing", "must be normal or precise, got exact", { workers: { pacing: "exact" } }],
+    ["record_managers", "must be 1 to 8, got 9", { recordManagers: 9 }],
+    ["record_managers", "must be 1 to 8, got 0", { recordManagers: 0 }],
     ["random_seed", `must be at most ${Number.MAX_SAFE_INTEGER}`, { randomSeed: 2n ** 60n }],
     ["telemetry.interval_ms", "must be at least 50, got 49", { telemetry: { intervalMs: 49 } }],
     [
@@ -1085,6 +1087,7 @@ const supported: ReadonlySet<string> = new Set([
   "phases.prefill_concurrency",
   "phases.cancellation.share",
   "phases.cancellation.delay_sec",
+  "record_managers",
   "workers.max_workers",
   "workers.pacing",
   "workers.hosts",
