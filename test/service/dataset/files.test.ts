@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -344,6 +344,34 @@ describe("the dataset service and files", () => {
     expect(await prepare(fileSpec(await write("session.jsonl", lines({ turns }))))).to.deep.include({ turns: 4n });
     const error = await failureOf(prepare(fileSpec(await write("longer.jsonl", lines({ text: "x".repeat(16 << 20) })))));
     expect(error.message).to.contain("line 1, column 1: turn 1 of 1 is longer than the 15728640 bytes that are sent");
+  });
+
+  describe("of 10 GB", () => {
+    const size = 10 * 2 ** 30;
+    let path: string;
+
+    /** Three rows, and zeros behind them, which take no room on the disk. */
+    beforeEach(async () => {
+      path = await write("huge.jsonl", `${lines({ text: "a" }, { text: "b" }, { text: "c" })}\n`);
+      await truncate(path, size);
+    });
+
+    it("are refused before they are read, by what they have", async () => {
+      const error = await failureOf(prepare(fileSpec(path)));
+      expect(error.message).to.contain(`huge.jsonl: has more than ${1 << 25} bytes (--max-dataset-bytes)`);
+    });
+
+    it("are read as far as their first rows are wanted", async () => {
+      expect(await prepare(fileSpec(path, {}, { entries: 3n }))).to.deep.include({ conversations: 3n });
+    });
+
+    it("are read in pieces where they may be that large: not more of them is in memory than the longest row has", async () => {
+      await open(folder, 2 * size);
+      const beforeKb = process.resourceUsage().maxRSS;
+      const error = await failureOf(prepare(fileSpec(path)));
+      expect(error.message).to.match(/huge\.jsonl, line 4, column 1: .*67108864/);
+      expect((process.resourceUsage().maxRSS - beforeKb) / 1024, "MB more at most").to.be.below(512);
+    });
   });
 
   it("hands out large extra inputs a few at a time, each whole", async () => {
