@@ -571,6 +571,11 @@ describe("a wrong spec", () => {
       { endpoint: { type: "embeddings", forceOutputLength: "vllm" } },
     ],
     ["endpoint.download_video_content", "got chat", { endpoint: { type: "chat", downloadVideoContent: true } }],
+    [
+      "endpoint.force_output_length",
+      "has no effect: requests of audio_transcription name no length",
+      { endpoint: { type: "audio_transcription", forceOutputLength: "auto" } },
+    ],
     ["endpoint.force_output_length", "got tgi", { endpoint: { forceOutputLength: "tgi" } }],
     ["dataset.synthetic.input_tokens.mean", "must be from 1 to 10000000, got 0.5", synthetic({ inputTokens: { mean: 0.5 } })],
     ["dataset.synthetic.input_tokens.stddev", "got -1", synthetic({ inputTokens: { mean: 5, stddev: -1 } })],

@@ -11,7 +11,7 @@ import { lengthDialectOf, lengthDialects } from "../../../common/forced-length.t
 import { MAX_SHARDS } from "../../../common/record-shard.ts";
 import { endpointOptions, reasoningTagsNamed } from "../../../common/run-endpoint.ts";
 import { expectedTokenizer, isRevision, tokenizerSource } from "../../../common/tokenizer/source.ts";
-import { hasNoLength } from "./answer-length.ts";
+import { unaskedLength } from "./answer-length.ts";
 import { checkCacheBust } from "./cache-bust-violations.ts";
 import { checkAnswerChecks } from "./check-violations.ts";
 import { checkDataset } from "./dataset-violations.ts";
@@ -139,13 +139,12 @@ function checkEndpoint({ endpoint, dataset }: RunSpec, { names, create: createEn
 }
 
 function checkForcedLength(endpoint: EndpointSpec | undefined, known: Endpoint | undefined, demand: Demand): void {
-  const { type = "", forceOutputLength: dialect = "" } = endpoint ?? {};
+  const { forceOutputLength: dialect = "" } = endpoint ?? {};
   if (dialect === "") return;
   const at = "endpoint.force_output_length";
   demand(lengthDialectOf(dialect) !== undefined, at, `must be ${lengthDialects.join(", ")}, got ${dialect}`);
-  // What a model of tensors makes has no length either; that is told with what else it has not.
-  const isForcible = known === undefined || known.produces === "tensors" || !hasNoLength(known);
-  demand(isForcible, at, `has no effect: answers of ${type} are ${known?.produces}, and have no length in tokens`);
+  const unasked = known && unaskedLength(known);
+  demand(unasked === undefined, at, `has no effect: ${unasked}`);
 }
 
 /** A body is made for a turn that has one of everything: what a template cannot do is said before anything is sent. */
