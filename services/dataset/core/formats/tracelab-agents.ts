@@ -63,8 +63,7 @@ export function agentsOf(sessions: readonly Session[]): ReadonlyMap<Session, rea
   for (const session of sessions) {
     const moments = session.rounds.flatMap(({ momentsSec }) => momentsSec);
     if (moments.length === 0) continue;
-    const startSec = moments.reduce((least, moment) => Math.min(least, moment));
-    const endSec = moments.reduce((most, moment) => Math.max(most, moment));
+    const [startSec, endSec] = [earliest(moments), latest(moments)];
     const around = (byOwner.get(session.owner) ?? []).filter((window) => {
       return window.parent !== session && startSec >= window.startSec && endSec <= window.endSec;
     });
@@ -102,6 +101,16 @@ function windowsOf(parent: Session): Window[] {
     name === "spawn_agent" && emittedSec !== undefined ? [emittedSec] : [],
   );
   const ends = calls.flatMap(({ name, resultSec }) => (name === "wait_agent" && resultSec !== undefined ? [resultSec] : []));
-  const [startSec, endSec] = [Math.min(...begins), Math.max(...ends)];
+  const [startSec, endSec] = [earliest(begins), latest(ends)];
   return begins.length > 0 && endSec > startSec ? [{ parent, startSec, endSec, tookSec: endSec - startSec }] : [];
+}
+
+/** Infinity of none. */
+export function earliest(moments: readonly number[]): number {
+  return moments.reduce((least, moment) => Math.min(least, moment), Number.POSITIVE_INFINITY);
+}
+
+/** −Infinity of none. */
+export function latest(moments: readonly number[]): number {
+  return moments.reduce((most, moment) => Math.max(most, moment), Number.NEGATIVE_INFINITY);
 }

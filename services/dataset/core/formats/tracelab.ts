@@ -14,7 +14,7 @@ import type { Format, LateProblem, PlaceOf, ReaderOptions, RowReader, RowSource 
 import { isGiven, isName, type ReadRow, type Row, shownValue } from "./row.ts";
 import { isoMs } from "./timed-rows.ts";
 import { maxTokens, type Read, unexpected, type wrong } from "./trace-fields.ts";
-import { type Agent, agentsOf, type Round, type Session, type ToolCall } from "./tracelab-agents.ts";
+import { type Agent, agentsOf, earliest, latest, type Round, type Session, type ToolCall } from "./tracelab-agents.ts";
 import { KeptTraces } from "./weka-kept.ts";
 import type { WekaCall, WekaSubagent, WekaTrace } from "./weka-row.ts";
 
@@ -196,8 +196,8 @@ function readRound(row: JsonObject): Read<Round> {
   const tools = readTools(row.tools);
   if ("problem" in tools) return tools;
   const { inputs, outputs } = events.value;
-  const sentSec = inputs.length > 0 ? Math.max(...inputs) : outputs.length > 0 ? Math.min(...outputs) : undefined;
-  const tookSec = outputs.length === 0 || sentSec === undefined ? undefined : Math.max(0, Math.max(...outputs) - sentSec);
+  const sentSec = inputs.length > 0 ? latest(inputs) : outputs.length > 0 ? earliest(outputs) : undefined;
+  const tookSec = outputs.length === 0 || sentSec === undefined ? undefined : Math.max(0, latest(outputs) - sentSec);
   return {
     value: {
       index: counts.round_index,

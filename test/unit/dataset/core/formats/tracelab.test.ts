@@ -164,6 +164,16 @@ describe("tracelab", () => {
     expect(branchesOf(sessions)).to.deep.equal([[0, 2, "p::sa:k1", "p::sa:k2"]]);
   });
 
+  it("takes a row of as many events as a line has room for", () => {
+    const timing_events = Array.from({ length: 300_000 }, (_, nth) => ({
+      event_type: nth < 200_000 ? "tool_result" : "text",
+      timestamp: at(nth / 1000),
+    }));
+    const tools = Array.from({ length: 200_000 }, () => tool("spawn_agent", 0, 1));
+    const { sessions } = played([round("s", { sent: 0, total: 100, more: { provider: "codex", timing_events, tools } })]);
+    expect(shapesOf(sessions)).to.deep.equal([["s", [100, 20, 0]]]);
+  });
+
   it("shares no block between a session and its agents", () => {
     const { sessions } = played([...parent([tool("Task", 0.2, 11.2)], 11.5), round("kid", { sent: 0.4, total: 200 })]);
     const [own = [], agents = []] = blocksOf(sessions);
