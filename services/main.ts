@@ -3,6 +3,8 @@
 /** What is still on its way to the terminal or a pipe gets out in this time. */
 const exitMs = 500;
 
+// What packages do that Node advises against (TLS to an address: DEP0123), whoever uses the program can do nothing about.
+process.noDeprecation = true;
 // Not awaited at the top level: a bundle of CommonJS, which starts faster, has no such await.
 void main(process.argv.slice(2));
 

@@ -20,8 +20,8 @@ export function shellBlocksOf(path: string): Promise<string[]> {
   return blocksOf(path, "sh");
 }
 
-/** Runs a script with `bash`, which stops at the first command that fails. What it has started ends with it, however it ends; after a minute all ends. */
-export async function runShell(script: string, env: NodeJS.ProcessEnv, cwd: string): Promise<ShellResult> {
+/** Runs a script with `bash`, which stops at the first command that fails. What it has started ends with it, however it ends; after `longestMs`, by default a minute, all ends. */
+export async function runShell(script: string, env: NodeJS.ProcessEnv, cwd: string, longestMs = 60_000): Promise<ShellResult> {
   const child = spawn("bash", ["-euo", "pipefail", "-c", script], { cwd, env: { ...process.env, ...env }, detached: true });
   const late = setTimeout(() => endGroup(child), longestMs);
   child.stdin.end();
@@ -36,8 +36,6 @@ export async function runShell(script: string, env: NodeJS.ProcessEnv, cwd: stri
   await closed;
   return { code, stdout, stderr };
 }
-
-const longestMs = 60_000;
 
 function endGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
