@@ -3,9 +3,10 @@ import { hostname, userInfo } from "node:os";
 import { type PhaseProgress, type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { harmless } from "../../report/text.ts";
 import { AssayError } from "../../services/common/errors.ts";
+import { isEnded } from "../node/follow-run.ts";
+import type { DrivenRun } from "../node/types.d.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { type DrivenRun, isEnded } from "./follow-run.ts";
 import { Progress, phaseThatRuns } from "./progress.ts";
 import { activeLines, findActiveRuns, meantRuns } from "./runs/active.ts";
 import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
@@ -145,30 +146,30 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
     progress.clear();
     terminal.err(`${text}\n`);
   };
-  const driven = client.driveRun(run.runId, {
-    signal: AbortSignal.any([signal, left.signal]),
-    intervalMs: terminal.isErrTty ? 250 : 1000,
-    requestedBy: whoAsks(),
-    onRefusal: (why) => say(`${name}: ${harmless(why)}`),
-    onMessage: ({ run: now, events }) => {
+  let driven: DrivenRun | undefined;
+  const release = terminal.onKey?.((key) => {
+    if (key === "q") left.abort();
+    else if (!steer(key, driven, last)) say(`${name}: nothing was changed: the suite does not answer`);
+  });
+  try {
+    driven = await client.driveRun(run.runId, {
+      signal: AbortSignal.any([signal, left.signal]),
+      intervalMs: terminal.isErrTty ? 250 : 1000,
+      requestedBy: whoAsks(),
+    });
+    for await (const { run: now, events, refusals } of driven) {
+      for (const refusal of refusals) say(`${name}: ${harmless(refusal.message)}`);
       for (const event of events) if (!expectedEvents.has(event.kind)) say(harmless(event.message));
-      if (now === undefined) return;
+      if (now === undefined) continue;
       last = now;
       if (loadWatch === undefined && !options.quiet && now.state === RunState.RUNNING) {
         const watched = AbortSignal.any([signal, left.signal, over.signal]);
         loadWatch = watchLoad(client, run.runId, watched, (load) => progress.setLive(load));
       }
       progress.update(now);
-    },
-  });
-  const release = terminal.onKey?.((key) => {
-    if (key === "q") left.abort();
-    else if (!steer(key, driven, last)) say(`${name}: nothing was changed: the suite does not answer`);
-  });
-  try {
-    const ended = await driven.ended;
+    }
     progress.clear();
-    return conclude(ended, terminal);
+    return conclude(last, terminal);
   } catch (error) {
     progress.clear();
     if (left.signal.aborted) return exitCodes.ok;
@@ -181,10 +182,10 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
 }
 
 /** False: what the key means could not be asked for. */
-function steer(key: string, driven: DrivenRun, run: Run): boolean {
-  if (key === "s") return driven.cancel("assay watch");
+function steer(key: string, driven: DrivenRun | undefined, run: Run): boolean {
+  if (key === "s") return driven?.cancel("assay watch") === true;
   const change = changeOfKey(key, run);
-  return change === undefined || driven.adjust({ phase: phaseIndexOf(run), requestedBy: "", ...change });
+  return change === undefined || driven?.adjust(change) === true;
 }
 
 function conclude({ runId, state, reason, folder }: Run, terminal: Terminal): number {

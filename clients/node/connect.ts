@@ -1,11 +1,9 @@
 /** `import { connect } from "assay"`. What it promises is written at its types. */
-import type { DescService } from "@bufbuild/protobuf";
-import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
-import { RunService, SuiteService } from "../../gen/assay/controller/v1/controller_service_pb.js";
-import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
+import { readFile } from "node:fs/promises";
 import * as errors from "../../services/common/errors.ts";
-import * as rpc from "../../services/common/rpc/channel.ts";
-import { createClient } from "../../services/common/rpc/client.ts";
+import type { ClientTls } from "../../services/common/rpc/channel.ts";
+import { findSuites } from "../../services/common/suite-files.ts";
+import { openSuite, type SuiteReach } from "./suite.ts";
 import type * as types from "./types.d.ts";
 
 /** A value of its own, so that the compiler holds the class against its published type. */
@@ -14,75 +12,49 @@ export const AssayError: typeof types.AssayError = errors.AssayError;
 const connectTimeoutMs = 10_000;
 
 /** As `types.d.ts` promises. */
-export async function connect(options: types.ConnectOptions): Promise<types.Suite> {
-  const { address, timeoutMs = connectTimeoutMs, signal } = options;
-  if (!/^\S+:\d+$/.test(address)) throw new AssayError("invalid_argument", `address: must be host:port, got "${address}"`);
-  const channels = createChannels(options);
-  const suite = createClient(SuiteService, channels.to(address));
+export async function connect(options: types.ConnectOptions = {}): Promise<types.Suite> {
+  const { timeoutMs = connectTimeoutMs, signal } = options;
+  const { recordBatchesOf: _, ...suite } = openSuite(
+    options.address === undefined ? await listedReach(options) : reachOf(options),
+  );
   try {
-    const { version } = await suite.getSuite({}, { timeoutMs, signal });
-    const client = async <D extends DescService>(service: D, callOptions: types.CallOptions = {}): Promise<types.Client<D>> => {
-      const kind = kindOf(service);
-      const at = kind === ServiceKind.CONTROLLER ? address : await memberOf(suite, kind, callOptions);
-      // The two types say the same of every service, which the compiler cannot see for an open one.
-      return createClient(service, channels.to(at)) as unknown as types.Client<D>;
-    };
-    return {
-      address,
-      version,
-      runs: createClient(RunService, channels.to(address)),
-      suite,
-      records: (callOptions) => client(RecordsManagerService, callOptions),
-      client,
-      close: channels.close,
-    };
+    const { version } = await suite.suite.getSuite({}, { timeoutMs, signal });
+    // The two types say the same of every service, which the compiler cannot see for an open one.
+    return { ...suite, version, client: suite.client as unknown as types.Suite["client"] };
   } catch (error) {
-    channels.close();
+    suite.close();
     throw error;
   }
 }
 
-/** One channel for each address. */
-function createChannels({ token, tls, allowPlaintext }: types.ConnectOptions) {
-  const open = new Map<string, rpc.Channel>();
-  let isClosed = false;
-  return {
-    to(address: string): rpc.Channel {
-      if (isClosed) throw new AssayError("unavailable", `connecting to ${address}: the suite was closed by this client`);
-      const channel =
-        open.get(address) ??
-        rpc.createChannel({ address, token, tls: tls === undefined ? undefined : tlsOf(tls), allowPlaintext });
-      open.set(address, channel);
-      return channel;
-    },
-    close(): void {
-      isClosed = true;
-      for (const channel of open.values()) channel.close();
-    },
-  };
+function reachOf({ address = "", token, tls, allowPlaintext }: types.ConnectOptions): SuiteReach {
+  if (!/^\S+:\d+$/.test(address)) throw new AssayError("invalid_argument", `address: must be host:port, got "${address}"`);
+  return { address, token, tls: tls === undefined ? undefined : tlsOf(tls), allowPlaintext };
 }
 
-function tlsOf({ ca, cert, key, serverName }: types.ClientTls): rpc.ClientTls {
+/** Of the one suite of this user that runs on this host, what is given going before what it says of itself. */
+async function listedReach(options: types.ConnectOptions): Promise<SuiteReach> {
+  const { suites, folder } = findSuites(process.env);
+  const [suite, ...others] = suites;
+  if (suite === undefined) throw new AssayError("not_found", `no suite of yours runs on this host (looked in ${folder})`);
+  if (others.length > 0) {
+    const addresses = suites.map(({ address }) => address).join(", ");
+    throw new AssayError("failed_precondition", `${suites.length} suites run on this host, name one of them: ${addresses}`);
+  }
+  const { address, tokenFile, isTls, tlsCa } = suite;
+  const [token, ca] = await Promise.all([tokenFile === undefined ? suite.token : textOf(tokenFile), textOf(tlsCa)]);
+  const tls = isTls === true ? { ...(ca === undefined ? {} : { ca }), ...options.tls } : options.tls;
+  return reachOf({ ...options, address, token: options.token ?? token?.trim(), tls });
+}
+
+async function textOf(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  return readFile(path, "utf8").catch((error: unknown) => {
+    throw new AssayError("invalid_argument", `${path} cannot be read: ${errors.messageOf(error)}`, { cause: error });
+  });
+}
+
+function tlsOf({ ca, cert, key, serverName }: types.ClientTls): ClientTls {
   const pems = Object.entries({ ca, cert, key }).flatMap(([name, pem]) => (pem === undefined ? [] : [[name, Buffer.from(pem)]]));
   return { ...Object.fromEntries(pems), ...(serverName === undefined ? {} : { serverName }) };
-}
-
-/** `assay.worker_manager.v1.WorkerManagerService` is served by the worker-manager. */
-function kindOf({ typeName }: DescService): ServiceKind {
-  const area = /^assay\.(\w+)\.v1\./.exec(typeName)?.[1]?.toUpperCase() ?? "";
-  const kind = Object.entries(ServiceKind).find(([name]) => name === area)?.[1];
-  if (typeof kind !== "number") throw new AssayError("invalid_argument", `service ${typeName}: no service of a suite`);
-  return kind;
-}
-
-async function memberOf(
-  suite: types.Client<typeof SuiteService>,
-  kind: ServiceKind,
-  options: types.CallOptions,
-): Promise<string> {
-  const { members } = await suite.getSuite({}, options);
-  // One that has died may still be listed beside its successor.
-  const found = members.find(({ services, address, isConnected }) => isConnected && address !== "" && services.includes(kind));
-  if (found === undefined) throw new AssayError("unavailable", `no member of the suite serves ${ServiceKind[kind]}`);
-  return found.address;
 }

@@ -1,19 +1,33 @@
 /** The library `assay` for Node: typed clients of a running suite. Messages are those of `assay/gen`, documented in `assay/proto`. */
-import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { RunService, SuiteService } from "assay/gen/assay/controller/v1/controller_service_pb.js";
-import type { RecordsManagerService } from "assay/gen/assay/records_manager/v1/records_manager_service_pb.js";
+import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { RunSpecSchema } from "assay/gen/assay/common/v1/run_spec_pb.js";
+import type { Run } from "assay/gen/assay/controller/v1/controller_pb.js";
+import type {
+  AdjustPhaseSchema,
+  DriveRunResponse,
+  RunService,
+  SuiteService,
+} from "assay/gen/assay/controller/v1/controller_service_pb.js";
+import type { MetricRecord } from "assay/gen/assay/records_manager/v1/record_pb.js";
+import type {
+  RecordsManagerService,
+  StreamRecordsRequestSchema,
+  SummarizeRecordsRequestSchema,
+  SummarizeRecordsResponse,
+} from "assay/gen/assay/records_manager/v1/records_manager_service_pb.js";
 
 /**
  * Connects to a suite that runs, as `assay serve` starts one, and asks it who its members are. Rejects with an `AssayError`:
  * `unavailable` where nobody answers, `unauthenticated` for a wrong token, `deadline_exceeded` after `timeoutMs`, `cancelled` when
- * `signal` aborts, `invalid_argument` for an address that is none. The caller closes the suite.
+ * `signal` aborts, `invalid_argument` for an address that is none, `not_found` and `failed_precondition` where it is to be found and no suite
+ * or several of them run. The caller closes the suite.
  */
-export declare function connect(options: ConnectOptions): Promise<Suite>;
+export declare function connect(options?: ConnectOptions): Promise<Suite>;
 
 export interface ConnectOptions {
-  /** Of the suite's controller, `host:port`. */
-  readonly address: string;
-  /** The suite's token; `assay serve` says which file holds it. Absent: for a suite that asks for none. */
+  /** Of the suite's controller, `host:port`. Absent: of the one suite of this user that runs on this host, whose token and authority are read. */
+  readonly address?: string | undefined;
+  /** The suite's token; `assay serve` says which file holds it. Absent, for an address: the suite asks for none. */
   readonly token?: string | undefined;
   /** Absent: plaintext. */
   readonly tls?: ClientTls | undefined;
@@ -45,6 +59,20 @@ export interface Suite {
   readonly runs: Client<typeof RunService>;
   /** The suite itself: its members and what they use. */
   readonly suite: Client<typeof SuiteService>;
+  /**
+   * Creates a run, and resolves once it is accepted; a spec that names a file is read before. It belongs to this program: it ends when the
+   * loop over it is left, when `signal` aborts and when the connection breaks, unless it is to be kept. Rejects as `createRun` does.
+   */
+  run(spec: RunSpecInit, options?: RunOptions): Promise<DrivenRun>;
+  /**
+   * Follows and steers a run that goes on, whoever created it; one that has ended is told once. Leaving it leaves it alone, and a broken
+   * stream is opened again, for 15 s. Rejects with `not_found`.
+   */
+  attach(runId: string, options?: DriveOptions): Promise<DrivenRun>;
+  /** Statistics of a run. */
+  summaryOf(runId: string, wishes?: SummaryWishes, options?: CallOptions): Promise<SummarizeRecordsResponse>;
+  /** What was measured of each request of a run, as fast as it is taken; leaving the loop ends the call. */
+  recordsOf(runId: string, wishes?: RecordsWishes, options?: StreamOptions): AsyncIterable<MeasuredRequest>;
   /** Results: rows, statistics, the run over time, files. `client(RecordsManagerService)`. */
   records(options?: CallOptions): Promise<Client<typeof RecordsManagerService>>;
   /**
@@ -54,6 +82,63 @@ export interface Suite {
   client<D extends DescService>(service: D, options?: CallOptions): Promise<Client<D>>;
   /** Closes its connections: running calls end with an error, and no further ones can be made. */
   close(): void;
+}
+
+/** A RunSpec as plain objects of what is set. */
+export type RunSpecInit = MessageInitShape<typeof RunSpecSchema>;
+
+export interface DriveOptions {
+  /** Longest pause between two messages of its progress, in ms; at least 50. Default 500. */
+  readonly intervalMs?: number | undefined;
+  /** Who drives, for the run's timeline. Default: a client. */
+  readonly requestedBy?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunOptions extends DriveOptions {
+  /** Wished for; absent: given. */
+  readonly runId?: string | undefined;
+  /** The run goes on when nobody follows it any more, and a broken stream is opened again, for 15 s. */
+  readonly isKept?: boolean | undefined;
+}
+
+/** What is to be changed of the phase that runs, or of the one that is named. */
+export type LoadChange = Omit<Exclude<MessageInitShape<typeof AdjustPhaseSchema>, { $typeName: string }>, "$typeName">;
+
+/**
+ * A run that is driven. Iterating, which can be done once, gives its progress: the run now, and what happened since the message before; the
+ * last message has its last state.
+ */
+export interface DrivenRun extends AsyncIterable<DriveRunResponse> {
+  readonly id: string;
+  /** The run as it was told last. */
+  readonly now: Run;
+  /**
+   * Asks for another load. What was done is among the events, what was not among the `refusals` of the next progress. False: there is no
+   * stream at the moment, and nothing is asked for.
+   */
+  adjust(change: LoadChange): boolean;
+  /** Asks for the end of the run, whose progress goes on until then. False: as `adjust`. */
+  cancel(reason?: string): boolean;
+  /** Statistics, at any time. */
+  summary(wishes?: SummaryWishes, options?: CallOptions): Promise<SummarizeRecordsResponse>;
+  /** What was measured of each request, as far as it is committed. */
+  records(wishes?: RecordsWishes, options?: StreamOptions): AsyncIterable<MeasuredRequest>;
+  /** Leaves the run, as leaving the loop does. */
+  close(): void;
+}
+
+/** Fields of SummarizeRecordsRequest. */
+export type SummaryWishes = Wishes<typeof SummarizeRecordsRequestSchema>;
+/** Fields of StreamRecordsRequest; `fields` are names of fields of MetricRecord. */
+export type RecordsWishes = Omit<Wishes<typeof StreamRecordsRequestSchema>, "fields"> & { readonly fields?: readonly string[] };
+
+type Wishes<D extends DescMessage> = Omit<Exclude<MessageInitShape<D>, { $typeName: string }>, "$typeName" | "runId">;
+
+/** One request: its record, and its metrics by tag, those that it has. */
+export interface MeasuredRequest {
+  readonly record: MetricRecord;
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 export interface CallOptions {

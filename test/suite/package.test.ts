@@ -190,12 +190,14 @@ describe("the package", function () {
       const page = join(root, "docs/library.md");
       await writeFile(join(consumer, "program.ts"), (await blocksOf(page, "ts")).join("\n"));
       await compile(consumer);
-      const env = { ASSAY_CONTROLLER: suite.address, ASSAY_TOKEN_FILE: suite.tokenFile, TARGET_URL: suite.targetUrl };
+      const env = { XDG_RUNTIME_DIR: suite.folder, TARGET_URL: suite.targetUrl };
       const { stdout } = await expectRun(process.execPath, ["program.ts"], { cwd: consumer, env });
       expect(stdout).to.include(`Assay ${manifest.version}\n`);
       expect(stdout)
         .to.include("COMPLETED")
-        .and.match(/^time_to_first_token: p50 [\d.]+ ms, p99 [\d.]+ ms$/m);
+        .and.match(/^time_to_first_token: p50 [\d.]+ ms, p99 [\d.]+ ms$/m)
+        .and.match(/rate 100 per second/);
+      expect(stdout.match(/^request \d+: first token after [\d.]+ ms$/gm)).to.have.length(3);
       const exported = JSON.parse(await readFile(join(consumer, "profile_export_aiperf.json"), "utf8"));
       expect(exported.request_count.avg).to.equal(50);
     });

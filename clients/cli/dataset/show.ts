@@ -2,7 +2,6 @@
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetDescription } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { DatasetService } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
@@ -149,7 +148,7 @@ interface DescribeOptions {
 async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOptions): Promise<DatasetDescription> {
   const { signal, line, requests } = options;
   const { dataset, tokenizer, endpoint, models, randomSeed = 0n } = spec;
-  const datasets = await client.serviceOf(DatasetService, ServiceKind.DATASET);
+  const datasets = await client.serviceOf(DatasetService);
   const counting = tokenizer === undefined ? {} : { tokenizer };
   let datasetId = "";
   try {
@@ -171,7 +170,6 @@ async function describe(client: SuiteClient, spec: RunSpec, options: DescribeOpt
     line.clear();
     // Where it does not go through, the service forgets the dataset with its next ones.
     if (datasetId !== "") await datasets.deleteDataset({ datasetId }, { timeoutMs: 2000 }).catch(() => {});
-    datasets.close();
   }
 }
 

@@ -1,5 +1,4 @@
 /** `assay dataset list` and `assay dataset delete`: what the dataset service keeps for later runs. */
-import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { StoredDataset } from "../../../gen/assay/dataset/v1/dataset_pb.js";
 import { DatasetService, type ListDatasetsResponse } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { createPaint } from "../../../report/paint.ts";
@@ -66,12 +65,7 @@ async function withDatasets(
   client: SuiteClient,
   use: (service: Client<typeof DatasetService>) => Promise<number>,
 ): Promise<number> {
-  const service = await client.serviceOf(DatasetService, ServiceKind.DATASET);
-  try {
-    return await use(service);
-  } finally {
-    service.close();
-  }
+  return use(await client.serviceOf(DatasetService));
 }
 
 async function idleIds(service: Client<typeof DatasetService>): Promise<string[]> {

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { basename, isAbsolute } from "node:path";
 import type { JsonObject, JsonValue, MessageInitShape } from "@bufbuild/protobuf";
-import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { DatasetService, type UploadDatasetRequestSchema } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError, messageOf } from "../../../services/common/errors.ts";
 import type { SuiteClient } from "../suite-client.ts";
@@ -54,13 +53,9 @@ interface LocalFile {
 }
 
 async function upload(client: SuiteClient, file: LocalFile, signal: AbortSignal): Promise<string> {
-  const datasets = await client.serviceOf(DatasetService, ServiceKind.DATASET);
-  try {
-    const { datasetId } = await datasets.uploadDataset(messagesOf(file), { signal });
-    return datasetId;
-  } finally {
-    datasets.close();
-  }
+  const datasets = await client.serviceOf(DatasetService);
+  const { datasetId } = await datasets.uploadDataset(messagesOf(file), { signal });
+  return datasetId;
 }
 
 async function* messagesOf({ path, name, size }: LocalFile): AsyncGenerator<MessageInitShape<typeof UploadDatasetRequestSchema>> {

@@ -1,7 +1,6 @@
 /** `assay telemetry probe [URL…]`: what pages of metrics have to say, without a run. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { TelemetryService } from "../../../gen/assay/telemetry/v1/telemetry_service_pb.js";
 import { messageOf } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
@@ -35,19 +34,15 @@ export async function telemetryProbe(asked: Asked<typeof telemetryProbeFlags>): 
     tls: { caPem: caPem ?? "", skipVerify },
   };
   const look = async ({ client, signal }: SuiteUse): Promise<number> => {
-    const telemetry = await client.serviceOf(TelemetryService, ServiceKind.TELEMETRY);
-    try {
-      // A source that fell silent while it was watched is waited for once more.
-      const timeoutMs = 2 * request.timeoutMs + request.watchMs + callMs;
-      const { sources } = await telemetry.discoverSources(request, { signal, timeoutMs });
-      if (options.json) terminal.out(`${JSON.stringify(sources.map(sourceJson), null, 2)}\n`);
-      else for (const line of probeLines(sources, terminal)) terminal.out(`${line}\n`);
-      const isMet =
-        operands.length === 0 ? sources.some(({ isPresent }) => isPresent) : sources.every(({ isPresent }) => isPresent);
-      return isMet ? exitCodes.ok : exitCodes.failed;
-    } finally {
-      telemetry.close();
-    }
+    const telemetry = await client.serviceOf(TelemetryService);
+    // A source that fell silent while it was watched is waited for once more.
+    const timeoutMs = 2 * request.timeoutMs + request.watchMs + callMs;
+    const { sources } = await telemetry.discoverSources(request, { signal, timeoutMs });
+    if (options.json) terminal.out(`${JSON.stringify(sources.map(sourceJson), null, 2)}\n`);
+    else for (const line of probeLines(sources, terminal)) terminal.out(`${line}\n`);
+    const isMet =
+      operands.length === 0 ? sources.some(({ isPresent }) => isPresent) : sources.every(({ isPresent }) => isPresent);
+    return isMet ? exitCodes.ok : exitCodes.failed;
   };
   return withSuite(asked, look, { services });
 }

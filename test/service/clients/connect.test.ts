@@ -84,10 +84,11 @@ describe("the library's connection to a suite", () => {
   });
 
   it("says so where no member serves a service, and where it is no suite's", async () => {
-    const suite = await open({ address: await controller() });
+    const address = await controller();
+    const suite = await open({ address });
     expect(await failureOf(suite.records())).to.include({
       code: "unavailable",
-      message: "no member of the suite serves RECORDS_MANAGER",
+      message: `no records-manager in the suite at ${address}`,
     });
     expect(await failureOf(suite.client(EchoService))).to.include({
       code: "invalid_argument",

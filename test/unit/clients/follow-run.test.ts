@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { toItsEnd, type WatchedRun } from "../../../clients/cli/follow-run.ts";
+import { followed, type WatchedRun } from "../../../clients/node/follow-run.ts";
 import { RunEventSchema, RunSchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 
@@ -22,8 +22,7 @@ function streams(...told: readonly (readonly WatchedRun[])[]): () => AsyncIterab
 async function toldKinds(open: () => AsyncIterable<WatchedRun>): Promise<string[]> {
   const found: string[] = [];
   const { signal } = new AbortController();
-  const onMessage = (message: WatchedRun): void => void found.push(...message.events.map(({ kind }) => kind));
-  await toItsEnd(open, { signal, intervalMs: 50, onMessage });
+  for await (const { events: told } of followed(open, { signal })) found.push(...told.map(({ kind }) => kind));
   return found;
 }
 
