@@ -174,7 +174,7 @@ export class Parts {
   }
 
   /** Asks until the run is over: a stream might be of those that the fault breaks. */
-  private async ended(runId: string): Promise<Run> {
+  async ended(runId: string): Promise<Run> {
     const client = this.client();
     const deadlineMs = performance.now() + endsWithinMs;
     let said = "";

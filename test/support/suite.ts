@@ -118,6 +118,10 @@ export class Command {
     return this.#child.pid ?? 0;
   }
 
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   get stderr(): string {
     return this.#stderr;
   }

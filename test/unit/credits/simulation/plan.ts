@@ -28,7 +28,10 @@ export interface PlannedPhase {
   readonly isSeamless: boolean;
 }
 
-/** Something that goes wrong, or that a user does, at a time (ms). `worker` is an index into whoever is alive. */
+/**
+ * Something that goes wrong, or that a user does, at a time (ms). `worker` is an index into whoever is alive; `processor`, `shard` and `host`
+ * are taken modulo how many there are. Timing's host is 0, and nothing happens to it as a whole.
+ */
 export type Fault =
   | {
       readonly kind: "cut";
@@ -58,8 +61,10 @@ export type Fault =
   | { readonly kind: "kill_worker"; readonly atMs: number; readonly worker: number; readonly reapAfterMs: number }
   | { readonly kind: "join_worker"; readonly atMs: number }
   | { readonly kind: "hang_target"; readonly atMs: number; readonly forMs: number }
-  | { readonly kind: "kill_processor"; readonly atMs: number; readonly forMs: number }
-  | { readonly kind: "kill_manager"; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: "kill_processor"; readonly atMs: number; readonly forMs: number; readonly processor: number }
+  | { readonly kind: "kill_manager"; readonly atMs: number; readonly forMs: number; readonly shard: number }
+  | { readonly kind: "partition_host"; readonly atMs: number; readonly forMs: number; readonly host: number; readonly isSilent: boolean }
+  | { readonly kind: "kill_host"; readonly atMs: number; readonly forMs: number; readonly host: number }
   | { readonly kind: "cut_records"; readonly atMs: number; readonly worker: number }
   | { readonly kind: "kill_timing"; readonly atMs: number }
   | { readonly kind: "set_concurrency"; readonly atMs: number; readonly concurrency: number }
@@ -72,6 +77,11 @@ export type Fault =
 export interface Plan {
   readonly seed: number;
   readonly workers: number;
+  /** Workers, processors and managers are spread over them in turn. */
+  readonly hosts: number;
+  readonly processors: number;
+  /** Records managers, each with the rows of its own credit ids. */
+  readonly shards: number;
   readonly phases: readonly PlannedPhase[];
   readonly faults: readonly Fault[];
   readonly serviceMs: number;
@@ -128,6 +138,7 @@ function mixedPlan(seed: number, random: Random): Plan {
   const upTo = (n: number) => Math.floor(random() * n);
   const pick = <Item>(items: readonly Item[]): Item => items[upTo(items.length)] as Item;
   const rho = 0.001;
+  const hosts = pick([1, 1, 2, 3]);
   const phaseCount = 1 + (random() < 0.35 ? 1 : 0);
   const phases = Array.from({ length: phaseCount }, () => randomPhase(random));
   const faultCount = random() < 0.1 ? 0 : 1 + upTo(4);
@@ -138,12 +149,16 @@ function mixedPlan(seed: number, random: Random): Plan {
     const before = faults[i - 1];
     const isClose = before !== undefined && random() < 0.5;
     const endMs = before !== undefined && "forMs" in before && random() < 0.5 ? before.forMs : 0;
-    faults.push(randomFault(random, isClose ? before.atMs + endMs + random() * 60 : 40 + random() * spanMs));
+    const atMs = isClose ? before.atMs + endMs + random() * 60 : 40 + random() * spanMs;
+    faults.push(hosts > 1 && random() < 0.3 ? hostFault(random, atMs) : randomFault(random, atMs));
   }
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
     workers: 1 + upTo(3),
+    hosts,
+    processors: hosts > 1 ? 1 + upTo(3) : pick([1, 1, 2]),
+    shards: hosts > 1 ? 1 + upTo(3) : pick([1, 1, 2]),
     phases,
     faults,
     serviceMs: pick([5, 40, 250, 1_000]),
@@ -208,6 +223,14 @@ function randomPhase(random: Random): PlannedPhase {
   };
 }
 
+function hostFault(random: Random, atMs: number): Fault {
+  const host = Math.floor(random() * 3);
+  const forMs = [30, 300, 1_500, 4_300, 5_500, 8_000, 20_000][Math.floor(random() * 7)] as number;
+  return random() < 0.7
+    ? { kind: "partition_host", atMs, forMs, host, isSilent: random() < 0.5 }
+    : { kind: "kill_host", atMs, forMs, host };
+}
+
 function randomFault(random: Random, atMs: number): Fault {
   const upTo = (n: number) => Math.floor(random() * n);
   const pick = <Item>(items: readonly Item[]): Item => items[upTo(items.length)] as Item;
@@ -259,6 +282,10 @@ function randomFault(random: Random, atMs: number): Fault {
       return { kind, atMs, worker, forMs };
     case "kill_worker":
       return { kind, atMs, worker, reapAfterMs: pick([1, 100, 9_000]) };
+    case "kill_processor":
+      return { kind, atMs, forMs, processor: worker };
+    case "kill_manager":
+      return { kind, atMs, forMs, shard: worker };
     case "cut_records":
       return { kind, atMs, worker };
     case "set_concurrency":

@@ -37,6 +37,9 @@ function* smallerPlans(plan: Plan): Generator<Plan> {
     yield { ...plan, phases: plan.phases.slice(0, -1) };
     yield { ...plan, phases: plan.phases.slice(1) };
   }
+  if (plan.hosts > 1) yield { ...plan, hosts: plan.hosts - 1 };
+  if (plan.processors > 1) yield { ...plan, processors: plan.processors - 1 };
+  if (plan.shards > 1) yield { ...plan, shards: plan.shards - 1 };
   if (plan.workers > 1) yield { ...plan, workers: plan.workers - 1 };
   if (plan.failureRatio > 0) yield { ...plan, failureRatio: 0 };
   if (plan.clockRates.some((rate) => rate !== 0)) yield { ...plan, clockRates: [0, 0, 0, 0] };

@@ -5,7 +5,7 @@
  */
 import type { Credit, Envelope, TimingMessage, WorkerMessage } from "../../../../services/common/credits.ts";
 import { LEASE_TERMS } from "../../../../services/common/credits.ts";
-import type { IdRanges } from "../../../../services/common/id-ranges.ts";
+import { IdRanges } from "../../../../services/common/id-ranges.ts";
 import { Relay } from "../../../../services/record-processor/core/relay.ts";
 import {
   ACCOUNTS_OPTIONS,
@@ -57,7 +57,11 @@ const WORKER_FAULTS: ReadonlySet<Fault["kind"]> = new Set([
   "freeze_worker",
   "busy_worker",
   "kill_worker",
+  "partition_host",
+  "kill_host",
 ]);
+/** What keeps a records manager away for longer than its deadline allows. */
+const MANAGER_FAULTS: ReadonlySet<Fault["kind"]> = new Set(["kill_manager", "partition_host", "kill_host"]);
 
 /** As the thread that guards a lease has them. */
 const GUARD_LOOK_NS = 250 * MS;
@@ -84,21 +88,30 @@ interface SimRecord extends RecordKey {
 
 type Upload = { readonly seq: number; readonly rows: readonly SimRecord[] };
 
+/** A worker's way to one shard. */
+interface Lane {
+  readonly shard: number;
+  readonly outbox: Outbox<readonly SimRecord[]>;
+  readonly spill: Map<number, readonly SimRecord[]>;
+  upload: Connection<Upload, number> | undefined;
+  /** Of the upload's processor. */
+  uploadHost: number;
+}
+
 interface SimWorker {
   readonly process: Process;
+  readonly host: number;
+  readonly lanes: readonly Lane[];
   /** The thread beside its loop: the same clock, and frozen with it, but not busy with it. */
   readonly guard: Process;
   readonly id: string;
   readonly core: CreditWorker;
-  readonly outbox: Outbox<readonly SimRecord[]>;
   readonly requests: Map<number, Request>;
   /** By session key: the last turn that ended with usable history. */
   readonly history: Map<string, number>;
-  readonly spill: Map<number, readonly SimRecord[]>;
   connection: CreditConnection | undefined;
   dial: number;
   incarnation: bigint;
-  upload: Connection<Upload, number> | undefined;
   isPartitioned: boolean;
   isPartitionSilent: boolean;
   slowUntilNs: number;
@@ -136,7 +149,8 @@ interface PhaseTruth {
   returnedNs: number;
   isStoppedByUser: boolean;
   report: PhaseReport | undefined;
-  closed: ClosedPhase | undefined;
+  /** By shard. */
+  readonly closings: Map<number, ClosedPhase>;
 }
 
 /** The manager's database: what is committed survives it. */
@@ -195,6 +209,8 @@ class Transaction implements AccountStore<SimRecord> {
 }
 
 interface SimManager {
+  readonly shard: number;
+  readonly host: number;
   readonly process: Process;
   readonly accounts: Accounts<SimRecord>;
   readonly acks: CommitAcks;
@@ -203,7 +219,15 @@ interface SimManager {
 }
 
 interface SimProcessor {
+  readonly index: number;
+  readonly host: number;
   readonly process: Process;
+  readonly shards: readonly ProcessorShard[];
+}
+
+/** A processor's way to one shard. */
+interface ProcessorShard {
+  readonly shard: number;
   readonly relay: Relay;
   readonly workers: Map<number, Connection<Upload, number>>;
   upstream: Connection<Upload, number> | undefined;
@@ -226,10 +250,11 @@ class World {
   readonly #issuedTo = new Map<number, string>();
   readonly #firedIds = new Set<number>();
   readonly #firedIndexes = new Set<string>();
-  readonly #database = new Database();
+  readonly #databases: readonly Database[];
   readonly #begun = new Set<number>();
-  #manager: SimManager | undefined;
-  #processor: SimProcessor | undefined;
+  readonly #managers: (SimManager | undefined)[] = [];
+  readonly #processors: (SimProcessor | undefined)[] = [];
+  readonly #hostsCutUntilNs = new Map<number, number>();
   #nextStream = 1;
   #workerCount = 0;
   #incarnation = 100n;
@@ -248,6 +273,7 @@ class World {
     this.#plan = plan;
     this.#isTraced = isTraced;
     this.#random = seededRandom(plan.seed);
+    this.#databases = Array.from({ length: plan.shards }, () => new Database());
     this.#hasFaults = plan.faults.length > 0;
     this.#hasWorkerFaults = plan.faults.some(({ kind }) => WORKER_FAULTS.has(kind));
     this.#timingProcess = new Process(this.#scheduler, "T", { offsetNs: 7e12, rate: 1 + (plan.clockRates[0] ?? 0) });
@@ -287,9 +313,9 @@ class World {
   }
 
   run(): Outcome {
-    this.#startManager();
-    this.#startProcessor();
-    for (let i = 0; i < this.#plan.workers; i++) this.#startWorker([]);
+    for (let shard = 0; shard < this.#plan.shards; shard++) this.#startManager(shard);
+    for (let index = 0; index < this.#plan.processors; index++) this.#startProcessor(index);
+    for (let i = 0; i < this.#plan.workers; i++) this.#startWorker([], i % this.#plan.hosts);
     for (const fault of this.#plan.faults) this.#scheduler.at(fault.atMs * MS, () => this.#inject(fault));
     this.#scheduler.at(50 * MS, () => this.#startPhase(0));
     this.#scheduler.at(PATIENCE_MS * MS, () => {
@@ -311,18 +337,46 @@ class World {
       events,
       sent: this.#sent,
       lostWorkers: this.#lost,
-      closed: [...this.#database.closed.values()],
+      closed: this.#databases.flatMap(({ closed }) => [...closed.values()]),
     };
   }
 
   get #isFinished(): boolean {
     if (this.#violations.length > 0) return true;
     const all = this.#isTimingDead ? this.#phases.length : this.#plan.phases.length;
-    return this.#phases.length === all && this.#phases.every(({ closed }) => closed !== undefined) && this.#areOutboxesEmpty;
+    return this.#phases.length === all && this.#phases.every((truth) => this.#isClosed(truth)) && this.#areOutboxesEmpty;
   }
 
   get #areOutboxesEmpty(): boolean {
-    return this.#workers.every(({ process, outbox, requests }) => process.isDead || (outbox.count === 0 && requests.size === 0));
+    return this.#workers.every(
+      ({ process, lanes, requests }) =>
+        process.isDead || (lanes.every(({ outbox }) => outbox.count === 0) && requests.size === 0),
+    );
+  }
+
+  #isClosed({ closings }: PhaseTruth): boolean {
+    return closings.size === this.#plan.shards;
+  }
+
+  #shardOf(creditId: number): number {
+    return creditId % this.#plan.shards;
+  }
+
+  #idsOf(ids: IdRanges, shard: number): IdRanges {
+    if (this.#plan.shards === 1) return ids;
+    const own = new IdRanges();
+    for (const id of ids) if (this.#shardOf(id) === shard) own.addRange(id, id);
+    return own;
+  }
+
+  /** Nothing is between the two that lets nothing through. */
+  #reaches(a: number, b: number): boolean {
+    const isCut = (host: number): boolean => (this.#hostsCutUntilNs.get(host) ?? 0) > this.#scheduler.nowNs;
+    return a === b || (!isCut(a) && !isCut(b));
+  }
+
+  #isCutFromTiming(worker: SimWorker): boolean {
+    return worker.isPartitioned || !this.#reaches(worker.host, 0);
   }
 
   #log(line: () => string): void {
@@ -368,7 +422,7 @@ class World {
       returnedNs: Number.POSITIVE_INFINITY,
       isStoppedByUser: false,
       report: undefined,
-      closed: undefined,
+      closings: new Map(),
     };
     this.#inTiming((now) => {
       if (this.#isTimingDead) return;
@@ -511,7 +565,7 @@ class World {
     const fromNs = truth.isStoppedByUser ? Math.max(truth.sentNs, truth.stoppedNs) : truth.sentNs;
     this.#checkBound(`returning of phase ${phase}`, fromNs, graceMs * MS + 2 * SEC + LEASE_TERMS.timingLeaseNs);
     this.#checkAccount(truth, report);
-    this.#handOver(phase, report);
+    for (let shard = 0; shard < this.#plan.shards; shard++) this.#handOver(phase, report, shard);
     this.#startSoon(phase + 1);
   }
 
@@ -559,7 +613,8 @@ class World {
 
   // --- workers ---
 
-  #startWorker(inherited: readonly (readonly SimRecord[])[]): void {
+  /** @param inherited what its predecessor had spilled, by shard */
+  #startWorker(inherited: readonly (readonly (readonly SimRecord[])[])[], host: number): void {
     const number = this.#workerCount++;
     const id = `W${number}`;
     const rate = 1 + (this.#plan.clockRates[1 + (number % 3)] ?? 0);
@@ -570,6 +625,8 @@ class World {
     const worker: SimWorker = {
       process,
       guard,
+      host,
+      lanes: this.#databases.map((_, shard) => this.#laneOf(() => worker, shard)),
       id,
       core: createCreditWorker(
         {
@@ -604,23 +661,11 @@ class World {
           },
         },
       ),
-      outbox: new Outbox<readonly SimRecord[]>(
-        { windowBytes: 30, memoryBytes: 40, totalBytes: 1e9 },
-        {
-          send: ({ seq, payload }) => worker.upload?.toServer({ seq, rows: payload }),
-          spill: ({ seq, payload }) => worker.spill.set(seq, payload),
-          readSpilled: (seq) => process.after(1 * MS, () => worker.outbox.readBack(seq, worker.spill.get(seq)!)),
-          release: (rows) => this.#checkCommitted(rows),
-          spillEmpty: () => worker.spill.clear(),
-        },
-      ),
       requests: new Map(),
       history: new Map(),
-      spill: new Map(),
       connection: undefined,
       dial: 0,
       incarnation: 0n,
-      upload: undefined,
       isPartitioned: false,
       isPartitionSilent: false,
       slowUntilNs: 0,
@@ -628,12 +673,34 @@ class World {
     };
     this.#workers.push(worker);
     this.#log(() => `${id} starts`);
-    for (const rows of inherited) worker.outbox.add(rows, rows.length);
+    for (const [shard, batches] of inherited.entries()) {
+      for (const rows of batches) worker.lanes[shard]!.outbox.add(rows, rows.length);
+    }
     process.after(5 * MS * this.#random(), () => {
       worker.core.start(process.now());
       this.#armWorker(worker);
-      this.#dialProcessor(worker);
+      for (const lane of worker.lanes) this.#dialProcessor(worker, lane);
     });
+  }
+
+  #laneOf(worker: () => SimWorker, shard: number): Lane {
+    const lane: Lane = {
+      shard,
+      outbox: new Outbox<readonly SimRecord[]>(
+        { windowBytes: 30, memoryBytes: 40, totalBytes: 1e9 },
+        {
+          send: ({ seq, payload }) => lane.upload?.toServer({ seq, rows: payload }),
+          spill: ({ seq, payload }) => lane.spill.set(seq, payload),
+          readSpilled: (seq) => worker().process.after(1 * MS, () => lane.outbox.readBack(seq, lane.spill.get(seq)!)),
+          release: (rows) => this.#checkCommitted(rows),
+          spillEmpty: () => lane.spill.clear(),
+        },
+      ),
+      spill: new Map(),
+      upload: undefined,
+      uploadHost: 0,
+    };
+    return lane;
   }
 
   #checkHello(worker: SimWorker, incarnation: bigint): void {
@@ -658,7 +725,7 @@ class World {
     worker.connection?.closeByClient();
     worker.dial = dial;
     const openNs = this.#delayNs() + this.#delayNs();
-    if (worker.isPartitioned) {
+    if (this.#isCutFromTiming(worker)) {
       if (!worker.isPartitionSilent) {
         worker.process.after(openNs, () => this.#inWorker(worker, (now) => worker.core.streamEnded(dial, now)));
       }
@@ -903,7 +970,8 @@ class World {
     worker.requests.delete(credit.id);
     if (!sessionOver) worker.history.set(`${credit.phase}/${credit.sessionId}`, credit.turn);
     if (sessionOver || credit.turn + 1 === credit.turns) this.#childrenOf(credit)?.set(credit.sessionId, true);
-    worker.outbox.add([{ phase: credit.phase, creditId: credit.id, worker: worker.id }], 1 + Math.floor(this.#random() * 12));
+    const row = { phase: credit.phase, creditId: credit.id, worker: worker.id };
+    worker.lanes[this.#shardOf(credit.id)]!.outbox.add([row], 1 + Math.floor(this.#random() * 12));
     worker.core.requestEnded(credit.id, { sessionOver }, worker.process.now());
     if (worker.isFlushing) return;
     worker.isFlushing = true;
@@ -917,111 +985,120 @@ class World {
 
   // --- the record path ---
 
-  #dialProcessor(worker: SimWorker): void {
+  #dialProcessor(worker: SimWorker, lane: Lane): void {
     worker.process.after(this.#delayNs() * 2, () => {
-      const processor = this.#processor;
-      if (processor === undefined || worker.isPartitioned) {
-        worker.process.after(100 * MS, () => this.#dialProcessor(worker));
+      const alive = this.#processors.filter((one) => one !== undefined);
+      const processor = alive[Math.floor(this.#random() * alive.length)];
+      if (processor === undefined || worker.isPartitioned || !this.#reaches(worker.host, processor.host)) {
+        worker.process.after(100 * MS, () => this.#dialProcessor(worker, lane));
         return;
       }
+      const part = processor.shards[lane.shard]!;
       const stream = this.#nextStream++;
       const connection: Connection<Upload, number> = new Connection(this.#scheduler, () => this.#delayNs(), {
         client: worker.process,
         server: processor.process,
-        atServer: (upload) => this.#forward(processor, stream, upload),
-        atClient: (seq) => worker.outbox.acked(seq),
+        atServer: (upload) => this.#forward(processor, part, stream, upload),
+        atClient: (seq) => lane.outbox.acked(seq),
         serverEnded: () => {
-          processor.workers.delete(stream);
-          processor.relay.workerStreamEnded(stream);
+          part.workers.delete(stream);
+          part.relay.workerStreamEnded(stream);
         },
         clientEnded: () => {
-          worker.outbox.streamEnded();
-          worker.upload = undefined;
-          worker.process.after(50 * MS, () => this.#dialProcessor(worker));
+          lane.outbox.streamEnded();
+          lane.upload = undefined;
+          worker.process.after(50 * MS, () => this.#dialProcessor(worker, lane));
         },
       });
-      processor.workers.set(stream, connection);
-      worker.upload = connection;
-      if (processor.relay.workerConnected(stream)) worker.outbox.connected();
+      part.workers.set(stream, connection);
+      lane.upload = connection;
+      lane.uploadHost = processor.host;
+      if (part.relay.workerConnected(stream)) lane.outbox.connected();
     });
   }
 
-  #forward(processor: SimProcessor, stream: number, { seq, rows }: Upload): void {
-    if (!processor.relay.batchReceived(stream, seq)) return;
-    processor.process.after(this.#random() * 3 * MS, () => {
-      const managerSeq = ++processor.managerSeq;
-      processor.upstream?.toServer({ seq: managerSeq, rows });
-      processor.relay.batchForwarded(stream, seq, managerSeq);
+  #forward({ process }: SimProcessor, part: ProcessorShard, stream: number, { seq, rows }: Upload): void {
+    if (!part.relay.batchReceived(stream, seq)) return;
+    process.after(this.#random() * 3 * MS, () => {
+      const managerSeq = ++part.managerSeq;
+      part.upstream?.toServer({ seq: managerSeq, rows });
+      part.relay.batchForwarded(stream, seq, managerSeq);
     });
   }
 
-  #startProcessor(): void {
-    const process = new Process(this.#scheduler, "P", { offsetNs: 0, rate: 1 });
-    const processor: SimProcessor = {
-      process,
-      relay: new Relay({
-        ack: (stream, seq) => processor.workers.get(stream)?.toClient(seq),
+  #startProcessor(index: number): void {
+    const process = new Process(this.#scheduler, `P${index}`, { offsetNs: 0, rate: 1 });
+    const shards = this.#databases.map((_, shard): ProcessorShard => {
+      const workers = new Map<number, Connection<Upload, number>>();
+      const relay = new Relay({
+        ack: (stream, seq) => workers.get(stream)?.toClient(seq),
         endWorkerStream: (stream) => {
-          processor.workers.get(stream)?.closeByServer();
-          processor.workers.delete(stream);
+          workers.get(stream)?.closeByServer();
+          workers.delete(stream);
         },
-      }),
-      workers: new Map(),
-      upstream: undefined,
-      managerSeq: 0,
-    };
-    this.#processor = processor;
-    this.#dialManager(processor);
+      });
+      return { shard, relay, workers, upstream: undefined, managerSeq: 0 };
+    });
+    const processor: SimProcessor = { index, host: index % this.#plan.hosts, process, shards };
+    this.#processors[index] = processor;
+    for (const part of shards) this.#dialManager(processor, part);
   }
 
-  #dialManager(processor: SimProcessor): void {
-    processor.process.after(this.#delayNs() * 2, () => {
-      const manager = this.#manager;
-      if (manager === undefined) {
-        processor.process.after(100 * MS, () => this.#dialManager(processor));
+  #dialManager(processor: SimProcessor, part: ProcessorShard): void {
+    const { process, host } = processor;
+    const redial = (afterMs: number): void => process.after(afterMs * MS, () => this.#dialManager(processor, part));
+    process.after(this.#delayNs() * 2, () => {
+      const manager = this.#managers[part.shard];
+      if (manager === undefined || !this.#reaches(host, manager.host)) {
+        redial(100);
         return;
       }
       const stream = this.#nextStream++;
       const connection: Connection<Upload, number> = new Connection(this.#scheduler, () => this.#delayNs(), {
-        client: processor.process,
+        client: process,
         server: manager.process,
         atServer: (upload) => this.#ingest(manager, stream, upload),
-        atClient: (seq) => processor.relay.managerAcked(seq),
+        atClient: (seq) => part.relay.managerAcked(seq),
         serverEnded: () => manager.acks.streamEnded(stream),
         clientEnded: () => {
-          processor.upstream = undefined;
-          processor.managerSeq = 0;
-          processor.relay.managerStreamEnded();
-          processor.process.after(50 * MS, () => this.#dialManager(processor));
+          part.upstream = undefined;
+          part.managerSeq = 0;
+          part.relay.managerStreamEnded();
+          redial(50);
         },
       });
-      this.#ingestStreams.set(stream, connection);
-      processor.upstream = connection;
-      processor.managerSeq = 0;
-      processor.relay.managerConnected();
+      this.#ingestStreams.set(stream, { connection, manager });
+      part.upstream = connection;
+      part.managerSeq = 0;
+      part.relay.managerConnected();
     });
   }
 
-  readonly #ingestStreams = new Map<number, Connection<Upload, number>>();
+  readonly #ingestStreams = new Map<number, { readonly connection: Connection<Upload, number>; readonly manager: SimManager }>();
 
-  #startManager(): void {
-    const process = new Process(this.#scheduler, "M", { offsetNs: 1e12, rate: 1 });
-    const transaction = new Transaction(this.#database);
+  #startManager(shard: number): void {
+    const process = new Process(this.#scheduler, `M${shard}`, { offsetNs: 1e12, rate: 1 });
+    const transaction = new Transaction(this.#databases[shard]!);
     const manager: SimManager = {
+      shard,
+      host: shard % this.#plan.hosts,
       process,
       transaction,
       accounts: new Accounts<SimRecord>(ACCOUNTS_OPTIONS, transaction, {
-        publish: (closed) => this.#publish(closed),
+        publish: (closed) => this.#publish(shard, closed),
         commitSoon: () => this.#commitSoon(manager),
       }),
-      acks: new CommitAcks((stream, seq) => this.#ingestStreams.get(stream)?.toClient(seq)),
+      acks: new CommitAcks((stream, seq) => this.#ingestStreams.get(stream)?.connection.toClient(seq)),
       isCommitDue: false,
     };
-    this.#manager = manager;
+    this.#managers[shard] = manager;
   }
 
   #ingest(manager: SimManager, stream: number, { seq, rows }: Upload): void {
     const outcome = { inserted: 0, duplicate: 0, late: 0 };
+    for (const { creditId } of rows) {
+      if (this.#shardOf(creditId) !== manager.shard) this.#fail(`P4 credit ${creditId} came to shard ${manager.shard}`);
+    }
     for (const row of rows) outcome[manager.accounts.arrived(row, manager.process.now())]++;
     this.#log(() => `M: batch ${seq} of ${rows.map(({ creditId }) => creditId).join(" ")}, ${JSON.stringify(outcome)}`);
     manager.acks.batchArrived(stream, seq, outcome);
@@ -1039,16 +1116,26 @@ class World {
     });
   }
 
-  /** The controller hands the account over until the manager has answered. */
-  #handOver(phase: number, report: PhaseReport): void {
+  /** The controller hands each shard its part of the account over until the manager has answered. */
+  #handOver(phase: number, report: PhaseReport, shard: number): void {
     const truth = this.#phases[phase]!;
-    if (truth.closed !== undefined) return;
-    const manager = this.#manager;
-    manager?.process.after(this.#delayNs(), () => {
-      manager.accounts.accountReceived(report.account, manager.process.now());
-      this.#armManager(manager);
-    });
-    this.#scheduler.after(500 * MS, () => this.#handOver(phase, report));
+    if (truth.closings.has(shard)) return;
+    const manager = this.#managers[shard];
+    if (manager !== undefined && this.#reaches(manager.host, 0)) {
+      const { drawn, unused, dropped, lost } = report.account;
+      manager.process.after(this.#delayNs(), () => {
+        const account = {
+          phase,
+          drawn: this.#idsOf(drawn, shard),
+          unused: this.#idsOf(unused, shard),
+          dropped: this.#idsOf(dropped, shard),
+          lost: this.#idsOf(lost, shard),
+        };
+        manager.accounts.accountReceived(account, manager.process.now());
+        this.#armManager(manager);
+      });
+    }
+    this.#scheduler.after(500 * MS, () => this.#handOver(phase, report, shard));
   }
 
   #armManager(manager: SimManager): void {
@@ -1058,20 +1145,20 @@ class World {
     });
   }
 
-  #publish(closed: ClosedPhase): void {
-    const stored = this.#database.closed.get(closed.phase);
+  #publish(shard: number, closed: ClosedPhase): void {
+    const stored = this.#databases[shard]!.closed.get(closed.phase);
     if (stored === undefined || JSON.stringify(stored) !== JSON.stringify(closed)) {
       this.#fail(`P4 phase ${closed.phase}: published and not what is committed`);
     }
     const truth = this.#phases[closed.phase]!;
-    this.#log(() => `M: phase ${closed.phase} closed, ${JSON.stringify(closed)}`);
-    const before = truth.closed;
+    this.#log(() => `M${shard}: phase ${closed.phase} closed, ${JSON.stringify(closed)}`);
+    const before = truth.closings.get(shard);
     if (before !== undefined && JSON.stringify(before) !== JSON.stringify(closed))
       this.#fail("P4 a phase was published twice, differently");
-    truth.closed = closed;
+    truth.closings.set(shard, closed);
     if (closed.isIncomplete) return;
     if (closed.conflicts.count > 0) this.#fail(`P3 conflicts ${closed.conflicts}`);
-    const managerDownNs = this.#plan.faults.some(({ kind }) => kind === "kill_manager") ? 40 * SEC : 0;
+    const managerDownNs = this.#plan.faults.some(({ kind }) => MANAGER_FAULTS.has(kind)) ? 40 * SEC : 0;
     this.#checkBound(
       `records of phase ${closed.phase}`,
       truth.returnedNs,
@@ -1081,7 +1168,8 @@ class World {
 
   #checkCommitted(rows: readonly SimRecord[]): void {
     for (const { creditId } of rows) {
-      if (!this.#database.rows.has(creditId) && !this.#database.late.has(creditId)) {
+      const { rows: known, late } = this.#databases[this.#shardOf(creditId)]!;
+      if (!known.has(creditId) && !late.has(creditId)) {
         this.#fail(`P4 the record of credit ${creditId} was acked and is not committed`);
       }
     }
@@ -1129,22 +1217,25 @@ class World {
         if (worker !== undefined) this.#killWorker(worker, fault.reapAfterMs * MS);
         return;
       case "join_worker":
-        this.#startWorker([]);
+        this.#startWorker([], this.#workerCount % this.#plan.hosts);
         return;
       case "hang_target":
         this.#hangUntilNs = Math.max(this.#hangUntilNs, untilNs);
         return;
       case "kill_processor":
-        this.#killProcessor();
-        this.#scheduler.at(untilNs, () => {
-          if (this.#processor === undefined) this.#startProcessor();
-        });
+        this.#killProcessor(fault.processor % this.#plan.processors, untilNs);
         return;
       case "kill_manager":
-        this.#killManager(untilNs);
+        this.#killManager(fault.shard % this.#plan.shards, untilNs);
+        return;
+      case "partition_host":
+        this.#partitionHost(fault.host % this.#plan.hosts, fault.isSilent, untilNs);
+        return;
+      case "kill_host":
+        this.#killHost(fault.host % this.#plan.hosts, untilNs);
         return;
       case "cut_records":
-        worker?.upload?.cut(MS, 40 * MS);
+        for (const { upload } of worker?.lanes ?? []) upload?.cut(MS, 40 * MS);
         return;
       case "kill_timing":
         this.#killTiming();
@@ -1188,10 +1279,51 @@ class World {
     worker.isPartitionSilent = isSilent;
     const noticeNs = isSilent ? Number.POSITIVE_INFINITY : MS;
     worker.connection?.cut(noticeNs, noticeNs);
-    worker.upload?.cut(MS, MS);
+    for (const { upload } of worker.lanes) upload?.cut(MS, MS);
     this.#scheduler.at(untilNs, () => {
       worker.isPartitioned = false;
     });
+  }
+
+  /** Nobody on this host and nobody elsewhere hears each other; what is on it goes on together. */
+  #partitionHost(host: number, isSilent: boolean, untilNs: number): void {
+    if (host === 0) return;
+    this.#hostsCutUntilNs.set(host, Math.max(untilNs, this.#hostsCutUntilNs.get(host) ?? 0));
+    const noticeNs = isSilent ? Number.POSITIVE_INFINITY : MS;
+    // A path of records has keepalives, which say it at last.
+    const aliveNs = (): number => (this.#random() < 0.5 ? MS : this.#random() * 15 * SEC);
+    for (const worker of this.#workers) {
+      if (worker.process.isDead) continue;
+      if (worker.host === host) {
+        worker.isPartitionSilent = isSilent;
+        worker.connection?.cut(noticeNs, noticeNs);
+      }
+      for (const { upload, uploadHost } of worker.lanes) {
+        if ((worker.host === host) !== (uploadHost === host)) upload?.cut(aliveNs(), aliveNs());
+      }
+    }
+    for (const processor of this.#processors) {
+      for (const { upstream, shard } of processor?.shards ?? []) {
+        const managerHost = shard % this.#plan.hosts;
+        if ((processor?.host === host) !== (managerHost === host)) upstream?.cut(aliveNs(), aliveNs());
+      }
+    }
+  }
+
+  /** As by a power cut: nobody is left who could say that a worker is reaped. What was committed is there when the host is back. */
+  #killHost(host: number, untilNs: number): void {
+    if (host === 0) return;
+    for (const worker of this.#workers) {
+      if (worker.host !== host || worker.process.isDead) continue;
+      this.#killProcessOf(worker);
+      this.#scheduler.at(untilNs, () => this.#startWorker([], host));
+    }
+    for (const { index } of this.#processors.filter((one) => one?.host === host) as SimProcessor[]) {
+      this.#killProcessor(index, untilNs);
+    }
+    for (let shard = 0; shard < this.#plan.shards; shard++) {
+      if (shard % this.#plan.hosts === host) this.#killManager(shard, untilNs);
+    }
   }
 
   /** What `lease-thread.ts` does, over a network that delays and cuts. */
@@ -1202,7 +1334,10 @@ class World {
     const ask = (nowNs: number): void => {
       const { term, incarnation, leaseNs } = told;
       askedNs = nowNs;
-      const isCutOff = (): boolean => this.#workers.find((worker) => worker.id === id)?.isPartitioned !== false;
+      const isCutOff = (): boolean => {
+        const worker = this.#workers.find((one) => one.id === id);
+        return worker === undefined || this.#isCutFromTiming(worker);
+      };
       this.#scheduler.after(this.#delayNs(), () => {
         if (isCutOff() || this.#isTimingDead) return;
         this.#inTiming((now) => {
@@ -1256,38 +1391,51 @@ class World {
   }
 
   #killWorker(worker: SimWorker, reapAfterNs: number): void {
+    this.#killProcessOf(worker);
+    this.#scheduler.after(reapAfterNs, () => {
+      this.#log(() => `worker-manager reaps ${worker.id}`);
+      this.#inTiming((now) => this.#timing.workerReaped(worker.id, now));
+      this.#startWorker(
+        worker.lanes.map(({ spill }) => [...spill.values()]),
+        worker.host,
+      );
+    });
+  }
+
+  #killProcessOf(worker: SimWorker): void {
     worker.process.kill();
     worker.guard.kill();
     worker.connection?.cut(Number.POSITIVE_INFINITY, this.#random() < 0.7 ? MS : Number.POSITIVE_INFINITY);
-    worker.upload?.cut(Number.POSITIVE_INFINITY, MS);
+    for (const { upload } of worker.lanes) upload?.cut(Number.POSITIVE_INFINITY, MS);
     // The kernel closes its sockets.
     for (const request of worker.requests.values()) {
       this.#scheduler.after(this.#plan.targetMs * MS, () => this.#closedAtTarget(request));
     }
-    this.#scheduler.after(reapAfterNs, () => {
-      this.#log(() => `worker-manager reaps ${worker.id}`);
-      this.#inTiming((now) => this.#timing.workerReaped(worker.id, now));
-      this.#startWorker([...worker.spill.values()]);
-    });
   }
 
-  #killProcessor(): void {
-    const processor = this.#processor;
+  #killProcessor(index: number, untilNs: number): void {
+    const processor = this.#processors[index];
     if (processor === undefined) return;
-    this.#processor = undefined;
+    this.#processors[index] = undefined;
     processor.process.kill();
-    processor.upstream?.cut(Number.POSITIVE_INFINITY, MS);
-    for (const connection of processor.workers.values()) connection.cut(MS, Number.POSITIVE_INFINITY);
+    for (const { upstream, workers } of processor.shards) {
+      upstream?.cut(Number.POSITIVE_INFINITY, MS);
+      for (const connection of workers.values()) connection.cut(MS, Number.POSITIVE_INFINITY);
+    }
+    this.#scheduler.at(untilNs, () => this.#startProcessor(index));
   }
 
-  #killManager(untilNs: number): void {
-    const manager = this.#manager;
+  #killManager(shard: number, untilNs: number): void {
+    const manager = this.#managers[shard];
     if (manager === undefined) return;
-    this.#manager = undefined;
+    this.#managers[shard] = undefined;
     manager.process.kill();
-    for (const connection of this.#ingestStreams.values()) connection.cut(MS, Number.POSITIVE_INFINITY);
-    this.#ingestStreams.clear();
-    this.#scheduler.at(untilNs, () => this.#startManager());
+    for (const [stream, { connection, manager: of }] of this.#ingestStreams) {
+      if (of !== manager) continue;
+      connection.cut(MS, Number.POSITIVE_INFINITY);
+      this.#ingestStreams.delete(stream);
+    }
+    this.#scheduler.at(untilNs, () => this.#startManager(shard));
   }
 
   #killTiming(): void {
@@ -1302,33 +1450,32 @@ class World {
       if (open.length > 0) this.#fail(`P5 timing is dead, and ${open.length} requests are open after every lease is over`);
     });
     const close = () => {
-      const manager = this.#manager;
-      if (manager === undefined || !this.#areOutboxesEmpty) {
+      if (this.#managers.includes(undefined) || !this.#areOutboxesEmpty) {
         this.#scheduler.after(500 * MS, close);
         return;
       }
-      for (const { phase, highestId, counts } of stats.phases) {
-        const lowestId = Math.max(0, highestId - counts.drawn + 1);
-        manager.accounts.closeFromRows({
-          phase,
-          lowestId,
-          highestId,
-          unused: counts.unused,
-          dropped: counts.dropped,
-          lost: counts.lost,
-        });
-      }
-      for (let phase = 0; phase < this.#phases.length; phase++) {
-        if (!stats.phases.some((known) => known.phase === phase)) {
-          manager.accounts.closeFromRows({ phase, lowestId: 0, highestId: 0, unused: 0, dropped: 0, lost: 0 });
-        }
+      for (const manager of this.#managers) {
+        if (manager !== undefined) this.#closeFromRows(manager, stats.phases);
       }
       // A manager that dies before the commit is asked again.
       this.#scheduler.after(500 * MS, () => {
-        if (this.#phases.some(({ closed }) => closed === undefined)) close();
+        if (this.#phases.some((truth) => !this.#isClosed(truth))) close();
       });
     };
     this.#scheduler.after(lastNs, close);
+  }
+
+  /** By timing's last heartbeat, which tells of no shard by itself. */
+  #closeFromRows({ accounts }: SimManager, known: ReturnType<TimingCore["stats"]>["phases"]): void {
+    for (const { phase, highestId, counts } of known) {
+      const lowestId = Math.max(0, highestId - counts.drawn + 1);
+      const { unused, dropped, lost } = counts;
+      accounts.closeFromRows({ phase, lowestId, highestId, unused, dropped, lost });
+    }
+    for (let phase = 0; phase < this.#phases.length; phase++) {
+      if (known.some((heartbeat) => heartbeat.phase === phase)) continue;
+      accounts.closeFromRows({ phase, lowestId: 0, highestId: 0, unused: 0, dropped: 0, lost: 0 });
+    }
   }
 
   #userStops(reason: string, isCancel: boolean): void {
@@ -1346,20 +1493,23 @@ class World {
   // --- the end ---
 
   #checkAtEnd(): void {
-    for (const [phase, { report, closed, fired }] of this.#phases.entries()) {
-      if (closed === undefined || closed.isIncomplete || report === undefined) continue;
-      const { drawn, recorded, unused, dropped, missingRecord, missingLost } = closed;
-      const sum = recorded + unused + dropped + missingRecord.count + missingLost.count;
+    for (const [phase, { report, closings, fired }] of this.#phases.entries()) {
+      const closed = [...closings.values()];
+      if (closed.length < this.#plan.shards || closed.some(({ isIncomplete }) => isIncomplete) || report === undefined) continue;
+      const total = (of: (closed: ClosedPhase) => number): number => closed.reduce((sum, one) => sum + of(one), 0);
+      const [drawn, recorded] = [total((one) => one.drawn), total((one) => one.recorded)];
+      const missing = total(({ missingRecord, missingLost }) => missingRecord.count + missingLost.count);
+      const sum = recorded + missing + total(({ unused, dropped }) => unused + dropped);
       if (sum !== drawn || drawn !== report.account.drawn.count)
         this.#fail(`P3 phase ${phase}: ${sum} in classes, ${drawn} drawn`);
       let rows = 0;
-      for (const { phase: of, creditId } of this.#database.rows.values()) {
+      for (const { phase: of, creditId } of this.#databases.flatMap((database) => [...database.rows.values()])) {
         if (of !== phase) continue;
         rows++;
         if (!fired.has(creditId)) this.#fail(`P4 a row for credit ${creditId}, which was never sent`);
       }
       if (rows !== recorded) this.#fail(`P4 phase ${phase}: ${rows} rows, ${recorded} published`);
-      if (!this.#hasFaults && missingRecord.count + missingLost.count > 0) this.#fail("P3 a record is missing without a fault");
+      if (!this.#hasFaults && missing > 0) this.#fail("P3 a record is missing without a fault");
     }
   }
 }
