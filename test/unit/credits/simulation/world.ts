@@ -216,6 +216,10 @@ interface SimManager {
   readonly acks: CommitAcks;
   readonly transaction: Transaction;
   isCommitDue: boolean;
+  /** Rows that its live figures have: those that it found, and what it has said to be inserted. */
+  live: number;
+  /** Of the open transaction. */
+  inserted: number;
 }
 
 interface SimProcessor {
@@ -1090,6 +1094,8 @@ class World {
       }),
       acks: new CommitAcks((stream, seq) => this.#ingestStreams.get(stream)?.connection.toClient(seq)),
       isCommitDue: false,
+      live: this.#databases[shard]!.rows.size,
+      inserted: 0,
     };
     this.#managers[shard] = manager;
   }
@@ -1101,6 +1107,7 @@ class World {
     }
     for (const row of rows) outcome[manager.accounts.arrived(row, manager.process.now())]++;
     this.#log(() => `M: batch ${seq} of ${rows.map(({ creditId }) => creditId).join(" ")}, ${JSON.stringify(outcome)}`);
+    manager.inserted += outcome.inserted;
     manager.acks.batchArrived(stream, seq, outcome);
     this.#commitSoon(manager);
   }
@@ -1111,6 +1118,10 @@ class World {
     manager.process.after(this.#random() * 20 * MS, () => {
       manager.isCommitDue = false;
       manager.transaction.commit();
+      manager.live += manager.inserted;
+      manager.inserted = 0;
+      const { size } = this.#databases[manager.shard]!.rows;
+      if (manager.live !== size) this.#fail(`P4 live figures of ${manager.live} rows, ${size} are committed`);
       manager.acks.committed();
       manager.accounts.committed();
     });
