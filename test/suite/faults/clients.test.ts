@@ -7,7 +7,7 @@ import { until } from "../../service/rpc/harness.ts";
 import { expectAccounted } from "../../support/accounted.ts";
 import { hostMark } from "../../support/network.ts";
 import { type Part, Parts, stateOf } from "../../support/parts.ts";
-import { endsWithinMs, rowsIn, useStage } from "../../support/suite.ts";
+import { type Command, endsWithinMs, rowsIn, useStage } from "../../support/suite.ts";
 
 const all = "controller,dataset,timing,worker-manager,record-processor,records-manager,telemetry";
 
@@ -35,8 +35,8 @@ describe("a client of a suite", function () {
     );
   const watch = (...args: readonly string[]) => stage.start(["watch", "latest", "--controller", suite.relay.address, ...args]);
 
-  /** The one run that the suite has, once it has sent something. */
-  async function folderOfRun(): Promise<string> {
+  /** The one run that the suite has, once it has sent something: that of the command. */
+  async function folderOfRun(command: Command): Promise<string> {
     const client = parts.client();
     let folder = "";
     const look = (): boolean => {
@@ -46,14 +46,14 @@ describe("a client of a suite", function () {
       );
       return folder !== "" && rowsIn(folder) >= 20;
     };
-    await until("rows of a run under way", look, endsWithinMs);
+    await command.until("rows of a run under way", look, 2 * endsWithinMs);
     return folder;
   }
 
   it("the machine of `assay run --controller` is cut off and gone: the run goes on, and `assay watch` is told of it from another one (accounts: complete; nothing is missing)", async () => {
     const target = await parts.target();
     const command = run(target.url, 400, { [hostMark]: parts.nameOf("laptop") });
-    const folder = await folderOfRun();
+    const folder = await folderOfRun(command);
     parts.network.cut(parts.nameOf("laptop"));
     command.signal("SIGKILL", command.pid);
     const { code, stdout, stderr } = await watch().exit();
@@ -65,7 +65,7 @@ describe("a client of a suite", function () {
   it("two clients watch a run, and one of them is killed: the other one sees its end (accounts: complete; nothing is missing)", async () => {
     const target = await parts.target();
     const command = run(target.url, 400);
-    const folder = await folderOfRun();
+    const folder = await folderOfRun(command);
     const [killed, watcher] = [watch(), watch()];
     await until(
       "the first watcher to say something",
@@ -101,7 +101,7 @@ describe("a client of a suite", function () {
   it("a client opens `DriveRun` and never reads: the run and its other watchers do not wait for it (accounts: complete; nothing is missing)", async () => {
     const target = await parts.target();
     const command = run(target.url, 400);
-    const folder = await folderOfRun();
+    const folder = await folderOfRun(command);
     const [{ runId = "" } = {}] = (await parts.client().listRuns({})).runs;
     // As little as HTTP/2 lets a client allow, and nothing of it is ever given back.
     const session = connect(`http://${suite.relay.address}`, { settings: { initialWindowSize: 64 } });

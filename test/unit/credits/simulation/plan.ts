@@ -63,7 +63,13 @@ export type Fault =
   | { readonly kind: "hang_target"; readonly atMs: number; readonly forMs: number }
   | { readonly kind: "kill_processor"; readonly atMs: number; readonly forMs: number; readonly processor: number }
   | { readonly kind: "kill_manager"; readonly atMs: number; readonly forMs: number; readonly shard: number }
-  | { readonly kind: "partition_host"; readonly atMs: number; readonly forMs: number; readonly host: number; readonly isSilent: boolean }
+  | {
+      readonly kind: "partition_host";
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly host: number;
+      readonly isSilent: boolean;
+    }
   | { readonly kind: "kill_host"; readonly atMs: number; readonly forMs: number; readonly host: number }
   | { readonly kind: "cut_records"; readonly atMs: number; readonly worker: number }
   | { readonly kind: "kill_timing"; readonly atMs: number }
