@@ -127,7 +127,7 @@ function hoardingEndpoint({ folder }: Stage, flag: string): string {
           } catch {
             // Not yet, or another one was.
           }
-          for (const hoard = []; isMine; ) hoard.push(Array.from({ length: 1000 }, (_, index) => ({ index })));
+          for (const hoard = []; isMine; ) hoard.push(new Array(1_000_000).fill(hoard.length));
           return encodeJson({ model, messages, max_tokens: maxOutputTokens, stream: true });
         },
         parse: (response) => parseAnswer(response, ({ choices = [] }) => ({
