@@ -1,6 +1,6 @@
 /**
  * Whether a suite that stays up stays as it is: `node bench/soak.ts [minutes, 30] [requests a second, 100]`. Its services are in processes of
- * their own, and run after run goes through them, ten in all, streamed at a constant rate. Every process is looked at each 10 s.
+ * their own, and run after run goes through them, five in all, streamed at a constant rate. Every process is looked at each 10 s.
  *
  * It is flat when, of every process that lived all the time, from the first quarter of the samples to the last one (the first tenth, in which
  * code is compiled and caches fill, is left out) the mean of its resident memory and the least of its heap have grown by 10 % or by
@@ -19,7 +19,7 @@ import { command, ensureBuilt, machineLine, mean, owned, startServer, treeOf } f
 
 const minutes = Number(process.argv[2] ?? 30);
 const ratePerSec = Number(process.argv[3] ?? 100);
-const runs = 10;
+const runs = 5;
 const sampleMs = Math.min(10_000, (minutes * 60_000) / 100);
 const warmUpShare = 0.1;
 const grownBy = { share: 0.1, bytes: 8 << 20, count: 4 };
@@ -112,7 +112,10 @@ async function run(index: number): Promise<void> {
   const late = setTimeout(() => child.kill("SIGKILL"), (sec + lateSec) * 1000);
   const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
   clearTimeout(late);
-  if (code !== 0) faults.push(`run ${index + 1} ended with ${code}: ${said.trim()}`);
+  if (code !== 0) {
+    faults.push(`run ${index + 1} ended with ${code}: ${said.trim().split("\n").at(-1)}`);
+    return;
+  }
   const account = newestAccount();
   rows += account.rows;
   const missing = account.missing_record + account.missing_lost;
