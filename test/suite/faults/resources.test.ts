@@ -1,6 +1,6 @@
 /** Processes that run out of memory or descriptors, and a disk that is slow. */
-import { execFile, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { expectAccounted } from "../../support/accounted.ts";
@@ -70,17 +70,13 @@ describe("a process that runs out of something", function () {
   test("a worker is out of memory: it is aborted, another one takes its place, and the run completes (accounts: complete; what it held is lost)", async (stage) => {
     const target = await stage.target();
     const flag = join(stage.folder, "hoard");
-    const command = stage.start(
-      [
-        ...["run", "-m", "mock", "-u", target.url, "--streaming", "--concurrency", "8", "--workers-max", "2", "--no-probe"],
-        ...["--osl", "32", "--request-count", "400", "--no-gpu-telemetry", "--random-seed", "7", "--artifact-dir", "out"],
-        ...["--endpoint-module", hoardingEndpoint(stage, flag), "--endpoint-type", "hoarding-chat"],
-      ],
-      stage.folder,
-      // For all processes of the run, and enough for those that do not hoard.
-      { NODE_OPTIONS: "--max-old-space-size=200" },
-    );
+    const command = stage.start([
+      ...["run", "-m", "mock", "-u", target.url, "--streaming", "--concurrency", "8", "--workers-max", "2", "--no-probe"],
+      ...["--osl", "32", "--request-count", "400", "--no-gpu-telemetry", "--random-seed", "7", "--artifact-dir", "out"],
+      ...["--endpoint-module", hoardingEndpoint(stage, flag), "--endpoint-type", "hoarding-chat"],
+    ]);
     await command.until("rows of a run under way", () => rowsIn(join(stage.folder, "out")) >= 20, 2 * endsWithinMs);
+    for (const pid of command.pids("worker")) limitMemory(pid, 256 << 20);
     writeFileSync(flag, "");
     const { code, stderr } = await command.exit(2 * endsWithinMs);
     expect(code, stderr).to.equal(0);
@@ -107,6 +103,12 @@ describe("a process that runs out of something", function () {
     expect(file).to.deep.include({ state: "COMPLETED", rows: 400, errors: { "": 400 }, late: 0 });
   });
 });
+
+/** The kernel gives a process so much more at most than it has now. */
+function limitMemory(pid: number, moreBytes: number): void {
+  const [pages = ""] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
+  execFileSync("prlimit", ["--pid", String(pid), `--as=${Number(pages) * 4096 + moreBytes}`]);
+}
 
 /** An endpoint by which the first worker that makes a body after `flag` has come takes memory until there is none. */
 function hoardingEndpoint({ folder }: Stage, flag: string): string {
