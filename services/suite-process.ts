@@ -14,7 +14,7 @@ import { hostPort } from "./common/host-port.ts";
 import { createLog, type Log } from "./common/log.ts";
 import { createAddresses, serviceKinds } from "./common/member/addresses.ts";
 import { createMember, type Member } from "./common/member/member.ts";
-import { hostOf, isWildcard, ownHost } from "./common/member/own-address.ts";
+import { advertisedAddress, advertisedHost, hostOf, isWildcard, ownHost } from "./common/member/own-address.ts";
 import { MeasuredSuiteClock } from "./common/member/suite-clock.ts";
 import type { CommandOutcome, ServiceModule, ServiceName } from "./common/module.ts";
 import type { Tracer } from "./common/observe/tracing.ts";
@@ -167,8 +167,9 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     const served = server;
     if (tls !== undefined) pems?.onChange(() => served.reloadTls(tls.server()));
     observability.observe({ modules, server });
-    const own = hostPort(host, (await server.start()).port);
-    address = common.advertise ?? own;
+    const { port } = await server.start();
+    const own = hostPort(host, port);
+    address = common.advertise === null ? own : advertisedAddress(common.advertise, port);
     // A certificate is for the name that others are given.
     const controller = controllerAddress ?? (tls !== undefined && isWildcard(common.host) ? address : own);
     listening.resolve(controller);
@@ -301,7 +302,12 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
           logFile: logFileOf(config, context.bootstrap) ?? null,
           logLevel: context.bootstrap?.logLevel ?? config.process.logLevel,
           config: {
-            process: { ...config.process, port: 0, advertise: null, endpointModule: endpointModuleOf(config) ?? null },
+            process: {
+              ...config.process,
+              port: 0,
+              advertise: advertisedHost(config.process.advertise),
+              endpointModule: endpointModuleOf(config) ?? null,
+            },
             worker: config.worker,
           },
         }),

@@ -30,7 +30,7 @@ export const processConfig = defineConfig({
   },
   port: { doc: "Port to listen on; 0: any free one.", default: 0, format: "port", env: "ASSAY_PORT", arg: "port" },
   advertise: {
-    doc: "Address that others are given for this process, host:port; unset: the one that it listens on, or where that is 0.0.0.0 or ::, its host's own towards the controller.",
+    doc: "Address that others are given for this process, host:port, or a host alone for the port that it listens on; unset: the one that it listens on, or where that is 0.0.0.0 or ::, its host's own towards the controller.",
     default: null,
     format: "string",
     env: "ASSAY_ADVERTISE",

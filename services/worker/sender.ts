@@ -278,7 +278,7 @@ export class Sender implements RequestOwner {
       workerId,
       targetIndex: credit.targetIndex,
       model: body.model,
-      dueNs: credit.dueNs,
+      dueNs: credit.dueNs === 0 ? 0 : clock.toSuite(credit.dueNs),
       issuedNs: request.issuedNs,
       receivedNs: clock.toSuite(request.receivedNs),
       sentNs: clock.toSuite(sentNs),

@@ -84,7 +84,9 @@ type Stream = MessageStream<JoinResponse, MessageInitShape<typeof JoinRequestSch
 
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
+/** For a welcome; after each dial without one twice as long, since a busy host or a far one may need it. */
 const dialTimeoutMs = 2_000;
+const longestDialMs = 16_000;
 const rememberedResults = 256;
 const keptEvents = 10_000;
 const clockPingEvery = 1_000;
@@ -179,24 +181,23 @@ class JoinedMember implements Member {
 
   private async keepDialling(): Promise<void> {
     let backoffMs = firstBackoffMs;
+    let limitMs = dialTimeoutMs;
     while (!this.leaving.signal.aborted && this.refused === undefined) {
-      const hadWelcome = await this.dial();
+      const hadWelcome = await this.dial(limitMs);
       if (this.leaving.signal.aborted) return;
+      limitMs = hadWelcome ? dialTimeoutMs : Math.min(limitMs * 2, longestDialMs);
       backoffMs = hadWelcome ? firstBackoffMs : Math.min(backoffMs * 2, lastBackoffMs);
       await delay(backoffMs * (0.5 + Math.random() / 2), undefined, { signal: this.leaving.signal }).catch(() => {});
     }
   }
 
   /** One life of the stream. Resolves when it is over: whether the controller had answered on it. */
-  private dial(): Promise<boolean> {
+  private dial(limitMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const client = createClient(ControllerService, this.options.channel);
     const stream: Stream = client.join({ isTraced: false });
     let hasWelcome = false;
-    const late = setTimeout(
-      () => stream.fail(new AssayError("deadline_exceeded", `no welcome within ${dialTimeoutMs} ms`)),
-      dialTimeoutMs,
-    );
+    const late = setTimeout(() => stream.fail(new AssayError("deadline_exceeded", `no welcome within ${limitMs} ms`)), limitMs);
     stream.onMessage((response) => {
       if (response.message.case === "welcome") {
         hasWelcome = true;

@@ -9,6 +9,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { AssayError, messageOf } from "../errors.ts";
+import { hostPort } from "../host-port.ts";
 
 export interface OwnHostOptions {
   /** Listened on. */
@@ -30,6 +31,16 @@ export function isWildcard(host: string): boolean {
   const shown = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   const { hostname } = URL.canParse(`http://${shown}`) ? new URL(`http://${shown}`) : { hostname: "" };
   return hostname === "0.0.0.0" || hostname === "[::]" || hostname === "[::ffff:0:0]";
+}
+
+/** `host:port` of what others are to be given: as it was written, or with the port that is listened on where it has none. */
+export function advertisedAddress(advertise: string, port: number): string {
+  return isIP(advertise) !== 6 && /:\d+$/.test(advertise) ? advertise : hostPort(hostOf(advertise), port);
+}
+
+/** The same for a process that this one starts, whose port is another. */
+export function advertisedHost(advertise: string | null): string | null {
+  return advertise === null ? null : hostOf(advertise);
 }
 
 /** Of `host:port` or of a host alone, without brackets. */

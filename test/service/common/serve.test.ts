@@ -220,6 +220,8 @@ describe("assay serve", function () {
       const named = await place.start("--services=telemetry", "--insecure", "--host=0.0.0.0", controller, "--advertise=bench:74");
       const { members } = await clientsTo(address).suites.getSuite({});
       expect(members.map((member) => member.address)).to.deep.equal([address, timing.address, named.address]);
+      const alone = await place.start("--services=dataset", "--insecure", "--host=0.0.0.0", controller, "--advertise=bench");
+      expect(alone.address).to.match(/^bench:\d+$/);
       expect([hostOf(timing.address), named.address]).to.deep.equal(["127.0.0.1", "bench:74"]);
     });
   });

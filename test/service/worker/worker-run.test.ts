@@ -35,7 +35,14 @@ type TurnStream = FakeStream<FetchTurnsResponse, MessageInitShape<typeof FetchTu
 type CreditStream = FakeStream<Buffer, Uint8Array>;
 type RecordStream = FakeStream<ProcessRecordsResponse, Uint8Array>;
 
-const clock = { now: monotonicNs, toSuite: (ns: number) => ns, toLocal: (ns: number) => ns, offset: () => undefined };
+/** Suite time minus this process's clock. */
+let aheadNs = 0;
+const clock = {
+  now: () => monotonicNs() + aheadNs,
+  toSuite: (ns: number) => ns + aheadNs,
+  toLocal: (ns: number) => ns - aheadNs,
+  offset: () => undefined,
+};
 const longLeaseNs = 60e9;
 
 /** A worker's run between a timing, a dataset service and a record-processor that the test plays, and a real target. */
@@ -217,6 +224,23 @@ describe("a worker's run", () => {
       expect(refs().map((ref) => Number(ref.conversation))).to.deep.equal(asked);
     });
   }
+
+  it("keeps every moment in suite time, whatever its own clock says", async () => {
+    aheadNs = -5e12;
+    try {
+      const { scene: it } = await scene(reply);
+      await it.begin();
+      const dueNs = clock.now() + 0.05e9;
+      it.issue({ id: 1, dueNs });
+      it.giveTurn(1);
+      await until("the record", () => it.recorded.length === 1);
+      const [record] = it.recorded;
+      expect(record?.dueNs).to.be.closeTo(dueNs, 1e3);
+      expect((record?.sentNs ?? 0) - dueNs).to.be.within(0, 5e9);
+    } finally {
+      aheadNs = 0;
+    }
+  });
 
   it("counts what it does, and how late it sends what was due", async () => {
     const { scene: it } = await scene(reply);
