@@ -18,12 +18,39 @@ function columnsOf(character: string): number {
   return doubleWidth.test(character) ? 2 : 1;
 }
 
+/** Marks that turn the direction of what follows: a line would read otherwise than it is. */
+const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** One line without control characters: text from elsewhere must not steer the terminal. */
 export function harmless(text: string): string {
   return text
     .replaceAll(/\s+/g, " ")
     .replaceAll(/\p{Cc}/gu, "\ufffd")
+    .replaceAll(turning, "\ufffd")
     .trim();
+}
+
+/** What is left of control characters in a text for a terminal: lines, tabs, colours, and what redraws the line that is written. */
+const steering = /\p{Cc}/gu;
+const own = /^\[(?:[\d;]*m|2K)/;
+
+/**
+ * A whole text for a terminal, which may have colours and redraw its line: whatever else would steer a terminal is shown as U+FFFD. The
+ * last word at the edge, behind `harmless` for what comes from elsewhere.
+ */
+export function steady(text: string): string {
+  if (!/[\p{Cc}\u061c\u200e-\u202e\u2066-\u2069]/u.test(text)) return text;
+  return text
+    .replaceAll(steering, (character, at: number) =>
+      isOwn(character, text.slice(at + 1, at + longestOwn)) ? character : "\ufffd",
+    )
+    .replaceAll(turning, "\ufffd");
+}
+
+const longestOwn = 24;
+
+function isOwn(character: string, behind: string): boolean {
+  return character === "\n" || character === "\r" || character === "\t" || (character === "\u001b" && own.test(behind));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The process around the command line: its streams, its environment, its signals. Tests give another. */
+import { steady } from "../../report/text.ts";
 
 export type StopSignal = "SIGINT" | "SIGTERM";
 
@@ -28,8 +29,8 @@ const widthOfFiles = 140;
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;
-  const results = writerOf(stdout);
-  const complaints = writerOf(stderr);
+  const results = writerOf(stdout, stdout.isTTY === true);
+  const complaints = writerOf(stderr, true);
   const columns = Number(env.COLUMNS);
   // A terminal without a size, as containers have them, says 0.
   return {
@@ -78,12 +79,15 @@ function keysOf(stdin: NodeJS.ReadStream): (listener: (key: string) => void) => 
   };
 }
 
+/** Complaints quote servers and files, wherever they go; results for a program (JSON in a file or a pipe) stay as they are. */
 interface Writer {
   write(text: string): void;
   writeNext(text: string | Uint8Array): Promise<boolean>;
 }
 
-function writerOf(stream: NodeJS.WriteStream): Writer {
+function writerOf(stream: NodeJS.WriteStream, isFiltered: boolean): Writer {
+  const shown = <Text extends string | Uint8Array>(text: Text): Text | string =>
+    isFiltered && typeof text === "string" ? steady(text) : text;
   let isBroken = false;
   let wake: (() => void) | undefined;
   // The reader is gone (`| head`): there is nobody to tell, and the run goes on to its files.
@@ -93,10 +97,10 @@ function writerOf(stream: NodeJS.WriteStream): Writer {
   });
   return {
     write(text) {
-      if (!isBroken) stream.write(text);
+      if (!isBroken) stream.write(shown(text));
     },
     async writeNext(text) {
-      if (isBroken || stream.write(text)) return !isBroken;
+      if (isBroken || stream.write(shown(text))) return !isBroken;
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       stream.once("drain", resolve);

@@ -6,14 +6,22 @@ import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import { AssayError, messageOf } from "../../services/common/errors.ts";
 import type { JsonObject } from "../json-body.ts";
 
-/** Nodes of the template that are evaluated in one rendering: a third of a second. */
+/**
+ * Nodes of the template that are evaluated in one rendering, a third of a second of small values. What reads a large value takes
+ * longer, and counts as so many nodes more: seconds at most, whatever the template does.
+ */
 export const maxSteps = 200_000;
-/** Characters of any text and entries of any list that come up in one rendering. */
+/** Characters of any text and entries of any list that come up in one rendering, with all that is within it. */
 export const maxChars = 64 * 1024 * 1024;
 export const maxEntries = 1_000_000;
 
+/** Characters, and entries, of a value that count as a node. */
+const charsOfStep = 2048;
+const entriesOfStep = 8;
+
 /** A value of the template's own, and the method of the interpreter that makes one of every node: the package's types do not resolve under NodeNext. */
 interface TemplateValue {
+  readonly type: string;
   readonly value: unknown;
 }
 type Evaluate = (node: unknown, scope: unknown) => TemplateValue;
@@ -23,23 +31,35 @@ export type Jinja = (variables: JsonObject) => string;
 
 /** @throws `invalid_argument` for what is no template. The parser gives no place for it. */
 export function compileJinja(source: string): Jinja {
-  const program = attempt("cannot be read", () => parse(tokenize(source)));
-  return (variables) =>
-    attempt("cannot be rendered", () => {
-      const environment = new Environment();
-      for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
-      const interpreter = new Interpreter(environment);
-      const evaluate: Evaluate = interpreter.evaluate.bind(interpreter);
-      let steps = 0;
-      // Every node is evaluated by this method, loops' bodies again in each turn.
-      const counted: Evaluate = (node, scope) => {
-        if (++steps > maxSteps) throw new Error(`it takes more than ${maxSteps} steps`);
-        return checkedSize(evaluate(node, scope));
-      };
-      interpreter.evaluate = counted;
-      const { value }: TemplateValue = interpreter.run(program);
-      return typeof value === "string" ? value : String(value);
-    });
+  const render = attempt("cannot be read", () => boundedJinja(source));
+  return (variables) => attempt("cannot be rendered", () => render(variables));
+}
+
+/**
+ * As `compileJinja`, but what is wrong is thrown as an `Error` that says it and nothing of the template.
+ * @param trimsBlocks a line that begins with a block has nothing in front of it, and ends with it, as in chat templates
+ */
+export function boundedJinja(source: string, { trimsBlocks = false } = {}): Jinja {
+  const program = parse(tokenize(source, { lstrip_blocks: trimsBlocks, trim_blocks: trimsBlocks }));
+  return (variables) => {
+    const environment = new Environment();
+    for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
+    const interpreter = new Interpreter(environment);
+    const evaluate: Evaluate = interpreter.evaluate.bind(interpreter);
+    const sizes: Sizes = new WeakMap();
+    let steps = 0;
+    // Every node is evaluated by this method, loops' bodies again in each turn.
+    const counted: Evaluate = (node, scope) => {
+      const value = evaluate(node, scope);
+      const { chars, entries } = checkedSize(value, sizes);
+      steps += 1 + chars / charsOfStep + entries / entriesOfStep;
+      if (steps > maxSteps) throw new Error(`it takes more than ${maxSteps} steps`);
+      return value;
+    };
+    interpreter.evaluate = counted;
+    const { value }: TemplateValue = interpreter.run(program);
+    return typeof value === "string" ? value : String(value);
+  };
 }
 
 const globals: JsonObject = {
@@ -63,11 +83,44 @@ function range(first: number, second?: number, step = 1): number[] {
   return Array.from({ length: Math.max(0, count) }, (_, index) => start + index * step);
 }
 
-function checkedSize(result: TemplateValue): TemplateValue {
-  const { value } = result;
-  if (typeof value === "string" && value.length > maxChars) throw new Error(`a text in it is longer than ${maxChars} characters`);
-  if (Array.isArray(value) && value.length > maxEntries) throw new Error(`a list in it has more than ${maxEntries} entries`);
-  return result;
+/** What a value has in it, each part as often as it is there: that is what it takes to read or to write all of it. */
+interface Size {
+  readonly chars: number;
+  readonly entries: number;
+  /** It may have another size later. */
+  readonly isChangeable: boolean;
+}
+
+/** Of lists and objects, which never change unless there is a namespace in them. */
+type Sizes = WeakMap<TemplateValue, Size>;
+
+const noSize: Size = { chars: 0, entries: 0, isChangeable: false };
+
+function checkedSize(value: TemplateValue, sizes: Sizes): Size {
+  if (typeof value.value === "string") {
+    if (value.value.length > maxChars) throw new Error(`a text in it is longer than ${maxChars} characters`);
+    return { ...noSize, chars: value.value.length };
+  }
+  const known = sizes.get(value);
+  if (known !== undefined) return known;
+  const parts = partsOf(value);
+  if (parts === undefined) return noSize;
+  const size = { chars: 0, entries: 0, isChangeable: value.type === "NamespaceValue" };
+  for (const part of parts) {
+    const { chars, entries, isChangeable } = checkedSize(part, sizes);
+    size.chars += chars;
+    size.entries += entries + 1;
+    size.isChangeable ||= isChangeable;
+    if (size.entries > maxEntries) throw new Error(`a list in it has more than ${maxEntries} entries`);
+    if (size.chars > maxChars) throw new Error(`the texts of a list in it are longer than ${maxChars} characters`);
+  }
+  if (!size.isChangeable) sizes.set(value, size);
+  return size;
+}
+
+function partsOf({ value }: TemplateValue): Iterable<TemplateValue> | undefined {
+  if (Array.isArray(value)) return value as readonly TemplateValue[];
+  return value instanceof Map ? (value as ReadonlyMap<string, TemplateValue>).values() : undefined;
 }
 
 function attempt<T>(what: string, act: () => T): T {

@@ -2,7 +2,7 @@
  * The Credits stream between its proto and the domain words of `credits.ts`; the one place that converts. Suite time and a
  * host's own clock meet here: timing writes suite time, a worker reads its own.
  */
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ReturnKind, type Credit as WireCredit } from "../../gen/assay/timing/v1/timing_pb.js";
 import {
   type CreditsRequest,
@@ -15,6 +15,7 @@ import { missOf, readIssue, readReturned, writeIssue, writeReturned } from "./cr
 import type { Credit, CreditReturn, Envelope, RecallScope, TimingMessage, WorkerMessage } from "./credits.ts";
 import { AssayError } from "./errors.ts";
 import type { SuiteClock } from "./member/suite-clock.ts";
+import { readMessage } from "./wire.ts";
 
 type RequestInit = MessageInitShape<typeof CreditsRequestSchema>;
 type ResponseInit = MessageInitShape<typeof CreditsResponseSchema>;
@@ -71,7 +72,7 @@ function requestMessageOf(body: Exclude<WorkerMessage, { kind: "returned" }>): N
 export function envelopeOfRequest(bytes: Buffer): Envelope<WorkerMessage> {
   const returned = readReturned(bytes);
   if (returned !== undefined) return returned;
-  const request = fromBinary(CreditsRequestSchema, bytes);
+  const request = readMessage(CreditsRequestSchema, bytes);
   return { seq: Number(request.seq), ack: Number(request.ack), body: workerMessageOf(request.message) };
 }
 
@@ -179,7 +180,7 @@ function wireScopeOf(scope: RecallScope, clock: SuiteClock): Recall["what"] {
 export function envelopeOfResponse(bytes: Buffer, clock: SuiteClock, receivedNs: number): Envelope<TimingMessage> {
   const issue = readIssue(bytes, clock, receivedNs);
   if (issue !== undefined) return issue;
-  const response = fromBinary(CreditsResponseSchema, bytes);
+  const response = readMessage(CreditsResponseSchema, bytes);
   return { seq: Number(response.seq), ack: Number(response.ack), body: timingMessageOf(response.message, clock, receivedNs) };
 }
 

@@ -2,10 +2,9 @@
  * The one timer of a core that says when it wants to be called. A timer that is armed is never put off, only brought forward: a
  * core that is told of something every few hundred microseconds would otherwise never be woken. Waking too early is harmless.
  */
-import { type MonotonicNs, monotonicNs } from "./clock.ts";
 
-/** The longest that setTimeout can wait. */
-const maxTimerMs = 2 ** 31 - 1;
+import { longestTimerMs } from "./asked-ms.ts";
+import { type MonotonicNs, monotonicNs } from "./clock.ts";
 
 export class WakeTimer {
   private readonly wake: () => void;
@@ -28,7 +27,7 @@ export class WakeTimer {
         this.armedNs = Number.POSITIVE_INFINITY;
         this.wake();
       },
-      Math.min(Math.max(0, (ns - monotonicNs()) / 1e6), maxTimerMs),
+      Math.min(Math.max(0, (ns - monotonicNs()) / 1e6), longestTimerMs),
     );
   }
 

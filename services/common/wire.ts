@@ -2,7 +2,8 @@
  * Protobuf's wire format by hand, for the messages of which there are too many to make an object of each. Lengths of messages and
  * texts are varints of a fixed width, which every decoder accepts, so that they can be filled in afterwards.
  */
-import { AssayError } from "./errors.ts";
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { AssayError, messageOf } from "./errors.ts";
 
 /** Bytes of a length that is filled in afterwards. */
 export const lengthWidth = 4;
@@ -258,9 +259,18 @@ export class WireReader {
   }
 }
 
+/** A message of the generated code. Throws `invalid_argument` for bytes that are none. */
+export function readMessage<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    throw malformed(messageOf(error), error);
+  }
+}
+
 /** Why bytes are refused. */
-export function malformed(what: string): AssayError {
-  return new AssayError("invalid_argument", `message is malformed: ${what}`);
+export function malformed(what: string, cause?: unknown): AssayError {
+  return new AssayError("invalid_argument", `message is malformed: ${what}`, { cause });
 }
 
 /** A varint of `width` bytes, whatever its value. */

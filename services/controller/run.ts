@@ -22,6 +22,7 @@ import {
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { CheckTurnsRequestSchema, CheckTurnsResponse } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
+import { longestTimerMs } from "../common/asked-ms.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
@@ -549,13 +550,10 @@ export class RunExecution {
     clearTimeout(this.timer);
     const wakeNs = this.machine?.nextWakeNs() ?? Number.POSITIVE_INFINITY;
     if (!Number.isFinite(wakeNs) || this.processes.signal.aborted) return;
-    const waitMs = Math.min(Math.max(0, (wakeNs - monotonicNs()) / 1e6), maxTimerMs);
+    const waitMs = Math.min(Math.max(0, (wakeNs - monotonicNs()) / 1e6), longestTimerMs);
     this.timer = setTimeout(() => this.tell(() => this.machine?.advance(monotonicNs())), waitMs);
   }
 }
-
-/** The longest that setTimeout can wait. */
-const maxTimerMs = 2 ** 31 - 1;
 
 function resultOf({ succeeded, errored, cancelled }: PhaseIdentity): PhaseResult {
   return { succeeded: Number(succeeded), errored: Number(errored), cancelled: Number(cancelled) };

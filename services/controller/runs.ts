@@ -26,7 +26,7 @@ import type { Addresses } from "../common/member/addresses.ts";
 import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
-import { newRunId } from "../common/run-id.ts";
+import { isRunId, newRunId } from "../common/run-id.ts";
 import { untakenMedia } from "../common/untaken-media.ts";
 import { type CatalogEntry, isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
@@ -290,7 +290,7 @@ export class Runs {
 
   /** Throws where a run of this id cannot be taken. */
   private checkPlace(runId: string): void {
-    if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(runId)) {
+    if (!isRunId(runId)) {
       throw new AssayError(
         "invalid_argument",
         `run_id: must be 1 to 64 lower case letters, digits, - or _, got ${JSON.stringify(runId)}`,

@@ -1,6 +1,7 @@
 /** RPCs of the controller. */
 import { setTimeout as delay } from "node:timers/promises";
 import { ControllerService, RunService, SuiteService } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { askedMs } from "../common/asked-ms.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
 import { nameOfCaller } from "../common/rpc/auth.ts";
@@ -17,6 +18,8 @@ const maxPageSize = 1000;
 const defaultIntervalMs = 1000;
 const preparationMs = 200;
 const leastSuiteMs = 100;
+/** A spec of many small things takes a hundred times its bytes, and its time, in the process that watches over everybody. */
+const maxRequestBytes = 4 << 20;
 
 export function createControllerServices(members: Members, runs: Runs, log: Logger): Implementation[] {
   return [joinService(members), runService(runs, log), suiteService(members, runs)];
@@ -44,6 +47,7 @@ function runService(runs: Runs, log: Logger): Implementation {
     log.info(what, { run_id: runId, by: nameOfCaller(peer), peer: peer.address });
   return implement(RunService, {
     role: "operator",
+    maxRequestBytes,
     roles: { getRun: "viewer", listRuns: "viewer", watchRun: "viewer", watchPreparation: "viewer", validateRun: "viewer" },
     handlers: {
       validateRun: async ({ spec, runId }, { roles, signal }) => {
@@ -107,7 +111,7 @@ function suiteService(members: Members, runs: Runs): Implementation {
     handlers: {
       getSuite: suite,
       async *watchSuite({ intervalMs }, { signal }) {
-        const everyMs = Math.max(leastSuiteMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
+        const everyMs = askedMs(intervalMs, defaultIntervalMs, leastSuiteMs);
         while (!signal.aborted) {
           yield { suite: suite() };
           await delay(everyMs, undefined, { signal }).catch(() => {});

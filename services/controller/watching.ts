@@ -1,6 +1,7 @@
 /** A run as a client sees it get on. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Run, RunEvent } from "../../gen/assay/controller/v1/controller_pb.js";
+import { askedMs } from "../common/asked-ms.ts";
 import type { RunExecution } from "./run.ts";
 import type { Runs } from "./runs.ts";
 
@@ -27,7 +28,7 @@ export async function* watchRun(
   execution: RunExecution,
   { intervalMs, signal, nudge }: WatchingOptions,
 ): AsyncGenerator<WatchedRun> {
-  const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
+  const everyMs = askedMs(intervalMs, defaultIntervalMs, leastIntervalMs);
   let seen = 0;
   while (!signal.aborted) {
     const events = execution.events.slice(seen);

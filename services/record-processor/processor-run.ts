@@ -3,7 +3,7 @@
  * between them. Keeps nothing: an ack to a worker is always the manager's.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { RecordPart } from "../../gen/assay/record_processor/v1/record_pb.js";
@@ -28,6 +28,7 @@ import type { MessageStream } from "../common/rpc/handler.ts";
 import { endpointOf } from "../common/run-endpoint.ts";
 import { secretsOf } from "../common/secrets.ts";
 import { protocolVersion } from "../common/version.ts";
+import { readMessage } from "../common/wire.ts";
 import type { AnswerChecker } from "./core/answer-checker.ts";
 import { BatchBuffers } from "./core/batch-buffers.ts";
 import { type Counters, Measurer } from "./core/measurer.ts";
@@ -182,7 +183,7 @@ export class ProcessorRun {
       if (this.relay.batchReceived(streamId, seq)) this.forward(streamId, source, seq, records);
       return;
     }
-    const { message: other } = fromBinary(ProcessRecordsRequestSchema, message);
+    const { message: other } = readMessage(ProcessRecordsRequestSchema, message);
     if (other.case === "part") this.receivePart(streamId, source, other.value);
     else throw new AssayError("invalid_argument", `a ${other.case ?? "message"} may not come here`);
   }

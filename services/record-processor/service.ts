@@ -1,5 +1,5 @@
 /** RPCs of the record-processor. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
@@ -17,6 +17,7 @@ import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { endpointOf } from "../common/run-endpoint.ts";
 import { createEncodingCounter } from "../common/tokenizer/encodings.ts";
 import { defaultEncoding } from "../common/tokenizer/source.ts";
+import { readMessage } from "../common/wire.ts";
 import { createMeasurer, type ProcessorRun } from "./processor-run.ts";
 
 /** Records come as bytes and are read by hand. */
@@ -40,7 +41,7 @@ export function createRecordProcessorService(
       processRecords: {
         onStream(stream) {
           stream.onMessage((bytes) => {
-            const { message } = fromBinary(ProcessRecordsRequestSchema, bytes);
+            const { message } = readMessage(ProcessRecordsRequestSchema, bytes);
             if (message.case !== "hello") throw new AssayError("invalid_argument", "a records stream must begin with hello");
             const { runId, shard } = message.value;
             const run = runOf(runId, shard);

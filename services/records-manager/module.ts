@@ -1,6 +1,6 @@
 /** The records-manager as a module of its process: the runs that are written here. */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { toJsonString } from "@bufbuild/protobuf";
 import type { EndpointCatalog } from "../../endpoints/catalog.ts";
@@ -20,6 +20,7 @@ import type { Tracer } from "../common/observe/tracing.ts";
 import { shardFolderName } from "../common/record-shard.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { RUN_FILE } from "../common/run-file.ts";
+import { isRunId } from "../common/run-id.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
@@ -92,7 +93,7 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
   const folderOf = async (runId: string): Promise<string> => {
     const own = folders.get(runId) ?? join(runsDir, runId);
     // An id is a name, never a path out of the runs folder.
-    const isName = basename(runId) === runId;
+    const isName = isRunId(runId);
     if (isName && existsSync(join(own, "run.db"))) return own;
     const known = isName ? await folderInCatalog(runId) : undefined;
     if (known === undefined || !existsSync(join(known, "run.db"))) {

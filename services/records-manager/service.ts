@@ -3,18 +3,19 @@
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fromBinary } from "@bufbuild/protobuf";
 import type { PhaseKind } from "../../gen/assay/common/v1/common_pb.js";
 import {
   IngestRecordsRequestSchema,
   RecordsManagerService,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
+import { askedMs } from "../common/asked-ms.ts";
 import { isBatch } from "../common/batch-wire.ts";
 import { AssayError } from "../common/errors.ts";
 import { MetricBatchReader } from "../common/metric-batch.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import { protocolVersion } from "../common/version.ts";
+import { readMessage } from "../common/wire.ts";
 import { chosenMetrics, chosenStatistics, groupsResponseOf } from "./groups-wire.ts";
 import { KeptSummaries } from "./kept-summaries.ts";
 import { type CpuMemory, observationsOf } from "./observations.ts";
@@ -67,7 +68,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
       ingestRecords: {
         onStream(stream) {
           stream.onMessage((bytes) => {
-            const { message: first } = fromBinary(IngestRecordsRequestSchema, bytes);
+            const { message: first } = readMessage(IngestRecordsRequestSchema, bytes);
             if (first.case !== "hello") throw new AssayError("invalid_argument", "a records stream must begin with hello");
             const hello = first.value;
             checkVersion(hello.protocolVersion);
@@ -193,7 +194,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         for (const { file } of wanted) yield* partsOf(folder, file, signal);
       },
       async *watchSummary({ runId, intervalMs }, { signal }) {
-        const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
+        const everyMs = askedMs(intervalMs, defaultIntervalMs, leastIntervalMs);
         // Of a run that has ended nothing is live; one that has no folder yet is unknown here, whoever asks for it.
         if (runOf(runId) === undefined) await folderOf(runId);
         for (let run = runOf(runId); run !== undefined; run = runOf(runId)) {

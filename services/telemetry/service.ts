@@ -1,6 +1,7 @@
 /** RPCs of telemetry. */
 import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
 import { TelemetryService } from "../../gen/assay/telemetry/v1/telemetry_service_pb.js";
+import { askedMs } from "../common/asked-ms.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import type { Collections } from "./collections.ts";
@@ -20,7 +21,7 @@ export interface DiscoveryWanted {
 }
 
 export interface TelemetryServiceDeps {
-  readonly collections: Pick<Collections, "find" | "start" | "stop">;
+  readonly collections: Pick<Collections, "find" | "start" | "stop" | "size">;
   discover(wanted: DiscoveryWanted, signal: AbortSignal): Promise<DiscoveredSource[]>;
 }
 
@@ -29,6 +30,10 @@ const longestWatchMs = 60_000;
 const defaultIntervalMs = 1000;
 const leastIntervalMs = 50;
 const keptForWatcher = 64;
+/** Of one call: all of them are asked at once. */
+const mostUrls = 1024;
+/** Of those that are started by call; a run that is configured has its own whatever there are. */
+const mostCollections = 32;
 
 export function createTelemetryService({ collections, discover }: TelemetryServiceDeps): Implementation {
   return implement(TelemetryService, {
@@ -36,21 +41,29 @@ export function createTelemetryService({ collections, discover }: TelemetryServi
     roles: { watchSamples: "viewer" },
     handlers: {
       discoverSources: async ({ urls, timeoutMs, watchMs, headers, tls }, { signal }) => {
+        checkCount(urls);
         if (watchMs > longestWatchMs)
           throw new AssayError("invalid_argument", `watch_ms: must be at most ${longestWatchMs}, got ${watchMs}`);
         const wanted = {
           urls: urls.length === 0 ? usualUrls : urls,
-          timeoutMs: timeoutMs === 0 ? defaultTimeoutMs : timeoutMs,
+          timeoutMs: askedMs(timeoutMs, defaultTimeoutMs),
           watchMs,
           access: accessOf({ headers, tls }),
         };
         return { sources: (await discover(wanted, signal)).map(wireDiscovered) };
       },
       startCollection: async ({ runId, urls, intervalMs }, { signal }) => {
+        checkCount(urls);
         if (collections.find(runId) !== undefined) throw new AssayError("already_exists", `run ${runId} is being collected for`);
-        const everyMs = intervalMs === 0 ? defaultIntervalMs : intervalMs;
+        const everyMs = askedMs(intervalMs, defaultIntervalMs);
         if (everyMs < leastIntervalMs)
           throw new AssayError("invalid_argument", `interval_ms: must be at least ${leastIntervalMs}, got ${everyMs}`);
+        if (collections.size >= mostCollections) {
+          throw new AssayError(
+            "resource_exhausted",
+            `${collections.size} runs are being collected for, at most ${mostCollections} may be`,
+          );
+        }
         return {
           sources: (await collections.start(runId, urls.length === 0 ? usualUrls : urls, everyMs, signal)).map(wireSourceOf),
         };
@@ -87,6 +100,10 @@ export function createTelemetryService({ collections, discover }: TelemetryServi
       },
     },
   });
+}
+
+function checkCount(urls: readonly string[]): void {
+  if (urls.length > mostUrls) throw new AssayError("invalid_argument", `urls: at most ${mostUrls} pages, got ${urls.length}`);
 }
 
 function wireSourceOf({ url, kind, isPresent, reason, subjects }: SourceReport) {

@@ -1,6 +1,7 @@
 /** RPCs of timing. */
 import { setTimeout as delay } from "node:timers/promises";
 import { TimingService } from "../../gen/assay/timing/v1/timing_service_pb.js";
+import { askedMs } from "../common/asked-ms.ts";
 import { envelopeOfRequest, timingCreditsCodecs } from "../common/credit-codec.ts";
 import { AssayError } from "../common/errors.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
@@ -40,7 +41,7 @@ export function createTimingService(runOf: (runId: string) => TimingRun | undefi
       },
       getTimingStats: (request) => find(request.runId).stats(),
       async *watchTiming(request, context) {
-        const intervalMs = Math.max(leastIntervalMs, request.intervalMs === 0 ? defaultIntervalMs : request.intervalMs);
+        const intervalMs = askedMs(request.intervalMs, defaultIntervalMs, leastIntervalMs);
         for (let run: TimingRun | undefined = find(request.runId); run !== undefined; run = runOf(request.runId)) {
           yield { stats: run.stats() };
           await delay(intervalMs, undefined, { signal: context.signal });

@@ -1,6 +1,7 @@
 /** RPCs of the worker-manager. */
 import { setTimeout as delay } from "node:timers/promises";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
+import { askedMs } from "../common/asked-ms.ts";
 import { type Implementation, implement } from "../common/rpc/handler.ts";
 import type { WorkerPool } from "./pool.ts";
 
@@ -23,11 +24,11 @@ export function createWorkerManagerService(pool: WorkerPool): Implementation {
                 .filter((worker) => worker.runId === runId)
                 .map((worker) => worker.workerId);
         if (ids.length === 0 && runId !== "") return { workers: [] };
-        return { workers: await pool.stop(ids, graceMs === 0 ? defaultGraceMs : graceMs) };
+        return { workers: await pool.stop(ids, askedMs(graceMs, defaultGraceMs)) };
       },
       listWorkers: () => ({ workers: pool.list() }),
       async *watchWorkers({ intervalMs }, { signal }) {
-        const everyMs = Math.max(leastIntervalMs, intervalMs === 0 ? defaultIntervalMs : intervalMs);
+        const everyMs = askedMs(intervalMs, defaultIntervalMs, leastIntervalMs);
         while (!signal.aborted) {
           yield { workers: pool.list() };
           await Promise.race([pool.change(), delay(everyMs, undefined, { signal }).catch(() => {})]);

@@ -5,6 +5,7 @@ import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { ProcessRecordsRequestSchema } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import { GetStatusResponseSchema, WorkerService } from "../../gen/assay/worker/v1/worker_service_pb.js";
 import type { AllowedTargets } from "../common/allowed-targets.ts";
+import { askedMs } from "../common/asked-ms.ts";
 import { AssayError } from "../common/errors.ts";
 import type { ProcessUsage } from "../common/member/usage.ts";
 import { RecordBatchWriter } from "../common/record-batch.ts";
@@ -55,10 +56,7 @@ export function createWorkerService({ workerId, current, usage, ...extras }: Wor
       drain: async (request, context) => {
         const now = current();
         if (now === undefined) return { inFlight: 0, outboxRecords: 0n };
-        const limit = AbortSignal.any([
-          context.signal,
-          AbortSignal.timeout(request.timeoutMs === 0 ? defaultDrainMs : request.timeoutMs),
-        ]);
+        const limit = AbortSignal.any([context.signal, AbortSignal.timeout(askedMs(request.timeoutMs, defaultDrainMs))]);
         while (now.run.inFlight > 0 && !limit.aborted) await delay(drainPollMs);
         await now.run.drained(limit);
         return { inFlight: now.run.inFlight, outboxRecords: BigInt(now.run.status().outbox.waiting) };

@@ -15,11 +15,30 @@ export interface Registry {
 
 const tarballs = "/-/tarballs/";
 
-export async function startRegistry(nodeModules: string): Promise<Registry> {
+/** As `npm audit` is told of it. */
+export interface RegistryAdvisory {
+  readonly id: number;
+  readonly url: string;
+  readonly title: string;
+  readonly severity: string;
+  readonly vulnerable_versions: string;
+}
+
+/** @param advisories by package; default: it offers no audit */
+export async function startRegistry(
+  nodeModules: string,
+  advisories?: Readonly<Record<string, readonly RegistryAdvisory[]>>,
+): Promise<Registry> {
   const fetched = new Set<string>();
   let url = "";
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? "/");
+    if (request.method === "POST") {
+      if (advisories === undefined || !path.endsWith("/advisories/bulk"))
+        return void response.writeHead(405, { allow: "GET" }).end();
+      request.resume();
+      return void response.end(JSON.stringify(advisories));
+    }
     const name = path.startsWith(tarballs) ? path.slice(tarballs.length) : path.slice(1);
     const folder = join(nodeModules, name);
     if (!existsSync(join(folder, "package.json"))) return void response.writeHead(404).end();

@@ -19,6 +19,11 @@ export interface ServedSuite {
   readonly folder: string;
   /** Base URL of the built-in server. */
   readonly targetUrl: string;
+  readonly pid: number;
+  /** What it has written to its standard error. */
+  said(): string;
+  /** Null: it runs. */
+  exitCode(): number | null;
   /** Ends both and removes the folder. Rejects when the suite does not end by itself with exit code 0. */
   stop(): Promise<void>;
 }
@@ -28,18 +33,23 @@ export interface ServedSuiteOptions {
   readonly assay?: string;
   /** Behind `serve --services=all`. */
   readonly args?: readonly string[];
+  /** Of Node, for the suite's own process. */
+  readonly nodeFlags?: readonly string[];
 }
 
-export async function startServedSuite({ assay = program, args = [] }: ServedSuiteOptions = {}): Promise<ServedSuite> {
+export async function startServedSuite(options: ServedSuiteOptions = {}): Promise<ServedSuite> {
+  const { assay = program, args = [], nodeFlags = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), "assay-served-"));
   const env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder, XDG_CACHE_HOME: join(folder, "cache") };
   const [suite, mock] = [
-    ["serve", "--services=all", ...args],
-    ["mock", "--port", "0"],
-  ].map((words) => spawn(process.execPath, [assay, ...words], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
+    [...nodeFlags, assay, "serve", "--services=all", ...args],
+    [assay, "mock", "--port", "0"],
+  ].map((words) => spawn(process.execPath, words, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })) as [
     ChildProcess,
     ChildProcess,
   ];
+  let err = "";
+  suite.stderr?.setEncoding("utf8").on("data", (text) => (err += text));
   try {
     const [address = "", tokenFile = ""] = await said(suite, /^listening on (\S+), token in (.+)\n/);
     const [targetUrl = ""] = await said(mock, /^listening on (\S+)\n/);
@@ -49,6 +59,9 @@ export async function startServedSuite({ assay = program, args = [] }: ServedSui
       token: (await readFile(tokenFile, "utf8")).trim(),
       folder,
       targetUrl,
+      pid: suite.pid ?? 0,
+      said: () => err,
+      exitCode: () => suite.exitCode,
       async stop() {
         const codes = await Promise.all([ended(suite), ended(mock)]);
         await rm(folder, { recursive: true });

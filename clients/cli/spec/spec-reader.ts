@@ -17,9 +17,11 @@ import {
   type Pair,
   type ParsedNode,
   parseDocument,
+  visit,
   type YAMLMap,
 } from "yaml";
 import { RunSpecSchema, TargetUrlSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
+import { messageOf } from "../../../services/common/errors.ts";
 import { didYouMean } from "../../../services/common/nearest.ts";
 import { type AiperfContext, type FileOptions, isAiperfConfig, readAiperfConfig } from "./aiperf/config.ts";
 import { givenOf } from "./aiperf/given.ts";
@@ -36,12 +38,27 @@ export interface ReadSpec {
   readonly options?: FileOptions;
 }
 
+/** Of a file: what is longer is no run's spec. */
+const maxChars = 4 * 1024 * 1024;
+/** Maps merged into one that is merged. */
+const deepestMerge = 20;
+
 const noContext: AiperfContext = { env: {} };
 
 /** Reads a whole file. */
 export function readSpecText(text: string, context: AiperfContext = noContext): ReadSpec {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true, merge: true });
+  if (text.length > maxChars) {
+    return { spec: {}, places: new Map(), problems: [`1:1: a file may have ${maxChars} characters, got ${text.length}`] };
+  }
+  // That no name comes twice is looked for here: the package compares each with all before it.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    intAsBigInt: true,
+    merge: true,
+    uniqueKeys: false,
+  });
   const reader = new SpecReader(document, (offset) => {
     const { line, col } = lines.linePos(offset);
     return `${line}:${col}`;
@@ -49,10 +66,29 @@ export function readSpecText(text: string, context: AiperfContext = noContext): 
   for (const error of document.errors) reader.report(error.pos[0], "", `${error.message.split("\n")[0]}`);
   if (document.errors.length > 0) return reader.result({});
   if (document.contents === null) return reader.result({});
+  for (const { at, name } of repeatedNames(document))
+    reader.report(at, "", `Map keys must be unique: ${JSON.stringify(name)} comes again`);
   if (!isAiperfConfig(document.contents)) return reader.result(reader.message(document.contents, RunSpecSchema, ""));
   const given = givenOf(document, (at, problem) => reader.report(at, "", problem));
   const { spec, options } = readAiperfConfig(given, context, (at, path, problem) => reader.report(at, path, problem));
   return { ...reader.result(reader.message(nodeOf(spec), RunSpecSchema, "")), options };
+}
+
+/** Keys that their map has had before. */
+function repeatedNames(document: Document.Parsed): { readonly at: number; readonly name: string }[] {
+  const repeated: { at: number; name: string }[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const names = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key) || isMergeKey(key)) continue;
+        const name = `${typeof key.value} ${String(key.value)}`;
+        if (names.has(name)) repeated.push({ at: key.range?.[0] ?? 0, name: String(key.value) });
+        names.add(name);
+      }
+    },
+  });
+  return repeated;
 }
 
 /** A value for one field, as in `--set path=value`. Its problems have no place. */
@@ -148,14 +184,18 @@ class SpecReader {
   }
 
   /** Items of a map, those merged into it (`<<: *other`) included unless it has their names itself. */
-  #items({ items }: YAMLMap.Parsed): Pair<ParsedNode, ParsedNode | null>[] {
+  #items({ items }: YAMLMap.Parsed, depth = 0): Pair<ParsedNode, ParsedNode | null>[] {
+    if (depth > deepestMerge) {
+      this.report(items[0]?.key.range[0] ?? 0, "", "what is merged is merged into itself");
+      return [];
+    }
     const own = items.filter(({ key }) => !isMergeKey(key));
     const names = new Set(own.map(({ key }) => nameOf(key)));
     const merged = items
       .filter(({ key }) => isMergeKey(key))
       .flatMap(({ value }) => {
         const source = this.#resolved(value);
-        return isMap(source) ? this.#items(source as YAMLMap.Parsed) : [];
+        return isMap(source) ? this.#items(source as YAMLMap.Parsed, depth + 1) : [];
       });
     return [...merged.filter(({ key }) => !names.has(nameOf(key))), ...own];
   }
@@ -164,9 +204,19 @@ class SpecReader {
     const resolved = this.#resolved(node);
     if (schema.typeName === TargetUrlSchema.typeName && isScalar(resolved)) return { url: String(resolved.value) };
     if (schema.typeName !== "google.protobuf.Struct") return this.message(node, schema, path);
-    if (isMap(resolved)) return plain(resolved.toJS(this.#document)) as JsonObject;
+    if (isMap(resolved)) return this.#free(resolved, path);
     this.#mismatch(node, path, "an object");
     return undefined;
+  }
+
+  /** Any JSON. Undefined, and reported, where its aliases make too much of it. */
+  #free(map: YAMLMap, path: string): JsonObject | undefined {
+    try {
+      return plain(map.toJS(this.#document)) as JsonObject;
+    } catch (error) {
+      this.report(map.range?.[0] ?? 0, path, messageOf(error));
+      return undefined;
+    }
   }
 
   #list(node: Node, field: DescField & { fieldKind: "list" }, path: string): JsonValue | undefined {

@@ -8,6 +8,7 @@ import {
   type Message,
   toBinary,
 } from "@bufbuild/protobuf";
+import type { AssayError } from "../errors.ts";
 
 /**
  * A hand-written codec of one method, each part optional. The bytes of a serialiser are copied when grpc-js frames them, which
@@ -45,6 +46,21 @@ export function methodDefinition(method: DescMethod, codec: MethodCodec = {}): M
     responseSerialize: codec.responseSerialize ? wrapping(codec.responseSerialize) : serializer(method.output),
     responseDeserialize: codec.responseDeserialize ?? deserializer(method.output),
   };
+}
+
+/** What came in the place of a message: bytes that are none, or too many. grpc-js would end the call by itself, whatever its handler is at. */
+export class Unreadable {
+  readonly error: AssayError;
+
+  constructor(error: AssayError) {
+    this.error = error;
+  }
+}
+
+/** A message as it came. Throws `invalid_argument` for bytes that are none, `resource_exhausted` for too many. */
+export function readable(message: unknown): unknown {
+  if (message instanceof Unreadable) throw message.error;
+  return message;
 }
 
 /** A Buffer over the same memory: grpc-js wants Buffers, and `Buffer.from(bytes)` would copy. */

@@ -38,7 +38,7 @@ export function createConnectHandler(options: ConnectOptions): ConnectHandler {
 }
 
 function addRoutes(router: ConnectRouter, { implementations, book }: ConnectOptions): void {
-  for (const { desc, methods } of implementations) {
+  for (const { desc, methods, maxRequestBytes } of implementations) {
     // Each route is built by the kind of its own method, and so has the shape that Connect expects of it.
     const routes: Record<string, never> = {};
     for (const [name, method] of methods) {
@@ -52,7 +52,7 @@ function addRoutes(router: ConnectRouter, { implementations, book }: ConnectOpti
         answer(handler, count(input, stats), openCall(book, method, context), stats);
       routes[name] = route as never;
     }
-    router.service(desc, routes);
+    router.service(desc, routes, maxRequestBytes === undefined ? {} : { readMaxBytes: maxRequestBytes });
   }
 }
 

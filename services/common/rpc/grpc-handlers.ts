@@ -1,5 +1,6 @@
 /** Handlers as grpc-js calls them: one adapter for each kind of method, and the interceptor that admits callers. */
 import type { EventEmitter } from "node:events";
+import type { ServerHttp2Stream } from "node:http2";
 import {
   type Deadline,
   Metadata,
@@ -15,9 +16,10 @@ import {
   type UntypedHandleCall,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { AssayError } from "../errors.ts";
+import { AssayError, messageOf } from "../errors.ts";
+import { malformed } from "../wire.ts";
 import type { Authorizer, Caller, CallerFacts } from "./auth.ts";
-import { asBuffer, type MethodDefinition, methodDefinition } from "./bridge.ts";
+import { asBuffer, type MethodDefinition, methodDefinition, readable, Unreadable } from "./bridge.ts";
 import { type Call, type CallBook, type CallStart, cancelledByCaller, outOfTime } from "./call.ts";
 import type { ErasedHandler, Implementation, ImplementedMethod, ReadonlyMetadata } from "./handler.ts";
 import { DuplexMessageStream } from "./message-stream.ts";
@@ -59,6 +61,7 @@ export function createGrpcHandlers(implementations: readonly Implementation[], o
       const ofMethod = counted(
         methodDefinition(method.desc, method.codec),
         book.methodStats(method.desc.parent.typeName, method.desc.name),
+        implementation.maxRequestBytes,
       );
       // A message stream serialises by itself, when `send` is called.
       definition[name] = isCallback ? { ...ofMethod, responseSerialize: passThrough } : ofMethod;
@@ -75,19 +78,28 @@ function passThrough(bytes: unknown): Buffer {
 }
 
 /** The same definition; whatever kind of call it is, each of its messages passes one of these two once. */
-function counted(definition: MethodDefinition, stats: MethodStats): MethodDefinition {
+function counted(definition: MethodDefinition, stats: MethodStats, maxRequestBytes = Number.POSITIVE_INFINITY): MethodDefinition {
   const { requestDeserialize, responseSerialize } = definition;
   return {
     ...definition,
     requestDeserialize(bytes) {
       stats.received++;
-      return requestDeserialize(bytes);
+      if (bytes.length > maxRequestBytes) return new Unreadable(tooLong(bytes.length, maxRequestBytes));
+      try {
+        return requestDeserialize(bytes);
+      } catch (error) {
+        return new Unreadable(malformed(messageOf(error), error));
+      }
     },
     responseSerialize(message) {
       stats.sent++;
       return responseSerialize(message);
     },
   };
+}
+
+function tooLong(sizeBytes: number, maxBytes: number): AssayError {
+  return new AssayError("resource_exhausted", `message has ${sizeBytes} bytes, this service takes ${maxBytes}`);
 }
 
 function admissionInterceptor(
@@ -99,6 +111,7 @@ function admissionInterceptor(
     const method = methods.get(definition.path);
     // grpc-js has turned away every path that is not registered, and what is registered is in this map.
     if (method === undefined) throw new Error(`${definition.path} is not served`);
+    sendNothingBehindTheEnd(call);
     const admit: MetadataListener = (metadata, next) => {
       const facts = factsOf(call, metadata);
       try {
@@ -136,6 +149,20 @@ function checkSize(metadata: Metadata, maxBytes: number): void {
   }
   if (bytes <= maxBytes) return;
   throw new AssayError("resource_exhausted", `metadata of ${bytes} bytes: at most ${maxBytes} are taken (--max-metadata-bytes)`);
+}
+
+/**
+ * grpc-js ends a call by itself where its deadline is over or a message is too long, and then writes what the handler has still queued. Node
+ * takes a write behind the end for an error, and neither the status nor the end is ever sent: the call would stay open for as long as its
+ * connection.
+ */
+function sendNothingBehindTheEnd(call: InterceptedCall): void {
+  const { stream } = call as unknown as { readonly stream: ServerHttp2Stream };
+  const sendMessage = call.sendMessage.bind(call);
+  // What waits to be sent goes with the call, which is told at once that it is over.
+  call.sendMessage = (message, callback) => {
+    if (!stream.writableEnded) sendMessage(message, callback);
+  };
 }
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];
@@ -206,7 +233,7 @@ type FunctionHandler = Extract<ErasedHandler, (...args: never) => unknown>;
 type StreamHandler = Exclude<ErasedHandler, FunctionHandler>;
 
 function respond(handler: FunctionHandler, input: unknown, call: Call, answer: sendUnaryData<unknown>): void {
-  const run = async () => handler(input, call);
+  const run = async () => handler(readable(input), call);
   call.within(run).then(
     (response) => {
       if (call.end()) answer(null, response);
@@ -227,7 +254,7 @@ function streamResponses(
   // Headers at once tell the caller that the stream is open, which a quiet stream would not for long.
   into.sendMetadata(new Metadata());
   // A handler of this kind was checked to return an iterable.
-  const run = async () => pump(handler(input, call) as AsyncIterable<unknown>, into, call);
+  const run = async () => pump(handler(readable(input), call) as AsyncIterable<unknown>, into, call);
   call.within(run).then(
     () => {
       if (call.end()) into.end();

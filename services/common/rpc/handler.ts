@@ -152,6 +152,8 @@ export interface ImplementOptions<D extends DescService, C extends Codecs<D>> {
   readonly roles?: { readonly [K in keyof D["method"]]?: NeededRole };
   /** Hand-written codecs of hot methods. A method with one is served over gRPC only. */
   readonly codecs?: C;
+  /** Of a request message; what is longer is refused before it is read. Default: what the server takes. */
+  readonly maxRequestBytes?: number;
   /** Methods whose calls are no spans: those that live as long as a process. */
   readonly untraced?: readonly (keyof D["method"])[];
 }
@@ -159,6 +161,8 @@ export interface ImplementOptions<D extends DescService, C extends Codecs<D>> {
 /** A service with its handlers, as a server takes it; made by `implement`. */
 export interface Implementation {
   readonly desc: DescService;
+  /** Undefined: what the server takes. */
+  readonly maxRequestBytes: number | undefined;
   readonly methods: ReadonlyMap<string, ImplementedMethod>;
 }
 
@@ -205,6 +209,7 @@ interface ErasedOptions {
   readonly role: NeededRole;
   readonly roles?: object;
   readonly codecs?: object;
+  readonly maxRequestBytes?: number;
   readonly untraced?: readonly PropertyKey[];
 }
 
@@ -231,5 +236,5 @@ function implementErased(desc: DescService, options: ErasedOptions, isOpenOnLoop
       isTraced: !isOpenOnLoopback && options.untraced?.includes(method.localName) !== true,
     });
   }
-  return { desc, methods };
+  return { desc, methods, maxRequestBytes: options.maxRequestBytes };
 }

@@ -1,5 +1,6 @@
 /** `MessageStream` over a grpc-js duplex, for both ends of a call. */
 import { AssayError } from "../errors.ts";
+import { readable } from "./bridge.ts";
 import type { MessageStream } from "./handler.ts";
 import { asAssayError } from "./status.ts";
 
@@ -122,7 +123,8 @@ export class DuplexMessageStream<In, Out> implements MessageStream<In, Out> {
   #receive(message: In): void {
     if (this.#settled !== undefined) return;
     try {
-      this.#message?.(message);
+      // What the deserialiser made, or that it could make nothing.
+      this.#message?.(readable(message) as In);
     } catch (error) {
       this.fail(asAssayError(error));
     }

@@ -1,6 +1,7 @@
 /** Moving messages between iterables and Node streams, no faster than the slower one. */
 import type { Readable, Writable } from "node:stream";
 import type { AssayError } from "../errors.ts";
+import { readable } from "./bridge.ts";
 
 /** Something that may be cut from outside while it runs. */
 export interface Abortable {
@@ -47,10 +48,11 @@ export function closeIterator(iterator: AsyncIterator<unknown> | Iterator<unknow
   Promise.resolve(iterator.return?.()).catch(() => {});
 }
 
-/** Messages as they arrive; reading stops while the consumer is busy. Throws the abort error if the call is cut. */
+/** Messages as they arrive; reading stops while the consumer is busy. Throws the abort error if the call is cut, `invalid_argument` for bytes that are no message. */
 export async function* messagesOf(source: Readable, call: Abortable): AsyncGenerator<unknown> {
   try {
-    yield* source;
+    // Whoever reads no further may still answer, on what is the same stream.
+    for await (const message of source.iterator({ destroyOnReturn: false })) yield readable(message);
   } catch (error) {
     // A cut call destroys its stream, which says only that it was closed too early.
     throw call.abortError ?? error;

@@ -1,4 +1,7 @@
-/** Chat templates of Hugging Face tokenizers: the text that a model is given for a list of messages. */
+/**
+ * Chat templates of Hugging Face tokenizers: the text that a model is given for a list of messages. They come with models of others'
+ * making, and are rendered within the bounds of every template.
+ */
 import { AssayError, messageOf } from "../errors.ts";
 
 export interface TemplateMessage {
@@ -24,7 +27,7 @@ export function templateText(config: unknown): string | undefined {
  * @throws `invalid_argument` for what is no template
  */
 export async function createChatTemplate(template: string, config: unknown): Promise<ChatTemplate> {
-  const { Template } = await import("@huggingface/jinja");
+  const { boundedJinja } = await import("../../../endpoints/custom/jinja.ts");
   const tokens = Object.fromEntries(
     ["bos_token", "eos_token", "pad_token", "unk_token"].map((name) => [name, tokenText(fieldOf(config, name))]),
   );
@@ -39,9 +42,42 @@ export async function createChatTemplate(template: string, config: unknown): Pro
       });
     }
   };
-  const parsed = attempt("cannot be read", () => new Template(template));
+  const render = attempt("cannot be read", () => boundedJinja(template, { trimsBlocks: true }));
   return (messages) =>
-    attempt("takes no such messages", () => parsed.render({ ...tokens, messages, add_generation_prompt: true }));
+    attempt("takes no such messages", () => render({ strftime_now: nowText, ...tokens, messages, add_generation_prompt: true }));
+}
+
+const months = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
+
+/** What templates write of today (`%d %b %Y`), as far as they do; anything else stays as it is. */
+function nowText(format: unknown): string {
+  const now = new Date();
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const month = months[now.getMonth()] ?? "";
+  const parts: Readonly<Record<string, string>> = {
+    "%Y": String(now.getFullYear()),
+    "%m": two(now.getMonth() + 1),
+    "%d": two(now.getDate()),
+    "%b": month.slice(0, 3),
+    "%B": month,
+    "%H": two(now.getHours()),
+    "%M": two(now.getMinutes()),
+    "%%": "%",
+  };
+  return String(format).replaceAll(/%[YmdbBHM%]/g, (part) => parts[part] ?? part);
 }
 
 /** A token is a text, or an object with one. */

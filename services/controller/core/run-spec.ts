@@ -6,6 +6,7 @@ import { builtInEndpoints, type EndpointCatalog } from "../../../endpoints/catal
 import type { RunSpec } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import { AssayError, type FieldViolation } from "../../common/errors.ts";
 import { withDefaults } from "./spec/defaults.ts";
+import { oversizedFields } from "./spec/size.ts";
 import { unsupportedFields } from "./spec/support.ts";
 import { violationsOf } from "./spec/violations.ts";
 import { warningsOf } from "./spec/warnings.ts";
@@ -28,6 +29,8 @@ export function compileRunSpec(
   drawSeed: () => bigint,
   endpoints: EndpointCatalog = builtInEndpoints,
 ): CompiledSpec {
+  const oversized = oversizedFields(given);
+  if (oversized.length > 0) throw specError(oversized);
   const unsupported = unsupportedFields(given);
   if (unsupported.length > 0) {
     throw new AssayError("unimplemented", `not supported by this version: ${unsupported.join(", ")}`, {

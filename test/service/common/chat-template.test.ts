@@ -66,6 +66,35 @@ describe("a chat template", () => {
     expect(await loadChatCounter({ kind: "encoding", name: "o200k_base" })).to.equal(undefined);
   });
 
+  it("leaves blocks' own lines out, and may say what day it is, as the Hub's templates expect", async () => {
+    const write = await createChatTemplate("  {% if messages %}\n{{ strftime_now('%d %b %Y, %%x') }}\n  {% endif %}\n", {});
+    expect(write(messages)).to.match(/^\d\d [A-Z][a-z]{2} 2\d{3}, %x\n$/);
+  });
+
+  it("of a hostile tokenizer ends, and reaches nothing but its messages", async () => {
+    const endless =
+      "{% for i in range(1000) %}{% for j in range(1000) %}{% for k in range(1000) %}a{% endfor %}{% endfor %}{% endfor %}";
+    const idle = "{% for i in range(1000000) %}{% for j in range(1000000) %}{% endfor %}{% endfor %}";
+    for (const template of [endless, idle]) {
+      const write = await createChatTemplate(template, {});
+      expect(() => write(messages)).to.throw("its chat template takes no such messages: it takes more than 200000 steps");
+    }
+    const growing = await createChatTemplate(
+      "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+      {},
+    );
+    expect(() => growing(messages)).to.throw("it takes more than 200000 steps");
+    for (const reach of [
+      "messages.constructor.constructor('return 1')()",
+      "strftime_now.constructor('return 1')()",
+      "process.env",
+      "require('fs')",
+    ]) {
+      const write = await createChatTemplate(`{{ ${reach} }}`, {});
+      expect(() => write(messages), reach).to.throw("its chat template takes no such messages");
+    }
+  });
+
   it("is refused by the field of the spec where it is no template, or takes no such messages", async () => {
     const broken = await failureOf(createChatTemplate("{% for x %}", {}));
     expect(broken.message).to.contain("tokenizer.apply_chat_template: its chat template cannot be read");

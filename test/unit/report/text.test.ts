@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { clip, csvCell, figure, harmless, twoDecimals, whole, widthOf, wrap } from "../../../report/text.ts";
+import { clip, csvCell, figure, harmless, steady, twoDecimals, whole, widthOf, wrap } from "../../../report/text.ts";
 
 describe("text in a terminal", () => {
   for (const [text, width] of [
@@ -21,6 +21,30 @@ describe("text in a terminal", () => {
 
   it("cannot steer the terminal when it comes from elsewhere", () => {
     expect(harmless("a\x1b[2J\nb\tc\x07 ")).to.equal("a�[2J b c�");
+  });
+
+  it("does not read otherwise than it is, whatever turns its direction", () => {
+    expect(harmless("a\u202egnp.exe\u2066b\u200fc")).to.equal("a\ufffdgnp.exe\ufffdb\ufffdc");
+  });
+
+  it("keeps colours and a redrawn line at the edge, and nothing else that steers a terminal", () => {
+    for (const text of ["\x1b[1m\x1b[38;5;9mred\x1b[0m\tb\n", "\r\x1b[2K50 %", "plain"]) expect(steady(text)).to.equal(text);
+    const hostile = [
+      "\x1b[2J",
+      "\x1b[1A",
+      "\x1b]0;title\x07",
+      "\x1b]8;;http://x\x1b\\",
+      "\x1b]52;c;AAAA\x07",
+      "\x1bP1$r",
+      "\x1bc",
+      "\x9b2J",
+      "\x9d0;t\x9c",
+      "\b\b",
+      "\0",
+      "\x7f",
+      "\u202e",
+    ];
+    for (const text of hostile) expect(steady(`a${text}b`), JSON.stringify(text)).not.to.match(/[\p{Cc}\u202a-\u202e]/u);
   });
 
   it("is no formula in a cell of CSV, and a number stays one", () => {

@@ -4,6 +4,14 @@ import fc from "fast-check";
 import { readSpecText } from "../../../../clients/cli/spec/spec-reader.ts";
 import { RunSpecSchema } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 
+/** Ten million texts in 300 characters. */
+const bomb = [
+  "endpoint:",
+  "  extra_inputs:",
+  "    a: &a [x,x,x,x,x,x,x,x,x,x]",
+  ...[..."bcdefg"].map((name, at) => `    ${name}: &${name} [${Array(10).fill(`*${"abcdef"[at]}`).join(",")}]`),
+].join("\n");
+
 describe("a RunSpec in a file", () => {
   it("may be YAML, with short enum values, names of either kind and bare URLs", () => {
     const { spec, problems } = readSpecText(`
@@ -74,7 +82,12 @@ phases:
     ],
     ["[a]", "1:1: expected an object with fields of RunSpec, got a list"],
     ["models: [a", "1:11: Flow sequence in block collection must be sufficiently indented and end with a ]"],
-    ["models: [a]\nmodels: [b]", "2:1: Map keys must be unique"],
+    ["models: [a]\nmodels: [b]", '2:1: Map keys must be unique: "models" comes again'],
+    ["endpoint:\n  extra_inputs: { a: 1, b: 2, a: 3 }", '2:31: Map keys must be unique: "a" comes again'],
+    ["target: &t\n  <<: *t\n  urls: [x]", "2:3: what is merged is merged into itself"],
+    ["target: { <<: &a { <<: &b { <<: *a } } }", "1:20: what is merged is merged into itself"],
+    ['{"__proto__": {"polluted": 1}}', "1:2: __proto__: unknown field"],
+    [bomb, "3:5: endpoint.extra_inputs: Excessive alias count indicates a resource exhaustion attack"],
     ["model: a\nnme: b", "1:1: model: unknown field, did you mean models?", "2:1: nme: unknown field, did you mean name?"],
   ] as const) {
     it(`is refused with line and column: ${JSON.stringify(text)}`, () => {
@@ -85,6 +98,18 @@ phases:
   it("knows the place of every field that it has", () => {
     const { places } = readSpecText("phases:\n  - concurrency:\n      limit: 5\n");
     expect(places.get("phases[0].concurrency.limit")).to.equal("3:7");
+  });
+
+  it("is refused where it is nested too deeply or too long, and changes no object but its own", () => {
+    expect(readSpecText(`endpoint: {extra_inputs: {a: ${"[".repeat(5000)}${"]".repeat(5000)}}}`).problems[0]).to.match(
+      /call stack/,
+    );
+    expect(readSpecText(" ".repeat(5_000_000)).problems).to.deep.equal(["1:1: a file may have 4194304 characters, got 5000000"]);
+    const { spec } = readSpecText(
+      '{"endpoint": {"extra_inputs": {"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}}}',
+    );
+    expect(JSON.stringify(spec)).to.include("polluted");
+    expect(({} as Record<string, unknown>).polluted).to.equal(undefined);
   });
 
   it("may be empty", () => {

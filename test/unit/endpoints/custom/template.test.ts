@@ -76,6 +76,10 @@ describe("template: the body of a request", () => {
   });
 });
 
+function range(count: number, made: (at: number) => string): string {
+  return Array.from({ length: count }, (_, at) => made(at)).join("");
+}
+
 describe("template: what is wrong with one", () => {
   const rows: readonly (readonly [string, string, RegExp | undefined])[] = [
     [
@@ -103,8 +107,31 @@ describe("template: what is wrong with one", () => {
     [
       "doubles a text",
       '{% set ns = namespace(x="ab") %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}',
-      /longer than 67108864 characters/,
+      /longer than 67108864 characters|more than 200000 steps/,
     ],
+    [
+      "loops over nothing, often",
+      "{% for i in range(1000) %}{% for j in range(1000000) %}{% endfor %}{% endfor %}",
+      /more than 200000 steps/,
+    ],
+    [
+      "reads a long text again and again",
+      '{% set ns = namespace(x="ab") %}{% for i in range(24) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{% for i in range(60000) %}{{ "c" in ns.x }}{% endfor %}',
+      /more than 200000 steps/,
+    ],
+    [
+      "doubles a list",
+      "{% set ns = namespace(x=[1]) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson }}",
+      /more than (1000000 entries|200000 steps)/,
+    ],
+    [
+      "doubles a namespace behind the back of the lists that have it",
+      `${range(40, (at) => `{% set n${at} = namespace() %}{% set l${at} = [n${at}, n${at}] %}`)}${range(39, (at) => `{% set n${at + 1}.v = l${at} %}`)}{{ l39|tojson }}`,
+      /more than (1000000 entries|200000 steps)/,
+    ],
+    ["asks what a text is made of", "{{ text.constructor.constructor('return process')() }}", /cannot be rendered/],
+    ["asks a function what it is", "{{ range.constructor('return process')() }}", /cannot be rendered/],
+    ["asks an object for its prototype", '{{ turn["__proto__"].x }}', /renders no JSON object: $/],
     ["asks for the time", "{{ strftime_now('%Y') }}", /cannot be rendered/],
     ["calls itself", "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", /cannot be rendered/],
   ];
@@ -115,6 +142,18 @@ describe("template: what is wrong with one", () => {
       else expect(problem).to.match(expected);
     });
   }
+
+  it("is said of a place whose expression makes much out of little, or is no end of one", () => {
+    const doubling = Array.from({ length: 31 }, () => "[@,@][]").join("|");
+    const quoting = `${"to_string([".repeat(12)}@${"])".repeat(12)}`;
+    for (const wide of [doubling, quoting]) expect(responseFieldProblem(wide)).to.match(/more than 1024 times/);
+    expect(responseFieldProblem(`${"[@,@][]|".repeat(10)}@`)).to.equal(undefined);
+    expect(responseFieldProblem("a".repeat(5000))).to.match(/longer than 4096/);
+    expect(responseFieldProblem(`${"(".repeat(2000)}a${")".repeat(2000)}`)).to.be.oneOf([undefined, "it is nested too deeply"]);
+    for (const name of ["constructor", "toString", "__proto__"]) {
+      expect(responseFieldProblem(`${name}(@)`)).to.equal(`Unknown function: ${name}()`);
+    }
+  });
 
   it("is said of the place of the content, too", () => {
     expect(responseFieldProblem("data[*].text | [0]")).to.equal(undefined);
