@@ -57,7 +57,10 @@ export function servePage(): CommandPage {
     operands: [],
     options: [services, ...keys, helpRow("worker-manager")],
     notes: ["Each option is a variable of the environment, too, as ASSAY_RUNS_DIR is for --runs-dir. Options win."],
-    examples: ["assay serve --services=all --port 7400", "assay serve --services=worker-manager --controller=10.0.0.1:7400"],
+    examples: [
+      "assay serve --services=all --port 7400",
+      "assay serve --services=worker-manager --controller=10.0.0.1:7400 --host=0.0.0.0 --tls-cert=gpu-1.crt --tls-key=gpu-1.key --tls-ca=ca.crt",
+    ],
     exits: ["0 ended as asked", "1 failed", "2 wrong options"],
   };
 }

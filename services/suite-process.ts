@@ -76,6 +76,16 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
   if (common.tlsCert === null && !common.insecure && !isLoopbackHost(common.host)) {
     throw new AssayError("invalid_argument", `--host ${common.host}: needs --tls-cert and --tls-key, or --insecure`);
   }
+  const isElsewhere = bootstrap === undefined && controllerAddress !== undefined && !isLoopbackHost(hostOf(controllerAddress));
+  if (isElsewhere && common.tlsCert === null && !common.insecure) {
+    throw new AssayError(
+      "invalid_argument",
+      `--controller ${controllerAddress}: is another host: needs --tls-cert, --tls-key and --tls-ca, or --insecure`,
+    );
+  }
+  if (common.insecure && common.tokensFile !== null) {
+    throw new AssayError("invalid_argument", "--tokens-file: has no effect together with --insecure, which asks for no token");
+  }
   if (common.advertise !== null && isWildcard(hostOf(common.advertise))) {
     throw new AssayError(
       "invalid_argument",

@@ -112,6 +112,16 @@ describe("assay serve", function () {
       ],
       ["an authority alone", ["--services=controller", "--tls-ca=/x"], "--tls-ca: needs --tls-cert and --tls-key"],
       ["tokens that are not there", ["--services=controller", "--tokens-file=/no/tokens"], "--tokens-file /no/tokens: ENOENT"],
+      [
+        "a controller on another host in clear",
+        ["--services=timing", "--controller=10.0.0.1:7400"],
+        "--controller 10.0.0.1:7400: is another host: needs --tls-cert, --tls-key and --tls-ca, or --insecure",
+      ],
+      [
+        "tokens that nobody is asked for",
+        ["--services=controller", "--insecure", "--tokens-file=/x"],
+        "--tokens-file: has no effect together with --insecure",
+      ],
       ["half of a key pair", ["--services=controller", "--tls-cert=/x"], "--tls-cert and --tls-key belong together"],
       [
         "a wildcard to be given to others",
