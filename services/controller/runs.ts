@@ -30,7 +30,7 @@ import { isRunId, newRunId } from "../common/run-id.ts";
 import { untakenMedia } from "../common/untaken-media.ts";
 import { type CatalogEntry, isAlive, ownerHere, RunCatalog } from "./catalog.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
-import { hostViolations, isChosen } from "./core/load-hosts.ts";
+import { hostViolations, isChosen, sameNameWarnings } from "./core/load-hosts.ts";
 import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
@@ -104,7 +104,10 @@ export class Runs {
     const limits = loadLimits(compiled.spec, hosts, workersFor(compiled.spec, hosts));
     if (limits.violations.length > 0) throw specError(limits.violations);
     const pacing = pacingWarning(compiled.spec, hosts);
-    return { ...compiled, warnings: [...compiled.warnings, ...limits.warnings, ...(pacing === undefined ? [] : [pacing])] };
+    return {
+      ...compiled,
+      warnings: [...compiled.warnings, ...sameNameWarnings(hosts), ...limits.warnings, ...(pacing === undefined ? [] : [pacing])],
+    };
   }
 
   /**

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { expect } from "chai";
+import { violationsOf } from "../support/schemas.ts";
 import { blocksOf } from "../support/shell-page.ts";
 import { type PhaseAccount, runFile } from "../support/suite.ts";
 import { type Ended, type HostProcess, TestNetwork } from "./network.ts";
@@ -190,6 +191,7 @@ describe("a suite on three machines, as the README says", function () {
       .and.match(/│ load-1 +│/)
       .and.match(/│ load-2 +│/);
     const exported = JSON.parse(readFileSync(exportedBy(text), "utf8"));
+    expect(violationsOf("profile_export_aiperf", exported)).to.deep.equal([]);
     const hosts = exported.assay.phases[0].hosts as { host: string; succeeded: number; clock: Record<string, number> }[];
     expect(Object.fromEntries(hosts.map(({ host, succeeded }) => [host, succeeded]))).to.deep.equal(counts);
     const [near, far] = hosts.map(({ clock }) => clock);

@@ -34,6 +34,17 @@ export function hostViolations(choice: HostChoice, hosts: readonly NamedHost[]):
   return [{ field: "workers.host_labels", description: `${which} carries ${labelText(hostLabels)}: ${there}` }];
 }
 
+/** What to say of hosts that go by one name, whose figures would be one. */
+export function sameNameWarnings(hosts: readonly Pick<NamedHost, "name">[]): string[] {
+  return [...Map.groupBy(hosts, ({ name }) => name)].flatMap(([name, own]) =>
+    own.length < 2
+      ? []
+      : [
+          `${own.length} worker-managers are on hosts called ${name}, whose figures will be one: assay serve --host-name tells them apart`,
+        ],
+  );
+}
+
 function hostText({ name, labels }: NamedHost): string {
   return Object.keys(labels).length === 0 ? name : `${name} (${labelText(labels)})`;
 }

@@ -1,6 +1,12 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type HostChoice, hostViolations, isChosen, shareWorkers } from "../../../services/controller/core/load-hosts.ts";
+import {
+  type HostChoice,
+  hostViolations,
+  isChosen,
+  sameNameWarnings,
+  shareWorkers,
+} from "../../../services/controller/core/load-hosts.ts";
 
 const hosts = [
   { name: "h1", labels: { zone: "a" } },
@@ -59,6 +65,13 @@ describe("the load hosts of a run", () => {
       ]);
       expect(hostViolations({}, [])).to.deep.equal([]);
     });
+  });
+
+  it("are said to be one where they go by one name", () => {
+    expect(sameNameWarnings(hosts)).to.deep.equal([]);
+    expect(sameNameWarnings([...hosts, { name: "h1" }])).to.deep.equal([
+      "2 worker-managers are on hosts called h1, whose figures will be one: assay serve --host-name tells them apart",
+    ]);
   });
 
   describe("share workers", () => {

@@ -454,5 +454,20 @@ describe("the summary for programs", () => {
     expect(phase.metrics.time_to_first_token).to.include({ unit: "ms", count: 100, avg: 51.234, p50: 0.98 * 51.234 });
     expect(phase.metrics.benchmark_duration).to.deep.equal({ header: "Benchmark Duration", unit: "sec", avg: 4.5213 });
     expect(phase.errors).to.deep.equal([{ code: "reset", phase: "wait", count: 1, example: "gone", endpoint: "http://h/v1" }]);
+    expect(phase).to.not.have.property("hosts");
+  });
+
+  it("holds every host's figures, with its clock", () => {
+    const clock = { offsetNs: -5e12, uncertaintyNs: 9e4, driftPpm: 1.5 };
+    const metrics = [{ tag: "request_latency", header: "Request Latency", unit: "ms", count: 7n, avg: 3, p50: 2 }];
+    const lateness = { tag: "lateness", header: "Lateness", unit: "ms", count: 7n, p50: 0.1, p99: 1 };
+    const hosts = [{ name: "h2", workers: 3, cores: 4, succeeded: 7n, loopUtilizationMax: 0.5, clock, metrics, lateness }];
+    const report = { run: runOf({}), summary: summaryOf({ phases: [profilingShape({ hosts })] }), ...written };
+    const [host, ...others] = JSON.parse(JSON.stringify(summaryJson(report))).phases[0].hosts;
+    expect(others).to.deep.equal([]);
+    expect(host).to.include({ name: "h2", workers: 3, cores: 4, succeeded: 7, errored: 0, loop_utilization_max: 0.5 });
+    expect(host.clock).to.deep.equal({ offset_ns: -5e12, uncertainty_ns: 9e4, drift_ppm: 1.5 });
+    expect(host.lateness).to.include({ count: 7, p99: 1 });
+    expect(host.metrics.request_latency).to.include({ count: 7, p50: 2 });
   });
 });

@@ -61,6 +61,8 @@ describe("load hosts that are behind the others", () => {
   it("are held against the middle of the others, so that one slow host accuses nobody", () => {
     const latency = { count: 500, median: 300, low: 290, high: 310 };
     expect(said(host("h1"), host("h2"), host("h3"), host("h4", { latency }))).to.have.lengthOf(1);
+    // Nor does it excuse another one.
+    expect(said(host("h1"), host("h2"), host("h3", { latency }), host("h4", { latency }))).to.have.lengthOf(2);
   });
 
   it("are hardly ever named where they are alike: less than 1 in 100 of pairs drawn from one distribution", () => {
