@@ -1,5 +1,5 @@
 /**
- * What a host more costs the services that all hosts share: `node bench/hosts.ts [seconds per row]`. CPU time of processes, not rates: other work on the machine counts little.
+ * What a host more costs the services that all hosts share: `node bench/hosts.ts [seconds per row] [hosts | members | sessions …]`. CPU time of processes, not rates: other work on the machine counts little.
  * - 1, 2, 4 and 8 simulated hosts, a worker-manager process with one worker each, all at the same rate: CPU of timing a credit, of the records-manager a
  *   record, and of the controller a request, beside those with one host. Each less what the same process uses while no run goes on.
  * - A controller with 500 workers that do nothing but live, each on a connection of its own.
@@ -10,9 +10,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { PhaseKind, ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import { RunSpecSchema } from "../gen/assay/common/v1/run_spec_pb.js";
-import { RunState } from "../gen/assay/controller/v1/controller_pb.js";
+import { type Run, RunState } from "../gen/assay/controller/v1/controller_pb.js";
 import { RunService, SuiteService } from "../gen/assay/controller/v1/controller_service_pb.js";
-import { RecordsManagerService } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { createClient } from "../services/common/rpc/client.ts";
 import { ServeFolder } from "../test/support/served.ts";
 import { command, ensureBuilt, machineLine, startServer } from "./support/assay.ts";
@@ -22,6 +21,7 @@ import { cpuUsOf, residentBytesOf } from "./support/process-use.ts";
 import { Side } from "./support/side.ts";
 
 const seconds = Number(process.argv[2] ?? 6);
+const wanted = process.argv.slice(3);
 const hostCounts = [1, 2, 4, 8];
 const ratePerHost = 60;
 /** What the cost of a record or a credit may grow by from one host to eight. */
@@ -33,11 +33,20 @@ const sessions = 100_000;
 const holdingWorkers = 8;
 const endsPerSec = 2_000;
 const withinMs = 120_000;
-const runRunning = RunState.RUNNING;
+const startsWithinMs = 60_000;
 
 ensureBuilt();
 process.stdout.write(machineLine());
-reportFigures("hosts", [...(await hostFigures()), ...(await memberFigures()), ...(await sessionFigures())]);
+const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  hosts: hostFigures,
+  members: memberFigures,
+  sessions: sessionFigures,
+};
+const figures: Figure[] = [];
+for (const [name, measure] of Object.entries(parts)) {
+  if (wanted.length === 0 || wanted.includes(name)) figures.push(...(await measure()));
+}
+reportFigures("hosts", figures);
 
 /** Processes that all hosts share, and the CPU time that is counted of each. */
 interface Shared {
@@ -47,11 +56,11 @@ interface Shared {
 }
 
 async function hostFigures(): Promise<Figure[]> {
-  const place = new ServeFolder(command);
+  const place = new ServeFolder(command, startsWithinMs);
   const server = await startServer(["--ttft", "2", "--itl", "0", "--osl", "4"]);
   try {
     const controller = await place.start("--services=controller,dataset");
-    const joins = [`--controller=${controller.address}`, `--token-file=${place.tokenFile}`];
+    const joins = [`--controller=${controller.address}`];
     const [timing, records] = await Promise.all([
       place.start("--services=timing", ...joins),
       place.start("--services=records-manager", ...joins),
@@ -131,14 +140,12 @@ async function costOf(
     ],
   });
   await runs.createRun({ spec, runId });
-  await inState(runs, runId, (state) => state >= runRunning);
-  const run = await used(pids, () => inState(runs, runId, (state) => state > runRunning));
-  await inState(runs, runId, (state) => state >= RunState.COMPLETED);
+  const watch = new StateWatch(runs.watchRun({ runId }, { timeoutMs: withinMs }));
+  await watch.until((state) => state >= RunState.RUNNING);
+  const run = await used(pids, () => watch.until((state) => state > RunState.RUNNING));
+  const ended = await watch.until((state) => state >= RunState.COMPLETED);
   runs.close();
-  const records = createClient(RecordsManagerService, suite);
-  const { phases } = await records.summarizeRecords({ runId });
-  records.close();
-  const requests = Number(phases[0]?.identity?.succeeded ?? 0n);
+  const requests = Number(ended.phases[0]?.identity?.succeeded ?? 0n);
   if (requests < 0.9 * ratePerHost * hosts * seconds) throw new Error(`only ${requests} requests of run ${runId} succeeded`);
   const cost = (of: keyof Shared): number => (run[of] - (idle[of] / idle.sec) * run.sec) / requests;
   return { controller: cost("controller"), timing: cost("timing"), "records-manager": cost("records-manager") };
@@ -163,20 +170,30 @@ async function used(pids: Shared, work: () => Promise<unknown>): Promise<Shared 
   };
 }
 
-async function inState(
-  runs: ReturnType<typeof createClient<typeof RunService>>,
-  runId: string,
-  isIt: (state: RunState) => boolean,
-): Promise<void> {
-  await until(`run ${runId}`, async () => {
-    const { run } = await runs.getRun({ runId });
-    if (run === undefined || run.state === RunState.FAILED) throw new Error(`run ${runId} failed: ${run?.reason}`);
-    return isIt(run.state);
-  });
+/** One run as its stream tells of it: asking again and again would be work of the controller's. */
+class StateWatch {
+  readonly #runs: AsyncIterator<{ readonly run?: Run | undefined }>;
+  #last: Run | undefined;
+
+  constructor(stream: AsyncIterable<{ readonly run?: Run | undefined }>) {
+    this.#runs = stream[Symbol.asyncIterator]();
+  }
+
+  /** The run, once its state is such. Rejects when it has failed. */
+  async until(isIt: (state: RunState) => boolean): Promise<Run> {
+    for (;;) {
+      const run = this.#last;
+      if (run?.state === RunState.FAILED) throw new Error(`run ${run.runId} failed: ${run.reason}`);
+      if (run !== undefined && isIt(run.state)) return run;
+      const next = await this.#runs.next();
+      if (next.done === true) throw new Error("the run is not watched any more");
+      this.#last = next.value.run ?? this.#last;
+    }
+  }
 }
 
 async function memberFigures(): Promise<Figure[]> {
-  const place = new ServeFolder(command);
+  const place = new ServeFolder(command, startsWithinMs);
   const sides: Side[] = [];
   try {
     const controller = await place.start("--services=controller");

@@ -34,10 +34,12 @@ const members = Array.from({ length: Number(count) }, (_, index) =>
   }),
 );
 let joined = 0;
-for (const member of members) {
-  await member.join(joinMs);
-  joined++;
-}
+await Promise.all(
+  members.map(async (member) => {
+    await member.join(joinMs);
+    joined++;
+  }),
+);
 serveParent(
   address,
   () => joined,

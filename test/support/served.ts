@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const program = join(import.meta.dirname, "../../services/main.ts");
-const deadlineMs = 15_000;
+const usualDeadlineMs = 15_000;
 
 export interface Served {
   /** Where it listens. */
@@ -26,15 +26,20 @@ export interface Ended {
 
 export class ServeFolder {
   private readonly program: string;
+  private readonly deadlineMs: number;
   readonly folder = mkdtempSync(join(tmpdir(), "assay-serve-"));
   readonly tokenFile = join(this.folder, "run", "assay", "token");
   /** For processes started from now on, beside what all of them have. */
   env: Readonly<Record<string, string>> = {};
   private readonly children = new Set<ChildProcess>();
 
-  /** @param assay what is started; default: from its sources */
-  constructor(assay = program) {
+  /**
+   * @param assay what is started; default: from its sources
+   * @param deadlineMs for a process to start or to end
+   */
+  constructor(assay = program, deadlineMs = usualDeadlineMs) {
     this.program = assay;
+    this.deadlineMs = deadlineMs;
   }
 
   /** Starts a process and waits until it has joined; rejects with its standard error when it ends first. */
@@ -76,6 +81,7 @@ export class ServeFolder {
       XDG_DATA_HOME: join(this.folder, "data"),
       ...this.env,
     };
+    const { deadlineMs } = this;
     const child = spawn(process.execPath, [this.program, ...args], { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
     this.children.add(child);
     let stdout = "";
@@ -122,11 +128,11 @@ export class ServeFolder {
 
   private async end({ child, ended, stderr }: ReturnType<ServeFolder["spawn"]>): Promise<number | null> {
     const late = Promise.withResolvers<"late">();
-    const timer = setTimeout(() => late.resolve("late"), deadlineMs);
+    const timer = setTimeout(() => late.resolve("late"), this.deadlineMs);
     const outcome = await Promise.race([ended, late.promise]);
     clearTimeout(timer);
     if (outcome !== "late") return child.exitCode;
     child.kill("SIGKILL");
-    throw new Error(`the process did not end within ${deadlineMs} ms: ${stderr()}`);
+    throw new Error(`the process did not end within ${this.deadlineMs} ms: ${stderr()}`);
   }
 }
