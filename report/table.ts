@@ -1,5 +1,5 @@
 /** A table of text with a frame, fitted to a width. Pure. */
-import { widthOf, wrap } from "./text.ts";
+import { inert, widthOf, wrap } from "./text.ts";
 
 export interface Column {
   readonly header: string;
@@ -26,8 +26,12 @@ export interface TableStyle {
   cell(text: string, column: number): string;
 }
 
-/** Lines of the table, none wider than `width`, as far as dropping and breaking allow. */
-export function tableLines(table: Table, width: number, style: TableStyle): string[] {
+/**
+ * Lines of the table, none wider than `width`, as far as dropping and breaking allow. Texts of any table may come from elsewhere: none steers
+ * the terminal.
+ */
+export function tableLines(given: Table, width: number, style: TableStyle): string[] {
+  const table = { ...given, title: inert(given.title), rows: given.rows.map((row) => row.map(inert)) };
   const { kept, widths } = fitted(table, width);
   const rule = (left: string, fill: string, cross: string, right: string): string =>
     left + widths.map((columnWidth) => fill.repeat(columnWidth + 2)).join(cross) + right;

@@ -23,11 +23,12 @@ const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** One line without control characters: text from elsewhere must not steer the terminal. */
 export function harmless(text: string): string {
-  return text
-    .replaceAll(/\s+/g, " ")
-    .replaceAll(/\p{Cc}/gu, "\ufffd")
-    .replaceAll(turning, "\ufffd")
-    .trim();
+  return inert(text.replaceAll(/\s+/g, " ")).trim();
+}
+
+/** As `harmless`, but lines and spaces stay as they are. */
+export function inert(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => (character === "\n" ? character : "\ufffd")).replaceAll(turning, "\ufffd");
 }
 
 /** What is left of control characters in a text for a terminal: lines, tabs, colours, and what redraws the line that is written. */

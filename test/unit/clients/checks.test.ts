@@ -77,6 +77,19 @@ describe("what a run was asked to hold", () => {
     ]);
   });
 
+  it("is XML whatever the run is called and says", () => {
+    const odd = create(RunSchema, {
+      runId: "r",
+      spec: { name: "a]]>\u0000\u001b[2J\ufffe\ud800'\"<!--&" },
+      state: RunState.FAILED,
+      reason: "\u0007]]>\n",
+    });
+    const text = junitXml(odd, []);
+    expect(text)
+      .to.contain('name="a]]&gt;\ufffd\ufffd[2J\ufffd\ufffd\'&quot;&lt;!--&amp;"')
+      .and.contain('message="the run is failed: \ufffd]]&gt;\ufffd"');
+  });
+
   it("is one failed case where the run did not complete", () => {
     const failed = create(RunSchema, { runId: "r1", state: RunState.FAILED, reason: "timing died" });
     const text = junitXml(failed, []);
