@@ -2,6 +2,7 @@
 package assay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -59,13 +60,15 @@ func (s *Suite) Channel(ctx context.Context, kind common.ServiceKind) (*grpc.Cli
 	if err != nil {
 		return nil, err
 	}
-	for _, member := range about.Members {
-		// One that has died may still be listed beside its successor.
-		if member.IsConnected && member.Address != "" && slices.Contains(member.Services, kind) {
-			return s.at(member.Address)
-		}
+	// One that has died may still be listed beside its successor. Of several that of shard 0 answers for all.
+	serving := slices.DeleteFunc(about.Members, func(member *controller.Member) bool {
+		return !member.IsConnected || member.Address == "" || !slices.Contains(member.Services, kind)
+	})
+	if len(serving) == 0 {
+		return nil, &Error{Code: "unavailable", Message: fmt.Sprintf("no member of the suite serves %s", kind)}
 	}
-	return nil, &Error{Code: "unavailable", Message: fmt.Sprintf("no member of the suite serves %s", kind)}
+	first := slices.MinFunc(serving, func(one, other *controller.Member) int { return cmp.Compare(one.Shard, other.Shard) })
+	return s.at(first.Address)
 }
 
 // Records is a client of the records-manager: rows, statistics, files.

@@ -225,6 +225,13 @@ func TestIsRefusedWithAWrongToken(t *testing.T) {
 	}
 }
 
+func TestSendsNoTokenInClearToAnotherHost(t *testing.T) {
+	_, err := assay.Connect(t.Context(), assay.Reach{Address: "192.0.2.1:7400", Token: "a-secret"})
+	if failureOf(t, err).Code != "failed_precondition" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestShowsItsCertificate(t *testing.T) {
 	ctx, _ := suiteAt(t)
 	files := strings.Split(os.Getenv("ASSAY_TLS_FILES"), ":")

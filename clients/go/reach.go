@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,8 @@ type Reach struct {
 	// ServerName that the suite's certificate has, if it is not the address dialled.
 	ServerName string
 	TLS        bool
+	// AllowPlaintext permits that the token goes in clear to another host, which is refused otherwise.
+	AllowPlaintext bool
 }
 
 // listed is a suite of this user as its file has it.
@@ -100,6 +103,12 @@ func (r *Reach) dial(address string) (*grpc.ClientConn, error) {
 	transport, err := r.credentials()
 	if err != nil {
 		return nil, invalid(err)
+	}
+	host, _, _ := net.SplitHostPort(address)
+	isHere := host == "localhost" || net.ParseIP(host).IsLoopback()
+	if isPlain := transport.Info().SecurityProtocol == "insecure"; isPlain && r.Token != "" && !isHere && !r.AllowPlaintext {
+		message := fmt.Sprintf("sending a token to %s in clear: it is another host, use TLS", address)
+		return nil, &Error{Code: "failed_precondition", Message: message}
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { expect } from "chai";
+import { startGuardedSuite } from "../support/guarded-suite.ts";
 import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
 import { runShell, shellBlocksOf } from "../support/shell-page.ts";
 
@@ -45,8 +46,9 @@ interface Failure {
 }
 
 describe("a suite driven by grpcurl", function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let suite: ServedSuite;
+  let guarded: ServedSuite & { readonly certs: string };
 
   before(async function () {
     if (!existsSync(grpcurl)) {
@@ -54,9 +56,11 @@ describe("a suite driven by grpcurl", function () {
       this.skip();
     }
     suite = await startServedSuite();
+    guarded = await startGuardedSuite(suite.folder);
   });
 
   after(async () => {
+    await guarded?.stop();
     await suite?.stop();
   });
 
@@ -107,19 +111,25 @@ describe("a suite driven by grpcurl", function () {
       PATH: `${dirname(grpcurl)}${delimiter}${process.env.PATH}`,
       ASSAY_CONTROLLER: suite.address,
       ASSAY_TOKEN_FILE: suite.tokenFile,
+      ASSAY_TLS_CONTROLLER: guarded.address,
+      ASSAY_TLS_TOKEN_FILE: guarded.tokenFile,
+      ASSAY_CERTS: guarded.certs,
       TARGET_URL: suite.targetUrl,
     };
-    const { code, stdout, stderr } = await runShell((await shellBlocksOf(page)).join("\n"), env, suite.folder);
+    const { code, stdout, stderr } = await runShell((await shellBlocksOf(page)).join("\n"), env, suite.folder, 240_000);
     expect(code, `${stdout}${stderr}`).to.equal(0);
     const answers = jsonAnswersOf(stdout);
     expect(answers[0]).to.deep.equal({ status: "SERVING" });
     expect(answers[1]).to.have.nested.property("members[0].services").that.includes("SERVICE_KIND_CONTROLLER");
     expect(answers[2]).to.have.nested.property("effectiveSpec.dataset.entries", "100");
-    expect(stdout).to.contain("refused: 67").and.contain("refused: 76");
+    expect(stdout).to.contain("refused: 67").and.contain("refused: 76").and.contain("refused: 80");
+    expect(stdout).to.contain("rate 50 per second").and.contain("that was enough");
     expect(answers[3]).to.have.nested.property("run.runId", "by-grpcurl");
     const watched = answers.filter((answer) => "run" in answer);
     expect(watched.at(-1)).to.have.nested.property("run.state", "RUN_STATE_COMPLETED");
-    const [summary, page1, streamed, grouped, timeline, list] = answers.slice(-6);
+    const [summary, page1, streamed, grouped, timeline, list, members, runs] = answers.slice(-8);
+    expect(members).to.have.nested.property("members[0].services").that.includes("SERVICE_KIND_CONTROLLER");
+    expect(runs).to.deep.equal({});
     expect(summary).to.have.nested.property("phases[0].identity").that.deep.equals({ drawn: "50", succeeded: "50" });
     expect(summary).to.have.nested.property("verdict.verdict");
     // 8 credits went to the warm-up.
@@ -134,7 +144,8 @@ describe("a suite driven by grpcurl", function () {
     expect(grouped).to.have.nested.property("groups[0].metrics[0].p50").that.is.a("number");
     const buckets = (timeline?.buckets ?? []) as { completed?: string }[];
     expect(buckets.reduce((sum, { completed = "0" }) => sum + Number(completed), 0)).to.equal(58);
-    expect(list).to.have.nested.property("runs[0].runId", "by-grpcurl");
+    expect(list).to.have.nested.property("runs[0].runId", "by-grpcurl-live");
+    expect((await readFile(join(suite.folder, "run.db"))).toString("latin1", 0, 15)).to.equal("SQLite format 3");
     const exported = JSON.parse(await readFile(join(suite.folder, "profile_export_aiperf.json"), "utf8"));
     expect(exported.request_count.avg).to.equal(50);
   });

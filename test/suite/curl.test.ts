@@ -1,33 +1,49 @@
 /** The suite over HTTP/1.1, from curl: the commands of the page as they stand there. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect } from "chai";
+import { parse } from "yaml";
+import { startGuardedSuite } from "../support/guarded-suite.ts";
+import { root } from "../support/installed.ts";
 import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
 import { runShell, shellBlocksOf } from "../support/shell-page.ts";
 
 const page = join(import.meta.dirname, "../../docs/curl.md");
 
 describe("a suite driven by curl", function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let suite: ServedSuite;
+  let guarded: ServedSuite & { readonly certs: string };
 
   before(async () => {
     suite = await startServedSuite();
+    guarded = await startGuardedSuite(suite.folder);
   });
 
   after(async () => {
+    await guarded?.stop();
     await suite?.stop();
   });
 
   it("runs the commands of its page, from the spec to the files", async () => {
-    const env = { ASSAY_CONTROLLER: suite.address, ASSAY_TOKEN_FILE: suite.tokenFile, TARGET_URL: suite.targetUrl };
-    const { code, stdout, stderr } = await runShell((await shellBlocksOf(page)).join("\n"), env, suite.folder);
+    const env = {
+      PATH: [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter),
+      ASSAY_CONTROLLER: suite.address,
+      ASSAY_TOKEN_FILE: suite.tokenFile,
+      ASSAY_TLS_CONTROLLER: guarded.address,
+      ASSAY_CERTS: guarded.certs,
+      ASSAY_PROTOS: root,
+      TARGET_URL: suite.targetUrl,
+    };
+    const { code, stdout, stderr } = await runShell((await shellBlocksOf(page)).join("\n"), env, suite.folder, 240_000);
     expect(code, `${stdout}${stderr}`).to.equal(0);
     const lines = stdout.trim().split("\n");
     expect(lines.filter((line) => line.startsWith("refused"))).to.deep.equal(["refused: 22", "refused: 22"]);
-    const answers = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    const answers = lines.filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => JSON.parse(line));
+    const fileOf = async (name: string) => JSON.parse(await readFile(join(suite.folder, name), "utf8"));
     const [validated, created, ended, summary, records, timeline, list, members, health, wrong, unsupported] = answers;
-    expect(answers).to.have.length(11);
+    expect(answers.length).to.be.at.least(11);
     expect(validated.effectiveSpec.dataset.entries).to.equal("100");
     expect(created.run.runId).to.equal("by-curl");
     expect(ended.run.state).to.equal("RUN_STATE_COMPLETED");
@@ -41,8 +57,27 @@ describe("a suite driven by curl", function () {
     expect(wrong.message).to.contain("models: at least one model is needed");
     expect(unsupported.code).to.equal("unimplemented");
     expect(unsupported.message).to.contain("workers.record_processors");
-    const exported = JSON.parse(await readFile(join(suite.folder, "profile_export_aiperf.json"), "utf8"));
-    expect(exported.request_count.avg).to.equal(50);
+    expect((await fileOf("profile_export_aiperf.json")).request_count.avg).to.equal(50);
+    expect((await fileOf("adjusted.json")).run.phases[0].ratePerSec).to.equal(50);
+    expect((await fileOf("cancelled.json")).run.runId).to.equal("by-curl-live");
+    expect((await fileOf("by-buf.json")).runs[0].runId).to.equal("by-curl-live");
+    expect((await fileOf("guarded.json")).members[0].services).to.include("SERVICE_KIND_CONTROLLER");
+    const { components } = parse(await readFile(join(root, "docs/openapi.yaml"), "utf8"));
+    const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema({ $id: "page", components });
+    for (const [schema, answer] of [
+      ["controller.v1.ValidateRunResponse", validated],
+      ["controller.v1.CreateRunResponse", created],
+      ["controller.v1.GetRunResponse", ended],
+      ["controller.v1.AdjustRunResponse", await fileOf("adjusted.json")],
+      ["controller.v1.ListRunsResponse", list],
+      ["controller.v1.GetSuiteResponse", members],
+      ["records_manager.v1.SummarizeRecordsResponse", summary],
+      ["records_manager.v1.QueryRecordsResponse", records],
+      ["records_manager.v1.GetTimelineResponse", timeline],
+    ]) {
+      const isValid = ajv.validate(`page#/components/schemas/assay.${schema}`, answer);
+      expect(isValid, `${schema}: ${ajv.errorsText()}`).to.equal(true);
+    }
   });
 
   it("answers a wrong token with 401, and a method that is not there with 404", async () => {

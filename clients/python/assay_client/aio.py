@@ -78,6 +78,7 @@ class Suite:
 
     def _channel(self, address: str) -> grpc.aio.Channel:
         if address not in self._channels:
+            self._reach.check(address)
             options, credentials = self._reach.options(), self._reach.credentials()
             self._channels[address] = (
                 grpc.aio.secure_channel(address, credentials, options)

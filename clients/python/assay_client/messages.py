@@ -65,9 +65,8 @@ def cancellation(reason: str) -> DriveRunRequest:
 
 
 def address_of(suite: GetSuiteResponse, kind: ServiceKind.ValueType) -> str:
-    """Of whoever serves it now: one that has died may still be listed beside its successor."""
-    members = (each for each in suite.members if each.is_connected and each.address and kind in each.services)
-    member = next(members, None)
-    if member is None:
+    """Of whoever serves it now, not of one that has died and is still listed; of several that of shard 0 answers for all."""
+    members = [each for each in suite.members if each.is_connected and each.address and kind in each.services]
+    if not members:
         raise AssayError("unavailable", f"no member of the suite serves {ServiceKind.Name(kind)}")
-    return member.address
+    return min(members, key=lambda each: each.shard).address

@@ -28,6 +28,14 @@ class Reach:
     server_name: str = ""
     """The name that the suite's certificate has, if it is not the address dialled."""
     is_tls: bool = False
+    allow_plaintext: bool = False
+    """Permits that the token goes in clear to another host, which is refused otherwise."""
+
+    def check(self, address: str) -> None:
+        host = address.rpartition(":")[0].strip("[]")
+        is_here = host == "localhost" or host == "::1" or host.startswith("127.")
+        if not is_here and not self.allow_plaintext and self.credentials() is None and self.metadata():
+            raise AssayError("failed_precondition", f"sending a token to {address} in clear: it is another host, use TLS")
 
     def options(self) -> list[tuple[str, Any]]:
         names = [("grpc.ssl_target_name_override", self.server_name)] if self.server_name else []

@@ -75,6 +75,7 @@ class Suite:
 
     def _channel(self, address: str) -> grpc.Channel:
         if address not in self._channels:
+            self._reach.check(address)
             options, credentials = self._reach.options(), self._reach.credentials()
             self._channels[address] = (
                 grpc.secure_channel(address, credentials, options) if credentials else grpc.insecure_channel(address, options)

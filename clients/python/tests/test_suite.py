@@ -155,6 +155,11 @@ class Reaching(unittest.TestCase):
             connect(token="nobody's")
         self.assertEqual(caught.exception.code, "unauthenticated")
 
+    def test_sends_no_token_in_clear_to_another_host(self) -> None:
+        with self.assertRaises(AssayError) as caught:
+            connect("192.0.2.1:7400", token="a-secret")
+        self.assertEqual(caught.exception.code, "failed_precondition")
+
     def test_shows_its_certificate(self) -> None:
         address, files = os.environ["ASSAY_TLS_ADDRESS"], os.environ["ASSAY_TLS_FILES"].split(":")
         ca, cert, key, token = files
