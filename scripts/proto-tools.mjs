@@ -16,8 +16,8 @@ const pythonPackages = ["grpcio-tools==1.76.0", "mypy-protobuf==5.1.0"];
 const goModule = join(rootFolder, "clients", "go", "tools");
 
 /**
- * What one template of buf generates: where, from the repository's root, and what installs its generators.
- * @typedef {{ template: string, out: string, tools?: () => Promise<string | undefined> }} Target
+ * What one template of buf generates: where, from the repository's root, what installs its generators, and what is mended of a file.
+ * @typedef {{ template: string, out: string, tools?: () => Promise<string | undefined>, mend?: (text: string) => string }} Target
  */
 
 /** @type {readonly Target[]} */
@@ -25,7 +25,7 @@ export const targets = [
   { template: "buf.gen.yaml", out: "gen" },
   { template: "clients/python/buf.gen.yaml", out: "clients/python/assay_client/gen", tools: pythonTools },
   { template: "clients/go/buf.gen.yaml", out: "clients/go/gen", tools: goTools },
-  { template: "clients/openapi/buf.gen.yaml", out: "docs/openapi.yaml", tools: goTools },
+  { template: "clients/openapi/buf.gen.yaml", out: "docs/openapi.yaml", tools: goTools, mend: withOneofs },
 ];
 
 /**
@@ -34,11 +34,22 @@ export const targets = [
  * @param {string} folder the repository's root, or another one
  * @returns {Promise<"generated" | "failed" | "missing">}
  */
-export async function generate({ template, tools }, folder) {
+export async function generate({ template, out, tools, mend }, folder) {
   const extra = await tools?.();
   if (tools !== undefined && extra === undefined) return "missing";
   const path = [extra, join(rootFolder, "node_modules", ".bin")].filter((part) => part !== undefined);
-  return (await run("buf", ["generate", "--template", template, "--output", folder], path)) ? "generated" : "failed";
+  if (!(await run("buf", ["generate", "--template", template, "--output", folder], path))) return "failed";
+  const file = join(folder, out);
+  if (mend !== undefined) writeFileSync(file, mend(readFileSync(file, "utf8")));
+  return "generated";
+}
+
+/**
+ * The fields of a oneof stand in `allOf`, which `additionalProperties` does not look into: no message with a oneof would ever fit.
+ * @param {string} page
+ */
+function withOneofs(page) {
+  return page.replaceAll("additionalProperties: false", "unevaluatedProperties: false");
 }
 
 /** Folder of a Python that has the packages. */
