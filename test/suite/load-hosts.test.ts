@@ -41,10 +41,14 @@ describe("load hosts of a suite, each a process with a name of its own", functio
 
   async function startSuite(...args: string[]): Promise<void> {
     ({ address: controller } = await place.start(central, ...args));
+    connect(controller);
+  }
+
+  function connect(recordsAddress: string): void {
     const token = readFileSync(place.tokenFile, "utf8").trim();
     runs = createClient(RunService, { address: controller, token });
     suites = createClient(SuiteService, { address: controller, token });
-    records = createClient(RecordsManagerService, { address: controller, token });
+    records = createClient(RecordsManagerService, { address: recordsAddress, token });
   }
   const startHost = (name: string, cores: number, ...args: string[]) =>
     place.start("--services=worker-manager", `--controller=${controller}`, `--host-name=${name}`, `--cores=${cores}`, ...args);
@@ -144,6 +148,17 @@ describe("load hosts of a suite, each a process with a name of its own", functio
     const { drawn, unused, succeeded, cancelled, errored, missingLost, missingRecord } = run.phases[0]?.identity ?? {};
     expect([errored, missingLost, missingRecord]).to.deep.equal([0n, 0n, 0n]);
     expect(drawn).to.equal((unused ?? 0n) + (succeeded ?? 0n) + (cancelled ?? 0n));
+  });
+
+  it("and every other service may be anywhere, each a process by itself", async () => {
+    ({ address: controller } = await place.start("--services=controller", "--host-name=a"));
+    const starts = ["records-manager", "dataset", "timing", "record-processor", "telemetry", "worker-manager"].map(
+      (service, index) => place.start(`--services=${service}`, `--controller=${controller}`, `--host-name=h${index}`),
+    );
+    const [recordsManager] = await Promise.all(starts);
+    connect(recordsManager?.address ?? "");
+    await completed(specWith({ workersPerHost: 2 }), "apart");
+    expect(await sentBy("apart")).to.deep.equal({ h5: 40 });
   });
 
   for (const [what, host, shown] of [
