@@ -12,6 +12,8 @@ const program = join(import.meta.dirname, "../../services/main.ts");
 const saysWithinMs = 60_000;
 const endsWithinMs = 60_000;
 
+const endingSignals = ["SIGTERM", "SIGHUP"] as const;
+
 /** How a process on a host may be started. */
 export interface HostProcessOptions {
   /** By so many seconds its CLOCK_MONOTONIC runs ahead of the machine's. Default: 0, the machine's own. */
@@ -44,11 +46,14 @@ export class TestNetwork {
   readonly #prefix = `assay${process.pid}`;
   readonly #processes = new Set<ChildProcess>();
   readonly #removeAtExit = (): void => this.remove();
+  /** Whoever ends the tests by a signal leaves no exit behind by itself. */
+  readonly #exitBySignal = (): void => process.exit(1);
 
   /** Makes the hosts, reachable from each other by name. Throws, with nothing left, where this machine does not let it. */
   constructor(names: readonly string[]) {
     this.names = names;
     process.once("exit", this.#removeAtExit);
+    for (const signal of endingSignals) process.once(signal, this.#exitBySignal);
     try {
       this.#make();
     } catch (error) {
@@ -117,6 +122,7 @@ export class TestNetwork {
   /** Ends every process of every host and removes all that was made; may be called again. */
   remove(): void {
     process.off("exit", this.#removeAtExit);
+    for (const signal of endingSignals) process.off(signal, this.#exitBySignal);
     for (const name of ["switch", ...this.names]) {
       try {
         this.kill(name);
