@@ -1,4 +1,6 @@
 /** Services in processes of their own that are killed under load. */
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { until } from "../../service/rpc/harness.ts";
 import { expectAccounted } from "../../support/accounted.ts";
@@ -47,6 +49,20 @@ describe("a service that is killed", function () {
     expect(expectAccounted(run.folder, target, 400)).to.deep.include({ rows: 400, errors: { "": 400 } });
   });
 
+  it("records-manager and record-processor are killed and come back at other addresses: what was not committed is sent again (accounts: complete; nothing is missing)", async () => {
+    const target = await parts.target();
+    await parts.start(`${base},worker-manager`);
+    const services = ["records-manager", "record-processor"];
+    const before = await Promise.all(services.map((service) => parts.start(service)));
+    const run = await parts.runUnderWay(target, { workers: 1 });
+    await Promise.all(before.map((part) => parts.kill(part)));
+    const after = await Promise.all(services.map((service) => parts.start(service)));
+    expect(after.map(({ relay }) => relay.address)).to.not.have.members(before.map(({ relay }) => relay.address));
+    expect(stateOf(await run.ended())).to.deep.equal(["COMPLETED", ""]);
+    expect(expectAccounted(run.folder, target, 400)).to.deep.include({ rows: 400, errors: { "": 400 } });
+    expect(hostReadingsAfterwards(run.folder)).to.be.above(0);
+  });
+
   it("the controller is killed and comes back: its members end the run, and the new one knows it as failed (accounts: from the rows and timing's last heartbeat; nothing that was sent is missing)", async () => {
     const target = await parts.target();
     const controller = await parts.start("controller");
@@ -88,5 +104,17 @@ function expectable(is: () => boolean): boolean {
     return is();
   } catch {
     return false;
+  }
+}
+
+/** What the worker-manager has sent of its host since a records-manager took over. */
+function hostReadingsAfterwards(folder: string): number {
+  const db = new Database(join(folder, "run.db"), { readonly: true });
+  try {
+    const rejoined = "SELECT max(ns) FROM events WHERE kind = 'rejoined'";
+    const query = `SELECT count(*) FROM samples JOIN sources USING (source) WHERE kind = 'host' AND start_ns > (${rejoined})`;
+    return db.prepare(query).pluck().get() as number;
+  } finally {
+    db.close();
   }
 }
