@@ -196,11 +196,6 @@ const missingOptions: readonly MissingOptions[] = [
     instead: ungraded,
   },
   {
-    spellings: ["--record-processor-service-count", "--record-processors"],
-    instead:
-      "--record-managers N, if at all: a local run starts N processes that measure and store; assay serve --services record-processor adds one to a suite that stays",
-  },
-  {
     spellings: ["--api-port", "--api-host"],
     instead: "assay serve has an API for runs on --controller (docs/curl.md); assay watch follows a run that assay run started",
   },

@@ -11,15 +11,18 @@ import { Companion, type CompanionEnd } from "./companion.ts";
 import type { DatasetPlaces } from "./dataset/places.ts";
 
 const recordsProcess = "records-manager,record-processor";
+const managerProcess = "records-manager";
+const processorProcess = "record-processor";
 
 /** What a run needs. Services by process; the first process holds the controller, and its address is told to the others. */
-function runProcesses(recordsManagers: number): readonly string[] {
-  const records = Array.from({ length: recordsManagers }, () => recordsProcess);
-  return ["controller,dataset,worker-manager,telemetry", "timing", ...records];
+export function runProcesses({ recordsManagers = 1, recordProcessors }: RecordServices): readonly string[] {
+  const managers = Array<string>(recordsManagers).fill(recordProcessors === undefined ? recordsProcess : managerProcess);
+  const processors = Array<string>(recordProcessors ?? 0).fill(processorProcess);
+  return ["controller,dataset,worker-manager,telemetry", "timing", ...managers, ...processors];
 }
 
 /** All that these know is in the run's file, or is sent to them again. */
-const replaceable: ReadonlySet<string> = new Set([recordsProcess]);
+const replaceable: ReadonlySet<string> = new Set([recordsProcess, managerProcess, processorProcess]);
 
 /** Node's own bound lets a young generation grow to 134 MB where a burst of objects outlives a collection or two, and it is not given back. */
 const nodeFlags = ["--max-semi-space-size=8"];
@@ -29,8 +32,8 @@ const heapVariables = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "262144" 
 export interface LocalSuiteOptions {
   /** Services by process, the controller in the first. Default: what a run needs. */
   readonly processes?: readonly string[];
-  /** Processes that share a run's rows, where `processes` does not say. Default 1. */
-  readonly recordsManagers?: number | undefined;
+  /** Who reads answers and keeps rows, where `processes` does not say. */
+  readonly records?: RecordServices | undefined;
   /** Program and arguments up to the subcommand: what runs `serve` of this very version. */
   readonly command: readonly string[];
   /** Folder that the runs' folders are made in. */
@@ -51,6 +54,13 @@ export interface LocalSuiteOptions {
   readonly onDeath: (death: SuiteDeath) => void;
   /** How long all of them may take to be ready. Default 30 000: a busy machine starts processes slowly. */
   readonly readyTimeoutMs?: number;
+}
+
+export interface RecordServices {
+  /** Processes that share a run's rows. Default 1. */
+  readonly recordsManagers?: number | undefined;
+  /** Processes that read answers. Default: those that have the rows do. */
+  readonly recordProcessors?: number | undefined;
 }
 
 export interface SuiteListing {
@@ -84,7 +94,7 @@ export class LocalSuite {
   /** Starts the processes at once, all together. */
   constructor(options: LocalSuiteOptions) {
     this.#options = options;
-    this.#processes = options.processes ?? runProcesses(options.recordsManagers ?? 1);
+    this.#processes = options.processes ?? runProcesses(options.records ?? {});
     this.#companions = this.#processes.map((services) => this.#launch(services));
   }
 

@@ -10,7 +10,7 @@ import { complaintLine } from "./complaints.ts";
 import { placesOf } from "./dataset/places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
-import { LocalSuite, type SuiteDeath } from "./local-suite.ts";
+import { LocalSuite, type RecordServices, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
 import type { LiveFigures, ProgressOptions } from "./progress.ts";
 import { type InputFile, pipedInput, spoolInput, withInputFile } from "./spec/piped-input.ts";
@@ -70,6 +70,15 @@ function workersOf({ workers }: JsonObject): number | undefined {
   return typeof most === "number" ? most : undefined;
 }
 
+function recordServicesOf({ record_managers: managers, workers }: JsonObject): RecordServices {
+  const isNamed = typeof workers === "object" && workers !== null && "record_processors" in workers;
+  const processors = isNamed ? workers.record_processors : undefined;
+  return {
+    recordsManagers: typeof managers === "number" ? managers : undefined,
+    recordProcessors: typeof processors === "number" ? processors : undefined,
+  };
+}
+
 /** One run, and what was started for it. */
 class Session {
   readonly #sources: RunSources;
@@ -99,7 +108,7 @@ class Session {
         command,
         artifactBase: terminal.cwd,
         workersMax: workersOf(spec),
-        recordsManagers: typeof spec.record_managers === "number" ? spec.record_managers : undefined,
+        records: recordServicesOf(spec),
         endpointModule: sources.endpointModule,
         datasets: placesOf(options, terminal.cwd),
         logLevel: options.logLevel ?? (isVerbose ? "debug" : "info"),

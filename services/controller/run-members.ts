@@ -299,6 +299,7 @@ export class RunMembers {
       selfWarmUpMs: selfWarmUpMs(spec),
       createWallNs: wallOfMonotonic(monotonicNs()),
       shard: service === ServiceKind.RECORDS_MANAGER ? entry.member.shard : 0,
+      place: service === ServiceKind.WORKER ? [...this.workers].indexOf(entry.member.memberId) : 0,
       ...(dataset === undefined ? {} : { dataset }),
     });
     return members.command(entry, { runId, service, action: { case: "configure", value }, timeoutMs });

@@ -94,7 +94,7 @@ export class Runs {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
     if (this.options.allowed !== undefined) checkTargets(compiled.spec, this.options.allowed);
-    this.checkManagers(compiled.spec);
+    this.checkRecordServices(compiled.spec);
     const there = this.workerHosts();
     const choice = compiled.spec.workers ?? {};
     const misfits = hostViolations(choice, there);
@@ -283,12 +283,20 @@ export class Runs {
     this.catalog.close();
   }
 
-  /** Throws where the rows are to be shared by more than there are. */
-  private checkManagers({ recordManagers: wanted = 1 }: RunSpec): void {
-    const there = this.options.members.serving(ServiceKind.RECORDS_MANAGER).length;
-    if (wanted === 1 || wanted <= there) return;
-    const description = `must be at most ${there}, which is how many records-managers are in the suite, got ${wanted}`;
-    throw specError([{ field: "record_managers", description }]);
+  /** Throws where records are to be measured, or rows to be shared, by more than there are. */
+  private checkRecordServices({ recordManagers = 1, workers }: RunSpec): void {
+    const { recordProcessors = 1 } = workers ?? {};
+    const violations = (
+      [
+        ["record_managers", "records-managers", ServiceKind.RECORDS_MANAGER, recordManagers],
+        ["workers.record_processors", "record-processors", ServiceKind.RECORD_PROCESSOR, recordProcessors],
+      ] as const
+    ).flatMap(([field, name, service, wanted]) => {
+      const there = this.options.members.serving(service).length;
+      if (wanted === 1 || wanted <= there) return [];
+      return [{ field, description: `must be at most ${there}, which is how many ${name} are in the suite, got ${wanted}` }];
+    });
+    if (violations.length > 0) throw specError(violations);
   }
 
   /** Throws where a run of this id cannot be taken. */

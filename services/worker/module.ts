@@ -102,7 +102,7 @@ export function createWorkerModule(deps: WorkerDeps): ServiceModule {
       addresses.channelTo("dataset", signal),
       addresses.channelTo("timing", signal),
       // A processor keeps nothing, so that any of them may have a record: each has a part of the workers, whatever shard is written at the moment.
-      Promise.all(shards.map((shard) => addresses.routeTo("record-processor", signal, { key: `${workerId}/${shard}` }))),
+      Promise.all(shards.map((shard) => addresses.routeTo("record-processor", signal, { place: command.place + shard }))),
     ]);
     const run = new WorkerRun({
       runId,

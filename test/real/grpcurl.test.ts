@@ -161,11 +161,11 @@ describe("a suite driven by grpcurl", function () {
 
   it("answers a field that is not supported with UNIMPLEMENTED and its name", async () => {
     const failure = await failureOf(`${controller}.RunService/CreateRun`, {
-      spec: { models: ["mock"], endpoint: { templateFile: "t.jinja" }, workers: { recordProcessors: 2 } },
+      spec: { models: ["mock"], endpoint: { templateFile: "t.jinja" }, hostFloor: { host: "h" } },
     });
     expect(failure.code).to.equal(12);
-    expect(failure.message).to.contain("endpoint.template_file").and.contain("workers.record_processors");
-    expect(violationsOf(failure)).to.have.all.keys("endpoint.template_file", "workers.record_processors");
+    expect(failure.message).to.contain("endpoint.template_file").and.contain("host_floor");
+    expect(violationsOf(failure)).to.have.all.keys("endpoint.template_file", "host_floor");
   });
 
   it("answers a wrong token with UNAUTHENTICATED, and never says the right one", async () => {

@@ -56,7 +56,7 @@ describe("a suite driven by curl", function () {
     expect(wrong.code).to.equal("invalid_argument");
     expect(wrong.message).to.contain("models: at least one model is needed");
     expect(unsupported.code).to.equal("unimplemented");
-    expect(unsupported.message).to.contain("workers.record_processors");
+    expect(unsupported.message).to.contain("endpoint.template_file");
     expect((await fileOf("profile_export_aiperf.json")).request_count.avg).to.equal(50);
     expect((await fileOf("adjusted.json")).run.phases[0].ratePerSec).to.equal(50);
     expect((await fileOf("cancelled.json")).run.runId).to.equal("by-curl-live");

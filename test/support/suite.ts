@@ -29,7 +29,7 @@ export const endsWithinMs = 60_000;
 const goneWithinMs = 10_000;
 
 /** A process of a run by what it does; `cli` is the command itself. */
-export type Role = "cli" | "suite" | "timing" | "records" | "worker";
+export type Role = "cli" | "suite" | "timing" | "records" | "processor" | "worker";
 
 export interface Exit {
   readonly code: number | null;
@@ -342,6 +342,7 @@ function roleOf(words: string): Role {
   const services = /--services=(\S+)/.exec(words)?.[1] ?? "";
   if (services.startsWith("controller")) return "suite";
   if (services.startsWith("records-manager")) return "records";
+  if (services === "record-processor") return "processor";
   return services === "timing" ? "timing" : "worker";
 }
 

@@ -34,13 +34,22 @@ export const workersFlags = {
     group: "Workers and telemetry",
     doc: "labels that a load host must carry for the load to come from it, as assay serve --labels gave them; repeatable",
   },
+  recordProcessors: {
+    flag: "--record-processors",
+    aliases: ["--record-processor-service-count"],
+    kind: { is: "integer", min: 1, max: 64 },
+    value: "N",
+    paths: ["workers.record_processors"],
+    group: "Workers and telemetry",
+    doc: "record-processors that read the answers; a local run starts them, each in a process of its own (default: one beside each records-manager)",
+  },
   recordManagers: {
     flag: "--record-managers",
     kind: { is: "integer", min: 1, max: 8 },
     value: "N",
     paths: ["record_managers"],
     group: "Workers and telemetry",
-    doc: "records-managers that share the rows of the run by credit id; a local run starts them, each with a record-processor beside it (default 1)",
+    doc: "records-managers that share the rows of the run by credit id; a local run starts them (default 1)",
   },
   pacing: {
     flag: "--pacing",

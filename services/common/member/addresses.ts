@@ -6,8 +6,8 @@ import type { ServiceName } from "../module.ts";
 import type { Tracer } from "../observe/tracing.ts";
 import { type Channel, type ClientTls, createChannel } from "../rpc/channel.ts";
 
-/** Of several entries of a service: that of a shard, or one that is always the same for the same key and directory. Default: shard 0. */
-export type Which = { readonly shard: number } | { readonly key: string };
+/** Of several entries of a service: that of a shard, or one after the other by place, always the same for the same place and directory. Default: shard 0. */
+export type Which = { readonly shard: number } | { readonly place: number };
 
 export interface Addresses {
   /**
@@ -68,7 +68,7 @@ export function createAddresses({ token, tls, tracer }: AddressesOptions): Addre
   const channelNow = (service: ServiceName, which: Which): Channel | undefined => {
     const found = entriesOf(service);
     const entry =
-      "key" in which ? found[hash(which.key) % Math.max(1, found.length)] : found.find(({ shard }) => shard === which.shard);
+      "place" in which ? found[which.place % Math.max(1, found.length)] : found.find(({ shard }) => shard === which.shard);
     return entry && open(entry.address);
   };
 
@@ -108,11 +108,4 @@ export function createAddresses({ token, tls, tracer }: AddressesOptions): Addre
       channels.clear();
     },
   };
-}
-
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  return value;
 }

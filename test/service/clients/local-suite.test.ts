@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { LocalSuite, type LocalSuiteOptions, type SuiteDeath } from "../../../clients/cli/local-suite.ts";
+import { LocalSuite, type LocalSuiteOptions, runProcesses, type SuiteDeath } from "../../../clients/cli/local-suite.ts";
 import type { AssayError } from "../../../services/common/errors.ts";
 import { findSuites } from "../../../services/common/suite-files.ts";
 import type { ChildMode, ChildNote } from "./suite-child.ts";
@@ -108,6 +108,13 @@ describe("a local suite", () => {
     expect(controller?.told).to.deep.equal(told);
     expect(timing?.told).to.deep.equal({ ...told, controller: "127.0.0.1:7" });
     expect(records?.told).to.deep.equal({ ...told, controller: "127.0.0.1:7" });
+  });
+
+  it("starts as many processes for rows and answers as are asked for, together or apart", () => {
+    const [both, rows, answers] = ["records-manager,record-processor", "records-manager", "record-processor"];
+    expect(runProcesses({}).slice(2)).to.deep.equal([both]);
+    expect(runProcesses({ recordsManagers: 2 }).slice(2)).to.deep.equal([both, both]);
+    expect(runProcesses({ recordProcessors: 2 }).slice(2)).to.deep.equal([rows, answers, answers]);
   });
 
   it("tells them where datasets are kept and found, and how large they may be, where that was said", async () => {

@@ -634,9 +634,18 @@ describe("runs of a suite", () => {
     it("are refused with every violation, unsupported fields apart", async () => {
       const wrong = await failureOf(suite.runs.validateRun({ spec: specOf({ models: [], telemetry: { intervalMs: 1 } }) }));
       expect(wrong.violations.map(({ field }) => field)).to.deep.equal(["models", "telemetry.interval_ms"]);
-      const unsupported = await failureOf(suite.runs.createRun({ spec: specOf({ workers: { recordProcessors: 2 } }) }));
+      const unsupported = await failureOf(suite.runs.createRun({ spec: specOf({ endpoint: { templateFile: "t.jinja" } }) }));
       expect(unsupported).to.include({ code: "unimplemented" });
       expect(await failureOf(suite.runs.validateRun({}))).to.include({ code: "invalid_argument" });
+    });
+
+    it("are refused where they ask for more record services than there are", async () => {
+      const spec = specOf({ recordManagers: 2, workers: { recordProcessors: 2 } });
+      const { violations } = await failureOf(suite.runs.createRun({ spec }));
+      expect(violations.map(({ field, description }) => `${field} ${description}`)).to.deep.equal([
+        "record_managers must be at most 1, which is how many records-managers are in the suite, got 2",
+        "workers.record_processors must be at most 1, which is how many record-processors are in the suite, got 2",
+      ]);
     });
   });
 

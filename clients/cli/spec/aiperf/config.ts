@@ -389,9 +389,7 @@ function runtimeRules(report: Translation["report"], options: FileOptions): Rule
     },
     workers: "workers.max_workers",
     workers_min: { instead: "all workers are started before the run" },
-    record_processors: {
-      instead: "a local suite decides; assay serve --services record-processor adds one to a suite that stays",
-    },
+    record_processors: "workers.record_processors",
     service_run_type: { instead: kubernetes, asItIs: ["multiprocessing"] },
     communication: { instead: "processes speak gRPC; assay serve --host and --port say where" },
     api_port: { instead: "assay serve has an API for runs on --controller" },

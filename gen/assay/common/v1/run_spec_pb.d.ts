@@ -2307,7 +2307,7 @@ export declare type WorkerSpec = Message<"assay.common.v1.WorkerSpec"> & {
   maxWorkers?: number | undefined;
 
   /**
-   * Record processors. Default: 1 per 4 workers.
+   * Record-processors that the run needs, 1 to 64; refused where fewer are in the suite. All that are there take part. Unset: one.
    *
    * @generated from field: optional uint32 record_processors = 2;
    */

@@ -603,6 +603,13 @@ export declare type ConfigureRun = Message<"assay.controller.v1.ConfigureRun"> &
    * @generated from field: uint32 shard = 50;
    */
   shard: number;
+
+  /**
+   * Of a worker: how many workers of the run were configured before it. Of several record-processors it sends to the next one each time.
+   *
+   * @generated from field: uint32 place = 51;
+   */
+  place: number;
 };
 
 /**

@@ -198,6 +198,7 @@ const supportedFields: readonly string[] = [
   "phases.cancellation.delay_sec",
   "record_managers",
   "workers.max_workers",
+  "workers.record_processors",
   "workers.pacing",
   "workers.hosts",
   "workers.host_labels",

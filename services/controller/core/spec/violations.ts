@@ -25,6 +25,9 @@ import { checkTarget } from "./target-violations.ts";
 import { checkTelemetry } from "./telemetry-violations.ts";
 import { checkTensors } from "./tensor-violations.ts";
 
+/** A run asks for no more of them. */
+const MAX_PROCESSORS = 64;
+
 export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldViolation[] {
   const found: FieldViolation[] = [];
   const demand = (isGood: boolean, field: string, description: string): void => {
@@ -68,6 +71,9 @@ export function violationsOf(spec: RunSpec, endpoints: EndpointCatalog): FieldVi
   demand(isEither, "workers.workers_per_host", "does not go with max_workers, which is of all hosts together");
   const managers = spec.recordManagers ?? 1;
   demand(managers >= 1 && managers <= MAX_SHARDS, "record_managers", `must be 1 to ${MAX_SHARDS}, got ${managers}`);
+  const processors = spec.workers?.recordProcessors ?? 1;
+  const areFew = processors >= 1 && processors <= MAX_PROCESSORS;
+  demand(areFew, "workers.record_processors", `must be 1 to ${MAX_PROCESSORS}, got ${processors}`);
   const pacing = spec.workers?.pacing ?? "";
   const isPacing = pacing === "normal" || pacing === "precise";
   demand(isPacing, "workers.pacing", `must be normal or precise, got ${pacing}`);

@@ -4258,7 +4258,7 @@ type WorkerSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Worker processes at most, over all hosts. Default: cores − 1 of every load host, at least 1, and no more than the load can use.
 	MaxWorkers *uint32 `protobuf:"varint,1,opt,name=max_workers,json=maxWorkers,proto3,oneof" json:"max_workers,omitempty"`
-	// Record processors. Default: 1 per 4 workers.
+	// Record-processors that the run needs, 1 to 64; refused where fewer are in the suite. All that are there take part. Unset: one.
 	RecordProcessors *uint32 `protobuf:"varint,2,opt,name=record_processors,json=recordProcessors,proto3,oneof" json:"record_processors,omitempty"`
 	// Labels that a load host must carry, all of them, to be one of the run's. Empty: whatever it carries.
 	HostLabels map[string]string `protobuf:"bytes,3,rep,name=host_labels,json=hostLabels,proto3" json:"host_labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`

@@ -1044,7 +1044,9 @@ type ConfigureRun struct {
 	PlannedWorkers uint32 `protobuf:"varint,7,opt,name=planned_workers,json=plannedWorkers,proto3" json:"planned_workers,omitempty"`
 	// Of a records-manager: which shard of the run's rows it writes, from 0, below `spec.record_managers`. That of 0 has the run's file,
 	// and everything but rows. 0 for everybody else.
-	Shard         uint32 `protobuf:"varint,50,opt,name=shard,proto3" json:"shard,omitempty"`
+	Shard uint32 `protobuf:"varint,50,opt,name=shard,proto3" json:"shard,omitempty"`
+	// Of a worker: how many workers of the run were configured before it. Of several record-processors it sends to the next one each time.
+	Place         uint32 `protobuf:"varint,51,opt,name=place,proto3" json:"place,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1131,6 +1133,13 @@ func (x *ConfigureRun) GetPlannedWorkers() uint32 {
 func (x *ConfigureRun) GetShard() uint32 {
 	if x != nil {
 		return x.Shard
+	}
+	return 0
+}
+
+func (x *ConfigureRun) GetPlace() uint32 {
+	if x != nil {
+		return x.Place
 	}
 	return 0
 }
@@ -4590,7 +4599,7 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\x11TraceContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06action\"\xbd\x02\n" +
+	"\x06action\"\xd3\x02\n" +
 	"\fConfigureRun\x12,\n" +
 	"\x04spec\x18\x01 \x01(\v2\x18.assay.common.v1.RunSpecR\x04spec\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\tR\x06folder\x12\x1d\n" +
@@ -4600,7 +4609,8 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\x0fself_warm_up_ms\x18\x05 \x01(\rR\fselfWarmUpMs\x12$\n" +
 	"\x0ecreate_wall_ns\x18\x06 \x01(\x01R\fcreateWallNs\x12'\n" +
 	"\x0fplanned_workers\x18\a \x01(\rR\x0eplannedWorkers\x12\x14\n" +
-	"\x05shard\x182 \x01(\rR\x05shard\"\x88\x03\n" +
+	"\x05shard\x182 \x01(\rR\x05shard\x12\x14\n" +
+	"\x05place\x183 \x01(\rR\x05place\"\x88\x03\n" +
 	"\rDatasetHandle\x12\x1d\n" +
 	"\n" +
 	"dataset_id\x18\x01 \x01(\tR\tdatasetId\x12$\n" +

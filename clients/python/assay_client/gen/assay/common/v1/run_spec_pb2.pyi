@@ -2466,7 +2466,7 @@ class WorkerSpec(_message.Message):
     max_workers: _builtins.int
     """Worker processes at most, over all hosts. Default: cores − 1 of every load host, at least 1, and no more than the load can use."""
     record_processors: _builtins.int
-    """Record processors. Default: 1 per 4 workers."""
+    """Record-processors that the run needs, 1 to 64; refused where fewer are in the suite. All that are there take part. Unset: one."""
     pacing: _builtins.str
     """How workers wait for a request's due time. `normal`: by timers, up to 1 ms late. `precise`: some microseconds late, for CPU
     time that grows with the rate, up to a core a worker. Default: normal.

@@ -524,6 +524,7 @@ class ConfigureRun(_message.Message):
     CREATE_WALL_NS_FIELD_NUMBER: _builtins.int
     PLANNED_WORKERS_FIELD_NUMBER: _builtins.int
     SHARD_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     folder: _builtins.str
     """Folder of the run on the records-manager's host."""
     self_warm_up_ms: _builtins.int
@@ -536,6 +537,8 @@ class ConfigureRun(_message.Message):
     """Of a records-manager: which shard of the run's rows it writes, from 0, below `spec.record_managers`. That of 0 has the run's file,
     and everything but rows. 0 for everybody else.
     """
+    place: _builtins.int
+    """Of a worker: how many workers of the run were configured before it. Of several record-processors it sends to the next one each time."""
     @_builtins.property
     def spec(self) -> _run_spec_pb2.RunSpec:
         """Effective spec, secrets included; travels over the stream only."""
@@ -559,10 +562,11 @@ class ConfigureRun(_message.Message):
         create_wall_ns: _builtins.float = ...,
         planned_workers: _builtins.int = ...,
         shard: _builtins.int = ...,
+        place: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_wall_ns", b"create_wall_ns", "dataset", b"dataset", "folder", b"folder", "member_ids", b"member_ids", "planned_workers", b"planned_workers", "self_warm_up_ms", b"self_warm_up_ms", "shard", b"shard", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_wall_ns", b"create_wall_ns", "dataset", b"dataset", "folder", b"folder", "member_ids", b"member_ids", "place", b"place", "planned_workers", b"planned_workers", "self_warm_up_ms", b"self_warm_up_ms", "shard", b"shard", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
