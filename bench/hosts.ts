@@ -243,7 +243,7 @@ async function sessionFigures(): Promise<Figure[]> {
 }
 
 async function sessionCost(limit: number): Promise<{ bytes: number; idleShare: number; creditUs: number }> {
-  const timing = await Side.start("timing-side", String(limit));
+  const timing = await Side.start("timing-side", String(limit), String(holdingWorkers));
   const workers = new HoldingWorkers(timing.address, holdingWorkers);
   try {
     await until(`${limit} sessions`, async () => workers.held >= limit);

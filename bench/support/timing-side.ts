@@ -12,6 +12,8 @@ import { TimingRun } from "../../services/timing/timing-run.ts";
 import { serveParent } from "./side.ts";
 
 const limit = Number(process.argv[2]);
+/** Workers that are waited for. */
+const awaited = Number(process.argv[3] ?? 0);
 const clock = new MeasuredSuiteClock();
 clock.share();
 const spec = create(RunSpecSchema, {
@@ -32,7 +34,12 @@ const run = new TimingRun({ runId: "run", spec, dataset, clock, log: silentLogge
 const services = [createTimingService(() => run)];
 const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
 const { address } = await server.start();
-run.startPhase(0);
+// As in a run: nothing is issued before all workers are there.
+const begin = setInterval(() => {
+  if (run.workers < awaited) return;
+  clearInterval(begin);
+  run.startPhase(0);
+}, 10);
 serveParent(
   address,
   () => run.counts().sent,
