@@ -35,3 +35,12 @@ export function isJsonObject(value: unknown): value is JsonObject {
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
+
+/** A value that was parsed as JSON text again. Of what is nested deeper than the stack: that it is. */
+export function jsonTextOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "(nested too deeply)";
+  }
+}

@@ -3,7 +3,7 @@
  * (`{"error":{"message"}}`), TensorRT-LLM is flat (`{"object":"error","message"}`), Triton's generate and Ollama give a text
  * (`{"error":"text"}`), FastAPI has `detail`, proxies answer with a page.
  */
-import { decodeText, isJsonObject, type JsonObject, parseJson, textOf } from "./json-body.ts";
+import { decodeText, isJsonObject, type JsonObject, jsonTextOf, parseJson, textOf } from "./json-body.ts";
 import type { RequestError, RequestErrorCode, RequestErrorPhase } from "./outcome.ts";
 
 const maxMessageBytes = 1024;
@@ -67,9 +67,9 @@ function wordsOfObject(value: JsonObject): string | undefined {
 /** The words of an error value: its message, with the code beside it where that is a word (some servers say only there what it was). */
 export function wordsOf(error: unknown): string {
   if (typeof error === "string") return error;
-  if (!isJsonObject(error)) return JSON.stringify(error);
+  if (!isJsonObject(error)) return jsonTextOf(error);
   const message = textOf(error.message) ?? textOf(error.detail);
-  if (message === undefined) return JSON.stringify(error);
+  if (message === undefined) return jsonTextOf(error);
   const code = textOf(error.code);
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }

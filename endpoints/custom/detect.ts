@@ -1,5 +1,5 @@
 /** What JSON of an unknown API says: vectors, a ranking or text, looked for in this order where servers have them. Pure. */
-import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
+import { isJsonObject, type JsonObject, jsonTextOf, textOf } from "../json-body.ts";
 
 /** Found content: text, or how many pieces of something else. */
 export type Content = { readonly text: string } | { readonly pieces: number };
@@ -25,19 +25,8 @@ export function contentOf(value: unknown): Content | undefined {
     if (value.every(isVector)) return { pieces: value.length };
   }
   if (isJsonObject(value) && Object.keys(value).length === 0) return undefined;
-  return detectContent(value) ?? { text: jsonOf(value) };
+  return detectContent(value) ?? { text: jsonTextOf(value) };
 }
-
-function jsonOf(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    // Nested deeper than the stack: it is something, and nobody will read it.
-    return String(value).slice(0, maxShownChars);
-  }
-}
-
-const maxShownChars = 100;
 
 function isVector(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "number");
