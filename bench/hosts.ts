@@ -10,7 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { PhaseKind, ServiceKind } from "../gen/assay/common/v1/common_pb.js";
 import { RunSpecSchema } from "../gen/assay/common/v1/run_spec_pb.js";
-import { type Run, RunState } from "../gen/assay/controller/v1/controller_pb.js";
+import { RunState } from "../gen/assay/controller/v1/controller_pb.js";
 import { RunService, SuiteService } from "../gen/assay/controller/v1/controller_service_pb.js";
 import { createClient } from "../services/common/rpc/client.ts";
 import { ServeFolder } from "../test/support/served.ts";
@@ -19,6 +19,7 @@ import { type Figure, reportFigures } from "./support/figures.ts";
 import { HoldingWorkers } from "./support/holding-workers.ts";
 import { cpuUsOf, residentBytesOf } from "./support/process-use.ts";
 import { Side } from "./support/side.ts";
+import { StateWatch } from "./support/state-watch.ts";
 
 const seconds = Number(process.argv[2] ?? 6);
 const wanted = process.argv.slice(3);
@@ -168,28 +169,6 @@ async function used(pids: Shared, work: () => Promise<unknown>): Promise<Shared 
     "records-manager": after["records-manager"] - before["records-manager"],
     sec: (performance.now() - startMs) / 1000,
   };
-}
-
-/** One run as its stream tells of it: asking again and again would be work of the controller's. */
-class StateWatch {
-  readonly #runs: AsyncIterator<{ readonly run?: Run | undefined }>;
-  #last: Run | undefined;
-
-  constructor(stream: AsyncIterable<{ readonly run?: Run | undefined }>) {
-    this.#runs = stream[Symbol.asyncIterator]();
-  }
-
-  /** The run, once its state is such. Rejects when it has failed. */
-  async until(isIt: (state: RunState) => boolean): Promise<Run> {
-    for (;;) {
-      const run = this.#last;
-      if (run?.state === RunState.FAILED) throw new Error(`run ${run.runId} failed: ${run.reason}`);
-      if (run !== undefined && isIt(run.state)) return run;
-      const next = await this.#runs.next();
-      if (next.done === true) throw new Error("the run is not watched any more");
-      this.#last = next.value.run ?? this.#last;
-    }
-  }
 }
 
 async function memberFigures(): Promise<Figure[]> {
