@@ -961,10 +961,20 @@ describe("the records-manager", () => {
     expect(METRIC_TAGS).to.have.length(recordMetrics.length);
   });
 
-  it("lets go of its runs when the suite is another one", async () => {
+  it("closes its runs from their rows when the suite is another one, and lets go of them", async () => {
     await played();
     module.onSuiteChanged?.();
+    await until("the run to be closed", () => stateOf("run-1") === "FAILED");
     expect(await ingest().closed).to.include({ code: "unavailable" });
     expect(module.counters?.()).to.include({ committed_rows: 0 });
   });
+
+  function stateOf(runId: string): unknown {
+    const db = new Database(join(folderOf(runId), "run.db"), { readonly: true });
+    try {
+      return db.prepare("SELECT state FROM run").pluck().get();
+    } finally {
+      db.close();
+    }
+  }
 });
