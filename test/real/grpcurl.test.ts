@@ -24,6 +24,7 @@ const services: readonly (readonly [string, string])[] = [
   ["assay.dataset.v1.DatasetService", "assay.dataset.v1.PrepareDatasetRequest"],
   ["assay.record_processor.v1.RecordProcessorService", "assay.record_processor.v1.ProcessRecordsRequest"],
   [records, "assay.records_manager.v1.MetricRecord"],
+  ["assay.records_manager.v1.ShardService", "assay.records_manager.v1.ReadShardRequest"],
   ["assay.telemetry.v1.TelemetryService", "assay.telemetry.v1.DiscoverSourcesRequest"],
   ["assay.timing.v1.TimingService", "assay.timing.v1.CreditsRequest"],
   ["assay.worker_manager.v1.WorkerManagerService", "assay.worker_manager.v1.SpawnWorkersRequest"],
