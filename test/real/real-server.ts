@@ -10,6 +10,8 @@ const pollMs = 100;
 
 export interface RealServer {
   readonly url: string;
+  /** It has ended, whatever ended it. */
+  readonly hasEnded: boolean;
   /** The text that it answers to a GET of this path. */
   page(path: string): Promise<string>;
   /** Ends it, by force when it does not listen. */
@@ -39,6 +41,9 @@ export async function startRealServer(folder: string, env: NodeJS.ProcessEnv = {
   const base = url;
   return {
     url,
+    get hasEnded() {
+      return hasEnded(child);
+    },
     page: async (path) => (await fetch(`${base}${path}`, { signal: AbortSignal.timeout(endsWithinMs) })).text(),
     stop: () => end(child),
   };

@@ -134,17 +134,30 @@ describe("the built-in server beside Triton", function () {
       // Not built for this machine or its Python: test/real/prepare says so.
       this.skip();
     }
+    await startBoth();
+  });
+
+  // A Triton that broke off has forgotten what it counted.
+  beforeEach(async () => {
+    if (!triton.hasEnded) return;
+    await stopBoth();
+    await startBoth();
+  });
+
+  after(stopBoth);
+
+  async function startBoth(): Promise<void> {
     const [grpcPort, httpPort] = await freePorts(2);
     const env = { TRITON_GRPC_PORT: String(grpcPort), TRITON_HTTP_PORT: String(httpPort) };
     triton = await startRealServer("triton", env, "/v2/health/ready");
     mock = await createMock({ grpcPort: 0 });
     clients.push(new InferenceClient(`127.0.0.1:${grpcPort}`), new InferenceClient(String(mock.grpcAddress)));
-  });
+  }
 
-  after(async () => {
-    for (const client of clients) client.close();
+  async function stopBoth(): Promise<void> {
+    for (const client of clients.splice(0)) client.close();
     await Promise.all([triton?.stop(), mock?.stop()]);
-  });
+  }
 
   /** What Triton does, and then what the built-in server does. */
   async function both(call: Call): Promise<[real: unknown, own: unknown]> {
@@ -159,7 +172,9 @@ describe("the built-in server beside Triton", function () {
   }
 
   for (const [what, call] of Object.entries(calls)) {
-    it(`answers alike: ${what}`, async () => {
+    it(`answers alike: ${what}`, async function () {
+      // Triton 2.51 itself breaks off now and then where a stream ends with errors.
+      this.retries(1);
       const [real, own] = await both(call);
       expect(own).to.deep.equal(real);
     });
