@@ -24,7 +24,7 @@ import { StateWatch } from "./support/state-watch.ts";
 const seconds = Number(process.argv[2] ?? 6);
 const wanted = process.argv.slice(3);
 const hostCounts = [1, 2, 4, 8];
-const ratePerHost = 60;
+const ratePerHost = 200;
 /** What the cost of a record or a credit may grow by from one host to eight. */
 const constancy = 1.15;
 const members = 500;
