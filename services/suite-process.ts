@@ -38,6 +38,7 @@ import {
   tlsPathsOf,
   tokenOf,
 } from "./suite-config.ts";
+import { workerCommand } from "./worker-command.ts";
 
 export interface SuiteProcessOptions {
   readonly services: readonly ServiceName[];
@@ -385,25 +386,6 @@ async function folderInCatalog(runId: string, addresses: ReturnType<typeof creat
     if (error instanceof AssayError && error.code === "not_found") return undefined;
     throw error;
   }
-}
-
-/**
- * Workers start with a small young generation, collected by the one thread that needs it: helpers of the collector take the cores from the
- * target and the rest of the suite, and the worker waits for them. They may collect before a run what would be collected within it. One
- * thread compiles beside the worker's own: with the usual four, what has become hot takes every core for a tenth of a second.
- */
-const workerFlags = ["--max-semi-space-size=4", "--single-threaded-gc", "--expose-gc", "--v8-pool-size=1"];
-
-function workerCommand(): string[] {
-  return [
-    process.execPath,
-    ...process.execArgv,
-    ...workerFlags,
-    process.argv[1] ?? "",
-    "serve",
-    "--services=worker",
-    "--bootstrap",
-  ];
 }
 
 function listenersOf(

@@ -1,6 +1,8 @@
 /**
  * What a run has its members do: waits for them, makes them ready, sends them commands. Decides nothing; what cannot be done
  * rejects, naming who and what.
+ *
+ * Long, because it is one thing: who of the suite takes part in one run, and every command to them.
  */
 import { create } from "@bufbuild/protobuf";
 import { createEndpoint } from "../../endpoints/catalog.ts";

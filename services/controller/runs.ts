@@ -1,5 +1,8 @@
-/** The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog. */
-
+/**
+ * The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog.
+ *
+ * Long, because it is one thing: every way into the queue and out of it, of which one place may decide.
+ */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -32,6 +35,7 @@ import { type CatalogEntry, isAlive, ownerHere, RunCatalog } from "./catalog.ts"
 import { hostFloorOf } from "./core/host-floor.ts";
 import { hostViolations, isChosen, sameNameWarnings } from "./core/load-hosts.ts";
 import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
+import { recordServiceViolations } from "./core/record-services.ts";
 import { pacingWarning, workersFor } from "./core/run-plan.ts";
 import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
 import { withDataset } from "./core/spec/dataset-choice.ts";
@@ -94,7 +98,9 @@ export class Runs {
     const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
     const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
     if (this.options.allowed !== undefined) checkTargets(compiled.spec, this.options.allowed);
-    this.checkRecordServices(compiled.spec);
+    const { members } = this.options;
+    const tooFew = recordServiceViolations(compiled.spec, (service) => members.serving(service).length);
+    if (tooFew.length > 0) throw specError(tooFew);
     const there = this.workerHosts();
     const choice = compiled.spec.workers ?? {};
     const misfits = hostViolations(choice, there);
@@ -281,22 +287,6 @@ export class Runs {
     this.queue.length = 0;
     this.current?.close();
     this.catalog.close();
-  }
-
-  /** Throws where records are to be measured, or rows to be shared, by more than there are. */
-  private checkRecordServices({ recordManagers = 1, workers }: RunSpec): void {
-    const { recordProcessors = 1 } = workers ?? {};
-    const violations = (
-      [
-        ["record_managers", "records-managers", ServiceKind.RECORDS_MANAGER, recordManagers],
-        ["workers.record_processors", "record-processors", ServiceKind.RECORD_PROCESSOR, recordProcessors],
-      ] as const
-    ).flatMap(([field, name, service, wanted]) => {
-      const there = this.options.members.serving(service).length;
-      if (wanted === 1 || wanted <= there) return [];
-      return [{ field, description: `must be at most ${there}, which is how many ${name} are in the suite, got ${wanted}` }];
-    });
-    if (violations.length > 0) throw specError(violations);
   }
 
   /** Throws where a run of this id cannot be taken. */

@@ -10,10 +10,10 @@ describe("a path that a client names", () => {
   let root: string;
   beforeEach(async () => {
     base = await realpath(await mkdtemp(join(tmpdir(), "assay-readable-")));
-    root = join(base, "root");
+    root = join(base, "below");
     await mkdir(join(root, "inner"), { recursive: true });
-    await mkdir(join(base, "root-beside"));
-    for (const file of ["secret", "root-beside/secret", "root/inner/file", "root/..file", "root/a\\..\\b"])
+    await mkdir(join(base, "below-beside"));
+    for (const file of ["secret", "below-beside/secret", "below/inner/file", "below/..file", "below/a\\..\\b"])
       await writeFile(join(base, file), "x");
     await symlink(join(base, "secret"), join(root, "link"));
     await symlink(base, join(root, "up"));
@@ -28,14 +28,14 @@ describe("a path that a client names", () => {
     ["ROOT/../secret", "permission_denied"],
     ["ROOT/inner/../../secret", "permission_denied"],
     ["BASE/secret", "permission_denied"],
-    ["BASE/root-beside/secret", "permission_denied"],
+    ["BASE/below-beside/secret", "permission_denied"],
     ["/etc/passwd", "permission_denied"],
     ["etc/passwd", "permission_denied"],
     ["..", "permission_denied"],
     ["", "permission_denied"],
     ["ROOT/link", "permission_denied"],
     ["ROOT/up/secret", "permission_denied"],
-    ["ROOT/up/root-beside/secret", "permission_denied"],
+    ["ROOT/up/below-beside/secret", "permission_denied"],
     ["ROOT/..\\secret", "not_found"],
     ["ROOT/inner\\file", "not_found"],
     ["C:\\windows\\win.ini", "permission_denied"],
@@ -54,10 +54,10 @@ describe("a path that a client names", () => {
     "ROOT/within",
     "ROOT/..file",
     "ROOT/a\\..\\b",
-    "ROOT/up/root/inner/file",
+    "ROOT/up/below/inner/file",
   ]) {
     it(`is read where it leads below the folder: ${JSON.stringify(path)}`, async () => {
-      expect(await read(path)).to.match(/^.*\/root\/(inner\/file|\.\.file|a\\\.\.\\b)$/);
+      expect(await read(path)).to.match(/^.*\/below\/(inner\/file|\.\.file|a\\\.\.\\b)$/);
     });
   }
 });
