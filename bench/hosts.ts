@@ -1,7 +1,9 @@
 /**
  * What a host more costs the services that all hosts share: `node bench/hosts.ts [seconds per row] [hosts | members | sessions …]`. CPU time of processes, not rates: other work on the machine counts little.
- * - 1, 2, 4 and 8 simulated hosts, a worker-manager process with one worker each, all at the same rate: CPU of timing a credit, of the records-manager a
- *   record, and of the controller a request, beside those with one host. Each less what the same process uses while no run goes on.
+ * - 1, 2, 4 and 8 simulated hosts, a worker-manager process with one worker each, all at the same rate: CPU of timing a credit and of the
+ *   records-manager a record, beside those with one host. It is what a request more costs: the difference between a run at a high and one at a low
+ *   rate, by the requests that it has more, so that what a process does each second anyway is not shared out among more requests with more hosts. Of the
+ *   controller, which sees no request, it is all that it uses in a run, by the requests.
  * - A controller with 500 workers that do nothing but live, each on a connection of its own.
  * - A timing service that has 100 000 sessions open at once, which workers hold that speak its protocol and send nothing.
  */
@@ -24,7 +26,9 @@ import { StateWatch } from "./support/state-watch.ts";
 const seconds = Number(process.argv[2] ?? 6);
 const wanted = process.argv.slice(3);
 const hostCounts = [1, 2, 4, 8];
-const ratePerHost = 200;
+const ratesPerHost = { low: 50, high: 400 };
+/** Whatever the number of hosts, and first: code is compiled then. */
+const warmUpRate = 3_000;
 /** What the cost of a record or a credit may grow by from one host to eight. */
 const constancy = 1.15;
 const members = 500;
@@ -115,14 +119,30 @@ async function workersJoined(suite: Suite, count: number): Promise<void> {
   client.close();
 }
 
-/** µs a request: what the process used between the start of the phase and its end, less what it uses in the same time without a run. */
-async function costOf(
+interface Load {
+  readonly hosts: number;
+  readonly pids: Shared;
+  readonly targetUrl: string;
+}
+
+/** µs a request. */
+async function costOf(suite: Suite, load: Load): Promise<Shared> {
+  const { hosts } = load;
+  await runAt(suite, load, { name: `warm-${hosts}`, ratePerSec: warmUpRate });
+  const low = await runAt(suite, load, { name: `low-${hosts}`, ratePerSec: ratesPerHost.low * hosts });
+  const high = await runAt(suite, load, { name: `high-${hosts}`, ratePerSec: ratesPerHost.high * hosts });
+  const more = high.requests / high.sec - low.requests / low.sec;
+  const cost = (of: "timing" | "records-manager"): number => (high[of] / high.sec - low[of] / low.sec) / more;
+  return { controller: high.controller / high.requests, timing: cost("timing"), "records-manager": cost("records-manager") };
+}
+
+/** What the processes used between the start of the phase and its end. */
+async function runAt(
   suite: Suite,
-  { hosts, pids, targetUrl }: { readonly hosts: number; readonly pids: Shared; readonly targetUrl: string },
-): Promise<Shared> {
-  const idle = await used(pids, async () => delay(Math.min(2, seconds) * 1000));
+  { pids, targetUrl }: Load,
+  { name: runId, ratePerSec }: { readonly name: string; readonly ratePerSec: number },
+): Promise<Used & { readonly requests: number }> {
   const runs = createClient(RunService, suite);
-  const runId = `hosts-${hosts}`;
   const spec = create(RunSpecSchema, {
     models: ["mock-model"],
     target: { urls: [{ url: targetUrl }] },
@@ -134,7 +154,7 @@ async function costOf(
       {
         name: "profiling",
         kind: PhaseKind.PROFILING,
-        load: { case: "rate", value: { ratePerSec: ratePerHost * hosts } },
+        load: { case: "rate", value: { ratePerSec } },
         stop: { durationSec: seconds },
         graceSec: 10,
       },
@@ -147,13 +167,14 @@ async function costOf(
   const ended = await watch.until((state) => state >= RunState.COMPLETED);
   runs.close();
   const requests = Number(ended.phases[0]?.identity?.succeeded ?? 0n);
-  if (requests < 0.9 * ratePerHost * hosts * seconds) throw new Error(`only ${requests} requests of run ${runId} succeeded`);
-  const cost = (of: keyof Shared): number => (run[of] - (idle[of] / idle.sec) * run.sec) / requests;
-  return { controller: cost("controller"), timing: cost("timing"), "records-manager": cost("records-manager") };
+  if (requests < 0.9 * ratePerSec * seconds) throw new Error(`only ${requests} requests of run ${runId} succeeded`);
+  return { ...run, requests };
 }
 
+type Used = Shared & { readonly sec: number };
+
 /** CPU time in µs meanwhile. */
-async function used(pids: Shared, work: () => Promise<unknown>): Promise<Shared & { readonly sec: number }> {
+async function used(pids: Shared, work: () => Promise<unknown>): Promise<Used> {
   const now = (): Shared => ({
     controller: cpuUsOf(pids.controller),
     timing: cpuUsOf(pids.timing),

@@ -426,7 +426,7 @@ export class Members {
   }
 
   private countMissed(entry: MemberEntry, silentNs: number): void {
-    const missed = Math.floor(silentNs / (heartbeatMs * 1e6) - lateBeats);
+    const missed = Math.floor(silentNs / ((entry.heartbeat?.nextMs || heartbeatMs) * 1e6) - lateBeats);
     if (missed <= entry.missedBeats) return;
     this.missedHeartbeats += missed - entry.missedBeats;
     entry.missedBeats = missed;

@@ -90,6 +90,8 @@ const longestDialMs = 16_000;
 const rememberedResults = 256;
 const keptEvents = 10_000;
 const clockPingEvery = 1_000;
+/** Of a process without a run, only every so many heartbeats are sent: a controller may have hundreds that wait for work. */
+const idleBeats = 4;
 const firstPings = 8;
 const firstPingEvery = 20;
 const refusals: ReadonlySet<string> = new Set([
@@ -120,6 +122,10 @@ class JoinedMember implements Member {
   private dials = 0;
   private stream: Stream | undefined;
   private timers: NodeJS.Timeout[] = [];
+  /** Ids of the runs that it has been configured for and that are not finished. */
+  private readonly runsInHand = new Set<string>();
+  /** As the controller wishes it. */
+  private heartbeatMs = 0;
   private pongs = 0;
   private welcomed: PromiseWithResolvers<void> = Promise.withResolvers();
   private refused: AssayError | undefined;
@@ -256,6 +262,7 @@ class JoinedMember implements Member {
     if (isOtherSuite) {
       this.options.log.warn("the controller has restarted: runs of the old suite end here", { suite_id: welcome.suiteId });
       this.results.clear();
+      this.runsInHand.clear();
       this.events = [];
       // The new suite counts its directories from the start.
       this.current = create(DirectorySchema);
@@ -316,6 +323,7 @@ class JoinedMember implements Member {
     const { commandId } = command;
     const signal = AbortSignal.timeout(command.timeoutMs);
     const span = this.spanOf(command);
+    if (command.action.case === "configure") this.runsInHand.add(command.runId);
     try {
       const outcome = await span.within(() => this.options.listeners.onCommand(command, signal));
       span.end();
@@ -327,6 +335,8 @@ class JoinedMember implements Member {
       span.end({ code, message: messageOf(error) });
       this.options.log.warn("a command failed", { command: command.action.case, run_id: command.runId, error: messageOf(error) });
       return create(CommandResultSchema, { commandId, error: messageOf(error), errorCode: grpcCodeOf(code) });
+    } finally {
+      if (command.action.case === "finish") this.runsInHand.delete(command.runId);
     }
   }
 
@@ -343,9 +353,15 @@ class JoinedMember implements Member {
 
   private startTimers(stream: Stream, heartbeatMs: number): void {
     this.stopTimers();
-    const beat = (): void => this.beat(stream);
-    beat();
-    this.timers.push(setInterval(beat, heartbeatMs));
+    this.heartbeatMs = heartbeatMs;
+    this.beat(stream);
+    let passed = 0;
+    const tick = (): void => {
+      if (this.runsInHand.size === 0 && ++passed < idleBeats) return;
+      passed = 0;
+      this.beat(stream);
+    };
+    this.timers.push(setInterval(tick, heartbeatMs));
     if (!this.options.clock.needsPings) return;
     this.pongs = 0;
     const ping = (): void => {
@@ -369,6 +385,7 @@ class JoinedMember implements Member {
           usage: { ...usage, rssBytes: BigInt(usage.rssBytes) },
           counters,
           timing: this.options.listeners.timingProgress(),
+          nextMs: (this.runsInHand.size === 0 ? idleBeats : 1) * this.heartbeatMs,
           ...(offset === undefined
             ? {}
             : { clock: { offsetNs: offset.offsetNs, uncertaintyNs: offset.uncertaintyNs, driftPpm: offset.driftPpm } }),

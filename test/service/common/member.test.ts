@@ -1,11 +1,13 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import type { Directory } from "../../../gen/assay/controller/v1/controller_pb.js";
 import {
   type Command,
   type CommandResult,
+  ConfigureRunSchema,
   ControllerService,
+  FinishRunSchema,
   type Heartbeat,
   type Hello,
   type JoinRequest,
@@ -214,6 +216,26 @@ describe("a member of a suite", () => {
     expect(Number(usage?.rssBytes)).to.be.greaterThan(1e6);
     expect(usage?.openFds).to.be.greaterThan(3);
     expect(member.usage()?.cpuSec).to.be.greaterThan(0);
+  });
+
+  it("beats a quarter as often while it has no run, and says when the next beat follows", async () => {
+    await joined();
+    const send = (commandId: bigint, action: Command["action"]): void =>
+      controller.send({ case: "command", value: { commandId, runId: "run-1", timeoutMs: 1000, action } });
+    const ofNext = (nextMs: number): Heartbeat[] => controller.heartbeats.filter((beat) => beat.nextMs === nextMs);
+    const [idleMs, busyMs] = [80, 20];
+    let ticks = 0;
+    const ticking = setInterval(() => ticks++, busyMs);
+    closers.push(() => clearInterval(ticking));
+    await until("time for 24 heartbeats of a run", () => ticks >= 24);
+    expect(ofNext(busyMs)).to.be.empty;
+    expect(ofNext(idleMs).length).to.be.within(2, 12);
+
+    send(1n, { case: "configure", value: create(ConfigureRunSchema) });
+    await until("heartbeats in a run", () => ofNext(busyMs).length >= 3);
+    send(2n, { case: "finish", value: create(FinishRunSchema) });
+    const before = ofNext(idleMs).length;
+    await until("heartbeats after the run", () => ofNext(idleMs).length >= before + 2);
   });
 
   it("shows what it measures to its process, too", async () => {

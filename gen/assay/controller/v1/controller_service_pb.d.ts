@@ -268,7 +268,7 @@ export declare type Welcome = Message<"assay.controller.v1.Welcome"> & {
   clock?: ClockIdentity | undefined;
 
   /**
-   * Between two heartbeats, in ms.
+   * Between two heartbeats of a member that has a run (from `configure` to `finish`), in ms. Any other may let up to 4 times as long pass.
    *
    * @generated from field: uint32 heartbeat_ms = 4;
    */
@@ -328,6 +328,13 @@ export declare type Heartbeat = Message<"assay.controller.v1.Heartbeat"> & {
    * @generated from field: repeated assay.timing.v1.TimingProgress timing = 4;
    */
   timing: TimingProgress[];
+
+  /**
+   * When the next one follows, in ms; 0: after `Welcome.heartbeat_ms`.
+   *
+   * @generated from field: uint32 next_ms = 5;
+   */
+  nextMs: number;
 };
 
 /**

@@ -458,7 +458,7 @@ type Welcome struct {
 	SuiteId string `protobuf:"bytes,2,opt,name=suite_id,json=suiteId,proto3" json:"suite_id,omitempty"`
 	// The suite clock's identity: equal to the member's own = offset exactly 0.
 	Clock *v1.ClockIdentity `protobuf:"bytes,3,opt,name=clock,proto3" json:"clock,omitempty"`
-	// Between two heartbeats, in ms.
+	// Between two heartbeats of a member that has a run (from `configure` to `finish`), in ms. Any other may let up to 4 times as long pass.
 	HeartbeatMs uint32 `protobuf:"varint,4,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
 	// Assay's version.
 	Version string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
@@ -550,7 +550,9 @@ type Heartbeat struct {
 	// Counters of its bounded queues, by name.
 	Counters map[string]uint64 `protobuf:"bytes,3,rep,name=counters,proto3" json:"counters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Timing only: per phase that runs, where the account stands, for the case that timing dies.
-	Timing        []*v11.TimingProgress `protobuf:"bytes,4,rep,name=timing,proto3" json:"timing,omitempty"`
+	Timing []*v11.TimingProgress `protobuf:"bytes,4,rep,name=timing,proto3" json:"timing,omitempty"`
+	// When the next one follows, in ms; 0: after `Welcome.heartbeat_ms`.
+	NextMs        uint32 `protobuf:"varint,5,opt,name=next_ms,json=nextMs,proto3" json:"next_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -611,6 +613,13 @@ func (x *Heartbeat) GetTiming() []*v11.TimingProgress {
 		return x.Timing
 	}
 	return nil
+}
+
+func (x *Heartbeat) GetNextMs() uint32 {
+	if x != nil {
+		return x.NextMs
+	}
+	return 0
 }
 
 // Asks for a clock reading.
@@ -4553,12 +4562,13 @@ const file_assay_controller_v1_controller_service_proto_rawDesc = "" +
 	"\x05clock\x18\x03 \x01(\v2\x1e.assay.common.v1.ClockIdentityR\x05clock\x12!\n" +
 	"\fheartbeat_ms\x18\x04 \x01(\rR\vheartbeatMs\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x12$\n" +
-	"\x0elast_event_seq\x18\x06 \x01(\x04R\flastEventSeq\"\xb4\x02\n" +
+	"\x0elast_event_seq\x18\x06 \x01(\x04R\flastEventSeq\"\xcd\x02\n" +
 	"\tHeartbeat\x123\n" +
 	"\x05usage\x18\x01 \x01(\v2\x1d.assay.common.v1.ProcessUsageR\x05usage\x122\n" +
 	"\x05clock\x18\x02 \x01(\v2\x1c.assay.common.v1.ClockOffsetR\x05clock\x12H\n" +
 	"\bcounters\x18\x03 \x03(\v2,.assay.controller.v1.Heartbeat.CountersEntryR\bcounters\x127\n" +
-	"\x06timing\x18\x04 \x03(\v2\x1f.assay.timing.v1.TimingProgressR\x06timing\x1a;\n" +
+	"\x06timing\x18\x04 \x03(\v2\x1f.assay.timing.v1.TimingProgressR\x06timing\x12\x17\n" +
+	"\anext_ms\x18\x05 \x01(\rR\x06nextMs\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"1\n" +

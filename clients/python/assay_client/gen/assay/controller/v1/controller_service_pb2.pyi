@@ -235,7 +235,7 @@ class Welcome(_message.Message):
     suite_id: _builtins.str
     """Suite's id: new at every start of the controller."""
     heartbeat_ms: _builtins.int
-    """Between two heartbeats, in ms."""
+    """Between two heartbeats of a member that has a run (from `configure` to `finish`), in ms. Any other may let up to 4 times as long pass."""
     version: _builtins.str
     """Assay's version."""
     last_event_seq: _builtins.int
@@ -292,6 +292,9 @@ class Heartbeat(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
+    NEXT_MS_FIELD_NUMBER: _builtins.int
+    next_ms: _builtins.int
+    """When the next one follows, in ms; 0: after `Welcome.heartbeat_ms`."""
     @_builtins.property
     def usage(self) -> _common_pb2.ProcessUsage:
         """What the process uses."""
@@ -315,10 +318,11 @@ class Heartbeat(_message.Message):
         clock: _common_pb2.ClockOffset | None = ...,
         counters: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         timing: _abc.Iterable[_timing_pb2.TimingProgress] | None = ...,
+        next_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "counters", b"counters", "timing", b"timing", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "counters", b"counters", "next_ms", b"next_ms", "timing", b"timing", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
