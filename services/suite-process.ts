@@ -113,7 +113,10 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     loadServices(services),
   ]);
   const { tracer } = observability;
-  const addresses = createAddresses({ token: secret.token, tls: tls?.client, tracer });
+  let server: RpcServer | undefined;
+  let address = "";
+  const ownStreamsAt = (at: string) => (at === address ? server?.ownStreams : undefined);
+  const addresses = createAddresses({ token: secret.token, tls: tls?.client, tracer, ownStreamsAt });
   const clock = new MeasuredSuiteClock();
   const ending = Promise.withResolvers<void>();
   // Whoever waits for the end may not be there yet.
@@ -123,8 +126,6 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
 
   const report = (event: MemberEvent["event"], runId: string): void => member?.report(event, runId);
   const modules: ServiceModule[] = [];
-  let server: RpcServer | undefined;
-  let address = "";
   try {
     const made = await Promise.allSettled(
       services.map((service) =>

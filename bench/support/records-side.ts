@@ -32,7 +32,7 @@ const ownProcessor = createRecordProcessorService(
 const services = [...(part === "manager" ? [] : [ownProcessor]), ...(run === undefined ? [] : [managerOf(run)])];
 const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
 const { address } = await server.start();
-if (part !== "manager") processor = await newProcessor(managerAddress ?? address);
+if (part !== "manager") processor = await newProcessor(managerAddress);
 serveParent(
   address,
   () => run?.committedRows ?? 0,
@@ -72,8 +72,9 @@ function managerOf(served: RecordsRun) {
   });
 }
 
-async function newProcessor(manager: string): Promise<ProcessorRun> {
-  const channel = createChannel({ address: manager });
+/** @param manager undefined: that of this process, reached as services of one process are */
+async function newProcessor(manager: string | undefined): Promise<ProcessorRun> {
+  const channel = createChannel(manager === undefined ? { address, own: server.ownStreams } : { address: manager });
   const made = new ProcessorRun({
     runId: "run",
     memberId: "record-processor-1",

@@ -60,6 +60,14 @@ export interface RecordsRunOptions {
   onFailure(error: AssayError): void;
 }
 
+/** What a record-processor's stream is told. */
+export interface IngestListeners {
+  /** For every batch, in order, after its commit. */
+  ack(seq: number, outcome: BatchOutcome): void;
+  /** The run's file cannot be written: no ack will come. */
+  fail(error: AssayError): void;
+}
+
 /** One of the records-managers that share the rows of a run. That of shard 0 has the run's file, and makes one of all in the end. */
 export interface ShardPlace {
   readonly shard: number;
@@ -83,7 +91,7 @@ export class RecordsRun {
   private readonly live = new LiveFeed();
   private readonly counts: RecordsCounts;
   private readonly failures: FailureWatch;
-  private readonly streams = new Map<IngestStream, (seq: number, outcome: BatchOutcome) => void>();
+  private readonly streams = new Map<IngestStream, IngestListeners>();
   private readonly silences = new Set<() => void>();
   private readonly closings = new Map<number, PromiseWithResolvers<ClosedPhase>>();
   private inserted: MetricRecord[] = [];
@@ -112,7 +120,7 @@ export class RecordsRun {
       : RunStore.create(options.folder, options.header, storeOptions);
     // Phases that an earlier process closed are answered as they were.
     for (const closed of this.store.closedPhases()) this.closingOf(closed.phase).resolve(closed);
-    this.acks = new CommitAcks((stream, seq, outcome) => this.streams.get(stream)?.(seq, outcome));
+    this.acks = new CommitAcks((stream, seq, outcome) => this.streams.get(stream)?.ack(seq, outcome));
     this.accounts = new Accounts(ACCOUNTS_OPTIONS, this.store, {
       publish: (closed) => this.closings.get(closed.phase)?.resolve(closed),
       commitSoon: () => this.commitSoon(),
@@ -155,10 +163,10 @@ export class RecordsRun {
     if (this.failure === undefined) this.lookForFailures();
   }
 
-  /** A record-processor's stream; `ack` is called for every batch, in order, after its commit. */
-  addStream(ack: (seq: number, outcome: BatchOutcome) => void): IngestStream {
+  /** A record-processor's stream. */
+  addStream(listeners: IngestListeners): IngestStream {
     const stream = this.nextStream++;
-    this.streams.set(stream, ack);
+    this.streams.set(stream, listeners);
     this.counts.streams++;
     return stream;
   }
@@ -410,6 +418,7 @@ export class RecordsRun {
       this.failure = failure;
       for (const { reject } of this.closings.values()) reject(failure);
       this.options.onFailure(failure);
+      for (const { fail } of this.streams.values()) fail(failure);
       if (isRethrown) throw failure;
     }
   }

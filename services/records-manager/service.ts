@@ -74,9 +74,11 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
             checkVersion(hello.protocolVersion);
             checkTags(hello.tags);
             const run = find(hello.runId, hello.shard);
-            const id = run.addStream((seq, { duplicate, late }) =>
-              stream.send({ ackedSeq: BigInt(seq), duplicates: BigInt(duplicate), late: BigInt(late) }),
-            );
+            const id = run.addStream({
+              ack: (seq, { duplicate, late }) =>
+                stream.send({ ackedSeq: BigInt(seq), duplicates: BigInt(duplicate), late: BigInt(late) }),
+              fail: (error) => stream.fail(error),
+            });
             stream.onClose(() => run.removeStream(id));
             const reader = new MetricBatchReader();
             stream.onMessage((batch) => {

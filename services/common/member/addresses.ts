@@ -5,6 +5,7 @@ import { AssayError } from "../errors.ts";
 import type { ServiceName } from "../module.ts";
 import type { Tracer } from "../observe/tracing.ts";
 import { type Channel, type ClientTls, createChannel } from "../rpc/channel.ts";
+import type { OwnStreams } from "../rpc/own-streams.ts";
 
 /** Of several entries of a service: that of a shard, or one after the other by place, always the same for the same place and directory. Default: shard 0. */
 export type Which = { readonly shard: number } | { readonly place: number };
@@ -47,9 +48,11 @@ export interface AddressesOptions {
   readonly tls?: ClientTls | undefined;
   /** Makes a span of every call. Default: none. */
   readonly tracer?: Tracer | undefined;
+  /** Streams of this process's own server, where that is what the address is of; undefined: it is another's. Default: none is its own. */
+  readonly ownStreamsAt?: (address: string) => OwnStreams | undefined;
 }
 
-export function createAddresses({ token, tls, tracer }: AddressesOptions): Addresses {
+export function createAddresses({ token, tls, tracer, ownStreamsAt }: AddressesOptions): Addresses {
   const channels = new Map<string, Channel>();
   let entries: readonly DirectoryEntry[] = [];
   let changed = Promise.withResolvers<void>();
@@ -60,7 +63,7 @@ export function createAddresses({ token, tls, tracer }: AddressesOptions): Addre
   const open = (address: string): Channel => {
     const known = channels.get(address);
     if (known !== undefined) return known;
-    const channel = createChannel({ address, token, tls, tracer });
+    const channel = createChannel({ address, token, tls, tracer, own: ownStreamsAt?.(address) });
     channels.set(address, channel);
     return channel;
   };

@@ -11,6 +11,7 @@ import {
 import { AssayError } from "../errors.ts";
 import { noTracer, type Tracer } from "../observe/tracing.ts";
 import { isLoopbackHost } from "./auth.ts";
+import type { OwnStreams } from "./own-streams.ts";
 import type { Pems, WatchedPems } from "./tls-files.ts";
 
 /** PEM texts of a client. */
@@ -37,6 +38,8 @@ export interface ChannelOptions {
   readonly allowPlaintext?: boolean | undefined;
   /** Makes a span of every call, whose context goes along in the call's metadata. Default: none. */
   readonly tracer?: Tracer | undefined;
+  /** Of the server in this process that has this address: its message streams need no connection. Default: none. */
+  readonly own?: OwnStreams | undefined;
   /** Over the defaults below; names as in grpc-js. */
   readonly channelOptions?: GrpcChannelOptions;
 }
@@ -77,6 +80,7 @@ export class Channel {
   readonly address: string;
   readonly grpc: Client;
   readonly tracer: Tracer;
+  readonly own: OwnStreams | undefined;
   readonly #token: string | undefined;
   readonly #tls: ClientTls | undefined;
 
@@ -88,6 +92,7 @@ export class Channel {
     this.#tls = tls;
     this.tracer = options.tracer ?? noTracer;
     this.#token = options.token;
+    this.own = options.own;
     this.grpc = new Client(options.address, credentialsOf(options.tls), {
       ...DEFAULTS,
       ...namesOf(options.tls),

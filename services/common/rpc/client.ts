@@ -167,6 +167,11 @@ class Caller {
   }
 
   bidi(options: StreamOptions): MessageStream<unknown, unknown> {
+    const hasEndOfItsOwn = options.signal !== undefined || options.timeoutMs !== undefined;
+    return (hasEndOfItsOwn ? undefined : this.#channel.own?.open(this.#method)) ?? this.#bidiOverGrpc(options);
+  }
+
+  #bidiOverGrpc(options: StreamOptions): MessageStream<unknown, unknown> {
     const { path, requestSerialize, responseDeserialize } = this.#method;
     const { signal } = options;
     const span = this.#span(options);

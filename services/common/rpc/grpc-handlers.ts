@@ -78,7 +78,11 @@ function passThrough(bytes: unknown): Buffer {
 }
 
 /** The same definition; whatever kind of call it is, each of its messages passes one of these two once. */
-function counted(definition: MethodDefinition, stats: MethodStats, maxRequestBytes = Number.POSITIVE_INFINITY): MethodDefinition {
+export function counted(
+  definition: MethodDefinition,
+  stats: MethodStats,
+  maxRequestBytes = Number.POSITIVE_INFINITY,
+): MethodDefinition {
   const { requestDeserialize, responseSerialize } = definition;
   return {
     ...definition,

@@ -1,13 +1,13 @@
-/** `MessageStream` over a grpc-js duplex, for both ends of a call. */
+/** `MessageStream` over a duplex, for both ends of a call: grpc-js's own, or one within this process. */
 import { AssayError } from "../errors.ts";
 import { readable } from "./bridge.ts";
 import type { MessageStream } from "./handler.ts";
 import { asAssayError } from "./status.ts";
 
-/** What is used of a grpc-js duplex. */
+/** What is used of a duplex. */
 export interface MessageDuplex {
   on(event: "data" | "drain" | "end", listener: (message: unknown) => void): unknown;
-  write(bytes: Uint8Array): boolean;
+  write(message: unknown): boolean;
   end(): unknown;
   pause(): unknown;
   resume(): unknown;
@@ -18,8 +18,8 @@ export interface MessageDuplex {
 
 /** What differs between the ends of a call. */
 export interface StreamSide<Out> {
-  /** Called by `send`; the duplex itself passes bytes through. */
-  serialize(message: Out): Uint8Array;
+  /** Called by `send`; the duplex itself passes on what this makes. */
+  serialize(message: Out): unknown;
   /** Ends the call with an error; its outcome comes back through `settle`. */
   fail(error: AssayError): void;
 }

@@ -14,6 +14,7 @@ import type { Implementation } from "./handler.ts";
 import { HealthBoard } from "./health.ts";
 import { createHttp1Gateway, type Http1Gateway, type HttpPages } from "./http1.ts";
 import type { MethodStats } from "./method-stats.ts";
+import { createOwnStreams, type OwnStreams } from "./own-streams.ts";
 import { OnePort, type TlsFiles, type TlsOptions } from "./port.ts";
 import { createReflection } from "./reflection.ts";
 import { createWideInjector } from "./windows.ts";
@@ -74,6 +75,8 @@ export interface RpcServer {
   /** Certificates for new connections; open ones keep theirs. Throws `invalid_argument` and keeps the old ones if they do not fit. */
   reloadTls(files: TlsFiles): void;
   stats(): RpcStats;
+  /** For clients in this process. */
+  readonly ownStreams: OwnStreams;
   /** Counts of every method. */
   methods(): Iterable<MethodStats>;
 }
@@ -106,6 +109,7 @@ function checkExposure({ listen, tls, auth }: RpcServerOptions): void {
 }
 
 class OnePortServer implements RpcServer {
+  readonly ownStreams: OwnStreams;
   readonly #options: RpcServerOptions;
   readonly #limits: Required<RpcLimits>;
   readonly #book: CallBook;
@@ -127,6 +131,7 @@ class OnePortServer implements RpcServer {
     const described = [...options.services.map(({ desc }) => desc), Health];
     this.#implementations = [...options.services, this.#health.implementation(), ...createReflection(described)];
     this.#grpc = this.#createGrpcServer();
+    this.ownStreams = createOwnStreams(options.services, this.#book);
     const injector = createWideInjector(this.#grpc, this.#limits.windowBytes);
     this.#port = new OnePort({
       host: options.listen.host ?? "127.0.0.1",
@@ -173,6 +178,7 @@ class OnePortServer implements RpcServer {
 
   async #stop(graceMs: number): Promise<void> {
     this.#health.close();
+    this.ownStreams.close();
     const closed = this.#port.close(graceMs);
     // Sends GOAWAY. Its callback means nothing with injected connections: it comes while calls still run.
     this.#grpc.tryShutdown(() => {});

@@ -129,8 +129,9 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 
   #insert({ record, recordProcessorId, raw }: IngestRow): boolean {
+    if (this.has(record.creditId)) return false;
     bindRecord(this.#row, record, recordProcessorId);
-    if (!this.#rows.insert(this.#row)) return false;
+    this.#rows.insert(this.#row);
     if (raw !== undefined) this.#insertRaw(record.creditId, raw);
     const outcome = outcomeOf(record.isCancelled, record.error !== undefined);
     const { creditId, contentStamps: stamps } = record;
@@ -149,8 +150,8 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 
   has(creditId: number): boolean {
-    const sql = "SELECT 1 FROM requests WHERE credit_id = ?";
-    return this.#try("read", () => this.#statement(sql).get(creditId) !== undefined);
+    for (const { ids } of this.#phases.values()) if (ids.has(creditId)) return true;
+    return false;
   }
 
   insertLate({ record }: IngestRow): void {
@@ -170,6 +171,7 @@ export class RunStore implements AccountStore<IngestRow> {
   /** Takes a row out of `requests` and into `conflicts`. */
   markConflict(creditId: number): void {
     this.#write("write conflicts to", () => {
+      this.#rows.flush();
       const columns = "credit_id, phase, worker_id, sent_ns, end_ns, error_code, is_cancelled";
       const find = "SELECT phase, is_cancelled, error_code IS NOT NULL AS has_error FROM requests WHERE credit_id = ?";
       const row = this.#statement(find).get(creditId) as { phase: number; is_cancelled: number; has_error: number } | undefined;
@@ -406,7 +408,10 @@ export class RunStore implements AccountStore<IngestRow> {
   /** Commits everything written so far; without effect when there is nothing. */
   commit(): void {
     this.#try("write to", () => {
-      if (this.#isOpen) this.#statement("COMMIT").run();
+      if (this.#isOpen) {
+        this.#rows.flush();
+        this.#statement("COMMIT").run();
+      }
       this.#isOpen = false;
     });
     this.#committedRows += this.#pendingRows;

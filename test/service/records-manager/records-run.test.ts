@@ -36,7 +36,7 @@ describe("a run whose disk is full", () => {
 
   /** Batches of 100 records until one is refused; returns how many were taken. */
   async function fill(): Promise<{ readonly taken: number; readonly error: AssayError }> {
-    const stream = run.addStream((seq) => acks.push(seq));
+    const stream = run.addStream({ ack: (seq) => acks.push(seq), fail: () => {} });
     for (let seq = 1; seq < 1000; seq++) {
       try {
         run.ingest(

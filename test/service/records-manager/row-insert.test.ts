@@ -25,15 +25,27 @@ describe("row inserter", () => {
       fc.property(fc.array(row, { maxLength: 60 }), (values) => {
         db.exec("DELETE FROM requests");
         const given = values.map((each, index) => [index + 1, ...each]);
-        for (const each of given) expect(rows.insert(each)).to.equal(true);
+        for (const each of given) rows.insert(each);
+        rows.flush();
         expect(stored()).to.deep.equal(given);
       }),
     );
   });
 
-  it("says that a key is there, and keeps the first row", () => {
-    expect(rows.insert([1, 2.5, null, null, null, null])).to.equal(true);
-    expect(rows.insert([1, null, "b", null, 3, null])).to.equal(false);
-    expect(stored()).to.deep.equal([[1, 2.5, null, null, null, null]]);
+  it("stores them once, however often it is told to, between rows or after none", () => {
+    for (let id = 1; id <= 20; id++) {
+      rows.insert([id, id, null, null, null, null]);
+      if (id % 7 === 0) rows.flush();
+    }
+    rows.flush();
+    rows.flush();
+    expect(stored()).to.deep.equal(Array.from({ length: 20 }, (_, index) => [index + 1, index + 1, null, null, null, null]));
+  });
+
+  it("fails where a key is there", () => {
+    rows.insert([1, 2.5, null, null, null, null]);
+    rows.flush();
+    rows.insert([1, 2.5, null, null, null, null]);
+    expect(() => rows.flush()).to.throw(/UNIQUE/);
   });
 });

@@ -29,6 +29,8 @@ function recordOf(creditId: number): MetricRecord {
   return record(creditId, { metrics: { time_to_first_token: timeToFirstToken, request_latency: 2 * timeToFirstToken } });
 }
 
+const unheard = { ack: () => {}, fail: () => {} };
+
 /** One credit is unused, and one lost. */
 const unused = 5;
 const lost = SHARD_BLOCK + 6;
@@ -77,7 +79,7 @@ describe("rows of a run that several records-managers share", function () {
   async function fill(managers: readonly RecordsRun[], wanted: readonly number[] = ids): Promise<void> {
     for (const [shard, run] of managers.entries()) {
       const own = wanted.filter((id) => shardOf(id, managers.length) === shard);
-      const stream = run.addStream(() => {});
+      const stream = run.addStream(unheard);
       for (let at = 0, seq = 1; at < own.length; at += 400, seq++) {
         const records = own.slice(at, at + 400).map((id) => ({ record: recordOf(id), recordProcessorId: "rp" }));
         run.ingest(stream, seq, records);
@@ -186,7 +188,7 @@ describe("rows of a run that several records-managers share", function () {
 
   it("are refused by whoever does not write them", () => {
     const [, second] = managersOf(several, shards);
-    const stream = second?.addStream(() => {}) ?? 0;
+    const stream = second?.addStream(unheard) ?? 0;
     const send = () => second?.ingest(stream, 1, [{ record: recordOf(1), recordProcessorId: "rp" }]);
     expect(send).to.throw("credit 1 is of shard 0, this is shard 1");
   });
