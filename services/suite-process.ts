@@ -290,9 +290,9 @@ async function createModule(service: ServiceName, context: ModuleContext): Promi
     }
     case "dataset": {
       const { createDatasetModule } = await loaders.dataset();
-      const { keptDatasets, maxUploadBytes, maxUploads } = config.dataset;
-      const limits = sourceLimitsOf(config.dataset);
-      return createDatasetModule({ keptDatasets, limits, endpoints, maxUploadBytes, maxUploads });
+      const { keptDatasets, maxUploadBytes, maxUploads, uploadQuotaBytes } = config.dataset;
+      const uploads = { maxBytes: maxUploadBytes, maxUploads, quotaBytes: uploadQuotaBytes };
+      return createDatasetModule({ keptDatasets, limits: sourceLimitsOf(config.dataset), endpoints, uploads });
     }
     case "timing": {
       const { createTimingModule } = await loaders.timing();

@@ -62,10 +62,17 @@ export const datasetConfig = defineConfig({
     arg: "max-upload-bytes",
   },
   maxUploads: {
-    doc: "Uploads at once; with --max-upload-bytes and --dataset-cache-bytes they bound what clients can write here.",
+    doc: "Uploads at once.",
     default: 4,
     format: "nat",
     env: "ASSAY_MAX_UPLOADS",
     arg: "max-uploads",
+  },
+  uploadQuotaBytes: {
+    doc: "Bytes at most of all files that clients upload, those that come and those that are kept: what nobody uses makes room, the one that was not used for longest first.",
+    default: 8 * 2 ** 30,
+    format: "nat",
+    env: "ASSAY_UPLOAD_QUOTA_BYTES",
+    arg: "upload-quota-bytes",
   },
 });

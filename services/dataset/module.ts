@@ -12,6 +12,7 @@ import { datasetInstruments } from "./instruments.ts";
 import { createDatasetService, type PreparedDataset, type PrepareOptions } from "./service.ts";
 import { type LoadedDataset, loadDataset, type SourceLimits } from "./sources.ts";
 import { DatasetStore } from "./store/dataset-store.ts";
+import type { UploadLimits } from "./store/upload-room.ts";
 
 const done = { case: undefined } as const;
 
@@ -21,10 +22,8 @@ export interface DatasetDeps {
   readonly limits: SourceLimits;
   /** Endpoints that bodies are shown for. Default: the built-in ones. */
   readonly endpoints?: EndpointCatalog | undefined;
-  /** Bytes of an upload at most. Default: none is taken. */
-  readonly maxUploadBytes?: number;
-  /** Uploads at once. Default: no limit. */
-  readonly maxUploads?: number;
+  /** Default: no upload is taken. */
+  readonly uploads?: UploadLimits | undefined;
 }
 
 interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "turnTimestamps" | "weights" | "branches" | "close"> {
@@ -33,7 +32,7 @@ interface Entry extends PreparedDataset, Pick<LoadedDataset, "turnDelays" | "tur
   readonly request: PrepareDatasetRequest;
 }
 
-export function createDatasetModule({ keptDatasets, maxUploadBytes, maxUploads, limits, endpoints }: DatasetDeps): ServiceModule {
+export function createDatasetModule({ keptDatasets, uploads, limits, endpoints }: DatasetDeps): ServiceModule {
   const prepared = new Map<string, Entry>();
   const counts = { served: 0, missing: 0, streams: 0 };
   let made = 0;
@@ -98,8 +97,7 @@ export function createDatasetModule({ keptDatasets, maxUploadBytes, maxUploads, 
         find: (datasetId) => prepared.get(datasetId),
         prepare,
         store: limits.store && new DatasetStore(limits.store),
-        ...(maxUploadBytes === undefined ? {} : { maxUploadBytes }),
-        ...(maxUploads === undefined ? {} : { maxUploads }),
+        uploads,
         limits: { root: limits.root, endpoints },
         counts,
         remove(datasetId) {

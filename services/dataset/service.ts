@@ -12,6 +12,7 @@ import type { OnProgress, PrepareProgress } from "./progress.ts";
 import { serveTurns, type TurnCounts } from "./serve-turns.ts";
 import type { DatasetStore } from "./store/dataset-store.ts";
 import { takeUpload } from "./store/upload.ts";
+import { type UploadLimits, UploadRoom } from "./store/upload-room.ts";
 
 export interface PreparedDataset {
   readonly info: DatasetInfo;
@@ -34,20 +35,20 @@ export interface DatasetServiceDeps {
   readonly limits?: DescriptionLimits;
   /** Where uploads and prepared datasets are kept. Default: nowhere. */
   readonly store?: DatasetStore | undefined;
-  /** Bytes of an upload at most. Default: none is taken. */
-  readonly maxUploadBytes?: number;
-  /** Uploads at once. Default: no limit. */
-  readonly maxUploads?: number;
+  /** Default: none is taken. */
+  readonly uploads?: UploadLimits | undefined;
   /** Counted up as turns are served. Default: nobody reads it. */
   readonly counts?: TurnCounts;
 }
+
+const noUploads: UploadLimits = { maxBytes: 0, maxUploads: 0, quotaBytes: 0 };
 
 /** Responses are bytes when they are sent. */
 const codecs = { fetchTurns: { responseSerialize: (bytes: Uint8Array) => bytes } };
 
 export function createDatasetService(deps: DatasetServiceDeps): Implementation {
-  const { find, prepare, remove, store, maxUploadBytes = 0, maxUploads = Number.POSITIVE_INFINITY } = deps;
-  let uploads = 0;
+  const { find, prepare, remove, store, uploads = noUploads } = deps;
+  const room = store && new UploadRoom(store, uploads);
   const { limits = { root: undefined }, counts = { served: 0, missing: 0, streams: 0 } } = deps;
   const get = (datasetId: string): PreparedDataset => {
     const found = find(datasetId);
@@ -80,16 +81,8 @@ export function createDatasetService(deps: DatasetServiceDeps): Implementation {
         }
       },
       async uploadDataset(requests) {
-        if (store === undefined)
-          throw new AssayError("failed_precondition", "this suite keeps no datasets (--dataset-cache-dir)");
-        if (uploads >= maxUploads) {
-          throw new AssayError(
-            "resource_exhausted",
-            `${uploads} uploads go on: at most ${maxUploads} may at once (--max-uploads)`,
-          );
-        }
-        uploads++;
-        return takeUpload(requests, store, maxUploadBytes).finally(() => uploads--);
+        if (room === undefined) throw new AssayError("failed_precondition", "this suite keeps no datasets (--dataset-cache-dir)");
+        return takeUpload(requests, room);
       },
       describeDataset: (request, { signal }) => describe(get(request.datasetId), request, { limits, signal }),
       checkTurns: (request, { signal }) => {

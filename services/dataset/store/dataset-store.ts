@@ -53,6 +53,9 @@ export interface StoreOptions {
   readonly maxBytes: number;
 }
 
+/** What the folder says of one. */
+type Found = Omit<StoredDataset, keyof StoredAbout | "isInUse">;
+
 /** A file that will be a dataset. */
 export interface NewDataset {
   readonly descriptor: number;
@@ -191,14 +194,31 @@ export class DatasetStore {
   /** Removes what the limit does not allow, and what processes that are gone have left. `kept`: stays whatever its size. */
   trim(kept?: string): void {
     const { datasets, used } = this.#look();
-    let sizeBytes = datasets.reduce((sum, dataset) => sum + dataset.sizeBytes, 0);
-    datasets.sort((one, other) => one.lastUseMs - other.lastUseMs);
-    for (const { id, sizeBytes: own } of datasets) {
-      if (sizeBytes <= this.#options.maxBytes) return;
-      if (id === kept || used.has(id)) continue;
-      this.discard(id);
-      sizeBytes -= own;
+    this.#removeDownTo(this.#options.maxBytes, datasets, ({ id }) => id === kept || used.has(id));
+  }
+
+  /**
+   * Removes of one kind what nobody uses until no more than `maxBytes` are left, or nothing where that would not be enough. Returns how many
+   * are left, of which those in use may be more.
+   */
+  shrink(kind: StoredKind, maxBytes: number): number {
+    const { datasets, used } = this.#look();
+    const ofKind = datasets.filter((dataset) => dataset.kind === kind);
+    const usedBytes = sizeOf(ofKind.filter(({ id }) => used.has(id)));
+    if (usedBytes > maxBytes) return sizeOf(ofKind);
+    return this.#removeDownTo(maxBytes, ofKind, ({ id }) => used.has(id));
+  }
+
+  /** Returns how many bytes are left. */
+  #removeDownTo(maxBytes: number, datasets: Found[], stays: (dataset: Found) => boolean): number {
+    let sizeBytes = sizeOf(datasets);
+    for (const dataset of datasets.toSorted((one, other) => one.lastUseMs - other.lastUseMs)) {
+      if (sizeBytes <= maxBytes) break;
+      if (stays(dataset)) continue;
+      this.discard(dataset.id);
+      sizeBytes -= dataset.sizeBytes;
     }
+    return sizeBytes;
   }
 
   #touch(path: string): void {
@@ -207,9 +227,9 @@ export class DatasetStore {
   }
 
   /** What is there, and what of it has marks of processes that live; marks and files of others are removed. */
-  #look(): { datasets: Omit<StoredDataset, keyof StoredAbout | "isInUse">[]; used: ReadonlySet<string> } {
+  #look(): { datasets: Found[]; used: ReadonlySet<string> } {
     const { folder } = this.#options;
-    const datasets: Omit<StoredDataset, keyof StoredAbout | "isInUse">[] = [];
+    const datasets: Found[] = [];
     const used = new Set<string>();
     for (const name of namesIn(folder)) {
       const mark = markShape.exec(name);
@@ -241,6 +261,10 @@ export class DatasetStore {
   about(id: string): StoredAbout {
     return this.#aboutOf(id);
   }
+}
+
+function sizeOf(datasets: readonly Found[]): number {
+  return datasets.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 function namesIn(folder: string): string[] {

@@ -4,7 +4,8 @@ import { fsync, write } from "node:fs";
 import { promisify } from "node:util";
 import type { UploadDatasetRequest, UploadStart } from "../../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { AssayError, messageOf } from "../../common/errors.ts";
-import type { DatasetStore } from "./dataset-store.ts";
+import type { NewDataset } from "./dataset-store.ts";
+import type { UploadPlace, UploadRoom } from "./upload-room.ts";
 
 export interface Uploaded {
   readonly datasetId: string;
@@ -15,53 +16,58 @@ const writeSome = promisify(write);
 const flush = promisify(fsync);
 const maxNameLength = 255;
 
-/** As the proto says. Of what does not come to its end nothing is left. */
-export async function takeUpload(
-  requests: AsyncIterable<UploadDatasetRequest>,
-  store: DatasetStore,
-  maxBytes: number,
-): Promise<Uploaded> {
+/** As the proto says. Of what does not come to its end nothing is left. Throws what `room` does. */
+export async function takeUpload(requests: AsyncIterable<UploadDatasetRequest>, room: UploadRoom): Promise<Uploaded> {
+  const place = room.enter();
   const messages = requests[Symbol.asyncIterator]();
-  const start = startOf((await messages.next()).value, maxBytes);
-  const file = newFile(store);
+  try {
+    const start = startOf((await messages.next()).value);
+    place.reserve(Number(start.sizeBytes));
+    return await keepUpload(messages, { start, place, file: room.store.create() });
+  } catch (error) {
+    throw asUploadError(error);
+  } finally {
+    place.leave();
+    await messages.return?.();
+  }
+}
+
+interface Taking {
+  readonly start: UploadStart;
+  readonly place: UploadPlace;
+  readonly file: NewDataset;
+}
+
+async function keepUpload(messages: AsyncIterator<UploadDatasetRequest>, taking: Taking): Promise<Uploaded> {
+  const { start, file } = taking;
   let isCommitted = false;
   try {
-    const { sha256, sizeBytes } = await takeBytes(messages, { start, descriptor: file.descriptor, maxBytes });
+    const { sha256, sizeBytes } = await takeBytes(messages, taking);
     await flush(file.descriptor);
     const datasetId = `upload-${sha256.slice(0, 32)}`;
     isCommitted = true;
     file.commit(datasetId, { description: start.name, format: start.format, conversations: 0, turns: 0 });
     return { datasetId, sizeBytes: BigInt(sizeBytes) };
-  } catch (error) {
-    throw asUploadError(error);
   } finally {
     if (!isCommitted) file.discard();
-    await messages.return?.();
   }
 }
 
-function startOf(first: UploadDatasetRequest | undefined, maxBytes: number): UploadStart {
+function startOf(first: UploadDatasetRequest | undefined): UploadStart {
   if (first?.message.case !== "start") throw new AssayError("invalid_argument", "an upload must begin with start");
-  const { name, sizeBytes } = first.message.value;
+  const { name } = first.message.value;
   if (name === "" || name.length > maxNameLength) {
     const description = `must have 1 to ${maxNameLength} characters, got ${name.length}`;
     throw new AssayError("invalid_argument", `start.name: ${description}`, {
       violations: [{ field: "start.name", description }],
     });
   }
-  if (sizeBytes > BigInt(maxBytes)) throw tooLarge(maxBytes, `${name} has ${sizeBytes}`);
   return first.message.value;
-}
-
-interface Taking {
-  readonly start: UploadStart;
-  readonly descriptor: number;
-  readonly maxBytes: number;
 }
 
 async function takeBytes(
   messages: AsyncIterator<UploadDatasetRequest>,
-  { start: { name, sizeBytes: announced }, descriptor, maxBytes }: Taking,
+  { start: { name, sizeBytes: announced }, place, file: { descriptor } }: Taking,
 ): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -71,7 +77,7 @@ async function takeBytes(
     if (expected !== undefined) throw new AssayError("invalid_argument", "nothing may follow the checksum of an upload");
     if (message.case === "sha256") expected = message.value;
     else if (message.case === "data") {
-      if (sizeBytes + message.value.length > maxBytes) throw tooLarge(maxBytes, `${name} has more`);
+      place.reserve(sizeBytes + message.value.length);
       hash.update(message.value);
       for (let at = 0; at < message.value.length; ) {
         const { bytesWritten } = await writeSome(descriptor, message.value, at, message.value.length - at, sizeBytes + at);
@@ -88,18 +94,6 @@ async function takeBytes(
     throw new AssayError("data_loss", `${name}: what came has another checksum than the file`);
   }
   return { sha256: sha256.toString("hex"), sizeBytes };
-}
-
-function newFile(store: DatasetStore) {
-  try {
-    return store.create();
-  } catch (error) {
-    throw asUploadError(error);
-  }
-}
-
-function tooLarge(maxBytes: number, what: string): AssayError {
-  return new AssayError("resource_exhausted", `an upload may have ${maxBytes} bytes at most (--max-upload-bytes): ${what}`);
 }
 
 function asUploadError(error: unknown): AssayError {

@@ -11,6 +11,7 @@ import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { createDatasetModule } from "../../../services/dataset/module.ts";
+import { DatasetStore } from "../../../services/dataset/store/dataset-store.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
 
 type Message = NonNullable<MessageInitShape<typeof UploadDatasetRequestSchema>["message"]>;
@@ -32,10 +33,10 @@ describe("uploads", () => {
   });
   afterEach(() => harness.close());
 
-  async function serve(place: string | undefined): Promise<Client<typeof DatasetService>> {
+  async function serve(place: string | undefined, quotaBytes = 1 << 24): Promise<Client<typeof DatasetService>> {
     const store = place === undefined ? undefined : { folder: place, maxBytes: 1 << 24 };
     const limits = { root: undefined, maxFileBytes: 1 << 24, store };
-    const module = createDatasetModule({ keptDatasets: 2, limits, maxUploadBytes: 100_000, maxUploads: 6 });
+    const module = createDatasetModule({ keptDatasets: 2, limits, uploads: { maxBytes: 100_000, maxUploads: 6, quotaBytes } });
     const services = [...module.implementations];
     const server = createRpcServer({ services, listen: {}, auth: { insecure: true }, log: silentLogger });
     const { address } = await server.start();
@@ -116,6 +117,54 @@ describe("uploads", () => {
     gate.resolve();
     await Promise.all(under);
     await upload(messagesOf(rows(12)));
+  });
+
+  it("have no more bytes together than they may: what nobody uses makes room, longest unused first, and what is in use does not", async () => {
+    client = await serve(folder, 200_000);
+    const store = new DatasetStore({ folder, maxBytes: 1 << 24 });
+    const files = [4000, 4001, 4002, 4003].map(rows);
+    const [first, second, third, fourth] = files.map(idOf) as [string, string, string, string];
+    for (const bytes of files.slice(0, 2)) await upload(messagesOf(bytes));
+    expect(store.list().map(({ id }) => id)).to.have.members([first, second]);
+    await upload(messagesOf(files[2] as Buffer));
+    expect(store.list().map(({ id }) => id)).to.have.members([second, third]);
+    const release = [second, third].map((id) => store.use(id));
+    for (const sizeBytes of [(files[3] as Buffer).length, 0]) {
+      const error = await failureOf(upload(messagesOf(files[3] as Buffer, { sizeBytes })));
+      expect(error.code).to.equal("resource_exhausted");
+      expect(error.message).to.match(
+        /^uploads may have 200000 bytes together \(--upload-quota-bytes\): 0 are coming and \d+ are kept/,
+      );
+    }
+    for (const leave of release) leave();
+    expect(store.list().map(({ id }) => id)).to.have.members([second, third]);
+    await upload(messagesOf(files[3] as Buffer));
+    expect(store.list().map(({ id }) => id))
+      .to.include(fourth)
+      .and.to.have.lengthOf(2);
+  });
+
+  it("that are coming count among them from when they are announced, and no more when they have broken off", async () => {
+    client = await serve(folder, 150_000);
+    const broken = new AbortController();
+    const [start] = messagesOf(rows(4000));
+    const begun = Promise.withResolvers<void>();
+    async function* some() {
+      yield { message: start as Message };
+      begun.resolve();
+      await new Promise(() => {});
+    }
+    const held = failureOf(client.uploadDataset(some(), { signal: broken.signal }));
+    await begun.promise;
+    await until("the file that is written", () => left().length === 1);
+    const other = rows(4001);
+    const error = await failureOf(upload(messagesOf(other)));
+    expect(error.code).to.equal("resource_exhausted");
+    expect(error.message).to.match(/\(--upload-quota-bytes\): \d+ are coming and 0 are kept/);
+    broken.abort();
+    await held;
+    await until("nothing left", () => left().length === 0);
+    expect((await upload(messagesOf(other))).datasetId).to.equal(idOf(other));
   });
 
   it("name the file as its owner does where a row is wrong", async () => {

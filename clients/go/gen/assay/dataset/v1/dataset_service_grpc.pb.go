@@ -45,8 +45,9 @@ type DatasetServiceClient interface {
 	PrepareDataset(ctx context.Context, in *PrepareDatasetRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PrepareDatasetResponse], error)
 	// Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
 	// last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
-	// nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
-	// checksum or another size; FAILED_PRECONDITION where the service has no cache.
+	// nothing is kept. RESOURCE_EXHAUSTED, with its name, above one of the service's limits (of one upload `--max-upload-bytes`, of all together
+	// `--upload-quota-bytes`, at once `--max-uploads`) or on a full disk; DATA_LOSS for another checksum or another size;
+	// FAILED_PRECONDITION where the service has no cache.
 	UploadDataset(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadDatasetRequest, UploadDatasetResponse], error)
 	// Dialled by workers, which speak first with `hello`, then ask for turns by reference as credits come, in any number
 	// ahead; each is answered once, in the order asked. A turn that does not exist is answered with `missing`. Flow: the
@@ -193,8 +194,9 @@ type DatasetServiceServer interface {
 	PrepareDataset(*PrepareDatasetRequest, grpc.ServerStreamingServer[PrepareDatasetResponse]) error
 	// Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
 	// last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
-	// nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
-	// checksum or another size; FAILED_PRECONDITION where the service has no cache.
+	// nothing is kept. RESOURCE_EXHAUSTED, with its name, above one of the service's limits (of one upload `--max-upload-bytes`, of all together
+	// `--upload-quota-bytes`, at once `--max-uploads`) or on a full disk; DATA_LOSS for another checksum or another size;
+	// FAILED_PRECONDITION where the service has no cache.
 	UploadDataset(grpc.ClientStreamingServer[UploadDatasetRequest, UploadDatasetResponse]) error
 	// Dialled by workers, which speak first with `hello`, then ask for turns by reference as credits come, in any number
 	// ahead; each is answered once, in the order asked. A turn that does not exist is answered with `missing`. Flow: the

@@ -95,8 +95,9 @@ class DatasetServiceServicer(object):
     def UploadDataset(self, request_iterator, context):
         """Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
         last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
-        nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
-        checksum or another size; FAILED_PRECONDITION where the service has no cache.
+        nothing is kept. RESOURCE_EXHAUSTED, with its name, above one of the service's limits (of one upload `--max-upload-bytes`, of all together
+        `--upload-quota-bytes`, at once `--max-uploads`) or on a full disk; DATA_LOSS for another checksum or another size;
+        FAILED_PRECONDITION where the service has no cache.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

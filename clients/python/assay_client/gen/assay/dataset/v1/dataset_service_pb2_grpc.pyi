@@ -43,8 +43,9 @@ class DatasetServiceStub:
     UploadDataset: _grpc.StreamUnaryMultiCallable[_dataset_service_pb2.UploadDatasetRequest, _dataset_service_pb2.UploadDatasetResponse]
     """Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
     last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
-    nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
-    checksum or another size; FAILED_PRECONDITION where the service has no cache.
+    nothing is kept. RESOURCE_EXHAUSTED, with its name, above one of the service's limits (of one upload `--max-upload-bytes`, of all together
+    `--upload-quota-bytes`, at once `--max-uploads`) or on a full disk; DATA_LOSS for another checksum or another size;
+    FAILED_PRECONDITION where the service has no cache.
     """
     FetchTurns: _grpc.StreamStreamMultiCallable[_dataset_service_pb2.FetchTurnsRequest, _dataset_service_pb2.FetchTurnsResponse]
     """Dialled by workers, which speak first with `hello`, then ask for turns by reference as credits come, in any number
@@ -82,8 +83,9 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     UploadDataset: _aio.StreamUnaryMultiCallable[_dataset_service_pb2.UploadDatasetRequest, _dataset_service_pb2.UploadDatasetResponse]  # type: ignore[assignment]
     """Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
     last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
-    nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
-    checksum or another size; FAILED_PRECONDITION where the service has no cache.
+    nothing is kept. RESOURCE_EXHAUSTED, with its name, above one of the service's limits (of one upload `--max-upload-bytes`, of all together
+    `--upload-quota-bytes`, at once `--max-uploads`) or on a full disk; DATA_LOSS for another checksum or another size;
+    FAILED_PRECONDITION where the service has no cache.
     """
     FetchTurns: _aio.StreamStreamMultiCallable[_dataset_service_pb2.FetchTurnsRequest, _dataset_service_pb2.FetchTurnsResponse]  # type: ignore[assignment]
     """Dialled by workers, which speak first with `hello`, then ask for turns by reference as credits come, in any number
@@ -130,8 +132,9 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_dataset_service_pb2.UploadDatasetResponse, _abc.Awaitable[_dataset_service_pb2.UploadDatasetResponse]]:
         """Takes a file from a client and keeps it in the service's cache. First message `start`, then data in order, at most 1 MiB a message,
         last the checksum where the client has one; half-close ends it. Of a call that breaks, or whose bytes are not those announced,
-        nothing is kept. RESOURCE_EXHAUSTED above the service's limit (`--max-upload-bytes`) or on a full disk; DATA_LOSS for another
-        checksum or another size; FAILED_PRECONDITION where the service has no cache.
+        nothing is kept. RESOURCE_EXHAUSTED, with its name, above one of the service's limits (of one upload `--max-upload-bytes`, of all together
+        `--upload-quota-bytes`, at once `--max-uploads`) or on a full disk; DATA_LOSS for another checksum or another size;
+        FAILED_PRECONDITION where the service has no cache.
         """
 
     @_abc_1.abstractmethod
