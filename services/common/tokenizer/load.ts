@@ -133,6 +133,7 @@ async function loadFile(path: string, resolve: ResolvePath): Promise<TokenCounte
   try {
     return await createHuggingFaceCounter(definition, config);
   } catch (error) {
+    if (error instanceof AssayError) throw error;
     throw refusal("invalid_argument", `${path} is no tokenizer: ${messageOf(error)}`, error);
   }
 }
