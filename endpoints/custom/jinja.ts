@@ -11,6 +11,12 @@ import type { JsonObject } from "../json-body.ts";
  * longer, and counts as so many nodes more: seconds at most, whatever the template does.
  */
 export const maxSteps = 200_000;
+/**
+ * Characters of a template, and white space in a row in it, for which the package that reads it takes the square of it. So it is read in a
+ * second or two, whatever stands there.
+ */
+export const maxTemplateChars = 128 * 1024;
+export const maxBlanks = 256;
 /** Characters of any text and entries of any list that come up in one rendering, with all that is within it. */
 export const maxChars = 64 * 1024 * 1024;
 export const maxEntries = 1_000_000;
@@ -40,6 +46,7 @@ export function compileJinja(source: string): Jinja {
  * @param trimsBlocks a line that begins with a block has nothing in front of it, and ends with it, as in chat templates
  */
 export function boundedJinja(source: string, { trimsBlocks = false } = {}): Jinja {
+  checkLength(source);
   const program = parse(tokenize(source, { lstrip_blocks: trimsBlocks, trim_blocks: trimsBlocks }));
   return (variables) => {
     const environment = new Environment();
@@ -60,6 +67,13 @@ export function boundedJinja(source: string, { trimsBlocks = false } = {}): Jinj
     const { value }: TemplateValue = interpreter.run(program);
     return typeof value === "string" ? value : String(value);
   };
+}
+
+function checkLength(source: string): void {
+  if (source.length > maxTemplateChars) throw new Error(`it is longer than ${maxTemplateChars} characters`);
+  for (const [{ length }] of source.matchAll(/\s+/g)) {
+    if (length > maxBlanks) throw new Error(`it has more than ${maxBlanks} characters of white space in a row`);
+  }
 }
 
 const globals: JsonObject = {

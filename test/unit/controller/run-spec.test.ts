@@ -420,6 +420,26 @@ describe("a wrong spec", () => {
       { endpoint: { type: "template", extraInputs: { payload_template: "{% for i in range(1000000000) %}{% endfor %}" } } },
     ],
     [
+      "endpoint.template.body",
+      "it is longer than 131072 characters",
+      { endpoint: { type: "template", template: { body: `{}${" ".repeat(4 << 20)}` } } },
+    ],
+    [
+      "endpoint.template.body",
+      "more than 200000 steps",
+      {
+        endpoint: {
+          type: "template",
+          template: { body: "{% for i in range(1000) %}{% for j in range(1000) %}{{ i }}{% endfor %}{% endfor %}" },
+        },
+      },
+    ],
+    [
+      "endpoint.template.response_field",
+      "must be a text of the expression itself",
+      { endpoint: { type: "raw", template: { responseField: "join(a, b)" } } },
+    ],
+    [
       "endpoint.template.response_field",
       "must be JMESPath, got a[: ",
       { endpoint: { type: "template", extraInputs: { payload_template: "nv-embedqa", response_field: "a[" } } },

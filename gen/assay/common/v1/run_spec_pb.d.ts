@@ -787,15 +787,16 @@ export declare const TensorInfoSchema: GenMessage<TensorInfo>;
 export declare type TemplateSpec = Message<"assay.common.v1.TemplateSpec"> & {
   /**
    * A Jinja2 template that renders a JSON object, or the name of a built-in one (`nv-embedqa`). Needed by the type `template`, unused by
-   * `raw`. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
+   * `raw`. At most 131 072 characters, with 256 of white space in a row. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
    *
    * @generated from field: string body = 1;
    */
   body: string;
 
   /**
-   * JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. Unset: vectors, a
-   * ranking or text are looked for, in this order.
+   * JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. At most 4 096
+   * characters, and what it can make 1 024 times an answer: `join` takes a text of the expression as what it puts between texts. Unset:
+   * vectors, a ranking or text are looked for, in this order.
    *
    * @generated from field: string response_field = 2;
    */

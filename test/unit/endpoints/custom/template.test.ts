@@ -143,6 +143,18 @@ describe("template: what is wrong with one", () => {
     });
   }
 
+  it("is said of one before it is read where that would take long", () => {
+    const long: readonly (readonly [string, RegExp])[] = [
+      [`{}${" ".repeat(4 << 20)}`, /cannot be read: it is longer than 131072 characters/],
+      ["a".repeat(131_073), /cannot be read: it is longer than 131072 characters/],
+      [`{}${" ".repeat(257)}`, /cannot be read: it has more than 256 characters of white space in a row/],
+    ];
+    for (const [template, expected] of long) expect(templateProblem(template)).to.match(expected);
+    const gaps = `{}${`${" ".repeat(255)}\n{#`.repeat(400)}`;
+    expect(templateProblem(gaps)).to.match(/cannot be read: (?!it )/);
+    expect(templateProblem(`{"a": "${"a".repeat(131_072 - 9)}"}`)).to.equal(undefined);
+  });
+
   it("is said of a place whose expression makes much out of little, or is no end of one", () => {
     const doubling = Array.from({ length: 31 }, () => "[@,@][]").join("|");
     const quoting = `${"to_string([".repeat(12)}@${"])".repeat(12)}`;
@@ -153,6 +165,26 @@ describe("template: what is wrong with one", () => {
     for (const name of ["constructor", "toString", "__proto__"]) {
       expect(responseFieldProblem(`${name}(@)`)).to.equal(`Unknown function: ${name}()`);
     }
+  });
+
+  it("is said of a place whose expression makes much of its own texts, as often as the document has parts", () => {
+    const long = "x".repeat(1100);
+    for (const wide of [
+      `join('', map(&'${long}', @))`,
+      `join('${long}', @)`,
+      `map(&{${long}: @}, @)`,
+      `a[].['${long.slice(0, 40)}', '${long.slice(0, 40)}']`,
+    ]) {
+      expect(responseFieldProblem(wide), wide).to.match(/more than 1024 times/);
+    }
+    for (const glue of ["@", "a", "join('', @)", "[0]", "`1`"]) {
+      expect(responseFieldProblem(`join(${glue}, b)`), glue).to.match(/must be a text of the expression itself/);
+    }
+    expect(responseFieldProblem("b[].join(@, a)")).to.match(/must be a text of the expression itself/);
+    expect(responseFieldProblem("join('\\n', choices[?type=='output_text' && contains(a, 'answer')].text)")).to.equal(undefined);
+    expect(responseFieldProblem(`a[?b=='${long}' || starts_with(b, '${long}')] | [0]`)).to.equal(undefined);
+    expect(responseFieldProblem('join(", ", map(&to_string(@), a))')).to.match(/must be a text/);
+    expect(responseFieldProblem("join(', ', not_null(a, b, `[\"none\"]`))")).to.equal(undefined);
   });
 
   it("is said of the place of the content, too", () => {

@@ -1696,10 +1696,11 @@ func (x *TensorInfo) GetIsOptional() bool {
 type TemplateSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A Jinja2 template that renders a JSON object, or the name of a built-in one (`nv-embedqa`). Needed by the type `template`, unused by
-	// `raw`. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
+	// `raw`. At most 131 072 characters, with 256 of white space in a row. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
 	Body string `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
-	// JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. Unset: vectors, a
-	// ranking or text are looked for, in this order.
+	// JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. At most 4 096
+	// characters, and what it can make 1 024 times an answer: `join` takes a text of the expression as what it puts between texts. Unset:
+	// vectors, a ranking or text are looked for, in this order.
 	ResponseField string `protobuf:"bytes,2,opt,name=response_field,json=responseField,proto3" json:"response_field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -997,11 +997,12 @@ class TemplateSpec(_message.Message):
     RESPONSE_FIELD_FIELD_NUMBER: _builtins.int
     body: _builtins.str
     """A Jinja2 template that renders a JSON object, or the name of a built-in one (`nv-embedqa`). Needed by the type `template`, unused by
-    `raw`. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
+    `raw`. At most 131 072 characters, with 256 of white space in a row. A rendering ends with an error after 200 000 steps, or where a text in it grows beyond 64 Mi characters.
     """
     response_field: _builtins.str
-    """JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. Unset: vectors, a
-    ranking or text are looked for, in this order.
+    """JMESPath of the content in an answer, or in each event of a stream; an answer that has nothing there is an error. At most 4 096
+    characters, and what it can make 1 024 times an answer: `join` takes a text of the expression as what it puts between texts. Unset:
+    vectors, a ranking or text are looked for, in this order.
     """
     def __init__(
         self,
