@@ -47,13 +47,15 @@ export class Collections {
   readonly #deps: CollectionsDeps;
   readonly #byRun = new Map<string, OpenedCollection>();
   #seq = 0n;
+  #opening = 0;
 
   constructor(deps: CollectionsDeps) {
     this.#deps = deps;
   }
 
+  /** Those included that are about to begin. */
   get size(): number {
-    return this.#byRun.size;
+    return this.#byRun.size + this.#opening;
   }
 
   /** Batches that wait for the records-manager. */
@@ -110,7 +112,8 @@ export class Collections {
   ): Promise<OpenedCollection> {
     this.#close(runId);
     const { id, clock, log, addresses, pageLimits, allowed } = this.#deps;
-    const route = await addresses.routeTo("records-manager", signal);
+    this.#opening++;
+    const route = await addresses.routeTo("records-manager", signal).finally(() => this.#opening--);
     const collection = new Collection({
       ...{ runId, memberId: id(), intervalMs, clock, log, counts: this.counts },
       nextSeq: () => ++this.#seq,

@@ -371,6 +371,29 @@ describe("telemetry service", () => {
     expect((await failureOf(client.startCollection({ runId: "r", urls }))).code).to.equal("already_exists");
   });
 
+  it("takes 1024 pages of one call and collects for 32 runs, also where more are asked for at the same moment", async () => {
+    const urls = Array<string>(1025).fill(mock.dcgmUrl);
+    for (const call of [client.discoverSources({ urls }), client.startCollection({ runId: "r", urls })]) {
+      const error = await failureOf(call);
+      expect([error.code, error.message]).to.deep.equal(["invalid_argument", "urls: at most 1024 pages, got 1025"]);
+    }
+    addresses.update(create(DirectorySchema, { version: 2n, entries: [] }));
+    const starts = Array.from({ length: 40 }, (_, run) =>
+      client.startCollection({ runId: `r${run}`, urls: [mock.dcgmUrl], intervalMs: 1000 }).then(
+        () => "started",
+        ({ code, message }: AssayError) => `${code}: ${message}`,
+      ),
+    );
+    const refused = "resource_exhausted: 32 runs are being collected for, at most 32 may be";
+    expect(await Promise.race(starts.slice(32))).to.equal(refused);
+    const address = await serve(managerService(manager));
+    const entries = [{ service: ServiceKind.RECORDS_MANAGER, memberId: "records-manager-1", address }];
+    addresses.update(create(DirectorySchema, { version: 3n, entries }));
+    const outcomes = await Promise.all(starts);
+    expect(outcomes.filter((outcome) => outcome === "started")).to.have.lengthOf(32);
+    expect(outcomes.filter((outcome) => outcome === refused)).to.have.lengthOf(8);
+  });
+
   it("ends what it collects, and its watchers, with its process", async () => {
     await client.startCollection({ runId: "r", urls: [mock.dcgmUrl], intervalMs: 50 });
     const watching = (async () => {

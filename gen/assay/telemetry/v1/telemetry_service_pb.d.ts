@@ -159,7 +159,8 @@ export declare const SourceFieldSchema: GenMessage<SourceField>;
  */
 export declare type DiscoverSourcesRequest = Message<"assay.telemetry.v1.DiscoverSourcesRequest"> & {
   /**
-   * Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs; empty: localhost:9400 and 9401. User and password in them are secrets.
+   * Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs, at most 1024; empty: localhost:9400 and 9401. User and password in them
+   * are secrets.
    *
    * @generated from field: repeated string urls = 1;
    */
@@ -234,7 +235,7 @@ export declare type StartCollectionRequest = Message<"assay.telemetry.v1.StartCo
   runId: string;
 
   /**
-   * Pages.
+   * Pages, likewise.
    *
    * @generated from field: repeated string urls = 2;
    */
@@ -368,7 +369,8 @@ export declare const WatchSamplesResponseSchema: GenMessage<WatchSamplesResponse
  */
 export declare const TelemetryService: GenService<{
   /**
-   * Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not.
+   * Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+   * 1024 pages, or a watch that is too long.
    *
    * @generated from rpc assay.telemetry.v1.TelemetryService.DiscoverSources
    */
@@ -378,7 +380,9 @@ export declare const TelemetryService: GenService<{
     output: typeof DiscoverSourcesResponseSchema;
   },
   /**
-   * Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline.
+   * Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+   * for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+   * those of the suite among them, which are whatever there are.
    *
    * @generated from rpc assay.telemetry.v1.TelemetryService.StartCollection
    */

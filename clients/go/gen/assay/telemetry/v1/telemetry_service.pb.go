@@ -246,7 +246,8 @@ func (x *SourceField) GetSeries() uint32 {
 // Request of DiscoverSources.
 type DiscoverSourcesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs; empty: localhost:9400 and 9401. User and password in them are secrets.
+	// Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs, at most 1024; empty: localhost:9400 and 9401. User and password in them
+	// are secrets.
 	Urls []string `protobuf:"bytes,1,rep,name=urls,proto3" json:"urls,omitempty"`
 	// Limit for each answer, in ms; 0: 1000.
 	TimeoutMs uint32 `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
@@ -376,7 +377,7 @@ type StartCollectionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The run.
 	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	// Pages.
+	// Pages, likewise.
 	Urls []string `protobuf:"bytes,2,rep,name=urls,proto3" json:"urls,omitempty"`
 	// Between two scrapes, in ms; 0: 1000; at least 50.
 	IntervalMs    uint32 `protobuf:"varint,3,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"`

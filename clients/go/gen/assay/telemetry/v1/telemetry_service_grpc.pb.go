@@ -33,9 +33,12 @@ const (
 //
 // GPUs and servers on the run's own clock.
 type TelemetryServiceClient interface {
-	// Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not.
+	// Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+	// 1024 pages, or a watch that is too long.
 	DiscoverSources(ctx context.Context, in *DiscoverSourcesRequest, opts ...grpc.CallOption) (*DiscoverSourcesResponse, error)
-	// Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline.
+	// Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+	// for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+	// those of the suite among them, which are whatever there are.
 	StartCollection(ctx context.Context, in *StartCollectionRequest, opts ...grpc.CallOption) (*StartCollectionResponse, error)
 	// One last scrape, then no more.
 	StopCollection(ctx context.Context, in *StopCollectionRequest, opts ...grpc.CallOption) (*StopCollectionResponse, error)
@@ -106,9 +109,12 @@ type TelemetryService_WatchSamplesClient = grpc.ServerStreamingClient[WatchSampl
 //
 // GPUs and servers on the run's own clock.
 type TelemetryServiceServer interface {
-	// Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not.
+	// Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+	// 1024 pages, or a watch that is too long.
 	DiscoverSources(context.Context, *DiscoverSourcesRequest) (*DiscoverSourcesResponse, error)
-	// Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline.
+	// Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+	// for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+	// those of the suite among them, which are whatever there are.
 	StartCollection(context.Context, *StartCollectionRequest) (*StartCollectionResponse, error)
 	// One last scrape, then no more.
 	StopCollection(context.Context, *StopCollectionRequest) (*StopCollectionResponse, error)

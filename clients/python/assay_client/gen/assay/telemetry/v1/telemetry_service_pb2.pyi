@@ -163,7 +163,9 @@ class DiscoverSourcesRequest(_message.Message):
     """Each source is asked again for so long, in ms, until its values have changed, which says how old they get; 0: once. At most 60000."""
     @_builtins.property
     def urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs; empty: localhost:9400 and 9401. User and password in them are secrets."""
+        """Pages, as URLs or `host:port`, or `nvidia-smi` for the host's GPUs, at most 1024; empty: localhost:9400 and 9401. User and password in them
+        are secrets.
+        """
 
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -229,7 +231,7 @@ class StartCollectionRequest(_message.Message):
     """Between two scrapes, in ms; 0: 1000; at least 50."""
     @_builtins.property
     def urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Pages."""
+        """Pages, likewise."""
 
     def __init__(
         self,

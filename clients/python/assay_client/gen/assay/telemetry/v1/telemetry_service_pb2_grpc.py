@@ -62,14 +62,17 @@ class TelemetryServiceServicer(object):
     """
 
     def DiscoverSources(self, request, context):
-        """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not.
+        """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+        1024 pages, or a watch that is too long.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartCollection(self, request, context):
-        """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline.
+        """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+        for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+        those of the suite among them, which are whatever there are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,9 +34,14 @@ class TelemetryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TelemetryServiceAsyncStub: ...
     DiscoverSources: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.DiscoverSourcesRequest, _telemetry_service_pb2.DiscoverSourcesResponse]
-    """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not."""
+    """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+    1024 pages, or a watch that is too long.
+    """
     StartCollection: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.StartCollectionRequest, _telemetry_service_pb2.StartCollectionResponse]
-    """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline."""
+    """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+    for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+    those of the suite among them, which are whatever there are.
+    """
     StopCollection: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.StopCollectionRequest, _telemetry_service_pb2.StopCollectionResponse]
     """One last scrape, then no more."""
     WatchSamples: _grpc.UnaryStreamMultiCallable[_telemetry_service_pb2.WatchSamplesRequest, _telemetry_service_pb2.WatchSamplesResponse]
@@ -48,9 +53,14 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     DiscoverSources: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.DiscoverSourcesRequest, _telemetry_service_pb2.DiscoverSourcesResponse]  # type: ignore[assignment]
-    """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not."""
+    """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+    1024 pages, or a watch that is too long.
+    """
     StartCollection: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.StartCollectionRequest, _telemetry_service_pb2.StartCollectionResponse]  # type: ignore[assignment]
-    """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline."""
+    """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+    for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+    those of the suite among them, which are whatever there are.
+    """
     StopCollection: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.StopCollectionRequest, _telemetry_service_pb2.StopCollectionResponse]  # type: ignore[assignment]
     """One last scrape, then no more."""
     WatchSamples: _aio.UnaryStreamMultiCallable[_telemetry_service_pb2.WatchSamplesRequest, _telemetry_service_pb2.WatchSamplesResponse]  # type: ignore[assignment]
@@ -65,7 +75,9 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_service_pb2.DiscoverSourcesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_telemetry_service_pb2.DiscoverSourcesResponse, _abc.Awaitable[_telemetry_service_pb2.DiscoverSourcesResponse]]:
-        """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not."""
+        """Tries the pages named, or the usual ones, and says what is there. Never an error for a page that is not; INVALID_ARGUMENT for more than
+        1024 pages, or a watch that is too long.
+        """
 
     @_abc_1.abstractmethod
     def StartCollection(
@@ -73,7 +85,10 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_service_pb2.StartCollectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_telemetry_service_pb2.StartCollectionResponse, _abc.Awaitable[_telemetry_service_pb2.StartCollectionResponse]]:
-        """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline."""
+        """Scrapes for a run from now on. Answers after the first scrape of every source, or its deadline. ALREADY_EXISTS where the run is collected
+        for; INVALID_ARGUMENT for more than 1024 pages, or an interval that is too short; RESOURCE_EXHAUSTED where 32 runs are collected for,
+        those of the suite among them, which are whatever there are.
+        """
 
     @_abc_1.abstractmethod
     def StopCollection(
