@@ -74,7 +74,7 @@ export const processConfig = defineConfig({
     arg: "max-metadata-bytes",
   },
   maxStreams: {
-    doc: "Calls at once on one connection; a client has further ones wait, and one that does not has them refused.",
+    doc: "Calls at once on one connection. Half of them may be streams, and one more is refused; a client has other calls wait, and one that does not loses its connection.",
     default: 1024,
     format: "nat",
     check: (streams: number) => (streams > 0 ? undefined : "above 0"),

@@ -24,6 +24,7 @@ import { type Call, type CallBook, type CallStart, cancelledByCaller, outOfTime 
 import type { ErasedHandler, Implementation, ImplementedMethod, ReadonlyMetadata } from "./handler.ts";
 import { DuplexMessageStream } from "./message-stream.ts";
 import type { MethodStats } from "./method-stats.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import { asAssayError, grpcStatusOf } from "./status.ts";
 import { messagesOf, pump } from "./stream-pump.ts";
 
@@ -45,6 +46,7 @@ export interface GrpcOptions {
   readonly book: CallBook;
   /** Of names and values together. */
   readonly maxMetadataBytes: number;
+  readonly openStreams: OpenStreams;
 }
 
 export function createGrpcHandlers(implementations: readonly Implementation[], options: GrpcOptions): GrpcHandlers {
@@ -109,7 +111,7 @@ function tooLong(sizeBytes: number, maxBytes: number): AssayError {
 function admissionInterceptor(
   methods: ReadonlyMap<string, ImplementedMethod>,
   callers: WeakMap<Metadata, Caller>,
-  { authorizer, book, maxMetadataBytes }: GrpcOptions,
+  { authorizer, book, maxMetadataBytes, openStreams }: GrpcOptions,
 ): ServerInterceptor {
   return (definition, call) => {
     const method = methods.get(definition.path);
@@ -120,7 +122,9 @@ function admissionInterceptor(
       const facts = factsOf(call, metadata);
       try {
         checkSize(metadata, maxMetadataBytes);
-        callers.set(metadata, authorizer.admit(facts, method));
+        const caller = authorizer.admit(facts, method);
+        if (method.desc.methodKind !== "unary") openStreams.add(streamOf(call));
+        callers.set(metadata, caller);
       } catch (thrown) {
         const error = asAssayError(thrown);
         const caller = { peer: authorizer.peerOf(facts), roles: [] };
@@ -161,12 +165,17 @@ function checkSize(metadata: Metadata, maxBytes: number): void {
  * connection.
  */
 function sendNothingBehindTheEnd(call: InterceptedCall): void {
-  const { stream } = call as unknown as { readonly stream: ServerHttp2Stream };
+  const stream = streamOf(call);
   const sendMessage = call.sendMessage.bind(call);
   // What waits to be sent goes with the call, which is told at once that it is over.
   call.sendMessage = (message, callback) => {
     if (!stream.writableEnded) sendMessage(message, callback);
   };
+}
+
+/** What a call is to HTTP/2; the package's types do not have it. */
+function streamOf(call: InterceptedCall): ServerHttp2Stream {
+  return (call as unknown as { readonly stream: ServerHttp2Stream }).stream;
 }
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];

@@ -14,6 +14,7 @@ import type { Implementation } from "./handler.ts";
 import { HealthBoard } from "./health.ts";
 import { createHttp1Gateway, type Http1Gateway, type HttpPages } from "./http1.ts";
 import type { MethodStats } from "./method-stats.ts";
+import { OpenStreams } from "./open-streams.ts";
 import { createOwnStreams, type OwnStreams } from "./own-streams.ts";
 import { OnePort, type TlsFiles, type TlsOptions } from "./port.ts";
 import { createReflection } from "./reflection.ts";
@@ -26,7 +27,10 @@ export interface RpcLimits {
   readonly maxMetadataBytes?: number;
   /** HTTP/2 receive window, per stream and per connection. Default 4 MiB. */
   readonly windowBytes?: number;
-  /** Calls open at once on one connection; further ones wait at the client. Default 1024. */
+  /**
+   * Calls open at once on one connection; further ones wait at the client, and one that opens them all the same loses its connection. Half of
+   * them may be streams, of which one more is refused. Default 1024.
+   */
   readonly maxStreamsPerConnection?: number;
   /** Connections open at once; further ones are closed. Default 4096. */
   readonly maxConnections?: number;
@@ -191,6 +195,7 @@ class OnePortServer implements RpcServer {
       authorizer: this.#authorizer,
       book: this.#book,
       maxMetadataBytes: this.#limits.maxMetadataBytes,
+      openStreams: new OpenStreams(this.#limits.maxStreamsPerConnection),
     });
     const server = new Server({
       interceptors: [interceptor],

@@ -3,6 +3,8 @@ import { connect, type Socket } from "node:net";
 import { expect } from "chai";
 import { request } from "undici";
 import { silentLogger } from "../../../services/common/logger.ts";
+import { errorCode } from "../../../services/worker/core/http2/frames.ts";
+import { GreedyClient } from "../../support/greedy-client.ts";
 import { failureOf, Harness, until } from "./harness.ts";
 
 describe("the limits of a server", () => {
@@ -77,6 +79,55 @@ describe("the limits of a server", () => {
     expect(echo.server.stats().open).to.equal(2);
     gate.resolve();
     expect(await Promise.all(calls)).to.have.length(5);
+  });
+
+  it("are for streams, of which one more than half of a connection's calls is refused by name, and none for ever", async () => {
+    const echo = await harness.serve({ limits: { maxStreamsPerConnection: 4 } });
+    const client = echo.client();
+    const ends: AbortController[] = [];
+    const openOne = async (of = client): Promise<void> => {
+      const { signal } = ends[ends.push(new AbortController()) - 1] as AbortController;
+      const answers = of.repeat({ count: -1, sizeBytes: 0 }, { signal })[Symbol.asyncIterator]();
+      await answers.next();
+    };
+    await openOne();
+    await openOne();
+    const error = await failureOf(openOne());
+    expect([error.code, error.message]).to.deep.equal([
+      "resource_exhausted",
+      "this connection has 2 streams: half of its 4 calls at once (--max-streams) may be streams",
+    ]);
+    expect((await failureOf(client.collect((async function* () {})()))).code).to.equal("resource_exhausted");
+    expect((await client.echo({ text: "x" }, { timeoutMs: 20_000 })).text).to.equal("x");
+    await openOne(echo.client());
+    ends[0]?.abort();
+    await until("the end of a stream", () => echo.server.stats().openStreams === 2);
+    await openOne();
+    for (const end of ends) end.abort();
+    await until("the end of all", () => echo.server.stats().openStreams === 0);
+    for (let again = 0; again < 20; again++) expect(await client.collect((async function* () {})())).to.deep.include({ sum: 0 });
+  });
+
+  it("are for calls at once of a client, too, that does not keep to them: it loses its connection, and nobody else", async () => {
+    const echo = await harness.serve({ limits: { maxStreamsPerConnection: 4 } });
+    const gate = Promise.withResolvers<void>();
+    echo.probe.gate = gate.promise;
+    const waiting = echo.client().echo({ text: "y" }, { timeoutMs: 20_000 });
+    const greedy = new GreedyClient(echo.port);
+    harness.onClose(() => greedy.close());
+    await until("the server's settings", () => greedy.maxStreams !== undefined);
+    expect(greedy.maxStreams).to.equal(4);
+    // Until the client has taken the settings, what is too much may have been on its way: it is refused alone.
+    const streams = Array.from({ length: 6 }, () => greedy.open(path));
+    await until("two refusals", () => greedy.resets.size === 2);
+    expect([...greedy.resets]).to.deep.equal(streams.slice(4).map((stream) => [stream, errorCode.refusedStream]));
+    greedy.acknowledge();
+    greedy.open(path);
+    await until("the end of the connection", () => greedy.isClosed);
+    expect(greedy.goaway).to.equal(errorCode.protocol);
+    gate.resolve();
+    expect((await waiting).text).to.equal("y");
+    await until("the end of its calls", () => echo.server.stats().open === 0);
   });
 
   it("are for failures to authenticate, in either protocol, and lock nobody out", async () => {
