@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -68,6 +68,39 @@ describe("the audit of packages", function () {
     });
   }
 
+  it("is left out of CI's result, and told in its last lines, where nothing was audited", async () => {
+    const bin = join(folder, "bin");
+    const ci = join(folder, ".ci/run");
+    await mkdir(bin);
+    await mkdir(join(folder, ".ci"));
+    // Every step passes but for the audit, which ends as it is told.
+    for (const name of ["node", "npm", "timeout"]) {
+      await writeFile(join(bin, name), '#!/bin/sh\ncase "$*" in *audit*) exit "$AUDIT";; *-p*) echo 0;; esac\nexit 0\n', {
+        mode: 0o755,
+      });
+    }
+    await cp(join(root, ".ci/run"), ci);
+    const outcome = async (AUDIT: string, more = {}) => {
+      const { PATH, ...rest } = process.env;
+      const child = spawn("bash", [ci], {
+        env: { ...rest, ...more, AUDIT, PATH: `${bin}:${PATH}` },
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      let text = "";
+      child.stdout.setEncoding("utf8").on("data", (piece) => (text += piece));
+      const [code] = await once(child, "close");
+      return { code, lines: text.trim().split("\n") };
+    };
+    const [clean, unknown, bad] = [await outcome("0"), await outcome("3"), await outcome("1")];
+    const passed = Number(/^(\d+) passed, 0 failed$/.exec(clean.lines.at(-1) ?? "")?.[1]);
+    expect([clean.code, unknown.code, bad.code]).to.deep.equal([0, 0, 1]);
+    expect(clean.lines.join("\n")).to.not.match(/nothing was audited/);
+    expect(unknown.lines.at(-1)).to.equal(`${passed - 1} passed, 0 failed`);
+    expect(unknown.lines.slice(-4).join("\n")).to.match(/^LEFT OUT: known vulnerabilities, .* nothing was audited/m);
+    expect(bad.lines.at(-1)).to.equal(`${passed - 1} passed, 1 failed`);
+    expect((await outcome("3", { ASSAY_REQUIRE_AUDIT: "1" })).code).to.equal(1);
+  });
+
   it("excepts what the table names, until its last day, with the reason", async () => {
     const exception = { package: "yaml", advisory: "GHSA-test", reason: "nothing of it is called", until: "9999-12-31" };
     await writeFile(exceptions, JSON.stringify([exception]));
@@ -90,14 +123,19 @@ describe("the audit of packages", function () {
       .and.to.include("must say until when, as 2027-01-31, got soon");
   });
 
-  it("says that it was not possible where the registry offers none, or nobody answers", async () => {
+  it("is neither passed nor failed where the registry offers none, or nobody answers, and says that nothing was audited", async () => {
     const refused = await auditOf(undefined);
-    expect(refused.text).to.match(/^audit not possible: 405 Method Not Allowed - POST /);
-    expect(refused.code).to.equal(0);
+    expect(refused.text).to.match(
+      /^NOT AUDITED: whether any package has a known vulnerability is not known: 405 Method Not Allowed - POST /,
+    );
+    expect(refused.code).to.equal(3);
     const registry = await startRegistry(nodeModules);
     await registry.stop();
     const silent = await audit(registry.url);
-    expect(silent.text).to.match(/^audit not possible: request to \S+ failed, reason: /);
-    expect(silent.code).to.equal(0);
+    expect(silent.text).to.match(/^NOT AUDITED: .* is not known: request to \S+ failed, reason: /);
+    expect(silent.code).to.equal(3);
+    const stale = { package: "yaml", advisory: "GHSA-test", reason: "nothing of it is called", until: "2020-01-31" };
+    await writeFile(exceptions, JSON.stringify([stale]));
+    expect((await audit(registry.url)).code).to.equal(1);
   });
 });
