@@ -50,6 +50,8 @@ export class FakeMember {
   readonly pongs: ClockPong[] = [];
   readonly incarnation = randomBytes(8).readBigUInt64LE();
   onCommand: NonNullable<FakeMemberOptions["onCommand"]>;
+  /** When it promises its next heartbeat; 0: as the controller wishes. */
+  nextMs = 0;
   /** Of its heartbeats. */
   counters: Readonly<Record<string, bigint>> = { depth: 3n };
   welcome: Welcome | undefined;
@@ -140,7 +142,13 @@ export class FakeMember {
     this.stream?.send({
       message: {
         case: "heartbeat",
-        value: { usage: { cpuSec, loopUtilization: 0.1 }, clock: { offsetNs: 0 }, counters: this.counters, timing },
+        value: {
+          usage: { cpuSec, loopUtilization: 0.1 },
+          clock: { offsetNs: 0 },
+          counters: this.counters,
+          timing,
+          nextMs: this.nextMs,
+        },
       },
     });
   }

@@ -317,6 +317,17 @@ describe("the members of a suite", () => {
       expect(entryOf(fake).missedBeats).to.be.below(missedHeartbeats);
     });
 
+    it("by when they promised the next heartbeat", async () => {
+      const fake = await join([ServiceKind.TIMING]);
+      fake.nextMs = 60_000;
+      await until("the promise", () => entryOf(fake).heartbeat?.nextMs === 60_000);
+      fake.quiet();
+      await until("it to be lost", () => lost.length > 0);
+      let looks = 0;
+      await until("time for three heartbeats", () => ++looks > 300);
+      expect(members.counts).to.deep.equal({ missedHeartbeats: 0, lostMembers: 1 });
+    });
+
     it("even if they never said a word after their hello", async () => {
       const fake = new FakeMember({ address, services: [ServiceKind.TIMING] });
       fakes.push(fake);
