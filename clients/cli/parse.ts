@@ -144,7 +144,8 @@ export function maskedSetting(setting: string): string {
   return secretPaths.test(path) ? `${path}=***` : maskedUrl(setting);
 }
 
-function quoted(word: string): string {
+/** A word as a shell takes it. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

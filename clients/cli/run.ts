@@ -3,15 +3,16 @@ import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { CreateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { AssayError } from "../../services/common/errors.ts";
 import { newRunId } from "../../services/common/run-id.ts";
+import type { DrivenRun } from "../node/types.d.ts";
 import { complaintLine } from "./complaints.ts";
 import { placesOf } from "./dataset/places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Interrupts, unlessAborted } from "./interrupts.ts";
 import { LocalSuite, type RecordServices, type SuiteDeath } from "./local-suite.ts";
 import { MockServer } from "./mock-server.ts";
+import { brokenText, mayGoOn, outOfSight } from "./out-of-sight.ts";
 import type { LiveFigures, ProgressOptions } from "./progress.ts";
 import { type InputFile, pipedInput, spoolInput, withInputFile } from "./spec/piped-input.ts";
 import { type RunSources, specOf } from "./spec/run-sources.ts";
@@ -30,6 +31,8 @@ export interface RunContext {
   readonly cliCommand: string;
   /** How long a run may take to end after a process of the local suite died. Default 30 000. */
   readonly deathWaitMs?: number;
+  /** How long a suite elsewhere may be silent. Default: that of the library. */
+  readonly silenceMs?: number;
   /** What `--input-file -` reads. Default: standard input. */
   readonly input?: Readable;
 }
@@ -44,7 +47,7 @@ export async function run(sources: RunSources, context: RunContext): Promise<num
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     session.say(error.message);
-    return exitCodes.failed;
+    return interrupts.stop.aborted ? exitCodes.interrupted : exitCodes.failed;
   } finally {
     if (interrupts.leave.aborted) await session.kill();
     else await session.stop();
@@ -57,10 +60,10 @@ async function drive(session: Session, interrupts: Interrupts): Promise<number> 
   const client = await unlessAborted(session.connect(), interrupts.stop);
   if (client === undefined) return exitCodes.interrupted;
   // From here on there may be a run: a Ctrl-C waits for its name, to stop it.
-  const created = await unlessAborted(session.create(client, interrupts.leave), interrupts.leave);
-  if (created === "refused") return exitCodes.usage;
-  if (created?.run === undefined) return exitCodes.interrupted;
-  const ended = await session.follow(created.run, interrupts);
+  const driven = await unlessAborted(session.create(client, interrupts.leave), interrupts.leave);
+  if (driven === "refused") return exitCodes.usage;
+  if (driven === undefined) return exitCodes.interrupted;
+  const ended = await session.follow(driven, interrupts);
   if (ended === undefined) return exitCodes.interrupted;
   return session.conclude(ended, interrupts);
 }
@@ -160,20 +163,23 @@ class Session {
   }
 
   /** Creates the run. `refused`: the spec is wrong, and why has been said. */
-  async create(client: SuiteClient, signal: AbortSignal): Promise<CreateRunResponse | "refused"> {
+  async create(client: SuiteClient, leave: AbortSignal): Promise<DrivenRun | "refused"> {
     const isCreated = new AbortController();
+    const signal = AbortSignal.any([leave, this.#lost.signal]);
     try {
       const spec = await this.#sentSpec(client, signal);
       const runId = newRunId();
       if (this.#isShown) void this.#watchPreparation(client, runId, AbortSignal.any([signal, isCreated.signal]));
-      const created = await client.createRun(spec, runId).finally(() => {
+      const { silenceMs } = this.#context;
+      const intervalMs = this.#context.terminal.isErrTty ? 250 : 1000;
+      const onBroken = (error: AssayError): void => this.#onBroken(error);
+      return await client.createRun(spec, { runId, intervalMs, signal, silenceMs, onBroken }).finally(() => {
         isCreated.abort();
         this.#clear();
         this.#clear = () => {};
       });
-      if (!this.#options.quiet) for (const warning of created.warnings) this.#note(`warning: ${warning}`);
-      return created;
     } catch (error) {
+      if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
       if (!(error instanceof AssayError) || !isRefusal(error)) throw error;
       const complaints = error.violations.length > 0 ? error.violations : [{ field: "", description: error.message }];
       for (const line of new Set(complaints.map((complaint) => complaintLine(complaint, this.#sources)))) this.say(line);
@@ -184,54 +190,49 @@ class Session {
     }
   }
 
-  /** Watches the run to its end. Undefined: the second Ctrl-C came before. */
-  async follow(created: Run, interrupts: Interrupts): Promise<Run | undefined> {
-    const client = this.#connected();
+  /** Follows the run to its end. Undefined: the second Ctrl-C came before. */
+  async follow(driven: DrivenRun, interrupts: Interrupts): Promise<Run | undefined> {
     const { inFlightOf, Progress } = await import("./progress.ts");
-    const { terminal } = this.#context;
     const isShown = this.#isShown;
-    const progress = new Progress(progressOn(terminal, isShown));
+    const progress = new Progress(progressOn(this.#context.terminal, isShown));
     this.#clear = () => progress.clear();
-    let last = created;
     const stop = (): void => {
-      const inFlight = inFlightOf(last);
-      const wait = inFlight === 0n ? "" : ` waiting${graceText(last)} for ${inFlight} requests in flight;`;
-      this.#note(`stopping:${wait} press Ctrl-C again to leave now`);
-      client.cancelRun(created.runId, false, "Ctrl-C").catch((error) => this.say(`stopping the run: ${error.message}`));
+      const isAsked = driven.cancel("Ctrl-C");
+      const inFlight = inFlightOf(driven.now);
+      const wait = inFlight === 0n ? "" : ` waiting${graceText(driven.now)} for ${inFlight} requests in flight;`;
+      this.#note(`stopping:${isAsked ? wait : " as soon as the suite answers again;"} press Ctrl-C again to leave now`);
     };
-    const signal = AbortSignal.any([interrupts.leave, this.#lost.signal]);
-    const live = new AbortController();
+    const over = new AbortController();
+    const watched = AbortSignal.any([interrupts.leave, this.#lost.signal, over.signal]);
     let loadWatch: Promise<void> | undefined;
-    if (isShown) void this.#watchLive(created.runId, AbortSignal.any([signal, live.signal]), (seen) => progress.setLive(seen));
+    if (isShown) void this.#watchLive(driven.id, watched, (seen) => progress.setLive(seen));
     interrupts.stop.addEventListener("abort", stop, { once: true });
     if (interrupts.stop.aborted) stop();
     try {
-      return await client.watchRun(created.runId, {
-        signal,
-        intervalMs: terminal.isErrTty ? 250 : 1000,
-        onMessage: ({ run: now, events }) => {
-          if (now !== undefined) {
-            last = now;
-            if (isShown && loadWatch === undefined && now.state === RunState.RUNNING) {
-              const watched = AbortSignal.any([signal, live.signal]);
-              loadWatch = watchLoad(client, created.runId, watched, (load) => progress.setLive(load));
-            }
-            this.#folder = now.folder;
-            progress.update(now);
+      for await (const { run: now, events, refusals, warnings } of driven) {
+        if (!this.#options.quiet) for (const warning of warnings) this.#note(`warning: ${warning}`);
+        for (const { code, message } of refusals) if (code !== hasEnded) this.say(`stopping the run: ${message}`);
+        if (now !== undefined) {
+          if (isShown && loadWatch === undefined && now.state === RunState.RUNNING) {
+            loadWatch = watchLoad(this.#connected(), driven.id, watched, (load) => progress.setLive(load));
           }
-          for (const event of events) {
-            if (this.#options.verbose || (isShown && !expectedEvents.has(event.kind))) this.#note(event.message);
-          }
-        },
-      });
+          this.#folder = now.folder;
+          progress.update(now);
+        }
+        for (const event of events) {
+          if (this.#options.verbose || (isShown && !expectedEvents.has(event.kind))) this.#note(event.message);
+        }
+      }
+      return driven.now;
     } catch (error) {
-      if (interrupts.leave.aborted) return this.#leave(created.runId);
+      if (interrupts.leave.aborted) return this.#leave(driven.id);
       if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
-      if (this.#suite === undefined || !(error instanceof AssayError)) throw error;
+      if (!(error instanceof AssayError)) throw error;
+      if (this.#suite === undefined) throw outOfSight(error, driven.id, this.#options);
       throw new AssayError(error.code, `the run is lost: ${error.message}${this.#recorded()}`, { cause: error });
     } finally {
       interrupts.stop.removeEventListener("abort", stop);
-      live.abort();
+      over.abort();
       progress.clear();
       this.#clear = () => {};
       clearTimeout(this.#deathTimer);
@@ -335,7 +336,12 @@ class Session {
     if (this.#suite !== undefined) return;
     await this.#connected()
       .cancelRun(runId, true, "Ctrl-C twice")
-      .catch((error) => this.say(`ending the run: ${error.message}`));
+      .catch((error) => this.say(`ending the run: ${error.message}; ${mayGoOn(runId, this.#options)}`));
+  }
+
+  // The death of a process of one's own is said where it is noticed.
+  #onBroken(error: AssayError): void {
+    if (this.#suite === undefined && !this.#options.quiet) this.#note(brokenText(error, this.#context.silenceMs));
   }
 
   #onDeath({ name, how, lastWords, isController, isReplaced }: SuiteDeath): void {
@@ -384,6 +390,9 @@ const expectedEvents: ReadonlySet<string> = new Set([
   // Said when the run was created.
   "warning",
 ]);
+
+/** gRPC's FAILED_PRECONDITION: a run that has ended needs not be stopped. */
+const hasEnded = 9;
 
 /** What names a field of the spec is about the spec, whatever is wrong with it there: a file may be missing, or not allowed. */
 function isRefusal({ code, violations }: AssayError): boolean {

@@ -1,8 +1,8 @@
 /** A suite as the command line uses it, over the library. */
 import { type DescService, fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
-import { type RunSpec, RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
+import { RunSpecSchema } from "../../gen/assay/common/v1/run_spec_pb.js";
 import type { Run } from "../../gen/assay/controller/v1/controller_pb.js";
-import type { AdjustPhase, CreateRunResponse, ValidateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
+import type { AdjustPhase, ValidateRunResponse } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { PreparationProgress } from "../../gen/assay/dataset/v1/dataset_pb.js";
 import type { Sample } from "../../gen/assay/records_manager/v1/record_pb.js";
 import type {
@@ -17,9 +17,9 @@ import { TelemetryService } from "../../gen/assay/telemetry/v1/telemetry_service
 import { AssayError } from "../../services/common/errors.ts";
 import type { Client } from "../../services/common/rpc/client.ts";
 import { asAssayError } from "../../services/common/rpc/status.ts";
-import { followed, type WatchedRun } from "../node/follow-run.ts";
+import { acceptedWithinMs } from "../node/driven-run.ts";
 import { type OpenSuite, openSuite } from "../node/suite.ts";
-import type { DrivenRun, DriveOptions } from "../node/types.d.ts";
+import type { DrivenRun, DriveOptions, RunOptions } from "../node/types.d.ts";
 import type { SuiteAddress } from "./suite-address.ts";
 
 /** What records are asked for; texts are empty where nothing is. */
@@ -36,9 +36,6 @@ export interface RecordsWanted {
 
 /** A long run is counted from all of its rows. */
 const timelineTimeoutMs = 300_000;
-const acceptedWithinMs = 10_000;
-/** Above the 300 s that the controller gives the dataset service. */
-const readWithinMs = 330_000;
 const cancelTimeoutMs = 5000;
 const suiteTimeoutMs = 5000;
 const findOptions = { timeoutMs: suiteTimeoutMs };
@@ -57,13 +54,6 @@ export interface SummaryWishes {
   readonly statistics?: readonly string[];
 }
 
-export interface WatchOptions {
-  readonly signal: AbortSignal;
-  /** Longest pause between two messages, in ms. */
-  readonly intervalMs: number;
-  readonly onMessage: (message: WatchedRun) => void;
-}
-
 export class SuiteClient {
   readonly #suite: OpenSuite;
 
@@ -71,10 +61,9 @@ export class SuiteClient {
     this.#suite = openSuite(suite);
   }
 
-  /** `spec` in proto JSON, `runId` as wished for; empty: given. Fails with the controller's own errors, `violations` included. */
-  async createRun(spec: JsonObject, runId = ""): Promise<CreateRunResponse> {
-    const message = fromJson(RunSpecSchema, spec);
-    return this.#suite.runs.createRun({ spec: message, runId }, { timeoutMs: acceptTimeoutMs(message) });
+  /** Creates a run from a spec in proto JSON, which goes on whatever becomes of whoever created it. Fails with the controller's own errors, `violations` included. */
+  async createRun(spec: JsonObject, options: Omit<RunOptions, "isKept">): Promise<DrivenRun> {
+    return this.#suite.run(fromJson(RunSpecSchema, spec), { ...options, isKept: true });
   }
 
   /** How far the dataset of a run is that `createRun` or `validateRun` looks at by this id, until they have or the signal aborts. */
@@ -87,7 +76,7 @@ export class SuiteClient {
   /** The effective spec of a spec in proto JSON, secrets masked, and what is suspect about it. Fails as `createRun`. */
   async validateRun(spec: JsonObject, runId = ""): Promise<ValidateRunResponse> {
     const message = fromJson(RunSpecSchema, spec);
-    return this.#suite.runs.validateRun({ spec: message, runId }, { timeoutMs: acceptTimeoutMs(message) });
+    return this.#suite.runs.validateRun({ spec: message, runId }, { timeoutMs: acceptedWithinMs(message) });
   }
 
   /** Newest first, at most `limit`. */
@@ -118,16 +107,6 @@ export class SuiteClient {
   /** Throws `not_found`, `failed_precondition` for one that has not ended. */
   async deleteRun(runId: string): Promise<void> {
     await this.#suite.runs.deleteRun({ runId }, { timeoutMs: suiteTimeoutMs });
-  }
-
-  /** To its last state, every message on the way told to `onMessage`; its stream is opened again as `followed` says, and its errors are thrown. */
-  async watchRun(runId: string, { signal, intervalMs, onMessage }: WatchOptions): Promise<Run> {
-    let last: Run | undefined;
-    for await (const message of followed(() => this.#suite.runs.watchRun({ runId, intervalMs }, { signal }), { signal })) {
-      last = message.run ?? last;
-      onMessage(message);
-    }
-    return last ?? this.getRun(runId);
   }
 
   /** Watches a run that goes on, and takes wishes about it. */
@@ -209,10 +188,4 @@ export class SuiteClient {
   serviceOf<S extends DescService>(service: S): Promise<Client<S>> {
     return this.#suite.client(service, findOptions);
   }
-}
-
-/** How long a controller may take to say what it thinks of a spec: files and tokenizers are read before. */
-function acceptTimeoutMs({ dataset, tokenizer }: RunSpec): number {
-  const isMade = dataset === undefined || dataset.source.case === undefined || dataset.source.case === "synthetic";
-  return isMade && tokenizer === undefined ? acceptedWithinMs : readWithinMs;
 }

@@ -7,6 +7,7 @@ import { isEnded } from "../node/follow-run.ts";
 import type { DrivenRun } from "../node/types.d.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { brokenText, outOfSight } from "./out-of-sight.ts";
 import { Progress, phaseThatRuns } from "./progress.ts";
 import { activeLines, findActiveRuns, meantRuns } from "./runs/active.ts";
 import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
@@ -156,6 +157,9 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
       signal: AbortSignal.any([signal, left.signal]),
       intervalMs: terminal.isErrTty ? 250 : 1000,
       requestedBy: whoAsks(),
+      onBroken: (error) => {
+        if (!options.quiet) say(brokenText(error));
+      },
     });
     for await (const { run: now, events, refusals } of driven) {
       for (const refusal of refusals) say(`${name}: ${harmless(refusal.message)}`);
@@ -173,7 +177,7 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
   } catch (error) {
     progress.clear();
     if (left.signal.aborted) return exitCodes.ok;
-    throw error;
+    throw error instanceof AssayError ? outOfSight(error, run.runId, options) : error;
   } finally {
     over.abort();
     await loadWatch;

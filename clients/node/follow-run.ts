@@ -11,10 +11,19 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** A broken stream is opened again. Default: true. */
   readonly isReopened?: boolean;
+  /** How long the suite may be silent before it is given up. Default: `usualSilenceMs`. */
+  readonly silenceMs?: number | undefined;
+  /** The stream broke, and is opened again from now on. Called once until the suite is heard again. */
+  readonly onBroken?: ((error: AssayError) => void) | undefined;
 }
 
-/** How long a suite may be silent, and how soon it is dialled again, doubling. */
-const maxSilenceMs = 15_000;
+/** For so long a suite that does not answer is dialled again. */
+export const usualSilenceMs = 60_000;
+
+/** `AssayError.reason` of a suite that was silent for too long. What goes on there goes on. */
+export const suiteSilent = "SUITE_SILENT";
+
+/** How soon a suite is dialled again, doubling. */
 const firstRedialMs = 100;
 const lastRedialMs = 1000;
 
@@ -31,17 +40,19 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Every message of a run until its last state, and every event once. A broken stream is opened again, for 15 s without a message at most;
- * then, and on errors that dialling does not mend, the last error is thrown. Throws `cancelled` on abort. Leaving the loop ends the stream.
+ * Every message of a run until its last state, and every event once. A broken stream is opened again, for `silenceMs` without a message at
+ * most; then the last error is thrown with the reason `suiteSilent`, and on errors that dialling does not mend as it is. Throws `cancelled` on
+ * abort. Leaving the loop ends the stream.
  */
 export async function* followed<M extends WatchedRun>(
   open: () => AsyncIterable<M>,
-  { signal, isReopened = true }: FollowOptions,
+  { signal, isReopened = true, silenceMs = usualSilenceMs, onBroken }: FollowOptions,
 ): AsyncGenerator<M, void, undefined> {
   let last: Run | undefined;
   let silentSinceMs = performance.now();
   let pauseMs = firstRedialMs;
   let toldEvents = 0;
+  let isBroken = false;
   for (;;) {
     let failure: AssayError;
     let heardEvents = 0;
@@ -49,6 +60,7 @@ export async function* followed<M extends WatchedRun>(
       for await (const message of open()) {
         silentSinceMs = performance.now();
         pauseMs = firstRedialMs;
+        isBroken = false;
         last = message.run ?? last;
         const { events } = message;
         const told = events.slice(Math.max(0, toldEvents - heardEvents));
@@ -65,9 +77,11 @@ export async function* followed<M extends WatchedRun>(
     }
     // Whoever broke the stream then has nothing more to tell.
     if (last !== undefined && isEnded(last) && !signal.aborted) return;
-    const isOver =
-      !isReopened || signal.aborted || finalCodes.has(failure.code) || performance.now() - silentSinceMs > maxSilenceMs;
-    if (isOver) throw failure;
+    if (!isReopened || signal.aborted || finalCodes.has(failure.code)) throw failure;
+    const silentMs = performance.now() - silentSinceMs;
+    if (silentMs > silenceMs) throw silentFor(silentMs, failure);
+    if (!isBroken) onBroken?.(failure);
+    isBroken = true;
     await pause(pauseMs, signal);
     pauseMs = Math.min(lastRedialMs, 2 * pauseMs);
   }
@@ -75,6 +89,11 @@ export async function* followed<M extends WatchedRun>(
 
 export function isEnded({ state }: Run): boolean {
   return state === RunState.COMPLETED || state === RunState.FAILED || state === RunState.CANCELLED;
+}
+
+function silentFor(ms: number, cause: AssayError): AssayError {
+  const message = `the suite has not answered for ${Math.round(ms / 1000)} s: ${cause.message}`;
+  return new AssayError(cause.code, message, { cause, reason: suiteSilent });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

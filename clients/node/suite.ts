@@ -7,6 +7,7 @@ import { RecordsManagerService } from "../../gen/assay/records_manager/v1/record
 import { AssayError } from "../../services/common/errors.ts";
 import { type Channel, type ClientTls, createChannel } from "../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../services/common/rpc/client.ts";
+import { newRunId } from "../../services/common/run-id.ts";
 import { DrivenRun, type DriveOptions } from "./driven-run.ts";
 import type * as types from "./types.d.ts";
 
@@ -88,8 +89,11 @@ export function openSuite({ address, ...reach }: SuiteReach) {
     summaryOf,
     recordsOf,
     recordBatchesOf,
-    run: (spec: types.RunSpecInit, { runId = "", isKept = false, ...options }: types.RunOptions = {}) =>
-      drive({ ...options, runId, creation: { spec, isKept } }),
+    run: async (spec: types.RunSpecInit, { runId, isKept = false, ...options }: types.RunOptions = {}) => {
+      // Where nobody is, that is said at once. From here on the run may be there, whatever becomes of the stream.
+      if (isKept) await suite.getSuite({}, { signal: options.signal });
+      return drive({ ...options, runId: runId || newRunId(), creation: { spec, isKept } });
+    },
     attach: (runId: string, options: types.DriveOptions = {}) => drive({ ...options, runId }),
     /** Running calls end with an error; no further ones can be made. */
     close(): void {

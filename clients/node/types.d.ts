@@ -61,12 +61,13 @@ export interface Suite {
   readonly suite: Client<typeof SuiteService>;
   /**
    * Creates a run, and resolves once it is accepted; a spec that names a file is read before. It belongs to this program: it ends when the
-   * loop over it is left, when `signal` aborts and when the connection breaks, unless it is to be kept. Rejects as `createRun` does.
+   * loop over it is left, when `signal` aborts and when the connection breaks, unless it is to be kept. Rejects as `createRun` does; a creation
+   * that nobody answered is not asked for again, but looked for by its id.
    */
   run(spec: RunSpecInit, options?: RunOptions): Promise<DrivenRun>;
   /**
    * Follows and steers a run that goes on, whoever created it; one that has ended is told once. Leaving it leaves it alone, and a broken
-   * stream is opened again, for 15 s. Rejects with `not_found`.
+   * stream is opened again. Rejects with `not_found`.
    */
   attach(runId: string, options?: DriveOptions): Promise<DrivenRun>;
   /** Statistics of a run. */
@@ -93,12 +94,19 @@ export interface DriveOptions {
   /** Who drives, for the run's timeline. Default: a client. */
   readonly requestedBy?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long a stream that is opened again may be without a message, in ms, before its loop throws the last error, with `SUITE_SILENT` as its
+   * `reason`: the run may go on. Default 60 000.
+   */
+  readonly silenceMs?: number | undefined;
+  /** The stream broke, and is opened again from now on. Called once until there is progress again. */
+  readonly onBroken?: ((error: AssayError) => void) | undefined;
 }
 
 export interface RunOptions extends DriveOptions {
   /** Wished for; absent: given. */
   readonly runId?: string | undefined;
-  /** The run goes on when nobody follows it any more, and a broken stream is opened again, for 15 s. */
+  /** The run goes on when nobody follows it any more, and a broken stream is opened again. */
   readonly isKept?: boolean | undefined;
 }
 
@@ -118,7 +126,7 @@ export interface DrivenRun extends AsyncIterable<DriveRunResponse> {
    * stream at the moment, and nothing is asked for.
    */
   adjust(change: LoadChange): boolean;
-  /** Asks for the end of the run, whose progress goes on until then. False: as `adjust`. */
+  /** Asks for the end of the run, whose progress goes on until then. False: there is no stream at the moment; it is asked for on the next one. */
   cancel(reason?: string): boolean;
   /** Statistics, at any time. */
   summary(wishes?: SummaryWishes, options?: CallOptions): Promise<SummarizeRecordsResponse>;

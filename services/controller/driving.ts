@@ -17,17 +17,26 @@ import { watchRun } from "./watching.ts";
 /** What the first message of a stream came to. */
 interface Driven {
   readonly execution: RunExecution;
+  readonly isNew: boolean;
   readonly warnings: readonly string[];
   readonly cancelOnDisconnect: boolean;
   readonly intervalMs: number;
   readonly requestedBy: string;
 }
 
+export interface DrivingOptions {
+  readonly signal: AbortSignal;
+  /** Told what a caller has done to a run. */
+  readonly note: (what: string, runId: string) => void;
+}
+
 /** The handler. The proto says which messages may come, and what ends the stream. */
-export async function* driveRun(runs: Runs, requests: AsyncIterable<DriveRunRequest>, signal: AbortSignal) {
+export async function* driveRun(runs: Runs, requests: AsyncIterable<DriveRunRequest>, { signal, note }: DrivingOptions) {
   const incoming = requests[Symbol.asyncIterator]();
-  const { execution, warnings, cancelOnDisconnect, intervalMs, requestedBy } = await begin(runs, incoming, signal);
-  const steering = new Steering(runs, execution, requestedBy);
+  const { execution, isNew, warnings, cancelOnDisconnect, intervalMs, requestedBy } = await begin(runs, incoming, signal);
+  const { runId } = execution.run;
+  if (isNew) note("a run was created", runId);
+  const steering = new Steering(runs, execution, { requestedBy, note: (what) => note(what, runId) });
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => {});
   steering.follow(incoming).catch((error: unknown) => broken.reject(error));
@@ -40,7 +49,8 @@ export async function* driveRun(runs: Runs, requests: AsyncIterable<DriveRunRequ
     }
   } finally {
     if (cancelOnDisconnect && !execution.isOver) {
-      runs.cancel(execution.run.runId, false, "the client that drove the run is gone");
+      runs.cancel(runId, false, "the client that drove the run is gone");
+      note("a run was cancelled", runId);
     }
   }
 }
@@ -65,7 +75,7 @@ async function createDriven(runs: Runs, wanted: DriveCreate, signal: AbortSignal
   const { run, cancelOnDisconnect, intervalMs, requestedBy } = wanted;
   if (run?.spec === undefined) throw new AssayError("invalid_argument", "create.run.spec: needed");
   const { execution, warnings } = await runs.create(run.spec, run.runId, signal);
-  return { execution, warnings, cancelOnDisconnect, intervalMs, requestedBy };
+  return { execution, isNew: true, warnings, cancelOnDisconnect, intervalMs, requestedBy };
 }
 
 function attach(runs: Runs, { runId, intervalMs, requestedBy }: DriveAttach): Driven {
@@ -74,7 +84,7 @@ function attach(runs: Runs, { runId, intervalMs, requestedBy }: DriveAttach): Dr
     runs.get(runId);
     throw new AssayError("failed_precondition", `run ${runId} does not go on in this suite`);
   }
-  return { execution, warnings: [], cancelOnDisconnect: false, intervalMs, requestedBy };
+  return { execution, isNew: false, warnings: [], cancelOnDisconnect: false, intervalMs, requestedBy };
 }
 
 /** Carries out what one stream asks for, one after the other, and keeps what was refused until it is told. */
@@ -82,14 +92,20 @@ class Steering {
   readonly #runs: Runs;
   readonly #execution: RunExecution;
   readonly #requestedBy: string;
+  readonly #note: (what: string) => void;
   #handled = 0;
   #refusals: DriveRefusal[] = [];
   #told = Promise.withResolvers<void>();
 
-  constructor(runs: Runs, execution: RunExecution, requestedBy: string) {
+  constructor(
+    runs: Runs,
+    execution: RunExecution,
+    { requestedBy, note }: { readonly requestedBy: string; readonly note: (what: string) => void },
+  ) {
     this.#runs = runs;
     this.#execution = execution;
     this.#requestedBy = requestedBy;
+    this.#note = note;
   }
 
   /** To the client's half-close. Rejects with what may not come. */
@@ -122,7 +138,10 @@ class Steering {
     switch (message.case) {
       case "adjust": {
         const requestedBy = message.value.requestedBy || this.#requestedBy;
-        return () => this.#execution.adjust({ ...message.value, requestedBy });
+        return async () => {
+          await this.#execution.adjust({ ...message.value, requestedBy });
+          this.#note("a run's load was changed");
+        };
       }
       case "cancel":
         return () => this.#cancel(message.value);
@@ -137,6 +156,7 @@ class Steering {
       throw new AssayError("invalid_argument", `cancel.run_id: this stream drives run ${runId}, got ${wanted}`);
     }
     this.#runs.cancel(runId, now, cancelText(reason, this.#requestedBy));
+    this.#note("a run was cancelled");
   }
 
   #refuse(error: AssayError): void {

@@ -94,7 +94,8 @@ function runService(runs: Runs, log: Logger): Implementation {
         note("a run was deleted", runId, call);
         return {};
       },
-      driveRun: (requests, { signal }) => driveRun(runs, requests, signal),
+      driveRun: (requests, call) =>
+        driveRun(runs, requests, { signal: call.signal, note: (what, runId) => note(what, runId, call) }),
     },
   });
 }

@@ -55,7 +55,7 @@ describe("a run that is watched by OpenTelemetry", function () {
     expect(collector.formats).to.deep.equal(new Set(["application/json"]));
 
     // The run, continued from the environment, with its steps.
-    const create = only("assay.controller.v1.RunService/CreateRun");
+    const create = only("assay.controller.v1.RunService/DriveRun");
     expect(create).to.include({ service: "assay-controller", kind: 2, traceId: outerTrace, parentId: outerSpan });
     const whole = only("run");
     expect(whole).to.deep.include({ kind: 1, parentId: create.spanId, status: { code: 0, message: "" } });

@@ -96,6 +96,52 @@ describe("the library's runs", () => {
     expect(run.now.state).to.equal(RunState.COMPLETED);
   });
 
+  it("are looked for by their id, and not created again, where nobody answered their creation", async () => {
+    fake.createError = new AssayError("unavailable", "cut");
+    const broken: string[] = [];
+    const run = await suite.run(spec, { isKept: true, onBroken: ({ message }) => broken.push(message) });
+    const [first, second, ...others] = fake.driven;
+    const wished = first?.case === "create" ? first.value.run?.runId : "";
+    expect(wished).to.match(/^\d{8}-\d{6}-[0-9a-f]{6}$/);
+    expect(second?.case === "attach" && second.value.runId).to.equal(wished);
+    expect([others, broken]).to.deep.equal([[], ["cut"]]);
+    run.close();
+  });
+
+  it("were not created where the suite does not know them then", async () => {
+    fake.createError = new AssayError("unavailable", "cut");
+    fake.attachError = new AssayError("not_found", "there is no run");
+    const failure = await failureOf(suite.run(spec, { isKept: true }));
+    expect(failure).to.include({ code: "not_found", message: "the run was not created: cut" });
+  });
+
+  it("are given up by a suite that is silent for too long, which is no end of theirs", async () => {
+    const run = await suite.run(spec, { isKept: true, silenceMs: 200 });
+    fake.attachError = new AssayError("unavailable", "cut");
+    fake.breakWatches(fake.attachError);
+    expect(await failureOf(drain(run))).to.include({ reason: "SUITE_SILENT", code: "unavailable" });
+  });
+
+  it("are asked to end on the next stream where there is none, once", async () => {
+    const run = await suite.attach("r1");
+    const over = drain(run);
+    fake.attachError = new AssayError("unavailable", "cut");
+    fake.breakWatches(fake.attachError);
+    await wishes(2);
+    expect([run.cancel("enough"), run.adjust({ ratePerSec: 20 })]).to.deep.equal([false, false]);
+    fake.onCancel = () => fake.show({ ...running, phases }, [{ kind: "cancel_asked", message: "enough" }]);
+    fake.attachError = undefined;
+    while (fake.cancelled.length === 0) await fake.nextWish();
+    expect(fake.cancelled[0]).to.include({ reason: "enough", now: false });
+    const dials = fake.driven.filter((message) => message.case === "attach").length;
+    fake.breakWatches(new AssayError("unavailable", "cut again"));
+    while (fake.driven.filter((message) => message.case === "attach").length === dials) await fake.nextWish();
+    fake.show({ ...ended, phases }, [{ kind: "cancel_asked", message: "enough" }]);
+    await over;
+    expect(fake.cancelled).to.have.length(1);
+    expect(fake.driven.filter((message) => message.case === "adjust")).to.deep.equal([]);
+  });
+
   it("throw when their signal aborts", async () => {
     const abort = new AbortController();
     const run = await suite.attach("r1", { signal: abort.signal });

@@ -41,9 +41,11 @@ export class FakeSuite {
   /** Answer to the next adjust or cancel of DriveRun. */
   refusal: MessageInitShape<typeof DriveRefusalSchema> | undefined;
   readonly exported: ExportRunRequest[] = [];
-  /** Thrown by CreateRun. */
+  /** Thrown where a run is to be created. */
   createError: AssayError | undefined;
-  /** Awaited by CreateRun. */
+  /** Thrown where a run is to be met. */
+  attachError: AssayError | undefined;
+  /** Awaited where a run is to be created. */
   createGate: Promise<void> | undefined;
   /** How far its dataset is, one after the other, whatever run is asked for. */
   preparation: MessageInitShape<typeof PreparationProgressSchema>[] = [];
@@ -122,31 +124,54 @@ export class FakeSuite {
 
   async *#drive(requests: AsyncIterable<DriveRunRequest>, signal: AbortSignal) {
     const refusals: MessageInitShape<typeof DriveRefusalSchema>[] = [];
+    const incoming = requests[Symbol.asyncIterator]();
+    const first = await incoming.next();
+    if (first.done === true) return;
+    this.driven.push(first.value.message);
+    this.#wake();
+    const warnings = await this.#begin(first.value.message);
     void (async () => {
-      for await (const { message } of requests) {
+      for (let next = await incoming.next(); next.done !== true; next = await incoming.next()) {
+        const { message } = next.value;
         this.driven.push(message);
         if (this.refusal !== undefined) refusals.push(this.refusal);
+        else if (message.case === "cancel") this.#cancel(message.value);
         this.refusal = undefined;
         this.#wake();
       }
     })().catch(() => {});
-    for await (const message of this.#watch(signal)) yield { ...message, refusals: refusals.splice(0) };
+    let said = warnings;
+    for await (const message of this.#watch(signal)) {
+      yield { ...message, refusals: refusals.splice(0), warnings: said };
+      said = [];
+    }
+  }
+
+  /** Warnings about what is to be created. */
+  async #begin(message: DriveRunRequest["message"]): Promise<string[]> {
+    if (message.case !== "create") {
+      if (this.attachError !== undefined) throw this.attachError;
+      return [];
+    }
+    if (message.value.run !== undefined) this.created.push(message.value.run);
+    await this.createGate;
+    if (this.createError !== undefined) throw this.createError;
+    return this.warnings;
+  }
+
+  #cancel(request: CancelRunRequest): void {
+    this.cancelled.push(request);
+    this.onCancel?.(request);
   }
 
   #runService() {
     return implement(RunService, {
       role: "operator",
       handlers: {
-        createRun: async (request) => {
-          this.created.push(request);
-          await this.createGate;
-          if (this.createError !== undefined) throw this.createError;
-          return { run: clone(RunSchema, this.#run), warnings: this.warnings };
-        },
-        watchRun: (_request, { signal }) => this.#watch(signal),
+        createRun: missing,
+        watchRun: missing,
         cancelRun: (request) => {
-          this.cancelled.push(request);
-          this.onCancel?.(request);
+          this.#cancel(request);
           return { run: clone(RunSchema, this.#run) };
         },
         watchPreparation: (request) => this.#watchPreparation(request),

@@ -6,7 +6,7 @@ import { runCli } from "../../../clients/cli/command.ts";
 import { exitCodes } from "../../../clients/cli/exit-codes.ts";
 import { runFlags } from "../../../clients/cli/flags.ts";
 import { parseFlags } from "../../../clients/cli/parse.ts";
-import { run } from "../../../clients/cli/run.ts";
+import { type RunContext, run } from "../../../clients/cli/run.ts";
 import { PhaseKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { PreparationStep } from "../../../gen/assay/dataset/v1/dataset_pb.js";
@@ -44,10 +44,19 @@ describe("assay run", () => {
   /** On a suite of processes that only start; the server behind their address is the test's. */
   function local(argv: readonly string[], modes: Record<string, ChildMode> = {}, deathWaitMs = 30_000): Promise<number> {
     const command = [process.execPath, script, JSON.stringify({ folder, address: suite.address, modes })];
+    return runWith(argv, { command, deathWaitMs });
+  }
+
+  /** On the test's suite, whose silence is not waited for as long as usual. */
+  function impatient(silenceMs: number): Promise<number> {
+    return runWith(["-m", "m", "--controller", suite.address], { command: [], silenceMs });
+  }
+
+  function runWith(argv: readonly string[], context: Partial<RunContext> & Pick<RunContext, "command">): Promise<number> {
     const { options, given } = parseFlags(runFlags, argv);
     const origins = new Map([...given].map((name) => [name, "argument"] as const));
     const sources = { given: { options, origins }, options, fileSpec: {}, settingPaths: [], cwd: folder };
-    return givingSignalsBack(run(sources, { terminal, name: "assay run", command, cliCommand: "assay run", deathWaitMs }));
+    return givingSignalsBack(run(sources, { terminal, name: "assay run", cliCommand: "assay run", ...context }));
   }
 
   async function givingSignalsBack(exit: Promise<number>): Promise<number> {
@@ -69,7 +78,7 @@ describe("assay run", () => {
     }
   }
 
-  const running = (sent: bigint) => ({
+  const underWay = (sent: bigint) => ({
     state: RunState.RUNNING,
     phase: "profiling",
     folder: "/runs/run-1",
@@ -80,7 +89,7 @@ describe("assay run", () => {
   it("sends the spec, watches the run to its end and shows its results", async () => {
     const exit = remote("--concurrency", "8", "--request-count", "100");
     await terminal.seen("waiting for the suite");
-    suite.show(running(40n));
+    suite.show(underWay(40n));
     await terminal.seen("profiling  40/100 requests");
     suite.show(completed);
     expect(await exit).to.equal(exitCodes.ok);
@@ -102,10 +111,10 @@ describe("assay run", () => {
       { kind: "phase_started", message: "phase profiling started" },
       { kind: "worker_lost", message: "worker w1 was lost" },
     ];
-    suite.show(running(1n), events);
+    suite.show(underWay(1n), events);
     await terminal.seen("worker w1 was lost");
     await until(() => {
-      suite.show(running(2n));
+      suite.show(underWay(2n));
       return terminal.stderr.includes("TTFT p50 12.3 ms");
     });
     suite.show(completed);
@@ -329,14 +338,14 @@ describe("assay run", () => {
   it("fails when nobody answers", async () => {
     await suite.stop();
     expect(await remote()).to.equal(exitCodes.failed);
-    expect(terminal.stderr).to.match(/^assay run: calling assay\.controller\.v1\.RunService\/CreateRun at .*ECONNREFUSED/);
+    expect(terminal.stderr).to.match(/^assay run: calling assay\.controller\.v1\.SuiteService\/GetSuite at .*ECONNREFUSED/);
   });
 
   it("watches on when the stream breaks", async () => {
     const exit = remote();
     await terminal.seen("waiting for the suite");
     suite.breakWatches(new AssayError("unavailable", "gone"));
-    suite.show(running(5n));
+    suite.show(underWay(5n));
     await terminal.seen("profiling  5/100");
     suite.breakWatches(new AssayError("internal", "reset"));
     suite.show(completed);
@@ -353,11 +362,75 @@ describe("assay run", () => {
     expect(suite.watches).to.equal(1);
   });
 
+  describe("on a suite that does not answer any more", () => {
+    const silence = new AssayError("unavailable", "cut");
+
+    /** Its stream has broken, and no other one is made. */
+    async function cutOff(): Promise<void> {
+      await terminal.seen("waiting for the suite");
+      suite.show(underWay(40n));
+      await terminal.seen("profiling  40/100");
+      suite.attachError = silence;
+      suite.breakWatches(silence);
+      await terminal.seen("cut; trying again for ");
+    }
+
+    it("tries again, and gives up with the run's id and how to meet it", async () => {
+      const exit = impatient(300);
+      await cutOff();
+      expect(await exit).to.equal(exitCodes.failed);
+      expect(terminal.stderr).to.match(/\ncut; trying again for 0\.3 s\n/);
+      const lastLine = `assay run: the suite has not answered for 0 s: cut; run run-1 may go on: assay watch run-1 --controller ${suite.address}\n`;
+      expect(terminal.stderr.endsWith(lastLine), terminal.stderr).to.equal(true);
+      expect(terminal.stderr.split("trying again")).to.have.length(2);
+    });
+
+    it("sees its end when it answers again", async () => {
+      const exit = impatient(60_000);
+      await cutOff();
+      suite.attachError = undefined;
+      suite.show(completed);
+      expect(await exit).to.equal(exitCodes.ok);
+      expect(suite.created).to.have.length(1);
+    });
+
+    it("stops the run as soon as it answers again", async () => {
+      const exit = impatient(60_000);
+      await cutOff();
+      terminal.press();
+      await terminal.seen("stopping: as soon as the suite answers again; press Ctrl-C again to leave now\n");
+      suite.onCancel = () => suite.show({ state: RunState.CANCELLED, reason: "Ctrl-C" });
+      suite.attachError = undefined;
+      expect(await exit).to.equal(exitCodes.interrupted);
+      expect(suite.cancelled.map(({ now }) => now)).to.deep.equal([false]);
+    });
+
+    it("is left at the second Ctrl-C, and that the run may go on is said", async () => {
+      const exit = impatient(60_000);
+      await cutOff();
+      await suite.stop();
+      terminal.press();
+      terminal.press();
+      expect(await exit).to.equal(exitCodes.interrupted);
+      expect(terminal.stderr).to.match(
+        /\nassay run: ending the run: .*; run run-1 may go on: assay watch run-1 --controller 127\.0\.0\.1:\d+\n$/,
+      );
+    });
+
+    it("is interrupted, not failed, where Ctrl-C came before it was given up", async () => {
+      const exit = impatient(300);
+      await cutOff();
+      terminal.press();
+      expect(await exit).to.equal(exitCodes.interrupted);
+      expect(terminal.stderr).to.include("; run run-1 may go on: ");
+    });
+  });
+
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(`stops the run gracefully at one ${signal}, shows what was committed and says so by its exit code`, async () => {
       const exit = remote();
       await terminal.seen("waiting for the suite");
-      suite.show(running(40n));
+      suite.show(underWay(40n));
       await terminal.seen("profiling  40/100");
       suite.onCancel = () => suite.show({ state: RunState.CANCELLED, reason: "Ctrl-C" });
       terminal.press(signal);
@@ -366,7 +439,7 @@ describe("assay run", () => {
         "stopping: waiting up to 30 s for 8 requests in flight; press Ctrl-C again to leave now\n",
       );
       expect(suite.cancelled).to.have.length(1);
-      expect(suite.cancelled[0]).to.include({ runId: "run-1", now: false });
+      expect(suite.cancelled[0]).to.include({ reason: "Ctrl-C", now: false });
       expect(terminal.stdout).to.include("Assay | LLM Metrics");
     });
   }
@@ -374,7 +447,7 @@ describe("assay run", () => {
   it("leaves at the second Ctrl-C, and tells a suite that stays to be quick about it", async () => {
     const exit = remote();
     await terminal.seen("waiting for the suite");
-    suite.show(running(40n));
+    suite.show(underWay(40n));
     await terminal.seen("profiling  40/100");
     const asked = new Promise<void>((resolve) => {
       suite.onCancel = () => resolve();
@@ -515,7 +588,7 @@ describe("assay run", () => {
     it("does not wait for ever after a process died", async () => {
       const exit = local(["-m", "m"], {}, 200);
       await terminal.seen("waiting for the suite");
-      suite.show(running(1n));
+      suite.show(underWay(1n));
       await terminal.seen("profiling  1/100");
       process.kill(await pidOf("timing"), "SIGKILL");
       expect(await exit).to.equal(exitCodes.failed);
@@ -527,7 +600,7 @@ describe("assay run", () => {
     it("says where the run's files are when the controller's process died", async () => {
       const exit = local(["-m", "m"]);
       await terminal.seen("waiting for the suite");
-      suite.show(running(1n));
+      suite.show(underWay(1n));
       await terminal.seen("profiling  1/100");
       process.kill(await pidOf("controller"), "SIGKILL");
       expect(await exit).to.equal(exitCodes.failed);

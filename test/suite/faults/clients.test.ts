@@ -62,6 +62,34 @@ describe("a client of a suite", function () {
     expect(expectAccounted(folder, target, 400)).to.deep.include({ state: "COMPLETED", rows: 400, errors: { "": 400 } });
   });
 
+  it("the connection of `assay run --controller` is gone without a word: it says so, meets the run again and tells its results (accounts: complete; nothing is missing)", async () => {
+    const target = await parts.target({ ttftMs: 400 });
+    const laptop = parts.nameOf("laptop");
+    const command = run(target.url, 400, { [hostMark]: laptop });
+    const folder = await folderOfRun(command);
+    expect(parts.network.halfOpen(laptop)).to.be.at.least(1);
+    const { code, stdout, stderr } = await command.exit(2 * endsWithinMs);
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.match(/; trying again for 60 s\n/);
+    expect(stdout).to.include("Request Latency");
+    expect(expectAccounted(folder, target, 400)).to.deep.include({ state: "COMPLETED", rows: 400, errors: { "": 400 } });
+  });
+
+  it("the machine of `assay run --controller` is cut off for good: after a minute it says how the run is met again, and from another one it is (accounts: complete; nothing is missing)", async () => {
+    const target = await parts.target({ ttftMs: 1500 });
+    const laptop = parts.nameOf("laptop");
+    const command = run(target.url, 400, { [hostMark]: laptop });
+    const folder = await folderOfRun(command);
+    parts.network.cut(laptop);
+    const { code, stderr } = await command.exit(2 * endsWithinMs);
+    expect(code, stderr).to.equal(1);
+    const words = /; run (\S+) may go on: assay (watch \1 --controller \S+)\n$/.exec(stderr)?.[2]?.split(" ");
+    const watcher = await stage.start(words ?? []).exit(2 * endsWithinMs);
+    expect(watcher.code, watcher.stderr).to.equal(0);
+    expect(watcher.stdout).to.match(/: completed \(/);
+    expect(expectAccounted(folder, target, 400)).to.deep.include({ state: "COMPLETED", rows: 400, errors: { "": 400 } });
+  });
+
   it("two clients watch a run, and one of them is killed: the other one sees its end (accounts: complete; nothing is missing)", async () => {
     const target = await parts.target();
     const command = run(target.url, 400);

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
-import { followed, type WatchedRun } from "../../../clients/node/follow-run.ts";
+import { followed, suiteSilent, type WatchedRun } from "../../../clients/node/follow-run.ts";
 import { RunEventSchema, RunSchema, RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { AssayError } from "../../../services/common/errors.ts";
 
@@ -40,6 +40,27 @@ describe("following a run", () => {
       ],
     );
     expect(await toldKinds(open)).to.deep.equal(kinds);
+  });
+
+  it("says once that a stream broke, and again when another one has told something", async () => {
+    const open = streams([{ run: running, events: [] }], [], [], [{ run: running, events: [] }], [{ run: ended, events: [] }]);
+    const broken: string[] = [];
+    const { signal } = new AbortController();
+    for await (const _ of followed(open, { signal, onBroken: ({ message }) => broken.push(message) }));
+    expect(broken).to.deep.equal(["cut", "cut"]);
+  });
+
+  it("ends with what was wrong last when nothing is heard for too long", async () => {
+    const open = streams([{ run: running, events: [] }], [], [], [], [], []);
+    const { signal } = new AbortController();
+    let failure: unknown;
+    try {
+      for await (const _ of followed(open, { signal, silenceMs: 50 }));
+    } catch (error) {
+      failure = error;
+    }
+    expect(failure).to.be.instanceOf(AssayError).and.include({ reason: suiteSilent, code: "unavailable" });
+    expect(failure).to.have.property("message", "the suite has not answered for 0 s: cut");
   });
 
   it("tells what happened while there was no stream", async () => {
