@@ -1,16 +1,17 @@
 /** How a suite that was not started here is reached: its token, and TLS. */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AssayError, messageOf } from "../../services/common/errors.ts";
+import { AssayError } from "../../services/common/errors.ts";
 import { isLoopbackHost } from "../../services/common/rpc/auth.ts";
 import type { ClientTls } from "../../services/common/rpc/channel.ts";
 import { watchPems } from "../../services/common/rpc/tls-files.ts";
+import { type WatchedToken, watchToken } from "../../services/common/rpc/token-file.ts";
 import { type ListedSuite, ownFolder } from "../../services/common/suite-files.ts";
 
 export interface SuiteAddress {
   /** Of the controller, `host:port`. */
   readonly address: string;
-  readonly token: string | undefined;
+  readonly token: string | WatchedToken | undefined;
   /** Absent: in clear. */
   readonly tls?: ClientTls | undefined;
   /** The token may go in clear to another host. */
@@ -42,7 +43,7 @@ export async function suiteAddress(
 export async function listedAddress(listed: ListedSuite, options: SuiteOptions): Promise<SuiteAddress> {
   const { address, tokenFile, isTls, tlsCa } = listed;
   const own = { ...(isTls === true ? { tls: true } : {}), ...(tlsCa === undefined ? {} : { tlsCa }) };
-  const token = tokenFile === undefined ? listed.token : await readToken(tokenFile);
+  const token = tokenFile === undefined ? listed.token : watchToken(tokenFile);
   return { address, token, tls: tlsOf({ ...own, ...options }), ...plaintextOf(options) };
 }
 
@@ -65,8 +66,8 @@ async function findToken(
   tokenFile: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
   isPrivate: boolean,
-): Promise<string | undefined> {
-  if (tokenFile !== undefined) return readToken(tokenFile);
+): Promise<string | WatchedToken | undefined> {
+  if (tokenFile !== undefined) return watchToken(tokenFile);
   const given = env.ASSAY_TOKEN?.trim() ?? "";
   if (given !== "") return given;
   if (!isPrivate) return undefined;
@@ -74,16 +75,5 @@ async function findToken(
   const found = await stat(own).catch(() => undefined); // No such file: nothing serves here, or without a token.
   if (found === undefined) return undefined;
   if ((found.mode & 0o077) !== 0) throw new AssayError("invalid_argument", `the token in ${own} is open to others: chmod 600 it`);
-  return readToken(own);
-}
-
-async function readToken(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = (await readFile(path, "utf8")).trim();
-  } catch (error) {
-    throw new AssayError("invalid_argument", `reading the token from ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  if (text === "" || /\s/.test(text)) throw new AssayError("invalid_argument", `the token in ${path} must be one word`);
-  return text;
+  return watchToken(own);
 }

@@ -1,7 +1,8 @@
 /** `import { connect } from "assay"`. What it promises is written at its types. */
-import { readFile } from "node:fs/promises";
 import * as errors from "../../services/common/errors.ts";
 import type { ClientTls } from "../../services/common/rpc/channel.ts";
+import { type Pems, type WatchedPems, watchPems } from "../../services/common/rpc/tls-files.ts";
+import { watchToken } from "../../services/common/rpc/token-file.ts";
 import { findSuites } from "../../services/common/suite-files.ts";
 import { openSuite, type SuiteReach } from "./suite.ts";
 import type * as types from "./types.d.ts";
@@ -14,26 +15,31 @@ const connectTimeoutMs = 10_000;
 /** As `types.d.ts` promises. */
 export async function connect(options: types.ConnectOptions = {}): Promise<types.Suite> {
   const { timeoutMs = connectTimeoutMs, signal } = options;
-  const { recordBatchesOf: _, ...suite } = openSuite(
-    options.address === undefined ? await listedReach(options) : reachOf(options),
-  );
+  const reach = options.address === undefined ? listedReach(options) : reachOf(options);
+  const { recordBatchesOf: _, close: closeConnections, ...suite } = openSuite(reach);
+  const close = (): void => {
+    closeConnections();
+    for (const files of [reach.tls?.watched, reach.token]) if (typeof files === "object") files.close();
+  };
   try {
     const { version } = await suite.suite.getSuite({}, { timeoutMs, signal });
     // The two types say the same of every service, which the compiler cannot see for an open one.
-    return { ...suite, version, client: suite.client as unknown as types.Suite["client"] };
+    return { ...suite, version, close, client: suite.client as unknown as types.Suite["client"] };
   } catch (error) {
-    suite.close();
+    close();
     throw error;
   }
 }
 
-function reachOf({ address = "", token, tls, allowPlaintext }: types.ConnectOptions): SuiteReach {
+function reachOf({ address = "", token, tokenFile, tls, allowPlaintext }: types.ConnectOptions): SuiteReach {
   if (!/^\S+:\d+$/.test(address)) throw new AssayError("invalid_argument", `address: must be host:port, got "${address}"`);
-  return { address, token, tls: tls === undefined ? undefined : tlsOf(tls), allowPlaintext };
+  if (token !== undefined && tokenFile !== undefined) throw oneOf("token", "tokenFile");
+  const own = tls === undefined ? undefined : tlsOf(tls);
+  return { address, token: tokenFile === undefined ? token : watchToken(tokenFile), tls: own, allowPlaintext };
 }
 
 /** Of the one suite of this user that runs on this host, what is given going before what it says of itself. */
-async function listedReach(options: types.ConnectOptions): Promise<SuiteReach> {
+function listedReach(options: types.ConnectOptions): SuiteReach {
   const { suites, folder } = findSuites(process.env);
   const [suite, ...others] = suites;
   if (suite === undefined) throw new AssayError("not_found", `no suite of yours runs on this host (looked in ${folder})`);
@@ -41,20 +47,39 @@ async function listedReach(options: types.ConnectOptions): Promise<SuiteReach> {
     const addresses = suites.map(({ address }) => address).join(", ");
     throw new AssayError("failed_precondition", `${suites.length} suites run on this host, name one of them: ${addresses}`);
   }
-  const { address, tokenFile, isTls, tlsCa } = suite;
-  const [token, ca] = await Promise.all([tokenFile === undefined ? suite.token : textOf(tokenFile), textOf(tlsCa)]);
-  const tls = isTls === true ? { ...(ca === undefined ? {} : { ca }), ...options.tls } : options.tls;
-  return reachOf({ ...options, address, token: options.token ?? token?.trim(), tls });
+  const { address, isTls, tlsCa } = suite;
+  const isTokenGiven = options.token !== undefined || options.tokenFile !== undefined;
+  const { token, tokenFile } = isTokenGiven ? options : suite.tokenFile === undefined ? suite : { ...suite, token: undefined };
+  const isCaGiven = tlsCa === undefined || options.tls?.ca !== undefined || options.tls?.caFile !== undefined;
+  const tls = isTls === true ? { ...(isCaGiven ? {} : { caFile: tlsCa }), ...options.tls } : options.tls;
+  return reachOf({ ...options, address, token, tokenFile, tls });
 }
 
-async function textOf(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  return readFile(path, "utf8").catch((error: unknown) => {
-    throw new AssayError("invalid_argument", `${path} cannot be read: ${errors.messageOf(error)}`, { cause: error });
-  });
+/** What the paths are called in messages. */
+const pathNames = { ca: "tls.caFile", cert: "tls.certFile", key: "tls.keyFile" };
+
+function tlsOf({ serverName, ca, cert, key, caFile, certFile, keyFile }: types.ClientTls): ClientTls {
+  const paths = { ca: caFile, cert: certFile, key: keyFile };
+  const given = { ca, cert, key };
+  for (const name of ["ca", "cert", "key"] as const) {
+    if (given[name] !== undefined && paths[name] !== undefined) throw oneOf(`tls.${name}`, pathNames[name]);
+  }
+  const texts: Pems = Object.fromEntries(
+    Object.entries(given).flatMap(([name, pem]) => (pem === undefined ? [] : [[name, Buffer.from(pem)]])),
+  );
+  const named = serverName === undefined ? {} : { serverName };
+  if (Object.values(paths).every((path) => path === undefined)) return { ...texts, ...named };
+  return { ...named, watched: withTexts(watchPems(paths, {}, pathNames), texts) };
 }
 
-function tlsOf({ ca, cert, key, serverName }: types.ClientTls): ClientTls {
-  const pems = Object.entries({ ca, cert, key }).flatMap(([name, pem]) => (pem === undefined ? [] : [[name, Buffer.from(pem)]]));
-  return { ...Object.fromEntries(pems), ...(serverName === undefined ? {} : { serverName }) };
+function withTexts(files: WatchedPems, texts: Pems): WatchedPems {
+  return {
+    current: () => ({ ...texts, ...files.current() }),
+    onChange: (listener) => files.onChange((pems) => listener({ ...texts, ...pems })),
+    close: () => files.close(),
+  };
+}
+
+function oneOf(text: string, file: string): errors.AssayError {
+  return new errors.AssayError("invalid_argument", `${text} and ${file}: one of them, got both`);
 }

@@ -7,6 +7,7 @@ import { RecordsManagerService } from "../../gen/assay/records_manager/v1/record
 import { AssayError } from "../../services/common/errors.ts";
 import { type Channel, type ClientTls, createChannel } from "../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../services/common/rpc/client.ts";
+import type { WatchedToken } from "../../services/common/rpc/token-file.ts";
 import { newRunId } from "../../services/common/run-id.ts";
 import { DrivenRun, type DriveOptions } from "./driven-run.ts";
 import type * as types from "./types.d.ts";
@@ -14,7 +15,7 @@ import type * as types from "./types.d.ts";
 export interface SuiteReach {
   /** Of the controller. */
   readonly address: string;
-  readonly token?: string | undefined;
+  readonly token?: string | WatchedToken | undefined;
   readonly tls?: ClientTls | undefined;
   /** The token may go in clear to another host. */
   readonly allowPlaintext?: boolean | undefined;

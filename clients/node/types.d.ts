@@ -19,7 +19,7 @@ import type {
 /**
  * Connects to a suite that runs, as `assay serve` starts one, and asks it who its members are. Rejects with an `AssayError`:
  * `unavailable` where nobody answers, `unauthenticated` for a wrong token, `deadline_exceeded` after `timeoutMs`, `cancelled` when
- * `signal` aborts, `invalid_argument` for an address that is none, `not_found` and `failed_precondition` where it is to be found and no suite
+ * `signal` aborts, `invalid_argument` for an address that is none and files that cannot be used, `not_found` and `failed_precondition` where it is to be found and no suite
  * or several of them run. The caller closes the suite.
  */
 export declare function connect(options?: ConnectOptions): Promise<Suite>;
@@ -27,8 +27,10 @@ export declare function connect(options?: ConnectOptions): Promise<Suite>;
 export interface ConnectOptions {
   /** Of the suite's controller, `host:port`. Absent: of the one suite of this user that runs on this host, whose token and authority are read. */
   readonly address?: string | undefined;
-  /** The suite's token; `assay serve` says which file holds it. Absent, for an address: the suite asks for none. */
+  /** The suite's token; `assay serve` says which file holds it. Absent, with `tokenFile`, for an address: the suite asks for none. */
   readonly token?: string | undefined;
+  /** In place of `token` the file that holds it, read again within a second or two of being replaced: the next call has the new one. */
+  readonly tokenFile?: string | undefined;
   /** Absent: plaintext. */
   readonly tls?: ClientTls | undefined;
   /** Permits that the token goes in clear to another host, which is refused (`failed_precondition`) otherwise. Default false. */
@@ -38,13 +40,19 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** PEM texts. */
+/**
+ * PEM texts, or the paths of files with them, which are read again within a second or two of being replaced: new connections go by the new
+ * ones, open ones stay. What cannot be used is left aside as long as it is so, and at first refused (`invalid_argument`).
+ */
 export interface ClientTls {
   /** The CA of the suite's certificates. Default: the public CAs. */
   readonly ca?: string | Uint8Array;
+  readonly caFile?: string;
   /** Own certificate and key, for suites that ask for one. */
   readonly cert?: string | Uint8Array;
   readonly key?: string | Uint8Array;
+  readonly certFile?: string;
+  readonly keyFile?: string;
   /** The name that the certificates have, if it is not the address dialled. */
   readonly serverName?: string;
 }

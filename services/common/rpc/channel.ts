@@ -13,6 +13,7 @@ import { noTracer, type Tracer } from "../observe/tracing.ts";
 import { isLoopbackHost } from "./auth.ts";
 import type { OwnStreams } from "./own-streams.ts";
 import type { Pems, WatchedPems } from "./tls-files.ts";
+import type { WatchedToken } from "./token-file.ts";
 
 /** PEM texts of a client. */
 export interface ClientTls {
@@ -32,8 +33,8 @@ export interface ChannelOptions {
   readonly address: string;
   /** Absent = plaintext. */
   readonly tls?: ClientTls | undefined;
-  /** Sent as a bearer token with every call. */
-  readonly token?: string | undefined;
+  /** Sent as a bearer token with every call; of a file the version of the moment. */
+  readonly token?: string | WatchedToken | undefined;
   /** Permits that a token goes in clear to another host. Default: false. */
   readonly allowPlaintext?: boolean | undefined;
   /** Makes a span of every call, whose context goes along in the call's metadata. Default: none. */
@@ -68,7 +69,7 @@ const DEFAULTS: GrpcChannelOptions = {
   "grpc.enable_channelz": 0,
 };
 
-/** With which another thread, which cannot share a connection, reaches the same: plain data, of certificates those of now. */
+/** With which another thread, which cannot share a connection, reaches the same: plain data, of files what they say now. */
 export interface Reach {
   readonly address: string;
   readonly tls?: Omit<ClientTls, "watched"> | undefined;
@@ -81,7 +82,7 @@ export class Channel {
   readonly grpc: Client;
   readonly tracer: Tracer;
   readonly own: OwnStreams | undefined;
-  readonly #token: string | undefined;
+  readonly #token: ChannelOptions["token"];
   readonly #tls: ClientTls | undefined;
 
   /** Throws `failed_precondition` where a token would go in clear to another host, unless that is permitted. */
@@ -101,16 +102,18 @@ export class Channel {
   }
 
   get reach(): Reach {
-    if (this.#tls === undefined) return { address: this.address, tls: undefined, token: this.#token };
+    const token = this.#tokenNow();
+    if (this.#tls === undefined) return { address: this.address, tls: undefined, token };
     const { watched, ...texts } = this.#tls;
-    return { address: this.address, tls: { ...texts, ...watched?.current() }, token: this.#token };
+    return { address: this.address, tls: { ...texts, ...watched?.current() }, token };
   }
 
   /** Fresh metadata of one call. */
   metadata(entries: Readonly<Record<string, string>> = {}, waitForReady = false): Metadata {
     const metadata = new Metadata({ waitForReady });
     // Not as call credentials: grpc-js refuses those on plaintext, and on loopback that is the rule here.
-    if (this.#token !== undefined) metadata.set("authorization", `Bearer ${this.#token}`);
+    const token = this.#tokenNow();
+    if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
     for (const [key, value] of Object.entries(entries)) metadata.set(key, value);
     return metadata;
   }
@@ -128,6 +131,10 @@ export class Channel {
   /** Running calls end with an error; no further ones can be made. */
   close(): void {
     this.grpc.close();
+  }
+
+  #tokenNow(): string | undefined {
+    return typeof this.#token === "object" ? this.#token.current() : this.#token;
   }
 }
 

@@ -20,28 +20,33 @@ export interface Pems {
 
 export type WatchedPems = WatchedFiles<Pems>;
 
+/** What the paths are called where they are given, in messages. */
+export type PathNames = Readonly<Record<keyof TlsPaths, string>>;
+
+const optionNames: PathNames = { cert: "--tls-cert", key: "--tls-key", ca: "--tls-ca" };
+
 /** Throws `invalid_argument`, naming option and file, for what cannot be read or does not fit together. */
-export function watchPems(paths: TlsPaths, watching: Watching = {}): WatchedPems {
+export function watchPems(paths: TlsPaths, watching: Watching = {}, names = optionNames): WatchedPems {
   return watchFiles({
     what: "certificates",
     paths: Object.values(paths).filter((path) => path !== undefined),
-    load: () => readPems(paths),
+    load: () => readPems(paths, names),
     ...watching,
   });
 }
 
 /** Throws as `watchPems`. */
-export function readPems(paths: TlsPaths): Pems {
+export function readPems(paths: TlsPaths, names = optionNames): Pems {
   const { cert, key, ca } = paths;
   if ((cert === undefined) !== (key === undefined)) {
-    throw new AssayError("invalid_argument", "--tls-cert and --tls-key belong together");
+    throw new AssayError("invalid_argument", `${names.cert} and ${names.key} belong together`);
   }
   const pems = {
-    ...(cert === undefined ? {} : { cert: read("--tls-cert", cert) }),
-    ...(key === undefined ? {} : { key: read("--tls-key", key) }),
-    ...(ca === undefined ? {} : { ca: read("--tls-ca", ca) }),
+    ...(cert === undefined ? {} : { cert: read(names.cert, cert) }),
+    ...(key === undefined ? {} : { key: read(names.key, key) }),
+    ...(ca === undefined ? {} : { ca: read(names.ca, ca) }),
   };
-  check(paths, pems);
+  check(paths, pems, names);
   return pems;
 }
 
@@ -53,15 +58,15 @@ function read(option: string, path: string): Buffer {
   }
 }
 
-function check(paths: TlsPaths, { cert, key, ca }: Pems): void {
-  attempt(`--tls-cert ${paths.cert}, --tls-key ${paths.key}`, () => {
+function check(paths: TlsPaths, { cert, key, ca }: Pems, names: PathNames): void {
+  attempt(`${names.cert} ${paths.cert}, ${names.key} ${paths.key}`, () => {
     if (cert === undefined || key === undefined) return;
     const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
     if (!isPair) throw new AssayError("invalid_argument", "they do not belong together");
     createSecureContext({ cert, key });
   });
   // OpenSSL takes a text without any certificate for an empty list, and then trusts nobody.
-  attempt(`--tls-ca ${paths.ca}`, () => ca && new X509Certificate(ca));
+  attempt(`${names.ca} ${paths.ca}`, () => ca && new X509Certificate(ca));
 }
 
 function attempt(what: string, use: () => unknown): void {

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { AssayError, connect } from "../../../clients/node/connect.ts";
 import type { ConnectOptions, Suite } from "../../../clients/node/types.d.ts";
@@ -8,7 +11,7 @@ import { WorkerManagerService } from "../../../gen/assay/worker_manager/v1/worke
 import { silentLogger } from "../../../services/common/logger.ts";
 import { implement } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer, type RpcServer, type RpcServerOptions } from "../../../services/common/rpc/server.ts";
-import { createCertWorkshop } from "../../support/certs.ts";
+import { createCertWorkshop, type TestCa } from "../../support/certs.ts";
 import { EchoService } from "../../support/gen/assay/testing/v1/echo_service_pb.js";
 import { failureOf } from "../rpc/harness.ts";
 
@@ -108,6 +111,75 @@ describe("the library's connection to a suite", () => {
       expect(await failureOf(connect({ address, token, tls: { ca: other } }))).to.include({ code: "unavailable" });
     } finally {
       workshop.remove();
+    }
+  });
+
+  it("goes by files that are replaced while it lives: authority, certificate and token", async () => {
+    const workshop = createCertWorkshop();
+    const folder = mkdtempSync(join(tmpdir(), "assay-library-"));
+    const [caFile, certFile, keyFile, tokenFile] = ["ca", "cert", "key", "token"].map((name) => join(folder, name));
+    const write = (ca: TestCa, word: string): void => {
+      const own = ca.issue("a client", "DNS:client");
+      for (const [path = "", text] of [
+        [caFile, ca.cert],
+        [certFile, own.cert],
+        [keyFile, own.key],
+        [tokenFile, `${word}\n`],
+      ]) {
+        writeFileSync(path, text ?? "");
+      }
+    };
+    const start = async (ca: TestCa, word: string, port = 0): Promise<{ address: string; port: number }> => {
+      const { cert, key } = ca.issue("controller", "IP:127.0.0.1");
+      const server = createRpcServer({
+        services: [suiteService(() => [], () => undefined)],
+        listen: { port },
+        auth: { tokens: { [word]: ["operator"] } },
+        log: silentLogger,
+        tls: { cert, key, ca: ca.cert, clientCertificates: "required" },
+      });
+      servers.push(server);
+      return server.start();
+    };
+    try {
+      const [before, after] = [workshop.ca("before"), workshop.ca("after")];
+      write(before, "a-token-of-before");
+      const { address, port } = await start(before, "a-token-of-before");
+      const suite = await connect({ address, tokenFile, tls: { caFile, certFile, keyFile } });
+      suites.push(suite);
+      await servers.pop()?.stop(0);
+      await start(after, "a-token-of-after", port);
+      expect(await failureOf(suite.suite.getSuite({}))).to.include({ code: "unavailable" });
+      write(after, "a-token-of-after");
+      // The files are looked at once a second.
+      let answered: string | undefined;
+      while (answered === undefined) {
+        const { suiteId } = await suite.suite.getSuite({}).catch(() => ({ suiteId: undefined }));
+        answered = suiteId;
+      }
+      expect(answered).to.equal("the suite");
+    } finally {
+      rmSync(folder, { recursive: true });
+      workshop.remove();
+    }
+  });
+
+  it("refuses files that cannot be used, by their names here, and one beside a text", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "assay-library-"));
+    const none = join(folder, "none");
+    const refused = async (options: ConnectOptions): Promise<string> => {
+      const { code, message } = await failureOf(connect({ address: "127.0.0.1:1", ...options }));
+      expect(code).to.equal("invalid_argument");
+      return message;
+    };
+    try {
+      expect(await refused({ tokenFile: none })).to.match(/^reading the token from .*none: ENOENT/);
+      expect(await refused({ tls: { caFile: none } })).to.match(/^tls\.caFile .*none: cannot be read: ENOENT/);
+      expect(await refused({ tls: { certFile: none } })).to.equal("tls.certFile and tls.keyFile belong together");
+      expect(await refused({ token: "t", tokenFile: none })).to.equal("token and tokenFile: one of them, got both");
+      expect(await refused({ tls: { ca: "t", caFile: none } })).to.equal("tls.ca and tls.caFile: one of them, got both");
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

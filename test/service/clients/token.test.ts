@@ -106,7 +106,10 @@ describe("a token", () => {
       const { mkdir } = await import("node:fs/promises");
       await mkdir(join(folder, "assay"));
       await writeFile(join(folder, "assay", "token"), "own\n", { mode: 0o600 });
-      const tokenOf = async (address: string, options = {}) => (await suiteAddress(address, options, env)).token;
+      const tokenOf = async (address: string, options = {}) => {
+        const { token } = await suiteAddress(address, options, env);
+        return typeof token === "object" ? token.current() : token;
+      };
       expect(await tokenOf("127.0.0.1:1")).to.equal("own");
       expect(await tokenOf("bench.example:1")).to.equal(undefined);
       expect(await tokenOf("bench.example:1", { insecure: true })).to.equal(undefined);
