@@ -2,7 +2,7 @@
 
 import { recordMetrics } from "../../metrics/catalog.ts";
 import { AssayError } from "../common/errors.ts";
-import { filterField, meantField } from "./core/filter-fields.ts";
+import { filterField, HOST_FIELD, meantField } from "./core/filter-fields.ts";
 import { decodePageToken, encodePageToken } from "./core/page-token.ts";
 import { conditionOf } from "./record-filter.ts";
 import { type PageFilter, type RowOrder, RunReader } from "./store/run-reader.ts";
@@ -17,7 +17,7 @@ export interface RecordsQuery {
   readonly filter?: string;
   /** A field of filters, then ` asc` or ` desc`; requests without a value come last, equal ones by credit id. Default: by credit id. */
   readonly orderBy?: string;
-  /** Columns of `requests`, metrics by their tags. Default: all but `content_stamps`. */
+  /** Columns of `requests`, metrics by their tags, `HOST_FIELD`. Default: all columns but `content_stamps`. */
   readonly fields?: readonly string[];
   /** 1 to `MAX_PAGE_SIZE`. Default: 100. */
   readonly pageSize?: number;
@@ -142,7 +142,7 @@ function fieldsOf(reader: RunReader, asked: readonly string[] | undefined): read
   const own = [...requestColumns, ...reader.metricTags];
   if (asked === undefined) return own.filter((column) => column !== STAMPS_COLUMN);
   // Of metrics that the file is too old for no request has a value.
-  const known = new Set([...own, ...recordMetrics.map(({ tag }) => tag)]);
+  const known = new Set([...own, HOST_FIELD, ...recordMetrics.map(({ tag }) => tag)]);
   const unknown = asked.filter((field) => !known.has(field));
   if (unknown.length > 0)
     throw new AssayError("invalid_argument", `fields must be columns of requests, got "${unknown.join('", "')}"`);

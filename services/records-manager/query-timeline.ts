@@ -14,6 +14,8 @@ export interface TimelineQuery {
   readonly phase?: string;
   /** Only what this worker sent, and used. Default: all workers together. */
   readonly workerId?: string;
+  /** Only what the workers of this host sent, and used. Default: of all hosts. */
+  readonly host?: string;
   /** Only requests that pass, as `core/filter.ts` has it; the buckets are those of all of them. Default: every request. */
   readonly filter?: string;
   /** Telemetry in the same buckets, as `core/series-selector.ts` has it. Default: none. */
@@ -59,7 +61,7 @@ function readTimeline(reader: RunReader, query: TimelineQuery): TimelineAnswer {
     );
   }
   const timeline = new Timeline(span.firstNs, bucketNs, bucketCount);
-  const isAsked = (workerId: string): boolean => query.workerId === undefined || workerId === query.workerId;
+  const isAsked = workersAsked(reader, query);
   readRequests(reader, passing, timeline, isAsked);
   reader.forEachUsage((reading) => {
     if (isAsked(reading.workerId)) timeline.addUsage(reading);
@@ -69,6 +71,12 @@ function readTimeline(reader: RunReader, query: TimelineQuery): TimelineAnswer {
     buckets: timeline.buckets(),
     series: readTimelineSeries(reader, query.series ?? [], { originNs: span.firstNs, bucketNs, bucketCount }),
   };
+}
+
+function workersAsked(reader: RunReader, { workerId, host }: TimelineQuery): (workerId: string) => boolean {
+  const there = reader.members().flatMap((member) => (member.host === host ? [member.memberId] : []));
+  const onHost = host === undefined ? undefined : new Set(there);
+  return (id) => (workerId === undefined || id === workerId) && onHost?.has(id) !== false;
 }
 
 const COLUMNS = [

@@ -4,9 +4,10 @@ import { recordMetrics } from "../../metrics/catalog.ts";
 import { AssayError } from "../common/errors.ts";
 import type { CheckOutcome, MetricRecord, TokenSource } from "../common/metric-record.ts";
 import { wireRecordOf } from "../common/metric-record-codec.ts";
+import { HOST_FIELD } from "./core/filter-fields.ts";
 import type { RecordRow } from "./query-records.ts";
 
-/** Columns of `requests` by the fields of MetricRecord that they fill. `values` stands for all metrics. */
+/** Columns of `requests`, and what stands for one, by the fields of MetricRecord that they fill. `values` stands for all metrics. */
 const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
   credit_id: ["credit_id"],
   phase: ["phase"],
@@ -45,6 +46,7 @@ const columnsOfFields: Readonly<Record<string, readonly string[]>> = {
   request_id: ["request_id"],
   correlation_id: ["correlation_id"],
   worker_id: ["worker_id"],
+  host: [HOST_FIELD],
   wall_offset_ns: ["wall_offset_ns"],
   values: recordMetrics.map(({ tag }) => tag),
   content_stamps: ["content_stamps"],
@@ -79,7 +81,8 @@ export function recordMessages(columns: readonly string[]) {
     tags: hasValues ? recordMetrics.map(({ tag }) => tag) : [],
     messageOf: (row: RecordRow) => {
       const cellOf = (column: string) => row[places.get(column) ?? -1];
-      return wireRecordOf(recordOf(cellOf, hasValues), textOf(cellOf("record_processor_id")));
+      const host = textOf(cellOf(HOST_FIELD));
+      return { ...wireRecordOf(recordOf(cellOf, hasValues), textOf(cellOf("record_processor_id"))), host };
     },
   };
 }

@@ -171,7 +171,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
         const defined = definitions.length === 0 ? [] : await queries.ask("definitions", { folder, definitions }, signal);
         return summaryResponseOf(summary, { database, definitions: defined, told });
       },
-      getTimeline: async ({ runId, bucketMs, phase, workerId, filter, series }, { signal }) =>
+      getTimeline: async ({ runId, bucketMs, phase, workerId, host, filter, series }, { signal }) =>
         timelineOf(
           await queries.ask(
             "timeline",
@@ -180,6 +180,7 @@ export function createRecordsManagerService(deps: RecordsManagerServiceDeps): Im
               bucketMs: bucketMs === 0 ? defaultBucketMs : bucketMs,
               ...(phase === "" ? {} : { phase }),
               ...(workerId === "" ? {} : { workerId }),
+              ...(host === "" ? {} : { host }),
               ...(filter.trim() === "" ? {} : { filter }),
               series,
             },

@@ -8,6 +8,7 @@ import { goodRequestCount } from "../../../metrics/good-request-count.ts";
 import type { ListMetric, RecordMetric } from "../../../metrics/metric.ts";
 import { decodeStamps } from "../../common/chunk-stamps.ts";
 import { sessionUuid } from "../../common/session-uuid.ts";
+import { HOST_FIELD } from "../core/filter-fields.ts";
 import { isGood, type RequestObjective, requestObjectives } from "../core/objectives.ts";
 import type { PhaseRow } from "../store/run-rows.ts";
 import { COUNTED_UNITS } from "./aiperf-records.ts";
@@ -86,6 +87,7 @@ const passedColumns: readonly (readonly [column: string, type: Exclude<ParquetTy
   ["local_address", "STRING", "null"],
   ["remote_address", "STRING", "null"],
   ["row_group", "STRING", "null"],
+  [HOST_FIELD, "STRING", "null"],
 ];
 
 const OTHER_COLUMNS = ["due_ns", "received_ns", "written_ns", "first_content_ns", "last_content_ns", "target"] as const;

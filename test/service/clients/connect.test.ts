@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
 import { AssayError, connect } from "../../../clients/node/connect.ts";
 import type { ConnectOptions, Suite } from "../../../clients/node/types.d.ts";
@@ -156,6 +157,7 @@ describe("the library's connection to a suite", () => {
       while (answered === undefined) {
         const { suiteId } = await suite.suite.getSuite({}).catch(() => ({ suiteId: undefined }));
         answered = suiteId;
+        await delay(20);
       }
       expect(answered).to.equal("the suite");
     } finally {

@@ -1,7 +1,13 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "chai";
+import { parquetReadObjects } from "hyparquet";
+import { exportRun } from "../../../services/records-manager/exports/export-run.ts";
 import { queryGroups } from "../../../services/records-manager/query-groups.ts";
+import { queryRecords, queryRecordsOf, type RecordRow } from "../../../services/records-manager/query-records.ts";
+import { queryTimeline, type TimelineQuery } from "../../../services/records-manager/query-timeline.ts";
+import { columnsOf, recordMessages } from "../../../services/records-manager/record-wire.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { cancelled, failed, record } from "../../unit/records-manager/records.ts";
 import { createStore, insertAll, openStore, type RunFolder, recordsOf, temporaryFolder } from "./run-fixture.ts";
@@ -56,6 +62,37 @@ describe("requests of several load hosts", () => {
     expect(idsOf('host != "h2"')).to.deep.equal([0, 4, 5]);
     expect(idsOf('host ~ "H1" AND cancelled = true')).to.deep.equal([4]);
     expect(idsOf("host = none")).to.deep.equal([5]);
+  });
+
+  it("say it themselves, one by one, in an order and as a table", async () => {
+    const columns = columnsOf(["host"]);
+    const { messageOf } = recordMessages(columns);
+    const asked = { folder: run.folder, fields: columns };
+    const hostsOf = (rows: readonly RecordRow[]) => rows.map((row) => [messageOf(row).creditId, messageOf(row).host]);
+    const all = [
+      [0n, "h1"],
+      [1n, "h2"],
+      [2n, "h2"],
+      [3n, "h2"],
+      [4n, "h1"],
+      [5n, ""],
+    ];
+    expect(hostsOf(queryRecords(asked).rows)).to.deep.equal(all);
+    expect(hostsOf(queryRecordsOf({ ...asked, ids: Float64Array.of(5, 1) }))).to.deep.equal([all[5], all[1]]);
+    const last = queryRecords({ ...asked, orderBy: "host desc" }).rows;
+    expect(hostsOf(last).map(([, host]) => host)).to.deep.equal(["h2", "h2", "h2", "h1", "h1", ""]);
+    expect(columnsOf(undefined)).to.include("host");
+    const file = join(run.folder, "profile_export.parquet");
+    exportRun({ folder: run.folder, names: ["parquet"] });
+    const table = await parquetReadObjects({ file: Uint8Array.from(readFileSync(file)).buffer, columns: ["host"] });
+    expect(table.map(({ host }) => host ?? "")).to.deep.equal(all.map(([, host]) => host));
+  });
+
+  it("are those of a timeline of one host", () => {
+    const completed = (query: Partial<TimelineQuery>) =>
+      queryTimeline({ folder: run.folder, bucketMs: 1e6, ...query }).buckets.reduce((sum, bucket) => sum + bucket.completed, 0);
+    expect([completed({}), completed({ host: "h2" }), completed({ host: "h2", workerId: "w1" })]).to.deep.equal([6, 3, 0]);
+    expect([completed({ host: "h1" }), completed({ host: "nobody" })]).to.deep.equal([2, 0]);
   });
 
   it("are grouped by it, with a filter as without", () => {
