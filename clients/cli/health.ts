@@ -1,12 +1,13 @@
 /** `assay health`: is a suite there, and does it serve? */
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/grpc/health/v1/health_pb.js";
-import { messageOf } from "../../services/common/errors.ts";
+import { AssayError } from "../../services/common/errors.ts";
 import { createClient } from "../../services/common/rpc/client.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { healthFlags } from "./flags.ts";
 import { refuse } from "./refuse.ts";
 import { suiteAddress } from "./suite-address.ts";
+import { suiteFailure } from "./suite-failure.ts";
 
 /** With the start of this process it makes 3 s. */
 const timeoutMs = 2500;
@@ -26,8 +27,9 @@ export async function health({ options, name, terminal }: Asked<typeof healthFla
     const isServing = rows.length > 0 && rows.every(({ status }) => status === ServingStatus.SERVING);
     return isServing ? exitCodes.ok : exitCodes.failed;
   } catch (error) {
-    terminal.err(`assay health: ${messageOf(error)}\n`);
-    return exitCodes.failed;
+    if (!(error instanceof AssayError)) throw error;
+    terminal.err(`assay health: ${suiteFailure(error, address)}\n`);
+    return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     client?.close();
   }

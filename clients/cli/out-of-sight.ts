@@ -3,6 +3,7 @@ import { AssayError } from "../../services/common/errors.ts";
 import { suiteSilent, usualSilenceMs } from "../node/follow-run.ts";
 import { quoted } from "./parse.ts";
 import type { SuiteOptions } from "./suite-address.ts";
+import { suiteFailure, withoutCall } from "./suite-failure.ts";
 
 /** How a command was told to reach its suite. */
 export interface GivenReach extends SuiteOptions {
@@ -10,14 +11,15 @@ export interface GivenReach extends SuiteOptions {
 }
 
 /** What is said when the stream of a run has broken, and is opened again. */
-export function brokenText({ message }: AssayError, silenceMs = usualSilenceMs): string {
-  return `${message}; trying again for ${silenceMs / 1000} s`;
+export function brokenText(error: AssayError, { controller = "the suite" }: GivenReach, silenceMs = usualSilenceMs): string {
+  return `${suiteFailure(error, controller)}; trying again for ${silenceMs / 1000} s`;
 }
 
 /** The error that ends a command: with how the run is met again, where silence is why. */
 export function outOfSight(error: AssayError, runId: string, reach: GivenReach): AssayError {
   if (error.reason !== suiteSilent) return error;
-  return new AssayError(error.code, `${error.message}; ${mayGoOn(runId, reach)}`, { cause: error });
+  const message = withoutCall(error.message).replace(/^the suite/, reach.controller ?? "the suite");
+  return new AssayError(error.code, `${message}; ${mayGoOn(runId, reach)}`, { cause: error });
 }
 
 /** `run 2026… may go on: assay watch 2026… --controller bench:7400`. */

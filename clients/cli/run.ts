@@ -19,6 +19,7 @@ import { type RunSources, specOf } from "./spec/run-sources.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
 import type { Terminal } from "./terminal.ts";
+import { suiteFailure } from "./suite-failure.ts";
 import { watchLoad } from "./watch-load.ts";
 
 export interface RunContext {
@@ -46,8 +47,11 @@ export async function run(sources: RunSources, context: RunContext): Promise<num
     return await drive(session, interrupts);
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
-    session.say(error.message);
-    return interrupts.stop.aborted ? exitCodes.interrupted : exitCodes.failed;
+    const { controller } = sources.options;
+    session.say(controller === undefined ? error.message : suiteFailure(error, controller));
+    if (interrupts.stop.aborted) return exitCodes.interrupted;
+    // A file of the command line that cannot be used.
+    return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     if (interrupts.leave.aborted) await session.kill();
     else await session.stop();
@@ -336,12 +340,15 @@ class Session {
     if (this.#suite !== undefined) return;
     await this.#connected()
       .cancelRun(runId, true, "Ctrl-C twice")
-      .catch((error) => this.say(`ending the run: ${error.message}; ${mayGoOn(runId, this.#options)}`));
+      .catch((error) => {
+        const why = suiteFailure(error, this.#options.controller ?? "");
+        this.say(`ending the run: ${why}; ${mayGoOn(runId, this.#options)}`);
+      });
   }
 
   // The death of a process of one's own is said where it is noticed.
   #onBroken(error: AssayError): void {
-    if (this.#suite === undefined && !this.#options.quiet) this.#note(brokenText(error, this.#context.silenceMs));
+    if (this.#suite === undefined && !this.#options.quiet) this.#note(brokenText(error, this.#options, this.#context.silenceMs));
   }
 
   #onDeath({ name, how, lastWords, isController, isReplaced }: SuiteDeath): void {

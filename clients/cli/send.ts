@@ -20,6 +20,7 @@ import type { SendSuite } from "./send-suite.ts";
 import { type Pems, readPems } from "./spec/pem-files.ts";
 import { withTemplateText } from "./spec/template-file.ts";
 import { suiteAddress } from "./suite-address.ts";
+import { suiteFailure } from "./suite-failure.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface SendSources {
@@ -53,7 +54,8 @@ export async function send(asked: Asked<typeof sendFlags>, sources: SendSources 
   } catch (error) {
     if (signal.aborted) return exitCodes.interrupted;
     if (!(error instanceof AssayError)) throw error;
-    terminal.err(`${name}: ${error.message}\n`);
+    const { controller } = options;
+    terminal.err(`${name}: ${controller === undefined ? error.message : suiteFailure(error, controller)}\n`);
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     suite?.close();

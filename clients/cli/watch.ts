@@ -158,7 +158,7 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
       intervalMs: terminal.isErrTty ? 250 : 1000,
       requestedBy: whoAsks(),
       onBroken: (error) => {
-        if (!options.quiet) say(brokenText(error));
+        if (!options.quiet) say(brokenText(error, options));
       },
     });
     for await (const { run: now, events, refusals } of driven) {

@@ -4,7 +4,7 @@ import type { ClientTls } from "../../services/common/rpc/channel.ts";
 import { type Pems, type WatchedPems, watchPems } from "../../services/common/rpc/tls-files.ts";
 import { watchToken } from "../../services/common/rpc/token-file.ts";
 import { findSuites } from "../../services/common/suite-files.ts";
-import { openSuite, type SuiteReach } from "./suite.ts";
+import { type OpenSuite, openSuite, type SuiteReach } from "./suite.ts";
 import type * as types from "./types.d.ts";
 
 /** A value of its own, so that the compiler holds the class against its published type. */
@@ -16,12 +16,14 @@ const connectTimeoutMs = 10_000;
 export async function connect(options: types.ConnectOptions = {}): Promise<types.Suite> {
   const { timeoutMs = connectTimeoutMs, signal } = options;
   const reach = options.address === undefined ? listedReach(options) : reachOf(options);
-  const { recordBatchesOf: _, close: closeConnections, ...suite } = openSuite(reach);
+  let open: OpenSuite | undefined;
   const close = (): void => {
-    closeConnections();
+    open?.close();
     for (const files of [reach.tls?.watched, reach.token]) if (typeof files === "object") files.close();
   };
   try {
+    open = openSuite(reach);
+    const { recordBatchesOf: _, ...suite } = open;
     const { version } = await suite.suite.getSuite({}, { timeoutMs, signal });
     // The two types say the same of every service, which the compiler cannot see for an open one.
     return { ...suite, version, close, client: suite.client as unknown as types.Suite["client"] };
@@ -31,11 +33,16 @@ export async function connect(options: types.ConnectOptions = {}): Promise<types
   }
 }
 
-function reachOf({ address = "", token, tokenFile, tls, allowPlaintext }: types.ConnectOptions): SuiteReach {
+function reachOf({ address = "", token: text, tokenFile, tls, allowPlaintext }: types.ConnectOptions): SuiteReach {
   if (!/^\S+:\d+$/.test(address)) throw new AssayError("invalid_argument", `address: must be host:port, got "${address}"`);
-  if (token !== undefined && tokenFile !== undefined) throw oneOf("token", "tokenFile");
-  const own = tls === undefined ? undefined : tlsOf(tls);
-  return { address, token: tokenFile === undefined ? token : watchToken(tokenFile), tls: own, allowPlaintext };
+  if (text !== undefined && tokenFile !== undefined) throw oneOf("token", "tokenFile");
+  const token = tokenFile === undefined ? text : watchToken(tokenFile);
+  try {
+    return { address, token, tls: tls === undefined ? undefined : tlsOf(tls), allowPlaintext };
+  } catch (error) {
+    if (typeof token === "object") token.close();
+    throw error;
+  }
 }
 
 /** Of the one suite of this user that runs on this host, what is given going before what it says of itself. */

@@ -2,10 +2,11 @@
 import { resolve } from "node:path";
 import type { Run } from "../../../gen/assay/controller/v1/controller_pb.js";
 import { harmless } from "../../../report/text.ts";
-import { AssayError, messageOf } from "../../../services/common/errors.ts";
+import { AssayError } from "../../../services/common/errors.ts";
 import { type FoundSuite, findSuites } from "../../../services/common/suite-files.ts";
 import { listedAddress, type SuiteAddress, type SuiteOptions } from "../suite-address.ts";
 import type { SuiteClient } from "../suite-client.ts";
+import { suiteFailure } from "../suite-failure.ts";
 import { stateOf } from "./run-view.ts";
 
 /** A run that waits or goes on. */
@@ -37,7 +38,7 @@ export async function findActiveRuns(
       return await runsOf(suite, options);
     } catch (error) {
       if (!(error instanceof AssayError)) throw error;
-      silent.push(`${nameOf(suite)} does not answer: ${messageOf(error)}`);
+      silent.push(`${nameOf(suite)}: ${suiteFailure(error, suite.address)}`);
       return [];
     }
   });

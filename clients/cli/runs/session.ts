@@ -11,6 +11,7 @@ import { LocalSuite } from "../local-suite.ts";
 import { ownCommand } from "../own-command.ts";
 import { type SuiteAddress, type SuiteOptions, suiteAddress } from "../suite-address.ts";
 import type { SuiteClient } from "../suite-client.ts";
+import { suiteFailure } from "../suite-failure.ts";
 
 const processes = ["controller,records-manager"] as const;
 
@@ -63,7 +64,8 @@ export async function withSuite<T extends FlagTable>(
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     if (signal.aborted) return exitCodes.interrupted;
-    terminal.err(`${name}: ${error.message}\n`);
+    const where = controller ?? ("address" in own ? own.address.address : "");
+    terminal.err(`${name}: ${where === "" ? error.message : suiteFailure(error, where)}\n`);
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     client?.close();

@@ -144,9 +144,17 @@ export interface ReceivedStatus {
 export function errorOfGrpcStatus(received: ReceivedStatus, attempt: string, cause?: unknown): AssayError {
   const code = errorCodeOf(received.code);
   const { info, violations } = detailsFrom(received.metadata?.get(DETAILS_KEY)[0]);
-  if (info === undefined) return new AssayError(code, `${attempt}: ${received.details}`, { cause, violations });
-  const message = info.domain === ERROR_DOMAIN ? received.details : `${attempt}: ${received.details}`;
+  const details = info?.domain === ERROR_DOMAIN ? received.details : plainDetails(received.details);
+  if (info === undefined) return new AssayError(code, `${attempt}: ${details}`, { cause, violations });
+  const message = info.domain === ERROR_DOMAIN ? details : `${attempt}: ${details}`;
   return new AssayError(code, message, { cause, violations, reason: info.reason, metadata: info.metadata });
+}
+
+/** What grpc-js says of a connection or a deadline, without the inside of grpc-js. */
+function plainDetails(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:null|(.*?)(?: \(\d{4}-\d\d-\d\dT[\d:.]+Z\))?)\. Resolution note: .*$/s, (_, why = "no connection") => why)
+    .replace(/^Deadline exceeded after ([\d.]+)s.*$/s, "no answer within $1 s");
 }
 
 function detailsFrom(bytes: string | Buffer | undefined): {
