@@ -378,6 +378,13 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
    * @generated from field: assay.records_manager.v1.CheckOutcome check = 51;
    */
   check?: CheckOutcome | undefined;
+
+  /**
+   * Name of the host that the worker is on; empty: nobody told it. Set where a record is read from a run, by what the run knows of its members.
+   *
+   * @generated from field: string host = 52;
+   */
+  host: string;
 };
 
 /**

@@ -1477,6 +1477,13 @@ export declare type GetTimelineRequest = Message<"assay.records_manager.v1.GetTi
    * @generated from field: repeated string series = 6;
    */
   series: string[];
+
+  /**
+   * Host by its name: what its workers sent, and used. Empty: all together.
+   *
+   * @generated from field: string host = 7;
+   */
+  host: string;
 };
 
 /**

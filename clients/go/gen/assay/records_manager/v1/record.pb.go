@@ -190,7 +190,9 @@ type MetricRecord struct {
 	// Group that the dataset puts the turn into; empty: none.
 	RowGroup string `protobuf:"bytes,50,opt,name=row_group,json=rowGroup,proto3" json:"row_group,omitempty"`
 	// What came of the check of its answer; unset: it was not checked.
-	Check         *CheckOutcome `protobuf:"bytes,51,opt,name=check,proto3" json:"check,omitempty"`
+	Check *CheckOutcome `protobuf:"bytes,51,opt,name=check,proto3" json:"check,omitempty"`
+	// Name of the host that the worker is on; empty: nobody told it. Set where a record is read from a run, by what the run knows of its members.
+	Host          string `protobuf:"bytes,52,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -582,6 +584,13 @@ func (x *MetricRecord) GetCheck() *CheckOutcome {
 		return x.Check
 	}
 	return nil
+}
+
+func (x *MetricRecord) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
 }
 
 // An answer held against what is expected of it.
@@ -1690,7 +1699,7 @@ var File_assay_records_manager_v1_record_proto protoreflect.FileDescriptor
 
 const file_assay_records_manager_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"%assay/records_manager/v1/record.proto\x12\x18assay.records_manager.v1\x1a\x1cassay/common/v1/common.proto\"\x89\x0f\n" +
+	"%assay/records_manager/v1/record.proto\x12\x18assay.records_manager.v1\x1a\x1cassay/common/v1/common.proto\"\x9d\x0f\n" +
 	"\fMetricRecord\x12\x1b\n" +
 	"\tcredit_id\x18\x01 \x01(\x04R\bcreditId\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\rR\x05phase\x12\"\n" +
@@ -1749,7 +1758,8 @@ const file_assay_records_manager_v1_record_proto_rawDesc = "" +
 	"\rlocal_address\x180 \x01(\tR\flocalAddress\x12%\n" +
 	"\x0eremote_address\x181 \x01(\tR\rremoteAddress\x12\x1b\n" +
 	"\trow_group\x182 \x01(\tR\browGroup\x12<\n" +
-	"\x05check\x183 \x01(\v2&.assay.records_manager.v1.CheckOutcomeR\x05checkB\x10\n" +
+	"\x05check\x183 \x01(\v2&.assay.records_manager.v1.CheckOutcomeR\x05check\x12\x12\n" +
+	"\x04host\x184 \x01(\tR\x04hostB\x10\n" +
 	"\x0e_first_byte_nsB\r\n" +
 	"\v_connect_nsB\x0f\n" +
 	"\r_cancelled_nsB\x06\n" +

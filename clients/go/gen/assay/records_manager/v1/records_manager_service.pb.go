@@ -2406,7 +2406,9 @@ type GetTimelineRequest struct {
 	// Telemetry to tell in the same buckets: each selects series as `NAME`, `NAME{label="value"}` or `{label="value"}`, `*` being any text;
 	// `kind`, `source` and `subject` (SampleSeries) count as labels. Empty: none. INVALID_ARGUMENT where one has another form or selects
 	// nothing, and where all of them select more than 1000 series, or more than 4 million values over the buckets.
-	Series        []string `protobuf:"bytes,6,rep,name=series,proto3" json:"series,omitempty"`
+	Series []string `protobuf:"bytes,6,rep,name=series,proto3" json:"series,omitempty"`
+	// Host by its name: what its workers sent, and used. Empty: all together.
+	Host          string `protobuf:"bytes,7,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2481,6 +2483,13 @@ func (x *GetTimelineRequest) GetSeries() []string {
 		return x.Series
 	}
 	return nil
+}
+
+func (x *GetTimelineRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
 }
 
 // Response of GetTimeline.
@@ -3430,14 +3439,15 @@ const file_assay_records_manager_v1_records_manager_service_proto_rawDesc = "" +
 	"\f_max_power_wB\x16\n" +
 	"\x14_utilization_percentB\x15\n" +
 	"\x13_max_memory_used_gbB\x14\n" +
-	"\x12_max_temperature_c\"\xab\x01\n" +
+	"\x12_max_temperature_c\"\xbf\x01\n" +
 	"\x12GetTimelineRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1b\n" +
 	"\tbucket_ms\x18\x02 \x01(\rR\bbucketMs\x12\x14\n" +
 	"\x05phase\x18\x03 \x01(\tR\x05phase\x12\x1b\n" +
 	"\tworker_id\x18\x04 \x01(\tR\bworkerId\x12\x16\n" +
 	"\x06filter\x18\x05 \x01(\tR\x06filter\x12\x16\n" +
-	"\x06series\x18\x06 \x03(\tR\x06series\"\xd9\x01\n" +
+	"\x06series\x18\x06 \x03(\tR\x06series\x12\x12\n" +
+	"\x04host\x18\a \x01(\tR\x04host\"\xd9\x01\n" +
 	"\x13GetTimelineResponse\x12B\n" +
 	"\abuckets\x18\x01 \x03(\v2(.assay.records_manager.v1.TimelineBucketR\abuckets\x12)\n" +
 	"\x0eorigin_wall_ns\x18\x02 \x01(\x01H\x00R\foriginWallNs\x88\x01\x01\x12@\n" +

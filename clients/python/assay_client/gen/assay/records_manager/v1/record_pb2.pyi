@@ -110,6 +110,7 @@ class MetricRecord(_message.Message):
     REMOTE_ADDRESS_FIELD_NUMBER: _builtins.int
     ROW_GROUP_FIELD_NUMBER: _builtins.int
     CHECK_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
     credit_id: _builtins.int
     """The credit that it was sent under; with the run it is the key."""
     phase: _builtins.int
@@ -222,6 +223,8 @@ class MetricRecord(_message.Message):
     """The other end, likewise."""
     row_group: _builtins.str
     """Group that the dataset puts the turn into; empty: none."""
+    host: _builtins.str
+    """Name of the host that the worker is on; empty: nobody told it. Set where a record is read from a run, by what the run knows of its members."""
     @_builtins.property
     def error(self) -> _common_pb2.RequestError:
         """How it failed; unset: it succeeded."""
@@ -292,10 +295,11 @@ class MetricRecord(_message.Message):
         remote_address: _builtins.str = ...,
         row_group: _builtins.str = ...,
         check: Global___CheckOutcome | None = ...,
+        host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_blocked_ns", b"_blocked_ns", "_cancelled_ns", b"_cancelled_ns", "_connect_ns", b"_connect_ns", "_dns_ns", b"_dns_ns", "_first_byte_ns", b"_first_byte_ns", "_raw", b"_raw", "_tcp_ns", b"_tcp_ns", "_tls_ns", b"_tls_ns", "_written_ns", b"_written_ns", "blocked_ns", b"blocked_ns", "cancelled_ns", b"cancelled_ns", "check", b"check", "connect_ns", b"connect_ns", "dns_ns", b"dns_ns", "error", b"error", "first_byte_ns", b"first_byte_ns", "raw", b"raw", "tcp_ns", b"tcp_ns", "tls_ns", b"tls_ns", "written_ns", b"written_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_blocked_ns", b"_blocked_ns", "_cancelled_ns", b"_cancelled_ns", "_connect_ns", b"_connect_ns", "_dns_ns", b"_dns_ns", "_first_byte_ns", b"_first_byte_ns", "_raw", b"_raw", "_tcp_ns", b"_tcp_ns", "_tls_ns", b"_tls_ns", "_written_ns", b"_written_ns", "agent_depth", b"agent_depth", "blocked_ns", b"blocked_ns", "cancelled_ns", b"cancelled_ns", "check", b"check", "coalesced_chunks", b"coalesced_chunks", "connect_ns", b"connect_ns", "content_stamps", b"content_stamps", "conversation", b"conversation", "conversation_id", b"conversation_id", "correlation_id", b"correlation_id", "credit_id", b"credit_id", "dns_ns", b"dns_ns", "due_ns", b"due_ns", "end_ns", b"end_ns", "error", b"error", "finish_reason", b"finish_reason", "first_byte_ns", b"first_byte_ns", "has_usage_mismatch", b"has_usage_mismatch", "index", b"index", "is_cancelled", b"is_cancelled", "is_connection_reused", b"is_connection_reused", "is_stream_ignored", b"is_stream_ignored", "is_streaming", b"is_streaming", "issued_ns", b"issued_ns", "local_address", b"local_address", "model", b"model", "parent_session", b"parent_session", "phase", b"phase", "raw", b"raw", "received_ns", b"received_ns", "record_processor_id", b"record_processor_id", "remote_address", b"remote_address", "request_bytes", b"request_bytes", "request_id", b"request_id", "requested_output_tokens", b"requested_output_tokens", "response_bytes", b"response_bytes", "root_session", b"root_session", "row_group", b"row_group", "sent_ns", b"sent_ns", "session", b"session", "status", b"status", "target", b"target", "tcp_ns", b"tcp_ns", "tls_ns", b"tls_ns", "token_source", b"token_source", "turn", b"turn", "turns", b"turns", "values", b"values", "wall_offset_ns", b"wall_offset_ns", "worker_id", b"worker_id", "written_ns", b"written_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_blocked_ns", b"_blocked_ns", "_cancelled_ns", b"_cancelled_ns", "_connect_ns", b"_connect_ns", "_dns_ns", b"_dns_ns", "_first_byte_ns", b"_first_byte_ns", "_raw", b"_raw", "_tcp_ns", b"_tcp_ns", "_tls_ns", b"_tls_ns", "_written_ns", b"_written_ns", "agent_depth", b"agent_depth", "blocked_ns", b"blocked_ns", "cancelled_ns", b"cancelled_ns", "check", b"check", "coalesced_chunks", b"coalesced_chunks", "connect_ns", b"connect_ns", "content_stamps", b"content_stamps", "conversation", b"conversation", "conversation_id", b"conversation_id", "correlation_id", b"correlation_id", "credit_id", b"credit_id", "dns_ns", b"dns_ns", "due_ns", b"due_ns", "end_ns", b"end_ns", "error", b"error", "finish_reason", b"finish_reason", "first_byte_ns", b"first_byte_ns", "has_usage_mismatch", b"has_usage_mismatch", "host", b"host", "index", b"index", "is_cancelled", b"is_cancelled", "is_connection_reused", b"is_connection_reused", "is_stream_ignored", b"is_stream_ignored", "is_streaming", b"is_streaming", "issued_ns", b"issued_ns", "local_address", b"local_address", "model", b"model", "parent_session", b"parent_session", "phase", b"phase", "raw", b"raw", "received_ns", b"received_ns", "record_processor_id", b"record_processor_id", "remote_address", b"remote_address", "request_bytes", b"request_bytes", "request_id", b"request_id", "requested_output_tokens", b"requested_output_tokens", "response_bytes", b"response_bytes", "root_session", b"root_session", "row_group", b"row_group", "sent_ns", b"sent_ns", "session", b"session", "status", b"status", "target", b"target", "tcp_ns", b"tcp_ns", "tls_ns", b"tls_ns", "token_source", b"token_source", "turn", b"turn", "turns", b"turns", "values", b"values", "wall_offset_ns", b"wall_offset_ns", "worker_id", b"worker_id", "written_ns", b"written_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__blocked_ns: _TypeAlias = _typing.Literal["blocked_ns"]  # noqa: Y015
     _WhichOneofArgType__blocked_ns: _TypeAlias = _typing.Literal["_blocked_ns", b"_blocked_ns"]  # noqa: Y015

@@ -1266,6 +1266,7 @@ class GetTimelineRequest(_message.Message):
     WORKER_ID_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     SERIES_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     bucket_ms: _builtins.int
@@ -1278,6 +1279,8 @@ class GetTimelineRequest(_message.Message):
     """As of QueryRecords: buckets count the requests that pass; they begin and end with the phase all the same, and what workers used is of
     all of them. Empty: every request.
     """
+    host: _builtins.str
+    """Host by its name: what its workers sent, and used. Empty: all together."""
     @_builtins.property
     def series(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Telemetry to tell in the same buckets: each selects series as `NAME`, `NAME{label="value"}` or `{label="value"}`, `*` being any text;
@@ -1294,10 +1297,11 @@ class GetTimelineRequest(_message.Message):
         worker_id: _builtins.str = ...,
         filter: _builtins.str = ...,
         series: _abc.Iterable[_builtins.str] | None = ...,
+        host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_ms", b"bucket_ms", "filter", b"filter", "phase", b"phase", "run_id", b"run_id", "series", b"series", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_ms", b"bucket_ms", "filter", b"filter", "host", b"host", "phase", b"phase", "run_id", b"run_id", "series", b"series", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
