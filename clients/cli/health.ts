@@ -28,7 +28,7 @@ export async function health({ options, name, terminal }: Asked<typeof healthFla
     return isServing ? exitCodes.ok : exitCodes.failed;
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
-    terminal.err(`assay health: ${suiteFailure(error, address)}\n`);
+    terminal.err(`assay health: ${suiteFailure(error, options)}\n`);
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     client?.close();

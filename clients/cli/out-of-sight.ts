@@ -2,17 +2,11 @@
 import { AssayError } from "../../services/common/errors.ts";
 import { suiteSilent, usualSilenceMs } from "../node/follow-run.ts";
 import { quoted } from "./parse.ts";
-import type { SuiteOptions } from "./suite-address.ts";
-import { suiteFailure, withoutCall } from "./suite-failure.ts";
-
-/** How a command was told to reach its suite. */
-export interface GivenReach extends SuiteOptions {
-  readonly controller?: string | undefined;
-}
+import { type GivenReach, suiteFailure, withoutCall } from "./suite-failure.ts";
 
 /** What is said when the stream of a run has broken, and is opened again. */
-export function brokenText(error: AssayError, { controller = "the suite" }: GivenReach, silenceMs = usualSilenceMs): string {
-  return `${suiteFailure(error, controller)}; trying again for ${silenceMs / 1000} s`;
+export function brokenText(error: AssayError, reach: GivenReach, silenceMs = usualSilenceMs): string {
+  return `${suiteFailure(error, reach)}; trying again for ${silenceMs / 1000} s`;
 }
 
 /** The error that ends a command: with how the run is met again, where silence is why. */

@@ -18,8 +18,8 @@ import { type InputFile, pipedInput, spoolInput, withInputFile } from "./spec/pi
 import { type RunSources, specOf } from "./spec/run-sources.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
-import type { Terminal } from "./terminal.ts";
 import { suiteFailure } from "./suite-failure.ts";
+import type { Terminal } from "./terminal.ts";
 import { watchLoad } from "./watch-load.ts";
 
 export interface RunContext {
@@ -48,7 +48,7 @@ export async function run(sources: RunSources, context: RunContext): Promise<num
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     const { controller } = sources.options;
-    session.say(controller === undefined ? error.message : suiteFailure(error, controller));
+    session.say(controller === undefined ? error.message : suiteFailure(error, sources.options));
     if (interrupts.stop.aborted) return exitCodes.interrupted;
     // A file of the command line that cannot be used.
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
@@ -341,7 +341,7 @@ class Session {
     await this.#connected()
       .cancelRun(runId, true, "Ctrl-C twice")
       .catch((error) => {
-        const why = suiteFailure(error, this.#options.controller ?? "");
+        const why = suiteFailure(error, this.#options);
         this.say(`ending the run: ${why}; ${mayGoOn(runId, this.#options)}`);
       });
   }

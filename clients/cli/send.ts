@@ -55,7 +55,7 @@ export async function send(asked: Asked<typeof sendFlags>, sources: SendSources 
     if (signal.aborted) return exitCodes.interrupted;
     if (!(error instanceof AssayError)) throw error;
     const { controller } = options;
-    terminal.err(`${name}: ${controller === undefined ? error.message : suiteFailure(error, controller)}\n`);
+    terminal.err(`${name}: ${controller === undefined ? error.message : suiteFailure(error, options)}\n`);
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     suite?.close();

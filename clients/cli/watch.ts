@@ -71,6 +71,7 @@ async function use(run: Run, suite: SuiteUse, asked: AskedWatch): Promise<number
   const { options, terminal } = asked;
   const change = changeOf(options);
   const isChange = Object.keys(change).length > 0;
+  if (options.stop && !isChange && isEnded(run)) return conclude(run, terminal);
   if (isChange) await adjust(suite.client, run, change);
   if (options.stop) await suite.client.cancelRun(run.runId, false, `assay watch --stop by ${whoAsks()}`);
   if (!isChange && !options.stop) return follow(run, suite, asked);

@@ -38,7 +38,7 @@ export async function findActiveRuns(
       return await runsOf(suite, options);
     } catch (error) {
       if (!(error instanceof AssayError)) throw error;
-      silent.push(`${nameOf(suite)}: ${suiteFailure(error, suite.address)}`);
+      silent.push(`${nameOf(suite)}: ${suiteFailure(error, { controller: suite.address, ...options })}`);
       return [];
     }
   });

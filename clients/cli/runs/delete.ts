@@ -1,7 +1,8 @@
 /** `assay runs delete RUN…`. */
-import { messageOf } from "../../../services/common/errors.ts";
+import { AssayError } from "../../../services/common/errors.ts";
 import type { Asked } from "../asked.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { isOfReach } from "../suite-failure.ts";
 import type { runsDeleteFlags } from "./flags.ts";
 import { findRun, withSuite } from "./session.ts";
 
@@ -17,7 +18,8 @@ export async function runsDelete(asked: Asked<typeof runsDeleteFlags>): Promise<
         await client.deleteRun(runId);
         if (!options.quiet) terminal.out(`deleted ${runId} (${folder})\n`);
       } catch (error) {
-        terminal.err(`${name}: ${operand}: ${messageOf(error)}\n`);
+        if (!(error instanceof AssayError) || isOfReach(error)) throw error;
+        terminal.err(`${name}: ${error.message.includes(operand) ? "" : `${operand}: `}${error.message}\n`);
         code = exitCodes.failed;
       }
     }

@@ -9,9 +9,9 @@ import type { FlagTable } from "../flags/flag.ts";
 import { Interrupts, unlessAborted } from "../interrupts.ts";
 import { LocalSuite } from "../local-suite.ts";
 import { ownCommand } from "../own-command.ts";
-import { type SuiteAddress, type SuiteOptions, suiteAddress } from "../suite-address.ts";
+import { type SuiteAddress, suiteAddress } from "../suite-address.ts";
 import type { SuiteClient } from "../suite-client.ts";
-import { suiteFailure } from "../suite-failure.ts";
+import { type GivenReach, suiteFailure } from "../suite-failure.ts";
 
 const processes = ["controller,records-manager"] as const;
 
@@ -44,7 +44,7 @@ export async function withSuite<T extends FlagTable>(
   own: OwnSuite | KnownSuite = { services: processes },
 ): Promise<number> {
   // Every command of a suite has these.
-  const given = options as SuiteOptions & { readonly controller?: string };
+  const given = options as GivenReach;
   const { controller } = given;
   const interrupts = new Interrupts(terminal);
   const signal = interrupts.stop;
@@ -64,8 +64,8 @@ export async function withSuite<T extends FlagTable>(
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     if (signal.aborted) return exitCodes.interrupted;
-    const where = controller ?? ("address" in own ? own.address.address : "");
-    terminal.err(`${name}: ${where === "" ? error.message : suiteFailure(error, where)}\n`);
+    const found = "address" in own ? { controller: own.address.address } : {};
+    terminal.err(`${name}: ${suite === undefined ? suiteFailure(error, { ...found, ...given }) : error.message}\n`);
     return error.code === "invalid_argument" ? exitCodes.usage : exitCodes.failed;
   } finally {
     client?.close();

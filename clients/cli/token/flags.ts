@@ -35,9 +35,10 @@ export const tokenRevokeFlags = {
 } as const satisfies FlagTable;
 
 /** One line for each thing that is missing. */
-export function problemsOfCreate({ options }: GivenOptions<typeof tokenCreateFlags>): string[] {
+export function problemsOfCreate({ options, origins }: GivenOptions<typeof tokenCreateFlags>): string[] {
   return [
-    ...(options.role === undefined ? ["--role: expected viewer, operator or member"] : []),
+    // What is wrong with one that was given has been said.
+    ...(options.role === undefined && !origins.has("role") ? ["--role: expected viewer, operator or member"] : []),
     ...problemsOfRevoke({ options }),
   ];
 }

@@ -129,6 +129,7 @@ class JoinedMember implements Member {
   private pongs = 0;
   private welcomed: PromiseWithResolvers<void> = Promise.withResolvers();
   private refused: AssayError | undefined;
+  private lastFailure: AssayError | undefined;
 
   constructor(options: MemberOptions) {
     this.options = options;
@@ -147,7 +148,7 @@ class JoinedMember implements Member {
       () => {
         throw new AssayError(
           "unavailable",
-          `controller at ${this.options.channel.address} did not answer within ${timeoutMs} ms`,
+          `controller at ${this.options.channel.address} did not answer within ${timeoutMs} ms${this.whyNot()}`,
         );
       },
       () => {},
@@ -157,6 +158,12 @@ class JoinedMember implements Member {
     } finally {
       timeout.abort();
     }
+  }
+
+  /** What the dial before said, after `: `. */
+  private whyNot(): string {
+    if (this.lastFailure === undefined) return "";
+    return `: ${this.lastFailure.message.replace(/^calling \S+ at \S+: /, "")}`;
   }
 
   directory(): Directory {
@@ -217,6 +224,7 @@ class JoinedMember implements Member {
       clearTimeout(late);
       this.stopTimers();
       if (this.stream === stream) this.stream = undefined;
+      this.lastFailure = error;
       if (error !== undefined) this.onBroken(error);
       resolve(hasWelcome);
     });

@@ -150,11 +150,20 @@ export function errorOfGrpcStatus(received: ReceivedStatus, attempt: string, cau
   return new AssayError(code, message, { cause, violations, reason: info.reason, metadata: info.metadata });
 }
 
-/** What grpc-js says of a connection or a deadline, without the inside of grpc-js. */
+const notConnected =
+  /^No connection established\. Last error: (?:null|(?:Error: )?(.*?)(?: \(\d{4}-\d\d-\d\dT[\d:.]+Z\))?)\. Resolution note: .*$/s;
+const openSsl = /^\w+:error:\w+:SSL routines:\w+:([^:]+):.*$/s;
+
+/** What grpc-js says of a connection, a name or a deadline, without the inside of grpc-js and of OpenSSL. */
 function plainDetails(details: string): string {
   return details
-    .replace(/^No connection established\. Last error: (?:null|(.*?)(?: \(\d{4}-\d\d-\d\dT[\d:.]+Z\))?)\. Resolution note: .*$/s, (_, why = "no connection") => why)
-    .replace(/^Deadline exceeded after ([\d.]+)s.*$/s, "no answer within $1 s");
+    .replace(notConnected, (_, why = "no connection") => why)
+    .replace(openSsl, "$1")
+    .replace(/^Name resolution failed for target dns:(\S+):\d+$/, "the name $1 cannot be resolved")
+    .replace(
+      /^Deadline exceeded after ([\d.]+)s.*$/s,
+      (_, seconds: string) => `no answer within ${Number(Number(seconds).toFixed(1))} s`,
+    );
 }
 
 function detailsFrom(bytes: string | Buffer | undefined): {

@@ -63,6 +63,10 @@ function check(paths: TlsPaths, { cert, key, ca }: Pems, names: PathNames): void
     if (cert === undefined || key === undefined) return;
     const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
     if (!isPair) throw new AssayError("invalid_argument", "they do not belong together");
+    const { validToDate } = new X509Certificate(cert);
+    if (validToDate.getTime() < Date.now()) {
+      throw new AssayError("invalid_argument", `it held until ${validToDate.toISOString().slice(0, 10)}`);
+    }
     createSecureContext({ cert, key });
   });
   // OpenSSL takes a text without any certificate for an empty list, and then trusts nobody.
@@ -73,6 +77,8 @@ function attempt(what: string, use: () => unknown): void {
   try {
     use();
   } catch (error) {
-    throw new AssayError("invalid_argument", `${what}: ${messageOf(error)}`, { cause: error });
+    const message = messageOf(error);
+    const why = message.includes("PEM routines") ? "is no text in PEM" : message;
+    throw new AssayError("invalid_argument", `${what}: ${why}`, { cause: error });
   }
 }

@@ -137,7 +137,7 @@ describe("assay health", () => {
       expect(await runCli([...argv, "--tls-ca", join(folder, "ca.pem")], terminal), terminal.stderr).to.equal(exitCodes.ok);
       expect(await runCli(argv, terminal)).to.equal(exitCodes.failed);
       expect(await runCli([...argv, "--tls"], terminal)).to.equal(exitCodes.failed);
-      expect(await runCli([...argv, "--tls-ca", join(folder, "none.pem")], terminal)).to.equal(exitCodes.failed);
+      expect(await runCli([...argv, "--tls-ca", join(folder, "none.pem")], terminal)).to.equal(exitCodes.usage);
       expect(terminal.stderr).to.match(/--tls-ca .*none\.pem: cannot be read: ENOENT/);
     } finally {
       await secure.stop();
@@ -230,7 +230,7 @@ describe("the token of a suite elsewhere", () => {
   it("is not taken from such a file that others can read", async () => {
     await writeToken("run/assay/token", "right-token", 0o640);
     const { code, stderr } = await attempt([], { XDG_RUNTIME_DIR: join(folder, "run") });
-    expect(code).to.equal(exitCodes.failed);
+    expect(code).to.equal(exitCodes.usage);
     expect(stderr).to.match(/the token in .*run\/assay\/token is open to others/);
   });
 

@@ -118,22 +118,26 @@ describe("the library's connection to a suite", () => {
   it("goes by files that are replaced while it lives: authority, certificate and token", async () => {
     const workshop = createCertWorkshop();
     const folder = mkdtempSync(join(tmpdir(), "assay-library-"));
-    const [caFile, certFile, keyFile, tokenFile] = ["ca", "cert", "key", "token"].map((name) => join(folder, name));
+    const caFile = join(folder, "ca");
+    const certFile = join(folder, "cert");
+    const keyFile = join(folder, "key");
+    const tokenFile = join(folder, "token");
     const write = (ca: TestCa, word: string): void => {
       const own = ca.issue("a client", "DNS:client");
-      for (const [path = "", text] of [
-        [caFile, ca.cert],
-        [certFile, own.cert],
-        [keyFile, own.key],
-        [tokenFile, `${word}\n`],
-      ]) {
-        writeFileSync(path, text ?? "");
-      }
+      writeFileSync(caFile, ca.cert);
+      writeFileSync(certFile, own.cert);
+      writeFileSync(keyFile, own.key);
+      writeFileSync(tokenFile, `${word}\n`);
     };
     const start = async (ca: TestCa, word: string, port = 0): Promise<{ address: string; port: number }> => {
       const { cert, key } = ca.issue("controller", "IP:127.0.0.1");
       const server = createRpcServer({
-        services: [suiteService(() => [], () => undefined)],
+        services: [
+          suiteService(
+            () => [],
+            () => undefined,
+          ),
+        ],
         listen: { port },
         auth: { tokens: { [word]: ["operator"] } },
         log: silentLogger,

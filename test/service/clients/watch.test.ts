@@ -130,7 +130,9 @@ describe("assay watch, where no suite is named", () => {
     const suite = await suiteWith("run-b");
     const { code, stderr } = await watch("--resume");
     expect(code).to.equal(exitCodes.ok);
-    expect(stderr).to.include(`assay watch: ${gone.address} (assay run, process ${process.pid}): ${gone.address} cannot be reached: `);
+    expect(stderr).to.include(
+      `assay watch: ${gone.address} (assay run, process ${process.pid}): ${gone.address} cannot be reached: `,
+    );
     expect(suite.adjusted).to.have.length(1);
   });
 

@@ -265,6 +265,14 @@ describe("a member of a suite", () => {
     });
   });
 
+  it("says what the last dial came to, where each of them came to nothing", async () => {
+    const { address } = controller;
+    const member = memberOf();
+    await controller.stop();
+    const error = await failureOf(member.join(1000));
+    expect(error.message).to.equal(`controller at ${address} did not answer within 1000 ms: connect ECONNREFUSED ${address}`);
+  });
+
   it("gives up at once where it is refused, and does not dial again", async () => {
     controller.refusal = new AssayError("failed_precondition", "member speaks protocol version 1");
     const error = await failureOf(memberOf().join(5000));

@@ -29,10 +29,30 @@ describe("why a suite cannot be used", () => {
       "this needs the role operator, which this token does not give",
     ],
     ["not_found", "there is no run nobody", "there is no run nobody"],
+    [
+      "unavailable",
+      "calling grpc.health.v1.Health/List at bench:7400: Failed to connect",
+      "bench:7400 cannot be reached: it has cut the connection; does it speak TLS (--tls-ca, --tls)?",
+    ],
+    [
+      "unavailable",
+      "calling grpc.health.v1.Health/List at bench:7400: tlsv13 alert certificate required",
+      "bench:7400 cannot be reached: it asks for a certificate (--tls-cert, --tls-key)",
+    ],
+    [
+      "unavailable",
+      "calling grpc.health.v1.Health/List at bench:7400: self-signed certificate in certificate chain",
+      "bench:7400 cannot be reached: self-signed certificate in certificate chain (--tls-ca names the authority of its certificate)",
+    ],
+    [
+      "internal",
+      "calling grpc.health.v1.Health/List at bench:7400: Protocol error",
+      "bench:7400 cannot be reached: what listens there is no suite",
+    ],
   ];
   for (const [code, message, line] of rows) {
     it(`is said in one line: ${line}`, () => {
-      expect(suiteFailure(new AssayError(code, message), where)).to.equal(line);
+      expect(suiteFailure(new AssayError(code, message), { controller: where })).to.equal(line);
     });
   }
 
