@@ -9,20 +9,20 @@ export const SHARD_BLOCK = 4096;
 /** Records-managers of a run at most: SQLite attaches ten files to another. */
 export const MAX_SHARDS = 8;
 
-/** Always the same for the same id and count, so that a record that is sent again meets the row it may have. */
-export function shardOf(creditId: number, count: number): number {
-  return count === 1 ? 0 : Math.floor(creditId / SHARD_BLOCK) % count;
+/** Always the same for the same id and count, so that a record that is sent again meets the row it may have. `size`: of a block. */
+export function shardOf(creditId: number, count: number, size = SHARD_BLOCK): number {
+  return count === 1 ? 0 : Math.floor(creditId / size) % count;
 }
 
-/** The ids among these that are of one shard. */
-export function idsOfShard(ids: IdRanges, shard: number, count: number): IdRanges {
+/** The ids among these that are of one shard, by blocks of `size`. */
+export function idsOfShard(ids: IdRanges, shard: number, count: number, size = SHARD_BLOCK): IdRanges {
   if (count === 1) return ids;
   const own = new IdRanges();
   for (const { first, last } of ids.ranges()) {
-    const block = Math.floor(first / SHARD_BLOCK);
+    const block = Math.floor(first / size);
     const ahead = (((shard - block) % count) + count) % count;
-    for (let at = (block + ahead) * SHARD_BLOCK; at <= last; at += count * SHARD_BLOCK) {
-      own.addRange(Math.max(first, at), Math.min(last, at + SHARD_BLOCK - 1));
+    for (let at = (block + ahead) * size; at <= last; at += count * size) {
+      own.addRange(Math.max(first, at), Math.min(last, at + size - 1));
     }
   }
   return own;

@@ -265,7 +265,8 @@ export class RecordsRun {
     this.writing(() => {
       // What is closed again when all rows are in one file is closed by this.
       if (this.isShared && this.shard === 0) this.store.setHeartbeat(heartbeat);
-      this.accounts.closeFromRows(this.shard === 0 ? heartbeat : { ...heartbeat, unused: 0, dropped: 0, lost: 0 });
+      const told = this.shard === 0 ? heartbeat : { ...heartbeat, unused: 0, dropped: 0, lost: 0 };
+      this.accounts.closeFromRows(told, (ids) => this.ownIds(ids));
     });
     return promise;
   }

@@ -182,14 +182,14 @@ export class Accounts<Row extends RecordKey> {
 
   /**
    * Timing is dead and its account will not come: closes the phase from the rows and what its last heartbeat said. Without
-   * effect on a phase that is closed or whose account is being worked on.
+   * effect on a phase that is closed or whose account is being worked on. `own`: those of its ids whose rows are here; default: all.
    */
-  closeFromRows(heartbeat: PhaseHeartbeat): void {
+  closeFromRows(heartbeat: PhaseHeartbeat, own = (ids: IdRanges): IdRanges => ids): void {
     const { phase, unused, dropped } = heartbeat;
     if (this.#closed.has(phase) || this.#open.has(phase)) return;
     const rows = this.#rowsOf(phase);
-    const drawn = IdRanges.ofRanges(rows.ranges());
-    if (heartbeat.highestId > 0) drawn.addRange(heartbeat.lowestId, heartbeat.highestId);
+    const told = IdRanges.ofRanges(heartbeat.highestId > 0 ? [{ first: heartbeat.lowestId, last: heartbeat.highestId }] : []);
+    const drawn = rows.union(own(told));
     const known = rows.count + unused + dropped + heartbeat.lost;
     this.#close({
       phase,

@@ -35,11 +35,11 @@ export class PhaseRun {
   readonly prefill: PrefillSlots | undefined;
   #ramps: { readonly concurrency?: Ramp | undefined; readonly prefill?: Ramp | undefined };
   #pausedNs: number | undefined;
-  #stoppedNs = Number.POSITIVE_INFINITY;
   #sentNs = Number.POSITIVE_INFINITY;
   #cancelAtNs = Number.POSITIVE_INFINITY;
-  #cancelledNs = Number.POSITIVE_INFINITY;
-  #answerNs = ANSWER_NS;
+  /** By when workers have answered the stop, and the cancel; Infinity: nobody has been told of one. */
+  #stopAnsweredByNs = Number.POSITIVE_INFINITY;
+  #cancelAnsweredByNs = Number.POSITIVE_INFINITY;
   #isReturned = false;
   /** Why it stopped; undefined while it has not, or when nothing is left to draw. */
   stopReason: string | undefined;
@@ -100,7 +100,7 @@ export class PhaseRun {
 
   get stage(): PhaseStage {
     if (this.#isReturned) return "returned";
-    if (this.#cancelledNs < Number.POSITIVE_INFINITY) return "cancelled";
+    if (this.#isCancelled) return "cancelled";
     if (this.#sentNs < Number.POSITIVE_INFINITY) return "sent";
     return this.draws.isStopped ? "stopped" : "issuing";
   }
@@ -116,15 +116,16 @@ export class PhaseRun {
 
   /** Draws nothing more, and ends what is in flight after `graceNs` (default: the spec's). Without effect when stopped before. */
   stop(now: number, graceNs = this.spec.graceNs): void {
-    if (this.#stoppedNs < Number.POSITIVE_INFINITY) return;
+    if (this.#stopAnsweredByNs < Number.POSITIVE_INFINITY) return;
     this.draws.stop();
-    this.#stoppedNs = now;
+    this.#stopAnsweredByNs = now + ANSWER_NS;
     this.#cancelAtNs = Math.min(this.#cancelAtNs, now + graceNs);
   }
 
-  /** Timing stood still for so long: answers may lie unread. */
+  /** Timing stood still for so long: answers may lie unread. Whoever is asked later answers as fast as ever. */
   extendAnswers(stallNs: number): void {
-    this.#answerNs += stallNs;
+    this.#stopAnsweredByNs += stallNs;
+    this.#cancelAnsweredByNs += stallNs;
   }
 
   /** What is in flight ends now, for this reason. */
@@ -146,25 +147,28 @@ export class PhaseRun {
       this.#isReturned = true;
       return { kind: "returning_complete" };
     }
-    if (this.#cancelledNs === Number.POSITIVE_INFINITY && now >= this.#cancelAtNs) {
-      this.#cancelledNs = now;
+    if (!this.#isCancelled && now >= this.#cancelAtNs) {
+      this.#cancelAnsweredByNs = now + ANSWER_NS;
       return { kind: "cancel", reason: this.#cancelReason };
     }
-    if (!this.isSent && !facts.allHoldNothing && now >= this.#stoppedNs + this.#answerNs) return { kind: "shun_holders" };
-    if (facts.issued > 0 && now >= this.#cancelledNs + this.#answerNs) return { kind: "shun_busy" };
+    if (!this.isSent && !facts.allHoldNothing && now >= this.#stopAnsweredByNs) return { kind: "shun_holders" };
+    if (facts.issued > 0 && now >= this.#cancelAnsweredByNs) return { kind: "shun_busy" };
     return undefined;
   }
 
   /** The next time at which `next` may say something without anything having arrived; may be past. */
   nextWakeNs(now: number): number {
-    const at = [this.draws.isStopped ? Number.POSITIVE_INFINITY : this.#endNs, this.#stoppedNs + this.#answerNs];
-    if (this.#cancelledNs === Number.POSITIVE_INFINITY) at.push(this.#cancelAtNs);
-    else at.push(this.#cancelledNs + this.#answerNs);
+    const at = [this.draws.isStopped ? Number.POSITIVE_INFINITY : this.#endNs, this.#stopAnsweredByNs];
+    at.push(this.#isCancelled ? this.#cancelAnsweredByNs : this.#cancelAtNs);
     const { concurrency, prefill } = this.#ramps;
     const { startNs } = this.draws;
     if (concurrency !== undefined) at.push(startNs + nextLevelNs(concurrency, now - startNs));
     if (prefill !== undefined) at.push(startNs + nextLevelNs(prefill, now - startNs));
     return at.reduce((soonest, time) => (time > now && time < soonest ? time : soonest), Number.POSITIVE_INFINITY);
+  }
+
+  get #isCancelled(): boolean {
+    return this.#cancelAnsweredByNs < Number.POSITIVE_INFINITY;
   }
 
   get #endNs(): number {

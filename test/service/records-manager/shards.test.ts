@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import Database from "better-sqlite3";
 import { expect } from "chai";
+import { IdRangeSchema } from "../../../gen/assay/common/v1/common_pb.js";
 import { PhaseAccountSchema } from "../../../gen/assay/timing/v1/timing_pb.js";
 import { silentLogger } from "../../../services/common/logger.ts";
-import type { MetricRecord } from "../../../services/common/metric-record.ts";
+import type { MetricRecord, RawAnswer } from "../../../services/common/metric-record.ts";
 import { SHARD_BLOCK, shardFolderName, shardOf } from "../../../services/common/record-shard.ts";
+import type { ClosedPhase } from "../../../services/records-manager/core/accounts.ts";
 import { QueryClient } from "../../../services/records-manager/query-client.ts";
 import { queryTimeline } from "../../../services/records-manager/query-timeline.ts";
 import { RecordsRun, type ShardPlace } from "../../../services/records-manager/records-run.ts";
@@ -31,6 +33,12 @@ function recordOf(creditId: number): MetricRecord {
 
 const unheard = { ack: () => {}, fail: () => {} };
 
+/** Of some the answer is kept as it was. */
+function rawOf(creditId: number): RawAnswer | undefined {
+  if (creditId % 1000 !== 0) return undefined;
+  return { reads: Uint8Array.of(1), payload: Buffer.from(`answer ${creditId}`) };
+}
+
 /** One credit is unused, and one lost. */
 const unused = 5;
 const lost = SHARD_BLOCK + 6;
@@ -44,15 +52,17 @@ const account = create(PhaseAccountSchema, {
 });
 
 describe("rows of a run that several records-managers share", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const queries = new QueryClient();
   let one: RunFolder;
   let several: RunFolder;
   const runs: RecordsRun[] = [];
+  const notes: string[] = [];
 
   beforeEach(() => {
     one = temporaryFolder();
     several = temporaryFolder();
+    notes.length = 0;
   });
   afterEach(() => {
     for (const run of runs.splice(0)) run.close();
@@ -68,7 +78,7 @@ describe("rows of a run that several records-managers share", function () {
       header: header({ otherShards: place.shard === 0 ? place.count - 1 : 0 }),
       queries,
       log: silentLogger,
-      note: () => {},
+      note: (message) => notes.push(message),
       onFailure: () => {},
     });
     runs.push(run);
@@ -81,7 +91,7 @@ describe("rows of a run that several records-managers share", function () {
       const own = wanted.filter((id) => shardOf(id, managers.length) === shard);
       const stream = run.addStream(unheard);
       for (let at = 0, seq = 1; at < own.length; at += 400, seq++) {
-        const records = own.slice(at, at + 400).map((id) => ({ record: recordOf(id), recordProcessorId: "rp" }));
+        const records = own.slice(at, at + 400).map((id) => ({ record: recordOf(id), recordProcessorId: "rp", raw: rawOf(id) }));
         run.ingest(stream, seq, records);
       }
     }
@@ -91,9 +101,10 @@ describe("rows of a run that several records-managers share", function () {
   const managersOf = (base: RunFolder, count: number): RecordsRun[] =>
     Array.from({ length: count }, (_, shard) => open(base, { shard, count }));
 
-  /** As the controller has it: the others first. */
-  async function finish(managers: readonly RecordsRun[]): Promise<void> {
-    await Promise.all(managers.map((run) => run.closePhase(account)));
+  /** As the controller has it: the others first. `late`: rows that come when the phase is closed. */
+  async function finish(managers: readonly RecordsRun[], by = account, late: readonly number[] = []): Promise<void> {
+    await Promise.all(managers.map((run) => run.closePhase(by)));
+    await fill(managers, late);
     for (const run of managers.slice(1)) await run.finish(end);
     await managers[0]?.finish(end);
   }
@@ -109,6 +120,7 @@ describe("rows of a run that several records-managers share", function () {
     }
     expect(existsSync(join(several.folder, "shard-1"))).to.equal(false);
     expect(existsSync(join(several.folder, "run.db-wal"))).to.equal(false);
+    expect(tablesOf(one.folder).raw).to.not.be.empty;
     const merged = tablesOf(several.folder);
     const { chunks, ...tables } = tablesOf(one.folder);
     for (const [table, found] of Object.entries(tables)) expect(merged[table], table).to.deep.equal(found);
@@ -119,6 +131,24 @@ describe("rows of a run that several records-managers share", function () {
     expect(joined).to.deep.equal(whole);
     expect(joined?.phases[0]).to.deep.include({ abandoned: 3, isAccountComplete: true });
     expect(joined?.phases[0]?.counts).to.include({ drawn: rows, unused: 1, missingLost: 1, missingRecord: 0 });
+  });
+
+  it("are beside what came late and what contradicts the account, as those of one records-manager", async () => {
+    const sent = SHARD_BLOCK + 9;
+    const contradicted = create(PhaseAccountSchema, { ...account, unused: [] });
+    for (const id of [unused, sent]) contradicted.unused.push(create(IdRangeSchema, { first: BigInt(id), last: BigInt(id) }));
+    for (const [base, count] of [
+      [one, 1],
+      [several, shards],
+    ] as const) {
+      const managers = managersOf(base, count);
+      await fill(managers);
+      await finish(managers, contradicted, [lost]);
+    }
+    const [lone, merged] = [one, several].map(({ folder }) => tablesOf(folder));
+    expect(merged?.late).to.have.lengthOf(1).and.to.deep.equal(lone?.late);
+    expect(merged?.conflicts).to.have.lengthOf(1).and.to.deep.equal(lone?.conflicts);
+    expect(merged?.phases).to.deep.equal(lone?.phases);
   });
 
   it("are read as one while they are written", async () => {
@@ -174,6 +204,39 @@ describe("rows of a run that several records-managers share", function () {
     expect(existsSync(join(several.folder, "shard-1"))).to.equal(false);
   });
 
+  it("are closed without timing's account over each one's own credits, and what it said last counts once", async () => {
+    const managers = managersOf(several, shards);
+    await fill(managers);
+    const heartbeat = { phase: 0, lowestId: 1, highestId: rows, unused: 1, dropped: 0, lost: 1 };
+    const closed = await Promise.all(managers.map((run) => run.closeFromRows(heartbeat)));
+    const sum = (of: (one: ClosedPhase) => number): number => closed.reduce((total, one) => total + of(one), 0);
+    expect(sum(({ drawn }) => drawn)).to.equal(rows);
+    expect(sum(({ recorded }) => recorded)).to.equal(ids.length);
+    expect(closed.map(({ unused: told }) => told)).to.deep.equal([1, 0, 0]);
+    for (const [shard, { drawn }] of closed.entries()) {
+      const own = Array.from({ length: rows }, (_, index) => index + 1).filter((id) => shardOf(id, shards) === shard);
+      expect(drawn).to.equal(own.length);
+    }
+  });
+
+  it("that have moved are in the run's file alone, though nothing was concluded", async () => {
+    const managers = managersOf(several, shards);
+    await fill(managers);
+    for (const run of managers) run.close();
+    const before = plain(summarizeRun(several.folder));
+    const change = (sql: string): void => {
+      const db = new Database(join(several.folder, "run.db"));
+      db.exec(sql);
+      db.close();
+    };
+    change("CREATE TRIGGER dies BEFORE UPDATE OF is_merged ON shards BEGIN SELECT RAISE(ABORT, 'it died'); END");
+    expect(() => mergeShards(several.folder)).to.throw("it died");
+    expect(plain(summarizeRun(several.folder))).to.deep.equal(before);
+    change("DROP TRIGGER dies");
+    expect(mergeShards(several.folder)).to.deep.equal({ rows: 0, missing: [] });
+    expect(plain(summarizeRun(several.folder))).to.deep.equal(before);
+  });
+
   it("are named as missing where a file is gone, and the account is not complete then", async () => {
     const managers = managersOf(several, shards);
     await fill(managers);
@@ -181,6 +244,7 @@ describe("rows of a run that several records-managers share", function () {
     for (const run of managers.slice(1)) await run.finish(end);
     rmSync(join(several.folder, "shard-2"), { recursive: true });
     await managers[0]?.finish(end);
+    expect(notes).to.deep.equal(["rows of shard 2 are missing: its file is not there"]);
     const { phases, client } = summarizeRun(several.folder);
     expect(phases[0]).to.deep.include({ isClosed: true, isAccountComplete: false });
     expect(client.reasons.map(({ message }) => message).join()).to.match(/no complete account/);
@@ -201,6 +265,9 @@ describe("rows of a run that several records-managers share", function () {
       requests: all("SELECT * FROM requests ORDER BY credit_id"),
       chunks: all("SELECT * FROM chunks ORDER BY chunk, name"),
       phases: all("SELECT * FROM phases"),
+      raw: all("SELECT * FROM raw ORDER BY credit_id"),
+      late: all("SELECT * FROM late"),
+      conflicts: all("SELECT * FROM conflicts"),
       run: all("SELECT drawn, succeeded, errored, cancelled, missing_record, missing_lost, state, verdict FROM run"),
     };
     expect(db.pragma("integrity_check", { simple: true })).to.equal("ok");

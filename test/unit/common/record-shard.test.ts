@@ -14,21 +14,24 @@ describe("the shard of a credit", () => {
     expect(firsts.map((id) => shardOf(id + SHARD_BLOCK - 1, 3))).to.deep.equal([0, 1, 2, 0, 1]);
   });
 
-  it("divides any ids among the shards, each to one", () => {
-    const range = fc.tuple(fc.nat(20 * SHARD_BLOCK), fc.nat(3 * SHARD_BLOCK));
-    fc.assert(
-      fc.property(fc.array(range, { maxLength: 5 }), fc.integer({ min: 1, max: MAX_SHARDS }), (spans, count) => {
-        const ids = IdRanges.ofRanges(spans.map(([first, more]) => ({ first, last: first + more })));
-        const parts = Array.from({ length: count }, (_, shard) => idsOfShard(ids, shard, count));
-        expect(parts.reduce((sum, part) => sum + part.count, 0)).to.equal(ids.count);
-        expect(parts.reduce((all, part) => all.union(part), new IdRanges()).ranges()).to.deep.equal(ids.ranges());
-        for (const [shard, part] of parts.entries()) {
-          for (const { first, last } of part.ranges()) {
-            expect([shardOf(first, count), shardOf(last, count)]).to.deep.equal([shard, shard]);
+  for (const size of [undefined, 4, 1]) {
+    it(`divides any ids among the shards, each to one, by blocks of ${size ?? SHARD_BLOCK}`, () => {
+      const block = size ?? SHARD_BLOCK;
+      const range = fc.tuple(fc.nat(20 * block), fc.nat(3 * block));
+      fc.assert(
+        fc.property(fc.array(range, { maxLength: 5 }), fc.integer({ min: 1, max: MAX_SHARDS }), (spans, count) => {
+          const ids = IdRanges.ofRanges(spans.map(([first, more]) => ({ first, last: first + more })));
+          const parts = Array.from({ length: count }, (_, shard) => idsOfShard(ids, shard, count, size));
+          expect(parts.reduce((sum, part) => sum + part.count, 0)).to.equal(ids.count);
+          expect(parts.reduce((all, part) => all.union(part), new IdRanges()).ranges()).to.deep.equal(ids.ranges());
+          for (const [shard, part] of parts.entries()) {
+            for (const { first, last } of part.ranges()) {
+              expect([shardOf(first, count, size), shardOf(last, count, size)]).to.deep.equal([shard, shard]);
+            }
           }
-        }
-      }),
-      { numRuns: 200 },
-    );
-  });
+        }),
+        { numRuns: 200 },
+      );
+    });
+  }
 });

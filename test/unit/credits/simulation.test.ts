@@ -42,12 +42,22 @@ describe("random histories of the credit protocol", () => {
     expect(runPlan(planOf(7))).to.deep.include({ events, sent, closed });
   });
 
-  it("meet what they are meant to meet: requests, lost workers, unused, dropped, lost and missing credits", () => {
-    const met = { sent: 0, lostWorkers: 0, unused: 0, dropped: 0, missingLost: 0, missingRecord: 0, incomplete: 0 };
+  it("meet what they are meant to meet: requests, lost workers, unused, dropped, lost and missing credits, rows in every shard", () => {
+    const met = {
+      sent: 0,
+      lostWorkers: 0,
+      unused: 0,
+      dropped: 0,
+      missingLost: 0,
+      missingRecord: 0,
+      incomplete: 0,
+      inAllOfThree: 0,
+    };
     for (let seed = 1; seed <= 400; seed++) {
-      const { sent, lostWorkers, closed } = runPlan(planOf(seed));
+      const { sent, lostWorkers, closed, rows } = runPlan(planOf(seed));
       met.sent += sent;
       met.lostWorkers += lostWorkers;
+      if (rows.length === 3 && !rows.includes(0)) met.inAllOfThree++;
       for (const phase of closed) {
         met.unused += phase.unused;
         met.dropped += phase.dropped;

@@ -410,6 +410,21 @@ describe("a phase under way", () => {
     expect(phase.next(facts, 3 * SEC)).to.deep.equal({ kind: "shun_holders" });
     phase.extendAnswers(5 * SEC);
     expect(phase.next(facts, 7.9 * SEC)).to.equal(undefined);
+    expect(phase.next(facts, 8 * SEC)).to.deep.equal({ kind: "shun_holders" });
+  });
+
+  it("gives nobody longer for a stall that was over when it told them of its stop, or of its cancel", () => {
+    const phase = new PhaseRun(spec({ graceNs: 10 * SEC }), 0);
+    phase.extendAnswers(5 * SEC);
+    phase.stop(6 * SEC);
+    expect(phase.next(facts, 7.9 * SEC)).to.equal(undefined);
+    expect(phase.next(facts, 8 * SEC)).to.deep.equal({ kind: "shun_holders" });
+    const all = { ...facts, allHoldNothing: true };
+    expect(phase.next(all, 9 * SEC)?.kind).to.equal("sending_complete");
+    phase.extendAnswers(5 * SEC);
+    expect(phase.next(all, 16 * SEC)?.kind).to.equal("cancel");
+    expect(phase.next(all, 17.9 * SEC)).to.equal(undefined);
+    expect(phase.next(all, 18 * SEC)).to.deep.equal({ kind: "shun_busy" });
   });
 
   it("takes a stop after sending complete as a limit on how long the rest may take", () => {

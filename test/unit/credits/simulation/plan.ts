@@ -88,6 +88,8 @@ export interface Plan {
   readonly processors: number;
   /** Records managers, each with the rows of its own credit ids. */
   readonly shards: number;
+  /** Credit ids that stay together in one shard: fewer than in production, where a history would never leave the first block. */
+  readonly shardBlock: number;
   readonly phases: readonly PlannedPhase[];
   readonly faults: readonly Fault[];
   readonly serviceMs: number;
@@ -174,6 +176,7 @@ function mixedPlan(seed: number, random: Random): Plan {
     fetchMs: pick([1, 200, 6_000]),
     failureRatio: pick([0, 0, 0.1]),
     clockRates: Array.from({ length: 4 }, () => pick([-rho, 0, rho])),
+    shardBlock: pick([1, 4, 16]),
   };
 }
 

@@ -40,6 +40,7 @@ function* smallerPlans(plan: Plan): Generator<Plan> {
   if (plan.hosts > 1) yield { ...plan, hosts: plan.hosts - 1 };
   if (plan.processors > 1) yield { ...plan, processors: plan.processors - 1 };
   if (plan.shards > 1) yield { ...plan, shards: plan.shards - 1 };
+  if (plan.shardBlock > 1) yield { ...plan, shardBlock: 1 };
   if (plan.workers > 1) yield { ...plan, workers: plan.workers - 1 };
   if (plan.failureRatio > 0) yield { ...plan, failureRatio: 0 };
   if (plan.clockRates.some((rate) => rate !== 0)) yield { ...plan, clockRates: [0, 0, 0, 0] };

@@ -5,7 +5,8 @@
  */
 import type { Credit, Envelope, TimingMessage, WorkerMessage } from "../../../../services/common/credits.ts";
 import { LEASE_TERMS } from "../../../../services/common/credits.ts";
-import { IdRanges } from "../../../../services/common/id-ranges.ts";
+import { type IdRange, IdRanges } from "../../../../services/common/id-ranges.ts";
+import { idsOfShard, shardOf } from "../../../../services/common/record-shard.ts";
 import { Relay } from "../../../../services/record-processor/core/relay.ts";
 import {
   ACCOUNTS_OPTIONS,
@@ -13,6 +14,7 @@ import {
   Accounts,
   type ClosedPhase,
   type RecordKey,
+  wholeClosing,
 } from "../../../../services/records-manager/core/accounts.ts";
 import { CommitAcks } from "../../../../services/records-manager/core/commit-acks.ts";
 import type { DatasetShape } from "../../../../services/timing/core/dataset-shape.ts";
@@ -126,6 +128,8 @@ export interface Outcome {
   readonly sent: number;
   readonly lostWorkers: number;
   readonly closed: readonly ClosedPhase[];
+  /** Committed rows by shard. */
+  readonly rows: readonly number[];
 }
 
 export function runPlan(plan: Plan, isTraced = false): Outcome {
@@ -263,7 +267,10 @@ class World {
   #workerCount = 0;
   #incarnation = 100n;
   #hangUntilNs = 0;
-  #stalledNs = 0;
+  /** What timing told of each phase before it died. */
+  readonly #lastTold = new Map<number, IdRange>();
+  /** Of timing, in true time. */
+  readonly #stalls: { readonly fromNs: number; readonly untilNs: number }[] = [];
   #allowed = Number.POSITIVE_INFINITY;
   #wantedAllowed = Number.POSITIVE_INFINITY;
   #sent = 0;
@@ -337,6 +344,7 @@ class World {
       sent: this.#sent,
       lostWorkers: this.#lost,
       closed: this.#databases.flatMap(({ closed }) => [...closed.values()]),
+      rows: this.#databases.map(({ rows }) => rows.size),
     };
   }
 
@@ -368,14 +376,11 @@ class World {
   }
 
   #shardOf(creditId: number): number {
-    return creditId % this.#plan.shards;
+    return shardOf(creditId, this.#plan.shards, this.#plan.shardBlock);
   }
 
   #idsOf(ids: IdRanges, shard: number): IdRanges {
-    if (this.#plan.shards === 1) return ids;
-    const own = new IdRanges();
-    for (const id of ids) if (this.#shardOf(id) === shard) own.addRange(id, id);
-    return own;
+    return idsOfShard(ids, shard, this.#plan.shards, this.#plan.shardBlock);
   }
 
   /** Nothing is between the two that lets nothing through. */
@@ -586,8 +591,9 @@ class World {
   }
 
   #checkBound(what: string, fromNs: number, boundNs: number): void {
-    // A stall keeps timing from seeing the moment, and is added to what it waits for from then on.
-    const slackNs = 0.3 * SEC + boundNs * 0.002 + 2 * this.#stalledNs + 4 * this.#plan.networkMs * MS * 20;
+    // A stall keeps timing from seeing a moment, or is added to what it waits for: never both.
+    const stalledNs = this.#stalls.reduce((sum, stall) => sum + Math.max(0, stall.untilNs - Math.max(stall.fromNs, fromNs)), 0);
+    const slackNs = 0.3 * SEC + boundNs * 0.002 + stalledNs + 4 * this.#plan.networkMs * MS * 20;
     const tookNs = this.#scheduler.nowNs - fromNs;
     if (tookNs > boundNs + slackNs)
       this.#fail(`P5 ${what} took ${(tookNs / MS).toFixed(0)} ms, bound ${(boundNs / MS).toFixed(0)} ms`);
@@ -1222,7 +1228,7 @@ class World {
         return;
       case "stall_timing":
         if (this.#timingProcess.isFrozen) return;
-        this.#stalledNs += fault.forMs * MS;
+        this.#stalls.push({ fromNs: this.#scheduler.nowNs, untilNs });
         this.#timingProcess.freeze();
         this.#scheduler.at(untilNs, () => {
           const isTimerFirst = this.#random() < 0.5;
@@ -1482,12 +1488,14 @@ class World {
     this.#scheduler.after(lastNs, close);
   }
 
-  /** By timing's last heartbeat, which tells of no shard by itself. */
-  #closeFromRows({ accounts }: SimManager, known: ReturnType<TimingCore["stats"]>["phases"]): void {
+  /** By timing's last heartbeat, which tells of no shard by itself: what became of credits without a row is told to the first one. */
+  #closeFromRows({ accounts, shard }: SimManager, known: ReturnType<TimingCore["stats"]>["phases"]): void {
     for (const { phase, highestId, counts } of known) {
       const lowestId = Math.max(0, highestId - counts.drawn + 1);
-      const { unused, dropped, lost } = counts;
-      accounts.closeFromRows({ phase, lowestId, highestId, unused, dropped, lost });
+      const { unused, dropped, lost } = shard === 0 ? counts : { unused: 0, dropped: 0, lost: 0 };
+      const own = (ids: IdRanges): IdRanges => this.#idsOf(ids, shard);
+      accounts.closeFromRows({ phase, lowestId, highestId, unused, dropped, lost }, own);
+      this.#lastTold.set(phase, { first: lowestId, last: highestId });
     }
     for (let phase = 0; phase < this.#phases.length; phase++) {
       if (known.some((heartbeat) => heartbeat.phase === phase)) continue;
@@ -1511,12 +1519,18 @@ class World {
 
   #checkAtEnd(): void {
     for (const [phase, { report, closings, fired }] of this.#phases.entries()) {
-      const closed = [...closings.values()];
-      if (closed.length < this.#plan.shards || closed.some(({ isIncomplete }) => isIncomplete) || report === undefined) continue;
-      const total = (of: (closed: ClosedPhase) => number): number => closed.reduce((sum, one) => sum + of(one), 0);
-      const [drawn, recorded] = [total((one) => one.drawn), total((one) => one.recorded)];
-      const missing = total(({ missingRecord, missingLost }) => missingRecord.count + missingLost.count);
-      const sum = recorded + missing + total(({ unused, dropped }) => unused + dropped);
+      const parts = this.#databases.map((_, shard) => closings.get(shard));
+      if (parts.every((part) => part?.isIncomplete)) {
+        this.#checkFromRows(
+          phase,
+          parts.reduce((sum, part) => sum + (part?.drawn ?? 0), 0),
+        );
+      }
+      const whole = wholeClosing(parts);
+      if (whole === undefined || report === undefined) continue;
+      const { drawn, recorded, unused, dropped } = whole;
+      const missing = whole.missingRecord.count + whole.missingLost.count;
+      const sum = recorded + missing + unused + dropped;
       if (sum !== drawn || drawn !== report.account.drawn.count)
         this.#fail(`P3 phase ${phase}: ${sum} in classes, ${drawn} drawn`);
       let rows = 0;
@@ -1528,6 +1542,16 @@ class World {
       if (rows !== recorded) this.#fail(`P4 phase ${phase}: ${rows} rows, ${recorded} published`);
       if (!this.#hasFaults && missing > 0) this.#fail("P3 a record is missing without a fault");
     }
+  }
+
+  /** Closed by their rows, all shards together have what timing said last to be drawn and what has a row, once. */
+  #checkFromRows(phase: number, drawn: number): void {
+    const told = this.#lastTold.get(phase);
+    const ids = IdRanges.ofRanges(told === undefined || told.last === 0 ? [] : [told]);
+    for (const { rows } of this.#databases) {
+      for (const row of rows.values()) if (row.phase === phase) ids.add(row.creditId);
+    }
+    if (drawn !== ids.count) this.#fail(`P3 phase ${phase}, closed by its rows: ${drawn} drawn, ${ids.count} are known`);
   }
 }
 
