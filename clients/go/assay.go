@@ -4,149 +4,196 @@ package assay
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"crypto/tls"
 	"iter"
-	"math"
+	"net"
+	"os"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	common "assay/gen/assay/common/v1"
 	controller "assay/gen/assay/controller/v1"
 	records "assay/gen/assay/records_manager/v1"
-
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 )
 
-// Suite is a suite as a client sees it, for any number of goroutines. Every call fails with an *Error.
+// Reach is how a suite is reached.
+type Reach struct {
+	Address          string      // Of its controller; default: $ASSAY_CONTROLLER, else 127.0.0.1:9600.
+	Token, TokenFile string      // Default: what TokenFile has (default: $ASSAY_TOKEN_FILE), else $ASSAY_TOKEN.
+	TLS              *tls.Config // Default: it is spoken to in clear, and a token goes to no other host.
+	AllowPlaintext   bool        // A token goes in clear to other hosts, too.
+}
+
+// Suite is a suite as a client sees it, for any number of goroutines. Its errors are gRPC's, with the details that the suite gives them.
 type Suite struct {
-	// Version of Assay that the controller is of.
-	Version string
-	// Runs: create, watch, adjust, cancel, list, delete.
-	Runs controller.RunServiceClient
-	// Suite has its members.
-	Suite controller.SuiteServiceClient
-
-	reach    Reach
-	mutex    sync.Mutex
-	channels map[string]*grpc.ClientConn
+	Runs    controller.RunServiceClient // Create, watch, adjust, cancel, list, delete.
+	reach   Reach
+	channel *grpc.ClientConn
 }
 
-// Connect connects to a suite that runs, within 10 s. The caller closes it.
-func Connect(ctx context.Context, reach Reach) (*Suite, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := reach.find(); err != nil {
-		return nil, err
+// Connect makes a client of a suite, which its first call dials. The caller closes it.
+func Connect(reach Reach) (*Suite, error) {
+	reach.Address = cmp.Or(reach.Address, os.Getenv("ASSAY_CONTROLLER"), "127.0.0.1:9600")
+	if file := cmp.Or(reach.TokenFile, os.Getenv("ASSAY_TOKEN_FILE")); reach.Token == "" && file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		reach.Token = string(text)
 	}
-	suite := &Suite{reach: reach, channels: map[string]*grpc.ClientConn{}}
-	channel, err := suite.at(reach.Address)
+	reach.Token = strings.TrimSpace(cmp.Or(reach.Token, os.Getenv("ASSAY_TOKEN")))
+	channel, err := reach.dial(reach.Address)
 	if err != nil {
 		return nil, err
 	}
-	suite.Runs, suite.Suite = controller.NewRunServiceClient(channel), controller.NewSuiteServiceClient(channel)
-	about, err := suite.Suite.GetSuite(ctx, &controller.GetSuiteRequest{})
-	if err != nil {
-		suite.Close()
-		return nil, err
-	}
-	suite.Version = about.Version
-	return suite, nil
+	return &Suite{Runs: controller.NewRunServiceClient(channel), reach: reach, channel: channel}, nil
 }
 
-// Channel is a connection to the member that serves a service now, for a client of any service. It is the suite's, which closes it.
+// Close ends the calls of Runs.
+func (s *Suite) Close() error { return s.channel.Close() }
+
+// Channel connects to the member that serves a service now, for a client of any service. The caller closes it.
 func (s *Suite) Channel(ctx context.Context, kind common.ServiceKind) (*grpc.ClientConn, error) {
-	about, err := s.Suite.GetSuite(ctx, &controller.GetSuiteRequest{})
-	if err != nil {
-		return nil, err
-	}
+	suite, err := controller.NewSuiteServiceClient(s.channel).GetSuite(ctx, &controller.GetSuiteRequest{})
 	// One that has died may still be listed beside its successor. Of several that of shard 0 answers for all.
-	serving := slices.DeleteFunc(about.Members, func(member *controller.Member) bool {
+	serving := slices.DeleteFunc(suite.GetMembers(), func(member *controller.Member) bool {
 		return !member.IsConnected || member.Address == "" || !slices.Contains(member.Services, kind)
 	})
 	if len(serving) == 0 {
-		return nil, &Error{Code: "unavailable", Message: fmt.Sprintf("no member of the suite serves %s", kind)}
+		return nil, cmp.Or(err, status.Errorf(codes.Unavailable, "no member of the suite serves %s", kind))
 	}
 	first := slices.MinFunc(serving, func(one, other *controller.Member) int { return cmp.Compare(one.Shard, other.Shard) })
-	return s.at(first.Address)
+	return s.reach.dial(first.Address)
 }
 
-// Records is a client of the records-manager: rows, statistics, files.
-func (s *Suite) Records(ctx context.Context) (records.RecordsManagerServiceClient, error) {
-	channel, err := s.Channel(ctx, common.ServiceKind_SERVICE_KIND_RECORDS_MANAGER)
-	if err != nil {
-		return nil, err
+func (r Reach) dial(address string) (*grpc.ClientConn, error) {
+	// A connection is made again by itself; one whose peer is silent breaks.
+	isAlive := keepalive.ClientParameters{Time: 10 * time.Second}
+	options := []grpc.DialOption{grpc.WithNoProxy(), grpc.WithKeepaliveParams(isAlive), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16 << 20)),
+		grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if r.TLS != nil {
+		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(r.TLS)))
 	}
-	return records.NewRecordsManagerServiceClient(channel), nil
-}
-
-// SummaryOf has the statistics of a run.
-func (s *Suite) SummaryOf(ctx context.Context, wanted *records.SummarizeRecordsRequest) (*records.SummarizeRecordsResponse, error) {
-	client, err := s.Records(ctx)
-	if err != nil {
-		return nil, err
+	host, _, _ := net.SplitHostPort(address)
+	isHere := host == "localhost" || net.ParseIP(host).IsLoopback()
+	if r.Token != "" {
+		if r.TLS == nil && !isHere && !r.AllowPlaintext {
+			return nil, status.Errorf(codes.FailedPrecondition, "sending a token to %s in clear: it is another host, use TLS", address)
+		}
+		options = append(options, grpc.WithPerRPCCredentials(bearer(r.Token)))
 	}
-	return client.SummarizeRecords(ctx, wanted)
+	return grpc.NewClient("passthrough:///"+address, options...)
 }
 
-// Record is what was measured of one request, with its metrics by tag, those that it has.
-type Record struct {
-	*records.MetricRecord
-	Metrics map[string]float64
+// bearer is a token that is sent in clear, too: whether it may be is known before.
+type bearer string
+
+func (b bearer) RequireTransportSecurity() bool { return false }
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
 }
 
-// RecordsOf has the records of a run, as fast as they are taken. After an error comes nothing more.
-func (s *Suite) RecordsOf(ctx context.Context, wanted *records.StreamRecordsRequest) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		// Leaving the loop ends the call.
+// RunOptions of a run of one's own.
+type RunOptions struct {
+	RunID    string        // Wished for; default: one is given.
+	Interval time.Duration // Longest pause between two messages of its progress; default: a second.
+	Keep     bool          // It goes on when its progress is left.
+}
+
+// Run is a run, which reading its progress follows.
+type Run struct {
+	ID     string
+	Now    *controller.Run // As it was told last.
+	suite  *Suite
+	create *controller.DriveCreate
+}
+
+// Run is a run of a spec, which begins when its progress is read, and ends when that is left, unless it is to be kept.
+func (s *Suite) Run(spec *common.RunSpec, options RunOptions) *Run {
+	wanted := &controller.CreateRunRequest{Spec: spec, RunId: options.RunID}
+	intervalMs := uint32(options.Interval.Milliseconds())
+	return &Run{ID: options.RunID, suite: s, create: &controller.DriveCreate{Run: wanted, CancelOnDisconnect: !options.Keep, IntervalMs: intervalMs}}
+}
+
+// Attach is a run that there is, whoever created it; leaving it leaves it alone. One that has ended is told once.
+func (s *Suite) Attach(runID string) *Run { return &Run{ID: runID, suite: s} }
+
+// Progress is, once, the run now, and what happened since the message before, to its last state. The stream of a run that outlives it is
+// opened again when it breaks, for some 15 s without a message. After an error comes nothing more.
+func (r *Run) Progress(ctx context.Context) iter.Seq2[*controller.DriveRunResponse, error] {
+	return func(yield func(*controller.DriveRunResponse, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		client, err := s.Records(ctx)
-		var stream grpc.ServerStreamingClient[records.StreamRecordsResponse]
-		if err == nil {
-			stream, err = client.StreamRecords(ctx, wanted)
-		}
-		for err == nil {
-			var message *records.StreamRecordsResponse
-			if message, err = stream.Recv(); err != nil {
-				break
-			}
-			for _, record := range message.Records {
-				metrics := map[string]float64{}
-				for index, value := range record.Values {
-					if !math.IsNaN(value) {
-						metrics[message.Tags[index]] = value
+		for told, tries := 0, 0; ; tries++ {
+			stream, err := r.open(ctx)
+			for heard := 0; err == nil; {
+				message := &controller.DriveRunResponse{}
+				if err = stream.RecvMsg(message); err == nil {
+					// A stream that is opened again begins with all that happened so far.
+					heard += len(message.Events)
+					message.Events = message.Events[len(message.Events)-max(0, heard-told):]
+					r.ID, r.Now, told, tries = message.Run.RunId, message.Run, max(told, heard), 0
+					if !yield(message, nil) {
+						return
 					}
 				}
-				if !yield(Record{record, metrics}, nil) {
-					return
-				}
 			}
-		}
-		if !isEnd(err) {
-			yield(Record{}, err)
+			if r.Now.GetState() >= controller.RunState_RUN_STATE_COMPLETED {
+				return
+			}
+			isCut := slices.Contains([]codes.Code{codes.Unavailable, codes.Internal, codes.Unknown}, status.Code(err))
+			if !isCut || r.ID == "" || r.create.GetCancelOnDisconnect() || tries == 18 {
+				yield(nil, err)
+				return
+			}
+			time.Sleep(min(time.Second, 100*time.Millisecond<<tries))
 		}
 	}
 }
 
-// Close ends the calls of the suite.
-func (s *Suite) Close() {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	for _, channel := range s.channels {
-		channel.Close()
+func (r *Run) open(ctx context.Context) (grpc.ClientStream, error) {
+	if r.create == nil || r.Now != nil {
+		// Its messages are those of DriveRun as far as they go.
+		return r.suite.Runs.WatchRun(ctx, &controller.WatchRunRequest{RunId: r.ID, IntervalMs: r.create.GetIntervalMs()})
 	}
-}
-
-func (s *Suite) at(address string) (*grpc.ClientConn, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if channel := s.channels[address]; channel != nil {
-		return channel, nil
-	}
-	channel, err := s.reach.dial(address)
+	stream, err := r.suite.Runs.DriveRun(ctx)
 	if err == nil {
-		s.channels[address] = channel
+		// Why a stream does not take a message is what it answers.
+		_ = stream.Send(&controller.DriveRunRequest{Message: &controller.DriveRunRequest_Create{Create: r.create}})
 	}
-	return channel, err
+	return stream, err
+}
+
+// Adjust changes the load of the phase that runs.
+func (r *Run) Adjust(ctx context.Context, change *controller.AdjustPhase) error {
+	for _, phase := range r.Now.GetPhases() {
+		if phase.Name == r.Now.GetPhase() {
+			change.Phase = phase.Index
+		}
+	}
+	_, err := r.suite.Runs.AdjustRun(ctx, &controller.AdjustRunRequest{RunId: r.ID, Adjust: change})
+	return err
+}
+
+// Cancel asks for the end of the run; its progress goes on until then.
+func (r *Run) Cancel(ctx context.Context, reason string) error {
+	_, err := r.suite.Runs.CancelRun(ctx, &controller.CancelRunRequest{RunId: r.ID, Reason: reason})
+	return err
+}
+
+// Summary has the statistics of the run, at any time.
+func (r *Run) Summary(ctx context.Context) (*records.SummarizeRecordsResponse, error) {
+	channel, err := r.suite.Channel(ctx, common.ServiceKind_SERVICE_KIND_RECORDS_MANAGER)
+	if err != nil {
+		return nil, err
+	}
+	defer channel.Close()
+	return records.NewRecordsManagerServiceClient(channel).SummarizeRecords(ctx, &records.SummarizeRecordsRequest{RunId: r.ID})
 }

@@ -95,6 +95,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 ${spec}
@@ -106,7 +108,8 @@ ${body}
 }
 
 func main() {
-	parsed, err := assay.ParseSpec(fmt.Appendf(nil, spec, os.Getenv("TARGET_URL")))
+	parsed := &common.RunSpec{}
+	err := protojson.Unmarshal(fmt.Appendf(nil, spec, os.Getenv("TARGET_URL")), parsed)
 	if err == nil {
 		err = run(context.Background(), parsed)
 	}
@@ -140,7 +143,8 @@ for (const [language, client] of Object.entries(clients)) {
       guarded = await startServedSuite({ args: [...tls, "--tls-client-certificates", "required"] });
       env = {
         ...(await client.install(folder)),
-        XDG_RUNTIME_DIR: suite.folder,
+        ASSAY_CONTROLLER: suite.address,
+        ASSAY_TOKEN_FILE: suite.tokenFile,
         TARGET_URL: suite.targetUrl,
         ASSAY_TLS_ADDRESS: guarded.address,
         ASSAY_TLS_FILES: [ca.certPath, operator.certPath, operator.keyPath, guarded.tokenFile].join(":"),

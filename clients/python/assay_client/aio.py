@@ -1,169 +1,160 @@
-"""A suite, for asyncio: as `assay_client.suite`, whose words hold here."""
+"""Runs of a suite, for asyncio. `npm run proto` makes of this what `assay_client` has for programs with threads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import math
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.json_format import ParseDict
 
-from . import messages
-from .errors import error_of
-from .gen.assay.common.v1 import common_pb2 as common
-from .gen.assay.common.v1.run_spec_pb2 import RunSpec
-from .gen.assay.controller.v1.controller_service_pb2 import DriveRunRequest, DriveRunResponse, GetSuiteRequest
-from .gen.assay.controller.v1.controller_service_pb2_grpc import (
-    RunServiceStub,
-    SuiteServiceStub,
-)
-from .gen.assay.records_manager.v1 import records_manager_service_pb2 as records_manager
-from .gen.assay.records_manager.v1.records_manager_service_pb2_grpc import (
-    RecordsManagerServiceStub,
-)
-from .reach import Reach, found
+from assay_client.errors import AssayError, failures
+from assay_client.gen.assay.common.v1.common_pb2 import SERVICE_KIND_RECORDS_MANAGER, ServiceKind
+from assay_client.gen.assay.common.v1.run_spec_pb2 import RunSpec
+from assay_client.gen.assay.controller.v1 import controller_pb2, controller_service_pb2 as controller, controller_service_pb2_grpc
+from assay_client.gen.assay.records_manager.v1 import record_pb2, records_manager_service_pb2 as manager
+from assay_client.gen.assay.records_manager.v1.records_manager_service_pb2_grpc import RecordsManagerServiceStub
 
-if TYPE_CHECKING:
-    from .gen.assay.controller.v1.controller_service_pb2_grpc import RunServiceAsyncStub, SuiteServiceAsyncStub
-    from .gen.assay.records_manager.v1.records_manager_service_pb2_grpc import RecordsManagerServiceAsyncStub
-
-Stub = TypeVar("Stub")
+Answer = TypeVar("Answer")
+Progress = controller.DriveRunResponse | controller.WatchRunResponse
+# Of connections, which gRPC makes again by itself. One whose peer is silent breaks.
+OPTIONS = [("grpc.keepalive_time_ms", 10_000), ("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", 16 << 20)]
 
 
-async def connect(address: str = "", **reach: Any) -> "Suite":
-    suite = Suite(found(Reach(address=address, **reach)))
-    try:
-        suite.version = (await suite.suite.GetSuite(GetSuiteRequest())).version
-    except BaseException:
-        await suite.close()
-        raise
-    return suite
+@dataclass(eq=False)
+class Suite(AbstractAsyncContextManager["Suite"]):
+    """A suite as a client sees it, by the address of its controller (default: $ASSAY_CONTROLLER, else 127.0.0.1:9600). Its token
+    is the one given, else in the file (default: $ASSAY_TOKEN_FILE), else $ASSAY_TOKEN. PEM files or `is_tls` make it speak TLS;
+    in clear a token goes to no other host, unless that is allowed. All calls raise AssayError. Closed by `with`."""
 
+    address: str = ""
+    token: str = field(default="", repr=False)
+    token_file: str | Path = ""
+    ca_file: str | Path = ""
+    cert_file: str | Path = ""
+    key_file: str | Path = ""
+    is_tls: bool = False
+    allow_plaintext: bool = False
 
-class Suite:
-    version = ""
+    def __post_init__(self) -> None:
+        self.address = self.address or os.environ.get("ASSAY_CONTROLLER") or "127.0.0.1:9600"
+        file = self.token_file or os.environ.get("ASSAY_TOKEN_FILE")
+        self.token = (self.token or (Path(file).read_text() if file else os.environ.get("ASSAY_TOKEN", ""))).strip()
+        self._metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        self._channel = self._dialled(self.address)
+        self.runs = controller_service_pb2_grpc.RunServiceStub(self._channel)
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach, self._metadata = reach, reach.metadata()
-        self._channels: dict[str, grpc.aio.Channel] = {}
-        self.runs: RunServiceAsyncStub = RunServiceStub(self._channel(reach.address))
-        self.suite: SuiteServiceAsyncStub = SuiteServiceStub(self._channel(reach.address))
+    def run(self, spec: RunSpec | Mapping[str, Any], run_id: str = "", *, interval_ms: int = 500, keep: bool = False) -> "Run":
+        """A run of a spec, or of its proto JSON, that begins when it is iterated. It ends with that, unless it is to be kept."""
+        message = ParseDict(dict(spec), RunSpec()) if isinstance(spec, Mapping) else spec
+        wanted = controller.CreateRunRequest(spec=message, run_id=run_id)
+        create = controller.DriveCreate(run=wanted, cancel_on_disconnect=not keep, interval_ms=interval_ms)
+        messages = self.read(self.runs.DriveRun, iter([controller.DriveRunRequest(create=create)]))
+        return Run(self, run_id, interval_ms, messages, is_own=not keep)
 
-    async def run(
-        self, spec: RunSpec | Mapping[str, Any], run_id: str = "", *, interval_ms: int = 500, keep: bool = False
-    ) -> "Run":
-        return await Run(self, messages.creation(spec, run_id, interval_ms, keep)).opened()
+    def attach(self, run_id: str, *, interval_ms: int = 500) -> "Run":
+        """A run that there is, whoever created it; leaving it leaves it alone. One that has ended is told once."""
+        messages = self.read(self.runs.WatchRun, controller.WatchRunRequest(run_id=run_id, interval_ms=interval_ms))
+        return Run(self, run_id, interval_ms, messages, is_own=False)
 
-    async def attach(self, run_id: str, *, interval_ms: int = 500) -> "Run":
-        return await Run(self, messages.attachment(run_id, interval_ms)).opened()
+    async def ask(self, method: Callable[..., Awaitable[Answer]], request: Any, timeout: float = 10) -> Answer:
+        """What a method of a stub answers."""
+        with failures():
+            return await method(request, timeout=timeout, metadata=self._metadata)
 
-    async def summary_of(self, run_id: str, **wishes: Any) -> records_manager.SummarizeRecordsResponse:
-        request = records_manager.SummarizeRecordsRequest(run_id=run_id, **wishes)
-        return await (await self.records()).SummarizeRecords(request, timeout=300)
+    async def read(self, method: Callable[..., Any], request: Any) -> AsyncIterator[Any]:
+        """All that a method of a stub with many answers says; closing it ends the call."""
+        stream = method(request, metadata=self._metadata)
+        try:
+            with failures():
+                async for message in stream:
+                    yield message
+        finally:
+            stream.cancel()
 
-    async def records_of(self, run_id: str, **wishes: Any) -> AsyncIterator[messages.Record]:
-        request = records_manager.StreamRecordsRequest(run_id=run_id, **wishes)
-        async for message in (await self.records()).StreamRecords(request):
-            for record in messages.records_in(message):
-                yield record
-
-    async def records(self) -> "RecordsManagerServiceAsyncStub":
-        return await self.client(RecordsManagerServiceStub, common.SERVICE_KIND_RECORDS_MANAGER)
-
-    async def client(self, stub: Callable[[grpc.aio.Channel], Stub], kind: common.ServiceKind.ValueType) -> Stub:
-        return stub(self._channel(messages.address_of(await self.suite.GetSuite(GetSuiteRequest()), kind)))
-
-    async def close(self) -> None:
-        for channel in self._channels.values():
-            await channel.close()
-
-    def _channel(self, address: str) -> grpc.aio.Channel:
-        if address not in self._channels:
-            self._reach.check(address)
-            options, credentials = self._reach.options(), self._reach.credentials()
-            self._channels[address] = (
-                grpc.aio.secure_channel(address, credentials, options)
-                if credentials
-                else grpc.aio.insecure_channel(address, options)
-            )
-        return cast(grpc.aio.Channel, _Calls(self._channels[address], self._metadata))
-
-    async def __aenter__(self) -> "Suite":
-        return self
+    async def channel(self, kind: ServiceKind.ValueType) -> grpc.aio.Channel:
+        """To the member that serves a service now, for a stub of it. The caller closes it, by `with`."""
+        suite = controller_service_pb2_grpc.SuiteServiceStub(self._channel)
+        members = (await self.ask(suite.GetSuite, controller.GetSuiteRequest())).members
+        # One that has died may still be listed beside its successor. Of several that of shard 0 answers for all.
+        serving = [each for each in members if each.is_connected and each.address and kind in each.services]
+        if not serving:
+            raise AssayError("unavailable", f"no member of the suite serves {ServiceKind.Name(kind)}")
+        return self._dialled(min(serving, key=lambda each: each.shard).address)
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        await self._channel.close()
+
+    def _dialled(self, address: str) -> grpc.aio.Channel:
+        pems = [Path(path).read_bytes() if path else None for path in (self.ca_file, self.key_file, self.cert_file)]
+        if self.is_tls or any(pems):
+            return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(*pems), OPTIONS)
+        is_here = address.rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]")
+        if self.token and not is_here and not self.allow_plaintext:
+            raise AssayError("failed_precondition", f"sending a token to {address} in clear: it is another host, use TLS")
+        return grpc.aio.insecure_channel(address, OPTIONS)
+
+
+connect = Suite
 
 
 class Run:
-    def __init__(self, suite: Suite, first: DriveRunRequest) -> None:
-        self._suite, self._requests = suite, asyncio.Queue[DriveRunRequest | None]()
-        self._requests.put_nowait(first)
-        self._progress: Any = suite.runs.DriveRun(self._asked())
+    """A run, which iterating follows. `progress` is what was told last."""
 
-    async def opened(self) -> "Run":
-        self.progress: DriveRunResponse = await anext(self._progress)
-        self.id = self.progress.run.run_id
-        return self
+    def __init__(self, suite: Suite, run_id: str, interval_ms: int, messages: Any, *, is_own: bool) -> None:
+        self.id, self.progress = run_id, controller.WatchRunResponse()
+        self._suite, self._interval_ms, self._messages, self._is_own = suite, interval_ms, messages, is_own
 
-    async def __aiter__(self) -> AsyncIterator[DriveRunResponse]:
-        try:
-            yield self.progress
-            async for progress in self._progress:
-                self.progress = progress
-                yield progress
-        finally:
-            await self.close()
-
-    def adjust(self, **change: Any) -> None:
-        self._requests.put_nowait(messages.adjustment(self.progress.run, change))
-
-    def cancel(self, reason: str = "") -> None:
-        self._requests.put_nowait(messages.cancellation(reason))
-
-    async def summary(self, **wishes: Any) -> records_manager.SummarizeRecordsResponse:
-        return await self._suite.summary_of(self.id, **wishes)
-
-    def records(self, **wishes: Any) -> AsyncIterator[messages.Record]:
-        return self._suite.records_of(self.id, **wishes)
-
-    async def close(self) -> None:
-        await self._progress.aclose()
-
-    async def __aenter__(self) -> "Run":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _asked(self) -> AsyncIterator[DriveRunRequest]:
-        while request := await self._requests.get():
-            yield request
-
-
-class _Calls:
-    def __init__(self, channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
-        self._metadata = metadata
-        self.unary_unary, self.stream_unary = map(self._asking, (channel.unary_unary, channel.stream_unary))
-        self.unary_stream, self.stream_stream = map(self._reading, (channel.unary_stream, channel.stream_stream))
-
-    def _asking(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        async def ask(call: Any, request: Any, timeout: float = 10) -> Any:
+    async def __aiter__(self) -> AsyncIterator[Progress]:
+        """Once: the run now, and what happened since the message before, to its last state. Leaving the loop ends a run of one's
+        own. The stream of any other run is opened again when it breaks, for some 15 s without a message."""
+        told = tries = 0
+        while True:
+            heard, failure = 0, AssayError("unavailable", f"the stream of run {self.id} ended before the run")
             try:
-                return await call(request, timeout=timeout, metadata=self._metadata)
-            except grpc.RpcError as failure:
-                raise error_of(failure) from failure
+                async with aclosing(self._messages) as messages:
+                    async for message in messages:
+                        # A stream that is opened again begins with all that happened so far.
+                        heard += len(message.events)
+                        del message.events[: len(message.events) - max(0, heard - told)]
+                        self.id, self.progress, told, tries = message.run.run_id, message, max(told, heard), 0
+                        yield message
+            except AssayError as error:
+                failure = error
+            if self.progress.run.state >= controller_pb2.RUN_STATE_COMPLETED:
+                return
+            if self._is_own or not self.id or tries == 18 or failure.code not in ("unavailable", "internal", "unknown"):
+                raise failure
+            await asyncio.sleep(min(1, 0.1 * 2**tries))
+            tries += 1
+            self._messages = self._suite.attach(self.id, interval_ms=self._interval_ms)._messages
 
-        return lambda *names, **codec: partial(ask, method(*names, **codec))
+    async def adjust(self, **change: Any) -> None:
+        """Changes the load of the phase that runs; keywords are the fields of AdjustPhase."""
+        run = self.progress.run
+        phase = next((each.index for each in run.phases if each.name == run.phase), 0)
+        adjust = controller.AdjustPhase(phase=phase, **change)
+        await self._suite.ask(self._suite.runs.AdjustRun, controller.AdjustRunRequest(run_id=self.id, adjust=adjust))
 
-    def _reading(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        async def read(call: Any, request: Any, timeout: float | None = None) -> AsyncIterator[Any]:
-            stream = call(request, timeout=timeout, metadata=self._metadata)
-            try:
-                async for message in stream:
-                    yield message
-            except grpc.RpcError as failure:
-                raise error_of(failure) from failure
-            finally:
-                stream.cancel()
+    async def cancel(self, reason: str = "") -> None:
+        """Asks for the end of the run; its progress goes on until then."""
+        await self._suite.ask(self._suite.runs.CancelRun, controller.CancelRunRequest(run_id=self.id, reason=reason))
 
-        return lambda *names, **codec: partial(read, method(*names, **codec))
+    async def summary(self, **wishes: Any) -> manager.SummarizeRecordsResponse:
+        """Statistics, at any time; keywords are the fields of SummarizeRecordsRequest."""
+        request = manager.SummarizeRecordsRequest(run_id=self.id, **wishes)
+        async with await self._suite.channel(SERVICE_KIND_RECORDS_MANAGER) as channel:
+            return await self._suite.ask(RecordsManagerServiceStub(channel).SummarizeRecords, request, timeout=300)
+
+    async def records(self, **wishes: Any) -> AsyncIterator[tuple[record_pb2.MetricRecord, dict[str, float]]]:
+        """Each request's record, and metrics by tag; keywords are fields of StreamRecordsRequest, as `filter="ttft > 200ms"`."""
+        request = manager.StreamRecordsRequest(run_id=self.id, **wishes)
+        async with await self._suite.channel(SERVICE_KIND_RECORDS_MANAGER) as channel:
+            async for message in self._suite.read(RecordsManagerServiceStub(channel).StreamRecords, request):
+                for record in message.records:
+                    values = zip(message.tags, record.values, strict=False)
+                    yield record, {tag: value for tag, value in values if not math.isnan(value)}

@@ -16,7 +16,8 @@ spec = {
     ],
 }
 
-with connect() as suite, suite.run(spec) as run:
+with connect() as suite:
+    run = suite.run(spec)
     for progress in run:
         for event in progress.events:
             print(event.message)

@@ -19,7 +19,8 @@ spec = {
 }
 
 try:
-    with connect() as suite, suite.run(spec) as run:
+    with connect() as suite:
+        run = suite.run(spec)
         for _ in run:
             pass
         ended, summary = run.progress.run, run.summary()

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"assay"
+	common "assay/gen/assay/common/v1"
 	controller "assay/gen/assay/controller/v1"
-	records "assay/gen/assay/records_manager/v1"
+
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 const spec = `{
@@ -31,21 +33,18 @@ func main() {
 }
 
 func adjust(ctx context.Context, url string) error {
-	suite, err := assay.Connect(ctx, assay.Reach{})
+	suite, err := assay.Connect(assay.Reach{})
 	if err != nil {
 		return err
 	}
 	defer suite.Close()
-	parsed, err := assay.ParseSpec(fmt.Appendf(nil, spec, url))
-	if err != nil {
+	parsed := &common.RunSpec{}
+	if err := protojson.Unmarshal(fmt.Appendf(nil, spec, url), parsed); err != nil {
 		return err
 	}
-	run, err := suite.Run(ctx, parsed, assay.RunOptions{Interval: 200 * time.Millisecond})
-	if err != nil {
-		return err
-	}
-	rates, steps := []float64{20, 40, 80}, 0
-	for progress, err := range run.Progress() {
+	run := suite.Run(parsed, assay.RunOptions{Interval: 200 * time.Millisecond})
+	rates, isEnding := []float64{20, 40, 80}, false
+	for progress, err := range run.Progress(ctx) {
 		if err != nil {
 			return err
 		}
@@ -54,31 +53,26 @@ func adjust(ctx context.Context, url string) error {
 				fmt.Println(event.Message)
 			}
 		}
-		for _, refusal := range progress.Refusals {
-			return fmt.Errorf("refused: %s", refusal.Message)
-		}
 		// One step at a time, from the first request on.
 		phases := progress.Run.Phases
-		if len(phases) == 0 || phases[0].Sent == 0 || int(progress.Handled) < steps {
-			continue
-		}
 		switch {
-		case steps < len(rates):
-			err = run.Adjust(&controller.AdjustPhase{RatePerSec: &rates[steps]})
-		case steps == len(rates) && phases[0].Sent >= 50:
-			err = run.Cancel("that was enough")
-		default:
+		case len(phases) == 0 || phases[0].Sent == 0:
 			continue
+		case len(rates) > 0:
+			err = run.Adjust(ctx, &controller.AdjustPhase{RatePerSec: &rates[0]})
+			rates = rates[1:]
+		case phases[0].Sent >= 50 && !isEnding:
+			err = run.Cancel(ctx, "that was enough")
+			isEnding = true
 		}
 		if err != nil {
 			return err
 		}
-		steps++
 	}
-	summary, err := suite.SummaryOf(ctx, &records.SummarizeRecordsRequest{RunId: run.ID, Phase: "profiling"})
+	summary, err := run.Summary(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d requests, at last %g per second\n", run.ID, summary.Phases[0].Identity.Succeeded, rates[2])
+	fmt.Printf("%s: %d requests, at last 80 per second\n", run.ID, summary.Phases[0].Identity.Succeeded)
 	return nil
 }

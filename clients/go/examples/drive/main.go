@@ -9,6 +9,9 @@ import (
 	"os/signal"
 
 	"assay"
+	common "assay/gen/assay/common/v1"
+
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 const spec = `{
@@ -32,20 +35,17 @@ func main() {
 }
 
 func drive(ctx context.Context, url string) error {
-	suite, err := assay.Connect(ctx, assay.Reach{})
+	suite, err := assay.Connect(assay.Reach{})
 	if err != nil {
 		return err
 	}
 	defer suite.Close()
-	parsed, err := assay.ParseSpec(fmt.Appendf(nil, spec, url))
-	if err != nil {
+	parsed := &common.RunSpec{}
+	if err := protojson.Unmarshal(fmt.Appendf(nil, spec, url), parsed); err != nil {
 		return err
 	}
-	run, err := suite.Run(ctx, parsed, assay.RunOptions{})
-	if err != nil {
-		return err
-	}
-	for progress, err := range run.Progress() {
+	run := suite.Run(parsed, assay.RunOptions{})
+	for progress, err := range run.Progress(ctx) {
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func drive(ctx context.Context, url string) error {
 			fmt.Println(event.Message)
 		}
 	}
-	fmt.Println(run.ID, run.Now().State)
+	fmt.Println(run.ID, run.Now.State)
 	summary, err := run.Summary(ctx)
 	if err != nil {
 		return err

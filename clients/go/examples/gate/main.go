@@ -3,14 +3,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 
 	"assay"
+	common "assay/gen/assay/common/v1"
 	controller "assay/gen/assay/controller/v1"
 	records "assay/gen/assay/records_manager/v1"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 const spec = `{
@@ -25,13 +29,14 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	isGood, err := gate(ctx, os.Args[1], os.Args[2:])
 	stop()
-	if failure := (*assay.Error)(nil); errors.As(err, &failure) && len(failure.Violations) > 0 {
-		// What makes no sense is not what failed.
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+	}
+	for _, detail := range status.Convert(err).Details() {
+		// What makes no sense is not what failed.
+		if _, isWrong := detail.(*errdetails.BadRequest); isWrong {
+			os.Exit(2)
+		}
 	}
 	if err != nil || !isGood {
 		os.Exit(1)
@@ -39,21 +44,18 @@ func main() {
 }
 
 func gate(ctx context.Context, url string, objectives []string) (bool, error) {
-	suite, err := assay.Connect(ctx, assay.Reach{})
+	suite, err := assay.Connect(assay.Reach{})
 	if err != nil {
 		return false, err
 	}
 	defer suite.Close()
-	parsed, err := assay.ParseSpec(fmt.Appendf(nil, spec, url))
-	if err != nil {
+	parsed := &common.RunSpec{}
+	if err := protojson.Unmarshal(fmt.Appendf(nil, spec, url), parsed); err != nil {
 		return false, err
 	}
 	parsed.Objectives = objectives
-	run, err := suite.Run(ctx, parsed, assay.RunOptions{})
-	if err != nil {
-		return false, err
-	}
-	for _, err := range run.Progress() {
+	run := suite.Run(parsed, assay.RunOptions{})
+	for _, err := range run.Progress(ctx) {
 		if err != nil {
 			return false, err
 		}
@@ -63,7 +65,7 @@ func gate(ctx context.Context, url string, objectives []string) (bool, error) {
 		return false, err
 	}
 	verdict := summary.Verdict.GetVerdict()
-	isGood := run.Now().State == controller.RunState_RUN_STATE_COMPLETED && verdict != records.Verdict_VERDICT_INVALID
+	isGood := run.Now.State == controller.RunState_RUN_STATE_COMPLETED && verdict != records.Verdict_VERDICT_INVALID
 	for _, reason := range summary.Verdict.GetReasons() {
 		fmt.Printf("%s: %s\n", verdict, reason)
 	}
