@@ -1,9 +1,9 @@
 /**
  * Whether a suite that stays up stays as it is: `node bench/soak.ts [minutes, 30] [requests a second, 100]`. Its services are in processes of
- * their own, and run after run goes through them, five in all, streamed at a constant rate. Every process is looked at each 10 s.
+ * their own, and run after run goes through them, ten in all, streamed at a constant rate. Every process is looked at each 10 s.
  *
- * It is flat when, of every process that lived all the time, from the first quarter of the samples to the last one (the first tenth, in which
- * code is compiled and caches fill, is left out) the mean of its resident memory and the least of its heap have grown by 10 % or by
+ * It is flat when, of every process that lived all the time, from the first quarter of the samples to the last one (the first fifth, two runs, in which
+ * code is compiled and everything is done for the first time, is left out) the mean of its resident memory and the least of its heap have grown by 10 % or by
  * 8 MiB at most, and the least descriptors and threads by 4 (a worker has as many connections as the target keeps it waiting); when every run has completed with as many rows as were asked for and none
  * of them missing; and when no process has been replaced. Exit code 1 where that is not so.
  */
@@ -19,9 +19,9 @@ import { command, ensureBuilt, machineLine, mean, owned, startServer, treeOf } f
 
 const minutes = Number(process.argv[2] ?? 30);
 const ratePerSec = Number(process.argv[3] ?? 100);
-const runs = 5;
+const runs = 10;
 const sampleMs = Math.min(10_000, (minutes * 60_000) / 100);
-const warmUpShare = 0.1;
+const warmUpShare = 0.2;
 const grownBy = { share: 0.1, bytes: 8 << 20, count: 4 };
 /** Least of a phase's end, files and the next run's start. */
 const betweenRunsSec = 6;
@@ -66,7 +66,12 @@ let isOver = false;
 const watching = watch();
 const faults: string[] = [];
 let rows = 0;
-for (let index = 0; index < runs; index++) await run(index);
+/** How many samples there were at the end of each run. */
+const samplesAtEnds: number[] = [];
+for (let index = 0; index < runs; index++) {
+  await run(index);
+  samplesAtEnds.push(Math.max(...[...watched.values()].map(({ samples }) => samples.length)));
+}
 isOver = true;
 await watching;
 report();
@@ -220,6 +225,11 @@ function report(): void {
   const table = new Table({ style: { head: [], border: [] } });
   table.push(...lines);
   process.stdout.write(`${table.toString()}\n`);
+  process.stdout.write("RSS MiB at the end of each run:\n");
+  for (const { name, samples } of watched.values()) {
+    const ofRuns = samplesAtEnds.map((count) => mib(samples[count - 1]?.rssBytes ?? Number.NaN));
+    process.stdout.write(`  ${name}: ${ofRuns.join(", ")}\n`);
+  }
   process.stdout.write(`${runs} runs, ${rows} rows, a sample each ${sampleMs / 1000} s, ${longest} of them\n`);
   process.stdout.write(faults.length === 0 ? "flat\n" : `not flat:\n${faults.map((fault) => `  ${fault}\n`).join("")}`);
   if (faults.length > 0) process.exitCode = 1;

@@ -1,17 +1,16 @@
-/** A child process that this one starts, hears one line from, and ends: it lives no longer than its stdin is open. */
+/** This program as a child process: it is started, one line is heard from it, and it is ended; it lives no longer than its stdin is open. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { environmentOfChild } from "./environment.ts";
+import { leanFlags, leanVariables } from "./lean-process.ts";
 
 export interface CompanionOptions {
   /** Who it is, in messages. */
   readonly name: string;
-  /** Program and arguments. */
+  /** Node and arguments. */
   readonly command: readonly string[];
   /** Keeps the terminal's Ctrl-C from it. */
   readonly isDetached?: boolean;
-  /** Variables beside those of this process, which win. Default: none. */
-  readonly env?: Readonly<Record<string, string>>;
   /** Every line that it writes to stderr, as it comes. */
   readonly onLog?: ((line: string) => void) | undefined;
 }
@@ -40,13 +39,13 @@ export class Companion {
   #tail = "";
 
   /** Starts it at once. */
-  constructor({ name, command, isDetached = false, env = {}, onLog }: CompanionOptions) {
+  constructor({ name, command, isDetached = false, onLog }: CompanionOptions) {
     this.name = name;
     const [program = "", ...args] = command;
-    const child = spawn(program, args, {
+    const child = spawn(program, [...leanFlags, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: isDetached,
-      env: { ...env, ...environmentOfChild(process.env) },
+      env: { ...leanVariables, ...environmentOfChild(process.env) },
     });
     this.#child = child;
     this.#keepTail(onLog);

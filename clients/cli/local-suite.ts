@@ -24,11 +24,6 @@ export function runProcesses({ recordsManagers = 1, recordProcessors }: RecordSe
 /** All that these know is in the run's file, or is sent to them again. */
 const replaceable: ReadonlySet<string> = new Set([recordsProcess, managerProcess, processorProcess]);
 
-/** Node's own bound lets a young generation grow to 134 MB where a burst of objects outlives a collection or two, and it is not given back. */
-const nodeFlags = ["--max-semi-space-size=8"];
-/** glibc has up to eight heaps a core, with blocks of up to 32 MiB in them once one of that size was freed: holes in the end. Other C libraries do not look at these. */
-const heapVariables = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "262144" };
-
 export interface LocalSuiteOptions {
   /** Services by process, the controller in the first. Default: what a run needs. */
   readonly processes?: readonly string[];
@@ -153,9 +148,7 @@ export class LocalSuite {
 
   #launch(services: string): Companion {
     const { command, onLog } = this.#options;
-    const [program = process.execPath, ...words] = command;
-    const whole = [program, ...nodeFlags, ...words, "serve", `--services=${services}`, "--bootstrap"];
-    return new Companion({ name: services, command: whole, env: heapVariables, onLog });
+    return new Companion({ name: services, command: [...command, "serve", `--services=${services}`, "--bootstrap"], onLog });
   }
 
   async #join(missing: Map<number, string>): Promise<string> {

@@ -1,7 +1,10 @@
 /** What `npm pack` makes, installed and used: the command, the library, the protos. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { expect } from "chai";
+import { leanFlags, leanVariables } from "../../clients/cli/lean-process.ts";
 import { expectRun, type Installed, installPackage, root, runProgram } from "../support/installed.ts";
 import { parseMetricsPage } from "../support/metrics-page.ts";
 import { startCollector } from "../support/otlp-collector.ts";
@@ -9,6 +12,9 @@ import { type ServedSuite, startServedSuite } from "../support/served-suite.ts";
 import { blocksOf } from "../support/shell-page.ts";
 
 const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+
+/** None of what a lean process is started with. */
+const startedPlainly = Object.fromEntries(Object.keys(leanVariables).map((name) => [name, undefined]));
 
 describe("the package", function () {
   this.timeout(120_000);
@@ -82,6 +88,22 @@ describe("the package", function () {
     const { code, stdout, stderr } = await runProgram(process.execPath, args, { cwd: installed.folder });
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: "" });
     expect(stderr).to.match(/^assay needs Node 22\.19 or newer, this is v\S+\n$/);
+  });
+
+  it("starts what stays up so that its memory stays small, in the process that was asked for", async function () {
+    if (process.platform !== "linux") this.skip();
+    const env: NodeJS.ProcessEnv = { ...process.env, ...startedPlainly };
+    const child = spawn(installed.command, ["mock", "--port", "0"], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(child, "exit");
+    try {
+      await Promise.race([once(child.stdout, "data"), ended]);
+      const started = async (what: string) => (await readFile(`/proc/${child.pid}/${what}`, "utf8")).split("\0");
+      expect(await started("cmdline")).to.include.members([...leanFlags, installed.command, "mock"]);
+      expect(await started("environ")).to.include.members(Object.entries(leanVariables).map((entry) => entry.join("=")));
+    } finally {
+      child.kill("SIGTERM");
+    }
+    expect((await ended)[0]).to.equal(0);
   });
 
   it("runs a benchmark in processes and a thread that load one bundle each, and stores the version and the commit with it", async () => {
