@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "chai";
+import { Parts } from "../support/parts.ts";
 import { type Command, endsWithinMs, expectReconciled, rowsIn, runFile, type Stage, useStages } from "../support/suite.ts";
 
 /** Credits of a block of 4096 are of one shard: so many are of three, and of two. */
@@ -9,6 +10,7 @@ const ofThree = 8_600;
 const ofTwo = 4_800;
 const load = ["--concurrency", "64", "--osl", "4", "--isl", "16", "--no-server-metrics"];
 const counted = (requests: number) => [...load, "--request-count", String(requests)];
+const others = "controller,dataset,timing,telemetry,worker-manager,record-processor";
 const quick = { ttftMs: 1, itlMs: 0 };
 
 describe("a run whose rows several records-managers share", function () {
@@ -68,6 +70,38 @@ describe("a run whose rows several records-managers share", function () {
     expect(file.phases[0]).to.include({ closed: 1, is_account_complete: 0 });
     expectReconciled(file, mock.stats());
     expect(filesIn(outOf(stage)).filter((name) => name.startsWith("shard-"))).to.deep.equal([]);
+  });
+});
+
+describe("a served suite whose rows several records-managers share", function () {
+  this.timeout(4 * endsWithinMs);
+  const test = useStages();
+
+  test("refuses a run that wants more of them than there are, and takes it when another one has joined", async (stage) => {
+    const mock = await stage.mock(quick);
+    const parts = new Parts();
+    try {
+      const { relay } = await parts.start(`${others},records-manager`);
+      const args = ["run", "-m", "mock", "-u", mock.url, "--controller", relay.address, "--no-probe", "--workers-max", "1"];
+      const run = () => stage.start([...args, ...counted(ofThree), "--record-managers", "2", "--export-level", "summary"]);
+      const refused = await run().exit();
+      expect(refused.code, refused.stderr).to.equal(2);
+      expect(refused.stderr).to.equal(
+        "assay run: --record-managers 2: must be at most 1, which is how many records-managers are in the suite, got 2 (record_managers)\n",
+      );
+      expect(mock.stats().requests).to.equal(0);
+      expect((await parts.client().listRuns({})).runs).to.deep.equal([]);
+      await parts.start("records-manager");
+      const command = run();
+      const folder = await parts.folderOfRun();
+      await command.until("rows of the second shard", () => rowsIn(join(folder, "shard-1")) > 0, 2 * endsWithinMs);
+      const { code, stderr } = await command.exit(2 * endsWithinMs);
+      expect(code, stderr).to.equal(0);
+      expect(runFile(folder)).to.deep.include({ state: "COMPLETED", rows: ofThree, late: 0, errors: { "": ofThree } });
+      expect(filesIn(folder).filter((name) => name.startsWith("shard-"))).to.deep.equal([]);
+    } finally {
+      await parts.close();
+    }
   });
 });
 

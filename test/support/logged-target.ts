@@ -1,6 +1,7 @@
 /** A server's own log of what it has received: the ids of requests, read off the wire in front of it. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { Transform } from "node:stream";
 import type { Mock, MockStats } from "../../mock/server.ts";
 
 export interface LoggedTarget {
@@ -8,6 +9,9 @@ export interface LoggedTarget {
   /** Ids of requests in the order of their coming. */
   readonly received: readonly string[];
   stats(): MockStats;
+  /** No answer goes on from here on, until `release`; requests come as ever. */
+  hold(): void;
+  release(): void;
   close(): void;
 }
 
@@ -19,6 +23,7 @@ const overlap = 128;
 export async function logged(mock: Mock): Promise<LoggedTarget> {
   const received: string[] = [];
   const open = new Set<Socket>();
+  let held: PromiseWithResolvers<void> | undefined;
   const server = createServer((socket) => {
     const upstream = connect(mock.port, "127.0.0.1");
     for (const [from, to] of [
@@ -32,8 +37,15 @@ export async function logged(mock: Mock): Promise<LoggedTarget> {
         open.delete(from);
         to.destroy();
       });
-      from.pipe(to);
     }
+    socket.pipe(upstream);
+    const gate = new Transform({
+      transform(bytes, _, passOn) {
+        if (held === undefined) passOn(null, bytes);
+        else void held.promise.then(() => passOn(null, bytes));
+      },
+    });
+    upstream.pipe(gate).pipe(socket);
     let rest = "";
     socket.on("data", (bytes: Buffer) => {
       const text = rest + bytes.toString("latin1");
@@ -51,6 +63,13 @@ export async function logged(mock: Mock): Promise<LoggedTarget> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
     stats: () => mock.stats(),
+    hold() {
+      held ??= Promise.withResolvers();
+    },
+    release() {
+      held?.resolve();
+      held = undefined;
+    },
     close() {
       server.close();
       for (const socket of open) socket.destroy();

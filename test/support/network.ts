@@ -45,6 +45,8 @@ export class Network {
   delayMs = 0;
   /** Of packets. */
   lossRatio = 0;
+  /** Times that something waited for a packet to be sent again. */
+  resent = 0;
   private readonly cutOff = new Set<string>();
   private readonly links = new Set<Link>();
   private readonly servers: Server[] = [];
@@ -103,6 +105,12 @@ export class Network {
     return [...this.links].filter(({ hosts, isHalfOpen }) => !isHalfOpen && hosts.includes(host)).length;
   }
 
+  /** Bytes between a host and others that wait to arrive. */
+  heldBytesOf(host: string): number {
+    const links = [...this.links].filter(({ hosts: [a, b] }) => a !== b && (a === host || b === host));
+    return links.flatMap(({ pumps }) => pumps).reduce((sum, { size }) => sum + size, 0);
+  }
+
   close(): void {
     for (const server of this.servers) server.close();
     for (const { sockets } of this.links) for (const socket of sockets) socket.destroy();
@@ -147,6 +155,7 @@ export class Network {
   private hold(pump: Pump, bytes: Buffer | undefined): void {
     const packets = Math.ceil((bytes?.length ?? 1) / packetBytes);
     const isLost = this.random() > (1 - this.lossRatio) ** packets;
+    if (isLost) this.resent++;
     const now = performance.now();
     // Order is kept: what follows a lost packet waits for it, too.
     const dueMs = Math.max(pump.held.at(-1)?.dueMs ?? 0, now + this.delayMs + (isLost ? resentAfterMs : 0));

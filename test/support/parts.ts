@@ -149,13 +149,31 @@ export class Parts {
     }
   }
 
+  /** Of the only run that the suite has, once there is one. */
+  async folderOfRun(): Promise<string> {
+    const client = this.client();
+    let folder = "";
+    const look = (): boolean => {
+      void client.listRuns({}).then(
+        ({ runs }) => (folder = runs[0]?.folder ?? ""),
+        () => {},
+      );
+      return folder !== "";
+    };
+    await until("a run", look, startsWithinMs);
+    return folder;
+  }
+
   /** Starts a run and waits until `rows` of it are committed; 8 requests at once on as many workers as are said. */
   async runUnderWay(
     { url }: Pick<LoggedTarget, "url">,
     { requests = 400, workers = 2, rows = 20, change = {} }: RunOptions = {},
   ): Promise<RunUnderWay> {
     const client = this.client();
-    const { run } = await client.createRun({ spec: this.spec(url, { requests, workers, change }) });
+    const { run } = await client.createRun(
+      { spec: this.spec(url, { requests, workers, change }) },
+      { timeoutMs: startsWithinMs },
+    );
     const { runId = "", folder = "" } = run ?? {};
     await until(`${rows} rows of a run under way`, () => rowsIn(folder) >= rows, startsWithinMs);
     return { runId, folder, ended: () => this.ended(runId) };

@@ -24,9 +24,11 @@ const program = join(import.meta.dirname, "../../services/main.ts");
 const mark = "SUITE_TEST_RUN";
 const pollMs = 25;
 /** However a run ends, and whatever else this machine has to do. */
-export const endsWithinMs = 60_000;
+export const endsWithinMs = 120_000;
 /** What a process may take to be gone after the command has ended. */
-const goneWithinMs = 10_000;
+const goneWithinMs = 60_000;
+/** What the last words of a command that has ended may take to come, where others hold its pipes. */
+const heardWithinMs = 10_000;
 
 /** A process of a run by what it does; `cli` is the command itself. */
 export type Role = "cli" | "suite" | "timing" | "records" | "processor" | "worker";
@@ -109,7 +111,7 @@ export class Command {
     this.#exit = once(child, "exit").then(async ([code, signal]) => {
       this.#hasExited = true;
       // Processes that outlive the command hold its pipes; the test ends all the same.
-      await Promise.race([streamsEnded, delay(goneWithinMs, undefined, { ref: false })]);
+      await Promise.race([streamsEnded, delay(heardWithinMs, undefined, { ref: false })]);
       return { code, signal, stdout: this.#stdout, stderr: this.#stderr };
     });
   }
@@ -362,6 +364,11 @@ function textOf(path: string): string {
 /** Committed rows of a run's file, while it is written too; 0 before there is one. */
 export function rowsIn(folder: string): number {
   return read(folder, (db) => db.prepare("SELECT count(*) FROM requests").pluck().get() as number) ?? 0;
+}
+
+/** Kinds of what a run's file notes, in order, while it is written too. */
+export function eventsIn(folder: string): string[] {
+  return read(folder, (db) => db.prepare("SELECT kind FROM events ORDER BY ns").pluck().all() as string[]) ?? [];
 }
 
 /** What the file of an ended run says. Fails where it is not whole. */

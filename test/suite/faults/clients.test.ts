@@ -1,5 +1,5 @@
 /** Clients that go away, that are several, or that do not read. */
-import { connect, constants } from "node:http2";
+import { connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
@@ -37,16 +37,8 @@ describe("a client of a suite", function () {
 
   /** The one run that the suite has, once it has sent something: that of the command. */
   async function folderOfRun(command: Command): Promise<string> {
-    const client = parts.client();
-    let folder = "";
-    const look = (): boolean => {
-      void client.listRuns({}).then(
-        ({ runs }) => (folder = runs[0]?.folder ?? ""),
-        () => {},
-      );
-      return folder !== "" && rowsIn(folder) >= 20;
-    };
-    await command.until("rows of a run under way", look, 2 * endsWithinMs);
+    const folder = await parts.folderOfRun();
+    await command.until("rows of a run under way", () => rowsIn(folder) >= 20, 2 * endsWithinMs);
     return folder;
   }
 
@@ -54,8 +46,12 @@ describe("a client of a suite", function () {
     const target = await parts.target();
     const command = run(target.url, 400, { [hostMark]: parts.nameOf("laptop") });
     const folder = await folderOfRun(command);
+    target.hold();
     parts.network.cut(parts.nameOf("laptop"));
     command.signal("SIGKILL", command.pid);
+    expect((await command.exit()).signal, "how the command ended").to.equal("SIGKILL");
+    expect(rowsIn(folder), "rows before it was gone").to.be.below(400);
+    target.release();
     const { code, stdout, stderr } = await watch().exit();
     expect(code, stderr).to.equal(0);
     expect(stdout).to.match(/: completed \(/);
@@ -94,13 +90,14 @@ describe("a client of a suite", function () {
     const target = await parts.target();
     const command = run(target.url, 400);
     const folder = await folderOfRun(command);
-    const [killed, watcher] = [watch(), watch()];
-    await until(
-      "the first watcher to say something",
-      () => killed.hasExited || killed.stdout + killed.stderr !== "",
-      endsWithinMs,
-    );
+    // The run goes on when both watch it.
+    target.hold();
+    const watchers = [watch(), watch()] as const;
+    for (const each of watchers) await each.until("a watcher's first words", () => each.stdout + each.stderr !== "");
+    const [killed, watcher] = watchers;
     killed.signal("SIGKILL", killed.pid);
+    expect((await killed.exit()).signal, "how the first one ended").to.equal("SIGKILL");
+    target.release();
     const { code, stdout, stderr } = await watcher.exit();
     expect(code, stderr).to.equal(0);
     expect(stdout).to.match(/: completed \(/);
@@ -112,7 +109,9 @@ describe("a client of a suite", function () {
     const client = parts.client();
     const targets = await Promise.all([parts.target(), parts.target()]);
     const created = await Promise.all(
-      targets.map(({ url }) => client.createRun({ spec: parts.spec(url, { requests: 200, workers: 1 }) }, { timeoutMs: 30_000 })),
+      targets.map(({ url }) =>
+        client.createRun({ spec: parts.spec(url, { requests: 200, workers: 1 }) }, { timeoutMs: endsWithinMs }),
+      ),
     );
     const ended = await Promise.all(created.map(({ run: accepted }) => parts.ended(accepted?.runId ?? "")));
     expect(ended.map(stateOf)).to.deep.equal(Array.from({ length: 2 }, () => ["COMPLETED", ""]));
@@ -131,6 +130,7 @@ describe("a client of a suite", function () {
     const command = run(target.url, 400);
     const folder = await folderOfRun(command);
     const [{ runId = "" } = {}] = (await parts.client().listRuns({})).runs;
+    target.hold();
     // As little as HTTP/2 lets a client allow, and nothing of it is ever given back.
     const session = connect(`http://${suite.relay.address}`, { settings: { initialWindowSize: 64 } });
     session.on("error", () => {});
@@ -143,13 +143,19 @@ describe("a client of a suite", function () {
     stream.on("error", () => {});
     const attach = create(DriveRunRequestSchema, { message: { case: "attach", value: { runId, intervalMs: 100 } } });
     stream.write(framed(toBinary(DriveRunRequestSchema, attach)));
+    let accepted: IncomingHttpHeaders | undefined;
+    stream.on("response", (headers) => (accepted = headers));
     try {
+      await until("the stream to be accepted", () => accepted !== undefined, endsWithinMs);
+      expect(accepted, "a stream, and not its end").to.include({ ":status": 200 }).and.not.have.property("grpc-status");
+      target.release();
       const { code, stdout, stderr } = await watch().exit();
       expect(code, stderr).to.equal(0);
       expect(stdout).to.match(/: completed \(/);
       expect((await command.exit()).code).to.equal(0);
       expect(expectAccounted(folder, target, 400)).to.deep.include({ state: "COMPLETED", rows: 400, errors: { "": 400 } });
       expect(stream.readableFlowing, "what was never read").to.equal(null);
+      expect(stream.closed, "whether the stream is over, which has more to say").to.equal(false);
     } finally {
       session.destroy();
     }

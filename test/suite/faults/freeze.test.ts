@@ -177,6 +177,9 @@ describe("a worker whose event loop is in one turn", function () {
       target,
       "--request-count",
       "800",
+      // A body that was made before is not made again.
+      "--num-prompts",
+      "800",
       "--endpoint-module",
       file,
       "--endpoint-type",

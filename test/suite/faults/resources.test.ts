@@ -1,7 +1,8 @@
 /** Processes that run out of memory or descriptors, and a disk that is slow. */
 import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { expectAccounted } from "../../support/accounted.ts";
 import { endsWithinMs, rowsIn, type Stage, useStages } from "../../support/suite.ts";
@@ -20,8 +21,11 @@ function runWithFewDescriptors(cwd: string, ...args: readonly string[]): Promise
   const { promise, resolve } = Promise.withResolvers<Exit>();
   const command = `ulimit -n ${maxFds}; exec "$0" "$@"`;
   const env = { ...process.env, XDG_DATA_HOME: join(cwd, "data"), XDG_RUNTIME_DIR: cwd };
-  execFile("sh", ["-c", command, process.execPath, program, ...words], { cwd, env, timeout: endsWithinMs }, (error, _, stderr) =>
-    resolve({ code: Number(error?.code ?? 0), stderr }),
+  execFile(
+    "sh",
+    ["-c", command, process.execPath, program, ...words],
+    { cwd, env, timeout: 2 * endsWithinMs },
+    (error, _, stderr) => resolve({ code: Number(error?.code ?? 0), stderr }),
   );
   return promise;
 }
@@ -73,14 +77,21 @@ describe("a process that runs out of something", function () {
     const command = stage.start([
       ...["run", "-m", "mock", "-u", target.url, "--streaming", "--concurrency", "8", "--workers-max", "2", "--no-probe"],
       ...["--osl", "32", "--request-count", "400", "--no-gpu-telemetry", "--random-seed", "7", "--artifact-dir", "out"],
-      ...["--endpoint-module", hoardingEndpoint(stage, flag), "--endpoint-type", "hoarding-chat"],
+      // A body that was made before is not made again.
+      ...["--num-prompts", "400", "--endpoint-module", hoardingEndpoint(stage, flag), "--endpoint-type", "hoarding-chat"],
     ]);
     await command.until("rows of a run under way", () => rowsIn(join(stage.folder, "out")) >= 20, 2 * endsWithinMs);
-    for (const pid of command.pids("worker")) limitMemory(pid, 256 << 20);
-    writeFileSync(flag, "");
+    const [victim = 0] = command.pids("worker");
+    limitMemory(victim, 256 << 20);
+    writeFileSync(`${flag}.${victim}`, "");
+    await command.until("the worker to take memory", () => existsSync(`${flag}.taken`), 2 * endsWithinMs);
+    // However long it takes to have none left, the run has not ended by then.
+    target.hold();
+    await command.until("a worker in its place", () => command.stderr.includes("takes its place"), 2 * endsWithinMs);
+    target.release();
     const { code, stderr } = await command.exit(2 * endsWithinMs);
     expect(code, stderr).to.equal(0);
-    expect(stderr).to.match(/worker-\w+ ended by SIG(ABRT|TRAP|ILL); worker-\w+ takes its place/);
+    expect(stderr).to.match(/worker-\w+ ended by SIG(ABRT|BUS|ILL|SEGV|TRAP); worker-\w+ takes its place/);
     const file = expectAccounted(join(stage.folder, "out"), target, 400);
     expect(file).to.include({ state: "COMPLETED" });
     expect(file.phases[0]).to.include({ closed: 1, is_account_complete: 1 });
@@ -99,10 +110,23 @@ describe("a process that runs out of something", function () {
     );
     const { code, stderr } = await command.exit(2 * endsWithinMs);
     expect(code, stderr).to.equal(0);
-    const file = expectAccounted(join(stage.folder, "out"), target, 400);
+    const out = join(stage.folder, "out");
+    const file = expectAccounted(out, target, 400);
     expect(file).to.deep.include({ state: "COMPLETED", rows: 400, errors: { "": 400 }, late: 0 });
+    expect(statSync(join(stage.folder, slowedFile)).size, "writes that were slow").to.be.at.least(50);
+    expect(mostKeptBytes(out), "bytes of records that waited for their commit").to.be.above(0);
   });
 });
+
+/** The most that a worker held of records which were not committed, as its readings have it. */
+function mostKeptBytes(folder: string): number {
+  const db = new Database(join(folder, "run.db"), { readonly: true });
+  try {
+    return db.prepare("SELECT max(outbox_bytes) FROM worker_usage").pluck().get() as number;
+  } finally {
+    db.close();
+  }
+}
 
 /** The kernel gives a process so much more at most than it has now. */
 function limitMemory(pid: number, moreBytes: number): void {
@@ -110,7 +134,7 @@ function limitMemory(pid: number, moreBytes: number): void {
   execFileSync("prlimit", ["--pid", String(pid), `--as=${Number(pages) * 4096 + moreBytes}`]);
 }
 
-/** An endpoint by which the first worker that makes a body after `flag` has come takes memory until there is none. */
+/** An endpoint by which the process whose id a file has behind `flag` takes memory until there is none. */
 function hoardingEndpoint({ folder }: Stage, flag: string): string {
   const file = join(folder, "hoarding.mjs");
   writeFileSync(
@@ -122,14 +146,14 @@ function hoardingEndpoint({ folder }: Stage, flag: string): string {
         path: "/v1/chat/completions",
         canStream: true,
         formatBody({ messages, model, maxOutputTokens }) {
-          let isMine = false;
+          let isMeant = false;
           try {
-            renameSync(${JSON.stringify(flag)}, ${JSON.stringify(`${flag}.taken`)});
-            isMine = true;
+            renameSync(${JSON.stringify(`${flag}.`)} + process.pid, ${JSON.stringify(`${flag}.taken`)});
+            isMeant = true;
           } catch {
-            // Not yet, or another one was.
+            // Not yet, or another one is.
           }
-          for (const hoard = []; isMine; ) hoard.push(new Array(1_000_000).fill(hoard.length));
+          for (const hoard = []; isMeant; ) hoard.push(new Array(1_000_000).fill(hoard.length));
           return encodeJson({ model, messages, max_tokens: maxOutputTokens, stream: true });
         },
         parse: (response) => parseAnswer(response, ({ choices = [] }) => ({
@@ -141,23 +165,28 @@ function hoardingEndpoint({ folder }: Stage, flag: string): string {
   return file;
 }
 
+/** Has a byte for each write that was slow. */
+const slowedFile = "slowed";
+
 /**
  * Variables of processes whose writes to run.db and its WAL take so much longer: by a library in front of the C library where there is
  * a compiler to make one with, and else by what stands in front of the SQLite driver, whose commits are as late then.
  */
 function slowDisk(folder: string, ms: number): Record<string, string> {
   const [source, library] = [join(folder, "slow.c"), join(folder, "slow.so")];
-  writeFileSync(source, slowWrites(ms));
+  const slowed = join(folder, slowedFile);
+  writeFileSync(source, slowWrites(ms, slowed));
   const { status } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], { stdio: "ignore" });
   if (status === 0) return { LD_PRELOAD: library };
   const module = join(folder, "slow.mjs");
-  writeFileSync(module, slowCommits(ms));
+  writeFileSync(module, slowCommits(ms, slowed));
   return { NODE_OPTIONS: `--import=${module}` };
 }
 
-const slowWrites = (ms: number): string => `
+const slowWrites = (ms: number, slowed: string): string => `
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
@@ -168,7 +197,12 @@ static void wait_for(int fd) {
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length <= 0) return;
   path[length] = 0;
-  if (strstr(path, "run.db") != NULL) usleep(${ms} * 1000);
+  if (strstr(path, "run.db") == NULL) return;
+  usleep(${ms} * 1000);
+  int slowed = open(${JSON.stringify(slowed)}, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (slowed < 0) return;
+  if (write(slowed, ".", 1) < 0) perror("slowed");
+  close(slowed);
 }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset) {
   static ssize_t (*next)(int, const void *, size_t, off_t);
@@ -184,7 +218,8 @@ int fdatasync(int fd) {
 }
 `;
 
-const slowCommits = (ms: number): string => `
+const slowCommits = (ms: number, slowed: string): string => `
+import { appendFileSync } from "node:fs";
 import Database from ${JSON.stringify(import.meta.resolve("better-sqlite3"))};
 const { prepare } = Database.prototype;
 Database.prototype.prepare = function (sql) {
@@ -193,6 +228,7 @@ Database.prototype.prepare = function (sql) {
   const { run } = statement;
   statement.run = function (...values) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms});
+    appendFileSync(${JSON.stringify(slowed)}, ".");
     return run.apply(this, values);
   };
   return statement;

@@ -4,8 +4,9 @@ import Database from "better-sqlite3";
 import { expect } from "chai";
 import { until } from "../../service/rpc/harness.ts";
 import { expectAccounted } from "../../support/accounted.ts";
-import { Parts, stateOf } from "../../support/parts.ts";
-import { endsWithinMs } from "../../support/suite.ts";
+import type { LoggedTarget } from "../../support/logged-target.ts";
+import { Parts, type RunUnderWay, stateOf } from "../../support/parts.ts";
+import { endsWithinMs, rowsIn } from "../../support/suite.ts";
 
 const base = "controller,dataset,timing,telemetry";
 
@@ -29,7 +30,7 @@ describe("a service that is killed", function () {
     const run = await parts.runUnderWay(target);
     expect(parts.pidsOf("h2")).to.have.lengthOf(2);
     await parts.kill(killed);
-    await until("the end of its worker", () => parts.pidsOf("h2").length === 0);
+    await until("the end of its worker", () => parts.pidsOf("h2").length === 0, endsWithinMs);
     expect(stateOf(await run.ended())).to.deep.equal(["COMPLETED", ""]);
     const file = expectAccounted(run.folder, target, 400);
     const [phase] = file.phases;
@@ -46,6 +47,20 @@ describe("a service that is killed", function () {
     const run = await parts.runUnderWay(target);
     await parts.kill(killed);
     expect(stateOf(await run.ended())).to.deep.equal(["COMPLETED", ""]);
+    expect(expectAccounted(run.folder, target, 400)).to.deep.include({ rows: 400, errors: { "": 400 } });
+  });
+
+  it("the records-manager is killed and comes back at another address: what was not committed is sent again (accounts: complete; nothing is missing)", async () => {
+    const target = await parts.target();
+    await parts.start(`${base},worker-manager,record-processor`);
+    const before = await parts.start("records-manager");
+    const run = await parts.runUnderWay(target);
+    await parts.kill(before);
+    const committed = rowsIn(run.folder);
+    const after = await parts.start("records-manager");
+    expect(after.relay.address).to.not.equal(before.relay.address);
+    expect(stateOf(await run.ended())).to.deep.equal(["COMPLETED", ""]);
+    expect(committed, "rows before its death").to.be.below(400);
     expect(expectAccounted(run.folder, target, 400)).to.deep.include({ rows: 400, errors: { "": 400 } });
   });
 
@@ -72,7 +87,7 @@ describe("a service that is killed", function () {
     await parts.kill(controller);
     await parts.start("controller", { relay: controller.relay });
     const client = parts.client();
-    await until("the run's file to be closed", () => expectable(() => expectAccounted(run.folder, target).state === "FAILED"));
+    await closedAsFailed(run, target);
     const { run: shown } = await client.getRun({ runId: run.runId });
     expect(shown && stateOf(shown)[0]).to.equal("FAILED");
     const file = expectAccounted(run.folder, target);
@@ -92,12 +107,18 @@ describe("a service that is killed", function () {
     await parts.kill(suite);
     expect(expectable(() => expectAccounted(run.folder, target).state === "FAILED")).to.equal(false);
     await parts.start(all, { relay: suite.relay });
-    await until("the run's file to be closed", () => expectable(() => expectAccounted(run.folder, target).state === "FAILED"));
+    await closedAsFailed(run, target);
     const file = expectAccounted(run.folder, target);
     expect(file.phases[0]).to.include({ closed: 1, is_account_complete: 0 });
     expect(file.rows).to.be.at.least(20);
   });
 });
+
+/** Whoever comes in the place of a controller that died has a run's accounts closed. */
+async function closedAsFailed(run: RunUnderWay, target: LoggedTarget): Promise<void> {
+  const isClosed = (): boolean => expectable(() => expectAccounted(run.folder, target).state === "FAILED");
+  await until("the run's file to be closed", isClosed, 2 * endsWithinMs);
+}
 
 function expectable(is: () => boolean): boolean {
   try {
