@@ -93,7 +93,7 @@ describe("the package", function () {
   it("starts what stays up so that its memory stays small, in the process that was asked for", async function () {
     if (process.platform !== "linux") this.skip();
     const env: NodeJS.ProcessEnv = { ...process.env, ...startedPlainly };
-    const child = spawn(installed.command, ["mock", "--port", "0"], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(installed.command, ["mock", "--port", "0"], { env, stdio: ["ignore", "pipe", "ignore"] });
     const ended = once(child, "exit");
     try {
       await Promise.race([once(child.stdout, "data"), ended]);
