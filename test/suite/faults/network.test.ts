@@ -73,9 +73,14 @@ describe("a network between hosts", function () {
   it("everything between hosts takes 50 ms each way: the run is as any other (accounts: complete; nothing is missing)", async () => {
     parts.network.delayMs = 50;
     const run = await parts.runUnderWay(target, { requests });
-    const startMs = performance.now();
-    await parts.client().getRun({ runId: run.runId });
-    expect(performance.now() - startMs, "a call, there and back").to.be.at.least(100);
+    const client = parts.client();
+    const tookMs: number[] = [];
+    for (let call = 0; call < 10; call++) {
+      const startMs = performance.now();
+      await client.getRun({ runId: run.runId });
+      tookMs.push(performance.now() - startMs);
+    }
+    expect(Math.min(...tookMs), "the fastest call, there and back").to.be.at.least(100);
     const file = await expectCompleted(run);
     expect(file).to.deep.include({ rows: requests, errors: { "": requests } });
     expect(target.stats().maxOpenStreams).to.be.at.most(8);
