@@ -9,17 +9,20 @@ const windowMs = 1000;
 export class BurstLimit<Kind> {
   readonly #limit: number;
   readonly #report: (kind: Kind, dropped: number) => void;
+  readonly #now: () => MonotonicNs;
   readonly #windows = new Map<Kind, { start: MonotonicNs; admitted: number; dropped: number }>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limit: number, report: (kind: Kind, dropped: number) => void) {
+  /** @param now nanoseconds that only grow; default: this process's clock */
+  constructor(limit: number, report: (kind: Kind, dropped: number) => void, now = monotonicNs) {
     this.#limit = limit;
     this.#report = report;
+    this.#now = now;
   }
 
   /** Whether one more of this kind may pass now; false also counts it as dropped. */
   admit(kind: Kind): boolean {
-    const now = monotonicNs();
+    const now = this.#now();
     const window = this.#windows.get(kind);
     if (window === undefined) this.#windows.set(kind, { start: now, admitted: 1, dropped: 0 });
     else if (now - window.start >= windowMs * 1e6) Object.assign(window, { start: now, admitted: 1 });
@@ -33,7 +36,7 @@ export class BurstLimit<Kind> {
 
   /** Counts one that was dropped for another reason. */
   drop(kind: Kind): void {
-    const window = this.#windows.get(kind) ?? { start: monotonicNs(), admitted: 0, dropped: 0 };
+    const window = this.#windows.get(kind) ?? { start: this.#now(), admitted: 0, dropped: 0 };
     window.dropped++;
     this.#windows.set(kind, window);
     // Must not keep a process alive that has nothing else to do: `close` reports, too.

@@ -1,9 +1,11 @@
 import { execFile, spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
+import { createAuthority } from "../../../clients/cli/certs/x509.ts";
 import { runCli } from "../../../clients/cli/command.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { failureOf, Harness } from "../rpc/harness.ts";
@@ -98,6 +100,32 @@ describe("assay certs", () => {
     expect((await certs("--client", "ann:operator", "--force")).code).to.equal(0);
     expect(await pair("ann")).to.not.deep.equal(before);
     expect(await pair("ca")).to.deep.equal(authority);
+  });
+
+  it("makes what holds as long as it was asked to, and no longer than the authority, also for a clock that is behind", async () => {
+    const hourMs = 3_600_000;
+    const held = async (name: string) => {
+      const { validFrom, validTo } = new X509Certificate(await text(`${name}.crt`));
+      return { fromMs: Date.parse(validFrom), hours: Math.round((Date.parse(validTo) - Date.now()) / hourMs) };
+    };
+    await certs("--client", "ann:viewer", "--days", "2");
+    const { fromMs, hours } = await held("ann");
+    expect(hours).to.equal(48);
+    expect(Date.now() - fromMs).to.be.at.least(hourMs);
+    await certs("--client", "bob:viewer");
+    expect((await held("bob")).hours).to.equal(365 * 24);
+    const authorityUntil = async (untilMs: number) => {
+      const { cert, key } = createAuthority("short", { fromMs: Date.now() - 10 * hourMs, untilMs });
+      await writeFile(join(folder, "certs", "ca.crt"), cert);
+      await writeFile(join(folder, "certs", "ca.key"), key);
+    };
+    await authorityUntil(Date.now() + 5 * hourMs);
+    expect((await certs("--client", "carl:viewer")).code).to.equal(0);
+    expect((await held("carl")).hours).to.equal(5);
+    await authorityUntil(Date.now() - hourMs);
+    const { code, terminal } = await certs("--client", "dora:viewer");
+    expect(code).to.equal(1);
+    expect(terminal.stderr).to.match(/using the authority .*: it held until \d{4}-/);
   });
 
   it("says what is wrong with an authority that it cannot use", async () => {

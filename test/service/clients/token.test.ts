@@ -49,11 +49,16 @@ describe("assay token", () => {
   it("adds to what a person has written, and takes away nothing else", async () => {
     const written = `# ours\nbob viewer sha256:${"0".repeat(64)}`;
     await writeFile(at("tokens"), written, { mode: 0o600 });
-    const { code, stderr } = await token("create", "ann", "--role", "operator", "--output", "ann.token");
+    const { code, stdout, stderr } = await token("create", "ann", "--role", "operator", "--output", "ann.token");
     expect(code, stderr).to.equal(0);
+    expect(stdout, "a token that has its file is shown nowhere else").to.equal("");
     expect((await stat(at("ann.token"))).mode & 0o777).to.equal(0o600);
-    expect(readTokens(at("tokens")).map(({ name }) => name)).to.deep.equal(["bob", "ann"]);
+    expect((await token("create", "anna", "--role", "viewer")).code).to.equal(0);
+    expect(readTokens(at("tokens")).map(({ name }) => name)).to.deep.equal(["bob", "ann", "anna"]);
     await token("revoke", "ann");
+    expect(readTokens(at("tokens")).map(({ name }) => name)).to.deep.equal(["bob", "anna"]);
+    expect((await stat(at("tokens"))).mode & 0o777).to.equal(0o600);
+    await token("revoke", "anna");
     expect((await readFile(at("tokens"), "utf8")).trim()).to.equal(written);
   });
 
@@ -82,9 +87,13 @@ describe("assay token", () => {
 
   it("is not taken where others can write to it", async () => {
     await token("create", "ann", "--role", "viewer");
-    await chmod(at("tokens"), 0o620);
-    expect(() => readTokens(at("tokens"))).to.throw("others can write to it: chmod 600 it");
+    for (const mode of [0o620, 0o602, 0o666]) {
+      await chmod(at("tokens"), mode);
+      expect(() => readTokens(at("tokens")), mode.toString(8)).to.throw("others can write to it: chmod 600 it");
+    }
     expect((await token("create", "bob", "--role", "viewer")).code).to.equal(1);
+    await chmod(at("tokens"), 0o644);
+    expect(readTokens(at("tokens"))).to.have.length(1);
   });
 });
 

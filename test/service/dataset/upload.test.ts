@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,6 +144,26 @@ describe("uploads", () => {
       .and.to.have.lengthOf(2);
   });
 
+  it("make room of uploads that nobody uses alone, and none in vain", async () => {
+    client = await serve(folder, 200_000);
+    const store = new DatasetStore({ folder, maxBytes: 1 << 24 });
+    const ids = () => store.list().map(({ id }) => id);
+    const prepared = store.create();
+    writeSync(prepared.descriptor, Buffer.alloc(150_000));
+    prepared.commit("prepared-1", { description: "", format: "", conversations: 0, turns: 0 });
+    const [used, idle, third, small] = [rows(4000), rows(4001), rows(4002), rows(300)] as const;
+    await upload(messagesOf(used));
+    const release = store.use(idOf(used));
+    for (const bytes of [idle, third]) await upload(messagesOf(bytes));
+    expect(ids()).to.have.members(["prepared-1", idOf(used), idOf(third)]);
+    const releaseThird = store.use(idOf(third));
+    await upload(messagesOf(small));
+    expect((await failureOf(upload(messagesOf(idle)))).code).to.equal("resource_exhausted");
+    expect(ids()).to.have.members(["prepared-1", idOf(used), idOf(third), idOf(small)]);
+    release();
+    releaseThird();
+  });
+
   it("that are coming count among them from when they are announced, and no more when they have broken off", async () => {
     client = await serve(folder, 150_000);
     const broken = new AbortController();
@@ -179,6 +199,7 @@ describe("uploads", () => {
     ["announced too large", messagesOf(rows(10), { sizeBytes: 100_001 }), "resource_exhausted", /--max-upload-bytes/],
     ["that grow too large", messagesOf(rows(10_000), { sizeBytes: 0 }), "resource_exhausted", /100000 bytes at most/],
     ["without a name", messagesOf(rows(1), { name: "" }), "invalid_argument", /start\.name/],
+    ["with a name of a page's length", messagesOf(rows(1), { name: "p".repeat(256) }), "invalid_argument", /1 to 255 characters/],
     ["without a start", messagesOf(rows(1)).slice(1), "invalid_argument", /begin with start/],
     ["without anything", [], "invalid_argument", /begin with start/],
     ["that start twice", [...messagesOf(rows(1)).slice(0, 1), ...messagesOf(rows(1))], "invalid_argument", /second start/],
@@ -238,9 +259,18 @@ describe("uploads", () => {
 
   it("lead to no other file of the host", async () => {
     await writeFile(join(folder, "../secret.jsonl"), rows(1));
-    for (const id of ["../secret.jsonl", "upload-../../secret.jsonl", "/etc/passwd", "prepared-1", ""]) {
+    for (const id of [
+      "../secret.jsonl",
+      "upload-../../secret.jsonl",
+      "upload-x/../../secret.jsonl",
+      "/etc/passwd",
+      "prepared-1",
+      "",
+    ]) {
       expect((await failureOf(infoOf({ case: "file", value: { path: `upload:${id}` } }))).code, id).to.equal("not_found");
+      expect((await failureOf(client.deleteDataset({ datasetId: id }))).code, id).to.equal("not_found");
     }
+    expect(readdirSync(join(folder, ".."))).to.include("secret.jsonl");
   });
 
   it("are refused where nothing is kept", async () => {

@@ -69,6 +69,12 @@ describe("a certificate", () => {
     expect(found.ca).to.equal(false);
   });
 
+  it("is none of an authority, and an authority's makes none of further authorities", () => {
+    // basicConstraints, critical: empty; and CA with a path of no further ones.
+    expect(hex(issue(["localhost"]).raw)).to.include("0603551d130101ff04023000");
+    expect(hex(new X509Certificate(authority.cert).raw)).to.include("0603551d130101ff040830060101ff020100");
+  });
+
   it("holds from and until when it was asked to, with a serial number of its own", () => {
     const [one, other] = [issue(["localhost"]), issue(["localhost"])];
     expect([Date.parse(one.validFrom), Date.parse(one.validTo)]).to.deep.equal([fromMs, untilMs]);
@@ -112,6 +118,7 @@ describe("what assay certs is asked for", () => {
       { client: ["ann:boss"] },
       "--client ann:boss: expected NAME:ROLE, of the roles viewer, operator",
     ],
+    ["a client that would be a member", { client: ["ann:member"] }, "--client ann:member: expected NAME:ROLE"],
     ["a client without a role", { client: ["ann"] }, "--client ann: expected NAME:ROLE"],
     ["a name too long for a certificate", { client: [`${"a".repeat(65)}:viewer`] }, "at most 64"],
     ["one name twice", { member: ["server"], server: ["a"] }, "server: asked for more than once"],

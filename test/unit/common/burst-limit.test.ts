@@ -14,6 +14,24 @@ describe("a burst limit", () => {
     expect(reports).to.deep.equal([["a", 2]]);
   });
 
+  it("lets as many through in each second", () => {
+    let now = 5e9;
+    const reports: [string, number][] = [];
+    const limit = new BurstLimit<string>(
+      2,
+      (kind, dropped) => reports.push([kind, dropped]),
+      () => now,
+    );
+    const admitted = () => [1, 2, 3].map(() => limit.admit("a"));
+    expect(admitted()).to.deep.equal([true, true, false]);
+    now += 999e6;
+    expect(limit.admit("a")).to.equal(false);
+    now += 1e6;
+    expect(admitted()).to.deep.equal([true, true, false]);
+    limit.close();
+    expect(reports).to.deep.equal([["a", 3]]);
+  });
+
   it("reports a count once", () => {
     const { limit, reports } = limitOf(0);
     limit.admit("a");

@@ -109,6 +109,53 @@ describe("the limits of a host", () => {
     expect(limitsOf(14_000, one("http://127.0.0.1:8000")).warnings).to.deep.equal([]);
   });
 
+  it("are those of an address, however it is written, and of the phase that asks for it", () => {
+    for (const [url, place] of [
+      ["http://localhost:8000", "localhost:8000"],
+      ["http://[::1]:8000/v1", "[::1]:8000"],
+      ["https://10.0.0.1/v1", "10.0.0.1:443"],
+      ["http://10.0.0.1/v1", "10.0.0.1:80"],
+    ] as const) {
+      expect(limitsOf(30_000, one(url)).violations[0]?.description, url).to.contain(`from h1 to ${place} need`);
+    }
+    const load = (limit: number) => ({ case: "concurrency" as const, value: { limit } });
+    const phases = [
+      { name: "warm", load: load(10) },
+      { name: "p", load: load(30_000) },
+    ];
+    const { violations } = limitsOf(0, { ...one("http://127.0.0.1:8000"), phases });
+    expect(violations.map(({ field }) => field)).to.deep.equal(["phases[1].concurrency.limit"]);
+  });
+
+  it("are none of a host that has no worker", () => {
+    const small = { ...host, name: "h2", maxFds: 100, localPorts: 10 };
+    const spec = specOf(5000, { ...one("http://127.0.0.1:8000"), workers: { maxWorkers: 1 } });
+    expect(loadLimits(spec, [host, small], 1)).to.deep.equal({ violations: [], warnings: [] });
+    expect(
+      loadLimits(spec, [host, small], 2)
+        .violations.map(({ description }) => description)
+        .join(),
+    ).to.contain("h2 gives 100");
+  });
+
+  const [busy, idle] = ["http://10.0.0.1", "http://10.0.0.2"];
+  const delayed = { source: { case: "synthetic" as const, value: { turnDelayMs: { mean: 5 } } } };
+  const uncertain: readonly (readonly [string, SpecInit])[] = [
+    [
+      "the least loaded of several targets may be any",
+      { target: { urls: [{ url: busy }, { url: busy }], urlStrategy: UrlStrategy.LEAST_LOADED } },
+    ],
+    ["synthetic sessions pause between their turns", { ...one(busy), dataset: delayed }],
+    ["weights are no matter of the strategy", { target: { urls: [{ url: busy, weight: 19 }, { url: idle }] } }],
+  ];
+  for (const [what, change] of uncertain) {
+    it(`only warn where ${what}`, () => {
+      const { violations, warnings } = limitsOf(30_000, change);
+      expect(violations).to.deep.equal([]);
+      expect(warnings[0]).to.match(/connections from h1 to 10\.0\.0\.1:80 need as many local ports/);
+    });
+  }
+
   for (const [what, change] of [
     ["a target is named and may have several addresses", one("http://server:8000")],
     ["sessions may pause between their turns", { ...one("http://127.0.0.1:8000"), dataset: file }],

@@ -19,12 +19,14 @@ describe("the limits of failed requests", () => {
           stop: { failedRequestShare: 0 },
         },
         { kind: PROFILING, load: { case: "concurrency", value: { limit: 40 } }, stop: { requestCount: 5n } },
+        { kind: PROFILING, load: { case: "userCentric", value: { users: 30 } }, stop },
       ],
     });
     expect(failureLimitsOf(spec)).to.deep.equal([
       { phase: 1, share: 0.25, leastCount: 40 },
       { phase: 2, share: 0.25, leastCount: 10 },
       { phase: 3, share: 0, leastCount: 12 },
+      { phase: 5, share: 0.25, leastCount: 30 },
     ]);
   });
 });

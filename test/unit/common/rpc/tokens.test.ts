@@ -26,6 +26,8 @@ describe("a file of tokens", () => {
   const hash = "0".repeat(64);
   const rows: readonly (readonly [string, string, string])[] = [
     ["a role that there is not", `ann boss sha256:${hash}`, "line 1: must be NAME ROLE[,ROLE] sha256:HASH"],
+    ["a role that there is not beside one that there is", `ann viewer,boss sha256:${hash}`, "line 1: must be"],
+    ["a name too long for a line of a log", `${"a".repeat(65)} viewer sha256:${hash}`, "line 1: must be"],
     ["no role", `ann sha256:${hash}`, "line 1: must be"],
     ["half a hash", "ann viewer sha256:00", "line 1: must be"],
     ["a name twice", `ann viewer sha256:${hash}\nann operator sha256:${hash}`, "line 2: there is a token ann above"],
@@ -91,6 +93,31 @@ describe("failures to say who one is", () => {
     const meter = new FailureMeter({ perMinute: 1, now: () => 0 });
     for (let address = 0; address < 10_000; address++) meter.count(`2001:db8::${address.toString(16)}`);
     expect(meter.size).to.equal(4096);
+  });
+
+  it("are forgotten of those that failed longest ago, when there are too many", () => {
+    const meter = new FailureMeter({ perMinute: 2, now: () => 0 });
+    meter.count("10.0.0.1");
+    for (let address = 0; address < 4000; address++) meter.count(`2001:db8::${address.toString(16)}`);
+    meter.count("10.0.0.1");
+    for (let address = 4000; address < 5000; address++) meter.count(`2001:db8::${address.toString(16)}`);
+    expect(() => meter.count("10.0.0.1")).to.throw("10.0.0.1 failed to authenticate more than 2 times");
+  });
+
+  it("are not limited where the limit is 0", () => {
+    const meter = new FailureMeter({ perMinute: 0, now: () => 0 });
+    for (let failure = 0; failure < 1000; failure++) meter.count("10.0.0.1");
+    expect(meter.size).to.equal(0);
+  });
+
+  it("are none of who is known and may not", () => {
+    const authorizer = createAuthorizer({ tokens: { right: "viewer" }, failures: { perMinute: 2, now: () => 0 } });
+    const call = { remoteAddress: "10.0.0.7", remotePort: 1, authorization: "Bearer right" };
+    for (let refusal = 0; refusal < 10; refusal++) {
+      expect(() => authorizer.admit(call, { name: "a/B", roles: ["operator"], isOpenOnLoopback: false })).to.throw(
+        "needs the role operator, which this token does not give",
+      );
+    }
   });
 
   it("lock nobody out who can", () => {
