@@ -18,7 +18,7 @@ import { type InputFile, pipedInput, spoolInput, withInputFile } from "./spec/pi
 import { type RunSources, specOf } from "./spec/run-sources.ts";
 import { type SuiteAddress, suiteAddress } from "./suite-address.ts";
 import type { SuiteClient } from "./suite-client.ts";
-import { suiteFailure } from "./suite-failure.ts";
+import { suiteFailure, withoutCall } from "./suite-failure.ts";
 import type { Terminal } from "./terminal.ts";
 import { watchLoad } from "./watch-load.ts";
 
@@ -174,7 +174,7 @@ class Session {
       const spec = await this.#sentSpec(client, signal);
       const runId = newRunId();
       if (this.#isShown) void this.#watchPreparation(client, runId, AbortSignal.any([signal, isCreated.signal]));
-      const { silenceMs } = this.#context;
+      const silenceMs = this.#suite === undefined ? this.#context.silenceMs : ownSilenceMs;
       const intervalMs = this.#context.terminal.isErrTty ? 250 : 1000;
       const onBroken = (error: AssayError): void => this.#onBroken(error);
       return await client.createRun(spec, { runId, intervalMs, signal, silenceMs, onBroken }).finally(() => {
@@ -233,7 +233,7 @@ class Session {
       if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
       if (!(error instanceof AssayError)) throw error;
       if (this.#suite === undefined) throw outOfSight(error, driven.id, this.#options);
-      throw new AssayError(error.code, `the run is lost: ${error.message}${this.#recorded()}`, { cause: error });
+      throw new AssayError(error.code, `the run is lost: ${withoutCall(error.message)}${this.#recorded()}`, { cause: error });
     } finally {
       interrupts.stop.removeEventListener("abort", stop);
       over.abort();
@@ -386,6 +386,9 @@ function progressOn(terminal: Terminal, isShown: boolean): ProgressOptions {
     now: () => performance.now(),
   };
 }
+
+/** No network is between the command and a suite of its own: who is silent there stands still. */
+const ownSilenceMs = 15_000;
 
 /** Steps that every run takes. */
 const expectedEvents: ReadonlySet<string> = new Set([

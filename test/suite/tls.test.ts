@@ -42,7 +42,7 @@ describe("a suite that others reach", function () {
       expect(stdout).to.match(/\bcompleted\b/i);
       expect(stdout).to.match(/a run was created.*token ann/);
       expect(stdout.trim().split("\n").at(-1)).to.equal("refused: 1");
-      expect(stderr).to.include("unknown bearer token");
+      expect(stderr).to.include(" does not know this token (--token-file, ASSAY_TOKEN)");
       expect(mock.stats().requests).to.be.at.least(20);
     } finally {
       await mock.stop();

@@ -119,7 +119,7 @@ describe("a process of `assay run` that stands still", function () {
     ["records", /the run failed: records-manager is gone: .*: (it has said nothing for 10 s|its process is gone)/],
     [
       "suite",
-      /assay run: the run is lost: calling \S+RunService\/WatchRun at \S+: .*; what was recorded is in \S+out, assay runs recover/,
+      /assay run: the run is lost: the suite has not answered for \d+ s: .*; what was recorded is in \S+out, assay runs recover/,
     ],
   ] as const) {
     test(`the ${role} process stands still for good: the command ends and says so (accounts: by \`assay runs recover\`, from the rows)`, async (stage) => {
