@@ -18,6 +18,12 @@ describe("a series of UUIDs", () => {
     expect(new Set(Array.from({ length: 10_000 }, () => series.next()))).to.have.lengthOf(10_000);
   });
 
+  it("counts in its last fifteen digits", () => {
+    const series = new UuidSeries("0123456789abcdef");
+    const counts = Array.from({ length: 8200 }, () => Number.parseInt(series.next().replaceAll("-", "").slice(17), 16));
+    expect(counts).to.deep.equal(counts.map((_, index) => index + 1));
+  });
+
   it("tells series of other random digits apart", () => {
     expect(new UuidSeries("0123456789abcdef").next()).to.not.equal(new UuidSeries("0123456789abceef").next());
     expect(new UuidSeries("0123456789ab0def").next()).to.not.equal(new UuidSeries("0123456789ab1def").next());
