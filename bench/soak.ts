@@ -227,7 +227,9 @@ function report(): void {
   process.stdout.write(`${table.toString()}\n`);
   process.stdout.write("RSS MiB at the end of each run:\n");
   for (const { name, samples } of watched.values()) {
-    const ofRuns = samplesAtEnds.map((count) => mib(samples[count - 1]?.rssBytes ?? Number.NaN));
+    // Processes that a run starts are looked at from then on.
+    const late = longest - samples.length;
+    const ofRuns = samplesAtEnds.map((count) => mib(samples[count - 1 - late]?.rssBytes ?? Number.NaN));
     process.stdout.write(`  ${name}: ${ofRuns.join(", ")}\n`);
   }
   process.stdout.write(`${runs} runs, ${rows} rows, a sample each ${sampleMs / 1000} s, ${longest} of them\n`);
