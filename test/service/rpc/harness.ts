@@ -1,11 +1,23 @@
 /** Starts echo servers and clients for one test and closes them all after it. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
 import { type ChannelOptions, createChannel } from "../../../services/common/rpc/channel.ts";
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
+import type { MessageStream } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer, type RpcServer, type RpcServerOptions } from "../../../services/common/rpc/server.ts";
 import { createEcho, createEchoProbe, type EchoProbe } from "../../support/echo.ts";
-import { EchoService } from "../../support/gen/assay/testing/v1/echo_service_pb.js";
+import {
+  EchoService,
+  type TalkRequest,
+  type TalkRequestSchema,
+  type TalkResponse,
+  type TalkResponseSchema,
+} from "../../support/gen/assay/testing/v1/echo_service_pb.js";
+
+/** The two ends of `Talk`. */
+export type ServerTalk = MessageStream<TalkRequest, MessageInitShape<typeof TalkResponseSchema>>;
+export type ClientTalk = MessageStream<TalkResponse, MessageInitShape<typeof TalkRequestSchema>>;
 
 export interface RunningEcho {
   readonly probe: EchoProbe;
@@ -61,6 +73,11 @@ export async function failureOf(promise: Promise<unknown>): Promise<AssayError> 
   );
   if (!("error" in outcome)) throw new Error(`expected a failure, got ${JSON.stringify(outcome.value)}`);
   return outcome.error as AssayError;
+}
+
+/** How a stream ends: undefined, or why it broke. */
+export function closed(stream: Pick<ClientTalk, "onClose">): Promise<AssayError | undefined> {
+  return new Promise((resolve) => stream.onClose(resolve));
 }
 
 /** The messages of an iterable. */

@@ -1,28 +1,15 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
-import { type CallContext, implement, type MessageStream } from "../../../services/common/rpc/handler.ts";
+import { type CallContext, implement } from "../../../services/common/rpc/handler.ts";
 import type { RpcServer } from "../../../services/common/rpc/server.ts";
-import {
-  EchoService,
-  type TalkRequest,
-  type TalkRequestSchema,
-  type TalkResponse,
-  type TalkResponseSchema,
-} from "../../support/gen/assay/testing/v1/echo_service_pb.js";
-import { Harness, settled, until } from "./harness.ts";
-
-type ServerTalk = MessageStream<TalkRequest, MessageInitShape<typeof TalkResponseSchema>>;
-type ClientTalk = MessageStream<TalkResponse, MessageInitShape<typeof TalkRequestSchema>>;
+import { EchoService } from "../../support/gen/assay/testing/v1/echo_service_pb.js";
+import { type ClientTalk, closed, Harness, type ServerTalk, settled, until } from "./harness.ts";
 
 describe("a stream between a client and a server of one process", () => {
   const harness = new Harness();
   afterEach(() => harness.close());
-
-  const closed = (stream: Pick<ClientTalk, "onClose">) =>
-    new Promise<AssayError | undefined>((resolve) => stream.onClose((error) => resolve(error)));
 
   const unused = async () => ({});
 
@@ -117,7 +104,8 @@ describe("a stream between a client and a server of one process", () => {
     stream.onMessage(({ index }) => {
       received.push(index);
       stream.pause();
-      setImmediate(() => stream.resume());
+      // Slower than messages come, so that some wait when the other end has ended.
+      setTimeout(() => stream.resume(), 3);
     });
     expect(await end).to.equal(undefined);
     expect(received).to.deep.equal(Array.from({ length: 50 }, (_, index) => index));

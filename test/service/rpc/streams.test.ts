@@ -1,23 +1,23 @@
 import { once } from "node:events";
 import http2 from "node:http2";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { AssayError } from "../../../services/common/errors.ts";
 import { createChannel } from "../../../services/common/rpc/channel.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
-import { type CallContext, implement, type MessageStream } from "../../../services/common/rpc/handler.ts";
+import { type CallContext, implement } from "../../../services/common/rpc/handler.ts";
 import type { RpcServerOptions } from "../../../services/common/rpc/server.ts";
+import { EchoService } from "../../support/gen/assay/testing/v1/echo_service_pb.js";
 import {
-  EchoService,
-  type TalkRequest,
-  type TalkRequestSchema,
-  type TalkResponse,
-  type TalkResponseSchema,
-} from "../../support/gen/assay/testing/v1/echo_service_pb.js";
-import { failureOf, gather, Harness, type RunningEcho, settled, until } from "./harness.ts";
-
-type ServerTalk = MessageStream<TalkRequest, MessageInitShape<typeof TalkResponseSchema>>;
-type ClientTalk = MessageStream<TalkResponse, MessageInitShape<typeof TalkRequestSchema>>;
+  type ClientTalk,
+  closed,
+  failureOf,
+  gather,
+  Harness,
+  type RunningEcho,
+  type ServerTalk,
+  settled,
+  until,
+} from "./harness.ts";
 
 // What a receiver that stopped reading may hold: the flow-control window, and queues of 16 messages at each end.
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -26,9 +26,6 @@ const QUEUED_MESSAGES = 64;
 describe("calls and streams", () => {
   const harness = new Harness();
   afterEach(() => harness.close());
-
-  const closed = (stream: ClientTalk | ServerTalk) =>
-    new Promise<AssayError | undefined>((resolve) => stream.onClose((error) => resolve(error)));
 
   /** A server whose `Talk` is answered by callbacks. */
   async function serveTalk(
