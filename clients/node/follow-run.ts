@@ -67,8 +67,7 @@ export async function* followed<M extends WatchedRun>(
         heardEvents += events.length;
         toldEvents = Math.max(toldEvents, heardEvents);
         yield { ...message, events: told };
-        // In its last state its members may still be writing its end into its file.
-        if (last !== undefined && isEnded(last) && last.endTime !== undefined) return;
+        if (last !== undefined && isEnded(last)) return;
       }
       failure = new AssayError("unavailable", "the controller ended the stream before the run had ended");
     } catch (error) {

@@ -1,5 +1,6 @@
 /** DriveRun: a run that is created or met on its way, and steered by the stream that tells how it gets on. */
 import { create } from "@bufbuild/protobuf";
+import { RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
   type CancelRunRequest,
   type DriveAttach,
@@ -80,7 +81,7 @@ async function createDriven(runs: Runs, wanted: DriveCreate, signal: AbortSignal
 
 function attach(runs: Runs, { runId, intervalMs, requestedBy }: DriveAttach): Driven {
   const execution = runs.find(runId);
-  if (execution === undefined || execution.isOver) {
+  if (execution === undefined || execution.run.state >= RunState.COMPLETED) {
     runs.get(runId);
     throw new AssayError("failed_precondition", `run ${runId} does not go on in this suite`);
   }

@@ -72,6 +72,8 @@ export class RunExecution {
   /** As clients see it; secrets masked. */
   readonly run: Run;
   readonly events: RunEvent[] = [];
+  /** Nothing more happens to it. Its state says so later, once its members have let go of it: its file is whole then. */
+  isOver = false;
   private readonly options: RunExecutionOptions;
   private readonly timeouts: RunTimeouts;
   private readonly observer: Observer;
@@ -128,10 +130,6 @@ export class RunExecution {
     });
   }
 
-  get isOver(): boolean {
-    return this.run.state >= RunState.COMPLETED;
-  }
-
   /** Carries the run out; resolves when it is over, whatever became of it. */
   async execute(): Promise<void> {
     const { spec, members } = this.options;
@@ -163,10 +161,7 @@ export class RunExecution {
     const { machine } = this;
     if (machine === undefined) {
       this.run.reason = "cancelled before it began";
-      this.enter(RunState.CANCELLED, undefined);
-      this.run.endTime = timestampNow();
-      this.trace.ended(this.run);
-      this.options.onChange();
+      this.end(RunState.CANCELLED);
       return;
     }
     this.isLeft ||= now;
@@ -447,7 +442,7 @@ export class RunExecution {
     const nowNs = monotonicNs();
     this.options.log.warn("a step of the run failed", { run_id: this.options.runId, step: command.kind, error: message });
     this.tell(() => {
-      if (command.kind === "finish") this.ended.resolve();
+      if (command.kind === "finish") this.breakOff(message);
       else stepFailed(machine, command, message, nowNs);
     });
   }
@@ -475,10 +470,24 @@ export class RunExecution {
     for (const timer of this.returns.values()) clearTimeout(timer);
     await this.talk.release(create(FinishRunSchema, { state: wireState[state], reason }));
     this.observer.close();
+    this.end(wireState[state]);
+    this.ended.resolve();
+  }
+
+  /** It cannot be carried out any further, by a fault of the controller's own. */
+  breakOff(why: string): void {
+    this.run.reason = why;
+    this.end(RunState.FAILED);
+    this.close();
+    this.ended.resolve();
+  }
+
+  private end(state: RunState): void {
+    this.isOver = true;
+    this.run.state = state;
     this.run.endTime = timestampNow();
     this.trace.ended(this.run);
     this.options.onChange();
-    this.ended.resolve();
   }
 
   private workerExited(exited: {
@@ -521,13 +530,16 @@ export class RunExecution {
   }
 
   private enter(state: RunState, phase: number | undefined): void {
-    this.run.state = state;
     this.run.phase = phase === undefined ? "" : (this.run.phases[phase]?.name ?? "");
+    if (state >= RunState.COMPLETED) {
+      this.isOver = true;
+      return;
+    }
+    this.run.state = state;
     if (state === RunState.READY) {
       this.trace.prepared();
       for (const entry of this.lateHosts.splice(0)) this.takeInHost(entry);
     }
-    if (this.isOver) return;
     this.note("state", `state ${RunState[state]}`, phase);
   }
 

@@ -237,9 +237,7 @@ export class Runs {
   /** Forgets an ended run and removes its files. Throws `not_found`, `failed_precondition`. */
   delete(runId: string): void {
     const { state, folder, spec } = this.get(runId);
-    // Members may still be letting go of a run that has reached its last state.
-    const isUnderWay = this.current?.run.runId === runId;
-    if (state < RunState.COMPLETED || isUnderWay) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
+    if (state < RunState.COMPLETED) throw new AssayError("failed_precondition", `run ${runId} has not ended`);
     removeRunFiles(folder, spec?.output?.exportPrefix ?? this.catalog.get(runId)?.exportPrefix ?? "");
     this.executions.delete(runId);
     this.catalog.delete(runId);
@@ -420,9 +418,10 @@ export class Runs {
     this.current = execution;
     execution
       .execute()
-      .catch((error: unknown) =>
-        this.options.log.error("a run broke off", { run_id: execution.run.runId, error: messageOf(error) }),
-      )
+      .catch((error: unknown) => {
+        this.options.log.error("a run broke off", { run_id: execution.run.runId, error: messageOf(error) });
+        execution.breakOff(messageOf(error));
+      })
       .finally(() => {
         if (this.isClosed) return;
         this.current = undefined;

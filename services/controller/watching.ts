@@ -1,6 +1,6 @@
 /** A run as a client sees it get on. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Run, RunEvent } from "../../gen/assay/controller/v1/controller_pb.js";
+import { type Run, type RunEvent, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import { askedMs } from "../common/asked-ms.ts";
 import type { RunExecution } from "./run.ts";
 import type { Runs } from "./runs.ts";
@@ -34,10 +34,10 @@ export async function* watchRun(
     const events = execution.events.slice(seen);
     seen += events.length;
     // Read before the answer is sent: what changes meanwhile makes another message.
-    const { isOver } = execution;
+    const isOver = execution.run.state >= RunState.COMPLETED;
     const changes = [runs.change(), ...(nudge === undefined ? [] : [nudge()])];
     yield { run: execution.run, events };
-    if (isOver && execution.run.endTime !== undefined) return;
+    if (isOver) return;
     const tick = new AbortController();
     const ticked = delay(everyMs, undefined, { signal: AbortSignal.any([signal, tick.signal]) }).catch(() => {});
     await Promise.race([...changes, ticked]);

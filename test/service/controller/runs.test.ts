@@ -604,7 +604,7 @@ describe("runs of a suite", () => {
       expect(existsSync(run.folder)).to.equal(false);
     });
 
-    it("only once they have ended, and their members have let go of them", async () => {
+    it("only once they have ended, which they have not before their members have let go of them", async () => {
       holdPhases();
       let release = (): void => {};
       members.processor.onCommand = ({ action }) =>
@@ -616,6 +616,8 @@ describe("runs of a suite", () => {
       endPhase(members.timing, runId, 0);
       await until("the members to be told", () => members.processor.commandsOf("finish").length === 1);
       expect(await failureOf(suite.runs.deleteRun({ runId }))).to.include({ code: "failed_precondition" });
+      const { run } = await suite.runs.getRun({ runId });
+      expect([run?.state, run?.endTime]).to.deep.equal([RunState.PROCESSING, undefined]);
       release();
       await watch.end;
       await suite.runs.deleteRun({ runId });

@@ -29,7 +29,7 @@ export declare type Run = Message<"assay.controller.v1.Run"> & {
   runId: string;
 
   /**
-   * Where it stands.
+   * Where it stands. In its last state its files are whole.
    *
    * @generated from field: assay.controller.v1.RunState state = 2;
    */

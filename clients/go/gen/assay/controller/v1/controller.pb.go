@@ -111,7 +111,7 @@ type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id, chosen by the client or by the controller: lower case letters, digits, `-`, `_`; at most 64 characters.
 	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	// Where it stands.
+	// Where it stands. In its last state its files are whole.
 	State RunState `protobuf:"varint,2,opt,name=state,proto3,enum=assay.controller.v1.RunState" json:"state,omitempty"`
 	// The phase that runs, by name; empty outside RUNNING and DRAINING.
 	Phase string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`

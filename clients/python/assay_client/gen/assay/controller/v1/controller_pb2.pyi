@@ -95,7 +95,7 @@ class Run(_message.Message):
     run_id: _builtins.str
     """Its id, chosen by the client or by the controller: lower case letters, digits, `-`, `_`; at most 64 characters."""
     state: Global___RunState.ValueType
-    """Where it stands."""
+    """Where it stands. In its last state its files are whole."""
     phase: _builtins.str
     """The phase that runs, by name; empty outside RUNNING and DRAINING."""
     reason: _builtins.str
