@@ -1,21 +1,20 @@
 /**
  * Records per second from the worker's stream to a committed row, and CPU a record, for small JSON answers and for streams of 16
  * chunks: through the records process of a local run, and with the record-processor in a process of its own
- * (`--record-processors 1`). `node bench/records.ts [records per row]`. This process plays a worker: it makes records, batches them as
- * one does, and keeps no more bytes without an ack than one.
+ * (`--record-processors 1`). `node bench/records.ts [records per row]`. This process plays a worker: it makes records and sends them by a
+ * worker's own sender. All processes are started with the flags that they have in a suite.
  */
-import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  ProcessRecordsRequestSchema,
-  type ProcessRecordsResponse,
-  RecordProcessorService,
-} from "../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { RecordProcessorService } from "../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { silentLogger } from "../services/common/logger.ts";
 import type { RawRecord } from "../services/common/raw-record.ts";
-import { RecordBatchWriter } from "../services/common/record-batch.ts";
-import { createChannel } from "../services/common/rpc/channel.ts";
 import { createClient } from "../services/common/rpc/client.ts";
-import type { MessageStream } from "../services/common/rpc/handler.ts";
 import { protocolVersion } from "../services/common/version.ts";
+import { RecordSender } from "../services/worker/record-sender.ts";
+import { workerFlags } from "../services/worker-command.ts";
 import { machineLine } from "./support/assay.ts";
 import { type Figure, reportFigures } from "./support/figures.ts";
 import { plainRecord, shapes, streamedRecord } from "./support/raw-records.ts";
@@ -24,78 +23,63 @@ import { Side, type Used } from "./support/side.ts";
 const count = Number(process.argv[2] ?? 100_000);
 const warmUpCount = Math.min(30_000, count);
 const streamedBar = 30_000;
-const batchBytes = 64 * 1024;
-const batchRecords = 128;
+/** As many as come in one turn of a busy worker, about. */
+const turnRecords = 256;
 /** A worker's window. */
 const unackedBytes = 16 << 20;
+const drainedMs = 60_000;
 const distinct = 1024;
 
+// A worker has flags of its own for V8, which only a new process takes.
+if (!workerFlags.every((flag) => process.execArgv.includes(flag))) {
+  const args = [...workerFlags, ...process.argv.slice(1)];
+  process.exit(spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1);
+}
 process.stdout.write(machineLine());
 const codecs = { processRecords: { requestSerialize: (bytes: Uint8Array) => bytes } };
 
-/** A worker's stream of records. */
+/** A worker's way of sending records. */
 class Feeder {
-  private readonly stream: MessageStream<ProcessRecordsResponse, Uint8Array>;
+  private readonly sender: RecordSender;
   private readonly records: readonly RawRecord[];
+  private acked = Promise.withResolvers<void>();
   private creditId = 0;
-  private seq = 0;
-  private acked = 0;
-  /** Of the batches that are not acked, oldest first, and of all of them. */
-  private readonly sizes: number[] = [];
-  private unacked = 0;
-  private isOver = false;
-  private wake = (): void => {};
 
-  constructor(stream: MessageStream<ProcessRecordsResponse, Uint8Array>, records: readonly RawRecord[]) {
-    this.stream = stream;
+  constructor(address: string, records: readonly RawRecord[]) {
     this.records = records;
-    const hello = { protocolVersion, runId: "run", workerId: "worker-1", incarnation: 1n, wallOffsetNs: 1.7e18 };
-    const message = create(ProcessRecordsRequestSchema, { message: { case: "hello", value: hello } });
-    stream.send(toBinary(ProcessRecordsRequestSchema, message));
-    stream.onMessage(({ ackedSeq }) => {
-      for (; this.acked < Number(ackedSeq); this.acked++) this.unacked -= this.sizes.shift() ?? 0;
-      this.wake();
-    });
-    stream.onClose((error) => {
-      if (!this.isOver) throw error ?? new Error("the records process ended the stream");
+    this.sender = new RecordSender({
+      dial: () => createClient(RecordProcessorService, { address }, codecs).processRecords(),
+      hello: { protocolVersion, runId: "run", workerId: "worker-1", incarnation: 1n, wallOffsetNs: 1.7e18 },
+      spillPath: join(tmpdir(), `assay-bench-spill-${process.pid}`),
+      log: silentLogger,
+      onRoom: () => {
+        this.acked.resolve();
+        this.acked = Promise.withResolvers();
+      },
     });
   }
 
-  end(): void {
-    this.isOver = true;
-    this.stream.end();
+  get ready(): Promise<void> {
+    return this.sender.ready;
   }
 
-  /** Sends so many records at least; resolves when all of them are acked. */
+  async end(): Promise<void> {
+    await this.sender.close();
+  }
+
+  /** Sends so many records; resolves when all of them are acked. */
   async feed(count: number): Promise<void> {
     const last = this.creditId + count;
     while (this.creditId < last) {
-      while (this.unacked < unackedBytes && this.creditId < last) this.send(this.batch());
-      await this.nextAck();
+      const turn = Math.min(last, this.creditId + turnRecords);
+      while (this.creditId < turn) {
+        const record = this.records[++this.creditId % this.records.length] as RawRecord;
+        this.sender.add({ ...record, creditId: this.creditId });
+      }
+      await nextTurn();
+      while (this.sender.stats.bytes > unackedBytes) await this.acked.promise;
     }
-    while (this.acked < this.seq) await this.nextAck();
-  }
-
-  private send(batch: Buffer): void {
-    this.sizes.push(batch.length);
-    this.unacked += batch.length;
-    this.stream.send(batch);
-  }
-
-  private nextAck(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
-  }
-
-  private batch(): Buffer {
-    const writer = new RecordBatchWriter(batchBytes);
-    while (writer.count < batchRecords && writer.sizeBytes < batchBytes) {
-      this.creditId++;
-      const record = this.records[this.creditId % this.records.length] as RawRecord;
-      writer.add({ ...record, creditId: this.creditId });
-    }
-    return writer.finish(++this.seq);
+    if (!(await this.sender.drained(AbortSignal.timeout(drainedMs)))) throw new Error("records were not committed in time");
   }
 }
 
@@ -145,16 +129,15 @@ async function apart(): Promise<Sides> {
 
 async function measure({ processor, manager }: Sides, records: readonly RawRecord[]): Promise<{ perSec: number; cpuUs: number }> {
   const sides = new Set([processor, manager]);
-  const channel = createChannel({ address: processor.address });
-  const feeder = new Feeder(createClient(RecordProcessorService, channel, codecs).processRecords(), records);
+  const feeder = new Feeder(processor.address, records);
+  await feeder.ready;
   await feeder.feed(warmUpCount);
   const before = await usedBy(sides);
   const startMs = performance.now();
   await feeder.feed(count);
   const sec = (performance.now() - startMs) / 1000;
   const after = await usedBy(sides);
-  feeder.end();
-  channel.close();
+  await feeder.end();
   for (const side of sides) await side.stop();
   const committed = after.count - before.count;
   return { perSec: committed / sec, cpuUs: (after.cpuUs - before.cpuUs) / committed };

@@ -5,7 +5,12 @@
  * rest of the suite, and the worker waits for them. They may collect before a run what would be collected within it. One thread compiles
  * beside the worker's own: with the usual four, what has become hot takes every core for a tenth of a second.
  */
-const workerFlags = ["--max-semi-space-size=4", "--single-threaded-gc", "--expose-gc", "--v8-pool-size=1"];
+export const workerFlags: readonly string[] = [
+  "--max-semi-space-size=4",
+  "--single-threaded-gc",
+  "--expose-gc",
+  "--v8-pool-size=1",
+];
 
 /** Program and arguments; of a flag that this process has, too, the worker's counts. */
 export function workerCommand(): string[] {

@@ -1,6 +1,7 @@
 /** A part of a suite in a process of its own, fed by the bench that started it: both ends of what they say to each other. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { leanFlags, leanVariables } from "../../clients/cli/lean-process.ts";
 
 /** What the part tells. */
 export type SideMessage =
@@ -25,9 +26,10 @@ export class Side {
     this.address = address;
   }
 
-  /** Starts the program in `bench/support/` of this name. */
+  /** Starts the program in `bench/support/` of this name, as processes of a suite are started. */
   static async start(name: string, ...args: string[]): Promise<Side> {
-    const child = fork(new URL(`./${name}.ts`, import.meta.url), args);
+    const how = { execArgv: [...leanFlags], env: { ...process.env, ...leanVariables } };
+    const child = fork(new URL(`./${name}.ts`, import.meta.url), args, how);
     const message = await messageOf(child);
     if (message.kind !== "ready") throw new Error(`${name} did not start`);
     return new Side(child, message.address);

@@ -87,6 +87,10 @@ export class MetricBatchWriter {
     this.frame = new BatchFrame(buffer);
   }
 
+  get sizeBytes(): number {
+    return this.frame.wire.end;
+  }
+
   /** Appends one record; all of it is copied. Throws `resource_exhausted`, and leaves the batch as it was, for one that no message can hold. */
   add(record: MetricRecord, recordProcessorId: string, raw?: RawAnswer): void {
     const { frame } = this;

@@ -68,8 +68,9 @@ const fixedRecordBytes = 512;
 export class RecordBatchWriter {
   private readonly frame: BatchFrame;
 
-  constructor(sizeBytes: number) {
-    this.frame = new BatchFrame(Buffer.allocUnsafeSlow(Math.max(sizeBytes, fixedRecordBytes)));
+  /** Fills `buffer` from its start and owns it from then on; a larger one where it is too small. Default: a new one for a record of a few bytes. */
+  constructor(buffer: Buffer = Buffer.allocUnsafeSlow(fixedRecordBytes)) {
+    this.frame = new BatchFrame(buffer);
   }
 
   get count(): number {

@@ -17,6 +17,7 @@ import {
   type IngestRecordsResponse,
 } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { recordMetrics } from "../../metrics/catalog.ts";
+import { BatchBuffers } from "../common/batch-buffers.ts";
 import { isBatch } from "../common/batch-wire.ts";
 import { AssayError } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
@@ -30,7 +31,6 @@ import { secretsOf } from "../common/secrets.ts";
 import { protocolVersion } from "../common/version.ts";
 import { readMessage } from "../common/wire.ts";
 import type { AnswerChecker } from "./core/answer-checker.ts";
-import { BatchBuffers } from "./core/batch-buffers.ts";
 import { type Counters, Measurer } from "./core/measurer.ts";
 import { fittedRaw } from "./core/raw-fit.ts";
 import { Relay } from "./core/relay.ts";
@@ -67,6 +67,8 @@ interface Source {
 }
 
 const noBytes = new Uint8Array(0);
+/** A batch for the manager is sent when it has so many bytes, at the latest when what has come in this turn of the event loop is measured. */
+const batchBytes = 64 * 1024;
 const firstBackoffMs = 50;
 const lastBackoffMs = 500;
 
@@ -82,10 +84,14 @@ export class ProcessorRun {
   private readonly sources = new Map<number, Source>();
   private readonly silences = new Set<() => void>();
   private readonly relay: Relay;
-  private readonly buffers = new BatchBuffers({ sizeBytes: 96 * 1024, kept: 16, keptBytes: 512 * 1024 });
+  private readonly buffers = new BatchBuffers({ sizeBytes: batchBytes + 32 * 1024, kept: 16, keptBytes: 512 * 1024 });
   private readonly opened = Promise.withResolvers<void>();
   private manager: ManagerStream | undefined;
+  /** Of the batch that was begun last. */
   private managerSeq = 0;
+  /** Not sent yet. */
+  private batch: MetricBatchWriter | undefined;
+  private sending: NodeJS.Immediate | undefined;
   private nextStreamId = 1;
   private redial: NodeJS.Timeout | undefined;
   private backoffMs = firstBackoffMs;
@@ -156,6 +162,7 @@ export class ProcessorRun {
   close(): void {
     this.isClosed = true;
     clearTimeout(this.redial);
+    clearImmediate(this.sending);
     for (const { stream } of this.sources.values()) stream.end();
     this.sources.clear();
     this.manager?.end();
@@ -201,7 +208,9 @@ export class ProcessorRun {
     workerSeq: number,
     records: ReturnType<typeof readRecordBatch>["records"],
   ): void {
-    const batch = new MetricBatchWriter(this.buffers.take());
+    // A large answer that is kept is cut to what a message holds by itself.
+    if (records.some(({ parts }) => parts > 0)) this.sendBatch();
+    const batch = this.openBatch();
     for (const { record: received, parts } of records) {
       const whole = parts === 0 ? received : this.join(streamId, source, received, parts);
       const { record, requestBody } = withoutRequestBody(whole);
@@ -211,11 +220,27 @@ export class ProcessorRun {
       batch.add(measured, this.options.memberId, raw && fittedRaw(raw, measured.contentStamps.length));
     }
     this.measured += records.length;
-    const seq = ++this.managerSeq;
-    const message = batch.finish(seq);
+    this.relay.batchForwarded(streamId, workerSeq, this.managerSeq);
+    if (batch.sizeBytes >= batchBytes) this.sendBatch();
+  }
+
+  private openBatch(): MetricBatchWriter {
+    if (this.batch === undefined) {
+      this.batch = new MetricBatchWriter(this.buffers.take());
+      this.managerSeq++;
+      this.sending = setImmediate(() => this.sendBatch());
+    }
+    return this.batch;
+  }
+
+  private sendBatch(): void {
+    clearImmediate(this.sending);
+    const { batch } = this;
+    if (batch === undefined) return;
+    this.batch = undefined;
+    const message = batch.finish(this.managerSeq);
     const hasRoom = this.manager?.send(message);
-    this.buffers.sent(seq, message);
-    this.relay.batchForwarded(streamId, workerSeq, seq);
+    this.buffers.sent(this.managerSeq, message);
     if (hasRoom === false) for (const { stream } of this.sources.values()) stream.pause();
   }
 
@@ -260,6 +285,7 @@ export class ProcessorRun {
     });
     stream.onClose((error) => {
       if (this.manager === stream) this.manager = undefined;
+      this.batch = undefined;
       this.buffers.lost();
       this.relay.managerStreamEnded();
       if (this.isClosed) return;

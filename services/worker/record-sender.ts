@@ -7,6 +7,7 @@ import {
   ProcessRecordsRequestSchema,
   type ProcessRecordsResponse,
 } from "../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { BatchBuffers } from "../common/batch-buffers.ts";
 import { setBatchSeq } from "../common/batch-wire.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
@@ -59,7 +60,10 @@ export class RecordSender {
   private readonly outbox: Outbox<Messages>;
   private readonly spill: SpillFile;
   private readonly opened = Promise.withResolvers<void>();
-  private writer = new RecordBatchWriter(batchBytes);
+  private readonly buffers = new BatchBuffers({ sizeBytes: batchBytes + 32 * 1024, kept: 64, keptBytes: 512 * 1024 });
+  /** What is in such a buffer, and was sent on no stream that has ended: nobody reads it any more once it is acked. */
+  private readonly reusable = new Set<Messages>();
+  private writer = new RecordBatchWriter(this.buffers.take());
   private timer: NodeJS.Timeout | undefined;
   private stream: RecordsStream | undefined;
   private redial: NodeJS.Timeout | undefined;
@@ -81,7 +85,7 @@ export class RecordSender {
       send: ({ seq, payload }) => this.transmit(seq, payload),
       spill: ({ seq, payload }) => this.toSpill(seq, payload),
       readSpilled: (seq) => this.readBack(seq),
-      release: () => {},
+      release: (messages) => this.reuse(messages),
       spillEmpty: () => this.spill.empty(),
     });
     this.dial();
@@ -137,10 +141,11 @@ export class RecordSender {
     this.timer = undefined;
     if (this.writer.count === 0) return;
     const writer = this.writer;
-    this.writer = new RecordBatchWriter(batchBytes);
+    this.writer = new RecordBatchWriter(this.buffers.take());
     const records = writer.count;
-    const batch = writer.finish(0);
-    this.keep([batch], records);
+    const messages = [writer.finish(0)];
+    this.reusable.add(messages);
+    this.keep(messages, records);
   }
 
   /** Resolves when everything is committed; false when the signal came first. */
@@ -184,7 +189,7 @@ export class RecordSender {
         ),
       );
     }
-    const writer = new RecordBatchWriter(partBytes + batchBytes);
+    const writer = new RecordBatchWriter(Buffer.allocUnsafeSlow(partBytes + batchBytes));
     writer.add({ ...record, payload: record.payload.subarray(at) }, seq);
     messages.push(writer.finish(0));
     this.keep(messages, 1);
@@ -197,6 +202,11 @@ export class RecordSender {
       messages,
       messages.reduce((sum, message) => sum + message.length, 0),
     );
+  }
+
+  private reuse(messages: Messages): void {
+    if (!this.reusable.delete(messages)) return;
+    for (const message of messages) this.buffers.giveBack(message);
   }
 
   private transmit(seq: number, messages: Messages): void {
@@ -224,7 +234,8 @@ export class RecordSender {
   private toSpill(seq: number, messages: Messages): void {
     const wasBroken = this.spill.isBroken;
     const error = this.spill.write(seq, messages);
-    if (error !== undefined && !wasBroken) {
+    if (error === undefined) this.reuse(messages);
+    else if (!wasBroken) {
       this.options.log.error("no further requests until records are committed", {
         error: error.message,
         cause: messageOf(error.cause),
@@ -239,7 +250,7 @@ export class RecordSender {
         if (this.isClosed) return;
         this.options.log.error("spilled records are lost", { error: messageOf(error) });
         // An empty batch in its place: what comes after it still gets through, what was in it is counted as missing.
-        this.outbox.readBack(seq, [new RecordBatchWriter(0).finish(seq)]);
+        this.outbox.readBack(seq, [new RecordBatchWriter().finish(seq)]);
       },
     );
   }
@@ -268,6 +279,7 @@ export class RecordSender {
       this.stream = undefined;
       // The outbox sends them again on the next stream.
       this.unsent = [];
+      this.reusable.clear();
       this.outbox.streamEnded();
       if (this.isClosed) return;
       this.options.log.debug("the stream to the record-processor ended; dialling again", { error: error?.message });

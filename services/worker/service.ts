@@ -63,7 +63,7 @@ export function createWorkerService({ workerId, current, usage, ...extras }: Wor
       },
       sendOne: async (request, context) => {
         const { record, url, connection, headers } = await sendOne(request, workerId(), context.signal, extras);
-        const writer = new RecordBatchWriter(record.payload.length);
+        const writer = new RecordBatchWriter();
         writer.add(record);
         const message = fromBinary(ProcessRecordsRequestSchema, writer.finish(1)).message;
         const wire = message.case === "batch" ? message.value.records[0] : undefined;

@@ -51,7 +51,8 @@ export async function warmUp({
   const transport = await transportTo({ origin: loopback.origin, connectTimeoutMs: 1000, isPooled: true });
   const endNs = monotonicNs() + durationMs * 1e6;
   const { promise, resolve } = Promise.withResolvers<void>();
-  let writer = new RecordBatchWriter(64 * 1024);
+  const buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  let writer = new RecordBatchWriter(buffer);
   let nextId = 1;
   let running = concurrency;
 
@@ -64,7 +65,7 @@ export async function warmUp({
     wallOffsetNs: 0,
     onRecord: (record) => {
       writer.add(record);
-      if (writer.count >= batchRecords) writer = new RecordBatchWriter(64 * 1024);
+      if (writer.count >= batchRecords) writer = new RecordBatchWriter(buffer);
     },
     onEnded: () => {
       if (monotonicNs() < endNs && !signal.aborted) setImmediate(sendNext);

@@ -12,7 +12,7 @@ import { AnswerChecker } from "../../../services/record-processor/core/answer-ch
 import { plainRecord } from "../../unit/common/records.ts";
 import { chatAnswer } from "../../unit/worker/fake-transport.ts";
 import { failureOf, Harness, until } from "../rpc/harness.ts";
-import { type ManagerSide, type Scene, startScene, type WorkerSide } from "./scene.ts";
+import { batchOf, inTurn, type ManagerSide, partOf, type Scene, startScene, type WorkerSide } from "./scene.ts";
 
 describe("a record-processor's run", () => {
   const harness = new Harness();
@@ -131,6 +131,26 @@ describe("a record-processor's run", () => {
     expect(checks).to.deep.equal([[true, "", ""], [false, 'is not "one"', "two"], undefined, undefined]);
   });
 
+  it("puts what comes in one turn into one batch, whoever sent it, and a large answer into one of its own", async () => {
+    const own = await startScene(harness, { output: { exportLevel: "raw" } });
+    await own.run.ready;
+    const [first, second] = [inTurn(own, "w1"), inTurn(own, "w2")];
+    const mib = 1 << 20;
+    const answer = answered(5, "five");
+    const payload = Buffer.concat([answer.payload, Buffer.alloc(14 * mib, " ")]);
+    first.say(batchOf(1, [answered(1, "one"), answered(2, "two")]));
+    second.say(batchOf(1, [answered(3, "three")]));
+    first.say(batchOf(2, [answered(4, "four")]));
+    for (let seq = 0; seq < 14; seq++) second.say(partOf(5, seq, payload.subarray(seq * mib, (seq + 1) * mib)));
+    second.say(batchOf(2, [{ ...answer, payload: payload.subarray(14 * mib), stamps: readOf(payload.length) }], 14));
+    await until("the acks", () => first.acks.at(-1) === 2 && second.acks.at(-1) === 2);
+    expect(own.manager[0]?.batches.map(({ seq, records }) => [seq, ...records.map(({ creditId }) => creditId)])).to.deep.equal([
+      [1, 1n, 2n, 3n, 4n],
+      [2, 5n],
+    ]);
+    expect(own.manager[0]?.batches[1]?.records[0]?.raw).to.deep.include({ cutBytes: 0n, payload: new Uint8Array(payload) });
+  });
+
   it("acks a worker's batch when the manager has acked it, and not before", async () => {
     scene.managerState.isAcking = false;
     const first = await connected("w1");
@@ -213,8 +233,9 @@ describe("a record-processor's run", () => {
       second.part(6, 1, parts[1] as Buffer);
       first.last(1, rest(5), 2);
       second.last(1, rest(6), 2);
-      await until("both", () => manager().batches.length === 2);
-      for (const { records } of manager().batches) expect(records[0]?.error).to.equal(undefined);
+      const taken = () => manager().batches.flatMap(({ records }) => records);
+      await until("both", () => taken().length === 2);
+      for (const { error } of taken()) expect(error).to.equal(undefined);
     });
 
     const wrong: { title: string; send: (worker: WorkerSide) => void }[] = [
@@ -282,7 +303,7 @@ describe("a record-processor's run", () => {
   });
 
   describe("one worker's stream", () => {
-    const good = new RecordBatchWriter(0);
+    const good = new RecordBatchWriter();
     good.add(answered(1, "a"));
     const bytes = good.finish(1);
     const second = create(ProcessRecordsRequestSchema, { message: { case: "hello", value: { runId: "run" } } });
@@ -344,11 +365,11 @@ describe("a record-processor's run", () => {
       payload,
       stamps: readOf(payload.length),
     };
-    const writer = new RecordBatchWriter(0);
+    const writer = new RecordBatchWriter();
     writer.add(chunky);
     let isFull = false;
     for (let seq = 1; seq <= 400 && !isFull; seq++) {
-      const again = new RecordBatchWriter(0);
+      const again = new RecordBatchWriter();
       again.add({ ...chunky, creditId: seq });
       isFull = !worker.raw(again.finish(seq));
       await new Promise((resolve) => setImmediate(resolve));

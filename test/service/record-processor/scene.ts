@@ -4,6 +4,7 @@ import { RunSpecSchema } from "../../../gen/assay/common/v1/run_spec_pb.js";
 import {
   ProcessRecordsRequestSchema,
   RecordProcessorService,
+  RecordsHelloSchema,
 } from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
 import type { MetricRecord } from "../../../gen/assay/records_manager/v1/record_pb.js";
 import { type IngestHello, RecordsManagerService } from "../../../gen/assay/records_manager/v1/records_manager_service_pb.js";
@@ -16,7 +17,11 @@ import { createClient } from "../../../services/common/rpc/client.ts";
 import { type Implementation, implement, type MessageStream } from "../../../services/common/rpc/handler.ts";
 import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import type { AnswerChecker } from "../../../services/record-processor/core/answer-checker.ts";
-import { ingestCodecs, ProcessorRun } from "../../../services/record-processor/processor-run.ts";
+import {
+  ingestCodecs,
+  ProcessorRun,
+  type WorkerStream as ProcessorWorkerStream,
+} from "../../../services/record-processor/processor-run.ts";
 import { createRecordProcessorService } from "../../../services/record-processor/service.ts";
 import type { Harness } from "../rpc/harness.ts";
 
@@ -148,23 +153,54 @@ function managerSideOf(stream: MessageStream<unknown, { ackedSeq: bigint }>, hel
   };
 }
 
+/** A worker's message. @param parts how many the payload of its records had before */
+export function batchOf(seq: number, records: readonly RawRecord[], parts = 0): Buffer {
+  const writer = new RecordBatchWriter();
+  for (const record of records) writer.add(record, parts);
+  return writer.finish(seq);
+}
+
+export function partOf(creditId: number, seq: number, data: Uint8Array): Buffer {
+  return encode({ message: { case: "part", value: { creditId: BigInt(creditId), seq, data } } });
+}
+
+function encode(message: Parameters<typeof create<typeof ProcessRecordsRequestSchema>>[1]): Buffer {
+  return Buffer.from(toBinary(ProcessRecordsRequestSchema, create(ProcessRecordsRequestSchema, message)));
+}
+
+/** A worker whose messages come when `say` is called, as many in a turn as it likes. */
+export function inTurn({ run }: Scene, workerId: string): { readonly acks: number[]; say(message: Buffer): void } {
+  let say = (_: Buffer): void => {};
+  const acks: number[] = [];
+  const nothing = (): void => {};
+  const stream: ProcessorWorkerStream = {
+    onMessage: (listener) => (say = listener),
+    onEnd: nothing,
+    onClose: nothing,
+    onDrain: nothing,
+    send: ({ ackedSeq }) => acks.push(Number(ackedSeq)) > 0,
+    queued: 0,
+    end: nothing,
+    fail: nothing,
+    cancel: nothing,
+    pause: nothing,
+    resume: nothing,
+  };
+  run.accept(
+    stream,
+    create(RecordsHelloSchema, { protocolVersion: 1, runId: "run", workerId, incarnation: 1n, wallOffsetNs: 4 }),
+  );
+  return { acks, say: (message) => say(message) };
+}
+
 function dialWorker(client: ReturnType<typeof clientOf>, workerId: string, protocolVersion: number): WorkerSide {
   const stream = client.processRecords();
-  const encode = (message: Parameters<typeof create<typeof ProcessRecordsRequestSchema>>[1]): Uint8Array =>
-    toBinary(ProcessRecordsRequestSchema, create(ProcessRecordsRequestSchema, message));
-  const last = (seq: number, records: readonly RawRecord[], parts: number): void => {
-    const writer = new RecordBatchWriter(0);
-    for (const record of records) writer.add(record, parts);
-    stream.send(writer.finish(seq));
-  };
   const side: WorkerSide = {
     acks: [],
     end: undefined,
-    batch: (seq, ...records) => last(seq, records, 0),
-    last: (seq, record, parts) => last(seq, [record], parts),
-    part: (creditId, seq, data) => {
-      stream.send(encode({ message: { case: "part", value: { creditId: BigInt(creditId), seq, data } } }));
-    },
+    batch: (seq, ...records) => void stream.send(batchOf(seq, records)),
+    last: (seq, record, parts) => void stream.send(batchOf(seq, [record], parts)),
+    part: (creditId, seq, data) => void stream.send(partOf(creditId, seq, data)),
     raw: (bytes) => stream.send(bytes),
     halfClose: () => stream.end(),
   };

@@ -1,9 +1,15 @@
 import { existsSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
+import {
+  type ProcessRecordsResponse,
+  ProcessRecordsResponseSchema,
+} from "../../../gen/assay/record_processor/v1/record_processor_service_pb.js";
+import { AssayError } from "../../../services/common/errors.ts";
 import { silentLogger } from "../../../services/common/logger.ts";
-import { RecordSender, type RecordSenderOptions } from "../../../services/worker/record-sender.ts";
+import { RecordSender, type RecordSenderOptions, type RecordsStream } from "../../../services/worker/record-sender.ts";
 import { plainRecord } from "../../unit/common/records.ts";
 import { until } from "../rpc/harness.ts";
 import { type FakeProcessor, type SeenStream, startFakeProcessor } from "./fake-processor.ts";
@@ -131,6 +137,74 @@ describe("record sender", () => {
     expect(idsOf(stream(1))).to.deep.equal([3, 4, 5]);
     stream(1).ack(5);
     expect(await sender.drained(soon())).to.equal(true);
+  });
+
+  describe("uses the memory of a batch again", () => {
+    /** Streams that keep the very messages they are given, as a socket does until it has written them. */
+    const sent: { readonly messages: Uint8Array[]; ack(seq: number): void; break(): void }[] = [];
+    const dial = (): RecordsStream => {
+      let heard = (_: ProcessRecordsResponse): void => {};
+      let closed = (_: AssayError | undefined): void => {};
+      const messages: Uint8Array[] = [];
+      const ack = (seq: number): void => heard(create(ProcessRecordsResponseSchema, { ackedSeq: BigInt(seq) }));
+      sent.push({ messages, ack, break: () => closed(new AssayError("unavailable", "broken by the test")) });
+      const nothing = (): void => {};
+      return {
+        onMessage: (listener) => (heard = listener),
+        onEnd: nothing,
+        onClose: (listener) => (closed = listener),
+        onDrain: nothing,
+        send: (message) => messages.push(message) > 0,
+        queued: 0,
+        end: nothing,
+        fail: nothing,
+        cancel: nothing,
+        pause: nothing,
+        resume: nothing,
+      };
+    };
+    /** The memory of the last message of a stream, once it has so many, the hello among them. */
+    const memoryOf = async (index: number, count: number): Promise<ArrayBufferLike | undefined> => {
+      await until(`${count} messages`, () => sent[index]?.messages.length === count);
+      return sent[index]?.messages.at(-1)?.buffer;
+    };
+    const addAndFlush = (creditId: number): void => {
+      add(creditId);
+      sender.flush();
+    };
+
+    beforeEach(() => {
+      sent.length = 0;
+      open({ dial });
+      sent[0]?.ack(0);
+    });
+
+    it("once it is acked, and not before", async () => {
+      addAndFlush(1);
+      const first = await memoryOf(0, 2);
+      addAndFlush(2);
+      expect(await memoryOf(0, 3)).not.to.equal(first);
+      sent[0]?.ack(1);
+      // One was taken before the ack, to be filled next.
+      addAndFlush(3);
+      expect(await memoryOf(0, 4)).not.to.equal(first);
+      addAndFlush(4);
+      expect(await memoryOf(0, 5)).to.equal(first);
+    });
+
+    it("unless a stream that has ended may still be writing it", async () => {
+      addAndFlush(1);
+      const first = await memoryOf(0, 2);
+      sent[0]?.break();
+      await until("another stream", () => sent.length === 2);
+      sent[1]?.ack(0);
+      expect(await memoryOf(1, 2)).to.equal(first);
+      sent[1]?.ack(1);
+      for (const [index, id] of [2, 3, 4].entries()) {
+        addAndFlush(id);
+        expect(await memoryOf(1, 3 + index)).not.to.equal(first);
+      }
+    });
   });
 
   it("ignores an ack for what was never sent on this stream", async () => {

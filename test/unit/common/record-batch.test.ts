@@ -118,7 +118,7 @@ describe("record batch", () => {
   });
 
   it("grows beyond its first size, many times over", () => {
-    const writer = new RecordBatchWriter(0);
+    const writer = new RecordBatchWriter();
     const payloads = [130 * 1024, 1, 1 << 20, 0].map((size, index) => Buffer.alloc(size, index + 1));
     for (const payload of payloads) writer.add({ ...plainRecord, payload });
     expect(writer.count).to.equal(4);
@@ -149,7 +149,7 @@ describe("record batch", () => {
   });
 
   it("refuses a record that no message can hold, and stays as it was", () => {
-    const writer = new RecordBatchWriter(0);
+    const writer = new RecordBatchWriter();
     writer.add(plainRecord);
     const size = writer.sizeBytes;
     // Never touched, so it takes no memory.
@@ -233,7 +233,7 @@ describe("record batch", () => {
 });
 
 function written(records: readonly (readonly [RawRecord, number])[], seq: number): Buffer {
-  const writer = new RecordBatchWriter(0);
+  const writer = new RecordBatchWriter();
   for (const [one, parts] of records) writer.add(one, parts);
   return writer.finish(seq);
 }

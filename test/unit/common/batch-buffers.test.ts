@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { BatchBuffers } from "../../../services/record-processor/core/batch-buffers.ts";
+import { BatchBuffers } from "../../../services/common/batch-buffers.ts";
 
 const limits = { sizeBytes: 64, kept: 2, keptBytes: 100 };
 
@@ -36,6 +36,15 @@ describe("batch buffers", () => {
     const again = [1, 2, 3].map(() => buffers.take().buffer);
     expect(again.filter((buffer) => sent.includes(buffer))).to.have.lengthOf(2);
     expect(again).not.to.include(large.buffer);
+  });
+
+  it("are used again at once where they are given back", () => {
+    const buffers = new BatchBuffers(limits);
+    const first = buffers.take();
+    buffers.giveBack(first.subarray(0, 10));
+    const again = buffers.take();
+    expect(again.buffer).to.equal(first.buffer);
+    expect(again).to.have.lengthOf(64);
   });
 
   it("that no ack will come for are let go, and its late ack frees nothing", () => {

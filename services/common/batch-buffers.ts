@@ -1,4 +1,7 @@
-/** Buffers that batches are written into, used again once the other side has acked what was in them: until then they may be on their way. */
+/**
+ * Buffers that batches are written into, used again once the other side has acked what was in them: until then they may be on their way. New
+ * ones of this size each time would have V8 collect everything, again and again, for memory that it does not hold itself.
+ */
 export class BatchBuffers {
   readonly #free: Buffer[] = [];
   readonly #used: { readonly seq: number; readonly buffer: Buffer }[] = [];
@@ -24,14 +27,23 @@ export class BatchBuffers {
     for (const each of this.#used) {
       if (each.seq > seq) break;
       done++;
-      if (this.#free.length < this.#limits.kept && each.buffer.length <= this.#limits.keptBytes) this.#free.push(each.buffer);
+      this.#keep(each.buffer);
     }
     this.#used.splice(0, done);
+  }
+
+  /** Nobody reads this message, or the memory that it is in, any more. */
+  giveBack(message: Buffer): void {
+    this.#keep(Buffer.from(message.buffer));
   }
 
   /** No ack will come for what is on its way. */
   lost(): void {
     this.#used.length = 0;
+  }
+
+  #keep(buffer: Buffer): void {
+    if (this.#free.length < this.#limits.kept && buffer.length <= this.#limits.keptBytes) this.#free.push(buffer);
   }
 }
 
