@@ -3,9 +3,10 @@
  * their own, and run after run goes through them, ten in all, streamed at a constant rate. Every process is looked at each 10 s.
  *
  * It is flat when, of every process that lived all the time, from the first quarter of the samples to the last one (the first fifth, two runs, in which
- * code is compiled and everything is done for the first time, is left out) the mean of its resident memory and the least of its heap have grown by 10 % or by
- * 8 MiB at most, and the least descriptors and threads by 4 (a worker has as many connections as the target keeps it waiting); when every run has completed with as many rows as were asked for and none
- * of them missing; and when no process has been replaced. Exit code 1 where that is not so.
+ * code is compiled and everything is done for the first time, is left out) the least of its resident memory and of its heap have grown by 10 % or by
+ * 8 MiB at most (garbage comes and goes, and so do threads that answer questions; what is left without them is what grows), the median of its descriptors
+ * and the least of its threads by 4 (between runs there are no connections); when every run has completed with as many rows as were asked for and none of
+ * them missing; and when no process has been replaced. Exit code 1 where that is not so.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
@@ -15,7 +16,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import Table from "cli-table3";
-import { command, ensureBuilt, machineLine, mean, owned, startServer, treeOf } from "./support/assay.ts";
+import { command, ensureBuilt, machineLine, owned, percentile, sorted, startServer, treeOf } from "./support/assay.ts";
 
 const minutes = Number(process.argv[2] ?? 30);
 const ratePerSec = Number(process.argv[3] ?? 100);
@@ -225,11 +226,15 @@ function report(): void {
   const table = new Table({ style: { head: [], border: [] } });
   table.push(...lines);
   process.stdout.write(`${table.toString()}\n`);
-  process.stdout.write("RSS MiB at the end of each run:\n");
+  process.stdout.write("RSS MiB in each run, least and most:\n");
   for (const { name, samples } of watched.values()) {
     // Processes that a run starts are looked at from then on.
     const late = longest - samples.length;
-    const ofRuns = samplesAtEnds.map((count) => mib(samples[count - 1 - late]?.rssBytes ?? Number.NaN));
+    const ofRuns = samplesAtEnds.map((count, index) => {
+      const within = samples.slice(Math.max(0, (samplesAtEnds[index - 1] ?? 0) - late), Math.max(0, count - late));
+      const rss = within.map(({ rssBytes }) => rssBytes / (1 << 20));
+      return rss.length === 0 ? "–" : `${Math.round(Math.min(...rss))}-${Math.round(Math.max(...rss))}`;
+    });
     process.stdout.write(`  ${name}: ${ofRuns.join(", ")}\n`);
   }
   process.stdout.write(`${runs} runs, ${rows} rows, a sample each ${sampleMs / 1000} s, ${longest} of them\n`);
@@ -240,10 +245,9 @@ function report(): void {
 function quarterOf(samples: readonly Sample[]): Quarter {
   const heaps = samples.map(({ heapBytes }) => heapBytes).filter(Number.isFinite);
   return {
-    rssBytes: mean(samples.map(({ rssBytes }) => rssBytes)),
-    // Garbage comes and goes; what is left after it is what grows.
+    rssBytes: Math.min(...samples.map(({ rssBytes }) => rssBytes)),
     heapBytes: Math.min(...heaps),
-    fds: Math.min(...samples.map(({ fds }) => fds)),
+    fds: percentile(sorted(samples.map(({ fds }) => fds)), 0.5),
     threads: Math.min(...samples.map(({ threads }) => threads)),
   };
 }
