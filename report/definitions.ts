@@ -2,9 +2,9 @@
 import type { DefinitionSummary } from "../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import type { Paint } from "./paint.ts";
 import { type Column, tableLines } from "./table.ts";
-import { figure } from "./text.ts";
+import { figure, wrap } from "./text.ts";
 
-/** A row for each tool and figure; nothing where no tool was asked for. */
+/** A row for each tool and figure, or why there is none; nothing where no tool was asked for. */
 export function definitionLines(definitions: readonly DefinitionSummary[], width: number, paint: Paint): string[] {
   const rows = definitions.flatMap(({ definition, figures }) =>
     figures.map(({ header, count, avg, p50 = 0, p90 = 0, p99 = 0 }) => [
@@ -14,7 +14,12 @@ export function definitionLines(definitions: readonly DefinitionSummary[], width
       String(count),
     ]),
   );
-  if (rows.length === 0) return [];
+  if (rows.length === 0) {
+    const names = definitions.map(({ definition }) => definition).join(", ");
+    return names === ""
+      ? []
+      : wrap(`By the formulas of ${names} there is no figure: no measured request is a stream that succeeded`, width);
+  }
   const columns: Column[] = [
     { header: "As", align: "left" },
     { header: "Figure", align: "left" },

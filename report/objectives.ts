@@ -12,7 +12,8 @@ export function objectiveLines(outcomes: readonly ObjectiveOutcome[], width: num
   });
 }
 
-/** The figure with its unit, or that there is none. */
+/** The figure with its unit, or that there is none, or none that is finite: failed requests take for ever. */
 export function foundOf({ value, unit }: ObjectiveOutcome): string {
-  return value === undefined ? "no value" : `${figure(value)} ${unit}`;
+  if (value === undefined) return "no value";
+  return Number.isFinite(value) ? `${figure(value)} ${unit}` : "endless: too many requests failed";
 }

@@ -48,7 +48,7 @@ export type FlagKind =
     }
   /** `Name:Value`, or a JSON object of texts. */
   | { readonly is: "headers" }
-  /** `key:value`, or a JSON object. A value that is JSON (number, true, list, …) is taken as such, any other as text. */
+  /** `key:value`, several with commas between them, or a JSON object. A value that is JSON (number, true, null, list, …) is taken as such, any other as text. */
   | { readonly is: "inputs" }
   /** `key=value`, also with commas between several. */
   | { readonly is: "labels" }
@@ -263,10 +263,34 @@ function readInputs(text: string): ReadResult {
     const object = parseJson(text);
     return isObject(object) ? { value: object } : { expected: "key:value, or a JSON object" };
   }
+  const inputs = pairsOf(text).map((pair) => /^([^:]+):(.*)$/s.exec(pair));
+  if (inputs.includes(null)) return { expected: "key:value, or a JSON object" };
+  return {
+    value: Object.fromEntries(
+      inputs.map((input) => {
+        const key = input?.[1]?.trim() ?? "";
+        const value = input?.[2]?.trim() ?? "";
+        return [key, writtenInputs.has(key) ? value : inputValue(value)];
+      }),
+    ),
+  };
+}
+
+/** They are texts, whatever these look like: a template may be JSON, and a path of JMESPath a list. */
+const writtenInputs: ReadonlySet<string> = new Set(["payload_template", "response_field"]);
+
+/** At commas that another key follows, unless the value is JSON as a whole, or one of `writtenInputs`. */
+function pairsOf(text: string): readonly string[] {
   const colon = text.indexOf(":");
-  if (colon < 1) return { expected: "key:value, or a JSON object" };
-  const value = text.slice(colon + 1).trim();
-  return { value: { [text.slice(0, colon).trim()]: parseJson(value) ?? value } };
+  const isOne = writtenInputs.has(text.slice(0, colon).trim()) || parseJson(text.slice(colon + 1)) !== undefined;
+  return isOne ? [text] : text.split(/,(?=\s*[a-z_][\w.-]*:(?!\/\/))/i);
+}
+
+/** JSON, what Python calls True, False and None among it; anything else is a text. */
+function inputValue(text: string): JsonValue {
+  if (/^(?:true|false)$/i.test(text)) return text.toLowerCase() === "true";
+  if (text === "null" || text === "None") return null;
+  return (parseJson(text) as JsonValue | undefined) ?? text;
 }
 
 function readLabels(text: string): ReadResult {

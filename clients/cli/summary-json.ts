@@ -73,6 +73,10 @@ function phaseJson(phase: PhaseSummary, asked: bigint | undefined): object {
     targets: phase.targets.length === 0 ? undefined : phase.targets.map(targetJson),
     hosts: phase.hosts.length === 0 ? undefined : phase.hosts.map(hostJson),
     served: phase.served.length === 0 ? undefined : phase.served.map(servedJson),
+    server_figures: phase.serverFigures.length === 0 ? undefined : phase.serverFigures.map(plainJson),
+    gpus: phase.gpus.length === 0 ? undefined : phase.gpus.map(plainJson),
+    wrong_answers: phase.wrongAnswers.length === 0 ? undefined : phase.wrongAnswers.map(plainJson),
+    unchecked: phase.unchecked === 0n ? undefined : Number(phase.unchecked),
   };
 }
 

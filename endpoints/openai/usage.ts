@@ -1,6 +1,6 @@
 /**
  * Token counts out of what a target says of them. OpenAI's names first, then those of the Responses API and of Anthropic, and of
- * vendors that send their own through compatible endpoints: DeepSeek, Mistral, Cohere, Google (Gemini), Amazon (Bedrock), IBM (watsonx).
+ * vendors that send their own through compatible endpoints: DeepSeek, Mistral, Cohere, Google (Gemini), Amazon (Bedrock), IBM (watsonx), xAI.
  */
 import type { Usage } from "../../metrics/metric.ts";
 import { countedUsage } from "../counts.ts";
@@ -29,16 +29,17 @@ export function readUsage(given: unknown): Usage | undefined {
   // Cohere counts in an object inside.
   const usage: JsonObject = isJsonObject(given.tokens) ? { ...given.tokens, ...given } : given;
   const promptTokens = firstCount(usage, promptNames);
-  const completionTokens = completionOf(usage);
+  const ownTokens = completionOf(usage);
   const totalTokens = firstCount(usage, totalNames);
-  if (promptTokens === undefined && completionTokens === undefined && totalTokens === undefined) return undefined;
+  if (promptTokens === undefined && ownTokens === undefined && totalTokens === undefined) return undefined;
   const inputDetails = detailsOf(usage.prompt_tokens_details ?? usage.input_tokens_details);
   const outputDetails = detailsOf(usage.completion_tokens_details ?? usage.output_tokens_details);
+  const reasoningTokens = count(outputDetails.reasoning_tokens) ?? firstCount(usage, reasoningNames);
   return {
     promptTokens,
-    completionTokens,
+    completionTokens: withReasoning(ownTokens, reasoningTokens, { promptTokens, totalTokens }),
     totalTokens,
-    reasoningTokens: count(outputDetails.reasoning_tokens) ?? firstCount(usage, reasoningNames),
+    reasoningTokens,
     cachedPromptTokens: count(inputDetails.cached_tokens) ?? firstCount(usage, cacheReadNames),
     ...onlyGiven({
       cacheWritePromptTokens: count(inputDetails.cache_write_tokens) ?? firstCount(usage, cacheWriteNames),
@@ -67,11 +68,21 @@ const cacheReadNames = [
 ];
 const cacheWriteNames = ["cache_creation_input_tokens", "cacheWriteInputTokens"];
 
-/** Reasoning included, as everybody but Gemini counts. */
+/** Reasoning included, as everybody but Gemini and xAI counts. */
 function completionOf(usage: JsonObject): number | undefined {
   const candidates = count(usage.candidatesTokenCount);
   if (candidates === undefined) return firstCount(usage, completionNames);
   return candidates + (count(usage.thoughtsTokenCount) ?? 0);
+}
+
+/** xAI counts reasoning beside the completion, under OpenAI's names: only its total, which is of all three, tells. */
+function withReasoning(
+  completion: number | undefined,
+  reasoning: number | undefined,
+  { promptTokens, totalTokens }: Pick<Usage, "promptTokens" | "totalTokens">,
+): number | undefined {
+  if (completion === undefined || reasoning === undefined || promptTokens === undefined) return completion;
+  return totalTokens === promptTokens + completion + reasoning ? completion + reasoning : completion;
 }
 
 function detailsOf(details: unknown): JsonObject {

@@ -4,9 +4,10 @@
  * objectives = objective { ";" objective }; objective = metric [ ":" statistic ] ( "<" | "<=" | ">" | ">=" ) number [ unit ].
  * A metric is a tag of the catalog or one of `shortNames`; a distribution needs a statistic, a value of the whole run has none.
  */
-import { listMetrics, metricsByTag, recordMetrics } from "../../metrics/catalog.ts";
+import { listMetrics, metricsByTag, recordMetrics, runMetrics } from "../../metrics/catalog.ts";
 import { factorOf, scaled, shortNames, tagNamed, unitFactors } from "./metric-names.ts";
 import { didYouMean } from "./nearest.ts";
+import { PERCENTILES } from "./percentiles.ts";
 import { TextCursor, type TextProblem } from "./text-cursor.ts";
 
 export type Comparison = "<" | "<=" | ">" | ">=";
@@ -16,7 +17,7 @@ export interface Objective {
   /** As it was written, trimmed. */
   readonly text: string;
   readonly tag: string;
-  /** `avg`, `min`, `max`, `std` or a percentile, as `p99` or `p99.9`; undefined: the metric is one value of the whole run. */
+  /** `avg`, `min`, `max`, `std` or a percentile, as `p99` or, of values of requests and of gaps alone, `p99.9`; undefined: the metric is one value of the whole run. */
   readonly statistic: string | undefined;
   readonly comparison: Comparison;
   /** In the metric's unit. */
@@ -74,16 +75,16 @@ function readObjective(part: string): Read {
     const meant = didYouMean(name.text, [...Object.keys(shortNames), ...metricsByTag.keys()]);
     return { problem: { message: `unknown metric ${name.text}${meant}`, at: name.at } };
   }
-  const isDistribution = [...recordMetrics, ...listMetrics].some((candidate) => candidate.tag === tag);
+  const isDistribution = !runMetrics.some((candidate) => candidate.tag === tag);
   const colon = cursor.take(/:/y);
   if (colon === undefined && isDistribution) return cursor.problem(`expected a statistic of ${name.text}, as :p99 or :avg`);
   if (colon !== undefined && !isDistribution) {
     return { problem: { message: `${name.text} is one value of the whole run and has no statistics`, at: colon.at } };
   }
   const statistic = colon === undefined ? undefined : cursor.take(/[\w.]+/y);
-  if (colon !== undefined && (statistic === undefined || !isStatistic(statistic.text))) {
+  if (colon !== undefined && (statistic === undefined || !isStatistic(statistic.text, tag))) {
     const at = statistic?.at ?? cursor.at;
-    return { problem: { message: "expected avg, min, max, std or a percentile from p0.1 to p99.9, as p99", at } };
+    return { problem: { message: `expected avg, min, max, std or ${expectedPercentile(tag)}`, at } };
   }
   const comparison = cursor.take(/[<>]=?/y);
   if (comparison === undefined) return cursor.problem("expected <, <=, > or >=");
@@ -101,6 +102,17 @@ function readObjective(part: string): Read {
   return { text: part.trim(), tag, statistic: statistic?.text, comparison: sign, bound: scaled(Number(number.text), factor) };
 }
 
-function isStatistic(text: string): boolean {
-  return ["avg", "min", "max", "std"].includes(text) || percentileNamed(text) !== undefined;
+function isStatistic(text: string, tag: string): boolean {
+  if (["avg", "min", "max", "std"].includes(text)) return true;
+  const percentile = percentileNamed(text);
+  return percentile !== undefined && (hasAllPercentiles(tag) || PERCENTILES.some((told) => told === percentile));
+}
+
+function expectedPercentile(tag: string): string {
+  return hasAllPercentiles(tag) ? "a percentile from p0.1 to p99.9, as p99" : `one of p${PERCENTILES.join(", p")}`;
+}
+
+/** Of distributions that are made of others, or of time, only those are kept that are told. */
+function hasAllPercentiles(tag: string): boolean {
+  return [...recordMetrics, ...listMetrics].some((metric) => metric.tag === tag);
 }

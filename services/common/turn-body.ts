@@ -2,7 +2,7 @@
  * How a turn of a run becomes the body of its request. Workers send what this makes, and the records-manager writes it to a file:
  * the same turn of the same run gives the same bytes. Pure.
  */
-import { bodyFacts } from "../../endpoints/body-facts.ts";
+import { bodyFacts, factsOfBody } from "../../endpoints/body-facts.ts";
 import { builtInEndpoints, type EndpointCatalog } from "../../endpoints/catalog.ts";
 import type { ChatMessage, Endpoint, TurnInput } from "../../endpoints/endpoint.ts";
 import { decodeText, encodeJson, isJsonObject, type JsonObject, parseJson, textOf } from "../../endpoints/json-body.ts";
@@ -96,13 +96,20 @@ export function formatTurn(
     ...tensorsOf(turn),
   };
   const { stream } = extraInputs;
+  const body = endpoint.formatBody(input);
   return {
-    body: endpoint.formatBody(input),
+    body,
     model,
-    requestedOutputTokens: requested,
+    requestedOutputTokens: endpoint.produces === "text" ? lengthAsked(body, extraInputs, requested) : undefined,
     isStreaming: typeof stream === "boolean" ? stream : isStreaming,
     messages,
   };
+}
+
+/** Where extra inputs have a word in how long an answer may be, it is the last; of two fields that say it the body's facts know which counts. */
+function lengthAsked(body: Uint8Array, extraInputs: JsonObject, requested: number | undefined): number | undefined {
+  const { maxOutputTokens: said } = factsOfBody(extraInputs);
+  return said === undefined || requested === undefined ? (said ?? requested) : (bodyFacts(body).maxOutputTokens ?? requested);
 }
 
 /** A body that the dataset has goes out as it is, whatever the run says of length, stream and extra inputs; it is read for the record. */

@@ -8,7 +8,7 @@ import { metricsByTag } from "../../metrics/catalog.ts";
 import { AssayError } from "../common/errors.ts";
 import { shortNames, tagNamed } from "../common/metric-names.ts";
 import { didYouMean } from "../common/nearest.ts";
-import { PERCENTILES } from "./core/statistics.ts";
+import { PERCENTILES } from "../common/percentiles.ts";
 import { distributionOf, type MetricInit, runValueOf } from "./metric-wire.ts";
 import type { GroupKey, GroupsAnswer, RecordGroup } from "./query-groups.ts";
 

@@ -6,7 +6,15 @@ import { definedFigures, FIGURES } from "./core/definitions.ts";
 import type { Statistics } from "./core/statistics.ts";
 import { specOf } from "./exports/export-run.ts";
 import { RunReader } from "./store/run-reader.ts";
-import { eventReader, type ReadEvents, STREAM_PAGE_ROWS, type StreamRow, streamColumns, streamFacts } from "./stream-facts.ts";
+import {
+  eventReader,
+  isWholeStream,
+  type ReadEvents,
+  STREAM_PAGE_ROWS,
+  type StreamRow,
+  streamColumns,
+  streamFacts,
+} from "./stream-facts.ts";
 
 export interface DefinitionsQuery {
   readonly folder: string;
@@ -56,8 +64,7 @@ function read(reader: RunReader, asked: readonly Definition[], readEvent: ReadEv
   }));
   for (const page of reader.pages(streamColumns(readEvent), { pageRows: STREAM_PAGE_ROWS }) as Iterable<StreamRow[]>) {
     for (const row of page) {
-      const [, phase, isCancelled, errorCode, isStreaming] = row;
-      if (!measured.has(phase) || isCancelled === 1 || errorCode !== null || isStreaming === 0) continue;
+      if (!measured.has(row[1]) || !isWholeStream(row)) continue;
       const facts = streamFacts(row, readEvent);
       for (const { definition, figures } of tallies) {
         const found = definedFigures(definition, facts);

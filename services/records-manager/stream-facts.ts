@@ -27,7 +27,7 @@ export function streamColumns(readEvent: ReadEvents | undefined): string[] {
 }
 
 export function streamFacts(row: StreamRow, readEvent: ReadEvents | undefined): StreamFacts {
-  const [, , , , , dueNs, sentNs, endNs, tokens, contentTokens] = row;
+  const [, , , , , , dueNs, sentNs, endNs, tokens, contentTokens] = row;
   return {
     events: eventsOf(row, readEvent),
     dueNs: dueNs === null ? 0 : dueNs - sentNs,
@@ -44,6 +44,7 @@ const COLUMNS = [
   "is_cancelled",
   "error_code",
   "is_streaming",
+  "is_stream_ignored",
   "due_ns",
   "sent_ns",
   "end_ns",
@@ -60,6 +61,7 @@ export type StreamRow = [
   isCancelled: number,
   errorCode: string | null,
   isStreaming: number,
+  isStreamIgnored: number | null,
   dueNs: number | null,
   sentNs: number,
   endNs: number,
@@ -71,9 +73,14 @@ export type StreamRow = [
   payload?: Uint8Array | null,
 ];
 
+/** Whether the row is of a request that succeeded, and of which a stream was asked for and came. */
+export function isWholeStream([, , isCancelled, errorCode, isStreaming, isStreamIgnored]: StreamRow): boolean {
+  return isCancelled === 0 && errorCode === null && isStreaming === 1 && isStreamIgnored !== 1;
+}
+
 /** Of the raw answer, where it is there; else of the stamps of its content, which tell reasoning apart by where it ends. */
 function eventsOf(row: StreamRow, readEvent: ReadEvents | undefined): StreamEvent[] {
-  const [, , , , , , , , , , firstOutputMs, stamps, reads, payload] = row;
+  const [, , , , , , , , , , , firstOutputMs, stamps, reads, payload] = row;
   if (readEvent !== undefined && reads && payload && payload.length > 0) {
     return streamEvents({ payload, ...decodeReads(reads) }, readEvent);
   }

@@ -24,6 +24,9 @@ export interface WantedFields {
 /** Names of fields that filters take beside these. */
 const fieldsNamed: ReadonlyMap<string, string> = new Map([
   ["credit", "credit_id"],
+  ["session_id", "session"],
+  ["session_num", "index"],
+  ["error_code", "error"],
   ["worker", "worker_id"],
   ["cancelled", "is_cancelled"],
   ["streaming", "is_streaming"],

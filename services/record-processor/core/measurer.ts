@@ -113,11 +113,12 @@ interface DataFindings {
 /** Of an answer that is not text: what came last is its end, and no piece of it is a token. */
 function measureData(record: RawRecord, parsed: ParsedResponse, { reads, hasFailed, input }: DataFindings): MetricRecord {
   const { contentNs, usage } = parsed;
+  const tokens = hasFailed ? input() : inputTokensOf(usage, input);
   const counts: TokenCounts = {
-    input: hasFailed ? input() : (usage?.promptTokens ?? input()),
+    input: tokens,
     output: undefined,
     reasoning: undefined,
-    source: hasFailed ? "none" : usage?.promptTokens === undefined ? "counted" : "usage",
+    source: hasFailed ? "none" : tokens === usage?.promptTokens ? "usage" : "counted",
   };
   const whole = { ...parsed, contentNs: contentNs.subarray(-1), firstOutputNs: undefined, coalescedChunks: 0 };
   const facts = factsOf(record, { parsed: whole, reads, counts, hasFailed });
@@ -148,16 +149,23 @@ function parse(record: RawRecord, { readEnds, readNs }: ReadStamps, endpoint: En
   return endpoint.parse({ status, contentType, payload, readEnds, readNs, isStreaming });
 }
 
-/** By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. */
+/**
+ * By the target's usage where it sent one, else counted. Its completion tokens include reasoning, told apart or not. A usage of 0 where there
+ * is text is one of a target that does not count.
+ */
 function countTokens(parsed: ParsedResponse, sent: () => number | undefined, count: TokenCounter | undefined): TokenCounts {
   const { usage } = parsed;
-  const input = usage?.promptTokens ?? sent();
-  if (usage?.completionTokens !== undefined) {
-    const reasoning = usage.reasoningTokens ?? countReasoning(parsed, usage.completionTokens, count);
-    return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
-  }
-  const { output, reasoning } = countTexts(parsed, count);
-  return { input, output, reasoning, source: output === undefined && reasoning === undefined ? "none" : "counted" };
+  const input = inputTokensOf(usage, sent);
+  const texts = usage?.completionTokens ? undefined : countTexts(parsed, count);
+  if (texts?.output !== undefined || texts?.reasoning !== undefined) return { input, ...texts, source: "counted" };
+  if (usage?.completionTokens === undefined) return { input, output: undefined, reasoning: undefined, source: "none" };
+  const reasoning = usage.reasoningTokens ?? countReasoning(parsed, usage.completionTokens, count);
+  return { input, output: Math.max(0, usage.completionTokens - (reasoning ?? 0)), reasoning, source: "usage" };
+}
+
+/** By the target's usage, unless that says 0 of what has tokens. */
+function inputTokensOf(usage: Usage | undefined, sent: () => number | undefined): number | undefined {
+  return usage?.promptTokens || (sent() ?? usage?.promptTokens);
 }
 
 /**

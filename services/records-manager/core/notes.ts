@@ -1,5 +1,6 @@
 /** Notes on the workload: what a reader of a figure must know about it, without blame for the client. */
-import { PERCENTILES, type PercentileKey, type Statistics, selectedPercentiles } from "./statistics.ts";
+import { PERCENTILES } from "../../common/percentiles.ts";
+import { type PercentileKey, type Statistics, selectedPercentiles } from "./statistics.ts";
 
 /** Stable, for programs; `docs/validity.md` says when each is given. */
 export const NOTE_CODES = [

@@ -2,8 +2,8 @@
 import { isJsonObject, parseJson, textOf } from "../../../endpoints/json-body.ts";
 import { metricsByTag } from "../../../metrics/catalog.ts";
 import { isKept, type Objective, percentileNamed, readObjectives } from "../../common/objective.ts";
+import { PERCENTILES } from "../../common/percentiles.ts";
 import type { MetricStatistics, MetricValue, ObjectiveOutcome } from "./run-summary.ts";
-import { PERCENTILES } from "./statistics.ts";
 
 /** A bound that a request's value of a metric meets or not. */
 export interface RequestObjective {

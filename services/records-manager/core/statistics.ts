@@ -3,9 +3,9 @@
  * `linear`, as AIPerf does), the standard deviation is that of the population (ddof = 0).
  */
 
+import { PERCENTILES } from "../../common/percentiles.ts";
 import { valuesAtRanks } from "./ranks.ts";
 
-export const PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99] as const;
 export type PercentileKey = `p${(typeof PERCENTILES)[number]}`;
 
 /** Statistics of one metric, all in the metric's unit except `count`. */

@@ -3,7 +3,8 @@
  * exact of whole numbers below 65 536, and up to 4 096 different values of others; from then on those are told apart to one part in 1024, so that
  * memory stays at a MB however long a run was.
  */
-import { PERCENTILES, type PercentileKey, type Statistics } from "./statistics.ts";
+import { PERCENTILES } from "../../common/percentiles.ts";
+import type { PercentileKey, Statistics } from "./statistics.ts";
 
 const wholeBelow = 1 << 16;
 const exactValues = 1 << 12;

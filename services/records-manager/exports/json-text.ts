@@ -16,7 +16,17 @@ export interface JsonObject {
   readonly [key: string]: Json | undefined;
 }
 
-export type Json = null | boolean | string | number | bigint | Float | readonly Json[] | JsonObject;
+/** A map is an object whose keys keep their order: those of an object that look like integers come before all others, ascending. */
+export type Json =
+  | null
+  | boolean
+  | string
+  | number
+  | bigint
+  | Float
+  | readonly Json[]
+  | JsonObject
+  | ReadonlyMap<string, Json | undefined>;
 
 /**
  * @param indent spaces a level; 0: on one line, without spaces
@@ -30,7 +40,8 @@ export function jsonText(value: Json, indent = 0, depth = 0): string {
   const below = (inner: Json): string => jsonText(inner, indent, depth + 1);
   if (isArray(value)) return enclosed("[", value.map(below), "]", indent, depth);
   const colon = indent === 0 ? ":" : ": ";
-  const members = Object.entries(value).flatMap(([key, inner]) =>
+  const entries: [string, Json | undefined][] = value instanceof Map ? [...value] : Object.entries(value);
+  const members = entries.flatMap(([key, inner]) =>
     inner === undefined ? [] : [`${JSON.stringify(key)}${colon}${below(inner)}`],
   );
   return enclosed("{", members, "}", indent, depth);
@@ -51,6 +62,6 @@ function enclosed(open: string, parts: readonly string[], close: string, indent:
   return open + line(depth + 1) + parts.join(`,${line(depth + 1)}`) + line(depth) + close;
 }
 
-function isArray(value: readonly Json[] | JsonObject): value is readonly Json[] {
+function isArray(value: Json): value is readonly Json[] {
   return Array.isArray(value);
 }

@@ -4,7 +4,7 @@
  */
 import { stringify } from "csv-stringify/sync";
 import { csvCell } from "../../../report/text.ts";
-import { PERCENTILES } from "../core/statistics.ts";
+import { PERCENTILES } from "../../common/percentiles.ts";
 import { type FiguredMetric, type FiguredSeries, serverFigures } from "../server-figures.ts";
 import { endpointName } from "./endpoint-name.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";

@@ -3,7 +3,7 @@
  * have comes on top: `assay_version` in the place of its own version, resets of counters, the error of each estimated quantile, summaries.
  */
 
-import { PERCENTILES } from "../core/statistics.ts";
+import { PERCENTILES } from "../../common/percentiles.ts";
 import type { HistogramFigures } from "../core/telemetry/histogram.ts";
 import type { MetricFigures } from "../core/telemetry/metric-figures.ts";
 import type { Window } from "../core/telemetry/points.ts";
@@ -137,7 +137,7 @@ function bucketsJson(figures: MetricFigures): Json | undefined {
   if (figures.is !== "histogram") return undefined;
   const { bounds, histogram } = figures;
   if (histogram.buckets === undefined) return null;
-  return Object.fromEntries(bounds.map((bound, at) => [bound, new Float(histogram.buckets?.[at]?.count ?? 0)]));
+  return new Map(bounds.map((bound, at) => [bound, new Float(histogram.buckets?.[at]?.count ?? 0)]));
 }
 
 function sliceJson({ startNs, endNs, isComplete, figures }: FiguredSlice, wall: (ns: number) => bigint): JsonObject {

@@ -52,8 +52,8 @@ function metricsOf(reader: RunReader, source: string): (values: readonly (number
           return [
             {
               labels: own,
-              buckets: buckets.length === 0 ? undefined : Object.fromEntries(buckets),
-              quantiles: quantiles.length === 0 ? undefined : Object.fromEntries(quantiles),
+              buckets: buckets.length === 0 ? undefined : new Map(buckets),
+              quantiles: quantiles.length === 0 ? undefined : new Map(quantiles),
               sum: one("sum"),
               count: one("count"),
             },

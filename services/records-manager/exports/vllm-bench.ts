@@ -10,7 +10,7 @@ import { type DefinedFigures, definedFigures } from "../core/definitions.ts";
 import { GapDistribution } from "../core/gap-distribution.ts";
 import type { PhaseSummary } from "../core/run-summary.ts";
 import { type Statistics, statisticsOf } from "../core/statistics.ts";
-import { eventReader, STREAM_PAGE_ROWS, type StreamRow, streamColumns, streamFacts } from "../stream-facts.ts";
+import { eventReader, isWholeStream, STREAM_PAGE_ROWS, type StreamRow, streamColumns, streamFacts } from "../stream-facts.ts";
 import { answerText } from "./answer-text.ts";
 import type { ExportContext, Exporter } from "./exporter.ts";
 import { Float, type JsonObject, jsonText } from "./json-text.ts";
@@ -81,9 +81,9 @@ function requestOf(
   [inputLength, errorLength, message, status]: readonly [number | null, number | null, string | null, number],
   figuresOf: ((row: StreamRow) => DefinedFigures) | undefined,
 ): BenchRequest {
-  const [creditId, , isCancelled, errorCode, isStreaming, dueNs, sentNs, endNs, tokens] = row;
+  const [creditId, , isCancelled, errorCode, isStreaming, , dueNs, sentNs, endNs, tokens] = row;
   const isSuccess = isCancelled === 0 && errorCode === null;
-  const found = isSuccess && isStreaming === 1 ? figuresOf?.(row) : undefined;
+  const found = isWholeStream(row) ? figuresOf?.(row) : undefined;
   const seconds = (figures: readonly { readonly ms: number }[] | undefined): number[] =>
     (figures ?? []).map(({ ms }) => ms / 1e3);
   return {

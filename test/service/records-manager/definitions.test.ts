@@ -44,6 +44,8 @@ describe("a run by the formulas of other tools", () => {
     const raw = exportLevel === "raw" ? { raw: rawAnswer() } : {};
     store.insert({ phase: 0, creditId: 1, record: due, recordProcessorId: "p", ...raw });
     store.insert({ phase: 0, creditId: 2, record: failed(2), recordProcessorId: "p" });
+    const whole = record(3, { contentMs: [900], endNs: 900e6, isStreamIgnored: true });
+    store.insert({ phase: 0, creditId: 3, record: whole, recordProcessorId: "p" });
     store.commit();
     store.close();
   };

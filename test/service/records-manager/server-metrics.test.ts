@@ -130,6 +130,23 @@ describe("the files of servers' metrics", () => {
     expect(summary.endpoint_info[url].total_fetches).to.equal(4);
   });
 
+  it("have buckets in the order of their bounds, whole numbers among them", () => {
+    const facts = [
+      ...["0.5", "1", "2.5", "10", "+Inf"].map((le) => series("h_bucket", "histogram", { le })),
+      series("h_count", "histogram"),
+      series("h_sum", "histogram"),
+    ];
+    written((store) => {
+      addScrapes(store, { kind: "server", name: url }, facts, [
+        [at(0), [0, 0, 0, 0, 0, 0, 0]],
+        [at(10), [1, 2, 3, 4, 5, 5, 20]],
+      ]);
+    });
+    expect(text("server_metrics_export.json").replaceAll(/\s/g, "")).to.contain(
+      '"buckets":{"0.5":1.0,"1":2.0,"2.5":3.0,"10":4.0,"+Inf":5.0}',
+    );
+  });
+
   it("have a histogram without observations as a count of 0 and empty buckets", () => {
     const facts = [series("h_bucket", "histogram", { le: "+Inf" }), series("h_count", "histogram"), series("h_sum", "histogram")];
     written((store) => {

@@ -140,6 +140,23 @@ describe("the summary of a run", () => {
     ]);
   });
 
+  it("holds a run to distributions in which failures are endless, and to those over time", () => {
+    const objectives = ["adj_request_latency:p50 <= 30ms; adj_request_latency:p99 < 60min; effective_concurrency:max >= 1"];
+    const store = createStore(run.folder, { spec: JSON.stringify({ objectives, phases: [{ name: "profiling" }] }) });
+    insertAll(store, [
+      ...[10, 20, 30].map((latency, id) => record(id, { metrics: { request_latency: latency } })),
+      failed(3),
+      cancelled(4),
+    ]);
+    store.close();
+    const [phase] = summarizeRun(run.folder).phases;
+    expect(phase?.objectives.map(({ value, isKept }) => [value, isKept]).slice(0, 2)).to.deep.equal([
+      [30, true],
+      [Number.POSITIVE_INFINITY, false],
+    ]);
+    expect(phase?.objectives[2]).to.include({ unit: "requests", isKept: true });
+  });
+
   it("has distributions with failures as endless, and without the network's round trip", () => {
     const spec = JSON.stringify({ output: { measureNetworkLatency: true }, phases: [{ name: "profiling" }] });
     const store = createStore(run.folder, { spec });

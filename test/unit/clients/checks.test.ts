@@ -40,6 +40,13 @@ describe("what a run was asked to hold", () => {
     ]);
   });
 
+  it("says that failures are why a figure has no end", () => {
+    const objectives = [{ text: "adj_request_latency:p90 < 1s", value: Number.POSITIVE_INFINITY, unit: "ms" }];
+    const endless = create(SummarizeRecordsResponseSchema, { phases: [{ name: "profiling", objectives }] });
+    const [check] = checksOf(run, endless, { failedRequestThreshold: undefined, isValidRequired: false });
+    expect(check?.problem).to.equal("objective missed: adj_request_latency:p90 < 1s (endless: too many requests failed)");
+  });
+
   it("is nothing but its objectives where the command line asks for no more", () => {
     const checks = checksOf(run, few, { failedRequestThreshold: undefined, isValidRequired: false });
     expect(checks.map(({ name }) => name)).to.deep.equal(["ttft:p99 < 500ms", "error_rate < 50%", "itl:p50 < 1ms"]);

@@ -298,6 +298,29 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
     '--extra-inputs temperature:0.5 ignore_eos:true user:me --extra-inputs {"stop":["a:b"]}',
     { endpoint: { extra_inputs: { temperature: 0.5, ignore_eos: true, user: "me", stop: ["a:b"] } } },
   ],
+  [
+    "--extra-inputs temperature:0.5,top_p:0.9,user:me --extra-inputs ignore_eos:True,seed:None",
+    { endpoint: { extra_inputs: { temperature: 0.5, top_p: 0.9, user: "me", ignore_eos: true, seed: null } } },
+  ],
+  [
+    '--extra-inputs stop:["a,b:c"] tool_choice:none,logit_bias:{"1":2,"b":3} greeting:hello,world site:http://a,http://b min_p:null',
+    {
+      endpoint: {
+        extra_inputs: {
+          stop: ["a,b:c"],
+          tool_choice: "none",
+          logit_bias: { "1": 2, b: 3 },
+          greeting: "hello,world",
+          site: "http://a,http://b",
+          min_p: null,
+        },
+      },
+    },
+  ],
+  [
+    '--extra-inputs payload_template:{"a":"b","c":1} response_field:[0]',
+    { endpoint: { extra_inputs: { payload_template: '{"a":"b","c":1}', response_field: "[0]" } } },
+  ],
   ["--input-file p.jsonl --no-fixed-schedule", { dataset: { file: { path: "p.jsonl" } } }],
   [
     "--input-file p.jsonl --custom-dataset-type single_turn --on-bad-row SKIP --num-prompts 5 --dataset-sampling-strategy shuffle",

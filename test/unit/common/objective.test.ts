@@ -30,6 +30,9 @@ describe("objectives of a run", () => {
     ["icl:p1 < .5ms", "inter_chunk_latency", "p1", "<", 0.5],
     ["benchmark_duration < 2min", "benchmark_duration", undefined, "<", 120],
     ["osl_mismatch_diff_pct:min > -5%", "osl_mismatch_diff_pct", "min", ">", -5],
+    ["adj_request_latency:p99 < 2s", "adj_request_latency", "p99", "<", 2000],
+    ["network_adjusted_time_to_first_token:avg < 80", "network_adjusted_time_to_first_token", "avg", "<", 80],
+    ["effective_concurrency:p50 >= 8", "effective_concurrency", "p50", ">=", 8],
   ];
   for (const [text, tag, statistic, comparison, bound] of rows) {
     it(`are read in the metric's unit: ${text}`, () => {
@@ -50,6 +53,12 @@ describe("objectives of a run", () => {
     ["ttft < 500", "expected a statistic of ttft, as :p99 or :avg", "     ^"],
     ["error_rate:p99 < 1", "error_rate is one value of the whole run and has no statistics", "          ^"],
     ["ttft:p100 < 1", "expected avg, min, max, std or a percentile from p0.1 to p99.9, as p99", "     ^"],
+    ["adj_request_latency < 2s", "expected a statistic of adj_request_latency, as :p99 or :avg", "                    ^"],
+    [
+      "effective_concurrency:p99.9 < 9",
+      "expected avg, min, max, std or one of p1, p5, p10, p25, p50, p75, p90, p95, p99",
+      "                      ^",
+    ],
     ["ttft: < 1", "expected avg, min, max, std or a percentile from p0.1 to p99.9, as p99", "      ^"],
     ["ttft:p99 = 1", "expected <, <=, > or >=", "         ^"],
     ["ttft:p99 <", "expected a number", "          ^"],

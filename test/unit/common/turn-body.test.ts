@@ -48,3 +48,25 @@ describe("a turn that brings its body", () => {
     expect(formatTurn(turn, [], undefined, { ...options, extraInputs: { stream: false } }).isStreaming).to.equal(false);
   });
 });
+
+describe("the length that a record says was asked for", () => {
+  const turn = create(TurnSchema, { messages: [{ role: "user", content: "a" }], maxOutputTokens: 9 });
+  const unbounded = create(TurnSchema, { messages: [{ role: "user", content: "a" }] });
+  const rows = [
+    ["the turn's", "chat", turn, {}, 9],
+    ["none", "chat", unbounded, {}, undefined],
+    ["that of extra inputs", "chat", unbounded, { max_tokens: 5 }, 5],
+    ["that of extra inputs, which overrules the turn's", "chat", turn, { max_completion_tokens: 5 }, 5],
+    ["the turn's, whose field servers take before the older one", "chat", turn, { max_tokens: 5 }, 9],
+    ["that of extra inputs in completions", "completions", turn, { max_tokens: 5 }, 5],
+    ["that of extra inputs in the Responses API", "responses", turn, { max_output_tokens: 5 }, 5],
+    ["the turn's where extra inputs say no length", "chat", turn, { max_tokens: "many" }, 9],
+    ["none where answers are no texts", "embeddings", turn, { max_tokens: 5 }, undefined],
+  ] as const;
+  for (const [title, type, asked, extraInputs, expected] of rows) {
+    it(`is ${title}`, () => {
+      const made = bodyOptionsOf(create(RunSpecSchema, { models: ["m"], endpoint: { type, extraInputs } }));
+      expect(formatTurn(asked, [], undefined, made).requestedOutputTokens).to.equal(expected);
+    });
+  }
+});

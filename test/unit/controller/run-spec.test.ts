@@ -378,6 +378,12 @@ describe("a wrong spec", () => {
     ["tokenizer.check_usage", "needs a tokenizer to count by", { tokenizer: { name: "none", checkUsage: true } }],
     ["objectives[0]", "time_to_first_token needs streaming", { objectives: ["ttft:p99 < 1s"] }],
     ["objectives[0]", "goodput needs bounds for requests (slos)", { objectives: ["goodput > 1"] }],
+    [
+      "objectives[0]",
+      "network_adjusted_request_latency needs the network's round trip (output.network_latency_ms)",
+      { objectives: ["network_adjusted_request_latency:p99 < 1s"] },
+    ],
+    ["objectives[0]", "adj_time_to_first_token needs streaming", { objectives: ["adj_time_to_first_token:p99 < 1s"] }],
     ["objectives[1]", "unknown metric x\n    x < 1\n    ^", { objectives: ["error_rate < 1", "x < 1"] }],
     ["slos[0].metric", "time_to_first_token needs streaming", slo("time_to_first_token")],
     [

@@ -415,6 +415,18 @@ describe("what a run was asked and how it ended", () => {
   });
 });
 
+describe("figures by the formulas of other tools", () => {
+  it("are said to be none where no stream gives any", () => {
+    const definitions = [
+      { definition: "aiperf", figures: [] },
+      { definition: "vllm", figures: [] },
+    ];
+    expect(lines({ summary: { definitions } })).to.include(
+      "By the formulas of aiperf, vllm there is no figure: no measured request is a stream that succeeded",
+    );
+  });
+});
+
 describe("percentiles that few samples lie beyond", () => {
   it("are marked, and the mark is explained", () => {
     const note = "100 samples: fewer than 10 lie beyond p99 (1000 needed)";
@@ -455,6 +467,21 @@ describe("the summary for programs", () => {
     expect(phase.metrics.benchmark_duration).to.deep.equal({ header: "Benchmark Duration", unit: "sec", avg: 4.5213 });
     expect(phase.errors).to.deep.equal([{ code: "reset", phase: "wait", count: 1, example: "gone", endpoint: "http://h/v1" }]);
     expect(phase).to.not.have.property("hosts");
+  });
+
+  it("holds what the tables have of answers, servers and GPUs", () => {
+    const wrongAnswers = [{ conversation: 3n, turn: 1, reason: 'is not "Paris"', answer: "Lyon" }];
+    const serverFigures = [{ name: "ttft", unit: "ms", server: 12, client: 13.5 }];
+    const gpus = [{ subject: "0", source: "h:9400", name: "H200", index: "0", samples: 4n, meanPowerW: 300 }];
+    const given = profilingShape({ wrongAnswers, unchecked: 2n, serverFigures, gpus });
+    const report = { run: runOf({}), summary: summaryOf({ phases: [given] }), ...written };
+    const [phase] = JSON.parse(JSON.stringify(summaryJson(report))).phases;
+    expect(phase.wrong_answers).to.deep.equal([{ conversation: 3, turn: 1, reason: 'is not "Paris"', answer: "Lyon" }]);
+    expect(phase.unchecked).to.equal(2);
+    expect(phase.server_figures).to.deep.equal([{ name: "ttft", unit: "ms", server: 12, client: 13.5 }]);
+    expect(phase.gpus[0]).to.include({ subject: "0", source: "h:9400", name: "H200", samples: 4, mean_power_w: 300 });
+    const [none] = JSON.parse(JSON.stringify(summaryJson({ ...report, summary: summaryOf({}) }))).phases;
+    expect(none).to.not.have.any.keys("wrong_answers", "unchecked", "server_figures", "gpus");
   });
 
   it("holds every host's figures, with its clock", () => {

@@ -1,6 +1,6 @@
 import type { Endpoint } from "../../../../endpoints/endpoint.ts";
 import type { RunSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
-import { listMetrics, metricsByTag, recordMetrics, runMetrics } from "../../../../metrics/catalog.ts";
+import { listMetrics, metricsByTag, networkAdjustedMetrics, recordMetrics, runMetrics } from "../../../../metrics/catalog.ts";
 import { correctRequestCount } from "../../../../metrics/correct-request-count.ts";
 import { correctRequestRate } from "../../../../metrics/correct-request-rate.ts";
 import { e2eOutputTokenThroughput } from "../../../../metrics/e2e-output-token-throughput.ts";
@@ -10,6 +10,7 @@ import { goodput } from "../../../../metrics/goodput.ts";
 import { incorrectRequestCount } from "../../../../metrics/incorrect-request-count.ts";
 import { interTokenLatency } from "../../../../metrics/inter-token-latency.ts";
 import type { RecordMetric } from "../../../../metrics/metric.ts";
+import { networkRtt } from "../../../../metrics/network-rtt.ts";
 import { oslMismatchDiffPct } from "../../../../metrics/osl-mismatch-diff-pct.ts";
 import { outputSequenceLength } from "../../../../metrics/output-sequence-length.ts";
 import { outputTokenCount } from "../../../../metrics/output-token-count.ts";
@@ -79,7 +80,8 @@ const lengthMetrics: ReadonlySet<string> = new Set(
 );
 
 /** Objectives for the figures of the run: each can be read, and names figures that this run has. */
-export function checkObjectives({ objectives, endpoint, slos, dataset }: RunSpec, demand: Demand): void {
+export function checkObjectives({ objectives, endpoint, slos, dataset, output }: RunSpec, demand: Demand): void {
+  const hasNetworkLatency = output?.networkLatencyMs !== undefined || output?.measureNetworkLatency === true;
   const isChecked = dataset?.check !== undefined || dataset?.source.case === "file";
   objectives.forEach((text, index) => {
     const at = `objectives[${index}]`;
@@ -92,6 +94,11 @@ export function checkObjectives({ objectives, endpoint, slos, dataset }: RunSpec
       const { flags = [] } = metricsByTag.get(tag) ?? {};
       demand(!flags.includes("streaming") || endpoint?.streaming === true, at, `${tag} needs streaming`);
       demand(!goodMetrics.has(tag) || slos.length > 0, at, `${tag} needs bounds for requests (slos)`);
+      demand(
+        !networkMetrics.has(tag) || hasNetworkLatency,
+        at,
+        `${tag} needs the network's round trip (output.network_latency_ms)`,
+      );
       demand(!checkMetrics.has(tag) || isChecked, at, `${tag} needs answers that are checked (dataset.check)`);
     }
   });
@@ -99,6 +106,9 @@ export function checkObjectives({ objectives, endpoint, slos, dataset }: RunSpec
 
 /** There are good requests only where something says what is good. */
 const goodMetrics: ReadonlySet<string> = new Set([goodRequestCount.tag, goodRequestFraction.tag, goodput.tag]);
+
+/** Latencies less the network's are known only where that is. */
+const networkMetrics: ReadonlySet<string> = new Set([...networkAdjustedMetrics, networkRtt].map(({ tag }) => tag));
 
 /** There are right and wrong answers only where something is expected of them. */
 const checkMetrics: ReadonlySet<string> = new Set([correctRequestCount.tag, incorrectRequestCount.tag, correctRequestRate.tag]);

@@ -3,7 +3,8 @@
  * together: a step in which any of them fell, or was absent, is a reset of all, and in no figure. After a reset nothing is said of buckets and
  * quantiles.
  */
-import { PERCENTILES, type PercentileKey } from "../statistics.ts";
+import { PERCENTILES } from "../../../common/percentiles.ts";
+import type { PercentileKey } from "../statistics.ts";
 import { perSecond } from "./counter.ts";
 import { alignedTo, type Points, pointsAround, type Window, wasAbsent } from "./points.ts";
 import { type Bucket, histogramQuantile, type Quantile } from "./quantile.ts";

@@ -41,6 +41,7 @@ describe("a record for programs", () => {
   it("has fields by the names that filters have for them", () => {
     const wanted = wantedFields(["group", "worker", "cancelled"]);
     expect(wanted.columns).to.deep.equal(["row_group", "worker_id", "is_cancelled"]);
+    expect(wantedFields(["session_id", "session_num", "error_code"]).columns).to.deep.equal(["session", "index", "error"]);
     const some = create(MetricRecordSchema, { creditId: 7n, rowGroup: "easy", workerId: "w" });
     expect(recordJson(some, tags, wanted)).to.deep.equal({
       credit_id: 7,

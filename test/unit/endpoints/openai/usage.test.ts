@@ -28,6 +28,16 @@ describe("usage", () => {
       },
       [1, 2, undefined, 4, 5],
     ],
+    [
+      "xAI's, whose reasoning is beside the completion",
+      { prompt_tokens: 12, completion_tokens: 1, total_tokens: 399, completion_tokens_details: { reasoning_tokens: 386 } },
+      [12, 387, 399, 386, undefined],
+    ],
+    [
+      "OpenAI's, whose reasoning is part of the completion",
+      { prompt_tokens: 12, completion_tokens: 387, total_tokens: 399, completion_tokens_details: { reasoning_tokens: 386 } },
+      [12, 387, 399, 386, undefined],
+    ],
     ["SGLang's", { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, reasoning_tokens: 0 }, [1, 2, 3, 0, undefined]],
     ["DeepSeek's", { prompt_tokens: 1, completion_tokens: 2, prompt_cache_hit_tokens: 5 }, [1, 2, undefined, undefined, 5]],
     ["zero, which is a count", { prompt_tokens: 0, completion_tokens: 0 }, [0, 0, undefined, undefined, undefined]],

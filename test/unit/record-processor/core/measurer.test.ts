@@ -211,6 +211,23 @@ describe("Measurer", () => {
       expect(record.tokenSource).to.equal("counted");
     });
 
+    it("itself where the target's usage is of zeros, which it is marked for", () => {
+      const zeros = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+      const record = measure(rawRecord({}, [...reads.slice(0, 4), sse(chunk(undefined, { usage: zeros }), "[DONE]")]));
+      expect(valuesOf(record)).to.include({
+        input_sequence_length: 30,
+        output_sequence_length: 5,
+        usage_prompt_tokens: 0,
+        usage_completion_tokens: 0,
+      });
+      expect(record).to.include({ tokenSource: "counted", hasUsageMismatch: true });
+      const uncounted = measure(rawRecord({}, [...reads.slice(0, 4), sse(chunk(undefined, { usage: zeros }), "[DONE]")]), {
+        countTokens: undefined,
+      });
+      expect(valuesOf(uncounted)).to.include({ input_sequence_length: 0, output_sequence_length: 0 });
+      expect(uncounted.tokenSource).to.equal("usage");
+    });
+
     it("of the prompt where neither target nor dataset did", () => {
       const record = measure(rawRecord({ inputTokens: undefined, inputText: "what is it" }, silent));
       expect(valuesOf(record).input_sequence_length).to.equal(10);
@@ -374,9 +391,11 @@ describe("Measurer", () => {
     });
 
     it("counts the input itself where the target does not, and has no count without a tokenizer", () => {
-      const counted = measure(rawRecord(), { endpoint: pictures(undefined) });
-      expect(valuesOf(counted)).to.include({ input_sequence_length: 30 });
-      expect(counted.tokenSource).to.equal("counted");
+      for (const said of [undefined, 0]) {
+        const counted = measure(rawRecord(), { endpoint: pictures(said) });
+        expect(valuesOf(counted)).to.include({ input_sequence_length: 30 });
+        expect(counted.tokenSource).to.equal("counted");
+      }
       const uncounted = measure(rawRecord(), { endpoint: pictures(undefined), countTokens: undefined });
       expect(valuesOf(uncounted)).to.not.have.property("input_sequence_length");
       expect(uncounted.tokenSource).to.equal("none");

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { PERCENTILES } from "../../../../services/common/percentiles.ts";
 import {
   loweredStatistics,
-  PERCENTILES,
   type PercentileKey,
   statisticsOf,
   statisticsWithEndless,

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { sweepMetrics } from "../../../../metrics/sweep-line.ts";
-import { PERCENTILES } from "../../../../services/records-manager/core/statistics.ts";
+import { PERCENTILES } from "../../../../services/common/percentiles.ts";
 import { SweepLine, type SweptRequest } from "../../../../services/records-manager/core/sweep-line.ts";
 
 function swept(requests: readonly SweptRequest[]) {

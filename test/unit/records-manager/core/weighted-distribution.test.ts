@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { PERCENTILES } from "../../../../services/records-manager/core/statistics.ts";
+import { PERCENTILES } from "../../../../services/common/percentiles.ts";
 import { WeightedDistribution } from "../../../../services/records-manager/core/weighted-distribution.ts";
 
 describe("a distribution weighted by time", () => {

@@ -18,6 +18,16 @@ describe("JSON as AIPerf's files have it", () => {
     expect(jsonText(value)).to.equal('{"b":null,"c":null,"d":[]}');
   });
 
+  it("keeps the order of a map's keys, whatever they look like", () => {
+    const buckets = new Map<string, Json | undefined>([
+      ["0.5", 1],
+      ["1", 2],
+      ["0.25", undefined],
+      ["+Inf", new Float(3)],
+    ]);
+    expect(jsonText({ buckets })).to.equal('{"buckets":{"0.5":1,"1":2,"+Inf":3.0}}');
+  });
+
   it("writes integers of any size whole", () => {
     expect(jsonText({ ns: 1_795_544_208_540_197_585n })).to.equal('{"ns":1795544208540197585}');
   });
