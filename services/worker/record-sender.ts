@@ -60,7 +60,7 @@ export class RecordSender {
   private readonly outbox: Outbox<Messages>;
   private readonly spill: SpillFile;
   private readonly opened = Promise.withResolvers<void>();
-  private readonly buffers = new BatchBuffers({ sizeBytes: batchBytes + 32 * 1024, kept: 64, keptBytes: 512 * 1024 });
+  private readonly buffers = new BatchBuffers({ sizeBytes: batchBytes + 32 * 1024, kept: 64, keptBytes: 256 * 1024 });
   /** What is in such a buffer, and was sent on no stream that has ended: nobody reads it any more once it is acked. */
   private readonly reusable = new Set<Messages>();
   private writer = new RecordBatchWriter(this.buffers.take());
