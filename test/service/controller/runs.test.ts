@@ -8,6 +8,7 @@ import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
 import { allowedTargets } from "../../../services/common/allowed-targets.ts";
 import { writeFloor } from "../../../services/common/floor-store.ts";
+import { noSpan, noTracer } from "../../../services/common/observe/tracing.ts";
 import { RUN_BOUNDS } from "../../../services/controller/core/run-machine.ts";
 import {
   closePhases,
@@ -345,6 +346,25 @@ describe("runs of a suite", () => {
       const run = await suite.watch(await suite.create()).end;
       expect(run.state).to.equal(RunState.FAILED);
       expect(run.reason).to.include("records-manager is gone");
+    });
+
+    it("has failed, and the next one begins, where the controller itself cannot carry it out", async () => {
+      let isBroken = true;
+      const event = (): void => {
+        if (isBroken) throw new Error("out of order");
+      };
+      const own = await TestSuite.start({ tracer: { ...noTracer, start: () => ({ ...noSpan, event }) } });
+      const ownMembers = await joinRunMembers(own.address);
+      try {
+        const run = await own.watch(await own.create()).end;
+        expect([run.state, run.reason]).to.deep.equal([RunState.FAILED, "out of order"]);
+        expect(run.endTime).to.not.equal(undefined);
+        isBroken = false;
+        expect((await own.watch(await own.create()).end).state).to.equal(RunState.COMPLETED);
+      } finally {
+        ownMembers.close();
+        await own.close();
+      }
     });
 
     it("ends though a member does not let go of it", async () => {
