@@ -1,4 +1,4 @@
-/** Waits that end: a promise, or a deadline that says who was waited for. */
+/** Waits that end: a promise, or a deadline that says who was waited for; the end of a signal. */
 import { AssayError } from "./errors.ts";
 
 /** The promise's outcome; rejects with `deadline_exceeded` naming `who` when the signal aborts first. */
@@ -12,4 +12,12 @@ export async function within<T>(signal: AbortSignal, promise: Promise<T>, who: s
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** Resolves when the signal aborts; at once where it has. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  return promise;
 }

@@ -11,7 +11,7 @@ import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { controllerInstruments } from "./instruments.ts";
 import { type MemberPatience, Members } from "./members.ts";
-import type { RunTimeouts } from "./run-members.ts";
+import type { RunTimeouts } from "./run-timeouts.ts";
 import { Runs } from "./runs.ts";
 import { createScrapeTargets, scrapeTargetsPath } from "./scrape-targets.ts";
 import { createControllerServices } from "./service.ts";

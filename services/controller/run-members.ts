@@ -1,9 +1,8 @@
 /**
- * What a run has its members do: waits for them, makes them ready, sends them commands. Decides nothing; what cannot be done
- * rejects, naming who and what.
- *
- * Long, because it is one thing: who of the suite takes part in one run, and every command to them.
+ * What a run has its members do: waits for them, makes them ready, sends them commands; those that write its rows are in
+ * `run-writers.ts`. Decides nothing; what cannot be done rejects, naming who and what.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { createEndpoint } from "../../endpoints/catalog.ts";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
@@ -19,45 +18,13 @@ import {
 import { monotonicNs, wallOfMonotonic } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import type { Logger } from "../common/logger.ts";
+import { aborted } from "../common/within.ts";
 import { type HostChoice, isChosen, shareWorkers } from "./core/load-hosts.ts";
 import { workerHost } from "./core/load-limits.ts";
-import { RUN_BOUNDS, type RunBounds } from "./core/run-machine.ts";
 import { selfWarmUpMs } from "./core/run-plan.ts";
 import type { Action, MemberEntry, Members } from "./members.ts";
-
-/** How long members are waited for, in ms. */
-export interface RunTimeouts {
-  readonly datasetMs: number;
-  /** For services and workers to join. */
-  readonly joinMs: number;
-  readonly configureMs: number;
-  /** For timing to start or stop a phase. */
-  readonly phaseMs: number;
-  readonly closeMs: number;
-  /** For statistics and files. */
-  readonly finishMs: number;
-  /** For members that write nothing to let go of the run. */
-  readonly releaseMs: number;
-  /** For a service that is gone to be there again. */
-  readonly returnMs: number;
-  readonly observerMs: number;
-  readonly telemetryMs: number;
-  readonly bounds: RunBounds;
-}
-
-export const RUN_TIMEOUTS: RunTimeouts = {
-  datasetMs: 300_000,
-  joinMs: 20_000,
-  configureMs: 30_000,
-  phaseMs: 5_000,
-  closeMs: 45_000,
-  finishMs: 600_000,
-  releaseMs: 10_000,
-  returnMs: 10_000,
-  observerMs: 2_000,
-  telemetryMs: 4_000,
-  bounds: RUN_BOUNDS,
-};
+import type { RunTimeouts } from "./run-timeouts.ts";
+import { RunWriters } from "./run-writers.ts";
 
 export interface RunMembersOptions {
   readonly runId: string;
@@ -81,22 +48,25 @@ const clockMs = 10_000;
 const askMarginMs = 3_000;
 
 export class RunMembers {
+  readonly writers: RunWriters;
   private readonly options: RunMembersOptions;
   private readonly workers = new Set<string>();
   private plannedWorkers = 0;
   /** Workers that each load host may have, by its name. */
   private readonly quotas = new Map<string, number>();
-  /** Of the run's rows, each of which has a records-manager of its own. */
-  private readonly shards: readonly number[];
-  /** Who writes the run, and whether it has the file yet: the one that began, and those in its place. */
-  private readonly writers = new Map<MemberEntry, Promise<unknown>>();
   private readonly dataset = Promise.withResolvers<DatasetHandle>();
   /** The spec with what only the target can say. */
   private readonly whole = Promise.withResolvers<RunSpec>();
 
   constructor(options: RunMembersOptions) {
     this.options = options;
-    this.shards = Array.from({ length: options.spec.recordManagers ?? 1 }, (_, shard) => shard);
+    this.writers = new RunWriters({
+      runId: options.runId,
+      members: options.members,
+      shardCount: options.spec.recordManagers ?? 1,
+      configure: (entry) => this.configure(entry, ServiceKind.RECORDS_MANAGER),
+      awaited: (find, missing) => this.awaited(find, missing),
+    });
     this.dataset.promise.catch(() => {});
     this.whole.promise.catch(() => {});
     const { type = "" } = options.spec.endpoint ?? {};
@@ -187,21 +157,11 @@ export class RunMembers {
   /** Configures all members of a service: there may be several record-processors. Of records-managers as many as share the rows. */
   async prepareService(service: ServiceKind): Promise<void> {
     if (service === ServiceKind.RECORDS_MANAGER) {
-      await Promise.all(this.shards.map(async (shard) => this.prepareWriter(await this.writerOf(shard))));
+      await this.writers.prepareAll();
       return;
     }
     await this.oneServing(service);
     await Promise.all(this.options.members.serving(service).map((entry) => this.configure(entry, service)));
-  }
-
-  /** Whether this member writes rows of the run, or would as things stand. */
-  isWriter({ member }: MemberEntry): boolean {
-    return member.services.includes(ServiceKind.RECORDS_MANAGER) && member.shard < this.shards.length;
-  }
-
-  /** Somebody who can be spoken to writes this shard. */
-  hasWriter(shard: number): boolean {
-    return this.writerNow(shard) !== undefined;
   }
 
   /** Nothing where there is none. */
@@ -310,7 +270,7 @@ export class RunMembers {
   /** A records-manager in the place of one that is gone goes on writing its file. `phaseNow`: the one that runs, asked once it has the file. */
   async resume(entry: MemberEntry, phaseNow: () => number | undefined): Promise<void> {
     const { members, runId, timeouts } = this.options;
-    await this.prepareWriter(entry);
+    await this.writers.prepare(entry);
     if (entry.member.services.includes(ServiceKind.RECORD_PROCESSOR)) {
       await this.configure(entry, ServiceKind.RECORD_PROCESSOR);
     }
@@ -328,9 +288,7 @@ export class RunMembers {
       if (late.aborted) {
         throw new AssayError("deadline_exceeded", `${entry.member.memberId} did not measure its clock within ${clockMs} ms`);
       }
-      const { promise, resolve } = Promise.withResolvers<void>();
-      setTimeout(resolve, clockPollMs);
-      await promise;
+      await delay(clockPollMs);
     }
   }
 
@@ -340,9 +298,7 @@ export class RunMembers {
     while (!over.aborted) {
       const missing = members.all().filter(({ stream, member }) => stream !== undefined && member.clock === undefined);
       if (missing.length === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      setTimeout(resolve, clockPollMs);
-      await promise;
+      await delay(clockPollMs);
     }
   }
 
@@ -352,7 +308,7 @@ export class RunMembers {
     const action = startPhase(phase);
     const timeoutMs = timeouts.phaseMs;
     // The files know of the phase before its first record can come.
-    await this.toWriters(action, timeoutMs);
+    await this.writers.toAll(action, timeoutMs);
     for (const [entry, service] of this.collectors()) {
       members.command(entry, { runId, service, action, timeoutMs }).catch(missed);
     }
@@ -436,48 +392,6 @@ export class RunMembers {
     return members.command(entry, { runId, service, action, timeoutMs });
   }
 
-  /** To everybody who writes the run, all at once. Results by shard. */
-  async toWriters(action: Action, timeoutMs: number): Promise<readonly CommandResult[]> {
-    return Promise.all(this.shards.map((shard) => this.toWriter(shard, action, timeoutMs)));
-  }
-
-  /** The files of the shards are whole before one is made of all. */
-  async finishWriters(value: FinishRun, timeoutMs: number): Promise<void> {
-    const action = { case: "finish" as const, value };
-    await Promise.all(this.shards.slice(1).map((shard) => this.toWriter(shard, action, timeoutMs)));
-    await this.toWriter(0, action, timeoutMs);
-  }
-
-  /** To whoever writes a shard, and again to its successor where it dies over it: what it is asked may be asked twice. */
-  private async toWriter(shard: number, action: Action, timeoutMs: number): Promise<CommandResult> {
-    const { members, runId } = this.options;
-    const service = ServiceKind.RECORDS_MANAGER;
-    for (;;) {
-      const entry = await this.writerOf(shard);
-      try {
-        await this.writers.get(entry);
-        return await members.command(entry, { runId, service, action, timeoutMs });
-      } catch (error) {
-        if (members.isHeard(entry)) throw error;
-      }
-    }
-  }
-
-  private prepareWriter(entry: MemberEntry): Promise<unknown> {
-    const configured = this.configure(entry, ServiceKind.RECORDS_MANAGER);
-    this.writers.set(entry, configured);
-    return configured;
-  }
-
-  private writerNow(shard: number): MemberEntry | undefined {
-    return this.options.members.serving(ServiceKind.RECORDS_MANAGER).find(({ member }) => member.shard === shard);
-  }
-
-  private writerOf(shard: number): Promise<MemberEntry> {
-    const which = this.shards.length === 1 ? "" : ` of shard ${shard}`;
-    return this.awaited(() => this.writerNow(shard), `no records-manager${which} is in the suite`);
-  }
-
   /** The first member that serves this; waits for one to join for so long. Rejects with `unavailable`, naming the service. */
   private oneServing(service: ServiceKind): Promise<MemberEntry> {
     return this.awaited(() => this.options.members.serving(service)[0], `no ${serviceName(service)} is in the suite`);
@@ -514,13 +428,6 @@ function compareTexts(one: string, other: string): number {
 
 function isRecordsManager({ member }: MemberEntry): boolean {
   return member.services.includes(ServiceKind.RECORDS_MANAGER);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  return promise;
 }
 
 function serviceName(service: ServiceKind): string {

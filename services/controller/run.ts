@@ -1,10 +1,9 @@
 /**
  * One run being carried out: the machine of `core/run-machine.ts` decides, this file has the members do it (`run-members.ts`) and
- * tells the machine what came of it.
- *
- * Long, because it is one thing: whatever a member says and whatever the machine commands meet here, about one run's state.
+ * tells the machine what came of it. Whatever a member says and whatever the machine commands meet here, about one run's state.
  */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
 import {
@@ -14,14 +13,9 @@ import {
   RunEventSchema,
   RunState,
 } from "../../gen/assay/controller/v1/controller_pb.js";
-import {
-  type AdjustPhase,
-  FinishRunSchema,
-  type MemberEvent,
-  ReapWorkerSchema,
-} from "../../gen/assay/controller/v1/controller_service_pb.js";
+import { type AdjustPhase, FinishRunSchema, type MemberEvent } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import type { CheckTurnsRequestSchema, CheckTurnsResponse } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
-import type { PhaseAccount, TimingProgress } from "../../gen/assay/timing/v1/timing_pb.js";
+import { type PhaseAccount, type TimingProgress, TimingProgressSchema } from "../../gen/assay/timing/v1/timing_pb.js";
 import { longestTimerMs } from "../common/asked-ms.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
@@ -36,9 +30,12 @@ import { stepFailed } from "./core/step-failure.ts";
 import { wholeIdentity } from "./core/whole-identity.ts";
 import type { MemberEntry, Members } from "./members.ts";
 import { Observer, type SamplesStream } from "./observer.ts";
-import { RUN_TIMEOUTS, RunMembers, type RunMembersOptions, type RunTimeouts } from "./run-members.ts";
+import { Returns } from "./returns.ts";
+import { RunMembers, type RunMembersOptions } from "./run-members.ts";
 import { neededServices, RunPreparation } from "./run-preparation.ts";
+import { RUN_TIMEOUTS, type RunTimeouts } from "./run-timeouts.ts";
 import { RunTrace } from "./run-trace.ts";
+import { RunWorkers } from "./run-workers.ts";
 import { ServedWatch } from "./served-watch.ts";
 
 export interface RunExecutionOptions {
@@ -82,14 +79,11 @@ export class RunExecution {
   private readonly talk: RunMembers;
   private readonly preparation: RunPreparation;
   private readonly served: ServedWatch;
-  private readonly returns = new Map<string, NodeJS.Timeout>();
+  private readonly workers: RunWorkers;
+  private readonly returns: Returns;
   private readonly processes = new AbortController();
-  /** Load hosts that joined while the run was made ready. */
-  private readonly lateHosts: MemberEntry[] = [];
   private machine: Machine | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private readonly givenUp = new Set<string>();
-  private liveWorkers = 0;
   private lastChange: Promise<void> = Promise.resolve();
   /** The start of the phase that was started last. */
   private begun: Promise<void> = Promise.resolve();
@@ -111,6 +105,16 @@ export class RunExecution {
     });
     this.trace = new RunTrace(options.tracer, runId, spec);
     this.observer = new Observer({ runId, log, dial: options.dialSamples });
+    this.returns = new Returns(this.timeouts.returnMs);
+    this.workers = new RunWorkers({
+      ...options,
+      talk: this.talk,
+      trace: this.trace,
+      phaseMs: this.timeouts.phaseMs,
+      state: () => this.run.state,
+      note: (kind, message) => this.note(kind, message),
+      exhausted: (why) => this.tell(() => this.machine?.workersExhausted(why, monotonicNs())),
+    });
     this.served = new ServedWatch({
       spec,
       ask: (question) => this.talk.askTarget(question),
@@ -140,7 +144,7 @@ export class RunExecution {
     const hasTelemetry = !(disableGpu && disableServerMetrics) && members.serving(ServiceKind.TELEMETRY).length > 0;
     const { bounds } = this.timeouts;
     const plan = planRun(spec, { workers, members: neededServices.map(([name]) => name), hasTelemetry, bounds });
-    this.liveWorkers = workers;
+    this.workers.planned(workers);
     const machine = createRunMachine<PhaseAccount, TimingProgress>(plan, {
       command: (command) => this.carryOut(command, workers),
       stateChanged: (state, phase) => this.enter(wireState[state], phase),
@@ -185,7 +189,7 @@ export class RunExecution {
     this.isClosed = true;
     this.processes.abort();
     clearTimeout(this.timer);
-    for (const timer of this.returns.values()) clearTimeout(timer);
+    this.returns.close();
     this.observer.close();
     this.trace.ended(this.run);
   }
@@ -238,7 +242,7 @@ export class RunExecution {
         this.note("worker_lost", `${event.value.workerId}: ${event.value.reason}; ${event.value.lost} credits lost`);
         return;
       case "workerExited":
-        this.workerExited(event.value);
+        this.workers.exited(event.value);
         return;
       case "tooManyFailed": {
         const { phase, failed, ended } = event.value;
@@ -270,15 +274,9 @@ export class RunExecution {
     if (this.isOver || this.machine === undefined) return;
     const { members } = this.options;
     const { services, memberId } = entry.member;
-    if (services.includes(ServiceKind.WORKER_MANAGER)) this.takeInHost(entry);
-    if (services.includes(ServiceKind.WORKER) && this.run.state >= RunState.READY) {
-      this.talk.takeInWorker(entry).catch((error: unknown) => {
-        this.note("worker_unready", messageOf(error));
-        // One that is gone again is reaped, or has a successor.
-        if (members.isHeard(entry)) this.giveUpWorker(memberId, messageOf(error));
-      });
-    }
-    if (this.talk.isWriter(entry) && this.run.state >= RunState.READY) {
+    if (services.includes(ServiceKind.WORKER_MANAGER)) this.workers.takeInHost(entry);
+    if (services.includes(ServiceKind.WORKER) && this.run.state >= RunState.READY) this.workers.takeIn(entry);
+    if (this.talk.writers.isWriter(entry) && this.run.state >= RunState.READY) {
       this.note("rejoined", `${memberId} takes over; what is not committed is sent again`);
       this.talk
         .resume(entry, () => this.runningPhase())
@@ -291,33 +289,6 @@ export class RunExecution {
     }
   }
 
-  /** A load host that joined while the run goes on starts workers, as many as the run may still have; they take part as they join. */
-  private takeInHost(entry: MemberEntry): void {
-    if (this.run.state < RunState.READY) {
-      this.lateHosts.push(entry);
-      return;
-    }
-    const { members, spec } = this.options;
-    const { host, memberId } = entry.member;
-    const managers = this.talk.managers();
-    if (!members.isHeard(entry) || !managers.includes(entry) || this.run.state > RunState.RUNNING) return;
-    const most = workersFor(
-      spec,
-      managers.map(({ member }) => workerHost(member)),
-    );
-    const count = Math.min(most - this.talk.liveWorkers(), spec.workers?.workersPerHost ?? Number.POSITIVE_INFINITY);
-    if (count <= 0) {
-      this.note("host_joined", `${host} joined; the run has the ${most} workers that it may have`);
-      return;
-    }
-    this.note("host_joined", `${host} joined; ${count} ${count === 1 ? "worker" : "workers"} of it will take part`);
-    this.liveWorkers += count;
-    this.talk.spawnLate(entry, count).catch((error: unknown) => {
-      this.liveWorkers -= count;
-      this.note("worker_unready", `${memberId}: ${messageOf(error)}`);
-    });
-  }
-
   onLost(entry: MemberEntry, reason: string): void {
     const { machine } = this;
     if (machine === undefined || this.isOver) return;
@@ -325,14 +296,15 @@ export class RunExecution {
     const nowNs = monotonicNs();
     this.note("member_lost", `${memberId}: ${reason}`);
     if (services.includes(ServiceKind.TIMING)) this.tell(() => machine.timingDied(`${memberId}: ${reason}`, nowNs));
-    if (this.talk.isWriter(entry)) {
+    if (this.talk.writers.isWriter(entry)) {
       const { shard } = entry.member;
-      const giveUp = (): void => machine.recordsManagerDied(`${memberId}: ${reason}`, monotonicNs());
-      this.awaitReturn(`shard ${shard}`, () => this.talk.hasWriter(shard), giveUp);
+      const giveUp = (): void => this.tell(() => machine.recordsManagerDied(`${memberId}: ${reason}`, monotonicNs()));
+      this.returns.wait(`shard ${shard}`, () => this.talk.writers.isWritten(shard), giveUp);
     }
     if (this.talk.isWorker(memberId)) {
       const isBack = (): boolean => this.options.members.serving(ServiceKind.WORKER).length > 0;
-      this.awaitReturn("workers", isBack, () => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
+      const giveUp = (): void => this.tell(() => machine.workersExhausted(`${memberId}: ${reason}`, monotonicNs()));
+      this.returns.wait("workers", isBack, giveUp);
     }
   }
 
@@ -342,16 +314,6 @@ export class RunExecution {
     const phase = this.run.phases[value.phase];
     if (phase !== undefined) applyChange(phase, value);
     this.note("load_changed", loadChangeText(this.run, value), value.phase);
-  }
-
-  /** Tells the machine when nobody does this any more and nobody comes in time. */
-  private awaitReturn(what: string, isBack: () => boolean, giveUp: () => void): void {
-    if (isBack() || this.returns.has(what)) return;
-    const timer = setTimeout(() => {
-      this.returns.delete(what);
-      if (!isBack()) this.tell(giveUp);
-    }, this.timeouts.returnMs);
-    this.returns.set(what, timer);
   }
 
   private runningPhase(): number | undefined {
@@ -403,17 +365,8 @@ export class RunExecution {
         await this.closePhase(command.phase, { case: "account", value: command.account });
         return;
       case "close_from_rows": {
-        const none = {
-          $typeName: "assay.timing.v1.TimingProgress" as const,
-          phase: command.phase,
-          lastDrawn: 0n,
-          drawn: 0n,
-          sent: 0n,
-          unused: 0n,
-          lost: 0n,
-          dropped: 0n,
-          ranges: [],
-        };
+        // Timing never said anything of it.
+        const none = create(TimingProgressSchema, { phase: command.phase });
         await this.closePhase(command.phase, { case: "heartbeat", value: command.heartbeat ?? none });
         return;
       }
@@ -423,7 +376,7 @@ export class RunExecution {
         await this.talk.endCollection();
         await this.observer.drained(AbortSignal.timeout(this.timeouts.observerMs));
         const { state, reason } = machine?.outcome ?? { state: "failed" as const, reason: "" };
-        await this.talk.finishWriters(create(FinishRunSchema, { state: wireState[state], reason }), this.timeouts.finishMs);
+        await this.talk.writers.finish(create(FinishRunSchema, { state: wireState[state], reason }), this.timeouts.finishMs);
         this.tell(() => machine?.processed(monotonicNs()));
         return;
       }
@@ -452,7 +405,7 @@ export class RunExecution {
     source: { case: "account"; value: PhaseAccount } | { case: "heartbeat"; value: TimingProgress },
   ): Promise<void> {
     const value = { $typeName: "assay.controller.v1.ClosePhase" as const, source };
-    const results = await this.talk.toWriters({ case: "closePhase", value }, this.timeouts.closeMs);
+    const results = await this.talk.writers.toAll({ case: "closePhase", value }, this.timeouts.closeMs);
     const identity = wholeIdentity(
       results.map(({ outcome }) => (outcome.case === "identity" ? outcome.value : undefined)),
       source.case === "account" ? source.value.abandoned : 0n,
@@ -467,7 +420,7 @@ export class RunExecution {
     this.run.reason = reason;
     this.processes.abort();
     clearTimeout(this.timer);
-    for (const timer of this.returns.values()) clearTimeout(timer);
+    this.returns.close();
     await this.talk.release(create(FinishRunSchema, { state: wireState[state], reason }));
     this.observer.close();
     this.end(wireState[state]);
@@ -490,41 +443,6 @@ export class RunExecution {
     this.options.onChange();
   }
 
-  private workerExited(exited: {
-    workerId: string;
-    exitCode: number;
-    signal: string;
-    successorId: string;
-    isExpected: boolean;
-  }): void {
-    const { members, runId, log } = this.options;
-    const how = exited.signal === "" ? `exit code ${exited.exitCode}` : exited.signal;
-    members.remove(exited.workerId);
-    if (!exited.isExpected) {
-      this.note(
-        "worker_exited",
-        `${exited.workerId} ended by ${how}${exited.successorId === "" ? "" : `; ${exited.successorId} takes its place`}`,
-      );
-    }
-    const value = create(ReapWorkerSchema, { workerId: exited.workerId, reason: how });
-    this.trace
-      .within(() => this.talk.toService(ServiceKind.TIMING, { case: "reapWorker", value }, this.timeouts.phaseMs))
-      .catch((error: unknown) => log.warn("timing was not told of a reaped worker", { run_id: runId, error: messageOf(error) }));
-    if (exited.successorId !== "") {
-      if (this.givenUp.delete(exited.workerId)) this.liveWorkers++;
-    } else if (!exited.isExpected) {
-      this.giveUpWorker(exited.workerId, `${exited.workerId} ended by ${how}`);
-    }
-  }
-
-  /** It will do nothing for this run any more. */
-  private giveUpWorker(workerId: string, why: string): void {
-    if (this.givenUp.has(workerId)) return;
-    this.givenUp.add(workerId);
-    this.liveWorkers--;
-    if (this.liveWorkers <= 0) this.tell(() => this.machine?.workersExhausted(why, monotonicNs()));
-  }
-
   private ready(barrier: BarrierName, member: string): void {
     this.tell(() => this.machine?.ready(barrier, member, monotonicNs()));
   }
@@ -538,7 +456,7 @@ export class RunExecution {
     this.run.state = state;
     if (state === RunState.READY) {
       this.trace.prepared();
-      for (const entry of this.lateHosts.splice(0)) this.takeInHost(entry);
+      this.workers.ready();
     }
     this.note("state", `state ${RunState[state]}`, phase);
   }
@@ -569,13 +487,4 @@ export class RunExecution {
 
 function resultOf({ succeeded, errored, cancelled }: PhaseIdentity): PhaseResult {
   return { succeeded: Number(succeeded), errored: Number(errored), cancelled: Number(cancelled) };
-}
-
-function timestampNow() {
-  const ms = Date.now();
-  return {
-    $typeName: "google.protobuf.Timestamp" as const,
-    seconds: BigInt(Math.floor(ms / 1000)),
-    nanos: (ms % 1000) * 1_000_000,
-  };
 }

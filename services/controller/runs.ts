@@ -1,16 +1,13 @@
 /**
- * The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog.
- *
- * Long, because it is one thing: every way into the queue and out of it, of which one place may decide.
+ * The runs of a suite: accepted, queued, carried out one after the other, remembered in the catalog. Every way into the queue and out of
+ * it is here, so that one place decides.
  */
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import type { EndpointCatalog } from "../../endpoints/catalog.ts";
 import { type HostFloor, ServiceKind } from "../../gen/assay/common/v1/common_pb.js";
 import type { RunSpec } from "../../gen/assay/common/v1/run_spec_pb.js";
-import { type Run, RunSchema, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
+import { type Run, RunState } from "../../gen/assay/controller/v1/controller_pb.js";
 import {
   type AdjustPhase,
   FinishRunSchema,
@@ -21,7 +18,6 @@ import type { DatasetInfo, PreparationProgress } from "../../gen/assay/dataset/v
 import { DatasetService } from "../../gen/assay/dataset/v1/dataset_service_pb.js";
 import { RecordsManagerService } from "../../gen/assay/records_manager/v1/records_manager_service_pb.js";
 import { WorkerManagerService } from "../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
-import type { AllowedTargets } from "../common/allowed-targets.ts";
 import { AssayError, messageOf } from "../common/errors.ts";
 import { readFloor } from "../common/floor-store.ts";
 import type { Logger } from "../common/logger.ts";
@@ -30,33 +26,23 @@ import type { Tracer } from "../common/observe/tracing.ts";
 import type { Channel } from "../common/rpc/channel.ts";
 import { createClient } from "../common/rpc/client.ts";
 import { isRunId, newRunId } from "../common/run-id.ts";
-import { untakenMedia } from "../common/untaken-media.ts";
 import { type CatalogEntry, isAlive, ownerHere, RunCatalog } from "./catalog.ts";
+import { entryOfRun, runOfEntry } from "./catalog-run.ts";
 import { hostFloorOf } from "./core/host-floor.ts";
-import { hostViolations, isChosen, sameNameWarnings } from "./core/load-hosts.ts";
-import { loadLimits, type WorkerHost, workerHost } from "./core/load-limits.ts";
-import { recordServiceViolations } from "./core/record-services.ts";
-import { pacingWarning, workersFor } from "./core/run-plan.ts";
-import { type CompiledSpec, compileRunSpec, specError } from "./core/run-spec.ts";
-import { withDataset } from "./core/spec/dataset-choice.ts";
+import type { CompiledSpec } from "./core/run-spec.ts";
 import { datasetNotes, prefixNote } from "./core/spec/dataset-notes.ts";
 import { forgetDataset, isPreparedAhead, prepareAhead } from "./dataset-ahead.ts";
 import { makeRunFolder, removeRunFiles } from "./folders.ts";
-import type { MemberEntry, Members } from "./members.ts";
+import type { MemberEntry } from "./members.ts";
 import { RunExecution, type RunExecutionOptions } from "./run.ts";
-import { RUN_TIMEOUTS, type RunTimeouts } from "./run-members.ts";
-import { checkTargets } from "./target-places.ts";
+import { RUN_TIMEOUTS, type RunTimeouts } from "./run-timeouts.ts";
+import { compileForSuite, type SpecSuite, withDatasetInfo } from "./suite-spec.ts";
 
-export interface RunsOptions {
-  readonly members: Members;
+export interface RunsOptions extends SpecSuite {
   readonly addresses: Addresses;
-  /** Default: the built-in ones. */
-  readonly endpoints?: EndpointCatalog | undefined;
   readonly log: Logger;
   readonly runsDir: string;
   readonly artifactBase: string | undefined;
-  /** Where runs may send to. Default: anywhere. */
-  readonly allowed?: AllowedTargets | undefined;
   readonly maxQueued: number;
   /** Runs in the catalog at most; 0: no limit. */
   readonly maxRuns: number;
@@ -95,25 +81,7 @@ export class Runs {
 
   /** Says what is wrong with a spec, by throwing, and gives the effective one. */
   compile(spec: RunSpec): CompiledSpec {
-    const drawSeed = (): bigint => BigInt(`0x${randomBytes(6).toString("hex")}`);
-    const compiled = compileRunSpec(spec, drawSeed, this.options.endpoints);
-    if (this.options.allowed !== undefined) checkTargets(compiled.spec, this.options.allowed);
-    const { members } = this.options;
-    const tooFew = recordServiceViolations(compiled.spec, (service) => members.serving(service).length);
-    if (tooFew.length > 0) throw specError(tooFew);
-    const there = this.workerHosts();
-    const choice = compiled.spec.workers ?? {};
-    const misfits = hostViolations(choice, there);
-    if (misfits.length > 0) throw specError(misfits);
-    const hosts = there.filter((host) => isChosen(choice, host));
-    if (hosts.length === 0) return compiled;
-    const limits = loadLimits(compiled.spec, hosts, workersFor(compiled.spec, hosts));
-    if (limits.violations.length > 0) throw specError(limits.violations);
-    const pacing = pacingWarning(compiled.spec, hosts);
-    return {
-      ...compiled,
-      warnings: [...compiled.warnings, ...sameNameWarnings(hosts), ...limits.warnings, ...(pacing === undefined ? [] : [pacing])],
-    };
+    return compileForSuite(spec, this.options);
   }
 
   /**
@@ -122,7 +90,7 @@ export class Runs {
    */
   async validate(spec: RunSpec, shownId: string, signal: AbortSignal): Promise<CompiledSpec> {
     const compiled = this.compile(spec);
-    if (!isPreparedAhead(compiled.spec)) return this.decided(compiled, undefined);
+    if (!isPreparedAhead(compiled.spec)) return withDatasetInfo(compiled, undefined, this.options);
     const { addresses } = this.options;
     const isShown = shownId !== "" && !this.preparing.has(shownId);
     if (isShown) this.preparing.set(shownId, undefined);
@@ -132,7 +100,7 @@ export class Runs {
     try {
       const info = await prepareAhead(compiled.spec, "", addresses, this.timeouts(), { signal, onProgress });
       await forgetDataset(info.datasetId, addresses);
-      return this.decided(compiled, info);
+      return withDatasetInfo(compiled, info, this.options);
     } finally {
       if (isShown) this.preparing.delete(shownId);
     }
@@ -154,7 +122,7 @@ export class Runs {
     this.preparing.set(runId, undefined);
     try {
       const info = isAhead ? await this.prepare(compiled.spec, runId, signal) : undefined;
-      const { spec: effective, warnings } = this.decided(compiled, info);
+      const { spec: effective, warnings } = withDatasetInfo(compiled, info, this.options);
       const { name, output } = effective;
       const { artifactDir = "", exportPrefix = "" } = output ?? {};
       const folder = makeRunFolder(this.options, runId, { name, artifactDir, exportPrefix });
@@ -320,17 +288,6 @@ export class Runs {
     return floor && hostFloorOf(floor, Date.now() * 1e6);
   }
 
-  /** A spec with what its dataset decides; undefined: it is not looked at before the run. Throws where the two do not fit. */
-  private decided({ spec, warnings }: CompiledSpec, info: DatasetInfo | undefined): CompiledSpec {
-    const made = withDataset(spec, info);
-    const hosts = this.workerHosts().filter((host) => isChosen(made.spec.workers ?? {}, host));
-    const isKnown = info !== undefined && hosts.length > 0;
-    const limits = isKnown ? loadLimits(made.spec, hosts, workersFor(made.spec, hosts), info).warnings : [];
-    const type = spec.endpoint?.type ?? "";
-    const untaken = info === undefined ? [] : untakenMedia(info, type, this.options.endpoints);
-    return { spec: made.spec, warnings: [...warnings, ...(info?.warnings ?? []), ...untaken, ...made.warnings, ...limits] };
-  }
-
   /** Says where the run is that a spec replays, if the catalog knows it. Throws `not_found` where it does not. */
   private findReplayed({ dataset }: RunSpec): void {
     if (dataset?.source.case !== "replay" || dataset.source.value.path !== "") return;
@@ -343,12 +300,6 @@ export class Runs {
       });
     }
     dataset.source.value.path = folder;
-  }
-
-  /** By their names, as a run has them. */
-  private workerHosts(): WorkerHost[] {
-    const hosts = this.options.members.serving(ServiceKind.WORKER_MANAGER).map(({ member }) => workerHost(member));
-    return hosts.toSorted((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0));
   }
 
   private async prepare(spec: RunSpec, runId: string, signal: AbortSignal): Promise<DatasetInfo> {
@@ -437,17 +388,7 @@ export class Runs {
   }
 
   private remember({ run }: RunExecution): void {
-    this.catalog.put({
-      runId: run.runId,
-      folder: run.folder,
-      state: RunState[run.state] ?? "",
-      createdWallNs: wallNsOf(run.createTime) ?? 0,
-      startedWallNs: wallNsOf(run.startTime),
-      endedWallNs: wallNsOf(run.endTime),
-      summaryLine: run.spec?.name ?? "",
-      exportPrefix: run.spec?.output?.exportPrefix ?? "",
-      owner: this.owner,
-    });
+    this.catalog.put(entryOfRun(run, this.owner));
   }
 
   /** Runs that a controller left behind which is gone are never taken up again. Other suites may use this catalog at this moment. */
@@ -473,33 +414,4 @@ export class Runs {
     this.changed = Promise.withResolvers<void>();
     wake.resolve();
   }
-}
-
-function runOfEntry(entry: {
-  runId: string;
-  folder: string;
-  state: string;
-  createdWallNs: number;
-  startedWallNs?: number | undefined;
-  endedWallNs?: number | undefined;
-  summaryLine: string;
-}): Run {
-  const state = RunState[entry.state as keyof typeof RunState];
-  return create(RunSchema, {
-    runId: entry.runId,
-    folder: entry.folder,
-    name: entry.summaryLine,
-    state: typeof state === "number" ? state : RunState.UNSPECIFIED,
-    createTime: timestampOf(entry.createdWallNs),
-    ...(entry.startedWallNs === undefined ? {} : { startTime: timestampOf(entry.startedWallNs) }),
-    ...(entry.endedWallNs === undefined ? {} : { endTime: timestampOf(entry.endedWallNs) }),
-  });
-}
-
-function timestampOf(wallNs: number) {
-  return { seconds: BigInt(Math.floor(wallNs / 1e9)), nanos: Math.round(wallNs % 1e9) };
-}
-
-function wallNsOf(timestamp: { seconds: bigint; nanos: number } | undefined): number | undefined {
-  return timestamp === undefined ? undefined : Number(timestamp.seconds) * 1e9 + timestamp.nanos;
 }
