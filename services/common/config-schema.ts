@@ -84,17 +84,6 @@ export function describeConfig(schemas: ConfigSchemas): ConfigDescription[] {
   }));
 }
 
-/** A copy to show or to store: set secrets are `***`. */
-export function maskedConfig<S extends ConfigSchemas>(schemas: S, config: Config<S>): Record<string, Record<string, unknown>> {
-  const masked: Record<string, Record<string, unknown>> = {};
-  for (const { service, name, key } of keysOf(schemas)) {
-    const value = config[service]?.[name];
-    const isSecret = key.sensitive === true && value !== null && value !== "";
-    masked[service] = { ...masked[service], [name]: isSecret ? "***" : value };
-  }
-  return masked;
-}
-
 /**
  * The config that a parent process gives a child: what it names, over the defaults, so that a child needs to load nothing. Keys
  * that a schema does not have are left out.

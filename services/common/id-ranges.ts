@@ -37,11 +37,6 @@ export class IdRanges implements Iterable<number> {
     return this.#count === 0;
   }
 
-  /** The lowest id, or undefined when empty. */
-  get lowest(): number | undefined {
-    return this.#firsts[0];
-  }
-
   /** The highest id, or undefined when empty. */
   get highest(): number | undefined {
     return this.#lasts[this.#lasts.length - 1];

@@ -24,6 +24,7 @@ import { isRunId } from "../common/run-id.ts";
 import { maskSecrets } from "../common/secrets.ts";
 import { commit, protocolVersion, version } from "../common/version.ts";
 import type { ClosedPhase } from "./core/accounts.ts";
+import type { RunHeader } from "./core/rows.ts";
 import type { TurnStream } from "./exports/inputs-file.ts";
 import { failureLimitsOf } from "./failure-limits.ts";
 import { createRecordsCounts, recordsManagerInstruments } from "./instruments.ts";
@@ -140,22 +141,11 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
           : { spec, endpoints: deps.endpoints, dataset, dial: (signal) => dialTurns(runId, dataset.datasetId, signal) },
       counts,
       onCommitted: spans && ((records) => spans.add(records)),
-      header: {
-        runId,
-        spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
+      header: headerOf(runId, spec, {
         createdWallNs: createWallNs,
         suiteWallOffsetNs: wallOfMonotonic(0) - clock.toSuite(0),
-        versions: { assay: version, commit: commit(), node: process.versions.node },
         otherShards: isFirst ? shards - 1 : 0,
-        phases: spec.phases.map((phase, index) => ({
-          phase: index,
-          name: phase.name,
-          kind: phase.kind === PhaseKind.WARMUP ? "warmup" : "profiling",
-          hasCeiling:
-            phase.load.case === "rate" &&
-            (phase.load.value.concurrencyCeiling !== undefined || phase.prefillConcurrency !== undefined),
-        })),
-      },
+      }),
       note: (message) => {
         log.warn(message, { run_id: runId });
         const value = {
@@ -319,6 +309,25 @@ export function createRecordsManagerModule(deps: RecordsManagerDeps): ServiceMod
       open.clear();
       await queries.close();
     },
+  };
+}
+
+function headerOf(
+  runId: string,
+  spec: RunSpec,
+  rest: Pick<RunHeader, "createdWallNs" | "suiteWallOffsetNs" | "otherShards">,
+): RunHeader {
+  return {
+    runId,
+    spec: toJsonString(RunSpecSchema, maskSecrets(spec)),
+    versions: { assay: version, commit: commit(), node: process.versions.node },
+    phases: spec.phases.map(({ name, kind, load, prefillConcurrency }, phase) => ({
+      phase,
+      name,
+      kind: kind === PhaseKind.WARMUP ? "warmup" : "profiling",
+      hasCeiling: load.case === "rate" && (load.value.concurrencyCeiling !== undefined || prefillConcurrency !== undefined),
+    })),
+    ...rest,
   };
 }
 

@@ -18,6 +18,7 @@ import { MOST_EXPECTED } from "./phase-work.ts";
 import { passingRows } from "./query-records.ts";
 import type { RowChunk } from "./store/chunk-reader.ts";
 import { type PageFilter, RunReader } from "./store/run-reader.ts";
+import { type SuccessSpan, successSpans } from "./store/run-spans.ts";
 import { seedOf } from "./summary.ts";
 
 export interface GroupsQuery {
@@ -65,7 +66,7 @@ export interface GroupsAnswer {
   readonly leftOut: number;
 }
 
-export const MOST_GROUPS = 1000;
+const MOST_GROUPS = 1000;
 const COLUMN_BUDGET_BYTES = 384 * 1024 * 1024;
 /** A growing column holds its old and its new half at once. */
 const BYTES_PER_VALUE = 8 * 3;
@@ -273,7 +274,7 @@ function told(
 ): RecordGroup[] {
   const phaseNames = new Map(reader.phases().map(({ phase, name }) => [phase, name]));
   const names = keys.map(({ field }) => namesOf(reader, field.kind));
-  const spans: ReturnType<RunReader["successSpans"]> = ofGroups.length === 0 ? new Map() : reader.successSpans();
+  const spans: ReadonlyMap<number, SuccessSpan> = ofGroups.length === 0 ? new Map() : successSpans(reader);
   const ordered = gathered.toSorted((one, other) => compareGroups(one.tally, other.tally));
   return ordered.map(({ tally, metrics }) => {
     const { phase, succeeded, errored, cancelled } = tally;

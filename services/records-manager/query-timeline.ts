@@ -5,6 +5,7 @@ import { AssayError } from "../common/errors.ts";
 import { Timeline, type TimelineBucket } from "./core/timeline.ts";
 import { passingRows } from "./query-records.ts";
 import { type PageFilter, RunReader } from "./store/run-reader.ts";
+import { requestSpan } from "./store/run-spans.ts";
 import { readTimelineSeries, type TimelineSeries } from "./timeline-series.ts";
 
 export interface TimelineQuery {
@@ -49,7 +50,7 @@ export function queryTimeline(query: TimelineQuery): TimelineAnswer {
 
 function readTimeline(reader: RunReader, query: TimelineQuery): TimelineAnswer {
   const passing = passingRows(reader, query);
-  const span = reader.span(passing.phase);
+  const span = requestSpan(reader, passing.phase);
   if (span === undefined) return { originWallNs: undefined, buckets: [], series: [] };
   const bucketNs = query.bucketMs * 1e6;
   const bucketCount = Math.max(1, Math.ceil((span.lastNs - span.firstNs) / bucketNs));

@@ -4,6 +4,7 @@ import { ACCOUNTS_OPTIONS, Accounts } from "./core/accounts.ts";
 import type { RunSummary } from "./core/run-summary.ts";
 import { mergeShards, type ShardMerge } from "./store/merge-shards.ts";
 import { RunReader } from "./store/run-reader.ts";
+import { requestSpan } from "./store/run-spans.ts";
 import { RunStore } from "./store/run-store.ts";
 import { summarize } from "./summary.ts";
 
@@ -76,7 +77,7 @@ function closeOpenPhases(store: RunStore, onClosed: (phase: number) => void): vo
 
 function closeFromRows(store: RunStore, reader: RunReader, reason: string): void {
   closeOpenPhases(store, (phase) => {
-    const endedNs = reader.span(phase)?.lastNs;
+    const endedNs = requestSpan(reader, phase)?.lastNs;
     if (endedNs !== undefined) store.endPhase(phase, endedNs);
   });
   store.commit();

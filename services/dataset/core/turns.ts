@@ -79,15 +79,6 @@ export interface PackedTurn {
   readonly amendments: Uint8Array;
 }
 
-/** A dataset held in memory, one array of turns a conversation. */
-export function storedDataset(conversations: readonly (readonly Turn[])[]): Dataset {
-  return {
-    size: conversations.length,
-    plan: (conversation) => conversations[conversation] ?? [],
-    messages: (conversation, turn) => conversations[conversation]?.[turn]?.messages ?? [],
-  };
-}
-
 /** A turn, or why there is none, for the one who asked. */
 export type TurnLookup = { readonly turn: Turn } | { readonly missing: string };
 

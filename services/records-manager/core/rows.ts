@@ -19,7 +19,7 @@ export interface RunHeader {
   readonly createdWallNs: number;
   /** Wall time minus suite time. */
   readonly suiteWallOffsetNs: number;
-  /** Name → version of the software that ran: `assay`, `node`, `sqlite`. */
+  /** Name → version of the software that ran: `assay` with its `commit`, `node`. */
   readonly versions: Readonly<Record<string, string>>;
   readonly phases: readonly PhaseHeader[];
   /** Records-managers that have files of rows beside this one. Default: 0. */
@@ -114,15 +114,6 @@ export interface EventRow {
   readonly service: string;
   /** Lower snake case. */
   readonly kind: string;
-  readonly message: string;
-  /** JSON. */
-  readonly detail?: string;
-}
-
-export interface LogRow {
-  readonly ns: number;
-  readonly service: string;
-  readonly level: string;
   readonly message: string;
   /** JSON. */
   readonly detail?: string;

@@ -2,26 +2,33 @@
  * The writer of one run's file, `<folder>/run.db`. One process has it open; readers open the file themselves
  * (`run-reader.ts`). Every write joins one open transaction, which `commit` ends: what was written since the last commit is
  * all there after the death of the process, or not at all. A write that fails (disk full) loses that transaction and ends
- * the store: it throws from then on, and everything committed before stays.
- *
- * Long, because it is one thing: every table of the file is written within that one transaction, or by none.
+ * the store: it throws from then on, and everything committed before stays. Every table of the file is written within that one
+ * transaction.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AssayError, messageOf } from "../../common/errors.ts";
-import { type IdRange, IdRanges } from "../../common/id-ranges.ts";
+import { IdRanges } from "../../common/id-ranges.ts";
 import type { ProcessedRecord } from "../../common/metric-batch.ts";
 import type { RawAnswer } from "../../common/metric-record.ts";
 import { RUN_FILE } from "../../common/run-file.ts";
 import { closeSqlite, openSqlite, type SqliteDatabase, type SqliteStatement, sqliteError } from "../../common/sqlite.ts";
 import type { AccountStore, ClosedPhase, PhaseHeartbeat, RecordKey } from "../core/accounts.ts";
 import type { EndedRequests } from "../core/failure-watch.ts";
-import type { EventRow, LogRow, MemberRow, PhaseHeader, RunEnd, RunHeader, WorkerUsage } from "../core/rows.ts";
-import { SERVED_TIMES, type ServedModel } from "../core/served.ts";
+import type { EventRow, MemberRow, PhaseHeader, RunEnd, RunHeader, WorkerUsage } from "../core/rows.ts";
+import type { ServedModel } from "../core/served.ts";
 import type { ScrapeRow, SeriesFacts, SourceFacts } from "../core/telemetry-rows.ts";
 import { bindRecord, rowBuffer, rowColumns } from "./bind.ts";
 import { closedPhaseFrom, closedPhaseJson } from "./closed-phase.ts";
 import { ColumnChunks } from "./column-chunks.ts";
+import {
+  conversationTable,
+  eventTable,
+  memberTable,
+  type ObservedTable,
+  servedTable,
+  workerUsageTable,
+} from "./observed-rows.ts";
 import { RowInserter } from "./row-insert.ts";
 import { addMissing, runFormat } from "./schema.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
@@ -225,11 +232,6 @@ export class RunStore implements AccountStore<IngestRow> {
     return rows.map((row) => closedPhaseFrom(row.closing));
   }
 
-  /** Ids of a phase's rows in `requests`, as ranges. */
-  idRanges(phase: number): IdRange[] {
-    return this.#phases.get(phase)?.ids.ranges() ?? [];
-  }
-
   /** Keeps timing's last word on a phase, for a run whose timing process dies. */
   setHeartbeat(heartbeat: PhaseHeartbeat): void {
     this.#write("write a heartbeat to", () => {
@@ -297,25 +299,7 @@ export class RunStore implements AccountStore<IngestRow> {
   }
 
   addWorkerUsage(rows: readonly WorkerUsage[]): void {
-    this.#addAll(`INSERT INTO worker_usage VALUES (?${", ?".repeat(16)})`, rows, (row) => [
-      row.workerId,
-      Math.round(row.ns),
-      row.loopUtilisation,
-      row.loopDelayP99Ns,
-      row.loopDelayMaxNs,
-      row.gcNs,
-      row.gcCount,
-      row.gcMaxNs,
-      row.cpuRatio,
-      row.rssBytes,
-      row.openFds,
-      row.maxFds,
-      row.inFlight,
-      row.outboxBytes,
-      row.connections,
-      row.openedConnections,
-      row.replacedConnections,
-    ]);
+    this.#addAll(workerUsageTable, rows);
   }
 
   /** Number of a telemetry source in this file, new or not. */
@@ -346,63 +330,21 @@ export class RunStore implements AccountStore<IngestRow> {
 
   /** What servers say of a phase; the last word on a model counts. */
   addServed(rows: readonly ServedModel[]): void {
-    const sql = `INSERT OR REPLACE INTO served_models VALUES (?${", ?".repeat(6 + 2 * SERVED_TIMES.length)})`;
-    this.#addAll(sql, rows, ({ phase, server, model, version, inferences, executions, times, batches }) => [
-      phase,
-      server,
-      model,
-      version,
-      inferences,
-      executions,
-      ...SERVED_TIMES.flatMap((name) => [times[name].count, Math.round(times[name].ns)]),
-      JSON.stringify(batches.map(({ size, executions, computeInferNs }) => [size, executions, Math.round(computeInferNs)])),
-    ]);
+    this.#addAll(servedTable, rows);
   }
 
   /** Members of the run; of a clock the last offset and drift count, and the largest uncertainty. */
   addMembers(rows: readonly MemberRow[]): void {
-    const sql = `INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (member_id) DO UPDATE SET
-      host = excluded.host, services = excluded.services, pid = excluded.pid, cores = excluded.cores, labels = excluded.labels,
-      version = excluded.version, clock_offset_ns = coalesce(excluded.clock_offset_ns, clock_offset_ns),
-      clock_uncertainty_ns = max(coalesce(excluded.clock_uncertainty_ns, clock_uncertainty_ns), coalesce(clock_uncertainty_ns, excluded.clock_uncertainty_ns)),
-      clock_drift_ppm = coalesce(excluded.clock_drift_ppm, clock_drift_ppm)`;
-    this.#addAll(sql, rows, ({ memberId, host, services, pid, cores, labels, version, clock }) => [
-      memberId,
-      host,
-      services.join(","),
-      pid,
-      cores,
-      JSON.stringify(labels),
-      version,
-      clock?.offsetNs ?? null,
-      clock?.uncertaintyNs ?? null,
-      clock?.driftPpm ?? null,
-    ]);
+    this.#addAll(memberTable, rows);
   }
 
   /** Names that the dataset gives its conversations, by their indices. What is known of one already stays. */
   addConversations(names: ReadonlyMap<number, string>): void {
-    this.#addAll("INSERT INTO conversations VALUES (?, ?) ON CONFLICT DO NOTHING", [...names], (row) => [...row]);
+    this.#addAll(conversationTable, [...names]);
   }
 
   addEvents(rows: readonly EventRow[]): void {
-    this.#addAll("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows, (row) => [
-      Math.round(row.ns),
-      row.service,
-      row.kind,
-      row.message,
-      row.detail ?? null,
-    ]);
-  }
-
-  addLog(rows: readonly LogRow[]): void {
-    this.#addAll("INSERT INTO log VALUES (?, ?, ?, ?, ?)", rows, (row) => [
-      Math.round(row.ns),
-      row.service,
-      row.level,
-      row.message,
-      row.detail ?? null,
-    ]);
+    this.#addAll(eventTable, rows);
   }
 
   /** Commits everything written so far; without effect when there is nothing. */
@@ -431,9 +373,10 @@ export class RunStore implements AccountStore<IngestRow> {
     this.#try("finish", () => closeSqlite(this.#db));
   }
 
-  #addAll<Row>(sql: string, rows: readonly Row[], valuesOf: (row: Row) => unknown[]): void {
+  #addAll<Row>({ insert, valuesOf }: ObservedTable<Row>, rows: readonly Row[]): void {
     this.#write("write to", () => {
-      for (const row of rows) this.#statement(sql).run(...valuesOf(row));
+      const statement = this.#statement(insert);
+      for (const row of rows) statement.run(...valuesOf(row));
     });
   }
 

@@ -284,13 +284,6 @@ CREATE TABLE raw (
     .map(([name, type]) => `${name} ${type}`)
     .join(", ")}
 ) STRICT;
-CREATE TABLE log (
-  ns INTEGER NOT NULL,
-  service TEXT NOT NULL,
-  level TEXT NOT NULL,
-  message TEXT NOT NULL,
-  detail TEXT
-) STRICT;
 `;
 
 /** The format of a run file whose requests have a column for each of `metricTags`. */

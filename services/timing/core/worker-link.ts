@@ -66,11 +66,6 @@ export class WorkerLink {
     return this.#streamId !== undefined && this.#isAnswering && now - this.#heardNs < SILENT_AFTER_NS;
   }
 
-  /** When `isReachable` turns false by silence alone; Infinity when it is false already. */
-  silentAtNs(now: number): number {
-    return this.isReachable(now) ? this.#heardNs + SILENT_AFTER_NS : Number.POSITIVE_INFINITY;
-  }
-
   /**
    * A dial of this incarnation: takes the stream's place, answers, resends. Returns false, changing nothing, when a later dial
    * was handled before or timing wants to be rid of the worker.

@@ -13,9 +13,9 @@ import { type Implementation, implement } from "../../../services/common/rpc/han
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { bodyOptionsOf } from "../../../services/common/turn-body.ts";
 import { protocolVersion } from "../../../services/common/version.ts";
-import { storedDataset } from "../../../services/dataset/core/turns.ts";
 import { createDatasetService } from "../../../services/dataset/service.ts";
 import { type InputsOptions, writeInputs } from "../../../services/records-manager/exports/inputs-file.ts";
+import { storedDataset } from "../../support/stored-dataset.ts";
 import { failureOf } from "../rpc/harness.ts";
 import { type RunFolder, temporaryFolder } from "./run-fixture.ts";
 

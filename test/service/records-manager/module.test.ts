@@ -24,11 +24,11 @@ import type { CommandOutcome, ServiceModule } from "../../../services/common/mod
 import { type Client, createClient } from "../../../services/common/rpc/client.ts";
 import { createRpcServer, type RpcServer } from "../../../services/common/rpc/server.ts";
 import { protocolVersion } from "../../../services/common/version.ts";
-import { storedDataset } from "../../../services/dataset/core/turns.ts";
 import { createDatasetService } from "../../../services/dataset/service.ts";
 import { createRecordsManagerModule } from "../../../services/records-manager/module.ts";
 import { FakeTracer } from "../../support/fake-tracer.ts";
 import { countOf } from "../../support/families.ts";
+import { storedDataset } from "../../support/stored-dataset.ts";
 import { cancelled, failed, METRIC_TAGS, record, START_NS, WALL_OFFSET_NS } from "../../unit/records-manager/records.ts";
 import { failureOf, gather, until } from "../rpc/harness.ts";
 import { type RunFolder, temporaryFolder } from "./run-fixture.ts";

@@ -100,14 +100,11 @@ describe("the store of a run", () => {
     expect(rowsOf(run.folder, "SELECT status FROM requests WHERE credit_id = 1")).to.deep.equal([{ status: 200n }]);
   });
 
-  it("knows the ids of a phase as ranges", () => {
+  it("knows the ids of each phase", () => {
     const store = createStore(run.folder);
     insertAll(store, [record(1), record(3), record(2), record(9, { phase: 1 }), record(5)]);
-    expect(store.idRanges(0)).to.deep.equal([
-      { first: 1, last: 3 },
-      { first: 5, last: 5 },
-    ]);
-    expect(store.idRanges(1)).to.deep.equal([{ first: 9, last: 9 }]);
+    const keys = [...store.keys()].map(({ phase, creditId }) => [phase, creditId]);
+    expect(keys).to.deep.equal([...[1, 2, 3, 5].map((id) => [0, id]), [1, 9]]);
     expect(store.has(5)).to.equal(true);
     expect(store.has(4)).to.equal(false);
     store.close();
@@ -242,7 +239,7 @@ describe("the store of a run", () => {
     ]);
   });
 
-  it("keeps usage, samples, events and log", () => {
+  it("keeps workers' usage and events", () => {
     const store = createStore(run.folder);
     const usage = {
       loopDelayP99Ns: 1e6,
@@ -262,15 +259,11 @@ describe("the store of a run", () => {
       { workerId: "w", ns: START_NS + 0.5, loopUtilisation: Number.NaN, openFds: 20, inFlight: 3, ...usage },
     ]);
     store.addEvents([{ ns: START_NS, service: "worker", kind: "outbox_full", message: "full" }]);
-    store.addLog([{ ns: START_NS, service: "timing", level: "warn", message: "late", detail: "{}" }]);
     store.close();
     expect(
       rowsOf(run.folder, "SELECT worker_id, loop_utilisation, open_fds, gc_max_ns, opened_connections FROM worker_usage"),
     ).to.deep.equal([{ worker_id: "w", loop_utilisation: null, open_fds: 20, gc_max_ns: 3e6, opened_connections: 5 }]);
-    expect(rowsOf(run.folder, "SELECT kind FROM events UNION ALL SELECT level FROM log")).to.deep.equal([
-      { kind: "outbox_full" },
-      { kind: "warn" },
-    ]);
+    expect(rowsOf(run.folder, "SELECT kind, detail FROM events")).to.deep.equal([{ kind: "outbox_full", detail: null }]);
   });
 
   it("opens a file that was written before a metric existed", () => {
@@ -448,7 +441,7 @@ describe("the store of a run in trouble", () => {
     const rows = store.committedRows;
     expect(rows).to.be.at.least(committed);
     expect(rows % 100, "whole transactions only").to.equal(0);
-    expect(store.idRanges(0)).to.deep.equal([{ first: 0, last: rows - 1 }]);
+    expect([...store.keys()].map(({ creditId }) => creditId)).to.deep.equal(Array.from({ length: rows }, (_, id) => id));
     store.close();
     expect(rowsOf(run.folder, "PRAGMA integrity_check")).to.deep.equal([{ integrity_check: "ok" }]);
   });

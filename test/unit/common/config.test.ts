@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { loadConfig } from "../../../services/common/config.ts";
-import { configOver, defineConfig, describeConfig, maskedConfig } from "../../../services/common/config-schema.ts";
+import { configOver, defineConfig, describeConfig } from "../../../services/common/config-schema.ts";
 import { AssayError } from "../../../services/common/errors.ts";
 
 const schemas = {
@@ -192,12 +192,6 @@ describe("config", () => {
       "unknown environment variable ASSAY_TIMING_PROT, did you mean ASSAY_TIMING_PORT?",
       "timing.horizonMs: 20000 ms ahead is more than any worker waits",
     ]);
-  });
-
-  it("masks secrets that are set", async () => {
-    const { config } = await loadConfig(schemas, { argv: ["--join-token=abc"], env: {} });
-    expect(maskedConfig(schemas, config)["worker-manager"]).to.include({ joinToken: "***", pacing: "normal" });
-    expect(maskedConfig(schemas, (await loadConfig(schemas, nothing)).config)["worker-manager"]).to.include({ joinToken: "" });
   });
 
   it("comes from a parent: what it names, over the defaults", async () => {

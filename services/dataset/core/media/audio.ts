@@ -33,8 +33,6 @@ export interface AudioPlan extends WavForm {
 }
 
 export const audioDepths: readonly number[] = [8, 16, 24, 32];
-/** MPEG-1, MPEG-2 and MPEG-2.5 know no others. */
-export const mp3RatesHz: readonly number[] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
 /** No audio is shorter, as in AIPerf. */
 const leastMs = 10;
@@ -42,6 +40,7 @@ const leastMs = 10;
 const amplitude = 0.3;
 const headBytes = 44;
 
+/** What a turn sends, one plan for each piece; the same for the same seed and indices. */
 export function audioPlans(options: AudioOptions, seed: number, conversation: number, turn: number): AudioPlan[] {
   const { lengthSec, format, sampleRatesHz, depths, channels, batchSize } = options;
   const lengthMs = scaled(lengthSec, 1000);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { replayDataset, type StoredRequest, storedSessions, summarizeReplay } from "../../../../services/dataset/core/replay.ts";
-import { storedDataset } from "../../../../services/dataset/core/turns.ts";
+import { storedDataset } from "../../../support/stored-dataset.ts";
 
 const request = (session: number, turn: number, conversation: number, atMs: number, phase = 0): StoredRequest => ({
   phase,

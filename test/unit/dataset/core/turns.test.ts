@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { lookUpTurn, storedDataset, summarizeDataset, type Turn } from "../../../../services/dataset/core/turns.ts";
+import { lookUpTurn, summarizeDataset, type Turn } from "../../../../services/dataset/core/turns.ts";
+import { storedDataset } from "../../../support/stored-dataset.ts";
 
 const turn = (content: string, changes: Partial<Turn> = {}): Turn => ({
   messages: [{ role: "user", content }],
