@@ -69,33 +69,11 @@ const lastExportMs = 250;
 /** Starts the process's services. Rejects, with everything stopped again, when one cannot start or the controller does not answer. */
 export async function startSuiteProcess({ services, config, bootstrap }: SuiteProcessOptions): Promise<SuiteProcess> {
   const { process: common } = config;
-  const isController = services.includes("controller");
   const controllerAddress = bootstrap?.controller ?? common.controller ?? undefined;
-  if (!isController && controllerAddress === undefined) {
-    throw new AssayError("invalid_argument", "--controller: needed where the controller is not among the services");
-  }
-  if (common.tlsCert === null && !common.insecure && !isLoopbackHost(common.host)) {
-    throw new AssayError("invalid_argument", `--host ${common.host}: needs --tls-cert and --tls-key, or --insecure`);
-  }
-  const isElsewhere = bootstrap === undefined && controllerAddress !== undefined && !isLoopbackHost(hostOf(controllerAddress));
-  if (isElsewhere && common.tlsCert === null && !common.insecure) {
-    throw new AssayError(
-      "invalid_argument",
-      `--controller ${controllerAddress}: is another host: needs --tls-cert, --tls-key and --tls-ca, or --insecure`,
-    );
-  }
-  if (common.insecure && common.tokensFile !== null) {
-    throw new AssayError("invalid_argument", "--tokens-file: has no effect together with --insecure, which asks for no token");
-  }
-  if (common.advertise !== null && isWildcard(hostOf(common.advertise))) {
-    throw new AssayError(
-      "invalid_argument",
-      `--advertise ${common.advertise}: must be an address by which others reach this process`,
-    );
-  }
+  checkReach({ services, config, bootstrap }, controllerAddress);
   const endpoints = await endpointsOf(services, config);
   const log = createProcessLog(services, config, bootstrap);
-  const secret = tokenOf(config, bootstrap, isController);
+  const secret = tokenOf(config, bootstrap, services.includes("controller"));
   if (secret.token !== undefined) log.addSecret(secret.token);
   const tlsPaths = tlsPathsOf(config);
   const pems = tlsPaths === undefined ? undefined : watchPems(tlsPaths, { log });
@@ -126,6 +104,12 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
 
   const report = (event: MemberEvent["event"], runId: string): void => member?.report(event, runId);
   const modules: ServiceModule[] = [];
+  const letGo = async (): Promise<void> => {
+    await stopAll(modules, server, member, log);
+    addresses.close();
+    pems?.close();
+    tokens?.close();
+  };
   try {
     const made = await Promise.allSettled(
       services.map((service) =>
@@ -201,34 +185,52 @@ export async function startSuiteProcess({ services, config, bootstrap }: SuitePr
     });
     await member.join(joinTimeoutMs);
   } catch (error) {
-    await stopAll(modules, server, member, log);
-    addresses.close();
-    pems?.close();
-    tokens?.close();
+    await letGo();
     await observability.stop(lastExportMs);
     await log.close();
     throw error;
   }
   log.info("joined the suite", { services: services.join(","), address, member: member.id });
-  const joined = member;
   return {
     address,
-    memberId: joined.id,
+    memberId: member.id,
     tokenFile: secret.file,
     ended: ending.promise,
     async stop() {
       const deadlineMs = performance.now() + exportMs;
       // A collector that takes its time takes it beside everything else.
       const flushed = observability.flush(exportMs);
-      await stopAll(modules, server, joined, log);
-      addresses.close();
-      pems?.close();
-      tokens?.close();
+      await letGo();
       await flushed;
       await observability.stop(Math.max(lastExportMs, deadlineMs - performance.now()));
       await log.close();
     },
   };
+}
+
+/** Throws `invalid_argument` where the process could not be reached as its config says, or would be by whoever likes. */
+function checkReach(
+  { services, config: { process: common }, bootstrap }: SuiteProcessOptions,
+  controller: string | undefined,
+): void {
+  const isOpen = common.tlsCert === null && !common.insecure;
+  if (!services.includes("controller") && controller === undefined) {
+    throw new AssayError("invalid_argument", "--controller: needed where the controller is not among the services");
+  }
+  if (isOpen && !isLoopbackHost(common.host)) {
+    throw new AssayError("invalid_argument", `--host ${common.host}: needs --tls-cert and --tls-key, or --insecure`);
+  }
+  if (isOpen && bootstrap === undefined && controller !== undefined && !isLoopbackHost(hostOf(controller))) {
+    const needs = "needs --tls-cert, --tls-key and --tls-ca, or --insecure";
+    throw new AssayError("invalid_argument", `--controller ${controller}: is another host: ${needs}`);
+  }
+  if (common.insecure && common.tokensFile !== null) {
+    throw new AssayError("invalid_argument", "--tokens-file: has no effect together with --insecure, which asks for no token");
+  }
+  if (common.advertise !== null && isWildcard(hostOf(common.advertise))) {
+    const must = "must be an address by which others reach this process";
+    throw new AssayError("invalid_argument", `--advertise ${common.advertise}: ${must}`);
+  }
 }
 
 /** What a module may need of its process. */
