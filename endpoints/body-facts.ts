@@ -14,6 +14,7 @@ export interface BodyFacts {
 
 const nothing: BodyFacts = { model: undefined, maxOutputTokens: undefined, isStreaming: undefined, texts: [] };
 
+/** @param body as it goes on the wire; one that is no JSON object says nothing. Never throws */
 export function bodyFacts(body: Uint8Array): BodyFacts {
   return factsOfBody(parseJson(decodeText(body)));
 }

@@ -132,7 +132,7 @@ const statistics = [
 const longHeader = 30;
 
 /** The table of metrics that have a place in it; nothing where there are none. */
-export function metricLines(metrics: readonly MetricStatistics[], title: string, { width, paint }: ReportStyle): string[] {
+function metricLines(metrics: readonly MetricStatistics[], title: string, { width, paint }: ReportStyle): string[] {
   const rows = inOrder(metrics).map((metric) => [nameOf(metric), ...statistics.map(({ name }) => marked(metric, name))]);
   if (rows.length === 0) return [];
   const columns: Column[] = [

@@ -56,7 +56,7 @@ function pointOf(text: string): JsonObject | undefined {
   return value === undefined || weight === undefined ? undefined : { value, weight };
 }
 
-export const mixForms =
+const mixForms =
   'pairs of lengths and their percentages, which sum to 100: "256,128:40;512|20,256|10:60", "[(256,128):40,(512|20,256|10):60]" or {"pairs":[{"isl":256,"osl":128,"prob":40},…]}';
 
 /** How far the percentages may be off 100, as in AIPerf. */

@@ -15,8 +15,8 @@ export const maxSteps = 200_000;
  * Characters of a template, and white space in a row in it, for which the package that reads it takes the square of it. So it is read in a
  * second or two, whatever stands there.
  */
-export const maxTemplateChars = 128 * 1024;
-export const maxBlanks = 256;
+const maxTemplateChars = 128 * 1024;
+const maxBlanks = 256;
 /** Characters of any text and entries of any list that come up in one rendering, with all that is within it. */
 export const maxChars = 64 * 1024 * 1024;
 export const maxEntries = 1_000_000;

@@ -8,9 +8,9 @@ import { messageOf } from "../../services/common/errors.ts";
 import { isJsonObject, jsonTextOf } from "../json-body.ts";
 
 /** Of an expression. */
-export const maxExpressionChars = 4096;
+const maxExpressionChars = 4096;
 /** How many times as large as the document what it makes may be. */
-export const maxGrowth = 1024;
+const maxGrowth = 1024;
 
 /** What the expression finds; null or undefined: nothing, or it cannot be applied to this document. Never throws for an expression without `pathProblem`. */
 export function found(document: unknown, expression: string): unknown {

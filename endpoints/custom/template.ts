@@ -20,7 +20,7 @@ export interface TemplateOptions extends TagOptions {
 }
 
 /** Templates by AIPerf's names. */
-export const namedTemplates: Readonly<Record<string, string>> = {
+const namedTemplates: Readonly<Record<string, string>> = {
   "nv-embedqa": '{"text": {{ texts|tojson }}}',
 };
 

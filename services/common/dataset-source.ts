@@ -5,7 +5,7 @@ import { type DatasetSpec, FileDatasetSchema } from "../../gen/assay/common/v1/r
 /** What the path of an upload begins with; its id follows. */
 export const uploadPrefix = "upload:";
 /** What the path of a public dataset begins with; its name follows, and `?subset=S&KEY=VALUE`. */
-export const publicPrefix = "public:";
+const publicPrefix = "public:";
 
 /** The same source as a file, where it can be said so. */
 export function asFileSource(source: DatasetSpec["source"]): DatasetSpec["source"] {

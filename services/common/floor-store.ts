@@ -21,7 +21,7 @@ export function defaultRunsDir(env: Readonly<Record<string, string | undefined>>
 }
 
 /** What a floor holds for: this boot of this host, this Node, this version. */
-export function floorKey(): string {
+function floorKey(): string {
   return `${readClockIdentity().bootId} ${process.version} ${version}`;
 }
 

@@ -19,6 +19,7 @@ export function readGpus(reader: RunReader, works: ReadonlyMap<number, PhaseWork
   for (const { work, gpus } of phases) work.gpus = gpus;
 }
 
+/** Of all GPUs of a vendor that `readGpus` has found; undefined: there is none. */
 export function gpuEnergyOf(work: PhaseWork, vendor: GpuVendor): GpuEnergy | undefined {
   return vendorUse(work.gpus, vendor, durationNs(work))?.energy;
 }

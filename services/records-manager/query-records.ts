@@ -37,7 +37,7 @@ export interface RecordsPage {
   readonly nextPageToken: string | undefined;
 }
 
-export const MAX_PAGE_SIZE = 10_000;
+const MAX_PAGE_SIZE = 10_000;
 const DEFAULT_PAGE_SIZE = 100;
 
 /** Throws `invalid_argument` for an unknown phase or field, a filter or an order that cannot be read, a page size out of bounds, or a token of another query. */

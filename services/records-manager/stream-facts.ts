@@ -26,6 +26,7 @@ export function streamColumns(readEvent: ReadEvents | undefined): string[] {
   return [...COLUMNS, ...(readEvent === undefined ? [] : [READS_COLUMN, PAYLOAD_COLUMN])];
 }
 
+/** Times are ns from the send. `readEvent`: as `streamColumns` was asked for. */
 export function streamFacts(row: StreamRow, readEvent: ReadEvents | undefined): StreamFacts {
   const [, , , , , , dueNs, sentNs, endNs, tokens, contentTokens] = row;
   return {

@@ -27,6 +27,7 @@ export interface RunSources {
   readonly customFields: readonly GpuField[];
 }
 
+/** Pages that are named are asked with the telemetry's own TLS, those beside a target as the target is. */
 export function sourcesOf({ telemetry, target }: RunSpec): RunSources {
   const { dcgmUrls = [], disableGpu = false, serverMetricsUrls = [], disableServerMetrics = false } = telemetry ?? {};
   const headers = telemetry?.headers ?? {};

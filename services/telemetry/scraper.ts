@@ -146,7 +146,7 @@ export function createScraper(options: ScraperOptions): Scraper {
   };
 }
 
-export function reportOf({ name, series }: Source, answer: SourceAnswer): SourceReport {
+function reportOf({ name, series }: Source, answer: SourceAnswer): SourceReport {
   if (answer.kind !== "reading") return { url: name, kind: undefined, isPresent: false, reason: answer.reason, subjects: [] };
   const subjects = [...new Set(series.map(({ subject }) => subject).filter((subject) => subject !== ""))];
   return { url: name, kind: answer.reading.kind, isPresent: true, reason: undefined, subjects };

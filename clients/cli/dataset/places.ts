@@ -27,6 +27,7 @@ export interface DatasetPlaces {
   readonly maxFileBytes?: number;
 }
 
+/** Paths are relative to `cwd`, the folder in which the command was started. */
 export function placesOf(
   { datasetCacheDir: cache, datasetCacheBytes, datasetDir, maxDatasetBytes, publicDatasetUrl }: OptionsOf<typeof placeFlags>,
   cwd: string,

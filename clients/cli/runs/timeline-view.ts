@@ -8,7 +8,7 @@ import { figure, harmless, whole } from "../../../report/text.ts";
 import { csvLine } from "./csv.ts";
 
 /** What is told of requests in each bucket, by its name in the proto. */
-export const timelineMetrics = {
+const timelineMetrics = {
   sent: ({ sent }) => Number(sent),
   completed: ({ completed }) => Number(completed),
   failed: ({ failed }) => Number(failed),

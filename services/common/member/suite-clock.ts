@@ -12,6 +12,7 @@ export interface ClockIdentity {
   readonly timeNamespace: string;
 }
 
+/** That of this process; empty texts where the system does not say. */
 export function readClockIdentity(): ClockIdentity {
   return {
     bootId: attempt(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()),

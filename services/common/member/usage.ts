@@ -37,6 +37,7 @@ const resolutionMs = 10;
 const manyFds = 1000;
 const manyFdsEvery = 10;
 
+/** Observes collections of garbage and delays of the loop until `stop`. */
 export function createUsageMeter(): UsageMeter {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();

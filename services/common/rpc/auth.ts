@@ -69,6 +69,7 @@ export interface Authorizer {
 const ALL_ROLES: readonly Role[] = ["viewer", "operator", "member"];
 const ROLE_URI = "URI:assay:role:";
 
+/** Looks at the named tokens anew at every call, since their file may change; counts failures where the options bound them. */
 export function createAuthorizer(options: AuthOptions): Authorizer {
   const own = options.insecure === true ? [] : knownTokens(options.tokens);
   const named = (options.insecure === true ? undefined : options.named) ?? (() => []);

@@ -11,7 +11,7 @@ import { AssayError, type ErrorCode, type FieldViolation, messageOf } from "../e
 import { asBuffer } from "./bridge.ts";
 
 /** `google.rpc.ErrorInfo.domain` of every error made by this suite. */
-export const ERROR_DOMAIN = "assay";
+const ERROR_DOMAIN = "assay";
 
 const DETAILS_KEY = "grpc-status-details-bin";
 

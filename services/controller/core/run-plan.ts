@@ -22,6 +22,7 @@ const processingNs = 600e9;
 /** The edge has shorter limits, and knows what the target said. */
 const targetNs = 60e9;
 
+/** @param spec effective: what a phase does not say here, it has not */
 export function planRun(spec: RunSpec, { workers, members, hasTelemetry, bounds = RUN_BOUNDS }: PlanOptions): RunPlan {
   const awaitedNs = (spec.target?.waitForModel?.timeoutSec ?? 0) * 1e9;
   return {

@@ -26,6 +26,7 @@ export interface FileDatasetOptions {
   readonly isExact?: boolean;
 }
 
+/** Turns of a conversation are best asked for in their order: where lengths are drawn, they are drawn again for an earlier one. */
 export function fileDataset({ turns, conversations, delaysMs }: LoadedFile, options: FileDatasetOptions): Dataset {
   const { seed, outputTokens, turnDelayRatio = 1, prompts, isExact = true } = options;
   const exists = (conversation: number, turn: number): boolean =>

@@ -22,6 +22,7 @@ const blank = /[ \t\n\r]*/y;
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const escaped = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
+/** Goes through the text once, up to its first mistake. */
 export function surveyJson(text: string): JsonSurvey {
   const survey = new Surveyor(text);
   return { mistake: survey.run(), members: survey.members };

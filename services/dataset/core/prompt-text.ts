@@ -14,6 +14,7 @@ export interface PromptStarts {
   readonly continuation: number;
 }
 
+/** Two draws: the first sentence, and where the text goes on. */
 export function drawStarts(corpus: Corpus, random: RandomStream): PromptStarts {
   return { opening: drawFrom(corpus.openings, random), continuation: drawFrom(corpus.joins, random) };
 }

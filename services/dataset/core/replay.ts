@@ -45,6 +45,7 @@ export function replayDataset(base: Dataset, { conversationOf, firstTurnOf, time
   };
 }
 
+/** What timing is told of it: every turn has a moment, in ms since the first measured phase began. */
 export function summarizeReplay(dataset: Dataset, sessions: StoredSessions): DatasetSummary {
   const { conversationOf, firstTurnOf, timestampsMs } = sessions;
   const packer = new TimestampPacker();

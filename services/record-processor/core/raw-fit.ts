@@ -5,7 +5,7 @@ import type { RawAnswer } from "../../common/metric-record.ts";
  * At most of one record: a message holds 16 MiB, and a large record is alone in its message. The rest is for its values, names and the stamps of its content, which are
  * no longer than those of its reads.
  */
-export const maxRawBytes = 15 << 20;
+const maxRawBytes = 15 << 20;
 
 /** As much of it as fits beside `otherBytes`: stamps, then the request's body, then the answer, whose end is what is cut. */
 export function fittedRaw(raw: RawAnswer, otherBytes: number, most = maxRawBytes): RawAnswer {

@@ -27,13 +27,13 @@ export interface HostEvidence {
 /** Fewer requests of a host than this are compared with nothing. */
 export const MIN_HOST_SAMPLES = 100;
 /** Latencies that are apart by less are apart for nobody's use, however sure that is. */
-export const MAX_LATENCY_GAP = 0.1;
+const MAX_LATENCY_GAP = 0.1;
 /** Sends that are late by less than this at p99 are as good as on time, */
-export const MIN_LATE_NS = 2e6;
+const MIN_LATE_NS = 2e6;
 /** and from so many times the others' p99 on it is the host. */
-export const MAX_LATENESS_RATIO = 3;
+const MAX_LATENESS_RATIO = 3;
 /** A loop that is busy needs no other host to blame where the others' are nearly as busy. */
-export const MAX_BUSY_RATIO = 1.5;
+const MAX_BUSY_RATIO = 1.5;
 /** Quantile of the normal distribution for 99.9 %, both sides. */
 const Z = 3.29;
 

@@ -33,32 +33,34 @@ export const SUSPECT_LATENESS_NS = 5e6;
 /** The arrivals no longer follow the schedule that was asked for. */
 export const INVALID_LATENESS_NS = 100e6;
 /** Requests that may be later than that, as a share of all, and in any case: one hiccup of a short run is none of its figures. */
-export const LATE_SHARE = 0.01;
-export const LATE_COUNT = 2;
+const LATE_SHARE = 0.01;
+const LATE_COUNT = 2;
 /** A phase that begins later than this was not ready when its schedule was. */
-export const SUSPECT_LATE_START_NS = 100e6;
+const SUSPECT_LATE_START_NS = 100e6;
 /** How far achieved arrivals may be off from the realised schedule. */
-export const SUSPECT_ARRIVALS_SHARE = 0.01;
-export const INVALID_ARRIVALS_SHARE = 0.1;
+const SUSPECT_ARRIVALS_SHARE = 0.01;
+const INVALID_ARRIVALS_SHARE = 0.1;
 /** Below it, one late request at either end weighs more than the share allows. */
-export const MIN_ARRIVALS = 20;
+const MIN_ARRIVALS = 20;
 /** 1 % of a shorter schedule is less than one turn of a busy loop at either end; how late requests were judges it alone. */
-export const MIN_SCHEDULE_NS = 2e9;
+const MIN_SCHEDULE_NS = 2e9;
 /** How far the index of dispersion of the sends may be above that of the schedule: pure chance has 1, a clock 0. */
-export const SUSPECT_BUNCHING = 0.2;
-export const INVALID_BUNCHING = 1;
+const SUSPECT_BUNCHING = 0.2;
+const INVALID_BUNCHING = 1;
 /** All of a burst are to be sent within a millisecond; half of the bursts may take longer. */
-export const SUSPECT_BURST_SPREAD_NS = 1e6;
-export const INVALID_BURST_SPREAD_NS = 20e6;
+const SUSPECT_BURST_SPREAD_NS = 1e6;
+const INVALID_BURST_SPREAD_NS = 20e6;
 /** Requests that waited for a connection, as a share of all: the wait is in no latency, but in what the target saw as load. */
-export const SUSPECT_CONNECTION_WAIT_SHARE = 0.05;
+const SUSPECT_CONNECTION_WAIT_SHARE = 0.05;
 /** Half of them for so long: on a near target a connection is there within the lateness that a timer has. */
-export const SUSPECT_CONNECTION_WAIT_NS = 5e6;
-export const MIN_CONNECTION_WAITS = 10;
+const SUSPECT_CONNECTION_WAIT_NS = 5e6;
+const MIN_CONNECTION_WAITS = 10;
 /** A slot that is free for so long, in the median, is not kept busy: less is in flight than was asked for. */
-export const SUSPECT_TURNAROUND_NS = 2e6;
-export const INVALID_TURNAROUND_NS = 50e6;
-export const MIN_TURNAROUNDS = 20;
+const SUSPECT_TURNAROUND_NS = 2e6;
+const INVALID_TURNAROUND_NS = 50e6;
+const MIN_TURNAROUNDS = 20;
+
+/** Whether more than a few requests left long after they were due. */
 export function latenessReason({ lateness }: PhaseEvidence): VerdictReason | undefined {
   if (lateness === undefined) return undefined;
   const { count, overSuspect, overInvalid } = lateness;
@@ -70,11 +72,13 @@ export function latenessReason({ lateness }: PhaseEvidence): VerdictReason | und
   return isMany(overSuspect) ? suspect("lateness", messageOf(overSuspect, SUSPECT_LATENESS_NS)) : undefined;
 }
 
+/** Whether the client was ready when its schedule began. */
 export function lateStartReason({ sends: { firstLatenessNs = 0 }, arrivals }: PhaseEvidence): VerdictReason | undefined {
   if (arrivals === undefined || firstLatenessNs <= SUSPECT_LATE_START_NS) return undefined;
   return suspect("late_start", `the first request was sent ${ms(firstLatenessNs)} after it was due: the client was not ready`);
 }
 
+/** Whether what was sent took as long as what was scheduled. */
 export function arrivalsReason({ arrivals }: PhaseEvidence): VerdictReason | undefined {
   if (arrivals === undefined || arrivals.count < MIN_ARRIVALS || arrivals.scheduledNs < MIN_SCHEDULE_NS) return undefined;
   const off = arrivalsOff(arrivals);
@@ -84,6 +88,7 @@ export function arrivalsReason({ arrivals }: PhaseEvidence): VerdictReason | und
   });
 }
 
+/** Whether sends came in bunches that the schedule did not have. */
 export function bunchingReason({ sends: { dispersion }, arrivals }: PhaseEvidence): VerdictReason | undefined {
   if (dispersion === undefined || arrivals === undefined) return undefined;
   const { sent, scheduled } = dispersion;
@@ -94,6 +99,7 @@ export function bunchingReason({ sends: { dispersion }, arrivals }: PhaseEvidenc
   });
 }
 
+/** Whether bursts left as bursts. */
 export function burstReason({ sends: { bursts }, arrivals }: PhaseEvidence): VerdictReason | undefined {
   if (bursts === undefined || arrivals === undefined) return undefined;
   const { spreadP50Ns, largest } = bursts;
@@ -102,6 +108,7 @@ export function burstReason({ sends: { bursts }, arrivals }: PhaseEvidence): Ver
   });
 }
 
+/** Whether requests waited for connections, of which the run keeps some. */
 export function connectionReason({ sends: { connectionWaits, count }, opensAlways }: PhaseEvidence): VerdictReason | undefined {
   if (connectionWaits === undefined || opensAlways || connectionWaits.count < MIN_CONNECTION_WAITS) return undefined;
   const share = connectionWaits.count / count;
@@ -110,6 +117,7 @@ export function connectionReason({ sends: { connectionWaits, count }, opensAlway
   return suspect("connection_waits", `${waits}, half of them ${ms(connectionWaits.p50Ns)} or longer`);
 }
 
+/** Whether slots of a closed loop were kept busy. */
 export function turnaroundReason({ sends: { turnaround } }: PhaseEvidence): VerdictReason | undefined {
   if (turnaround === undefined || turnaround.count < MIN_TURNAROUNDS) return undefined;
   return graded("turnaround", turnaround.p50Ns, SUSPECT_TURNAROUND_NS, INVALID_TURNAROUND_NS, (bound) => {

@@ -31,6 +31,7 @@ export interface SeriesSlots {
   columns(): SlotColumns;
 }
 
+/** Empty; memory is that of the grid. */
 export function createSlots(kind: SlotKind, grid: SlotGrid): SeriesSlots {
   return kind === "gauge" ? new GaugeSlots(grid) : new CounterSlots(grid);
 }

@@ -34,7 +34,7 @@ export interface SteadyWindow {
 }
 
 /** Below it nothing can be told of steadiness. */
-export const MIN_STEADY_SENDS = 100;
+const MIN_STEADY_SENDS = 100;
 /** Sends in a bin on average, and the bounds of their number. */
 const SENDS_PER_BIN = 10;
 const MAX_BINS = 120;

@@ -41,19 +41,19 @@ export interface ClientEvidence {
 /** Above it, what a worker does for one request delays another's stamps noticeably; */
 export const SUSPECT_LOOP_UTILISATION = 0.7;
 /** above this one, the worker itself is what was measured. */
-export const INVALID_LOOP_UTILISATION = 0.95;
+const INVALID_LOOP_UTILISATION = 0.95;
 /** A stamp that falls into a standstill is late by what is left of it: above this share, more than one stamp in a hundred is. */
-export const SUSPECT_BLOCKED_SHARE = 0.01;
-export const INVALID_BLOCKED_SHARE = 0.1;
+const SUSPECT_BLOCKED_SHARE = 0.01;
+const INVALID_BLOCKED_SHARE = 0.1;
 /** A worker at half load collects for a few percent of its time. */
-export const SUSPECT_GC_SHARE = 0.1;
-export const INVALID_GC_SHARE = 0.3;
+const SUSPECT_GC_SHARE = 0.1;
+const INVALID_GC_SHARE = 0.3;
 /** A clock's error above this share of the reported lateness makes the lateness a guess. */
-export const SUSPECT_CLOCK_SHARE = 0.1;
+const SUSPECT_CLOCK_SHARE = 0.1;
 /** Missing records, and requests that this side could not send, above this share could hide a whole class of answers. */
-export const INVALID_MISSING_SHARE = 0.01;
+const INVALID_MISSING_SHARE = 0.01;
 /** From here on a connection that has to be opened may fail for want of a descriptor or a port. */
-export const SUSPECT_RESOURCE_SHARE = 0.9;
+const SUSPECT_RESOURCE_SHARE = 0.9;
 
 /** Pure; reasons in the order of the rules. */
 export function clientVerdict(evidence: ClientEvidence): {

@@ -43,7 +43,7 @@ export function aiperfError(failure: FailedRequest): JsonObject {
 }
 
 /** `code` only where AIPerf has one: a status, or the number that stands for one. */
-export function codeAndType({ code, status, isCancelled }: FailedRequest): { readonly code?: number; readonly type: string } {
+function codeAndType({ code, status, isCancelled }: FailedRequest): { readonly code?: number; readonly type: string } {
   if (isCancelled) return cancelled;
   if (isRefusal(status)) return { code: status, type: STATUS_CODES[status] ?? `HTTP ${status}` };
   if (code === "in_band_error" || code === "context_overflow") return inBand;

@@ -3,7 +3,7 @@
  * `place` belongs to the series of that source and place: as compact as packed doubles on real pages, and `sqlite3` reads it.
  * NULL instead of the array: the scrape gave nothing, and `gap` says why.
  */
-export const TELEMETRY_TABLES = `
+const TELEMETRY_TABLES = `
 CREATE TABLE sources (
   source INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE sample_senders (
 `;
 
 /** For people. Values are looked up by place, not by unfolding arrays: a query of one series costs a fifth, one of all a twentieth. */
-export const TELEMETRY_VIEW = `
+const TELEMETRY_VIEW = `
 CREATE VIEW telemetry AS
   SELECT sources.kind AS kind, sources.name AS source, subject, json_extract(labels, '$.index') AS gpu, series.name AS name, labels, unit,
     readings ->> place AS value,

@@ -86,7 +86,7 @@ function otherUrlOf(pageUrl: string): string | undefined {
 }
 
 /** Without user and password, with keys of the query masked. */
-export function shownUrlOf(text: string): string {
+function shownUrlOf(text: string): string {
   const url = URL.parse(text);
   if (url === null) return maskedUrl(text);
   url.username = "";

@@ -22,7 +22,7 @@ export interface LifeSign {
 }
 
 /** Where a loop has nobody beside it. */
-export const noGuard: LeaseGuard = { endNs: Number.NEGATIVE_INFINITY, alive() {}, rest() {}, void() {} };
+const noGuard: LeaseGuard = { endNs: Number.NEGATIVE_INFINITY, alive() {}, rest() {}, void() {} };
 
 /**
  * The worker's right to have requests in flight. It counts from the worker's own clock reading before it asked, so an answer that

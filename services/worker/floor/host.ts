@@ -7,6 +7,7 @@ import { coresBusy, parseDescriptors, parsePorts, parseQuota } from "../core/hos
 
 const lookMs = 400;
 
+/** How many descriptors this process may have, and how many local ports there are. */
 export function readLimits(): Pick<Floor, "descriptors" | "ports"> {
   return {
     descriptors: parseDescriptors(textOf("/proc/self/limits")),

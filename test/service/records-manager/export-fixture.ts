@@ -18,7 +18,7 @@ export interface FixedRunOptions {
 }
 
 /** The spec of the fixed run as it is stored. */
-export function fixedSpec(options: FixedRunOptions = {}): string {
+function fixedSpec(options: FixedRunOptions = {}): string {
   const { exportLevel = "records", exportPrefix = "", disableGpu = false, isTraced = false } = options;
   const spec = create(RunSpecSchema, {
     name: "fixed",

@@ -49,7 +49,7 @@ export function own<T>(table: Readonly<Record<string, T>>, name: string): T | un
 }
 
 /** What is said of a field that is refused. */
-export function notHere(instead: string): string {
+function notHere(instead: string): string {
   return `a field of AIPerf's that assay does not have: ${instead}`;
 }
 

@@ -48,7 +48,7 @@ async function loadMetricExporter(protocol: OtlpProtocol): Promise<PushMetricExp
 }
 
 /** Logs the first failure of an outage and its end, and nothing in between: a collector that is down is down for hours. */
-export function createOutageLog(what: string, log: Logger) {
+function createOutageLog(what: string, log: Logger) {
   let isOut = false;
   return (done: (result: ExportResult) => void) =>
     (result: ExportResult): void => {

@@ -32,6 +32,7 @@ export interface VideoPlan extends Omit<VideoOptions, "batchSize" | "durationSec
   readonly stream: readonly [label: string, conversation: number, turn: number, index: number];
 }
 
+/** What a turn sends, one plan for each video. Those of which nothing is drawn are alike in all turns, so that they are made once. */
 export function videoPlans(
   { batchSize, durationSec, ...options }: VideoOptions,
   conversation: number,

@@ -17,7 +17,7 @@ export interface Window {
 }
 
 /** How long before its start, and after its end, the scrapes that enclose a window may be: AIPerf's wait for the last one. */
-export const ENCLOSING_NS = 2e9;
+const ENCLOSING_NS = 2e9;
 
 /** The points scraped within the window. */
 export function pointsWithin({ ns, values, absentNs }: Points, { startNs, endNs }: Window): Points {

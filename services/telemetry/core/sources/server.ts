@@ -16,6 +16,7 @@ const suffixes: Readonly<Record<string, readonly FamilyType[]>> = {
   _created: ["counter", "histogram", "summary"],
 };
 
+/** Undefined for a line that measures nothing. */
 export function describeServerLine(line: PageLine<unknown>, { families }: LineContext): LineMeaning | undefined {
   const { family, text } = familyOf(line.name, families);
   // The time at which counting began measures nothing.

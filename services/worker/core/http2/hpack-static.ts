@@ -65,7 +65,7 @@ export const staticTable: readonly (readonly [name: string, value: string])[] = 
 
 /** What a table may hold before anybody has said otherwise (RFC 9113, section 6.5.2), and what an entry costs beside its text. */
 export const usualTableBytes = 4096;
-export const entryOverheadBytes = 32;
+const entryOverheadBytes = 32;
 
 export function entryBytes(name: string, value: string): number {
   return name.length + value.length + entryOverheadBytes;
