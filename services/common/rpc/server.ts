@@ -13,6 +13,7 @@ import { hostsOf } from "./guard.ts";
 import type { Implementation } from "./handler.ts";
 import { HealthBoard } from "./health.ts";
 import { createHttp1Gateway, type Http1Gateway, type HttpPages } from "./http1.ts";
+import { keepAlive } from "./keepalive.ts";
 import type { MethodStats } from "./method-stats.ts";
 import { OpenStreams } from "./open-streams.ts";
 import { createOwnStreams, type OwnStreams } from "./own-streams.ts";
@@ -38,7 +39,7 @@ export interface RpcLimits {
   readonly handshakeTimeoutMs?: number;
   /** A connection is pinged this long after the last answer. Default 10 000. */
   readonly keepaliveTimeMs?: number;
-  /** A ping without answer for this long ends the connection and its calls. Default 5 000. */
+  /** A connection on which nothing comes for this long after a ping is closed, and its calls end. Default 5 000. */
   readonly keepaliveTimeoutMs?: number;
 }
 
@@ -136,7 +137,8 @@ class OnePortServer implements RpcServer {
     this.#implementations = [...options.services, this.#health.implementation(), ...createReflection(described)];
     this.#grpc = this.#createGrpcServer();
     this.ownStreams = createOwnStreams(options.services, this.#book);
-    const injector = createWideInjector(this.#grpc, this.#limits.windowBytes);
+    const { windowBytes, keepaliveTimeMs: timeMs, keepaliveTimeoutMs: timeoutMs } = this.#limits;
+    const injector = createWideInjector(this.#grpc, windowBytes, (session) => keepAlive(session, { timeMs, timeoutMs }));
     this.#port = new OnePort({
       host: options.listen.host ?? "127.0.0.1",
       port: options.listen.port ?? 0,
@@ -201,8 +203,6 @@ class OnePortServer implements RpcServer {
       interceptors: [interceptor],
       "grpc.max_receive_message_length": this.#limits.maxMessageBytes,
       "grpc.max_concurrent_streams": this.#limits.maxStreamsPerConnection,
-      "grpc.keepalive_time_ms": this.#limits.keepaliveTimeMs,
-      "grpc.keepalive_timeout_ms": this.#limits.keepaliveTimeoutMs,
       "grpc.enable_channelz": 0,
     });
     for (const { definition, implementation } of services) server.addService(definition, implementation);

@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import net from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { expect } from "chai";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../../gen/grpc/health/v1/health_pb.js";
 import type { AssayError } from "../../../services/common/errors.ts";
 import { createClient } from "../../../services/common/rpc/client.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
+import { GreedyClient } from "../../support/greedy-client.ts";
 import { failureOf, gather, Harness, until } from "./harness.ts";
 
 describe("a server's end, and its peers'", () => {
@@ -170,6 +173,39 @@ describe("a server's end, and its peers'", () => {
     expect(echo.server.stats().failed).to.deep.equal({ cancelled: 1 });
   });
 
+  it("keeps a client whose answers to pings it had no time to read", async () => {
+    const { address } = await harness.serve({ limits: { keepaliveTimeMs: 10, keepaliveTimeoutMs: 40 } });
+    // A thread of its own answers whatever this one is at.
+    const peer = new Worker(answeringPeer, { eval: true, workerData: `http://${address}` });
+    harness.onClose(() => peer.terminate());
+    const heard: string[] = [];
+    peer.on("message", (word: string) => heard.push(word));
+    const pings = (): number => heard.filter((word) => word === "pinged").length;
+    await until("its connection", () => heard.includes("connected"));
+    for (let turns = 0; turns < 200 && pings() < 5 && !heard.includes("closed"); turns++) {
+      await turn();
+      const endMs = performance.now() + 60;
+      while (performance.now() < endMs);
+    }
+    expect(heard).to.not.include("closed");
+    expect(pings()).to.be.at.least(5);
+  });
+
+  it("takes whatever comes from a client for a sign of life", async () => {
+    const { port } = await harness.serve({ limits: { keepaliveTimeMs: 20, keepaliveTimeoutMs: 100 } });
+    // It answers no ping.
+    const client = new GreedyClient(port);
+    harness.onClose(() => client.close());
+    await until("its connection", () => client.maxStreams !== undefined);
+    client.acknowledge();
+    for (let calls = 0; calls < 20; calls++) {
+      client.open("/assay.testing.v1.EchoService/Collect");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(client.isClosed).to.equal(false);
+    await until("the end of a silent connection", () => client.isClosed);
+  });
+
   it("that has gone silent is noticed by a client, also while nothing is read", async () => {
     const echo = await harness.serve();
     const proxy = await freezableProxy(echo.port);
@@ -208,3 +244,13 @@ describe("a server's end, and its peers'", () => {
     await until("the call to be counted", () => second.server.stats().succeeded === 1);
   });
 });
+
+/** A client of HTTP/2 that says what becomes of its connection. */
+const answeringPeer = `
+  const { parentPort, workerData } = require("node:worker_threads");
+  const session = require("node:http2").connect(workerData);
+  session.on("error", () => {});
+  session.on("connect", () => parentPort.postMessage("connected"));
+  session.on("ping", () => parentPort.postMessage("pinged"));
+  session.on("close", () => parentPort.postMessage("closed"));
+`;
