@@ -105,6 +105,7 @@ export class Members {
   private resumedNs = 0;
   private missedHeartbeats = 0;
   private lostMembers = 0;
+  private isClosed = false;
 
   constructor(listeners: MembersListeners, log: Logger, tracer: Tracer, patience = MEMBER_PATIENCE) {
     this.listeners = listeners;
@@ -172,12 +173,16 @@ export class Members {
    * is back. The command is a part of what the caller is within.
    */
   async command(entry: MemberEntry, { runId, service, action, timeoutMs }: Order): Promise<CommandResult> {
+    const { memberId } = entry.member;
+    if (this.isClosed || this.entries.get(memberId) !== entry) {
+      throw new AssayError("unavailable", `${memberId}: ${this.isClosed ? controllerEnds : gone}`);
+    }
     const commandId = this.nextCommandId++;
     const traceContext = { ...this.tracer.carrier() };
     const command = create(CommandSchema, { commandId, runId, timeoutMs, service, action, traceContext });
     const answer = Promise.withResolvers<CommandResult>();
     const late = (): void => {
-      const what = `${entry.member.memberId} did not answer ${action.case ?? "a command"} within ${timeoutMs} ms`;
+      const what = `${memberId} did not answer ${action.case ?? "a command"} within ${timeoutMs} ms`;
       answer.reject(new AssayError("deadline_exceeded", what));
     };
     const timer = setTimeout(late, timeoutMs + answerMarginMs);
@@ -186,7 +191,7 @@ export class Members {
     try {
       const result = await answer.promise;
       if (result.error === "") return result;
-      throw new AssayError(errorCodeOf(result.errorCode), `${entry.member.memberId}: ${result.error}`);
+      throw new AssayError(errorCodeOf(result.errorCode), `${memberId}: ${result.error}`);
     } finally {
       clearTimeout(timer);
       entry.commands.delete(commandId);
@@ -241,15 +246,16 @@ export class Members {
     this.entries.delete(memberId);
     this.lost.delete(entry);
     entry.stream?.fail(new AssayError("aborted", "this process was reaped"));
-    giveUpCommands(entry, "it is gone");
+    giveUpCommands(entry, gone);
     this.tellDirectory();
   }
 
   /** Ends every stream, and what members were asked to do. */
   close(): void {
+    this.isClosed = true;
     clearInterval(this.sweeper);
     for (const entry of this.entries.values()) {
-      giveUpCommands(entry, "the controller is ending");
+      giveUpCommands(entry, controllerEnds);
       entry.stream?.end();
     }
   }
@@ -437,6 +443,9 @@ export class Members {
 function isDialled(service: ServiceKind): boolean {
   return service !== ServiceKind.WORKER;
 }
+
+const controllerEnds = "the controller is ending";
+const gone = "it is gone";
 
 /** How late a heartbeat may be before it is a missed one, in heartbeats. */
 const lateBeats = 0.5;

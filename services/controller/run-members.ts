@@ -325,14 +325,15 @@ export class RunMembers {
   }
 
   /**
-   * One question to the target, by any worker, and by another one where that is gone meanwhile. Waits for a worker as long as the run
-   * goes on: that workers come is for others to see to.
+   * One question to the target, by any worker of a host that the run may use, and by another one where that is gone meanwhile. Waits for a
+   * worker as long as the run goes on: that workers come is for others to see to.
    */
   async askTarget(value: AskTarget): Promise<TargetAnswer> {
-    const { members, runId, over } = this.options;
+    const { members, spec, runId, over } = this.options;
     const action = { case: "askTarget" as const, value };
     while (!over.aborted) {
-      const [entry] = members.serving(ServiceKind.WORKER);
+      // Others may have no way to it: workers outlive runs, and so there are some on hosts of earlier ones.
+      const entry = members.serving(ServiceKind.WORKER).find(({ member }) => isChosen(spec.workers ?? {}, workerHost(member)));
       if (entry === undefined) {
         await Promise.race([members.change(), aborted(over)]);
         continue;
@@ -362,9 +363,10 @@ export class RunMembers {
     );
   }
 
-  /** Everybody lets go of the run; whoever does not is logged. */
+  /** Everybody lets go of the run; whoever does not is logged, and whoever is away is told when it is back, for which nobody waits. */
   async release(value: FinishRun): Promise<void> {
     const { members } = this.options;
+    for (const entry of members.all()) if (!members.isHeard(entry)) this.releaseLater(entry, value);
     const rest = members.all().filter((entry) => members.isHeard(entry));
     // Whoever writes ends last, so that what is on its way is still taken, and whoever makes one file of all after the others.
     const isLast = (entry: MemberEntry): boolean => isRecordsManager(entry) && entry.member.shard === 0;
@@ -383,7 +385,21 @@ export class RunMembers {
     } catch (error) {
       const member = entry.member.memberId;
       log.warn("a member did not release the run", { run_id: runId, member, error: messageOf(error) });
+      if (!members.isHeard(entry)) this.releaseLater(entry, value);
     }
+  }
+
+  private releaseLater(entry: MemberEntry, value: FinishRun): void {
+    const { members, runId, timeouts } = this.options;
+    const order = {
+      runId,
+      service: ServiceKind.UNSPECIFIED,
+      action: { case: "finish", value },
+      timeoutMs: timeouts.awayMs,
+    } as const;
+    members.command(entry, order).catch(() => {
+      // With a process that does not come back the run is gone from there, too.
+    });
   }
 
   async toService(service: ServiceKind, action: Action, timeoutMs: number): Promise<CommandResult> {

@@ -14,6 +14,8 @@ export interface RunTimeouts {
   readonly finishMs: number;
   /** For members that write nothing to let go of the run. */
   readonly releaseMs: number;
+  /** For members that are away to come back, and to let go of it then. */
+  readonly awayMs: number;
   /** For a service that is gone to be there again. */
   readonly returnMs: number;
   readonly observerMs: number;
@@ -29,6 +31,7 @@ export const RUN_TIMEOUTS: RunTimeouts = {
   closeMs: 45_000,
   finishMs: 600_000,
   releaseMs: 10_000,
+  awayMs: 600_000,
   returnMs: 10_000,
   observerMs: 2_000,
   telemetryMs: 4_000,

@@ -131,10 +131,11 @@ export class Runs {
         datasetNotes: datasetNotes(info),
         prefixNote: prefixNote(info),
       });
+      // What cannot be remembered is refused, and so nothing of it may have begun.
+      this.remember(execution);
       this.executions.set(runId, execution);
       this.created++;
       this.queue.push(execution);
-      this.remember(execution);
       this.next();
       return { execution, warnings };
     } catch (error) {
@@ -187,7 +188,7 @@ export class Runs {
       // Nothing of a run that waited is carried out.
       this.countEnd(execution);
     }
-    this.remember(execution);
+    this.rememberIfPossible(execution);
     return execution.run;
   }
 
@@ -377,7 +378,7 @@ export class Runs {
         if (this.isClosed) return;
         this.current = undefined;
         this.countEnd(execution);
-        this.remember(execution);
+        this.rememberIfPossible(execution);
         this.tell();
         this.next();
       });
@@ -389,6 +390,19 @@ export class Runs {
 
   private remember({ run }: RunExecution): void {
     this.catalog.put(entryOfRun(run, this.owner));
+  }
+
+  /** What has happened to a run has happened, and others wait, whatever becomes of the catalog. */
+  private rememberIfPossible(execution: RunExecution): void {
+    if (this.isClosed) return;
+    try {
+      this.remember(execution);
+    } catch (error) {
+      this.options.log.error("the catalog does not know how a run stands", {
+        run_id: execution.run.runId,
+        error: messageOf(error),
+      });
+    }
   }
 
   /** Runs that a controller left behind which is gone are never taken up again. Other suites may use this catalog at this moment. */

@@ -13,13 +13,16 @@ import { ModelStatisticsResponseSchema } from "../../gen/inference/inference_ser
 import type { ModelStatistics } from "../../gen/inference/statistics_pb.js";
 import { messageOf } from "../common/errors.ts";
 import { secretsOf } from "../common/secrets.ts";
+import { within } from "../common/within.ts";
 import { isSettled, type ServedModelInit, servedBetween } from "./core/served-models.ts";
 
 export interface ServedWatchOptions {
   /** Effective, secrets included. */
   readonly spec: RunSpec;
-  /** Has a worker ask. */
+  /** Has a worker ask, once there is one. */
   ask(question: AskTarget): Promise<TargetAnswer>;
+  /** How long an answer is waited for, with the worker that asks. Default: 8000. */
+  readonly patienceMs?: number;
   /** What a phase's models did. */
   served(models: readonly ServedModelInit[]): void;
   /** Something for the run's timeline. */
@@ -29,6 +32,8 @@ export interface ServedWatchOptions {
 const path = "/inference.GRPCInferenceService/ModelStatistics";
 /** Longest that one answer may take: a phase waits for it. */
 const limitMs = 2_000;
+/** A run whose workers are all gone ends without. */
+const defaultPatienceMs = 8_000;
 /** A server counts a request a moment after its answer has left: it is asked again until nothing changes, so often at most. */
 const settleMs = 50;
 const mostReadings = 10;
@@ -106,7 +111,7 @@ export class ServedWatch {
 
   /** Of all models: those that an ensemble is made of have names that the run does not know. */
   async #readOne(url: TargetUrl): Promise<readonly ModelStatistics[] | undefined> {
-    const { spec, ask, note } = this.#options;
+    const { spec, ask, note, patienceMs = defaultPatienceMs } = this.#options;
     if (this.#target === undefined || this.#without.has(url)) return undefined;
     const target = clone(TargetSpecSchema, this.#target);
     target.urls = [url];
@@ -121,7 +126,7 @@ export class ServedWatch {
       ...(spec.endpoint === undefined ? {} : { endpoint: spec.endpoint }),
     });
     try {
-      const { error, message } = await ask(asked);
+      const { error, message } = await within(AbortSignal.timeout(patienceMs), ask(asked), "whoever could ask it");
       if (error === undefined) return fromBinary(ModelStatisticsResponseSchema, message).modelStats;
       if (error.code !== "grpc_unimplemented") throw new Error(`${error.code}: ${error.message}`);
     } catch (error) {

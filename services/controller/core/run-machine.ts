@@ -9,7 +9,7 @@
  * - ready: everything that must be there is; the first phase is about to begin.
  * - running: a phase is issuing.
  * - draining: nothing more is issued; credits come back, records are committed, accounts are closed.
- * - processing: final statistics and exports are being made from the rows.
+ * - processing: final statistics and exports are being made from the rows. How the run ends is decided: the files say it.
  * - completed, failed, cancelled: over; what was committed is there in each case.
  */
 export type RunState =
@@ -127,7 +127,7 @@ export interface RunMachine<Account, Heartbeat> {
   workersExhausted(message: string, now: number): void;
   /** What the run is for has been decided: its phases stop, none follows, and it ends as completed with what there is. */
   endEarly(reason: string, now: number): void;
-  /** Once: stop, drain, export. Twice: leave at once. */
+  /** Once: stop, drain, export; nothing where the results are being made. Twice: leave at once. */
   cancel(now: number): void;
   advance(now: number): void;
   /** When to call `advance`; Infinity when no deadline runs. */
@@ -170,6 +170,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   #outcome: "completed" | "failed" | "cancelled" = "completed";
   #reason = "";
   #isTimingDead = false;
+  #isCancelAsked = false;
   #isCutShort = false;
   #closeFromRowsNs = Number.POSITIVE_INFINITY;
   #processingDeadlineNs = Number.POSITIVE_INFINITY;
@@ -279,7 +280,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   }
 
   workersExhausted(message: string, now: number): void {
-    if (this.#isOver || this.#outcome === "failed") return;
+    if (this.#isOver || this.#state === "processing" || this.#outcome === "failed") return;
     if (!this.#isUnderWay) {
       this.#finish("failed", `no worker left: ${message}`);
       return;
@@ -298,15 +299,18 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
 
   cancel(now: number): void {
     if (this.#isOver) return;
-    if (this.#outcome === "cancelled" || !this.#isUnderWay) {
-      this.#finish("cancelled", "cancelled by the user");
+    if (this.#isCancelAsked || !this.#isUnderWay) {
+      if (this.#outcome === "failed") this.#finish("failed", this.#reason);
+      else this.#finish("cancelled", "cancelled by the user");
       return;
     }
+    this.#isCancelAsked = true;
+    if (this.#state === "processing") return;
     if (this.#outcome === "completed") {
       this.#outcome = "cancelled";
       this.#reason = "cancelled by the user";
     }
-    if (this.#state !== "processing") this.#stopPhases("cancelled by the user", now);
+    this.#stopPhases("cancelled by the user", now);
   }
 
   advance(now: number): void {
@@ -461,9 +465,9 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
       this.#finish("failed", reason);
       return;
     }
+    if (this.#state === "processing") return;
     this.#outcome = "failed";
     this.#reason = joined(this.#reason, reason);
-    if (this.#state === "processing") return;
     for (const progress of this.#phases) progress.deadlineNs = Number.POSITIVE_INFINITY;
     this.#closeFromRowsNs = now + this.#plan.bounds.leaseOverNs;
     if (this.#state === "running") this.#enter("draining", this.#phases.length - 1);

@@ -192,6 +192,15 @@ describe("the members of a suite", () => {
       expect(await failures[2]).to.include({ code: "unavailable" });
     });
 
+    it("not at all where nobody could hear it any more", async () => {
+      const [removed, left] = [await join([ServiceKind.TIMING]), await join([ServiceKind.TIMING])].map(entryOf);
+      members.remove("timing-1");
+      expect(await failureOf(members.command(removed!, order))).to.include({ message: "timing-1: it is gone" });
+      members.close();
+      expect(await failureOf(members.command(left!, order))).to.include({ message: "timing-2: the controller is ending" });
+      expect([removed, left].map((entry) => entry?.commands.size)).to.deep.equal([0, 0]);
+    });
+
     it("for a clock reading, which comes with both of the controller's stamps", async () => {
       const fake = await join([ServiceKind.TIMING]);
       fake.send({ message: { case: "clockPing", value: { memberSentNs: 5 } } });

@@ -2,13 +2,19 @@ import { existsSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import Database from "better-sqlite3";
 import { expect } from "chai";
 import { PhaseKind, ServiceKind } from "../../../gen/assay/common/v1/common_pb.js";
 import { RunState } from "../../../gen/assay/controller/v1/controller_pb.js";
 import type { DriveRunRequestSchema } from "../../../gen/assay/controller/v1/controller_service_pb.js";
+import { WorkerManagerService } from "../../../gen/assay/worker_manager/v1/worker_manager_service_pb.js";
 import { allowedTargets } from "../../../services/common/allowed-targets.ts";
+import { AssayError } from "../../../services/common/errors.ts";
 import { writeFloor } from "../../../services/common/floor-store.ts";
+import { silentLogger } from "../../../services/common/logger.ts";
 import { noSpan, noTracer } from "../../../services/common/observe/tracing.ts";
+import { implement } from "../../../services/common/rpc/handler.ts";
+import { createRpcServer } from "../../../services/common/rpc/server.ts";
 import { RUN_BOUNDS } from "../../../services/controller/core/run-machine.ts";
 import {
   closePhases,
@@ -233,6 +239,37 @@ describe("runs of a suite", () => {
       expect(second.commandsOf("askTarget")).to.have.length(2);
     });
 
+    it("ask it by a worker of a host that they may use, whoever else is there", async () => {
+      const near = members.workers[0]!;
+      near.onCommand = ({ action }) => (action.case === "askTarget" ? refused : done);
+      const join = async (services: ServiceKind[], hello: object) =>
+        others.push(await FakeMember.join({ address: suite.address, services, hello: { host: "far", ...hello } }));
+      const missing = (): never => {
+        throw new AssayError("unimplemented", "not in this suite");
+      };
+      const manager = implement(WorkerManagerService, {
+        role: "operator",
+        handlers: {
+          spawnWorkers: async () => {
+            await join([ServiceKind.WORKER], { memberId: "worker-far" });
+            return { workers: [{ workerId: "worker-far" }] };
+          },
+          stopWorkers: missing,
+          listWorkers: missing,
+          watchWorkers: missing,
+        },
+      });
+      const server = createRpcServer({ services: [manager], listen: {}, auth: { insecure: true }, log: silentLogger });
+      try {
+        await join([ServiceKind.WORKER_MANAGER], { address: (await server.start()).address });
+        const run = await suite.watch(await suite.create(specOf({ workers: { hosts: ["far"], maxWorkers: 1 } }))).end;
+        expect(run.state, run.reason).to.equal(RunState.COMPLETED);
+        expect(near.commandsOf("askTarget")).to.deep.equal([]);
+      } finally {
+        await server.stop(0);
+      }
+    });
+
     it("have failed when not one measured request succeeded, with the results that there are", async () => {
       members.records.onCommand = ({ action }) =>
         action.case === "closePhase" ? { case: "identity", value: { drawn: 10n, errored: 9n, cancelled: 1n } } : done;
@@ -367,6 +404,22 @@ describe("runs of a suite", () => {
       }
     });
 
+    it("is let go of by a member that was away when it ended, once that is back", async () => {
+      holdPhases();
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await watch.seen(RunState.RUNNING);
+      const { processor } = members;
+      processor.cut();
+      await until("it to be lost", () => watch.events.some(({ kind }) => kind === "member_lost"));
+      endPhase(members.timing, runId, 0);
+      expect((await watch.end).state).to.equal(RunState.COMPLETED);
+      expect(processor.commandsOf("finish")).to.deep.equal([]);
+      await processor.dial();
+      await until("it to be told", () => processor.commandsOf("finish").length === 1);
+      expect(processor.commandsOf("finish")[0]).to.include({ runId });
+    });
+
     it("ends though a member does not let go of it", async () => {
       members.processor.onCommand = ({ action }) => (action.case === "finish" ? "silence" : done);
       expect((await suite.watch(await suite.create()).end).state).to.equal(RunState.COMPLETED);
@@ -486,6 +539,22 @@ describe("runs of a suite", () => {
       expect(members.records.commandsOf("finish")).to.have.length(1);
     });
 
+    it("once, while results are made: it ends as its files say", async () => {
+      const gate = Promise.withResolvers<void>();
+      members.records.onCommand = async (command) => {
+        if (command.action.case === "finish") await gate.promise;
+        return closePhases(command);
+      };
+      const runId = await suite.create();
+      const watch = suite.watch(runId);
+      await until("the results to be made", () => members.records.commandsOf("finish").length === 1);
+      await suite.runs.cancelRun({ runId });
+      gate.resolve();
+      const run = await watch.end;
+      const told = members.records.commandsOf("finish").map(({ action }) => action.case === "finish" && action.value.state);
+      expect([run.state, run.reason, ...told]).to.deep.equal([RunState.COMPLETED, "", RunState.COMPLETED, RunState.COMPLETED]);
+    });
+
     it("twice, while results are made: it ends at once, whatever the records-manager does", async () => {
       members.records.onCommand = (command, member) => {
         const isSecond = member.commandsOf("finish").length > 1;
@@ -601,6 +670,43 @@ describe("runs of a suite", () => {
         ["ended", "COMPLETED"],
       ]);
       expect((await suite.watch("cut").end).state).to.equal(RunState.FAILED);
+    });
+  });
+
+  describe("while the catalog cannot be written", () => {
+    /** As on a full disk. */
+    function change(sql: string): void {
+      const db = new Database(join(suite.folder, "catalog.db"));
+      db.exec(sql);
+      db.close();
+    }
+    const fill = (): void =>
+      change("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END");
+    const empty = (): void => change("DROP TRIGGER full");
+
+    it("are refused, and nothing of them begins", async () => {
+      fill();
+      const error = await failureOf(suite.create(specOf(), "refused"));
+      expect(error.message).to.include("cannot write to catalog").and.include("database or disk is full");
+      expect(await failureOf(suite.runs.getRun({ runId: "refused" }))).to.include({ code: "not_found" });
+      expect((await suite.suites.getSuite({})).activeRunIds).to.deep.equal([]);
+      empty();
+      expect((await suite.watch(await suite.create(specOf(), "refused")).end).state).to.equal(RunState.COMPLETED);
+      expect(members.timing.commandsOf("configure")).to.have.length(1);
+    });
+
+    it("end all the same, and the next one begins", async () => {
+      holdPhases();
+      for (const id of ["first", "second"]) await suite.create(specOf(), id);
+      const watch = suite.watch("first");
+      await watch.seen(RunState.RUNNING);
+      fill();
+      endPhase(members.timing, "first", 0);
+      expect((await watch.end).state).to.equal(RunState.COMPLETED);
+      await suite.watch("second").seen(RunState.RUNNING);
+      const { run } = await suite.runs.cancelRun({ runId: "second" });
+      expect(run?.runId).to.equal("second");
+      empty();
     });
   });
 

@@ -110,6 +110,22 @@ describe("what a server says that it served", () => {
     expect(notes[0]).to.match(/^grpc:\/\/127\.0\.0\.1:1 does not say what it served: connect/);
   });
 
+  it("is a note where no worker is left that could ask, and the run goes on", async () => {
+    const notes: string[] = [];
+    const given = specOf({ target: { urls: [{ url: "grpc://127.0.0.1:1" }] }, endpoint: { type: "triton_generate" } });
+    const watched = new ServedWatch({
+      spec: compileRunSpec(given, () => 1n).spec,
+      ask: () => new Promise(() => {}),
+      patienceMs: 20,
+      served: () => {},
+      note: (message) => notes.push(message),
+    });
+    await watched.begins(0);
+    watched.ends(0);
+    await watched.drained();
+    expect(notes).to.deep.equal(["grpc://127.0.0.1:1 does not say what it served: whoever could ask it did not answer in time"]);
+  });
+
   it("is nothing of runs that ask nothing, and of targets of HTTP", async () => {
     const { url } = await serve();
     for (const { watched, asked } of [

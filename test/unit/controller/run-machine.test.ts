@@ -148,6 +148,32 @@ describe("a run", () => {
     expect(early.machine.state).to.equal("cancelled");
   });
 
+  for (const [what, happen] of [
+    ["is cancelled", (machine: RunMachine<string, string>) => machine.cancel(6 * SEC)],
+    ["loses its timing", (machine: RunMachine<string, string>) => machine.timingDied("it fell", 6 * SEC)],
+    ["loses its workers", (machine: RunMachine<string, string>) => machine.workersExhausted("they fell", 6 * SEC)],
+  ] as const) {
+    it(`that ${what} while its results are made ends as they say`, () => {
+      const { machine, log } = running(1);
+      machine.phaseClosed(0, undefined, 3 * SEC);
+      machine.returningComplete(1, "account-1", 4 * SEC);
+      machine.phaseClosed(1, undefined, 5 * SEC);
+      expect([machine.state, machine.outcome.state]).to.deep.equal(["processing", "completed"]);
+      happen(machine);
+      expect(machine.outcome.state).to.equal("completed");
+      machine.processed(7 * SEC);
+      expect(log.at(-1)).to.equal("finish completed");
+    });
+  }
+
+  it("that failed and is cancelled twice is over at once, as failed", () => {
+    const { machine, log } = running();
+    machine.timingDied("it fell", 2 * SEC);
+    machine.cancel(3 * SEC);
+    machine.cancel(3 * SEC);
+    expect(log.at(-1)).to.equal("finish failed timing is gone: it fell");
+  });
+
   for (const [what, at, messages] of [
     ["sending", (10 + 7 + 10 + 2) * SEC, "timing is gone: silent about sending complete of phase profiling"],
     ["returning", (14 + 3 + 7 + 10) * SEC, "timing is gone: silent about returning complete of phase profiling"],

@@ -661,7 +661,7 @@ export enum RunState {
   DRAINING = 5,
 
   /**
-   * Accounts are closed and statistics made.
+   * Accounts are closed, how the run ends is decided, and statistics are made.
    *
    * @generated from enum value: RUN_STATE_PROCESSING = 6;
    */

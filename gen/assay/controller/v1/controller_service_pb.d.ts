@@ -2410,8 +2410,9 @@ export declare const RunService: GenService<{
     output: typeof WatchRunResponseSchema;
   },
   /**
-   * Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-   * Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+   * Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+   * A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+   * ended. FAILED_PRECONDITION for a run that has ended.
    *
    * @generated from rpc assay.controller.v1.RunService.CancelRun
    */

@@ -41,7 +41,7 @@ const (
 	RunState_RUN_STATE_RUNNING RunState = 4
 	// The last phase has stopped issuing; credits come back.
 	RunState_RUN_STATE_DRAINING RunState = 5
-	// Accounts are closed and statistics made.
+	// Accounts are closed, how the run ends is decided, and statistics are made.
 	RunState_RUN_STATE_PROCESSING RunState = 6
 	// Done. The verdict on the client stands in the summary.
 	RunState_RUN_STATE_COMPLETED RunState = 7

@@ -170,8 +170,9 @@ type RunServiceClient interface {
 	ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error)
 	// The run now, then at every change and at least every `interval_ms`; ends after the run's last state.
 	WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error)
-	// Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-	// Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+	// Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+	// A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+	// ended. FAILED_PRECONDITION for a run that has ended.
 	CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error)
 	// Changes the load of the phase that runs: rate, concurrency, pause, resume. Answers when timing has done it; the change is an event
 	// `load_changed` on the run's timeline. FAILED_PRECONDITION where another phase or none runs, or the phase does not have what is to
@@ -343,8 +344,9 @@ type RunServiceServer interface {
 	ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error)
 	// The run now, then at every change and at least every `interval_ms`; ends after the run's last state.
 	WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error
-	// Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-	// Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+	// Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+	// A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+	// ended. FAILED_PRECONDITION for a run that has ended.
 	CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error)
 	// Changes the load of the phase that runs: rate, concurrency, pause, resume. Answers when timing has done it; the change is an event
 	// `load_changed` on the run's timeline. FAILED_PRECONDITION where another phase or none runs, or the phase does not have what is to

@@ -41,7 +41,7 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_DRAINING: _RunState.ValueType  # 5
     """The last phase has stopped issuing; credits come back."""
     RUN_STATE_PROCESSING: _RunState.ValueType  # 6
-    """Accounts are closed and statistics made."""
+    """Accounts are closed, how the run ends is decided, and statistics are made."""
     RUN_STATE_COMPLETED: _RunState.ValueType  # 7
     """Done. The verdict on the client stands in the summary."""
     RUN_STATE_FAILED: _RunState.ValueType  # 8
@@ -65,7 +65,7 @@ RUN_STATE_RUNNING: RunState.ValueType  # 4
 RUN_STATE_DRAINING: RunState.ValueType  # 5
 """The last phase has stopped issuing; credits come back."""
 RUN_STATE_PROCESSING: RunState.ValueType  # 6
-"""Accounts are closed and statistics made."""
+"""Accounts are closed, how the run ends is decided, and statistics are made."""
 RUN_STATE_COMPLETED: RunState.ValueType  # 7
 """Done. The verdict on the client stands in the summary."""
 RUN_STATE_FAILED: RunState.ValueType  # 8

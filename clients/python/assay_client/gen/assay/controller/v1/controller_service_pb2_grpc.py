@@ -221,8 +221,9 @@ class RunServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelRun(self, request, context):
-        """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-        Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+        """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+        A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+        ended. FAILED_PRECONDITION for a run that has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

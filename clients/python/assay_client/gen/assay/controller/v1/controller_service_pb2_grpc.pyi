@@ -106,8 +106,9 @@ class RunServiceStub:
     WatchRun: _grpc.UnaryStreamMultiCallable[_controller_service_pb2.WatchRunRequest, _controller_service_pb2.WatchRunResponse]
     """The run now, then at every change and at least every `interval_ms`; ends after the run's last state."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_controller_service_pb2.CancelRunRequest, _controller_service_pb2.CancelRunResponse]
-    """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-    Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+    """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+    A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+    ended. FAILED_PRECONDITION for a run that has ended.
     """
     AdjustRun: _grpc.UnaryUnaryMultiCallable[_controller_service_pb2.AdjustRunRequest, _controller_service_pb2.AdjustRunResponse]
     """Changes the load of the phase that runs: rate, concurrency, pause, resume. Answers when timing has done it; the change is an event
@@ -154,8 +155,9 @@ class RunServiceAsyncStub(RunServiceStub):
     WatchRun: _aio.UnaryStreamMultiCallable[_controller_service_pb2.WatchRunRequest, _controller_service_pb2.WatchRunResponse]  # type: ignore[assignment]
     """The run now, then at every change and at least every `interval_ms`; ends after the run's last state."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_controller_service_pb2.CancelRunRequest, _controller_service_pb2.CancelRunResponse]  # type: ignore[assignment]
-    """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-    Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+    """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+    A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+    ended. FAILED_PRECONDITION for a run that has ended.
     """
     AdjustRun: _aio.UnaryUnaryMultiCallable[_controller_service_pb2.AdjustRunRequest, _controller_service_pb2.AdjustRunResponse]  # type: ignore[assignment]
     """Changes the load of the phase that runs: rate, concurrency, pause, resume. Answers when timing has done it; the change is an event
@@ -241,8 +243,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _controller_service_pb2.CancelRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_controller_service_pb2.CancelRunResponse, _abc.Awaitable[_controller_service_pb2.CancelRunResponse]]:
-        """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now`, at once.
-        Answers when the wish is noted, not when the run has ended. FAILED_PRECONDITION for a run that has ended.
+        """Ends a run: gracefully (stop issuing, wait for the grace period, account for everything) or, with `now` or asked a second time, at once.
+        A run whose results are being made has nothing to stop, and ends as they say. Answers when the wish is noted, not when the run has
+        ended. FAILED_PRECONDITION for a run that has ended.
         """
 
     @_abc_1.abstractmethod
