@@ -47,6 +47,7 @@ export class Network {
   lossRatio = 0;
   /** Times that something waited for a packet to be sent again. */
   resent = 0;
+  private readonly delays = new Map<string, number>();
   private readonly cutOff = new Set<string>();
   private readonly links = new Set<Link>();
   private readonly servers: Server[] = [];
@@ -77,7 +78,12 @@ export class Network {
     return relay;
   }
 
-  /** Nothing that this host sends arrives anywhere else, and the other way round. Targets are reached by no relay. */
+  /** Each way, of everything between a host and others. */
+  delay(host: string, ms: number): void {
+    this.delays.set(host, ms);
+  }
+
+  /** Nothing that this host sends arrives anywhere else, and the other way round. New connections are made, and nothing comes on them. */
   cut(host: string): void {
     this.cutOff.add(host);
   }
@@ -98,6 +104,13 @@ export class Network {
       link.sockets[1 - own]?.destroy();
     }
     return count;
+  }
+
+  /** Every connection between a host and others is reset, at both ends. Returns how many. */
+  reset(host: string): number {
+    const links = [...this.links].filter(({ hosts: [a, b] }) => a !== b && (a === host || b === host));
+    for (const { sockets } of links) for (const socket of sockets) socket.resetAndDestroy();
+    return links.length;
   }
 
   /** Connections of a host to others. */
@@ -139,10 +152,10 @@ export class Network {
     const { from, to } = pump;
     from.on("error", () => {});
     from.on("data", (bytes) => {
-      if (!link.isHalfOpen) this.hold(pump, bytes);
+      if (!link.isHalfOpen) this.hold(pump, link, bytes);
     });
     from.once("close", () => {
-      if (!link.isHalfOpen) this.hold(pump, undefined);
+      if (!link.isHalfOpen) this.hold(pump, link, undefined);
       if (to.destroyed) this.links.delete(link);
     });
     from.once("end", () => {
@@ -152,13 +165,14 @@ export class Network {
     });
   }
 
-  private hold(pump: Pump, bytes: Buffer | undefined): void {
+  private hold(pump: Pump, { hosts: [one, other] }: Link, bytes: Buffer | undefined): void {
     const packets = Math.ceil((bytes?.length ?? 1) / packetBytes);
     const isLost = this.random() > (1 - this.lossRatio) ** packets;
     if (isLost) this.resent++;
     const now = performance.now();
     // Order is kept: what follows a lost packet waits for it, too.
-    const dueMs = Math.max(pump.held.at(-1)?.dueMs ?? 0, now + this.delayMs + (isLost ? resentAfterMs : 0));
+    const farMs = one === other ? 0 : (this.delays.get(one) ?? 0) + (this.delays.get(other) ?? 0);
+    const dueMs = Math.max(pump.held.at(-1)?.dueMs ?? 0, now + this.delayMs + farMs + (isLost ? resentAfterMs : 0));
     pump.held.push({ bytes, dueMs });
     pump.size += bytes?.length ?? 0;
     if (pump.size > heldBytes) pump.from.pause();

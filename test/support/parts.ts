@@ -122,6 +122,14 @@ export class Parts {
     return target;
   }
 
+  /** The same on a host of its own, whose network can be disturbed. */
+  async targetOn(host: string, options: Parameters<typeof createMock>[0] = {}): Promise<LoggedTarget> {
+    const target = await this.target(options);
+    const relay = await this.network.relayTo(this.nameOf(host));
+    relay.target = Number(new URL(target.url).port);
+    return { ...target, url: `http://${relay.address}` };
+  }
+
   client() {
     const client = createClient(RunService, { address: this.controller?.address ?? "" });
     this.closers.push(() => client.close());
