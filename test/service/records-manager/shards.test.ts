@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import Database from "better-sqlite3";
@@ -14,6 +14,7 @@ import { queryTimeline } from "../../../services/records-manager/query-timeline.
 import { RecordsRun, type ShardPlace } from "../../../services/records-manager/records-run.ts";
 import { recoverRun } from "../../../services/records-manager/recover.ts";
 import { mergeShards } from "../../../services/records-manager/store/merge-shards.ts";
+import { RunReader } from "../../../services/records-manager/store/run-reader.ts";
 import { summarizeRun } from "../../../services/records-manager/summary.ts";
 import { cancelled, failed, record } from "../../unit/records-manager/records.ts";
 import { until } from "../rpc/harness.ts";
@@ -50,6 +51,10 @@ const account = create(PhaseAccountSchema, {
   lost: [{ first: BigInt(lost), last: BigInt(lost) }],
   abandoned: 3n,
 });
+
+/** Says of a request that was sent that it was not. */
+const contradicted = create(PhaseAccountSchema, { ...account, unused: [] });
+for (const id of [unused, SHARD_BLOCK + 9].map(BigInt)) contradicted.unused.push(create(IdRangeSchema, { first: id, last: id }));
 
 describe("rows of a run that several records-managers share", function () {
   this.timeout(120_000);
@@ -134,9 +139,6 @@ describe("rows of a run that several records-managers share", function () {
   });
 
   it("are beside what came late and what contradicts the account, as those of one records-manager", async () => {
-    const sent = SHARD_BLOCK + 9;
-    const contradicted = create(PhaseAccountSchema, { ...account, unused: [] });
-    for (const id of [unused, sent]) contradicted.unused.push(create(IdRangeSchema, { first: BigInt(id), last: BigInt(id) }));
     for (const [base, count] of [
       [one, 1],
       [several, shards],
@@ -188,6 +190,40 @@ describe("rows of a run that several records-managers share", function () {
     });
     expect(plain(summarizeRun(several.folder))).to.deep.equal(before);
     expect(mergeShards(several.folder)).to.deep.equal({ rows: 0, missing: [] });
+  });
+
+  it("are read once by whoever has the files open while one is made of them", async () => {
+    const managers = managersOf(several, shards);
+    await fill(managers);
+    await Promise.all(managers.map((run) => run.closePhase(contradicted)));
+    await fill(managers, [lost]);
+    for (const run of managers) run.close();
+    const reader = RunReader.open(several.folder);
+    try {
+      const seen = () => ({ phases: reader.phases(), rows: reader.page(["phase"], { pageRows: 2 * rows }).length });
+      const before = seen();
+      expect(before.rows).to.equal(ids.length - 1);
+      expect(before.phases[0]).to.deep.include({ late: 1, conflicts: 1 });
+      mergeShards(several.folder);
+      expect(seen()).to.deep.equal(before);
+    } finally {
+      reader.close();
+    }
+  });
+
+  it("are those of the others where one has made no more than its file", async () => {
+    const managers = managersOf(several, shards);
+    await fill(managers);
+    for (const run of managers) run.close();
+    const last = join(several.folder, "shard-2");
+    const others = ids.filter((id) => shardOf(id, shards) !== 2);
+    rmSync(last, { recursive: true });
+    mkdirSync(last);
+    writeFileSync(join(last, "run.db"), "");
+    const reader = RunReader.open(several.folder);
+    const found = reader.page(["phase"], { pageRows: 2 * rows }).map(([id]) => id);
+    reader.close();
+    expect(found).to.deep.equal(others);
   });
 
   it("are recovered when all are killed, closed by the rows of all", async () => {
