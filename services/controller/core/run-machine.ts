@@ -154,6 +154,8 @@ interface PhaseProgress {
   isSent: boolean;
   isReturned: boolean;
   isClosed: boolean;
+  /** When its duration is over; −Infinity: it has none, or was stopped. */
+  endNs: number;
   graceNs: number;
   deadlineNs: number;
   recordsDeadlineNs: number;
@@ -226,7 +228,9 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     const progress = this.#phases[phase];
     if (progress === undefined || progress.isSent || this.#isTimingDead || this.#isOver) return;
     progress.isSent = true;
-    progress.deadlineNs = now + progress.graceNs + this.#plan.bounds.answerNs + this.#plan.bounds.marginNs;
+    // What is sent before its duration is over has its grace after that.
+    const overNs = Math.max(now, progress.endNs);
+    progress.deadlineNs = overNs + progress.graceNs + this.#plan.bounds.answerNs + this.#plan.bounds.marginNs;
     if (phase === this.#plan.phases.length - 1 && this.#state === "running") this.#enter("draining", phase);
     if (this.#phaseOf(phase).isSeamless === true) this.#startAfter(phase, now);
   }
@@ -399,6 +403,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
       isSent: false,
       isReturned: false,
       isClosed: false,
+      endNs: durationNs === undefined ? Number.NEGATIVE_INFINITY : now + durationNs,
       graceNs,
       deadlineNs: now + (durationNs ?? Number.POSITIVE_INFINITY) + answerNs + marginNs,
       recordsDeadlineNs: Number.POSITIVE_INFINITY,
@@ -413,6 +418,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
     const { answerNs, marginNs, cancelGraceNs } = this.#plan.bounds;
     for (const [phase, progress] of this.#phases.entries()) {
       if (progress.isReturned) continue;
+      progress.endNs = Number.NEGATIVE_INFINITY;
       progress.graceNs = Math.min(progress.graceNs, cancelGraceNs);
       const stepNs = answerNs + marginNs + (progress.isSent ? progress.graceNs : 0);
       progress.deadlineNs = Math.min(progress.isSent ? progress.deadlineNs : Number.POSITIVE_INFINITY, now + stepNs);

@@ -40,9 +40,11 @@ export class EarliestFirst<Item> {
     return this.#heap.splice(0).map(({ item }) => item);
   }
 
-  /** Puts another thing in the place of each. */
-  replaceAll(replace: (item: Item) => Item): void {
-    for (const [place, entry] of this.#heap.entries()) this.#heap[place] = { ...entry, item: replace(entry.item) };
+  /** Puts another thing in the place of each. @param move to the time that each has from here on; puts none before another that it was behind */
+  replaceAll(replace: (item: Item) => Item, move: (at: number) => number = (at) => at): void {
+    for (const [place, { item, at, added }] of this.#heap.entries()) {
+      this.#heap[place] = { item: replace(item), at: move(at), added };
+    }
   }
 
   /** From the top to where it belongs. */

@@ -77,6 +77,11 @@ export class PhaseRun {
     return this.#pausedNs ?? now;
   }
 
+  /** When what follows a turn that has returned now is reckoned from: by a timetable that stands still, right after it stopped. */
+  turnNs(now: number): number {
+    return this.#pausedNs === undefined || this.spec.load.kind !== "timetable" ? now : this.#pausedNs + 1;
+  }
+
   pause(now: number): void {
     this.#pausedNs ??= now;
   }
@@ -114,12 +119,12 @@ export class PhaseRun {
     return now >= this.#endNs && !this.draws.isStopped && !this.isSent;
   }
 
-  /** Draws nothing more, and ends what is in flight after `graceNs` (default: the spec's). Without effect when stopped before. */
+  /** Draws nothing more, and ends what is in flight after `graceNs` (default: the spec's), or sooner where it was stopped before. */
   stop(now: number, graceNs = this.spec.graceNs): void {
+    this.#cancelAtNs = Math.min(this.#cancelAtNs, now + graceNs);
     if (this.#stopAnsweredByNs < Number.POSITIVE_INFINITY) return;
     this.draws.stop();
     this.#stopAnsweredByNs = now + ANSWER_NS;
-    this.#cancelAtNs = Math.min(this.#cancelAtNs, now + graceNs);
   }
 
   /** Timing stood still for so long: answers may lie unread. Whoever is asked later answers as fast as ever. */
@@ -140,7 +145,8 @@ export class PhaseRun {
     if (this.isTimeUp(now)) return { kind: "stop", reason: "duration over" };
     if (!this.isSent && facts.allHoldNothing && (this.draws.isStopped || facts.isDrawnOut)) {
       this.#sentNs = now;
-      this.#cancelAtNs = Math.min(this.#cancelAtNs, now + this.spec.graceNs);
+      const overNs = this.spec.stop.durationNs === undefined ? now : Math.max(now, this.#endNs);
+      this.#cancelAtNs = Math.min(this.#cancelAtNs, overNs + this.spec.graceNs);
       return { kind: "sending_complete" };
     }
     if (this.isSent && facts.issued === 0) {

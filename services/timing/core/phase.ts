@@ -130,7 +130,10 @@ export interface PhaseSpec {
   /** How limits get to their values from the start of the phase on; one of rate is in the pacer. Absent: they have them at once. */
   readonly ramps?: { readonly concurrency?: Ramp; readonly prefill?: Ramp };
   readonly stop: StopConditions;
-  /** How long requests in flight may go on after the stop (or, without one, after sending complete) before they are cancelled; may be Infinity. */
+  /**
+   * How long requests in flight may go on before they are cancelled: after a stop, else after sending complete, but not before the duration
+   * is over where there is one. May be Infinity.
+   */
   readonly graceNs: number;
   /** The next phase may begin when this one is sent, while its requests are in flight; they keep their slots. Default: when all came back. */
   readonly isSeamless?: boolean;

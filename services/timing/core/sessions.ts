@@ -67,8 +67,15 @@ export class WaitingSessions {
     return this.#redraws.take();
   }
 
-  /** Turns that were drawn before have other due times. */
-  reschedule(move: (dueNs: number) => number): void {
+  /**
+   * Turns that were drawn before have other due times. `hasTimetable`: so have those that were not, each of which is due by itself; elsewhere
+   * a turn is ready when its pause is over, whatever the schedule does.
+   */
+  reschedule(move: (dueNs: number) => number, hasTimetable: boolean): void {
+    if (hasTimetable) {
+      const moved = (waiting: WaitingTurn): WaitingTurn => ({ ...waiting, readyNs: move(waiting.readyNs) });
+      for (const queue of [this.#undrawn, this.#silent]) queue.replaceAll(moved, move);
+    }
     this.#redraws.replaceAll((waiting) => ({
       ...waiting,
       credit: { ...waiting.credit, dueNs: move(waiting.credit.dueNs) },

@@ -341,7 +341,7 @@ class Timing implements TimingCore {
       if (credit.phase !== this.#phase?.spec.index) continue;
       const leadsOn = this.#phase.leadsOn(credit);
       if (leadsOn) member.continuing--;
-      const playing = { draws: this.#phase.draws, member, now };
+      const playing = { draws: this.#phase.draws, member, now: this.#phase.turnNs(now) };
       if (use === "unused") givenBack(playing, credit);
       else if (leadsOn) turnSent(playing, credit, sessionOver);
     }
@@ -486,7 +486,7 @@ class Timing implements TimingCore {
   #reschedule(phase: PhaseRun, move: Reschedule): void {
     for (const member of this.#members.values()) {
       this.#ledger.reschedule(member.holder, phase.spec.index, move);
-      member.waiting.reschedule(move);
+      member.waiting.reschedule(move, phase.spec.load.kind === "timetable");
     }
   }
 

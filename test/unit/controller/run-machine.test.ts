@@ -235,6 +235,18 @@ describe("a run", () => {
     expect(log).to.include("close_from_rows 0");
   });
 
+  it("waits for what is sent before its duration is over until the grace after that, unless it is stopped", () => {
+    for (const [isCancelled, deadlineSec] of [
+      [false, 2 + 10 + 3 + 7 + 10],
+      [true, 5 + 3 + 7 + 10],
+    ] as const) {
+      const { machine } = running(1);
+      machine.sendingComplete(1, 4 * SEC);
+      if (isCancelled) machine.cancel(5 * SEC);
+      expect(machine.nextWakeNs()).to.equal(deadlineSec * SEC);
+    }
+  });
+
   it("fails when the records manager is silent about a phase", () => {
     const { machine, log } = running(1);
     expect(machine.nextWakeNs()).to.equal((2 + 10 + 7 + 10) * SEC);

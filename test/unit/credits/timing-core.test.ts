@@ -427,6 +427,26 @@ describe("a phase under way", () => {
     expect(phase.next(all, 18 * SEC)).to.deep.equal({ kind: "shun_busy" });
   });
 
+  it("takes a stop within the grace after its duration as a limit, too", () => {
+    const phase = new PhaseRun(spec({ stop: { durationNs: 10 * SEC }, graceNs: 600 * SEC }), 0);
+    const next = (now: number) => phase.next({ ...facts, allHoldNothing: true }, now)?.kind;
+    expect(next(10 * SEC)).to.equal("stop");
+    phase.stop(10 * SEC);
+    expect(next(10 * SEC)).to.equal("sending_complete");
+    phase.stop(12 * SEC, 30 * SEC);
+    phase.stop(13 * SEC, 60 * SEC);
+    expect([next(41.9 * SEC), phase.nextWakeNs(41.9 * SEC)]).to.deep.equal([undefined, 42 * SEC]);
+    expect(next(42 * SEC)).to.equal("cancel");
+  });
+
+  it("gives what a count has ended its grace after the duration, whatever is left of that", () => {
+    const phase = new PhaseRun(spec({ stop: { requestCount: 3, durationNs: 10 * SEC } }), 0);
+    const next = (now: number) => phase.next({ isDrawnOut: true, allHoldNothing: true, issued: 1 }, now)?.kind;
+    expect(next(SEC)).to.equal("sending_complete");
+    expect([next(10 * SEC), phase.nextWakeNs(10 * SEC)]).to.deep.equal([undefined, 11 * SEC]);
+    expect(next(11 * SEC)).to.equal("cancel");
+  });
+
   it("takes a stop after sending complete as a limit on how long the rest may take", () => {
     const phase = new PhaseRun(spec({ graceNs: Number.POSITIVE_INFINITY }), 0);
     expect(phase.next({ isDrawnOut: true, allHoldNothing: true, issued: 1 }, SEC)?.kind).to.equal("sending_complete");

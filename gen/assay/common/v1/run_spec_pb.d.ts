@@ -1869,7 +1869,8 @@ export declare type PhaseSpec = Message<"assay.common.v1.PhaseSpec"> & {
   stop?: StopSpec | undefined;
 
   /**
-   * How long answers are waited for after the stop, in seconds. Default: 30 with a duration, else the request's limit.
+   * How long answers are waited for after the stop, in seconds; where a count is reached before the duration is over, after that.
+   * Default: 30 with a duration, else the request's limit.
    *
    * @generated from field: optional double grace_sec = 8;
    */

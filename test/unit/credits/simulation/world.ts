@@ -576,7 +576,7 @@ class World {
     truth.returnedNs = this.#scheduler.nowNs;
     const graceMs =
       truth.isStoppedByUser || truth.planned.durationMs !== undefined ? truth.planned.graceMs : Number.POSITIVE_INFINITY;
-    const fromNs = truth.isStoppedByUser ? Math.max(truth.sentNs, truth.stoppedNs) : truth.sentNs;
+    const fromNs = Number.isFinite(truth.stoppedNs) ? Math.max(truth.sentNs, truth.stoppedNs) : truth.sentNs;
     this.#checkBound(`returning of phase ${phase}`, fromNs, graceMs * MS + 2 * SEC + LEASE_TERMS.timingLeaseNs);
     this.#checkAccount(truth, report);
     for (let shard = 0; shard < this.#plan.shards; shard++) this.#handOver(phase, report, shard);

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { burstPacer } from "../../../../services/timing/core/pacers/bursts.ts";
 import { constantPacer } from "../../../../services/timing/core/pacers/constant.ts";
+import type { LaterDue } from "../../../../services/timing/core/phase.ts";
 import { rateCurve, steady } from "../../../../services/timing/core/rate-curve.ts";
 import { Bench, MS, SEC } from "../../credits/bench.ts";
 
@@ -73,6 +74,37 @@ describe("the load of a phase under way", () => {
     worker.talk();
     bench.live(150 * MS);
     expect(duesOf(worker.fired, startNs)).to.deep.equal([0, 100, 200, 1275, 1325, 1375]);
+  });
+
+  it("of a timetable stands still with the later turns of its sessions, whenever the ones before have come back", () => {
+    const bench = new Bench();
+    const startNs = bench.now;
+    const worker = bench.join("W1");
+    const times = [0, 0, 0, Number.POSITIVE_INFINITY];
+    const pacer = { nextDueNs: () => times.shift() ?? Number.POSITIVE_INFINITY };
+    // Sessions 0 and 1 have their second turn at 1 s, session 2 at 100 ms.
+    const laterDueNs: LaterDue = ({ conversation }, { startNs: zeroNs, returnedNs }) =>
+      Math.max(returnedNs, zeroNs + (conversation === 2 ? 100 * MS : SEC));
+    const draw = (session: number) => (session < 3 ? { conversation: session, turns: 2 } : undefined);
+    const load = { kind: "timetable", pacer, laterDueNs, concurrency: Number.POSITIVE_INFINITY } as const;
+    bench.start({ load, stop: {}, conversations: { isMultiTurn: true, draw } });
+    worker.talk();
+    const end = (session: number): void => worker.end(worker.fired.find(({ sessionId }) => sessionId === session)?.id ?? 0);
+    end(0);
+    bench.live(200 * MS);
+    bench.timing.adjustPhase({ phase: 0, isPaused: true }, bench.now);
+    bench.live(SEC);
+    end(1);
+    end(2);
+    bench.live(4 * SEC);
+    bench.timing.adjustPhase({ phase: 0, isPaused: false }, bench.now);
+    bench.live(2 * SEC);
+    const later = worker.fired.filter(({ turn }) => turn === 1);
+    expect(later.map(({ sessionId, dueNs }) => [sessionId, Math.round((dueNs - startNs) / MS)])).to.have.deep.members([
+      [0, 6000],
+      [1, 6000],
+      [2, 5200],
+    ]);
   });
 
   it("says which rate is asked for now, and none while it is paused, over, or of a closed loop or bursts", () => {

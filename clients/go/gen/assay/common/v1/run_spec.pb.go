@@ -3405,7 +3405,8 @@ type PhaseSpec struct {
 	Load isPhaseSpec_Load `protobuf_oneof:"load"`
 	// When no more is issued; the first condition that holds ends it. At least one but under a schedule, which ends by itself.
 	Stop *StopSpec `protobuf:"bytes,7,opt,name=stop,proto3" json:"stop,omitempty"`
-	// How long answers are waited for after the stop, in seconds. Default: 30 with a duration, else the request's limit.
+	// How long answers are waited for after the stop, in seconds; where a count is reached before the duration is over, after that.
+	// Default: 30 with a duration, else the request's limit.
 	GraceSec *float64 `protobuf:"fixed64,8,opt,name=grace_sec,json=graceSec,proto3,oneof" json:"grace_sec,omitempty"`
 	// Requests waiting for their first token, at most.
 	PrefillConcurrency *uint32 `protobuf:"varint,9,opt,name=prefill_concurrency,json=prefillConcurrency,proto3,oneof" json:"prefill_concurrency,omitempty"`

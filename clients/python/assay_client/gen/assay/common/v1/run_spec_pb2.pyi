@@ -1993,7 +1993,9 @@ class PhaseSpec(_message.Message):
     kind: _common_pb2.PhaseKind.ValueType
     """What it is for."""
     grace_sec: _builtins.float
-    """How long answers are waited for after the stop, in seconds. Default: 30 with a duration, else the request's limit."""
+    """How long answers are waited for after the stop, in seconds; where a count is reached before the duration is over, after that.
+    Default: 30 with a duration, else the request's limit.
+    """
     prefill_concurrency: _builtins.int
     """Requests waiting for their first token, at most."""
     is_seamless: _builtins.bool
