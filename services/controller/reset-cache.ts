@@ -19,6 +19,9 @@ export interface ResetPatience {
 
 const usualPatience: ResetPatience = { totalMs: 60_000, firstMs: 1_000, mostMs: 8_000 };
 
+/** A day: the run's own limit for its target comes long before. */
+const longestResetMs = 86_400_000;
+
 /** What a server says that may do it a moment later. */
 const busyStatuses: ReadonlySet<number> = new Set([409, 423, 429, 503]);
 
@@ -65,7 +68,7 @@ async function askOnce(options: TargetCheckOptions, url: TargetUrl): Promise<Ans
     target: one,
     ...(endpoint === undefined ? {} : { endpoint }),
     question: { case: "postPath", value: pathAt(url.url, target.resetKvCachePath ?? "") },
-    limitMs: Math.ceil((target.resetKvCacheTimeoutSec ?? 0) * 1000),
+    limitMs: Math.min(Math.ceil((target.resetKvCacheTimeoutSec ?? 0) * 1000), longestResetMs),
   });
   return await answerTo(options, { kind: "base" }, question);
 }

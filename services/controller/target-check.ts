@@ -25,6 +25,7 @@ import {
   type TargetAnswer,
 } from "../../gen/assay/controller/v1/controller_service_pb.js";
 import { ModelMetadataRequestSchema } from "../../gen/inference/inference_service_pb.js";
+import { longestTimerMs } from "../common/asked-ms.ts";
 import { monotonicNs } from "../common/clock.ts";
 import { AssayError } from "../common/errors.ts";
 import { writeModelTensors } from "../common/model-tensors-wire.ts";
@@ -98,7 +99,8 @@ async function checkUrl(options: TargetCheckOptions, target: TargetSpec, url: Ta
       "waiting",
       `waiting for the model at ${shownBase(url)}, ${Math.round(elapsedSec)} s of ${timeoutSec} s: ${step.message}`,
     );
-    await delay(Math.min(intervalSec, timeoutSec - elapsedSec) * 1000, undefined, { signal: over }).catch(() => {});
+    const waitMs = Math.min(1000 * Math.min(intervalSec, timeoutSec - elapsedSec), longestTimerMs);
+    await delay(waitMs, undefined, { signal: over }).catch(() => {});
   }
 }
 

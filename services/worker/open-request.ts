@@ -59,6 +59,8 @@ function withoutCookies(name: string, value: unknown): unknown {
   return name === "set-cookie" ? "***" : value;
 }
 
+/** Of an answer: a target that goes on and on is not to fill the memory of its worker. */
+export const mostAnswerBytes = 128 << 20;
 const lineEnd = Buffer.from("\n");
 const noEnds: ConnectionEnds = { local: "", remote: "" };
 
@@ -142,6 +144,10 @@ export class Request implements Followed {
   onBody(atNs: MonotonicNs, bytes: Buffer, start = 0, end = bytes.length): void {
     this.slab.add(bytes, start, end, atNs - this.sentNs);
     this.lastNs = atNs;
+    if (this.slab.receivedBytes > mostAnswerBytes) {
+      this.giveUpLong();
+      return;
+    }
     if (this.isContentAwaited) this.isContentAwaited = !this.sender.seekContent(this);
   }
 
@@ -171,6 +177,13 @@ export class Request implements Followed {
 
   onFailure(atNs: MonotonicNs, error: RequestError): void {
     this.sender.finish(this, atNs, error);
+  }
+
+  /** Its record has none of the answer: whoever reads that would need several times as much memory. */
+  private giveUpLong(): void {
+    this.passedBytes += this.slab.receivedBytes;
+    this.slab.reset();
+    this.exchange?.abort(requestError("parse", "parse", `answer is longer than ${mostAnswerBytes / 2 ** 20} MiB`));
   }
 
   private planCancel(delayNs: number): void {

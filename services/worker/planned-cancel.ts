@@ -1,4 +1,5 @@
 /** Gives one request up, so long after it was written. */
+import { longestTimerMs } from "../common/asked-ms.ts";
 import { type MonotonicNs, monotonicNs } from "../common/clock.ts";
 
 export interface PlannedCancelOptions {
@@ -40,6 +41,6 @@ export class PlannedCancel {
     }
     const leftNs = writtenNs + delayNs - monotonicNs();
     if (delayNs === 0 || leftNs <= 0) cancel();
-    else this.timer = setTimeout(cancel, Math.ceil(leftNs / 1e6));
+    else this.timer = setTimeout(cancel, Math.min(Math.ceil(leftNs / 1e6), longestTimerMs));
   }
 }

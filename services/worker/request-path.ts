@@ -5,6 +5,7 @@ import { parseProxyUrl } from "../../endpoints/proxy.ts";
 import { isGrpcUrl, originOf, parseBaseUrl, pathBelow, portOf, socketPathOf } from "../../endpoints/target-url.ts";
 import { ConnectionReuse, type RunSpec, type TargetSpec, TransportKind } from "../../gen/assay/common/v1/run_spec_pb.js";
 import { type AllowedTargets, allowedTargets } from "../common/allowed-targets.ts";
+import { longestTimerMs } from "../common/asked-ms.ts";
 import { AssayError } from "../common/errors.ts";
 import { requestHeaders, requestIdHeader, sessionHeaderOf } from "../common/request-headers.ts";
 import { bodyOptionsOf } from "../common/turn-body.ts";
@@ -75,9 +76,9 @@ function targetsOf(target: TargetSpec, allowed: AllowedTargets): TargetOptions[]
   const pingSec = target.grpc?.keepaliveSec ?? 0;
   return target.urls.map(({ url }) => ({
     ...placeOf(parseUrl(url), allowed, proxy !== undefined),
-    ...(isGrpcUrl(parseUrl(url)) ? { grpc, ...(pingSec > 0 ? { pingMs: pingSec * 1000 } : {}) } : {}),
+    ...(isGrpcUrl(parseUrl(url)) ? { grpc, ...(pingSec > 0 ? { pingMs: timerMs(pingSec) } : {}) } : {}),
     ...(proxy === undefined ? {} : { proxy }),
-    connectTimeoutMs: (target.connectTimeoutSec ?? 30) * 1000,
+    connectTimeoutMs: timerMs(target.connectTimeoutSec ?? 30),
     isPooled: target.connectionReuse !== ConnectionReuse.NEVER,
     restMs: connectionRestMs,
     ...(tls === undefined
@@ -92,6 +93,11 @@ function targetsOf(target: TargetSpec, allowed: AllowedTargets): TargetOptions[]
           },
         }),
   }));
+}
+
+/** What a timer can wait: nobody waits longer. */
+function timerMs(seconds: number): number {
+  return Math.min(seconds * 1000, longestTimerMs);
 }
 
 function grpcOf(target: TargetSpec): GrpcOptions {

@@ -81,6 +81,8 @@ export class Sender implements RequestOwner {
   private readonly sessions = new Map<string, Session>();
   private readonly forkPoints = new ForkPoints();
   private sent = 0;
+  /** The latest that a credit was fired of. */
+  private phase = 0;
 
   constructor(options: SenderOptions) {
     this.options = options;
@@ -120,6 +122,18 @@ export class Sender implements RequestOwner {
     if (session === undefined) return;
     session.history = [];
     session.historyTokens = 0;
+  }
+
+  /**
+   * A credit of this phase is fired. No session of an earlier one goes on: those that were cut off between two turns keep neither history
+   * nor connection. @param pending fired before and not sent yet
+   */
+  enterPhase(phase: number, pending: ReadonlyMap<number, Credit>): void {
+    if (phase <= this.phase) return;
+    this.phase = phase;
+    const inFlight = [...this.open.values()].map(({ credit }) => credit);
+    const busy = new Set([...pending.values(), ...inFlight].map(sessionKey));
+    for (const key of [...this.sessions.keys()]) if (!busy.has(key)) this.endSession(key);
   }
 
   /** Sends now. @param legacy undefined: no later turn builds on this one, and the session goes on whatever comes of it */
@@ -319,14 +333,15 @@ export class Sender implements RequestOwner {
     const { forks = 0 } = credit;
     const sessionOver = credit.turn + 1 < credit.turns || forks > 0 ? !goesOn : !isGood;
     if (forks > 0 && !sessionOver) this.forkPoints.keep(credit, request.session);
-    if (sessionOver || credit.turn + 1 >= credit.turns) this.endSession(credit);
+    const isLast = sessionOver || credit.turn + 1 >= credit.turns || credit.phase < this.phase;
+    if (isLast && (credit.turns > 1 || this.options.hasOwnConnections)) this.endSession(sessionKey(credit));
     this.slabs.giveBack(slab);
     this.options.onEnded(credit.id, { sessionOver, miss: targetMissOf(error) });
   }
 
-  private endSession(credit: Credit): void {
-    if (credit.turns > 1) this.sessions.delete(sessionKey(credit));
-    if (this.options.hasOwnConnections) this.options.transport.endSession(sessionKey(credit));
+  private endSession(key: string): void {
+    this.sessions.delete(key);
+    if (this.options.hasOwnConnections) this.options.transport.endSession(key);
   }
 
   /** Whether later turns can build on what has come. */

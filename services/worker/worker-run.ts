@@ -248,6 +248,7 @@ export class WorkerRun {
 
   /** Permission to send is used now, whatever comes of it. */
   private fire(credit: Credit): void {
+    this.sender.enterPhase(credit.phase, this.awaitingTurn);
     this.awaitingTurn.set(credit.id, credit);
     this.turns.take(credit.conversation, credit.turn, (turn, missing) => {
       this.sends.do(() => this.begin(credit, turn, missing));

@@ -3,6 +3,7 @@ import { AssayError } from "../../../services/common/errors.ts";
 import { compileRunSpec } from "../../../services/controller/core/run-spec.ts";
 import { resetCache } from "../../../services/controller/reset-cache.ts";
 import { askTarget } from "../../../services/worker/ask-target.ts";
+import { timerOverflowsOf } from "../../support/timer-overflows.ts";
 import { Harness } from "../rpc/harness.ts";
 import { plainAnswer, type SeenRequest, startScripted } from "../worker/scripted-server.ts";
 import { type SpecInit, specOf } from "./suite.ts";
@@ -106,6 +107,15 @@ describe("a target that is to empty its prefix cache", () => {
       expect(server.requests).to.have.length(1);
     });
   }
+
+  it("is waited for where the limit is beyond what a timer can wait", async () => {
+    const server = await answering("200 OK");
+    const target = { urls: [{ url: server.origin }], resetKvCachePath: "/reset", resetKvCacheTimeoutSec: 1e7 };
+    const overflows = await timerOverflowsOf(async () => {
+      expect((await reset(target)).failure).to.equal(undefined);
+    });
+    expect(overflows).to.deep.equal([]);
+  });
 
   it("fails the run where it does not answer in time", async () => {
     const server = await startScripted(() => {});

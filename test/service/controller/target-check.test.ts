@@ -12,6 +12,7 @@ import { checkTarget, TARGET_LIMITS } from "../../../services/controller/target-
 import { askTarget } from "../../../services/worker/ask-target.ts";
 import { createCertWorkshop } from "../../support/certs.ts";
 import { type ConnectProxy, type ConnectProxyOptions, startConnectProxy } from "../../support/connect-proxy.ts";
+import { timerOverflowsOf } from "../../support/timer-overflows.ts";
 import { Harness, until } from "../rpc/harness.ts";
 import {
   plainAnswer,
@@ -430,6 +431,16 @@ describe("the check of a target", () => {
       const { failure, asked: questions } = await check(server.origin, { target: waiting("inference") });
       expect(failure).to.equal(undefined);
       expect(questions).to.deep.equal(["model m", "model m", "model m"]);
+    });
+
+    it("with an interval beyond what a timer can wait", async () => {
+      const server = await routes({ GET: json("503 Service Unavailable", { error: { message: "Loading model" } }) });
+      const over = new AbortController();
+      const overflows = await timerOverflowsOf(async () => {
+        const onNote = (): void => void setImmediate(() => over.abort());
+        await check(server.origin, { target: waiting("models", 1e8, 1e8), over, onNote });
+      });
+      expect(overflows).to.deep.equal([]);
     });
 
     it("until a server is started where there was none", async () => {

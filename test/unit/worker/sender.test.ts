@@ -4,10 +4,12 @@ import type { ChatMessage, Endpoint } from "../../../endpoints/endpoint.ts";
 import { requestError } from "../../../endpoints/target-error.ts";
 import { decodeReads } from "../../../services/common/chunk-stamps.ts";
 import { monotonicNs } from "../../../services/common/clock.ts";
+import type { Credit } from "../../../services/common/credits.ts";
 import type { RawRecord } from "../../../services/common/raw-record.ts";
 import type { RequestBody } from "../../../services/worker/bodies.ts";
 import type { Legacy } from "../../../services/worker/open-request.ts";
 import { Sender, type SenderOptions } from "../../../services/worker/sender.ts";
+import { timerOverflowsOf } from "../../support/timer-overflows.ts";
 import { chatAnswer, creditOf, FakeTransport } from "./fake-transport.ts";
 
 const offsetNs = 1e12;
@@ -302,6 +304,22 @@ describe("sender", () => {
     });
   });
 
+  it("gives up an answer that goes on and on, with nothing of it kept", () => {
+    senderWith().send(creditOf({ id: 1, turns: 3 }), body, legacyOf());
+    const { handler, write } = transport.last;
+    const sentNs = write();
+    handler.onHead(sentNs + 1, 200, "text/event-stream");
+    const piece = Buffer.alloc(1 << 20);
+    for (let count = 1; count <= 128; count++) handler.onBody(sentNs + 1 + count, piece);
+    expect(records).to.deep.equal([]);
+    handler.onBody(sentNs + 200, piece, 0, 1);
+    const record = onlyRecord();
+    expect(record.error).to.deep.equal({ code: "parse", phase: "parse", message: "answer is longer than 128 MiB" });
+    expect(record).to.include({ responseBytes: (128 << 20) + 1, status: 200 });
+    expect([record.payload.length, record.stamps.length]).to.deep.equal([0, 0]);
+    expect(ended).to.deep.equal([[1, true]]);
+  });
+
   describe("a request that is given up on purpose", () => {
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -330,6 +348,17 @@ describe("sender", () => {
       transport.last.isWritten = true;
       while (transport.last.aborted === undefined) await turn();
       expect(onlyRecord().isCancelled).to.equal(true);
+    });
+
+    it("waits for a time beyond what a timer can", async () => {
+      const sender = senderWith();
+      const overflows = await timerOverflowsOf(async () => {
+        sender.send(creditOf({ cancelAfterNs: 1e16 }), body, legacyOf());
+        transport.last.write();
+        await turn();
+      });
+      transport.last.answer("{}");
+      expect(overflows).to.deep.equal([]);
     });
 
     it("is answered where the answer is there before its time", async () => {
@@ -572,6 +601,23 @@ describe("sender", () => {
       senderWith({ hasOwnConnections: true }).send(creditOf({ sessionId: 4, turns }), body, legacyOf(...question));
       transport.last.answer("{}", 500);
       expect(transport.endedSessions).to.deep.equal(["0/4"]);
+    });
+
+    it("are ended with the phase where a session was cut off between two turns, and with its answer where that still comes", () => {
+      const sender = senderWith({ hasOwnConnections: true });
+      const credits = [1, 2, 3].map((id) => creditOf({ id, sessionId: id, turns }));
+      for (const credit of credits) sender.send(credit, body, legacyOf(...question));
+      transport.sent[0]?.answer(chatAnswer("so"));
+      transport.sent[2]?.answer(chatAnswer("so"));
+      const [idle, answering, pending] = credits as [Credit, Credit, Credit];
+      sender.enterPhase(0, new Map());
+      expect(transport.endedSessions).to.deep.equal([]);
+      sender.enterPhase(1, new Map([[4, { ...pending, id: 4, turn: 1 }]]));
+      expect(transport.endedSessions).to.deep.equal(["0/1"]);
+      expect([idle, pending].map((credit) => sender.historyOf({ ...credit, turn: 1 }).length)).to.deep.equal([0, 2]);
+      transport.sent[1]?.answer(chatAnswer("so"));
+      expect(transport.endedSessions).to.deep.equal(["0/1", "0/2"]);
+      expect(sender.historyOf({ ...answering, turn: 1 })).to.deep.equal([]);
     });
 
     it("are nobody's where they are not asked for", () => {
