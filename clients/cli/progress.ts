@@ -32,6 +32,8 @@ export class Progress {
   #stage = "";
   #stageSinceMs = 0;
   #writtenMs = 0;
+  /** How much of the phase is done, 0 to 1. */
+  #share = 0;
   #live: LiveFigures = {};
   #isDrawn = false;
 
@@ -54,7 +56,9 @@ export class Progress {
     if (this.#options.isTty) {
       const width = this.#options.width() - 1;
       const hasBar = phase !== undefined && width >= leastWidthOfBar;
-      const bar = hasBar ? barOf(shareOf(phase, now - this.#stageSinceMs)) : "";
+      // While answers still come, it stays where sending has ended.
+      if (phase !== undefined && run.state === RunState.RUNNING) this.#share = shareOf(phase, now - this.#stageSinceMs);
+      const bar = hasBar ? barOf(this.#share) : "";
       this.#options.write(`\r\x1b[2K${clip(`${bar}${line}`, width)}`);
       this.#isDrawn = true;
     } else if (isNew || now - this.#writtenMs >= lineIntervalMs) {
@@ -104,7 +108,9 @@ export class Progress {
       ...(gpuPercent === undefined ? [] : [`${gpuPercent.toFixed(0)} %`]),
     ];
     if (gpu.length > 0) parts.push(`GPU ${gpu.join(" ")}`);
-    parts.push(phase.durationSec > 0 ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
+    // Answers that come after the duration take a time of their own.
+    const hasEnd = phase.durationSec > 0 && run.state !== RunState.DRAINING;
+    parts.push(hasEnd ? `${seconds.toFixed(0)}/${phase.durationSec} s` : `${seconds.toFixed(0)} s`);
     return parts.join("  ");
   }
 

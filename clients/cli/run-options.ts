@@ -132,6 +132,11 @@ export function conflictsOf(given: GivenRun, hasFile: boolean): string[] {
     if (!has("models") && !has("mock")) problems.push("--model: expected the name of the model to ask for");
     needs("concurrencyUnit", "concurrency");
     if (!isRated(given.options)) needs("arrivalPattern", "requestRate");
+    const isPatterned = given.origins.get("warmupArrivalPattern") === "argument";
+    const isBurst = given.options.warmupArrivalPattern === "concurrency_burst";
+    if (isPatterned && !isBurst && !isRated(given.options) && !has("warmupRequestRate")) {
+      problems.push(`${shown("warmupArrivalPattern", given)}: needs --warmup-request-rate or --request-rate beside it`);
+    }
     if (!has("burstSize") && !has("requestRateSeries")) needs("overload", "requestRate");
     needs("overload", "concurrency");
     if (given.options.arrivalPattern !== "gamma" && given.origins.get("arrivalSmoothness") === "argument") {

@@ -100,12 +100,17 @@ function warmUpBefore(measured: JsonObject, options: PhaseOptions): JsonObject |
     name: "warmup",
     kind: "PHASE_KIND_WARMUP",
     ...load,
-    ...given("prefill_concurrency", prefill_concurrency),
+    ...given("prefill_concurrency", prefillWithin(prefill_concurrency, warmupConcurrency)),
     ...given("ramps", ramps),
     ...(options.seamless === true ? { is_seamless: true } : {}),
     stop,
   };
   return loadOver(withExtras(phase, own), own);
+}
+
+/** A bound above the concurrency of a warm-up bounds nothing, and is not the user's. */
+function prefillWithin(prefill: JsonValue | undefined, concurrency: number | undefined): JsonValue | undefined {
+  return concurrency !== undefined && Number(prefill) > concurrency ? concurrency : prefill;
 }
 
 function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [key in Name]?: Value } {
@@ -179,7 +184,7 @@ function loadOver(phase: JsonObject, options: PhaseOptions): JsonObject {
     if (concurrencyUnit !== undefined) closed.unit = unitOf(concurrencyUnit);
     return Object.keys(closed).length === 0 ? over : { ...over, concurrency: closed };
   }
-  return { ...over, rate: { ...rate, ...rateOf(options) } };
+  return { ...over, rate: rateUnder(rate, options) };
 }
 
 /** A phase with this load alone. */
@@ -199,7 +204,16 @@ function users(given: JsonValue | undefined, options: RunOptions): JsonObject {
 /** A rate of a file under that of options: of the rates, one holds. */
 function rateOver(rate: JsonObject, options: PhaseOptions): JsonObject {
   const { rate_per_sec: _rate, series: _series, bursts: _bursts, ...rest } = rate;
-  if (options.burstSize !== undefined) delete rest.pattern;
+  if (options.burstSize !== undefined || rest.pattern === patternOf("concurrency_burst")) delete rest.pattern;
+  return rateUnder(rest, options);
+}
+
+/** A rate with what options say of it; what only the pattern before had a use for goes with that. */
+function rateUnder(rate: JsonObject, options: PhaseOptions): JsonObject {
+  const { arrivalPattern } = options;
+  const rest = { ...rate };
+  if (arrivalPattern !== undefined && arrivalPattern !== "gamma") delete rest.smoothness;
+  if (arrivalPattern === "concurrency_burst") delete rest.overload;
   return { ...rest, ...rateOf(options) };
 }
 

@@ -131,6 +131,18 @@ describe("progress on a terminal", () => {
     for (const text of written) expect(text.slice(5).length).to.be.at.most(79);
   });
 
+  it("leaves the bar where sending has ended while answers still come, with their own time beside it", () => {
+    const { progress, written, clock } = setUp(true, 140);
+    progress.update(running(7, { asked: 0n, durationSec: 10 }));
+    clock.ms = 5_000;
+    progress.update(running(50, { asked: 0n, durationSec: 10 }));
+    clock.ms = 6_000;
+    progress.update(running(50, { asked: 0n, durationSec: 10 }, RunState.DRAINING));
+    clock.ms = 8_000;
+    progress.update(running(50, { asked: 0n, durationSec: 10 }, RunState.DRAINING));
+    expect(written.at(-1)?.slice(5)).to.match(/^▕█{10} {10}▏ 50 % {2}profiling \(draining\).* {2}2 s$/);
+  });
+
   it("is one line, drawn again within the width", () => {
     const { progress, written, clock } = setUp(true, 30);
     progress.update(running(1));

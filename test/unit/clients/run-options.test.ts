@@ -178,7 +178,7 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
           name: "warmup",
           kind: "PHASE_KIND_WARMUP",
           concurrency: { limit: 2 },
-          prefill_concurrency: 3,
+          prefill_concurrency: 2,
           grace_sec: 7,
           stop: { session_count: "3", duration_sec: 5 },
         },
@@ -198,6 +198,60 @@ const lines: readonly (readonly [line: string, change: JsonObject])[] = [
           stop: { duration_sec: 5 },
         },
         profiling({ concurrency: { limit: 4 } }, { request_count: "10" }),
+      ],
+    },
+  ],
+  [
+    "--warmup-request-count 5 --warmup-arrival-pattern constant --request-rate 9 --arrival-pattern gamma --arrival-smoothness 2",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          rate: { rate_per_sec: 9, pattern: "ARRIVAL_PATTERN_CONSTANT" },
+          stop: { request_count: "5" },
+        },
+        profiling({ rate: { rate_per_sec: 9, pattern: "ARRIVAL_PATTERN_GAMMA", smoothness: 2 } }, { request_count: "10" }),
+      ],
+    },
+  ],
+  [
+    "--warmup-request-count 5 --warmup-arrival-pattern concurrency_burst --request-rate 9 --arrival-pattern gamma " +
+      "--arrival-smoothness 2 --concurrency 3 --overload drop",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          rate: { pattern: "ARRIVAL_PATTERN_CONCURRENCY_BURST", concurrency_ceiling: 3 },
+          stop: { request_count: "5" },
+        },
+        profiling(
+          {
+            rate: {
+              rate_per_sec: 9,
+              pattern: "ARRIVAL_PATTERN_GAMMA",
+              smoothness: 2,
+              concurrency_ceiling: 3,
+              overload: "OVERLOAD_DROP",
+            },
+          },
+          { request_count: "10" },
+        ),
+      ],
+    },
+  ],
+  [
+    "--warmup-request-count 5 --warmup-request-rate 9 --arrival-pattern concurrency_burst --concurrency 3",
+    {
+      phases: [
+        {
+          name: "warmup",
+          kind: "PHASE_KIND_WARMUP",
+          rate: { rate_per_sec: 9, concurrency_ceiling: 3 },
+          stop: { request_count: "5" },
+        },
+        profiling({ rate: { pattern: "ARRIVAL_PATTERN_CONCURRENCY_BURST", concurrency_ceiling: 3 } }, { request_count: "10" }),
       ],
     },
   ],
@@ -804,6 +858,12 @@ const wrong: readonly (readonly [line: string, problems: readonly string[]])[] =
     ["--arrival-pattern concurrency_burst: not together with --request-rate"],
   ],
   ["--arrival-pattern constant", ["--arrival-pattern constant: needs --request-rate beside it"]],
+  [
+    "--warmup-request-count 1 --warmup-arrival-pattern constant",
+    ["--warmup-arrival-pattern constant: needs --warmup-request-rate or --request-rate beside it"],
+  ],
+  ["--warmup-request-count 1 --warmup-arrival-pattern constant --warmup-request-rate 1", []],
+  ["--warmup-request-count 1 --warmup-arrival-pattern constant --request-rate 1", []],
   ["--num-requests 0", ["--num-requests 0: expected an integer of at least 1"]],
   ["--request-count 99999999999999999", ["--request-count 99999999999999999: expected an integer of at least 1"]],
   ["--benchmark-duration -1", ["--benchmark-duration -1: expected a number above 0"]],
