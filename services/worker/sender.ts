@@ -84,8 +84,13 @@ export class Sender implements RequestOwner {
   /** The latest that a credit was fired of. */
   private phase = 0;
 
+  /** Whether requests say their own id and that of their session: what a user gives takes the place of either. */
+  private readonly says: { readonly request: boolean; readonly session: boolean };
+
   constructor(options: SenderOptions) {
     this.options = options;
+    const { headers, sessionHeader } = options;
+    this.says = { request: !isNamed(headers, requestIdHeader), session: !isNamed(headers, sessionHeader) };
   }
 
   get inFlight(): number {
@@ -150,7 +155,11 @@ export class Sender implements RequestOwner {
       target: credit.targetIndex,
       path: pathOfModel(paths[credit.targetIndex] ?? "", body.model),
       headers: body.headers === undefined ? headers : headersUnder(headers, body.headers),
-      ownHeaders: [requestIdHeader, requestId, sessionHeader, session.correlationId, ...(body.headers ?? nothing)],
+      ownHeaders: [
+        ...(this.says.request && !isNamed(body.headers, requestIdHeader) ? [requestIdHeader, requestId] : nothing),
+        ...(this.says.session && !isNamed(body.headers, sessionHeader) ? [sessionHeader, session.correlationId] : nothing),
+        ...(body.headers ?? nothing),
+      ],
       body: body.body,
       session: hasOwnConnections ? sessionKey(credit) : undefined,
     };
@@ -362,6 +371,12 @@ export class Sender implements RequestOwner {
     session.historyTokens = request.body.inputTokens ?? 0;
     return true;
   }
+}
+
+/** Whether a header of this name is among these: name, value, name, value. */
+function isNamed(headers: readonly string[] = nothing, name: string): boolean {
+  const wanted = name.toLowerCase();
+  return headers.some((given, index) => index % 2 === 0 && given.toLowerCase() === wanted);
 }
 
 /** Those of a request that has a body, for one that has none. */

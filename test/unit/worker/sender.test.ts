@@ -370,6 +370,22 @@ describe("sender", () => {
     });
   });
 
+  it("sends ids of requests and sessions that a user or a turn gives in place of its own, and none twice", () => {
+    const namesOf = (headers: readonly string[], own?: readonly string[]): string[] => {
+      senderWith({ headers, sessionHeader: "X-Session" }).send(
+        creditOf({}),
+        { ...body, ...(own && { headers: own }) },
+        undefined,
+      );
+      const { request } = transport.last;
+      return [...request.headers, ...(request.ownHeaders ?? [])].filter((_, index) => index % 2 === 0);
+    };
+    expect(namesOf([])).to.deep.equal(["x-request-id", "X-Session"]);
+    expect(namesOf(["x-request-id", "mine"])).to.deep.equal(["x-request-id", "X-Session"]);
+    expect(namesOf(["x-session", "mine"])).to.deep.equal(["x-session", "x-request-id"]);
+    expect(namesOf([], ["x-request-id", "its own", "x-session", "its own"])).to.deep.equal(["x-request-id", "x-session"]);
+  });
+
   it("sends a turn's own headers in place of the run's of the same names", () => {
     const sender = senderWith({ headers: ["content-type", "application/json", "x-tenant", "all"] });
     sender.send(creditOf({}), { ...body, headers: ["x-tenant", "one", "x-more", "2"] }, undefined);

@@ -1952,7 +1952,8 @@ export declare const ConcurrencyLoadSchema: GenMessage<ConcurrencyLoad>;
  */
 export declare type RateLoad = Message<"assay.common.v1.RateLoad"> & {
   /**
-   * Requests per second, above 0. Exactly one of this, `series` and `bursts`; none with the pattern `concurrency_burst`.
+   * Requests per second, above 0, at most 1 000 000. Exactly one of this, `series` and `bursts`; none with the pattern
+   * `concurrency_burst`.
    *
    * @generated from field: double rate_per_sec = 1;
    */
@@ -1966,8 +1967,8 @@ export declare type RateLoad = Message<"assay.common.v1.RateLoad"> & {
   pattern: ArrivalPattern;
 
   /**
-   * Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. Above 0; default
-   * 1; with the gamma pattern alone.
+   * Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. At least 0.001;
+   * default 1; with the gamma pattern alone.
    *
    * @generated from field: optional double smoothness = 3;
    */
@@ -2023,7 +2024,7 @@ export declare const RateLoadSchema: GenMessage<RateLoad>;
  */
 export declare type BurstLoad = Message<"assay.common.v1.BurstLoad"> & {
   /**
-   * Requests of one burst, at least 1.
+   * Requests of one burst, from 1 to 100 000.
    *
    * @generated from field: uint32 size = 1;
    */

@@ -1,5 +1,6 @@
 import { PhaseKind } from "../../../../gen/assay/common/v1/common_pb.js";
 import type { PhaseSpec } from "../../../../gen/assay/common/v1/run_spec_pb.js";
+import { isBeyond, mostAtOnce } from "../../../common/most-load.ts";
 import { checkCancellation } from "./cancellation-violations.ts";
 import type { Demand } from "./demand.ts";
 import { checkRamps } from "./ramp-violations.ts";
@@ -17,7 +18,9 @@ export function checkPhase(phase: PhaseSpec, at: string, demand: Demand): void {
   const { load } = phase;
   demand(load.case !== undefined, `${at}.load`, "a load is needed: a concurrency, a rate, a schedule or users");
   if (load.case === "concurrency") {
-    demand(load.value.limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${load.value.limit}`);
+    const { limit } = load.value;
+    demand(limit >= 1, `${at}.concurrency.limit`, `must be at least 1, got ${limit}`);
+    demand(!isBeyond(limit, mostAtOnce), `${at}.concurrency.limit`, `must be at most ${mostAtOnce}, got ${limit}`);
   }
   if (load.case === "rate") checkRate(load.value, `${at}.rate`, demand);
   if (load.case === "schedule") checkSchedule(load.value, `${at}.schedule`, demand);

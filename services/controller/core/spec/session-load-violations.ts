@@ -7,6 +7,7 @@ import {
   type UserCentricLoad,
 } from "../../../../gen/assay/common/v1/run_spec_pb.js";
 import type { DatasetInfo } from "../../../../gen/assay/dataset/v1/dataset_pb.js";
+import { isBeyond, mostAtOnce, mostPerSec } from "../../../common/most-load.ts";
 import type { Demand } from "./demand.ts";
 
 export function checkSchedule(load: ScheduleLoad, at: string, demand: Demand): void {
@@ -26,7 +27,9 @@ export function checkSchedule(load: ScheduleLoad, at: string, demand: Demand): v
 export function checkUserCentric(load: UserCentricLoad, at: string, demand: Demand): void {
   const { users, ratePerSec } = load;
   demand(users >= 1, `${at}.users`, `must be at least 1, got ${users}`);
+  demand(!isBeyond(users, mostAtOnce), `${at}.users`, `must be at most ${mostAtOnce}, got ${users}`);
   demand(ratePerSec > 0 && Number.isFinite(ratePerSec), `${at}.rate_per_sec`, `must be above 0, got ${ratePerSec}`);
+  demand(!isBeyond(ratePerSec, mostPerSec), `${at}.rate_per_sec`, `must be at most ${mostPerSec}, got ${ratePerSec}`);
   checkCeiling(load, at, demand);
 }
 

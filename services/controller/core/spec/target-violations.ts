@@ -52,6 +52,7 @@ export function checkTarget(spec: RunSpec, endpoints: EndpointCatalog, demand: D
   );
   for (const [name, value] of Object.entries(target.headers)) {
     demand(isHeaderName(name), "target.headers", `${JSON.stringify(name)} is no header name`);
+    demand(!framing.test(name), "target.headers", `${name} is the connection's own, or each request's`);
     demand(isHeaderValue(value), "target.headers", `the value of ${name} holds characters that a header may not have`);
   }
   demand(isHeaderValue(target.apiKey), "target.api_key", "holds characters that a header may not have");
@@ -66,6 +67,9 @@ export function checkTarget(spec: RunSpec, endpoints: EndpointCatalog, demand: D
     demand(value === undefined || (value > 0 && Number.isFinite(value)), `target.${name}`, `must be above 0, got ${value}`);
   }
 }
+
+/** Says how a connection or a message is framed. */
+const framing = /^(content-length|expect|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
 
 const none = { protocol: "" };
 

@@ -197,6 +197,8 @@ describe("the load of a phase under way", () => {
     expect(refused({ concurrency: 2 })).to.throw("phase profiling has no concurrency to be changed");
     expect(refused({ prefill: 2 })).to.throw("phase profiling has no prefill concurrency to be changed");
     expect(refused({ ratePerSec: 0 })).to.throw("rate_per_sec must be above 0, got 0");
+    expect(refused({ ratePerSec: 2e6 })).to.throw("rate_per_sec must be at most 1000000, got 2000000");
+    expect(refused({ concurrency: 4e9 })).to.throw("concurrency must be at most 1000000, got 4000000000");
     expect(refused({ phase: 1, ratePerSec: 1 })).to.throw("phase 1 cannot be changed: phase 0 (profiling) is under way");
     bench.timing.stopPhase("user", bench.now);
     expect(refused({ ratePerSec: 1 })).to.throw("phase 0 cannot be changed: phase profiling is ");

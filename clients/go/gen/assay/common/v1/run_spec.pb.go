@@ -3648,12 +3648,13 @@ func (x *ConcurrencyLoad) GetUnit() ConcurrencyUnit {
 // Open loop by rate.
 type RateLoad struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Requests per second, above 0. Exactly one of this, `series` and `bursts`; none with the pattern `concurrency_burst`.
+	// Requests per second, above 0, at most 1 000 000. Exactly one of this, `series` and `bursts`; none with the pattern
+	// `concurrency_burst`.
 	RatePerSec float64 `protobuf:"fixed64,1,opt,name=rate_per_sec,json=ratePerSec,proto3" json:"rate_per_sec,omitempty"`
 	// Default: Poisson. None with `bursts`.
 	Pattern ArrivalPattern `protobuf:"varint,2,opt,name=pattern,proto3,enum=assay.common.v1.ArrivalPattern" json:"pattern,omitempty"`
-	// Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. Above 0; default
-	// 1; with the gamma pattern alone.
+	// Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. At least 0.001;
+	// default 1; with the gamma pattern alone.
 	Smoothness *float64 `protobuf:"fixed64,3,opt,name=smoothness,proto3,oneof" json:"smoothness,omitempty"`
 	// Requests in flight at most, over all workers. Unset: no ceiling.
 	ConcurrencyCeiling *uint32 `protobuf:"varint,4,opt,name=concurrency_ceiling,json=concurrencyCeiling,proto3,oneof" json:"concurrency_ceiling,omitempty"`
@@ -3759,7 +3760,7 @@ func (x *RateLoad) GetCeilingUnit() ConcurrencyUnit {
 // Requests of the same moment, again and again; the first burst at the start of the phase.
 type BurstLoad struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Requests of one burst, at least 1.
+	// Requests of one burst, from 1 to 100 000.
 	Size uint32 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
 	// From one burst to the next, in seconds, above 0.
 	IntervalSec   float64 `protobuf:"fixed64,2,opt,name=interval_sec,json=intervalSec,proto3" json:"interval_sec,omitempty"`

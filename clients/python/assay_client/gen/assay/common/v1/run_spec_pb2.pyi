@@ -2109,12 +2109,14 @@ class RateLoad(_message.Message):
     BURSTS_FIELD_NUMBER: _builtins.int
     CEILING_UNIT_FIELD_NUMBER: _builtins.int
     rate_per_sec: _builtins.float
-    """Requests per second, above 0. Exactly one of this, `series` and `bursts`; none with the pattern `concurrency_burst`."""
+    """Requests per second, above 0, at most 1 000 000. Exactly one of this, `series` and `bursts`; none with the pattern
+    `concurrency_burst`.
+    """
     pattern: Global___ArrivalPattern.ValueType
     """Default: Poisson. None with `bursts`."""
     smoothness: _builtins.float
-    """Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. Above 0; default
-    1; with the gamma pattern alone.
+    """Shape k of the gamma pattern, whose gaps have the scale 1/(rate · k): 1 = Poisson, below 1 bursty, above 1 even. At least 0.001;
+    default 1; with the gamma pattern alone.
     """
     concurrency_ceiling: _builtins.int
     """Requests in flight at most, over all workers. Unset: no ceiling."""
@@ -2168,7 +2170,7 @@ class BurstLoad(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     INTERVAL_SEC_FIELD_NUMBER: _builtins.int
     size: _builtins.int
-    """Requests of one burst, at least 1."""
+    """Requests of one burst, from 1 to 100 000."""
     interval_sec: _builtins.float
     """From one burst to the next, in seconds, above 0."""
     def __init__(
