@@ -36,13 +36,8 @@ export const runFlags = {
 export type RunOptions = OptionsOf<typeof runFlags>;
 
 export const healthFlags = {
-  controller: { ...runFlags.controller, doc: "whom to ask" },
-  tokenFile: runFlags.tokenFile,
-  tls: runFlags.tls,
-  tlsCa: runFlags.tlsCa,
-  tlsCert: runFlags.tlsCert,
-  tlsKey: runFlags.tlsKey,
-  insecure: runFlags.insecure,
+  ...suiteFlags,
+  controller: { ...suiteFlags.controller, doc: "whom to ask" },
 } as const satisfies FlagTable;
 
 /** `assay config show` takes the options of a run. */
@@ -93,13 +88,8 @@ export const sendFlags = {
   useLegacyMaxTokens: runFlags.useLegacyMaxTokens,
   reasoningTags: runFlags.reasoningTags,
   json: { ...runFlags.json, doc: "everything that was seen as JSON on stdout instead" },
-  controller: { ...runFlags.controller, doc: "send from a worker of this suite (assay serve) instead of from here" },
-  tokenFile: runFlags.tokenFile,
-  tls: runFlags.tls,
-  tlsCa: runFlags.tlsCa,
-  tlsCert: runFlags.tlsCert,
-  tlsKey: runFlags.tlsKey,
-  insecure: runFlags.insecure,
+  ...suiteFlags,
+  controller: { ...suiteFlags.controller, doc: "send from a worker of this suite (assay serve) instead of from here" },
 } as const satisfies FlagTable;
 
 export type SendOptions = OptionsOf<typeof sendFlags>;

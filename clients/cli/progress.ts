@@ -13,6 +13,15 @@ export interface ProgressOptions {
   readonly now: () => number;
 }
 
+/** Kinds of events that every run has: they say no more than its progress does. */
+export const stepEvents: ReadonlySet<string> = new Set([
+  "state",
+  "phase_started",
+  "sending_complete",
+  "returning_complete",
+  "records_complete",
+]);
+
 /** Elsewhere than on a terminal: between two lines of the same phase. */
 const lineIntervalMs = 5000;
 /** The rate is that of the last seconds. */

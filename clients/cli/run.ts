@@ -196,7 +196,7 @@ class Session {
 
   /** Follows the run to its end. Undefined: the second Ctrl-C came before. */
   async follow(driven: DrivenRun, interrupts: Interrupts): Promise<Run | undefined> {
-    const { inFlightOf, Progress } = await import("./progress.ts");
+    const { inFlightOf, Progress, stepEvents } = await import("./progress.ts");
     const isShown = this.#isShown;
     const progress = new Progress(progressOn(this.#context.terminal, isShown));
     this.#clear = () => progress.clear();
@@ -224,7 +224,9 @@ class Session {
           progress.update(now);
         }
         for (const event of events) {
-          if (this.#options.verbose || (isShown && !expectedEvents.has(event.kind))) this.#note(event.message);
+          // Warnings were said when the run was created.
+          const isNews = event.kind !== "warning" && !stepEvents.has(event.kind);
+          if (this.#options.verbose || (isShown && isNews)) this.#note(event.message);
         }
       }
       return driven.now;
@@ -389,17 +391,6 @@ function progressOn(terminal: Terminal, isShown: boolean): ProgressOptions {
 
 /** No network is between the command and a suite of its own: who is silent there stands still. */
 const ownSilenceMs = 15_000;
-
-/** Steps that every run takes. */
-const expectedEvents: ReadonlySet<string> = new Set([
-  "state",
-  "phase_started",
-  "sending_complete",
-  "returning_complete",
-  "records_complete",
-  // Said when the run was created.
-  "warning",
-]);
 
 /** gRPC's FAILED_PRECONDITION: a run that has ended needs not be stopped. */
 const hasEnded = 9;

@@ -8,7 +8,7 @@ import type { DrivenRun } from "../node/types.d.ts";
 import type { Asked } from "./asked.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { brokenText, outOfSight } from "./out-of-sight.ts";
-import { Progress, phaseThatRuns } from "./progress.ts";
+import { Progress, phaseThatRuns, stepEvents } from "./progress.ts";
 import { activeLines, findActiveRuns, meantRuns } from "./runs/active.ts";
 import { findRun, type SuiteUse, withSuite } from "./runs/session.ts";
 import type { SuiteClient } from "./suite-client.ts";
@@ -120,15 +120,6 @@ function whoAsks(): string {
   }
 }
 
-/** Steps that every run takes. */
-const expectedEvents: ReadonlySet<string> = new Set([
-  "state",
-  "phase_started",
-  "sending_complete",
-  "returning_complete",
-  "records_complete",
-]);
-
 /** To the end of the run, whose state decides the exit code, or until somebody leaves it alone. Keys change its load. */
 async function follow(run: Run, { client, signal }: SuiteUse, { options, terminal, name }: AskedWatch): Promise<number> {
   if (isEnded(run)) return conclude(run, terminal);
@@ -164,7 +155,7 @@ async function follow(run: Run, { client, signal }: SuiteUse, { options, termina
     });
     for await (const { run: now, events, refusals } of driven) {
       for (const refusal of refusals) say(`${name}: ${harmless(refusal.message)}`);
-      for (const event of events) if (!expectedEvents.has(event.kind)) say(harmless(event.message));
+      for (const event of events) if (!stepEvents.has(event.kind)) say(harmless(event.message));
       if (now === undefined) continue;
       last = now;
       if (loadWatch === undefined && !options.quiet && now.state === RunState.RUNNING) {

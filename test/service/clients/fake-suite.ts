@@ -51,8 +51,6 @@ export class FakeSuite {
   preparation: MessageInitShape<typeof PreparationProgressSchema>[] = [];
   /** Runs whose preparation was watched. */
   readonly prepared: string[] = [];
-  /** Awaited between the last state of a run and the end of whoever watches it. */
-  endGate: Promise<void> | undefined;
   warnings: string[] = [];
   summary: SummaryShape | AssayError = summaryShape();
   files: MessageInitShape<typeof ExportRunResponseSchema>[] = [];
@@ -111,11 +109,7 @@ export class FakeSuite {
     for (;;) {
       const changed = this.#changed.promise;
       yield { run: clone(RunSchema, this.#run), events: this.#events };
-      if (this.#run.state >= RunState.COMPLETED) {
-        await this.endGate;
-        if (this.endGate !== undefined) yield { run: clone(RunSchema, this.#run), events: [] };
-        return;
-      }
+      if (this.#run.state >= RunState.COMPLETED) return;
       await Promise.race([changed, aborted]);
       if (signal.aborted) return;
       if (this.#watchFailure !== undefined) throw this.#watchFailure;

@@ -226,23 +226,6 @@ describe("assay run", () => {
     expect(terminal.stdout + terminal.stderr).to.not.include("completed");
   });
 
-  it("waits until what a run wrote is whole, not only for its last state", async () => {
-    const gate = Promise.withResolvers<void>();
-    suite.endGate = gate.promise;
-    let isOver = false;
-    const exit = remote().finally(() => {
-      isOver = true;
-    });
-    await terminal.seen("waiting for the suite");
-    suite.show({ state: RunState.FAILED, reason: "x", startTime: undefined });
-    await terminal.seen("failed\n");
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(isOver).to.equal(false);
-    expect(terminal.stderr).to.not.include("the run failed");
-    gate.resolve();
-    expect(await exit).to.equal(exitCodes.failed);
-  });
-
   it("tells nothing but the reason of a run that ended before its first request", async () => {
     suite.show({ state: RunState.FAILED, reason: "target not ready: GET http://h:1/v1/models: refused", startTime: undefined });
     expect(await remote("--quiet")).to.equal(exitCodes.failed);
