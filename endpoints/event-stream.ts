@@ -13,7 +13,7 @@ import type { RequestError } from "./outcome.ts";
 import { pooledDoubles } from "./pooled-numbers.ts";
 import { type ReasoningTags, type TagOptions, TagSplitter } from "./reasoning-tags.ts";
 import { SseReader } from "./sse.ts";
-import { errorWords, inBandError, requestError, statusError, wordsOf } from "./target-error.ts";
+import { bodyWords, errorWords, inBandError, requestError, statusError, wordsOf } from "./target-error.ts";
 
 /** What one event, or a whole answer, says. */
 export interface EventMeaning {
@@ -171,7 +171,8 @@ function readStream(answer: Answer, read: ReadEvent, { templates, rules }: Strea
     if (what === "whole") wholeTo = reader.end;
   }
   if (events === 0 && answer.response.payload.length > 0 && !answer.response.contentType.includes("event-stream")) {
-    answer.fail(requestError("parse", "parse", `no event in an answer of type "${answer.response.contentType}"`));
+    const { contentType, payload } = answer.response;
+    answer.fail(requestError("parse", "parse", `no event in an answer of type "${contentType}": ${bodyWords(payload)}`));
   }
   answer.close(rules.isEndUnmarked === true && events > 0 && isIdle(text.slice(wholeTo)));
 }

@@ -7,8 +7,7 @@
 import type { OtherChoices } from "../endpoint.ts";
 import type { CallPiece, EventMeaning } from "../event-stream.ts";
 import { isJsonObject, type JsonObject, textOf } from "../json-body.ts";
-import { errorWords } from "../target-error.ts";
-import { firstChoice, otherChoices } from "./choices.ts";
+import { failureWords, firstChoice, otherChoices } from "./choices.ts";
 import { specDecodeOf } from "./spec-decode.ts";
 import { usageOf } from "./usage.ts";
 
@@ -28,7 +27,7 @@ export function readChatEvent(event: JsonObject): EventMeaning {
     reasoningText,
     finishReason,
     usage: usageOf(event),
-    errorWords: errorWords(event) ?? (choice === undefined ? undefined : errorWords(choice)),
+    errorWords: failureWords(event, choice),
     ...specDecodeOf(choice),
     ...otherChoices(event, choice, textsOf),
     ...(pieces.length === 0 ? {} : { calling: { text, pieces } }),

@@ -1,8 +1,7 @@
 /** What a completion object says: a chunk of a stream or the whole answer, which have the same form. What is told of several choices is of the first. */
 import type { EventMeaning } from "../event-stream.ts";
 import { type JsonObject, textOf } from "../json-body.ts";
-import { errorWords } from "../target-error.ts";
-import { firstChoice, otherChoices } from "./choices.ts";
+import { failureWords, firstChoice, otherChoices } from "./choices.ts";
 import { specDecodeOf } from "./spec-decode.ts";
 import { usageOf } from "./usage.ts";
 
@@ -14,7 +13,7 @@ export function readCompletionsEvent(event: JsonObject): EventMeaning {
     reasoningText: reasoningOf(choice),
     finishReason: textOf(choice?.finish_reason),
     usage: usageOf(event),
-    errorWords: errorWords(event) ?? (choice === undefined ? undefined : errorWords(choice)),
+    errorWords: failureWords(event, choice),
     ...specDecodeOf(choice),
     ...otherChoices(event, choice, textsOf),
   };

@@ -252,6 +252,15 @@ describe("the name of a run", () => {
   const rows: readonly [string, SpecInit, string][] = [
     ["a concurrency", {}, "m-openai-chat-concurrency4"],
     ["a rate", { phases: [phaseOf({ load: rateLoad(2.5) })] }, "m-openai-chat-request_rate2.5"],
+    ["a whole rate, which is a float", { phases: [phaseOf({ load: rateLoad(10) })] }, "m-openai-chat-request_rate10.0"],
+    [
+      "users",
+      {
+        phases: [phaseOf({ load: { case: "userCentric", value: { users: 5, ratePerSec: 2 } } })],
+        dataset: { source: { case: "synthetic", value: { turns: { mean: 2 } } } },
+      },
+      "m-openai-chat-user_centric-users5-qps2.0",
+    ],
     [
       "a schedule",
       { phases: [phaseOf({ load: { case: "schedule", value: {} } })], ...file({ path: "/p" }) },
@@ -1524,7 +1533,7 @@ describe("a load by rate", () => {
   });
 
   it("names the run by rate and ceiling", () => {
-    expect(compiled(rated({ ratePerSec: 5, concurrencyCeiling: 2 })).name).to.equal("m-openai-chat-concurrency2-request_rate5");
+    expect(compiled(rated({ ratePerSec: 5, concurrencyCeiling: 2 })).name).to.equal("m-openai-chat-concurrency2-request_rate5.0");
     expect(compiled(rated({ bursts: { size: 3, intervalSec: 1 } })).name).to.equal("m-openai-chat-bursts3");
     expect(compiled(rated({ series: [{ atSec: 0, ratePerSec: 1 }] })).name).to.equal("m-openai-chat-request_rate_series");
   });

@@ -20,7 +20,7 @@ function loadName({ load }: PhaseSpec): string {
     case "schedule":
       return "fixed_schedule";
     case "userCentric":
-      return `users${load.value.users}-request_rate${load.value.ratePerSec}`;
+      return `user_centric-users${load.value.users}-qps${floatText(load.value.ratePerSec)}`;
     default:
       return "load";
   }
@@ -29,5 +29,10 @@ function loadName({ load }: PhaseSpec): string {
 function rateName({ ratePerSec, bursts, series, concurrencyCeiling }: RateLoad): string {
   const ceiling = concurrencyCeiling === undefined ? "" : `concurrency${concurrencyCeiling}-`;
   if (bursts !== undefined) return `${ceiling}bursts${bursts.size}`;
-  return `${ceiling}${series.length > 0 ? "request_rate_series" : `request_rate${ratePerSec}`}`;
+  return `${ceiling}${series.length > 0 ? "request_rate_series" : `request_rate${floatText(ratePerSec)}`}`;
+}
+
+/** As Python prints a float, which a rate is to AIPerf: `10.0`. */
+function floatText(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }

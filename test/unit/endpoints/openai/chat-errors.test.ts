@@ -31,6 +31,24 @@ describe("chat: an answer that went wrong", () => {
     ["has an error event with plain data", `${sse(content("a"))}event: error\ndata: boom\n\n`, "in_band_error", "boom"],
     ["has an error event with its words in a comment", `${sse(content("a"))}event: error\n: boom\n\n`, "in_band_error", "boom"],
     ["has an error event without words", `${sse(content("a"))}event: error\n\n`, "in_band_error", "no reason"],
+    [
+      "is given up",
+      sse(content("a"), { choices: [{ index: 0, delta: {}, finish_reason: "abort" }] }, "[DONE]"),
+      "in_band_error",
+      "aborted",
+    ],
+    [
+      "ends in an error without words",
+      sse(content("a"), { choices: [{ index: 0, delta: {}, finish_reason: "error" }] }, "[DONE]"),
+      "in_band_error",
+      "ended in an error",
+    ],
+    [
+      "ends in an error with words",
+      sse(content("a"), { error: { message: "boom" }, choices: [{ index: 0, delta: {}, finish_reason: "error" }] }),
+      "in_band_error",
+      "boom",
+    ],
     ["runs out of context", sse({ error: { message: "nope", code: "context_length_exceeded" } }), "context_overflow", "nope"],
   ];
   for (const [title, text, code, words] of streams) {
@@ -40,6 +58,14 @@ describe("chat: an answer that went wrong", () => {
       expect(error?.message).to.contain(words);
     });
   }
+
+  it("says what a page of another kind reads where a stream was asked for", () => {
+    const { error } = parseText("<html>\n<h1>Sign in</h1></html>", { contentType: "text/html" });
+    expect(error).to.include({
+      code: "parse",
+      message: 'no event in an answer of type "text/html": <html> <h1>Sign in</h1></html>',
+    });
+  });
 
   it("keeps what had arrived before the error", () => {
     const parsed = parseText(sse(content("a"), content("b"), { error: "boom" }, content("c")));
