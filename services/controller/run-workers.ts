@@ -18,9 +18,9 @@ import type { RunTrace } from "./run-trace.ts";
 export interface RunWorkersOptions {
   readonly runId: string;
   readonly spec: RunSpec;
-  readonly members: Members;
-  readonly talk: RunMembers;
-  readonly trace: RunTrace;
+  readonly members: Pick<Members, "isHeard" | "remove">;
+  readonly talk: Pick<RunMembers, "managers" | "liveWorkers" | "spawnLate" | "takeInWorker" | "toService">;
+  readonly trace: Pick<RunTrace, "within">;
   readonly log: Logger;
   /** How long timing is waited for. */
   readonly phaseMs: number;

@@ -8,7 +8,7 @@ import type { Action, MemberEntry, Members } from "./members.ts";
 
 export interface RunWritersOptions {
   readonly runId: string;
-  readonly members: Members;
+  readonly members: Pick<Members, "serving" | "isHeard" | "command">;
   /** Shards of the run's rows, each of which has a records-manager of its own. */
   readonly shardCount: number;
   /** Has a records-manager make its file, or go on with the one that is there. */
