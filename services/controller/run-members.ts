@@ -51,6 +51,8 @@ export class RunMembers {
   readonly writers: RunWriters;
   private readonly options: RunMembersOptions;
   private readonly workers = new Set<string>();
+  /** Who may have something of the run. */
+  private readonly configured = new Set<MemberEntry>();
   private plannedWorkers = 0;
   /** Workers that each load host may have, by its name. */
   private readonly quotas = new Map<string, number>();
@@ -253,6 +255,7 @@ export class RunMembers {
     const { runId, folder, members } = this.options;
     const dataset = service === ServiceKind.DATASET ? undefined : await this.dataset.promise;
     const spec = await (isAhead(service) ? this.options.spec : this.whole.promise);
+    this.configured.add(entry);
     const value = create(ConfigureRunSchema, {
       spec,
       folder,
@@ -363,10 +366,10 @@ export class RunMembers {
     );
   }
 
-  /** Everybody lets go of the run; whoever does not is logged, and whoever is away is told when it is back, for which nobody waits. */
+  /** Everybody lets go of the run; whoever does not is logged, and whoever has it and is away is told when it is back, for which nobody waits. */
   async release(value: FinishRun): Promise<void> {
     const { members } = this.options;
-    for (const entry of members.all()) if (!members.isHeard(entry)) this.releaseLater(entry, value);
+    for (const entry of this.configured) if (!members.isHeard(entry)) this.releaseLater(entry, value);
     const rest = members.all().filter((entry) => members.isHeard(entry));
     // Whoever writes ends last, so that what is on its way is still taken, and whoever makes one file of all after the others.
     const isLast = (entry: MemberEntry): boolean => isRecordsManager(entry) && entry.member.shard === 0;
@@ -385,7 +388,7 @@ export class RunMembers {
     } catch (error) {
       const member = entry.member.memberId;
       log.warn("a member did not release the run", { run_id: runId, member, error: messageOf(error) });
-      if (!members.isHeard(entry)) this.releaseLater(entry, value);
+      if (this.configured.has(entry) && !members.isHeard(entry)) this.releaseLater(entry, value);
     }
   }
 
