@@ -198,14 +198,14 @@ export declare type RawRecord = Message<"assay.record_processor.v1.RawRecord"> &
   model: string;
 
   /**
-   * X-Request-ID as sent.
+   * Its id, sent as X-Request-ID where the run's own headers have none.
    *
    * @generated from field: string request_id = 26;
    */
   requestId: string;
 
   /**
-   * X-Correlation-ID as sent.
+   * Its session's id, sent as X-Correlation-ID where the run's own headers have none.
    *
    * @generated from field: string correlation_id = 27;
    */

@@ -181,14 +181,14 @@ export declare type MetricRecord = Message<"assay.records_manager.v1.MetricRecor
   model: string;
 
   /**
-   * X-Request-ID as sent.
+   * Its id, sent as X-Request-ID where the run's own headers have none.
    *
    * @generated from field: string request_id = 24;
    */
   requestId: string;
 
   /**
-   * X-Correlation-ID as sent.
+   * Its session's id, sent as X-Correlation-ID where the run's own headers have none.
    *
    * @generated from field: string correlation_id = 25;
    */

@@ -80,9 +80,9 @@ type RawRecord struct {
 	InputTokens uint32 `protobuf:"varint,24,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
 	// Model asked for.
 	Model string `protobuf:"bytes,25,opt,name=model,proto3" json:"model,omitempty"`
-	// X-Request-ID as sent.
+	// Its id, sent as X-Request-ID where the run's own headers have none.
 	RequestId string `protobuf:"bytes,26,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// X-Correlation-ID as sent.
+	// Its session's id, sent as X-Correlation-ID where the run's own headers have none.
 	CorrelationId string `protobuf:"bytes,27,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
 	// Content type of the answer.
 	ContentType string `protobuf:"bytes,28,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`

@@ -130,9 +130,9 @@ type MetricRecord struct {
 	ResponseBytes uint64 `protobuf:"varint,22,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
 	// Model asked for.
 	Model string `protobuf:"bytes,23,opt,name=model,proto3" json:"model,omitempty"`
-	// X-Request-ID as sent.
+	// Its id, sent as X-Request-ID where the run's own headers have none.
 	RequestId string `protobuf:"bytes,24,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// X-Correlation-ID as sent.
+	// Its session's id, sent as X-Correlation-ID where the run's own headers have none.
 	CorrelationId string `protobuf:"bytes,25,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
 	// Never set: a record has the conversation's index, whose name is the dataset's (`conversations` in run.db).
 	//

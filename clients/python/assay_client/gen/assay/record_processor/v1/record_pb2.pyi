@@ -133,9 +133,9 @@ class RawRecord(_message.Message):
     model: _builtins.str
     """Model asked for."""
     request_id: _builtins.str
-    """X-Request-ID as sent."""
+    """Its id, sent as X-Request-ID where the run's own headers have none."""
     correlation_id: _builtins.str
-    """X-Correlation-ID as sent."""
+    """Its session's id, sent as X-Correlation-ID where the run's own headers have none."""
     content_type: _builtins.str
     """Content type of the answer."""
     reads: _builtins.bytes

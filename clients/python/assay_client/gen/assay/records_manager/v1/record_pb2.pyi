@@ -156,9 +156,9 @@ class MetricRecord(_message.Message):
     model: _builtins.str
     """Model asked for."""
     request_id: _builtins.str
-    """X-Request-ID as sent."""
+    """Its id, sent as X-Request-ID where the run's own headers have none."""
     correlation_id: _builtins.str
-    """X-Correlation-ID as sent."""
+    """Its session's id, sent as X-Correlation-ID where the run's own headers have none."""
     @_builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def conversation_id(self) -> _builtins.str:
