@@ -132,7 +132,7 @@ func (r *Run) Progress(ctx context.Context) iter.Seq2[*controller.DriveRunRespon
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		for told, tries := 0, 0; ; tries++ {
-			stream, err := r.open(ctx)
+			stream, err := r.open(ctx, tries > 0)
 			for heard := 0; err == nil; {
 				message := &controller.DriveRunResponse{}
 				if err = stream.RecvMsg(message); err == nil {
@@ -158,9 +158,9 @@ func (r *Run) Progress(ctx context.Context) iter.Seq2[*controller.DriveRunRespon
 	}
 }
 
-func (r *Run) open(ctx context.Context) (grpc.ClientStream, error) {
-	if r.create == nil || r.Now != nil {
-		// Its messages are those of DriveRun as far as they go.
+func (r *Run) open(ctx context.Context, isAgain bool) (grpc.ClientStream, error) {
+	if r.create == nil || isAgain {
+		// Its messages are those of DriveRun as far as they go. A run whose creation nobody answered may be there, and is not created twice.
 		return r.suite.Runs.WatchRun(ctx, &controller.WatchRunRequest{RunId: r.ID, IntervalMs: r.create.GetIntervalMs()})
 	}
 	stream, err := r.suite.Runs.DriveRun(ctx)

@@ -20,6 +20,7 @@ import (
 	manager "assay/gen/assay/worker_manager/v1"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -278,6 +279,53 @@ func TestOpensTheStreamOfARunAgainThatOutlivesIt(t *testing.T) {
 	})
 	if err != nil || run.Now.State != controller.RunState_RUN_STATE_COMPLETED || !isCut {
 		t.Errorf("got %v, the run is %s", err, run.Now.State)
+	}
+}
+
+// A controller that creates a run and whose answer is lost.
+type unheard struct {
+	controller.UnimplementedRunServiceServer
+	created, watched int
+}
+
+func (u *unheard) DriveRun(stream grpc.BidiStreamingServer[controller.DriveRunRequest, controller.DriveRunResponse]) error {
+	if _, err := stream.Recv(); err != nil {
+		return err
+	}
+	if u.created++; u.created > 1 {
+		return status.Error(codes.AlreadyExists, "there is a run of this id")
+	}
+	return status.Error(codes.Unavailable, "cut by the test")
+}
+
+func (u *unheard) WatchRun(wanted *controller.WatchRunRequest, stream grpc.ServerStreamingServer[controller.WatchRunResponse]) error {
+	u.watched++
+	run := &controller.Run{RunId: wanted.RunId, State: controller.RunState_RUN_STATE_COMPLETED}
+	return stream.Send(&controller.WatchRunResponse{Run: run})
+}
+
+func TestFollowsARunWhoseCreationNobodyAnswered(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, server := &unheard{}, grpc.NewServer()
+	controller.RegisterRunServiceServer(server, service)
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	suite, err := assay.Connect(assay.Reach{Address: listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { suite.Close() })
+	run := suite.Run(specOf(t, short), assay.RunOptions{RunID: "mine", Keep: true})
+	for _, err := range run.Progress(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if run.Now.GetState() != controller.RunState_RUN_STATE_COMPLETED || service.created != 1 || service.watched != 1 {
+		t.Fatalf("a run in state %v, %d creations, watched %d times", run.Now.GetState(), service.created, service.watched)
 	}
 }
 
