@@ -86,8 +86,8 @@ export class WorkerPool {
   }
 
   /**
-   * Makes `count` workers run for a run; those that belong to none are taken first. Throws `resource_exhausted` above the host's
-   * limit, `unavailable` once the pool is closed.
+   * Makes `count` workers run for a run; those that belong to none are taken first. For none, empty, any worker will do, and stays with
+   * the run that has it. Throws `resource_exhausted` above the host's limit, `unavailable` once the pool is closed.
    */
   ensure(runId: string, count: number): WorkerProcess[] {
     if (this.isClosed) throw new AssayError("unavailable", "this worker-manager is ending");
@@ -97,12 +97,7 @@ export class WorkerPool {
         `at most ${this.options.maxWorkers} workers run on this host, ${count} were asked for`,
       );
     }
-    // Workers outlive runs: those of a run that has ended serve the next.
-    for (const slot of this.live()) if (slot.process.runId !== runId) slot.process.runId = "";
-    for (const slot of this.live()) {
-      if (this.of(runId).length >= count) break;
-      if (slot.process.runId === "") slot.process.runId = runId;
-    }
+    if (runId !== "") this.takeOver(runId, count);
     while (this.of(runId).length < count) this.start(runId, { line: this.nextLine++, restarts: 0 }, "");
     return this.of(runId).map(({ process }) => process);
   }
@@ -125,12 +120,21 @@ export class WorkerPool {
     await this.stop([], graceMs);
   }
 
+  /** Workers outlive runs: those of a run that has ended serve the next. */
+  private takeOver(runId: string, count: number): void {
+    for (const slot of this.live()) if (slot.process.runId !== runId) slot.process.runId = "";
+    for (const slot of this.live()) {
+      if (this.of(runId).length >= count) break;
+      if (slot.process.runId === "") slot.process.runId = runId;
+    }
+  }
+
   private live(): Slot[] {
     return this.slots.filter(({ endedAtMs }) => endedAtMs === 0);
   }
 
   private of(runId: string): Slot[] {
-    return this.live().filter(({ process, isStopping }) => process.runId === runId && !isStopping);
+    return this.live().filter(({ process, isStopping }) => (runId === "" || process.runId === runId) && !isStopping);
   }
 
   private start(runId: string, line: WorkerLine, predecessorId: string): string {

@@ -109,6 +109,17 @@ describe("the workers of a host", () => {
     expect((await list()).map(({ runId }) => runId)).to.deep.equal(["run-2", "run-2"]);
   });
 
+  it("that a run has are lent to who has no run, and stay its own", async () => {
+    await open();
+    const first = await spawnFor("run-1", 1);
+    expect((await spawnFor("", 1)).map(({ pid }) => pid)).to.deep.equal(first.map(({ pid }) => pid));
+    expect((await list()).map(({ runId }) => runId)).to.deep.equal(["run-1"]);
+    await started(1);
+    process.kill(first[0]?.pid ?? 0, "SIGKILL");
+    await until("its end to be told", () => exits.length === 1);
+    expect(runsOfExits).to.deep.equal(["run-1"]);
+  });
+
   it("are no more than the host's limit, not even ahead of any run", async () => {
     await open("", 2, 5);
     expect(manager.counters?.()).to.deep.equal({ worker_processes: 2 });
