@@ -304,7 +304,7 @@ class Machine<Account, Heartbeat> implements RunMachine<Account, Heartbeat> {
   cancel(now: number): void {
     if (this.#isOver) return;
     if (this.#isCancelAsked || !this.#isUnderWay) {
-      if (this.#outcome === "failed") this.#finish("failed", this.#reason);
+      if (this.#outcome === "failed" || this.#state === "processing") this.#finish(this.#outcome, this.#reason);
       else this.#finish("cancelled", "cancelled by the user");
       return;
     }

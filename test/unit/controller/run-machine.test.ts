@@ -166,6 +166,17 @@ describe("a run", () => {
     });
   }
 
+  it("that is cancelled twice while its results are made is over at once, as they say", () => {
+    const { machine, log } = running(1);
+    machine.phaseClosed(0, undefined, 3 * SEC);
+    machine.returningComplete(1, "account-1", 4 * SEC);
+    machine.phaseClosed(1, undefined, 5 * SEC);
+    machine.cancel(6 * SEC);
+    machine.cancel(6 * SEC);
+    expect(log.at(-1)).to.equal("finish completed");
+    expect(machine.state).to.equal("completed");
+  });
+
   it("that failed and is cancelled twice is over at once, as failed", () => {
     const { machine, log } = running();
     machine.timingDied("it fell", 2 * SEC);
