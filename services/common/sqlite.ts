@@ -52,16 +52,26 @@ export function openSqlite(path: string, format: SqliteFormat, options: OpenSqli
     if (options.mode === "read") {
       if (version === format.migrations.length) return db;
       db.close();
-      closeSqlite(openSqlite(path, format, { mode: "write" }));
-      return openSqlite(path, format, options);
+      return openMended(path, format, options);
     }
     prepareForWriting(db, options);
     migrate(db, format, version);
     return db;
   } catch (error) {
     db?.close();
+    if (isCutShort(error)) return openMended(path, format, options);
     throw sqliteError(error, `cannot open ${format.what} "${path}"`);
   }
+}
+
+/** Whoever wrote the file died while its journal was changed: what it had begun is rolled back by who may write, and only then can it be read. */
+function isCutShort(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === "SQLITE_READONLY_ROLLBACK";
+}
+
+function openMended(path: string, format: SqliteFormat, options: OpenSqliteOptions): SqliteDatabase {
+  closeSqlite(openSqlite(path, format, { mode: "write" }));
+  return openSqlite(path, format, options);
 }
 
 /** A whole and portable file without side files: all of the WAL moved into it, journal back to the default. Closes the connection. */
