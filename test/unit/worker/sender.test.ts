@@ -357,7 +357,7 @@ describe("sender", () => {
         transport.last.write();
         await turn();
       });
-      transport.last.answer("{}");
+      transport.last.handler.onFailure(monotonicNs(), requestError("reset", "stream", "over"));
       expect(overflows).to.deep.equal([]);
     });
 
